@@ -1,0 +1,1 @@
+//! Who may see a page: tokens, compared in constant time, deny by default.

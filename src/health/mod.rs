@@ -1,0 +1,1 @@
+//! Named checks and the health endpoints.

@@ -1,0 +1,1 @@
+//! Inbound requests: the endpoint layer.

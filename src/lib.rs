@@ -1,0 +1,42 @@
+//! A tower/axum service that watches itself, in its own process.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::print_stdout,
+        clippy::print_stderr,
+        clippy::exit,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::disallowed_methods,
+    )
+)]
+
+mod access;
+mod clock;
+pub mod config;
+mod error;
+pub mod health;
+pub mod http;
+pub mod logs;
+pub mod metrics;
+mod model;
+mod monitor;
+mod redact;
+mod request;
+mod semconv;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod trace;
+mod worker;
+
+pub use self::error::{Error, Result};
+pub use self::model::{
+    Attributes, Outcome, Reason, ShutdownReport, Signal, SpanId, Totals, TraceId, Value,
+};
+pub use self::request::InFlight;

@@ -1,0 +1,1 @@
+//! Lines: one a request, one a `tracing` event.

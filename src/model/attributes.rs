@@ -1,0 +1,177 @@
+use std::borrow::Cow;
+
+/// Attributes a request may carry.
+pub(crate) const MAX_ATTRIBUTES: usize = 128;
+/// Bytes of a key.
+pub(crate) const MAX_KEY: usize = 128;
+/// Bytes of a value.
+pub(crate) const MAX_VALUE: usize = 4096;
+
+/// The value of an attribute.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// A text of at most 4 KiB.
+    Str(Cow<'static, str>),
+    /// A whole number.
+    I64(i64),
+    /// A number.
+    F64(f64),
+    /// A truth value.
+    Bool(bool),
+}
+
+/// What a user adds to a request: it goes to the request's line (and span), never to a series.
+///
+/// At most 128 attributes with keys of 128 bytes and values of 4 KiB; what is longer is cut at a
+/// character, what is more is left out and counted. Values are scrubbed before they are written.
+///
+/// ```
+/// use watchpost::Attributes;
+///
+/// let mut attributes = Attributes::default();
+/// attributes.insert("tenant", "acme");
+/// attributes.insert("items", 3);
+/// assert_eq!(attributes.len(), 2);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Attributes {
+    items: Vec<(Cow<'static, str>, Value)>,
+    left_out: u32,
+}
+
+impl Attributes {
+    /// Sets `key` to `value`, in place of an earlier value.
+    pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        let (key, value) = (cut(key.into(), MAX_KEY), value.into().cut());
+        if let Some((_, old)) = self.items.iter_mut().find(|(have, _)| *have == key) {
+            *old = value;
+        } else if self.items.len() < MAX_ATTRIBUTES {
+            self.items.push((key, value));
+        } else {
+            self.left_out = self.left_out.saturating_add(1);
+        }
+    }
+
+    /// The value of `key`.
+    pub fn value(&self, key: &str) -> Option<&Value> {
+        self.items
+            .iter()
+            .find(|(have, _)| have == key)
+            .map(|(_, value)| value)
+    }
+
+    /// All attributes in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.items.iter().map(|(key, value)| (key.as_ref(), value))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// How many were left out because there were 128 already.
+    pub fn left_out(&self) -> u32 {
+        self.left_out
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.items.clear();
+        self.left_out = 0;
+    }
+}
+
+impl Value {
+    fn cut(self) -> Self {
+        match self {
+            Self::Str(text) => Self::Str(cut(text, MAX_VALUE)),
+            other => other,
+        }
+    }
+}
+
+/// The text, cut at a character so that it has at most `max` bytes.
+fn cut(text: Cow<'static, str>, max: usize) -> Cow<'static, str> {
+    if text.len() <= max {
+        return text;
+    }
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(prefix(text, max)),
+        Cow::Owned(mut text) => {
+            text.truncate(prefix(&text, max).len());
+            Cow::Owned(text)
+        }
+    }
+}
+
+/// The longest prefix of at most `max` bytes that ends at a character.
+pub(crate) fn prefix(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+macro_rules! value_from {
+    ($($from:ty => $variant:ident ($to:ty)),* $(,)?) => {
+        $(impl From<$from> for Value {
+            fn from(value: $from) -> Self {
+                Self::$variant(<$to>::from(value))
+            }
+        })*
+    };
+}
+
+value_from! {
+    &'static str => Str(Cow<'static, str>),
+    String => Str(Cow<'static, str>),
+    Cow<'static, str> => Str(Cow<'static, str>),
+    i8 => I64(i64), i16 => I64(i64), i32 => I64(i64), i64 => I64(i64),
+    u8 => I64(i64), u16 => I64(i64), u32 => I64(i64),
+    f32 => F64(f64), f64 => F64(f64),
+    bool => Bool(bool),
+}
+
+impl From<u64> for Value {
+    /// A number above `i64::MAX` becomes text, so that no digit is lost.
+    fn from(value: u64) -> Self {
+        i64::try_from(value).map_or_else(|_| Self::Str(value.to_string().into()), Self::I64)
+    }
+}
+
+impl From<usize> for Value {
+    /// As from `u64`.
+    fn from(value: usize) -> Self {
+        Self::from(value as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_hold_and_what_is_left_out_is_counted() {
+        let mut attributes = Attributes::default();
+        for n in 0..200_u32 {
+            attributes.insert(format!("key{n}"), n);
+        }
+        assert_eq!((attributes.len(), attributes.left_out()), (128, 72));
+        attributes.insert("key0", "ä".repeat(4000));
+        let Some(Value::Str(text)) = attributes.value("key0") else {
+            panic!("a text")
+        };
+        assert_eq!(text.len(), 4096);
+        assert_eq!(
+            Value::from(u64::MAX),
+            Value::Str("18446744073709551615".into())
+        );
+    }
+}

@@ -1,0 +1,276 @@
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A kind of record that this crate sends somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Signal {
+    /// The line of a request.
+    Request,
+    /// A `tracing` event.
+    Log,
+    /// A line of ours about this crate's own state.
+    Notice,
+}
+
+impl Signal {
+    /// Every signal.
+    pub const ALL: [Self; 3] = [Self::Request, Self::Log, Self::Notice];
+
+    /// The name that series carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Log => "log",
+            Self::Notice => "notice",
+        }
+    }
+}
+
+/// Why a record was dropped. Each record that is dropped is counted under one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A bounded queue was full; the newest record went.
+    QueueOverflow,
+    /// The operating system refused the write.
+    Io,
+    /// Code panicked while it worked on the record.
+    Panic,
+    /// The record was larger than a record may be.
+    TooLarge,
+    /// The deadline of the shutdown passed before the record was delivered.
+    Shutdown,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [
+        Self::QueueOverflow,
+        Self::Io,
+        Self::Panic,
+        Self::TooLarge,
+        Self::Shutdown,
+    ];
+
+    /// The name that series carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueOverflow => "queue_overflow",
+            Self::Io => "io",
+            Self::Panic => "panic",
+            Self::TooLarge => "too_large",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// The running account of every signal: each term is counted where it happens, none is computed from
+/// the others, so that `emitted == delivered + spooled + dropped` can be asserted.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    signals: [Account; Signal::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    emitted: AtomicU64,
+    delivered: AtomicU64,
+    spooled: AtomicU64,
+    dropped: [AtomicU64; Reason::ALL.len()],
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "both arrays are as long as their enums"
+)]
+impl Books {
+    pub(crate) fn emitted(&self, signal: Signal, n: u64) {
+        self.signals[signal as usize].emitted.fetch_add(n, Relaxed);
+    }
+
+    pub(crate) fn delivered(&self, signal: Signal, n: u64) {
+        self.signals[signal as usize]
+            .delivered
+            .fetch_add(n, Relaxed);
+    }
+
+    pub(crate) fn dropped(&self, signal: Signal, reason: Reason, n: u64) {
+        self.signals[signal as usize].dropped[reason as usize].fetch_add(n, Relaxed);
+    }
+
+    /// What stands in the books of one signal.
+    pub(crate) fn totals(&self, signal: Signal) -> Totals {
+        let account = &self.signals[signal as usize];
+        let mut dropped = [0; Reason::ALL.len()];
+        for (out, count) in dropped.iter_mut().zip(&account.dropped) {
+            *out = count.load(Relaxed);
+        }
+        Totals {
+            signal,
+            delivered: account.delivered.load(Relaxed),
+            spooled: account.spooled.load(Relaxed),
+            dropped,
+            // Last, so that a record on its way is never delivered before it was emitted.
+            emitted: account.emitted.load(Relaxed),
+        }
+    }
+
+    /// What stands in all books.
+    pub(crate) fn report(&self, complete: bool) -> ShutdownReport {
+        ShutdownReport {
+            signals: Signal::ALL.map(|signal| self.totals(signal)),
+            complete,
+        }
+    }
+}
+
+/// What became of one signal's records since the monitor was built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    signal: Signal,
+    emitted: u64,
+    delivered: u64,
+    spooled: u64,
+    dropped: [u64; Reason::ALL.len()],
+}
+
+impl Totals {
+    /// Whose account it is.
+    pub fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// Records made.
+    pub fn emitted(&self) -> u64 {
+        self.emitted
+    }
+
+    /// Records that the receiver took.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// Records kept on disk for later.
+    pub fn spooled(&self) -> u64 {
+        self.spooled
+    }
+
+    /// Records dropped for one reason.
+    #[expect(clippy::indexing_slicing, reason = "the array is as long as the enum")]
+    pub fn dropped(&self, reason: Reason) -> u64 {
+        self.dropped[reason as usize]
+    }
+
+    /// Records dropped for any reason.
+    pub fn dropped_in_all(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    /// Records that are still on their way: none once a flush or a shutdown was complete.
+    pub fn on_their_way(&self) -> u64 {
+        let settled = self
+            .delivered
+            .saturating_add(self.spooled)
+            .saturating_add(self.dropped_in_all());
+        self.emitted.saturating_sub(settled)
+    }
+}
+
+/// What became of every record, told at the end.
+///
+/// Its `Display` is one line a signal, for the end of a service's own log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShutdownReport {
+    signals: [Totals; Signal::ALL.len()],
+    complete: bool,
+}
+
+impl ShutdownReport {
+    /// Whether everything came to rest before the deadline.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The account of one signal.
+    #[expect(clippy::indexing_slicing, reason = "the array is as long as the enum")]
+    pub fn totals(&self, signal: Signal) -> &Totals {
+        &self.signals[signal as usize]
+    }
+
+    /// Records of all signals that their receivers took.
+    pub fn delivered(&self) -> u64 {
+        self.signals.iter().map(Totals::delivered).sum()
+    }
+
+    /// Records of all signals that are kept on disk for later.
+    pub fn spooled(&self) -> u64 {
+        self.signals.iter().map(Totals::spooled).sum()
+    }
+
+    /// Records of all signals that were dropped.
+    pub fn dropped(&self) -> u64 {
+        self.signals.iter().map(Totals::dropped_in_all).sum()
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        for totals in self.signals.iter().filter(|totals| totals.emitted > 0) {
+            if !std::mem::take(&mut first) {
+                f.write_str("\n")?;
+            }
+            let Totals {
+                signal,
+                emitted,
+                delivered,
+                spooled,
+                ..
+            } = totals;
+            let name = signal.as_str();
+            write!(
+                f,
+                "{name}: {emitted} emitted, {delivered} delivered, {spooled} spooled"
+            )?;
+            for reason in Reason::ALL {
+                match totals.dropped(reason) {
+                    0 => {}
+                    n => write!(f, ", {n} dropped ({})", reason.as_str())?,
+                }
+            }
+        }
+        if first {
+            f.write_str("nothing was emitted")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_tells_each_signal_by_reason() {
+        let books = Books::default();
+        books.emitted(Signal::Log, 5);
+        books.delivered(Signal::Log, 2);
+        books.dropped(Signal::Log, Reason::Io, 2);
+        let report = books.report(true);
+        assert_eq!(report.totals(Signal::Log).on_their_way(), 1);
+        assert_eq!(
+            (report.delivered(), report.spooled(), report.dropped()),
+            (2, 0, 2)
+        );
+        assert_eq!(
+            report.to_string(),
+            "log: 5 emitted, 2 delivered, 0 spooled, 2 dropped (io)"
+        );
+        assert_eq!(
+            Books::default().report(true).to_string(),
+            "nothing was emitted"
+        );
+    }
+}

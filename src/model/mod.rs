@@ -1,0 +1,22 @@
+//! What all rooms speak of: ids, outcomes, attributes, the books of what was sent and lost, notices,
+//! and the mark of our own answers.
+
+mod attributes;
+mod books;
+mod ids;
+mod notices;
+mod outcome;
+mod own;
+mod thread;
+pub(crate) mod wire;
+
+pub use self::attributes::{Attributes, Value};
+pub use self::books::{Reason, ShutdownReport, Signal, Totals};
+pub use self::ids::{SpanId, TraceId};
+pub use self::outcome::Outcome;
+
+pub(crate) use self::attributes::prefix;
+pub(crate) use self::books::Books;
+pub(crate) use self::notices::Notices;
+pub(crate) use self::own::OwnAnswer;
+pub(crate) use self::thread::thread_number;

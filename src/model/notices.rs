@@ -1,0 +1,68 @@
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+/// Notices kept for `report()`.
+const KEPT: usize = 256;
+
+/// What this crate has to say about itself: each sentence once, bounded, never from a `tracing` event of
+/// its own, so that nothing that listens to everything hears itself.
+///
+/// The worker writes what is new to the console; `MonitorGuard::report` lists all.
+#[derive(Debug, Default)]
+pub(crate) struct Notices(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    said: Vec<String>,
+    unwritten: VecDeque<String>,
+    left_out: u64,
+}
+
+impl Notices {
+    /// Says a sentence, unless it was said before. A sentence says what is wrong and what to write.
+    #[cold]
+    pub(crate) fn say(&self, sentence: impl Into<String>) {
+        let sentence = sentence.into();
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.said.contains(&sentence) {
+            return;
+        }
+        if inner.said.len() == KEPT {
+            inner.left_out = inner.left_out.saturating_add(1);
+            return;
+        }
+        inner.said.push(sentence.clone());
+        inner.unwritten.push_back(sentence);
+    }
+
+    /// All sentences so far.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .said
+            .clone()
+    }
+
+    /// The sentences that nobody has taken yet.
+    pub(crate) fn take_unwritten(&self) -> Vec<String> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut inner.unwritten).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_said_once_and_the_list_is_bounded() {
+        let notices = Notices::default();
+        for n in 0..1000 {
+            notices.say(format!("sentence {}", n % 300));
+        }
+        assert_eq!(notices.said().len(), KEPT);
+        assert_eq!(notices.take_unwritten().len(), KEPT);
+        assert!(notices.take_unwritten().is_empty());
+    }
+}

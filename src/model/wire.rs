@@ -1,0 +1,82 @@
+//! The form of compact records: little-endian numbers and length-prefixed texts, written on a request's
+//! thread and read on the worker's. Reading never panics: a record that is cut short reads as `None`.
+
+/// Appends a length-prefixed text.
+#[inline]
+pub(crate) fn put_str(out: &mut Vec<u8>, text: &str) {
+    put_bytes(out, text.as_bytes());
+}
+
+/// Appends length-prefixed bytes, at most 4 GiB of them.
+#[inline]
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(bytes.get(..len as usize).unwrap_or(bytes));
+}
+
+/// Reads a record from its front.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+macro_rules! numbers {
+    ($($name:ident: $type:ty),* $(,)?) => {
+        $(#[inline]
+        pub(crate) fn $name(&mut self) -> Option<$type> {
+            self.array().map(<$type>::from_le_bytes)
+        })*
+    };
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(record: &'a [u8]) -> Self {
+        Self(record)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    numbers! { u8: u8, u16: u16, u32: u32, u64: u64, u128: u128, i64: i64, f64: f64 }
+
+    pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let len = self.u32()?;
+        let (head, rest) = self.0.split_at_checked(len as usize)?;
+        self.0 = rest;
+        Some(head)
+    }
+
+    pub(crate) fn str(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes()?).ok()
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_a_cut_record_is_none() {
+        let mut record = Vec::new();
+        record.extend_from_slice(&7_u16.to_le_bytes());
+        put_str(&mut record, "grün");
+        let mut reader = Reader::new(&record);
+        assert_eq!((reader.u16(), reader.str()), (Some(7), Some("grün")));
+        assert!(reader.is_empty());
+        for len in 0..record.len() {
+            let mut reader = Reader::new(&record[..len]);
+            assert_eq!(
+                reader.u16().and_then(|_| reader.str()),
+                None,
+                "cut at {len}"
+            );
+        }
+    }
+}

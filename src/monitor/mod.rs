@@ -1,0 +1,1 @@
+//! The monitor: assembles all parts, installs, drains, flushes and shuts down.

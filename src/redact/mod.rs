@@ -1,0 +1,1 @@
+//! Scrubbing of secrets, before every sink.

@@ -1,0 +1,298 @@
+use crate::clock::Nanos;
+use crate::model::wire::{Reader, put_str};
+use crate::model::{Attributes, Outcome, SpanId, TraceId, Value};
+
+/// The request methods of the semantic conventions; all others are `_OTHER`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Method(u8);
+
+const METHODS: [&str; 11] = [
+    "_OTHER", "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT",
+    "QUERY",
+];
+
+impl Method {
+    pub(crate) const COUNT: usize = METHODS.len();
+
+    #[inline]
+    pub(crate) fn of(method: &http::Method) -> Self {
+        Self(match method.as_str() {
+            "GET" => 1,
+            "POST" => 2,
+            "PUT" => 3,
+            "DELETE" => 4,
+            "HEAD" => 5,
+            "OPTIONS" => 6,
+            "PATCH" => 7,
+            "TRACE" => 8,
+            "CONNECT" => 9,
+            "QUERY" => 10,
+            _ => 0,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn index(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        METHODS
+            .get(usize::from(self.0))
+            .copied()
+            .unwrap_or("_OTHER")
+    }
+}
+
+/// `url.scheme`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// A finished request in its compact form, as the worker reads it.
+///
+/// On the wire: the fixed part ([`put_fixed`]), the texts of the request (route, path, query, user
+/// agent, client address), the texts of the answer (user, `error.type`), the attributes
+/// ([`put_attributes`]) to the end. Texts are as they came: whoever writes them anywhere scrubs them
+/// first.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestRecord<'a> {
+    pub(crate) trace: TraceId,
+    pub(crate) span: SpanId,
+    /// The caller's operation; nil without a valid `traceparent`.
+    pub(crate) parent_span: SpanId,
+    /// The caller's trace where it is not ours (edge mode); nil otherwise.
+    pub(crate) parent_trace: TraceId,
+    /// To the end of the body, or to the headers where that is the end.
+    pub(crate) duration: Nanos,
+    pub(crate) time_to_headers: Option<Nanos>,
+    pub(crate) request_bytes: Option<u64>,
+    pub(crate) response_bytes: Option<u64>,
+    pub(crate) status: Option<u16>,
+    pub(crate) grpc_status: Option<u8>,
+    pub(crate) method: Method,
+    pub(crate) scheme: Scheme,
+    pub(crate) outcome: Outcome,
+    pub(crate) failed: bool,
+    pub(crate) route: &'a str,
+    pub(crate) path: &'a str,
+    /// Without its question mark; empty for none.
+    pub(crate) query: &'a str,
+    pub(crate) user_agent: &'a str,
+    pub(crate) client_address: &'a str,
+    pub(crate) user: &'a str,
+    pub(crate) error_type: &'a str,
+    pub(crate) attributes: Reader<'a>,
+}
+
+/// Appends the fixed part of a record.
+#[inline]
+pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
+    const NONE: u64 = u64::MAX;
+    let mut fixed = [0_u8; 88];
+    let words = [
+        record.span.to_u64(),
+        record.parent_span.to_u64(),
+        record.duration,
+        record.time_to_headers.unwrap_or(NONE),
+        record.request_bytes.unwrap_or(NONE),
+        record.response_bytes.unwrap_or(NONE),
+        u64::from(record.status.unwrap_or(0))
+            | u64::from(record.grpc_status.unwrap_or(u8::MAX)) << 16
+            | u64::from(record.method.index()) << 24
+            | u64::from(record.scheme == Scheme::Https) << 32
+            | u64::from(record.outcome.index()) << 40
+            | u64::from(record.failed) << 48,
+    ];
+    let traces = [record.trace.to_u128(), record.parent_trace.to_u128()];
+    let (head, tail) = fixed.split_at_mut(32);
+    for (to, id) in head.chunks_exact_mut(16).zip(traces) {
+        to.copy_from_slice(&id.to_le_bytes());
+    }
+    for (to, word) in tail.chunks_exact_mut(8).zip(words) {
+        to.copy_from_slice(&word.to_le_bytes());
+    }
+    out.extend_from_slice(&fixed);
+}
+
+/// Appends attributes; they reach to the record's end.
+pub(crate) fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes) {
+    for (key, value) in attributes.iter() {
+        put_str(out, key);
+        match value {
+            Value::Str(text) => {
+                out.push(0);
+                put_str(out, text);
+            }
+            Value::I64(number) => {
+                out.push(1);
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+            Value::F64(number) => {
+                out.push(2);
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+            Value::Bool(truth) => out.extend_from_slice(&[3, u8::from(*truth)]),
+        }
+    }
+}
+
+impl<'a> RequestRecord<'a> {
+    /// Reads a record; `None` if it is not one.
+    pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
+        let mut r = Reader::new(record);
+        let (trace, parent_trace) = (TraceId::from_u128(r.u128()?), TraceId::from_u128(r.u128()?));
+        let (span, parent_span) = (SpanId::from_u64(r.u64()?), SpanId::from_u64(r.u64()?));
+        let duration = r.u64()?;
+        let some = |n: u64| (n != u64::MAX).then_some(n);
+        let (time_to_headers, request_bytes, response_bytes) =
+            (some(r.u64()?), some(r.u64()?), some(r.u64()?));
+        let status = Some(r.u16()?).filter(|status| *status != 0);
+        let grpc_status = Some(r.u8()?).filter(|status| *status != u8::MAX);
+        let method = Method(r.u8()?);
+        let scheme = if r.u8()? == 1 {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
+        let outcome = Outcome::from_index(r.u8()?)?;
+        let failed = r.u8()? == 1;
+        r.u8()?;
+        Some(Self {
+            trace,
+            span,
+            parent_span,
+            parent_trace,
+            duration,
+            time_to_headers,
+            request_bytes,
+            response_bytes,
+            status,
+            grpc_status,
+            method,
+            scheme,
+            outcome,
+            failed,
+            route: r.str()?,
+            path: r.str()?,
+            query: r.str()?,
+            user_agent: r.str()?,
+            client_address: r.str()?,
+            user: r.str()?,
+            error_type: r.str()?,
+            attributes: r,
+        })
+    }
+
+    /// The attributes, up to the first that cannot be read.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&'a str, AttributeRef<'a>)> + use<'a> {
+        let mut reader = self.attributes;
+        std::iter::from_fn(move || {
+            let key = reader.str()?;
+            let value = match reader.u8()? {
+                0 => AttributeRef::Str(reader.str()?),
+                1 => AttributeRef::I64(reader.i64()?),
+                2 => AttributeRef::F64(reader.f64()?),
+                _ => AttributeRef::Bool(reader.u8()? == 1),
+            };
+            Some((key, value))
+        })
+    }
+}
+
+/// The value of an attribute in a record.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum AttributeRef<'a> {
+    Str(&'a str),
+    I64(i64),
+    F64(f64),
+    Bool(bool),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let mut attributes = Attributes::default();
+        attributes.insert("tenant", "acme");
+        attributes.insert("n", -3);
+        attributes.insert("share", 0.5);
+        attributes.insert("paid", true);
+        let written = RequestRecord {
+            trace: TraceId::from_u128(7),
+            span: SpanId::from_u64(8),
+            parent_span: SpanId::from_u64(9),
+            parent_trace: TraceId::NIL,
+            duration: 1_000_000,
+            time_to_headers: Some(500),
+            request_bytes: None,
+            response_bytes: Some(0),
+            status: Some(503),
+            grpc_status: None,
+            method: Method::of(&http::Method::PUT),
+            scheme: Scheme::Https,
+            outcome: Outcome::BodyDropped,
+            failed: true,
+            route: "/a/{b}",
+            path: "/a/1",
+            query: "c=d",
+            user_agent: "probe",
+            client_address: "::1",
+            user: "",
+            error_type: "503",
+            attributes: Reader::new(&[]),
+        };
+        let mut record = Vec::new();
+        put_fixed(&mut record, &written);
+        let w = &written;
+        for text in [
+            w.route,
+            w.path,
+            w.query,
+            w.user_agent,
+            w.client_address,
+            w.user,
+            w.error_type,
+        ] {
+            put_str(&mut record, text);
+        }
+        put_attributes(&mut record, &attributes);
+        let read = RequestRecord::read(&record).unwrap();
+        let attributes: Vec<_> = read.attributes().collect();
+        assert_eq!(
+            attributes,
+            [
+                ("tenant", AttributeRef::Str("acme")),
+                ("n", AttributeRef::I64(-3)),
+                ("share", AttributeRef::F64(0.5)),
+                ("paid", AttributeRef::Bool(true)),
+            ]
+        );
+        let without = |r: &RequestRecord<'_>| {
+            format!(
+                "{:?}",
+                RequestRecord {
+                    attributes: Reader::new(&[]),
+                    ..r.clone()
+                }
+            )
+        };
+        assert_eq!(without(&read), without(&written));
+        for len in 0..88 {
+            assert!(RequestRecord::read(&record[..len]).is_none());
+        }
+    }
+}

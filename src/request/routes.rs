@@ -1,0 +1,92 @@
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustc_hash::FxHashMap;
+
+/// Routes that one monitor tells apart. A router has hundreds; a hook may answer anything.
+const MAX_ROUTES: usize = 4096;
+
+/// The route of a request that no route matched.
+pub(crate) const UNMATCHED: RouteId = RouteId(0);
+/// The route of all that came after [`MAX_ROUTES`].
+const OVERFLOW: RouteId = RouteId(1);
+
+/// A route of one monitor, as a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct RouteId(pub(crate) u32);
+
+/// The append-only table of one monitor's route patterns. Threads keep a cache of it.
+#[derive(Debug)]
+pub(crate) struct Routes(RwLock<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    names: Vec<Arc<str>>,
+    ids: FxHashMap<Arc<str>, RouteId>,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        let mut table = Table::default();
+        for name in ["_unmatched", "_overflow"] {
+            table.add(name);
+        }
+        Self(RwLock::new(table))
+    }
+}
+
+impl Routes {
+    /// The number of a pattern, by content.
+    pub(crate) fn id(&self, name: &str) -> RouteId {
+        if let Some(id) = self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .ids
+            .get(name)
+        {
+            return *id;
+        }
+        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        match table.ids.get(name) {
+            Some(id) => *id,
+            None if table.names.len() >= MAX_ROUTES => OVERFLOW,
+            None => table.add(name),
+        }
+    }
+
+    /// The pattern of a number.
+    pub(crate) fn name(&self, id: RouteId) -> Arc<str> {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let name = table.names.get(id.0 as usize).or(table.names.first());
+        name.cloned().unwrap_or_default()
+    }
+}
+
+impl Table {
+    fn add(&mut self, name: &str) -> RouteId {
+        let name: Arc<str> = name.into();
+        let id = RouteId(u32::try_from(self.names.len()).unwrap_or(OVERFLOW.0));
+        self.names.push(Arc::clone(&name));
+        self.ids.insert(name, id);
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_told_apart_by_content_up_to_a_limit() {
+        let routes = Routes::default();
+        assert_eq!(&*routes.name(UNMATCHED), "_unmatched");
+        let users = routes.id("/users/{id}");
+        assert_eq!(routes.id(&String::from("/users/{id}")), users);
+        assert_eq!(&*routes.name(users), "/users/{id}");
+        for n in 0..10_000 {
+            routes.id(&format!("/{n}"));
+        }
+        assert_eq!(routes.id("/one-more"), OVERFLOW);
+        assert_eq!(routes.id("/users/{id}"), users);
+    }
+}

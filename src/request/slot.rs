@@ -1,0 +1,254 @@
+use std::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use super::current::Ids;
+use super::routes::{RouteId, Routes};
+use crate::clock::{Clock, Nanos};
+use crate::model::{SpanId, TraceId};
+
+/// The requests of one monitor: its routes and the list of those under way.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    number: u32,
+    clock: Clock,
+    routes: Routes,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    all: Vec<Weak<Slot>>,
+    /// The length at which dead entries are swept out.
+    sweep_at: usize,
+}
+
+/// What others may see of a request under way. Written by the thread that runs it, with plain stores;
+/// pooled and used again for the next request.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    monitor: u32,
+    /// Odd while a request is under way: a reader that sees the same odd number before and after has
+    /// read one request.
+    generation: AtomicU64,
+    start: AtomicU64,
+    route: AtomicU32,
+    trace_high: AtomicU64,
+    trace_low: AtomicU64,
+    span: AtomicU64,
+    /// The reading at which the poll that runs now began, plus one; 0 between polls.
+    polled_since: AtomicU64,
+}
+
+/// A request under way, as [`Monitor::in_flight`](crate::Monitor::in_flight) tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InFlight {
+    /// The route's pattern, or `_unmatched`.
+    pub route: Arc<str>,
+    /// The request's trace.
+    pub trace_id: TraceId,
+    /// How long ago it began.
+    pub running_for: Duration,
+    /// For how long the poll that runs now has been running; `None` while the request waits. More than
+    /// some milliseconds is a handler that blocks its runtime's thread.
+    pub polled_for: Option<Duration>,
+}
+
+impl Requests {
+    pub(crate) fn new(clock: Clock) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Relaxed);
+        Self {
+            number,
+            clock,
+            routes: Routes::default(),
+            slots: Mutex::default(),
+        }
+    }
+
+    /// The number of this monitor among those of the process.
+    #[inline]
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    #[inline]
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// A new slot in the list. The caller pools it.
+    #[cold]
+    pub(crate) fn new_slot(&self) -> Arc<Slot> {
+        let slot = Arc::new(Slot {
+            monitor: self.number,
+            generation: AtomicU64::new(0),
+            start: AtomicU64::new(0),
+            route: AtomicU32::new(0),
+            trace_high: AtomicU64::new(0),
+            trace_low: AtomicU64::new(0),
+            span: AtomicU64::new(0),
+            polled_since: AtomicU64::new(0),
+        });
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.all.len() >= slots.sweep_at {
+            slots.all.retain(|slot| slot.strong_count() > 0);
+            slots.sweep_at = (slots.all.len() * 2).max(64);
+        }
+        slots.all.push(Arc::downgrade(&slot));
+        slot
+    }
+
+    /// The requests under way, the longest first.
+    pub(crate) fn in_flight(&self) -> Vec<InFlight> {
+        let slots = self
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .all
+            .clone();
+        let now = self.clock.now();
+        let seen = slots.iter().filter_map(|slot| slot.upgrade()?.read());
+        let mut list: Vec<_> = seen
+            .map(|seen| InFlight {
+                route: self.routes.name(seen.ids.route),
+                trace_id: seen.ids.trace,
+                running_for: Duration::from_nanos(now.saturating_sub(seen.start)),
+                polled_for: seen
+                    .polled_since
+                    .map(|at| Duration::from_nanos(now.saturating_sub(at))),
+            })
+            .collect();
+        list.sort_by_key(|one| std::cmp::Reverse(one.running_for));
+        list
+    }
+}
+
+struct Seen {
+    ids: Ids,
+    start: Nanos,
+    polled_since: Option<Nanos>,
+}
+
+impl Slot {
+    #[inline]
+    pub(crate) fn monitor(&self) -> u32 {
+        self.monitor
+    }
+
+    /// Opens the slot for a request that began at `start`, whose first poll follows at once.
+    #[inline]
+    pub(crate) fn open(&self, ids: Ids, start: Nanos) {
+        self.start.store(start, Relaxed);
+        self.route.store(ids.route.0, Relaxed);
+        let trace = ids.trace.to_u128();
+        self.trace_high.store((trace >> 64) as u64, Relaxed);
+        self.trace_low.store(trace as u64, Relaxed);
+        self.span.store(ids.span.to_u64(), Relaxed);
+        self.polled_since.store(start + 1, Relaxed);
+        // The fields above are seen by whoever sees the odd number.
+        self.generation
+            .store(self.generation.load(Relaxed) | 1, Release);
+    }
+
+    /// Closes the slot: the request has ended.
+    #[inline]
+    pub(crate) fn close(&self) {
+        self.generation
+            .store((self.generation.load(Relaxed) | 1) + 1, Release);
+    }
+
+    /// Notes the beginning (`Some`) or the end of a poll.
+    #[inline]
+    pub(crate) fn polled(&self, since: Option<Nanos>) {
+        self.polled_since
+            .store(since.map_or(0, |at| at + 1), Relaxed);
+    }
+
+    /// The ids of the request under way; only for whoever knows that one is.
+    #[inline]
+    pub(crate) fn ids(&self) -> Ids {
+        let high = u128::from(self.trace_high.load(Relaxed));
+        let low = u128::from(self.trace_low.load(Relaxed));
+        Ids {
+            trace: TraceId::from_u128(high << 64 | low),
+            span: SpanId::from_u64(self.span.load(Relaxed)),
+            route: RouteId(self.route.load(Relaxed)),
+        }
+    }
+
+    /// The request under way as another thread sees it; `None` between requests.
+    fn read(&self) -> Option<Seen> {
+        for _ in 0..4 {
+            let before = self.generation.load(Acquire);
+            if before & 1 == 0 {
+                return None;
+            }
+            let seen = Seen {
+                ids: self.ids(),
+                start: self.start.load(Relaxed),
+                polled_since: self.polled_since.load(Relaxed).checked_sub(1),
+            };
+            // Pairs with the stores of `close` and `open`: the fields read above are of `before`.
+            std::sync::atomic::fence(Acquire);
+            if self.generation.load(Relaxed) == before {
+                return Some(seen);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::UNMATCHED;
+
+    #[test]
+    fn only_open_slots_are_in_flight() {
+        let clock = Clock::driven(Duration::ZERO);
+        let requests = Requests::new(clock.clone());
+        let (one, two) = (requests.new_slot(), requests.new_slot());
+        let route = requests.routes().id("/slow");
+        let trace = TraceId::from_u128(5);
+        one.open(
+            Ids {
+                trace,
+                span: SpanId::from_u64(1),
+                route,
+            },
+            clock.now(),
+        );
+        clock.advance(Duration::from_secs(3));
+        two.open(
+            Ids {
+                trace: TraceId::from_u128(6),
+                span: SpanId::NIL,
+                route: UNMATCHED,
+            },
+            clock.now(),
+        );
+        two.polled(None);
+        let list = requests.in_flight();
+        assert_eq!(list.len(), 2);
+        assert_eq!((&*list[0].route, list[0].trace_id), ("/slow", trace));
+        assert_eq!(list[0].polled_for, Some(Duration::from_secs(3)));
+        assert_eq!(list[1].polled_for, None);
+        one.close();
+        two.close();
+        assert!(requests.in_flight().is_empty());
+        drop((one, two));
+        for _ in 0..1000 {
+            requests.new_slot();
+        }
+        assert!(requests.slots.lock().unwrap().all.len() <= 64);
+    }
+}

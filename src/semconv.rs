@@ -1,0 +1,56 @@
+//! The names of OpenTelemetry's semantic conventions that this crate writes, and its own.
+//!
+//! Source: <https://opentelemetry.io/docs/specs/semconv/>, stable HTTP, service and client groups.
+
+pub(crate) const CLIENT_ADDRESS: &str = "client.address";
+pub(crate) const DEPLOYMENT_ENVIRONMENT_NAME: &str = "deployment.environment.name";
+pub(crate) const ERROR_TYPE: &str = "error.type";
+pub(crate) const HTTP_REQUEST_BODY_SIZE: &str = "http.request.body.size";
+pub(crate) const HTTP_REQUEST_METHOD: &str = "http.request.method";
+pub(crate) const HTTP_RESPONSE_BODY_SIZE: &str = "http.response.body.size";
+pub(crate) const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
+pub(crate) const HTTP_ROUTE: &str = "http.route";
+pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
+pub(crate) const RPC_GRPC_STATUS_CODE: &str = "rpc.grpc.status_code";
+pub(crate) const SERVICE_NAME: &str = "service.name";
+pub(crate) const SERVICE_VERSION: &str = "service.version";
+pub(crate) const URL_PATH: &str = "url.path";
+pub(crate) const URL_QUERY: &str = "url.query";
+pub(crate) const URL_SCHEME: &str = "url.scheme";
+pub(crate) const USER_AGENT_ORIGINAL: &str = "user_agent.original";
+pub(crate) const USER_ID: &str = "user.id";
+
+/// How a request ended; ours.
+pub(crate) const WATCHPOST_OUTCOME: &str = "watchpost.outcome";
+
+/// `http.server.request.duration`, seconds.
+pub(crate) const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";
+/// `http.server.active_requests`.
+pub(crate) const HTTP_SERVER_ACTIVE_REQUESTS: &str = "http.server.active_requests";
+/// `http.server.request.body.size`, bytes.
+pub(crate) const HTTP_SERVER_REQUEST_BODY_SIZE: &str = "http.server.request.body.size";
+/// `http.server.response.body.size`, bytes.
+pub(crate) const HTTP_SERVER_RESPONSE_BODY_SIZE: &str = "http.server.response.body.size";
+/// Seconds to the response's headers; ours.
+pub(crate) const HTTP_TIME_TO_HEADERS: &str = "watchpost.http.time_to_headers";
+/// Life of a stream or an upgraded socket in seconds; ours.
+pub(crate) const HTTP_CONNECTION_DURATION: &str = "watchpost.http.connection.duration";
+
+/// The specification's bounds of an HTTP duration, in seconds.
+pub(crate) const DURATION_BOUNDS: [f64; 14] = [
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+/// Bounds of a body's size in bytes: powers of four from 64 B to 64 MiB.
+pub(crate) const SIZE_BOUNDS: [f64; 11] = [
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];

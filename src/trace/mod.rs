@@ -1,0 +1,1 @@
+//! Trace context: W3C `traceparent`.

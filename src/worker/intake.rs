@@ -1,0 +1,243 @@
+//! The queue between the host's threads and the worker: sharded buffers of bytes.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use tokio::sync::Notify;
+
+use crate::clock::Nanos;
+use crate::model::{Books, Reason, Signal, thread_number};
+
+/// Threads spread over this many buffers.
+const SHARDS: usize = 8;
+/// A record's head: its length, its signal, its time.
+const HEAD: usize = 4 + 1 + 8;
+/// The largest record, head included; a larger one is dropped as too large.
+pub(crate) const MAX_RECORD: usize = 64 * 1024;
+
+/// Bounded in bytes, never waits for the worker, wakes it only when a buffer is half full or the worker
+/// had gone to sleep for want of work.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    shards: [Mutex<Shard>; SHARDS],
+    max_shard_bytes: usize,
+    books: Arc<Books>,
+    /// The worker waits for the bell alone, without a time-out.
+    dozing: AtomicBool,
+    bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    bytes: Vec<u8>,
+    /// Counted here, under the lock that is held anyway; brought to the books when drained.
+    emitted: [u64; Signal::ALL.len()],
+    overflowed: [u64; Signal::ALL.len()],
+    too_large: [u64; Signal::ALL.len()],
+    rung: bool,
+}
+
+/// A record as the worker finds it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record<'a> {
+    pub(crate) signal: Signal,
+    pub(crate) at: Nanos,
+    pub(crate) body: &'a [u8],
+}
+
+impl Intake {
+    /// A queue of at most `max_bytes` in all.
+    pub(crate) fn new(max_bytes: usize, books: Arc<Books>) -> Self {
+        Self {
+            shards: Default::default(),
+            max_shard_bytes: (max_bytes / SHARDS).max(MAX_RECORD),
+            books,
+            dozing: AtomicBool::new(false),
+            bell: Notify::new(),
+        }
+    }
+
+    /// Appends a record of `signal`, of the time `at`. `write` appends its body; it runs under the
+    /// buffer's lock and so must call nothing foreign.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "signals index arrays of their own number"
+    )]
+    pub(crate) fn push(&self, signal: Signal, at: Nanos, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut shard = self.shard();
+        shard.emitted[signal as usize] += 1;
+        let start = shard.bytes.len();
+        if start >= self.max_shard_bytes {
+            shard.overflowed[signal as usize] += 1;
+            return;
+        }
+        shard.bytes.extend_from_slice(&[0, 0, 0, 0, signal as u8]);
+        shard.bytes.extend_from_slice(&at.to_le_bytes());
+        write(&mut shard.bytes);
+        let len = shard.bytes.len() - start;
+        if len > MAX_RECORD {
+            shard.bytes.truncate(start);
+            shard.too_large[signal as usize] += 1;
+            return;
+        }
+        if let Some(head) = shard.bytes.get_mut(start..start + 4) {
+            // At most `MAX_RECORD`.
+            head.copy_from_slice(&(len as u32).to_le_bytes());
+        }
+        let half_full = shard.bytes.len() > self.max_shard_bytes / 2;
+        if half_full && !std::mem::replace(&mut shard.rung, true) || self.dozing.load(Relaxed) {
+            drop(shard);
+            self.ring();
+        }
+    }
+
+    /// Wakes the worker.
+    #[cold]
+    pub(crate) fn ring(&self) {
+        self.dozing.store(false, Relaxed);
+        self.bell.notify_one();
+    }
+
+    /// The calling thread's buffer, or another that is free: held for a copy of some hundred bytes.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the index is taken modulo the length"
+    )]
+    fn shard(&self) -> MutexGuard<'_, Shard> {
+        let first = thread_number();
+        for n in first..first + SHARDS {
+            match self.shards[n % SHARDS].try_lock() {
+                Ok(shard) => return shard,
+                Err(TryLockError::Poisoned(shard)) => return shard.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        self.shards[first % SHARDS]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves what is queued into `into`, one buffer a shard, and brings the counts to the books. The
+    /// buffers in `into` are handed back to the shards, emptied, so that nothing is allocated.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "signals index arrays of their own number"
+    )]
+    pub(crate) fn drain(&self, into: &mut Vec<Vec<u8>>) {
+        into.resize_with(SHARDS, Vec::new);
+        for (shard, buffer) in self.shards.iter().zip(into) {
+            buffer.clear();
+            let counts = {
+                let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+                std::mem::swap(&mut shard.bytes, buffer);
+                shard.rung = false;
+                [
+                    std::mem::take(&mut shard.emitted),
+                    std::mem::take(&mut shard.overflowed),
+                    std::mem::take(&mut shard.too_large),
+                ]
+            };
+            for signal in Signal::ALL {
+                let [emitted, overflowed, too_large] = counts.map(|of| of[signal as usize]);
+                if emitted > 0 {
+                    self.books.emitted(signal, emitted);
+                    self.books
+                        .dropped(signal, Reason::QueueOverflow, overflowed);
+                    self.books.dropped(signal, Reason::TooLarge, too_large);
+                }
+            }
+        }
+    }
+
+    /// Waits until the bell is rung. Cancel safe.
+    pub(crate) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Says that the worker will wait for the bell alone. A record that comes between this call and the
+    /// wait rings.
+    pub(crate) fn doze(&self, dozing: bool) {
+        self.dozing.store(dozing, Relaxed);
+    }
+}
+
+impl<'a> Record<'a> {
+    /// The records of a drained buffer, in the order in which they came.
+    pub(crate) fn all(mut buffer: &'a [u8]) -> impl Iterator<Item = Self> {
+        std::iter::from_fn(move || {
+            let len = u32::from_le_bytes(*buffer.first_chunk()?) as usize;
+            let (record, rest) = buffer.split_at_checked(len)?;
+            buffer = rest;
+            let signal = *Signal::ALL.get(usize::from(*record.get(4)?))?;
+            let at = Nanos::from_le_bytes(*record.get(5..HEAD)?.first_chunk()?);
+            Some(Self {
+                signal,
+                at,
+                body: record.get(HEAD..)?,
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(intake: &Intake) -> Vec<(Signal, Nanos, Vec<u8>)> {
+        let mut buffers = Vec::new();
+        intake.drain(&mut buffers);
+        let all = buffers.iter().flat_map(|buffer| Record::all(buffer));
+        all.map(|record| (record.signal, record.at, record.body.to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn records_come_out_as_they_went_in() {
+        let intake = Intake::new(1 << 20, Arc::default());
+        intake.push(Signal::Request, 5, |out| out.extend_from_slice(b"one"));
+        intake.push(Signal::Log, 6, |_| {});
+        assert_eq!(
+            drain(&intake),
+            [
+                (Signal::Request, 5, b"one".to_vec()),
+                (Signal::Log, 6, Vec::new())
+            ]
+        );
+        assert!(drain(&intake).is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_by_reason() {
+        let books = Arc::new(Books::default());
+        let intake = Intake::new(0, Arc::clone(&books));
+        intake.push(Signal::Log, 0, |out| out.resize(MAX_RECORD + 1, 0));
+        for _ in 0..100 {
+            intake.push(Signal::Log, 0, |out| out.resize(out.len() + 1000, 0));
+        }
+        let kept = drain(&intake).len() as u64;
+        let totals = books.totals(Signal::Log);
+        assert_eq!(
+            (totals.emitted(), totals.dropped(Reason::TooLarge)),
+            (101, 1)
+        );
+        assert_eq!(totals.dropped(Reason::QueueOverflow) + kept, 100);
+        assert_eq!(kept, 65);
+    }
+
+    #[test]
+    fn threads_do_not_lose_each_others_records() {
+        let books = Arc::new(Books::default());
+        let intake = Intake::new(64 << 20, Arc::clone(&books));
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    (0..1000).for_each(|n| intake.push(Signal::Request, n, |out| out.push(1)));
+                });
+            }
+        });
+        assert_eq!(drain(&intake).len(), 16_000);
+        assert_eq!(books.totals(Signal::Request).emitted(), 16_000);
+    }
+}
