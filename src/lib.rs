@@ -1,5 +1,8 @@
-//! A tower/axum service that watches itself, in its own process.
-
+#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "axum"),
+    doc = "A tower service that watches itself, in its own process."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(test),
@@ -35,8 +38,11 @@ pub mod testing;
 mod trace;
 mod worker;
 
+pub use self::access::Access;
 pub use self::error::{Error, Result};
+pub use self::http::EndpointLayer;
 pub use self::model::{
     Attributes, Outcome, Reason, ShutdownReport, Signal, SpanId, Totals, TraceId, Value,
 };
+pub use self::monitor::{Monitor, MonitorBuilder, MonitorGuard, Report, Server};
 pub use self::request::InFlight;

@@ -12,6 +12,7 @@ pub(crate) const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
 pub(crate) const HTTP_ROUTE: &str = "http.route";
 pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
 pub(crate) const RPC_GRPC_STATUS_CODE: &str = "rpc.grpc.status_code";
+pub(crate) const SERVICE_INSTANCE_ID: &str = "service.instance.id";
 pub(crate) const SERVICE_NAME: &str = "service.name";
 pub(crate) const SERVICE_VERSION: &str = "service.version";
 pub(crate) const URL_PATH: &str = "url.path";

@@ -80,6 +80,7 @@ impl SpanId {
 }
 
 #[inline]
+#[expect(clippy::indexing_slicing, reason = "four bits index sixteen digits")]
 fn hex(out: &mut [u8], bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {

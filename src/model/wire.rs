@@ -33,6 +33,7 @@ impl<'a> Reader<'a> {
         Self(record)
     }
 
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -3,7 +3,7 @@ use crate::model::wire::{Reader, put_str};
 use crate::model::{Attributes, Outcome, SpanId, TraceId, Value};
 
 /// The request methods of the semantic conventions; all others are `_OTHER`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Method(u8);
 
 const METHODS: [&str; 11] = [
@@ -13,6 +13,8 @@ const METHODS: [&str; 11] = [
 
 impl Method {
     pub(crate) const COUNT: usize = METHODS.len();
+    pub(crate) const HEAD: Self = Self(5);
+    pub(crate) const CONNECT: Self = Self(9);
 
     #[inline]
     pub(crate) fn of(method: &http::Method) -> Self {
@@ -45,7 +47,7 @@ impl Method {
 }
 
 /// `url.scheme`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Scheme {
     Http,
     Https,
@@ -144,6 +146,35 @@ pub(crate) fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes) {
                 out.extend_from_slice(&number.to_le_bytes());
             }
             Value::Bool(truth) => out.extend_from_slice(&[3, u8::from(*truth)]),
+        }
+    }
+}
+
+impl Default for RequestRecord<'_> {
+    fn default() -> Self {
+        Self {
+            trace: TraceId::NIL,
+            span: SpanId::NIL,
+            parent_span: SpanId::NIL,
+            parent_trace: TraceId::NIL,
+            duration: 0,
+            time_to_headers: None,
+            request_bytes: None,
+            response_bytes: None,
+            status: None,
+            grpc_status: None,
+            method: Method(0),
+            scheme: Scheme::Http,
+            outcome: Outcome::Completed,
+            failed: false,
+            route: "",
+            path: "",
+            query: "",
+            user_agent: "",
+            client_address: "",
+            user: "",
+            error_type: "",
+            attributes: Reader::new(&[]),
         }
     }
 }

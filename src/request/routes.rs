@@ -54,6 +54,16 @@ impl Routes {
         }
     }
 
+    /// Whether no pattern came yet.
+    pub(crate) fn none_seen(&self) -> bool {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .names
+            .len()
+            == 2
+    }
+
     /// The pattern of a number.
     pub(crate) fn name(&self, id: RouteId) -> Arc<str> {
         let table = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -85,10 +85,9 @@ impl Requests {
         &self.routes
     }
 
-    /// A new slot in the list. The caller pools it.
-    #[cold]
-    pub(crate) fn new_slot(&self) -> Arc<Slot> {
-        let slot = Arc::new(Slot {
+    /// A new slot that is in no list: for what outlives its request.
+    pub(crate) fn unlisted_slot(&self) -> Arc<Slot> {
+        Arc::new(Slot {
             monitor: self.number,
             generation: AtomicU64::new(0),
             start: AtomicU64::new(0),
@@ -97,7 +96,13 @@ impl Requests {
             trace_low: AtomicU64::new(0),
             span: AtomicU64::new(0),
             polled_since: AtomicU64::new(0),
-        });
+        })
+    }
+
+    /// A new slot in the list. The caller pools it.
+    #[cold]
+    pub(crate) fn new_slot(&self) -> Arc<Slot> {
+        let slot = self.unlisted_slot();
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.all.len() >= slots.sweep_at {
             slots.all.retain(|slot| slot.strong_count() > 0);

@@ -1,1 +1,5 @@
-//! Trace context: W3C `traceparent`.
+//! Trace context: W3C `traceparent` in.
+
+mod traceparent;
+
+pub(crate) use self::traceparent::parse_traceparent;
