@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+/// The limits of the registry. Over a limit, values are folded or cut and counted; nothing fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MetricsConfig {
+    /// Label sets that one metric may have.
+    pub max_series_per_metric: usize,
+    /// Label sets that all metrics together may have.
+    pub max_series: usize,
+    /// How long a series stays on the page after it was last used.
+    pub idle_after: Duration,
+}
+
+impl MetricsConfig {
+    /// Label sets of one metric: 2,000, as OpenTelemetry's.
+    pub const DEFAULT_MAX_SERIES_PER_METRIC: usize = 2_000;
+    /// Label sets of all metrics: 20,000.
+    pub const DEFAULT_MAX_SERIES: usize = 20_000;
+    /// An unused series leaves the page after one hour.
+    pub const DEFAULT_IDLE_AFTER: Duration = Duration::from_secs(3600);
+
+    /// Sets how many label sets one metric may have; the rest share one overflow series.
+    ///
+    /// The default is [`DEFAULT_MAX_SERIES_PER_METRIC`](Self::DEFAULT_MAX_SERIES_PER_METRIC).
+    #[must_use]
+    pub fn max_series_per_metric(mut self, series: usize) -> Self {
+        self.max_series_per_metric = series;
+        self
+    }
+
+    /// Sets how many label sets all metrics together may have.
+    ///
+    /// The default is [`DEFAULT_MAX_SERIES`](Self::DEFAULT_MAX_SERIES).
+    #[must_use]
+    pub fn max_series(mut self, series: usize) -> Self {
+        self.max_series = series;
+        self
+    }
+
+    /// Sets how long a series that nobody uses stays on the page; [`Duration::MAX`] keeps all.
+    ///
+    /// The default is [`DEFAULT_IDLE_AFTER`](Self::DEFAULT_IDLE_AFTER).
+    #[must_use]
+    pub fn idle_after(mut self, idle: Duration) -> Self {
+        self.idle_after = idle;
+        self
+    }
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self {
+            max_series_per_metric: Self::DEFAULT_MAX_SERIES_PER_METRIC,
+            max_series: Self::DEFAULT_MAX_SERIES,
+            idle_after: Self::DEFAULT_IDLE_AFTER,
+        }
+    }
+}

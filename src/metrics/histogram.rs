@@ -1,0 +1,236 @@
+use std::sync::{Arc, OnceLock};
+
+use super::cell::{Shards, add_f64};
+use super::exemplar::{Exemplar, ExemplarSlot};
+use super::page::number::push_f64;
+use crate::clock::Nanos;
+use crate::model::TraceId;
+use crate::semconv::DURATION_BOUNDS;
+
+/// Bounds that one histogram may have.
+const MAX_BOUNDS: usize = 128;
+
+/// The upper bounds of a histogram's buckets, ascending, and how the page writes them.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    values: Box<[f64]>,
+    /// `le` of each bucket and of the last, `+Inf`: the plain form, and `OpenMetrics`' with its `.0`.
+    pub(super) plain: Box<[Box<str>]>,
+    pub(super) canonical: Box<[Box<str>]>,
+}
+
+impl Bounds {
+    /// Ascending, finite, each once, at most 128; the conventions' bounds of a duration if none is left.
+    pub(super) fn new(bounds: &[f64]) -> Self {
+        let finite = bounds.iter().copied().filter(|bound| bound.is_finite());
+        // Adding zero makes `-0.0` one with `0.0`.
+        let mut values: Vec<f64> = finite.map(|bound| bound + 0.0).collect();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        values.truncate(MAX_BOUNDS);
+        if values.is_empty() {
+            values = DURATION_BOUNDS.to_vec();
+        }
+        let plain: Box<[Box<str>]> = values
+            .iter()
+            .chain(&[f64::INFINITY])
+            .map(|bound| {
+                let mut text = String::new();
+                push_f64(&mut text, *bound);
+                text.into()
+            })
+            .collect();
+        let canonical = plain.iter().map(|text| with_point(text)).collect();
+        Self {
+            values: values.into(),
+            plain,
+            canonical,
+        }
+    }
+
+    /// The bucket of a value: the first whose bound is not below it.
+    #[inline]
+    fn bucket(&self, value: f64) -> usize {
+        self.values.partition_point(|bound| *bound < value)
+    }
+
+    /// Buckets, with the last one, which has no bound.
+    pub(super) fn buckets(&self) -> usize {
+        self.values.len() + 1
+    }
+}
+
+impl PartialEq for Bounds {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values
+    }
+}
+
+fn with_point(text: &str) -> Box<str> {
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
+        format!("{text}.0").into()
+    } else {
+        text.into()
+    }
+}
+
+/// A histogram: a count a bucket and the sum, by shard.
+#[derive(Debug)]
+pub(super) struct HistogramCell {
+    bounds: Arc<Bounds>,
+    /// A shard is the buckets' counts, then the sum's bits.
+    shards: Shards,
+    /// Made when the first value with a trace comes.
+    exemplars: OnceLock<Box<[ExemplarSlot]>>,
+}
+
+impl HistogramCell {
+    pub(super) fn new(shards: usize, bounds: &Arc<Bounds>) -> Self {
+        Self {
+            bounds: Arc::clone(bounds),
+            shards: Shards::new(shards, bounds.buckets() + 1),
+            exemplars: OnceLock::new(),
+        }
+    }
+
+    /// Counts a value; the answer is its bucket. What is no finite number is not counted: one would
+    /// make the sum useless for good.
+    #[inline]
+    pub(super) fn record(&self, value: f64) -> Option<usize> {
+        self.record_many(value, 1)
+    }
+
+    #[inline]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a sum is a floating-point number"
+    )]
+    pub(super) fn record_many(&self, value: f64, times: u64) -> Option<usize> {
+        if !value.is_finite() || times == 0 {
+            return None;
+        }
+        let bucket = self.bounds.bucket(value);
+        self.shards
+            .own(bucket)?
+            .fetch_add(times, std::sync::atomic::Ordering::Relaxed);
+        add_f64(
+            self.shards.own(self.bounds.buckets())?,
+            value * times as f64,
+        );
+        Some(bucket)
+    }
+
+    /// Keeps the trace of a value as its bucket's exemplar, at most one a second.
+    #[inline]
+    pub(super) fn trace(
+        &self,
+        bucket: usize,
+        value: f64,
+        trace: TraceId,
+        at: Nanos,
+        wall: impl FnOnce() -> u64,
+    ) {
+        let slots = match self.exemplars.get() {
+            Some(slots) => slots,
+            None => self.exemplar_slots(),
+        };
+        if let Some(slot) = slots.get(bucket)
+            && slot.is_due(at)
+        {
+            slot.keep(value, trace, at, wall());
+        }
+    }
+
+    /// Whether a bucket would take an exemplar now.
+    #[inline]
+    pub(super) fn wants_trace(&self, bucket: usize, at: Nanos) -> bool {
+        let slots = self.exemplars.get().and_then(|slots| slots.get(bucket));
+        slots.is_none_or(|slot| slot.is_due(at))
+    }
+
+    #[cold]
+    fn exemplar_slots(&self) -> &[ExemplarSlot] {
+        self.exemplars.get_or_init(|| {
+            std::iter::repeat_with(ExemplarSlot::default)
+                .take(self.bounds.buckets())
+                .collect()
+        })
+    }
+
+    pub(super) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// The count of one bucket alone.
+    pub(super) fn count_of(&self, bucket: usize) -> u64 {
+        self.shards.sum(bucket)
+    }
+
+    /// Values counted.
+    pub(super) fn count(&self) -> u64 {
+        (0..self.bounds.buckets())
+            .map(|bucket| self.count_of(bucket))
+            .fold(0, u64::wrapping_add)
+    }
+
+    pub(super) fn sum(&self) -> f64 {
+        // From +0: the empty sum of floats is -0.
+        let sums = self.shards.all(self.bounds.buckets());
+        sums.fold(0.0, |sum, bits| sum + f64::from_bits(bits))
+    }
+
+    pub(super) fn exemplar(&self, bucket: usize) -> Option<Exemplar> {
+        self.exemplars.get()?.get(bucket)?.kept()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_falls_into_the_bucket_whose_bound_it_does_not_exceed() {
+        let bounds = Arc::new(Bounds::new(&[
+            10.0,
+            1.0,
+            1.0,
+            f64::NAN,
+            f64::INFINITY,
+            -0.0,
+        ]));
+        assert_eq!(&*bounds.plain, ["0", "1", "10", "+Inf"].map(Box::from));
+        assert_eq!(
+            &*bounds.canonical,
+            ["0.0", "1.0", "10.0", "+Inf"].map(Box::from)
+        );
+        let cell = HistogramCell::new(2, &bounds);
+        for value in [-1.0, 0.0, 1.0, 1.5, 10.0, 11.0, f64::NAN, f64::INFINITY] {
+            cell.record(value);
+        }
+        cell.record_many(2.0, 3);
+        let counts: Vec<u64> = (0..4).map(|bucket| cell.count_of(bucket)).collect();
+        assert_eq!((counts, cell.count()), (vec![2, 1, 5, 1], 9));
+        assert!((cell.sum() - 28.5).abs() < 1e-9);
+        assert_eq!(Bounds::new(&[]).buckets(), 15);
+    }
+
+    #[test]
+    fn a_bucket_keeps_one_exemplar_a_second() {
+        let cell = HistogramCell::new(1, &Arc::new(Bounds::new(&[1.0])));
+        let second = 1_000_000_000;
+        assert_eq!(cell.exemplar(0), None);
+        assert!(cell.wants_trace(0, 0));
+        for at in [0, second - 1, second] {
+            let trace = TraceId::from_u128(u128::from(at) + 1);
+            cell.trace(0, 0.5, trace, at, || at);
+        }
+        let kept = cell.exemplar(0).unwrap();
+        assert_eq!(
+            (kept.trace.to_u128(), kept.wall),
+            (u128::from(second) + 1, second)
+        );
+        assert!(!cell.wants_trace(0, second + 1));
+        assert!(cell.wants_trace(1, second + 1));
+        assert_eq!(cell.exemplar(1), None);
+    }
+}

@@ -1,0 +1,184 @@
+use std::borrow::Cow;
+
+use metrics_exporter_prometheus::formatting::sanitize_label_key;
+
+use super::name::cut;
+
+/// Labels of one series that are kept.
+const MAX_LABELS: usize = 16;
+/// Bytes of a label's name that are kept.
+const MAX_KEY: usize = 128;
+/// Bytes of a label's value that are kept.
+const MAX_VALUE: usize = 256;
+
+/// The label of the series that takes what is over the cap.
+pub(super) const OVERFLOW: &str = "otel_metric_overflow=\"true\"";
+
+/// A label set in canonical form, as it stands on the page: `key="value",..` by key, escaped.
+///
+/// Two sets are one series if and only if this text is the same. So what Prometheus could not tell
+/// apart (`a.b` and `a_b`, an empty value and none) is one series here too.
+#[derive(Debug, Default)]
+pub(super) struct Labels {
+    pub(super) text: String,
+    /// Labels that were cut or left out.
+    pub(super) truncated: u64,
+}
+
+impl Labels {
+    /// The labels of `base`, which is canonical, and `more`; of two with one key the later stays.
+    /// `reserved` is a key that the metric's own lines use.
+    pub(super) fn new<'a>(
+        base: &str,
+        more: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
+        reserved: Option<&str>,
+    ) -> Self {
+        let mut truncated = 0;
+        let mut all: Vec<(Cow<'_, str>, String)> = pairs(base)
+            .map(|(key, value)| (key.into(), value.to_owned()))
+            .collect();
+        for (key, value) in more {
+            let (short_key, short_value) = (cut(&key, MAX_KEY), cut(&value, MAX_VALUE));
+            if short_key.len() < key.len() || short_value.len() < value.len() {
+                truncated += 1;
+            }
+            let key = label_key(short_key, reserved);
+            let same = all.iter().position(|(other, _)| *other == key);
+            match (same, short_value.is_empty() || key.is_empty()) {
+                (Some(at), true) => {
+                    all.remove(at);
+                }
+                (None, true) => {}
+                (Some(at), false) => {
+                    if let Some((_, old)) = all.get_mut(at) {
+                        *old = escaped(short_value);
+                    }
+                }
+                (None, false) if all.len() == MAX_LABELS => truncated += 1,
+                (None, false) => all.push((key.into(), escaped(short_value))),
+            }
+        }
+        all.sort_unstable();
+        let mut text = String::with_capacity(all.iter().map(|(k, v)| k.len() + v.len() + 4).sum());
+        for (key, value) in &all {
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text.push_str(key);
+            text.push_str("=\"");
+            text.push_str(value);
+            text.push('"');
+        }
+        text.shrink_to_fit();
+        Self { text, truncated }
+    }
+}
+
+/// The keys and escaped values of a canonical text.
+pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (key, after) = rest.split_once("=\"")?;
+        let mut escape = false;
+        let end = after.bytes().position(|byte| {
+            let quote = byte == b'"' && !escape;
+            escape = byte == b'\\' && !escape;
+            quote
+        })?;
+        rest = after.get(end + 1..).unwrap_or_default();
+        rest = rest.strip_prefix(',').unwrap_or(rest);
+        Some((key, after.get(..end)?))
+    })
+}
+
+fn label_key(raw: &str, reserved: Option<&str>) -> String {
+    let mut key = sanitize_label_key(raw);
+    // Two leading underscores are Prometheus' own: `__name__` would rename the metric.
+    while key.starts_with("__") {
+        key.remove(0);
+    }
+    if Some(key.as_str()) == reserved {
+        key.insert_str(0, "exported_");
+    }
+    key
+}
+
+/// A label's value between its quotes. (`sanitize_label_value` of the exporter takes two backslashes
+/// for one that was escaped already, so that two values would become one.)
+pub(super) fn escaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn canonical(base: &str, more: &[(&str, &str)]) -> String {
+        let more = more.iter().map(|(k, v)| ((*k).into(), (*v).into()));
+        Labels::new(base, more, Some("le")).text
+    }
+
+    #[test]
+    fn a_set_is_sorted_escaped_and_free_of_what_prometheus_reserves() {
+        let base = canonical("", &[("route", "/a"), ("http.method", "GE\"T\n\\")]);
+        assert_eq!(base, r#"http_method="GE\"T\n\\",route="/a""#);
+        let more = canonical(&base, &[("http.method", "PUT"), ("a", ","), ("b", "")]);
+        assert_eq!(more, r#"a=",",http_method="PUT",route="/a""#);
+        assert_eq!(
+            canonical("", &[("le", "1"), ("__name__", "x")]),
+            r#"_name__="x",exported_le="1""#
+        );
+        assert_eq!(
+            canonical(&base, &[("route", "")]),
+            canonical("", &[("http_method", "GE\"T\n\\")])
+        );
+    }
+
+    #[test]
+    fn what_is_over_a_limit_is_cut_and_counted() {
+        let long = "ä".repeat(200);
+        let labels = Labels::new("", [("k".into(), long.as_str().into())], None);
+        assert_eq!((labels.text.len(), labels.truncated), (256 + 4, 1));
+        let many = (0..20).map(|n| (format!("k{n}").into(), "v".into()));
+        let labels = Labels::new("", many, None);
+        assert_eq!((pairs(&labels.text).count(), labels.truncated), (16, 4));
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_parses_back(values in proptest::collection::vec(".{0,60}|[\\\\\"\n,=]{0,20}", 0..8)) {
+            let more = values.iter().enumerate().map(|(n, v)| (format!("k{n}").into(), v.into()));
+            let text = Labels::new("", more, None).text;
+            let back: Vec<String> = pairs(&text).map(|(_, value)| unescaped(value)).collect();
+            let kept: Vec<String> = values.into_iter().filter(|v| !v.is_empty()).collect();
+            prop_assert_eq!(back, kept);
+            prop_assert!(!text.contains('\n'));
+        }
+    }
+
+    fn unescaped(value: &str) -> String {
+        let mut out = String::new();
+        let mut chars = value.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\\' => match chars.next() {
+                    Some('n') => out.push('\n'),
+                    other => out.extend(other),
+                },
+                c => out.push(c),
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,182 @@
+use std::collections::HashSet;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::Form;
+use crate::metrics::labels::escaped;
+use crate::metrics::name::Kind;
+use crate::metrics::registry::{Family, Registry};
+
+/// A page of the host's own that is written after ours.
+#[derive(Clone)]
+pub(in crate::metrics) struct Joined {
+    pub(in crate::metrics) render: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(in crate::metrics) upkeep: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Joined {
+    /// Runs the host's upkeep.
+    pub(in crate::metrics) fn upkeep(&self, registry: &Registry) {
+        if catch_unwind(AssertUnwindSafe(|| (self.upkeep)())).is_err() {
+            panicked(registry, "upkeep");
+        }
+    }
+
+    /// Writes what the page has and ours has not.
+    pub(super) fn write(&self, registry: &Registry, form: Form, seen: &mut Seen, out: &mut String) {
+        match catch_unwind(AssertUnwindSafe(|| (self.render)())) {
+            Ok(text) => join(&text, form, seen, out),
+            Err(_) => panicked(registry, "render"),
+        }
+    }
+}
+
+#[cold]
+fn panicked(registry: &Registry, what: &str) {
+    registry.join_panics.fetch_add(1, Relaxed);
+    registry.common.notices.say(format!(
+        "The `{what}` of a page given to `join_page` panicked: its series may be missing on the page."
+    ));
+}
+
+impl fmt::Debug for Joined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joined").finish_non_exhaustive()
+    }
+}
+
+/// Names of samples that are on the page.
+#[derive(Debug, Default)]
+pub(super) struct Seen(HashSet<String>);
+
+impl Seen {
+    pub(super) fn new(families: &[Family]) -> Self {
+        let mut seen = HashSet::new();
+        for family in families {
+            let (name, kind) = match family {
+                Family::Metric(metric) => (&metric.name, metric.kind),
+                Family::Observed(observed) => (&observed.name, observed.kind),
+            };
+            seen.extend(
+                kind.suffixes()
+                    .iter()
+                    .map(|suffix| format!("{}{suffix}", name.family)),
+            );
+        }
+        Self(seen)
+    }
+}
+
+/// Writes a page in the text form, its families that are here already left out.
+fn join(text: &str, form: Form, seen: &mut Seen, out: &mut String) {
+    let (mut skip, mut help) = (false, None);
+    let mut new = HashSet::new();
+    for line in text.lines() {
+        if let Some((name, text)) = comment(line, "# HELP ") {
+            skip = seen.0.contains(name);
+            help = Some((name, text));
+        } else if let Some((name, kind)) = comment(line, "# TYPE ") {
+            skip = seen.0.contains(name);
+            let help = help
+                .take()
+                .filter(|(of, _)| *of == name)
+                .map(|(_, text)| text);
+            if !skip {
+                declare(out, form, name, kind, help);
+                new.insert(name.to_owned());
+            }
+        } else if !line.is_empty() && !line.starts_with('#') {
+            let name = line.split(['{', ' ']).next().unwrap_or_default();
+            if !skip && !seen.0.contains(name) {
+                out.push_str(match form {
+                    Form::Text => line,
+                    Form::OpenMetrics => without_time(line),
+                });
+                out.push('\n');
+            }
+        }
+    }
+    seen.0.extend(new);
+}
+
+fn comment<'a>(line: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
+    line.strip_prefix(word)?.split_once(' ')
+}
+
+fn declare(out: &mut String, form: Form, name: &str, kind: &str, help: Option<&str>) {
+    // OpenMetrics names a counter without its `_total`; one that has none is of unknown type there.
+    let (name, kind) = match (form, kind) {
+        (Form::OpenMetrics, "counter") => match name.strip_suffix("_total") {
+            Some(stem) => (stem, Kind::Counter.type_word()),
+            None => (name, "unknown"),
+        },
+        (Form::OpenMetrics, "untyped") => (name, "unknown"),
+        (_, kind) => (name, kind),
+    };
+    if let Some(help) = help {
+        let quoted = match form {
+            Form::Text => help.to_owned(),
+            // Line feeds and backslashes are escaped in both forms.
+            Form::OpenMetrics => help.split('"').collect::<Vec<_>>().join(&escaped("\"")),
+        };
+        for part in ["# HELP ", name, " ", &quoted, "\n"] {
+            out.push_str(part);
+        }
+    }
+    for part in ["# TYPE ", name, " ", kind, "\n"] {
+        out.push_str(part);
+    }
+}
+
+/// A sample without its time, which the text form gives in milliseconds and `OpenMetrics` in seconds.
+fn without_time(line: &str) -> &str {
+    let labels = line.rfind('}').map_or(0, |at| at + 1);
+    let (head, rest) = line.split_at_checked(labels).unwrap_or((line, ""));
+    let value = if head.is_empty() {
+        rest.find(' ')
+    } else {
+        Some(0)
+    };
+    let end = value.and_then(|at| rest.get(at + 1..)?.find(' ').map(|end| at + 1 + end));
+    match end {
+        Some(end) => line.get(..labels + end).unwrap_or(line),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# HELP jobs_total Jobs \"done\".\n# TYPE jobs_total counter\njobs_total{q=\"a } b\"} 3 1700000000000\n\n\
+        # TYPE odd counter\nodd 1\n\n# TYPE ours gauge\nours 5\n# TYPE free untyped\nfree 2 5\n";
+
+    fn joined(form: Form) -> String {
+        let (mut out, mut seen) = (String::new(), Seen(HashSet::from(["ours".to_owned()])));
+        join(PAGE, form, &mut seen, &mut out);
+        let once = out.len();
+        join(PAGE, form, &mut seen, &mut out);
+        assert_eq!(out.len(), once, "a second page adds what is new");
+        out
+    }
+
+    #[test]
+    fn a_joined_page_keeps_what_ours_has_not() {
+        assert_eq!(
+            joined(Form::Text),
+            "# HELP jobs_total Jobs \"done\".\n# TYPE jobs_total counter\njobs_total{q=\"a } b\"} 3 1700000000000\n\
+             # TYPE odd counter\nodd 1\n# TYPE free untyped\nfree 2 5\n"
+        );
+    }
+
+    #[test]
+    fn a_joined_page_is_turned_into_openmetrics() {
+        assert_eq!(
+            joined(Form::OpenMetrics),
+            "# HELP jobs Jobs \\\"done\\\".\n# TYPE jobs counter\njobs_total{q=\"a } b\"} 3\n\
+             # TYPE odd unknown\nodd 1\n# TYPE free unknown\nfree 2\n"
+        );
+    }
+}

@@ -1,0 +1,215 @@
+use http::HeaderMap;
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
+
+/// How the page is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::metrics) enum Form {
+    /// Prometheus' text format 0.0.4.
+    Text,
+    /// `OpenMetrics` 1.0.0: with exemplars.
+    OpenMetrics,
+}
+
+impl Form {
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+
+    /// What the client asks for: `OpenMetrics` where it likes it at least as much and names it. A client
+    /// that accepts neither gets the text: it is a page of text, whatever the client calls it.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let mut text = Liking::default();
+        let mut open = Liking::default();
+        for (range, q, version) in ranges(headers, &ACCEPT) {
+            let specific = match range {
+                range if range.eq_ignore_ascii_case("application/openmetrics-text") => {
+                    if version.is_none_or(|version| version == "1.0.0") {
+                        open.say(3, q);
+                    }
+                    continue;
+                }
+                range if range.eq_ignore_ascii_case("text/plain") => {
+                    if version.is_none_or(|version| version == "0.0.4") {
+                        text.say(3, q);
+                    }
+                    continue;
+                }
+                range if range.eq_ignore_ascii_case("application/*") => (&mut open, 2),
+                range if range.eq_ignore_ascii_case("text/*") => (&mut text, 2),
+                "*/*" => {
+                    open.say(1, q);
+                    (&mut text, 1)
+                }
+                _ => continue,
+            };
+            specific.0.say(specific.1, q);
+        }
+        let named = open.specific > 1;
+        if open.q > text.q || (named && open.q > 0 && open.q == text.q) {
+            Self::OpenMetrics
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// Whether the client takes gzip and likes it at least as much as nothing.
+pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let (mut gzip, mut identity) = (Liking::default(), Liking::default());
+    for (coding, q, _) in ranges(headers, &ACCEPT_ENCODING) {
+        match coding {
+            coding if coding.eq_ignore_ascii_case("gzip") => gzip.say(2, q),
+            coding if coding.eq_ignore_ascii_case("x-gzip") => gzip.say(2, q),
+            coding if coding.eq_ignore_ascii_case("identity") => identity.say(2, q),
+            "*" => gzip.say(1, q),
+            _ => {}
+        }
+    }
+    gzip.q > 0 && gzip.q >= identity.q
+}
+
+/// How much a client likes something, by its most specific word on it.
+#[derive(Debug, Default, Clone, Copy)]
+struct Liking {
+    specific: u8,
+    /// In thousandths.
+    q: u16,
+}
+
+impl Liking {
+    fn say(&mut self, specific: u8, q: u16) {
+        if specific > self.specific {
+            *self = Self { specific, q };
+        } else if specific == self.specific {
+            self.q = self.q.max(q);
+        }
+    }
+}
+
+/// The ranges of a header, each with its liking and its `version`. What cannot be read is passed over.
+fn ranges<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = (&'a str, u16, Option<&'a str>)> {
+    let values = headers.get_all(name).into_iter();
+    let values = values.filter_map(|value| value.to_str().ok());
+    let ranges = values.flat_map(|value| value.split(','));
+    ranges.filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let range = parts.next().filter(|range| !range.is_empty())?;
+        let (mut q, mut version) = (1000, None);
+        for (key, value) in parts.filter_map(|part| part.split_once('=')) {
+            match key.trim_end() {
+                "q" | "Q" => q = thousandths(value.trim())?,
+                "version" => version = Some(value.trim().trim_matches('"')),
+                _ => {}
+            }
+        }
+        Some((range, q, version))
+    })
+}
+
+/// A weight of at most three decimals, in thousandths.
+fn thousandths(q: &str) -> Option<u16> {
+    let (whole, decimals) = q.split_once('.').unwrap_or((q, ""));
+    if decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let thousandths = format!("{decimals:0<3}").parse().ok()?;
+    match whole {
+        "0" => Some(thousandths),
+        "1" if thousandths == 0 => Some(1000),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn form(accept: &str) -> Form {
+        Form::of(&HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]))
+    }
+
+    fn gzip(accept: &str) -> bool {
+        takes_gzip(&HeaderMap::from_iter([(
+            ACCEPT_ENCODING,
+            accept.parse().unwrap(),
+        )]))
+    }
+
+    #[test]
+    fn the_form_is_what_the_client_likes_most() {
+        assert_eq!(Form::of(&HeaderMap::new()), Form::Text);
+        let prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+            application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+            text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        assert_eq!(form(prometheus), Form::OpenMetrics);
+        let text = [
+            "",
+            "*/*",
+            "text/plain",
+            "text/html,application/xhtml+xml,*/*;q=0.8",
+            "image/png",
+            ";;;q=,",
+            "application/openmetrics-text;q=0.5, text/plain",
+            "application/openmetrics-text;version=2.0.0",
+            "application/openmetrics-text;q=0",
+            "application/openmetrics-text;q=7",
+            "application/*;q=0.1, text/*;q=0.2",
+        ];
+        for accept in text {
+            assert_eq!(form(accept), Form::Text, "{accept}");
+        }
+        let open = [
+            "application/openmetrics-text",
+            "Application/OpenMetrics-Text; version=\"1.0.0\", */*",
+            "text/plain;q=0.5,application/openmetrics-text;q=0.501",
+            "application/*",
+            "text/plain, application/openmetrics-text",
+        ];
+        for accept in open {
+            assert_eq!(form(accept), Form::OpenMetrics, "{accept}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_taken_where_it_is_liked() {
+        for accept in [
+            "gzip",
+            "GZIP;q=0.1",
+            "br, gzip;q=0.5, identity;q=0.5",
+            "*",
+            "x-gzip",
+        ] {
+            assert!(gzip(accept), "{accept}");
+        }
+        for accept in [
+            "",
+            "br",
+            "gzip;q=0",
+            "identity, gzip;q=0.5",
+            "*;q=0",
+            "gzip;q=0, *",
+            "gzip;q=x",
+        ] {
+            assert!(!gzip(accept), "{accept}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_is_too_odd(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+                let headers = HeaderMap::from_iter([(ACCEPT, value.clone()), (ACCEPT_ENCODING, value)]);
+                let _ = (Form::of(&headers), takes_gzip(&headers));
+            }
+        }
+    }
+}

@@ -1,0 +1,710 @@
+use std::collections::HashMap;
+use std::sync::Barrier;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use metrics::{counter, describe_counter, describe_histogram, gauge, histogram};
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::access::Access;
+use crate::model::{OwnAnswer, TraceId};
+
+const WALL: Duration = Duration::from_secs(1_700_000_000);
+const HOUR: Duration = Duration::from_secs(3600);
+
+struct Fixture {
+    metrics: Metrics,
+    clock: Clock,
+    notices: Arc<Notices>,
+}
+
+fn fixture(config: MetricsConfig) -> Fixture {
+    let (clock, notices) = (Clock::driven(WALL), Arc::<Notices>::default());
+    let metrics = Metrics::new(config, clock.clone(), Arc::clone(&notices));
+    Fixture {
+        metrics,
+        clock,
+        notices,
+    }
+}
+
+fn registry() -> Fixture {
+    fixture(MetricsConfig::default())
+}
+
+fn filled() -> Fixture {
+    let fixture = registry();
+    let metrics = &fixture.metrics;
+    let jobs = metrics
+        .counter("jobs.done")
+        .description("Jobs\ndone \\ \"so far\".");
+    let jobs = jobs.build();
+    jobs.with([("queue", "a\"b\\c\nd"), ("http.route", "/{id}")])
+        .add(3);
+    jobs.with([("queue", "ü")]).add(1);
+    metrics
+        .gauge("room.temperature")
+        .unit("Cel")
+        .build()
+        .set(21.5);
+    let active = metrics
+        .up_down_counter("http.server.active_requests")
+        .unit("{request}")
+        .build();
+    active.add(5);
+    active.add(-7);
+    let duration = metrics
+        .histogram("wait")
+        .unit("s")
+        .bounds([1.0, 0.5])
+        .build();
+    let duration = duration.with([("kind", "x")]);
+    duration.record(0.25);
+    duration.record_traced(0.75, TraceId::from_u128(0xabc), 1_250_000_000);
+    duration.record(9.0);
+    metrics.observe(
+        "seen.bytes",
+        "By",
+        "Read now.",
+        Kind::Counter,
+        Arc::new(|tell| {
+            tell(&[("b", "2")], 2.5);
+            tell(&[], 1.0);
+        }),
+    );
+    fixture
+}
+
+#[test]
+fn the_text_form_is_this() {
+    assert_eq!(
+        filled().metrics.render(),
+        r#"# TYPE http_server_active_requests gauge
+http_server_active_requests -2
+# HELP jobs_done_total Jobs\ndone \\ "so far".
+# TYPE jobs_done_total counter
+jobs_done_total{http_route="/{id}",queue="a\"b\\c\nd"} 3
+jobs_done_total{queue="ü"} 1
+# TYPE room_temperature_celsius gauge
+room_temperature_celsius 21.5
+# HELP seen_bytes_total Read now.
+# TYPE seen_bytes_total counter
+seen_bytes_total 1
+seen_bytes_total{b="2"} 2.5
+# TYPE wait_seconds histogram
+wait_seconds_bucket{kind="x",le="0.5"} 1
+wait_seconds_bucket{kind="x",le="1"} 2
+wait_seconds_bucket{kind="x",le="+Inf"} 3
+wait_seconds_sum{kind="x"} 10
+wait_seconds_count{kind="x"} 3
+"#
+    );
+}
+
+#[test]
+fn openmetrics_is_this() {
+    assert_eq!(
+        filled().metrics.render_as(Form::OpenMetrics),
+        r#"# TYPE http_server_active_requests gauge
+http_server_active_requests -2
+# TYPE jobs_done counter
+# HELP jobs_done Jobs\ndone \\ \"so far\".
+jobs_done_total{http_route="/{id}",queue="a\"b\\c\nd"} 3
+jobs_done_total{queue="ü"} 1
+# TYPE room_temperature_celsius gauge
+# UNIT room_temperature_celsius celsius
+room_temperature_celsius 21.5
+# TYPE seen_bytes counter
+# UNIT seen_bytes bytes
+# HELP seen_bytes Read now.
+seen_bytes_total 1
+seen_bytes_total{b="2"} 2.5
+# TYPE wait_seconds histogram
+# UNIT wait_seconds seconds
+wait_seconds_bucket{kind="x",le="0.5"} 1
+wait_seconds_bucket{kind="x",le="1.0"} 2 # {trace_id="00000000000000000000000000000abc"} 0.75 1700000001.250
+wait_seconds_bucket{kind="x",le="+Inf"} 3
+wait_seconds_sum{kind="x"} 10
+wait_seconds_count{kind="x"} 3
+# EOF
+"#
+    );
+}
+
+/// Sums every sample of a name.
+fn sum(page: &str, name: &str) -> f64 {
+    let samples = page.lines().filter(|line| {
+        let rest = line.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+    });
+    let values = samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap());
+    values.sum()
+}
+
+#[test]
+fn over_the_cap_one_series_takes_the_rest_and_the_total_stays_exact() {
+    let config = MetricsConfig::default()
+        .max_series_per_metric(10)
+        .max_series(15);
+    let Fixture {
+        metrics, notices, ..
+    } = fixture(config);
+    let a = metrics.counter("a").build();
+    for n in 0..1000_u32 {
+        a.with([("user", n.to_string())]).add(u64::from(n));
+    }
+    let b = metrics.histogram("b").build();
+    for n in 0..1000_u32 {
+        b.with([("user", n.to_string())]).record(1.0);
+    }
+    let page = metrics.render();
+    assert_eq!(sum(&page, "a_total").to_string(), "499500");
+    assert_eq!(sum(&page, "b_count").to_string(), "1000");
+    assert!(
+        page.contains("a_total{otel_metric_overflow=\"true\"} 499464\n"),
+        "{page}"
+    );
+    assert_eq!(
+        page.lines()
+            .filter(|line| line.starts_with("a_total"))
+            .count(),
+        10
+    );
+    let capped = metrics.capped();
+    assert_eq!(
+        (
+            capped[0].metric.as_str(),
+            capped[0].series,
+            capped[0].overflowed
+        ),
+        ("a", 10, 991)
+    );
+    assert_eq!(
+        (
+            capped[1].metric.as_str(),
+            capped[1].series,
+            capped[1].overflowed
+        ),
+        ("b", 5, 996)
+    );
+    assert_eq!(notices.said().len(), 2);
+    // A handle into the overflow series stays one, whatever it is given.
+    a.with([("user", "x")]).with([("more", "y")]).add(1);
+    assert_eq!(sum(&metrics.render(), "a_total").to_string(), "499501");
+}
+
+#[test]
+fn the_first_type_of_a_name_stays() {
+    let Fixture {
+        metrics, notices, ..
+    } = registry();
+    metrics.counter("x").build().add(1);
+    metrics.gauge("x").build().set(7.0);
+    metrics.gauge("x").build().with([("a", "b")]).set(7.0);
+    metrics.counter("x").build().add(1);
+    metrics.histogram("y").build().record(1.0);
+    metrics.gauge("y.count").build().set(1.0);
+    metrics.observe("x", "", "", Kind::Gauge, Arc::new(|tell| tell(&[], 9.0)));
+    let page = metrics.render();
+    assert_eq!(page.matches("# TYPE").count(), 2, "{page}");
+    assert!(
+        page.starts_with("# TYPE x_total counter\nx_total 2\n"),
+        "{page}"
+    );
+    let said = notices.said();
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(
+        said[0].contains("`x` is a counter already: the gauge"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn two_spellings_of_a_name_are_one_metric() {
+    let Fixture {
+        metrics, notices, ..
+    } = registry();
+    metrics.counter("http.calls").build().add(1);
+    metrics.counter("http_calls").build().add(2);
+    metrics.counter("http_calls_total").build().add(4);
+    assert_eq!(
+        metrics.render(),
+        "# TYPE http_calls_total counter\nhttp_calls_total 7\n"
+    );
+    assert_eq!(notices.said(), Vec::<String>::new());
+}
+
+#[test]
+fn names_are_bounded_too() {
+    let Fixture {
+        metrics, notices, ..
+    } = registry();
+    for n in 0..5000 {
+        metrics.counter(&format!("n{n}")).build().add(1);
+    }
+    assert_eq!(metrics.render().matches("# TYPE").count(), 2000);
+    assert!(notices.said()[0].contains("more than 2000 names"));
+}
+
+#[test]
+fn the_series_without_labels_is_hidden_while_it_is_but_a_stem() {
+    let Fixture { metrics, .. } = registry();
+    let stem = metrics.counter("x").build();
+    assert!(metrics.render().contains("x_total 0\n"));
+    let branch = stem.with([("a", "b")]);
+    assert!(!metrics.render().contains("x_total 0\n"));
+    assert!(metrics.render().contains("x_total{a=\"b\"} 0\n"));
+    stem.add(1);
+    branch.add(1);
+    assert_eq!(sum(&metrics.render(), "x_total").to_string(), "2");
+}
+
+#[test]
+fn an_idle_series_leaves_the_page_and_a_held_handle_brings_its_total_back() {
+    let Fixture { metrics, clock, .. } = registry();
+    let jobs = metrics.counter("jobs").build();
+    let held = jobs.with([("q", "held")]);
+    held.add(5);
+    jobs.with([("q", "let go")]).add(5);
+    let level = metrics.up_down_counter("level").build();
+    level.with([("q", "up")]).add(1);
+    level.with([("q", "even")]).add(1);
+    level.with([("q", "even")]).add(-1);
+    let size = || metrics.registry.common.series.load(Relaxed);
+    assert_eq!(size(), 6);
+    metrics.expire();
+    clock.advance(Duration::from_secs(3599));
+    metrics.expire();
+    let epoch = metrics.epoch();
+    assert_eq!(sum(&metrics.render(), "jobs_total").to_string(), "10");
+    clock.advance(Duration::from_secs(1));
+    metrics.expire();
+    assert_eq!(metrics.render(), "# TYPE level gauge\nlevel{q=\"up\"} 1\n");
+    assert_ne!(metrics.epoch(), epoch, "who caches handles is told");
+    // The stems, the held one, the level that is not even.
+    assert_eq!(size(), 4);
+    held.add(2);
+    let page = metrics.render();
+    assert!(
+        page.starts_with("# TYPE jobs_total counter\njobs_total{q=\"held\"} 7\n"),
+        "{page}"
+    );
+    metrics.expire();
+    clock.advance(Duration::from_secs(3599));
+    metrics.expire();
+    assert!(metrics.render().contains("held"));
+}
+
+#[test]
+fn an_idle_series_makes_room_under_the_cap() {
+    let Fixture { metrics, clock, .. } = fixture(MetricsConfig::default().max_series_per_metric(3));
+    let jobs = metrics.counter("jobs").build();
+    jobs.with([("n", "1")]).add(1);
+    jobs.with([("n", "2")]).add(1);
+    jobs.with([("n", "3")]).add(1);
+    assert!(
+        metrics
+            .render()
+            .contains("otel_metric_overflow=\"true\"} 1\n")
+    );
+    metrics.expire();
+    clock.advance(HOUR);
+    metrics.expire();
+    jobs.with([("n", "3")]).add(1);
+    let page = metrics.render();
+    assert!(page.contains("jobs_total{n=\"3\"} 1\n"), "{page}");
+    assert!(
+        page.contains("otel_metric_overflow=\"true\"} 1\n"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_gauge_that_is_moved_is_a_level_and_one_that_is_set_is_not() {
+    let Fixture { metrics, clock, .. } = registry();
+    metrics.gauge("set").build().set(4.0);
+    metrics.gauge("moved").build().add(4.0);
+    metrics.expire();
+    clock.advance(HOUR);
+    metrics.expire();
+    assert_eq!(metrics.render(), "# TYPE moved gauge\nmoved 4\n");
+    metrics.gauge("moved").build().add(-3.0);
+    assert!(metrics.render().contains("moved 1\n"));
+}
+
+#[test]
+fn the_facade_counts_into_the_same_registry() {
+    let Fixture { metrics, clock, .. } = registry();
+    let recorder = metrics.recorder();
+    let count = || {
+        metrics::with_local_recorder(&recorder, || {
+            counter!("jobs", "queue" => "mail", "to" => "x").increment(1);
+            counter!("jobs", "to" => "x", "queue" => "mail").increment(1);
+            counter!("jobs", "queue" => format!("{}", 5), "to" => "x").increment(1);
+            counter!("total_elsewhere").absolute(50);
+            counter!("total_elsewhere").absolute(40);
+            gauge!("g").set(3.0);
+            gauge!("g").decrement(1.0);
+            histogram!("took").record(0.3);
+            histogram!("took").record_many(0.3, 2);
+            histogram!("body.size").record(100.0);
+        });
+    };
+    metrics::with_local_recorder(&recorder, || {
+        describe_counter!("jobs", metrics::Unit::Bytes, "Jobs done.");
+        describe_histogram!("late", metrics::Unit::Bytes, "Described before it is used.");
+        histogram!("late").record(1.0);
+    });
+    count();
+    count();
+    metrics
+        .counter("jobs")
+        .build()
+        .with([("queue", "mail"), ("to", "x")])
+        .add(10);
+    let page = metrics.render();
+    assert!(
+        page.contains("# HELP jobs_total Jobs done.\n# TYPE jobs_total counter\n"),
+        "{page}"
+    );
+    assert!(
+        page.contains("jobs_total{queue=\"mail\",to=\"x\"} 14\n"),
+        "{page}"
+    );
+    assert!(
+        page.contains("jobs_total{queue=\"5\",to=\"x\"} 2\n"),
+        "{page}"
+    );
+    assert!(page.contains("total_elsewhere_total 50\n"), "{page}");
+    assert!(page.contains("g 2\n"), "{page}");
+    assert!(page.contains("took_bucket{le=\"0.5\"} 6\n"), "{page}");
+    assert!(page.contains("body_size_bucket{le=\"256\"} 2\n"), "{page}");
+    assert!(page.contains("late_bucket{le=\"64\"} 1\n"), "{page}");
+    // A thread's cache lets go of what left the page.
+    metrics.expire();
+    clock.advance(HOUR);
+    metrics.expire();
+    metrics::with_local_recorder(&recorder, || counter!("other").increment(1));
+    metrics.expire();
+    assert!(!metrics.render().contains("mail"));
+    count();
+    let page = metrics.render();
+    assert!(
+        page.contains("jobs_total{queue=\"mail\",to=\"x\"} 2\n"),
+        "freed: it starts again\n{page}"
+    );
+}
+
+#[test]
+fn a_thread_that_ends_still_counts_and_two_registries_do_not_meet() {
+    struct CountsAtExit(Metrics);
+    impl Drop for CountsAtExit {
+        fn drop(&mut self) {
+            let recorder = self.0.recorder();
+            metrics::with_local_recorder(&recorder, || counter!("exits").increment(1));
+        }
+    }
+    thread_local! {
+        static LAST: std::cell::RefCell<Option<CountsAtExit>> = const { std::cell::RefCell::new(None) };
+    }
+    let all: Vec<Metrics> = (0..6).map(|_| registry().metrics).collect();
+    for one in &all {
+        let one = one.clone();
+        let work = move || {
+            LAST.with(|last| last.replace(Some(CountsAtExit(one.clone()))));
+            metrics::with_local_recorder(&one.recorder(), || counter!("work").increment(1));
+        };
+        std::thread::spawn(work).join().unwrap();
+    }
+    for _ in 0..3 {
+        for one in &all {
+            metrics::with_local_recorder(&one.recorder(), || counter!("work").increment(1));
+        }
+    }
+    for one in &all {
+        let page = one.render();
+        assert!(
+            page.contains("exits_total 1\n") && page.contains("work_total 4\n"),
+            "{page}"
+        );
+    }
+}
+
+#[test]
+fn totals_of_many_threads_are_exact() {
+    let Fixture { metrics, .. } = registry();
+    let start = Barrier::new(8);
+    std::thread::scope(|scope| {
+        for thread in 0..8_u32 {
+            let (metrics, start) = (&metrics, &start);
+            scope.spawn(move || {
+                let recorder = metrics.recorder();
+                let typed = metrics.counter("typed").build().with([("k", "v")]);
+                let hist = metrics.histogram("h").build();
+                start.wait();
+                for n in 0..5_000_u32 {
+                    typed.add(1);
+                    hist.record(f64::from(n % 20));
+                    metrics::with_local_recorder(&recorder, || {
+                        counter!("facade", "n" => (n % 3000).to_string()).increment(1);
+                    });
+                    if n % 1000 == thread {
+                        metrics.expire();
+                        let _ = metrics.render();
+                    }
+                }
+            });
+        }
+    });
+    let page = metrics.render();
+    for name in ["typed_total", "facade_total", "h_count"] {
+        assert_eq!(sum(&page, name).to_string(), "40000", "{name}");
+    }
+    assert_eq!(sum(&page, "h_sum").to_string(), "380000");
+}
+
+#[test]
+fn an_exemplar_is_of_the_calling_threads_trace() {
+    let Fixture { metrics, clock, .. } = registry();
+    let trace = TraceId::from_u128(7);
+    metrics.trace_source(Arc::new(move || Some(trace)));
+    let recorder = metrics.recorder();
+    metrics::with_local_recorder(&recorder, || histogram!("took").record(0.3));
+    metrics.histogram("typed").build().record(0.3);
+    clock.advance(HOUR);
+    let page = metrics.render_as(Form::OpenMetrics);
+    let exemplar = format!(" # {{trace_id=\"{trace}\"}} 0.3 1700000000.000\n");
+    assert_eq!(page.matches(&exemplar).count(), 2, "{page}");
+    assert!(!metrics.render().contains("trace_id"));
+}
+
+#[test]
+fn a_source_that_panics_hurts_nobody() {
+    let Fixture {
+        metrics, notices, ..
+    } = registry();
+    metrics.counter("x").build().add(1);
+    metrics.observe(
+        "bad",
+        "",
+        "",
+        Kind::Gauge,
+        Arc::new(|tell| {
+            tell(&[], 1.0);
+            std::panic::resume_unwind(Box::new("no"));
+        }),
+    );
+    metrics.join_page(
+        || std::panic::resume_unwind(Box::new("no")),
+        || std::panic::resume_unwind(Box::new("no")),
+    );
+    metrics.join_page(
+        || "# TYPE x_total counter\nx_total 9\n# TYPE z gauge\nz 1\n".to_owned(),
+        || {},
+    );
+    metrics.expire();
+    let page = metrics.render();
+    assert_eq!(
+        page,
+        "# TYPE bad gauge\nbad 1\n# TYPE x_total counter\nx_total 1\n# TYPE z gauge\nz 1\n"
+    );
+    assert_eq!(notices.said().len(), 3, "{:?}", notices.said());
+}
+
+async fn ask(
+    metrics: &Metrics,
+    method: Method,
+    headers: &[(http::HeaderName, &'static str)],
+) -> Response<PageBody> {
+    let mut request = Request::new(());
+    *request.method_mut() = method;
+    for (name, value) in headers {
+        request.headers_mut().insert(name, value.parse().unwrap());
+    }
+    metrics.prometheus().oneshot(request).await.unwrap()
+}
+
+async fn frames(mut body: PageBody) -> Vec<Bytes> {
+    let mut frames = Vec::new();
+    while let Some(frame) = body.frame().await {
+        frames.push(frame.unwrap().into_data().unwrap());
+    }
+    frames
+}
+
+#[tokio::test]
+async fn the_service_answers_scrapes_and_marks_its_answers() {
+    let Fixture { metrics, .. } = filled();
+    let response = ask(&metrics, Method::GET, &[]).await;
+    assert!(response.extensions().get::<OwnAnswer>().is_some());
+    assert_eq!(
+        response.headers()[CONTENT_TYPE],
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let body = frames(response.into_body()).await.concat();
+    assert_eq!(body, metrics.render().as_bytes());
+
+    let open = [
+        (ACCEPT, "application/openmetrics-text;version=1.0.0"),
+        (ACCEPT_ENCODING, "gzip"),
+    ];
+    let response = ask(&metrics, Method::GET, &open).await;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(response.headers()[CONTENT_TYPE], kind);
+    assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
+    let packed = frames(response.into_body()).await.concat();
+    let mut page = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed[..]), &mut page)
+        .unwrap();
+    assert_eq!(page, metrics.render_as(Form::OpenMetrics));
+
+    let response = ask(&metrics, Method::HEAD, &[]).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(frames(response.into_body()).await.is_empty());
+    let response = ask(&metrics, Method::POST, &[]).await;
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(response.headers()["allow"], "GET, HEAD");
+    assert!(response.extensions().get::<OwnAnswer>().is_some());
+}
+
+#[tokio::test]
+async fn a_guarded_page_is_shown_to_whom_its_access_admits() {
+    let Fixture { metrics, .. } = filled();
+    let token = "correct-horse-battery-staple-0123456789";
+    let page = metrics.prometheus().access(Access::token(token));
+    for (shown, status) in [
+        (None, StatusCode::UNAUTHORIZED),
+        (Some("Bearer wrong".to_owned()), StatusCode::UNAUTHORIZED),
+        (Some(format!("Bearer {token}")), StatusCode::OK),
+    ] {
+        let mut request = Request::new(());
+        if let Some(shown) = shown {
+            request
+                .headers_mut()
+                .insert(AUTHORIZATION, shown.parse().unwrap());
+        }
+        let response = page.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert!(response.extensions().get::<OwnAnswer>().is_some());
+        let page = frames(response.into_body()).await.concat();
+        assert_eq!(
+            page == metrics.render().as_bytes(),
+            status == StatusCode::OK
+        );
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_series_come_in_frames_of_64_kib_and_while_they_change() {
+    let Fixture { metrics, clock, .. } = fixture(MetricsConfig::default().max_series(30_000));
+    for metric in 0..5 {
+        let counter = metrics.counter(&format!("c{metric}")).build();
+        let histogram = metrics.histogram(&format!("h{metric}")).build();
+        for n in 0..1_000 {
+            counter
+                .with([("user", format!("{n}")), ("place", "ä".repeat(100))])
+                .add(1);
+            histogram.with([("user", format!("{n}"))]).record(0.1);
+        }
+    }
+    for encoding in ["identity", "gzip"] {
+        let response = ask(&metrics, Method::GET, &[(ACCEPT_ENCODING, encoding)]).await;
+        let all = frames(response.into_body()).await;
+        assert!(all.len() > 10, "{}", all.len());
+        assert!(
+            all.iter()
+                .all(|frame| !frame.is_empty() && frame.len() <= 64 * 1024)
+        );
+    }
+    let mut body = ask(&metrics, Method::GET, &[]).await.into_body();
+    let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    metrics.expire();
+    clock.advance(2 * HOUR);
+    metrics.expire();
+    metrics.counter("new").build().add(1);
+    let mut page = first.to_vec();
+    page.extend(frames(body).await.concat());
+    let page = String::from_utf8(page).unwrap();
+    let mut seen = HashMap::new();
+    for line in page.lines().filter(|line| !line.starts_with('#')) {
+        let (name, _) = line.rsplit_once(' ').unwrap();
+        *seen.entry(name).or_insert(0) += 1;
+    }
+    assert!(seen.len() >= 1000 && seen.values().all(|times| *times == 1));
+}
+
+#[test]
+fn a_series_larger_than_a_frame_is_cut_between_frames() {
+    let Fixture { metrics, .. } = registry();
+    let bounds = (0..128).map(f64::from);
+    let labels = (0..16).map(|n| (format!("label_{n}_{}", "k".repeat(100)), "\\".repeat(256)));
+    let histogram = metrics.histogram("large").bounds(bounds).build();
+    histogram.with(labels).record(1.0);
+    let mut page = Page::new(&metrics.registry, Form::Text);
+    let mut bytes = 0;
+    while let Some(frame) = page.frame() {
+        assert!(frame.len() <= 64 * 1024);
+        bytes += frame.len();
+    }
+    assert!(bytes > 1_000_000 && page.is_at_end());
+}
+
+#[test]
+fn the_process_and_its_runtimes_are_on_the_page() {
+    let Fixture {
+        metrics,
+        clock,
+        notices,
+    } = registry();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
+    metrics.watch_process();
+    metrics.watch_runtime("main", runtime.handle());
+    metrics.watch_runtime("other", runtime.handle());
+    metrics.watch_runtime("main", runtime.handle());
+    let _ = metrics.render();
+    let barrier = Arc::new(Barrier::new(2));
+    let other = Arc::clone(&barrier);
+    runtime.spawn(async move {
+        other.wait();
+        std::future::pending::<()>().await;
+    });
+    barrier.wait();
+    clock.advance(Duration::from_secs(2));
+    let page = metrics.render();
+    for line in [
+        "tokio_workers{runtime=\"main\"} 2\n",
+        "tokio_workers{runtime=\"other\"} 2\n",
+        "tokio_alive_tasks{runtime=\"main\"} 1\n",
+        "tokio_global_queue_depth{runtime=\"main\"} 0\n",
+        "# TYPE tokio_busy_ratio gauge\n",
+        "# TYPE tokio_busy_seconds_total counter\n",
+        "# TYPE process_cpu_seconds_total counter\n",
+        "watchpost_metrics_series 0\n",
+    ] {
+        assert!(page.contains(line), "{line} in\n{page}");
+    }
+    assert!(sum(&page, "tokio_parks_total") > 0.0, "{page}");
+    assert!(sum(&page, "process_resident_memory_bytes") > 1e6, "{page}");
+    assert!(sum(&page, "process_start_time_seconds") > 1.6e9, "{page}");
+    assert_eq!(notices.said(), Vec::<String>::new());
+    drop(runtime);
+    clock.advance(Duration::from_secs(2));
+    assert!(
+        metrics
+            .render()
+            .contains("tokio_alive_tasks{runtime=\"main\"} 0\n")
+    );
+    let registry = Arc::downgrade(&metrics.registry);
+    drop(metrics);
+    assert!(
+        registry.upgrade().is_none(),
+        "nothing holds the registry for good"
+    );
+}

@@ -1,0 +1,169 @@
+//! What the registry may cost in memory, counted by an allocator of this binary's own.
+
+use std::alloc::System;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use metrics::{counter, histogram};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use watchpost::metrics::Metrics;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// One test at a time: all share the allocator's counts.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const MIB: isize = 1024 * 1024;
+
+/// Bytes that live now and did not when the region began.
+fn live(region: &Region<'_, System>) -> isize {
+    let change = region.change();
+    change.bytes_allocated.cast_signed() - change.bytes_deallocated.cast_signed()
+}
+
+/// How many bytes more live after `work` than before.
+fn growth(work: impl FnOnce()) -> isize {
+    let region = Region::new(ALLOCATOR);
+    work();
+    live(&region)
+}
+
+/// How often `work` allocates. The fewest of some rounds: the test harness allocates beside it.
+fn allocations(work: impl Fn()) -> usize {
+    let rounds = (0..10).map(|_| {
+        let region = Region::new(ALLOCATOR);
+        work();
+        region.change().allocations
+    });
+    rounds.min().unwrap()
+}
+
+/// Sums every sample of a name.
+fn sum(page: &str, name: &str) -> u64 {
+    let samples = page.lines().filter(|line| {
+        let rest = line.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+    });
+    samples
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+        .sum()
+}
+
+#[test]
+fn a_million_label_values_of_a_counter() {
+    let _alone = alone();
+    let metrics = Metrics::standalone();
+    let typed = metrics.counter("typed").build();
+    let grown = growth(|| {
+        for n in 0..1_000_000 {
+            typed.with([("user", format!("user-{n}"))]).add(1);
+        }
+    });
+    assert_eq!(sum(&metrics.render(), "typed_total"), 1_000_000);
+    assert!(grown <= 4 * MIB, "{grown} bytes");
+
+    let recorder = metrics.recorder();
+    let grown = growth(|| {
+        metrics::with_local_recorder(&recorder, || {
+            for n in 0..1_000_000 {
+                counter!("facade", "user" => format!("user-{n}")).increment(1);
+            }
+        });
+    });
+    assert_eq!(sum(&metrics.render(), "facade_total"), 1_000_000);
+    assert!(grown <= 4 * MIB, "{grown} bytes");
+    assert_eq!(metrics.capped().len(), 2);
+}
+
+#[test]
+fn a_million_label_values_of_a_histogram() {
+    let _alone = alone();
+    let metrics = Metrics::standalone();
+    let recorder = metrics.recorder();
+    let grown = growth(|| {
+        metrics::with_local_recorder(&recorder, || {
+            for n in 0..1_000_000 {
+                histogram!("took", "user" => format!("user-{n}")).record(0.1);
+            }
+        });
+    });
+    let page = metrics.render();
+    assert_eq!(sum(&page, "took_count"), 1_000_000);
+    assert!(grown <= 16 * MIB, "{grown} bytes");
+}
+
+#[test]
+fn ten_million_samples_that_nobody_scrapes() {
+    let _alone = alone();
+    let metrics = Metrics::standalone();
+    let recorder = metrics.recorder();
+    let grown = growth(|| {
+        let took = metrics::with_local_recorder(&recorder, || histogram!("took", "route" => "/"));
+        for n in 0..10_000_000_u32 {
+            took.record(f64::from(n % 100) / 10.0);
+        }
+    });
+    assert_eq!(sum(&metrics.render(), "took_count"), 10_000_000);
+    assert!(grown <= MIB, "{grown} bytes");
+}
+
+#[test]
+fn a_handle_allocates_nothing() {
+    let _alone = alone();
+    let metrics = Metrics::standalone();
+    let counter = metrics.counter("c").build().with([("a", "b")]);
+    let gauge = metrics.gauge("g").build();
+    let level = metrics.up_down_counter("l").build();
+    let histogram = metrics.histogram("h").build();
+    let recorder = metrics.recorder();
+    let work = || {
+        counter.add(1);
+        gauge.set(1.0);
+        gauge.add(1.0);
+        level.add(-1);
+        histogram.record(0.1);
+        metrics::with_local_recorder(&recorder, || {
+            counter!("f", "a" => "b", "c" => "d", "e" => "f").increment(1);
+        });
+    };
+    work();
+    let allocated = allocations(|| (0..1000).for_each(|_| work()));
+    assert_eq!(allocated, 0);
+    assert_eq!(sum(&metrics.render(), "c_total"), 10_001);
+}
+
+#[test]
+fn a_page_is_written_in_little_memory() {
+    let _alone = alone();
+    let metrics = Metrics::standalone();
+    let histogram = metrics.histogram("h").build();
+    for n in 0..1999 {
+        histogram.with([("n", n.to_string())]).record(0.1);
+    }
+    let mut body = body(&metrics);
+    let mut bytes = 0;
+    let mut most = 0;
+    let region = Region::new(ALLOCATOR);
+    while let Some(frame) = next(&mut body) {
+        bytes += frame.len();
+        most = most.max(live(&region));
+    }
+    assert!(bytes > 500_000, "{bytes}");
+    assert!(most <= MIB / 2, "{most} bytes for a page of {bytes}");
+}
+
+fn body(metrics: &Metrics) -> watchpost::metrics::PageBody {
+    let answer = tower::Service::call(&mut metrics.prometheus(), http::Request::new(()));
+    answer.into_inner().unwrap().into_body()
+}
+
+fn next(body: &mut watchpost::metrics::PageBody) -> Option<bytes::Bytes> {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    match http_body::Body::poll_frame(std::pin::Pin::new(body), &mut cx) {
+        std::task::Poll::Ready(frame) => frame.map(|frame| frame.unwrap().into_data().unwrap()),
+        std::task::Poll::Pending => panic!("a page never waits"),
+    }
+}
