@@ -1,7 +1,7 @@
 //! The queue between the host's threads and the worker: sharded buffers of bytes.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, LockResult, Mutex, MutexGuard, TryLockError};
 
 use tokio::sync::Notify;
 
@@ -35,6 +35,20 @@ struct Shard {
     overflowed: [u64; Signal::ALL.len()],
     too_large: [u64; Signal::ALL.len()],
     rung: bool,
+    gate: Gate,
+    /// How far `bytes` hold whole records: a closure that panicked may have left more.
+    whole: usize,
+}
+
+/// What becomes of a record that comes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    #[default]
+    Open,
+    /// Nobody writes records anywhere: they are not even counted.
+    Mute,
+    /// The worker has ended: they are counted and dropped.
+    Closed,
 }
 
 /// A record as the worker finds it.
@@ -62,10 +76,14 @@ impl Intake {
     #[inline]
     #[expect(
         clippy::indexing_slicing,
-        reason = "signals index arrays of their own number"
+        clippy::cast_possible_truncation,
+        reason = "signals index arrays of their own number; a length is at most `MAX_RECORD`"
     )]
     pub(crate) fn push(&self, signal: Signal, at: Nanos, write: impl FnOnce(&mut Vec<u8>)) {
         let mut shard = self.shard();
+        if shard.gate != Gate::Open {
+            return self.turn_away(shard.gate, signal);
+        }
         shard.emitted[signal as usize] += 1;
         let start = shard.bytes.len();
         if start >= self.max_shard_bytes {
@@ -82,13 +100,38 @@ impl Intake {
             return;
         }
         if let Some(head) = shard.bytes.get_mut(start..start + 4) {
-            // At most `MAX_RECORD`.
             head.copy_from_slice(&(len as u32).to_le_bytes());
         }
-        let half_full = shard.bytes.len() > self.max_shard_bytes / 2;
+        shard.whole = start + len;
+        let half_full = shard.whole > self.max_shard_bytes / 2;
         if half_full && !std::mem::replace(&mut shard.rung, true) || self.dozing.load(Relaxed) {
             drop(shard);
             self.ring();
+        }
+    }
+
+    #[cold]
+    fn turn_away(&self, gate: Gate, signal: Signal) {
+        if gate == Gate::Closed {
+            self.books.emitted(signal, 1);
+            self.books.dropped(signal, Reason::Shutdown, 1);
+        }
+    }
+
+    /// From now on records are counted as emitted and dropped at once; what came before can still be
+    /// drained.
+    pub(crate) fn close(&self) {
+        self.set_gate(Gate::Closed);
+    }
+
+    /// From now on records go nowhere and are not counted: there is no sink.
+    pub(crate) fn mute(&self) {
+        self.set_gate(Gate::Mute);
+    }
+
+    fn set_gate(&self, gate: Gate) {
+        for shard in &self.shards {
+            self.repaired(shard.lock()).gate = gate;
         }
     }
 
@@ -110,13 +153,24 @@ impl Intake {
         for n in first..first + SHARDS {
             match self.shards[n % SHARDS].try_lock() {
                 Ok(shard) => return shard,
-                Err(TryLockError::Poisoned(shard)) => return shard.into_inner(),
+                Err(TryLockError::Poisoned(shard)) => return self.repaired(Err(shard)),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        self.shards[first % SHARDS]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.repaired(self.shards[first % SHARDS].lock())
+    }
+
+    /// A buffer without the record whose closure panicked.
+    fn repaired<'a>(&self, shard: LockResult<MutexGuard<'a, Shard>>) -> MutexGuard<'a, Shard> {
+        shard.unwrap_or_else(|poisoned| {
+            let mut shard = poisoned.into_inner();
+            let whole = shard.whole;
+            if let Some(signal) = shard.bytes.get(whole..).and_then(signal_of) {
+                self.books.dropped(signal, Reason::Panic, 1);
+            }
+            shard.bytes.truncate(whole);
+            shard
+        })
     }
 
     /// Moves what is queued into `into`, one buffer a shard, and brings the counts to the books. The
@@ -130,9 +184,9 @@ impl Intake {
         for (shard, buffer) in self.shards.iter().zip(into) {
             buffer.clear();
             let counts = {
-                let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut shard = self.repaired(shard.lock());
                 std::mem::swap(&mut shard.bytes, buffer);
-                shard.rung = false;
+                (shard.rung, shard.whole) = (false, 0);
                 [
                     std::mem::take(&mut shard.emitted),
                     std::mem::take(&mut shard.overflowed),
@@ -170,7 +224,7 @@ impl<'a> Record<'a> {
             let len = u32::from_le_bytes(*buffer.first_chunk()?) as usize;
             let (record, rest) = buffer.split_at_checked(len)?;
             buffer = rest;
-            let signal = *Signal::ALL.get(usize::from(*record.get(4)?))?;
+            let signal = signal_of(record)?;
             let at = Nanos::from_le_bytes(*record.get(5..HEAD)?.first_chunk()?);
             Some(Self {
                 signal,
@@ -179,6 +233,10 @@ impl<'a> Record<'a> {
             })
         })
     }
+}
+
+fn signal_of(record: &[u8]) -> Option<Signal> {
+    Signal::ALL.get(usize::from(*record.get(4)?)).copied()
 }
 
 #[cfg(test)]
@@ -239,5 +297,40 @@ mod tests {
         });
         assert_eq!(drain(&intake).len(), 16_000);
         assert_eq!(books.totals(Signal::Request).emitted(), 16_000);
+    }
+
+    #[test]
+    fn a_record_that_panicked_takes_no_other_with_it() {
+        let books = Arc::new(Books::default());
+        let intake = Intake::new(1 << 20, Arc::clone(&books));
+        intake.push(Signal::Log, 1, |out| out.push(1));
+        let halfway = std::panic::AssertUnwindSafe(|| {
+            intake.push(Signal::Request, 2, |out| {
+                out.push(2);
+                panic!("halfway");
+            });
+        });
+        assert!(std::panic::catch_unwind(halfway).is_err());
+        intake.push(Signal::Log, 3, |out| out.push(3));
+        assert_eq!(drain(&intake).len(), 2);
+        intake.push(Signal::Log, 4, |out| out.push(4));
+        assert_eq!(drain(&intake), [(Signal::Log, 4, vec![4])]);
+        let request = books.totals(Signal::Request);
+        assert_eq!((request.emitted(), request.dropped(Reason::Panic)), (1, 1));
+        assert_eq!(books.totals(Signal::Log).emitted(), 3);
+    }
+
+    #[test]
+    fn a_closed_intake_counts_and_a_mute_one_does_not() {
+        let books = Arc::new(Books::default());
+        let intake = Intake::new(1 << 20, Arc::clone(&books));
+        intake.mute();
+        intake.push(Signal::Log, 0, |_| {});
+        assert_eq!(books.totals(Signal::Log).emitted(), 0);
+        intake.close();
+        intake.push(Signal::Log, 0, |_| {});
+        let totals = books.totals(Signal::Log);
+        assert_eq!((totals.emitted(), totals.dropped(Reason::Shutdown)), (1, 1));
+        assert!(drain(&intake).is_empty());
     }
 }

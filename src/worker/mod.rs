@@ -1,5 +1,78 @@
 //! The background: bounded queues, the thread that empties them, and the writers behind it.
+//!
+//! A record goes from a host's thread into the [`Intake`], a few hundred bytes copied under a lock that
+//! nobody holds for longer. Every 20 ms the worker's thread empties it, orders the batch by time, lets
+//! each sink's [`Format`] make lines of it, and queues these as blocks of at most 64 KiB with the sink.
+//! One task a sink, on the blocking pool of the worker's runtime, writes the blocks. After a second
+//! without a record the worker dozes: the next record wakes it.
+//!
+//! `emitted == delivered + dropped` holds for each signal once a flush was true or a shutdown is over. With
+//! several sinks a record is emitted once for each. Without any, records are not counted at all.
+//!
+//! # What is dropped when the queue is full
+//!
+//! The newest, and it is counted as `queue_overflow`: the record that finds its buffer of the intake full
+//! (`max_queue_bytes`), the block that finds its sink's queue full (`max_sink_bytes`). A sink's queue fills
+//! while its writes hang, or are refused: after a refusal (`io`: the rest of that block is dropped, lines
+//! that are wholly out are delivered) the next block waits 50 ms, then 100 ms, up to a second. So a
+//! receiver that is gone costs a write a second, and one that comes back within the queue's reach loses
+//! little. Other sinks take no notice.
+//!
+//! A line of which only a part went out is dropped. Before the next line ` [torn]` and a newline end it, so
+//! that no two lines are glued and no part passes for a whole.
+//!
+//! What is put into the `Write` counts as delivered: it should not buffer. It is flushed whenever the queue
+//! is empty and before a flush is answered.
+//!
+//! # What a panic costs
+//!
+//! In a format: its record, and after three in one batch the rest of that batch. In a `Write`: what is
+//! left of that block. In a tick: nothing. In the worker's own loop: the records in hand; it runs again
+//! within a second, on the same thread. Each is counted, dropped records as `panic`. A host that is built
+//! with `panic = "abort"` ends at any panic; nothing here can prevent it.
+//!
+//! # How flush and shutdown keep their deadline
+//!
+//! A flush is a command to the worker: it takes the records that are there, queues them, and answers when
+//! every block up to that point is written or dropped. It does not wait for a back-off: blocks are tried
+//! at once. The answer comes from whoever is first, the worker or the deadline, and the deadline is kept
+//! by a thread that runs only while something is awaited. So it depends on no timer of the caller's
+//! runtime, on no runtime at all, and on no worker that may be stuck. The blocking variants wait on a
+//! condition variable with a time-out.
+//!
+//! A shutdown closes the intake (what comes later is emitted and dropped as `shutdown`), delivers like a
+//! flush, and at its deadline whoever keeps it closes the sinks: what is queued or in a hanging write is
+//! dropped as `shutdown`, once, even if the write ends later. The thread then ends, and the runtime is left
+//! to itself: a hanging task holds neither a caller nor the end of the process.
+//!
+//! # After a fork
+//!
+//! The child has no worker: threads are not inherited. There a flush is false and a shutdown tells what
+//! stood in the books, both at once, and what the child records fills the intake and is dropped, counted.
+//! Build the monitor after the fork.
 
+mod answer;
+mod block;
+mod config;
+mod console;
+mod core;
+mod deadline;
+mod engine;
+mod format;
 mod intake;
+mod sink;
+mod thread;
+mod unwind;
+mod writer;
 
+pub use self::config::WorkerConfig;
+
+pub(crate) use self::console::Console;
+pub(crate) use self::format::Format;
 pub(crate) use self::intake::{Intake, Record};
+pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};
+
+#[cfg(test)]
+use self::engine::Tick;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// An answer that comes once, from whichever side is first, and can be awaited or waited for, with any
+/// runtime or none.
+pub(super) struct Answer<T> {
+    state: Mutex<State<T>>,
+    given: Condvar,
+}
+
+struct State<T> {
+    value: Option<T>,
+    wakers: Vec<Waker>,
+}
+
+impl<T: Clone> Answer<T> {
+    /// Gives the answer. A second answer is ignored.
+    pub(super) fn give(&self, value: T) {
+        let wakers = {
+            let mut state = self.lock();
+            if state.value.is_some() {
+                return;
+            }
+            state.value = Some(value);
+            std::mem::take(&mut state.wakers)
+        };
+        self.given.notify_all();
+        for waker in wakers {
+            // Foreign code: the waker of whatever runtime awaits.
+            super::unwind::caught(|| waker.wake());
+        }
+    }
+
+    pub(super) fn value(&self) -> Option<T> {
+        self.lock().value.clone()
+    }
+
+    /// Blocks until the answer is there, or `None` after `timeout`.
+    pub(super) fn wait(&self, timeout: Duration) -> Option<T> {
+        let (state, _) = self
+            .given
+            .wait_timeout_while(self.lock(), timeout, |state| state.value.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        state.value.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Default for Answer<T> {
+    fn default() -> Self {
+        let state = State {
+            value: None,
+            wakers: Vec::new(),
+        };
+        Self {
+            state: Mutex::new(state),
+            given: Condvar::new(),
+        }
+    }
+}
+
+/// Awaits an answer. Cancel safe: what was asked goes on.
+pub(super) struct Awaited<T>(pub(super) Arc<Answer<T>>);
+
+impl<T: Clone> Future for Awaited<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let mut state = self.0.lock();
+        if let Some(value) = &state.value {
+            return Poll::Ready(value.clone());
+        }
+        if !state.wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+            state.wakers.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> fmt::Debug for Awaited<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Awaited")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_answer_stands() {
+        let answer = Arc::new(Answer::default());
+        assert_eq!(answer.wait(Duration::ZERO), None);
+        answer.give(1);
+        answer.give(2);
+        assert_eq!(
+            (answer.value(), answer.wait(Duration::MAX)),
+            (Some(1), Some(1))
+        );
+    }
+
+    #[test]
+    fn every_waiter_is_told() {
+        let answer = Arc::new(Answer::default());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        std::thread::scope(|scope| {
+            let blocked = scope.spawn(|| answer.wait(Duration::from_secs(10)));
+            let told = runtime.block_on(async {
+                let first = tokio::spawn(Awaited(Arc::clone(&answer)));
+                let second = tokio::spawn(Awaited(Arc::clone(&answer)));
+                tokio::task::yield_now().await;
+                answer.give(5);
+                (first.await.unwrap(), second.await.unwrap())
+            });
+            assert_eq!((told, blocked.join().unwrap()), ((5, 5), Some(5)));
+        });
+    }
+}

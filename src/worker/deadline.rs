@@ -1,0 +1,124 @@
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{Clock, Nanos};
+
+/// Something that has to come to an end by a deadline.
+pub(super) trait Pending: Send + Sync {
+    fn is_settled(&self) -> bool;
+    /// Ends it now.
+    fn expire(&self);
+}
+
+/// Keeps deadlines that depend on nobody: on no timer of the caller's runtime and on no worker that may
+/// be stuck. A thread runs only while something is awaited; where none can be had, the worker's own look
+/// at the deadlines stands in.
+pub(super) struct Deadlines(Arc<Shared>);
+
+struct Shared {
+    pace: Clock,
+    list: Mutex<List>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct List {
+    entries: Vec<(Nanos, Arc<dyn Pending>)>,
+    has_thread: bool,
+}
+
+impl Deadlines {
+    pub(super) fn new(pace: Clock) -> Self {
+        Self(Arc::new(Shared {
+            pace,
+            list: Mutex::default(),
+            changed: Condvar::new(),
+        }))
+    }
+
+    /// Expires `pending` at `at`, unless it is settled by then.
+    pub(super) fn add(&self, at: Nanos, pending: Arc<dyn Pending>) {
+        let mut list = self.0.lock();
+        list.entries.retain(|(_, pending)| !pending.is_settled());
+        list.entries.push((at, pending));
+        if list.has_thread {
+            self.0.changed.notify_one();
+        } else {
+            list.has_thread = spawn(Arc::clone(&self.0)).is_ok();
+        }
+    }
+
+    /// Looks again: something was settled.
+    pub(super) fn look(&self) {
+        // The lock is taken so that the thread is either waiting or about to look.
+        let _list = self.0.lock();
+        self.0.changed.notify_one();
+    }
+}
+
+fn spawn(shared: Arc<Shared>) -> io::Result<()> {
+    std::thread::Builder::new()
+        .name("watchpost-wait".to_owned())
+        .spawn(move || shared.run())
+        .map(drop)
+}
+
+impl Shared {
+    fn run(&self) {
+        let mut list = self.lock();
+        loop {
+            list.entries.retain(|(_, pending)| !pending.is_settled());
+            let now = self.pace.now();
+            let due: Vec<_> = list.entries.extract_if(.., |(at, _)| *at <= now).collect();
+            if !due.is_empty() {
+                drop(list);
+                for (_, pending) in due {
+                    pending.expire();
+                }
+                list = self.lock();
+                continue;
+            }
+            let Some(next) = list.entries.iter().map(|(at, _)| *at).min() else {
+                list.has_thread = false;
+                return;
+            };
+            let wait = Duration::from_nanos(next.saturating_sub(now));
+            (list, _) = self
+                .changed
+                .wait_timeout(list, wait)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::Answer;
+    use super::*;
+
+    #[test]
+    fn each_expires_at_its_own_time_and_the_thread_ends() {
+        let pace = Clock::system();
+        let deadlines = Deadlines::new(pace.clone());
+        let later = Arc::new(Answer::default());
+        let sooner = Arc::new(Answer::default());
+        let settled = Arc::new(Answer::default());
+        let after = |ms: u64| pace.now() + ms * 1_000_000;
+        deadlines.add(after(80), Arc::clone(&later) as _);
+        deadlines.add(after(20), Arc::clone(&sooner) as _);
+        deadlines.add(after(60_000), Arc::clone(&settled) as _);
+        assert_eq!(sooner.wait(Duration::from_secs(10)), Some(false));
+        assert_eq!(later.wait(Duration::from_secs(10)), Some(false));
+        settled.give(true);
+        deadlines.look();
+        while deadlines.0.lock().has_thread {
+            std::thread::yield_now();
+        }
+        assert!(deadlines.0.lock().entries.is_empty());
+    }
+}

@@ -1,0 +1,266 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::Record;
+use super::answer::Answer;
+use super::core::{Command, Core};
+use super::format::Formatter;
+use super::unwind::caught;
+use crate::clock::{Nanos, nanos};
+
+/// How often the buffers are emptied while records come.
+const ROUND: Duration = Duration::from_millis(20);
+/// Without a record for so long the worker dozes, and looks up as often.
+const DOZE: Duration = Duration::from_secs(1);
+
+/// Something that the worker does from time to time, on its own thread: it must be short, for nothing else
+/// goes on meanwhile. A tick that panics is called again at its next time.
+pub(crate) type Tick = (Duration, Box<dyn FnMut() + Send>);
+
+/// The worker's loop.
+pub(super) struct Engine {
+    core: Arc<Core>,
+    pool: Handle,
+    formatters: Vec<Formatter>,
+    ticks: Vec<(Nanos, Tick)>,
+    buffers: Vec<Vec<u8>>,
+    flushes: Vec<Flush>,
+    /// The deadline of the shutdown, once one was asked for.
+    shutdown: Option<Nanos>,
+    last_record: Nanos,
+    last_anchor: Nanos,
+}
+
+struct Flush {
+    until: Nanos,
+    /// The last block of each sink that it waits for.
+    blocks: Vec<u64>,
+    answer: Arc<Answer<bool>>,
+}
+
+impl Engine {
+    pub(super) fn new(
+        core: Arc<Core>,
+        pool: Handle,
+        formatters: Vec<Formatter>,
+        ticks: Vec<Tick>,
+    ) -> Self {
+        let now = core.pace.now();
+        let ticks = ticks.into_iter().map(|tick| (now + nanos(tick.0), tick));
+        Self {
+            pool,
+            formatters,
+            ticks: ticks.collect(),
+            buffers: Vec::new(),
+            flushes: Vec::new(),
+            shutdown: None,
+            last_record: now,
+            last_anchor: now,
+            core,
+        }
+    }
+
+    /// Runs until a shutdown is through.
+    pub(super) async fn run(&mut self) {
+        while !self.round() {
+            let dozing = self.since(self.last_record) >= DOZE;
+            if dozing {
+                // Memory of a burst is given back.
+                self.buffers = Vec::new();
+                self.core.intake.doze(true);
+                // A record that came before the bell was armed rings nobody.
+                if self.round() {
+                    return;
+                }
+            }
+            if !dozing || self.since(self.last_record) >= DOZE {
+                let timeout = self.sleep(if dozing { DOZE } else { ROUND });
+                drop(tokio::time::timeout(timeout, self.core.intake.rung()).await);
+            }
+            self.core.intake.doze(false);
+        }
+    }
+
+    /// Does all there is to do; whether the worker has ended.
+    fn round(&mut self) -> bool {
+        let now = self.core.pace.now();
+        self.core.beat.store(now, Relaxed);
+        if self.core.is_finished() {
+            // Ended from elsewhere at its deadline: all is delivered or counted.
+            self.flushes
+                .drain(..)
+                .for_each(|flush| flush.answer.give(true));
+            return true;
+        }
+        if self.since(self.last_anchor) >= DOZE {
+            self.last_anchor = now;
+            self.core.clock.renew_anchor();
+        }
+        // Before the records: what was emitted before a flush was asked for is in this batch.
+        let commands = self.core.take_commands();
+        for command in &commands {
+            if let Command::Shutdown { until } = *command {
+                self.shutdown = Some(self.shutdown.map_or(until, |before| before.min(until)));
+                self.core.intake.close();
+            }
+        }
+        self.take_records(now);
+        self.write_notices();
+        for formatter in &mut self.formatters {
+            formatter.hand_over(&self.pool);
+        }
+        for command in commands {
+            if let Command::Flush { until, answer } = command {
+                let blocks = self.want_all();
+                self.flushes.push(Flush {
+                    until,
+                    blocks,
+                    answer,
+                });
+            }
+        }
+        self.answer_flushes();
+        if self.is_shut_down() {
+            self.core.finish();
+            return true;
+        }
+        self.run_ticks(now);
+        false
+    }
+
+    fn take_records(&mut self, now: Nanos) {
+        self.core.intake.drain(&mut self.buffers);
+        let mut records: Vec<_> = self
+            .buffers
+            .iter()
+            .flat_map(|buffer| Record::all(buffer))
+            .collect();
+        if records.is_empty() {
+            return;
+        }
+        self.last_record = now;
+        // One pass where they are in order, as those of one buffer mostly are.
+        records.sort_by_key(|record| record.at);
+        for (n, formatter) in self.formatters.iter_mut().enumerate() {
+            if n > 0 {
+                // A record is emitted once for each sink that it is meant for.
+                for record in &records {
+                    self.core.books.emitted(record.signal, 1);
+                }
+            }
+            formatter.batch(&records, &self.pool, &self.core.panics);
+        }
+    }
+
+    fn write_notices(&mut self) {
+        if self.formatters.is_empty() {
+            return;
+        }
+        for sentence in self.core.notices.take_unwritten() {
+            for formatter in &mut self.formatters {
+                formatter.notice(self.core.clock.now(), &sentence, &self.pool);
+            }
+        }
+    }
+
+    /// Asks every sink for all that it has.
+    fn want_all(&self) -> Vec<u64> {
+        let sinks = self.core.sinks.iter();
+        sinks
+            .map(|sink| {
+                let number = sink.want_all();
+                sink.dispatch(&self.pool);
+                number
+            })
+            .collect()
+    }
+
+    fn answer_flushes(&mut self) {
+        let now = self.core.pace.now();
+        let mut answered = false;
+        self.flushes.retain(|flush| {
+            let mut sinks = self.core.sinks.iter().zip(&flush.blocks);
+            let settled = sinks.all(|(sink, number)| sink.is_settled(*number));
+            let over = settled || now >= flush.until;
+            if over {
+                flush.answer.give(settled);
+                answered = true;
+            }
+            !over
+        });
+        if answered {
+            self.core.deadlines.look();
+        }
+    }
+
+    fn is_shut_down(&self) -> bool {
+        let Some(until) = self.shutdown else {
+            return false;
+        };
+        let blocks = self.want_all();
+        let mut sinks = self.core.sinks.iter().zip(blocks);
+        sinks.all(|(sink, number)| sink.is_settled(number)) || self.core.pace.now() >= until
+    }
+
+    fn run_ticks(&mut self, now: Nanos) {
+        for (due, (period, tick)) in &mut self.ticks {
+            if now >= *due {
+                *due = now.saturating_add(nanos(*period));
+                if caught(tick).is_none() {
+                    self.core.panics.fetch_add(1, Relaxed);
+                }
+            }
+        }
+    }
+
+    /// How long nothing has to be done, at most `longest`.
+    fn sleep(&self, longest: Duration) -> Duration {
+        let now = self.core.pace.now();
+        let ticks = self.ticks.iter().map(|(due, _)| *due);
+        let sinks = self
+            .core
+            .sinks
+            .iter()
+            .filter_map(|sink| sink.next_dispatch());
+        let flushes = self.flushes.iter().map(|flush| flush.until);
+        let next = ticks.chain(sinks).chain(flushes).chain(self.shutdown).min();
+        let until = next.map_or(longest, |next| {
+            Duration::from_nanos(next.saturating_sub(now))
+        });
+        // Not at once, whatever the reckoning says: nothing here may spin.
+        until.clamp(Duration::from_millis(1), longest)
+    }
+
+    fn since(&self, then: Nanos) -> Duration {
+        Duration::from_nanos(self.core.pace.now().saturating_sub(then))
+    }
+}
+
+/// Runs something again and again until it comes to its end without a panic, with a pause between that
+/// rises from 10 ms to 640 ms. `panics` counts.
+pub(super) fn supervise(panics: &AtomicU64, mut run: impl FnMut()) {
+    let mut in_a_row = 0_u32;
+    while caught(&mut run).is_none() {
+        panics.fetch_add(1, Relaxed);
+        std::thread::sleep(Duration::from_millis(10 << in_a_row.min(6)));
+        in_a_row = in_a_row.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_panics_is_started_again() {
+        let (panics, mut runs) = (AtomicU64::new(0), 0);
+        supervise(&panics, || {
+            runs += 1;
+            assert_eq!(runs, 4, "a planned panic");
+        });
+        assert_eq!((runs, panics.into_inner()), (4, 3));
+    }
+}

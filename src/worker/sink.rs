@@ -1,0 +1,323 @@
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::Intake;
+use super::block::{Block, Lines};
+use super::unwind::caught;
+use super::writer::{Stop, Writer};
+use crate::clock::{Clock, Nanos, nanos};
+use crate::model::{Books, Notices, Reason};
+
+/// After a refused write the next block waits this long, twice as long after each further refusal ..
+const FIRST_BACK_OFF: Duration = Duration::from_millis(50);
+/// .. up to this.
+const LAST_BACK_OFF: Duration = Duration::from_secs(1);
+
+/// One sink's queue of blocks and its `Write`.
+///
+/// Who holds the [`Writer`] writes: it lies in the queue or a single task on the blocking pool has taken
+/// it. Lines come into the books under the queue's lock alone, which is what makes each count once: the
+/// task counts what goes out, [`close`](Self::close) counts what is left, and after that nobody counts.
+pub(super) struct Sink {
+    pub(super) name: &'static str,
+    max_bytes: usize,
+    pace: Clock,
+    intake: Arc<Intake>,
+    books: Arc<Books>,
+    notices: Arc<Notices>,
+    queue: Mutex<Queue>,
+}
+
+struct Queue {
+    blocks: VecDeque<Block>,
+    /// Of the blocks that wait and of the one that is being written.
+    bytes: usize,
+    /// What is left to count of the block that is being written, and its share of `bytes`.
+    in_flight: Lines,
+    in_flight_bytes: usize,
+    /// Blocks accepted, taken by the task, and settled: delivered or dropped, and flushed.
+    accepted: u64,
+    taken: u64,
+    settled: u64,
+    /// Blocks up to this one are awaited by a flush: no back-off holds them.
+    wanted: u64,
+    writer: Option<Writer>,
+    scheduled: bool,
+    refusals: u32,
+    not_before: Nanos,
+    last_delivery: Option<Nanos>,
+    waiting_since: Option<Nanos>,
+    closed: bool,
+}
+
+/// How a sink does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SinkStatus {
+    pub(crate) name: &'static str,
+    /// Since it last took a whole line; `None` before the first.
+    pub(crate) last_delivery_age: Option<Duration>,
+    /// Since when there was something to deliver and no line went out.
+    pub(crate) waiting_since: Option<Duration>,
+    /// Bytes that wait or are being written.
+    pub(crate) queued_bytes: usize,
+}
+
+impl Sink {
+    pub(super) fn new(
+        name: &'static str,
+        max_bytes: usize,
+        out: Box<dyn Write + Send>,
+        (pace, intake): (Clock, Arc<Intake>),
+        (books, notices): (Arc<Books>, Arc<Notices>),
+    ) -> Self {
+        let queue = Queue {
+            blocks: VecDeque::new(),
+            bytes: 0,
+            in_flight: Lines::default(),
+            in_flight_bytes: 0,
+            accepted: 0,
+            taken: 0,
+            settled: 0,
+            wanted: 0,
+            writer: Some(Writer::new(out)),
+            scheduled: false,
+            refusals: 0,
+            not_before: 0,
+            last_delivery: None,
+            waiting_since: None,
+            closed: false,
+        };
+        Self {
+            name,
+            max_bytes,
+            pace,
+            intake,
+            books,
+            notices,
+            queue: Mutex::new(queue),
+        }
+    }
+
+    /// Queues a block, or drops and counts it where it does not fit.
+    pub(super) fn accept(&self, mut block: Block) {
+        let mut queue = self.lock();
+        let cost = block.cost();
+        if queue.closed {
+            block.lines.drop_rest(Reason::Shutdown, &self.books);
+        } else if queue.bytes > 0 && queue.bytes.saturating_add(cost) > self.max_bytes {
+            block.lines.drop_rest(Reason::QueueOverflow, &self.books);
+        } else {
+            queue.bytes += cost;
+            queue.accepted += 1;
+            queue.waiting_since.get_or_insert_with(|| self.pace.now());
+            queue.blocks.push_back(block);
+        }
+    }
+
+    /// Puts a task on the blocking pool if there is something to write and nobody at it.
+    pub(super) fn dispatch(self: &Arc<Self>, pool: &Handle) {
+        {
+            let mut queue = self.lock();
+            if !queue.lacks_task() || queue.is_held_back(self.pace.now()) {
+                return;
+            }
+            queue.scheduled = true;
+        }
+        let sink = Arc::clone(self);
+        // The pool panics where no thread can be had.
+        if caught(|| drop(pool.spawn_blocking(move || sink.work()))).is_none() {
+            let mut queue = self.lock();
+            queue.scheduled = false;
+            queue.not_before = self.pace.now().saturating_add(nanos(LAST_BACK_OFF));
+        }
+    }
+
+    /// When [`dispatch`](Self::dispatch) will have something to do that no record or bell announces.
+    pub(super) fn next_dispatch(&self) -> Option<Nanos> {
+        let queue = self.lock();
+        queue.lacks_task().then_some(queue.not_before)
+    }
+
+    /// Asks for all that was accepted so far to be written without back-off; the number to hand to
+    /// [`is_settled`](Self::is_settled). The bell rings when it is.
+    pub(super) fn want_all(&self) -> u64 {
+        let mut queue = self.lock();
+        if queue.settled < queue.accepted {
+            queue.wanted = queue.accepted;
+        }
+        queue.accepted
+    }
+
+    /// Whether everything up to the block of that number is delivered or dropped.
+    pub(super) fn is_settled(&self, number: u64) -> bool {
+        self.lock().settled >= number
+    }
+
+    /// Writes blocks until there are none, or none for now. Runs on the blocking pool; the `Write` may
+    /// hang, fail or panic.
+    fn work(&self) {
+        let Some(mut writer) = self.lock().writer.take() else {
+            return;
+        };
+        loop {
+            if let Some(block) = self.take_block() {
+                let end = writer.write(&block, |accepted| self.count(accepted));
+                if self.settle_block(end) {
+                    continue;
+                }
+            }
+            let flushed = writer.flush();
+            match self.rest(writer, flushed) {
+                Some(back) => writer = back,
+                None => return,
+            }
+        }
+    }
+
+    fn take_block(&self) -> Option<Vec<u8>> {
+        let mut queue = self.lock();
+        if queue.closed || queue.is_held_back(self.pace.now()) {
+            return None;
+        }
+        let block = queue.blocks.pop_front()?;
+        queue.taken += 1;
+        queue.in_flight_bytes = block.cost();
+        queue.in_flight = block.lines;
+        Some(block.bytes)
+    }
+
+    /// Counts the lines that are wholly out; whether to go on.
+    fn count(&self, accepted: usize) -> bool {
+        let mut queue = self.lock();
+        if queue.in_flight.deliver(accepted, &self.books) > 0 {
+            let now = self.pace.now();
+            queue.last_delivery = Some(now);
+            queue.waiting_since = Some(now);
+        }
+        !queue.closed
+    }
+
+    /// Ends a block; whether to go on with the next before a flush.
+    fn settle_block(&self, end: Result<(), Stop>) -> bool {
+        let mut queue = self.lock();
+        if queue.closed {
+            return false;
+        }
+        queue.bytes = queue.bytes.saturating_sub(queue.in_flight_bytes);
+        let reason = match end {
+            Ok(()) => {
+                queue.refusals = 0;
+                if queue.blocks.is_empty() {
+                    queue.waiting_since = None;
+                }
+                return queue.taken != queue.wanted;
+            }
+            Err(Stop::Panic) => {
+                self.notices.say(format!(
+                    "the sink `{}` panicked while it wrote: the lines of that block are counted as dropped",
+                    self.name
+                ));
+                Reason::Panic
+            }
+            Err(Stop::Io(error)) => {
+                self.notices.say(format!(
+                    "the sink `{}` refused a write ({error}): lines are counted as dropped until it takes them again",
+                    self.name
+                ));
+                Reason::Io
+            }
+            Err(Stop::Closed) => Reason::Shutdown,
+        };
+        queue.in_flight.drop_rest(reason, &self.books);
+        let back_off = match reason {
+            Reason::Panic => FIRST_BACK_OFF,
+            _ => FIRST_BACK_OFF
+                .saturating_mul(1 << queue.refusals.min(8))
+                .min(LAST_BACK_OFF),
+        };
+        queue.refusals = queue.refusals.saturating_add(1);
+        queue.not_before = self.pace.now().saturating_add(nanos(back_off));
+        false
+    }
+
+    /// Lays the writer down, unless there is more to write at once.
+    fn rest(&self, writer: Writer, flushed: bool) -> Option<Writer> {
+        let mut queue = self.lock();
+        if queue.closed {
+            drop(queue);
+            caught(|| drop(writer));
+            return None;
+        }
+        if !flushed {
+            queue.waiting_since.get_or_insert_with(|| self.pace.now());
+        }
+        queue.settled = queue.taken;
+        let awaited = queue.wanted > 0 && queue.settled >= queue.wanted;
+        if awaited {
+            queue.wanted = 0;
+        }
+        let more = !queue.blocks.is_empty();
+        let resting = !more || queue.is_held_back(self.pace.now());
+        let mut writer = Some(writer);
+        if resting {
+            queue.writer = writer.take();
+            queue.scheduled = false;
+        }
+        drop(queue);
+        // Somebody waits for these blocks, or the worker has to come back for the others.
+        if awaited || resting && more {
+            self.intake.ring();
+        }
+        writer
+    }
+
+    /// Closes the queue: what is not out by now is dropped, even if a hanging write takes it later.
+    /// Returns whether nothing was left.
+    pub(super) fn close(&self) -> bool {
+        let mut queue = self.lock();
+        queue.closed = true;
+        let mut left = queue.in_flight.drop_rest(Reason::Shutdown, &self.books);
+        for mut block in std::mem::take(&mut queue.blocks) {
+            left += block.lines.drop_rest(Reason::Shutdown, &self.books);
+        }
+        queue.bytes = 0;
+        queue.settled = queue.accepted;
+        left == 0
+    }
+
+    /// Drops the `Write` of a closed sink, unless a task holds it, which then drops it.
+    pub(super) fn drop_writer(&self) {
+        let writer = self.lock().writer.take();
+        caught(|| drop(writer));
+    }
+
+    pub(super) fn status(&self) -> SinkStatus {
+        let now = self.pace.now();
+        let age = |at: Nanos| Duration::from_nanos(now.saturating_sub(at));
+        let queue = self.lock();
+        SinkStatus {
+            name: self.name,
+            last_delivery_age: queue.last_delivery.map(age),
+            waiting_since: queue.waiting_since.map(age),
+            queued_bytes: queue.bytes,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn lacks_task(&self) -> bool {
+        !self.closed && !self.scheduled && self.writer.is_some() && !self.blocks.is_empty()
+    }
+
+    fn is_held_back(&self, now: Nanos) -> bool {
+        now < self.not_before && self.taken >= self.wanted
+    }
+}

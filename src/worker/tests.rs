@@ -1,0 +1,598 @@
+//! The worker as a whole, with receivers that misbehave: what went out is asked of the receiver.
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::clock::{Clock, Nanos};
+use crate::model::{Books, Notices, Reason, ShutdownReport, Signal, Totals};
+
+/// `body` as the line `<body>.`; some bodies misbehave.
+struct Plain;
+
+impl Format for Plain {
+    fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
+        out.push(b'<');
+        out.extend_from_slice(record.body);
+        match record.body {
+            b"panic" => planned_panic(),
+            b"unreadable" => return false,
+            _ => out.extend_from_slice(b">\n"),
+        }
+        true
+    }
+
+    fn notice(&mut self, _at: Nanos, sentence: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("<{sentence}>\n").as_bytes());
+    }
+}
+
+/// Without the panic hook's output.
+fn planned_panic() -> ! {
+    std::panic::resume_unwind(Box::new("a planned panic"))
+}
+
+/// What a receiver got, and how it takes the next write.
+#[derive(Default)]
+struct Receiver {
+    got: Mutex<Vec<u8>>,
+    writes: AtomicU64,
+    held: Mutex<bool>,
+    moved: Condvar,
+}
+
+type Behaviour = Box<dyn FnMut(u64, &[u8]) -> io::Result<usize> + Send>;
+
+struct Sending(Arc<Receiver>, Behaviour);
+
+impl Write for Sending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let number = self.0.writes.fetch_add(1, SeqCst);
+        let held = self.0.held.lock().unwrap();
+        drop(self.0.moved.wait_while(held, |held| *held).unwrap());
+        let n = (self.1)(number, bytes)?.min(bytes.len());
+        self.0.got.lock().unwrap().extend_from_slice(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Receiver {
+    /// Whole lines: those that are as they were formatted.
+    fn lines(&self) -> Vec<String> {
+        let got = self.got.lock().unwrap();
+        let all = String::from_utf8(got.clone()).unwrap();
+        let whole = all
+            .split_inclusive('\n')
+            .filter(|line| line.starts_with('<') && line.ends_with(">\n"));
+        whole.map(|line| line.trim_end().to_owned()).collect()
+    }
+
+    fn hold(&self, hold: bool) {
+        *self.held.lock().unwrap() = hold;
+        self.moved.notify_all();
+    }
+}
+
+struct Rig {
+    worker: Arc<Worker>,
+    intake: Arc<Intake>,
+    books: Arc<Books>,
+    notices: Arc<Notices>,
+    receivers: Vec<Arc<Receiver>>,
+}
+
+fn well() -> Behaviour {
+    Box::new(|_, bytes| Ok(bytes.len()))
+}
+
+fn rig(config: WorkerConfig, behaviours: Vec<Behaviour>, ticks: Vec<Tick>) -> Rig {
+    let books = Arc::new(Books::default());
+    let notices = Arc::new(Notices::default());
+    let intake = Arc::new(Intake::new(config.max_queue_bytes, Arc::clone(&books)));
+    let receivers: Vec<_> = behaviours
+        .iter()
+        .map(|_| Arc::<Receiver>::default())
+        .collect();
+    let sinks = receivers
+        .iter()
+        .zip(behaviours)
+        .map(|(receiver, behaviour)| SinkSetup {
+            name: "test",
+            format: Box::new(Plain),
+            writer: Box::new(Sending(Arc::clone(receiver), behaviour)),
+        });
+    let worker = Worker::start(WorkerSetup {
+        config,
+        clock: Clock::system(),
+        intake: Arc::clone(&intake),
+        books: Arc::clone(&books),
+        notices: Arc::clone(&notices),
+        sinks: sinks.collect(),
+        ticks,
+    });
+    Rig {
+        worker: worker.unwrap(),
+        intake,
+        books,
+        notices,
+        receivers,
+    }
+}
+
+fn one(behaviour: Behaviour) -> Rig {
+    rig(WorkerConfig::default(), vec![behaviour], Vec::new())
+}
+
+impl Rig {
+    fn log(&self, body: &str) {
+        self.intake
+            .push(Signal::Log, 0, |out| out.extend_from_slice(body.as_bytes()));
+    }
+
+    fn logs(&self, n: usize) {
+        (0..n).for_each(|n| self.log(&n.to_string()));
+    }
+
+    fn dropped(&self, reason: Reason) -> u64 {
+        self.books.totals(Signal::Log).dropped(reason)
+    }
+
+    /// The books balance, and the receivers have what they say. Returns the number of delivered logs.
+    fn balance(&self) -> u64 {
+        let totals = Signal::ALL.map(|signal| self.books.totals(signal));
+        for totals in totals {
+            assert_eq!(
+                totals.emitted(),
+                totals.delivered() + totals.dropped_in_all(),
+                "{totals:?}"
+            );
+        }
+        let delivered: u64 = totals.iter().map(Totals::delivered).sum();
+        let received: usize = self
+            .receivers
+            .iter()
+            .map(|receiver| receiver.lines().len())
+            .sum();
+        assert_eq!(delivered, received as u64);
+        self.books.totals(Signal::Log).delivered()
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn lines_come_out_in_order_of_time_and_whole() {
+    let rig = one(well());
+    rig.receivers[0].hold(true);
+    std::thread::scope(|scope| {
+        for thread in 0..4_u64 {
+            let intake = &rig.intake;
+            scope.spawn(move || {
+                for n in 0..500 {
+                    let at = n * 4 + thread;
+                    intake.push(Signal::Request, at, |out| {
+                        out.extend_from_slice(format!("{at:05}").as_bytes());
+                    });
+                }
+            });
+        }
+    });
+    rig.receivers[0].hold(false);
+    assert!(rig.worker.flush_blocking(LONG));
+    rig.balance();
+    let lines = rig.receivers[0].lines();
+    assert_eq!(lines.len(), 2000);
+    // Within a batch; a batch may end while a thread is about to push.
+    let falls = lines.windows(2).filter(|pair| pair[0] > pair[1]).count() as u64;
+    assert!(falls <= rig.receivers[0].writes.load(SeqCst) + 4, "{falls}");
+}
+
+#[test]
+fn a_record_that_cannot_be_formatted_is_dropped_alone() {
+    let rig = one(well());
+    for body in ["a", "panic", "b", "unreadable", "c"] {
+        rig.log(body);
+    }
+    assert!(rig.worker.flush_blocking(LONG));
+    assert_eq!(rig.receivers[0].lines(), ["<a>", "<b>", "<c>"]);
+    assert_eq!((rig.balance(), rig.dropped(Reason::Panic)), (3, 2));
+    assert_eq!(rig.worker.status().restarts, 1);
+    assert!(rig.worker.status().alive);
+}
+
+#[test]
+fn a_format_that_keeps_panicking_costs_its_batch_and_the_next_goes_through() {
+    let rig = one(well());
+    (0..1000).for_each(|_| rig.log("panic"));
+    assert!(rig.worker.flush_blocking(LONG));
+    assert_eq!((rig.balance(), rig.dropped(Reason::Panic)), (0, 1000));
+    rig.log("a");
+    assert!(rig.worker.flush_blocking(Duration::from_secs(1)));
+    assert_eq!(rig.balance(), 1);
+}
+
+#[test]
+fn a_write_that_panics_a_hundred_times_loses_its_blocks_alone() {
+    let rig = one(Box::new(|number, bytes| {
+        if number < 100 {
+            planned_panic();
+        }
+        Ok(bytes.len())
+    }));
+    // A flush does not wait for the back-off, so each round trip meets one panic.
+    for n in 0..150 {
+        rig.log(&n.to_string());
+        assert!(rig.worker.flush_blocking(LONG));
+    }
+    rig.worker.shutdown_blocking(LONG);
+    let delivered = rig.balance();
+    // The notice about it may have met one of the panics.
+    assert!((50..=51).contains(&delivered), "{delivered}");
+    assert_eq!(rig.dropped(Reason::Panic), 150 - delivered);
+}
+
+#[test]
+fn errors_at_random_and_partial_writes_leave_the_books_exact() {
+    let mut seed = 7_u64;
+    let rig = one(Box::new(move |_, bytes| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        match seed >> 33 {
+            n if n % 3 == 0 => Ok(bytes.len()),
+            n if n % 11 == 0 => Err(ErrorKind::StorageFull.into()),
+            n if n % 13 == 0 => Ok(0),
+            n if n % 5 == 0 => Err(ErrorKind::Interrupted.into()),
+            n if n % 17 == 0 => Err(ErrorKind::WouldBlock.into()),
+            n if n % 19 == 0 => planned_panic(),
+            n => Ok(usize::try_from(n).unwrap() % bytes.len() + 1),
+        }
+    }));
+    for _ in 0..200 {
+        rig.logs(20);
+        assert!(rig.worker.flush_blocking(LONG));
+        assert_eq!(rig.books.totals(Signal::Log).on_their_way(), 0);
+    }
+    assert!(rig.worker.shutdown_blocking(LONG).is_complete());
+    let delivered = rig.balance();
+    assert!(delivered > 100 && delivered < 4000, "{delivered}");
+    assert_eq!(
+        delivered + rig.dropped(Reason::Io) + rig.dropped(Reason::Panic),
+        4000
+    );
+}
+
+#[test]
+fn a_refusing_sink_backs_off_and_comes_back() {
+    let refuse = Arc::new(AtomicBool::new(true));
+    let flag = Arc::clone(&refuse);
+    let rig = one(Box::new(move |_, bytes| {
+        if flag.load(SeqCst) {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        Ok(bytes.len())
+    }));
+    let end = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < end {
+        rig.logs(2);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // 50, 100, 200, 400, 800 ms ..
+    let tries = rig.receivers[0].writes.load(SeqCst);
+    assert!((2..=8).contains(&tries), "{tries}");
+    assert!(rig.worker.status().sinks[0].waiting_since.is_some());
+    refuse.store(false, SeqCst);
+    assert!(rig.worker.flush_blocking(LONG));
+    assert!(rig.worker.flush_blocking(LONG));
+    assert!(rig.balance() > 0 && rig.dropped(Reason::Io) > 0);
+    let status = rig.worker.status().sinks[0];
+    assert!(status.last_delivery_age.is_some() && status.waiting_since.is_none());
+    assert_eq!(status.queued_bytes, 0);
+    assert!(rig.notices.said()[0].contains("refused a write (broken pipe)"));
+}
+
+#[test]
+fn a_hanging_sink_stalls_itself_alone() {
+    let config = WorkerConfig::default().max_sink_bytes(1 << 20);
+    let rig = rig(config, vec![well(), well()], Vec::new());
+    let (hanging, other) = (&rig.receivers[0], &rig.receivers[1]);
+    hanging.hold(true);
+    let long = "x".repeat(1000);
+    for sent in 1..=40 {
+        (0..100).for_each(|_| rig.log(&long));
+        // The other sink gets each of them.
+        let end = Instant::now() + LONG;
+        while other.lines().len() < sent * 100 {
+            assert!(Instant::now() < end);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let before = Instant::now();
+    assert!(!rig.worker.flush_blocking(Duration::from_millis(100)));
+    assert!(before.elapsed() < Duration::from_millis(600));
+    assert!(rig.dropped(Reason::QueueOverflow) > 2000);
+    assert!(rig.worker.status().sinks[0].queued_bytes <= 1 << 20);
+    hanging.hold(false);
+    assert!(rig.worker.flush_blocking(LONG));
+    rig.balance();
+    // A record counts once for each sink that it is meant for.
+    assert_eq!(rig.books.totals(Signal::Log).emitted(), 8000);
+}
+
+#[test]
+fn ticks_run_and_a_panicking_one_harms_nobody() {
+    let (sender, ticks) = mpsc::channel();
+    let every = Duration::from_millis(10);
+    let bad: Tick = (every, Box::new(|| planned_panic()));
+    let good: Tick = (every, Box::new(move || sender.send(()).unwrap_or(())));
+    let rig = rig(WorkerConfig::default(), vec![well()], vec![bad, good]);
+    (0..5).for_each(|_| ticks.recv_timeout(LONG).unwrap());
+    assert!(rig.worker.status().restarts >= 4);
+    rig.log("a");
+    assert!(rig.worker.flush_blocking(LONG));
+    assert_eq!(rig.balance(), 1);
+}
+
+#[test]
+fn notices_are_lines() {
+    let rig = one(well());
+    rig.notices.say("mind the gap");
+    let end = Instant::now() + LONG;
+    while rig.receivers[0].lines() != ["<mind the gap>"] {
+        assert!(Instant::now() < end);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(rig.worker.flush_blocking(LONG));
+    rig.balance();
+    assert_eq!(rig.books.totals(Signal::Notice).delivered(), 1);
+}
+
+#[test]
+fn an_idle_worker_dozes_and_wakes_for_a_record() {
+    let rig = one(well());
+    std::thread::sleep(Duration::from_millis(1300));
+    let before = Instant::now();
+    rig.log("a");
+    while rig.receivers[0].lines().is_empty() {
+        assert!(before.elapsed() < LONG);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(before.elapsed() < Duration::from_millis(500));
+    assert!(rig.worker.status().beat_age < Duration::from_secs(3));
+}
+
+#[test]
+fn without_a_sink_nothing_is_counted_and_all_calls_answer() {
+    let rig = rig(WorkerConfig::default(), Vec::new(), Vec::new());
+    rig.logs(10);
+    rig.notices.say("unheard");
+    assert!(rig.worker.flush_blocking(LONG));
+    let report = rig.worker.shutdown_blocking(LONG);
+    assert!(report.is_complete());
+    assert_eq!(report.totals(Signal::Log).emitted(), 0);
+    assert_eq!(rig.notices.take_unwritten(), ["unheard"]);
+}
+
+#[test]
+fn a_shutdown_delivers_and_a_second_gives_the_same_report() {
+    let rig = one(well());
+    rig.logs(1000);
+    let report = rig.worker.shutdown_blocking(LONG);
+    assert!(report.is_complete());
+    assert_eq!((rig.balance(), report.delivered()), (1000, 1000));
+    rig.logs(5);
+    assert_eq!(rig.dropped(Reason::Shutdown), 5);
+    let before = Instant::now();
+    assert_eq!(rig.worker.shutdown_blocking(LONG), report);
+    assert!(rig.worker.flush_blocking(LONG));
+    assert!(before.elapsed() < Duration::from_secs(1));
+    gone(&rig.worker);
+}
+
+fn gone(worker: &Worker) {
+    let end = Instant::now() + LONG;
+    while worker.status().alive {
+        assert!(Instant::now() < end);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn what_hangs_at_the_deadline_counts_once_even_if_it_ends_later() {
+    let rig = one(well());
+    rig.receivers[0].hold(true);
+    rig.logs(1000);
+    let report = in_time(|| rig.worker.shutdown_blocking(D));
+    assert!(!report.is_complete());
+    assert_eq!(report.totals(Signal::Log).dropped(Reason::Shutdown), 1000);
+    gone(&rig.worker);
+    rig.receivers[0].hold(false);
+    let end = Instant::now() + LONG;
+    while rig.receivers[0].got.lock().unwrap().is_empty() {
+        assert!(Instant::now() < end);
+    }
+    assert_eq!(rig.worker.shutdown_blocking(LONG), report);
+    let totals = rig.books.totals(Signal::Log);
+    assert_eq!(
+        (
+            totals.emitted(),
+            totals.dropped_in_all(),
+            totals.delivered()
+        ),
+        (1000, 1000, 0)
+    );
+}
+
+/// The deadline of the calls that meet a hanging sink.
+const D: Duration = Duration::from_millis(300);
+
+/// In time is d + 100 ms, and some slack for a busy machine.
+fn in_time<T>(call: impl FnOnce() -> T) -> T {
+    let before = Instant::now();
+    let value = call();
+    let took = before.elapsed();
+    assert!(took < D + Duration::from_millis(600), "{took:?}");
+    value
+}
+
+/// The same deadline under each kind of runtime and under none.
+fn everywhere(call: impl Fn(&tokio::runtime::Runtime)) {
+    use tokio::runtime::Builder;
+    call(
+        &Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap(),
+    );
+    call(
+        &Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap(),
+    );
+    call(&Builder::new_current_thread().enable_all().build().unwrap());
+    // Without timers.
+    call(&Builder::new_current_thread().build().unwrap());
+}
+
+#[test]
+fn a_flush_keeps_its_deadline_in_every_runtime_with_a_hanging_sink() {
+    let rig = one(well());
+    rig.receivers[0].hold(true);
+    rig.logs(1000);
+    everywhere(|runtime| {
+        assert!(!in_time(|| runtime.block_on(rig.worker.flush(D))));
+        let task = rig.worker.flush(D);
+        assert!(!in_time(
+            || runtime.block_on(async { tokio::spawn(task).await.unwrap() })
+        ));
+    });
+    // Without any runtime, and with one that has gone since.
+    assert!(!in_time(|| park_on(rig.worker.flush(D))));
+    assert!(!in_time(|| rig.worker.flush_blocking(D)));
+    rig.receivers[0].hold(false);
+    everywhere(|runtime| assert!(runtime.block_on(rig.worker.flush(LONG))));
+    assert_eq!(rig.balance(), 1000);
+}
+
+#[test]
+fn a_shutdown_keeps_its_deadline_in_every_runtime_with_a_hanging_sink() {
+    let check = |shutdown: &dyn Fn(&Worker) -> ShutdownReport| {
+        let rig = one(well());
+        rig.receivers[0].hold(true);
+        rig.logs(10);
+        let report = in_time(|| shutdown(&rig.worker));
+        assert_eq!((report.is_complete(), report.dropped()), (false, 10));
+        rig.receivers[0].hold(false);
+    };
+    everywhere(|runtime| check(&|worker| runtime.block_on(worker.shutdown(D))));
+    check(&|worker| park_on(worker.shutdown(D)));
+    check(&|worker| worker.shutdown_blocking(D));
+}
+
+/// Polls with a thread's parking alone.
+fn park_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(&waker))
+        {
+            std::task::Poll::Ready(value) => return value,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+#[test]
+fn a_stuck_worker_keeps_nobody_waiting() {
+    let (enter, entered) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let stuck: Tick = (
+        Duration::from_millis(10),
+        Box::new(move || {
+            enter.send(()).unwrap_or(());
+            released.recv().unwrap_or(());
+        }),
+    );
+    let rig = rig(WorkerConfig::default(), vec![well()], vec![stuck]);
+    entered.recv_timeout(LONG).unwrap();
+    rig.logs(10);
+    assert!(!in_time(|| park_on(rig.worker.flush(D))));
+    assert!(!in_time(|| rig.worker.flush_blocking(D)));
+    let report = in_time(|| park_on(rig.worker.shutdown(D)));
+    assert_eq!((report.is_complete(), report.dropped()), (false, 10));
+    assert!(rig.worker.status().alive);
+    drop(release);
+    gone(&rig.worker);
+    assert_eq!(rig.balance(), 0);
+}
+
+#[test]
+fn of_two_shutdowns_the_earlier_deadline_holds() {
+    let rig = one(well());
+    rig.receivers[0].hold(true);
+    rig.logs(10);
+    let far = rig.worker.shutdown(Duration::from_secs(3600));
+    let near = in_time(|| rig.worker.shutdown_blocking(D));
+    assert_eq!(park_on(far), near);
+    rig.receivers[0].hold(false);
+}
+
+#[test]
+fn the_last_handle_ends_the_thread_without_waiting() {
+    let Rig {
+        worker,
+        intake,
+        books,
+        receivers,
+        ..
+    } = one(well());
+    intake.push(Signal::Log, 0, |out| out.push(b'a'));
+    let before = Instant::now();
+    drop(worker);
+    assert!(before.elapsed() < Duration::from_millis(100));
+    let end = Instant::now() + LONG;
+    // The thread delivers, ends, and lets go of what it shared.
+    while Arc::strong_count(&books) > 2 {
+        assert!(Instant::now() < end, "{}", Arc::strong_count(&books));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(receivers[0].lines(), ["<a>"]);
+    drop(intake);
+}
+
+#[test]
+fn totals_are_exact_under_load_with_a_small_queue() {
+    let config = WorkerConfig::default()
+        .max_queue_bytes(0)
+        .max_sink_bytes(64 << 10);
+    let rig = rig(
+        config,
+        vec![Box::new(|_, bytes| {
+            std::thread::sleep(Duration::from_micros(200));
+            Ok(bytes.len())
+        })],
+        Vec::new(),
+    );
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| rig.logs(20_000));
+        }
+    });
+    assert!(rig.worker.flush_blocking(LONG));
+    assert!(rig.balance() > 0);
+    assert_eq!(rig.books.totals(Signal::Log).emitted(), 80_000);
+}

@@ -1,0 +1,259 @@
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::answer::{Answer, Awaited};
+use super::core::{Command, Core};
+use super::engine::{Engine, Tick, supervise};
+use super::format::{Format, Formatter};
+use super::sink::{Sink, SinkStatus};
+use super::unwind::caught;
+use super::{Intake, WorkerConfig};
+use crate::clock::{Clock, Nanos, nanos};
+use crate::model::{Books, Notices, ShutdownReport, mark_own_thread};
+
+/// Threads of the blocking pool: a hanging sink or check holds one.
+const MAX_BLOCKING_THREADS: usize = 64;
+/// How long a worker whose last handle was dropped goes on delivering. Nobody waits for it.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What a worker is made of.
+pub(crate) struct WorkerSetup {
+    pub(crate) config: WorkerConfig,
+    pub(crate) clock: Clock,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) books: Arc<Books>,
+    pub(crate) notices: Arc<Notices>,
+    pub(crate) sinks: Vec<SinkSetup>,
+    pub(crate) ticks: Vec<Tick>,
+}
+
+/// One place where lines go.
+pub(crate) struct SinkSetup {
+    pub(crate) name: &'static str,
+    pub(crate) format: Box<dyn Format>,
+    /// Unbuffered: what it accepts counts as delivered. It may hang, fail and panic.
+    pub(crate) writer: Box<dyn io::Write + Send>,
+}
+
+/// The handle of the worker's thread. Dropping it ends the thread without waiting for it.
+pub(crate) struct Worker {
+    core: Arc<Core>,
+    handle: Handle,
+    process: u32,
+}
+
+/// How the worker does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WorkerStatus {
+    /// Whether its thread runs.
+    pub(crate) alive: bool,
+    /// Since its loop last came round: at most a second and a bit, unless something holds it up.
+    pub(crate) beat_age: Duration,
+    /// Panics that it went on after: in a format, a tick or its own loop.
+    pub(crate) restarts: u64,
+    pub(crate) sinks: Vec<SinkStatus>,
+}
+
+/// A runtime that is never waited for.
+struct Background(Option<Runtime>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // A plain drop waits for hanging tasks, and panics where another runtime is entered.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Worker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// Where the system gives no thread or no event queue.
+    pub(crate) fn start(setup: WorkerSetup) -> io::Result<Arc<Self>> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(MAX_BLOCKING_THREADS)
+            .thread_name("watchpost-io")
+            .build()?;
+        let handle = runtime.handle().clone();
+        let runtime = Background(Some(runtime));
+        let WorkerSetup {
+            config,
+            clock,
+            intake,
+            books,
+            notices,
+            sinks,
+            ticks,
+        } = setup;
+        let pace = Clock::system();
+        let formatter = |SinkSetup {
+                             name,
+                             format,
+                             writer,
+                         }| {
+            let sink = Sink::new(
+                name,
+                config.max_sink_bytes,
+                writer,
+                (pace.clone(), Arc::clone(&intake)),
+                (Arc::clone(&books), Arc::clone(&notices)),
+            );
+            Formatter::new(Arc::new(sink), format, Arc::clone(&books))
+        };
+        let formatters: Vec<_> = sinks.into_iter().map(formatter).collect();
+        if formatters.is_empty() {
+            intake.mute();
+        }
+        let sinks = formatters.iter().map(|it| Arc::clone(&it.sink)).collect();
+        let core = Core::new((clock, pace), intake, (books, notices), sinks);
+        let core = Arc::new(core);
+        let engine = Engine::new(Arc::clone(&core), handle.clone(), formatters, ticks);
+        let shared = Arc::clone(&core);
+        std::thread::Builder::new()
+            .name("watchpost".to_owned())
+            .spawn(move || {
+                mark_own_thread();
+                run(&shared, engine, runtime);
+            })?;
+        Ok(Arc::new(Self {
+            core,
+            handle,
+            process: std::process::id(),
+        }))
+    }
+
+    /// The worker's runtime: one thread, so what blocks belongs on its blocking pool.
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Delivers everything that was emitted before this call; the future says whether all of it was
+    /// delivered or counted as dropped before `timeout` was over, and is ready by then.
+    ///
+    /// # Cancel safety
+    ///
+    /// The delivery goes on when the future is dropped.
+    pub(crate) fn flush(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = bool> + Send + use<> + 'static {
+        let answer = self.ask_flush(timeout);
+        if answer.value().is_none() {
+            let until = self.until(timeout);
+            self.core.deadlines.add(until, Arc::clone(&answer) as _);
+        }
+        Awaited(answer)
+    }
+
+    /// [`flush`](Self::flush), blocking the calling thread.
+    pub(crate) fn flush_blocking(&self, timeout: Duration) -> bool {
+        self.ask_flush(timeout).wait(timeout).unwrap_or(false)
+    }
+
+    fn ask_flush(&self, timeout: Duration) -> Arc<Answer<bool>> {
+        let answer = Arc::<Answer<bool>>::default();
+        if self.is_forked() {
+            answer.give(false);
+        } else {
+            self.core.command(Command::Flush {
+                until: self.until(timeout),
+                answer: Arc::clone(&answer),
+            });
+        }
+        answer
+    }
+
+    /// Delivers what it can before `timeout` is over, drops and counts the rest, and ends the thread. A
+    /// second call gives the same report; while the first is under way, the earlier deadline holds.
+    ///
+    /// # Cancel safety
+    ///
+    /// The shutdown goes on when the future is dropped.
+    pub(crate) fn shutdown(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = ShutdownReport> + Send + use<> + 'static {
+        if self.is_forked() {
+            let answer = Arc::<Answer<ShutdownReport>>::default();
+            answer.give(self.core.books.report(false));
+            return Awaited(answer);
+        }
+        if !self.core.is_finished() {
+            let until = self.ask_shutdown(timeout);
+            self.core.deadlines.add(until, Arc::clone(&self.core) as _);
+        }
+        Awaited(Arc::clone(&self.core.finished))
+    }
+
+    /// [`shutdown`](Self::shutdown), blocking the calling thread.
+    pub(crate) fn shutdown_blocking(&self, timeout: Duration) -> ShutdownReport {
+        if self.is_forked() {
+            return self.core.books.report(false);
+        }
+        self.ask_shutdown(timeout);
+        self.core.finished.wait(timeout).unwrap_or_else(|| {
+            self.core.finish();
+            // Another thread may be at it this moment; it waits for nobody.
+            self.core
+                .finished
+                .wait(LAST_WORDS)
+                .unwrap_or_else(|| self.core.books.report(false))
+        })
+    }
+
+    fn ask_shutdown(&self, timeout: Duration) -> Nanos {
+        let until = self.until(timeout);
+        if !self.core.is_finished() {
+            self.core.command(Command::Shutdown { until });
+        }
+        until
+    }
+
+    /// How it does now.
+    pub(crate) fn status(&self) -> WorkerStatus {
+        let beat = self.core.beat.load(Relaxed);
+        WorkerStatus {
+            alive: self.core.has_thread.load(Relaxed) && !self.is_forked(),
+            beat_age: Duration::from_nanos(self.core.pace.now().saturating_sub(beat)),
+            restarts: self.core.panics.load(Relaxed),
+            sinks: self.core.sinks.iter().map(|sink| sink.status()).collect(),
+        }
+    }
+
+    fn until(&self, timeout: Duration) -> Nanos {
+        self.core.pace.now().saturating_add(nanos(timeout))
+    }
+
+    fn is_forked(&self) -> bool {
+        std::process::id() != self.process
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if !self.is_forked() {
+            self.ask_shutdown(LAST_WORDS);
+        }
+    }
+}
+
+/// The life of the worker's thread.
+fn run(core: &Core, mut engine: Engine, runtime: Background) {
+    if let Background(Some(runtime)) = &runtime {
+        supervise(&core.panics, || runtime.block_on(engine.run()));
+    }
+    // Formats, ticks and writers are foreign: each may panic or hang when it is dropped, and by now
+    // nobody waits for this thread.
+    core.has_thread.store(false, Relaxed);
+    caught(|| drop(engine));
+    core.sinks.iter().for_each(|sink| sink.drop_writer());
+    drop(runtime);
+}

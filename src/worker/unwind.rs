@@ -1,0 +1,44 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs foreign code; `None` if it panicked. The panic hook has printed the panic by then.
+///
+/// What the closure works on may be left half-done: the caller answers for that.
+pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            // A payload whose own drop panics must not end the thread either.
+            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                leak(second);
+            }
+            None
+        }
+    }
+}
+
+#[expect(clippy::mem_forget, reason = "its drop is not to be trusted")]
+fn leak<T>(value: T) {
+    std::mem::forget(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct PanicsOnDrop;
+
+    impl Drop for PanicsOnDrop {
+        fn drop(&mut self) {
+            panic!("again");
+        }
+    }
+
+    #[test]
+    fn a_panic_is_none_even_if_its_payload_panics_too() {
+        assert_eq!(caught(|| 7), Some(7));
+        assert_eq!(
+            caught(|| std::panic::panic_any(PanicsOnDrop)).map(|()| 0),
+            None
+        );
+    }
+}
