@@ -1,1 +1,54 @@
 //! Scrubbing of secrets, before every sink.
+//!
+//! Two rules. By **key**: what stands under `password`, `api_key`, `Authorization`, `sessionId` and
+//! their like is replaced whole, whatever it is. By **shape**: tokens with a known form, a URL's user
+//! information, private keys, card numbers and `key=value` pairs are found inside any text.
+//!
+//! Each text is read once, from front to back, in time linear in its length; a text without secrets is
+//! handed back as it is. Scrubbing what was scrubbed changes nothing. Text is scrubbed before it is cut:
+//! a secret cut in half would no longer be known.
+
+mod card;
+mod key;
+mod pair;
+mod scan;
+mod shape;
+mod url;
+
+use std::borrow::Cow;
+
+pub(crate) use self::key::is_sensitive_key;
+pub(crate) use self::url::{path, query};
+
+/// Stands for a secret in a text or in place of a value.
+pub(crate) const FILTERED: &str = "[Filtered]";
+/// Stands for a secret inside a URL or a query.
+pub(crate) const REDACTED: &str = "REDACTED";
+
+/// The text without the secrets whose shape is known.
+pub(crate) fn text(text: &str) -> Cow<'_, str> {
+    scan::scrub(text, FILTERED)
+}
+
+/// The value of a key: replaced whole where the key is sensitive, else as [`text`].
+///
+/// An empty value, a truth value and a null are no secret under any key.
+pub(crate) fn value<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
+    if is_sensitive_key(key) {
+        sensitive(value)
+    } else {
+        text(value)
+    }
+}
+
+/// The value of a key that is known to be sensitive.
+pub(crate) fn sensitive(value: &str) -> Cow<'_, str> {
+    if pair::says_nothing(value.as_bytes()) {
+        Cow::Borrowed(value)
+    } else {
+        Cow::Borrowed(FILTERED)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! Which keys name a secret.
+
+/// Bytes of a key that are looked at together.
+const MAX: usize = 128;
+
+/// Whether what stands under this key is a secret: `password`, `X-Api-Key`, `sessionId`, `user[pin]`.
+///
+/// Case, `-_. []` and `camelCase` make no difference. Long names count wherever they stand in the key,
+/// short ones as a word of their own. Keys that only measure or describe (`token_count`,
+/// `prompt_tokens`, `session_timeout`, `cookie_name`) are no secrets.
+pub(crate) fn is_sensitive_key(key: &str) -> bool {
+    is_sensitive(key.as_bytes())
+}
+
+pub(super) fn is_sensitive(key: &[u8]) -> bool {
+    if key.len() > MAX {
+        let (head, tail) = (key.first_chunk::<MAX>(), key.last_chunk::<MAX>());
+        return head.is_some_and(|key| is_sensitive(key))
+            || tail.is_some_and(|key| is_sensitive(key));
+    }
+    let name = Name::of(key);
+    name.names_a_secret() && !name.only_describes()
+}
+
+/// A key in lower case, without its separators.
+struct Name {
+    letters: [u8; MAX],
+    len: usize,
+    /// Bit n: a word begins at letter n.
+    starts: u128,
+}
+
+impl Name {
+    fn of(key: &[u8]) -> Self {
+        let mut name = Self {
+            letters: [0; MAX],
+            len: 0,
+            starts: 0,
+        };
+        let mut before = b'_';
+        for (n, &byte) in key.iter().enumerate() {
+            if !byte.is_ascii_alphanumeric() && byte < 0x80 {
+                before = byte;
+                continue;
+            }
+            let next_is_small = || key.get(n + 1).is_some_and(u8::is_ascii_lowercase);
+            let begins = !before.is_ascii_alphanumeric()
+                || byte.is_ascii_uppercase() && (!before.is_ascii_uppercase() || next_is_small());
+            if begins {
+                name.starts |= 1 << name.len;
+            }
+            if let Some(letter) = name.letters.get_mut(name.len) {
+                *letter = byte.to_ascii_lowercase();
+                name.len += 1;
+            }
+            before = byte;
+        }
+        name
+    }
+
+    fn letters(&self) -> &[u8] {
+        self.letters.get(..self.len).unwrap_or_default()
+    }
+
+    fn words(&self) -> impl Iterator<Item = &[u8]> {
+        let mut starts = self.starts;
+        std::iter::from_fn(move || {
+            if starts == 0 {
+                return None;
+            }
+            let start = starts.trailing_zeros() as usize;
+            starts &= starts - 1;
+            let end = if starts == 0 {
+                self.len
+            } else {
+                starts.trailing_zeros() as usize
+            };
+            self.letters.get(start..end)
+        })
+    }
+
+    fn names_a_secret(&self) -> bool {
+        let letters = self.letters();
+        (0..letters.len()).any(|at| letters.get(at..).is_some_and(begins_with_a_secrets_name))
+            || self.words().any(is_a_secrets_word)
+    }
+
+    fn only_describes(&self) -> bool {
+        let last = self.words().last().unwrap_or_default();
+        is_describing(last)
+            || self.words().any(|word| word == b"tokens") && self.words().any(is_a_quantity)
+    }
+}
+
+/// Names that are long enough to be no part of another word.
+fn begins_with_a_secrets_name(letters: &[u8]) -> bool {
+    let any = |names: &[&[u8]]| names.iter().any(|name| letters.starts_with(name));
+    let unless = |name: &[u8], more: &[&[u8]]| {
+        letters
+            .strip_prefix(name)
+            .is_some_and(|rest| !more.iter().any(|more| rest.starts_with(more)))
+    };
+    match letters.first() {
+        Some(b'a') => any(&[
+            b"apikey",
+            b"accesskey",
+            b"accountkey",
+            b"authkey",
+            b"authcode",
+            b"authorization",
+        ]),
+        Some(b'b') => any(&[b"bearer"]),
+        Some(b'c') => {
+            any(&[
+                b"credential",
+                b"cookie",
+                b"csrf",
+                b"cardnumber",
+                b"creditcard",
+                b"connectionstring",
+                b"connectsid",
+                b"clientkey",
+            ]) || letters == b"cvv"
+                || letters == b"cvc"
+        }
+        Some(b'e') => any(&[b"encryptionkey"]),
+        Some(b'j') => any(&[b"jwt"]),
+        Some(b'm') => any(&[b"mysqlpwd", b"masterkey"]),
+        Some(b'p') => any(&[
+            b"password",
+            b"passwd",
+            b"passphrase",
+            b"passcode",
+            b"privatekey",
+            b"phpauthpw",
+        ]),
+        Some(b's') => {
+            any(&[
+                b"sessid",
+                b"signature",
+                b"signingkey",
+                b"sharedkey",
+                b"sshkey",
+            ]) || unless(b"secret", &[b"ary", b"ari"])
+                || unless(b"session", &[b"s"])
+        }
+        Some(b't') => any(&[b"twofactor"]) || unless(b"token", &[b"iz", b"is"]),
+        Some(b'x') => any(&[b"xsrf"]),
+        _ => false,
+    }
+}
+
+/// Names that are secret only as a word of their own.
+fn is_a_secrets_word(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"auth"
+            | b"cvc"
+            | b"cvv"
+            | b"dsn"
+            | b"iban"
+            | b"mfa"
+            | b"otp"
+            | b"pan"
+            | b"pass"
+            | b"pin"
+            | b"pwd"
+            | b"sid"
+            | b"sig"
+            | b"ssn"
+            | b"totp"
+    )
+}
+
+/// Last words of a key that tells something about a secret, not the secret.
+fn is_describing(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"age"
+            | b"bytes"
+            | b"count"
+            | b"counts"
+            | b"duration"
+            | b"enabled"
+            | b"endpoint"
+            | b"expired"
+            | b"expires"
+            | b"expiry"
+            | b"kind"
+            | b"len"
+            | b"length"
+            | b"limit"
+            | b"method"
+            | b"ms"
+            | b"name"
+            | b"present"
+            | b"required"
+            | b"scheme"
+            | b"seconds"
+            | b"size"
+            | b"status"
+            | b"timeout"
+            | b"ttl"
+            | b"type"
+            | b"uri"
+            | b"url"
+            | b"valid"
+            // A source file and its line.
+            | b"go"
+            | b"html"
+            | b"java"
+            | b"js"
+            | b"json"
+            | b"py"
+            | b"rs"
+            | b"ts"
+    )
+}
+
+/// Words beside `tokens` that make it a number of them.
+fn is_a_quantity(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"budget"
+            | b"cached"
+            | b"completion"
+            | b"input"
+            | b"max"
+            | b"min"
+            | b"n"
+            | b"num"
+            | b"output"
+            | b"per"
+            | b"prompt"
+            | b"reasoning"
+            | b"remaining"
+            | b"total"
+            | b"usage"
+            | b"used"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_their_key() {
+        let keys = "password Password user_password passwd passphrase client_secret secretKey x-api-key \
+            api.key APIKey aws_access_key private-key credentials mysql_pwd Authorization \
+            proxy-authorization cookie set-cookie session_id sessionId JSESSIONID PHPSESSID token \
+            access_token githubToken bearer csrf X-CSRF-Token _xsrf jwt otp otpCode two_factor cvv cvc \
+            cardNumber card[number] pan iban ssn pin userPin auth x-auth http.request.header.cookie sig \
+            X-Amz-Signature connect.sid db_pass dsn smtp.pwd connectionString tokens user[password]";
+        for key in keys.split_whitespace() {
+            assert!(is_sensitive_key(key), "{key}");
+        }
+        assert!(is_sensitive_key(&format!("{}password", "x".repeat(500))));
+        assert!(is_sensitive_key(&format!("password{}", "x".repeat(500))));
+    }
+
+    #[test]
+    fn others_are_left_alone() {
+        let keys = "token_count tokens_used max_tokens promptTokens total_tokens author authority authors \
+            authenticated session_count sessions keyboard key monkey pinned spin option panic expand \
+            compass passenger passport tokenizer secretary token_type session_timeout cookie_name \
+            password_length signal side design hotpath company japan user.id http.route duration \
+            assignee basis";
+        for key in keys.split_whitespace() {
+            assert!(!is_sensitive_key(key), "{key}");
+        }
+        assert!(!is_sensitive_key(""));
+        assert!(!is_sensitive_key(&"x".repeat(500)));
+    }
+}

@@ -1,0 +1,243 @@
+//! `key=value`, `key: value` and `"key":"value"` inside a text.
+
+use std::ops::Range;
+
+use super::key::is_sensitive;
+use super::{FILTERED, REDACTED};
+
+/// Bytes that are walked back from a separator in search of its key.
+const MAX_KEY: usize = 128;
+/// Spaces between a separator and its value.
+const MAX_SPACES: usize = 4;
+
+/// The secret whose key ends before the separator at `separator` and whose value begins after it, at
+/// `after`. The key is not looked for before `floor`, where the last secret ended.
+pub(super) fn secret(
+    text: &[u8],
+    floor: usize,
+    separator: usize,
+    after: usize,
+) -> Option<Range<usize>> {
+    let key = key_before(text.get(floor..separator)?)?;
+    if key.len() < 3 || !is_sensitive(key) {
+        return None;
+    }
+    let arrow = text.get(after) == Some(&b'>');
+    let mut start = after + usize::from(arrow);
+    let spaced = separator > 0 && text.get(separator - 1).copied().is_some_and(is_space);
+    let after = text.get(start..)?.iter().take(MAX_SPACES);
+    let spaces = after.take_while(|byte| is_space(**byte)).count();
+    if spaces > 0 && !arrow && !spaced && text.get(separator) == Some(&b'=') {
+        // `password= next=1`: there is no value.
+        return None;
+    }
+    start += spaces;
+    let quote = quote_at(text, start);
+    if quote > 0 {
+        let from = start + quote;
+        let end = end_of_quoted(text, from);
+        return secret_at(text, from..end);
+    }
+    let mut end = end_of_plain(text, start);
+    if holds(key, b"authorization") || holds(key, b"auth") {
+        end = end_of_credentials(text, start, end);
+    } else if holds(key, b"cookie") {
+        end = end_of_cookies(text, end);
+    }
+    secret_at(text, start..end)
+}
+
+/// Whether the value of a sensitive key tells nothing: there is none, or it was scrubbed before.
+pub(super) fn says_nothing(value: &[u8]) -> bool {
+    let words: [&[u8]; 20] = [
+        b"",
+        b"true",
+        b"false",
+        b"null",
+        b"nil",
+        b"none",
+        b"undefined",
+        b"unset",
+        b"set",
+        b"empty",
+        b"missing",
+        b"required",
+        b"invalid",
+        b"expired",
+        b"denied",
+        b"failed",
+        b"ok",
+        b"yes",
+        b"no",
+        b"-",
+    ];
+    value.len() <= 10
+        && (value == FILTERED.as_bytes()
+            || value == REDACTED.as_bytes()
+            || words.iter().any(|word| value.eq_ignore_ascii_case(word)))
+}
+
+fn secret_at(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
+    (!says_nothing(text.get(at.clone())?)).then_some(at)
+}
+
+/// The key at the end of `text`, without its quotes; with its brackets, as in `user[pin]`.
+fn key_before(text: &[u8]) -> Option<&[u8]> {
+    let mut end = text.len();
+    let last = |end: usize| end.checked_sub(1).and_then(|at| text.get(at)).copied();
+    for _ in 0..2 {
+        if last(end).is_some_and(is_space) {
+            end -= 1;
+        }
+    }
+    if matches!(last(end), Some(b'"' | b'\'' | b'`')) {
+        end -= 1;
+        if last(end) == Some(b'\\') {
+            end -= 1;
+        }
+    }
+    let limit = end.saturating_sub(MAX_KEY);
+    let mut start = end;
+    while start > limit {
+        match last(start)? {
+            b']' => start = opening_bracket(text.get(limit..start - 1)?).map(|at| limit + at)?,
+            byte if is_key_byte(byte) => start -= 1,
+            _ => break,
+        }
+    }
+    text.get(start..end)
+}
+
+/// Where the bracket opens that is open at the end of `text`, unless it holds the mark of a secret.
+fn opening_bracket(text: &[u8]) -> Option<usize> {
+    let inner = text
+        .iter()
+        .rev()
+        .take_while(|byte| is_key_byte(**byte))
+        .count();
+    let start = text.len() - inner;
+    let open = start.checked_sub(1)?;
+    let marks = text.get(start..)? == b"Filtered";
+    (!marks && text.get(open) == Some(&b'[')).then_some(open)
+}
+
+fn is_key_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
+}
+
+fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
+}
+
+/// Whether `part` stands in the key, in any case.
+fn holds(key: &[u8], part: &[u8]) -> bool {
+    key.windows(part.len())
+        .any(|window| window.eq_ignore_ascii_case(part))
+}
+
+/// The length of the opening quote at `at`, an escaped one too.
+fn quote_at(text: &[u8], at: usize) -> usize {
+    match (text.get(at), text.get(at + 1)) {
+        (Some(&quote), _) if is_quote(quote) => 1,
+        (Some(b'\\'), Some(&quote)) if is_quote(quote) => 2,
+        _ => 0,
+    }
+}
+
+/// Where the quoted value that begins at `from` ends: before the same quote, or with the line.
+fn end_of_quoted(text: &[u8], from: usize) -> usize {
+    let quote = from.checked_sub(1).and_then(|at| text.get(at));
+    let escaped = from >= 2 && text.get(from - 2) == Some(&b'\\');
+    let mut at = from;
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'\n' | b'\r' => return at,
+            b'\\' if escaped && text.get(at + 1) == quote => return at,
+            b'\\' if !escaped => at += 1,
+            byte if !escaped && Some(&byte) == quote => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// Where the value without quotes that begins at `start` ends. What stands in brackets belongs to it:
+/// `Some("hunter2")`, `["a", "b"]`.
+fn end_of_plain(text: &[u8], start: usize) -> usize {
+    let (mut at, mut depth) = (start, 0_usize);
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'\n' | b'\r' => return at,
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' if depth > 0 => depth -= 1,
+            byte if is_quote(byte) && (depth > 0 || at - start <= 2 && at > start) => {
+                at = end_of_quoted(text, at + 1);
+                if !text.get(at).copied().is_some_and(is_quote) {
+                    return at;
+                }
+            }
+            _ if depth > 0 => {}
+            b' ' | b'\t' | b',' | b';' | b'&' | b'<' | b'>' | b'|' => return at,
+            byte if is_quote(byte) => return at,
+            b'\\' if quote_at(text, at) == 2 => return at,
+            b'\\' if matches!(text.get(at + 1), Some(b'n' | b'r' | b't')) => return at,
+            b')' | b']' | b'}' => {
+                let next = text.get(at + 1..).unwrap_or_default();
+                let goes_on = next.first().is_some_and(u8::is_ascii_alphanumeric);
+                if !goes_on || next.starts_with(REDACTED.as_bytes()) {
+                    return at;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    text.len()
+}
+
+/// As far as the credentials go after the name of their scheme: `Basic dXNl..`, `Digest a="b", c=..`.
+fn end_of_credentials(text: &[u8], start: usize, end: usize) -> usize {
+    let scheme = text.get(start..end).unwrap_or_default();
+    let known: [&[u8]; 9] = [
+        b"Basic",
+        b"Bearer",
+        b"Token",
+        b"ApiKey",
+        b"Negotiate",
+        b"NTLM",
+        b"Hawk",
+        b"Key",
+        b"Splunk",
+    ];
+    let rest_of_line = || {
+        let rest = text.get(end..).unwrap_or_default();
+        let line = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        end + line.unwrap_or(rest.len())
+    };
+    if scheme.eq_ignore_ascii_case(b"Digest") || scheme.starts_with(b"AWS4-HMAC") {
+        return rest_of_line();
+    }
+    let spaces = text.get(end..).unwrap_or_default().iter();
+    let spaces = spaces.take_while(|byte| is_space(**byte)).count();
+    if spaces > 0 && known.iter().any(|name| scheme.eq_ignore_ascii_case(name)) {
+        return end_of_plain(text, end + spaces);
+    }
+    end
+}
+
+/// As far as further cookies follow: `a=b; c=d`.
+fn end_of_cookies(text: &[u8], mut end: usize) -> usize {
+    while let Some(rest) = text.get(end..).and_then(|rest| rest.strip_prefix(b"; ")) {
+        let name = rest.iter().take_while(|byte| is_key_byte(**byte)).count();
+        if name == 0 || rest.get(name) != Some(&b'=') {
+            break;
+        }
+        end = end_of_plain(text, end + 2 + name + 1);
+    }
+    end
+}

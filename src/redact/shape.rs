@@ -1,0 +1,280 @@
+//! Tokens that are known by their form.
+
+use std::ops::Range;
+
+use super::REDACTED;
+
+type Set = fn(u8) -> bool;
+
+fn alphanumeric(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+fn hex(byte: u8) -> bool {
+    byte.is_ascii_hexdigit()
+}
+
+fn base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
+}
+
+pub(super) fn url_safe(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+fn any_base64(byte: u8) -> bool {
+    base64(byte) || url_safe(byte)
+}
+
+/// What an `Authorization` header may carry as its token.
+fn token68(byte: u8) -> bool {
+    any_base64(byte) || matches!(byte, b'.' | b'~')
+}
+
+/// How many bytes at the front belong to the set. The mark of an earlier secret belongs to none, so that
+/// nothing grows over it.
+fn run(text: &[u8], set: Set) -> usize {
+    let mark = REDACTED.as_bytes();
+    let is_mark = |at| text.get(at..).is_some_and(|rest| rest.starts_with(mark));
+    text.iter()
+        .enumerate()
+        .position(|(at, &byte)| !set(byte) || byte == b'R' && is_mark(at))
+        .unwrap_or(text.len())
+}
+
+/// The length of `prefix` and at least `min` bytes of the set.
+fn prefixed(text: &[u8], prefix: &[u8], set: Set, min: usize) -> Option<usize> {
+    let length = run(text.strip_prefix(prefix)?, set);
+    (length >= min).then_some(prefix.len() + length)
+}
+
+/// As [`prefixed`], but with exactly this length and no alphanumeric after it.
+fn exactly(text: &[u8], prefix: &[u8], set: Set, length: usize) -> Option<usize> {
+    let end = prefix.len() + length;
+    (prefixed(text, prefix, set, length)? == end
+        && !text.get(end).is_some_and(u8::is_ascii_alphanumeric))
+    .then_some(end)
+}
+
+/// The token that begins at `start`, where a word begins. `no_jwt_before` carries over what an earlier
+/// call found out, so that no text is read more than twice.
+#[inline]
+pub(super) fn token(text: &[u8], start: usize, no_jwt_before: &mut usize) -> Option<Range<usize>> {
+    let rest = text.get(start..)?;
+    let first = |ends: &[Option<usize>]| ends.iter().find_map(|end| *end);
+    let end = match rest {
+        [b'B' | b'b', b'e' | b'E', ..] => return bearer(rest).map(|found| shift(found, start)),
+        [b'B' | b'b', b'a' | b'A', ..] => return basic(rest).map(|found| shift(found, start)),
+        [b'A', b'3' | b'B' | b'C' | b'K' | b'S', ..] => aws(rest),
+        [b'A', b'I', ..] => prefixed(rest, b"AIza", url_safe, 30),
+        [b'G', b'O', ..] => prefixed(rest, b"GOCSPX-", url_safe, 20),
+        [b'S', b'G', ..] => send_grid(rest),
+        [b'S', b'K', ..] => exactly(rest, b"SK", hex, 32),
+        [b'd', b'o', _, b'_', ..] => {
+            let family = [b"doo_v1_", b"dop_v1_", b"dor_v1_"];
+            family
+                .iter()
+                .find_map(|prefix| prefixed(rest, *prefix, hex, 32))
+        }
+        [b'e', b'y', ..] if start >= *no_jwt_before => jwt(rest).unwrap_or_else(|read| {
+            *no_jwt_before = start + read;
+            None
+        }),
+        [b'g', b'h', b'p' | b'o' | b'u' | b's' | b'r', b'_', ..] => {
+            prefixed(rest.get(4..)?, b"", alphanumeric, 20).map(|length| 4 + length)
+        }
+        [b'g', b'i', ..] => prefixed(rest, b"github_pat_", url_safe, 22),
+        [b'g', b'l', ..] => {
+            let family: [&[u8]; 4] = [b"glpat-", b"gldt-", b"glrt-", b"glptt-"];
+            family
+                .iter()
+                .find_map(|prefix| prefixed(rest, prefix, url_safe, 20))
+        }
+        [b'h', b'o', b'o', ..] => return slack_hook(rest).map(|found| shift(found, start)),
+        [b'n', b'p', b'm', ..] => prefixed(rest, b"npm_", alphanumeric, 30),
+        [b'p', b'y', b'p', ..] => prefixed(rest, b"pypi-AgE", url_safe, 29),
+        [b'r' | b's', b'k', b'_', ..] => stripe(rest),
+        [b's', b'k', b'-', ..] => first(&[
+            prefixed(rest, b"sk-ant-", url_safe, 20),
+            prefixed(rest, b"sk-proj-", url_safe, 20),
+            prefixed(rest, b"sk-svcacct-", url_safe, 20),
+            prefixed(rest, b"sk-admin-", url_safe, 20),
+            prefixed(rest, b"sk-", alphanumeric, 32),
+        ]),
+        [b's', b'n', b't', ..] => first(&[
+            prefixed(rest, b"sntryu_", hex, 32),
+            prefixed(rest, b"sntrys_", any_base64, 20),
+        ]),
+        [b'w', b'h', b's', ..] => prefixed(rest, b"whsec_", base64, 20),
+        [b'x', b'a', b'p', ..] => prefixed(rest, b"xapp-", url_safe, 20),
+        [b'x', b'o', b'x', family, b'-', ..] if family.is_ascii_lowercase() => {
+            prefixed(rest.get(5..)?, b"", url_safe, 10).map(|length| 5 + length)
+        }
+        [b'y', b'a', b'2', ..] => prefixed(rest, b"ya29.", url_safe, 20),
+        _ => None,
+    };
+    end.map(|end| start..start + end)
+}
+
+fn shift(found: Range<usize>, by: usize) -> Range<usize> {
+    found.start + by..found.end + by
+}
+
+fn aws(rest: &[u8]) -> Option<usize> {
+    let known = [b"AKIA", b"ASIA", b"ABIA", b"ACCA"];
+    let begins = known.iter().any(|prefix| rest.starts_with(*prefix)) || rest.starts_with(b"A3T");
+    let upper: Set = |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    if begins {
+        exactly(rest, b"", upper, 20)
+    } else {
+        None
+    }
+}
+
+fn stripe(rest: &[u8]) -> Option<usize> {
+    let kinds: [&[u8]; 3] = [b"test_", b"live_", b"prod_"];
+    let tail = rest.get(3..)?;
+    kinds
+        .iter()
+        .find_map(|kind| prefixed(tail, kind, alphanumeric, 10))
+        .map(|length| 3 + length)
+}
+
+fn send_grid(rest: &[u8]) -> Option<usize> {
+    let head = prefixed(rest, b"SG.", url_safe, 16)?;
+    prefixed(rest.get(head..)?, b".", url_safe, 16).map(|tail| head + tail)
+}
+
+/// A signed or encrypted JSON web token, with all its parts; or how far there is none.
+fn jwt(rest: &[u8]) -> Result<Option<usize>, usize> {
+    if !rest.starts_with(b"eyJ") {
+        return Ok(None);
+    }
+    let mut end = run(rest, url_safe);
+    let payload = |end| prefixed(rest.get(end..)?, b".", url_safe, 10);
+    if end < 13 || payload(end).is_none() {
+        return Err(end);
+    }
+    while let Some(part) = rest
+        .get(end..)
+        .and_then(|rest| prefixed(rest, b".", url_safe, 1))
+    {
+        end += part;
+    }
+    Ok(Some(end))
+}
+
+/// The secret part of a hook's address.
+fn slack_hook(rest: &[u8]) -> Option<Range<usize>> {
+    let host = b"hooks.slack.com/";
+    let path = rest.strip_prefix(host)?;
+    let kinds: [&[u8]; 3] = [b"services/", b"workflows/", b"triggers/"];
+    let kind = kinds.iter().find(|kind| path.starts_with(kind))?;
+    let start = host.len() + kind.len();
+    let length = run(rest.get(start..)?, |byte| base64(byte) || url_safe(byte));
+    (length >= 16).then_some(start..start + length)
+}
+
+/// Where the credentials of an `Authorization` value begin, after the scheme's name and a space.
+fn after_scheme(rest: &[u8], scheme: &[u8]) -> Option<usize> {
+    let (head, tail) = rest.split_at_checked(scheme.len())?;
+    if !head.eq_ignore_ascii_case(scheme) {
+        return None;
+    }
+    let space = match tail {
+        [b' ' | b'\t', ..] => run(tail, |byte| matches!(byte, b' ' | b'\t')),
+        [b'+', ..] => 1,
+        [b'%', b'2', b'0', ..] => 3,
+        _ => return None,
+    };
+    Some(scheme.len() + space)
+}
+
+/// What follows `Bearer`, unless it is a word of prose.
+fn bearer(rest: &[u8]) -> Option<Range<usize>> {
+    let start = after_scheme(rest, b"Bearer")?;
+    let token = rest.get(start..)?;
+    let token = without_last_dots(token.get(..run(token, token68))?);
+    // The first letter of a sentence's word may be large, no other.
+    let mut before = b'A';
+    let looks_random = token.iter().any(|&byte| {
+        let inner = byte.is_ascii_uppercase() && before.is_ascii_lowercase();
+        before = byte;
+        inner || byte.is_ascii_digit() || matches!(byte, b'_' | b'~' | b'+' | b'.')
+    });
+    (token.len() >= 16 || looks_random && token.len() >= 6).then_some(start..start + token.len())
+}
+
+/// What follows `Basic`: the base64 of a text with a colon, or what can hardly be a word.
+fn basic(rest: &[u8]) -> Option<Range<usize>> {
+    let start = after_scheme(rest, b"Basic")?;
+    let token = rest.get(start..)?;
+    let token = token.get(..run(token, any_base64))?;
+    let has = |what: Set| token.iter().any(|byte| what(*byte));
+    let mixed = token
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
+    let unlike_a_word =
+        mixed && token.len() >= 12 && has(|byte| byte.is_ascii_digit() || byte == b'=');
+    (unlike_a_word || decodes_to_a_pair(token)).then_some(start..start + token.len())
+}
+
+/// Whether a colon is decoded before anything that no text holds. More of the token never makes less of
+/// the answer: what cuts it short does not make a secret of it.
+fn decodes_to_a_pair(token: &[u8]) -> bool {
+    let (mut bits, mut count) = (0_u32, 0_u32);
+    for &byte in token.iter().take_while(|byte| **byte != b'=') {
+        let sextet = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            _ => 63,
+        };
+        bits = bits << 6 | u32::from(sextet);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            match (bits >> count & 0xff) as u8 {
+                b':' => return true,
+                0x20..=0x7e | 0x80..=0xf4 => {}
+                _ => return false,
+            }
+        }
+    }
+    false
+}
+
+/// A private or public key in its text form, to the end of its block; without an end, to the end of the
+/// text.
+pub(super) fn pem(text: &[u8], start: usize) -> Option<Range<usize>> {
+    let rest = text.get(start..)?.strip_prefix(b"-----BEGIN ")?;
+    let label = run(rest, |byte| {
+        byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' '
+    });
+    let is_key = rest.get(..label)?.windows(3).any(|three| three == b"KEY");
+    if !is_key || !rest.get(label..)?.starts_with(b"-----") {
+        return None;
+    }
+    let end_mark = b"-----END ";
+    let found = text
+        .get(start..)?
+        .windows(end_mark.len())
+        .position(|window| window == end_mark);
+    let Some(end) = found.map(|found| start + found + end_mark.len()) else {
+        return Some(start..text.len());
+    };
+    let label = run(text.get(end..)?, |byte| {
+        byte.is_ascii_uppercase() || byte == b' '
+    });
+    let dashes = run(text.get(end + label..)?, |byte| byte == b'-');
+    Some(start..end + label + dashes)
+}
+
+/// Without the dots that end a sentence.
+fn without_last_dots(mut text: &[u8]) -> &[u8] {
+    while let [head @ .., b'.'] = text {
+        text = head;
+    }
+    text
+}
