@@ -1,0 +1,525 @@
+//! The state of one request under way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use tower_http::classify::GrpcEosErrorsAsFailures;
+
+use super::classify::{self, Class, Verdict};
+use super::finished::Finished;
+use super::seen::{Seen, number};
+use super::series::{ErrorType, Labels, Measured, Version};
+use super::shared::{LineMode, Shared};
+use super::{client, local};
+use crate::clock::Nanos;
+use crate::model::wire::{Reader, put_str};
+use crate::model::{Attributes, Outcome, Signal, SpanId, TraceId};
+use crate::request::{
+    self, Ids, Method, RequestRecord, Scheme, Slot, UNMATCHED, put_attributes, put_fixed,
+};
+use crate::trace::parse_traceparent;
+
+static X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
+
+/// Answers without a route after which the layer says that it stands in the wrong place.
+const UNROUTED_ANSWERS: u32 = 100;
+
+/// The state of a request under way; pooled.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) shared: Arc<Shared>,
+    /// `None` while the thread's stack of current requests holds it.
+    slot: Option<Arc<Slot>>,
+    pub(super) ids: Ids,
+    parent_span: SpanId,
+    parent_trace: TraceId,
+    start: Nanos,
+    poll_began: Nanos,
+    pub(super) headers_at: Option<Nanos>,
+    method: Method,
+    scheme: Scheme,
+    version: Version,
+    grpc: bool,
+    /// The route is the path, unless the answer is UNIMPLEMENTED: a gRPC call that nothing matched.
+    route_is_path: bool,
+    status: Option<u16>,
+    grpc_status: Option<u8>,
+    /// The class so far, and what will judge the trailers.
+    class: Class,
+    eos: Option<GrpcEosErrorsAsFailures>,
+    /// The outcome of an answer whose body comes to its end.
+    pub(super) planned: Outcome,
+    request_bytes: Option<u64>,
+    pub(super) counted: Option<Arc<AtomicU64>>,
+    pub(super) response_bytes: u64,
+    /// What the body said that it will be.
+    pub(super) expected_bytes: Option<u64>,
+    /// Path, query, agent and client address as the record has them; empty without lines.
+    texts: Vec<u8>,
+    user: String,
+    attributes: Attributes,
+    /// Kept for the `classify` hook, where one is set.
+    head: Option<http::response::Parts>,
+}
+
+impl Active {
+    #[cold]
+    pub(super) fn new(shared: &Arc<Shared>) -> Box<Self> {
+        Box::new(Self {
+            shared: Arc::clone(shared),
+            slot: None,
+            ids: Ids {
+                trace: TraceId::NIL,
+                span: SpanId::NIL,
+                route: UNMATCHED,
+            },
+            parent_span: SpanId::NIL,
+            parent_trace: TraceId::NIL,
+            start: 0,
+            poll_began: 0,
+            headers_at: None,
+            method: Method::of(&http::Method::GET),
+            scheme: Scheme::Http,
+            version: Version::of(http::Version::HTTP_11),
+            grpc: false,
+            route_is_path: false,
+            status: None,
+            grpc_status: None,
+            class: Class::Success,
+            eos: None,
+            planned: Outcome::Completed,
+            request_bytes: None,
+            counted: None,
+            response_bytes: 0,
+            expected_bytes: None,
+            texts: Vec::new(),
+            user: String::new(),
+            attributes: Attributes::default(),
+            head: None,
+        })
+    }
+
+    #[inline]
+    pub(super) fn begin<B>(
+        &mut self,
+        request: &Request<B>,
+        seen: &Seen<'_>,
+        route: Option<request::RouteId>,
+        user: Option<String>,
+        attributes: Option<Attributes>,
+        start: Nanos,
+    ) {
+        self.start = start;
+        self.poll_began = start;
+        self.headers_at = None;
+        self.method = Method::of(request.method());
+        let https = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
+        self.scheme = if https { Scheme::Https } else { Scheme::Http };
+        self.version = Version::of(request.version());
+        self.grpc = seen.grpc;
+        self.route_is_path = seen.grpc && route.is_none();
+        self.status = None;
+        self.grpc_status = None;
+        self.class = Class::Success;
+        self.planned = Outcome::Completed;
+        self.request_bytes = seen.content_length.and_then(number);
+        self.response_bytes = 0;
+        self.expected_bytes = None;
+        if let Some(user) = user {
+            self.user = user;
+        }
+        if let Some(attributes) = attributes {
+            self.attributes = attributes;
+        }
+        self.identify(seen, route);
+        if self.shared.lines != LineMode::Off {
+            self.keep_texts(request, seen);
+        } else if self.route_is_path {
+            put_str(&mut self.texts, request.uri().path());
+        }
+        let shared = &self.shared;
+        let slot = self.slot.get_or_insert_with(|| shared.requests.new_slot());
+        slot.open(self.ids, start);
+        shared.instruments.active(self.method, self.scheme).add(1);
+    }
+
+    #[inline]
+    fn identify(&mut self, seen: &Seen<'_>, route: Option<request::RouteId>) {
+        // Two of them are none.
+        let parent = seen.traceparent.filter(|_| seen.traceparents == 1);
+        let parent = parent.and_then(|value| parse_traceparent(value.as_bytes()));
+        let edge = self.shared.config.edge;
+        let trace = match parent {
+            Some(parent) if !edge => parent.trace,
+            _ => TraceId::random(),
+        };
+        self.parent_span = parent.map_or(SpanId::NIL, |parent| parent.span);
+        self.parent_trace = parent
+            .filter(|_| edge)
+            .map_or(TraceId::NIL, |parent| parent.trace);
+        self.ids = Ids {
+            trace,
+            span: SpanId::random(),
+            route: route.unwrap_or(UNMATCHED),
+        };
+    }
+
+    /// Copies what the line tells of the request, which is gone by then.
+    #[inline]
+    fn keep_texts<B>(&mut self, request: &Request<B>, seen: &Seen<'_>) {
+        let texts = &mut self.texts;
+        put_str(texts, request.uri().path());
+        put_str(texts, request.uri().query().unwrap_or_default());
+        put_str(texts, &seen.user_agent.map_or("".into(), lossy));
+        client::put_address(texts, request, &self.shared.config);
+        for name in &self.shared.config.allow_headers {
+            if let Some(value) = request.headers().get(name) {
+                let value = lossy(value).into_owned();
+                self.attributes
+                    .insert(format!("http.request.header.{name}"), value);
+            }
+        }
+    }
+
+    /// The request becomes the current one of this thread.
+    #[inline]
+    pub(super) fn enter(&mut self) {
+        self.slot = self.slot.take().and_then(request::enter);
+    }
+
+    /// Ends what [`enter`](Self::enter) began.
+    #[inline]
+    pub(super) fn leave(&mut self) {
+        if self.slot.is_none() {
+            self.slot = request::leave();
+        }
+    }
+
+    /// A later poll begins.
+    #[inline]
+    pub(super) fn poll_begins(&mut self) {
+        self.poll_began = self.shared.now();
+        if let Some(slot) = &self.slot {
+            slot.polled(Some(self.poll_began));
+        }
+    }
+
+    /// A poll ends without an answer.
+    #[inline]
+    pub(super) fn poll_pends(&mut self) {
+        let now = self.shared.now();
+        self.poll_ended(now);
+    }
+
+    #[inline]
+    pub(super) fn poll_ended(&mut self, now: Nanos) {
+        if let Some(slot) = &self.slot {
+            slot.polled(None);
+        }
+        if now.saturating_sub(self.poll_began) > self.shared.long_poll {
+            self.shared.instruments.long_poll(&self.route_name());
+        }
+    }
+
+    #[inline]
+    pub(super) fn headers<B>(&mut self, response: &mut Response<B>, now: Nanos) {
+        self.headers_at = Some(now);
+        let status = response.status();
+        self.status = Some(status.as_u16());
+        if self.grpc {
+            self.grpc_status = classify::grpc_status(response.headers());
+            if self.route_is_path && self.grpc_status != Some(UNIMPLEMENTED) {
+                self.route_by_path();
+            }
+        }
+        match classify::by_headers(response, self.grpc) {
+            Verdict::Known(class) => self.class = class,
+            Verdict::Later(eos) => self.eos = Some(eos),
+        }
+        self.planned = if status == StatusCode::SWITCHING_PROTOCOLS
+            || self.method == Method::CONNECT && status.is_success()
+        {
+            Outcome::Upgraded
+        } else if self.shared.config.is_timeout(status.as_u16()) {
+            Outcome::Timeout
+        } else {
+            Outcome::Completed
+        };
+        let hooks = &self.shared.hooks;
+        if hooks.on_response.is_set() || hooks.classify.is_set() {
+            self.show_head(response);
+        }
+        if self.shared.config.trace_header {
+            let trace = self.ids.trace;
+            let cut = local::with(self.shared.number, |local| local.id_value(trace)).flatten();
+            if let Some(value) = cut.or_else(|| HeaderValue::from_bytes(&trace.hex()).ok()) {
+                response.headers_mut().insert(&X_TRACE_ID, value);
+            }
+        }
+    }
+
+    /// A gRPC call's path is its route: the service knew it.
+    #[cold]
+    fn route_by_path(&mut self) {
+        let path = Reader::new(&self.texts).str().unwrap_or_default();
+        self.ids.route = self.shared.requests.routes().id(path);
+        self.route_is_path = false;
+        if let Some(slot) = &self.slot {
+            slot.open(self.ids, self.start);
+            slot.polled(None);
+        }
+    }
+
+    /// Shows the answer's head to the hooks.
+    fn show_head<B>(&mut self, response: &mut Response<B>) {
+        let mut head = Response::new(()).into_parts().0;
+        head.status = response.status();
+        head.version = response.version();
+        std::mem::swap(&mut head.headers, response.headers_mut());
+        std::mem::swap(&mut head.extensions, response.extensions_mut());
+        let (hooks, attributes) = (&self.shared.hooks, &mut self.attributes);
+        hooks.on_response.ask(|hook| hook(&head, attributes));
+        if hooks.classify.is_set() {
+            self.head = Some(head.clone());
+        }
+        std::mem::swap(&mut head.headers, response.headers_mut());
+        std::mem::swap(&mut head.extensions, response.extensions_mut());
+    }
+
+    /// Whether the answer has no body by its method and status, whatever the body type says.
+    #[inline]
+    pub(super) fn has_no_body(&self) -> bool {
+        self.method == Method::HEAD || matches!(self.status, Some(204 | 304))
+    }
+
+    /// Counts bytes of the body.
+    #[inline]
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.response_bytes = self.response_bytes.saturating_add(bytes as u64);
+    }
+
+    /// Whether the body's polls may run the host's code: it does not know its own length.
+    #[inline]
+    pub(super) fn body_is_open(&self) -> bool {
+        self.expected_bytes.is_none()
+    }
+
+    /// The trailers came.
+    pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
+        if self.grpc {
+            self.grpc_status = classify::grpc_status(trailers).or(self.grpc_status);
+        }
+        if let Some(eos) = self.eos.take() {
+            self.class = classify::by_trailers(eos, Some(trailers));
+        }
+        self.ask_classify(Some(trailers));
+    }
+
+    fn ask_classify(&mut self, trailers: Option<&HeaderMap>) {
+        if let Some(head) = self.head.take() {
+            let answer = self.shared.hooks.classify.ask(|hook| hook(&head, trailers));
+            self.class = answer.unwrap_or(self.class);
+        }
+    }
+
+    pub(super) fn route_name(&self) -> Box<str> {
+        self.shared
+            .requests
+            .routes()
+            .name(self.ids.route)
+            .as_ref()
+            .into()
+    }
+
+    /// Takes the request off the lists of those under way.
+    #[inline]
+    pub(super) fn close(&mut self) {
+        if let Some(slot) = &self.slot {
+            slot.close();
+        }
+        self.shared
+            .instruments
+            .active(self.method, self.scheme)
+            .add(-1);
+    }
+
+    pub(super) fn finish(mut self: Box<Self>, outcome: Outcome, now: Option<Nanos>) {
+        let now = now.unwrap_or_else(|| self.shared.now());
+        self.close();
+        self.ask_classify(None);
+        if let Some(counted) = self.counted.take() {
+            self.request_bytes = Some(counted.load(Relaxed));
+        }
+        let failed = self.class == Class::Failure
+            || matches!(
+                outcome,
+                Outcome::Failed | Outcome::Panicked | Outcome::BodyError
+            );
+        let sent = self.headers_at.is_some() && outcome != Outcome::Upgraded;
+        let measured = Measured {
+            duration: now.saturating_sub(self.start),
+            time_to_headers: self.headers_at.map(|at| at.saturating_sub(self.start)),
+            request_bytes: self.request_bytes,
+            response_bytes: sent.then_some(self.response_bytes),
+        };
+        if self.shared.hooks.on_end.is_set() {
+            self.tell_end(outcome, failed, &measured);
+        }
+        if self.ids.route == UNMATCHED && !matches!(self.status, None | Some(404)) {
+            self.unrouted();
+        }
+        let failure = self.class == Class::Failure;
+        let labels = Labels {
+            route: self.ids.route,
+            method: self.method,
+            scheme: self.scheme,
+            version: self.version,
+            status: self.status,
+            outcome,
+            error: ErrorType::of(self.status, self.grpc_status, outcome, failure),
+        };
+        self.record(labels, &measured, failed, now);
+        self.pool();
+    }
+
+    #[inline]
+    fn record(&self, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
+        let shared = &*self.shared;
+        let make = || shared.instruments.series(labels, shared.requests.routes());
+        let epoch = shared.metrics.epoch();
+        let done = local::with(shared.number, |local| {
+            let series = local.series(labels, epoch, make);
+            series.record(measured, self.ids.trace, now);
+            self.line(
+                labels,
+                measured,
+                failed,
+                now,
+                &series.route,
+                &series.error_type,
+            );
+        });
+        if done.is_none() {
+            let series = make();
+            series.record(measured, self.ids.trace, now);
+            self.line(
+                labels,
+                measured,
+                failed,
+                now,
+                &series.route,
+                &series.error_type,
+            );
+        }
+    }
+
+    /// Queues the request's record, where it gets a line.
+    #[inline]
+    fn line(
+        &self,
+        labels: Labels,
+        measured: &Measured,
+        failed: bool,
+        now: Nanos,
+        route: &str,
+        error_type: &str,
+    ) {
+        let wanted = match self.shared.lines {
+            LineMode::Off => false,
+            LineMode::All => true,
+            LineMode::ErrorsAndSlow(slow) => failed || measured.duration >= slow,
+        };
+        if !wanted {
+            return;
+        }
+        let record = RequestRecord {
+            trace: self.ids.trace,
+            span: self.ids.span,
+            parent_span: self.parent_span,
+            parent_trace: self.parent_trace,
+            duration: measured.duration,
+            time_to_headers: measured.time_to_headers,
+            request_bytes: measured.request_bytes,
+            response_bytes: measured.response_bytes,
+            status: self.status,
+            grpc_status: self.grpc_status,
+            method: self.method,
+            scheme: self.scheme,
+            outcome: labels.outcome,
+            failed,
+            ..RequestRecord::default()
+        };
+        self.shared.intake.push(Signal::Request, now, |out| {
+            put_fixed(out, &record);
+            put_str(out, route);
+            out.extend_from_slice(&self.texts);
+            put_str(out, &self.user);
+            put_str(out, error_type);
+            put_attributes(out, &self.attributes);
+        });
+    }
+
+    #[cold]
+    fn tell_end(&mut self, outcome: Outcome, failed: bool, measured: &Measured) {
+        let route = self.route_name();
+        let finished = Finished {
+            method: self.method.as_str(),
+            route: &route,
+            status: self.status,
+            outcome,
+            failed,
+            duration: std::time::Duration::from_nanos(measured.duration),
+            time_to_headers: measured
+                .time_to_headers
+                .map(std::time::Duration::from_nanos),
+            request_bytes: measured.request_bytes,
+            response_bytes: measured.response_bytes,
+            trace_id: self.ids.trace,
+        };
+        let attributes = &mut self.attributes;
+        self.shared
+            .hooks
+            .on_end
+            .ask(|hook| hook(&finished, attributes));
+    }
+
+    /// Counts an answer without a route, until it is clear that the layer can see none.
+    #[cold]
+    fn unrouted(&self) {
+        let shared = &self.shared;
+        if shared.unrouted.load(Relaxed) < UNROUTED_ANSWERS
+            && shared.unrouted.fetch_add(1, Relaxed) + 1 == UNROUTED_ANSWERS
+            && shared.requests.routes().none_seen()
+        {
+            shared.notices.say(
+                "the endpoint layer sees no route: 100 answers other than 404 were counted as `_unmatched`; with axum write `Router::new().route(..).layer(monitor.layer())`, so that the layer stands inside the router and not around it; elsewhere name routes with `monitor.layer().route(|parts| ..)`",
+            );
+        }
+    }
+
+    /// Puts the state where the next request finds it.
+    #[inline]
+    pub(super) fn pool(mut self: Box<Self>) {
+        self.texts.clear();
+        self.user.clear();
+        self.attributes.clear();
+        self.eos = None;
+        self.head = None;
+        // Whoever else holds the slot would see the next request in it.
+        self.slot = self.slot.take().filter(|slot| Arc::strong_count(slot) == 1);
+        let number = self.shared.number;
+        let mut state = Some(self);
+        let returned = local::with(number, |local| {
+            state.take().and_then(|state| local.keep_state(state))
+        });
+        drop(returned);
+    }
+}
+
+/// gRPC's status of a method that the service does not have.
+const UNIMPLEMENTED: u8 = 12;
+
+fn lossy(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}

@@ -1,0 +1,177 @@
+//! `client.address`: the peer, or what trusted proxies say of the client.
+
+use std::io::Write;
+use std::net::IpAddr;
+
+use http::{HeaderMap, Request};
+
+use super::config::HttpConfig;
+use super::framework;
+use crate::model::wire::put_str;
+
+/// The address of a request's peer, for hosts without axum: put it into the request's extensions.
+///
+/// With axum, serve with `into_make_service_with_connect_info::<SocketAddr>()` instead.
+///
+/// ```
+/// use watchpost::http::PeerAddr;
+///
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(PeerAddr("127.0.0.1".parse().unwrap()));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "it is the address and nothing else"
+)]
+pub struct PeerAddr(pub IpAddr);
+
+/// Appends the client's address to a record, empty where it is not known.
+pub(super) fn put_address<B>(out: &mut Vec<u8>, request: &Request<B>, config: &HttpConfig) {
+    let extensions = request.extensions();
+    let peer =
+        framework::peer(extensions).or_else(|| extensions.get::<PeerAddr>().map(|peer| peer.0));
+    let Some(peer) = peer else {
+        return put_str(out, "");
+    };
+    let address = client(peer, request.headers(), config);
+    let mut text = [0_u8; 48];
+    let mut rest = text.as_mut_slice();
+    // The longest address has 45 characters.
+    let len = write!(rest, "{address}").map_or(0, |()| 48 - rest.len());
+    put_str(
+        out,
+        text.get(..len)
+            .and_then(|text| std::str::from_utf8(text).ok())
+            .unwrap_or(""),
+    );
+}
+
+/// The last address that no trusted proxy could have forged: the peer itself if it is no trusted proxy,
+/// else the first from the right in `Forwarded` or `X-Forwarded-For` that is none.
+fn client(peer: IpAddr, headers: &HeaderMap, config: &HttpConfig) -> IpAddr {
+    if !config.trusts(peer) {
+        return peer;
+    }
+    let hops = if headers.contains_key("forwarded") {
+        hops(headers, "forwarded", forwarded_for)
+    } else {
+        hops(headers, "x-forwarded-for", |hop| Some(hop.trim()))
+    };
+    let mut client = peer;
+    for hop in hops.iter().rev() {
+        // What is not an address ends the chain: nothing before it can be believed.
+        let Some(address) = hop.and_then(address) else {
+            break;
+        };
+        client = address;
+        if !config.trusts(address) {
+            break;
+        }
+    }
+    client
+}
+
+/// The hops of all headers of one name, in their order; at most 64 of them from the end.
+fn hops<'a>(
+    headers: &'a HeaderMap,
+    name: &str,
+    read: impl Fn(&'a str) -> Option<&'a str>,
+) -> Vec<Option<&'a str>> {
+    let values = headers
+        .get_all(name)
+        .iter()
+        .map(|value| value.to_str().unwrap_or("?"));
+    let mut hops: Vec<_> = values
+        .flat_map(|value| value.split(','))
+        .map(read)
+        .collect();
+    hops.split_off(hops.len().saturating_sub(64))
+}
+
+/// `for=` of one element of `Forwarded` (RFC 7239).
+fn forwarded_for(element: &str) -> Option<&str> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("for")
+            .then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// An address, with or without brackets and port.
+fn address(text: &str) -> Option<IpAddr> {
+    if let Some(rest) = text.strip_prefix('[') {
+        return rest.split_once(']')?.0.parse().ok();
+    }
+    text.parse()
+        .ok()
+        .or_else(|| text.rsplit_once(':')?.0.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(peer: &str, headers: &[(&'static str, &'static str)]) -> String {
+        let config = HttpConfig::default()
+            .trusted_proxies(["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        client(peer.parse().unwrap(), &map, &config).to_string()
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let xff = "x-forwarded-for";
+        for (peer, headers, expected) in [
+            ("192.0.2.1", &[(xff, "198.51.100.7")][..], "192.0.2.1"),
+            ("10.0.0.1", &[(xff, "198.51.100.7")], "198.51.100.7"),
+            (
+                "10.0.0.1",
+                &[(xff, "6.6.6.6, 198.51.100.7")],
+                "198.51.100.7",
+            ),
+            (
+                "10.0.0.1",
+                &[(xff, "6.6.6.6, 198.51.100.7, 10.1.1.1")],
+                "198.51.100.7",
+            ),
+            (
+                "10.0.0.1",
+                &[(xff, "6.6.6.6"), (xff, "198.51.100.7")],
+                "198.51.100.7",
+            ),
+            ("10.0.0.1", &[(xff, "198.51.100.7:4711")], "198.51.100.7"),
+            (
+                "10.0.0.1",
+                &[(xff, "198.51.100.7, rubbish, 10.1.1.1")],
+                "10.1.1.1",
+            ),
+            ("10.0.0.1", &[(xff, "")], "10.0.0.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            (
+                "10.0.0.1",
+                &[("forwarded", "for=198.51.100.7;proto=https")],
+                "198.51.100.7",
+            ),
+            (
+                "10.0.0.1",
+                &[("forwarded", "For=\"[2001:db8::1]:99\"")],
+                "2001:db8::1",
+            ),
+            ("10.0.0.1", &[("forwarded", "for=_hidden")], "10.0.0.1"),
+            (
+                "10.0.0.1",
+                &[("forwarded", "for=1.1.1.1"), (xff, "2.2.2.2")],
+                "1.1.1.1",
+            ),
+            ("fd00::1", &[(xff, "2001:db8::2")], "2001:db8::2"),
+            ("10.0.0.1", &[(xff, "10.0.0.2, 10.0.0.3")], "10.0.0.2"),
+        ] {
+            assert_eq!(told(peer, headers), expected, "{peer} {headers:?}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::Cidr;
+
+/// How inbound requests are observed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub struct HttpConfig {
+    /// Whether the response carries `x-trace-id`.
+    pub trace_header: bool,
+    /// Whether clients are strangers: a new trace then starts here, and the parent's id stands on the
+    /// line alone.
+    pub edge: bool,
+    /// The proxies whose `Forwarded` and `X-Forwarded-For` are believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// The request headers that the line shows.
+    pub allow_headers: Vec<HeaderName>,
+    /// The statuses, beside 408, that say that time ran out.
+    pub timeout_statuses: Vec<u16>,
+    /// A poll that takes longer is counted as one that blocks its thread.
+    pub long_poll: Duration,
+}
+
+impl HttpConfig {
+    /// The response carries `x-trace-id`.
+    pub const DEFAULT_TRACE_HEADER: bool = true;
+    /// Parents are believed.
+    pub const DEFAULT_EDGE: bool = false;
+    /// 100 milliseconds.
+    pub const DEFAULT_LONG_POLL: Duration = Duration::from_millis(100);
+
+    /// Sets whether the response carries `x-trace-id`.
+    ///
+    /// Default: [`DEFAULT_TRACE_HEADER`](Self::DEFAULT_TRACE_HEADER).
+    pub fn trace_header(mut self, trace_header: bool) -> Self {
+        self.trace_header = trace_header;
+        self
+    }
+
+    /// Sets whether clients are strangers, whose trace is not continued.
+    ///
+    /// Default: [`DEFAULT_EDGE`](Self::DEFAULT_EDGE).
+    pub fn edge(mut self, edge: bool) -> Self {
+        self.edge = edge;
+        self
+    }
+
+    /// Sets the proxies whose word about the client's address is believed.
+    ///
+    /// Default: none.
+    pub fn trusted_proxies(mut self, trusted_proxies: impl IntoIterator<Item = Cidr>) -> Self {
+        self.trusted_proxies = trusted_proxies.into_iter().collect();
+        self
+    }
+
+    /// Sets the request headers that the line shows.
+    ///
+    /// Default: none.
+    pub fn allow_headers(mut self, allow_headers: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.allow_headers = allow_headers.into_iter().collect();
+        self
+    }
+
+    /// Sets the statuses, beside 408, that say that time ran out.
+    ///
+    /// Default: none.
+    pub fn timeout_statuses(mut self, timeout_statuses: impl IntoIterator<Item = u16>) -> Self {
+        self.timeout_statuses = timeout_statuses.into_iter().collect();
+        self
+    }
+
+    /// Sets how long a poll may take before it is counted.
+    ///
+    /// Default: [`DEFAULT_LONG_POLL`](Self::DEFAULT_LONG_POLL).
+    pub fn long_poll(mut self, long_poll: Duration) -> Self {
+        self.long_poll = long_poll;
+        self
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            trace_header: Self::DEFAULT_TRACE_HEADER,
+            edge: Self::DEFAULT_EDGE,
+            trusted_proxies: Vec::new(),
+            allow_headers: Vec::new(),
+            timeout_statuses: Vec::new(),
+            long_poll: Self::DEFAULT_LONG_POLL,
+        }
+    }
+}
+
+impl HttpConfig {
+    /// Whether a peer is a proxy whose word is believed.
+    pub(super) fn trusts(&self, peer: std::net::IpAddr) -> bool {
+        self.trusted_proxies
+            .iter()
+            .any(|network| network.contains(peer))
+    }
+
+    /// Whether a status says that time ran out.
+    #[inline]
+    pub(super) fn is_timeout(&self, status: u16) -> bool {
+        status == 408 || self.timeout_statuses.contains(&status)
+    }
+}

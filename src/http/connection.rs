@@ -1,0 +1,147 @@
+//! What lives on after its request: event streams and upgraded sockets.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::series::{Instruments, seconds};
+use crate::clock::Nanos;
+use crate::metrics::{Histogram, UpDownCounter};
+use crate::model::{SpanId, TraceId};
+use crate::request::{self, Ids, Requests, Slot};
+use crate::semconv;
+
+/// Counts the life of one stream: one more while it lives, its duration when it is dropped.
+#[derive(Debug)]
+pub(super) struct Stream {
+    requests: Arc<Requests>,
+    duration: Histogram,
+    active: UpDownCounter,
+    trace: TraceId,
+    start: Nanos,
+}
+
+impl Stream {
+    pub(super) fn begin(
+        requests: &Arc<Requests>,
+        instruments: &Instruments,
+        route: &str,
+        trace: TraceId,
+    ) -> Self {
+        let labels = || [(semconv::HTTP_ROUTE, route.to_owned())];
+        let active = instruments.connections.with(labels());
+        active.add(1);
+        Self {
+            start: requests.clock().now(),
+            requests: Arc::clone(requests),
+            duration: instruments.connection.with(labels()),
+            active,
+            trace,
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let now = self.requests.clock().now();
+        self.active.add(-1);
+        self.duration
+            .record_traced(seconds(now.saturating_sub(self.start)), self.trace, now);
+    }
+}
+
+/// An upgraded connection, made by [`Monitor::connection`](crate::Monitor::connection).
+#[derive(Debug)]
+#[must_use = "a connection is counted while `run` is awaited"]
+pub struct Connection {
+    requests: Arc<Requests>,
+    instruments: Arc<Instruments>,
+    name: String,
+    /// The request that was upgraded, if this is its handler.
+    ids: Option<Ids>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        requests: &Arc<Requests>,
+        instruments: &Arc<Instruments>,
+        name: String,
+    ) -> Self {
+        let ids = request::current(requests.number());
+        Self {
+            requests: Arc::clone(requests),
+            instruments: Arc::clone(instruments),
+            name,
+            ids,
+        }
+    }
+
+    /// Runs the connection's task: counted in `watchpost_http_connections` while it runs and in
+    /// `watchpost_http_connection_duration_seconds` when it ends or is dropped. Its `tracing` events
+    /// carry the trace id of the request that was upgraded, if `connection` was called in its handler.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `task` is: dropping the future drops the task and ends the count.
+    pub fn run<F: Future>(self, task: F) -> RunConnection<F> {
+        let route = self.requests.routes().id(&self.name);
+        let trace = self.ids.map_or_else(TraceId::random, |ids| ids.trace);
+        let slot = self.requests.unlisted_slot();
+        let stream = Stream::begin(&self.requests, &self.instruments, &self.name, trace);
+        slot.open(
+            Ids {
+                trace,
+                span: SpanId::random(),
+                route,
+            },
+            stream.start,
+        );
+        RunConnection {
+            task,
+            slot: Some(slot),
+            _stream: stream,
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`Connection::run`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct RunConnection<F> {
+        #[pin]
+        task: F,
+        slot: Option<Arc<Slot>>,
+        _stream: Stream,
+    }
+}
+
+impl<F: Future> Future for RunConnection<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _current = Current::enter(this.slot);
+        this.task.poll(cx)
+    }
+}
+
+/// The connection is the thread's current request until this is dropped.
+struct Current<'a>(&'a mut Option<Arc<Slot>>);
+
+impl<'a> Current<'a> {
+    fn enter(slot: &'a mut Option<Arc<Slot>>) -> Self {
+        *slot = slot.take().and_then(request::enter);
+        Self(slot)
+    }
+}
+
+impl Drop for Current<'_> {
+    fn drop(&mut self) {
+        if self.0.is_none() {
+            *self.0 = request::leave();
+        }
+    }
+}

@@ -1,0 +1,29 @@
+use std::time::Duration;
+
+use crate::model::{Outcome, TraceId};
+
+/// A request that has ended, as [`EndpointLayer::on_end`](super::EndpointLayer::on_end) is told of it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Finished<'a> {
+    /// The method, `_OTHER` if it is none of the known ones.
+    pub method: &'a str,
+    /// The route's pattern, or `_unmatched`.
+    pub route: &'a str,
+    /// The status; `None` where the service gave no answer.
+    pub status: Option<u16>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Whether it counts as a failure.
+    pub failed: bool,
+    /// From the first byte in to the last byte of the body out.
+    pub duration: Duration,
+    /// From the first byte in to the headers out; `None` where there were none.
+    pub time_to_headers: Option<Duration>,
+    /// Bytes of the request's body: what `Content-Length` said, or what was counted.
+    pub request_bytes: Option<u64>,
+    /// Bytes of the answer's body that were sent.
+    pub response_bytes: Option<u64>,
+    /// The request's trace.
+    pub trace_id: TraceId,
+}

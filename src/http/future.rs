@@ -1,0 +1,83 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::body::ResponseBody;
+use super::polling::Polling;
+use super::track::{AfterHeaders, Track};
+use crate::model::Outcome;
+
+pin_project! {
+    /// The future of an [`Endpoint`](super::Endpoint)'s answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, the request counts as `cancelled`.
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        // Before `track`: what it drops still belongs to the request.
+        #[pin]
+        inner: F,
+        track: Option<Track>,
+        polled: bool,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    #[inline]
+    pub(super) fn new(inner: F, track: Option<Track>) -> Self {
+        Self {
+            inner,
+            track,
+            polled: false,
+        }
+    }
+
+    pub(super) fn untracked(inner: F) -> Self {
+        Self::new(inner, None)
+    }
+}
+
+impl<F, R, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Body,
+{
+    type Output = Result<Response<ResponseBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if std::mem::replace(this.polled, true)
+            && let Some(active) = this.track.as_mut().and_then(Track::active)
+        {
+            active.poll_begins();
+        }
+        let polling = Polling::enter(this.track);
+        let polled = this.inner.poll(cx);
+        polling.leave();
+        match polled {
+            Poll::Pending => {
+                if let Some(active) = this.track.as_mut().and_then(Track::active) {
+                    active.poll_pends();
+                }
+                Poll::Pending
+            }
+            Poll::Ready(Err(error)) => {
+                if let Some(track) = this.track.take() {
+                    track.finish(Outcome::Failed);
+                }
+                Poll::Ready(Err(error))
+            }
+            Poll::Ready(Ok(mut response)) => {
+                let after = match this.track.take() {
+                    Some(track) => track.headers(&mut response),
+                    None => AfterHeaders::Ended,
+                };
+                Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, after))))
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What users hang into the layer. Each hook runs in place under `catch_unwind`; one that keeps
+//! panicking is no longer called.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use http::HeaderMap;
+use http::request::Parts;
+use http::response::Parts as ResponseParts;
+
+use super::classify::Class;
+use super::finished::Finished;
+use crate::metrics::Counter;
+use crate::model::{Attributes, Notices};
+
+/// Panics after which a hook is switched off.
+const MAX_PANICS: u32 = 10;
+
+pub(super) type Skip = dyn Fn(&Parts) -> bool + Send + Sync;
+pub(super) type Route = dyn Fn(&Parts) -> Option<Cow<'static, str>> + Send + Sync;
+pub(super) type User = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+pub(super) type OnRequest = dyn Fn(&Parts, &mut Attributes) + Send + Sync;
+pub(super) type OnResponse = dyn Fn(&ResponseParts, &mut Attributes) + Send + Sync;
+pub(super) type OnEnd = dyn Fn(&Finished<'_>, &mut Attributes) + Send + Sync;
+pub(super) type Classify = dyn Fn(&ResponseParts, Option<&HeaderMap>) -> Class + Send + Sync;
+
+/// The hooks of one layer; none is set by default.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Hooks {
+    pub(super) skip: Hook<Skip>,
+    pub(super) route: Hook<Route>,
+    pub(super) user: Hook<User>,
+    pub(super) on_request: Hook<OnRequest>,
+    pub(super) on_response: Hook<OnResponse>,
+    pub(super) on_end: Hook<OnEnd>,
+    pub(super) classify: Hook<Classify>,
+}
+
+impl Hooks {
+    /// Whether any hook wants to see the request's head.
+    pub(super) fn want_request(&self) -> bool {
+        self.route.is_set() || self.user.is_set() || self.on_request.is_set()
+    }
+}
+
+/// One hook, or none.
+pub(super) struct Hook<F: ?Sized>(Option<Arc<Set<F>>>);
+
+struct Set<F: ?Sized> {
+    name: &'static str,
+    panics: AtomicU32,
+    counter: Counter,
+    notices: Arc<Notices>,
+    call: Box<F>,
+}
+
+impl<F: ?Sized> Hook<F> {
+    pub(super) fn new(
+        name: &'static str,
+        call: Box<F>,
+        counter: &Counter,
+        notices: &Arc<Notices>,
+    ) -> Self {
+        Self(Some(Arc::new(Set {
+            name,
+            panics: AtomicU32::new(0),
+            counter: counter.with([("hook", name)]),
+            notices: Arc::clone(notices),
+            call,
+        })))
+    }
+
+    #[inline]
+    pub(super) fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// What `ask` gets from the hook; `None` where there is none, where it panics and where it is off.
+    #[inline]
+    pub(super) fn ask<R>(&self, ask: impl FnOnce(&F) -> R) -> Option<R> {
+        self.0.as_ref().and_then(|set| set.ask(ask))
+    }
+}
+
+impl<F: ?Sized> Set<F> {
+    fn ask<R>(&self, ask: impl FnOnce(&F) -> R) -> Option<R> {
+        if self.panics.load(Relaxed) >= MAX_PANICS {
+            return None;
+        }
+        let answer = catch_unwind(AssertUnwindSafe(|| ask(&self.call)));
+        answer.map_err(|panic| self.panicked(panic)).ok()
+    }
+
+    #[cold]
+    fn panicked(&self, panic: Box<dyn std::any::Any + Send>) {
+        // Dropping what was thrown may itself panic.
+        drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
+        self.counter.add(1);
+        if self.panics.fetch_add(1, Relaxed) + 1 == MAX_PANICS {
+            let name = self.name;
+            self.notices.say(format!(
+                "the endpoint layer's hook `{name}` panicked {MAX_PANICS} times and is not called any more: mend the closure given to `.{name}(..)`"
+            ));
+        }
+    }
+}
+
+impl<F: ?Sized> Clone for Hook<F> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<F: ?Sized> Default for Hook<F> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<F: ?Sized> fmt::Debug for Hook<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_set() { "set" } else { "none" })
+    }
+}

@@ -1,0 +1,244 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use http::request::Parts;
+use http::response::Parts as ResponseParts;
+use http::{HeaderMap, HeaderName};
+use tower::Layer;
+
+use super::cidr::Cidr;
+use super::classify::Class;
+use super::config::HttpConfig;
+use super::connection::Connection;
+use super::finished::Finished;
+use super::hooks::{Hook, Hooks};
+use super::series::Instruments;
+use super::service::Endpoint;
+use super::shared::{LineMode, Shared};
+use crate::clock::nanos;
+use crate::metrics::Metrics;
+use crate::model::{Attributes, Notices};
+use crate::request::Requests;
+use crate::worker::Intake;
+
+/// What a layer stands on; one a monitor.
+#[derive(Debug, Clone)]
+pub(crate) struct Inbound {
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) metrics: Metrics,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) notices: Arc<Notices>,
+    pub(crate) lines: LineMode,
+    pub(crate) config: HttpConfig,
+    instruments: Arc<Instruments>,
+    unrouted: Arc<AtomicU32>,
+}
+
+impl Inbound {
+    pub(crate) fn new(
+        requests: &Arc<Requests>,
+        metrics: &Metrics,
+        intake: &Arc<Intake>,
+        notices: &Arc<Notices>,
+        lines: LineMode,
+        config: HttpConfig,
+    ) -> Self {
+        Self {
+            requests: Arc::clone(requests),
+            metrics: metrics.clone(),
+            intake: Arc::clone(intake),
+            notices: Arc::clone(notices),
+            lines,
+            config,
+            instruments: Arc::new(Instruments::new(metrics)),
+            unrouted: Arc::default(),
+        }
+    }
+
+    pub(crate) fn connection(&self, name: String) -> Connection {
+        Connection::new(&self.requests, &self.instruments, name)
+    }
+}
+
+/// Watches every request that passes it. Made by [`Monitor::layer`](crate::Monitor::layer); cheap to
+/// clone.
+///
+/// See the [module](super) for what it counts and when a request ends. With axum it stands inside the
+/// router, `Router::new().route(..).layer(monitor.layer())`, where it sees the routes' patterns; it
+/// works over any [`tower::Service`] of `http` requests and changes neither the request's body type nor
+/// the service's error.
+///
+/// The closures given to its setters run in place, on the request's thread: they must not block. One
+/// that panics is as if it had not been asked; after ten panics it is not asked any more, and a notice
+/// says so.
+#[derive(Debug, Clone)]
+pub struct EndpointLayer {
+    shared: Arc<Shared>,
+}
+
+impl EndpointLayer {
+    pub(crate) fn new(inbound: &Inbound) -> Self {
+        let Inbound {
+            requests,
+            metrics,
+            intake,
+            notices,
+            lines,
+            config,
+            instruments,
+            unrouted,
+        } = inbound.clone();
+        Self {
+            shared: Arc::new(Shared {
+                number: Shared::next_number(),
+                requests,
+                metrics,
+                instruments,
+                intake,
+                notices,
+                lines,
+                long_poll: nanos(config.long_poll),
+                config,
+                count_request_body: false,
+                hooks: Hooks::default(),
+                unrouted,
+            }),
+        }
+    }
+
+    fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
+        let mut shared = Arc::unwrap_or_clone(self.shared);
+        change(&mut shared);
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    fn hook<F: ?Sized>(&self, name: &'static str, call: Box<F>) -> Hook<F> {
+        Hook::new(
+            name,
+            call,
+            &self.shared.instruments.hook_panics,
+            &self.shared.notices,
+        )
+    }
+
+    /// Passes over requests of which `skip` says so: no series, no line, no header.
+    ///
+    /// By default, every request counts but those that a monitor's own pages answer.
+    #[must_use]
+    pub fn skip(self, skip: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        let hook = self.hook("skip", Box::new(skip) as Box<_>);
+        self.change(|shared| shared.hooks.skip = hook)
+    }
+
+    /// Names the route of requests for which the framework does not: a pattern from a small set, never a
+    /// path. `None` is `_unmatched`.
+    ///
+    /// By default, the route is axum's matched path, and for gRPC the path, unless the answer is
+    /// UNIMPLEMENTED.
+    #[must_use]
+    pub fn route(
+        self,
+        route: impl Fn(&Parts) -> Option<Cow<'static, str>> + Send + Sync + 'static,
+    ) -> Self {
+        let hook = self.hook("route", Box::new(route) as Box<_>);
+        self.change(|shared| shared.hooks.route = hook)
+    }
+
+    /// Says who the user of a request is, for its line: an id, not a name.
+    ///
+    /// By default, no user is told.
+    #[must_use]
+    pub fn user(self, user: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        let hook = self.hook("user", Box::new(user) as Box<_>);
+        self.change(|shared| shared.hooks.user = hook)
+    }
+
+    /// Adds attributes to a request's line from its head.
+    #[must_use]
+    pub fn on_request(
+        self,
+        on_request: impl Fn(&Parts, &mut Attributes) + Send + Sync + 'static,
+    ) -> Self {
+        let hook = self.hook("on_request", Box::new(on_request) as Box<_>);
+        self.change(|shared| shared.hooks.on_request = hook)
+    }
+
+    /// Adds attributes to a request's line from the head of its answer.
+    #[must_use]
+    pub fn on_response(
+        self,
+        on_response: impl Fn(&ResponseParts, &mut Attributes) + Send + Sync + 'static,
+    ) -> Self {
+        let hook = self.hook("on_response", Box::new(on_response) as Box<_>);
+        self.change(|shared| shared.hooks.on_response = hook)
+    }
+
+    /// Is told of each request once, when it ends, and may add attributes to its line.
+    #[must_use]
+    pub fn on_end(
+        self,
+        on_end: impl Fn(&Finished<'_>, &mut Attributes) + Send + Sync + 'static,
+    ) -> Self {
+        let hook = self.hook("on_end", Box::new(on_end) as Box<_>);
+        self.change(|shared| shared.hooks.on_end = hook)
+    }
+
+    /// Judges answers, from their head and, where the body brought some, their trailers.
+    ///
+    /// By default, tower-http judges: a 5xx is a failure, and for gRPC a status that blames the server.
+    #[must_use]
+    pub fn classify(
+        self,
+        classify: impl Fn(&ResponseParts, Option<&HeaderMap>) -> Class + Send + Sync + 'static,
+    ) -> Self {
+        let hook = self.hook("classify", Box::new(classify) as Box<_>);
+        self.change(|shared| shared.hooks.classify = hook)
+    }
+
+    /// Statuses that mean, beside 408, that time ran out.
+    ///
+    /// By default, none.
+    #[must_use]
+    pub fn timeout_statuses(self, statuses: impl IntoIterator<Item = u16>) -> Self {
+        self.change(|shared| shared.config.timeout_statuses = statuses.into_iter().collect())
+    }
+
+    /// Request headers that lines carry, as `http.request.header.<name>`. Their values are scrubbed.
+    ///
+    /// By default, none.
+    #[must_use]
+    pub fn allow_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.change(|shared| shared.config.allow_headers = names.into_iter().collect())
+    }
+
+    /// Networks whose hosts are believed when they say in `Forwarded` or `X-Forwarded-For` who the
+    /// client is.
+    ///
+    /// By default, nobody is: `client.address` is the peer's.
+    #[must_use]
+    pub fn trusted_proxies(self, networks: impl IntoIterator<Item = Cidr>) -> Self {
+        self.change(|shared| shared.config.trusted_proxies = networks.into_iter().collect())
+    }
+
+    /// Counts the bytes of request bodies as they are read, where the body is axum's `Body`.
+    ///
+    /// By default, a request's size is what its `Content-Length` says.
+    #[must_use]
+    pub fn count_request_body(self) -> Self {
+        self.change(|shared| shared.count_request_body = true)
+    }
+}
+
+impl<S> Layer<S> for EndpointLayer {
+    type Service = Endpoint<S>;
+
+    fn layer(&self, inner: S) -> Endpoint<S> {
+        Endpoint {
+            inner,
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}

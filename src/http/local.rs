@@ -1,0 +1,134 @@
+//! What each thread keeps for each layer, so that the common request takes no lock: routes it has seen,
+//! series it has recorded to, states to use again, a block to cut trace ids from.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use http::HeaderValue;
+use rustc_hash::FxHashMap;
+
+use super::active::Active;
+use super::series::{Labels, Series};
+use crate::model::TraceId;
+use crate::request::{RouteId, Routes};
+
+/// Layers whose caches a thread keeps. More than a few live ones are rare; tests make many.
+const MAX_LAYERS: usize = 8;
+/// Routes and series in a thread's cache; beyond them the shared tables are asked.
+const MAX_CACHED: usize = 16_384;
+/// States that a thread keeps for the next requests.
+const MAX_POOLED: usize = 256;
+/// Bytes from which 128 trace ids are cut.
+const ID_BLOCK: usize = 4096;
+
+thread_local! {
+    static LOCALS: RefCell<Vec<Local>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One thread's part of one layer.
+#[derive(Debug)]
+pub(super) struct Local {
+    layer: u32,
+    epoch: u64,
+    routes: FxHashMap<Box<str>, RouteId>,
+    series: FxHashMap<u64, Arc<Series>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a state moves between the pool and a request as it is"
+    )]
+    pool: Vec<Box<Active>>,
+    ids: BytesMut,
+}
+
+/// Runs `work` with the calling thread's part of a layer. `None` while the thread ends, and inside
+/// itself. `work` calls nothing foreign.
+#[inline]
+pub(super) fn with<R>(layer: u32, work: impl FnOnce(&mut Local) -> R) -> Option<R> {
+    let mut evicted = None;
+    let done = LOCALS.try_with(|locals| {
+        let mut locals = locals.try_borrow_mut().ok()?;
+        let at = if let Some(at) = locals.iter().position(|local| local.layer == layer) {
+            at
+        } else {
+            if locals.len() == MAX_LAYERS {
+                evicted = Some(locals.remove(0));
+            }
+            locals.push(Local::new(layer));
+            locals.len() - 1
+        };
+        locals.get_mut(at).map(work)
+    });
+    // Dropped outside the borrow: it may be the last owner of a layer and so of its hooks.
+    drop(evicted);
+    done.ok().flatten()
+}
+
+impl Local {
+    #[cold]
+    fn new(layer: u32) -> Self {
+        Self {
+            layer,
+            epoch: 0,
+            routes: FxHashMap::default(),
+            series: FxHashMap::default(),
+            pool: Vec::new(),
+            ids: BytesMut::new(),
+        }
+    }
+
+    /// The number of a route's pattern.
+    #[inline]
+    pub(super) fn route(&mut self, routes: &Routes, name: &str) -> RouteId {
+        if let Some(id) = self.routes.get(name) {
+            return *id;
+        }
+        let id = routes.id(name);
+        if self.routes.len() < MAX_CACHED {
+            self.routes.insert(name.into(), id);
+        }
+        id
+    }
+
+    /// The series of a combination of labels, made by `make` where this thread has not seen it in this
+    /// epoch of the registry.
+    #[inline]
+    pub(super) fn series(
+        &mut self,
+        labels: Labels,
+        epoch: u64,
+        make: impl FnOnce() -> Arc<Series>,
+    ) -> &Arc<Series> {
+        if self.epoch != epoch || self.series.len() >= MAX_CACHED {
+            self.series.clear();
+            self.epoch = epoch;
+        }
+        self.series.entry(labels.packed()).or_insert_with(make)
+    }
+
+    #[inline]
+    pub(super) fn take_state(&mut self) -> Option<Box<Active>> {
+        self.pool.pop()
+    }
+
+    /// Keeps a state for later, or gives it back where there are enough.
+    #[inline]
+    pub(super) fn keep_state(&mut self, state: Box<Active>) -> Option<Box<Active>> {
+        if self.pool.len() == MAX_POOLED {
+            return Some(state);
+        }
+        self.pool.push(state);
+        None
+    }
+
+    /// The id as a header's value, cut from a block that many share.
+    #[inline]
+    pub(super) fn id_value(&mut self, trace: TraceId) -> Option<HeaderValue> {
+        let hex = trace.hex();
+        if self.ids.capacity() < hex.len() {
+            self.ids = BytesMut::with_capacity(ID_BLOCK);
+        }
+        self.ids.extend_from_slice(&hex);
+        HeaderValue::from_maybe_shared(self.ids.split().freeze()).ok()
+    }
+}

@@ -1,0 +1,46 @@
+use http::{HeaderMap, HeaderValue, header};
+
+/// What one pass over the request's headers finds.
+#[derive(Debug, Default)]
+pub(super) struct Seen<'a> {
+    pub(super) traceparent: Option<&'a HeaderValue>,
+    pub(super) traceparents: u32,
+    pub(super) content_length: Option<&'a HeaderValue>,
+    pub(super) user_agent: Option<&'a HeaderValue>,
+    pub(super) grpc: bool,
+}
+
+impl<'a> Seen<'a> {
+    #[inline]
+    pub(super) fn of(headers: &'a HeaderMap) -> Self {
+        let mut seen = Self::default();
+        for (name, value) in headers {
+            // By length first: names are many and seldom ours.
+            match name.as_str().len() {
+                10 if *name == header::USER_AGENT => seen.user_agent = Some(value),
+                11 if name.as_str() == "traceparent" => {
+                    seen.traceparents += 1;
+                    seen.traceparent = Some(value);
+                }
+                12 if *name == header::CONTENT_TYPE => {
+                    seen.grpc = value.as_bytes().starts_with(b"application/grpc");
+                }
+                14 if *name == header::CONTENT_LENGTH => seen.content_length = Some(value),
+                _ => {}
+            }
+        }
+        seen
+    }
+}
+
+/// A header's value as a number.
+#[inline]
+pub(super) fn number(value: &HeaderValue) -> Option<u64> {
+    let digits = value.as_bytes();
+    let plain = !digits.is_empty() && digits.len() < 20 && digits.iter().all(u8::is_ascii_digit);
+    plain.then(|| {
+        digits
+            .iter()
+            .fold(0, |n, digit| n * 10 + u64::from(digit - b'0'))
+    })
+}

@@ -1,0 +1,302 @@
+//! The layer's instruments, and the series of each combination of route, method, status and outcome.
+
+use std::sync::{Arc, OnceLock};
+
+use super::classify::grpc_name;
+use crate::clock::Nanos;
+use crate::metrics::{Counter, Histogram, Metrics, UpDownCounter};
+use crate::model::{Outcome, TraceId};
+use crate::request::{Method, RouteId, Routes, Scheme};
+use crate::semconv;
+
+/// One combination of labels, packed: the key under which threads keep its series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Labels {
+    pub(super) route: RouteId,
+    pub(super) method: Method,
+    pub(super) scheme: Scheme,
+    pub(super) version: Version,
+    pub(super) status: Option<u16>,
+    pub(super) outcome: Outcome,
+    pub(super) error: ErrorType,
+}
+
+/// `network.protocol.version`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Version(u8);
+
+/// `error.type`, from a closed set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum ErrorType {
+    Absent,
+    Status,
+    Outcome,
+    /// A failure by judgement of the `classify` hook alone.
+    Failure,
+    Grpc(u8),
+}
+
+/// The series of one combination of labels.
+#[derive(Debug)]
+pub(super) struct Series {
+    pub(super) route: Arc<str>,
+    pub(super) error_type: Box<str>,
+    histograms: Histograms,
+}
+
+#[derive(Debug)]
+struct Histograms {
+    duration: Histogram,
+    time_to_headers: Histogram,
+    request_bytes: Histogram,
+    response_bytes: Histogram,
+}
+
+/// What is recorded of one request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    pub(super) duration: Nanos,
+    pub(super) time_to_headers: Option<Nanos>,
+    pub(super) request_bytes: Option<u64>,
+    pub(super) response_bytes: Option<u64>,
+}
+
+/// The instruments of one monitor's layers.
+#[derive(Debug)]
+pub(super) struct Instruments {
+    base: Histograms,
+    active: UpDownCounter,
+    /// By method and scheme.
+    actives: [OnceLock<UpDownCounter>; Method::COUNT * 2],
+    long_polls: Counter,
+    pub(super) connection: Histogram,
+    pub(super) connections: UpDownCounter,
+    pub(super) hook_panics: Counter,
+}
+
+impl Version {
+    #[inline]
+    pub(super) fn of(version: http::Version) -> Self {
+        Self(match version {
+            http::Version::HTTP_09 => 0,
+            http::Version::HTTP_10 => 1,
+            http::Version::HTTP_2 => 3,
+            http::Version::HTTP_3 => 4,
+            _ => 2,
+        })
+    }
+
+    fn as_str(self) -> &'static str {
+        ["0.9", "1.0", "1.1", "2", "3"]
+            .get(usize::from(self.0))
+            .copied()
+            .unwrap_or("1.1")
+    }
+}
+
+impl ErrorType {
+    /// The status for a 5xx, else the gRPC status of a failure, else the outcome where that is one.
+    #[inline]
+    pub(super) fn of(
+        status: Option<u16>,
+        grpc: Option<u8>,
+        outcome: Outcome,
+        failure: bool,
+    ) -> Self {
+        match (status, grpc) {
+            (Some(500..), _) if failure => Self::Status,
+            (_, Some(code)) if failure && code != 0 => Self::Grpc(code.min(17)),
+            _ if outcome.is_error_type() => Self::Outcome,
+            _ if failure => Self::Failure,
+            _ => Self::Absent,
+        }
+    }
+
+    #[inline]
+    fn packed(self) -> u64 {
+        match self {
+            Self::Absent => 0,
+            Self::Status => 1,
+            Self::Outcome => 2,
+            Self::Failure => 3,
+            Self::Grpc(code) => 4 + u64::from(code),
+        }
+    }
+
+    /// The label's text; empty for none.
+    pub(super) fn text(self, status: &'static str, outcome: Outcome) -> &'static str {
+        match self {
+            Self::Absent => "",
+            Self::Status => status,
+            Self::Outcome => outcome.as_str(),
+            Self::Failure => "failure",
+            Self::Grpc(code) => grpc_name(code),
+        }
+    }
+}
+
+impl Labels {
+    /// All labels in one number. Statuses have ten bits: those above 1023 cannot be made with `http`.
+    #[inline]
+    pub(super) fn packed(self) -> u64 {
+        u64::from(self.route.0) << 32
+            | u64::from(self.method.index()) << 28
+            | u64::from(self.scheme == Scheme::Https) << 27
+            | u64::from(self.version.0) << 24
+            | u64::from(self.status.unwrap_or(0)) << 14
+            | u64::from(self.outcome.index()) << 10
+            | self.error.packed()
+    }
+}
+
+impl Series {
+    /// Records one request.
+    #[inline]
+    pub(super) fn record(&self, measured: &Measured, trace: TraceId, at: Nanos) {
+        let Histograms {
+            duration,
+            time_to_headers,
+            request_bytes,
+            response_bytes,
+        } = &self.histograms;
+        duration.record_traced(seconds(measured.duration), trace, at);
+        if let Some(time) = measured.time_to_headers {
+            time_to_headers.record_traced(seconds(time), trace, at);
+        }
+        if let Some(bytes) = measured.request_bytes {
+            request_bytes.record(bytes as f64);
+        }
+        if let Some(bytes) = measured.response_bytes {
+            response_bytes.record(bytes as f64);
+        }
+    }
+}
+
+impl Instruments {
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        let time =
+            |name, what: &'static str| metrics.histogram(name).unit("s").description(what).build();
+        let bytes = |name, what: &'static str| {
+            let bounds = semconv::SIZE_BOUNDS;
+            metrics
+                .histogram(name)
+                .unit("By")
+                .description(what)
+                .bounds(bounds)
+                .build()
+        };
+        Self {
+            base: Histograms {
+                duration: time(
+                    semconv::HTTP_SERVER_REQUEST_DURATION,
+                    "Duration of HTTP server requests, to the last byte of the body",
+                ),
+                time_to_headers: time(
+                    semconv::HTTP_TIME_TO_HEADERS,
+                    "Time of HTTP server requests to the headers of the answer",
+                ),
+                request_bytes: bytes(
+                    semconv::HTTP_SERVER_REQUEST_BODY_SIZE,
+                    "Size of HTTP server request bodies",
+                ),
+                response_bytes: bytes(
+                    semconv::HTTP_SERVER_RESPONSE_BODY_SIZE,
+                    "Size of HTTP server response bodies",
+                ),
+            },
+            active: metrics
+                .up_down_counter(semconv::HTTP_SERVER_ACTIVE_REQUESTS)
+                .description("Number of HTTP server requests under way")
+                .build(),
+            actives: Default::default(),
+            long_polls: metrics
+                .counter("watchpost.long_polls")
+                .description(
+                    "Polls of a request that kept their runtime's thread too long, by route",
+                )
+                .build(),
+            connection: time(
+                semconv::HTTP_CONNECTION_DURATION,
+                "Life of event streams and upgraded connections",
+            ),
+            connections: metrics
+                .up_down_counter("watchpost.http.connections")
+                .description("Number of event streams and upgraded connections under way")
+                .build(),
+            hook_panics: metrics
+                .counter("watchpost.hook_panics")
+                .description("Panics of the closures given to the endpoint layer, by hook")
+                .build(),
+        }
+    }
+
+    /// Requests under way of one method and scheme.
+    #[inline]
+    pub(super) fn active(&self, method: Method, scheme: Scheme) -> &UpDownCounter {
+        let index = usize::from(method.index()) * 2 + usize::from(scheme == Scheme::Https);
+        let labelled = || {
+            self.active.with([
+                (semconv::HTTP_REQUEST_METHOD, method.as_str()),
+                (semconv::URL_SCHEME, scheme.as_str()),
+            ])
+        };
+        self.actives
+            .get(index)
+            .map_or(&self.active, |active| active.get_or_init(labelled))
+    }
+
+    /// Counts a poll of a route that kept its thread too long.
+    #[cold]
+    pub(super) fn long_poll(&self, route: &str) {
+        self.long_polls
+            .with([(semconv::HTTP_ROUTE, route.to_owned())])
+            .add(1);
+    }
+
+    /// The series of a combination of labels. Slow: threads keep what they got.
+    #[cold]
+    pub(super) fn series(&self, labels: Labels, routes: &Routes) -> Arc<Series> {
+        let route = routes.name(labels.route);
+        let status = labels.status.map(|status| status.to_string());
+        let error = match labels.error {
+            ErrorType::Status => status.clone().unwrap_or_default(),
+            other => other.text("", labels.outcome).to_owned(),
+        };
+        let mut all = vec![
+            (
+                semconv::HTTP_REQUEST_METHOD,
+                labels.method.as_str().to_owned(),
+            ),
+            (semconv::URL_SCHEME, labels.scheme.as_str().to_owned()),
+            (semconv::HTTP_ROUTE, route.to_string()),
+            (
+                semconv::NETWORK_PROTOCOL_VERSION,
+                labels.version.as_str().to_owned(),
+            ),
+            (
+                semconv::WATCHPOST_OUTCOME,
+                labels.outcome.as_str().to_owned(),
+            ),
+        ];
+        all.extend(status.map(|status| (semconv::HTTP_RESPONSE_STATUS_CODE, status)));
+        if !error.is_empty() {
+            all.push((semconv::ERROR_TYPE, error.clone()));
+        }
+        let histograms = Histograms {
+            duration: self.base.duration.with(all.clone()),
+            time_to_headers: self.base.time_to_headers.with(all.clone()),
+            request_bytes: self.base.request_bytes.with(all.clone()),
+            response_bytes: self.base.response_bytes.with(all),
+        };
+        Arc::new(Series {
+            route,
+            error_type: error.into(),
+            histograms,
+        })
+    }
+}
+
+#[inline]
+pub(super) fn seconds(time: Nanos) -> f64 {
+    time as f64 / 1e9
+}

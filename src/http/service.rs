@@ -1,0 +1,85 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower::Service;
+
+use super::body::ResponseBody;
+use super::future::ResponseFuture;
+use super::polling::Polling;
+use super::shared::{Asked, Shared};
+use super::track::Track;
+use crate::model::Attributes;
+
+/// A service inside an [`EndpointLayer`](super::EndpointLayer).
+#[derive(Debug, Clone)]
+pub struct Endpoint<S> {
+    pub(super) inner: S,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl<S, B, R> Service<Request<B>> for Endpoint<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    B: 'static,
+    R: http_body::Body,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let hooks = &self.shared.hooks;
+        let asked = if hooks.skip.is_set() || hooks.want_request() {
+            let (parts, body) = request.into_parts();
+            let asked = ask(&self.shared, &parts);
+            request = Request::from_parts(parts, body);
+            let Some(asked) = asked else {
+                return ResponseFuture::untracked(self.inner.call(request));
+            };
+            asked
+        } else {
+            Asked::default()
+        };
+        let mut track = Some(Track::begin(&self.shared, &request, asked));
+        if self.shared.count_request_body
+            && let Some(track) = &mut track
+        {
+            track.count_body(&mut request);
+        }
+        let polling = Polling::enter(&mut track);
+        let inner = self.inner.call(request);
+        polling.leave();
+        ResponseFuture::new(inner, track)
+    }
+}
+
+/// What the hooks say of a request; `None`: skip it.
+#[cold]
+fn ask(shared: &Shared, parts: &http::request::Parts) -> Option<Asked> {
+    let hooks = &shared.hooks;
+    if hooks.skip.ask(|hook| hook(parts)) == Some(true) {
+        return None;
+    }
+    let matched = super::framework::matched_path(&parts.extensions).is_some();
+    let route = if matched {
+        None
+    } else {
+        hooks.route.ask(|hook| hook(parts)).flatten()
+    };
+    let user = hooks.user.ask(|hook| hook(parts)).flatten();
+    let attributes = hooks.on_request.is_set().then(|| {
+        let mut attributes = Attributes::default();
+        hooks.on_request.ask(|hook| hook(parts, &mut attributes));
+        attributes
+    });
+    Some(Asked {
+        route,
+        user,
+        attributes,
+    })
+}

@@ -1,0 +1,82 @@
+//! What all requests of one layer share.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use super::config::HttpConfig;
+use super::hooks::Hooks;
+use super::series::Instruments;
+use crate::clock::Nanos;
+use crate::metrics::Metrics;
+use crate::model::{Attributes, Notices};
+use crate::request::Requests;
+use crate::worker::Intake;
+
+/// Which requests get a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineMode {
+    Off,
+    All,
+    /// Failures, and those that took at least so long.
+    ErrorsAndSlow(Nanos),
+}
+
+/// What all requests of one layer share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Tells layers apart in threads' caches.
+    pub(super) number: u32,
+    pub(super) requests: Arc<Requests>,
+    pub(super) metrics: Metrics,
+    pub(super) instruments: Arc<Instruments>,
+    pub(super) intake: Arc<Intake>,
+    pub(super) notices: Arc<Notices>,
+    pub(super) lines: LineMode,
+    pub(super) config: HttpConfig,
+    /// A poll that takes longer blocks its thread.
+    pub(super) long_poll: Nanos,
+    pub(super) count_request_body: bool,
+    pub(super) hooks: Hooks,
+    pub(super) unrouted: Arc<AtomicU32>,
+}
+
+impl Shared {
+    pub(super) fn next_number() -> u32 {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        NEXT.fetch_add(1, Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn now(&self) -> Nanos {
+        self.requests.clock().now()
+    }
+}
+
+impl Clone for Shared {
+    /// A layer of its own: threads' caches know it by another number.
+    fn clone(&self) -> Self {
+        Self {
+            number: Self::next_number(),
+            requests: Arc::clone(&self.requests),
+            metrics: self.metrics.clone(),
+            instruments: Arc::clone(&self.instruments),
+            intake: Arc::clone(&self.intake),
+            notices: Arc::clone(&self.notices),
+            lines: self.lines,
+            config: self.config.clone(),
+            long_poll: self.long_poll,
+            count_request_body: self.count_request_body,
+            hooks: self.hooks.clone(),
+            unrouted: Arc::clone(&self.unrouted),
+        }
+    }
+}
+
+/// What the hooks said of a request's head.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    pub(super) route: Option<Cow<'static, str>>,
+    pub(super) user: Option<String>,
+    pub(super) attributes: Option<Attributes>,
+}
