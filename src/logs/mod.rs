@@ -1,1 +1,53 @@
 //! Lines: one a request, one a `tracing` event.
+//!
+//! # What a line holds
+//!
+//! On a terminal a line is for the eye; elsewhere it is one JSON object. Every line has `timestamp` (RFC
+//! 3339, UTC), `level`, `message`, `service.name` and, where they are set, `service.version`,
+//! `service.instance.id` and `deployment.environment.name`.
+//!
+//! A request's line adds, where they are known: `trace_id`, `span_id`, `parent_span_id`,
+//! `http.request.method`, `http.route`, `http.response.status_code`, `watchpost.outcome`, `error.type`,
+//! `time_to_headers_ms`, `duration_ms`, `http.request.body.size`, `http.response.body.size`, `url.path`,
+//! `url.query`, `client.address`, `user_agent.original`, `user.id`, and the attributes that hooks added. Its
+//! level is ERROR for a failure and INFO otherwise.
+//!
+//! An event's line adds `target`, the trace id and route of the request in which it came, and its fields.
+//! An event in a spawned task has them too if the task runs in a `tracing` span made in the request.
+//!
+//! One record is one line of at most 16 KiB: control characters are escaped in every text, and what is too
+//! long is cut, after it was scrubbed, and marked with `truncated`.
+//!
+//! # What is scrubbed
+//!
+//! Every text that a request or an event brings: values under sensitive keys are replaced whole, and
+//! tokens, keys, passwords in URLs and card numbers are found by their shape. Of a query the names are told
+//! and no value. Headers are told only by name, see
+//! [`EndpointLayer::allow_headers`](crate::http::EndpointLayer::allow_headers).
+//!
+//! # Levels
+//!
+//! Directives are a level for all, and levels of targets: `info,hyper=off,shop::db=debug`. The longest
+//! target that fits decides. [`Monitor::set_log_level`](crate::Monitor::set_log_level) changes them while
+//! the service runs.
+//!
+//! # Beside a subscriber of your own
+//!
+//! [`Monitor::tracing_layer`](crate::Monitor::tracing_layer) composes with other layers and disables
+//! nothing for them: what it does not want it leaves to them.
+
+mod callsites;
+mod config;
+mod escape;
+mod layer;
+mod levels;
+mod line;
+mod lines;
+mod stamp;
+
+pub use self::config::{LogFormat, LogsConfig, RequestLines};
+pub use self::layer::TracingLayer;
+
+pub(crate) use self::config::Service;
+pub(crate) use self::levels::Levels;
+pub(crate) use self::lines::Lines;

@@ -1,0 +1,237 @@
+use std::cell::Cell;
+use std::fmt::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id};
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::callsites;
+use super::levels::Levels;
+use crate::model::wire::put_bytes;
+use crate::model::{Signal, is_own_thread, prefix};
+use crate::request::{self, Ids, Requests};
+use crate::worker::Intake;
+
+/// Bytes of one field that a record takes; a line takes fewer.
+const MAX_FIELD: usize = 20 * 1024;
+/// Bytes of a record from which on further fields are left out.
+const MAX_FIELDS: usize = 40 * 1024;
+
+pub(super) const STR: u8 = 0;
+pub(super) const I64: u8 = 1;
+pub(super) const U64: u8 = 2;
+pub(super) const F64: u8 = 3;
+pub(super) const BOOL: u8 = 4;
+
+/// Writes `tracing` events as lines. Made by [`Monitor::tracing_layer`](crate::Monitor::tracing_layer);
+/// [`Monitor::install`](crate::MonitorBuilder::install) makes it the process' subscriber.
+///
+/// It records what its levels want and disables nothing for other layers.
+#[derive(Debug)]
+pub struct TracingLayer {
+    intake: Arc<Intake>,
+    requests: Arc<Requests>,
+    levels: Arc<Levels>,
+}
+
+/// The request in which a span was made; in the span's extensions, one a monitor.
+struct SpanIds(Vec<(u32, Ids)>);
+
+thread_local! {
+    /// Taken while a record is made: a field's `Debug` that logs itself finds an empty one.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl TracingLayer {
+    pub(crate) fn new(intake: Arc<Intake>, requests: Arc<Requests>, levels: Arc<Levels>) -> Self {
+        Self {
+            intake,
+            requests,
+            levels,
+        }
+    }
+
+    /// The request that an event belongs to: the one under way on this thread, else the one in which the
+    /// nearest span was made.
+    fn ids<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<Ids>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let number = self.requests.number();
+        request::current(number).or_else(|| {
+            let span = context.event_span(event)?;
+            let extensions = span.extensions();
+            let SpanIds(ids) = extensions.get::<SpanIds>()?;
+            ids.iter()
+                .find(|(monitor, _)| *monitor == number)
+                .map(|(_, ids)| *ids)
+        })
+    }
+}
+
+impl<S> Layer<S> for TracingLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        // Anything less would disable the callsite for other layers.
+        Interest::always()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.levels.max())
+    }
+
+    fn on_new_span(&self, _: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let number = self.requests.number();
+        let Some(span) = context.span(id) else { return };
+        let inherited = || {
+            let parent = span.parent()?;
+            let extensions = parent.extensions();
+            let SpanIds(ids) = extensions.get::<SpanIds>()?;
+            ids.iter()
+                .find(|(monitor, _)| *monitor == number)
+                .map(|(_, ids)| *ids)
+        };
+        let Some(ids) = request::current(number).or_else(inherited) else {
+            return;
+        };
+        let mut extensions = span.extensions_mut();
+        match extensions.get_mut::<SpanIds>() {
+            Some(SpanIds(all)) => all.push((number, ids)),
+            None => extensions.insert(SpanIds(vec![(number, ids)])),
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let Some(callsite) = callsites::wanted(event.metadata(), &self.levels) else {
+            return;
+        };
+        if is_own_thread() {
+            return;
+        }
+        let at = self.requests.clock().now();
+        let ids = self.ids(event, &context);
+        let mut record = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        record.clear();
+        record.extend_from_slice(&callsite.to_le_bytes());
+        let (trace, span, route) = ids.map_or((0, 0, 0), |ids| {
+            (ids.trace.to_u128(), ids.span.to_u64(), ids.route.0)
+        });
+        record.extend_from_slice(&trace.to_le_bytes());
+        record.extend_from_slice(&span.to_le_bytes());
+        record.extend_from_slice(&route.to_le_bytes());
+        event.record(&mut Encoder(&mut record));
+        self.intake
+            .push(Signal::Log, at, |out| out.extend_from_slice(&record));
+        // A thread that is ending drops it.
+        let _ended = SCRATCH.try_with(|scratch| scratch.set(record));
+    }
+}
+
+/// Appends fields: the field's index, its kind, its value.
+struct Encoder<'a>(&'a mut Vec<u8>);
+
+impl Encoder<'_> {
+    /// Whether there is room for the field; then its head is written.
+    fn begin(&mut self, field: &Field, kind: u8) -> bool {
+        let room = self.0.len() < MAX_FIELDS;
+        if room {
+            self.0
+                .extend_from_slice(&[u8::try_from(field.index()).unwrap_or(u8::MAX), kind]);
+        }
+        room
+    }
+
+    fn number(&mut self, field: &Field, kind: u8, bytes: [u8; 8]) {
+        if self.begin(field, kind) {
+            self.0.extend_from_slice(&bytes);
+        }
+    }
+}
+
+impl Visit for Encoder<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if self.begin(field, STR) {
+            put_bytes(self.0, prefix(value, MAX_FIELD).as_bytes());
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.number(field, I64, value.to_le_bytes());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.number(field, U64, value.to_le_bytes());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.number(field, F64, value.to_le_bytes());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        if self.begin(field, BOOL) {
+            self.0.push(u8::from(value));
+        }
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.text(field, format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.text(field, format_args!("{value:?}"));
+    }
+}
+
+impl Encoder<'_> {
+    /// Formats a value in place. `Debug` and `Display` are foreign code: one that panics is told as that.
+    fn text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        if !self.begin(field, STR) {
+            return;
+        }
+        let head = self.0.len();
+        self.0.extend_from_slice(&[0; 4]);
+        let start = self.0.len();
+        let mut bounded = Bounded {
+            out: self.0,
+            end: start + MAX_FIELD,
+        };
+        let formatted = catch_unwind(AssertUnwindSafe(|| bounded.write_fmt(value)));
+        if formatted.is_err() {
+            self.0.truncate(start);
+            self.0
+                .extend_from_slice(b"<panicked while it was formatted>");
+        }
+        // At most `MAX_FIELD`.
+        let len = (self.0.len() - start) as u32;
+        if let Some(place) = self.0.get_mut(head..start) {
+            place.copy_from_slice(&len.to_le_bytes());
+        }
+    }
+}
+
+/// Takes text up to an end, and no more.
+struct Bounded<'a> {
+    out: &'a mut Vec<u8>,
+    end: usize,
+}
+
+impl Write for Bounded<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.end.saturating_sub(self.out.len());
+        let taken = prefix(text, room);
+        self.out.extend_from_slice(taken.as_bytes());
+        if taken.len() == text.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
+    }
+}

@@ -1,0 +1,205 @@
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::LevelFilter;
+
+/// Which events are recorded: a level for all, and levels of targets. Can be replaced at run time.
+#[derive(Debug)]
+pub(crate) struct Levels {
+    directives: RwLock<Arc<Directives>>,
+    /// Changes with the directives, so that threads know when what they remember is old.
+    generation: AtomicU64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Directives {
+    default: LevelFilter,
+    /// The longest first.
+    targets: Vec<(String, LevelFilter)>,
+}
+
+impl Levels {
+    /// Reads directives such as `info,hyper=off,my_crate::db=debug`; the last one of a target counts.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about the first directive that is none, and what to write.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self {
+            directives: RwLock::new(Arc::new(Directives::parse(text)?)),
+            generation: AtomicU64::new(1),
+        })
+    }
+
+    /// Replaces the directives; events follow the new ones from then on.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse); the old directives then stay.
+    pub(crate) fn replace(&self, text: &str) -> Result<(), String> {
+        let directives = Arc::new(Directives::parse(text)?);
+        *self
+            .directives
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = directives;
+        self.generation.fetch_add(1, Relaxed);
+        // What `tracing` remembers of each callsite came from the old ones.
+        tracing::callsite::rebuild_interest_cache();
+        Ok(())
+    }
+
+    /// Changes with each [`replace`](Self::replace); never 0.
+    #[inline]
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
+    }
+
+    /// Whether what this callsite has to say is recorded. The crate never records itself.
+    pub(super) fn record(&self, metadata: &Metadata<'_>) -> bool {
+        !is_own(metadata.target())
+            && *metadata.level() <= self.directives().level_of(metadata.target())
+    }
+
+    /// The most verbose level of any directive.
+    pub(super) fn max(&self) -> LevelFilter {
+        let directives = self.directives();
+        let targets = directives.targets.iter().map(|(_, level)| *level);
+        targets.fold(directives.default, LevelFilter::max)
+    }
+
+    fn directives(&self) -> Arc<Directives> {
+        Arc::clone(
+            &self
+                .directives
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+}
+
+/// Whether the target is this crate's.
+fn is_own(target: &str) -> bool {
+    target
+        .strip_prefix("watchpost")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+impl Directives {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut default = LevelFilter::OFF;
+        let mut targets: Vec<(String, LevelFilter)> = Vec::new();
+        for directive in text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            match directive.split_once('=') {
+                None => default = level(directive, directive)?,
+                Some((target, name)) => {
+                    let (target, level) = (target.trim(), level(name.trim(), directive)?);
+                    let is_a_target = !target.is_empty()
+                        && target
+                            .bytes()
+                            .all(|byte| byte.is_ascii_graphic() && byte != b'=');
+                    if !is_a_target {
+                        return Err(format!(
+                            "`{directive}` names no target: write `my_crate::module=debug`"
+                        ));
+                    }
+                    targets.retain(|(have, _)| have != target);
+                    targets.push((target.to_owned(), level));
+                }
+            }
+        }
+        targets.sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
+        Ok(Self { default, targets })
+    }
+
+    /// By the longest directive that is the target or one of its parents.
+    fn level_of(&self, target: &str) -> LevelFilter {
+        let is_within = |parent: &str| {
+            target
+                .strip_prefix(parent)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        self.targets
+            .iter()
+            .find(|(parent, _)| is_within(parent))
+            .map_or(self.default, |(_, level)| *level)
+    }
+}
+
+fn level(name: &str, directive: &str) -> Result<LevelFilter, String> {
+    let levels = [
+        ("off", LevelFilter::OFF),
+        ("error", LevelFilter::from_level(Level::ERROR)),
+        ("warn", LevelFilter::from_level(Level::WARN)),
+        ("info", LevelFilter::from_level(Level::INFO)),
+        ("debug", LevelFilter::from_level(Level::DEBUG)),
+        ("trace", LevelFilter::from_level(Level::TRACE)),
+    ];
+    levels
+        .iter()
+        .find(|(known, _)| name.eq_ignore_ascii_case(known))
+        .map(|(_, level)| *level)
+        .ok_or_else(|| {
+            format!(
+                "`{directive}` names no level: write off, error, warn, info, debug or trace, as in \
+                 `info,my_crate=debug`"
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_target_decides() {
+        let directives =
+            Directives::parse("info, hyper=off,my_crate::db=TRACE,my_crate=warn").unwrap();
+        for (target, expected) in [
+            ("other", LevelFilter::INFO),
+            ("hyper", LevelFilter::OFF),
+            ("hyper::proto::h1", LevelFilter::OFF),
+            ("hyper_util::client", LevelFilter::INFO),
+            ("my_crate", LevelFilter::WARN),
+            ("my_crate::api", LevelFilter::WARN),
+            ("my_crate::db::pool", LevelFilter::TRACE),
+            ("my_crate::dbx", LevelFilter::WARN),
+        ] {
+            assert_eq!(directives.level_of(target), expected, "{target}");
+        }
+        let twice = Directives::parse("a=info,a=debug").unwrap();
+        assert_eq!(twice.level_of("a"), LevelFilter::DEBUG);
+        assert_eq!(twice.level_of("b"), LevelFilter::OFF);
+        assert_eq!(
+            Levels::parse("warn,a=debug").unwrap().max(),
+            LevelFilter::DEBUG
+        );
+    }
+
+    #[test]
+    fn a_bad_directive_is_told_with_what_to_write() {
+        for bad in ["verbose", "a=loud", "=info", "a b=info", "info,5"] {
+            let problem = Levels::parse(bad).unwrap_err();
+            assert!(problem.contains("write "), "{problem}");
+        }
+        let levels = Levels::parse("warn").unwrap();
+        let before = levels.generation();
+        assert!(levels.replace("loud").is_err());
+        assert_eq!(
+            (levels.generation(), levels.max()),
+            (before, LevelFilter::WARN)
+        );
+        levels.replace("").unwrap();
+        assert_eq!(levels.max(), LevelFilter::OFF);
+    }
+
+    #[test]
+    fn the_crate_itself_is_never_recorded() {
+        assert!(is_own("watchpost") && is_own("watchpost::worker"));
+        assert!(!is_own("watchposts") && !is_own("my::watchpost"));
+    }
+}
