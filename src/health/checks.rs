@@ -1,0 +1,238 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::HealthConfig;
+use super::check::{Check, Run, Watched, watch};
+use super::disk;
+use super::endpoint::{Endpoint, Page};
+use super::reading::{Note, Reading};
+use super::report::Ready;
+use super::state::{Rules, Verdict};
+use crate::access::{Access, Keys};
+use crate::clock::Clock;
+use crate::model::Notices;
+
+/// Checks of one monitor; more are refused.
+const MAX_CHECKS: usize = 256;
+/// From one look at the disk to the next.
+const DISK_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The checks of one monitor and the pages that tell of them. Cheap to clone; clones share everything.
+///
+/// The [module page](super) says which page is for whom and what a failing check does.
+#[derive(Clone)]
+pub struct Health(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) setup: HealthSetup,
+    pub(super) checks: Mutex<Vec<Arc<Watched>>>,
+    readings: OnceLock<Box<Readings>>,
+    draining: AtomicBool,
+}
+
+/// Hands each reading and its name to the given function.
+type Readings = dyn Fn(&mut dyn FnMut(&str, Reading)) + Send + Sync;
+
+/// What a [`Health`] is made of.
+#[derive(Debug)]
+pub(crate) struct HealthSetup {
+    pub(crate) config: HealthConfig,
+    pub(crate) clock: Clock,
+    /// The worker's runtime: it waits for the checks and drives their timers and sockets.
+    pub(crate) handle: Handle,
+    pub(crate) notices: Arc<Notices>,
+    pub(crate) keys: Keys,
+    /// The service's name.
+    pub(crate) service: String,
+    /// The version that runs.
+    pub(crate) release: Option<String>,
+}
+
+impl Health {
+    /// No checks yet.
+    pub(crate) fn new(setup: HealthSetup) -> Self {
+        Self(Arc::new(Inner {
+            setup,
+            checks: Mutex::default(),
+            readings: OnceLock::new(),
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// Adds a check. It first runs at once, then each interval, whether anyone asks or not; a page tells
+    /// the last result. The value that comes back changes its settings.
+    ///
+    /// `run` is called once a run, on a thread for that run, within the runtime of the monitor's worker:
+    /// Tokio's timers and sockets work in it, a blocking call is no harm, and neither is a panic. A future
+    /// that is not ready in time is dropped, so it must be cancel safe. The text of an error stands on
+    /// the detailed page, cut at 1 KiB; secrets of a known shape are taken out, others it must not have.
+    ///
+    /// Two checks may have one name; both are listed under it. After 256 checks a further one is not
+    /// added, which the monitor says.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn checks(health: &watchpost::health::Health) {
+    /// health.check("cache", || async {
+    ///     tokio::net::TcpStream::connect("127.0.0.1:6379").await.map(drop)
+    /// });
+    /// # }
+    /// ```
+    pub fn check<F, Fut, E>(&self, name: impl Into<Cow<'static, str>>, run: F) -> Check
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        self.add(
+            name.into(),
+            Box::new(move || {
+                let ran = run();
+                Box::pin(async move {
+                    match ran.await {
+                        Ok(()) => Ok(Note::default()),
+                        Err(error) => Err(error.to_string()),
+                    }
+                })
+            }),
+        )
+    }
+
+    /// Adds the check of the data directory: that a file can be written there, and how much room is left
+    /// where the system tells. It makes nobody unready.
+    pub(crate) fn watch_disk(&self, directory: PathBuf) {
+        let directory: Arc<std::path::Path> = directory.into();
+        let run = move || -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
+            let directory = Arc::clone(&directory);
+            Box::pin(async move { disk::look(&directory) })
+        };
+        self.add(Cow::Borrowed("disk"), Box::new(run))
+            .critical(false)
+            .interval(DISK_INTERVAL)
+            .component_type("system");
+    }
+
+    /// Hands over what tells of the monitor's own parts: called whenever the detailed page is made, so it
+    /// must neither wait nor allocate much. The first one stands.
+    pub(crate) fn watch_parts(
+        &self,
+        readings: impl Fn(&mut dyn FnMut(&str, Reading)) + Send + Sync + 'static,
+    ) {
+        self.0.readings.get_or_init(|| Box::new(readings));
+    }
+
+    fn add(&self, name: Cow<'static, str>, run: Box<Run>) -> Check {
+        let HealthSetup {
+            config,
+            clock,
+            handle,
+            notices,
+            ..
+        } = &self.0.setup;
+        let rules = Rules {
+            timeout: config.timeout,
+            interval: config.interval,
+            failures: config.failures,
+            successes: config.successes,
+            critical: true,
+        };
+        let check = Arc::new(Watched::new(name, rules, clock.clone(), run));
+        let mut checks = self.0.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        if checks.len() < MAX_CHECKS {
+            checks.push(Arc::clone(&check));
+            drop(handle.spawn(watch(Arc::clone(&check), handle.clone())));
+        } else {
+            notices.say(format!(
+                "{MAX_CHECKS} health checks have been added: further ones are not run. Add checks once, \
+                 at the start."
+            ));
+        }
+        drop(checks);
+        Check(check)
+    }
+
+    /// The page that says that the process lives: `200`, `ok`, whatever else is wrong.
+    pub fn livez(&self) -> Endpoint {
+        Endpoint::new(self, Page::Live)
+    }
+
+    /// The page that says whether to send traffic here: `200` and `ok`, or `503` and `starting`,
+    /// `draining` or `not ready`. No detail stands on it, so it may be open.
+    pub fn readyz(&self) -> Endpoint {
+        Endpoint::new(self, Page::Ready)
+    }
+
+    /// The page for people and monitors, in `application/health+json`: the overall status for anybody, all
+    /// checks for whom `access` admits.
+    pub fn details(&self, access: Access) -> Endpoint {
+        self.0.setup.keys.resolve(&access);
+        Endpoint::new(self, Page::Details(access))
+    }
+
+    /// Says whether the service is on its way out: the readiness page then says `draining`.
+    pub(crate) fn drain(&self, draining: bool) {
+        self.0.draining.store(draining, Relaxed);
+    }
+
+    /// Ends all checks; the pages go on to tell the last results. To be called before the worker's runtime
+    /// ends: a timer of a check that is still under way would panic without it.
+    pub(crate) fn stop(&self) {
+        self.0.stop();
+    }
+
+    /// Whether traffic should come here.
+    pub(super) fn ready(&self) -> Ready {
+        if self.0.draining.load(Relaxed) {
+            return Ready::Draining;
+        }
+        let checks = self.0.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ready = Ready::Yes;
+        for check in checks.iter() {
+            let state = check.state();
+            match (state.rules.critical, state.verdict) {
+                (true, Verdict::Down) => return Ready::No,
+                (true, Verdict::Starting) => ready = Ready::Starting,
+                (false, _) | (true, Verdict::Up) => {}
+            }
+        }
+        ready
+    }
+
+    /// The monitor's own parts, each with its name.
+    pub(super) fn parts(&self, mut each: impl FnMut(&str, Reading)) {
+        if let Some(readings) = self.0.readings.get() {
+            readings(&mut each);
+        }
+    }
+}
+
+impl Inner {
+    fn stop(&self) {
+        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        checks.iter().for_each(|check| check.end());
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let checks = self.0.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        f.debug_struct("Health")
+            .field("draining", &self.0.draining)
+            .field("checks", &checks.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,12 @@
+use std::path::Path;
+
+use super::Space;
+
+/// The room on the disk of `directory`.
+pub(super) fn of(directory: &Path) -> Option<Space> {
+    let stat = rustix::fs::statvfs(directory).ok()?;
+    Some(Space {
+        available: stat.f_bavail.saturating_mul(stat.f_frsize),
+        total: stat.f_blocks.saturating_mul(stat.f_frsize),
+    })
+}

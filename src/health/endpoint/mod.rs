@@ -1,0 +1,110 @@
+use std::convert::Infallible;
+use std::future::{Ready as Done, ready};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use tower::Service;
+
+use super::report::{self, Ready};
+use super::{Body, Health, Status};
+use crate::access::Access;
+use crate::model::OwnAnswer;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/health+json");
+
+/// One health page as a tower service: for a router's `route_service`, or for anything else that serves
+/// `http` requests, whatever their body.
+///
+/// It answers `GET` and `HEAD`, without reading the request's body, without running a check and without
+/// waiting for one. Its answers appear neither in the monitor's series nor in its lines.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    health: Health,
+    page: Page,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Page {
+    Live,
+    Ready,
+    Details(Access),
+}
+
+impl Endpoint {
+    pub(super) fn new(health: &Health, page: Page) -> Self {
+        Self {
+            health: health.clone(),
+            page,
+        }
+    }
+
+    /// The answer to a request of this head.
+    fn answer(&self, method: &Method, headers: &HeaderMap) -> Response<Body> {
+        if method != Method::GET && method != Method::HEAD {
+            let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n".into());
+            let allowed = HeaderValue::from_static("GET, HEAD");
+            refused.headers_mut().insert(ALLOW, allowed);
+            return refused;
+        }
+        let mut answer = match &self.page {
+            Page::Live => text(StatusCode::OK, Ready::Yes.word().into()),
+            Page::Ready => {
+                let ready = self.health.ready();
+                text(status(ready != Ready::Yes), ready.word().into())
+            }
+            Page::Details(access) => {
+                let (overall, json) = report::write(&self.health, access.allows(headers));
+                with_type(status(overall == Status::Fail), JSON, json.into())
+            }
+        };
+        if method == Method::HEAD {
+            *answer.body_mut() = Body::default();
+        }
+        answer
+    }
+}
+
+fn status(unavailable: bool) -> StatusCode {
+    if unavailable {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    }
+}
+
+fn text(status: StatusCode, text: Bytes) -> Response<Body> {
+    with_type(status, TEXT, text)
+}
+
+fn with_type(status: StatusCode, content_type: HeaderValue, text: Bytes) -> Response<Body> {
+    let length = HeaderValue::from(text.len());
+    let mut response = Response::new(Body::new(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CONTENT_LENGTH, length);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.extensions_mut().insert(OwnAnswer);
+    response
+}
+
+impl<B> Service<Request<B>> for Endpoint {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Done<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(self.answer(request.method(), request.headers())))
+    }
+}
+
+#[cfg(test)]
+mod tests;

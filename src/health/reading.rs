@@ -1,0 +1,125 @@
+use std::time::Duration;
+
+use super::state::told;
+use crate::clock::nanos;
+
+/// A sink that has had work for this long without a delivery is told.
+const SINK_PATIENCE: Duration = Duration::from_secs(300);
+/// A worker that has not shown itself for this long is told.
+const WORKER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How something is, in the words of the health format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Status {
+    #[default]
+    Pass,
+    Warn,
+    Fail,
+}
+
+impl Status {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// What a run of a check has to say beside its success.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Note {
+    /// A sentence that makes the success a warning.
+    pub(crate) warning: Option<String>,
+    pub(crate) observed: Option<(f64, &'static str)>,
+}
+
+/// How one of the monitor's own parts is, read at once whenever it is asked for. No reading makes the
+/// host unready: that monitoring is ill is no reason to take the host's traffic away.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Reading {
+    pub(crate) status: Status,
+    /// A sentence; empty where there is nothing to say.
+    pub(crate) output: String,
+    /// A value and its unit.
+    pub(crate) observed: Option<(f64, &'static str)>,
+}
+
+impl Reading {
+    /// The worker's thread: whether it runs, and when it last showed itself.
+    pub(crate) fn worker(alive: bool, beat_age: Duration) -> Self {
+        let (status, output) = if !alive {
+            let output = "the worker's thread has ended: nothing is written or sent any more";
+            (Status::Warn, output.to_owned())
+        } else if beat_age > WORKER_PATIENCE {
+            let age = told(nanos(beat_age));
+            (Status::Warn, format!("the worker has not moved for {age}"))
+        } else {
+            (Status::Pass, String::new())
+        };
+        Self {
+            status,
+            output,
+            observed: Some((beat_age.as_secs_f64(), "s")),
+        }
+    }
+
+    /// A sink: since when work waits for it, and the age of its last delivery.
+    pub(crate) fn sink(waiting: Option<Duration>, last_delivery_age: Option<Duration>) -> Self {
+        // Work that has waited for less than the patience, or beside which something was delivered.
+        let unserved = match (waiting, last_delivery_age) {
+            (Some(waiting), Some(age)) => waiting.min(age),
+            (Some(waiting), None) => waiting,
+            (None, _) => Duration::ZERO,
+        };
+        let (status, output) = if unserved > SINK_PATIENCE {
+            let span = told(nanos(unserved));
+            (
+                Status::Warn,
+                format!("work waits, and nothing was delivered for {span}"),
+            )
+        } else {
+            (Status::Pass, String::new())
+        };
+        Self {
+            status,
+            output,
+            observed: last_delivery_age.map(|age| (age.as_secs_f64(), "s")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_sink_is_ill_when_work_waits_and_nothing_is_delivered() {
+        for (waiting, delivered, status) in [
+            (None, None, Status::Pass),
+            (None, Some(s(9999)), Status::Pass),
+            (Some(s(299)), None, Status::Pass),
+            (Some(s(301)), None, Status::Warn),
+            (Some(s(301)), Some(s(1)), Status::Pass),
+            (Some(s(1)), Some(s(9999)), Status::Pass),
+            (Some(s(400)), Some(s(9999)), Status::Warn),
+        ] {
+            let reading = Reading::sink(waiting, delivered);
+            assert_eq!(reading.status, status, "{waiting:?} {delivered:?}");
+            assert_eq!(reading.output.is_empty(), status == Status::Pass);
+        }
+    }
+
+    #[test]
+    fn a_worker_is_ill_when_it_is_gone_or_stuck() {
+        assert_eq!(Reading::worker(true, s(1)).status, Status::Pass);
+        assert_eq!(Reading::worker(false, s(1)).status, Status::Warn);
+        let stuck = Reading::worker(true, s(60));
+        assert_eq!(stuck.output, "the worker has not moved for 60 s");
+    }
+}

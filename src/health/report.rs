@@ -1,0 +1,266 @@
+//! The detailed page, in the words of draft-inadarei-api-health-check.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::check::Watched;
+use super::reading::{Reading, Status};
+use super::state::{Last, Verdict, told};
+use super::{Health, HealthSetup};
+use crate::clock::{Clock, Nanos, nanos};
+use crate::model::json;
+
+/// Whether traffic should come here, and why not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ready {
+    Yes,
+    Starting,
+    Draining,
+    No,
+}
+
+impl Ready {
+    /// All that the open page says.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "ok",
+            Self::Starting => "starting",
+            Self::Draining => "draining",
+            Self::No => "not ready",
+        }
+    }
+}
+
+/// One thing as the page tells it.
+struct Entry {
+    component_type: String,
+    status: Status,
+    output: String,
+    observed: Option<(f64, &'static str)>,
+    at: Option<Nanos>,
+}
+
+/// The overall status and the page; no more than the status for those without access.
+pub(super) fn write(health: &Health, admitted: bool) -> (Status, Vec<u8>) {
+    let ready = health.ready();
+    let entries = entries(health);
+    let worst = entries.values().flatten().map(|entry| entry.status);
+    let overall = match ready {
+        // What is down without being critical is a warning for the whole.
+        Ready::Yes => worst.max().unwrap_or_default().min(Status::Warn),
+        Ready::Starting | Ready::Draining | Ready::No => Status::Fail,
+    };
+    let HealthSetup {
+        clock,
+        service,
+        release,
+        ..
+    } = &health.0.setup;
+    let mut object = Object::new(Vec::with_capacity(256));
+    object.text("status", overall.name());
+    if admitted {
+        if let Some(release) = release {
+            object.text("version", major(release));
+            object.text("releaseId", release);
+        }
+        object.text("serviceId", service);
+        if ready != Ready::Yes {
+            object.text("output", ready.word());
+        }
+        object.key("checks");
+        let mut checks = Object::new(object.out);
+        for (name, entries) in &entries {
+            checks.key(name);
+            checks.out.push(b'[');
+            for (n, entry) in entries.iter().enumerate() {
+                if n > 0 {
+                    checks.out.push(b',');
+                }
+                checks.out = entry.write(clock, checks.out);
+            }
+            checks.out.push(b']');
+        }
+        object.out = checks.end();
+    }
+    (overall, object.end())
+}
+
+fn entries(health: &Health) -> BTreeMap<String, Vec<Entry>> {
+    let clock = &health.0.setup.clock;
+    let now = clock.now();
+    let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    let checks = health.0.checks.lock();
+    for check in checks.unwrap_or_else(PoisonError::into_inner).iter() {
+        let entry = Entry::of_check(check, now);
+        entries
+            .entry(check.name.to_string())
+            .or_default()
+            .push(entry);
+    }
+    health.parts(|name, reading| {
+        let entry = Entry::of_part(reading, now);
+        entries.entry(name.to_owned()).or_default().push(entry);
+    });
+    entries
+}
+
+impl Entry {
+    fn of_check(check: &Watched, now: Nanos) -> Self {
+        let state = check.state();
+        let mut entry = Self {
+            component_type: check.component().into_owned(),
+            status: Status::Warn,
+            output: "no result yet".to_owned(),
+            observed: None,
+            at: None,
+        };
+        if let Some(Last { at, took, ran }) = &state.last {
+            entry.at = Some(*at);
+            entry.observed = Some((Duration::from_nanos(*took).as_secs_f64() * 1e3, "ms"));
+            entry.status = match ran {
+                _ if state.verdict == Verdict::Down => Status::Fail,
+                Ok(note) if note.warning.is_none() => Status::Pass,
+                Ok(_) | Err(_) => Status::Warn,
+            };
+            entry.output = match ran {
+                Ok(note) => {
+                    entry.observed = note.observed.or(entry.observed);
+                    note.warning.clone().unwrap_or_default()
+                }
+                Err(error) => error.clone(),
+            };
+        }
+        if state.verdict == Verdict::Down && entry.output.is_empty() {
+            let more = "succeeded, and is taken for up after more successes in a row";
+            more.clone_into(&mut entry.output);
+        }
+        if let Some(age) = state.stale(now) {
+            entry.status = entry.status.max(Status::Warn);
+            let age = told(nanos(age));
+            entry.output = format!("no newer result for {age}; the last: {}", entry.output);
+        }
+        entry
+    }
+
+    fn of_part(reading: Reading, now: Nanos) -> Self {
+        Self {
+            component_type: "system".to_owned(),
+            status: reading.status,
+            output: reading.output,
+            observed: reading.observed,
+            at: Some(now),
+        }
+    }
+
+    fn write(&self, clock: &Clock, out: Vec<u8>) -> Vec<u8> {
+        let mut object = Object::new(out);
+        object.text("componentType", &self.component_type);
+        object.text("status", self.status.name());
+        if let Some(at) = self.at {
+            object.text("time", &rfc3339(clock.wall(at)));
+        }
+        if let Some((value, unit)) = self.observed.filter(|(value, _)| value.is_finite()) {
+            object.key("observedValue");
+            object.out.extend_from_slice(format!("{value}").as_bytes());
+            object.text("observedUnit", unit);
+        }
+        // The format wants it left out where all is well.
+        if self.status != Status::Pass {
+            object.text("output", &self.output);
+        }
+        object.end()
+    }
+}
+
+/// The first number of a version, which is what callers of an API go by; the whole where it is none.
+fn major(release: &str) -> &str {
+    match release.trim_start_matches('v').split_once('.') {
+        Some((major, _)) if major.bytes().all(|digit| digit.is_ascii_digit()) => major,
+        _ => release,
+    }
+}
+
+/// A JSON object that is being written.
+struct Object {
+    out: Vec<u8>,
+    first: bool,
+}
+
+impl Object {
+    fn new(mut out: Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, first: true }
+    }
+
+    fn key(&mut self, key: &str) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        json::push_str(&mut self.out, key);
+        self.out.push(b':');
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.key(key);
+        json::push_str(&mut self.out, value);
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.out.push(b'}');
+        self.out
+    }
+}
+
+/// A wall time, in nanoseconds since the Unix epoch, to the millisecond.
+fn rfc3339(wall: u64) -> String {
+    let ms = wall / 1_000_000;
+    let (day, ms) = (ms / 86_400_000, ms % 86_400_000);
+    let (year, month, day) = date(day);
+    let (h, m, s, ms) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
+    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z")
+}
+
+/// The date of a day since 1970-01-01 (`civil_from_days` of Howard Hinnant's "chrono-compatible low-level
+/// date algorithms", for days that are not negative).
+fn date(day: u64) -> (u64, u64, u64) {
+    let shifted = day + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_utc() {
+        for (wall, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000_000_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199_999_999_999, "2024-02-29T23:59:59.999Z"),
+            (1_735_689_600_001_000_000, "2025-01-01T00:00:00.001Z"),
+            (4_107_542_400_000_000_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(rfc3339(wall), text);
+        }
+    }
+
+    #[test]
+    fn the_version_is_the_releases_first_number() {
+        for (release, version) in [
+            ("1.4.2", "1"),
+            ("v12.0", "12"),
+            ("2026-11-24", "2026-11-24"),
+            ("9f86d08", "9f86d08"),
+            ("", ""),
+        ] {
+            assert_eq!(major(release), version);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the tests of this room stand on: a runtime like the worker's, on a thread of its own.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method, Request, Response};
+use http_body::Body as _;
+use tokio::sync::oneshot;
+use tower::Service;
+
+use super::{Endpoint, Health, HealthConfig, HealthSetup};
+use crate::access::Keys;
+use crate::clock::Clock;
+use crate::model::Notices;
+
+pub(super) struct Rig {
+    pub(super) health: Health,
+    pub(super) notices: Arc<Notices>,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Rig {
+    /// Checks that run every 10 ms and may take 5 s.
+    pub(super) fn new() -> Self {
+        let (end, ended) = oneshot::channel::<()>();
+        let (tell, handle) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().build().unwrap();
+            tell.send(runtime.handle().clone()).unwrap();
+            drop(runtime.block_on(ended));
+            runtime.shutdown_background();
+        });
+        let notices = Arc::new(Notices::default());
+        let health = Health::new(HealthSetup {
+            config: HealthConfig::default().interval(Duration::from_millis(10)),
+            clock: Clock::system(),
+            handle: handle.recv().unwrap(),
+            notices: Arc::clone(&notices),
+            keys: Keys::new(|_| None, Arc::clone(&notices)),
+            service: "shop".to_owned(),
+            release: Some("1.4.2".to_owned()),
+        });
+        Self {
+            health,
+            notices,
+            end: Some(end),
+            thread: Some(thread),
+        }
+    }
+
+    /// Ends the runtime, as when the worker has gone.
+    pub(super) fn end_runtime(&mut self) {
+        self.health.stop();
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+
+    /// What the readiness page says.
+    pub(super) fn ready(&self) -> String {
+        get(&self.health.readyz()).1
+    }
+
+    /// Waits until the readiness page says so.
+    pub(super) fn wait_ready(&self, word: &str) {
+        until(&format!("readyz says {word:?}"), || self.ready() == word);
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        self.end_runtime();
+    }
+}
+
+/// Waits for something that happens on another thread.
+pub(super) fn until(what: &str, happened: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(20);
+    while !happened() {
+        assert!(Instant::now() < patience, "never: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The status and the text of an answer to `GET`.
+pub(super) fn get(page: &Endpoint) -> (u16, String) {
+    let (response, text) = ask(page, &Method::GET, &HeaderMap::new());
+    (response.status().as_u16(), text)
+}
+
+/// An answer and its body's text.
+pub(super) fn ask(page: &Endpoint, method: &Method, headers: &HeaderMap) -> (Response<()>, String) {
+    let mut request = Request::new(());
+    *request.method_mut() = method.clone();
+    *request.headers_mut() = headers.clone();
+    let answer = page.clone().call(request).into_inner();
+    let (parts, mut body) = answer.unwrap().into_parts();
+    let mut text = Vec::new();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    while let std::task::Poll::Ready(Some(frame)) =
+        std::pin::Pin::new(&mut body).poll_frame(&mut context)
+    {
+        text.extend_from_slice(&frame.unwrap().into_data().unwrap());
+    }
+    assert!(body.is_end_stream());
+    (
+        Response::from_parts(parts, ()),
+        String::from_utf8(text).unwrap(),
+    )
+}
