@@ -1,1 +1,112 @@
 //! Settings: defaults, a TOML file, the environment and code, in rising order of precedence.
+//!
+//! Every setting has a key, a default and a variable of its own: `WATCHPOST_` and the key in capitals
+//! with `_` for `.`, so `WATCHPOST_LOG_SLOW` for `log.slow`. Nothing need be set.
+//!
+//! # Where a value comes from
+//!
+//! 1. the default in the table below,
+//! 2. a TOML file: the one that `.file(path)` names, else the one that `WATCHPOST_CONFIG` names,
+//! 3. the environment: the setting's own variable, else the others of the table from left to right,
+//! 4. a call in code.
+//!
+//! The later wins. The environment is read once, when the monitor is built, and not at all with
+//! `.env(false)`. A variable that is set to nothing counts as unset.
+//!
+//! # A file
+//!
+//! ```toml
+//! data_dir = "/var/lib/contentmax"
+//!
+//! [service]
+//! name = "contentmax"
+//! environment = "production"
+//!
+//! [log]
+//! level = "info,hyper=warn"
+//! requests = "errors"
+//! slow = "500ms"
+//!
+//! [http]
+//! trusted_proxies = ["10.0.0.0/8"]
+//! timeout_statuses = [504]
+//!
+//! [worker]
+//! max_queue_bytes = "16MiB"
+//! ```
+//!
+//! # How values are written
+//!
+//! - A duration is a number with a unit, or several: `250ms`, `5s`, `2m`, `1h30m`, `1d`.
+//! - A size is a number of bytes, or a number with a unit: `4096`, `500kB`, `8MiB`.
+//! - A list is an array in a file and separated by commas elsewhere.
+//!
+//! # What is wrong is told at once
+//!
+//! A monitor is refused with every problem of every source: each names the key, the value, where it
+//! came from and what to write ([`Error::problems`](crate::Error::problems)). The value of a secret is
+//! never shown, nor is one that looks like a secret in a wrong place, nor that of an unknown key.
+//!
+//! Two things are warnings, after which the next source holds: a bad value in a variable that is not
+//! ours (`OTEL_*`, `LOG_LEVEL`, `RUST_LOG`, `NODE_ENV`, ..), which may mean something to another
+//! program, and a variable that begins with `WATCHPOST_` and is not known.
+//!
+//! # The settings
+//!
+//! | key | default | value | other variables | meaning |
+//! |---|---|---|---|---|
+//! | `service.name` | `"unknown_service"` | a text of 1 to 255 characters in one line | `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES` | The service's name |
+//! | `service.version` | none | a text of 1 to 255 characters in one line | `WATCHPOST_VERSION`, `VERSION`, `service.version` in `OTEL_RESOURCE_ATTRIBUTES` | Its release |
+//! | `service.environment` | none | a text of 1 to 255 characters in one line | `WATCHPOST_ENVIRONMENT`, `NODE_ENV`, `deployment.environment.name` in `OTEL_RESOURCE_ATTRIBUTES` | Where it runs, such as `production` |
+//! | `service.instance` | none | a text of 1 to 255 characters in one line | `service.instance.id` in `OTEL_RESOURCE_ATTRIBUTES` | Which of several it is |
+//! | `data_dir` | none | a directory's path | `STATE_DIRECTORY` (the first) | Where stores live; without it they live in memory alone |
+//! | `log.level` | `"info"` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug` | `WATCHPOST_LOG`, `LOG_LEVEL`, `RUST_LOG` | Which `tracing` events get a line |
+//! | `log.format` | `"auto"` | `auto`, `json` or `pretty` |  | How lines look; `auto` is pretty on a terminal, JSON otherwise |
+//! | `log.console` | `true` | `true` or `false` |  | Lines go to standard output |
+//! | `log.requests` | `"all"` | `all`, `off` or `errors` |  | Which requests get a line; `errors` are those that failed or were slow |
+//! | `log.slow` | `"1s"` | a duration from `1ms` to `1d` |  | From here on a request is slow |
+//! | `http.trace_header` | `true` | `true` or `false` |  | The response carries `x-trace-id` |
+//! | `http.edge` | `false` | `true` or `false` |  | Clients are strangers: each request starts a trace of its own |
+//! | `http.trusted_proxies` | `[]` | networks such as `10.0.0.0/8` |  | Whose word about the client's address is believed |
+//! | `http.allow_headers` | `[]` | header names such as `user-agent` |  | The request headers that lines show |
+//! | `http.timeout_statuses` | `[]` | statuses from 400 to 599 |  | The statuses that say, beside 408, that time ran out |
+//! | `http.long_poll` | `"100ms"` | a duration from `1ms` to `1m` |  | A longer poll is counted as one that blocks its thread |
+//! | `trace.propagators` | `["tracecontext", "baggage"]` | `tracecontext`, `baggage`, or `none` alone | `OTEL_PROPAGATORS` | The headers that carry a trace from service to service |
+//! | `metrics.max_series` | `20000` | a whole number from 1 to 10000000 |  | The most series in all |
+//! | `metrics.max_series_per_metric` | `2000` | a whole number from 1 to 10000000 |  | The most series of one metric |
+//! | `metrics.idle_after` | `"1h"` | a duration from `1s` to `30d` |  | A series that rests for so long is dropped |
+//! | `worker.max_queue_bytes` | `"8MiB"` | a size from `512KiB` to `1GiB` |  | What may wait to be formatted |
+//! | `worker.max_sink_bytes` | `"4MiB"` | a size from `64KiB` to `1GiB` |  | What may wait to be written, for each sink |
+//! | `health.failures` | `3` | a whole number from 1 to 100 |  | So many failures in a row turn a check down |
+//! | `health.successes` | `2` | a whole number from 1 to 100 |  | So many successes in a row turn it up |
+//! | `health.interval` | `"10s"` | a duration from `100ms` to `1h` |  | From one run of a check to the next |
+//! | `health.timeout` | `"5s"` | a duration from `10ms` to `1h` |  | A check that takes longer has failed; at most the interval |
+//! | `drain.wait` | `"5s"` | a duration from `0s` to `10m` |  | How long readyz says 503 before the service stops |
+//! | `access.token` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | `WATCHPOST_TOKEN` | Opens what is closed to strangers |
+
+mod attributes;
+mod env;
+mod file;
+mod form;
+mod mask;
+mod nearest;
+mod problem;
+mod resolve;
+mod service;
+mod settings;
+mod table;
+mod variables;
+mod whole;
+
+pub use self::settings::Settings;
+pub use crate::worker::WorkerConfig;
+
+pub(crate) use self::env::Environment;
+pub(crate) use self::resolve::{CodeSetting, Resolved, Sources, resolve};
+pub(crate) use self::service::{Propagators, ServiceConfig};
+pub(crate) use self::whole::Config;
+
+use self::resolve::Given;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+use std::time::Duration;
+
+use super::{Form, Raw, Takes, Type, is_short_number, quoted};
+
+/// Units in falling order, in milliseconds.
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+/// A duration in a range, both ends included: `250ms`, `5s`, `2m`, `1h30m`.
+pub(in crate::config) struct Span {
+    pub(in crate::config) least: Duration,
+    pub(in crate::config) most: Duration,
+}
+
+impl Form for Span {
+    type Value = Duration;
+
+    fn takes(&self) -> Takes {
+        Takes {
+            // An integer is taken to be told that its unit is missing.
+            types: &[Type::String, Type::Integer],
+            array: false,
+            example: "\"5s\"",
+        }
+    }
+
+    fn read(&self, raw: &Raw) -> Result<Duration, String> {
+        let line = raw.line();
+        let text = line.trim();
+        if is_short_number(text) {
+            return Err(format!("a unit is missing; write `{text}s` or `{text}ms`"));
+        }
+        let value = parse(text).ok_or_else(|| {
+            "not a duration; write numbers with units from d, h, m, s and ms, such as `250ms`, `5s` or `1h30m`"
+                .to_owned()
+        })?;
+        if value < self.least || value > self.most {
+            return Err(format!("outside the range; write {}", self.describe()));
+        }
+        Ok(value)
+    }
+
+    fn print(&self, value: &Duration) -> Option<String> {
+        Some(quoted(&text(*value)))
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "a duration from `{}` to `{}`",
+            text(self.least),
+            text(self.most)
+        )
+    }
+}
+
+/// Numbers with units, each unit once, in falling order.
+fn parse(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut total: u64 = 0;
+    let mut units = UNITS.iter();
+    while !rest.is_empty() || total == 0 && rest.len() == text.len() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, behind) = rest.split_at_checked(digits)?;
+        let letters = behind.len()
+            - behind
+                .trim_start_matches(|c: char| c.is_ascii_alphabetic())
+                .len();
+        let (unit, behind) = behind.split_at_checked(letters)?;
+        // The iterator goes on behind the unit that was found, so that none comes twice.
+        let (_, millis) = units.find(|(name, _)| *name == unit)?;
+        let part = number.parse::<u64>().ok()?.checked_mul(*millis)?;
+        total = total.checked_add(part)?;
+        rest = behind;
+    }
+    Some(Duration::from_millis(total))
+}
+
+fn text(duration: Duration) -> String {
+    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    if rest == 0 {
+        return "0s".to_owned();
+    }
+    let mut text = String::new();
+    for (unit, millis) in UNITS {
+        if rest >= millis {
+            text += &format!("{}{unit}", rest / millis);
+            rest %= millis;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_they_print() {
+        for (written, millis) in [
+            ("0s", 0),
+            ("250ms", 250),
+            ("5s", 5_000),
+            ("2m", 120_000),
+            ("1h30m", 5_400_000),
+            ("1d", 86_400_000),
+            ("1h1ms", 3_600_001),
+        ] {
+            assert_eq!(parse(written), Some(Duration::from_millis(millis)));
+            assert_eq!(text(Duration::from_millis(millis)), written);
+        }
+        assert_eq!(parse("90s"), Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in [
+            "",
+            "s",
+            "5",
+            "5 s",
+            "1.5s",
+            "-5s",
+            "5S",
+            "5sec",
+            "5s5s",
+            "30m1h",
+            "5µs",
+            "99999999999999999999s",
+            "584542046091d",
+            "1h30",
+            "+5s",
+            "ä",
+        ] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use http::HeaderName;
+use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
+
+use crate::http::Cidr;
+
+use super::list::Item;
+use super::{Type, quoted};
+
+/// Headers that are credentials.
+const NEVER_SHOWN: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE];
+
+/// A network of proxies.
+pub(in crate::config) struct Network;
+
+impl Item for Network {
+    type Value = Cidr;
+    const TYPE: Type = Type::String;
+    const EXAMPLE: &'static str = "[\"10.0.0.0/8\"]";
+    const NAME: &'static str = "networks such as `10.0.0.0/8`";
+
+    fn read(text: &str) -> Result<Cidr, String> {
+        let network: Cidr = text
+            .parse()
+            .map_err(|error: crate::http::CidrError| error.to_string())?;
+        if network.prefix() == 0 {
+            return Err("everybody, so that any client could name any address; write the proxies' own networks".to_owned());
+        }
+        Ok(network)
+    }
+
+    fn print(value: &Cidr) -> String {
+        quoted(&value.to_string())
+    }
+}
+
+/// A header's name.
+pub(in crate::config) struct Header;
+
+impl Item for Header {
+    type Value = HeaderName;
+    const TYPE: Type = Type::String;
+    const EXAMPLE: &'static str = "[\"user-agent\"]";
+    const NAME: &'static str = "header names such as `user-agent`";
+
+    fn read(text: &str) -> Result<HeaderName, String> {
+        let name = HeaderName::from_bytes(text.as_bytes())
+            .map_err(|_| "not a header's name; write one such as `user-agent`")?;
+        if NEVER_SHOWN.contains(&name) {
+            return Err(format!(
+                "a header of credentials, which is never shown; remove `{name}`"
+            ));
+        }
+        Ok(name)
+    }
+
+    fn print(value: &HeaderName) -> String {
+        quoted(value.as_str())
+    }
+}
+
+/// A status of an error.
+pub(in crate::config) struct Status;
+
+impl Item for Status {
+    type Value = u16;
+    const TYPE: Type = Type::Integer;
+    const EXAMPLE: &'static str = "[504]";
+    const NAME: &'static str = "statuses from 400 to 599";
+
+    fn read(text: &str) -> Result<u16, String> {
+        text.parse()
+            .ok()
+            .filter(|status| text.len() == 3 && (400..600).contains(status))
+            .ok_or_else(|| "not a status of an error; write a number from 400 to 599".to_owned())
+    }
+
+    fn print(value: &u16) -> String {
+        value.to_string()
+    }
+}

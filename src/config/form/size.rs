@@ -1,0 +1,116 @@
+use super::{Form, Raw, Takes, Type, quoted};
+
+/// Units in falling order, in bytes. What is printed uses the powers of two.
+const UNITS: [(&str, u64); 7] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+    ("B", 1),
+];
+
+/// A number of bytes in a range, both ends included: `8MiB`, `500kB`, `4096`.
+pub(in crate::config) struct Size {
+    pub(in crate::config) least: usize,
+    pub(in crate::config) most: usize,
+}
+
+impl Form for Size {
+    type Value = usize;
+
+    fn takes(&self) -> Takes {
+        Takes {
+            types: &[Type::String, Type::Integer],
+            array: false,
+            example: "\"8MiB\"",
+        }
+    }
+
+    fn read(&self, raw: &Raw) -> Result<usize, String> {
+        let line = raw.line();
+        let value = parse(line.trim()).ok_or_else(|| {
+            "not a size; write a whole number of bytes, or one with a unit from kB, MB, GB, KiB, MiB and GiB, such as `8MiB`"
+                .to_owned()
+        })?;
+        usize::try_from(value)
+            .ok()
+            .filter(|value| (self.least..=self.most).contains(value))
+            .ok_or_else(|| format!("outside the range; write {}", self.describe()))
+    }
+
+    fn print(&self, value: &usize) -> Option<String> {
+        Some(text(*value)).map(|text| match text.parse::<u64>() {
+            Ok(_) => text,
+            Err(_) => quoted(&text),
+        })
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "a size from `{}` to `{}`",
+            text(self.least),
+            text(self.most)
+        )
+    }
+}
+
+fn parse(text: &str) -> Option<u64> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let unit = if unit.is_empty() { "B" } else { unit };
+    let (_, bytes) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*bytes)
+}
+
+fn text(bytes: usize) -> String {
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    let unit = UNITS
+        .iter()
+        .take(3)
+        .find(|(_, size)| bytes > 0 && bytes.is_multiple_of(*size));
+    match unit {
+        Some((name, size)) => format!("{}{name}", bytes / size),
+        None => bytes.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_as_they_print() {
+        for (written, bytes) in [
+            ("8MiB", 8 << 20),
+            ("1GiB", 1 << 30),
+            ("3KiB", 3072),
+            ("500000", 500_000),
+            ("0", 0),
+        ] {
+            assert_eq!(parse(written), Some(bytes));
+            assert_eq!(text(usize::try_from(bytes).unwrap()), written);
+        }
+        assert_eq!(parse("500kB"), Some(500_000));
+        assert_eq!(parse("2GB"), Some(2_000_000_000));
+    }
+
+    #[test]
+    fn what_is_no_size_is_refused() {
+        for text in [
+            "",
+            "MiB",
+            "8M",
+            "8 MiB",
+            "8mib",
+            "-1",
+            "1.5MiB",
+            "99999999999GiB",
+            "0x10",
+            "1_000",
+        ] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+}

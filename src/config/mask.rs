@@ -1,0 +1,176 @@
+//! What of a value may be shown in a problem or a print-out.
+
+/// Stands for what is not shown.
+pub(super) const REDACTED: &str = "[REDACTED]";
+/// The most characters shown of a bad value.
+const SHOWN: usize = 40;
+/// A run of so many characters may be a key.
+const RUN: usize = 20;
+
+/// How well-known tokens begin.
+const TOKEN_STARTS: [&str; 14] = [
+    "sk-",
+    "pk-",
+    "sk_",
+    "rk_",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "xox",
+    "AKIA",
+    "eyJ",
+    "SG.",
+    "-----BEGIN",
+];
+/// Words before a `=` or `:` that say that a secret follows.
+const SECRET_WORDS: [&str; 10] = [
+    "password",
+    "passwd",
+    "pwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "authorization",
+    "bearer",
+];
+
+/// A bad value in quotes: at most 40 characters, control characters escaped, nothing that looks like
+/// a secret.
+pub(super) fn shown(value: &str, secret: bool) -> String {
+    if secret || looks_secret(value) || looks_random(value) || value.contains(['[', '{']) {
+        return REDACTED.to_owned();
+    }
+    format!("\"{}\"", cut(value))
+}
+
+/// A name that a stranger may have written, such as that of an unknown key.
+pub(super) fn name(name: &str) -> String {
+    if looks_secret(name) || looks_random(name) {
+        return REDACTED.to_owned();
+    }
+    cut(name)
+}
+
+/// A text without control characters, for a path.
+pub(super) fn escaped(text: &str) -> String {
+    text.chars().flat_map(escape).collect()
+}
+
+fn cut(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).flat_map(escape).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Escapes what moves the cursor, and what turns the direction of the text that follows.
+fn escape(c: char) -> impl Iterator<Item = char> {
+    let hidden = c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let escape = hidden.then(|| c.escape_default());
+    let plain = (!hidden).then_some(c);
+    escape.into_iter().flatten().chain(plain)
+}
+
+/// Whether the text has the shape of a well-known secret: a URL's password, a token's prefix,
+/// `password=..`.
+pub(super) fn looks_secret(text: &str) -> bool {
+    has_userinfo(text) || begins_like_a_token(text) || names_a_secret(text)
+}
+
+fn has_userinfo(text: &str) -> bool {
+    text.split("://").skip(1).any(|rest| {
+        let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or(rest);
+        // A password may itself hold a `/`: the `@` then stands behind it.
+        authority.contains('@') || (authority.contains(':') && rest.contains('@'))
+    })
+}
+
+fn begins_like_a_token(text: &str) -> bool {
+    text.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | ',' | ':' | '[' | '('))
+        .any(|word| TOKEN_STARTS.iter().any(|start| word.starts_with(start)))
+}
+
+fn names_a_secret(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| {
+        text.match_indices(word).any(|(at, _)| {
+            let rest = text.get(at + word.len()..).unwrap_or_default();
+            let rest =
+                rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\''));
+            rest.starts_with(['=', ':']) || (*word == "bearer" && !rest.is_empty())
+        })
+    })
+}
+
+/// Whether the text holds a long run of mixed characters, as keys are.
+fn looks_random(text: &str) -> bool {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '_' | '-' | '=')))
+        .filter(|run| run.len() >= RUN)
+        .any(is_mixed)
+}
+
+fn is_mixed(run: &str) -> bool {
+    let count = |is: fn(&char) -> bool| run.chars().filter(is).count();
+    let digits = count(char::is_ascii_digit);
+    let letters = count(char::is_ascii_alphabetic);
+    let both_cases = count(char::is_ascii_uppercase) > 1 && count(char::is_ascii_lowercase) > 1;
+    digits > 0 && letters > 0 && (both_cases || digits * 4 >= run.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_secret_is_not_shown() {
+        for secret in [
+            "postgres://app:hunter2@db/x",
+            "https://hooks:pa/ss@example.com",
+            "sk-live-abc",
+            "info,eyJhbGciOi",
+            "password = x",
+            "PASSWORD: x",
+            "Authorization: Bearer x",
+            "Bearer abc",
+            "q8Zr2LxW0vN5tYbK7sPd",
+            "0123456789abcdef0123456789abcdef",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        ] {
+            assert_eq!(shown(secret, false), REDACTED, "{secret}");
+            assert_eq!(name(secret), REDACTED, "{secret}");
+        }
+        assert_eq!(shown("x", true), REDACTED);
+    }
+
+    #[test]
+    fn a_plain_value_is_shown() {
+        for value in [
+            "5",
+            "info,hyper=off,my_crate::db=debug",
+            "/var/lib/contentmax2/data",
+            "2001:db8:85a3::/48",
+            "http://example.com/a@b",
+            "tokenizer",
+        ] {
+            assert_eq!(shown(value, false), format!("\"{value}\""));
+        }
+    }
+
+    #[test]
+    fn a_value_is_cut_and_escaped() {
+        assert_eq!(
+            shown("a\nb\u{1b}[1m\u{202e}", false),
+            "\"a\\nb\\u{1b}[1m\\u{202e}\""
+        );
+        assert_eq!(
+            shown(&"ä".repeat(41), false),
+            format!("\"{}…\"", "ä".repeat(40))
+        );
+    }
+}

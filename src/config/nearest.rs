@@ -1,0 +1,107 @@
+/// Longer names are compared by their beginning.
+const COMPARED: usize = 64;
+
+/// The candidate that takes the fewest edits to become `name`; upper case and `-` count as lower case
+/// and `_`.
+pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> &'a str {
+    let name = plain(name);
+    candidates
+        .into_iter()
+        .min_by_key(|candidate| distance(&name, &plain(candidate)))
+        .unwrap_or_default()
+}
+
+/// The nearest of dotted keys: one whose last part is `key` itself counts as near.
+pub(super) fn nearest_key<'a>(
+    key: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+) -> &'a str {
+    // A table's name alone: the first key in it.
+    let inside = |candidate: &&str| {
+        let rest = candidate.strip_prefix(key);
+        !key.is_empty() && rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    if let Some(first) = candidates.clone().into_iter().find(inside) {
+        return first;
+    }
+    let last = |key: &str| plain(key.rsplit('.').next().unwrap_or(key));
+    let wanted = last(key);
+    let known = candidates.clone().into_iter().any(|candidate| {
+        candidate.len() > key.len() / 2 && { distance(&plain(key), &plain(candidate)) <= 2 }
+    });
+    if !known {
+        let same_end = candidates
+            .clone()
+            .into_iter()
+            .filter(|candidate| last(candidate) == wanted);
+        let near = nearest(key, same_end);
+        if !near.is_empty() {
+            return near;
+        }
+    }
+    nearest(key, candidates)
+}
+
+fn plain(name: &str) -> Vec<char> {
+    name.chars()
+        .take(COMPARED)
+        .map(|c| {
+            if c == '-' {
+                '_'
+            } else {
+                c.to_ascii_lowercase()
+            }
+        })
+        .collect()
+}
+
+/// Levenshtein's distance, one row at a time.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.iter().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, to) in row.iter_mut().skip(1).zip(b) {
+            let changed = diagonal + usize::from(from != to);
+            diagonal = *cell;
+            left = changed.min(diagonal + 1).min(left + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(a: &str, b: &str) -> usize {
+        distance(&plain(a), &plain(b))
+    }
+
+    #[test]
+    fn the_distance_counts_edits() {
+        for (a, b, edits) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("kitten", "sitting", 3),
+            ("flaw", "lawn", 2),
+            ("log-level", "LOG_LEVEL", 0),
+        ] {
+            assert_eq!(steps(a, b), edits, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_key_finds_it() {
+        let keys = ["log.level", "data_dir", "health.timeout", "log.slow"];
+        assert_eq!(nearest_key("level", keys), "log.level");
+        assert_eq!(nearest_key("logs.slow", keys), "log.slow");
+        assert_eq!(nearest_key("datadir", keys), "data_dir");
+        assert_eq!(nearest_key("helth.timeot", keys), "health.timeout");
+    }
+}

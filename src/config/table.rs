@@ -1,0 +1,338 @@
+//! The one table of settings. What reads, prints and documents settings goes by it.
+
+use std::time::Duration;
+
+use crate::logs::{LogFormat, RequestLines};
+
+use super::form::{
+    At, Choice, Directives, Directory, Field, Header, List, Network, Optional, PropagatorNames,
+    Size, Span, Status, Switch, Text, Token, Whole,
+};
+
+/// What the name of every variable of ours begins with.
+pub(super) const PREFIX: &str = "WATCHPOST_";
+/// Names the file.
+pub(super) const FILE_VARIABLE: &str = "WATCHPOST_CONFIG";
+/// OpenTelemetry's list of attributes.
+pub(super) const ATTRIBUTES_VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
+
+pub(super) struct Setting {
+    pub(super) key: &'static str,
+    pub(super) field: &'static dyn Field,
+    /// Beside `WATCHPOST_<KEY>`, which every setting has and which comes first. The first that is
+    /// set wins.
+    pub(super) variables: &'static [Variable],
+    pub(super) secret: bool,
+    /// One sentence without its full stop.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the documentation's table is checked against it")
+    )]
+    pub(super) doc: &'static str,
+}
+
+/// How a variable holds a setting's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variable {
+    Whole(&'static str),
+    /// The first of several, separated by colons.
+    First(&'static str),
+    /// An attribute of `OTEL_RESOURCE_ATTRIBUTES`.
+    Attribute(&'static str),
+}
+
+use Variable::{Attribute, First, Whole as Named};
+
+impl Setting {
+    const fn new(key: &'static str, field: &'static dyn Field, doc: &'static str) -> Self {
+        Self {
+            key,
+            field,
+            variables: &[],
+            secret: false,
+            doc,
+        }
+    }
+
+    const fn variables(mut self, variables: &'static [Variable]) -> Self {
+        self.variables = variables;
+        self
+    }
+
+    const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+}
+
+/// `WATCHPOST_<KEY>`.
+pub(super) fn own_variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())
+}
+
+const fn whole(least: u32, most: u32) -> Whole<u32> {
+    Whole { least, most }
+}
+
+const fn series() -> Whole<usize> {
+    Whole {
+        least: 1,
+        most: 10_000_000,
+    }
+}
+
+const fn span(least_millis: u64, most_millis: u64) -> Span {
+    Span {
+        least: Duration::from_millis(least_millis),
+        most: Duration::from_millis(most_millis),
+    }
+}
+
+const fn size(least: usize) -> Size {
+    Size {
+        least,
+        most: 1 << 30,
+    }
+}
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+
+const FORMATS: Choice<LogFormat> = Choice(&[
+    ("auto", LogFormat::Auto),
+    ("json", LogFormat::Json),
+    ("pretty", LogFormat::Pretty),
+]);
+const REQUESTS: Choice<RequestLines> = Choice(&[
+    ("all", RequestLines::All),
+    ("off", RequestLines::Off),
+    ("errors", RequestLines::ErrorsAndSlow),
+]);
+
+/// Every setting, in the order of the print-out.
+pub(super) static SETTINGS: &[Setting] = &[
+    Setting::new(
+        "service.name",
+        &At(Text, |c| &mut c.service.name),
+        "The service's name",
+    )
+    .variables(&[Named("OTEL_SERVICE_NAME"), Attribute("service.name")]),
+    Setting::new(
+        "service.version",
+        &At(Optional, |c| &mut c.service.version),
+        "Its release",
+    )
+    .variables(&[
+        Named("WATCHPOST_VERSION"),
+        Named("VERSION"),
+        Attribute("service.version"),
+    ]),
+    Setting::new(
+        "service.environment",
+        &At(Optional, |c| &mut c.service.environment),
+        "Where it runs, such as `production`",
+    )
+    .variables(&[
+        Named("WATCHPOST_ENVIRONMENT"),
+        Named("NODE_ENV"),
+        Attribute("deployment.environment.name"),
+    ]),
+    Setting::new(
+        "service.instance",
+        &At(Optional, |c| &mut c.service.instance),
+        "Which of several it is",
+    )
+    .variables(&[Attribute("service.instance.id")]),
+    Setting::new(
+        "data_dir",
+        &At(Directory, |c| &mut c.data_dir),
+        "Where stores live; without it they live in memory alone",
+    )
+    .variables(&[First("STATE_DIRECTORY")]),
+    Setting::new(
+        "log.level",
+        &At(Directives, |c| &mut c.logs.level),
+        "Which `tracing` events get a line",
+    )
+    .variables(&[
+        Named("WATCHPOST_LOG"),
+        Named("LOG_LEVEL"),
+        Named("RUST_LOG"),
+    ]),
+    Setting::new(
+        "log.format",
+        &At(FORMATS, |c| &mut c.logs.format),
+        "How lines look; `auto` is pretty on a terminal, JSON otherwise",
+    ),
+    Setting::new(
+        "log.console",
+        &At(Switch, |c| &mut c.logs.console),
+        "Lines go to standard output",
+    ),
+    Setting::new(
+        "log.requests",
+        &At(REQUESTS, |c| &mut c.logs.requests),
+        "Which requests get a line; `errors` are those that failed or were slow",
+    ),
+    Setting::new(
+        "log.slow",
+        &At(span(1, 24 * HOUR), |c| &mut c.logs.slow),
+        "From here on a request is slow",
+    ),
+    Setting::new(
+        "http.trace_header",
+        &At(Switch, |c| &mut c.http.trace_header),
+        "The response carries `x-trace-id`",
+    ),
+    Setting::new(
+        "http.edge",
+        &At(Switch, |c| &mut c.http.edge),
+        "Clients are strangers: each request starts a trace of its own",
+    ),
+    Setting::new(
+        "http.trusted_proxies",
+        &At(List::<Network>::OF, |c| &mut c.http.trusted_proxies),
+        "Whose word about the client's address is believed",
+    ),
+    Setting::new(
+        "http.allow_headers",
+        &At(List::<Header>::OF, |c| &mut c.http.allow_headers),
+        "The request headers that lines show",
+    ),
+    Setting::new(
+        "http.timeout_statuses",
+        &At(List::<Status>::OF, |c| &mut c.http.timeout_statuses),
+        "The statuses that say, beside 408, that time ran out",
+    ),
+    Setting::new(
+        "http.long_poll",
+        &At(span(1, MINUTE), |c| &mut c.http.long_poll),
+        "A longer poll is counted as one that blocks its thread",
+    ),
+    Setting::new(
+        "trace.propagators",
+        &At(PropagatorNames, |c| &mut c.propagators),
+        "The headers that carry a trace from service to service",
+    )
+    .variables(&[Named("OTEL_PROPAGATORS")]),
+    Setting::new(
+        "metrics.max_series",
+        &At(series(), |c| &mut c.metrics.max_series),
+        "The most series in all",
+    ),
+    Setting::new(
+        "metrics.max_series_per_metric",
+        &At(series(), |c| &mut c.metrics.max_series_per_metric),
+        "The most series of one metric",
+    ),
+    Setting::new(
+        "metrics.idle_after",
+        &At(span(SECOND, 720 * HOUR), |c| &mut c.metrics.idle_after),
+        "A series that rests for so long is dropped",
+    ),
+    Setting::new(
+        "worker.max_queue_bytes",
+        &At(size(512 << 10), |c| &mut c.worker.max_queue_bytes),
+        "What may wait to be formatted",
+    ),
+    Setting::new(
+        "worker.max_sink_bytes",
+        &At(size(64 << 10), |c| &mut c.worker.max_sink_bytes),
+        "What may wait to be written, for each sink",
+    ),
+    Setting::new(
+        "health.failures",
+        &At(whole(1, 100), |c| &mut c.health.failures),
+        "So many failures in a row turn a check down",
+    ),
+    Setting::new(
+        "health.successes",
+        &At(whole(1, 100), |c| &mut c.health.successes),
+        "So many successes in a row turn it up",
+    ),
+    Setting::new(
+        "health.interval",
+        &At(span(100, HOUR), |c| &mut c.health.interval),
+        "From one run of a check to the next",
+    ),
+    Setting::new(
+        "health.timeout",
+        &At(span(10, HOUR), |c| &mut c.health.timeout),
+        "A check that takes longer has failed; at most the interval",
+    ),
+    Setting::new(
+        "drain.wait",
+        &At(span(0, 10 * MINUTE), |c| &mut c.drain_wait),
+        "How long readyz says 503 before the service stops",
+    ),
+    Setting::new(
+        "access.token",
+        &At(Token, |c| &mut c.access_token),
+        "Opens what is closed to strangers",
+    )
+    .variables(&[Named("WATCHPOST_TOKEN")])
+    .secret(),
+];
+
+/// A setting by its key.
+pub(super) fn position(key: &str) -> Option<usize> {
+    SETTINGS.iter().position(|setting| setting.key == key)
+}
+
+/// Whether some keys lie in the section.
+pub(super) fn is_section(path: &str) -> bool {
+    SETTINGS.iter().any(|setting| {
+        setting
+            .key
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+/// Every section, some of them several times.
+pub(super) fn sections() -> impl Iterator<Item = &'static str> + Clone {
+    keys().filter_map(|key| Some(key.rsplit_once('.')?.0))
+}
+
+/// Every key.
+pub(super) fn keys() -> impl Iterator<Item = &'static str> + Clone {
+    SETTINGS.iter().map(|setting| setting.key)
+}
+
+/// The table as the guide shows it, without comment marks.
+#[cfg(test)]
+pub(super) fn documentation() -> String {
+    use std::fmt::Write;
+
+    let mut config = super::Config::default();
+    let mut text = String::from(
+        "| key | default | value | other variables | meaning |\n|---|---|---|---|---|\n",
+    );
+    for setting in SETTINGS {
+        let variables: Vec<_> = setting
+            .variables
+            .iter()
+            .map(|variable| match variable {
+                Named(name) => format!("`{name}`"),
+                First(name) => format!("`{name}` (the first)"),
+                Attribute(name) => format!("`{name}` in `{ATTRIBUTES_VARIABLE}`"),
+            })
+            .collect();
+        let default = setting
+            .field
+            .print(&mut config)
+            .map(|value| format!("`{value}`"));
+        writeln!(
+            text,
+            "| `{}` | {} | {} | {} | {} |",
+            setting.key,
+            default.as_deref().unwrap_or("none"),
+            setting.field.describe(),
+            variables.join(", "),
+            setting.doc,
+        )
+        .unwrap();
+    }
+    text
+}

@@ -1,0 +1,385 @@
+use std::time::Duration;
+
+use super::super::table::{SETTINGS, own_variable};
+use super::*;
+use crate::logs::{LogFormat, RequestLines};
+
+const ALL: &str = r#"
+data_dir = "/var/lib/contentmax"
+
+[service]
+name = "contentmax"
+version = "1.2.3"
+environment = "production"
+instance = "a-1"
+
+[log]
+level = "warn,hyper=off,my_crate::db=debug"
+format = "json"
+console = false
+requests = "errors"
+slow = "1h30m"
+
+[http]
+trace_header = false
+edge = true
+trusted_proxies = ["10.0.0.0/8", "::1", "10.0.0.0/8"]
+allow_headers = ["User-Agent", "x-request-id"]
+timeout_statuses = [504, 0x1F7]
+long_poll = "250ms"
+
+[trace]
+propagators = ["tracecontext"]
+
+[metrics]
+max_series = 30
+max_series_per_metric = 20
+idle_after = "1d"
+
+[worker]
+max_queue_bytes = "500MB"
+max_sink_bytes = 65536
+
+[health]
+failures = 1
+successes = 100
+interval = "30s"
+timeout = "30s"
+
+[drain]
+wait = "0s"
+
+[access]
+token = "Zq7Rf2Lw9Xk4Tn8Vb3Mc6Hd1Js5Pg0Qy"
+"#;
+
+#[test]
+fn every_key_of_a_file_arrives() {
+    let Resolved {
+        config,
+        warnings,
+        settings,
+    } = from_file(ALL).unwrap();
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(config.service.name, "contentmax");
+    assert_eq!(config.service.version.as_deref(), Some("1.2.3"));
+    assert_eq!(config.service.environment.as_deref(), Some("production"));
+    assert_eq!(config.service.instance.as_deref(), Some("a-1"));
+    assert_eq!(
+        config.data_dir.as_deref(),
+        Some("/var/lib/contentmax".as_ref())
+    );
+    assert_eq!(config.logs.level, "warn,hyper=off,my_crate::db=debug");
+    assert_eq!(config.logs.format, LogFormat::Json);
+    assert!(!config.logs.console);
+    assert_eq!(config.logs.requests, RequestLines::ErrorsAndSlow);
+    assert_eq!(config.logs.slow, Duration::from_secs(5400));
+    assert!(!config.http.trace_header && config.http.edge);
+    let networks: Vec<_> = config
+        .http
+        .trusted_proxies
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(networks, ["10.0.0.0/8", "::1/128"]);
+    assert_eq!(config.http.allow_headers, ["user-agent", "x-request-id"]);
+    assert_eq!(config.http.timeout_statuses, [504, 503]);
+    assert_eq!(config.http.long_poll, Duration::from_millis(250));
+    assert!(config.propagators.trace_context && !config.propagators.baggage);
+    assert_eq!(
+        (
+            config.metrics.max_series,
+            config.metrics.max_series_per_metric
+        ),
+        (30, 20)
+    );
+    assert_eq!(config.metrics.idle_after, Duration::from_secs(86_400));
+    assert_eq!(
+        (config.worker.max_queue_bytes, config.worker.max_sink_bytes),
+        (500_000_000, 65_536)
+    );
+    assert_eq!((config.health.failures, config.health.successes), (1, 100));
+    assert_eq!(
+        (config.health.interval, config.health.timeout),
+        (Duration::from_secs(30), Duration::from_secs(30))
+    );
+    assert_eq!(config.drain_wait, Duration::ZERO);
+    assert_eq!(
+        config
+            .access_token
+            .as_ref()
+            .map(crate::model::Secret::reveal),
+        Some(SECRET)
+    );
+    for key in settings.keys() {
+        assert!(
+            settings
+                .origin(key)
+                .unwrap()
+                .contains("watchpost.toml line "),
+            "{key} is in the file"
+        );
+    }
+}
+
+#[test]
+fn no_source_at_all_means_the_defaults() {
+    let Resolved {
+        config,
+        warnings,
+        settings,
+    } = resolve(Sources::default()).unwrap();
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(config.logs, crate::logs::LogsConfig::default());
+    assert_eq!(config.http, crate::http::HttpConfig::default());
+    assert_eq!(settings.keys().count(), SETTINGS.len());
+    for key in settings.keys() {
+        assert_eq!(settings.origin(key), Some("default"));
+    }
+    assert!(settings.value("access.token").is_none());
+}
+
+/// The print-out of a configuration is a file that makes it again.
+#[test]
+fn a_print_out_is_a_file() {
+    let settings = from_file(ALL).unwrap().settings;
+    let printed = settings.to_string();
+    let token = format!("\"{SECRET}\"");
+    let again = from_file(printed.replace("\"[REDACTED]\"", &token))
+        .unwrap()
+        .settings;
+    for key in settings.keys() {
+        assert_eq!(settings.value(key), again.value(key), "{key}");
+    }
+}
+
+#[test]
+fn a_print_out_shows_no_secret() {
+    let with_password = "https://user:hunter2@example.com";
+    let resolved = from_environment(&[
+        ("WATCHPOST_TOKEN", SECRET),
+        ("WATCHPOST_SERVICE_INSTANCE", with_password),
+        ("WATCHPOST_LOG", "debug"),
+    ])
+    .unwrap();
+    let printed = format!("{} {:?} {resolved:?}", resolved.settings, resolved.settings);
+    assert!(!printed.contains(SECRET));
+    let printed = resolved.settings.to_string();
+    assert!(!printed.contains("hunter2"));
+    assert!(printed.contains("access.token = \"[REDACTED]\"  # variable WATCHPOST_TOKEN\n"));
+    assert!(printed.contains("log.level = \"debug\"  # variable WATCHPOST_LOG\n"));
+    assert!(printed.contains("# data_dir is not set\n"));
+}
+
+#[test]
+fn a_print_out_has_one_line_for_each_setting() {
+    let resolved = from_environment(&[
+        ("WATCHPOST_DATA_DIR", "/srv/\"quoted\\"),
+        ("VERSION", "1 # 2"),
+    ])
+    .unwrap();
+    let printed = resolved.settings.to_string();
+    assert_eq!(printed.lines().count(), SETTINGS.len());
+    assert!(printed.contains(r#"data_dir = "/srv/\"quoted\\"  # variable WATCHPOST_DATA_DIR"#));
+}
+
+#[test]
+fn every_default_reads_as_it_prints() {
+    let settings = resolve(Sources::default()).unwrap().settings;
+    let again = from_file(settings.to_string()).unwrap().settings;
+    for key in settings.keys() {
+        assert_eq!(settings.value(key), again.value(key), "{key}");
+    }
+}
+
+#[test]
+fn a_list_is_separated_by_commas() {
+    let config = from_environment(&[
+        ("WATCHPOST_HTTP_TRUSTED_PROXIES", " 10.0.0.0/8 ,192.168.0.1"),
+        ("WATCHPOST_HTTP_ALLOW_HEADERS", "user-agent"),
+        ("WATCHPOST_HTTP_TIMEOUT_STATUSES", "503,504"),
+        ("OTEL_PROPAGATORS", "none"),
+    ])
+    .unwrap()
+    .config;
+    assert_eq!(config.http.trusted_proxies.len(), 2);
+    assert_eq!(config.http.allow_headers, ["user-agent"]);
+    assert_eq!(config.http.timeout_statuses, [503, 504]);
+    assert!(!config.propagators.trace_context && !config.propagators.baggage);
+    assert!(
+        from_code("http.trusted_proxies", "")
+            .unwrap()
+            .config
+            .http
+            .trusted_proxies
+            .is_empty()
+    );
+}
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    for setting in SETTINGS {
+        let resolved = from_environment(&[(&own_variable(setting.key), "")]).unwrap();
+        assert_eq!(resolved.settings.origin(setting.key), Some("default"));
+        assert_eq!(resolved.warnings, Vec::<String>::new());
+    }
+    assert!(
+        from_environment(&[("WATCHPOST_CONFIG", ""), ("WATCHPOST_NONSENSE", "")])
+            .unwrap()
+            .warnings
+            .is_empty()
+    );
+}
+
+#[test]
+fn systemd_may_name_several_directories() {
+    let config = from_environment(&[("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")])
+        .unwrap()
+        .config;
+    assert_eq!(config.data_dir.as_deref(), Some("/var/lib/a".as_ref()));
+}
+
+#[test]
+fn a_variable_may_name_the_file() {
+    let file = written("log.level = \"debug\"\n");
+    let named = file.path.to_str().unwrap();
+    let settings = from_environment(&[("WATCHPOST_CONFIG", named)])
+        .unwrap()
+        .settings;
+    assert_eq!(
+        settings.origin("log.level"),
+        Some(format!("file {named} line 1").as_str())
+    );
+}
+
+#[test]
+fn a_file_named_by_a_call_goes_before_one_of_a_variable() {
+    let (called, variable) = (
+        written("log.slow = \"2s\"\n"),
+        written("log.slow = \"3s\"\n"),
+    );
+    let resolved = resolve(Sources {
+        file: Some(called.path.clone()),
+        environment: Environment::of([("WATCHPOST_CONFIG", variable.path.clone())]),
+        ..Sources::default()
+    });
+    assert_eq!(resolved.unwrap().config.logs.slow, Duration::from_secs(2));
+}
+
+#[test]
+fn files_of_every_shape_are_read() {
+    for file in [
+        "",
+        "# nothing\n",
+        "\u{feff}log.slow = \"2s\"",
+        "log.slow = \"2s\"\r\n",
+        "[log]\nslow = '2s'",
+        "log = { slow = \"\"\"2s\"\"\" }",
+        "[log]\n[http]\n",
+        "\"log\".\"slow\" = \"2s\"",
+    ] {
+        let resolved = from_file(file);
+        let slow = resolved
+            .unwrap_or_else(|error| panic!("{file:?}: {error}"))
+            .config
+            .logs
+            .slow;
+        assert_eq!(
+            slow,
+            Duration::from_secs(if file.contains("2s") { 2 } else { 1 }),
+            "{file:?}"
+        );
+    }
+}
+
+#[test]
+fn a_bad_value_of_a_strange_variable_is_a_warning_and_the_next_source_holds() {
+    for (variables, key, holds) in [
+        (
+            vec![("RUST_LOG", "info,my_crate[span{field=1}]=debug")],
+            "log.level",
+            "\"info\"",
+        ),
+        (
+            vec![("LOG_LEVEL", "verbose"), ("RUST_LOG", "debug")],
+            "log.level",
+            "\"debug\"",
+        ),
+        (
+            vec![("OTEL_PROPAGATORS", "b3,jaeger")],
+            "trace.propagators",
+            "[\"tracecontext\", \"baggage\"]",
+        ),
+        (
+            vec![("OTEL_PROPAGATORS", "none,baggage")],
+            "trace.propagators",
+            "[\"tracecontext\", \"baggage\"]",
+        ),
+        (
+            vec![("OTEL_SERVICE_NAME", "a\tb")],
+            "service.name",
+            "\"unknown_service\"",
+        ),
+        (
+            vec![("OTEL_RESOURCE_ATTRIBUTES", "service.name=x,rubbish")],
+            "service.name",
+            "\"unknown_service\"",
+        ),
+        (
+            vec![("OTEL_RESOURCE_ATTRIBUTES", "service.name=%0a")],
+            "service.name",
+            "\"unknown_service\"",
+        ),
+        (vec![("NODE_ENV", "a\nb")], "service.environment", ""),
+        (vec![("STATE_DIRECTORY", " ")], "data_dir", ""),
+    ] {
+        let resolved = from_environment(&variables).unwrap();
+        assert_eq!(
+            resolved.settings.value(key).unwrap_or_default(),
+            holds,
+            "{variables:?}"
+        );
+        let [warning] = resolved.warnings.as_slice() else {
+            panic!("{variables:?}: {:?}", resolved.warnings)
+        };
+        assert!(
+            warning.contains(variables[0].0) && warning.contains("; write "),
+            "{warning}"
+        );
+        assert!(!warning.contains('\n'));
+    }
+}
+
+#[test]
+fn a_strange_variable_is_not_asked_where_ours_is_set() {
+    let resolved =
+        from_environment(&[("WATCHPOST_LOG", "warn"), ("RUST_LOG", "[span]=info")]).unwrap();
+    assert_eq!(
+        (resolved.config.logs.level.as_str(), resolved.warnings.len()),
+        ("warn", 0)
+    );
+}
+
+#[test]
+fn an_unknown_variable_is_a_warning_with_the_nearest_name() {
+    for (name, near) in [
+        ("WATCHPOST_LOGLEVEL", "WATCHPOST_LOG_LEVEL"),
+        ("WATCHPOST_DATADIR", "WATCHPOST_DATA_DIR"),
+        ("WATCHPOST_TOKN", "WATCHPOST_TOKEN"),
+        ("WATCHPOST_CONFIGS", "WATCHPOST_CONFIG"),
+        (
+            "WATCHPOST_HTTP_TRUSTED_PROXY",
+            "WATCHPOST_HTTP_TRUSTED_PROXIES",
+        ),
+    ] {
+        let resolved = from_environment(&[(name, SECRET)]).unwrap();
+        let [warning] = resolved.warnings.as_slice() else {
+            panic!("{:?}", resolved.warnings)
+        };
+        assert!(
+            warning.contains(name) && warning.contains(&format!("write `{near}`")),
+            "{warning}"
+        );
+        assert!(!warning.contains(SECRET));
+    }
+}

@@ -1,0 +1,61 @@
+//! What holds when sources meet; what each refuses.
+
+mod bad;
+mod good;
+mod guide;
+mod precedence;
+mod random;
+
+use std::path::PathBuf;
+
+use super::{CodeSetting, Environment, Resolved, Sources, resolve};
+use crate::Result;
+
+/// A secret that no message may show.
+const SECRET: &str = "Zq7Rf2Lw9Xk4Tn8Vb3Mc6Hd1Js5Pg0Qy";
+
+/// A file of settings in a directory of its own, gone when dropped.
+struct Written {
+    path: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+fn written(bytes: impl AsRef<[u8]>) -> Written {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("watchpost.toml");
+    std::fs::write(&path, bytes).unwrap();
+    Written {
+        path,
+        _directory: directory,
+    }
+}
+
+fn from_file(bytes: impl AsRef<[u8]>) -> Result<Resolved> {
+    let written = written(bytes);
+    resolve(Sources {
+        file: Some(written.path.clone()),
+        ..Sources::default()
+    })
+}
+
+fn from_environment(variables: &[(&str, &str)]) -> Result<Resolved> {
+    resolve(Sources {
+        environment: Environment::of(variables.iter().copied()),
+        ..Sources::default()
+    })
+}
+
+fn from_code(key: &'static str, value: &str) -> Result<Resolved> {
+    resolve(Sources {
+        code: vec![code(key, value)],
+        ..Sources::default()
+    })
+}
+
+fn code(key: &'static str, value: &str) -> CodeSetting {
+    CodeSetting {
+        key,
+        value: value.to_owned(),
+        call: ".call(..)",
+    }
+}
