@@ -1,1 +1,15 @@
 //! The monitor: assembles all parts, installs, drains, flushes and shuts down.
+
+mod builder;
+mod data_dir;
+mod drain;
+mod guard;
+mod handle;
+mod install;
+mod own;
+mod serve;
+
+pub use self::builder::MonitorBuilder;
+pub use self::guard::{MonitorGuard, Report};
+pub use self::handle::Monitor;
+pub use self::serve::Server;

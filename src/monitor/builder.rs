@@ -1,0 +1,397 @@
+use std::fmt;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::data_dir::DataDir;
+use super::guard::MonitorGuard;
+use super::handle::{Inner, Monitor};
+use super::{install, own};
+use crate::access::{Access, Keys};
+use crate::clock::{Clock, nanos};
+use crate::config::{self, CodeSetting, Config, Environment, Resolved, Sources};
+use crate::error::{Error, Result};
+use crate::health::{Health, HealthSetup};
+use crate::http::{Inbound, LineMode};
+use crate::logs::{Levels, Lines, LogFormat, RequestLines, Service};
+use crate::metrics::Metrics;
+use crate::model::{Books, Notices};
+use crate::request::Requests;
+use crate::worker::{Console, Intake, SinkSetup, Worker, WorkerSetup};
+
+/// How often series are looked through for idle ones.
+const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+
+/// Where the token of the pages that tell details is found, unless the settings have it.
+const TOKEN_VARIABLE: &str = "WATCHPOST_TOKEN";
+
+/// Configures a monitor. Made by [`Monitor::builder`].
+///
+/// What is set here goes before the environment, the environment before the file, the file before the
+/// defaults; [`config`](crate::config) has the table of all settings.
+#[must_use = "a builder does nothing until `install` or `build`"]
+pub struct MonitorBuilder {
+    env: bool,
+    environment: Option<Environment>,
+    file: Option<PathBuf>,
+    code: Vec<CodeSetting>,
+    console: Option<Box<dyn Write + Send>>,
+    clock: Clock,
+}
+
+impl MonitorBuilder {
+    pub(super) fn new(service: String) -> Self {
+        let builder = Self {
+            env: true,
+            environment: None,
+            file: None,
+            code: Vec::new(),
+            console: None,
+            clock: Clock::system(),
+        };
+        builder.set("service.name", service, "Monitor::builder(..)")
+    }
+
+    fn set(mut self, key: &'static str, value: impl Into<String>, call: &'static str) -> Self {
+        self.code.push(CodeSetting {
+            key,
+            value: value.into(),
+            call,
+        });
+        self
+    }
+
+    fn set_time(self, key: &'static str, value: Duration, call: &'static str) -> Self {
+        self.set(key, format!("{}ms", value.as_millis()), call)
+    }
+
+    /// Whether the environment is read. By default, it is.
+    pub fn env(mut self, env: bool) -> Self {
+        self.env = env;
+        self
+    }
+
+    /// Reads settings from a TOML file. By default, from the file that `WATCHPOST_CONFIG` names, if any.
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.file = Some(path.into());
+        self
+    }
+
+    /// The service's version, which lines carry. By default, what the environment says.
+    pub fn version(self, version: impl Into<String>) -> Self {
+        self.set("service.version", version, ".version(..)")
+    }
+
+    /// Where the service runs, such as `production`. By default, what the environment says.
+    pub fn environment(self, environment: impl Into<String>) -> Self {
+        self.set("service.environment", environment, ".environment(..)")
+    }
+
+    /// Where what is kept on disk is kept. By default, `WATCHPOST_DATA_DIR`, else systemd's
+    /// `STATE_DIRECTORY`, else nowhere.
+    pub fn data_dir(self, path: impl Into<PathBuf>) -> Self {
+        let path: PathBuf = path.into();
+        self.set("data_dir", path.to_string_lossy(), ".data_dir(..)")
+    }
+
+    /// Which `tracing` events become lines: directives such as `info,hyper=off,shop::db=debug`.
+    ///
+    /// By default, `info`.
+    pub fn log_level(self, directives: impl Into<String>) -> Self {
+        self.set("log.level", directives, ".log_level(..)")
+    }
+
+    /// The form of the lines. By default, pretty on a terminal and JSON otherwise.
+    pub fn log_format(self, format: LogFormat) -> Self {
+        let text = match format {
+            LogFormat::Json => "json",
+            LogFormat::Pretty => "pretty",
+            LogFormat::Auto => "auto",
+        };
+        self.set("log.format", text, ".log_format(..)")
+    }
+
+    /// Which requests get a line. By default, all.
+    pub fn request_lines(self, requests: RequestLines) -> Self {
+        let text = match requests {
+            RequestLines::All => "all",
+            RequestLines::Off => "off",
+            RequestLines::ErrorsAndSlow => "errors",
+        };
+        self.set("log.requests", text, ".request_lines(..)")
+    }
+
+    /// From which duration on a request is slow. By default, 1 s.
+    pub fn slow(self, slow: Duration) -> Self {
+        self.set_time("log.slow", slow, ".slow(..)")
+    }
+
+    /// Whether lines are written. By default, they are, to stdout.
+    pub fn console(self, console: bool) -> Self {
+        self.set(
+            "log.console",
+            if console { "true" } else { "false" },
+            ".console(..)",
+        )
+    }
+
+    /// Writes lines to `writer` in place of stdout, from a thread of this crate's: it may block, fail and
+    /// panic.
+    pub fn console_to(mut self, writer: impl Write + Send + 'static) -> Self {
+        self.console = Some(Box::new(writer));
+        self
+    }
+
+    /// Whether answers carry `x-trace-id`. By default, they do.
+    pub fn trace_header(self, trace_header: bool) -> Self {
+        let text = if trace_header { "true" } else { "false" };
+        self.set("http.trace_header", text, ".trace_header(..)")
+    }
+
+    /// Whether callers are strangers: each request then begins a trace of its own, and the caller's trace
+    /// id stands beside it on the line. By default, they are not.
+    pub fn edge(self, edge: bool) -> Self {
+        self.set(
+            "http.edge",
+            if edge { "true" } else { "false" },
+            ".edge(..)",
+        )
+    }
+
+    /// Series that one metric may have. By default, 2,000.
+    pub fn max_series_per_metric(self, series: usize) -> Self {
+        let text = series.to_string();
+        self.set(
+            "metrics.max_series_per_metric",
+            text,
+            ".max_series_per_metric(..)",
+        )
+    }
+
+    /// Series that all metrics may have together. By default, 20,000.
+    pub fn max_series(self, series: usize) -> Self {
+        self.set("metrics.max_series", series.to_string(), ".max_series(..)")
+    }
+
+    /// After which time without a change a series leaves the page. By default, 1 h.
+    pub fn idle_after(self, idle: Duration) -> Self {
+        self.set_time("metrics.idle_after", idle, ".idle_after(..)")
+    }
+
+    /// Bytes of records that may wait for the worker. By default, 8 MiB.
+    pub fn max_queue_bytes(self, bytes: usize) -> Self {
+        self.set(
+            "worker.max_queue_bytes",
+            bytes.to_string(),
+            ".max_queue_bytes(..)",
+        )
+    }
+
+    /// Bytes of lines that may wait for one sink. By default, 4 MiB.
+    pub fn max_sink_bytes(self, bytes: usize) -> Self {
+        self.set(
+            "worker.max_sink_bytes",
+            bytes.to_string(),
+            ".max_sink_bytes(..)",
+        )
+    }
+
+    /// How long [`Monitor::drain`] waits after `/readyz` says 503. By default, 5 s.
+    pub fn drain_wait(self, wait: Duration) -> Self {
+        self.set_time("drain.wait", wait, ".drain_wait(..)")
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Builds the monitor and touches no global.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is bad, with every problem at once; if the worker's thread cannot be started. A data
+    /// directory that cannot be used is no error: nothing is then kept on disk, and a notice says so.
+    pub fn build(self) -> Result<MonitorGuard> {
+        Ok(MonitorGuard::new(self.assemble()?, Vec::new()))
+    }
+
+    /// Builds the monitor and makes it the process' own: the `tracing` subscriber, the `metrics` recorder
+    /// and the OpenTelemetry propagator, each only if nobody has set it before. What was left alone
+    /// stands in [`MonitorGuard::report`].
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn install(self) -> Result<MonitorGuard> {
+        let monitor = self.assemble()?;
+        let not_installed = install::install(&monitor);
+        for sentence in &not_installed {
+            monitor.inner.notices.say(sentence.as_str());
+        }
+        Ok(MonitorGuard::new(monitor, not_installed))
+    }
+
+    fn assemble(self) -> Result<Monitor> {
+        let environment = match self.environment {
+            Some(environment) => environment,
+            None if self.env => Environment::process(),
+            None => Environment::empty(),
+        };
+        let sources = Sources {
+            file: self.file,
+            environment: environment.clone(),
+            code: self.code,
+        };
+        let Resolved {
+            config,
+            warnings,
+            settings,
+        } = config::resolve(sources)?;
+        let (clock, notices) = (self.clock, Arc::new(Notices::default()));
+        for warning in warnings {
+            notices.say(warning);
+        }
+        let access = config.access_token.as_ref().map_or_else(
+            || Access::token_env(TOKEN_VARIABLE),
+            |token| Access::token(token.reveal()),
+        );
+        let look_up = move |name: &str| environment.text(name).map(str::to_owned);
+        let keys = Keys::new(look_up, Arc::clone(&notices));
+        let data_dir = open_data_dir(&config, &notices);
+        let books = Arc::new(Books::default());
+        let metrics = Metrics::new(config.metrics.clone(), clock.clone(), Arc::clone(&notices));
+        let requests = Arc::new(Requests::new(clock.clone()));
+        metrics.trace_source(trace_source(&requests));
+        let intake = Arc::new(Intake::new(
+            config.worker.max_queue_bytes,
+            Arc::clone(&books),
+        ));
+        let levels =
+            Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))?;
+        let levels = Arc::new(levels);
+        let expire = metrics.clone();
+        let setup = WorkerSetup {
+            config: config.worker.clone(),
+            clock: clock.clone(),
+            intake: Arc::clone(&intake),
+            books: Arc::clone(&books),
+            notices: Arc::clone(&notices),
+            sinks: console(&config, self.console, &requests),
+            ticks: vec![(EXPIRE_EVERY, Box::new(move || expire.expire()) as Box<_>)],
+        };
+        let worker = Worker::start(setup)
+            .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
+        let health = Health::new(HealthSetup {
+            config: config.health.clone(),
+            clock,
+            handle: worker.handle(),
+            notices: Arc::clone(&notices),
+            keys,
+            service: config.service.name.clone(),
+            release: config.service.version.clone(),
+        });
+        let lines = line_mode(&config);
+        let inbound = Inbound::new(
+            &requests,
+            &metrics,
+            &intake,
+            &notices,
+            lines,
+            config.http.clone(),
+        );
+        let inner = Inner {
+            requests,
+            metrics,
+            intake,
+            books,
+            notices,
+            levels,
+            inbound,
+            health,
+            worker,
+            settings,
+            drain_wait: config.drain_wait,
+            access,
+            data_dir,
+        };
+        own::observe(&inner);
+        Ok(Monitor {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+fn open_data_dir(config: &Config, notices: &Notices) -> Option<DataDir> {
+    let Some(path) = &config.data_dir else {
+        return None;
+    };
+    match DataDir::open(path) {
+        Ok(data_dir) => Some(data_dir),
+        Err(error) => {
+            notices.say(format!(
+                "the data directory `{}` cannot be used ({error}): nothing is kept on disk; make it writable or set `data_dir` to another",
+                path.display()
+            ));
+            None
+        }
+    }
+}
+
+/// Who is asked for the trace of an exemplar.
+fn trace_source(
+    requests: &Requests,
+) -> Arc<dyn Fn() -> Option<crate::model::TraceId> + Send + Sync> {
+    let number = requests.number();
+    Arc::new(move || crate::request::current(number).map(|ids| ids.trace))
+}
+
+fn console(
+    config: &Config,
+    writer: Option<Box<dyn Write + Send>>,
+    requests: &Arc<Requests>,
+) -> Vec<SinkSetup> {
+    if !config.logs.console {
+        return Vec::new();
+    }
+    let terminal = writer.is_none() && Console::is_terminal();
+    let pretty = match config.logs.format {
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => terminal,
+    };
+    let service = Service {
+        name: config.service.name.clone(),
+        version: config.service.version.clone(),
+        environment: config.service.environment.clone(),
+        instance: config.service.instance.clone(),
+    };
+    let format = Lines::new(pretty, &service, Arc::clone(requests));
+    let writer = writer.unwrap_or_else(|| Box::new(Console::stdout()));
+    vec![SinkSetup {
+        name: "console",
+        format: Box::new(format),
+        writer,
+    }]
+}
+
+fn line_mode(config: &Config) -> LineMode {
+    match config.logs.requests {
+        _ if !config.logs.console => LineMode::Off,
+        RequestLines::Off => LineMode::Off,
+        RequestLines::All => LineMode::All,
+        RequestLines::ErrorsAndSlow => LineMode::ErrorsAndSlow(nanos(config.logs.slow)),
+    }
+}
+
+impl fmt::Debug for MonitorBuilder {
+    /// Values are left out: some are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<_> = self.code.iter().map(|setting| setting.key).collect();
+        f.debug_struct("MonitorBuilder")
+            .field("set", &keys)
+            .finish_non_exhaustive()
+    }
+}

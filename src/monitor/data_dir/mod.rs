@@ -1,0 +1,135 @@
+#[cfg(not(unix))]
+mod other;
+#[cfg(unix)]
+mod unix;
+
+use std::fs::{File, TryLockError, symlink_metadata};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+#[cfg(not(unix))]
+use self::other as system;
+#[cfg(unix)]
+use self::unix as system;
+
+/// Processes that may share one configured directory.
+const MAX_PROCESSES: u32 = 64;
+
+/// A directory that this process alone keeps data in, for as long as the value lives.
+///
+/// The first process takes the configured directory itself, the second the sub-directory `2`, the third
+/// `3`. Which of them is free the kernel knows: the lock of a process that died, however it died, is free,
+/// and so is a lock file that nobody holds. Directories are made with mode 0700 and files with 0600,
+/// whatever the umask; those that exist are left as they are.
+///
+/// A child made by `fork` shares its parent's lock: it must not write here.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    path: PathBuf,
+    /// Holds the lock until it is closed.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Takes the directory `root`, or a numbered one under it where other processes are at work. Makes
+    /// what is missing.
+    ///
+    /// # Errors
+    ///
+    /// Where the directory cannot be made or written, a numbered directory or a lock is a symbolic link,
+    /// the file system knows no locks, or 64 processes are at work.
+    pub(crate) fn open(root: impl AsRef<Path>) -> io::Result<Self> {
+        let root = root.as_ref();
+        // The root itself may be a link: systemd makes its state directories so.
+        system::make_dir(root)?;
+        if let Some(first) = Self::take(root)? {
+            return Ok(first);
+        }
+        for number in 2..=MAX_PROCESSES {
+            let path = root.join(number.to_string());
+            refuse_link(&path)?;
+            system::make_dir(&path)?;
+            if let Some(taken) = Self::take(&path)? {
+                return Ok(taken);
+            }
+        }
+        let busy = format!("{MAX_PROCESSES} processes use {} already", root.display());
+        Err(io::Error::new(ErrorKind::ResourceBusy, busy))
+    }
+
+    /// Where this process keeps its data.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `None` if another holds it.
+    fn take(path: &Path) -> io::Result<Option<Self>> {
+        let lock = path.join("lock");
+        refuse_link(&lock)?;
+        let lock = system::open_private(&lock)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// A link in a place of ours leads to a place that is not.
+fn refuse_link(path: &Path) -> io::Result<()> {
+    match symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => {
+            let text = format!("{} is a symbolic link", path.display());
+            Err(io::Error::new(ErrorKind::InvalidInput, text))
+        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_second_and_third_get_numbers_and_a_freed_place_is_taken_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("a/b");
+        let first = DataDir::open(&root).unwrap();
+        let second = DataDir::open(&root).unwrap();
+        let third = DataDir::open(&root).unwrap();
+        assert_eq!(first.path(), root);
+        assert_eq!(second.path(), root.join("2"));
+        assert_eq!(third.path(), root.join("3"));
+        drop(second);
+        assert_eq!(DataDir::open(&root).unwrap().path(), root.join("2"));
+        drop(first);
+        assert_eq!(DataDir::open(&root).unwrap().path(), root);
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "mine").unwrap();
+        assert!(DataDir::open(&file).is_err());
+        assert!(DataDir::open(file.join("below")).is_err());
+        assert_eq!(fs::read(&file).unwrap(), b"mine");
+        fs::create_dir(dir.path().join("lock")).unwrap();
+        assert!(DataDir::open(dir.path()).is_err());
+    }
+
+    #[test]
+    fn what_stands_in_the_lock_file_does_not_matter() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("lock"), "4711").unwrap();
+        let taken = DataDir::open(dir.path()).unwrap();
+        assert_eq!(taken.path(), dir.path());
+        assert_eq!(fs::read(dir.path().join("lock")).unwrap(), b"4711");
+    }
+}

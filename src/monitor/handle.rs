@@ -1,0 +1,272 @@
+use std::fmt;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::builder::MonitorBuilder;
+use super::data_dir::DataDir;
+use super::drain;
+use super::serve::{Server, page};
+use crate::access::Access;
+use crate::config::Settings;
+use crate::error::{Error, Result};
+use crate::health::Health;
+use crate::http::{Connection, EndpointLayer, Inbound};
+use crate::logs::{Levels, TracingLayer};
+use crate::metrics::{Metrics, Prometheus};
+use crate::model::{Books, Notices, ShutdownReport, Signal, Totals, TraceId};
+use crate::request::{self, InFlight, Requests};
+use crate::worker::{Intake, Worker};
+
+/// The handle from which everything is reached. Cheap to clone; clones are the same monitor.
+///
+/// Several monitors in one process do not meet: each has its own series, lines, ids and worker.
+///
+/// ```
+/// # fn main() -> watchpost::Result<()> {
+/// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+/// let orders = monitor.metrics().counter("orders").description("Orders placed").build();
+/// orders.add(1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Monitor {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) requests: Arc<Requests>,
+    pub(super) metrics: Metrics,
+    pub(super) intake: Arc<Intake>,
+    pub(super) books: Arc<Books>,
+    pub(super) notices: Arc<Notices>,
+    pub(super) levels: Arc<Levels>,
+    pub(super) inbound: Inbound,
+    pub(super) health: Health,
+    pub(super) worker: Arc<Worker>,
+    pub(super) settings: Settings,
+    pub(super) drain_wait: Duration,
+    pub(super) access: Access,
+    /// Held for its lock.
+    pub(super) data_dir: Option<DataDir>,
+}
+
+impl Monitor {
+    /// Begins a monitor of the service of this name, which lines and pages carry.
+    pub fn builder(service: impl Into<String>) -> MonitorBuilder {
+        MonitorBuilder::new(service.into())
+    }
+
+    /// The layer that watches requests. See [`http`](crate::http).
+    pub fn layer(&self) -> EndpointLayer {
+        EndpointLayer::new(&self.inner.inbound)
+    }
+
+    /// The instruments: counters, gauges, histograms. See [`metrics`](crate::metrics).
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The page that Prometheus scrapes, as a service for any router.
+    pub fn prometheus(&self) -> Prometheus {
+        self.inner.metrics.prometheus()
+    }
+
+    /// The checks and the health endpoints. See [`health`](crate::health).
+    pub fn health(&self) -> &Health {
+        &self.inner.health
+    }
+
+    /// The layer that writes `tracing` events as lines, for a host with a subscriber of its own.
+    ///
+    /// ```
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
+    /// # drop(subscriber);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tracing_layer(&self) -> TracingLayer {
+        let Inner {
+            intake,
+            requests,
+            levels,
+            ..
+        } = &*self.inner;
+        TracingLayer::new(Arc::clone(intake), Arc::clone(requests), Arc::clone(levels))
+    }
+
+    /// Changes which `tracing` events become lines, from now on: directives such as
+    /// `info,hyper=off,shop::db=debug`.
+    ///
+    /// # Errors
+    ///
+    /// If a directive cannot be read; the levels then stay as they are.
+    pub fn set_log_level(&self, directives: &str) -> Result<()> {
+        self.inner
+            .levels
+            .replace(directives)
+            .map_err(|problem| Error::config(vec![problem]))
+    }
+
+    /// The requests under way, the longest first.
+    pub fn in_flight(&self) -> Vec<InFlight> {
+        self.inner.requests.in_flight()
+    }
+
+    /// The trace id of the request that the calling code belongs to; `None` outside a request.
+    pub fn current_trace_id(&self) -> Option<TraceId> {
+        request::current(self.inner.requests.number()).map(|ids| ids.trace)
+    }
+
+    /// Counts the life of an upgraded connection, such as a WebSocket, which no layer can see: wrap its
+    /// task.
+    ///
+    /// ```
+    /// # async fn handler(monitor: watchpost::Monitor) {
+    /// monitor.connection("/ws/echo").run(async { /* read and write the socket */ }).await;
+    /// # }
+    /// ```
+    pub fn connection(&self, name: impl Into<String>) -> Connection {
+        self.inner.inbound.connection(name.into())
+    }
+
+    /// Serves `/metrics`, `/livez`, `/readyz` and `/health` on a port and a thread of their own, which
+    /// answer while the host's runtime is blocked. Port 0 takes a free one; see
+    /// [`Server::local_addr`].
+    ///
+    /// The address should be one that only your own network reaches. `/health` tells details to whoever
+    /// has the token of the setting `access.token`.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be read or bound, or the thread cannot be started.
+    pub fn serve(&self, addr: impl ToSocketAddrs) -> Result<Server> {
+        let health = self.health();
+        Server::start(
+            addr,
+            [
+                ("/metrics", page(self.prometheus())),
+                ("/livez", page(health.livez())),
+                ("/readyz", page(health.readyz())),
+                ("/health", page(health.details(self.inner.access.clone()))),
+            ],
+        )
+    }
+
+    /// Waits for `signal`, then says 503 on `/readyz`, waits as long as the setting `drain.wait` says, so
+    /// that load balancers see it, and is ready. For `with_graceful_shutdown`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before `signal` came, nothing has changed; dropped later, `/readyz` stays at 503.
+    pub fn drain<S>(&self, signal: S) -> impl Future<Output = ()> + Send + 'static + use<S>
+    where
+        S: Future + Send + 'static,
+    {
+        drain::drain(self.clone(), signal)
+    }
+
+    /// Waits until everything that was emitted before is delivered or counted as dropped: `true` if that
+    /// came to pass within `deadline`. Returns at most 100 ms after it, whatever a sink does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub fn flush(&self, deadline: Duration) -> impl Future<Output = bool> + Send + 'static + use<> {
+        self.inner.worker.flush(deadline)
+    }
+
+    /// As [`flush`](Self::flush), blocking.
+    ///
+    /// # Errors
+    ///
+    /// Inside an asynchronous runtime, whose thread it would block.
+    pub fn flush_blocking(&self, deadline: Duration) -> Result<bool> {
+        outside_runtime("flush_blocking", "flush")?;
+        Ok(self.inner.worker.flush_blocking(deadline))
+    }
+
+    /// Ends the monitor's background work: what is queued is delivered within `deadline`, what is left
+    /// then is counted as dropped. The report tells what became of every record. Returns at most 100 ms
+    /// after the deadline, whatever a sink does; a second call gives the same report.
+    ///
+    /// Requests go on to be counted in the series after it; their lines are dropped and counted.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the shutdown goes on when the future is dropped.
+    pub fn shutdown(
+        &self,
+        deadline: Duration,
+    ) -> impl Future<Output = ShutdownReport> + Send + 'static + use<> {
+        self.inner.end();
+        self.inner.worker.shutdown(deadline)
+    }
+
+    /// As [`shutdown`](Self::shutdown), blocking.
+    ///
+    /// # Errors
+    ///
+    /// Inside an asynchronous runtime, whose thread it would block.
+    pub fn shutdown_blocking(&self, deadline: Duration) -> Result<ShutdownReport> {
+        outside_runtime("shutdown_blocking", "shutdown")?;
+        self.inner.end();
+        Ok(self.inner.worker.shutdown_blocking(deadline))
+    }
+
+    /// For the harness, whose caller may be inside a runtime.
+    #[cfg(feature = "testing")]
+    pub(crate) fn flush_for_test(&self, deadline: Duration) -> bool {
+        self.inner.worker.flush_blocking(deadline)
+    }
+
+    /// What became of the records of one signal so far.
+    pub fn totals(&self, signal: Signal) -> Totals {
+        self.inner.books.totals(signal)
+    }
+
+    /// The resolved settings: each with its value, secrets masked, and where it came from.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The data directory in use; `None`: nothing is kept on disk.
+    pub fn data_dir(&self) -> Option<&std::path::Path> {
+        self.inner.data_dir.as_ref().map(DataDir::path)
+    }
+}
+
+impl Inner {
+    /// Nobody is ready from now on, and no check runs any more.
+    fn end(&self) {
+        self.health.drain(true);
+        self.health.stop();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Before the worker goes, whose runtime the checks' timers need.
+        self.health.stop();
+    }
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor")
+            .field("number", &self.inner.requests.number())
+            .finish()
+    }
+}
+
+fn outside_runtime(call: &str, instead: &str) -> Result<()> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) => Err(Error::inside_runtime(call, instead)),
+        Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,46 @@
+//! The process-wide hooks, each taken only if nobody has it.
+
+use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use tracing_subscriber::layer::SubscriberExt;
+
+use super::handle::Monitor;
+
+/// Installs the monitor's subscriber, recorder and propagator; what was taken already is told.
+pub(super) fn install(monitor: &Monitor) -> Vec<String> {
+    [subscriber(monitor), recorder(monitor), propagator()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn subscriber(monitor: &Monitor) -> Option<String> {
+    let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
+    let taken = tracing::subscriber::set_global_default(subscriber).is_err();
+    taken.then(|| {
+        "a `tracing` subscriber was set before: its events become lines once you add `.with(monitor.tracing_layer())` to it".to_owned()
+    })
+}
+
+fn recorder(monitor: &Monitor) -> Option<String> {
+    let taken = metrics::set_global_recorder(monitor.metrics().recorder()).is_err();
+    taken.then(|| {
+        "a `metrics` recorder was set before: join its page to ours with `monitor.metrics().join_page(..)`".to_owned()
+    })
+}
+
+fn propagator() -> Option<String> {
+    let taken = opentelemetry::global::get_text_map_propagator(|set| set.fields().next().is_some());
+    if taken {
+        return Some(
+            "an OpenTelemetry propagator was set before and stays: outgoing calls carry what it writes"
+                .to_owned(),
+        );
+    }
+    let both: Vec<Box<dyn TextMapPropagator + Send + Sync>> = vec![
+        Box::new(TraceContextPropagator::new()),
+        Box::new(BaggagePropagator::new()),
+    ];
+    opentelemetry::global::set_text_map_propagator(TextMapCompositePropagator::new(both));
+    None
+}

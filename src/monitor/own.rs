@@ -1,0 +1,117 @@
+//! What the monitor tells of itself: its own series and readings.
+
+use std::sync::{Arc, Weak};
+
+use super::handle::Inner;
+use crate::health::{Health, Reading};
+use crate::metrics::{Kind, Metrics};
+use crate::model::{Books, Reason, Signal};
+use crate::worker::{Worker, WorkerStatus};
+
+/// Puts the monitor's own series on its page and its own readings on the health page.
+pub(super) fn observe(inner: &Inner) {
+    let Inner {
+        metrics,
+        books,
+        worker,
+        health,
+        ..
+    } = inner;
+    observe_books(metrics, books);
+    observe_worker(metrics, worker);
+    metrics.watch_process();
+    watch_parts(health, worker);
+    if let Some(data_dir) = &inner.data_dir {
+        health.watch_disk(data_dir.path().to_owned());
+    }
+}
+
+fn observe_books(metrics: &Metrics, books: &Arc<Books>) {
+    let signal = |signal: Signal| ("signal", signal.as_str());
+    let of = Arc::clone(books);
+    metrics.observe(
+        "watchpost.records.emitted",
+        "",
+        "Records made: lines of requests, of events and of notices",
+        Kind::Counter,
+        Arc::new(move |tell| {
+            for s in Signal::ALL {
+                tell(&[signal(s)], of.totals(s).emitted() as f64);
+            }
+        }),
+    );
+    let of = Arc::clone(books);
+    metrics.observe(
+        "watchpost.records.delivered",
+        "",
+        "Records that their receiver took",
+        Kind::Counter,
+        Arc::new(move |tell| {
+            for s in Signal::ALL {
+                tell(&[signal(s)], of.totals(s).delivered() as f64);
+            }
+        }),
+    );
+    let of = Arc::clone(books);
+    metrics.observe(
+        "watchpost.records.dropped",
+        "",
+        "Records dropped, by reason",
+        Kind::Counter,
+        Arc::new(move |tell| {
+            for s in Signal::ALL {
+                let totals = of.totals(s);
+                for reason in Reason::ALL {
+                    let labels = [signal(s), ("reason", reason.as_str())];
+                    tell(&labels, totals.dropped(reason) as f64);
+                }
+            }
+        }),
+    );
+}
+
+fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
+    // Weak: the worker's ticks hold the registry.
+    let of = Arc::downgrade(worker);
+    metrics.observe(
+        "watchpost.worker.restarts",
+        "",
+        "Panics that the worker went on after",
+        Kind::Counter,
+        Arc::new(move |tell| {
+            if let Some(status) = status(&of) {
+                tell(&[], status.restarts as f64);
+            }
+        }),
+    );
+    let of = Arc::downgrade(worker);
+    metrics.observe(
+        "watchpost.sink.queued",
+        "By",
+        "Bytes of lines that wait for a sink or are being written",
+        Kind::Gauge,
+        Arc::new(move |tell| {
+            for sink in status(&of).iter().flat_map(|status| &status.sinks) {
+                tell(&[("sink", sink.name)], sink.queued_bytes as f64);
+            }
+        }),
+    );
+}
+
+fn watch_parts(health: &Health, worker: &Arc<Worker>) {
+    let of = Arc::downgrade(worker);
+    health.watch_parts(move |tell| {
+        let Some(status) = status(&of) else { return };
+        tell("worker", Reading::worker(status.alive, status.beat_age));
+        for sink in &status.sinks {
+            tell(
+                sink.name,
+                Reading::sink(sink.waiting_since, sink.last_delivery_age),
+            );
+        }
+    });
+}
+
+fn status(worker: &Weak<Worker>) -> Option<WorkerStatus> {
+    worker.upgrade().map(|worker| worker.status())
+}
