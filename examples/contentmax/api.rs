@@ -1,0 +1,269 @@
+//! The routes of the service.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::stream;
+use serde::Deserialize;
+use tokio::sync::watch;
+use watchpost::Monitor;
+use watchpost::metrics::Counter;
+
+use crate::generator::Generator;
+use crate::problem::{FromBody, FromPath, FromQuery, Problem};
+use crate::store::{Content, Store, User};
+
+/// The longest body that is read, in bytes.
+const MAX_BODY: usize = 16 * 1024;
+/// How long a handler may take before the answer is 408.
+const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    pub(crate) monitor: Monitor,
+    pub(crate) store: Store,
+    pub(crate) generator: Generator,
+    pub(crate) written: Counter,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+pub(crate) fn router(api: Api) -> Router {
+    Router::new()
+        .route("/api/content", get(list).post(create))
+        .route("/api/content/{id}", get(show))
+        .route("/api/content/generate", post(generate))
+        .route("/api/users/{id}", get(user))
+        .route("/api/search", get(search))
+        .route("/api/fail", get(fail))
+        .route("/api/panic", get(panic))
+        .route("/api/slow", get(slow))
+        .route("/api/stream", get(stream))
+        .route("/ws/echo", get(echo))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(limit_time))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(api)
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    limit: Option<u32>,
+}
+
+async fn list(
+    State(api): State<Api>,
+    FromQuery(Listing { limit }): FromQuery<Listing>,
+) -> Result<Json<Vec<Content>>, Problem> {
+    match limit.unwrap_or(20) {
+        limit @ 1..=100 => Ok(Json(api.store.contents(limit).await?)),
+        _ => Err(Problem::bad_request("`limit` goes from 1 to 100")),
+    }
+}
+
+#[derive(Deserialize)]
+struct Draft {
+    title: String,
+    body: String,
+}
+
+async fn create(
+    State(api): State<Api>,
+    FromBody(Draft { title, body }): FromBody<Draft>,
+) -> Result<Response, Problem> {
+    let title = text("title", title, 200)?;
+    let body = text("body", body, 10_000)?;
+    let content = api.store.add(title, body).await?;
+    api.written.with([("contentmax.author", "user")]).add(1);
+    Ok(created(content))
+}
+
+async fn show(
+    State(api): State<Api>,
+    FromPath(id): FromPath<i64>,
+) -> Result<Json<Content>, Problem> {
+    let content = api.store.content(id).await?;
+    let content = content.ok_or_else(|| Problem::not_found(format!("there is no content {id}")))?;
+    Ok(Json(content))
+}
+
+#[derive(Deserialize)]
+struct Wish {
+    prompt: String,
+}
+
+async fn generate(
+    State(api): State<Api>,
+    FromBody(Wish { prompt }): FromBody<Wish>,
+) -> Result<Response, Problem> {
+    let prompt = text("prompt", prompt, 1000)?;
+    let body = api.generator.generate(prompt.clone()).await?;
+    let title = prompt.chars().take(200).collect();
+    let content = api.store.add(title, body).await?;
+    tracing::info!(content.id = content.id, "a text was generated");
+    api.written
+        .with([("contentmax.author", "generator")])
+        .add(1);
+    Ok(created(content))
+}
+
+async fn user(State(api): State<Api>, FromPath(id): FromPath<i64>) -> Result<Json<User>, Problem> {
+    let user = api.store.user(id).await?;
+    let user = user.ok_or_else(|| Problem::not_found(format!("there is no user {id}")))?;
+    Ok(Json(user))
+}
+
+#[derive(Deserialize)]
+struct Search {
+    q: String,
+}
+
+async fn search(
+    State(api): State<Api>,
+    FromQuery(Search { q }): FromQuery<Search>,
+) -> Result<Json<Vec<Content>>, Problem> {
+    let words = text("q", q, 200)?;
+    Ok(Json(api.store.search(words).await?))
+}
+
+async fn fail() -> Problem {
+    tracing::error!("this route fails whenever it is asked");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "this route always fails")
+}
+
+async fn panic() -> Problem {
+    panic!("this route panics whenever it is asked")
+}
+
+#[derive(Deserialize)]
+struct Slow {
+    #[serde(default)]
+    ms: u64,
+}
+
+/// Answers after `ms` milliseconds.
+async fn slow(FromQuery(Slow { ms }): FromQuery<Slow>) -> Result<String, Problem> {
+    if ms > 600_000 {
+        return Err(Problem::bad_request("`ms` goes up to 600000"));
+    }
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+    Ok(format!("that took {ms} ms\n"))
+}
+
+#[derive(Deserialize)]
+struct Flow {
+    #[serde(default = "ten")]
+    chunks: u32,
+    #[serde(default)]
+    ms: u64,
+    /// Break the stream with an error behind so many chunks.
+    break_after: Option<u32>,
+}
+
+fn ten() -> u32 {
+    10
+}
+
+/// Sends `chunks` lines, one each `ms` milliseconds.
+async fn stream(FromQuery(query): FromQuery<Flow>) -> Result<Body, Problem> {
+    let Flow {
+        chunks,
+        ms,
+        break_after,
+    } = query;
+    if chunks > 100_000 || ms > 60_000 {
+        let error = "`chunks` goes up to 100000 and `ms` to 60000";
+        return Err(Problem::bad_request(error));
+    }
+    Ok(Body::from_stream(stream::unfold(
+        0,
+        move |sent| async move {
+            if sent == chunks {
+                return None;
+            }
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            let line = if break_after == Some(sent) {
+                Err(std::io::Error::other("the stream was to break here"))
+            } else {
+                Ok(format!("chunk {}\n", sent + 1))
+            };
+            Some((line, sent + 1))
+        },
+    )))
+}
+
+/// Sends each message back. The layer sees the upgrade; the life of the socket is seen here.
+async fn echo(
+    State(api): State<Api>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let connection = api.monitor.connection("/ws/echo");
+    Ok(upgrade?.on_upgrade(move |socket| connection.run(converse(socket, api.stopping))))
+}
+
+async fn converse(mut socket: WebSocket, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let message = tokio::select! {
+            message = socket.recv() => message,
+            _ = stopping.wait_for(|stopping| *stopping) => None,
+        };
+        let sent = match message {
+            Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                socket.send(message).await
+            }
+            // axum itself answers pings and closes.
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(error),
+            None => break,
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+    // The other side may have gone first.
+    let _closed = socket.send(Message::Close(None)).await;
+}
+
+async fn unknown_path(uri: Uri) -> Problem {
+    Problem::not_found(format!("there is nothing at {}", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let error = format!("{} does not take {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, error)
+}
+
+async fn limit_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(HANDLER_TIMEOUT, next.run(request)).await;
+    answer.unwrap_or_else(|_| {
+        let error = format!("no answer within {} s", HANDLER_TIMEOUT.as_secs());
+        Problem::new(StatusCode::REQUEST_TIMEOUT, error).into_response()
+    })
+}
+
+fn created(content: Content) -> Response {
+    let location = format!("/api/content/{}", content.id);
+    let headers = [(header::LOCATION, location)];
+    (StatusCode::CREATED, headers, Json(content)).into_response()
+}
+
+/// A text of 1 to `max` characters that is not all blank.
+fn text(name: &str, value: String, max: usize) -> Result<String, Problem> {
+    if value.trim().is_empty() {
+        return Err(Problem::bad_request(format!("`{name}` is empty")));
+    }
+    if value.chars().count() > max {
+        let error = format!("`{name}` is longer than {max} characters");
+        return Err(Problem::bad_request(error));
+    }
+    Ok(value)
+}

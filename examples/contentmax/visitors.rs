@@ -1,0 +1,183 @@
+//! Built-in visitors: over real sockets, at a steady rate, through every route and every way in which
+//! a request can end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::Request;
+use axum::http::request::Builder;
+use futures_util::SinkExt;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_stream::StreamExt;
+
+use crate::store::{CONTENTS, USERS};
+
+/// Visitors under way at once; where that many wait, the next ones stay at home.
+const MAX_VISITORS: usize = 512;
+/// How long a visitor waits for anything.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Sends `rps` visitors a second to `address` until `stopping` says so.
+pub(crate) async fn visit(address: SocketAddr, rps: u32, mut stopping: watch::Receiver<bool>) {
+    if rps == 0 {
+        return;
+    }
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let room = Arc::new(Semaphore::new(MAX_VISITORS));
+    let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
+    let mut ticks = interval(Duration::from_secs(1) / rps);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            continue;
+        };
+        let visitor = Visitor {
+            address,
+            client: client.clone(),
+        };
+        let errand = Errand::pick(&mut dice);
+        tokio::spawn(async move {
+            // How a visit ends is for the monitor to tell: some are meant to fail.
+            let _ended = timeout(PATIENCE, visitor.go(errand)).await;
+            drop(place);
+        });
+    }
+}
+
+/// What a visitor comes for.
+enum Errand {
+    Get(String),
+    Post(&'static str, String),
+    /// Ask, and leave before the answer.
+    LeaveBefore(&'static str),
+    /// Ask, and leave in the middle of the answer.
+    LeaveWithin(&'static str),
+    Talk,
+}
+
+impl Errand {
+    fn pick(dice: &mut Dice) -> Self {
+        let number = dice.roll(1000);
+        match dice.roll(200) {
+            0..60 => Self::Get("/api/content".into()),
+            60..110 => Self::Get(format!("/api/content/{}", 1 + number % CONTENTS)),
+            110..135 => Self::Get(format!("/api/users/{}", 1 + number % USERS)),
+            135..150 => Self::Get(format!("/api/search?q=part+{}", number % 10)),
+            150..160 => {
+                let draft = format!(r#"{{"title": "Visit {number}", "body": "I was here."}}"#);
+                Self::Post("/api/content", draft)
+            }
+            160..169 => {
+                let wish = format!(r#"{{"prompt": "a fox that found {number} stones"}}"#);
+                Self::Post("/api/content/generate", wish)
+            }
+            169..174 => Self::Get(format!("/api/slow?ms={}", 20 + number / 2)),
+            174..179 => Self::Get("/api/stream?chunks=20&ms=10".into()),
+            179..182 => Self::Talk,
+            182..185 => Self::LeaveBefore("/api/slow?ms=2000"),
+            185..188 => Self::LeaveWithin("/api/stream?chunks=1000&ms=10"),
+            188..190 => Self::Get("/api/stream?chunks=10&ms=5&break_after=5".into()),
+            190..192 => Self::Get(format!("/wp-login-{number}.php")),
+            192..194 => Self::Get("/api/users/100000".into()),
+            194..196 => Self::Post("/api/content", r#"{"title": "#.into()),
+            196 => Self::Get("/api/content/not-a-number".into()),
+            197 => {
+                let wish = r#"{"prompt": "overload, please"}"#;
+                Self::Post("/api/content/generate", wish.into())
+            }
+            198 => Self::Get("/api/fail".into()),
+            _ => Self::Get("/api/panic".into()),
+        }
+    }
+}
+
+struct Visitor {
+    address: SocketAddr,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Visitor {
+    async fn go(&self, errand: Errand) -> Result<(), AnyError> {
+        match errand {
+            Errand::Get(path) => {
+                self.send(Request::get(self.url(&path)), String::new())
+                    .await
+            }
+            Errand::Post(path, body) => {
+                let request = Request::post(self.url(path));
+                let request = request.header("content-type", "application/json");
+                self.send(request, body).await
+            }
+            Errand::LeaveBefore(path) => {
+                let _connection = self.ask(path).await?;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                Ok(())
+            }
+            Errand::LeaveWithin(path) => {
+                let mut connection = self.ask(path).await?;
+                connection.read_exact(&mut [0; 256]).await?;
+                Ok(())
+            }
+            Errand::Talk => self.talk().await,
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    async fn send(&self, request: Builder, body: String) -> Result<(), AnyError> {
+        let request = request.header("user-agent", "contentmax-visitor");
+        let response = self.client.request(request.body(Full::from(body))?).await?;
+        response.into_body().collect().await?;
+        Ok(())
+    }
+
+    /// Sends a request by hand; dropping the connection is leaving.
+    async fn ask(&self, path: &str) -> Result<TcpStream, AnyError> {
+        let mut connection = TcpStream::connect(self.address).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
+        connection.write_all(request.as_bytes()).await?;
+        Ok(connection)
+    }
+
+    async fn talk(&self) -> Result<(), AnyError> {
+        let connection = TcpStream::connect(self.address).await?;
+        let url = format!("ws://{}/ws/echo", self.address);
+        let (mut socket, _) = tokio_tungstenite::client_async(url, connection).await?;
+        for word in ["hello", "is there an echo?"] {
+            socket.send(word.into()).await?;
+            socket.next().await.transpose()?;
+        }
+        socket.close(None).await?;
+        Ok(())
+    }
+}
+
+/// Chance that is the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `sides`.
+    fn roll(&mut self, sides: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        ((self.0 >> 32) as u32) % sides
+    }
+}
