@@ -1,3 +1,7 @@
 //! Behaviour through the public API, in one binary.
 
+mod console_faults;
+mod health;
+mod http_axum;
+mod life_cycle;
 mod support;

@@ -1,1 +1,51 @@
 //! What the tests share.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+use watchpost::testing::Harness;
+
+/// The trace id of the recommendation's example.
+pub(crate) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+pub(crate) fn get_request(uri: &str) -> Request<Body> {
+    Request::get(uri).body(Body::empty()).unwrap()
+}
+
+/// Sends a request and reads its answer to the end.
+pub(crate) async fn send(app: &Router, request: Request<Body>) -> Answer {
+    let (head, body) = app.clone().oneshot(request).await.unwrap().into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Answer {
+        status: head.status,
+        headers: head.headers,
+        body,
+    }
+}
+
+/// What the future comes to, if it does so in time; it is dropped otherwise.
+pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(time, future).await.ok()
+}
+
+/// The lines written so far, each read as JSON.
+pub(crate) fn json_lines(harness: &Harness) -> Vec<Value> {
+    let lines = harness.lines();
+    lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+        .collect()
+}

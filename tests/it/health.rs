@@ -1,0 +1,253 @@
+//! Health and the monitor's own port, while the host is well, blocked and on its way out.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use serde_json::Value;
+use watchpost::testing::Harness;
+use watchpost::{Access, Monitor};
+
+use crate::support::{get_request, send};
+
+const TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
+
+/// One answer over a connection of its own, with the time that it took.
+fn ask(address: SocketAddr, path: &str, headers: &str) -> (String, Duration) {
+    let start = Instant::now();
+    let mut client = TcpStream::connect(address).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    write!(
+        client,
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    (answer, start.elapsed())
+}
+
+fn until(what: &str, happened: impl Fn() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(20);
+    while !happened() {
+        assert!(Instant::now() < patience, "never: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn builder() -> watchpost::MonitorBuilder {
+    Monitor::builder("shop").env(false).console(false)
+}
+
+#[test]
+fn own_port_answers_while_the_host_is_blocked() {
+    let monitor = builder().build().unwrap();
+    let port = monitor.serve("127.0.0.1:0").unwrap();
+    let (blocked, is_blocked) = mpsc::channel();
+    let (tell, address) = mpsc::channel();
+    let layer = monitor.layer();
+    let host = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let handler = move || async move {
+                blocked.send(()).unwrap();
+                thread::sleep(Duration::from_secs(3));
+                "awake"
+            };
+            let app = Router::new()
+                .route("/sleep/{id}", get(handler))
+                .layer(layer);
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            tell.send(listener.local_addr().unwrap()).unwrap();
+            let once = async {
+                let (stream, _) = listener.accept().await.unwrap();
+                let io = hyper_util::rt::TokioIo::new(stream);
+                let service = hyper_util::service::TowerToHyperService::new(app);
+                hyper::server::conn::http1::Builder::new()
+                    .serve_connection(io, service)
+                    .await
+            };
+            once.await.unwrap();
+        });
+    });
+    let address = address.recv().unwrap();
+    let client = thread::spawn(move || ask(address, "/sleep/7", ""));
+    is_blocked.recv().unwrap();
+    let start = Instant::now();
+    let mut slowest = Duration::ZERO;
+    let mut rounds = 0;
+    while start.elapsed() < Duration::from_millis(2500) {
+        for (path, expected) in [
+            ("/livez", "\r\n\r\nok"),
+            ("/readyz", "\r\n\r\nok"),
+            ("/metrics", "process_start_time_seconds"),
+        ] {
+            let (answer, took) = ask(port.local_addr(), path, "");
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+            assert!(answer.contains(expected), "{answer}");
+            slowest = slowest.max(took);
+        }
+        let running = monitor.in_flight();
+        assert_eq!(running.len(), 1);
+        assert_eq!(&*running[0].route, "/sleep/{id}");
+        let polled = running[0].polled_for.unwrap();
+        assert!(
+            polled >= start.elapsed().saturating_sub(Duration::from_millis(100)),
+            "{polled:?}"
+        );
+        rounds += 1;
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(slowest < Duration::from_millis(100), "{slowest:?}");
+    assert!(rounds > 10);
+    let (answer, _) = client.join().unwrap();
+    assert!(answer.ends_with("awake"), "{answer}");
+    host.join().unwrap();
+    assert!(monitor.in_flight().is_empty());
+}
+
+#[test]
+fn own_port_outlives_the_hosts_runtime_and_ends_when_dropped() {
+    let monitor = builder().build().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let port = runtime.block_on(async { monitor.serve("127.0.0.1:0").unwrap() });
+    drop(runtime);
+    let address = port.local_addr();
+    assert!(ask(address, "/livez", "").0.ends_with("ok"));
+    assert!(
+        ask(address, "/elsewhere", "")
+            .0
+            .starts_with("HTTP/1.1 404 ")
+    );
+    drop(port);
+    until("the port is closed", || {
+        TcpStream::connect(address).is_err()
+    });
+    let again = monitor.serve(address).unwrap();
+    assert!(monitor.serve(again.local_addr()).unwrap_err().is_io());
+}
+
+#[test]
+fn a_made_up_token_is_told_once_and_opens_the_details() {
+    let harness = Harness::new();
+    let port = harness.serve("127.0.0.1:0").unwrap();
+    // The operator reads it where the lines go, so it is not scrubbed there.
+    let lines = harness.lines();
+    let tokens: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line.split_once("the token is "))
+        .collect();
+    assert_eq!(tokens.len(), 1, "{lines:?}");
+    let token = tokens[0].1.split(';').next().unwrap();
+    let page = |headers: &str| ask(port.local_addr(), "/health", headers).0;
+    let shown = page(&format!("authorization: Bearer {token}\r\n"));
+    assert!(shown.contains("\"serviceId\":\"harness\""), "{shown}");
+    let (_, body) = shown.split_once("\r\n\r\n").unwrap();
+    let json: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(json["checks"]["worker"][0]["status"], "pass", "{json}");
+    assert_eq!(json["checks"]["console"][0]["status"], "pass", "{json}");
+    for headers in ["", "authorization: Bearer wrong\r\n"] {
+        assert!(page(headers).ends_with("\r\n\r\n{\"status\":\"pass\"}"));
+    }
+}
+
+#[tokio::test]
+async fn pages_on_the_hosts_router_are_not_counted_and_tell_of_checks() {
+    let harness = Harness::new();
+    let good = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&good);
+    let health = harness.health();
+    health.check("database", move || {
+        let good = asked.load(SeqCst);
+        async move { if good { Ok(()) } else { Err("gone") } }
+    });
+    let app = Router::new()
+        .route_service("/livez", health.livez())
+        .route_service("/readyz", health.readyz())
+        .route_service("/health", health.details(Access::token(TOKEN)))
+        .layer(harness.layer());
+    let mut ready = send(&app, get_request("/readyz")).await;
+    while ready.status != 200 {
+        assert_eq!((ready.status.as_u16(), &*ready.body), (503, "starting"));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        ready = send(&app, get_request("/readyz")).await;
+    }
+    assert_eq!(ready.body, "ok");
+    assert_eq!(send(&app, get_request("/livez")).await.body, "ok");
+    let mut request = get_request("/health");
+    let shown = format!("Bearer {TOKEN}").parse().unwrap();
+    request.headers_mut().insert("authorization", shown);
+    let details = send(&app, request).await;
+    assert_eq!(details.headers["content-type"], "application/health+json");
+    let json: Value = serde_json::from_str(&details.body).unwrap();
+    assert_eq!(json["checks"]["database"][0]["status"], "pass", "{json}");
+    assert_eq!(
+        json["checks"]["database"][0]["time"],
+        "2026-01-01T00:00:00.000Z"
+    );
+    let lines = harness.lines();
+    assert!(
+        !lines.iter().any(|line| line.contains("/readyz")),
+        "{lines:?}"
+    );
+    let page = harness.page();
+    assert!(
+        page.sum("http_server_request_duration_seconds_count", &[])
+            .abs()
+            < 0.5
+    );
+}
+
+#[tokio::test]
+async fn a_drain_says_so_before_the_signal_passes_on() {
+    let harness = Harness::with(|builder| builder.drain_wait(Duration::from_millis(200)));
+    let readyz = Router::new().route_service("/readyz", harness.health().readyz());
+    assert_eq!(send(&readyz, get_request("/readyz")).await.body, "ok");
+    let (signal, signalled) = tokio::sync::oneshot::channel::<()>();
+    let drained = tokio::spawn(harness.drain(signalled));
+    signal.send(()).unwrap();
+    let mut said = send(&readyz, get_request("/readyz")).await;
+    while said.body == "ok" {
+        assert!(!drained.is_finished());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        said = send(&readyz, get_request("/readyz")).await;
+    }
+    assert_eq!((said.status.as_u16(), &*said.body), (503, "draining"));
+    drained.await.unwrap();
+}
+
+#[test]
+fn a_check_that_blocks_delays_no_end() {
+    let monitor = builder().build().unwrap();
+    let (release, blocked) = mpsc::channel::<()>();
+    let blocked = Arc::new(std::sync::Mutex::new(blocked));
+    let (tell, begun) = mpsc::channel();
+    monitor.health().check("stuck", move || {
+        tell.send(()).unwrap();
+        let blocked = Arc::clone(&blocked);
+        async move {
+            let _ended = blocked.lock().unwrap().recv();
+            Ok::<(), String>(())
+        }
+    });
+    begun.recv().unwrap();
+    let start = Instant::now();
+    monitor.shutdown_blocking(Duration::from_secs(1)).unwrap();
+    drop(monitor);
+    assert!(
+        start.elapsed() < Duration::from_millis(1300),
+        "{:?}",
+        start.elapsed()
+    );
+    drop(release);
+}

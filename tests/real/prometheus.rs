@@ -1,0 +1,76 @@
+//! Prometheus' HTTP API.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use crate::AnyError;
+
+type Labels = BTreeMap<String, String>;
+
+pub(crate) struct Prometheus {
+    address: SocketAddr,
+    client: Client<HttpConnector, Body>,
+}
+
+impl Prometheus {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { address, client }
+    }
+
+    /// The latest value of each series of one job.
+    pub(crate) async fn query(
+        &self,
+        name: &str,
+        job: &str,
+    ) -> Result<Vec<(Labels, u64)>, AnyError> {
+        let answer = self.get(&format!("/api/v1/query?query={name}")).await?;
+        let series = answer["data"]["result"].as_array().cloned();
+        let mut values = Vec::new();
+        for series in series.unwrap_or_default() {
+            let labels: Labels = serde_json::from_value(series["metric"].clone())?;
+            if labels.get("job").is_some_and(|label| label == job) {
+                let value = series["value"][1].as_str().unwrap_or_default();
+                values.push((labels, value.parse()?));
+            }
+        }
+        Ok(values)
+    }
+
+    /// The trace id of each exemplar of a metric, with its series' labels.
+    pub(crate) async fn exemplars(&self, name: &str) -> Result<Vec<(Labels, String)>, AnyError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let (start, end) = (now - 1800, now + 60);
+        let path = format!("/api/v1/query_exemplars?query={name}&start={start}&end={end}");
+        let answer = self.get(&path).await?;
+        let mut found = Vec::new();
+        for series in answer["data"].as_array().cloned().unwrap_or_default() {
+            let labels: Labels = serde_json::from_value(series["seriesLabels"].clone())?;
+            for exemplar in series["exemplars"].as_array().cloned().unwrap_or_default() {
+                let trace = exemplar["labels"]["trace_id"].as_str().unwrap_or_default();
+                found.push((labels.clone(), trace.to_owned()));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, AnyError> {
+        let request = Request::get(format!("http://{}{path}", self.address)).body(Body::empty())?;
+        let body = self.client.request(request).await?.into_body();
+        let answer: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
+        if answer["status"] == "success" {
+            Ok(answer)
+        } else {
+            Err(answer.to_string().into())
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! 10,000 requests: every route, and every way in which a request to it can end.
+//!
+//! One way is missing: an axum router never returns an error in place of an answer, so no request to
+//! this host is `failed`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use futures_util::SinkExt;
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_stream::StreamExt;
+
+use crate::AnyError;
+use crate::relay::text_page;
+use crate::tally::{Key, Tally};
+
+/// How long one request may take: longer than the host's own limit for a handler.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Requests under way at once.
+const AT_ONCE: usize = 32;
+
+/// A request that is answered. `{n}` in the path is replaced by a number from 1 to 20.
+struct Plain {
+    times: u64,
+    method: &'static str,
+    path: &'static str,
+    body: &'static str,
+    route: &'static str,
+    status: u16,
+}
+
+const fn get(times: u64, path: &'static str, route: &'static str, status: u16) -> Plain {
+    Plain {
+        times,
+        method: "GET",
+        path,
+        body: "",
+        route,
+        status,
+    }
+}
+
+const fn post(times: u64, path: &'static str, body: &'static str, status: u16) -> Plain {
+    Plain {
+        times,
+        method: "POST",
+        path,
+        body,
+        route: path,
+        status,
+    }
+}
+
+/// Stands for a body that is longer than the host reads.
+const TOO_LONG: &str = "too long";
+
+const PLAIN: [Plain; 24] = [
+    get(1_980, "/api/content", "/api/content", 200),
+    get(1_800, "/api/content/{n}", "/api/content/{id}", 200),
+    get(200, "/api/content/9999999", "/api/content/{id}", 404),
+    get(100, "/api/content/x", "/api/content/{id}", 400),
+    get(1_500, "/api/users/{n}", "/api/users/{id}", 200),
+    get(100, "/api/users/5000", "/api/users/{id}", 404),
+    get(700, "/api/search?q=rivers", "/api/search", 200),
+    get(100, "/api/search", "/api/search", 400),
+    post(600, "/api/content", r#"{"title": "t", "body": "b"}"#, 201),
+    post(100, "/api/content", r#"{"title": "#, 400),
+    post(100, "/api/content", r#"{"title": "t"}"#, 422),
+    post(50, "/api/content", TOO_LONG, 413),
+    post(
+        300,
+        "/api/content/generate",
+        r#"{"prompt": "a fox", "more": 1}"#,
+        201,
+    ),
+    post(
+        50,
+        "/api/content/generate",
+        r#"{"prompt": "overload"}"#,
+        502,
+    ),
+    post(50, "/api/content/generate", "[]", 422),
+    get(200, "/api/fail", "/api/fail", 500),
+    get(200, "/api/slow?ms=1", "/api/slow", 200),
+    get(200, "/api/stream?chunks=5&ms=1", "/api/stream", 200),
+    get(50, "/ws/echo", "/ws/echo", 400),
+    get(400, "/nothing/at/{n}", "_unmatched", 404),
+    Plain {
+        method: "HEAD",
+        ..get(100, "/api/content", "/api/content", 200)
+    },
+    Plain {
+        method: "DELETE",
+        ..get(100, "/api/content", "/api/content", 405)
+    },
+    Plain {
+        method: "BREW",
+        ..get(50, "/api/content", "/api/content", 405)
+    },
+    Plain {
+        method: "POST",
+        ..get(50, "/nothing/to/post", "_unmatched", 404)
+    },
+];
+
+const CANCELLED: u64 = 300;
+const CANCELLED_HTTP2: u64 = 50;
+const HTTP2: u64 = 100;
+const BODY_DROPPED: u64 = 150;
+const BODY_ERROR: u64 = 100;
+const PANICKED: u64 = 100;
+const TIMED_OUT: u64 = 20;
+const UPGRADED: u64 = 100;
+
+/// How a request ended for the client, and the trace id that its answer carried.
+type Ended = Result<(Key, Option<String>), AnyError>;
+
+/// Makes them all and counts them.
+pub(crate) async fn make(host: SocketAddr, tally: &mut Tally) -> Result<String, AnyError> {
+    let begun = Instant::now();
+    // First those that need a quiet host: it tells when it has seen them all.
+    for _ in 0..3 {
+        leave_before_the_answer(host, CANCELLED / 3, tally).await?;
+    }
+    leave_streams(host, CANCELLED_HTTP2, tally).await?;
+
+    let http1 = Client::builder(TokioExecutor::new()).build_http();
+    let http2 = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let mut visits = JoinSet::new();
+    // They wait for the host's own limit, so they take no room from the others.
+    for _ in 0..TIMED_OUT {
+        visits.spawn(timed_out(http1.clone(), host));
+    }
+    let mut work: Vec<Visit> = Vec::new();
+    for plain in &PLAIN {
+        work.extend((0..plain.times).map(|n| Visit::Plain(plain, n, http1.clone())));
+    }
+    let user = &PLAIN[4];
+    work.extend((0..HTTP2).map(|n| Visit::Plain(user, n, http2.clone())));
+    work.extend((0..BODY_DROPPED).map(|_| Visit::LeaveWithin));
+    work.extend((0..BODY_ERROR).map(|_| Visit::Broken(http1.clone())));
+    work.extend((0..PANICKED).map(|_| Visit::Panic));
+    work.extend((0..UPGRADED).map(|_| Visit::Talk));
+    mix(&mut work);
+    for visit in work {
+        let place = Arc::clone(&room).acquire_owned().await?;
+        visits.spawn(async move {
+            let _place = place;
+            visit.go(host).await
+        });
+    }
+    while let Some(ended) = visits.join_next().await {
+        let (key, trace) = ended??;
+        tally.sockets += u64::from(key == upgraded());
+        tally.add(key);
+        tally.traces.extend(trace);
+    }
+    match tally.total() {
+        10_000 => Ok(format!("in {} s", begun.elapsed().as_secs())),
+        n => Err(format!("{n} were made").into()),
+    }
+}
+
+fn upgraded() -> Key {
+    Key::new("GET", "/ws/echo", Some(101), "upgraded")
+}
+
+/// The same disorder in each run, so that kinds overlap.
+fn mix<T>(items: &mut [T]) {
+    let mut dice = 0x9E37_79B9_7F4A_7C15_u64;
+    for n in (1..items.len()).rev() {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        items.swap(
+            n,
+            usize::try_from(dice % (n as u64 + 1)).expect("it is below n"),
+        );
+    }
+}
+
+enum Visit {
+    Plain(&'static Plain, u64, Client<HttpConnector, Body>),
+    LeaveWithin,
+    Broken(Client<HttpConnector, Body>),
+    Panic,
+    Talk,
+}
+
+impl Visit {
+    async fn go(self, host: SocketAddr) -> Ended {
+        let visit = async {
+            match self {
+                Self::Plain(plain, n, client) => answered(plain, n, client, host).await,
+                Self::LeaveWithin => leave_within_the_answer(host).await,
+                Self::Broken(client) => broken(client, host).await,
+                Self::Panic => panicked(host).await,
+                Self::Talk => talk(host).await,
+            }
+        };
+        timeout(PATIENCE, visit).await?
+    }
+}
+
+async fn answered(
+    plain: &Plain,
+    n: u64,
+    client: Client<HttpConnector, Body>,
+    host: SocketAddr,
+) -> Ended {
+    let path = plain.path.replace("{n}", &(1 + n % 20).to_string());
+    let body = match plain.body {
+        TOO_LONG => format!(r#"{{"title": "t", "body": "{}"}}"#, "b".repeat(20_000)),
+        body => body.to_owned(),
+    };
+    let request = Request::builder()
+        .method(Method::from_bytes(plain.method.as_bytes())?)
+        .uri(format!("http://{host}{path}"))
+        .header("content-type", "application/json")
+        .body(Body::from(body))?;
+    let response = client
+        .request(request)
+        .await
+        .map_err(|error| told(plain, &error))?;
+    let status = response.status().as_u16();
+    let trace = response.headers().get("x-trace-id");
+    let trace = trace
+        .and_then(|trace| trace.to_str().ok())
+        .map(str::to_owned);
+    response.into_body().collect().await?;
+    if status != plain.status {
+        let Plain { method, path, .. } = plain;
+        return Err(format!("{method} {path} was answered with {status}").into());
+    }
+    let trace = trace.ok_or("an answer has no x-trace-id")?;
+    let method = if plain.method == "BREW" {
+        "_OTHER"
+    } else {
+        plain.method
+    };
+    let key = Key::new(method, plain.route, Some(status), "completed");
+    Ok((key, Some(trace)))
+}
+
+fn told(plain: &Plain, error: &dyn std::error::Error) -> AnyError {
+    format!(
+        "{} {}: {error}: {:?}",
+        plain.method,
+        plain.path,
+        error.source()
+    )
+    .into()
+}
+
+/// The handler outlives the host's limit, and the host says 408.
+async fn timed_out(client: Client<HttpConnector, Body>, host: SocketAddr) -> Ended {
+    let request = Request::get(format!("http://{host}/api/slow?ms=100000")).body(Body::empty())?;
+    let response = timeout(PATIENCE, client.request(request)).await??;
+    let status = response.status().as_u16();
+    response.into_body().collect().await?;
+    if status != 408 {
+        return Err(format!("an endless handler was answered with {status}").into());
+    }
+    Ok((Key::new("GET", "/api/slow", Some(status), "timeout"), None))
+}
+
+/// The host breaks its body in the middle.
+async fn broken(client: Client<HttpConnector, Body>, host: SocketAddr) -> Ended {
+    let url = format!("http://{host}/api/stream?chunks=5&ms=1&break_after=2");
+    let response = client
+        .request(Request::get(url).body(Body::empty())?)
+        .await?;
+    let status = response.status().as_u16();
+    match response.into_body().collect().await {
+        Ok(_) => Err("a broken body came to a good end".into()),
+        Err(_) => Ok((
+            Key::new("GET", "/api/stream", Some(status), "body_error"),
+            None,
+        )),
+    }
+}
+
+/// The connection ends without an answer.
+async fn panicked(host: SocketAddr) -> Ended {
+    let mut connection = ask(host, "/api/panic").await?;
+    let mut answer = Vec::new();
+    // A reset is an end too.
+    let _ended = connection.read_to_end(&mut answer).await;
+    if answer.is_empty() {
+        Ok((Key::new("GET", "/api/panic", None, "panicked"), None))
+    } else {
+        Err("a panic was answered".into())
+    }
+}
+
+/// Leaves behind the first chunk.
+async fn leave_within_the_answer(host: SocketAddr) -> Ended {
+    let mut connection = ask(host, "/api/stream?chunks=100000&ms=20").await?;
+    let mut head = Vec::new();
+    while !head.windows(7).any(|window| window == b"chunk 1") {
+        if connection.read_buf(&mut head).await? == 0 {
+            return Err("a stream ended too soon".into());
+        }
+    }
+    Ok((
+        Key::new("GET", "/api/stream", Some(200), "body_dropped"),
+        None,
+    ))
+}
+
+async fn talk(host: SocketAddr) -> Ended {
+    let connection = TcpStream::connect(host).await?;
+    let url = format!("ws://{host}/ws/echo");
+    let (mut socket, response) = tokio_tungstenite::client_async(url, connection).await?;
+    let trace = response.headers().get("x-trace-id");
+    let trace = trace
+        .and_then(|trace| trace.to_str().ok())
+        .map(str::to_owned);
+    socket.send("is there an echo?".into()).await?;
+    let echo = socket.next().await.ok_or("the socket ended")??;
+    if echo.to_text()? != "is there an echo?" {
+        return Err(format!("the echo was {echo:?}").into());
+    }
+    socket.close(None).await?;
+    while socket.next().await.is_some() {}
+    Ok((upgraded(), trace))
+}
+
+/// Sends a GET by hand; dropping the connection is leaving.
+async fn ask(host: SocketAddr, path: &str) -> Result<TcpStream, AnyError> {
+    let mut connection = TcpStream::connect(host).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    connection.write_all(request.as_bytes()).await?;
+    Ok(connection)
+}
+
+/// `n` clients ask, and leave when the host is at work for all of them.
+async fn leave_before_the_answer(
+    host: SocketAddr,
+    n: u64,
+    tally: &mut Tally,
+) -> Result<(), AnyError> {
+    let mut connections = Vec::new();
+    for _ in 0..n {
+        connections.push(ask(host, "/api/slow?ms=29000").await?);
+    }
+    under_way(host, n).await?;
+    drop(connections);
+    under_way(host, 0).await?;
+    for _ in 0..n {
+        tally.add(Key::new("GET", "/api/slow", None, "cancelled"));
+    }
+    Ok(())
+}
+
+/// The same over HTTP/2: the streams are reset, their connection stays.
+async fn leave_streams(host: SocketAddr, n: u64, tally: &mut Tally) -> Result<(), AnyError> {
+    let client: Client<_, Body> = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    let mut requests = JoinSet::new();
+    for _ in 0..n {
+        let url = format!("http://{host}/api/slow?ms=29000");
+        requests.spawn(client.request(Request::get(url).body(Body::empty())?));
+    }
+    under_way(host, n).await?;
+    requests.shutdown().await;
+    under_way(host, 0).await?;
+    for _ in 0..n {
+        tally.add(Key::new("GET", "/api/slow", None, "cancelled"));
+    }
+    Ok(())
+}
+
+/// Waits until the host says that `n` requests are under way.
+async fn under_way(host: SocketAddr, n: u64) -> Result<(), AnyError> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let page = text_page(host).await?;
+        let active = page
+            .lines()
+            .filter(|line| line.starts_with("http_server_active_requests{"))
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+            .sum::<f64>();
+        if active.to_string() == n.to_string() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{active} requests are under way, {n} should be").into());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
