@@ -1,0 +1,125 @@
+//! The application: twenty routes that answer at once, and the visitors' requests.
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::{Method, Request, StatusCode, header};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize)]
+struct Article {
+    id: u64,
+    title: &'static str,
+    words: u32,
+    draft: bool,
+}
+
+#[derive(Deserialize)]
+struct NewArticle {
+    title: String,
+}
+
+fn article(id: u64) -> Json<Article> {
+    Json(Article {
+        id,
+        title: "What a service should know of itself",
+        words: 1200,
+        draft: false,
+    })
+}
+
+async fn first() -> Json<Article> {
+    article(1)
+}
+
+async fn one(Path(id): Path<u64>) -> Json<Article> {
+    article(id)
+}
+
+async fn two(Path((a, b)): Path<(u64, u64)>) -> Json<Article> {
+    article(a + b)
+}
+
+async fn named(Path(name): Path<String>) -> Json<Article> {
+    article(name.len() as u64)
+}
+
+async fn make(Json(new): Json<NewArticle>) -> (StatusCode, Json<Article>) {
+    (StatusCode::CREATED, article(new.title.len() as u64))
+}
+
+pub fn router() -> Router {
+    Router::new()
+        .route("/", get(first))
+        .route("/about", get(first))
+        .route("/articles", get(first).post(make))
+        .route("/articles/{id}", get(one))
+        .route("/articles/{id}/notes", get(one))
+        .route("/articles/{id}/notes/{note}", get(two))
+        .route("/authors", get(first).post(make))
+        .route("/authors/{id}", get(one))
+        .route("/authors/{id}/articles", get(one))
+        .route("/drafts", get(first))
+        .route("/drafts/{id}", get(one))
+        .route("/feeds/{name}", get(named))
+        .route("/files/{*path}", get(named))
+        .route("/images/{name}", get(named))
+        .route("/issues/{id}", get(one))
+        .route("/search", get(first))
+        .route("/settings", get(first))
+        .route("/tags", get(first))
+        .route("/tags/{name}", get(named))
+        .route("/weeks/{year}/{week}", get(two))
+}
+
+const PATHS: [&str; 18] = [
+    "/",
+    "/about",
+    "/articles?page=3",
+    "/articles/17",
+    "/articles/17/notes",
+    "/articles/17/notes/4",
+    "/authors",
+    "/authors/9",
+    "/authors/9/articles",
+    "/drafts/2",
+    "/feeds/atom",
+    "/files/2026/11/report.pdf",
+    "/images/cover.png",
+    "/issues/48",
+    "/search?q=observability",
+    "/settings",
+    "/tags/rust",
+    "/weeks/2026/48",
+];
+
+/// The `n`-th request: eighteen GETs and two POSTs in turn, as a browser behind a proxy sends them.
+pub fn request(n: u64) -> Request<Body> {
+    let turn = (n % 20) as usize;
+    let request = Request::builder()
+        .header(header::HOST, "shop.example.org")
+        .header(
+            header::USER_AGENT,
+            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+        )
+        .header(header::ACCEPT, "application/json")
+        .header(header::ACCEPT_ENCODING, "gzip, br")
+        .header(header::ACCEPT_LANGUAGE, "en-GB,en;q=0.7")
+        .header(header::COOKIE, "theme=dark; sid=0123456789abcdef")
+        .header("x-request-id", "b1946ac92492d2347c6235b4d2611184")
+        .header("x-forwarded-for", "198.51.100.7");
+    match PATHS.get(turn) {
+        Some(path) => request.uri(*path).body(Body::empty()),
+        None => {
+            let body = r#"{"title":"A new one"}"#;
+            request
+                .method(Method::POST)
+                .uri(if turn == 18 { "/articles" } else { "/authors" })
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::CONTENT_LENGTH, body.len())
+                .body(Body::from(body))
+        }
+    }
+    .expect("a request")
+}

@@ -1,0 +1,48 @@
+//! What the endpoint layer adds to a request, beside the bare router in the same process.
+//!
+//! `compare count STACK N` is for callgrind: only what runs in [`measured`] counts. `compare allocs STACK`
+//! asks the allocator, `compare time STACK` alternates bare and stacked in small chunks, `compare scale
+//! STACK` compares two threads with one. `run` beside this file calls them all and prints the table.
+
+mod allocs;
+mod app;
+mod ops;
+mod stacks;
+mod work;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["list"] => stacks::STACKS
+            .iter()
+            .for_each(|(name, _)| println!("{name}")),
+        ["ops"] => ops::OPS.iter().for_each(|(name, _)| println!("{name}")),
+        ["count", stack, n] => work::count(stack, number(n)),
+        ["op", name, n] => ops::count(name, number(n)),
+        ["allocs", stack] => work::allocs(stack),
+        ["time", stack] => work::time(stack),
+        ["scale", stack] => work::scale(stack),
+        _ => {
+            eprintln!(
+                "usage: compare list | ops | count STACK N | op NAME N | allocs STACK | time STACK | scale STACK"
+            );
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn number(text: &str) -> u64 {
+    text.parse()
+        .unwrap_or_else(|_| panic!("`{text}` is not a number"))
+}
+
+/// The region that callgrind counts.
+#[inline(never)]
+pub fn measured(work: impl FnOnce()) {
+    work();
+    std::hint::black_box(());
+}

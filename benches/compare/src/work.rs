@@ -1,0 +1,140 @@
+//! Requests through a stack, as hyper sends them: the service cloned, called once, the body read to its
+//! end.
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt;
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+
+use crate::{allocs, app, measured, stacks};
+
+/// Requests in a chunk: built outside the measured region.
+const CHUNK: u64 = 64;
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime")
+}
+
+fn requests(from: u64, n: u64) -> Vec<Request<Body>> {
+    (from..from + n).map(app::request).collect()
+}
+
+fn drive(runtime: &Runtime, router: &Router, requests: Vec<Request<Body>>) {
+    runtime.block_on(async {
+        for request in requests {
+            let response = router.clone().oneshot(request).await.expect("infallible");
+            let (head, mut body) = response.into_parts();
+            assert!(head.status.is_success());
+            while let Some(frame) = body.frame().await {
+                black_box(frame.expect("a frame"));
+            }
+        }
+    });
+}
+
+/// Runs `n` requests in the measured region, after a warm-up outside it.
+pub fn count(stack: &str, n: u64) {
+    let (runtime, stack) = (runtime(), stacks::build(stack));
+    drive(&runtime, &stack.router, requests(0, 512));
+    for from in (0..n).step_by(CHUNK as usize) {
+        let requests = requests(from, CHUNK.min(n - from));
+        measured(|| drive(&runtime, &stack.router, requests));
+    }
+    if let Some(monitor) = stack.monitor {
+        let report = monitor
+            .shutdown_blocking(Duration::from_secs(60))
+            .expect("outside the runtime");
+        eprintln!("{report}");
+    }
+}
+
+/// Prints allocations a request, of the request's thread.
+pub fn allocs(stack: &str) {
+    let (runtime, stack) = (runtime(), stacks::build(stack));
+    drive(&runtime, &stack.router, requests(0, 4096));
+    let requests = requests(0, 8192);
+    let n = requests.len() as f64;
+    println!(
+        "{:.2}",
+        allocs::during(|| drive(&runtime, &stack.router, requests)) as f64 / n
+    );
+}
+
+/// Prints nanoseconds a request of the bare router, those that the stack adds, and their ratio.
+pub fn time(stack: &str) {
+    let runtime = runtime();
+    let (bare, stacked) = (stacks::build("bare"), stacks::build(stack));
+    let chunk = |router: &Router, n: u64| {
+        let requests = requests(n * CHUNK, CHUNK);
+        let start = Instant::now();
+        drive(&runtime, router, requests);
+        start.elapsed().as_nanos() as f64 / CHUNK as f64
+    };
+    let (mut of_bare, mut of_stacked) = (Vec::new(), Vec::new());
+    for n in 0..6000 {
+        // A B, B A: drift of the machine cancels.
+        let (b, s) = if n % 2 == 0 {
+            let b = chunk(&bare.router, n);
+            (b, chunk(&stacked.router, n))
+        } else {
+            let s = chunk(&stacked.router, n);
+            (chunk(&bare.router, n), s)
+        };
+        if n >= 500 {
+            of_bare.push(b);
+            of_stacked.push(s);
+        }
+    }
+    let (b, s) = (median(&mut of_bare), median(&mut of_stacked));
+    println!("{b:.0} {:.0} {:.2}", s - b, s / b);
+}
+
+/// Prints the throughput of two threads over that of one, for the bare router and for the stack.
+pub fn scale(stack: &str) {
+    let (bare, stacked) = (stacks::build("bare"), stacks::build(stack));
+    let of = |router: &Router| {
+        let (mut one, mut two) = (Vec::new(), Vec::new());
+        for _ in 0..60 {
+            one.push(window(router, 1));
+            two.push(window(router, 2));
+        }
+        2.0 * median(&mut one) / median(&mut two)
+    };
+    let (b, s) = (of(&bare.router), of(&stacked.router));
+    println!("{b:.2} {s:.2} {:.2}", s / b);
+}
+
+/// Seconds that `threads` threads take for some thousand requests each.
+fn window(router: &Router, threads: usize) -> f64 {
+    let barrier = Barrier::new(threads);
+    let run = || {
+        let (runtime, router) = (runtime(), router.clone());
+        drive(&runtime, &router, requests(0, 256));
+        let requests = requests(0, 4096);
+        barrier.wait();
+        let start = Instant::now();
+        drive(&runtime, &router, requests);
+        start.elapsed().as_secs_f64()
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a run"))
+            .fold(0.0, f64::max)
+    })
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
