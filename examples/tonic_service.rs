@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     reporter
         .set_service_status("content", ServingStatus::Serving)
         .await;
-    let pages = monitor.serve(([127, 0, 0, 1], 0).into())?;
+    let pages = monitor.serve("127.0.0.1:0")?;
 
     let address = std::env::args().nth(1);
     let address = address.as_deref().unwrap_or("127.0.0.1:50051");

@@ -3,5 +3,7 @@
 mod console_faults;
 mod health;
 mod http_axum;
+mod http_others;
 mod life_cycle;
+mod lines;
 mod support;

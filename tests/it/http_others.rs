@@ -1,0 +1,124 @@
+//! The endpoint layer under hyper's and tonic's services, over real sockets.
+
+use std::net::SocketAddr;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tower::Layer;
+use watchpost::testing::Harness;
+
+use crate::support::json_lines;
+
+const COUNT: &str = "http_server_request_duration_seconds_count";
+
+async fn listener() -> (tokio::net::TcpListener, SocketAddr) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+#[tokio::test]
+async fn under_hyper_with_routes_by_a_hook() {
+    let harness = Harness::new();
+    let layer = harness.layer().route(|parts| match parts.uri.path() {
+        "/hello" => Some("/hello".into()),
+        _ => None,
+    });
+    let answer = async |request: http::Request<Incoming>| {
+        if request.uri().path() == "/error" {
+            return Err("no answer");
+        }
+        Ok(http::Response::new(Full::new(Bytes::from("hello"))))
+    };
+    let service = layer.layer(tower::service_fn(answer));
+    let (listener, address) = listener().await;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = TowerToHyperService::new(service.clone());
+            let http = hyper::server::conn::http1::Builder::new();
+            tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    for (path, answered) in [("/hello", true), ("/other", true), ("/error", false)] {
+        let answer = client
+            .get(format!("http://{address}{path}").parse().unwrap())
+            .await;
+        assert_eq!(answer.is_ok(), answered, "{path}");
+        if let Ok(answer) = answer {
+            assert_eq!(answer.headers()["x-trace-id"].len(), 32);
+            assert_eq!(
+                answer.into_body().collect().await.unwrap().to_bytes(),
+                "hello"
+            );
+        }
+    }
+    let page = harness.page();
+    assert_eq!(page.sum(COUNT, &[("http_route", "/hello")]), 1.0);
+    assert_eq!(
+        page.sum(
+            COUNT,
+            &[
+                ("http_route", "_unmatched"),
+                ("watchpost_outcome", "completed")
+            ]
+        ),
+        1.0
+    );
+    let failed = [("watchpost_outcome", "failed"), ("error_type", "failed")];
+    assert_eq!(page.sum(COUNT, &failed), 1.0);
+    assert_eq!(
+        page.sum("http_server_response_body_size_bytes_sum", &[]),
+        10.0
+    );
+    assert_eq!(json_lines(&harness).len(), 3);
+}
+
+#[tokio::test]
+async fn under_tonic_the_path_is_the_route() {
+    let harness = Harness::new();
+    let (_reporter, health) = tonic_health::server::health_reporter();
+    let (listener, address) = listener().await;
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let server = tonic::transport::Server::builder()
+        .layer(harness.layer())
+        .add_service(health);
+    tokio::spawn(server.serve_with_incoming(incoming));
+    let channel = tonic::transport::Endpoint::new(format!("http://{address}")).unwrap();
+    let mut client = HealthClient::new(channel.connect().await.unwrap());
+    let check = |service: &str| HealthCheckRequest {
+        service: service.to_owned(),
+    };
+    client.check(check("")).await.unwrap();
+    assert_eq!(
+        client.check(check("unknown")).await.unwrap_err().code(),
+        tonic::Code::NotFound
+    );
+    let raw = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http::<Full<Bytes>>();
+    let scan = http::Request::post(format!("http://{address}/no.Such/Method"))
+        .header("content-type", "application/grpc")
+        .body(Full::new(Bytes::new()))
+        .unwrap();
+    let answer = raw.request(scan).await.unwrap();
+    assert_eq!(answer.headers()["grpc-status"], "12");
+    drop(answer);
+    let page = harness.page();
+    let check = [("http_route", "/grpc.health.v1.Health/Check")];
+    assert_eq!(page.sum(COUNT, &check), 2.0);
+    assert_eq!(page.sum(COUNT, &[("http_route", "_unmatched")]), 1.0);
+    let lines = json_lines(&harness);
+    let statuses: Vec<_> = lines
+        .iter()
+        .map(|line| line["rpc.grpc.status_code"].as_u64())
+        .collect();
+    assert_eq!(statuses, [Some(0), Some(5), Some(12)]);
+    assert_eq!(lines[0]["level"], "INFO");
+    assert!(harness.in_flight().is_empty());
+}
