@@ -164,10 +164,10 @@ impl Series {
             time_to_headers.record_traced(seconds(time), trace, at);
         }
         if let Some(bytes) = measured.request_bytes {
-            request_bytes.record(bytes as f64);
+            request_bytes.record_traced(bytes as f64, trace, at);
         }
         if let Some(bytes) = measured.response_bytes {
-            response_bytes.record(bytes as f64);
+            response_bytes.record_traced(bytes as f64, trace, at);
         }
     }
 }

@@ -91,6 +91,18 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// A field of ours whose value is known to need no escape.
+    pub(super) fn plain(&mut self, key: &'static str, text: &[u8]) {
+        if !text.is_empty() {
+            self.key(key);
+            self.out
+                .extend_from_slice(if self.pretty { b"" } else { b"\"" });
+            self.out.extend_from_slice(text);
+            self.out
+                .extend_from_slice(if self.pretty { b"" } else { b"\"" });
+        }
+    }
+
     /// A field of ours whose value needs no quotes.
     pub(super) fn number(&mut self, key: &'static str, number: impl std::fmt::Display) {
         self.key(key);

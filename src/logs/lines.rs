@@ -1,7 +1,9 @@
 //! Records as lines.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use tracing::Level;
 
 use super::callsites;
@@ -25,6 +27,30 @@ pub(crate) struct Lines {
     stamp: Stamp,
     /// What every line says of the service, ready to be copied.
     service: Vec<u8>,
+    agents: Agents,
+}
+
+/// User agents scrubbed before: visitors have few, and each is long.
+#[derive(Debug, Default)]
+struct Agents(FxHashMap<Box<str>, Box<str>>);
+
+impl Agents {
+    /// User agents that are remembered, of at most so many bytes each.
+    const KEPT: usize = 256;
+    const KEPT_BYTES: usize = 512;
+
+    fn scrubbed<'a>(&'a mut self, agent: &'a str) -> Cow<'a, str> {
+        if agent.len() < 16 || agent.len() > Self::KEPT_BYTES {
+            return redact::text(agent);
+        }
+        if self.0.len() >= Self::KEPT && !self.0.contains_key(agent) {
+            self.0.clear();
+        }
+        if !self.0.contains_key(agent) {
+            self.0.insert(agent.into(), redact::text(agent).into());
+        }
+        Cow::Borrowed(self.0.get(agent).map_or("", |agent| agent))
+    }
 }
 
 impl Lines {
@@ -48,6 +74,7 @@ impl Lines {
             requests,
             stamp: Stamp::default(),
             service: constant,
+            agents: Agents::default(),
         }
     }
 
@@ -104,15 +131,15 @@ impl Lines {
         self.head_ends(&mut line);
         put_ids(&mut line, record.trace, record.span);
         if record.parent_span != SpanId::NIL {
-            line.field("parent_span_id", text(&record.parent_span.hex()));
+            line.plain("parent_span_id", &record.parent_span.hex());
         }
         if record.parent_trace != TraceId::NIL {
-            line.field(
-                "watchpost.parent.trace_id",
-                text(&record.parent_trace.hex()),
-            );
+            line.plain("watchpost.parent.trace_id", &record.parent_trace.hex());
         }
-        line.field(semconv::HTTP_REQUEST_METHOD, record.method.as_str());
+        line.plain(
+            semconv::HTTP_REQUEST_METHOD,
+            record.method.as_str().as_bytes(),
+        );
         line.field(semconv::HTTP_ROUTE, record.route);
         if let Some(status) = record.status {
             line.whole(semconv::HTTP_RESPONSE_STATUS_CODE, status.into());
@@ -120,7 +147,10 @@ impl Lines {
         if let Some(status) = record.grpc_status {
             line.whole(semconv::RPC_GRPC_STATUS_CODE, status.into());
         }
-        line.field(semconv::WATCHPOST_OUTCOME, record.outcome.as_str());
+        line.plain(
+            semconv::WATCHPOST_OUTCOME,
+            record.outcome.as_str().as_bytes(),
+        );
         line.field(semconv::ERROR_TYPE, record.error_type);
         if let Some(time) = record.time_to_headers {
             line.millis("time_to_headers_ms", time);
@@ -137,10 +167,8 @@ impl Lines {
             line.field(semconv::URL_QUERY, &redact::query(record.query, NO_NAMES));
         }
         line.field(semconv::CLIENT_ADDRESS, record.client_address);
-        line.field(
-            semconv::USER_AGENT_ORIGINAL,
-            &redact::text(record.user_agent),
-        );
+        let agent = self.agents.scrubbed(record.user_agent);
+        line.field(semconv::USER_AGENT_ORIGINAL, &agent);
         line.field(semconv::USER_ID, &redact::text(record.user));
         for (key, value) in record.attributes() {
             if line.foreign(&redact::text(key)) {
@@ -254,12 +282,8 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 fn put_ids(line: &mut Line<'_>, trace: TraceId, span: SpanId) {
-    line.field("trace_id", text(&trace.hex()));
-    line.field("span_id", text(&span.hex()));
-}
-
-fn text(digits: &[u8]) -> &str {
-    std::str::from_utf8(digits).unwrap_or_default()
+    line.plain("trace_id", &trace.hex());
+    line.plain("span_id", &span.hex());
 }
 
 fn put_i64(line: &mut Line<'_>, number: i64) {
