@@ -44,7 +44,7 @@ const RANKS: [(&str, u8); 25] = [
 
 /// Paths that are named in one place alone: the path's beginning, and the files or directories below
 /// `src/` that may name it.
-const HOMES: [(&[&str], &[&str]); 11] = [
+const HOMES: [(&[&str], &[&str]); 13] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (&["hyper"], &["monitor/serve/"]),
     (&["hyper_util"], &["monitor/serve/"]),
@@ -54,6 +54,8 @@ const HOMES: [(&[&str], &[&str]); 11] = [
     (&["metrics_process"], &["metrics/"]),
     (&["tokio_metrics"], &["metrics/"]),
     (&["subtle"], &["access/"]),
+    (&["getrandom"], &["access/"]),
+    (&["rustix"], &["health/"]),
     (&["std", "env"], &["config/env.rs"]),
     (&["crate", "otel"], &["otel/", "monitor/", "lib.rs"]),
 ];
