@@ -9,7 +9,7 @@ use tower_http::classify::GrpcEosErrorsAsFailures;
 use super::classify::{self, Class, Verdict};
 use super::finished::Finished;
 use super::seen::{Seen, number};
-use super::series::{ErrorType, Labels, Measured, Version};
+use super::series::{ErrorType, Labels, Measured, Series, Version};
 use super::shared::{LineMode, Shared};
 use super::{client, local};
 use crate::clock::Nanos;
@@ -388,29 +388,18 @@ impl Active {
         let shared = &*self.shared;
         let make = || shared.instruments.series(labels, shared.requests.routes());
         let epoch = shared.metrics.epoch();
-        let done = local::with(shared.number, |local| {
-            let series = local.series(labels, epoch, make);
+        let tell = |series: &Series| {
             series.record(measured, self.ids.trace, now);
-            self.line(
-                labels,
-                measured,
-                failed,
-                now,
-                &series.route,
-                &series.error_type,
-            );
+            let Series {
+                route, error_type, ..
+            } = series;
+            self.line(labels, measured, failed, now, route, error_type);
+        };
+        let told = local::with(shared.number, |local| {
+            tell(local.series(labels, epoch, make));
         });
-        if done.is_none() {
-            let series = make();
-            series.record(measured, self.ids.trace, now);
-            self.line(
-                labels,
-                measured,
-                failed,
-                now,
-                &series.route,
-                &series.error_type,
-            );
+        if told.is_none() {
+            tell(&make());
         }
     }
 
