@@ -173,6 +173,29 @@ fn secrets() -> Vec<String> {
             some(43)
         ),
         "4111111111111111".to_owned(),
+        "5555555555554444".to_owned(),
+        "378282246310005".to_owned(),
+        format!("ABIA{}", upper(16)),
+        format!("ACCA{}", upper(16)),
+        format!("gldt-{}", some(20)),
+        format!("glrt-{}", some(20)),
+        format!("xoxp-1234567890123-1234567890123-{}", some(24)),
+        format!("xoxa-1234567890123-1234567890123-{}", some(24)),
+        format!("SK{}", hex(32)),
+        format!("sk-{}T3BlbkFJ{}", some(20), some(20)),
+        format!("sk-proj-{}", some(48)),
+        format!(
+            "sntrys_eyJpYXQiOjE2ODczMzY1NDMuNjk4NTksInVybCI6bnVsbH0={}",
+            some(43)
+        ),
+        format!("npm_{}", upper(36).to_lowercase()),
+        format!("AIza{}", upper(35)),
+        format!("glptt-{}", hex(40)),
+        format!("doo_v1_{}", hex(64).chars().rev().collect::<String>()),
+        format!(
+            "eyJhbGciOiJFUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDAsInN1YiI6ImEifQ.{}",
+            some(86)
+        ),
     ];
     all.extend(["ghp", "gho", "ghu", "ghs", "ghr"].map(|kind| format!("{kind}_{}", some(36))));
     all.extend(
@@ -211,7 +234,7 @@ async fn no_secret_is_in_anything_that_is_written() {
         .route_service("/metrics", harness.prometheus())
         .layer(layer);
     let secrets = secrets();
-    assert!(secrets.len() >= 20);
+    assert!(secrets.len() >= 40);
     for secret in &secrets {
         let request = Request::get(format!(
             "/reset/{secret}?page=harmless-query&token={secret}"
