@@ -10,7 +10,7 @@ use super::classify::{self, Class, Verdict};
 use super::finished::Finished;
 use super::seen::{Seen, number};
 use super::series::{ErrorType, Labels, Measured, Series, Version};
-use super::shared::{LineMode, Shared};
+use super::shared::{Asked, LineMode, Shared};
 use super::{client, local};
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_str};
@@ -106,8 +106,6 @@ impl Active {
         request: &Request<B>,
         seen: &Seen<'_>,
         route: Option<request::RouteId>,
-        user: Option<String>,
-        attributes: Option<Attributes>,
         start: Nanos,
     ) {
         self.start = start;
@@ -126,12 +124,6 @@ impl Active {
         self.request_bytes = seen.content_length.and_then(number);
         self.response_bytes = 0;
         self.expected_bytes = None;
-        if let Some(user) = user {
-            self.user = user;
-        }
-        if let Some(attributes) = attributes {
-            self.attributes = attributes;
-        }
         self.identify(seen, route);
         if self.shared.lines != LineMode::Off {
             self.keep_texts(request, seen);
@@ -142,6 +134,17 @@ impl Active {
         let slot = self.slot.get_or_insert_with(|| shared.requests.new_slot());
         slot.open(self.ids, start);
         shared.instruments.active(self.method, self.scheme).add(1);
+    }
+
+    /// Takes what the hooks said of the request.
+    #[cold]
+    pub(super) fn heed(&mut self, asked: Asked) {
+        if let Some(user) = asked.user {
+            self.user = user;
+        }
+        if let Some(attributes) = asked.attributes {
+            self.attributes = attributes;
+        }
     }
 
     #[inline]
@@ -380,48 +383,49 @@ impl Active {
             error: ErrorType::of(self.status, self.grpc_status, outcome, failure),
         };
         self.record(labels, &measured, failed, now);
-        self.pool();
     }
 
+    /// Counts the request, queues its line and returns the state to the thread's pool.
     #[inline]
-    fn record(&self, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
-        let shared = &*self.shared;
-        let make = || shared.instruments.series(labels, shared.requests.routes());
-        let epoch = shared.metrics.epoch();
-        let tell = |series: &Series| {
-            series.record(measured, self.ids.trace, now);
-            let Series {
-                route, error_type, ..
-            } = series;
-            self.line(labels, measured, failed, now, route, error_type);
-        };
-        let told = local::with(shared.number, |local| {
-            tell(local.series(labels, epoch, make));
+    fn record(self: Box<Self>, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
+        let number = self.shared.number;
+        let epoch = self.shared.metrics.epoch();
+        let mut state = Some(self);
+        let returned = local::with(number, |local| {
+            let mut state = state.take()?;
+            let series = local.series(labels, epoch, || state.series(labels));
+            state.tell(series, labels, measured, failed, now);
+            state.clear();
+            local.keep_state(state)
         });
-        if told.is_none() {
-            tell(&make());
+        drop(returned);
+        if let Some(state) = state {
+            let series = state.series(labels);
+            state.tell(&series, labels, measured, failed, now);
         }
     }
 
-    /// Queues the request's record, where it gets a line.
+    #[cold]
+    fn series(&self, labels: Labels) -> Arc<Series> {
+        let shared = &self.shared;
+        shared.instruments.series(labels, shared.requests.routes())
+    }
+
     #[inline]
-    fn line(
-        &self,
-        labels: Labels,
-        measured: &Measured,
-        failed: bool,
-        now: Nanos,
-        route: &str,
-        error_type: &str,
-    ) {
+    fn tell(&self, series: &Series, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
+        series.record(measured, self.ids.trace, now);
         let wanted = match self.shared.lines {
             LineMode::Off => false,
             LineMode::All => true,
             LineMode::ErrorsAndSlow(slow) => failed || measured.duration >= slow,
         };
-        if !wanted {
-            return;
+        if wanted {
+            self.line(series, labels, measured, failed, now);
         }
+    }
+
+    /// Queues the request's record.
+    fn line(&self, series: &Series, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
         let record = RequestRecord {
             trace: self.ids.trace,
             span: self.ids.span,
@@ -441,10 +445,10 @@ impl Active {
         };
         self.shared.intake.push(Signal::Request, now, |out| {
             put_fixed(out, &record);
-            put_str(out, route);
+            put_str(out, &series.route);
             out.extend_from_slice(&self.texts);
             put_str(out, &self.user);
-            put_str(out, error_type);
+            put_str(out, &series.error_type);
             put_attributes(out, &self.attributes);
         });
     }
@@ -490,13 +494,7 @@ impl Active {
     /// Puts the state where the next request finds it.
     #[inline]
     pub(super) fn pool(mut self: Box<Self>) {
-        self.texts.clear();
-        self.user.clear();
-        self.attributes.clear();
-        self.eos = None;
-        self.head = None;
-        // Whoever else holds the slot would see the next request in it.
-        self.slot = self.slot.take().filter(|slot| Arc::strong_count(slot) == 1);
+        self.clear();
         let number = self.shared.number;
         let mut state = Some(self);
         let returned = local::with(number, |local| {
@@ -504,11 +502,33 @@ impl Active {
         });
         drop(returned);
     }
+
+    /// Forgets the request.
+    #[inline]
+    fn clear(&mut self) {
+        self.texts.clear();
+        self.user.clear();
+        self.attributes.clear();
+        self.eos = None;
+        self.head = None;
+        // Whoever else holds the slot would see the next request in it.
+        if self
+            .slot
+            .as_ref()
+            .is_some_and(|slot| Arc::strong_count(slot) > 1)
+        {
+            self.slot = None;
+        }
+    }
 }
 
 /// gRPC's status of a method that the service does not have.
 const UNIMPLEMENTED: u8 = 12;
 
 fn lossy(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(value.as_bytes())
+    // The common case in words of eight bytes; the lossy conversion goes byte by byte.
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()),
+    }
 }

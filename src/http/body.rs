@@ -22,7 +22,7 @@ pin_project! {
         inner: B,
         track: Option<Track>,
         // Lives as long as an event stream does.
-        stream: Option<Stream>,
+        stream: Option<Box<Stream>>,
     }
 }
 

@@ -101,6 +101,7 @@ impl EndpointLayer {
                 long_poll: nanos(config.long_poll),
                 config,
                 count_request_body: false,
+                looks_closer: false,
                 hooks: Hooks::default(),
                 unrouted,
             }),
@@ -110,6 +111,7 @@ impl EndpointLayer {
     fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
         let mut shared = Arc::unwrap_or_clone(self.shared);
         change(&mut shared);
+        shared.looks_closer = shared.count_request_body || shared.hooks.want_request();
         Self {
             shared: Arc::new(shared),
         }

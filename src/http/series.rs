@@ -159,15 +159,22 @@ impl Series {
             request_bytes,
             response_bytes,
         } = &self.histograms;
-        duration.record_traced(seconds(measured.duration), trace, at);
-        if let Some(time) = measured.time_to_headers {
-            time_to_headers.record_traced(seconds(time), trace, at);
-        }
-        if let Some(bytes) = measured.request_bytes {
-            request_bytes.record_traced(bytes as f64, trace, at);
-        }
-        if let Some(bytes) = measured.response_bytes {
-            response_bytes.record_traced(bytes as f64, trace, at);
+        // One loop, so that the recording is compiled in place.
+        for (histogram, value) in [
+            (duration, Some(seconds(measured.duration))),
+            (time_to_headers, measured.time_to_headers.map(seconds)),
+            (
+                request_bytes,
+                measured.request_bytes.map(|bytes| bytes as f64),
+            ),
+            (
+                response_bytes,
+                measured.response_bytes.map(|bytes| bytes as f64),
+            ),
+        ] {
+            if let Some(value) = value {
+                histogram.record_traced(value, trace, at);
+            }
         }
     }
 }

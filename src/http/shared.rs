@@ -37,6 +37,8 @@ pub(super) struct Shared {
     /// A poll that takes longer blocks its thread.
     pub(super) long_poll: Nanos,
     pub(super) count_request_body: bool,
+    /// Whether hooks are to be asked or the body is to be counted before the service is called.
+    pub(super) looks_closer: bool,
     pub(super) hooks: Hooks,
     pub(super) unrouted: Arc<AtomicU32>,
 }
@@ -67,6 +69,7 @@ impl Clone for Shared {
             config: self.config.clone(),
             long_poll: self.long_poll,
             count_request_body: self.count_request_body,
+            looks_closer: self.looks_closer,
             hooks: self.hooks.clone(),
             unrouted: Arc::clone(&self.unrouted),
         }

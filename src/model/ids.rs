@@ -79,15 +79,24 @@ impl SpanId {
     }
 }
 
+/// The two digits of each byte.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+static DIGITS: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 #[inline]
-#[expect(clippy::indexing_slicing, reason = "four bits index sixteen digits")]
+#[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
 fn hex(out: &mut [u8], bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
-        if let [high, low] = pair {
-            *high = DIGITS[usize::from(byte >> 4)];
-            *low = DIGITS[usize::from(byte & 15)];
-        }
+        pair.copy_from_slice(&DIGITS[usize::from(*byte)]);
     }
 }
 

@@ -18,17 +18,18 @@ impl Method {
 
     #[inline]
     pub(crate) fn of(method: &http::Method) -> Self {
-        Self(match method.as_str() {
-            "GET" => 1,
-            "POST" => 2,
-            "PUT" => 3,
-            "DELETE" => 4,
-            "HEAD" => 5,
-            "OPTIONS" => 6,
-            "PATCH" => 7,
-            "TRACE" => 8,
-            "CONNECT" => 9,
-            "QUERY" => 10,
+        use http::Method as Http;
+        Self(match *method {
+            Http::GET => 1,
+            Http::POST => 2,
+            Http::PUT => 3,
+            Http::DELETE => 4,
+            Http::HEAD => 5,
+            Http::OPTIONS => 6,
+            Http::PATCH => 7,
+            Http::TRACE => 8,
+            Http::CONNECT => 9,
+            _ if method.as_str() == "QUERY" => 10,
             _ => 0,
         })
     }
