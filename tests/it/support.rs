@@ -1,5 +1,7 @@
 //! What the tests share.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use axum::Router;
@@ -48,4 +50,28 @@ pub(crate) fn json_lines(harness: &Harness) -> Vec<Value> {
         .iter()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
         .collect()
+}
+
+/// Whole lines among what a receiver got.
+pub(crate) fn whole_lines(got: &[u8]) -> u64 {
+    let lines = got.split_inclusive(|byte| *byte == b'\n');
+    let whole =
+        lines.filter(|line| line.ends_with(b"\n") && serde_json::from_slice::<Value>(line).is_ok());
+    whole.count() as u64
+}
+
+/// One answer over a connection of its own, head and body.
+pub(crate) fn ask(address: SocketAddr, path: &str) -> String {
+    let mut client = TcpStream::connect(address).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    write!(
+        client,
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    answer
 }
