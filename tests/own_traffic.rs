@@ -53,7 +53,7 @@ fn nothing_about_ourselves_when_installed() {
         let (builder, written) = builder();
         let monitor = builder.install().unwrap();
         assert_eq!(monitor.report().not_installed, Vec::<String>::new());
-        watch(monitor, &written, None);
+        watch(&monitor, &written, None);
     });
 }
 
@@ -69,7 +69,7 @@ fn nothing_from_our_threads_where_all_events_are_counted() {
                 .with(monitor.tracing_layer())
                 .with(witness.clone());
             tracing::subscriber::set_global_default(layers).unwrap();
-            watch(monitor, &written, Some(&witness));
+            watch(&monitor, &written, Some(&witness));
         },
     );
 }
@@ -319,7 +319,7 @@ fn settled(monitor: &Monitor) -> [u64; 3] {
     }
 }
 
-fn watch(monitor: MonitorGuard, written: &Written, witness: Option<&Witness>) {
+fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
     let health = monitor.health();
     let database = health.check("database", || async { Ok::<_, String>(()) });
     drop(database.interval(Duration::from_millis(50)));
@@ -332,33 +332,25 @@ fn watch(monitor: MonitorGuard, written: &Written, witness: Option<&Witness>) {
     }));
     let server = monitor.serve("127.0.0.1:0").unwrap();
     let port = server.local_addr();
-    let mut host = Host::start(&monitor);
+    let mut host = Host::start(monitor);
 
     // Half of the time with the host's own traffic ..
     let own = {
-        let monitor = Monitor::clone(&monitor);
+        let monitor = Monitor::clone(monitor);
         thread::spawn(move || use_the_monitor(&monitor, port, length() / 2))
     };
     // Where each event is counted, all must be the host's.
     let pages: &[_] = if witness.is_some() { &[] } else { &OWN_PAGES };
     host.visit(pages, length() / 2);
     let mut answers = own.join().unwrap();
-    let before = settled(&monitor);
+    let before = settled(monitor);
     // .. and half in which nobody but us has anything to do,
-    answers += use_the_monitor(&monitor, port, length() / 2);
-    assert_eq!(emitted(&monitor), before, "requests, events, notices");
+    answers += use_the_monitor(monitor, port, length() / 2);
+    assert_eq!(emitted(monitor), before, "requests, events, notices");
     // then a second in which nobody asks anybody.
     thread::sleep(Duration::from_secs(1));
-    assert_eq!(emitted(&monitor), before);
+    assert_eq!(emitted(monitor), before);
 
-    let drain = monitor.drain(std::future::ready(()));
-    host.runtime.block_on(drain);
-    assert!(ask(port, "/readyz").starts_with(b"HTTP/1.1 503"));
-    assert_eq!(emitted(&monitor), before);
-    let report = monitor.shutdown_blocking(Duration::from_secs(10)).unwrap();
-    drop(host.runtime);
-    let seen = written.0.lock().unwrap().clone();
-    check(&report, &seen, host.asked);
     if let Some(witness) = witness {
         let Witnessed { own, others } = &*witness.0;
         let (own, others) = (own.load(Relaxed), others.load(Relaxed));
@@ -366,6 +358,15 @@ fn watch(monitor: MonitorGuard, written: &Written, witness: Option<&Witness>) {
         assert!(own > 0, "nothing was said on the monitor's threads");
         println!("own traffic: {own} events on our own threads, none recorded");
     }
+
+    let drain = monitor.drain(std::future::ready(()));
+    host.runtime.block_on(drain);
+    assert!(ask(port, "/readyz").starts_with(b"HTTP/1.1 503"));
+    assert_eq!(emitted(monitor), before);
+    let report = monitor.shutdown_blocking(Duration::from_secs(10)).unwrap();
+    drop(host.runtime);
+    let seen = written.0.lock().unwrap().clone();
+    check(&report, &seen, host.asked);
     println!(
         "own traffic: {:?} at trace, {answers} answers of ours, 0 records about ourselves of {}; {:?}",
         length(),

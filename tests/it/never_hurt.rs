@@ -19,7 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use watchpost::testing::Harness;
 use watchpost::{Monitor, Reason, ShutdownReport, Signal};
 
-use crate::support::{get_request, send, whole_lines};
+use crate::support::{ask, get_request, send, whole_lines};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -169,7 +169,9 @@ fn m5_a_host_without_a_runtime() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|it| it.join().unwrap());
+    for it in threads {
+        it.join().unwrap();
+    }
     harness.metrics().counter("made").build().add(1);
     // A reactor and timers are there for checks.
     harness.health().check("reactor", || async {
@@ -180,7 +182,10 @@ fn m5_a_host_without_a_runtime() {
     });
     let port = harness.serve("127.0.0.1:0").unwrap();
     let patience = Instant::now() + LONG;
-    while !crate::support::ask(port.local_addr(), "/readyz").starts_with("HTTP/1.1 200") {
+    while !ask(port.local_addr(), "/readyz", "")
+        .0
+        .starts_with("HTTP/1.1 200")
+    {
         assert!(Instant::now() < patience, "never ready");
         thread::sleep(Duration::from_millis(5));
     }
@@ -193,7 +198,11 @@ fn m5_a_host_without_a_runtime() {
     assert!(block_on(harness.flush(LONG)));
     assert!(harness.flush_blocking(LONG).unwrap());
     block_on(harness.drain(async {}));
-    assert!(crate::support::ask(port.local_addr(), "/readyz").starts_with("HTTP/1.1 503"));
+    assert!(
+        ask(port.local_addr(), "/readyz", "")
+            .0
+            .starts_with("HTTP/1.1 503")
+    );
     let report = block_on(harness.shutdown(LONG));
     assert!(report.is_complete() && report.dropped() == 0, "{report}");
     let lines = report.totals(Signal::Request).delivered() + report.totals(Signal::Log).delivered();
@@ -236,7 +245,7 @@ exec "$0" --exact never_hurt::m7_a_full_disk_of_one_mebibyte --nocapture"#;
         }
         Ok(child) => panic!("{child:?}"),
         Err(error) => {
-            println!("M7: there is no `unshare` here ({error}), so a writer stands for a disk")
+            println!("M7: there is no `unshare` here ({error}), so a writer stands for a disk");
         }
     }
     let limited = Limited::default();

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -60,18 +60,19 @@ pub(crate) fn whole_lines(got: &[u8]) -> u64 {
     whole.count() as u64
 }
 
-/// One answer over a connection of its own, head and body.
-pub(crate) fn ask(address: SocketAddr, path: &str) -> String {
+/// One answer over a connection of its own, with the time that it took.
+pub(crate) fn ask(address: SocketAddr, path: &str, headers: &str) -> (String, Duration) {
+    let start = Instant::now();
     let mut client = TcpStream::connect(address).unwrap();
     client
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
     write!(
         client,
-        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
     )
     .unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
-    answer
+    (answer, start.elapsed())
 }
