@@ -21,6 +21,8 @@ pub(super) struct Stream {
     active: UpDownCounter,
     trace: TraceId,
     start: Nanos,
+    /// In no list: the request itself is over.
+    slot: Option<Arc<Slot>>,
 }
 
 impl Stream {
@@ -28,18 +30,27 @@ impl Stream {
         requests: &Arc<Requests>,
         instruments: &Instruments,
         route: &str,
-        trace: TraceId,
+        ids: Ids,
     ) -> Self {
         let labels = || [(semconv::HTTP_ROUTE, route.to_owned())];
         let active = instruments.connections.with(labels());
         active.add(1);
+        let start = requests.clock().now();
+        let slot = requests.unlisted_slot();
+        slot.open(ids, start);
         Self {
-            start: requests.clock().now(),
+            start,
             requests: Arc::clone(requests),
             duration: instruments.connection.with(labels()),
             active,
-            trace,
+            trace: ids.trace,
+            slot: Some(slot),
         }
+    }
+
+    /// The stream is the thread's current request until the value is dropped.
+    pub(super) fn enter(&mut self) -> Current<'_> {
+        Current::enter(&mut self.slot)
     }
 }
 
@@ -86,22 +97,14 @@ impl Connection {
     ///
     /// As `task` is: dropping the future drops the task and ends the count.
     pub fn run<F: Future>(self, task: F) -> RunConnection<F> {
-        let route = self.requests.routes().id(&self.name);
-        let trace = self.ids.map_or_else(TraceId::random, |ids| ids.trace);
-        let slot = self.requests.unlisted_slot();
-        let stream = Stream::begin(&self.requests, &self.instruments, &self.name, trace);
-        slot.open(
-            Ids {
-                trace,
-                span: SpanId::random(),
-                route,
-            },
-            stream.start,
-        );
+        let ids = Ids {
+            trace: self.ids.map_or_else(TraceId::random, |ids| ids.trace),
+            span: SpanId::random(),
+            route: self.requests.routes().id(&self.name),
+        };
         RunConnection {
             task,
-            slot: Some(slot),
-            _stream: stream,
+            stream: Stream::begin(&self.requests, &self.instruments, &self.name, ids),
         }
     }
 }
@@ -113,8 +116,7 @@ pin_project! {
     pub struct RunConnection<F> {
         #[pin]
         task: F,
-        slot: Option<Arc<Slot>>,
-        _stream: Stream,
+        stream: Stream,
     }
 }
 
@@ -123,13 +125,13 @@ impl<F: Future> Future for RunConnection<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _current = Current::enter(this.slot);
+        let _current = this.stream.enter();
         this.task.poll(cx)
     }
 }
 
-/// The connection is the thread's current request until this is dropped.
-struct Current<'a>(&'a mut Option<Arc<Slot>>);
+/// The stream is the thread's current request until this is dropped.
+pub(super) struct Current<'a>(&'a mut Option<Arc<Slot>>);
 
 impl<'a> Current<'a> {
     fn enter(slot: &'a mut Option<Arc<Slot>>) -> Self {

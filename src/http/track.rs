@@ -102,12 +102,7 @@ impl Track {
                 instruments,
                 ..
             } = &*active.shared;
-            let stream = Stream::begin(
-                requests,
-                instruments,
-                &active.route_name(),
-                active.ids.trace,
-            );
+            let stream = Stream::begin(requests, instruments, &active.route_name(), active.ids);
             let planned = active.planned;
             active.finish(planned, Some(now));
             return AfterHeaders::Stream(Box::new(stream));

@@ -31,6 +31,13 @@
 //! target that fits decides. [`Monitor::set_log_level`](crate::Monitor::set_log_level) changes them while
 //! the service runs.
 //!
+//! # What is about the monitor itself
+//!
+//! Nothing that is logged on the monitor's own threads or while one of its pages answers becomes a line,
+//! whatever the levels are: not what its libraries say, nor what a writer of yours says while it writes. A
+//! health check of yours is heard. What a server of yours logs of the connection on which it serves a page
+//! of ours is the server's, and a line.
+//!
 //! # Beside a subscriber of your own
 //!
 //! [`Monitor::tracing_layer`](crate::Monitor::tracing_layer) composes with other layers and disables

@@ -20,6 +20,6 @@ pub use self::outcome::Outcome;
 pub(crate) use self::attributes::prefix;
 pub(crate) use self::books::Books;
 pub(crate) use self::notices::Notices;
-pub(crate) use self::own::{OwnAnswer, is_own_thread, mark_own_thread};
+pub(crate) use self::own::{OwnAnswer, as_hosts, as_own, is_own_thread, mark_own_thread};
 pub(crate) use self::secret::Secret;
 pub(crate) use self::thread::thread_number;

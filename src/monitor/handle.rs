@@ -139,6 +139,10 @@ impl Monitor {
     /// answer while the host's runtime is blocked. Port 0 takes a free one; see
     /// [`Server::local_addr`].
     ///
+    /// The server lives until it is dropped or closed, and not with the monitor: [`shutdown`](Self::shutdown)
+    /// leaves it open, so that a last scrape finds the last figures. From then on `/livez` goes on saying
+    /// that the process lives, `/readyz` says 503 and `/health` that the worker has ended.
+    ///
     /// The address should be one that only your own network reaches. `/health` tells details to whoever
     /// has the token of the setting `access.token`.
     ///
@@ -195,7 +199,8 @@ impl Monitor {
     /// then is counted as dropped. The report tells what became of every record. Returns at most 100 ms
     /// after the deadline, whatever a sink does; a second call gives the same report.
     ///
-    /// Requests go on to be counted in the series after it; their lines are dropped and counted.
+    /// Requests go on to be counted in the series after it, and pages answer, those of a
+    /// [`Server`](crate::Server) too until it is dropped; lines are dropped and counted.
     ///
     /// # Cancel safety
     ///

@@ -81,6 +81,8 @@ impl Worker {
             .enable_all()
             .max_blocking_threads(MAX_BLOCKING_THREADS)
             .thread_name("watchpost-io")
+            // A writer that logs would otherwise write about its writing for ever.
+            .on_thread_start(mark_own_thread)
             .build()?;
         let handle = runtime.handle().clone();
         let runtime = Background(Some(runtime));
