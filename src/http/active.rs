@@ -188,14 +188,15 @@ impl Active {
     /// The request becomes the current one of this thread.
     #[inline]
     pub(super) fn enter(&mut self) {
-        self.slot = self.slot.take().and_then(request::enter);
+        let span = self.ids.span;
+        self.slot = self.slot.take().and_then(|slot| request::enter(slot, span));
     }
 
     /// Ends what [`enter`](Self::enter) began.
     #[inline]
     pub(super) fn leave(&mut self) {
         if self.slot.is_none() {
-            self.slot = request::leave();
+            self.slot = request::leave(self.ids.span);
         }
     }
 
@@ -269,7 +270,7 @@ impl Active {
         self.ids.route = self.shared.requests.routes().id(path);
         self.route_is_path = false;
         if let Some(slot) = &self.slot {
-            slot.open(self.ids, self.start);
+            slot.rename(self.ids, self.start);
             slot.polled(None);
         }
     }
@@ -324,6 +325,11 @@ impl Active {
             let answer = self.shared.hooks.classify.ask(|hook| hook(&head, trailers));
             self.class = answer.unwrap_or(self.class);
         }
+    }
+
+    /// The request's slot, for what outlives it.
+    pub(super) fn slot(&self) -> Option<Arc<Slot>> {
+        self.slot.clone()
     }
 
     pub(super) fn route_name(&self) -> Box<str> {

@@ -53,7 +53,7 @@ impl<B: Body> Body for ResponseBody<B> {
         let mut this = self.project();
         let open = match this.track.as_mut().and_then(Track::active) {
             None => {
-                let _current = this.stream.as_mut().map(Stream::enter);
+                let _current = this.stream.as_deref_mut().map(Stream::enter);
                 return this.inner.poll_frame(cx);
             }
             Some(active) => active.body_is_open(),

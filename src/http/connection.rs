@@ -19,7 +19,7 @@ pub(super) struct Stream {
     requests: Arc<Requests>,
     duration: Histogram,
     active: UpDownCounter,
-    trace: TraceId,
+    ids: Ids,
     start: Nanos,
     /// In no list: the request itself is over.
     slot: Option<Arc<Slot>>,
@@ -31,26 +31,27 @@ impl Stream {
         instruments: &Instruments,
         route: &str,
         ids: Ids,
+        goes_on: Option<Arc<Slot>>,
     ) -> Self {
         let labels = || [(semconv::HTTP_ROUTE, route.to_owned())];
         let active = instruments.connections.with(labels());
         active.add(1);
         let start = requests.clock().now();
-        let slot = requests.unlisted_slot();
+        let slot = requests.unlisted_slot(goes_on);
         slot.open(ids, start);
         Self {
             start,
             requests: Arc::clone(requests),
             duration: instruments.connection.with(labels()),
             active,
-            trace: ids.trace,
+            ids,
             slot: Some(slot),
         }
     }
 
     /// The stream is the thread's current request until the value is dropped.
     pub(super) fn enter(&mut self) -> Current<'_> {
-        Current::enter(&mut self.slot)
+        Current::enter(&mut self.slot, self.ids.span)
     }
 }
 
@@ -59,7 +60,7 @@ impl Drop for Stream {
         let now = self.requests.clock().now();
         self.active.add(-1);
         self.duration
-            .record_traced(seconds(now.saturating_sub(self.start)), self.trace, now);
+            .record_traced(seconds(now.saturating_sub(self.start)), self.ids.trace, now);
     }
 }
 
@@ -71,7 +72,7 @@ pub struct Connection {
     instruments: Arc<Instruments>,
     name: String,
     /// The request that was upgraded, if this is its handler.
-    ids: Option<Ids>,
+    upgraded: Option<Arc<Slot>>,
 }
 
 impl Connection {
@@ -80,12 +81,12 @@ impl Connection {
         instruments: &Arc<Instruments>,
         name: String,
     ) -> Self {
-        let ids = request::current(requests.number());
+        let upgraded = request::current_slot(requests.number()).map(|(slot, _)| slot);
         Self {
             requests: Arc::clone(requests),
             instruments: Arc::clone(instruments),
             name,
-            ids,
+            upgraded,
         }
     }
 
@@ -98,13 +99,22 @@ impl Connection {
     /// As `task` is: dropping the future drops the task and ends the count.
     pub fn run<F: Future>(self, task: F) -> RunConnection<F> {
         let ids = Ids {
-            trace: self.ids.map_or_else(TraceId::random, |ids| ids.trace),
+            trace: match &self.upgraded {
+                Some(slot) => slot.ids().trace,
+                None => TraceId::random(),
+            },
             span: SpanId::random(),
             route: self.requests.routes().id(&self.name),
         };
         RunConnection {
             task,
-            stream: Stream::begin(&self.requests, &self.instruments, &self.name, ids),
+            stream: Stream::begin(
+                &self.requests,
+                &self.instruments,
+                &self.name,
+                ids,
+                self.upgraded,
+            ),
         }
     }
 }
@@ -131,19 +141,19 @@ impl<F: Future> Future for RunConnection<F> {
 }
 
 /// The stream is the thread's current request until this is dropped.
-pub(super) struct Current<'a>(&'a mut Option<Arc<Slot>>);
+pub(super) struct Current<'a>(&'a mut Option<Arc<Slot>>, SpanId);
 
 impl<'a> Current<'a> {
-    fn enter(slot: &'a mut Option<Arc<Slot>>) -> Self {
-        *slot = slot.take().and_then(request::enter);
-        Self(slot)
+    fn enter(slot: &'a mut Option<Arc<Slot>>, span: SpanId) -> Self {
+        *slot = slot.take().and_then(|slot| request::enter(slot, span));
+        Self(slot, span)
     }
 }
 
 impl Drop for Current<'_> {
     fn drop(&mut self) {
         if self.0.is_none() {
-            *self.0 = request::leave();
+            *self.0 = request::leave(self.1);
         }
     }
 }

@@ -102,7 +102,13 @@ impl Track {
                 instruments,
                 ..
             } = &*active.shared;
-            let stream = Stream::begin(requests, instruments, &active.route_name(), active.ids);
+            let stream = Stream::begin(
+                requests,
+                instruments,
+                &active.route_name(),
+                active.ids,
+                active.slot(),
+            );
             let planned = active.planned;
             active.finish(planned, Some(now));
             return AfterHeaders::Stream(Box::new(stream));

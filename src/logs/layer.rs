@@ -1,6 +1,5 @@
 use std::cell::Cell;
-use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fmt;
 use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
@@ -13,6 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::callsites;
 use super::levels::Levels;
+use crate::model::text::put_formatted;
 use crate::model::wire::put_bytes;
 use crate::model::{Signal, is_own_thread, prefix};
 use crate::request::{self, Ids, Requests};
@@ -191,47 +191,9 @@ impl Visit for Encoder<'_> {
 }
 
 impl Encoder<'_> {
-    /// Formats a value in place. `Debug` and `Display` are foreign code: one that panics is told as that.
     fn text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        if !self.begin(field, STR) {
-            return;
-        }
-        let head = self.0.len();
-        self.0.extend_from_slice(&[0; 4]);
-        let start = self.0.len();
-        let mut bounded = Bounded {
-            out: self.0,
-            end: start + MAX_FIELD,
-        };
-        let formatted = catch_unwind(AssertUnwindSafe(|| bounded.write_fmt(value)));
-        if formatted.is_err() {
-            self.0.truncate(start);
-            self.0
-                .extend_from_slice(b"<panicked while it was formatted>");
-        }
-        // At most `MAX_FIELD`.
-        let len = (self.0.len() - start) as u32;
-        if let Some(place) = self.0.get_mut(head..start) {
-            place.copy_from_slice(&len.to_le_bytes());
-        }
-    }
-}
-
-/// Takes text up to an end, and no more.
-struct Bounded<'a> {
-    out: &'a mut Vec<u8>,
-    end: usize,
-}
-
-impl Write for Bounded<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.end.saturating_sub(self.out.len());
-        let taken = prefix(text, room);
-        self.out.extend_from_slice(taken.as_bytes());
-        if taken.len() == text.len() {
-            Ok(())
-        } else {
-            Err(fmt::Error)
+        if self.begin(field, STR) {
+            put_formatted(self.0, value, MAX_FIELD);
         }
     }
 }

@@ -5,16 +5,19 @@ mod attributes;
 mod books;
 mod ids;
 pub(crate) mod json;
+mod kept;
 mod notices;
 mod outcome;
 mod own;
 mod secret;
+pub(crate) mod text;
 mod thread;
 pub(crate) mod wire;
 
 pub use self::attributes::{Attributes, Value};
 pub use self::books::{Reason, ShutdownReport, Signal, Totals};
 pub use self::ids::{SpanId, TraceId};
+pub use self::kept::Kept;
 pub use self::outcome::Outcome;
 
 pub(crate) use self::attributes::prefix;

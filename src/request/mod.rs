@@ -5,12 +5,16 @@ mod current;
 mod record;
 mod routes;
 mod slot;
+mod tree;
 
 pub use self::slot::InFlight;
 
-pub(crate) use self::current::{Ids, current, enter, leave};
+pub(crate) use self::current::{
+    Ids, current, current_slot, enter, leave, leave_alone, with_current,
+};
 pub(crate) use self::record::{
     AttributeRef, Method, RequestRecord, Scheme, put_attributes, put_fixed,
 };
 pub(crate) use self::routes::{RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Requests, Slot};
+pub(crate) use self::tree::{Added, Decision, Room, Tree};

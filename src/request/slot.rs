@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::current::Ids;
 use super::routes::{RouteId, Routes};
+use super::tree::{Room, Tree};
 use crate::clock::{Clock, Nanos};
 use crate::model::{SpanId, TraceId};
 
@@ -17,6 +18,8 @@ pub(crate) struct Requests {
     clock: Clock,
     routes: Routes,
     slots: Mutex<Slots>,
+    /// What undecided traces may hold together.
+    room: Room,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +44,11 @@ pub(crate) struct Slot {
     span: AtomicU64,
     /// The reading at which the poll that runs now began, plus one; 0 between polls.
     polled_since: AtomicU64,
+    /// The spans of its trace. Where a request's trace goes on in another's slot, that one's.
+    tree: Tree,
+    goes_on: Option<Arc<Self>>,
+    /// Whether it is a request's, and not that of a trace without one.
+    of_request: bool,
 }
 
 /// A request under way, as [`Monitor::in_flight`](crate::Monitor::in_flight) tells it.
@@ -59,7 +67,12 @@ pub struct InFlight {
 }
 
 impl Requests {
+    /// Requests whose undecided traces may hold so many bytes as `with_room` says; by default 16 MiB.
     pub(crate) fn new(clock: Clock) -> Self {
+        Self::with_room(clock, 16 << 20)
+    }
+
+    pub(crate) fn with_room(clock: Clock, room: usize) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Relaxed);
         Self {
@@ -67,7 +80,13 @@ impl Requests {
             clock,
             routes: Routes::default(),
             slots: Mutex::default(),
+            room: Room::new(room),
         }
+    }
+
+    #[inline]
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     /// The number of this monitor among those of the process.
@@ -85,9 +104,13 @@ impl Requests {
         &self.routes
     }
 
-    /// A new slot that is in no list: for what outlives its request.
-    pub(crate) fn unlisted_slot(&self) -> Arc<Slot> {
-        Arc::new(Slot {
+    /// A new slot that is in no list: for what outlives its request, in whose slot the trace goes on.
+    pub(crate) fn unlisted_slot(&self, goes_on: Option<Arc<Slot>>) -> Arc<Slot> {
+        Arc::new(self.slot(goes_on, false))
+    }
+
+    fn slot(&self, goes_on: Option<Arc<Slot>>, of_request: bool) -> Slot {
+        Slot {
             monitor: self.number,
             generation: AtomicU64::new(0),
             start: AtomicU64::new(0),
@@ -96,13 +119,26 @@ impl Requests {
             trace_low: AtomicU64::new(0),
             span: AtomicU64::new(0),
             polled_since: AtomicU64::new(0),
-        })
+            tree: Tree::default(),
+            goes_on,
+            of_request,
+        }
     }
 
-    /// A new slot in the list. The caller pools it.
+    /// A new slot in the list of requests. The caller pools it.
     #[cold]
     pub(crate) fn new_slot(&self) -> Arc<Slot> {
-        let slot = self.unlisted_slot();
+        self.listed(true)
+    }
+
+    /// A new slot for a trace without a request.
+    #[cold]
+    pub(crate) fn new_trace_slot(&self) -> Arc<Slot> {
+        self.listed(false)
+    }
+
+    fn listed(&self, of_request: bool) -> Arc<Slot> {
+        let slot = Arc::new(self.slot(None, of_request));
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.all.len() >= slots.sweep_at {
             slots.all.retain(|slot| slot.strong_count() > 0);
@@ -112,16 +148,38 @@ impl Requests {
         slot
     }
 
-    /// The requests under way, the longest first.
-    pub(crate) fn in_flight(&self) -> Vec<InFlight> {
-        let slots = self
-            .slots
+    /// The slots of the traces that began at least `age` ago and are not over.
+    pub(crate) fn open_since(&self, age: Duration) -> Vec<Arc<Slot>> {
+        let before = self.clock.now().saturating_sub(crate::clock::nanos(age));
+        let slots = self.all();
+        let old = slots.iter().filter_map(Weak::upgrade);
+        old.filter(|slot| slot.read().is_some_and(|seen| seen.start <= before))
+            .collect()
+    }
+
+    /// The slot of a trace that is under way.
+    pub(crate) fn of_trace(&self, trace: TraceId) -> Option<Arc<Slot>> {
+        let slots = self.all();
+        let mut open = slots.iter().filter_map(Weak::upgrade);
+        open.find(|slot| slot.read().is_some_and(|seen| seen.ids.trace == trace))
+    }
+
+    fn all(&self) -> Vec<Weak<Slot>> {
+        self.slots
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .all
-            .clone();
+            .clone()
+    }
+
+    /// The requests under way, the longest first.
+    pub(crate) fn in_flight(&self) -> Vec<InFlight> {
+        let slots = self.all();
         let now = self.clock.now();
-        let seen = slots.iter().filter_map(|slot| slot.upgrade()?.read());
+        let slots = slots.iter().filter_map(Weak::upgrade);
+        let seen = slots
+            .filter(|slot| slot.of_request)
+            .filter_map(|slot| slot.read());
         let mut list: Vec<_> = seen
             .map(|seen| InFlight {
                 route: self.routes.name(seen.ids.route),
@@ -149,9 +207,24 @@ impl Slot {
         self.monitor
     }
 
+    /// The spans of its trace.
+    #[inline]
+    pub(crate) fn tree(&self) -> &Tree {
+        self.goes_on
+            .as_deref()
+            .map_or(&self.tree, |slot| &slot.tree)
+    }
+
     /// Opens the slot for a request that began at `start`, whose first poll follows at once.
     #[inline]
     pub(crate) fn open(&self, ids: Ids, start: Nanos) {
+        self.tree.open();
+        self.rename(ids, start);
+    }
+
+    /// Changes what others see of the request under way.
+    #[inline]
+    pub(crate) fn rename(&self, ids: Ids, start: Nanos) {
         self.start.store(start, Relaxed);
         self.route.store(ids.route.0, Relaxed);
         let trace = ids.trace.to_u128();
