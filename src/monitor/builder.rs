@@ -280,6 +280,7 @@ impl MonitorBuilder {
             books: Arc::clone(&books),
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
+            remotes: Vec::new(),
             ticks: vec![(EXPIRE_EVERY, Box::new(move || expire.expire()) as Box<_>)],
         };
         let worker = Worker::start(setup)
