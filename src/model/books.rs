@@ -11,11 +11,13 @@ pub enum Signal {
     Log,
     /// A line of ours about this crate's own state.
     Notice,
+    /// A captured error.
+    Error,
 }
 
 impl Signal {
     /// Every signal.
-    pub const ALL: [Self; 3] = [Self::Request, Self::Log, Self::Notice];
+    pub const ALL: [Self; 4] = [Self::Request, Self::Log, Self::Notice, Self::Error];
 
     /// The name that series carry.
     pub const fn as_str(self) -> &'static str {
@@ -23,6 +25,7 @@ impl Signal {
             Self::Request => "request",
             Self::Log => "log",
             Self::Notice => "notice",
+            Self::Error => "error",
         }
     }
 }

@@ -5,6 +5,7 @@ mod attributes;
 mod books;
 mod ids;
 pub(crate) mod json;
+mod level;
 mod notices;
 mod outcome;
 mod own;
@@ -14,7 +15,8 @@ pub(crate) mod wire;
 
 pub use self::attributes::{Attributes, Value};
 pub use self::books::{Reason, ShutdownReport, Signal, Totals};
-pub use self::ids::{SpanId, TraceId};
+pub use self::ids::{EventId, SpanId, TraceId};
+pub use self::level::Level;
 pub use self::outcome::Outcome;
 
 pub(crate) use self::attributes::prefix;

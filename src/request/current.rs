@@ -55,6 +55,19 @@ pub(crate) fn current(monitor: u32) -> Option<Ids> {
     STACK.try_with(look).ok().flatten()
 }
 
+/// Looks at the innermost request of this monitor, or of any, that the calling thread is polling. `look`
+/// calls nothing foreign.
+pub(crate) fn with_current<R>(monitor: Option<u32>, look: impl FnOnce(&Slot) -> R) -> Option<R> {
+    let find = |stack: &RefCell<Vec<Arc<Slot>>>| {
+        // In a panic hook anything may be borrowed.
+        let stack = stack.try_borrow().ok()?;
+        let mut slots = stack.iter().rev();
+        let slot = slots.find(|slot| monitor.is_none_or(|monitor| slot.monitor() == monitor))?;
+        Some(look(slot))
+    };
+    STACK.try_with(find).ok().flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,8 +8,10 @@ use super::Record;
 use super::answer::Answer;
 use super::core::{Command, Core};
 use super::format::Formatter;
+use super::tap::{self, Tap};
 use super::unwind::caught;
 use crate::clock::{Nanos, nanos};
+use crate::model::Reason;
 
 /// How often the buffers are emptied while records come.
 const ROUND: Duration = Duration::from_millis(20);
@@ -25,6 +27,7 @@ pub(super) struct Engine {
     core: Arc<Core>,
     pool: Handle,
     formatters: Vec<Formatter>,
+    taps: Vec<Box<dyn Tap>>,
     ticks: Vec<(Nanos, Tick)>,
     buffers: Vec<Vec<u8>>,
     flushes: Vec<Flush>,
@@ -46,6 +49,7 @@ impl Engine {
         core: Arc<Core>,
         pool: Handle,
         formatters: Vec<Formatter>,
+        taps: Vec<Box<dyn Tap>>,
         ticks: Vec<Tick>,
     ) -> Self {
         let now = core.pace.now();
@@ -53,6 +57,7 @@ impl Engine {
         Self {
             pool,
             formatters,
+            taps,
             ticks: ticks.collect(),
             buffers: Vec::new(),
             flushes: Vec::new(),
@@ -144,6 +149,17 @@ impl Engine {
         self.last_record = now;
         // One pass where they are in order, as those of one buffer mostly are.
         records.sort_by_key(|record| record.at);
+        let core = &self.core;
+        for tap in &mut self.taps {
+            let taken = tap::show(tap.as_mut(), &records, &self.pool, &core.panics);
+            if self.formatters.is_empty() {
+                // Nobody else takes them: what the tap has is where it was to go.
+                let signal = tap.signal();
+                let all = records.iter().filter(|it| it.signal == signal).count() as u64;
+                core.books.delivered(signal, taken);
+                core.books.dropped(signal, Reason::Panic, all - taken);
+            }
+        }
         for (n, formatter) in self.formatters.iter_mut().enumerate() {
             if n > 0 {
                 // A record is emitted once for each sink that it is meant for.

@@ -35,20 +35,11 @@ struct Shard {
     overflowed: [u64; Signal::ALL.len()],
     too_large: [u64; Signal::ALL.len()],
     rung: bool,
-    gate: Gate,
+    /// Signals whose records are turned away, one bit each.
+    away: u32,
+    closed: bool,
     /// How far `bytes` hold whole records: a closure that panicked may have left more.
     whole: usize,
-}
-
-/// What becomes of a record that comes.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Gate {
-    #[default]
-    Open,
-    /// Nobody writes records anywhere: they are not even counted.
-    Mute,
-    /// The worker has ended: they are counted and dropped.
-    Closed,
 }
 
 /// A record as the worker finds it.
@@ -81,8 +72,8 @@ impl Intake {
     )]
     pub(crate) fn push(&self, signal: Signal, at: Nanos, write: impl FnOnce(&mut Vec<u8>)) {
         let mut shard = self.shard();
-        if shard.gate != Gate::Open {
-            return self.turn_away(shard.gate, signal);
+        if shard.away & bit(signal) != 0 {
+            return self.turn_away(shard.closed, signal);
         }
         shard.emitted[signal as usize] += 1;
         let start = shard.bytes.len();
@@ -111,8 +102,8 @@ impl Intake {
     }
 
     #[cold]
-    fn turn_away(&self, gate: Gate, signal: Signal) {
-        if gate == Gate::Closed {
+    fn turn_away(&self, closed: bool, signal: Signal) {
+        if closed {
             self.books.emitted(signal, 1);
             self.books.dropped(signal, Reason::Shutdown, 1);
         }
@@ -121,17 +112,16 @@ impl Intake {
     /// From now on records are counted as emitted and dropped at once; what came before can still be
     /// drained.
     pub(crate) fn close(&self) {
-        self.set_gate(Gate::Closed);
-    }
-
-    /// From now on records go nowhere and are not counted: there is no sink.
-    pub(crate) fn mute(&self) {
-        self.set_gate(Gate::Mute);
-    }
-
-    fn set_gate(&self, gate: Gate) {
         for shard in &self.shards {
-            self.repaired(shard.lock()).gate = gate;
+            let mut shard = self.repaired(shard.lock());
+            (shard.away, shard.closed) = (u32::MAX, true);
+        }
+    }
+
+    /// From now on records of this signal go nowhere and are not counted: no sink takes them.
+    pub(crate) fn mute(&self, signal: Signal) {
+        for shard in &self.shards {
+            self.repaired(shard.lock()).away |= bit(signal);
         }
     }
 
@@ -239,6 +229,10 @@ fn signal_of(record: &[u8]) -> Option<Signal> {
     Signal::ALL.get(usize::from(*record.get(4)?)).copied()
 }
 
+const fn bit(signal: Signal) -> u32 {
+    1 << signal as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,7 +318,7 @@ mod tests {
     fn a_closed_intake_counts_and_a_mute_one_does_not() {
         let books = Arc::new(Books::default());
         let intake = Intake::new(1 << 20, Arc::clone(&books));
-        intake.mute();
+        intake.mute(Signal::Log);
         intake.push(Signal::Log, 0, |_| {});
         assert_eq!(books.totals(Signal::Log).emitted(), 0);
         intake.close();

@@ -61,6 +61,7 @@ mod engine;
 mod format;
 mod intake;
 mod sink;
+mod tap;
 mod thread;
 mod unwind;
 mod writer;
@@ -70,6 +71,7 @@ pub use self::config::WorkerConfig;
 pub(crate) use self::console::Console;
 pub(crate) use self::format::Format;
 pub(crate) use self::intake::{Intake, Record};
+pub(crate) use self::tap::{Jobs, Tap};
 pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};
 
 #[cfg(test)]

@@ -10,10 +10,11 @@ use super::core::{Command, Core};
 use super::engine::{Engine, Tick, supervise};
 use super::format::{Format, Formatter};
 use super::sink::{Sink, SinkStatus};
+use super::tap::Tap;
 use super::unwind::caught;
 use super::{Intake, WorkerConfig};
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::{Books, Notices, ShutdownReport, mark_own_thread};
+use crate::model::{Books, Notices, ShutdownReport, Signal, mark_own_thread};
 
 /// Threads of the blocking pool: a hanging sink or check holds one.
 const MAX_BLOCKING_THREADS: usize = 64;
@@ -28,6 +29,7 @@ pub(crate) struct WorkerSetup {
     pub(crate) books: Arc<Books>,
     pub(crate) notices: Arc<Notices>,
     pub(crate) sinks: Vec<SinkSetup>,
+    pub(crate) taps: Vec<Box<dyn Tap>>,
     pub(crate) ticks: Vec<Tick>,
 }
 
@@ -91,6 +93,7 @@ impl Worker {
             books,
             notices,
             sinks,
+            taps,
             ticks,
         } = setup;
         let pace = Clock::system();
@@ -109,13 +112,15 @@ impl Worker {
             Formatter::new(Arc::new(sink), format, Arc::clone(&books))
         };
         let formatters: Vec<_> = sinks.into_iter().map(formatter).collect();
-        if formatters.is_empty() {
-            intake.mute();
+        for signal in Signal::ALL {
+            if formatters.is_empty() && !taps.iter().any(|tap| tap.signal() == signal) {
+                intake.mute(signal);
+            }
         }
         let sinks = formatters.iter().map(|it| Arc::clone(&it.sink)).collect();
         let core = Core::new((clock, pace), intake, (books, notices), sinks);
         let core = Arc::new(core);
-        let engine = Engine::new(Arc::clone(&core), handle.clone(), formatters, ticks);
+        let engine = Engine::new(Arc::clone(&core), handle.clone(), formatters, taps, ticks);
         let shared = Arc::clone(&core);
         std::thread::Builder::new()
             .name("watchpost".to_owned())
