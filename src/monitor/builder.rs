@@ -298,6 +298,7 @@ impl MonitorBuilder {
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
             taps: vec![Box::new(errors.tap(&metrics, read_crumb))],
+            remotes: Vec::new(),
             ticks: vec![(EXPIRE_EVERY, Box::new(move || expire.expire()) as Box<_>)],
         };
         let worker = Worker::start(setup)

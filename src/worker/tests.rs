@@ -115,6 +115,7 @@ fn rig(config: WorkerConfig, behaviours: Vec<Behaviour>, ticks: Vec<Tick>) -> Ri
         notices: Arc::clone(&notices),
         sinks: sinks.collect(),
         taps: Vec::new(),
+        remotes: Vec::new(),
         ticks,
     });
     Rig {

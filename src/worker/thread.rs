@@ -9,6 +9,8 @@ use super::answer::{Answer, Awaited};
 use super::core::{Command, Core};
 use super::engine::{Engine, Tick, supervise};
 use super::format::{Format, Formatter};
+use super::outlet::Outlet;
+use super::remote::{Feed, Remote, RemoteSetup};
 use super::sink::{Sink, SinkStatus};
 use super::tap::Tap;
 use super::unwind::caught;
@@ -30,6 +32,7 @@ pub(crate) struct WorkerSetup {
     pub(crate) notices: Arc<Notices>,
     pub(crate) sinks: Vec<SinkSetup>,
     pub(crate) taps: Vec<Box<dyn Tap>>,
+    pub(crate) remotes: Vec<RemoteSetup>,
     pub(crate) ticks: Vec<Tick>,
 }
 
@@ -94,6 +97,7 @@ impl Worker {
             notices,
             sinks,
             taps,
+            remotes,
             ticks,
         } = setup;
         let pace = Clock::system();
@@ -112,15 +116,37 @@ impl Worker {
             Formatter::new(Arc::new(sink), format, Arc::clone(&books))
         };
         let formatters: Vec<_> = sinks.into_iter().map(formatter).collect();
+        let feed = |setup: RemoteSetup| {
+            let (sink, consume) = Remote::new(
+                setup,
+                (clock.clone(), pace.clone()),
+                Arc::clone(&intake),
+                (Arc::clone(&books), Arc::clone(&notices)),
+            );
+            Feed::new(Arc::new(sink), consume)
+        };
+        let feeds: Vec<_> = remotes.into_iter().map(feed).collect();
         for signal in Signal::ALL {
-            if formatters.is_empty() && !taps.iter().any(|tap| tap.signal() == signal) {
+            let lines = signal.is_line() && !formatters.is_empty();
+            let tapped = taps.iter().any(|tap| tap.signal() == signal);
+            if !lines && !tapped && !feeds.iter().any(|feed| feed.takes(signal)) {
                 intake.mute(signal);
             }
         }
-        let sinks = formatters.iter().map(|it| Arc::clone(&it.sink)).collect();
+        let lines = formatters
+            .iter()
+            .map(|it| Outlet::Lines(Arc::clone(&it.sink)));
+        let remote = feeds.iter().map(|it| Outlet::Remote(Arc::clone(&it.sink)));
+        let sinks = lines.chain(remote).collect();
         let core = Core::new((clock, pace), intake, (books, notices), sinks);
         let core = Arc::new(core);
-        let engine = Engine::new(Arc::clone(&core), handle.clone(), formatters, taps, ticks);
+        let engine = Engine::new(
+            Arc::clone(&core),
+            handle.clone(),
+            (formatters, feeds),
+            taps,
+            ticks,
+        );
         let shared = Arc::clone(&core);
         std::thread::Builder::new()
             .name("watchpost".to_owned())
@@ -229,7 +255,7 @@ impl Worker {
             alive: self.core.has_thread.load(Relaxed) && !self.is_forked(),
             beat_age: Duration::from_nanos(self.core.pace.now().saturating_sub(beat)),
             restarts: self.core.panics.load(Relaxed),
-            sinks: self.core.sinks.iter().map(|sink| sink.status()).collect(),
+            sinks: self.core.sinks.iter().map(Outlet::status).collect(),
         }
     }
 
@@ -259,6 +285,6 @@ fn run(core: &Core, mut engine: Engine, runtime: Background) {
     // nobody waits for this thread.
     core.has_thread.store(false, Relaxed);
     caught(|| drop(engine));
-    core.sinks.iter().for_each(|sink| sink.drop_writer());
+    core.sinks.iter().for_each(Outlet::drop_writer);
     drop(runtime);
 }
