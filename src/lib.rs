@@ -24,6 +24,7 @@ mod access;
 mod clock;
 pub mod config;
 mod error;
+pub mod errors;
 pub mod health;
 pub mod http;
 pub mod logs;
@@ -40,9 +41,11 @@ mod worker;
 
 pub use self::access::Access;
 pub use self::error::{Error, Result};
+pub use self::errors::{ResultExt, capture_error, capture_message};
 pub use self::http::EndpointLayer;
 pub use self::model::{
-    Attributes, Outcome, Reason, ShutdownReport, Signal, SpanId, Totals, TraceId, Value,
+    Attributes, EventId, Level, Outcome, Reason, ShutdownReport, Signal, SpanId, Totals, TraceId,
+    Value,
 };
 pub use self::monitor::{Monitor, MonitorBuilder, MonitorGuard, Report, Server};
 pub use self::request::InFlight;

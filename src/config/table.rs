@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::errors::Backtraces;
 use crate::logs::{LogFormat, RequestLines};
 
 use super::form::{
@@ -110,6 +111,12 @@ const REQUESTS: Choice<RequestLines> = Choice(&[
     ("errors", RequestLines::ErrorsAndSlow),
 ]);
 
+const BACKTRACES: Choice<Backtraces> = Choice(&[
+    ("first", Backtraces::First),
+    ("all", Backtraces::All),
+    ("off", Backtraces::Off),
+]);
+
 /// Every setting, in the order of the print-out.
 pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
@@ -179,6 +186,11 @@ pub(super) static SETTINGS: &[Setting] = &[
         "log.slow",
         &At(span(1, 24 * HOUR), |c| &mut c.logs.slow),
         "From here on a request is slow",
+    ),
+    Setting::new(
+        "errors.backtraces",
+        &At(BACKTRACES, |c| &mut c.errors.backtraces),
+        "Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks",
     ),
     Setting::new(
         "http.trace_header",

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::errors::ErrorsConfig;
 use crate::health::HealthConfig;
 use crate::http::HttpConfig;
 use crate::logs::LogsConfig;
@@ -17,6 +18,7 @@ pub(crate) struct Config {
     /// Where stores live; none means memory only.
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) logs: LogsConfig,
+    pub(crate) errors: ErrorsConfig,
     pub(crate) http: HttpConfig,
     pub(crate) metrics: MetricsConfig,
     pub(crate) worker: WorkerConfig,
@@ -39,6 +41,7 @@ impl Default for Config {
             service: ServiceConfig::default(),
             data_dir: None,
             logs: LogsConfig::default(),
+            errors: ErrorsConfig::default(),
             http: HttpConfig::default(),
             metrics: MetricsConfig::default(),
             worker: WorkerConfig::default(),

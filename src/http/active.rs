@@ -16,7 +16,7 @@ use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_str};
 use crate::model::{Attributes, Outcome, Signal, SpanId, TraceId};
 use crate::request::{
-    self, Ids, Method, RequestRecord, Scheme, Slot, UNMATCHED, put_attributes, put_fixed,
+    self, Facts, Ids, Method, RequestRecord, Scheme, Slot, UNMATCHED, put_attributes, put_fixed,
 };
 use crate::trace::parse_traceparent;
 
@@ -133,6 +133,15 @@ impl Active {
         let shared = &self.shared;
         let slot = self.slot.get_or_insert_with(|| shared.requests.new_slot());
         slot.open(self.ids, start);
+        let (texts, user, attributes) = (&mut self.texts, &self.user, &self.attributes);
+        slot.lend(|facts| {
+            std::mem::swap(&mut facts.texts, texts);
+            facts.method = Some(self.method);
+            if !(user.is_empty() && attributes.is_empty()) {
+                put_str(&mut facts.more, user);
+                put_attributes(&mut facts.more, attributes);
+            }
+        });
         shared.instruments.active(self.method, self.scheme).add(1);
     }
 
@@ -266,10 +275,14 @@ impl Active {
     /// A gRPC call's path is its route: the service knew it.
     #[cold]
     fn route_by_path(&mut self) {
-        let path = Reader::new(&self.texts).str().unwrap_or_default();
-        self.ids.route = self.shared.requests.routes().id(path);
+        let routes = self.shared.requests.routes();
+        let route = |facts: &mut Facts| {
+            let path = Reader::new(&facts.texts).str().unwrap_or_default();
+            self.ids.route = routes.id(path);
+        };
         self.route_is_path = false;
         if let Some(slot) = &self.slot {
+            slot.lend(route);
             slot.rename(self.ids, self.start);
             slot.polled(None);
         }
@@ -345,6 +358,10 @@ impl Active {
     #[inline]
     pub(super) fn close(&mut self) {
         if let Some(slot) = &self.slot {
+            slot.lend(|facts| {
+                std::mem::swap(&mut facts.texts, &mut self.texts);
+                facts.more.clear();
+            });
             slot.close();
         }
         self.shared

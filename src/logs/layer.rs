@@ -128,6 +128,9 @@ where
         record.extend_from_slice(&span.to_le_bytes());
         record.extend_from_slice(&route.to_le_bytes());
         event.record(&mut Encoder(&mut record));
+        request::with_current(Some(self.requests.number()), |slot, _| {
+            slot.leave_crumb(at, &record);
+        });
         self.intake
             .push(Signal::Log, at, |out| out.extend_from_slice(&record));
         // A thread that is ending drops it.

@@ -12,7 +12,7 @@ const MAX_TEXT: usize = 8 * 1024;
 const RESERVE: usize = 256;
 
 /// Names that are ours: a field or attribute of the same name gets a prefix.
-const OWN: [&str; 26] = [
+const OWN: [&str; 32] = [
     "timestamp",
     "level",
     "message",
@@ -39,6 +39,12 @@ const OWN: [&str; 26] = [
     "client.address",
     "user_agent.original",
     "truncated",
+    "event_id",
+    "exception.type",
+    "exception.message",
+    "exception.causes",
+    "code.file.path",
+    "code.line.number",
 ];
 
 /// A line that is appended to a block.

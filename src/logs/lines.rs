@@ -13,9 +13,9 @@ use super::line::{Line, put_millis};
 use super::stamp::Stamp;
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
-use crate::model::{Outcome, Signal, SpanId, TraceId};
+use crate::model::{Level as ErrorLevel, Outcome, Signal, SpanId, TraceId};
 use crate::redact;
-use crate::request::{AttributeRef, RequestRecord, Requests, RouteId};
+use crate::request::{AttributeRef, ErrorKind, ErrorRecord, RequestRecord, Requests, RouteId};
 use crate::semconv;
 use crate::worker::{Format, Record};
 
@@ -170,16 +170,44 @@ impl Lines {
         let agent = self.agents.scrubbed(record.user_agent);
         line.field(semconv::USER_AGENT_ORIGINAL, &agent);
         line.field(semconv::USER_ID, &redact::text(record.user));
-        for (key, value) in record.attributes() {
+        put_attributes(&mut line, record.attributes());
+        line.end();
+    }
+
+    fn error(&mut self, at: Nanos, record: &ErrorRecord<'_>, out: &mut Vec<u8>) {
+        let level = match record.level {
+            ErrorLevel::Fatal | ErrorLevel::Error => Level::ERROR,
+            ErrorLevel::Warning => Level::WARN,
+            ErrorLevel::Info => Level::INFO,
+            ErrorLevel::Debug => Level::DEBUG,
+        };
+        let mut line = self.head(out, at, level);
+        let (kind, message) = record.first();
+        let message = redact::text(message);
+        line.text(&message);
+        self.head_ends(&mut line);
+        line.plain("event_id", &record.event.hex());
+        if record.trace != TraceId::NIL {
+            put_ids(&mut line, record.trace, record.span);
+            let route = self.requests.routes().name(RouteId(record.route));
+            line.field(semconv::HTTP_ROUTE, &route);
+        }
+        if record.kind != ErrorKind::Message {
+            line.field(semconv::EXCEPTION_TYPE, kind);
+            line.field(semconv::EXCEPTION_MESSAGE, &message);
+        }
+        let causes = record.chain.iter().skip(1).map(|(_, message)| message);
+        let causes = causes.collect::<Vec<_>>().join(": ");
+        line.field("exception.causes", &redact::text(&causes));
+        line.field("code.file.path", record.file);
+        line.whole("code.line.number", record.line.into());
+        line.field(semconv::USER_ID, &redact::text(record.user()));
+        for (key, value) in record.tags.iter() {
             if line.foreign(&redact::text(key)) {
-                match value {
-                    AttributeRef::Str(text) => line.value(&redact::value(key, text)),
-                    AttributeRef::I64(number) => put_i64(&mut line, number),
-                    AttributeRef::F64(number) => put_f64(&mut line, number),
-                    AttributeRef::Bool(truth) => put_bool(&mut line, truth),
-                }
+                line.value(&redact::value(key, value));
             }
         }
+        put_attributes(&mut line, record.extra());
         line.end();
     }
 
@@ -236,6 +264,13 @@ impl Format for Lines {
                 }
                 None => false,
             },
+            Signal::Error => match ErrorRecord::read(record.body) {
+                Some(error) => {
+                    self.error(record.at, &error, out);
+                    true
+                }
+                None => false,
+            },
             _ => self.event(record.at, record.body, out).is_some(),
         }
     }
@@ -251,12 +286,12 @@ impl Format for Lines {
 
 /// The fields of an event, up to the first that cannot be read.
 #[derive(Clone)]
-struct Fields<'a> {
-    names: &'a [&'static str],
-    reader: Reader<'a>,
+pub(super) struct Fields<'a> {
+    pub(super) names: &'a [&'static str],
+    pub(super) reader: Reader<'a>,
 }
 
-enum FieldRef<'a> {
+pub(super) enum FieldRef<'a> {
     Str(&'a str),
     I64(i64),
     U64(u64),
@@ -278,6 +313,22 @@ impl<'a> Iterator for Fields<'a> {
             _ => return None,
         };
         Some((name, value))
+    }
+}
+
+fn put_attributes<'a>(
+    line: &mut Line<'_>,
+    attributes: impl Iterator<Item = (&'a str, AttributeRef<'a>)>,
+) {
+    for (key, value) in attributes {
+        if line.foreign(&redact::text(key)) {
+            match value {
+                AttributeRef::Str(text) => line.value(&redact::value(key, text)),
+                AttributeRef::I64(number) => put_i64(line, number),
+                AttributeRef::F64(number) => put_f64(line, number),
+                AttributeRef::Bool(truth) => put_bool(line, truth),
+            }
+        }
     }
 }
 

@@ -15,6 +15,10 @@
 //! An event's line adds `target`, the trace id and route of the request in which it came, and its fields.
 //! An event in a spawned task has them too if the task runs in a `tracing` span made in the request.
 //!
+//! The line of a captured error adds `event_id`, `exception.type`, `exception.message`, the messages of its
+//! sources as `exception.causes`, `code.file.path`, `code.line.number`, the ids and route of the request, the
+//! user, and what the capture told. See [`errors`](crate::errors).
+//!
 //! One record is one line of at most 16 KiB: control characters are escaped in every text, and what is too
 //! long is cut, after it was scrubbed, and marked with `truncated`.
 //!
@@ -45,6 +49,7 @@
 
 mod callsites;
 mod config;
+mod crumb;
 mod escape;
 mod layer;
 mod levels;
@@ -56,5 +61,6 @@ pub use self::config::{LogFormat, LogsConfig, RequestLines};
 pub use self::layer::TracingLayer;
 
 pub(crate) use self::config::Service;
+pub(crate) use self::crumb::read_crumb;
 pub(crate) use self::levels::Levels;
 pub(crate) use self::lines::Lines;

@@ -11,13 +11,21 @@ pub enum Signal {
     Log,
     /// A line of ours about this crate's own state.
     Notice,
+    /// A captured error.
+    Error,
     /// A span of a trace that is kept.
     Span,
 }
 
 impl Signal {
     /// Every signal.
-    pub const ALL: [Self; 4] = [Self::Request, Self::Log, Self::Notice, Self::Span];
+    pub const ALL: [Self; 5] = [
+        Self::Request,
+        Self::Log,
+        Self::Notice,
+        Self::Error,
+        Self::Span,
+    ];
 
     /// The name that series carry.
     pub const fn as_str(self) -> &'static str {
@@ -25,13 +33,14 @@ impl Signal {
             Self::Request => "request",
             Self::Log => "log",
             Self::Notice => "notice",
+            Self::Error => "error",
             Self::Span => "span",
         }
     }
 
     /// Whether its records become lines.
     pub(crate) const fn is_line(self) -> bool {
-        matches!(self, Self::Request | Self::Log | Self::Notice)
+        matches!(self, Self::Request | Self::Log | Self::Notice | Self::Error)
     }
 }
 

@@ -6,6 +6,7 @@ mod books;
 mod ids;
 pub(crate) mod json;
 mod kept;
+mod level;
 mod notices;
 mod outcome;
 mod own;
@@ -16,8 +17,9 @@ pub(crate) mod wire;
 
 pub use self::attributes::{Attributes, Value};
 pub use self::books::{Reason, ShutdownReport, Signal, Totals};
-pub use self::ids::{SpanId, TraceId};
+pub use self::ids::{EventId, SpanId, TraceId};
 pub use self::kept::Kept;
+pub use self::level::Level;
 pub use self::outcome::Outcome;
 
 pub(crate) use self::attributes::prefix;

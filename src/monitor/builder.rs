@@ -12,9 +12,10 @@ use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{self, CodeSetting, Config, Environment, Resolved, Sources};
 use crate::error::{Error, Result};
+use crate::errors::{Backtraces, Errors};
 use crate::health::{Health, HealthSetup};
 use crate::http::{Inbound, LineMode};
-use crate::logs::{Levels, Lines, LogFormat, RequestLines, Service};
+use crate::logs::{Levels, Lines, LogFormat, RequestLines, Service, read_crumb};
 use crate::metrics::Metrics;
 use crate::model::{Books, Notices};
 use crate::request::Requests;
@@ -143,6 +144,17 @@ impl MonitorBuilder {
         self
     }
 
+    /// Which captured errors have a backtrace. By default, the first five of a kind, and all where
+    /// `RUST_LIB_BACKTRACE` or `RUST_BACKTRACE` asks.
+    pub fn backtraces(self, backtraces: Backtraces) -> Self {
+        let text = match backtraces {
+            Backtraces::First => "first",
+            Backtraces::All => "all",
+            Backtraces::Off => "off",
+        };
+        self.set("errors.backtraces", text, ".backtraces(..)")
+    }
+
     /// Whether answers carry `x-trace-id`. By default, they do.
     pub fn trace_header(self, trace_header: bool) -> Self {
         let text = if trace_header { "true" } else { "false" };
@@ -219,7 +231,8 @@ impl MonitorBuilder {
     }
 
     /// Builds the monitor and makes it the process' own: the `tracing` subscriber, the `metrics` recorder
-    /// and the OpenTelemetry propagator, each only if nobody has set it before. What was left alone
+    /// and the OpenTelemetry propagator, each only if nobody has set it before, and the one that captures
+    /// panics and what [`capture_error`](crate::capture_error) is given outside its requests. What was left alone
     /// stands in [`MonitorGuard::report`].
     ///
     /// # Errors
@@ -246,7 +259,7 @@ impl MonitorBuilder {
             code: self.code,
         };
         let Resolved {
-            config,
+            mut config,
             warnings,
             settings,
         } = config::resolve(sources)?;
@@ -258,6 +271,9 @@ impl MonitorBuilder {
             || Access::token_env(TOKEN_VARIABLE),
             |token| Access::token(token.reveal()),
         );
+        if config.errors.backtraces == Backtraces::First && environment.asks_for_backtraces() {
+            config.errors.backtraces = Backtraces::All;
+        }
         let look_up = move |name: &str| environment.text(name).map(str::to_owned);
         let keys = Keys::new(look_up, Arc::clone(&notices));
         let data_dir = open_data_dir(&config, &notices);
@@ -269,6 +285,7 @@ impl MonitorBuilder {
             config.worker.max_queue_bytes,
             Arc::clone(&books),
         ));
+        let errors = Errors::new(&config.errors, &intake, &requests);
         let levels =
             Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))?;
         let levels = Arc::new(levels);
@@ -280,6 +297,7 @@ impl MonitorBuilder {
             books: Arc::clone(&books),
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
+            taps: vec![Box::new(errors.tap(&metrics, read_crumb))],
             remotes: Vec::new(),
             ticks: vec![(EXPIRE_EVERY, Box::new(move || expire.expire()) as Box<_>)],
         };
@@ -311,6 +329,7 @@ impl MonitorBuilder {
             notices,
             levels,
             inbound,
+            errors,
             health,
             worker,
             settings,

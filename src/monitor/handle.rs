@@ -10,11 +10,12 @@ use super::serve::{Server, page};
 use crate::access::Access;
 use crate::config::Settings;
 use crate::error::{Error, Result};
+use crate::errors::{ErrorCapture, ErrorGroup, Errors};
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, Inbound};
 use crate::logs::{Levels, TracingLayer};
 use crate::metrics::{Metrics, Prometheus};
-use crate::model::{Books, Notices, ShutdownReport, Signal, Totals, TraceId};
+use crate::model::{Books, EventId, Level, Notices, ShutdownReport, Signal, Totals, TraceId};
 use crate::request::{self, InFlight, Requests};
 use crate::worker::{Intake, Worker};
 
@@ -43,6 +44,7 @@ pub(super) struct Inner {
     pub(super) notices: Arc<Notices>,
     pub(super) levels: Arc<Levels>,
     pub(super) inbound: Inbound,
+    pub(super) errors: Errors,
     pub(super) health: Health,
     pub(super) worker: Arc<Worker>,
     pub(super) settings: Settings,
@@ -111,6 +113,49 @@ impl Monitor {
             .levels
             .replace(directives)
             .map_err(|problem| Error::config(vec![problem]))
+    }
+
+    /// Captures an error with its sources and what is known of the current request; the event's id. Never
+    /// waits, whatever the worker and the sinks do. See [`errors`](crate::errors).
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let id = monitor.capture_error(&std::io::Error::other("the disk is gone"));
+    /// assert_eq!(id.to_string().len(), 32);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn capture_error<E: std::error::Error + ?Sized>(&self, error: &E) -> EventId {
+        self.inner.errors.error(error)
+    }
+
+    /// Captures a text that is no error, of at most 8 KiB; what is longer is cut.
+    #[track_caller]
+    pub fn capture_message(&self, level: Level, text: impl AsRef<str>) -> EventId {
+        self.inner.errors.message(level, text.as_ref())
+    }
+
+    /// Begins the capture of an error with more to tell: tags, extra values, a user, a level, a fingerprint.
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let error = std::io::Error::other("the disk is gone");
+    /// monitor.error(&error).tag("disk", "sda").extra("free_bytes", 0).user("u-17").capture();
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn error<'a, E: std::error::Error + ?Sized>(&self, error: &'a E) -> ErrorCapture<'a, E> {
+        ErrorCapture::new(&self.inner.errors, error)
+    }
+
+    /// The errors captured since the start, told apart: at most a thousand groups, the one seen last first.
+    /// What was captured within the last 20 ms may be missing.
+    pub fn errors(&self) -> Vec<ErrorGroup> {
+        self.inner.errors.groups()
     }
 
     /// The requests under way, the longest first.

@@ -8,10 +8,13 @@ use super::handle::Monitor;
 
 /// Installs the monitor's subscriber, recorder and propagator; what was taken already is told.
 pub(super) fn install(monitor: &Monitor) -> Vec<String> {
-    [subscriber(monitor), recorder(monitor), propagator()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let taken = [
+        subscriber(monitor),
+        recorder(monitor),
+        propagator(),
+        errors(monitor),
+    ];
+    taken.into_iter().flatten().collect()
 }
 
 fn subscriber(monitor: &Monitor) -> Option<String> {
@@ -43,4 +46,11 @@ fn propagator() -> Option<String> {
     ];
     opentelemetry::global::set_text_map_propagator(TextMapCompositePropagator::new(both));
     None
+}
+
+fn errors(monitor: &Monitor) -> Option<String> {
+    let first = monitor.inner.errors.install();
+    (!first).then(|| {
+        "another monitor captures panics and errors outside requests: use `monitor.capture_error(..)` for this one's".to_owned()
+    })
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::handle::Inner;
+use crate::errors::unclaimed;
 use crate::health::{Health, Reading};
 use crate::metrics::{Kind, Metrics};
 use crate::model::{Books, Reason, Signal};
@@ -19,6 +20,7 @@ pub(super) fn observe(inner: &Inner) {
     } = inner;
     observe_books(metrics, books);
     observe_worker(metrics, worker);
+    observe_errors(metrics);
     metrics.watch_process();
     watch_parts(health, worker);
     if let Some(data_dir) = &inner.data_dir {
@@ -67,6 +69,16 @@ fn observe_books(metrics: &Metrics, books: &Arc<Books>) {
                 }
             }
         }),
+    );
+}
+
+fn observe_errors(metrics: &Metrics) {
+    metrics.observe(
+        "watchpost.errors.unclaimed",
+        "",
+        "Errors of the process that no monitor captured",
+        Kind::Counter,
+        Arc::new(|tell| tell(&[], unclaimed() as f64)),
     );
 }
 

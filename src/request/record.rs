@@ -229,18 +229,24 @@ impl<'a> RequestRecord<'a> {
 
     /// The attributes, up to the first that cannot be read.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = (&'a str, AttributeRef<'a>)> + use<'a> {
-        let mut reader = self.attributes;
-        std::iter::from_fn(move || {
-            let key = reader.str()?;
-            let value = match reader.u8()? {
-                0 => AttributeRef::Str(reader.str()?),
-                1 => AttributeRef::I64(reader.i64()?),
-                2 => AttributeRef::F64(reader.f64()?),
-                _ => AttributeRef::Bool(reader.u8()? == 1),
-            };
-            Some((key, value))
-        })
+        attributes_of(self.attributes)
     }
+}
+
+/// The attributes that a reader stands before, up to the first that cannot be read.
+pub(super) fn attributes_of(
+    mut reader: Reader<'_>,
+) -> impl Iterator<Item = (&str, AttributeRef<'_>)> {
+    std::iter::from_fn(move || {
+        let key = reader.str()?;
+        let value = match reader.u8()? {
+            0 => AttributeRef::Str(reader.str()?),
+            1 => AttributeRef::I64(reader.i64()?),
+            2 => AttributeRef::F64(reader.f64()?),
+            _ => AttributeRef::Bool(reader.u8()? == 1),
+        };
+        Some((key, value))
+    })
 }
 
 /// The value of an attribute in a record.

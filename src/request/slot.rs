@@ -1,11 +1,13 @@
 use std::sync::atomic::{
-    AtomicU32, AtomicU64,
+    AtomicBool, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
+use super::crumbs::Crumbs;
 use super::current::Ids;
+use super::record::Method;
 use super::routes::{RouteId, Routes};
 use super::tree::{Room, Tree};
 use crate::clock::{Clock, Nanos};
@@ -49,6 +51,21 @@ pub(crate) struct Slot {
     goes_on: Option<Arc<Self>>,
     /// Whether it is a request's, and not that of a trace without one.
     of_request: bool,
+    /// Whether there are crumbs of an earlier request or of this one.
+    has_crumbs: AtomicBool,
+    crumbs: Mutex<Crumbs>,
+    facts: Mutex<Facts>,
+}
+
+/// What is known of a request's head while it is under way: lent by the state that owns the texts, so
+/// that nothing is copied unless somebody asks.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// Path, query, user agent and client address, as a record has them; empty where none are kept.
+    pub(crate) texts: Vec<u8>,
+    /// User and attributes, as a record has them; empty where there are none.
+    pub(crate) more: Vec<u8>,
+    pub(crate) method: Option<Method>,
 }
 
 /// A request under way, as [`Monitor::in_flight`](crate::Monitor::in_flight) tells it.
@@ -122,6 +139,9 @@ impl Requests {
             tree: Tree::default(),
             goes_on,
             of_request,
+            has_crumbs: AtomicBool::new(false),
+            crumbs: Mutex::default(),
+            facts: Mutex::default(),
         }
     }
 
@@ -219,6 +239,10 @@ impl Slot {
     #[inline]
     pub(crate) fn open(&self, ids: Ids, start: Nanos) {
         self.tree.open();
+        if self.has_crumbs.load(Relaxed) {
+            self.has_crumbs.store(false, Relaxed);
+            own(&self.crumbs).clear();
+        }
         self.rename(ids, start);
     }
 
@@ -263,6 +287,48 @@ impl Slot {
         }
     }
 
+    /// Notes that an error was captured in this request.
+    pub(crate) fn touch_captured(&self) {
+        self.tree().capture();
+    }
+
+    /// Whether an error was captured in this request; holds until the next one opens the slot.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tail sampling asks"))]
+    #[inline]
+    pub(crate) fn is_captured(&self) -> bool {
+        self.tree().is_captured()
+    }
+
+    /// Keeps an event among the request's last ones. Never waits: an event that comes while another
+    /// thread is at them is left out.
+    #[inline]
+    pub(crate) fn leave_crumb(&self, at: Nanos, record: &[u8]) {
+        if let Some(mut crumbs) = free(&self.crumbs) {
+            crumbs.push(at, record);
+            self.has_crumbs.store(true, Relaxed);
+        }
+    }
+
+    /// Appends the request's last events: length-prefixed, the time first.
+    pub(crate) fn copy_crumbs(&self, out: &mut Vec<u8>) {
+        if self.has_crumbs.load(Relaxed)
+            && let Some(crumbs) = free(&self.crumbs)
+        {
+            crumbs.copy(out);
+        }
+    }
+
+    /// Lends the facts of the request, by `swap`, or takes them back.
+    #[inline]
+    pub(crate) fn lend(&self, swap: impl FnOnce(&mut Facts)) {
+        swap(&mut own(&self.facts));
+    }
+
+    /// Shows what was lent, if nobody is at it this moment.
+    pub(crate) fn facts<R>(&self, look: impl FnOnce(&Facts) -> R) -> Option<R> {
+        free(&self.facts).map(|facts| look(&facts))
+    }
+
     /// The request under way as another thread sees it; `None` between requests.
     fn read(&self) -> Option<Seen> {
         for _ in 0..4 {
@@ -282,6 +348,18 @@ impl Slot {
             }
         }
         None
+    }
+}
+
+fn own<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn free<T>(of: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match of.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 
@@ -328,5 +406,32 @@ mod tests {
             requests.new_slot();
         }
         assert!(requests.slots.lock().unwrap().all.len() <= 64);
+    }
+
+    #[test]
+    fn marks_and_crumbs_last_as_long_as_the_request() {
+        let requests = Requests::new(Clock::system());
+        let slot = requests.new_slot();
+        let ids = Ids {
+            trace: TraceId::from_u128(1),
+            span: SpanId::NIL,
+            route: UNMATCHED,
+        };
+        let crumbs = |slot: &Slot| {
+            let mut out = Vec::new();
+            slot.copy_crumbs(&mut out);
+            out.len()
+        };
+        slot.open(ids, 0);
+        slot.touch_captured();
+        slot.leave_crumb(1, b"event");
+        slot.open(ids, 0);
+        assert!(slot.is_captured());
+        assert_eq!(crumbs(&slot), 4 + 8 + 5);
+        slot.close();
+        assert!(slot.is_captured());
+        slot.open(ids, 0);
+        assert!(!slot.is_captured());
+        assert_eq!(crumbs(&slot), 0);
     }
 }

@@ -10,9 +10,10 @@ use super::core::{Command, Core};
 use super::format::Formatter;
 use super::outlet::Outlet;
 use super::remote::Feed;
+use super::tap::{self, Tap};
 use super::unwind::caught;
 use crate::clock::{Nanos, nanos};
-use crate::model::Signal;
+use crate::model::{Reason, Signal};
 
 /// How often the buffers are emptied while records come.
 const ROUND: Duration = Duration::from_millis(20);
@@ -28,6 +29,7 @@ pub(super) struct Engine {
     core: Arc<Core>,
     pool: Handle,
     formatters: Vec<Formatter>,
+    taps: Vec<Box<dyn Tap>>,
     feeds: Vec<Feed>,
     ticks: Vec<(Nanos, Tick)>,
     buffers: Vec<Vec<u8>>,
@@ -52,6 +54,7 @@ impl Engine {
         core: Arc<Core>,
         pool: Handle,
         (formatters, feeds): (Vec<Formatter>, Vec<Feed>),
+        taps: Vec<Box<dyn Tap>>,
         ticks: Vec<Tick>,
     ) -> Self {
         let now = core.pace.now();
@@ -59,6 +62,7 @@ impl Engine {
         Self {
             pool,
             formatters,
+            taps,
             feeds,
             ticks: ticks.collect(),
             buffers: Vec::new(),
@@ -160,6 +164,18 @@ impl Engine {
         self.count_for_further_sinks(&records);
         // One pass where they are in order, as those of one buffer mostly are.
         records.sort_by_key(|record| record.at);
+        let core = &self.core;
+        for tap in &mut self.taps {
+            let taken = tap::show(tap.as_mut(), &records, &self.pool, &core.panics);
+            let signal = tap.signal();
+            let lines = signal.is_line() && !self.formatters.is_empty();
+            if !lines && !self.feeds.iter().any(|feed| feed.takes(signal)) {
+                // No sink takes them: what the tap has is where it was to go.
+                let all = records.iter().filter(|it| it.signal == signal).count() as u64;
+                core.books.delivered(signal, taken);
+                core.books.dropped(signal, Reason::Panic, all - taken);
+            }
+        }
         for feed in &mut self.feeds {
             feed.take(&records, &self.core.panics);
         }

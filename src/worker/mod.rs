@@ -84,6 +84,7 @@ mod outlet;
 )]
 mod remote;
 mod sink;
+mod tap;
 mod thread;
 mod unwind;
 mod writer;
@@ -97,6 +98,7 @@ pub(crate) use self::format::Format;
 pub(crate) use self::intake::{Intake, Record};
 #[expect(unused_imports, reason = "nothing is sent yet")]
 pub(crate) use self::remote::{Batch, Consume, Deliver, End, RemoteSetup, Verdict};
+pub(crate) use self::tap::{Jobs, Tap};
 pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::format::{Format, Formatter};
 use super::outlet::Outlet;
 use super::remote::{Feed, Remote, RemoteSetup};
 use super::sink::{Sink, SinkStatus};
+use super::tap::Tap;
 use super::unwind::caught;
 use super::{Intake, WorkerConfig};
 use crate::clock::{Clock, Nanos, nanos};
@@ -30,6 +31,7 @@ pub(crate) struct WorkerSetup {
     pub(crate) books: Arc<Books>,
     pub(crate) notices: Arc<Notices>,
     pub(crate) sinks: Vec<SinkSetup>,
+    pub(crate) taps: Vec<Box<dyn Tap>>,
     pub(crate) remotes: Vec<RemoteSetup>,
     pub(crate) ticks: Vec<Tick>,
 }
@@ -96,6 +98,7 @@ impl Worker {
             books,
             notices,
             sinks,
+            taps,
             remotes,
             ticks,
         } = setup;
@@ -127,7 +130,8 @@ impl Worker {
         let feeds: Vec<_> = remotes.into_iter().map(feed).collect();
         for signal in Signal::ALL {
             let lines = signal.is_line() && !formatters.is_empty();
-            if !lines && !feeds.iter().any(|feed| feed.takes(signal)) {
+            let tapped = taps.iter().any(|tap| tap.signal() == signal);
+            if !lines && !tapped && !feeds.iter().any(|feed| feed.takes(signal)) {
                 intake.mute(signal);
             }
         }
@@ -142,6 +146,7 @@ impl Worker {
             Arc::clone(&core),
             handle.clone(),
             (formatters, feeds),
+            taps,
             ticks,
         );
         let shared = Arc::clone(&core);

@@ -1,6 +1,7 @@
 //! Behaviour through the public API, in one binary.
 
 mod console_faults;
+mod errors;
 mod health;
 mod http_axum;
 mod http_others;

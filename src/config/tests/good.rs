@@ -20,6 +20,9 @@ console = false
 requests = "errors"
 slow = "1h30m"
 
+[errors]
+backtraces = "off"
+
 [http]
 trace_header = false
 edge = true
@@ -74,6 +77,7 @@ fn every_key_of_a_file_arrives() {
     assert!(!config.logs.console);
     assert_eq!(config.logs.requests, RequestLines::ErrorsAndSlow);
     assert_eq!(config.logs.slow, Duration::from_secs(5400));
+    assert_eq!(config.errors.backtraces, crate::errors::Backtraces::Off);
     assert!(!config.http.trace_header && config.http.edge);
     let networks: Vec<_> = config
         .http

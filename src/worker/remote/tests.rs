@@ -210,6 +210,7 @@ fn rig(peer: &Peer) -> Rig {
         books: Arc::clone(&books),
         notices: Arc::clone(&notices),
         sinks: Vec::new(),
+        taps: Vec::new(),
         remotes: vec![setup(peer, consume, &request_panics)],
         ticks: Vec::new(),
     });
@@ -307,6 +308,7 @@ fn nothing_is_counted_where_nobody_takes_it() {
         books: Arc::clone(&books),
         notices: Arc::default(),
         sinks: Vec::new(),
+        taps: Vec::new(),
         remotes: vec![setup(&peer, Ids::new(1, SECOND), &Arc::default())],
         ticks: Vec::new(),
     });
