@@ -36,7 +36,7 @@ mod request;
 mod semconv;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod trace;
+pub mod trace;
 mod worker;
 
 pub use self::access::Access;
@@ -49,3 +49,4 @@ pub use self::model::{
 };
 pub use self::monitor::{Monitor, MonitorBuilder, MonitorGuard, Report, Server};
 pub use self::request::InFlight;
+pub use self::trace::{in_current_trace, spawn, spawn_blocking};

@@ -84,6 +84,18 @@ pub(crate) fn current_slot(monitor: u32) -> Option<(Arc<Slot>, SpanId)> {
     with_current(Some(monitor), |slot, span| (Arc::clone(slot), span))
 }
 
+/// The slots of all operations that the calling thread is at, with their spans, the innermost last.
+pub(crate) fn all_current() -> Vec<(Arc<Slot>, SpanId)> {
+    let copy = |stack: &RefCell<Vec<Entry>>| {
+        let stack = stack.borrow();
+        let all = stack
+            .iter()
+            .map(|entry| (Arc::clone(&entry.slot), entry.span));
+        all.collect()
+    };
+    STACK.try_with(copy).unwrap_or_default()
+}
+
 /// Looks at the innermost operation of this monitor, or of any, that the calling thread is at. `look` calls
 /// nothing foreign.
 #[inline]

@@ -13,7 +13,7 @@ pub use self::slot::InFlight;
 
 pub(crate) use self::crumbs::{Crumb, ReadCrumb};
 pub(crate) use self::current::{
-    Ids, current, current_slot, enter, leave, leave_alone, with_current,
+    Ids, all_current, current, current_slot, enter, leave, leave_alone, with_current,
 };
 pub(crate) use self::error_record::{ErrorKind, ErrorRecord, MAX_TAGS, Pairs};
 pub(crate) use self::record::{

@@ -131,20 +131,19 @@ impl Tree {
         self.captured.load(Relaxed)
     }
 
-    /// Decides, once: `take` gets the spans, their number and the number of those left out, if the trace is
-    /// kept. It calls nothing foreign. A second decision is ignored; the answer is the one that holds.
+    /// Decides, once: `take` gets the spans and the number of those left out, if the trace is kept. It calls nothing foreign. A second decision is ignored; the answer is the one that holds.
     #[inline]
     pub(crate) fn decide(
         &self,
         room: &Room,
         decision: Decision,
-        take: impl FnOnce(&[u8], u32, u32),
+        take: impl FnOnce(&[u8], u32),
     ) -> Decision {
         let mut state = self.lock();
         if state.decision == Decision::Open {
             state.decision = decision;
             if matches!(decision, Decision::Kept(_)) {
-                take(&state.spans, state.count, state.lost);
+                take(&state.spans, state.lost);
             }
             if !state.spans.is_empty() {
                 state.release(room);
@@ -160,6 +159,11 @@ impl Tree {
         state.lost = state.lost.saturating_add(count);
         room.lost.fetch_add(u64::from(count), Relaxed);
         state.release(room);
+    }
+
+    /// Bytes that wait for the decision.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().spans.len()
     }
 
     pub(crate) fn decision(&self) -> Decision {
@@ -197,17 +201,15 @@ mod tests {
             (Added::Held, Added::Held, Added::NoRoom)
         );
         assert_eq!((room.held(), room.lost()), (80, 1));
-        let mut taken = (0, 0, 0);
+        let mut taken = (0, 0);
         let kept = Decision::Kept(Kept::Error);
-        tree.decide(&room, kept, |spans, count, lost| {
-            taken = (spans.len(), count, lost)
-        });
-        assert_eq!((taken, room.held()), ((80, 2, 1), 0));
+        tree.decide(&room, kept, |spans, lost| taken = (spans.len(), lost));
+        assert_eq!((taken, room.held()), ((80, 1), 0));
         assert_eq!(add(1), Added::Late(Kept::Error));
-        assert_eq!(tree.decide(&room, Decision::Dropped, |_, _, _| {}), kept);
+        assert_eq!(tree.decide(&room, Decision::Dropped, |_, _| {}), kept);
         tree.open();
         assert_eq!(add(30), Added::Held);
-        tree.decide(&room, Decision::Dropped, |_, _, _| unreachable!());
+        tree.decide(&room, Decision::Dropped, |_, _| unreachable!());
         assert_eq!((add(1), room.held()), (Added::Unkept, 0));
     }
 
@@ -221,7 +223,7 @@ mod tests {
         tree.add(&room, |out| out.push(2));
         let mut taken = Vec::new();
         let kept = Decision::Kept(Kept::Head);
-        tree.decide(&room, kept, |spans, _, lost| {
+        tree.decide(&room, kept, |spans, lost| {
             taken.extend([spans.len() as u32, lost])
         });
         assert_eq!(taken, [1, 1]);

@@ -1,5 +1,25 @@
-//! Trace context: W3C `traceparent` in.
+//! Traces.
 
+mod config;
+mod context;
+mod guard;
+mod plain;
+mod running;
+mod sampler;
+mod slow;
+mod span;
+mod task;
+mod trace_state;
 mod traceparent;
+mod traces;
 
+pub use self::config::TraceConfig;
+pub use self::guard::{RunTrace, Trace, TryRunTrace};
+pub use self::span::{SpanKind, SpanStatus};
+pub use self::task::{InTrace, in_current_trace, spawn, spawn_blocking};
+
+pub(crate) use self::context::{Attached, OtelContext};
+pub(crate) use self::slow::RouteTimes;
+pub(crate) use self::trace_state::{baggage, trace_state};
 pub(crate) use self::traceparent::parse_traceparent;
+pub(crate) use self::traces::{Lost, RootEnd, RootForm, Traces};

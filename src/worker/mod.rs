@@ -95,7 +95,7 @@ pub use self::config::WorkerConfig;
 pub(crate) use self::client::{Answer, Client, Trust};
 pub(crate) use self::console::Console;
 pub(crate) use self::format::Format;
-pub(crate) use self::intake::{Intake, Record};
+pub(crate) use self::intake::{Intake, MAX_RECORD, Record};
 #[expect(unused_imports, reason = "nothing is sent yet")]
 pub(crate) use self::remote::{Batch, Consume, Deliver, End, RemoteSetup, Verdict};
 pub(crate) use self::tap::{Jobs, Tap};
