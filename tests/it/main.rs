@@ -6,4 +6,5 @@ mod http_axum;
 mod http_others;
 mod life_cycle;
 mod lines;
+mod peer;
 mod support;
