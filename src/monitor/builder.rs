@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::data_dir::DataDir;
 use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
-use super::{install, own};
+use super::{export, install, own};
 use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{self, CodeSetting, Config, Environment, Resolved, Sources};
@@ -191,6 +191,18 @@ impl MonitorBuilder {
         self.set_time("metrics.idle_after", idle, ".idle_after(..)")
     }
 
+    /// The OTLP receiver to which kept traces are sent, such as `http://localhost:4318`: `/v1/traces` is
+    /// added. By default, what the environment says, else none.
+    pub fn otlp_endpoint(self, url: impl Into<String>) -> Self {
+        self.set("otlp.endpoint", url, ".otlp_endpoint(..)")
+    }
+
+    /// Headers that the OTLP receiver asks for: `name=value`, percent-encoded, separated by commas. By
+    /// default, what the environment says, else none.
+    pub fn otlp_headers(self, headers: impl Into<String>) -> Self {
+        self.set("otlp.headers", headers, ".otlp_headers(..)")
+    }
+
     /// Bytes of records that may wait for the worker. By default, 8 MiB.
     pub fn max_queue_bytes(self, bytes: usize) -> Self {
         self.set(
@@ -298,7 +310,7 @@ impl MonitorBuilder {
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
             taps: vec![Box::new(errors.tap(&metrics, read_crumb))],
-            remotes: Vec::new(),
+            remotes: export::remotes(&config, None, &notices),
             ticks: vec![(EXPIRE_EVERY, Box::new(move || expire.expire()) as Box<_>)],
         };
         let worker = Worker::start(setup)

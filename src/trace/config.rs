@@ -1,114 +1,126 @@
 use std::time::Duration;
 
-/// Which traces are recorded and kept.
-///
-/// ```
-/// use watchpost::trace::TraceConfig;
-///
-/// let config = TraceConfig::default().ratio(0.1).rule("/api/content/*", 1.0);
-/// assert_eq!(config.max_per_second, 100);
-/// ```
+use super::SpanLimits;
+
+/// Which traces are made, and which are kept.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-#[must_use]
-pub struct TraceConfig {
-    /// Whether spans are recorded at all.
-    pub enabled: bool,
-    /// The share of traces that are kept whatever happens in them, from 0 to 1.
-    pub ratio: f64,
+pub(crate) struct TraceConfig {
+    /// No spans at all. Ids and their headers go on.
+    pub(crate) disabled: bool,
+    pub(crate) exporter: Exporter,
+    pub(crate) sampler: SamplerConfig,
+    pub(crate) limits: SpanLimits,
     /// Other ratios by route: a pattern, or the beginning of one before a `*`; the first that fits holds.
-    pub rules: Vec<(String, f64)>,
+    pub(crate) rules: Vec<(String, f64)>,
     /// Traces that are kept by ratio in a second, at most.
-    pub max_per_second: u32,
+    pub(crate) max_per_second: u32,
     /// Bytes of traces that are kept for what happened in them, a second on average; eight times that at once.
-    pub max_bytes_per_second: u64,
-    /// From which duration on a trace is slow; without one, from what 99 of 100 requests of its route take.
-    pub slow: Option<Duration>,
+    pub(crate) max_bytes_per_second: usize,
+    /// From which duration on a trace is slow; zero: from what 99 of 100 requests of its route take.
+    pub(crate) slow: Duration,
     /// Bytes that the spans of undecided traces may hold together.
-    pub max_open_bytes: usize,
+    pub(crate) max_open_bytes: usize,
     /// A trace that is open for so long is decided as it stands.
-    pub max_open: Duration,
-    /// Bytes of kept traces that stay in memory for [`Monitor::recent_traces`](crate::Monitor::recent_traces).
-    pub recent_bytes: usize,
+    pub(crate) max_open: Duration,
+    /// Bytes of kept traces that stay in memory.
+    pub(crate) recent_bytes: usize,
     /// Which `tracing` spans are recorded: directives as for lines.
-    pub level: String,
+    pub(crate) level: String,
     /// Whether `tracing` events become events of their span.
-    pub events: bool,
+    pub(crate) events: bool,
 }
 
-impl TraceConfig {
-    /// Every trace, within the limits.
-    pub const DEFAULT_RATIO: f64 = 1.0;
-    /// A hundred.
-    pub const DEFAULT_MAX_PER_SECOND: u32 = 100;
-    /// 1 MiB.
-    pub const DEFAULT_MAX_BYTES_PER_SECOND: u64 = 1 << 20;
-    /// 16 MiB.
-    pub const DEFAULT_MAX_OPEN_BYTES: usize = 16 << 20;
-    /// A minute.
-    pub const DEFAULT_MAX_OPEN: Duration = Duration::from_secs(60);
-    /// 4 MiB.
-    pub const DEFAULT_RECENT_BYTES: usize = 4 << 20;
-    /// Spans from `INFO` up.
-    pub const DEFAULT_LEVEL: &'static str = "info";
+/// Where kept traces go, beside memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exporter {
+    Otlp,
+    None,
+}
 
-    /// Sets whether spans are recorded at all. By default, they are.
-    pub fn enabled(mut self, enabled: bool) -> Self {
-        self.enabled = enabled;
-        self
+/// Which traces are kept whatever becomes of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct SamplerConfig {
+    pub(crate) kind: SamplerKind,
+    /// The share of traces, from 0 to 1, where the kind goes by one.
+    pub(crate) ratio: f64,
+}
+
+/// OpenTelemetry's samplers by their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SamplerKind {
+    AlwaysOn,
+    AlwaysOff,
+    Ratio,
+    /// As the caller decided; without one, as the part behind it says.
+    ParentAlwaysOn,
+    ParentAlwaysOff,
+    ParentRatio,
+}
+
+impl SamplerConfig {
+    /// The share of traces that are kept where no caller decided.
+    pub(crate) fn share(self) -> f64 {
+        match self.kind {
+            SamplerKind::AlwaysOn | SamplerKind::ParentAlwaysOn => 1.0,
+            SamplerKind::AlwaysOff | SamplerKind::ParentAlwaysOff => 0.0,
+            SamplerKind::Ratio | SamplerKind::ParentRatio => self.ratio,
+        }
     }
 
-    /// Sets the share of traces that are kept whatever happens in them, from 0 to 1.
-    ///
-    /// Default: [`DEFAULT_RATIO`](Self::DEFAULT_RATIO).
-    pub fn ratio(mut self, ratio: f64) -> Self {
-        self.ratio = ratio;
-        self
+    /// Whether a caller's decision counts.
+    pub(crate) fn asks_parent(self) -> bool {
+        matches!(
+            self.kind,
+            SamplerKind::ParentAlwaysOn | SamplerKind::ParentAlwaysOff | SamplerKind::ParentRatio
+        )
     }
+}
 
-    /// Adds a ratio for the routes that a pattern names: a route, or the beginning of one before a `*`.
-    pub fn rule(mut self, route: impl Into<String>, ratio: f64) -> Self {
-        self.rules.push((route.into(), ratio));
-        self
-    }
-
-    /// Sets how many traces a second are kept by ratio, at most.
-    ///
-    /// Default: [`DEFAULT_MAX_PER_SECOND`](Self::DEFAULT_MAX_PER_SECOND).
-    pub fn max_per_second(mut self, traces: u32) -> Self {
-        self.max_per_second = traces;
-        self
-    }
-
-    /// Sets from which duration on a trace is slow.
-    ///
-    /// By default, from what 99 of 100 requests of its route take, once 500 were seen.
-    pub fn slow(mut self, slow: Duration) -> Self {
-        self.slow = Some(slow);
-        self
-    }
-
-    /// Sets whether `tracing` events become events of their span. By default, they do.
-    pub fn events(mut self, events: bool) -> Self {
-        self.events = events;
-        self
+impl Default for SamplerConfig {
+    fn default() -> Self {
+        Self {
+            kind: SamplerKind::ParentRatio,
+            ratio: 1.0,
+        }
     }
 }
 
 impl Default for TraceConfig {
     fn default() -> Self {
         Self {
-            enabled: true,
-            ratio: Self::DEFAULT_RATIO,
+            disabled: false,
+            exporter: Exporter::Otlp,
+            sampler: SamplerConfig::default(),
+            limits: SpanLimits::default(),
             rules: Vec::new(),
-            max_per_second: Self::DEFAULT_MAX_PER_SECOND,
-            max_bytes_per_second: Self::DEFAULT_MAX_BYTES_PER_SECOND,
-            slow: None,
-            max_open_bytes: Self::DEFAULT_MAX_OPEN_BYTES,
-            max_open: Self::DEFAULT_MAX_OPEN,
-            recent_bytes: Self::DEFAULT_RECENT_BYTES,
-            level: Self::DEFAULT_LEVEL.to_owned(),
+            max_per_second: 100,
+            max_bytes_per_second: 1 << 20,
+            slow: Duration::ZERO,
+            max_open_bytes: 16 << 20,
+            max_open: Duration::from_secs(60),
+            recent_bytes: 4 << 20,
+            level: "info".to_owned(),
             events: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_says_its_share_and_whom_it_asks() {
+        for (kind, share, asks) in [
+            (SamplerKind::AlwaysOn, 1.0, false),
+            (SamplerKind::AlwaysOff, 0.0, false),
+            (SamplerKind::Ratio, 0.25, false),
+            (SamplerKind::ParentAlwaysOn, 1.0, true),
+            (SamplerKind::ParentAlwaysOff, 0.0, true),
+            (SamplerKind::ParentRatio, 0.25, true),
+        ] {
+            let sampler = SamplerConfig { kind, ratio: 0.25 };
+            assert_eq!((sampler.share(), sampler.asks_parent()), (share, asks));
         }
     }
 }

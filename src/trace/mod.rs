@@ -3,7 +3,10 @@
 mod config;
 mod context;
 mod guard;
+mod limits;
+pub(crate) mod otlp;
 mod plain;
+mod resource;
 mod running;
 mod sampler;
 mod slow;
@@ -13,12 +16,14 @@ mod trace_state;
 mod traceparent;
 mod traces;
 
-pub use self::config::TraceConfig;
 pub use self::guard::{RunTrace, Trace, TryRunTrace};
 pub use self::span::{SpanKind, SpanStatus};
 pub use self::task::{InTrace, in_current_trace, spawn, spawn_blocking};
 
+pub(crate) use self::config::{Exporter, SamplerKind, TraceConfig};
 pub(crate) use self::context::{Attached, OtelContext};
+pub(crate) use self::limits::SpanLimits;
+pub(crate) use self::resource::{Origin, resource};
 pub(crate) use self::slow::RouteTimes;
 pub(crate) use self::trace_state::{baggage, trace_state};
 pub(crate) use self::traceparent::parse_traceparent;

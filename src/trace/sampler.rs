@@ -24,15 +24,15 @@ impl Sampler {
     pub(crate) fn new(config: &TraceConfig) -> Self {
         let rules = config.rules.iter();
         Self {
-            ratio: bound(config.ratio),
+            ratio: bound(config.sampler.share()),
             rules: rules
                 .map(|(route, ratio)| (route.as_str().into(), bound(*ratio)))
                 .collect(),
             traces: Bucket::new(config.max_per_second.into(), config.max_per_second.into()),
-            bytes: Bucket::new(
-                config.max_bytes_per_second,
-                config.max_bytes_per_second.saturating_mul(8),
-            ),
+            bytes: {
+                let bytes = config.max_bytes_per_second as u64;
+                Bucket::new(bytes, bytes.saturating_mul(8))
+            },
         }
     }
 
@@ -121,7 +121,13 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    fn sampler(config: TraceConfig) -> Sampler {
+    fn sampler(ratio: f64, rules: &[(&str, f64)]) -> Sampler {
+        let mut config = TraceConfig::default();
+        config.sampler.ratio = ratio;
+        let rules = rules
+            .iter()
+            .map(|(route, ratio)| ((*route).to_owned(), *ratio));
+        config.rules = rules.collect();
         Sampler::new(&config)
     }
 
@@ -130,7 +136,7 @@ mod tests {
         let routes = Routes::default();
         let ids: Vec<_> = (0..20_000).map(|_| TraceId::random()).collect();
         let chosen = |ratio: f64| {
-            let sampler = sampler(TraceConfig::default().ratio(ratio));
+            let sampler = sampler(ratio, &[]);
             let all = ids
                 .iter()
                 .filter(|id| sampler.chooses(**id, UNMATCHED, &routes));
@@ -145,11 +151,7 @@ mod tests {
     #[test]
     fn a_rule_by_route_goes_before_the_ratio() {
         let routes = Routes::default();
-        let config = TraceConfig::default()
-            .ratio(0.0)
-            .rule("/api/*", 1.0)
-            .rule("/api/x", 0.0);
-        let sampler = sampler(config);
+        let sampler = sampler(0.0, &[("/api/*", 1.0), ("/api/x", 0.0)]);
         let chooses = |route: &str| sampler.chooses(TraceId::random(), routes.id(route), &routes);
         assert!(chooses("/api/x") && chooses("/api/y") && !chooses("/other"));
     }

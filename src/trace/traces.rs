@@ -94,7 +94,7 @@ impl Traces {
             intake: Arc::clone(intake),
             sampler: Sampler::new(config),
             times: Times::default(),
-            slow: config.slow.map(nanos),
+            slow: Some(nanos(config.slow)).filter(|slow| *slow > 0),
             max_open: config.max_open,
             decided: Mutex::default(),
             plain: PlainSpans::default(),

@@ -8,4 +8,5 @@ mod http_others;
 mod life_cycle;
 mod lines;
 mod never_hurt;
+mod peer;
 mod support;

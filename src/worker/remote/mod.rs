@@ -47,6 +47,7 @@ pub(crate) struct Batch {
     pub(crate) items: u64,
     pub(crate) body: Bytes,
     /// For the [`Deliver`] alone, such as the number under which a store keeps the batch.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no store keeps batches yet"))]
     pub(crate) tag: u64,
     /// A store keeps it: what is not delivered by the end is counted as spooled, not as dropped.
     pub(crate) stored: bool,
