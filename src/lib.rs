@@ -31,6 +31,7 @@ pub mod logs;
 pub mod metrics;
 mod model;
 mod monitor;
+pub mod otel;
 mod redact;
 mod request;
 mod semconv;
@@ -44,8 +45,8 @@ pub use self::error::{Error, Result};
 pub use self::errors::{ResultExt, capture_error, capture_message};
 pub use self::http::EndpointLayer;
 pub use self::model::{
-    Attributes, EventId, Level, Outcome, Reason, ShutdownReport, Signal, SpanId, Totals, TraceId,
-    Value,
+    Attributes, EventId, Kept, Level, Outcome, Reason, ShutdownReport, Signal, SpanId, Totals,
+    TraceId, Value,
 };
 pub use self::monitor::{Monitor, MonitorBuilder, MonitorGuard, Report, Server};
 pub use self::request::InFlight;

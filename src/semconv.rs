@@ -25,6 +25,8 @@ pub(crate) const USER_ID: &str = "user.id";
 
 /// How a request ended; ours.
 pub(crate) const WATCHPOST_OUTCOME: &str = "watchpost.outcome";
+/// Why a trace is kept; ours.
+pub(crate) const WATCHPOST_KEPT: &str = "watchpost.kept";
 
 /// `http.server.request.duration`, seconds.
 pub(crate) const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";

@@ -11,14 +11,16 @@ use super::finished::Finished;
 use super::seen::{Seen, number};
 use super::series::{ErrorType, Labels, Measured, Series, Version};
 use super::shared::{Asked, LineMode, Shared};
+use super::traced::Traced;
 use super::{client, local};
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_str};
-use crate::model::{Attributes, Outcome, Signal, SpanId, TraceId};
+use crate::model::{Attributes, Kept, Outcome, Signal, SpanId, TraceId};
 use crate::request::{
-    self, Facts, Ids, Method, RequestRecord, Scheme, Slot, UNMATCHED, put_attributes, put_fixed,
+    self, Decision, Facts, Ids, Method, RequestRecord, Scheme, Slot, UNMATCHED, put_attributes,
+    put_fixed,
 };
-use crate::trace::parse_traceparent;
+use crate::trace::{RootEnd, RootForm, Traces, parse_traceparent};
 
 static X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
@@ -61,6 +63,7 @@ pub(super) struct Active {
     attributes: Attributes,
     /// Kept for the `classify` hook, where one is set.
     head: Option<http::response::Parts>,
+    pub(super) traced: Traced,
 }
 
 impl Active {
@@ -97,6 +100,7 @@ impl Active {
             user: String::new(),
             attributes: Attributes::default(),
             head: None,
+            traced: Traced::default(),
         })
     }
 
@@ -124,8 +128,12 @@ impl Active {
         self.request_bytes = seen.content_length.and_then(number);
         self.response_bytes = 0;
         self.expected_bytes = None;
-        self.identify(seen, route);
-        if self.shared.lines != LineMode::Off {
+        let parent = self.identify(request, seen, route);
+        let traces = self.shared.traces.as_deref();
+        if let Some(traces) = traces {
+            self.traced.begin(traces, self.ids, seen, parent);
+        }
+        if self.shared.lines != LineMode::Off || traces.is_some() {
             self.keep_texts(request, seen);
         } else if self.route_is_path {
             put_str(&mut self.texts, request.uri().path());
@@ -156,12 +164,19 @@ impl Active {
         }
     }
 
+    /// Gives the request its ids; whether its trace is the caller's, and whether a trusted caller keeps it.
     #[inline]
-    fn identify(&mut self, seen: &Seen<'_>, route: Option<request::RouteId>) {
+    fn identify<B>(
+        &mut self,
+        request: &Request<B>,
+        seen: &Seen<'_>,
+        route: Option<request::RouteId>,
+    ) -> (bool, bool) {
         // Two of them are none.
         let parent = seen.traceparent.filter(|_| seen.traceparents == 1);
         let parent = parent.and_then(|value| parse_traceparent(value.as_bytes()));
-        let edge = self.shared.config.edge;
+        let trusted = parent.is_some() && client::is_trusted(request, &self.shared.config);
+        let edge = self.shared.config.edge && !trusted;
         let trace = match parent {
             Some(parent) if !edge => parent.trace,
             _ => TraceId::random(),
@@ -175,6 +190,8 @@ impl Active {
             span: SpanId::random(),
             route: route.unwrap_or(UNMATCHED),
         };
+        let sampled = trusted && parent.is_some_and(|parent| parent.sampled);
+        (parent.is_some() && !edge, sampled)
     }
 
     /// Copies what the line tells of the request, which is gone by then.
@@ -431,12 +448,57 @@ impl Active {
     #[cold]
     fn series(&self, labels: Labels) -> Arc<Series> {
         let shared = &self.shared;
-        shared.instruments.series(labels, shared.requests.routes())
+        let traces = shared.traces.as_deref();
+        let routes = shared.requests.routes();
+        shared.instruments.series(labels, routes, traces)
+    }
+
+    /// Decides on the request's trace; the one that exemplars name.
+    #[inline]
+    fn decide(
+        &self,
+        traces: &Traces,
+        series: &Series,
+        labels: Labels,
+        measured: &Measured,
+        end: End,
+    ) -> TraceId {
+        let slow = series
+            .times
+            .as_deref()
+            .is_some_and(|times| traces.is_slow(times, measured.duration));
+        let why = match labels.outcome {
+            Outcome::Panicked => Some(Kept::Panic),
+            Outcome::Timeout => Some(Kept::Timeout),
+            _ if end.failed => Some(Kept::Error),
+            _ => (slow && labels.outcome != Outcome::Cancelled).then_some(Kept::Slow),
+        };
+        let Some(slot) = &self.slot else {
+            return TraceId::NIL;
+        };
+        let end_of_root = RootEnd {
+            trace: self.ids.trace,
+            trace_state: &self.traced.state,
+            why,
+            head: self.traced.head,
+            parent: self.traced.parent,
+            now: end.now,
+        };
+        let write = |out: &mut Vec<u8>| self.write(series, labels, measured, end.failed, out);
+        match traces.root_ended(slot, &end_of_root, &RootForm::Request(&write)) {
+            Some(_) => self.ids.trace,
+            None => TraceId::NIL,
+        }
     }
 
     #[inline]
     fn tell(&self, series: &Series, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
-        series.record(measured, self.ids.trace, now);
+        // Exemplars name traces that are kept, where any are.
+        let exemplar = match self.shared.traces.as_deref() {
+            Some(traces) => self.decide(traces, series, labels, measured, End { failed, now }),
+            None => self.ids.trace,
+        };
+        series.record(measured, exemplar, now);
         let wanted = match self.shared.lines {
             LineMode::Off => false,
             LineMode::All => true,
@@ -449,6 +511,20 @@ impl Active {
 
     /// Queues the request's record.
     fn line(&self, series: &Series, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
+        self.shared.intake.push(Signal::Request, now, |out| {
+            self.write(series, labels, measured, failed, out);
+        });
+    }
+
+    /// Appends the request's record.
+    fn write(
+        &self,
+        series: &Series,
+        labels: Labels,
+        measured: &Measured,
+        failed: bool,
+        out: &mut Vec<u8>,
+    ) {
         let record = RequestRecord {
             trace: self.ids.trace,
             span: self.ids.span,
@@ -462,18 +538,17 @@ impl Active {
             grpc_status: self.grpc_status,
             method: self.method,
             scheme: self.scheme,
+            version: self.version.as_str(),
             outcome: labels.outcome,
             failed,
             ..RequestRecord::default()
         };
-        self.shared.intake.push(Signal::Request, now, |out| {
-            put_fixed(out, &record);
-            put_str(out, &series.route);
-            out.extend_from_slice(&self.texts);
-            put_str(out, &self.user);
-            put_str(out, &series.error_type);
-            put_attributes(out, &self.attributes);
-        });
+        put_fixed(out, &record);
+        put_str(out, &series.route);
+        out.extend_from_slice(&self.texts);
+        put_str(out, &self.user);
+        put_str(out, &series.error_type);
+        put_attributes(out, &self.attributes);
     }
 
     #[cold]
@@ -526,6 +601,14 @@ impl Active {
         drop(returned);
     }
 
+    /// Gives up what was recorded of a request that is not to be told.
+    pub(super) fn drop_trace(&self) {
+        if let Some(slot) = &self.slot {
+            slot.tree()
+                .decide(self.shared.requests.room(), Decision::Dropped, |_| {});
+        }
+    }
+
     /// Forgets the request.
     #[inline]
     fn clear(&mut self) {
@@ -534,6 +617,7 @@ impl Active {
         self.attributes.clear();
         self.eos = None;
         self.head = None;
+        self.traced.clear();
         // Whoever else holds the slot would see the next request in it.
         if self
             .slot
@@ -543,6 +627,13 @@ impl Active {
             self.slot = None;
         }
     }
+}
+
+/// The end of a request as it is told.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    failed: bool,
+    now: Nanos,
 }
 
 /// gRPC's status of a method that the service does not have.

@@ -5,6 +5,8 @@ use http::{HeaderMap, HeaderValue, header};
 pub(super) struct Seen<'a> {
     pub(super) traceparent: Option<&'a HeaderValue>,
     pub(super) traceparents: u32,
+    pub(super) trace_state: Option<&'a HeaderValue>,
+    pub(super) baggage: Option<&'a HeaderValue>,
     pub(super) content_length: Option<&'a HeaderValue>,
     pub(super) user_agent: Option<&'a HeaderValue>,
     pub(super) grpc: bool,
@@ -18,6 +20,8 @@ impl<'a> Seen<'a> {
             // By length first: names are many and seldom ours.
             let name = name.as_str();
             match name.len() {
+                7 if name == "baggage" => seen.baggage = Some(value),
+                10 if name == "tracestate" => seen.trace_state = Some(value),
                 10 if name == header::USER_AGENT.as_str() => seen.user_agent = Some(value),
                 11 if name == "traceparent" => {
                     seen.traceparents += 1;

@@ -11,6 +11,7 @@ use crate::clock::Nanos;
 use crate::metrics::Metrics;
 use crate::model::{Attributes, Notices};
 use crate::request::Requests;
+use crate::trace::Traces;
 use crate::worker::Intake;
 
 /// Which requests get a line.
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     pub(super) intake: Arc<Intake>,
     pub(super) notices: Arc<Notices>,
     pub(super) lines: LineMode,
+    /// `None`: no spans are made.
+    pub(super) traces: Option<Arc<Traces>>,
     pub(super) config: HttpConfig,
     /// A poll that takes longer blocks its thread.
     pub(super) long_poll: Nanos,
@@ -66,6 +69,7 @@ impl Clone for Shared {
             intake: Arc::clone(&self.intake),
             notices: Arc::clone(&self.notices),
             lines: self.lines,
+            traces: self.traces.clone(),
             config: self.config.clone(),
             long_poll: self.long_poll,
             count_request_body: self.count_request_body,

@@ -86,6 +86,7 @@ impl Track {
         active.poll_ended(now);
         if response.extensions().get::<OwnAnswer>().is_some() {
             active.close();
+            active.drop_trace();
             active.pool();
             return AfterHeaders::Ended;
         }

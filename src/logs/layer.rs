@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id};
+use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::callsites;
-use super::levels::Levels;
+use crate::clock::Nanos;
 use crate::model::text::put_formatted;
 use crate::model::wire::put_bytes;
 use crate::model::{Signal, is_own_thread, prefix};
 use crate::request::{self, Ids, Requests};
+use crate::trace::{Levels, SpanLayer};
 use crate::worker::Intake;
 
 /// Bytes of one field that a record takes; a line takes fewer.
@@ -29,7 +30,7 @@ pub(super) const U64: u8 = 2;
 pub(super) const F64: u8 = 3;
 pub(super) const BOOL: u8 = 4;
 
-/// Writes `tracing` events as lines. Made by [`Monitor::tracing_layer`](crate::Monitor::tracing_layer);
+/// Writes `tracing` events as lines, and makes `tracing` spans a part of their request's trace. Made by [`Monitor::tracing_layer`](crate::Monitor::tracing_layer);
 /// [`Monitor::install`](crate::MonitorBuilder::install) makes it the process' subscriber.
 ///
 /// It records what its levels want and disables nothing for other layers.
@@ -38,10 +39,8 @@ pub struct TracingLayer {
     intake: Arc<Intake>,
     requests: Arc<Requests>,
     levels: Arc<Levels>,
+    spans: Arc<SpanLayer>,
 }
-
-/// The request in which a span was made; in the span's extensions, one a monitor.
-struct SpanIds(Vec<(u32, Ids)>);
 
 thread_local! {
     /// Taken while a record is made: a field's `Debug` that logs itself finds an empty one.
@@ -49,75 +48,37 @@ thread_local! {
 }
 
 impl TracingLayer {
-    pub(crate) fn new(intake: Arc<Intake>, requests: Arc<Requests>, levels: Arc<Levels>) -> Self {
+    pub(crate) fn new(
+        intake: Arc<Intake>,
+        requests: Arc<Requests>,
+        levels: Arc<Levels>,
+        spans: Arc<SpanLayer>,
+    ) -> Self {
         Self {
             intake,
             requests,
             levels,
+            spans,
         }
     }
 
-    /// The request that an event belongs to: the one under way on this thread, else the one in which the
-    /// nearest span was made.
+    /// The operation that an event belongs to: the one that is current, unless the event names another.
     fn ids<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<Ids>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let number = self.requests.number();
-        request::current(number).or_else(|| {
-            let span = context.event_span(event)?;
-            let extensions = span.extensions();
-            let SpanIds(ids) = extensions.get::<SpanIds>()?;
-            ids.iter()
-                .find(|(monitor, _)| *monitor == number)
-                .map(|(_, ids)| *ids)
-        })
-    }
-}
-
-impl<S> Layer<S> for TracingLayer
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
-        // Anything less would disable the callsite for other layers.
-        Interest::always()
-    }
-
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.levels.max())
-    }
-
-    fn on_new_span(&self, _: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let number = self.requests.number();
-        let Some(span) = context.span(id) else { return };
-        let inherited = || {
-            let parent = span.parent()?;
-            let extensions = parent.extensions();
-            let SpanIds(ids) = extensions.get::<SpanIds>()?;
-            ids.iter()
-                .find(|(monitor, _)| *monitor == number)
-                .map(|(_, ids)| *ids)
-        };
-        let Some(ids) = request::current(number).or_else(inherited) else {
-            return;
-        };
-        let mut extensions = span.extensions_mut();
-        match extensions.get_mut::<SpanIds>() {
-            Some(SpanIds(all)) => all.push((number, ids)),
-            None => extensions.insert(SpanIds(vec![(number, ids)])),
+        match event.parent() {
+            Some(parent) => self.spans.ids_of_parent(parent, context),
+            None => request::current(self.requests.number()),
         }
     }
 
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let Some(callsite) = callsites::wanted(event.metadata(), &self.levels) else {
-            return;
-        };
-        if is_own_thread() {
-            return;
-        }
-        let at = self.requests.clock().now();
-        let ids = self.ids(event, &context);
+    /// Queues an event's record, and leaves it among its request's last events.
+    fn line<S>(&self, callsite: u32, at: Nanos, event: &Event<'_>, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let ids = self.ids(event, context);
         let mut record = SCRATCH.try_with(Cell::take).unwrap_or_default();
         record.clear();
         record.extend_from_slice(&callsite.to_le_bytes());
@@ -135,6 +96,55 @@ where
             .push(Signal::Log, at, |out| out.extend_from_slice(&record));
         // A thread that is ending drops it.
         let _ended = SCRATCH.try_with(|scratch| scratch.set(record));
+    }
+}
+
+impl<S> Layer<S> for TracingLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        // Anything less would disable the callsite for other layers.
+        Interest::always()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.levels.max().max(self.spans.max_level()))
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        self.spans.on_new_span(attributes, id, &context);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        self.spans.on_record(id, values, &context);
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, context: Context<'_, S>) {
+        self.spans.on_follows_from(id, follows, &context);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if is_own_thread() {
+            return;
+        }
+        let at = self.requests.clock().now();
+        if let Some(callsite) = callsites::wanted(event.metadata(), &self.levels) {
+            self.line(callsite, at, event, &context);
+        }
+        self.spans.on_event(event, at, &context);
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        self.spans.on_enter(id, &context);
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        self.spans.on_exit(id, &context);
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        self.spans.on_close(&id, &context);
     }
 }
 

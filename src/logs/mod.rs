@@ -52,7 +52,6 @@ mod config;
 mod crumb;
 mod escape;
 mod layer;
-mod levels;
 mod line;
 mod lines;
 mod stamp;
@@ -62,5 +61,5 @@ pub use self::layer::TracingLayer;
 
 pub(crate) use self::config::Service;
 pub(crate) use self::crumb::read_crumb;
-pub(crate) use self::levels::Levels;
+
 pub(crate) use self::lines::Lines;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::data_dir::DataDir;
 use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
+use super::tracing::Tracing;
 use super::{export, install, own};
 use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
@@ -15,11 +16,13 @@ use crate::error::{Error, Result};
 use crate::errors::{Backtraces, Errors};
 use crate::health::{Health, HealthSetup};
 use crate::http::{Inbound, LineMode};
-use crate::logs::{Levels, Lines, LogFormat, RequestLines, Service, read_crumb};
+use crate::logs::{Lines, LogFormat, RequestLines, Service, read_crumb};
 use crate::metrics::Metrics;
+use crate::model::TraceId;
 use crate::model::{Books, Notices};
-use crate::request::Requests;
-use crate::worker::{Console, Intake, SinkSetup, Worker, WorkerSetup};
+use crate::request::{self, Requests};
+use crate::trace::{Levels, Traces};
+use crate::worker::{Console, Intake, SinkSetup, Tap, Tick, Worker, WorkerSetup};
 
 /// How often series are looked through for idle ones.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
@@ -37,6 +40,7 @@ pub struct MonitorBuilder {
     environment: Option<Environment>,
     file: Option<PathBuf>,
     code: Vec<CodeSetting>,
+    trace_rules: Vec<(String, f64)>,
     console: Option<Box<dyn Write + Send>>,
     clock: Clock,
 }
@@ -48,6 +52,7 @@ impl MonitorBuilder {
             environment: None,
             file: None,
             code: Vec::new(),
+            trace_rules: Vec::new(),
             console: None,
             clock: Clock::system(),
         };
@@ -171,6 +176,38 @@ impl MonitorBuilder {
         )
     }
 
+    /// Whether spans are recorded. By default, they are.
+    pub fn traces(self, traces: bool) -> Self {
+        let text = if traces { "false" } else { "true" };
+        self.set("trace.disabled", text, ".traces(..)")
+    }
+
+    /// The share of traces that are kept whatever happens in them, from 0 to 1. By default, all of them, up to
+    /// 100 a second. What fails, panics, times out, is slow or has a captured error is kept beside.
+    pub fn trace_ratio(self, ratio: f64) -> Self {
+        self.set("trace.sampler", "traceidratio", ".trace_ratio(..)")
+            .set("trace.sampler_arg", ratio.to_string(), ".trace_ratio(..)")
+    }
+
+    /// Another ratio for the routes that a pattern names: a route, or the beginning of one before a `*`. Of
+    /// several that fit the first holds.
+    pub fn trace_rule(mut self, route: impl Into<String>, ratio: f64) -> Self {
+        self.trace_rules.push((route.into(), ratio));
+        self
+    }
+
+    /// Traces that are kept by ratio in a second, at most. By default, 100.
+    pub fn max_traces_per_second(self, traces: u32) -> Self {
+        let text = traces.to_string();
+        self.set("trace.max_per_second", text, ".max_traces_per_second(..)")
+    }
+
+    /// From which duration on a trace is slow and kept. By default, from what 99 of 100 requests of its route
+    /// take, once 500 were seen.
+    pub fn slow_trace(self, slow: Duration) -> Self {
+        self.set_time("trace.slow", slow, ".slow_trace(..)")
+    }
+
     /// Series that one metric may have. By default, 2,000.
     pub fn max_series_per_metric(self, series: usize) -> Self {
         let text = series.to_string();
@@ -275,6 +312,7 @@ impl MonitorBuilder {
             warnings,
             settings,
         } = config::resolve(sources)?;
+        config.trace.rules = self.trace_rules;
         let (clock, notices) = (self.clock, Arc::new(Notices::default()));
         for warning in warnings {
             notices.say(warning);
@@ -291,8 +329,8 @@ impl MonitorBuilder {
         let data_dir = open_data_dir(&config, &notices);
         let books = Arc::new(Books::default());
         let metrics = Metrics::new(config.metrics.clone(), clock.clone(), Arc::clone(&notices));
-        let requests = Arc::new(Requests::new(clock.clone()));
-        metrics.trace_source(trace_source(&requests));
+        let room = config.trace.max_open_bytes;
+        let requests = Arc::new(Requests::with_room(clock.clone(), room));
         let intake = Arc::new(Intake::new(
             config.worker.max_queue_bytes,
             Arc::clone(&books),
@@ -301,7 +339,13 @@ impl MonitorBuilder {
         let levels =
             Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))?;
         let levels = Arc::new(levels);
+        let tracing = Tracing::new(&config, &requests, &intake)?;
+        metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
         let expire = metrics.clone();
+        let mut taps: Vec<Box<dyn Tap>> = vec![Box::new(errors.tap(&metrics, read_crumb))];
+        taps.extend(tracing.tap());
+        let mut ticks: Vec<Tick> = vec![(EXPIRE_EVERY, Box::new(move || expire.expire()))];
+        ticks.extend(tracing.tick());
         let setup = WorkerSetup {
             config: config.worker.clone(),
             clock: clock.clone(),
@@ -309,9 +353,9 @@ impl MonitorBuilder {
             books: Arc::clone(&books),
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
-            taps: vec![Box::new(errors.tap(&metrics, read_crumb))],
-            remotes: export::remotes(&config, None, &notices),
-            ticks: vec![(EXPIRE_EVERY, Box::new(move || expire.expire()) as Box<_>)],
+            taps,
+            remotes: export::remotes(&config, tracing.decoder(&config), &notices),
+            ticks,
         };
         let worker = Worker::start(setup)
             .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
@@ -332,6 +376,7 @@ impl MonitorBuilder {
             &notices,
             lines,
             config.http.clone(),
+            tracing.traces.clone(),
         );
         let inner = Inner {
             requests,
@@ -340,6 +385,7 @@ impl MonitorBuilder {
             books,
             notices,
             levels,
+            tracing,
             inbound,
             errors,
             health,
@@ -372,12 +418,19 @@ fn open_data_dir(config: &Config, notices: &Notices) -> Option<DataDir> {
     }
 }
 
-/// Who is asked for the trace of an exemplar.
+/// Who is asked for the trace of an exemplar: where traces are kept, it is one that is known to be.
 fn trace_source(
     requests: &Requests,
-) -> Arc<dyn Fn() -> Option<crate::model::TraceId> + Send + Sync> {
+    traces: Option<Arc<Traces>>,
+) -> Arc<dyn Fn() -> Option<TraceId> + Send + Sync> {
     let number = requests.number();
-    Arc::new(move || crate::request::current(number).map(|ids| ids.trace))
+    Arc::new(move || {
+        let ids = request::current(number)?;
+        let kept = traces
+            .as_ref()
+            .is_none_or(|traces| traces.chooses(ids.trace, ids.route));
+        kept.then_some(ids.trace)
+    })
 }
 
 fn console(

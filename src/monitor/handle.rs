@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -7,16 +8,19 @@ use super::builder::MonitorBuilder;
 use super::data_dir::DataDir;
 use super::drain;
 use super::serve::{Server, page};
+use super::tracing::Tracing;
 use crate::access::Access;
 use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::errors::{ErrorCapture, ErrorGroup, Errors};
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, Inbound};
-use crate::logs::{Levels, TracingLayer};
+use crate::logs::TracingLayer;
 use crate::metrics::{Metrics, Prometheus};
 use crate::model::{Books, EventId, Level, Notices, ShutdownReport, Signal, Totals, TraceId};
+use crate::otel::Otel;
 use crate::request::{self, InFlight, Requests};
+use crate::trace::{KeptTrace, Levels, Trace};
 use crate::worker::{Intake, Worker};
 
 /// The handle from which everything is reached. Cheap to clone; clones are the same monitor.
@@ -43,6 +47,7 @@ pub(super) struct Inner {
     pub(super) books: Arc<Books>,
     pub(super) notices: Arc<Notices>,
     pub(super) levels: Arc<Levels>,
+    pub(super) tracing: Tracing,
     pub(super) inbound: Inbound,
     pub(super) errors: Errors,
     pub(super) health: Health,
@@ -97,9 +102,47 @@ impl Monitor {
             intake,
             requests,
             levels,
+            tracing,
             ..
         } = &*self.inner;
-        TracingLayer::new(Arc::clone(intake), Arc::clone(requests), Arc::clone(levels))
+        TracingLayer::new(
+            Arc::clone(intake),
+            Arc::clone(requests),
+            Arc::clone(levels),
+            Arc::clone(&tracing.layer),
+        )
+    }
+
+    /// A span of this name around a future or a closure: a part of what is current, or the root of a trace of its
+    /// own. See [`trace`](crate::trace).
+    ///
+    /// ```
+    /// # async fn example(monitor: watchpost::Monitor) {
+    /// let words = monitor
+    ///     .trace("count words")
+    ///     .attr("content.id", 17)
+    ///     .run(async { 1200 })
+    ///     .await;
+    /// # assert_eq!(words, 1200);
+    /// # }
+    /// ```
+    pub fn trace(&self, name: impl Into<Cow<'static, str>>) -> Trace {
+        Trace::new(self.inner.tracing.traces.clone(), name.into())
+    }
+
+    /// The kept traces that are in memory, the newest first.
+    pub fn recent_traces(&self) -> Vec<KeptTrace> {
+        self.inner.tracing.recent.traces()
+    }
+
+    /// The kept trace of an id, if it is in memory.
+    pub fn recent_trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
+        self.inner.tracing.recent.trace(trace_id)
+    }
+
+    /// The monitor as OpenTelemetry sees it.
+    pub fn otel(&self) -> Otel {
+        self.inner.tracing.otel.clone()
     }
 
     /// Changes which `tracing` events become lines, from now on: directives such as

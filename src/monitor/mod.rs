@@ -9,6 +9,7 @@ mod handle;
 mod install;
 mod own;
 mod serve;
+mod tracing;
 
 pub use self::builder::MonitorBuilder;
 pub use self::guard::{MonitorGuard, Report};

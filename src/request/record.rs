@@ -63,6 +63,20 @@ impl Scheme {
     }
 }
 
+/// The versions of `network.protocol.version`.
+pub(crate) const VERSIONS: [&str; 5] = ["0.9", "1.0", "1.1", "2", "3"];
+
+#[inline]
+fn version_index(version: &str) -> u8 {
+    match version {
+        "1.1" => 2,
+        "2" => 3,
+        "3" => 4,
+        "1.0" => 1,
+        _ => 0,
+    }
+}
+
 /// A finished request in its compact form, as the worker reads it.
 ///
 /// On the wire: the fixed part ([`put_fixed`]), the texts of the request (route, path, query, user
@@ -86,6 +100,8 @@ pub(crate) struct RequestRecord<'a> {
     pub(crate) grpc_status: Option<u8>,
     pub(crate) method: Method,
     pub(crate) scheme: Scheme,
+    /// `network.protocol.version`.
+    pub(crate) version: &'a str,
     pub(crate) outcome: Outcome,
     pub(crate) failed: bool,
     pub(crate) route: &'a str,
@@ -116,7 +132,8 @@ pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
             | u64::from(record.method.index()) << 24
             | u64::from(record.scheme == Scheme::Https) << 32
             | u64::from(record.outcome.index()) << 40
-            | u64::from(record.failed) << 48,
+            | u64::from(record.failed) << 48
+            | u64::from(version_index(record.version)) << 56,
     ];
     let traces = [record.trace.to_u128(), record.parent_trace.to_u128()];
     let (head, tail) = fixed.split_at_mut(32);
@@ -166,6 +183,7 @@ impl Default for RequestRecord<'_> {
             grpc_status: None,
             method: Method(0),
             scheme: Scheme::Http,
+            version: "1.1",
             outcome: Outcome::Completed,
             failed: false,
             route: "",
@@ -200,7 +218,7 @@ impl<'a> RequestRecord<'a> {
         };
         let outcome = Outcome::from_index(r.u8()?)?;
         let failed = r.u8()? == 1;
-        r.u8()?;
+        let version = VERSIONS.get(usize::from(r.u8()?)).copied()?;
         Some(Self {
             trace,
             span,
@@ -214,6 +232,7 @@ impl<'a> RequestRecord<'a> {
             grpc_status,
             method,
             scheme,
+            version,
             outcome,
             failed,
             route: r.str()?,
@@ -282,6 +301,7 @@ mod tests {
             grpc_status: None,
             method: Method::of(&http::Method::PUT),
             scheme: Scheme::Https,
+            version: "2",
             outcome: Outcome::BodyDropped,
             failed: true,
             route: "/a/{b}",

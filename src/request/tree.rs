@@ -10,6 +10,9 @@ use crate::model::Kept;
 
 /// Bytes that one trace may hold.
 const MAX_TREE: usize = 1 << 20;
+/// Events of its root, and their bytes.
+const MAX_EVENTS: u32 = 128;
+const MAX_EVENT_BYTES: usize = 8 * 1024;
 
 /// How many bytes the undecided traces of one monitor hold together, and how many they may.
 #[derive(Debug)]
@@ -63,9 +66,22 @@ pub(crate) struct Tree {
 struct State {
     spans: Vec<u8>,
     count: u32,
+    /// Events outside any span but the root.
+    events: Vec<u8>,
+    event_count: u32,
     /// Spans that were left out of this trace.
     lost: u32,
     decision: Decision,
+}
+
+/// What a trace has when it is decided.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Taken<'a> {
+    pub(crate) spans: &'a [u8],
+    /// Spans that were left out.
+    pub(crate) lost: u32,
+    /// Events of the root.
+    pub(crate) events: &'a [u8],
 }
 
 /// Whether a local trace is kept.
@@ -121,6 +137,23 @@ impl Tree {
         Added::Held
     }
 
+    /// Adds an event of the root; `write` appends it and calls nothing foreign. What is over the limits, or comes
+    /// after the decision, is left out.
+    pub(crate) fn add_event(&self, room: &Room, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.lock();
+        if state.decision != Decision::Open || state.event_count >= MAX_EVENTS {
+            return;
+        }
+        let before = state.events.len();
+        write(&mut state.events);
+        let bytes = state.events.len() - before;
+        if state.events.len() > MAX_EVENT_BYTES || !room.take(bytes) {
+            state.events.truncate(before);
+        } else {
+            state.event_count += 1;
+        }
+    }
+
     /// Asks for the trace to be kept, whatever becomes of its root.
     pub(crate) fn capture(&self) {
         self.captured.store(true, SeqCst);
@@ -131,21 +164,25 @@ impl Tree {
         self.captured.load(Relaxed)
     }
 
-    /// Decides, once: `take` gets the spans and the number of those left out, if the trace is kept. It calls nothing foreign. A second decision is ignored; the answer is the one that holds.
+    /// Decides, once: `take` gets what is there, if the trace is kept. It calls nothing foreign. A second decision is ignored; the answer is the one that holds.
     #[inline]
     pub(crate) fn decide(
         &self,
         room: &Room,
         decision: Decision,
-        take: impl FnOnce(&[u8], u32),
+        take: impl FnOnce(&Taken<'_>),
     ) -> Decision {
         let mut state = self.lock();
         if state.decision == Decision::Open {
             state.decision = decision;
             if matches!(decision, Decision::Kept(_)) {
-                take(&state.spans, state.lost);
+                take(&Taken {
+                    spans: &state.spans,
+                    lost: state.lost,
+                    events: &state.events,
+                });
             }
-            if !state.spans.is_empty() {
+            if !state.spans.is_empty() || !state.events.is_empty() {
                 state.release(room);
             }
         }
@@ -163,7 +200,8 @@ impl Tree {
 
     /// Bytes that wait for the decision.
     pub(crate) fn bytes(&self) -> usize {
-        self.lock().spans.len()
+        let state = self.lock();
+        state.spans.len() + state.events.len()
     }
 
     pub(crate) fn decision(&self) -> Decision {
@@ -177,8 +215,11 @@ impl Tree {
 
 impl State {
     fn release(&mut self, room: &Room) {
-        room.held.fetch_sub(self.spans.len(), Relaxed);
+        room.held
+            .fetch_sub(self.spans.len() + self.events.len(), Relaxed);
         self.spans.clear();
+        self.events.clear();
+        self.event_count = 0;
         // Memory of a large trace is given back.
         if self.spans.capacity() > 16 * 1024 {
             self.spans = Vec::new();
@@ -203,13 +244,13 @@ mod tests {
         assert_eq!((room.held(), room.lost()), (80, 1));
         let mut taken = (0, 0);
         let kept = Decision::Kept(Kept::Error);
-        tree.decide(&room, kept, |spans, lost| taken = (spans.len(), lost));
+        tree.decide(&room, kept, |all| taken = (all.spans.len(), all.lost));
         assert_eq!((taken, room.held()), ((80, 1), 0));
         assert_eq!(add(1), Added::Late(Kept::Error));
-        assert_eq!(tree.decide(&room, Decision::Dropped, |_, _| {}), kept);
+        assert_eq!(tree.decide(&room, Decision::Dropped, |_| {}), kept);
         tree.open();
         assert_eq!(add(30), Added::Held);
-        tree.decide(&room, Decision::Dropped, |_, _| unreachable!());
+        tree.decide(&room, Decision::Dropped, |_| unreachable!());
         assert_eq!((add(1), room.held()), (Added::Unkept, 0));
     }
 
@@ -223,8 +264,8 @@ mod tests {
         tree.add(&room, |out| out.push(2));
         let mut taken = Vec::new();
         let kept = Decision::Kept(Kept::Head);
-        tree.decide(&room, kept, |spans, lost| {
-            taken.extend([spans.len() as u32, lost])
+        tree.decide(&room, kept, |all| {
+            taken.extend([all.spans.len() as u32, all.lost])
         });
         assert_eq!(taken, [1, 1]);
     }

@@ -23,8 +23,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place of a new span: under what is current, else as the root of a new trace, whose slot is named
-    /// after it.
+    /// The place of a new span: under what is current, else as the root of a new trace.
     pub(super) fn find(traces: &Traces, span: SpanId, name: &str, start: Nanos) -> Self {
         let requests = traces.requests();
         if let Some((slot, current)) = request::current_slot(requests.number()) {
@@ -35,6 +34,12 @@ impl Place {
                 root: None,
             };
         }
+        Self::root(traces, span, name, start)
+    }
+
+    /// The place of the root of a new trace, whose slot is named after it.
+    pub(super) fn root(traces: &Traces, span: SpanId, name: &str, start: Nanos) -> Self {
+        let requests = traces.requests();
         let slot = requests.new_trace_slot();
         let route = requests.routes().id(name);
         let trace = TraceId::random();

@@ -212,11 +212,13 @@ pub(crate) struct Part<'a> {
     /// Spans of the trace for which there was no room.
     pub(crate) lost: u32,
     pub(crate) trace_state: &'a str,
+    /// Events of the root, beside its own.
+    pub(crate) events: &'a [u8],
     pub(crate) root: Root<'a>,
     spans: &'a [u8],
 }
 
-/// Appends the head of a part; the root and the other spans follow.
+/// Appends the head of a part; the root's further events, the root and the other spans follow.
 pub(crate) fn put_head(
     out: &mut Vec<u8>,
     trace: TraceId,
@@ -260,6 +262,7 @@ impl<'a> Part<'a> {
         let trace = TraceId::from_u128(r.u128()?);
         let kept = Kept::from_index(r.u8()?)?;
         let (lost, trace_state) = (r.u32()?, r.str()?);
+        let events = r.bytes()?;
         let root = match r.u8()? {
             0 => Root::None,
             1 => Root::Request(r.bytes()?),
@@ -270,6 +273,7 @@ impl<'a> Part<'a> {
             kept,
             lost,
             trace_state,
+            events,
             root,
             spans: r.rest(),
         })
@@ -316,6 +320,7 @@ mod tests {
         };
         let mut record = Vec::new();
         put_head(&mut record, TraceId::from_u128(6), Kept::Slow, 2, "a=1");
+        put_bytes(&mut record, &[]);
         put_span_root(&mut record, &span);
         put_span(&mut record, &span);
         put_span(&mut record, &span);

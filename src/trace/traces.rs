@@ -15,9 +15,9 @@ use super::span::{
     MAX_SPAN, SpanRecord, put_head, put_no_root, put_request_root, put_span, put_span_root,
 };
 use crate::clock::{Nanos, nanos};
-use crate::model::wire::Reader;
+use crate::model::wire::{Reader, put_bytes};
 use crate::model::{Kept, Signal, SpanId, TraceId};
-use crate::request::{Added, Decision, Requests, RouteId, Slot};
+use crate::request::{Added, Decision, Requests, RouteId, Slot, Taken};
 use crate::worker::{Intake, MAX_RECORD};
 
 /// How long the decision on a kept trace is remembered for spans that come by their trace id alone.
@@ -25,7 +25,7 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 /// Decisions remembered at most.
 const MAX_REMEMBERED: usize = 100_000;
 /// Bytes of a record that its root and head may take; the rest is for other spans.
-const FOR_ROOT: usize = MAX_SPAN + 1024;
+const FOR_ROOT: usize = MAX_SPAN + 10 * 1024;
 /// What a root is taken to weigh in the budget.
 const ROOT_BYTES: u64 = 512;
 
@@ -178,7 +178,7 @@ impl Traces {
         if why.is_none() && !end.head && !end.parent {
             return match slot
                 .tree()
-                .decide(self.requests.room(), Decision::Dropped, |_, _| {})
+                .decide(self.requests.room(), Decision::Dropped, |_| {})
             {
                 Decision::Kept(kept) => Some(self.push_late_root(kept, end, root)),
                 _ => None,
@@ -211,14 +211,12 @@ impl Traces {
         });
         let decision = kept.map_or(Decision::Dropped, Decision::Kept);
         let mut sent = false;
-        let held = slot
-            .tree()
-            .decide(self.requests.room(), decision, |spans, lost| {
-                sent = true;
-                if let Decision::Kept(kept) = decision {
-                    self.push(end, kept, (spans, lost), Some(root));
-                }
-            });
+        let held = slot.tree().decide(self.requests.room(), decision, |taken| {
+            sent = true;
+            if let Decision::Kept(kept) = decision {
+                self.push(end, kept, taken, Some(root));
+            }
+        });
         let Decision::Kept(kept) = held else {
             return None;
         };
@@ -232,7 +230,7 @@ impl Traces {
     /// The root of a trace that was decided before its end.
     #[cold]
     fn push_late_root(&self, kept: Kept, end: &RootEnd<'_>, root: &RootForm<'_>) -> Kept {
-        self.push(end, kept, (&[], 0), Some(root));
+        self.push(end, kept, &Taken::default(), Some(root));
         kept
     }
 
@@ -240,6 +238,7 @@ impl Traces {
     fn push_late(&self, trace: TraceId, kept: Kept, span: &SpanRecord<'_>) {
         self.intake.push(Signal::Span, span.end, |out| {
             put_head(out, trace, kept, 0, "");
+            put_bytes(out, &[]);
             put_no_root(out);
             put_span(out, span);
         });
@@ -265,10 +264,9 @@ impl Traces {
             now,
         };
         let room = self.requests.room();
-        slot.tree()
-            .decide(room, Decision::Kept(kept), |spans, lost| {
-                self.push(&end, kept, (spans, lost), None);
-            });
+        slot.tree().decide(room, Decision::Kept(kept), |taken| {
+            self.push(&end, kept, taken, None);
+        });
         self.remember(ids.trace, kept, now);
     }
 
@@ -277,9 +275,10 @@ impl Traces {
         &self,
         end: &RootEnd<'_>,
         kept: Kept,
-        (mut spans, lost): (&[u8], u32),
+        taken: &Taken<'_>,
         mut root: Option<&RootForm<'_>>,
     ) {
+        let mut spans = taken.spans;
         loop {
             let (bytes, count) = take(spans, MAX_RECORD - FOR_ROOT);
             let (these, rest) = spans.split_at_checked(bytes).unwrap_or((spans, &[]));
@@ -289,7 +288,8 @@ impl Traces {
                 return;
             }
             self.intake.push_many(Signal::Span, items, end.now, |out| {
-                put_head(out, end.trace, kept, lost, end.trace_state);
+                put_head(out, end.trace, kept, taken.lost, end.trace_state);
+                put_bytes(out, if root.is_some() { taken.events } else { &[] });
                 match root {
                     None => put_no_root(out),
                     Some(RootForm::Request(write)) => put_request_root(out, write),

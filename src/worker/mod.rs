@@ -97,6 +97,7 @@ pub use self::config::WorkerConfig;
 )]
 pub(crate) use self::client::{Answer, Client, Trust};
 pub(crate) use self::console::Console;
+pub(crate) use self::engine::Tick;
 pub(crate) use self::format::Format;
 pub(crate) use self::intake::{Intake, MAX_RECORD, Record};
 #[cfg_attr(
@@ -107,8 +108,6 @@ pub(crate) use self::remote::{Batch, Consume, Deliver, RemoteSetup, Verdict};
 pub(crate) use self::tap::{Jobs, Tap};
 pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};
 
-#[cfg(test)]
-use self::engine::Tick;
 /// A receiver that does what a script says.
 #[cfg(all(test, feature = "_client"))]
 #[path = "../../tests/it/peer.rs"]

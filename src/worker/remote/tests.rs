@@ -204,7 +204,7 @@ fn rig(peer: &Peer) -> Rig {
     let consumer_panics = Arc::clone(&consume.panics);
     let request_panics = Arc::default();
     let worker = Worker::start(WorkerSetup {
-            taps: Vec::new(),
+        taps: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
         intake: Arc::clone(&intake),
@@ -303,7 +303,7 @@ fn nothing_is_counted_where_nobody_takes_it() {
     let intake = Arc::new(Intake::new(1 << 20, Arc::clone(&books)));
     let peer = Peer::always(Reply::status(200));
     let _worker = Worker::start(WorkerSetup {
-            taps: Vec::new(),
+        taps: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
         intake: Arc::clone(&intake),
@@ -720,7 +720,7 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
         ..setup(&hung, ids(), &Arc::default())
     };
     let worker = Worker::start(WorkerSetup {
-            taps: Vec::new(),
+        taps: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
         intake: Arc::clone(&intake),

@@ -91,7 +91,7 @@ fn rig(config: &OtlpConfig) -> Rig {
         .build();
     let remote = remote(config, &resource, Box::new(Ids), &notices);
     let worker = Worker::start(WorkerSetup {
-            taps: Vec::new(),
+        taps: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
         intake: Arc::clone(&intake),
@@ -484,7 +484,7 @@ fn a_decoder_that_panics_or_reads_less_costs_what_it_touches() {
     let intake = Arc::new(Intake::new(8 << 20, Arc::clone(&books)));
     let remote = remote(&config(&peer), &resource, Box::new(Odd), &notices);
     let worker = Worker::start(WorkerSetup {
-            taps: Vec::new(),
+        taps: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
         intake: Arc::clone(&intake),
