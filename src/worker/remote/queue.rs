@@ -125,9 +125,9 @@ impl Queue {
             self.batches.push_front(batch);
         }
         self.failures = self.failures.saturating_add(1);
-        self.asked_to_wait = after.is_some();
         // Who asks for no wait at all is not taken at his word.
         let asked = after.unwrap_or_default().min(retry_after::LONGEST);
+        self.asked_to_wait = !asked.is_zero();
         let wait = asked.max(back_off(self.failures));
         self.not_before = now.saturating_add(nanos(wait));
     }
