@@ -211,7 +211,6 @@ fn rig(peer: &Peer) -> Rig {
         books: Arc::clone(&books),
         notices: Arc::clone(&notices),
         sinks: Vec::new(),
-        taps: Vec::new(),
         remotes: vec![setup(peer, consume, &request_panics)],
         ticks: Vec::new(),
     });
@@ -310,7 +309,6 @@ fn nothing_is_counted_where_nobody_takes_it() {
         books: Arc::clone(&books),
         notices: Arc::default(),
         sinks: Vec::new(),
-        taps: Vec::new(),
         remotes: vec![setup(&peer, Ids::new(1, SECOND), &Arc::default())],
         ticks: Vec::new(),
     });
@@ -734,7 +732,7 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
     for round in 0..10_u32 {
         let begun = Instant::now();
         intake.push_many(Signal::Span, 1, 0, |out| {
-            out.extend_from_slice(&round.to_le_bytes())
+            out.extend_from_slice(&round.to_le_bytes());
         });
         well.await_seen(round as usize + 1, 2 * SECOND);
         assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
