@@ -27,7 +27,7 @@ impl Traced {
         (continues, sampled): (bool, bool),
     ) {
         self.head = traces.chooses(ids.trace, ids.route);
-        self.parent = sampled;
+        self.parent = sampled && traces.asks_parent();
         if continues && seen.trace_state.is_some() {
             self.keep_state(seen);
         }

@@ -12,6 +12,7 @@ pub(super) fn install(monitor: &Monitor) -> Vec<String> {
         subscriber(monitor),
         recorder(monitor),
         propagator(),
+        provider(monitor),
         errors(monitor),
     ];
     taken.into_iter().flatten().collect()
@@ -45,6 +46,20 @@ fn propagator() -> Option<String> {
         Box::new(BaggagePropagator::new()),
     ];
     opentelemetry::global::set_text_map_propagator(TextMapCompositePropagator::new(both));
+    None
+}
+
+/// OpenTelemetry has no way to ask for the global provider, but the one that nobody set makes no valid span.
+fn provider(monitor: &Monitor) -> Option<String> {
+    use opentelemetry::trace::{Span, Tracer};
+    let probe = opentelemetry::global::tracer("watchpost").start("probe");
+    if probe.span_context().is_valid() {
+        return Some(
+            "an OpenTelemetry tracer provider was set before and stays: its spans join no trace of ours; take tracers from `monitor.otel().tracer_provider()`"
+                .to_owned(),
+        );
+    }
+    opentelemetry::global::set_tracer_provider(monitor.otel().tracer_provider());
     None
 }
 

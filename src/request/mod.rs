@@ -21,4 +21,4 @@ pub(crate) use self::record::{
 };
 pub(crate) use self::routes::{RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};
-pub(crate) use self::tree::{Added, Decision, Room, Taken, Tree};
+pub(crate) use self::tree::{Added, Decision, Taken};

@@ -41,7 +41,6 @@ impl Room {
     }
 
     /// Bytes that undecided traces hold now.
-    #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
         self.held.load(Relaxed)
     }

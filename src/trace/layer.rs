@@ -12,7 +12,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::Levels;
-use super::context::{Attached, OtelContext};
+use super::context::Attached;
 use super::running::{Place, end_span};
 use super::span::{
     MAX_ITEMS, MAX_SPAN, MAX_VALUE, SpanKind, SpanRecord, SpanStatus, put_event, put_link,

@@ -95,7 +95,8 @@ impl Running {
         };
         let attached = running.place.root.as_ref().map(OtelContext::attach);
         let span = running.span;
-        let not_entered = request::enter(Arc::clone(&running.place.slot), span).is_some();
+        // A thread that is ending enters nothing.
+        drop(request::enter(Arc::clone(&running.place.slot), span));
         let mut inside = Inside {
             running,
             returned: false,
@@ -104,7 +105,6 @@ impl Running {
         inside.returned = true;
         drop(inside);
         drop(attached);
-        drop(not_entered);
         done
     }
 

@@ -35,6 +35,7 @@ pub(crate) struct Traces {
     requests: Arc<Requests>,
     intake: Arc<Intake>,
     sampler: Sampler,
+    asks_parent: bool,
     times: Times,
     /// A set limit for what is slow.
     slow: Option<Nanos>,
@@ -81,6 +82,8 @@ pub(crate) struct Lost {
     pub(crate) late: u64,
     /// Whole traces that were over the budget.
     pub(crate) traces_over_budget: u64,
+    /// Bytes that undecided traces hold now.
+    pub(crate) open_bytes: u64,
 }
 
 impl Traces {
@@ -93,6 +96,7 @@ impl Traces {
             requests: Arc::clone(requests),
             intake: Arc::clone(intake),
             sampler: Sampler::new(config),
+            asks_parent: config.sampler.asks_parent(),
             times: Times::default(),
             slow: Some(nanos(config.slow)).filter(|slow| *slow > 0),
             max_open: config.max_open,
@@ -116,6 +120,11 @@ impl Traces {
     #[inline]
     pub(super) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
         self.plain.innermost(slot, current)
+    }
+
+    /// Whether a trusted caller's decision counts.
+    pub(crate) fn asks_parent(&self) -> bool {
+        self.asks_parent
     }
 
     /// Whether the ratio chooses a trace at its start.
@@ -330,6 +339,7 @@ impl Traces {
         Lost {
             no_room: self.requests.room().lost(),
             late: self.late.load(Relaxed),
+            open_bytes: self.requests.room().held() as u64,
             traces_over_budget: self.over_budget.load(Relaxed),
         }
     }

@@ -9,4 +9,5 @@ mod life_cycle;
 mod lines;
 mod never_hurt;
 mod peer;
+mod spans;
 mod support;
