@@ -87,6 +87,16 @@ impl PlainSpans {
         self.below(slot, current).unwrap_or(current)
     }
 
+    /// Where a span lies that starts while a plain span is current and nothing of ours is.
+    pub(super) fn current(&self) -> Option<(Arc<Slot>, SpanId)> {
+        if self.is_empty() {
+            return None;
+        }
+        let (trace, span) = super::context::current_span()?;
+        let open = self.find(span)?;
+        (trace == open.slot.ids().trace).then_some((open.slot, span))
+    }
+
     #[cold]
     fn below(&self, slot: &Slot, current: SpanId) -> Option<SpanId> {
         let (trace, span) = super::context::current_span()?;
