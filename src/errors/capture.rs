@@ -194,14 +194,15 @@ struct Seen {
 }
 
 fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
-    let method = slot.facts(|facts: &Facts| {
+    let texts_end = slot.facts(|facts: &Facts| {
         let mut texts = Reader::new(&facts.texts);
         while let Some(text) = texts.str() {
             put_str(out, prefix(text, MAX_TEXT));
         }
-        (facts.method.map_or("", request::Method::as_str), out.len())
+        out.len()
     });
-    let (method, texts_end) = method.unwrap_or(("", out.len()));
+    let texts_end = texts_end.unwrap_or(out.len());
+    let method = slot.method().map_or("", request::Method::as_str);
     slot.facts(|facts| {
         if facts.more.len() <= MAX_MORE {
             out.extend_from_slice(&facts.more);

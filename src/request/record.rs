@@ -39,6 +39,10 @@ impl Method {
         self.0
     }
 
+    pub(super) fn from_index(index: u8) -> Self {
+        Self(index)
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         METHODS
             .get(usize::from(self.0))

@@ -1,5 +1,5 @@
 use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64,
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
@@ -55,6 +55,8 @@ pub(crate) struct Slot {
     has_crumbs: AtomicBool,
     crumbs: Mutex<Crumbs>,
     facts: Mutex<Facts>,
+    /// The request's method, as a number and one more; 0 for none.
+    method: AtomicU8,
 }
 
 /// What is known of a request's head while it is under way: lent by the state that owns the texts, so
@@ -65,7 +67,6 @@ pub(crate) struct Facts {
     pub(crate) texts: Vec<u8>,
     /// User and attributes, as a record has them; empty where there are none.
     pub(crate) more: Vec<u8>,
-    pub(crate) method: Option<Method>,
 }
 
 /// A request under way, as [`Monitor::in_flight`](crate::Monitor::in_flight) tells it.
@@ -142,6 +143,7 @@ impl Requests {
             has_crumbs: AtomicBool::new(false),
             crumbs: Mutex::default(),
             facts: Mutex::default(),
+            method: AtomicU8::new(0),
         }
     }
 
@@ -316,6 +318,20 @@ impl Slot {
         {
             crumbs.copy(out);
         }
+    }
+
+    /// Notes the request's method.
+    #[inline]
+    pub(crate) fn by(&self, method: Method) {
+        self.method.store(method.index() + 1, Relaxed);
+    }
+
+    /// The request's method, if it is known.
+    pub(crate) fn method(&self) -> Option<Method> {
+        self.method
+            .load(Relaxed)
+            .checked_sub(1)
+            .map(Method::from_index)
     }
 
     /// Lends the facts of the request, by `swap`, or takes them back.
