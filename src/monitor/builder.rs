@@ -313,10 +313,7 @@ impl MonitorBuilder {
             settings,
         } = config::resolve(sources)?;
         config.trace.rules = self.trace_rules;
-        let (clock, notices) = (self.clock, Arc::new(Notices::default()));
-        for warning in warnings {
-            notices.say(warning);
-        }
+        let (clock, notices) = (self.clock, Arc::new(Notices::of(warnings)));
         let access = config.access_token.as_ref().map_or_else(
             || Access::token_env(TOKEN_VARIABLE),
             |token| Access::token(token.reveal()),

@@ -85,11 +85,12 @@ pub struct InFlight {
 }
 
 impl Requests {
-    /// Requests whose undecided traces may hold so many bytes as `with_room` says; by default 16 MiB.
+    #[cfg(test)]
     pub(crate) fn new(clock: Clock) -> Self {
         Self::with_room(clock, 16 << 20)
     }
 
+    /// Requests whose undecided traces may hold `room` bytes together.
     pub(crate) fn with_room(clock: Clock, room: usize) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Relaxed);
@@ -295,7 +296,6 @@ impl Slot {
     }
 
     /// Whether an error was captured in this request; holds until the next one opens the slot.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tail sampling asks"))]
     #[inline]
     pub(crate) fn is_captured(&self) -> bool {
         self.tree().is_captured()
