@@ -19,7 +19,7 @@ use crate::logs::{Levels, Lines, LogFormat, RequestLines, Service, read_crumb};
 use crate::metrics::Metrics;
 use crate::model::{Books, Notices};
 use crate::request::Requests;
-use crate::worker::{Console, Intake, SinkSetup, Worker, WorkerSetup};
+use crate::worker::{Console, Intake, Keeper, SinkSetup, Worker, WorkerSetup};
 
 /// How often series are looked through for idle ones.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
@@ -285,7 +285,10 @@ impl MonitorBuilder {
             config.worker.max_queue_bytes,
             Arc::clone(&books),
         ));
-        let errors = Errors::new(&config.errors, &intake, &requests);
+        let keeper = data_dir
+            .as_ref()
+            .map(|it| keeper(it, &config, &clock, (&intake, &notices)));
+        let errors = Errors::new(&config.errors, &intake, &requests, keeper);
         let levels =
             Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))?;
         let levels = Arc::new(levels);
@@ -303,6 +306,7 @@ impl MonitorBuilder {
         };
         let worker = Worker::start(setup)
             .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
+        errors.keep_by(worker.deadlines());
         let health = Health::new(HealthSetup {
             config: config.health.clone(),
             clock,
@@ -358,6 +362,22 @@ fn open_data_dir(config: &Config, notices: &Notices) -> Option<DataDir> {
             None
         }
     }
+}
+
+/// Where captured errors are stored.
+fn keeper(
+    data_dir: &DataDir,
+    config: &Config,
+    clock: &Clock,
+    (intake, notices): (&Arc<Intake>, &Arc<Notices>),
+) -> Keeper {
+    Keeper::in_directory(
+        "captured errors",
+        data_dir.path().join("errors"),
+        config.errors.max_stored_bytes as u64,
+        clock,
+        (intake, notices),
+    )
 }
 
 /// Who is asked for the trace of an exemplar.

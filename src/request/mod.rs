@@ -14,7 +14,7 @@ pub(crate) use self::crumbs::{Crumb, ReadCrumb};
 pub(crate) use self::current::{Ids, current, enter, leave, with_current};
 pub(crate) use self::error_record::{ErrorKind, ErrorRecord, MAX_TAGS, Pairs};
 pub(crate) use self::record::{
-    AttributeRef, Method, RequestRecord, Scheme, put_attributes, put_fixed,
+    AttributeRef, Method, RequestRecord, Scheme, attributes_of, put_attributes, put_fixed,
 };
 pub(crate) use self::routes::{RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};

@@ -84,6 +84,7 @@ mod outlet;
 )]
 mod remote;
 mod sink;
+mod spool;
 mod tap;
 mod thread;
 mod unwind;
@@ -91,13 +92,16 @@ mod writer;
 
 pub use self::config::WorkerConfig;
 
+pub(crate) use self::answer::{Answer as Told, Awaited};
 #[expect(unused_imports, reason = "nothing is sent yet")]
 pub(crate) use self::client::{Answer, Client, Trust};
 pub(crate) use self::console::Console;
+pub(crate) use self::deadline::{Deadlines, Pending};
 pub(crate) use self::format::Format;
 pub(crate) use self::intake::{Intake, Record};
 #[expect(unused_imports, reason = "nothing is sent yet")]
 pub(crate) use self::remote::{Batch, Consume, Deliver, End, RemoteSetup, Verdict};
+pub(crate) use self::spool::{Keeper, KeeperStatus};
 pub(crate) use self::tap::{Jobs, Tap};
 pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};
 

@@ -4,6 +4,7 @@ use tokio::runtime::Handle;
 
 use super::Record;
 use super::unwind::caught;
+use crate::clock::Nanos;
 use crate::model::Signal;
 
 /// Reads the records of one signal on the worker's thread, before the sinks get them. What it does must be
@@ -14,6 +15,18 @@ pub(crate) trait Tap: Send {
 
     /// Reads a record.
     fn take(&mut self, record: &Record<'_>, jobs: &Jobs<'_>);
+
+    /// Does what is due, after the records of a round.
+    fn round(&mut self, jobs: &Jobs<'_>);
+
+    /// When [`round`](Self::round) has something to do that nothing announces.
+    fn due(&self) -> Option<Nanos>;
+
+    /// The number of what it took last.
+    fn mark(&self) -> u64;
+
+    /// Whether all that it took up to this mark is where it was to go, or cannot get there now.
+    fn is_settled(&self, mark: u64) -> bool;
 }
 
 /// Where a tap leaves what takes longer.
@@ -24,6 +37,13 @@ impl Jobs<'_> {
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> bool {
         // The pool panics where no thread can be had.
         caught(|| drop(self.0.spawn_blocking(job))).is_some()
+    }
+}
+
+/// Has a tap do what is due; `panics` counts.
+pub(super) fn round(tap: &mut dyn Tap, pool: &Handle, panics: &AtomicU64) {
+    if caught(|| tap.round(&Jobs(pool))).is_none() {
+        panics.fetch_add(1, Relaxed);
     }
 }
 
