@@ -209,6 +209,11 @@ pub(super) static SETTINGS: &[Setting] = &[
         "Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks",
     ),
     Setting::new(
+        "errors.max_stored_bytes",
+        &At(size(4 << 20), |c| &mut c.errors.max_stored_bytes),
+        "What stored errors may take of the data directory; the oldest make room",
+    ),
+    Setting::new(
         "http.trace_header",
         &At(Switch, |c| &mut c.http.trace_header),
         "The response carries `x-trace-id`",

@@ -13,14 +13,36 @@ pub enum Backtraces {
 }
 
 /// What is captured with an error, and where it goes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorsConfig {
     /// When a backtrace is taken.
     pub backtraces: Backtraces,
+    /// Bytes of the files in which events are stored.
+    pub max_stored_bytes: usize,
+}
+
+impl Default for ErrorsConfig {
+    fn default() -> Self {
+        Self {
+            backtraces: Backtraces::default(),
+            max_stored_bytes: Self::DEFAULT_MAX_STORED_BYTES,
+        }
+    }
 }
 
 impl ErrorsConfig {
+    /// 64 MiB: some 30,000 events.
+    pub const DEFAULT_MAX_STORED_BYTES: usize = 64 << 20;
+
+    /// Sets how many bytes of files events may be stored in; the oldest make room. Default:
+    /// [`DEFAULT_MAX_STORED_BYTES`](Self::DEFAULT_MAX_STORED_BYTES).
+    #[must_use]
+    pub fn max_stored_bytes(mut self, bytes: usize) -> Self {
+        self.max_stored_bytes = bytes;
+        self
+    }
+
     /// When a backtrace is taken. Default: [`Backtraces::First`].
     #[must_use]
     pub fn backtraces(mut self, backtraces: Backtraces) -> Self {

@@ -41,6 +41,15 @@
 //! taken out; or those of one [`fingerprint`](ErrorCapture::fingerprint), in which `{{ default }}` stands for
 //! the former. A thousand groups are kept, those seen last.
 //!
+//! # What is stored
+//!
+//! With a data directory every event is on the disk some milliseconds after its capture, 50 at most where the
+//! disk is sound, whatever becomes of the process; what was captured in that window is lost by a `kill -9`, but
+//! never what [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable) said was stored. The
+//! next process finds the events and takes them into its groups. A disk that is full, broken or gone costs
+//! nothing but that: events are in memory alone, a notice says so, and it is tried again every five seconds. The
+//! files hold at most 64 MiB; the oldest make room and are counted.
+//!
 //! # What is scrubbed
 //!
 //! Every text, on the worker, before it is written or kept: values under sensitive keys, and secrets known by
@@ -52,6 +61,7 @@ mod capture;
 mod chain;
 mod config;
 mod details;
+mod durable;
 mod event;
 mod fingerprint;
 mod groups;
@@ -59,10 +69,12 @@ mod intake;
 mod memory;
 mod panics;
 mod read;
+mod stored;
 
 pub use self::ambient::{ResultExt, capture_error, capture_message};
 pub use self::config::{Backtraces, ErrorsConfig};
 pub use self::details::ErrorCapture;
+pub use self::durable::{DurableCapture, Stored};
 pub use self::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 pub use self::groups::ErrorGroup;
 

@@ -22,7 +22,7 @@ use crate::model::TraceId;
 use crate::model::{Books, Notices};
 use crate::request::{self, Requests};
 use crate::trace::{Levels, Traces};
-use crate::worker::{Console, Intake, SinkSetup, Tap, Tick, Worker, WorkerSetup};
+use crate::worker::{Console, Intake, Keeper, SinkSetup, Tap, Tick, Worker, WorkerSetup};
 
 /// How often series are looked through for idle ones.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
@@ -318,9 +318,7 @@ impl MonitorBuilder {
             || Access::token_env(TOKEN_VARIABLE),
             |token| Access::token(token.reveal()),
         );
-        if config.errors.backtraces == Backtraces::First && environment.asks_for_backtraces() {
-            config.errors.backtraces = Backtraces::All;
-        }
+        more_backtraces(&mut config, &environment);
         let look_up = move |name: &str| environment.text(name).map(str::to_owned);
         let keys = Keys::new(look_up, Arc::clone(&notices));
         let data_dir = open_data_dir(&config, &notices);
@@ -332,7 +330,10 @@ impl MonitorBuilder {
             config.worker.max_queue_bytes,
             Arc::clone(&books),
         ));
-        let errors = Errors::new(&config.errors, &intake, &requests);
+        let keeper = data_dir
+            .as_ref()
+            .map(|it| keeper(it, &config, &clock, (&intake, &notices)));
+        let errors = Errors::new(&config.errors, &intake, &requests, keeper);
         let levels =
             Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))?;
         let levels = Arc::new(levels);
@@ -356,6 +357,7 @@ impl MonitorBuilder {
         };
         let worker = Worker::start(setup)
             .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
+        errors.keep_by(worker.deadlines());
         let health = Health::new(HealthSetup {
             config: config.health.clone(),
             clock,
@@ -399,6 +401,13 @@ impl MonitorBuilder {
     }
 }
 
+/// Where the environment asks for backtraces, every error has one.
+fn more_backtraces(config: &mut Config, environment: &Environment) {
+    if config.errors.backtraces == Backtraces::First && environment.asks_for_backtraces() {
+        config.errors.backtraces = Backtraces::All;
+    }
+}
+
 fn open_data_dir(config: &Config, notices: &Notices) -> Option<DataDir> {
     let Some(path) = &config.data_dir else {
         return None;
@@ -413,6 +422,22 @@ fn open_data_dir(config: &Config, notices: &Notices) -> Option<DataDir> {
             None
         }
     }
+}
+
+/// Where captured errors are stored.
+fn keeper(
+    data_dir: &DataDir,
+    config: &Config,
+    clock: &Clock,
+    (intake, notices): (&Arc<Intake>, &Arc<Notices>),
+) -> Keeper {
+    Keeper::in_directory(
+        "captured errors",
+        data_dir.path().join("errors"),
+        config.errors.max_stored_bytes as u64,
+        clock,
+        (intake, notices),
+    )
 }
 
 /// Who is asked for the trace of an exemplar: where traces are kept, it is one that is known to be.

@@ -257,7 +257,7 @@ impl<'a> RequestRecord<'a> {
 }
 
 /// The attributes that a reader stands before, up to the first that cannot be read.
-pub(super) fn attributes_of(
+pub(crate) fn attributes_of(
     mut reader: Reader<'_>,
 ) -> impl Iterator<Item = (&str, AttributeRef<'_>)> {
     std::iter::from_fn(move || {

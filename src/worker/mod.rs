@@ -84,6 +84,7 @@ mod outlet;
 )]
 mod remote;
 mod sink;
+mod spool;
 mod tap;
 mod thread;
 mod unwind;
@@ -91,12 +92,14 @@ mod writer;
 
 pub use self::config::WorkerConfig;
 
+pub(crate) use self::answer::{Answer as Told, Awaited};
 #[cfg_attr(
     not(feature = "_client"),
     expect(unused_imports, reason = "no feature that sends is on")
 )]
 pub(crate) use self::client::{Answer, Client, Trust};
 pub(crate) use self::console::Console;
+pub(crate) use self::deadline::{Deadlines, Pending};
 pub(crate) use self::engine::Tick;
 pub(crate) use self::format::Format;
 pub(crate) use self::intake::{Intake, MAX_RECORD, Record};
@@ -105,6 +108,7 @@ pub(crate) use self::intake::{Intake, MAX_RECORD, Record};
     expect(unused_imports, reason = "no feature that sends is on")
 )]
 pub(crate) use self::remote::{Batch, Consume, Deliver, RemoteSetup, Verdict};
+pub(crate) use self::spool::{Keeper, KeeperStatus};
 pub(crate) use self::tap::{Jobs, Tap};
 pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};
 

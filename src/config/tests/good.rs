@@ -24,6 +24,7 @@ slow = "1h30m"
 
 [errors]
 backtraces = "off"
+max_stored_bytes = "8MiB"
 
 [http]
 trace_header = false
@@ -103,6 +104,7 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.logs.requests, RequestLines::ErrorsAndSlow);
     assert_eq!(config.logs.slow, Duration::from_secs(5400));
     assert_eq!(config.errors.backtraces, crate::errors::Backtraces::Off);
+    assert_eq!(config.errors.max_stored_bytes, 8 << 20);
     assert!(!config.http.trace_header && config.http.edge);
     let networks: Vec<_> = config
         .http
