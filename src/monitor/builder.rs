@@ -8,7 +8,7 @@ use super::data_dir::DataDir;
 use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
 use super::tracing::Tracing;
-use super::{export, install, own};
+use super::{install, own};
 use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{self, CodeSetting, Config, Environment, Resolved, Sources};
@@ -339,11 +339,8 @@ impl MonitorBuilder {
         let levels = Arc::new(levels);
         let tracing = Tracing::new(&config, &requests, &intake)?;
         metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
-        let expire = metrics.clone();
         let mut taps: Vec<Box<dyn Tap>> = vec![Box::new(errors.tap(&metrics, read_crumb))];
         taps.extend(tracing.tap());
-        let mut ticks: Vec<Tick> = vec![(EXPIRE_EVERY, Box::new(move || expire.expire()))];
-        ticks.extend(tracing.tick());
         let setup = WorkerSetup {
             config: config.worker.clone(),
             clock: clock.clone(),
@@ -352,8 +349,8 @@ impl MonitorBuilder {
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
             taps,
-            remotes: export::remotes(&config, tracing.decoder(&config), &notices),
-            ticks,
+            ticks: ticks(&metrics, &tracing),
+            remotes: tracing.remotes(&config, &notices),
         };
         let worker = Worker::start(setup)
             .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
@@ -399,6 +396,13 @@ impl MonitorBuilder {
             inner: Arc::new(inner),
         })
     }
+}
+
+fn ticks(metrics: &Metrics, tracing: &Tracing) -> Vec<Tick> {
+    let expire = metrics.clone();
+    let mut ticks: Vec<Tick> = vec![(EXPIRE_EVERY, Box::new(move || expire.expire()))];
+    ticks.extend(tracing.tick());
+    ticks
 }
 
 /// Where the environment asks for backtraces, every error has one.
