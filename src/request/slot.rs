@@ -441,7 +441,7 @@ mod tests {
         slot.open(ids, 0);
         slot.touch_captured();
         slot.leave_crumb(1, b"event");
-        slot.open(ids, 0);
+        slot.rename(ids, 0);
         assert!(slot.is_captured());
         assert_eq!(crumbs(&slot), 4 + 8 + 5);
         slot.close();

@@ -40,6 +40,14 @@ disabled = true
 exporter = "none"
 sampler = "traceidratio"
 sampler_arg = "0.25"
+max_per_second = 7
+slow = "2s"
+max_open = "90s"
+max_open_bytes = "1MiB"
+max_bytes_per_second = 1000
+recent_bytes = "2MiB"
+level = "debug"
+events = false
 max_attributes = 1
 max_value_length = 2
 max_events = 3
@@ -173,6 +181,19 @@ fn no_source_at_all_means_the_defaults() {
 
 /// What `ALL` says of traces.
 fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
+    assert_eq!(
+        (trace.max_per_second, trace.max_bytes_per_second),
+        (7, 1000)
+    );
+    assert_eq!(
+        (trace.slow, trace.max_open),
+        (Duration::from_secs(2), Duration::from_secs(90))
+    );
+    assert_eq!(
+        (trace.max_open_bytes, trace.recent_bytes),
+        (1 << 20, 2 << 20)
+    );
+    assert_eq!((trace.level.as_str(), trace.events), ("debug", false));
     assert!(trace.disabled && trace.exporter == Exporter::None);
     assert_eq!(trace.sampler.kind, SamplerKind::Ratio);
     assert_eq!(trace.sampler.ratio.to_string(), "0.25");
