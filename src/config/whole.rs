@@ -7,6 +7,8 @@ use crate::http::HttpConfig;
 use crate::logs::LogsConfig;
 use crate::metrics::MetricsConfig;
 use crate::model::Secret;
+use crate::trace::TraceConfig;
+use crate::trace::otlp::OtlpConfig;
 use crate::worker::WorkerConfig;
 
 use super::{Propagators, ServiceConfig};
@@ -24,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) worker: WorkerConfig,
     pub(crate) health: HealthConfig,
     pub(crate) propagators: Propagators,
+    pub(crate) trace: TraceConfig,
+    pub(crate) otlp: OtlpConfig,
     /// How long `drain` answers 503 on readyz before it passes the signal on.
     pub(crate) drain_wait: Duration,
     /// Opens what is closed to strangers.
@@ -47,6 +51,8 @@ impl Default for Config {
             worker: WorkerConfig::default(),
             health: HealthConfig::default(),
             propagators: Propagators::default(),
+            trace: TraceConfig::default(),
+            otlp: OtlpConfig::default(),
             drain_wait: Self::DEFAULT_DRAIN_WAIT,
             access_token: None,
         }

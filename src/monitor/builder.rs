@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::data_dir::DataDir;
 use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
-use super::{install, own};
+use super::{export, install, own};
 use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{self, CodeSetting, Config, Environment, Resolved, Sources};
 use crate::error::{Error, Result};
-use crate::errors::{Backtraces, Errors};
+use crate::errors::{Backtraces, BeforeSend, ErrorEvent, Errors};
 use crate::health::{Health, HealthSetup};
 use crate::http::{Inbound, LineMode};
 use crate::logs::{Levels, Lines, LogFormat, RequestLines, Service, read_crumb};
@@ -38,6 +38,7 @@ pub struct MonitorBuilder {
     file: Option<PathBuf>,
     code: Vec<CodeSetting>,
     console: Option<Box<dyn Write + Send>>,
+    before_send: Option<BeforeSend>,
     clock: Clock,
 }
 
@@ -49,6 +50,7 @@ impl MonitorBuilder {
             file: None,
             code: Vec::new(),
             console: None,
+            before_send: None,
             clock: Clock::system(),
         };
         builder.set("service.name", service, "Monitor::builder(..)")
@@ -155,6 +157,23 @@ impl MonitorBuilder {
         self.set("errors.backtraces", text, ".backtraces(..)")
     }
 
+    /// Where captured errors are sent: a Sentry DSN. By default, what `SENTRY_DSN` says, else nowhere. Needs
+    /// the feature `sentry`.
+    pub fn sentry_dsn(self, dsn: impl Into<String>) -> Self {
+        self.set("sentry.dsn", dsn, ".sentry_dsn(..)")
+    }
+
+    /// Is shown each event before it is sent to Sentry: may change it, and says whether it is sent. Runs on a
+    /// thread of this crate's, and must be short. An event at which it panics is not sent and counted as
+    /// dropped.
+    pub fn before_send(
+        mut self,
+        before_send: impl Fn(&mut ErrorEvent) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.before_send = Some(Box::new(before_send));
+        self
+    }
+
     /// Whether answers carry `x-trace-id`. By default, they do.
     pub fn trace_header(self, trace_header: bool) -> Self {
         let text = if trace_header { "true" } else { "false" };
@@ -189,6 +208,18 @@ impl MonitorBuilder {
     /// After which time without a change a series leaves the page. By default, 1 h.
     pub fn idle_after(self, idle: Duration) -> Self {
         self.set_time("metrics.idle_after", idle, ".idle_after(..)")
+    }
+
+    /// The OTLP receiver to which kept traces are sent, such as `http://localhost:4318`: `/v1/traces` is
+    /// added. By default, what the environment says, else none.
+    pub fn otlp_endpoint(self, url: impl Into<String>) -> Self {
+        self.set("otlp.endpoint", url, ".otlp_endpoint(..)")
+    }
+
+    /// Headers that the OTLP receiver asks for: `name=value`, percent-encoded, separated by commas. By
+    /// default, what the environment says, else none.
+    pub fn otlp_headers(self, headers: impl Into<String>) -> Self {
+        self.set("otlp.headers", headers, ".otlp_headers(..)")
     }
 
     /// Bytes of records that may wait for the worker. By default, 8 MiB.
@@ -292,6 +323,9 @@ impl MonitorBuilder {
         let levels =
             Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))?;
         let levels = Arc::new(levels);
+        let mut remotes = export::remotes(&config, None, &notices);
+        let told = (&clock, &books, &notices);
+        remotes.extend(export::errors(&errors, &config, self.before_send, told));
         let expire = metrics.clone();
         let setup = WorkerSetup {
             config: config.worker.clone(),
@@ -301,7 +335,7 @@ impl MonitorBuilder {
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
             taps: vec![Box::new(errors.tap(&metrics, read_crumb))],
-            remotes: Vec::new(),
+            remotes,
             ticks: vec![(EXPIRE_EVERY, Box::new(move || expire.expire()) as Box<_>)],
         };
         let worker = Worker::start(setup)

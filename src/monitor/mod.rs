@@ -3,6 +3,7 @@
 mod builder;
 mod data_dir;
 mod drain;
+mod export;
 mod guard;
 mod handle;
 mod install;

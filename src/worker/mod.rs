@@ -66,8 +66,8 @@
 mod answer;
 mod block;
 #[cfg_attr(
-    any(not(test), not(feature = "_client")),
-    expect(dead_code, reason = "nothing is sent yet")
+    not(feature = "_client"),
+    expect(dead_code, reason = "no feature that sends is on")
 )]
 mod client;
 mod config;
@@ -79,8 +79,8 @@ mod format;
 mod intake;
 mod outlet;
 #[cfg_attr(
-    any(not(test), not(feature = "_client")),
-    expect(dead_code, reason = "nothing is sent yet")
+    not(all(feature = "otlp", feature = "sentry")),
+    expect(dead_code, reason = "each feature that sends takes another part")
 )]
 mod remote;
 mod sink;
@@ -93,14 +93,25 @@ mod writer;
 pub use self::config::WorkerConfig;
 
 pub(crate) use self::answer::{Answer as Told, Awaited};
-#[expect(unused_imports, reason = "nothing is sent yet")]
+#[cfg_attr(
+    not(feature = "_client"),
+    expect(unused_imports, reason = "no feature that sends is on")
+)]
 pub(crate) use self::client::{Answer, Client, Trust};
 pub(crate) use self::console::Console;
 pub(crate) use self::deadline::{Deadlines, Pending};
 pub(crate) use self::format::Format;
 pub(crate) use self::intake::{Intake, Record};
-#[expect(unused_imports, reason = "nothing is sent yet")]
-pub(crate) use self::remote::{Batch, Consume, Deliver, End, RemoteSetup, Verdict};
+#[cfg_attr(
+    not(feature = "_client"),
+    expect(unused_imports, reason = "no feature that sends is on")
+)]
+pub(crate) use self::remote::{Batch, Consume, Deliver, RemoteSetup, Verdict};
+#[cfg_attr(
+    not(feature = "sentry"),
+    expect(unused_imports, reason = "what is stored alone has these")
+)]
+pub(crate) use self::remote::{End, Fate};
 pub(crate) use self::spool::{Keeper, KeeperStatus};
 pub(crate) use self::tap::{Jobs, Tap};
 pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};

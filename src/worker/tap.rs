@@ -27,6 +27,9 @@ pub(crate) trait Tap: Send {
 
     /// Whether all that it took up to this mark is where it was to go, or cannot get there now.
     fn is_settled(&self, mark: u64) -> bool;
+
+    /// Asked at the end, again and again: whether nothing is left to be done.
+    fn ends(&mut self) -> bool;
 }
 
 /// Where a tap leaves what takes longer.

@@ -7,4 +7,8 @@ mod http_axum;
 mod http_others;
 mod life_cycle;
 mod lines;
+#[cfg(feature = "sentry")]
+mod peer;
+#[cfg(feature = "sentry")]
+mod sentry;
 mod support;

@@ -608,9 +608,10 @@ fn a_receiver_is_left_alone_as_long_as_it_asks() {
             ),
             _ => assert_eq!(wait, SECOND * seconds),
         }
-        // No flush shortens that.
+        // No flush shortens what was asked for.
         alone.sink.want_all(true);
-        assert_eq!(alone.wait(), wait);
+        let kept = if seconds == 0 { Duration::ZERO } else { wait };
+        assert_eq!(alone.wait(), kept);
         alone.clock.advance(wait);
         assert!(alone.turn());
         assert_eq!(peer.seen().len(), 2);
@@ -702,4 +703,83 @@ fn the_end_of_each_batch_is_told() {
         (alone.totals().delivered(), alone.totals().on_their_way()),
         (3, 0)
     );
+}
+
+#[test]
+fn a_receiver_that_hangs_holds_up_no_other_sink() {
+    let taken = Taken::default();
+    let hung = Peer::always(Reply::Hang);
+    let well = Peer::start(keeping(&taken, |_| Reply::status(200)));
+    let books = Arc::new(Books::default());
+    let intake = Arc::new(Intake::new(1 << 20, Arc::clone(&books)));
+    let ids = || Ids::new(10, Duration::from_millis(50));
+    let hanging = RemoteSetup {
+        timeout: 10 * SECOND,
+        ..setup(&hung, ids(), &Arc::default())
+    };
+    let worker = Worker::start(WorkerSetup {
+        config: WorkerConfig::default(),
+        clock: Clock::system(),
+        intake: Arc::clone(&intake),
+        books: Arc::clone(&books),
+        notices: Arc::default(),
+        sinks: Vec::new(),
+        taps: Vec::new(),
+        remotes: vec![hanging, setup(&well, ids(), &Arc::default())],
+        ticks: Vec::new(),
+    })
+    .unwrap();
+    for round in 0..10_u32 {
+        let begun = Instant::now();
+        intake.push_many(Signal::Span, 1, 0, |out| {
+            out.extend_from_slice(&round.to_le_bytes());
+        });
+        well.await_seen(round as usize + 1, 2 * SECOND);
+        assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
+    }
+    // One request is under way to it, however many wait.
+    assert_eq!((hung.seen().len(), hung.connections()), (1, 1));
+    let begun = Instant::now();
+    assert!(!worker.flush_blocking(Duration::from_millis(100)));
+    let report = worker.shutdown_blocking(Duration::from_millis(100));
+    assert!(begun.elapsed() < Duration::from_millis(400));
+    let totals = report.totals(Signal::Span);
+    // Emitted once for each sink.
+    assert_eq!((totals.emitted(), totals.on_their_way()), (20, 0));
+    assert_eq!(
+        (totals.delivered(), totals.dropped(Reason::Shutdown)),
+        (10, 10)
+    );
+    assert_eq!(taken.lock().unwrap().len(), 10);
+}
+
+#[test]
+fn faults_that_come_and_go_leave_exact_books() {
+    let taken = Taken::default();
+    let mut number = 0_usize;
+    let peer = Peer::start(keeping(&taken, move |_| {
+        number += 1;
+        match number % 9 {
+            1 => Reply::status(503),
+            2 => Reply::Reset,
+            3 => Reply::with(429, "retry-after", "0"),
+            4 => Reply::Garbage,
+            5 => Reply::status(400),
+            6 => Reply::ResetInBody(502),
+            7 => Reply::status(413),
+            _ => Reply::status(200),
+        }
+    }));
+    let rig = rig(&peer);
+    for _ in 0..40 {
+        rig.emit(2, 5);
+        // Each flush tries once more at once.
+        rig.flush(Duration::from_millis(30));
+    }
+    let totals = rig.shutdown(SECOND);
+    let refused = totals.dropped(Reason::SendError);
+    assert_eq!(totals.delivered(), distinct(&taken), "{totals:?}");
+    assert_eq!(totals.delivered() as usize, taken.lock().unwrap().len());
+    assert!(refused > 0 && totals.delivered() > 0, "{totals:?}");
+    assert_eq!(totals.emitted(), 400);
 }

@@ -250,3 +250,25 @@ fn a_slow_name_server_holds_up_nobody() {
     });
     assert_eq!(peer.seen()[0].header("host"), Some("quick.test"));
 }
+
+#[test]
+fn a_name_is_looked_up_again_when_the_connection_is_gone() {
+    let [old, new] = [0, 0].map(|_: i32| Peer::always(Reply::status(200)));
+    let addresses = Arc::new(std::sync::Mutex::new(vec![old.address()]));
+    let told = Arc::clone(&addresses);
+    let names: Arc<Names> = Arc::new(move |_: &str, _| Ok(told.lock().unwrap().clone()));
+    let tls = tls::connector(&Trust::default()).unwrap();
+    let client = Client::with_names(tls, names);
+    run(async {
+        let send = || client.send(post("http://moved.test/"), Duration::from_secs(5));
+        assert!(send().await.is_ok());
+        // The first of two addresses is dead: the second is tried.
+        *addresses.lock().unwrap() = vec![old.address(), new.address()];
+        old.refuse();
+        // The connection that was kept may be noticed to be gone only now.
+        drop(send().await);
+        assert!(send().await.is_ok());
+    });
+    assert_eq!(old.seen().len(), 1);
+    assert!(!new.seen().is_empty());
+}

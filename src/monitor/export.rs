@@ -1,0 +1,57 @@
+//! What is sent elsewhere.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::errors::{BeforeSend, Errors, SentrySetup};
+use crate::model::{Books, Notices};
+use crate::trace::otlp::{self, Decode};
+use crate::trace::{Exporter, Origin, resource};
+use crate::worker::RemoteSetup;
+
+/// The receiver of captured errors, if the settings name one.
+pub(super) fn errors(
+    errors: &Errors,
+    config: &Config,
+    before_send: Option<BeforeSend>,
+    (clock, books, notices): (&Clock, &Arc<Books>, &Arc<Notices>),
+) -> Option<RemoteSetup> {
+    let (service, settings) = (&config.service, &config.errors);
+    let dsn = settings.dsn.clone()?;
+    let or = |first: &Option<String>, second: &Option<String>| {
+        first.as_ref().or(second.as_ref()).cloned()
+    };
+    errors.remote(SentrySetup {
+        dsn,
+        environment: or(&settings.sentry_environment, &service.environment),
+        release: or(&settings.sentry_release, &service.version),
+        service: service.name.clone(),
+        before_send,
+        clock: clock.clone(),
+        books: Arc::clone(books),
+        notices,
+    })
+}
+
+/// The receivers that the settings name, for the records that `decode` makes spans of.
+pub(super) fn remotes(
+    config: &Config,
+    decode: Option<Box<dyn Decode>>,
+    notices: &Notices,
+) -> Vec<RemoteSetup> {
+    let sends = !config.trace.disabled && config.trace.exporter == Exporter::Otlp;
+    let Some(decode) = decode.filter(|_| sends) else {
+        return Vec::new();
+    };
+    let service = &config.service;
+    let resource = resource(&Origin {
+        name: &service.name,
+        version: service.version.as_deref(),
+        environment: service.environment.as_deref(),
+        instance: service.instance.as_deref(),
+        attributes: &service.attributes,
+    });
+    let traces = otlp::remote(&config.otlp, &resource, decode, notices);
+    traces.into_iter().collect()
+}
