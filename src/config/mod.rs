@@ -67,6 +67,9 @@
 //! | `log.slow` | `"1s"` | a duration from `1ms` to `1d` |  | From here on a request is slow |
 //! | `errors.backtraces` | `"first"` | `first`, `all` or `off` |  | Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks |
 //! | `errors.max_stored_bytes` | `"64MiB"` | a size from `4MiB` to `1GiB` |  | What stored errors may take of the data directory; the oldest make room |
+//! | `sentry.dsn` | none | a DSN: `https://key@host/project` | `SENTRY_DSN` | Where captured errors are sent |
+//! | `sentry.environment` | none | a text of 1 to 255 characters in one line | `SENTRY_ENVIRONMENT` | The environment there, in place of the service's |
+//! | `sentry.release` | none | a text of 1 to 255 characters in one line | `SENTRY_RELEASE` | The release there, in place of the service's version |
 //! | `http.trace_header` | `true` | `true` or `false` |  | The response carries `x-trace-id` |
 //! | `http.edge` | `false` | `true` or `false` |  | Clients are strangers: each request starts a trace of its own |
 //! | `http.trusted_proxies` | `[]` | networks such as `10.0.0.0/8` |  | Whose word about the client's address is believed |

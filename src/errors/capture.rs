@@ -9,10 +9,11 @@ use super::config::ErrorsConfig;
 use super::details::Details;
 use super::durable::AwaitedEvents;
 use super::groups::{ErrorGroup, Groups};
+use super::sentry::{self, Outbox, SentrySetup};
 use crate::model::wire::{Reader, put_str};
 use crate::model::{EventId, Level, Signal, SpanId, TraceId, is_own_thread, prefix};
 use crate::request::{self, ErrorKind, ErrorRecord, Facts, Pairs, Requests, Slot, UNMATCHED};
-use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus};
+use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus, RemoteSetup};
 
 /// Bytes of a path, a query, a user agent or an address.
 const MAX_TEXT: usize = 2048;
@@ -34,6 +35,10 @@ pub(super) struct Shared {
     pub(super) waiting: Waiting,
     pub(super) groups: Groups,
     pub(super) keeper: Option<Keeper>,
+    /// The number of the first record that this process stores.
+    pub(super) first: u64,
+    /// Where events wait for who sends them.
+    pub(super) outbox: Option<Outbox>,
     pub(super) awaited: Arc<AwaitedEvents>,
 }
 
@@ -71,6 +76,8 @@ impl Errors {
             requests: Arc::clone(requests),
             waiting: Waiting::new(config.backtraces),
             groups: Groups::default(),
+            first: keeper.as_ref().map_or(0, Keeper::last) + 1,
+            outbox: Outbox::new(config.dsn.is_some()),
             keeper,
             awaited: AwaitedEvents::new(),
         };
@@ -109,6 +116,11 @@ impl Errors {
         };
         self.shared
             .capture(&captured, |out| put_text(out, "", text))
+    }
+
+    /// The sink that sends events to Sentry.
+    pub(crate) fn remote(&self, setup: SentrySetup<'_>) -> Option<RemoteSetup> {
+        sentry::remote(&self.shared, setup)
     }
 
     /// How the store does, where there is one.

@@ -1,3 +1,5 @@
+use super::sentry::Dsn;
+
 /// When a captured error takes a backtrace along, which costs ten times the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -16,6 +18,11 @@ pub enum Backtraces {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorsConfig {
+    /// Where events are sent: a Sentry DSN.
+    pub(crate) dsn: Option<Dsn>,
+    /// What Sentry calls the environment and the release, where it is not the service's.
+    pub(crate) sentry_environment: Option<String>,
+    pub(crate) sentry_release: Option<String>,
     /// When a backtrace is taken.
     pub backtraces: Backtraces,
     /// Bytes of the files in which events are stored.
@@ -25,6 +32,9 @@ pub struct ErrorsConfig {
 impl Default for ErrorsConfig {
     fn default() -> Self {
         Self {
+            dsn: None,
+            sentry_environment: None,
+            sentry_release: None,
             backtraces: Backtraces::default(),
             max_stored_bytes: Self::DEFAULT_MAX_STORED_BYTES,
         }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::backtraces::frames;
 use super::capture::{Errors, Shared};
-use super::event::{ErrorEvent, EventKind};
+use super::event::{ErrorEvent, EventKind, Frame};
 use super::memory::Resident;
 use super::stored::Stored;
 use super::{read, stored};
 use crate::metrics::{Counter, Metrics};
-use crate::model::Signal;
+use crate::model::{EventId, Signal};
 use crate::request::ReadCrumb;
 use crate::worker::{Jobs, Keeper, Record, Tap};
 
@@ -20,8 +20,6 @@ pub(crate) struct ErrorTap {
     read_crumb: ReadCrumb,
     resident: Resident,
     counter: Counter,
-    /// The number of the first record that this process stores.
-    first: u64,
     /// Behind which number stored events of earlier processes are still to be read.
     finding: Option<u64>,
 }
@@ -31,8 +29,10 @@ impl Errors {
     pub(crate) fn tap(&self, metrics: &Metrics, read_crumb: ReadCrumb) -> ErrorTap {
         let keeper = self.shared.keeper.as_ref();
         ErrorTap {
-            first: keeper.map_or(0, Keeper::last) + 1,
-            finding: keeper.map(Keeper::acked),
+            // Who sends them reads them too.
+            finding: keeper
+                .filter(|_| self.shared.outbox.is_none())
+                .map(Keeper::acked),
             shared: Arc::clone(&self.shared),
             read_crumb,
             resident: Resident::new(self.shared.requests.clock().clone()),
@@ -60,6 +60,11 @@ impl Tap for ErrorTap {
         self.shared.keeper.as_ref()?.due()
     }
 
+    fn ends(&mut self) -> bool {
+        let keeper = self.shared.keeper.as_ref();
+        keeper.is_none_or(|keeper| keeper.save_acks() && keeper.is_settled(keeper.last()))
+    }
+
     fn mark(&self) -> u64 {
         self.shared.keeper.as_ref().map_or(0, Keeper::last)
     }
@@ -83,7 +88,10 @@ impl Tap for ErrorTap {
         self.counter.with(labels).add(1);
         let event = Arc::new(event);
         self.shared.groups.add(&event);
-        self.store(&event, jobs);
+        let number = self.store(&event, jobs);
+        if let Some(outbox) = &self.shared.outbox {
+            outbox.add(number, &event, backtrace);
+        }
         if backtrace {
             self.name_calls(event, jobs);
         }
@@ -91,16 +99,18 @@ impl Tap for ErrorTap {
 }
 
 impl ErrorTap {
-    /// Stores the event where there is a store, and tells who waits for that.
-    fn store(&self, event: &ErrorEvent, jobs: &Jobs<'_>) {
+    /// Stores the event where there is a store, and tells who waits for that; its number there.
+    fn store(&self, event: &ErrorEvent, jobs: &Jobs<'_>) -> Option<u64> {
         let awaited = self.shared.awaited.of(event.id);
-        match &self.shared.keeper {
-            Some(keeper) => {
-                keeper.push(stored::put_event(event), awaited);
-                keeper.dispatch(jobs);
+        let Some(keeper) = &self.shared.keeper else {
+            if let Some(answer) = awaited {
+                answer.give(false);
             }
-            None => awaited.into_iter().for_each(|answer| answer.give(false)),
-        }
+            return None;
+        };
+        let number = keeper.push(stored::put_event(event), awaited);
+        keeper.dispatch(jobs);
+        Some(number)
     }
 
     /// Takes what earlier processes stored into the groups, some at a time.
@@ -113,7 +123,7 @@ impl ErrorTap {
             Some(records) => {
                 let found = records
                     .iter()
-                    .take_while(|(number, _)| *number < self.first);
+                    .take_while(|(number, _)| *number < self.shared.first);
                 for (_, record) in found {
                     match stored::read(record) {
                         Some(Stored::Event(event)) => {
@@ -126,7 +136,7 @@ impl ErrorTap {
                     }
                 }
                 let last = records.last().map(|(number, _)| *number);
-                self.finding = last.filter(|last| *last < self.first);
+                self.finding = last.filter(|last| *last < self.shared.first);
                 if let Some(after) = self.finding {
                     keeper.want_read(after);
                 }
@@ -138,7 +148,7 @@ impl ErrorTap {
     fn name_calls(&self, event: Arc<ErrorEvent>, jobs: &Jobs<'_>) {
         let shared = Arc::clone(&self.shared);
         let Some(backtrace) = shared.waiting.of(event.id) else {
-            return;
+            return shared.name(event.id, Vec::new());
         };
         jobs.run(move || {
             let frames = frames(&backtrace);
@@ -146,7 +156,18 @@ impl ErrorTap {
             if let Some(keeper) = &shared.keeper {
                 keeper.push(stored::put_frames(event.id, &frames), None);
             }
+            shared.name(event.id, frames);
+            shared.intake.ring();
         });
+    }
+}
+
+impl Shared {
+    /// Gives an event on its way the calls that led to it.
+    fn name(&self, event: EventId, frames: Vec<Frame>) {
+        if let Some(outbox) = &self.outbox {
+            outbox.add_frames(event, frames);
+        }
     }
 }
 

@@ -50,6 +50,16 @@
 //! nothing but that: events are in memory alone, a notice says so, and it is tried again every five seconds. The
 //! files hold at most 64 MiB; the oldest make room and are counted.
 //!
+//! # What goes to Sentry
+//!
+//! With a DSN ([`sentry_dsn`](crate::MonitorBuilder::sentry_dsn), `SENTRY_DSN`) and the feature `sentry` each
+//! event is sent with the id that the capture returned; performance data is not. With a data directory an event
+//! is sent once it is stored and kept until the server took it or refused it for good: across an outage of any
+//! length, a restart and a `kill -9`, up to the cap of the store. It may be sent twice, with the same id.
+//! Without one, up to 8 MiB of events wait in memory. 429 and the server's limits for errors are obeyed; 401 and
+//! 403 are tried again every five minutes; other refusals drop the event, count it, and are told to the server
+//! with a later one. [`before_send`](crate::MonitorBuilder::before_send) sees each event first.
+//!
 //! # What is scrubbed
 //!
 //! Every text, on the worker, before it is written or kept: values under sensitive keys, and secrets known by
@@ -69,6 +79,7 @@ mod intake;
 mod memory;
 mod panics;
 mod read;
+mod sentry;
 mod stored;
 
 pub use self::ambient::{ResultExt, capture_error, capture_message};
@@ -80,3 +91,4 @@ pub use self::groups::ErrorGroup;
 
 pub(crate) use self::ambient::unclaimed;
 pub(crate) use self::capture::Errors;
+pub(crate) use self::sentry::{BeforeSend, Dsn, SentrySetup};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::data_dir::DataDir;
+use super::export;
 use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
 use super::tracing::Tracing;
@@ -13,7 +14,7 @@ use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{self, CodeSetting, Config, Environment, Resolved, Sources};
 use crate::error::{Error, Result};
-use crate::errors::{Backtraces, Errors};
+use crate::errors::{Backtraces, BeforeSend, ErrorEvent, Errors};
 use crate::health::{Health, HealthSetup};
 use crate::http::{Inbound, LineMode};
 use crate::logs::{Lines, LogFormat, RequestLines, Service, read_crumb};
@@ -42,6 +43,7 @@ pub struct MonitorBuilder {
     code: Vec<CodeSetting>,
     trace_rules: Vec<(String, f64)>,
     console: Option<Box<dyn Write + Send>>,
+    before_send: Option<BeforeSend>,
     clock: Clock,
 }
 
@@ -54,6 +56,7 @@ impl MonitorBuilder {
             code: Vec::new(),
             trace_rules: Vec::new(),
             console: None,
+            before_send: None,
             clock: Clock::system(),
         };
         builder.set("service.name", service, "Monitor::builder(..)")
@@ -158,6 +161,23 @@ impl MonitorBuilder {
             Backtraces::Off => "off",
         };
         self.set("errors.backtraces", text, ".backtraces(..)")
+    }
+
+    /// Where captured errors are sent: a Sentry DSN. By default, what `SENTRY_DSN` says, else nowhere. Needs
+    /// the feature `sentry`.
+    pub fn sentry_dsn(self, dsn: impl Into<String>) -> Self {
+        self.set("sentry.dsn", dsn, ".sentry_dsn(..)")
+    }
+
+    /// Is shown each event before it is sent to Sentry: may change it, and says whether it is sent. Runs on a
+    /// thread of this crate's, and must be short. An event at which it panics is not sent and counted as
+    /// dropped.
+    pub fn before_send(
+        mut self,
+        before_send: impl Fn(&mut ErrorEvent) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.before_send = Some(Box::new(before_send));
+        self
     }
 
     /// Whether answers carry `x-trace-id`. By default, they do.
@@ -334,13 +354,14 @@ impl MonitorBuilder {
             .as_ref()
             .map(|it| keeper(it, &config, &clock, (&intake, &notices)));
         let errors = Errors::new(&config.errors, &intake, &requests, keeper);
-        let levels =
-            Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))?;
-        let levels = Arc::new(levels);
+        let levels = Arc::new(levels(&config)?);
         let tracing = Tracing::new(&config, &requests, &intake)?;
         metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
         let mut taps: Vec<Box<dyn Tap>> = vec![Box::new(errors.tap(&metrics, read_crumb))];
         taps.extend(tracing.tap());
+        let mut remotes = tracing.remotes(&config, &notices);
+        let told = (&clock, &books, &notices);
+        remotes.extend(export::errors(&errors, &config, self.before_send, told));
         let setup = WorkerSetup {
             config: config.worker.clone(),
             clock: clock.clone(),
@@ -350,7 +371,7 @@ impl MonitorBuilder {
             sinks: console(&config, self.console, &requests),
             taps,
             ticks: ticks(&metrics, &tracing),
-            remotes: tracing.remotes(&config, &notices),
+            remotes,
         };
         let worker = Worker::start(setup)
             .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
@@ -396,6 +417,10 @@ impl MonitorBuilder {
             inner: Arc::new(inner),
         })
     }
+}
+
+fn levels(config: &Config) -> Result<Levels> {
+    Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
 }
 
 fn ticks(metrics: &Metrics, tracing: &Tracing) -> Vec<Tick> {

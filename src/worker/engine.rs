@@ -260,10 +260,12 @@ impl Engine {
         let anew = std::mem::take(&mut self.asked_anew);
         let blocks = self.want_all(anew);
         let mut sinks = self.core.sinks.iter().zip(blocks);
-        let mut taps = self.taps.iter();
-        taps.all(|tap| tap.is_settled(tap.mark()))
-            && sinks.all(|(sink, number)| sink.is_settled(number))
-            || self.core.pace.now() >= until
+        let delivered = sinks.all(|(sink, number)| sink.is_settled(number))
+            && self.feeds.iter().all(|feed| feed.sink.holds_nothing());
+        // Last: what is delivered needs no keeping any more.
+        let mut taps = self.taps.iter_mut();
+        let done = delivered && taps.all(|tap| caught(|| tap.ends()).unwrap_or(true));
+        done || self.core.pace.now() >= until
     }
 
     fn run_ticks(&mut self, now: Nanos) {

@@ -79,8 +79,8 @@ mod format;
 mod intake;
 mod outlet;
 #[cfg_attr(
-    not(feature = "_client"),
-    expect(dead_code, reason = "no feature that sends is on")
+    not(all(feature = "otlp", feature = "sentry")),
+    expect(dead_code, reason = "each feature that sends takes another part")
 )]
 mod remote;
 mod sink;
@@ -108,6 +108,11 @@ pub(crate) use self::intake::{Intake, MAX_RECORD, Record};
     expect(unused_imports, reason = "no feature that sends is on")
 )]
 pub(crate) use self::remote::{Batch, Consume, Deliver, RemoteSetup, Verdict};
+#[cfg_attr(
+    not(feature = "sentry"),
+    expect(unused_imports, reason = "what is stored alone has these")
+)]
+pub(crate) use self::remote::{End, Fate};
 pub(crate) use self::spool::{Keeper, KeeperStatus};
 pub(crate) use self::tap::{Jobs, Tap};
 pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};

@@ -33,6 +33,11 @@ pub(crate) trait Tap: Send {
     fn is_settled(&self, _mark: u64) -> bool {
         true
     }
+
+    /// Asked at the end, again and again: whether nothing is left to be done.
+    fn ends(&mut self) -> bool {
+        true
+    }
 }
 
 /// Where a tap leaves what takes longer.

@@ -26,6 +26,11 @@ slow = "1h30m"
 backtraces = "off"
 max_stored_bytes = "8MiB"
 
+[sentry]
+dsn = "https://key@sentry.example.com/1"
+environment = "canary"
+release = "contentmax@1"
+
 [http]
 trace_header = false
 edge = true
@@ -113,6 +118,12 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.logs.slow, Duration::from_secs(5400));
     assert_eq!(config.errors.backtraces, crate::errors::Backtraces::Off);
     assert_eq!(config.errors.max_stored_bytes, 8 << 20);
+    assert!(config.errors.dsn.is_some());
+    assert_eq!(config.errors.sentry_environment.as_deref(), Some("canary"));
+    assert_eq!(
+        config.errors.sentry_release.as_deref(),
+        Some("contentmax@1")
+    );
     assert!(!config.http.trace_header && config.http.edge);
     let networks: Vec<_> = config
         .http
@@ -246,6 +257,9 @@ fn a_print_out_is_a_file() {
     let printed = settings.to_string();
     assert!(printed.contains(headers) && !printed.contains("Basic"));
     let printed = printed.replace(headers, "otlp.headers = \"a=b\"");
+    let dsn = "sentry.dsn = \"[REDACTED]\"";
+    assert!(printed.contains(dsn) && !printed.contains("key@"));
+    let printed = printed.replace(dsn, "sentry.dsn = \"https://other@example.com/2\"");
     let token = format!("\"{SECRET}\"");
     let again = from_file(printed.replace("\"[REDACTED]\"", &token))
         .unwrap()

@@ -174,13 +174,19 @@ impl Keeper {
     }
 
     /// Whether a record is on the disk.
-    #[expect(dead_code, reason = "a receiver will ask")]
+    #[cfg_attr(
+        not(feature = "sentry"),
+        expect(dead_code, reason = "nobody sends what is stored")
+    )]
     pub(crate) fn is_stored(&self, number: u64) -> bool {
         self.0.lock().is_stored(number)
     }
 
     /// Notes that nothing up to this number need be kept.
-    #[expect(dead_code, reason = "a receiver will say")]
+    #[cfg_attr(
+        not(feature = "sentry"),
+        expect(dead_code, reason = "nobody sends what is stored")
+    )]
     pub(crate) fn ack(&self, number: u64) {
         let now = self.0.pace.now();
         let mut state = self.0.lock();
@@ -219,6 +225,26 @@ impl Keeper {
     pub(crate) fn is_settled(&self, number: u64) -> bool {
         let state = self.0.lock();
         state.status.failing || state.stored >= number
+    }
+
+    /// Whether there are no files, as far as is known.
+    #[cfg_attr(
+        not(feature = "sentry"),
+        expect(dead_code, reason = "nobody sends what is stored")
+    )]
+    pub(crate) fn is_empty(&self) -> bool {
+        let status = self.0.lock().status;
+        status.bytes == 0 && !status.failing
+    }
+
+    /// Brings what is acknowledged to the disk soon; whether it is there, or cannot be brought there.
+    pub(crate) fn save_acks(&self) -> bool {
+        let now = self.0.pace.now();
+        let mut state = self.0.lock();
+        if let Some(due) = &mut state.acks_due {
+            *due = now.min(*due);
+        }
+        state.acks_due.is_none() || state.status.failing
     }
 
     /// The last number that needs no keeping.
