@@ -178,12 +178,21 @@ fn look_closer(trace: &KeptTrace) {
 
 #[tokio::test]
 async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
-    let monitor = monitor(0.0);
+    let monitor = builder(0.0)
+        .slow_trace(Duration::from_secs(60))
+        .build()
+        .unwrap();
     let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
     let _default = tracing::subscriber::set_default(subscriber);
     let tracer = monitor.otel().tracer_provider().tracer("plain");
     let of = monitor.clone();
+    let child = monitor.clone();
+    let (release, released) = tokio::sync::watch::channel(false);
     let app = Router::new()
+        .route(
+            "/fine",
+            get(async move || child.trace("child").run(async {}).await),
+        )
         .route(
             "/work/{fails}",
             get(
@@ -200,6 +209,7 @@ async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
                     async { tokio::task::yield_now().await }
                         .instrument(tracing::info_span!("tracing"))
                         .await;
+                    drop(released.clone().wait_for(|released| *released).await);
                     of.trace("guard").run(tokio::task::yield_now()).await;
                     tracer.in_span("plain", |_| {});
                     let of = of.clone();
@@ -225,6 +235,11 @@ async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
         let app = app.clone();
         tasks.spawn(async move { ask(&app, path(&format!("/work/{}", n % 2 == 0))).await });
     }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    for _ in 0..100_000 {
+        ask(&app, path("/fine")).await;
+    }
+    release.send(true).unwrap();
     let answers = tasks.join_all().await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(monitor.flush(Duration::from_secs(10)).await);
