@@ -168,6 +168,10 @@ async fn an_outage_and_a_restart_lose_nothing_that_is_stored() {
     assert_eq!(report.totals(Signal::Error).spooled(), 41, "{report}");
     assert_eq!(balance(&first).emitted(), 41);
     drop(first);
+    for entry in std::fs::read_dir(dir.path().join("errors")).unwrap() {
+        let file = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&file).contains("AKIA"));
+    }
     let second = storing(&peer, dir.path());
     all.push(second.capture_error(&Refused(100)));
     peer.listen();
