@@ -101,7 +101,7 @@ pub(crate) enum Added {
     Late(Kept),
     /// The trace was decided and is not kept.
     Unkept,
-    /// There is no room: the span was left out.
+    /// There is no room for it.
     NoRoom,
 }
 
@@ -128,12 +128,17 @@ impl Tree {
         let bytes = state.spans.len() - before;
         if state.spans.len() > MAX_TREE || !room.take(bytes) {
             state.spans.truncate(before);
-            state.lost = state.lost.saturating_add(1);
-            room.lost.fetch_add(1, Relaxed);
             return Added::NoRoom;
         }
         state.count += 1;
         Added::Held
+    }
+
+    /// Counts a span as left out for want of room.
+    pub(crate) fn lose(&self, room: &Room) {
+        let mut state = self.lock();
+        state.lost = state.lost.saturating_add(1);
+        room.lost.fetch_add(1, Relaxed);
     }
 
     /// Adds an event of the root; `write` appends it and calls nothing foreign. What is over the limits, or comes
@@ -240,7 +245,9 @@ mod tests {
             (add(40), add(40), add(40)),
             (Added::Held, Added::Held, Added::NoRoom)
         );
-        assert_eq!((room.held(), room.lost()), (80, 1));
+        assert_eq!((room.held(), room.lost()), (80, 0));
+        tree.lose(&room);
+        assert_eq!(room.lost(), 1);
         let mut taken = (0, 0);
         let kept = Decision::Kept(Kept::Error);
         tree.decide(&room, kept, |all| taken = (all.spans.len(), all.lost));

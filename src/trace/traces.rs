@@ -165,8 +165,10 @@ impl Traces {
             Added::Late(kept) => self.push_late(slot.ids().trace, kept, span),
             Added::NoRoom => {
                 self.decide_as_it_stands(slot);
-                if let Added::Late(kept) = tree.add(room, |out| put_span(out, span)) {
-                    self.push_late(slot.ids().trace, kept, span);
+                match tree.add(room, |out| put_span(out, span)) {
+                    Added::Late(kept) => self.push_late(slot.ids().trace, kept, span),
+                    Added::NoRoom => tree.lose(room),
+                    Added::Held | Added::Unkept => {}
                 }
             }
         }
@@ -375,4 +377,207 @@ fn take(spans: &[u8], max: usize) -> (usize, u32) {
         (bytes, count) = (more, count + 1);
     }
     (bytes, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::request::Ids;
+    use crate::trace::span::{Part, Root, SpanKind, SpanStatus};
+    use crate::worker::Record;
+
+    struct Rig {
+        clock: Clock,
+        traces: Traces,
+        intake: Arc<Intake>,
+    }
+
+    fn rig(change: impl FnOnce(&mut TraceConfig)) -> Rig {
+        let mut config = TraceConfig::default();
+        change(&mut config);
+        let clock = Clock::driven(Duration::ZERO);
+        clock.advance(Duration::from_secs(100));
+        let requests = Arc::new(Requests::with_room(clock.clone(), config.max_open_bytes));
+        let intake = Arc::new(Intake::new(64 << 20, Arc::default()));
+        Rig {
+            traces: Traces::new(&config, &requests, &intake),
+            clock,
+            intake,
+        }
+    }
+
+    fn never(config: &mut TraceConfig) {
+        config.sampler.ratio = 0.0;
+    }
+
+    impl Rig {
+        fn open(&self, trace: u128) -> Arc<Slot> {
+            let slot = self.traces.requests().new_trace_slot();
+            let ids = Ids {
+                trace: TraceId::from_u128(trace),
+                span: SpanId::from_u64(1),
+                route: self.traces.requests().routes().id("job"),
+            };
+            slot.open(ids, self.clock.now());
+            slot
+        }
+
+        fn end(&self, slot: &Slot, why: Option<Kept>) -> Option<Kept> {
+            let ids = slot.ids();
+            let end = RootEnd {
+                trace: ids.trace,
+                trace_state: "",
+                why,
+                head: self.traces.chooses(ids.trace, ids.route),
+                parent: false,
+                now: self.clock.now(),
+            };
+            slot.close();
+            self.traces
+                .root_ended(slot, &end, &RootForm::Span(&span("root", 10)))
+        }
+
+        /// The parts that went to the worker: why, whether with the root, the spans beside it, those lost.
+        fn sent(&self) -> Vec<(Kept, bool, usize, u32)> {
+            let mut buffers = Vec::new();
+            self.intake.drain(&mut buffers);
+            let records = buffers.iter().flat_map(|buffer| Record::all(buffer));
+            records
+                .map(|record| {
+                    let part = Part::read(record.body).unwrap();
+                    let has_root = !matches!(part.root, Root::None);
+                    (part.kept, has_root, part.spans().count(), part.lost)
+                })
+                .collect()
+        }
+    }
+
+    fn span(name: &str, bytes: usize) -> SpanRecord<'_> {
+        static ZEROS: [u8; 40_000] = [0; 40_000];
+        SpanRecord {
+            span: SpanId::from_u64(2),
+            parent: SpanId::from_u64(1),
+            start: 0,
+            end: 1,
+            kind: SpanKind::Internal,
+            status: SpanStatus::Unset,
+            name,
+            status_text: "",
+            scope: "",
+            attributes: &ZEROS[..bytes],
+            events: &[],
+            links: &[],
+            left_out: 0,
+        }
+    }
+
+    #[test]
+    fn a_large_trace_goes_in_several_records_and_no_span_is_lost() {
+        let rig = rig(|_| {});
+        let slot = rig.open(1);
+        for _ in 0..30 {
+            rig.traces.span_ended(&slot, &span("child", 10_000));
+        }
+        assert_eq!(rig.end(&slot, Some(Kept::Error)), Some(Kept::Error));
+        let sent = rig.sent();
+        assert!(sent.len() > 10);
+        assert_eq!(sent.iter().map(|part| part.2).sum::<usize>(), 30);
+        assert_eq!(sent.iter().filter(|part| part.1).count(), 1);
+        rig.traces.span_ended(&slot, &span("late", 10));
+        assert_eq!(rig.sent(), [(Kept::Error, false, 1, 0)]);
+    }
+
+    #[test]
+    fn without_room_a_trace_is_decided_as_it_stands() {
+        let rig = rig(|config| config.max_open_bytes = 64 << 10);
+        let chosen = rig.open(1);
+        for _ in 0..4 {
+            rig.traces.span_ended(&chosen, &span("child", 20_000));
+        }
+        // The fourth found no room: three went out, and it after them.
+        assert_eq!(rig.sent(), [(Kept::Head, false, 1, 0); 4]);
+        assert_eq!(rig.end(&chosen, None), Some(Kept::Head));
+        assert_eq!(rig.sent(), [(Kept::Head, true, 0, 0)]);
+    }
+
+    #[test]
+    fn without_room_what_is_not_chosen_gives_its_spans_up_and_says_so() {
+        let rig = rig(|config| {
+            never(config);
+            config.max_open_bytes = 64 << 10;
+        });
+        let slot = rig.open(1);
+        for _ in 0..4 {
+            rig.traces.span_ended(&slot, &span("child", 20_000));
+        }
+        assert_eq!(rig.sent(), []);
+        assert_eq!(rig.end(&slot, Some(Kept::Error)), Some(Kept::Error));
+        assert_eq!(rig.sent(), [(Kept::Error, true, 1, 3)]);
+        assert_eq!(
+            (rig.traces.lost().no_room, rig.traces.lost().open_bytes),
+            (3, 0)
+        );
+    }
+
+    #[test]
+    fn what_is_open_for_too_long_is_decided_as_it_stands() {
+        let rig = rig(never);
+        let (captured, other) = (rig.open(1), rig.open(2));
+        for slot in [&captured, &other] {
+            rig.traces.span_ended(slot, &span("child", 10));
+        }
+        captured.touch_captured();
+        rig.clock.advance(Duration::from_secs(59));
+        rig.traces.tick();
+        assert_eq!(rig.sent(), []);
+        rig.clock.advance(Duration::from_secs(1));
+        rig.traces.tick();
+        assert_eq!(rig.sent(), [(Kept::Captured, false, 1, 0)]);
+        assert_eq!(rig.end(&captured, None), Some(Kept::Captured));
+        assert_eq!(rig.end(&other, Some(Kept::Timeout)), Some(Kept::Timeout));
+        assert_eq!(
+            rig.sent(),
+            [(Kept::Captured, true, 0, 0), (Kept::Timeout, true, 0, 1)]
+        );
+    }
+
+    #[test]
+    fn a_span_of_a_trace_that_nobody_knows_is_late() {
+        let rig = rig(never);
+        let (kept, dropped) = (rig.open(1), rig.open(2));
+        rig.end(&kept, Some(Kept::Error));
+        rig.end(&dropped, None);
+        rig.sent();
+        for trace in [1, 2] {
+            rig.traces
+                .orphan_ended(TraceId::from_u128(trace), &span("orphan", 10));
+        }
+        assert_eq!(rig.sent(), [(Kept::Error, false, 1, 0)]);
+        rig.clock.advance(Duration::from_secs(31));
+        rig.end(&rig.open(3), Some(Kept::Error));
+        rig.traces
+            .orphan_ended(TraceId::from_u128(1), &span("orphan", 10));
+        assert_eq!((rig.sent().len(), rig.traces.lost().late), (1, 2));
+    }
+
+    #[test]
+    fn the_budget_of_what_happened_and_the_limit_of_what_is_chosen_hold() {
+        let rig = rig(|config| {
+            config.max_per_second = 3;
+            config.max_bytes_per_second = 1024;
+        });
+        let chosen = (0..10)
+            .filter_map(|n| rig.end(&rig.open(n + 1), None))
+            .count();
+        assert_eq!(chosen, 3);
+        let failed: Vec<_> = (0..30)
+            .filter_map(|n| rig.end(&rig.open(n + 20), Some(Kept::Error)))
+            .collect();
+        // Eight seconds' worth at once.
+        assert_eq!(failed.len(), 16);
+        assert_eq!(rig.traces.lost().traces_over_budget, 14);
+        rig.clock.advance(Duration::from_secs(1));
+        assert_eq!(rig.end(&rig.open(99), Some(Kept::Error)), Some(Kept::Error));
+    }
 }
