@@ -11,7 +11,7 @@ use opentelemetry::trace::{Tracer, TracerProvider};
 use tower::ServiceExt;
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;
-use watchpost::trace::{KeptTrace, SpanKind, SpanStatus};
+use watchpost::trace::{AttributeValue as Value, KeptTrace, SpanKind, SpanStatus};
 use watchpost::{Kept, Monitor, MonitorGuard, SpanId, TraceId};
 
 fn builder(ratio: f64) -> watchpost::MonitorBuilder {
@@ -59,10 +59,7 @@ fn tree(trace: &KeptTrace) -> Vec<String> {
     all
 }
 
-fn attribute<'a>(
-    span: &'a watchpost::trace::Span,
-    key: &str,
-) -> Option<&'a watchpost::trace::AttributeValue> {
+fn attribute<'a>(span: &'a watchpost::trace::Span, key: &str) -> Option<&'a Value> {
     span.attributes
         .iter()
         .find(|(have, _)| have == key)
@@ -96,7 +93,7 @@ async fn spans_of_every_kind_have_the_right_parent() {
                                 .unwrap();
                             let blocking = of.clone();
                             watchpost::spawn_blocking(move || {
-                                blocking.trace("blocking").in_scope(|| {})
+                                blocking.trace("blocking").in_scope(|| {});
                             })
                             .await
                             .unwrap();
@@ -130,12 +127,16 @@ async fn spans_of_every_kind_have_the_right_parent() {
             "tracing<guard",
         ]
     );
+    look_closer(&trace);
+}
+
+/// Attributes by type, events, times.
+fn look_closer(trace: &KeptTrace) {
     let root = trace.spans.iter().find(|span| span.is_root).unwrap();
     assert_eq!(
         (root.kind, root.status),
         (SpanKind::Server, SpanStatus::Unset)
     );
-    use watchpost::trace::AttributeValue as Value;
     assert_eq!(
         attribute(root, "http.response.status_code"),
         Some(&Value::I64(200))
