@@ -118,7 +118,10 @@ async fn generate(
     FromBody(Wish { prompt }): FromBody<Wish>,
 ) -> Result<Response, Problem> {
     let prompt = text("prompt", prompt, 1000)?;
-    let body = api.generator.generate(prompt.clone()).await?;
+    let writing = api.monitor.trace("write a text");
+    let writing = writing.attr("contentmax.words", prompt.split_whitespace().count() as u64);
+    let body = writing.try_run(api.generator.generate(prompt.clone()));
+    let body = body.await?;
     let title = prompt.chars().take(200).collect();
     let content = api.store.add(title, body).await?;
     tracing::info!(content.id = content.id, "a text was generated");

@@ -14,6 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tracing::Instrument;
 
 use crate::problem::Problem;
 
@@ -48,7 +49,13 @@ impl Generator {
     /// A text for `prompt`.
     pub(crate) async fn generate(&self, prompt: String) -> Result<String, Problem> {
         let ask = serde_json::to_vec(&Ask { prompt }).unwrap_or_default();
-        let answer = self.call(Method::POST, "/v1/generate", ask).await?;
+        let span = tracing::info_span!(
+            "POST /v1/generate",
+            otel.kind = "client",
+            server.port = self.address.port()
+        );
+        let answer = self.call(Method::POST, "/v1/generate", ask);
+        let answer = answer.instrument(span).await?;
         let answer: Answer = serde_json::from_slice(&answer)
             .map_err(|error| bad_gateway(&format!("its answer cannot be read: {error}")))?;
         Ok(answer.text)

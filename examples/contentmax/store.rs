@@ -1,9 +1,12 @@
-//! The database: `SQLite` in the data directory, called on the runtime's blocking threads.
+//! The database: `SQLite` in the data directory, called on the runtime's blocking threads. Its spans are
+//! OpenTelemetry's own, as those of a driver would be that knows nothing of the monitor.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use opentelemetry::trace::{Span, SpanKind, Status, Tracer};
+use opentelemetry::{KeyValue, global};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
@@ -58,7 +61,7 @@ impl Store {
 
     /// The newest contents first.
     pub(crate) async fn contents(&self, limit: u32) -> rusqlite::Result<Vec<Content>> {
-        self.call(move |connection| {
+        self.call("SELECT contents", move |connection| {
             connection
                 .prepare_cached("SELECT * FROM contents ORDER BY id DESC LIMIT ?1")?
                 .query_map([limit], content)?
@@ -68,7 +71,7 @@ impl Store {
     }
 
     pub(crate) async fn content(&self, id: i64) -> rusqlite::Result<Option<Content>> {
-        self.call(move |connection| {
+        self.call("SELECT contents", move |connection| {
             connection
                 .prepare_cached("SELECT * FROM contents WHERE id = ?1")?
                 .query_row([id], content)
@@ -78,7 +81,7 @@ impl Store {
     }
 
     pub(crate) async fn user(&self, id: i64) -> rusqlite::Result<Option<User>> {
-        self.call(move |connection| {
+        self.call("SELECT users", move |connection| {
             connection
                 .prepare_cached("SELECT * FROM users WHERE id = ?1")?
                 .query_row([id], |row| {
@@ -94,7 +97,7 @@ impl Store {
 
     /// Contents with `words` in their title or body, at most 20.
     pub(crate) async fn search(&self, words: String) -> rusqlite::Result<Vec<Content>> {
-        self.call(move |connection| {
+        self.call("SELECT contents", move |connection| {
             connection
                 .prepare_cached(
                     "SELECT * FROM contents WHERE instr(lower(title || ' ' || body), lower(?1))
@@ -107,7 +110,7 @@ impl Store {
     }
 
     pub(crate) async fn add(&self, title: String, body: String) -> rusqlite::Result<Content> {
-        self.call(move |connection| {
+        self.call("INSERT contents", move |connection| {
             connection
                 .prepare_cached("INSERT INTO contents (title, body) VALUES (?1, ?2) RETURNING *")?
                 .query_row(params![title, body], content)
@@ -117,17 +120,36 @@ impl Store {
 
     /// Whether the database answers: a health check.
     pub(crate) async fn ping(&self) -> rusqlite::Result<()> {
-        self.call(|connection| connection.query_row("SELECT 1", [], |_| Ok(())))
+        self.blocking(|connection| connection.query_row("SELECT 1", [], |_| Ok(())))
             .await
     }
 
-    /// `SQLite` blocks, so it is called where blocking hurts nobody.
+    /// A query in a span.
     async fn call<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> rusqlite::Result<T> {
+        let tracer = global::tracer("contentmax.store");
+        let mut span = tracer
+            .span_builder(name)
+            .with_kind(SpanKind::Client)
+            .with_attributes([KeyValue::new("db.system.name", "sqlite")])
+            .start(&tracer);
+        let answer = self.blocking(work).await;
+        if let Err(error) = &answer {
+            span.set_status(Status::error(error.to_string()));
+        }
+        answer
+    }
+
+    /// `SQLite` blocks, so it is called where blocking hurts nobody.
+    async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> rusqlite::Result<T> {
         let connection = Arc::clone(&self.0);
-        let task = tokio::task::spawn_blocking(move || {
+        let task = watchpost::spawn_blocking(move || {
             work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
         });
         match task.await {

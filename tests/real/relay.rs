@@ -21,7 +21,7 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Starts the relay and writes where it is into `targets`, for Prometheus' file discovery.
 pub(crate) async fn start(host: SocketAddr, targets: &Path) -> Result<String, AnyError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?.to_string();
+    let address = listener.local_addr()?;
     let answer = move || async move {
         let page = text_page(host).await.map_err(|_| StatusCode::BAD_GATEWAY)?;
         Ok::<_, StatusCode>(([(header::CONTENT_TYPE, TEXT)], page))
@@ -29,11 +29,25 @@ pub(crate) async fn start(host: SocketAddr, targets: &Path) -> Result<String, An
     let app = Router::new().route("/metrics", get(answer));
     tokio::spawn(async move { axum::serve(listener, app).await });
 
+    self::targets(targets, address)?;
+    Ok(address.to_string())
+}
+
+/// Writes what is to be read for Prometheus' file discovery.
+pub(crate) fn targets(targets: &Path, address: SocketAddr) -> Result<(), AnyError> {
     // Renamed, so that it is never read half written.
     let written = targets.with_extension("new");
-    std::fs::write(&written, json!([{ "targets": [address] }]).to_string())?;
+    let text = json!([{ "targets": [address.to_string()] }]).to_string();
+    std::fs::write(&written, text)?;
     std::fs::rename(written, targets)?;
-    Ok(address)
+    Ok(())
+}
+
+/// Leaves the host's page in the text form in a file.
+pub(crate) async fn keep_page(host: SocketAddr, file: &Path) -> Result<String, AnyError> {
+    let page = text_page(host).await?;
+    std::fs::write(file, &page)?;
+    Ok(format!("{} lines", page.lines().count()))
 }
 
 /// The host's page in the text form.

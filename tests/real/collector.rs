@@ -1,0 +1,209 @@
+//! A real OpenTelemetry Collector, and what it received, by its file exporter.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use rustix::process::Signal;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
+
+use crate::process::Process;
+use crate::web::Web;
+use crate::{AnyError, Place};
+
+#[derive(Debug)]
+pub(crate) struct Collector {
+    binary: PathBuf,
+    pids: PathBuf,
+    settings: PathBuf,
+    log: PathBuf,
+    received: PathBuf,
+    pub(crate) address: SocketAddr,
+    process: Option<Process>,
+}
+
+/// A span as the Collector wrote it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Span {
+    pub(crate) trace: String,
+    pub(crate) id: String,
+    /// Empty: it has none.
+    pub(crate) parent: String,
+    pub(crate) name: String,
+    pub(crate) kind: u64,
+    pub(crate) scope: String,
+    /// By type, such as `{"intValue": "200"}`.
+    pub(crate) attributes: BTreeMap<String, Value>,
+    pub(crate) resource: BTreeMap<String, Value>,
+    /// 2 is an error.
+    pub(crate) status: u64,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+/// Spans by their ids.
+pub(crate) type Spans = BTreeMap<String, Span>;
+
+impl Collector {
+    /// One that keeps its port and its file when it is stopped and started again.
+    pub(crate) async fn start(place: &Place, binary: PathBuf) -> Result<Self, AnyError> {
+        let address = free_port().await?;
+        let received = place.dir.join("collector.jsonl");
+        let settings = place.dir.join("collector.yaml");
+        std::fs::write(
+            &settings,
+            format!(
+                "\
+receivers: {{otlp: {{protocols: {{http: {{endpoint: '{address}'}}}}}}}}
+exporters: {{file: {{path: '{}', append: true, flush_interval: 100ms}}}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:
+    traces: {{receivers: [otlp], exporters: [file]}}
+",
+                received.display()
+            ),
+        )?;
+        let mut collector = Self {
+            binary,
+            pids: place.pids.clone(),
+            settings,
+            log: place.dir.join("collector.log"),
+            received,
+            address,
+            process: None,
+        };
+        collector.start_again().await?;
+        Ok(collector)
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Starts it and waits until it takes something.
+    pub(crate) async fn start_again(&mut self) -> Result<(), AnyError> {
+        let mut command = Command::new(&self.binary);
+        command.arg("--config").arg(&self.settings);
+        let files = (self.log.as_path(), self.log.as_path());
+        self.process = Some(Process::start("otelcol", &mut command, &self.pids, files)?);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let web = Web::default();
+        loop {
+            let nothing = Request::post(format!("{}/v1/traces", self.endpoint()))
+                .header("content-type", "application/json")
+                .body(Body::from("{}"))?;
+            match web.send(nothing).await {
+                Ok(answer) if answer.status == 200 => return Ok(()),
+                refused if Instant::now() > deadline => {
+                    let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+                    let last = log.lines().last().unwrap_or_default();
+                    return Err(format!("it did not start: {refused:?}, {last}").into());
+                }
+                _ => sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    /// Ends it as a service manager would: what it took is in its file then.
+    pub(crate) async fn stop(&mut self) -> Result<(), AnyError> {
+        self.end(Signal::TERM).await
+    }
+
+    /// Ends it at once.
+    pub(crate) async fn kill(&mut self) -> Result<(), AnyError> {
+        self.end(Signal::KILL).await
+    }
+
+    async fn end(&mut self, signal: Signal) -> Result<(), AnyError> {
+        let process = self.process.take().ok_or("it does not run")?;
+        process.end(signal, Duration::from_secs(20)).await?;
+        Ok(())
+    }
+
+    /// Its connections stay and new ones are made, but it does nothing.
+    pub(crate) fn hang(&self) -> Result<(), AnyError> {
+        self.signal(Signal::STOP)
+    }
+
+    pub(crate) fn go_on(&self) -> Result<(), AnyError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), AnyError> {
+        let process = self.process.as_ref().ok_or("it does not run")?;
+        process.signal(signal)
+    }
+
+    /// The distinct spans of one instance so far, and how often one came again.
+    pub(crate) fn spans(&self, instance: &str) -> Result<(Spans, u64), AnyError> {
+        let text = std::fs::read_to_string(&self.received)?;
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let (mut spans, mut again) = (Spans::new(), 0);
+        for line in whole.lines() {
+            let batch: Value = serde_json::from_str(line)?;
+            for of in list(&batch["resourceSpans"]) {
+                let resource = attributes(&of["resource"]);
+                if resource.get("service.instance.id").map(text_of) != Some(instance) {
+                    continue;
+                }
+                for scope in list(&of["scopeSpans"]) {
+                    for span in list(&scope["spans"]) {
+                        let span = read(span, text_of(&scope["scope"]["name"]), &resource)?;
+                        again += u64::from(spans.insert(span.id.clone(), span).is_some());
+                    }
+                }
+            }
+        }
+        Ok((spans, again))
+    }
+}
+
+fn read(span: &Value, scope: &str, resource: &BTreeMap<String, Value>) -> Result<Span, AnyError> {
+    let text = |key: &str| span[key].as_str().unwrap_or_default().to_owned();
+    Ok(Span {
+        trace: text("traceId"),
+        id: text("spanId"),
+        parent: text("parentSpanId"),
+        name: text("name"),
+        kind: span["kind"].as_u64().unwrap_or_default(),
+        scope: scope.to_owned(),
+        attributes: attributes(span),
+        resource: resource.clone(),
+        status: span["status"]["code"].as_u64().unwrap_or_default(),
+        start: text("startTimeUnixNano").parse()?,
+        end: text("endTimeUnixNano").parse()?,
+    })
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn attributes(of: &Value) -> BTreeMap<String, Value> {
+    let pair = |pair: &Value| (text_of(&pair["key"]).to_owned(), pair["value"].clone());
+    list(&of["attributes"]).iter().map(pair).collect()
+}
+
+/// A text, by itself or as an attribute's value.
+pub(crate) fn text_of(value: &Value) -> &str {
+    let text = value.get("stringValue").unwrap_or(value);
+    text.as_str().unwrap_or_default()
+}
+
+/// A port that nobody has now, below those that the system hands out by itself.
+async fn free_port() -> Result<SocketAddr, AnyError> {
+    for port in (20_000..30_000).step_by(7) {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).await.is_ok() {
+            return Ok(address);
+        }
+    }
+    Err("no port is free".into())
+}

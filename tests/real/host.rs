@@ -1,0 +1,125 @@
+//! Host examples under watch.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::process::Process;
+use crate::{AnyError, Place};
+
+#[derive(Debug)]
+pub(crate) struct Host {
+    process: Process,
+    pub(crate) address: SocketAddr,
+    /// Its standard output.
+    lines: PathBuf,
+    /// Its standard error.
+    said: PathBuf,
+}
+
+/// The account of one signal in a host's report.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Account {
+    pub(crate) emitted: u64,
+    pub(crate) delivered: u64,
+    pub(crate) spooled: u64,
+    pub(crate) dropped: BTreeMap<String, u64>,
+}
+
+impl Host {
+    /// Starts one that knows itself by `instance`.
+    pub(crate) async fn start(
+        place: &Place,
+        instance: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, AnyError> {
+        let lines = place.dir.join(format!("{instance}.lines"));
+        let said = place.dir.join(format!("{instance}.said"));
+        let mut command = Command::new(&place.contentmax);
+        command
+            .args(["--listen", "127.0.0.1:0", "--traffic", "0"])
+            .args(["--for", "1800", "--data-dir"])
+            .arg(place.dir.join(format!("{instance}.data")))
+            .env("WATCHPOST_SERVICE_INSTANCE", instance)
+            .envs(settings.iter().copied());
+        let mut process = Process::start(instance, &mut command, &place.pids, (&lines, &said))?;
+        let address = process
+            .wait_for(&said, |said| {
+                let line =
+                    |line: &str| line.strip_prefix("contentmax serves http://")?.parse().ok();
+                said.lines().find_map(line)
+            })
+            .await?;
+        Ok(Self {
+            process,
+            address,
+            lines,
+            said,
+        })
+    }
+
+    /// Its lines so far, each of which must be one JSON object.
+    pub(crate) fn lines(&self) -> Result<Vec<Value>, AnyError> {
+        let text = std::fs::read_to_string(&self.lines)?;
+        // The last line may be half written.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let read = |line| serde_json::from_str(line);
+        let lines = whole
+            .lines()
+            .map(|line| read(line).map_err(|error| format!("{error} in the line {line}").into()));
+        lines.collect()
+    }
+
+    /// The lines of requests.
+    pub(crate) fn request_lines(&self) -> Result<Vec<Value>, AnyError> {
+        let mut lines = self.lines()?;
+        lines.retain(|line| line.get("watchpost.outcome").is_some());
+        Ok(lines)
+    }
+
+    /// Ends it as a service manager would; what it reports of each signal.
+    pub(crate) async fn end(self) -> Result<BTreeMap<String, Account>, AnyError> {
+        let status = self
+            .process
+            .end(Signal::TERM, Duration::from_secs(40))
+            .await?;
+        let said = std::fs::read_to_string(&self.said)?;
+        if !status.success() {
+            let last = said.lines().last().unwrap_or_default();
+            return Err(format!("the host ended with {status}: {last}").into());
+        }
+        let report = said
+            .lines()
+            .skip_while(|line| !line.contains("what became"));
+        let report: BTreeMap<_, _> = report.skip(1).filter_map(account).collect();
+        if report.is_empty() {
+            return Err("the host gave no report".into());
+        }
+        Ok(report)
+    }
+}
+
+/// `span: 5 emitted, 3 delivered, 0 spooled, 2 dropped (shutdown)`
+fn account(line: &str) -> Option<(String, Account)> {
+    let (signal, terms) = line.split_once(": ")?;
+    let mut account = Account::default();
+    for term in terms.split(", ") {
+        let (number, name) = term.split_once(' ')?;
+        let number = number.parse().ok()?;
+        match name {
+            "emitted" => account.emitted = number,
+            "delivered" => account.delivered = number,
+            "spooled" => account.spooled = number,
+            _ => {
+                let reason = name.strip_prefix("dropped (")?.strip_suffix(')')?;
+                account.dropped.insert(reason.to_owned(), number);
+            }
+        }
+    }
+    Some((signal.to_owned(), account))
+}

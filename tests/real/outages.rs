@@ -1,0 +1,226 @@
+//! The Collector stopped, hung and started again while a host is at work.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::Request;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use crate::collector::Collector;
+use crate::host::Host;
+use crate::traces::exact;
+use crate::web::Web;
+use crate::{AnyError, Checks, Place};
+
+/// Between two requests.
+const PACE: Duration = Duration::from_millis(20);
+/// What any answer may take: less than an attempt to send may, so that no request ever waited for one.
+const LONGEST: Duration = Duration::from_secs(2);
+/// What an attempt to send may take, in milliseconds.
+const ATTEMPT: &str = "3000";
+
+/// Answers that are always the same.
+const PATHS: [(&str, u16); 6] = [
+    ("/api/content/7", 200),
+    ("/api/users/7", 200),
+    ("/api/search?q=rivers", 200),
+    ("/api/users/5000", 404),
+    ("/api/fail", 500),
+    ("/nothing", 404),
+];
+
+/// Requests at a steady rate, whose answers must stay what they were at first.
+struct Traffic {
+    web: Web,
+    first: BTreeMap<&'static str, Bytes>,
+}
+
+impl Traffic {
+    async fn new(host: &Host) -> Result<Self, AnyError> {
+        let (web, mut first) = (Web::default(), BTreeMap::new());
+        for (path, status) in PATHS {
+            let answer = web.get(format!("http://{}{path}", host.address)).await?;
+            if answer.status != status {
+                return Err(format!("{path} was answered with {}", answer.status).into());
+            }
+            first.insert(path, answer.body);
+        }
+        Ok(Self { web, first })
+    }
+
+    async fn flow(&self, host: &Host, time: Duration) -> Result<String, AnyError> {
+        let begun = Instant::now();
+        let mut pace = interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut requests = JoinSet::new();
+        for (path, status) in PATHS.iter().copied().cycle() {
+            if begun.elapsed() > time {
+                break;
+            }
+            pace.tick().await;
+            let web = self.web.clone();
+            let url = format!("http://{}{path}", host.address);
+            requests.spawn(async move {
+                let asked = Instant::now();
+                let answer = web.send(Request::get(url).body(Body::empty())?).await?;
+                Ok::<_, AnyError>((path, status, answer, asked.elapsed()))
+            });
+        }
+        let mut times = Vec::new();
+        while let Some(done) = requests.join_next().await {
+            let (path, status, answer, took) = done??;
+            if answer.status != status || self.first.get(path) != Some(&answer.body) {
+                let (status, body) = (answer.status, answer.body);
+                return Err(format!("{path} was answered with {status} and {body:?}").into());
+            }
+            times.push(took);
+        }
+        times.sort_unstable();
+        let slowest = times.last().copied().unwrap_or_default();
+        let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+        let told = format!(
+            "{} answers as before, half within {middle:.1?}, the slowest {slowest:.1?}",
+            times.len()
+        );
+        if slowest < LONGEST {
+            Ok(told)
+        } else {
+            Err(told.into())
+        }
+    }
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+async fn host(place: &Place, collector: &Collector, name: &str) -> Result<Host, AnyError> {
+    let endpoint = collector.endpoint();
+    let settings = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", ATTEMPT),
+        ("OTEL_BSP_SCHEDULE_DELAY", "500"),
+    ];
+    Host::start(place, name, &settings).await
+}
+
+pub(crate) async fn check(place: &Place, collector: &mut Collector, checks: &mut Checks) {
+    let result = come_and_go(place, collector, checks).await;
+    checks.note("books after a stop, a start and a hang", result);
+    let result = end_without(place, collector, false).await;
+    checks.note(
+        "books of a host that ends while the Collector is stopped",
+        result,
+    );
+    let result = end_without(place, collector, true).await;
+    checks.note(
+        "books of a host that ends while the Collector hangs",
+        result,
+    );
+}
+
+/// All of it in the life of one host, which then has delivered everything.
+async fn come_and_go(
+    place: &Place,
+    collector: &mut Collector,
+    checks: &mut Checks,
+) -> Result<String, AnyError> {
+    let instance = "outages";
+    let host = host(place, collector, instance).await?;
+    let traffic = Traffic::new(&host).await?;
+    checks.note(
+        "answers with the Collector up",
+        traffic.flow(&host, seconds(3)).await,
+    );
+    collector.stop().await?;
+    checks.note(
+        "answers with it stopped",
+        traffic.flow(&host, seconds(5)).await,
+    );
+    collector.start_again().await?;
+    checks.note(
+        "answers with it started again",
+        traffic.flow(&host, seconds(4)).await,
+    );
+    collector.hang()?;
+    checks.note(
+        "answers while it hangs",
+        traffic.flow(&host, seconds(9)).await,
+    );
+    collector.go_on()?;
+    checks.note(
+        "answers when it goes on",
+        traffic.flow(&host, seconds(4)).await,
+    );
+    let report = host.end().await?;
+    let (spans, again) = settled(collector, instance).await?;
+    let books = exact(&report, &spans, again)?;
+    // Nothing was too much for the queue, and the receiver was there at the end.
+    match report.get("span") {
+        Some(account) if account.dropped.is_empty() && account.emitted > 0 => Ok(books),
+        _ => Err(books.into()),
+    }
+}
+
+/// The host's end does not wait for a receiver that is gone, and what it had not delivered is told.
+async fn end_without(
+    place: &Place,
+    collector: &mut Collector,
+    hangs: bool,
+) -> Result<String, AnyError> {
+    let instance = if hangs {
+        "ends-in-hang"
+    } else {
+        "ends-in-stop"
+    };
+    let host = host(place, collector, instance).await?;
+    let traffic = Traffic::new(&host).await?;
+    traffic.flow(&host, seconds(2)).await?;
+    // Nothing may be on its way or unwritten now: what is left over of a hang never runs again.
+    sleep(seconds(3)).await;
+    if hangs {
+        collector.hang()?;
+    } else {
+        collector.stop().await?;
+    }
+    traffic.flow(&host, seconds(3)).await?;
+    let begun = Instant::now();
+    let report = host.end().await?;
+    let took = begun.elapsed();
+    if hangs {
+        collector.kill().await?;
+    }
+    let (spans, again) = collector.spans(instance)?;
+    collector.start_again().await?;
+    let books = format!(
+        "{}; the end took {took:.1?}",
+        exact(&report, &spans, again)?
+    );
+    // Its drain takes 5 s, what is left then has 5 s.
+    let lost = report
+        .get("span")
+        .is_some_and(|span| span.dropped.contains_key("shutdown"));
+    if lost && !spans.is_empty() && took < seconds(15) {
+        Ok(books)
+    } else {
+        Err(books.into())
+    }
+}
+
+/// What the Collector has once nothing more comes: it may still be at what it was sent twice.
+async fn settled(
+    collector: &Collector,
+    instance: &str,
+) -> Result<(crate::collector::Spans, u64), AnyError> {
+    let mut last = collector.spans(instance)?;
+    loop {
+        sleep(seconds(1)).await;
+        let now = collector.spans(instance)?;
+        if now == last {
+            return Ok(now);
+        }
+        last = now;
+    }
+}

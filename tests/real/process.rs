@@ -1,0 +1,91 @@
+//! Processes that the checks start. Their ids stand in a file, from which `tests/real/run` ends what is left over.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::AnyError;
+
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+}
+
+impl Process {
+    /// Starts it, its standard output and error going to the ends of two files.
+    pub(crate) fn start(
+        name: &str,
+        command: &mut Command,
+        pids: &Path,
+        (out, err): (&Path, &Path),
+    ) -> Result<Self, AnyError> {
+        // None of the settings of whoever runs the checks.
+        for (key, _) in std::env::vars_os() {
+            let key_text = key.to_string_lossy();
+            if key_text.starts_with("OTEL_") || key_text.starts_with("WATCHPOST_") {
+                let given = command.as_std().get_envs().any(|(given, _)| given == key);
+                if !given {
+                    command.env_remove(key);
+                }
+            }
+        }
+        let file = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file(out)?)
+            .stderr(file(err)?)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("{name} cannot be started: {error}"))?;
+        let mut pids = file(pids)?;
+        writeln!(pids, "{}", child.id().unwrap_or_default())?;
+        let name = name.to_owned();
+        Ok(Self { name, child })
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), AnyError> {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let id = id.and_then(Pid::from_raw);
+        kill_process(id.ok_or("it has ended")?, signal)?;
+        Ok(())
+    }
+
+    /// Signals it and waits for its end.
+    pub(crate) async fn end(
+        mut self,
+        signal: Signal,
+        within: Duration,
+    ) -> Result<ExitStatus, AnyError> {
+        self.signal(signal)?;
+        let ended = timeout(within, self.child.wait()).await;
+        Ok(ended.map_err(|_| format!("{} has not ended within {within:?}", self.name))??)
+    }
+
+    /// Waits until `seen` finds something in a file that the process writes.
+    pub(crate) async fn wait_for<T>(
+        &mut self,
+        file: &PathBuf,
+        seen: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, AnyError> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            if let Some(seen) = seen(&text) {
+                return Ok(seen);
+            }
+            let ended = self.child.try_wait()?;
+            if ended.is_some() || Instant::now() > deadline {
+                let last = text.lines().last().unwrap_or_default();
+                return Err(format!("{} did not start ({ended:?}): {last}", self.name).into());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
