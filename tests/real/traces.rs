@@ -368,6 +368,7 @@ async fn all_whole(collector: &Collector) -> Result<String, AnyError> {
     until(async || whole(&collector.spans(MAIN)?.0)).await
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "they are values")]
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> Result<(), AnyError> {
     if seen == expected {
         Ok(())
