@@ -38,11 +38,16 @@
 
 mod callsites;
 mod config;
+mod digits;
 mod escape;
+mod event_line;
+mod kept;
+mod keys;
 mod layer;
 mod levels;
 mod line;
 mod lines;
+mod request_line;
 mod stamp;
 
 pub use self::config::{LogFormat, LogsConfig, RequestLines};
