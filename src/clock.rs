@@ -15,49 +15,40 @@ pub(crate) type Nanos = u64;
 #[derive(Debug, Clone)]
 pub(crate) struct Clock {
     origin: Instant,
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
+    /// The reading of a clock that is driven.
+    driven: Option<Arc<AtomicU64>>,
     /// Nanoseconds since the Unix epoch at `now() == 0`.
-    anchor: AtomicU64,
-    driven: Option<AtomicU64>,
+    anchor: Arc<AtomicU64>,
 }
 
 impl Clock {
     /// The machine's clocks.
     pub(crate) fn system() -> Self {
-        let clock = Self::with(0, None);
+        let clock = Self {
+            driven: None,
+            ..Self::driven(Duration::ZERO)
+        };
         clock.renew_anchor();
         clock
     }
 
     /// A clock that stands until it is told to move, at `wall` since the Unix epoch.
-    #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn driven(wall: Duration) -> Self {
-        Self::with(nanos(wall), Some(AtomicU64::new(0)))
-    }
-
     #[expect(
         clippy::disallowed_methods,
         reason = "the one home of the monotonic clock"
     )]
-    fn with(anchor: u64, driven: Option<AtomicU64>) -> Self {
-        let shared = Arc::new(Shared {
-            anchor: AtomicU64::new(anchor),
-            driven,
-        });
+    pub(crate) fn driven(wall: Duration) -> Self {
         Self {
             origin: Instant::now(),
-            shared,
+            driven: Some(Arc::default()),
+            anchor: Arc::new(AtomicU64::new(nanos(wall))),
         }
     }
 
     /// Monotonic nanoseconds since the clock was made.
     #[inline]
     pub(crate) fn now(&self) -> Nanos {
-        match &self.shared.driven {
+        match &self.driven {
             None => nanos(self.origin.elapsed()),
             Some(now) => now.load(Relaxed),
         }
@@ -66,19 +57,18 @@ impl Clock {
     /// The wall time at a monotonic reading, in nanoseconds since the Unix epoch.
     #[inline]
     pub(crate) fn wall(&self, at: Nanos) -> u64 {
-        self.shared.anchor.load(Relaxed).saturating_add(at)
+        self.anchor.load(Relaxed).saturating_add(at)
     }
 
     /// Reads the wall clock again. A driven clock keeps its anchor.
     #[expect(clippy::disallowed_methods, reason = "the one home of the wall clock")]
     pub(crate) fn renew_anchor(&self) {
-        if self.shared.driven.is_none() {
+        if self.driven.is_none() {
             // A clock before 1970 tells the epoch.
             let wall = SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default();
-            self.shared
-                .anchor
+            self.anchor
                 .store(nanos(wall).saturating_sub(self.now()), Relaxed);
         }
     }
@@ -86,7 +76,7 @@ impl Clock {
     /// Moves a driven clock on; a system clock takes no notice.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn advance(&self, by: Duration) {
-        if let Some(now) = &self.shared.driven {
+        if let Some(now) = &self.driven {
             now.fetch_add(nanos(by), Relaxed);
         }
     }

@@ -24,25 +24,30 @@ mod access;
 mod clock;
 pub mod config;
 mod error;
+pub mod errors;
 pub mod health;
 pub mod http;
 pub mod logs;
 pub mod metrics;
 mod model;
 mod monitor;
+pub mod otel;
 mod redact;
 mod request;
 mod semconv;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod trace;
+pub mod trace;
 mod worker;
 
 pub use self::access::Access;
 pub use self::error::{Error, Result};
+pub use self::errors::{ResultExt, capture_error, capture_message};
 pub use self::http::EndpointLayer;
 pub use self::model::{
-    Attributes, Outcome, Reason, ShutdownReport, Signal, SpanId, Totals, TraceId, Value,
+    Attributes, EventId, Kept, Level, Outcome, Reason, ShutdownReport, Signal, SpanId, Totals,
+    TraceId, Value,
 };
 pub use self::monitor::{Monitor, MonitorBuilder, MonitorGuard, Report, Server};
 pub use self::request::InFlight;
+pub use self::trace::{in_current_trace, spawn, spawn_blocking};

@@ -5,6 +5,8 @@
 pub(crate) const CLIENT_ADDRESS: &str = "client.address";
 pub(crate) const DEPLOYMENT_ENVIRONMENT_NAME: &str = "deployment.environment.name";
 pub(crate) const ERROR_TYPE: &str = "error.type";
+pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";
+pub(crate) const EXCEPTION_TYPE: &str = "exception.type";
 pub(crate) const HTTP_REQUEST_BODY_SIZE: &str = "http.request.body.size";
 pub(crate) const HTTP_REQUEST_METHOD: &str = "http.request.method";
 pub(crate) const HTTP_RESPONSE_BODY_SIZE: &str = "http.response.body.size";
@@ -23,6 +25,8 @@ pub(crate) const USER_ID: &str = "user.id";
 
 /// How a request ended; ours.
 pub(crate) const WATCHPOST_OUTCOME: &str = "watchpost.outcome";
+/// Why a trace is kept; ours.
+pub(crate) const WATCHPOST_KEPT: &str = "watchpost.kept";
 
 /// `http.server.request.duration`, seconds.
 pub(crate) const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";

@@ -26,6 +26,17 @@ const MAX_BODY: usize = 16 * 1024;
 /// How long a handler may take before the answer is 408.
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What is here, for who begins at the front door.
+const INDEX: &str = "\
+contentmax
+
+GET  /api/content  /api/content/7  /api/users/7  /api/search?q=rivers
+POST /api/content             {\"title\": text, \"body\": text}
+POST /api/content/generate    {\"prompt\": text}
+GET  /api/fail  /api/panic  /api/slow?ms=1500  /api/stream?chunks=3&ms=100  /ws/echo
+GET  /metrics  /livez  /readyz  /health
+";
+
 /// What the handlers share.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
@@ -38,6 +49,7 @@ pub(crate) struct Api {
 
 pub(crate) fn router(api: Api) -> Router {
     Router::new()
+        .route("/", get(async || INDEX))
         .route("/api/content", get(list).post(create))
         .route("/api/content/{id}", get(show))
         .route("/api/content/generate", post(generate))

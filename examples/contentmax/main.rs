@@ -229,10 +229,12 @@ contentmax serves http://{here}
   trouble     http://{here}/api/fail   http://{here}/api/panic   http://{here}/api/slow?ms=1500
   metrics     http://{here}/metrics
   health      http://{here}/readyz   http://{here}/health
+              in detail, with the token from WATCHPOST_TOKEN or from the line that tells the one made up:
+              curl -H 'authorization: Bearer TOKEN' http://{here}/health
   lines       on standard output, one a request; its trace_id is the x-trace-id header of the answer:
               curl -i http://{here}/api/users/7
   data        {} ({kept})
-  visitors    {traffic} requests a second (--traffic 0: none)
+  visitors    {traffic} requests a second, some of them for trouble (--traffic 0: none)
   the end     ctrl-c",
         directory.display(),
     );

@@ -26,7 +26,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
         .collect()
 }
 
-fn decode(text: &str) -> Option<String> {
+/// Percent-decoded UTF-8.
+pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -39,6 +39,14 @@ impl Environment {
         self.value(name)?.to_str()
     }
 
+    /// Whether backtraces are asked for, as the standard library reads it.
+    pub(crate) fn asks_for_backtraces(&self) -> bool {
+        let asked = |name| self.value(name).map(|value| value != "0");
+        asked("RUST_LIB_BACKTRACE")
+            .or_else(|| asked("RUST_BACKTRACE"))
+            .unwrap_or_default()
+    }
+
     /// The names that start with `prefix`, in order.
     pub(super) fn names_with(&self, prefix: &str) -> impl Iterator<Item = String> {
         self.0

@@ -65,6 +65,7 @@
 //! | `log.console` | `true` | `true` or `false` |  | Lines go to standard output |
 //! | `log.requests` | `"all"` | `all`, `off` or `errors` |  | Which requests get a line; `errors` are those that failed or were slow |
 //! | `log.slow` | `"1s"` | a duration from `1ms` to `1d` |  | From here on a request is slow |
+//! | `errors.backtraces` | `"first"` | `first`, `all` or `off` |  | Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks |
 //! | `http.trace_header` | `true` | `true` or `false` |  | The response carries `x-trace-id` |
 //! | `http.edge` | `false` | `true` or `false` |  | Clients are strangers: each request starts a trace of its own |
 //! | `http.trusted_proxies` | `[]` | networks such as `10.0.0.0/8` |  | Whose word about the client's address is believed |
@@ -72,6 +73,27 @@
 //! | `http.timeout_statuses` | `[]` | statuses from 400 to 599 |  | The statuses that say, beside 408, that time ran out |
 //! | `http.long_poll` | `"100ms"` | a duration from `1ms` to `1m` |  | A longer poll is counted as one that blocks its thread |
 //! | `trace.propagators` | `["tracecontext", "baggage"]` | `tracecontext`, `baggage`, or `none` alone | `OTEL_PROPAGATORS` | The headers that carry a trace from service to service |
+//! | `trace.disabled` | `false` | `true` or `false` | `OTEL_SDK_DISABLED` | No spans are made; ids and their headers go on |
+//! | `trace.exporter` | `"otlp"` | `otlp` or `none` | `OTEL_TRACES_EXPORTER` | Where kept traces go, beside memory |
+//! | `trace.sampler` | `"parentbased_traceidratio"` | `always_on`, `always_off`, `traceidratio`, `parentbased_always_on`, `parentbased_always_off` or `parentbased_traceidratio` | `OTEL_TRACES_SAMPLER` | Which traces are kept whatever becomes of them |
+//! | `trace.sampler_arg` | `"1"` | a number from 0 to 1, such as `0.1` | `OTEL_TRACES_SAMPLER_ARG` | The share of traces, for a sampler that goes by one |
+//! | `trace.max_attributes` | `128` | a whole number from 0 to 1000 | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | Attributes of a span; those beyond are left out and counted on it |
+//! | `trace.max_value_length` | `4096` | a whole number from 0 to 65536 | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | Characters of an attribute's text; those beyond are cut off |
+//! | `trace.max_events` | `128` | a whole number from 0 to 1000 | `OTEL_SPAN_EVENT_COUNT_LIMIT` | Events of a span |
+//! | `trace.max_links` | `128` | a whole number from 0 to 1000 | `OTEL_SPAN_LINK_COUNT_LIMIT` | Links of a span |
+//! | `trace.max_event_attributes` | `128` | a whole number from 0 to 1000 | `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | Attributes of a span's event |
+//! | `trace.max_link_attributes` | `128` | a whole number from 0 to 1000 | `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT` | Attributes of a span's link |
+//! | `otlp.endpoint` | none | a URL | `OTEL_EXPORTER_OTLP_ENDPOINT` | Where an OTLP receiver listens; `/v1/traces` is added |
+//! | `otlp.traces_endpoint` | none | a URL | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | The URL for traces as it is, in place of the above |
+//! | `otlp.headers` | none | pairs such as `x-tenant=shop`, percent-encoded, separated by commas | `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS` | Headers that the receiver asks for |
+//! | `otlp.timeout` | `"10s"` | a duration from `1ms` to `10m` | `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT` (in ms), `OTEL_EXPORTER_OTLP_TIMEOUT` (in ms) | What one request may take |
+//! | `otlp.compression` | `"gzip"` | `gzip` or `none` | `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION` | How requests are made smaller |
+//! | `otlp.protocol` | `"http/protobuf"` | `http/protobuf` | `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, `OTEL_EXPORTER_OTLP_PROTOCOL` | How it is spoken |
+//! | `otlp.certificate` | none | a PEM file's path | `OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CERTIFICATE` | The authorities that are believed in place of the public ones |
+//! | `otlp.schedule_delay` | `"5s"` | a duration from `10ms` to `10m` | `OTEL_BSP_SCHEDULE_DELAY` (in ms) | How long a span waits for others before it is sent |
+//! | `otlp.max_queue_size` | `65536` | a whole number from 1 to 10000000 | `OTEL_BSP_MAX_QUEUE_SIZE` | Spans that may wait to be sent, 8 MiB at most |
+//! | `otlp.max_export_batch_size` | `512` | a whole number from 1 to 100000 | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | Spans of one request |
+//! | `otlp.export_timeout` | `"30s"` | a duration from `1ms` to `10m` | `OTEL_BSP_EXPORT_TIMEOUT` (in ms) | What one request may take at most, whatever `otlp.timeout` says |
 //! | `metrics.max_series` | `20000` | a whole number from 1 to 10000000 |  | The most series in all |
 //! | `metrics.max_series_per_metric` | `2000` | a whole number from 1 to 10000000 |  | The most series of one metric |
 //! | `metrics.idle_after` | `"1h"` | a duration from `1s` to `30d` |  | A series that rests for so long is dropped |

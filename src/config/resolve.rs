@@ -154,6 +154,7 @@ impl Resolving {
         if let Some(problem) = variables.attributes_problem() {
             self.warnings.push(format!("{problem}; it is not used"));
         }
+        self.config.service.attributes = variables.attributes().to_vec();
         for (index, setting) in SETTINGS.iter().enumerate() {
             for found in variables.of(setting) {
                 // The first good one wins; a bad one of ours ends the search.

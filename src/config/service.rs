@@ -5,6 +5,8 @@ pub(crate) struct ServiceConfig {
     pub(crate) version: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) instance: Option<String>,
+    /// Attributes that the environment gives all telemetry, those of the fields above among them.
+    pub(crate) attributes: Vec<(String, String)>,
 }
 
 impl ServiceConfig {
@@ -19,6 +21,7 @@ impl Default for ServiceConfig {
             version: None,
             environment: None,
             instance: None,
+            attributes: Vec::new(),
         }
     }
 }

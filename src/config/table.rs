@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use crate::errors::Backtraces;
 use crate::logs::{LogFormat, RequestLines};
+use crate::trace::otlp::{Compression, Protocol};
+use crate::trace::{Exporter, SamplerKind};
 
 use super::form::{
-    At, Choice, Directives, Directory, Field, Header, List, Network, Optional, PropagatorNames,
-    Size, Span, Status, Switch, Text, Token, Whole,
+    At, CertificateFile, Choice, Directives, Directory, Field, Header, Headers, List, Network,
+    Optional, PropagatorNames, Ratio, Size, Span, Status, Switch, Text, Token, Url, Whole,
 };
 
 /// What the name of every variable of ours begins with.
@@ -39,9 +42,11 @@ pub(super) enum Variable {
     First(&'static str),
     /// An attribute of `OTEL_RESOURCE_ATTRIBUTES`.
     Attribute(&'static str),
+    /// A number of milliseconds without its unit.
+    Millis(&'static str),
 }
 
-use Variable::{Attribute, First, Whole as Named};
+use Variable::{Attribute, First, Millis, Whole as Named};
 
 impl Setting {
     const fn new(key: &'static str, field: &'static dyn Field, doc: &'static str) -> Self {
@@ -109,6 +114,24 @@ const REQUESTS: Choice<RequestLines> = Choice(&[
     ("off", RequestLines::Off),
     ("errors", RequestLines::ErrorsAndSlow),
 ]);
+
+const BACKTRACES: Choice<Backtraces> = Choice(&[
+    ("first", Backtraces::First),
+    ("all", Backtraces::All),
+    ("off", Backtraces::Off),
+]);
+const EXPORTERS: Choice<Exporter> = Choice(&[("otlp", Exporter::Otlp), ("none", Exporter::None)]);
+const SAMPLERS: Choice<SamplerKind> = Choice(&[
+    ("always_on", SamplerKind::AlwaysOn),
+    ("always_off", SamplerKind::AlwaysOff),
+    ("traceidratio", SamplerKind::Ratio),
+    ("parentbased_always_on", SamplerKind::ParentAlwaysOn),
+    ("parentbased_always_off", SamplerKind::ParentAlwaysOff),
+    ("parentbased_traceidratio", SamplerKind::ParentRatio),
+]);
+const COMPRESSIONS: Choice<Compression> =
+    Choice(&[("gzip", Compression::Gzip), ("none", Compression::None)]);
+const PROTOCOLS: Choice<Protocol> = Choice(&[("http/protobuf", Protocol::HttpProtobuf)]);
 
 /// Every setting, in the order of the print-out.
 pub(super) static SETTINGS: &[Setting] = &[
@@ -181,6 +204,11 @@ pub(super) static SETTINGS: &[Setting] = &[
         "From here on a request is slow",
     ),
     Setting::new(
+        "errors.backtraces",
+        &At(BACKTRACES, |c| &mut c.errors.backtraces),
+        "Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks",
+    ),
+    Setting::new(
         "http.trace_header",
         &At(Switch, |c| &mut c.http.trace_header),
         "The response carries `x-trace-id`",
@@ -216,6 +244,194 @@ pub(super) static SETTINGS: &[Setting] = &[
         "The headers that carry a trace from service to service",
     )
     .variables(&[Named("OTEL_PROPAGATORS")]),
+    Setting::new(
+        "trace.disabled",
+        &At(Switch, |c| &mut c.trace.disabled),
+        "No spans are made; ids and their headers go on",
+    )
+    .variables(&[Named("OTEL_SDK_DISABLED")]),
+    Setting::new(
+        "trace.exporter",
+        &At(EXPORTERS, |c| &mut c.trace.exporter),
+        "Where kept traces go, beside memory",
+    )
+    .variables(&[Named("OTEL_TRACES_EXPORTER")]),
+    Setting::new(
+        "trace.sampler",
+        &At(SAMPLERS, |c| &mut c.trace.sampler.kind),
+        "Which traces are kept whatever becomes of them",
+    )
+    .variables(&[Named("OTEL_TRACES_SAMPLER")]),
+    Setting::new(
+        "trace.sampler_arg",
+        &At(Ratio, |c| &mut c.trace.sampler.ratio),
+        "The share of traces, for a sampler that goes by one",
+    )
+    .variables(&[Named("OTEL_TRACES_SAMPLER_ARG")]),
+    Setting::new(
+        "trace.max_per_second",
+        &At(whole(0, 1_000_000), |c| &mut c.trace.max_per_second),
+        "Traces that are kept by their sampler in a second, at most",
+    ),
+    Setting::new(
+        "trace.slow",
+        &At(span(0, HOUR), |c| &mut c.trace.slow),
+        "From which duration on a trace is slow; 0: from what 99 of 100 requests of its route take",
+    ),
+    Setting::new(
+        "trace.max_open",
+        &At(span(1_000, HOUR), |c| &mut c.trace.max_open),
+        "A trace that is open for so long is decided as it stands",
+    ),
+    Setting::new(
+        "trace.max_open_bytes",
+        &At(size(64 << 10), |c| &mut c.trace.max_open_bytes),
+        "What the spans of undecided traces may hold together",
+    ),
+    Setting::new(
+        "trace.max_bytes_per_second",
+        &At(size(0), |c| &mut c.trace.max_bytes_per_second),
+        "What is kept of traces for what happened in them, a second on average",
+    ),
+    Setting::new(
+        "trace.recent_bytes",
+        &At(size(0), |c| &mut c.trace.recent_bytes),
+        "What kept traces may hold in memory",
+    ),
+    Setting::new(
+        "trace.level",
+        &At(Directives, |c| &mut c.trace.level),
+        "Which `tracing` spans are recorded",
+    ),
+    Setting::new(
+        "trace.events",
+        &At(Switch, |c| &mut c.trace.events),
+        "`tracing` events become events of their span",
+    ),
+    Setting::new(
+        "trace.max_attributes",
+        &At(whole(0, 1_000), |c| &mut c.trace.limits.attributes),
+        "Attributes of a span; those beyond are left out and counted on it",
+    )
+    .variables(&[
+        Named("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+        Named("OTEL_ATTRIBUTE_COUNT_LIMIT"),
+    ]),
+    Setting::new(
+        "trace.max_value_length",
+        &At(whole(0, 1 << 16), |c| &mut c.trace.limits.value_length),
+        "Characters of an attribute's text; those beyond are cut off",
+    )
+    .variables(&[
+        Named("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+        Named("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+    ]),
+    Setting::new(
+        "trace.max_events",
+        &At(whole(0, 1_000), |c| &mut c.trace.limits.events),
+        "Events of a span",
+    )
+    .variables(&[Named("OTEL_SPAN_EVENT_COUNT_LIMIT")]),
+    Setting::new(
+        "trace.max_links",
+        &At(whole(0, 1_000), |c| &mut c.trace.limits.links),
+        "Links of a span",
+    )
+    .variables(&[Named("OTEL_SPAN_LINK_COUNT_LIMIT")]),
+    Setting::new(
+        "trace.max_event_attributes",
+        &At(whole(0, 1_000), |c| &mut c.trace.limits.event_attributes),
+        "Attributes of a span's event",
+    )
+    .variables(&[Named("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT")]),
+    Setting::new(
+        "trace.max_link_attributes",
+        &At(whole(0, 1_000), |c| &mut c.trace.limits.link_attributes),
+        "Attributes of a span's link",
+    )
+    .variables(&[Named("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT")]),
+    Setting::new(
+        "otlp.endpoint",
+        &At(Url, |c| &mut c.otlp.endpoint),
+        "Where an OTLP receiver listens; `/v1/traces` is added",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_ENDPOINT")]),
+    Setting::new(
+        "otlp.traces_endpoint",
+        &At(Url, |c| &mut c.otlp.traces_endpoint),
+        "The URL for traces as it is, in place of the above",
+    )
+    .variables(&[Named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]),
+    Setting::new(
+        "otlp.headers",
+        &At(Headers, |c| &mut c.otlp.headers),
+        "Headers that the receiver asks for",
+    )
+    .variables(&[
+        Named("OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
+        Named("OTEL_EXPORTER_OTLP_HEADERS"),
+    ])
+    .secret(),
+    Setting::new(
+        "otlp.timeout",
+        &At(span(1, 10 * MINUTE), |c| &mut c.otlp.timeout),
+        "What one request may take",
+    )
+    .variables(&[
+        Millis("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"),
+        Millis("OTEL_EXPORTER_OTLP_TIMEOUT"),
+    ]),
+    Setting::new(
+        "otlp.compression",
+        &At(COMPRESSIONS, |c| &mut c.otlp.compression),
+        "How requests are made smaller",
+    )
+    .variables(&[
+        Named("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"),
+        Named("OTEL_EXPORTER_OTLP_COMPRESSION"),
+    ]),
+    Setting::new(
+        "otlp.protocol",
+        &At(PROTOCOLS, |c| &mut c.otlp.protocol),
+        "How it is spoken",
+    )
+    .variables(&[
+        Named("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
+        Named("OTEL_EXPORTER_OTLP_PROTOCOL"),
+    ]),
+    Setting::new(
+        "otlp.certificate",
+        &At(CertificateFile, |c| &mut c.otlp.certificate),
+        "The authorities that are believed in place of the public ones",
+    )
+    .variables(&[
+        Named("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"),
+        Named("OTEL_EXPORTER_OTLP_CERTIFICATE"),
+    ]),
+    Setting::new(
+        "otlp.schedule_delay",
+        &At(span(10, 10 * MINUTE), |c| &mut c.otlp.schedule_delay),
+        "How long a span waits for others before it is sent",
+    )
+    .variables(&[Millis("OTEL_BSP_SCHEDULE_DELAY")]),
+    Setting::new(
+        "otlp.max_queue_size",
+        &At(whole(1, 10_000_000), |c| &mut c.otlp.max_queue_size),
+        "Spans that may wait to be sent, 8 MiB at most",
+    )
+    .variables(&[Named("OTEL_BSP_MAX_QUEUE_SIZE")]),
+    Setting::new(
+        "otlp.max_export_batch_size",
+        &At(whole(1, 100_000), |c| &mut c.otlp.max_export_batch_size),
+        "Spans of one request",
+    )
+    .variables(&[Named("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")]),
+    Setting::new(
+        "otlp.export_timeout",
+        &At(span(1, 10 * MINUTE), |c| &mut c.otlp.export_timeout),
+        "What one request may take at most, whatever `otlp.timeout` says",
+    )
+    .variables(&[Millis("OTEL_BSP_EXPORT_TIMEOUT")]),
     Setting::new(
         "metrics.max_series",
         &At(series(), |c| &mut c.metrics.max_series),
@@ -316,6 +532,7 @@ pub(super) fn documentation() -> String {
             .map(|variable| match variable {
                 Named(name) => format!("`{name}`"),
                 First(name) => format!("`{name}` (the first)"),
+                Millis(name) => format!("`{name}` (in ms)"),
                 Attribute(name) => format!("`{name}` in `{ATTRIBUTES_VARIABLE}`"),
             })
             .collect();

@@ -62,6 +62,9 @@ impl<'a> Variables<'a> {
                     self.read(setting, name, Origin::Variable(name)).map(first)
                 }
                 Variable::Attribute(name) => self.attribute(name).map(Ok),
+                Variable::Millis(name) => self
+                    .read(setting, name, Origin::Variable(name))
+                    .map(with_unit),
             });
         own.into_iter().chain(others)
     }
@@ -72,7 +75,9 @@ impl<'a> Variables<'a> {
             .iter()
             .flat_map(|setting| setting.variables)
             .filter_map(|variable| match variable {
-                Variable::Whole(name) | Variable::First(name) => Some((*name).to_owned()),
+                Variable::Whole(name) | Variable::First(name) | Variable::Millis(name) => {
+                    Some((*name).to_owned())
+                }
                 Variable::Attribute(_) => None,
             })
             .filter(|name| name.starts_with(PREFIX));
@@ -82,6 +87,11 @@ impl<'a> Variables<'a> {
             .chain(others)
             .chain([FILE_VARIABLE.to_owned()])
             .collect()
+    }
+
+    /// All attributes, those of no setting too.
+    pub(super) fn attributes(&self) -> &[(String, String)] {
+        self.attributes.as_deref().unwrap_or_default()
     }
 
     fn read(&self, setting: &Setting, name: &str, origin: Origin) -> Option<Found> {
@@ -115,6 +125,24 @@ impl<'a> Variables<'a> {
 }
 
 const NOT_UTF8: &str = "not UTF-8; write it as UTF-8";
+
+/// OpenTelemetry writes milliseconds as a plain number.
+fn with_unit(found: Found) -> Found {
+    found.map(|given| {
+        let line = given.raw.line();
+        let text = line.trim();
+        let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        Given {
+            // What is no number is told to be no duration.
+            raw: Raw::One(if number {
+                format!("{text}ms")
+            } else {
+                format!("{text} ms")
+            }),
+            ..given
+        }
+    })
+}
 
 /// systemd gives several directories as one list.
 fn first(found: Found) -> Found {

@@ -1,11 +1,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::errors::ErrorsConfig;
 use crate::health::HealthConfig;
 use crate::http::HttpConfig;
 use crate::logs::LogsConfig;
 use crate::metrics::MetricsConfig;
 use crate::model::Secret;
+use crate::trace::TraceConfig;
+use crate::trace::otlp::OtlpConfig;
 use crate::worker::WorkerConfig;
 
 use super::{Propagators, ServiceConfig};
@@ -17,11 +20,14 @@ pub(crate) struct Config {
     /// Where stores live; none means memory only.
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) logs: LogsConfig,
+    pub(crate) errors: ErrorsConfig,
     pub(crate) http: HttpConfig,
     pub(crate) metrics: MetricsConfig,
     pub(crate) worker: WorkerConfig,
     pub(crate) health: HealthConfig,
     pub(crate) propagators: Propagators,
+    pub(crate) trace: TraceConfig,
+    pub(crate) otlp: OtlpConfig,
     /// How long `drain` answers 503 on readyz before it passes the signal on.
     pub(crate) drain_wait: Duration,
     /// Opens what is closed to strangers.
@@ -39,11 +45,14 @@ impl Default for Config {
             service: ServiceConfig::default(),
             data_dir: None,
             logs: LogsConfig::default(),
+            errors: ErrorsConfig::default(),
             http: HttpConfig::default(),
             metrics: MetricsConfig::default(),
             worker: WorkerConfig::default(),
             health: HealthConfig::default(),
             propagators: Propagators::default(),
+            trace: TraceConfig::default(),
+            otlp: OtlpConfig::default(),
             drain_wait: Self::DEFAULT_DRAIN_WAIT,
             access_token: None,
         }

@@ -73,6 +73,7 @@ impl Health {
     /// Tokio's timers and sockets work in it, a blocking call is no harm, and neither is a panic. A future
     /// that is not ready in time is dropped, so it must be cancel safe. The text of an error stands on
     /// the detailed page, cut at 1 KiB; secrets of a known shape are taken out, others it must not have.
+    /// Its `tracing` events become lines, those of a task that it spawns there do not.
     ///
     /// Two checks may have one name; both are listed under it. After 256 checks a further one is not
     /// added, which the monitor says.

@@ -10,15 +10,17 @@ use super::classify::{self, Class, Verdict};
 use super::finished::Finished;
 use super::seen::{Seen, number};
 use super::series::{ErrorType, Labels, Measured, Series, Version};
-use super::shared::{LineMode, Shared};
+use super::shared::{Asked, LineMode, Shared};
+use super::traced::Traced;
 use super::{client, local};
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_str};
-use crate::model::{Attributes, Outcome, Signal, SpanId, TraceId};
+use crate::model::{Attributes, Kept, Outcome, Signal, SpanId, TraceId};
 use crate::request::{
-    self, Ids, Method, RequestRecord, Scheme, Slot, UNMATCHED, put_attributes, put_fixed,
+    self, Decision, Facts, Ids, Method, RequestRecord, Scheme, Slot, UNMATCHED, put_attributes,
+    put_fixed,
 };
-use crate::trace::parse_traceparent;
+use crate::trace::{RootEnd, RootForm, Traces, parse_traceparent};
 
 static X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
@@ -61,6 +63,7 @@ pub(super) struct Active {
     attributes: Attributes,
     /// Kept for the `classify` hook, where one is set.
     head: Option<http::response::Parts>,
+    pub(super) traced: Traced,
 }
 
 impl Active {
@@ -97,6 +100,7 @@ impl Active {
             user: String::new(),
             attributes: Attributes::default(),
             head: None,
+            traced: Traced::default(),
         })
     }
 
@@ -106,8 +110,6 @@ impl Active {
         request: &Request<B>,
         seen: &Seen<'_>,
         route: Option<request::RouteId>,
-        user: Option<String>,
-        attributes: Option<Attributes>,
         start: Nanos,
     ) {
         self.start = start;
@@ -126,14 +128,12 @@ impl Active {
         self.request_bytes = seen.content_length.and_then(number);
         self.response_bytes = 0;
         self.expected_bytes = None;
-        if let Some(user) = user {
-            self.user = user;
+        let parent = self.identify(request, seen, route);
+        let traces = self.shared.traces.as_deref();
+        if let Some(traces) = traces {
+            self.traced.begin(traces, self.ids, seen, parent);
         }
-        if let Some(attributes) = attributes {
-            self.attributes = attributes;
-        }
-        self.identify(seen, route);
-        if self.shared.lines != LineMode::Off {
+        if self.shared.lines != LineMode::Off || traces.is_some() {
             self.keep_texts(request, seen);
         } else if self.route_is_path {
             put_str(&mut self.texts, request.uri().path());
@@ -141,15 +141,42 @@ impl Active {
         let shared = &self.shared;
         let slot = self.slot.get_or_insert_with(|| shared.requests.new_slot());
         slot.open(self.ids, start);
+        let (texts, user, attributes) = (&mut self.texts, &self.user, &self.attributes);
+        slot.lend(|facts| {
+            std::mem::swap(&mut facts.texts, texts);
+            facts.method = Some(self.method);
+            if !(user.is_empty() && attributes.is_empty()) {
+                put_str(&mut facts.more, user);
+                put_attributes(&mut facts.more, attributes);
+            }
+        });
         shared.instruments.active(self.method, self.scheme).add(1);
     }
 
+    /// Takes what the hooks said of the request.
+    #[cold]
+    pub(super) fn heed(&mut self, asked: Asked) {
+        if let Some(user) = asked.user {
+            self.user = user;
+        }
+        if let Some(attributes) = asked.attributes {
+            self.attributes = attributes;
+        }
+    }
+
+    /// Gives the request its ids; whether its trace is the caller's, and whether a trusted caller keeps it.
     #[inline]
-    fn identify(&mut self, seen: &Seen<'_>, route: Option<request::RouteId>) {
+    fn identify<B>(
+        &mut self,
+        request: &Request<B>,
+        seen: &Seen<'_>,
+        route: Option<request::RouteId>,
+    ) -> (bool, bool) {
         // Two of them are none.
         let parent = seen.traceparent.filter(|_| seen.traceparents == 1);
         let parent = parent.and_then(|value| parse_traceparent(value.as_bytes()));
-        let edge = self.shared.config.edge;
+        let trusted = parent.is_some() && client::is_trusted(request, &self.shared.config);
+        let edge = self.shared.config.edge && !trusted;
         let trace = match parent {
             Some(parent) if !edge => parent.trace,
             _ => TraceId::random(),
@@ -163,6 +190,8 @@ impl Active {
             span: SpanId::random(),
             route: route.unwrap_or(UNMATCHED),
         };
+        let sampled = trusted && parent.is_some_and(|parent| parent.sampled);
+        (parent.is_some() && !edge, sampled)
     }
 
     /// Copies what the line tells of the request, which is gone by then.
@@ -185,14 +214,15 @@ impl Active {
     /// The request becomes the current one of this thread.
     #[inline]
     pub(super) fn enter(&mut self) {
-        self.slot = self.slot.take().and_then(request::enter);
+        let span = self.ids.span;
+        self.slot = self.slot.take().and_then(|slot| request::enter(slot, span));
     }
 
     /// Ends what [`enter`](Self::enter) began.
     #[inline]
     pub(super) fn leave(&mut self) {
         if self.slot.is_none() {
-            self.slot = request::leave();
+            self.slot = request::leave(self.ids.span);
         }
     }
 
@@ -262,11 +292,15 @@ impl Active {
     /// A gRPC call's path is its route: the service knew it.
     #[cold]
     fn route_by_path(&mut self) {
-        let path = Reader::new(&self.texts).str().unwrap_or_default();
-        self.ids.route = self.shared.requests.routes().id(path);
+        let routes = self.shared.requests.routes();
+        let route = |facts: &mut Facts| {
+            let path = Reader::new(&facts.texts).str().unwrap_or_default();
+            self.ids.route = routes.id(path);
+        };
         self.route_is_path = false;
         if let Some(slot) = &self.slot {
-            slot.open(self.ids, self.start);
+            slot.lend(route);
+            slot.rename(self.ids, self.start);
             slot.polled(None);
         }
     }
@@ -323,6 +357,11 @@ impl Active {
         }
     }
 
+    /// The request's slot, for what outlives it.
+    pub(super) fn slot(&self) -> Option<Arc<Slot>> {
+        self.slot.clone()
+    }
+
     pub(super) fn route_name(&self) -> Box<str> {
         self.shared
             .requests
@@ -336,6 +375,10 @@ impl Active {
     #[inline]
     pub(super) fn close(&mut self) {
         if let Some(slot) = &self.slot {
+            slot.lend(|facts| {
+                std::mem::swap(&mut facts.texts, &mut self.texts);
+                facts.more.clear();
+            });
             slot.close();
         }
         self.shared
@@ -380,48 +423,108 @@ impl Active {
             error: ErrorType::of(self.status, self.grpc_status, outcome, failure),
         };
         self.record(labels, &measured, failed, now);
-        self.pool();
     }
 
+    /// Counts the request, queues its line and returns the state to the thread's pool.
     #[inline]
-    fn record(&self, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
-        let shared = &*self.shared;
-        let make = || shared.instruments.series(labels, shared.requests.routes());
-        let epoch = shared.metrics.epoch();
-        let tell = |series: &Series| {
-            series.record(measured, self.ids.trace, now);
-            let Series {
-                route, error_type, ..
-            } = series;
-            self.line(labels, measured, failed, now, route, error_type);
-        };
-        let told = local::with(shared.number, |local| {
-            tell(local.series(labels, epoch, make));
+    fn record(self: Box<Self>, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
+        let number = self.shared.number;
+        let epoch = self.shared.metrics.epoch();
+        let mut state = Some(self);
+        let returned = local::with(number, |local| {
+            let mut state = state.take()?;
+            let series = local.series(labels, epoch, || state.series(labels));
+            state.tell(series, labels, measured, failed, now);
+            state.clear();
+            local.keep_state(state)
         });
-        if told.is_none() {
-            tell(&make());
+        drop(returned);
+        if let Some(state) = state {
+            let series = state.series(labels);
+            state.tell(&series, labels, measured, failed, now);
         }
     }
 
-    /// Queues the request's record, where it gets a line.
+    #[cold]
+    fn series(&self, labels: Labels) -> Arc<Series> {
+        let shared = &self.shared;
+        let traces = shared.traces.as_deref();
+        let routes = shared.requests.routes();
+        shared.instruments.series(labels, routes, traces)
+    }
+
+    /// Decides on the request's trace; the one that exemplars name.
     #[inline]
-    fn line(
+    fn decide(
         &self,
+        traces: &Traces,
+        series: &Series,
         labels: Labels,
         measured: &Measured,
-        failed: bool,
-        now: Nanos,
-        route: &str,
-        error_type: &str,
-    ) {
+        end: End,
+    ) -> TraceId {
+        let slow = series
+            .times
+            .as_deref()
+            .is_some_and(|times| traces.is_slow(times, measured.duration));
+        let why = match labels.outcome {
+            Outcome::Panicked => Some(Kept::Panic),
+            Outcome::Timeout => Some(Kept::Timeout),
+            _ if end.failed => Some(Kept::Error),
+            _ => (slow && labels.outcome != Outcome::Cancelled).then_some(Kept::Slow),
+        };
+        let Some(slot) = &self.slot else {
+            return TraceId::NIL;
+        };
+        let end_of_root = RootEnd {
+            trace: self.ids.trace,
+            trace_state: &self.traced.state,
+            why,
+            head: self.traced.head,
+            parent: self.traced.parent,
+            now: end.now,
+        };
+        let write = |out: &mut Vec<u8>| self.write(series, labels, measured, end.failed, out);
+        match traces.root_ended(slot, &end_of_root, &RootForm::Request(&write)) {
+            Some(_) => self.ids.trace,
+            None => TraceId::NIL,
+        }
+    }
+
+    #[inline]
+    fn tell(&self, series: &Series, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
+        // Exemplars name traces that are kept, where any are.
+        let exemplar = match self.shared.traces.as_deref() {
+            Some(traces) => self.decide(traces, series, labels, measured, End { failed, now }),
+            None => self.ids.trace,
+        };
+        series.record(measured, exemplar, now);
         let wanted = match self.shared.lines {
             LineMode::Off => false,
             LineMode::All => true,
             LineMode::ErrorsAndSlow(slow) => failed || measured.duration >= slow,
         };
-        if !wanted {
-            return;
+        if wanted {
+            self.line(series, labels, measured, failed, now);
         }
+    }
+
+    /// Queues the request's record.
+    fn line(&self, series: &Series, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
+        self.shared.intake.push(Signal::Request, now, |out| {
+            self.write(series, labels, measured, failed, out);
+        });
+    }
+
+    /// Appends the request's record.
+    fn write(
+        &self,
+        series: &Series,
+        labels: Labels,
+        measured: &Measured,
+        failed: bool,
+        out: &mut Vec<u8>,
+    ) {
         let record = RequestRecord {
             trace: self.ids.trace,
             span: self.ids.span,
@@ -435,18 +538,17 @@ impl Active {
             grpc_status: self.grpc_status,
             method: self.method,
             scheme: self.scheme,
+            version: self.version.as_str(),
             outcome: labels.outcome,
             failed,
             ..RequestRecord::default()
         };
-        self.shared.intake.push(Signal::Request, now, |out| {
-            put_fixed(out, &record);
-            put_str(out, route);
-            out.extend_from_slice(&self.texts);
-            put_str(out, &self.user);
-            put_str(out, error_type);
-            put_attributes(out, &self.attributes);
-        });
+        put_fixed(out, &record);
+        put_str(out, &series.route);
+        out.extend_from_slice(&self.texts);
+        put_str(out, &self.user);
+        put_str(out, &series.error_type);
+        put_attributes(out, &self.attributes);
     }
 
     #[cold]
@@ -490,13 +592,7 @@ impl Active {
     /// Puts the state where the next request finds it.
     #[inline]
     pub(super) fn pool(mut self: Box<Self>) {
-        self.texts.clear();
-        self.user.clear();
-        self.attributes.clear();
-        self.eos = None;
-        self.head = None;
-        // Whoever else holds the slot would see the next request in it.
-        self.slot = self.slot.take().filter(|slot| Arc::strong_count(slot) == 1);
+        self.clear();
         let number = self.shared.number;
         let mut state = Some(self);
         let returned = local::with(number, |local| {
@@ -504,11 +600,49 @@ impl Active {
         });
         drop(returned);
     }
+
+    /// Gives up what was recorded of a request that is not to be told.
+    pub(super) fn drop_trace(&self) {
+        if let Some(slot) = &self.slot {
+            slot.tree()
+                .decide(self.shared.requests.room(), Decision::Dropped, |_| {});
+        }
+    }
+
+    /// Forgets the request.
+    #[inline]
+    fn clear(&mut self) {
+        self.texts.clear();
+        self.user.clear();
+        self.attributes.clear();
+        self.eos = None;
+        self.head = None;
+        self.traced.clear();
+        // Whoever else holds the slot would see the next request in it.
+        if self
+            .slot
+            .as_ref()
+            .is_some_and(|slot| Arc::strong_count(slot) > 1)
+        {
+            self.slot = None;
+        }
+    }
+}
+
+/// The end of a request as it is told.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    failed: bool,
+    now: Nanos,
 }
 
 /// gRPC's status of a method that the service does not have.
 const UNIMPLEMENTED: u8 = 12;
 
 fn lossy(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(value.as_bytes())
+    // The common case in words of eight bytes; the lossy conversion goes byte by byte.
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()),
+    }
 }

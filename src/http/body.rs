@@ -22,7 +22,7 @@ pin_project! {
         inner: B,
         track: Option<Track>,
         // Lives as long as an event stream does.
-        stream: Option<Stream>,
+        stream: Option<Box<Stream>>,
     }
 }
 
@@ -52,7 +52,10 @@ impl<B: Body> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let open = match this.track.as_mut().and_then(Track::active) {
-            None => return this.inner.poll_frame(cx),
+            None => {
+                let _current = this.stream.as_deref_mut().map(Stream::enter);
+                return this.inner.poll_frame(cx);
+            }
             Some(active) => active.body_is_open(),
         };
         let polled = if open {

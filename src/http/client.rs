@@ -26,12 +26,20 @@ use crate::model::wire::put_str;
 )]
 pub struct PeerAddr(pub IpAddr);
 
+/// Whether the peer is a proxy whose word is believed.
+#[inline]
+pub(super) fn is_trusted<B>(request: &Request<B>, config: &HttpConfig) -> bool {
+    !config.trusted_proxies.is_empty() && peer(request).is_some_and(|peer| config.trusts(peer))
+}
+
+fn peer<B>(request: &Request<B>) -> Option<IpAddr> {
+    let extensions = request.extensions();
+    framework::peer(extensions).or_else(|| extensions.get::<PeerAddr>().map(|peer| peer.0))
+}
+
 /// Appends the client's address to a record, empty where it is not known.
 pub(super) fn put_address<B>(out: &mut Vec<u8>, request: &Request<B>, config: &HttpConfig) {
-    let extensions = request.extensions();
-    let peer =
-        framework::peer(extensions).or_else(|| extensions.get::<PeerAddr>().map(|peer| peer.0));
-    let Some(peer) = peer else {
+    let Some(peer) = peer(request) else {
         return put_str(out, "");
     };
     let address = client(peer, request.headers(), config);

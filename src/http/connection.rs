@@ -19,8 +19,10 @@ pub(super) struct Stream {
     requests: Arc<Requests>,
     duration: Histogram,
     active: UpDownCounter,
-    trace: TraceId,
+    ids: Ids,
     start: Nanos,
+    /// In no list: the request itself is over.
+    slot: Option<Arc<Slot>>,
 }
 
 impl Stream {
@@ -28,18 +30,28 @@ impl Stream {
         requests: &Arc<Requests>,
         instruments: &Instruments,
         route: &str,
-        trace: TraceId,
+        ids: Ids,
+        goes_on: Option<Arc<Slot>>,
     ) -> Self {
         let labels = || [(semconv::HTTP_ROUTE, route.to_owned())];
         let active = instruments.connections.with(labels());
         active.add(1);
+        let start = requests.clock().now();
+        let slot = requests.unlisted_slot(goes_on);
+        slot.open(ids, start);
         Self {
-            start: requests.clock().now(),
+            start,
             requests: Arc::clone(requests),
             duration: instruments.connection.with(labels()),
             active,
-            trace,
+            ids,
+            slot: Some(slot),
         }
+    }
+
+    /// The stream is the thread's current request until the value is dropped.
+    pub(super) fn enter(&mut self) -> Current<'_> {
+        Current::enter(&mut self.slot, self.ids.span)
     }
 }
 
@@ -48,7 +60,7 @@ impl Drop for Stream {
         let now = self.requests.clock().now();
         self.active.add(-1);
         self.duration
-            .record_traced(seconds(now.saturating_sub(self.start)), self.trace, now);
+            .record_traced(seconds(now.saturating_sub(self.start)), self.ids.trace, now);
     }
 }
 
@@ -60,7 +72,7 @@ pub struct Connection {
     instruments: Arc<Instruments>,
     name: String,
     /// The request that was upgraded, if this is its handler.
-    ids: Option<Ids>,
+    upgraded: Option<Arc<Slot>>,
 }
 
 impl Connection {
@@ -69,12 +81,12 @@ impl Connection {
         instruments: &Arc<Instruments>,
         name: String,
     ) -> Self {
-        let ids = request::current(requests.number());
+        let upgraded = request::current_slot(requests.number()).map(|(slot, _)| slot);
         Self {
             requests: Arc::clone(requests),
             instruments: Arc::clone(instruments),
             name,
-            ids,
+            upgraded,
         }
     }
 
@@ -86,22 +98,23 @@ impl Connection {
     ///
     /// As `task` is: dropping the future drops the task and ends the count.
     pub fn run<F: Future>(self, task: F) -> RunConnection<F> {
-        let route = self.requests.routes().id(&self.name);
-        let trace = self.ids.map_or_else(TraceId::random, |ids| ids.trace);
-        let slot = self.requests.unlisted_slot();
-        let stream = Stream::begin(&self.requests, &self.instruments, &self.name, trace);
-        slot.open(
-            Ids {
-                trace,
-                span: SpanId::random(),
-                route,
+        let ids = Ids {
+            trace: match &self.upgraded {
+                Some(slot) => slot.ids().trace,
+                None => TraceId::random(),
             },
-            stream.start,
-        );
+            span: SpanId::random(),
+            route: self.requests.routes().id(&self.name),
+        };
         RunConnection {
             task,
-            slot: Some(slot),
-            _stream: stream,
+            stream: Stream::begin(
+                &self.requests,
+                &self.instruments,
+                &self.name,
+                ids,
+                self.upgraded,
+            ),
         }
     }
 }
@@ -113,8 +126,7 @@ pin_project! {
     pub struct RunConnection<F> {
         #[pin]
         task: F,
-        slot: Option<Arc<Slot>>,
-        _stream: Stream,
+        stream: Stream,
     }
 }
 
@@ -123,25 +135,25 @@ impl<F: Future> Future for RunConnection<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _current = Current::enter(this.slot);
+        let _current = this.stream.enter();
         this.task.poll(cx)
     }
 }
 
-/// The connection is the thread's current request until this is dropped.
-struct Current<'a>(&'a mut Option<Arc<Slot>>);
+/// The stream is the thread's current request until this is dropped.
+pub(super) struct Current<'a>(&'a mut Option<Arc<Slot>>, SpanId);
 
 impl<'a> Current<'a> {
-    fn enter(slot: &'a mut Option<Arc<Slot>>) -> Self {
-        *slot = slot.take().and_then(request::enter);
-        Self(slot)
+    fn enter(slot: &'a mut Option<Arc<Slot>>, span: SpanId) -> Self {
+        *slot = slot.take().and_then(|slot| request::enter(slot, span));
+        Self(slot, span)
     }
 }
 
 impl Drop for Current<'_> {
     fn drop(&mut self) {
         if self.0.is_none() {
-            *self.0 = request::leave();
+            *self.0 = request::leave(self.1);
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Hooks {
 impl Hooks {
     /// Whether any hook wants to see the request's head.
     pub(super) fn want_request(&self) -> bool {
-        self.route.is_set() || self.user.is_set() || self.on_request.is_set()
+        self.skip.is_set() || self.route.is_set() || self.user.is_set() || self.on_request.is_set()
     }
 }
 

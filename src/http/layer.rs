@@ -20,6 +20,7 @@ use crate::clock::nanos;
 use crate::metrics::Metrics;
 use crate::model::{Attributes, Notices};
 use crate::request::Requests;
+use crate::trace::Traces;
 use crate::worker::Intake;
 
 /// What a layer stands on; one a monitor.
@@ -31,6 +32,8 @@ pub(crate) struct Inbound {
     pub(crate) notices: Arc<Notices>,
     pub(crate) lines: LineMode,
     pub(crate) config: HttpConfig,
+    /// `None`: no spans are made.
+    pub(crate) traces: Option<Arc<Traces>>,
     instruments: Arc<Instruments>,
     unrouted: Arc<AtomicU32>,
 }
@@ -43,6 +46,7 @@ impl Inbound {
         notices: &Arc<Notices>,
         lines: LineMode,
         config: HttpConfig,
+        traces: Option<Arc<Traces>>,
     ) -> Self {
         Self {
             requests: Arc::clone(requests),
@@ -51,6 +55,7 @@ impl Inbound {
             notices: Arc::clone(notices),
             lines,
             config,
+            traces,
             instruments: Arc::new(Instruments::new(metrics)),
             unrouted: Arc::default(),
         }
@@ -86,6 +91,7 @@ impl EndpointLayer {
             notices,
             lines,
             config,
+            traces,
             instruments,
             unrouted,
         } = inbound.clone();
@@ -98,9 +104,11 @@ impl EndpointLayer {
                 intake,
                 notices,
                 lines,
+                traces,
                 long_poll: nanos(config.long_poll),
                 config,
                 count_request_body: false,
+                looks_closer: false,
                 hooks: Hooks::default(),
                 unrouted,
             }),
@@ -110,6 +118,7 @@ impl EndpointLayer {
     fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
         let mut shared = Arc::unwrap_or_clone(self.shared);
         change(&mut shared);
+        shared.looks_closer = shared.count_request_body || shared.hooks.want_request();
         Self {
             shared: Arc::new(shared),
         }

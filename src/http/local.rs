@@ -23,7 +23,9 @@ const MAX_POOLED: usize = 256;
 const ID_BLOCK: usize = 4096;
 
 thread_local! {
-    static LOCALS: RefCell<Vec<Local>> = const { RefCell::new(Vec::new()) };
+    // The layer that was last asked for stands in front.
+    #[expect(clippy::vec_box, reason = "parts change places")]
+    static LOCALS: RefCell<Vec<Box<Local>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One thread's part of one layer.
@@ -48,24 +50,31 @@ pub(super) fn with<R>(layer: u32, work: impl FnOnce(&mut Local) -> R) -> Option<
     let mut evicted = None;
     let done = LOCALS.try_with(|locals| {
         let mut locals = locals.try_borrow_mut().ok()?;
-        let at = if let Some(at) = locals.iter().position(|local| local.layer == layer) {
-            at
-        } else {
-            if locals.len() == MAX_LAYERS {
-                evicted = Some(locals.remove(0));
-            }
-            locals.push(Local::new(layer));
-            locals.len() - 1
-        };
-        locals.get_mut(at).map(work)
+        if locals.first().is_none_or(|local| local.layer != layer) {
+            evicted = to_front(&mut locals, layer);
+        }
+        locals.first_mut().map(|local| work(local))
     });
     // Dropped outside the borrow: it may be the last owner of a layer and so of its hooks.
     drop(evicted);
     done.ok().flatten()
 }
 
+/// Puts the layer's part in front, made anew where this thread has none; what had to go.
+#[cold]
+#[inline(never)]
+#[expect(clippy::vec_box, reason = "parts change places")]
+fn to_front(locals: &mut Vec<Box<Local>>, layer: u32) -> Option<Box<Local>> {
+    if let Some(at) = locals.iter().position(|local| local.layer == layer) {
+        locals.swap(0, at);
+        return None;
+    }
+    let evicted = (locals.len() == MAX_LAYERS).then(|| locals.pop()).flatten();
+    locals.insert(0, Box::new(Local::new(layer)));
+    evicted
+}
+
 impl Local {
-    #[cold]
     fn new(layer: u32) -> Self {
         Self {
             layer,

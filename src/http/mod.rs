@@ -20,6 +20,7 @@ mod seen;
 mod series;
 mod service;
 mod shared;
+mod traced;
 mod track;
 
 pub use self::body::ResponseBody;

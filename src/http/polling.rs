@@ -1,27 +1,36 @@
 use super::track::Track;
 use crate::model::Outcome;
+use crate::trace::Attached;
 
 /// While it lives, the request is the current one of its thread. Dropped by an unwinding panic, it ends
 /// the request as panicked; the panic goes on unchanged.
-#[derive(Debug)]
 pub(super) struct Polling<'a> {
     track: &'a mut Option<Track>,
+    /// The OpenTelemetry context of the request.
+    attached: Option<Attached>,
     left: bool,
 }
 
 impl<'a> Polling<'a> {
     #[inline]
     pub(super) fn enter(track: &'a mut Option<Track>) -> Self {
+        let mut attached = None;
         if let Some(active) = track.as_mut().and_then(Track::active) {
             active.enter();
+            attached = active.traced.attach();
         }
-        Self { track, left: false }
+        Self {
+            track,
+            attached,
+            left: false,
+        }
     }
 
     /// The code that was polled has returned.
     #[inline]
     pub(super) fn leave(mut self) {
         self.left = true;
+        self.attached = None;
         if let Some(active) = self.track.as_mut().and_then(Track::active) {
             active.leave();
         }
@@ -33,6 +42,7 @@ impl Drop for Polling<'_> {
         if self.left {
             return;
         }
+        self.attached = None;
         if let Some(mut track) = self.track.take() {
             if let Some(active) = track.active() {
                 active.leave();

@@ -5,6 +5,8 @@ use http::{HeaderMap, HeaderValue, header};
 pub(super) struct Seen<'a> {
     pub(super) traceparent: Option<&'a HeaderValue>,
     pub(super) traceparents: u32,
+    pub(super) trace_state: Option<&'a HeaderValue>,
+    pub(super) baggage: Option<&'a HeaderValue>,
     pub(super) content_length: Option<&'a HeaderValue>,
     pub(super) user_agent: Option<&'a HeaderValue>,
     pub(super) grpc: bool,
@@ -16,16 +18,19 @@ impl<'a> Seen<'a> {
         let mut seen = Self::default();
         for (name, value) in headers {
             // By length first: names are many and seldom ours.
-            match name.as_str().len() {
-                10 if *name == header::USER_AGENT => seen.user_agent = Some(value),
-                11 if name.as_str() == "traceparent" => {
+            let name = name.as_str();
+            match name.len() {
+                7 if name == "baggage" => seen.baggage = Some(value),
+                10 if name == "tracestate" => seen.trace_state = Some(value),
+                10 if name == header::USER_AGENT.as_str() => seen.user_agent = Some(value),
+                11 if name == "traceparent" => {
                     seen.traceparents += 1;
                     seen.traceparent = Some(value);
                 }
-                12 if *name == header::CONTENT_TYPE => {
+                12 if name == header::CONTENT_TYPE.as_str() => {
                     seen.grpc = value.as_bytes().starts_with(b"application/grpc");
                 }
-                14 if *name == header::CONTENT_LENGTH => seen.content_length = Some(value),
+                14 if name == header::CONTENT_LENGTH.as_str() => seen.content_length = Some(value),
                 _ => {}
             }
         }

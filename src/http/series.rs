@@ -6,8 +6,9 @@ use super::classify::grpc_name;
 use crate::clock::Nanos;
 use crate::metrics::{Counter, Histogram, Metrics, UpDownCounter};
 use crate::model::{Outcome, TraceId};
-use crate::request::{Method, RouteId, Routes, Scheme};
+use crate::request::{self, Method, RouteId, Routes, Scheme};
 use crate::semconv;
+use crate::trace::{RouteTimes, Traces};
 
 /// One combination of labels, packed: the key under which threads keep its series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +41,8 @@ pub(super) enum ErrorType {
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) route: Arc<str>,
+    /// The durations of the route, where traces are made.
+    pub(super) times: Option<Arc<RouteTimes>>,
     pub(super) error_type: Box<str>,
     histograms: Histograms,
 }
@@ -86,8 +89,8 @@ impl Version {
         })
     }
 
-    fn as_str(self) -> &'static str {
-        ["0.9", "1.0", "1.1", "2", "3"]
+    pub(super) fn as_str(self) -> &'static str {
+        request::VERSIONS
             .get(usize::from(self.0))
             .copied()
             .unwrap_or("1.1")
@@ -159,15 +162,22 @@ impl Series {
             request_bytes,
             response_bytes,
         } = &self.histograms;
-        duration.record_traced(seconds(measured.duration), trace, at);
-        if let Some(time) = measured.time_to_headers {
-            time_to_headers.record_traced(seconds(time), trace, at);
-        }
-        if let Some(bytes) = measured.request_bytes {
-            request_bytes.record_traced(bytes as f64, trace, at);
-        }
-        if let Some(bytes) = measured.response_bytes {
-            response_bytes.record_traced(bytes as f64, trace, at);
+        // One loop, so that the recording is compiled in place.
+        for (histogram, value) in [
+            (duration, Some(seconds(measured.duration))),
+            (time_to_headers, measured.time_to_headers.map(seconds)),
+            (
+                request_bytes,
+                measured.request_bytes.map(|bytes| bytes as f64),
+            ),
+            (
+                response_bytes,
+                measured.response_bytes.map(|bytes| bytes as f64),
+            ),
+        ] {
+            if let Some(value) = value {
+                histogram.record_traced(value, trace, at);
+            }
         }
     }
 }
@@ -255,7 +265,13 @@ impl Instruments {
 
     /// The series of a combination of labels. Slow: threads keep what they got.
     #[cold]
-    pub(super) fn series(&self, labels: Labels, routes: &Routes) -> Arc<Series> {
+    pub(super) fn series(
+        &self,
+        labels: Labels,
+        routes: &Routes,
+        traces: Option<&Traces>,
+    ) -> Arc<Series> {
+        let times = traces.map(|traces| traces.times(labels.route));
         let route = routes.name(labels.route);
         let status = labels.status.map(|status| status.to_string());
         let error = match labels.error {
@@ -290,6 +306,7 @@ impl Instruments {
         };
         Arc::new(Series {
             route,
+            times,
             error_type: error.into(),
             histograms,
         })

@@ -32,25 +32,37 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let hooks = &self.shared.hooks;
-        let asked = if hooks.skip.is_set() || hooks.want_request() {
-            let (parts, body) = request.into_parts();
-            let asked = ask(&self.shared, &parts);
-            request = Request::from_parts(parts, body);
-            let Some(asked) = asked else {
-                return ResponseFuture::untracked(self.inner.call(request));
-            };
-            asked
-        } else {
-            Asked::default()
+    #[inline]
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if self.shared.looks_closer {
+            return self.call_closely(request);
+        }
+        let mut track = Some(Track::begin(&self.shared, &request, None));
+        let polling = Polling::enter(&mut track);
+        let inner = self.inner.call(request);
+        polling.leave();
+        ResponseFuture::new(inner, track)
+    }
+}
+
+impl<S> Endpoint<S> {
+    /// Asks the hooks first, and wraps the request's body where that is wanted.
+    #[inline(never)]
+    fn call_closely<B: 'static>(&mut self, request: Request<B>) -> ResponseFuture<S::Future>
+    where
+        S: Service<Request<B>>,
+    {
+        let (parts, body) = request.into_parts();
+        let asked = ask(&self.shared, &parts);
+        let mut request = Request::from_parts(parts, body);
+        let Some(asked) = asked else {
+            return ResponseFuture::untracked(self.inner.call(request));
         };
-        let mut track = Some(Track::begin(&self.shared, &request, asked));
-        if self.shared.count_request_body
-            && let Some(track) = &mut track
-        {
+        let mut track = Track::begin(&self.shared, &request, Some(asked));
+        if self.shared.count_request_body {
             track.count_body(&mut request);
         }
+        let mut track = Some(track);
         let polling = Polling::enter(&mut track);
         let inner = self.inner.call(request);
         polling.leave();

@@ -11,6 +11,7 @@ use crate::clock::Nanos;
 use crate::metrics::Metrics;
 use crate::model::{Attributes, Notices};
 use crate::request::Requests;
+use crate::trace::Traces;
 use crate::worker::Intake;
 
 /// Which requests get a line.
@@ -33,10 +34,14 @@ pub(super) struct Shared {
     pub(super) intake: Arc<Intake>,
     pub(super) notices: Arc<Notices>,
     pub(super) lines: LineMode,
+    /// `None`: no spans are made.
+    pub(super) traces: Option<Arc<Traces>>,
     pub(super) config: HttpConfig,
     /// A poll that takes longer blocks its thread.
     pub(super) long_poll: Nanos,
     pub(super) count_request_body: bool,
+    /// Whether hooks are to be asked or the body is to be counted before the service is called.
+    pub(super) looks_closer: bool,
     pub(super) hooks: Hooks,
     pub(super) unrouted: Arc<AtomicU32>,
 }
@@ -64,9 +69,11 @@ impl Clone for Shared {
             intake: Arc::clone(&self.intake),
             notices: Arc::clone(&self.notices),
             lines: self.lines,
+            traces: self.traces.clone(),
             config: self.config.clone(),
             long_poll: self.long_poll,
             count_request_body: self.count_request_body,
+            looks_closer: self.looks_closer,
             hooks: self.hooks.clone(),
             unrouted: Arc::clone(&self.unrouted),
         }

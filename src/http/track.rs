@@ -24,17 +24,21 @@ pub(super) enum AfterHeaders {
     /// It ends with its body.
     Body(Track),
     /// Its body is an event stream, whose life is counted apart.
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 impl Track {
     /// Begins a request.
     #[inline]
-    pub(super) fn begin<B>(shared: &Arc<Shared>, request: &Request<B>, asked: Asked) -> Self {
+    pub(super) fn begin<B>(
+        shared: &Arc<Shared>,
+        request: &Request<B>,
+        asked: Option<Asked>,
+    ) -> Self {
         let start = shared.now();
         let seen = Seen::of(request.headers());
         let matched = framework::matched_path(request.extensions());
-        let pattern = matched.or(asked.route.as_deref());
+        let pattern = matched.or_else(|| asked.as_ref()?.route.as_deref());
         let routes = shared.requests.routes();
         let (pooled, route) = local::with(shared.number, |local| {
             let route = pattern.map(|pattern| local.route(routes, pattern));
@@ -42,7 +46,10 @@ impl Track {
         })
         .unwrap_or_else(|| (None, pattern.map(|pattern| routes.id(pattern))));
         let mut active = pooled.unwrap_or_else(|| Active::new(shared));
-        active.begin(request, &seen, route, asked.user, asked.attributes, start);
+        if let Some(asked) = asked {
+            active.heed(asked);
+        }
+        active.begin(request, &seen, route, start);
         Self(Some(active))
     }
 
@@ -79,6 +86,7 @@ impl Track {
         active.poll_ended(now);
         if response.extensions().get::<OwnAnswer>().is_some() {
             active.close();
+            active.drop_trace();
             active.pool();
             return AfterHeaders::Ended;
         }
@@ -87,7 +95,9 @@ impl Track {
             active.finish(Outcome::Upgraded, Some(now));
             return AfterHeaders::Ended;
         }
-        if is_event_stream(response.headers()) {
+        active.expected_bytes = response.body().size_hint().exact();
+        // One that says how long it is, is an answer like any other.
+        if active.expected_bytes.is_none() && is_event_stream(response.headers()) {
             let Shared {
                 requests,
                 instruments,
@@ -97,13 +107,13 @@ impl Track {
                 requests,
                 instruments,
                 &active.route_name(),
-                active.ids.trace,
+                active.ids,
+                active.slot(),
             );
             let planned = active.planned;
             active.finish(planned, Some(now));
-            return AfterHeaders::Stream(stream);
+            return AfterHeaders::Stream(Box::new(stream));
         }
-        active.expected_bytes = response.body().size_hint().exact();
         if active.has_no_body() || response.body().is_end_stream() {
             let planned = active.planned;
             active.finish(planned, Some(now));

@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use rustc_hash::FxHashMap;
 use tracing::Metadata;
 
-use super::levels::Levels;
+use crate::trace::Levels;
 
 /// The callsites of the process, in the order in which they first spoke. There are as many as the source
 /// has, so the table is bounded by the program.

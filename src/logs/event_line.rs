@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::callsites;
+use super::fields::{Fields, Value};
 use super::kept::Kept;
 use super::keys;
-use super::layer::{BOOL, F64, I64, STR, U64};
 use super::line::Line;
 use super::lines::{end_message, put_level};
-use crate::model::wire::{Reader, Text};
+use crate::model::wire::Reader;
 use crate::model::{SpanId, TraceId};
 use crate::redact;
 use crate::request::{Requests, RouteId};
@@ -136,38 +136,5 @@ impl Callsite {
             target: part(&|line| line.field(&keys::TARGET, metadata.target().into())),
             fields: fields.collect(),
         })
-    }
-}
-
-/// The fields of an event, up to the first that cannot be read.
-#[derive(Clone)]
-struct Fields<'a> {
-    names: &'a [Field],
-    reader: Reader<'a>,
-}
-
-enum Value<'a> {
-    Str(Text<'a>),
-    I64(i64),
-    U64(u64),
-    F64(f64),
-    Bool(bool),
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = (&'a Field, Value<'a>);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let name = self.names.get(usize::from(self.reader.u8()?))?;
-        let value = match self.reader.u8()? {
-            STR => Value::Str(self.reader.text()?),
-            I64 => Value::I64(self.reader.i64()?),
-            U64 => Value::U64(self.reader.u64()?),
-            F64 => Value::F64(self.reader.f64()?),
-            BOOL => Value::Bool(self.reader.u8()? == 1),
-            _ => return None,
-        };
-        Some((name, value))
     }
 }

@@ -60,6 +60,12 @@ keys! {
     CLIENT = semconv::CLIENT_ADDRESS,
     AGENT = semconv::USER_AGENT_ORIGINAL,
     USER = semconv::USER_ID,
+    EVENT_ID = "event_id",
+    EXCEPTION_TYPE = semconv::EXCEPTION_TYPE,
+    EXCEPTION_MESSAGE = semconv::EXCEPTION_MESSAGE,
+    CAUSES = "exception.causes",
+    FILE = "code.file.path",
+    LINE = "code.line.number",
     TRUNCATED = "truncated",
 }
 

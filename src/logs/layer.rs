@@ -1,21 +1,22 @@
 use std::cell::Cell;
-use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fmt;
 use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::span::{Attributes, Id};
+use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::callsites;
-use super::levels::Levels;
+use crate::clock::Nanos;
+use crate::model::text::put_formatted;
 use crate::model::wire::put_bytes;
 use crate::model::{Signal, is_own_thread, prefix};
 use crate::request::{self, Ids, Requests};
+use crate::trace::{Levels, SpanLayer};
 use crate::worker::Intake;
 
 /// Bytes of one field that a record takes; a line takes fewer.
@@ -29,7 +30,7 @@ pub(super) const U64: u8 = 2;
 pub(super) const F64: u8 = 3;
 pub(super) const BOOL: u8 = 4;
 
-/// Writes `tracing` events as lines. Made by [`Monitor::tracing_layer`](crate::Monitor::tracing_layer);
+/// Writes `tracing` events as lines, and makes `tracing` spans a part of their request's trace. Made by [`Monitor::tracing_layer`](crate::Monitor::tracing_layer);
 /// [`Monitor::install`](crate::MonitorBuilder::install) makes it the process' subscriber.
 ///
 /// It records what its levels want and disables nothing for other layers.
@@ -38,10 +39,8 @@ pub struct TracingLayer {
     intake: Arc<Intake>,
     requests: Arc<Requests>,
     levels: Arc<Levels>,
+    spans: Arc<SpanLayer>,
 }
-
-/// The request in which a span was made; in the span's extensions, one a monitor.
-struct SpanIds(Vec<(u32, Ids)>);
 
 thread_local! {
     /// Taken while a record is made: a field's `Debug` that logs itself finds an empty one.
@@ -49,29 +48,54 @@ thread_local! {
 }
 
 impl TracingLayer {
-    pub(crate) fn new(intake: Arc<Intake>, requests: Arc<Requests>, levels: Arc<Levels>) -> Self {
+    pub(crate) fn new(
+        intake: Arc<Intake>,
+        requests: Arc<Requests>,
+        levels: Arc<Levels>,
+        spans: Arc<SpanLayer>,
+    ) -> Self {
         Self {
             intake,
             requests,
             levels,
+            spans,
         }
     }
 
-    /// The request that an event belongs to: the one under way on this thread, else the one in which the
-    /// nearest span was made.
+    /// The operation that an event belongs to: the one that is current, unless the event names another.
     fn ids<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<Ids>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let number = self.requests.number();
-        request::current(number).or_else(|| {
-            let span = context.event_span(event)?;
-            let extensions = span.extensions();
-            let SpanIds(ids) = extensions.get::<SpanIds>()?;
-            ids.iter()
-                .find(|(monitor, _)| *monitor == number)
-                .map(|(_, ids)| *ids)
-        })
+        match event.parent() {
+            Some(parent) => self.spans.ids_of_parent(parent, context),
+            None => request::current(self.requests.number()),
+        }
+    }
+
+    /// Queues an event's record, and leaves it among its request's last events.
+    fn line<S>(&self, callsite: u32, at: Nanos, event: &Event<'_>, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let ids = self.ids(event, context);
+        let mut record = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        record.clear();
+        record.extend_from_slice(&callsite.to_le_bytes());
+        let (trace, span, route) = ids.map_or((0, 0, 0), |ids| {
+            (ids.trace.to_u128(), ids.span.to_u64(), ids.route.0)
+        });
+        record.extend_from_slice(&trace.to_le_bytes());
+        record.extend_from_slice(&span.to_le_bytes());
+        record.extend_from_slice(&route.to_le_bytes());
+        event.record(&mut Encoder(&mut record));
+        request::with_current(Some(self.requests.number()), |slot, _| {
+            slot.leave_crumb(at, &record);
+        });
+        self.intake
+            .push(Signal::Log, at, |out| out.extend_from_slice(&record));
+        // A thread that is ending drops it.
+        let _ended = SCRATCH.try_with(|scratch| scratch.set(record));
     }
 }
 
@@ -85,53 +109,42 @@ where
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.levels.max())
+        Some(self.levels.max().max(self.spans.max_level()))
     }
 
-    fn on_new_span(&self, _: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let number = self.requests.number();
-        let Some(span) = context.span(id) else { return };
-        let inherited = || {
-            let parent = span.parent()?;
-            let extensions = parent.extensions();
-            let SpanIds(ids) = extensions.get::<SpanIds>()?;
-            ids.iter()
-                .find(|(monitor, _)| *monitor == number)
-                .map(|(_, ids)| *ids)
-        };
-        let Some(ids) = request::current(number).or_else(inherited) else {
-            return;
-        };
-        let mut extensions = span.extensions_mut();
-        match extensions.get_mut::<SpanIds>() {
-            Some(SpanIds(all)) => all.push((number, ids)),
-            None => extensions.insert(SpanIds(vec![(number, ids)])),
-        }
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        self.spans.on_new_span(attributes, id, &context);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        self.spans.on_record(id, values, &context);
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, context: Context<'_, S>) {
+        self.spans.on_follows_from(id, follows, &context);
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let Some(callsite) = callsites::wanted(event.metadata(), &self.levels) else {
-            return;
-        };
         if is_own_thread() {
             return;
         }
         let at = self.requests.clock().now();
-        let ids = self.ids(event, &context);
-        let mut record = SCRATCH.try_with(Cell::take).unwrap_or_default();
-        record.clear();
-        record.extend_from_slice(&callsite.to_le_bytes());
-        let (trace, span, route) = ids.map_or((0, 0, 0), |ids| {
-            (ids.trace.to_u128(), ids.span.to_u64(), ids.route.0)
-        });
-        record.extend_from_slice(&trace.to_le_bytes());
-        record.extend_from_slice(&span.to_le_bytes());
-        record.extend_from_slice(&route.to_le_bytes());
-        event.record(&mut Encoder(&mut record));
-        self.intake
-            .push(Signal::Log, at, |out| out.extend_from_slice(&record));
-        // A thread that is ending drops it.
-        let _ended = SCRATCH.try_with(|scratch| scratch.set(record));
+        if let Some(callsite) = callsites::wanted(event.metadata(), &self.levels) {
+            self.line(callsite, at, event, &context);
+        }
+        self.spans.on_event(event, at, &context);
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        self.spans.on_enter(id, &context);
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        self.spans.on_exit(id, &context);
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        self.spans.on_close(&id, &context);
     }
 }
 
@@ -191,47 +204,9 @@ impl Visit for Encoder<'_> {
 }
 
 impl Encoder<'_> {
-    /// Formats a value in place. `Debug` and `Display` are foreign code: one that panics is told as that.
     fn text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        if !self.begin(field, STR) {
-            return;
-        }
-        let head = self.0.len();
-        self.0.extend_from_slice(&[0; 4]);
-        let start = self.0.len();
-        let mut bounded = Bounded {
-            out: self.0,
-            end: start + MAX_FIELD,
-        };
-        let formatted = catch_unwind(AssertUnwindSafe(|| bounded.write_fmt(value)));
-        if formatted.is_err() {
-            self.0.truncate(start);
-            self.0
-                .extend_from_slice(b"<panicked while it was formatted>");
-        }
-        // At most `MAX_FIELD`.
-        let len = (self.0.len() - start) as u32;
-        if let Some(place) = self.0.get_mut(head..start) {
-            place.copy_from_slice(&len.to_le_bytes());
-        }
-    }
-}
-
-/// Takes text up to an end, and no more.
-struct Bounded<'a> {
-    out: &'a mut Vec<u8>,
-    end: usize,
-}
-
-impl Write for Bounded<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = self.end.saturating_sub(self.out.len());
-        let taken = prefix(text, room);
-        self.out.extend_from_slice(taken.as_bytes());
-        if taken.len() == text.len() {
-            Ok(())
-        } else {
-            Err(fmt::Error)
+        if self.begin(field, STR) {
+            put_formatted(self.0, value, MAX_FIELD);
         }
     }
 }

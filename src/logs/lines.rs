@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::Level;
 
 use super::config::Service;
+use super::error_line::put_error;
 use super::event_line::EventLines;
 use super::keys;
 use super::line::Line;
@@ -12,7 +13,9 @@ use super::request_line::RequestLines;
 use super::stamp::Stamp;
 use crate::clock::Nanos;
 use crate::model::Signal;
-use crate::request::{RequestRecord, Requests};
+use crate::model::wire::Text;
+use crate::redact;
+use crate::request::{AttributeRef, ErrorRecord, RequestRecord, Requests};
 use crate::worker::{Format, Record};
 
 /// Writes each record as one line.
@@ -74,6 +77,27 @@ pub(super) fn end_message(line: &mut Line<'_>, service: &[u8]) {
     }
 }
 
+pub(super) fn put_attributes<'a>(
+    line: &mut Line<'_>,
+    attributes: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>,
+) {
+    for (key, value) in attributes {
+        let key = key.as_str();
+        let name = redact::text(key);
+        if line.takes(name.len()) {
+            line.foreign(&name);
+            match value {
+                AttributeRef::Str(text) => {
+                    line.value(Text::from(&*redact::value(key, text.as_str())));
+                }
+                AttributeRef::I64(number) => line.put_i64(number),
+                AttributeRef::F64(number) => line.put_f64(number),
+                AttributeRef::Bool(truth) => line.put_bool(truth),
+            }
+        }
+    }
+}
+
 impl Format for Lines {
     fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
         let wall = self.requests.clock().wall(record.at);
@@ -84,6 +108,13 @@ impl Format for Lines {
                     return false;
                 };
                 self.of_requests.put(line, &request, &self.service);
+                true
+            }
+            Signal::Error => {
+                let Some(error) = ErrorRecord::read(record.body) else {
+                    return false;
+                };
+                put_error(line, &error, &self.requests, &self.service);
                 true
             }
             _ => self
@@ -159,6 +190,7 @@ mod tests {
                 let mut out = Vec::new();
                 let record = Record {
                     signal: Signal::Request,
+                    items: 1,
                     at: 5,
                     body,
                 };

@@ -15,6 +15,10 @@
 //! An event's line adds `target`, the trace id and route of the request in which it came, and its fields.
 //! An event in a spawned task has them too if the task runs in a `tracing` span made in the request.
 //!
+//! The line of a captured error adds `event_id`, `exception.type`, `exception.message`, the messages of its
+//! sources as `exception.causes`, `code.file.path`, `code.line.number`, the ids and route of the request, the
+//! user, and what the capture told. See [`errors`](crate::errors).
+//!
 //! One record is one line of at most 16 KiB: control characters are escaped in every text, and what is too
 //! long is cut, after it was scrubbed, and marked with `truncated`.
 //!
@@ -31,6 +35,13 @@
 //! target that fits decides. [`Monitor::set_log_level`](crate::Monitor::set_log_level) changes them while
 //! the service runs.
 //!
+//! # What is about the monitor itself
+//!
+//! Nothing that is logged on the monitor's own threads or while one of its pages answers becomes a line,
+//! whatever the levels are: not what its libraries say, nor what a writer of yours says while it writes. A
+//! health check of yours is heard. What a server of yours logs of the connection on which it serves a page
+//! of ours is the server's, and a line.
+//!
 //! # Beside a subscriber of your own
 //!
 //! [`Monitor::tracing_layer`](crate::Monitor::tracing_layer) composes with other layers and disables
@@ -38,13 +49,15 @@
 
 mod callsites;
 mod config;
+mod crumb;
 mod digits;
+mod error_line;
 mod escape;
 mod event_line;
+mod fields;
 mod kept;
 mod keys;
 mod layer;
-mod levels;
 mod line;
 mod lines;
 mod request_line;
@@ -54,5 +67,5 @@ pub use self::config::{LogFormat, LogsConfig, RequestLines};
 pub use self::layer::TracingLayer;
 
 pub(crate) use self::config::Service;
-pub(crate) use self::levels::Levels;
+pub(crate) use self::crumb::read_crumb;
 pub(crate) use self::lines::Lines;

@@ -5,11 +5,11 @@ use tracing::Level;
 use super::kept::Kept;
 use super::keys;
 use super::line::Line;
-use super::lines::{end_message, put_level};
+use super::lines::{end_message, put_attributes, put_level};
 use crate::model::wire::Text;
 use crate::model::{Outcome, SpanId, TraceId};
 use crate::redact;
-use crate::request::{AttributeRef, RequestRecord};
+use crate::request::RequestRecord;
 
 /// Bytes that are kept for requests of the same kind, and for user agents.
 const MAX_KINDS: usize = 512 * 1024;
@@ -88,7 +88,7 @@ impl RequestLines {
         line.field(&keys::CLIENT, record.client_address);
         self.put_agent(&mut line, record.user_agent);
         put_scrubbed_field(&mut line, record.user);
-        put_attributes(&mut line, record);
+        put_attributes(&mut line, record.attributes());
         line.end();
     }
 
@@ -159,23 +159,5 @@ fn put_kind(line: &mut Line<'_>, record: &RequestRecord<'_>) {
 fn put_scrubbed_field(line: &mut Line<'_>, user: Text<'_>) {
     if !user.is_empty() {
         line.field(&keys::USER, Text::from(&*redact::text(user.as_str())));
-    }
-}
-
-fn put_attributes(line: &mut Line<'_>, record: &RequestRecord<'_>) {
-    for (key, value) in record.attributes() {
-        let key = key.as_str();
-        let name = redact::text(key);
-        if line.takes(name.len()) {
-            line.foreign(&name);
-            match value {
-                AttributeRef::Str(text) => {
-                    line.value(Text::from(&*redact::value(key, text.as_str())));
-                }
-                AttributeRef::I64(number) => line.put_i64(number),
-                AttributeRef::F64(number) => line.put_f64(number),
-                AttributeRef::Bool(truth) => line.put_bool(truth),
-            }
-        }
     }
 }

@@ -35,6 +35,13 @@ impl Shards {
         self.at(thread_number() & self.mask, number)
     }
 
+    /// The calling thread's cells of two numbers.
+    #[inline]
+    pub(super) fn own_two(&self, one: usize, two: usize) -> Option<(&AtomicU64, &AtomicU64)> {
+        let shard = thread_number() & self.mask;
+        Some((self.at(shard, one)?, self.at(shard, two)?))
+    }
+
     #[inline]
     fn at(&self, shard: usize, number: usize) -> Option<&AtomicU64> {
         let line = self.lines.get(shard * self.lines_of_a_shard + number / 8)?;

@@ -11,11 +11,21 @@ pub enum Signal {
     Log,
     /// A line of ours about this crate's own state.
     Notice,
+    /// A captured error.
+    Error,
+    /// A span of a trace that is kept.
+    Span,
 }
 
 impl Signal {
     /// Every signal.
-    pub const ALL: [Self; 3] = [Self::Request, Self::Log, Self::Notice];
+    pub const ALL: [Self; 5] = [
+        Self::Request,
+        Self::Log,
+        Self::Notice,
+        Self::Error,
+        Self::Span,
+    ];
 
     /// The name that series carry.
     pub const fn as_str(self) -> &'static str {
@@ -23,7 +33,14 @@ impl Signal {
             Self::Request => "request",
             Self::Log => "log",
             Self::Notice => "notice",
+            Self::Error => "error",
+            Self::Span => "span",
         }
+    }
+
+    /// Whether its records become lines.
+    pub(crate) const fn is_line(self) -> bool {
+        matches!(self, Self::Request | Self::Log | Self::Notice | Self::Error)
     }
 }
 
@@ -41,16 +58,22 @@ pub enum Reason {
     TooLarge,
     /// The deadline of the shutdown passed before the record was delivered.
     Shutdown,
+    /// The receiver refused it for good.
+    SendError,
+    /// The queue filled up while the receiver had asked to be left alone.
+    RatelimitBackoff,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::QueueOverflow,
         Self::Io,
         Self::Panic,
         Self::TooLarge,
         Self::Shutdown,
+        Self::SendError,
+        Self::RatelimitBackoff,
     ];
 
     /// The name that series carry.
@@ -61,6 +84,8 @@ impl Reason {
             Self::Panic => "panic",
             Self::TooLarge => "too_large",
             Self::Shutdown => "shutdown",
+            Self::SendError => "send_error",
+            Self::RatelimitBackoff => "ratelimit_backoff",
         }
     }
 }
@@ -93,6 +118,10 @@ impl Books {
         self.signals[signal as usize]
             .delivered
             .fetch_add(n, Relaxed);
+    }
+
+    pub(crate) fn spooled(&self, signal: Signal, n: u64) {
+        self.signals[signal as usize].spooled.fetch_add(n, Relaxed);
     }
 
     pub(crate) fn dropped(&self, signal: Signal, reason: Reason, n: u64) {

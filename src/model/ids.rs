@@ -13,6 +13,56 @@ pub struct TraceId(u128);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct SpanId(u64);
 
+/// The id of a captured error: 16 bytes, written as 32 lower-case hexadecimal digits. The same in the line,
+/// in the list of groups and in Sentry.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct EventId(u128);
+
+impl EventId {
+    /// The id of nothing captured: all zeros.
+    pub const NIL: Self = Self(0);
+
+    /// A new random id, never [`NIL`](Self::NIL), of version 4 as UUIDs count.
+    #[inline]
+    pub(crate) fn random() -> Self {
+        let random = u128::from(random()) << 64 | u128::from(random());
+        Self(random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62)
+    }
+
+    /// The id of these 16 bytes, read as one big-endian number.
+    pub const fn from_u128(id: u128) -> Self {
+        Self(id)
+    }
+
+    /// The id as one number.
+    pub const fn to_u128(self) -> u128 {
+        self.0
+    }
+
+    /// Whether nothing was captured.
+    pub const fn is_nil(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The 32 digits, without an allocation.
+    #[inline]
+    pub(crate) fn hex(self) -> [u8; 32] {
+        TraceId(self.0).hex()
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl TraceId {
     /// The id of no trace: all zeros.
     pub const NIL: Self = Self(0);

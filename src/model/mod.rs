@@ -5,21 +5,26 @@ mod attributes;
 mod books;
 mod ids;
 pub(crate) mod json;
+mod kept;
+mod level;
 mod notices;
 mod outcome;
 mod own;
 mod secret;
+pub(crate) mod text;
 mod thread;
 pub(crate) mod wire;
 
 pub use self::attributes::{Attributes, Value};
 pub use self::books::{Reason, ShutdownReport, Signal, Totals};
-pub use self::ids::{SpanId, TraceId};
+pub use self::ids::{EventId, SpanId, TraceId};
+pub use self::kept::Kept;
+pub use self::level::Level;
 pub use self::outcome::Outcome;
 
 pub(crate) use self::attributes::prefix;
 pub(crate) use self::books::Books;
 pub(crate) use self::notices::Notices;
-pub(crate) use self::own::{OwnAnswer, is_own_thread, mark_own_thread};
+pub(crate) use self::own::{OwnAnswer, as_hosts, as_own, is_own_thread, mark_own_thread};
 pub(crate) use self::secret::Secret;
 pub(crate) use self::thread::thread_number;

@@ -16,8 +16,46 @@ pub(crate) fn mark_own_thread() {
     OWN.set(true);
 }
 
-/// Whether [`mark_own_thread`] was called on this thread.
+/// Whether what runs now on this thread is this crate's work.
 #[inline]
 pub(crate) fn is_own_thread() -> bool {
     OWN.get()
+}
+
+/// Runs this crate's work on a thread of the host's: an answer of ours, with the drop of its request.
+#[inline]
+pub(crate) fn as_own<T>(work: impl FnOnce() -> T) -> T {
+    let _before = Before(OWN.replace(true));
+    work()
+}
+
+/// Runs the host's code on a thread of ours: what it has to say is the host's.
+pub(crate) fn as_hosts<T>(work: impl FnOnce() -> T) -> T {
+    let _before = Before(OWN.replace(false));
+    work()
+}
+
+/// What held before, put back when this is dropped, by a panic too.
+struct Before(bool);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        OWN.set(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_work_it_is_comes_back_after_a_panic_too() {
+        assert!(!is_own_thread());
+        assert!(as_own(|| is_own_thread()
+            && !as_hosts(is_own_thread)
+            && is_own_thread()));
+        let panics = || as_own(|| std::panic::resume_unwind(Box::new(())));
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert!(!is_own_thread());
+    }
 }

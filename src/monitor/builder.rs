@@ -7,18 +7,22 @@ use std::time::Duration;
 use super::data_dir::DataDir;
 use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
-use super::{install, own};
+use super::tracing::Tracing;
+use super::{export, install, own};
 use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{self, CodeSetting, Config, Environment, Resolved, Sources};
 use crate::error::{Error, Result};
+use crate::errors::{Backtraces, Errors};
 use crate::health::{Health, HealthSetup};
 use crate::http::{Inbound, LineMode};
-use crate::logs::{Levels, Lines, LogFormat, RequestLines, Service};
+use crate::logs::{Lines, LogFormat, RequestLines, Service, read_crumb};
 use crate::metrics::Metrics;
+use crate::model::TraceId;
 use crate::model::{Books, Notices};
-use crate::request::Requests;
-use crate::worker::{Console, Intake, SinkSetup, Worker, WorkerSetup};
+use crate::request::{self, Requests};
+use crate::trace::{Levels, Traces};
+use crate::worker::{Console, Intake, SinkSetup, Tap, Tick, Worker, WorkerSetup};
 
 /// How often series are looked through for idle ones.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
@@ -36,6 +40,7 @@ pub struct MonitorBuilder {
     environment: Option<Environment>,
     file: Option<PathBuf>,
     code: Vec<CodeSetting>,
+    trace_rules: Vec<(String, f64)>,
     console: Option<Box<dyn Write + Send>>,
     clock: Clock,
 }
@@ -47,6 +52,7 @@ impl MonitorBuilder {
             environment: None,
             file: None,
             code: Vec::new(),
+            trace_rules: Vec::new(),
             console: None,
             clock: Clock::system(),
         };
@@ -143,6 +149,17 @@ impl MonitorBuilder {
         self
     }
 
+    /// Which captured errors have a backtrace. By default, the first five of a kind, and all where
+    /// `RUST_LIB_BACKTRACE` or `RUST_BACKTRACE` asks.
+    pub fn backtraces(self, backtraces: Backtraces) -> Self {
+        let text = match backtraces {
+            Backtraces::First => "first",
+            Backtraces::All => "all",
+            Backtraces::Off => "off",
+        };
+        self.set("errors.backtraces", text, ".backtraces(..)")
+    }
+
     /// Whether answers carry `x-trace-id`. By default, they do.
     pub fn trace_header(self, trace_header: bool) -> Self {
         let text = if trace_header { "true" } else { "false" };
@@ -157,6 +174,38 @@ impl MonitorBuilder {
             if edge { "true" } else { "false" },
             ".edge(..)",
         )
+    }
+
+    /// Whether spans are recorded. By default, they are.
+    pub fn traces(self, traces: bool) -> Self {
+        let text = if traces { "false" } else { "true" };
+        self.set("trace.disabled", text, ".traces(..)")
+    }
+
+    /// The share of traces that are kept whatever happens in them, from 0 to 1. By default, all of them, up to
+    /// 100 a second. What fails, panics, times out, is slow or has a captured error is kept beside.
+    pub fn trace_ratio(self, ratio: f64) -> Self {
+        self.set("trace.sampler", "traceidratio", ".trace_ratio(..)")
+            .set("trace.sampler_arg", ratio.to_string(), ".trace_ratio(..)")
+    }
+
+    /// Another ratio for the routes that a pattern names: a route, or the beginning of one before a `*`. Of
+    /// several that fit the first holds.
+    pub fn trace_rule(mut self, route: impl Into<String>, ratio: f64) -> Self {
+        self.trace_rules.push((route.into(), ratio));
+        self
+    }
+
+    /// Traces that are kept by ratio in a second, at most. By default, 100.
+    pub fn max_traces_per_second(self, traces: u32) -> Self {
+        let text = traces.to_string();
+        self.set("trace.max_per_second", text, ".max_traces_per_second(..)")
+    }
+
+    /// From which duration on a trace is slow and kept. By default, from what 99 of 100 requests of its route
+    /// take, once 500 were seen.
+    pub fn slow_trace(self, slow: Duration) -> Self {
+        self.set_time("trace.slow", slow, ".slow_trace(..)")
     }
 
     /// Series that one metric may have. By default, 2,000.
@@ -177,6 +226,18 @@ impl MonitorBuilder {
     /// After which time without a change a series leaves the page. By default, 1 h.
     pub fn idle_after(self, idle: Duration) -> Self {
         self.set_time("metrics.idle_after", idle, ".idle_after(..)")
+    }
+
+    /// The OTLP receiver to which kept traces are sent, such as `http://localhost:4318`: `/v1/traces` is
+    /// added. By default, what the environment says, else none.
+    pub fn otlp_endpoint(self, url: impl Into<String>) -> Self {
+        self.set("otlp.endpoint", url, ".otlp_endpoint(..)")
+    }
+
+    /// Headers that the OTLP receiver asks for: `name=value`, percent-encoded, separated by commas. By
+    /// default, what the environment says, else none.
+    pub fn otlp_headers(self, headers: impl Into<String>) -> Self {
+        self.set("otlp.headers", headers, ".otlp_headers(..)")
     }
 
     /// Bytes of records that may wait for the worker. By default, 8 MiB.
@@ -219,7 +280,8 @@ impl MonitorBuilder {
     }
 
     /// Builds the monitor and makes it the process' own: the `tracing` subscriber, the `metrics` recorder
-    /// and the OpenTelemetry propagator, each only if nobody has set it before. What was left alone
+    /// and the OpenTelemetry propagator, each only if nobody has set it before, and the one that captures
+    /// panics and what [`capture_error`](crate::capture_error) is given outside its requests. What was left alone
     /// stands in [`MonitorGuard::report`].
     ///
     /// # Errors
@@ -246,10 +308,11 @@ impl MonitorBuilder {
             code: self.code,
         };
         let Resolved {
-            config,
+            mut config,
             warnings,
             settings,
         } = config::resolve(sources)?;
+        config.trace.rules = self.trace_rules;
         let (clock, notices) = (self.clock, Arc::new(Notices::default()));
         for warning in warnings {
             notices.say(warning);
@@ -258,21 +321,31 @@ impl MonitorBuilder {
             || Access::token_env(TOKEN_VARIABLE),
             |token| Access::token(token.reveal()),
         );
+        if config.errors.backtraces == Backtraces::First && environment.asks_for_backtraces() {
+            config.errors.backtraces = Backtraces::All;
+        }
         let look_up = move |name: &str| environment.text(name).map(str::to_owned);
         let keys = Keys::new(look_up, Arc::clone(&notices));
         let data_dir = open_data_dir(&config, &notices);
         let books = Arc::new(Books::default());
         let metrics = Metrics::new(config.metrics.clone(), clock.clone(), Arc::clone(&notices));
-        let requests = Arc::new(Requests::new(clock.clone()));
-        metrics.trace_source(trace_source(&requests));
+        let room = config.trace.max_open_bytes;
+        let requests = Arc::new(Requests::with_room(clock.clone(), room));
         let intake = Arc::new(Intake::new(
             config.worker.max_queue_bytes,
             Arc::clone(&books),
         ));
+        let errors = Errors::new(&config.errors, &intake, &requests);
         let levels =
             Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))?;
         let levels = Arc::new(levels);
+        let tracing = Tracing::new(&config, &requests, &intake)?;
+        metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
         let expire = metrics.clone();
+        let mut taps: Vec<Box<dyn Tap>> = vec![Box::new(errors.tap(&metrics, read_crumb))];
+        taps.extend(tracing.tap());
+        let mut ticks: Vec<Tick> = vec![(EXPIRE_EVERY, Box::new(move || expire.expire()))];
+        ticks.extend(tracing.tick());
         let setup = WorkerSetup {
             config: config.worker.clone(),
             clock: clock.clone(),
@@ -280,7 +353,9 @@ impl MonitorBuilder {
             books: Arc::clone(&books),
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
-            ticks: vec![(EXPIRE_EVERY, Box::new(move || expire.expire()) as Box<_>)],
+            taps,
+            remotes: export::remotes(&config, tracing.decoder(&config), &notices),
+            ticks,
         };
         let worker = Worker::start(setup)
             .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
@@ -301,6 +376,7 @@ impl MonitorBuilder {
             &notices,
             lines,
             config.http.clone(),
+            tracing.traces.clone(),
         );
         let inner = Inner {
             requests,
@@ -309,7 +385,9 @@ impl MonitorBuilder {
             books,
             notices,
             levels,
+            tracing,
             inbound,
+            errors,
             health,
             worker,
             settings,
@@ -340,12 +418,19 @@ fn open_data_dir(config: &Config, notices: &Notices) -> Option<DataDir> {
     }
 }
 
-/// Who is asked for the trace of an exemplar.
+/// Who is asked for the trace of an exemplar: where traces are kept, it is one that is known to be.
 fn trace_source(
     requests: &Requests,
-) -> Arc<dyn Fn() -> Option<crate::model::TraceId> + Send + Sync> {
+    traces: Option<Arc<Traces>>,
+) -> Arc<dyn Fn() -> Option<TraceId> + Send + Sync> {
     let number = requests.number();
-    Arc::new(move || crate::request::current(number).map(|ids| ids.trace))
+    Arc::new(move || {
+        let ids = request::current(number)?;
+        let kept = traces
+            .as_ref()
+            .is_none_or(|traces| traces.chooses(ids.trace, ids.route));
+        kept.then_some(ids.trace)
+    })
 }
 
 fn console(

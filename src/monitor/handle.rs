@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -7,15 +8,19 @@ use super::builder::MonitorBuilder;
 use super::data_dir::DataDir;
 use super::drain;
 use super::serve::{Server, page};
+use super::tracing::Tracing;
 use crate::access::Access;
 use crate::config::Settings;
 use crate::error::{Error, Result};
+use crate::errors::{ErrorCapture, ErrorGroup, Errors};
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, Inbound};
-use crate::logs::{Levels, TracingLayer};
+use crate::logs::TracingLayer;
 use crate::metrics::{Metrics, Prometheus};
-use crate::model::{Books, Notices, ShutdownReport, Signal, Totals, TraceId};
+use crate::model::{Books, EventId, Level, Notices, ShutdownReport, Signal, Totals, TraceId};
+use crate::otel::Otel;
 use crate::request::{self, InFlight, Requests};
+use crate::trace::{KeptTrace, Levels, Trace};
 use crate::worker::{Intake, Worker};
 
 /// The handle from which everything is reached. Cheap to clone; clones are the same monitor.
@@ -42,7 +47,9 @@ pub(super) struct Inner {
     pub(super) books: Arc<Books>,
     pub(super) notices: Arc<Notices>,
     pub(super) levels: Arc<Levels>,
+    pub(super) tracing: Tracing,
     pub(super) inbound: Inbound,
+    pub(super) errors: Errors,
     pub(super) health: Health,
     pub(super) worker: Arc<Worker>,
     pub(super) settings: Settings,
@@ -95,9 +102,47 @@ impl Monitor {
             intake,
             requests,
             levels,
+            tracing,
             ..
         } = &*self.inner;
-        TracingLayer::new(Arc::clone(intake), Arc::clone(requests), Arc::clone(levels))
+        TracingLayer::new(
+            Arc::clone(intake),
+            Arc::clone(requests),
+            Arc::clone(levels),
+            Arc::clone(&tracing.layer),
+        )
+    }
+
+    /// A span of this name around a future or a closure: a part of what is current, or the root of a trace of its
+    /// own. See [`trace`](crate::trace).
+    ///
+    /// ```
+    /// # async fn example(monitor: watchpost::Monitor) {
+    /// let words = monitor
+    ///     .trace("count words")
+    ///     .attr("content.id", 17)
+    ///     .run(async { 1200 })
+    ///     .await;
+    /// # assert_eq!(words, 1200);
+    /// # }
+    /// ```
+    pub fn trace(&self, name: impl Into<Cow<'static, str>>) -> Trace {
+        Trace::new(self.inner.tracing.traces.clone(), name.into())
+    }
+
+    /// The kept traces that are in memory, the newest first.
+    pub fn recent_traces(&self) -> Vec<KeptTrace> {
+        self.inner.tracing.recent.traces()
+    }
+
+    /// The kept trace of an id, if it is in memory.
+    pub fn recent_trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
+        self.inner.tracing.recent.trace(trace_id)
+    }
+
+    /// The monitor as OpenTelemetry sees it.
+    pub fn otel(&self) -> Otel {
+        self.inner.tracing.otel.clone()
     }
 
     /// Changes which `tracing` events become lines, from now on: directives such as
@@ -111,6 +156,49 @@ impl Monitor {
             .levels
             .replace(directives)
             .map_err(|problem| Error::config(vec![problem]))
+    }
+
+    /// Captures an error with its sources and what is known of the current request; the event's id. Never
+    /// waits, whatever the worker and the sinks do. See [`errors`](crate::errors).
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let id = monitor.capture_error(&std::io::Error::other("the disk is gone"));
+    /// assert_eq!(id.to_string().len(), 32);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn capture_error<E: std::error::Error + ?Sized>(&self, error: &E) -> EventId {
+        self.inner.errors.error(error)
+    }
+
+    /// Captures a text that is no error, of at most 8 KiB; what is longer is cut.
+    #[track_caller]
+    pub fn capture_message(&self, level: Level, text: impl AsRef<str>) -> EventId {
+        self.inner.errors.message(level, text.as_ref())
+    }
+
+    /// Begins the capture of an error with more to tell: tags, extra values, a user, a level, a fingerprint.
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let error = std::io::Error::other("the disk is gone");
+    /// monitor.error(&error).tag("disk", "sda").extra("free_bytes", 0).user("u-17").capture();
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn error<'a, E: std::error::Error + ?Sized>(&self, error: &'a E) -> ErrorCapture<'a, E> {
+        ErrorCapture::new(&self.inner.errors, error)
+    }
+
+    /// The errors captured since the start, told apart: at most a thousand groups, the one seen last first.
+    /// What was captured within the last 20 ms may be missing.
+    pub fn errors(&self) -> Vec<ErrorGroup> {
+        self.inner.errors.groups()
     }
 
     /// The requests under way, the longest first.
@@ -138,6 +226,10 @@ impl Monitor {
     /// Serves `/metrics`, `/livez`, `/readyz` and `/health` on a port and a thread of their own, which
     /// answer while the host's runtime is blocked. Port 0 takes a free one; see
     /// [`Server::local_addr`].
+    ///
+    /// The server lives until it is dropped or closed, and not with the monitor: [`shutdown`](Self::shutdown)
+    /// leaves it open, so that a last scrape finds the last figures. From then on `/livez` goes on saying
+    /// that the process lives, `/readyz` says 503 and `/health` that the worker has ended.
     ///
     /// The address should be one that only your own network reaches. `/health` tells details to whoever
     /// has the token of the setting `access.token`.
@@ -195,7 +287,8 @@ impl Monitor {
     /// then is counted as dropped. The report tells what became of every record. Returns at most 100 ms
     /// after the deadline, whatever a sink does; a second call gives the same report.
     ///
-    /// Requests go on to be counted in the series after it; their lines are dropped and counted.
+    /// Requests go on to be counted in the series after it, and pages answer, those of a
+    /// [`Server`](crate::Server) too until it is dropped; lines are dropped and counted.
     ///
     /// # Cancel safety
     ///

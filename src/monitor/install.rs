@@ -8,10 +8,14 @@ use super::handle::Monitor;
 
 /// Installs the monitor's subscriber, recorder and propagator; what was taken already is told.
 pub(super) fn install(monitor: &Monitor) -> Vec<String> {
-    [subscriber(monitor), recorder(monitor), propagator()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let taken = [
+        subscriber(monitor),
+        recorder(monitor),
+        propagator(),
+        provider(monitor),
+        errors(monitor),
+    ];
+    taken.into_iter().flatten().collect()
 }
 
 fn subscriber(monitor: &Monitor) -> Option<String> {
@@ -43,4 +47,25 @@ fn propagator() -> Option<String> {
     ];
     opentelemetry::global::set_text_map_propagator(TextMapCompositePropagator::new(both));
     None
+}
+
+/// OpenTelemetry has no way to ask for the global provider, but the one that nobody set makes no valid span.
+fn provider(monitor: &Monitor) -> Option<String> {
+    use opentelemetry::trace::{Span, Tracer};
+    let probe = opentelemetry::global::tracer("watchpost").start("probe");
+    if probe.span_context().is_valid() {
+        return Some(
+            "an OpenTelemetry tracer provider was set before and stays: its spans join no trace of ours; take tracers from `monitor.otel().tracer_provider()`"
+                .to_owned(),
+        );
+    }
+    opentelemetry::global::set_tracer_provider(monitor.otel().tracer_provider());
+    None
+}
+
+fn errors(monitor: &Monitor) -> Option<String> {
+    let first = monitor.inner.errors.install();
+    (!first).then(|| {
+        "another monitor captures panics and errors outside requests: use `monitor.capture_error(..)` for this one's".to_owned()
+    })
 }

@@ -3,11 +3,13 @@
 mod builder;
 mod data_dir;
 mod drain;
+mod export;
 mod guard;
 mod handle;
 mod install;
 mod own;
 mod serve;
+mod tracing;
 
 pub use self::builder::MonitorBuilder;
 pub use self::guard::{MonitorGuard, Report};

@@ -3,9 +3,11 @@
 use std::sync::{Arc, Weak};
 
 use super::handle::Inner;
+use crate::errors::unclaimed;
 use crate::health::{Health, Reading};
 use crate::metrics::{Kind, Metrics};
 use crate::model::{Books, Reason, Signal};
+use crate::trace::Traces;
 use crate::worker::{Worker, WorkerStatus};
 
 /// Puts the monitor's own series on its page and its own readings on the health page.
@@ -19,6 +21,10 @@ pub(super) fn observe(inner: &Inner) {
     } = inner;
     observe_books(metrics, books);
     observe_worker(metrics, worker);
+    observe_errors(metrics);
+    if let Some(traces) = &inner.tracing.traces {
+        observe_traces(metrics, traces);
+    }
     metrics.watch_process();
     watch_parts(health, worker);
     if let Some(data_dir) = &inner.data_dir {
@@ -67,6 +73,47 @@ fn observe_books(metrics: &Metrics, books: &Arc<Books>) {
                 }
             }
         }),
+    );
+}
+
+fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
+    let of = Arc::clone(traces);
+    metrics.observe(
+        "watchpost.spans.lost",
+        "",
+        "Spans of undecided traces for which there was no room, and spans whose trace was forgotten",
+        Kind::Counter,
+        Arc::new(move |tell| {
+            let lost = of.lost();
+            tell(&[("reason", "no_room")], lost.no_room as f64);
+            tell(&[("reason", "late")], lost.late as f64);
+        }),
+    );
+    let of = Arc::clone(traces);
+    metrics.observe(
+        "watchpost.traces.over_budget",
+        "",
+        "Traces that would have been kept for what happened in them, but for the budget",
+        Kind::Counter,
+        Arc::new(move |tell| tell(&[], of.lost().traces_over_budget as f64)),
+    );
+    let of = Arc::clone(traces);
+    metrics.observe(
+        "watchpost.traces.open",
+        "By",
+        "What the spans of undecided traces hold",
+        Kind::Gauge,
+        Arc::new(move |tell| tell(&[], of.lost().open_bytes as f64)),
+    );
+}
+
+fn observe_errors(metrics: &Metrics) {
+    metrics.observe(
+        "watchpost.errors.unclaimed",
+        "",
+        "Errors of the process that no monitor captured",
+        Kind::Counter,
+        Arc::new(|tell| tell(&[], unclaimed() as f64)),
     );
 }
 

@@ -18,7 +18,7 @@ mod url;
 use std::borrow::Cow;
 
 pub(crate) use self::key::is_sensitive_key;
-pub(crate) use self::url::{path, put_query};
+pub(crate) use self::url::{path, put_query, query};
 
 /// Stands for a secret in a text or in place of a value.
 pub(crate) const FILTERED: &str = "[Filtered]";
@@ -56,7 +56,5 @@ pub(crate) fn sensitive(value: &str) -> Cow<'_, str> {
     }
 }
 
-#[cfg(test)]
-use self::url::query;
 #[cfg(test)]
 mod tests;

@@ -16,8 +16,7 @@ pub(crate) fn path(path: &str) -> Cow<'_, str> {
 ///
 /// The values of the `allowed` names stay, scrubbed; a sensitive name is never allowed. What has no
 /// equals sign is a name only if it looks like one, for a bare token may stand there.
-#[cfg(test)]
-pub(super) fn query<'a>(query: &'a str, allowed: &[impl AsRef<str>]) -> Cow<'a, str> {
+pub(crate) fn query<'a>(query: &'a str, allowed: &[impl AsRef<str>]) -> Cow<'a, str> {
     let mut out = String::with_capacity(query.len() + 16);
     put_query(&mut out, query, allowed);
     if out == query {

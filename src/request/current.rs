@@ -6,12 +6,19 @@ use super::slot::Slot;
 use crate::model::{SpanId, TraceId};
 
 thread_local! {
-    /// The requests that this thread is polling, the innermost last: one router may be called from
-    /// another's handler. Borrowed only for a push, a pop or a look, never across foreign code.
-    static STACK: RefCell<Vec<Arc<Slot>>> = const { RefCell::new(Vec::new()) };
+    /// The operations that this thread is at, the innermost last: requests, for one router may be called from
+    /// another's handler, and spans inside them. Borrowed only for a push, a pop or a look, never across
+    /// foreign code.
+    static STACK: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What identifies a request.
+struct Entry {
+    slot: Arc<Slot>,
+    /// The request's own, or that of a span inside it.
+    span: SpanId,
+}
+
+/// What identifies an operation: its trace, itself, and the route of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ids {
     pub(crate) trace: TraceId,
@@ -19,40 +26,92 @@ pub(crate) struct Ids {
     pub(crate) route: RouteId,
 }
 
-/// Makes the slot's request the current one of this thread. Gives the slot back where the thread is
-/// ending; [`leave`] is then not called.
+/// Makes an operation of the slot's trace the current one of this thread. Gives the slot back where the thread
+/// is ending; [`leave`] then finds nothing.
 #[inline]
-pub(crate) fn enter(slot: Arc<Slot>) -> Option<Arc<Slot>> {
+pub(crate) fn enter(slot: Arc<Slot>, span: SpanId) -> Option<Arc<Slot>> {
     let mut slot = Some(slot);
     let pushed = STACK.try_with(|stack| {
         if let Some(slot) = slot.take() {
-            stack.borrow_mut().push(slot);
+            stack.borrow_mut().push(Entry { slot, span });
         }
     });
     pushed.err().and(slot)
 }
 
-/// Ends what [`enter`] began and gives its slot back.
+/// Ends what [`enter`] began with this span and gives its slot back. What was entered inside and not left,
+/// such as a `tracing` span whose guard is held over an await, is left with it.
 #[inline]
-pub(crate) fn leave() -> Option<Arc<Slot>> {
-    STACK
-        .try_with(|stack| stack.borrow_mut().pop())
-        .ok()
-        .flatten()
+pub(crate) fn leave(span: SpanId) -> Option<Arc<Slot>> {
+    let pop = |stack: &RefCell<Vec<Entry>>| {
+        let mut stack = stack.borrow_mut();
+        let top = stack.pop()?;
+        if top.span == span {
+            return Some(top.slot);
+        }
+        stack.push(top);
+        leave_below(&mut stack, span)
+    };
+    STACK.try_with(pop).ok().flatten()
 }
 
-/// The ids of the request of this monitor that the calling thread is polling.
+#[cold]
+fn leave_below(stack: &mut Vec<Entry>, span: SpanId) -> Option<Arc<Slot>> {
+    let at = stack.iter().rposition(|entry| entry.span == span)?;
+    stack.truncate(at + 1);
+    stack.pop().map(|entry| entry.slot)
+}
+
+/// Ends what [`enter`] began with this span, and nothing that was entered after it.
+pub(crate) fn leave_alone(span: SpanId) {
+    let remove = |stack: &RefCell<Vec<Entry>>| {
+        let mut stack = stack.borrow_mut();
+        let at = stack.iter().rposition(|entry| entry.span == span)?;
+        Some(stack.remove(at))
+    };
+    drop(STACK.try_with(remove));
+}
+
+/// The ids of the operation of this monitor that the calling thread is at.
 #[inline]
 pub(crate) fn current(monitor: u32) -> Option<Ids> {
-    let look = |stack: &RefCell<Vec<Arc<Slot>>>| {
+    with_current(Some(monitor), |slot, span| Ids { span, ..slot.ids() })
+}
+
+/// The slot of the operation of this monitor that the calling thread is at, and the operation's span.
+#[inline]
+pub(crate) fn current_slot(monitor: u32) -> Option<(Arc<Slot>, SpanId)> {
+    with_current(Some(monitor), |slot, span| (Arc::clone(slot), span))
+}
+
+/// The slots of all operations that the calling thread is at, with their spans, the innermost last.
+pub(crate) fn all_current() -> Vec<(Arc<Slot>, SpanId)> {
+    let copy = |stack: &RefCell<Vec<Entry>>| {
         let stack = stack.borrow();
-        stack
+        let all = stack
             .iter()
-            .rev()
-            .find(|slot| slot.monitor() == monitor)
-            .map(|slot| slot.ids())
+            .map(|entry| (Arc::clone(&entry.slot), entry.span));
+        all.collect()
     };
-    STACK.try_with(look).ok().flatten()
+    STACK.try_with(copy).unwrap_or_default()
+}
+
+/// Looks at the innermost operation of this monitor, or of any, that the calling thread is at. `look` calls
+/// nothing foreign.
+#[inline]
+pub(crate) fn with_current<R>(
+    monitor: Option<u32>,
+    look: impl FnOnce(&Arc<Slot>, SpanId) -> R,
+) -> Option<R> {
+    let find = |stack: &RefCell<Vec<Entry>>| {
+        // In a panic hook anything may be borrowed.
+        let stack = stack.try_borrow().ok()?;
+        let mut entries = stack.iter().rev();
+        let entry =
+            entries.find(|entry| monitor.is_none_or(|monitor| entry.slot.monitor() == monitor))?;
+        Some(look(&entry.slot, entry.span))
+    };
+    STACK.try_with(find).ok().flatten()
 }
 
 #[cfg(test)]
@@ -77,14 +136,33 @@ mod tests {
             slot.open(ids, 0);
             slot
         };
-        assert!(enter(open(&a, 1)).is_none());
-        assert!(enter(open(&b, 2)).is_none());
+        let span = SpanId::from_u64;
+        assert!(enter(open(&a, 1), span(11)).is_none());
+        assert!(enter(open(&b, 2), span(12)).is_none());
         assert_eq!(current(a.number()).unwrap().trace, TraceId::from_u128(1));
         assert_eq!(current(b.number()).unwrap().trace, TraceId::from_u128(2));
-        leave();
+        leave(span(12));
         assert_eq!(current(b.number()), None);
-        leave();
+        leave(span(11));
         assert_eq!(current(a.number()), None);
-        assert!(leave().is_none());
+        assert!(leave(span(11)).is_none());
+    }
+
+    #[test]
+    fn spans_inside_may_be_left_in_any_order_or_not_at_all() {
+        let requests = Requests::new(Clock::system());
+        let slot = requests.new_slot();
+        let of = |n| enter(Arc::clone(&slot), SpanId::from_u64(n));
+        let at = || current(requests.number()).map(|ids| ids.span.to_u64());
+        for n in 1..=4 {
+            assert!(of(n).is_none());
+        }
+        leave_alone(SpanId::from_u64(3));
+        assert_eq!(at(), Some(4));
+        leave_alone(SpanId::from_u64(3));
+        assert!(leave(SpanId::from_u64(2)).is_some());
+        assert_eq!(at(), Some(1));
+        assert!(leave(SpanId::from_u64(1)).is_some());
+        assert_eq!((at(), Arc::strong_count(&slot)), (None, 1));
     }
 }

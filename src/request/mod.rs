@@ -1,16 +1,24 @@
 //! The record of the current request: its ids and route while it runs, the list of those under way,
 //! and the compact form in which a finished one goes to the worker.
 
+mod crumbs;
 mod current;
+mod error_record;
 mod record;
 mod routes;
 mod slot;
+mod tree;
 
 pub use self::slot::InFlight;
 
-pub(crate) use self::current::{Ids, current, enter, leave};
+pub(crate) use self::crumbs::{Crumb, ReadCrumb};
+pub(crate) use self::current::{
+    Ids, all_current, current, current_slot, enter, leave, leave_alone, with_current,
+};
+pub(crate) use self::error_record::{ErrorKind, ErrorRecord, MAX_TAGS, Pairs};
 pub(crate) use self::record::{
-    AttributeRef, Method, RequestRecord, Scheme, put_attributes, put_fixed,
+    AttributeRef, Method, RequestRecord, Scheme, VERSIONS, put_attributes, put_fixed,
 };
 pub(crate) use self::routes::{RouteId, Routes, UNMATCHED};
-pub(crate) use self::slot::{Requests, Slot};
+pub(crate) use self::slot::{Facts, Requests, Slot};
+pub(crate) use self::tree::{Added, Decision, Taken};

@@ -18,17 +18,18 @@ impl Method {
 
     #[inline]
     pub(crate) fn of(method: &http::Method) -> Self {
-        Self(match method.as_str() {
-            "GET" => 1,
-            "POST" => 2,
-            "PUT" => 3,
-            "DELETE" => 4,
-            "HEAD" => 5,
-            "OPTIONS" => 6,
-            "PATCH" => 7,
-            "TRACE" => 8,
-            "CONNECT" => 9,
-            "QUERY" => 10,
+        use http::Method as Http;
+        Self(match *method {
+            Http::GET => 1,
+            Http::POST => 2,
+            Http::PUT => 3,
+            Http::DELETE => 4,
+            Http::HEAD => 5,
+            Http::OPTIONS => 6,
+            Http::PATCH => 7,
+            Http::TRACE => 8,
+            Http::CONNECT => 9,
+            _ if method.as_str() == "QUERY" => 10,
             _ => 0,
         })
     }
@@ -62,6 +63,20 @@ impl Scheme {
     }
 }
 
+/// The versions of `network.protocol.version`.
+pub(crate) const VERSIONS: [&str; 5] = ["0.9", "1.0", "1.1", "2", "3"];
+
+#[inline]
+fn version_index(version: &str) -> u8 {
+    match version {
+        "1.1" => 2,
+        "2" => 3,
+        "3" => 4,
+        "1.0" => 1,
+        _ => 0,
+    }
+}
+
 /// A finished request in its compact form, as the worker reads it.
 ///
 /// On the wire: the fixed part ([`put_fixed`]), the texts of the request (route, path, query, user
@@ -85,6 +100,8 @@ pub(crate) struct RequestRecord<'a> {
     pub(crate) grpc_status: Option<u8>,
     pub(crate) method: Method,
     pub(crate) scheme: Scheme,
+    /// `network.protocol.version`.
+    pub(crate) version: &'a str,
     pub(crate) outcome: Outcome,
     pub(crate) failed: bool,
     pub(crate) route: Text<'a>,
@@ -118,7 +135,8 @@ pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
             | u64::from(record.method.index()) << 24
             | u64::from(record.scheme == Scheme::Https) << 32
             | u64::from(record.outcome.index()) << 40
-            | u64::from(record.failed) << 48,
+            | u64::from(record.failed) << 48
+            | u64::from(version_index(record.version)) << 56,
     ];
     let traces = [record.trace.to_u128(), record.parent_trace.to_u128()];
     let (head, tail) = fixed.split_at_mut(32);
@@ -168,6 +186,7 @@ impl Default for RequestRecord<'_> {
             grpc_status: None,
             method: Method(0),
             scheme: Scheme::Http,
+            version: "1.1",
             outcome: Outcome::Completed,
             failed: false,
             route: Text::default(),
@@ -204,6 +223,7 @@ impl<'a> RequestRecord<'a> {
         };
         let outcome = Outcome::from_index(r.u8()?)?;
         let failed = r.u8()? == 1;
+        let version = VERSIONS.get(usize::from(r.u8()?)).copied()?;
         let mut r = Reader::new(texts);
         Some(Self {
             trace,
@@ -218,6 +238,7 @@ impl<'a> RequestRecord<'a> {
             grpc_status,
             method,
             scheme,
+            version,
             outcome,
             failed,
             route: r.text()?,
@@ -235,18 +256,24 @@ impl<'a> RequestRecord<'a> {
     pub(crate) fn attributes(
         &self,
     ) -> impl Iterator<Item = (Text<'a>, AttributeRef<'a>)> + use<'a> {
-        let mut reader = self.attributes;
-        std::iter::from_fn(move || {
-            let key = reader.text()?;
-            let value = match reader.u8()? {
-                0 => AttributeRef::Str(reader.text()?),
-                1 => AttributeRef::I64(reader.i64()?),
-                2 => AttributeRef::F64(reader.f64()?),
-                _ => AttributeRef::Bool(reader.u8()? == 1),
-            };
-            Some((key, value))
-        })
+        attributes_of(self.attributes)
     }
+}
+
+/// The attributes that a reader stands before, up to the first that cannot be read.
+pub(super) fn attributes_of(
+    mut reader: Reader<'_>,
+) -> impl Iterator<Item = (Text<'_>, AttributeRef<'_>)> {
+    std::iter::from_fn(move || {
+        let key = reader.text()?;
+        let value = match reader.u8()? {
+            0 => AttributeRef::Str(reader.text()?),
+            1 => AttributeRef::I64(reader.i64()?),
+            2 => AttributeRef::F64(reader.f64()?),
+            _ => AttributeRef::Bool(reader.u8()? == 1),
+        };
+        Some((key, value))
+    })
 }
 
 /// The value of an attribute in a record.
@@ -282,6 +309,7 @@ mod tests {
             grpc_status: None,
             method: Method::of(&http::Method::PUT),
             scheme: Scheme::Https,
+            version: "2",
             outcome: Outcome::BodyDropped,
             failed: true,
             route: "/a/{b}".into(),

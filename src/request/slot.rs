@@ -1,12 +1,15 @@
 use std::sync::atomic::{
-    AtomicU32, AtomicU64,
+    AtomicBool, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::Duration;
 
+use super::crumbs::Crumbs;
 use super::current::Ids;
+use super::record::Method;
 use super::routes::{RouteId, Routes};
+use super::tree::{Room, Tree};
 use crate::clock::{Clock, Nanos};
 use crate::model::{SpanId, TraceId};
 
@@ -17,6 +20,8 @@ pub(crate) struct Requests {
     clock: Clock,
     routes: Routes,
     slots: Mutex<Slots>,
+    /// What undecided traces may hold together.
+    room: Room,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +46,26 @@ pub(crate) struct Slot {
     span: AtomicU64,
     /// The reading at which the poll that runs now began, plus one; 0 between polls.
     polled_since: AtomicU64,
+    /// The spans of its trace. Where a request's trace goes on in another's slot, that one's.
+    tree: Tree,
+    goes_on: Option<Arc<Self>>,
+    /// Whether it is a request's, and not that of a trace without one.
+    of_request: bool,
+    /// Whether there are crumbs of an earlier request or of this one.
+    has_crumbs: AtomicBool,
+    crumbs: Mutex<Crumbs>,
+    facts: Mutex<Facts>,
+}
+
+/// What is known of a request's head while it is under way: lent by the state that owns the texts, so
+/// that nothing is copied unless somebody asks.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// Path, query, user agent and client address, as a record has them; empty where none are kept.
+    pub(crate) texts: Vec<u8>,
+    /// User and attributes, as a record has them; empty where there are none.
+    pub(crate) more: Vec<u8>,
+    pub(crate) method: Option<Method>,
 }
 
 /// A request under way, as [`Monitor::in_flight`](crate::Monitor::in_flight) tells it.
@@ -59,7 +84,12 @@ pub struct InFlight {
 }
 
 impl Requests {
+    /// Requests whose undecided traces may hold so many bytes as `with_room` says; by default 16 MiB.
     pub(crate) fn new(clock: Clock) -> Self {
+        Self::with_room(clock, 16 << 20)
+    }
+
+    pub(crate) fn with_room(clock: Clock, room: usize) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Relaxed);
         Self {
@@ -67,7 +97,13 @@ impl Requests {
             clock,
             routes: Routes::default(),
             slots: Mutex::default(),
+            room: Room::new(room),
         }
+    }
+
+    #[inline]
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     /// The number of this monitor among those of the process.
@@ -85,9 +121,13 @@ impl Requests {
         &self.routes
     }
 
-    /// A new slot that is in no list: for what outlives its request.
-    pub(crate) fn unlisted_slot(&self) -> Arc<Slot> {
-        Arc::new(Slot {
+    /// A new slot that is in no list: for what outlives its request, in whose slot the trace goes on.
+    pub(crate) fn unlisted_slot(&self, goes_on: Option<Arc<Slot>>) -> Arc<Slot> {
+        Arc::new(self.slot(goes_on, false))
+    }
+
+    fn slot(&self, goes_on: Option<Arc<Slot>>, of_request: bool) -> Slot {
+        Slot {
             monitor: self.number,
             generation: AtomicU64::new(0),
             start: AtomicU64::new(0),
@@ -96,13 +136,29 @@ impl Requests {
             trace_low: AtomicU64::new(0),
             span: AtomicU64::new(0),
             polled_since: AtomicU64::new(0),
-        })
+            tree: Tree::default(),
+            goes_on,
+            of_request,
+            has_crumbs: AtomicBool::new(false),
+            crumbs: Mutex::default(),
+            facts: Mutex::default(),
+        }
     }
 
-    /// A new slot in the list. The caller pools it.
+    /// A new slot in the list of requests. The caller pools it.
     #[cold]
     pub(crate) fn new_slot(&self) -> Arc<Slot> {
-        let slot = self.unlisted_slot();
+        self.listed(true)
+    }
+
+    /// A new slot for a trace without a request.
+    #[cold]
+    pub(crate) fn new_trace_slot(&self) -> Arc<Slot> {
+        self.listed(false)
+    }
+
+    fn listed(&self, of_request: bool) -> Arc<Slot> {
+        let slot = Arc::new(self.slot(None, of_request));
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.all.len() >= slots.sweep_at {
             slots.all.retain(|slot| slot.strong_count() > 0);
@@ -112,16 +168,38 @@ impl Requests {
         slot
     }
 
-    /// The requests under way, the longest first.
-    pub(crate) fn in_flight(&self) -> Vec<InFlight> {
-        let slots = self
-            .slots
+    /// The slots of the traces that began at least `age` ago and are not over.
+    pub(crate) fn open_since(&self, age: Duration) -> Vec<Arc<Slot>> {
+        let before = self.clock.now().saturating_sub(crate::clock::nanos(age));
+        let slots = self.all();
+        let old = slots.iter().filter_map(Weak::upgrade);
+        old.filter(|slot| slot.read().is_some_and(|seen| seen.start <= before))
+            .collect()
+    }
+
+    /// The slot of a trace that is under way.
+    pub(crate) fn of_trace(&self, trace: TraceId) -> Option<Arc<Slot>> {
+        let slots = self.all();
+        let mut open = slots.iter().filter_map(Weak::upgrade);
+        open.find(|slot| slot.read().is_some_and(|seen| seen.ids.trace == trace))
+    }
+
+    fn all(&self) -> Vec<Weak<Slot>> {
+        self.slots
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .all
-            .clone();
+            .clone()
+    }
+
+    /// The requests under way, the longest first.
+    pub(crate) fn in_flight(&self) -> Vec<InFlight> {
+        let slots = self.all();
         let now = self.clock.now();
-        let seen = slots.iter().filter_map(|slot| slot.upgrade()?.read());
+        let slots = slots.iter().filter_map(Weak::upgrade);
+        let seen = slots
+            .filter(|slot| slot.of_request)
+            .filter_map(|slot| slot.read());
         let mut list: Vec<_> = seen
             .map(|seen| InFlight {
                 route: self.routes.name(seen.ids.route),
@@ -149,9 +227,28 @@ impl Slot {
         self.monitor
     }
 
+    /// The spans of its trace.
+    #[inline]
+    pub(crate) fn tree(&self) -> &Tree {
+        self.goes_on
+            .as_deref()
+            .map_or(&self.tree, |slot| &slot.tree)
+    }
+
     /// Opens the slot for a request that began at `start`, whose first poll follows at once.
     #[inline]
     pub(crate) fn open(&self, ids: Ids, start: Nanos) {
+        self.tree.open();
+        if self.has_crumbs.load(Relaxed) {
+            self.has_crumbs.store(false, Relaxed);
+            own(&self.crumbs).clear();
+        }
+        self.rename(ids, start);
+    }
+
+    /// Changes what others see of the request under way.
+    #[inline]
+    pub(crate) fn rename(&self, ids: Ids, start: Nanos) {
         self.start.store(start, Relaxed);
         self.route.store(ids.route.0, Relaxed);
         let trace = ids.trace.to_u128();
@@ -190,6 +287,48 @@ impl Slot {
         }
     }
 
+    /// Notes that an error was captured in this request.
+    pub(crate) fn touch_captured(&self) {
+        self.tree().capture();
+    }
+
+    /// Whether an error was captured in this request; holds until the next one opens the slot.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tail sampling asks"))]
+    #[inline]
+    pub(crate) fn is_captured(&self) -> bool {
+        self.tree().is_captured()
+    }
+
+    /// Keeps an event among the request's last ones. Never waits: an event that comes while another
+    /// thread is at them is left out.
+    #[inline]
+    pub(crate) fn leave_crumb(&self, at: Nanos, record: &[u8]) {
+        if let Some(mut crumbs) = free(&self.crumbs) {
+            crumbs.push(at, record);
+            self.has_crumbs.store(true, Relaxed);
+        }
+    }
+
+    /// Appends the request's last events: length-prefixed, the time first.
+    pub(crate) fn copy_crumbs(&self, out: &mut Vec<u8>) {
+        if self.has_crumbs.load(Relaxed)
+            && let Some(crumbs) = free(&self.crumbs)
+        {
+            crumbs.copy(out);
+        }
+    }
+
+    /// Lends the facts of the request, by `swap`, or takes them back.
+    #[inline]
+    pub(crate) fn lend(&self, swap: impl FnOnce(&mut Facts)) {
+        swap(&mut own(&self.facts));
+    }
+
+    /// Shows what was lent, if nobody is at it this moment.
+    pub(crate) fn facts<R>(&self, look: impl FnOnce(&Facts) -> R) -> Option<R> {
+        free(&self.facts).map(|facts| look(&facts))
+    }
+
     /// The request under way as another thread sees it; `None` between requests.
     fn read(&self) -> Option<Seen> {
         for _ in 0..4 {
@@ -209,6 +348,18 @@ impl Slot {
             }
         }
         None
+    }
+}
+
+fn own<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn free<T>(of: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match of.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 
@@ -255,5 +406,32 @@ mod tests {
             requests.new_slot();
         }
         assert!(requests.slots.lock().unwrap().all.len() <= 64);
+    }
+
+    #[test]
+    fn marks_and_crumbs_last_as_long_as_the_request() {
+        let requests = Requests::new(Clock::system());
+        let slot = requests.new_slot();
+        let ids = Ids {
+            trace: TraceId::from_u128(1),
+            span: SpanId::NIL,
+            route: UNMATCHED,
+        };
+        let crumbs = |slot: &Slot| {
+            let mut out = Vec::new();
+            slot.copy_crumbs(&mut out);
+            out.len()
+        };
+        slot.open(ids, 0);
+        slot.touch_captured();
+        slot.leave_crumb(1, b"event");
+        slot.open(ids, 0);
+        assert!(slot.is_captured());
+        assert_eq!(crumbs(&slot), 4 + 8 + 5);
+        slot.close();
+        assert!(slot.is_captured());
+        slot.open(ids, 0);
+        assert!(!slot.is_captured());
+        assert_eq!(crumbs(&slot), 0);
     }
 }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::answer::Answer;
 use super::deadline::{Deadlines, Pending};
-use super::sink::Sink;
+use super::outlet::Outlet;
 use super::{Intake, Record};
 use crate::clock::{Clock, Nanos};
 use crate::model::{Books, Notices, Reason, ShutdownReport, Signal};
@@ -17,7 +17,7 @@ pub(super) struct Core {
     pub(super) intake: Arc<Intake>,
     pub(super) books: Arc<Books>,
     pub(super) notices: Arc<Notices>,
-    pub(super) sinks: Vec<Arc<Sink>>,
+    pub(super) sinks: Vec<Outlet>,
     pub(super) deadlines: Deadlines,
     commands: Mutex<Vec<Command>>,
     /// Given when the worker has ended, or was given up at a deadline.
@@ -44,7 +44,7 @@ impl Core {
         (clock, pace): (Clock, Clock),
         intake: Arc<Intake>,
         (books, notices): (Arc<Books>, Arc<Notices>),
-        sinks: Vec<Arc<Sink>>,
+        sinks: Vec<Outlet>,
     ) -> Self {
         Self {
             clock,
@@ -99,7 +99,8 @@ impl Core {
         let mut buffers = Vec::new();
         self.intake.drain(&mut buffers);
         for record in buffers.iter().flat_map(|buffer| Record::all(buffer)) {
-            self.books.dropped(record.signal, Reason::Shutdown, 1);
+            let items = u64::from(record.items);
+            self.books.dropped(record.signal, Reason::Shutdown, items);
         }
         // Every sink is closed, whatever the others had left.
         let left = self.sinks.iter().filter(|sink| !sink.close()).count();

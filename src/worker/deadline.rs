@@ -3,6 +3,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::{Clock, Nanos};
+use crate::model::mark_own_thread;
 
 /// Something that has to come to an end by a deadline.
 pub(super) trait Pending: Send + Sync {
@@ -60,7 +61,10 @@ impl Deadlines {
 fn spawn(shared: Arc<Shared>) -> io::Result<()> {
     std::thread::Builder::new()
         .name("watchpost-wait".to_owned())
-        .spawn(move || shared.run())
+        .spawn(move || {
+            mark_own_thread();
+            shared.run();
+        })
         .map(drop)
 }
 

@@ -8,8 +8,12 @@ use super::Record;
 use super::answer::Answer;
 use super::core::{Command, Core};
 use super::format::Formatter;
+use super::outlet::Outlet;
+use super::remote::Feed;
+use super::tap::{self, Tap};
 use super::unwind::caught;
 use crate::clock::{Nanos, nanos};
+use crate::model::{Reason, Signal};
 
 /// How often the buffers are emptied while records come.
 const ROUND: Duration = Duration::from_millis(20);
@@ -25,11 +29,15 @@ pub(super) struct Engine {
     core: Arc<Core>,
     pool: Handle,
     formatters: Vec<Formatter>,
+    taps: Vec<Box<dyn Tap>>,
+    feeds: Vec<Feed>,
     ticks: Vec<(Nanos, Tick)>,
     buffers: Vec<Vec<u8>>,
     flushes: Vec<Flush>,
     /// The deadline of the shutdown, once one was asked for.
     shutdown: Option<Nanos>,
+    /// A shutdown was asked for in this round.
+    asked_anew: bool,
     last_record: Nanos,
     last_anchor: Nanos,
 }
@@ -45,7 +53,8 @@ impl Engine {
     pub(super) fn new(
         core: Arc<Core>,
         pool: Handle,
-        formatters: Vec<Formatter>,
+        (formatters, feeds): (Vec<Formatter>, Vec<Feed>),
+        taps: Vec<Box<dyn Tap>>,
         ticks: Vec<Tick>,
     ) -> Self {
         let now = core.pace.now();
@@ -53,10 +62,13 @@ impl Engine {
         Self {
             pool,
             formatters,
+            taps,
+            feeds,
             ticks: ticks.collect(),
             buffers: Vec::new(),
             flushes: Vec::new(),
             shutdown: None,
+            asked_anew: false,
             last_record: now,
             last_anchor: now,
             core,
@@ -105,6 +117,7 @@ impl Engine {
             if let Command::Shutdown { until } = *command {
                 self.shutdown = Some(self.shutdown.map_or(until, |before| before.min(until)));
                 self.core.intake.close();
+                self.asked_anew = true;
             }
         }
         self.take_records(now);
@@ -112,9 +125,15 @@ impl Engine {
         for formatter in &mut self.formatters {
             formatter.hand_over(&self.pool);
         }
+        let flushing = |command: &Command| matches!(command, Command::Flush { .. });
+        let all = self.shutdown.is_some() || commands.iter().any(flushing);
+        for feed in &mut self.feeds {
+            feed.hand_over(now, all, &self.core.panics);
+            feed.sink.dispatch(&self.pool);
+        }
         for command in commands {
             if let Command::Flush { until, answer } = command {
-                let blocks = self.want_all();
+                let blocks = self.want_all(true);
                 self.flushes.push(Flush {
                     until,
                     blocks,
@@ -143,16 +162,45 @@ impl Engine {
             return;
         }
         self.last_record = now;
+        self.count_for_further_sinks(&records);
         // One pass where they are in order, as those of one buffer mostly are.
         records.sort_by_key(|record| record.at);
-        for (n, formatter) in self.formatters.iter_mut().enumerate() {
-            if n > 0 {
-                // A record is emitted once for each sink that it is meant for.
-                for record in &records {
-                    self.core.books.emitted(record.signal, 1);
-                }
+        let core = &self.core;
+        for tap in &mut self.taps {
+            let taken = tap::show(tap.as_mut(), &records, &self.pool, &core.panics);
+            let signal = tap.signal();
+            let lines = signal.is_line() && !self.formatters.is_empty();
+            if !lines && !self.feeds.iter().any(|feed| feed.takes(signal)) {
+                // No sink takes them: what the tap has is where it was to go.
+                let all = records.iter().filter(|it| it.signal == signal).count() as u64;
+                core.books.delivered(signal, taken);
+                core.books.dropped(signal, Reason::Panic, all - taken);
             }
+        }
+        for feed in &mut self.feeds {
+            feed.take(&records, &self.core.panics);
+        }
+        records.retain(|record| record.signal.is_line());
+        for formatter in &mut self.formatters {
             formatter.batch(&records, &self.pool, &self.core.panics);
+        }
+    }
+
+    /// A record is emitted once for each sink that takes it; for the first of them it is already counted.
+    fn count_for_further_sinks(&self, records: &[Record<'_>]) {
+        for signal in Signal::ALL {
+            let lines = if signal.is_line() {
+                self.formatters.len()
+            } else {
+                0
+            };
+            let remote = self.feeds.iter().filter(|feed| feed.takes(signal)).count();
+            let further = (lines + remote).saturating_sub(1) as u64;
+            if further > 0 {
+                let of_signal = records.iter().filter(|record| record.signal == signal);
+                let items: u64 = of_signal.map(|record| u64::from(record.items)).sum();
+                self.core.books.emitted(signal, further * items);
+            }
         }
     }
 
@@ -168,11 +216,11 @@ impl Engine {
     }
 
     /// Asks every sink for all that it has.
-    fn want_all(&self) -> Vec<u64> {
+    fn want_all(&self, anew: bool) -> Vec<u64> {
         let sinks = self.core.sinks.iter();
         sinks
             .map(|sink| {
-                let number = sink.want_all();
+                let number = sink.want_all(anew);
                 sink.dispatch(&self.pool);
                 number
             })
@@ -197,11 +245,12 @@ impl Engine {
         }
     }
 
-    fn is_shut_down(&self) -> bool {
+    fn is_shut_down(&mut self) -> bool {
         let Some(until) = self.shutdown else {
             return false;
         };
-        let blocks = self.want_all();
+        let anew = std::mem::take(&mut self.asked_anew);
+        let blocks = self.want_all(anew);
         let mut sinks = self.core.sinks.iter().zip(blocks);
         sinks.all(|(sink, number)| sink.is_settled(number)) || self.core.pace.now() >= until
     }
@@ -221,13 +270,15 @@ impl Engine {
     fn sleep(&self, longest: Duration) -> Duration {
         let now = self.core.pace.now();
         let ticks = self.ticks.iter().map(|(due, _)| *due);
-        let sinks = self
-            .core
-            .sinks
-            .iter()
-            .filter_map(|sink| sink.next_dispatch());
+        let sinks = self.core.sinks.iter().filter_map(Outlet::next_dispatch);
         let flushes = self.flushes.iter().map(|flush| flush.until);
-        let next = ticks.chain(sinks).chain(flushes).chain(self.shutdown).min();
+        let feeds = self.feeds.iter().filter_map(Feed::due);
+        let next = ticks
+            .chain(sinks)
+            .chain(feeds)
+            .chain(flushes)
+            .chain(self.shutdown)
+            .min();
         let until = next.map_or(longest, |next| {
             Duration::from_nanos(next.saturating_sub(now))
         });

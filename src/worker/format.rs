@@ -41,7 +41,8 @@ struct Rest<'a> {
 impl Drop for Rest<'_> {
     fn drop(&mut self) {
         for record in self.records {
-            self.books.dropped(record.signal, Reason::Panic, 1);
+            self.books
+                .dropped(record.signal, Reason::Panic, u64::from(record.items));
         }
     }
 }

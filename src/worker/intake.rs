@@ -10,8 +10,8 @@ use crate::model::{Books, Reason, Signal, thread_number};
 
 /// Threads spread over this many buffers.
 const SHARDS: usize = 8;
-/// A record's head: its length, its signal, its time.
-const HEAD: usize = 4 + 1 + 8;
+/// A record's head: its length, its signal, its items, its time.
+const HEAD: usize = 4 + 1 + 4 + 8;
 /// The largest record, head included; a larger one is dropped as too large.
 pub(crate) const MAX_RECORD: usize = 64 * 1024;
 
@@ -35,26 +35,19 @@ struct Shard {
     overflowed: [u64; Signal::ALL.len()],
     too_large: [u64; Signal::ALL.len()],
     rung: bool,
-    gate: Gate,
+    /// Signals whose records are turned away, one bit each.
+    away: u32,
+    closed: bool,
     /// How far `bytes` hold whole records: a closure that panicked may have left more.
     whole: usize,
-}
-
-/// What becomes of a record that comes.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Gate {
-    #[default]
-    Open,
-    /// Nobody writes records anywhere: they are not even counted.
-    Mute,
-    /// The worker has ended: they are counted and dropped.
-    Closed,
 }
 
 /// A record as the worker finds it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
     pub(crate) signal: Signal,
+    /// So many things that the books count.
+    pub(crate) items: u32,
     pub(crate) at: Nanos,
     pub(crate) body: &'a [u8],
 }
@@ -74,29 +67,45 @@ impl Intake {
     /// Appends a record of `signal`, of the time `at`. `write` appends its body; it runs under the
     /// buffer's lock and so must call nothing foreign.
     #[inline]
+    pub(crate) fn push(&self, signal: Signal, at: Nanos, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push_many(signal, 1, at, write);
+    }
+
+    /// As [`push`](Self::push), of a record that stands for `items` things, all of which are delivered or
+    /// dropped by the books.
+    #[inline]
     #[expect(
         clippy::indexing_slicing,
         clippy::cast_possible_truncation,
         reason = "signals index arrays of their own number; a length is at most `MAX_RECORD`"
     )]
-    pub(crate) fn push(&self, signal: Signal, at: Nanos, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push_many(
+        &self,
+        signal: Signal,
+        items: u32,
+        at: Nanos,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         let mut shard = self.shard();
-        if shard.gate != Gate::Open {
-            return self.turn_away(shard.gate, signal);
+        if shard.away & bit(signal) != 0 {
+            return self.turn_away(shard.closed, signal, items);
         }
-        shard.emitted[signal as usize] += 1;
+        shard.emitted[signal as usize] += u64::from(items);
         let start = shard.bytes.len();
         if start >= self.max_shard_bytes {
-            shard.overflowed[signal as usize] += 1;
+            shard.overflowed[signal as usize] += u64::from(items);
             return;
         }
-        shard.bytes.extend_from_slice(&[0, 0, 0, 0, signal as u8]);
-        shard.bytes.extend_from_slice(&at.to_le_bytes());
+        let mut head = [0; HEAD];
+        head[4] = signal as u8;
+        head[5..9].copy_from_slice(&items.to_le_bytes());
+        head[9..].copy_from_slice(&at.to_le_bytes());
+        shard.bytes.extend_from_slice(&head);
         write(&mut shard.bytes);
         let len = shard.bytes.len() - start;
         if len > MAX_RECORD {
             shard.bytes.truncate(start);
-            shard.too_large[signal as usize] += 1;
+            shard.too_large[signal as usize] += u64::from(items);
             return;
         }
         if let Some(head) = shard.bytes.get_mut(start..start + 4) {
@@ -111,28 +120,34 @@ impl Intake {
     }
 
     #[cold]
-    fn turn_away(&self, gate: Gate, signal: Signal) {
-        if gate == Gate::Closed {
-            self.books.emitted(signal, 1);
-            self.books.dropped(signal, Reason::Shutdown, 1);
+    fn turn_away(&self, closed: bool, signal: Signal, items: u32) {
+        if closed {
+            self.books.emitted(signal, u64::from(items));
+            self.books
+                .dropped(signal, Reason::Shutdown, u64::from(items));
         }
     }
 
     /// From now on records are counted as emitted and dropped at once; what came before can still be
     /// drained.
     pub(crate) fn close(&self) {
-        self.set_gate(Gate::Closed);
-    }
-
-    /// From now on records go nowhere and are not counted: there is no sink.
-    pub(crate) fn mute(&self) {
-        self.set_gate(Gate::Mute);
-    }
-
-    fn set_gate(&self, gate: Gate) {
         for shard in &self.shards {
-            self.repaired(shard.lock()).gate = gate;
+            let mut shard = self.repaired(shard.lock());
+            (shard.away, shard.closed) = (u32::MAX, true);
         }
+    }
+
+    /// From now on records of this signal go nowhere and are not counted: no sink takes them.
+    pub(crate) fn mute(&self, signal: Signal) {
+        for shard in &self.shards {
+            self.repaired(shard.lock()).away |= bit(signal);
+        }
+    }
+
+    /// Whether records of this signal go nowhere: nobody need make one.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing asks yet"))]
+    pub(crate) fn is_mute(&self, signal: Signal) -> bool {
+        self.shard().away & bit(signal) != 0
     }
 
     /// Wakes the worker.
@@ -165,8 +180,10 @@ impl Intake {
         shard.unwrap_or_else(|poisoned| {
             let mut shard = poisoned.into_inner();
             let whole = shard.whole;
-            if let Some(signal) = shard.bytes.get(whole..).and_then(signal_of) {
-                self.books.dropped(signal, Reason::Panic, 1);
+            let torn = shard.bytes.get(whole..);
+            if let Some((signal, items)) = torn.and_then(|it| Some((signal_of(it)?, items_of(it)?)))
+            {
+                self.books.dropped(signal, Reason::Panic, u64::from(items));
             }
             shard.bytes.truncate(whole);
             shard
@@ -225,9 +242,10 @@ impl<'a> Record<'a> {
             let (record, rest) = buffer.split_at_checked(len)?;
             buffer = rest;
             let signal = signal_of(record)?;
-            let at = Nanos::from_le_bytes(*record.get(5..HEAD)?.first_chunk()?);
+            let at = Nanos::from_le_bytes(*record.get(9..HEAD)?.first_chunk()?);
             Some(Self {
                 signal,
+                items: items_of(record)?,
                 at,
                 body: record.get(HEAD..)?,
             })
@@ -237,6 +255,14 @@ impl<'a> Record<'a> {
 
 fn signal_of(record: &[u8]) -> Option<Signal> {
     Signal::ALL.get(usize::from(*record.get(4)?)).copied()
+}
+
+fn items_of(record: &[u8]) -> Option<u32> {
+    Some(u32::from_le_bytes(*record.get(5..9)?.first_chunk()?))
+}
+
+const fn bit(signal: Signal) -> u32 {
+    1 << signal as u32
 }
 
 #[cfg(test)]
@@ -300,6 +326,28 @@ mod tests {
     }
 
     #[test]
+    fn a_record_stands_for_its_items() {
+        let books = Arc::new(Books::default());
+        let intake = Intake::new(0, Arc::clone(&books));
+        intake.push_many(Signal::Span, 7, 3, |out| out.push(1));
+        intake.push_many(Signal::Span, 5, 4, |out| {
+            out.resize(out.len() + MAX_RECORD, 0);
+        });
+        let mut buffers = Vec::new();
+        intake.drain(&mut buffers);
+        let records: Vec<_> = buffers.iter().flat_map(|it| Record::all(it)).collect();
+        let [record] = records.as_slice() else {
+            panic!("{} records", records.len())
+        };
+        assert_eq!((record.items, record.at, record.body), (7, 3, &[1][..]));
+        let totals = books.totals(Signal::Span);
+        assert_eq!(
+            (totals.emitted(), totals.dropped(Reason::TooLarge)),
+            (12, 5)
+        );
+    }
+
+    #[test]
     fn a_record_that_panicked_takes_no_other_with_it() {
         let books = Arc::new(Books::default());
         let intake = Intake::new(1 << 20, Arc::clone(&books));
@@ -324,7 +372,9 @@ mod tests {
     fn a_closed_intake_counts_and_a_mute_one_does_not() {
         let books = Arc::new(Books::default());
         let intake = Intake::new(1 << 20, Arc::clone(&books));
-        intake.mute();
+        assert!(!intake.is_mute(Signal::Log));
+        intake.mute(Signal::Log);
+        assert!(intake.is_mute(Signal::Log) && !intake.is_mute(Signal::Request));
         intake.push(Signal::Log, 0, |_| {});
         assert_eq!(books.totals(Signal::Log).emitted(), 0);
         intake.close();

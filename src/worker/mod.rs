@@ -31,11 +31,23 @@
 //! within a second, on the same thread. Each is counted, dropped records as `panic`. A host that is built
 //! with `panic = "abort"` ends at any panic; nothing here can prevent it.
 //!
+//! # Receivers elsewhere
+//!
+//! A remote sink queues batches, bounded in bytes and items, and has one request under way. A request that
+//! brings no answer, or one that says "later", is tried again after a wait of at most 1 s, 2 s, 4 s, up to a
+//! minute, with the whole wait left to chance, and not before the receiver's `Retry-After`, of which an hour
+//! is believed. What the receiver refuses for good is dropped as `send_error`. So is what it says it left
+//! out of a batch that it took. A batch that is too large is sent in halves; one item that is too large is
+//! dropped as `too_large`.
+//!
+//! A 2xx counts as delivered once its head is there, whatever becomes of the rest. An answer that never
+//! came leaves open whether the batch was taken: it is sent again.
+//!
 //! # How flush and shutdown keep their deadline
 //!
 //! A flush is a command to the worker: it takes the records that are there, queues them, and answers when
 //! every block up to that point is written or dropped. It does not wait for a back-off: blocks are tried
-//! at once. The answer comes from whoever is first, the worker or the deadline, and the deadline is kept
+//! at once, and a batch for elsewhere once at once, unless its receiver asked for the wait. The answer comes from whoever is first, the worker or the deadline, and the deadline is kept
 //! by a thread that runs only while something is awaited. So it depends on no timer of the caller's
 //! runtime, on no runtime at all, and on no worker that may be stuck. The blocking variants wait on a
 //! condition variable with a time-out.
@@ -53,6 +65,11 @@
 
 mod answer;
 mod block;
+#[cfg_attr(
+    not(feature = "_client"),
+    expect(dead_code, reason = "no feature that sends is on")
+)]
+mod client;
 mod config;
 mod console;
 mod core;
@@ -60,19 +77,40 @@ mod deadline;
 mod engine;
 mod format;
 mod intake;
+mod outlet;
+#[cfg_attr(
+    not(feature = "_client"),
+    expect(dead_code, reason = "no feature that sends is on")
+)]
+mod remote;
 mod sink;
+mod tap;
 mod thread;
 mod unwind;
 mod writer;
 
 pub use self::config::WorkerConfig;
 
+#[cfg_attr(
+    not(feature = "_client"),
+    expect(unused_imports, reason = "no feature that sends is on")
+)]
+pub(crate) use self::client::{Answer, Client, Trust};
 pub(crate) use self::console::Console;
+pub(crate) use self::engine::Tick;
 pub(crate) use self::format::Format;
-pub(crate) use self::intake::{Intake, Record};
+pub(crate) use self::intake::{Intake, MAX_RECORD, Record};
+#[cfg_attr(
+    not(feature = "_client"),
+    expect(unused_imports, reason = "no feature that sends is on")
+)]
+pub(crate) use self::remote::{Batch, Consume, Deliver, RemoteSetup, Verdict};
+pub(crate) use self::tap::{Jobs, Tap};
 pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};
 
-#[cfg(test)]
-use self::engine::Tick;
+/// A receiver that does what a script says.
+#[cfg(all(test, feature = "_client"))]
+#[path = "../../tests/it/peer.rs"]
+pub(crate) mod peer;
 #[cfg(test)]
 mod tests;

@@ -114,6 +114,8 @@ fn rig(config: WorkerConfig, behaviours: Vec<Behaviour>, ticks: Vec<Tick>) -> Ri
         books: Arc::clone(&books),
         notices: Arc::clone(&notices),
         sinks: sinks.collect(),
+        taps: Vec::new(),
+        remotes: Vec::new(),
         ticks,
     });
     Rig {

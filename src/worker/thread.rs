@@ -9,11 +9,14 @@ use super::answer::{Answer, Awaited};
 use super::core::{Command, Core};
 use super::engine::{Engine, Tick, supervise};
 use super::format::{Format, Formatter};
+use super::outlet::Outlet;
+use super::remote::{Feed, Remote, RemoteSetup};
 use super::sink::{Sink, SinkStatus};
+use super::tap::Tap;
 use super::unwind::caught;
 use super::{Intake, WorkerConfig};
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::{Books, Notices, ShutdownReport, mark_own_thread};
+use crate::model::{Books, Notices, ShutdownReport, Signal, mark_own_thread};
 
 /// Threads of the blocking pool: a hanging sink or check holds one.
 const MAX_BLOCKING_THREADS: usize = 64;
@@ -28,6 +31,8 @@ pub(crate) struct WorkerSetup {
     pub(crate) books: Arc<Books>,
     pub(crate) notices: Arc<Notices>,
     pub(crate) sinks: Vec<SinkSetup>,
+    pub(crate) taps: Vec<Box<dyn Tap>>,
+    pub(crate) remotes: Vec<RemoteSetup>,
     pub(crate) ticks: Vec<Tick>,
 }
 
@@ -81,6 +86,8 @@ impl Worker {
             .enable_all()
             .max_blocking_threads(MAX_BLOCKING_THREADS)
             .thread_name("watchpost-io")
+            // A writer that logs would otherwise write about its writing for ever.
+            .on_thread_start(mark_own_thread)
             .build()?;
         let handle = runtime.handle().clone();
         let runtime = Background(Some(runtime));
@@ -91,6 +98,8 @@ impl Worker {
             books,
             notices,
             sinks,
+            taps,
+            remotes,
             ticks,
         } = setup;
         let pace = Clock::system();
@@ -109,13 +118,37 @@ impl Worker {
             Formatter::new(Arc::new(sink), format, Arc::clone(&books))
         };
         let formatters: Vec<_> = sinks.into_iter().map(formatter).collect();
-        if formatters.is_empty() {
-            intake.mute();
+        let feed = |setup: RemoteSetup| {
+            let (sink, consume) = Remote::new(
+                setup,
+                (clock.clone(), pace.clone()),
+                Arc::clone(&intake),
+                (Arc::clone(&books), Arc::clone(&notices)),
+            );
+            Feed::new(Arc::new(sink), consume)
+        };
+        let feeds: Vec<_> = remotes.into_iter().map(feed).collect();
+        for signal in Signal::ALL {
+            let lines = signal.is_line() && !formatters.is_empty();
+            let tapped = taps.iter().any(|tap| tap.signal() == signal);
+            if !lines && !tapped && !feeds.iter().any(|feed| feed.takes(signal)) {
+                intake.mute(signal);
+            }
         }
-        let sinks = formatters.iter().map(|it| Arc::clone(&it.sink)).collect();
+        let lines = formatters
+            .iter()
+            .map(|it| Outlet::Lines(Arc::clone(&it.sink)));
+        let remote = feeds.iter().map(|it| Outlet::Remote(Arc::clone(&it.sink)));
+        let sinks = lines.chain(remote).collect();
         let core = Core::new((clock, pace), intake, (books, notices), sinks);
         let core = Arc::new(core);
-        let engine = Engine::new(Arc::clone(&core), handle.clone(), formatters, ticks);
+        let engine = Engine::new(
+            Arc::clone(&core),
+            handle.clone(),
+            (formatters, feeds),
+            taps,
+            ticks,
+        );
         let shared = Arc::clone(&core);
         std::thread::Builder::new()
             .name("watchpost".to_owned())
@@ -224,7 +257,7 @@ impl Worker {
             alive: self.core.has_thread.load(Relaxed) && !self.is_forked(),
             beat_age: Duration::from_nanos(self.core.pace.now().saturating_sub(beat)),
             restarts: self.core.panics.load(Relaxed),
-            sinks: self.core.sinks.iter().map(|sink| sink.status()).collect(),
+            sinks: self.core.sinks.iter().map(Outlet::status).collect(),
         }
     }
 
@@ -254,6 +287,6 @@ fn run(core: &Core, mut engine: Engine, runtime: Background) {
     // nobody waits for this thread.
     core.has_thread.store(false, Relaxed);
     caught(|| drop(engine));
-    core.sinks.iter().for_each(|sink| sink.drop_writer());
+    core.sinks.iter().for_each(Outlet::drop_writer);
     drop(runtime);
 }

@@ -18,6 +18,8 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use watchpost::{Monitor, MonitorGuard, Reason, ShutdownReport, Signal};
 
+use crate::support::whole_lines;
+
 /// Requests a second.
 const RATE: f64 = 1_200.0;
 
@@ -141,15 +143,6 @@ fn call(app: &Router, uri: &str) -> String {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         String::from_utf8(body.to_vec()).unwrap()
     })
-}
-
-/// Whole lines among what a receiver got.
-fn whole_lines(got: &[u8]) -> u64 {
-    let lines = got.split_inclusive(|byte| *byte == b'\n');
-    let whole = lines.filter(|line| {
-        line.ends_with(b"\n") && serde_json::from_slice::<serde_json::Value>(line).is_ok()
-    });
-    whole.count() as u64
 }
 
 fn dropped(report: &ShutdownReport, reason: Reason) -> u64 {

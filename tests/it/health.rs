@@ -1,7 +1,6 @@
 //! Health and the monitor's own port, while the host is well, blocked and on its way out.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -13,26 +12,9 @@ use serde_json::Value;
 use watchpost::testing::Harness;
 use watchpost::{Access, Monitor};
 
-use crate::support::{get_request, send};
+use crate::support::{ask, get_request, send};
 
 const TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
-
-/// One answer over a connection of its own, with the time that it took.
-fn ask(address: SocketAddr, path: &str, headers: &str) -> (String, Duration) {
-    let start = Instant::now();
-    let mut client = TcpStream::connect(address).unwrap();
-    client
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    write!(
-        client,
-        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
-    (answer, start.elapsed())
-}
 
 fn until(what: &str, happened: impl Fn() -> bool) {
     let patience = Instant::now() + Duration::from_secs(20);
@@ -135,6 +117,34 @@ fn own_port_outlives_the_hosts_runtime_and_ends_when_dropped() {
     });
     let again = monitor.serve(address).unwrap();
     assert!(monitor.serve(again.local_addr()).unwrap_err().is_io());
+}
+
+#[test]
+fn own_port_answers_after_the_monitors_end_until_it_is_dropped() {
+    let monitor = builder().build().unwrap();
+    let port = monitor.serve("127.0.0.1:0").unwrap();
+    let address = port.local_addr();
+    let orders = monitor.metrics().counter("orders").build();
+    orders.add(1);
+    let report = monitor.shutdown_blocking(Duration::from_secs(5)).unwrap();
+    assert!(report.is_complete(), "{report}");
+    // What happened on the way out is still told.
+    orders.add(2);
+    let pages = || {
+        let page = ask(address, "/metrics", "").0;
+        assert!(page.contains("\norders_total 3\n"), "{page}");
+        assert!(ask(address, "/livez", "").0.ends_with("ok"));
+        assert!(ask(address, "/readyz", "").0.starts_with("HTTP/1.1 503 "));
+        let health = ask(address, "/health", "").0;
+        assert!(health.ends_with("{\"status\":\"fail\"}"), "{health}");
+    };
+    pages();
+    drop(monitor);
+    pages();
+    drop(port);
+    until("the port is closed", || {
+        TcpStream::connect(address).is_err()
+    });
 }
 
 #[test]

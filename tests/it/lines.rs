@@ -1,9 +1,15 @@
 //! Lines: events beside requests, levels, escapes, and that nothing secret is in anything that is written.
 
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderName, Request};
+use axum::http::{HeaderName, Request, Response, header};
 use axum::routing::get;
+use futures_util::{FutureExt, StreamExt, stream};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
 use tracing::Instrument;
 use tracing_subscriber::layer::SubscriberExt;
 use watchpost::testing::Harness;
@@ -61,6 +67,72 @@ async fn events_carry_the_trace_and_route_of_their_request() {
         (&0.5.into(), &"spawned".into())
     );
     assert_eq!(of("outside").get("trace_id"), None);
+}
+
+#[tokio::test]
+async fn events_of_an_event_stream_carry_the_ids_of_its_request() {
+    let harness = Harness::new();
+    let _listening = listen(&harness);
+    let events = || async {
+        let events = stream::iter(0..3).map(|n| {
+            tracing::info!(n, "in the stream");
+            if n == 2 {
+                std::panic::resume_unwind(Box::new("planned"));
+            }
+            Ok::<_, Infallible>("data: x\n\n")
+        });
+        let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+        (kind, Body::from_stream(events))
+    };
+    let app = Router::new()
+        .route("/events/{of}", get(events))
+        .layer(harness.layer());
+    let open = async |uri| app.clone().oneshot(get_request(uri)).await.unwrap();
+    let (mut one, mut two) = (open("/events/1").await, open("/events/2").await);
+    let trace_of =
+        |answer: &Response<Body>| answer.headers()["x-trace-id"].to_str().unwrap().to_owned();
+    let traces = [trace_of(&one), trace_of(&two)];
+    assert!(harness.in_flight().is_empty(), "the requests are over");
+    // By turns on one thread; the last poll of each panics.
+    for _ in 0..2 {
+        one.body_mut().frame().await.unwrap().unwrap();
+        tracing::info!("between");
+        two.body_mut().frame().await.unwrap().unwrap();
+    }
+    for answer in [one, two] {
+        let mut body = answer.into_body();
+        let polled = AssertUnwindSafe(body.frame()).catch_unwind();
+        assert!(polled.await.is_err());
+        tracing::info!("between");
+    }
+    let lines = json_lines(&harness);
+    let of = |message: &str| -> Vec<_> {
+        let of = lines.iter().filter(|line| line["message"] == message);
+        of.map(|line| line["trace_id"].as_str().map(str::to_owned))
+            .collect()
+    };
+    let [first, second] = traces.map(Some);
+    let turns = [&first, &second, &first, &second, &first, &second];
+    assert_eq!(of("in the stream").iter().collect::<Vec<_>>(), turns);
+    assert_eq!(of("between"), vec![None; 4]);
+    let inside = lines
+        .iter()
+        .filter(|line| line["message"] == "in the stream");
+    assert!(
+        inside
+            .clone()
+            .all(|line| line["http.route"] == "/events/{of}")
+    );
+    let requests: Vec<_> = lines
+        .iter()
+        .filter(|line| line["url.path"].is_string())
+        .collect();
+    assert_eq!(requests.len(), 2);
+    assert!(
+        inside
+            .take(1)
+            .all(|line| line["span_id"] == requests[0]["span_id"])
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What the tests share.
 
-use std::time::Duration;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -48,4 +50,29 @@ pub(crate) fn json_lines(harness: &Harness) -> Vec<Value> {
         .iter()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
         .collect()
+}
+
+/// Whole lines among what a receiver got.
+pub(crate) fn whole_lines(got: &[u8]) -> u64 {
+    let lines = got.split_inclusive(|byte| *byte == b'\n');
+    let whole =
+        lines.filter(|line| line.ends_with(b"\n") && serde_json::from_slice::<Value>(line).is_ok());
+    whole.count() as u64
+}
+
+/// One answer over a connection of its own, with the time that it took.
+pub(crate) fn ask(address: SocketAddr, path: &str, headers: &str) -> (String, Duration) {
+    let start = Instant::now();
+    let mut client = TcpStream::connect(address).unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    write!(
+        client,
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    (answer, start.elapsed())
 }

@@ -44,12 +44,19 @@ const RANKS: [(&str, u8); 25] = [
 
 /// Paths that are named in one place alone: the path's beginning, and the files or directories below
 /// `src/` that may name it.
-const HOMES: [(&[&str], &[&str]); 13] = [
+const HOMES: [(&[&str], &[&str]); 20] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
-    (&["hyper"], &["monitor/serve/"]),
-    (&["hyper_util"], &["monitor/serve/"]),
+    (&["hyper"], &["monitor/serve/", "worker/client/"]),
+    (&["hyper_util"], &["monitor/serve/", "worker/client/"]),
+    (&["rustls"], &["worker/client/"]),
+    (&["tokio_rustls"], &["worker/client/"]),
+    (&["webpki_roots"], &["worker/client/"]),
+    (&["rcgen"], &[]),
+    (&["httpdate"], &["worker/remote/"]),
+    (&["opentelemetry_proto"], &["trace/otlp/"]),
+    (&["prost"], &["trace/otlp/"]),
     (&["toml"], &["config/"]),
-    (&["flate2"], &["metrics/"]),
+    (&["flate2"], &["metrics/", "trace/otlp/"]),
     (&["metrics_exporter_prometheus"], &["metrics/"]),
     (&["metrics_process"], &["metrics/"]),
     (&["tokio_metrics"], &["metrics/"]),

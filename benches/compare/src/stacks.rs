@@ -17,6 +17,11 @@ pub const STACKS: &[(&str, Build)] = &[
         router,
         monitor: None,
     }),
+    // What any layer costs that wraps the body, as ours must.
+    ("no-op layer", |router| Stack {
+        router: router.layer(tower::layer::layer_fn(|inner| inner)),
+        monitor: None,
+    }),
     ("metrics", |router| {
         let builder = Monitor::builder("compare").env(false).trace_header(false);
         let monitor = builder

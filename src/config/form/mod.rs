@@ -4,22 +4,26 @@
 //! exception.
 
 mod duration;
+mod headers;
 mod items;
 mod list;
 mod log;
 mod number;
 mod size;
 mod text;
+mod url;
 
 use super::Config;
 
 pub(super) use self::duration::Span;
+pub(super) use self::headers::Headers;
 pub(super) use self::items::{Header, Network, Status};
 pub(super) use self::list::{List, PropagatorNames};
 pub(super) use self::log::{Choice, Directives};
-pub(super) use self::number::{Switch, Whole};
+pub(super) use self::number::{Ratio, Switch, Whole};
 pub(super) use self::size::Size;
-pub(super) use self::text::{Directory, Optional, Text, Token};
+pub(super) use self::text::{CertificateFile, Directory, Optional, Text, Token};
+pub(super) use self::url::Url;
 
 /// A value as a source gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,6 +33,39 @@ impl Form for Switch {
     }
 }
 
+/// A share from 0 to 1.
+pub(in crate::config) struct Ratio;
+
+impl Form for Ratio {
+    type Value = f64;
+
+    fn takes(&self) -> Takes {
+        Takes {
+            types: &[Type::String, Type::Integer],
+            array: false,
+            example: "\"0.1\"",
+        }
+    }
+
+    fn read(&self, raw: &Raw) -> Result<f64, String> {
+        let line = raw.line();
+        let text = line.trim();
+        let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        text.parse::<f64>()
+            .ok()
+            .filter(|value| digits && (0.0..=1.0).contains(value))
+            .ok_or_else(|| format!("not a share; write {}", self.describe()))
+    }
+
+    fn print(&self, value: &f64) -> Option<String> {
+        Some(format!("\"{value}\""))
+    }
+
+    fn describe(&self) -> String {
+        "a number from 0 to 1, such as `0.1`".to_owned()
+    }
+}
+
 /// A whole number in a range, both ends included.
 pub(in crate::config) struct Whole<T> {
     pub(in crate::config) least: T,

@@ -87,22 +87,12 @@ impl Form for Directory {
     }
 
     fn read(&self, raw: &Raw) -> Result<Option<PathBuf>, String> {
-        let line = raw.line();
-        let what = if line.trim().is_empty() {
-            "empty"
-        } else if line.chars().any(char::is_control) {
-            "a path with control characters"
-        } else if line.contains("://") {
-            "a URL"
-        } else if line.len() > 4096 {
-            "too long"
-        } else {
-            return Ok(Some(PathBuf::from(line)));
-        };
-        Err(format!(
-            "{what}; write {} such as `/var/lib/contentmax`",
-            self.describe()
-        ))
+        path(raw).map(Some).map_err(|what| {
+            format!(
+                "{what}; write {} such as `/var/lib/contentmax`",
+                self.describe()
+            )
+        })
     }
 
     fn print(&self, value: &Option<PathBuf>) -> Option<String> {
@@ -111,6 +101,53 @@ impl Form for Directory {
 
     fn describe(&self) -> String {
         "a directory's path".to_owned()
+    }
+}
+
+/// A file of certificates. It is read when it is used.
+pub(in crate::config) struct CertificateFile;
+
+impl Form for CertificateFile {
+    type Value = Option<PathBuf>;
+
+    fn takes(&self) -> Takes {
+        Takes {
+            types: &[Type::String],
+            array: false,
+            example: "\"/etc/ssl/collector.pem\"",
+        }
+    }
+
+    fn read(&self, raw: &Raw) -> Result<Option<PathBuf>, String> {
+        path(raw).map(Some).map_err(|what| {
+            format!(
+                "{what}; write {} such as `/etc/ssl/collector.pem`",
+                self.describe()
+            )
+        })
+    }
+
+    fn print(&self, value: &Option<PathBuf>) -> Option<String> {
+        value.as_deref().map(|path| quoted(&path.to_string_lossy()))
+    }
+
+    fn describe(&self) -> String {
+        "a PEM file's path".to_owned()
+    }
+}
+
+fn path(raw: &Raw) -> Result<PathBuf, &'static str> {
+    let line = raw.line();
+    if line.trim().is_empty() {
+        Err("empty")
+    } else if line.chars().any(char::is_control) {
+        Err("a path with control characters")
+    } else if line.contains("://") {
+        Err("a URL")
+    } else if line.len() > 4096 {
+        Err("too long")
+    } else {
+        Ok(PathBuf::from(line))
     }
 }
 

@@ -3,6 +3,8 @@ use std::time::Duration;
 use super::super::table::{SETTINGS, own_variable};
 use super::*;
 use crate::logs::{LogFormat, RequestLines};
+use crate::trace::otlp::{Compression, OtlpConfig};
+use crate::trace::{Exporter, SamplerKind, SpanLimits, TraceConfig};
 
 const ALL: &str = r#"
 data_dir = "/var/lib/contentmax"
@@ -20,6 +22,9 @@ console = false
 requests = "errors"
 slow = "1h30m"
 
+[errors]
+backtraces = "off"
+
 [http]
 trace_header = false
 edge = true
@@ -30,6 +35,29 @@ long_poll = "250ms"
 
 [trace]
 propagators = ["tracecontext"]
+disabled = true
+exporter = "none"
+sampler = "traceidratio"
+sampler_arg = "0.25"
+max_attributes = 1
+max_value_length = 2
+max_events = 3
+max_links = 4
+max_event_attributes = 5
+max_link_attributes = 6
+
+[otlp]
+endpoint = "http://localhost:4318"
+traces_endpoint = "https://collector.example/in?x=1"
+headers = "x-tenant=a%20b, authorization=Basic%20abc"
+timeout = "3s"
+compression = "none"
+protocol = "http/protobuf"
+certificate = "/etc/ssl/collector.pem"
+schedule_delay = "1s"
+max_queue_size = 100
+max_export_batch_size = 10
+export_timeout = "4s"
 
 [metrics]
 max_series = 30
@@ -74,6 +102,7 @@ fn every_key_of_a_file_arrives() {
     assert!(!config.logs.console);
     assert_eq!(config.logs.requests, RequestLines::ErrorsAndSlow);
     assert_eq!(config.logs.slow, Duration::from_secs(5400));
+    assert_eq!(config.errors.backtraces, crate::errors::Backtraces::Off);
     assert!(!config.http.trace_header && config.http.edge);
     let networks: Vec<_> = config
         .http
@@ -86,6 +115,7 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.http.timeout_statuses, [504, 503]);
     assert_eq!(config.http.long_poll, Duration::from_millis(250));
     assert!(config.propagators.trace_context && !config.propagators.baggage);
+    assert_traces(&config.trace, &config.otlp);
     assert_eq!(
         (
             config.metrics.max_series,
@@ -139,11 +169,60 @@ fn no_source_at_all_means_the_defaults() {
     assert!(settings.value("access.token").is_none());
 }
 
+/// What `ALL` says of traces.
+fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
+    assert!(trace.disabled && trace.exporter == Exporter::None);
+    assert_eq!(trace.sampler.kind, SamplerKind::Ratio);
+    assert_eq!(trace.sampler.ratio.to_string(), "0.25");
+    assert_eq!(
+        trace.limits,
+        SpanLimits {
+            attributes: 1,
+            value_length: 2,
+            events: 3,
+            links: 4,
+            event_attributes: 5,
+            link_attributes: 6,
+        }
+    );
+    assert_eq!(
+        otlp.traces_url().unwrap(),
+        "https://collector.example/in?x=1"
+    );
+    assert_eq!(otlp.endpoint.as_ref().unwrap(), "http://localhost:4318/");
+    let headers = otlp.headers.iter();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+        .collect();
+    assert_eq!(
+        headers,
+        [("x-tenant", "a b"), ("authorization", "Basic abc")]
+    );
+    assert!(!format!("{otlp:?}").contains("Basic"));
+    assert_eq!(
+        (otlp.timeout, otlp.export_timeout, otlp.schedule_delay),
+        (
+            Duration::from_secs(3),
+            Duration::from_secs(4),
+            Duration::from_secs(1)
+        )
+    );
+    assert_eq!(otlp.compression, Compression::None);
+    assert_eq!(
+        otlp.certificate.as_deref(),
+        Some("/etc/ssl/collector.pem".as_ref())
+    );
+    assert_eq!((otlp.max_queue_size, otlp.max_export_batch_size), (100, 10));
+}
+
 /// The print-out of a configuration is a file that makes it again.
 #[test]
 fn a_print_out_is_a_file() {
     let settings = from_file(ALL).unwrap().settings;
+    let headers = "otlp.headers = \"[REDACTED]\"";
     let printed = settings.to_string();
+    assert!(printed.contains(headers) && !printed.contains("Basic"));
+    let printed = printed.replace(headers, "otlp.headers = \"a=b\"");
     let token = format!("\"{SECRET}\"");
     let again = from_file(printed.replace("\"[REDACTED]\"", &token))
         .unwrap()

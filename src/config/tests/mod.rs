@@ -3,6 +3,7 @@
 mod bad;
 mod good;
 mod guide;
+mod otel;
 mod precedence;
 mod random;
 

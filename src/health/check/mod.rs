@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::state::{Ran, Rules, State, Step, timed_out};
 use crate::clock::Clock;
-use crate::model::prefix;
+use crate::model::{as_hosts, mark_own_thread, prefix};
 use crate::redact;
 
 /// The longest text of a check that is kept, in bytes.
@@ -186,7 +186,8 @@ impl Watched {
     /// One run. A future that does not come back in time is dropped.
     async fn in_time(&self) -> Ran {
         let since = self.clock.now();
-        let mut run = (self.run)();
+        // The timer is ours, what is timed is the host's.
+        let mut run = as_hosts(|| (self.run)());
         loop {
             // Read again each time: the rules may be changed meanwhile.
             let allowed = self.state().rules.timeout;
@@ -194,7 +195,8 @@ impl Watched {
             let Some(left) = allowed.checked_sub(spent).filter(|left| !left.is_zero()) else {
                 return Err(timed_out(allowed));
             };
-            if let Ok(ran) = timeout(left, &mut run).await {
+            let polled = poll_fn(|context| as_hosts(|| run.as_mut().poll(context)));
+            if let Ok(ran) = timeout(left, polled).await {
                 return ran;
             }
         }
@@ -231,6 +233,7 @@ fn start(check: &Arc<Watched>, run: u64, handle: &Handle) {
     let started = thread::Builder::new()
         .name("watchpost-check".to_owned())
         .spawn(move || {
+            mark_own_thread();
             match catch_unwind(AssertUnwindSafe(|| runtime.block_on(on.run()))) {
                 Ok(ran) => on.finished(run, ran),
                 Err(payload) => {

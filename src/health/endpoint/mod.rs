@@ -10,7 +10,7 @@ use tower::Service;
 use super::report::{self, Ready};
 use super::{Body, Health, Status};
 use crate::access::Access;
-use crate::model::OwnAnswer;
+use crate::model::{OwnAnswer, as_own};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/health+json");
@@ -102,7 +102,12 @@ impl<B> Service<Request<B>> for Endpoint {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(self.answer(request.method(), request.headers())))
+        ready(Ok(as_own(|| {
+            let answer = self.answer(request.method(), request.headers());
+            // Its body may log when it is dropped.
+            drop(request);
+            answer
+        })))
     }
 }
 

@@ -11,7 +11,7 @@ use super::negotiate::takes_gzip;
 use super::{Form, Page, PageBody};
 use crate::access::Access;
 use crate::metrics::registry::Registry;
-use crate::model::OwnAnswer;
+use crate::model::{OwnAnswer, as_own};
 
 /// Answers scrapes: a tower service over any request body, for `route_service("/metrics", ..)`.
 ///
@@ -95,8 +95,12 @@ impl<B> Service<Request<B>> for Prometheus {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let mut response = self.answer(request.method(), request.headers());
-        response.extensions_mut().insert(OwnAnswer);
-        ready(Ok(response))
+        ready(Ok(as_own(|| {
+            let mut response = self.answer(request.method(), request.headers());
+            response.extensions_mut().insert(OwnAnswer);
+            // Its body may log when it is dropped.
+            drop(request);
+            response
+        })))
     }
 }

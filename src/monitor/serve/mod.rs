@@ -30,7 +30,8 @@ const REST: Duration = Duration::from_millis(50);
 /// How long a server that is dropped without a word may take over its last answers.
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
-/// The monitor's own port, opened by [`Monitor::serve`](crate::Monitor::serve). Dropping it closes the port.
+/// The monitor's own port, opened by [`Monitor::serve`](crate::Monitor::serve). Dropping it closes the port,
+/// and so does [`close`](Self::close); the end of the monitor does not, so that its last figures can be read.
 #[derive(Debug)]
 #[must_use = "dropping the server closes its port"]
 pub struct Server {

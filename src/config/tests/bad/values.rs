@@ -1,6 +1,6 @@
 use super::{Value, assert_values};
 
-pub(super) const CLASSES: [&[Value]; 11] = [
+pub(super) const CLASSES: [&[Value]; 12] = [
     DURATIONS,
     RANGES_OF_DURATIONS,
     SIZES,
@@ -12,6 +12,67 @@ pub(super) const CLASSES: [&[Value]; 11] = [
     NETWORKS,
     HEADERS_AND_STATUSES,
     TOKENS,
+    RECEIVERS,
+];
+
+const RECEIVERS: &[Value] = &[
+    (
+        "otlp.endpoint",
+        "localhost:4318",
+        "write a URL such as `http://localhost:4318`",
+    ),
+    (
+        "otlp.endpoint",
+        "ftp://localhost",
+        "not a URL with `http://` or `https://`",
+    ),
+    ("otlp.endpoint", "http://", "write a URL"),
+    ("otlp.endpoint", "http://x/#y", "a URL with a fragment"),
+    (
+        "otlp.endpoint",
+        "https://user:hunter2@x",
+        "which belongs into a header",
+    ),
+    ("otlp.traces_endpoint", "/v1/traces", "write a URL"),
+    (
+        "otlp.headers",
+        "hunter2",
+        "pair 1 is no header; write pairs such as",
+    ),
+    ("otlp.headers", "a=b,hunter2", "pair 2 is no header"),
+    ("otlp.headers", "a b=c", "pair 1 is no header"),
+    ("otlp.headers", "a=%0d%0ab", "pair 1 is no header"),
+    ("otlp.headers", "a=%zz", "pair 1 is no header"),
+    (
+        "otlp.protocol",
+        "grpc",
+        "not a choice; write `http/protobuf`",
+    ),
+    (
+        "otlp.compression",
+        "zstd",
+        "not a choice; write `gzip` or `none`",
+    ),
+    (
+        "otlp.certificate",
+        "https://x/ca.pem",
+        "a URL; write a PEM file's path",
+    ),
+    (
+        "otlp.max_queue_size",
+        "0",
+        "outside the range; write a whole number",
+    ),
+    ("otlp.schedule_delay", "1ms", "outside the range"),
+    (
+        "trace.sampler_arg",
+        "1.5",
+        "not a share; write a number from 0 to 1",
+    ),
+    ("trace.sampler_arg", "NaN", "not a share"),
+    ("trace.sampler_arg", "-0", "not a share"),
+    ("trace.sampler_arg", "1e-1", "not a share"),
+    ("trace.sampler", "sometimes", "not a choice"),
 ];
 
 const DURATIONS: &[Value] = &[

@@ -51,18 +51,18 @@ impl Levels {
 
     /// Changes with each [`replace`](Self::replace); never 0.
     #[inline]
-    pub(super) fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Relaxed)
     }
 
     /// Whether what this callsite has to say is recorded. The crate never records itself.
-    pub(super) fn record(&self, metadata: &Metadata<'_>) -> bool {
+    pub(crate) fn record(&self, metadata: &Metadata<'_>) -> bool {
         !is_own(metadata.target())
             && *metadata.level() <= self.directives().level_of(metadata.target())
     }
 
     /// The most verbose level of any directive.
-    pub(super) fn max(&self) -> LevelFilter {
+    pub(crate) fn max(&self) -> LevelFilter {
         let directives = self.directives();
         let targets = directives.targets.iter().map(|(_, level)| *level);
         targets.fold(directives.default, LevelFilter::max)

@@ -1,0 +1,133 @@
+use std::time::Duration;
+
+use super::*;
+use crate::trace::otlp::Compression;
+
+#[test]
+fn the_variables_of_opentelemetry_arrive() {
+    let config = from_environment(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://base:4318/"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "key=a%3Db"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "other=x"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/etc/ca.pem"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "1000"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "7000"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "4096"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "64"),
+        ("OTEL_SDK_DISABLED", "TRUE"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.05"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "100"),
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", "11"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "12"),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "13"),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "14"),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "team=blue,service.instance.id=i-1",
+        ),
+    ])
+    .unwrap();
+    assert_eq!(config.warnings, Vec::<String>::new());
+    let config = config.config;
+    let otlp = &config.otlp;
+    assert_eq!(otlp.traces_url().unwrap(), "http://base:4318/v1/traces");
+    assert_eq!(otlp.headers.len(), 1);
+    assert_eq!(otlp.headers[0].1, "a=b");
+    assert_eq!(otlp.timeout, Duration::from_millis(1500));
+    assert_eq!(otlp.compression, Compression::Gzip);
+    assert_eq!(otlp.certificate.as_deref(), Some("/etc/ca.pem".as_ref()));
+    assert_eq!(otlp.schedule_delay, Duration::from_secs(1));
+    assert_eq!(otlp.export_timeout, Duration::from_secs(7));
+    assert_eq!(
+        (otlp.max_queue_size, otlp.max_export_batch_size),
+        (4096, 64)
+    );
+    assert!(config.trace.disabled && config.trace.sampler.asks_parent());
+    assert_eq!(config.trace.sampler.share().to_string(), "0.05");
+    let limits = config.trace.limits;
+    assert_eq!(
+        (
+            limits.value_length,
+            limits.attributes,
+            limits.events,
+            limits.links
+        ),
+        (100, 12, 13, 14)
+    );
+    assert_eq!(config.service.instance.as_deref(), Some("i-1"));
+    assert_eq!(config.service.attributes[0].1, "blue");
+}
+
+#[test]
+fn a_bad_value_is_a_warning_and_the_next_source_holds() {
+    for (variables, key, holds) in [
+        (
+            vec![("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")],
+            "otlp.protocol",
+            "\"http/protobuf\"",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")],
+            "otlp.timeout",
+            "\"10s\"",
+        ),
+        (
+            vec![
+                ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "-1"),
+                ("OTEL_EXPORTER_OTLP_TIMEOUT", "250"),
+            ],
+            "otlp.timeout",
+            "\"250ms\"",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318")],
+            "otlp.endpoint",
+            "",
+        ),
+        (
+            vec![("OTEL_EXPORTER_OTLP_HEADERS", "a=b,c")],
+            "otlp.headers",
+            "",
+        ),
+        (
+            vec![("OTEL_TRACES_EXPORTER", "zipkin")],
+            "trace.exporter",
+            "\"otlp\"",
+        ),
+        (
+            vec![("OTEL_TRACES_SAMPLER", "jaeger_remote")],
+            "trace.sampler",
+            "\"parentbased_traceidratio\"",
+        ),
+        (
+            vec![("OTEL_TRACES_SAMPLER_ARG", "1.1")],
+            "trace.sampler_arg",
+            "\"1\"",
+        ),
+        (
+            vec![("OTEL_SDK_DISABLED", "yes")],
+            "trace.disabled",
+            "false",
+        ),
+        (
+            vec![("OTEL_BSP_MAX_QUEUE_SIZE", "0")],
+            "otlp.max_queue_size",
+            "65536",
+        ),
+    ] {
+        let resolved = from_environment(&variables).unwrap();
+        let value = resolved.settings.value(key).unwrap_or_default();
+        assert_eq!(value, holds, "{variables:?}");
+        let [warning] = resolved.warnings.as_slice() else {
+            panic!("{variables:?}: {:?}", resolved.warnings)
+        };
+        assert!(
+            warning.contains(variables[0].0) && warning.contains("; write "),
+            "{warning}"
+        );
+    }
+}

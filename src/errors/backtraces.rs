@@ -1,0 +1,221 @@
+//! Backtraces between the thread that took them and the one that names their calls.
+
+use std::backtrace::Backtrace;
+use std::collections::VecDeque;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use super::config::Backtraces;
+use super::event::Frame;
+use super::fingerprint::Hash;
+use crate::model::EventId;
+
+/// Errors of one type at one place that take a backtrace.
+const FIRST: u64 = 5;
+/// Places that are told apart; others take none.
+const SITES: usize = 1024;
+/// Places that one looks at.
+const PROBES: usize = 8;
+/// Backtraces that wait; the oldest makes room.
+const MAX_WAITING: usize = 256;
+/// Calls of a backtrace that are told.
+const MAX_FRAMES: usize = 50;
+/// Bytes of a name in it.
+const MAX_NAME: usize = 512;
+
+/// Who takes a backtrace, and those that were taken.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    wanted: Backtraces,
+    /// For each place the upper bits of its hash and how often it was seen.
+    sites: Box<[AtomicU64]>,
+    taken: Mutex<VecDeque<(EventId, Backtrace)>>,
+}
+
+impl Waiting {
+    pub(super) fn new(wanted: Backtraces) -> Self {
+        Self {
+            wanted,
+            sites: (0..SITES).map(|_| AtomicU64::new(0)).collect(),
+            taken: Mutex::default(),
+        }
+    }
+
+    /// Takes a backtrace for an event, where it is to have one; whether it did.
+    pub(super) fn take(&self, event: EventId, kind: &str, at: &Location<'_>) -> bool {
+        let wanted = match self.wanted {
+            Backtraces::Off => false,
+            Backtraces::All => true,
+            Backtraces::First => self.is_among_first(kind, at),
+        };
+        if wanted {
+            let backtrace = Backtrace::force_capture();
+            let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            let gone = if taken.len() >= MAX_WAITING {
+                taken.pop_front()
+            } else {
+                None
+            };
+            taken.push_back((event, backtrace));
+            drop(taken);
+            drop(gone);
+        }
+        wanted
+    }
+
+    fn is_among_first(&self, kind: &str, at: &Location<'_>) -> bool {
+        const COUNT: u64 = 0xff;
+        let hash = Hash::new().with(kind).with(at.file()).number();
+        let hash = hash
+            ^ (u64::from(at.line()) << 32 | u64::from(at.column()))
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mark = hash & !COUNT | 1 << 8;
+        for probe in 0..PROBES {
+            let Some(site) = self
+                .sites
+                .get((hash as usize >> 40).wrapping_add(probe) % SITES)
+            else {
+                return false;
+            };
+            let seen = site.load(Relaxed);
+            let ours = seen == 0 || seen & !COUNT == mark;
+            if ours && seen & COUNT >= FIRST {
+                return false;
+            }
+            let next = mark | ((seen & COUNT) + 1);
+            if ours {
+                // Of two threads at once one may lose; the other's event has the backtrace.
+                return site.compare_exchange(seen, next, Relaxed, Relaxed).is_ok();
+            }
+        }
+        false
+    }
+
+    /// The backtrace of an event, if it is there still.
+    pub(super) fn of(&self, event: EventId) -> Option<Backtrace> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = taken.iter().position(|(id, _)| *id == event)?;
+        taken.remove(at).map(|(_, backtrace)| backtrace)
+    }
+}
+
+/// The calls of a backtrace with their names, which may take a while: without those of the capture itself
+/// and of what started the thread.
+pub(super) fn frames(backtrace: &Backtrace) -> Vec<Frame> {
+    read(&backtrace.to_string())
+}
+
+/// Reads the text that a backtrace prints: a number and a name a call, then a line `at file:line:column`.
+fn read(text: &str) -> Vec<Frame> {
+    let mut frames: Vec<Frame> = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(place) = line.strip_prefix("at ") {
+            let mut parts = place.rsplitn(3, ':');
+            let _column = parts.next();
+            let number = parts.next().and_then(|number| number.parse().ok());
+            if let (Some(frame), Some(file), Some(number)) =
+                (frames.last_mut(), parts.next(), number)
+            {
+                frame.file = crate::model::prefix(file, MAX_NAME).to_owned();
+                frame.line = number;
+                frame.in_app &= is_own_file(file);
+            }
+        } else if let Some((_, name)) = line.split_once(": ") {
+            frames.push(Frame {
+                function: crate::model::prefix(name, MAX_NAME).to_owned(),
+                in_app: is_own_name(name),
+                ..Frame::default()
+            });
+        }
+    }
+    let start = |frame: &Frame| frame.function.contains("__rust_begin_short_backtrace");
+    let outer = frames.iter().position(start).unwrap_or(frames.len());
+    frames.truncate(outer);
+    let inner = frames.iter().position(|frame| !is_capture(&frame.function));
+    frames.drain(..inner.unwrap_or_default());
+    frames.truncate(MAX_FRAMES);
+    frames
+}
+
+/// The calls of this crate and of the standard library that lie between the error and its backtrace.
+fn is_capture(name: &str) -> bool {
+    const OURS: [&str; 5] = ["watchpost::", "std::", "core::", "alloc::", "__rustc::"];
+    let name = name.trim_start_matches('<');
+    OURS.iter().any(|ours| name.starts_with(ours)) || name == "rust_begin_unwind"
+}
+
+fn is_own_name(name: &str) -> bool {
+    const OTHERS: [&str; 8] = [
+        "std::",
+        "core::",
+        "alloc::",
+        "tokio::",
+        "hyper::",
+        "tower::",
+        "axum::",
+        "watchpost::",
+    ];
+    let name = name.trim_start_matches(['<', '&']);
+    !OTHERS.iter().any(|other| name.starts_with(other)) && name.contains("::")
+}
+
+fn is_own_file(file: &str) -> bool {
+    !(file.starts_with("/rustc/")
+        || file.contains("/.cargo/registry/")
+        || file.contains("/rustlib/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_five_of_a_place_take_one() {
+        let waiting = Waiting::new(Backtraces::First);
+        let here = Location::caller();
+        let taken = (1..=20)
+            .filter(|n| waiting.take(EventId::from_u128(*n), "a", here))
+            .count();
+        assert_eq!(taken, 5);
+        assert!(waiting.take(EventId::from_u128(30), "b", here));
+        assert!(waiting.of(EventId::from_u128(1)).is_some());
+        assert!(waiting.of(EventId::from_u128(1)).is_none());
+        let off = Waiting::new(Backtraces::Off);
+        assert!(!off.take(EventId::from_u128(1), "a", here));
+    }
+
+    #[test]
+    fn what_waits_and_what_is_told_apart_is_bounded() {
+        let all = Waiting::new(Backtraces::All);
+        for n in 1..=300 {
+            assert!(all.take(EventId::from_u128(n), "a", Location::caller()));
+        }
+        assert_eq!(all.taken.lock().unwrap().len(), MAX_WAITING);
+        assert!(all.of(EventId::from_u128(1)).is_none());
+        let first = Waiting::new(Backtraces::First);
+        for n in 0..10_000 {
+            first.is_among_first(&n.to_string(), Location::caller());
+        }
+        assert!(
+            first
+                .sites
+                .iter()
+                .all(|site| site.load(Relaxed) & 0xff <= FIRST)
+        );
+    }
+
+    #[test]
+    fn frames_are_read_from_what_is_printed() {
+        let text = "   0: std::backtrace_rs::backtrace::trace\n             at /rustc/1/library/std/src/b.rs:1:5\n   1: watchpost::errors::capture::Errors::capture\n             at ./src/errors/capture.rs:10:1\n   2: shop::orders::place\n             at ./src/orders.rs:42:9\n   3: tokio::runtime::task::poll\n             at /home/x/.cargo/registry/src/tokio/src/a.rs:9:1\n   4: std::sys::backtrace::__rust_begin_short_backtrace\n   5: main\n";
+        let frames = read(text);
+        assert_eq!(frames.len(), 2, "{frames:?}");
+        assert_eq!(frames[0].function, "shop::orders::place");
+        assert_eq!(
+            (frames[0].file.as_str(), frames[0].line),
+            ("./src/orders.rs", 42)
+        );
+        assert!(frames[0].in_app && !frames[1].in_app);
+        assert!(!super::frames(&Backtrace::force_capture()).is_empty());
+    }
+}

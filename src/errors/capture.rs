@@ -1,0 +1,219 @@
+use std::cell::Cell;
+use std::error::Error;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::backtraces::Waiting;
+use super::chain::{put_chain, put_text};
+use super::config::ErrorsConfig;
+use super::details::Details;
+use super::groups::{ErrorGroup, Groups};
+use crate::model::wire::{Reader, put_str};
+use crate::model::{EventId, Level, Signal, SpanId, TraceId, is_own_thread, prefix};
+use crate::request::{self, ErrorKind, ErrorRecord, Facts, Pairs, Requests, Slot, UNMATCHED};
+use crate::worker::Intake;
+
+/// Bytes of a path, a query, a user agent or an address.
+const MAX_TEXT: usize = 2048;
+/// Bytes of the request's user and attributes; more are left out.
+const MAX_MORE: usize = 8 * 1024;
+/// The route of what was captured outside a request.
+pub(super) const NO_ROUTE: u32 = u32::MAX;
+
+/// Where errors are captured; one a monitor. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Errors {
+    pub(super) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) intake: Arc<Intake>,
+    pub(super) requests: Arc<Requests>,
+    pub(super) waiting: Waiting,
+    pub(super) groups: Groups,
+}
+
+/// What is captured.
+pub(super) struct Captured<'a> {
+    pub(super) kind: ErrorKind,
+    pub(super) level: Level,
+    pub(super) location: &'a Location<'a>,
+    pub(super) details: Option<&'a Details>,
+}
+
+thread_local! {
+    /// Taken while a record is made: a `Display` that captures an error itself finds an empty one.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// Whether this thread is capturing: a panic meanwhile is part of it and no event of its own.
+    static CAPTURING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread is capturing an error this moment.
+pub(super) fn is_capturing() -> bool {
+    CAPTURING.try_with(Cell::get).unwrap_or(true)
+}
+
+impl Errors {
+    pub(crate) fn new(
+        config: &ErrorsConfig,
+        intake: &Arc<Intake>,
+        requests: &Arc<Requests>,
+    ) -> Self {
+        let shared = Shared {
+            intake: Arc::clone(intake),
+            requests: Arc::clone(requests),
+            waiting: Waiting::new(config.backtraces),
+            groups: Groups::default(),
+        };
+        let shared = Arc::new(shared);
+        super::ambient::register(requests.number(), &shared);
+        Self { shared }
+    }
+
+    /// Captures an error with its sources.
+    #[track_caller]
+    pub(crate) fn error<E: Error + ?Sized>(&self, error: &E) -> EventId {
+        let captured = Captured {
+            kind: ErrorKind::Error,
+            level: Level::Error,
+            location: Location::caller(),
+            details: None,
+        };
+        self.shared.capture(&captured, |out| put_chain(out, error))
+    }
+
+    /// Captures a text.
+    #[track_caller]
+    pub(crate) fn message(&self, level: Level, text: &str) -> EventId {
+        let captured = Captured {
+            kind: ErrorKind::Message,
+            level,
+            location: Location::caller(),
+            details: None,
+        };
+        self.shared
+            .capture(&captured, |out| put_text(out, "", text))
+    }
+
+    /// The errors told apart, the one seen last first.
+    pub(crate) fn groups(&self) -> Vec<ErrorGroup> {
+        self.shared.groups.snapshot()
+    }
+}
+
+impl Shared {
+    /// Queues the record of an event; its id. `chain` appends types and messages; it may run foreign code.
+    pub(super) fn capture(
+        &self,
+        captured: &Captured<'_>,
+        chain: impl FnOnce(&mut Vec<u8>),
+    ) -> EventId {
+        // What runs on our own threads must not feed itself.
+        if is_own_thread() || CAPTURING.try_with(|it| it.replace(true)).unwrap_or(true) {
+            super::ambient::count_unclaimed();
+            return EventId::NIL;
+        }
+        let at = self.requests.clock().now();
+        let event = EventId::random();
+        let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        scratch.clear();
+        chain(&mut scratch);
+        self.push(captured, (event, at), &mut scratch);
+        // A thread that is ending drops it.
+        let _ended = SCRATCH.try_with(|kept| kept.set(scratch));
+        let _ended = CAPTURING.try_with(|it| it.set(false));
+        event
+    }
+
+    /// Queues the record, whose chain stands in `scratch`.
+    fn push(&self, captured: &Captured<'_>, (event, at): (EventId, u64), scratch: &mut Vec<u8>) {
+        let chain_end = scratch.len();
+        let seen = request::with_current(Some(self.requests.number()), |slot, span| {
+            slot.touch_captured();
+            copy_request(slot, span, scratch)
+        });
+        let part = |from: usize, to: usize| scratch.get(from..to).unwrap_or_default();
+        let seen = seen.unwrap_or(Seen {
+            ids: request::Ids {
+                trace: TraceId::NIL,
+                span: SpanId::NIL,
+                route: UNMATCHED,
+            },
+            is_request: false,
+            method: "",
+            texts_end: chain_end,
+            more_end: chain_end,
+        });
+        let chain = Pairs(part(0, chain_end));
+        let kind = chain.iter().next().map_or("", |(kind, _)| kind);
+        let backtrace = captured.kind != ErrorKind::Message
+            && self.waiting.take(event, kind, captured.location);
+        // A thread whose locals are gone does not know its name either.
+        let thread = SCRATCH.try_with(|_| std::thread::current()).ok();
+        let thread = thread.as_ref().and_then(std::thread::Thread::name);
+        let nothing = Details::default();
+        let details = captured.details.unwrap_or(&nothing);
+        let record = ErrorRecord {
+            event,
+            trace: seen.ids.trace,
+            span: seen.ids.span,
+            route: if seen.is_request {
+                seen.ids.route.0
+            } else {
+                NO_ROUTE
+            },
+            kind: captured.kind,
+            level: captured.level,
+            backtrace,
+            file: captured.location.file(),
+            line: captured.location.line(),
+            column: captured.location.column(),
+            thread: prefix(thread.unwrap_or_default(), 64),
+            method: seen.method,
+            chain,
+            texts: part(chain_end, seen.texts_end),
+            more: part(seen.texts_end, seen.more_end),
+            user: &details.user,
+            tags: Pairs(&details.tags),
+            extra: &details.extra_bytes(),
+            fingerprint: &details.fingerprint,
+            crumbs: part(seen.more_end, scratch.len()),
+        };
+        self.intake.push(Signal::Error, at, |out| record.put(out));
+    }
+}
+
+/// What is known of the current request; the bytes follow each other in the scratch.
+struct Seen {
+    ids: request::Ids,
+    is_request: bool,
+    method: &'static str,
+    texts_end: usize,
+    more_end: usize,
+}
+
+fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
+    let method = slot.facts(|facts: &Facts| {
+        let mut texts = Reader::new(&facts.texts);
+        while let Some(text) = texts.str() {
+            put_str(out, prefix(text, MAX_TEXT));
+        }
+        (facts.method.map_or("", request::Method::as_str), out.len())
+    });
+    let (method, texts_end) = method.unwrap_or(("", out.len()));
+    slot.facts(|facts| {
+        if facts.more.len() <= MAX_MORE {
+            out.extend_from_slice(&facts.more);
+        }
+    });
+    let more_end = out.len();
+    slot.copy_crumbs(out);
+    Seen {
+        ids: request::Ids { span, ..slot.ids() },
+        is_request: true,
+        method,
+        texts_end,
+        more_end,
+    }
+}

@@ -1,0 +1,222 @@
+//! An error and its sources as texts. `Display`, `Debug` and `source` are foreign: each may panic.
+
+use std::error::Error;
+use std::fmt::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::model::prefix;
+use crate::model::wire::put_str;
+
+/// The error and nine sources.
+const MAX_CAUSES: usize = 10;
+/// Bytes of one message.
+const MAX_MESSAGE: usize = 8 * 1024;
+/// Bytes of all of them: what is left is cut.
+const MAX_CHAIN: usize = 24 * 1024;
+/// Bytes of a type's name.
+const MAX_TYPE: usize = 256;
+/// What stands for a text whose code panicked.
+const PANICKED: &str = "<panicked while it was formatted>";
+
+/// Appends type and message of the error and of its sources.
+pub(super) fn put_chain<E: Error + ?Sized>(out: &mut Vec<u8>, error: &E) {
+    let end = out.len() + MAX_CHAIN;
+    let named = std::any::type_name::<E>();
+    if named.starts_with("dyn ") {
+        put_type_of(out, |text| write!(text, "{error:?}"));
+    } else {
+        put_str(out, prefix(named, MAX_TYPE));
+    }
+    put_message(out, end, |text| write!(text, "{error}"));
+    let mut next = source_of(|| error.source());
+    for _ in 1..MAX_CAUSES {
+        let Some(cause) = next else { return };
+        if out.len() >= end {
+            return;
+        }
+        put_type_of(out, |text| write!(text, "{cause:?}"));
+        put_message(out, end, |text| write!(text, "{cause}"));
+        next = source_of(|| cause.source());
+    }
+}
+
+/// Appends a type and a message that are texts already.
+pub(super) fn put_text(out: &mut Vec<u8>, kind: &str, message: &str) {
+    put_str(out, kind);
+    put_str(out, prefix(message, MAX_MESSAGE));
+}
+
+fn source_of<'a>(
+    source: impl FnOnce() -> Option<&'a (dyn Error + 'static)>,
+) -> Option<&'a (dyn Error + 'static)> {
+    caught(source).flatten()
+}
+
+fn put_message(out: &mut Vec<u8>, end: usize, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
+    let room = end.saturating_sub(out.len()).min(MAX_MESSAGE);
+    put_with(out, |out| {
+        let end = out.len() + room;
+        caught(|| write(&mut Bounded { out, end })).is_some()
+    });
+}
+
+/// Appends the name with which a derived `Debug` begins.
+fn put_type_of(out: &mut Vec<u8>, write: impl FnOnce(&mut Name<'_>) -> fmt::Result) {
+    put_with(out, |out| {
+        let start = out.len();
+        let mut name = Name {
+            end: start + MAX_TYPE,
+            out,
+            whole: true,
+        };
+        // The error with which the name ends the writing is no failure.
+        let _ended = caught(|| write(&mut name));
+        let named = name.whole && name.out.get(start).is_some_and(u8::is_ascii_uppercase);
+        if !named {
+            name.out.truncate(start);
+            name.out.extend_from_slice(b"Error");
+        }
+        true
+    });
+}
+
+/// Appends a length-prefixed text that `write` appends; [`PANICKED`] where it says that it failed.
+fn put_with(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> bool) {
+    let head = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let start = out.len();
+    if !write(out) {
+        out.truncate(start);
+        out.extend_from_slice(PANICKED.as_bytes());
+    }
+    // At most `MAX_MESSAGE`.
+    let len = (out.len() - start) as u32;
+    if let Some(place) = out.get_mut(head..start) {
+        place.copy_from_slice(&len.to_le_bytes());
+    }
+}
+
+/// Runs foreign code on the host's thread; `None` if it panicked.
+pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            // Dropping what was thrown may itself panic.
+            drop(catch_unwind(AssertUnwindSafe(|| drop(payload))));
+            None
+        }
+    }
+}
+
+/// Takes text up to an end, and no more.
+struct Bounded<'a> {
+    out: &'a mut Vec<u8>,
+    end: usize,
+}
+
+impl Write for Bounded<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let taken = prefix(text, self.end.saturating_sub(self.out.len()));
+        self.out.extend_from_slice(taken.as_bytes());
+        if taken.len() == text.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
+    }
+}
+
+/// Takes a leading name, and ends the writing after it.
+struct Name<'a> {
+    out: &'a mut Vec<u8>,
+    end: usize,
+    /// Whether what follows the name is what follows a type's.
+    whole: bool,
+}
+
+impl Write for Name<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            if !(byte.is_ascii_alphanumeric() || byte == b'_') {
+                self.whole = matches!(byte, b'(' | b'{') || text == " { ";
+                return Err(fmt::Error);
+            }
+            if self.out.len() >= self.end {
+                return Err(fmt::Error);
+            }
+            self.out.push(byte);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::wire::Reader;
+
+    #[derive(Debug)]
+    struct Level(u32, Option<Box<Self>>);
+
+    impl fmt::Display for Level {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            assert_ne!(self.0, 99, "a planned panic");
+            write!(f, "level {}", self.0)
+        }
+    }
+
+    impl Error for Level {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            assert_ne!(self.0, 98, "a planned panic");
+            self.1.as_deref().map(|error| error as _)
+        }
+    }
+
+    fn type_of(error: &dyn fmt::Debug) -> String {
+        let mut out = Vec::new();
+        put_type_of(&mut out, |text| write!(text, "{error:?}"));
+        String::from_utf8(out.split_off(4)).unwrap()
+    }
+
+    fn chain<E: Error + ?Sized>(error: &E) -> Vec<(String, String)> {
+        let mut out = Vec::new();
+        put_chain(&mut out, error);
+        let mut reader = Reader::new(&out);
+        std::iter::from_fn(|| Some((reader.str()?.to_owned(), reader.str()?.to_owned()))).collect()
+    }
+
+    #[test]
+    fn sources_are_followed_ten_deep() {
+        let mut error = Level(0, None);
+        for n in 1..20 {
+            error = Level(n, Some(Box::new(error)));
+        }
+        let told = chain(&error);
+        assert_eq!(told.len(), 10);
+        assert!(told[0].0.ends_with("chain::tests::Level"), "{told:?}");
+        assert_eq!(told[9], ("Level".to_owned(), "level 10".to_owned()));
+        let erased: &(dyn Error + Send + Sync) = &error;
+        assert_eq!(chain(erased)[0].0, "Level");
+    }
+
+    #[test]
+    fn a_type_is_named_only_where_one_stands() {
+        assert_eq!(type_of(&fmt::Error), "Error");
+        assert_eq!(type_of(&std::io::Error::from_raw_os_error(2)), "Os");
+        assert_eq!(type_of(&"Text, not a type"), "Error");
+        assert_eq!(type_of(&format_args!("Failed to open")), "Error");
+        assert_eq!(type_of(&Some(1)), "Some");
+    }
+
+    #[test]
+    fn what_panics_is_told_as_that_and_length_is_bounded() {
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        assert_eq!(chain(&Level(99, None))[0].1, PANICKED);
+        assert_eq!(chain(&Level(98, Some(Box::new(Level(1, None))))).len(), 1);
+        std::panic::set_hook(hook);
+        let long = std::io::Error::other("é".repeat(100_000));
+        let told = chain(&long);
+        assert_eq!(told[0].1.len(), MAX_MESSAGE);
+    }
+}

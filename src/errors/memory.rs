@@ -1,0 +1,55 @@
+use crate::clock::{Clock, Nanos};
+
+/// The system is asked at most this often.
+const INTERVAL: Nanos = 1_000_000_000;
+
+/// The memory that the process holds.
+#[derive(Debug)]
+pub(super) struct Resident {
+    clock: Clock,
+    last: Option<(Nanos, Option<u64>)>,
+}
+
+impl Resident {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, last: None }
+    }
+
+    /// Bytes, where the system tells them.
+    pub(super) fn bytes(&mut self) -> Option<u64> {
+        let now = self.clock.now();
+        if let Some((at, bytes)) = self.last
+            && now.saturating_sub(at) < INTERVAL
+        {
+            return bytes;
+        }
+        let status = std::fs::read_to_string("/proc/self/status").ok();
+        let bytes = status.as_deref().and_then(resident);
+        self.last = Some((now, bytes));
+        bytes
+    }
+}
+
+fn resident(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_read() {
+        assert_eq!(
+            resident("VmPeak:\t 9 kB\nVmRSS:\t   12 kB\n"),
+            Some(12 * 1024)
+        );
+        assert_eq!(resident("VmRSS:\t x kB"), None);
+        let mut own = Resident::new(Clock::system());
+        assert_eq!(own.bytes(), own.bytes());
+    }
+}

@@ -1,0 +1,70 @@
+//! Errors: captured where they happen, told apart, kept.
+//!
+//! ```
+//! # fn main() -> watchpost::Result<()> {
+//! # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+//! let error = std::io::Error::other("the disk is gone");
+//! let id = monitor.error(&error).tag("disk", "sda").capture();
+//! assert!(!id.is_nil());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is captured
+//!
+//! [`Monitor::capture_error`](crate::Monitor::capture_error) takes any error by reference,
+//! [`capture_error`] does so without a monitor at hand, and
+//! [`ResultExt::capture`] stands before a `?`. The event has the error's type and
+//! message and those of its sources, where it was captured, and what is known of the request: its ids, route,
+//! method, path, user, the attributes of the layer's hooks, and its last twenty `tracing` events. A message
+//! that is no error is captured with [`Monitor::capture_message`](crate::Monitor::capture_message).
+//!
+//! A panic is captured once by a hook that [`install`](crate::MonitorBuilder::install) chains before the one
+//! that is there, whether a layer catches it or not, inside ours or outside.
+//!
+//! # What a capture costs
+//!
+//! Some texts are formatted and copied into the queue; nothing is awaited, resolved or scrubbed on the
+//! caller's thread. A backtrace costs ten times as much: it is taken for the first five errors of one type at
+//! one place, and its calls are named on a thread of ours.
+//!
+//! # Where it goes
+//!
+//! Each event is a line of level ERROR (WARN, INFO, DEBUG where the capture says so), counts in
+//! `watchpost_errors_total` by `error_type` and `level`, and in its group:
+//! [`Monitor::errors`](crate::Monitor::errors) lists them. `error_type` is the type's path; an error behind
+//! `dyn Error` counts as `_OTHER`, for its name is what its `Debug` prints.
+//!
+//! # Which errors are one group
+//!
+//! Those of one type at one place and route whose messages are alike once numbers, ids and quoted text are
+//! taken out; or those of one [`fingerprint`](ErrorCapture::fingerprint), in which `{{ default }}` stands for
+//! the former. A thousand groups are kept, those seen last.
+//!
+//! # What is scrubbed
+//!
+//! Every text, on the worker, before it is written or kept: values under sensitive keys, and secrets known by
+//! their shape. Of a query the names are told and no value.
+
+mod ambient;
+mod backtraces;
+mod capture;
+mod chain;
+mod config;
+mod details;
+mod event;
+mod fingerprint;
+mod groups;
+mod intake;
+mod memory;
+mod panics;
+mod read;
+
+pub use self::ambient::{ResultExt, capture_error, capture_message};
+pub use self::config::{Backtraces, ErrorsConfig};
+pub use self::details::ErrorCapture;
+pub use self::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
+pub use self::groups::ErrorGroup;
+
+pub(crate) use self::ambient::unclaimed;
+pub(crate) use self::capture::Errors;

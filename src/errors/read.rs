@@ -1,0 +1,157 @@
+//! From the compact record to the event: texts are scrubbed here, before anybody keeps them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::capture::{NO_ROUTE, Shared};
+use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind};
+use super::fingerprint::{Hash, normalise};
+use crate::model::wire::{Reader, Text};
+use crate::model::{Attributes, Value};
+use crate::redact;
+use crate::request::{AttributeRef, ErrorKind, ErrorRecord, ReadCrumb, RouteId};
+
+/// No value of a query is told.
+const NO_NAMES: &[&str] = &[];
+/// The part of a fingerprint that stands for what it would be without.
+const DEFAULT_PART: &str = "{{ default }}";
+
+/// The event of a record of the time `at`; `None` if it cannot be read.
+pub(super) fn event(
+    shared: &Shared,
+    at: u64,
+    body: &[u8],
+    read_crumb: ReadCrumb,
+) -> Option<(ErrorEvent, bool)> {
+    let record = ErrorRecord::read(body)?;
+    let wall = |at| time(shared.requests.clock().wall(at));
+    let request = record.request();
+    let route = match record.route {
+        NO_ROUTE => String::new(),
+        route => shared
+            .requests
+            .routes()
+            .name(RouteId(route))
+            .as_ref()
+            .to_owned(),
+    };
+    let causes = record.chain.iter().map(|(kind, message)| Cause {
+        type_name: kind.to_owned(),
+        message: redact::text(message).into_owned(),
+    });
+    let causes = causes.collect();
+    let mut event = ErrorEvent {
+        id: record.event,
+        at: wall(at),
+        level: record.level,
+        kind: match record.kind {
+            ErrorKind::Error => EventKind::Error,
+            ErrorKind::Message => EventKind::Message,
+            ErrorKind::Panic => EventKind::Panic,
+        },
+        causes,
+        location: format!("{}:{}:{}", record.file, record.line, record.column),
+        thread: record.thread.to_owned(),
+        trace_id: record.trace,
+        span_id: record.span,
+        method: record.method.to_owned(),
+        route,
+        path: redact::path(request.path).into_owned(),
+        query: match request.query {
+            "" => String::new(),
+            query => redact::query(query, NO_NAMES).into_owned(),
+        },
+        user_agent: redact::text(request.user_agent).into_owned(),
+        client_address: request.client_address.to_owned(),
+        user: redact::text(record.user()).into_owned(),
+        attributes: attributes(record.attributes()),
+        tags: record
+            .tags
+            .iter()
+            .map(|(key, value)| scrubbed(key, value))
+            .collect(),
+        extra: attributes(record.extra()),
+        breadcrumbs: breadcrumbs(record.crumbs, read_crumb, wall),
+        frames: Vec::new(),
+        fingerprint: record
+            .fingerprint()
+            .map(|part| redact::text(part).into_owned())
+            .collect(),
+        group: 0,
+        resident_bytes: None,
+    };
+    event.group = group(&event);
+    Some((event, record.backtrace))
+}
+
+/// A wall time in nanoseconds since the epoch.
+fn time(wall: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(wall)
+}
+
+fn scrubbed(key: &str, value: &str) -> (String, String) {
+    let value = redact::value(key, value).into_owned();
+    (redact::text(key).into_owned(), value)
+}
+
+fn attributes<'a>(all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>) -> Attributes {
+    let mut out = Attributes::default();
+    for (key, value) in all {
+        let key = key.as_str();
+        let value = match value {
+            AttributeRef::Str(text) => Value::from(redact::value(key, text.as_str()).into_owned()),
+            AttributeRef::I64(number) => Value::from(number),
+            AttributeRef::F64(number) => Value::from(number),
+            AttributeRef::Bool(truth) => Value::from(truth),
+        };
+        out.insert(redact::text(key).into_owned(), value);
+    }
+    out
+}
+
+fn breadcrumbs(
+    crumbs: &[u8],
+    read: ReadCrumb,
+    wall: impl Fn(u64) -> SystemTime,
+) -> Vec<Breadcrumb> {
+    let mut reader = Reader::new(crumbs);
+    let all = std::iter::from_fn(|| reader.bytes());
+    all.filter_map(|crumb| {
+        let mut crumb = Reader::new(crumb);
+        let at = crumb.u64()?;
+        let crumb = read(crumb.rest())?;
+        Some(Breadcrumb {
+            at: wall(at),
+            level: crumb.level,
+            target: crumb.target.to_owned(),
+            message: crumb.message,
+            fields: crumb.fields,
+        })
+    })
+    .collect()
+}
+
+fn group(event: &ErrorEvent) -> u64 {
+    let default = |hash: Hash| {
+        let hash = hash.with(match event.kind {
+            EventKind::Error => "error",
+            EventKind::Message => "message",
+            EventKind::Panic => "panic",
+        });
+        let first = event.error().map_or(("", ""), |cause| {
+            (cause.type_name.as_str(), cause.message.as_str())
+        });
+        hash.with(first.0)
+            .with(&normalise(first.1))
+            .with(&event.location)
+            .with(&event.route)
+    };
+    if event.fingerprint.is_empty() {
+        return default(Hash::new()).number();
+    }
+    let parts = event.fingerprint.iter();
+    let hash = parts.fold(Hash::new(), |hash, part| match part.as_str() {
+        DEFAULT_PART => default(hash),
+        part => hash.with(part),
+    });
+    hash.number()
+}

@@ -1,0 +1,66 @@
+//! The traces of a monitor: who makes, keeps and sends them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::otel::Otel;
+use crate::request::Requests;
+use crate::trace::otlp::Decode;
+use crate::trace::{Decoder, Levels, Recent, RecentTap, SpanLayer, Traces};
+use crate::worker::{Intake, Tap, Tick};
+
+/// How often what is open for too long is looked for.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The traces of a monitor.
+pub(super) struct Tracing {
+    /// `None`: no spans are made.
+    pub(super) traces: Option<Arc<Traces>>,
+    pub(super) layer: Arc<SpanLayer>,
+    pub(super) recent: Arc<Recent>,
+    pub(super) otel: Otel,
+    clock: Clock,
+}
+
+impl Tracing {
+    pub(super) fn new(
+        config: &Config,
+        requests: &Arc<Requests>,
+        intake: &Arc<Intake>,
+    ) -> Result<Self> {
+        let trace = &config.trace;
+        let clock = requests.clock().clone();
+        let traces = (!trace.disabled).then(|| Arc::new(Traces::new(trace, requests, intake)));
+        let levels = Levels::parse(&trace.level).map_err(|problem| Error::config(vec![problem]))?;
+        let layer = SpanLayer::new(Arc::clone(requests), traces.clone(), levels, trace.events);
+        Ok(Self {
+            otel: Otel::new(traces.as_ref()),
+            traces,
+            layer: Arc::new(layer),
+            recent: Arc::new(Recent::new(trace.recent_bytes, clock.clone())),
+            clock,
+        })
+    }
+
+    /// What brings kept traces to memory.
+    pub(super) fn tap(&self) -> Option<Box<dyn Tap>> {
+        let recent = Arc::clone(&self.recent);
+        self.traces
+            .as_ref()
+            .map(|_| Box::new(RecentTap(recent)) as Box<_>)
+    }
+
+    pub(super) fn tick(&self) -> Option<Tick> {
+        let traces = self.traces.clone()?;
+        Some((EVERY, Box::new(move || traces.tick())))
+    }
+
+    /// What makes OpenTelemetry's spans of ours.
+    pub(super) fn decoder(&self, config: &Config) -> Option<Box<dyn Decode>> {
+        let decoder = || Decoder::new(self.clock.clone(), config.trace.limits);
+        self.traces.as_ref().map(|_| Box::new(decoder()) as Box<_>)
+    }
+}

@@ -1,0 +1,115 @@
+use std::collections::VecDeque;
+
+use crate::model::Level;
+
+/// A `tracing` event of a request, read and scrubbed.
+#[derive(Debug, Clone)]
+pub(crate) struct Crumb {
+    pub(crate) level: Level,
+    pub(crate) target: &'static str,
+    pub(crate) message: String,
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+/// Reads the record of an event, which may have been cut; from whoever writes them.
+pub(crate) type ReadCrumb = fn(&[u8]) -> Option<Crumb>;
+
+/// Events of a request that are kept.
+const MAX_CRUMBS: usize = 20;
+/// Bytes that they take together.
+const MAX_BYTES: usize = 4096;
+/// Bytes of one of them; what is longer is cut.
+const MAX_CRUMB: usize = 1024;
+
+/// The last events of a request, oldest first, as the records that they became: each a length and its
+/// bytes. The memory is the slot's and is used again for its next request.
+#[derive(Debug, Default)]
+pub(super) struct Crumbs {
+    bytes: VecDeque<u8>,
+    count: usize,
+}
+
+impl Crumbs {
+    /// Keeps an event of the time `at`; the oldest make room for it.
+    pub(super) fn push(&mut self, at: u64, record: &[u8]) {
+        let record = record.get(..MAX_CRUMB).unwrap_or(record);
+        let len = record.len() + size_of_val(&at);
+        while self.count == MAX_CRUMBS || self.bytes.len() + 4 + len > MAX_BYTES {
+            self.drop_oldest();
+        }
+        // At most `MAX_CRUMB` and eight.
+        self.bytes.extend((len as u32).to_le_bytes());
+        self.bytes.extend(at.to_le_bytes());
+        self.bytes.extend(record);
+        self.count += 1;
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.count = 0;
+    }
+
+    /// Appends all of them: length-prefixed, the time first.
+    pub(super) fn copy(&self, out: &mut Vec<u8>) {
+        let (front, back) = self.bytes.as_slices();
+        out.extend_from_slice(front);
+        out.extend_from_slice(back);
+    }
+
+    fn drop_oldest(&mut self) {
+        let mut len = [0; 4];
+        for (to, byte) in len.iter_mut().zip(&self.bytes) {
+            *to = *byte;
+        }
+        let whole = (u32::from_le_bytes(len) as usize).saturating_add(4);
+        self.bytes.drain(..whole.min(self.bytes.len()));
+        self.count = self.count.saturating_sub(1);
+        if self.bytes.is_empty() {
+            self.count = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::wire::Reader;
+
+    fn read(crumbs: &Crumbs) -> Vec<(u64, Vec<u8>)> {
+        let mut bytes = Vec::new();
+        crumbs.copy(&mut bytes);
+        let mut reader = Reader::new(&bytes);
+        std::iter::from_fn(|| {
+            let mut crumb = Reader::new(reader.bytes()?);
+            let at = crumb.u64()?;
+            Some((at, crumb.rest().to_vec()))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_last_twenty_are_kept_in_order() {
+        let mut crumbs = Crumbs::default();
+        for n in 0..100_u8 {
+            crumbs.push(n.into(), &[n; 3]);
+        }
+        let kept = read(&crumbs);
+        assert_eq!(kept.len(), 20);
+        assert_eq!(kept.first(), Some(&(80, vec![80; 3])));
+        assert_eq!(kept.last(), Some(&(99, vec![99; 3])));
+        crumbs.clear();
+        assert!(read(&crumbs).is_empty());
+    }
+
+    #[test]
+    fn bytes_are_bounded_and_long_ones_are_cut() {
+        let mut crumbs = Crumbs::default();
+        for n in 0..50_u64 {
+            crumbs.push(n, &vec![1; 100 + 90 * n as usize]);
+            assert!(crumbs.bytes.len() <= MAX_BYTES);
+        }
+        let kept = read(&crumbs);
+        assert_eq!(kept.last(), Some(&(49, vec![1; MAX_CRUMB])));
+        assert_eq!(kept.len(), 3);
+    }
+}

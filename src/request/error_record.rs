@@ -1,0 +1,252 @@
+use super::record::{AttributeRef, attributes_of};
+use crate::model::wire::{Reader, Text, put_bytes, put_str};
+use crate::model::{EventId, Level, SpanId, TraceId};
+
+/// Tags of one event.
+pub(crate) const MAX_TAGS: usize = 50;
+
+/// What was captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ErrorKind {
+    Error,
+    Message,
+    Panic,
+}
+
+/// A captured error in its compact form, as the worker reads it. Texts are as they came: whoever writes
+/// them anywhere scrubs them first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ErrorRecord<'a> {
+    pub(crate) event: EventId,
+    /// Nil outside a request.
+    pub(crate) trace: TraceId,
+    pub(crate) span: SpanId,
+    pub(crate) route: u32,
+    pub(crate) kind: ErrorKind,
+    pub(crate) level: Level,
+    /// Whether a backtrace waits for this event.
+    pub(crate) backtrace: bool,
+    /// Where it was captured, or where the panic was.
+    pub(crate) file: &'a str,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) thread: &'a str,
+    /// The request's method; empty where it is not known.
+    pub(crate) method: &'a str,
+    /// Type and message of the error, then of its sources.
+    pub(crate) chain: Pairs<'a>,
+    /// Path, query, user agent and client address of the request.
+    pub(crate) texts: &'a [u8],
+    /// User and attributes of the request.
+    pub(crate) more: &'a [u8],
+    /// The user that the capture named.
+    pub(crate) user: &'a str,
+    pub(crate) tags: Pairs<'a>,
+    /// Attributes.
+    pub(crate) extra: &'a [u8],
+    /// The parts of the fingerprint that the capture named.
+    pub(crate) fingerprint: &'a [u8],
+    /// The request's last events.
+    pub(crate) crumbs: &'a [u8],
+}
+
+/// Pairs of texts, up to the first that cannot be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pairs<'a>(pub(crate) &'a [u8]);
+
+/// The request of an error, as far as it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RequestRef<'a> {
+    pub(crate) path: &'a str,
+    /// Without its question mark; empty for none.
+    pub(crate) query: &'a str,
+    pub(crate) user_agent: &'a str,
+    pub(crate) client_address: &'a str,
+}
+
+impl<'a> Pairs<'a> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let mut reader = Reader::new(self.0);
+        std::iter::from_fn(move || Some((reader.str()?, reader.str()?)))
+    }
+}
+
+impl<'a> ErrorRecord<'a> {
+    /// Appends the record.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.event.to_u128().to_le_bytes());
+        out.extend_from_slice(&self.trace.to_u128().to_le_bytes());
+        out.extend_from_slice(&self.span.to_u64().to_le_bytes());
+        for number in [self.route, self.line, self.column] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.extend_from_slice(&[
+            self.kind as u8,
+            self.level.index(),
+            u8::from(self.backtrace),
+        ]);
+        for text in [self.file, self.thread, self.method, self.user] {
+            put_str(out, text);
+        }
+        for part in [
+            self.chain.0,
+            self.texts,
+            self.more,
+            self.tags.0,
+            self.extra,
+            self.fingerprint,
+            self.crumbs,
+        ] {
+            put_bytes(out, part);
+        }
+    }
+
+    /// Reads a record; `None` if it is not one.
+    pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
+        let mut r = Reader::new(record);
+        let (event, trace) = (EventId::from_u128(r.u128()?), TraceId::from_u128(r.u128()?));
+        let span = SpanId::from_u64(r.u64()?);
+        let (route, line, column) = (r.u32()?, r.u32()?, r.u32()?);
+        let kind = match r.u8()? {
+            0 => ErrorKind::Error,
+            1 => ErrorKind::Message,
+            2 => ErrorKind::Panic,
+            _ => return None,
+        };
+        let level = Level::from_index(r.u8()?)?;
+        let backtrace = r.u8()? == 1;
+        Some(Self {
+            event,
+            trace,
+            span,
+            route,
+            kind,
+            level,
+            backtrace,
+            line,
+            column,
+            file: r.str()?,
+            thread: r.str()?,
+            method: r.str()?,
+            user: r.str()?,
+            chain: Pairs(r.bytes()?),
+            texts: r.bytes()?,
+            more: r.bytes()?,
+            tags: Pairs(r.bytes()?),
+            extra: r.bytes()?,
+            fingerprint: r.bytes()?,
+            crumbs: r.bytes()?,
+        })
+    }
+
+    /// Type and message of the error itself.
+    pub(crate) fn first(&self) -> (&'a str, &'a str) {
+        self.chain.iter().next().unwrap_or_default()
+    }
+
+    pub(crate) fn request(&self) -> RequestRef<'a> {
+        let mut reader = Reader::new(self.texts);
+        let mut text = || reader.str().unwrap_or_default();
+        RequestRef {
+            path: text(),
+            query: text(),
+            user_agent: text(),
+            client_address: text(),
+        }
+    }
+
+    /// Whom the event concerns: the capture's word, else the request's.
+    pub(crate) fn user(&self) -> &'a str {
+        if self.user.is_empty() {
+            Reader::new(self.more).str().unwrap_or_default()
+        } else {
+            self.user
+        }
+    }
+
+    /// The request's attributes.
+    pub(crate) fn attributes(
+        &self,
+    ) -> impl Iterator<Item = (Text<'a>, AttributeRef<'a>)> + use<'a> {
+        let mut reader = Reader::new(self.more);
+        // The user stands before them.
+        let _user = reader.bytes();
+        attributes_of(reader)
+    }
+
+    pub(crate) fn extra(&self) -> impl Iterator<Item = (Text<'a>, AttributeRef<'a>)> + use<'a> {
+        attributes_of(Reader::new(self.extra))
+    }
+
+    pub(crate) fn fingerprint(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let mut reader = Reader::new(self.fingerprint);
+        std::iter::from_fn(move || reader.str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Attributes;
+    use crate::request::put_attributes;
+
+    #[test]
+    fn a_record_is_read_as_it_was_written_and_a_cut_one_is_none() {
+        let pairs = |pairs: &[(&str, &str)]| {
+            let mut out = Vec::new();
+            for (a, b) in pairs {
+                put_str(&mut out, a);
+                put_str(&mut out, b);
+            }
+            out
+        };
+        let chain = pairs(&[("a::E", "broke"), ("io", "gone")]);
+        let tags = pairs(&[("tenant", "acme")]);
+        let mut texts = Vec::new();
+        for text in ["/a", "b=c", "probe", "::1"] {
+            put_str(&mut texts, text);
+        }
+        let mut attributes = Attributes::default();
+        attributes.insert("n", 3);
+        let mut more = Vec::new();
+        put_str(&mut more, "u1");
+        put_attributes(&mut more, &attributes);
+        let mut extra = Vec::new();
+        put_attributes(&mut extra, &attributes);
+        let written = ErrorRecord {
+            event: EventId::from_u128(1),
+            trace: TraceId::from_u128(2),
+            span: SpanId::from_u64(3),
+            route: 4,
+            kind: ErrorKind::Panic,
+            level: Level::Fatal,
+            backtrace: true,
+            file: "src/a.rs",
+            line: 5,
+            column: 6,
+            thread: "main",
+            method: "GET",
+            chain: Pairs(&chain),
+            texts: &texts,
+            more: &more,
+            user: "",
+            tags: Pairs(&tags),
+            extra: &extra,
+            fingerprint: &[],
+            crumbs: b"crumbs",
+        };
+        let mut record = Vec::new();
+        written.put(&mut record);
+        let read = ErrorRecord::read(&record).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{written:?}"));
+        assert_eq!(read.first(), ("a::E", "broke"));
+        assert_eq!(read.chain.iter().count(), 2);
+        assert_eq!((read.user(), read.request().query), ("u1", "b=c"));
+        let number = [("n".into(), AttributeRef::I64(3))];
+        assert_eq!(read.attributes().collect::<Vec<_>>(), number);
+        assert_eq!(read.extra().collect::<Vec<_>>(), number);
+        for len in 0..record.len() {
+            assert!(ErrorRecord::read(&record[..len]).is_none());
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! What the spans of one local trace leave behind, until its root has ended.
+
+use std::sync::atomic::{
+    AtomicBool, AtomicU64, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::Kept;
+
+/// Bytes that one trace may hold.
+const MAX_TREE: usize = 1 << 20;
+/// Events of its root, and their bytes.
+const MAX_EVENTS: u32 = 128;
+const MAX_EVENT_BYTES: usize = 8 * 1024;
+
+/// How many bytes the undecided traces of one monitor hold together, and how many they may.
+#[derive(Debug)]
+pub(crate) struct Room {
+    held: AtomicUsize,
+    max: usize,
+    /// Spans for which there was none.
+    lost: AtomicU64,
+}
+
+impl Room {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            held: AtomicUsize::new(0),
+            max,
+            lost: AtomicU64::new(0),
+        }
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let fits = self.held.fetch_add(bytes, Relaxed).saturating_add(bytes) <= self.max;
+        if !fits {
+            self.held.fetch_sub(bytes, Relaxed);
+        }
+        fits
+    }
+
+    /// Bytes that undecided traces hold now.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Relaxed)
+    }
+
+    /// Spans that were left out because there was no room for them.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Relaxed)
+    }
+}
+
+/// The spans of one local trace that have ended, in their compact form, and what was decided of it.
+///
+/// Whoever holds the request's slot can add to it: from a task, another thread, after the root.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    state: Mutex<State>,
+    /// Something under the root asked for the trace to be kept.
+    captured: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    spans: Vec<u8>,
+    count: u32,
+    /// Events outside any span but the root.
+    events: Vec<u8>,
+    event_count: u32,
+    /// Spans that were left out of this trace.
+    lost: u32,
+    decision: Decision,
+}
+
+/// What a trace has when it is decided.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Taken<'a> {
+    pub(crate) spans: &'a [u8],
+    /// Spans that were left out.
+    pub(crate) lost: u32,
+    /// Events of the root.
+    pub(crate) events: &'a [u8],
+}
+
+/// Whether a local trace is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Decision {
+    #[default]
+    Open,
+    Kept(Kept),
+    Dropped,
+}
+
+/// What became of a span that was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// It waits for the decision.
+    Held,
+    /// The trace was decided and is kept: the span goes the way of late ones.
+    Late(Kept),
+    /// The trace was decided and is not kept.
+    Unkept,
+    /// There is no room: the span was left out.
+    NoRoom,
+}
+
+impl Tree {
+    /// Begins a new trace in a tree that nobody else holds any more.
+    #[inline]
+    pub(super) fn open(&self) {
+        let mut state = self.lock();
+        state.decision = Decision::Open;
+        state.lost = 0;
+        self.captured.store(false, Relaxed);
+    }
+
+    /// Adds a span that has ended; `write` appends it and calls nothing foreign.
+    pub(crate) fn add(&self, room: &Room, write: impl FnOnce(&mut Vec<u8>)) -> Added {
+        let mut state = self.lock();
+        match state.decision {
+            Decision::Open => {}
+            Decision::Kept(kept) => return Added::Late(kept),
+            Decision::Dropped => return Added::Unkept,
+        }
+        let before = state.spans.len();
+        write(&mut state.spans);
+        let bytes = state.spans.len() - before;
+        if state.spans.len() > MAX_TREE || !room.take(bytes) {
+            state.spans.truncate(before);
+            state.lost = state.lost.saturating_add(1);
+            room.lost.fetch_add(1, Relaxed);
+            return Added::NoRoom;
+        }
+        state.count += 1;
+        Added::Held
+    }
+
+    /// Adds an event of the root; `write` appends it and calls nothing foreign. What is over the limits, or comes
+    /// after the decision, is left out.
+    pub(crate) fn add_event(&self, room: &Room, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.lock();
+        if state.decision != Decision::Open || state.event_count >= MAX_EVENTS {
+            return;
+        }
+        let before = state.events.len();
+        write(&mut state.events);
+        let bytes = state.events.len() - before;
+        if state.events.len() > MAX_EVENT_BYTES || !room.take(bytes) {
+            state.events.truncate(before);
+        } else {
+            state.event_count += 1;
+        }
+    }
+
+    /// Asks for the trace to be kept, whatever becomes of its root.
+    pub(crate) fn capture(&self) {
+        self.captured.store(true, SeqCst);
+    }
+
+    #[inline]
+    pub(crate) fn is_captured(&self) -> bool {
+        self.captured.load(Relaxed)
+    }
+
+    /// Decides, once: `take` gets what is there, if the trace is kept. It calls nothing foreign. A second decision is ignored; the answer is the one that holds.
+    #[inline]
+    pub(crate) fn decide(
+        &self,
+        room: &Room,
+        decision: Decision,
+        take: impl FnOnce(&Taken<'_>),
+    ) -> Decision {
+        let mut state = self.lock();
+        if state.decision == Decision::Open {
+            state.decision = decision;
+            if matches!(decision, Decision::Kept(_)) {
+                take(&Taken {
+                    spans: &state.spans,
+                    lost: state.lost,
+                    events: &state.events,
+                });
+            }
+            if !state.spans.is_empty() || !state.events.is_empty() {
+                state.release(room);
+            }
+        }
+        state.decision
+    }
+
+    /// Gives the spans up that wait for a decision, and goes on.
+    pub(crate) fn give_up(&self, room: &Room) {
+        let mut state = self.lock();
+        let count = state.count;
+        state.lost = state.lost.saturating_add(count);
+        room.lost.fetch_add(u64::from(count), Relaxed);
+        state.release(room);
+    }
+
+    /// Bytes that wait for the decision.
+    pub(crate) fn bytes(&self) -> usize {
+        let state = self.lock();
+        state.spans.len() + state.events.len()
+    }
+
+    pub(crate) fn decision(&self) -> Decision {
+        self.lock().decision
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn release(&mut self, room: &Room) {
+        room.held
+            .fetch_sub(self.spans.len() + self.events.len(), Relaxed);
+        self.spans.clear();
+        self.events.clear();
+        self.event_count = 0;
+        // Memory of a large trace is given back.
+        if self.spans.capacity() > 16 * 1024 {
+            self.spans = Vec::new();
+        }
+        self.count = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_wait_for_the_decision_and_come_late_after_it() {
+        let room = Room::new(100);
+        let tree = Tree::default();
+        let add = |n: usize| tree.add(&room, |out| out.resize(out.len() + n, 1));
+        assert_eq!(
+            (add(40), add(40), add(40)),
+            (Added::Held, Added::Held, Added::NoRoom)
+        );
+        assert_eq!((room.held(), room.lost()), (80, 1));
+        let mut taken = (0, 0);
+        let kept = Decision::Kept(Kept::Error);
+        tree.decide(&room, kept, |all| taken = (all.spans.len(), all.lost));
+        assert_eq!((taken, room.held()), ((80, 1), 0));
+        assert_eq!(add(1), Added::Late(Kept::Error));
+        assert_eq!(tree.decide(&room, Decision::Dropped, |_| {}), kept);
+        tree.open();
+        assert_eq!(add(30), Added::Held);
+        tree.decide(&room, Decision::Dropped, |_| unreachable!());
+        assert_eq!((add(1), room.held()), (Added::Unkept, 0));
+    }
+
+    #[test]
+    fn what_waits_can_be_given_up() {
+        let room = Room::new(100);
+        let tree = Tree::default();
+        tree.add(&room, |out| out.push(1));
+        tree.give_up(&room);
+        assert_eq!((room.held(), room.lost()), (0, 1));
+        tree.add(&room, |out| out.push(2));
+        let mut taken = Vec::new();
+        let kept = Decision::Kept(Kept::Head);
+        tree.decide(&room, kept, |all| {
+            taken.extend([all.spans.len() as u32, all.lost])
+        });
+        assert_eq!(taken, [1, 1]);
+    }
+}

@@ -1,0 +1,117 @@
+//! The current trace as OpenTelemetry's own context: plain OpenTelemetry spans and propagators find it there.
+
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
+use opentelemetry::{Context, ContextGuard};
+use opentelemetry_sdk::propagation::BaggagePropagator;
+
+use crate::model::{SpanId, TraceId};
+
+/// A context in which an operation of ours is the current span.
+#[derive(Debug, Clone)]
+pub(crate) struct OtelContext(Context);
+
+/// While it lives, the context is the thread's current one.
+pub(crate) struct Attached(#[expect(dead_code, reason = "held for its drop")] ContextGuard);
+
+impl OtelContext {
+    /// The thread's context, with this operation as its span.
+    #[inline]
+    pub(crate) fn new(trace: TraceId, span: SpanId, sampled: bool, trace_state: &str) -> Self {
+        let flags = if sampled {
+            TraceFlags::SAMPLED
+        } else {
+            TraceFlags::default()
+        };
+        let span_context = SpanContext::new(
+            trace.to_u128().into(),
+            span.to_u64().into(),
+            flags,
+            false,
+            state(trace_state),
+        );
+        Self(Context::map_current(|context| {
+            context.with_remote_span_context(span_context)
+        }))
+    }
+
+    /// Adds what a caller's `baggage` header says; what is no baggage is ignored.
+    #[cold]
+    pub(crate) fn with_baggage(self, header: &str) -> Self {
+        let with = BaggagePropagator::new().extract_with_context(&self.0, &Header(header));
+        // An empty one would be a value for nothing.
+        if with.baggage().is_empty() {
+            self
+        } else {
+            Self(with)
+        }
+    }
+
+    /// Makes it the thread's current context.
+    #[inline]
+    pub(crate) fn attach(&self) -> Attached {
+        Attached(self.0.clone().attach())
+    }
+}
+
+/// The caller's trace state, where it is one.
+#[inline]
+pub(super) fn state(text: &str) -> TraceState {
+    if text.is_empty() {
+        return TraceState::NONE;
+    }
+    text.parse().unwrap_or(TraceState::NONE)
+}
+
+/// A carrier with one header.
+struct Header<'a>(&'a str);
+
+impl Extractor for Header<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        (key == "baggage").then_some(self.0)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec!["baggage"]
+    }
+}
+
+/// The ids of the thread's current OpenTelemetry span, if there is one.
+pub(super) fn current_span() -> Option<(TraceId, SpanId)> {
+    Context::map_current(|context| {
+        let span = context.span();
+        let of = span.span_context();
+        of.is_valid().then(|| {
+            (
+                TraceId::from_u128(u128::from_be_bytes(of.trace_id().to_bytes())),
+                SpanId::from_u64(u64::from_be_bytes(of.span_id().to_bytes())),
+            )
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_current_while_it_is_attached() {
+        let (trace, span) = (TraceId::from_u128(5), SpanId::from_u64(6));
+        let context = OtelContext::new(trace, span, true, "a=1,b=2").with_baggage("user=7");
+        {
+            let _attached = context.attach();
+            assert_eq!(current_span(), Some((trace, span)));
+            let seen = Context::current();
+            let of = seen.span().span_context().clone();
+            assert!(of.is_sampled() && !of.is_remote());
+            assert_eq!(of.trace_state().header(), "a=1,b=2");
+            assert_eq!(
+                seen.baggage().get("user").map(|value| value.as_str()),
+                Some("7")
+            );
+        }
+        assert_eq!(current_span(), None);
+        assert_eq!(state("no state").header(), "");
+    }
+}

@@ -1,0 +1,168 @@
+//! Spans that a user makes by hand: `monitor.trace("name").run(future)`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::running::Running;
+use super::span::{SpanKind, SpanStatus};
+use super::traces::Traces;
+use crate::model::text::put_formatted;
+use crate::model::{Attributes, Value};
+
+/// A span to be, made by [`Monitor::trace`](crate::Monitor::trace).
+///
+/// It begins with [`run`](Self::run), [`try_run`](Self::try_run) or [`in_scope`](Self::in_scope), as a child
+/// of the span or request that is current there; where there is none, it is the root of a trace of its own.
+#[derive(Debug)]
+#[must_use = "a span begins when it is run"]
+pub struct Trace {
+    traces: Option<Arc<Traces>>,
+    name: Cow<'static, str>,
+    kind: SpanKind,
+    attributes: Attributes,
+}
+
+impl Trace {
+    /// Without traces the code runs as it is.
+    pub(crate) fn new(traces: Option<Arc<Traces>>, name: Cow<'static, str>) -> Self {
+        Self {
+            traces,
+            name,
+            kind: SpanKind::Internal,
+            attributes: Attributes::default(),
+        }
+    }
+
+    /// Sets an attribute; its value is scrubbed before it is shown.
+    pub fn attr(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+        self.attributes.insert(key, value);
+        self
+    }
+
+    /// Says what the operation is to others. By default, [`SpanKind::Internal`].
+    pub fn kind(mut self, kind: SpanKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    fn begin(self) -> Option<Running> {
+        let traces = self.traces?;
+        Some(Running::begin(
+            traces,
+            self.name,
+            self.kind,
+            self.attributes,
+        ))
+    }
+
+    /// Runs a future in the span, which ends when the future is done.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `future` is. Dropped before it is done, the span ends with `watchpost.outcome` `cancelled`.
+    pub fn run<F: Future>(self, future: F) -> RunTrace<F> {
+        RunTrace {
+            running: self.begin(),
+            future,
+        }
+    }
+
+    /// As [`run`](Self::run), and an `Err` makes the span's status an error, with the error's text.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub fn try_run<F, T, E>(self, future: F) -> TryRunTrace<F>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: fmt::Display,
+    {
+        TryRunTrace {
+            running: self.begin(),
+            future,
+        }
+    }
+
+    /// Runs a closure in the span.
+    pub fn in_scope<R>(self, work: impl FnOnce() -> R) -> R {
+        let mut running = self.begin();
+        let done = Running::inside(&mut running, work);
+        if let Some(running) = running {
+            running.end(SpanStatus::Unset, None, None);
+        }
+        done
+    }
+}
+
+pin_project! {
+    /// The future of [`Trace::run`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct RunTrace<F> {
+        // Before `running`: what it drops still belongs to the span.
+        #[pin]
+        future: F,
+        running: Option<Running>,
+    }
+}
+
+impl<F: Future> Future for RunTrace<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let polled = Running::inside(this.running, || this.future.poll(cx));
+        if polled.is_ready()
+            && let Some(running) = this.running.take()
+        {
+            running.end(SpanStatus::Unset, None, None);
+        }
+        polled
+    }
+}
+
+pin_project! {
+    /// The future of [`Trace::try_run`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct TryRunTrace<F> {
+        #[pin]
+        future: F,
+        running: Option<Running>,
+    }
+}
+
+impl<F, T, E> Future for TryRunTrace<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: fmt::Display,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let polled = Running::inside(this.running, || this.future.poll(cx));
+        if let Poll::Ready(done) = &polled
+            && let Some(running) = this.running.take()
+        {
+            match done {
+                Ok(_) => running.end(SpanStatus::Unset, None, None),
+                Err(error) => {
+                    let mut text = Vec::new();
+                    put_formatted(&mut text, format_args!("{error}"), 1024);
+                    running.end(
+                        SpanStatus::Error,
+                        Some(&text),
+                        Some(std::any::type_name::<E>()),
+                    );
+                }
+            }
+        }
+        polled
+    }
+}

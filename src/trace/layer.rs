@@ -1,0 +1,565 @@
+//! `tracing` spans as spans of their trace.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+use super::Levels;
+use super::context::Attached;
+use super::running::{Place, end_span};
+use super::span::{
+    MAX_ITEMS, MAX_SPAN, MAX_VALUE, SpanKind, SpanRecord, SpanStatus, put_event, put_link,
+};
+use super::traces::Traces;
+use crate::clock::Nanos;
+use crate::model::text::put_formatted;
+use crate::model::wire::{Reader, put_str};
+use crate::model::{SpanId, is_own_thread, prefix};
+use crate::request::{self, Requests, Slot};
+
+/// Makes spans of `tracing` spans, and their events' part of them.
+#[derive(Debug)]
+pub(crate) struct SpanLayer {
+    requests: Arc<Requests>,
+    /// `None`: no spans are made; events in a `tracing` span still find their request.
+    traces: Option<Arc<Traces>>,
+    levels: Levels,
+    events: bool,
+}
+
+/// What a `tracing` span is to the monitors whose layers saw it; in its extensions.
+struct OfMonitors {
+    first: OfMonitor,
+    others: Vec<OfMonitor>,
+}
+
+struct OfMonitor {
+    monitor: u32,
+    slot: Arc<Slot>,
+    /// The span itself where it is recorded, else the one that it lies in.
+    span: SpanId,
+    recorded: Option<Recorded>,
+}
+
+/// A span under way.
+struct Recorded {
+    place: Place,
+    start: Nanos,
+    kind: SpanKind,
+    status: SpanStatus,
+    fields: Fields,
+    events: Vec<u8>,
+    event_count: usize,
+    links: Vec<u8>,
+}
+
+thread_local! {
+    /// The contexts of root spans that this thread has entered.
+    static ATTACHED: RefCell<Vec<(SpanId, Attached)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl OfMonitors {
+    fn of(&self, monitor: u32) -> Option<&OfMonitor> {
+        std::iter::once(&self.first)
+            .chain(&self.others)
+            .find(|of| of.monitor == monitor)
+    }
+
+    fn of_mut(&mut self, monitor: u32) -> Option<&mut OfMonitor> {
+        std::iter::once(&mut self.first)
+            .chain(&mut self.others)
+            .find(|of| of.monitor == monitor)
+    }
+}
+
+impl SpanLayer {
+    pub(crate) fn new(
+        requests: Arc<Requests>,
+        traces: Option<Arc<Traces>>,
+        levels: Levels,
+        events: bool,
+    ) -> Self {
+        Self {
+            requests,
+            traces,
+            levels,
+            events,
+        }
+    }
+
+    /// The most verbose level of the spans that it wants.
+    pub(crate) fn max_level(&self) -> LevelFilter {
+        if self.traces.is_some() {
+            self.levels.max()
+        } else {
+            LevelFilter::OFF
+        }
+    }
+
+    /// Where a new span lies: in the operation that is current, or under the parent that its code names.
+    fn parent<S>(
+        &self,
+        attributes: &Attributes<'_>,
+        span: &SpanRef<'_, S>,
+    ) -> Option<(Arc<Slot>, SpanId)>
+    where
+        S: for<'a> LookupSpan<'a>,
+    {
+        let number = self.requests.number();
+        if attributes.is_contextual()
+            && let Some((slot, current)) = request::current_slot(number)
+        {
+            let parent = match &self.traces {
+                Some(traces) => traces.innermost(&slot, current),
+                None => current,
+            };
+            return Some((slot, parent));
+        }
+        let parent = span.parent()?;
+        let extensions = parent.extensions();
+        let of = extensions.get::<OfMonitors>()?.of(number)?;
+        Some((Arc::clone(&of.slot), of.span))
+    }
+
+    pub(crate) fn on_new_span<S>(
+        &self,
+        attributes: &Attributes<'_>,
+        id: &Id,
+        context: &Context<'_, S>,
+    ) where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        if is_own_thread() {
+            return;
+        }
+        let Some(span) = context.span(id) else { return };
+        let parent = self.parent(attributes, &span);
+        let wanted = self
+            .traces
+            .as_ref()
+            .filter(|_| self.levels.record(attributes.metadata()));
+        let of = match (wanted, parent) {
+            (Some(traces), parent) => self.begin(traces, attributes, parent),
+            (None, Some((slot, span))) => OfMonitor {
+                monitor: self.requests.number(),
+                slot,
+                span,
+                recorded: None,
+            },
+            (None, None) => return,
+        };
+        let mut extensions = span.extensions_mut();
+        if let Some(OfMonitors { others, .. }) = extensions.get_mut() {
+            others.push(of);
+        } else {
+            extensions.insert(OfMonitors {
+                first: of,
+                others: Vec::new(),
+            });
+        }
+    }
+
+    fn begin(
+        &self,
+        traces: &Arc<Traces>,
+        attributes: &Attributes<'_>,
+        parent: Option<(Arc<Slot>, SpanId)>,
+    ) -> OfMonitor {
+        let (span, start) = (SpanId::random(), self.requests.clock().now());
+        let place = match parent {
+            Some((slot, parent)) => Place {
+                slot,
+                parent,
+                root: None,
+            },
+            None => Place::root(traces, span, attributes.metadata().name(), start),
+        };
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        OfMonitor {
+            monitor: self.requests.number(),
+            slot: Arc::clone(&place.slot),
+            span,
+            recorded: Some(Recorded {
+                place,
+                start,
+                kind: SpanKind::Internal,
+                status: SpanStatus::Unset,
+                fields,
+                events: Vec::new(),
+                event_count: 0,
+                links: Vec::new(),
+            }),
+        }
+    }
+
+    /// Runs `work` with what the span is to this monitor. `work` calls nothing foreign.
+    fn with<S, R>(
+        &self,
+        id: &Id,
+        context: &Context<'_, S>,
+        work: impl FnOnce(&mut OfMonitor) -> R,
+    ) -> Option<R>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let span = context.span(id)?;
+        let mut extensions = span.extensions_mut();
+        let of = extensions
+            .get_mut::<OfMonitors>()?
+            .of_mut(self.requests.number())?;
+        Some(work(of))
+    }
+
+    pub(crate) fn on_record<S>(&self, id: &Id, values: &Record<'_>, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        // The values are formatted outside the extensions' lock: `Debug` is foreign.
+        let mut fields = Fields::default();
+        values.record(&mut fields);
+        self.with(id, context, |of| {
+            if let Some(recorded) = &mut of.recorded {
+                recorded.fields.append(fields);
+            }
+        });
+    }
+
+    pub(crate) fn on_follows_from<S>(&self, id: &Id, follows: &Id, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let Some((trace, span)) = self.with(follows, context, |of| (of.slot.ids().trace, of.span))
+        else {
+            return;
+        };
+        self.with(id, context, |of| {
+            if let Some(recorded) = &mut of.recorded
+                && recorded.links.len() < MAX_ITEMS * 28
+            {
+                put_link(&mut recorded.links, trace, span, &[]);
+            }
+        });
+    }
+
+    /// The ids of the span that an event names as its own, where that is not the current one.
+    pub(crate) fn ids_of_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<request::Ids>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        self.with(id, context, |of| request::Ids {
+            span: of.span,
+            ..of.slot.ids()
+        })
+    }
+
+    /// Makes an event a part of its span, or of the root.
+    pub(crate) fn on_event<S>(&self, event: &Event<'_>, at: Nanos, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        if self.traces.is_none() || !self.events || !self.levels.record(event.metadata()) {
+            return;
+        }
+        let number = self.requests.number();
+        let current = request::current_slot(number);
+        let span = context.event_span(event);
+        let recorded = span.as_ref().is_some_and(|span| {
+            let extensions = span.extensions();
+            let of = extensions
+                .get::<OfMonitors>()
+                .and_then(|all| all.of(number));
+            of.is_some_and(|of| {
+                of.recorded
+                    .as_ref()
+                    .is_some_and(|it| it.event_count < MAX_ITEMS)
+            })
+        });
+        if !recorded && current.is_none() {
+            return;
+        }
+        let mut fields = Fields {
+            is_event: true,
+            ..Fields::default()
+        };
+        fields.text("level", level_name(*event.metadata().level()));
+        fields.text("target", event.metadata().target());
+        event.record(&mut fields);
+        let name = Reader::new(&fields.name)
+            .str()
+            .unwrap_or(event.metadata().name());
+        if let Some(span) = span.filter(|_| recorded) {
+            let mut extensions = span.extensions_mut();
+            let of = extensions
+                .get_mut::<OfMonitors>()
+                .and_then(|all| all.of_mut(number));
+            if let Some(recorded) = of.and_then(|of| of.recorded.as_mut())
+                && recorded.events.len() < MAX_SPAN / 2
+            {
+                put_event(&mut recorded.events, at, name, &fields.attributes);
+                recorded.event_count += 1;
+            }
+        } else if let Some((slot, _)) = current {
+            slot.tree().add_event(self.requests.room(), |out| {
+                put_event(out, at, name, &fields.attributes);
+            });
+        }
+    }
+
+    pub(crate) fn on_enter<S>(&self, id: &Id, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let entered = self.with(id, context, |of| {
+            let root = of.recorded.as_ref().and_then(|it| it.place.root.clone());
+            (Arc::clone(&of.slot), of.span, root)
+        });
+        let Some((slot, span, root)) = entered else {
+            return;
+        };
+        if let Some(root) = root {
+            let attached = root.attach();
+            // A thread that is ending detaches at once.
+            let _ended = ATTACHED.try_with(|all| all.borrow_mut().push((span, attached)));
+        }
+        drop(request::enter(slot, span));
+    }
+
+    pub(crate) fn on_exit<S>(&self, id: &Id, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let of = self.with(id, context, |of| {
+            (
+                of.span,
+                of.recorded
+                    .as_ref()
+                    .is_some_and(|it| it.place.root.is_some()),
+            )
+        });
+        let Some((span, is_root)) = of else { return };
+        request::leave_alone(span);
+        if is_root {
+            let attached = ATTACHED.try_with(|all| {
+                let mut all = all.borrow_mut();
+                let at = all.iter().rposition(|(have, _)| *have == span)?;
+                Some(all.remove(at))
+            });
+            drop(attached);
+        }
+    }
+
+    pub(crate) fn on_close<S>(&self, id: &Id, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let Some(traces) = &self.traces else { return };
+        let Some(span) = context.span(id) else { return };
+        let taken = {
+            let mut extensions = span.extensions_mut();
+            let of = extensions
+                .get_mut::<OfMonitors>()
+                .and_then(|all| all.of_mut(self.requests.number()));
+            of.and_then(|of| Some((of.span, of.recorded.take()?)))
+        };
+        if let Some((id, recorded)) = taken {
+            recorded.end(traces, id, span.metadata());
+        }
+    }
+}
+
+impl Recorded {
+    fn end(self, traces: &Traces, span: SpanId, metadata: &Metadata<'_>) {
+        let fields = &self.fields;
+        let panicked = std::thread::panicking();
+        let status = match fields.status.unwrap_or(self.status) {
+            SpanStatus::Unset if panicked => SpanStatus::Error,
+            status => status,
+        };
+        let status_text = Reader::new(&fields.status_text).str();
+        let record = SpanRecord {
+            span,
+            parent: self.place.parent,
+            start: self.start,
+            end: traces.requests().clock().now(),
+            kind: fields.kind.unwrap_or(self.kind),
+            status,
+            name: Reader::new(&fields.name).str().unwrap_or(metadata.name()),
+            status_text: status_text.unwrap_or(if panicked { "panicked" } else { "" }),
+            scope: metadata.target(),
+            attributes: &fields.attributes,
+            events: &self.events,
+            links: &self.links,
+            left_out: fields.left_out,
+        };
+        end_span(traces, &self.place, &record, panicked);
+    }
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "ERROR",
+        Level::WARN => "WARN",
+        Level::INFO => "INFO",
+        Level::DEBUG => "DEBUG",
+        Level::TRACE => "TRACE",
+    }
+}
+
+/// The fields of a span or an event in their compact form. `otel.name`, `otel.kind`, `otel.status_code` and
+/// `otel.status_description` have the meaning that tracing-opentelemetry gave them.
+#[derive(Default)]
+struct Fields {
+    is_event: bool,
+    attributes: Vec<u8>,
+    count: usize,
+    left_out: u32,
+    /// Length-prefixed: the message of an event, or `otel.name`; empty for none.
+    name: Vec<u8>,
+    status_text: Vec<u8>,
+    kind: Option<SpanKind>,
+    status: Option<SpanStatus>,
+}
+
+impl Fields {
+    /// Whether there is room for one more attribute; then its key is written.
+    fn begin(&mut self, key: &str) -> bool {
+        let room = self.count < MAX_ITEMS && self.attributes.len() < MAX_SPAN / 2;
+        if room {
+            self.count += 1;
+            put_str(&mut self.attributes, key);
+        } else {
+            self.left_out += 1;
+        }
+        room
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        if self.begin(key) {
+            self.attributes.push(0);
+            put_str(&mut self.attributes, prefix(value, MAX_VALUE));
+        }
+    }
+
+    fn number(&mut self, key: &str, tag: u8, bytes: [u8; 8]) {
+        if self.begin(key) {
+            self.attributes.push(tag);
+            self.attributes.extend_from_slice(&bytes);
+        }
+    }
+
+    /// A field that says something of the span itself; whether it is one.
+    fn special(&mut self, key: &str, value: fmt::Arguments<'_>) -> bool {
+        let into = match key {
+            "message" if self.is_event => &mut self.name,
+            "otel.name" if !self.is_event => &mut self.name,
+            "otel.status_description" | "otel.status_message" if !self.is_event => {
+                &mut self.status_text
+            }
+            "otel.kind" | "otel.status_code" if !self.is_event => {
+                let mut text = Vec::new();
+                put_formatted(&mut text, value, 16);
+                let text = Reader::new(&text)
+                    .str()
+                    .unwrap_or_default()
+                    .to_ascii_lowercase();
+                match (key, text.as_str()) {
+                    ("otel.kind", "server") => self.kind = Some(SpanKind::Server),
+                    ("otel.kind", "client") => self.kind = Some(SpanKind::Client),
+                    ("otel.kind", "producer") => self.kind = Some(SpanKind::Producer),
+                    ("otel.kind", "consumer") => self.kind = Some(SpanKind::Consumer),
+                    ("otel.status_code", "ok") => self.status = Some(SpanStatus::Ok),
+                    ("otel.status_code", "error") => self.status = Some(SpanStatus::Error),
+                    _ => {}
+                }
+                return true;
+            }
+            _ => return false,
+        };
+        into.clear();
+        put_formatted(into, value, MAX_VALUE);
+        true
+    }
+
+    fn append(&mut self, more: Self) {
+        let room = self.attributes.len() + more.attributes.len() <= MAX_SPAN / 2;
+        if room && self.count + more.count <= MAX_ITEMS {
+            self.attributes.extend_from_slice(&more.attributes);
+            self.count += more.count;
+        } else {
+            self.left_out += more.count as u32;
+        }
+        self.left_out += more.left_out;
+        if !more.name.is_empty() {
+            self.name = more.name;
+        }
+        if !more.status_text.is_empty() {
+            self.status_text = more.status_text;
+        }
+        self.kind = more.kind.or(self.kind);
+        self.status = more.status.or(self.status);
+    }
+}
+
+/// What begins a key that may be special.
+fn may_be_special(key: &str) -> bool {
+    key == "message" || key.starts_with("otel.")
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let key = field.name();
+        if !may_be_special(key) || !self.special(key, format_args!("{value}")) {
+            self.text(key, value);
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.number(field.name(), 1, value.to_le_bytes());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match i64::try_from(value) {
+            Ok(value) => self.record_i64(field, value),
+            // What no whole number of OpenTelemetry's holds is told as text.
+            Err(_) => self.text(field.name(), &value.to_string()),
+        }
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.number(field.name(), 2, value.to_le_bytes());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        if self.begin(field.name()) {
+            self.attributes.extend_from_slice(&[3, u8::from(value)]);
+        }
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.formatted(field.name(), format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.formatted(field.name(), format_args!("{value:?}"));
+    }
+}
+
+impl Fields {
+    fn formatted(&mut self, key: &str, value: fmt::Arguments<'_>) {
+        if may_be_special(key) && self.special(key, value) {
+            return;
+        }
+        if self.begin(key) {
+            self.attributes.push(0);
+            put_formatted(&mut self.attributes, value, MAX_VALUE);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+use opentelemetry_sdk::Resource;
+
+use super::{Decode, OtlpConfig};
+use crate::model::Notices;
+use crate::worker::RemoteSetup;
+
+/// Says that nothing can be sent, if something should be.
+pub(crate) fn remote(
+    config: &OtlpConfig,
+    _resource: &Resource,
+    _decode: Box<dyn Decode>,
+    notices: &Notices,
+) -> Option<RemoteSetup> {
+    if config.traces_url().is_some() {
+        notices.say(
+            "an OTLP endpoint is set, and this build cannot send to it: build watchpost with the feature `otlp`",
+        );
+    }
+    None
+}

@@ -1,0 +1,95 @@
+use opentelemetry_sdk::trace::SpanData;
+
+use super::body::Encoder;
+use super::{Decode, OtlpConfig};
+use crate::clock::{Nanos, nanos};
+use crate::model::Signal;
+use crate::worker::{Batch, Consume, Record};
+
+/// A request is closed when the records of its spans had so many bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Collects spans into requests.
+pub(super) struct Batches {
+    decode: Box<dyn Decode>,
+    encoder: Encoder,
+    spans: Vec<SpanData>,
+    /// For each span its share of its record's bytes.
+    sizes: Vec<usize>,
+    max_spans: usize,
+    delay: Nanos,
+    /// When the oldest span was seen.
+    since: Option<Nanos>,
+}
+
+impl Batches {
+    pub(super) fn new(config: &OtlpConfig, encoder: Encoder, decode: Box<dyn Decode>) -> Self {
+        Self {
+            decode,
+            encoder,
+            spans: Vec::new(),
+            sizes: Vec::new(),
+            max_spans: config.max_export_batch_size.max(1) as usize,
+            delay: nanos(config.schedule_delay),
+            since: None,
+        }
+    }
+
+    /// How many spans the next request has, and whether it is full.
+    fn next(&self) -> (usize, bool) {
+        let mut bytes = 0;
+        for (n, size) in self.sizes.iter().enumerate() {
+            bytes += size;
+            if n + 1 == self.max_spans || bytes >= MAX_BYTES {
+                return (n + 1, true);
+            }
+        }
+        (self.sizes.len(), false)
+    }
+}
+
+impl Consume for Batches {
+    fn takes(&self, signal: Signal) -> bool {
+        signal == Signal::Span
+    }
+
+    fn take(&mut self, record: &Record<'_>) -> u64 {
+        // A decoder that panicked may have left some, of which no count is known.
+        self.spans.truncate(self.sizes.len());
+        let before = self.spans.len();
+        self.decode.spans(record, &mut self.spans);
+        let found = self.spans.len().saturating_sub(before);
+        let share = record.body.len() / found.max(1);
+        self.sizes.resize(self.spans.len(), share);
+        found as u64
+    }
+
+    fn batches(&mut self, now: Nanos, all: bool, out: &mut Vec<Batch>) {
+        self.spans.truncate(self.sizes.len());
+        if !self.spans.is_empty() {
+            self.since.get_or_insert(now);
+        }
+        let all = all || self.due().is_some_and(|due| now >= due);
+        loop {
+            let (count, full) = self.next();
+            if count == 0 || !full && !all {
+                break;
+            }
+            let spans = self.spans.drain(..count).collect();
+            self.sizes.drain(..count);
+            let body = self.encoder.encode(spans);
+            out.push(Batch::new(Signal::Span, count as u64, body));
+            self.since = (!self.spans.is_empty()).then_some(now);
+        }
+    }
+
+    fn due(&self) -> Option<Nanos> {
+        self.since.map(|since| since.saturating_add(self.delay))
+    }
+
+    fn forget(&mut self) {
+        self.spans.clear();
+        self.sizes.clear();
+        self.since = None;
+    }
+}

@@ -1,0 +1,117 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
+
+use super::body;
+use crate::model::Reason;
+use crate::worker::{Answer, Batch, Deliver, Verdict};
+
+/// Where the next request would fare no better, none is sent for so long.
+const PAUSE: Duration = Duration::from_secs(300);
+/// Characters of the receiver's own words that are told.
+const MAX_WORDS: usize = 200;
+
+/// Posts traces, and judges what is answered by OTLP's own rules.
+pub(super) struct Traces {
+    url: Uri,
+    headers: HeaderMap,
+    gzip: bool,
+}
+
+impl Traces {
+    pub(super) fn new(url: Uri, extra: &[(HeaderName, HeaderValue)], gzip: bool) -> Self {
+        let mut headers = HeaderMap::new();
+        let agent = concat!("watchpost/", env!("CARGO_PKG_VERSION"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        for (name, value) in extra {
+            headers.insert(name, value.clone());
+        }
+        // What the body is nobody overrules.
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-protobuf"),
+        );
+        headers.remove(CONTENT_ENCODING);
+        if gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        Self { url, headers, gzip }
+    }
+}
+
+impl Deliver for Traces {
+    fn request(&self, batch: &Batch) -> Request<Bytes> {
+        let mut request = Request::new(batch.body.clone());
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = self.url.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+
+    fn judge(&self, _batch: &Batch, answer: &Answer) -> Verdict {
+        let status = answer.status;
+        match status {
+            _ if status.is_success() => accepted(answer),
+            StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Verdict::Retry {
+                after: answer.retry_after,
+                why: format!("it answers {}", status.as_u16()),
+            },
+            StatusCode::PAYLOAD_TOO_LARGE => Verdict::Split,
+            _ => Verdict::Refused {
+                reason: Reason::SendError,
+                why: format!("it answers {}{}", status.as_u16(), advice(status)),
+                pause: is_lasting(status).then_some(PAUSE),
+            },
+        }
+    }
+
+    fn split(&self, batch: &Batch) -> Option<[Batch; 2]> {
+        let halves = body::halve(&batch.body, self.gzip)?;
+        Some(halves.map(|(items, body)| Batch {
+            items,
+            body,
+            ..batch.clone()
+        }))
+    }
+}
+
+fn accepted(answer: &Answer) -> Verdict {
+    // Of a body that was cut nothing can be said but that the receiver took the request.
+    let rejected = answer.whole.then(|| body::rejected(&answer.body)).flatten();
+    match rejected {
+        None => Verdict::Delivered,
+        Some((rejected, why)) => Verdict::Partial {
+            rejected,
+            why: plain(&why),
+        },
+    }
+}
+
+/// Whether the fault lies in what every request has in common.
+fn is_lasting(status: StatusCode) -> bool {
+    status.is_redirection() || matches!(status.as_u16(), 401 | 403 | 404 | 405)
+}
+
+fn advice(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 | 403 => ": set the headers that it asks for in `otlp.headers`",
+        404 | 405 => {
+            ": check the path of the endpoint; to `otlp.endpoint` is added `/v1/traces`, `otlp.traces_endpoint` is used as it is"
+        }
+        _ if status.is_redirection() => ": set the endpoint to which it redirects",
+        _ => "",
+    }
+}
+
+/// A stranger's words in one line.
+fn plain(words: &str) -> String {
+    let words = words.chars().take(MAX_WORDS);
+    words
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}

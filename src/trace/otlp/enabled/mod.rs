@@ -1,0 +1,52 @@
+use opentelemetry_sdk::Resource;
+
+use super::{Compression, Decode, OtlpConfig};
+use crate::model::Notices;
+use crate::worker::{Client, RemoteSetup, Trust};
+
+mod batches;
+mod body;
+mod deliver;
+#[cfg(test)]
+mod tests;
+
+use self::batches::Batches;
+use self::body::Encoder;
+use self::deliver::Traces;
+
+/// Bytes of requests that wait for the receiver.
+const MAX_BYTES: usize = 8 << 20;
+
+/// The sink to which kept traces go; `None` where no endpoint is set, or where its certificates cannot be
+/// used, which a notice tells.
+pub(crate) fn remote(
+    config: &OtlpConfig,
+    resource: &Resource,
+    decode: Box<dyn Decode>,
+    notices: &Notices,
+) -> Option<RemoteSetup> {
+    let url = config.traces_url()?;
+    let trust = Trust {
+        authorities: config.certificate.clone(),
+    };
+    let client = match Client::new(&trust) {
+        Ok(client) => client,
+        Err(problem) => {
+            notices.say(format!(
+                "traces are not sent: {problem}; correct the setting `otlp.certificate`"
+            ));
+            return None;
+        }
+    };
+    let gzip = config.compression == Compression::Gzip;
+    let encoder = Encoder::new(resource, gzip);
+    Some(RemoteSetup {
+        name: "otlp",
+        max_bytes: MAX_BYTES,
+        max_items: u64::from(config.max_queue_size),
+        timeout: config.timeout.min(config.export_timeout),
+        client,
+        consume: Box::new(Batches::new(config, encoder, decode)),
+        deliver: Box::new(Traces::new(url, &config.headers, gzip)),
+    })
+}

@@ -1,0 +1,363 @@
+//! Plain OpenTelemetry spans: those that the SDK's tracer makes. They join the trace that is current where they
+//! start.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use opentelemetry::trace::{
+    Link, SpanContext, SpanId as OtelSpanId, SpanKind as OtelKind, Status, TraceContextExt,
+    TraceId as OtelTraceId, TraceState,
+};
+use opentelemetry::{Array, Context, KeyValue, Value};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{
+    SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData,
+    SpanProcessor,
+};
+use rustc_hash::FxHashMap;
+
+use super::context::OtelContext;
+use super::running::{Place, end_span};
+use super::span::{MAX_ITEMS, MAX_VALUE, SpanKind, SpanRecord, SpanStatus, put_event, put_link};
+use super::traces::Traces;
+use crate::clock::Nanos;
+use crate::model::wire::{put_bytes, put_str};
+use crate::model::{SpanId, TraceId, prefix};
+use crate::request::{self, Ids, Slot};
+
+/// Spans under way that are known; more of them are not ours to know.
+const MAX_OPEN: usize = 100_000;
+
+/// The plain spans of one monitor that are under way.
+#[derive(Debug, Default)]
+pub(crate) struct PlainSpans {
+    count: AtomicUsize,
+    open: Mutex<FxHashMap<SpanId, Open>>,
+}
+
+/// Where a plain span hangs.
+#[derive(Debug, Clone)]
+struct Open {
+    slot: Arc<Slot>,
+    /// What of ours was current when it started: it lies below that, and above what is entered later.
+    above: SpanId,
+    parent: SpanId,
+    /// Whether it is the root of a trace that it began.
+    is_root: bool,
+}
+
+impl PlainSpans {
+    /// Whether none is under way, told without a lock.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.count.load(Relaxed) == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FxHashMap<SpanId, Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, span: SpanId) -> Option<Open> {
+        self.lock().get(&span).cloned()
+    }
+
+    fn insert(&self, span: SpanId, open: Open) {
+        let mut all = self.lock();
+        if all.len() < MAX_OPEN && all.insert(span, open).is_none() {
+            self.count.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn remove(&self, span: SpanId) -> Option<Open> {
+        let removed = self.lock().remove(&span);
+        if removed.is_some() {
+            self.count.fetch_sub(1, Relaxed);
+        }
+        removed
+    }
+
+    /// The innermost operation: the plain span that is current, if it started under what of ours is current now.
+    #[inline]
+    pub(super) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
+        if self.is_empty() {
+            return current;
+        }
+        self.below(slot, current).unwrap_or(current)
+    }
+
+    #[cold]
+    fn below(&self, slot: &Slot, current: SpanId) -> Option<SpanId> {
+        let (trace, span) = super::context::current_span()?;
+        let open = self.find(span)?;
+        (trace == slot.ids().trace && open.above == current).then_some(span)
+    }
+}
+
+/// The provider whose tracers' spans join our traces.
+pub(crate) fn provider(traces: &Arc<Traces>) -> SdkTracerProvider {
+    SdkTracerProvider::builder()
+        .with_sampler(RecordAll(Arc::clone(traces)))
+        .with_span_processor(Processor(Arc::clone(traces)))
+        .with_resource(Resource::builder_empty().build())
+        .build()
+}
+
+/// Records every span: what is kept is decided when the trace's root has ended. The flag that is passed on is
+/// the parent's, or the ratio's for a new trace.
+#[derive(Debug, Clone)]
+struct RecordAll(Arc<Traces>);
+
+impl ShouldSample for RecordAll {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace: OtelTraceId,
+        _: &str,
+        _: &OtelKind,
+        _: &[KeyValue],
+        _: &[Link],
+    ) -> SamplingResult {
+        let span = parent.map(|context| context.span());
+        let parent = span.as_ref().map(|span| span.span_context());
+        let parent = parent.filter(|parent| parent.is_valid());
+        let sampled = match parent {
+            Some(parent) => parent.is_sampled(),
+            None => self.0.chooses(trace_id(trace), request::UNMATCHED),
+        };
+        SamplingResult {
+            decision: if sampled {
+                SamplingDecision::RecordAndSample
+            } else {
+                SamplingDecision::RecordOnly
+            },
+            attributes: Vec::new(),
+            trace_state: parent.map_or(TraceState::NONE, |parent| parent.trace_state().clone()),
+        }
+    }
+}
+
+/// Brings spans to their trace.
+#[derive(Debug)]
+struct Processor(Arc<Traces>);
+
+impl SpanProcessor for Processor {
+    fn on_start(&self, span: &mut Span, context: &Context) {
+        use opentelemetry::trace::Span as _;
+        let own = span.span_context();
+        let (id, trace) = (span_id(own.span_id()), trace_id(own.trace_id()));
+        let parent = context.span();
+        let parent = parent.span_context();
+        let parent_id = span_id(parent.span_id());
+        let (traces, plain) = (&self.0, self.0.plain());
+        let number = traces.requests().number();
+        let current = request::current_slot(number).filter(|(slot, _)| slot.ids().trace == trace);
+        let place = if let Some(open) = plain.find(parent_id) {
+            // Below a plain span, and below what of ours was entered in it since.
+            let entered = current.filter(|(_, span)| *span != open.above);
+            let above = entered.as_ref().map_or(open.above, |(_, span)| *span);
+            let parent = if entered.is_some() { above } else { parent_id };
+            Some((open.slot, above, parent))
+        } else if let Some((slot, span)) = current {
+            Some((slot, span, span))
+        } else if parent.is_valid() && !parent.is_remote() {
+            let slot = traces.requests().of_trace(trace);
+            slot.map(|slot| (slot, parent_id, parent_id))
+        } else {
+            let slot = traces.requests().new_trace_slot();
+            let route = request::UNMATCHED;
+            slot.open(
+                Ids {
+                    trace,
+                    span: id,
+                    route,
+                },
+                traces.requests().clock().now(),
+            );
+            slot.polled(None);
+            let open = Open {
+                slot,
+                above: id,
+                parent: parent_id,
+                is_root: true,
+            };
+            return plain.insert(id, open);
+        };
+        // One whose place is not found goes the way of orphans.
+        if let Some((slot, above, parent)) = place {
+            let open = Open {
+                slot,
+                above,
+                parent,
+                is_root: false,
+            };
+            plain.insert(id, open);
+        }
+    }
+
+    fn on_end(&self, span: SpanData) {
+        let traces = &self.0;
+        let open = traces.plain().remove(span_id(span.span_context.span_id()));
+        let mut written = Written::default();
+        let parent = open.as_ref().map(|open| open.parent);
+        let record = written.record(traces, &span, parent);
+        match open {
+            None => traces.orphan_ended(trace_id(span.span_context.trace_id()), &record),
+            Some(open) => {
+                let ids = open.slot.ids();
+                let root = open
+                    .is_root
+                    .then(|| OtelContext::new(ids.trace, ids.span, false, ""));
+                let place = Place {
+                    slot: open.slot,
+                    parent: open.parent,
+                    root,
+                };
+                end_span(traces, &place, &record, false);
+            }
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+pub(super) fn trace_id(id: OtelTraceId) -> TraceId {
+    TraceId::from_u128(u128::from_be_bytes(id.to_bytes()))
+}
+
+pub(super) fn span_id(id: OtelSpanId) -> SpanId {
+    SpanId::from_u64(u64::from_be_bytes(id.to_bytes()))
+}
+
+/// The parts of a span in their compact form.
+#[derive(Default)]
+struct Written {
+    attributes: Vec<u8>,
+    events: Vec<u8>,
+    links: Vec<u8>,
+}
+
+impl Written {
+    fn record<'a>(
+        &'a mut self,
+        traces: &Traces,
+        span: &'a SpanData,
+        parent: Option<SpanId>,
+    ) -> SpanRecord<'a> {
+        let at = |time: SystemTime| -> Nanos {
+            let wall = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let clock = traces.requests().clock();
+            crate::clock::nanos(wall).saturating_sub(clock.wall(0))
+        };
+        put_attributes(&mut self.attributes, &span.attributes);
+        let mut fields = Vec::new();
+        for event in span.events.iter().take(MAX_ITEMS) {
+            fields.clear();
+            put_attributes(&mut fields, &event.attributes);
+            put_event(&mut self.events, at(event.timestamp), &event.name, &fields);
+        }
+        for link in span.links.iter().take(MAX_ITEMS) {
+            fields.clear();
+            put_attributes(&mut fields, &link.attributes);
+            let to: &SpanContext = &link.span_context;
+            let (trace, span) = (trace_id(to.trace_id()), span_id(to.span_id()));
+            put_link(&mut self.links, trace, span, &fields);
+        }
+        let (status, status_text) = match &span.status {
+            Status::Unset => (SpanStatus::Unset, ""),
+            Status::Ok => (SpanStatus::Ok, ""),
+            Status::Error { description } => (SpanStatus::Error, prefix(description, MAX_VALUE)),
+        };
+        let over = |len: usize| len.saturating_sub(MAX_ITEMS) as u32;
+        SpanRecord {
+            span: span_id(span.span_context.span_id()),
+            parent: parent.unwrap_or_else(|| span_id(span.parent_span_id)),
+            start: at(span.start_time),
+            end: at(span.end_time),
+            kind: match span.span_kind {
+                OtelKind::Client => SpanKind::Client,
+                OtelKind::Server => SpanKind::Server,
+                OtelKind::Producer => SpanKind::Producer,
+                OtelKind::Consumer => SpanKind::Consumer,
+                OtelKind::Internal => SpanKind::Internal,
+            },
+            status,
+            name: prefix(&span.name, MAX_VALUE),
+            status_text,
+            scope: prefix(span.instrumentation_scope.name(), MAX_VALUE),
+            attributes: &self.attributes,
+            events: &self.events,
+            links: &self.links,
+            left_out: span.dropped_attributes_count
+                + over(span.attributes.len())
+                + over(span.events.len())
+                + over(span.links.len()),
+        }
+    }
+}
+
+fn put_attributes(out: &mut Vec<u8>, attributes: &[KeyValue]) {
+    for KeyValue { key, value, .. } in attributes.iter().take(MAX_ITEMS) {
+        put_str(out, prefix(key.as_str(), 128));
+        match value {
+            Value::Bool(truth) => put_bool(out, *truth),
+            Value::I64(number) => put_i64(out, *number),
+            Value::F64(number) => put_f64(out, *number),
+            Value::Array(array) => {
+                let mut items = Vec::new();
+                put_array(&mut items, array);
+                out.push(4);
+                put_bytes(out, &items);
+            }
+            other => put_text(out, &other.as_str()),
+        }
+    }
+}
+
+fn put_array(out: &mut Vec<u8>, array: &Array) {
+    match array {
+        Array::Bool(all) => all
+            .iter()
+            .take(MAX_ITEMS)
+            .for_each(|truth| put_bool(out, *truth)),
+        Array::I64(all) => all
+            .iter()
+            .take(MAX_ITEMS)
+            .for_each(|number| put_i64(out, *number)),
+        Array::F64(all) => all
+            .iter()
+            .take(MAX_ITEMS)
+            .for_each(|number| put_f64(out, *number)),
+        Array::String(all) => all
+            .iter()
+            .take(MAX_ITEMS)
+            .for_each(|text| put_text(out, text.as_str())),
+        _ => {}
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    out.push(0);
+    put_str(out, prefix(text, MAX_VALUE));
+}
+
+fn put_i64(out: &mut Vec<u8>, number: i64) {
+    out.push(1);
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_f64(out: &mut Vec<u8>, number: f64) {
+    out.push(2);
+    out.extend_from_slice(&number.to_le_bytes());
+}
+
+fn put_bool(out: &mut Vec<u8>, truth: bool) {
+    out.extend_from_slice(&[3, u8::from(truth)]);
+}

@@ -1,0 +1,326 @@
+//! Kept traces as values, scrubbed.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::span::{
+    Part, Root, SpanKind, SpanRecord, SpanStatus, ValueRef, attributes, events, links, value,
+};
+use crate::clock::{Clock, Nanos};
+use crate::model::{Kept, Outcome, SpanId, TraceId};
+use crate::redact;
+use crate::request::{AttributeRef, RequestRecord};
+use crate::semconv;
+
+/// The value of an attribute of a recorded span.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum AttributeValue {
+    /// A text.
+    Str(String),
+    /// A whole number.
+    I64(i64),
+    /// A number.
+    F64(f64),
+    /// A truth value.
+    Bool(bool),
+    /// Values of one type.
+    Array(Vec<Self>),
+}
+
+/// Something that happened during a span.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SpanEvent {
+    /// When.
+    pub at: SystemTime,
+    /// What: the message of a `tracing` event.
+    pub name: String,
+    /// Its attributes.
+    pub attributes: Vec<(String, AttributeValue)>,
+}
+
+/// A link to an operation of another trace.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SpanLink {
+    /// The other trace.
+    pub trace_id: TraceId,
+    /// The operation in it.
+    pub span_id: SpanId,
+    /// Its attributes.
+    pub attributes: Vec<(String, AttributeValue)>,
+}
+
+/// A span of a kept trace. Secrets are scrubbed.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Span {
+    /// Its trace.
+    pub trace_id: TraceId,
+    /// Itself.
+    pub span_id: SpanId,
+    /// The span that it is a part of; nil for the root of a trace.
+    pub parent_span_id: SpanId,
+    /// Whether this is the root of what this process did in the trace.
+    pub is_root: bool,
+    /// Whether the parent is in another process.
+    pub parent_is_remote: bool,
+    /// `{method} {route}` for a request.
+    pub name: String,
+    /// What it is to others.
+    pub kind: SpanKind,
+    /// How it ended.
+    pub status: SpanStatus,
+    /// What the error said.
+    pub status_message: String,
+    /// When it began.
+    pub start: SystemTime,
+    /// How long it took; a request to the last byte of its answer.
+    pub duration: Duration,
+    /// Its attributes.
+    pub attributes: Vec<(String, AttributeValue)>,
+    /// What happened in it.
+    pub events: Vec<SpanEvent>,
+    /// Links to other traces.
+    pub links: Vec<SpanLink>,
+    /// Who made it: the instrumentation scope; empty for this crate.
+    pub scope: String,
+    /// Attributes, events and links that were left out because they were too many.
+    pub left_out: u32,
+}
+
+/// Spans of one kept trace.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub(crate) struct ReadPart {
+    pub(crate) kept: Kept,
+    pub(crate) trace_state: String,
+    pub(crate) spans: Vec<Span>,
+}
+
+/// Reads a record of kept spans; `None` if it is not one.
+pub(crate) fn read_part(record: &[u8], at: Nanos, clock: &Clock) -> Option<ReadPart> {
+    let part = Part::read(record)?;
+    let reading = Reading { part: &part, clock };
+    let root = match part.root {
+        Root::None => None,
+        Root::Request(request) => Some(reading.request(&RequestRecord::read(request)?, at)),
+        Root::Span(span) => Some(reading.root(&span)),
+    };
+    let others = part.spans().map(|span| reading.span(&span));
+    Some(ReadPart {
+        kept: part.kept,
+        trace_state: part.trace_state.to_owned(),
+        spans: root.into_iter().chain(others).collect(),
+    })
+}
+
+struct Reading<'a> {
+    part: &'a Part<'a>,
+    clock: &'a Clock,
+}
+
+impl Reading<'_> {
+    fn time(&self, at: Nanos) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.clock.wall(at))
+    }
+
+    fn span(&self, span: &SpanRecord<'_>) -> Span {
+        Span {
+            trace_id: self.part.trace,
+            span_id: span.span,
+            parent_span_id: span.parent,
+            is_root: false,
+            parent_is_remote: false,
+            name: redact::text(span.name).into_owned(),
+            kind: span.kind,
+            status: span.status,
+            status_message: redact::text(span.status_text).into_owned(),
+            start: self.time(span.start),
+            duration: Duration::from_nanos(span.end.saturating_sub(span.start)),
+            attributes: read_attributes(span.attributes),
+            events: self.events(span.events),
+            links: links(span.links).map(read_link).collect(),
+            scope: span.scope.to_owned(),
+            left_out: span.left_out,
+        }
+    }
+
+    fn events(&self, bytes: &[u8]) -> Vec<SpanEvent> {
+        let read = |(at, name, attributes): (Nanos, &str, &[u8])| SpanEvent {
+            at: self.time(at),
+            name: redact::text(name).into_owned(),
+            attributes: read_attributes(attributes),
+        };
+        events(bytes).map(read).collect()
+    }
+
+    fn root(&self, span: &SpanRecord<'_>) -> Span {
+        let mut root = self.span(span);
+        root.is_root = true;
+        root.events.extend(self.events(self.part.events));
+        root.events.sort_by_key(|event| event.at);
+        self.say_why(&mut root.attributes);
+        root
+    }
+
+    fn request(&self, request: &RequestRecord<'_>, at: Nanos) -> Span {
+        let route = request.route.as_str();
+        let matched = !route.starts_with('_');
+        let method = match request.method.as_str() {
+            "_OTHER" => "HTTP",
+            method => method,
+        };
+        // A caller whose trace is not continued is linked to.
+        let stranger = request.parent_trace != TraceId::NIL;
+        let link = stranger.then(|| SpanLink {
+            trace_id: request.parent_trace,
+            span_id: request.parent_span,
+            attributes: Vec::new(),
+        });
+        let parent = if stranger {
+            SpanId::NIL
+        } else {
+            request.parent_span
+        };
+        Span {
+            trace_id: self.part.trace,
+            span_id: request.span,
+            parent_span_id: parent,
+            is_root: true,
+            parent_is_remote: parent != SpanId::NIL,
+            name: if matched {
+                format!("{method} {route}")
+            } else {
+                method.to_owned()
+            },
+            kind: SpanKind::Server,
+            status: if request.failed {
+                SpanStatus::Error
+            } else {
+                SpanStatus::Unset
+            },
+            status_message: String::new(),
+            start: self.time(at.saturating_sub(request.duration)),
+            duration: Duration::from_nanos(request.duration),
+            attributes: self.request_attributes(request, matched),
+            events: self.events(self.part.events),
+            links: link.into_iter().collect(),
+            scope: String::new(),
+            left_out: 0,
+        }
+    }
+
+    /// By the stable conventions for HTTP servers; what is not known is absent.
+    fn request_attributes(
+        &self,
+        request: &RequestRecord<'_>,
+        matched: bool,
+    ) -> Vec<(String, AttributeValue)> {
+        let mut all = Vec::with_capacity(16);
+        let mut text = |key: &str, text: &str| {
+            if !text.is_empty() {
+                all.push((key.to_owned(), AttributeValue::Str(text.to_owned())));
+            }
+        };
+        text(semconv::HTTP_REQUEST_METHOD, request.method.as_str());
+        text(
+            semconv::HTTP_ROUTE,
+            if matched { request.route.as_str() } else { "" },
+        );
+        text(semconv::URL_SCHEME, request.scheme.as_str());
+        text(semconv::URL_PATH, &redact::path(request.path.as_str()));
+        text(
+            semconv::URL_QUERY,
+            &redact::query(request.query.as_str(), NO_NAMES),
+        );
+        text(semconv::NETWORK_PROTOCOL_VERSION, request.version);
+        text(semconv::CLIENT_ADDRESS, request.client_address.as_str());
+        text(
+            semconv::USER_AGENT_ORIGINAL,
+            &redact::text(request.user_agent.as_str()),
+        );
+        text(semconv::USER_ID, &redact::text(request.user.as_str()));
+        text(semconv::ERROR_TYPE, request.error_type.as_str());
+        if request.outcome != Outcome::Completed {
+            text(semconv::WATCHPOST_OUTCOME, request.outcome.as_str());
+        }
+        let mut number = |key: &str, number: Option<u64>| {
+            if let Some(number) = number {
+                let number = i64::try_from(number).unwrap_or(i64::MAX);
+                all.push((key.to_owned(), AttributeValue::I64(number)));
+            }
+        };
+        number(
+            semconv::HTTP_RESPONSE_STATUS_CODE,
+            request.status.map(u64::from),
+        );
+        number(
+            semconv::RPC_GRPC_STATUS_CODE,
+            request.grpc_status.map(u64::from),
+        );
+        number(semconv::HTTP_REQUEST_BODY_SIZE, request.request_bytes);
+        number(semconv::HTTP_RESPONSE_BODY_SIZE, request.response_bytes);
+        if let Some(time) = request.time_to_headers {
+            let millis = time as f64 / 1e6;
+            all.push((
+                "watchpost.time_to_headers_ms".to_owned(),
+                AttributeValue::F64(millis),
+            ));
+        }
+        for (key, value) in request.attributes() {
+            let key = key.as_str();
+            let value = match value {
+                AttributeRef::Str(text) => {
+                    AttributeValue::Str(redact::value(key, text.as_str()).into_owned())
+                }
+                AttributeRef::I64(number) => AttributeValue::I64(number),
+                AttributeRef::F64(number) => AttributeValue::F64(number),
+                AttributeRef::Bool(truth) => AttributeValue::Bool(truth),
+            };
+            all.push((redact::text(key).into_owned(), value));
+        }
+        self.say_why(&mut all);
+        all
+    }
+
+    fn say_why(&self, attributes: &mut Vec<(String, AttributeValue)>) {
+        let kept = AttributeValue::Str(self.part.kept.as_str().to_owned());
+        attributes.push((semconv::WATCHPOST_KEPT.to_owned(), kept));
+        if self.part.lost > 0 {
+            let lost = AttributeValue::I64(self.part.lost.into());
+            attributes.push(("watchpost.lost_spans".to_owned(), lost));
+        }
+    }
+}
+
+/// No value of a query is told.
+const NO_NAMES: &[&str] = &[];
+
+fn read_attributes(bytes: &[u8]) -> Vec<(String, AttributeValue)> {
+    attributes(bytes)
+        .map(|(key, value)| (redact::text(key).into_owned(), read_value(key, value)))
+        .collect()
+}
+
+fn read_value(key: &str, of: ValueRef<'_>) -> AttributeValue {
+    match of {
+        ValueRef::Str(text) => AttributeValue::Str(redact::value(key, text).into_owned()),
+        ValueRef::I64(number) => AttributeValue::I64(number),
+        ValueRef::F64(number) => AttributeValue::F64(number),
+        ValueRef::Bool(truth) => AttributeValue::Bool(truth),
+        ValueRef::Array(mut items) => {
+            let next = || value(&mut items).filter(|item| !matches!(item, ValueRef::Array(_)));
+            let items = std::iter::from_fn(next).map(|item| read_value(key, item));
+            AttributeValue::Array(items.collect())
+        }
+    }
+}
+
+fn read_link((trace_id, span_id, attributes): (TraceId, SpanId, &[u8])) -> SpanLink {
+    SpanLink {
+        trace_id,
+        span_id,
+        attributes: read_attributes(attributes),
+    }
+}

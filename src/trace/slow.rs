@@ -1,0 +1,138 @@
+//! What is slow for a route: longer than 99 of 100 of its recent requests.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+use crate::clock::Nanos;
+use crate::request::RouteId;
+
+/// Four buckets a power of two, from about 1 microsecond to 2 minutes: a limit is at most 19 % too high.
+const BUCKETS: usize = 4 * 27;
+const FIRST_POWER: u32 = 10;
+/// Requests of a route that must have been seen before its limit holds.
+const ENOUGH: u64 = 500;
+
+/// The durations of one route and its limit.
+#[derive(Debug)]
+pub(crate) struct RouteTimes {
+    counts: [AtomicU32; BUCKETS],
+    limit: AtomicU64,
+}
+
+impl RouteTimes {
+    fn new() -> Self {
+        Self {
+            counts: [const { AtomicU32::new(0) }; BUCKETS],
+            limit: AtomicU64::new(Nanos::MAX),
+        }
+    }
+
+    /// Counts a duration; whether it is over the limit.
+    #[inline]
+    pub(crate) fn is_slow(&self, duration: Nanos) -> bool {
+        if let Some(count) = self.counts.get(bucket(duration)) {
+            count.fetch_add(1, Relaxed);
+        }
+        duration > self.limit.load(Relaxed)
+    }
+
+    /// Takes a new limit from what was counted, and forgets half of that.
+    fn renew(&self) {
+        let counts = self
+            .counts
+            .each_ref()
+            .map(|count| u64::from(count.load(Relaxed)));
+        let total: u64 = counts.iter().sum();
+        if total < ENOUGH {
+            return;
+        }
+        let mut above = 0;
+        let over = counts.iter().rposition(|count| {
+            above += count;
+            above * 100 > total
+        });
+        self.limit
+            .store(over.map_or(Nanos::MAX, upper_bound), Relaxed);
+        for count in &self.counts {
+            count.store(count.load(Relaxed) / 2, Relaxed);
+        }
+    }
+}
+
+/// The bucket of a duration.
+#[inline]
+fn bucket(duration: Nanos) -> usize {
+    let power = duration.max(1).ilog2();
+    if power < FIRST_POWER {
+        return 0;
+    }
+    // The two bits below the highest.
+    let quarter = (duration >> (power - 2) & 3) as usize;
+    ((power - FIRST_POWER) as usize * 4 + quarter).min(BUCKETS - 1)
+}
+
+/// The least duration above a bucket.
+fn upper_bound(bucket: usize) -> Nanos {
+    let power = FIRST_POWER + bucket as u32 / 4;
+    if bucket == BUCKETS - 1 {
+        return Nanos::MAX;
+    }
+    (1 << power) + (bucket as u64 % 4 + 1) * (1 << (power - 2))
+}
+
+/// The times of one monitor's routes, which are bounded in number.
+#[derive(Debug, Default)]
+pub(crate) struct Times(Mutex<FxHashMap<RouteId, Arc<RouteTimes>>>);
+
+impl Times {
+    pub(crate) fn of(&self, route: RouteId) -> Arc<RouteTimes> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = all
+            .entry(route)
+            .or_insert_with(|| Arc::new(RouteTimes::new()));
+        Arc::clone(times)
+    }
+
+    pub(crate) fn renew(&self) {
+        let all: Vec<_> = {
+            let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.values().cloned().collect()
+        };
+        all.iter().for_each(|times| times.renew());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_holds_what_is_below_its_bound() {
+        for duration in
+            (0..40_u32).flat_map(|power| [1_u64 << power, (1 << power) + (1 << power) / 3])
+        {
+            let at = bucket(duration);
+            assert!(duration < upper_bound(at), "{duration} in {at}");
+            if at > 0 && at < BUCKETS - 1 {
+                assert!(duration >= upper_bound(at - 1), "{duration} in {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_of_a_hundred_is_slow_once_enough_were_seen() {
+        let times = RouteTimes::new();
+        let ms = 1_000_000;
+        for n in 0..1000 {
+            assert!(!times.is_slow(if n % 200 == 0 { 80 * ms } else { 5 * ms }));
+        }
+        times.renew();
+        assert!(!times.is_slow(5 * ms) && times.is_slow(8 * ms));
+        let few = RouteTimes::new();
+        few.is_slow(1);
+        few.renew();
+        assert!(!few.is_slow(Nanos::MAX - 1));
+    }
+}

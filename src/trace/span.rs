@@ -1,0 +1,357 @@
+//! The compact form of a span that has ended, and of a kept trace on its way to the worker.
+
+use crate::clock::Nanos;
+use crate::model::wire::{Reader, put_bytes, put_str};
+use crate::model::{Kept, SpanId, TraceId};
+
+/// Attributes, events and links that a span may have, each.
+pub(crate) const MAX_ITEMS: usize = 128;
+/// Bytes of one attribute's value.
+pub(crate) const MAX_VALUE: usize = 4096;
+/// Bytes of one span.
+pub(crate) const MAX_SPAN: usize = 32 * 1024;
+
+/// What an operation is to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SpanKind {
+    /// A part of this service's own work.
+    #[default]
+    Internal,
+    /// The answer to a call from elsewhere.
+    Server,
+    /// A call to elsewhere.
+    Client,
+    /// A message that somebody takes later.
+    Producer,
+    /// The handling of a message.
+    Consumer,
+}
+
+impl SpanKind {
+    const ALL: [Self; 5] = [
+        Self::Internal,
+        Self::Server,
+        Self::Client,
+        Self::Producer,
+        Self::Consumer,
+    ];
+
+    /// The name, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        }
+    }
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum SpanStatus {
+    /// Nobody said.
+    #[default]
+    Unset,
+    /// Well, as its code says.
+    Ok,
+    /// It failed.
+    Error,
+}
+
+impl SpanStatus {
+    const ALL: [Self; 3] = [Self::Unset, Self::Ok, Self::Error];
+}
+
+/// A span in its compact form. Texts are as they came: whoever shows them scrubs them first.
+///
+/// Attributes are in the form of [`put_attribute`]. Events are each a time, a name and length-prefixed
+/// attributes; links a trace id, a span id and length-prefixed attributes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpanRecord<'a> {
+    pub(crate) span: SpanId,
+    pub(crate) parent: SpanId,
+    pub(crate) start: Nanos,
+    pub(crate) end: Nanos,
+    pub(crate) kind: SpanKind,
+    pub(crate) status: SpanStatus,
+    pub(crate) name: &'a str,
+    pub(crate) status_text: &'a str,
+    /// Who made it: the instrumentation scope; empty for this crate.
+    pub(crate) scope: &'a str,
+    pub(crate) attributes: &'a [u8],
+    pub(crate) events: &'a [u8],
+    pub(crate) links: &'a [u8],
+    /// Attributes, events and links that were left out.
+    pub(crate) left_out: u32,
+}
+
+/// Appends a span, its length before it.
+pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
+    let head = out.len();
+    out.extend_from_slice(&[0; 4]);
+    for word in [
+        span.span.to_u64(),
+        span.parent.to_u64(),
+        span.start,
+        span.end,
+    ] {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
+    out.extend_from_slice(&[span.kind as u8, span.status as u8]);
+    out.extend_from_slice(&span.left_out.to_le_bytes());
+    put_str(out, span.name);
+    put_str(out, span.status_text);
+    put_str(out, span.scope);
+    put_bytes(out, span.attributes);
+    put_bytes(out, span.events);
+    put_bytes(out, span.links);
+    let len = u32::try_from(out.len() - head - 4).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(head..head + 4) {
+        place.copy_from_slice(&len.to_le_bytes());
+    }
+}
+
+impl<'a> SpanRecord<'a> {
+    /// Reads a span; `None` if it is not one.
+    pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
+        let mut r = Reader::new(record);
+        Some(Self {
+            span: SpanId::from_u64(r.u64()?),
+            parent: SpanId::from_u64(r.u64()?),
+            start: r.u64()?,
+            end: r.u64()?,
+            kind: SpanKind::ALL.get(usize::from(r.u8()?)).copied()?,
+            status: SpanStatus::ALL.get(usize::from(r.u8()?)).copied()?,
+            left_out: r.u32()?,
+            name: r.str()?,
+            status_text: r.str()?,
+            scope: r.str()?,
+            attributes: r.bytes()?,
+            events: r.bytes()?,
+            links: r.bytes()?,
+        })
+    }
+}
+
+/// The value of an attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ValueRef<'a> {
+    Str(&'a str),
+    I64(i64),
+    F64(f64),
+    Bool(bool),
+    /// Values of one of the types above, in this form.
+    Array(Reader<'a>),
+}
+
+/// Reads attributes, up to the first that cannot be read: those of `request::put_attributes`, and arrays.
+pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
+    let mut reader = Reader::new(bytes);
+    std::iter::from_fn(move || Some((reader.str()?, value(&mut reader)?)))
+}
+
+/// Reads one value.
+pub(crate) fn value<'a>(reader: &mut Reader<'a>) -> Option<ValueRef<'a>> {
+    Some(match reader.u8()? {
+        0 => ValueRef::Str(reader.str()?),
+        1 => ValueRef::I64(reader.i64()?),
+        2 => ValueRef::F64(reader.f64()?),
+        3 => ValueRef::Bool(reader.u8()? == 1),
+        _ => ValueRef::Array(Reader::new(reader.bytes()?)),
+    })
+}
+
+/// Appends an event of a span.
+pub(crate) fn put_event(out: &mut Vec<u8>, at: Nanos, name: &str, attributes: &[u8]) {
+    out.extend_from_slice(&at.to_le_bytes());
+    put_str(out, name);
+    put_bytes(out, attributes);
+}
+
+/// Reads events: time, name, attributes.
+pub(crate) fn events(bytes: &[u8]) -> impl Iterator<Item = (Nanos, &str, &[u8])> {
+    let mut reader = Reader::new(bytes);
+    std::iter::from_fn(move || Some((reader.u64()?, reader.str()?, reader.bytes()?)))
+}
+
+/// Appends a link to another trace.
+pub(crate) fn put_link(out: &mut Vec<u8>, trace: TraceId, span: SpanId, attributes: &[u8]) {
+    out.extend_from_slice(&trace.to_u128().to_le_bytes());
+    out.extend_from_slice(&span.to_u64().to_le_bytes());
+    put_bytes(out, attributes);
+}
+
+/// Reads links: trace, span, attributes.
+pub(crate) fn links(bytes: &[u8]) -> impl Iterator<Item = (TraceId, SpanId, &[u8])> {
+    let mut reader = Reader::new(bytes);
+    std::iter::from_fn(move || {
+        let trace = TraceId::from_u128(reader.u128()?);
+        Some((trace, SpanId::from_u64(reader.u64()?), reader.bytes()?))
+    })
+}
+
+/// The root of a trace's part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Root<'a> {
+    /// None: these are further spans of a trace.
+    None,
+    /// A request, in the form of `request::RequestRecord`; its end is the record's time.
+    Request(&'a [u8]),
+    Span(SpanRecord<'a>),
+}
+
+/// Spans of one kept trace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) trace: TraceId,
+    pub(crate) kept: Kept,
+    /// Spans of the trace for which there was no room.
+    pub(crate) lost: u32,
+    pub(crate) trace_state: &'a str,
+    /// Events of the root, beside its own.
+    pub(crate) events: &'a [u8],
+    pub(crate) root: Root<'a>,
+    spans: &'a [u8],
+}
+
+/// Appends the head of a part; the root's further events, the root and the other spans follow.
+pub(crate) fn put_head(
+    out: &mut Vec<u8>,
+    trace: TraceId,
+    kept: Kept,
+    lost: u32,
+    trace_state: &str,
+) {
+    out.extend_from_slice(&trace.to_u128().to_le_bytes());
+    out.push(kept.index());
+    out.extend_from_slice(&lost.to_le_bytes());
+    put_str(out, trace_state);
+}
+
+/// Appends that there is no root.
+pub(crate) fn put_no_root(out: &mut Vec<u8>) {
+    out.push(0);
+}
+
+/// Appends the root, a request, which `write` appends.
+pub(crate) fn put_request_root(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(1);
+    let head = out.len();
+    out.extend_from_slice(&[0; 4]);
+    write(out);
+    let len = u32::try_from(out.len() - head - 4).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(head..head + 4) {
+        place.copy_from_slice(&len.to_le_bytes());
+    }
+}
+
+/// Appends the root, a span.
+pub(crate) fn put_span_root(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
+    out.push(2);
+    put_span(out, span);
+}
+
+impl<'a> Part<'a> {
+    /// Reads a part; `None` if it is not one.
+    pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
+        let mut r = Reader::new(record);
+        let trace = TraceId::from_u128(r.u128()?);
+        let kept = Kept::from_index(r.u8()?)?;
+        let (lost, trace_state) = (r.u32()?, r.str()?);
+        let events = r.bytes()?;
+        let root = match r.u8()? {
+            0 => Root::None,
+            1 => Root::Request(r.bytes()?),
+            _ => Root::Span(SpanRecord::read(r.bytes()?)?),
+        };
+        Some(Self {
+            trace,
+            kept,
+            lost,
+            trace_state,
+            events,
+            root,
+            spans: r.rest(),
+        })
+    }
+
+    /// The spans beside the root, up to the first that cannot be read.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = SpanRecord<'a>> + use<'a> {
+        let mut reader = Reader::new(self.spans);
+        std::iter::from_fn(move || SpanRecord::read(reader.bytes()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Attributes;
+    use crate::request::put_attributes;
+
+    #[test]
+    fn a_part_is_read_as_it_was_written_and_cut_anywhere_never_panics() {
+        let mut fields = Attributes::default();
+        fields.insert("n", 3);
+        fields.insert("text", "grün");
+        let mut attributes_ = Vec::new();
+        put_attributes(&mut attributes_, &fields);
+        let mut events_ = Vec::new();
+        put_event(&mut events_, 7, "tick", &attributes_);
+        let mut links_ = Vec::new();
+        put_link(&mut links_, TraceId::from_u128(8), SpanId::from_u64(9), &[]);
+        let span = SpanRecord {
+            span: SpanId::from_u64(1),
+            parent: SpanId::from_u64(2),
+            start: 3,
+            end: 4,
+            kind: SpanKind::Client,
+            status: SpanStatus::Error,
+            name: "call",
+            status_text: "it broke",
+            scope: "",
+            attributes: &attributes_,
+            events: &events_,
+            links: &links_,
+            left_out: 5,
+        };
+        let mut record = Vec::new();
+        put_head(&mut record, TraceId::from_u128(6), Kept::Slow, 2, "a=1");
+        put_bytes(&mut record, &[]);
+        put_span_root(&mut record, &span);
+        put_span(&mut record, &span);
+        put_span(&mut record, &span);
+        let part = Part::read(&record).unwrap();
+        assert_eq!(
+            (part.trace.to_u128(), part.kept, part.lost, part.trace_state),
+            (6, Kept::Slow, 2, "a=1")
+        );
+        let Root::Span(root) = part.root else {
+            panic!("no root")
+        };
+        assert_eq!(format!("{root:?}"), format!("{span:?}"));
+        assert_eq!(part.spans().count(), 2);
+        let read: Vec<_> = attributes(root.attributes).collect();
+        assert_eq!(
+            read,
+            [("n", ValueRef::I64(3)), ("text", ValueRef::Str("grün"))]
+        );
+        assert_eq!(
+            events(root.events).next().map(|event| (event.0, event.1)),
+            Some((7, "tick"))
+        );
+        assert_eq!(
+            links(root.links).next().map(|link| link.0.to_u128()),
+            Some(8)
+        );
+        for len in 0..record.len() {
+            if let Some(part) = Part::read(&record[..len]) {
+                part.spans()
+                    .for_each(|span| drop(attributes(span.attributes).count()));
+            }
+        }
+    }
+}

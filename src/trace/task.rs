@@ -1,0 +1,115 @@
+//! Context across tasks and threads.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use opentelemetry::Context as OtelContext;
+use opentelemetry::trace::FutureExt as _;
+use pin_project_lite::pin_project;
+use tokio::task::JoinHandle;
+
+use crate::model::SpanId;
+use crate::request::{self, Slot};
+
+/// The operations that the calling thread is at, of every monitor, and the OpenTelemetry context.
+#[derive(Debug, Clone)]
+struct Carried {
+    operations: Vec<(Arc<Slot>, SpanId)>,
+}
+
+impl Carried {
+    fn take() -> Self {
+        Self {
+            operations: request::all_current(),
+        }
+    }
+
+    /// Makes the operations the thread's current ones until the value is dropped.
+    fn enter(&self) -> Entered<'_> {
+        for (slot, span) in &self.operations {
+            // A thread that is ending has none.
+            drop(request::enter(Arc::clone(slot), *span));
+        }
+        Entered(self)
+    }
+}
+
+struct Entered<'a>(&'a Carried);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        for (_, span) in self.0.operations.iter().rev() {
+            request::leave(*span);
+        }
+    }
+}
+
+/// Runs a future in what is the current trace now, wherever it is polled.
+///
+/// Its spans, events and captured errors belong to the request or span in which this was called, also after that
+/// has ended. Where nothing is current, the future runs as it is.
+///
+/// ```
+/// # async fn handler() {
+/// tokio::spawn(watchpost::in_current_trace(async { /* still in the request's trace */ }));
+/// # }
+/// ```
+pub fn in_current_trace<F: Future>(future: F) -> InTrace<F> {
+    InTrace {
+        carried: Carried::take(),
+        future: future.with_context(OtelContext::current()),
+    }
+}
+
+pin_project! {
+    /// The future of [`in_current_trace`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct InTrace<F> {
+        #[pin]
+        future: opentelemetry::trace::WithContext<F>,
+        carried: Carried,
+    }
+}
+
+impl<F: Future> Future for InTrace<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.carried.enter();
+        this.future.poll(cx)
+    }
+}
+
+/// [`tokio::spawn`] in the current trace.
+///
+/// # Panics
+///
+/// Outside a tokio runtime, as `tokio::spawn`.
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    tokio::spawn(in_current_trace(future))
+}
+
+/// [`tokio::task::spawn_blocking`] in the current trace.
+///
+/// # Panics
+///
+/// Outside a tokio runtime, as `spawn_blocking`.
+pub fn spawn_blocking<F, R>(work: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let (carried, context) = (Carried::take(), OtelContext::current());
+    tokio::task::spawn_blocking(move || {
+        let _attached = context.attach();
+        let _entered = carried.enter();
+        work()
+    })
+}

@@ -1,0 +1,364 @@
+//! The traces of one monitor: who is kept, and the way of the kept ones to the worker.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::config::TraceConfig;
+use super::plain::PlainSpans;
+use super::sampler::Sampler;
+use super::slow::{RouteTimes, Times};
+use super::span::{
+    MAX_SPAN, SpanRecord, put_head, put_no_root, put_request_root, put_span, put_span_root,
+};
+use crate::clock::{Nanos, nanos};
+use crate::model::wire::{Reader, put_bytes};
+use crate::model::{Kept, Signal, SpanId, TraceId};
+use crate::request::{Added, Decision, Requests, RouteId, Slot, Taken};
+use crate::worker::{Intake, MAX_RECORD};
+
+/// How long the decision on a kept trace is remembered for spans that come by their trace id alone.
+const REMEMBERED: Duration = Duration::from_secs(30);
+/// Decisions remembered at most.
+const MAX_REMEMBERED: usize = 100_000;
+/// Bytes of a record that its root and head may take; the rest is for other spans.
+const FOR_ROOT: usize = MAX_SPAN + 10 * 1024;
+/// What a root is taken to weigh in the budget.
+const ROOT_BYTES: u64 = 512;
+
+/// The traces of one monitor.
+#[derive(Debug)]
+pub(crate) struct Traces {
+    requests: Arc<Requests>,
+    intake: Arc<Intake>,
+    sampler: Sampler,
+    asks_parent: bool,
+    times: Times,
+    /// A set limit for what is slow.
+    slow: Option<Nanos>,
+    max_open: Duration,
+    decided: Mutex<Decided>,
+    plain: PlainSpans,
+    /// Spans that came when nothing was known of their trace any more.
+    late: AtomicU64,
+    /// Traces that would have been kept for what happened in them, but for the budget.
+    over_budget: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Decided {
+    kept: FxHashMap<TraceId, Kept>,
+    order: VecDeque<(Nanos, TraceId)>,
+}
+
+/// How a root ended.
+pub(crate) struct RootEnd<'a> {
+    pub(crate) trace: TraceId,
+    pub(crate) trace_state: &'a str,
+    /// What happened in it that is worth keeping.
+    pub(crate) why: Option<Kept>,
+    /// Whether it was chosen at its start.
+    pub(crate) head: bool,
+    /// A trusted caller keeps its own part.
+    pub(crate) parent: bool,
+    pub(crate) now: Nanos,
+}
+
+/// What a root is on its way to the worker.
+pub(crate) enum RootForm<'a> {
+    /// A request: appends its record.
+    Request(&'a dyn Fn(&mut Vec<u8>)),
+    Span(&'a SpanRecord<'a>),
+}
+
+/// Spans that did not get anywhere, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// There was no room for them while their trace was undecided.
+    pub(crate) no_room: u64,
+    pub(crate) late: u64,
+    /// Whole traces that were over the budget.
+    pub(crate) traces_over_budget: u64,
+    /// Bytes that undecided traces hold now.
+    pub(crate) open_bytes: u64,
+}
+
+impl Traces {
+    pub(crate) fn new(
+        config: &TraceConfig,
+        requests: &Arc<Requests>,
+        intake: &Arc<Intake>,
+    ) -> Self {
+        Self {
+            requests: Arc::clone(requests),
+            intake: Arc::clone(intake),
+            sampler: Sampler::new(config),
+            asks_parent: config.sampler.asks_parent(),
+            times: Times::default(),
+            slow: Some(nanos(config.slow)).filter(|slow| *slow > 0),
+            max_open: config.max_open,
+            decided: Mutex::default(),
+            plain: PlainSpans::default(),
+            late: AtomicU64::new(0),
+            over_budget: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn requests(&self) -> &Arc<Requests> {
+        &self.requests
+    }
+
+    /// The plain OpenTelemetry spans under way.
+    pub(super) fn plain(&self) -> &PlainSpans {
+        &self.plain
+    }
+
+    /// The innermost operation, of which `current` is the innermost of ours.
+    #[inline]
+    pub(super) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
+        self.plain.innermost(slot, current)
+    }
+
+    /// Whether a trusted caller's decision counts.
+    pub(crate) fn asks_parent(&self) -> bool {
+        self.asks_parent
+    }
+
+    /// Whether the ratio chooses a trace at its start.
+    #[inline]
+    pub(crate) fn chooses(&self, trace: TraceId, route: RouteId) -> bool {
+        self.sampler.chooses(trace, route, self.requests.routes())
+    }
+
+    /// The durations of a route.
+    pub(crate) fn times(&self, route: RouteId) -> Arc<RouteTimes> {
+        self.times.of(route)
+    }
+
+    /// Whether a root took long, for its route or by the set limit.
+    #[inline]
+    pub(crate) fn is_slow(&self, times: &RouteTimes, duration: Nanos) -> bool {
+        let slow = times.is_slow(duration);
+        self.slow.map_or(slow, |limit| duration >= limit)
+    }
+
+    /// A span that is no root has ended.
+    pub(crate) fn span_ended(&self, slot: &Slot, span: &SpanRecord<'_>) {
+        let (tree, room) = (slot.tree(), self.requests.room());
+        match tree.add(room, |out| put_span(out, span)) {
+            Added::Held | Added::Unkept => {}
+            Added::Late(kept) => self.push_late(slot.ids().trace, kept, span),
+            Added::NoRoom => {
+                self.decide_as_it_stands(slot);
+                if let Added::Late(kept) = tree.add(room, |out| put_span(out, span)) {
+                    self.push_late(slot.ids().trace, kept, span);
+                }
+            }
+        }
+    }
+
+    /// A span has ended of which only the trace's id is known.
+    pub(crate) fn orphan_ended(&self, trace: TraceId, span: &SpanRecord<'_>) {
+        let kept = self.lock().kept.get(&trace).copied();
+        match kept {
+            Some(kept) => self.push_late(trace, kept, span),
+            None => {
+                self.late.fetch_add(1, Relaxed);
+            }
+        }
+    }
+
+    /// The root has ended: decides, and sends the trace on its way if it is kept.
+    #[inline]
+    pub(crate) fn root_ended(
+        &self,
+        slot: &Slot,
+        end: &RootEnd<'_>,
+        root: &RootForm<'_>,
+    ) -> Option<Kept> {
+        let captured = slot.is_captured().then_some(Kept::Captured);
+        let why = match (end.why, captured) {
+            (Some(why), Some(captured)) => Some(why.min(captured)),
+            (why, captured) => why.or(captured),
+        };
+        if why.is_none() && !end.head && !end.parent {
+            return match slot
+                .tree()
+                .decide(self.requests.room(), Decision::Dropped, |_| {})
+            {
+                Decision::Kept(kept) => Some(self.push_late_root(kept, end, root)),
+                _ => None,
+            };
+        }
+        self.keep(slot, end, why, root)
+    }
+
+    #[inline(never)]
+    fn keep(
+        &self,
+        slot: &Slot,
+        end: &RootEnd<'_>,
+        why: Option<Kept>,
+        root: &RootForm<'_>,
+    ) -> Option<Kept> {
+        let bytes = slot.tree().bytes() as u64 + ROOT_BYTES;
+        let chosen = || {
+            let by = if end.parent { Kept::Parent } else { Kept::Head };
+            let wanted = end.parent || end.head;
+            (wanted && self.sampler.take_trace(end.now)).then_some(by)
+        };
+        let for_this = why.filter(|_| self.sampler.take_bytes(bytes, end.now));
+        let kept = for_this.or_else(|| {
+            let kept = chosen();
+            if why.is_some() && kept.is_none() {
+                self.over_budget.fetch_add(1, Relaxed);
+            }
+            kept
+        });
+        let decision = kept.map_or(Decision::Dropped, Decision::Kept);
+        let mut sent = false;
+        let held = slot.tree().decide(self.requests.room(), decision, |taken| {
+            sent = true;
+            if let Decision::Kept(kept) = decision {
+                self.push(end, kept, taken, Some(root));
+            }
+        });
+        let Decision::Kept(kept) = held else {
+            return None;
+        };
+        if sent {
+            self.remember(end.trace, kept, end.now);
+            return Some(kept);
+        }
+        Some(self.push_late_root(kept, end, root))
+    }
+
+    /// The root of a trace that was decided before its end.
+    #[cold]
+    fn push_late_root(&self, kept: Kept, end: &RootEnd<'_>, root: &RootForm<'_>) -> Kept {
+        self.push(end, kept, &Taken::default(), Some(root));
+        kept
+    }
+
+    #[cold]
+    fn push_late(&self, trace: TraceId, kept: Kept, span: &SpanRecord<'_>) {
+        self.intake.push(Signal::Span, span.end, |out| {
+            put_head(out, trace, kept, 0, "");
+            put_bytes(out, &[]);
+            put_no_root(out);
+            put_span(out, span);
+        });
+    }
+
+    /// Decides on a trace before its root has ended: what is chosen or has a captured error goes out as it is;
+    /// of any other the spans so far are given up.
+    fn decide_as_it_stands(&self, slot: &Slot) {
+        let (ids, now) = (slot.ids(), self.requests.clock().now());
+        let kept = if slot.is_captured() {
+            Kept::Captured
+        } else if self.chooses(ids.trace, ids.route) && self.sampler.take_trace(now) {
+            Kept::Head
+        } else {
+            return slot.tree().give_up(self.requests.room());
+        };
+        let end = RootEnd {
+            trace: ids.trace,
+            trace_state: "",
+            why: None,
+            head: false,
+            parent: false,
+            now,
+        };
+        let room = self.requests.room();
+        slot.tree().decide(room, Decision::Kept(kept), |taken| {
+            self.push(&end, kept, taken, None);
+        });
+        self.remember(ids.trace, kept, now);
+    }
+
+    /// Queues a kept trace, in as many records as it takes.
+    fn push(
+        &self,
+        end: &RootEnd<'_>,
+        kept: Kept,
+        taken: &Taken<'_>,
+        mut root: Option<&RootForm<'_>>,
+    ) {
+        let mut spans = taken.spans;
+        loop {
+            let (bytes, count) = take(spans, MAX_RECORD - FOR_ROOT);
+            let (these, rest) = spans.split_at_checked(bytes).unwrap_or((spans, &[]));
+            let root = root.take();
+            let items = count + u32::from(root.is_some());
+            if items == 0 {
+                return;
+            }
+            self.intake.push_many(Signal::Span, items, end.now, |out| {
+                put_head(out, end.trace, kept, taken.lost, end.trace_state);
+                put_bytes(out, if root.is_some() { taken.events } else { &[] });
+                match root {
+                    None => put_no_root(out),
+                    Some(RootForm::Request(write)) => put_request_root(out, write),
+                    Some(RootForm::Span(span)) => put_span_root(out, span),
+                }
+                out.extend_from_slice(these);
+            });
+            spans = rest;
+        }
+    }
+
+    fn remember(&self, trace: TraceId, kept: Kept, now: Nanos) {
+        let mut decided = self.lock();
+        if decided.kept.insert(trace, kept).is_none() {
+            decided.order.push_back((now, trace));
+        }
+        let before = now.saturating_sub(nanos(REMEMBERED));
+        while let Some((at, trace)) = decided.order.front().copied()
+            && (at < before || decided.order.len() > MAX_REMEMBERED)
+        {
+            decided.order.pop_front();
+            decided.kept.remove(&trace);
+        }
+    }
+
+    /// Looks after what nobody else would: traces that are open for too long, what is slow now. The worker calls
+    /// it every few seconds.
+    pub(crate) fn tick(&self) {
+        self.times.renew();
+        for slot in self.requests.open_since(self.max_open) {
+            if slot.tree().decision() == Decision::Open {
+                self.decide_as_it_stands(&slot);
+            }
+        }
+    }
+
+    pub(crate) fn lost(&self) -> Lost {
+        Lost {
+            no_room: self.requests.room().lost(),
+            late: self.late.load(Relaxed),
+            open_bytes: self.requests.room().held() as u64,
+            traces_over_budget: self.over_budget.load(Relaxed),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Decided> {
+        self.decided.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many bytes, and how many spans, of the front fit into `max` bytes; at least one span.
+fn take(spans: &[u8], max: usize) -> (usize, u32) {
+    let mut reader = Reader::new(spans);
+    let (mut bytes, mut count) = (0, 0);
+    while let Some(span) = reader.bytes() {
+        let more = bytes + 4 + span.len();
+        if more > max && count > 0 {
+            break;
+        }
+        (bytes, count) = (more, count + 1);
+    }
+    (bytes, count)
+}

@@ -1,0 +1,98 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use std::{io, net::SocketAddr};
+
+use http::Uri;
+use http::uri::Scheme;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tower::Service;
+
+use super::names::LookUp;
+use super::stream::Stream;
+use super::{Failure, Names, tls};
+
+/// How long a connection may take to stand, its TLS included.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Connects, in the clear or by TLS as the URL says and never otherwise.
+#[derive(Clone)]
+pub(super) struct Connector {
+    look_up: LookUp,
+    tls: TlsConnector,
+}
+
+impl Connector {
+    pub(super) fn new(tls: TlsConnector, names: Arc<Names>) -> Self {
+        Self {
+            look_up: LookUp::new(names),
+            tls,
+        }
+    }
+
+    async fn connect(self, url: Uri) -> Result<Stream, Failure> {
+        let host = url
+            .host()
+            .ok_or_else(|| Failure::new("the URL names no host"))?;
+        let secure = url.scheme() == Some(&Scheme::HTTPS);
+        let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let addresses = self.look_up.addresses(host, port).await?;
+        let until = Instant::now() + TIMEOUT;
+        let stream = dial(&addresses, until).await?;
+        if !secure {
+            return Ok(Stream::plain(stream));
+        }
+        let name = tls::name(host)?;
+        match timeout_at(until, self.tls.connect(name, stream)).await {
+            Ok(Ok(stream)) => Ok(Stream::tls(stream)),
+            Ok(Err(error)) => Err(tls::cause(&error)),
+            Err(_) => Err(Failure::new(format!(
+                "the TLS handshake was not over within {} s",
+                TIMEOUT.as_secs()
+            ))),
+        }
+    }
+}
+
+/// The first address that answers. Each gets its share of the time that is left.
+async fn dial(addresses: &[SocketAddr], until: Instant) -> Result<TcpStream, Failure> {
+    let mut last = None;
+    for (n, address) in addresses.iter().enumerate() {
+        let left = u32::try_from(addresses.len() - n).unwrap_or(u32::MAX);
+        let now = Instant::now();
+        let share = now + until.saturating_duration_since(now) / left.max(1);
+        last = Some(match timeout_at(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // A small request goes out at once.
+                drop(stream.set_nodelay(true));
+                return Ok(stream);
+            }
+            Ok(Err(error)) => Some(error),
+            Err(_) => None,
+        });
+    }
+    Err(match last.flatten() {
+        Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Failure::new("the connection was refused")
+        }
+        Some(error) => Failure::new(format!("no connection ({})", error.kind())),
+        None => Failure::new(format!("no connection within {} s", TIMEOUT.as_secs())),
+    })
+}
+
+impl Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, Failure>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, url: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(url))
+    }
+}

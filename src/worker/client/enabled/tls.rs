@@ -1,0 +1,83 @@
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
+use tokio_rustls::TlsConnector;
+
+use super::{Failure, Trust};
+
+/// The longest cause that is told as rustls words it.
+const MAX_CAUSE: usize = 120;
+
+/// TLS 1.2 and 1.3 by ring, whatever provider the process has made its default.
+pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, String> {
+    let roots = match &trust.authorities {
+        Some(path) => authorities(path)
+            .map_err(|problem| format!("the certificates in `{}` {problem}", path.display()))?,
+        None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn authorities(path: &Path) -> Result<RootCertStore, String> {
+    let unreadable = |error: &dyn std::fmt::Display| format!("cannot be read ({error})");
+    let mut roots = RootCertStore::empty();
+    let found = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))?;
+    for certificate in found {
+        let certificate = certificate.map_err(|error| unreadable(&error))?;
+        roots.add(certificate).map_err(|error| unreadable(&error))?;
+    }
+    if roots.is_empty() {
+        return Err("are none; write a PEM file with at least one".to_owned());
+    }
+    Ok(roots)
+}
+
+/// The name that the certificate has to bear.
+pub(super) fn name(host: &str) -> Result<ServerName<'static>, Failure> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    ServerName::try_from(bare.to_owned())
+        .map_err(|_| Failure::new("the host's name cannot stand in a certificate"))
+}
+
+/// Why a handshake failed.
+pub(super) fn cause(error: &io::Error) -> Failure {
+    let Some(error) = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+    else {
+        return Failure::new("the connection broke off during the TLS handshake");
+    };
+    Failure::new(match error {
+        Error::InvalidCertificate(why) => match why {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired".to_owned()
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet".to_owned()
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another name".to_owned()
+            }
+            CertificateError::UnknownIssuer => {
+                "its certificate comes from an authority that is not trusted".to_owned()
+            }
+            other => short(&format!("its certificate is not good ({other})")),
+        },
+        Error::InvalidMessage(_) => "it does not speak TLS".to_owned(),
+        other => short(&format!("the TLS handshake failed ({other})")),
+    })
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(MAX_CAUSE).collect()
+}

@@ -1,0 +1,81 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::{Batch, Consume, Remote};
+use crate::clock::Nanos;
+use crate::model::Signal;
+use crate::worker::intake::Record;
+use crate::worker::unwind::caught;
+
+/// After this many panics in one batch of records the rest of them is given up.
+const MAX_PANICS: u32 = 3;
+
+/// A remote sink with its consumer.
+pub(in crate::worker) struct Feed {
+    pub(in crate::worker) sink: Arc<Remote>,
+    consume: Box<dyn Consume>,
+    takes: [bool; Signal::ALL.len()],
+    batches: Vec<Batch>,
+}
+
+impl Feed {
+    pub(in crate::worker) fn new(sink: Arc<Remote>, consume: Box<dyn Consume>) -> Self {
+        let takes = Signal::ALL.map(|signal| caught(|| consume.takes(signal)).unwrap_or_default());
+        Self {
+            sink,
+            consume,
+            takes,
+            batches: Vec::new(),
+        }
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "signals index arrays of their own number"
+    )]
+    pub(in crate::worker) fn takes(&self, signal: Signal) -> bool {
+        self.takes[signal as usize]
+    }
+
+    /// Hands records to the consumer. A record at which it panics is dropped alone; after several the rest
+    /// is given up. `panics` counts each.
+    pub(in crate::worker) fn take(&mut self, records: &[Record<'_>], panics: &AtomicU64) {
+        let mut met = 0;
+        for record in records {
+            let (signal, promised) = (record.signal, u64::from(record.items));
+            if !self.takes(signal) || !self.sink.hold(signal, promised) {
+                continue;
+            }
+            let found = if met < MAX_PANICS {
+                caught(|| self.consume.take(record)).unwrap_or_else(|| {
+                    panics.fetch_add(1, Relaxed);
+                    met += 1;
+                    0
+                })
+            } else {
+                0
+            };
+            if found != promised {
+                self.sink.correct(signal, promised, found);
+            }
+        }
+    }
+
+    /// Hands the batches that are due to the sink.
+    pub(in crate::worker) fn hand_over(&mut self, now: Nanos, all: bool, panics: &AtomicU64) {
+        let made = caught(|| self.consume.batches(now, all, &mut self.batches));
+        for batch in self.batches.drain(..) {
+            self.sink.accept(batch);
+        }
+        if made.is_none() {
+            panics.fetch_add(1, Relaxed);
+            self.sink.lose_held();
+            caught(|| self.consume.forget());
+        }
+    }
+
+    /// When [`hand_over`](Self::hand_over) has something to do without a further record.
+    pub(in crate::worker) fn due(&self) -> Option<Nanos> {
+        caught(|| self.consume.due()).flatten()
+    }
+}

@@ -1,0 +1,61 @@
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+
+/// The longest that a receiver is believed.
+pub(super) const LONGEST: Duration = Duration::from_secs(3600);
+
+/// How long the receiver asks to be left alone: whole seconds or an HTTP date, at most an hour. `None`
+/// where it asks for nothing that can be understood. `wall` is the time since the Unix epoch.
+pub(super) fn retry_after(headers: &HeaderMap, wall: Duration) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than fit are a very long time.
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        let date = httpdate::parse_http_date(text).ok()?;
+        // A date that is over asks for no wait.
+        let since_epoch = date.duration_since(UNIX_EPOCH).unwrap_or_default();
+        since_epoch.saturating_sub(wall)
+    };
+    Some(wait.min(LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn seconds_and_dates_are_read_and_bounded() {
+        // Sun, 06 Nov 1994 08:49:37 GMT.
+        let wall = Duration::from_secs(784_111_777);
+        for (text, seconds) in [
+            ("0", Some(0)),
+            ("7", Some(7)),
+            (" 120 ", Some(120)),
+            ("3600", Some(3600)),
+            ("315360000", Some(3600)),
+            ("99999999999999999999999999", Some(3600)),
+            ("-1", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sunday, 06-Nov-94 08:50:07 GMT", Some(30)),
+            ("Sun Nov  6 08:49:47 1994", Some(10)),
+            ("Sun, 06 Nov 1988 08:49:37 GMT", Some(0)),
+            ("Sat, 06 Nov 2094 08:49:37 GMT", Some(3600)),
+            ("Sun, 06 Nov 1994 08:49:37 CET", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
+            let wait = retry_after(&headers, wall).map(|wait| wait.as_secs());
+            assert_eq!(wait, seconds, "{text:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), wall), None);
+    }
+}

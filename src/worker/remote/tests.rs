@@ -1,0 +1,785 @@
+//! Remote sinks against a receiver that follows a script. What was delivered is asked of the receiver, by id.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use http::Uri;
+
+use super::*;
+use crate::clock::{Clock, nanos};
+use crate::model::{Books, Notices, Totals};
+use crate::worker::client::Trust;
+use crate::worker::intake::Intake;
+use crate::worker::peer::{Peer, Reply, Seen};
+use crate::worker::{Worker, WorkerConfig, WorkerSetup};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Batches of ids, one a line, each of four bytes in a record.
+struct Ids {
+    kept: Vec<u32>,
+    max: usize,
+    delay: Duration,
+    oldest: Option<Nanos>,
+    panics: Arc<AtomicU32>,
+    clock: Clock,
+}
+
+impl Ids {
+    fn new(max: usize, delay: Duration) -> Self {
+        Self {
+            kept: Vec::new(),
+            max,
+            delay,
+            oldest: None,
+            panics: Arc::default(),
+            clock: Clock::system(),
+        }
+    }
+}
+
+impl Consume for Ids {
+    fn takes(&self, signal: Signal) -> bool {
+        signal == Signal::Span
+    }
+
+    fn take(&mut self, record: &Record<'_>) -> u64 {
+        let ids = record.body.chunks_exact(4);
+        let ids = ids.map(|id| u32::from_le_bytes(id.try_into().unwrap()));
+        if self.panics.load(SeqCst) > 0 {
+            self.panics.fetch_sub(1, SeqCst);
+            planned_panic();
+        }
+        let before = self.kept.len();
+        self.kept.extend(ids);
+        self.oldest.get_or_insert(self.clock.now());
+        (self.kept.len() - before) as u64
+    }
+
+    fn batches(&mut self, _now: Nanos, all: bool, out: &mut Vec<Batch>) {
+        let due = self.due().is_some_and(|due| self.clock.now() >= due);
+        while self.kept.len() >= self.max || (all || due) && !self.kept.is_empty() {
+            let n = self.max.min(self.kept.len());
+            let ids: Vec<_> = self.kept.drain(..n).collect();
+            out.push(batch(&ids));
+        }
+        if self.kept.is_empty() {
+            self.oldest = None;
+        }
+        if self.panics.load(SeqCst) == 1000 {
+            self.panics.store(0, SeqCst);
+            planned_panic();
+        }
+    }
+
+    fn due(&self) -> Option<Nanos> {
+        Some(self.oldest? + nanos(self.delay))
+    }
+
+    fn forget(&mut self) {
+        self.kept.clear();
+        self.oldest = None;
+    }
+}
+
+fn planned_panic() -> ! {
+    std::panic::resume_unwind(Box::new("a planned panic"))
+}
+
+fn batch(ids: &[u32]) -> Batch {
+    let body: String = ids.iter().map(|id| format!("{id}\n")).collect();
+    Batch::new(Signal::Span, ids.len() as u64, body.into())
+}
+
+fn ids(body: &[u8]) -> Vec<u32> {
+    let text = std::str::from_utf8(body).unwrap();
+    text.lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// What became of batches, by their tags.
+type Ends = Arc<Mutex<Vec<(u64, End)>>>;
+
+/// Posts to a URL; judges by the status alone.
+struct Post {
+    url: Uri,
+    ends: Ends,
+    panics: Arc<AtomicBool>,
+}
+
+impl Deliver for Post {
+    fn request(&self, batch: &Batch) -> Request<Bytes> {
+        if self.panics.load(SeqCst) {
+            planned_panic();
+        }
+        let request = Request::post(self.url.clone());
+        request.body(batch.body.clone()).unwrap()
+    }
+
+    fn judge(&self, _batch: &Batch, answer: &Answer) -> Verdict {
+        let why = answer.status.to_string();
+        match answer.status.as_u16() {
+            200 => Verdict::Delivered,
+            206 => Verdict::Partial { rejected: 1, why },
+            413 => Verdict::Split,
+            429 | 502..=504 => Verdict::Retry {
+                after: answer.retry_after,
+                why,
+            },
+            401 => Verdict::Refused {
+                reason: Reason::SendError,
+                why,
+                pause: Some(300 * SECOND),
+            },
+            _ => Verdict::Refused {
+                reason: Reason::SendError,
+                why,
+                pause: None,
+            },
+        }
+    }
+
+    fn settled(&self, batch: &Batch, end: End) {
+        self.ends.lock().unwrap().push((batch.tag, end));
+    }
+
+    fn split(&self, batch: &Batch) -> Option<[Batch; 2]> {
+        let ids = ids(&batch.body);
+        let (first, second) = ids.split_at(ids.len() / 2);
+        Some([self::batch(first), self::batch(second)])
+    }
+}
+
+/// The ids in bodies that the peer answered with 200.
+type Taken = Arc<Mutex<Vec<u32>>>;
+
+/// A script that keeps the ids of those requests to which `status` gives 200.
+fn keeping(
+    taken: &Taken,
+    mut status: impl FnMut(&Seen) -> Reply + Send + 'static,
+) -> impl FnMut(&Seen) -> Reply + Send + 'static {
+    let taken = Arc::clone(taken);
+    move |seen| {
+        let reply = status(seen);
+        if let Reply::Answer(200, ..) | Reply::ResetInBody(200) | Reply::Short(200) = reply {
+            taken.lock().unwrap().extend(ids(&seen.body));
+        }
+        reply
+    }
+}
+
+struct Rig {
+    worker: Arc<Worker>,
+    intake: Arc<Intake>,
+    books: Arc<Books>,
+    notices: Arc<Notices>,
+    /// What panics: takes of the consumer, the request of a batch.
+    consumer_panics: Arc<AtomicU32>,
+    request_panics: Arc<AtomicBool>,
+    next: AtomicU32,
+}
+
+fn setup(peer: &Peer, consume: Ids, request_panics: &Arc<AtomicBool>) -> RemoteSetup {
+    RemoteSetup {
+        name: "test",
+        max_bytes: 64 << 10,
+        max_items: 100_000,
+        timeout: SECOND,
+        client: Client::new(&Trust::default()).unwrap(),
+        consume: Box::new(consume),
+        deliver: Box::new(Post {
+            url: peer.url("/in").parse().unwrap(),
+            ends: Ends::default(),
+            panics: Arc::clone(request_panics),
+        }),
+    }
+}
+
+fn rig(peer: &Peer) -> Rig {
+    let books = Arc::new(Books::default());
+    let notices = Arc::new(Notices::default());
+    let intake = Arc::new(Intake::new(1 << 20, Arc::clone(&books)));
+    let consume = Ids::new(10, Duration::from_millis(50));
+    let consumer_panics = Arc::clone(&consume.panics);
+    let request_panics = Arc::default();
+    let worker = Worker::start(WorkerSetup {
+        taps: Vec::new(),
+        config: WorkerConfig::default(),
+        clock: Clock::system(),
+        intake: Arc::clone(&intake),
+        books: Arc::clone(&books),
+        notices: Arc::clone(&notices),
+        sinks: Vec::new(),
+        remotes: vec![setup(peer, consume, &request_panics)],
+        ticks: Vec::new(),
+    });
+    Rig {
+        worker: worker.unwrap(),
+        intake,
+        books,
+        notices,
+        consumer_panics,
+        request_panics,
+        next: AtomicU32::new(0),
+    }
+}
+
+impl Rig {
+    /// Emits so many records of so many items each.
+    fn emit(&self, records: u32, items: u32) {
+        for _ in 0..records {
+            let first = self.next.fetch_add(items, SeqCst);
+            self.intake.push_many(Signal::Span, items, 0, |out| {
+                (first..first + items).for_each(|id| out.extend_from_slice(&id.to_le_bytes()));
+            });
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        self.books.totals(Signal::Span)
+    }
+
+    /// Whether a flush was true, and that it took no longer than it may.
+    fn flush(&self, timeout: Duration) -> bool {
+        let begun = Instant::now();
+        let flushed = self.worker.flush_blocking(timeout);
+        let took = begun.elapsed();
+        assert!(took < timeout + Duration::from_millis(100), "{took:?}");
+        flushed
+    }
+
+    /// The end: within its time, with exact books.
+    fn shutdown(&self, timeout: Duration) -> Totals {
+        let begun = Instant::now();
+        let report = self.worker.shutdown_blocking(timeout);
+        let took = begun.elapsed();
+        assert!(took < timeout + Duration::from_millis(100), "{took:?}");
+        let totals = *report.totals(Signal::Span);
+        assert_eq!(totals.on_their_way(), 0, "{report}");
+        assert_eq!(
+            totals.emitted(),
+            u64::from(self.next.load(SeqCst)),
+            "{report}"
+        );
+        totals
+    }
+}
+
+fn distinct(taken: &Taken) -> u64 {
+    taken.lock().unwrap().iter().collect::<BTreeSet<_>>().len() as u64
+}
+
+#[test]
+fn a_receiver_that_is_well_gets_everything_once() {
+    let taken = Taken::default();
+    let peer = Peer::start(keeping(&taken, |_| Reply::status(200)));
+    let rig = rig(&peer);
+    rig.emit(100, 7);
+    assert!(rig.flush(5 * SECOND));
+    assert_eq!(
+        (rig.totals().emitted(), rig.totals().delivered()),
+        (700, 700)
+    );
+    assert_eq!(distinct(&taken), 700);
+    assert_eq!(taken.lock().unwrap().len(), 700);
+    assert_eq!((peer.seen().len(), peer.connections()), (70, 1));
+    // Without a flush, by the schedule.
+    rig.emit(1, 3);
+    peer.await_seen(71, 2 * SECOND);
+    let status = rig.worker.status().sinks;
+    assert_eq!((status[0].name, status[0].queued_bytes), ("test", 0));
+    let totals = rig.shutdown(SECOND);
+    assert_eq!(totals.delivered(), 703);
+    rig.emit(1, 4);
+    assert_eq!(rig.totals().dropped(Reason::Shutdown), 4);
+    assert!(rig.notices.said().is_empty(), "{:?}", rig.notices.said());
+}
+
+#[test]
+fn nothing_is_counted_where_nobody_takes_it() {
+    let books = Arc::new(Books::default());
+    let intake = Arc::new(Intake::new(1 << 20, Arc::clone(&books)));
+    let peer = Peer::always(Reply::status(200));
+    let _worker = Worker::start(WorkerSetup {
+        taps: Vec::new(),
+        config: WorkerConfig::default(),
+        clock: Clock::system(),
+        intake: Arc::clone(&intake),
+        books: Arc::clone(&books),
+        notices: Arc::default(),
+        sinks: Vec::new(),
+        remotes: vec![setup(&peer, Ids::new(1, SECOND), &Arc::default())],
+        ticks: Vec::new(),
+    });
+    assert!(intake.is_mute(Signal::Log) && !intake.is_mute(Signal::Span));
+    intake.push(Signal::Log, 0, |_| {});
+    assert_eq!(books.totals(Signal::Log).emitted(), 0);
+}
+
+#[test]
+fn an_outage_loses_nothing_and_is_told_once() {
+    let taken = Taken::default();
+    let peer = Peer::start(keeping(&taken, |_| Reply::status(200)));
+    let rig = rig(&peer);
+    peer.refuse();
+    rig.emit(20, 5);
+    assert!(!rig.flush(Duration::from_millis(200)));
+    rig.emit(20, 5);
+    assert!(!rig.flush(Duration::from_millis(200)));
+    let status = rig.worker.status().sinks;
+    assert!(status[0].waiting_since.unwrap() >= Duration::from_millis(200));
+    peer.listen();
+    // A flush waits for no back-off.
+    assert!(rig.flush(SECOND));
+    assert_eq!((rig.totals().delivered(), distinct(&taken)), (200, 200));
+    let said = rig.notices.said();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said[0].starts_with("`test` is not delivered (the connection was refused)"),
+        "{said:?}"
+    );
+    assert_eq!(said[1], "`test` is delivered again");
+    rig.shutdown(SECOND);
+}
+
+#[test]
+fn whatever_the_receiver_does_flush_and_shutdown_keep_their_time() {
+    let deaf = |peer: &Peer| peer.deaf(true);
+    let refuse = |peer: &Peer| peer.refuse();
+    let nothing = |_: &Peer| {};
+    let faults: Vec<(Reply, Box<dyn Fn(&Peer)>)> = vec![
+        (Reply::status(200), Box::new(deaf)),
+        (Reply::status(200), Box::new(refuse)),
+        (Reply::Hang, Box::new(nothing)),
+        (Reply::Drip(Duration::from_millis(20)), Box::new(nothing)),
+        (Reply::Reset, Box::new(nothing)),
+        (Reply::Garbage, Box::new(nothing)),
+        (Reply::status(503), Box::new(nothing)),
+        (Reply::with(429, "retry-after", "3600"), Box::new(nothing)),
+        (Reply::ResetInBody(503), Box::new(nothing)),
+        (Reply::Huge(503, 1 << 30), Box::new(nothing)),
+        (Reply::Late(5 * SECOND, 200), Box::new(nothing)),
+    ];
+    for (reply, fault) in faults {
+        let peer = Peer::always(reply.clone());
+        fault(&peer);
+        let rig = rig(&peer);
+        rig.emit(30, 3);
+        assert!(!rig.flush(Duration::from_millis(150)), "{reply:?}");
+        let totals = rig.shutdown(Duration::from_millis(150));
+        assert_eq!(
+            (totals.delivered(), totals.dropped(Reason::Shutdown)),
+            (0, 90),
+            "{reply:?}"
+        );
+    }
+}
+
+#[test]
+fn a_200_counts_whatever_becomes_of_its_body() {
+    for reply in [Reply::ResetInBody(200), Reply::Short(200)] {
+        let taken = Taken::default();
+        let peer = Peer::start(keeping(&taken, move |_| reply.clone()));
+        let rig = rig(&peer);
+        rig.emit(3, 10);
+        assert!(rig.flush(2 * SECOND));
+        assert_eq!(
+            (
+                rig.shutdown(SECOND).delivered(),
+                taken.lock().unwrap().len()
+            ),
+            (30, 30)
+        );
+    }
+}
+
+#[test]
+fn a_refusal_drops_its_batch_alone() {
+    let taken = Taken::default();
+    let mut number = 0;
+    let peer = Peer::start(keeping(&taken, move |_| {
+        number += 1;
+        Reply::status([400, 206, 200][number % 3])
+    }));
+    let rig = rig(&peer);
+    rig.emit(90, 1);
+    assert!(rig.flush(5 * SECOND));
+    assert_eq!((peer.seen().len(), taken.lock().unwrap().len()), (9, 30));
+    let totals = rig.shutdown(SECOND);
+    // Three batches were taken but for one item each.
+    assert_eq!(
+        (totals.delivered(), totals.dropped(Reason::SendError)),
+        (30 + 27, 30 + 3)
+    );
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_halved_down_to_one_item() {
+    let taken = Taken::default();
+    let peer = Peer::start(keeping(&taken, |seen| {
+        let ids = ids(&seen.body);
+        Reply::status(if ids.len() > 2 || ids.contains(&3) {
+            413
+        } else {
+            200
+        })
+    }));
+    let rig = rig(&peer);
+    rig.emit(1, 8);
+    assert!(rig.flush(5 * SECOND));
+    // 8, 4 4, 2 2 2 2, and the half with the item that is never taken in two.
+    let mut sizes: Vec<_> = peer.seen().iter().map(|it| ids(&it.body).len()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 1, 2, 2, 2, 2, 4, 4, 8]);
+    let totals = rig.shutdown(SECOND);
+    assert_eq!(
+        (totals.delivered(), totals.dropped(Reason::TooLarge)),
+        (7, 1)
+    );
+    assert_eq!(taken.lock().unwrap().len(), 7);
+}
+
+#[test]
+fn panics_cost_what_they_touch() {
+    let taken = Taken::default();
+    let peer = Peer::start(keeping(&taken, |_| Reply::status(200)));
+    let rig = rig(&peer);
+    rig.consumer_panics.store(2, SeqCst);
+    rig.emit(5, 3);
+    assert!(rig.flush(5 * SECOND));
+    let totals = rig.totals();
+    assert_eq!((totals.delivered(), totals.dropped(Reason::Panic)), (9, 6));
+    rig.request_panics.store(true, SeqCst);
+    rig.emit(1, 4);
+    assert!(rig.flush(5 * SECOND));
+    rig.request_panics.store(false, SeqCst);
+    rig.emit(1, 5);
+    assert!(rig.flush(5 * SECOND));
+    let totals = rig.shutdown(SECOND);
+    assert_eq!(
+        (totals.delivered(), totals.dropped(Reason::Panic)),
+        (14, 10)
+    );
+    assert_eq!(taken.lock().unwrap().len(), 14);
+}
+
+#[test]
+fn a_hundred_panics_in_a_row_end_nothing() {
+    let peer = Peer::always(Reply::status(200));
+    let rig = rig(&peer);
+    rig.request_panics.store(true, SeqCst);
+    rig.emit(100, 10);
+    assert!(rig.flush(5 * SECOND));
+    rig.request_panics.store(false, SeqCst);
+    rig.emit(1, 1);
+    assert!(rig.flush(5 * SECOND));
+    let totals = rig.shutdown(SECOND);
+    assert_eq!(
+        (totals.delivered(), totals.dropped(Reason::Panic)),
+        (1, 1000)
+    );
+}
+
+/// A sink alone, with a clock that is driven.
+struct Alone {
+    sink: Arc<Remote>,
+    clock: Clock,
+    books: Arc<Books>,
+    notices: Arc<Notices>,
+    intake: Arc<Intake>,
+    ends: Ends,
+    runtime: tokio::runtime::Runtime,
+}
+
+fn alone(peer: &Peer, max_items: u64) -> Alone {
+    let books = Arc::new(Books::default());
+    let notices = Arc::new(Notices::default());
+    let intake = Arc::new(Intake::new(1 << 20, Arc::clone(&books)));
+    let clock = Clock::driven(Duration::from_secs(784_111_777));
+    let ends = Ends::default();
+    let setup = RemoteSetup {
+        max_items,
+        deliver: Box::new(Post {
+            url: peer.url("/in").parse().unwrap(),
+            ends: Arc::clone(&ends),
+            panics: Arc::default(),
+        }),
+        ..setup(peer, Ids::new(10, SECOND), &Arc::default())
+    };
+    let (sink, _) = Remote::new(
+        setup,
+        (clock.clone(), clock.clone()),
+        Arc::clone(&intake),
+        (Arc::clone(&books), Arc::clone(&notices)),
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    Alone {
+        sink: Arc::new(sink),
+        clock,
+        books,
+        notices,
+        intake,
+        ends,
+        runtime: runtime.unwrap(),
+    }
+}
+
+impl Alone {
+    fn accept(&self, ids: &[u32]) {
+        self.books.emitted(Signal::Span, ids.len() as u64);
+        self.sink.hold(Signal::Span, ids.len() as u64);
+        self.sink.accept(batch(ids));
+    }
+
+    /// Sends what may be sent; whether there was something.
+    fn turn(&self) -> bool {
+        let due = self
+            .sink
+            .next_dispatch()
+            .is_some_and(|at| at <= self.clock.now());
+        self.sink.dispatch(self.runtime.handle());
+        if due {
+            self.runtime.block_on(self.intake.rung());
+        }
+        due
+    }
+
+    /// How long the sink waits now.
+    fn wait(&self) -> Duration {
+        let at = self.sink.next_dispatch().unwrap();
+        Duration::from_nanos(at.saturating_sub(self.clock.now()))
+    }
+
+    fn totals(&self) -> Totals {
+        self.books.totals(Signal::Span)
+    }
+}
+
+#[test]
+fn a_receiver_that_fails_is_asked_ever_more_rarely() {
+    let peer = Peer::always(Reply::status(503));
+    let alone = alone(&peer, 1000);
+    alone.accept(&[1]);
+    for failures in 1..12_u32 {
+        assert!(alone.turn());
+        let most = SECOND * (1 << (failures - 1).min(6));
+        let wait = alone.wait();
+        assert!(
+            wait <= most.min(60 * SECOND) && wait >= Duration::from_millis(100),
+            "{wait:?}"
+        );
+        let short = Duration::from_millis(1);
+        alone.clock.advance(wait.saturating_sub(short));
+        assert!(!alone.turn());
+        alone.clock.advance(short);
+    }
+    assert_eq!(peer.seen().len(), 11);
+    assert_eq!(alone.notices.said().len(), 1);
+    peer.script(|_| Reply::status(200));
+    assert!(alone.turn());
+    assert_eq!(
+        (alone.totals().delivered(), alone.notices.said().len()),
+        (1, 2)
+    );
+}
+
+#[test]
+fn a_receiver_is_left_alone_as_long_as_it_asks() {
+    for (value, seconds) in [
+        ("30", 30),
+        ("0", 0),
+        ("315360000", 3600),
+        ("Sun, 06 Nov 1994 08:50:37 GMT", 60),
+        ("Sun, 06 Nov 1994 08:00:00 GMT", 0),
+    ] {
+        let value = value.to_owned();
+        let peer = Peer::start(move |_| Reply::with(429, "retry-after", &value));
+        let alone = alone(&peer, 1000);
+        alone.accept(&[1]);
+        assert!(alone.turn());
+        let wait = alone.wait();
+        match seconds {
+            0 => assert!(
+                wait >= Duration::from_millis(100) && wait <= SECOND,
+                "{wait:?}"
+            ),
+            _ => assert_eq!(wait, SECOND * seconds),
+        }
+        // No flush shortens what was asked for.
+        alone.sink.want_all(true);
+        let kept = if seconds == 0 { Duration::ZERO } else { wait };
+        assert_eq!(alone.wait(), kept);
+        alone.clock.advance(wait);
+        assert!(alone.turn());
+        assert_eq!(peer.seen().len(), 2);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_dropped_by_its_reason() {
+    let peer = Peer::always(Reply::status(503));
+    let alone = alone(&peer, 3);
+    // The first is taken whatever it is.
+    alone.accept(&[1, 2, 3, 4]);
+    alone.accept(&[5]);
+    assert_eq!(alone.totals().dropped(Reason::QueueOverflow), 1);
+    assert!(alone.turn());
+    alone.accept(&[6]);
+    assert_eq!(alone.totals().dropped(Reason::QueueOverflow), 2);
+    peer.script(|_| Reply::with(429, "retry-after", "60"));
+    alone.clock.advance(60 * SECOND);
+    assert!(alone.turn());
+    alone.accept(&[7, 8]);
+    assert_eq!(alone.totals().dropped(Reason::RatelimitBackoff), 2);
+    // The bytes that wait are bounded too.
+    alone.books.emitted(Signal::Span, 1);
+    alone
+        .sink
+        .accept(Batch::new(Signal::Span, 0, vec![0; 64 << 10].into()));
+    assert_eq!(alone.sink.status().queued_bytes, 8);
+    assert!(!alone.sink.close());
+    assert_eq!(alone.totals().dropped(Reason::Shutdown), 4);
+}
+
+#[test]
+fn a_receiver_that_does_not_know_us_is_asked_every_five_minutes() {
+    let peer = Peer::always(Reply::status(401));
+    let alone = alone(&peer, 1000);
+    for minute in 0..30 {
+        alone.accept(&[minute]);
+        alone.turn();
+        alone.clock.advance(60 * SECOND);
+    }
+    assert_eq!(peer.seen().len(), 6);
+    assert_eq!(alone.totals().dropped(Reason::SendError), 6);
+    assert_eq!(alone.notices.said().len(), 1);
+    // A flush asks at once.
+    alone.sink.want_all(true);
+    assert!(alone.turn());
+    assert_eq!(peer.seen().len(), 7);
+}
+
+#[test]
+fn what_a_store_keeps_is_not_dropped_at_the_end() {
+    let peer = Peer::always(Reply::status(503));
+    let alone = alone(&peer, 1000);
+    alone.books.emitted(Signal::Span, 2);
+    alone.sink.accept(Batch {
+        stored: true,
+        found: true,
+        ..batch(&[1, 2])
+    });
+    assert!(!alone.sink.close());
+    let totals = alone.totals();
+    assert_eq!((totals.spooled(), totals.on_their_way()), (2, 0));
+    assert!(alone.ends.lock().unwrap().is_empty());
+}
+
+#[test]
+fn the_end_of_each_batch_is_told() {
+    let peer = Peer::replies([200, 503, 206, 400].map(Reply::status));
+    let alone = alone(&peer, 1000);
+    alone.books.emitted(Signal::Span, 6);
+    for tag in 1..=3 {
+        alone.sink.accept(Batch {
+            tag,
+            stored: true,
+            found: true,
+            ..batch(&[1, 2])
+        });
+    }
+    assert!(alone.turn());
+    alone.clock.advance(SECOND);
+    assert!(alone.turn());
+    let refused = End::Dropped(Reason::SendError);
+    assert_eq!(
+        *alone.ends.lock().unwrap(),
+        [(1, End::Delivered), (2, End::Delivered), (3, refused)]
+    );
+    assert_eq!(
+        (alone.totals().delivered(), alone.totals().on_their_way()),
+        (3, 0)
+    );
+}
+
+#[test]
+fn a_receiver_that_hangs_holds_up_no_other_sink() {
+    let taken = Taken::default();
+    let hung = Peer::always(Reply::Hang);
+    let well = Peer::start(keeping(&taken, |_| Reply::status(200)));
+    let books = Arc::new(Books::default());
+    let intake = Arc::new(Intake::new(1 << 20, Arc::clone(&books)));
+    let ids = || Ids::new(10, Duration::from_millis(50));
+    let hanging = RemoteSetup {
+        timeout: 10 * SECOND,
+        ..setup(&hung, ids(), &Arc::default())
+    };
+    let worker = Worker::start(WorkerSetup {
+        taps: Vec::new(),
+        config: WorkerConfig::default(),
+        clock: Clock::system(),
+        intake: Arc::clone(&intake),
+        books: Arc::clone(&books),
+        notices: Arc::default(),
+        sinks: Vec::new(),
+        remotes: vec![hanging, setup(&well, ids(), &Arc::default())],
+        ticks: Vec::new(),
+    })
+    .unwrap();
+    for round in 0..10_u32 {
+        let begun = Instant::now();
+        intake.push_many(Signal::Span, 1, 0, |out| {
+            out.extend_from_slice(&round.to_le_bytes());
+        });
+        well.await_seen(round as usize + 1, 2 * SECOND);
+        assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
+    }
+    // One request is under way to it, however many wait.
+    assert_eq!((hung.seen().len(), hung.connections()), (1, 1));
+    let begun = Instant::now();
+    assert!(!worker.flush_blocking(Duration::from_millis(100)));
+    let report = worker.shutdown_blocking(Duration::from_millis(100));
+    assert!(begun.elapsed() < Duration::from_millis(400));
+    let totals = report.totals(Signal::Span);
+    // Emitted once for each sink.
+    assert_eq!((totals.emitted(), totals.on_their_way()), (20, 0));
+    assert_eq!(
+        (totals.delivered(), totals.dropped(Reason::Shutdown)),
+        (10, 10)
+    );
+    assert_eq!(taken.lock().unwrap().len(), 10);
+}
+
+#[test]
+fn faults_that_come_and_go_leave_exact_books() {
+    let taken = Taken::default();
+    let mut number = 0_usize;
+    let peer = Peer::start(keeping(&taken, move |_| {
+        number += 1;
+        match number % 9 {
+            1 => Reply::status(503),
+            2 => Reply::Reset,
+            3 => Reply::with(429, "retry-after", "0"),
+            4 => Reply::Garbage,
+            5 => Reply::status(400),
+            6 => Reply::ResetInBody(502),
+            7 => Reply::status(413),
+            _ => Reply::status(200),
+        }
+    }));
+    let rig = rig(&peer);
+    for _ in 0..40 {
+        rig.emit(2, 5);
+        // Each flush tries once more at once.
+        rig.flush(Duration::from_millis(30));
+    }
+    let totals = rig.shutdown(SECOND);
+    let refused = totals.dropped(Reason::SendError);
+    assert_eq!(totals.delivered(), distinct(&taken), "{totals:?}");
+    assert_eq!(totals.delivered() as usize, taken.lock().unwrap().len());
+    assert!(refused > 0 && totals.delivered() > 0, "{totals:?}");
+    assert_eq!(totals.emitted(), 400);
+}

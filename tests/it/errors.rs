@@ -1,0 +1,306 @@
+//! Captured errors: what an event holds, where it is told, what is left out.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::Request;
+use axum::routing::get;
+use tracing_subscriber::layer::SubscriberExt;
+use watchpost::errors::{Backtraces, EventKind};
+use watchpost::testing::Harness;
+use watchpost::{EventId, Level, ResultExt, Signal};
+
+use crate::support::{TRACE, json_lines, send};
+
+#[derive(Debug)]
+struct StoreError {
+    row: u32,
+    source: std::io::Error,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {} cannot be read", self.row)
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+fn store_error(row: u32) -> StoreError {
+    StoreError {
+        row,
+        source: std::io::Error::other("the disk is gone"),
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn an_error_in_a_request_has_all_that_is_known_of_it() {
+    let harness = Harness::in_real_time(|builder| builder);
+    let subscriber = tracing_subscriber::registry().with(harness.tracing_layer());
+    let _default = tracing::subscriber::set_default(subscriber);
+    let monitor = (*harness).clone();
+    let app = Router::new()
+        .route(
+            "/rows/{id}",
+            get(async move || {
+                for n in 0..30 {
+                    tracing::info!(n, password = "hunter2hunter2", "looking");
+                }
+                let error = store_error(17);
+                monitor
+                    .error(&error)
+                    .tag("shard", "s1")
+                    .extra("attempt", 2)
+                    .user("u-17")
+                    .capture()
+                    .to_string()
+            }),
+        )
+        .layer(harness.layer());
+    let request = Request::get("/rows/17?key=AKIAIOSFODNN7EXAMPLE")
+        .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"))
+        .header("user-agent", "probe")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let id = send(&app, request).await.body;
+    let lines = json_lines(&harness);
+    let line = lines
+        .iter()
+        .find(|line| line["event_id"] == id.as_str())
+        .unwrap();
+    for (key, value) in [
+        ("level", "ERROR"),
+        ("message", "row 17 cannot be read"),
+        ("trace_id", TRACE),
+        ("http.route", "/rows/{id}"),
+        ("exception.message", "row 17 cannot be read"),
+        ("exception.causes", "the disk is gone"),
+        ("user.id", "u-17"),
+        ("shard", "s1"),
+        ("code.file.path", file!()),
+    ] {
+        assert_eq!(line[key], value, "{key} of {line}");
+    }
+    assert!(
+        line["exception.type"]
+            .as_str()
+            .unwrap()
+            .ends_with("::StoreError")
+    );
+    assert_eq!(line["attempt"], 2);
+
+    let groups = harness.errors();
+    let [group] = groups.as_slice() else {
+        panic!("{groups:?}")
+    };
+    let sample = group.sample.as_ref().unwrap();
+    assert_eq!(group.last_event.to_string(), id);
+    assert_eq!(sample.causes.len(), 2);
+    assert_eq!(sample.causes[1].message, "the disk is gone");
+    assert_eq!(
+        (
+            sample.method.as_str(),
+            sample.path.as_str(),
+            sample.route.as_str()
+        ),
+        ("GET", "/rows/17", "/rows/{id}")
+    );
+    assert_eq!(sample.query, "key=REDACTED");
+    assert_eq!(sample.user_agent, "probe");
+    assert_eq!(sample.trace_id.to_string(), TRACE);
+    assert!(sample.resident_bytes.is_none_or(|bytes| bytes > 1 << 20));
+    assert_eq!(sample.breadcrumbs.len(), 20);
+    let last = sample.breadcrumbs.last().unwrap();
+    assert_eq!(
+        (last.message.as_str(), last.level),
+        ("looking", Level::Info)
+    );
+    assert!(last.fields.contains(&("n".to_owned(), "29".to_owned())));
+    assert!(!format!("{groups:?}{lines:?}").contains("hunter2"));
+}
+
+#[test]
+fn groups_are_by_type_message_place_and_route() {
+    let harness = Harness::new();
+    let one = |row| harness.capture_error(&store_error(row));
+    let ids: Vec<EventId> = (0..10).map(one).collect();
+    harness.advance(Duration::from_secs(5));
+    harness.capture_error(&store_error(1));
+    harness.capture_message(Level::Warning, "queue 5 is long");
+    harness.capture_message(Level::Warning, "queue 6 is long");
+    let failed: Result<u8, _> = "x".parse::<u8>();
+    let other = harness.error(failed.as_ref().unwrap_err());
+    other.fingerprint("mine").level(Level::Fatal).capture();
+    harness.lines();
+    let counts: Vec<_> = harness
+        .errors()
+        .iter()
+        .map(|it| (it.count, it.message.clone()))
+        .collect();
+    assert_eq!(counts.len(), 5, "{counts:?}");
+    let groups = harness.errors();
+    let rows = groups.iter().find(|group| group.count == 10).unwrap();
+    assert_eq!(rows.last_event, ids[9]);
+    assert_eq!(rows.message, "row 0 cannot be read");
+    assert!(
+        groups
+            .iter()
+            .all(|group| group.first_seen <= group.last_seen)
+    );
+    let kinds: Vec<_> = groups
+        .iter()
+        .filter_map(|group| group.sample.as_ref())
+        .map(|it| it.kind)
+        .collect();
+    assert_eq!(
+        kinds
+            .iter()
+            .filter(|kind| **kind == EventKind::Message)
+            .count(),
+        2
+    );
+    let page = harness.page();
+    let labels = [("level", "error"), ("error_type", "it::errors::StoreError")];
+    assert_eq!(page.sum("watchpost_errors_total", &labels), 11.0);
+    assert_eq!(
+        page.sum("watchpost_errors_total", &[("error_type", "message")]),
+        2.0
+    );
+    assert_eq!(
+        page.sum("watchpost_errors_total", &[("level", "fatal")]),
+        1.0
+    );
+}
+
+#[test]
+fn a_thousand_groups_are_kept_those_seen_last() {
+    let harness = Harness::with(|builder| builder.backtraces(Backtraces::Off));
+    for n in 0..1500_u32 {
+        let text = format!(
+            "{:?}",
+            n.to_string()
+                .chars()
+                .map(|c| (c as u8 + 49) as char)
+                .collect::<String>()
+        );
+        harness
+            .error(&std::io::Error::other(text.replace('"', "")))
+            .capture();
+        harness.advance(Duration::from_millis(1));
+    }
+    harness.lines();
+    let groups = harness.errors();
+    assert_eq!(groups.len(), 1000);
+    assert!(
+        groups
+            .windows(2)
+            .all(|pair| pair[0].last_seen >= pair[1].last_seen)
+    );
+}
+
+#[test]
+fn books_are_exact_with_a_console_and_without() {
+    for console in [true, false] {
+        let harness = Harness::with(|builder| builder.console(console));
+        for n in 0..100 {
+            harness.capture_error(&store_error(n));
+        }
+        let lines = harness.lines();
+        let totals = harness.totals(Signal::Error);
+        assert_eq!((totals.emitted(), totals.delivered()), (100, 100));
+        assert_eq!(totals.dropped_in_all(), 0);
+        assert_eq!(lines.len(), if console { 100 } else { 0 });
+        let count: u64 = harness.errors().iter().map(|group| group.count).sum();
+        assert_eq!(count, 100);
+    }
+}
+
+#[test]
+fn without_a_monitor_it_is_counted_and_the_id_is_nil() {
+    let harness = Harness::new();
+    let unclaimed = || harness.page().sum("watchpost_errors_unclaimed_total", &[]);
+    let before = unclaimed();
+    assert!(watchpost::capture_error(&store_error(1)).is_nil());
+    assert!(watchpost::capture_message(Level::Info, "hello").is_nil());
+    assert!("x".parse::<u8>().capture().is_err());
+    assert!(unclaimed() >= before + 3.0);
+    assert!(harness.lines().is_empty());
+}
+
+#[tokio::test]
+async fn anywhere_in_a_request_its_own_monitor_captures() {
+    let (one, two) = (Harness::new(), Harness::new());
+    let handler = async || {
+        drop("x".parse::<u8>().capture());
+        "done"
+    };
+    for (harness, calls) in [(&one, 1), (&two, 2)] {
+        let app = Router::new()
+            .route("/", get(handler))
+            .layer(harness.layer());
+        for _ in 0..calls {
+            send(&app, crate::support::get_request("/")).await;
+        }
+    }
+    one.lines();
+    two.lines();
+    assert_eq!(one.totals(Signal::Error).delivered(), 1);
+    assert_eq!(two.totals(Signal::Error).delivered(), 2);
+    assert_eq!(two.errors()[0].route, "/");
+}
+
+#[test]
+fn the_first_five_of_a_kind_have_a_backtrace() {
+    let harness = Harness::in_real_time(|builder| builder);
+    for n in 0..10 {
+        harness.capture_error(&store_error(n));
+    }
+    harness.lines();
+    let frames = || {
+        let groups = harness.errors();
+        groups[0]
+            .sample
+            .as_ref()
+            .map_or(0, |sample| sample.frames.len())
+    };
+    let patience = std::time::Instant::now();
+    while frames() == 0 && patience.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let groups = harness.errors();
+    let frames = &groups[0].sample.as_ref().unwrap().frames;
+    assert!(
+        frames[0].function.contains("the_first_five_of_a_kind"),
+        "{frames:#?}"
+    );
+    assert!(frames[0].in_app);
+}
+
+/// An error whose texts panic, and one that captures itself.
+#[derive(Debug)]
+struct Hostile(Harness);
+
+impl fmt::Display for Hostile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.0.capture_error(&store_error(1));
+        write!(f, "within: {}", id.is_nil())
+    }
+}
+
+impl Error for Hostile {}
+
+#[test]
+fn an_error_that_captures_itself_is_captured_once() {
+    let hostile = Hostile(Harness::new());
+    hostile.0.capture_error(&hostile);
+    hostile.0.lines();
+    let groups = hostile.0.errors();
+    assert_eq!(groups.len(), 1);
+    assert_eq!(groups[0].message, "within: true");
+}

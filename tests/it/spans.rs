@@ -1,0 +1,412 @@
+//! Spans of every kind in one trace, and which traces are kept.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::routing::get;
+use http_body_util::BodyExt;
+use opentelemetry::trace::{Tracer, TracerProvider};
+use tower::ServiceExt;
+use tracing::Instrument;
+use tracing_subscriber::prelude::*;
+use watchpost::trace::{KeptTrace, SpanKind, SpanStatus};
+use watchpost::{Kept, Monitor, MonitorGuard, SpanId, TraceId};
+
+fn builder(ratio: f64) -> watchpost::MonitorBuilder {
+    Monitor::builder("spans")
+        .env(false)
+        .console(false)
+        .trace_ratio(ratio)
+        .max_traces_per_second(100_000)
+}
+
+fn monitor(ratio: f64) -> MonitorGuard {
+    builder(ratio).build().unwrap()
+}
+
+async fn ask(app: &Router, request: Request<Body>) -> (StatusCode, TraceId) {
+    let response = app.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    let id = response.headers()["x-trace-id"].to_str().unwrap();
+    let id = TraceId::from_hex(id).unwrap();
+    response.into_body().collect().await.unwrap();
+    (status, id)
+}
+
+fn path(path: &str) -> Request<Body> {
+    Request::builder().uri(path).body(Body::empty()).unwrap()
+}
+
+/// The kept trace, once the worker has it.
+async fn kept(monitor: &Monitor, id: TraceId) -> KeptTrace {
+    assert!(monitor.flush(Duration::from_secs(10)).await);
+    monitor.recent_trace(id).expect("the trace is kept")
+}
+
+/// `name<parent name` of every span but roots, sorted.
+fn tree(trace: &KeptTrace) -> Vec<String> {
+    let name = |id: SpanId| {
+        let of = trace.spans.iter().find(|span| span.span_id == id);
+        of.map_or("?", |span| &span.name)
+    };
+    let children = trace.spans.iter().filter(|span| !span.is_root);
+    let mut all: Vec<_> = children
+        .map(|span| format!("{}<{}", span.name, name(span.parent_span_id)))
+        .collect();
+    all.sort();
+    all
+}
+
+fn attribute<'a>(
+    span: &'a watchpost::trace::Span,
+    key: &str,
+) -> Option<&'a watchpost::trace::AttributeValue> {
+    span.attributes
+        .iter()
+        .find(|(have, _)| have == key)
+        .map(|(_, value)| value)
+}
+
+#[tokio::test]
+async fn spans_of_every_kind_have_the_right_parent() {
+    let monitor = monitor(1.0);
+    let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
+    let _default = tracing::subscriber::set_default(subscriber);
+    let tracer = monitor.otel().tracer_provider().tracer("plain");
+    let of = monitor.clone();
+    let app = Router::new()
+        .route(
+            "/all/{id}",
+            get(move || async move {
+                of.trace("guard")
+                    .attr("n", 3)
+                    .run(async {
+                        let inside = async {
+                            tracing::info!(word = "hello", "inside");
+                            tracer.in_span("plain", |_| {
+                                of.trace("in plain").in_scope(|| {
+                                    tracer.in_span("deepest", |_| {});
+                                });
+                            });
+                            tokio::task::yield_now().await;
+                            watchpost::spawn(of.trace("spawned").run(async {}))
+                                .await
+                                .unwrap();
+                            let blocking = of.clone();
+                            watchpost::spawn_blocking(move || {
+                                blocking.trace("blocking").in_scope(|| {})
+                            })
+                            .await
+                            .unwrap();
+                        };
+                        inside
+                            .instrument(tracing::info_span!(
+                                "tracing",
+                                field = 7_u64,
+                                "otel.kind" = "client"
+                            ))
+                            .await;
+                    })
+                    .await;
+                tracer.in_span("plain at the root", |_| {});
+                "done"
+            }),
+        )
+        .layer(monitor.layer());
+    let (_, id) = ask(&app, path("/all/7?token=hunter2")).await;
+    let trace = kept(&monitor, id).await;
+    assert_eq!(
+        tree(&trace),
+        [
+            "blocking<tracing",
+            "deepest<in plain",
+            "guard<GET /all/{id}",
+            "in plain<plain",
+            "plain at the root<GET /all/{id}",
+            "plain<tracing",
+            "spawned<tracing",
+            "tracing<guard",
+        ]
+    );
+    let root = trace.spans.iter().find(|span| span.is_root).unwrap();
+    assert_eq!(
+        (root.kind, root.status),
+        (SpanKind::Server, SpanStatus::Unset)
+    );
+    use watchpost::trace::AttributeValue as Value;
+    assert_eq!(
+        attribute(root, "http.response.status_code"),
+        Some(&Value::I64(200))
+    );
+    assert_eq!(
+        attribute(root, "http.route"),
+        Some(&Value::Str("/all/{id}".into()))
+    );
+    assert_eq!(
+        attribute(root, "url.query"),
+        Some(&Value::Str("token=REDACTED".into()))
+    );
+    assert_eq!(attribute(root, "error.type"), None);
+    assert_eq!(
+        attribute(root, "watchpost.kept"),
+        Some(&Value::Str("head".into()))
+    );
+    let span = trace
+        .spans
+        .iter()
+        .find(|span| span.name == "tracing")
+        .unwrap();
+    assert_eq!(
+        (span.kind, attribute(span, "field")),
+        (SpanKind::Client, Some(&Value::I64(7)))
+    );
+    let event = span
+        .events
+        .iter()
+        .find(|event| event.name == "inside")
+        .unwrap();
+    assert!(
+        event
+            .attributes
+            .contains(&("word".into(), Value::Str("hello".into())))
+    );
+    assert!(trace.spans.iter().all(|span| span.start >= root.start));
+}
+
+#[tokio::test]
+async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
+    let monitor = monitor(0.0);
+    let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
+    let _default = tracing::subscriber::set_default(subscriber);
+    let tracer = monitor.otel().tracer_provider().tracer("plain");
+    let of = monitor.clone();
+    let app = Router::new()
+        .route(
+            "/work/{fails}",
+            get(
+                async move |axum::extract::Path(fails): axum::extract::Path<bool>| {
+                    let late = of.trace("late");
+                    let (done, wait) = tokio::sync::oneshot::channel::<()>();
+                    let task = watchpost::spawn(late.run(async move { wait.await.unwrap() }));
+                    tokio::spawn(async move {
+                        // After the root's end.
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        done.send(()).unwrap();
+                    });
+                    drop(task);
+                    async { tokio::task::yield_now().await }
+                        .instrument(tracing::info_span!("tracing"))
+                        .await;
+                    of.trace("guard").run(tokio::task::yield_now()).await;
+                    tracer.in_span("plain", |_| {});
+                    let of = of.clone();
+                    std::thread::scope(|scope| {
+                        let context = watchpost::in_current_trace(of.trace("thread").run(async {}));
+                        let runtime = || {
+                            let runtime = tokio::runtime::Builder::new_current_thread().build();
+                            runtime.unwrap().block_on(context);
+                        };
+                        scope.spawn(runtime);
+                    });
+                    if fails {
+                        StatusCode::INTERNAL_SERVER_ERROR
+                    } else {
+                        StatusCode::OK
+                    }
+                },
+            ),
+        )
+        .layer(monitor.layer());
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..64 {
+        let app = app.clone();
+        tasks.spawn(async move { ask(&app, path(&format!("/work/{}", n % 2 == 0))).await });
+    }
+    let answers = tasks.join_all().await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(monitor.flush(Duration::from_secs(10)).await);
+    assert_eq!(monitor.recent_traces().len(), 32);
+    for (status, id) in answers {
+        let trace = monitor.recent_trace(id);
+        assert_eq!(trace.is_some(), status.is_server_error());
+        if let Some(trace) = trace {
+            assert_eq!(trace.kept, Kept::Error);
+            let root = "GET /work/{fails}";
+            let expected = ["guard", "late", "plain", "thread", "tracing"]
+                .map(|name| format!("{name}<{root}"));
+            assert_eq!(tree(&trace), expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trace_is_kept_for_what_happened_in_it() {
+    let monitor = builder(0.0)
+        .slow_trace(Duration::from_millis(30))
+        .build()
+        .unwrap();
+    let of = monitor.clone();
+    let app = Router::new()
+        .route(
+            "/slow",
+            get(async || tokio::time::sleep(Duration::from_millis(40)).await),
+        )
+        .route("/fine", get(async || {}))
+        .route("/timeout", get(async || StatusCode::REQUEST_TIMEOUT))
+        .route(
+            "/captured",
+            get(async move || {
+                of.capture_error(&std::io::Error::other("caught"));
+            }),
+        )
+        .route("/panic", get(async || -> () { panic!("planned") }))
+        .layer(monitor.layer());
+    for (route, why) in [
+        ("/slow", Some(Kept::Slow)),
+        ("/fine", None),
+        ("/timeout", Some(Kept::Timeout)),
+        ("/captured", Some(Kept::Captured)),
+    ] {
+        let (_, id) = ask(&app, path(route)).await;
+        assert!(monitor.flush(Duration::from_secs(10)).await);
+        assert_eq!(
+            monitor.recent_trace(id).map(|trace| trace.kept),
+            why,
+            "{route}"
+        );
+    }
+    let panics = tokio::spawn(app.clone().oneshot(path("/panic")));
+    assert!(panics.await.unwrap_err().is_panic());
+    assert!(monitor.flush(Duration::from_secs(10)).await);
+    assert_eq!(monitor.recent_traces()[0].kept, Kept::Panic);
+}
+
+#[tokio::test]
+async fn a_trace_without_a_request_has_its_topmost_span_as_root() {
+    let monitor = monitor(0.0);
+    let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
+    let _default = tracing::subscriber::set_default(subscriber);
+    let tracer = monitor.otel().tracer_provider().tracer("plain");
+    let failed = monitor
+        .trace("job")
+        .try_run(async {
+            tracer.in_span("plain", |_| {});
+            tracing::info_span!("tracing").in_scope(|| {});
+            Err::<(), _>("out of paper")
+        })
+        .await;
+    assert_eq!(failed, Err("out of paper"));
+    {
+        let span = tracing::error_span!("task", "otel.status_code" = "error");
+        let _entered = span.enter();
+        monitor
+            .trace("guard")
+            .in_scope(|| tracer.in_span("plain", |_| {}));
+    }
+    tracer.in_span("otel root", |context| {
+        use opentelemetry::trace::{Status, TraceContextExt};
+        monitor.trace("guard").in_scope(|| {});
+        context.span().set_status(Status::error("no"));
+    });
+    assert!(monitor.flush(Duration::from_secs(10)).await);
+    let traces = monitor.recent_traces();
+    let seen: Vec<_> = traces
+        .iter()
+        .map(|trace| {
+            let root = trace.spans.iter().find(|span| span.is_root).unwrap();
+            (root.name.clone(), root.status_message.clone(), tree(trace))
+        })
+        .collect();
+    let children = |of: &[&str]| of.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        seen,
+        [
+            (
+                "otel root".into(),
+                "no".into(),
+                children(&["guard<otel root"])
+            ),
+            (
+                "task".into(),
+                String::new(),
+                children(&["guard<task", "plain<guard"])
+            ),
+            (
+                "job".into(),
+                "out of paper".into(),
+                children(&["plain<job", "tracing<job"])
+            ),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_callers_trace_goes_on_and_a_strangers_is_linked() {
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let request = || {
+        Request::builder()
+            .uri("/")
+            .header("traceparent", parent)
+            .header("tracestate", "rojo=1")
+            .body(Body::empty())
+            .unwrap()
+    };
+    for (edge, ratio) in [(false, 1.0), (true, 1.0), (false, 0.0)] {
+        let monitor = builder(ratio).edge(edge).build().unwrap();
+        let app = Router::new()
+            .route("/", get(async || {}))
+            .layer(monitor.layer());
+        let (_, id) = ask(&app, request()).await;
+        assert_eq!(id.to_string() == parent[3..35], !edge);
+        assert!(monitor.flush(Duration::from_secs(10)).await);
+        let Some(trace) = monitor.recent_trace(id) else {
+            // The caller's flag counts for nothing: it is no trusted proxy.
+            assert_eq!(ratio, 0.0);
+            continue;
+        };
+        assert_eq!(ratio, 1.0);
+        let root = &trace.spans[0];
+        if edge {
+            assert_eq!(root.parent_span_id, SpanId::NIL);
+            assert_eq!(root.links[0].trace_id.to_string(), parent[3..35]);
+        } else {
+            assert_eq!(root.parent_span_id.to_string(), parent[36..52]);
+            assert!(root.parent_is_remote);
+        }
+    }
+}
+
+#[tokio::test]
+async fn aborting_clients_fill_nothing() {
+    let monitor = monitor(0.0);
+    let of = monitor.clone();
+    let app = Router::new()
+        .route(
+            "/",
+            get(async move || {
+                for _ in 0..10 {
+                    of.trace("child")
+                        .attr("text", "x".repeat(1000))
+                        .run(async {})
+                        .await;
+                }
+                std::future::pending::<()>().await;
+            }),
+        )
+        .layer(monitor.layer());
+    for _ in 0..5_000 {
+        let mut answer = Box::pin(app.clone().oneshot(path("/")));
+        assert!(futures_util::poll!(&mut answer).is_pending());
+        drop(answer);
+    }
+    assert!(monitor.flush(Duration::from_secs(10)).await);
+    assert!(monitor.recent_traces().is_empty());
+    let page = monitor.metrics().render();
+    assert!(
+        page.contains("watchpost_spans_lost_total{reason=\"no_room\"} 0\n"),
+        "{page}"
+    );
+    assert!(page.contains("watchpost_traces_open_bytes 0\n"), "{page}");
+}

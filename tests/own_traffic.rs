@@ -1,0 +1,406 @@
+//! With every crate at TRACE, nothing that is written is about the monitor itself: not from its threads, not
+//! for its pages, not by what it writes. 5 s each, 60 s where `WATCHPOST_LONG` is set.
+//!
+//! Two processes: one whose subscriber `install` sets, and one in which a second layer beside the
+//! monitor's counts every event by the thread that it came from.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::Path;
+use axum::routing::get;
+use bytes::Bytes;
+use http::{Request, Version};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+use tower::buffer::Buffer;
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use watchpost::logs::LogFormat;
+use watchpost::{Access, Monitor, MonitorBuilder, MonitorGuard, ShutdownReport, Signal};
+
+const CHILD: &str = "WATCHPOST_TEST_OWN_TRAFFIC";
+/// Of the host's visitors.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Of those who ask for the monitor's own pages, and of flushes.
+const OWN_PAUSE: Duration = Duration::from_millis(50);
+const OWN_PAGES: [&str; 4] = ["/metrics", "/livez", "/readyz", "/health"];
+/// Who must have spoken: else the test shows nothing.
+const SPEAKERS: [&str; 5] = ["h2", "hyper_util", "tower", "axum", "own_traffic"];
+
+fn length() -> Duration {
+    Duration::from_secs(if std::env::var_os("WATCHPOST_LONG").is_some() {
+        60
+    } else {
+        5
+    })
+}
+
+#[test]
+fn nothing_about_ourselves_when_installed() {
+    in_a_process_of_its_own("nothing_about_ourselves_when_installed", || {
+        let (builder, written) = builder();
+        let monitor = builder.install().unwrap();
+        assert_eq!(monitor.report().not_installed, Vec::<String>::new());
+        watch(&monitor, &written, None);
+    });
+}
+
+#[test]
+fn nothing_from_our_threads_where_all_events_are_counted() {
+    in_a_process_of_its_own(
+        "nothing_from_our_threads_where_all_events_are_counted",
+        || {
+            let (builder, written) = builder();
+            let monitor = builder.build().unwrap();
+            let witness = Witness::default();
+            let layers = tracing_subscriber::registry()
+                .with(monitor.tracing_layer())
+                .with(witness.clone());
+            tracing::subscriber::set_global_default(layers).unwrap();
+            watch(&monitor, &written, Some(&witness));
+        },
+    );
+}
+
+/// Runs the test again in a child, whose globals are its own.
+fn in_a_process_of_its_own(name: &str, test: impl FnOnce()) {
+    if std::env::var_os(CHILD).is_some() {
+        return test();
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, "")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    let errors = String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success(), "{said}\n{errors}");
+    said.lines()
+        .filter(|line| line.starts_with("own traffic: "))
+        .for_each(|line| println!("{line}"));
+}
+
+fn builder() -> (MonitorBuilder, Written) {
+    let written = Written::default();
+    let builder = Monitor::builder("host")
+        .env(false)
+        .log_level("trace")
+        .log_format(LogFormat::Json)
+        .drain_wait(Duration::from_millis(100))
+        .console_to(written.clone());
+    (builder, written)
+}
+
+/// Counts events by whether they come from a thread of the monitor's.
+#[derive(Clone, Default)]
+struct Witness(Arc<Witnessed>);
+
+#[derive(Default)]
+struct Witnessed {
+    own: AtomicU64,
+    others: AtomicU64,
+}
+
+impl<S: Subscriber> Layer<S> for Witness {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let thread = thread::current();
+        let own = match thread.name() {
+            // The check is the host's, its timer is not.
+            Some("watchpost-check") => event.metadata().target() != "own_traffic",
+            name => name.is_some_and(|name| name.starts_with("watchpost")),
+        };
+        let count = if own { &self.0.own } else { &self.0.others };
+        count.fetch_add(1, Relaxed);
+    }
+}
+
+/// The console's receiver. It logs what it does, as a careless one would.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Seen>>);
+
+#[derive(Default, Clone)]
+struct Seen {
+    lines: u64,
+    /// Events by the crate of their target.
+    events: BTreeMap<String, u64>,
+    /// Requests by their route.
+    requests: BTreeMap<String, u64>,
+    checks: u64,
+    /// Neither: notices.
+    others: Vec<String>,
+    /// What should not be there.
+    wrong: Vec<String>,
+}
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        tracing::info!(bytes = bytes.len(), "the writer writes");
+        let mut seen = self.0.lock().unwrap();
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            seen.line(std::str::from_utf8(line).unwrap());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        tracing::info!("the writer flushes");
+        Ok(())
+    }
+}
+
+impl Seen {
+    fn line(&mut self, line: &str) {
+        self.lines += 1;
+        let value = |key: &str| {
+            let (_, rest) = line.split_once(&format!("\"{key}\":\""))?;
+            rest.split('"').next()
+        };
+        let whole = line.starts_with('{') && line.ends_with("}\n");
+        let mut wrong = !whole || line.contains("the writer");
+        if value("watchpost.outcome").is_some() {
+            let route = value("http.route").unwrap_or("_unmatched").to_owned();
+            *self.requests.entry(route).or_default() += 1;
+        } else if let Some(target) = value("target").filter(|target| *target != "watchpost") {
+            // What is logged while one of our own answers is made carries its route.
+            let route = value("http.route").unwrap_or_default();
+            wrong |= target.starts_with("watchpost") || OWN_PAGES.contains(&route);
+            self.checks += u64::from(line.contains("the check is heard"));
+            let name = target.split("::").next().unwrap_or_default().to_owned();
+            *self.events.entry(name).or_default() += 1;
+        } else {
+            self.others.push(line.to_owned());
+        }
+        // A panic here would be caught.
+        if wrong && self.wrong.len() < 10 {
+            self.wrong.push(line.to_owned());
+        }
+    }
+}
+
+/// A host whose handlers, buffer, client and server all log.
+struct Host {
+    runtime: Runtime,
+    address: SocketAddr,
+    asked: u64,
+}
+
+impl Host {
+    fn start(monitor: &Monitor) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("host")
+            .enable_all()
+            .build()
+            .unwrap();
+        let _entered = runtime.enter();
+        let answer = tower::service_fn(|id: u32| {
+            tracing::trace!(id, "in the service");
+            std::future::ready(Ok::<_, Infallible>(id.to_string()))
+        });
+        let buffered = Buffer::new(answer, 16);
+        let work = move |Path(id): Path<u32>| async move {
+            tracing::debug!(id, "in the handler");
+            buffered.clone().oneshot(id).await.unwrap()
+        };
+        let health = monitor.health();
+        let app = Router::new()
+            .route("/work/{id}", get(work))
+            .route_service("/metrics", monitor.prometheus())
+            .route_service("/livez", health.livez())
+            .route_service("/readyz", health.readyz())
+            .route_service(
+                "/health",
+                health.details(Access::token("a-token-of-thirty-two-characters")),
+            )
+            .layer(monitor.layer());
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"));
+        let listener = listener.unwrap();
+        let address = listener.local_addr().unwrap();
+        runtime.spawn(async move { axum::serve(listener, app).await });
+        Self {
+            runtime,
+            address,
+            asked: 0,
+        }
+    }
+
+    /// Visits over HTTP/1 and HTTP/2: the host's own pages and these on the same port.
+    fn visit(&mut self, pages: &'static [&str], time: Duration) {
+        let address = self.address;
+        self.asked += self.runtime.block_on(async move {
+            let one = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+            let two = Client::builder(TokioExecutor::new())
+                .http2_only(true)
+                .build_http::<Empty<Bytes>>();
+            let (end, mut asked) = (Instant::now() + time, 0);
+            while Instant::now() < end {
+                for (client, version) in [(&one, Version::HTTP_11), (&two, Version::HTTP_2)] {
+                    for path in ["/work/7", "/work/none"].iter().chain(pages) {
+                        let request = Request::get(format!("http://{address}{path}"))
+                            .header("accept-encoding", "gzip")
+                            .version(version)
+                            .body(Empty::new())
+                            .unwrap();
+                        let answer = client.request(request).await.unwrap();
+                        answer.into_body().collect().await.unwrap();
+                        asked += u64::from(path.starts_with("/work/"));
+                    }
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            asked
+        });
+    }
+}
+
+/// One answer of the own port, by a client that logs nothing.
+fn ask(address: SocketAddr, path: &str) -> Vec<u8> {
+    let mut client = TcpStream::connect(address).unwrap();
+    let head = "accept-encoding: gzip\r\nconnection: close";
+    write!(client, "GET {path} HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    client.read_to_end(&mut answer).unwrap();
+    answer
+}
+
+/// Uses everything of the monitor's that is no request of the host's.
+fn use_the_monitor(monitor: &Monitor, port: SocketAddr, time: Duration) -> u64 {
+    let (end, mut answers) = (Instant::now() + time, 0);
+    while Instant::now() < end {
+        for path in OWN_PAGES {
+            let answer = ask(port, path);
+            let head = String::from_utf8_lossy(&answer).to_lowercase();
+            assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
+            assert_eq!(
+                head.contains("\r\ncontent-encoding: gzip\r\n"),
+                path == "/metrics"
+            );
+            answers += 1;
+        }
+        assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
+        assert!(monitor.in_flight().len() < 10);
+        assert!(monitor.metrics().render().contains("watchpost_"));
+        thread::sleep(OWN_PAUSE);
+    }
+    answers
+}
+
+fn emitted(monitor: &Monitor) -> [u64; 3] {
+    [Signal::Request, Signal::Log, Signal::Notice].map(|signal| monitor.totals(signal).emitted())
+}
+
+/// Waits until no more records come, for as long as the host's connections take to close.
+fn settled(monitor: &Monitor) -> [u64; 3] {
+    let patience = Instant::now() + Duration::from_secs(20);
+    let mut before = emitted(monitor);
+    loop {
+        thread::sleep(Duration::from_millis(300));
+        let now = emitted(monitor);
+        if now == before {
+            return now;
+        }
+        assert!(
+            Instant::now() < patience,
+            "never still: {before:?}, {now:?}"
+        );
+        before = now;
+    }
+}
+
+fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
+    let health = monitor.health();
+    let database = health.check("database", || async { Ok::<_, String>(()) });
+    drop(database.interval(Duration::from_millis(50)));
+    let spoke = AtomicBool::new(false);
+    drop(health.check("cache", move || {
+        if !spoke.swap(true, Relaxed) {
+            tracing::info!("the check is heard");
+        }
+        std::future::ready(Ok::<_, String>(()))
+    }));
+    let server = monitor.serve("127.0.0.1:0").unwrap();
+    let port = server.local_addr();
+    let mut host = Host::start(monitor);
+
+    // Half of the time with the host's own traffic ..
+    let own = {
+        let monitor = Monitor::clone(monitor);
+        thread::spawn(move || use_the_monitor(&monitor, port, length() / 2))
+    };
+    // Where each event is counted, all must be the host's.
+    let pages: &[_] = if witness.is_some() { &[] } else { &OWN_PAGES };
+    host.visit(pages, length() / 2);
+    let mut answers = own.join().unwrap();
+    let before = settled(monitor);
+    // .. and half in which nobody but us has anything to do,
+    answers += use_the_monitor(monitor, port, length() / 2);
+    assert_eq!(emitted(monitor), before, "requests, events, notices");
+    // then a second in which nobody asks anybody.
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(emitted(monitor), before);
+
+    if let Some(witness) = witness {
+        let Witnessed { own, others } = &*witness.0;
+        let (own, others) = (own.load(Relaxed), others.load(Relaxed));
+        assert_eq!(before[1], others, "every event of the host's is a record");
+        assert!(own > 0, "nothing was said on the monitor's threads");
+        println!("own traffic: {own} events on our own threads, none recorded");
+    }
+
+    let drain = monitor.drain(std::future::ready(()));
+    host.runtime.block_on(drain);
+    assert!(ask(port, "/readyz").starts_with(b"HTTP/1.1 503"));
+    assert_eq!(emitted(monitor), before);
+    let report = monitor.shutdown_blocking(Duration::from_secs(10)).unwrap();
+    drop(host.runtime);
+    let seen = written.0.lock().unwrap().clone();
+    check(&report, &seen, host.asked);
+    println!(
+        "own traffic: {:?} at trace, {answers} answers of ours, 0 records about ourselves of {}; {:?}",
+        length(),
+        seen.lines,
+        seen.events
+    );
+}
+
+fn check(report: &ShutdownReport, seen: &Seen, asked: u64) {
+    assert_eq!(seen.wrong, Vec::<String>::new());
+    assert!(report.is_complete(), "{report}");
+    for signal in Signal::ALL {
+        let totals = report.totals(signal);
+        assert_eq!(
+            totals.emitted(),
+            totals.delivered() + totals.dropped_in_all(),
+            "{report}"
+        );
+    }
+    assert_eq!(seen.lines, report.delivered(), "{report}");
+    assert_eq!(report.totals(Signal::Request).emitted(), asked);
+    assert_eq!(report.dropped(), 0, "{report}");
+    assert_eq!(
+        seen.requests,
+        BTreeMap::from([("/work/{id}".to_owned(), asked)])
+    );
+    for speaker in SPEAKERS {
+        assert!(
+            seen.events.contains_key(speaker),
+            "{speaker}: {:?}",
+            seen.events
+        );
+    }
+    assert_eq!(seen.checks, 1);
+    // The token that was made up for `/health` on the own port.
+    assert!(seen.others.len() <= 1, "{:?}", seen.others);
+}
