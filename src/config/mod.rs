@@ -66,6 +66,10 @@
 //! | `log.requests` | `"all"` | `all`, `off` or `errors` |  | Which requests get a line; `errors` are those that failed or were slow |
 //! | `log.slow` | `"1s"` | a duration from `1ms` to `1d` |  | From here on a request is slow |
 //! | `errors.backtraces` | `"first"` | `first`, `all` or `off` |  | Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks |
+//! | `errors.max_stored_bytes` | `"64MiB"` | a size from `4MiB` to `1GiB` |  | What stored errors may take of the data directory; the oldest make room |
+//! | `sentry.dsn` | none | a DSN: `https://key@host/project` | `SENTRY_DSN` | Where captured errors are sent |
+//! | `sentry.environment` | none | a text of 1 to 255 characters in one line | `SENTRY_ENVIRONMENT` | The environment there, in place of the service's |
+//! | `sentry.release` | none | a text of 1 to 255 characters in one line | `SENTRY_RELEASE` | The release there, in place of the service's version |
 //! | `http.trace_header` | `true` | `true` or `false` |  | The response carries `x-trace-id` |
 //! | `http.edge` | `false` | `true` or `false` |  | Clients are strangers: each request starts a trace of its own |
 //! | `http.trusted_proxies` | `[]` | networks such as `10.0.0.0/8` |  | Whose word about the client's address is believed |
@@ -77,6 +81,14 @@
 //! | `trace.exporter` | `"otlp"` | `otlp` or `none` | `OTEL_TRACES_EXPORTER` | Where kept traces go, beside memory |
 //! | `trace.sampler` | `"parentbased_traceidratio"` | `always_on`, `always_off`, `traceidratio`, `parentbased_always_on`, `parentbased_always_off` or `parentbased_traceidratio` | `OTEL_TRACES_SAMPLER` | Which traces are kept whatever becomes of them |
 //! | `trace.sampler_arg` | `"1"` | a number from 0 to 1, such as `0.1` | `OTEL_TRACES_SAMPLER_ARG` | The share of traces, for a sampler that goes by one |
+//! | `trace.max_per_second` | `100` | a whole number from 0 to 1000000 |  | Traces that are kept by their sampler in a second, at most |
+//! | `trace.slow` | `"0s"` | a duration from `0s` to `1h` |  | From which duration on a trace is slow; 0: from what 99 of 100 requests of its route take |
+//! | `trace.max_open` | `"1m"` | a duration from `1s` to `1h` |  | A trace that is open for so long is decided as it stands |
+//! | `trace.max_open_bytes` | `"16MiB"` | a size from `64KiB` to `1GiB` |  | What the spans of undecided traces may hold together |
+//! | `trace.max_bytes_per_second` | `"1MiB"` | a size from `0` to `1GiB` |  | What is kept of traces for what happened in them, a second on average |
+//! | `trace.recent_bytes` | `"4MiB"` | a size from `0` to `1GiB` |  | What kept traces may hold in memory |
+//! | `trace.level` | `"info"` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug` |  | Which `tracing` spans are recorded |
+//! | `trace.events` | `true` | `true` or `false` |  | `tracing` events become events of their span |
 //! | `trace.max_attributes` | `128` | a whole number from 0 to 1000 | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | Attributes of a span; those beyond are left out and counted on it |
 //! | `trace.max_value_length` | `4096` | a whole number from 0 to 65536 | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | Characters of an attribute's text; those beyond are cut off |
 //! | `trace.max_events` | `128` | a whole number from 0 to 1000 | `OTEL_SPAN_EVENT_COUNT_LIMIT` | Events of a span |

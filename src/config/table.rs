@@ -9,7 +9,8 @@ use crate::trace::{Exporter, SamplerKind};
 
 use super::form::{
     At, CertificateFile, Choice, Directives, Directory, Field, Header, Headers, List, Network,
-    Optional, PropagatorNames, Ratio, Size, Span, Status, Switch, Text, Token, Url, Whole,
+    Optional, PropagatorNames, Ratio, SentryDsn, Size, Span, Status, Switch, Text, Token, Url,
+    Whole,
 };
 
 /// What the name of every variable of ours begins with.
@@ -208,6 +209,30 @@ pub(super) static SETTINGS: &[Setting] = &[
         &At(BACKTRACES, |c| &mut c.errors.backtraces),
         "Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks",
     ),
+    Setting::new(
+        "errors.max_stored_bytes",
+        &At(size(4 << 20), |c| &mut c.errors.max_stored_bytes),
+        "What stored errors may take of the data directory; the oldest make room",
+    ),
+    Setting::new(
+        "sentry.dsn",
+        &At(SentryDsn, |c| &mut c.errors.dsn),
+        "Where captured errors are sent",
+    )
+    .variables(&[Named("SENTRY_DSN")])
+    .secret(),
+    Setting::new(
+        "sentry.environment",
+        &At(Optional, |c| &mut c.errors.sentry_environment),
+        "The environment there, in place of the service's",
+    )
+    .variables(&[Named("SENTRY_ENVIRONMENT")]),
+    Setting::new(
+        "sentry.release",
+        &At(Optional, |c| &mut c.errors.sentry_release),
+        "The release there, in place of the service's version",
+    )
+    .variables(&[Named("SENTRY_RELEASE")]),
     Setting::new(
         "http.trace_header",
         &At(Switch, |c| &mut c.http.trace_header),

@@ -7,11 +7,13 @@ use super::backtraces::Waiting;
 use super::chain::{put_chain, put_text};
 use super::config::ErrorsConfig;
 use super::details::Details;
+use super::durable::AwaitedEvents;
 use super::groups::{ErrorGroup, Groups};
+use super::sentry::{self, Outbox, SentrySetup};
 use crate::model::wire::{Reader, put_str};
 use crate::model::{EventId, Level, Signal, SpanId, TraceId, is_own_thread, prefix};
 use crate::request::{self, ErrorKind, ErrorRecord, Facts, Pairs, Requests, Slot, UNMATCHED};
-use crate::worker::Intake;
+use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus, RemoteSetup};
 
 /// Bytes of a path, a query, a user agent or an address.
 const MAX_TEXT: usize = 2048;
@@ -32,12 +34,19 @@ pub(super) struct Shared {
     pub(super) requests: Arc<Requests>,
     pub(super) waiting: Waiting,
     pub(super) groups: Groups,
+    pub(super) keeper: Option<Keeper>,
+    /// The number of the first record that this process stores.
+    pub(super) first: u64,
+    /// Where events wait for who sends them.
+    pub(super) outbox: Option<Outbox>,
+    pub(super) awaited: Arc<AwaitedEvents>,
 }
 
 /// What is captured.
 pub(super) struct Captured<'a> {
     pub(super) kind: ErrorKind,
     pub(super) level: Level,
+    pub(super) event: EventId,
     pub(super) location: &'a Location<'a>,
     pub(super) details: Option<&'a Details>,
 }
@@ -55,20 +64,31 @@ pub(super) fn is_capturing() -> bool {
 }
 
 impl Errors {
+    /// `keeper` stores events, where there is a data directory.
     pub(crate) fn new(
         config: &ErrorsConfig,
         intake: &Arc<Intake>,
         requests: &Arc<Requests>,
+        keeper: Option<Keeper>,
     ) -> Self {
         let shared = Shared {
             intake: Arc::clone(intake),
             requests: Arc::clone(requests),
             waiting: Waiting::new(config.backtraces),
             groups: Groups::default(),
+            first: keeper.as_ref().map_or(0, Keeper::last) + 1,
+            outbox: Outbox::new(config.dsn.is_some()),
+            keeper,
+            awaited: AwaitedEvents::new(),
         };
         let shared = Arc::new(shared);
         super::ambient::register(requests.number(), &shared);
         Self { shared }
+    }
+
+    /// Who keeps the deadlines of captures that wait.
+    pub(crate) fn keep_by(&self, deadlines: Deadlines) {
+        self.shared.awaited.keep_by(deadlines);
     }
 
     /// Captures an error with its sources.
@@ -76,6 +96,7 @@ impl Errors {
     pub(crate) fn error<E: Error + ?Sized>(&self, error: &E) -> EventId {
         let captured = Captured {
             kind: ErrorKind::Error,
+            event: EventId::random(),
             level: Level::Error,
             location: Location::caller(),
             details: None,
@@ -88,12 +109,23 @@ impl Errors {
     pub(crate) fn message(&self, level: Level, text: &str) -> EventId {
         let captured = Captured {
             kind: ErrorKind::Message,
+            event: EventId::random(),
             level,
             location: Location::caller(),
             details: None,
         };
         self.shared
             .capture(&captured, |out| put_text(out, "", text))
+    }
+
+    /// The sink that sends events to Sentry.
+    pub(crate) fn remote(&self, setup: SentrySetup<'_>) -> Option<RemoteSetup> {
+        sentry::remote(&self.shared, setup)
+    }
+
+    /// How the store does, where there is one.
+    pub(crate) fn store(&self) -> Option<KeeperStatus> {
+        self.shared.keeper.as_ref().map(Keeper::status)
     }
 
     /// The errors told apart, the one seen last first.
@@ -115,7 +147,7 @@ impl Shared {
             return EventId::NIL;
         }
         let at = self.requests.clock().now();
-        let event = EventId::random();
+        let event = captured.event;
         let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
         scratch.clear();
         chain(&mut scratch);
@@ -194,14 +226,15 @@ struct Seen {
 }
 
 fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
-    let method = slot.facts(|facts: &Facts| {
+    let texts_end = slot.facts(|facts: &Facts| {
         let mut texts = Reader::new(&facts.texts);
         while let Some(text) = texts.str() {
             put_str(out, prefix(text, MAX_TEXT));
         }
-        (facts.method.map_or("", request::Method::as_str), out.len())
+        out.len()
     });
-    let (method, texts_end) = method.unwrap_or(("", out.len()));
+    let texts_end = texts_end.unwrap_or(out.len());
+    let method = slot.method().map_or("", request::Method::as_str);
     slot.facts(|facts| {
         if facts.more.len() <= MAX_MORE {
             out.extend_from_slice(&facts.more);

@@ -1,3 +1,5 @@
+use super::sentry::Dsn;
+
 /// When a captured error takes a backtrace along, which costs ten times the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -13,14 +15,44 @@ pub enum Backtraces {
 }
 
 /// What is captured with an error, and where it goes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorsConfig {
+    /// Where events are sent: a Sentry DSN.
+    pub(crate) dsn: Option<Dsn>,
+    /// What Sentry calls the environment and the release, where it is not the service's.
+    pub(crate) sentry_environment: Option<String>,
+    pub(crate) sentry_release: Option<String>,
     /// When a backtrace is taken.
     pub backtraces: Backtraces,
+    /// Bytes of the files in which events are stored.
+    pub max_stored_bytes: usize,
+}
+
+impl Default for ErrorsConfig {
+    fn default() -> Self {
+        Self {
+            dsn: None,
+            sentry_environment: None,
+            sentry_release: None,
+            backtraces: Backtraces::default(),
+            max_stored_bytes: Self::DEFAULT_MAX_STORED_BYTES,
+        }
+    }
 }
 
 impl ErrorsConfig {
+    /// 64 MiB: some 30,000 events.
+    pub const DEFAULT_MAX_STORED_BYTES: usize = 64 << 20;
+
+    /// Sets how many bytes of files events may be stored in; the oldest make room. Default:
+    /// [`DEFAULT_MAX_STORED_BYTES`](Self::DEFAULT_MAX_STORED_BYTES).
+    #[must_use]
+    pub fn max_stored_bytes(mut self, bytes: usize) -> Self {
+        self.max_stored_bytes = bytes;
+        self
+    }
+
     /// When a backtrace is taken. Default: [`Backtraces::First`].
     #[must_use]
     pub fn backtraces(mut self, backtraces: Backtraces) -> Self {

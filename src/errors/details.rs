@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::capture::{Captured, Errors, Shared};
 use super::chain::put_chain;
+use super::durable::DurableCapture;
 use crate::model::wire::put_str;
 use crate::model::{Attributes, EventId, Level, Value, prefix};
 use crate::request::{ErrorKind, MAX_TAGS, put_attributes};
@@ -117,10 +118,26 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
         self
     }
 
+    /// Captures the error, and waits until it is stored; see
+    /// [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable).
+    pub fn capture_durable(self) -> DurableCapture {
+        let event = EventId::random();
+        let captured = Captured {
+            kind: ErrorKind::Error,
+            event,
+            level: self.level,
+            location: self.location,
+            details: Some(&self.details),
+        };
+        self.shared
+            .capture_durable(&captured, |out| put_chain(out, self.error))
+    }
+
     /// Captures the error. Never waits; the id is nil on a thread of this crate's own.
     pub fn capture(self) -> EventId {
         let captured = Captured {
             kind: ErrorKind::Error,
+            event: EventId::random(),
             level: self.level,
             location: self.location,
             details: Some(&self.details),

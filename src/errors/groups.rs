@@ -85,14 +85,14 @@ impl Groups {
         true
     }
 
-    /// Gives a group's sample its backtrace, where it is the sample's.
-    pub(super) fn add_frames(&self, number: u64, event: EventId, frames: &[Frame]) {
+    /// Gives an event its backtrace, where it is the sample of its group.
+    pub(super) fn add_frames(&self, event: EventId, frames: &[Frame]) {
         let mut table = self.lock();
-        let sample = table
+        let mut samples = table
             .groups
-            .get_mut(&number)
-            .and_then(|group| group.sample.as_mut())
-            .filter(|sample| sample.id == event);
+            .values_mut()
+            .filter_map(|it| it.sample.as_mut());
+        let sample = samples.find(|sample| sample.id == event);
         if let Some(sample) = sample {
             let sample = Arc::make_mut(sample);
             let before = size_of_frames(&sample.frames);

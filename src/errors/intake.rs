@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use super::backtraces::frames;
 use super::capture::{Errors, Shared};
-use super::event::{ErrorEvent, EventKind};
+use super::event::{ErrorEvent, EventKind, Frame};
 use super::memory::Resident;
-use super::read;
+use super::stored::Stored;
+use super::{read, stored};
 use crate::metrics::{Counter, Metrics};
-use crate::model::Signal;
+use crate::model::{EventId, Signal};
 use crate::request::ReadCrumb;
-use crate::worker::{Jobs, Record, Tap};
+use crate::worker::{Jobs, Keeper, Record, Tap};
 
 /// Reads captured errors on the worker's thread: tells them apart and counts them.
 #[derive(Debug)]
@@ -19,12 +20,19 @@ pub(crate) struct ErrorTap {
     read_crumb: ReadCrumb,
     resident: Resident,
     counter: Counter,
+    /// Behind which number stored events of earlier processes are still to be read.
+    finding: Option<u64>,
 }
 
 impl Errors {
     /// What the worker is to do with what is captured. `read_crumb` reads the `tracing` events of a request.
     pub(crate) fn tap(&self, metrics: &Metrics, read_crumb: ReadCrumb) -> ErrorTap {
+        let keeper = self.shared.keeper.as_ref();
         ErrorTap {
+            // Who sends them reads them too.
+            finding: keeper
+                .filter(|_| self.shared.outbox.is_none())
+                .map(Keeper::acked),
             shared: Arc::clone(&self.shared),
             read_crumb,
             resident: Resident::new(self.shared.requests.clock().clone()),
@@ -41,6 +49,31 @@ impl Tap for ErrorTap {
         Signal::Error
     }
 
+    fn round(&mut self, jobs: &Jobs<'_>) {
+        self.find();
+        if let Some(keeper) = &self.shared.keeper {
+            keeper.dispatch(jobs);
+        }
+    }
+
+    fn due(&self) -> Option<u64> {
+        self.shared.keeper.as_ref()?.due()
+    }
+
+    fn ends(&mut self) -> bool {
+        let keeper = self.shared.keeper.as_ref();
+        keeper.is_none_or(|keeper| keeper.save_acks() && keeper.is_settled(keeper.last()))
+    }
+
+    fn mark(&self) -> u64 {
+        self.shared.keeper.as_ref().map_or(0, Keeper::last)
+    }
+
+    fn is_settled(&self, mark: u64) -> bool {
+        let keeper = self.shared.keeper.as_ref();
+        keeper.is_none_or(|keeper| keeper.is_settled(mark))
+    }
+
     fn take(&mut self, record: &Record<'_>, jobs: &Jobs<'_>) {
         let Some((mut event, backtrace)) =
             read::event(&self.shared, record.at, record.body, self.read_crumb)
@@ -55,6 +88,10 @@ impl Tap for ErrorTap {
         self.counter.with(labels).add(1);
         let event = Arc::new(event);
         self.shared.groups.add(&event);
+        let number = self.store(&event, jobs);
+        if let Some(outbox) = &self.shared.outbox {
+            outbox.add(number, &event, backtrace);
+        }
         if backtrace {
             self.name_calls(event, jobs);
         }
@@ -62,16 +99,75 @@ impl Tap for ErrorTap {
 }
 
 impl ErrorTap {
+    /// Stores the event where there is a store, and tells who waits for that; its number there.
+    fn store(&self, event: &ErrorEvent, jobs: &Jobs<'_>) -> Option<u64> {
+        let awaited = self.shared.awaited.of(event.id);
+        let Some(keeper) = &self.shared.keeper else {
+            if let Some(answer) = awaited {
+                answer.give(false);
+            }
+            return None;
+        };
+        let number = keeper.push(stored::put_event(event), awaited);
+        keeper.dispatch(jobs);
+        Some(number)
+    }
+
+    /// Takes what earlier processes stored into the groups, some at a time.
+    fn find(&mut self) {
+        let (Some(after), Some(keeper)) = (self.finding, &self.shared.keeper) else {
+            return;
+        };
+        match keeper.take_read() {
+            None => keeper.want_read(after),
+            Some(records) => {
+                let found = records
+                    .iter()
+                    .take_while(|(number, _)| *number < self.shared.first);
+                for (_, record) in found {
+                    match stored::read(record) {
+                        Some(Stored::Event(event)) => {
+                            self.shared.groups.add(&Arc::from(event));
+                        }
+                        Some(Stored::Frames(event, frames)) => {
+                            self.shared.groups.add_frames(event, &frames);
+                        }
+                        None => {}
+                    }
+                }
+                let last = records.last().map(|(number, _)| *number);
+                self.finding = last.filter(|last| *last < self.shared.first);
+                if let Some(after) = self.finding {
+                    keeper.want_read(after);
+                }
+            }
+        }
+    }
+
     /// Names the calls of the event's backtrace. The first time reads the program's symbols, so it is a job.
     fn name_calls(&self, event: Arc<ErrorEvent>, jobs: &Jobs<'_>) {
         let shared = Arc::clone(&self.shared);
         let Some(backtrace) = shared.waiting.of(event.id) else {
-            return;
+            return shared.name(event.id, Vec::new());
         };
         jobs.run(move || {
             let frames = frames(&backtrace);
-            shared.groups.add_frames(event.group, event.id, &frames);
+            shared.groups.add_frames(event.id, &frames);
+            if let Some(keeper) = &shared.keeper {
+                keeper.push(stored::put_frames(event.id, &frames), None);
+            }
+            shared.name(event.id, frames);
+            shared.intake.ring();
         });
+    }
+}
+
+impl Shared {
+    /// Gives an event on its way the calls that led to it.
+    fn name(&self, event: EventId, frames: Vec<Frame>) {
+        if let Some(outbox) = &self.outbox {
+            outbox.add_frames(event, frames);
+        }
     }
 }
 

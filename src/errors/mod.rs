@@ -41,6 +41,25 @@
 //! taken out; or those of one [`fingerprint`](ErrorCapture::fingerprint), in which `{{ default }}` stands for
 //! the former. A thousand groups are kept, those seen last.
 //!
+//! # What is stored
+//!
+//! With a data directory every event is on the disk some milliseconds after its capture, 50 at most where the
+//! disk is sound, whatever becomes of the process; what was captured in that window is lost by a `kill -9`, but
+//! never what [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable) said was stored. The
+//! next process finds the events and takes them into its groups. A disk that is full, broken or gone costs
+//! nothing but that: events are in memory alone, a notice says so, and it is tried again every five seconds. The
+//! files hold at most 64 MiB; the oldest make room and are counted.
+//!
+//! # What goes to Sentry
+//!
+//! With a DSN ([`sentry_dsn`](crate::MonitorBuilder::sentry_dsn), `SENTRY_DSN`) and the feature `sentry` each
+//! event is sent with the id that the capture returned; performance data is not. With a data directory an event
+//! is sent once it is stored and kept until the server took it or refused it for good: across an outage of any
+//! length, a restart and a `kill -9`, up to the cap of the store. It may be sent twice, with the same id.
+//! Without one, up to 8 MiB of events wait in memory. 429 and the server's limits for errors are obeyed; 401 and
+//! 403 are tried again every five minutes; other refusals drop the event, count it, and are told to the server
+//! with a later one. [`before_send`](crate::MonitorBuilder::before_send) sees each event first.
+//!
 //! # What is scrubbed
 //!
 //! Every text, on the worker, before it is written or kept: values under sensitive keys, and secrets known by
@@ -52,6 +71,7 @@ mod capture;
 mod chain;
 mod config;
 mod details;
+mod durable;
 mod event;
 mod fingerprint;
 mod groups;
@@ -59,12 +79,16 @@ mod intake;
 mod memory;
 mod panics;
 mod read;
+mod sentry;
+mod stored;
 
 pub use self::ambient::{ResultExt, capture_error, capture_message};
 pub use self::config::{Backtraces, ErrorsConfig};
 pub use self::details::ErrorCapture;
+pub use self::durable::{DurableCapture, Stored};
 pub use self::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 pub use self::groups::ErrorGroup;
 
 pub(crate) use self::ambient::unclaimed;
 pub(crate) use self::capture::Errors;
+pub(crate) use self::sentry::{BeforeSend, Dsn, SentrySetup};

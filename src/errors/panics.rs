@@ -6,7 +6,7 @@ use std::sync::Once;
 use super::ambient;
 use super::capture::{Captured, Errors, is_capturing};
 use super::chain::put_text;
-use crate::model::{Level, is_own_thread};
+use crate::model::{EventId, Level, is_own_thread};
 use crate::request::ErrorKind;
 
 /// The type that a panic is told under.
@@ -45,6 +45,7 @@ fn capture(info: &PanicHookInfo<'_>) {
         .unwrap_or("a panic whose payload is no text");
     let captured = Captured {
         kind: ErrorKind::Panic,
+        event: EventId::random(),
         level: Level::Fatal,
         location,
         details: None,

@@ -47,6 +47,20 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// A store on disk: whether the disk refuses it, and the bytes of its files.
+    pub(crate) fn store(failing: bool, bytes: u64) -> Self {
+        let output = if failing {
+            "the data directory refuses what is captured: it is in memory alone"
+        } else {
+            ""
+        };
+        Self {
+            status: if failing { Status::Warn } else { Status::Pass },
+            output: output.to_owned(),
+            observed: Some((bytes as f64, "By")),
+        }
+    }
+
     /// The worker's thread: whether it runs, and when it last showed itself.
     pub(crate) fn worker(alive: bool, beat_age: Duration) -> Self {
         let (status, output) = if !alive {

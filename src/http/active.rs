@@ -59,6 +59,8 @@ pub(super) struct Active {
     pub(super) expected_bytes: Option<u64>,
     /// Path, query, agent and client address as the record has them; empty without lines.
     texts: Vec<u8>,
+    /// Whether the texts are with the slot.
+    has_lent: bool,
     user: String,
     attributes: Attributes,
     /// Kept for the `classify` hook, where one is set.
@@ -97,6 +99,7 @@ impl Active {
             response_bytes: 0,
             expected_bytes: None,
             texts: Vec::new(),
+            has_lent: false,
             user: String::new(),
             attributes: Attributes::default(),
             head: None,
@@ -141,15 +144,18 @@ impl Active {
         let shared = &self.shared;
         let slot = self.slot.get_or_insert_with(|| shared.requests.new_slot());
         slot.open(self.ids, start);
+        slot.by(self.method);
         let (texts, user, attributes) = (&mut self.texts, &self.user, &self.attributes);
-        slot.lend(|facts| {
-            std::mem::swap(&mut facts.texts, texts);
-            facts.method = Some(self.method);
-            if !(user.is_empty() && attributes.is_empty()) {
-                put_str(&mut facts.more, user);
-                put_attributes(&mut facts.more, attributes);
-            }
-        });
+        self.has_lent = !(texts.is_empty() && user.is_empty() && attributes.is_empty());
+        if self.has_lent {
+            slot.lend(|facts| {
+                std::mem::swap(&mut facts.texts, texts);
+                if !(user.is_empty() && attributes.is_empty()) {
+                    put_str(&mut facts.more, user);
+                    put_attributes(&mut facts.more, attributes);
+                }
+            });
+        }
         shared.instruments.active(self.method, self.scheme).add(1);
     }
 
@@ -375,10 +381,12 @@ impl Active {
     #[inline]
     pub(super) fn close(&mut self) {
         if let Some(slot) = &self.slot {
-            slot.lend(|facts| {
-                std::mem::swap(&mut facts.texts, &mut self.texts);
-                facts.more.clear();
-            });
+            if self.has_lent {
+                slot.lend(|facts| {
+                    std::mem::swap(&mut facts.texts, &mut self.texts);
+                    facts.more.clear();
+                });
+            }
             slot.close();
         }
         self.shared

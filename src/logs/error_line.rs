@@ -55,3 +55,97 @@ fn level_of(level: ErrorLevel) -> Level {
         ErrorLevel::Debug => Level::DEBUG,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::config::Service;
+    use super::super::lines::Lines;
+    use crate::clock::Clock;
+    use crate::model::wire::put_str;
+    use crate::model::{Attributes, EventId, Level, Signal, SpanId, TraceId};
+    use crate::request::{ErrorKind, ErrorRecord, Pairs, Requests, UNMATCHED, put_attributes};
+    use crate::worker::{Format, Record};
+
+    fn line(pretty: bool, trace: TraceId, kind: ErrorKind) -> String {
+        let pairs = |pairs: &[[&str; 2]]| {
+            let mut out = Vec::new();
+            for text in pairs.iter().flatten() {
+                put_str(&mut out, text);
+            }
+            out
+        };
+        let chain = pairs(&[["a::E", "no \"b\""], ["io", "password=hunter2"]]);
+        let tags = pairs(&[["tenant", "acme"], ["event_id", "mine"], ["api_key", "k"]]);
+        let mut attributes = Attributes::default();
+        attributes.insert("n", -3);
+        let mut extra = Vec::new();
+        put_attributes(&mut extra, &attributes);
+        let record = ErrorRecord {
+            event: EventId::from_u128(1),
+            trace,
+            span: SpanId::from_u64(3),
+            route: UNMATCHED.0,
+            kind,
+            level: Level::Warning,
+            backtrace: false,
+            file: "src/a.rs",
+            line: 5,
+            column: 6,
+            thread: "main",
+            method: "GET",
+            chain: Pairs(&chain),
+            texts: &[],
+            more: &[],
+            user: "ann",
+            tags: Pairs(&tags),
+            extra: &extra,
+            fingerprint: &[],
+            crumbs: &[],
+        };
+        let mut body = Vec::new();
+        record.put(&mut body);
+        let requests = Arc::new(Requests::new(Clock::driven(Duration::ZERO)));
+        let record = Record {
+            signal: Signal::Error,
+            items: 1,
+            at: 0,
+            body: &body,
+        };
+        let (service, mut out) = (Service::default(), Vec::new());
+        assert!(Lines::new(pretty, &service, requests).format(&record, &mut out));
+        let line = String::from_utf8(out).unwrap();
+        let (_, after_time) = line.split_once('Z').unwrap();
+        after_time.to_owned()
+    }
+
+    #[test]
+    fn an_error_is_told_with_all_that_the_capture_said() {
+        let in_request = line(false, TraceId::from_u128(2), ErrorKind::Error);
+        assert_eq!(
+            in_request,
+            concat!(
+                r#"","level":"WARN","message":"no \"b\"","#,
+                r#""event_id":"00000000000000000000000000000001","#,
+                r#""trace_id":"00000000000000000000000000000002","span_id":"0000000000000003","#,
+                r#""http.route":"_unmatched","exception.type":"a::E","#,
+                r#""exception.message":"no \"b\"","exception.causes":"password=[Filtered]","#,
+                r#""code.file.path":"src/a.rs","code.line.number":5,"user.id":"ann","#,
+                r#""tenant":"acme","attributes.event_id":"mine","api_key":"[Filtered]","n":-3}"#,
+                "\n"
+            )
+        );
+        let message = line(true, TraceId::NIL, ErrorKind::Message);
+        assert_eq!(
+            message,
+            concat!(
+                r#"  WARN no "b" event_id=00000000000000000000000000000001"#,
+                r#" exception.causes="password=[Filtered]" code.file.path=src/a.rs"#,
+                " code.line.number=5 user.id=ann",
+                " tenant=acme attributes.event_id=mine api_key=[Filtered] n=-3\n"
+            )
+        );
+    }
+}

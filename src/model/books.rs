@@ -62,11 +62,15 @@ pub enum Reason {
     SendError,
     /// The queue filled up while the receiver had asked to be left alone.
     RatelimitBackoff,
+    /// A store was full; the oldest record went.
+    CacheOverflow,
+    /// A hook of the host's said that it is not to be sent.
+    BeforeSend,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::QueueOverflow,
         Self::Io,
         Self::Panic,
@@ -74,6 +78,8 @@ impl Reason {
         Self::Shutdown,
         Self::SendError,
         Self::RatelimitBackoff,
+        Self::CacheOverflow,
+        Self::BeforeSend,
     ];
 
     /// The name that series carry.
@@ -85,6 +91,8 @@ impl Reason {
             Self::TooLarge => "too_large",
             Self::Shutdown => "shutdown",
             Self::SendError => "send_error",
+            Self::CacheOverflow => "cache_overflow",
+            Self::BeforeSend => "before_send",
             Self::RatelimitBackoff => "ratelimit_backoff",
         }
     }

@@ -19,6 +19,15 @@ struct Inner {
 }
 
 impl Notices {
+    /// Sentences to begin with.
+    pub(crate) fn of(sentences: Vec<String>) -> Self {
+        let notices = Self::default();
+        for sentence in sentences {
+            notices.say(sentence);
+        }
+        notices
+    }
+
     /// Says a sentence, unless it was said before. A sentence says what is wrong and what to write.
     #[cold]
     pub(crate) fn say(&self, sentence: impl Into<String>) {

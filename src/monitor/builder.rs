@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::data_dir::DataDir;
+use super::export;
 use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
 use super::tracing::Tracing;
-use super::{export, install, own};
+use super::{install, own};
 use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{self, CodeSetting, Config, Environment, Resolved, Sources};
 use crate::error::{Error, Result};
-use crate::errors::{Backtraces, Errors};
+use crate::errors::{Backtraces, BeforeSend, ErrorEvent, Errors};
 use crate::health::{Health, HealthSetup};
 use crate::http::{Inbound, LineMode};
 use crate::logs::{Lines, LogFormat, RequestLines, Service, read_crumb};
@@ -22,7 +23,7 @@ use crate::model::TraceId;
 use crate::model::{Books, Notices};
 use crate::request::{self, Requests};
 use crate::trace::{Levels, Traces};
-use crate::worker::{Console, Intake, SinkSetup, Tap, Tick, Worker, WorkerSetup};
+use crate::worker::{Console, Intake, Keeper, SinkSetup, Tap, Tick, Worker, WorkerSetup};
 
 /// How often series are looked through for idle ones.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
@@ -42,6 +43,7 @@ pub struct MonitorBuilder {
     code: Vec<CodeSetting>,
     trace_rules: Vec<(String, f64)>,
     console: Option<Box<dyn Write + Send>>,
+    before_send: Option<BeforeSend>,
     clock: Clock,
 }
 
@@ -54,6 +56,7 @@ impl MonitorBuilder {
             code: Vec::new(),
             trace_rules: Vec::new(),
             console: None,
+            before_send: None,
             clock: Clock::system(),
         };
         builder.set("service.name", service, "Monitor::builder(..)")
@@ -158,6 +161,23 @@ impl MonitorBuilder {
             Backtraces::Off => "off",
         };
         self.set("errors.backtraces", text, ".backtraces(..)")
+    }
+
+    /// Where captured errors are sent: a Sentry DSN. By default, what `SENTRY_DSN` says, else nowhere. Needs
+    /// the feature `sentry`.
+    pub fn sentry_dsn(self, dsn: impl Into<String>) -> Self {
+        self.set("sentry.dsn", dsn, ".sentry_dsn(..)")
+    }
+
+    /// Is shown each event before it is sent to Sentry: may change it, and says whether it is sent. Runs on a
+    /// thread of this crate's, and must be short. An event at which it panics is not sent and counted as
+    /// dropped.
+    pub fn before_send(
+        mut self,
+        before_send: impl Fn(&mut ErrorEvent) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.before_send = Some(Box::new(before_send));
+        self
     }
 
     /// Whether answers carry `x-trace-id`. By default, they do.
@@ -313,17 +333,12 @@ impl MonitorBuilder {
             settings,
         } = config::resolve(sources)?;
         config.trace.rules = self.trace_rules;
-        let (clock, notices) = (self.clock, Arc::new(Notices::default()));
-        for warning in warnings {
-            notices.say(warning);
-        }
+        let (clock, notices) = (self.clock, Arc::new(Notices::of(warnings)));
         let access = config.access_token.as_ref().map_or_else(
             || Access::token_env(TOKEN_VARIABLE),
             |token| Access::token(token.reveal()),
         );
-        if config.errors.backtraces == Backtraces::First && environment.asks_for_backtraces() {
-            config.errors.backtraces = Backtraces::All;
-        }
+        more_backtraces(&mut config, &environment);
         let look_up = move |name: &str| environment.text(name).map(str::to_owned);
         let keys = Keys::new(look_up, Arc::clone(&notices));
         let data_dir = open_data_dir(&config, &notices);
@@ -335,17 +350,18 @@ impl MonitorBuilder {
             config.worker.max_queue_bytes,
             Arc::clone(&books),
         ));
-        let errors = Errors::new(&config.errors, &intake, &requests);
-        let levels =
-            Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))?;
-        let levels = Arc::new(levels);
+        let keeper = data_dir
+            .as_ref()
+            .map(|it| keeper(it, &config, &clock, (&intake, &notices)));
+        let errors = Errors::new(&config.errors, &intake, &requests, keeper);
+        let levels = Arc::new(levels(&config)?);
         let tracing = Tracing::new(&config, &requests, &intake)?;
         metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
-        let expire = metrics.clone();
         let mut taps: Vec<Box<dyn Tap>> = vec![Box::new(errors.tap(&metrics, read_crumb))];
         taps.extend(tracing.tap());
-        let mut ticks: Vec<Tick> = vec![(EXPIRE_EVERY, Box::new(move || expire.expire()))];
-        ticks.extend(tracing.tick());
+        let mut remotes = tracing.remotes(&config, &notices);
+        let told = (&clock, &books, &notices);
+        remotes.extend(export::errors(&errors, &config, self.before_send, told));
         let setup = WorkerSetup {
             config: config.worker.clone(),
             clock: clock.clone(),
@@ -354,11 +370,12 @@ impl MonitorBuilder {
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
             taps,
-            remotes: export::remotes(&config, tracing.decoder(&config), &notices),
-            ticks,
+            ticks: ticks(&metrics, &tracing),
+            remotes,
         };
         let worker = Worker::start(setup)
             .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
+        errors.keep_by(worker.deadlines());
         let health = Health::new(HealthSetup {
             config: config.health.clone(),
             clock,
@@ -402,6 +419,24 @@ impl MonitorBuilder {
     }
 }
 
+fn levels(config: &Config) -> Result<Levels> {
+    Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
+}
+
+fn ticks(metrics: &Metrics, tracing: &Tracing) -> Vec<Tick> {
+    let expire = metrics.clone();
+    let mut ticks: Vec<Tick> = vec![(EXPIRE_EVERY, Box::new(move || expire.expire()))];
+    ticks.extend(tracing.tick());
+    ticks
+}
+
+/// Where the environment asks for backtraces, every error has one.
+fn more_backtraces(config: &mut Config, environment: &Environment) {
+    if config.errors.backtraces == Backtraces::First && environment.asks_for_backtraces() {
+        config.errors.backtraces = Backtraces::All;
+    }
+}
+
 fn open_data_dir(config: &Config, notices: &Notices) -> Option<DataDir> {
     let Some(path) = &config.data_dir else {
         return None;
@@ -416,6 +451,22 @@ fn open_data_dir(config: &Config, notices: &Notices) -> Option<DataDir> {
             None
         }
     }
+}
+
+/// Where captured errors are stored.
+fn keeper(
+    data_dir: &DataDir,
+    config: &Config,
+    clock: &Clock,
+    (intake, notices): (&Arc<Intake>, &Arc<Notices>),
+) -> Keeper {
+    Keeper::in_directory(
+        "captured errors",
+        data_dir.path().join("errors"),
+        config.errors.max_stored_bytes as u64,
+        clock,
+        (intake, notices),
+    )
 }
 
 /// Who is asked for the trace of an exemplar: where traces are kept, it is one that is known to be.

@@ -1,10 +1,38 @@
 //! What is sent elsewhere.
 
+use std::sync::Arc;
+
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::model::Notices;
+use crate::errors::{BeforeSend, Errors, SentrySetup};
+use crate::model::{Books, Notices};
 use crate::trace::otlp::{self, Decode};
 use crate::trace::{Exporter, Origin, resource};
 use crate::worker::RemoteSetup;
+
+/// The receiver of captured errors, if the settings name one.
+pub(super) fn errors(
+    errors: &Errors,
+    config: &Config,
+    before_send: Option<BeforeSend>,
+    (clock, books, notices): (&Clock, &Arc<Books>, &Arc<Notices>),
+) -> Option<RemoteSetup> {
+    let (service, settings) = (&config.service, &config.errors);
+    let dsn = settings.dsn.clone()?;
+    let or = |first: &Option<String>, second: &Option<String>| {
+        first.as_ref().or(second.as_ref()).cloned()
+    };
+    errors.remote(SentrySetup {
+        dsn,
+        environment: or(&settings.sentry_environment, &service.environment),
+        release: or(&settings.sentry_release, &service.version),
+        service: service.name.clone(),
+        before_send,
+        clock: clock.clone(),
+        books: Arc::clone(books),
+        notices,
+    })
+}
 
 /// The receivers that the settings name, for the records that `decode` makes spans of.
 pub(super) fn remotes(

@@ -12,7 +12,7 @@ use super::tracing::Tracing;
 use crate::access::Access;
 use crate::config::Settings;
 use crate::error::{Error, Result};
-use crate::errors::{ErrorCapture, ErrorGroup, Errors};
+use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, Errors};
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, Inbound};
 use crate::logs::TracingLayer;
@@ -193,6 +193,23 @@ impl Monitor {
     #[track_caller]
     pub fn error<'a, E: std::error::Error + ?Sized>(&self, error: &'a E) -> ErrorCapture<'a, E> {
         ErrorCapture::new(&self.inner.errors, error)
+    }
+
+    /// Captures an error at once, and waits until it is stored: from then on it survives the end of the process,
+    /// however it comes. Waits two seconds at most.
+    ///
+    /// Without a data directory, and while the disk refuses, the event is captured in memory and
+    /// [`Stored::is_stored`](crate::errors::Stored::is_stored) says so.
+    ///
+    /// # Cancel safety
+    ///
+    /// The event is captured by the call; dropping the future changes nothing.
+    #[track_caller]
+    pub fn capture_error_durable<E: std::error::Error + ?Sized>(
+        &self,
+        error: &E,
+    ) -> DurableCapture {
+        self.error(error).capture_durable()
     }
 
     /// The errors captured since the start, told apart: at most a thousand groups, the one seen last first.

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Weak};
 
 use super::handle::Inner;
-use crate::errors::unclaimed;
+use crate::errors::{Errors, unclaimed};
 use crate::health::{Health, Reading};
 use crate::metrics::{Kind, Metrics};
 use crate::model::{Books, Reason, Signal};
 use crate::trace::Traces;
-use crate::worker::{Worker, WorkerStatus};
+use crate::worker::{KeeperStatus, Worker, WorkerStatus};
 
 /// Puts the monitor's own series on its page and its own readings on the health page.
 pub(super) fn observe(inner: &Inner) {
@@ -17,16 +17,17 @@ pub(super) fn observe(inner: &Inner) {
         books,
         worker,
         health,
+        errors,
         ..
     } = inner;
     observe_books(metrics, books);
     observe_worker(metrics, worker);
-    observe_errors(metrics);
+    observe_errors(metrics, errors);
     if let Some(traces) = &inner.tracing.traces {
         observe_traces(metrics, traces);
     }
     metrics.watch_process();
-    watch_parts(health, worker);
+    watch_parts(health, worker, errors);
     if let Some(data_dir) = &inner.data_dir {
         health.watch_disk(data_dir.path().to_owned());
     }
@@ -107,7 +108,54 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
     );
 }
 
-fn observe_errors(metrics: &Metrics) {
+fn observe_errors(metrics: &Metrics, errors: &Errors) {
+    type Row = (
+        &'static str,
+        &'static str,
+        &'static str,
+        Kind,
+        fn(&KeeperStatus) -> u64,
+    );
+    const STORE: [Row; 4] = [
+        (
+            "watchpost.errors.stored",
+            "By",
+            "Bytes of the files in which captured errors are stored",
+            Kind::Gauge,
+            |store| store.bytes,
+        ),
+        (
+            "watchpost.errors.unstored",
+            "",
+            "Captured errors that were never stored, for the disk refused them",
+            Kind::Counter,
+            |store| store.unstored,
+        ),
+        (
+            "watchpost.errors.evicted",
+            "",
+            "Stored errors that made room for newer ones",
+            Kind::Counter,
+            |store| store.evicted,
+        ),
+        (
+            "watchpost.errors.corrupt_files",
+            "",
+            "Files of stored errors that were damaged",
+            Kind::Counter,
+            |store| store.corrupt,
+        ),
+    ];
+    for (name, unit, description, kind, of) in STORE {
+        // What is stored holds no registry.
+        let errors = errors.clone();
+        let read = move |tell: &mut dyn FnMut(&[(&str, &str)], f64)| {
+            if let Some(store) = errors.store() {
+                tell(&[], of(&store) as f64);
+            }
+        };
+        metrics.observe(name, unit, description, kind, Arc::new(read));
+    }
     metrics.observe(
         "watchpost.errors.unclaimed",
         "",
@@ -145,9 +193,13 @@ fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
     );
 }
 
-fn watch_parts(health: &Health, worker: &Arc<Worker>) {
+fn watch_parts(health: &Health, worker: &Arc<Worker>, errors: &Errors) {
+    let errors = errors.clone();
     let of = Arc::downgrade(worker);
     health.watch_parts(move |tell| {
+        if let Some(store) = errors.store() {
+            tell("errors.store", Reading::store(store.failing, store.bytes));
+        }
         let Some(status) = status(&of) else { return };
         tell("worker", Reading::worker(status.alive, status.beat_age));
         for sink in &status.sinks {

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::export;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::model::Notices;
 use crate::otel::Otel;
 use crate::request::Requests;
 use crate::trace::otlp::Decode;
 use crate::trace::{Decoder, Levels, Recent, RecentTap, SpanLayer, Traces};
-use crate::worker::{Intake, Tap, Tick};
+use crate::worker::{Intake, RemoteSetup, Tap, Tick};
 
 /// How often what is open for too long is looked for.
 const EVERY: Duration = Duration::from_secs(5);
@@ -58,8 +60,17 @@ impl Tracing {
         Some((EVERY, Box::new(move || traces.tick())))
     }
 
+    /// Where kept traces are sent.
+    pub(super) fn remotes(&self, config: &Config, notices: &Notices) -> Vec<RemoteSetup> {
+        let remotes = export::remotes(config, self.decoder(config), notices);
+        if let Some(traces) = self.traces.as_ref().filter(|_| !remotes.is_empty()) {
+            traces.are_sent();
+        }
+        remotes
+    }
+
     /// What makes OpenTelemetry's spans of ours.
-    pub(super) fn decoder(&self, config: &Config) -> Option<Box<dyn Decode>> {
+    fn decoder(&self, config: &Config) -> Option<Box<dyn Decode>> {
         let decoder = || Decoder::new(self.clock.clone(), config.trace.limits);
         self.traces.as_ref().map(|_| Box::new(decoder()) as Box<_>)
     }

@@ -17,7 +17,7 @@ pub(crate) use self::current::{
 };
 pub(crate) use self::error_record::{ErrorKind, ErrorRecord, MAX_TAGS, Pairs};
 pub(crate) use self::record::{
-    AttributeRef, Method, RequestRecord, Scheme, VERSIONS, put_attributes, put_fixed,
+    AttributeRef, Method, RequestRecord, Scheme, VERSIONS, attributes_of, put_attributes, put_fixed,
 };
 pub(crate) use self::routes::{RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};

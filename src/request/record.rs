@@ -39,6 +39,10 @@ impl Method {
         self.0
     }
 
+    pub(super) fn from_index(index: u8) -> Self {
+        Self(index)
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         METHODS
             .get(usize::from(self.0))
@@ -261,7 +265,7 @@ impl<'a> RequestRecord<'a> {
 }
 
 /// The attributes that a reader stands before, up to the first that cannot be read.
-pub(super) fn attributes_of(
+pub(crate) fn attributes_of(
     mut reader: Reader<'_>,
 ) -> impl Iterator<Item = (Text<'_>, AttributeRef<'_>)> {
     std::iter::from_fn(move || {

@@ -1,5 +1,5 @@
 use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64,
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
@@ -55,6 +55,8 @@ pub(crate) struct Slot {
     has_crumbs: AtomicBool,
     crumbs: Mutex<Crumbs>,
     facts: Mutex<Facts>,
+    /// The request's method, as a number and one more; 0 for none.
+    method: AtomicU8,
 }
 
 /// What is known of a request's head while it is under way: lent by the state that owns the texts, so
@@ -65,7 +67,6 @@ pub(crate) struct Facts {
     pub(crate) texts: Vec<u8>,
     /// User and attributes, as a record has them; empty where there are none.
     pub(crate) more: Vec<u8>,
-    pub(crate) method: Option<Method>,
 }
 
 /// A request under way, as [`Monitor::in_flight`](crate::Monitor::in_flight) tells it.
@@ -84,11 +85,12 @@ pub struct InFlight {
 }
 
 impl Requests {
-    /// Requests whose undecided traces may hold so many bytes as `with_room` says; by default 16 MiB.
+    #[cfg(test)]
     pub(crate) fn new(clock: Clock) -> Self {
         Self::with_room(clock, 16 << 20)
     }
 
+    /// Requests whose undecided traces may hold `room` bytes together.
     pub(crate) fn with_room(clock: Clock, room: usize) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Relaxed);
@@ -142,6 +144,7 @@ impl Requests {
             has_crumbs: AtomicBool::new(false),
             crumbs: Mutex::default(),
             facts: Mutex::default(),
+            method: AtomicU8::new(0),
         }
     }
 
@@ -293,7 +296,6 @@ impl Slot {
     }
 
     /// Whether an error was captured in this request; holds until the next one opens the slot.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tail sampling asks"))]
     #[inline]
     pub(crate) fn is_captured(&self) -> bool {
         self.tree().is_captured()
@@ -316,6 +318,20 @@ impl Slot {
         {
             crumbs.copy(out);
         }
+    }
+
+    /// Notes the request's method.
+    #[inline]
+    pub(crate) fn by(&self, method: Method) {
+        self.method.store(method.index() + 1, Relaxed);
+    }
+
+    /// The request's method, if it is known.
+    pub(crate) fn method(&self) -> Option<Method> {
+        self.method
+            .load(Relaxed)
+            .checked_sub(1)
+            .map(Method::from_index)
     }
 
     /// Lends the facts of the request, by `swap`, or takes them back.
@@ -425,7 +441,7 @@ mod tests {
         slot.open(ids, 0);
         slot.touch_captured();
         slot.leave_crumb(1, b"event");
-        slot.open(ids, 0);
+        slot.rename(ids, 0);
         assert!(slot.is_captured());
         assert_eq!(crumbs(&slot), 4 + 8 + 5);
         slot.close();

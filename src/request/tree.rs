@@ -264,7 +264,7 @@ mod tests {
         let mut taken = Vec::new();
         let kept = Decision::Kept(Kept::Head);
         tree.decide(&room, kept, |all| {
-            taken.extend([all.spans.len() as u32, all.lost])
+            taken.extend([all.spans.len() as u32, all.lost]);
         });
         assert_eq!(taken, [1, 1]);
     }

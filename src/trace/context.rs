@@ -107,7 +107,9 @@ mod tests {
             assert!(of.is_sampled() && !of.is_remote());
             assert_eq!(of.trace_state().header(), "a=1,b=2");
             assert_eq!(
-                seen.baggage().get("user").map(|value| value.as_str()),
+                seen.baggage()
+                    .get("user")
+                    .map(opentelemetry::StringValue::as_str),
                 Some("7")
             );
         }

@@ -122,10 +122,16 @@ impl SpanLayer {
             };
             return Some((slot, parent));
         }
-        let parent = span.parent()?;
-        let extensions = parent.extensions();
-        let of = extensions.get::<OfMonitors>()?.of(number)?;
-        Some((Arc::clone(&of.slot), of.span))
+        if let Some(parent) = span.parent() {
+            let extensions = parent.extensions();
+            let of = extensions.get::<OfMonitors>()?.of(number)?;
+            return Some((Arc::clone(&of.slot), of.span));
+        }
+        let traces = self
+            .traces
+            .as_ref()
+            .filter(|_| attributes.is_contextual())?;
+        traces.plain().current()
     }
 
     pub(crate) fn on_new_span<S>(

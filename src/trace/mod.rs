@@ -1,4 +1,75 @@
-//! Traces.
+//! Traces: what a request did, span by span, kept where something happened in it.
+//!
+//! Every request that passes the endpoint layer is the root of a trace's part in this process. Spans inside it
+//! come from four sides and land in one tree with the right parents:
+//!
+//! | written as | where |
+//! |---|---|
+//! | [`monitor.trace("name").run(future)`](crate::Monitor::trace) | anywhere; sees errors with `try_run` |
+//! | `tracing` spans, `#[instrument]` | with [`install`](crate::MonitorBuilder::install) or [`tracing_layer`](crate::Monitor::tracing_layer) |
+//! | OpenTelemetry spans | by a tracer of [`monitor.otel()`](crate::Monitor::otel), which `install` makes the process' own |
+//! | tasks and threads | [`spawn`], [`spawn_blocking`], [`in_current_trace`] |
+//!
+//! Where no request is under way, the topmost span is the root of a trace of its own. Kept traces stay in memory for
+//! [`monitor.recent_traces()`](crate::Monitor::recent_traces) and go out over OTLP where a receiver is set.
+//!
+//! ```
+//! # async fn example() -> watchpost::Result<()> {
+//! let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+//! let packed = monitor
+//!     .trace("pack")
+//!     .attr("order.id", 17)
+//!     .try_run(async { Err::<(), _>("out of paper") })
+//!     .await;
+//! assert!(packed.is_err());
+//! monitor.flush(std::time::Duration::from_secs(1)).await;
+//! assert_eq!(monitor.recent_traces()[0].kept, watchpost::Kept::Error);
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! # When a span ends
+//!
+//! A request's span begins with its first byte and ends with the last byte of its answer's body, or where
+//! [`http`](crate::http) says that a request ends. A span of `monitor.trace` ends when its future is done, or is
+//! dropped: then its `watchpost.outcome` is `cancelled`, or, in a panic, its status an error. A `tracing` span ends
+//! when its last handle is dropped, an OpenTelemetry span when it is ended.
+//!
+//! Spans may end on any thread, in any order, and after their root. Until the root has ended they wait in a buffer
+//! of their trace; one that ends later goes the way its trace went.
+//!
+//! # What is kept
+//!
+//! Everything is recorded, and what is kept is decided when the root has ended. A trace is kept whole if something
+//! happened in it: code panicked, time ran out, the root failed, an error was captured, or it was slow, which is
+//! longer than 99 of 100 requests of its route took lately (once 500 were seen), or than
+//! [`slow_trace`](crate::MonitorBuilder::slow_trace). That holds at a ratio of 0 too, within a budget of 1 MiB a
+//! second. Of all others the [ratio](crate::MonitorBuilder::trace_ratio) chooses by trace id, so that services with
+//! one ratio choose the same, up to [100 a second](crate::MonitorBuilder::max_traces_per_second). The root's
+//! `watchpost.kept` says why. The sampled flag of a caller counts only if the peer is a
+//! [trusted proxy](crate::http::EndpointLayer::trusted_proxies).
+//!
+//! Exemplars name kept traces only.
+//!
+//! # What is dropped when the queue is full
+//!
+//! The traces that are undecided hold 16 MiB together and 1 MiB each. When there is no more room, the trace that
+//! asks is decided as it stands: what is chosen or has a captured error goes out as it is, of any other the spans so
+//! far are given up, and counted in `watchpost_spans_lost_total{reason="no_room"}`; the root says how many it
+//! misses in `watchpost.lost_spans`. A trace that is open for a minute is decided in the same way. A client that
+//! aborts leaves nothing behind. A span whose trace nobody knows any more counts as `late`.
+//!
+//! Traces that would have been kept, but for the budget, count in `watchpost_traces_over_budget_total`. From there on
+//! a kept span is a record like any other: `watchpost_records_*_total{signal="span"}` has its books, and the
+//! sink's bounds are those of [`otlp_endpoint`](crate::MonitorBuilder::otlp_endpoint).
+//!
+//! # What a span holds
+//!
+//! At most 128 attributes, events and links each, values of 4 KiB, 32 KiB in all. Names, attributes and texts are
+//! scrubbed on the worker before anything shows them. `tracing` events at the level of `trace.level` become events of
+//! their span, or of the root. The fields `otel.name`, `otel.kind`, `otel.status_code` and
+//! `otel.status_description` of a `tracing` span mean what tracing-opentelemetry says.
 
 mod config;
 mod context;
@@ -39,4 +110,4 @@ pub(crate) use self::resource::{Origin, resource};
 pub(crate) use self::slow::RouteTimes;
 pub(crate) use self::trace_state::{baggage, trace_state};
 pub(crate) use self::traceparent::parse_traceparent;
-pub(crate) use self::traces::{Lost, RootEnd, RootForm, Traces};
+pub(crate) use self::traces::{RootEnd, RootForm, Traces};

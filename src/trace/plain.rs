@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{
-    Link, SpanContext, SpanId as OtelSpanId, SpanKind as OtelKind, Status, TraceContextExt,
-    TraceId as OtelTraceId, TraceState,
+    Link, SpanContext, SpanId as OtelSpanId, SpanKind as OtelKind, SpanRef, Status,
+    TraceContextExt, TraceId as OtelTraceId, TraceState,
 };
 use opentelemetry::{Array, Context, KeyValue, Value};
 use opentelemetry_sdk::Resource;
@@ -87,6 +87,16 @@ impl PlainSpans {
         self.below(slot, current).unwrap_or(current)
     }
 
+    /// Where a span lies that starts while a plain span is current and nothing of ours is.
+    pub(super) fn current(&self) -> Option<(Arc<Slot>, SpanId)> {
+        if self.is_empty() {
+            return None;
+        }
+        let (trace, span) = super::context::current_span()?;
+        let open = self.find(span)?;
+        (trace == open.slot.ids().trace).then_some((open.slot, span))
+    }
+
     #[cold]
     fn below(&self, slot: &Slot, current: SpanId) -> Option<SpanId> {
         let (trace, span) = super::context::current_span()?;
@@ -120,7 +130,7 @@ impl ShouldSample for RecordAll {
         _: &[Link],
     ) -> SamplingResult {
         let span = parent.map(|context| context.span());
-        let parent = span.as_ref().map(|span| span.span_context());
+        let parent = span.as_ref().map(SpanRef::span_context);
         let parent = parent.filter(|parent| parent.is_valid());
         let sampled = match parent {
             Some(parent) => parent.is_sampled(),

@@ -34,7 +34,14 @@ impl Place {
                 root: None,
             };
         }
-        Self::root(traces, span, name, start)
+        match traces.plain().current() {
+            Some((slot, parent)) => Self {
+                slot,
+                parent,
+                root: None,
+            },
+            None => Self::root(traces, span, name, start),
+        }
     }
 
     /// The place of the root of a new trace, whose slot is named after it.

@@ -100,7 +100,9 @@ impl Times {
             let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.values().cloned().collect()
         };
-        all.iter().for_each(|times| times.renew());
+        for times in all {
+            times.renew();
+        }
     }
 }
 

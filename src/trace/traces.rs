@@ -1,7 +1,7 @@
 //! The traces of one monitor: who is kept, and the way of the kept ones to the worker.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub(crate) struct Traces {
     max_open: Duration,
     decided: Mutex<Decided>,
     plain: PlainSpans,
+    /// Whether spans go anywhere but into this process' memory: the books are of what is sent.
+    is_sent: AtomicBool,
     /// Spans that came when nothing was known of their trace any more.
     late: AtomicU64,
     /// Traces that would have been kept for what happened in them, but for the budget.
@@ -102,6 +104,7 @@ impl Traces {
             max_open: config.max_open,
             decided: Mutex::default(),
             plain: PlainSpans::default(),
+            is_sent: AtomicBool::new(false),
             late: AtomicU64::new(0),
             over_budget: AtomicU64::new(0),
         }
@@ -109,6 +112,15 @@ impl Traces {
 
     pub(crate) fn requests(&self) -> &Arc<Requests> {
         &self.requests
+    }
+
+    /// Says that kept spans are sent somewhere, and so stand in the books.
+    pub(crate) fn are_sent(&self) {
+        self.is_sent.store(true, Relaxed);
+    }
+
+    fn counted(&self, items: u32) -> u32 {
+        if self.is_sent.load(Relaxed) { items } else { 0 }
     }
 
     /// The plain OpenTelemetry spans under way.
@@ -245,7 +257,8 @@ impl Traces {
 
     #[cold]
     fn push_late(&self, trace: TraceId, kept: Kept, span: &SpanRecord<'_>) {
-        self.intake.push(Signal::Span, span.end, |out| {
+        let items = self.counted(1);
+        self.intake.push_many(Signal::Span, items, span.end, |out| {
             put_head(out, trace, kept, 0, "");
             put_bytes(out, &[]);
             put_no_root(out);
@@ -296,6 +309,7 @@ impl Traces {
             if items == 0 {
                 return;
             }
+            let items = self.counted(items);
             self.intake.push_many(Signal::Span, items, end.now, |out| {
                 put_head(out, end.trace, kept, taken.lost, end.trace_state);
                 put_bytes(out, if root.is_some() { taken.events } else { &[] });

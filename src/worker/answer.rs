@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// An answer that comes once, from whichever side is first, and can be awaited or waited for, with any
 /// runtime or none.
-pub(super) struct Answer<T> {
+pub(crate) struct Answer<T> {
     state: Mutex<State<T>>,
     given: Condvar,
 }
@@ -18,7 +18,7 @@ struct State<T> {
 
 impl<T: Clone> Answer<T> {
     /// Gives the answer. A second answer is ignored.
-    pub(super) fn give(&self, value: T) {
+    pub(crate) fn give(&self, value: T) {
         let wakers = {
             let mut state = self.lock();
             if state.value.is_some() {
@@ -34,12 +34,12 @@ impl<T: Clone> Answer<T> {
         }
     }
 
-    pub(super) fn value(&self) -> Option<T> {
+    pub(crate) fn value(&self) -> Option<T> {
         self.lock().value.clone()
     }
 
     /// Blocks until the answer is there, or `None` after `timeout`.
-    pub(super) fn wait(&self, timeout: Duration) -> Option<T> {
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<T> {
         let (state, _) = self
             .given
             .wait_timeout_while(self.lock(), timeout, |state| state.value.is_none())
@@ -66,7 +66,7 @@ impl<T> Default for Answer<T> {
 }
 
 /// Awaits an answer. Cancel safe: what was asked goes on.
-pub(super) struct Awaited<T>(pub(super) Arc<Answer<T>>);
+pub(crate) struct Awaited<T>(pub(crate) Arc<Answer<T>>);
 
 impl<T: Clone> Future for Awaited<T> {
     type Output = T;

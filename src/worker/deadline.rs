@@ -2,11 +2,11 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::clock::{Clock, Nanos};
+use crate::clock::{Clock, Nanos, nanos};
 use crate::model::mark_own_thread;
 
 /// Something that has to come to an end by a deadline.
-pub(super) trait Pending: Send + Sync {
+pub(crate) trait Pending: Send + Sync {
     fn is_settled(&self) -> bool;
     /// Ends it now.
     fn expire(&self);
@@ -15,7 +15,8 @@ pub(super) trait Pending: Send + Sync {
 /// Keeps deadlines that depend on nobody: on no timer of the caller's runtime and on no worker that may
 /// be stuck. A thread runs only while something is awaited; where none can be had, the worker's own look
 /// at the deadlines stands in.
-pub(super) struct Deadlines(Arc<Shared>);
+#[derive(Clone)]
+pub(crate) struct Deadlines(Arc<Shared>);
 
 struct Shared {
     pace: Clock,
@@ -48,6 +49,12 @@ impl Deadlines {
         } else {
             list.has_thread = spawn(Arc::clone(&self.0)).is_ok();
         }
+    }
+
+    /// Expires `pending` after a time, unless it is settled by then.
+    pub(crate) fn add_after(&self, wait: Duration, pending: Arc<dyn Pending>) {
+        let at = self.0.pace.now().saturating_add(nanos(wait));
+        self.add(at, pending);
     }
 
     /// Looks again: something was settled.

@@ -46,6 +46,8 @@ struct Flush {
     until: Nanos,
     /// The last block of each sink that it waits for.
     blocks: Vec<u64>,
+    /// What each tap had taken.
+    marks: Vec<u64>,
     answer: Arc<Answer<bool>>,
 }
 
@@ -121,6 +123,9 @@ impl Engine {
             }
         }
         self.take_records(now);
+        for tap in &mut self.taps {
+            tap::round(tap.as_mut(), &self.pool, &self.core.panics);
+        }
         self.write_notices();
         for formatter in &mut self.formatters {
             formatter.hand_over(&self.pool);
@@ -137,6 +142,7 @@ impl Engine {
                 self.flushes.push(Flush {
                     until,
                     blocks,
+                    marks: self.taps.iter().map(|tap| tap.mark()).collect(),
                     answer,
                 });
             }
@@ -172,7 +178,8 @@ impl Engine {
             let lines = signal.is_line() && !self.formatters.is_empty();
             if !lines && !self.feeds.iter().any(|feed| feed.takes(signal)) {
                 // No sink takes them: what the tap has is where it was to go.
-                let all = records.iter().filter(|it| it.signal == signal).count() as u64;
+                let all = records.iter().filter(|it| it.signal == signal);
+                let all: u64 = all.map(|it| u64::from(it.items)).sum();
                 core.books.delivered(signal, taken);
                 core.books.dropped(signal, Reason::Panic, all - taken);
             }
@@ -232,7 +239,9 @@ impl Engine {
         let mut answered = false;
         self.flushes.retain(|flush| {
             let mut sinks = self.core.sinks.iter().zip(&flush.blocks);
-            let settled = sinks.all(|(sink, number)| sink.is_settled(*number));
+            let mut taps = self.taps.iter().zip(&flush.marks);
+            let taps_settled = taps.all(|(tap, mark)| tap.is_settled(*mark));
+            let settled = sinks.all(|(sink, number)| sink.is_settled(*number)) && taps_settled;
             let over = settled || now >= flush.until;
             if over {
                 flush.answer.give(settled);
@@ -252,7 +261,12 @@ impl Engine {
         let anew = std::mem::take(&mut self.asked_anew);
         let blocks = self.want_all(anew);
         let mut sinks = self.core.sinks.iter().zip(blocks);
-        sinks.all(|(sink, number)| sink.is_settled(number)) || self.core.pace.now() >= until
+        let delivered = sinks.all(|(sink, number)| sink.is_settled(number))
+            && self.feeds.iter().all(|feed| feed.sink.holds_nothing());
+        // Last: what is delivered needs no keeping any more.
+        let mut taps = self.taps.iter_mut();
+        let done = delivered && taps.all(|tap| caught(|| tap.ends()).unwrap_or(true));
+        done || self.core.pace.now() >= until
     }
 
     fn run_ticks(&mut self, now: Nanos) {
@@ -276,6 +290,7 @@ impl Engine {
         let next = ticks
             .chain(sinks)
             .chain(feeds)
+            .chain(self.taps.iter().filter_map(|tap| tap.due()))
             .chain(flushes)
             .chain(self.shutdown)
             .min();

@@ -79,11 +79,12 @@ mod format;
 mod intake;
 mod outlet;
 #[cfg_attr(
-    not(feature = "_client"),
-    expect(dead_code, reason = "no feature that sends is on")
+    not(all(feature = "otlp", feature = "sentry")),
+    expect(dead_code, reason = "each feature that sends takes another part")
 )]
 mod remote;
 mod sink;
+mod spool;
 mod tap;
 mod thread;
 mod unwind;
@@ -91,12 +92,14 @@ mod writer;
 
 pub use self::config::WorkerConfig;
 
+pub(crate) use self::answer::{Answer as Told, Awaited};
 #[cfg_attr(
     not(feature = "_client"),
     expect(unused_imports, reason = "no feature that sends is on")
 )]
 pub(crate) use self::client::{Answer, Client, Trust};
 pub(crate) use self::console::Console;
+pub(crate) use self::deadline::{Deadlines, Pending};
 pub(crate) use self::engine::Tick;
 pub(crate) use self::format::Format;
 pub(crate) use self::intake::{Intake, MAX_RECORD, Record};
@@ -105,6 +108,12 @@ pub(crate) use self::intake::{Intake, MAX_RECORD, Record};
     expect(unused_imports, reason = "no feature that sends is on")
 )]
 pub(crate) use self::remote::{Batch, Consume, Deliver, RemoteSetup, Verdict};
+#[cfg_attr(
+    not(feature = "sentry"),
+    expect(unused_imports, reason = "what is stored alone has these")
+)]
+pub(crate) use self::remote::{End, Fate};
+pub(crate) use self::spool::{Keeper, KeeperStatus};
 pub(crate) use self::tap::{Jobs, Tap};
 pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};
 

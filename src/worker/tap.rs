@@ -4,6 +4,7 @@ use tokio::runtime::Handle;
 
 use super::Record;
 use super::unwind::caught;
+use crate::clock::Nanos;
 use crate::model::Signal;
 
 /// Reads the records of one signal on the worker's thread, before the sinks get them. What it does must be
@@ -14,6 +15,29 @@ pub(crate) trait Tap: Send {
 
     /// Reads a record.
     fn take(&mut self, record: &Record<'_>, jobs: &Jobs<'_>);
+
+    /// Does what is due, after the records of a round.
+    fn round(&mut self, _: &Jobs<'_>) {}
+
+    /// When [`round`](Self::round) has something to do that nothing announces.
+    fn due(&self) -> Option<Nanos> {
+        None
+    }
+
+    /// The number of what it took last.
+    fn mark(&self) -> u64 {
+        0
+    }
+
+    /// Whether all that it took up to this mark is where it was to go, or cannot get there now.
+    fn is_settled(&self, _mark: u64) -> bool {
+        true
+    }
+
+    /// Asked at the end, again and again: whether nothing is left to be done.
+    fn ends(&mut self) -> bool {
+        true
+    }
 }
 
 /// Where a tap leaves what takes longer.
@@ -27,8 +51,15 @@ impl Jobs<'_> {
     }
 }
 
-/// Shows a batch to a tap. A record at which it panics is passed over; `panics` counts. How many records it
-/// took.
+/// Has a tap do what is due; `panics` counts.
+pub(super) fn round(tap: &mut dyn Tap, pool: &Handle, panics: &AtomicU64) {
+    if caught(|| tap.round(&Jobs(pool))).is_none() {
+        panics.fetch_add(1, Relaxed);
+    }
+}
+
+/// Shows a batch to a tap. A record at which it panics is passed over; `panics` counts. How many
+/// items it took.
 pub(super) fn show(
     tap: &mut dyn Tap,
     records: &[Record<'_>],
@@ -39,7 +70,7 @@ pub(super) fn show(
     let mut taken = 0;
     for record in records.iter().filter(|record| record.signal == signal) {
         match caught(|| tap.take(record, &jobs)) {
-            Some(()) => taken += 1,
+            Some(()) => taken += u64::from(record.items),
             None => {
                 panics.fetch_add(1, Relaxed);
             }

@@ -7,6 +7,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::answer::{Answer, Awaited};
 use super::core::{Command, Core};
+use super::deadline::Deadlines;
 use super::engine::{Engine, Tick, supervise};
 use super::format::{Format, Formatter};
 use super::outlet::Outlet;
@@ -166,6 +167,11 @@ impl Worker {
     /// The worker's runtime: one thread, so what blocks belongs on its blocking pool.
     pub(crate) fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// What keeps deadlines, whatever the worker is at.
+    pub(crate) fn deadlines(&self) -> Deadlines {
+        self.core.deadlines.clone()
     }
 
     /// Delivers everything that was emitted before this call; the future says whether all of it was

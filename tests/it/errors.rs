@@ -304,3 +304,109 @@ fn an_error_that_captures_itself_is_captured_once() {
     assert_eq!(groups.len(), 1);
     assert_eq!(groups[0].message, "within: true");
 }
+
+#[tokio::test]
+async fn what_is_stored_is_found_by_the_next_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Harness::in_real_time(|builder| builder.data_dir(dir.path()));
+    let first = open();
+    for n in 0..50 {
+        first.capture_error(&store_error(n));
+    }
+    let stored = first.capture_error_durable(&store_error(50)).await;
+    assert!(stored.is_stored());
+    let frames = || {
+        first.errors()[0]
+            .sample
+            .as_ref()
+            .map_or(0, |it| it.frames.len())
+    };
+    let patience = std::time::Instant::now();
+    while frames() == 0 && patience.elapsed() < Duration::from_secs(20) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(first.flush(Duration::from_secs(10)).await);
+    drop(first);
+    let second = open();
+    let patience = std::time::Instant::now();
+    let count = || second.errors().iter().map(|group| group.count).sum::<u64>();
+    while count() < 51 && patience.elapsed() < Duration::from_secs(20) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let groups = second.errors();
+    assert_eq!((groups.len(), count()), (2, 51), "{groups:?}");
+    let last = groups.iter().find(|group| group.last_event == stored.id());
+    assert!(last.is_some());
+    assert!(groups.iter().any(|group| {
+        let sample = group.sample.as_ref().unwrap();
+        !sample.frames.is_empty() && sample.causes[1].message == "the disk is gone"
+    }));
+    #[cfg(unix)]
+    for entry in std::fs::read_dir(dir.path().join("errors")).unwrap() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_costs_nothing_but_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    // A file where the directory should be.
+    std::fs::write(dir.path().join("errors"), "mine").unwrap();
+    let harness = Harness::in_real_time(|builder| builder.data_dir(dir.path()));
+    let begun = std::time::Instant::now();
+    let stored = harness.capture_error_durable(&store_error(1)).await;
+    assert!(!stored.is_stored() && !stored.id().is_nil());
+    assert!(begun.elapsed() < Duration::from_millis(2500));
+    assert_eq!(
+        harness
+            .lines()
+            .iter()
+            .filter(|it| it.contains("event_id"))
+            .count(),
+        1
+    );
+    assert_eq!(harness.errors().len(), 1);
+    assert!(harness.written().contains("are in memory alone"));
+    // The directory may be mended while the service runs.
+    std::fs::remove_file(dir.path().join("errors")).unwrap();
+    tokio::time::sleep(Duration::from_millis(5500)).await;
+    assert!(
+        harness
+            .capture_error_durable(&store_error(2))
+            .await
+            .is_stored()
+    );
+    // And it may vanish.
+    std::fs::remove_dir_all(dir.path().join("errors")).unwrap();
+    let stored = harness.capture_error_durable(&store_error(3)).await;
+    assert!(stored.is_stored(), "a new directory is made at once");
+    let memory = Harness::new().capture_error_durable(&store_error(1)).await;
+    assert!(!memory.is_stored());
+}
+
+#[test]
+fn fifty_milliseconds_after_a_capture_it_is_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let harness = Harness::in_real_time(|builder| builder.data_dir(dir.path()));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut times: Vec<_> = (0..200)
+        .map(|n| {
+            let begun = std::time::Instant::now();
+            let stored = runtime.block_on(harness.capture_error_durable(&store_error(n)));
+            assert!(stored.is_stored());
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    println!(
+        "stored: p50 {:?}, p99 {:?}, longest {:?}",
+        times[100], times[197], times[199]
+    );
+    // The machine may be busy: the figure is for the reader, the bound for the fault.
+    assert!(times[197] < Duration::from_millis(500), "{:?}", times[197]);
+}

@@ -8,6 +8,9 @@ mod http_others;
 mod life_cycle;
 mod lines;
 mod never_hurt;
+#[cfg(feature = "_client")]
 mod peer;
+#[cfg(feature = "sentry")]
+mod sentry;
 mod spans;
 mod support;

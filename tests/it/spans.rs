@@ -11,7 +11,7 @@ use opentelemetry::trace::{Tracer, TracerProvider};
 use tower::ServiceExt;
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;
-use watchpost::trace::{KeptTrace, SpanKind, SpanStatus};
+use watchpost::trace::{AttributeValue as Value, KeptTrace, SpanKind, SpanStatus};
 use watchpost::{Kept, Monitor, MonitorGuard, SpanId, TraceId};
 
 fn builder(ratio: f64) -> watchpost::MonitorBuilder {
@@ -59,10 +59,7 @@ fn tree(trace: &KeptTrace) -> Vec<String> {
     all
 }
 
-fn attribute<'a>(
-    span: &'a watchpost::trace::Span,
-    key: &str,
-) -> Option<&'a watchpost::trace::AttributeValue> {
+fn attribute<'a>(span: &'a watchpost::trace::Span, key: &str) -> Option<&'a Value> {
     span.attributes
         .iter()
         .find(|(have, _)| have == key)
@@ -96,7 +93,7 @@ async fn spans_of_every_kind_have_the_right_parent() {
                                 .unwrap();
                             let blocking = of.clone();
                             watchpost::spawn_blocking(move || {
-                                blocking.trace("blocking").in_scope(|| {})
+                                blocking.trace("blocking").in_scope(|| {});
                             })
                             .await
                             .unwrap();
@@ -130,12 +127,16 @@ async fn spans_of_every_kind_have_the_right_parent() {
             "tracing<guard",
         ]
     );
+    look_closer(&trace);
+}
+
+/// Attributes by type, events, times.
+fn look_closer(trace: &KeptTrace) {
     let root = trace.spans.iter().find(|span| span.is_root).unwrap();
     assert_eq!(
         (root.kind, root.status),
         (SpanKind::Server, SpanStatus::Unset)
     );
-    use watchpost::trace::AttributeValue as Value;
     assert_eq!(
         attribute(root, "http.response.status_code"),
         Some(&Value::I64(200))
@@ -177,12 +178,21 @@ async fn spans_of_every_kind_have_the_right_parent() {
 
 #[tokio::test]
 async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
-    let monitor = monitor(0.0);
+    let monitor = builder(0.0)
+        .slow_trace(Duration::from_secs(60))
+        .build()
+        .unwrap();
     let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
     let _default = tracing::subscriber::set_default(subscriber);
     let tracer = monitor.otel().tracer_provider().tracer("plain");
     let of = monitor.clone();
+    let child = monitor.clone();
+    let (release, released) = tokio::sync::watch::channel(false);
     let app = Router::new()
+        .route(
+            "/fine",
+            get(async move || child.trace("child").run(async {}).await),
+        )
         .route(
             "/work/{fails}",
             get(
@@ -199,6 +209,7 @@ async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
                     async { tokio::task::yield_now().await }
                         .instrument(tracing::info_span!("tracing"))
                         .await;
+                    drop(released.clone().wait_for(|released| *released).await);
                     of.trace("guard").run(tokio::task::yield_now()).await;
                     tracer.in_span("plain", |_| {});
                     let of = of.clone();
@@ -224,6 +235,11 @@ async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
         let app = app.clone();
         tasks.spawn(async move { ask(&app, path(&format!("/work/{}", n % 2 == 0))).await });
     }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    for _ in 0..100_000 {
+        ask(&app, path("/fine")).await;
+    }
+    release.send(true).unwrap();
     let answers = tasks.join_all().await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(monitor.flush(Duration::from_secs(10)).await);

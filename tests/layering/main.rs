@@ -44,7 +44,7 @@ const RANKS: [(&str, u8); 25] = [
 
 /// Paths that are named in one place alone: the path's beginning, and the files or directories below
 /// `src/` that may name it.
-const HOMES: [(&[&str], &[&str]); 20] = [
+const HOMES: [(&[&str], &[&str]); 21] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (&["hyper"], &["monitor/serve/", "worker/client/"]),
     (&["hyper_util"], &["monitor/serve/", "worker/client/"]),
@@ -56,6 +56,7 @@ const HOMES: [(&[&str], &[&str]); 20] = [
     (&["opentelemetry_proto"], &["trace/otlp/"]),
     (&["prost"], &["trace/otlp/"]),
     (&["toml"], &["config/"]),
+    (&["crc32fast"], &["worker/spool/"]),
     (&["flate2"], &["metrics/", "trace/otlp/"]),
     (&["metrics_exporter_prometheus"], &["metrics/"]),
     (&["metrics_process"], &["metrics/"]),

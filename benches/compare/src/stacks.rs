@@ -2,7 +2,7 @@
 
 use axum::Router;
 use watchpost::logs::RequestLines;
-use watchpost::{Monitor, MonitorGuard};
+use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
 /// A router and what must outlive its run.
 pub struct Stack {
@@ -23,7 +23,8 @@ pub const STACKS: &[(&str, Build)] = &[
         monitor: None,
     }),
     ("metrics", |router| {
-        let builder = Monitor::builder("compare").env(false).trace_header(false);
+        let builder = Monitor::builder("compare").env(false).traces(false);
+        let builder = builder.trace_header(false);
         let monitor = builder
             .request_lines(RequestLines::Off)
             .build()
@@ -34,17 +35,27 @@ pub const STACKS: &[(&str, Build)] = &[
         }
     }),
     ("lines", |router| {
-        let builder = Monitor::builder("compare").version("1.4.2").env(false);
-        let builder = builder
-            .console_to(std::io::sink())
-            .max_queue_bytes(64 << 20);
-        let monitor = builder.max_sink_bytes(64 << 20).build().expect("a monitor");
-        Stack {
-            router: router.layer(monitor.layer()),
-            monitor: Some(monitor),
-        }
+        with_lines(router, |builder| builder.traces(false))
+    }),
+    // A tenth of the traces, and what fails or is slow.
+    ("everything", |router| {
+        with_lines(router, |builder| {
+            builder.trace_ratio(0.1).max_traces_per_second(1_000_000)
+        })
     }),
 ];
+
+fn with_lines(router: Router, set: fn(MonitorBuilder) -> MonitorBuilder) -> Stack {
+    let builder = set(Monitor::builder("compare").version("1.4.2").env(false));
+    let builder = builder
+        .console_to(std::io::sink())
+        .max_queue_bytes(64 << 20);
+    let monitor = builder.max_sink_bytes(64 << 20).build().expect("a monitor");
+    Stack {
+        router: router.layer(monitor.layer()),
+        monitor: Some(monitor),
+    }
+}
 
 pub fn build(name: &str) -> Stack {
     let (_, build) = STACKS

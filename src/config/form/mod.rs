@@ -3,6 +3,7 @@
 //! No advice repeats what was read, since that may be a secret in the wrong place; digits are the
 //! exception.
 
+mod dsn;
 mod duration;
 mod headers;
 mod items;
@@ -15,6 +16,7 @@ mod url;
 
 use super::Config;
 
+pub(super) use self::dsn::SentryDsn;
 pub(super) use self::duration::Span;
 pub(super) use self::headers::Headers;
 pub(super) use self::items::{Header, Network, Status};

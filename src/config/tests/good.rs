@@ -24,6 +24,12 @@ slow = "1h30m"
 
 [errors]
 backtraces = "off"
+max_stored_bytes = "8MiB"
+
+[sentry]
+dsn = "https://key@sentry.example.com/1"
+environment = "canary"
+release = "contentmax@1"
 
 [http]
 trace_header = false
@@ -39,6 +45,14 @@ disabled = true
 exporter = "none"
 sampler = "traceidratio"
 sampler_arg = "0.25"
+max_per_second = 7
+slow = "2s"
+max_open = "90s"
+max_open_bytes = "1MiB"
+max_bytes_per_second = 1000
+recent_bytes = "2MiB"
+level = "debug"
+events = false
 max_attributes = 1
 max_value_length = 2
 max_events = 3
@@ -103,6 +117,13 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.logs.requests, RequestLines::ErrorsAndSlow);
     assert_eq!(config.logs.slow, Duration::from_secs(5400));
     assert_eq!(config.errors.backtraces, crate::errors::Backtraces::Off);
+    assert_eq!(config.errors.max_stored_bytes, 8 << 20);
+    assert!(config.errors.dsn.is_some());
+    assert_eq!(config.errors.sentry_environment.as_deref(), Some("canary"));
+    assert_eq!(
+        config.errors.sentry_release.as_deref(),
+        Some("contentmax@1")
+    );
     assert!(!config.http.trace_header && config.http.edge);
     let networks: Vec<_> = config
         .http
@@ -171,6 +192,19 @@ fn no_source_at_all_means_the_defaults() {
 
 /// What `ALL` says of traces.
 fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
+    assert_eq!(
+        (trace.max_per_second, trace.max_bytes_per_second),
+        (7, 1000)
+    );
+    assert_eq!(
+        (trace.slow, trace.max_open),
+        (Duration::from_secs(2), Duration::from_secs(90))
+    );
+    assert_eq!(
+        (trace.max_open_bytes, trace.recent_bytes),
+        (1 << 20, 2 << 20)
+    );
+    assert_eq!((trace.level.as_str(), trace.events), ("debug", false));
     assert!(trace.disabled && trace.exporter == Exporter::None);
     assert_eq!(trace.sampler.kind, SamplerKind::Ratio);
     assert_eq!(trace.sampler.ratio.to_string(), "0.25");
@@ -223,6 +257,9 @@ fn a_print_out_is_a_file() {
     let printed = settings.to_string();
     assert!(printed.contains(headers) && !printed.contains("Basic"));
     let printed = printed.replace(headers, "otlp.headers = \"a=b\"");
+    let dsn = "sentry.dsn = \"[REDACTED]\"";
+    assert!(printed.contains(dsn) && !printed.contains("key@"));
+    let printed = printed.replace(dsn, "sentry.dsn = \"https://other@example.com/2\"");
     let token = format!("\"{SECRET}\"");
     let again = from_file(printed.replace("\"[REDACTED]\"", &token))
         .unwrap()

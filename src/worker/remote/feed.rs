@@ -67,6 +67,9 @@ impl Feed {
         for batch in self.batches.drain(..) {
             self.sink.accept(batch);
         }
+        for (signal, fate, items) in caught(|| self.consume.fates()).unwrap_or_default() {
+            self.sink.settle_held(signal, fate, items);
+        }
         if made.is_none() {
             panics.fetch_add(1, Relaxed);
             self.sink.lose_held();

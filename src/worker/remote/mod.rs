@@ -47,7 +47,6 @@ pub(crate) struct Batch {
     pub(crate) items: u64,
     pub(crate) body: Bytes,
     /// For the [`Deliver`] alone, such as the number under which a store keeps the batch.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no store keeps batches yet"))]
     pub(crate) tag: u64,
     /// A store keeps it: what is not delivered by the end is counted as spooled, not as dropped.
     pub(crate) stored: bool,
@@ -83,6 +82,11 @@ pub(crate) trait Consume: Send {
     /// Makes the batches that are due, and of all that is kept if `all`: somebody flushes.
     fn batches(&mut self, now: Nanos, all: bool, out: &mut Vec<Batch>);
 
+    /// What became of items that it kept and made no batch of, since this was last asked.
+    fn fates(&mut self) -> Vec<(Signal, Fate, u64)> {
+        Vec::new()
+    }
+
     /// When [`batches`](Self::batches) has something to do without a further record.
     fn due(&self) -> Option<Nanos>;
 
@@ -98,13 +102,23 @@ pub(crate) trait Deliver: Send + Sync {
     /// What an answer means. Where there is none, the batch is tried again.
     fn judge(&self, batch: &Batch, answer: &Answer) -> Verdict;
 
+    /// How long the receiver wants to be left alone, though it took the last batch.
+    fn pause(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether a store keeps the batch, where it is not delivered by the end.
+    fn is_stored(&self, batch: &Batch) -> bool {
+        batch.stored
+    }
+
     /// Two batches in place of one that is too large; `None` if it cannot be divided.
     fn split(&self, batch: &Batch) -> Option<[Batch; 2]> {
         let _ = batch;
         None
     }
 
-    /// Told once of each batch that is delivered or dropped while the sink is open.
+    /// Told once of each batch that is delivered, dropped or left to a store while the sink is open.
     fn settled(&self, batch: &Batch, end: End) {
         let _ = (batch, end);
     }
@@ -138,6 +152,16 @@ pub(crate) enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Delivered,
+    Dropped(Reason),
+    /// There was no room for it, and a store keeps it.
+    Spooled,
+}
+
+/// What became of items that were never in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// A store keeps them.
+    Spooled,
     Dropped(Reason),
 }
 

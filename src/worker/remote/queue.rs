@@ -64,6 +64,11 @@ impl Queue {
         released
     }
 
+    /// Whether the consumer has nothing.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.held.iter().all(|items| *items == 0)
+    }
+
     /// Drops all that the consumer has; how many items.
     pub(super) fn drop_held(&mut self, reason: Reason, books: &Books) -> u64 {
         let held = std::mem::take(&mut self.held);
@@ -136,6 +141,12 @@ impl Queue {
     pub(super) fn pause(&mut self, now: Nanos, pause: Option<Duration>) {
         self.asked_to_wait = false;
         self.not_before = pause.map_or(0, |pause| now.saturating_add(nanos(pause)));
+    }
+
+    /// The receiver wants to be left alone for a while.
+    pub(super) fn obey(&mut self, now: Nanos, pause: Duration) {
+        self.asked_to_wait = true;
+        self.not_before = now.saturating_add(nanos(pause.min(retry_after::LONGEST)));
     }
 
     /// The receiver does well.

@@ -5,7 +5,7 @@ use tokio::runtime::Handle;
 
 use super::queue::Queue;
 use super::retry_after::retry_after;
-use super::{Batch, Deliver, End, RemoteSetup, Verdict};
+use super::{Batch, Deliver, End, Fate, RemoteSetup, Verdict};
 use crate::clock::{Clock, Nanos};
 use crate::model::{Books, Notices, Reason, Signal};
 use crate::worker::client::{Answer, Client};
@@ -98,6 +98,21 @@ impl Remote {
         }
     }
 
+    /// The consumer has made an end of items.
+    pub(super) fn settle_held(&self, signal: Signal, fate: Fate, items: u64) {
+        // What it had when the sink was closed was counted then.
+        let items = self.lock().release(signal, items);
+        match fate {
+            Fate::Spooled => self.books.spooled(signal, items),
+            Fate::Dropped(reason) => self.books.dropped(signal, reason, items),
+        }
+    }
+
+    /// Whether the consumer has nothing that it made no batch of.
+    pub(in crate::worker) fn holds_nothing(&self) -> bool {
+        self.lock().holds_nothing()
+    }
+
     /// The consumer has lost all that it had.
     pub(super) fn lose_held(&self) {
         self.lock().drop_held(Reason::Panic, &self.books);
@@ -109,7 +124,7 @@ impl Remote {
         if queue.closed {
             // What the consumer had was counted when the sink was closed.
             if batch.found {
-                self.count_undelivered(&batch, Reason::Shutdown);
+                let _end = self.count_undelivered(&batch, Reason::Shutdown);
             }
             return;
         }
@@ -129,7 +144,9 @@ impl Remote {
         } else {
             Reason::QueueOverflow
         };
-        self.count_undelivered(&batch, reason);
+        let end = self.count_undelivered(&batch, reason);
+        drop(queue);
+        caught(|| self.deliver.settled(&batch, end));
     }
 
     /// Sends the next batch if there is one, it may be sent, and none is under way.
@@ -180,12 +197,20 @@ impl Remote {
             }
             _ => None,
         };
+        let pause = match &verdict {
+            Verdict::Delivered | Verdict::Partial { .. } => caught(|| self.deliver.pause()),
+            _ => None,
+        };
         let ended = {
             let mut queue = self.lock();
             if queue.closed {
                 return;
             }
-            self.settle(&mut queue, verdict, halves)
+            let ended = self.settle(&mut queue, verdict, halves);
+            if let Some(pause) = pause.flatten() {
+                queue.obey(self.pace.now(), pause);
+            }
+            ended
         };
         if let Some((batch, end)) = ended {
             caught(|| self.deliver.settled(&batch, end));
@@ -301,16 +326,18 @@ impl Remote {
         let mut left = queue.drop_held(Reason::Shutdown, &self.books);
         for batch in queue.empty() {
             left += batch.items;
-            self.count_undelivered(&batch, Reason::Shutdown);
+            let _end = self.count_undelivered(&batch, Reason::Shutdown);
         }
         left == 0
     }
 
-    fn count_undelivered(&self, batch: &Batch, reason: Reason) {
-        if batch.stored {
+    fn count_undelivered(&self, batch: &Batch, reason: Reason) -> End {
+        if caught(|| self.deliver.is_stored(batch)).unwrap_or_default() {
             self.books.spooled(batch.signal, batch.items);
+            End::Spooled
         } else {
             self.books.dropped(batch.signal, reason, batch.items);
+            End::Dropped(reason)
         }
     }
 

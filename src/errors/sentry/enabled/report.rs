@@ -1,0 +1,102 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::json::Object;
+use crate::model::Reason;
+
+/// The protocol's words for the reasons that we have, and how many events were dropped for each.
+#[derive(Debug, Default)]
+pub(super) struct Report(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    waiting: [u64; WORDS.len()],
+    /// What stands in the envelope that is under way.
+    sent: [u64; WORDS.len()],
+}
+
+const WORDS: [&str; 6] = [
+    "queue_overflow",
+    "cache_overflow",
+    "before_send",
+    "internal_sdk_error",
+    "send_error",
+    "ratelimit_backoff",
+];
+
+impl Report {
+    pub(super) fn add(&self, reason: Reason, events: u64) {
+        let word = match reason {
+            Reason::QueueOverflow => 0,
+            Reason::CacheOverflow => 1,
+            Reason::BeforeSend => 2,
+            Reason::SendError | Reason::TooLarge => 4,
+            Reason::RatelimitBackoff => 5,
+            _ => 3,
+        };
+        if let Some(count) = self.lock().waiting.get_mut(word) {
+            *count += events;
+        }
+    }
+
+    /// The report that goes with an envelope, if there is something to report.
+    pub(super) fn begin(&self, timestamp: f64) -> Option<Vec<u8>> {
+        let mut counts = self.lock();
+        counts.sent = counts.waiting;
+        if counts.sent.iter().all(|count| *count == 0) {
+            return None;
+        }
+        let mut out = Vec::new();
+        let mut report = Object::begin(&mut out);
+        report.f64("timestamp", timestamp);
+        report.array("discarded_events", |list| {
+            for (reason, count) in WORDS.iter().zip(counts.sent) {
+                if count > 0 {
+                    list.object(|item| {
+                        item.text("reason", reason);
+                        item.text("category", "error");
+                        item.u64("quantity", count);
+                    });
+                }
+            }
+        });
+        report.end();
+        Some(out)
+    }
+
+    /// The envelope was taken, its report with it.
+    pub(super) fn taken(&self) {
+        let mut counts = self.lock();
+        let sent = std::mem::take(&mut counts.sent);
+        for (waiting, sent) in counts.waiting.iter_mut().zip(sent) {
+            *waiting = waiting.saturating_sub(sent);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_is_not_told_again() {
+        let report = Report::default();
+        assert_eq!(report.begin(1.0), None);
+        report.add(Reason::SendError, 2);
+        report.add(Reason::BeforeSend, 1);
+        let told = String::from_utf8(report.begin(1.5).unwrap()).unwrap();
+        assert_eq!(
+            told,
+            r#"{"timestamp":1.5,"discarded_events":[{"reason":"before_send","category":"error","quantity":1},{"reason":"send_error","category":"error","quantity":2}]}"#
+        );
+        report.add(Reason::SendError, 1);
+        report.taken();
+        let told = String::from_utf8(report.begin(2.0).unwrap()).unwrap();
+        assert!(told.contains(r#""reason":"send_error","category":"error","quantity":1"#));
+        report.taken();
+        assert_eq!(report.begin(3.0), None);
+    }
+}

@@ -1,0 +1,126 @@
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::Files;
+
+/// Longest file that is read: ours are shorter.
+const MAX_FILE: u64 = 8 << 20;
+
+/// A directory of the file system. It is made when it is missing, mode 0700, its files 0600, and made again
+/// when somebody removes it.
+#[derive(Debug)]
+pub(super) struct Disk {
+    path: PathBuf,
+    current: Option<File>,
+    /// The file's name is not on the disk yet.
+    new: bool,
+}
+
+impl Disk {
+    pub(super) fn new(path: impl AsRef<Path>) -> Self {
+        Self {
+            path: path.as_ref().to_owned(),
+            current: None,
+            new: false,
+        }
+    }
+
+    fn make(&self) -> io::Result<()> {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&self.path)?;
+        let found = fs::symlink_metadata(&self.path)?;
+        if found.is_symlink() {
+            let text = format!("{} is a symbolic link", self.path.display());
+            return Err(io::Error::new(ErrorKind::InvalidInput, text));
+        }
+        Ok(())
+    }
+
+    fn open(&self, name: &str) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let path = self.path.join(name);
+        // A link in a place of ours leads to a place that is not.
+        if fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) {
+            fs::remove_file(&path)?;
+        }
+        options.open(path)
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+}
+
+impl Files for Disk {
+    fn list(&mut self) -> io::Result<Vec<(String, u64)>> {
+        self.make()?;
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let found = entry.metadata()?;
+            if let Ok(name) = entry.file_name().into_string()
+                && found.is_file()
+            {
+                all.push((name, found.len()));
+            }
+        }
+        Ok(all)
+    }
+
+    fn read(&mut self, name: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(self.path.join(name))?
+            .take(MAX_FILE)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn create(&mut self, name: &str) -> io::Result<()> {
+        self.current = None;
+        self.make()?;
+        self.current = Some(self.open(name)?);
+        self.new = true;
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let file = self.current.as_mut().ok_or(ErrorKind::NotFound)?;
+        file.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let file = self.current.as_ref().ok_or(ErrorKind::NotFound)?;
+        file.sync_data()?;
+        // The file is no use where its directory was removed meanwhile.
+        fs::symlink_metadata(&self.path)?;
+        if self.new {
+            self.sync_directory()?;
+            self.new = false;
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let half = format!("{name}.new");
+        let mut file = self.open(&half)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        self.rename(&half, name)?;
+        self.sync_directory()
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+}
