@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::capture::{NO_ROUTE, Shared};
 use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind};
 use super::fingerprint::{Hash, normalise};
-use crate::model::wire::Reader;
+use crate::model::wire::{Reader, Text};
 use crate::model::{Attributes, Value};
 use crate::redact;
 use crate::request::{AttributeRef, ErrorKind, ErrorRecord, ReadCrumb, RouteId};
@@ -93,11 +93,12 @@ fn scrubbed(key: &str, value: &str) -> (String, String) {
     (redact::text(key).into_owned(), value)
 }
 
-fn attributes<'a>(all: impl Iterator<Item = (&'a str, AttributeRef<'a>)>) -> Attributes {
+fn attributes<'a>(all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>) -> Attributes {
     let mut out = Attributes::default();
     for (key, value) in all {
+        let key = key.as_str();
         let value = match value {
-            AttributeRef::Str(text) => Value::from(redact::value(key, text).into_owned()),
+            AttributeRef::Str(text) => Value::from(redact::value(key, text.as_str()).into_owned()),
             AttributeRef::I64(number) => Value::from(number),
             AttributeRef::F64(number) => Value::from(number),
             AttributeRef::Bool(truth) => Value::from(truth),

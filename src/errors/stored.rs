@@ -189,12 +189,12 @@ fn attributes(bytes: &[u8]) -> Attributes {
     let mut out = Attributes::default();
     for (key, value) in attributes_of(Reader::new(bytes)) {
         let value = match value {
-            AttributeRef::Str(text) => Value::from(text.to_owned()),
+            AttributeRef::Str(text) => Value::from(text.as_str().to_owned()),
             AttributeRef::I64(number) => Value::from(number),
             AttributeRef::F64(number) => Value::from(number),
             AttributeRef::Bool(truth) => Value::from(truth),
         };
-        out.insert(key.to_owned(), value);
+        out.insert(key.as_str().to_owned(), value);
     }
     out
 }

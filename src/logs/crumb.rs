@@ -3,8 +3,8 @@
 use tracing::Level as Tracing;
 
 use super::callsites;
+use super::fields::{Fields, Value};
 use super::layer::STR;
-use super::lines::{FieldRef, Fields};
 use crate::model::Level;
 use crate::model::wire::Reader;
 use crate::redact;
@@ -35,18 +35,18 @@ pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
     };
     loop {
         let before = fields.reader;
-        let Some((name, value)) = fields.next() else {
+        let Some((&name, value)) = fields.next() else {
             if let Some((name, text)) = cut(&names, before) {
                 crumb.put(name, &redact::value(name, &text));
             }
             return Some(crumb);
         };
         match value {
-            FieldRef::Str(text) => crumb.put(name, &redact::value(name, text)),
-            FieldRef::I64(number) => crumb.put(name, &number.to_string()),
-            FieldRef::U64(number) => crumb.put(name, &number.to_string()),
-            FieldRef::F64(number) => crumb.put(name, &number.to_string()),
-            FieldRef::Bool(truth) => crumb.put(name, if truth { "true" } else { "false" }),
+            Value::Str(text) => crumb.put(name, &redact::value(name, text.as_str())),
+            Value::I64(number) => crumb.put(name, &number.to_string()),
+            Value::U64(number) => crumb.put(name, &number.to_string()),
+            Value::F64(number) => crumb.put(name, &number.to_string()),
+            Value::Bool(truth) => crumb.put(name, if truth { "true" } else { "false" }),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What keeps one record on one line: control characters written as escapes.
 
+use crate::model::wire::Text;
+
 /// Bytes that end a run of ordinary ones, in JSON.
 static SPECIAL: [bool; 256] = special(true);
 /// The same without quotes and backslashes.
@@ -36,19 +38,21 @@ pub(super) enum Escape {
 /// character. Says whether all of it fitted.
 ///
 /// Escaped are C0, DEL, C1, the line and paragraph separators and the controls of writing direction.
-#[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
-pub(super) fn put_escaped(out: &mut Vec<u8>, text: &str, escape: Escape, max: usize) -> bool {
-    let special = match escape {
-        Escape::Json => &SPECIAL,
-        Escape::Plain => &CONTROL,
-    };
+#[inline]
+pub(super) fn put_escaped(out: &mut Vec<u8>, text: Text<'_>, escape: Escape, max: usize) -> bool {
+    let bytes = text.as_bytes();
+    if bytes.len() <= max && ordinary(bytes) == bytes.len() {
+        out.extend_from_slice(bytes);
+        return true;
+    }
+    put_special(out, text.as_str(), escape, max)
+}
+
+fn put_special(out: &mut Vec<u8>, text: &str, escape: Escape, max: usize) -> bool {
     let end = out.len().saturating_add(max);
     let mut rest = text;
     loop {
-        let run = rest
-            .bytes()
-            .position(|byte| special[usize::from(byte)])
-            .unwrap_or(rest.len());
+        let run = run(rest.as_bytes(), escape);
         let (ordinary, tail) = rest.split_at_checked(run).unwrap_or((rest, ""));
         let room = end.saturating_sub(out.len());
         if ordinary.len() > room {
@@ -67,6 +71,59 @@ pub(super) fn put_escaped(out: &mut Vec<u8>, text: &str, escape: Escape, max: us
         }
         rest = tail.get(next.len_utf8()..).unwrap_or_default();
     }
+}
+
+/// How many bytes at the front need no second look.
+#[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
+fn run(text: &[u8], escape: Escape) -> usize {
+    let special = match escape {
+        Escape::Json => &SPECIAL,
+        Escape::Plain => &CONTROL,
+    };
+    let ordinary = ordinary(text);
+    let rest = text.get(ordinary..).unwrap_or_default();
+    let run = rest.iter().position(|byte| special[usize::from(*byte)]);
+    ordinary + run.unwrap_or(rest.len())
+}
+
+/// How many bytes at the front are printable ASCII other than quotes and backslashes.
+#[inline]
+fn ordinary(text: &[u8]) -> usize {
+    let (words, tail) = text.as_chunks();
+    for (n, word) in words.iter().enumerate() {
+        if let Some(at) = first_special(*word) {
+            return n * WORD + at;
+        }
+    }
+    match text.last_chunk() {
+        _ if tail.is_empty() => text.len(),
+        // The last eight, those that were looked at before among them.
+        Some(word) => first_special(*word).map_or(text.len(), |at| text.len() - WORD + at),
+        None => {
+            let special = |byte: &u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\');
+            text.iter().position(special).unwrap_or(text.len())
+        }
+    }
+}
+
+const WORD: usize = 8;
+
+/// Where among eight bytes the first is that is no printable ASCII, a quote or a backslash.
+#[inline]
+fn first_special(word: [u8; WORD]) -> Option<usize> {
+    const fn each(byte: u8) -> u64 {
+        u64::from_le_bytes([byte; WORD])
+    }
+    let word = u64::from_le_bytes(word);
+    // The high bit of a byte says that it is special. What is borrowed or carried over goes to later
+    // bytes, and only beyond a special one: the first is right.
+    let special = word.wrapping_sub(each(b' '))
+        | (word ^ each(b'"')).wrapping_sub(each(1))
+        | (word ^ each(b'\\')).wrapping_sub(each(1))
+        | word.wrapping_add(each(1))
+        | word;
+    let special = special & each(0x80);
+    (special != 0).then(|| special.trailing_zeros() as usize / 8)
 }
 
 #[expect(clippy::indexing_slicing, reason = "four bits index sixteen digits")]
@@ -103,7 +160,7 @@ mod tests {
 
     fn escaped(text: &str, escape: Escape, max: usize) -> (String, bool) {
         let mut out = Vec::new();
-        let whole = put_escaped(&mut out, text, escape, max);
+        let whole = put_escaped(&mut out, text.into(), escape, max);
         (String::from_utf8(out).unwrap(), whole)
     }
 
@@ -120,6 +177,21 @@ mod tests {
         assert_eq!(escaped("aé\n", Escape::Json, 2), ("a".to_owned(), false));
         assert_eq!(escaped("aé\n", Escape::Json, 4), ("aé".to_owned(), false));
         assert_eq!(escaped("aé\n", Escape::Json, 5), ("aé\\n".to_owned(), true));
+    }
+
+    #[test]
+    fn each_byte_is_found_at_each_place() {
+        for byte in 0..=u8::MAX {
+            let special = !(b' '..=b'~').contains(&byte) || byte == b'"' || byte == b'\\';
+            for length in 1..28 {
+                for at in 0..length {
+                    let mut text = vec![b'~'; length];
+                    text[at] = byte;
+                    let found = if special { at } else { length };
+                    assert_eq!(ordinary(&text), found, "{byte} at {at} of {length}");
+                }
+            }
+        }
     }
 
     proptest! {

@@ -2,52 +2,21 @@
 
 use std::io::Write;
 
+use super::digits::{put_millis, put_whole};
 use super::escape::{Escape, put_escaped};
+use super::keys::{self, Key};
+use super::stamp::Stamp;
+use crate::model::wire::Text;
+use crate::redact;
 
 /// Bytes of a line; what is longer is cut and marked.
 const MAX_LINE: usize = 16 * 1024;
 /// Bytes of one text.
 const MAX_TEXT: usize = 8 * 1024;
-/// What the mark, a number and the ends may take beyond the last text.
-const RESERVE: usize = 256;
+/// What names, ids, numbers, ends and the mark may take beyond the last text.
+const RESERVE: usize = 768;
 
-/// Names that are ours: a field or attribute of the same name gets a prefix.
-const OWN: [&str; 32] = [
-    "timestamp",
-    "level",
-    "message",
-    "target",
-    "trace_id",
-    "span_id",
-    "parent_span_id",
-    "watchpost.parent.trace_id",
-    "service.name",
-    "service.version",
-    "service.instance.id",
-    "deployment.environment.name",
-    "http.request.method",
-    "http.route",
-    "http.response.status_code",
-    "watchpost.outcome",
-    "error.type",
-    "time_to_headers_ms",
-    "duration_ms",
-    "http.request.body.size",
-    "http.response.body.size",
-    "url.path",
-    "url.query",
-    "client.address",
-    "user_agent.original",
-    "truncated",
-    "event_id",
-    "exception.type",
-    "exception.message",
-    "exception.causes",
-    "code.file.path",
-    "code.line.number",
-];
-
-/// A line that is appended to a block.
+/// A line that is appended to a block, or a part of one.
 pub(super) struct Line<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
@@ -56,11 +25,20 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(super) fn begin(out: &'a mut Vec<u8>, pretty: bool) -> Self {
-        let start = out.len();
+    /// A line up to the time, with it.
+    #[inline]
+    pub(super) fn begin(out: &'a mut Vec<u8>, pretty: bool, stamp: &mut Stamp, wall: u64) -> Self {
+        let line = Self::part(out, pretty);
         if !pretty {
-            out.push(b'{');
+            line.out.extend_from_slice(b"{\"timestamp\":\"");
         }
+        stamp.put(line.out, wall);
+        line
+    }
+
+    /// What will be copied into lines.
+    pub(super) fn part(out: &'a mut Vec<u8>, pretty: bool) -> Self {
+        let start = out.len();
         Self {
             out,
             start,
@@ -69,120 +47,208 @@ impl<'a> Line<'a> {
         }
     }
 
+    pub(super) fn pretty(&self) -> bool {
+        self.pretty
+    }
+
+    /// The bytes that it has so far.
+    pub(super) fn len(&self) -> usize {
+        self.out.len() - self.start
+    }
+
     /// Appends what is on the line already escaped.
+    #[inline]
     pub(super) fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
 
-    pub(super) fn out(&mut self) -> &mut Vec<u8> {
-        self.out
+    /// Appends a part of a line that was written before; whether there is one and room for it.
+    #[inline]
+    pub(super) fn kept(&mut self, part: Option<&[u8]>) -> bool {
+        let fits = |part: &&[u8]| self.len() + part.len() + RESERVE <= MAX_LINE;
+        match part.filter(fits) {
+            Some(part) => {
+                self.out.extend_from_slice(part);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Appends the inside of a text, cut where there is no more room.
-    pub(super) fn text(&mut self, text: &str) {
+    #[inline]
+    pub(super) fn text(&mut self, text: Text<'_>) {
         let escape = if self.pretty {
             Escape::Plain
         } else {
             Escape::Json
         };
-        let room = MAX_LINE.saturating_sub(self.out.len() - self.start + RESERVE);
+        let room = MAX_LINE.saturating_sub(self.len() + RESERVE);
         self.cut |= !put_escaped(self.out, text, escape, room.min(MAX_TEXT));
     }
 
+    /// The inside of a text without the secrets in it.
+    pub(super) fn scrubbed(&mut self, text: Text<'_>) {
+        let scrubbed;
+        self.text(if redact::is_clean(text.as_bytes()) {
+            text
+        } else {
+            scrubbed = redact::text(text.as_str());
+            Text::from(&*scrubbed)
+        });
+    }
+
     /// A field of ours whose value is a text; none where it is empty.
-    pub(super) fn field(&mut self, key: &'static str, text: &str) {
-        if !text.is_empty() {
-            self.key(key);
+    #[inline]
+    pub(super) fn field<const J: usize, const P: usize>(
+        &mut self,
+        key: &Key<J, P>,
+        text: Text<'_>,
+    ) {
+        if text.is_empty() {
+        } else if self.pretty {
+            self.out.extend_from_slice(&key.plain);
             self.value(text);
+        } else {
+            self.out.extend_from_slice(&key.json);
+            self.text(text);
+            self.out.push(b'"');
+        }
+    }
+
+    /// The path of a request without the secrets in it.
+    #[inline]
+    pub(super) fn path<const J: usize, const P: usize>(&mut self, key: &Key<J, P>, path: Text<'_>) {
+        if redact::is_clean(path.as_bytes()) {
+            self.field(key, path);
+        } else {
+            self.field(key, Text::from(&*redact::path(path.as_str())));
         }
     }
 
     /// A field of ours whose value is known to need no escape.
-    pub(super) fn plain(&mut self, key: &'static str, text: &[u8]) {
-        if !text.is_empty() {
-            self.key(key);
-            self.out
-                .extend_from_slice(if self.pretty { b"" } else { b"\"" });
+    #[inline]
+    pub(super) fn plain<const J: usize, const P: usize>(&mut self, key: &Key<J, P>, text: &[u8]) {
+        if self.pretty {
+            self.out.extend_from_slice(&key.plain);
             self.out.extend_from_slice(text);
-            self.out
-                .extend_from_slice(if self.pretty { b"" } else { b"\"" });
+        } else {
+            self.out.extend_from_slice(&key.json);
+            self.out.extend_from_slice(text);
+            self.out.push(b'"');
         }
     }
 
-    /// A field of ours whose value needs no quotes.
-    pub(super) fn number(&mut self, key: &'static str, number: impl std::fmt::Display) {
+    #[inline]
+    pub(super) fn whole<const J: usize, const P: usize>(&mut self, key: &Key<J, P>, number: u64) {
         self.key(key);
-        // A vector takes everything.
-        let _infallible = write!(self.out, "{number}");
-    }
-
-    pub(super) fn whole(&mut self, key: &'static str, number: u64) {
-        self.key(key);
-        self.out
-            .extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        put_whole(self.out, number);
     }
 
     /// A field of ours in milliseconds with three decimals.
-    pub(super) fn millis(&mut self, key: &'static str, nanos: u64) {
+    #[inline]
+    pub(super) fn millis<const J: usize, const P: usize>(&mut self, key: &Key<J, P>, nanos: u64) {
         self.key(key);
         put_millis(self.out, nanos);
     }
 
-    /// A field of the host's: whether there is room for it. Its value follows.
-    pub(super) fn foreign(&mut self, key: &str) -> bool {
-        if self.out.len() - self.start + key.len() + RESERVE > MAX_LINE {
-            self.cut = true;
-            return false;
+    /// A number of milliseconds in the message.
+    #[inline]
+    pub(super) fn put_millis(&mut self, nanos: u64) {
+        put_millis(self.out, nanos);
+    }
+
+    /// Whether there is room for a field of the host's with a name of so many bytes.
+    #[inline]
+    pub(super) fn takes(&mut self, name: usize) -> bool {
+        let takes = self.len() + name + RESERVE <= MAX_LINE;
+        self.cut |= !takes;
+        takes
+    }
+
+    /// The name of a field of the host's, up to its value.
+    pub(super) fn foreign(&mut self, name: &str) {
+        self.raw(if self.pretty { b" " } else { b",\"" });
+        if keys::is_own(name) {
+            self.raw(b"attributes.");
         }
-        self.out
-            .extend_from_slice(if self.pretty { b" " } else { b",\"" });
-        if OWN.contains(&key) || key == "user.id" {
-            self.out.extend_from_slice(b"attributes.");
-        }
-        self.text(key);
-        self.out
-            .extend_from_slice(if self.pretty { b"=" } else { b"\":" });
-        true
+        self.text(name.into());
+        self.raw(if self.pretty { b"=" } else { b"\":" });
     }
 
     /// The value of a field as a text.
-    pub(super) fn value(&mut self, text: &str) {
-        let bare = self.pretty && !text.is_empty() && !text.contains([' ', '"', '=']);
-        if !bare {
-            self.out.push(b'"');
-        }
-        self.text(text);
-        if !bare {
-            self.out.push(b'"');
-        }
-    }
-
-    fn key(&mut self, key: &'static str) {
-        if self.pretty {
-            self.out.push(b' ');
-            self.out.extend_from_slice(key.as_bytes());
-            self.out.push(b'=');
+    pub(super) fn value(&mut self, text: Text<'_>) {
+        let odd = |byte: &u8| matches!(byte, b' ' | b'"' | b'=');
+        let bare = self.pretty && !text.is_empty() && !text.as_bytes().iter().any(odd);
+        if bare {
+            self.text(text);
         } else {
-            self.out.extend_from_slice(b",\"");
-            self.out.extend_from_slice(key.as_bytes());
-            self.out.extend_from_slice(b"\":");
+            self.out.push(b'"');
+            self.text(text);
+            self.out.push(b'"');
         }
     }
 
+    /// The value of a field as a text without the secrets in it; one mark for all of it where its name is
+    /// that of a secret.
+    pub(super) fn scrubbed_value(&mut self, is_secret: bool, text: Text<'_>) {
+        let scrubbed;
+        self.value(if is_secret {
+            scrubbed = redact::sensitive(text.as_str());
+            Text::from(&*scrubbed)
+        } else if redact::is_clean(text.as_bytes()) {
+            text
+        } else {
+            scrubbed = redact::text(text.as_str());
+            Text::from(&*scrubbed)
+        });
+    }
+
+    #[inline]
+    pub(super) fn put_whole(&mut self, number: u64) {
+        put_whole(self.out, number);
+    }
+
+    pub(super) fn put_i64(&mut self, number: i64) {
+        if number < 0 {
+            self.out.push(b'-');
+        }
+        put_whole(self.out, number.unsigned_abs());
+    }
+
+    pub(super) fn put_bool(&mut self, truth: bool) {
+        self.raw(if truth { b"true" } else { b"false" });
+    }
+
+    /// JSON has no word for what is not finite.
+    pub(super) fn put_f64(&mut self, number: f64) {
+        if number.is_finite() {
+            // A vector takes everything.
+            let _infallible = write!(self.out, "{number}");
+        } else {
+            self.value(Text::from(&*number.to_string()));
+        }
+    }
+
+    #[inline]
+    fn key<const J: usize, const P: usize>(&mut self, key: &Key<J, P>) {
+        if self.pretty {
+            self.out.extend_from_slice(&key.plain);
+        } else if let Some((_, key)) = key.json.split_last() {
+            self.out.extend_from_slice(key);
+        }
+    }
+
+    #[inline]
     pub(super) fn end(mut self) {
         if self.cut {
-            self.number("truncated", true);
+            self.key(&keys::TRUNCATED);
+            self.raw(b"true");
         }
-        self.out
-            .extend_from_slice(if self.pretty { b"\n" } else { b"}\n" });
+        if self.pretty {
+            self.out.extend_from_slice(b"\n");
+        } else {
+            self.out.extend_from_slice(b"}\n");
+        }
     }
-}
-
-/// Nanoseconds as milliseconds with three decimals.
-pub(super) fn put_millis(out: &mut Vec<u8>, nanos: u64) {
-    let micros = nanos / 1000;
-    out.extend_from_slice(itoa::Buffer::new().format(micros / 1000).as_bytes());
-    let rest = (micros % 1000) as u16;
-    let digit = |n: u16| b'0' + (n % 10) as u8;
-    out.extend_from_slice(&[b'.', digit(rest / 100), digit(rest / 10), digit(rest)]);
 }

@@ -50,10 +50,17 @@
 mod callsites;
 mod config;
 mod crumb;
+mod digits;
+mod error_line;
 mod escape;
+mod event_line;
+mod fields;
+mod kept;
+mod keys;
 mod layer;
 mod line;
 mod lines;
+mod request_line;
 mod stamp;
 
 pub use self::config::{LogFormat, LogsConfig, RequestLines};
@@ -61,5 +68,4 @@ pub use self::layer::TracingLayer;
 
 pub(crate) use self::config::Service;
 pub(crate) use self::crumb::read_crumb;
-
 pub(crate) use self::lines::Lines;

@@ -1,20 +1,25 @@
 //! RFC 3339 in UTC.
 
+use super::digits::two;
+
 /// Bytes of `2026-11-24T00:10:17.`.
 const SECOND: usize = 20;
+/// Bytes of `2026-11-24T00:10:17.123456Z`.
+const WHOLE: usize = SECOND + 7;
 
 /// Writes times; the text of the last second is kept, since neighbours share it.
 #[derive(Debug)]
 pub(super) struct Stamp {
-    second: u64,
-    text: [u8; SECOND],
+    /// When that second began.
+    begin: u64,
+    text: [u8; WHOLE],
 }
 
 impl Default for Stamp {
     fn default() -> Self {
         Self {
-            second: 0,
-            text: *b"1970-01-01T00:00:00.",
+            begin: 0,
+            text: *b"1970-01-01T00:00:00.000000Z",
         }
     }
 }
@@ -22,19 +27,21 @@ impl Default for Stamp {
 impl Stamp {
     /// Appends `nanos` since the Unix epoch with six decimals, as `2026-11-24T00:10:17.123456Z`.
     pub(super) fn put(&mut self, out: &mut Vec<u8>, nanos: u64) {
-        let second = nanos / 1_000_000_000;
-        if second != self.second {
-            self.second = second;
-            self.text = text_of(second);
+        const SECOND_NANOS: u64 = 1_000_000_000;
+        if nanos.wrapping_sub(self.begin) >= SECOND_NANOS {
+            let second = nanos / SECOND_NANOS;
+            self.begin = second * SECOND_NANOS;
+            if let Some(text) = self.text.first_chunk_mut() {
+                *text = text_of(second);
+            }
+        }
+        let micros = (nanos - self.begin) as u32 / 1000;
+        let digits = self.text.get_mut(SECOND..).unwrap_or_default();
+        let pairs = digits.as_chunks_mut().0.iter_mut();
+        for (pair, number) in pairs.zip([micros / 10_000, micros / 100, micros]) {
+            *pair = two(number);
         }
         out.extend_from_slice(&self.text);
-        let mut tail = *b"000000Z";
-        let micros = (nanos % 1_000_000_000 / 1000) as u32;
-        digits(
-            tail.first_chunk_mut::<6>().map(<[u8; 6]>::as_mut_slice),
-            micros,
-        );
-        out.extend_from_slice(&tail);
     }
 }
 

@@ -130,23 +130,25 @@ impl SpanId {
 }
 
 /// The two digits of each byte.
+static PAIRS: [[u8; 2]; 256] = pairs();
+
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-static DIGITS: [[u8; 2]; 256] = {
-    let digits = b"0123456789abcdef";
+const fn pairs() -> [[u8; 2]; 256] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut pairs = [[0; 2]; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
-        byte += 1;
+    let mut n = 0;
+    while n < 256 {
+        pairs[n] = [DIGITS[n >> 4], DIGITS[n & 15]];
+        n += 1;
     }
     pairs
-};
+}
 
 #[inline]
 #[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
 fn hex(out: &mut [u8], bytes: &[u8]) {
-    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
-        pair.copy_from_slice(&DIGITS[usize::from(*byte)]);
+    for (pair, byte) in out.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *pair = PAIRS[usize::from(*byte)];
     }
 }
 

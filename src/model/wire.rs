@@ -1,6 +1,44 @@
 //! The form of compact records: little-endian numbers and length-prefixed texts, written on a request's
 //! thread and read on the worker's. Reading never panics: a record that is cut short reads as `None`.
 
+/// A text as it stands in a record: the bytes of a `str`, which are checked only where they are needed as
+/// one. Most are looked at byte by byte and copied.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Text<'a>(&'a [u8]);
+
+impl<'a> Text<'a> {
+    #[inline]
+    pub(crate) fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text, as far as it is one.
+    pub(crate) fn as_str(self) -> &'a str {
+        std::str::from_utf8(self.0).unwrap_or_else(|_| {
+            let first = self.0.utf8_chunks().next();
+            first.map_or("", |chunk| chunk.valid())
+        })
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    #[inline]
+    fn from(text: &'a str) -> Self {
+        Self(text.as_bytes())
+    }
+}
+
+impl std::fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
 /// Appends a length-prefixed text.
 #[inline]
 pub(crate) fn put_str(out: &mut Vec<u8>, text: &str) {
@@ -40,6 +78,7 @@ impl<'a> Reader<'a> {
 
     numbers! { u8: u8, u16: u16, u32: u32, u64: u64, u128: u128, i64: i64, f64: f64 }
 
+    #[inline]
     pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
         let len = self.u32()?;
         let (head, rest) = self.0.split_at_checked(len as usize)?;
@@ -54,6 +93,11 @@ impl<'a> Reader<'a> {
     /// All that is left.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.0
+    }
+
+    #[inline]
+    pub(crate) fn text(&mut self) -> Option<Text<'a>> {
+        self.bytes().map(Text)
     }
 
     #[inline]
@@ -74,15 +118,29 @@ mod tests {
         record.extend_from_slice(&7_u16.to_le_bytes());
         put_str(&mut record, "grün");
         let mut reader = Reader::new(&record);
-        assert_eq!((reader.u16(), reader.str()), (Some(7), Some("grün")));
+        assert_eq!(
+            (reader.u16(), reader.text()),
+            (Some(7), Some("grün".into()))
+        );
         assert!(reader.is_empty());
         for len in 0..record.len() {
             let mut reader = Reader::new(&record[..len]);
             assert_eq!(
-                reader.u16().and_then(|_| reader.str()),
+                reader.u16().and_then(|_| reader.text()),
                 None,
                 "cut at {len}"
             );
+        }
+    }
+
+    #[test]
+    fn a_damaged_text_is_told_as_far_as_it_is_one() {
+        for (bytes, text) in [
+            (&b"gr\xc3\xbcn"[..], "grün"),
+            (b"gr\xc3", "gr"),
+            (b"\xff", ""),
+        ] {
+            assert_eq!(Text(bytes).as_str(), text);
         }
     }
 }

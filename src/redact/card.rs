@@ -10,6 +10,11 @@ pub(super) fn number(text: &[u8], start: usize) -> Option<Range<usize>> {
         return None;
     }
     let rest = text.get(start..)?;
+    // The shortest number, and the first of its groups.
+    let (group, _) = rest.first_chunk::<13>()?.split_first_chunk::<4>()?;
+    if !group.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
     let mut digits = [0_u8; 19];
     let (mut count, mut end, mut separator) = (0, 0, None);
     for (n, &byte) in rest.iter().enumerate() {

@@ -18,12 +18,18 @@ mod url;
 use std::borrow::Cow;
 
 pub(crate) use self::key::is_sensitive_key;
-pub(crate) use self::url::{path, query};
+pub(crate) use self::url::{path, put_query, query};
 
 /// Stands for a secret in a text or in place of a value.
 pub(crate) const FILTERED: &str = "[Filtered]";
 /// Stands for a secret inside a URL or a query.
 pub(crate) const REDACTED: &str = "REDACTED";
+
+/// Whether [`text`] and [`path`] change nothing in a text, given as its bytes.
+#[inline]
+pub(crate) fn is_clean(text: &[u8]) -> bool {
+    scan::is_clean(text)
+}
 
 /// The text without the secrets whose shape is known.
 pub(crate) fn text(text: &str) -> Cow<'_, str> {

@@ -56,7 +56,46 @@ fn exactly(text: &[u8], prefix: &[u8], set: Set, length: usize) -> Option<usize>
     .then_some(end)
 }
 
-/// The token that begins at `start`, where a word begins. `no_jwt_before` carries over what an earlier
+/// With which letter a word goes on that may be a token or a card's number, by its first: a bit for each
+/// last five bits.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+pub(super) static SECONDS: [u32; 256] = {
+    let mut all = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        all[byte as usize] = seconds(byte);
+        byte += 1;
+    }
+    all
+};
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+pub(super) const fn seconds(first: u8) -> u32 {
+    let seconds: &[u8] = match first {
+        b'A' => b"3BCIKS",
+        b'B' | b'b' => b"ae",
+        b'G' | b'd' | b'h' => b"o",
+        b'S' => b"GK",
+        b'e' | b'p' => b"y",
+        b'g' => b"hil",
+        b'n' => b"p",
+        b'r' => b"k",
+        b's' => b"kn",
+        b'w' => b"h",
+        b'x' => b"ao",
+        b'y' => b"a",
+        b'2'..=b'6' => b"0123456789",
+        _ => b"",
+    };
+    let (mut bits, mut n) = (0, 0);
+    while n < seconds.len() {
+        bits |= 1 << (seconds[n] & 31);
+        n += 1;
+    }
+    bits
+}
+
+/// The token that begins at `start`, where a word begins with one of its [`SECONDS`]. `no_jwt_before` carries over what an earlier
 /// call found out, so that no text is read more than twice.
 #[inline]
 pub(super) fn token(text: &[u8], start: usize, no_jwt_before: &mut usize) -> Option<Range<usize>> {

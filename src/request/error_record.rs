@@ -1,5 +1,5 @@
 use super::record::{AttributeRef, attributes_of};
-use crate::model::wire::{Reader, put_bytes, put_str};
+use crate::model::wire::{Reader, Text, put_bytes, put_str};
 use crate::model::{EventId, Level, SpanId, TraceId};
 
 /// Tags of one event.
@@ -165,14 +165,16 @@ impl<'a> ErrorRecord<'a> {
     }
 
     /// The request's attributes.
-    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&'a str, AttributeRef<'a>)> + use<'a> {
+    pub(crate) fn attributes(
+        &self,
+    ) -> impl Iterator<Item = (Text<'a>, AttributeRef<'a>)> + use<'a> {
         let mut reader = Reader::new(self.more);
         // The user stands before them.
         let _user = reader.bytes();
         attributes_of(reader)
     }
 
-    pub(crate) fn extra(&self) -> impl Iterator<Item = (&'a str, AttributeRef<'a>)> + use<'a> {
+    pub(crate) fn extra(&self) -> impl Iterator<Item = (Text<'a>, AttributeRef<'a>)> + use<'a> {
         attributes_of(Reader::new(self.extra))
     }
 
@@ -240,7 +242,7 @@ mod tests {
         assert_eq!(read.first(), ("a::E", "broke"));
         assert_eq!(read.chain.iter().count(), 2);
         assert_eq!((read.user(), read.request().query), ("u1", "b=c"));
-        let number = [("n", AttributeRef::I64(3))];
+        let number = [("n".into(), AttributeRef::I64(3))];
         assert_eq!(read.attributes().collect::<Vec<_>>(), number);
         assert_eq!(read.extra().collect::<Vec<_>>(), number);
         for len in 0..record.len() {

@@ -1,5 +1,5 @@
 use crate::clock::Nanos;
-use crate::model::wire::{Reader, put_str};
+use crate::model::wire::{Reader, Text, put_str};
 use crate::model::{Attributes, Outcome, SpanId, TraceId, Value};
 
 /// The request methods of the semantic conventions; all others are `_OTHER`.
@@ -108,22 +108,25 @@ pub(crate) struct RequestRecord<'a> {
     pub(crate) version: &'a str,
     pub(crate) outcome: Outcome,
     pub(crate) failed: bool,
-    pub(crate) route: &'a str,
-    pub(crate) path: &'a str,
+    pub(crate) route: Text<'a>,
+    pub(crate) path: Text<'a>,
     /// Without its question mark; empty for none.
-    pub(crate) query: &'a str,
-    pub(crate) user_agent: &'a str,
-    pub(crate) client_address: &'a str,
-    pub(crate) user: &'a str,
-    pub(crate) error_type: &'a str,
+    pub(crate) query: Text<'a>,
+    pub(crate) user_agent: Text<'a>,
+    pub(crate) client_address: Text<'a>,
+    pub(crate) user: Text<'a>,
+    pub(crate) error_type: Text<'a>,
     pub(crate) attributes: Reader<'a>,
 }
+
+/// Bytes of the fixed part of a record.
+const FIXED: usize = 88;
 
 /// Appends the fixed part of a record.
 #[inline]
 pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
     const NONE: u64 = u64::MAX;
-    let mut fixed = [0_u8; 88];
+    let mut fixed = [0_u8; FIXED];
     let words = [
         record.span.to_u64(),
         record.parent_span.to_u64(),
@@ -190,13 +193,13 @@ impl Default for RequestRecord<'_> {
             version: "1.1",
             outcome: Outcome::Completed,
             failed: false,
-            route: "",
-            path: "",
-            query: "",
-            user_agent: "",
-            client_address: "",
-            user: "",
-            error_type: "",
+            route: Text::default(),
+            path: Text::default(),
+            query: Text::default(),
+            user_agent: Text::default(),
+            client_address: Text::default(),
+            user: Text::default(),
+            error_type: Text::default(),
             attributes: Reader::new(&[]),
         }
     }
@@ -204,8 +207,10 @@ impl Default for RequestRecord<'_> {
 
 impl<'a> RequestRecord<'a> {
     /// Reads a record; `None` if it is not one.
+    #[inline]
     pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
-        let mut r = Reader::new(record);
+        let (fixed, texts) = record.split_first_chunk::<FIXED>()?;
+        let mut r = Reader::new(fixed);
         let (trace, parent_trace) = (TraceId::from_u128(r.u128()?), TraceId::from_u128(r.u128()?));
         let (span, parent_span) = (SpanId::from_u64(r.u64()?), SpanId::from_u64(r.u64()?));
         let duration = r.u64()?;
@@ -223,6 +228,7 @@ impl<'a> RequestRecord<'a> {
         let outcome = Outcome::from_index(r.u8()?)?;
         let failed = r.u8()? == 1;
         let version = VERSIONS.get(usize::from(r.u8()?)).copied()?;
+        let mut r = Reader::new(texts);
         Some(Self {
             trace,
             span,
@@ -239,19 +245,21 @@ impl<'a> RequestRecord<'a> {
             version,
             outcome,
             failed,
-            route: r.str()?,
-            path: r.str()?,
-            query: r.str()?,
-            user_agent: r.str()?,
-            client_address: r.str()?,
-            user: r.str()?,
-            error_type: r.str()?,
+            route: r.text()?,
+            path: r.text()?,
+            query: r.text()?,
+            user_agent: r.text()?,
+            client_address: r.text()?,
+            user: r.text()?,
+            error_type: r.text()?,
             attributes: r,
         })
     }
 
     /// The attributes, up to the first that cannot be read.
-    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&'a str, AttributeRef<'a>)> + use<'a> {
+    pub(crate) fn attributes(
+        &self,
+    ) -> impl Iterator<Item = (Text<'a>, AttributeRef<'a>)> + use<'a> {
         attributes_of(self.attributes)
     }
 }
@@ -259,11 +267,11 @@ impl<'a> RequestRecord<'a> {
 /// The attributes that a reader stands before, up to the first that cannot be read.
 pub(crate) fn attributes_of(
     mut reader: Reader<'_>,
-) -> impl Iterator<Item = (&str, AttributeRef<'_>)> {
+) -> impl Iterator<Item = (Text<'_>, AttributeRef<'_>)> {
     std::iter::from_fn(move || {
-        let key = reader.str()?;
+        let key = reader.text()?;
         let value = match reader.u8()? {
-            0 => AttributeRef::Str(reader.str()?),
+            0 => AttributeRef::Str(reader.text()?),
             1 => AttributeRef::I64(reader.i64()?),
             2 => AttributeRef::F64(reader.f64()?),
             _ => AttributeRef::Bool(reader.u8()? == 1),
@@ -275,7 +283,7 @@ pub(crate) fn attributes_of(
 /// The value of an attribute in a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum AttributeRef<'a> {
-    Str(&'a str),
+    Str(Text<'a>),
     I64(i64),
     F64(f64),
     Bool(bool),
@@ -308,13 +316,13 @@ mod tests {
             version: "2",
             outcome: Outcome::BodyDropped,
             failed: true,
-            route: "/a/{b}",
-            path: "/a/1",
-            query: "c=d",
-            user_agent: "probe",
-            client_address: "::1",
-            user: "",
-            error_type: "503",
+            route: "/a/{b}".into(),
+            path: "/a/1".into(),
+            query: "c=d".into(),
+            user_agent: "probe".into(),
+            client_address: "::1".into(),
+            user: Text::default(),
+            error_type: "503".into(),
             attributes: Reader::new(&[]),
         };
         let mut record = Vec::new();
@@ -329,15 +337,16 @@ mod tests {
             w.user,
             w.error_type,
         ] {
-            put_str(&mut record, text);
+            put_str(&mut record, text.as_str());
         }
         put_attributes(&mut record, &attributes);
         let read = RequestRecord::read(&record).unwrap();
-        let attributes: Vec<_> = read.attributes().collect();
+        let attributes = read.attributes().map(|(key, value)| (key.as_str(), value));
+        let attributes: Vec<_> = attributes.collect();
         assert_eq!(
             attributes,
             [
-                ("tenant", AttributeRef::Str("acme")),
+                ("tenant", AttributeRef::Str("acme".into())),
                 ("n", AttributeRef::I64(-3)),
                 ("share", AttributeRef::F64(0.5)),
                 ("paid", AttributeRef::Bool(true)),

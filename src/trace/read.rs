@@ -165,7 +165,8 @@ impl Reading<'_> {
     }
 
     fn request(&self, request: &RequestRecord<'_>, at: Nanos) -> Span {
-        let matched = !request.route.starts_with('_');
+        let route = request.route.as_str();
+        let matched = !route.starts_with('_');
         let method = match request.method.as_str() {
             "_OTHER" => "HTTP",
             method => method,
@@ -189,7 +190,7 @@ impl Reading<'_> {
             is_root: true,
             parent_is_remote: parent != SpanId::NIL,
             name: if matched {
-                format!("{method} {}", request.route)
+                format!("{method} {route}")
             } else {
                 method.to_owned()
             },
@@ -225,19 +226,22 @@ impl Reading<'_> {
         text(semconv::HTTP_REQUEST_METHOD, request.method.as_str());
         text(
             semconv::HTTP_ROUTE,
-            if matched { request.route } else { "" },
+            if matched { request.route.as_str() } else { "" },
         );
         text(semconv::URL_SCHEME, request.scheme.as_str());
-        text(semconv::URL_PATH, &redact::path(request.path));
-        text(semconv::URL_QUERY, &redact::query(request.query, NO_NAMES));
+        text(semconv::URL_PATH, &redact::path(request.path.as_str()));
+        text(
+            semconv::URL_QUERY,
+            &redact::query(request.query.as_str(), NO_NAMES),
+        );
         text(semconv::NETWORK_PROTOCOL_VERSION, request.version);
-        text(semconv::CLIENT_ADDRESS, request.client_address);
+        text(semconv::CLIENT_ADDRESS, request.client_address.as_str());
         text(
             semconv::USER_AGENT_ORIGINAL,
-            &redact::text(request.user_agent),
+            &redact::text(request.user_agent.as_str()),
         );
-        text(semconv::USER_ID, &redact::text(request.user));
-        text(semconv::ERROR_TYPE, request.error_type);
+        text(semconv::USER_ID, &redact::text(request.user.as_str()));
+        text(semconv::ERROR_TYPE, request.error_type.as_str());
         if request.outcome != Outcome::Completed {
             text(semconv::WATCHPOST_OUTCOME, request.outcome.as_str());
         }
@@ -265,9 +269,10 @@ impl Reading<'_> {
             ));
         }
         for (key, value) in request.attributes() {
+            let key = key.as_str();
             let value = match value {
                 AttributeRef::Str(text) => {
-                    AttributeValue::Str(redact::value(key, text).into_owned())
+                    AttributeValue::Str(redact::value(key, text.as_str()).into_owned())
                 }
                 AttributeRef::I64(number) => AttributeValue::I64(number),
                 AttributeRef::F64(number) => AttributeValue::F64(number),

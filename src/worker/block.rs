@@ -24,23 +24,49 @@ struct Line {
 }
 
 impl Block {
-    /// Whether another line makes the block too large.
-    pub(super) fn is_full_for(&self, line: &[u8]) -> bool {
-        !self.bytes.is_empty() && self.bytes.len() + line.len() > MAX_BLOCK
+    /// An empty block that takes lines without growing.
+    fn roomy() -> Self {
+        Self {
+            bytes: Vec::with_capacity(MAX_BLOCK + MAX_BLOCK / 4),
+            lines: Lines::default(),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Appends a line, and its newline if it has none.
-    pub(super) fn push(&mut self, signal: Signal, line: &[u8]) {
-        self.bytes.extend_from_slice(line);
-        if line.last() != Some(&b'\n') {
+    /// Ends the line that was appended to `bytes`, with a newline if it has none.
+    pub(super) fn end_line(&mut self, signal: Signal) {
+        if self.bytes.last() != Some(&b'\n') {
             self.bytes.push(b'\n');
         }
         let end = self.bytes.len();
         self.lines.0.push_back(Line { end, signal });
+    }
+
+    /// Takes off a line that was appended at `start` and makes the block too large: the block without it
+    /// is given back.
+    pub(super) fn split_full(&mut self, start: usize) -> Option<Self> {
+        let line = self.bytes.get(start..).filter(|_| start > 0)?;
+        if self.bytes.len() <= MAX_BLOCK {
+            return None;
+        }
+        let mut next = Self::roomy();
+        next.bytes.extend_from_slice(line);
+        self.bytes.truncate(start);
+        Some(std::mem::replace(self, next))
+    }
+
+    /// What it holds, as a block that keeps little more memory than it needs.
+    pub(super) fn take(&mut self) -> Self {
+        if self.bytes.len() >= self.bytes.capacity() / 2 {
+            return std::mem::replace(self, Self::roomy());
+        }
+        let bytes = self.bytes.as_slice().into();
+        self.bytes.clear();
+        let lines = std::mem::take(&mut self.lines);
+        Self { bytes, lines }
     }
 
     /// The bytes of memory that it holds.
@@ -87,8 +113,10 @@ mod tests {
     fn a_line_counts_once_and_only_whole() {
         let books = Books::default();
         let mut block = Block::default();
-        block.push(Signal::Log, b"abc");
-        block.push(Signal::Request, b"de\n");
+        block.bytes.extend_from_slice(b"abc");
+        block.end_line(Signal::Log);
+        block.bytes.extend_from_slice(b"de\n");
+        block.end_line(Signal::Request);
         assert_eq!(block.bytes, b"abc\nde\n");
         let lines = &mut block.lines;
         assert_eq!(
@@ -98,5 +126,27 @@ mod tests {
         assert_eq!(lines.drop_rest(Reason::Io, &books), 1);
         assert_eq!(books.totals(Signal::Log).delivered(), 1);
         assert_eq!(books.totals(Signal::Request).dropped(Reason::Io), 1);
+    }
+
+    #[test]
+    fn a_block_ends_before_the_line_that_makes_it_too_large() {
+        let mut block = Block::default();
+        let append = |block: &mut Block, length: usize| {
+            let start = block.bytes.len();
+            block.bytes.resize(start + length, b'x');
+            let full = block.split_full(start);
+            block.end_line(Signal::Log);
+            full
+        };
+        assert!(append(&mut block, 2 * MAX_BLOCK).is_none());
+        let full = append(&mut block, 10).unwrap();
+        assert_eq!(
+            (full.bytes.len(), full.lines.0.len()),
+            (2 * MAX_BLOCK + 1, 1)
+        );
+        assert!(append(&mut block, 20).is_none());
+        let small = block.take();
+        assert_eq!((small.bytes.len(), small.lines.0.len()), (32, 2));
+        assert!(small.bytes.capacity() < 64 && block.is_empty() && block.lines.0.is_empty());
     }
 }

@@ -158,11 +158,12 @@ impl Engine {
 
     fn take_records(&mut self, now: Nanos) {
         self.core.intake.drain(&mut self.buffers);
-        let mut records: Vec<_> = self
-            .buffers
-            .iter()
-            .flat_map(|buffer| Record::all(buffer))
-            .collect();
+        let bytes: usize = self.buffers.iter().map(Vec::len).sum();
+        // About as many as there are, so that the list hardly grows.
+        let mut records = Vec::with_capacity(bytes / 128);
+        for buffer in &self.buffers {
+            records.extend(Record::all(buffer));
+        }
         if records.is_empty() {
             return;
         }

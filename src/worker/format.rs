@@ -13,9 +13,10 @@ use crate::model::{Books, Reason, Signal};
 /// After this many panics in one batch the rest of the batch is given up.
 const MAX_PANICS: u32 = 3;
 
-/// How records become lines.
+/// How records become lines. What is in `out` before stays as it is.
 pub(crate) trait Format: Send {
-    /// Appends the record's line, its newline included; `false` if the record cannot be read.
+    /// Appends the record's line, its newline included; `false` if the record cannot be read, and then
+    /// what was appended is taken back.
     fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> bool;
 
     /// Appends the line of a sentence of this crate about itself.
@@ -27,7 +28,6 @@ pub(super) struct Formatter {
     pub(super) sink: Arc<Sink>,
     format: Box<dyn Format>,
     block: Block,
-    line: Vec<u8>,
     books: Arc<Books>,
 }
 
@@ -53,7 +53,6 @@ impl Formatter {
             sink,
             format,
             block: Block::default(),
-            line: Vec::new(),
             books,
         }
     }
@@ -68,15 +67,14 @@ impl Formatter {
         };
         let mut met = 0;
         while let Some((record, others)) = rest.records.split_first() {
-            self.line.clear();
-            match caught(|| self.format.format(record, &mut self.line)) {
-                Some(true) if !self.line.is_empty() => self.take_line(record.signal, pool),
-                Some(_) => books.dropped(record.signal, Reason::Panic, 1),
-                None => {
-                    books.dropped(record.signal, Reason::Panic, 1);
-                    panics.fetch_add(1, Relaxed);
-                    met += 1;
-                }
+            let signal = record.signal;
+            let made = self.line(signal, pool, |format, out| format.format(record, out));
+            if made != Some(true) {
+                books.dropped(signal, Reason::Panic, 1);
+            }
+            if made.is_none() {
+                panics.fetch_add(1, Relaxed);
+                met += 1;
             }
             rest.records = others;
             if met == MAX_PANICS {
@@ -88,24 +86,42 @@ impl Formatter {
     /// Makes a sentence a line.
     pub(super) fn notice(&mut self, at: Nanos, sentence: &str, pool: &Handle) {
         self.books.emitted(Signal::Notice, 1);
-        self.line.clear();
-        match caught(|| self.format.notice(at, sentence, &mut self.line)) {
-            Some(()) if !self.line.is_empty() => self.take_line(Signal::Notice, pool),
-            _ => self.books.dropped(Signal::Notice, Reason::Panic, 1),
+        let made = self.line(Signal::Notice, pool, |format, out| {
+            format.notice(at, sentence, out);
+            true
+        });
+        if made != Some(true) {
+            self.books.dropped(Signal::Notice, Reason::Panic, 1);
         }
     }
 
-    fn take_line(&mut self, signal: Signal, pool: &Handle) {
-        if self.block.is_full_for(&self.line) {
-            self.hand_over(pool);
+    /// Has a line written to the end of the block: whether there is one, `None` if that panicked. Without
+    /// one the block is as before.
+    fn line(
+        &mut self,
+        signal: Signal,
+        pool: &Handle,
+        write: impl FnOnce(&mut dyn Format, &mut Vec<u8>) -> bool,
+    ) -> Option<bool> {
+        let out = &mut self.block.bytes;
+        let start = out.len();
+        let made = caught(|| write(self.format.as_mut(), out));
+        if made != Some(true) || out.len() <= start {
+            out.truncate(start);
+            return made.map(|_| false);
         }
-        self.block.push(signal, &self.line);
+        if let Some(full) = self.block.split_full(start) {
+            self.sink.accept(full);
+            self.sink.dispatch(pool);
+        }
+        self.block.end_line(signal);
+        Some(true)
     }
 
     /// Hands the block to the sink, full or not.
     pub(super) fn hand_over(&mut self, pool: &Handle) {
         if !self.block.is_empty() {
-            self.sink.accept(std::mem::take(&mut self.block));
+            self.sink.accept(self.block.take());
         }
         self.sink.dispatch(pool);
     }

@@ -1,6 +1,7 @@
 //! What the endpoint layer adds to a request, beside the bare router in the same process.
 //!
-//! `compare count STACK N` is for callgrind: only what runs in [`measured`] counts. `compare allocs STACK`
+//! `compare count STACK N` is for callgrind: only what runs in [`measured`] counts. `compare count events N`
+//! speaks N `tracing` events instead. `compare allocs STACK`
 //! asks the allocator, `compare time STACK` alternates bare and stacked in small chunks, `compare scale
 //! STACK` compares two threads with one. `run` beside this file calls them all and prints the table.
 
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
             .iter()
             .for_each(|(name, _)| println!("{name}")),
         ["ops"] => ops::OPS.iter().for_each(|(name, _)| println!("{name}")),
+        ["count", "events", n] => work::events(number(n)),
         ["count", stack, n] => work::count(stack, number(n)),
         ["op", name, n] => ops::count(name, number(n)),
         ["allocs", stack] => work::allocs(stack),

@@ -11,6 +11,7 @@ use axum::http::Request;
 use http_body_util::BodyExt;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::{allocs, app, measured, stacks};
 
@@ -55,6 +56,30 @@ pub fn count(stack: &str, n: u64) {
             .expect("outside the runtime");
         eprintln!("{report}");
     }
+}
+
+/// Speaks `n` events of four kinds in turn, outside any request.
+pub fn events(n: u64) {
+    let monitor = stacks::build("lines").monitor.expect("a stack with one");
+    let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
+    let _listening = tracing::subscriber::set_default(subscriber);
+    for turn in 0..n {
+        measured(|| match turn % 4 {
+            0 => tracing::info!(items = turn, cached = true, "articles listed"),
+            1 => tracing::info!(user.id = "u-4711", "article {turn} saved for review"),
+            2 => tracing::warn!(
+                elapsed_ms = 212.5,
+                attempt = 2,
+                statement = "SELECT id, title FROM articles WHERE author = ?",
+                "slow query"
+            ),
+            _ => {
+                tracing::error!(error = %"connection reset by peer (os error 104)", host = "db-1.internal", "the pool lost a connection")
+            }
+        });
+    }
+    let report = monitor.shutdown_blocking(Duration::from_secs(60));
+    eprintln!("{}", report.expect("outside a runtime"));
 }
 
 /// Prints allocations a request, of the request's thread.

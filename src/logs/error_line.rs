@@ -1,0 +1,151 @@
+//! The line of a captured error.
+
+use tracing::Level;
+
+use super::keys;
+use super::line::Line;
+use super::lines::{end_message, put_attributes, put_level};
+use crate::model::wire::Text;
+use crate::model::{Level as ErrorLevel, TraceId};
+use crate::redact;
+use crate::request::{AttributeRef, ErrorKind, ErrorRecord, Requests, RouteId};
+
+pub(super) fn put_error(
+    mut line: Line<'_>,
+    record: &ErrorRecord<'_>,
+    requests: &Requests,
+    service: &[u8],
+) {
+    put_level(&mut line, level_of(record.level));
+    let (kind, message) = record.first();
+    let message = redact::text(message);
+    line.text(Text::from(&*message));
+    end_message(&mut line, service);
+    line.plain(&keys::EVENT_ID, &record.event.hex());
+    if record.trace != TraceId::NIL {
+        line.plain(&keys::TRACE_ID, &record.trace.hex());
+        line.plain(&keys::SPAN_ID, &record.span.hex());
+        let route = requests.routes().name(RouteId(record.route));
+        line.field(&keys::ROUTE, Text::from(&*route));
+    }
+    if record.kind != ErrorKind::Message {
+        line.field(&keys::EXCEPTION_TYPE, kind.into());
+        line.field(&keys::EXCEPTION_MESSAGE, Text::from(&*message));
+    }
+    let causes = record.chain.iter().skip(1).map(|(_, message)| message);
+    let causes = causes.collect::<Vec<_>>().join(": ");
+    line.field(&keys::CAUSES, Text::from(&*redact::text(&causes)));
+    line.field(&keys::FILE, record.file.into());
+    line.whole(&keys::LINE, record.line.into());
+    line.field(&keys::USER, Text::from(&*redact::text(record.user())));
+    let tags = record.tags.iter();
+    put_attributes(
+        &mut line,
+        tags.map(|(key, value)| (key.into(), AttributeRef::Str(value.into()))),
+    );
+    put_attributes(&mut line, record.extra());
+    line.end();
+}
+
+fn level_of(level: ErrorLevel) -> Level {
+    match level {
+        ErrorLevel::Fatal | ErrorLevel::Error => Level::ERROR,
+        ErrorLevel::Warning => Level::WARN,
+        ErrorLevel::Info => Level::INFO,
+        ErrorLevel::Debug => Level::DEBUG,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::config::Service;
+    use super::super::lines::Lines;
+    use crate::clock::Clock;
+    use crate::model::wire::put_str;
+    use crate::model::{Attributes, EventId, Level, Signal, SpanId, TraceId};
+    use crate::request::{ErrorKind, ErrorRecord, Pairs, Requests, UNMATCHED, put_attributes};
+    use crate::worker::{Format, Record};
+
+    fn line(pretty: bool, trace: TraceId, kind: ErrorKind) -> String {
+        let pairs = |pairs: &[[&str; 2]]| {
+            let mut out = Vec::new();
+            for text in pairs.iter().flatten() {
+                put_str(&mut out, text);
+            }
+            out
+        };
+        let chain = pairs(&[["a::E", "no \"b\""], ["io", "password=hunter2"]]);
+        let tags = pairs(&[["tenant", "acme"], ["event_id", "mine"], ["api_key", "k"]]);
+        let mut attributes = Attributes::default();
+        attributes.insert("n", -3);
+        let mut extra = Vec::new();
+        put_attributes(&mut extra, &attributes);
+        let record = ErrorRecord {
+            event: EventId::from_u128(1),
+            trace,
+            span: SpanId::from_u64(3),
+            route: UNMATCHED.0,
+            kind,
+            level: Level::Warning,
+            backtrace: false,
+            file: "src/a.rs",
+            line: 5,
+            column: 6,
+            thread: "main",
+            method: "GET",
+            chain: Pairs(&chain),
+            texts: &[],
+            more: &[],
+            user: "ann",
+            tags: Pairs(&tags),
+            extra: &extra,
+            fingerprint: &[],
+            crumbs: &[],
+        };
+        let mut body = Vec::new();
+        record.put(&mut body);
+        let requests = Arc::new(Requests::new(Clock::driven(Duration::ZERO)));
+        let record = Record {
+            signal: Signal::Error,
+            items: 1,
+            at: 0,
+            body: &body,
+        };
+        let (service, mut out) = (Service::default(), Vec::new());
+        assert!(Lines::new(pretty, &service, requests).format(&record, &mut out));
+        let line = String::from_utf8(out).unwrap();
+        let (_, after_time) = line.split_once('Z').unwrap();
+        after_time.to_owned()
+    }
+
+    #[test]
+    fn an_error_is_told_with_all_that_the_capture_said() {
+        let in_request = line(false, TraceId::from_u128(2), ErrorKind::Error);
+        assert_eq!(
+            in_request,
+            concat!(
+                r#"","level":"WARN","message":"no \"b\"","#,
+                r#""event_id":"00000000000000000000000000000001","#,
+                r#""trace_id":"00000000000000000000000000000002","span_id":"0000000000000003","#,
+                r#""http.route":"_unmatched","exception.type":"a::E","#,
+                r#""exception.message":"no \"b\"","exception.causes":"password=[Filtered]","#,
+                r#""code.file.path":"src/a.rs","code.line.number":5,"user.id":"ann","#,
+                r#""tenant":"acme","attributes.event_id":"mine","api_key":"[Filtered]","n":-3}"#,
+                "\n"
+            )
+        );
+        let message = line(true, TraceId::NIL, ErrorKind::Message);
+        assert_eq!(
+            message,
+            concat!(
+                r#"  WARN no "b" event_id=00000000000000000000000000000001"#,
+                r#" exception.causes="password=[Filtered]" code.file.path=src/a.rs"#,
+                " code.line.number=5 user.id=ann",
+                " tenant=acme attributes.event_id=mine api_key=[Filtered] n=-3\n"
+            )
+        );
+    }
+}

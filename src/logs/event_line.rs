@@ -1,0 +1,140 @@
+//! The line of a `tracing` event.
+
+use std::sync::Arc;
+
+use super::callsites;
+use super::fields::{Fields, Value};
+use super::kept::Kept;
+use super::keys;
+use super::line::Line;
+use super::lines::{end_message, put_level};
+use crate::model::wire::Reader;
+use crate::model::{SpanId, TraceId};
+use crate::redact;
+use crate::request::{Requests, RouteId};
+
+/// Bytes that are kept for routes.
+const MAX_ROUTES: usize = 256 * 1024;
+
+/// Writes events.
+#[derive(Debug)]
+pub(super) struct EventLines {
+    requests: Arc<Requests>,
+    /// By their number: as many as the source has.
+    callsites: Vec<Option<Callsite>>,
+    routes: Kept,
+}
+
+/// What all events of a callsite have in common.
+#[derive(Debug)]
+struct Callsite {
+    /// Level and the beginning of the message.
+    head: Box<[u8]>,
+    target: Box<[u8]>,
+    fields: Box<[Field]>,
+}
+
+#[derive(Debug)]
+struct Field {
+    name: &'static str,
+    /// The name as it stands on the line.
+    part: Box<[u8]>,
+    is_message: bool,
+    is_secret: bool,
+}
+
+impl EventLines {
+    pub(super) fn new(requests: Arc<Requests>) -> Self {
+        Self {
+            requests,
+            callsites: Vec::new(),
+            routes: Kept::new(MAX_ROUTES),
+        }
+    }
+
+    pub(super) fn put(&mut self, mut line: Line<'_>, body: &[u8], service: &[u8]) -> Option<()> {
+        let pretty = line.pretty();
+        let mut reader = Reader::new(body);
+        let callsite = reader.u32()?;
+        let trace = TraceId::from_u128(reader.u128()?);
+        let span = SpanId::from_u64(reader.u64()?);
+        let route = RouteId(reader.u32()?);
+        let callsite = callsite_of(&mut self.callsites, callsite, pretty)?;
+        let fields = Fields {
+            names: &callsite.fields,
+            reader,
+        };
+        line.raw(&callsite.head);
+        let message = fields.clone().find(|(field, _)| field.is_message);
+        if let Some((_, Value::Str(message))) = message {
+            line.scrubbed(message);
+        }
+        end_message(&mut line, service);
+        line.raw(&callsite.target);
+        if trace != TraceId::NIL {
+            line.plain(&keys::TRACE_ID, &trace.hex());
+            line.plain(&keys::SPAN_ID, &span.hex());
+            let put = |line: &mut Line<'_>| {
+                let name = self.requests.routes().name(route);
+                line.field(&keys::ROUTE, (&*name).into());
+            };
+            let kept = self.routes.get(route.0.into(), &[], |out| {
+                put(&mut Line::part(out, pretty));
+                0
+            });
+            if !line.kept(kept.map(|(_, route)| route)) {
+                put(&mut line);
+            }
+        }
+        for (field, value) in fields.filter(|(field, _)| !field.is_message) {
+            if line.takes(field.name.len()) {
+                line.raw(&field.part);
+                match value {
+                    Value::Str(text) => line.scrubbed_value(field.is_secret, text),
+                    Value::I64(number) => line.put_i64(number),
+                    Value::U64(number) => line.put_whole(number),
+                    Value::F64(number) => line.put_f64(number),
+                    Value::Bool(truth) => line.put_bool(truth),
+                }
+            }
+        }
+        line.end();
+        Some(())
+    }
+}
+
+fn callsite_of(known: &mut Vec<Option<Callsite>>, number: u32, pretty: bool) -> Option<&Callsite> {
+    let at = number as usize;
+    if known.get(at).is_none_or(Option::is_none) {
+        let callsite = Callsite::of(number, pretty)?;
+        known.resize_with(known.len().max(at + 1), || None);
+        *known.get_mut(at)? = Some(callsite);
+    }
+    known.get(at)?.as_ref()
+}
+
+impl Callsite {
+    #[cold]
+    fn of(number: u32, pretty: bool) -> Option<Self> {
+        let metadata = callsites::metadata(number)?;
+        let part = |put: &dyn Fn(&mut Line<'_>)| -> Box<[u8]> {
+            let mut out = Vec::new();
+            put(&mut Line::part(&mut out, pretty));
+            out.into()
+        };
+        let fields = metadata.fields().iter().map(|field| {
+            let name = field.name();
+            Field {
+                name,
+                part: part(&|line| line.foreign(name)),
+                is_message: name == "message",
+                is_secret: redact::is_sensitive_key(name),
+            }
+        });
+        Some(Self {
+            head: part(&|line| put_level(line, *metadata.level())),
+            target: part(&|line| line.field(&keys::TARGET, metadata.target().into())),
+            fields: fields.collect(),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! The names of our own fields, ready to be copied.
+
+use crate::semconv;
+
+/// The name of a field, as it stands before its value.
+pub(super) struct Key<const JSON: usize, const PLAIN: usize> {
+    /// `,"name":"`; without its last byte before a value that needs no quotes.
+    pub(super) json: [u8; JSON],
+    /// ` name=`.
+    pub(super) plain: [u8; PLAIN],
+}
+
+impl<const JSON: usize, const PLAIN: usize> Key<JSON, PLAIN> {
+    #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+    const fn of(name: &str) -> Self {
+        let name = name.as_bytes();
+        let (mut json, mut plain) = ([b'"'; JSON], [b' '; PLAIN]);
+        json[0] = b',';
+        json[JSON - 2] = b':';
+        plain[PLAIN - 1] = b'=';
+        let mut n = 0;
+        while n < name.len() {
+            json[n + 2] = name[n];
+            plain[n + 1] = name[n];
+            n += 1;
+        }
+        Self { json, plain }
+    }
+}
+
+macro_rules! keys {
+    ($($key:ident = $name:expr),* $(,)?) => {
+        $(pub(super) static $key: Key<{ $name.len() + 5 }, { $name.len() + 2 }> = Key::of($name);)*
+        const NAMES: &[&str] = &[$($name),*];
+    };
+}
+
+keys! {
+    TARGET = "target",
+    TRACE_ID = "trace_id",
+    SPAN_ID = "span_id",
+    PARENT_SPAN_ID = "parent_span_id",
+    PARENT_TRACE_ID = "watchpost.parent.trace_id",
+    SERVICE_NAME = semconv::SERVICE_NAME,
+    SERVICE_VERSION = semconv::SERVICE_VERSION,
+    SERVICE_INSTANCE = semconv::SERVICE_INSTANCE_ID,
+    ENVIRONMENT = semconv::DEPLOYMENT_ENVIRONMENT_NAME,
+    METHOD = semconv::HTTP_REQUEST_METHOD,
+    ROUTE = semconv::HTTP_ROUTE,
+    STATUS = semconv::HTTP_RESPONSE_STATUS_CODE,
+    GRPC_STATUS = semconv::RPC_GRPC_STATUS_CODE,
+    OUTCOME = semconv::WATCHPOST_OUTCOME,
+    ERROR_TYPE = semconv::ERROR_TYPE,
+    TIME_TO_HEADERS = "time_to_headers_ms",
+    DURATION = "duration_ms",
+    REQUEST_BYTES = semconv::HTTP_REQUEST_BODY_SIZE,
+    RESPONSE_BYTES = semconv::HTTP_RESPONSE_BODY_SIZE,
+    PATH = semconv::URL_PATH,
+    QUERY = semconv::URL_QUERY,
+    CLIENT = semconv::CLIENT_ADDRESS,
+    AGENT = semconv::USER_AGENT_ORIGINAL,
+    USER = semconv::USER_ID,
+    EVENT_ID = "event_id",
+    EXCEPTION_TYPE = semconv::EXCEPTION_TYPE,
+    EXCEPTION_MESSAGE = semconv::EXCEPTION_MESSAGE,
+    CAUSES = "exception.causes",
+    FILE = "code.file.path",
+    LINE = "code.line.number",
+    TRUNCATED = "truncated",
+}
+
+/// Whether a name is ours: a field or attribute of the host's of that name gets a prefix.
+pub(super) fn is_own(name: &str) -> bool {
+    matches!(name, "timestamp" | "level" | "message") || NAMES.contains(&name)
+}
