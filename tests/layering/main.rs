@@ -44,7 +44,7 @@ const RANKS: [(&str, u8); 25] = [
 
 /// Paths that are named in one place alone: the path's beginning, and the files or directories below
 /// `src/` that may name it.
-const HOMES: [(&[&str], &[&str]); 21] = [
+const HOMES: [(&[&str], &[&str]); 23] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (&["hyper"], &["monitor/serve/", "worker/client/"]),
     (&["hyper_util"], &["monitor/serve/", "worker/client/"]),
@@ -53,6 +53,8 @@ const HOMES: [(&[&str], &[&str]); 21] = [
     (&["webpki_roots"], &["worker/client/"]),
     (&["rcgen"], &[]),
     (&["httpdate"], &["worker/remote/"]),
+    (&["opentelemetry_http"], &["trace/otlp/"]),
+    (&["opentelemetry_otlp"], &["trace/otlp/"]),
     (&["opentelemetry_proto"], &["trace/otlp/"]),
     (&["prost"], &["trace/otlp/"]),
     (&["toml"], &["config/"]),

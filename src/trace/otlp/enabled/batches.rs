@@ -4,7 +4,7 @@ use super::body::Encoder;
 use super::{Decode, OtlpConfig};
 use crate::clock::{Nanos, nanos};
 use crate::model::Signal;
-use crate::worker::{Batch, Consume, Record};
+use crate::worker::{Batch, Consume, Fate, Record};
 
 /// A request is closed when the records of its spans had so many bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -20,6 +20,8 @@ pub(super) struct Batches {
     delay: Nanos,
     /// When the oldest span was seen.
     since: Option<Nanos>,
+    /// Of spans of which no body could be made.
+    fates: Vec<(Signal, Fate, u64)>,
 }
 
 impl Batches {
@@ -32,6 +34,7 @@ impl Batches {
             max_spans: config.max_export_batch_size.max(1) as usize,
             delay: nanos(config.schedule_delay),
             since: None,
+            fates: Vec::new(),
         }
     }
 
@@ -77,10 +80,19 @@ impl Consume for Batches {
             }
             let spans = self.spans.drain(..count).collect();
             self.sizes.drain(..count);
-            let body = self.encoder.encode(spans);
-            out.push(Batch::new(Signal::Span, count as u64, body));
+            match self.encoder.encode(spans) {
+                Ok(body) => out.push(Batch::new(Signal::Span, count as u64, body)),
+                Err(reason) => {
+                    let fate = Fate::Dropped(reason);
+                    self.fates.push((Signal::Span, fate, count as u64));
+                }
+            }
             self.since = (!self.spans.is_empty()).then_some(now);
         }
+    }
+
+    fn fates(&mut self) -> Vec<(Signal, Fate, u64)> {
+        std::mem::take(&mut self.fates)
     }
 
     fn due(&self) -> Option<Nanos> {

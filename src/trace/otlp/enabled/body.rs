@@ -14,36 +14,62 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use prost::Message;
 
-/// The most that is read back of a body of ours.
-const MAX_BODY: u64 = 256 << 20;
+use super::MAX_BODY;
+use super::export::Exporter;
+use crate::model::Reason;
 
-/// Makes bodies of spans, and takes them apart.
+/// Makes bodies of spans.
 #[derive(Debug)]
 pub(super) struct Encoder {
+    /// None where the environment makes it write what cannot be read here.
+    exporter: Option<Exporter>,
     resource: ResourceAttributesWithSchema,
     gzip: bool,
 }
 
 impl Encoder {
-    pub(super) fn new(resource: &Resource, gzip: bool) -> Self {
+    /// No body that is not compressed is larger than `max_bytes`.
+    pub(super) fn new(resource: &Resource, gzip: bool, max_bytes: usize) -> Self {
         Self {
+            exporter: Exporter::new(resource, max_bytes),
             resource: resource.into(),
             gzip,
         }
     }
 
-    pub(super) fn encode(&self, spans: Vec<SpanData>) -> Bytes {
-        pack(
-            group_spans_by_resource_and_scope(spans, &self.resource),
-            self.gzip,
-        )
+    /// As it is where OpenTelemetry's exporter is of no use.
+    #[cfg(test)]
+    pub(super) fn without_exporter(self) -> Self {
+        Self {
+            exporter: None,
+            ..self
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_exporter(&self) -> bool {
+        self.exporter.is_some()
+    }
+
+    /// A body, or as what the spans are to be counted.
+    pub(super) fn encode(&self, spans: Vec<SpanData>) -> Result<Bytes, Reason> {
+        let plain = match &self.exporter {
+            Some(exporter) => exporter.encode(spans)?,
+            None => message(group_spans_by_resource_and_scope(spans, &self.resource)),
+        };
+        Ok(compressed(plain, self.gzip))
     }
 }
 
-fn pack(resource_spans: Vec<ResourceSpans>, gzip: bool) -> Bytes {
-    let plain = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
+fn message(resource_spans: Vec<ResourceSpans>) -> Bytes {
+    ExportTraceServiceRequest { resource_spans }
+        .encode_to_vec()
+        .into()
+}
+
+fn compressed(plain: Bytes, gzip: bool) -> Bytes {
     if !gzip {
-        return plain.into();
+        return plain;
     }
     // The quickest level: spans repeat themselves so much that the others gain little.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -52,14 +78,19 @@ fn pack(resource_spans: Vec<ResourceSpans>, gzip: bool) -> Bytes {
     encoder.finish().unwrap_or_default().into()
 }
 
-fn unpack(body: &[u8], gzip: bool) -> Option<ExportTraceServiceRequest> {
+/// What was compressed; `None` if it is damaged or has more than `max_bytes`.
+pub(super) fn decompressed(body: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
-    if gzip {
-        let decoder = GzDecoder::new(body);
-        decoder.take(MAX_BODY).read_to_end(&mut plain).ok()?;
-    } else {
-        plain.extend_from_slice(body);
+    let mut decoder = GzDecoder::new(body).take(max_bytes as u64 + 1);
+    decoder.read_to_end(&mut plain).ok()?;
+    (plain.len() <= max_bytes).then_some(plain)
+}
+
+fn unpack(body: &[u8], gzip: bool) -> Option<ExportTraceServiceRequest> {
+    if !gzip {
+        return ExportTraceServiceRequest::decode(body).ok();
     }
+    let plain = decompressed(body, MAX_BODY)?;
     ExportTraceServiceRequest::decode(plain.as_slice()).ok()
 }
 
@@ -84,7 +115,7 @@ pub(super) fn halve(body: &[u8], gzip: bool) -> Option<[(u64, Bytes); 2]> {
         for resource in &mut part {
             resource.scope_spans.retain(|scope| !scope.spans.is_empty());
         }
-        (count(&part) as u64, pack(part, gzip))
+        (count(&part) as u64, compressed(message(part), gzip))
     }))
 }
 

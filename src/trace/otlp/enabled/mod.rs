@@ -7,6 +7,7 @@ use crate::worker::{Client, RemoteSetup, Trust};
 mod batches;
 mod body;
 mod deliver;
+mod export;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,8 @@ use self::deliver::Traces;
 
 /// Bytes of requests that wait for the receiver.
 const MAX_BYTES: usize = 8 << 20;
+/// The most that a body has before it is compressed.
+const MAX_BODY: usize = 256 << 20;
 
 /// The sink to which kept traces go; `None` where no endpoint is set, or where its certificates cannot be
 /// used, which a notice tells.
@@ -39,7 +42,7 @@ pub(crate) fn remote(
         }
     };
     let gzip = config.compression == Compression::Gzip;
-    let encoder = Encoder::new(resource, gzip);
+    let encoder = Encoder::new(resource, gzip, MAX_BODY);
     Some(RemoteSetup {
         name: "otlp",
         max_bytes: MAX_BYTES,

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{HeaderName, HeaderValue};
 use opentelemetry::trace::{
@@ -24,6 +25,10 @@ use crate::clock::Clock;
 use crate::model::{Books, Notices, Reason, Signal, Totals};
 use crate::worker::peer::{Authority, Certificate, Peer, Reply, Seen};
 use crate::worker::{Intake, Record, Worker, WorkerConfig, WorkerSetup};
+
+#[cfg(unix)]
+mod environment;
+mod parts;
 
 /// A span for each eight bytes of a record: its id.
 struct Ids;

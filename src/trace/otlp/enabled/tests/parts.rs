@@ -1,0 +1,51 @@
+//! The encoder and the batches, without a worker.
+
+use super::super::batches::Batches;
+use super::super::body::Encoder;
+use super::*;
+use crate::worker::{Batch, Consume, Fate};
+
+fn encoder(max_bytes: usize) -> Encoder {
+    let resource = Resource::builder_empty()
+        .with_attribute(KeyValue::new("service.name", "shop"))
+        .build();
+    Encoder::new(&resource, false, max_bytes)
+}
+
+#[test]
+fn with_the_exporter_and_without_it_bodies_are_the_same() {
+    let spans = || (1..100).map(span).collect::<Vec<_>>();
+    let with = encoder(1 << 20);
+    assert!(with.has_exporter());
+    let with = with.encode(spans()).unwrap();
+    let without = encoder(1 << 20).without_exporter().encode(spans()).unwrap();
+    assert!(with == without);
+}
+
+#[test]
+fn spans_of_which_no_body_can_be_made_are_counted() {
+    let mut batches = Batches::new(&OtlpConfig::default(), encoder(1000), Box::new(Ids));
+    let ids: Vec<u8> = (1_u64..600).flat_map(u64::to_le_bytes).collect();
+    let record = Record {
+        signal: Signal::Span,
+        items: 599,
+        at: 0,
+        body: &ids,
+    };
+    assert_eq!(batches.take(&record), 599);
+    let mut made: Vec<Batch> = Vec::new();
+    batches.batches(0, true, &mut made);
+    assert!(made.is_empty());
+    let too_large = |items| (Signal::Span, Fate::Dropped(Reason::TooLarge), items);
+    assert_eq!(batches.fates(), [too_large(512), too_large(87)]);
+    assert!(batches.fates().is_empty() && batches.due().is_none());
+    // The next is as good as any.
+    let record = Record {
+        items: 1,
+        body: &ids[..8],
+        ..record
+    };
+    assert_eq!(batches.take(&record), 1);
+    batches.batches(0, true, &mut made);
+    assert_eq!((made.len(), made[0].items), (1, 1));
+}
