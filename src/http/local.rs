@@ -56,8 +56,17 @@ pub(super) fn with<R>(layer: u32, work: impl FnOnce(&mut Local) -> R) -> Option<
         locals.first_mut().map(|local| work(local))
     });
     // Dropped outside the borrow: it may be the last owner of a layer and so of its hooks.
-    drop(evicted);
+    if let Some(evicted) = evicted {
+        forget(evicted);
+    }
     done.ok().flatten()
+}
+
+/// A place of its own for a drop that is hardly ever due.
+#[cold]
+#[inline(never)]
+fn forget(evicted: Box<Local>) {
+    drop(evicted);
 }
 
 /// Puts the layer's part in front, made anew where this thread has none; what had to go.
