@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     eprintln!("otlp serves http://{}", listener.local_addr()?);
     match monitor.settings().value("otlp.endpoint") {
-        Some(endpoint) => eprintln!("  traces go to {endpoint}, some seconds after they end"),
+        Some(url) => eprintln!("  traces go to {url}, some seconds after they end"),
         None => eprintln!("  traces go nowhere: --otlp or OTEL_EXPORTER_OTLP_ENDPOINT says where"),
     }
     axum::serve(

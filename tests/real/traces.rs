@@ -368,7 +368,10 @@ async fn all_whole(collector: &Collector) -> Result<String, AnyError> {
     until(async || whole(&collector.spans(MAIN)?.0)).await
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "they are values")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "most of what is compared is made for it"
+)]
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> Result<(), AnyError> {
     if seen == expected {
         Ok(())
