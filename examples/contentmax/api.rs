@@ -14,8 +14,8 @@ use axum::{Json, Router};
 use futures_util::stream;
 use serde::Deserialize;
 use tokio::sync::watch;
-use watchpost::Monitor;
 use watchpost::metrics::Counter;
+use watchpost::{Monitor, ResultExt};
 
 use crate::generator::Generator;
 use crate::problem::{FromBody, FromPath, FromQuery, Problem};
@@ -121,7 +121,7 @@ async fn generate(
     let writing = api.monitor.trace("write a text");
     let writing = writing.attr("contentmax.words", prompt.split_whitespace().count() as u64);
     let body = writing.try_run(api.generator.generate(prompt.clone()));
-    let body = body.await?;
+    let body = body.await.capture()?;
     let title = prompt.chars().take(200).collect();
     let content = api.store.add(title, body).await?;
     tracing::info!(content.id = content.id, "a text was generated");

@@ -234,6 +234,7 @@ contentmax serves http://{here}
   lines       on standard output, one a request; its trace_id is the x-trace-id header of the answer:
               curl -i http://{here}/api/users/7
   traces      to the OTLP receiver of OTEL_EXPORTER_OTLP_ENDPOINT, such as http://localhost:4318, where it is set
+  errors      in the lines with an `event_id`, and to the Sentry of SENTRY_DSN, where it is set
   data        {} ({kept})
   visitors    {traffic} requests a second, some of them for trouble (--traffic 0: none)
   the end     ctrl-c",

@@ -40,16 +40,18 @@ impl fmt::Display for Problem {
     }
 }
 
+impl std::error::Error for Problem {}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         (self.status, Json(json!({ "error": self.error }))).into_response()
     }
 }
 
-/// What the database says is for the log; the caller learns that it was not their fault.
+/// What the database says is for the team; the caller learns that it was not their fault.
 impl From<rusqlite::Error> for Problem {
     fn from(error: rusqlite::Error) -> Self {
-        tracing::error!(error = %error, "the database failed");
+        watchpost::capture_error(&error);
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the database failed")
     }
 }

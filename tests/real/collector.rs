@@ -9,11 +9,10 @@ use axum::body::Body;
 use axum::http::Request;
 use rustix::process::Signal;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-use crate::process::Process;
+use crate::process::{Process, free_port};
 use crate::web::Web;
 use crate::{AnyError, Place};
 
@@ -195,15 +194,4 @@ fn attributes(of: &Value) -> BTreeMap<String, Value> {
 pub(crate) fn text_of(value: &Value) -> &str {
     let text = value.get("stringValue").unwrap_or(value);
     text.as_str().unwrap_or_default()
-}
-
-/// A port that nobody has now, below those that the system hands out by itself.
-async fn free_port() -> Result<SocketAddr, AnyError> {
-    for port in (20_000..30_000).step_by(7) {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        if TcpListener::bind(address).await.is_ok() {
-            return Ok(address);
-        }
-    }
-    Err("no port is free".into())
 }

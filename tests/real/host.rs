@@ -1,8 +1,8 @@
 //! Host examples under watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -40,6 +40,8 @@ impl Host {
     ) -> Result<Self, AnyError> {
         let lines = place.dir.join(format!("{instance}.lines"));
         let said = place.dir.join(format!("{instance}.said"));
+        // What one before it said is no news of this one; its lines are.
+        let _gone = std::fs::remove_file(&said);
         let mut command = Command::new(&place.contentmax);
         command
             .args(["--listen", "127.0.0.1:0", "--traffic", "0"])
@@ -65,14 +67,7 @@ impl Host {
 
     /// Its lines so far, each of which must be one JSON object.
     pub(crate) fn lines(&self) -> Result<Vec<Value>, AnyError> {
-        let text = std::fs::read_to_string(&self.lines)?;
-        // The last line may be half written.
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let read = |line| serde_json::from_str(line);
-        let lines = whole
-            .lines()
-            .map(|line| read(line).map_err(|error| format!("{error} in the line {line}").into()));
-        lines.collect()
+        read_lines(&self.lines)
     }
 
     /// The lines of requests.
@@ -102,6 +97,23 @@ impl Host {
         }
         Ok(report)
     }
+}
+
+/// The event ids in the lines that an instance of one name wrote, in all its lives.
+pub(crate) fn events_of(place: &Place, instance: &str) -> Result<BTreeSet<String>, AnyError> {
+    let lines = place.dir.join(format!("{instance}.lines"));
+    let id = |line: Value| Some(line.get("event_id")?.as_str()?.to_owned());
+    Ok(read_lines(&lines)?.into_iter().filter_map(id).collect())
+}
+
+fn read_lines(file: &Path) -> Result<Vec<Value>, AnyError> {
+    let text = std::fs::read_to_string(file)?;
+    // The last line may be half written.
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let read = |line| {
+        serde_json::from_str(line).map_err(|error| format!("{error} in the line {line}").into())
+    };
+    whole.lines().map(read).collect()
 }
 
 /// `span: 5 emitted, 3 delivered, 0 spooled, 2 dropped (shutdown)`

@@ -1,7 +1,9 @@
 //! A client of the host example that counts for itself, and asks a real Prometheus whether it knows
 //! the same. `tests/real/run` starts it; without that it does nothing.
 
+mod bugsink;
 mod collector;
+mod errors;
 mod host;
 mod outages;
 mod process;
@@ -20,8 +22,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::bugsink::{Bugsink, Project};
 use crate::collector::Collector;
-use crate::host::Host;
+use crate::host::{Host, events_of};
 use crate::prometheus::Prometheus;
 use crate::tally::Tally;
 
@@ -46,6 +49,8 @@ pub(crate) struct Place {
     prometheus: Option<SocketAddr>,
     /// The Collector's binary, if there is one.
     collector: Option<PathBuf>,
+    /// Where Bugsink is installed, if it is.
+    bugsink: Option<PathBuf>,
 }
 
 impl Place {
@@ -60,6 +65,7 @@ impl Place {
             pids: dir.join("pids"),
             prometheus: value("PROMETHEUS").and_then(|address| address.parse().ok()),
             collector: value("COLLECTOR").map(PathBuf::from),
+            bugsink: value("BUGSINK").map(PathBuf::from),
             dir,
         })
     }
@@ -118,11 +124,22 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
         Some(binary) => Some(Collector::start(place, binary.clone()).await?),
         None => None,
     };
+    let mut bugsink = match &place.bugsink {
+        Some(installed) => Some(Bugsink::start(place, installed).await?),
+        None => None,
+    };
+    let project = match &bugsink {
+        Some(bugsink) => Some(bugsink.project(MAIN).await?),
+        None => None,
+    };
     let endpoint = collector.as_ref().map(Collector::endpoint);
-    let settings: Vec<_> = endpoint
+    let endpoint = endpoint
         .iter()
-        .map(|endpoint| ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()))
-        .collect();
+        .map(|url| ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()));
+    let dsn = project
+        .iter()
+        .map(|project| ("SENTRY_DSN", project.dsn.as_str()));
+    let settings: Vec<_> = endpoint.chain(dsn).collect();
     let host = Host::start(place, MAIN, &settings).await?;
     relay::targets(&place.dir.join("host.json"), host.address)?;
     checks.note(
@@ -146,7 +163,11 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
     if let Some(collector) = &collector {
         traces::check(collector, &host, prometheus.as_ref(), checks).await;
     }
-    end(host, collector.as_ref(), checks).await;
+    let errors = bugsink.as_ref().zip(project.as_ref());
+    if let Some((bugsink, project)) = errors {
+        errors::check(bugsink, project, &host, collector.as_ref(), checks).await;
+    }
+    end(place, host, collector.as_ref(), errors, checks).await;
     if let Some(collector) = &mut collector {
         checks.note(
             "what the Collector has at ratio 0",
@@ -158,11 +179,24 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
             collector.stop().await.map(|()| "on SIGTERM".to_owned()),
         );
     }
+    if let Some(bugsink) = &mut bugsink {
+        errors::outages(place, bugsink, checks).await;
+        checks.note(
+            "Bugsink ends cleanly",
+            bugsink.stop().await.map(|()| "on SIGTERM".to_owned()),
+        );
+    }
     Ok(())
 }
 
 /// The main host's end and its books.
-async fn end(host: Host, collector: Option<&Collector>, checks: &mut Checks) {
+async fn end(
+    place: &Place,
+    host: Host,
+    collector: Option<&Collector>,
+    errors: Option<(&Bugsink, &Project)>,
+    checks: &mut Checks,
+) {
     let report = match host.end().await {
         Ok(report) => report,
         Err(error) => return checks.note("the host ends cleanly on SIGTERM", Err(error)),
@@ -183,6 +217,13 @@ async fn end(host: Host, collector: Option<&Collector>, checks: &mut Checks) {
             .spans(MAIN)
             .and_then(|(spans, again)| traces::exact(&report, &spans, again));
         checks.note("the books of the spans", books);
+    }
+    if let Some((bugsink, project)) = errors {
+        let books = match events_of(place, MAIN) {
+            Ok(lines) => errors::exact(bugsink, project, &report, &lines).await,
+            Err(error) => Err(error),
+        };
+        checks.note("the books of the errors", books);
     }
 }
 

@@ -21,8 +21,11 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// What an attempt to send may take, in milliseconds.
 const ATTEMPT: &str = "3000";
 
+/// The one that is asked with a body; its failure is captured.
+const GENERATE: &str = "/api/content/generate";
 /// Answers that are always the same.
-const PATHS: [(&str, u16); 6] = [
+const PATHS: [(&str, u16); 7] = [
+    (GENERATE, 502),
     ("/api/content/7", 200),
     ("/api/users/7", 200),
     ("/api/search?q=rivers", 200),
@@ -32,16 +35,16 @@ const PATHS: [(&str, u16); 6] = [
 ];
 
 /// Requests at a steady rate, whose answers must stay what they were at first.
-struct Traffic {
+pub(crate) struct Traffic {
     web: Web,
     first: BTreeMap<&'static str, Bytes>,
 }
 
 impl Traffic {
-    async fn new(host: &Host) -> Result<Self, AnyError> {
+    pub(crate) async fn new(host: &Host) -> Result<Self, AnyError> {
         let (web, mut first) = (Web::default(), BTreeMap::new());
         for (path, status) in PATHS {
-            let answer = web.get(format!("http://{}{path}", host.address)).await?;
+            let answer = web.send(request(host, path)?).await?;
             if answer.status != status {
                 return Err(format!("{path} was answered with {}", answer.status).into());
             }
@@ -50,7 +53,7 @@ impl Traffic {
         Ok(Self { web, first })
     }
 
-    async fn flow(&self, host: &Host, time: Duration) -> Result<String, AnyError> {
+    pub(crate) async fn flow(&self, host: &Host, time: Duration) -> Result<String, AnyError> {
         let begun = Instant::now();
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -61,10 +64,10 @@ impl Traffic {
             }
             pace.tick().await;
             let web = self.web.clone();
-            let url = format!("http://{}{path}", host.address);
+            let request = request(host, path)?;
             requests.spawn(async move {
                 let asked = Instant::now();
-                let answer = web.send(Request::get(url).body(Body::empty())?).await?;
+                let answer = web.send(request).await?;
                 Ok::<_, AnyError>((path, status, answer, asked.elapsed()))
             });
         }
@@ -92,7 +95,16 @@ impl Traffic {
     }
 }
 
-fn seconds(seconds: u64) -> Duration {
+fn request(host: &Host, path: &str) -> Result<Request<Body>, AnyError> {
+    let url = format!("http://{}{path}", host.address);
+    if path != GENERATE {
+        return Ok(Request::get(url).body(Body::empty())?);
+    }
+    let request = Request::post(url).header("content-type", "application/json");
+    Ok(request.body(Body::from(r#"{"prompt": "overload"}"#))?)
+}
+
+pub(crate) fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 

@@ -2,16 +2,20 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::AnyError;
 
+/// A process with a group of its own, so that signals reach its children too.
 #[derive(Debug)]
 pub(crate) struct Process {
     name: String,
@@ -36,6 +40,7 @@ impl Process {
                 }
             }
         }
+        command.as_std_mut().process_group(0);
         let file = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
         let child = command
             .stdin(Stdio::null())
@@ -53,7 +58,7 @@ impl Process {
     pub(crate) fn signal(&self, signal: Signal) -> Result<(), AnyError> {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok());
         let id = id.and_then(Pid::from_raw);
-        kill_process(id.ok_or("it has ended")?, signal)?;
+        kill_process_group(id.ok_or("it has ended")?, signal)?;
         Ok(())
     }
 
@@ -88,4 +93,15 @@ impl Process {
             sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+/// A port that nobody has now, below those that the system hands out by itself.
+pub(crate) async fn free_port() -> Result<SocketAddr, AnyError> {
+    for port in (20_000..30_000).step_by(7) {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).await.is_ok() {
+            return Ok(address);
+        }
+    }
+    Err("no port is free".into())
 }

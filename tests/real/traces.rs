@@ -15,13 +15,13 @@ use crate::web::{Answer, Web};
 use crate::{AnyError, Checks, MAIN, Place, until};
 
 /// A request that has children of every kind, made for a caller that traces.
-struct Call {
-    trace: String,
+pub(crate) struct Call {
+    pub(crate) trace: String,
     parent: String,
 }
 
 impl Call {
-    fn new(n: u64) -> Result<Self, AnyError> {
+    pub(crate) fn new(n: u64) -> Result<Self, AnyError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
         Ok(Self {
             trace: format!("{:016x}{now:016x}", 0x5eed_0000_0000_0000 + n),
@@ -30,15 +30,25 @@ impl Call {
     }
 
     async fn make(&self, web: &Web, host: &Host) -> Result<Answer, AnyError> {
+        self.ask(web, host, "a fox and a stone", 201).await
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        web: &Web,
+        host: &Host,
+        prompt: &str,
+        status: u16,
+    ) -> Result<Answer, AnyError> {
         let request = Request::post(format!("http://{}/api/content/generate", host.address))
             .header("content-type", "application/json")
             .header(
                 "traceparent",
                 format!("00-{}-{}-01", self.trace, self.parent),
             )
-            .body(Body::from(r#"{"prompt": "a fox and a stone"}"#))?;
+            .body(Body::from(json!({ "prompt": prompt }).to_string()))?;
         let answer = web.send(request).await?;
-        if answer.status == 201 {
+        if answer.status == status {
             Ok(answer)
         } else {
             Err(format!("it was answered with {}", answer.status).into())
@@ -71,7 +81,11 @@ pub(crate) async fn check(
 }
 
 /// The spans of one trace once they are all there.
-async fn trace_of(collector: &Collector, trace: &str, spans: usize) -> Result<Vec<Span>, AnyError> {
+pub(crate) async fn trace_of(
+    collector: &Collector,
+    trace: &str,
+    spans: usize,
+) -> Result<Vec<Span>, AnyError> {
     let mut found = Vec::new();
     let there = until(async || {
         let (all, _) = collector.spans(MAIN)?;
@@ -150,7 +164,7 @@ async fn whole_trace(collector: &Collector, host: &Host) -> Result<String, AnyEr
     let number = |number: u64| json!({ "intValue": number.to_string() });
     let expected: BTreeMap<String, Value> = [
         ("client.address", text("127.0.0.1")),
-        ("http.request.body.size", number(31)),
+        ("http.request.body.size", number(30)),
         ("http.request.method", text("POST")),
         ("http.response.status_code", number(201)),
         ("http.route", text("/api/content/generate")),
@@ -368,11 +382,12 @@ async fn all_whole(collector: &Collector) -> Result<String, AnyError> {
     until(async || whole(&collector.spans(MAIN)?.0)).await
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "most of what is compared is made for it"
-)]
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> Result<(), AnyError> {
+#[expect(clippy::needless_pass_by_value, reason = "they are values")]
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    seen: T,
+    expected: T,
+) -> Result<(), AnyError> {
     if seen == expected {
         Ok(())
     } else {

@@ -1,0 +1,184 @@
+//! A real server that speaks Sentry's protocol, and what it received, by its API.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
+
+use crate::process::{Process, free_port};
+use crate::web::Web;
+use crate::{AnyError, Place};
+
+#[derive(Debug)]
+pub(crate) struct Bugsink {
+    /// Where its programs are.
+    installed: PathBuf,
+    /// Where its database is.
+    dir: PathBuf,
+    pids: PathBuf,
+    log: PathBuf,
+    address: SocketAddr,
+    token: String,
+    web: Web,
+    process: Option<Process>,
+}
+
+/// A project of its own for each instance.
+#[derive(Debug)]
+pub(crate) struct Project {
+    id: String,
+    pub(crate) dsn: String,
+}
+
+impl Bugsink {
+    pub(crate) async fn start(place: &Place, installed: &Path) -> Result<Self, AnyError> {
+        let dir = place.dir.join("bugsink");
+        std::fs::create_dir(&dir)?;
+        for file in ["bugsink_conf.py", "db.sqlite3", "snappea.sqlite3", "token"] {
+            std::fs::copy(installed.join("new").join(file), dir.join(file))?;
+        }
+        let mut bugsink = Self {
+            installed: installed.to_owned(),
+            token: std::fs::read_to_string(dir.join("token"))?
+                .trim()
+                .to_owned(),
+            dir,
+            pids: place.pids.clone(),
+            log: place.dir.join("bugsink.log"),
+            address: free_port().await?,
+            web: Web::default(),
+            process: None,
+        };
+        bugsink.start_again().await?;
+        Ok(bugsink)
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) async fn start_again(&mut self) -> Result<(), AnyError> {
+        let mut command = Command::new(self.installed.join("bin/gunicorn"));
+        command
+            .args(["--workers", "1", "--threads", "4", "--no-control-socket"])
+            .args(["--bind", &self.address.to_string(), "--chdir"])
+            .arg(&self.dir)
+            .arg("bugsink.wsgi")
+            .env("BUGSINK_DIR", &self.dir)
+            .env("PYTHONPATH", &self.dir);
+        let files = (self.log.as_path(), self.log.as_path());
+        self.process = Some(Process::start("bugsink", &mut command, &self.pids, files)?);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let ready = self
+                .web
+                .get(format!("http://{}/health/ready", self.address));
+            match ready.await {
+                Ok(answer) if answer.status == 200 => return Ok(()),
+                refused if Instant::now() > deadline => {
+                    let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+                    let last = log.lines().last().unwrap_or_default();
+                    return Err(format!("it did not start: {refused:?}, {last}").into());
+                }
+                _ => sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    pub(crate) async fn stop(&mut self) -> Result<(), AnyError> {
+        let process = self.process.take().ok_or("it does not run")?;
+        process.end(Signal::TERM, Duration::from_secs(40)).await?;
+        Ok(())
+    }
+
+    /// Its connections stay and new ones are made, but it does nothing.
+    pub(crate) fn hang(&self) -> Result<(), AnyError> {
+        self.signal(Signal::STOP)
+    }
+
+    pub(crate) fn go_on(&self) -> Result<(), AnyError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), AnyError> {
+        let process = self.process.as_ref().ok_or("it does not run")?;
+        process.signal(signal)
+    }
+
+    pub(crate) async fn project(&self, name: &str) -> Result<Project, AnyError> {
+        let team = self.post("teams", &json!({ "name": name })).await?;
+        let project = json!({ "name": name, "team": team["id"] });
+        let project = self.post("projects", &project).await?;
+        let id = project["id"].as_str().ok_or("a project has no id")?;
+        let project = self.get(&format!("projects/{id}/")).await?;
+        let dsn = project["dsn"].as_str().ok_or("a project has no DSN")?;
+        // The one that it makes names the address of its settings.
+        let (key, _) = dsn.split_once('@').ok_or("the DSN has no key")?;
+        Ok(Project {
+            id: id.to_owned(),
+            dsn: format!("{key}@{}/{id}", self.address),
+        })
+    }
+
+    /// The events of a project by their ids, each with the number under which it can be asked for.
+    pub(crate) async fn events(
+        &self,
+        project: &Project,
+    ) -> Result<BTreeMap<String, String>, AnyError> {
+        let mut events = BTreeMap::new();
+        for issue in self.all(&format!("issues/?project={}", project.id)).await? {
+            let issue = issue["id"].as_str().unwrap_or_default();
+            for event in self.all(&format!("events/?issue={issue}")).await? {
+                let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+                events.insert(text("event_id").replace('-', ""), text("id"));
+            }
+        }
+        Ok(events)
+    }
+
+    /// What was sent of an event, by its number.
+    pub(crate) async fn event(&self, number: &str) -> Result<Value, AnyError> {
+        Ok(self.get(&format!("events/{number}/")).await?["data"].clone())
+    }
+
+    async fn all(&self, path: &str) -> Result<Vec<Value>, AnyError> {
+        let (mut all, mut path) = (Vec::new(), Some(path.to_owned()));
+        while let Some(page) = path {
+            let page = self.get(&page).await?;
+            all.extend(page["results"].as_array().cloned().unwrap_or_default());
+            let next = page["next"].as_str().and_then(|url| url.split_once("/0/"));
+            path = next.map(|(_, path)| path.to_owned());
+        }
+        Ok(all)
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, AnyError> {
+        self.ask(Request::get(self.url(path)).body(Body::empty())?)
+            .await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<Value, AnyError> {
+        let request = Request::post(self.url(&format!("{path}/")));
+        let request = request.header("content-type", "application/json");
+        self.ask(request.body(Body::from(body.to_string()))?).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/api/canonical/0/{path}", self.address)
+    }
+
+    async fn ask(&self, mut request: Request<Body>) -> Result<Value, AnyError> {
+        let token = format!("Bearer {}", self.token).parse()?;
+        request.headers_mut().insert("authorization", token);
+        let answer = self.web.send(request).await?;
+        if !matches!(answer.status, 200 | 201) {
+            let (status, body) = (answer.status, answer.body);
+            return Err(format!("Bugsink answered {status}: {body:?}").into());
+        }
+        Ok(serde_json::from_slice(&answer.body)?)
+    }
+}

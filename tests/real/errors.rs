@@ -1,0 +1,268 @@
+//! What Bugsink knows of the errors that a host captured.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::bugsink::{Bugsink, Project};
+use crate::collector::{Collector, text_of};
+use crate::host::{Account, Host, events_of};
+use crate::outages::{Traffic, seconds};
+use crate::traces::{Call, same, trace_of};
+use crate::web::Web;
+use crate::{AnyError, Checks, Place, until};
+
+/// What the main host's errors look like in Bugsink.
+pub(crate) async fn check(
+    bugsink: &Bugsink,
+    project: &Project,
+    host: &Host,
+    collector: Option<&Collector>,
+    checks: &mut Checks,
+) {
+    checks.note(
+        "a failed request by its trace id: header, lines, Bugsink, Collector",
+        followed(bugsink, project, host, collector).await,
+    );
+    checks.note("a panic in Bugsink", panic(bugsink, project, host).await);
+}
+
+/// The event whose id a line tells, once it is there.
+async fn event_of(bugsink: &Bugsink, project: &Project, line: &Value) -> Result<Value, AnyError> {
+    let id = line["event_id"]
+        .as_str()
+        .ok_or("the line has no event id")?;
+    let mut number = None;
+    until(async || {
+        number = bugsink.events(project).await?.remove(id);
+        match &number {
+            Some(number) => Ok(number.clone()),
+            None => Err(format!("there is no event {id}").into()),
+        }
+    })
+    .await?;
+    let event = bugsink.event(&number.ok_or("it is gone")?).await?;
+    same("its id", event["event_id"].as_str(), Some(id))?;
+    Ok(event)
+}
+
+async fn followed(
+    bugsink: &Bugsink,
+    project: &Project,
+    host: &Host,
+    collector: Option<&Collector>,
+) -> Result<String, AnyError> {
+    let call = Call::new(7)?;
+    let answer = call.ask(&Web::default(), host, "overload", 502).await?;
+    same("the header's trace", answer.trace()?, call.trace.as_str())?;
+    let mut told = None;
+    until(async || {
+        let lines = host.lines()?.into_iter();
+        let mut lines = lines.filter(|line| text_of(&line["trace_id"]) == call.trace);
+        told = lines.find(|line| line.get("event_id").is_some());
+        told.as_ref()
+            .map(|_| String::new())
+            .ok_or("no line has its event".into())
+    })
+    .await?;
+    let event = event_of(bugsink, project, &told.ok_or("it is gone")?).await?;
+    let trace = &event["contexts"]["trace"];
+    same(
+        "the event's trace",
+        text_of(&trace["trace_id"]),
+        &call.trace,
+    )?;
+    let exception = &event["exception"]["values"][0];
+    same(
+        "what failed",
+        text_of(&exception["value"]),
+        "the generator failed (502)",
+    )?;
+    same(
+        "where",
+        text_of(&event["transaction"]),
+        "POST /api/content/generate",
+    )?;
+    let crumbs = event["breadcrumbs"]["values"].to_string();
+    same(
+        "its last lines",
+        crumbs.contains("the generator failed"),
+        true,
+    )?;
+    if let Some(collector) = collector {
+        let spans = trace_of(collector, &call.trace, 3).await?;
+        let of = spans
+            .iter()
+            .find(|span| span.id == text_of(&trace["span_id"]));
+        let root = spans
+            .iter()
+            .find(|span| span.kind == 2)
+            .ok_or("it has no root")?;
+        same(
+            "the event's span",
+            of.map(|span| span.name.as_str()),
+            Some(root.name.as_str()),
+        )?;
+        same("the root's status", root.status, 2)?;
+    }
+    Ok(format!(
+        "{} and {}",
+        call.trace,
+        text_of(&event["event_id"])
+    ))
+}
+
+async fn panic(bugsink: &Bugsink, project: &Project, host: &Host) -> Result<String, AnyError> {
+    let lines = host.lines()?;
+    let is_panic = |line: &&Value| text_of(&line["exception.type"]) == "panic";
+    let line = lines
+        .iter()
+        .rev()
+        .find(is_panic)
+        .ok_or("no line has a panic")?;
+    let event = event_of(bugsink, project, line).await?;
+    let exception = &event["exception"]["values"][0];
+    same("its level", text_of(&event["level"]), "fatal")?;
+    same("its type", text_of(&exception["type"]), "panic")?;
+    same(
+        "it was handled",
+        exception["mechanism"]["handled"].as_bool(),
+        Some(false),
+    )?;
+    let trace = text_of(&event["contexts"]["trace"]["trace_id"]);
+    same("its trace", trace, text_of(&line["trace_id"]))?;
+    Ok(format!("{trace} and {}", text_of(&event["event_id"])))
+}
+
+/// The books of errors: each captured one has a line and, at the receiver, an event.
+pub(crate) async fn exact(
+    bugsink: &Bugsink,
+    project: &Project,
+    report: &BTreeMap<String, Account>,
+    lines: &BTreeSet<String>,
+) -> Result<String, AnyError> {
+    let none = Account::default();
+    let account = report.get("error").unwrap_or(&none);
+    let Account {
+        emitted,
+        delivered,
+        spooled,
+        dropped,
+    } = account;
+    let events = bugsink.events(project).await?;
+    let told = format!(
+        "{emitted} emitted, {delivered} delivered, {spooled} spooled, dropped {dropped:?}; {} lines, {} distinct events",
+        lines.len(),
+        events.len()
+    );
+    let settled = delivered + spooled + dropped.values().sum::<u64>();
+    let known = events.keys().all(|id| lines.contains(id));
+    let received = (lines.len() + events.len()) as u64;
+    if *emitted == settled && *delivered == received && known && !lines.is_empty() {
+        Ok(told)
+    } else {
+        Err(told.into())
+    }
+}
+
+/// Bugsink stopped, hung and started again while a host captures errors.
+pub(crate) async fn outages(place: &Place, bugsink: &mut Bugsink, checks: &mut Checks) {
+    let result = come_and_go(place, bugsink, checks).await;
+    checks.note("books after Bugsink's stop, start and hang", result);
+    let result = found_again(place, bugsink).await;
+    checks.note(
+        "errors of a host that ended while Bugsink was stopped",
+        result,
+    );
+}
+
+async fn come_and_go(
+    place: &Place,
+    bugsink: &mut Bugsink,
+    checks: &mut Checks,
+) -> Result<String, AnyError> {
+    let instance = "error-outages";
+    let project = bugsink.project(instance).await?;
+    let host = Host::start(place, instance, &[("SENTRY_DSN", &project.dsn)]).await?;
+    let traffic = Traffic::new(&host).await?;
+    bugsink.stop().await?;
+    checks.note(
+        "answers with Bugsink stopped",
+        traffic.flow(&host, seconds(4)).await,
+    );
+    bugsink.start_again().await?;
+    checks.note(
+        "answers with it started again",
+        traffic.flow(&host, seconds(4)).await,
+    );
+    bugsink.hang()?;
+    checks.note(
+        "answers while it hangs",
+        traffic.flow(&host, seconds(8)).await,
+    );
+    bugsink.go_on()?;
+    checks.note(
+        "answers when it goes on",
+        traffic.flow(&host, seconds(4)).await,
+    );
+    let lines = async || events_of(place, instance);
+    until(async || {
+        let (told, there) = (lines().await?.len(), bugsink.events(&project).await?.len());
+        if told == there {
+            Ok(String::new())
+        } else {
+            Err(format!("{there} of {told} events are there").into())
+        }
+    })
+    .await?;
+    let report = host.end().await?;
+    exact(bugsink, &project, &report, &lines().await?).await
+}
+
+/// What a host could not deliver its successor does.
+async fn found_again(place: &Place, bugsink: &mut Bugsink) -> Result<String, AnyError> {
+    let instance = "errors-kept";
+    let project = bugsink.project(instance).await?;
+    let settings = [("SENTRY_DSN", project.dsn.as_str())];
+    let host = Host::start(place, instance, &settings).await?;
+    let traffic = Traffic::new(&host).await?;
+    traffic.flow(&host, seconds(2)).await?;
+    // None may be on its way: Bugsink would keep what it answered to nobody.
+    let all = events_of(place, instance)?.len();
+    until(async || {
+        let there = bugsink.events(&project).await?.len();
+        if there == all {
+            Ok(String::new())
+        } else {
+            Err(format!("{there} of {all}").into())
+        }
+    })
+    .await?;
+    bugsink.stop().await?;
+    traffic.flow(&host, seconds(3)).await?;
+    let report = host.end().await?;
+    bugsink.start_again().await?;
+    let lines = events_of(place, instance)?;
+    let books = exact(bugsink, &project, &report, &lines).await?;
+    let kept = report.get("error").map_or(0, |account| account.spooled);
+    same(
+        "all that was left is kept",
+        kept,
+        (lines.len() - all) as u64,
+    )?;
+
+    let host = Host::start(place, instance, &settings).await?;
+    until(async || {
+        let there: BTreeSet<_> = bugsink.events(&project).await?.into_keys().collect();
+        if there == lines {
+            Ok(String::new())
+        } else {
+            Err(format!("{} of {} events are there", there.len(), lines.len()).into())
+        }
+    })
+    .await?;
+    let report = host.end().await?;
+    let delivered = report.get("error").map_or(0, |account| account.delivered);
+    same("what the next one delivered", delivered, kept)?;
+    Ok(format!("{books}; the next one delivered {delivered}"))
+}
