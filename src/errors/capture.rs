@@ -12,15 +12,13 @@ use super::groups::{ErrorGroup, Groups};
 use super::sentry::{self, Outbox, SentrySetup};
 use crate::model::wire::{Reader, put_str};
 use crate::model::{EventId, Level, Signal, SpanId, TraceId, is_own_thread, prefix};
-use crate::request::{self, ErrorKind, ErrorRecord, Facts, Pairs, Requests, Slot, UNMATCHED};
+use crate::request::{self, ErrorKind, ErrorRecord, Facts, NO_REQUEST, Pairs, Requests, Slot};
 use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus, RemoteSetup};
 
 /// Bytes of a path, a query, a user agent or an address.
 const MAX_TEXT: usize = 2048;
 /// Bytes of the request's user and attributes; more are left out.
 const MAX_MORE: usize = 8 * 1024;
-/// The route of what was captured outside a request.
-pub(super) const NO_ROUTE: u32 = u32::MAX;
 
 /// Where errors are captured; one a monitor. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -170,9 +168,8 @@ impl Shared {
             ids: request::Ids {
                 trace: TraceId::NIL,
                 span: SpanId::NIL,
-                route: UNMATCHED,
+                route: NO_REQUEST,
             },
-            is_request: false,
             method: "",
             texts_end: chain_end,
             more_end: chain_end,
@@ -190,11 +187,7 @@ impl Shared {
             event,
             trace: seen.ids.trace,
             span: seen.ids.span,
-            route: if seen.is_request {
-                seen.ids.route.0
-            } else {
-                NO_ROUTE
-            },
+            route: seen.ids.route.0,
             kind: captured.kind,
             level: captured.level,
             backtrace,
@@ -219,7 +212,6 @@ impl Shared {
 /// What is known of the current request; the bytes follow each other in the scratch.
 struct Seen {
     ids: request::Ids,
-    is_request: bool,
     method: &'static str,
     texts_end: usize,
     more_end: usize,
@@ -244,7 +236,6 @@ fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
     slot.copy_crumbs(out);
     Seen {
         ids: request::Ids { span, ..slot.ids() },
-        is_request: true,
         method,
         texts_end,
         more_end,

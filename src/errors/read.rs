@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::capture::{NO_ROUTE, Shared};
+use super::capture::Shared;
 use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind};
 use super::fingerprint::{Hash, normalise};
 use crate::model::wire::{Reader, Text};
@@ -25,15 +25,8 @@ pub(super) fn event(
     let record = ErrorRecord::read(body)?;
     let wall = |at| time(shared.requests.clock().wall(at));
     let request = record.request();
-    let route = match record.route {
-        NO_ROUTE => String::new(),
-        route => shared
-            .requests
-            .routes()
-            .name(RouteId(route))
-            .as_ref()
-            .to_owned(),
-    };
+    let route = shared.requests.routes().name(RouteId(record.route));
+    let route = route.as_ref().to_owned();
     let causes = record.chain.iter().map(|(kind, message)| Cause {
         type_name: kind.to_owned(),
         message: redact::text(message).into_owned(),

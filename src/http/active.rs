@@ -473,10 +473,7 @@ impl Active {
         measured: &Measured,
         end: End,
     ) -> TraceId {
-        let slow = series
-            .times
-            .as_deref()
-            .is_some_and(|times| traces.is_slow(times, measured.duration));
+        let slow = traces.is_slow(series.times.as_deref(), measured.duration);
         let why = match labels.outcome {
             Outcome::Panicked => Some(Kept::Panic),
             Outcome::Timeout => Some(Kept::Timeout),

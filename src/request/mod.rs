@@ -19,6 +19,6 @@ pub(crate) use self::error_record::{ErrorKind, ErrorRecord, MAX_TAGS, Pairs};
 pub(crate) use self::record::{
     AttributeRef, Method, RequestRecord, Scheme, VERSIONS, attributes_of, put_attributes, put_fixed,
 };
-pub(crate) use self::routes::{RouteId, Routes, UNMATCHED};
+pub(crate) use self::routes::{NO_REQUEST, RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};
 pub(crate) use self::tree::{Added, Decision, Taken};

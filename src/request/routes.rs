@@ -9,6 +9,10 @@ const MAX_ROUTES: usize = 4096;
 pub(crate) const UNMATCHED: RouteId = RouteId(0);
 /// The route of all that came after [`MAX_ROUTES`].
 const OVERFLOW: RouteId = RouteId(1);
+/// What has no request has no route: it has no name, and so no label and no field.
+pub(crate) const NO_REQUEST: RouteId = RouteId(2);
+/// The names of the above.
+const RESERVED: [&str; 3] = ["_unmatched", "_overflow", ""];
 
 /// A route of one monitor, as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,7 +31,7 @@ struct Table {
 impl Default for Routes {
     fn default() -> Self {
         let mut table = Table::default();
-        for name in ["_unmatched", "_overflow"] {
+        for name in RESERVED {
             table.add(name);
         }
         Self(RwLock::new(table))
@@ -61,7 +65,7 @@ impl Routes {
             .unwrap_or_else(PoisonError::into_inner)
             .names
             .len()
-            == 2
+            == RESERVED.len()
     }
 
     /// The pattern of a number.
@@ -90,6 +94,8 @@ mod tests {
     fn patterns_are_told_apart_by_content_up_to_a_limit() {
         let routes = Routes::default();
         assert_eq!(&*routes.name(UNMATCHED), "_unmatched");
+        assert_eq!(&*routes.name(NO_REQUEST), "");
+        assert!(routes.none_seen());
         let users = routes.id("/users/{id}");
         assert_eq!(routes.id(&String::from("/users/{id}")), users);
         assert_eq!(&*routes.name(users), "/users/{id}");

@@ -185,7 +185,7 @@ impl SpanLayer {
                 parent,
                 root: None,
             },
-            None => Place::root(traces, span, attributes.metadata().name(), start),
+            None => Place::root(traces, span, start),
         };
         let mut fields = Fields::default();
         attributes.record(&mut fields);

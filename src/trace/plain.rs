@@ -134,7 +134,7 @@ impl ShouldSample for RecordAll {
         let parent = parent.filter(|parent| parent.is_valid());
         let sampled = match parent {
             Some(parent) => parent.is_sampled(),
-            None => self.0.chooses(trace_id(trace), request::UNMATCHED),
+            None => self.0.chooses(trace_id(trace), request::NO_REQUEST),
         };
         SamplingResult {
             decision: if sampled {
@@ -176,7 +176,7 @@ impl SpanProcessor for Processor {
             slot.map(|slot| (slot, parent_id, parent_id))
         } else {
             let slot = traces.requests().new_trace_slot();
-            let route = request::UNMATCHED;
+            let route = request::NO_REQUEST;
             slot.open(
                 Ids {
                     trace,

@@ -166,7 +166,7 @@ impl Reading<'_> {
 
     fn request(&self, request: &RequestRecord<'_>, at: Nanos) -> Span {
         let route = request.route.as_str();
-        let matched = !route.starts_with('_');
+        let matched = !matches!(route, "" | "_unmatched" | "_overflow");
         let method = match request.method.as_str() {
             "_OTHER" => "HTTP",
             method => method,

@@ -10,7 +10,7 @@ use super::traces::{RootEnd, RootForm, Traces};
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
 use crate::model::{Attributes, Kept, SpanId, TraceId};
-use crate::request::{self, Ids, Slot, put_attributes};
+use crate::request::{self, Ids, NO_REQUEST, Slot, put_attributes};
 use crate::semconv;
 
 /// Where a span hangs: in whose slot, under which span.
@@ -24,7 +24,7 @@ pub(super) struct Place {
 
 impl Place {
     /// The place of a new span: under what is current, else as the root of a new trace.
-    pub(super) fn find(traces: &Traces, span: SpanId, name: &str, start: Nanos) -> Self {
+    pub(super) fn find(traces: &Traces, span: SpanId, start: Nanos) -> Self {
         let requests = traces.requests();
         if let Some((slot, current)) = request::current_slot(requests.number()) {
             let parent = traces.innermost(&slot, current);
@@ -40,19 +40,23 @@ impl Place {
                 parent,
                 root: None,
             },
-            None => Self::root(traces, span, name, start),
+            None => Self::root(traces, span, start),
         }
     }
 
-    /// The place of the root of a new trace, whose slot is named after it.
-    pub(super) fn root(traces: &Traces, span: SpanId, name: &str, start: Nanos) -> Self {
+    /// The place of the root of a new trace.
+    pub(super) fn root(traces: &Traces, span: SpanId, start: Nanos) -> Self {
         let requests = traces.requests();
         let slot = requests.new_trace_slot();
-        let route = requests.routes().id(name);
         let trace = TraceId::random();
-        slot.open(Ids { trace, span, route }, start);
+        let ids = Ids {
+            trace,
+            span,
+            route: NO_REQUEST,
+        };
+        slot.open(ids, start);
         slot.polled(None);
-        let sampled = traces.chooses(trace, route);
+        let sampled = traces.chooses(trace, NO_REQUEST);
         Self {
             slot,
             parent: SpanId::NIL,
@@ -83,7 +87,7 @@ impl Running {
     ) -> Self {
         let (span, start) = (SpanId::random(), traces.requests().clock().now());
         Self {
-            place: Place::find(&traces, span, &name, start),
+            place: Place::find(&traces, span, start),
             traces,
             span,
             start,
@@ -161,8 +165,7 @@ pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, 
         return;
     }
     let ids = slot.ids();
-    let times = traces.times(ids.route);
-    let slow = traces.is_slow(&times, record.end.saturating_sub(record.start));
+    let slow = traces.is_slow(None, record.end.saturating_sub(record.start));
     let why = match record.status {
         _ if panicked => Some(Kept::Panic),
         SpanStatus::Error => Some(Kept::Error),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::config::TraceConfig;
 use crate::clock::Nanos;
 use crate::model::TraceId;
-use crate::request::{RouteId, Routes, UNMATCHED};
+use crate::request::{RouteId, Routes};
 
 /// The ratio as a bound for a trace id's low bits, and the limits of one monitor.
 #[derive(Debug)]
@@ -49,9 +49,6 @@ impl Sampler {
 
     #[cold]
     fn ratio_of(&self, route: RouteId, routes: &Routes) -> u64 {
-        if route == UNMATCHED {
-            return self.ratio;
-        }
         let name = routes.name(route);
         let rule = self.rules.iter().find(|(pattern, _)| fits(pattern, &name));
         rule.map_or(self.ratio, |(_, ratio)| *ratio)
@@ -120,6 +117,7 @@ impl Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::UNMATCHED;
 
     fn sampler(ratio: f64, rules: &[(&str, f64)]) -> Sampler {
         let mut config = TraceConfig::default();

@@ -150,10 +150,10 @@ impl Traces {
         self.times.of(route)
     }
 
-    /// Whether a root took long, for its route or by the set limit.
+    /// Whether a root took long: by the set limit, else for its route, where it has one.
     #[inline]
-    pub(crate) fn is_slow(&self, times: &RouteTimes, duration: Nanos) -> bool {
-        let slow = times.is_slow(duration);
+    pub(crate) fn is_slow(&self, times: Option<&RouteTimes>, duration: Nanos) -> bool {
+        let slow = times.is_some_and(|times| times.is_slow(duration));
         self.slow.map_or(slow, |limit| duration >= limit)
     }
 

@@ -426,3 +426,21 @@ async fn aborting_clients_fill_nothing() {
     );
     assert!(page.contains("watchpost_traces_open_bytes 0\n"), "{page}");
 }
+
+#[tokio::test]
+async fn names_of_spans_are_no_routes() {
+    let monitor = monitor(0.0);
+    for n in 0..5_000 {
+        monitor.trace(format!("job {n}")).in_scope(|| {});
+    }
+    let app = Router::new()
+        .route("/after", get(async || {}))
+        .layer(monitor.layer());
+    ask(&app, path("/after")).await;
+    let page = monitor.metrics().render();
+    assert!(
+        page.contains("http_route=\"/after\"") && !page.contains("\"_overflow\""),
+        "{page}"
+    );
+    assert!(!page.contains("job 1"));
+}
