@@ -611,8 +611,7 @@ impl Active {
     /// Gives up what was recorded of a request that is not to be told.
     pub(super) fn drop_trace(&self) {
         if let Some(slot) = &self.slot {
-            slot.tree()
-                .decide(self.shared.requests.room(), Decision::Dropped, |_| {});
+            slot.tree().decide(Decision::Dropped, |_| {});
         }
     }
 

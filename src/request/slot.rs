@@ -21,7 +21,7 @@ pub(crate) struct Requests {
     routes: Routes,
     slots: Mutex<Slots>,
     /// What undecided traces may hold together.
-    room: Room,
+    room: Arc<Room>,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ impl Requests {
             clock,
             routes: Routes::default(),
             slots: Mutex::default(),
-            room: Room::new(room),
+            room: Arc::new(Room::new(room)),
         }
     }
 
@@ -138,7 +138,7 @@ impl Requests {
             trace_low: AtomicU64::new(0),
             span: AtomicU64::new(0),
             polled_since: AtomicU64::new(0),
-            tree: Tree::default(),
+            tree: Tree::new(&self.room),
             goes_on,
             of_request,
             has_crumbs: AtomicBool::new(false),

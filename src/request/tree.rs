@@ -4,7 +4,7 @@ use std::sync::atomic::{
     AtomicBool, AtomicU64, AtomicUsize,
     Ordering::{Relaxed, SeqCst},
 };
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::Kept;
 
@@ -32,10 +32,14 @@ impl Room {
         }
     }
 
+    fn give_back(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Relaxed);
+    }
+
     fn take(&self, bytes: usize) -> bool {
         let fits = self.held.fetch_add(bytes, Relaxed).saturating_add(bytes) <= self.max;
         if !fits {
-            self.held.fetch_sub(bytes, Relaxed);
+            self.give_back(bytes);
         }
         fits
     }
@@ -54,8 +58,9 @@ impl Room {
 /// The spans of one local trace that have ended, in their compact form, and what was decided of it.
 ///
 /// Whoever holds the request's slot can add to it: from a task, another thread, after the root.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tree {
+    room: Arc<Room>,
     state: Mutex<State>,
     /// Something under the root asked for the trace to be kept.
     captured: AtomicBool,
@@ -106,6 +111,14 @@ pub(crate) enum Added {
 }
 
 impl Tree {
+    pub(super) fn new(room: &Arc<Room>) -> Self {
+        Self {
+            room: Arc::clone(room),
+            state: Mutex::default(),
+            captured: AtomicBool::new(false),
+        }
+    }
+
     /// Begins a new trace in a tree that nobody else holds any more.
     #[inline]
     pub(super) fn open(&self) {
@@ -116,7 +129,7 @@ impl Tree {
     }
 
     /// Adds a span that has ended; `write` appends it and calls nothing foreign.
-    pub(crate) fn add(&self, room: &Room, write: impl FnOnce(&mut Vec<u8>)) -> Added {
+    pub(crate) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) -> Added {
         let mut state = self.lock();
         match state.decision {
             Decision::Open => {}
@@ -126,7 +139,7 @@ impl Tree {
         let before = state.spans.len();
         write(&mut state.spans);
         let bytes = state.spans.len() - before;
-        if state.spans.len() > MAX_TREE || !room.take(bytes) {
+        if state.spans.len() > MAX_TREE || !self.room.take(bytes) {
             state.spans.truncate(before);
             return Added::NoRoom;
         }
@@ -135,15 +148,15 @@ impl Tree {
     }
 
     /// Counts a span as left out for want of room.
-    pub(crate) fn lose(&self, room: &Room) {
+    pub(crate) fn lose(&self) {
         let mut state = self.lock();
         state.lost = state.lost.saturating_add(1);
-        room.lost.fetch_add(1, Relaxed);
+        self.room.lost.fetch_add(1, Relaxed);
     }
 
     /// Adds an event of the root; `write` appends it and calls nothing foreign. What is over the limits, or comes
     /// after the decision, is left out.
-    pub(crate) fn add_event(&self, room: &Room, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn add_event(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
         if state.decision != Decision::Open || state.event_count >= MAX_EVENTS {
             return;
@@ -151,7 +164,7 @@ impl Tree {
         let before = state.events.len();
         write(&mut state.events);
         let bytes = state.events.len() - before;
-        if state.events.len() > MAX_EVENT_BYTES || !room.take(bytes) {
+        if state.events.len() > MAX_EVENT_BYTES || !self.room.take(bytes) {
             state.events.truncate(before);
         } else {
             state.event_count += 1;
@@ -168,14 +181,10 @@ impl Tree {
         self.captured.load(Relaxed)
     }
 
-    /// Decides, once: `take` gets what is there, if the trace is kept. It calls nothing foreign. A second decision is ignored; the answer is the one that holds.
+    /// Decides, once: `take` gets what is there, if the trace is kept. It calls nothing foreign. A second decision
+    /// is ignored; the answer is the one that holds.
     #[inline]
-    pub(crate) fn decide(
-        &self,
-        room: &Room,
-        decision: Decision,
-        take: impl FnOnce(&Taken<'_>),
-    ) -> Decision {
+    pub(crate) fn decide(&self, decision: Decision, take: impl FnOnce(&Taken<'_>)) -> Decision {
         let mut state = self.lock();
         if state.decision == Decision::Open {
             state.decision = decision;
@@ -187,19 +196,19 @@ impl Tree {
                 });
             }
             if !state.spans.is_empty() || !state.events.is_empty() {
-                state.release(room);
+                state.release(&self.room);
             }
         }
         state.decision
     }
 
     /// Gives the spans up that wait for a decision, and goes on.
-    pub(crate) fn give_up(&self, room: &Room) {
+    pub(crate) fn give_up(&self) {
         let mut state = self.lock();
         let count = state.count;
         state.lost = state.lost.saturating_add(count);
-        room.lost.fetch_add(u64::from(count), Relaxed);
-        state.release(room);
+        self.room.lost.fetch_add(u64::from(count), Relaxed);
+        state.release(&self.room);
     }
 
     /// Bytes that wait for the decision.
@@ -217,10 +226,17 @@ impl Tree {
     }
 }
 
+impl Drop for Tree {
+    /// What was never decided holds no room when nobody can decide it any more.
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.room.give_back(state.spans.len() + state.events.len());
+    }
+}
+
 impl State {
     fn release(&mut self, room: &Room) {
-        room.held
-            .fetch_sub(self.spans.len() + self.events.len(), Relaxed);
+        room.give_back(self.spans.len() + self.events.len());
         self.spans.clear();
         self.events.clear();
         self.event_count = 0;
@@ -238,41 +254,52 @@ mod tests {
 
     #[test]
     fn spans_wait_for_the_decision_and_come_late_after_it() {
-        let room = Room::new(100);
-        let tree = Tree::default();
-        let add = |n: usize| tree.add(&room, |out| out.resize(out.len() + n, 1));
+        let room = Arc::new(Room::new(100));
+        let tree = Tree::new(&room);
+        let add = |n: usize| tree.add(|out| out.resize(out.len() + n, 1));
         assert_eq!(
             (add(40), add(40), add(40)),
             (Added::Held, Added::Held, Added::NoRoom)
         );
         assert_eq!((room.held(), room.lost()), (80, 0));
-        tree.lose(&room);
+        tree.lose();
         assert_eq!(room.lost(), 1);
         let mut taken = (0, 0);
         let kept = Decision::Kept(Kept::Error);
-        tree.decide(&room, kept, |all| taken = (all.spans.len(), all.lost));
+        tree.decide(kept, |all| taken = (all.spans.len(), all.lost));
         assert_eq!((taken, room.held()), ((80, 1), 0));
         assert_eq!(add(1), Added::Late(Kept::Error));
-        assert_eq!(tree.decide(&room, Decision::Dropped, |_| {}), kept);
+        assert_eq!(tree.decide(Decision::Dropped, |_| {}), kept);
         tree.open();
         assert_eq!(add(30), Added::Held);
-        tree.decide(&room, Decision::Dropped, |_| unreachable!());
+        tree.decide(Decision::Dropped, |_| unreachable!());
         assert_eq!((add(1), room.held()), (Added::Unkept, 0));
     }
 
     #[test]
     fn what_waits_can_be_given_up() {
-        let room = Room::new(100);
-        let tree = Tree::default();
-        tree.add(&room, |out| out.push(1));
-        tree.give_up(&room);
+        let room = Arc::new(Room::new(100));
+        let tree = Tree::new(&room);
+        tree.add(|out| out.push(1));
+        tree.give_up();
         assert_eq!((room.held(), room.lost()), (0, 1));
-        tree.add(&room, |out| out.push(2));
+        tree.add(|out| out.push(2));
         let mut taken = Vec::new();
         let kept = Decision::Kept(Kept::Head);
-        tree.decide(&room, kept, |all| {
+        tree.decide(kept, |all| {
             taken.extend([all.spans.len() as u32, all.lost]);
         });
         assert_eq!(taken, [1, 1]);
+    }
+
+    #[test]
+    fn a_tree_that_is_gone_holds_no_room() {
+        let room = Arc::new(Room::new(100));
+        let tree = Tree::new(&room);
+        tree.add(|out| out.resize(60, 1));
+        tree.add_event(|out| out.resize(20, 1));
+        assert_eq!(room.held(), 80);
+        drop(tree);
+        assert_eq!((room.held(), room.lost()), (0, 0));
     }
 }

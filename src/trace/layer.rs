@@ -313,7 +313,7 @@ impl SpanLayer {
                 recorded.event_count += 1;
             }
         } else if let Some((slot, _)) = current {
-            slot.tree().add_event(self.requests.room(), |out| {
+            slot.tree().add_event(|out| {
                 put_event(out, at, name, &fields.attributes);
             });
         }

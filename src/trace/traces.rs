@@ -159,15 +159,15 @@ impl Traces {
 
     /// A span that is no root has ended.
     pub(crate) fn span_ended(&self, slot: &Slot, span: &SpanRecord<'_>) {
-        let (tree, room) = (slot.tree(), self.requests.room());
-        match tree.add(room, |out| put_span(out, span)) {
+        let tree = slot.tree();
+        match tree.add(|out| put_span(out, span)) {
             Added::Held | Added::Unkept => {}
             Added::Late(kept) => self.push_late(slot.ids().trace, kept, span),
             Added::NoRoom => {
                 self.decide_as_it_stands(slot);
-                match tree.add(room, |out| put_span(out, span)) {
+                match tree.add(|out| put_span(out, span)) {
                     Added::Late(kept) => self.push_late(slot.ids().trace, kept, span),
-                    Added::NoRoom => tree.lose(room),
+                    Added::NoRoom => tree.lose(),
                     Added::Held | Added::Unkept => {}
                 }
             }
@@ -199,10 +199,7 @@ impl Traces {
             (why, captured) => why.or(captured),
         };
         if why.is_none() && !end.head && !end.parent {
-            return match slot
-                .tree()
-                .decide(self.requests.room(), Decision::Dropped, |_| {})
-            {
+            return match slot.tree().decide(Decision::Dropped, |_| {}) {
                 Decision::Kept(kept) => Some(self.push_late_root(kept, end, root)),
                 _ => None,
             };
@@ -234,7 +231,7 @@ impl Traces {
         });
         let decision = kept.map_or(Decision::Dropped, Decision::Kept);
         let mut sent = false;
-        let held = slot.tree().decide(self.requests.room(), decision, |taken| {
+        let held = slot.tree().decide(decision, |taken| {
             sent = true;
             if let Decision::Kept(kept) = decision {
                 self.push(end, kept, taken, Some(root));
@@ -277,7 +274,7 @@ impl Traces {
         } else if self.chooses(ids.trace, ids.route) && self.sampler.take_trace(now) {
             Kept::Head
         } else {
-            return slot.tree().give_up(self.requests.room());
+            return slot.tree().give_up();
         };
         let end = RootEnd {
             trace: ids.trace,
@@ -287,8 +284,7 @@ impl Traces {
             parent: false,
             now,
         };
-        let room = self.requests.room();
-        slot.tree().decide(room, Decision::Kept(kept), |taken| {
+        slot.tree().decide(Decision::Kept(kept), |taken| {
             self.push(&end, kept, taken, None);
         });
         self.remember(ids.trace, kept, now);
