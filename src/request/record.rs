@@ -154,8 +154,14 @@ pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
 }
 
 /// Appends attributes; they reach to the record's end.
+///
+/// What is beyond 20 KiB is left out: a line shows less.
 pub(crate) fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes) {
+    let end = out.len() + 20 * 1024;
     for (key, value) in attributes.iter() {
+        if out.len() >= end {
+            return;
+        }
         put_str(out, key);
         match value {
             Value::Str(text) => {

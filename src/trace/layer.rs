@@ -1,10 +1,8 @@
 //! `tracing` spans as spans of their trace.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::sync::Arc;
 
-use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -12,16 +10,15 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::Levels;
+use super::bounded::Bounded;
 use super::context::Attached;
+use super::fields::Fields;
 use super::running::{Place, end_span};
-use super::span::{
-    MAX_ITEMS, MAX_SPAN, MAX_VALUE, SpanKind, SpanRecord, SpanStatus, put_event, put_link,
-};
+use super::span::{SpanKind, SpanRecord, SpanStatus, put_event, put_link};
 use super::traces::Traces;
 use crate::clock::Nanos;
-use crate::model::text::put_formatted;
-use crate::model::wire::{Reader, put_str};
-use crate::model::{SpanId, is_own_thread, prefix};
+use crate::model::wire::Reader;
+use crate::model::{SpanId, is_own_thread};
 use crate::request::{self, Requests, Slot};
 
 /// Makes spans of `tracing` spans, and their events' part of them.
@@ -55,9 +52,8 @@ struct Recorded {
     kind: SpanKind,
     status: SpanStatus,
     fields: Fields,
-    events: Vec<u8>,
-    event_count: usize,
-    links: Vec<u8>,
+    events: Bounded,
+    links: Bounded,
 }
 
 thread_local! {
@@ -187,7 +183,7 @@ impl SpanLayer {
             },
             None => Place::root(traces, span, start),
         };
-        let mut fields = Fields::default();
+        let mut fields = Fields::of_span();
         attributes.record(&mut fields);
         OfMonitor {
             monitor: self.requests.number(),
@@ -199,9 +195,8 @@ impl SpanLayer {
                 kind: SpanKind::Internal,
                 status: SpanStatus::Unset,
                 fields,
-                events: Vec::new(),
-                event_count: 0,
-                links: Vec::new(),
+                events: Bounded::events(),
+                links: Bounded::links(),
             }),
         }
     }
@@ -229,7 +224,7 @@ impl SpanLayer {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         // The values are formatted outside the extensions' lock: `Debug` is foreign.
-        let mut fields = Fields::default();
+        let mut fields = Fields::of_span();
         values.record(&mut fields);
         self.with(id, context, |of| {
             if let Some(recorded) = &mut of.recorded {
@@ -247,10 +242,8 @@ impl SpanLayer {
             return;
         };
         self.with(id, context, |of| {
-            if let Some(recorded) = &mut of.recorded
-                && recorded.links.len() < MAX_ITEMS * 28
-            {
-                put_link(&mut recorded.links, trace, span, &[]);
+            if let Some(recorded) = &mut of.recorded {
+                recorded.links.put(|out| put_link(out, trace, span, &[]));
             }
         });
     }
@@ -282,21 +275,16 @@ impl SpanLayer {
             let of = extensions
                 .get::<OfMonitors>()
                 .and_then(|all| all.of(number));
-            of.is_some_and(|of| {
-                of.recorded
-                    .as_ref()
-                    .is_some_and(|it| it.event_count < MAX_ITEMS)
-            })
+            of.is_some_and(|of| of.recorded.is_some())
         });
         if !recorded && current.is_none() {
             return;
         }
-        let mut fields = Fields {
-            is_event: true,
-            ..Fields::default()
-        };
-        fields.text("level", level_name(*event.metadata().level()));
-        fields.text("target", event.metadata().target());
+        let mut fields = Fields::of_event();
+        fields
+            .attributes
+            .text("level", level_name(*event.metadata().level()));
+        fields.attributes.text("target", event.metadata().target());
         event.record(&mut fields);
         let name = Reader::new(&fields.name)
             .str()
@@ -306,15 +294,15 @@ impl SpanLayer {
             let of = extensions
                 .get_mut::<OfMonitors>()
                 .and_then(|all| all.of_mut(number));
-            if let Some(recorded) = of.and_then(|of| of.recorded.as_mut())
-                && recorded.events.len() < MAX_SPAN / 2
-            {
-                put_event(&mut recorded.events, at, name, &fields.attributes);
-                recorded.event_count += 1;
+            if let Some(recorded) = of.and_then(|of| of.recorded.as_mut()) {
+                let attributes = fields.attributes.bytes();
+                recorded
+                    .events
+                    .put(|out| put_event(out, at, name, attributes));
             }
         } else if let Some((slot, _)) = current {
             slot.tree().add_event(|out| {
-                put_event(out, at, name, &fields.attributes);
+                put_event(out, at, name, fields.attributes.bytes());
             });
         }
     }
@@ -400,10 +388,10 @@ impl Recorded {
             name: Reader::new(&fields.name).str().unwrap_or(metadata.name()),
             status_text: status_text.unwrap_or(if panicked { "panicked" } else { "" }),
             scope: metadata.target(),
-            attributes: &fields.attributes,
-            events: &self.events,
-            links: &self.links,
-            left_out: fields.left_out,
+            attributes: fields.attributes.bytes(),
+            events: self.events.bytes(),
+            links: self.links.bytes(),
+            left_out: fields.attributes.left_out() + self.events.left_out() + self.links.left_out(),
         };
         end_span(traces, &self.place, &record, panicked);
     }
@@ -416,156 +404,5 @@ fn level_name(level: Level) -> &'static str {
         Level::INFO => "INFO",
         Level::DEBUG => "DEBUG",
         Level::TRACE => "TRACE",
-    }
-}
-
-/// The fields of a span or an event in their compact form. `otel.name`, `otel.kind`, `otel.status_code` and
-/// `otel.status_description` have the meaning that tracing-opentelemetry gave them.
-#[derive(Default)]
-struct Fields {
-    is_event: bool,
-    attributes: Vec<u8>,
-    count: usize,
-    left_out: u32,
-    /// Length-prefixed: the message of an event, or `otel.name`; empty for none.
-    name: Vec<u8>,
-    status_text: Vec<u8>,
-    kind: Option<SpanKind>,
-    status: Option<SpanStatus>,
-}
-
-impl Fields {
-    /// Whether there is room for one more attribute; then its key is written.
-    fn begin(&mut self, key: &str) -> bool {
-        let room = self.count < MAX_ITEMS && self.attributes.len() < MAX_SPAN / 2;
-        if room {
-            self.count += 1;
-            put_str(&mut self.attributes, key);
-        } else {
-            self.left_out += 1;
-        }
-        room
-    }
-
-    fn text(&mut self, key: &str, value: &str) {
-        if self.begin(key) {
-            self.attributes.push(0);
-            put_str(&mut self.attributes, prefix(value, MAX_VALUE));
-        }
-    }
-
-    fn number(&mut self, key: &str, tag: u8, bytes: [u8; 8]) {
-        if self.begin(key) {
-            self.attributes.push(tag);
-            self.attributes.extend_from_slice(&bytes);
-        }
-    }
-
-    /// A field that says something of the span itself; whether it is one.
-    fn special(&mut self, key: &str, value: fmt::Arguments<'_>) -> bool {
-        let into = match key {
-            "message" if self.is_event => &mut self.name,
-            "otel.name" if !self.is_event => &mut self.name,
-            "otel.status_description" | "otel.status_message" if !self.is_event => {
-                &mut self.status_text
-            }
-            "otel.kind" | "otel.status_code" if !self.is_event => {
-                let mut text = Vec::new();
-                put_formatted(&mut text, value, 16);
-                let text = Reader::new(&text)
-                    .str()
-                    .unwrap_or_default()
-                    .to_ascii_lowercase();
-                match (key, text.as_str()) {
-                    ("otel.kind", "server") => self.kind = Some(SpanKind::Server),
-                    ("otel.kind", "client") => self.kind = Some(SpanKind::Client),
-                    ("otel.kind", "producer") => self.kind = Some(SpanKind::Producer),
-                    ("otel.kind", "consumer") => self.kind = Some(SpanKind::Consumer),
-                    ("otel.status_code", "ok") => self.status = Some(SpanStatus::Ok),
-                    ("otel.status_code", "error") => self.status = Some(SpanStatus::Error),
-                    _ => {}
-                }
-                return true;
-            }
-            _ => return false,
-        };
-        into.clear();
-        put_formatted(into, value, MAX_VALUE);
-        true
-    }
-
-    fn append(&mut self, more: Self) {
-        let room = self.attributes.len() + more.attributes.len() <= MAX_SPAN / 2;
-        if room && self.count + more.count <= MAX_ITEMS {
-            self.attributes.extend_from_slice(&more.attributes);
-            self.count += more.count;
-        } else {
-            self.left_out += more.count as u32;
-        }
-        self.left_out += more.left_out;
-        if !more.name.is_empty() {
-            self.name = more.name;
-        }
-        if !more.status_text.is_empty() {
-            self.status_text = more.status_text;
-        }
-        self.kind = more.kind.or(self.kind);
-        self.status = more.status.or(self.status);
-    }
-}
-
-/// What begins a key that may be special.
-fn may_be_special(key: &str) -> bool {
-    key == "message" || key.starts_with("otel.")
-}
-
-impl Visit for Fields {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        let key = field.name();
-        if !may_be_special(key) || !self.special(key, format_args!("{value}")) {
-            self.text(key, value);
-        }
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.number(field.name(), 1, value.to_le_bytes());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        match i64::try_from(value) {
-            Ok(value) => self.record_i64(field, value),
-            // What no whole number of OpenTelemetry's holds is told as text.
-            Err(_) => self.text(field.name(), &value.to_string()),
-        }
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.number(field.name(), 2, value.to_le_bytes());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        if self.begin(field.name()) {
-            self.attributes.extend_from_slice(&[3, u8::from(value)]);
-        }
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.formatted(field.name(), format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.formatted(field.name(), format_args!("{value:?}"));
-    }
-}
-
-impl Fields {
-    fn formatted(&mut self, key: &str, value: fmt::Arguments<'_>) {
-        if may_be_special(key) && self.special(key, value) {
-            return;
-        }
-        if self.begin(key) {
-            self.attributes.push(0);
-            put_formatted(&mut self.attributes, value, MAX_VALUE);
-        }
     }
 }

@@ -71,8 +71,10 @@
 //! their span, or of the root. The fields `otel.name`, `otel.kind`, `otel.status_code` and
 //! `otel.status_description` of a `tracing` span mean what tracing-opentelemetry says.
 
+mod bounded;
 mod config;
 mod context;
+mod fields;
 mod guard;
 mod layer;
 mod levels;

@@ -18,13 +18,14 @@ use opentelemetry_sdk::trace::{
 };
 use rustc_hash::FxHashMap;
 
+use super::bounded::Bounded;
 use super::context::OtelContext;
 use super::running::{Place, end_span};
-use super::span::{MAX_ITEMS, MAX_VALUE, SpanKind, SpanRecord, SpanStatus, put_event, put_link};
+use super::span::{SpanKind, SpanRecord, SpanStatus, ValueRef, put_event, put_link, put_value};
 use super::traces::Traces;
 use crate::clock::Nanos;
-use crate::model::wire::{put_bytes, put_str};
-use crate::model::{SpanId, TraceId, prefix};
+use crate::model::wire::Reader;
+use crate::model::{SpanId, TraceId};
 use crate::request::{self, Ids, Slot};
 
 /// Spans under way that are known; more of them are not ours to know.
@@ -209,7 +210,7 @@ impl SpanProcessor for Processor {
     fn on_end(&self, span: SpanData) {
         let traces = &self.0;
         let open = traces.plain().remove(span_id(span.span_context.span_id()));
-        let mut written = Written::default();
+        let written = Written::new(traces, &span);
         let parent = open.as_ref().map(|open| open.parent);
         let record = written.record(traces, &span, parent);
         match open {
@@ -247,50 +248,58 @@ pub(super) fn span_id(id: OtelSpanId) -> SpanId {
 }
 
 /// The parts of a span in their compact form.
-#[derive(Default)]
 struct Written {
-    attributes: Vec<u8>,
-    events: Vec<u8>,
-    links: Vec<u8>,
+    attributes: Bounded,
+    events: Bounded,
+    links: Bounded,
 }
 
 impl Written {
+    fn new(traces: &Traces, span: &SpanData) -> Self {
+        let mut written = Self {
+            attributes: Bounded::attributes(),
+            events: Bounded::events(),
+            links: Bounded::links(),
+        };
+        put_attributes(&mut written.attributes, &span.attributes);
+        for event in span.events.iter() {
+            let mut fields = Bounded::small_attributes();
+            put_attributes(&mut fields, &event.attributes);
+            let (at, name) = (reading(traces, event.timestamp), &event.name);
+            written
+                .events
+                .put(|out| put_event(out, at, name, fields.bytes()));
+        }
+        for link in span.links.iter() {
+            let mut fields = Bounded::small_attributes();
+            put_attributes(&mut fields, &link.attributes);
+            let to: &SpanContext = &link.span_context;
+            let (trace, span) = (trace_id(to.trace_id()), span_id(to.span_id()));
+            written
+                .links
+                .put(|out| put_link(out, trace, span, fields.bytes()));
+        }
+        written.attributes.lost(span.dropped_attributes_count);
+        written
+    }
+
     fn record<'a>(
-        &'a mut self,
+        &'a self,
         traces: &Traces,
         span: &'a SpanData,
         parent: Option<SpanId>,
     ) -> SpanRecord<'a> {
-        let at = |time: SystemTime| -> Nanos {
-            let wall = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-            let clock = traces.requests().clock();
-            crate::clock::nanos(wall).saturating_sub(clock.wall(0))
-        };
-        put_attributes(&mut self.attributes, &span.attributes);
-        let mut fields = Vec::new();
-        for event in span.events.iter().take(MAX_ITEMS) {
-            fields.clear();
-            put_attributes(&mut fields, &event.attributes);
-            put_event(&mut self.events, at(event.timestamp), &event.name, &fields);
-        }
-        for link in span.links.iter().take(MAX_ITEMS) {
-            fields.clear();
-            put_attributes(&mut fields, &link.attributes);
-            let to: &SpanContext = &link.span_context;
-            let (trace, span) = (trace_id(to.trace_id()), span_id(to.span_id()));
-            put_link(&mut self.links, trace, span, &fields);
-        }
         let (status, status_text) = match &span.status {
             Status::Unset => (SpanStatus::Unset, ""),
             Status::Ok => (SpanStatus::Ok, ""),
-            Status::Error { description } => (SpanStatus::Error, prefix(description, MAX_VALUE)),
+            Status::Error { description } => (SpanStatus::Error, &**description),
         };
-        let over = |len: usize| len.saturating_sub(MAX_ITEMS) as u32;
+        let parts = [&self.attributes, &self.events, &self.links];
         SpanRecord {
             span: span_id(span.span_context.span_id()),
             parent: parent.unwrap_or_else(|| span_id(span.parent_span_id)),
-            start: at(span.start_time),
-            end: at(span.end_time),
+            start: reading(traces, span.start_time),
+            end: reading(traces, span.end_time),
             kind: match span.span_kind {
                 OtelKind::Client => SpanKind::Client,
                 OtelKind::Server => SpanKind::Server,
@@ -299,75 +308,53 @@ impl Written {
                 OtelKind::Internal => SpanKind::Internal,
             },
             status,
-            name: prefix(&span.name, MAX_VALUE),
+            name: &span.name,
             status_text,
-            scope: prefix(span.instrumentation_scope.name(), MAX_VALUE),
-            attributes: &self.attributes,
-            events: &self.events,
-            links: &self.links,
-            left_out: span.dropped_attributes_count
-                + over(span.attributes.len())
-                + over(span.events.len())
-                + over(span.links.len()),
+            scope: span.instrumentation_scope.name(),
+            attributes: self.attributes.bytes(),
+            events: self.events.bytes(),
+            links: self.links.bytes(),
+            left_out: parts.iter().map(|part| part.left_out()).sum(),
         }
     }
 }
 
-fn put_attributes(out: &mut Vec<u8>, attributes: &[KeyValue]) {
-    for KeyValue { key, value, .. } in attributes.iter().take(MAX_ITEMS) {
-        put_str(out, prefix(key.as_str(), 128));
+/// A time of the wall clock as a reading of the monitor's.
+fn reading(traces: &Traces, time: SystemTime) -> Nanos {
+    let wall = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let clock = traces.requests().clock();
+    crate::clock::nanos(wall).saturating_sub(clock.wall(0))
+}
+
+fn put_attributes(out: &mut Bounded, attributes: &[KeyValue]) {
+    for KeyValue { key, value, .. } in attributes {
+        let key = key.as_str();
         match value {
-            Value::Bool(truth) => put_bool(out, *truth),
-            Value::I64(number) => put_i64(out, *number),
-            Value::F64(number) => put_f64(out, *number),
+            Value::Bool(truth) => out.value(key, ValueRef::Bool(*truth)),
+            Value::I64(number) => out.value(key, ValueRef::I64(*number)),
+            Value::F64(number) => out.value(key, ValueRef::F64(*number)),
             Value::Array(array) => {
-                let mut items = Vec::new();
-                put_array(&mut items, array);
-                out.push(4);
-                put_bytes(out, &items);
+                let items = items(array);
+                let items = ValueRef::Array(Reader::new(items.bytes()));
+                out.value(key, items);
             }
-            other => put_text(out, &other.as_str()),
+            other => out.value(key, ValueRef::Str(&other.as_str())),
         }
     }
 }
 
-fn put_array(out: &mut Vec<u8>, array: &Array) {
+/// The values of an array, as many as have room.
+fn items(array: &Array) -> Bounded {
+    let mut out = Bounded::small_attributes();
+    let mut put = |value: ValueRef<'_>| out.put(|out| put_value(out, value));
     match array {
-        Array::Bool(all) => all
-            .iter()
-            .take(MAX_ITEMS)
-            .for_each(|truth| put_bool(out, *truth)),
-        Array::I64(all) => all
-            .iter()
-            .take(MAX_ITEMS)
-            .for_each(|number| put_i64(out, *number)),
-        Array::F64(all) => all
-            .iter()
-            .take(MAX_ITEMS)
-            .for_each(|number| put_f64(out, *number)),
+        Array::Bool(all) => all.iter().for_each(|truth| put(ValueRef::Bool(*truth))),
+        Array::I64(all) => all.iter().for_each(|number| put(ValueRef::I64(*number))),
+        Array::F64(all) => all.iter().for_each(|number| put(ValueRef::F64(*number))),
         Array::String(all) => all
             .iter()
-            .take(MAX_ITEMS)
-            .for_each(|text| put_text(out, text.as_str())),
+            .for_each(|text| put(ValueRef::Str(text.as_str()))),
         _ => {}
     }
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    out.push(0);
-    put_str(out, prefix(text, MAX_VALUE));
-}
-
-fn put_i64(out: &mut Vec<u8>, number: i64) {
-    out.push(1);
-    out.extend_from_slice(&number.to_le_bytes());
-}
-
-fn put_f64(out: &mut Vec<u8>, number: f64) {
-    out.push(2);
-    out.extend_from_slice(&number.to_le_bytes());
-}
-
-fn put_bool(out: &mut Vec<u8>, truth: bool) {
-    out.extend_from_slice(&[3, u8::from(truth)]);
+    out
 }

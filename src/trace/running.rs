@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use super::bounded::Bounded;
 use super::context::OtelContext;
 use super::span::{SpanKind, SpanRecord, SpanStatus};
 use super::traces::{RootEnd, RootForm, Traces};
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
 use crate::model::{Attributes, Kept, SpanId, TraceId};
-use crate::request::{self, Ids, NO_REQUEST, Slot, put_attributes};
+use crate::request::{self, Ids, NO_REQUEST, Slot};
 use crate::semconv;
 
 /// Where a span hangs: in whose slot, under which span.
@@ -136,8 +137,8 @@ impl Running {
     fn finish(&mut self, status: SpanStatus, text: &str) {
         self.ended = true;
         let now = self.traces.requests().clock().now();
-        let mut attributes = Vec::new();
-        put_attributes(&mut attributes, &self.attributes);
+        let mut attributes = Bounded::attributes();
+        attributes.all(&self.attributes);
         let record = SpanRecord {
             span: self.span,
             parent: self.place.parent,
@@ -148,10 +149,10 @@ impl Running {
             name: &self.name,
             status_text: text,
             scope: "",
-            attributes: &attributes,
+            attributes: attributes.bytes(),
             events: &[],
             links: &[],
-            left_out: self.attributes.left_out(),
+            left_out: attributes.left_out(),
         };
         end_span(&self.traces, &self.place, &record, self.panicked);
     }

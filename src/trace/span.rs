@@ -2,14 +2,13 @@
 
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_bytes, put_str};
-use crate::model::{Kept, SpanId, TraceId};
+use crate::model::{Kept, SpanId, TraceId, prefix};
 
-/// Attributes, events and links that a span may have, each.
-pub(crate) const MAX_ITEMS: usize = 128;
-/// Bytes of one attribute's value.
-pub(crate) const MAX_VALUE: usize = 4096;
-/// Bytes of one span.
+/// Bytes of one span at most: its texts are cut here, its other parts are bounded where they are made.
 pub(crate) const MAX_SPAN: usize = 32 * 1024;
+const MAX_NAME: usize = 1024;
+const MAX_STATUS: usize = 2048;
+const MAX_SCOPE: usize = 256;
 
 /// What an operation is to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -68,7 +67,7 @@ impl SpanStatus {
 
 /// A span in its compact form. Texts are as they came: whoever shows them scrubs them first.
 ///
-/// Attributes are in the form of [`put_attribute`]. Events are each a time, a name and length-prefixed
+/// Attributes are each a key and a value in the form of [`put_value`]. Events are each a time, a name and length-prefixed
 /// attributes; links a trace id, a span id and length-prefixed attributes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SpanRecord<'a> {
@@ -103,9 +102,9 @@ pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
     }
     out.extend_from_slice(&[span.kind as u8, span.status as u8]);
     out.extend_from_slice(&span.left_out.to_le_bytes());
-    put_str(out, span.name);
-    put_str(out, span.status_text);
-    put_str(out, span.scope);
+    put_str(out, prefix(span.name, MAX_NAME));
+    put_str(out, prefix(span.status_text, MAX_STATUS));
+    put_str(out, prefix(span.scope, MAX_SCOPE));
     put_bytes(out, span.attributes);
     put_bytes(out, span.events);
     put_bytes(out, span.links);
@@ -152,6 +151,29 @@ pub(crate) enum ValueRef<'a> {
 pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
     let mut reader = Reader::new(bytes);
     std::iter::from_fn(move || Some((reader.str()?, value(&mut reader)?)))
+}
+
+/// Appends one value.
+pub(crate) fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
+    match value {
+        ValueRef::Str(text) => {
+            out.push(0);
+            put_str(out, text);
+        }
+        ValueRef::I64(number) => {
+            out.push(1);
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        ValueRef::F64(number) => {
+            out.push(2);
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        ValueRef::Bool(truth) => out.extend_from_slice(&[3, u8::from(truth)]),
+        ValueRef::Array(items) => {
+            out.push(4);
+            put_bytes(out, items.rest());
+        }
+    }
 }
 
 /// Reads one value.

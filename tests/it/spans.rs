@@ -444,3 +444,50 @@ async fn names_of_spans_are_no_routes() {
     );
     assert!(!page.contains("job 1"));
 }
+
+#[tokio::test]
+async fn spans_and_requests_of_any_size_are_kept_within_bounds() {
+    let monitor = monitor(1.0);
+    let tracer = monitor.otel().tracer_provider().tracer("plain");
+    let of = monitor.clone();
+    let app = Router::new()
+        .route(
+            "/",
+            get(async move || {
+                let text = "x".repeat(4096);
+                let mut guard = of.trace("guard");
+                for n in 0..128 {
+                    guard = guard.attr(format!("key{n}"), text.clone());
+                }
+                guard.run(async {}).await;
+                tracer.in_span("plain", |context| {
+                    use opentelemetry::KeyValue;
+                    use opentelemetry::trace::TraceContextExt;
+                    for n in 0..120 {
+                        let key = format!("key{n}");
+                        context
+                            .span()
+                            .set_attribute(KeyValue::new(key, text.clone()));
+                        context
+                            .span()
+                            .add_event(text.clone(), vec![KeyValue::new("a", text.clone())]);
+                    }
+                });
+            }),
+        )
+        .layer(monitor.layer().on_request(|_, attributes| {
+            for n in 0..128 {
+                attributes.insert(format!("key{n}"), "y".repeat(4096));
+            }
+        }));
+    let (_, id) = ask(&app, path("/")).await;
+    let trace = kept(&monitor, id).await;
+    assert_eq!(tree(&trace), ["guard<GET /", "plain<GET /"]);
+    for span in trace.spans.iter().filter(|span| !span.is_root) {
+        assert!(
+            span.attributes.len() == 3 && span.left_out > 100,
+            "{}",
+            span.left_out
+        );
+    }
+}

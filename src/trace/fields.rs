@@ -1,0 +1,139 @@
+//! The fields of a `tracing` span or event in their compact form.
+
+use std::fmt;
+
+use tracing::field::{Field, Visit};
+
+use super::bounded::{Bounded, MAX_VALUE};
+use super::span::{SpanKind, SpanStatus, ValueRef};
+use crate::model::text::put_formatted;
+use crate::model::wire::Reader;
+
+/// What a span or an event says. `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_description` of a
+/// span have the meaning that tracing-opentelemetry gave them.
+pub(super) struct Fields {
+    is_event: bool,
+    pub(super) attributes: Bounded,
+    /// Length-prefixed: the message of an event, or `otel.name`; empty for none.
+    pub(super) name: Vec<u8>,
+    pub(super) status_text: Vec<u8>,
+    pub(super) kind: Option<SpanKind>,
+    pub(super) status: Option<SpanStatus>,
+}
+
+impl Fields {
+    pub(super) fn of_span() -> Self {
+        Self::new(false, Bounded::attributes())
+    }
+
+    pub(super) fn of_event() -> Self {
+        Self::new(true, Bounded::small_attributes())
+    }
+
+    fn new(is_event: bool, attributes: Bounded) -> Self {
+        Self {
+            is_event,
+            attributes,
+            name: Vec::new(),
+            status_text: Vec::new(),
+            kind: None,
+            status: None,
+        }
+    }
+
+    /// Adds what was recorded later.
+    pub(super) fn append(&mut self, more: Self) {
+        self.attributes.append(&more.attributes);
+        if !more.name.is_empty() {
+            self.name = more.name;
+        }
+        if !more.status_text.is_empty() {
+            self.status_text = more.status_text;
+        }
+        self.kind = more.kind.or(self.kind);
+        self.status = more.status.or(self.status);
+    }
+
+    /// A field that says something of the span or event itself; whether it is one.
+    fn special(&mut self, key: &str, value: fmt::Arguments<'_>) -> bool {
+        let into = match (self.is_event, key) {
+            (true, "message") | (false, "otel.name") => &mut self.name,
+            (false, "otel.status_description" | "otel.status_message") => &mut self.status_text,
+            (false, "otel.kind" | "otel.status_code") => {
+                let mut text = Vec::new();
+                put_formatted(&mut text, value, 16);
+                let text = Reader::new(&text).str().unwrap_or_default();
+                self.word(key, &text.to_ascii_lowercase());
+                return true;
+            }
+            _ => return false,
+        };
+        into.clear();
+        put_formatted(into, value, MAX_VALUE);
+        true
+    }
+
+    fn word(&mut self, key: &str, word: &str) {
+        match (key, word) {
+            ("otel.kind", "server") => self.kind = Some(SpanKind::Server),
+            ("otel.kind", "client") => self.kind = Some(SpanKind::Client),
+            ("otel.kind", "producer") => self.kind = Some(SpanKind::Producer),
+            ("otel.kind", "consumer") => self.kind = Some(SpanKind::Consumer),
+            ("otel.status_code", "ok") => self.status = Some(SpanStatus::Ok),
+            ("otel.status_code", "error") => self.status = Some(SpanStatus::Error),
+            _ => {}
+        }
+    }
+
+    fn formatted(&mut self, key: &str, value: fmt::Arguments<'_>) {
+        if may_be_special(key) && self.special(key, value) {
+            return;
+        }
+        self.attributes.attribute(key, |out| {
+            out.push(0);
+            put_formatted(out, value, MAX_VALUE);
+        });
+    }
+}
+
+/// What begins a key that may be special.
+fn may_be_special(key: &str) -> bool {
+    key == "message" || key.starts_with("otel.")
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let key = field.name();
+        if !may_be_special(key) || !self.special(key, format_args!("{value}")) {
+            self.attributes.text(key, value);
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.attributes.value(field.name(), ValueRef::I64(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match i64::try_from(value) {
+            Ok(value) => self.record_i64(field, value),
+            // What no whole number of OpenTelemetry's holds is told as text.
+            Err(_) => self.attributes.text(field.name(), &value.to_string()),
+        }
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.attributes.value(field.name(), ValueRef::F64(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.attributes.value(field.name(), ValueRef::Bool(value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.formatted(field.name(), format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.formatted(field.name(), format_args!("{value:?}"));
+    }
+}
