@@ -2,13 +2,13 @@
 
 use tracing::Level as Tracing;
 
-use super::callsites;
 use super::fields::{Fields, Value};
 use super::layer::STR;
 use crate::model::Level;
 use crate::model::wire::Reader;
 use crate::redact;
 use crate::request::Crumb;
+use crate::trace::callsites;
 
 /// Reads the record of an event, which may have been cut, and scrubs it.
 pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {

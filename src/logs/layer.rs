@@ -10,12 +10,12 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::callsites;
 use crate::clock::Nanos;
 use crate::model::text::put_formatted;
 use crate::model::wire::put_bytes;
 use crate::model::{Signal, is_own_thread, prefix};
 use crate::request::{self, Ids, Requests};
+use crate::trace::callsites;
 use crate::trace::{Levels, SpanLayer};
 use crate::worker::Intake;
 

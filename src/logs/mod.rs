@@ -47,7 +47,6 @@
 //! [`Monitor::tracing_layer`](crate::Monitor::tracing_layer) composes with other layers and disables
 //! nothing for them: what it does not want it leaves to them.
 
-mod callsites;
 mod config;
 mod crumb;
 mod digits;

@@ -9,13 +9,13 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::Levels;
 use super::bounded::Bounded;
 use super::context::Attached;
 use super::fields::Fields;
 use super::running::{Place, end_span};
 use super::span::{SpanKind, SpanRecord, SpanStatus, put_event, put_link};
 use super::traces::Traces;
+use super::{Levels, callsites};
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
 use crate::model::{SpanId, is_own_thread};
@@ -146,7 +146,7 @@ impl SpanLayer {
         let wanted = self
             .traces
             .as_ref()
-            .filter(|_| self.levels.record(attributes.metadata()));
+            .filter(|_| callsites::wanted(attributes.metadata(), &self.levels).is_some());
         let of = match (wanted, parent) {
             (Some(traces), parent) => self.begin(traces, attributes, parent),
             (None, Some((slot, span))) => OfMonitor {
@@ -264,7 +264,10 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if self.traces.is_none() || !self.events || !self.levels.record(event.metadata()) {
+        if self.traces.is_none()
+            || !self.events
+            || callsites::wanted(event.metadata(), &self.levels).is_none()
+        {
             return;
         }
         let number = self.requests.number();

@@ -28,7 +28,7 @@ impl Levels {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         Ok(Self {
             directives: RwLock::new(Arc::new(Directives::parse(text)?)),
-            generation: AtomicU64::new(1),
+            generation: AtomicU64::new(next_generation()),
         })
     }
 
@@ -43,13 +43,13 @@ impl Levels {
             .directives
             .write()
             .unwrap_or_else(PoisonError::into_inner) = directives;
-        self.generation.fetch_add(1, Relaxed);
+        self.generation.store(next_generation(), Relaxed);
         // What `tracing` remembers of each callsite came from the old ones.
         tracing::callsite::rebuild_interest_cache();
         Ok(())
     }
 
-    /// Changes with each [`replace`](Self::replace); never 0.
+    /// Changes with each [`replace`](Self::replace). No two levels of the process ever have the same.
     #[inline]
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Relaxed)
@@ -76,6 +76,12 @@ impl Levels {
                 .unwrap_or_else(PoisonError::into_inner),
         )
     }
+}
+
+/// Levels may come to lie where others lay: what threads remember of those must not hold for these.
+fn next_generation() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Relaxed)
 }
 
 /// Whether the target is this crate's.

@@ -72,6 +72,7 @@
 //! `otel.status_description` of a `tracing` span mean what tracing-opentelemetry says.
 
 mod bounded;
+pub(crate) mod callsites;
 mod config;
 mod context;
 mod fields;

@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use rustc_hash::FxHashMap;
 use tracing::Metadata;
 
-use crate::trace::Levels;
+use super::levels::Levels;
 
 /// The callsites of the process, in the order in which they first spoke. There are as many as the source
 /// has, so the table is bounded by the program.
@@ -26,7 +26,7 @@ thread_local! {
 
 /// The number of a callsite, if these levels want what it says.
 #[inline]
-pub(super) fn wanted(metadata: &'static Metadata<'static>, levels: &Levels) -> Option<u32> {
+pub(crate) fn wanted(metadata: &'static Metadata<'static>, levels: &Levels) -> Option<u32> {
     let key = (address(metadata), address(levels));
     let generation = levels.generation();
     let known = KNOWN.try_with(|known| known.try_borrow().ok()?.get(&key).copied());
@@ -71,7 +71,7 @@ fn number(metadata: &'static Metadata<'static>) -> u32 {
 }
 
 /// The callsite of a number.
-pub(super) fn metadata(number: u32) -> Option<&'static Metadata<'static>> {
+pub(crate) fn metadata(number: u32) -> Option<&'static Metadata<'static>> {
     TABLE
         .read()
         .unwrap_or_else(PoisonError::into_inner)
