@@ -28,14 +28,16 @@ use crate::model::wire::Reader;
 use crate::model::{SpanId, TraceId};
 use crate::request::{self, Ids, Slot};
 
-/// Spans under way that are known; more of them are not ours to know.
-const MAX_OPEN: usize = 100_000;
+/// Spans are spread over so many tables by their ids, which are random.
+const SHARDS: usize = 16;
+/// Spans under way that a table knows; more of them are not ours to know.
+const MAX_OPEN: usize = 6_250;
 
 /// The plain spans of one monitor that are under way.
 #[derive(Debug, Default)]
 pub(crate) struct PlainSpans {
     count: AtomicUsize,
-    open: Mutex<FxHashMap<SpanId, Open>>,
+    open: [Mutex<FxHashMap<SpanId, Open>>; SHARDS],
 }
 
 /// Where a plain span hangs.
@@ -56,23 +58,28 @@ impl PlainSpans {
         self.count.load(Relaxed) == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, FxHashMap<SpanId, Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the index is taken modulo the length"
+    )]
+    fn table(&self, span: SpanId) -> MutexGuard<'_, FxHashMap<SpanId, Open>> {
+        let table = &self.open[span.to_u64() as usize % SHARDS];
+        table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find(&self, span: SpanId) -> Option<Open> {
-        self.lock().get(&span).cloned()
+        self.table(span).get(&span).cloned()
     }
 
     fn insert(&self, span: SpanId, open: Open) {
-        let mut all = self.lock();
+        let mut all = self.table(span);
         if all.len() < MAX_OPEN && all.insert(span, open).is_none() {
             self.count.fetch_add(1, Relaxed);
         }
     }
 
     fn remove(&self, span: SpanId) -> Option<Open> {
-        let removed = self.lock().remove(&span);
+        let removed = self.table(span).remove(&span);
         if removed.is_some() {
             self.count.fetch_sub(1, Relaxed);
         }

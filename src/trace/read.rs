@@ -158,6 +158,8 @@ impl Reading<'_> {
     fn root(&self, span: &SpanRecord<'_>) -> Span {
         let mut root = self.span(span);
         root.is_root = true;
+        // What it lies in was not of this process.
+        root.parent_is_remote = root.parent_span_id != SpanId::NIL;
         root.events.extend(self.events(self.part.events));
         root.events.sort_by_key(|event| event.at);
         self.say_why(&mut root.attributes);

@@ -491,3 +491,24 @@ async fn spans_and_requests_of_any_size_are_kept_within_bounds() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_plain_span_goes_on_with_a_trace_from_elsewhere() {
+    use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
+    let monitor = monitor(1.0);
+    let tracer = monitor.otel().tracer_provider().tracer("plain");
+    let (trace, span) = (7_u128, 8_u64);
+    let elsewhere = SpanContext::new(
+        trace.into(),
+        span.into(),
+        TraceFlags::SAMPLED,
+        true,
+        TraceState::NONE,
+    );
+    let context = opentelemetry::Context::new().with_remote_span_context(elsewhere);
+    drop(tracer.start_with_context("message", &context));
+    let kept = kept(&monitor, TraceId::from_u128(trace)).await;
+    let root = &kept.spans[0];
+    assert!(root.is_root && root.parent_is_remote);
+    assert_eq!(root.parent_span_id, SpanId::from_u64(span));
+}
