@@ -134,7 +134,9 @@ impl Active {
         let parent = self.identify(request, seen, route);
         let traces = self.shared.traces.as_deref();
         if let Some(traces) = traces {
-            self.traced.begin(traces, self.ids, seen, parent);
+            let baggage = seen.baggage.filter(|_| self.shared.config.baggage);
+            self.traced
+                .begin(traces, self.ids, (seen.trace_state, baggage), parent);
         }
         if self.shared.lines != LineMode::Off || traces.is_some() {
             self.keep_texts(request, seen);
@@ -179,7 +181,8 @@ impl Active {
         route: Option<request::RouteId>,
     ) -> (bool, bool) {
         // Two of them are none.
-        let parent = seen.traceparent.filter(|_| seen.traceparents == 1);
+        let reads = self.shared.config.trace_context && seen.traceparents == 1;
+        let parent = seen.traceparent.filter(|_| reads);
         let parent = parent.and_then(|value| parse_traceparent(value.as_bytes()));
         let trusted = parent.is_some() && client::is_trusted(request, &self.shared.config);
         let edge = self.shared.config.edge && !trusted;

@@ -8,12 +8,20 @@ use super::Cidr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "settings that have nothing to do with each other"
+)]
 pub struct HttpConfig {
     /// Whether the response carries `x-trace-id`.
     pub trace_header: bool,
     /// Whether clients are strangers: a new trace then starts here, and the parent's id stands on the
     /// line alone.
     pub edge: bool,
+    /// Whether a caller's `traceparent` and `tracestate` are read.
+    pub trace_context: bool,
+    /// Whether a caller's `baggage` is read.
+    pub baggage: bool,
     /// The proxies whose `Forwarded` and `X-Forwarded-For` are believed.
     pub trusted_proxies: Vec<Cidr>,
     /// The request headers that the line shows.
@@ -45,6 +53,18 @@ impl HttpConfig {
     /// Default: [`DEFAULT_EDGE`](Self::DEFAULT_EDGE).
     pub fn edge(mut self, edge: bool) -> Self {
         self.edge = edge;
+        self
+    }
+
+    /// Sets whether a caller's `traceparent` and `tracestate` are read. By default, they are.
+    pub fn trace_context(mut self, trace_context: bool) -> Self {
+        self.trace_context = trace_context;
+        self
+    }
+
+    /// Sets whether a caller's `baggage` is read. By default, it is.
+    pub fn baggage(mut self, baggage: bool) -> Self {
+        self.baggage = baggage;
         self
     }
 
@@ -86,6 +106,8 @@ impl Default for HttpConfig {
         Self {
             trace_header: Self::DEFAULT_TRACE_HEADER,
             edge: Self::DEFAULT_EDGE,
+            trace_context: true,
+            baggage: true,
             trusted_proxies: Vec::new(),
             allow_headers: Vec::new(),
             timeout_statuses: Vec::new(),

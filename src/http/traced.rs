@@ -1,8 +1,9 @@
 //! A request as the root of its part of a trace.
 
-use super::seen::Seen;
+use http::HeaderValue;
+
 use crate::request::Ids;
-use crate::trace::{Attached, OtelContext, Traces, baggage, trace_state};
+use crate::trace::{self, Attached, OtelContext, Traces};
 
 /// What a request's state keeps for its trace.
 #[derive(Debug, Default)]
@@ -23,30 +24,26 @@ impl Traced {
         &mut self,
         traces: &Traces,
         ids: Ids,
-        seen: &Seen<'_>,
+        (state, baggage): (Option<&HeaderValue>, Option<&HeaderValue>),
         (continues, sampled): (bool, bool),
     ) {
         self.head = traces.chooses(ids.trace, ids.route);
         self.parent = sampled && traces.asks_parent();
-        if continues && seen.trace_state.is_some() {
-            self.keep_state(seen);
+        if let Some(state) = state.filter(|_| continues) {
+            self.keep_state(state);
         }
         let flag = self.head || self.parent;
         let context = OtelContext::new(ids.trace, ids.span, flag, &self.state);
-        self.context = Some(match seen.baggage {
-            Some(value) if continues => match baggage(value.as_bytes()) {
-                Some(baggage) => context.with_baggage(baggage),
-                None => context,
-            },
-            _ => context,
+        let baggage = baggage.filter(|_| continues);
+        self.context = Some(match baggage.and_then(|it| trace::baggage(it.as_bytes())) {
+            Some(baggage) => context.with_baggage(baggage),
+            None => context,
         });
     }
 
     #[cold]
-    fn keep_state(&mut self, seen: &Seen<'_>) {
-        let state = seen
-            .trace_state
-            .and_then(|value| trace_state(value.as_bytes()));
+    fn keep_state(&mut self, value: &HeaderValue) {
+        let state = trace::trace_state(value.as_bytes());
         self.state.push_str(state.unwrap_or_default());
     }
 

@@ -12,11 +12,11 @@ use super::tracing::Tracing;
 use super::{install, own};
 use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
-use crate::config::{self, CodeSetting, Config, Environment, Resolved, Sources};
+use crate::config::{self, CodeSetting, Config, Environment, Propagators, Resolved, Sources};
 use crate::error::{Error, Result};
 use crate::errors::{Backtraces, BeforeSend, ErrorEvent, Errors};
 use crate::health::{Health, HealthSetup};
-use crate::http::{Inbound, LineMode};
+use crate::http::{HttpConfig, Inbound, LineMode};
 use crate::logs::{Lines, LogFormat, RequestLines, Service, read_crumb};
 use crate::metrics::Metrics;
 use crate::model::TraceId;
@@ -392,7 +392,7 @@ impl MonitorBuilder {
             &intake,
             &notices,
             lines,
-            config.http.clone(),
+            http(&config),
             tracing.traces.clone(),
         );
         let inner = Inner {
@@ -409,6 +409,7 @@ impl MonitorBuilder {
             worker,
             settings,
             drain_wait: config.drain_wait,
+            propagators: config.propagators,
             access,
             data_dir,
         };
@@ -417,6 +418,15 @@ impl MonitorBuilder {
             inner: Arc::new(inner),
         })
     }
+}
+
+fn http(config: &Config) -> HttpConfig {
+    let Propagators {
+        trace_context,
+        baggage,
+    } = config.propagators;
+    let http = config.http.clone();
+    http.trace_context(trace_context).baggage(baggage)
 }
 
 fn levels(config: &Config) -> Result<Levels> {

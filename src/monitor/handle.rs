@@ -10,7 +10,7 @@ use super::drain;
 use super::serve::{Server, page};
 use super::tracing::Tracing;
 use crate::access::Access;
-use crate::config::Settings;
+use crate::config::{Propagators, Settings};
 use crate::error::{Error, Result};
 use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, Errors};
 use crate::health::Health;
@@ -54,6 +54,7 @@ pub(super) struct Inner {
     pub(super) worker: Arc<Worker>,
     pub(super) settings: Settings,
     pub(super) drain_wait: Duration,
+    pub(super) propagators: Propagators,
     pub(super) access: Access,
     /// Held for its lock.
     pub(super) data_dir: Option<DataDir>,

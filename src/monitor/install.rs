@@ -5,13 +5,14 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::handle::Monitor;
+use crate::config::Propagators;
 
 /// Installs the monitor's subscriber, recorder and propagator; what was taken already is told.
 pub(super) fn install(monitor: &Monitor) -> Vec<String> {
     let taken = [
         subscriber(monitor),
         recorder(monitor),
-        propagator(),
+        propagator(monitor.inner.propagators),
         provider(monitor),
         errors(monitor),
     ];
@@ -33,7 +34,11 @@ fn recorder(monitor: &Monitor) -> Option<String> {
     })
 }
 
-fn propagator() -> Option<String> {
+/// Sets the propagators that the settings name; none where they name none.
+fn propagator(wanted: Propagators) -> Option<String> {
+    if !wanted.trace_context && !wanted.baggage {
+        return None;
+    }
     let taken = opentelemetry::global::get_text_map_propagator(|set| set.fields().next().is_some());
     if taken {
         return Some(
@@ -41,11 +46,14 @@ fn propagator() -> Option<String> {
                 .to_owned(),
         );
     }
-    let both: Vec<Box<dyn TextMapPropagator + Send + Sync>> = vec![
-        Box::new(TraceContextPropagator::new()),
-        Box::new(BaggagePropagator::new()),
-    ];
-    opentelemetry::global::set_text_map_propagator(TextMapCompositePropagator::new(both));
+    let mut all: Vec<Box<dyn TextMapPropagator + Send + Sync>> = Vec::new();
+    if wanted.trace_context {
+        all.push(Box::new(TraceContextPropagator::new()));
+    }
+    if wanted.baggage {
+        all.push(Box::new(BaggagePropagator::new()));
+    }
+    opentelemetry::global::set_text_map_propagator(TextMapCompositePropagator::new(all));
     None
 }
 

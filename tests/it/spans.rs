@@ -512,3 +512,41 @@ async fn a_plain_span_goes_on_with_a_trace_from_elsewhere() {
     assert!(root.is_root && root.parent_is_remote);
     assert_eq!(root.parent_span_id, SpanId::from_u64(span));
 }
+
+#[tokio::test]
+async fn what_no_propagator_reads_is_ignored() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (names, continues, carries) in [
+        ("[\"tracecontext\", \"baggage\"]", true, true),
+        ("[\"tracecontext\"]", true, false),
+        ("[\"none\"]", false, false),
+    ] {
+        std::fs::write(file.path(), format!("[trace]\npropagators = {names}\n")).unwrap();
+        let monitor = builder(1.0).file(file.path()).build().unwrap();
+        let app = Router::new()
+            .route(
+                "/",
+                get(async || {
+                    use opentelemetry::baggage::BaggageExt;
+                    opentelemetry::Context::current()
+                        .baggage()
+                        .len()
+                        .to_string()
+                }),
+            )
+            .layer(monitor.layer());
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let request = Request::get("/")
+            .header("traceparent", parent)
+            .header("baggage", "user=7")
+            .body(Body::empty());
+        let response = app.oneshot(request.unwrap()).await.unwrap();
+        let id = response.headers()["x-trace-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(id == parent[3..35], continues, "{names}");
+        assert_eq!(body, if carries { "1" } else { "0" }, "{names}");
+    }
+}
