@@ -391,7 +391,11 @@ impl Active {
                 });
             }
             slot.close();
+        } else if self.has_lent {
+            // The thread ended meanwhile, and what was lent with it: the record has its four texts all the same.
+            (0..4).for_each(|_| put_str(&mut self.texts, ""));
         }
+        self.has_lent = false;
         self.shared
             .instruments
             .active(self.method, self.scheme)

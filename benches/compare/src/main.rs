@@ -22,6 +22,7 @@ fn main() -> ExitCode {
             .for_each(|(name, _)| println!("{name}")),
         ["ops"] => ops::OPS.iter().for_each(|(name, _)| println!("{name}")),
         ["count", "events", n] => work::events(number(n)),
+        ["count", "traced-events", n] => work::traced_events(number(n)),
         ["count", stack, n] => work::count(stack, number(n)),
         ["op", name, n] => ops::count(name, number(n)),
         ["allocs", stack] => work::allocs(stack),

@@ -63,7 +63,29 @@ pub fn events(n: u64) {
     let monitor = stacks::build("lines").monitor.expect("a stack with one");
     let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
     let _listening = tracing::subscriber::set_default(subscriber);
-    for turn in 0..n {
+    say(0..n);
+    let report = monitor.shutdown_blocking(Duration::from_secs(60));
+    eprintln!("{}", report.expect("outside a runtime"));
+}
+
+/// As [`events`], each sixteen inside a trace.
+pub fn traced_events(n: u64) {
+    let monitor = stacks::build("everything")
+        .monitor
+        .expect("a stack with one");
+    let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
+    let _listening = tracing::subscriber::set_default(subscriber);
+    monitor.trace("warm").in_scope(|| say(0..16));
+    for from in (0..n).step_by(16) {
+        monitor.trace("work").in_scope(|| say(from..from + 16));
+    }
+    let report = monitor.shutdown_blocking(Duration::from_secs(60));
+    eprintln!("{}", report.expect("outside a runtime"));
+}
+
+/// Events of four kinds in turn, in the measured region.
+fn say(turns: std::ops::Range<u64>) {
+    for turn in turns {
         measured(|| match turn % 4 {
             0 => tracing::info!(items = turn, cached = true, "articles listed"),
             1 => tracing::info!(user.id = "u-4711", "article {turn} saved for review"),
@@ -78,8 +100,6 @@ pub fn events(n: u64) {
             }
         });
     }
-    let report = monitor.shutdown_blocking(Duration::from_secs(60));
-    eprintln!("{}", report.expect("outside a runtime"));
 }
 
 /// Prints allocations a request, of the request's thread.
