@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::fields::{Fields, Value};
 use super::kept::Kept;
 use super::keys;
 use super::line::Line;
@@ -12,6 +11,7 @@ use crate::model::{SpanId, TraceId};
 use crate::redact;
 use crate::request::{Requests, RouteId};
 use crate::trace::callsites;
+use crate::trace::event::{Fields, Value};
 
 /// Bytes that are kept for routes.
 const MAX_ROUTES: usize = 256 * 1024;

@@ -1,8 +1,6 @@
 use std::cell::Cell;
-use std::fmt;
 use std::sync::Arc;
 
-use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -10,27 +8,16 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::clock::Nanos;
-use crate::model::text::put_formatted;
-use crate::model::wire::put_bytes;
-use crate::model::{Signal, is_own_thread, prefix};
+use crate::model::{Signal, is_own_thread};
 use crate::request::{self, Ids, Requests};
-use crate::trace::callsites;
-use crate::trace::{Levels, SpanLayer};
+use crate::trace::{Levels, SpanLayer, callsites, event};
 use crate::worker::Intake;
 
-/// Bytes of one field that a record takes; a line takes fewer.
-const MAX_FIELD: usize = 20 * 1024;
-/// Bytes of a record from which on further fields are left out.
-const MAX_FIELDS: usize = 40 * 1024;
+/// Where the fields begin in the record of an event: behind the callsite and the ids.
+const HEAD: usize = 4 + 16 + 8 + 4;
 
-pub(super) const STR: u8 = 0;
-pub(super) const I64: u8 = 1;
-pub(super) const U64: u8 = 2;
-pub(super) const F64: u8 = 3;
-pub(super) const BOOL: u8 = 4;
-
-/// Writes `tracing` events as lines, and makes `tracing` spans a part of their request's trace. Made by [`Monitor::tracing_layer`](crate::Monitor::tracing_layer);
+/// Writes `tracing` events as lines, and makes `tracing` spans a part of their request's trace. Made by
+/// [`Monitor::tracing_layer`](crate::Monitor::tracing_layer);
 /// [`Monitor::install`](crate::MonitorBuilder::install) makes it the process' subscriber.
 ///
 /// It records what its levels want and disables nothing for other layers.
@@ -73,27 +60,38 @@ impl TracingLayer {
         }
     }
 
-    /// Queues an event's record, and leaves it among its request's last events.
-    fn line<S>(&self, callsite: u32, at: Nanos, event: &Event<'_>, context: &Context<'_, S>)
-    where
+    /// Makes an event's record, once for all that want it: its line, the last events of its request, its span.
+    fn tell<S>(
+        &self,
+        (line, span): (bool, bool),
+        callsite: u32,
+        event: &Event<'_>,
+        context: &Context<'_, S>,
+    ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        let at = self.requests.clock().now();
         let ids = self.ids(event, context);
         let mut record = SCRATCH.try_with(Cell::take).unwrap_or_default();
         record.clear();
         record.extend_from_slice(&callsite.to_le_bytes());
-        let (trace, span, route) = ids.map_or((0, 0, 0), |ids| {
+        let (trace, id, route) = ids.map_or((0, 0, 0), |ids| {
             (ids.trace.to_u128(), ids.span.to_u64(), ids.route.0)
         });
         record.extend_from_slice(&trace.to_le_bytes());
-        record.extend_from_slice(&span.to_le_bytes());
+        record.extend_from_slice(&id.to_le_bytes());
         record.extend_from_slice(&route.to_le_bytes());
-        event.record(&mut Encoder(&mut record));
-        request::with_current(Some(self.requests.number()), |slot, _| {
-            slot.leave_crumb(at, &record);
-        });
-        self.intake
-            .push(Signal::Log, at, |out| out.extend_from_slice(&record));
+        event::put_fields(&mut record, event);
+        if line {
+            request::with_current(Some(self.requests.number()), |slot, _| {
+                slot.leave_crumb(at, &record);
+            });
+            self.intake
+                .push(Signal::Log, at, |out| out.extend_from_slice(&record));
+        }
+        if span && let Some(fields) = record.get(HEAD..) {
+            self.spans.on_event(event, (at, callsite, fields), context);
+        }
         // A thread that is ending drops it.
         let _ended = SCRATCH.try_with(|scratch| scratch.set(record));
     }
@@ -128,11 +126,11 @@ where
         if is_own_thread() {
             return;
         }
-        let at = self.requests.clock().now();
-        if let Some(callsite) = callsites::wanted(event.metadata(), &self.levels) {
-            self.line(callsite, at, event, &context);
+        let line = callsites::wanted(event.metadata(), &self.levels);
+        let span = self.spans.wanted(event, &context);
+        if let Some(callsite) = line.or(span) {
+            self.tell((line.is_some(), span.is_some()), callsite, event, &context);
         }
-        self.spans.on_event(event, at, &context);
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
@@ -145,68 +143,5 @@ where
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         self.spans.on_close(&id, &context);
-    }
-}
-
-/// Appends fields: the field's index, its kind, its value.
-struct Encoder<'a>(&'a mut Vec<u8>);
-
-impl Encoder<'_> {
-    /// Whether there is room for the field; then its head is written.
-    fn begin(&mut self, field: &Field, kind: u8) -> bool {
-        let room = self.0.len() < MAX_FIELDS;
-        if room {
-            self.0
-                .extend_from_slice(&[u8::try_from(field.index()).unwrap_or(u8::MAX), kind]);
-        }
-        room
-    }
-
-    fn number(&mut self, field: &Field, kind: u8, bytes: [u8; 8]) {
-        if self.begin(field, kind) {
-            self.0.extend_from_slice(&bytes);
-        }
-    }
-}
-
-impl Visit for Encoder<'_> {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if self.begin(field, STR) {
-            put_bytes(self.0, prefix(value, MAX_FIELD).as_bytes());
-        }
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.number(field, I64, value.to_le_bytes());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.number(field, U64, value.to_le_bytes());
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.number(field, F64, value.to_le_bytes());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        if self.begin(field, BOOL) {
-            self.0.push(u8::from(value));
-        }
-    }
-
-    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.text(field, format_args!("{value}"));
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.text(field, format_args!("{value:?}"));
-    }
-}
-
-impl Encoder<'_> {
-    fn text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        if self.begin(field, STR) {
-            put_formatted(self.0, value, MAX_FIELD);
-        }
     }
 }

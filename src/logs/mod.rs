@@ -53,7 +53,6 @@ mod digits;
 mod error_line;
 mod escape;
 mod event_line;
-mod fields;
 mod kept;
 mod keys;
 mod layer;

@@ -1,4 +1,4 @@
-//! The fields of a `tracing` span or event in their compact form.
+//! The fields of a `tracing` span in their compact form.
 
 use std::fmt;
 
@@ -9,12 +9,11 @@ use super::span::{SpanKind, SpanStatus, ValueRef};
 use crate::model::text::put_formatted;
 use crate::model::wire::Reader;
 
-/// What a span or an event says. `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_description` of a
-/// span have the meaning that tracing-opentelemetry gave them.
+/// What a span says. `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_description` have the meaning
+/// that tracing-opentelemetry gave them.
 pub(super) struct Fields {
-    is_event: bool,
     pub(super) attributes: Bounded,
-    /// Length-prefixed: the message of an event, or `otel.name`; empty for none.
+    /// Length-prefixed: `otel.name`; empty for none.
     pub(super) name: Vec<u8>,
     pub(super) status_text: Vec<u8>,
     pub(super) kind: Option<SpanKind>,
@@ -22,18 +21,9 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    pub(super) fn of_span() -> Self {
-        Self::new(false, Bounded::attributes())
-    }
-
-    pub(super) fn of_event() -> Self {
-        Self::new(true, Bounded::small_attributes())
-    }
-
-    fn new(is_event: bool, attributes: Bounded) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            is_event,
-            attributes,
+            attributes: Bounded::attributes(),
             name: Vec::new(),
             status_text: Vec::new(),
             kind: None,
@@ -54,12 +44,12 @@ impl Fields {
         self.status = more.status.or(self.status);
     }
 
-    /// A field that says something of the span or event itself; whether it is one.
+    /// A field that says something of the span itself; whether it is one.
     fn special(&mut self, key: &str, value: fmt::Arguments<'_>) -> bool {
-        let into = match (self.is_event, key) {
-            (true, "message") | (false, "otel.name") => &mut self.name,
-            (false, "otel.status_description" | "otel.status_message") => &mut self.status_text,
-            (false, "otel.kind" | "otel.status_code") => {
+        let into = match key {
+            "otel.name" => &mut self.name,
+            "otel.status_description" | "otel.status_message" => &mut self.status_text,
+            "otel.kind" | "otel.status_code" => {
                 let mut text = Vec::new();
                 put_formatted(&mut text, value, 16);
                 let text = Reader::new(&text).str().unwrap_or_default();
@@ -98,7 +88,7 @@ impl Fields {
 
 /// What begins a key that may be special.
 fn may_be_special(key: &str) -> bool {
-    key == "message" || key.starts_with("otel.")
+    key.starts_with("otel.")
 }
 
 impl Visit for Fields {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
@@ -13,7 +13,7 @@ use super::bounded::Bounded;
 use super::context::Attached;
 use super::fields::Fields;
 use super::running::{Place, end_span};
-use super::span::{SpanKind, SpanRecord, SpanStatus, put_event, put_link};
+use super::span::{SpanKind, SpanRecord, SpanStatus, put_link, put_tracing_event};
 use super::traces::Traces;
 use super::{Levels, callsites};
 use crate::clock::Nanos;
@@ -183,7 +183,7 @@ impl SpanLayer {
             },
             None => Place::root(traces, span, start),
         };
-        let mut fields = Fields::of_span();
+        let mut fields = Fields::new();
         attributes.record(&mut fields);
         OfMonitor {
             monitor: self.requests.number(),
@@ -224,7 +224,7 @@ impl SpanLayer {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         // The values are formatted outside the extensions' lock: `Debug` is foreign.
-        let mut fields = Fields::of_span();
+        let mut fields = Fields::new();
         values.record(&mut fields);
         self.with(id, context, |of| {
             if let Some(recorded) = &mut of.recorded {
@@ -259,55 +259,42 @@ impl SpanLayer {
         })
     }
 
-    /// Makes an event a part of its span, or of the root.
-    pub(crate) fn on_event<S>(&self, event: &Event<'_>, at: Nanos, context: &Context<'_, S>)
+    /// The callsite of an event that is to be part of a span: there is one, and the levels want it.
+    pub(crate) fn wanted<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<u32>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if self.traces.is_none()
-            || !self.events
-            || callsites::wanted(event.metadata(), &self.levels).is_none()
-        {
-            return;
+        if self.traces.is_none() || !self.events {
+            return None;
         }
-        let number = self.requests.number();
-        let current = request::current_slot(number);
-        let span = context.event_span(event);
-        let recorded = span.as_ref().is_some_and(|span| {
-            let extensions = span.extensions();
-            let of = extensions
-                .get::<OfMonitors>()
-                .and_then(|all| all.of(number));
-            of.is_some_and(|of| of.recorded.is_some())
-        });
-        if !recorded && current.is_none() {
-            return;
-        }
-        let mut fields = Fields::of_event();
-        fields
-            .attributes
-            .text("level", level_name(*event.metadata().level()));
-        fields.attributes.text("target", event.metadata().target());
-        event.record(&mut fields);
-        let name = Reader::new(&fields.name)
-            .str()
-            .unwrap_or(event.metadata().name());
-        if let Some(span) = span.filter(|_| recorded) {
+        let callsite = callsites::wanted(event.metadata(), &self.levels)?;
+        let in_operation = request::current(self.requests.number()).is_some();
+        (in_operation || event.parent().is_some() && context.event_span(event).is_some())
+            .then_some(callsite)
+    }
+
+    /// Makes an event a part of its span, or of the root. It comes with its time, callsite and fields.
+    pub(crate) fn on_event<S>(
+        &self,
+        event: &Event<'_>,
+        (at, callsite, fields): (Nanos, u32, &[u8]),
+        context: &Context<'_, S>,
+    ) where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let put = |out: &mut Vec<u8>| put_tracing_event(out, at, callsite, fields);
+        if let Some(span) = context.event_span(event) {
             let mut extensions = span.extensions_mut();
             let of = extensions
                 .get_mut::<OfMonitors>()
-                .and_then(|all| all.of_mut(number));
+                .and_then(|all| all.of_mut(self.requests.number()));
             if let Some(recorded) = of.and_then(|of| of.recorded.as_mut()) {
-                let attributes = fields.attributes.bytes();
-                recorded
-                    .events
-                    .put(|out| put_event(out, at, name, attributes));
+                return recorded.events.put(put);
             }
-        } else if let Some((slot, _)) = current {
-            slot.tree().add_event(|out| {
-                put_event(out, at, name, fields.attributes.bytes());
-            });
         }
+        request::with_current(Some(self.requests.number()), |slot, _| {
+            slot.tree().add_event(put);
+        });
     }
 
     pub(crate) fn on_enter<S>(&self, id: &Id, context: &Context<'_, S>)
@@ -397,15 +384,5 @@ impl Recorded {
             left_out: fields.attributes.left_out() + self.events.left_out() + self.links.left_out(),
         };
         end_span(traces, &self.place, &record, panicked);
-    }
-}
-
-fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::ERROR => "ERROR",
-        Level::WARN => "WARN",
-        Level::INFO => "INFO",
-        Level::DEBUG => "DEBUG",
-        Level::TRACE => "TRACE",
     }
 }

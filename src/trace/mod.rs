@@ -75,6 +75,7 @@ mod bounded;
 pub(crate) mod callsites;
 mod config;
 mod context;
+pub(crate) mod event;
 mod fields;
 mod guard;
 mod layer;

@@ -3,9 +3,12 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::span::{
-    Part, Root, SpanKind, SpanRecord, SpanStatus, ValueRef, attributes, events, links, value,
+    EventRef, Part, Root, SpanKind, SpanRecord, SpanStatus, ValueRef, attributes, events, links,
+    value,
 };
+use super::{callsites, event};
 use crate::clock::{Clock, Nanos};
+use crate::model::wire::Reader;
 use crate::model::{Kept, Outcome, SpanId, TraceId};
 use crate::redact;
 use crate::request::{AttributeRef, RequestRecord};
@@ -147,12 +150,20 @@ impl Reading<'_> {
     }
 
     fn events(&self, bytes: &[u8]) -> Vec<SpanEvent> {
-        let read = |(at, name, attributes): (Nanos, &str, &[u8])| SpanEvent {
-            at: self.time(at),
-            name: redact::text(name).into_owned(),
-            attributes: read_attributes(attributes),
+        let read = |(at, event): (Nanos, EventRef<'_>)| {
+            let (name, attributes) = match event {
+                EventRef::Named { name, attributes } => {
+                    (redact::text(name).into_owned(), read_attributes(attributes))
+                }
+                EventRef::Tracing { callsite, fields } => read_tracing_event(callsite, fields)?,
+            };
+            Some(SpanEvent {
+                at: self.time(at),
+                name,
+                attributes,
+            })
         };
-        events(bytes).map(read).collect()
+        events(bytes).filter_map(read).collect()
     }
 
     fn root(&self, span: &SpanRecord<'_>) -> Span {
@@ -317,6 +328,28 @@ fn read_value(key: &str, of: ValueRef<'_>) -> AttributeValue {
             AttributeValue::Array(items.collect())
         }
     }
+}
+
+/// What a `tracing` event says, its name before the rest; `None` for no callsite.
+fn read_tracing_event(
+    callsite: u32,
+    fields: &[u8],
+) -> Option<(String, Vec<(String, AttributeValue)>)> {
+    let metadata = callsites::metadata(callsite)?;
+    let said = |text: &str| AttributeValue::Str(text.to_owned());
+    let mut name = None;
+    let mut attributes = vec![
+        ("level".to_owned(), said(metadata.level().as_str())),
+        ("target".to_owned(), said(metadata.target())),
+    ];
+    for (key, value) in event::scrubbed_fields(metadata, Reader::new(fields)) {
+        match value {
+            AttributeValue::Str(text) if key == "message" => name = Some(text),
+            value => attributes.push((key.to_owned(), value)),
+        }
+    }
+    let name = name.unwrap_or_else(|| metadata.name().to_owned());
+    Some((name, attributes))
 }
 
 fn read_link((trace_id, span_id, attributes): (TraceId, SpanId, &[u8])) -> SpanLink {

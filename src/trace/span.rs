@@ -187,17 +187,57 @@ pub(crate) fn value<'a>(reader: &mut Reader<'a>) -> Option<ValueRef<'a>> {
     })
 }
 
+/// Bytes of the fields of a `tracing` event; the rest is cut off.
+const MAX_FIELDS: usize = 4096;
+
+/// Something that happened during a span.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EventRef<'a> {
+    Named {
+        name: &'a str,
+        attributes: &'a [u8],
+    },
+    /// A `tracing` event: its callsite, and its fields in the form of `event::put_fields`.
+    Tracing {
+        callsite: u32,
+        fields: &'a [u8],
+    },
+}
+
 /// Appends an event of a span.
 pub(crate) fn put_event(out: &mut Vec<u8>, at: Nanos, name: &str, attributes: &[u8]) {
     out.extend_from_slice(&at.to_le_bytes());
+    out.push(0);
     put_str(out, name);
     put_bytes(out, attributes);
 }
 
-/// Reads events: time, name, attributes.
-pub(crate) fn events(bytes: &[u8]) -> impl Iterator<Item = (Nanos, &str, &[u8])> {
+/// Appends a `tracing` event of a span.
+pub(crate) fn put_tracing_event(out: &mut Vec<u8>, at: Nanos, callsite: u32, fields: &[u8]) {
+    out.extend_from_slice(&at.to_le_bytes());
+    out.push(1);
+    out.extend_from_slice(&callsite.to_le_bytes());
+    put_bytes(out, fields.get(..MAX_FIELDS).unwrap_or(fields));
+}
+
+/// Reads events, each with its time.
+pub(crate) fn events(bytes: &[u8]) -> impl Iterator<Item = (Nanos, EventRef<'_>)> {
     let mut reader = Reader::new(bytes);
-    std::iter::from_fn(move || Some((reader.u64()?, reader.str()?, reader.bytes()?)))
+    std::iter::from_fn(move || {
+        let at = reader.u64()?;
+        let event = if reader.u8()? == 0 {
+            EventRef::Named {
+                name: reader.str()?,
+                attributes: reader.bytes()?,
+            }
+        } else {
+            EventRef::Tracing {
+                callsite: reader.u32()?,
+                fields: reader.bytes()?,
+            }
+        };
+        Some((at, event))
+    })
 }
 
 /// Appends a link to another trace.
@@ -361,10 +401,10 @@ mod tests {
             read,
             [("n", ValueRef::I64(3)), ("text", ValueRef::Str("grün"))]
         );
-        assert_eq!(
-            events(root.events).next().map(|event| (event.0, event.1)),
-            Some((7, "tick"))
-        );
+        assert!(matches!(
+            events(root.events).next(),
+            Some((7, EventRef::Named { name: "tick", .. }))
+        ));
         assert_eq!(
             links(root.links).next().map(|link| link.0.to_u128()),
             Some(8)

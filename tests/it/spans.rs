@@ -173,6 +173,12 @@ fn look_closer(trace: &KeptTrace) {
             .attributes
             .contains(&("word".into(), Value::Str("hello".into())))
     );
+    let head = ["level", "target"].map(|key| {
+        let mut said = event.attributes.iter();
+        said.find(|(name, _)| name == key).map(|it| it.1.clone())
+    });
+    let said = ["INFO", module_path!()].map(|text| Some(Value::Str(text.into())));
+    assert_eq!(head, said);
     assert!(trace.spans.iter().all(|span| span.start >= root.start));
 }
 
