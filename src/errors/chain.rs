@@ -2,10 +2,10 @@
 
 use std::error::Error;
 use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::model::prefix;
-use crate::model::wire::put_str;
+use crate::model::text::put_formatted;
+use crate::model::wire::{put_sized, put_str};
+use crate::model::{caught, prefix};
 
 /// The error and nine sources.
 const MAX_CAUSES: usize = 10;
@@ -15,27 +15,25 @@ const MAX_MESSAGE: usize = 8 * 1024;
 const MAX_CHAIN: usize = 24 * 1024;
 /// Bytes of a type's name.
 const MAX_TYPE: usize = 256;
-/// What stands for a text whose code panicked.
-const PANICKED: &str = "<panicked while it was formatted>";
 
 /// Appends type and message of the error and of its sources.
 pub(super) fn put_chain<E: Error + ?Sized>(out: &mut Vec<u8>, error: &E) {
     let end = out.len() + MAX_CHAIN;
     let named = std::any::type_name::<E>();
     if named.starts_with("dyn ") {
-        put_type_of(out, |text| write!(text, "{error:?}"));
+        put_type_of(out, format_args!("{error:?}"));
     } else {
         put_str(out, prefix(named, MAX_TYPE));
     }
-    put_message(out, end, |text| write!(text, "{error}"));
+    put_message(out, end, format_args!("{error}"));
     let mut next = source_of(|| error.source());
     for _ in 1..MAX_CAUSES {
         let Some(cause) = next else { return };
         if out.len() >= end {
             return;
         }
-        put_type_of(out, |text| write!(text, "{cause:?}"));
-        put_message(out, end, |text| write!(text, "{cause}"));
+        put_type_of(out, format_args!("{cause:?}"));
+        put_message(out, end, format_args!("{cause}"));
         next = source_of(|| cause.source());
     }
 }
@@ -52,17 +50,14 @@ fn source_of<'a>(
     caught(source).flatten()
 }
 
-fn put_message(out: &mut Vec<u8>, end: usize, write: impl FnOnce(&mut Bounded<'_>) -> fmt::Result) {
+fn put_message(out: &mut Vec<u8>, end: usize, message: fmt::Arguments<'_>) {
     let room = end.saturating_sub(out.len()).min(MAX_MESSAGE);
-    put_with(out, |out| {
-        let end = out.len() + room;
-        caught(|| write(&mut Bounded { out, end })).is_some()
-    });
+    put_formatted(out, message, room);
 }
 
 /// Appends the name with which a derived `Debug` begins.
-fn put_type_of(out: &mut Vec<u8>, write: impl FnOnce(&mut Name<'_>) -> fmt::Result) {
-    put_with(out, |out| {
+fn put_type_of(out: &mut Vec<u8>, error: fmt::Arguments<'_>) {
+    put_sized(out, |out| {
         let start = out.len();
         let mut name = Name {
             end: start + MAX_TYPE,
@@ -70,60 +65,13 @@ fn put_type_of(out: &mut Vec<u8>, write: impl FnOnce(&mut Name<'_>) -> fmt::Resu
             whole: true,
         };
         // The error with which the name ends the writing is no failure.
-        let _ended = caught(|| write(&mut name));
+        let _ended = caught(|| name.write_fmt(error));
         let named = name.whole && name.out.get(start).is_some_and(u8::is_ascii_uppercase);
         if !named {
             name.out.truncate(start);
             name.out.extend_from_slice(b"Error");
         }
-        true
     });
-}
-
-/// Appends a length-prefixed text that `write` appends; [`PANICKED`] where it says that it failed.
-fn put_with(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> bool) {
-    let head = out.len();
-    out.extend_from_slice(&[0; 4]);
-    let start = out.len();
-    if !write(out) {
-        out.truncate(start);
-        out.extend_from_slice(PANICKED.as_bytes());
-    }
-    // At most `MAX_MESSAGE`.
-    let len = (out.len() - start) as u32;
-    if let Some(place) = out.get_mut(head..start) {
-        place.copy_from_slice(&len.to_le_bytes());
-    }
-}
-
-/// Runs foreign code on the host's thread; `None` if it panicked.
-pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(value) => Some(value),
-        Err(payload) => {
-            // Dropping what was thrown may itself panic.
-            drop(catch_unwind(AssertUnwindSafe(|| drop(payload))));
-            None
-        }
-    }
-}
-
-/// Takes text up to an end, and no more.
-struct Bounded<'a> {
-    out: &'a mut Vec<u8>,
-    end: usize,
-}
-
-impl Write for Bounded<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let taken = prefix(text, self.end.saturating_sub(self.out.len()));
-        self.out.extend_from_slice(taken.as_bytes());
-        if taken.len() == text.len() {
-            Ok(())
-        } else {
-            Err(fmt::Error)
-        }
-    }
 }
 
 /// Takes a leading name, and ends the writing after it.
@@ -153,6 +101,7 @@ impl Write for Name<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::text::PANICKED;
     use crate::model::wire::Reader;
 
     #[derive(Debug)]
@@ -174,7 +123,7 @@ mod tests {
 
     fn type_of(error: &dyn fmt::Debug) -> String {
         let mut out = Vec::new();
-        put_type_of(&mut out, |text| write!(text, "{error:?}"));
+        put_type_of(&mut out, format_args!("{error:?}"));
         String::from_utf8(out.split_off(4)).unwrap()
     }
 

@@ -1,9 +1,8 @@
-//! What users hang into the layer. Each hook runs in place under `catch_unwind`; one that keeps
+//! What users hang into the layer. Each hook runs in place, its panics caught; one that keeps
 //! panicking is no longer called.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -14,7 +13,7 @@ use http::response::Parts as ResponseParts;
 use super::classify::Class;
 use super::finished::Finished;
 use crate::metrics::Counter;
-use crate::model::{Attributes, Notices};
+use crate::model::{Attributes, Notices, caught};
 
 /// Panics after which a hook is switched off.
 const MAX_PANICS: u32 = 10;
@@ -90,14 +89,15 @@ impl<F: ?Sized> Set<F> {
         if self.panics.load(Relaxed) >= MAX_PANICS {
             return None;
         }
-        let answer = catch_unwind(AssertUnwindSafe(|| ask(&self.call)));
-        answer.map_err(|panic| self.panicked(panic)).ok()
+        let answer = caught(|| ask(&self.call));
+        if answer.is_none() {
+            self.panicked();
+        }
+        answer
     }
 
     #[cold]
-    fn panicked(&self, panic: Box<dyn std::any::Any + Send>) {
-        // Dropping what was thrown may itself panic.
-        drop(catch_unwind(AssertUnwindSafe(|| drop(panic))));
+    fn panicked(&self) {
         self.counter.add(1);
         if self.panics.fetch_add(1, Relaxed) + 1 == MAX_PANICS {
             let name = self.name;

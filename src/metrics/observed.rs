@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::common::Common;
 use super::labels::Labels;
 use super::name::{Kind, Name};
+use crate::model::caught;
 
 /// Tells the values of one metric now: calls what it is given once a label set.
 pub(crate) type Observer = Arc<dyn Fn(&mut dyn FnMut(&[(&str, &str)], f64)) + Send + Sync>;
@@ -35,7 +35,7 @@ impl Observed {
             }
         };
         // The observer is only called again: whatever state it was in is its own.
-        if catch_unwind(AssertUnwindSafe(|| (self.read)(&mut take))).is_err() {
+        if caught(|| (self.read)(&mut take)).is_none() {
             self.common.notices.say(format!(
                 "What reads the metric `{}` panicked: its values may be missing on the page.",
                 self.name.family

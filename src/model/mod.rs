@@ -13,6 +13,7 @@ mod own;
 mod secret;
 pub(crate) mod text;
 mod thread;
+mod unwind;
 pub(crate) mod wire;
 
 pub use self::attributes::{Attributes, Value};
@@ -28,3 +29,4 @@ pub(crate) use self::notices::Notices;
 pub(crate) use self::own::{OwnAnswer, as_hosts, as_own, is_own_thread, mark_own_thread};
 pub(crate) use self::secret::Secret;
 pub(crate) use self::thread::thread_number;
+pub(crate) use self::unwind::caught;

@@ -1,28 +1,25 @@
 //! Foreign values made text, bounded, on the thread that has them.
 
 use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::attributes::prefix;
+use super::unwind::caught;
+use super::wire::put_sized;
+
+/// What stands for a text whose code panicked.
+pub(crate) const PANICKED: &str = "<panicked while it was formatted>";
 
 /// Appends a length-prefixed text of at most `max` bytes. `Debug` and `Display` are foreign code: one that
 /// panics is told as that.
 pub(crate) fn put_formatted(out: &mut Vec<u8>, value: fmt::Arguments<'_>, max: usize) {
-    let head = out.len();
-    out.extend_from_slice(&[0; 4]);
-    let start = out.len();
-    let mut bounded = Bounded {
-        out,
-        end: start + max,
-    };
-    if catch_unwind(AssertUnwindSafe(|| bounded.write_fmt(value))).is_err() {
-        out.truncate(start);
-        out.extend_from_slice(b"<panicked while it was formatted>");
-    }
-    let len = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
-    if let Some(place) = out.get_mut(head..start) {
-        place.copy_from_slice(&len.to_le_bytes());
-    }
+    put_sized(out, |out| {
+        let start = out.len();
+        let end = start + max;
+        if caught(|| Bounded { out, end }.write_fmt(value)).is_none() {
+            out.truncate(start);
+            out.extend_from_slice(PANICKED.as_bytes());
+        }
+    });
 }
 
 /// Takes text up to an end, and no more.

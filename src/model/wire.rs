@@ -53,6 +53,19 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes.get(..len as usize).unwrap_or(bytes));
 }
 
+/// Appends what `write` appends, its length before it.
+#[inline]
+pub(crate) fn put_sized(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let head = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let start = out.len();
+    write(out);
+    let len = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(head..start) {
+        place.copy_from_slice(&len.to_le_bytes());
+    }
+}
+
 /// Reads a record from its front.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Reader<'a>(&'a [u8]);

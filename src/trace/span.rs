@@ -1,7 +1,7 @@
 //! The compact form of a span that has ended, and of a kept trace on its way to the worker.
 
 use crate::clock::Nanos;
-use crate::model::wire::{Reader, put_bytes, put_str};
+use crate::model::wire::{Reader, put_bytes, put_sized, put_str};
 use crate::model::{Kept, SpanId, TraceId, prefix};
 
 /// Bytes of one span at most: its texts are cut here, its other parts are bounded where they are made.
@@ -90,28 +90,24 @@ pub(crate) struct SpanRecord<'a> {
 
 /// Appends a span, its length before it.
 pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
-    let head = out.len();
-    out.extend_from_slice(&[0; 4]);
-    for word in [
-        span.span.to_u64(),
-        span.parent.to_u64(),
-        span.start,
-        span.end,
-    ] {
-        out.extend_from_slice(&word.to_le_bytes());
-    }
-    out.extend_from_slice(&[span.kind as u8, span.status as u8]);
-    out.extend_from_slice(&span.left_out.to_le_bytes());
-    put_str(out, prefix(span.name, MAX_NAME));
-    put_str(out, prefix(span.status_text, MAX_STATUS));
-    put_str(out, prefix(span.scope, MAX_SCOPE));
-    put_bytes(out, span.attributes);
-    put_bytes(out, span.events);
-    put_bytes(out, span.links);
-    let len = u32::try_from(out.len() - head - 4).unwrap_or(u32::MAX);
-    if let Some(place) = out.get_mut(head..head + 4) {
-        place.copy_from_slice(&len.to_le_bytes());
-    }
+    put_sized(out, |out| {
+        for word in [
+            span.span.to_u64(),
+            span.parent.to_u64(),
+            span.start,
+            span.end,
+        ] {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+        out.extend_from_slice(&[span.kind as u8, span.status as u8]);
+        out.extend_from_slice(&span.left_out.to_le_bytes());
+        put_str(out, prefix(span.name, MAX_NAME));
+        put_str(out, prefix(span.status_text, MAX_STATUS));
+        put_str(out, prefix(span.scope, MAX_SCOPE));
+        put_bytes(out, span.attributes);
+        put_bytes(out, span.events);
+        put_bytes(out, span.links);
+    });
 }
 
 impl<'a> SpanRecord<'a> {
@@ -302,13 +298,7 @@ pub(crate) fn put_no_root(out: &mut Vec<u8>) {
 /// Appends the root, a request, which `write` appends.
 pub(crate) fn put_request_root(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(1);
-    let head = out.len();
-    out.extend_from_slice(&[0; 4]);
-    write(out);
-    let len = u32::try_from(out.len() - head - 4).unwrap_or(u32::MAX);
-    if let Some(place) = out.get_mut(head..head + 4) {
-        place.copy_from_slice(&len.to_le_bytes());
-    }
+    put_sized(out, write);
 }
 
 /// Appends the root, a span.

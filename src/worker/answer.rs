@@ -30,7 +30,7 @@ impl<T: Clone> Answer<T> {
         self.given.notify_all();
         for waker in wakers {
             // Foreign code: the waker of whatever runtime awaits.
-            super::unwind::caught(|| waker.wake());
+            crate::model::caught(|| waker.wake());
         }
     }
 

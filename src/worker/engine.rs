@@ -11,8 +11,8 @@ use super::format::Formatter;
 use super::outlet::Outlet;
 use super::remote::Feed;
 use super::tap::{self, Tap};
-use super::unwind::caught;
 use crate::clock::{Nanos, nanos};
+use crate::model::caught;
 use crate::model::{Reason, Signal};
 
 /// How often the buffers are emptied while records come.

@@ -6,8 +6,8 @@ use tokio::runtime::Handle;
 use super::Record;
 use super::block::Block;
 use super::sink::Sink;
-use super::unwind::caught;
 use crate::clock::Nanos;
+use crate::model::caught;
 use crate::model::{Books, Reason, Signal};
 
 /// After this many panics in one batch the rest of the batch is given up.

@@ -87,7 +87,6 @@ mod sink;
 mod spool;
 mod tap;
 mod thread;
-mod unwind;
 mod writer;
 
 pub use self::config::WorkerConfig;

@@ -7,9 +7,9 @@ use tokio::runtime::Handle;
 
 use super::Intake;
 use super::block::{Block, Lines};
-use super::unwind::caught;
 use super::writer::{Stop, Writer};
 use crate::clock::{Clock, Nanos, nanos};
+use crate::model::caught;
 use crate::model::{Books, Notices, Reason};
 
 /// After a refused write the next block waits this long, twice as long after each further refusal ..

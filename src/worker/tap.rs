@@ -3,9 +3,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::runtime::Handle;
 
 use super::Record;
-use super::unwind::caught;
 use crate::clock::Nanos;
 use crate::model::Signal;
+use crate::model::caught;
 
 /// Reads the records of one signal on the worker's thread, before the sinks get them. What it does must be
 /// short.

@@ -14,9 +14,9 @@ use super::outlet::Outlet;
 use super::remote::{Feed, Remote, RemoteSetup};
 use super::sink::{Sink, SinkStatus};
 use super::tap::Tap;
-use super::unwind::caught;
 use super::{Intake, WorkerConfig};
 use crate::clock::{Clock, Nanos, nanos};
+use crate::model::caught;
 use crate::model::{Books, Notices, ShutdownReport, Signal, mark_own_thread};
 
 /// Threads of the blocking pool: a hanging sink or check holds one.

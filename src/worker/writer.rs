@@ -1,7 +1,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
-use super::unwind::caught;
+use crate::model::caught;
 
 /// Ends a line of which only a part went out, so that the next line stands alone and the part cannot be
 /// taken for a whole.

@@ -1,6 +1,5 @@
 use std::collections::HashSet;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -8,6 +7,7 @@ use super::Form;
 use crate::metrics::labels::escaped;
 use crate::metrics::name::Kind;
 use crate::metrics::registry::{Family, Registry};
+use crate::model::caught;
 
 /// A page of the host's own that is written after ours.
 #[derive(Clone)]
@@ -19,16 +19,16 @@ pub(in crate::metrics) struct Joined {
 impl Joined {
     /// Runs the host's upkeep.
     pub(in crate::metrics) fn upkeep(&self, registry: &Registry) {
-        if catch_unwind(AssertUnwindSafe(|| (self.upkeep)())).is_err() {
+        if caught(|| (self.upkeep)()).is_none() {
             panicked(registry, "upkeep");
         }
     }
 
     /// Writes what the page has and ours has not.
     pub(super) fn write(&self, registry: &Registry, form: Form, seen: &mut Seen, out: &mut String) {
-        match catch_unwind(AssertUnwindSafe(|| (self.render)())) {
-            Ok(text) => join(&text, form, seen, out),
-            Err(_) => panicked(registry, "render"),
+        match caught(|| (self.render)()) {
+            Some(text) => join(&text, form, seen, out),
+            None => panicked(registry, "render"),
         }
     }
 }

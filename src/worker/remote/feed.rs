@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::{Batch, Consume, Remote};
 use crate::clock::Nanos;
 use crate::model::Signal;
+use crate::model::caught;
 use crate::worker::intake::Record;
-use crate::worker::unwind::caught;
 
 /// After this many panics in one batch of records the rest of them is given up.
 const MAX_PANICS: u32 = 3;

@@ -7,11 +7,11 @@ use super::queue::Queue;
 use super::retry_after::retry_after;
 use super::{Batch, Deliver, End, Fate, RemoteSetup, Verdict};
 use crate::clock::{Clock, Nanos};
+use crate::model::caught;
 use crate::model::{Books, Notices, Reason, Signal};
 use crate::worker::client::{Answer, Client};
 use crate::worker::intake::Intake;
 use crate::worker::sink::SinkStatus;
-use crate::worker::unwind::caught;
 
 /// Sentences that one sink says about its receiver.
 const MAX_TOLD: u32 = 16;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::Spool;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::Notices;
+use crate::model::caught;
 use crate::worker::answer::Answer;
-use crate::worker::unwind::caught;
 use crate::worker::{Intake, Jobs};
 
 /// After an error of the disk the next attempt waits so long.

@@ -1,11 +1,9 @@
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use crate::errors::chain::caught;
 use crate::errors::event::ErrorEvent;
 use crate::errors::sentry::BeforeSend;
-use crate::model::{Notices, Reason};
+use crate::model::{Notices, Reason, caught};
 
 /// Panics after which the hook is not called any more.
 const MAX_PANICS: u32 = 10;
@@ -51,6 +49,6 @@ impl Drop for Hook {
     fn drop(&mut self) {
         // What the closure holds is the host's: its drop may panic.
         let call = std::mem::replace(&mut self.call, Box::new(|_| true));
-        drop(catch_unwind(AssertUnwindSafe(|| drop(call))));
+        caught(|| drop(call));
     }
 }

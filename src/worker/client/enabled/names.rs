@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::{Failure, Names};
-use crate::worker::unwind::caught;
+use crate::model::caught;
 
 /// How long a name may take.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -3,16 +3,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Runs foreign code; `None` if it panicked. The panic hook has printed the panic by then.
 ///
 /// What the closure works on may be left half-done: the caller answers for that.
-pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+#[inline]
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(value) => Some(value),
         Err(payload) => {
-            // A payload whose own drop panics must not end the thread either.
-            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                leak(second);
-            }
+            discard(payload);
             None
         }
+    }
+}
+
+/// Drops what was thrown. A payload whose own drop panics must not end the thread either.
+#[cold]
+fn discard(payload: Box<dyn std::any::Any + Send>) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        leak(second);
     }
 }
 
