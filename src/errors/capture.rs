@@ -11,7 +11,7 @@ use super::durable::AwaitedEvents;
 use super::groups::{ErrorGroup, Groups};
 use super::sentry::{self, Outbox, SentrySetup};
 use crate::model::wire::{Reader, put_str};
-use crate::model::{EventId, Level, Signal, SpanId, TraceId, is_own_thread, prefix};
+use crate::model::{EventId, Level, Signal, SpanId, TraceId, cut, is_own_thread, prefix};
 use crate::request::{self, ErrorKind, ErrorRecord, Facts, NO_REQUEST, Pairs, Requests, Slot};
 use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus, RemoteSetup};
 
@@ -221,7 +221,7 @@ fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
     let texts_end = slot.facts(|facts: &Facts| {
         let mut texts = Reader::new(&facts.texts);
         while let Some(text) = texts.str() {
-            put_str(out, prefix(text, MAX_TEXT));
+            put_str(out, &cut(text, MAX_TEXT));
         }
         out.len()
     });

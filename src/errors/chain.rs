@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use crate::model::text::put_formatted;
 use crate::model::wire::{put_sized, put_str};
-use crate::model::{caught, prefix};
+use crate::model::{caught, cut, prefix};
 
 /// The error and nine sources.
 const MAX_CAUSES: usize = 10;
@@ -41,7 +41,7 @@ pub(super) fn put_chain<E: Error + ?Sized>(out: &mut Vec<u8>, error: &E) {
 /// Appends a type and a message that are texts already.
 pub(super) fn put_text(out: &mut Vec<u8>, kind: &str, message: &str) {
     put_str(out, kind);
-    put_str(out, prefix(message, MAX_MESSAGE));
+    put_str(out, &cut(message, MAX_MESSAGE));
 }
 
 fn source_of<'a>(

@@ -7,7 +7,7 @@ use super::capture::{Captured, Errors, Shared};
 use super::chain::put_chain;
 use super::durable::DurableCapture;
 use crate::model::wire::put_str;
-use crate::model::{Attributes, EventId, Level, Value, prefix};
+use crate::model::{Attributes, EventId, Level, Value, cut, prefix};
 use crate::request::{ErrorKind, MAX_TAGS, put_attributes};
 
 /// Bytes of a tag's key and value; Sentry takes no longer ones.
@@ -90,7 +90,7 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
         if details.tag_count < MAX_TAGS {
             details.tag_count += 1;
             put_str(&mut details.tags, prefix(key.as_ref(), MAX_TAG_KEY));
-            put_str(&mut details.tags, prefix(value.as_ref(), MAX_TAG));
+            put_str(&mut details.tags, &cut(value.as_ref(), MAX_TAG));
         }
         self
     }
@@ -103,7 +103,7 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
 
     /// Whom it concerns: an id rather than a name, at most 256 bytes. Default: the request's user.
     pub fn user(mut self, user: impl AsRef<str>) -> Self {
-        prefix(user.as_ref(), MAX_USER).clone_into(&mut self.details.user);
+        self.details.user = cut(user.as_ref(), MAX_USER).into_owned();
         self
     }
 
@@ -113,7 +113,7 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
         let details = &mut *self.details;
         if details.parts < MAX_PARTS {
             details.parts += 1;
-            put_str(&mut details.fingerprint, prefix(part.as_ref(), MAX_PART));
+            put_str(&mut details.fingerprint, &cut(part.as_ref(), MAX_PART));
         }
         self
     }

@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use super::cut::cut;
+
 /// Attributes a request may carry.
 pub(crate) const MAX_ATTRIBUTES: usize = 128;
 /// Bytes of a key.
@@ -43,7 +45,7 @@ pub struct Attributes {
 impl Attributes {
     /// Sets `key` to `value`, in place of an earlier value.
     pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
-        let (key, value) = (cut(key.into(), MAX_KEY), value.into().cut());
+        let (key, value) = (within(key.into(), MAX_KEY), value.into().cut());
         if let Some((_, old)) = self.items.iter_mut().find(|(have, _)| *have == key) {
             *old = value;
         } else if self.items.len() < MAX_ATTRIBUTES {
@@ -90,33 +92,18 @@ impl Attributes {
 impl Value {
     fn cut(self) -> Self {
         match self {
-            Self::Str(text) => Self::Str(cut(text, MAX_VALUE)),
+            Self::Str(text) => Self::Str(within(text, MAX_VALUE)),
             other => other,
         }
     }
 }
 
-/// The text, cut at a character so that it has at most `max` bytes.
-fn cut(text: Cow<'static, str>, max: usize) -> Cow<'static, str> {
+fn within(text: Cow<'static, str>, max: usize) -> Cow<'static, str> {
     if text.len() <= max {
-        return text;
+        text
+    } else {
+        Cow::Owned(cut(&text, max).into_owned())
     }
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(prefix(text, max)),
-        Cow::Owned(mut text) => {
-            text.truncate(prefix(&text, max).len());
-            Cow::Owned(text)
-        }
-    }
-}
-
-/// The longest prefix of at most `max` bytes that ends at a character.
-pub(crate) fn prefix(text: &str, max: usize) -> &str {
-    let mut end = max.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
 }
 
 macro_rules! value_from {

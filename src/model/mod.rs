@@ -3,6 +3,7 @@
 
 mod attributes;
 mod books;
+mod cut;
 mod ids;
 pub(crate) mod json;
 mod kept;
@@ -23,8 +24,8 @@ pub use self::kept::Kept;
 pub use self::level::Level;
 pub use self::outcome::Outcome;
 
-pub(crate) use self::attributes::prefix;
 pub(crate) use self::books::Books;
+pub(crate) use self::cut::{cut, prefix};
 pub(crate) use self::notices::Notices;
 pub(crate) use self::own::{OwnAnswer, as_hosts, as_own, is_own_thread, mark_own_thread};
 pub(crate) use self::secret::Secret;

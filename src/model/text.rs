@@ -2,22 +2,26 @@
 
 use std::fmt::{self, Write};
 
-use super::attributes::prefix;
+use super::cut::{BEYOND, cut, prefix};
 use super::unwind::caught;
 use super::wire::put_sized;
 
 /// What stands for a text whose code panicked.
 pub(crate) const PANICKED: &str = "<panicked while it was formatted>";
 
-/// Appends a length-prefixed text of at most `max` bytes. `Debug` and `Display` are foreign code: one that
+/// Appends a length-prefixed text of at most `max` bytes, [`cut`] where it is longer. `Debug` and `Display` are foreign code: one that
 /// panics is told as that.
 pub(crate) fn put_formatted(out: &mut Vec<u8>, value: fmt::Arguments<'_>, max: usize) {
     put_sized(out, |out| {
         let start = out.len();
-        let end = start + max;
+        let end = start + max + BEYOND;
         if caught(|| Bounded { out, end }.write_fmt(value)).is_none() {
             out.truncate(start);
             out.extend_from_slice(PANICKED.as_bytes());
+        }
+        if out.len() > start + max {
+            let text = String::from_utf8_lossy(&out.split_off(start)).into_owned();
+            out.extend_from_slice(cut(&text, max).as_bytes());
         }
     });
 }

@@ -83,8 +83,12 @@ impl Bounded {
 
     /// Adds an attribute; its text is cut at 4 KiB.
     pub(super) fn value(&mut self, key: &str, value: ValueRef<'_>) {
+        let cut;
         let value = match value {
-            ValueRef::Str(text) => ValueRef::Str(prefix(text, MAX_VALUE)),
+            ValueRef::Str(text) => {
+                cut = crate::model::cut(text, MAX_VALUE);
+                ValueRef::Str(&cut)
+            }
             other => other,
         };
         self.attribute(key, |out| put_value(out, value));

@@ -6,7 +6,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata};
 
 use super::read::AttributeValue;
-use crate::model::prefix;
+use crate::model::cut;
 use crate::model::text::put_formatted;
 use crate::model::wire::{Reader, Text, put_bytes};
 use crate::redact;
@@ -57,7 +57,7 @@ impl Encoder<'_> {
 impl Visit for Encoder<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if self.begin(field, STR) {
-            put_bytes(self.0, prefix(value, MAX_FIELD).as_bytes());
+            put_bytes(self.0, cut(value, MAX_FIELD).as_bytes());
         }
     }
 
@@ -142,7 +142,7 @@ pub(crate) fn scrubbed_fields(
     loop {
         let before = fields.reader;
         let Some((&name, value)) = fields.next() else {
-            all.extend(cut(&names, before).map(|(name, rest)| (name, text(name, &rest))));
+            all.extend(last(&names, before).map(|(name, rest)| (name, text(name, &rest))));
             return all;
         };
         let value = match value {
@@ -160,7 +160,7 @@ pub(crate) fn scrubbed_fields(
 
 /// The last field where the record was cut within its text. What is left of a word at the cut could be the
 /// beginning of a secret and is left out.
-fn cut(names: &[&'static str], mut reader: Reader<'_>) -> Option<(&'static str, String)> {
+fn last(names: &[&'static str], mut reader: Reader<'_>) -> Option<(&'static str, String)> {
     let name = *names.get(usize::from(reader.u8()?))?;
     if reader.u8()? != STR {
         return None;

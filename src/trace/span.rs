@@ -2,7 +2,7 @@
 
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_bytes, put_sized, put_str};
-use crate::model::{Kept, SpanId, TraceId, prefix};
+use crate::model::{Kept, SpanId, TraceId, cut, prefix};
 
 /// Bytes of one span at most: its texts are cut here, its other parts are bounded where they are made.
 pub(crate) const MAX_SPAN: usize = 32 * 1024;
@@ -101,8 +101,8 @@ pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
         }
         out.extend_from_slice(&[span.kind as u8, span.status as u8]);
         out.extend_from_slice(&span.left_out.to_le_bytes());
-        put_str(out, prefix(span.name, MAX_NAME));
-        put_str(out, prefix(span.status_text, MAX_STATUS));
+        put_str(out, &cut(span.name, MAX_NAME));
+        put_str(out, &cut(span.status_text, MAX_STATUS));
         put_str(out, prefix(span.scope, MAX_SCOPE));
         put_bytes(out, span.attributes);
         put_bytes(out, span.events);

@@ -499,6 +499,39 @@ async fn spans_and_requests_of_any_size_are_kept_within_bounds() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_cut_in_half_is_not_shown() {
+    const SECRET: &str = "ghp_a1Bc2De3Fg4Hi5Jk6Lm7No8Pq9Rs0Tu1Vw2X";
+    let text = |limit: usize| format!("{} {SECRET} more", "x".repeat(limit - 20));
+    let monitor = monitor(1.0);
+    let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
+    let _default = tracing::subscriber::set_default(subscriber);
+    let of = monitor.clone();
+    let app = Router::new()
+        .route(
+            "/",
+            get(async move || {
+                let guard = of.trace(text(1024)).attr("guard", text(4096));
+                let failed = guard.try_run(async { Err::<(), _>(text(1024)) });
+                failed.await.unwrap_err();
+                let span = tracing::info_span!("tracing", said = text(4096));
+                span.in_scope(|| tracing::info!(said = text(4096), "event"));
+            }),
+        )
+        .layer(monitor.layer().on_request(move |_, attributes| {
+            attributes.insert("hook", text(4096));
+        }));
+    let (_, id) = ask(&app, path("/")).await;
+    let trace = kept(&monitor, id).await;
+    assert_eq!(trace.spans.len(), 3);
+    let told = format!("{trace:?}");
+    for shown in ["guard", "hook", "said", "event"] {
+        assert!(told.contains(shown), "{shown}");
+    }
+    let at = told.find("ghp_").map(|at| &told[at..at + 24]);
+    assert_eq!(at, None);
+}
+
+#[tokio::test]
 async fn a_plain_span_goes_on_with_a_trace_from_elsewhere() {
     use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
     let monitor = monitor(1.0);

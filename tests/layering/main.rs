@@ -36,9 +36,9 @@ const RANKS: [(&str, u8); 25] = [
     ("metrics", 3),
     ("access", 2),
     ("model", 1),
-    ("redact", 1),
     ("clock", 0),
     ("error", 0),
+    ("redact", 0),
     ("semconv", 0),
 ];
 

@@ -1,0 +1,76 @@
+//! Texts of any length, cut.
+
+use std::borrow::Cow;
+
+use crate::redact;
+
+/// Bytes behind a cut that are read, so that a secret at it is known by its shape.
+pub(super) const BEYOND: usize = 512;
+
+/// The longest prefix of at most `max` bytes that ends at a character.
+pub(crate) fn prefix(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// The text, of which at most `max` bytes are kept.
+///
+/// One that has to be cut is scrubbed first, because a secret cut in half would no longer be known; one that
+/// is short enough is left to whoever shows it.
+pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max {
+        return Cow::Borrowed(text);
+    }
+    let read = prefix(text, max + BEYOND);
+    let scrubbed = redact::text(read);
+    // The end of what was read may be half a secret: it must not come into sight where secrets before it
+    // became shorter. A text may have been ended there at a character, which has up to four bytes.
+    let may_go_on = read.len() + 4 > max + BEYOND;
+    let sure = scrubbed
+        .len()
+        .saturating_sub(if may_go_on { BEYOND } else { 0 });
+    Cow::Owned(prefix(&scrubbed, max.min(sure)).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A token that is known by its shape.
+    const TOKEN: &str = "ghp_a1Bc2De3Fg4Hi5Jk6Lm7No8Pq9Rs0Tu1Vw2X";
+
+    #[test]
+    fn no_part_of_a_secret_at_the_cut_is_kept() {
+        for at in 0..600 {
+            let text = format!("{} {TOKEN} {}", "é".repeat(at), "x".repeat(at * 3));
+            let shown = cut(&text, 600);
+            assert!(shown.len() <= 600);
+            if text.len() > 600 {
+                assert!(!shown.contains("ghp_"), "{at}: {shown}");
+            } else {
+                assert_eq!(shown, text);
+            }
+        }
+    }
+
+    #[test]
+    fn what_became_shorter_brings_no_half_secret_into_sight() {
+        let many = format!("{TOKEN} ").repeat(200);
+        for max in 1_000..1_100 {
+            let shown = cut(&many, max);
+            assert!(shown.len() <= max && !shown.contains("ghp_"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_secrets_is_cut_at_its_limit() {
+        let text = "é".repeat(2_000);
+        assert_eq!(cut(&text, 1_001), prefix(&text, 1_001));
+        assert_eq!(cut(&text, 1_001).len(), 1_000);
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("longer", 5), "longe");
+    }
+}
