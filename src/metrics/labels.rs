@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use metrics_exporter_prometheus::formatting::sanitize_label_key;
 
-use super::name::cut;
+use crate::model::prefix;
 
 /// Labels of one series that are kept.
 const MAX_LABELS: usize = 16;
@@ -38,7 +38,7 @@ impl Labels {
             .map(|(key, value)| (key.into(), value.to_owned()))
             .collect();
         for (key, value) in more {
-            let (short_key, short_value) = (cut(&key, MAX_KEY), cut(&value, MAX_VALUE));
+            let (short_key, short_value) = (prefix(&key, MAX_KEY), prefix(&value, MAX_VALUE));
             if short_key.len() < key.len() || short_value.len() < value.len() {
                 truncated += 1;
             }

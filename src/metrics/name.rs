@@ -2,6 +2,8 @@ use std::borrow::Cow;
 
 use metrics_exporter_prometheus::formatting::sanitize_metric_name;
 
+use crate::model::prefix;
+
 /// Bytes of a metric's name that are kept.
 const MAX_NAME: usize = 256;
 
@@ -74,7 +76,7 @@ pub(super) fn as_written(raw: &str, kind: Kind, unit: &'static str) -> Name {
 }
 
 fn family(raw: &str, kind: Kind) -> String {
-    let mut family = sanitize_metric_name(cut(raw, MAX_NAME));
+    let mut family = sanitize_metric_name(prefix(raw, MAX_NAME));
     if kind == Kind::Counter
         && let Some(stem) = family.strip_suffix("_total")
     {
@@ -90,14 +92,6 @@ fn ends_in(family: &str, unit: &str) -> bool {
     family
         .strip_suffix(unit)
         .is_some_and(|stem| !unit.is_empty() && stem.ends_with('_'))
-}
-
-/// The longest start of `text` that has at most `bytes` bytes and ends between two characters.
-pub(super) fn cut(text: &str, bytes: usize) -> &str {
-    let end = (0..=bytes.min(text.len()))
-        .rev()
-        .find(|at| text.is_char_boundary(*at));
-    end.and_then(|end| text.get(..end)).unwrap_or_default()
 }
 
 /// Prometheus' word for a unit of [UCUM], as OpenTelemetry writes units.
@@ -150,7 +144,7 @@ fn plain_word(unit: &str) -> Cow<'static, str> {
         "Hz" => "hertz",
         "%" => "percent",
         other => {
-            let word = sanitize_metric_name(cut(other, 32));
+            let word = sanitize_metric_name(prefix(other, 32));
             return word.trim_matches('_').to_owned().into();
         }
     };
@@ -197,13 +191,5 @@ mod tests {
         );
         let name = as_written("io.wait", Kind::Counter, "seconds");
         assert_eq!((name.family.as_str(), &*name.unit), ("io_wait", ""));
-    }
-
-    #[test]
-    fn a_cut_never_splits_a_character() {
-        assert_eq!(cut("aää", 2), "a");
-        assert_eq!(cut("aää", 3), "aä");
-        assert_eq!(cut("abc", 9), "abc");
-        assert_eq!(cut("ä", 0), "");
     }
 }

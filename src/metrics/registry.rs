@@ -193,7 +193,7 @@ impl Registry {
         self.common.refused.fetch_add(1, Relaxed);
         self.common.notices.say(format!(
             "The metric `{}` {why}: the {} of that name is not shown. Give one of them another name.",
-            super::name::cut(raw, 256),
+            crate::model::prefix(raw, 256),
             kind.word(),
         ));
         Arc::new(Metric::refused(&self.common, new.name, kind, new.bounds))

@@ -73,4 +73,12 @@ mod tests {
         assert_eq!(cut("short", 5), "short");
         assert_eq!(cut("longer", 5), "longe");
     }
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        assert_eq!(prefix("aää", 2), "a");
+        assert_eq!(prefix("aää", 3), "aä");
+        assert_eq!(prefix("abc", 9), "abc");
+        assert_eq!(prefix("ä", 0), "");
+    }
 }
