@@ -56,9 +56,14 @@ fn growth(work: impl FnOnce()) -> i64 {
 const PATHS: u64 = 100_000;
 /// Before the figure: caches, pools and buffers as they are in a service that runs.
 const WARM: u64 = 10_000;
+/// Kept traces stay in memory up to a bound: one that the first part reaches, or the figure shows how it fills.
+const RECENT_TRACES: &str = "[trace]\nrecent_bytes = 32768\n";
 
 fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) {
-    let monitor = configure(Monitor::builder("host").env(false))
+    let settings = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&settings, RECENT_TRACES).unwrap();
+    let builder = Monitor::builder("host").env(false).file(settings.path());
+    let monitor = configure(builder)
         .build()
         .unwrap();
     let app = Router::new()
