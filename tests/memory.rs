@@ -63,9 +63,7 @@ fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> Monitor
     let settings = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&settings, RECENT_TRACES).unwrap();
     let builder = Monitor::builder("host").env(false).file(settings.path());
-    let monitor = configure(builder)
-        .build()
-        .unwrap();
+    let monitor = configure(builder).build().unwrap();
     let app = Router::new()
         .route("/known", get(|| async { "done" }))
         .route_service("/metrics", monitor.prometheus())

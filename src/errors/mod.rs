@@ -60,6 +60,14 @@
 //! 403 are tried again every five minutes; other refusals drop the event, count it, and are told to the server
 //! with a later one. [`before_send`](crate::MonitorBuilder::before_send) sees each event first.
 //!
+//! # Beside a Sentry of your own
+//!
+//! A service that calls [`sentry`](https://docs.rs/sentry) itself goes on doing so:
+//! [`Monitor::sentry_integration`](crate::Monitor::sentry_integration) gives its events the ids of their request,
+//! so that they lead to its lines and its trace. Nothing of watchpost's takes the global hub, and events
+//! captured here go their own way. A panic that `sentry::init` catches is an event of its too: set no
+//! `sentry.dsn` here, or take its panic integration out, if one of the two is enough.
+//!
 //! # What is scrubbed
 //!
 //! Every text, on the worker, before it is written or kept: values under sensitive keys, and secrets known by
@@ -88,6 +96,8 @@ pub use self::details::ErrorCapture;
 pub use self::durable::{DurableCapture, Stored};
 pub use self::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 pub use self::groups::ErrorGroup;
+#[cfg(feature = "sentry")]
+pub use self::sentry::SentryIntegration;
 
 pub(crate) use self::ambient::unclaimed;
 pub(crate) use self::capture::Errors;

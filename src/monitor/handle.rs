@@ -213,6 +213,27 @@ impl Monitor {
         self.error(error).capture_durable()
     }
 
+    /// What gives the events of a Sentry that the service set up itself the ids of the request that they are
+    /// captured in: trace id, span id and, where it has none, the transaction's name. The request's trace is
+    /// kept as if the error were captured here. Outside this monitor's requests events stay as they are.
+    ///
+    /// The `sentry` of the service has to be the version that watchpost is built with, 0.49.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let options = sentry::ClientOptions::new().add_integration(monitor.sentry_integration());
+    /// let _sentry = sentry::init(options);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "sentry")]
+    pub fn sentry_integration(&self) -> crate::errors::SentryIntegration {
+        self.inner.errors.sentry_integration()
+    }
+
     /// The errors captured since the start, told apart: at most a thousand groups, the one seen last first.
     /// What was captured within the last 20 ms may be missing.
     pub fn errors(&self) -> Vec<ErrorGroup> {

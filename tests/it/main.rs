@@ -3,6 +3,8 @@
 mod console_faults;
 mod errors;
 mod health;
+#[cfg(feature = "sentry")]
+mod host_sentry;
 mod http_axum;
 mod http_others;
 mod life_cycle;

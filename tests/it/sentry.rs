@@ -115,12 +115,13 @@ async fn an_event_is_sent_as_the_protocol_wants_it() {
     let event = event(first);
     for (key, value) in [
         ("platform", "native"),
-        ("level", "error"),
         ("release", "1.2.3"),
         ("environment", "test"),
     ] {
         assert_eq!(event[key], value, "{key}");
     }
+    // An event without a level is an error's.
+    assert_eq!(event.get("level"), None);
     let value = &event["exception"]["values"][0];
     assert_eq!(
         (&value["type"], &value["module"]),
@@ -142,7 +143,7 @@ async fn an_event_is_sent_as_the_protocol_wants_it() {
         .as_secs_f64();
     assert!((event["timestamp"].as_f64().unwrap() - now).abs() < 30.0);
     let second = self::event(&seen[1]);
-    assert_eq!(second["logentry"]["formatted"], "the queue is long");
+    assert_eq!(second["logentry"]["message"], "the queue is long");
     assert_eq!(second["level"], "warning");
     assert!(
         seen.iter()

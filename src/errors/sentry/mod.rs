@@ -17,6 +17,9 @@ mod dsn;
 #[cfg(feature = "sentry")]
 mod enabled;
 
+#[cfg(feature = "sentry")]
+pub use self::enabled::SentryIntegration;
+
 pub(crate) use self::dsn::Dsn;
 
 #[cfg(not(feature = "sentry"))]

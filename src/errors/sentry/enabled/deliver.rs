@@ -63,7 +63,7 @@ impl Deliver for Server {
             None => batch.body.clone(),
             Some(report) => {
                 let mut body = batch.body.to_vec();
-                put_item(&mut body, "client_report", &report);
+                put_item(&mut body, "client_report", report.as_bytes());
                 body.into()
             }
         };

@@ -1,15 +1,23 @@
-//! An event as the protocol wants it.
+//! An event as the protocol wants it, by the `sentry` crate's types.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::json::{Array, Object};
+use sentry::protocol;
+use sentry::protocol::{ClientSdkInfo, Context, Event, Exception, LogEntry, Mechanism, Request};
+use sentry::protocol::{Stacktrace, TraceContext, User};
+use sentry::types::Uuid;
+use serde_json::json;
+
 use crate::errors::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
-use crate::model::{Attributes, SpanId, TraceId, Value};
+use crate::model::{Level, SpanId, TraceId, Value, prefix};
 
 /// Bytes of a tag's value.
 const MAX_TAG: usize = 200;
 /// The whole event; what is larger goes without its breadcrumbs and extras.
 const MAX_EVENT: usize = 200 * 1024;
+/// What attributes are called that are request headers.
+const HEADER: &str = "http.request.header.";
 
 /// Whose events they are.
 #[derive(Debug, Default)]
@@ -21,29 +29,28 @@ pub(super) struct Origin {
 
 /// The envelope of an event.
 pub(super) fn envelope(event: &ErrorEvent, origin: &Origin) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(2048);
-    put_event(&mut payload, event, origin, true);
+    let mut whole = translated(event, origin);
+    let mut payload = payload(&whole, &event.path);
     if payload.len() > MAX_EVENT {
-        payload.clear();
-        put_event(&mut payload, event, origin, false);
+        whole.extra.clear();
+        whole.breadcrumbs.values.clear();
+        payload = self::payload(&whole, &event.path);
     }
     let mut out = Vec::with_capacity(payload.len() + 128);
-    let mut head = Object::begin(&mut out);
-    head.text("event_id", &event.id.to_string());
-    head.end();
-    out.push(b'\n');
-    put_item(&mut out, "event", &payload);
+    put_line(&mut out, &json!({ "event_id": event.id.to_string() }));
+    put_item(&mut out, "event", payload.as_bytes());
     out
 }
 
 /// Appends an item to an envelope.
 pub(super) fn put_item(out: &mut Vec<u8>, kind: &str, payload: &[u8]) {
-    let mut head = Object::begin(out);
-    head.text("type", kind);
-    head.u64("length", payload.len() as u64);
-    head.end();
-    out.push(b'\n');
+    put_line(out, &json!({ "type": kind, "length": payload.len() }));
     out.extend_from_slice(payload);
+    out.push(b'\n');
+}
+
+fn put_line(out: &mut Vec<u8>, head: &serde_json::Value) {
+    out.extend_from_slice(head.to_string().as_bytes());
     out.push(b'\n');
 }
 
@@ -54,94 +61,106 @@ pub(super) fn timestamp(at: SystemTime) -> f64 {
     since.as_micros() as f64 / 1e6
 }
 
-fn put_event(out: &mut Vec<u8>, event: &ErrorEvent, origin: &Origin, whole: bool) {
-    let mut json = Object::begin(out);
-    json.text("event_id", &event.id.to_string());
-    json.f64("timestamp", timestamp(event.at));
-    // The protocol has no word of its own for Rust.
-    json.text("platform", "native");
-    json.text("level", event.level.as_str());
-    json.text("release", origin.release.as_deref().unwrap_or_default());
-    json.text(
-        "environment",
-        origin.environment.as_deref().unwrap_or_default(),
-    );
+fn payload(event: &Event<'_>, path: &str) -> String {
+    let mut json = serde_json::to_value(event).unwrap_or_default();
+    // The crate's type wants a whole URL, and of ours the path is what is known.
+    if let Some(request) = json.get_mut("request").and_then(|it| it.as_object_mut())
+        && !path.is_empty()
+    {
+        request.insert("url".to_owned(), path.into());
+    }
+    json.to_string()
+}
+
+fn translated(event: &ErrorEvent, origin: &Origin) -> Event<'static> {
     let transaction = format!("{} {}", event.method, event.route);
-    json.text("transaction", transaction.trim());
-    json.object("sdk", |sdk| {
-        sdk.text("name", "watchpost");
-        sdk.text("version", env!("CARGO_PKG_VERSION"));
-    });
+    let mut out = Event {
+        event_id: Uuid::from_u128(event.id.to_u128()),
+        timestamp: event.at,
+        // The protocol has no word of its own for Rust.
+        platform: "native".into(),
+        level: level(event.level),
+        release: origin.release.clone().map(Into::into),
+        environment: origin.environment.clone().map(Into::into),
+        transaction: some(transaction.trim()),
+        user: some(&event.user).map(|id| User {
+            id: Some(id),
+            ..User::default()
+        }),
+        request: request(event),
+        contexts: contexts(event),
+        tags: tags(event, origin),
+        extra: values(event.extra.iter()),
+        sdk: Some(std::borrow::Cow::Owned(ClientSdkInfo {
+            name: "watchpost".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            integrations: Vec::new(),
+            packages: Vec::new(),
+        })),
+        ..Event::default()
+    };
     if !event.fingerprint.is_empty() {
-        json.array("fingerprint", |list| {
-            event.fingerprint.iter().for_each(|part| list.text(part));
-        });
+        let parts = event.fingerprint.iter().cloned().map(Into::into);
+        out.fingerprint = parts.collect::<Vec<_>>().into();
     }
-    put_what(&mut json, event);
-    put_request(&mut json, event);
-    json.object("contexts", |contexts| put_contexts(contexts, event));
-    json.object("tags", |tags| {
-        tags.text("service", &origin.service);
-        tags.text("thread", &event.thread);
-        let own = ["service", "thread"];
-        for (key, value) in event
-            .tags
-            .iter()
-            .filter(|(key, _)| !own.contains(&key.as_str()))
-        {
-            tags.text(key, crate::model::prefix(value, MAX_TAG));
-        }
-    });
-    if whole && !event.extra.is_empty() {
-        json.object("extra", |extra| put_attributes(extra, &event.extra));
-    }
-    if whole && !event.breadcrumbs.is_empty() {
-        json.object("breadcrumbs", |crumbs| {
-            crumbs.array("values", |list| {
-                event.breadcrumbs.iter().for_each(|it| put_crumb(list, it));
-            });
-        });
-    }
-    json.end();
-}
-
-/// The error with its sources, or the message.
-fn put_what(json: &mut Object<'_>, event: &ErrorEvent) {
     if event.kind == EventKind::Message {
-        let message = event.error().map_or("", |cause| &cause.message);
-        json.object("logentry", |entry| entry.text("formatted", message));
-        return;
-    }
-    json.object("exception", |exception| {
-        exception.array("values", |list| {
-            // The innermost cause first.
-            for (at, cause) in event.causes.iter().enumerate().rev() {
-                list.object(|value| put_cause(value, cause, (at == 0).then_some(event)));
-            }
+        out.logentry = event.error().map(|cause| LogEntry {
+            message: cause.message.clone(),
+            params: Vec::new(),
         });
-    });
+    } else {
+        let causes = event.causes.iter().enumerate();
+        // The innermost cause first.
+        let causes = causes
+            .rev()
+            .map(|(at, cause)| exception(cause, (at == 0).then_some(event)));
+        out.exception = causes.collect::<Vec<_>>().into();
+    }
+    let crumbs = event.breadcrumbs.iter().map(breadcrumb);
+    out.breadcrumbs = crumbs.collect::<Vec<_>>().into();
+    out
 }
 
-fn put_cause(json: &mut Object<'_>, cause: &Cause, outermost: Option<&ErrorEvent>) {
+/// A text, unless it is empty.
+pub(super) fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn level(level: Level) -> protocol::Level {
+    match level {
+        Level::Debug => protocol::Level::Debug,
+        Level::Info => protocol::Level::Info,
+        Level::Warning => protocol::Level::Warning,
+        Level::Error => protocol::Level::Error,
+        Level::Fatal => protocol::Level::Fatal,
+    }
+}
+
+fn exception(cause: &Cause, outermost: Option<&ErrorEvent>) -> Exception {
     let (module, name) = type_parts(&cause.type_name);
-    json.text("type", if name.is_empty() { "Error" } else { name });
-    json.text("value", &cause.message);
-    json.text("module", module);
-    let Some(event) = outermost else { return };
-    let panic = event.kind == EventKind::Panic;
-    json.object("mechanism", |mechanism| {
-        mechanism.text("type", if panic { "panic" } else { "generic" });
-        mechanism.bool("handled", !panic);
-    });
-    json.object("stacktrace", |stack| {
-        stack.array("frames", |list| {
-            if event.frames.is_empty() {
-                put_place(list, &event.location);
-            }
-            // The outermost call first.
-            event.frames.iter().rev().for_each(|it| put_frame(list, it));
+    let mut out = Exception {
+        ty: some(name).unwrap_or_else(|| "Error".to_owned()),
+        value: some(&cause.message),
+        module: some(module),
+        ..Exception::default()
+    };
+    if let Some(event) = outermost {
+        let panic = event.kind == EventKind::Panic;
+        out.mechanism = Some(Mechanism {
+            ty: if panic { "panic" } else { "generic" }.to_owned(),
+            handled: Some(!panic),
+            ..Mechanism::default()
         });
-    });
+        out.stacktrace = Some(Stacktrace {
+            frames: match event.frames.as_slice() {
+                [] => vec![place(&event.location)],
+                // The outermost call first.
+                frames => frames.iter().rev().map(frame).collect(),
+            },
+            ..Stacktrace::default()
+        });
+    }
+    out
 }
 
 /// The module and the name of a type's path; generic arguments stay with the name.
@@ -153,110 +172,119 @@ fn type_parts(path: &str) -> (&str, &str) {
 }
 
 /// The place of the capture, where no backtrace was taken.
-fn put_place(list: &mut Array<'_>, location: &str) {
+fn place(location: &str) -> protocol::Frame {
     let mut parts = location.rsplitn(3, ':');
     let (column, line) = (parts.next(), parts.next());
-    list.object(|frame| {
-        frame.text("filename", parts.next().unwrap_or_default());
-        for (key, number) in [("lineno", line), ("colno", column)] {
-            if let Some(number) = number.and_then(|it| it.parse().ok()) {
-                frame.u64(key, number);
-            }
-        }
-        frame.bool("in_app", true);
-    });
-}
-
-fn put_frame(list: &mut Array<'_>, frame: &Frame) {
-    list.object(|json| {
-        json.text("function", &frame.function);
-        let name = frame.file.rsplit('/').next().unwrap_or_default();
-        json.text("filename", name);
-        json.text("abs_path", &frame.file);
-        if frame.line > 0 {
-            json.u64("lineno", frame.line.into());
-        }
-        json.bool("in_app", frame.in_app);
-    });
-}
-
-fn put_request(json: &mut Object<'_>, event: &ErrorEvent) {
-    if !event.user.is_empty() {
-        json.object("user", |user| user.text("id", &event.user));
+    let number = |part: Option<&str>| part.and_then(|it| it.parse().ok());
+    protocol::Frame {
+        filename: parts.next().and_then(some),
+        lineno: number(line),
+        colno: number(column),
+        in_app: Some(true),
+        ..protocol::Frame::default()
     }
+}
+
+fn frame(frame: &Frame) -> protocol::Frame {
+    protocol::Frame {
+        function: some(&frame.function),
+        filename: frame.file.rsplit('/').next().and_then(some),
+        abs_path: some(&frame.file),
+        lineno: (frame.line > 0).then_some(frame.line.into()),
+        in_app: Some(frame.in_app),
+        ..protocol::Frame::default()
+    }
+}
+
+fn request(event: &ErrorEvent) -> Option<Request> {
     if event.path.is_empty() && event.method.is_empty() {
-        return;
+        return None;
     }
-    json.object("request", |request| {
-        request.text("method", &event.method);
-        request.text("url", &event.path);
-        request.text("query_string", &event.query);
-        request.object("headers", |headers| {
-            headers.text("User-Agent", &event.user_agent);
-            for (key, value) in event.attributes.iter() {
-                if let (Some(name), Value::Str(value)) =
-                    (key.strip_prefix("http.request.header."), value)
-                {
-                    headers.text(name, value);
-                }
-            }
-        });
-    });
-}
-
-fn put_contexts(contexts: &mut Object<'_>, event: &ErrorEvent) {
-    if event.trace_id != TraceId::NIL {
-        contexts.object("trace", |trace| {
-            trace.text("trace_id", &event.trace_id.to_string());
-            if event.span_id != SpanId::NIL {
-                trace.text("span_id", &event.span_id.to_string());
-            }
-            trace.text("op", "http.server");
-        });
+    let mut headers = BTreeMap::new();
+    if let Some(agent) = some(&event.user_agent) {
+        headers.insert("User-Agent".to_owned(), agent);
     }
-    contexts.object("watchpost", |own| {
-        own.text("group", &format!("{:016x}", event.group));
-        own.text("location", &event.location);
-        if let Some(bytes) = event.resident_bytes {
-            own.u64("resident_bytes", bytes);
+    for (key, value) in event.attributes.iter() {
+        if let (Some(name), Value::Str(value)) = (key.strip_prefix(HEADER), value) {
+            headers.insert(name.to_owned(), value.to_string());
         }
-        own.text("http.route", &event.route);
-        let headers = |key: &&str| !key.starts_with("http.request.header.");
-        for (key, value) in event.attributes.iter().filter(|(key, _)| headers(key)) {
-            put_value(own, key, value);
-        }
-    });
-}
-
-fn put_attributes(json: &mut Object<'_>, attributes: &Attributes) {
-    for (key, value) in attributes.iter() {
-        put_value(json, key, value);
     }
+    Some(Request {
+        method: some(&event.method),
+        query_string: some(&event.query),
+        headers,
+        ..Request::default()
+    })
 }
 
-fn put_value(json: &mut Object<'_>, key: &str, value: &Value) {
-    match value {
-        Value::Str(text) => json.text(key, text),
-        Value::I64(number) => json.i64(key, *number),
-        Value::F64(number) => json.f64(key, *number),
-        Value::Bool(truth) => json.bool(key, *truth),
+/// The trace as the protocol has it, if there is one.
+pub(super) fn trace(trace: TraceId, span: SpanId) -> Option<TraceContext> {
+    (trace != TraceId::NIL && span != SpanId::NIL).then(|| TraceContext {
+        trace_id: trace.to_u128().to_be_bytes().into(),
+        span_id: span.to_u64().to_be_bytes().into(),
+        ..TraceContext::default()
+    })
+}
+
+fn contexts(event: &ErrorEvent) -> BTreeMap<String, Context> {
+    let mut out = BTreeMap::new();
+    if let Some(mut trace) = trace(event.trace_id, event.span_id) {
+        trace.op = Some("http.server".to_owned());
+        out.insert("trace".to_owned(), trace.into());
     }
+    let headers = |key: &&str| !key.starts_with(HEADER);
+    let mut own = values(event.attributes.iter().filter(|(key, _)| headers(key)));
+    let mut put = |key: &str, value| own.insert(key.to_owned(), value);
+    put("group", format!("{:016x}", event.group).into());
+    put("location", event.location.as_str().into());
+    if let Some(bytes) = event.resident_bytes {
+        put("resident_bytes", bytes.into());
+    }
+    if let Some(route) = some(&event.route) {
+        put("http.route", route.into());
+    }
+    out.insert("watchpost".to_owned(), Context::Other(own));
+    out
 }
 
-fn put_crumb(list: &mut Array<'_>, crumb: &Breadcrumb) {
-    list.object(|json| {
-        json.f64("timestamp", timestamp(crumb.at));
-        json.text("level", crumb.level.as_str());
-        json.text("category", &crumb.target);
-        json.text("message", &crumb.message);
-        if !crumb.fields.is_empty() {
-            json.object("data", |data| {
-                for (key, value) in &crumb.fields {
-                    data.text(key, value);
-                }
-            });
-        }
-    });
+fn tags(event: &ErrorEvent, origin: &Origin) -> BTreeMap<String, String> {
+    let theirs = event.tags.iter();
+    let theirs = theirs.map(|(key, value)| (key.as_str(), prefix(value, MAX_TAG)));
+    let ours = [
+        ("service", origin.service.as_str()),
+        ("thread", &event.thread),
+    ];
+    let all = theirs.chain(ours).filter(|(_, value)| !value.is_empty());
+    all.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn values<'a>(
+    all: impl Iterator<Item = (&'a str, &'a Value)>,
+) -> BTreeMap<String, protocol::Value> {
+    let value = |value: &Value| match value {
+        Value::Str(text) => text.as_ref().into(),
+        Value::I64(number) => (*number).into(),
+        // As a text where JSON has no word for it.
+        Value::F64(number) if !number.is_finite() => number.to_string().into(),
+        Value::F64(number) => (*number).into(),
+        Value::Bool(truth) => (*truth).into(),
+    };
+    all.map(|(key, it)| (key.to_owned(), value(it))).collect()
+}
+
+fn breadcrumb(crumb: &Breadcrumb) -> protocol::Breadcrumb {
+    let fields = crumb.fields.iter();
+    protocol::Breadcrumb {
+        timestamp: crumb.at,
+        level: level(crumb.level),
+        category: some(&crumb.target),
+        message: some(&crumb.message),
+        data: fields
+            .map(|(key, value)| (key.clone(), value.as_str().into()))
+            .collect(),
+        ..protocol::Breadcrumb::default()
+    }
 }
 
 #[cfg(test)]

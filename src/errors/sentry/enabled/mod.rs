@@ -9,10 +9,12 @@ mod consume;
 mod deliver;
 mod envelope;
 mod hook;
-mod json;
+mod integration;
 mod limits;
 mod outbox;
 mod report;
+
+pub use self::integration::SentryIntegration;
 
 pub(crate) use self::outbox::Outbox;
 

@@ -1,6 +1,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::json::Object;
+use serde_json::json;
+
 use crate::model::Reason;
 
 /// The protocol's words for the reasons that we have, and how many events were dropped for each.
@@ -39,28 +40,21 @@ impl Report {
     }
 
     /// The report that goes with an envelope, if there is something to report.
-    pub(super) fn begin(&self, timestamp: f64) -> Option<Vec<u8>> {
+    pub(super) fn begin(&self, timestamp: f64) -> Option<String> {
         let mut counts = self.lock();
         counts.sent = counts.waiting;
         if counts.sent.iter().all(|count| *count == 0) {
             return None;
         }
-        let mut out = Vec::new();
-        let mut report = Object::begin(&mut out);
-        report.f64("timestamp", timestamp);
-        report.array("discarded_events", |list| {
-            for (reason, count) in WORDS.iter().zip(counts.sent) {
-                if count > 0 {
-                    list.object(|item| {
-                        item.text("reason", reason);
-                        item.text("category", "error");
-                        item.u64("quantity", count);
-                    });
-                }
-            }
-        });
-        report.end();
-        Some(out)
+        let told = WORDS
+            .iter()
+            .zip(counts.sent)
+            .filter(|(_, count)| *count > 0);
+        let told = told.map(
+            |(reason, count)| json!({ "reason": reason, "category": "error", "quantity": count }),
+        );
+        let told: Vec<_> = told.collect();
+        Some(json!({ "timestamp": timestamp, "discarded_events": told }).to_string())
     }
 
     /// The envelope was taken, its report with it.
@@ -87,15 +81,14 @@ mod tests {
         assert_eq!(report.begin(1.0), None);
         report.add(Reason::SendError, 2);
         report.add(Reason::BeforeSend, 1);
-        let told = String::from_utf8(report.begin(1.5).unwrap()).unwrap();
-        assert_eq!(
-            told,
-            r#"{"timestamp":1.5,"discarded_events":[{"reason":"before_send","category":"error","quantity":1},{"reason":"send_error","category":"error","quantity":2}]}"#
-        );
+        let told: serde_json::Value = serde_json::from_str(&report.begin(1.5).unwrap()).unwrap();
+        let lost = |reason, quantity| json!({ "reason": reason, "category": "error", "quantity": quantity });
+        let all = [lost("before_send", 1), lost("send_error", 2)];
+        assert_eq!(told, json!({ "timestamp": 1.5, "discarded_events": all }));
         report.add(Reason::SendError, 1);
         report.taken();
-        let told = String::from_utf8(report.begin(2.0).unwrap()).unwrap();
-        assert!(told.contains(r#""reason":"send_error","category":"error","quantity":1"#));
+        let told: serde_json::Value = serde_json::from_str(&report.begin(2.0).unwrap()).unwrap();
+        assert_eq!(told["discarded_events"], json!([lost("send_error", 1)]));
         report.taken();
         assert_eq!(report.begin(3.0), None);
     }

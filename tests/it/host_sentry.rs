@@ -1,0 +1,102 @@
+//! A Sentry that the host set up itself, beside us.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use sentry::ClientOptions;
+use sentry::protocol::{Context, Event};
+use watchpost::Kept;
+use watchpost::testing::Harness;
+
+use crate::support::{get_request, send};
+
+fn trace_of(event: &Event<'_>) -> Option<(String, String)> {
+    match event.contexts.get("trace") {
+        Some(Context::Trace(trace)) => {
+            Some((trace.trace_id.to_string(), trace.span_id.to_string()))
+        }
+        _ => None,
+    }
+}
+
+/// What the host's Sentry would send after `run`.
+fn captured(options: ClientOptions, run: impl Future<Output = ()>) -> Vec<Event<'static>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    sentry::test::with_captured_events_options(|| runtime.block_on(run), options)
+}
+
+#[test]
+fn its_events_carry_the_ids_of_their_request_whose_trace_is_kept() {
+    let harness = Harness::in_real_time(|builder| builder.trace_ratio(0.0));
+    let options = ClientOptions::new().add_integration(harness.sentry_integration());
+    let app = Router::new()
+        .route(
+            "/rows/{id}",
+            get(async || {
+                sentry::capture_message("the disk is slow", sentry::Level::Warning);
+            }),
+        )
+        .layer(harness.layer());
+    let mut ids = Vec::new();
+    let events = captured(options, async {
+        sentry::capture_message("at the start", sentry::Level::Info);
+        for n in 0..3 {
+            let answer = send(&app, get_request(&format!("/rows/{n}"))).await;
+            ids.push(answer.headers["x-trace-id"].to_str().unwrap().to_owned());
+        }
+        assert!(harness.flush(Duration::from_secs(5)).await);
+    });
+    assert_eq!(events.len(), 4);
+    assert!(trace_of(&events[0]).is_none_or(|(trace, _)| !ids.contains(&trace)));
+    assert_eq!(events[0].transaction, None);
+    let traces = harness.recent_traces();
+    for (event, id) in events[1..].iter().zip(&ids) {
+        let (trace, span) = trace_of(event).unwrap();
+        assert_eq!(&trace, id);
+        assert_eq!(event.transaction.as_deref(), Some("GET /rows/{id}"));
+
+        let kept = traces
+            .iter()
+            .find(|kept| kept.trace_id.to_string() == trace)
+            .unwrap();
+        assert_eq!(kept.kept, Kept::Captured);
+        assert_eq!(kept.spans[0].span_id.to_string(), span);
+    }
+    // It is the host's event: none of it is ours.
+    assert!(harness.errors().is_empty());
+}
+
+#[test]
+fn the_requests_of_another_monitor_and_what_the_host_set_stay_as_they_are() {
+    let (ours, other) = (Harness::new(), Harness::new());
+    let options = ClientOptions::new().add_integration(ours.sentry_integration());
+    let handler = async || {
+        sentry::with_scope(
+            |scope| scope.set_transaction(Some("mine")),
+            || sentry::capture_message("slow", sentry::Level::Info),
+        );
+    };
+    let route = |harness: &Harness| {
+        Router::new()
+            .route("/", get(handler))
+            .layer(harness.layer())
+    };
+    let mut ids = Vec::new();
+    let events = captured(options, async {
+        for app in [route(&ours), route(&other)] {
+            let answer = send(&app, get_request("/")).await;
+            ids.push(answer.headers["x-trace-id"].to_str().unwrap().to_owned());
+        }
+    });
+    assert!(
+        events
+            .iter()
+            .all(|it| it.transaction.as_deref() == Some("mine"))
+    );
+    assert_eq!(trace_of(&events[0]).unwrap().0, ids[0]);
+    assert!(trace_of(&events[1]).is_none_or(|(trace, _)| trace != ids[1]));
+}
