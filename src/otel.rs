@@ -4,20 +4,25 @@
 use std::sync::Arc;
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Subscriber;
+use tracing_subscriber::layer::Layer;
+use tracing_subscriber::registry::LookupSpan;
 
-use crate::trace::{Traces, provider};
+use crate::trace::{Theirs, Traces, provider};
 
 /// A monitor as OpenTelemetry sees it.
 #[derive(Debug, Clone)]
 pub struct Otel {
     provider: SdkTracerProvider,
+    theirs: Option<Theirs>,
 }
 
 impl Otel {
-    pub(crate) fn new(traces: Option<&Arc<Traces>>) -> Self {
+    pub(crate) fn new(traces: Option<&Arc<Traces>>, theirs: Option<Theirs>) -> Self {
         let none = || SdkTracerProvider::builder().build();
         Self {
             provider: traces.map_or_else(none, provider),
+            theirs,
         }
     }
 
@@ -38,5 +43,34 @@ impl Otel {
     /// ```
     pub fn tracer_provider(&self) -> SdkTracerProvider {
         self.provider.clone()
+    }
+
+    /// The layer of tracing-opentelemetry over [`tracer_provider`](Self::tracer_provider), where
+    /// [`Spans::TracingOpentelemetry`](crate::trace::Spans) is chosen; else there is none. It stands behind the monitor's own layer,
+    /// which goes on to write lines. `install` adds it itself.
+    ///
+    /// It sees the spans that `trace.level` lets through, and leaves out source locations, threads and busy times.
+    ///
+    /// ```
+    /// use tracing_subscriber::prelude::*;
+    /// use watchpost::trace::Spans;
+    ///
+    /// # fn main() -> watchpost::Result<()> {
+    /// let builder = watchpost::Monitor::builder("shop").spans(Spans::TracingOpentelemetry);
+    /// # let builder = builder.env(false).console(false);
+    /// let monitor = builder.build()?;
+    /// let subscriber = tracing_subscriber::registry()
+    ///     .with(monitor.tracing_layer())
+    ///     .with(monitor.otel().tracing_layer());
+    /// # drop(subscriber);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tracing_layer<S>(&self) -> Option<impl Layer<S> + Send + Sync + use<S>>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        let theirs = self.theirs.clone();
+        theirs.map(|theirs| theirs.layer(&self.provider))
     }
 }

@@ -1,7 +1,7 @@
 //! With every crate at TRACE, nothing that is written is about the monitor itself: not from its threads, not
 //! for its pages, not by what it writes. 5 s each, 60 s where `WATCHPOST_LONG` is set.
 //!
-//! Two processes: one whose subscriber `install` sets, and one in which a second layer beside the
+//! Three processes: two whose subscriber `install` sets, and one in which a second layer beside the
 //! monitor's counts every event by the thread that it came from.
 
 use std::collections::BTreeMap;
@@ -55,6 +55,23 @@ fn nothing_about_ourselves_when_installed() {
         assert_eq!(monitor.report().not_installed, Vec::<String>::new());
         watch(&monitor, &written, None);
     });
+}
+
+#[test]
+fn nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry() {
+    in_a_process_of_its_own(
+        "nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry",
+        || {
+            let (builder, written) = builder();
+            let builder = builder.spans(watchpost::trace::Spans::TracingOpentelemetry);
+            let monitor = builder.install().unwrap();
+            assert_eq!(monitor.report().not_installed, Vec::<String>::new());
+            watch(&monitor, &written, None);
+            let traces = monitor.recent_traces();
+            let mut spans = traces.iter().flat_map(|trace| &trace.spans);
+            assert!(spans.all(|span| !span.scope.starts_with("watchpost")));
+        },
+    );
 }
 
 #[test]

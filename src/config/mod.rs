@@ -88,6 +88,7 @@
 //! | `trace.max_bytes_per_second` | `"1MiB"` | a size from `0` to `1GiB` |  | What is kept of traces for what happened in them, a second on average |
 //! | `trace.recent_bytes` | `"4MiB"` | a size from `0` to `1GiB` |  | What kept traces may hold in memory |
 //! | `trace.level` | `"info"` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug` |  | Which `tracing` spans are recorded |
+//! | `trace.spans` | `"watchpost"` | `watchpost` or `tracing-opentelemetry` |  | Who makes spans of `tracing` spans |
 //! | `trace.events` | `true` | `true` or `false` |  | `tracing` events become events of their span |
 //! | `trace.max_attributes` | `128` | a whole number from 0 to 1000 | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | Attributes of a span; those beyond are left out and counted on it |
 //! | `trace.max_value_length` | `4096` | a whole number from 0 to 65536 | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | Characters of an attribute's text; those beyond are cut off |

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::errors::Backtraces;
 use crate::logs::{LogFormat, RequestLines};
 use crate::trace::otlp::{Compression, Protocol};
-use crate::trace::{Exporter, SamplerKind};
+use crate::trace::{Exporter, SamplerKind, Spans};
 
 use super::form::{
     At, CertificateFile, Choice, Directives, Directory, Field, Header, Headers, List, Network,
@@ -116,6 +116,10 @@ const REQUESTS: Choice<RequestLines> = Choice(&[
     ("errors", RequestLines::ErrorsAndSlow),
 ]);
 
+const SPANS: Choice<Spans> = Choice(&[
+    ("watchpost", Spans::Watchpost),
+    ("tracing-opentelemetry", Spans::TracingOpentelemetry),
+]);
 const BACKTRACES: Choice<Backtraces> = Choice(&[
     ("first", Backtraces::First),
     ("all", Backtraces::All),
@@ -327,6 +331,11 @@ pub(super) static SETTINGS: &[Setting] = &[
         "trace.level",
         &At(Directives, |c| &mut c.trace.level),
         "Which `tracing` spans are recorded",
+    ),
+    Setting::new(
+        "trace.spans",
+        &At(SPANS, |c| &mut c.trace.spans),
+        "Who makes spans of `tracing` spans",
     ),
     Setting::new(
         "trace.events",

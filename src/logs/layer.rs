@@ -56,7 +56,7 @@ impl TracingLayer {
     {
         match event.parent() {
             Some(parent) => self.spans.ids_of_parent(parent, context),
-            None => request::current(self.requests.number()),
+            None => self.spans.ids_here(),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::model::TraceId;
 use crate::model::{Books, Notices};
 use crate::request::{self, Requests};
-use crate::trace::{Levels, Traces};
+use crate::trace::{Levels, Spans, Traces};
 use crate::worker::{Console, Intake, Keeper, SinkSetup, Tap, Tick, Worker, WorkerSetup};
 
 /// How often series are looked through for idle ones.
@@ -200,6 +200,15 @@ impl MonitorBuilder {
     pub fn traces(self, traces: bool) -> Self {
         let text = if traces { "false" } else { "true" };
         self.set("trace.disabled", text, ".traces(..)")
+    }
+
+    /// Who makes spans of `tracing` spans. By default, this crate's own layer.
+    pub fn spans(self, spans: Spans) -> Self {
+        let text = match spans {
+            Spans::Watchpost => "watchpost",
+            Spans::TracingOpentelemetry => "tracing-opentelemetry",
+        };
+        self.set("trace.spans", text, ".spans(..)")
     }
 
     /// The share of traces that are kept whatever happens in them, from 0 to 1. By default, all of them, up to

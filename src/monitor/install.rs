@@ -21,7 +21,11 @@ pub(super) fn install(monitor: &Monitor) -> Vec<String> {
 
 fn subscriber(monitor: &Monitor) -> Option<String> {
     let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
-    let taken = tracing::subscriber::set_global_default(subscriber).is_err();
+    let set = match monitor.otel().tracing_layer() {
+        Some(theirs) => tracing::subscriber::set_global_default(subscriber.with(theirs)),
+        None => tracing::subscriber::set_global_default(subscriber),
+    };
+    let taken = set.is_err();
     taken.then(|| {
         "a `tracing` subscriber was set before: its events become lines once you add `.with(monitor.tracing_layer())` to it".to_owned()
     })

@@ -11,7 +11,7 @@ use crate::model::Notices;
 use crate::otel::Otel;
 use crate::request::Requests;
 use crate::trace::otlp::Decode;
-use crate::trace::{Decoder, Levels, Recent, RecentTap, SpanLayer, Traces};
+use crate::trace::{Decoder, Levels, Recent, RecentTap, SpanLayer, Spans, Theirs, Traces};
 use crate::worker::{Intake, RemoteSetup, Tap, Tick};
 
 /// How often what is open for too long is looked for.
@@ -37,9 +37,17 @@ impl Tracing {
         let clock = requests.clock().clone();
         let traces = (!trace.disabled).then(|| Arc::new(Traces::new(trace, requests, intake)));
         let levels = Levels::parse(&trace.level).map_err(|problem| Error::config(vec![problem]))?;
-        let layer = SpanLayer::new(Arc::clone(requests), traces.clone(), levels, trace.events);
+        let levels = Arc::new(levels);
+        let layer = SpanLayer::new(
+            Arc::clone(requests),
+            traces.clone(),
+            Arc::clone(&levels),
+            (trace.spans, trace.events),
+        );
+        let theirs = trace.spans == Spans::TracingOpentelemetry && traces.is_some();
+        let theirs = theirs.then(|| Theirs::new(levels, trace.events));
         Ok(Self {
-            otel: Otel::new(traces.as_ref()),
+            otel: Otel::new(traces.as_ref(), theirs),
             traces,
             layer: Arc::new(layer),
             recent: Arc::new(Recent::new(trace.recent_bytes, clock.clone())),

@@ -26,8 +26,23 @@ pub(crate) struct TraceConfig {
     pub(crate) recent_bytes: usize,
     /// Which `tracing` spans are recorded: directives as for lines.
     pub(crate) level: String,
+    /// Who makes spans of `tracing` spans.
+    pub(crate) spans: Spans,
     /// Whether `tracing` events become events of their span.
     pub(crate) events: bool,
+}
+
+/// Who makes spans of `tracing` spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Spans {
+    /// This crate's own layer, at a third of the other's cost.
+    #[default]
+    Watchpost,
+    /// The layer of tracing-opentelemetry 0.34: for code that calls its `OpenTelemetrySpanExt` (`set_parent`,
+    /// `add_link`, `context` of a span). [`install`](crate::MonitorBuilder::install) adds it; a subscriber of
+    /// your own needs [`Otel::tracing_layer`](crate::otel::Otel::tracing_layer) behind `tracing_layer`.
+    TracingOpentelemetry,
 }
 
 /// Where kept traces go, beside memory.
@@ -100,6 +115,7 @@ impl Default for TraceConfig {
             max_open: Duration::from_secs(60),
             recent_bytes: 4 << 20,
             level: "info".to_owned(),
+            spans: Spans::Watchpost,
             events: true,
         }
     }

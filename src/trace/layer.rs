@@ -15,7 +15,7 @@ use super::fields::Fields;
 use super::running::{Place, end_span};
 use super::span::{SpanKind, SpanRecord, SpanStatus, put_link, put_tracing_event};
 use super::traces::Traces;
-use super::{Levels, callsites};
+use super::{Levels, Spans, callsites};
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
 use crate::model::{SpanId, is_own_thread};
@@ -27,7 +27,9 @@ pub(crate) struct SpanLayer {
     requests: Arc<Requests>,
     /// `None`: no spans are made; events in a `tracing` span still find their request.
     traces: Option<Arc<Traces>>,
-    levels: Levels,
+    levels: Arc<Levels>,
+    /// Who makes spans; where it is not this layer, events in a span are not for it either.
+    spans: Spans,
     events: bool,
 }
 
@@ -79,13 +81,14 @@ impl SpanLayer {
     pub(crate) fn new(
         requests: Arc<Requests>,
         traces: Option<Arc<Traces>>,
-        levels: Levels,
-        events: bool,
+        levels: Arc<Levels>,
+        (spans, events): (Spans, bool),
     ) -> Self {
         Self {
             requests,
             traces,
             levels,
+            spans,
             events,
         }
     }
@@ -146,6 +149,7 @@ impl SpanLayer {
         let wanted = self
             .traces
             .as_ref()
+            .filter(|_| self.spans == Spans::Watchpost)
             .filter(|_| callsites::wanted(attributes.metadata(), &self.levels).is_some());
         let of = match (wanted, parent) {
             (Some(traces), parent) => self.begin(traces, attributes, parent),
@@ -248,6 +252,22 @@ impl SpanLayer {
         });
     }
 
+    /// The ids of the operation that is current.
+    pub(crate) fn ids_here(&self) -> Option<request::Ids> {
+        let number = self.requests.number();
+        let Some(traces) = &self.traces else {
+            return request::current(number);
+        };
+        let ids = request::with_current(Some(number), |slot, current| request::Ids {
+            span: traces.innermost(slot, current),
+            ..slot.ids()
+        });
+        ids.or_else(|| {
+            let (slot, span) = traces.plain().current()?;
+            Some(request::Ids { span, ..slot.ids() })
+        })
+    }
+
     /// The ids of the span that an event names as its own, where that is not the current one.
     pub(crate) fn ids_of_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<request::Ids>
     where
@@ -268,9 +288,22 @@ impl SpanLayer {
             return None;
         }
         let callsite = callsites::wanted(event.metadata(), &self.levels)?;
+        if self.spans == Spans::TracingOpentelemetry && self.in_theirs(event, context) {
+            return None;
+        }
         let in_operation = request::current(self.requests.number()).is_some();
         (in_operation || event.parent().is_some() && context.event_span(event).is_some())
             .then_some(callsite)
+    }
+
+    /// Whether an event lies in a span of tracing-opentelemetry's layer, which makes it a part of that.
+    #[cold]
+    fn in_theirs<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> bool
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let mut spans = context.event_scope(event).into_iter().flatten();
+        spans.any(|span| callsites::wanted(span.metadata(), &self.levels).is_some())
     }
 
     /// Makes an event a part of its span, or of the root. It comes with its time, callsite and fields.

@@ -1,12 +1,13 @@
 //! Traces: what a request did, span by span, kept where something happened in it.
 //!
 //! Every request that passes the endpoint layer is the root of a trace's part in this process. Spans inside it
-//! come from four sides and land in one tree with the right parents:
+//! come from several sides and land in one tree with the right parents:
 //!
 //! | written as | where |
 //! |---|---|
 //! | [`monitor.trace("name").run(future)`](crate::Monitor::trace) | anywhere; sees errors with `try_run` |
 //! | `tracing` spans, `#[instrument]` | with [`install`](crate::MonitorBuilder::install) or [`tracing_layer`](crate::Monitor::tracing_layer) |
+//! | the same, by tracing-opentelemetry | where [`Spans::TracingOpentelemetry`] is chosen |
 //! | OpenTelemetry spans | by a tracer of [`monitor.otel()`](crate::Monitor::otel), which `install` makes the process' own |
 //! | tasks and threads | [`spawn`], [`spawn_blocking`], [`in_current_trace`] |
 //!
@@ -92,10 +93,12 @@ mod sampler;
 mod slow;
 mod span;
 mod task;
+mod theirs;
 mod trace_state;
 mod traceparent;
 mod traces;
 
+pub use self::config::Spans;
 pub use self::guard::{RunTrace, Trace, TryRunTrace};
 pub use self::read::{AttributeValue, Span, SpanEvent, SpanLink};
 pub use self::recent::KeptTrace;
@@ -112,6 +115,7 @@ pub(crate) use self::plain::provider;
 pub(crate) use self::recent::{Recent, RecentTap};
 pub(crate) use self::resource::{Origin, resource};
 pub(crate) use self::slow::RouteTimes;
+pub(crate) use self::theirs::Theirs;
 pub(crate) use self::trace_state::{baggage, trace_state};
 pub(crate) use self::traceparent::parse_traceparent;
 pub(crate) use self::traces::{RootEnd, RootForm, Traces};

@@ -16,3 +16,4 @@ mod peer;
 mod sentry;
 mod spans;
 mod support;
+mod their_spans;

@@ -52,6 +52,7 @@ max_open_bytes = "1MiB"
 max_bytes_per_second = 1000
 recent_bytes = "2MiB"
 level = "debug"
+spans = "tracing-opentelemetry"
 events = false
 max_attributes = 1
 max_value_length = 2
@@ -205,6 +206,7 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
         (1 << 20, 2 << 20)
     );
     assert_eq!((trace.level.as_str(), trace.events), ("debug", false));
+    assert_eq!(trace.spans, crate::trace::Spans::TracingOpentelemetry);
     assert!(trace.disabled && trace.exporter == Exporter::None);
     assert_eq!(trace.sampler.kind, SamplerKind::Ratio);
     assert_eq!(trace.sampler.ratio.to_string(), "0.25");

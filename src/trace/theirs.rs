@@ -1,0 +1,64 @@
+use std::sync::Arc;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Filter, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::Levels;
+use crate::model::is_own_thread;
+
+/// What tracing-opentelemetry's layer gets to see: what ours would make spans of.
+#[derive(Debug, Clone)]
+pub(crate) struct Theirs {
+    levels: Arc<Levels>,
+    events: bool,
+}
+
+impl Theirs {
+    pub(crate) fn new(levels: Arc<Levels>, events: bool) -> Self {
+        Self { levels, events }
+    }
+
+    /// That layer over a provider of ours, with what it does beside and what costs left off.
+    pub(crate) fn layer<S>(
+        self,
+        provider: &SdkTracerProvider,
+    ) -> impl Layer<S> + Send + Sync + use<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("tracing-opentelemetry"))
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_filter(self)
+    }
+
+    fn wants(&self, metadata: &Metadata<'_>) -> bool {
+        (metadata.is_span() || self.events) && self.levels.record(metadata)
+    }
+}
+
+impl<S> Filter<S> for Theirs {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        !is_own_thread() && self.wants(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.wants(metadata) {
+            // Asked each time: the thread may be one of ours.
+            Interest::sometimes()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.levels.max())
+    }
+}

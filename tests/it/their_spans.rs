@@ -1,0 +1,243 @@
+//! `tracing` spans by tracing-opentelemetry's layer, in our traces.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
+use tracing::Instrument;
+use tracing::instrument::WithSubscriber;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::prelude::*;
+use watchpost::testing::Harness;
+use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanKind, SpanStatus, Spans};
+use watchpost::{Kept, MonitorBuilder, SpanId};
+
+use crate::support::{Answer, get_request, json_lines, send};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn harness(configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Harness {
+    Harness::in_real_time(|builder| {
+        configure(
+            builder
+                .spans(Spans::TracingOpentelemetry)
+                .max_traces_per_second(100_000),
+        )
+    })
+}
+
+fn subscriber(harness: &Harness) -> tracing::Dispatch {
+    tracing_subscriber::registry()
+        .with(harness.tracing_layer())
+        .with(harness.otel().tracing_layer())
+        .into()
+}
+
+fn trace_of(harness: &Harness, answer: &Answer) -> Option<KeptTrace> {
+    let id = answer.headers["x-trace-id"].to_str().unwrap();
+    let mut traces = harness.recent_traces().into_iter();
+    traces.find(|trace| trace.trace_id.to_string() == id)
+}
+
+/// `name<parent name` of every span but roots, sorted.
+fn tree(trace: &KeptTrace) -> Vec<String> {
+    let name = |id: SpanId| {
+        let of = trace.spans.iter().find(|span| span.span_id == id);
+        of.map_or("?", |span| &span.name)
+    };
+    let children = trace.spans.iter().filter(|span| !span.is_root);
+    let mut all: Vec<_> = children
+        .map(|span| format!("{}<{}", span.name, name(span.parent_span_id)))
+        .collect();
+    all.sort();
+    all
+}
+
+fn named<'a>(trace: &'a KeptTrace, name: &str) -> &'a Span {
+    trace.spans.iter().find(|span| span.name == name).unwrap()
+}
+
+#[tokio::test]
+async fn they_have_the_right_parent_among_all_kinds() {
+    let harness = harness(|builder| builder);
+    let subscriber = subscriber(&harness);
+    let _default = tracing::dispatcher::set_default(&subscriber);
+    let tracer = harness.otel().tracer_provider().tracer("plain");
+    let monitor = (*harness).clone();
+    let app = Router::new()
+        .route(
+            "/all",
+            get(async move || {
+                let inner = async {
+                    tracing::info!(word = "hello", "inside");
+                    monitor
+                        .trace("guard")
+                        .run(async {
+                            let work = async {
+                                tokio::task::yield_now().await;
+                                tracer.in_span("plain", |_| {
+                                    tracing::info_span!("in plain").in_scope(|| {});
+                                });
+                            };
+                            work.instrument(tracing::info_span!("in guard")).await;
+                        })
+                        .await;
+                    tracing::info_span!("nested", n = 7).in_scope(|| tracing::warn!("deep"));
+                };
+                inner
+                    .instrument(tracing::info_span!("outer", "otel.kind" = "client"))
+                    .await;
+                tracing::debug_span!("not wanted").in_scope(|| tracing::info!("at the root"));
+            }),
+        )
+        .layer(harness.layer());
+    let answer = send(&app, get_request("/all")).await;
+    assert!(harness.flush(PATIENCE).await);
+    let trace = trace_of(&harness, &answer).unwrap();
+    assert_eq!(
+        tree(&trace),
+        [
+            "guard<outer",
+            "in guard<guard",
+            "in plain<plain",
+            "nested<outer",
+            "outer<GET /all",
+            "plain<in guard",
+        ]
+    );
+    let (outer, nested) = (named(&trace, "outer"), named(&trace, "nested"));
+    assert_eq!(outer.kind, SpanKind::Client);
+    assert!(nested.attributes.contains(&("n".into(), Value::I64(7))));
+    let events =
+        |span: &Span| -> Vec<String> { span.events.iter().map(|it| it.name.clone()).collect() };
+    assert_eq!(events(outer), ["inside"]);
+    assert_eq!(events(nested), ["deep"]);
+    assert_eq!(events(named(&trace, "GET /all")), ["at the root"]);
+    // The lines name the span that they were written in.
+    let lines = json_lines(&harness);
+    for (message, span) in [("inside", outer), ("deep", nested)] {
+        let line = lines
+            .iter()
+            .find(|line| line["message"] == message)
+            .unwrap();
+        assert_eq!(line["span_id"], span.span_id.to_string(), "{message}");
+        assert_eq!(line["trace_id"], trace.trace_id.to_string());
+    }
+}
+
+#[tokio::test]
+async fn they_may_end_in_tasks_on_threads_and_after_their_root() {
+    let harness = harness(|builder| builder.trace_ratio(0.0).slow_trace(PATIENCE));
+    let subscriber = subscriber(&harness);
+    let _default = tracing::dispatcher::set_default(&subscriber);
+    let of = subscriber.clone();
+    let app = Router::new()
+        .route(
+            "/work/{fails}",
+            get(
+                async move |axum::extract::Path(fails): axum::extract::Path<bool>| {
+                    let late = async {
+                        tokio::time::sleep(Duration::from_millis(80)).await;
+                        tracing::info_span!("late child").in_scope(|| {});
+                    };
+                    tokio::spawn(
+                        late.instrument(tracing::info_span!("late"))
+                            .with_current_subscriber(),
+                    );
+                    let span = tracing::info_span!("thread");
+                    let of = of.clone();
+                    std::thread::scope(|scope| {
+                        scope.spawn(move || {
+                            tracing::dispatcher::with_default(&of, || span.in_scope(|| {}));
+                        });
+                    });
+                    async { tokio::task::yield_now().await }
+                        .instrument(tracing::info_span!("task"))
+                        .await;
+                    if fails {
+                        StatusCode::INTERNAL_SERVER_ERROR
+                    } else {
+                        StatusCode::OK
+                    }
+                },
+            ),
+        )
+        .layer(harness.layer());
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..64 {
+        let app = app.clone();
+        let ask = async move { send(&app, get_request(&format!("/work/{}", n % 2 == 0))).await };
+        tasks.spawn(ask.with_current_subscriber());
+    }
+    let answers = tasks.join_all().await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(harness.flush(PATIENCE).await);
+    assert_eq!(harness.recent_traces().len(), 32);
+    let root = "GET /work/{fails}";
+    for answer in answers {
+        let trace = trace_of(&harness, &answer);
+        assert_eq!(trace.is_some(), answer.status.is_server_error());
+        let Some(trace) = trace else { continue };
+        assert_eq!(trace.kept, Kept::Error);
+        let mut expected = ["late", "task", "thread"]
+            .map(|name| format!("{name}<{root}"))
+            .to_vec();
+        expected.insert(0, "late child<late".to_owned());
+        assert_eq!(tree(&trace), expected);
+        let (root, late) = (named(&trace, root), named(&trace, "late"));
+        let end = |span: &Span| span.start + span.duration;
+        assert!(end(late) > end(root));
+    }
+}
+
+#[tokio::test]
+async fn their_extension_trait_works_and_a_span_without_a_request_is_a_root() {
+    let harness = harness(|builder| builder);
+    let subscriber = subscriber(&harness);
+    let _default = tracing::dispatcher::set_default(&subscriber);
+    let app = Router::new()
+        .route(
+            "/",
+            get(async || {
+                let span = tracing::info_span!("asked");
+                span.set_attribute("set.later", 3);
+                span.set_status(opentelemetry::trace::Status::error("no paper"));
+                let context = span.context();
+                context.span().span_context().trace_id().to_string()
+            }),
+        )
+        .layer(harness.layer());
+    let answer = send(&app, get_request("/")).await;
+    assert_eq!(answer.headers["x-trace-id"].to_str().unwrap(), answer.body);
+    tracing::info_span!("alone").in_scope(|| tracing::info!("by itself"));
+    assert!(harness.flush(PATIENCE).await);
+    let trace = trace_of(&harness, &answer).unwrap();
+    let asked = named(&trace, "asked");
+    assert!(
+        asked
+            .attributes
+            .contains(&("set.later".into(), Value::I64(3)))
+    );
+    assert_eq!(asked.status, SpanStatus::Error);
+    let traces = harness.recent_traces();
+    let alone = traces
+        .iter()
+        .find(|it| it.spans[0].name == "alone")
+        .unwrap();
+    assert!(alone.spans[0].is_root);
+    let lines = json_lines(&harness);
+    let line = lines
+        .iter()
+        .find(|line| line["message"] == "by itself")
+        .unwrap();
+    assert_eq!(line["trace_id"], alone.trace_id.to_string());
+    // Where it is not chosen there is none.
+    let none = Harness::new();
+    assert!(
+        none.otel()
+            .tracing_layer::<tracing_subscriber::Registry>()
+            .is_none()
+    );
+}
