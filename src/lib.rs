@@ -48,6 +48,8 @@ pub use self::model::{
     Attributes, EventId, Kept, Level, Outcome, Reason, ShutdownReport, Signal, SpanId, Totals,
     TraceId, Value,
 };
-pub use self::monitor::{Monitor, MonitorBuilder, MonitorGuard, Report, Server};
+#[cfg(feature = "axum")]
+pub use self::monitor::NoMonitor;
+pub use self::monitor::{Finding, Monitor, MonitorBuilder, MonitorGuard, Report, Server};
 pub use self::request::InFlight;
 pub use self::trace::{in_current_trace, spawn, spawn_blocking};

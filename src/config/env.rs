@@ -9,14 +9,10 @@ use std::fmt;
 pub(crate) struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// What this process was started with.
-    pub(crate) fn process() -> Self {
-        Self(std::env::vars_os().collect())
-    }
-
-    /// No variable at all.
-    pub(crate) fn empty() -> Self {
-        Self::default()
+    /// What this process was started with, if it is to be read; else no variable at all.
+    pub(crate) fn of_process(read: bool) -> Self {
+        let all = read.then(std::env::vars_os);
+        Self(all.into_iter().flatten().collect())
     }
 
     /// These variables alone.
@@ -56,6 +52,12 @@ impl Environment {
             .filter(move |name| name.starts_with(prefix))
             .map(std::borrow::Cow::into_owned)
     }
+}
+
+/// The name of the program as its crate has it: what its own `tracing` targets begin with, as a rule.
+pub(crate) fn program() -> Option<String> {
+    let path = std::env::current_exe().ok()?;
+    Some(path.file_stem()?.to_str()?.replace('-', "_"))
 }
 
 impl fmt::Debug for Environment {

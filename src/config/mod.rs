@@ -136,7 +136,7 @@ mod whole;
 pub use self::settings::Settings;
 pub use crate::worker::WorkerConfig;
 
-pub(crate) use self::env::Environment;
+pub(crate) use self::env::{Environment, program};
 pub(crate) use self::resolve::{CodeSetting, Resolved, Sources, resolve};
 pub(crate) use self::service::{Propagators, ServiceConfig};
 pub(crate) use self::whole::Config;

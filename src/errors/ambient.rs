@@ -53,6 +53,11 @@ pub(super) fn current() -> Option<Arc<Shared>> {
     of_request.or_else(|| monitors.installed.as_ref()?.upgrade())
 }
 
+/// The number of the monitor of the current request, else of the installed one.
+pub(crate) fn current_monitor() -> Option<u32> {
+    current().map(|shared| shared.requests.number())
+}
+
 #[cold]
 pub(super) fn count_unclaimed() {
     UNCLAIMED.fetch_add(1, Relaxed);

@@ -99,6 +99,6 @@ pub use self::groups::ErrorGroup;
 #[cfg(feature = "sentry")]
 pub use self::sentry::SentryIntegration;
 
-pub(crate) use self::ambient::unclaimed;
+pub(crate) use self::ambient::{current_monitor, unclaimed};
 pub(crate) use self::capture::Errors;
 pub(crate) use self::sentry::{BeforeSend, Dsn, SentrySetup};

@@ -1,12 +1,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use http::request::Parts;
 use http::response::Parts as ResponseParts;
 use http::{HeaderMap, HeaderName};
 use tower::Layer;
 
+use super::active::{NO_ROUTE, UNROUTED_ANSWERS};
 use super::cidr::Cidr;
 use super::classify::Class;
 use super::config::HttpConfig;
@@ -39,6 +40,12 @@ pub(crate) struct Inbound {
 }
 
 impl Inbound {
+    /// What is to be said where no route was seen although enough was answered.
+    pub(crate) fn sees_no_route(&self) -> Option<&'static str> {
+        let enough = self.unrouted.load(Relaxed) >= UNROUTED_ANSWERS;
+        (enough && self.requests.routes().none_seen()).then_some(NO_ROUTE)
+    }
+
     pub(crate) fn new(
         requests: &Arc<Requests>,
         metrics: &Metrics,

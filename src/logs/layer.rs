@@ -4,13 +4,13 @@ use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::model::{Signal, is_own_thread};
 use crate::request::{self, Ids, Requests};
-use crate::trace::{Levels, SpanLayer, callsites, event};
+use crate::trace::{Levels, SpanLayer, callsites, event, probe, versions};
 use crate::worker::Intake;
 
 /// Where the fields begin in the record of an event: behind the callsite and the ids.
@@ -101,9 +101,19 @@ impl<S> Layer<S> for TracingLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+    fn on_register_dispatch(&self, _: &Dispatch) {
+        self.spans.on_register_dispatch();
+    }
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        versions::note(metadata.file());
         // Anything less would disable the callsite for other layers.
         Interest::always()
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        probe::asked(self.requests.number(), metadata);
+        true
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::current;
 use super::data_dir::DataDir;
+use super::doctor::{Doctor, Rounds};
 use super::export;
 use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
@@ -326,11 +328,10 @@ impl MonitorBuilder {
     }
 
     fn assemble(self) -> Result<Monitor> {
-        let environment = match self.environment {
-            Some(environment) => environment,
-            None if self.env => Environment::process(),
-            None => Environment::empty(),
-        };
+        let env = self.env;
+        let environment = self
+            .environment
+            .unwrap_or_else(|| Environment::of_process(env));
         let sources = Sources {
             file: self.file,
             environment: environment.clone(),
@@ -366,11 +367,10 @@ impl MonitorBuilder {
         let levels = Arc::new(levels(&config)?);
         let tracing = Tracing::new(&config, &requests, &intake)?;
         metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
-        let mut taps: Vec<Box<dyn Tap>> = vec![Box::new(errors.tap(&metrics, read_crumb))];
-        taps.extend(tracing.tap());
         let mut remotes = tracing.remotes(&config, &notices);
         let told = (&clock, &books, &notices);
         remotes.extend(export::errors(&errors, &config, self.before_send, told));
+        let rounds = Rounds::default();
         let setup = WorkerSetup {
             config: config.worker.clone(),
             clock: clock.clone(),
@@ -378,8 +378,8 @@ impl MonitorBuilder {
             books: Arc::clone(&books),
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
-            taps,
-            ticks: ticks(&metrics, &tracing),
+            taps: taps(&errors, &metrics, &tracing),
+            ticks: ticks(&metrics, &tracing, rounds.tick(&notices)),
             remotes,
         };
         let worker = Worker::start(setup)
@@ -421,11 +421,11 @@ impl MonitorBuilder {
             propagators: config.propagators,
             access,
             data_dir,
+            rounds,
         };
         own::observe(&inner);
-        Ok(Monitor {
-            inner: Arc::new(inner),
-        })
+        inner.rounds.begin(Doctor::of(&inner, config.data_dir));
+        Ok(current::known(inner))
     }
 }
 
@@ -442,9 +442,15 @@ fn levels(config: &Config) -> Result<Levels> {
     Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
 }
 
-fn ticks(metrics: &Metrics, tracing: &Tracing) -> Vec<Tick> {
+fn taps(errors: &Errors, metrics: &Metrics, tracing: &Tracing) -> Vec<Box<dyn Tap>> {
+    let mut taps: Vec<Box<dyn Tap>> = vec![Box::new(errors.tap(metrics, read_crumb))];
+    taps.extend(tracing.tap());
+    taps
+}
+
+fn ticks(metrics: &Metrics, tracing: &Tracing, rounds: Tick) -> Vec<Tick> {
     let expire = metrics.clone();
-    let mut ticks: Vec<Tick> = vec![(EXPIRE_EVERY, Box::new(move || expire.expire()))];
+    let mut ticks: Vec<Tick> = vec![(EXPIRE_EVERY, Box::new(move || expire.expire())), rounds];
     ticks.extend(tracing.tick());
     ticks
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::builder::MonitorBuilder;
 use super::data_dir::DataDir;
+use super::doctor::{Finding, Rounds};
 use super::drain;
 use super::serve::{Server, page};
 use super::tracing::Tracing;
@@ -58,6 +59,7 @@ pub(super) struct Inner {
     pub(super) access: Access,
     /// Held for its lock.
     pub(super) data_dir: Option<DataDir>,
+    pub(super) rounds: Rounds,
 }
 
 impl Monitor {
@@ -238,6 +240,36 @@ impl Monitor {
     /// What was captured within the last 20 ms may be missing.
     pub fn errors(&self) -> Vec<ErrorGroup> {
         self.inner.errors.groups()
+    }
+
+    /// What is wrong around the monitor, as far as a service that runs can see it; nothing if all is well.
+    ///
+    /// | about | what it sees |
+    /// |---|---|
+    /// | `propagator` | OpenTelemetry has none, though [`trace.propagators`](crate::config) wants one |
+    /// | `subscriber` | no `tracing` subscriber in use has the monitor's layer |
+    /// | `filter` | a filter of the subscriber hides the program's spans from it; told while no span ever came |
+    /// | `route` | the endpoint layer stands around the router and sees no routes |
+    /// | `opentelemetry` | `tracing` events from the files of another version of OpenTelemetry |
+    /// | `data directory` | there is none, or it cannot be written |
+    /// | a sink | its receiver answers 404, takes nothing for 30 s, or has a clock that differs by more than a minute |
+    ///
+    /// What it finds while the service runs is written to the console too, each thing once, ten seconds after the
+    /// start or later. It looks at the calling thread's subscriber. What it cannot see, such as two versions of
+    /// `metrics`, `cargo tree -d -e normal` shows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let findings = monitor.doctor();
+    /// assert!(findings.iter().any(|finding| finding.about == "subscriber"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn doctor(&self) -> Vec<Finding> {
+        self.inner.rounds.findings()
     }
 
     /// The requests under way, the longest first.

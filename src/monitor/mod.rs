@@ -1,7 +1,11 @@
 //! The monitor: assembles all parts, installs, drains, flushes and shuts down.
 
+#[cfg(feature = "axum")]
+mod axum;
 mod builder;
+mod current;
 mod data_dir;
+mod doctor;
 mod drain;
 mod export;
 mod guard;
@@ -11,7 +15,10 @@ mod own;
 mod serve;
 mod tracing;
 
+#[cfg(feature = "axum")]
+pub use self::axum::NoMonitor;
 pub use self::builder::MonitorBuilder;
+pub use self::doctor::Finding;
 pub use self::guard::{MonitorGuard, Report};
 pub use self::handle::Monitor;
 pub use self::serve::Server;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -31,6 +32,15 @@ pub(crate) struct SpanLayer {
     /// Who makes spans; where it is not this layer, events in a span are not for it either.
     spans: Spans,
     events: bool,
+    standing: Standing,
+}
+
+/// What became of the layer.
+#[derive(Debug, Default)]
+struct Standing {
+    in_a_subscriber: AtomicBool,
+    /// Whether it ever heard of a span.
+    hears_spans: AtomicBool,
 }
 
 /// What a `tracing` span is to the monitors whose layers saw it; in its extensions.
@@ -90,7 +100,24 @@ impl SpanLayer {
             levels,
             spans,
             events,
+            standing: Standing::default(),
         }
+    }
+
+    /// A subscriber with the layer in it is in use.
+    pub(crate) fn on_register_dispatch(&self) {
+        self.standing.in_a_subscriber.store(true, Relaxed);
+    }
+
+    /// Whether a subscriber with the layer in it was ever in use.
+    pub(crate) fn is_in_a_subscriber(&self) -> bool {
+        self.standing.in_a_subscriber.load(Relaxed)
+    }
+
+    /// Up to which level spans of a target would be recorded, if no span has ever come.
+    pub(crate) fn misses(&self, target: &str) -> Option<LevelFilter> {
+        let silent = self.traces.is_some() && !self.standing.hears_spans.load(Relaxed);
+        silent.then(|| self.levels.level_of(target))
     }
 
     /// The most verbose level of the spans that it wants.
@@ -143,6 +170,9 @@ impl SpanLayer {
     {
         if is_own_thread() {
             return;
+        }
+        if !self.standing.hears_spans.load(Relaxed) {
+            self.standing.hears_spans.store(true, Relaxed);
         }
         let Some(span) = context.span(id) else { return };
         let parent = self.parent(attributes, &span);

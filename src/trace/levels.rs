@@ -61,6 +61,11 @@ impl Levels {
             && *metadata.level() <= self.directives().level_of(metadata.target())
     }
 
+    /// Up to which level a target is recorded.
+    pub(crate) fn level_of(&self, target: &str) -> LevelFilter {
+        self.directives().level_of(target)
+    }
+
     /// The most verbose level of any directive.
     pub(crate) fn max(&self) -> LevelFilter {
         let directives = self.directives();

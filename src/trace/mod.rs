@@ -85,6 +85,7 @@ mod limits;
 mod otel_span;
 pub(crate) mod otlp;
 mod plain;
+pub(crate) mod probe;
 mod read;
 mod recent;
 mod resource;
@@ -97,6 +98,7 @@ mod theirs;
 mod trace_state;
 mod traceparent;
 mod traces;
+pub(crate) mod versions;
 
 pub use self::config::Spans;
 pub use self::guard::{RunTrace, Trace, TryRunTrace};

@@ -112,9 +112,10 @@ pub(crate) use self::remote::{Batch, Consume, Deliver, RemoteSetup, Verdict};
     expect(unused_imports, reason = "what is stored alone has these")
 )]
 pub(crate) use self::remote::{End, Fate};
+pub(crate) use self::sink::SinkStatus;
 pub(crate) use self::spool::{Keeper, KeeperStatus};
 pub(crate) use self::tap::{Jobs, Tap};
-pub(crate) use self::thread::{SinkSetup, Worker, WorkerSetup, WorkerStatus};
+pub(crate) use self::thread::{SinkSetup, Watch, Worker, WorkerSetup, WorkerStatus};
 
 /// A receiver that does what a script says.
 #[cfg(all(test, feature = "_client"))]

@@ -64,6 +64,16 @@ pub(crate) struct SinkStatus {
     pub(crate) waiting_since: Option<Duration>,
     /// Bytes that wait or are being written.
     pub(crate) queued_bytes: usize,
+    /// What a receiver of requests last said.
+    pub(crate) heard: Heard,
+}
+
+/// What an answer tells beside its verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Heard {
+    pub(crate) status: Option<http::StatusCode>,
+    /// By how many seconds our clock is ahead of the receiver's.
+    pub(crate) ahead: Option<i64>,
 }
 
 impl Sink {
@@ -304,6 +314,7 @@ impl Sink {
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
+            heard: Heard::default(),
         }
     }
 

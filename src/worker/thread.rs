@@ -64,6 +64,15 @@ pub(crate) struct WorkerStatus {
     pub(crate) sinks: Vec<SinkStatus>,
 }
 
+/// How the sinks of a worker do, for whom it does not matter whether it runs.
+pub(crate) struct Watch(Arc<Core>);
+
+impl Watch {
+    pub(crate) fn sinks(&self) -> Vec<SinkStatus> {
+        self.0.sinks.iter().map(Outlet::status).collect()
+    }
+}
+
 /// A runtime that is never waited for.
 struct Background(Option<Runtime>);
 
@@ -263,8 +272,13 @@ impl Worker {
             alive: self.core.has_thread.load(Relaxed) && !self.is_forked(),
             beat_age: Duration::from_nanos(self.core.pace.now().saturating_sub(beat)),
             restarts: self.core.panics.load(Relaxed),
-            sinks: self.core.sinks.iter().map(Outlet::status).collect(),
+            sinks: self.watch().sinks(),
         }
+    }
+
+    /// What tells how the sinks do, and keeps nothing running.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch(Arc::clone(&self.core))
     }
 
     fn until(&self, timeout: Duration) -> Nanos {

@@ -14,6 +14,7 @@ use futures_util::stream;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::{Layer, Service, ServiceExt};
+use watchpost::Monitor;
 use watchpost::http::Class;
 use watchpost::logs::RequestLines;
 use watchpost::testing::{Harness, Page};
@@ -590,4 +591,28 @@ fn two_monitors_do_not_meet() {
             .collect();
         assert_eq!(ids.len(), 1000);
     }
+}
+
+#[tokio::test]
+async fn a_handler_gets_the_monitor_that_watches_its_request() {
+    let (inner, outer) = (Harness::new(), Harness::new());
+    let count = |monitor: &Monitor| monitor.metrics().counter("asked").build().add(1);
+    let handler = move |monitor: Monitor| async move {
+        tokio::task::yield_now().await;
+        count(&monitor);
+    };
+    let nested = Router::new().route("/", get(handler)).layer(inner.layer());
+    let app = Router::new()
+        .nest("/inner", nested)
+        .route("/outer", get(handler))
+        .layer(outer.layer());
+    for path in ["/inner", "/outer", "/outer"] {
+        assert_eq!(send(&app, get_request(path)).await.status, 200);
+    }
+    assert_eq!(inner.page().sum("asked_total", &[]), 1.0);
+    assert_eq!(outer.page().sum("asked_total", &[]), 2.0);
+    // Without a layer there is none, and the handler is not called.
+    let bare = Router::new().route("/", get(handler));
+    assert_eq!(send(&bare, get_request("/")).await.status, 500);
+    assert!(Monitor::current().is_none());
 }

@@ -15,9 +15,9 @@ use crate::clock::Nanos;
 use crate::model::{Reason, Signal};
 
 mod back_off;
+mod dates;
 mod feed;
 mod queue;
-mod retry_after;
 mod sink;
 #[cfg(all(test, feature = "_client"))]
 mod tests;

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::back_off::back_off;
-use super::{Batch, retry_after};
+use super::{Batch, dates};
 use crate::clock::{Nanos, nanos};
 use crate::model::{Books, Reason, Signal};
 
@@ -131,7 +131,7 @@ impl Queue {
         }
         self.failures = self.failures.saturating_add(1);
         // Who asks for no wait at all is not taken at his word.
-        let asked = after.unwrap_or_default().min(retry_after::LONGEST);
+        let asked = after.unwrap_or_default().min(dates::LONGEST);
         self.asked_to_wait = !asked.is_zero();
         let wait = asked.max(back_off(self.failures));
         self.not_before = now.saturating_add(nanos(wait));
@@ -146,7 +146,7 @@ impl Queue {
     /// The receiver wants to be left alone for a while.
     pub(super) fn obey(&mut self, now: Nanos, pause: Duration) {
         self.asked_to_wait = true;
-        self.not_before = now.saturating_add(nanos(pause.min(retry_after::LONGEST)));
+        self.not_before = now.saturating_add(nanos(pause.min(dates::LONGEST)));
     }
 
     /// The receiver does well.

@@ -3,15 +3,15 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::dates::{ahead, retry_after};
 use super::queue::Queue;
-use super::retry_after::retry_after;
 use super::{Batch, Deliver, End, Fate, RemoteSetup, Verdict};
 use crate::clock::{Clock, Nanos};
 use crate::model::caught;
 use crate::model::{Books, Notices, Reason, Signal};
 use crate::worker::client::{Answer, Client};
 use crate::worker::intake::Intake;
-use crate::worker::sink::SinkStatus;
+use crate::worker::sink::{Heard, SinkStatus};
 
 /// Sentences that one sink says about its receiver.
 const MAX_TOLD: u32 = 16;
@@ -33,6 +33,7 @@ pub(in crate::worker) struct Remote {
     intake: Arc<Intake>,
     books: Arc<Books>,
     notices: Arc<Notices>,
+    heard: Mutex<Heard>,
     queue: Mutex<Queue>,
 }
 
@@ -67,6 +68,7 @@ impl Remote {
             intake,
             books,
             notices,
+            heard: Mutex::default(),
             queue: Mutex::default(),
         };
         (sink, setup.consume)
@@ -185,6 +187,10 @@ impl Remote {
     fn judge(&self, batch: &Batch, mut answer: Answer) -> Verdict {
         let wall = Duration::from_nanos(self.clock.wall(self.clock.now()));
         answer.retry_after = retry_after(&answer.headers, wall);
+        *self.heard() = Heard {
+            status: Some(answer.status),
+            ahead: ahead(&answer.headers, wall),
+        };
         caught(|| self.deliver.judge(batch, &answer)).unwrap_or_else(panicked)
     }
 
@@ -350,7 +356,12 @@ impl Remote {
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
+            heard: *self.heard(),
         }
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -1,7 +1,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderMap;
-use http::header::RETRY_AFTER;
+use http::header::{DATE, RETRY_AFTER};
 
 /// The longest that a receiver is believed.
 pub(super) const LONGEST: Duration = Duration::from_secs(3600);
@@ -20,6 +20,14 @@ pub(super) fn retry_after(headers: &HeaderMap, wall: Duration) -> Option<Duratio
         since_epoch.saturating_sub(wall)
     };
     Some(wait.min(LONGEST))
+}
+
+/// By how many seconds `wall`, the time since the Unix epoch, is ahead of the receiver's `Date`.
+pub(super) fn ahead(headers: &HeaderMap, wall: Duration) -> Option<i64> {
+    let text = headers.get(DATE)?.to_str().ok()?.trim();
+    let date = httpdate::parse_http_date(text).ok()?;
+    let theirs = date.duration_since(UNIX_EPOCH).ok()?;
+    Some(wall.as_secs().cast_signed() - theirs.as_secs().cast_signed())
 }
 
 #[cfg(test)]
@@ -57,5 +65,22 @@ mod tests {
             assert_eq!(wait, seconds, "{text:?}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), wall), None);
+    }
+
+    #[test]
+    fn the_receivers_clock_is_compared() {
+        let wall = Duration::from_secs(784_111_777);
+        for (text, seconds) in [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+            ("Sun, 06 Nov 1994 08:48:37 GMT", Some(60)),
+            ("Sun, 06 Nov 1994 10:49:37 GMT", Some(-7200)),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(DATE, HeaderValue::from_str(text).unwrap());
+            assert_eq!(ahead(&headers, wall), seconds, "{text:?}");
+        }
+        assert_eq!(ahead(&HeaderMap::new(), wall), None);
     }
 }

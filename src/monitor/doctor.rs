@@ -1,0 +1,217 @@
+//! What can be seen, in a service that runs, of the mistakes that are made around a monitor.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::StatusCode;
+use tracing::level_filters::LevelFilter;
+
+use super::handle::Inner;
+use crate::config::{Propagators, program};
+use crate::errors::Errors;
+use crate::http::Inbound;
+use crate::model::{Notices, caught};
+use crate::trace::{SpanLayer, probe, versions};
+use crate::worker::{SinkStatus, Tick, Watch};
+
+/// How often it is looked for what is to be said.
+const EVERY: Duration = Duration::from_secs(10);
+/// So long work waits for a sink that delivers nothing until it is told.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Seconds by which clocks may differ.
+const SKEW: u64 = 60;
+
+/// Something that [`Monitor::doctor`](crate::Monitor::doctor) found: what is wrong, and what to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What it is about: `propagator`, `subscriber`, `filter`, `route`, `opentelemetry`, `data directory`, or a
+    /// sink: `console`, `otlp`, `sentry`.
+    pub about: &'static str,
+    /// What is wrong and what to do about it.
+    pub sentence: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.about, self.sentence)
+    }
+}
+
+/// What it looks at. It holds nothing that its end would wait for.
+pub(super) struct Doctor {
+    monitor: u32,
+    propagators: Propagators,
+    layer: Arc<SpanLayer>,
+    inbound: Inbound,
+    errors: Errors,
+    /// The data directory that is wanted, and whether it could be used.
+    data_dir: Option<(PathBuf, bool)>,
+    worker: Watch,
+}
+
+impl Doctor {
+    /// `wanted` is the data directory that the settings name.
+    pub(super) fn of(inner: &Inner, wanted: Option<PathBuf>) -> Self {
+        Self {
+            monitor: inner.requests.number(),
+            propagators: inner.propagators,
+            layer: Arc::clone(&inner.tracing.layer),
+            inbound: inner.inbound.clone(),
+            errors: inner.errors.clone(),
+            data_dir: wanted.map(|path| (path, inner.data_dir.is_some())),
+            worker: inner.worker.watch(),
+        }
+    }
+
+    /// All that is wrong now.
+    pub(super) fn examine(&self) -> Vec<Finding> {
+        let sinks = self.worker.sinks();
+        let about =
+            |about, sentence: Option<String>| sentence.map(|sentence| Finding { about, sentence });
+        let own = [
+            about("propagator", self.propagator()),
+            about("subscriber", self.subscriber()),
+            about("filter", self.filter()),
+            about("route", self.inbound.sees_no_route().map(str::to_owned)),
+            about("opentelemetry", opentelemetry()),
+            about("data directory", self.data_directory()),
+        ];
+        let sinks = sinks.iter().flat_map(|sink| {
+            [
+                about(sink.name, delivery(sink)),
+                about(sink.name, clocks(sink)),
+            ]
+        });
+        own.into_iter().chain(sinks).flatten().collect()
+    }
+
+    fn propagator(&self) -> Option<String> {
+        let Propagators {
+            trace_context,
+            baggage,
+        } = self.propagators;
+        let set = opentelemetry::global::get_text_map_propagator(|it| it.fields().next().is_some());
+        ((trace_context || baggage) && !set).then(|| {
+            "OpenTelemetry has no propagator, so outgoing calls carry no trace: use `install()`, or write `opentelemetry::global::set_text_map_propagator(opentelemetry_sdk::propagation::TraceContextPropagator::new())`; `trace.propagators = \"none\"` says that none is wanted".to_owned()
+        })
+    }
+
+    fn subscriber(&self) -> Option<String> {
+        (!self.layer.is_in_a_subscriber()).then(|| {
+            "no `tracing` subscriber in use has this monitor's layer, so events are no lines and spans no part of traces: use `install()`, or add `.with(monitor.tracing_layer())` to the subscriber".to_owned()
+        })
+    }
+
+    /// Whether the thread's subscriber hides spans that would be recorded.
+    fn filter(&self) -> Option<String> {
+        let target = program()?;
+        let level = self.layer.misses(&target)?;
+        let here = self.layer.is_in_a_subscriber() && probe::is_in_use();
+        if !here || level == LevelFilter::OFF || probe::reaches(self.monitor, &target, level) {
+            return None;
+        }
+        let level = level.to_string().to_uppercase();
+        Some(format!(
+            "a filter of the `tracing` subscriber hides spans of `{target}` at {level}, so traces have requests alone: let it pass `{target}={}`, or give the filter to the layer that it is meant for with `.with_filter(..)`",
+            level.to_lowercase()
+        ))
+    }
+
+    fn data_directory(&self) -> Option<String> {
+        match &self.data_dir {
+            None => Some("there is none, so captured errors that wait to be sent are in memory alone and lost at the end of the process: set `data_dir(..)` or WATCHPOST_DATA_DIR".to_owned()),
+            Some((path, false)) => Some(format!(
+                "`{}` cannot be used, so nothing is kept on disk: make it a directory that this process may write, or set `data_dir` to another, and start again",
+                path.display()
+            )),
+            Some((path, true)) => {
+                let failing = self.errors.store().is_some_and(|store| store.failing);
+                failing.then(|| format!(
+                    "`{}` refuses what is written, so it is in memory alone: look for a full disk, a quota, or lost rights",
+                    path.display()
+                ))
+            }
+        }
+    }
+}
+
+fn opentelemetry() -> Option<String> {
+    let others = versions::others();
+    (!others.is_empty()).then(|| {
+        format!(
+            "{} speaks in this process beside the version that watchpost is built with: spans, contexts and propagators of the two never meet; `cargo tree -d -e normal` names who brings it",
+            others.join(", ")
+        )
+    })
+}
+
+fn delivery(sink: &SinkStatus) -> Option<String> {
+    if sink.heard.status == Some(StatusCode::NOT_FOUND) {
+        return Some("its receiver answers 404, so the URL is wrong: for OTLP, `otlp.endpoint` gets `/v1/traces` added to it and `otlp.traces_endpoint` is used as it is; a Sentry DSN ends with the number of a project that exists".to_owned());
+    }
+    let waiting = sink.waiting_since?;
+    let unserved = sink
+        .last_delivery_age
+        .map_or(waiting, |age| age.min(waiting));
+    (unserved > PATIENCE).then(|| {
+        let said = sink.heard.status.map_or_else(
+            || "no answer yet".to_owned(),
+            |status| format!("last answer {}", status.as_u16()),
+        );
+        let said = if sink.name == "console" { "nobody reads it" } else { &said };
+        format!(
+            "nothing was delivered for {} s while {} bytes wait ({said}): what does not fit is dropped and counted in `watchpost_records_dropped_total`",
+            unserved.as_secs(),
+            sink.queued_bytes
+        )
+    })
+}
+
+fn clocks(sink: &SinkStatus) -> Option<String> {
+    let ahead = sink.heard.ahead?;
+    (ahead.unsigned_abs() > SKEW).then(|| {
+        let word = if ahead > 0 { "ahead of" } else { "behind" };
+        format!(
+            "the clock of this machine is {} s {word} its receiver's, so times there are wrong: have both set by NTP",
+            ahead.unsigned_abs()
+        )
+    })
+}
+
+/// Says what is found while the service runs, each thing once.
+#[derive(Clone, Default)]
+pub(super) struct Rounds(Arc<OnceLock<Doctor>>);
+
+impl Rounds {
+    /// What the worker does for it.
+    pub(super) fn tick(&self, notices: &Arc<Notices>) -> Tick {
+        let (rounds, notices) = (self.clone(), Arc::clone(notices));
+        let mut said: Vec<&'static str> = Vec::new();
+        let look = move || {
+            let Some(doctor) = rounds.0.get() else { return };
+            for finding in doctor.examine() {
+                if !said.contains(&finding.about) {
+                    said.push(finding.about);
+                    // The layer says it itself.
+                    if finding.about != "route" {
+                        notices.say(finding.to_string());
+                    }
+                }
+            }
+        };
+        (EVERY, Box::new(look))
+    }
+
+    pub(super) fn begin(&self, doctor: Doctor) {
+        let _first = self.0.set(doctor);
+    }
+
+    /// What is wrong now. Subscribers of the host's are asked.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let examine = || self.0.get().map(Doctor::examine);
+        caught(examine).flatten().unwrap_or_default()
+    }
+}

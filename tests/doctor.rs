@@ -1,0 +1,287 @@
+//! What the doctor finds. Each case is a process of its own: some of it is about what a process has once.
+
+use std::io::Write;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::Request;
+use tower::ServiceExt;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
+
+const CHILD: &str = "WATCHPOST_TEST_DOCTOR";
+
+/// Runs the test again in a child, whose globals are its own.
+fn in_a_process_of_its_own(name: &str, test: impl FnOnce()) {
+    if std::env::var_os(CHILD).is_some() {
+        return test();
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, "")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    let errors = String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success(), "{said}\n{errors}");
+}
+
+fn builder() -> MonitorBuilder {
+    Monitor::builder("host").env(false).console(false)
+}
+
+/// What the findings are about.
+fn about(monitor: &Monitor) -> Vec<&'static str> {
+    let findings = monitor.doctor();
+    assert!(
+        findings.iter().all(|it| it.sentence.len() > 40),
+        "{findings:?}"
+    );
+    findings.iter().map(|finding| finding.about).collect()
+}
+
+fn in_directory() -> (tempfile::TempDir, MonitorBuilder) {
+    let dir = tempfile::tempdir().unwrap();
+    let builder = builder().data_dir(dir.path());
+    (dir, builder)
+}
+
+#[test]
+fn nothing_where_all_is_well() {
+    in_a_process_of_its_own("nothing_where_all_is_well", || {
+        let (_dir, builder) = in_directory();
+        let monitor = builder.install().unwrap();
+        assert_eq!(monitor.doctor(), []);
+        tracing::info_span!("work").in_scope(|| {});
+        assert_eq!(monitor.doctor(), []);
+    });
+}
+
+#[test]
+fn what_nobody_installed() {
+    in_a_process_of_its_own("what_nobody_installed", || {
+        let monitor = builder().build().unwrap();
+        assert_eq!(
+            about(&monitor),
+            ["propagator", "subscriber", "data directory"]
+        );
+        let set = tracing_subscriber::registry().with(monitor.tracing_layer());
+        tracing::subscriber::set_global_default(set).unwrap();
+        opentelemetry::global::set_text_map_propagator(
+            opentelemetry_sdk::propagation::TraceContextPropagator::new(),
+        );
+        assert_eq!(about(&monitor), ["data directory"]);
+    });
+}
+
+/// The findings beside those of `build`, under a global subscriber.
+fn under<S>(make: impl FnOnce(&MonitorGuard) -> S) -> Vec<&'static str>
+where
+    S: tracing::Subscriber + Send + Sync,
+{
+    let (_dir, builder) = in_directory();
+    let monitor = builder.build().unwrap();
+    tracing::subscriber::set_global_default(make(&monitor)).unwrap();
+    let before = about(&monitor);
+    // A span that comes proves that spans come.
+    tracing::error_span!("comes").in_scope(|| {});
+    let after = about(&monitor);
+    assert!(
+        before == after || !after.contains(&"filter"),
+        "{before:?} {after:?}"
+    );
+    before
+        .into_iter()
+        .filter(|it| *it != "propagator")
+        .collect()
+}
+
+#[test]
+fn a_filter_around_the_layer() {
+    in_a_process_of_its_own("a_filter_around_the_layer", || {
+        let found = under(|monitor| {
+            let all = tracing_subscriber::registry().with(LevelFilter::WARN);
+            all.with(monitor.tracing_layer())
+        });
+        assert_eq!(found, ["filter"]);
+    });
+}
+
+#[test]
+fn a_filter_behind_the_layer() {
+    in_a_process_of_its_own("a_filter_behind_the_layer", || {
+        let found = under(|monitor| {
+            let all = tracing_subscriber::registry().with(monitor.tracing_layer());
+            all.with(LevelFilter::WARN)
+        });
+        assert_eq!(found, ["filter"]);
+    });
+}
+
+#[test]
+fn a_filter_of_the_layer_alone() {
+    in_a_process_of_its_own("a_filter_of_the_layer_alone", || {
+        let found = under(|monitor| {
+            let layer = monitor.tracing_layer().with_filter(LevelFilter::ERROR);
+            tracing_subscriber::registry().with(layer)
+        });
+        assert_eq!(found, ["filter"]);
+    });
+}
+
+#[test]
+fn a_filter_of_another_layer_hides_nothing() {
+    in_a_process_of_its_own("a_filter_of_another_layer_hides_nothing", || {
+        let other = builder().build().unwrap();
+        let found = under(|monitor| {
+            let all = tracing_subscriber::registry().with(monitor.tracing_layer());
+            all.with(other.tracing_layer().with_filter(LevelFilter::OFF))
+        });
+        assert_eq!(found, Vec::<&str>::new());
+        assert!(about(&other).contains(&"filter"));
+    });
+}
+
+#[test]
+fn a_layer_around_the_router() {
+    in_a_process_of_its_own("a_layer_around_the_router", || {
+        let (_dir, builder) = in_directory();
+        let monitor = builder.install().unwrap();
+        let router = Router::new().route("/", get(async || "done"));
+        let around = tower::ServiceBuilder::new()
+            .layer(monitor.layer())
+            .service(router);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        for n in 0..150 {
+            let request = Request::get("/").body(Body::empty()).unwrap();
+            runtime.block_on(around.clone().oneshot(request)).unwrap();
+            assert_eq!(about(&monitor), if n < 99 { vec![] } else { vec!["route"] });
+        }
+    });
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_used() {
+    in_a_process_of_its_own("a_data_directory_that_cannot_be_used", || {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let monitor = builder().data_dir(file.path()).install().unwrap();
+        assert_eq!(about(&monitor), ["data directory"]);
+        let sentence = &monitor.doctor()[0].sentence;
+        assert!(
+            sentence.contains(file.path().to_str().unwrap()),
+            "{sentence}"
+        );
+    });
+}
+
+/// A console that can be read.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn each_thing_is_said_once_on_the_console() {
+    in_a_process_of_its_own("each_thing_is_said_once_on_the_console", || {
+        let written = Written::default();
+        let builder = Monitor::builder("host").env(false);
+        let monitor = builder.console_to(written.clone()).build().unwrap();
+        let text = || String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let begun = Instant::now();
+        while !text().contains("data directory: ") {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{}", text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        std::thread::sleep(Duration::from_secs(11));
+        monitor.flush_blocking(Duration::from_secs(5)).unwrap();
+        for finding in monitor.doctor() {
+            let beginning = format!("{}: ", finding.about);
+            assert_eq!(text().matches(&beginning).count(), 1, "{}", text());
+        }
+    });
+}
+
+#[cfg(feature = "otlp")]
+mod sinks {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::time::Duration;
+
+    use super::{in_a_process_of_its_own, in_directory};
+
+    /// A receiver that answers everything in one way; its address.
+    fn receiver(answer: String) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = BufReader::new(stream.unwrap());
+                let (mut line, mut length) = (String::new(), 0);
+                while stream.read_line(&mut line).unwrap() > 2 {
+                    if let Some(bytes) = line.to_lowercase().strip_prefix("content-length:") {
+                        length = bytes.trim().parse().unwrap();
+                    }
+                    line.clear();
+                }
+                let mut body = vec![0; length];
+                stream.read_exact(&mut body).unwrap();
+                stream.get_mut().write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn a_receiver_that_answers_404_and_one_whose_clock_is_off() {
+        in_a_process_of_its_own(
+            "sinks::a_receiver_that_answers_404_and_one_whose_clock_is_off",
+            || {
+                let end = "content-length: 0\r\nconnection: close\r\n\r\n";
+                for (answer, said) in [
+                    (format!("HTTP/1.1 404 Not Found\r\n{end}"), Some("404")),
+                    (
+                        format!("HTTP/1.1 200 OK\r\ndate: Tue, 24 Nov 2020 08:49:37 GMT\r\n{end}"),
+                        Some("ahead of"),
+                    ),
+                    (
+                        format!("HTTP/1.1 200 OK\r\ndate: Tue, 24 Nov 2093 08:49:37 GMT\r\n{end}"),
+                        Some("behind"),
+                    ),
+                    (format!("HTTP/1.1 200 OK\r\n{end}"), None),
+                ] {
+                    let (_dir, builder) = in_directory();
+                    let address = receiver(answer);
+                    let monitor = builder
+                        .otlp_endpoint(format!("http://{address}"))
+                        .build()
+                        .unwrap();
+                    monitor.trace("sent").in_scope(|| {});
+                    monitor.flush_blocking(Duration::from_secs(5)).unwrap();
+                    let findings = monitor.doctor();
+                    let of_sink = findings.iter().find(|it| it.about == "otlp");
+                    match said {
+                        Some(said) => {
+                            assert!(of_sink.unwrap().sentence.contains(said), "{findings:?}");
+                        }
+                        None => assert_eq!(of_sink, None),
+                    }
+                }
+            },
+        );
+    }
+}
