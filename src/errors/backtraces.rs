@@ -4,7 +4,7 @@ use std::backtrace::Backtrace;
 use std::collections::VecDeque;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::config::Backtraces;
 use super::event::Frame;
@@ -31,6 +31,9 @@ pub(super) struct Waiting {
     /// For each place the upper bits of its hash and how often it was seen.
     sites: Box<[AtomicU64]>,
     taken: Mutex<VecDeque<(EventId, Backtrace)>>,
+    /// The standard library takes a backtrace and names the calls of one under one lock of the process, and
+    /// naming may take a second: meanwhile nobody takes one, and so nobody waits.
+    naming: RwLock<()>,
 }
 
 impl Waiting {
@@ -39,11 +42,15 @@ impl Waiting {
             wanted,
             sites: (0..SITES).map(|_| AtomicU64::new(0)).collect(),
             taken: Mutex::default(),
+            naming: RwLock::default(),
         }
     }
 
     /// Takes a backtrace for an event, where it is to have one; whether it did.
     pub(super) fn take(&self, event: EventId, kind: &str, at: &Location<'_>) -> bool {
+        let Ok(_nobody_names) = self.naming.try_read() else {
+            return false;
+        };
         let wanted = match self.wanted {
             Backtraces::Off => false,
             Backtraces::All => true,
@@ -92,18 +99,22 @@ impl Waiting {
         false
     }
 
+    /// The calls of a backtrace with their names, which may take a while: without those of the capture itself
+    /// and of what started the thread.
+    pub(super) fn name(&self, backtrace: &Backtrace) -> Vec<Frame> {
+        let naming = self.naming.write().unwrap_or_else(PoisonError::into_inner);
+        let text = backtrace.to_string();
+        drop(naming);
+        self.naming.clear_poison();
+        read(&text)
+    }
+
     /// The backtrace of an event, if it is there still.
     pub(super) fn of(&self, event: EventId) -> Option<Backtrace> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let at = taken.iter().position(|(id, _)| *id == event)?;
         taken.remove(at).map(|(_, backtrace)| backtrace)
     }
-}
-
-/// The calls of a backtrace with their names, which may take a while: without those of the capture itself
-/// and of what started the thread.
-pub(super) fn frames(backtrace: &Backtrace) -> Vec<Frame> {
-    read(&backtrace.to_string())
 }
 
 /// Reads the text that a backtrace prints: a number and a name a call, then a line `at file:line:column`.
@@ -216,6 +227,19 @@ mod tests {
             ("./src/orders.rs", 42)
         );
         assert!(frames[0].in_app && !frames[1].in_app);
-        assert!(!super::frames(&Backtrace::force_capture()).is_empty());
+        let waiting = Waiting::new(Backtraces::Off);
+        assert!(!waiting.name(&Backtrace::force_capture()).is_empty());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_backtrace_that_is_named() {
+        let waiting = Waiting::new(Backtraces::First);
+        let here = Location::caller();
+        let naming = waiting.naming.write().unwrap();
+        assert!((1..20).all(|n| !waiting.take(EventId::from_u128(n), "a", here)));
+        drop(naming);
+        // None of those has taken the place of one of the first five.
+        let taken = (21..40).filter(|n| waiting.take(EventId::from_u128(*n), "a", here));
+        assert_eq!(taken.count(), 5);
     }
 }

@@ -8,7 +8,7 @@ pub enum Backtraces {
     /// `RUST_BACKTRACE` is set and not `0`.
     #[default]
     First,
-    /// For every one.
+    /// For every one, but those that come while the calls of another are named.
     All,
     /// For none.
     Off,

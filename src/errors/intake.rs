@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::backtraces::frames;
 use super::capture::{Errors, Shared};
 use super::event::{ErrorEvent, EventKind, Frame};
 use super::memory::Resident;
@@ -151,7 +150,7 @@ impl ErrorTap {
             return shared.name(event.id, Vec::new());
         };
         jobs.run(move || {
-            let frames = frames(&backtrace);
+            let frames = shared.waiting.name(&backtrace);
             shared.groups.add_frames(event.id, &frames);
             if let Some(keeper) = &shared.keeper {
                 keeper.push(stored::put_frames(event.id, &frames), None);

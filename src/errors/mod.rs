@@ -26,7 +26,8 @@
 //!
 //! Some texts are formatted and copied into the queue; nothing is awaited, resolved or scrubbed on the
 //! caller's thread. A backtrace costs ten times as much: it is taken for the first five errors of one type at
-//! one place, and its calls are named on a thread of ours.
+//! one place, and its calls are named on a thread of ours. While it names some, nobody takes another: the
+//! standard library does both under one lock.
 //!
 //! # Where it goes
 //!

@@ -147,8 +147,8 @@ where
         self.spans.on_enter(id, &context);
     }
 
-    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
-        self.spans.on_exit(id, &context);
+    fn on_exit(&self, id: &Id, _: Context<'_, S>) {
+        self.spans.on_exit(id);
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {

@@ -8,8 +8,17 @@ use crate::redact;
 pub(super) const BEYOND: usize = 512;
 
 /// The longest prefix of at most `max` bytes that ends at a character.
+#[inline]
 pub(crate) fn prefix(text: &str, max: usize) -> &str {
-    let mut end = max.min(text.len());
+    if text.len() <= max {
+        return text;
+    }
+    shorter(text, max)
+}
+
+#[cold]
+fn shorter(text: &str, max: usize) -> &str {
+    let mut end = max;
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -20,10 +29,16 @@ pub(crate) fn prefix(text: &str, max: usize) -> &str {
 ///
 /// One that has to be cut is scrubbed first, because a secret cut in half would no longer be known; one that
 /// is short enough is left to whoever shows it.
+#[inline]
 pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
     if text.len() <= max {
         return Cow::Borrowed(text);
     }
+    scrubbed_and_cut(text, max)
+}
+
+#[cold]
+fn scrubbed_and_cut(text: &str, max: usize) -> Cow<'_, str> {
     let read = prefix(text, max + BEYOND);
     let scrubbed = redact::text(read);
     // The end of what was read may be half a secret: it must not come into sight where secrets before it

@@ -20,6 +20,8 @@ const MAX_CRUMBS: usize = 20;
 const MAX_BYTES: usize = 4096;
 /// Bytes of one of them; what is longer is cut.
 const MAX_CRUMB: usize = 1024;
+/// Room for the first of them.
+const FIRST: usize = 1024;
 
 /// The last events of a request, oldest first, as the records that they became: each a length and its
 /// bytes. The memory is the slot's and is used again for its next request.
@@ -36,6 +38,9 @@ impl Crumbs {
         let len = record.len() + size_of_val(&at);
         while self.count == MAX_CRUMBS || self.bytes.len() + 4 + len > MAX_BYTES {
             self.drop_oldest();
+        }
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(FIRST);
         }
         // At most `MAX_CRUMB` and eight.
         self.bytes.extend((len as u32).to_le_bytes());

@@ -66,6 +66,9 @@ fn leave_below(stack: &mut Vec<Entry>, span: SpanId) -> Option<Arc<Slot>> {
 pub(crate) fn leave_alone(span: SpanId) {
     let remove = |stack: &RefCell<Vec<Entry>>| {
         let mut stack = stack.borrow_mut();
+        if stack.last()?.span == span {
+            return stack.pop();
+        }
         let at = stack.iter().rposition(|entry| entry.span == span)?;
         Some(stack.remove(at))
     };

@@ -13,6 +13,8 @@ const MAX_TREE: usize = 1 << 20;
 /// Events of its root, and their bytes.
 const MAX_EVENTS: u32 = 128;
 const MAX_EVENT_BYTES: usize = 8 * 1024;
+/// Room for the first of either.
+const FIRST: usize = 1024;
 
 /// How many bytes the undecided traces of one monitor hold together, and how many they may.
 #[derive(Debug)]
@@ -136,6 +138,9 @@ impl Tree {
             Decision::Kept(kept) => return Added::Late(kept),
             Decision::Dropped => return Added::Unkept,
         }
+        if state.spans.capacity() == 0 {
+            state.spans.reserve(FIRST);
+        }
         let before = state.spans.len();
         write(&mut state.spans);
         let bytes = state.spans.len() - before;
@@ -160,6 +165,9 @@ impl Tree {
         let mut state = self.lock();
         if state.decision != Decision::Open || state.event_count >= MAX_EVENTS {
             return;
+        }
+        if state.events.capacity() == 0 {
+            state.events.reserve(FIRST);
         }
         let before = state.events.len();
         write(&mut state.events);

@@ -1,5 +1,7 @@
 //! The parts of a span in the making, each bounded in number and bytes.
 
+use std::cell::RefCell;
+
 use super::span::{ValueRef, put_value};
 use crate::model::wire::put_str;
 use crate::model::{Attributes, Value, prefix};
@@ -9,6 +11,23 @@ const MAX_ITEMS: usize = 128;
 /// Bytes of an attribute's key and of its text.
 const MAX_KEY: usize = 128;
 pub(super) const MAX_VALUE: usize = 4096;
+/// Room for the first items, so that few need more than one allocation.
+const FIRST: usize = 256;
+/// Buffers that a thread keeps for the next ones, and the largest of them.
+const MAX_SPARE: usize = 16;
+const MAX_SPARE_BYTES: usize = 1024;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An empty buffer with some room.
+fn spare() -> Vec<u8> {
+    // A thread that is ending keeps none.
+    let kept = SPARE.try_with(|all| all.try_borrow_mut().ok()?.pop());
+    let kept = kept.ok().flatten();
+    kept.unwrap_or_else(|| Vec::with_capacity(FIRST))
+}
 
 /// Items one after the other. What has no room is left out and counted.
 #[derive(Debug)]
@@ -62,6 +81,9 @@ impl Bounded {
         if self.count == MAX_ITEMS || self.bytes.len() >= self.max {
             self.left_out += 1;
             return;
+        }
+        if self.bytes.capacity() == 0 {
+            self.bytes = spare();
         }
         let before = self.bytes.len();
         write(&mut self.bytes);
@@ -131,6 +153,24 @@ impl Bounded {
     /// Notes that so many were left out before they came here.
     pub(super) fn lost(&mut self, items: u32) {
         self.left_out = self.left_out.saturating_add(items);
+    }
+}
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        let capacity = self.bytes.capacity();
+        if capacity == 0 || capacity > MAX_SPARE_BYTES {
+            return;
+        }
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        let _ended = SPARE.try_with(|all| {
+            if let Ok(mut all) = all.try_borrow_mut()
+                && all.len() < MAX_SPARE
+            {
+                all.push(bytes);
+            }
+        });
     }
 }
 

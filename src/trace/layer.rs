@@ -68,9 +68,20 @@ struct Recorded {
     links: Bounded,
 }
 
+/// A span that a thread has entered.
+struct Entered {
+    monitor: u32,
+    /// The id that the subscriber knows it by.
+    id: u64,
+    span: SpanId,
+    /// A root's context is the thread's meanwhile.
+    #[expect(dead_code, reason = "held for its drop")]
+    attached: Option<Attached>,
+}
+
 thread_local! {
-    /// The contexts of root spans that this thread has entered.
-    static ATTACHED: RefCell<Vec<(SpanId, Attached)>> = const { RefCell::new(Vec::new()) };
+    /// The innermost last.
+    static ENTERED: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
 }
 
 impl OfMonitors {
@@ -371,35 +382,34 @@ impl SpanLayer {
         let Some((slot, span, root)) = entered else {
             return;
         };
-        if let Some(root) = root {
-            let attached = root.attach();
-            // A thread that is ending detaches at once.
-            let _ended = ATTACHED.try_with(|all| all.borrow_mut().push((span, attached)));
+        let entered = Entered {
+            monitor: self.requests.number(),
+            id: id.into_u64(),
+            span,
+            attached: root.map(|root| root.attach()),
+        };
+        // A thread that is ending enters nothing.
+        if ENTERED
+            .try_with(|all| all.borrow_mut().push(entered))
+            .is_ok()
+        {
+            drop(request::enter(slot, span));
         }
-        drop(request::enter(slot, span));
     }
 
-    pub(crate) fn on_exit<S>(&self, id: &Id, context: &Context<'_, S>)
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
-        let of = self.with(id, context, |of| {
-            (
-                of.span,
-                of.recorded
-                    .as_ref()
-                    .is_some_and(|it| it.place.root.is_some()),
-            )
+    pub(crate) fn on_exit(&self, id: &Id) {
+        let (monitor, id) = (self.requests.number(), id.into_u64());
+        let is_it = |entered: &Entered| entered.monitor == monitor && entered.id == id;
+        let left = ENTERED.try_with(|all| {
+            let mut all = all.borrow_mut();
+            if all.last().is_some_and(is_it) {
+                return all.pop();
+            }
+            let at = all.iter().rposition(is_it)?;
+            Some(all.remove(at))
         });
-        let Some((span, is_root)) = of else { return };
-        request::leave_alone(span);
-        if is_root {
-            let attached = ATTACHED.try_with(|all| {
-                let mut all = all.borrow_mut();
-                let at = all.iter().rposition(|(have, _)| *have == span)?;
-                Some(all.remove(at))
-            });
-            drop(attached);
+        if let Ok(Some(left)) = left {
+            request::leave_alone(left.span);
         }
     }
 

@@ -91,16 +91,21 @@ pub(crate) struct SpanRecord<'a> {
 /// Appends a span, its length before it.
 pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
     put_sized(out, |out| {
-        for word in [
+        let mut head = [0; 38];
+        let words = [
             span.span.to_u64(),
             span.parent.to_u64(),
             span.start,
             span.end,
-        ] {
-            out.extend_from_slice(&word.to_le_bytes());
+        ];
+        let (numbers, rest) = head.split_at_mut(32);
+        for (place, word) in numbers.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
         }
-        out.extend_from_slice(&[span.kind as u8, span.status as u8]);
-        out.extend_from_slice(&span.left_out.to_le_bytes());
+        let (kinds, left_out) = rest.split_at_mut(2);
+        kinds.copy_from_slice(&[span.kind as u8, span.status as u8]);
+        left_out.copy_from_slice(&span.left_out.to_le_bytes());
+        out.extend_from_slice(&head);
         put_str(out, &cut(span.name, MAX_NAME));
         put_str(out, &cut(span.status_text, MAX_STATUS));
         put_str(out, prefix(span.scope, MAX_SCOPE));

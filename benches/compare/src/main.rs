@@ -21,26 +21,22 @@ fn main() -> ExitCode {
             .iter()
             .for_each(|(name, _)| println!("{name}")),
         ["ops"] => ops::OPS.iter().for_each(|(name, _)| println!("{name}")),
-        ["count", "events", n] => work::events(number(n)),
-        ["count", "traced-events", n] => work::traced_events(number(n)),
-        ["count", stack, n] => work::count(stack, number(n)),
-        ["op", name, n] => ops::count(name, number(n)),
+        ["count", "events", n] => ops::events(work::number(n)),
+        ["count", stack, n] => work::count(stack, work::number(n)),
+        ["op", name, n] => ops::count(name, work::number(n)),
+        ["op-allocs", name] => ops::allocs(name),
+        ["op-time", name] => ops::time(name),
         ["allocs", stack] => work::allocs(stack),
         ["time", stack] => work::time(stack),
         ["scale", stack] => work::scale(stack),
         _ => {
             eprintln!(
-                "usage: compare list | ops | count STACK N | op NAME N | allocs STACK | time STACK | scale STACK"
+                "usage: compare list | ops | count STACK N | op NAME N | op-allocs NAME | op-time NAME | allocs STACK | time STACK | scale STACK"
             );
             return ExitCode::from(2);
         }
     }
     ExitCode::SUCCESS
-}
-
-fn number(text: &str) -> u64 {
-    text.parse()
-        .unwrap_or_else(|_| panic!("`{text}` is not a number"))
 }
 
 /// The region that callgrind counts.

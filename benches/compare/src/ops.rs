@@ -1,45 +1,216 @@
 //! Single operations.
 
 use std::hint::black_box;
+use std::time::Instant;
 
-use watchpost::{Monitor, MonitorGuard};
+use axum::Router;
+use axum::http::{Request, StatusCode};
+use axum::routing::get;
+use opentelemetry::trace::{Tracer, TracerProvider};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use watchpost::errors::Backtraces;
+use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
-use crate::measured;
+use crate::{allocs, measured, stacks, work};
 
-type Op = fn(&MonitorGuard, u64);
+/// Runs what is measured.
+type Measure<'a> = &'a mut dyn FnMut(&mut dyn FnMut());
+/// Does an operation so many times, all of them inside what is measured.
+type Op = fn(u64, Measure<'_>);
+
+/// Spans of one trace, and events.
+const IN_A_TRACE: u64 = 16;
 
 pub const OPS: &[(&str, Op)] = &[
-    ("nothing", |_, n| {
-        measured(|| (0..n).for_each(|n| _ = black_box(n)))
+    ("nothing", |n, measure| {
+        measure(&mut || (0..n).for_each(|n| _ = black_box(n)));
     }),
-    ("typed counter", |monitor, n| {
+    ("typed counter", |n, measure| {
+        let monitor = silent();
         let counter = monitor.metrics().counter("typed").build();
         counter.add(1);
-        measured(|| (0..n).for_each(|_| black_box(&counter).add(1)));
+        measure(&mut || (0..n).for_each(|_| black_box(&counter).add(1)));
     }),
-    ("typed histogram", |monitor, n| {
+    ("typed histogram", |n, measure| {
+        let monitor = silent();
         let histogram = monitor.metrics().histogram("typed").build();
         histogram.record(0.1);
-        measured(|| (0..n).for_each(|_| black_box(&histogram).record(0.02)));
+        measure(&mut || (0..n).for_each(|_| black_box(&histogram).record(0.02)));
     }),
-    ("facade counter, three static labels", |_, n| {
+    ("facade counter, three static labels", |n, measure| {
+        let _monitor = Monitor::builder("ops").env(false).console(false).install();
         let count =
             || metrics::counter!("facade", "a" => "one", "b" => "two", "c" => "three").increment(1);
         count();
-        measured(|| (0..n).for_each(|_| count()));
+        measure(&mut || (0..n).for_each(|_| count()));
+    }),
+    ("event, tracing alone", |n, measure| {
+        let _listening = listening(Deaf);
+        measure(&mut || (0..n).for_each(work::event));
+    }),
+    ("event", |n, measure| {
+        let monitor = stacks::lines(|builder| builder.traces(false));
+        let _listening = listening(monitor.tracing_layer());
+        measure(&mut || (0..n).for_each(work::event));
+    }),
+    ("event in a trace", |n, measure| {
+        in_traces(0.1, n, measure, |_, turns| turns.for_each(work::event));
+    }),
+    ("tracing span, tracing alone", |n, measure| {
+        let _listening = listening(Deaf);
+        measure(&mut || (0..n).for_each(span));
+    }),
+    ("tracing span, not kept", |n, measure| {
+        in_traces(0.0, n, measure, |_, turns| turns.for_each(span));
+    }),
+    ("tracing span, kept", |n, measure| {
+        in_traces(1.0, n, measure, |_, turns| turns.for_each(span));
+    }),
+    ("SDK span, not kept", |n, measure| {
+        in_traces(0.0, n, measure, sdk_spans);
+    }),
+    ("SDK span, kept", |n, measure| {
+        in_traces(1.0, n, measure, sdk_spans);
+    }),
+    ("capture_error", |n, measure| {
+        let monitor = stacks::lines(|builder| builder.backtraces(Backtraces::Off));
+        let error = error();
+        measure(&mut || (0..n).for_each(|_| _ = black_box(monitor.capture_error(&error))));
+    }),
+    ("capture_error with a backtrace", |n, measure| {
+        let monitor = stacks::lines(|builder| builder.backtraces(Backtraces::All));
+        let error = error();
+        measure(&mut || (0..n).for_each(|_| _ = black_box(monitor.capture_error(&error))));
+    }),
+    ("a 500, bare", |n, measure| {
+        let handler = async || {
+            black_box(error());
+            StatusCode::INTERNAL_SERVER_ERROR
+        };
+        failing(Router::new().route("/rows/{id}", get(handler)), n, measure);
+    }),
+    ("a 500 with an error captured", |n, measure| {
+        let monitor = stacks::lines(|builder| {
+            let builder = builder.trace_ratio(0.1).max_traces_per_second(1_000_000);
+            builder.backtraces(Backtraces::Off)
+        });
+        let handler = async || {
+            watchpost::capture_error(&error());
+            StatusCode::INTERNAL_SERVER_ERROR
+        };
+        failing(
+            Router::new()
+                .route("/rows/{id}", get(handler))
+                .layer(monitor.layer()),
+            n,
+            measure,
+        );
     }),
 ];
 
+fn error() -> std::io::Error {
+    std::io::Error::other("the disk is gone")
+}
+
+fn silent() -> MonitorGuard {
+    let builder = Monitor::builder("ops").env(false).console(false);
+    builder.build().expect("a monitor")
+}
+
+/// A layer that hears everything and does nothing.
+struct Deaf;
+
+impl<S: tracing::Subscriber> Layer<S> for Deaf {}
+
+fn listening<L>(layer: L) -> tracing::subscriber::DefaultGuard
+where
+    L: Layer<tracing_subscriber::Registry> + Send + Sync,
+{
+    tracing::subscriber::set_default(tracing_subscriber::registry().with(layer))
+}
+
+fn span(n: u64) {
+    tracing::info_span!("read a row", row = n, table = "articles").in_scope(|| _ = black_box(n));
+}
+
+fn sdk_spans(monitor: &MonitorGuard, turns: std::ops::Range<u64>) {
+    let tracer = monitor.otel().tracer_provider().tracer("rows");
+    for n in turns {
+        tracer.in_span("read a row", |_| _ = black_box(n));
+    }
+}
+
+/// Does some of the work in each of many traces. What begins and ends the trace is not measured.
+fn in_traces(
+    ratio: f64,
+    n: u64,
+    measure: Measure<'_>,
+    work: fn(&MonitorGuard, std::ops::Range<u64>),
+) {
+    let set = |builder: MonitorBuilder| builder.trace_ratio(ratio).max_traces_per_second(1_000_000);
+    let monitor = stacks::lines(set);
+    let _listening = listening(monitor.tracing_layer());
+    monitor
+        .trace("warm")
+        .in_scope(|| work(&monitor, 0..IN_A_TRACE));
+    for from in (0..n).step_by(IN_A_TRACE as usize) {
+        let turns = from..n.min(from + IN_A_TRACE);
+        monitor
+            .trace("work")
+            .in_scope(|| measure(&mut || work(&monitor, turns.clone())));
+    }
+}
+
+fn failing(router: Router, n: u64, measure: Measure<'_>) {
+    let (router, runtime) = (router.with_state(()), work::runtime());
+    let requests = |n: u64| -> Vec<_> {
+        (0..n)
+            .map(|n| Request::get(format!("/rows/{n}")).body(axum::body::Body::empty()))
+            .map(|request| request.expect("a request"))
+            .collect()
+    };
+    work::drive(&runtime, &router, requests(256));
+    let mut all = Some(requests(n));
+    measure(&mut || work::drive(&runtime, &router, all.take().unwrap_or_default()));
+}
+
+fn find(name: &str) -> Op {
+    let op = OPS.iter().find(|(have, _)| *have == name);
+    op.expect("an operation that `ops` names").1
+}
+
 /// Runs an operation `n` times in the measured region.
 pub fn count(name: &str, n: u64) {
-    let monitor = Monitor::builder("ops")
-        .env(false)
-        .console(false)
-        .install()
-        .expect("a monitor");
-    let (_, op) = OPS
-        .iter()
-        .find(|(have, _)| *have == name)
-        .expect("an operation that `ops` names");
-    op(&monitor, n);
+    find(name)(n, &mut |work| measured(work));
+}
+
+/// Prints allocations an operation, of its own thread.
+pub fn allocs(name: &str) {
+    const N: u64 = 4096;
+    let mut all = 0;
+    find(name)(N, &mut |work| all += allocs::during(work));
+    println!("{:.2}", all as f64 / N as f64);
+}
+
+/// Prints nanoseconds an operation: the median of many runs of sixteen.
+pub fn time(name: &str) {
+    let mut took = Vec::new();
+    for _ in 0..400 {
+        let mut sum = 0;
+        find(name)(256, &mut |work| {
+            let start = Instant::now();
+            work();
+            sum += start.elapsed().as_nanos();
+        });
+        took.push(sum as f64 / 256.0);
+    }
+    println!("{:.0}", work::median(&mut took));
+}
+
+/// Speaks `n` events outside any request, for the worker's part of it.
+pub fn events(n: u64) {
+    let monitor = stacks::lines(|builder| builder.traces(false));
+    let _listening = listening(monitor.tracing_layer());
+    work::say(0..n);
+    stacks::end(&monitor);
 }

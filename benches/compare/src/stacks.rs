@@ -1,26 +1,46 @@
 //! The stacks that are compared.
 
+use std::time::Duration;
+
 use axum::Router;
 use watchpost::logs::RequestLines;
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
-/// A router and what must outlive its run.
+/// A router, and what is to be done when its run is over, with the number of requests that it had.
 pub struct Stack {
     pub router: Router,
-    pub monitor: Option<MonitorGuard>,
+    pub end: Box<dyn FnOnce(u64)>,
+}
+
+impl Stack {
+    fn without(router: Router) -> Self {
+        Self {
+            router,
+            end: Box::new(|_| {}),
+        }
+    }
+
+    fn of(router: Router, monitor: MonitorGuard) -> Self {
+        Self {
+            router: router.layer(monitor.layer()),
+            end: Box::new(move |_| end(&monitor)),
+        }
+    }
+}
+
+/// Shuts down and prints the books.
+pub fn end(monitor: &MonitorGuard) {
+    let report = monitor.shutdown_blocking(Duration::from_secs(60));
+    eprintln!("{}", report.expect("outside a runtime"));
 }
 
 type Build = fn(Router) -> Stack;
 
 pub const STACKS: &[(&str, Build)] = &[
-    ("bare", |router| Stack {
-        router,
-        monitor: None,
-    }),
+    ("bare", Stack::without),
     // What any layer costs that wraps the body, as ours must.
-    ("no-op layer", |router| Stack {
-        router: router.layer(tower::layer::layer_fn(|inner| inner)),
-        monitor: None,
+    ("no-op layer", |router| {
+        Stack::without(router.layer(tower::layer::layer_fn(|inner| inner)))
     }),
     ("metrics", |router| {
         let builder = Monitor::builder("compare").env(false).traces(false);
@@ -29,10 +49,7 @@ pub const STACKS: &[(&str, Build)] = &[
             .request_lines(RequestLines::Off)
             .build()
             .expect("a monitor");
-        Stack {
-            router: router.layer(monitor.layer()),
-            monitor: Some(monitor),
-        }
+        Stack::of(router, monitor)
     }),
     ("lines", |router| {
         with_lines(router, |builder| builder.traces(false))
@@ -46,15 +63,16 @@ pub const STACKS: &[(&str, Build)] = &[
 ];
 
 fn with_lines(router: Router, set: fn(MonitorBuilder) -> MonitorBuilder) -> Stack {
+    Stack::of(router, lines(set))
+}
+
+/// A monitor that writes lines, and nowhere.
+pub fn lines(set: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> MonitorGuard {
     let builder = set(Monitor::builder("compare").version("1.4.2").env(false));
     let builder = builder
         .console_to(std::io::sink())
         .max_queue_bytes(64 << 20);
-    let monitor = builder.max_sink_bytes(64 << 20).build().expect("a monitor");
-    Stack {
-        router: router.layer(monitor.layer()),
-        monitor: Some(monitor),
-    }
+    builder.max_sink_bytes(64 << 20).build().expect("a monitor")
 }
 
 pub fn build(name: &str) -> Stack {

@@ -1,0 +1,42 @@
+//! What a service has without this crate: stacks put together by hand from the crates that there are, in the same
+//! application and measured in the same way. `peers count STACK N`, `peers allocs STACK`, `peers time STACK`.
+
+#[path = "../../src/allocs.rs"]
+mod allocs;
+#[path = "../../src/app.rs"]
+mod app;
+mod sinks;
+mod stacks;
+#[path = "../../src/work.rs"]
+mod work;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["list"] => stacks::STACKS
+            .iter()
+            .for_each(|(name, _)| println!("{name}")),
+        ["count", "events", n] => stacks::events(work::number(n)),
+        ["count", stack, n] => work::count(stack, work::number(n)),
+        ["allocs", stack] => work::allocs(stack),
+        ["time", stack] => work::time(stack),
+        ["scale", stack] => work::scale(stack),
+        _ => {
+            eprintln!(
+                "usage: peers list | count STACK N | allocs STACK | time STACK | scale STACK"
+            );
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// The region that callgrind counts.
+#[inline(never)]
+pub fn measured(work: impl FnOnce()) {
+    work();
+    std::hint::black_box(());
+}
