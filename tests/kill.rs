@@ -1,7 +1,8 @@
 //! `kill -9` at any moment, with at least a thousand captures a second under way: nothing that was awaited is
 //! lost, and of the rest what was captured in the last moments alone.
 //!
-//! The program is both: without arguments it kills its own children, `WATCHPOST_KILLS` of them.
+//! The program is both: without arguments it kills its own children, `WATCHPOST_KILLS` of them, of which the first
+//! has the number `WATCHPOST_KILLS_FROM`: it decides how long it lives.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -23,11 +24,12 @@ fn main() -> ExitCode {
         let waiters = args.next().and_then(|it| it.parse().ok()).unwrap_or(0);
         child(waiters, Path::new(&args.next().expect("a directory")));
     }
-    let kills = std::env::var("WATCHPOST_KILLS").ok();
-    let kills = kills.and_then(|it| it.parse().ok()).unwrap_or(KILLS);
+    let number = |name| std::env::var(name).ok().and_then(|it| it.parse().ok());
+    let kills = number("WATCHPOST_KILLS").unwrap_or(KILLS);
+    let from: u32 = number("WATCHPOST_KILLS_FROM").unwrap_or_default();
     let (mut awaited, mut others, mut lost_awaited) = (0, 0, 0);
     let (mut ages, mut slow) = (Vec::new(), 0_u32);
-    for n in 0..kills {
+    for n in from..from + kills {
         let directory = tempfile::tempdir().expect("a directory");
         // From the first moments on, at no moment that repeats.
         let life = Duration::from_micros(60_000 + u64::from(n) * 7919 % 190_000);
@@ -54,7 +56,7 @@ fn main() -> ExitCode {
     );
     let mut bounds = vec![5, 10, 20, 30, 50, 100, 200];
     bounds.push(u64::MAX / 1000);
-    let mut below = 0;
+    let (mut below, mut histogram) = (0, Vec::new());
     for bound in bounds {
         let upto = ages.partition_point(|age| *age <= bound * 1000);
         if upto > below {
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
                 "kill: lost {} captured at most {bound} ms before the end",
                 upto - below
             );
+            histogram.push(format!("\"{bound}\":{}", upto - below));
         }
         below = upto;
     }
@@ -69,6 +72,11 @@ fn main() -> ExitCode {
     println!(
         "kill: of the lost, 99 % were younger than {} us; {slow} children were slower than {RATE} captures a second",
         p99.unwrap_or_default()
+    );
+    println!(
+        "result: {{\"kills\":{kills},\"awaited\":{awaited},\"awaited_lost\":{lost_awaited},\"others\":{others},\"others_lost\":{},\"lost_at_most_ms\":{{{}}},\"slow\":{slow}}}",
+        ages.len(),
+        histogram.join(",")
     );
     if lost_awaited > 0 || awaited == 0 || slow > kills / 10 {
         return ExitCode::FAILURE;

@@ -105,7 +105,7 @@ fn in_a_process_of_its_own(name: &str, test: impl FnOnce()) {
     let errors = String::from_utf8_lossy(&child.stderr);
     assert!(child.status.success(), "{said}\n{errors}");
     said.lines()
-        .filter(|line| line.starts_with("own traffic: "))
+        .filter(|line| line.starts_with("own traffic: ") || line.starts_with("result: "))
         .for_each(|line| println!("{line}"));
 }
 
@@ -387,6 +387,12 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
     println!(
         "own traffic: {:?} at trace, {answers} answers of ours, 0 records about ourselves of {}; {:?}",
         length(),
+        seen.lines,
+        seen.events
+    );
+    println!(
+        "result: {{\"seconds\":{},\"own_answers\":{answers},\"about_ourselves\":0,\"lines\":{},\"events\":{:?}}}",
+        length().as_secs(),
         seen.lines,
         seen.events
     );
