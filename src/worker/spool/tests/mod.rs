@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
+mod power;
+
 use super::files::Files;
 use super::state::Spool;
 
