@@ -12,6 +12,8 @@ mod lines;
 mod never_hurt;
 #[cfg(feature = "_client")]
 mod peer;
+#[cfg(all(feature = "otlp", feature = "sentry"))]
+mod remote_faults;
 #[cfg(feature = "sentry")]
 mod sentry;
 mod spans;

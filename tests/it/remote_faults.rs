@@ -1,0 +1,210 @@
+//! What has hurt hosts of other crates when a receiver hangs, a hook panics or the disk is full. Each test prints its
+//! figure.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use watchpost::errors::Backtraces;
+use watchpost::{Monitor, MonitorBuilder, Reason, Signal, Totals};
+
+use crate::peer::{Peer, Reply};
+
+/// What a deadline may be missed by.
+const LATE: Duration = Duration::from_millis(100);
+
+fn builder(peer: &Peer) -> MonitorBuilder {
+    let address = peer.address();
+    Monitor::builder("host")
+        .env(false)
+        .console(false)
+        .sentry_dsn(format!("http://0123456789abcdef@{address}/7"))
+        .otlp_endpoint(format!("http://{address}"))
+        .max_traces_per_second(1_000_000)
+        .backtraces(Backtraces::Off)
+}
+
+fn balance(monitor: &Monitor, signal: Signal) -> Totals {
+    let totals = monitor.totals(signal);
+    let settled = totals.delivered() + totals.spooled() + totals.dropped_in_all();
+    assert_eq!(totals.emitted(), settled, "{signal:?}: {totals:?}");
+    totals
+}
+
+fn error() -> std::io::Error {
+    std::io::Error::other("the disk is gone")
+}
+
+#[test]
+fn m1_the_end_beside_a_receiver_that_never_answers() {
+    let peer = Peer::always(Reply::Hang);
+    let wait = Duration::from_secs(2);
+    let monitor = builder(&peer).build().unwrap();
+    monitor.capture_error(&error());
+    monitor.trace("work").in_scope(|| {});
+    peer.await_seen(2, Duration::from_secs(20));
+    let begun = Instant::now();
+    let report = monitor.shutdown_blocking(wait).unwrap();
+    let shut = begun.elapsed();
+    assert!(shut <= wait + LATE, "{shut:?}");
+    let left = report.totals(Signal::Error).dropped(Reason::Shutdown);
+    assert_eq!(left, 1, "{report}");
+    assert_eq!(balance(&monitor, Signal::Span).dropped_in_all(), 1);
+    drop(monitor);
+    let monitor = builder(&peer).build().unwrap();
+    monitor.capture_error(&error());
+    peer.await_seen(3, Duration::from_secs(20));
+    let begun = Instant::now();
+    drop(monitor);
+    let dropped = begun.elapsed();
+    assert!(dropped <= LATE * 2, "{dropped:?}");
+    println!("M1: a receiver that hangs: shutdown(2 s) after {shut:?}, drop after {dropped:?}");
+}
+
+#[test]
+fn m2_a_flush_with_twenty_thousand_errors_before_a_receiver_that_hangs() {
+    let peer = Peer::always(Reply::Hang);
+    let monitor = builder(&peer).build().unwrap();
+    let begun = Instant::now();
+    for _ in 0..20_000 {
+        monitor.capture_error(&error());
+    }
+    let captured = begun.elapsed();
+    let begun = Instant::now();
+    assert!(!monitor.flush_blocking(Duration::from_secs(1)).unwrap());
+    let flushed = begun.elapsed();
+    assert!(flushed <= Duration::from_secs(1) + LATE, "{flushed:?}");
+    let report = monitor.shutdown_blocking(Duration::from_secs(1)).unwrap();
+    let totals = balance(&monitor, Signal::Error);
+    assert_eq!(totals.emitted(), 20_000, "{report}");
+    assert_eq!(totals.delivered(), 0);
+    println!("M2: 20000 captures in {captured:?}, flush(1 s) after {flushed:?}, {totals:?}");
+}
+
+#[test]
+fn m3_a_hook_that_panics_costs_its_event() {
+    let peer = Peer::always(Reply::status(200));
+    let hook = |_: &mut watchpost::errors::ErrorEvent| -> bool { panic!("a planned panic") };
+    let monitor = builder(&peer).before_send(hook).build().unwrap();
+    for _ in 0..20 {
+        assert!(!monitor.capture_error(&error()).is_nil());
+    }
+    assert!(monitor.flush_blocking(Duration::from_secs(20)).unwrap());
+    let totals = balance(&monitor, Signal::Error);
+    assert_eq!(totals.dropped(Reason::Panic), 20, "{totals:?}");
+    println!("M3: a hook that panics: 20 captures returned, 20 events counted as dropped");
+}
+
+#[test]
+fn m6_a_hundred_thousand_spans_before_a_receiver_that_hangs() {
+    let peer = Peer::always(Reply::Hang);
+    let monitor = builder(&peer).build().unwrap();
+    let begun = Instant::now();
+    for _ in 0..100_000 {
+        monitor.trace("work").in_scope(|| {});
+    }
+    let made = begun.elapsed();
+    let begun = Instant::now();
+    let wait = Duration::from_secs(1);
+    monitor.flush_blocking(wait).unwrap();
+    let report = monitor.shutdown_blocking(wait).unwrap();
+    let ended = begun.elapsed();
+    assert!(ended <= 2 * (wait + LATE), "{ended:?}");
+    let totals = balance(&monitor, Signal::Span);
+    assert_eq!(totals.emitted(), 100_000, "{report}");
+    println!(
+        "M6: 100000 spans in {made:?}, flush and shutdown of 1 s each after {ended:?}: {totals:?}"
+    );
+}
+
+/// Mounts need a process of their own, so that nobody else sees them.
+#[test]
+fn f10_a_full_disk_under_the_data_directory() {
+    const CHILD: &str = "WATCHPOST_TEST_F10";
+    const MOUNT: &str = r#"mount -t tmpfs -o size=1m tmpfs "$1" || exit 99
+exec "$0" --exact remote_faults::f10_a_full_disk_under_the_data_directory --nocapture"#;
+    if let Some(disk) = std::env::var_os(CHILD) {
+        return full_disk(Path::new(&disk));
+    }
+    let disk = tempfile::tempdir().unwrap();
+    let child = Command::new("unshare")
+        .args(["-m", "sh", "-c", MOUNT])
+        .args([std::env::current_exe().unwrap().as_path(), disk.path()])
+        .env(CHILD, disk.path())
+        .output();
+    match child {
+        Ok(child) if child.status.success() => {
+            let said = String::from_utf8_lossy(&child.stdout);
+            let figures = said.lines().filter(|line| line.starts_with("F10: "));
+            figures.for_each(|line| println!("{line}"));
+        }
+        Ok(child) if matches!(child.status.code(), Some(1 | 99 | 127)) => {
+            println!("skipped: F10, no disk can be mounted here");
+        }
+        Ok(child) => panic!("{child:?}"),
+        Err(error) => println!("skipped: F10, there is no `unshare` here ({error})"),
+    }
+}
+
+/// A disk that is full, then is not; errors that wait for a receiver that is not there.
+fn full_disk(disk: &Path) {
+    let peer = Peer::always(Reply::status(200));
+    peer.refuse();
+    let start = || {
+        let builder = builder(&peer).traces(false).data_dir(disk.join("data"));
+        builder.build().unwrap()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let first = start();
+    let awaited = |monitor: &Monitor| runtime.block_on(monitor.capture_error_durable(&error()));
+    assert!(awaited(&first).is_stored());
+    // The disk fills up, by somebody else.
+    let mut filler = File::create(disk.join("filler")).unwrap();
+    while filler.write_all(&[1; 4096]).is_ok() {}
+    let mut all = 1;
+    let refused = (0..200).filter(|_| !awaited(&first).is_stored()).count();
+    all += 200;
+    assert!(refused > 0);
+    let about: Vec<_> = first.doctor().iter().map(|it| it.about).collect();
+    assert!(about.contains(&"data directory"), "{about:?}");
+    let notices = first.report().notices;
+    let said = |it: &String| it.contains("captured errors are in memory alone");
+    assert!(notices.iter().any(said), "{notices:?}");
+    // There is room again: what waited in memory comes to the disk, without anybody's help.
+    drop(filler);
+    std::fs::remove_file(disk.join("filler")).unwrap();
+    let begun = Instant::now();
+    while !awaited(&first).is_stored() {
+        all += 1;
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    all += 1;
+    let back = begun.elapsed();
+    let report = first.shutdown_blocking(Duration::from_millis(500)).unwrap();
+    let totals = balance(&first, Signal::Error);
+    assert_eq!((totals.emitted(), totals.spooled()), (all, all), "{report}");
+    drop(first);
+    // The next process finds all of them.
+    peer.listen();
+    let second = start();
+    let begun = Instant::now();
+    while (peer.seen().len() as u64) < all {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{}",
+            peer.seen().len()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(second.flush_blocking(Duration::from_secs(10)).unwrap());
+    assert_eq!(balance(&second, Signal::Error).delivered(), all);
+    println!(
+        "F10: a full disk of 1 MiB: {refused} of 200 awaited captures were told that they are not stored; stored again {back:?} after there was room; {all} of {all} delivered by the next process"
+    );
+}
