@@ -9,6 +9,7 @@ mod outages;
 mod process;
 mod prometheus;
 mod relay;
+mod schema;
 mod series;
 mod tally;
 mod traces;
@@ -120,6 +121,10 @@ async fn main() -> ExitCode {
 }
 
 async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
+    checks.note(
+        "events, kept for Sentry's normaliser",
+        schema::keep_events(place).await,
+    );
     let mut collector = match &place.collector {
         Some(binary) => Some(Collector::start(place, binary.clone()).await?),
         None => None,
