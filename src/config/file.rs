@@ -246,6 +246,7 @@ fn type_of(value: &DeValue<'_>) -> Option<Type> {
     match value {
         DeValue::String(_) => Some(Type::String),
         DeValue::Integer(_) => Some(Type::Integer),
+        DeValue::Float(_) => Some(Type::Float),
         DeValue::Boolean(_) => Some(Type::Boolean),
         _ => None,
     }
@@ -282,6 +283,7 @@ fn wanted(takes: Takes) -> &'static str {
         (true, Some(Type::Integer)) => "an array of integers",
         (true, _) => "an array of strings",
         (false, Some(Type::Integer)) => "an integer",
+        (false, Some(Type::Float)) => "a number",
         (false, Some(Type::Boolean)) => "`true` or `false` without quotes",
         (false, _) => "a string",
     }

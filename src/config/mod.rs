@@ -80,7 +80,7 @@
 //! | `trace.disabled` | `false` | `true` or `false` | `OTEL_SDK_DISABLED` | No spans are made; ids and their headers go on |
 //! | `trace.exporter` | `"otlp"` | `otlp` or `none` | `OTEL_TRACES_EXPORTER` | Where kept traces go, beside memory |
 //! | `trace.sampler` | `"parentbased_traceidratio"` | `always_on`, `always_off`, `traceidratio`, `parentbased_always_on`, `parentbased_always_off` or `parentbased_traceidratio` | `OTEL_TRACES_SAMPLER` | Which traces are kept whatever becomes of them |
-//! | `trace.sampler_arg` | `"1"` | a number from 0 to 1, such as `0.1` | `OTEL_TRACES_SAMPLER_ARG` | The share of traces, for a sampler that goes by one |
+//! | `trace.sampler_arg` | `1` | a number from 0 to 1, such as `0.1` | `OTEL_TRACES_SAMPLER_ARG` | The share of traces, for a sampler that goes by one |
 //! | `trace.max_per_second` | `100` | a whole number from 0 to 1000000 |  | Traces that are kept by their sampler in a second, at most |
 //! | `trace.slow` | `"0s"` | a duration from `0s` to `1h` |  | From which duration on a trace is slow; 0: from what 99 of 100 requests of its route take |
 //! | `trace.max_open` | `"1m"` | a duration from `1s` to `1h` |  | A trace that is open for so long is decided as it stands |

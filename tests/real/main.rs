@@ -16,7 +16,6 @@ mod traces;
 mod visits;
 mod web;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -46,8 +45,8 @@ pub(crate) struct Place {
     pub(crate) contentmax: PathBuf,
     /// The ids of what was started.
     pub(crate) pids: PathBuf,
-    /// Where Prometheus serves, if it does. It looks for what to read in `host.json` and `relay.json`.
-    prometheus: Option<SocketAddr>,
+    /// Prometheus' binary, if there is one. It looks for what to read in `host.json` and `relay.json`.
+    prometheus: Option<PathBuf>,
     /// The Collector's binary, if there is one.
     collector: Option<PathBuf>,
     /// Where Bugsink is installed, if it is.
@@ -64,7 +63,7 @@ impl Place {
         Some(Self {
             contentmax: value("HOST")?.into(),
             pids: dir.join("pids"),
-            prometheus: value("PROMETHEUS").and_then(|address| address.parse().ok()),
+            prometheus: value("PROMETHEUS").map(PathBuf::from),
             collector: value("COLLECTOR").map(PathBuf::from),
             bugsink: value("BUGSINK").map(PathBuf::from),
             dir,
@@ -129,6 +128,10 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
         Some(binary) => Some(Collector::start(place, binary.clone()).await?),
         None => None,
     };
+    let mut prometheus = match &place.prometheus {
+        Some(binary) => Some(Prometheus::start(place, binary.clone()).await?),
+        None => None,
+    };
     let mut bugsink = match &place.bugsink {
         Some(installed) => Some(Bugsink::start(place, installed).await?),
         None => None,
@@ -156,7 +159,6 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
         "10,000 requests",
         visits::make(host.address, &mut tally).await,
     );
-    let prometheus = place.prometheus.map(Prometheus::new);
     if let Some(prometheus) = &prometheus {
         series::check(prometheus, &host, &tally, checks).await;
         let page = place.dir.join("page.txt");
@@ -173,6 +175,13 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
         errors::check(bugsink, project, &host, collector.as_ref(), checks).await;
     }
     end(place, host, collector.as_ref(), errors, checks).await;
+    if let Some(prometheus) = &mut prometheus {
+        outages::of_prometheus(place, prometheus, checks).await;
+        checks.note(
+            "Prometheus ends cleanly",
+            prometheus.stop().await.map(|()| "on SIGTERM".to_owned()),
+        );
+    }
     if let Some(collector) = &mut collector {
         checks.note(
             "what the Collector has at ratio 0",

@@ -1,4 +1,4 @@
-//! The Collector stopped, hung and started again while a host is at work.
+//! The Collector and Prometheus stopped, hung and started again while a host is at work.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,9 +10,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::collector::Collector;
 use crate::host::Host;
+use crate::prometheus::Prometheus;
+use crate::relay;
 use crate::traces::exact;
 use crate::web::Web;
-use crate::{AnyError, Checks, Place};
+use crate::{AnyError, Checks, Place, until};
 
 /// Between two requests.
 const PACE: Duration = Duration::from_millis(20);
@@ -131,6 +133,63 @@ pub(crate) async fn check(place: &Place, collector: &mut Collector, checks: &mut
         "books of a host that ends while the Collector hangs",
         result,
     );
+}
+
+/// Prometheus comes and goes, and knows of every request in the end.
+pub(crate) async fn of_prometheus(place: &Place, prometheus: &mut Prometheus, checks: &mut Checks) {
+    let result = come_and_go_before(place, prometheus, checks).await;
+    checks.note(
+        "what Prometheus knows after a stop, a start and a hang",
+        result,
+    );
+}
+
+async fn come_and_go_before(
+    place: &Place,
+    prometheus: &mut Prometheus,
+    checks: &mut Checks,
+) -> Result<String, AnyError> {
+    let host = Host::start(place, "scraped", &[]).await?;
+    relay::targets(&place.dir.join("host.json"), host.address)?;
+    let traffic = Traffic::new(&host).await?;
+    checks.note(
+        "answers with Prometheus up",
+        traffic.flow(&host, seconds(3)).await,
+    );
+    prometheus.stop().await?;
+    checks.note(
+        "answers with Prometheus stopped",
+        traffic.flow(&host, seconds(4)).await,
+    );
+    prometheus.start_again().await?;
+    checks.note(
+        "answers with Prometheus started again",
+        traffic.flow(&host, seconds(3)).await,
+    );
+    prometheus.hang()?;
+    checks.note(
+        "answers while Prometheus hangs",
+        traffic.flow(&host, seconds(5)).await,
+    );
+    prometheus.go_on()?;
+    let instance = host.address.to_string();
+    let known = until(async || {
+        let query = "http_server_request_duration_seconds_count";
+        let series = prometheus.query(query, "openmetrics").await?;
+        let of_host = series
+            .iter()
+            .filter(|(labels, _)| labels.get("instance") == Some(&instance));
+        let known: u64 = of_host.map(|(_, count)| count).sum();
+        let lines = host.request_lines()?.len() as u64;
+        if known == lines && known > 0 {
+            Ok(format!("{known} requests, as many as lines"))
+        } else {
+            Err(format!("{known} requests, and {lines} lines").into())
+        }
+    })
+    .await;
+    host.end().await?;
+    known
 }
 
 /// All of it in the life of one host, which then has delivered everything.

@@ -1,8 +1,9 @@
-//! Prometheus' HTTP API.
+//! Prometheus: its life, and its HTTP API.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::http::Request;
@@ -10,21 +11,90 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustix::process::Signal;
 use serde_json::Value;
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
 
-use crate::AnyError;
+use crate::process::{Process, free_port};
+use crate::{AnyError, Place};
 
 type Labels = BTreeMap<String, String>;
 
 pub(crate) struct Prometheus {
+    binary: PathBuf,
+    /// Where its configuration is, and its data is to be.
+    dir: PathBuf,
+    pids: PathBuf,
     address: SocketAddr,
     client: Client<HttpConnector, Body>,
+    process: Option<Process>,
 }
 
 impl Prometheus {
-    pub(crate) fn new(address: SocketAddr) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { address, client }
+    pub(crate) async fn start(place: &Place, binary: PathBuf) -> Result<Self, AnyError> {
+        let mut prometheus = Self {
+            binary,
+            dir: place.dir.clone(),
+            pids: place.pids.clone(),
+            address: free_port().await?,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            process: None,
+        };
+        prometheus.start_again().await?;
+        Ok(prometheus)
+    }
+
+    /// Starts it, over the data that it left, and waits until it answers.
+    pub(crate) async fn start_again(&mut self) -> Result<(), AnyError> {
+        let flag = |name: &str, value: String| format!("--{name}={value}");
+        let path = |name: &str| self.dir.join(name).display().to_string();
+        let mut command = Command::new(&self.binary);
+        command.args([
+            flag("config.file", path("prometheus.yml")),
+            flag("storage.tsdb.path", path("prometheus")),
+            flag("web.listen-address", self.address.to_string()),
+            flag("enable-feature", "exemplar-storage".to_owned()),
+        ]);
+        let log = self.dir.join("prometheus.log");
+        let files = (log.as_path(), log.as_path());
+        self.process = Some(Process::start(
+            "prometheus",
+            &mut command,
+            &self.pids,
+            files,
+        )?);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while let Err(error) = self.get("/api/v1/status/buildinfo").await {
+            if Instant::now() > deadline {
+                let log = std::fs::read_to_string(&log).unwrap_or_default();
+                let last = log.lines().last().unwrap_or_default();
+                return Err(format!("it did not start: {error}, {last}").into());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Ends it as a service manager would.
+    pub(crate) async fn stop(&mut self) -> Result<(), AnyError> {
+        let process = self.process.take().ok_or("it does not run")?;
+        process.end(Signal::TERM, Duration::from_secs(20)).await?;
+        Ok(())
+    }
+
+    /// Its connections stay and new ones are made, but it does nothing.
+    pub(crate) fn hang(&self) -> Result<(), AnyError> {
+        self.signal(Signal::STOP)
+    }
+
+    pub(crate) fn go_on(&self) -> Result<(), AnyError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), AnyError> {
+        let process = self.process.as_ref().ok_or("it does not run")?;
+        process.signal(signal)
     }
 
     /// The latest value of each series of one job.

@@ -50,6 +50,7 @@ impl Raw {
 pub(super) enum Type {
     String,
     Integer,
+    Float,
     Boolean,
 }
 

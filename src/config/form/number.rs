@@ -41,9 +41,9 @@ impl Form for Ratio {
 
     fn takes(&self) -> Takes {
         Takes {
-            types: &[Type::String, Type::Integer],
+            types: &[Type::Float, Type::Integer, Type::String],
             array: false,
-            example: "\"0.1\"",
+            example: "0.1",
         }
     }
 
@@ -58,7 +58,7 @@ impl Form for Ratio {
     }
 
     fn print(&self, value: &f64) -> Option<String> {
-        Some(format!("\"{value}\""))
+        Some(value.to_string())
     }
 
     fn describe(&self) -> String {

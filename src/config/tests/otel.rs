@@ -106,7 +106,7 @@ fn a_bad_value_is_a_warning_and_the_next_source_holds() {
         (
             vec![("OTEL_TRACES_SAMPLER_ARG", "1.1")],
             "trace.sampler_arg",
-            "\"1\"",
+            "1",
         ),
         (
             vec![("OTEL_SDK_DISABLED", "yes")],

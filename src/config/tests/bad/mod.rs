@@ -83,7 +83,7 @@ fn assert_values(values: &[Value]) {
 
 /// The value as its type in TOML, where it can be written so.
 fn toml(value: &str, takes: Takes) -> Option<String> {
-    use crate::config::form::Type::{Boolean, Integer, String};
+    use crate::config::form::Type::{Boolean, Float, Integer, String};
 
     let literal = match takes.types.first()? {
         String => format!("{value:?}")
@@ -91,6 +91,11 @@ fn toml(value: &str, takes: Takes) -> Option<String> {
             .replace("\\0", "\\u0000"),
         Integer => value
             .parse::<i64>()
+            .ok()
+            .filter(|n| n.to_string() == value)?
+            .to_string(),
+        Float => value
+            .parse::<f64>()
             .ok()
             .filter(|n| n.to_string() == value)?
             .to_string(),
