@@ -482,12 +482,15 @@ impl Active {
         measured: &Measured,
         end: End,
     ) -> TraceId {
-        let slow = traces.is_slow(series.times.as_deref(), measured.duration);
+        // What a client broke off says nothing of how long the route takes.
+        let whole = labels.outcome != Outcome::Cancelled;
+        let times = series.times.as_deref().filter(|_| whole);
+        let slow = traces.is_slow(times, measured.duration);
         let why = match labels.outcome {
             Outcome::Panicked => Some(Kept::Panic),
             Outcome::Timeout => Some(Kept::Timeout),
             _ if end.failed => Some(Kept::Error),
-            _ => (slow && labels.outcome != Outcome::Cancelled).then_some(Kept::Slow),
+            _ => (slow && whole).then_some(Kept::Slow),
         };
         let Some(slot) = &self.slot else {
             return TraceId::NIL;

@@ -589,3 +589,42 @@ async fn what_no_propagator_reads_is_ignored() {
         assert_eq!(body, if carries { "1" } else { "0" }, "{names}");
     }
 }
+
+#[tokio::test]
+async fn what_clients_break_off_makes_nothing_else_slow() {
+    let harness = std::sync::Arc::new(watchpost::testing::Harness::with(|builder| {
+        builder.trace_ratio(0.0)
+    }));
+    let of = std::sync::Arc::clone(&harness);
+    let app = Router::new()
+        .route(
+            "/work/{hangs}",
+            get(
+                async move |axum::extract::Path(hangs): axum::extract::Path<bool>| {
+                    if hangs {
+                        std::future::pending::<()>().await;
+                    }
+                    of.advance(Duration::from_millis(100));
+                },
+            ),
+        )
+        .layer(harness.layer());
+    let ask = async |hangs: bool| {
+        let call = app.clone().oneshot(path(&format!("/work/{hangs}")));
+        let answer = tokio::time::timeout(Duration::from_millis(u64::from(!hangs) * 5000), call);
+        drop(answer.await);
+    };
+    for _ in 0..1000 {
+        ask(true).await;
+    }
+    // The worker looks every five seconds how long a route takes.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    for _ in 0..20 {
+        ask(false).await;
+    }
+    assert!(harness.flush(Duration::from_secs(10)).await);
+    assert!(
+        harness.recent_traces().is_empty(),
+        "none was slow for its route"
+    );
+}
