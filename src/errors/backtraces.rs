@@ -4,7 +4,7 @@ use std::backtrace::Backtrace;
 use std::collections::VecDeque;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock, TryLockError};
 
 use super::config::Backtraces;
 use super::event::Frame;
@@ -24,6 +24,10 @@ const MAX_FRAMES: usize = 50;
 /// Bytes of a name in it.
 const MAX_NAME: usize = 512;
 
+/// The standard library takes a backtrace and names the calls of one under one lock of the process, and naming may
+/// take a second: meanwhile nobody takes one, and so nobody waits.
+static NAMING: RwLock<()> = RwLock::new(());
+
 /// Who takes a backtrace, and those that were taken.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -31,25 +35,29 @@ pub(super) struct Waiting {
     /// For each place the upper bits of its hash and how often it was seen.
     sites: Box<[AtomicU64]>,
     taken: Mutex<VecDeque<(EventId, Backtrace)>>,
-    /// The standard library takes a backtrace and names the calls of one under one lock of the process, and
-    /// naming may take a second: meanwhile nobody takes one, and so nobody waits.
-    naming: RwLock<()>,
+    naming: &'static RwLock<()>,
 }
 
 impl Waiting {
     pub(super) fn new(wanted: Backtraces) -> Self {
+        Self::with(wanted, &NAMING)
+    }
+
+    fn with(wanted: Backtraces, naming: &'static RwLock<()>) -> Self {
         Self {
             wanted,
             sites: (0..SITES).map(|_| AtomicU64::new(0)).collect(),
             taken: Mutex::default(),
-            naming: RwLock::default(),
+            naming,
         }
     }
 
     /// Takes a backtrace for an event, where it is to have one; whether it did.
     pub(super) fn take(&self, event: EventId, kind: &str, at: &Location<'_>) -> bool {
-        let Ok(_nobody_names) = self.naming.try_read() else {
-            return false;
+        let _nobody_names = match self.naming.try_read() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(guard)) => guard.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
         };
         let wanted = match self.wanted {
             Backtraces::Off => false,
@@ -105,7 +113,6 @@ impl Waiting {
         let naming = self.naming.write().unwrap_or_else(PoisonError::into_inner);
         let text = backtrace.to_string();
         drop(naming);
-        self.naming.clear_poison();
         read(&text)
     }
 
@@ -181,9 +188,14 @@ fn is_own_file(file: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// One whose lock nobody else has.
+    fn alone(wanted: Backtraces) -> Waiting {
+        Waiting::with(wanted, Box::leak(Box::default()))
+    }
+
     #[test]
     fn the_first_five_of_a_place_take_one() {
-        let waiting = Waiting::new(Backtraces::First);
+        let waiting = alone(Backtraces::First);
         let here = Location::caller();
         let taken = (1..=20)
             .filter(|n| waiting.take(EventId::from_u128(*n), "a", here))
@@ -192,19 +204,19 @@ mod tests {
         assert!(waiting.take(EventId::from_u128(30), "b", here));
         assert!(waiting.of(EventId::from_u128(1)).is_some());
         assert!(waiting.of(EventId::from_u128(1)).is_none());
-        let off = Waiting::new(Backtraces::Off);
+        let off = alone(Backtraces::Off);
         assert!(!off.take(EventId::from_u128(1), "a", here));
     }
 
     #[test]
     fn what_waits_and_what_is_told_apart_is_bounded() {
-        let all = Waiting::new(Backtraces::All);
+        let all = alone(Backtraces::All);
         for n in 1..=300 {
             assert!(all.take(EventId::from_u128(n), "a", Location::caller()));
         }
         assert_eq!(all.taken.lock().unwrap().len(), MAX_WAITING);
         assert!(all.of(EventId::from_u128(1)).is_none());
-        let first = Waiting::new(Backtraces::First);
+        let first = alone(Backtraces::First);
         for n in 0..10_000 {
             first.is_among_first(&n.to_string(), Location::caller());
         }
@@ -227,13 +239,13 @@ mod tests {
             ("./src/orders.rs", 42)
         );
         assert!(frames[0].in_app && !frames[1].in_app);
-        let waiting = Waiting::new(Backtraces::Off);
+        let waiting = alone(Backtraces::Off);
         assert!(!waiting.name(&Backtrace::force_capture()).is_empty());
     }
 
     #[test]
     fn nobody_waits_for_a_backtrace_that_is_named() {
-        let waiting = Waiting::new(Backtraces::First);
+        let waiting = alone(Backtraces::First);
         let here = Location::caller();
         let naming = waiting.naming.write().unwrap();
         assert!((1..20).all(|n| !waiting.take(EventId::from_u128(n), "a", here)));

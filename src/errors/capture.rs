@@ -1,7 +1,7 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::backtraces::Waiting;
 use super::chain::{put_chain, put_text};
@@ -13,6 +13,7 @@ use super::sentry::{self, Outbox, SentrySetup};
 use crate::model::wire::{Reader, put_str};
 use crate::model::{EventId, Level, Signal, SpanId, TraceId, cut, is_own_thread, prefix};
 use crate::request::{self, ErrorKind, ErrorRecord, Facts, NO_REQUEST, Pairs, Requests, Slot};
+use crate::trace::Traces;
 use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus, RemoteSetup};
 
 /// Bytes of a path, a query, a user agent or an address.
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     /// Where events wait for who sends them.
     pub(super) outbox: Option<Outbox>,
     pub(super) awaited: Arc<AwaitedEvents>,
+    /// Who knows of plain OpenTelemetry spans.
+    traces: OnceLock<Arc<Traces>>,
 }
 
 /// What is captured.
@@ -78,6 +81,7 @@ impl Errors {
             outbox: Outbox::new(config.dsn.is_some()),
             keeper,
             awaited: AwaitedEvents::new(),
+            traces: OnceLock::new(),
         };
         let shared = Arc::new(shared);
         super::ambient::register(requests.number(), &shared);
@@ -87,6 +91,12 @@ impl Errors {
     /// Who keeps the deadlines of captures that wait.
     pub(crate) fn keep_by(&self, deadlines: Deadlines) {
         self.shared.awaited.keep_by(deadlines);
+    }
+
+    /// Errors in plain OpenTelemetry spans belong to these traces.
+    pub(crate) fn belong_to(&self, traces: Option<&Arc<Traces>>) {
+        let first = traces.map(|traces| self.shared.traces.set(Arc::clone(traces)));
+        debug_assert!(first.is_none_or(|set| set.is_ok()), "said once");
     }
 
     /// Captures an error with its sources.
@@ -161,8 +171,9 @@ impl Shared {
         let chain_end = scratch.len();
         let seen = request::with_current(Some(self.requests.number()), |slot, span| {
             slot.touch_captured();
-            copy_request(slot, span, scratch)
+            copy_request(slot, self.innermost(slot, span), scratch)
         });
+        let seen = seen.or_else(|| self.in_plain_span(scratch));
         let part = |from: usize, to: usize| scratch.get(from..to).unwrap_or_default();
         let seen = seen.unwrap_or(Seen {
             ids: request::Ids {
@@ -206,6 +217,25 @@ impl Shared {
             crumbs: part(seen.more_end, scratch.len()),
         };
         self.intake.push(Signal::Error, at, |out| record.put(out));
+    }
+}
+
+impl Shared {
+    /// The plain span that is current in an operation, else that.
+    fn innermost(&self, slot: &Slot, span: SpanId) -> SpanId {
+        // OpenTelemetry is asked, and in a panic hook nothing foreign may run.
+        let traces = self.traces.get().filter(|_| !std::thread::panicking());
+        traces.map_or(span, |traces| traces.innermost(slot, span))
+    }
+
+    /// What is known of the trace of a plain span, where no operation of ours is current.
+    fn in_plain_span(&self, scratch: &mut Vec<u8>) -> Option<Seen> {
+        if std::thread::panicking() {
+            return None;
+        }
+        let (slot, span) = self.traces.get()?.current_plain()?;
+        slot.touch_captured();
+        Some(copy_request(&slot, span, scratch))
     }
 }
 

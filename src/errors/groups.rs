@@ -102,6 +102,27 @@ impl Groups {
         }
     }
 
+    /// Gives an event its backtrace as [`add_frames`](Self::add_frames) does; it becomes the sample of its group
+    /// where that has none.
+    pub(super) fn add_named(&self, event: &ErrorEvent, frames: &[Frame]) {
+        let mut table = self.lock();
+        let group = table.groups.get_mut(&event.group);
+        let Some(sample) = group.and_then(|group| group.sample.as_mut()) else {
+            return;
+        };
+        if sample.id != event.id && !sample.frames.is_empty() {
+            return;
+        }
+        let before = size_of_event(sample);
+        let sample = Arc::make_mut(sample);
+        if sample.id != event.id {
+            sample.clone_from(event);
+        }
+        sample.frames = frames.to_vec();
+        let after = size_of_event(sample);
+        table.sample_bytes = (table.sample_bytes + after).saturating_sub(before);
+    }
+
     /// The groups, the one seen last first.
     pub(super) fn snapshot(&self) -> Vec<ErrorGroup> {
         let mut groups: Vec<_> = self.lock().groups.values().cloned().collect();

@@ -151,7 +151,7 @@ impl ErrorTap {
         };
         jobs.run(move || {
             let frames = shared.waiting.name(&backtrace);
-            shared.groups.add_frames(event.id, &frames);
+            shared.groups.add_named(&event, &frames);
             if let Some(keeper) = &shared.keeper {
                 keeper.push(stored::put_frames(event.id, &frames), None);
             }

@@ -49,6 +49,11 @@ impl TracingLayer {
         }
     }
 
+    /// The number of the monitor that made it.
+    pub(crate) fn monitor(&self) -> u32 {
+        self.requests.number()
+    }
+
     /// The operation that an event belongs to: the one that is current, unless the event names another.
     fn ids<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<Ids>
     where

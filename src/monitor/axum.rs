@@ -22,9 +22,9 @@ impl fmt::Display for NoMonitor {
 impl std::error::Error for NoMonitor {}
 
 impl IntoResponse for NoMonitor {
-    /// 500, without the reason: that is for the developer, who sees it in the rejection.
+    /// 500, with what is missing: it is the same for every request, so it is seen before any visitor comes.
     fn into_response(self) -> Response {
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
     }
 }
 

@@ -385,6 +385,7 @@ impl MonitorBuilder {
         let worker = Worker::start(setup)
             .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
         errors.keep_by(worker.deadlines());
+        errors.belong_to(tracing.traces.as_ref());
         let health = Health::new(HealthSetup {
             config: config.health.clone(),
             clock,

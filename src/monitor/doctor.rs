@@ -6,13 +6,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
+use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 
 use super::handle::Inner;
 use crate::config::{Propagators, program};
 use crate::errors::Errors;
 use crate::http::Inbound;
-use crate::model::{Notices, caught};
+use crate::logs::TracingLayer;
+use crate::model::{Books, Notices, Signal, caught};
 use crate::trace::{SpanLayer, probe, versions};
 use crate::worker::{SinkStatus, Tick, Watch};
 
@@ -32,6 +34,18 @@ pub struct Finding {
     pub about: &'static str,
     /// What is wrong and what to do about it.
     pub sentence: String,
+    kind: Kind,
+}
+
+/// What is told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Surroundings,
+    Filter,
+    Route,
+    Address,
+    Delivery,
+    Clock,
 }
 
 impl fmt::Display for Finding {
@@ -47,6 +61,7 @@ pub(super) struct Doctor {
     layer: Arc<SpanLayer>,
     inbound: Inbound,
     errors: Errors,
+    books: Arc<Books>,
     /// The data directory that is wanted, and whether it could be used.
     data_dir: Option<(PathBuf, bool)>,
     worker: Watch,
@@ -61,6 +76,7 @@ impl Doctor {
             layer: Arc::clone(&inner.tracing.layer),
             inbound: inner.inbound.clone(),
             errors: inner.errors.clone(),
+            books: Arc::clone(&inner.books),
             data_dir: wanted.map(|path| (path, inner.data_dir.is_some())),
             worker: inner.worker.watch(),
         }
@@ -69,23 +85,37 @@ impl Doctor {
     /// All that is wrong now.
     pub(super) fn examine(&self) -> Vec<Finding> {
         let sinks = self.worker.sinks();
-        let about =
-            |about, sentence: Option<String>| sentence.map(|sentence| Finding { about, sentence });
+        let about = |about, kind, sentence: Option<String>| {
+            sentence.map(|sentence| Finding {
+                about,
+                sentence,
+                kind,
+            })
+        };
+        let route = self.inbound.sees_no_route().map(str::to_owned);
+        let data_directory = self.data_directory();
         let own = [
-            about("propagator", self.propagator()),
-            about("subscriber", self.subscriber()),
-            about("filter", self.filter()),
-            about("route", self.inbound.sees_no_route().map(str::to_owned)),
-            about("opentelemetry", opentelemetry()),
-            about("data directory", self.data_directory()),
+            about("propagator", Kind::Surroundings, self.propagator()),
+            about("subscriber", Kind::Surroundings, self.subscriber()),
+            about("filter", Kind::Filter, self.filter()),
+            about("route", Kind::Route, route),
+            about("opentelemetry", Kind::Surroundings, opentelemetry()),
+            about("data directory", Kind::Surroundings, data_directory),
         ];
         let sinks = sinks.iter().flat_map(|sink| {
             [
-                about(sink.name, delivery(sink)),
-                about(sink.name, clocks(sink)),
+                about(sink.name, Kind::Address, address(sink)),
+                about(sink.name, Kind::Delivery, delivery(sink)),
+                about(sink.name, Kind::Clock, clocks(sink)),
             ]
         });
         own.into_iter().chain(sinks).flatten().collect()
+    }
+
+    /// Whether something was done, as far as lines and traces tell.
+    fn has_worked(&self) -> bool {
+        let mut signals = [Signal::Request, Signal::Span].into_iter();
+        signals.any(|signal| self.books.totals(signal).emitted() > 0)
     }
 
     fn propagator(&self) -> Option<String> {
@@ -109,20 +139,23 @@ impl Doctor {
     fn filter(&self) -> Option<String> {
         let target = program()?;
         let level = self.layer.misses(&target)?;
-        let here = self.layer.is_in_a_subscriber() && probe::is_in_use();
-        if !here || level == LevelFilter::OFF || probe::reaches(self.monitor, &target, level) {
+        let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
+        let layer: Option<&TracingLayer> = subscriber.downcast_ref();
+        let ours = layer.is_some_and(|layer| layer.monitor() == self.monitor);
+        let asked = ours && level != LevelFilter::OFF;
+        if !asked || probe::reaches(&subscriber, self.monitor, &target, level) {
             return None;
         }
         let level = level.to_string().to_uppercase();
         Some(format!(
-            "a filter of the `tracing` subscriber hides spans of `{target}` at {level}, so traces have requests alone: let it pass `{target}={}`, or give the filter to the layer that it is meant for with `.with_filter(..)`",
+            "no `tracing` span has come yet, and a filter of the subscriber hides those of `{target}` (the program's name; your crate's may be another) at {level}: let it pass `{target}={}`, or give the filter to the layer that it is meant for with `.with_filter(..)`",
             level.to_lowercase()
         ))
     }
 
     fn data_directory(&self) -> Option<String> {
         match &self.data_dir {
-            None => Some("there is none, so captured errors that wait to be sent are in memory alone and lost at the end of the process: set `data_dir(..)` or WATCHPOST_DATA_DIR".to_owned()),
+            None => Some("there is none, so captured errors are in memory alone and lost at the end of the process: set `data_dir(..)` or WATCHPOST_DATA_DIR".to_owned()),
             Some((path, false)) => Some(format!(
                 "`{}` cannot be used, so nothing is kept on disk: make it a directory that this process may write, or set `data_dir` to another, and start again",
                 path.display()
@@ -148,10 +181,18 @@ fn opentelemetry() -> Option<String> {
     })
 }
 
+fn address(sink: &SinkStatus) -> Option<String> {
+    let advice = match sink.name {
+        "otlp" => {
+            "`otlp.endpoint` gets `/v1/traces` added to it, `otlp.traces_endpoint` is used as it is"
+        }
+        _ => "a Sentry DSN ends with the number of a project that exists",
+    };
+    (sink.heard.status == Some(StatusCode::NOT_FOUND))
+        .then(|| format!("its receiver answers 404, so the URL is wrong: {advice}"))
+}
+
 fn delivery(sink: &SinkStatus) -> Option<String> {
-    if sink.heard.status == Some(StatusCode::NOT_FOUND) {
-        return Some("its receiver answers 404, so the URL is wrong: for OTLP, `otlp.endpoint` gets `/v1/traces` added to it and `otlp.traces_endpoint` is used as it is; a Sentry DSN ends with the number of a project that exists".to_owned());
-    }
     let waiting = sink.waiting_since?;
     let unserved = sink
         .last_delivery_age
@@ -189,16 +230,22 @@ impl Rounds {
     /// What the worker does for it.
     pub(super) fn tick(&self, notices: &Arc<Notices>) -> Tick {
         let (rounds, notices) = (self.clone(), Arc::clone(notices));
-        let mut said: Vec<&'static str> = Vec::new();
+        let mut said: Vec<(&'static str, Kind)> = Vec::new();
         let look = move || {
             let Some(doctor) = rounds.0.get() else { return };
             for finding in doctor.examine() {
-                if !said.contains(&finding.about) {
-                    said.push(finding.about);
+                let told = match finding.kind {
                     // The layer says it itself.
-                    if finding.about != "route" {
-                        notices.say(finding.to_string());
-                    }
+                    Kind::Route => false,
+                    // A service that does nothing yet has no spans.
+                    Kind::Filter => doctor.has_worked(),
+                    _ => true,
+                };
+                let once = (finding.about, finding.kind);
+                // Several of one kind are told apart by what they are about.
+                if told && !said.contains(&once) {
+                    said.push(once);
+                    notices.say(finding.to_string());
                 }
             }
         };

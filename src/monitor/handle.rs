@@ -20,7 +20,7 @@ use crate::logs::TracingLayer;
 use crate::metrics::{Metrics, Prometheus};
 use crate::model::{Books, EventId, Level, Notices, ShutdownReport, Signal, Totals, TraceId};
 use crate::otel::Otel;
-use crate::request::{self, InFlight, Requests};
+use crate::request::{InFlight, Requests};
 use crate::trace::{KeptTrace, Levels, Trace};
 use crate::worker::{Intake, Worker};
 
@@ -249,7 +249,7 @@ impl Monitor {
     /// | `propagator` | OpenTelemetry has none, though [`trace.propagators`](crate::config) wants one |
     /// | `subscriber` | no `tracing` subscriber in use has the monitor's layer |
     /// | `filter` | a filter of the subscriber hides the program's spans from it; told while no span ever came |
-    /// | `route` | the endpoint layer stands around the router and sees no routes |
+    /// | `route` | the endpoint layer stands around the router: 100 answers, and no route seen |
     /// | `opentelemetry` | `tracing` events from the files of another version of OpenTelemetry |
     /// | `data directory` | there is none, or it cannot be written |
     /// | a sink | its receiver answers 404, takes nothing for 30 s, or has a clock that differs by more than a minute |
@@ -279,7 +279,7 @@ impl Monitor {
 
     /// The trace id of the request that the calling code belongs to; `None` outside a request.
     pub fn current_trace_id(&self) -> Option<TraceId> {
-        request::current(self.inner.requests.number()).map(|ids| ids.trace)
+        self.inner.tracing.layer.ids_here().map(|ids| ids.trace)
     }
 
     /// Counts the life of an upgraded connection, such as a WebSocket, which no layer can see: wrap its

@@ -6,7 +6,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState}
 use opentelemetry::{Context, ContextGuard};
 use opentelemetry_sdk::propagation::BaggagePropagator;
 
-use crate::model::{SpanId, TraceId};
+use crate::model::{SpanId, TraceId, caught};
 
 /// A context in which an operation of ours is the current span.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ impl Extractor for Header<'_> {
 
 /// The ids of the thread's current OpenTelemetry span, if there is one.
 pub(super) fn current_span() -> Option<(TraceId, SpanId)> {
-    Context::map_current(|context| {
+    let look = |context: &Context| {
         let span = context.span();
         let of = span.span_context();
         of.is_valid().then(|| {
@@ -88,7 +88,9 @@ pub(super) fn current_span() -> Option<(TraceId, SpanId)> {
                 SpanId::from_u64(u64::from_be_bytes(of.span_id().to_bytes())),
             )
         })
-    })
+    };
+    // On a thread that is ending there may be no context any more, and asking for it panics.
+    caught(|| Context::map_current(look)).flatten()
 }
 
 #[cfg(test)]

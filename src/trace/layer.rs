@@ -79,6 +79,9 @@ struct Entered {
     attached: Option<Attached>,
 }
 
+/// Spans that a thread has entered and not left, as far as they are remembered.
+const MAX_ENTERED: usize = 1024;
+
 thread_local! {
     /// The innermost last.
     static ENTERED: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
@@ -161,8 +164,10 @@ impl SpanLayer {
         }
         if let Some(parent) = span.parent() {
             let extensions = parent.extensions();
-            let of = extensions.get::<OfMonitors>()?.of(number)?;
-            return Some((Arc::clone(&of.slot), of.span));
+            let all = extensions.get::<OfMonitors>();
+            if let Some(of) = all.and_then(|all| all.of(number)) {
+                return Some((Arc::clone(&of.slot), of.span));
+            }
         }
         let traces = self
             .traces
@@ -389,10 +394,14 @@ impl SpanLayer {
             attached: root.map(|root| root.attach()),
         };
         // A thread that is ending enters nothing.
-        if ENTERED
-            .try_with(|all| all.borrow_mut().push(entered))
-            .is_ok()
-        {
+        let enter = |all: &RefCell<Vec<Entered>>| {
+            let mut all = all.borrow_mut();
+            // A guard that is never dropped leaves its entry behind.
+            let oldest = (all.len() >= MAX_ENTERED).then(|| all.remove(0));
+            all.push(entered);
+            oldest
+        };
+        if ENTERED.try_with(enter).is_ok() {
             drop(request::enter(slot, span));
         }
     }

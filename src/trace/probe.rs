@@ -1,16 +1,20 @@
 //! Whether `tracing` spans reach the monitor's layer, as far as the subscriber tells.
 
 use std::cell::Cell;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use tracing::callsite::Identifier;
 use tracing::field::FieldSet;
 use tracing::level_filters::LevelFilter;
 use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
-use tracing::{Callsite, Level, Metadata, dispatcher};
+use tracing::{Callsite, Dispatch, Level, Metadata};
 
 /// No span of anybody else has this name.
 const NAME: &str = "watchpost probe";
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// The monitor that asks, and whether its layer was asked meanwhile.
@@ -49,19 +53,27 @@ pub(crate) fn asked(monitor: u32, metadata: &Metadata<'_>) {
     }
 }
 
-/// Whether the thread has a subscriber.
-pub(crate) fn is_in_use() -> bool {
-    dispatcher::get_default(|subscriber| !subscriber.is::<tracing::subscriber::NoSubscriber>())
-}
-
-/// Whether a span of that target and level would reach the monitor's layer in the thread's subscriber.
-pub(crate) fn reaches(monitor: u32, target: &str, level: LevelFilter) -> bool {
+/// Whether a span of that target and level would reach the monitor's layer in a subscriber. It is asked on a thread
+/// of its own: a question that nothing follows leaves traces in the thread's filters. A subscriber that does not
+/// answer within a second hides nothing.
+pub(crate) fn reaches(
+    subscriber: &Dispatch,
+    monitor: u32,
+    target: &str,
+    level: LevelFilter,
+) -> bool {
     let Some(level) = level.into_level() else {
         return true;
     };
-    PROBING.set(Some((monitor, false)));
-    let enabled =
-        dispatcher::get_default(|subscriber| subscriber.enabled(&metadata(target, level)));
-    let asked = PROBING.take() == Some((monitor, true));
-    enabled && asked
+    let (answer, answered) = mpsc::channel();
+    let (subscriber, target) = (subscriber.clone(), target.to_owned());
+    let ask = move || {
+        PROBING.set(Some((monitor, false)));
+        let enabled = subscriber.enabled(&metadata(&target, level));
+        let asked = PROBING.take() == Some((monitor, true));
+        // Nobody may wait any more.
+        let _late = answer.send(enabled && asked);
+    };
+    let thread = std::thread::Builder::new().name("watchpost-probe".to_owned());
+    thread.spawn(ask).is_err() || answered.recv_timeout(PATIENCE).unwrap_or(true)
 }

@@ -130,9 +130,14 @@ impl Traces {
         &self.plain
     }
 
+    /// The plain span that is current where nothing of ours is.
+    pub(crate) fn current_plain(&self) -> Option<(Arc<Slot>, SpanId)> {
+        self.plain.current()
+    }
+
     /// The innermost operation, of which `current` is the innermost of ours.
     #[inline]
-    pub(super) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
+    pub(crate) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
         self.plain.innermost(slot, current)
     }
 

@@ -613,6 +613,12 @@ async fn a_handler_gets_the_monitor_that_watches_its_request() {
     assert_eq!(outer.page().sum("asked_total", &[]), 2.0);
     // Without a layer there is none, and the handler is not called.
     let bare = Router::new().route("/", get(handler));
-    assert_eq!(send(&bare, get_request("/")).await.status, 500);
+    let answer = send(&bare, get_request("/")).await;
+    assert_eq!(answer.status, 500);
+    assert!(
+        answer.body.contains(".layer(monitor.layer())"),
+        "{}",
+        answer.body
+    );
     assert!(Monitor::current().is_none());
 }

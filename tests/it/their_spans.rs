@@ -211,7 +211,13 @@ async fn their_extension_trait_works_and_a_span_without_a_request_is_a_root() {
         .layer(harness.layer());
     let answer = send(&app, get_request("/")).await;
     assert_eq!(answer.headers["x-trace-id"].to_str().unwrap(), answer.body);
-    tracing::info_span!("alone").in_scope(|| tracing::info!("by itself"));
+    let mut event = None;
+    tracing::info_span!("alone").in_scope(|| {
+        tracing::info!("by itself");
+        tracing::info_span!("below").in_scope(|| {
+            event = Some(harness.capture_error(&std::io::Error::other("no paper")));
+        });
+    });
     assert!(harness.flush(PATIENCE).await);
     let trace = trace_of(&harness, &answer).unwrap();
     let asked = named(&trace, "asked");
@@ -233,6 +239,14 @@ async fn their_extension_trait_works_and_a_span_without_a_request_is_a_root() {
         .find(|line| line["message"] == "by itself")
         .unwrap();
     assert_eq!(line["trace_id"], alone.trace_id.to_string());
+    let errors = harness.errors();
+    let sample = errors[0].sample.as_ref().unwrap();
+    assert_eq!(Some(sample.id), event);
+    assert_eq!(sample.trace_id, alone.trace_id);
+    assert_eq!(alone.kept, Kept::Captured);
+    let below = named(alone, "below");
+    assert_eq!(below.parent_span_id, alone.spans[0].span_id);
+    assert_eq!(sample.span_id, below.span_id);
     // Where it is not chosen there is none.
     let none = Harness::new();
     assert!(
