@@ -483,14 +483,13 @@ impl Active {
         end: End,
     ) -> TraceId {
         // What a client broke off says nothing of how long the route takes.
-        let whole = labels.outcome != Outcome::Cancelled;
-        let times = series.times.as_deref().filter(|_| whole);
-        let slow = traces.is_slow(times, measured.duration);
+        let slow = labels.outcome != Outcome::Cancelled
+            && traces.is_slow(series.times.as_deref(), measured.duration);
         let why = match labels.outcome {
             Outcome::Panicked => Some(Kept::Panic),
             Outcome::Timeout => Some(Kept::Timeout),
             _ if end.failed => Some(Kept::Error),
-            _ => (slow && whole).then_some(Kept::Slow),
+            _ => slow.then_some(Kept::Slow),
         };
         let Some(slot) = &self.slot else {
             return TraceId::NIL;
