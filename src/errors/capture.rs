@@ -1,7 +1,7 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::panic::Location;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::backtraces::Waiting;
 use super::chain::{put_chain, put_text};
@@ -39,8 +39,8 @@ pub(super) struct Shared {
     /// Where events wait for who sends them.
     pub(super) outbox: Option<Outbox>,
     pub(super) awaited: Arc<AwaitedEvents>,
-    /// Who knows of plain OpenTelemetry spans.
-    traces: OnceLock<Arc<Traces>>,
+    /// Who knows of plain OpenTelemetry spans, where spans are made.
+    traces: Option<Arc<Traces>>,
 }
 
 /// What is captured.
@@ -65,12 +65,13 @@ pub(super) fn is_capturing() -> bool {
 }
 
 impl Errors {
-    /// `keeper` stores events, where there is a data directory.
+    /// `keeper` stores events, where there is a data directory; `traces` knows of plain OpenTelemetry spans.
     pub(crate) fn new(
         config: &ErrorsConfig,
         intake: &Arc<Intake>,
         requests: &Arc<Requests>,
         keeper: Option<Keeper>,
+        traces: Option<Arc<Traces>>,
     ) -> Self {
         let shared = Shared {
             intake: Arc::clone(intake),
@@ -81,7 +82,7 @@ impl Errors {
             outbox: Outbox::new(config.dsn.is_some()),
             keeper,
             awaited: AwaitedEvents::new(),
-            traces: OnceLock::new(),
+            traces,
         };
         let shared = Arc::new(shared);
         super::ambient::register(requests.number(), &shared);
@@ -91,12 +92,6 @@ impl Errors {
     /// Who keeps the deadlines of captures that wait.
     pub(crate) fn keep_by(&self, deadlines: Deadlines) {
         self.shared.awaited.keep_by(deadlines);
-    }
-
-    /// Errors in plain OpenTelemetry spans belong to these traces.
-    pub(crate) fn belong_to(&self, traces: Option<&Arc<Traces>>) {
-        let first = traces.map(|traces| self.shared.traces.set(Arc::clone(traces)));
-        debug_assert!(first.is_none_or(|set| set.is_ok()), "said once");
     }
 
     /// Captures an error with its sources.
@@ -166,14 +161,22 @@ impl Shared {
         event
     }
 
+    /// Looks at the operation that the thread is at. `look` calls nothing foreign.
+    pub(super) fn at<R>(&self, look: impl FnOnce(&Arc<Slot>, SpanId) -> R) -> Option<R> {
+        // For plain spans OpenTelemetry is asked, and in a panic hook nothing foreign may run.
+        match self.traces.as_deref().filter(|_| !std::thread::panicking()) {
+            Some(traces) => traces.with_current(look),
+            None => request::with_current(Some(self.requests.number()), look),
+        }
+    }
+
     /// Queues the record, whose chain stands in `scratch`.
     fn push(&self, captured: &Captured<'_>, (event, at): (EventId, u64), scratch: &mut Vec<u8>) {
         let chain_end = scratch.len();
-        let seen = request::with_current(Some(self.requests.number()), |slot, span| {
+        let seen = self.at(|slot, span| {
             slot.touch_captured();
-            copy_request(slot, self.innermost(slot, span), scratch)
+            copy_request(slot, span, scratch)
         });
-        let seen = seen.or_else(|| self.in_plain_span(scratch));
         let part = |from: usize, to: usize| scratch.get(from..to).unwrap_or_default();
         let seen = seen.unwrap_or(Seen {
             ids: request::Ids {
@@ -217,25 +220,6 @@ impl Shared {
             crumbs: part(seen.more_end, scratch.len()),
         };
         self.intake.push(Signal::Error, at, |out| record.put(out));
-    }
-}
-
-impl Shared {
-    /// The plain span that is current in an operation, else that.
-    fn innermost(&self, slot: &Slot, span: SpanId) -> SpanId {
-        // OpenTelemetry is asked, and in a panic hook nothing foreign may run.
-        let traces = self.traces.get().filter(|_| !std::thread::panicking());
-        traces.map_or(span, |traces| traces.innermost(slot, span))
-    }
-
-    /// What is known of the trace of a plain span, where no operation of ours is current.
-    fn in_plain_span(&self, scratch: &mut Vec<u8>) -> Option<Seen> {
-        if std::thread::panicking() {
-            return None;
-        }
-        let (slot, span) = self.traces.get()?.current_plain()?;
-        slot.touch_captured();
-        Some(copy_request(&slot, span, scratch))
     }
 }
 

@@ -363,9 +363,10 @@ impl MonitorBuilder {
         let keeper = data_dir
             .as_ref()
             .map(|it| keeper(it, &config, &clock, (&intake, &notices)));
-        let errors = Errors::new(&config.errors, &intake, &requests, keeper);
         let levels = Arc::new(levels(&config)?);
         let tracing = Tracing::new(&config, &requests, &intake)?;
+        let traces = tracing.traces.clone();
+        let errors = Errors::new(&config.errors, &intake, &requests, keeper, traces);
         metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
         let mut remotes = tracing.remotes(&config, &notices);
         let told = (&clock, &books, &notices);
@@ -385,7 +386,6 @@ impl MonitorBuilder {
         let worker = Worker::start(setup)
             .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
         errors.keep_by(worker.deadlines());
-        errors.belong_to(tracing.traces.as_ref());
         let health = Health::new(HealthSetup {
             config: config.health.clone(),
             clock,

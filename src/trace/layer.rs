@@ -300,18 +300,10 @@ impl SpanLayer {
 
     /// The ids of the operation that is current.
     pub(crate) fn ids_here(&self) -> Option<request::Ids> {
-        let number = self.requests.number();
-        let Some(traces) = &self.traces else {
-            return request::current(number);
-        };
-        let ids = request::with_current(Some(number), |slot, current| request::Ids {
-            span: traces.innermost(slot, current),
-            ..slot.ids()
-        });
-        ids.or_else(|| {
-            let (slot, span) = traces.plain().current()?;
-            Some(request::Ids { span, ..slot.ids() })
-        })
+        match &self.traces {
+            Some(traces) => traces.with_current(|slot, span| request::Ids { span, ..slot.ids() }),
+            None => request::current(self.requests.number()),
+        }
     }
 
     /// The ids of the span that an event names as its own, where that is not the current one.

@@ -26,23 +26,12 @@ pub(super) struct Place {
 impl Place {
     /// The place of a new span: under what is current, else as the root of a new trace.
     pub(super) fn find(traces: &Traces, span: SpanId, start: Nanos) -> Self {
-        let requests = traces.requests();
-        if let Some((slot, current)) = request::current_slot(requests.number()) {
-            let parent = traces.innermost(&slot, current);
-            return Self {
-                slot,
-                parent,
-                root: None,
-            };
-        }
-        match traces.plain().current() {
-            Some((slot, parent)) => Self {
-                slot,
-                parent,
-                root: None,
-            },
-            None => Self::root(traces, span, start),
-        }
+        let inside = traces.with_current(|slot, parent| Self {
+            slot: Arc::clone(slot),
+            parent,
+            root: None,
+        });
+        inside.unwrap_or_else(|| Self::root(traces, span, start))
     }
 
     /// The place of the root of a new trace.

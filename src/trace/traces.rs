@@ -17,7 +17,7 @@ use super::span::{
 use crate::clock::{Nanos, nanos};
 use crate::model::wire::{Reader, put_bytes};
 use crate::model::{Kept, Signal, SpanId, TraceId};
-use crate::request::{Added, Decision, Requests, RouteId, Slot, Taken};
+use crate::request::{self, Added, Decision, Requests, RouteId, Slot, Taken};
 use crate::worker::{Intake, MAX_RECORD};
 
 /// How long the decision on a kept trace is remembered for spans that come by their trace id alone.
@@ -130,14 +130,25 @@ impl Traces {
         &self.plain
     }
 
-    /// The plain span that is current where nothing of ours is.
-    pub(crate) fn current_plain(&self) -> Option<(Arc<Slot>, SpanId)> {
-        self.plain.current()
+    /// Looks at the operation that the thread is at, plain OpenTelemetry spans among them. `look` calls nothing
+    /// foreign.
+    #[inline]
+    pub(crate) fn with_current<R>(&self, look: impl FnOnce(&Arc<Slot>, SpanId) -> R) -> Option<R> {
+        let mut look = Some(look);
+        let seen = request::with_current(Some(self.requests.number()), |slot, span| {
+            let look = look.take()?;
+            Some(look(slot, self.innermost(slot, span)))
+        });
+        if let Some(look) = look {
+            let (slot, span) = self.plain.current()?;
+            return Some(look(&slot, span));
+        }
+        seen.flatten()
     }
 
     /// The innermost operation, of which `current` is the innermost of ours.
     #[inline]
-    pub(crate) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
+    pub(super) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
         self.plain.innermost(slot, current)
     }
 

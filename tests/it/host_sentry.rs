@@ -100,3 +100,30 @@ fn the_requests_of_another_monitor_and_what_the_host_set_stay_as_they_are() {
     assert_eq!(trace_of(&events[0]).unwrap().0, ids[0]);
     assert!(trace_of(&events[1]).is_none_or(|(trace, _)| trace != ids[1]));
 }
+
+#[test]
+fn plain_spans_are_found_too_and_a_monitor_that_is_gone_does_nothing() {
+    use opentelemetry::trace::{Tracer, TracerProvider};
+
+    let harness = Harness::in_real_time(|builder| builder.trace_ratio(0.0));
+    let options = ClientOptions::new().add_integration(harness.sentry_integration());
+    let tracer = harness.otel().tracer_provider().tracer("jobs");
+    let mut harness = Some(harness);
+    let mut kept = None;
+    let events = captured(options, async {
+        tracer.in_span("a job", |_| {
+            sentry::capture_message("slow", sentry::Level::Info);
+        });
+        let harness = harness.take().unwrap();
+        assert!(harness.flush(Duration::from_secs(5)).await);
+        kept = harness.recent_traces().pop();
+        drop(harness);
+        sentry::capture_message("later", sentry::Level::Info);
+    });
+    let kept = kept.unwrap();
+    assert_eq!(kept.kept, Kept::Captured);
+    let (trace, span) = trace_of(&events[0]).unwrap();
+    assert_eq!(trace, kept.trace_id.to_string());
+    assert_eq!(span, kept.spans[0].span_id.to_string());
+    assert!(trace_of(&events[1]).is_none_or(|(other, _)| other != trace));
+}
