@@ -79,6 +79,18 @@ fn what_nobody_installed() {
     });
 }
 
+#[test]
+fn what_is_not_wanted_is_not_missed() {
+    in_a_process_of_its_own("what_is_not_wanted_is_not_missed", || {
+        let (_dir, builder) = in_directory();
+        let settings = tempfile::NamedTempFile::new().unwrap();
+        // As the finding says.
+        std::fs::write(&settings, "trace.propagators = [\"none\"]").unwrap();
+        let monitor = builder.file(settings.path()).build().unwrap();
+        assert_eq!(about(&monitor), ["subscriber"]);
+    });
+}
+
 /// The findings beside those of `build`, under a global subscriber.
 fn under<S>(make: impl FnOnce(&MonitorGuard) -> S) -> Vec<&'static str>
 where
@@ -201,6 +213,10 @@ fn each_thing_is_said_once_on_the_console() {
         let written = Written::default();
         let builder = Monitor::builder("host").env(false);
         let monitor = builder.console_to(written.clone()).build().unwrap();
+        let all = tracing_subscriber::registry().with(LevelFilter::WARN);
+        let all = all.with(monitor.tracing_layer());
+        tracing::subscriber::set_global_default(all).unwrap();
+        monitor.trace("work").in_scope(|| {});
         let text = || String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let begun = Instant::now();
         while !text().contains("data directory: ") {
@@ -209,6 +225,8 @@ fn each_thing_is_said_once_on_the_console() {
         }
         std::thread::sleep(Duration::from_secs(11));
         monitor.flush_blocking(Duration::from_secs(5)).unwrap();
+        let found = about(&monitor);
+        assert_eq!(found, ["propagator", "filter", "data directory"]);
         for finding in monitor.doctor() {
             let beginning = format!("{}: ", finding.about);
             assert_eq!(text().matches(&beginning).count(), 1, "{}", text());

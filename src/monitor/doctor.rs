@@ -41,7 +41,6 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Surroundings,
-    Filter,
     Route,
     Address,
     Delivery,
@@ -82,8 +81,8 @@ impl Doctor {
         }
     }
 
-    /// All that is wrong now.
-    pub(super) fn examine(&self) -> Vec<Finding> {
+    /// All that is wrong now. The subscriber's filters are asked only if `probe` says so: they are the host's.
+    fn examine(&self, probe: bool) -> Vec<Finding> {
         let sinks = self.worker.sinks();
         let about = |about, kind, sentence: Option<String>| {
             sentence.map(|sentence| Finding {
@@ -92,12 +91,13 @@ impl Doctor {
                 kind,
             })
         };
+        let filter = probe.then(|| self.filter()).flatten();
         let route = self.inbound.sees_no_route().map(str::to_owned);
         let data_directory = self.data_directory();
         let own = [
             about("propagator", Kind::Surroundings, self.propagator()),
             about("subscriber", Kind::Surroundings, self.subscriber()),
-            about("filter", Kind::Filter, self.filter()),
+            about("filter", Kind::Surroundings, filter),
             about("route", Kind::Route, route),
             about("opentelemetry", Kind::Surroundings, opentelemetry()),
             about("data directory", Kind::Surroundings, data_directory),
@@ -125,7 +125,7 @@ impl Doctor {
         } = self.propagators;
         let set = opentelemetry::global::get_text_map_propagator(|it| it.fields().next().is_some());
         ((trace_context || baggage) && !set).then(|| {
-            "OpenTelemetry has no propagator, so outgoing calls carry no trace: use `install()`, or write `opentelemetry::global::set_text_map_propagator(opentelemetry_sdk::propagation::TraceContextPropagator::new())`; `trace.propagators = \"none\"` says that none is wanted".to_owned()
+            "OpenTelemetry has no propagator, so outgoing calls carry no trace: use `install()`, or write `opentelemetry::global::set_text_map_propagator(opentelemetry_sdk::propagation::TraceContextPropagator::new())`; `trace.propagators = [\"none\"]` says that none is wanted".to_owned()
         })
     }
 
@@ -146,10 +146,8 @@ impl Doctor {
         if !asked || probe::reaches(&subscriber, self.monitor, &target, level) {
             return None;
         }
-        let level = level.to_string().to_uppercase();
         Some(format!(
-            "no `tracing` span has come yet, and a filter of the subscriber hides those of `{target}` (the program's name; your crate's may be another) at {level}: let it pass `{target}={}`, or give the filter to the layer that it is meant for with `.with_filter(..)`",
-            level.to_lowercase()
+            "no `tracing` span has come yet, and a filter of the subscriber hides those of `{target}` (the program's name; your crate's may be another) at `{level}`: let it pass `{target}={level}`, or give the filter to the layer that it is meant for with `.with_filter(..)`"
         ))
     }
 
@@ -231,19 +229,16 @@ impl Rounds {
     pub(super) fn tick(&self, notices: &Arc<Notices>) -> Tick {
         let (rounds, notices) = (self.clone(), Arc::clone(notices));
         let mut said: Vec<(&'static str, Kind)> = Vec::new();
+        let mut probed = false;
         let look = move || {
             let Some(doctor) = rounds.0.get() else { return };
-            for finding in doctor.examine() {
-                let told = match finding.kind {
-                    // The layer says it itself.
-                    Kind::Route => false,
-                    // A service that does nothing yet has no spans.
-                    Kind::Filter => doctor.has_worked(),
-                    _ => true,
-                };
+            // Once in a life, for filters may hang; and a service that does nothing yet has no spans.
+            let probe = !probed && doctor.has_worked();
+            probed |= probe;
+            for finding in doctor.examine(probe) {
                 let once = (finding.about, finding.kind);
-                // Several of one kind are told apart by what they are about.
-                if told && !said.contains(&once) {
+                // Of a route the layer itself tells.
+                if finding.kind != Kind::Route && !said.contains(&once) {
                     said.push(once);
                     notices.say(finding.to_string());
                 }
@@ -258,7 +253,7 @@ impl Rounds {
 
     /// What is wrong now. Subscribers of the host's are asked.
     pub(super) fn findings(&self) -> Vec<Finding> {
-        let examine = || self.0.get().map(Doctor::examine);
+        let examine = || self.0.get().map(|doctor| doctor.examine(true));
         caught(examine).flatten().unwrap_or_default()
     }
 }
