@@ -54,16 +54,15 @@ impl Waiting {
 
     /// Takes a backtrace for an event, where it is to have one; whether it did.
     pub(super) fn take(&self, event: EventId, kind: &str, at: &Location<'_>) -> bool {
+        if self.wanted == Backtraces::Off {
+            return false;
+        }
         let _nobody_names = match self.naming.try_read() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(guard)) => guard.into_inner(),
             Err(TryLockError::WouldBlock) => return false,
         };
-        let wanted = match self.wanted {
-            Backtraces::Off => false,
-            Backtraces::All => true,
-            Backtraces::First => self.is_among_first(kind, at),
-        };
+        let wanted = self.wanted == Backtraces::All || self.is_among_first(kind, at);
         if wanted {
             let backtrace = Backtrace::force_capture();
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
