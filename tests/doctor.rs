@@ -216,7 +216,14 @@ fn each_thing_is_said_once_on_the_console() {
         let all = tracing_subscriber::registry().with(LevelFilter::WARN);
         let all = all.with(monitor.tracing_layer());
         tracing::subscriber::set_global_default(all).unwrap();
-        monitor.trace("work").in_scope(|| {});
+        let app = Router::new()
+            .route("/", get(async || "done"))
+            .layer(monitor.layer());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        runtime.block_on(app.oneshot(request)).unwrap();
         let text = || String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let begun = Instant::now();
         while !text().contains("data directory: ") {

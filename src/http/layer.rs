@@ -46,6 +46,11 @@ impl Inbound {
         (enough && self.requests.routes().none_seen()).then_some(NO_ROUTE)
     }
 
+    /// Whether a request was answered, but for those that no route wanted.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.unrouted.load(Relaxed) > 0 || !self.requests.routes().none_seen()
+    }
+
     pub(crate) fn new(
         requests: &Arc<Requests>,
         metrics: &Metrics,

@@ -14,7 +14,7 @@ use crate::config::{Propagators, program};
 use crate::errors::Errors;
 use crate::http::Inbound;
 use crate::logs::TracingLayer;
-use crate::model::{Books, Notices, Signal, caught};
+use crate::model::{Notices, caught};
 use crate::trace::{SpanLayer, probe, versions};
 use crate::worker::{SinkStatus, Tick, Watch};
 
@@ -60,7 +60,6 @@ pub(super) struct Doctor {
     layer: Arc<SpanLayer>,
     inbound: Inbound,
     errors: Errors,
-    books: Arc<Books>,
     /// The data directory that is wanted, and whether it could be used.
     data_dir: Option<(PathBuf, bool)>,
     worker: Watch,
@@ -75,7 +74,6 @@ impl Doctor {
             layer: Arc::clone(&inner.tracing.layer),
             inbound: inner.inbound.clone(),
             errors: inner.errors.clone(),
-            books: Arc::clone(&inner.books),
             data_dir: wanted.map(|path| (path, inner.data_dir.is_some())),
             worker: inner.worker.watch(),
         }
@@ -110,12 +108,6 @@ impl Doctor {
             ]
         });
         own.into_iter().chain(sinks).flatten().collect()
-    }
-
-    /// Whether something was done, as far as lines and traces tell.
-    fn has_worked(&self) -> bool {
-        let mut signals = [Signal::Request, Signal::Span].into_iter();
-        signals.any(|signal| self.books.totals(signal).emitted() > 0)
     }
 
     fn propagator(&self) -> Option<String> {
@@ -233,7 +225,7 @@ impl Rounds {
         let look = move || {
             let Some(doctor) = rounds.0.get() else { return };
             // Once in a life, for filters may hang; and a service that does nothing yet has no spans.
-            let probe = !probed && doctor.has_worked();
+            let probe = !probed && doctor.inbound.has_answered();
             probed |= probe;
             for finding in doctor.examine(probe) {
                 let once = (finding.about, finding.kind);
