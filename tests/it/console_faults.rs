@@ -4,7 +4,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -18,7 +17,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use watchpost::{Monitor, MonitorGuard, Reason, ShutdownReport, Signal};
 
-use crate::support::whole_lines;
+use crate::support::{on_a_small_disk, whole_lines};
 
 /// Requests a second.
 const RATE: f64 = 1_200.0;
@@ -207,28 +206,11 @@ fn a_device_that_is_always_full() {
     );
 }
 
-/// Mounts need a process of their own, so that nobody else sees them.
 #[test]
 fn a_full_disk_of_one_mebibyte() {
-    const CHILD: &str = "WATCHPOST_TEST_FULL_DISK";
-    const MOUNT: &str = r#"mount -t tmpfs -o size=1m tmpfs "$1" || exit 99
-exec "$0" --exact console_faults::a_full_disk_of_one_mebibyte --nocapture"#;
-    if let Some(disk) = std::env::var_os(CHILD) {
-        return full_disk(Path::new(&disk));
-    }
-    let disk = tempfile::tempdir().unwrap();
-    let child = Command::new("unshare")
-        .args(["-m", "sh", "-c", MOUNT])
-        .args([std::env::current_exe().unwrap().as_path(), disk.path()])
-        .env(CHILD, disk.path())
-        .output();
-    match child {
-        Ok(child) if child.status.success() => {}
-        Ok(child) if matches!(child.status.code(), Some(1 | 99 | 127)) => {
-            eprintln!("skipped: a disk cannot be mounted here: {child:?}");
-        }
-        Ok(child) => panic!("{child:?}"),
-        Err(error) => eprintln!("skipped: there is no `unshare` here: {error}"),
+    let name = "console_faults::a_full_disk_of_one_mebibyte";
+    if let Err(why) = on_a_small_disk(name, "disk: ", full_disk) {
+        println!("skipped: a full disk, {why}");
     }
 }
 

@@ -3,9 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
 use std::pin::pin;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
@@ -19,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use watchpost::testing::Harness;
 use watchpost::{Monitor, Reason, ShutdownReport, Signal};
 
-use crate::support::{ask, get_request, send, whole_lines};
+use crate::support::{ask, get_request, on_a_small_disk, send, whole_lines};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -214,39 +212,18 @@ fn m5_a_host_without_a_runtime() {
 
 const DISK_LINES: u64 = 20_000;
 
-/// Mounts need a process of their own, so that nobody else sees them.
 #[test]
 fn m7_a_full_disk_of_one_mebibyte() {
-    const CHILD: &str = "WATCHPOST_TEST_M7";
-    const MOUNT: &str = r#"mount -t tmpfs -o size=1m tmpfs "$1" || exit 99
-exec "$0" --exact never_hurt::m7_a_full_disk_of_one_mebibyte --nocapture"#;
-    if let Some(disk) = std::env::var_os(CHILD) {
-        let lines = Path::new(&disk).join("lines");
+    let name = "never_hurt::m7_a_full_disk_of_one_mebibyte";
+    let on_disk = on_a_small_disk(name, "M7: ", |disk| {
+        let lines = disk.join("lines");
         let file = OpenOptions::new().append(true).create(true).open(&lines);
-        return full_disk("a tmpfs of 1 MiB", file.unwrap(), || {
+        full_disk("a tmpfs of 1 MiB", file.unwrap(), || {
             std::fs::read(&lines).unwrap()
         });
-    }
-    let disk = tempfile::tempdir().unwrap();
-    let child = Command::new("unshare")
-        .args(["-m", "sh", "-c", MOUNT])
-        .args([std::env::current_exe().unwrap().as_path(), disk.path()])
-        .env(CHILD, disk.path())
-        .output();
-    match child {
-        Ok(child) if child.status.success() => {
-            let said = String::from_utf8_lossy(&child.stdout);
-            said.lines()
-                .filter(|line| line.starts_with("M7: "))
-                .for_each(|line| println!("{line}"));
-        }
-        Ok(child) if matches!(child.status.code(), Some(1 | 99 | 127)) => {
-            println!("M7: no disk can be mounted here, so a writer stands for it");
-        }
-        Ok(child) => panic!("{child:?}"),
-        Err(error) => {
-            println!("M7: there is no `unshare` here ({error}), so a writer stands for a disk");
-        }
+    });
+    if let Err(why) = on_disk {
+        println!("M7: {why}, so a writer stands for a disk");
     }
     let limited = Limited::default();
     let got = Arc::clone(&limited.0);

@@ -4,13 +4,13 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use watchpost::errors::Backtraces;
 use watchpost::{Monitor, MonitorBuilder, Reason, Signal, Totals};
 
 use crate::peer::{Peer, Reply};
+use crate::support::on_a_small_disk;
 
 /// What a deadline may be missed by.
 const LATE: Duration = Duration::from_millis(100);
@@ -119,32 +119,11 @@ fn m6_a_hundred_thousand_spans_before_a_receiver_that_hangs() {
     );
 }
 
-/// Mounts need a process of their own, so that nobody else sees them.
 #[test]
 fn f10_a_full_disk_under_the_data_directory() {
-    const CHILD: &str = "WATCHPOST_TEST_F10";
-    const MOUNT: &str = r#"mount -t tmpfs -o size=1m tmpfs "$1" || exit 99
-exec "$0" --exact remote_faults::f10_a_full_disk_under_the_data_directory --nocapture"#;
-    if let Some(disk) = std::env::var_os(CHILD) {
-        return full_disk(Path::new(&disk));
-    }
-    let disk = tempfile::tempdir().unwrap();
-    let child = Command::new("unshare")
-        .args(["-m", "sh", "-c", MOUNT])
-        .args([std::env::current_exe().unwrap().as_path(), disk.path()])
-        .env(CHILD, disk.path())
-        .output();
-    match child {
-        Ok(child) if child.status.success() => {
-            let said = String::from_utf8_lossy(&child.stdout);
-            let figures = said.lines().filter(|line| line.starts_with("F10: "));
-            figures.for_each(|line| println!("{line}"));
-        }
-        Ok(child) if matches!(child.status.code(), Some(1 | 99 | 127)) => {
-            println!("skipped: F10, no disk can be mounted here");
-        }
-        Ok(child) => panic!("{child:?}"),
-        Err(error) => println!("skipped: F10, there is no `unshare` here ({error})"),
+    let name = "remote_faults::f10_a_full_disk_under_the_data_directory";
+    if let Err(why) = on_a_small_disk(name, "F10: ", full_disk) {
+        println!("skipped: F10, {why}");
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -75,4 +77,42 @@ pub(crate) fn ask(address: SocketAddr, path: &str, headers: &str) -> (String, Du
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
     (answer, start.elapsed())
+}
+
+/// Runs a test again in a process that sees an empty disk of 1 MiB, where such a one can be mounted, and prints its
+/// figures, which begin as `figure` says; why it could not run, if so. `name` is the test's whole name.
+pub(crate) fn on_a_small_disk(
+    name: &str,
+    figure: &str,
+    test: impl FnOnce(&Path),
+) -> Result<(), String> {
+    // Mounts need a process of their own, so that nobody else sees them.
+    const CHILD: &str = "WATCHPOST_TEST_DISK";
+    const MOUNT: &str = r#"mount -t tmpfs -o size=1m tmpfs "$1" || exit 99
+exec "$0" --exact "$2" --nocapture"#;
+    if let Some(disk) = std::env::var_os(CHILD) {
+        test(Path::new(&disk));
+        // What its caller does beside is the parent's.
+        std::process::exit(0);
+    }
+    let disk = tempfile::tempdir().unwrap();
+    let child = Command::new("unshare")
+        .args(["-m", "sh", "-c", MOUNT])
+        .args([std::env::current_exe().unwrap().as_path(), disk.path()])
+        .arg(name)
+        .env(CHILD, disk.path())
+        .output();
+    match child {
+        Ok(child) if child.status.success() => {
+            let said = String::from_utf8_lossy(&child.stdout);
+            let figures = said.lines().filter(|line| line.starts_with(figure));
+            figures.for_each(|line| println!("{line}"));
+            Ok(())
+        }
+        Ok(child) if matches!(child.status.code(), Some(1 | 99 | 127)) => {
+            Err("no disk can be mounted here".to_owned())
+        }
+        Ok(child) => panic!("{child:?}"),
+        Err(error) => Err(format!("there is no `unshare` here ({error})")),
+    }
 }
