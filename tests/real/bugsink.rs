@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-use crate::process::{Process, free_port};
+use crate::process::{Process, Server, free_port};
 use crate::web::Web;
 use crate::{AnyError, Place};
 
@@ -27,7 +26,7 @@ pub(crate) struct Bugsink {
     address: SocketAddr,
     token: String,
     web: Web,
-    process: Option<Process>,
+    pub(crate) server: Server,
 }
 
 /// A project of its own for each instance.
@@ -54,7 +53,7 @@ impl Bugsink {
             log: place.dir.join("bugsink.log"),
             address: free_port().await?,
             web: Web::default(),
-            process: None,
+            server: Server::default(),
         };
         bugsink.start_again().await?;
         Ok(bugsink)
@@ -71,7 +70,8 @@ impl Bugsink {
             .env("BUGSINK_DIR", &self.dir)
             .env("PYTHONPATH", &self.dir);
         let files = (self.log.as_path(), self.log.as_path());
-        self.process = Some(Process::start("bugsink", &mut command, &self.pids, files)?);
+        self.server
+            .runs(Process::start("bugsink", &mut command, &self.pids, files)?);
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let ready = self
@@ -87,26 +87,6 @@ impl Bugsink {
                 _ => sleep(Duration::from_millis(100)).await,
             }
         }
-    }
-
-    pub(crate) async fn stop(&mut self) -> Result<(), AnyError> {
-        let process = self.process.take().ok_or("it does not run")?;
-        process.end(Signal::TERM, Duration::from_secs(40)).await?;
-        Ok(())
-    }
-
-    /// Its connections stay and new ones are made, but it does nothing.
-    pub(crate) fn hang(&self) -> Result<(), AnyError> {
-        self.signal(Signal::STOP)
-    }
-
-    pub(crate) fn go_on(&self) -> Result<(), AnyError> {
-        self.signal(Signal::CONT)
-    }
-
-    fn signal(&self, signal: Signal) -> Result<(), AnyError> {
-        let process = self.process.as_ref().ok_or("it does not run")?;
-        process.signal(signal)
     }
 
     pub(crate) async fn project(&self, name: &str) -> Result<Project, AnyError> {

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
-use rustix::process::Signal;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-use crate::process::{Process, free_port};
+use crate::process::{Process, Server, free_port};
 use crate::web::Web;
 use crate::{AnyError, Place};
 
@@ -24,7 +23,7 @@ pub(crate) struct Collector {
     log: PathBuf,
     received: PathBuf,
     pub(crate) address: SocketAddr,
-    process: Option<Process>,
+    pub(crate) server: Server,
 }
 
 /// A span as the Collector wrote it.
@@ -76,7 +75,7 @@ service:
             log: place.dir.join("collector.log"),
             received,
             address,
-            process: None,
+            server: Server::default(),
         };
         collector.start_again().await?;
         Ok(collector)
@@ -91,7 +90,8 @@ service:
         let mut command = Command::new(&self.binary);
         command.arg("--config").arg(&self.settings);
         let files = (self.log.as_path(), self.log.as_path());
-        self.process = Some(Process::start("otelcol", &mut command, &self.pids, files)?);
+        self.server
+            .runs(Process::start("otelcol", &mut command, &self.pids, files)?);
         let deadline = Instant::now() + Duration::from_secs(30);
         let web = Web::default();
         loop {
@@ -108,36 +108,6 @@ service:
                 _ => sleep(Duration::from_millis(50)).await,
             }
         }
-    }
-
-    /// Ends it as a service manager would: what it took is in its file then.
-    pub(crate) async fn stop(&mut self) -> Result<(), AnyError> {
-        self.end(Signal::TERM).await
-    }
-
-    /// Ends it at once.
-    pub(crate) async fn kill(&mut self) -> Result<(), AnyError> {
-        self.end(Signal::KILL).await
-    }
-
-    async fn end(&mut self, signal: Signal) -> Result<(), AnyError> {
-        let process = self.process.take().ok_or("it does not run")?;
-        process.end(signal, Duration::from_secs(20)).await?;
-        Ok(())
-    }
-
-    /// Its connections stay and new ones are made, but it does nothing.
-    pub(crate) fn hang(&self) -> Result<(), AnyError> {
-        self.signal(Signal::STOP)
-    }
-
-    pub(crate) fn go_on(&self) -> Result<(), AnyError> {
-        self.signal(Signal::CONT)
-    }
-
-    fn signal(&self, signal: Signal) -> Result<(), AnyError> {
-        let process = self.process.as_ref().ok_or("it does not run")?;
-        process.signal(signal)
     }
 
     /// The distinct spans of one instance so far, and how often one came again.

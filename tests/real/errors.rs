@@ -185,7 +185,7 @@ async fn come_and_go(
     let project = bugsink.project(instance).await?;
     let host = Host::start(place, instance, &[("SENTRY_DSN", &project.dsn)]).await?;
     let traffic = Traffic::new(&host).await?;
-    bugsink.stop().await?;
+    bugsink.server.stop().await?;
     checks.note(
         "answers with Bugsink stopped",
         traffic.flow(&host, seconds(4)).await,
@@ -195,12 +195,12 @@ async fn come_and_go(
         "answers with it started again",
         traffic.flow(&host, seconds(4)).await,
     );
-    bugsink.hang()?;
+    bugsink.server.hang()?;
     checks.note(
         "answers while it hangs",
         traffic.flow(&host, seconds(8)).await,
     );
-    bugsink.go_on()?;
+    bugsink.server.go_on()?;
     checks.note(
         "answers when it goes on",
         traffic.flow(&host, seconds(4)).await,
@@ -238,7 +238,7 @@ async fn found_again(place: &Place, bugsink: &mut Bugsink) -> Result<String, Any
         }
     })
     .await?;
-    bugsink.stop().await?;
+    bugsink.server.stop().await?;
     traffic.flow(&host, seconds(3)).await?;
     let report = host.end().await?;
     bugsink.start_again().await?;

@@ -179,7 +179,11 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
         outages::of_prometheus(place, prometheus, checks).await;
         checks.note(
             "Prometheus ends cleanly",
-            prometheus.stop().await.map(|()| "on SIGTERM".to_owned()),
+            prometheus
+                .server
+                .stop()
+                .await
+                .map(|()| "on SIGTERM".to_owned()),
         );
     }
     if let Some(collector) = &mut collector {
@@ -190,14 +194,22 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
         outages::check(place, collector, checks).await;
         checks.note(
             "the Collector ends cleanly",
-            collector.stop().await.map(|()| "on SIGTERM".to_owned()),
+            collector
+                .server
+                .stop()
+                .await
+                .map(|()| "on SIGTERM".to_owned()),
         );
     }
     if let Some(bugsink) = &mut bugsink {
         errors::outages(place, bugsink, checks).await;
         checks.note(
             "Bugsink ends cleanly",
-            bugsink.stop().await.map(|()| "on SIGTERM".to_owned()),
+            bugsink
+                .server
+                .stop()
+                .await
+                .map(|()| "on SIGTERM".to_owned()),
         );
     }
     Ok(())

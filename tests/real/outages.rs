@@ -156,7 +156,7 @@ async fn come_and_go_before(
         "answers with Prometheus up",
         traffic.flow(&host, seconds(3)).await,
     );
-    prometheus.stop().await?;
+    prometheus.server.stop().await?;
     checks.note(
         "answers with Prometheus stopped",
         traffic.flow(&host, seconds(4)).await,
@@ -166,12 +166,12 @@ async fn come_and_go_before(
         "answers with Prometheus started again",
         traffic.flow(&host, seconds(3)).await,
     );
-    prometheus.hang()?;
+    prometheus.server.hang()?;
     checks.note(
         "answers while Prometheus hangs",
         traffic.flow(&host, seconds(5)).await,
     );
-    prometheus.go_on()?;
+    prometheus.server.go_on()?;
     let instance = host.address.to_string();
     let known = until(async || {
         let query = "http_server_request_duration_seconds_count";
@@ -205,7 +205,7 @@ async fn come_and_go(
         "answers with the Collector up",
         traffic.flow(&host, seconds(3)).await,
     );
-    collector.stop().await?;
+    collector.server.stop().await?;
     checks.note(
         "answers with it stopped",
         traffic.flow(&host, seconds(5)).await,
@@ -215,12 +215,12 @@ async fn come_and_go(
         "answers with it started again",
         traffic.flow(&host, seconds(4)).await,
     );
-    collector.hang()?;
+    collector.server.hang()?;
     checks.note(
         "answers while it hangs",
         traffic.flow(&host, seconds(9)).await,
     );
-    collector.go_on()?;
+    collector.server.go_on()?;
     checks.note(
         "answers when it goes on",
         traffic.flow(&host, seconds(4)).await,
@@ -252,16 +252,16 @@ async fn end_without(
     // Nothing may be on its way or unwritten now: what is left over of a hang never runs again.
     sleep(seconds(3)).await;
     if hangs {
-        collector.hang()?;
+        collector.server.hang()?;
     } else {
-        collector.stop().await?;
+        collector.server.stop().await?;
     }
     traffic.flow(&host, seconds(3)).await?;
     let begun = Instant::now();
     let report = host.end().await?;
     let took = begun.elapsed();
     if hangs {
-        collector.kill().await?;
+        collector.server.kill().await?;
     }
     let (spans, again) = collector.spans(instance)?;
     collector.start_again().await?;

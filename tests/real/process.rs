@@ -95,6 +95,46 @@ impl Process {
     }
 }
 
+/// A server that comes and goes.
+#[derive(Debug, Default)]
+pub(crate) struct Server(Option<Process>);
+
+impl Server {
+    pub(crate) fn runs(&mut self, process: Process) {
+        self.0 = Some(process);
+    }
+
+    /// Ends it as a service manager would.
+    pub(crate) async fn stop(&mut self) -> Result<(), AnyError> {
+        self.end(Signal::TERM).await
+    }
+
+    /// Ends it at once.
+    pub(crate) async fn kill(&mut self) -> Result<(), AnyError> {
+        self.end(Signal::KILL).await
+    }
+
+    async fn end(&mut self, signal: Signal) -> Result<(), AnyError> {
+        let process = self.0.take().ok_or("it does not run")?;
+        process.end(signal, Duration::from_secs(40)).await?;
+        Ok(())
+    }
+
+    /// Its connections stay and new ones are made, but it does nothing.
+    pub(crate) fn hang(&self) -> Result<(), AnyError> {
+        self.signal(Signal::STOP)
+    }
+
+    pub(crate) fn go_on(&self) -> Result<(), AnyError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), AnyError> {
+        let process = self.0.as_ref().ok_or("it does not run")?;
+        process.signal(signal)
+    }
+}
+
 /// A port that nobody has now, below those that the system hands out by itself.
 pub(crate) async fn free_port() -> Result<SocketAddr, AnyError> {
     for port in (20_000..30_000).step_by(7) {

@@ -11,12 +11,11 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustix::process::Signal;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-use crate::process::{Process, free_port};
+use crate::process::{Process, Server, free_port};
 use crate::{AnyError, Place};
 
 type Labels = BTreeMap<String, String>;
@@ -28,7 +27,7 @@ pub(crate) struct Prometheus {
     pids: PathBuf,
     address: SocketAddr,
     client: Client<HttpConnector, Body>,
-    process: Option<Process>,
+    pub(crate) server: Server,
 }
 
 impl Prometheus {
@@ -39,7 +38,7 @@ impl Prometheus {
             pids: place.pids.clone(),
             address: free_port().await?,
             client: Client::builder(TokioExecutor::new()).build_http(),
-            process: None,
+            server: Server::default(),
         };
         prometheus.start_again().await?;
         Ok(prometheus)
@@ -58,7 +57,7 @@ impl Prometheus {
         ]);
         let log = self.dir.join("prometheus.log");
         let files = (log.as_path(), log.as_path());
-        self.process = Some(Process::start(
+        self.server.runs(Process::start(
             "prometheus",
             &mut command,
             &self.pids,
@@ -74,27 +73,6 @@ impl Prometheus {
             sleep(Duration::from_millis(50)).await;
         }
         Ok(())
-    }
-
-    /// Ends it as a service manager would.
-    pub(crate) async fn stop(&mut self) -> Result<(), AnyError> {
-        let process = self.process.take().ok_or("it does not run")?;
-        process.end(Signal::TERM, Duration::from_secs(20)).await?;
-        Ok(())
-    }
-
-    /// Its connections stay and new ones are made, but it does nothing.
-    pub(crate) fn hang(&self) -> Result<(), AnyError> {
-        self.signal(Signal::STOP)
-    }
-
-    pub(crate) fn go_on(&self) -> Result<(), AnyError> {
-        self.signal(Signal::CONT)
-    }
-
-    fn signal(&self, signal: Signal) -> Result<(), AnyError> {
-        let process = self.process.as_ref().ok_or("it does not run")?;
-        process.signal(signal)
     }
 
     /// The latest value of each series of one job.
