@@ -1,7 +1,6 @@
 //! What the doctor finds. Each case is a process of its own: some of it is about what a process has once.
 
 use std::io::Write;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,22 +13,10 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
-const CHILD: &str = "WATCHPOST_TEST_DOCTOR";
+#[path = "own_process.rs"]
+mod own_process;
 
-/// Runs the test again in a child, whose globals are its own.
-fn in_a_process_of_its_own(name: &str, test: impl FnOnce()) {
-    if std::env::var_os(CHILD).is_some() {
-        return test();
-    }
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(CHILD, "")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
-    let errors = String::from_utf8_lossy(&child.stderr);
-    assert!(child.status.success(), "{said}\n{errors}");
-}
+use own_process::in_a_process_of_its_own;
 
 fn builder() -> MonitorBuilder {
     Monitor::builder("host").env(false).console(false)
@@ -53,7 +40,7 @@ fn in_directory() -> (tempfile::TempDir, MonitorBuilder) {
 
 #[test]
 fn nothing_where_all_is_well() {
-    in_a_process_of_its_own("nothing_where_all_is_well", || {
+    in_a_process_of_its_own("nothing_where_all_is_well", &[], || {
         let (_dir, builder) = in_directory();
         let monitor = builder.install().unwrap();
         assert_eq!(monitor.doctor(), []);
@@ -64,7 +51,7 @@ fn nothing_where_all_is_well() {
 
 #[test]
 fn what_nobody_installed() {
-    in_a_process_of_its_own("what_nobody_installed", || {
+    in_a_process_of_its_own("what_nobody_installed", &[], || {
         let monitor = builder().build().unwrap();
         assert_eq!(
             about(&monitor),
@@ -81,7 +68,7 @@ fn what_nobody_installed() {
 
 #[test]
 fn what_is_not_wanted_is_not_missed() {
-    in_a_process_of_its_own("what_is_not_wanted_is_not_missed", || {
+    in_a_process_of_its_own("what_is_not_wanted_is_not_missed", &[], || {
         let (_dir, builder) = in_directory();
         let settings = tempfile::NamedTempFile::new().unwrap();
         // As the finding says.
@@ -115,7 +102,7 @@ where
 
 #[test]
 fn a_filter_around_the_layer() {
-    in_a_process_of_its_own("a_filter_around_the_layer", || {
+    in_a_process_of_its_own("a_filter_around_the_layer", &[], || {
         let found = under(|monitor| {
             let all = tracing_subscriber::registry().with(LevelFilter::WARN);
             all.with(monitor.tracing_layer())
@@ -126,7 +113,7 @@ fn a_filter_around_the_layer() {
 
 #[test]
 fn a_filter_behind_the_layer() {
-    in_a_process_of_its_own("a_filter_behind_the_layer", || {
+    in_a_process_of_its_own("a_filter_behind_the_layer", &[], || {
         let found = under(|monitor| {
             let all = tracing_subscriber::registry().with(monitor.tracing_layer());
             all.with(LevelFilter::WARN)
@@ -137,7 +124,7 @@ fn a_filter_behind_the_layer() {
 
 #[test]
 fn a_filter_of_the_layer_alone() {
-    in_a_process_of_its_own("a_filter_of_the_layer_alone", || {
+    in_a_process_of_its_own("a_filter_of_the_layer_alone", &[], || {
         let found = under(|monitor| {
             let layer = monitor.tracing_layer().with_filter(LevelFilter::ERROR);
             tracing_subscriber::registry().with(layer)
@@ -148,7 +135,7 @@ fn a_filter_of_the_layer_alone() {
 
 #[test]
 fn a_filter_of_another_layer_hides_nothing() {
-    in_a_process_of_its_own("a_filter_of_another_layer_hides_nothing", || {
+    in_a_process_of_its_own("a_filter_of_another_layer_hides_nothing", &[], || {
         let other = builder().build().unwrap();
         let found = under(|monitor| {
             let all = tracing_subscriber::registry().with(monitor.tracing_layer());
@@ -161,7 +148,7 @@ fn a_filter_of_another_layer_hides_nothing() {
 
 #[test]
 fn a_layer_around_the_router() {
-    in_a_process_of_its_own("a_layer_around_the_router", || {
+    in_a_process_of_its_own("a_layer_around_the_router", &[], || {
         let (_dir, builder) = in_directory();
         let monitor = builder.install().unwrap();
         let router = Router::new().route("/", get(async || "done"));
@@ -181,7 +168,7 @@ fn a_layer_around_the_router() {
 
 #[test]
 fn a_data_directory_that_cannot_be_used() {
-    in_a_process_of_its_own("a_data_directory_that_cannot_be_used", || {
+    in_a_process_of_its_own("a_data_directory_that_cannot_be_used", &[], || {
         let file = tempfile::NamedTempFile::new().unwrap();
         let monitor = builder().data_dir(file.path()).install().unwrap();
         assert_eq!(about(&monitor), ["data directory"]);
@@ -209,7 +196,7 @@ impl Write for Written {
 
 #[test]
 fn each_thing_is_said_once_on_the_console() {
-    in_a_process_of_its_own("each_thing_is_said_once_on_the_console", || {
+    in_a_process_of_its_own("each_thing_is_said_once_on_the_console", &[], || {
         let written = Written::default();
         let builder = Monitor::builder("host").env(false);
         let monitor = builder.console_to(written.clone()).build().unwrap();
@@ -275,6 +262,7 @@ mod sinks {
     fn a_receiver_that_answers_404_and_one_whose_clock_is_off() {
         in_a_process_of_its_own(
             "sinks::a_receiver_that_answers_404_and_one_whose_clock_is_off",
+            &[],
             || {
                 let end = "content-length: 0\r\nconnection: close\r\n\r\n";
                 for (answer, said) in [

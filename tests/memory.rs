@@ -1,8 +1,6 @@
 //! What hostile names may cost in memory, as the system counts it: each figure in a process of its own, of
 //! resident pages after a first part that warms everything up. Each test prints its figure.
 
-use std::process::Command;
-
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
@@ -13,29 +11,19 @@ use watchpost::metrics::Metrics;
 use watchpost::testing::Harness;
 use watchpost::{Monitor, MonitorBuilder};
 
-const CHILD: &str = "WATCHPOST_TEST_MEMORY";
+#[path = "own_process.rs"]
+mod own_process;
+
+use own_process::in_a_process_of_its_own;
+
 const KIB: i64 = 1024;
 
-/// Runs a test again in a child, and prints the figure that it tells.
+/// Runs a test in a child, and prints the figure that it tells.
 fn measured(name: &str, test: impl FnOnce()) {
-    if std::env::var_os(CHILD).is_some() {
-        return test();
-    }
     if resident().is_none() {
         return println!("skipped: {name}: there is no /proc/self/statm here");
     }
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(CHILD, "")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
-    let errors = String::from_utf8_lossy(&child.stderr);
-    assert!(child.status.success(), "{said}\n{errors}");
-    let figures = said
-        .lines()
-        .filter_map(|line| Some(&line[line.find("M8: ").or_else(|| line.find("M9: "))?..]));
-    figures.for_each(|line| println!("{line}"));
+    in_a_process_of_its_own(name, &["M8: ", "M9: "], test);
 }
 
 /// Resident bytes of this process.

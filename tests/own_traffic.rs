@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -30,7 +29,12 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use watchpost::logs::LogFormat;
 use watchpost::{Access, Monitor, MonitorBuilder, MonitorGuard, ShutdownReport, Signal};
 
-const CHILD: &str = "WATCHPOST_TEST_OWN_TRAFFIC";
+#[path = "own_process.rs"]
+mod own_process;
+
+use own_process::in_a_process_of_its_own;
+
+const FIGURES: [&str; 2] = ["own traffic: ", "result: {"];
 /// Of the host's visitors.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Of those who ask for the monitor's own pages, and of flushes.
@@ -49,7 +53,7 @@ fn length() -> Duration {
 
 #[test]
 fn nothing_about_ourselves_when_installed() {
-    in_a_process_of_its_own("nothing_about_ourselves_when_installed", || {
+    in_a_process_of_its_own("nothing_about_ourselves_when_installed", &FIGURES, || {
         let (builder, written) = builder();
         let monitor = builder.install().unwrap();
         assert_eq!(monitor.report().not_installed, Vec::<String>::new());
@@ -61,6 +65,7 @@ fn nothing_about_ourselves_when_installed() {
 fn nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry() {
     in_a_process_of_its_own(
         "nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry",
+        &FIGURES,
         || {
             let (builder, written) = builder();
             let builder = builder.spans(watchpost::trace::Spans::TracingOpentelemetry);
@@ -78,6 +83,7 @@ fn nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry() {
 fn nothing_from_our_threads_where_all_events_are_counted() {
     in_a_process_of_its_own(
         "nothing_from_our_threads_where_all_events_are_counted",
+        &FIGURES,
         || {
             let (builder, written) = builder();
             let monitor = builder.build().unwrap();
@@ -89,24 +95,6 @@ fn nothing_from_our_threads_where_all_events_are_counted() {
             watch(&monitor, &written, Some(&witness));
         },
     );
-}
-
-/// Runs the test again in a child, whose globals are its own.
-fn in_a_process_of_its_own(name: &str, test: impl FnOnce()) {
-    if std::env::var_os(CHILD).is_some() {
-        return test();
-    }
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", name, "--nocapture"])
-        .env(CHILD, "")
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
-    let errors = String::from_utf8_lossy(&child.stderr);
-    assert!(child.status.success(), "{said}\n{errors}");
-    said.lines()
-        .filter(|line| line.starts_with("own traffic: ") || line.starts_with("result: "))
-        .for_each(|line| println!("{line}"));
 }
 
 fn builder() -> (MonitorBuilder, Written) {
