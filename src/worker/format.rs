@@ -110,8 +110,9 @@ impl Formatter {
             out.truncate(start);
             return made.map(|_| false);
         }
-        if let Some(full) = self.block.split_full(start) {
-            self.sink.accept(full);
+        if let Some(full) = self.block.split_full(start)
+            && self.sink.accept(full)
+        {
             self.sink.dispatch(pool);
         }
         self.block.end_line(signal);

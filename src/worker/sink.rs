@@ -112,8 +112,9 @@ impl Sink {
         }
     }
 
-    /// Queues a block, or drops and counts it where it does not fit.
-    pub(super) fn accept(&self, mut block: Block) {
+    /// Queues a block, or drops and counts it where it does not fit. Whether so much waits that it should
+    /// be written before more comes: each hand-over to the pool costs some system calls.
+    pub(super) fn accept(&self, mut block: Block) -> bool {
         let mut queue = self.lock();
         let cost = block.cost();
         if queue.closed {
@@ -126,6 +127,7 @@ impl Sink {
             queue.waiting_since.get_or_insert_with(|| self.pace.now());
             queue.blocks.push_back(block);
         }
+        queue.bytes >= self.max_bytes / 4
     }
 
     /// Puts a task on the blocking pool if there is something to write and nobody at it.

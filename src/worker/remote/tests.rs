@@ -13,7 +13,7 @@ use crate::model::{Books, Notices, Totals};
 use crate::worker::client::Trust;
 use crate::worker::intake::Intake;
 use crate::worker::peer::{Peer, Reply, Seen};
-use crate::worker::{Worker, WorkerConfig, WorkerSetup};
+use crate::worker::{SinkStatus, Worker, WorkerConfig, WorkerSetup};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -240,6 +240,18 @@ impl Rig {
         self.books.totals(Signal::Span)
     }
 
+    /// How the sink is once the answers that are under way to it have come.
+    fn at_rest(&self) -> SinkStatus {
+        let begun = Instant::now();
+        loop {
+            let status = self.worker.status().sinks.remove(0);
+            if status.queued_bytes == 0 || begun.elapsed() > 5 * SECOND {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Whether a flush was true, and that it took no longer than it may.
     fn flush(&self, timeout: Duration) -> bool {
         let begun = Instant::now();
@@ -287,8 +299,9 @@ fn a_receiver_that_is_well_gets_everything_once() {
     // Without a flush, by the schedule.
     rig.emit(1, 3);
     peer.await_seen(71, 2 * SECOND);
-    let status = rig.worker.status().sinks;
-    assert_eq!((status[0].name, status[0].queued_bytes), ("test", 0));
+    let status = rig.at_rest();
+    assert_eq!((status.name, status.queued_bytes), ("test", 0));
+    assert_eq!(peer.seen().len(), 71);
     let totals = rig.shutdown(SECOND);
     assert_eq!(totals.delivered(), 703);
     rig.emit(1, 4);

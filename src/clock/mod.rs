@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+#[cfg_attr(not(target_os = "linux"), path = "std_monotonic.rs")]
+mod monotonic;
 
 /// Monotonic nanoseconds since the clock was made. A plain number, so that it fits an atomic.
 pub(crate) type Nanos = u64;
@@ -14,7 +17,8 @@ pub(crate) type Nanos = u64;
 /// step of the wall clock shows in the lines within a second and never in a duration.
 #[derive(Debug, Clone)]
 pub(crate) struct Clock {
-    origin: Instant,
+    /// The machine's monotonic reading when the clock was made.
+    origin: Nanos,
     /// The reading of a clock that is driven.
     driven: Option<Arc<AtomicU64>>,
     /// Nanoseconds since the Unix epoch at `now() == 0`.
@@ -33,13 +37,9 @@ impl Clock {
     }
 
     /// A clock that stands until it is told to move, at `wall` since the Unix epoch.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one home of the monotonic clock"
-    )]
     pub(crate) fn driven(wall: Duration) -> Self {
         Self {
-            origin: Instant::now(),
+            origin: monotonic::now(),
             driven: Some(Arc::default()),
             anchor: Arc::new(AtomicU64::new(nanos(wall))),
         }
@@ -49,7 +49,7 @@ impl Clock {
     #[inline]
     pub(crate) fn now(&self) -> Nanos {
         match &self.driven {
-            None => nanos(self.origin.elapsed()),
+            None => monotonic::now().saturating_sub(self.origin),
             Some(now) => now.load(Relaxed),
         }
     }
