@@ -65,7 +65,7 @@ const HOMES: [(&[&str], &[&str]); 23] = [
     (&["tokio_metrics"], &["metrics/"]),
     (&["subtle"], &["access/"]),
     (&["getrandom"], &["access/"]),
-    (&["rustix"], &["health/"]),
+    (&["rustix"], &["clock/", "health/"]),
     (&["std", "env"], &["config/env.rs"]),
     (&["crate", "otel"], &["otel/", "monitor/", "lib.rs"]),
 ];
