@@ -23,8 +23,10 @@
 mod access;
 mod clock;
 pub mod config;
+pub mod db;
 mod error;
 pub mod errors;
+pub mod external;
 pub mod health;
 pub mod http;
 pub mod logs;

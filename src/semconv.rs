@@ -1,25 +1,41 @@
 //! The names of OpenTelemetry's semantic conventions that this crate writes, and its own.
 //!
-//! Source: <https://opentelemetry.io/docs/specs/semconv/>, stable HTTP, service and client groups.
+//! Source: <https://opentelemetry.io/docs/specs/semconv/>, stable HTTP, database, service and client groups.
 
 pub(crate) const CLIENT_ADDRESS: &str = "client.address";
+pub(crate) const DB_CLIENT_CONNECTION_POOL_NAME: &str = "db.client.connection.pool.name";
+pub(crate) const DB_COLLECTION_NAME: &str = "db.collection.name";
+pub(crate) const DB_NAMESPACE: &str = "db.namespace";
+pub(crate) const DB_OPERATION_BATCH_SIZE: &str = "db.operation.batch.size";
+pub(crate) const DB_OPERATION_NAME: &str = "db.operation.name";
+pub(crate) const DB_QUERY_SUMMARY: &str = "db.query.summary";
+pub(crate) const DB_QUERY_TEXT: &str = "db.query.text";
+pub(crate) const DB_RESPONSE_RETURNED_ROWS: &str = "db.response.returned_rows";
+pub(crate) const DB_RESPONSE_STATUS_CODE: &str = "db.response.status_code";
+pub(crate) const DB_SYSTEM_NAME: &str = "db.system.name";
 pub(crate) const DEPLOYMENT_ENVIRONMENT_NAME: &str = "deployment.environment.name";
 pub(crate) const ERROR_TYPE: &str = "error.type";
 pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";
 pub(crate) const EXCEPTION_TYPE: &str = "exception.type";
 pub(crate) const HTTP_REQUEST_BODY_SIZE: &str = "http.request.body.size";
+pub(crate) const HTTP_REQUEST_RESEND_COUNT: &str = "http.request.resend_count";
 pub(crate) const HTTP_REQUEST_METHOD: &str = "http.request.method";
 pub(crate) const HTTP_RESPONSE_BODY_SIZE: &str = "http.response.body.size";
 pub(crate) const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
 pub(crate) const HTTP_ROUTE: &str = "http.route";
 pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
+pub(crate) const PEER_SERVICE: &str = "peer.service";
 pub(crate) const RPC_GRPC_STATUS_CODE: &str = "rpc.grpc.status_code";
+pub(crate) const SERVER_ADDRESS: &str = "server.address";
+pub(crate) const SERVER_PORT: &str = "server.port";
 pub(crate) const SERVICE_INSTANCE_ID: &str = "service.instance.id";
 pub(crate) const SERVICE_NAME: &str = "service.name";
 pub(crate) const SERVICE_VERSION: &str = "service.version";
+pub(crate) const URL_FULL: &str = "url.full";
 pub(crate) const URL_PATH: &str = "url.path";
 pub(crate) const URL_QUERY: &str = "url.query";
 pub(crate) const URL_SCHEME: &str = "url.scheme";
+pub(crate) const URL_TEMPLATE: &str = "url.template";
 pub(crate) const USER_AGENT_ORIGINAL: &str = "user_agent.original";
 pub(crate) const USER_ID: &str = "user.id";
 
@@ -40,6 +56,24 @@ pub(crate) const HTTP_SERVER_RESPONSE_BODY_SIZE: &str = "http.server.response.bo
 pub(crate) const HTTP_TIME_TO_HEADERS: &str = "watchpost.http.time_to_headers";
 /// Life of a stream or an upgraded socket in seconds; ours.
 pub(crate) const HTTP_CONNECTION_DURATION: &str = "watchpost.http.connection.duration";
+
+/// `http.client.request.duration`, seconds.
+pub(crate) const HTTP_CLIENT_REQUEST_DURATION: &str = "http.client.request.duration";
+/// `http.client.active_requests`.
+pub(crate) const HTTP_CLIENT_ACTIVE_REQUESTS: &str = "http.client.active_requests";
+/// `db.client.operation.duration`, seconds.
+pub(crate) const DB_CLIENT_OPERATION_DURATION: &str = "db.client.operation.duration";
+/// The specification's bounds of a database operation's duration, in seconds.
+pub(crate) const DB_DURATION_BOUNDS: [f64; 9] =
+    [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
+
+/// Queries of a request, and the time in them in seconds; ours.
+pub(crate) const DB_QUERIES: &str = "watchpost.db.queries";
+pub(crate) const DB_DURATION: &str = "watchpost.db.duration";
+/// Queries of a shape that came before in the same request; ours.
+pub(crate) const DB_DUPLICATES: &str = "watchpost.db.duplicates";
+/// The summary of the statement that a request ran in a loop; ours.
+pub(crate) const DB_N_PLUS_ONE: &str = "watchpost.db.n_plus_one";
 
 /// The specification's bounds of an HTTP duration, in seconds.
 pub(crate) const DURATION_BOUNDS: [f64; 14] = [

@@ -1,10 +1,12 @@
-//! What the registry may cost in memory, counted by an allocator of this binary's own.
+//! What the registry and the table of queries may cost in memory, counted by an allocator of this binary's own.
 
 use std::alloc::System;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use metrics::{counter, histogram};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use watchpost::Monitor;
+use watchpost::db::DbSystem;
 use watchpost::metrics::Metrics;
 
 #[global_allocator]
@@ -133,6 +135,48 @@ fn a_handle_allocates_nothing() {
     let allocated = allocations(|| (0..1000).for_each(|_| work()));
     assert_eq!(allocated, 0);
     assert_eq!(sum(&metrics.render(), "c_total"), 10_001);
+}
+
+#[test]
+fn a_million_different_statements() {
+    let _alone = alone();
+    let monitor = Monitor::builder("memory")
+        .env(false)
+        .console(false)
+        .trace_ratio(0.0);
+    let monitor = monitor.build().unwrap();
+    let db = monitor.db(DbSystem::Postgresql).namespace("shop");
+    db.query("SELECT 1").finish();
+    let grown = growth(|| {
+        for n in 0..1_000_000 {
+            db.query(format!(
+                "SELECT c{n}, c{n} + 1 FROM t{n} WHERE mail = 'a{n}'"
+            ))
+            .finish();
+        }
+    });
+    let rows = monitor.queries();
+    assert_eq!(rows.iter().map(|row| row.calls).sum::<u64>(), 1_000_001);
+    println!("a million statements: {} KiB", grown / 1024);
+    assert!(grown <= 4 * MIB, "{grown} bytes");
+}
+
+#[test]
+fn a_known_query_in_a_request_allocates_nothing() {
+    let _alone = alone();
+    let monitor = Monitor::builder("memory")
+        .env(false)
+        .console(false)
+        .trace_ratio(0.0);
+    let monitor = monitor.build().unwrap();
+    let db = monitor.db(DbSystem::Postgresql).namespace("shop");
+    let work = || (0..100).for_each(|_| db.query("SELECT * FROM orders WHERE id = 17").finish());
+    monitor.trace("work").in_scope(|| {
+        work();
+        // The trace's buffer doubles now and then.
+        let allocated = allocations(work);
+        assert!(allocated <= 1, "{allocated}");
+    });
 }
 
 #[test]

@@ -8,6 +8,7 @@ use tower_http::classify::GrpcEosErrorsAsFailures;
 
 use super::classify::{self, Class, Verdict};
 use super::finished::Finished;
+use super::queried::Queried;
 use super::seen::{Seen, number};
 use super::series::{ErrorType, Labels, Measured, Series, Version};
 use super::shared::{Asked, LineMode, Shared};
@@ -67,6 +68,8 @@ pub(super) struct Active {
     attributes: Attributes,
     /// Kept for the `classify` hook, where one is set.
     head: Option<http::response::Parts>,
+    /// What it asked of databases, once it has ended.
+    queried: Option<Queried>,
     pub(super) traced: Traced,
 }
 
@@ -105,6 +108,7 @@ impl Active {
             user: String::new(),
             attributes: Attributes::default(),
             head: None,
+            queried: None,
             traced: Traced::default(),
         })
     }
@@ -411,6 +415,9 @@ impl Active {
         if let Some(counted) = self.counted.take() {
             self.request_bytes = Some(counted.load(Relaxed));
         }
+        if let Some(slot) = &self.slot {
+            self.queried = Queried::of(slot, &mut self.attributes);
+        }
         let failed = self.class == Class::Failure
             || matches!(
                 outcome,
@@ -517,6 +524,9 @@ impl Active {
             None => self.ids.trace,
         };
         series.record(measured, exemplar, now);
+        if let Some(queried) = &self.queried {
+            series.queried(&self.shared.instruments, queried);
+        }
         let wanted = match self.shared.lines {
             LineMode::Off => false,
             LineMode::All => true,

@@ -16,6 +16,7 @@ mod hooks;
 mod layer;
 mod local;
 mod polling;
+mod queried;
 mod seen;
 mod series;
 mod service;

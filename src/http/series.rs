@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::classify::grpc_name;
+use super::queried::{Queried, QueriedSeries};
 use crate::clock::Nanos;
 use crate::metrics::{Counter, Histogram, Metrics, UpDownCounter};
 use crate::model::{Outcome, TraceId};
@@ -45,6 +46,8 @@ pub(super) struct Series {
     pub(super) times: Option<Arc<RouteTimes>>,
     pub(super) error_type: Box<str>,
     histograms: Histograms,
+    /// Of the route, once one of its requests asked a database.
+    queried: OnceLock<QueriedSeries>,
 }
 
 #[derive(Debug)]
@@ -72,6 +75,9 @@ pub(super) struct Instruments {
     /// By method and scheme.
     actives: [OnceLock<UpDownCounter>; Method::COUNT * 2],
     long_polls: Counter,
+    /// Made with the first query of a request.
+    queried: OnceLock<QueriedSeries>,
+    metrics: Metrics,
     pub(super) connection: Histogram,
     pub(super) connections: UpDownCounter,
     pub(super) hook_panics: Counter,
@@ -182,6 +188,16 @@ impl Series {
     }
 }
 
+impl Series {
+    /// Counts what a request asked of databases.
+    #[cold]
+    pub(super) fn queried(&self, instruments: &Instruments, queried: &Queried) {
+        let all = || QueriedSeries::new(&instruments.metrics);
+        let series = || instruments.queried.get_or_init(all).of(&self.route);
+        self.queried.get_or_init(series).record(queried);
+    }
+}
+
 impl Instruments {
     pub(super) fn new(metrics: &Metrics) -> Self {
         let time =
@@ -225,6 +241,8 @@ impl Instruments {
                     "Polls of a request that kept their runtime's thread too long, by route",
                 )
                 .build(),
+            queried: OnceLock::new(),
+            metrics: metrics.clone(),
             connection: time(
                 semconv::HTTP_CONNECTION_DURATION,
                 "Life of event streams and upgraded connections",
@@ -309,6 +327,7 @@ impl Instruments {
             times,
             error_type: error.into(),
             histograms,
+            queried: OnceLock::new(),
         })
     }
 }

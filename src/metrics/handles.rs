@@ -137,6 +137,12 @@ impl Histogram {
         record(&self.0.metric, &self.0.series, value, 1);
     }
 
+    /// Counts a value that is no exemplar of anything.
+    #[inline]
+    pub(crate) fn record_alone(&self, value: f64) {
+        self.record_traced(value, TraceId::NIL, 0);
+    }
+
     /// Counts a value of a trace that the caller knows, at a reading of the monitor's clock.
     #[inline]
     pub(crate) fn record_traced(&self, value: f64, trace: TraceId, at: Nanos) {

@@ -96,6 +96,7 @@ mod cell;
 mod common;
 mod config;
 mod exemplar;
+mod exponential;
 mod facade;
 mod handles;
 mod histogram;
@@ -120,6 +121,7 @@ pub use self::handles::{Counter, Gauge, Histogram, UpDownCounter};
 pub use self::page::{PageBody, Prometheus};
 
 pub(crate) use self::common::TraceSource;
+pub(crate) use self::exponential::Exponential;
 pub(crate) use self::name::Kind;
 pub(crate) use self::observed::Observer;
 

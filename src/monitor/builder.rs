@@ -15,8 +15,10 @@ use super::{install, own};
 use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{self, CodeSetting, Config, Environment, Propagators, Resolved, Sources};
+use crate::db::Queries;
 use crate::error::{Error, Result};
 use crate::errors::{Backtraces, BeforeSend, ErrorEvent, Errors};
+use crate::external::Calls;
 use crate::health::{Health, HealthSetup};
 use crate::http::{HttpConfig, Inbound, LineMode};
 use crate::logs::{Lines, LogFormat, RequestLines, Service, read_crumb};
@@ -24,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::model::TraceId;
 use crate::model::{Books, Notices};
 use crate::request::{self, Requests};
-use crate::trace::{Levels, Spans, Traces};
+use crate::trace::{Carried, Levels, Spans, Traces};
 use crate::worker::{Console, Intake, Keeper, SinkSetup, Tap, Tick, Worker, WorkerSetup};
 
 /// How often series are looked through for idle ones.
@@ -344,10 +346,7 @@ impl MonitorBuilder {
         } = config::resolve(sources)?;
         config.trace.rules = self.trace_rules;
         let (clock, notices) = (self.clock, Arc::new(Notices::of(warnings)));
-        let access = config.access_token.as_ref().map_or_else(
-            || Access::token_env(TOKEN_VARIABLE),
-            |token| Access::token(token.reveal()),
-        );
+        let access = access(&config);
         more_backtraces(&mut config, &environment);
         let look_up = move |name: &str| environment.text(name).map(str::to_owned);
         let keys = Keys::new(look_up, Arc::clone(&notices));
@@ -405,6 +404,7 @@ impl MonitorBuilder {
             http(&config),
             tracing.traces.clone(),
         );
+        let (queries, calls) = outgoing(&config, &metrics, &requests, &tracing);
         let inner = Inner {
             requests,
             metrics,
@@ -414,6 +414,8 @@ impl MonitorBuilder {
             levels,
             tracing,
             inbound,
+            queries,
+            calls,
             errors,
             health,
             worker,
@@ -437,6 +439,31 @@ fn http(config: &Config) -> HttpConfig {
     } = config.propagators;
     let http = config.http.clone();
     http.trace_context(trace_context).baggage(baggage)
+}
+
+fn access(config: &Config) -> Access {
+    config.access_token.as_ref().map_or_else(
+        || Access::token_env(TOKEN_VARIABLE),
+        |token| Access::token(token.reveal()),
+    )
+}
+
+/// What watches queries and calls to elsewhere.
+fn outgoing(
+    config: &Config,
+    metrics: &Metrics,
+    requests: &Arc<Requests>,
+    tracing: &Tracing,
+) -> (Arc<Queries>, Arc<Calls>) {
+    let carried = Carried {
+        trace_context: config.propagators.trace_context,
+        baggage: config.propagators.baggage,
+    };
+    let traces = tracing.traces.as_ref();
+    (
+        Arc::new(Queries::new(metrics, requests, traces)),
+        Arc::new(Calls::new(metrics, requests, traces, carried)),
+    )
 }
 
 fn levels(config: &Config) -> Result<Levels> {

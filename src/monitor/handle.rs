@@ -12,8 +12,10 @@ use super::serve::{Server, page};
 use super::tracing::Tracing;
 use crate::access::Access;
 use crate::config::{Propagators, Settings};
+use crate::db::{Database, DbSystem, Queries, QueryStats};
 use crate::error::{Error, Result};
 use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, Errors};
+use crate::external::{Calls, Dependency, External};
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, Inbound};
 use crate::logs::TracingLayer;
@@ -50,6 +52,8 @@ pub(super) struct Inner {
     pub(super) levels: Arc<Levels>,
     pub(super) tracing: Tracing,
     pub(super) inbound: Inbound,
+    pub(super) queries: Arc<Queries>,
+    pub(super) calls: Arc<Calls>,
     pub(super) errors: Errors,
     pub(super) health: Health,
     pub(super) worker: Arc<Worker>,
@@ -131,6 +135,49 @@ impl Monitor {
     /// ```
     pub fn trace(&self, name: impl Into<Cow<'static, str>>) -> Trace {
         Trace::new(self.inner.tracing.traces.clone(), name.into())
+    }
+
+    /// A database of this system, whose queries are watched. Keep it where the pool is kept. See
+    /// [`db`](crate::db).
+    ///
+    /// ```
+    /// use watchpost::db::DbSystem;
+    ///
+    /// # async fn example(monitor: watchpost::Monitor) -> Result<(), std::io::Error> {
+    /// # async fn insert() -> Result<(), std::io::Error> { Ok(()) }
+    /// let db = monitor.db(DbSystem::Sqlite).namespace("orders.sqlite3");
+    /// db.query("INSERT INTO orders (mail) VALUES ('ada@example.org')").try_run(insert()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn db(&self, system: DbSystem) -> Database {
+        Database::new(&self.inner.queries, system)
+    }
+
+    /// The statements that ran since the start, told apart by their form: those that took longest in all first.
+    pub fn queries(&self) -> Vec<QueryStats> {
+        self.inner.queries.stats()
+    }
+
+    /// A service elsewhere of this name, whose calls are watched. Keep it where the client is kept. See
+    /// [`external`](crate::external).
+    ///
+    /// ```
+    /// # async fn example(monitor: watchpost::Monitor) -> Result<(), std::io::Error> {
+    /// # async fn send() -> Result<u16, std::io::Error> { Ok(200) }
+    /// let payments = monitor.external("payments");
+    /// let call = payments.call(http::Method::GET, "https://pay.example.org/v1/balance");
+    /// let status = call.try_run_with(send(), |call, status| call.status(*status)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn external(&self, service: impl AsRef<str>) -> External {
+        External::new(&self.inner.calls, service.as_ref())
+    }
+
+    /// How the services do that were called since the start, by name.
+    pub fn dependencies(&self) -> Vec<Dependency> {
+        self.inner.calls.dependencies()
     }
 
     /// The kept traces that are in memory, the newest first.

@@ -7,6 +7,7 @@ mod error_record;
 mod record;
 mod routes;
 mod slot;
+mod tally;
 mod tree;
 
 pub use self::slot::InFlight;
@@ -21,4 +22,5 @@ pub(crate) use self::record::{
 };
 pub(crate) use self::routes::{NO_REQUEST, RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};
+pub(crate) use self::tally::Tally;
 pub(crate) use self::tree::{Added, Decision, Taken};

@@ -13,6 +13,7 @@ const METHODS: [&str; 11] = [
 
 impl Method {
     pub(crate) const COUNT: usize = METHODS.len();
+    pub(crate) const OTHER: Self = Self(0);
     pub(crate) const HEAD: Self = Self(5);
     pub(crate) const CONNECT: Self = Self(9);
 

@@ -9,6 +9,7 @@ use super::crumbs::Crumbs;
 use super::current::Ids;
 use super::record::Method;
 use super::routes::{RouteId, Routes};
+use super::tally::Tally;
 use super::tree::{Room, Tree};
 use crate::clock::{Clock, Nanos};
 use crate::model::{SpanId, TraceId};
@@ -54,6 +55,9 @@ pub(crate) struct Slot {
     /// Whether there are crumbs of an earlier request or of this one.
     has_crumbs: AtomicBool,
     crumbs: Mutex<Crumbs>,
+    /// Whether there is a tally of an earlier request or of this one.
+    has_tally: AtomicBool,
+    tally: Mutex<Tally>,
     facts: Mutex<Facts>,
     /// The request's method, as a number and one more; 0 for none.
     method: AtomicU8,
@@ -143,6 +147,8 @@ impl Requests {
             of_request,
             has_crumbs: AtomicBool::new(false),
             crumbs: Mutex::default(),
+            has_tally: AtomicBool::new(false),
+            tally: Mutex::default(),
             facts: Mutex::default(),
             method: AtomicU8::new(0),
         }
@@ -246,6 +252,10 @@ impl Slot {
             self.has_crumbs.store(false, Relaxed);
             own(&self.crumbs).clear();
         }
+        if self.has_tally.load(Relaxed) {
+            self.has_tally.store(false, Relaxed);
+            own(&self.tally).clear();
+        }
         self.rename(ids, start);
     }
 
@@ -318,6 +328,21 @@ impl Slot {
         {
             crumbs.copy(out);
         }
+    }
+
+    /// Counts a query of this shape that ended, for the request whose trace this is.
+    #[inline]
+    pub(crate) fn count_query(&self, shape: u64, summary: &Arc<str>, start: Nanos, end: Nanos) {
+        let slot = self.goes_on.as_deref().unwrap_or(self);
+        own(&slot.tally).count(shape, summary, start, end);
+        slot.has_tally.store(true, Relaxed);
+    }
+
+    /// Shows what the request asked of databases, if it asked anything.
+    #[inline]
+    pub(crate) fn tally<R>(&self, look: impl FnOnce(&Tally) -> R) -> Option<R> {
+        let has = self.has_tally.load(Relaxed);
+        has.then(|| look(&own(&self.tally)))
     }
 
     /// Notes the request's method.

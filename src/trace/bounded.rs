@@ -31,7 +31,7 @@ fn spare() -> Vec<u8> {
 
 /// Items one after the other. What has no room is left out and counted.
 #[derive(Debug)]
-pub(super) struct Bounded {
+pub(crate) struct Bounded {
     bytes: Vec<u8>,
     count: usize,
     left_out: u32,
@@ -40,7 +40,7 @@ pub(super) struct Bounded {
 
 impl Bounded {
     /// The attributes of a span: 16 KiB.
-    pub(super) fn attributes() -> Self {
+    pub(crate) fn attributes() -> Self {
         Self::of(16 * 1024)
     }
 
@@ -68,11 +68,18 @@ impl Bounded {
         }
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// The same items in a buffer of their own, to which more can be added.
+    pub(crate) fn copied(&self) -> Self {
+        let mut bytes = spare();
+        bytes.extend_from_slice(&self.bytes);
+        Self { bytes, ..*self }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    pub(super) fn left_out(&self) -> u32 {
+    pub(crate) fn left_out(&self) -> u32 {
         self.left_out
     }
 
@@ -104,7 +111,7 @@ impl Bounded {
     }
 
     /// Adds an attribute; its text is cut at 4 KiB.
-    pub(super) fn value(&mut self, key: &str, value: ValueRef<'_>) {
+    pub(crate) fn value(&mut self, key: &str, value: ValueRef<'_>) {
         let cut;
         let value = match value {
             ValueRef::Str(text) => {
@@ -117,7 +124,7 @@ impl Bounded {
     }
 
     /// Adds an attribute whose value is a text.
-    pub(super) fn text(&mut self, key: &str, text: &str) {
+    pub(crate) fn text(&mut self, key: &str, text: &str) {
         self.value(key, ValueRef::Str(text));
     }
 

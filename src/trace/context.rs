@@ -1,7 +1,7 @@
 //! The current trace as OpenTelemetry's own context: plain OpenTelemetry spans and propagators find it there.
 
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
 use opentelemetry::{Context, ContextGuard};
 use opentelemetry_sdk::propagation::BaggagePropagator;
@@ -52,6 +52,51 @@ impl OtelContext {
     #[inline]
     pub(crate) fn attach(&self) -> Attached {
         Attached(self.0.clone().attach())
+    }
+}
+
+/// What of a trace goes along with a call to elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Carried {
+    pub(crate) trace_context: bool,
+    pub(crate) baggage: bool,
+}
+
+/// Tells the headers of a call that is this operation of ours. `sampled` holds where the thread's context is of
+/// another trace.
+pub(super) fn headers(
+    (trace, span): (TraceId, SpanId),
+    sampled: bool,
+    carried: Carried,
+    put: &mut dyn FnMut(&'static str, &str),
+) {
+    // On a thread that is ending there is no context any more, and asking for it panics.
+    let context = caught(Context::current).unwrap_or_default();
+    if carried.trace_context {
+        let (mut flags, mut state) = (TraceFlags::new(sampled.into()), String::new());
+        let current = context.span().span_context().clone();
+        if current.trace_id() == opentelemetry::TraceId::from(trace.to_u128()) {
+            flags = current.trace_flags();
+            state = current.trace_state().header();
+        }
+        put("traceparent", &format!("00-{trace}-{span}-{flags:02x}"));
+        if !state.is_empty() {
+            put("tracestate", &state);
+        }
+    }
+    if carried.baggage {
+        BaggagePropagator::new().inject_context(&context, &mut Put(put));
+    }
+}
+
+/// A carrier that hands headers on.
+struct Put<'a>(&'a mut dyn FnMut(&'static str, &str));
+
+impl Injector for Put<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if key == "baggage" && !value.is_empty() {
+            (self.0)("baggage", &value);
+        }
     }
 }
 

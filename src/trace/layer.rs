@@ -13,7 +13,7 @@ use tracing_subscriber::registry::{LookupSpan, SpanRef};
 use super::bounded::Bounded;
 use super::context::Attached;
 use super::fields::Fields;
-use super::running::{Place, end_span};
+use super::open::{Place, end_span};
 use super::span::{SpanKind, SpanRecord, SpanStatus, put_link, put_tracing_event};
 use super::traces::Traces;
 use super::{Levels, Spans, callsites};

@@ -20,7 +20,7 @@ use rustc_hash::FxHashMap;
 
 use super::bounded::Bounded;
 use super::context::OtelContext;
-use super::running::{Place, end_span};
+use super::open::{Place, end_span};
 use super::span::{SpanKind, SpanRecord, SpanStatus, ValueRef, put_event, put_link, put_value};
 use super::traces::Traces;
 use crate::clock::Nanos;

@@ -69,7 +69,7 @@ impl SpanStatus {
 ///
 /// Attributes are each a key and a value in the form of [`put_value`]. Events are each a time, a name and length-prefixed
 /// attributes; links a trace id, a span id and length-prefixed attributes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SpanRecord<'a> {
     pub(crate) span: SpanId,
     pub(crate) parent: SpanId,
@@ -113,6 +113,36 @@ pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
         put_bytes(out, span.events);
         put_bytes(out, span.links);
     });
+}
+
+/// What a span says beside its ids and times, ready to be copied: for spans that say the same each time.
+#[derive(Debug)]
+pub(crate) struct Prepared(Box<[u8]>);
+
+/// The span, its parent, its start and its end.
+pub(crate) type Numbers = [u64; 4];
+
+impl Prepared {
+    pub(crate) fn new(record: &SpanRecord<'_>) -> Self {
+        let mut bytes = Vec::new();
+        put_span(&mut bytes, record);
+        Self(bytes.split_off(4 + size_of::<Numbers>()).into())
+    }
+
+    /// Appends the span that has these numbers, as [`put_span`] does.
+    #[inline]
+    pub(crate) fn put(&self, out: &mut Vec<u8>, numbers: Numbers) {
+        let mut head = [0; 4 + size_of::<Numbers>()];
+        let len = size_of::<Numbers>() + self.0.len();
+        let (length, rest) = head.split_at_mut(4);
+        length.copy_from_slice(&(len as u32).to_le_bytes());
+        for (place, number) in rest.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        out.reserve(head.len() + self.0.len());
+        out.extend_from_slice(&head);
+        out.extend_from_slice(&self.0);
+    }
 }
 
 impl<'a> SpanRecord<'a> {
@@ -391,6 +421,9 @@ mod tests {
         };
         assert_eq!(format!("{root:?}"), format!("{span:?}"));
         assert_eq!(part.spans().count(), 2);
+        let mut prepared = Vec::new();
+        Prepared::new(&span).put(&mut prepared, [1, 2, 3, 4]);
+        assert!(record.ends_with(&prepared));
         let read: Vec<_> = attributes(root.attributes).collect();
         assert_eq!(
             read,

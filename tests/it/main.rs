@@ -1,5 +1,7 @@
 //! Behaviour through the public API, in one binary.
 
+#[cfg(feature = "_client")]
+mod calls;
 mod console_faults;
 mod errors;
 mod health;
@@ -12,6 +14,7 @@ mod lines;
 mod never_hurt;
 #[cfg(feature = "_client")]
 mod peer;
+mod queries;
 #[cfg(all(feature = "otlp", feature = "sentry"))]
 mod remote_faults;
 #[cfg(feature = "sentry")]

@@ -52,7 +52,7 @@ const HOMES: [(&[&str], &[&str]); 23] = [
     (&["tokio_rustls"], &["worker/client/"]),
     (&["webpki_roots"], &["worker/client/"]),
     (&["rcgen"], &[]),
-    (&["httpdate"], &["worker/remote/"]),
+    (&["httpdate"], &["external/limits/", "worker/remote/"]),
     (&["opentelemetry_http"], &["trace/otlp/"]),
     (&["opentelemetry_otlp"], &["trace/otlp/"]),
     (&["opentelemetry_proto"], &["trace/otlp/"]),

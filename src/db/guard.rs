@@ -1,0 +1,367 @@
+use std::any::type_name;
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::outcome::Ended;
+use super::queries::Queries;
+use super::shape::Shape;
+use crate::clock::Nanos;
+use crate::model::prefix;
+use crate::request;
+use crate::semconv;
+use crate::trace::{OpenSpan, SpanRecord, SpanStatus, SpanValue};
+
+/// Bytes of a database's code.
+const MAX_CODE: usize = 32;
+
+/// A query under way, made by [`Database::query`](super::Database::query).
+///
+/// It begins when it is made, as a part of the request or span that is current there, and ends with what is
+/// called of it last. Dropped before that it was cancelled, or what ran in it panicked.
+///
+/// # Examples
+///
+/// ```
+/// # async fn example(db: watchpost::db::Database) {
+/// # async fn fetch() -> Result<Vec<u8>, std::io::Error> { Ok(Vec::new()) }
+/// let query = db.query("SELECT * FROM orders");
+/// match fetch().await {
+///     Ok(rows) => query.rows(rows.len() as u64).finish(),
+///     Err(error) => query.fail(&error),
+/// }
+/// # }
+/// ```
+#[must_use = "dropped before its end, a query counts as cancelled"]
+pub struct QueryGuard {
+    queries: Arc<Queries>,
+    shape: Arc<Shape>,
+    open: Option<OpenSpan>,
+    start: Nanos,
+    rows: Option<u64>,
+    batch: Option<u64>,
+    code: Option<Cow<'static, str>>,
+    ended: bool,
+}
+
+impl QueryGuard {
+    #[inline]
+    pub(super) fn begin(queries: &Arc<Queries>, shape: Arc<Shape>) -> Self {
+        let open = queries.traces.clone().map(OpenSpan::begin);
+        let start = match &open {
+            Some(open) => open.start(),
+            None => queries.requests.clock().now(),
+        };
+        Self {
+            queries: Arc::clone(queries),
+            shape,
+            open,
+            start,
+            rows: None,
+            batch: None,
+            code: None,
+            ended: false,
+        }
+    }
+
+    /// Sets how many rows came back or were changed (`db.response.returned_rows`).
+    pub fn rows(mut self, rows: u64) -> Self {
+        self.rows = Some(rows);
+        self
+    }
+
+    /// Sets how many statements were sent together (`db.operation.batch.size`); of one it is left out.
+    pub fn batch(mut self, statements: u64) -> Self {
+        self.batch = (statements > 1).then_some(statements);
+        self
+    }
+
+    /// Sets the code that the database gave, such as an `SQLSTATE`, for a query that fails
+    /// (`db.response.status_code`); at most 32 bytes.
+    pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        let code = code.into();
+        self.code = Some(match prefix(&code, MAX_CODE) {
+            cut if cut.len() < code.len() => cut.to_owned().into(),
+            _ => code,
+        });
+        self
+    }
+
+    /// The query did what it should.
+    #[inline]
+    pub fn finish(mut self) {
+        self.end(&Ended::Completed);
+    }
+
+    /// The query failed. The error's type and the [`code`](Self::code) are kept, and not its text: databases quote
+    /// values in it. [`capture_error`](crate::capture_error) tells it to whoever may see it.
+    pub fn fail<E: ?Sized>(mut self, error: &E) {
+        let _ = error;
+        let ended = self.failed::<E>();
+        self.end(&ended);
+    }
+
+    #[cold]
+    fn failed<E: ?Sized>(&mut self) -> Ended {
+        let code = self.code.take();
+        Ended::Failed {
+            error_type: code.clone().unwrap_or(Cow::Borrowed(type_name::<E>())),
+            code,
+        }
+    }
+
+    /// Runs a future in the query, which ends when the future is done.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `future` is. Dropped before it is done, the query was cancelled.
+    pub fn run<F: Future>(self, future: F) -> RunQuery<F> {
+        RunQuery {
+            future,
+            guard: Some(self),
+        }
+    }
+
+    /// As [`run`](Self::run); an `Err` makes it a query that [failed](Self::fail).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub fn try_run<F, T, E>(self, future: F) -> TryRunQuery<F, fn(&E) -> Option<String>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        self.try_run_with(future, |_| None)
+    }
+
+    /// As [`try_run`](Self::try_run), with the database's code of an error.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub fn try_run_with<F, T, E, C>(self, future: F, code: C) -> TryRunQuery<F, C>
+    where
+        F: Future<Output = Result<T, E>>,
+        C: FnOnce(&E) -> Option<String>,
+    {
+        TryRunQuery {
+            future,
+            guard: Some((self, code)),
+        }
+    }
+
+    /// Runs a closure in the query, for a driver that blocks.
+    pub fn in_scope<R>(mut self, work: impl FnOnce() -> R) -> R {
+        let done = self.inside(work);
+        self.finish();
+        done
+    }
+
+    /// As [`in_scope`](Self::in_scope); an `Err` makes it a query that [failed](Self::fail).
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`.
+    pub fn try_in_scope<T, E>(mut self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let done = self.inside(work);
+        self.done(&done);
+        done
+    }
+
+    #[inline]
+    fn done<T, E>(self, done: &Result<T, E>) {
+        match done {
+            Ok(_) => self.finish(),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    #[inline]
+    fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        match &mut self.open {
+            Some(open) => open.inside(work),
+            None => work(),
+        }
+    }
+
+    #[inline]
+    fn end(&mut self, ended: &Ended) {
+        self.ended = true;
+        let now = match &self.open {
+            Some(open) => open.now(),
+            None => self.queries.requests.clock().now(),
+        };
+        let shape = &*self.shape;
+        let nanos = now.saturating_sub(self.start);
+        let base = self.queries.duration();
+        shape.count(base, ended, nanos as f64 / 1e9);
+        let tally = |slot: &request::Slot| {
+            slot.count_query(shape.number, &shape.summary, self.start, now);
+            slot.ids()
+        };
+        let ids = match &self.open {
+            Some(open) => Some(tally(open.slot())),
+            None => {
+                request::with_current(Some(self.queries.requests.number()), |slot, _| tally(slot))
+            }
+        };
+        shape.stats.record(ended, nanos, self.rows, ids);
+        if let Some(open) = &self.open {
+            self.end_span(open, ended, now);
+        }
+    }
+
+    #[inline]
+    fn end_span(&self, open: &OpenSpan, ended: &Ended, now: Nanos) {
+        let plain =
+            matches!(ended, Ended::Completed) && self.rows.is_none() && self.batch.is_none();
+        if plain {
+            open.end_as(now, &self.shape.plain);
+        } else {
+            self.end_told_span(open, ended, now);
+        }
+    }
+
+    /// Ends a span that has more to tell than its shape.
+    fn end_told_span(&self, open: &OpenSpan, ended: &Ended, now: Nanos) {
+        let mut attributes = self.shape.attributes.copied();
+        let counts = [
+            (semconv::DB_RESPONSE_RETURNED_ROWS, self.rows),
+            (semconv::DB_OPERATION_BATCH_SIZE, self.batch),
+        ];
+        for (key, count) in counts {
+            if let Some(count) = count {
+                let count = i64::try_from(count).unwrap_or(i64::MAX);
+                attributes.value(key, SpanValue::I64(count));
+            }
+        }
+        let (mut status, mut status_text) = (SpanStatus::Error, "");
+        match ended {
+            Ended::Completed => status = SpanStatus::Unset,
+            Ended::Cancelled => {
+                status = SpanStatus::Unset;
+                attributes.text(semconv::WATCHPOST_OUTCOME, ended.as_str());
+            }
+            Ended::Failed { error_type, code } => {
+                attributes.text(semconv::ERROR_TYPE, error_type);
+                if let Some(code) = code {
+                    attributes.text(semconv::DB_RESPONSE_STATUS_CODE, code);
+                }
+                status_text = error_type;
+            }
+            Ended::Panicked => {
+                attributes.text(semconv::ERROR_TYPE, ended.as_str());
+                status_text = ended.as_str();
+            }
+        }
+        let record = SpanRecord {
+            status,
+            status_text,
+            attributes: attributes.bytes(),
+            left_out: attributes.left_out(),
+            ..self.shape.record()
+        };
+        open.end(now, &record);
+    }
+}
+
+impl Drop for QueryGuard {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let panicked = self.open.as_ref().is_some_and(OpenSpan::panicked);
+        self.end(if panicked {
+            &Ended::Panicked
+        } else {
+            &Ended::Cancelled
+        });
+    }
+}
+
+impl fmt::Debug for QueryGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryGuard")
+            .field("summary", &self.shape.summary)
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The future of [`QueryGuard::run`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct RunQuery<F> {
+        // Before `guard`: what it drops still belongs to the query.
+        #[pin]
+        future: F,
+        guard: Option<QueryGuard>,
+    }
+}
+
+impl<F: Future> Future for RunQuery<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let polled = match this.guard {
+            Some(guard) => guard.inside(|| this.future.poll(cx)),
+            None => this.future.poll(cx),
+        };
+        if polled.is_ready()
+            && let Some(guard) = this.guard.take()
+        {
+            guard.finish();
+        }
+        polled
+    }
+}
+
+pin_project! {
+    /// The future of [`QueryGuard::try_run`] and [`QueryGuard::try_run_with`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct TryRunQuery<F, C> {
+        #[pin]
+        future: F,
+        guard: Option<(QueryGuard, C)>,
+    }
+}
+
+impl<F, T, E, C> Future for TryRunQuery<F, C>
+where
+    F: Future<Output = Result<T, E>>,
+    C: FnOnce(&E) -> Option<String>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let polled = match this.guard {
+            Some((guard, _)) => guard.inside(|| this.future.poll(cx)),
+            None => this.future.poll(cx),
+        };
+        if let Poll::Ready(done) = &polled
+            && let Some((mut guard, code)) = this.guard.take()
+        {
+            if let Err(error) = done
+                && let Some(code) = crate::model::caught(|| code(error)).flatten()
+            {
+                guard = guard.code(code);
+            }
+            guard.done(done);
+        }
+        polled
+    }
+}
+
+impl<F: fmt::Debug, C> fmt::Debug for TryRunQuery<F, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TryRunQuery")
+            .field("future", &self.future)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,79 @@
+//! Database queries: a guard around each, a span, a series and a row in the table of the slowest.
+//!
+//! ```
+//! use watchpost::db::DbSystem;
+//!
+//! # async fn example() -> watchpost::Result<()> {
+//! # async fn orders() -> Result<Vec<u32>, std::io::Error> { Ok(vec![17]) }
+//! let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+//! let db = monitor.db(DbSystem::Postgresql).namespace("shop").server("db.internal", 5432);
+//!
+//! let found = db.query("SELECT id FROM orders WHERE mail = 'ada@example.org'").try_run(orders()).await;
+//! assert!(found.is_ok());
+//!
+//! let slowest = &monitor.queries()[0];
+//! assert_eq!(&*slowest.summary, "SELECT orders");
+//! assert_eq!(&*slowest.text, "SELECT id FROM orders WHERE mail = ?");
+//! assert_eq!(slowest.calls, 1);
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! # When a query ends
+//!
+//! With what is called of its [guard](QueryGuard): `run`, `try_run`, `in_scope` and `try_in_scope` end it with the
+//! work, `finish` and `fail` at once. A guard that is dropped before that was cancelled: the client went away, or a
+//! time-out gave up. What the database makes of it then is not known here. A guard works outside a request too: it is
+//! the root of a trace of its own.
+//!
+//! # What is kept of a statement
+//!
+//! Its form: literals and placeholders become `?`, lists of them one, comments and line breaks a blank. Statements
+//! that differ in nothing else have one shape, one series and one row. Of systems that do not speak SQL only the
+//! command's name is kept. Of an error its type and the database's code are, not its text, in which databases quote
+//! values.
+//!
+//! Names of tables and columns stay. Where a program makes tables by the thousand, or writes values as names, their
+//! names are shown. Statements are read as a server reads them in its default mode: under `NO_BACKSLASH_ESCAPES`
+//! (`MySQL`), `standard_conforming_strings = off` (`PostgreSQL`) or `QUOTED_IDENTIFIER OFF` (SQL Server) a literal may
+//! be taken for something else, and `SQLite`'s `"text"` is a name even where the server takes it for a text.
+//!
+//! # What is counted
+//!
+//! | where | what |
+//! |---|---|
+//! | the trace | a span named by the statement's summary, with the attributes of the conventions |
+//! | `db_client_operation_duration_seconds` | by system, namespace, summary, operation, collection, `watchpost_outcome` (`completed`, `failed`, `cancelled`, `panicked`) and `error_type` |
+//! | [`monitor.queries()`](crate::Monitor::queries) | by shape: calls, errors, time, quantiles, rows, routes, the trace of the longest |
+//! | the request's line and span | `watchpost.db.queries`, `watchpost.db.duration` in seconds, `watchpost.db.duplicates` (of a shape that came before in the request) and `watchpost.db.n_plus_one`, where there were any |
+//! | by route | `watchpost_request_db_queries_total`, `watchpost_request_db_duplicates_total`, `watchpost_request_n_plus_one_total` and the histogram `watchpost_request_db_duration_seconds` |
+//!
+//! `watchpost.db.n_plus_one` names the statement of which a request ran five or more, each begun when the one before
+//! had ended, for more than 50 ms in all, after some other query: a loop that asks for each row what one statement
+//! could ask for all.
+//!
+//! # What is bounded
+//!
+//! A thousand shapes of a monitor are told apart; all further statements count as `_other` of their database. At most
+//! 64 KiB of a statement are read, and 2 KiB of its form are shown. Each thread remembers 256 statements of up to 1 KiB.
+//!
+//! Source: <https://opentelemetry.io/docs/specs/semconv/database/>
+
+mod cache;
+mod database;
+mod guard;
+mod outcome;
+mod queries;
+mod shape;
+mod statement;
+mod stats;
+mod system;
+mod target;
+
+pub use self::database::Database;
+pub use self::guard::{QueryGuard, RunQuery, TryRunQuery};
+pub use self::stats::QueryStats;
+pub use self::system::DbSystem;
+
+pub(crate) use self::queries::Queries;

@@ -1,0 +1,27 @@
+use std::borrow::Cow;
+
+/// How a query ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ended {
+    Completed,
+    Failed {
+        /// The database's code where it is known, else the error's type.
+        error_type: Cow<'static, str>,
+        code: Option<Cow<'static, str>>,
+    },
+    /// Dropped before its end: the caller went away, or gave up.
+    Cancelled,
+    Panicked,
+}
+
+impl Ended {
+    /// `watchpost.outcome`.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed { .. } => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Panicked => "panicked",
+        }
+    }
+}

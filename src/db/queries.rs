@@ -1,0 +1,161 @@
+use std::hash::{Hash as _, Hasher as _};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use rustc_hash::{FxHashMap, FxHasher};
+
+use super::cache;
+use super::shape::{Shape, command};
+use super::statement::Statement;
+use super::stats::QueryStats;
+use super::target::Target;
+use crate::metrics::{Histogram, Metrics};
+use crate::request::Requests;
+use crate::semconv;
+use crate::trace::Traces;
+
+/// Shapes of one monitor that are told apart.
+const MAX_SHAPES: usize = 1000;
+/// Targets that are told apart by more than their system.
+const MAX_TARGETS: usize = 64;
+
+/// The queries of one monitor.
+#[derive(Debug)]
+pub(crate) struct Queries {
+    pub(super) requests: Arc<Requests>,
+    pub(super) traces: Option<Arc<Traces>>,
+    /// Made with the first query, so that a service without a database has none on its page.
+    duration: OnceLock<Histogram>,
+    metrics: Metrics,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    targets: Vec<Arc<Target>>,
+    shapes: FxHashMap<u64, Arc<Shape>>,
+    /// Of each target, where there was no room for one of its own.
+    others: Vec<Arc<Shape>>,
+}
+
+impl Queries {
+    pub(crate) fn new(
+        metrics: &Metrics,
+        requests: &Arc<Requests>,
+        traces: Option<&Arc<Traces>>,
+    ) -> Self {
+        Self {
+            requests: Arc::clone(requests),
+            traces: traces.cloned(),
+            duration: OnceLock::new(),
+            metrics: metrics.clone(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Durations of queries.
+    #[inline]
+    pub(super) fn duration(&self) -> &Histogram {
+        self.duration.get_or_init(|| {
+            self.metrics
+                .histogram(semconv::DB_CLIENT_OPERATION_DURATION)
+                .unit("s")
+                .description("Duration of database client operations")
+                .bounds(semconv::DB_DURATION_BOUNDS)
+                .build()
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The one target that is as this.
+    pub(super) fn target(&self, target: Target) -> Arc<Target> {
+        let mut known = self.lock();
+        if known.targets.len() >= MAX_TARGETS && !known.targets.iter().any(|old| **old == target) {
+            let plain = Target::new(target.system);
+            return known.target(plain);
+        }
+        known.target(target)
+    }
+
+    /// The shape of a statement.
+    #[inline]
+    pub(super) fn shape(&self, target: &Arc<Target>, text: &str) -> Arc<Shape> {
+        cache::find(target, text).unwrap_or_else(|| self.read(target, text))
+    }
+
+    #[cold]
+    fn read(&self, target: &Arc<Target>, text: &str) -> Arc<Shape> {
+        let statement = match target.system.dialect() {
+            Some(dialect) => Statement::read(text, dialect),
+            None => command(text),
+        };
+        let number = {
+            let mut hasher = FxHasher::default();
+            (Arc::as_ptr(target) as usize, statement.shape).hash(&mut hasher);
+            hasher.finish()
+        };
+        let mut known = self.lock();
+        let shape = match known.shapes.get(&number) {
+            Some(shape) => Arc::clone(shape),
+            None if known.shapes.len() >= MAX_SHAPES => known.other(target),
+            None => {
+                let shape = Arc::new(Shape::new(target, number, statement));
+                known.shapes.insert(number, Arc::clone(&shape));
+                shape
+            }
+        };
+        drop(known);
+        cache::keep(text, &shape);
+        shape
+    }
+
+    /// What is known of all shapes, those that took longest in all first.
+    pub(crate) fn stats(&self) -> Vec<QueryStats> {
+        let shapes: Vec<_> = {
+            let known = self.lock();
+            known
+                .shapes
+                .values()
+                .chain(&known.others)
+                .cloned()
+                .collect()
+        };
+        let routes = self.requests.routes();
+        let stats = shapes
+            .iter()
+            .filter_map(|shape| QueryStats::of(shape, routes));
+        let mut stats: Vec<_> = stats.collect();
+        stats.sort_by_key(|one| std::cmp::Reverse(one.total));
+        stats
+    }
+}
+
+impl Known {
+    fn target(&mut self, target: Target) -> Arc<Target> {
+        if let Some(old) = self.targets.iter().find(|old| ***old == target) {
+            return Arc::clone(old);
+        }
+        let target = Arc::new(target);
+        self.targets.push(Arc::clone(&target));
+        target
+    }
+
+    fn other(&mut self, target: &Arc<Target>) -> Arc<Shape> {
+        let mut others = self.others.iter();
+        if let Some(other) = others.find(|other| Arc::ptr_eq(&other.target, target)) {
+            return Arc::clone(other);
+        }
+        let other = Arc::new(Shape::other(target));
+        self.others.push(Arc::clone(&other));
+        other
+    }
+}
+
+/// A hash that is the same for the same text within a process.
+pub(super) fn hash(text: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,169 @@
+use std::sync::{Arc, OnceLock};
+
+use super::outcome::Ended;
+use super::statement::Statement;
+use super::stats::Stats;
+use super::target::Target;
+use crate::metrics::Histogram;
+use crate::model::prefix;
+use crate::semconv;
+use crate::trace::{Bounded, Prepared, SpanKind, SpanRecord, SpanValue};
+
+/// The summary of what is beyond the cap.
+pub(super) const OTHER: &str = "_other";
+/// Bytes of a command's name.
+const MAX_COMMAND: usize = 32;
+
+/// Statements of one form, to one target.
+#[derive(Debug)]
+pub(super) struct Shape {
+    pub(super) target: Arc<Target>,
+    /// Tells it from others, in a request's tally.
+    pub(super) number: u64,
+    pub(super) summary: Arc<str>,
+    pub(super) text: Arc<str>,
+    operation: Box<str>,
+    collection: Option<Box<str>>,
+    /// The attributes of every span.
+    pub(super) attributes: Bounded,
+    /// The span of a query that did what it should and has no more to tell.
+    pub(super) plain: Prepared,
+    pub(super) stats: Stats,
+    completed: OnceLock<Histogram>,
+    cancelled: OnceLock<Histogram>,
+}
+
+impl Shape {
+    pub(super) fn new(target: &Arc<Target>, number: u64, statement: Statement) -> Self {
+        let Statement {
+            text,
+            summary,
+            operation,
+            collection,
+            ..
+        } = statement;
+        let mut shape = Self {
+            target: Arc::clone(target),
+            number,
+            summary: summary.into(),
+            text: text.into(),
+            operation,
+            collection,
+            attributes: Bounded::attributes(),
+            plain: Prepared::new(&SpanRecord::default()),
+            stats: Stats::default(),
+            completed: OnceLock::new(),
+            cancelled: OnceLock::new(),
+        };
+        let mut attributes = Bounded::attributes();
+        for (key, value) in shape.labels() {
+            attributes.text(key, &value);
+        }
+        if let Some(port) = target.port {
+            attributes.value(semconv::SERVER_PORT, SpanValue::I64(port.into()));
+        }
+        if let Some(pool) = &target.pool {
+            attributes.text(semconv::DB_CLIENT_CONNECTION_POOL_NAME, pool);
+        }
+        if !shape.text.is_empty() {
+            attributes.text(semconv::DB_QUERY_TEXT, &shape.text);
+        }
+        shape.attributes = attributes;
+        shape.plain = Prepared::new(&shape.record());
+        shape
+    }
+
+    /// What a span says that has no more to tell.
+    pub(super) fn record(&self) -> SpanRecord<'_> {
+        SpanRecord {
+            kind: SpanKind::Client,
+            name: &self.summary,
+            attributes: self.attributes.bytes(),
+            left_out: self.attributes.left_out(),
+            ..SpanRecord::default()
+        }
+    }
+
+    /// What counts the statements of a target for which there is no room.
+    pub(super) fn other(target: &Arc<Target>) -> Self {
+        let other = Statement {
+            text: "".into(),
+            summary: OTHER.into(),
+            operation: "".into(),
+            collection: None,
+            shape: 0,
+        };
+        Self::new(target, 0, other)
+    }
+
+    /// What is known of the statements, but for the port, which is a number on a span.
+    fn labels(&self) -> Vec<(&'static str, Box<str>)> {
+        let target = &self.target;
+        let mut labels = vec![(semconv::DB_SYSTEM_NAME, target.system.as_str().into())];
+        let texts = [
+            (semconv::DB_NAMESPACE, target.namespace.as_deref()),
+            (semconv::DB_OPERATION_NAME, Some(&*self.operation)),
+            (semconv::DB_COLLECTION_NAME, self.collection.as_deref()),
+            (semconv::DB_QUERY_SUMMARY, Some(&*self.summary)),
+            (semconv::SERVER_ADDRESS, target.server.as_deref()),
+        ];
+        let there = texts.into_iter().filter_map(|(key, value)| {
+            Some((key, value.filter(|value| !value.is_empty())?.into()))
+        });
+        labels.extend(there);
+        labels
+    }
+
+    /// Counts a query of so many seconds.
+    #[inline]
+    pub(super) fn count(&self, base: &Histogram, ended: &Ended, seconds: f64) {
+        let known = match ended {
+            Ended::Completed => &self.completed,
+            Ended::Cancelled => &self.cancelled,
+            Ended::Failed { .. } | Ended::Panicked => {
+                return self.labelled(base, ended).record_alone(seconds);
+            }
+        };
+        let series = known.get_or_init(|| self.labelled(base, ended));
+        series.record_alone(seconds);
+    }
+
+    /// The series of queries that ended so.
+    #[cold]
+    fn labelled(&self, base: &Histogram, ended: &Ended) -> Histogram {
+        let labels = self.labels().into_iter();
+        let mut labels: Vec<_> = labels
+            .map(|(key, value)| (key, String::from(value)))
+            .collect();
+        labels.extend(
+            self.target
+                .port
+                .map(|port| (semconv::SERVER_PORT, port.to_string())),
+        );
+        labels.push((semconv::WATCHPOST_OUTCOME, ended.as_str().to_owned()));
+        if let Ended::Failed { error_type, code } = ended {
+            labels.push((semconv::ERROR_TYPE, error_type.to_string()));
+            let code = code
+                .iter()
+                .map(|code| (semconv::DB_RESPONSE_STATUS_CODE, code.to_string()));
+            labels.extend(code);
+        }
+        base.with(labels)
+    }
+}
+
+/// What is kept of a command that is no SQL: its name, in upper case. What follows may be a key or a value.
+pub(super) fn command(text: &str) -> Statement {
+    let text = text.trim_start();
+    let end = text
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')))
+        .unwrap_or(text.len());
+    let name = prefix(text.get(..end).unwrap_or_default(), MAX_COMMAND).to_ascii_uppercase();
+    Statement {
+        text: "".into(),
+        summary: name.clone().into(),
+        shape: super::queries::hash(&name),
+        operation: name.into(),
+        collection: None,
+    }
+}

@@ -1,0 +1,312 @@
+use proptest::prelude::*;
+
+use super::super::scan::Scanner;
+use super::super::shape::Shape;
+use super::super::summary::Summary;
+use super::super::text::{Text, is_control};
+use super::super::{Dialect, MAX_TEXT, Statement};
+use super::{ALL, shape, text};
+
+fn check(sql: &str, dialect: Dialect) -> Statement {
+    let read = Statement::read(sql, dialect);
+    assert!(read.text.len() <= 2048, "{}", read.text.len());
+    assert!(read.summary.len() <= 255);
+    assert!(read.operation.len() <= 64);
+    assert!(
+        read.collection
+            .as_deref()
+            .is_none_or(|name| name.len() <= 255)
+    );
+    assert!(!read.text.chars().any(is_control));
+    assert!(!read.summary.chars().any(is_control));
+    read
+}
+
+#[test]
+fn an_empty_statement_says_nothing() {
+    for sql in ["", " \n", ";", "-- a", "/* a */ ;", "\u{0}"] {
+        for dialect in ALL {
+            let read = check(sql, dialect);
+            assert_eq!(
+                (&*read.text, &*read.summary, &*read.operation),
+                ("", "", ""),
+                "{sql}"
+            );
+            assert_eq!(read.collection, None);
+            assert_eq!(read.shape, shape("", dialect));
+        }
+    }
+}
+
+#[test]
+fn a_long_text_is_cut_between_tokens() {
+    let columns: String = (0..600).map(|n| format!("column_{n}, ")).collect();
+    let sql = format!("SELECT {columns}z FROM t");
+    let read = check(&sql, Dialect::Postgresql);
+    assert!(
+        read.text.len() > 2000 && read.text.ends_with('…'),
+        "{}",
+        read.text
+    );
+    assert_eq!(&*read.summary, "SELECT t");
+    // What is cut from the text is in the shape.
+    assert_ne!(
+        read.shape,
+        shape(&sql.replace("z FROM", "y FROM"), Dialect::Postgresql)
+    );
+    let name = format!("SELECT \"{}\"", "é".repeat(1200));
+    assert_eq!(&*check(&name, Dialect::Postgresql).text, "SELECT…");
+    let exact = format!("SELECT {}", "x".repeat(MAX_TEXT - 8));
+    assert!(!check(&exact, Dialect::Postgresql).text.ends_with('…'));
+}
+
+#[test]
+fn what_follows_a_long_list_is_put_out() {
+    let list = vec!["'x'"; 3000].join(", ");
+    let sql = format!("SELECT a FROM t WHERE b IN ({list}) AND c IN ({list}) AND d");
+    let text = text(&sql, Dialect::Postgresql);
+    assert_eq!(&*text, "SELECT a FROM t WHERE b IN (?) AND c IN (?) AND d");
+    let rows = vec!["(1, 'x')"; 3000].join(", ");
+    let sql = format!("INSERT INTO t VALUES {rows} RETURNING id");
+    let text = super::text(&sql, Dialect::Postgresql);
+    assert_eq!(&*text, "INSERT INTO t VALUES (?, ?) RETURNING id");
+}
+
+#[test]
+fn a_summary_is_cut_at_a_word() {
+    let tables: Vec<String> = (0..40).map(|n| format!("\"table no {n}\"")).collect();
+    let sql = format!("SELECT * FROM {}", tables.join(", "));
+    let read = check(&sql, Dialect::Postgresql);
+    assert!(
+        read.summary.len() > 230 && read.summary.ends_with('"'),
+        "{}",
+        read.summary
+    );
+    assert_eq!(read.collection, None);
+}
+
+#[test]
+fn what_is_cut_at_64_kib_is_not_put_out() {
+    for dialect in ALL {
+        for tail in 0..12 {
+            let start = format!(
+                "INSERT INTO t VALUES (1, '{}",
+                "x".repeat(65_536 - 30 - tail)
+            );
+            let sql = format!("{start}secret secret secret'), (2, 'secret')");
+            let read = check(&sql, dialect);
+            assert!(
+                !read.text.contains("secret") && !read.text.contains('x'),
+                "{}",
+                read.text
+            );
+        }
+        let accents = format!("SELECT '{}' FROM t", "é".repeat(40_000));
+        assert_eq!(&*check(&accents, dialect).text, "SELECT ?…");
+        let name = format!("SELECT a FROM t,{}users", " ".repeat(65_536 - 18));
+        assert_eq!(&*check(&name, dialect).summary, "SELECT t");
+    }
+}
+
+#[test]
+fn a_list_longer_than_what_is_read_has_the_shape_of_a_short_one() {
+    let rows = |n: usize| {
+        format!(
+            "INSERT INTO t (a, b) VALUES (1, 'x'){}",
+            ", (2, 'y')".repeat(n)
+        )
+    };
+    let many = Statement::read(&rows(50_000), Dialect::Postgresql);
+    assert_eq!(many.shape, shape(&rows(1), Dialect::Postgresql));
+    assert_eq!(&*many.text, "INSERT INTO t (a, b) VALUES (?, ?)…");
+    for pad in 0..14 {
+        let sql = format!("{}{}", " ".repeat(pad), rows(50_000));
+        assert_eq!(shape(&sql, Dialect::Postgresql), many.shape, "{pad}");
+    }
+    let list = |n: usize, pad: usize| {
+        format!(
+            "SELECT a FROM t WHERE{} b IN (1{})",
+            " ".repeat(pad),
+            ", 22".repeat(n)
+        )
+    };
+    let first = Statement::read(&list(50_000, 1), Dialect::Postgresql);
+    assert_eq!(&*first.text, "SELECT a FROM t WHERE b IN (?…");
+    for pad in 2..8 {
+        assert_eq!(shape(&list(60_000, pad), Dialect::Postgresql), first.shape);
+    }
+}
+
+#[test]
+fn names_are_put_out_without_control_characters() {
+    let read = check(
+        "SELECT \"a\u{1b}[0m\u{202e}\" FROM \"x\ny\", z\u{85}z",
+        Dialect::Postgresql,
+    );
+    assert_eq!(&*read.text, "SELECT \"a [0m \" FROM \"x y\", z z");
+    assert_eq!(&*read.summary, "SELECT \"x y\" z z");
+}
+
+/// Reads all of a text, however long.
+fn read_whole(sql: &str, dialect: Dialect) -> usize {
+    let mut tokens = Scanner::new(sql, dialect);
+    let mut shape = Shape::new(dialect, Text::new(sql.len(), MAX_TEXT));
+    let mut summary = Summary::new(dialect);
+    let mut count = 0;
+    while let Some(token) = tokens.next() {
+        summary.token(&token);
+        shape.token(token);
+        count += 1;
+    }
+    shape.finish(false);
+    summary.finish(false);
+    count
+}
+
+/// What an input may be made of that invites to look at it again and again.
+const HOSTILE: &[&str] = &[
+    "/*",
+    "/* ",
+    "*/",
+    "/*!",
+    "$a$b$c ",
+    "$a",
+    "$",
+    "$$",
+    "'",
+    "''",
+    "\"",
+    "`",
+    "[",
+    "[[",
+    "(",
+    "IN (",
+    "IN (1,",
+    "VALUES (",
+    "VALUES (1),",
+    "ARRAY[",
+    "- ",
+    "=+",
+    "--",
+    "E'\\",
+    "\\'",
+    "q'[",
+    "WITH a AS (",
+    "WITH a AS (SELECT 1), ",
+    "FROM a,",
+    "1e",
+];
+/// The same, less so.
+const ODD: &[&str] = &[
+    "' ",
+    "\"\"",
+    "]",
+    ")",
+    "()",
+    "(1,",
+    "((1,2),",
+    "(1),",
+    "[1,",
+    "-",
+    "+-",
+    "#",
+    ";",
+    "; ;",
+    ",",
+    ".",
+    "a.",
+    "..",
+    "?",
+    "?|",
+    "@",
+    "@@",
+    ":",
+    "::",
+    ":a",
+    "\\",
+    "q'",
+    "U&'",
+    "0x",
+    "1.",
+    "1_",
+    ".1",
+    "a",
+    "a ",
+    "é",
+    "\u{0}",
+    "FROM ",
+    "JOIN ",
+    "SELECT ",
+    "SELECT a FROM b ",
+    "UNION ",
+    "NULL ",
+    "CREATE ",
+    "CREATE TABLE ",
+    "EXEC ",
+    "BEGIN; ",
+    "N'a' ",
+    "'a' ",
+    "1 ",
+    "<>",
+    "~-",
+    "|",
+    "&-",
+];
+
+#[test]
+fn a_mebibyte_of_anything_is_read() {
+    for kind in HOSTILE {
+        let sql = kind.repeat((1 << 20) / kind.len());
+        assert!(read_whole(&sql, Dialect::Postgresql) <= sql.len());
+    }
+}
+
+#[test]
+fn much_of_anything_is_read_in_every_dialect() {
+    for kind in HOSTILE.iter().chain(ODD) {
+        for dialect in ALL {
+            for start in ["", "SELECT * FROM a WHERE b IN (1, ", "WITH a AS (SELECT "] {
+                check(
+                    &(start.to_owned() + &kind.repeat(6_000 / kind.len())),
+                    dialect,
+                );
+            }
+            check(&kind.repeat(20_000 / kind.len()), dialect);
+        }
+    }
+}
+
+#[test]
+fn a_tag_that_nearly_ends_again_and_again_is_searched_once() {
+    let tag = "t".repeat(32_000);
+    let sql = format!("${tag}${}", format!("${tag}x").repeat(30));
+    assert_eq!(&*text(&sql, Dialect::Postgresql), "?…");
+}
+
+proptest! {
+    #[test]
+    fn anything_is_read(
+        sql in prop_oneof![
+            "[ -~\n\té…]{0,80}",
+            "[-'\"$a/*()\\[\\]IN,;1?: ]{0,60}",
+            proptest::collection::vec(any::<char>(), 0..40).prop_map(String::from_iter),
+        ],
+        of in 0_usize..5,
+    ) {
+        check(&sql, ALL[of]);
+    }
+
+    #[test]
+    fn words_in_any_order_are_read(
+        words in proptest::collection::vec(proptest::sample::select(vec![
+            "SELECT", "FROM", "WITH", "AS", "(", ")", ",", ".", "IN", "VALUES", "ROW", "a", "\"b\"", "[c]", "1", "'x'",
+            "-", "NULL", "UPDATE", "DELETE", "INSERT", "INTO", "CREATE", "TABLE", "FUNCTION", "EXEC", "COPY", "ON",
+            "EXPLAIN", "USING", "JOIN", "MERGE", ";", "::", "=", "GRANT", "UNION", "ONLY", "?", "$1", "$$", "/*", "*/",
+            "--", "\n", "DATE", "[", "]", "SET", "NOT", "IS", "TRUE", "E'", "\\", "'", "TOP", "RECURSIVE",
+        ]), 0..40),
+        of in 0_usize..5,
+        glue in proptest::sample::select(vec![" ", ""]),
+    ) {
+        check(&words.join(glue), ALL[of]);
+    }
+}

@@ -1,0 +1,232 @@
+//! The words of SQL that mean something here.
+
+/// What a word does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Nothing: a name, or a word known for its case alone.
+    Plain,
+    // What literals and lists need.
+    In,
+    Is,
+    Not,
+    Null,
+    Bool,
+    Default,
+    Distinct,
+    Values,
+    Row,
+    /// A type that may stand before a literal.
+    Typed,
+    // What the summary needs.
+    Select,
+    From,
+    Into,
+    Join,
+    Using,
+    On,
+    As,
+    With,
+    /// Ends a list of tables.
+    Clause,
+    /// `FOR`, `THEN`, ..: no operation follows.
+    Before,
+    SetOperator,
+    Set,
+    Insert,
+    Replace,
+    Update,
+    Delete,
+    Merge,
+    /// `CREATE`, ..: the kind of a thing follows, then its name.
+    Define,
+    Call,
+    Copy,
+    Explain,
+    Grant,
+    /// An operation with a target.
+    Act,
+    /// An operation alone.
+    Do,
+    /// The kind of a thing.
+    Class,
+    Relation,
+    Materialized,
+    /// The kind of a thing that has statements inside.
+    Routine,
+    /// May stand between an operation and its target.
+    Noise,
+    /// The same, before a table too.
+    Only,
+}
+
+impl Role {
+    /// Whether it is no name where one may stand.
+    pub(super) fn is_structure(self) -> bool {
+        matches!(
+            self,
+            Self::Select
+                | Self::From
+                | Self::Into
+                | Self::Join
+                | Self::Using
+                | Self::On
+                | Self::As
+                | Self::With
+                | Self::Clause
+                | Self::Set
+                | Self::SetOperator
+                | Self::Values
+                | Self::Default
+        )
+    }
+}
+
+/// A known word.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) text: &'static str,
+    pub(super) role: Role,
+    /// Whether an operand follows: a sign there belongs to its number.
+    pub(super) operand: bool,
+}
+
+/// Any word that is not known.
+pub(super) static NAME: Word = Word {
+    text: "",
+    role: Role::Plain,
+    operand: false,
+};
+
+macro_rules! words {
+    ($($role:ident $operand:literal: $($text:literal)*;)*) => {
+        &[$($(Word { text: $text, role: Role::$role, operand: $operand },)*)*]
+    };
+}
+
+const WORDS: &[Word] = words! {
+    In true: "IN";
+    Is false: "IS";
+    Not true: "NOT";
+    Null false: "NULL";
+    Bool false: "TRUE" "FALSE";
+    Default true: "DEFAULT";
+    Distinct true: "DISTINCT";
+    Values true: "VALUES" "VALUE";
+    Row false: "ROW";
+    Typed false: "DATE" "TIME" "TIMESTAMP" "TIMESTAMPTZ" "INTERVAL" "DATETIME";
+    Select true: "SELECT";
+    From true: "FROM";
+    Into false: "INTO";
+    Join false: "JOIN" "APPLY" "STRAIGHT_JOIN";
+    Using false: "USING";
+    On true: "ON";
+    As false: "AS";
+    With false: "WITH";
+    Clause true: "WHERE" "HAVING" "LIMIT" "OFFSET" "RETURNING";
+    Clause false: "GROUP" "ORDER" "FETCH" "WINDOW" "OPTION" "QUALIFY" "OUTPUT";
+    Before true: "THEN";
+    Before false: "FOR" "KEY" "AFTER" "BEFORE" "INSTEAD" "OF";
+    SetOperator false: "UNION" "EXCEPT" "INTERSECT" "MINUS";
+    Set false: "SET";
+    Insert false: "INSERT" "UPSERT";
+    Replace false: "REPLACE";
+    Update false: "UPDATE";
+    Delete false: "DELETE";
+    Merge false: "MERGE";
+    Define false: "CREATE" "ALTER" "DROP" "REFRESH";
+    Call false: "CALL" "EXEC" "EXECUTE";
+    Copy false: "COPY";
+    Explain false: "EXPLAIN";
+    Grant false: "GRANT" "REVOKE";
+    Act false: "TRUNCATE" "VACUUM" "ANALYZE" "ANALYSE" "LOCK" "REINDEX" "DESCRIBE" "DESC" "PRAGMA"
+        "REPAIR" "OPTIMIZE" "CLUSTER";
+    Do false: "BEGIN" "COMMIT" "ROLLBACK" "START" "END" "ABORT" "SAVEPOINT" "RELEASE" "SHOW" "USE"
+        "LISTEN" "UNLISTEN" "NOTIFY" "CLOSE" "MOVE" "DECLARE" "DISCARD" "RESET" "UNLOCK" "KILL" "LOAD"
+        "ATTACH" "DETACH" "CHECKPOINT" "COMMENT" "PREPARE" "DEALLOCATE" "DO" "FLUSH" "CHECK" "RENAME"
+        "HANDLER" "XA" "PURGE" "DBCC" "BACKUP" "RESTORE" "PRINT" "WAITFOR" "IF" "WHILE" "REASSIGN"
+        "IMPORT" "SAVE";
+    Relation false: "TABLE" "VIEW";
+    Materialized false: "MATERIALIZED";
+    Class false: "INDEX" "SEQUENCE" "SCHEMA" "DATABASE" "TYPE" "DOMAIN" "EXTENSION" "ROLE" "USER"
+        "SERVER" "PUBLICATION" "SUBSCRIPTION" "COLLATION" "AGGREGATE" "LANGUAGE" "LOGIN"
+        "SYNONYM" "STATISTICS" "TABLESPACE" "KEYSPACE" "OPERATOR";
+    Routine false: "FUNCTION" "PROCEDURE" "PROC" "TRIGGER" "EVENT" "PACKAGE" "POLICY" "RULE";
+    Only false: "ONLY" "LATERAL";
+    Noise false: "IGNORE" "LOW_PRIORITY" "HIGH_PRIORITY" "DELAYED" "QUICK" "FAIL" "EXISTS"
+        "CONCURRENTLY" "TOP" "FULL" "FREEZE" "VERBOSE" "TABLES" "OVERWRITE" "NO_WRITE_TO_BINLOG"
+        "RECURSIVE" "TEMPORARY" "TEMP" "UNIQUE";
+    Plain true: "AND" "OR" "XOR" "DIV" "MOD" "LIKE" "ILIKE" "RLIKE" "REGEXP" "GLOB" "MATCH" "BETWEEN"
+        "WHEN" "CASE" "ELSE" "BY" "ALL" "ANY" "SOME" "ESCAPE" "RETURN" "TO" "INCREMENT" "MINVALUE"
+        "MAXVALUE" "SIMILAR" "ELSEIF";
+    Plain false: "ASC" "NULLS" "FIRST" "LAST" "LEFT" "RIGHT" "INNER" "OUTER" "CROSS" "NATURAL"
+        "COLLATE" "CAST" "CONVERT" "EXTRACT" "SUBSTRING" "TRIM" "COALESCE" "NULLIF" "COUNT" "SUM" "MIN"
+        "MAX" "AVG" "OVER" "PARTITION" "ROWS" "RANGE" "PRECEDING" "FOLLOWING" "UNBOUNDED" "CURRENT"
+        "PRIMARY" "FOREIGN" "REFERENCES" "CONSTRAINT" "ADD" "COLUMN" "CASCADE" "RESTRICT" "NOW"
+        "CURRENT_TIMESTAMP" "CURRENT_DATE" "CURRENT_TIME" "CURRENT_USER" "TRANSACTION" "SHARE" "NOWAIT"
+        "SKIP" "LOCKED" "DUPLICATE" "CONFLICT" "NOTHING" "MATCHED" "ARRAY" "INT" "INTEGER" "BIGINT"
+        "SMALLINT" "VARCHAR" "CHAR" "TEXT" "BOOLEAN" "DECIMAL" "NUMERIC" "FLOAT" "DOUBLE" "UNSIGNED"
+        "SIGNED" "BINARY" "BLOB" "JSON" "ENGINE" "CHARSET" "AUTO_INCREMENT" "ROLLUP" "FORCE" "CONCAT"
+        "IFNULL" "ISNULL" "NOTNULL" "LOWER" "UPPER" "LENGTH" "ISOLATION" "LEVEL" "READ" "COMMITTED"
+        "REPEATABLE" "SERIALIZABLE" "SESSION" "GLOBAL" "LOCAL" "NEXT" "PERCENT" "STDIN" "STDOUT";
+};
+
+/// The most bytes of a word that is known.
+const LONGEST: usize = 18;
+const SLOTS: usize = 1024;
+/// Per slot one more than the place of a word in [`WORDS`]; those that met go to the next free slot.
+static TABLE: [u16; SLOTS] = table();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const fn table() -> [u16; SLOTS] {
+    let mut table = [0; SLOTS];
+    let mut at = 0;
+    while at < WORDS.len() {
+        let text = WORDS[at].text.as_bytes();
+        assert!(text.len() <= LONGEST, "a longer word");
+        let mut slot = slot(text);
+        while table[slot] != 0 {
+            slot = (slot + 1) % SLOTS;
+        }
+        at += 1;
+        table[slot] = at as u16;
+    }
+    table
+}
+
+/// By the first three, the middle and the last letters and the length; their case is not looked at.
+#[expect(clippy::indexing_slicing, reason = "a word is not empty")]
+#[inline]
+const fn slot(word: &[u8]) -> usize {
+    let last = word.len() - 1;
+    let second = if last > 0 { word[1] } else { 0 };
+    let third = if last > 1 { word[2] } else { 0 };
+    let letters = [
+        word[0],
+        second,
+        third,
+        word[word.len() / 2],
+        word[last],
+        0,
+        0,
+        0,
+    ];
+    let mixed = (u64::from_le_bytes(letters) & 0x1f_1f1f_1f1f) | (word.len() as u64) << 40;
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize % SLOTS
+}
+
+/// The known word that this is, whatever its case.
+#[inline]
+pub(super) fn known(word: &[u8]) -> Option<&'static Word> {
+    if word.len() < 2 || word.len() > LONGEST {
+        return None;
+    }
+    let mut slot = slot(word);
+    loop {
+        let at = usize::from(*TABLE.get(slot)?).checked_sub(1)?;
+        let found = WORDS.get(at)?;
+        if found.text.as_bytes().eq_ignore_ascii_case(word) {
+            return Some(found);
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+}

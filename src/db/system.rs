@@ -1,0 +1,73 @@
+use super::statement::Dialect;
+
+/// A database system, by its name in the semantic conventions (`db.system.name`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DbSystem {
+    /// `postgresql`
+    Postgresql,
+    /// `cockroachdb`, which speaks `PostgreSQL`'s SQL.
+    Cockroachdb,
+    /// `mysql`
+    Mysql,
+    /// `mariadb`
+    Mariadb,
+    /// `sqlite`
+    Sqlite,
+    /// `microsoft.sql_server`
+    MicrosoftSqlServer,
+    /// `oracle.db`
+    OracleDb,
+    /// `clickhouse`
+    Clickhouse,
+    /// `other_sql`: any other that speaks SQL.
+    OtherSql,
+    /// `redis`
+    Redis,
+    /// `memcached`
+    Memcached,
+    /// `mongodb`
+    Mongodb,
+    /// `elasticsearch`
+    Elasticsearch,
+    /// A system of this name that does not speak SQL.
+    Other(&'static str),
+}
+
+impl DbSystem {
+    /// The name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Postgresql => "postgresql",
+            Self::Cockroachdb => "cockroachdb",
+            Self::Mysql => "mysql",
+            Self::Mariadb => "mariadb",
+            Self::Sqlite => "sqlite",
+            Self::MicrosoftSqlServer => "microsoft.sql_server",
+            Self::OracleDb => "oracle.db",
+            Self::Clickhouse => "clickhouse",
+            Self::OtherSql => "other_sql",
+            Self::Redis => "redis",
+            Self::Memcached => "memcached",
+            Self::Mongodb => "mongodb",
+            Self::Elasticsearch => "elasticsearch",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// How its statements are read; `None` where only the command's name is.
+    pub(super) fn dialect(self) -> Option<Dialect> {
+        Some(match self {
+            Self::Postgresql | Self::Cockroachdb => Dialect::Postgresql,
+            Self::Mysql | Self::Mariadb => Dialect::Mysql,
+            Self::Sqlite => Dialect::Sqlite,
+            Self::MicrosoftSqlServer => Dialect::SqlServer,
+            Self::OracleDb | Self::Clickhouse | Self::OtherSql => Dialect::Other,
+            Self::Redis
+            | Self::Memcached
+            | Self::Mongodb
+            | Self::Elasticsearch
+            | Self::Other(_) => return None,
+        })
+    }
+}

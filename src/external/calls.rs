@@ -1,0 +1,159 @@
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::dependency::Dependency;
+use super::quota::Gauges;
+use super::server::Server;
+use super::watched::Watched;
+use crate::clock::Nanos;
+use crate::metrics::{Histogram, Metrics, UpDownCounter};
+use crate::model::prefix;
+use crate::request::Requests;
+use crate::semconv;
+use crate::trace::{Carried, Traces};
+
+/// Services and servers of one monitor that are told apart, each.
+const MAX_NAMES: usize = 64;
+/// The name of those beyond.
+const OTHER: &str = "_other";
+/// Bytes of a name.
+const MAX_NAME: usize = 128;
+
+/// The outgoing calls of one monitor.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    pub(super) requests: Arc<Requests>,
+    pub(super) traces: Option<Arc<Traces>>,
+    /// What of the trace goes along.
+    pub(super) carried: Carried,
+    instruments: OnceLock<Instruments>,
+    metrics: Metrics,
+    pub(super) gauges: Gauges,
+    services: Mutex<Vec<Arc<Watched>>>,
+    servers: Mutex<Vec<Arc<Server>>>,
+}
+
+/// Made with the first call, so that a service without calls has none of them on its page.
+#[derive(Debug)]
+struct Instruments {
+    duration: Histogram,
+    active: UpDownCounter,
+}
+
+impl Instruments {
+    fn new(metrics: &Metrics) -> Self {
+        Self {
+            duration: metrics
+                .histogram(semconv::HTTP_CLIENT_REQUEST_DURATION)
+                .unit("s")
+                .description("Duration of HTTP client requests, to the last byte of the body")
+                .build(),
+            active: metrics
+                .up_down_counter(semconv::HTTP_CLIENT_ACTIVE_REQUESTS)
+                .description("Number of HTTP client requests under way")
+                .build(),
+        }
+    }
+}
+
+impl Calls {
+    pub(crate) fn new(
+        metrics: &Metrics,
+        requests: &Arc<Requests>,
+        traces: Option<&Arc<Traces>>,
+        carried: Carried,
+    ) -> Self {
+        Self {
+            requests: Arc::clone(requests),
+            traces: traces.cloned(),
+            carried,
+            instruments: OnceLock::new(),
+            metrics: metrics.clone(),
+            gauges: Gauges::new(metrics),
+            services: Mutex::default(),
+            servers: Mutex::default(),
+        }
+    }
+
+    fn instruments(&self) -> &Instruments {
+        self.instruments
+            .get_or_init(|| Instruments::new(&self.metrics))
+    }
+
+    /// Durations of calls.
+    pub(super) fn duration(&self) -> &Histogram {
+        &self.instruments().duration
+    }
+
+    /// Counts values of a service's rate limits that could not be read.
+    pub(super) fn rubbish(&self, service: &str, count: u32) {
+        let rubbish = self
+            .metrics
+            .counter("watchpost.external.rate_limit_rubbish")
+            .description("Values of rate-limit headers that could not be read, by service");
+        let service = [(semconv::PEER_SERVICE, service.to_owned())];
+        rubbish.build().with(service).add(count.into());
+    }
+
+    pub(super) fn now(&self) -> Nanos {
+        self.requests.clock().now()
+    }
+
+    /// The service of a name.
+    pub(super) fn service(&self, name: &str) -> Arc<Watched> {
+        let name = prefix(name, MAX_NAME).replace(char::is_control, " ");
+        let mut services = lock(&self.services);
+        let known = |name: &str| services.iter().find(|of| *of.name == *name).cloned();
+        let name = match known(&name) {
+            Some(service) => return service,
+            None if services.len() >= MAX_NAMES => OTHER,
+            None => &*name,
+        };
+        known(name).unwrap_or_else(|| {
+            let service = Arc::new(Watched::new(name));
+            services.push(Arc::clone(&service));
+            service
+        })
+    }
+
+    /// The server of an address.
+    pub(super) fn server(&self, address: &str, port: Option<u16>) -> Arc<Server> {
+        let address = prefix(address, MAX_NAME);
+        let mut servers = lock(&self.servers);
+        let known = |address: &str, port| {
+            let mut servers = servers.iter();
+            servers
+                .find(|of| *of.address == *address && of.port == port)
+                .cloned()
+        };
+        let (address, port) = match known(address, port) {
+            Some(server) => return server,
+            None if servers.len() >= MAX_NAMES => (OTHER, None),
+            None => (address, port),
+        };
+        known(address, port).unwrap_or_else(|| {
+            let server = Arc::new(Server::new(
+                address,
+                port,
+                self.instruments().active.clone(),
+            ));
+            servers.push(Arc::clone(&server));
+            server
+        })
+    }
+
+    /// How the services do, by name.
+    pub(crate) fn dependencies(&self) -> Vec<Dependency> {
+        let services = lock(&self.services).clone();
+        let now = self.now();
+        let mut all: Vec<_> = services
+            .iter()
+            .map(|service| service.dependency(now))
+            .collect();
+        all.sort_by(|one, other| one.service.cmp(&other.service));
+        all
+    }
+}
+
+pub(super) fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,380 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pin_project_lite::pin_project;
+
+use super::calls::Calls;
+use super::end::{End, is_timeout};
+use super::server::Server;
+use super::url;
+use super::watched::Watched;
+use crate::clock::Nanos;
+use crate::metrics::UpDownCounter;
+use crate::model::{Outcome, cut};
+use crate::request::Method;
+use crate::semconv;
+use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue};
+
+/// Bytes of a URL's template.
+const MAX_TEMPLATE: usize = 256;
+
+/// A call under way, made by [`External::call`](super::External::call).
+///
+/// It begins when it is made, as a part of the request or span that is current there, and ends with what is called
+/// of it last. Dropped before that it was cancelled, or what ran in it panicked.
+///
+/// # Examples
+///
+/// ```
+/// # async fn example(openai: watchpost::external::External) {
+/// # async fn send(_: http::Request<()>) -> Result<http::Response<String>, std::io::Error> { Ok(http::Response::default()) }
+/// let mut request = http::Request::get("https://api.openai.com/v1/models").body(()).unwrap();
+/// let call = openai.call(http::Method::GET, "https://api.openai.com/v1/models");
+/// call.inject(request.headers_mut());
+/// match send(request).await {
+///     Ok(answer) => call.status(answer.status().as_u16()).headers(answer.headers()).finish(),
+///     Err(error) => call.fail(&error),
+/// }
+/// # }
+/// ```
+#[must_use = "dropped before its end, a call counts as cancelled"]
+pub struct CallGuard {
+    calls: Arc<Calls>,
+    service: Arc<Watched>,
+    server: Arc<Server>,
+    open: Option<OpenSpan>,
+    start: Nanos,
+    method: Method,
+    active: UpDownCounter,
+    url: String,
+    template: Option<Cow<'static, str>>,
+    version: Option<&'static str>,
+    status: Option<u16>,
+    resends: u32,
+    ended: bool,
+}
+
+impl CallGuard {
+    pub(super) fn begin(
+        calls: &Arc<Calls>,
+        service: &Arc<Watched>,
+        method: Method,
+        url: &str,
+    ) -> Self {
+        let open = calls.traces.clone().map(OpenSpan::begin);
+        let start = open.as_ref().map_or_else(|| calls.now(), OpenSpan::start);
+        let server = match url::target(url) {
+            Some(target) => calls.server(&target.host, target.port),
+            None => calls.server("", None),
+        };
+        let active = server.active(method);
+        active.add(1);
+        Self {
+            calls: Arc::clone(calls),
+            service: Arc::clone(service),
+            server,
+            open,
+            start,
+            method,
+            active,
+            url: url::shown(url),
+            template: None,
+            version: None,
+            status: None,
+            resends: 0,
+            ended: false,
+        }
+    }
+
+    /// Sets the answer's status.
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Reads the answer's headers for limits of the service: `RateLimit`, `X-RateLimit-*` and their relatives,
+    /// `Retry-After`. See [`external`](crate::external).
+    pub fn headers(self, headers: &HeaderMap) -> Self {
+        self.service.answered(&self.calls, headers, self.now());
+        self
+    }
+
+    /// Sets the URL's template, such as `/v1/models/{id}`, which names the span (`url.template`); at most 256 bytes.
+    pub fn template(mut self, template: impl Into<Cow<'static, str>>) -> Self {
+        self.template = Some(template.into());
+        self
+    }
+
+    /// Sets how often the request was sent before (`http.request.resend_count`).
+    pub fn resends(mut self, resends: u32) -> Self {
+        self.resends = resends;
+        self
+    }
+
+    pub(super) fn version(&mut self, version: http::Version) {
+        self.version = Some(match version {
+            http::Version::HTTP_10 => "1.0",
+            http::Version::HTTP_2 => "2",
+            http::Version::HTTP_3 => "3",
+            _ => "1.1",
+        });
+    }
+
+    /// Puts what the other side needs to go on with the trace into a request's headers: `traceparent`, and
+    /// `tracestate` and `baggage` where there are any. [`run`](Self::run) and the others do not, for they do not see
+    /// the request; the [layer](super::External::client_layer) does.
+    pub fn inject(&self, headers: &mut HeaderMap) {
+        let mut put = |name: &'static str, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        };
+        match &self.open {
+            Some(open) => open.carry(self.calls.carried, &mut put),
+            None => OpenSpan::carry_request(&self.calls.requests, self.calls.carried, &mut put),
+        }
+    }
+
+    fn now(&self) -> Nanos {
+        self.open
+            .as_ref()
+            .map_or_else(|| self.calls.now(), OpenSpan::now)
+    }
+
+    /// The answer came. From 400 on its status is an error.
+    pub fn finish(mut self) {
+        let end = End::answered(self.status);
+        self.end(&end);
+    }
+
+    /// The client gave an error in place of an answer. The error's type is kept, and not its text, which may hold
+    /// the URL. It is a time-out if it, or an error behind it, is one of `std`, tokio or tower.
+    pub fn fail<E: 'static>(mut self, error: &E) {
+        let end = End::failed::<E>(self.status, is_timeout(error));
+        self.end(&end);
+    }
+
+    /// Nobody waits for the answer any more, because time ran out.
+    pub fn time_out(self) {
+        self.by(Outcome::Timeout);
+    }
+
+    pub(super) fn by(mut self, outcome: Outcome) {
+        let end = End::by(outcome, self.status);
+        self.end(&end);
+    }
+
+    /// Runs a future in the call, which ends when the future is done.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `future` is. Dropped before it is done, the call was cancelled.
+    pub fn run<F: Future>(self, future: F) -> RunCall<F> {
+        RunCall {
+            future,
+            guard: Some(self),
+        }
+    }
+
+    /// As [`run`](Self::run); an `Err` makes it a call that [failed](Self::fail).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub fn try_run<F, T, E>(self, future: F) -> TryRunCall<F, fn(Self, &T) -> Self>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: 'static,
+    {
+        self.try_run_with(future, |call, _| call)
+    }
+
+    /// As [`try_run`](Self::try_run), and `note` tells of the answer what the call should know: its status and its
+    /// headers.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`run`](Self::run).
+    pub fn try_run_with<F, T, E, N>(self, future: F, note: N) -> TryRunCall<F, N>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: 'static,
+        N: FnOnce(Self, &T) -> Self,
+    {
+        TryRunCall {
+            future,
+            guard: Some((self, note)),
+        }
+    }
+
+    pub(super) fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        match &mut self.open {
+            Some(open) => open.inside(work),
+            None => work(),
+        }
+    }
+
+    fn end(&mut self, end: &End) {
+        self.ended = true;
+        self.active.add(-1);
+        let now = self.now();
+        let duration = now.saturating_sub(self.start);
+        let (base, service) = (self.calls.duration(), &self.service.name);
+        let series = self.server.series(base, service, self.method, end);
+        series.record_alone(duration as f64 / 1e9);
+        self.service.ended(end, duration, now);
+        if let Some(open) = &self.open {
+            self.end_span(open, end, now);
+        }
+    }
+
+    fn end_span(&self, open: &OpenSpan, end: &End, now: Nanos) {
+        let mut attributes = Bounded::attributes();
+        attributes.text(semconv::HTTP_REQUEST_METHOD, self.method.as_str());
+        attributes.text(semconv::URL_FULL, &self.url);
+        attributes.text(semconv::SERVER_ADDRESS, &self.server.address);
+        if let Some(port) = self.server.port {
+            attributes.value(semconv::SERVER_PORT, SpanValue::I64(port.into()));
+        }
+        attributes.text(semconv::PEER_SERVICE, &self.service.name);
+        let template = self.template.as_deref().map(|text| cut(text, MAX_TEMPLATE));
+        if let Some(template) = &template {
+            attributes.text(semconv::URL_TEMPLATE, template);
+        }
+        if let Some(version) = self.version {
+            attributes.text(semconv::NETWORK_PROTOCOL_VERSION, version);
+        }
+        if let Some(status) = end.status {
+            attributes.value(
+                semconv::HTTP_RESPONSE_STATUS_CODE,
+                SpanValue::I64(status.into()),
+            );
+        }
+        if self.resends > 0 {
+            let resends = SpanValue::I64(self.resends.into());
+            attributes.value(semconv::HTTP_REQUEST_RESEND_COUNT, resends);
+        }
+        if end.outcome != Outcome::Completed {
+            attributes.text(semconv::WATCHPOST_OUTCOME, end.outcome.as_str());
+        }
+        let error = end.error_type.as_deref();
+        if let Some(error) = error {
+            attributes.text(semconv::ERROR_TYPE, error);
+        }
+        let name = match &template {
+            Some(template) => format!("{} {template}", self.method.as_str()).into(),
+            None => Cow::Borrowed(self.method.as_str()),
+        };
+        let record = SpanRecord {
+            kind: SpanKind::Client,
+            name: &name,
+            status: error.map_or(SpanStatus::Unset, |_| SpanStatus::Error),
+            status_text: error.unwrap_or_default(),
+            attributes: attributes.bytes(),
+            left_out: attributes.left_out(),
+            ..SpanRecord::default()
+        };
+        open.end(now, &record);
+    }
+}
+
+impl Drop for CallGuard {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let panicked = self.open.as_ref().is_some_and(OpenSpan::panicked);
+        let outcome = if panicked {
+            Outcome::Panicked
+        } else {
+            Outcome::Cancelled
+        };
+        self.end(&End::by(outcome, self.status));
+    }
+}
+
+impl fmt::Debug for CallGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallGuard")
+            .field("service", &self.service.name)
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The future of [`CallGuard::run`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct RunCall<F> {
+        // Before `guard`: what it drops still belongs to the call.
+        #[pin]
+        future: F,
+        guard: Option<CallGuard>,
+    }
+}
+
+impl<F: Future> Future for RunCall<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let polled = match this.guard {
+            Some(guard) => guard.inside(|| this.future.poll(cx)),
+            None => this.future.poll(cx),
+        };
+        if polled.is_ready()
+            && let Some(guard) = this.guard.take()
+        {
+            guard.finish();
+        }
+        polled
+    }
+}
+
+pin_project! {
+    /// The future of [`CallGuard::try_run`] and [`CallGuard::try_run_with`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct TryRunCall<F, N> {
+        #[pin]
+        future: F,
+        guard: Option<(CallGuard, N)>,
+    }
+}
+
+impl<F, T, E, N> Future for TryRunCall<F, N>
+where
+    F: Future<Output = Result<T, E>>,
+    E: 'static,
+    N: FnOnce(CallGuard, &T) -> CallGuard,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let polled = match this.guard {
+            Some((guard, _)) => guard.inside(|| this.future.poll(cx)),
+            None => this.future.poll(cx),
+        };
+        if let Poll::Ready(done) = &polled
+            && let Some((guard, note)) = this.guard.take()
+        {
+            match done {
+                Ok(answer) => note(guard, answer).finish(),
+                Err(error) => guard.fail(error),
+            }
+        }
+        polled
+    }
+}
+
+impl<F: fmt::Debug, N> fmt::Debug for TryRunCall<F, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TryRunCall")
+            .field("future", &self.future)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+
+use super::body::AnswerBody;
+use super::calls::Calls;
+use super::guard::CallGuard;
+use super::watched::Watched;
+use crate::model::Outcome;
+use crate::request::Method;
+
+/// A layer around an HTTP client, made by [`External::client_layer`](super::External::client_layer).
+#[derive(Debug, Clone)]
+pub struct ClientLayer {
+    calls: Arc<Calls>,
+    service: Arc<Watched>,
+}
+
+impl ClientLayer {
+    pub(super) fn new(calls: &Arc<Calls>, service: &Arc<Watched>) -> Self {
+        Self {
+            calls: Arc::clone(calls),
+            service: Arc::clone(service),
+        }
+    }
+}
+
+/// The template of a request's URL, such as `/v1/models/{id}`, among the request's extensions: the
+/// [layer](ClientLayer) names the span by it.
+///
+/// ```
+/// use watchpost::external::UrlTemplate;
+///
+/// let mut request = http::Request::get("http://127.0.0.1:9/v1/models/17").body(()).unwrap();
+/// request.extensions_mut().insert(UrlTemplate("/v1/models/{id}".into()));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a name for a text")]
+pub struct UrlTemplate(pub Cow<'static, str>);
+
+impl<S> Layer<S> for ClientLayer {
+    type Service = Client<S>;
+
+    fn layer(&self, inner: S) -> Client<S> {
+        Client {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// An HTTP client whose calls are watched.
+#[derive(Debug, Clone)]
+pub struct Client<S> {
+    inner: S,
+    layer: ClientLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for Client<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Error: 'static,
+    R: Body,
+{
+    type Response = Response<AnswerBody<R>>;
+    type Error = S::Error;
+    type Future = ClientFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let ClientLayer { calls, service } = &self.layer;
+        let url = request.uri().to_string();
+        let mut guard = CallGuard::begin(calls, service, Method::of(request.method()), &url);
+        if let Some(UrlTemplate(template)) = request.extensions().get() {
+            guard = guard.template(template.clone());
+        }
+        guard.inject(request.headers_mut());
+        let future = guard.inside(|| self.inner.call(request));
+        ClientFuture {
+            future,
+            guard: Some(guard),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of a call through [`Client`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless awaited"]
+    pub struct ClientFuture<F> {
+        // Before `guard`: what it drops still belongs to the call.
+        #[pin]
+        future: F,
+        guard: Option<CallGuard>,
+    }
+}
+
+impl<F, R, E> Future for ClientFuture<F>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: Body,
+    E: 'static,
+{
+    type Output = Result<Response<AnswerBody<R>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let polled = match this.guard {
+            Some(guard) => guard.inside(|| this.future.poll(cx)),
+            None => this.future.poll(cx),
+        };
+        let done = ready!(polled);
+        let guard = this.guard.take();
+        Poll::Ready(match done {
+            Ok(answer) => {
+                let guard = guard.map(|mut guard| {
+                    guard.version(answer.version());
+                    guard
+                        .status(answer.status().as_u16())
+                        .headers(answer.headers())
+                });
+                // A body that is at its end already is not always polled.
+                let guard = match guard {
+                    Some(guard) if answer.body().is_end_stream() => {
+                        guard.finish();
+                        None
+                    }
+                    Some(guard) if answer.status().as_u16() == 101 => {
+                        guard.by(Outcome::Upgraded);
+                        None
+                    }
+                    guard => guard,
+                };
+                Ok(answer.map(|body| AnswerBody::new(body, guard)))
+            }
+            Err(error) => {
+                if let Some(guard) = guard {
+                    guard.fail(&error);
+                }
+                Err(error)
+            }
+        })
+    }
+}

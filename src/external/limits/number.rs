@@ -1,0 +1,45 @@
+//! Numbers without a sign.
+
+use std::time::Duration;
+
+/// A count; decimals, as Reddit has them, are dropped.
+pub(super) fn count(text: &str) -> Option<u64> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    if is_digits(decimals) {
+        integer(whole)
+    } else {
+        None
+    }
+}
+
+/// Seconds, perhaps with decimals.
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    Some(Duration::new(integer(whole)?, nanos(decimals)?))
+}
+
+/// Digits alone.
+pub(super) fn integer(text: &str) -> Option<u64> {
+    if is_digits(text) {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+/// The decimals of a second; what is below a nanosecond is dropped.
+pub(super) fn nanos(decimals: &str) -> Option<u32> {
+    if !is_digits(decimals) {
+        return None;
+    }
+    let digits = decimals.bytes().chain(std::iter::repeat(b'0')).take(9);
+    Some(digits.fold(0, |nanos: u32, digit| {
+        nanos
+            .saturating_mul(10)
+            .saturating_add(u32::from(digit & 15))
+    }))
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}

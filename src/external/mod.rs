@@ -1,0 +1,100 @@
+//! Outgoing calls: a guard around each, a span, a series, the limits that services tell, and how they do.
+//!
+//! ```
+//! use tower::{Layer, Service, ServiceExt};
+//!
+//! # async fn example() -> watchpost::Result<()> {
+//! # let client = tower::service_fn(async |_: http::Request<String>| {
+//! #     Ok::<_, std::io::Error>(http::Response::new(String::new()))
+//! # });
+//! let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+//! let mut client = monitor.external("payments").client_layer().layer(client);
+//!
+//! let request = http::Request::get("http://pay.internal/v1/balance?key=secret").body(String::new()).unwrap();
+//! let answer = client.ready().await.unwrap().call(request).await;
+//! # drop(answer);
+//! let payments = &monitor.dependencies()[0];
+//! assert_eq!((&*payments.service, payments.calls), ("payments", 1));
+//! assert_eq!(payments.state, watchpost::external::DependencyState::Up);
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! # How to watch a client
+//!
+//! A client that is a tower service, such as hyper-util's or a tonic channel, is wrapped by
+//! [`client_layer`](External::client_layer) and needs no more. Of any other each call is wrapped by a
+//! [guard](CallGuard), and [`inject`](CallGuard::inject) puts the trace into its request.
+//!
+//! # When a call ends
+//!
+//! Through the layer with the last byte of the answer's body; of a guard with what is called of it.
+//!
+//! | `watchpost_outcome` | |
+//! |---|---|
+//! | `completed` | there was an answer, whatever its status; from 400 on the span's status is an error |
+//! | `failed` | the client gave an error |
+//! | `timeout` | the same, and the error or one behind it is a time-out of `std`, tokio or tower |
+//! | `cancelled` | the future was dropped before the answer: our own client left, or a time-out around it gave up |
+//! | `body_dropped`, `body_error` | the answer's body was dropped before its end, or broke off |
+//! | `panicked` | code in it panicked |
+//!
+//! A time-out *around* the layer drops the call, which cannot be told from a client that left; inside of it, it is an
+//! error that is known.
+//!
+//! # What goes along
+//!
+//! `traceparent`, and the caller's `tracestate` and `baggage`, as `trace.propagators` says. The sampled flag is the
+//! trace's own choice at its start: what is kept here because it went wrong may be missing on the other side.
+//!
+//! # What is kept of a call
+//!
+//! Method, server, status, and the URL without credentials, without the values of its query and without its fragment.
+//! Headers, bodies and the texts of errors are not kept. `peer.service` is the name that was given here.
+//!
+//! | where | what |
+//! |---|---|
+//! | the trace | a span by the HTTP client conventions, named by the method and the [template](CallGuard::template) |
+//! | `http_client_request_duration_seconds` | by method, server, service, status, outcome and `error_type` |
+//! | `http_client_active_requests` | by method and server |
+//! | `watchpost_external_rate_limit_*` | by service and window: `limit`, `remaining`, `reset_seconds`, `used_ratio`, `exhausted_in_seconds` |
+//! | [`monitor.dependencies()`](crate::Monitor::dependencies) | by service: rate, errors, time-outs, p95, the last error, limits, and whether it is up, with the reason |
+//!
+//! # Which limits are read
+//!
+//! `RateLimit` and `RateLimit-Policy` of the IETF draft and its older forms, `X-RateLimit-*` with resets in seconds,
+//! as a time of the epoch, a date or a Go duration, the kinds by request, token, minute or day that model services
+//! send, and `Retry-After`. What cannot be read is ignored and counted in
+//! `watchpost_external_rate_limit_rubbish_total`. What a service tells elsewhere is set by
+//! [`quota`](External::quota).
+//!
+//! # What is bounded
+//!
+//! 64 services and 64 servers of a monitor are told apart, 16 windows of a service; all further ones count as
+//! `_other`.
+//!
+//! Sources: <https://opentelemetry.io/docs/specs/semconv/http/>,
+//! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>
+
+mod body;
+mod calls;
+mod dependency;
+mod end;
+mod guard;
+mod layer;
+mod limits;
+mod quota;
+mod server;
+mod service;
+mod url;
+mod watched;
+
+pub use self::body::AnswerBody;
+pub use self::dependency::{Dependency, DependencyState, LastError};
+pub use self::guard::{CallGuard, RunCall, TryRunCall};
+pub use self::layer::{Client, ClientFuture, ClientLayer, UrlTemplate};
+pub use self::quota::Limit;
+pub use self::service::External;
+
+pub(crate) use self::calls::Calls;

@@ -1,0 +1,28 @@
+//! What is kept of an outgoing URL.
+
+mod at;
+mod head;
+mod query;
+mod room;
+mod target;
+
+use self::room::Room;
+pub(super) use self::target::target;
+
+/// Stands for a secret.
+const REDACTED: &str = "REDACTED";
+
+/// `url.full` as it may be shown, of any text: without user information, values of the query and
+/// fragment, in at most 2,048 bytes. Secrets in the path are left to whoever scrubs paths.
+pub(super) fn shown(url: &str) -> String {
+    let mut room = Room::new(url.len());
+    let rest = head::put(&mut room, url);
+    if let Some(query) = rest.strip_prefix('?') {
+        room.put("?");
+        query::put(&mut room, query.split('#').next().unwrap_or_default());
+    }
+    room.into_text()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! What a request asked of databases, as its line, its span and the series of its route tell it.
+
+use crate::clock::Nanos;
+use crate::metrics::{Counter, Histogram, Metrics};
+use crate::model::Attributes;
+use crate::request::{Slot, Tally};
+use crate::semconv;
+
+use super::series::seconds;
+
+/// The sums of a request's queries.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Queried {
+    queries: u32,
+    nanos: Nanos,
+    duplicates: u32,
+    n_plus_one: bool,
+}
+
+/// The instruments, or the series of one route.
+#[derive(Debug)]
+pub(super) struct QueriedSeries {
+    queries: Counter,
+    duplicates: Counter,
+    n_plus_one: Counter,
+    duration: Histogram,
+}
+
+impl Queried {
+    /// What was asked in this slot's request, noted among its attributes; `None` where nothing was.
+    #[inline]
+    pub(super) fn of(slot: &Slot, attributes: &mut Attributes) -> Option<Self> {
+        slot.tally(|tally| Self::noted(tally, attributes))
+    }
+
+    fn noted(tally: &Tally, attributes: &mut Attributes) -> Self {
+        let slowest = tally.n_plus_one();
+        attributes.insert(semconv::DB_QUERIES, i64::from(tally.queries));
+        attributes.insert(semconv::DB_DURATION, seconds(tally.nanos));
+        if tally.duplicates > 0 {
+            attributes.insert(semconv::DB_DUPLICATES, i64::from(tally.duplicates));
+        }
+        if let Some(summary) = slowest {
+            attributes.insert(semconv::DB_N_PLUS_ONE, summary.to_string());
+        }
+        Self {
+            queries: tally.queries,
+            nanos: tally.nanos,
+            duplicates: tally.duplicates,
+            n_plus_one: slowest.is_some(),
+        }
+    }
+}
+
+impl QueriedSeries {
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        let counter = |name, what: &'static str| metrics.counter(name).description(what).build();
+        Self {
+            queries: counter(
+                "watchpost.request.db_queries",
+                "Database queries of HTTP server requests, by route",
+            ),
+            duplicates: counter(
+                "watchpost.request.db_duplicates",
+                "Database queries of a shape that came before in the same request, by route",
+            ),
+            n_plus_one: counter(
+                "watchpost.request.n_plus_one",
+                "Requests that ran a statement in a loop, by route",
+            ),
+            duration: metrics
+                .histogram("watchpost.request.db_duration")
+                .unit("s")
+                .description("Time of HTTP server requests in database queries, by route")
+                .bounds(semconv::DB_DURATION_BOUNDS)
+                .build(),
+        }
+    }
+
+    /// The series of a route.
+    pub(super) fn of(&self, route: &str) -> Self {
+        let labels = || [(semconv::HTTP_ROUTE, route.to_owned())];
+        Self {
+            queries: self.queries.with(labels()),
+            duplicates: self.duplicates.with(labels()),
+            n_plus_one: self.n_plus_one.with(labels()),
+            duration: self.duration.with(labels()),
+        }
+    }
+
+    pub(super) fn record(&self, queried: &Queried) {
+        self.queries.add(queried.queries.into());
+        self.duplicates.add(queried.duplicates.into());
+        self.n_plus_one.add(queried.n_plus_one.into());
+        self.duration.record_alone(seconds(queried.nanos));
+    }
+}

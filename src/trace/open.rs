@@ -1,0 +1,208 @@
+//! A span under way: its place in a trace, and the time that code is in it.
+
+use std::sync::Arc;
+
+use super::context::{self, Carried, OtelContext};
+use super::span::{Numbers, Prepared, SpanRecord, SpanStatus};
+use super::traces::{RootEnd, RootForm, Traces};
+use crate::clock::Nanos;
+use crate::model::wire::Reader;
+use crate::model::{Kept, SpanId, TraceId};
+use crate::request::{self, Added, Ids, NO_REQUEST, Requests, Slot};
+
+/// Where a span hangs: in whose slot, under which span.
+pub(super) struct Place {
+    pub(super) slot: Arc<Slot>,
+    pub(super) parent: SpanId,
+    /// The context that is attached while the span is current; a root's alone, for its children find the
+    /// trace in it.
+    pub(super) root: Option<OtelContext>,
+}
+
+impl Place {
+    /// The place of a new span: under what is current, else as the root of a new trace.
+    pub(super) fn find(traces: &Traces, span: SpanId, start: Nanos) -> Self {
+        let inside = traces.with_current(|slot, parent| Self {
+            slot: Arc::clone(slot),
+            parent,
+            root: None,
+        });
+        inside.unwrap_or_else(|| Self::root(traces, span, start))
+    }
+
+    /// The place of the root of a new trace.
+    pub(super) fn root(traces: &Traces, span: SpanId, start: Nanos) -> Self {
+        let requests = traces.requests();
+        let slot = requests.new_trace_slot();
+        let trace = TraceId::random();
+        let ids = Ids {
+            trace,
+            span,
+            route: NO_REQUEST,
+        };
+        slot.open(ids, start);
+        slot.polled(None);
+        let sampled = traces.chooses(trace, NO_REQUEST);
+        Self {
+            slot,
+            parent: SpanId::NIL,
+            root: Some(OtelContext::new(trace, span, sampled, "")),
+        }
+    }
+}
+
+/// Ends a span, or the trace where it is the root.
+pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, panicked: bool) {
+    let slot = &place.slot;
+    if place.root.is_none() {
+        traces.span_ended(slot, record);
+        return;
+    }
+    let ids = slot.ids();
+    let slow = traces.is_slow(None, record.end.saturating_sub(record.start));
+    let why = match record.status {
+        _ if panicked => Some(Kept::Panic),
+        SpanStatus::Error => Some(Kept::Error),
+        _ => slow.then_some(Kept::Slow),
+    };
+    slot.close();
+    let end = RootEnd {
+        trace: ids.trace,
+        trace_state: "",
+        why,
+        head: traces.chooses(ids.trace, ids.route),
+        parent: false,
+        now: record.end,
+    };
+    traces.root_ended(slot, &end, &RootForm::Span(record));
+}
+
+/// A span under way, of which nobody else knows yet what it will say. Whoever has one ends it.
+pub(crate) struct OpenSpan {
+    traces: Arc<Traces>,
+    place: Place,
+    span: SpanId,
+    start: Nanos,
+    panicked: bool,
+}
+
+impl OpenSpan {
+    /// Begins a span under what is current, else as the root of a new trace.
+    pub(crate) fn begin(traces: Arc<Traces>) -> Self {
+        let (span, start) = (SpanId::random(), traces.requests().clock().now());
+        Self {
+            place: Place::find(&traces, span, start),
+            traces,
+            span,
+            start,
+            panicked: false,
+        }
+    }
+
+    pub(crate) fn start(&self) -> Nanos {
+        self.start
+    }
+
+    /// The slot of its trace.
+    pub(crate) fn slot(&self) -> &Arc<Slot> {
+        &self.place.slot
+    }
+
+    /// Whether code that ran in it panicked.
+    pub(crate) fn panicked(&self) -> bool {
+        self.panicked
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        self.traces.requests().clock().now()
+    }
+
+    /// Runs code in the span: it is the thread's current operation meanwhile.
+    pub(crate) fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let attached = self.place.root.as_ref().map(OtelContext::attach);
+        // A thread that is ending enters nothing.
+        drop(request::enter(Arc::clone(&self.place.slot), self.span));
+        let mut inside = Inside {
+            open: self,
+            returned: false,
+        };
+        let done = work();
+        inside.returned = true;
+        drop(inside);
+        drop(attached);
+        done
+    }
+
+    /// Tells the headers that a call to elsewhere carries, which is this span.
+    pub(crate) fn carry(&self, carried: Carried, put: &mut dyn FnMut(&'static str, &str)) {
+        let ids = self.place.slot.ids();
+        let sampled = self.traces.chooses(ids.trace, ids.route);
+        context::headers((ids.trace, self.span), sampled, carried, put);
+    }
+
+    /// The same where no spans are made: the request is what others see.
+    pub(crate) fn carry_request(
+        requests: &Requests,
+        carried: Carried,
+        put: &mut dyn FnMut(&'static str, &str),
+    ) {
+        if let Some(ids) = request::current(requests.number()) {
+            context::headers((ids.trace, ids.span), false, carried, put);
+        }
+    }
+
+    /// Ends the span as `record` says, of which ids and times are the span's own.
+    pub(crate) fn end(&self, end: Nanos, record: &SpanRecord<'_>) {
+        let record = SpanRecord {
+            span: self.span,
+            parent: self.place.parent,
+            start: self.start,
+            end,
+            ..*record
+        };
+        end_span(&self.traces, &self.place, &record, self.panicked);
+    }
+
+    /// Ends the span as was prepared.
+    #[inline]
+    pub(crate) fn end_as(&self, end: Nanos, prepared: &Prepared) {
+        let numbers = [
+            self.span.to_u64(),
+            self.place.parent.to_u64(),
+            self.start,
+            end,
+        ];
+        let tree = self.place.slot.tree();
+        let is_done = self.place.root.is_none() && {
+            let added = tree.add(|out| prepared.put(out, numbers));
+            matches!(added, Added::Held | Added::Unkept)
+        };
+        if !is_done {
+            self.end_otherwise(end, prepared, numbers);
+        }
+    }
+
+    /// Ends a root, a late span, or one for which there is no room.
+    #[cold]
+    fn end_otherwise(&self, end: Nanos, prepared: &Prepared, numbers: Numbers) {
+        let mut bytes = Vec::new();
+        prepared.put(&mut bytes, numbers);
+        let record = Reader::new(&bytes).bytes().and_then(SpanRecord::read);
+        if let Some(record) = record {
+            self.end(end, &record);
+        }
+    }
+}
+
+/// Code runs in the span. Dropped before it returned, it panicked.
+struct Inside<'a> {
+    open: &'a mut OpenSpan,
+    returned: bool,
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        request::leave(self.open.span);
+        self.open.panicked |= !self.returned;
+    }
+}

@@ -1,0 +1,367 @@
+//! Outgoing calls: over real sockets, against a peer that follows a script.
+
+use std::io;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use axum::routing::get;
+use axum::{Router, response::IntoResponse};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client as Hyper;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tower::{Layer, Service, ServiceExt};
+use watchpost::external::{CallGuard, Client, Dependency, DependencyState, External};
+use watchpost::testing::Harness;
+use watchpost::trace::{AttributeValue as Value, Span, SpanKind, SpanStatus};
+use watchpost::{Outcome, TraceId};
+
+use crate::peer::{Peer, Reply};
+
+const SECRET: &str = "hunter2";
+
+type Http = Client<Hyper<HttpConnector, Full<bytes::Bytes>>>;
+
+fn harness() -> Harness {
+    Harness::in_real_time(|builder| builder.trace_ratio(1.0).max_traces_per_second(100_000))
+}
+
+fn http(service: &External) -> Http {
+    service
+        .client_layer()
+        .layer(Hyper::builder(TokioExecutor::new()).build_http())
+}
+
+fn ask(url: &str) -> Request<Full<bytes::Bytes>> {
+    Request::get(url).body(Full::default()).unwrap()
+}
+
+/// The only span of the kept traces that a call made.
+async fn span(harness: &Harness) -> Span {
+    assert!(harness.flush(Duration::from_secs(10)).await);
+    let traces = harness.recent_traces();
+    let mut spans = traces.iter().flat_map(|trace| &trace.spans);
+    let span = spans.find(|span| span.kind == SpanKind::Client);
+    span.expect("a call's span").clone()
+}
+
+fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
+    let mut attributes = span.attributes.iter();
+    attributes
+        .find(|(have, _)| have == key)
+        .map(|(_, value)| value)
+}
+
+fn text<'a>(span: &'a Span, key: &str) -> &'a str {
+    match attribute(span, key) {
+        Some(Value::Str(text)) => text,
+        other => panic!("{key} is {other:?}"),
+    }
+}
+
+fn calls(harness: &Harness, outcome: Outcome, error: &str) -> f64 {
+    let labels = [
+        ("watchpost_outcome", outcome.as_str()),
+        ("error_type", error),
+    ];
+    let labels = if error.is_empty() {
+        &labels[..1]
+    } else {
+        &labels[..]
+    };
+    let page = harness.page();
+    assert_eq!(page.sum("http_client_active_requests", &[]), 0.0);
+    page.sum("http_client_request_duration_seconds_count", labels)
+}
+
+#[tokio::test]
+async fn a_call_through_the_layer_carries_the_trace_and_ends_with_its_body() {
+    let harness = harness();
+    let peer = Peer::always(Reply::with(200, "x-ratelimit-remaining-tokens", "70"));
+    let mut client = http(&harness.external("openai"));
+    let url = peer.url(&format!("/v1/models?key={SECRET}&page=2#top"));
+    let app = Router::new()
+        .route(
+            "/ask",
+            get(move || async move {
+                let answer = client.ready().await.unwrap().call(ask(&url)).await.unwrap();
+                assert_eq!(answer.status(), StatusCode::OK);
+                answer.into_body().collect().await.unwrap();
+                "asked"
+            }),
+        )
+        .layer(harness.layer());
+    let request = Request::get("/ask")
+        .header("tracestate", "vendor=1")
+        .header(
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        );
+    let request = request
+        .header("baggage", "tenant=acme")
+        .body(Body::empty())
+        .unwrap();
+    let answer = app.oneshot(request).await.unwrap();
+    let id = answer.headers()["x-trace-id"].to_str().unwrap().to_owned();
+    answer.into_body().collect().await.unwrap();
+
+    let span = span(&harness).await;
+    assert_eq!((&*span.name, span.status), ("GET", SpanStatus::Unset));
+    let trace = harness
+        .recent_trace(TraceId::from_hex(&id).unwrap())
+        .unwrap();
+    let root = trace.spans.iter().find(|span| span.is_root).unwrap();
+    assert_eq!(span.parent_span_id, root.span_id);
+    let seen = &peer.seen()[0];
+    let header = |name| seen.header(name).unwrap_or_default().to_owned();
+    assert_eq!(
+        header("traceparent"),
+        format!("00-{id}-{}-01", span.span_id)
+    );
+    assert_eq!(
+        (header("tracestate"), header("baggage")),
+        ("vendor=1".into(), "tenant=acme".into())
+    );
+
+    let shown = peer.url("/v1/models?key=REDACTED&page=REDACTED");
+    assert_eq!(text(&span, "url.full"), shown);
+    assert_eq!(text(&span, "server.address"), "127.0.0.1");
+    assert_eq!(text(&span, "peer.service"), "openai");
+    assert_eq!(
+        attribute(&span, "http.response.status_code"),
+        Some(&Value::I64(200))
+    );
+    assert_eq!(calls(&harness, Outcome::Completed, ""), 1.0);
+    let page = harness.metrics().render();
+    assert!(!page.contains(SECRET));
+    let left = r#"watchpost_external_rate_limit_remaining{peer_service="openai",watchpost_rate_limit_window="tokens"} 70"#;
+    assert!(page.contains(left), "{page}");
+}
+
+#[tokio::test]
+async fn dead_hanging_and_resetting_upstreams_are_told_apart() {
+    // What the peer does, and what is told of the call.
+    let cases = [
+        (
+            Reply::status(404),
+            Outcome::Completed,
+            "404",
+            DependencyState::Up,
+        ),
+        (
+            Reply::status(503),
+            Outcome::Completed,
+            "503",
+            DependencyState::Down,
+        ),
+        (
+            Reply::Hang,
+            Outcome::Timeout,
+            "timeout",
+            DependencyState::Down,
+        ),
+        (Reply::Reset, Outcome::Failed, "", DependencyState::Down),
+        (Reply::Garbage, Outcome::Failed, "", DependencyState::Down),
+        (
+            Reply::ResetInBody(200),
+            Outcome::BodyError,
+            "body_error",
+            DependencyState::Down,
+        ),
+    ];
+    for (reply, outcome, error, state) in cases {
+        let harness = harness();
+        let peer = Peer::always(reply.clone());
+        let service = harness.external("upstream");
+        // The time-out stands inside of the layer, as an error.
+        let inner = tower::timeout::Timeout::new(
+            Hyper::builder(TokioExecutor::new()).build_http::<Full<bytes::Bytes>>(),
+            Duration::from_millis(150),
+        );
+        let mut client = service.client_layer().layer(inner);
+        for _ in 0..5 {
+            let answer = client
+                .ready()
+                .await
+                .unwrap()
+                .call(ask(&peer.url("/")))
+                .await;
+            if let Ok(answer) = answer {
+                drop(answer.into_body().collect().await);
+            }
+        }
+        assert_eq!(calls(&harness, outcome, error), 5.0, "{reply:?}");
+        let [upstream] = &harness.dependencies()[..] else {
+            panic!("{reply:?}")
+        };
+        assert_eq!(upstream.state, state, "{reply:?}: {upstream:?}");
+        assert_eq!(
+            upstream.timeouts,
+            if outcome == Outcome::Timeout { 5 } else { 0 }
+        );
+        let span = span(&harness).await;
+        assert_eq!(span.status, SpanStatus::Error, "{reply:?}");
+    }
+    let harness = harness();
+    let dead = Peer::always(Reply::status(200));
+    dead.refuse();
+    let mut client = http(&harness.external("dead"));
+    let answer = client
+        .ready()
+        .await
+        .unwrap()
+        .call(ask(&dead.url("/")))
+        .await;
+    assert!(answer.is_err());
+    assert_eq!(calls(&harness, Outcome::Failed, ""), 1.0);
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_is_cancelled() {
+    let harness = harness();
+    let hung = Peer::always(Reply::Hang);
+    let service = harness.external("slow");
+    let mut client = http(&service);
+    let call = client.ready().await.unwrap().call(ask(&hung.url("/")));
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), call)
+            .await
+            .is_err()
+    );
+    assert_eq!(calls(&harness, Outcome::Cancelled, ""), 1.0);
+
+    let endless = |_: Request<String>| async {
+        let chunks = futures_util::stream::repeat_with(|| Ok::<_, io::Error>("chunk"));
+        Ok::<_, io::Error>(Body::from_stream(chunks).into_response())
+    };
+    let mut client = service.client_layer().layer(tower::service_fn(endless));
+    let request = Request::get("http://a.example/")
+        .body(String::new())
+        .unwrap();
+    let mut answer = client.call(request).await.unwrap();
+    answer.body_mut().frame().await.unwrap().unwrap();
+    drop(answer);
+    assert_eq!(calls(&harness, Outcome::BodyDropped, ""), 1.0);
+
+    let waiting = service
+        .call(Method::GET, "http://a.example/")
+        .run(std::future::pending::<()>());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(5), waiting)
+            .await
+            .is_err()
+    );
+    service.call("GET", "http://a.example/").time_out();
+    drop(service.call("BREW", "no url"));
+    assert_eq!(calls(&harness, Outcome::Cancelled, ""), 3.0);
+    assert_eq!(calls(&harness, Outcome::Timeout, "timeout"), 1.0);
+    let [slow] = &harness.dependencies()[..] else {
+        panic!("one service")
+    };
+    let Dependency {
+        calls,
+        errors,
+        timeouts,
+        cancelled,
+        ..
+    } = slow;
+    assert_eq!((*calls, *errors, *timeouts, *cancelled), (5, 1, 1, 4));
+}
+
+#[tokio::test]
+async fn a_guard_tells_what_it_is_told() {
+    let harness = harness();
+    let service = harness.external("pay");
+    let url = format!("https://user:{SECRET}@pay.example/charges/17?token={SECRET}");
+    let mut headers = HeaderMap::new();
+    let call = service
+        .call(Method::POST, &url)
+        .template("/charges/{id}")
+        .resends(2);
+    call.inject(&mut headers);
+    let answer = async { Ok::<_, io::Error>(Response::builder().status(402).body(()).unwrap()) };
+    let note = |call: CallGuard, answer: &Response<()>| {
+        call.status(answer.status().as_u16())
+            .headers(answer.headers())
+    };
+    call.try_run_with(answer, note).await.unwrap();
+    let span = span(&harness).await;
+    assert_eq!(&*span.name, "POST /charges/{id}");
+    assert_eq!(
+        text(&span, "url.full"),
+        "https://REDACTED:REDACTED@pay.example/charges/17?token=REDACTED"
+    );
+    assert_eq!(text(&span, "url.template"), "/charges/{id}");
+    assert_eq!(text(&span, "error.type"), "402");
+    assert_eq!(attribute(&span, "server.port"), Some(&Value::I64(443)));
+    assert_eq!(
+        attribute(&span, "http.request.resend_count"),
+        Some(&Value::I64(2))
+    );
+    let sent = headers["traceparent"].to_str().unwrap();
+    assert!(sent.contains(&span.span_id.to_string()), "{sent}");
+    assert!(!format!("{span:?}").contains(SECRET));
+
+    service.quota(100, 25);
+    let [pay] = &harness.dependencies()[..] else {
+        panic!("one service")
+    };
+    assert_eq!(pay.state, DependencyState::Up);
+    assert_eq!(
+        (&*pay.limits[0].window, pay.limits[0].used_ratio),
+        ("quota", Some(0.25))
+    );
+    let failed = service
+        .call("GET", &url)
+        .try_run(async { Err::<(), _>(io::Error::other(SECRET)) });
+    failed.await.unwrap_err();
+    assert_eq!(
+        calls(&harness, Outcome::Failed, "std::io::error::Error"),
+        1.0
+    );
+}
+
+#[tokio::test]
+async fn without_traces_the_request_goes_along() {
+    let harness = Harness::with(|builder| builder.traces(false));
+    let service = harness.external("a");
+    let app = Router::new()
+        .route(
+            "/",
+            get(move || async move {
+                let mut headers = HeaderMap::new();
+                let call = service.call("GET", "http://a.example/");
+                call.inject(&mut headers);
+                call.finish();
+                headers["traceparent"].to_str().unwrap().to_owned()
+            }),
+        )
+        .layer(harness.layer());
+    let answer = app
+        .oneshot(Request::get("/").body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    let id = answer.headers()["x-trace-id"].to_str().unwrap().to_owned();
+    let sent = answer.into_body().collect().await.unwrap().to_bytes();
+    let sent = std::str::from_utf8(&sent).unwrap();
+    assert!(
+        sent.starts_with(&format!("00-{id}-")) && sent.ends_with("-00"),
+        "{sent}"
+    );
+}
+
+#[tokio::test]
+async fn names_that_others_choose_are_bounded() {
+    let harness = harness();
+    for n in 0..1000 {
+        let service = harness.external(format!("service {n}"));
+        service
+            .call("GET", format!("http://host{n}.example/"))
+            .finish();
+    }
+    let all = harness.dependencies();
+    assert!(all.len() <= 65, "{}", all.len());
+    assert_eq!(all.iter().map(|service| service.calls).sum::<u64>(), 1000);
+    assert_eq!(calls(&harness, Outcome::Completed, ""), 1000.0);
+}

@@ -1,0 +1,377 @@
+//! Queries: their spans, series, table, and what a request says of them.
+
+use std::convert::Infallible;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::routing::get;
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+use watchpost::TraceId;
+use watchpost::db::{Database, DbSystem, QueryStats};
+use watchpost::testing::Harness;
+use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanKind, SpanStatus};
+
+const MS: Duration = Duration::from_millis(1);
+const SECRET: &str = "ada@example.org";
+
+fn harness() -> Harness {
+    Harness::with(|builder| builder.trace_ratio(1.0).max_traces_per_second(100_000))
+}
+
+fn shop(harness: &Harness) -> Database {
+    harness
+        .db(DbSystem::Postgresql)
+        .namespace("shop")
+        .server("db.internal", 5432)
+        .pool("main")
+}
+
+/// Asks for a path until the answer's end; the trace.
+async fn ask(app: &Router, path: &str) -> TraceId {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    let id = TraceId::from_hex(response.headers()["x-trace-id"].to_str().unwrap()).unwrap();
+    response.into_body().collect().await.unwrap();
+    id
+}
+
+async fn kept(harness: &Harness, id: TraceId) -> KeptTrace {
+    assert!(harness.flush(Duration::from_secs(10)).await);
+    harness.recent_trace(id).expect("the trace is kept")
+}
+
+fn named<'a>(trace: &'a KeptTrace, name: &str) -> &'a Span {
+    let mut spans = trace.spans.iter();
+    spans.find(|span| span.name == name).expect(name)
+}
+
+fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
+    let mut attributes = span.attributes.iter();
+    attributes
+        .find(|(have, _)| have == key)
+        .map(|(_, value)| value)
+}
+
+fn text(span: &Span, key: &str) -> String {
+    match attribute(span, key) {
+        Some(Value::Str(text)) => text.clone(),
+        other => panic!("{key} is {other:?}"),
+    }
+}
+
+/// The row of a summary.
+fn row(harness: &Harness, summary: &str) -> QueryStats {
+    let rows = harness.queries();
+    let mut rows = rows.into_iter();
+    rows.find(|row| &*row.summary == summary).expect(summary)
+}
+
+#[tokio::test]
+async fn a_query_is_a_span_a_series_and_a_row() {
+    let harness = harness();
+    let db = shop(&harness);
+    let app = Router::new()
+        .route(
+            "/orders/{id}",
+            get(move || async move {
+                let sql =
+                    format!("SELECT * FROM orders WHERE mail = '{SECRET}' AND id IN (1, 2, 3)");
+                let query = db.query(&sql);
+                query.rows(2).finish();
+                "found"
+            }),
+        )
+        .layer(harness.layer());
+    let id = ask(&app, "/orders/7").await;
+    let trace = kept(&harness, id).await;
+    let span = named(&trace, "SELECT orders");
+    let root = named(&trace, "GET /orders/{id}");
+    assert_eq!(span.parent_span_id, root.span_id);
+    assert_eq!(
+        (span.kind, span.status),
+        (SpanKind::Client, SpanStatus::Unset)
+    );
+    for (key, value) in [
+        ("db.system.name", "postgresql"),
+        ("db.namespace", "shop"),
+        ("db.operation.name", "SELECT"),
+        ("db.collection.name", "orders"),
+        ("db.query.summary", "SELECT orders"),
+        (
+            "db.query.text",
+            "SELECT * FROM orders WHERE mail = ? AND id IN (?)",
+        ),
+        ("server.address", "db.internal"),
+        ("db.client.connection.pool.name", "main"),
+    ] {
+        assert_eq!(text(span, key), value);
+    }
+    assert_eq!(attribute(span, "server.port"), Some(&Value::I64(5432)));
+    assert_eq!(
+        attribute(span, "db.response.returned_rows"),
+        Some(&Value::I64(2))
+    );
+    assert_eq!(
+        attribute(root, "watchpost.db.queries"),
+        Some(&Value::I64(1))
+    );
+    assert_eq!(attribute(root, "watchpost.db.n_plus_one"), None);
+
+    let row = row(&harness, "SELECT orders");
+    assert_eq!(
+        (row.calls, row.errors, row.cancelled, row.rows),
+        (1, 0, 0, 2)
+    );
+    assert_eq!(row.callers, [("/orders/{id}".into(), 1)]);
+    assert_eq!(row.worst_trace, id);
+    let page = harness.page();
+    let series = [
+        ("db_system_name", "postgresql"),
+        ("db_namespace", "shop"),
+        ("db_query_summary", "SELECT orders"),
+        ("server_port", "5432"),
+        ("watchpost_outcome", "completed"),
+    ];
+    let counted = |name, labels: &[(&str, &str)]| page.sum(name, labels);
+    assert_eq!(
+        counted("db_client_operation_duration_seconds_count", &series),
+        1.0
+    );
+    let route = [("http_route", "/orders/{id}")];
+    assert_eq!(counted("watchpost_request_db_queries_total", &route), 1.0);
+    assert_eq!(counted("watchpost_request_n_plus_one_total", &route), 0.0);
+    let line = &harness.lines()[0];
+    assert!(line.contains(r#""watchpost.db.queries":1"#), "{line}");
+    assert!(!harness.written().contains(SECRET));
+    assert!(!harness.metrics().render().contains(SECRET));
+}
+
+#[tokio::test]
+async fn every_end_is_told_apart() {
+    let harness = harness();
+    let db = shop(&harness);
+    let done: Result<u8, Infallible> = db.query("SELECT a").try_run(async { Ok(1) }).await;
+    assert_eq!(done, Ok(1));
+    let refused = || io::Error::other(format!("duplicate key {SECRET}"));
+    let failed: Result<(), _> = db.query("SELECT b").try_run(async { Err(refused()) }).await;
+    assert!(failed.is_err());
+    let coded: Result<(), _> = db
+        .query("SELECT c")
+        .try_run_with(async { Err(refused()) }, |_| Some("23505".to_owned()))
+        .await;
+    assert!(coded.is_err());
+    let gave_up = db.query("SELECT d").run(std::future::pending::<()>());
+    assert!(tokio::time::timeout(MS, gave_up).await.is_err());
+    let panics = db
+        .query("SELECT e")
+        .run(async { std::panic::resume_unwind(Box::new("planned")) });
+    assert!(AssertUnwindSafe(panics).catch_unwind().await.is_err());
+    assert!(
+        db.query("SELECT f")
+            .try_in_scope(|| Err::<(), _>(refused()))
+            .is_err()
+    );
+    assert_eq!(db.query("SELECT g").batch(3).in_scope(|| 5), 5);
+    db.query("SELECT h").code("40001").fail("no text is kept");
+    drop(db.query("SELECT i"));
+
+    let page = harness.page();
+    let calls = |outcome, error: &str| {
+        let labels = [("watchpost_outcome", outcome), ("error_type", error)];
+        let labels = if error.is_empty() {
+            &labels[..1]
+        } else {
+            &labels[..]
+        };
+        page.sum("db_client_operation_duration_seconds_count", labels)
+    };
+    assert_eq!((calls("completed", ""), calls("failed", "")), (2.0, 4.0));
+    assert_eq!((calls("cancelled", ""), calls("panicked", "")), (2.0, 1.0));
+    assert_eq!(calls("failed", "23505"), 1.0);
+    assert_eq!(calls("failed", "40001"), 1.0);
+    assert_eq!(calls("failed", "std::io::error::Error"), 2.0);
+
+    assert!(harness.flush(Duration::from_secs(10)).await);
+    let traces = harness.recent_traces();
+    assert_eq!(
+        traces.len(),
+        9,
+        "a query outside a request is a trace of its own"
+    );
+    let spans: Vec<_> = traces.iter().flat_map(|trace| &trace.spans).collect();
+    for span in &spans {
+        let shown = format!("{span:?}");
+        assert!(
+            !shown.contains(SECRET) && !shown.contains("no text is kept"),
+            "{shown}"
+        );
+    }
+    let of = |code: &str| {
+        let mut spans = spans.iter();
+        let found = spans.find(|span| {
+            matches!(attribute(span, "error.type"), Some(Value::Str(text)) if &**text == code)
+        });
+        *found.expect(code)
+    };
+    let coded = of("23505");
+    assert_eq!(coded.status, SpanStatus::Error);
+    assert_eq!(text(coded, "db.response.status_code"), "23505");
+    assert_eq!(of("panicked").status, SpanStatus::Error);
+    let outcomes = spans.iter().filter(|span| {
+        matches!(attribute(span, "watchpost.outcome"), Some(Value::Str(text)) if &**text == "cancelled")
+    });
+    assert_eq!(outcomes.count(), 2);
+    let batches = spans
+        .iter()
+        .filter(|span| attribute(span, "db.operation.batch.size").is_some());
+    assert_eq!(batches.count(), 1);
+}
+
+#[tokio::test]
+async fn a_loop_of_queries_is_told() {
+    let harness = std::sync::Arc::new(harness());
+    let (db, of) = (shop(&harness), std::sync::Arc::clone(&harness));
+    let app = Router::new()
+        .route(
+            "/loop",
+            get(move || async move {
+                let timed = |sql: String, time: Duration| {
+                    let query = db.query(sql);
+                    of.advance(time);
+                    query.finish();
+                };
+                timed("SELECT * FROM posts".to_owned(), 5 * MS);
+                for id in 0..6 {
+                    timed(format!("SELECT * FROM comments WHERE post = {id}"), 10 * MS);
+                }
+                // A part of the request's work on another task counts too.
+                let db = db.clone();
+                let task = watchpost::spawn(async move { db.query("SELECT 1").finish() });
+                task.await.unwrap();
+                "done"
+            }),
+        )
+        .route("/none", get(|| async { "nothing" }))
+        .layer(harness.layer());
+    let id = ask(&app, "/loop").await;
+    let without = ask(&app, "/none").await;
+    let trace = kept(&harness, id).await;
+    let root = named(&trace, "GET /loop");
+    assert_eq!(
+        attribute(root, "watchpost.db.queries"),
+        Some(&Value::I64(8))
+    );
+    assert_eq!(
+        attribute(root, "watchpost.db.duplicates"),
+        Some(&Value::I64(5))
+    );
+    assert_eq!(
+        attribute(root, "watchpost.db.duration"),
+        Some(&Value::F64(0.065))
+    );
+    assert_eq!(text(root, "watchpost.db.n_plus_one"), "SELECT comments");
+    let other = kept(&harness, without).await;
+    assert_eq!(
+        attribute(named(&other, "GET /none"), "watchpost.db.queries"),
+        None
+    );
+    let page = harness.page();
+    let of = |name| page.sum(name, &[("http_route", "/loop")]);
+    assert_eq!(of("watchpost_request_db_queries_total"), 8.0);
+    assert_eq!(of("watchpost_request_db_duplicates_total"), 5.0);
+    assert_eq!(of("watchpost_request_n_plus_one_total"), 1.0);
+    let seconds = of("watchpost_request_db_duration_seconds_sum");
+    assert!((seconds - 0.065).abs() < 1e-9, "{seconds}");
+    let row = row(&harness, "SELECT comments");
+    assert_eq!((row.calls, row.total), (6, 60 * MS));
+    for time in [row.p50, row.p95, row.p99, row.max] {
+        let off = time.as_secs_f64() / 0.010 - 1.0;
+        assert!(off.abs() < 0.012, "{time:?}");
+    }
+    let lines = harness.lines();
+    let line = lines
+        .iter()
+        .find(|line| line.contains(r#""/loop""#))
+        .unwrap();
+    assert!(
+        line.contains(r#""watchpost.db.n_plus_one":"SELECT comments""#),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn without_traces_queries_are_counted_all_the_same() {
+    let harness = Harness::with(|builder| builder.traces(false));
+    let db = shop(&harness);
+    let app = Router::new()
+        .route(
+            "/",
+            get(move || async move { db.query("SELECT 1").in_scope(|| "one") }),
+        )
+        .layer(harness.layer());
+    ask(&app, "/").await;
+    let row = &harness.queries()[0];
+    assert_eq!((row.calls, &row.callers[..]), (1, &[("/".into(), 1)][..]));
+    let line = &harness.lines()[0];
+    assert!(line.contains(r#""watchpost.db.queries":1"#), "{line}");
+}
+
+#[tokio::test]
+async fn of_a_key_value_store_only_the_command_is_kept() {
+    let harness = harness();
+    let redis = harness.db(DbSystem::Redis).server("cache", 6379);
+    redis.query(format!("set user:{SECRET} hunter2")).finish();
+    redis.query("GET user:1").finish();
+    redis.query("get user:2").finish();
+    redis.query("").finish();
+    let rows = harness.queries();
+    let mut told: Vec<_> = rows
+        .iter()
+        .map(|row| (&*row.summary, &*row.text, row.calls))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [("", "", 1), ("GET", "", 2), ("SET", "", 1)]);
+    assert!(!harness.metrics().render().contains(SECRET));
+}
+
+#[tokio::test]
+async fn databases_and_statements_are_bounded() {
+    let harness = harness();
+    for tenant in 0..1000 {
+        let db = harness
+            .db(DbSystem::Postgresql)
+            .namespace(format!("tenant {tenant}"));
+        db.query(format!("SELECT * FROM t{tenant}")).finish();
+    }
+    let db = shop(&harness);
+    for n in 0..3000 {
+        db.query(format!("SELECT c{n} FROM things")).finish();
+    }
+    let rows = harness.queries();
+    assert!(rows.len() < 1100, "{}", rows.len());
+    let calls: u64 = rows.iter().map(|row| row.calls).sum();
+    assert_eq!(calls, 4000);
+    let names: std::collections::BTreeSet<_> = rows
+        .iter()
+        .filter_map(|row| row.namespace.clone())
+        .collect();
+    assert!(names.len() <= 64, "{}", names.len());
+    assert!(rows.iter().any(|row| &*row.summary == "_other"));
+}
+
+#[test]
+fn two_monitors_do_not_meet() {
+    let (one, two) = (harness(), harness());
+    for (monitor, times) in [(&one, 2), (&two, 3)] {
+        for _ in 0..times {
+            shop(monitor).query("SELECT 1").finish();
+        }
+    }
+    assert_eq!((one.queries()[0].calls, two.queries()[0].calls), (2, 3));
+}
