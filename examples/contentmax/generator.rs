@@ -9,12 +9,13 @@ use axum::body::Bytes;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-use tracing::Instrument;
+use tower::{Layer, Service};
+use watchpost::Monitor;
+use watchpost::external::{Client, UrlTemplate};
 
 use crate::problem::Problem;
 
@@ -36,26 +37,24 @@ struct Answer {
 /// The client. Clones share its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Generator {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>>,
     address: SocketAddr,
 }
 
 impl Generator {
-    pub(crate) fn new(address: SocketAddr) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { client, address }
+    pub(crate) fn new(address: SocketAddr, monitor: &Monitor) -> Self {
+        let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
+        let watched = monitor.external("generator").client_layer();
+        Self {
+            client: watched.layer(client.build_http()),
+            address,
+        }
     }
 
     /// A text for `prompt`.
     pub(crate) async fn generate(&self, prompt: String) -> Result<String, Problem> {
         let ask = serde_json::to_vec(&Ask { prompt }).unwrap_or_default();
-        let span = tracing::info_span!(
-            "POST /v1/generate",
-            otel.kind = "client",
-            server.port = self.address.port()
-        );
-        let answer = self.call(Method::POST, "/v1/generate", ask);
-        let answer = answer.instrument(span).await?;
+        let answer = self.call(Method::POST, "/v1/generate", ask).await?;
         let answer: Answer = serde_json::from_slice(&answer)
             .map_err(|error| bad_gateway(&format!("its answer cannot be read: {error}")))?;
         Ok(answer.text)
@@ -67,15 +66,21 @@ impl Generator {
         answer.map(drop).map_err(|problem| problem.to_string())
     }
 
-    async fn call(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Bytes, Problem> {
+    async fn call(
+        &self,
+        method: Method,
+        path: &'static str,
+        body: Vec<u8>,
+    ) -> Result<Bytes, Problem> {
         let request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))
             .header(header::CONTENT_TYPE, "application/json")
+            .extension(UrlTemplate(path.into()))
             .body(Full::from(body))
             .map_err(|error| bad_gateway(&error.to_string()))?;
         let exchange = async {
-            let response = self.client.request(request).await;
+            let response = self.client.clone().call(request).await;
             let response = response.map_err(|error| bad_gateway(&error.to_string()))?;
             let status = response.status();
             let body = Limited::new(response.into_body(), MAX_ANSWER)

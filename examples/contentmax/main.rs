@@ -59,18 +59,17 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen on {}: {error}", flags.listen))?;
     let here = reachable(listener.local_addr()?);
     let (directory, temporary) = data_dir(flags.data_dir.clone())?;
-    let store = Store::open(&directory).map_err(|error| {
+    let monitor = Monitor::builder("contentmax")
+        .version(env!("CARGO_PKG_VERSION"))
+        .data_dir(directory.join("watchpost"))
+        .install()?;
+    let store = Store::open(&directory, &monitor).map_err(|error| {
         format!(
             "cannot open the database in {}: {error}",
             directory.display()
         )
     })?;
-    let generator = Generator::new(generator::serve().await?);
-
-    let monitor = Monitor::builder("contentmax")
-        .version(env!("CARGO_PKG_VERSION"))
-        .data_dir(directory.join("watchpost"))
-        .install()?;
+    let generator = Generator::new(generator::serve().await?, &monitor);
     watch_dependencies(&monitor, &store, &generator);
 
     let (stop, stopping) = watch::channel(false);

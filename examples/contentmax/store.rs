@@ -1,20 +1,21 @@
-//! The database: `SQLite` in the data directory, called on the runtime's blocking threads. Its spans are
-//! OpenTelemetry's own, as those of a driver would be that knows nothing of the monitor.
+//! The database: `SQLite` in the data directory, called on the runtime's blocking threads, each query under the
+//! monitor's eyes.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use opentelemetry::trace::{Span, SpanKind, Status, Tracer};
-use opentelemetry::{KeyValue, global};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use serde::Serialize;
+use watchpost::Monitor;
+use watchpost::db::{Database, DbSystem};
 
 /// The users of the first start are 1 to this one.
 pub(crate) const USERS: u32 = 100;
 /// The contents of the first start are 1 to this one.
 pub(crate) const CONTENTS: u32 = 20;
 
+const FILE: &str = "contentmax.sqlite3";
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = NORMAL;
@@ -47,73 +48,67 @@ pub(crate) struct User {
 
 /// The database. Clones share one connection.
 #[derive(Debug, Clone)]
-pub(crate) struct Store(Arc<Mutex<Connection>>);
+pub(crate) struct Store {
+    connection: Arc<Mutex<Connection>>,
+    db: Database,
+}
 
 impl Store {
     /// Opens the database of `directory`; fills it where it is new.
-    pub(crate) fn open(directory: &Path) -> rusqlite::Result<Self> {
-        let mut connection = Connection::open(directory.join("contentmax.sqlite3"))?;
+    pub(crate) fn open(directory: &Path, monitor: &Monitor) -> rusqlite::Result<Self> {
+        let mut connection = Connection::open(directory.join(FILE))?;
         connection.busy_timeout(Duration::from_secs(2))?;
         connection.execute_batch(SCHEMA)?;
         fill(&mut connection)?;
-        Ok(Self(Arc::new(Mutex::new(connection))))
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            db: monitor.db(DbSystem::Sqlite).namespace(FILE),
+        })
     }
 
     /// The newest contents first.
     pub(crate) async fn contents(&self, limit: u32) -> rusqlite::Result<Vec<Content>> {
-        self.call("SELECT contents", move |connection| {
-            connection
-                .prepare_cached("SELECT * FROM contents ORDER BY id DESC LIMIT ?1")?
-                .query_map([limit], content)?
-                .collect()
+        let sql = "SELECT * FROM contents ORDER BY id DESC LIMIT ?1";
+        self.call(sql, move |statement| {
+            statement.query_map([limit], content)?.collect()
         })
         .await
     }
 
     pub(crate) async fn content(&self, id: i64) -> rusqlite::Result<Option<Content>> {
-        self.call("SELECT contents", move |connection| {
-            connection
-                .prepare_cached("SELECT * FROM contents WHERE id = ?1")?
-                .query_row([id], content)
-                .optional()
+        self.call("SELECT * FROM contents WHERE id = ?1", move |statement| {
+            statement.query_row([id], content).optional()
         })
         .await
     }
 
     pub(crate) async fn user(&self, id: i64) -> rusqlite::Result<Option<User>> {
-        self.call("SELECT users", move |connection| {
-            connection
-                .prepare_cached("SELECT * FROM users WHERE id = ?1")?
-                .query_row([id], |row| {
-                    Ok(User {
-                        id: row.get("id")?,
-                        name: row.get("name")?,
-                    })
-                })
-                .optional()
+        let user = |row: &Row<'_>| {
+            Ok(User {
+                id: row.get("id")?,
+                name: row.get("name")?,
+            })
+        };
+        self.call("SELECT * FROM users WHERE id = ?1", move |statement| {
+            statement.query_row([id], user).optional()
         })
         .await
     }
 
     /// Contents with `words` in their title or body, at most 20.
     pub(crate) async fn search(&self, words: String) -> rusqlite::Result<Vec<Content>> {
-        self.call("SELECT contents", move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT * FROM contents WHERE instr(lower(title || ' ' || body), lower(?1))
-                     ORDER BY id DESC LIMIT 20",
-                )?
-                .query_map([words], content)?
-                .collect()
+        let sql = "SELECT * FROM contents WHERE instr(lower(title || ' ' || body), lower(?1))
+                   ORDER BY id DESC LIMIT 20";
+        self.call(sql, move |statement| {
+            statement.query_map([words], content)?.collect()
         })
         .await
     }
 
     pub(crate) async fn add(&self, title: String, body: String) -> rusqlite::Result<Content> {
-        self.call("INSERT contents", move |connection| {
-            connection
-                .prepare_cached("INSERT INTO contents (title, body) VALUES (?1, ?2) RETURNING *")?
-                .query_row(params![title, body], content)
+        let sql = "INSERT INTO contents (title, body) VALUES (?1, ?2) RETURNING *";
+        self.call(sql, move |statement| {
+            statement.query_row(params![title, body], content)
         })
         .await
     }
@@ -124,23 +119,14 @@ impl Store {
             .await
     }
 
-    /// A query in a span.
+    /// Runs a statement under the monitor's eyes.
     async fn call<T: Send + 'static>(
         &self,
-        name: &'static str,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        sql: &'static str,
+        work: impl FnOnce(&mut Statement<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> rusqlite::Result<T> {
-        let tracer = global::tracer("contentmax.store");
-        let mut span = tracer
-            .span_builder(name)
-            .with_kind(SpanKind::Client)
-            .with_attributes([KeyValue::new("db.system.name", "sqlite")])
-            .start(&tracer);
-        let answer = self.blocking(work).await;
-        if let Err(error) = &answer {
-            span.set_status(Status::error(error.to_string()));
-        }
-        answer
+        let answer = self.blocking(move |connection| work(&mut *connection.prepare_cached(sql)?));
+        self.db.query(sql).try_run_with(answer, code).await
     }
 
     /// `SQLite` blocks, so it is called where blocking hurts nobody.
@@ -148,7 +134,7 @@ impl Store {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> rusqlite::Result<T> {
-        let connection = Arc::clone(&self.0);
+        let connection = Arc::clone(&self.connection);
         let task = watchpost::spawn_blocking(move || {
             work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
         });
@@ -159,6 +145,12 @@ impl Store {
             Err(_) => Err(rusqlite::Error::InvalidQuery),
         }
     }
+}
+
+/// `SQLite`'s code of an error.
+fn code(error: &rusqlite::Error) -> Option<String> {
+    let error = error.sqlite_error()?;
+    Some(error.extended_code.to_string())
 }
 
 fn content(row: &Row<'_>) -> rusqlite::Result<Content> {

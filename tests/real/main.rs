@@ -239,10 +239,12 @@ async fn end(
         },
     );
     if let Some(collector) = collector {
-        let books = collector
-            .spans(MAIN)
-            .and_then(|(spans, again)| traces::exact(&report, &spans, again));
-        checks.note("the books of the spans", books);
+        // The Collector writes what it took within a tenth of a second.
+        let books = until(async || {
+            let (spans, again) = collector.spans(MAIN)?;
+            traces::exact(&report, &spans, again)
+        });
+        checks.note("the books of the spans", books.await);
     }
     if let Some((bugsink, project)) = errors {
         let books = match events_of(place, MAIN) {

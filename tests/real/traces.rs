@@ -114,7 +114,7 @@ async fn whole_trace(collector: &Collector, host: &Host) -> Result<String, AnyEr
     let call = Call::new(0)?;
     let answer = call.make(&Web::default(), host).await?;
     same("the header's trace", answer.trace()?, call.trace.as_str())?;
-    let spans = trace_of(collector, &call.trace, 4).await?;
+    let spans = trace_of(collector, &call.trace, 5).await?;
     let mut tree: Vec<_> = spans
         .iter()
         .map(|span| {
@@ -132,14 +132,10 @@ async fn whole_trace(collector: &Collector, host: &Host) -> Result<String, AnyEr
         "the tree",
         tree,
         vec![
-            ("INSERT contents", root, 3, "contentmax.store"),
+            ("INSERT contents", root, 3, "watchpost"),
             (root, call.parent.as_str(), 2, "watchpost"),
-            (
-                "POST /v1/generate",
-                "write a text",
-                3,
-                "contentmax::generator",
-            ),
+            ("POST /v1/generate", "write a text", 3, "watchpost"),
+            ("make a title", root, 1, "contentmax.titles"),
             ("write a text", root, 1, "watchpost"),
         ],
     )?;
@@ -152,7 +148,11 @@ async fn whole_trace(collector: &Collector, host: &Host) -> Result<String, AnyEr
     };
     let root = of(root)?;
     let mut attributes = root.attributes.clone();
-    for time in ["watchpost.time_to_headers_ms", "http.response.body.size"] {
+    for time in [
+        "watchpost.time_to_headers_ms",
+        "http.response.body.size",
+        "watchpost.db.duration",
+    ] {
         let value = attributes.remove(time).unwrap_or_default();
         let number = value["doubleValue"].as_f64();
         let number = number.or_else(|| value["intValue"].as_str()?.parse().ok());
@@ -171,6 +171,7 @@ async fn whole_trace(collector: &Collector, host: &Host) -> Result<String, AnyEr
         ("network.protocol.version", text("1.1")),
         ("url.path", text("/api/content/generate")),
         ("url.scheme", text("http")),
+        ("watchpost.db.queries", number(1)),
         ("watchpost.kept", text("head")),
     ]
     .map(|(key, value)| (key.to_owned(), value))
@@ -229,7 +230,7 @@ async fn one_id(
     let trace = seen.ok_or("no trace was found")?;
     let of = |line: &Value| text_of(&line["trace_id"]) == trace;
     let lines: Vec<_> = host.lines()?.into_iter().filter(of).collect();
-    let spans = trace_of(collector, &trace, 4).await?;
+    let spans = trace_of(collector, &trace, 5).await?;
     let root = spans
         .iter()
         .find(|span| span.kind == 2)
@@ -356,10 +357,17 @@ pub(crate) fn exact(
     }
 }
 
-/// Every span has its parent beside it, but roots, whose parents are elsewhere.
+/// Every span has its parent beside it, but roots: requests, whose parents are elsewhere, and the calls of health
+/// checks, which are alone in their traces.
 fn whole(spans: &Spans) -> Result<String, AnyError> {
     let mut children = 0;
-    for span in spans.values().filter(|span| span.kind != 2) {
+    let is_alone = |span: &Span| {
+        span.parent.is_empty() && spans.values().filter(|of| of.trace == span.trace).count() == 1
+    };
+    for span in spans
+        .values()
+        .filter(|span| span.kind != 2 && !is_alone(span))
+    {
         children += 1;
         let parent = spans.get(&span.parent);
         if parent.is_none_or(|parent| parent.trace != span.trace) {
