@@ -8,6 +8,7 @@ use axum::http::{Request, StatusCode};
 use axum::routing::get;
 use opentelemetry::trace::{Tracer, TracerProvider};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use watchpost::db::DbSystem;
 use watchpost::errors::Backtraces;
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
@@ -72,6 +73,22 @@ pub const OPS: &[(&str, Op)] = &[
     ("SDK span, kept", |n, measure| {
         in_traces(1.0, n, measure, sdk_spans);
     }),
+    ("query guard, not kept", |n, measure| {
+        in_traces(0.0, n, measure, queries);
+    }),
+    ("query guard, kept", |n, measure| {
+        in_traces(1.0, n, measure, queries);
+    }),
+    ("statement, read anew", |n, measure| {
+        let monitor = silent();
+        let db = monitor.db(DbSystem::Postgresql);
+        let texts: Vec<_> = (0..n).map(|n| format!("{QUERY}{n}")).collect();
+        measure(&mut || {
+            texts
+                .iter()
+                .for_each(|text| black_box(&db).query(text).finish())
+        });
+    }),
     ("capture_error", |n, measure| {
         let monitor = stacks::lines(|builder| builder.backtraces(Backtraces::Off));
         let error = error();
@@ -131,6 +148,17 @@ where
 
 fn span(n: u64) {
     tracing::info_span!("read a row", row = n, table = "articles").in_scope(|| _ = black_box(n));
+}
+
+/// A statement as an ORM writes it, 98 bytes.
+const QUERY: &str =
+    "SELECT articles.id, articles.title, articles.body FROM articles WHERE articles.author_id = ";
+
+fn queries(monitor: &MonitorGuard, turns: std::ops::Range<u64>) {
+    let db = monitor.db(DbSystem::Postgresql).namespace("shop");
+    for _ in turns {
+        db.query(black_box(QUERY)).finish();
+    }
 }
 
 fn sdk_spans(monitor: &MonitorGuard, turns: std::ops::Range<u64>) {
