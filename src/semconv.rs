@@ -1,6 +1,6 @@
 //! The names of OpenTelemetry's semantic conventions that this crate writes, and its own.
 //!
-//! Source: <https://opentelemetry.io/docs/specs/semconv/>, stable HTTP, database, service and client groups.
+//! Source: <https://opentelemetry.io/docs/specs/semconv/>, stable HTTP, database, service and client groups, and those of models.
 
 pub(crate) const CLIENT_ADDRESS: &str = "client.address";
 pub(crate) const DB_CLIENT_CONNECTION_POOL_NAME: &str = "db.client.connection.pool.name";
@@ -17,6 +17,12 @@ pub(crate) const DEPLOYMENT_ENVIRONMENT_NAME: &str = "deployment.environment.nam
 pub(crate) const ERROR_TYPE: &str = "error.type";
 pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";
 pub(crate) const EXCEPTION_TYPE: &str = "exception.type";
+pub(crate) const GEN_AI_OPERATION_NAME: &str = "gen_ai.operation.name";
+pub(crate) const GEN_AI_PROVIDER_NAME: &str = "gen_ai.provider.name";
+pub(crate) const GEN_AI_REQUEST_MODEL: &str = "gen_ai.request.model";
+pub(crate) const GEN_AI_TOKEN_TYPE: &str = "gen_ai.token.type";
+pub(crate) const GEN_AI_USAGE_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
+pub(crate) const GEN_AI_USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 pub(crate) const HTTP_REQUEST_BODY_SIZE: &str = "http.request.body.size";
 pub(crate) const HTTP_REQUEST_RESEND_COUNT: &str = "http.request.resend_count";
 pub(crate) const HTTP_REQUEST_METHOD: &str = "http.request.method";
@@ -61,6 +67,36 @@ pub(crate) const HTTP_CONNECTION_DURATION: &str = "watchpost.http.connection.dur
 pub(crate) const HTTP_CLIENT_REQUEST_DURATION: &str = "http.client.request.duration";
 /// `http.client.active_requests`.
 pub(crate) const HTTP_CLIENT_ACTIVE_REQUESTS: &str = "http.client.active_requests";
+/// `gen_ai.client.operation.duration`, seconds.
+pub(crate) const GEN_AI_CLIENT_OPERATION_DURATION: &str = "gen_ai.client.operation.duration";
+/// `gen_ai.client.token.usage`.
+pub(crate) const GEN_AI_CLIENT_TOKEN_USAGE: &str = "gen_ai.client.token.usage";
+/// What a call of a model costs; ours.
+pub(crate) const GEN_AI_COST: &str = "watchpost.gen_ai.cost";
+/// The specification's bounds of a model's duration, in seconds.
+pub(crate) const GEN_AI_DURATION_BOUNDS: [f64; 14] = [
+    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+/// The specification's bounds of tokens.
+pub(crate) const GEN_AI_TOKEN_BOUNDS: [f64; 14] = [
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+/// Bounds of a cost.
+pub(crate) const GEN_AI_COST_BOUNDS: [f64; 7] = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0];
+
 /// `db.client.operation.duration`, seconds.
 pub(crate) const DB_CLIENT_OPERATION_DURATION: &str = "db.client.operation.duration";
 /// The specification's bounds of a database operation's duration, in seconds.

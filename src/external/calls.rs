@@ -1,6 +1,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use super::dependency::Dependency;
+use super::gen_ai::{ModelUsage, Usage};
 use super::quota::Gauges;
 use super::server::Server;
 use super::watched::Watched;
@@ -28,6 +30,7 @@ pub(crate) struct Calls {
     instruments: OnceLock<Instruments>,
     metrics: Metrics,
     pub(super) gauges: Gauges,
+    pub(super) usage: Usage,
     services: Mutex<Vec<Arc<Watched>>>,
     servers: Mutex<Vec<Arc<Server>>>,
 }
@@ -69,6 +72,7 @@ impl Calls {
             instruments: OnceLock::new(),
             metrics: metrics.clone(),
             gauges: Gauges::new(metrics),
+            usage: Usage::new(metrics),
             services: Mutex::default(),
             servers: Mutex::default(),
         }
@@ -139,6 +143,17 @@ impl Calls {
             servers.push(Arc::clone(&server));
             server
         })
+    }
+
+    /// What was used of models, by day.
+    pub(crate) fn model_usage(&self) -> Vec<ModelUsage> {
+        self.usage
+            .read(self.requests.routes(), self.wall(self.now()))
+    }
+
+    /// The wall time at a reading, since the Unix epoch.
+    pub(super) fn wall(&self, at: Nanos) -> Duration {
+        Duration::from_nanos(self.requests.clock().wall(at))
     }
 
     /// How the services do, by name.

@@ -9,13 +9,14 @@ use pin_project_lite::pin_project;
 
 use super::calls::Calls;
 use super::end::{End, is_timeout};
+use super::gen_ai::{GenAi, Used};
 use super::server::Server;
 use super::url;
 use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::metrics::UpDownCounter;
 use crate::model::{Outcome, cut};
-use crate::request::Method;
+use crate::request::{self, Method, NO_REQUEST};
 use crate::semconv;
 use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue};
 
@@ -55,6 +56,7 @@ pub struct CallGuard {
     version: Option<&'static str>,
     status: Option<u16>,
     resends: u32,
+    gen_ai: Option<Box<GenAi>>,
     ended: bool,
 }
 
@@ -86,6 +88,7 @@ impl CallGuard {
             version: None,
             status: None,
             resends: 0,
+            gen_ai: None,
             ended: false,
         }
     }
@@ -112,6 +115,47 @@ impl CallGuard {
     /// Sets how often the request was sent before (`http.request.resend_count`).
     pub fn resends(mut self, resends: u32) -> Self {
         self.resends = resends;
+        self
+    }
+
+    /// Says that a model is called: which operation (`chat`, `text_completion`, `embeddings`, ..) of which model. They
+    /// name the span. What goes in and comes out is never kept, but its [tokens](Self::tokens).
+    ///
+    /// ```
+    /// # async fn example(openai: watchpost::external::External) -> Result<(), std::io::Error> {
+    /// # struct Answer { input_tokens: u64, output_tokens: u64 }
+    /// # async fn send() -> Result<Answer, std::io::Error> { Ok(Answer { input_tokens: 12, output_tokens: 300 }) }
+    /// let call = openai.call("POST", "https://api.openai.com/v1/responses").gen_ai("chat", "gpt-5");
+    /// let note = |call: watchpost::external::CallGuard, answer: &Answer| {
+    ///     call.tokens(answer.input_tokens, answer.output_tokens).cost(0.003)
+    /// };
+    /// let answer = call.try_run_with(send(), note).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn gen_ai(
+        mut self,
+        operation: impl Into<Cow<'static, str>>,
+        model: impl AsRef<str>,
+    ) -> Self {
+        self.gen_ai = Some(Box::new(GenAi::new(operation.into(), model.as_ref())));
+        self
+    }
+
+    /// Sets how many tokens went in and came out, of a [model](Self::gen_ai)'s call.
+    pub fn tokens(mut self, input: u64, output: u64) -> Self {
+        if let Some(gen_ai) = &mut self.gen_ai {
+            gen_ai.tokens(input, output);
+        }
+        self
+    }
+
+    /// Sets what a [model](Self::gen_ai)'s call costs, in whatever currency the host counts in; a number below zero
+    /// is none.
+    pub fn cost(mut self, cost: f64) -> Self {
+        if let Some(gen_ai) = &mut self.gen_ai {
+            gen_ai.cost(cost);
+        }
         self
     }
 
@@ -227,9 +271,29 @@ impl CallGuard {
         let series = self.server.series(base, service, self.method, end);
         series.record_alone(duration as f64 / 1e9);
         self.service.ended(end, duration, now);
+        if let Some(gen_ai) = &self.gen_ai {
+            self.used(gen_ai, end, duration, now);
+        }
         if let Some(open) = &self.open {
             self.end_span(open, end, now);
         }
+    }
+
+    /// Counts the call of a model.
+    fn used(&self, gen_ai: &GenAi, end: &End, duration: Nanos, now: Nanos) {
+        let requests = &self.calls.requests;
+        let route = match &self.open {
+            Some(open) => open.slot().ids().route,
+            None => request::current(requests.number()).map_or(NO_REQUEST, |ids| ids.route),
+        };
+        let used = Used {
+            service: &self.service.name,
+            route: (route, requests.routes().name(route)),
+            end,
+            seconds: duration as f64 / 1e9,
+            wall: self.calls.wall(now),
+        };
+        self.calls.usage.record(gen_ai, &used);
     }
 
     fn end_span(&self, open: &OpenSpan, end: &End, now: Nanos) {
@@ -265,9 +329,13 @@ impl CallGuard {
         if let Some(error) = error {
             attributes.text(semconv::ERROR_TYPE, error);
         }
-        let name = match &template {
-            Some(template) => format!("{} {template}", self.method.as_str()).into(),
-            None => Cow::Borrowed(self.method.as_str()),
+        if let Some(gen_ai) = &self.gen_ai {
+            gen_ai.attributes(&self.service.name, &mut attributes);
+        }
+        let name = match (&self.gen_ai, &template) {
+            (Some(gen_ai), _) => gen_ai.name().into(),
+            (None, Some(template)) => format!("{} {template}", self.method.as_str()).into(),
+            (None, None) => Cow::Borrowed(self.method.as_str()),
         };
         let record = SpanRecord {
             kind: SpanKind::Client,

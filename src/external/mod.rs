@@ -61,6 +61,14 @@
 //! | `watchpost_external_rate_limit_*` | by service and window: `limit`, `remaining`, `reset_seconds`, `used_ratio`, `exhausted_in_seconds` |
 //! | [`monitor.dependencies()`](crate::Monitor::dependencies) | by service: rate, errors, time-outs, p95, the last error, limits, and whether it is up, with the reason |
 //!
+//! # Calls of models
+//!
+//! [`gen_ai`](CallGuard::gen_ai) says that a call asks a model, [`tokens`](CallGuard::tokens) and
+//! [`cost`](CallGuard::cost) what it used. The span has the attributes of the conventions for generative AI;
+//! `gen_ai_client_operation_duration_seconds` and `gen_ai_client_token_usage` count by model, the tokens and
+//! `watchpost_gen_ai_cost` by route too, and [`monitor.model_usage()`](crate::Monitor::model_usage) by day, for 31
+//! days. Prompts and answers are never kept.
+//!
 //! # Which limits are read
 //!
 //! `RateLimit` and `RateLimit-Policy` of the IETF draft and its older forms, `X-RateLimit-*` with resets in seconds,
@@ -81,6 +89,7 @@ mod body;
 mod calls;
 mod dependency;
 mod end;
+mod gen_ai;
 mod guard;
 mod layer;
 mod limits;
@@ -92,6 +101,7 @@ mod watched;
 
 pub use self::body::AnswerBody;
 pub use self::dependency::{Dependency, DependencyState, LastError};
+pub use self::gen_ai::ModelUsage;
 pub use self::guard::{CallGuard, RunCall, TryRunCall};
 pub use self::layer::{Client, ClientFuture, ClientLayer, UrlTemplate};
 pub use self::quota::Limit;

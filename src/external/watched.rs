@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::calls::{Calls, lock};
 use super::dependency::{Dependency, LastError, Seen};
@@ -68,8 +68,7 @@ impl Watched {
 
     /// An answer's headers came.
     pub(super) fn answered(&self, calls: &Calls, headers: &http::HeaderMap, now: Nanos) {
-        let wall = std::time::UNIX_EPOCH + Duration::from_nanos(calls.requests.clock().wall(now));
-        let read = limits::read(headers, wall);
+        let read = limits::read(headers, UNIX_EPOCH + calls.wall(now));
         if read.rubbish > 0 {
             calls.rubbish(&self.name, read.rubbish);
         }

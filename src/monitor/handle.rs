@@ -15,7 +15,7 @@ use crate::config::{Propagators, Settings};
 use crate::db::{Database, DbSystem, Queries, QueryStats};
 use crate::error::{Error, Result};
 use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, Errors};
-use crate::external::{Calls, Dependency, External};
+use crate::external::{Calls, Dependency, External, ModelUsage};
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, Inbound};
 use crate::logs::TracingLayer;
@@ -178,6 +178,11 @@ impl Monitor {
     /// How the services do that were called since the start, by name.
     pub fn dependencies(&self) -> Vec<Dependency> {
         self.inner.calls.dependencies()
+    }
+
+    /// What was used of models since the start, by day, service, model and route: the newest day first.
+    pub fn model_usage(&self) -> Vec<ModelUsage> {
+        self.inner.calls.model_usage()
     }
 
     /// The kept traces that are in memory, the newest first.

@@ -365,3 +365,91 @@ async fn names_that_others_choose_are_bounded() {
     assert_eq!(all.iter().map(|service| service.calls).sum::<u64>(), 1000);
     assert_eq!(calls(&harness, Outcome::Completed, ""), 1000.0);
 }
+
+#[tokio::test]
+async fn calls_of_models_tell_tokens_and_cost() {
+    let harness = harness();
+    let service = harness.external("openai");
+    let app = Router::new()
+        .route(
+            "/write",
+            get(move || async move {
+                let call = service.call("POST", "https://api.openai.com/v1/responses");
+                let call = call.gen_ai("chat", "gpt-5");
+                let answer = async { Ok::<_, io::Error>((12, 300)) };
+                let note = |call: CallGuard, (input, output): &(u64, u64)| {
+                    call.status(200).tokens(*input, *output).cost(0.25)
+                };
+                call.try_run_with(answer, note).await.unwrap();
+                let refused = service.call("POST", "https://api.openai.com/v1/responses");
+                refused
+                    .gen_ai("chat", "gpt-5")
+                    .status(429)
+                    .cost(f64::NAN)
+                    .finish();
+                "written"
+            }),
+        )
+        .layer(harness.layer());
+    let request = Request::get("/write").body(Body::empty()).unwrap();
+    app.oneshot(request)
+        .await
+        .unwrap()
+        .into_body()
+        .collect()
+        .await
+        .unwrap();
+    let span = span(&harness).await;
+    assert_eq!(&*span.name, "chat gpt-5");
+    assert_eq!(text(&span, "gen_ai.provider.name"), "openai");
+    assert_eq!(
+        attribute(&span, "gen_ai.usage.input_tokens"),
+        Some(&Value::I64(12))
+    );
+    assert_eq!(
+        attribute(&span, "gen_ai.usage.output_tokens"),
+        Some(&Value::I64(300))
+    );
+    let page = harness.page();
+    let tokens = |kind| {
+        page.sum(
+            "gen_ai_client_token_usage_sum",
+            &[("gen_ai_token_type", kind), ("http_route", "/write")],
+        )
+    };
+    assert_eq!((tokens("input"), tokens("output")), (12.0, 300.0));
+    assert_eq!(
+        page.sum(
+            "gen_ai_client_operation_duration_seconds_count",
+            &[("error_type", "429")]
+        ),
+        1.0
+    );
+    assert_eq!(
+        page.sum(
+            "watchpost_gen_ai_cost_sum",
+            &[("gen_ai_request_model", "gpt-5")]
+        ),
+        0.25
+    );
+    let [used] = &harness.model_usage()[..] else {
+        panic!("one row")
+    };
+    assert_eq!(
+        (&*used.service, &*used.model, &*used.route),
+        ("openai", "gpt-5", "/write")
+    );
+    assert_eq!(
+        (
+            used.calls,
+            used.errors,
+            used.input_tokens,
+            used.output_tokens
+        ),
+        (2, 1, 12, 300)
+    );
+    let age = std::time::SystemTime::now()
+        .duration_since(used.day)
+        .unwrap();
+    assert!(age < Duration::from_secs(86_400 + 10), "{age:?}");
+}
