@@ -15,7 +15,7 @@ use super::url;
 use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::metrics::UpDownCounter;
-use crate::model::{Outcome, cut};
+use crate::model::{Outcome, caught, cut};
 use crate::request::{self, Method, NO_REQUEST};
 use crate::semconv;
 use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue};
@@ -238,7 +238,7 @@ impl CallGuard {
     }
 
     /// As [`try_run`](Self::try_run), and `note` tells of the answer what the call should know: its status and its
-    /// headers.
+    /// headers. Should it panic, the answer comes all the same, and the call counts as cancelled.
     ///
     /// # Cancel safety
     ///
@@ -431,7 +431,8 @@ where
             && let Some((guard, note)) = this.guard.take()
         {
             match done {
-                Ok(answer) => note(guard, answer).finish(),
+                // Where it panics, the call goes with it, as one that nobody told about.
+                Ok(answer) => drop(caught(|| note(guard, answer)).map(CallGuard::finish)),
                 Err(error) => guard.fail(error),
             }
         }

@@ -204,13 +204,14 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::nanos;
+    use crate::clock::{Clock, nanos};
+    use crate::metrics::MetricsConfig;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn the_pace_tells_when_nothing_is_left() {
-        let metrics = Metrics::standalone();
+        let metrics = Metrics::new(MetricsConfig::default(), Clock::system(), Arc::default());
         let gauges = Gauges::new(&metrics);
         let mut quotas = Quotas::default();
         let mut told = |remaining, reset, at: Duration| {

@@ -312,6 +312,12 @@ async fn a_guard_tells_what_it_is_told() {
         (&*pay.limits[0].window, pay.limits[0].used_ratio),
         ("quota", Some(0.25))
     );
+    let clumsy =
+        |_: CallGuard, (): &()| -> CallGuard { std::panic::resume_unwind(Box::new("planned")) };
+    let answer = async { Ok::<_, io::Error>(()) };
+    let answered = service.call("GET", &url).try_run_with(answer, clumsy).await;
+    assert!(answered.is_ok());
+    assert_eq!(calls(&harness, Outcome::Cancelled, ""), 1.0);
     let failed = service
         .call("GET", &url)
         .try_run(async { Err::<(), _>(io::Error::other(SECRET)) });

@@ -166,6 +166,14 @@ async fn every_end_is_told_apart() {
         .try_run_with(async { Err(refused()) }, |_| Some("23505".to_owned()))
         .await;
     assert!(coded.is_err());
+    // A closure that panics changes nothing but that there is no code.
+    let clumsy =
+        |_: &io::Error| -> Option<String> { std::panic::resume_unwind(Box::new("planned")) };
+    let failed: Result<(), _> = db
+        .query("SELECT c")
+        .try_run_with(async { Err(refused()) }, clumsy)
+        .await;
+    assert!(failed.is_err());
     let gave_up = db.query("SELECT d").run(std::future::pending::<()>());
     assert!(tokio::time::timeout(MS, gave_up).await.is_err());
     let panics = db
@@ -191,17 +199,17 @@ async fn every_end_is_told_apart() {
         };
         page.sum("db_client_operation_duration_seconds_count", labels)
     };
-    assert_eq!((calls("completed", ""), calls("failed", "")), (2.0, 4.0));
+    assert_eq!((calls("completed", ""), calls("failed", "")), (2.0, 5.0));
     assert_eq!((calls("cancelled", ""), calls("panicked", "")), (2.0, 1.0));
     assert_eq!(calls("failed", "23505"), 1.0);
     assert_eq!(calls("failed", "40001"), 1.0);
-    assert_eq!(calls("failed", "std::io::error::Error"), 2.0);
+    assert_eq!(calls("failed", "std::io::error::Error"), 3.0);
 
     assert!(harness.flush(Duration::from_secs(10)).await);
     let traces = harness.recent_traces();
     assert_eq!(
         traces.len(),
-        9,
+        10,
         "a query outside a request is a trace of its own"
     );
     let spans: Vec<_> = traces.iter().flat_map(|trace| &trace.spans).collect();
