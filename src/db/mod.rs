@@ -34,6 +34,9 @@
 //! command's name is kept. Of an error its type and the database's code are, not its text, in which databases quote
 //! values.
 //!
+//! Beside `PostgreSQL`'s own `queryid` shapes are told apart a little more by how a statement is written (`!=` and
+//! `<>`, an alias, `*`), and less by what it holds (the lengths of lists, the types of literals).
+//!
 //! Names of tables and columns stay. Where a program makes tables by the thousand, or writes values as names, their
 //! names are shown. Statements are read as a server reads them in its default mode: under `NO_BACKSLASH_ESCAPES`
 //! (`MySQL`), `standard_conforming_strings = off` (`PostgreSQL`) or `QUOTED_IDENTIFIER OFF` (SQL Server) a literal may

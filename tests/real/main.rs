@@ -6,11 +6,13 @@ mod collector;
 mod errors;
 mod host;
 mod outages;
+mod postgres;
 mod process;
 mod prometheus;
 mod relay;
 mod schema;
 mod series;
+mod statements;
 mod tally;
 mod traces;
 mod visits;
@@ -25,6 +27,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::bugsink::{Bugsink, Project};
 use crate::collector::Collector;
 use crate::host::{Host, events_of};
+use crate::postgres::Postgres;
 use crate::prometheus::Prometheus;
 use crate::tally::Tally;
 
@@ -51,6 +54,8 @@ pub(crate) struct Place {
     collector: Option<PathBuf>,
     /// Where Bugsink is installed, if it is.
     bugsink: Option<PathBuf>,
+    /// Where `PostgreSQL`'s programs are, if there is one with a database.
+    postgres: Option<PathBuf>,
 }
 
 impl Place {
@@ -66,6 +71,7 @@ impl Place {
             prometheus: value("PROMETHEUS").map(PathBuf::from),
             collector: value("COLLECTOR").map(PathBuf::from),
             bugsink: value("BUGSINK").map(PathBuf::from),
+            postgres: value("POSTGRES").map(PathBuf::from),
             dir,
         })
     }
@@ -119,7 +125,24 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Our shapes of statements beside those of a real database.
+async fn check_statements(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
+    let Some(programs) = &place.postgres else {
+        return Ok(());
+    };
+    let mut postgres = Postgres::start(place, programs.clone()).await?;
+    checks.note(
+        "shapes of statements beside PostgreSQL's queryid",
+        statements::check(&postgres).await,
+    );
+    let ended = postgres.server.stop().await;
+    let ended = ended.map(|()| "on SIGTERM".to_owned());
+    checks.note("PostgreSQL ends cleanly", ended);
+    Ok(())
+}
+
 async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
+    check_statements(place, checks).await?;
     checks.note(
         "events, kept for Sentry's normaliser",
         schema::keep_events(place).await,

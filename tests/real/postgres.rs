@@ -1,0 +1,88 @@
+//! A real `PostgreSQL`, asked by `psql`.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::process::{Process, Server};
+use crate::{AnyError, Place};
+
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    /// Where its programs are.
+    programs: PathBuf,
+    /// Where its database and its socket are.
+    dir: PathBuf,
+    pub(crate) server: Server,
+}
+
+impl Postgres {
+    /// Starts it over the database that `tests/real/run` settled, and waits until it answers.
+    pub(crate) async fn start(place: &Place, programs: PathBuf) -> Result<Self, AnyError> {
+        let mut postgres = Self {
+            programs,
+            dir: place.dir.join("postgres"),
+            server: Server::default(),
+        };
+        let log = place.dir.join("postgres.log");
+        let owner = std::fs::metadata(&postgres.dir)?;
+        let mut command = Command::new(postgres.programs.join("postgres"));
+        command
+            .arg("-D")
+            .arg(&postgres.dir)
+            .uid(owner.uid())
+            .gid(owner.gid());
+        let files = (log.as_path(), log.as_path());
+        postgres.server.runs(Process::start(
+            "postgres",
+            &mut command,
+            &place.pids,
+            files,
+        )?);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while let Err(error) = postgres.run(&["SELECT 1".to_owned()]).await {
+            if Instant::now() > deadline {
+                let log = std::fs::read_to_string(&log).unwrap_or_default();
+                let last = log.lines().last().unwrap_or_default();
+                return Err(format!("it did not start: {error}, {last}").into());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(postgres)
+    }
+
+    /// What `psql` prints of these, in one session and each sent as it is; it goes on where one fails.
+    pub(crate) async fn run(&self, commands: &[String]) -> Result<String, AnyError> {
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-U", "watchpost", "-d", "postgres"])
+            .arg("-h")
+            .arg(&self.dir)
+            .args(commands.iter().flat_map(|command| ["-c", command]))
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        for (key, _) in std::env::vars_os() {
+            if key.to_string_lossy().starts_with("PG") {
+                psql.env_remove(key);
+            }
+        }
+        let within = Duration::from_secs(120);
+        let output = timeout(within, psql.output()).await;
+        let output = output.map_err(|_| format!("psql has not ended within {within:?}"))?;
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = output.map_err(|error| format!("psql cannot be started: {error}"))?;
+        // 2: there was no server, or it went away.
+        if status.code().is_none_or(|code| code > 1) {
+            let said = String::from_utf8_lossy(&stderr);
+            let last = said.lines().last().unwrap_or_default();
+            return Err(format!("psql ended with {status}: {last}").into());
+        }
+        Ok(String::from_utf8(stdout)?)
+    }
+}
