@@ -415,9 +415,8 @@ impl Active {
         if let Some(counted) = self.counted.take() {
             self.request_bytes = Some(counted.load(Relaxed));
         }
-        if let Some(slot) = &self.slot {
-            self.queried = Queried::of(slot, &mut self.attributes);
-        }
+        let slot = self.slot.as_deref();
+        self.queried = slot.and_then(|slot| Queried::of(slot, &mut self.attributes));
         let failed = self.class == Class::Failure
             || matches!(
                 outcome,
