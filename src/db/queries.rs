@@ -73,8 +73,12 @@ impl Queries {
     pub(super) fn target(&self, target: Target) -> Arc<Target> {
         let mut known = self.lock();
         if known.targets.len() >= MAX_TARGETS && !known.targets.iter().any(|old| **old == target) {
-            let plain = Target::new(target.system);
-            return known.target(plain);
+            // Those that were on the way to one with more names: nobody holds them, and no shape.
+            known.targets.retain(|old| Arc::strong_count(old) > 1);
+            if known.targets.len() >= MAX_TARGETS {
+                let plain = Target::new(target.system);
+                return known.target(plain);
+            }
         }
         known.target(target)
     }

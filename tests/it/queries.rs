@@ -374,6 +374,22 @@ async fn databases_and_statements_are_bounded() {
 }
 
 #[test]
+fn sixty_databases_are_told_apart_by_all_their_names() {
+    let harness = harness();
+    let named = |n: u16| {
+        let db = harness.db(DbSystem::Mysql).namespace(format!("shop {n}"));
+        db.server(format!("host{n}"), n).pool(format!("pool {n}"))
+    };
+    let all: Vec<_> = (0..60).map(named).collect();
+    for db in &all {
+        db.query("SELECT 1").finish();
+    }
+    let rows = harness.queries();
+    let names: std::collections::BTreeSet<_> = rows.iter().map(|row| &row.namespace).collect();
+    assert_eq!((rows.len(), names.len()), (60, 60));
+}
+
+#[test]
 fn two_monitors_do_not_meet() {
     let (one, two) = (harness(), harness());
     for (monitor, times) in [(&one, 2), (&two, 3)] {
