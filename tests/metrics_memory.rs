@@ -162,6 +162,27 @@ fn a_million_different_statements() {
 }
 
 #[test]
+fn many_different_long_statements() {
+    let _alone = alone();
+    let monitor = Monitor::builder("memory")
+        .env(false)
+        .console(false)
+        .trace_ratio(0.0);
+    let monitor = monitor.build().unwrap();
+    let db = monitor.db(DbSystem::Postgresql).namespace("shop");
+    db.query("SELECT 1").finish();
+    let columns = ["a_column_with_a_long_name"; 200].join(", ");
+    let grown = growth(|| {
+        for n in 0..5000 {
+            db.query(format!("SELECT c{n}, {columns} FROM t{n}"))
+                .finish();
+        }
+    });
+    println!("5,000 statements of 5.4 KB: {} KiB", grown / 1024);
+    assert!(grown <= 4 * MIB, "{grown} bytes");
+}
+
+#[test]
 fn a_known_query_in_a_request_allocates_nothing() {
     let _alone = alone();
     let monitor = Monitor::builder("memory")

@@ -1,4 +1,4 @@
-//! What a thread knows of statements that it saw: reading one costs a hundred times as much as finding it.
+//! What a thread knows of statements that it saw: reading one costs many times as much as finding it.
 
 use std::cell::RefCell;
 use std::hash::Hasher;
@@ -11,17 +11,19 @@ use super::target::Target;
 
 /// Statements that a thread remembers; a power of two.
 const PLACES: usize = 256;
-/// Bytes of the longest of them.
-const MAX_TEXT: usize = 1024;
-
-struct Known {
-    text: Box<str>,
-    shape: Arc<Shape>,
-}
+/// Bytes of all of them together, and of the longest.
+const MAX_BYTES: usize = 256 * 1024;
+const MAX_TEXT: usize = 16 * 1024;
 
 thread_local! {
-    /// By the statement's hash; a new one takes the place of an older. Borrowed for a look or a store alone.
-    static KNOWN: RefCell<Vec<Option<Known>>> = const { RefCell::new(Vec::new()) };
+    /// Borrowed for a look or a store alone.
+    static KNOWN: RefCell<Known> = const { RefCell::new(Known { places: Vec::new(), bytes: 0 }) };
+}
+
+/// Statements by their hash; a new one takes the place of an older.
+struct Known {
+    places: Vec<Option<(Box<str>, Arc<Shape>)>>,
+    bytes: usize,
 }
 
 fn place(text: &str) -> usize {
@@ -36,31 +38,41 @@ pub(super) fn find(target: &Arc<Target>, text: &str) -> Option<Arc<Shape>> {
     if text.len() > MAX_TEXT {
         return None;
     }
-    let look = |known: &RefCell<Vec<Option<Known>>>| {
+    let look = |known: &RefCell<Known>| {
         let known = known.try_borrow().ok()?;
-        let known = known.get(place(text))?.as_ref()?;
-        let found = Arc::ptr_eq(&known.shape.target, target) && *known.text == *text;
-        found.then(|| Arc::clone(&known.shape))
+        let (known, shape) = known.places.get(place(text))?.as_ref()?;
+        let found = Arc::ptr_eq(&shape.target, target) && **known == *text;
+        found.then(|| Arc::clone(shape))
     };
     KNOWN.try_with(look).ok().flatten()
 }
 
-/// Remembers a statement's shape.
+/// Remembers a statement's shape. Where there is no more room, the thread begins anew.
 pub(super) fn keep(text: &str, shape: &Arc<Shape>) {
     if text.len() > MAX_TEXT {
         return;
     }
-    let new = Known {
-        text: text.into(),
-        shape: Arc::clone(shape),
-    };
-    let store = |known: &RefCell<Vec<Option<Known>>>| {
-        let mut known = known.try_borrow_mut().ok()?;
-        if known.is_empty() {
-            known.resize_with(PLACES, || None);
+    // Where the thread is ending, nothing is kept.
+    let _kept = KNOWN.try_with(|known| {
+        if let Ok(mut known) = known.try_borrow_mut() {
+            known.keep(text, shape);
         }
-        known.get_mut(place(text))?.replace(new)
-    };
-    // The old one is dropped when nothing is borrowed.
-    drop(KNOWN.try_with(store));
+    });
+}
+
+impl Known {
+    fn keep(&mut self, text: &str, shape: &Arc<Shape>) {
+        if self.bytes + text.len() > MAX_BYTES {
+            self.places.clear();
+            self.bytes = 0;
+        }
+        if self.places.is_empty() {
+            self.places.resize_with(PLACES, || None);
+        }
+        if let Some(place) = self.places.get_mut(place(text)) {
+            let old = place.replace((text.into(), Arc::clone(shape)));
+            self.bytes += text.len();
+            self.bytes -= old.map_or(0, |(old, _)| old.len());
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::clock::Nanos;
 use crate::model::prefix;
 use crate::request;
 use crate::semconv;
-use crate::trace::{OpenSpan, SpanRecord, SpanStatus, SpanValue};
+use crate::trace::{Bounded, OpenSpan, SpanRecord, SpanStatus, SpanValue};
 
 /// Bytes of a database's code.
 const MAX_CODE: usize = 32;
@@ -228,7 +228,8 @@ impl QueryGuard {
 
     /// Ends a span that has more to tell than its shape.
     fn end_told_span(&self, open: &OpenSpan, ended: &Ended, now: Nanos) {
-        let mut attributes = self.shape.attributes.copied();
+        let plain = self.shape.plain.record();
+        let mut attributes = Bounded::more(&plain);
         let counts = [
             (semconv::DB_RESPONSE_RETURNED_ROWS, self.rows),
             (semconv::DB_OPERATION_BATCH_SIZE, self.batch),
@@ -263,7 +264,7 @@ impl QueryGuard {
             status_text,
             attributes: attributes.bytes(),
             left_out: attributes.left_out(),
-            ..self.shape.record()
+            ..plain
         };
         open.end(now, &record);
     }

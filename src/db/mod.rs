@@ -58,8 +58,9 @@
 //!
 //! # What is bounded
 //!
-//! A thousand shapes of a monitor are told apart; all further statements count as `_other` of their database. At most
-//! 64 KiB of a statement are read, and 2 KiB of its form are shown. Each thread remembers 256 statements of up to 1 KiB.
+//! A thousand shapes of a monitor, and a MiB of their texts, are told apart; all further statements count as `_other`
+//! of their database. At most
+//! 64 KiB of a statement are read, and 2 KiB of its form are shown. Each thread remembers 256 statements, of up to 16 KiB and together 256 KiB.
 //!
 //! Source: <https://opentelemetry.io/docs/specs/semconv/database/>
 

@@ -13,8 +13,9 @@ use crate::request::Requests;
 use crate::semconv;
 use crate::trace::Traces;
 
-/// Shapes of one monitor that are told apart.
+/// Shapes of one monitor that are told apart, and the bytes of what their spans say.
 const MAX_SHAPES: usize = 1000;
+const MAX_SHAPE_BYTES: usize = 1 << 20;
 /// Targets that are told apart by more than their system.
 const MAX_TARGETS: usize = 64;
 
@@ -33,6 +34,7 @@ pub(crate) struct Queries {
 struct Known {
     targets: Vec<Arc<Target>>,
     shapes: FxHashMap<u64, Arc<Shape>>,
+    shape_bytes: usize,
     /// Of each target, where there was no room for one of its own.
     others: Vec<Arc<Shape>>,
 }
@@ -103,9 +105,10 @@ impl Queries {
         let mut known = self.lock();
         let shape = match known.shapes.get(&number) {
             Some(shape) => Arc::clone(shape),
-            None if known.shapes.len() >= MAX_SHAPES => known.other(target),
+            None if known.is_full() => known.other(target),
             None => {
                 let shape = Arc::new(Shape::new(target, number, statement));
+                known.shape_bytes += shape.plain.bytes();
                 known.shapes.insert(number, Arc::clone(&shape));
                 shape
             }
@@ -137,6 +140,10 @@ impl Queries {
 }
 
 impl Known {
+    fn is_full(&self) -> bool {
+        self.shapes.len() >= MAX_SHAPES || self.shape_bytes >= MAX_SHAPE_BYTES
+    }
+
     fn target(&mut self, target: Target) -> Arc<Target> {
         if let Some(old) = self.targets.iter().find(|old| ***old == target) {
             return Arc::clone(old);

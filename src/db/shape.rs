@@ -7,7 +7,7 @@ use super::target::Target;
 use crate::metrics::Histogram;
 use crate::model::prefix;
 use crate::semconv;
-use crate::trace::{Bounded, Prepared, SpanKind, SpanRecord, SpanValue};
+use crate::trace::{Bounded, Prepared, SpanKind, SpanRecord, SpanValue, attributes_of};
 
 /// The summary of what is beyond the cap.
 pub(super) const OTHER: &str = "_other";
@@ -21,12 +21,10 @@ pub(super) struct Shape {
     /// Tells it from others, in a request's tally.
     pub(super) number: u64,
     pub(super) summary: Arc<str>,
-    pub(super) text: Arc<str>,
     operation: Box<str>,
     collection: Option<Box<str>>,
-    /// The attributes of every span.
-    pub(super) attributes: Bounded,
-    /// The span of a query that did what it should and has no more to tell.
+    /// The span of a query that did what it should and has no more to tell; the statement's form is among its
+    /// attributes, and nowhere else: it may be long.
     pub(super) plain: Prepared,
     pub(super) stats: Stats,
     completed: OnceLock<Histogram>,
@@ -46,10 +44,8 @@ impl Shape {
             target: Arc::clone(target),
             number,
             summary: summary.into(),
-            text: text.into(),
             operation,
             collection,
-            attributes: Bounded::attributes(),
             plain: Prepared::new(&SpanRecord::default()),
             stats: Stats::default(),
             completed: OnceLock::new(),
@@ -65,22 +61,26 @@ impl Shape {
         if let Some(pool) = &target.pool {
             attributes.text(semconv::DB_CLIENT_CONNECTION_POOL_NAME, pool);
         }
-        if !shape.text.is_empty() {
-            attributes.text(semconv::DB_QUERY_TEXT, &shape.text);
+        if !text.is_empty() {
+            attributes.text(semconv::DB_QUERY_TEXT, &text);
         }
-        shape.attributes = attributes;
-        shape.plain = Prepared::new(&shape.record());
+        shape.plain = Prepared::new(&SpanRecord {
+            kind: SpanKind::Client,
+            name: &shape.summary,
+            attributes: attributes.bytes(),
+            left_out: attributes.left_out(),
+            ..SpanRecord::default()
+        });
         shape
     }
 
-    /// What a span says that has no more to tell.
-    pub(super) fn record(&self) -> SpanRecord<'_> {
-        SpanRecord {
-            kind: SpanKind::Client,
-            name: &self.summary,
-            attributes: self.attributes.bytes(),
-            left_out: self.attributes.left_out(),
-            ..SpanRecord::default()
+    /// The statement's form; empty for none.
+    pub(super) fn text(&self) -> Arc<str> {
+        let mut attributes = attributes_of(self.plain.record().attributes);
+        let text = attributes.find(|(key, _)| *key == semconv::DB_QUERY_TEXT);
+        match text {
+            Some((_, SpanValue::Str(text))) => text.into(),
+            _ => Arc::default(),
         }
     }
 

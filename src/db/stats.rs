@@ -150,7 +150,7 @@ impl QueryStats {
             system: shape.target.system,
             namespace: shape.target.namespace.clone(),
             summary: Arc::clone(&shape.summary),
-            text: Arc::clone(&shape.text),
+            text: shape.text(),
             calls: stats.calls.load(Relaxed),
             errors: stats.errors.load(Relaxed),
             cancelled: stats.cancelled.load(Relaxed),

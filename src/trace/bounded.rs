@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::span::{ValueRef, put_value};
+use super::span::{SpanRecord, ValueRef, attributes, put_value};
 use crate::model::wire::put_str;
 use crate::model::{Attributes, Value, prefix};
 
@@ -68,11 +68,16 @@ impl Bounded {
         }
     }
 
-    /// The same items in a buffer of their own, to which more can be added.
-    pub(crate) fn copied(&self) -> Self {
+    /// Attributes that a span has already, to which more can be added.
+    pub(crate) fn more(record: &SpanRecord<'_>) -> Self {
         let mut bytes = spare();
-        bytes.extend_from_slice(&self.bytes);
-        Self { bytes, ..*self }
+        bytes.extend_from_slice(record.attributes);
+        Self {
+            bytes,
+            count: attributes(record.attributes).count(),
+            left_out: record.left_out,
+            ..Self::attributes()
+        }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

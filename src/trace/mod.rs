@@ -120,7 +120,9 @@ pub(crate) use self::plain::provider;
 pub(crate) use self::recent::{Recent, RecentTap};
 pub(crate) use self::resource::{Origin, resource};
 pub(crate) use self::slow::RouteTimes;
-pub(crate) use self::span::{Prepared, SpanRecord, ValueRef as SpanValue};
+pub(crate) use self::span::{
+    Prepared, SpanRecord, ValueRef as SpanValue, attributes as attributes_of,
+};
 pub(crate) use self::theirs::Theirs;
 pub(crate) use self::trace_state::{baggage, trace_state};
 pub(crate) use self::traceparent::parse_traceparent;

@@ -115,7 +115,8 @@ pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
     });
 }
 
-/// What a span says beside its ids and times, ready to be copied: for spans that say the same each time.
+/// What a span says beside its ids and times, ready to be copied: for spans that say the same each time. The
+/// numbers are there, and zero.
 #[derive(Debug)]
 pub(crate) struct Prepared(Box<[u8]>);
 
@@ -125,23 +126,43 @@ pub(crate) type Numbers = [u64; 4];
 impl Prepared {
     pub(crate) fn new(record: &SpanRecord<'_>) -> Self {
         let mut bytes = Vec::new();
-        put_span(&mut bytes, record);
-        Self(bytes.split_off(4 + size_of::<Numbers>()).into())
+        let nothing = SpanId::NIL;
+        put_span(
+            &mut bytes,
+            &SpanRecord {
+                span: nothing,
+                parent: nothing,
+                start: 0,
+                end: 0,
+                ..*record
+            },
+        );
+        Self(bytes.split_off(4).into())
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What was prepared.
+    pub(crate) fn record(&self) -> SpanRecord<'_> {
+        SpanRecord::read(&self.0).unwrap_or_default()
     }
 
     /// Appends the span that has these numbers, as [`put_span`] does.
     #[inline]
     pub(crate) fn put(&self, out: &mut Vec<u8>, numbers: Numbers) {
         let mut head = [0; 4 + size_of::<Numbers>()];
-        let len = size_of::<Numbers>() + self.0.len();
         let (length, rest) = head.split_at_mut(4);
-        length.copy_from_slice(&(len as u32).to_le_bytes());
+        length.copy_from_slice(&(self.0.len() as u32).to_le_bytes());
         for (place, number) in rest.chunks_exact_mut(8).zip(numbers) {
             place.copy_from_slice(&number.to_le_bytes());
         }
-        out.reserve(head.len() + self.0.len());
+        out.reserve(4 + self.0.len());
         out.extend_from_slice(&head);
-        out.extend_from_slice(&self.0);
+        let texts = self.0.get(size_of::<Numbers>()..);
+        out.extend_from_slice(texts.unwrap_or_default());
     }
 }
 
