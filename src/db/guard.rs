@@ -45,6 +45,8 @@ pub struct QueryGuard {
     rows: Option<u64>,
     batch: Option<u64>,
     code: Option<Cow<'static, str>>,
+    /// Code runs in it; if so still when it is dropped, that panicked.
+    runs: bool,
     ended: bool,
 }
 
@@ -64,6 +66,7 @@ impl QueryGuard {
             rows: None,
             batch: None,
             code: None,
+            runs: false,
             ended: false,
         }
     }
@@ -182,10 +185,13 @@ impl QueryGuard {
 
     #[inline]
     fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        match &mut self.open {
+        self.runs = true;
+        let done = match &mut self.open {
             Some(open) => open.inside(work),
             None => work(),
-        }
+        };
+        self.runs = false;
+        done
     }
 
     #[inline]
@@ -275,8 +281,7 @@ impl Drop for QueryGuard {
         if self.ended {
             return;
         }
-        let panicked = self.open.as_ref().is_some_and(OpenSpan::panicked);
-        self.end(if panicked {
+        self.end(if self.runs {
             &Ended::Panicked
         } else {
             &Ended::Cancelled

@@ -57,6 +57,8 @@ pub struct CallGuard {
     status: Option<u16>,
     resends: u32,
     gen_ai: Option<Box<GenAi>>,
+    /// Code runs in it; if so still when it is dropped, that panicked.
+    runs: bool,
     ended: bool,
 }
 
@@ -89,6 +91,7 @@ impl CallGuard {
             status: None,
             resends: 0,
             gen_ai: None,
+            runs: false,
             ended: false,
         }
     }
@@ -256,10 +259,13 @@ impl CallGuard {
     }
 
     pub(super) fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        match &mut self.open {
+        self.runs = true;
+        let done = match &mut self.open {
             Some(open) => open.inside(work),
             None => work(),
-        }
+        };
+        self.runs = false;
+        done
     }
 
     fn end(&mut self, end: &End) {
@@ -355,8 +361,7 @@ impl Drop for CallGuard {
         if self.ended {
             return;
         }
-        let panicked = self.open.as_ref().is_some_and(OpenSpan::panicked);
-        let outcome = if panicked {
+        let outcome = if self.runs {
             Outcome::Panicked
         } else {
             Outcome::Cancelled

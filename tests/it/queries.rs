@@ -328,6 +328,14 @@ async fn without_traces_queries_are_counted_all_the_same() {
     assert_eq!((row.calls, &row.callers[..]), (1, &[("/".into(), 1)][..]));
     let line = &harness.lines()[0];
     assert!(line.contains(r#""watchpost.db.queries":1"#), "{line}");
+    let query = shop(&harness).query("SELECT a");
+    let panics = || -> () { std::panic::resume_unwind(Box::new("planned")) };
+    let caught = std::panic::catch_unwind(AssertUnwindSafe(|| query.in_scope(panics)));
+    assert!(caught.is_err());
+    assert_eq!(
+        harness.queries().iter().map(|row| row.errors).sum::<u64>(),
+        1
+    );
 }
 
 #[tokio::test]
