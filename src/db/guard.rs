@@ -11,7 +11,7 @@ use super::outcome::Ended;
 use super::queries::Queries;
 use super::shape::Shape;
 use crate::clock::Nanos;
-use crate::model::prefix;
+use crate::model::within;
 use crate::request;
 use crate::semconv;
 use crate::trace::{Bounded, OpenSpan, SpanRecord, SpanStatus, SpanValue};
@@ -86,11 +86,7 @@ impl QueryGuard {
     /// Sets the code that the database gave, such as an `SQLSTATE`, for a query that fails
     /// (`db.response.status_code`); at most 32 bytes.
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
-        let code = code.into();
-        self.code = Some(match prefix(&code, MAX_CODE) {
-            cut if cut.len() < code.len() => cut.to_owned().into(),
-            _ => code,
-        });
+        self.code = Some(within(code.into(), MAX_CODE));
         self
     }
 

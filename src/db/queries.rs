@@ -1,7 +1,7 @@
-use std::hash::{Hash as _, Hasher as _};
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::cache;
 use super::shape::{Shape, command};
@@ -97,11 +97,7 @@ impl Queries {
             Some(dialect) => Statement::read(text, dialect),
             None => command(text),
         };
-        let number = {
-            let mut hasher = FxHasher::default();
-            (Arc::as_ptr(target) as usize, statement.shape).hash(&mut hasher);
-            hasher.finish()
-        };
+        let number = FxBuildHasher.hash_one((Arc::as_ptr(target) as usize, statement.shape));
         let mut known = self.lock();
         let shape = match known.shapes.get(&number) {
             Some(shape) => Arc::clone(shape),
@@ -162,11 +158,4 @@ impl Known {
         self.others.push(Arc::clone(&other));
         other
     }
-}
-
-/// A hash that is the same for the same text within a process.
-pub(super) fn hash(text: &str) -> u64 {
-    let mut hasher = FxHasher::default();
-    text.hash(&mut hasher);
-    hasher.finish()
 }

@@ -1,4 +1,7 @@
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, OnceLock};
+
+use rustc_hash::FxBuildHasher;
 
 use super::outcome::Ended;
 use super::statement::Statement;
@@ -162,7 +165,7 @@ pub(super) fn command(text: &str) -> Statement {
     Statement {
         text: "".into(),
         summary: name.clone().into(),
-        shape: super::queries::hash(&name),
+        shape: FxBuildHasher.hash_one(&name),
         operation: name.into(),
         collection: None,
     }

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::calls::lock;
 use super::end::End;
 use crate::metrics::{Histogram, HistogramBuilder, Metrics};
-use crate::model::prefix;
+use crate::model::{cut, within};
 use crate::request::{NO_REQUEST, RouteId, Routes};
 use crate::semconv;
 use crate::trace::{Bounded, SpanValue};
@@ -89,11 +89,8 @@ pub(super) struct Used<'a> {
 impl GenAi {
     pub(super) fn new(operation: Cow<'static, str>, model: &str) -> Self {
         Self {
-            operation: match prefix(&operation, MAX_NAME) {
-                cut if cut.len() < operation.len() => cut.to_owned().into(),
-                _ => operation,
-            },
-            model: prefix(model, MAX_NAME).into(),
+            operation: within(operation, MAX_NAME),
+            model: cut(model, MAX_NAME).into(),
             input: None,
             output: None,
             cost: None,

@@ -15,7 +15,7 @@ use super::url;
 use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::metrics::UpDownCounter;
-use crate::model::{Outcome, caught, cut};
+use crate::model::{Outcome, caught, within};
 use crate::request::{self, Method, NO_REQUEST};
 use crate::semconv;
 use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue};
@@ -111,7 +111,7 @@ impl CallGuard {
 
     /// Sets the URL's template, such as `/v1/models/{id}`, which names the span (`url.template`); at most 256 bytes.
     pub fn template(mut self, template: impl Into<Cow<'static, str>>) -> Self {
-        self.template = Some(template.into());
+        self.template = Some(within(template.into(), MAX_TEMPLATE));
         self
     }
 
@@ -311,8 +311,7 @@ impl CallGuard {
             attributes.value(semconv::SERVER_PORT, SpanValue::I64(port.into()));
         }
         attributes.text(semconv::PEER_SERVICE, &self.service.name);
-        let template = self.template.as_deref().map(|text| cut(text, MAX_TEMPLATE));
-        if let Some(template) = &template {
+        if let Some(template) = &self.template {
             attributes.text(semconv::URL_TEMPLATE, template);
         }
         if let Some(version) = self.version {
@@ -338,7 +337,7 @@ impl CallGuard {
         if let Some(gen_ai) = &self.gen_ai {
             gen_ai.attributes(&self.service.name, &mut attributes);
         }
-        let name = match (&self.gen_ai, &template) {
+        let name = match (&self.gen_ai, &self.template) {
             (Some(gen_ai), _) => gen_ai.name().into(),
             (None, Some(template)) => format!("{} {template}", self.method.as_str()).into(),
             (None, None) => Cow::Borrowed(self.method.as_str()),

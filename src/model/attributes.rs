@@ -98,7 +98,8 @@ impl Value {
     }
 }
 
-fn within(text: Cow<'static, str>, max: usize) -> Cow<'static, str> {
+/// A text of at most so many bytes, scrubbed before it is cut.
+pub(crate) fn within(text: Cow<'static, str>, max: usize) -> Cow<'static, str> {
     if text.len() <= max {
         text
     } else {

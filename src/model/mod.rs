@@ -17,6 +17,7 @@ mod thread;
 mod unwind;
 pub(crate) mod wire;
 
+pub(crate) use self::attributes::within;
 pub use self::attributes::{Attributes, Value};
 pub use self::books::{Reason, ShutdownReport, Signal, Totals};
 pub use self::ids::{EventId, SpanId, TraceId};
