@@ -122,7 +122,8 @@ impl CallGuard {
     }
 
     /// Says that a model is called: which operation (`chat`, `text_completion`, `embeddings`, ..) of which model. They
-    /// name the span. What goes in and comes out is never kept, but its [tokens](Self::tokens).
+    /// name the span and label the series: let clients choose among the models that you know, and no others. What goes
+    /// in and comes out is never kept, but its [tokens](Self::tokens).
     ///
     /// ```
     /// # async fn example(openai: watchpost::external::External) -> Result<(), std::io::Error> {
@@ -199,7 +200,8 @@ impl CallGuard {
     }
 
     /// The client gave an error in place of an answer. The error's type is kept, and not its text, which may hold
-    /// the URL. It is a time-out if it, or an error behind it, is one of `std`, tokio or tower.
+    /// the URL. It is a time-out if it is one of `std`, tokio or tower, or a boxed error or an [`std::io::Error`] with
+    /// such a one behind it; of a client's own type it is not known, so say [`time_out`](Self::time_out).
     pub fn fail<E: 'static>(mut self, error: &E) {
         let end = End::failed::<E>(self.status, is_timeout(error));
         self.end(&end);
@@ -306,7 +308,9 @@ impl CallGuard {
         let mut attributes = Bounded::attributes();
         attributes.text(semconv::HTTP_REQUEST_METHOD, self.method.as_str());
         attributes.text(semconv::URL_FULL, &self.url);
-        attributes.text(semconv::SERVER_ADDRESS, &self.server.address);
+        if !self.server.address.is_empty() {
+            attributes.text(semconv::SERVER_ADDRESS, &self.server.address);
+        }
         if let Some(port) = self.server.port {
             attributes.value(semconv::SERVER_PORT, SpanValue::I64(port.into()));
         }

@@ -35,7 +35,7 @@
 //! |---|---|
 //! | `completed` | there was an answer, whatever its status; from 400 on the span's status is an error |
 //! | `failed` | the client gave an error |
-//! | `timeout` | the same, and the error or one behind it is a time-out of `std`, tokio or tower |
+//! | `timeout` | the same, and it is a time-out of `std`, tokio or tower, or a boxed or I/O error with one behind it |
 //! | `cancelled` | the future was dropped before the answer: our own client left, or a time-out around it gave up |
 //! | `body_dropped`, `body_error` | the answer's body was dropped before its end, or broke off |
 //! | `panicked` | code in it panicked |
@@ -45,7 +45,8 @@
 //!
 //! # What goes along
 //!
-//! `traceparent`, and the caller's `tracestate` and `baggage`, as `trace.propagators` says. The sampled flag is the
+//! `traceparent`, and the caller's `tracestate` and `baggage`, as `trace.propagators` says: leave `baggage` out of it
+//! where services of others should not see what your callers put there. The sampled flag is the
 //! trace's own choice at its start: what is kept here because it went wrong may be missing on the other side.
 //!
 //! # What is kept of a call
