@@ -4,6 +4,7 @@
 
 pub(crate) const CLIENT_ADDRESS: &str = "client.address";
 pub(crate) const DB_CLIENT_CONNECTION_POOL_NAME: &str = "db.client.connection.pool.name";
+pub(crate) const DB_CLIENT_CONNECTION_STATE: &str = "db.client.connection.state";
 pub(crate) const DB_COLLECTION_NAME: &str = "db.collection.name";
 pub(crate) const DB_NAMESPACE: &str = "db.namespace";
 pub(crate) const DB_OPERATION_BATCH_SIZE: &str = "db.operation.batch.size";
@@ -99,6 +100,15 @@ pub(crate) const GEN_AI_COST_BOUNDS: [f64; 7] = [0.0001, 0.001, 0.01, 0.1, 1.0, 
 
 /// `db.client.operation.duration`, seconds.
 pub(crate) const DB_CLIENT_OPERATION_DURATION: &str = "db.client.operation.duration";
+/// Connections of pools.
+pub(crate) const DB_CLIENT_CONNECTION_COUNT: &str = "db.client.connection.count";
+pub(crate) const DB_CLIENT_CONNECTION_IDLE_MIN: &str = "db.client.connection.idle.min";
+pub(crate) const DB_CLIENT_CONNECTION_MAX: &str = "db.client.connection.max";
+pub(crate) const DB_CLIENT_CONNECTION_PENDING_REQUESTS: &str =
+    "db.client.connection.pending_requests";
+pub(crate) const DB_CLIENT_CONNECTION_TIMEOUTS: &str = "db.client.connection.timeouts";
+/// Seconds.
+pub(crate) const DB_CLIENT_CONNECTION_WAIT_TIME: &str = "db.client.connection.wait_time";
 /// The specification's bounds of a database operation's duration, in seconds.
 pub(crate) const DB_DURATION_BOUNDS: [f64; 9] =
     [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];

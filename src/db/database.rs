@@ -52,6 +52,12 @@ impl Database {
         self.with(|target| target.pool = Some(name(pool.as_ref())))
     }
 
+    /// An event will tell of a query of this statement, which is counted otherwise.
+    #[cfg(feature = "sqlx")]
+    pub(super) fn will_be_told(&self, statement: &str) {
+        self.queries.told.will_come(statement);
+    }
+
     /// Begins a query: of SQL its statement, of other systems their command, of which the name alone is kept.
     ///
     /// The statement is read once and found again by its text; see [`db`](crate::db) for what is kept of it.

@@ -1,14 +1,13 @@
 use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use pin_project_lite::pin_project;
-
+use super::comment::{self, Comment};
+use super::events;
 use super::outcome::Ended;
 use super::queries::Queries;
+use super::run::{RunQuery, TryRunQuery};
 use super::shape::Shape;
 use crate::clock::Nanos;
 use crate::model::within;
@@ -113,16 +112,53 @@ impl QueryGuard {
         }
     }
 
+    /// The query failed by an error of this type.
+    #[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
+    #[cold]
+    pub(super) fn fail_by(mut self, error_type: impl Into<Cow<'static, str>>) {
+        let code = self.code.take();
+        let error_type = code.clone().unwrap_or(error_type.into());
+        self.end(&Ended::Failed { error_type, code });
+    }
+
+    /// The statement with a comment at its end that tells the trace to the database: its logs, its list of running
+    /// queries and its own tracing can then be matched with this one. It is for drivers that have no adapter here, or
+    /// none that is used:
+    ///
+    /// ```
+    /// # fn example(db: &watchpost::db::Database) {
+    /// let query = db.query("SELECT 1");
+    /// let statement = query.commented("SELECT 1");
+    /// # let _: std::borrow::Cow<'_, str> = statement;
+    /// // SELECT 1 /*traceparent='00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'*/
+    /// # query.finish();
+    /// # }
+    /// ```
+    ///
+    /// A statement that has a comment already stays as it is, as does one outside of any trace. A driver that
+    /// prepares statements and keeps them by their text must not keep these: each is sent once.
+    ///
+    /// Source: <https://google.github.io/sqlcommenter/spec/>
+    pub fn commented<'s>(&self, statement: &'s str) -> Cow<'s, str> {
+        let mut comment = Comment::new(statement);
+        match &self.open {
+            Some(open) => open.carry(comment::CARRIED, &mut |key, value| comment.put(key, value)),
+            None => OpenSpan::carry_request(
+                &self.queries.requests,
+                comment::CARRIED,
+                &mut |key, value| comment.put(key, value),
+            ),
+        }
+        comment.done()
+    }
+
     /// Runs a future in the query, which ends when the future is done.
     ///
     /// # Cancel safety
     ///
     /// As `future` is. Dropped before it is done, the query was cancelled.
     pub fn run<F: Future>(self, future: F) -> RunQuery<F> {
-        RunQuery {
-            future,
-            guard: Some(self),
-        }
+        RunQuery::new(self, future)
     }
 
     /// As [`run`](Self::run); an `Err` makes it a query that [failed](Self::fail).
@@ -147,10 +183,7 @@ impl QueryGuard {
         F: Future<Output = Result<T, E>>,
         C: FnOnce(&E) -> Option<String>,
     {
-        TryRunQuery {
-            future,
-            guard: Some((self, code)),
-        }
+        TryRunQuery::new(self, future, code)
     }
 
     /// Runs a closure in the query, for a driver that blocks.
@@ -172,21 +205,23 @@ impl QueryGuard {
     }
 
     #[inline]
-    fn done<T, E>(self, done: &Result<T, E>) {
+    pub(super) fn done<T, E>(self, done: &Result<T, E>) {
         match done {
             Ok(_) => self.finish(),
             Err(error) => self.fail(error),
         }
     }
 
+    /// Runs code in the query.
     #[inline]
-    fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        self.runs = true;
+    pub(super) fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let panicked = std::mem::replace(&mut self.runs, true);
+        let work = || events::unheard(work);
         let done = match &mut self.open {
             Some(open) => open.inside(work),
             None => work(),
         };
-        self.runs = false;
+        self.runs = panicked;
         done
     }
 
@@ -245,7 +280,7 @@ impl QueryGuard {
         let (mut status, mut status_text) = (SpanStatus::Error, "");
         match ended {
             Ended::Completed => status = SpanStatus::Unset,
-            Ended::Cancelled => {
+            Ended::Cancelled | Ended::Unknown => {
                 status = SpanStatus::Unset;
                 attributes.text(semconv::WATCHPOST_OUTCOME, ended.as_str());
             }
@@ -289,81 +324,6 @@ impl fmt::Debug for QueryGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QueryGuard")
             .field("summary", &self.shape.summary)
-            .finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// The future of [`QueryGuard::run`].
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless awaited"]
-    pub struct RunQuery<F> {
-        // Before `guard`: what it drops still belongs to the query.
-        #[pin]
-        future: F,
-        guard: Option<QueryGuard>,
-    }
-}
-
-impl<F: Future> Future for RunQuery<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let polled = match this.guard {
-            Some(guard) => guard.inside(|| this.future.poll(cx)),
-            None => this.future.poll(cx),
-        };
-        if polled.is_ready()
-            && let Some(guard) = this.guard.take()
-        {
-            guard.finish();
-        }
-        polled
-    }
-}
-
-pin_project! {
-    /// The future of [`QueryGuard::try_run`] and [`QueryGuard::try_run_with`].
-    #[must_use = "futures do nothing unless awaited"]
-    pub struct TryRunQuery<F, C> {
-        #[pin]
-        future: F,
-        guard: Option<(QueryGuard, C)>,
-    }
-}
-
-impl<F, T, E, C> Future for TryRunQuery<F, C>
-where
-    F: Future<Output = Result<T, E>>,
-    C: FnOnce(&E) -> Option<String>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let polled = match this.guard {
-            Some((guard, _)) => guard.inside(|| this.future.poll(cx)),
-            None => this.future.poll(cx),
-        };
-        if let Poll::Ready(done) = &polled
-            && let Some((mut guard, code)) = this.guard.take()
-        {
-            if let Err(error) = done
-                && let Some(code) = crate::model::caught(|| code(error)).flatten()
-            {
-                guard = guard.code(code);
-            }
-            guard.done(done);
-        }
-        polled
-    }
-}
-
-impl<F: fmt::Debug, C> fmt::Debug for TryRunQuery<F, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TryRunQuery")
-            .field("future", &self.future)
             .finish_non_exhaustive()
     }
 }

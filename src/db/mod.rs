@@ -65,18 +65,30 @@
 //! Source: <https://opentelemetry.io/docs/specs/semconv/database/>
 
 mod cache;
+mod comment;
 mod database;
+mod events;
+#[cfg(feature = "sqlx")]
+mod generated;
 mod guard;
 mod outcome;
+mod pool;
 mod queries;
+#[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
+mod rows;
+mod run;
 mod shape;
+#[cfg(feature = "sqlx")]
+pub mod sqlx;
 mod statement;
 mod stats;
 mod system;
 mod target;
 
 pub use self::database::Database;
-pub use self::guard::{QueryGuard, RunQuery, TryRunQuery};
+pub use self::guard::QueryGuard;
+pub use self::pool::{Acquire, AdaptedPool, Adapting, ConnectionPool, PoolState, PoolWatch};
+pub use self::run::{RunQuery, TryRunQuery};
 pub use self::stats::QueryStats;
 pub use self::system::DbSystem;
 

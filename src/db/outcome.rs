@@ -12,6 +12,9 @@ pub(super) enum Ended {
     /// Dropped before its end: the caller went away, or gave up.
     Cancelled,
     Panicked,
+    /// It ended, and nobody said how: an event of SQLx alone told of it.
+    #[cfg_attr(not(feature = "sqlx"), expect(dead_code, reason = "a feature's"))]
+    Unknown,
 }
 
 impl Ended {
@@ -22,6 +25,7 @@ impl Ended {
             Self::Failed { .. } => "failed",
             Self::Cancelled => "cancelled",
             Self::Panicked => "panicked",
+            Self::Unknown => "unknown",
         }
     }
 }

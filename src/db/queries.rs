@@ -2,8 +2,12 @@ use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
+use tracing::Event;
+use tracing::level_filters::LevelFilter;
 
 use super::cache;
+use super::events::Told;
+use super::pool::Pools;
 use super::shape::{Shape, command};
 use super::statement::Statement;
 use super::stats::QueryStats;
@@ -26,6 +30,9 @@ pub(crate) struct Queries {
     pub(super) traces: Option<Arc<Traces>>,
     /// Made with the first query, so that a service without a database has none on its page.
     duration: OnceLock<Histogram>,
+    pub(super) pools: Pools,
+    /// By events of SQLx.
+    pub(super) told: Told,
     metrics: Metrics,
     known: Mutex<Known>,
 }
@@ -49,6 +56,8 @@ impl Queries {
             requests: Arc::clone(requests),
             traces: traces.cloned(),
             duration: OnceLock::new(),
+            pools: Pools::new(metrics, requests.clock()),
+            told: Told::default(),
             metrics: metrics.clone(),
             known: Mutex::default(),
         }
@@ -112,6 +121,15 @@ impl Queries {
         drop(known);
         cache::keep(text, &shape);
         shape
+    }
+
+    /// The level of the events that it wants to hear of, whatever is written as lines.
+    pub(crate) const LEVEL: LevelFilter = Told::LEVEL;
+
+    /// Hears of a `tracing` event.
+    #[inline]
+    pub(crate) fn hear(&self, event: &Event<'_>) {
+        self.told.hear(self, event);
     }
 
     /// What is known of all shapes, those that took longest in all first.

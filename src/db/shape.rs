@@ -123,7 +123,7 @@ impl Shape {
         let known = match ended {
             Ended::Completed => &self.completed,
             Ended::Cancelled => &self.cancelled,
-            Ended::Failed { .. } | Ended::Panicked => {
+            Ended::Failed { .. } | Ended::Panicked | Ended::Unknown => {
                 return self.labelled(base, ended).record_alone(seconds);
             }
         };

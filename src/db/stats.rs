@@ -81,7 +81,7 @@ impl Stats {
         self.nanos.fetch_add(nanos, Relaxed);
         self.times.record(nanos as f64 / 1e9);
         match ended {
-            Ended::Completed => {}
+            Ended::Completed | Ended::Unknown => {}
             Ended::Cancelled => {
                 self.cancelled.fetch_add(1, Relaxed);
             }

@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::fmt;
 use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
@@ -27,6 +28,22 @@ pub struct TracingLayer {
     requests: Arc<Requests>,
     levels: Arc<Levels>,
     spans: Arc<SpanLayer>,
+    listener: Option<Listener>,
+}
+
+/// Who else hears of events.
+pub(crate) struct Listener {
+    /// The level up to which they must come.
+    pub(crate) level: LevelFilter,
+    pub(crate) hear: Box<dyn Fn(&Event<'_>) + Send + Sync>,
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
 }
 
 thread_local! {
@@ -40,12 +57,14 @@ impl TracingLayer {
         requests: Arc<Requests>,
         levels: Arc<Levels>,
         spans: Arc<SpanLayer>,
+        listener: Option<Listener>,
     ) -> Self {
         Self {
             intake,
             requests,
             levels,
             spans,
+            listener,
         }
     }
 
@@ -122,7 +141,9 @@ where
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.levels.max().max(self.spans.max_level()))
+        let heard = self.listener.as_ref().map(|listener| listener.level);
+        let wanted = self.levels.max().max(self.spans.max_level());
+        Some(wanted.max(heard.unwrap_or(LevelFilter::OFF)))
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
@@ -140,6 +161,9 @@ where
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         if is_own_thread() {
             return;
+        }
+        if let Some(listener) = &self.listener {
+            (listener.hear)(event);
         }
         let line = callsites::wanted(event.metadata(), &self.levels);
         let span = self.spans.wanted(event, &context);

@@ -62,6 +62,7 @@ mod request_line;
 mod stamp;
 
 pub use self::config::{LogFormat, LogsConfig, RequestLines};
+pub(crate) use self::layer::Listener;
 pub use self::layer::TracingLayer;
 
 pub(crate) use self::config::Service;

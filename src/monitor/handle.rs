@@ -4,6 +4,8 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
+
 use super::builder::MonitorBuilder;
 use super::data_dir::DataDir;
 use super::doctor::{Finding, Rounds};
@@ -12,13 +14,15 @@ use super::serve::{Server, page};
 use super::tracing::Tracing;
 use crate::access::Access;
 use crate::config::{Propagators, Settings};
-use crate::db::{Database, DbSystem, Queries, QueryStats};
+use crate::db::{
+    AdaptedPool, Adapting, ConnectionPool, Database, DbSystem, PoolWatch, Queries, QueryStats,
+};
 use crate::error::{Error, Result};
 use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, Errors};
 use crate::external::{Calls, Dependency, External, ModelUsage};
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, Inbound};
-use crate::logs::TracingLayer;
+use crate::logs::{Listener, TracingLayer};
 use crate::metrics::{Metrics, Prometheus};
 use crate::model::{Books, EventId, Level, Notices, ShutdownReport, Signal, Totals, TraceId};
 use crate::otel::Otel;
@@ -110,13 +114,22 @@ impl Monitor {
             requests,
             levels,
             tracing,
+            queries,
             ..
         } = &*self.inner;
+        let listener = (Queries::LEVEL != LevelFilter::OFF).then(|| {
+            let queries = Arc::clone(queries);
+            Listener {
+                level: Queries::LEVEL,
+                hear: Box::new(move |event| queries.hear(event)),
+            }
+        });
         TracingLayer::new(
             Arc::clone(intake),
             Arc::clone(requests),
             Arc::clone(levels),
             Arc::clone(&tracing.layer),
+            listener,
         )
     }
 
@@ -135,6 +148,26 @@ impl Monitor {
     /// ```
     pub fn trace(&self, name: impl Into<Cow<'static, str>>) -> Trace {
         Trace::new(self.inner.tracing.traces.clone(), name.into())
+    }
+
+    /// Watches what a connection pool holds, under this name: `db_client_connection_count` by state, `_max`,
+    /// `_idle_min` and `_pending_requests`. Those who wait for a connection are counted, and how long, by the
+    /// [watch](PoolWatch) that this gives.
+    ///
+    /// The pool's handle is kept until it says that it is closed, another takes its name, or the monitor ends: close
+    /// a pool that shall end before. Sixty-four pools are told apart.
+    pub fn watch_pool<P>(&self, name: impl AsRef<str>, pool: &P) -> PoolWatch
+    where
+        P: ConnectionPool + Clone + 'static,
+    {
+        Adapting::new(&self.inner.queries).watch_pool(name, pool)
+    }
+
+    /// A pool of an adapter, whose queries are watched with no more set-up; what it holds is watched too, as
+    /// [`watch_pool`](Self::watch_pool) does, under a name of its server and database. System, server and database are
+    /// those of the pool's own options. See [`db`](crate::db).
+    pub fn db_pool<P: AdaptedPool>(&self, pool: &P) -> P::Watched {
+        pool.adapt(&Adapting::new(&self.inner.queries))
     }
 
     /// A database of this system, whose queries are watched. Keep it where the pool is kept. See

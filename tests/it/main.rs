@@ -20,5 +20,7 @@ mod remote_faults;
 #[cfg(feature = "sentry")]
 mod sentry;
 mod spans;
+#[cfg(feature = "sqlx")]
+mod sqlx;
 mod support;
 mod their_spans;

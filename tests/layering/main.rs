@@ -44,7 +44,7 @@ const RANKS: [(&str, u8); 25] = [
 
 /// Paths that are named in one place alone: the path's beginning, and the files or directories below
 /// `src/` that may name it.
-const HOMES: [(&[&str], &[&str]); 23] = [
+const HOMES: [(&[&str], &[&str]); 26] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (&["hyper"], &["monitor/serve/", "worker/client/"]),
     (&["hyper_util"], &["monitor/serve/", "worker/client/"]),
@@ -57,6 +57,12 @@ const HOMES: [(&[&str], &[&str]); 23] = [
     (&["opentelemetry_otlp"], &["trace/otlp/"]),
     (&["opentelemetry_proto"], &["trace/otlp/"]),
     (&["prost"], &["trace/otlp/"]),
+    (
+        &["futures_core"],
+        &["db/generated.rs", "db/rows.rs", "db/sqlx/"],
+    ),
+    (&["sqlx"], &["db/sqlx/"]),
+    (&["sqlx_core"], &["db/sqlx/"]),
     (&["toml"], &["config/"]),
     (&["crc32fast"], &["worker/spool/"]),
     (&["flate2"], &["metrics/", "trace/otlp/"]),

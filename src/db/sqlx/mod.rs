@@ -1,0 +1,56 @@
+//! Pools, connections and transactions of SQLx whose queries are watched; feature `sqlx`.
+//!
+//! ```
+//! use sqlx::sqlite::SqlitePool;
+//!
+//! # async fn example(monitor: watchpost::Monitor) -> Result<(), sqlx::Error> {
+//! let pool = SqlitePool::connect("sqlite::memory:").await?;
+//! let pool = monitor.db_pool(&pool);
+//!
+//! sqlx::query("CREATE TABLE orders (id INTEGER PRIMARY KEY, mail TEXT)").execute(&pool).await?;
+//! let mut transaction = pool.begin().await?;
+//! sqlx::query("INSERT INTO orders (mail) VALUES (?)").bind("ada@example.org").execute(&mut transaction).await?;
+//! transaction.commit().await?;
+//!
+//! let texts: Vec<_> = monitor.queries().iter().map(|query| query.text.to_string()).collect();
+//! assert!(texts.contains(&"INSERT INTO orders (mail) VALUES (?)".to_owned()));
+//! assert!(texts.contains(&"COMMIT".to_owned()));
+//! # Ok(())
+//! # }
+//! # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build().unwrap();
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+//! # runtime.block_on(example(monitor.clone())).unwrap();
+//! ```
+//!
+//! # What to change
+//!
+//! The pool: [`monitor.db_pool(&pool)`](crate::Monitor::db_pool) gives one that executes what SQLx's does, whichever
+//! the driver is. `&pool`, `&mut connection` and `&mut transaction` are executors, for the query macros too; where
+//! SQLx wants `&mut *transaction`, write `&mut transaction`. What is not here is reached by `as_sqlx`, unwatched.
+//!
+//! # What is a query
+//!
+//! What is executed, from the connection on: the wait for one is the pool's
+//! (`db_client_connection_wait_time_seconds`). A stream of rows ends after its last; dropped before, its query was
+//! cancelled. `BEGIN`, `COMMIT`, `ROLLBACK` and savepoints count too. A transaction that is dropped rolls back when its
+//! connection is used again: that counts when it is dropped, and takes no time. What SQLx asks on its own behalf, for
+//! types that it does not know, belongs to the query that needed it.
+//!
+//! # Without an adapter
+//!
+//! A host that leaves its pool as it is has the figures and the slowest queries from the events that SQLx writes
+//! through `tracing`, where [`tracing_layer`](crate::Monitor::tracing_layer) hears them: with this feature it
+//! asks for those at `DEBUG`, whatever is written as lines. They do not tell how a query ended (`watchpost_outcome` is
+//! `unknown`), nor the system (`other_sql`), and make no spans. What an adapter or a guard counts is not counted
+//! again.
+
+mod connection;
+mod error;
+mod executor;
+mod pool;
+mod statement;
+mod transaction;
+
+pub use self::connection::PoolConnection;
+pub use self::pool::Pool;
+pub use self::transaction::Transaction;
