@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use sqlx::Executor;
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use tracing_subscriber::layer::SubscriberExt;
 use watchpost::db::{DbSystem, QueryStats};
@@ -34,13 +35,17 @@ async fn find(pool: &SqlitePool, id: i64) {
 #[tokio::test]
 async fn events_of_a_bare_pool_are_counted_and_none_twice() {
     let harness = Harness::new();
-    let subscriber = tracing_subscriber::registry().with(harness.tracing_layer());
-    tracing::subscriber::set_global_default(subscriber).expect("it is this process' first");
     let options = SqlitePoolOptions::new().max_connections(1);
     let bare = options.connect("sqlite::memory:").await.unwrap();
     let table = "CREATE TABLE orders (id INTEGER PRIMARY KEY, mail TEXT)";
     sqlx::query(table).execute(&bare).await.unwrap();
+    let subscriber = tracing_subscriber::registry().with(harness.tracing_layer());
+    tracing::subscriber::set_global_default(subscriber).expect("it is this process' first");
+    let adapted = harness.db_pool(&bare);
+    // The first one of all is the adapter's.
+    adapted.execute("DELETE FROM orders").await.unwrap();
     let before = settled(&harness, 1).await;
+    assert_eq!(row(&harness, "DELETE FROM orders").calls, 1);
 
     for id in 0..10 {
         find(&bare, id).await;
@@ -52,7 +57,6 @@ async fn events_of_a_bare_pool_are_counted_and_none_twice() {
     let count = "db_client_operation_duration_seconds_count";
     assert!(harness.page().sum(count, &unknown) >= 10.0);
 
-    let adapted = harness.db_pool(&bare);
     for id in 0..10_i64 {
         let find = sqlx::query("SELECT id FROM orders WHERE id = ?").bind(id);
         find.fetch_all(&adapted).await.unwrap();

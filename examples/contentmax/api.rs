@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use watchpost::metrics::Counter;
 use watchpost::{Monitor, ResultExt};
 
+use crate::generated::Generated;
 use crate::generator::Generator;
 use crate::problem::{FromBody, FromPath, FromQuery, Problem};
 use crate::store::{Content, Store, User};
@@ -46,6 +47,7 @@ pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) generator: Generator,
     pub(crate) written: Counter,
+    pub(crate) generated: Generated,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -123,7 +125,7 @@ async fn generate(
     let writing = api.monitor.trace("write a text");
     let writing = writing.attr("contentmax.words", prompt.split_whitespace().count() as u64);
     let body = writing.try_run(api.generator.generate(prompt.clone()));
-    let body = body.await.capture()?;
+    let body = api.generated.count(body).await.capture()?;
     // As a library does that knows OpenTelemetry and not the monitor.
     let titles = global::tracer("contentmax.titles");
     let title = titles.in_span("make a title", |_| prompt.chars().take(200).collect());
@@ -151,7 +153,7 @@ async fn search(
     FromQuery(Search { q }): FromQuery<Search>,
 ) -> Result<Json<Vec<Content>>, Problem> {
     let words = text("q", q, 200)?;
-    Ok(Json(api.store.search(words).await?))
+    Ok(Json(api.store.search(&words).await?))
 }
 
 async fn fail() -> Problem {

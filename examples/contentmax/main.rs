@@ -6,6 +6,7 @@
 
 mod api;
 mod flags;
+mod generated;
 mod generator;
 mod problem;
 mod store;
@@ -13,7 +14,7 @@ mod visitors;
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use watchpost::{Access, EndpointLayer, Monitor};
 
 use crate::api::Api;
 use crate::flags::{Flags, Stop};
+use crate::generated::Generated;
 use crate::generator::Generator;
 use crate::store::Store;
 
@@ -63,13 +65,18 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         .version(env!("CARGO_PKG_VERSION"))
         .data_dir(directory.join("watchpost"))
         .install()?;
-    let store = Store::open(&directory, &monitor).map_err(|error| {
-        format!(
+    let url = std::env::var("DATABASE_URL")
+        .ok()
+        .filter(|url| !url.is_empty());
+    let store = Store::open(url.as_deref(), &directory, &monitor).await;
+    let store = store.map_err(|error| match &url {
+        Some(_) => format!("cannot open the database of DATABASE_URL: {error}"),
+        None => format!(
             "cannot open the database in {}: {error}",
             directory.display()
-        )
+        ),
     })?;
-    let generator = Generator::new(generator::serve().await?, &monitor);
+    let (generator, own) = generator(&monitor).await?;
     watch_dependencies(&monitor, &store, &generator);
 
     let (stop, stopping) = watch::channel(false);
@@ -82,6 +89,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
             .counter("contentmax.contents.written")
             .description("Contents added, by who wrote them.")
             .build(),
+        generated: Generated::new(&monitor),
         stopping: stopping.clone(),
     };
     let app = api::router(api)
@@ -96,7 +104,12 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         )
         .layer(layer(&monitor));
 
-    say_where_to_look(here, &directory, temporary.is_some(), flags.traffic);
+    let kept = match (&url, temporary.is_some()) {
+        (Some(_), _) => "kept; the contents are in the database of DATABASE_URL",
+        (None, true) => "temporary: gone at the end; --data-dir keeps it",
+        (None, false) => "kept",
+    };
+    say_where_to_look(here, &directory, kept, flags.traffic);
     tokio::spawn(visitors::visit(here, flags.traffic, stopping.clone()));
 
     let stop_asked = async move {
@@ -122,9 +135,26 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         }
     }
 
-    let report = monitor.shutdown(Duration::from_secs(5)).await;
+    let own_stops = async {
+        if let Some(own) = own {
+            own.stop().await;
+        }
+    };
+    let (report, ()) = tokio::join!(monitor.shutdown(Duration::from_secs(5)), own_stops);
     eprintln!("contentmax: what became of the monitor's records\n{report}");
     Ok(())
+}
+
+/// The generator: that of `GENERATOR_URL`, else one of our own.
+async fn generator(
+    monitor: &Monitor,
+) -> Result<(Generator, Option<generator::Server>), Box<dyn Error>> {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    if let Some(url) = set("GENERATOR_URL") {
+        return Ok((Generator::new(&url, monitor), None));
+    }
+    let own = generator::Server::start(set("OTEL_EXPORTER_OTLP_ENDPOINT")).await?;
+    Ok((Generator::new(&own.url, monitor), Some(own)))
 }
 
 /// The layer with what only this service knows: who a request's user is.
@@ -215,12 +245,7 @@ async fn grace_is_over(mut closed: watch::Receiver<bool>) {
     tokio::time::sleep(GRACE).await;
 }
 
-fn say_where_to_look(here: SocketAddr, directory: &std::path::Path, temporary: bool, traffic: u32) {
-    let kept = if temporary {
-        "temporary: gone at the end; --data-dir keeps it"
-    } else {
-        "kept"
-    };
+fn say_where_to_look(here: SocketAddr, directory: &Path, kept: &str, traffic: u32) {
     eprintln!(
         "\
 contentmax serves http://{here}

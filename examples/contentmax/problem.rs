@@ -49,8 +49,8 @@ impl IntoResponse for Problem {
 }
 
 /// What the database says is for the team; the caller learns that it was not their fault.
-impl From<rusqlite::Error> for Problem {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
         watchpost::capture_error(&error);
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the database failed")
     }

@@ -126,6 +126,11 @@ impl Queries {
     /// The level of the events that it wants to hear of, whatever is written as lines.
     pub(crate) const LEVEL: LevelFilter = Told::LEVEL;
 
+    /// From now on it hears of events.
+    pub(crate) fn listen(&self) {
+        self.told.listen();
+    }
+
     /// Hears of a `tracing` event.
     #[inline]
     pub(crate) fn hear(&self, event: &Event<'_>) {

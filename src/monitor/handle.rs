@@ -119,6 +119,7 @@ impl Monitor {
         } = &*self.inner;
         let listener = (Queries::LEVEL != LevelFilter::OFF).then(|| {
             let queries = Arc::clone(queries);
+            queries.listen();
             Listener {
                 level: Queries::LEVEL,
                 hear: Box::new(move |event| queries.hear(event)),

@@ -14,6 +14,7 @@ mod lines;
 mod never_hurt;
 #[cfg(feature = "_client")]
 mod peer;
+mod pools;
 mod queries;
 #[cfg(all(feature = "otlp", feature = "sentry"))]
 mod remote_faults;

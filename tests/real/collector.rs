@@ -112,6 +112,11 @@ service:
 
     /// The distinct spans of one instance so far, and how often one came again.
     pub(crate) fn spans(&self, instance: &str) -> Result<(Spans, u64), AnyError> {
+        self.spans_of("service.instance.id", instance)
+    }
+
+    /// The same of those whose resource has this attribute.
+    pub(crate) fn spans_of(&self, key: &str, value: &str) -> Result<(Spans, u64), AnyError> {
         let text = std::fs::read_to_string(&self.received)?;
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let (mut spans, mut again) = (Spans::new(), 0);
@@ -119,7 +124,7 @@ service:
             let batch: Value = serde_json::from_str(line)?;
             for of in list(&batch["resourceSpans"]) {
                 let resource = attributes(&of["resource"]);
-                if resource.get("service.instance.id").map(text_of) != Some(instance) {
+                if resource.get(key).map(text_of) != Some(value) {
                     continue;
                 }
                 for scope in list(&of["scopeSpans"]) {

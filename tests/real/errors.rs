@@ -10,7 +10,7 @@ use crate::host::{Account, Host, events_of};
 use crate::outages::{Traffic, seconds};
 use crate::traces::{Call, same, trace_of};
 use crate::web::Web;
-use crate::{AnyError, Checks, Place, until};
+use crate::{AnyError, Checks, MAIN, Place, until};
 
 /// What the main host's errors look like in Bugsink.
 pub(crate) async fn check(
@@ -90,7 +90,7 @@ async fn followed(
         true,
     )?;
     if let Some(collector) = collector {
-        let spans = trace_of(collector, &call.trace, 3).await?;
+        let spans = trace_of(collector, MAIN, &call.trace, 3).await?;
         let of = spans
             .iter()
             .find(|span| span.id == text_of(&trace["span_id"]));

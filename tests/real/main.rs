@@ -3,6 +3,7 @@
 
 mod bugsink;
 mod collector;
+mod database;
 mod errors;
 mod host;
 mod outages;
@@ -15,6 +16,7 @@ mod series;
 mod statements;
 mod tally;
 mod traces;
+mod upstreams;
 mod visits;
 mod web;
 
@@ -125,8 +127,12 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Our shapes of statements beside those of a real database.
-async fn check_statements(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
+/// Our shapes of statements beside those of a real database, and a host that uses it.
+async fn check_postgres(
+    place: &Place,
+    collector: Option<&Collector>,
+    checks: &mut Checks,
+) -> Result<(), AnyError> {
     let Some(programs) = &place.postgres else {
         return Ok(());
     };
@@ -135,6 +141,7 @@ async fn check_statements(place: &Place, checks: &mut Checks) -> Result<(), AnyE
         "shapes of statements beside PostgreSQL's queryid",
         statements::check(&postgres).await,
     );
+    database::check(place, &postgres, collector, checks).await?;
     let ended = postgres.server.stop().await;
     let ended = ended.map(|()| "on SIGTERM".to_owned());
     checks.note("PostgreSQL ends cleanly", ended);
@@ -142,7 +149,6 @@ async fn check_statements(place: &Place, checks: &mut Checks) -> Result<(), AnyE
 }
 
 async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
-    check_statements(place, checks).await?;
     checks.note(
         "events, kept for Sentry's normaliser",
         schema::keep_events(place).await,
@@ -151,6 +157,8 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
         Some(binary) => Some(Collector::start(place, binary.clone()).await?),
         None => None,
     };
+    check_postgres(place, collector.as_ref(), checks).await?;
+    upstreams::check(place, checks).await;
     let mut prometheus = match &place.prometheus {
         Some(binary) => Some(Prometheus::start(place, binary.clone()).await?),
         None => None,

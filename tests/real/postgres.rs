@@ -55,10 +55,25 @@ impl Postgres {
         Ok(postgres)
     }
 
+    /// The URL of a database of it, for a user.
+    pub(crate) fn url(&self, user: &str, database: &str) -> String {
+        let dir = self.dir.display().to_string().replace('/', "%2F");
+        format!("postgres://{user}@localhost/{database}?host={dir}")
+    }
+
     /// What `psql` prints of these, in one session and each sent as it is; it goes on where one fails.
     pub(crate) async fn run(&self, commands: &[String]) -> Result<String, AnyError> {
+        self.run_in("postgres", commands).await
+    }
+
+    /// The same in another database.
+    pub(crate) async fn run_in(
+        &self,
+        database: &str,
+        commands: &[String],
+    ) -> Result<String, AnyError> {
         let mut psql = Command::new(self.programs.join("psql"));
-        psql.args(["-X", "-q", "-A", "-t", "-U", "watchpost", "-d", "postgres"])
+        psql.args(["-X", "-q", "-A", "-t", "-U", "watchpost", "-d", database])
             .arg("-h")
             .arg(&self.dir)
             .args(commands.iter().flat_map(|command| ["-c", command]))

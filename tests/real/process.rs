@@ -33,7 +33,8 @@ impl Process {
         // None of the settings of whoever runs the checks.
         for (key, _) in std::env::vars_os() {
             let key_text = key.to_string_lossy();
-            if key_text.starts_with("OTEL_") || key_text.starts_with("WATCHPOST_") {
+            let is_a_setting = ["OTEL_", "WATCHPOST_", "DATABASE_URL", "GENERATOR_URL"];
+            if is_a_setting.iter().any(|begin| key_text.starts_with(begin)) {
                 let given = command.as_std().get_envs().any(|(given, _)| given == key);
                 if !given {
                     command.env_remove(key);

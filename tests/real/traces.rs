@@ -65,7 +65,7 @@ pub(crate) async fn check(
 ) {
     checks.note(
         "a whole trace in the Collector",
-        whole_trace(collector, host).await,
+        whole_trace(collector, host, (MAIN, "sqlite")).await,
     );
     if let Some(prometheus) = prometheus {
         checks.note(
@@ -83,12 +83,13 @@ pub(crate) async fn check(
 /// The spans of one trace once they are all there.
 pub(crate) async fn trace_of(
     collector: &Collector,
+    instance: &str,
     trace: &str,
     spans: usize,
 ) -> Result<Vec<Span>, AnyError> {
     let mut found = Vec::new();
     let there = until(async || {
-        let (all, _) = collector.spans(MAIN)?;
+        let (all, _) = collector.spans(instance)?;
         found = all
             .into_values()
             .filter(|span| span.trace == trace)
@@ -109,12 +110,17 @@ fn name_of<'a>(spans: &'a [Span], id: &'a str) -> &'a str {
     of.map_or(id, |span| &span.name)
 }
 
-/// One trace: its spans' names, kinds, scopes and parents, their attributes by type, their times.
-async fn whole_trace(collector: &Collector, host: &Host) -> Result<String, AnyError> {
+/// One trace: its spans' names, kinds, scopes and parents, their attributes by type, their times; and the generator's
+/// part of it, which another service told.
+pub(crate) async fn whole_trace(
+    collector: &Collector,
+    host: &Host,
+    (instance, system): (&str, &str),
+) -> Result<String, AnyError> {
     let call = Call::new(0)?;
     let answer = call.make(&Web::default(), host).await?;
     same("the header's trace", answer.trace()?, call.trace.as_str())?;
-    let spans = trace_of(collector, &call.trace, 5).await?;
+    let spans = trace_of(collector, instance, &call.trace, 5).await?;
     let mut tree: Vec<_> = spans
         .iter()
         .map(|span| {
@@ -134,8 +140,8 @@ async fn whole_trace(collector: &Collector, host: &Host) -> Result<String, AnyEr
         vec![
             ("INSERT contents", root, 3, "watchpost"),
             (root, call.parent.as_str(), 2, "watchpost"),
-            ("POST /v1/generate", "write a text", 3, "watchpost"),
             ("make a title", root, 1, "contentmax.titles"),
+            (MODEL_CALL, "write a text", 3, "watchpost"),
             ("write a text", root, 1, "watchpost"),
         ],
     )?;
@@ -183,8 +189,9 @@ async fn whole_trace(collector: &Collector, host: &Host) -> Result<String, AnyEr
             of("write a text")?.attributes.get("contentmax.words"),
             of("INSERT contents")?.attributes.get("db.system.name"),
         ),
-        (Some(&number(5)), Some(&text("sqlite"))),
+        (Some(&number(5)), Some(&text(system))),
     )?;
+    generators_part(collector, of(MODEL_CALL)?).await?;
     for (key, expected) in [
         ("service.name", text("contentmax")),
         ("service.version", text(env!("CARGO_PKG_VERSION"))),
@@ -200,6 +207,59 @@ async fn whole_trace(collector: &Collector, host: &Host) -> Result<String, AnyEr
         return Err("a child is outside its root".into());
     }
     Ok(format!("{} spans of {}", spans.len(), call.trace))
+}
+
+/// The span of a call of the generator.
+const MODEL_CALL: &str = "text_completion storyteller-1";
+
+/// What the model's call says, and that the generator's own span lies under it.
+async fn generators_part(collector: &Collector, call: &Span) -> Result<String, AnyError> {
+    let text = |key: &str| call.attributes.get(key).map_or("", text_of);
+    let number = |key: &str| {
+        call.attributes
+            .get(key)
+            .and_then(|it| it["intValue"].as_str())
+    };
+    same(
+        "the model's call",
+        (
+            text("gen_ai.operation.name"),
+            text("gen_ai.request.model"),
+            number("gen_ai.usage.input_tokens"),
+            number("gen_ai.usage.output_tokens"),
+            text("url.template"),
+        ),
+        (
+            "text_completion",
+            "storyteller-1",
+            Some("5"),
+            Some("10"),
+            "/v1/generate",
+        ),
+    )?;
+    if call
+        .attributes
+        .values()
+        .any(|value| text_of(value).contains("fox"))
+    {
+        return Err("the prompt is in the span".into());
+    }
+    until(async || {
+        let (theirs, _) = collector.spans_of("service.name", "generator")?;
+        let of = |span: &&Span| span.trace == call.trace;
+        let seen: Vec<_> = theirs.values().filter(of).collect();
+        let [span] = seen[..] else {
+            return Err(format!("{} spans of the generator are there", seen.len()).into());
+        };
+        let told = (span.name.as_str(), span.parent.as_str(), span.kind);
+        same(
+            "the generator's span",
+            told,
+            ("POST /v1/generate", call.id.as_str(), 2),
+        )?;
+        Ok(String::new())
+    })
+    .await
 }
 
 /// One trace id in the answer's header, in the lines, in an exemplar and in the Collector.
@@ -230,7 +290,7 @@ async fn one_id(
     let trace = seen.ok_or("no trace was found")?;
     let of = |line: &Value| text_of(&line["trace_id"]) == trace;
     let lines: Vec<_> = host.lines()?.into_iter().filter(of).collect();
-    let spans = trace_of(collector, &trace, 5).await?;
+    let spans = trace_of(collector, MAIN, &trace, 5).await?;
     let root = spans
         .iter()
         .find(|span| span.kind == 2)

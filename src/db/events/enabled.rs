@@ -57,6 +57,11 @@ impl Told {
     /// The level of the events, as SQLx writes them unless it is told otherwise.
     pub(in crate::db) const LEVEL: LevelFilter = LevelFilter::DEBUG;
 
+    /// Events will be heard.
+    pub(in crate::db) fn listen(&self) {
+        self.listens.store(true, Relaxed);
+    }
+
     /// An event of this statement will come, of a query that is counted already.
     pub(in crate::db) fn will_come(&self, statement: &str) {
         if !self.listens.load(Relaxed) {
@@ -95,7 +100,6 @@ impl Told {
 
     #[cold]
     fn hear_query(&self, queries: &Queries, event: &Event<'_>) {
-        self.listens.store(true, Relaxed);
         if IN_GUARDS.try_with(Cell::get).unwrap_or_default() > 0 {
             return;
         }

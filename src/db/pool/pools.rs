@@ -142,13 +142,18 @@ impl Pools {
     /// Puts what pools hold on the page.
     fn tell(&self) {
         for row in ROWS {
-            let known = Arc::clone(&self.known);
+            // Whoever counts keeps the metrics, which shall not keep the pools.
+            let known = Arc::downgrade(&self.known);
             self.metrics.observe(
                 row.name,
                 row.unit,
                 row.description,
                 row.kind,
-                Arc::new(move |tell| tell_row(&known, &row, tell)),
+                Arc::new(move |tell| {
+                    if let Some(known) = known.upgrade() {
+                        tell_row(&known, &row, tell);
+                    }
+                }),
             );
         }
     }

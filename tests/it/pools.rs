@@ -1,0 +1,187 @@
+//! What connection pools hold, and who waits for them.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use watchpost::db::{ConnectionPool, PoolState};
+use watchpost::testing::{Harness, Page};
+
+/// A pool of ten connections.
+#[derive(Default)]
+struct Pool {
+    used: AtomicU64,
+}
+
+const CLOSED: u64 = u64::MAX;
+const BROKEN: u64 = u64::MAX - 1;
+
+impl ConnectionPool for Pool {
+    fn state(&self) -> Option<PoolState> {
+        match self.used.load(Relaxed) {
+            CLOSED => None,
+            BROKEN => panic!("the pool is broken"),
+            used => Some(PoolState::new(used, 10 - used).max(10).idle_min(2)),
+        }
+    }
+}
+
+fn value(page: &Page, name: &str, pool: &str, state: &str) -> Option<f64> {
+    let labels = [
+        ("db_client_connection_pool_name", pool),
+        ("db_client_connection_state", state),
+    ];
+    let labels = if state.is_empty() {
+        &labels[..1]
+    } else {
+        &labels[..]
+    };
+    let mut samples = page.samples(name, labels).map(|sample| sample.value);
+    samples.next()
+}
+
+#[test]
+fn a_page_without_pools_tells_of_none() {
+    let page = Harness::new().page();
+    for name in ["db_client_connection_count", "db_client_connection_max"] {
+        assert!(page.samples(name, &[]).next().is_none());
+    }
+}
+
+#[test]
+fn what_a_pool_holds_is_asked_when_the_page_is_read() {
+    let harness = Harness::new();
+    let pool = Arc::new(Pool::default());
+    harness.watch_pool("orders", &pool);
+    pool.used.store(3, Relaxed);
+    let page = harness.page();
+    let of = |name, state| value(&page, name, "orders", state);
+    assert_eq!(of("db_client_connection_count", "used"), Some(3.0));
+    assert_eq!(of("db_client_connection_count", "idle"), Some(7.0));
+    assert_eq!(of("db_client_connection_max", ""), Some(10.0));
+    assert_eq!(of("db_client_connection_idle_min", ""), Some(2.0));
+    assert_eq!(of("db_client_connection_pending_requests", ""), Some(0.0));
+
+    // One that panics is missing, and nothing else is.
+    let other = Arc::new(Pool::default());
+    harness.watch_pool("mails", &other);
+    pool.used.store(BROKEN, Relaxed);
+    let page = harness.page();
+    assert_eq!(value(&page, "db_client_connection_max", "orders", ""), None);
+    assert_eq!(
+        value(&page, "db_client_connection_max", "mails", ""),
+        Some(10.0)
+    );
+    pool.used.store(1, Relaxed);
+    let page = harness.page();
+    assert_eq!(
+        value(&page, "db_client_connection_count", "orders", "used"),
+        Some(1.0)
+    );
+}
+
+#[test]
+fn a_pool_is_let_go_when_it_is_closed_or_another_has_its_name() {
+    let harness = Harness::new();
+    let closed = Arc::new(Pool::default());
+    let replaced = Arc::new(Pool::default());
+    harness.watch_pool("closed", &closed);
+    harness.watch_pool("orders", &replaced);
+    harness.page();
+    closed.used.store(CLOSED, Relaxed);
+    harness.watch_pool("orders", &Arc::new(Pool::default()));
+    harness.page();
+    assert_eq!([&closed, &replaced].map(Arc::strong_count), [1, 1]);
+    let page = harness.page();
+    assert_eq!(value(&page, "db_client_connection_max", "closed", ""), None);
+    assert_eq!(
+        value(&page, "db_client_connection_max", "orders", ""),
+        Some(10.0)
+    );
+}
+
+#[test]
+fn a_hundred_pools_are_sixty_four_and_the_rest() {
+    let harness = Harness::new();
+    let pools: Vec<_> = (0..100).map(|_| Arc::new(Pool::default())).collect();
+    let names = (0..100).map(|n| format!("pool {n}\n{}", "x".repeat(200)));
+    let watches: Vec<_> = pools
+        .iter()
+        .zip(names)
+        .map(|(pool, name)| harness.watch_pool(name, pool))
+        .collect();
+    let page = harness.page();
+    assert_eq!(page.samples("db_client_connection_max", &[]).count(), 64);
+    assert_eq!(watches[63].name().len(), 128);
+    assert!(!watches[63].name().contains('\n'));
+    assert_eq!(watches[64].name(), "_other");
+    assert_eq!(Arc::strong_count(&pools[99]), 1);
+}
+
+#[tokio::test]
+async fn who_waits_is_counted_and_for_how_long() {
+    let harness = Harness::new();
+    let pool = Arc::new(Pool::default());
+    let watch = harness.watch_pool("orders", &pool);
+    let pending = || {
+        value(
+            &harness.page(),
+            "db_client_connection_pending_requests",
+            "orders",
+            "",
+        )
+    };
+
+    let waits = watch.acquire(std::future::pending::<io::Result<()>>());
+    assert_eq!(pending(), Some(1.0));
+    drop(waits);
+    assert_eq!(pending(), Some(0.0), "nobody waits any more");
+
+    let got = watch.acquire(async {
+        harness.advance(Duration::from_millis(20));
+        Ok::<_, io::Error>(7)
+    });
+    assert_eq!(got.await.unwrap(), 7);
+    let late = || io::Error::new(io::ErrorKind::TimedOut, "no connection within 5 s");
+    watch
+        .acquire(async { Err::<(), _>(late()) })
+        .await
+        .unwrap_err();
+    watch
+        .acquire(async { Err::<(), _>(io::Error::other("refused")) })
+        .await
+        .unwrap_err();
+    watch
+        .acquire_with(async { Err::<(), _>("late") }, |error| *error == "late")
+        .await
+        .unwrap_err();
+    let asks = watch.acquire_with(async { Err::<(), _>("late") }, |_| panic!("it cannot say"));
+    asks.await.unwrap_err();
+
+    let page = harness.page();
+    let of = |name| value(&page, name, "orders", "");
+    assert_eq!(
+        of("db_client_connection_wait_time_seconds_count"),
+        Some(1.0)
+    );
+    assert_eq!(of("db_client_connection_wait_time_seconds_sum"), Some(0.02));
+    assert_eq!(of("db_client_connection_timeouts_total"), Some(2.0));
+    assert_eq!(of("db_client_connection_pending_requests"), Some(0.0));
+}
+
+#[tokio::test]
+async fn a_watch_outlives_its_monitor() {
+    let pool = Arc::new(Pool::default());
+    let watch = Harness::new().watch_pool("orders", &pool);
+    let weak: Weak<_> = Arc::downgrade(&pool);
+    watch
+        .acquire(async { Ok::<_, io::Error>(()) })
+        .await
+        .unwrap();
+    drop(pool);
+    assert!(
+        weak.upgrade().is_none(),
+        "the monitor is gone, and so is its handle"
+    );
+}
