@@ -1,0 +1,103 @@
+//! Any text, as a statement of any dialect: what is put out is bounded and holds no literal.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../../src/db/statement/mod.rs"]
+mod statement;
+
+use statement::{Dialect, Statement};
+
+const DIALECTS: [Dialect; 5] = [
+    Dialect::Postgresql,
+    Dialect::Mysql,
+    Dialect::Sqlite,
+    Dialect::SqlServer,
+    Dialect::Other,
+];
+/// What stands in literals and comments, and nowhere else.
+const SECRET: &str = "zqsecret";
+/// Statements with a place for a literal.
+const AROUND: [(&str, &str); 6] = [
+    ("SELECT * FROM a WHERE b = ", " AND c = 1"),
+    ("INSERT INTO a (b, c) VALUES (1, ", "), (2, 'x')"),
+    ("UPDATE a SET b = ", " WHERE c IN (1, 2)"),
+    ("SELECT lower(", ") FROM a"),
+    ("WITH a AS (SELECT ", ") SELECT * FROM a"),
+    ("CALL a(", ")"),
+];
+
+fuzz_target!(|data: &[u8]| {
+    let [which, data @ ..] = data else { return };
+    let dialect = DIALECTS[usize::from(*which) % DIALECTS.len()];
+    let text = String::from_utf8_lossy(data);
+    bounded(&text, dialect);
+    let (before, after) = AROUND[usize::from(*which / 5) % AROUND.len()];
+    for planted in planted(&text, dialect) {
+        let whole = format!("{before}{planted}{after}");
+        let read = bounded(&whole, dialect);
+        assert!(
+            !read.text.contains(SECRET),
+            "{dialect:?}: {whole:?} is {:?}",
+            read.text
+        );
+        assert!(
+            !read.summary.contains(SECRET),
+            "{dialect:?}: {whole:?} is {:?}",
+            read.summary
+        );
+    }
+});
+
+fn bounded(text: &str, dialect: Dialect) -> Statement {
+    let read = Statement::read(text, dialect);
+    assert!(read.text.len() <= 2048);
+    assert!(read.summary.len() <= 255);
+    assert!(!read.text.contains(char::is_control), "{:?}", read.text);
+    assert!(
+        !read.summary.contains(char::is_control),
+        "{:?}",
+        read.summary
+    );
+    assert_eq!(read, Statement::read(text, dialect));
+    read
+}
+
+/// Literals and comments with a text in them, as the dialect writes them.
+fn planted(text: &str, dialect: Dialect) -> Vec<String> {
+    let text = text.replace(SECRET, "");
+    // Where a backslash escapes, or may.
+    let escaped = match dialect {
+        Dialect::Mysql => text.replace('\\', "\\\\"),
+        Dialect::Other => text.replace('\\', ""),
+        _ => text.clone(),
+    };
+    let quoted = escaped.replace('\'', "''");
+    let words = text
+        .replace("*/", "")
+        .replace("/*", "")
+        .replace('*', "")
+        .replace('/', "");
+    let line = text.replace(['\n', '\r'], "");
+    let mut planted = vec![
+        format!("'{quoted}{SECRET}{quoted}'"),
+        format!("/* {words} {SECRET} {words}*/ 1"),
+        format!("1 -- {line}{SECRET}\n"),
+    ];
+    match dialect {
+        Dialect::Postgresql => {
+            let escaped = text.replace('\\', "\\\\").replace('\'', "\\'");
+            planted.push(format!("E'{escaped}{SECRET}'"));
+            let tagged = text.replace('$', "");
+            planted.push(format!("$q${tagged}{SECRET}{tagged}$q$"));
+        }
+        Dialect::Mysql => {
+            let doubled = text.replace('\\', "\\\\").replace('"', "\"\"");
+            planted.push(format!("\"{doubled}{SECRET}\""));
+            planted.push(format!("1 # {line}{SECRET}\n"));
+        }
+        Dialect::SqlServer => planted.push(format!("N'{quoted}{SECRET}'")),
+        Dialect::Sqlite | Dialect::Other => {}
+    }
+    planted
+}
