@@ -38,7 +38,10 @@ impl<B> AnswerBody<B> {
     }
 }
 
-impl<B: Body> Body for AnswerBody<B> {
+impl<B: Body> Body for AnswerBody<B>
+where
+    B::Error: 'static,
+{
     type Data = B::Data;
     type Error = B::Error;
 
@@ -53,17 +56,14 @@ impl<B: Body> Body for AnswerBody<B> {
             Some(guard) => guard.inside(|| body.poll_frame(cx)),
             None => body.poll_frame(cx),
         });
-        let outcome = match &frame {
-            None => Some(Outcome::Completed),
-            Some(Err(_)) => Some(Outcome::BodyError),
-            Some(Ok(_)) => this.body.is_end_stream().then_some(Outcome::Completed),
+        let is_over = match &frame {
+            Some(Ok(_)) => this.body.is_end_stream(),
+            _ => true,
         };
-        if let Some(outcome) = outcome
-            && let Some(guard) = guard.take()
-        {
-            match outcome {
-                Outcome::Completed => guard.finish(),
-                other => guard.by(other),
+        if is_over && let Some(guard) = guard.take() {
+            match &frame {
+                Some(Err(error)) => guard.fail_body(error),
+                _ => guard.finish(),
             }
         }
         Poll::Ready(frame)

@@ -1,9 +1,10 @@
-use std::any::{Any, type_name};
+use std::any::type_name;
 use std::borrow::Cow;
-use std::error::Error;
-use std::io;
 
+use super::known::{Cause, cause};
 use crate::model::Outcome;
+
+const TIMEOUT: Cause = Cause::Known("timeout");
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +14,6 @@ pub(super) struct End {
     /// The status from 400 on, the error's type, or the outcome's name.
     pub(super) error_type: Option<Cow<'static, str>>,
 }
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 impl End {
     /// The answer came, as far as anybody looked.
@@ -27,21 +26,34 @@ impl End {
         }
     }
 
-    /// The client gave an error: a time-out where it says so.
-    pub(super) fn failed<E: ?Sized + 'static>(status: Option<u16>, timed_out: bool) -> Self {
+    /// The client gave an error: a time-out where it says so. Its type is a word for what it says, else its own.
+    pub(super) fn failed<E: 'static>(status: Option<u16>, error: &E) -> Self {
+        let cause = cause(error);
         Self {
-            outcome: if timed_out {
+            outcome: if cause == TIMEOUT {
                 Outcome::Timeout
             } else {
                 Outcome::Failed
             },
             status,
-            error_type: Some(if timed_out {
-                Outcome::Timeout.as_str().into()
-            } else {
-                type_name::<E>().into()
+            error_type: Some(match cause {
+                Cause::Known(word) => word.into(),
+                // The conventions' word for what has none.
+                Cause::Boxed => "_OTHER".into(),
+                Cause::Unknown => type_name::<E>().into(),
             }),
         }
+    }
+
+    /// The answer's body gave an error.
+    pub(super) fn body_failed<E: 'static>(status: Option<u16>, error: &E) -> Self {
+        let timed_out = cause(error) == TIMEOUT;
+        let outcome = if timed_out {
+            Outcome::Timeout
+        } else {
+            Outcome::BodyError
+        };
+        Self::by(outcome, status)
     }
 
     /// It ended in no answer and no error.
@@ -66,55 +78,11 @@ impl End {
     }
 }
 
-/// Whether an error, or one behind it, says that time ran out.
-pub(super) fn is_timeout<E: 'static>(error: &E) -> bool {
-    let any: &dyn Any = error;
-    if let Some(error) = any.downcast_ref::<BoxError>() {
-        return is_timeout_by_chain(&**error);
-    }
-    if let Some(error) = any.downcast_ref::<io::Error>() {
-        return is_timeout_by_chain(error);
-    }
-    any.is::<tokio::time::error::Elapsed>() || any.is::<tower::timeout::error::Elapsed>()
-}
-
-fn is_timeout_by_chain(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    // A chain may be a ring.
-    for _ in 0..32 {
-        let Some(error) = next else { return false };
-        let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
-            || error.is::<tokio::time::error::Elapsed>()
-            || error.is::<tower::timeout::error::Elapsed>()
-        {
-            return true;
-        }
-        next = match io.and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io;
 
-    #[test]
-    fn time_outs_are_told_from_other_errors() {
-        let timed_out = || io::Error::new(io::ErrorKind::TimedOut, "late");
-        assert!(is_timeout(&timed_out()));
-        assert!(is_timeout(&BoxError::from(timed_out())));
-        assert!(is_timeout(&io::Error::other(timed_out())));
-        assert!(is_timeout(&tower::timeout::error::Elapsed::new()));
-        assert!(is_timeout(&BoxError::from(
-            tower::timeout::error::Elapsed::new()
-        )));
-        assert!(!is_timeout(&io::Error::other("refused")));
-        assert!(!is_timeout(&"late"));
-    }
+    use super::*;
 
     #[test]
     fn who_is_to_blame() {
@@ -124,7 +92,7 @@ mod tests {
             [200, 404, 429, 500, 503].map(of),
             [false, false, true, true, true]
         );
-        assert!(blamed(&End::failed::<io::Error>(None, false)));
+        assert!(blamed(&End::failed(None, &io::Error::other("why"))));
         assert!(!blamed(&End::by(Outcome::Cancelled, None)));
         assert_eq!(End::answered(Some(404)).error_type.as_deref(), Some("404"));
     }

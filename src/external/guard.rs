@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 
 use super::calls::Calls;
-use super::end::{End, is_timeout};
+use super::end::End;
 use super::gen_ai::{GenAi, Used};
 use super::server::Server;
 use super::url;
@@ -203,13 +203,19 @@ impl CallGuard {
     /// the URL. It is a time-out if it is one of `std`, tokio or tower, or a boxed error or an [`std::io::Error`] with
     /// such a one behind it; of a client's own type it is not known, so say [`time_out`](Self::time_out).
     pub fn fail<E: 'static>(mut self, error: &E) {
-        let end = End::failed::<E>(self.status, is_timeout(error));
+        let end = End::failed(self.status, error);
         self.end(&end);
     }
 
     /// Nobody waits for the answer any more, because time ran out.
     pub fn time_out(self) {
         self.by(Outcome::Timeout);
+    }
+
+    /// The answer's body gave an error.
+    pub(super) fn fail_body<E: 'static>(mut self, error: &E) {
+        let end = End::body_failed(self.status, error);
+        self.end(&end);
     }
 
     pub(super) fn by(mut self, outcome: Outcome) {

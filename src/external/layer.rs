@@ -67,6 +67,7 @@ where
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: 'static,
     R: Body,
+    R::Error: 'static,
 {
     type Response = Response<AnswerBody<R>>;
     type Error = S::Error;
@@ -85,10 +86,7 @@ where
         }
         guard.inject(request.headers_mut());
         let future = guard.inside(|| self.inner.call(request));
-        ClientFuture {
-            future,
-            guard: Some(guard),
-        }
+        ClientFuture::new(guard, future)
     }
 }
 
@@ -101,6 +99,15 @@ pin_project! {
         #[pin]
         future: F,
         guard: Option<CallGuard>,
+    }
+}
+
+impl<F> ClientFuture<F> {
+    pub(super) fn new(guard: CallGuard, future: F) -> Self {
+        Self {
+            future,
+            guard: Some(guard),
+        }
     }
 }
 

@@ -24,8 +24,9 @@
 //! # How to watch a client
 //!
 //! A client that is a tower service, such as hyper-util's or a tonic channel, is wrapped by
-//! [`client_layer`](External::client_layer) and needs no more. Of any other each call is wrapped by a
-//! [guard](CallGuard), and [`inject`](CallGuard::inject) puts the trace into its request.
+//! [`client_layer`](External::client_layer) and needs no more. reqwest's requests are sent by `External::send`, with
+//! the feature `reqwest`. Of any other client each call is wrapped by a [guard](CallGuard), and
+//! [`inject`](CallGuard::inject) puts the trace into its request.
 //!
 //! # When a call ends
 //!
@@ -35,13 +36,17 @@
 //! |---|---|
 //! | `completed` | there was an answer, whatever its status; from 400 on the span's status is an error |
 //! | `failed` | the client gave an error |
-//! | `timeout` | the same, and it is a time-out of `std`, tokio or tower, or a boxed or I/O error with one behind it |
+//! | `timeout` | the client, or the answer's body, gave an error that is a time-out |
 //! | `cancelled` | the future was dropped before the answer: our own client left, or a time-out around it gave up |
 //! | `body_dropped`, `body_error` | the answer's body was dropped before its end, or broke off |
 //! | `panicked` | code in it panicked |
 //!
 //! A time-out *around* the layer drops the call, which cannot be told from a client that left; inside of it, it is an
 //! error that is known.
+//!
+//! Errors are told apart by type (`error_type`): `connection_refused`, `connection_reset`, `invalid_answer` and so on
+//! where the error, or one behind it, is one of `std`, tokio, tower, hyper or reqwest, or is boxed; else by the name of
+//! the client's type.
 //!
 //! # What goes along
 //!
@@ -92,9 +97,12 @@ mod dependency;
 mod end;
 mod gen_ai;
 mod guard;
+mod known;
 mod layer;
 mod limits;
 mod quota;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod server;
 mod service;
 mod url;
@@ -106,6 +114,8 @@ pub use self::gen_ai::ModelUsage;
 pub use self::guard::{CallGuard, RunCall, TryRunCall};
 pub use self::layer::{Client, ClientFuture, ClientLayer, UrlTemplate};
 pub use self::quota::Limit;
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::SendRequest;
 pub use self::service::External;
 
 pub(crate) use self::calls::Calls;

@@ -24,6 +24,11 @@ impl External {
         }
     }
 
+    #[cfg(feature = "reqwest")]
+    pub(super) fn parts(&self) -> (&Arc<Calls>, &Arc<Watched>) {
+        (&self.calls, &self.service)
+    }
+
     /// Begins a call. Of the URL credentials and the values of the query are not kept.
     ///
     /// ```

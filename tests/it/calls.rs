@@ -23,7 +23,7 @@ const SECRET: &str = "hunter2";
 
 type Http = Client<Hyper<HttpConnector, Full<bytes::Bytes>>>;
 
-fn harness() -> Harness {
+pub(crate) fn harness() -> Harness {
     Harness::in_real_time(|builder| builder.trace_ratio(1.0).max_traces_per_second(100_000))
 }
 
@@ -38,7 +38,7 @@ fn ask(url: &str) -> Request<Full<bytes::Bytes>> {
 }
 
 /// The only span of the kept traces that a call made.
-async fn span(harness: &Harness) -> Span {
+pub(crate) async fn span(harness: &Harness) -> Span {
     assert!(harness.flush(Duration::from_secs(10)).await);
     let traces = harness.recent_traces();
     let mut spans = traces.iter().flat_map(|trace| &trace.spans);
@@ -46,21 +46,21 @@ async fn span(harness: &Harness) -> Span {
     span.expect("a call's span").clone()
 }
 
-fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
+pub(crate) fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
     let mut attributes = span.attributes.iter();
     attributes
         .find(|(have, _)| have == key)
         .map(|(_, value)| value)
 }
 
-fn text<'a>(span: &'a Span, key: &str) -> &'a str {
+pub(crate) fn text<'a>(span: &'a Span, key: &str) -> &'a str {
     match attribute(span, key) {
         Some(Value::Str(text)) => text,
         other => panic!("{key} is {other:?}"),
     }
 }
 
-fn calls(harness: &Harness, outcome: Outcome, error: &str) -> f64 {
+pub(crate) fn calls(harness: &Harness, outcome: Outcome, error: &str) -> f64 {
     let labels = [
         ("watchpost_outcome", outcome.as_str()),
         ("error_type", error),
@@ -161,8 +161,18 @@ async fn dead_hanging_and_resetting_upstreams_are_told_apart() {
             "timeout",
             DependencyState::Down,
         ),
-        (Reply::Reset, Outcome::Failed, "", DependencyState::Down),
-        (Reply::Garbage, Outcome::Failed, "", DependencyState::Down),
+        (
+            Reply::Reset,
+            Outcome::Failed,
+            "connection_reset",
+            DependencyState::Down,
+        ),
+        (
+            Reply::Garbage,
+            Outcome::Failed,
+            "invalid_answer",
+            DependencyState::Down,
+        ),
         (
             Reply::ResetInBody(200),
             Outcome::BodyError,
@@ -214,7 +224,8 @@ async fn dead_hanging_and_resetting_upstreams_are_told_apart() {
         .call(ask(&dead.url("/")))
         .await;
     assert!(answer.is_err());
-    assert_eq!(calls(&harness, Outcome::Failed, ""), 1.0);
+    let refused = calls(&harness, Outcome::Failed, "connection_refused");
+    assert_eq!(refused, 1.0);
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ mod pools;
 mod queries;
 #[cfg(all(feature = "otlp", feature = "sentry"))]
 mod remote_faults;
+#[cfg(all(feature = "_client", feature = "reqwest"))]
+mod reqwest;
 #[cfg(feature = "sentry")]
 mod sentry;
 mod spans;

@@ -44,13 +44,20 @@ const RANKS: [(&str, u8); 25] = [
 
 /// Paths that are named in one place alone: the path's beginning, and the files or directories below
 /// `src/` that may name it.
-const HOMES: [(&[&str], &[&str]); 26] = [
+const HOMES: [(&[&str], &[&str]); 27] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
-    (&["hyper"], &["monitor/serve/", "worker/client/"]),
-    (&["hyper_util"], &["monitor/serve/", "worker/client/"]),
+    (
+        &["hyper"],
+        &["external/known/", "monitor/serve/", "worker/client/"],
+    ),
+    (
+        &["hyper_util"],
+        &["external/known/", "monitor/serve/", "worker/client/"],
+    ),
     (&["rustls"], &["worker/client/"]),
     (&["tokio_rustls"], &["worker/client/"]),
     (&["webpki_roots"], &["worker/client/"]),
+    (&["reqwest"], &["external/known/", "external/reqwest/"]),
     (&["rcgen"], &[]),
     (&["httpdate"], &["external/limits/", "worker/remote/"]),
     (&["opentelemetry_http"], &["trace/otlp/"]),

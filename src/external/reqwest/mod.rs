@@ -1,0 +1,5 @@
+//! Requests of reqwest.
+
+mod send;
+
+pub use self::send::SendRequest;
