@@ -67,6 +67,8 @@
 mod cache;
 mod comment;
 mod database;
+#[cfg(feature = "deadpool-postgres")]
+pub mod deadpool_postgres;
 mod events;
 #[cfg(feature = "sqlx")]
 mod generated;
@@ -84,6 +86,8 @@ mod statement;
 mod stats;
 mod system;
 mod target;
+#[cfg(feature = "tokio-postgres")]
+pub mod tokio_postgres;
 
 pub use self::database::Database;
 pub use self::guard::QueryGuard;

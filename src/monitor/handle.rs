@@ -161,14 +161,20 @@ impl Monitor {
     where
         P: ConnectionPool + Clone + 'static,
     {
-        Adapting::new(&self.inner.queries).watch_pool(name, pool)
+        Adapting::new(&self.inner.queries, None).watch_pool(name, pool)
     }
 
     /// A pool of an adapter, whose queries are watched with no more set-up; what it holds is watched too, as
-    /// [`watch_pool`](Self::watch_pool) does, under a name of its server and database. System, server and database are
-    /// those of the pool's own options. See [`db`](crate::db).
+    /// [`watch_pool`](Self::watch_pool) does. System, server and database are those of the pool's own options, as far
+    /// as it tells them, and its name is made of them. See [`db`](crate::db).
     pub fn db_pool<P: AdaptedPool>(&self, pool: &P) -> P::Watched {
-        pool.adapt(&Adapting::new(&self.inner.queries))
+        pool.adapt(&Adapting::new(&self.inner.queries, None))
+    }
+
+    /// As [`db_pool`](Self::db_pool), by this name: for one of several pools to the same database, of which one name
+    /// would tell the last alone.
+    pub fn db_pool_as<P: AdaptedPool>(&self, name: impl AsRef<str>, pool: &P) -> P::Watched {
+        pool.adapt(&Adapting::new(&self.inner.queries, Some(name.as_ref())))
     }
 
     /// A database of this system, whose queries are watched. Keep it where the pool is kept. See

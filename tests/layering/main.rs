@@ -44,7 +44,7 @@ const RANKS: [(&str, u8); 25] = [
 
 /// Paths that are named in one place alone: the path's beginning, and the files or directories below
 /// `src/` that may name it.
-const HOMES: [(&[&str], &[&str]); 27] = [
+const HOMES: [(&[&str], &[&str]); 29] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (
         &["hyper"],
@@ -64,9 +64,19 @@ const HOMES: [(&[&str], &[&str]); 27] = [
     (&["opentelemetry_otlp"], &["trace/otlp/"]),
     (&["opentelemetry_proto"], &["trace/otlp/"]),
     (&["prost"], &["trace/otlp/"]),
+    (&["deadpool_postgres"], &["db/deadpool_postgres/"]),
     (
         &["futures_core"],
-        &["db/generated.rs", "db/rows.rs", "db/sqlx/"],
+        &[
+            "db/generated.rs",
+            "db/rows.rs",
+            "db/sqlx/",
+            "db/tokio_postgres/rows.rs",
+        ],
+    ),
+    (
+        &["tokio_postgres"],
+        &["db/deadpool_postgres/", "db/tokio_postgres/"],
     ),
     (&["sqlx"], &["db/sqlx/"]),
     (&["sqlx_core"], &["db/sqlx/"]),

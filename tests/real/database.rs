@@ -70,15 +70,6 @@ pub(crate) async fn check(
     Ok(())
 }
 
-/// The statements of the host that the server executed.
-async fn calls(postgres: &Postgres) -> Result<u64, AnyError> {
-    let sum = format!(
-        "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements JOIN pg_roles ON pg_roles.oid = userid
-         WHERE rolname = '{NAME}'"
-    );
-    Ok(postgres.run(&[sum]).await?.trim().parse()?)
-}
-
 /// The queries to `PostgreSQL` on the host's page, by how they ended.
 async fn ended(host: &Host) -> Result<BTreeMap<String, u64>, AnyError> {
     let mut ended = BTreeMap::new();
@@ -107,7 +98,7 @@ async fn ended(host: &Host) -> Result<BTreeMap<String, u64>, AnyError> {
 async fn exact(postgres: &Postgres, host: &Host) -> Result<String, AnyError> {
     // In this order twice: a health check's may come between.
     let before = ended(host).await?;
-    let calls = calls(postgres).await?;
+    let calls = postgres.calls(NAME).await?;
     let after = ended(host).await?;
     let finished = after.get("completed").copied().unwrap_or_default();
     let told = format!("{after:?}, {calls} calls");
@@ -135,7 +126,7 @@ async fn cancelled(postgres: &Postgres, host: &Host) -> Result<String, AnyError>
     }
     until(async || {
         let now = ended(host).await?;
-        let calls = calls(postgres).await?;
+        let calls = postgres.calls(NAME).await?;
         let count = |outcome: &str| now.get(outcome).copied().unwrap_or_default();
         let (finished, cancelled) = (count("completed"), count("cancelled"));
         let told = format!("{finished} finished, {cancelled} cancelled, {calls} calls");

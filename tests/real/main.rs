@@ -1,6 +1,7 @@
 //! A client of the host example that counts for itself, and asks a real Prometheus whether it knows
 //! the same. `tests/real/run` starts it; without that it does nothing.
 
+mod adapters;
 mod bugsink;
 mod collector;
 mod database;
@@ -142,6 +143,7 @@ async fn check_postgres(
         statements::check(&postgres).await,
     );
     database::check(place, &postgres, collector, checks).await?;
+    adapters::check(&postgres, checks).await;
     let ended = postgres.server.stop().await;
     let ended = ended.map(|()| "on SIGTERM".to_owned());
     checks.note("PostgreSQL ends cleanly", ended);

@@ -61,6 +61,22 @@ impl Postgres {
         format!("postgres://{user}@localhost/{database}?host={dir}")
     }
 
+    /// How tokio-postgres gets to a user's database of the same name.
+    pub(crate) fn options(&self, user: &str) -> tokio_postgres::Config {
+        let mut options = tokio_postgres::Config::new();
+        options.host_path(&self.dir).user(user).dbname(user);
+        options
+    }
+
+    /// The statements of a user that the server executed.
+    pub(crate) async fn calls(&self, user: &str) -> Result<u64, AnyError> {
+        let sum = format!(
+            "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements JOIN pg_roles ON pg_roles.oid = userid
+             WHERE rolname = '{user}'"
+        );
+        Ok(self.run(&[sum]).await?.trim().parse()?)
+    }
+
     /// What `psql` prints of these, in one session and each sent as it is; it goes on where one fails.
     pub(crate) async fn run(&self, commands: &[String]) -> Result<String, AnyError> {
         self.run_in("postgres", commands).await

@@ -19,23 +19,29 @@ pub trait AdaptedPool: ConnectionPool + Clone + 'static {
 
 /// The monitor that a pool is wrapped for.
 #[derive(Debug)]
-pub struct Adapting<'a>(&'a Arc<Queries>);
+pub struct Adapting<'a> {
+    queries: &'a Arc<Queries>,
+    /// The pool's name, where one was given.
+    name: Option<&'a str>,
+}
 
 impl<'a> Adapting<'a> {
-    pub(crate) fn new(queries: &'a Arc<Queries>) -> Self {
-        Self(queries)
+    pub(crate) fn new(queries: &'a Arc<Queries>, name: Option<&'a str>) -> Self {
+        Self { queries, name }
     }
 
     /// A database of this system, as of [`Monitor::db`](crate::Monitor::db).
     pub fn db(&self, system: DbSystem) -> Database {
-        Database::new(self.0, system)
+        Database::new(self.queries, system)
     }
 
-    /// Watches what a pool holds, as [`Monitor::watch_pool`](crate::Monitor::watch_pool).
+    /// Watches what a pool holds, as [`Monitor::watch_pool`](crate::Monitor::watch_pool), by this name unless
+    /// [another](crate::Monitor::db_pool_as) was given.
     pub fn watch_pool<P>(&self, name: impl AsRef<str>, pool: &P) -> PoolWatch
     where
         P: ConnectionPool + Clone + 'static,
     {
-        self.0.pools.watch(name.as_ref(), Box::new(pool.clone()))
+        let name = self.name.unwrap_or(name.as_ref());
+        self.queries.pools.watch(name, Box::new(pool.clone()))
     }
 }

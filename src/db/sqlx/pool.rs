@@ -167,15 +167,15 @@ impl<DB: Driver> AdaptedPool for sqlx::Pool<DB> {
         if let Some(namespace) = &site.namespace {
             database = database.namespace(namespace);
         }
-        let name = site.name();
+        let watch = by.watch_pool(site.name(), self);
         Pool {
             inner: self.clone(),
             watched: Arc::new(Watched {
-                database: database.pool(&name),
+                database: database.pool(watch.name()),
                 comments: false,
                 elsewhere: site.system == DbSystem::Sqlite,
             }),
-            watch: by.watch_pool(name, self),
+            watch,
         }
     }
 }

@@ -63,22 +63,27 @@ fn bounded(text: &str, dialect: Dialect) -> Statement {
     read
 }
 
+/// A text without these characters, and without the secret.
+fn without(text: &str, characters: &[char]) -> String {
+    let mut text = text.replace(characters, "");
+    while text.contains(SECRET) {
+        text = text.replace(SECRET, "");
+    }
+    text
+}
+
 /// Literals and comments with a text in them, as the dialect writes them.
 fn planted(text: &str, dialect: Dialect) -> Vec<String> {
-    let text = text.replace(SECRET, "");
+    let text = without(text, &[]);
     // Where a backslash escapes, or may.
     let escaped = match dialect {
         Dialect::Mysql => text.replace('\\', "\\\\"),
-        Dialect::Other => text.replace('\\', ""),
+        Dialect::Other => without(&text, &['\\']),
         _ => text.clone(),
     };
     let quoted = escaped.replace('\'', "''");
-    let words = text
-        .replace("*/", "")
-        .replace("/*", "")
-        .replace('*', "")
-        .replace('/', "");
-    let line = text.replace(['\n', '\r'], "");
+    let words = without(&text, &['*', '/']);
+    let line = without(&text, &['\n', '\r']);
     let mut planted = vec![
         format!("'{quoted}{SECRET}{quoted}'"),
         format!("/* {words} {SECRET} {words}*/ 1"),
@@ -88,7 +93,7 @@ fn planted(text: &str, dialect: Dialect) -> Vec<String> {
         Dialect::Postgresql => {
             let escaped = text.replace('\\', "\\\\").replace('\'', "\\'");
             planted.push(format!("E'{escaped}{SECRET}'"));
-            let tagged = text.replace('$', "");
+            let tagged = without(&text, &['$']);
             planted.push(format!("$q${tagged}{SECRET}{tagged}$q$"));
         }
         Dialect::Mysql => {

@@ -1,0 +1,54 @@
+//! Clients and transactions of tokio-postgres whose queries are watched; feature `tokio-postgres`.
+//!
+//! ```no_run
+//! use watchpost::db::DbSystem;
+//! use watchpost::db::tokio_postgres::Client;
+//!
+//! # async fn example(monitor: watchpost::Monitor) -> Result<(), tokio_postgres::Error> {
+//! let (client, connection) = tokio_postgres::connect("host=db.internal dbname=shop", tokio_postgres::NoTls).await?;
+//! watchpost::spawn(connection);
+//! let database = monitor.db(DbSystem::Postgresql).namespace("shop").server("db.internal", 5432);
+//! let mut client = Client::new(client, &database);
+//!
+//! let find = client.prepare("SELECT mail FROM orders WHERE id = $1").await?;
+//! let rows = client.query(&find, &[&17_i32]).await?;
+//! let transaction = client.transaction().await?;
+//! transaction.execute("DELETE FROM orders WHERE id = $1", &[&17_i32]).await?;
+//! transaction.commit().await?;
+//! # drop(rows);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What to change
+//!
+//! How the client is got: [`Client`] has the methods of tokio-postgres' that execute something, by their names. A
+//! statement is a text or a [`Statement`] of ours, which remembers its text. What is not here, such as `COPY`, is
+//! reached by [`inner`](Client::inner), unwatched. Pools of deadpool-postgres have an adapter of their own,
+//! `db::deadpool_postgres`.
+//!
+//! # What is a query
+//!
+//! What is executed; a text that is prepared on the way is part of its query, and `prepare` alone is none.
+//! Transactions and savepoints count by what they send. One that is dropped sends its rollback then, which
+//! counts and takes no time. Rows that come as a stream end their query with the last of them; dropped before, it was
+//! cancelled.
+
+mod client;
+mod error;
+mod query;
+mod rows;
+mod session;
+mod transaction;
+mod watched;
+
+pub use self::client::Client;
+pub use self::query::{Query, Statement};
+pub use self::rows::RowStream;
+pub use self::session::{InTransaction, Session};
+pub use self::transaction::Transaction;
+
+#[cfg(feature = "deadpool-postgres")]
+pub(super) use self::session::Sealed;
+#[cfg(feature = "deadpool-postgres")]
+pub(super) use self::watched::Watched;
