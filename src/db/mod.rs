@@ -20,6 +20,19 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 //! ```
 //!
+//! # Without writing guards
+//!
+//! | driver | feature | what to change |
+//! |---|---|---|
+//! | SQLx, whichever the database | `sqlx` | the pool: [`monitor.db_pool(&pool)`](crate::Monitor::db_pool), see `db::sqlx` |
+//! | SQLx, and nothing shall change | `sqlx` | nothing: figures and the slowest, from SQLx's own events |
+//! | deadpool-postgres | `deadpool-postgres` | the pool: `monitor.db_pool(&pool)`, see `db::deadpool_postgres` |
+//! | tokio-postgres | `tokio-postgres` | the client: `db::tokio_postgres::Client::new(client, &db)` |
+//! | any other pool | | implement [`ConnectionPool`] for what it holds, [`AdaptedPool`] for its queries |
+//!
+//! What an adapter sends can tell its trace to the database, in a comment: see its `comments`, and
+//! [`commented`](QueryGuard::commented) for statements that are sent otherwise.
+//!
 //! # When a query ends
 //!
 //! With what is called of its [guard](QueryGuard): `run`, `try_run`, `in_scope` and `try_in_scope` end it with the
@@ -47,9 +60,10 @@
 //! | where | what |
 //! |---|---|
 //! | the trace | a span named by the statement's summary, with the attributes of the conventions |
-//! | `db_client_operation_duration_seconds` | by system, namespace, summary, operation, collection, `watchpost_outcome` (`completed`, `failed`, `cancelled`, `panicked`) and `error_type` |
+//! | `db_client_operation_duration_seconds` | by system, namespace, summary, operation, collection, `watchpost_outcome` (`completed`, `failed`, `cancelled`, `panicked`; `unknown` where an event of SQLx alone tells of it) and `error_type` |
 //! | [`monitor.queries()`](crate::Monitor::queries) | by shape: calls, errors, time, quantiles, rows, routes, the trace of the longest |
 //! | the request's line and span | `watchpost.db.queries`, `watchpost.db.duration` in seconds, `watchpost.db.duplicates` (of a shape that came before in the request) and `watchpost.db.n_plus_one`, where there were any |
+//! | by pool | `db_client_connection_count` by state, `_max`, `_idle_min`, `_pending_requests`, `_timeouts_total`, and the histogram `db_client_connection_wait_time_seconds`; see [`watch_pool`](crate::Monitor::watch_pool) |
 //! | by route | `watchpost_request_db_queries_total`, `watchpost_request_db_duplicates_total`, `watchpost_request_n_plus_one_total` and the histogram `watchpost_request_db_duration_seconds` |
 //!
 //! `watchpost.db.n_plus_one` names the statement of which a request ran five or more, each begun when the one before
@@ -58,7 +72,7 @@
 //!
 //! # What is bounded
 //!
-//! A thousand shapes of a monitor, and a MiB of their texts, are told apart; all further statements count as `_other`
+//! Sixty-four pools are told apart. A thousand shapes of a monitor, and a MiB of their texts, are told apart; all further statements count as `_other`
 //! of their database. At most
 //! 64 KiB of a statement are read, and 2 KiB of its form are shown. Each thread remembers 256 statements, of up to 16 KiB and together 256 KiB.
 //!
