@@ -23,4 +23,4 @@ pub(crate) use self::record::{
 pub(crate) use self::routes::{NO_REQUEST, RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};
 pub(crate) use self::tally::Tally;
-pub(crate) use self::tree::{Added, Decision, Taken};
+pub(crate) use self::tree::{Added, Decision, Numbers, Taken, put_alike};

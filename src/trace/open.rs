@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::context::{self, Carried, OtelContext};
-use super::span::{Numbers, Prepared, SpanRecord, SpanStatus};
+use super::span::{Prepared, SpanRecord, SpanStatus};
 use super::traces::{RootEnd, RootForm, Traces};
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
 use crate::model::{Kept, SpanId, TraceId};
-use crate::request::{self, Added, Ids, NO_REQUEST, Requests, Slot};
+use crate::request::{self, Added, Ids, NO_REQUEST, Numbers, Requests, Slot, put_alike};
 
 /// Where a span hangs: in whose slot, under which span.
 pub(super) struct Place {
@@ -174,7 +174,7 @@ impl OpenSpan {
         ];
         let tree = self.place.slot.tree();
         let is_done = self.place.root.is_none() && {
-            let added = tree.add(|out| prepared.put(out, numbers));
+            let added = tree.add_alike(numbers, prepared.form());
             matches!(added, Added::Held | Added::Unkept)
         };
         if !is_done {
@@ -186,7 +186,7 @@ impl OpenSpan {
     #[cold]
     fn end_otherwise(&self, end: Nanos, prepared: &Prepared, numbers: Numbers) {
         let mut bytes = Vec::new();
-        prepared.put(&mut bytes, numbers);
+        put_alike(&mut bytes, numbers, prepared.form());
         let record = Reader::new(&bytes).bytes().and_then(SpanRecord::read);
         if let Some(record) = record {
             self.end(end, &record);

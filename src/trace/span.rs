@@ -1,5 +1,7 @@
 //! The compact form of a span that has ended, and of a kept trace on its way to the worker.
 
+use std::sync::Arc;
+
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_bytes, put_sized, put_str};
 use crate::model::{Kept, SpanId, TraceId, cut, prefix};
@@ -118,10 +120,7 @@ pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
 /// What a span says beside its ids and times, ready to be copied: for spans that say the same each time. The
 /// numbers are there, and zero.
 #[derive(Debug)]
-pub(crate) struct Prepared(Box<[u8]>);
-
-/// The span, its parent, its start and its end.
-pub(crate) type Numbers = [u64; 4];
+pub(crate) struct Prepared(Arc<[u8]>);
 
 impl Prepared {
     pub(crate) fn new(record: &SpanRecord<'_>) -> Self {
@@ -150,19 +149,9 @@ impl Prepared {
         SpanRecord::read(&self.0).unwrap_or_default()
     }
 
-    /// Appends the span that has these numbers, as [`put_span`] does.
-    #[inline]
-    pub(crate) fn put(&self, out: &mut Vec<u8>, numbers: Numbers) {
-        let mut head = [0; 4 + size_of::<Numbers>()];
-        let (length, rest) = head.split_at_mut(4);
-        length.copy_from_slice(&(self.0.len() as u32).to_le_bytes());
-        for (place, number) in rest.chunks_exact_mut(8).zip(numbers) {
-            place.copy_from_slice(&number.to_le_bytes());
-        }
-        out.reserve(4 + self.0.len());
-        out.extend_from_slice(&head);
-        let texts = self.0.get(size_of::<Numbers>()..);
-        out.extend_from_slice(texts.unwrap_or_default());
+    /// The record's form, as a trace's tree takes it.
+    pub(super) fn form(&self) -> &Arc<[u8]> {
+        &self.0
     }
 }
 
@@ -398,6 +387,7 @@ impl<'a> Part<'a> {
 mod tests {
     use super::*;
     use crate::model::Attributes;
+    use crate::request::put_alike;
     use crate::request::put_attributes;
 
     #[test]
@@ -443,7 +433,7 @@ mod tests {
         assert_eq!(format!("{root:?}"), format!("{span:?}"));
         assert_eq!(part.spans().count(), 2);
         let mut prepared = Vec::new();
-        Prepared::new(&span).put(&mut prepared, [1, 2, 3, 4]);
+        put_alike(&mut prepared, [1, 2, 3, 4], Prepared::new(&span).form());
         assert!(record.ends_with(&prepared));
         let read: Vec<_> = attributes(root.attributes).collect();
         assert_eq!(

@@ -8,6 +8,7 @@
 mod allocs;
 mod app;
 mod ops;
+mod outgoing;
 mod stacks;
 mod work;
 

@@ -1,5 +1,6 @@
 //! Single operations.
 
+use std::cell::{OnceCell, RefCell};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -7,11 +8,13 @@ use axum::Router;
 use axum::http::{Request, StatusCode};
 use axum::routing::get;
 use opentelemetry::trace::{Tracer, TracerProvider};
+use tower::Layer as _;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use watchpost::db::DbSystem;
 use watchpost::errors::Backtraces;
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
+use crate::outgoing::{SIX, URL, answer, calls, headers};
 use crate::{allocs, measured, stacks, work};
 
 /// Runs what is measured.
@@ -74,13 +77,39 @@ pub const OPS: &[(&str, Op)] = &[
         in_traces(1.0, n, measure, sdk_spans);
     }),
     ("query guard, not kept", |n, measure| {
-        in_traces(0.0, n, measure, queries);
+        queries(0.0, n, measure)
     }),
-    ("query guard, kept", |n, measure| {
-        in_traces(1.0, n, measure, queries);
+    ("query guard, kept", |n, measure| queries(1.0, n, measure)),
+    ("query guard, no traces", |n, measure| {
+        let monitor = untraced();
+        let db = monitor.db(DbSystem::Postgresql);
+        db.query(QUERY).finish();
+        measure(&mut || (0..n).for_each(|_| black_box(&db).query(black_box(QUERY)).finish()));
+    }),
+    ("client, bare", |n, measure| {
+        let mut client = tower::service_fn(answer);
+        measure(&mut || calls(&mut client, n));
+    }),
+    ("client layer, not kept", |n, measure| {
+        clients(0.0, n, measure)
+    }),
+    ("client layer, kept", |n, measure| clients(1.0, n, measure)),
+    ("call guard", |n, measure| limits(&[], false, n, measure)),
+    ("call guard, no limits", |n, measure| {
+        limits(&[], true, n, measure)
+    }),
+    ("call guard, six limits", |n, measure| {
+        limits(&SIX, true, n, measure)
+    }),
+    ("call guard, IETF's limits", |n, measure| {
+        let ietf = [
+            ("ratelimit-policy", "\"default\";q=100;w=60"),
+            ("ratelimit", "\"default\";r=50;t=30"),
+        ];
+        limits(&ietf, true, n, measure);
     }),
     ("statement, read anew", |n, measure| {
-        let monitor = silent();
+        let monitor = untraced();
         let db = monitor.db(DbSystem::Postgresql);
         let texts: Vec<_> = (0..n).map(|n| format!("{QUERY}{n}")).collect();
         measure(&mut || {
@@ -134,6 +163,11 @@ fn silent() -> MonitorGuard {
     builder.build().expect("a monitor")
 }
 
+fn untraced() -> MonitorGuard {
+    let builder = Monitor::builder("ops").env(false).console(false);
+    builder.traces(false).build().expect("a monitor")
+}
+
 /// A layer that hears everything and does nothing.
 struct Deaf;
 
@@ -154,11 +188,41 @@ fn span(n: u64) {
 const QUERY: &str =
     "SELECT articles.id, articles.title, articles.body FROM articles WHERE articles.author_id = ";
 
-fn queries(monitor: &MonitorGuard, turns: std::ops::Range<u64>) {
-    let db = monitor.db(DbSystem::Postgresql).namespace("shop");
-    for _ in turns {
-        db.query(black_box(QUERY)).finish();
-    }
+/// The same query again and again, its database known, as in a handler.
+fn queries(ratio: f64, n: u64, measure: Measure<'_>) {
+    let db = OnceCell::new();
+    in_traces(ratio, n, measure, |monitor, turns| {
+        let db = db.get_or_init(|| monitor.db(DbSystem::Postgresql).namespace("shop"));
+        for _ in turns {
+            db.query(black_box(QUERY)).finish();
+        }
+    });
+}
+
+fn clients(ratio: f64, n: u64, measure: Measure<'_>) {
+    let client = OnceCell::new();
+    in_traces(ratio, n, measure, |monitor, turns| {
+        let client = client.get_or_init(|| {
+            let layer = monitor.external("rows").client_layer();
+            RefCell::new(layer.layer(tower::service_fn(answer)))
+        });
+        calls(&mut *client.borrow_mut(), turns.end - turns.start);
+    });
+}
+
+/// Calls by hand, whose answers have these limits among their headers; `read` is whether anybody looks.
+fn limits(limits: &[(&'static str, &'static str)], read: bool, n: u64, measure: Measure<'_>) {
+    let monitor = untraced();
+    let (service, headers) = (monitor.external("rows"), headers(limits));
+    let call = || {
+        let call = service.call("GET", URL).status(200);
+        match read {
+            true => call.headers(black_box(&headers)).finish(),
+            false => call.finish(),
+        }
+    };
+    call();
+    measure(&mut || (0..n).for_each(|_| call()));
 }
 
 fn sdk_spans(monitor: &MonitorGuard, turns: std::ops::Range<u64>) {
@@ -173,7 +237,7 @@ fn in_traces(
     ratio: f64,
     n: u64,
     measure: Measure<'_>,
-    work: fn(&MonitorGuard, std::ops::Range<u64>),
+    work: impl Fn(&MonitorGuard, std::ops::Range<u64>),
 ) {
     let set = |builder: MonitorBuilder| builder.trace_ratio(ratio).max_traces_per_second(1_000_000);
     let monitor = stacks::lines(set);

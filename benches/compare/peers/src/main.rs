@@ -1,10 +1,14 @@
 //! What a service has without this crate: stacks put together by hand from the crates that there are, in the same
-//! application and measured in the same way. `peers count STACK N`, `peers allocs STACK`, `peers time STACK`.
+//! application and measured in the same way. `peers count STACK N`, `peers allocs STACK`, `peers time STACK`; single operations by
+//! `peers op NAME N` and `peers op-time NAME`.
 
 #[path = "../../src/allocs.rs"]
 mod allocs;
 #[path = "../../src/app.rs"]
 mod app;
+mod ops;
+#[path = "../../src/outgoing.rs"]
+mod outgoing;
 mod sinks;
 mod stacks;
 #[path = "../../src/work.rs"]
@@ -21,12 +25,14 @@ fn main() -> ExitCode {
             .for_each(|(name, _)| println!("{name}")),
         ["count", "events", n] => stacks::events(work::number(n)),
         ["count", stack, n] => work::count(stack, work::number(n)),
+        ["op", name, n] => ops::count(name, work::number(n)),
+        ["op-time", name] => ops::time(name),
         ["allocs", stack] => work::allocs(stack),
         ["time", stack] => work::time(stack),
         ["scale", stack] => work::scale(stack),
         _ => {
             eprintln!(
-                "usage: peers list | count STACK N | allocs STACK | time STACK | scale STACK"
+                "usage: peers list | count STACK N | op NAME N | op-time NAME | allocs STACK | time STACK | scale STACK"
             );
             return ExitCode::from(2);
         }
