@@ -20,7 +20,7 @@ pub enum DbSystem {
     OracleDb,
     /// `clickhouse`
     Clickhouse,
-    /// `other_sql`: any other that speaks SQL.
+    /// `other_sql`: any other that speaks SQL. What stands in double quotes is taken for a literal, as it is in some.
     OtherSql,
     /// `redis`
     Redis,
@@ -62,7 +62,8 @@ impl DbSystem {
             Self::Mysql | Self::Mariadb => Dialect::Mysql,
             Self::Sqlite => Dialect::Sqlite,
             Self::MicrosoftSqlServer => Dialect::SqlServer,
-            Self::OracleDb | Self::Clickhouse | Self::OtherSql => Dialect::Other,
+            Self::OracleDb | Self::Clickhouse => Dialect::Other,
+            Self::OtherSql => Dialect::Unknown,
             Self::Redis
             | Self::Memcached
             | Self::Mongodb

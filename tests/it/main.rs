@@ -20,6 +20,7 @@ mod queries;
 mod remote_faults;
 #[cfg(all(feature = "_client", feature = "reqwest"))]
 mod reqwest;
+mod secrets;
 #[cfg(feature = "sentry")]
 mod sentry;
 mod spans;

@@ -9,8 +9,11 @@ pub(crate) enum Dialect {
     Mysql,
     Sqlite,
     SqlServer,
-    /// Standard SQL, read with care: what may be a literal somewhere is one.
+    /// Standard SQL, read with care: what may be a literal somewhere is one, but for what stands in double quotes,
+    /// which is a name.
     Other,
+    /// Nobody knows which: the same, and in double quotes stands a literal, as it does in MySQL.
+    Unknown,
 }
 
 impl Dialect {
@@ -18,18 +21,26 @@ impl Dialect {
     pub(super) fn escapes(self) -> Escapes {
         match self {
             Self::Mysql => Escapes::Backslash,
-            Self::Other => Escapes::Unsure,
+            Self::Other | Self::Unknown => Escapes::Unsure,
             _ => Escapes::Doubled,
         }
     }
 
+    /// Whether it may be one of several.
+    pub(super) fn is_unsure(self) -> bool {
+        matches!(self, Self::Other | Self::Unknown)
+    }
+
     /// Whether double quotes hold strings, not names.
     pub(super) fn double_quotes_strings(self) -> bool {
-        self == Self::Mysql
+        matches!(self, Self::Mysql | Self::Unknown)
     }
 
     pub(super) fn backtick_quotes(self) -> bool {
-        matches!(self, Self::Mysql | Self::Sqlite | Self::Other)
+        matches!(
+            self,
+            Self::Mysql | Self::Sqlite | Self::Other | Self::Unknown
+        )
     }
 
     pub(super) fn bracket_quotes(self) -> bool {
@@ -37,7 +48,7 @@ impl Dialect {
     }
 
     pub(super) fn dollar_quotes(self) -> bool {
-        matches!(self, Self::Postgresql | Self::Other)
+        matches!(self, Self::Postgresql | Self::Other | Self::Unknown)
     }
 
     pub(super) fn nested_comments(self) -> bool {
@@ -46,13 +57,18 @@ impl Dialect {
 
     /// Whether a `@name` is a placeholder, not a variable of the session or an operator.
     pub(super) fn at_placeholders(self) -> bool {
-        matches!(self, Self::Sqlite | Self::SqlServer | Self::Other)
+        matches!(
+            self,
+            Self::Sqlite | Self::SqlServer | Self::Other | Self::Unknown
+        )
     }
 
     /// Whether a letter directly before a quote belongs to the string; upper case.
     pub(super) fn is_string_prefix(self, letter: u8) -> bool {
         match self {
-            Self::Postgresql | Self::Other => matches!(letter, b'B' | b'E' | b'N' | b'X'),
+            Self::Postgresql | Self::Other | Self::Unknown => {
+                matches!(letter, b'B' | b'E' | b'N' | b'X')
+            }
             Self::Mysql => matches!(letter, b'B' | b'N' | b'X'),
             Self::Sqlite => letter == b'X',
             Self::SqlServer => letter == b'N',
@@ -61,7 +77,7 @@ impl Dialect {
 
     /// Whether `U&'..'` is a string.
     pub(super) fn unicode_strings(self) -> bool {
-        matches!(self, Self::Postgresql | Self::Other)
+        matches!(self, Self::Postgresql | Self::Other | Self::Unknown)
     }
 
     /// Whether the case of names means nothing.

@@ -60,7 +60,7 @@ impl<'a> Scanner<'a> {
             Class::Digit => self.number(),
             Class::Quote => self.string(1, self.plain_escapes(), Kind::Text),
             Class::DoubleQuote if self.dialect.double_quotes_strings() => {
-                self.quoted(1, b'"', Escapes::Backslash, Kind::Text)
+                self.quoted(1, b'"', self.dialect.escapes(), Kind::Text)
             }
             Class::DoubleQuote => self.name(1, b'"'),
             Class::Backtick if self.dialect.backtick_quotes() => self.name(1, b'`'),
@@ -200,7 +200,7 @@ impl<'a> Scanner<'a> {
     fn name(&mut self, skip: usize, quote: u8) -> Kind {
         let escapes = match quote {
             b']' if self.dialect == Dialect::Sqlite => Escapes::None,
-            b'"' if self.dialect == Dialect::Other => Escapes::Unsure,
+            b'"' if self.dialect.is_unsure() => Escapes::Unsure,
             _ => Escapes::Doubled,
         };
         self.quoted(skip, quote, escapes, Kind::Quoted)
@@ -224,7 +224,7 @@ impl<'a> Scanner<'a> {
                 }
             }
             Some(b'"') if self.dialect.double_quotes_strings() && self.peek(0) == Some(b'_') => {
-                return self.quoted(length + 1, b'"', Escapes::Backslash, Kind::Prefixed);
+                return self.quoted(length + 1, b'"', self.dialect.escapes(), Kind::Prefixed);
             }
             Some(b'&') if length == 1 && self.dialect.unicode_strings() => {
                 match (self.peek(0), self.peek(2)) {
@@ -248,7 +248,7 @@ impl<'a> Scanner<'a> {
     /// A string whose prefix has this length, if the word there is one.
     fn prefixed(&mut self, length: usize) -> Option<Kind> {
         let first = self.peek(0)?.to_ascii_uppercase();
-        let other = self.dialect == Dialect::Other;
+        let other = self.dialect.is_unsure();
         if length == 1 && self.dialect.is_string_prefix(first) {
             let escapes = match self.dialect.escapes() {
                 Escapes::Doubled if first == b'E' => Escapes::Backslash,

@@ -8,12 +8,13 @@ mod statement;
 
 use statement::{Dialect, Statement};
 
-const DIALECTS: [Dialect; 5] = [
+const DIALECTS: [Dialect; 6] = [
     Dialect::Postgresql,
     Dialect::Mysql,
     Dialect::Sqlite,
     Dialect::SqlServer,
     Dialect::Other,
+    Dialect::Unknown,
 ];
 /// What stands in literals and comments, and nowhere else.
 const SECRET: &str = "zqsecret";
@@ -32,7 +33,7 @@ fuzz_target!(|data: &[u8]| {
     let dialect = DIALECTS[usize::from(*which) % DIALECTS.len()];
     let text = String::from_utf8_lossy(data);
     bounded(&text, dialect);
-    let (before, after) = AROUND[usize::from(*which / 5) % AROUND.len()];
+    let (before, after) = AROUND[usize::from(*which / 6) % AROUND.len()];
     for planted in planted(&text, dialect) {
         let whole = format!("{before}{planted}{after}");
         let read = bounded(&whole, dialect);
@@ -78,7 +79,7 @@ fn planted(text: &str, dialect: Dialect) -> Vec<String> {
     // Where a backslash escapes, or may.
     let escaped = match dialect {
         Dialect::Mysql => text.replace('\\', "\\\\"),
-        Dialect::Other => without(&text, &['\\']),
+        Dialect::Other | Dialect::Unknown => without(&text, &['\\']),
         _ => text.clone(),
     };
     let quoted = escaped.replace('\'', "''");
@@ -102,6 +103,10 @@ fn planted(text: &str, dialect: Dialect) -> Vec<String> {
             planted.push(format!("1 # {line}{SECRET}\n"));
         }
         Dialect::SqlServer => planted.push(format!("N'{quoted}{SECRET}'")),
+        Dialect::Unknown => {
+            let doubled = without(&text, &['\\']).replace('"', "\"\"");
+            planted.push(format!("\"{doubled}{SECRET}\""));
+        }
         Dialect::Sqlite | Dialect::Other => {}
     }
     planted

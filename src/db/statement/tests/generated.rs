@@ -205,7 +205,7 @@ fn literals(dialect: Dialect) -> Vec<&'static str> {
             "@zqsecret",
             "$42424242.42424242",
         ],
-        Dialect::Other => &[
+        Dialect::Other | Dialect::Unknown => &[
             "U&'zqsecret'",
             "N'zqsecret'",
             "q'[it's zqsecret]'",

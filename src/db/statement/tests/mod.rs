@@ -5,16 +5,17 @@ mod shapes;
 
 use super::{Dialect, Statement};
 
-const ALL: [Dialect; 5] = [
+const ALL: [Dialect; 6] = [
     Dialect::Postgresql,
     Dialect::Mysql,
     Dialect::Sqlite,
     Dialect::SqlServer,
     Dialect::Other,
+    Dialect::Unknown,
 ];
 
 fn named(name: &str) -> Dialect {
-    let names = ["pg", "my", "li", "ms", "std"];
+    let names = ["pg", "my", "li", "ms", "std", "any"];
     ALL[names.iter().position(|known| *known == name).unwrap()]
 }
 
