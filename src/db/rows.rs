@@ -65,19 +65,19 @@ where
             Some(guard) => guard.inside(|| stream.poll_next(cx)),
             None => stream.poll_next(cx),
         });
-        match &item {
-            Some(Ok(item)) => *this.seen += u64::from(item.is_row()),
-            Some(Err(error)) => {
-                if let Some(guard) = this.guard.take() {
-                    (this.fail)(guard, error);
-                }
+        let is_over = match &item {
+            Some(Ok(item)) => {
+                *this.seen += u64::from(item.is_row());
+                false
             }
-            None => {
-                if let Some(mut guard) = this.guard.take() {
-                    // What the stream says at its end still belongs to the query.
-                    guard.inside(|| this.stream.set(None));
-                    guard.rows(*this.seen).finish();
-                }
+            Some(Err(_)) | None => true,
+        };
+        if is_over && let Some(mut guard) = this.guard.take() {
+            // What the stream says while it goes still belongs to the query.
+            guard.inside(|| this.stream.set(None));
+            match &item {
+                Some(Err(error)) => (this.fail)(guard, error),
+                _ => guard.rows(*this.seen).finish(),
             }
         }
         Poll::Ready(item)

@@ -12,7 +12,7 @@ pub(crate) enum Dialect {
     /// Standard SQL, read with care: what may be a literal somewhere is one, but for what stands in double quotes,
     /// which is a name.
     Other,
-    /// Nobody knows which: the same, and in double quotes stands a literal, as it does in MySQL.
+    /// Nobody knows which: the same, and in double quotes stands a literal, as it does in `MySQL`.
     Unknown,
 }
 

@@ -105,8 +105,7 @@ impl<C: Session> Client<C> {
     where
         Q: Query + ?Sized,
     {
-        let guard = self.watched.query(query.text());
-        let text = self.watched.text(&guard, query.text());
+        let (guard, text) = self.watched.begin(query.text());
         let work = async {
             let statement = self.ready(query, &text).await?;
             self.inner.session().query(&statement, params).await
@@ -123,8 +122,7 @@ impl<C: Session> Client<C> {
     where
         Q: Query + ?Sized,
     {
-        let guard = self.watched.query(query.text());
-        let text = self.watched.text(&guard, query.text());
+        let (guard, text) = self.watched.begin(query.text());
         let work = async {
             let statement = self.ready(query, &text).await?;
             self.inner.session().query_one(&statement, params).await
@@ -141,8 +139,7 @@ impl<C: Session> Client<C> {
     where
         Q: Query + ?Sized,
     {
-        let guard = self.watched.query(query.text());
-        let text = self.watched.text(&guard, query.text());
+        let (guard, text) = self.watched.begin(query.text());
         let work = async {
             let statement = self.ready(query, &text).await?;
             self.inner.session().query_opt(&statement, params).await
@@ -163,8 +160,7 @@ impl<C: Session> Client<C> {
         I: IntoIterator<Item = P> + Sync + Send,
         I::IntoIter: ExactSizeIterator,
     {
-        let guard = self.watched.query(query.text());
-        let text = self.watched.text(&guard, query.text());
+        let (guard, text) = self.watched.begin(query.text());
         let work = async {
             let statement = self.ready(query, &text).await?;
             self.inner.session().query_raw(&statement, params).await
@@ -184,8 +180,7 @@ impl<C: Session> Client<C> {
     ///
     /// Its own.
     pub async fn query_typed(&self, query: &str, params: Typed<'_>) -> Result<Vec<Row>, Error> {
-        let guard = self.watched.query(query);
-        let text = self.watched.text(&guard, query);
+        let (guard, text) = self.watched.begin(query);
         let work = self.inner.session().query_typed(&text, params);
         self.run(guard, work, |rows| Some(rows.len() as u64)).await
     }
@@ -199,8 +194,7 @@ impl<C: Session> Client<C> {
     where
         Q: Query + ?Sized,
     {
-        let guard = self.watched.query(query.text());
-        let text = self.watched.text(&guard, query.text());
+        let (guard, text) = self.watched.begin(query.text());
         let work = async {
             let statement = self.ready(query, &text).await?;
             self.inner.session().execute(&statement, params).await
@@ -220,8 +214,7 @@ impl<C: Session> Client<C> {
         I: IntoIterator<Item = P> + Sync + Send,
         I::IntoIter: ExactSizeIterator,
     {
-        let guard = self.watched.query(query.text());
-        let text = self.watched.text(&guard, query.text());
+        let (guard, text) = self.watched.begin(query.text());
         let work = async {
             let statement = self.ready(query, &text).await?;
             self.inner.session().execute_raw(&statement, params).await
@@ -235,8 +228,7 @@ impl<C: Session> Client<C> {
     ///
     /// Its own.
     pub async fn execute_typed(&self, query: &str, params: Typed<'_>) -> Result<u64, Error> {
-        let guard = self.watched.query(query);
-        let text = self.watched.text(&guard, query);
+        let (guard, text) = self.watched.begin(query);
         let work = self.inner.session().execute_typed(&text, params);
         self.run(guard, work, |_| None).await
     }
@@ -247,8 +239,7 @@ impl<C: Session> Client<C> {
     ///
     /// Its own.
     pub async fn simple_query(&self, query: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
-        let guard = self.watched.query(query);
-        let text = self.watched.text(&guard, query);
+        let (guard, text) = self.watched.begin(query);
         let work = self.inner.session().simple_query(&text);
         self.run(guard, work, |messages| Some(rows_of(messages)))
             .await
@@ -260,8 +251,7 @@ impl<C: Session> Client<C> {
     ///
     /// Its own.
     pub async fn batch_execute(&self, query: &str) -> Result<(), Error> {
-        let guard = self.watched.query(query);
-        let text = self.watched.text(&guard, query);
+        let (guard, text) = self.watched.begin(query);
         let work = self.inner.session().batch_execute(&text);
         self.run(guard, work, |()| None).await
     }

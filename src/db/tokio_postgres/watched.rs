@@ -15,11 +15,13 @@ impl Watched {
         self.database.query(statement)
     }
 
-    /// The statement as it is sent.
-    pub(super) fn text(&self, guard: &QueryGuard, statement: &str) -> String {
-        match self.comments {
+    /// Begins the query of a statement; and the statement as it is sent.
+    pub(super) fn begin(&self, statement: &str) -> (QueryGuard, String) {
+        let guard = self.query(statement);
+        let text = match self.comments {
             true => guard.commented(statement).into_owned(),
             false => statement.to_owned(),
-        }
+        };
+        (guard, text)
     }
 }
