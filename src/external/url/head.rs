@@ -75,32 +75,30 @@ impl<'a> Head<'a, '_> {
     fn put_authority(&mut self, part: Part) -> bool {
         let mut authority = self.part();
         let mut is_redacted = false;
-        if self.has_at_ahead()
-            && let Some(at) = authority.rfind('@')
-        {
-            self.skip(at + 1);
-            authority = authority.get(at + 1..).unwrap_or_default();
-            is_redacted = true;
-        }
-        // A password with a slash or a question mark in it: what follows the colon is no port.
-        if self.has_at_ahead()
-            && !ends_in_port(authority, part)
-            && let Some((before, rest)) = split_from_end(self.rest, self.last_at)
-        {
-            is_redacted = true;
-            self.rest = rest;
-            if before.contains(['?', '#']) {
-                // Or there is a query with that `@` in a value: nothing of it can be told from a host.
-                self.room.put(NOBODY);
-                self.room.put(REDACTED);
-                self.rest = "";
-                return false;
-            }
-            authority = self.part();
-        }
-        if self.has_at_ahead()
-            && let Some(end) = at::end_of_last_at(authority)
-        {
+        // What is left may look like user information again.
+        while self.has_at_ahead() {
+            let end = if let Some(at) = authority.rfind('@') {
+                at + 1
+            } else if !ends_in_port(authority, part)
+                && let Some((before, rest)) = split_from_end(self.rest, self.last_at)
+            {
+                // A password with a slash or a question mark in it: what follows the colon is no port.
+                is_redacted = true;
+                self.rest = rest;
+                if before.contains(['?', '#']) {
+                    // Or there is a query with that `@` in a value: nothing of it can be told from a host.
+                    self.room.put(NOBODY);
+                    self.room.put(REDACTED);
+                    self.rest = "";
+                    return false;
+                }
+                authority = self.part();
+                continue;
+            } else if let Some(end) = at::end_of_last_at(authority) {
+                end
+            } else {
+                break;
+            };
             self.skip(end);
             authority = authority.get(end..).unwrap_or_default();
             is_redacted = true;
@@ -178,13 +176,14 @@ fn ends_in_port(authority: &str, part: Part) -> bool {
     port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Slashes of either kind, and what is not seen between and behind them.
+/// Slashes of either kind, and what is not seen between them.
 fn slashes(text: &str) -> &str {
     if !text.bytes().next().is_some_and(is_slash) {
         return "";
     }
     let end = text.find(|c: char| !matches!(c, '/' | '\\') && !is_hidden(c));
-    text.get(..end.unwrap_or(text.len())).unwrap_or_default()
+    let run = text.get(..end.unwrap_or(text.len())).unwrap_or_default();
+    run.trim_end_matches(is_hidden)
 }
 
 fn is_slash(byte: u8) -> bool {

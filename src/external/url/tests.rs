@@ -62,6 +62,26 @@ fn the_corpus_holds_case_by_case() {
 }
 
 #[test]
+fn what_is_shown_is_shown_so_again() {
+    // What is not seen before user information goes with it, and what looks like more of it too.
+    for url in [
+        "https://\0user:sEcr@example.com/",
+        "https:// \u{200b}user@example.com//\0",
+        "https://proxy/http:/ user:sEcr@example.com/",
+        "[::1]%40%2F[::1]/@",
+    ] {
+        let once = shown(url);
+        assert!(!once.contains("sEcr"), "{once}");
+        assert_eq!(shown(&once), once);
+    }
+    assert_eq!(
+        shown("https://\0user:sEcr@example.com/"),
+        "https://REDACTED:REDACTED@example.com/"
+    );
+    assert_eq!(shown("https://\0example.com/"), "https://%00example.com/");
+}
+
+#[test]
 fn names_and_parameters_are_bounded() {
     let name = "n".repeat(128);
     assert_eq!(
@@ -197,6 +217,7 @@ proptest! {
         let shown = shown(&text);
         prop_assert!(shown.len() <= 2048);
         prop_assert!(!shown.contains(room::is_hidden));
+        prop_assert_eq!(super::shown(&shown), shown);
         target(&text);
     }
 
@@ -207,6 +228,7 @@ proptest! {
         let text = pieces.concat();
         let once = shown(&text);
         prop_assert!(!once.contains(room::is_hidden));
+        prop_assert_eq!(&shown(&once), &once);
         if let Some(target) = target(&text) {
             prop_assert!(!target.host.contains('@'));
         }
