@@ -8,7 +8,7 @@ use tracing::level_filters::LevelFilter;
 use super::cache;
 use super::events::Told;
 use super::pool::Pools;
-use super::shape::{Shape, command};
+use super::shape::Shape;
 use super::statement::Statement;
 use super::stats::QueryStats;
 use super::target::Target;
@@ -104,7 +104,7 @@ impl Queries {
     fn read(&self, target: &Arc<Target>, text: &str) -> Arc<Shape> {
         let statement = match target.system.dialect() {
             Some(dialect) => Statement::read(text, dialect),
-            None => command(text),
+            None => Statement::command(text),
         };
         let number = FxBuildHasher.hash_one((Arc::as_ptr(target) as usize, statement.shape));
         let mut known = self.lock();

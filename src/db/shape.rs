@@ -1,21 +1,15 @@
-use std::hash::BuildHasher as _;
 use std::sync::{Arc, OnceLock};
-
-use rustc_hash::FxBuildHasher;
 
 use super::outcome::Ended;
 use super::statement::Statement;
 use super::stats::Stats;
 use super::target::Target;
 use crate::metrics::Histogram;
-use crate::model::prefix;
 use crate::semconv;
 use crate::trace::{Bounded, Prepared, SpanKind, SpanRecord, SpanValue, attributes_of};
 
 /// The summary of what is beyond the cap.
 pub(super) const OTHER: &str = "_other";
-/// Bytes of a command's name.
-const MAX_COMMAND: usize = 32;
 
 /// Statements of one form, to one target.
 #[derive(Debug)]
@@ -152,21 +146,5 @@ impl Shape {
             labels.extend(code);
         }
         base.with(labels)
-    }
-}
-
-/// What is kept of a command that is no SQL: its name, in upper case. What follows may be a key or a value.
-pub(super) fn command(text: &str) -> Statement {
-    let text = text.trim_start();
-    let end = text
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')))
-        .unwrap_or(text.len());
-    let name = prefix(text.get(..end).unwrap_or_default(), MAX_COMMAND).to_ascii_uppercase();
-    Statement {
-        text: "".into(),
-        summary: name.clone().into(),
-        shape: FxBuildHasher.hash_one(&name),
-        operation: name.into(),
-        collection: None,
     }
 }

@@ -4,6 +4,7 @@
 //! put out as `?`, and what a dialect may see as a literal is one. The work is linear in the bytes read.
 
 mod class;
+mod command;
 mod dialect;
 mod hash;
 mod level;

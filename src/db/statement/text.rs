@@ -40,8 +40,8 @@ impl Text {
             self.full = true;
             return;
         }
-        // Two placeholders side by side could be read as one thing.
-        let apart = spaced || piece.starts_with('?') && self.out.ends_with('?');
+        // Two placeholders side by side could be read as one thing, two signs as a comment.
+        let apart = spaced || joins(&self.out, piece);
         if apart && !self.out.is_empty() {
             self.out.push(' ');
         }
@@ -73,6 +73,15 @@ impl Text {
             self.out.push(ELLIPSIS);
         }
         self.out.into()
+    }
+}
+
+/// Whether the end of a text and a piece would be read as one thing.
+#[inline]
+fn joins(text: &str, piece: &str) -> bool {
+    match piece.as_bytes().first() {
+        Some(first @ (b'?' | b'-')) => text.as_bytes().last() == Some(first),
+        _ => false,
     }
 }
 

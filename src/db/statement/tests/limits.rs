@@ -23,6 +23,38 @@ fn check(sql: &str, dialect: Dialect) -> Statement {
 }
 
 #[test]
+fn signs_side_by_side_are_not_put_out_as_a_comment() {
+    // In MySQL two signs open a comment only before a blank.
+    let sql = "SELECT 1---2, ---GCT FROM t";
+    let read = text(sql, Dialect::Mysql);
+    assert!(read.contains("- - -GCT FROM t"), "{read}");
+    assert_eq!(text(&read, Dialect::Mysql), read);
+}
+
+#[test]
+fn of_a_command_the_name_alone_is_kept() {
+    for sql in [
+        "SET user:secret secret",
+        " set\tsecret",
+        "set",
+        "Set\0secret",
+    ] {
+        let read = Statement::command(sql);
+        assert_eq!(
+            (&*read.summary, &*read.operation, &*read.text),
+            ("SET", "SET", "")
+        );
+        assert_eq!(read, Statement::command("SET"));
+    }
+    assert_ne!(
+        Statement::command("SET").shape,
+        Statement::command("GET").shape
+    );
+    assert_eq!(Statement::command(&"x".repeat(99)).summary.len(), 32);
+    assert_eq!(&*Statement::command("\u{e9}secret").summary, "");
+}
+
+#[test]
 fn an_empty_statement_says_nothing() {
     for sql in ["", " \n", ";", "-- a", "/* a */ ;", "\u{0}"] {
         for dialect in ALL {
