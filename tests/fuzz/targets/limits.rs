@@ -2,7 +2,7 @@
 #![no_main]
 
 use std::collections::BTreeSet;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use libfuzzer_sys::fuzz_target;
@@ -34,12 +34,21 @@ const NAMES: [&str; 20] = [
     "retry-after",
 ];
 
+/// Nothing lasts longer.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
 fuzz_target!(|data: &[u8]| {
     let Some((seconds, lines)) = data.split_first_chunk::<5>() else {
         return;
     };
     let [a, b, c, d, e] = *seconds;
-    let now = UNIX_EPOCH + Duration::from_secs(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]));
+    let seconds = Duration::from_secs(u64::from_be_bytes([0, 0, 0, 0, b, c, d, e]));
+    // Clocks before the epoch too, and far behind it.
+    let now = match a {
+        0 => UNIX_EPOCH.checked_sub(seconds),
+        a => UNIX_EPOCH.checked_add(seconds.saturating_mul(1 << (a % 16))),
+    };
+    let now = now.unwrap_or(UNIX_EPOCH);
     let (mut headers, mut values) = (HeaderMap::new(), 0);
     for line in lines.split(|byte| *byte == b'\n') {
         let Some((name, value)) = line.split_first() else {
@@ -53,9 +62,12 @@ fuzz_target!(|data: &[u8]| {
     }
     let read = limits::read(&headers, now);
     assert!(read.windows.len() <= 8);
+    assert!(read.retry_after.is_none_or(|wait| wait <= LONGEST));
     let mut names = BTreeSet::new();
     for window in &read.windows {
-        assert!(window.name.len() <= 32);
+        assert!((1..=32).contains(&window.name.len()));
+        let times = [window.reset, window.window];
+        assert!(times.into_iter().flatten().all(|time| time <= LONGEST));
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
         assert!(window.name.chars().all(is_plain), "{:?}", window.name);
         assert!(
@@ -68,4 +80,34 @@ fuzz_target!(|data: &[u8]| {
         assert!(read.windows.is_empty() && read.retry_after.is_none() && read.rubbish == 0);
     }
     assert_eq!(read, limits::read(&headers, now));
+    rubbish_is_counted(headers, &read, now);
 });
+
+/// What is none of a header's values is counted, and changes nothing else.
+fn rubbish_is_counted(mut headers: HeaderMap, read: &limits::Read, now: SystemTime) {
+    let added = [
+        ("x-ratelimit-limit", "-1"),
+        ("x-ratelimit-remaining", "NaN"),
+        ("x-ratelimit-remaining-tokens", "1e9"),
+        ("ratelimit-remaining", "99999999999999999999999"),
+        ("x-ratelimit-reset", "-5"),
+        ("retry-after", "31622401"),
+    ];
+    for (name, value) in added {
+        headers.append(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    let with_more = limits::read(&headers, now);
+    assert_eq!(with_more.rubbish, read.rubbish + added.len() as u32);
+    // Windows come in the order of the headers, which is the map's.
+    assert_eq!(with_more.windows.len(), read.windows.len());
+    for window in &read.windows {
+        assert!(
+            with_more.windows.contains(window),
+            "{window:?}: {with_more:?}"
+        );
+    }
+    assert_eq!(with_more.retry_after, read.retry_after);
+}

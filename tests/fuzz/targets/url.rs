@@ -12,8 +12,10 @@ const SECRET: &str = "zqsecret";
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
     bounded(&text);
+    // So long that it is cut.
+    bounded(&text.repeat(2048 / text.len().max(1) + 1));
     if let Some(target) = url::target(&text) {
-        assert!(target.host.len() <= 1024);
+        assert!(target.host.len() <= 3 * 255);
     }
 
     // What ends a part, and so begins the next, stands in none.
@@ -34,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// A text without these characters, and without the secret.
+/// The text without some characters, nor the secret, which what was around them may make.
 fn without(text: &str, characters: &[char]) -> String {
     let mut text = text.replace(characters, "");
     while text.contains(SECRET) {
@@ -47,8 +49,9 @@ fn bounded(url: &str) -> String {
     let shown = url::shown(url);
     assert!(shown.len() <= 2048);
     assert!(!shown.contains(char::is_control), "{url:?}: {shown:?}");
-    // White space before what is taken out stays the first time.
-    let again = url::shown(&shown);
-    assert_eq!(url::shown(&again), again, "{url:?}");
+    // What was cut may end in half of what tells a port from a password.
+    if !shown.ends_with('…') {
+        assert_eq!(url::shown(&shown), shown, "{url:?}");
+    }
     shown
 }
