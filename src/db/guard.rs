@@ -83,9 +83,11 @@ impl QueryGuard {
     }
 
     /// Sets the code that the database gave, such as an `SQLSTATE`, for a query that fails
-    /// (`db.response.status_code`); at most 32 bytes.
+    /// (`db.response.status_code`); at most 32 bytes. It labels series: what is empty or holds anything but letters,
+    /// digits, `_`, `.`, `:` and `-` of ASCII is no code, such as an error's text, and is left out.
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
-        self.code = Some(within(code.into(), MAX_CODE));
+        let code = Some(code.into()).filter(|code| is_code(code));
+        self.code = code.map(|code| within(code, MAX_CODE));
         self
     }
 
@@ -173,7 +175,7 @@ impl QueryGuard {
         self.try_run_with(future, |_| None)
     }
 
-    /// As [`try_run`](Self::try_run), with the database's code of an error.
+    /// As [`try_run`](Self::try_run), with the database's [`code`](Self::code) of an error.
     ///
     /// # Cancel safety
     ///
@@ -305,6 +307,11 @@ impl QueryGuard {
         };
         open.end(now, &record);
     }
+}
+
+fn is_code(text: &str) -> bool {
+    let holds = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
+    !text.is_empty() && text.bytes().all(holds)
 }
 
 impl Drop for QueryGuard {

@@ -242,6 +242,31 @@ async fn every_end_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_text_is_no_code() {
+    let harness = harness();
+    let db = shop(&harness);
+    let codes = ["ORA-00001", "57P01", "mysql:1062", "SQLITE_BUSY"];
+    let texts = [
+        "",
+        "duplicate key",
+        "42\n",
+        "(1062)",
+        "mail=a@b",
+        "d\u{e9}j\u{e0}",
+    ];
+    for code in codes.into_iter().chain(texts) {
+        db.query("SELECT a").code(code).fail("no text is kept");
+    }
+    let page = harness.page();
+    let name = "db_client_operation_duration_seconds_count";
+    for code in codes {
+        let labels = [("db_response_status_code", code), ("error_type", code)];
+        assert_eq!(page.sum(name, &labels), 1.0, "{code}");
+    }
+    assert_eq!(page.sum(name, &[("error_type", "str")]), texts.len() as f64);
+}
+
+#[tokio::test]
 async fn a_loop_of_queries_is_told() {
     let harness = std::sync::Arc::new(harness());
     let (db, of) = (shop(&harness), std::sync::Arc::clone(&harness));
