@@ -91,6 +91,13 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
         .saturating_add(u64::from(duration.subsec_nanos()))
 }
 
+/// Nanoseconds as seconds.
+#[inline]
+pub(crate) fn seconds(nanos: Nanos) -> f64 {
+    // Half of 584 years is long enough, and a signed number takes one instruction.
+    nanos.cast_signed() as f64 / 1e9
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

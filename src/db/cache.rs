@@ -1,6 +1,6 @@
 //! What a thread knows of statements that it saw: reading one costs many times as much as finding it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::hash::Hasher;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustc_hash::FxHasher;
 use super::shape::Shape;
 use super::target::Target;
 
-/// Statements that a thread remembers; a power of two.
+/// Statements that a thread remembers: a place is a byte.
 const PLACES: usize = 256;
 /// Bytes of all of them together, and of the longest.
 const MAX_BYTES: usize = 256 * 1024;
@@ -17,34 +17,31 @@ const MAX_TEXT: usize = 16 * 1024;
 
 thread_local! {
     /// Borrowed for a look or a store alone.
-    static KNOWN: RefCell<Known> = const { RefCell::new(Known { places: Vec::new(), bytes: 0 }) };
+    static KNOWN: RefCell<Known> = const { RefCell::new(Known::new()) };
 }
 
 /// Statements by their hash; a new one takes the place of an older.
 struct Known {
     places: Vec<Option<(Box<str>, Arc<Shape>)>>,
     bytes: usize,
+    /// Where to look first for a text that lies at an address of this hash: a literal always lies at its own, so
+    /// that it need not be hashed. It is compared all the same.
+    first: [Cell<u8>; PLACES],
 }
 
-/// Where a statement is looked for: by its length and four words of it, spread over its text. The whole is
-/// compared with what is found there.
-#[inline]
-fn place(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let word = |at: usize| {
-        let word = bytes.get(at..).and_then(<[u8]>::first_chunk);
-        word.map_or(0, |word| u64::from_le_bytes(*word))
-    };
-    let (third, last) = (bytes.len() / 3, bytes.len().saturating_sub(8));
+/// The place of a text, by all of it.
+#[inline(never)]
+fn place(text: &str) -> u8 {
     let mut hasher = FxHasher::default();
-    if bytes.len() < 8 {
-        hasher.write(bytes);
-    }
-    for word in [word(0), word(third), word(2 * third), word(last)] {
-        hasher.write_u64(word);
-    }
-    hasher.write_usize(bytes.len());
-    hasher.finish() as usize % PLACES
+    hasher.write(text.as_bytes());
+    hasher.finish() as u8
+}
+
+#[inline]
+fn hash_of_address(text: &str) -> usize {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let address = text.as_ptr().addr() ^ text.len().rotate_left(48);
+    (address as u64).wrapping_mul(SPREAD) as usize >> (usize::BITS - PLACES.ilog2())
 }
 
 /// The shape of a statement that the thread saw, of this target.
@@ -55,9 +52,11 @@ pub(super) fn find(target: &Arc<Target>, text: &str) -> Option<Arc<Shape>> {
     }
     let look = |known: &RefCell<Known>| {
         let known = known.try_borrow().ok()?;
-        let (known, shape) = known.places.get(place(text))?.as_ref()?;
-        let found = Arc::ptr_eq(&shape.target, target) && **known == *text;
-        found.then(|| Arc::clone(shape))
+        let first = known.first.get(hash_of_address(text))?;
+        known.at(first.get(), target, text).or_else(|| {
+            first.set(place(text));
+            known.at(first.get(), target, text)
+        })
     };
     KNOWN.try_with(look).ok().flatten()
 }
@@ -76,6 +75,21 @@ pub(super) fn keep(text: &str, shape: &Arc<Shape>) {
 }
 
 impl Known {
+    const fn new() -> Self {
+        Self {
+            places: Vec::new(),
+            bytes: 0,
+            first: [const { Cell::new(0) }; PLACES],
+        }
+    }
+
+    #[inline]
+    fn at(&self, place: u8, target: &Arc<Target>, text: &str) -> Option<Arc<Shape>> {
+        let (known, shape) = self.places.get(usize::from(place))?.as_ref()?;
+        let found = Arc::ptr_eq(&shape.target, target) && **known == *text;
+        found.then(|| Arc::clone(shape))
+    }
+
     fn keep(&mut self, text: &str, shape: &Arc<Shape>) {
         if self.bytes + text.len() > MAX_BYTES {
             self.places.clear();
@@ -84,7 +98,7 @@ impl Known {
         if self.places.is_empty() {
             self.places.resize_with(PLACES, || None);
         }
-        if let Some(place) = self.places.get_mut(place(text)) {
+        if let Some(place) = self.places.get_mut(usize::from(place(text))) {
             let old = place.replace((text.into(), Arc::clone(shape)));
             self.bytes += text.len();
             self.bytes -= old.map_or(0, |(old, _)| old.len());

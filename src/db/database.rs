@@ -73,7 +73,10 @@ impl Database {
     /// # }
     /// ```
     pub fn query(&self, statement: impl AsRef<str>) -> QueryGuard {
-        let shape = self.queries.shape(&self.target, statement.as_ref());
-        QueryGuard::begin(&self.queries, shape)
+        self.begin(statement.as_ref())
+    }
+
+    fn begin(&self, statement: &str) -> QueryGuard {
+        QueryGuard::begin(self.queries.shape(&self.target, statement))
     }
 }

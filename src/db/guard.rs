@@ -6,14 +6,14 @@ use std::sync::Arc;
 use super::comment::{self, Comment};
 use super::events;
 use super::outcome::Ended;
-use super::queries::Queries;
 use super::run::{RunQuery, TryRunQuery};
 use super::shape::Shape;
 use crate::clock::Nanos;
 use crate::model::within;
-use crate::request;
 use crate::semconv;
-use crate::trace::{Bounded, OpenSpan, SpanRecord, SpanStatus, SpanValue};
+use crate::trace::{
+    Begun, Bounded, Counts, SpanRecord, SpanStatus, SpanValue, Traces, carry_request,
+};
 
 /// Bytes of a database's code.
 const MAX_CODE: usize = 32;
@@ -37,9 +37,8 @@ const MAX_CODE: usize = 32;
 /// ```
 #[must_use = "dropped before its end, a query counts as cancelled"]
 pub struct QueryGuard {
-    queries: Arc<Queries>,
     shape: Arc<Shape>,
-    open: Option<OpenSpan>,
+    open: Option<Begun>,
     start: Nanos,
     rows: Option<u64>,
     batch: Option<u64>,
@@ -51,16 +50,13 @@ pub struct QueryGuard {
 
 impl QueryGuard {
     #[inline]
-    pub(super) fn begin(queries: &Arc<Queries>, shape: Arc<Shape>) -> Self {
-        let open = queries.traces.clone().map(OpenSpan::begin);
-        let start = match &open {
-            Some(open) => open.start(),
-            None => queries.requests.clock().now(),
-        };
+    pub(super) fn begin(shape: Arc<Shape>) -> Self {
+        let common = &*shape.common;
+        let start = common.requests.clock().now();
+        let traces = common.traces.as_deref();
         Self {
-            queries: Arc::clone(queries),
+            open: traces.map(|traces| Begun::at(traces, start)),
             shape,
-            open,
             start,
             rows: None,
             batch: None,
@@ -143,13 +139,10 @@ impl QueryGuard {
     /// Source: <https://google.github.io/sqlcommenter/spec/>
     pub fn commented<'s>(&self, statement: &'s str) -> Cow<'s, str> {
         let mut comment = Comment::new(statement);
-        match &self.open {
-            Some(open) => open.carry(comment::CARRIED, &mut |key, value| comment.put(key, value)),
-            None => OpenSpan::carry_request(
-                &self.queries.requests,
-                comment::CARRIED,
-                &mut |key, value| comment.put(key, value),
-            ),
+        let mut put = |key: &'static str, value: &str| comment.put(key, value);
+        match self.open() {
+            Some((open, traces)) => open.carry(traces, comment::CARRIED, &mut put),
+            None => carry_request(&self.shape.common.requests, comment::CARRIED, &mut put),
         }
         comment.done()
     }
@@ -228,52 +221,54 @@ impl QueryGuard {
     }
 
     #[inline]
-    fn end(&mut self, ended: &Ended) {
-        self.ended = true;
-        let now = match &self.open {
-            Some(open) => open.now(),
-            None => self.queries.requests.clock().now(),
-        };
-        let shape = &*self.shape;
-        let nanos = now.saturating_sub(self.start);
-        let base = self.queries.duration();
-        shape.count(base, ended, nanos as f64 / 1e9);
-        let tally = |slot: &request::Slot| {
-            slot.count_query(shape.number, &shape.summary, self.start, now);
-            slot.ids()
-        };
-        let ids = match &self.open {
-            Some(open) => Some(tally(open.slot())),
-            None => {
-                request::with_current(Some(self.queries.requests.number()), |slot, _| tally(slot))
-            }
-        };
-        shape.stats.record(ended, nanos, self.rows, ids);
-        if let Some(open) = &self.open {
-            self.end_span(open, ended, now);
-        }
+    fn open(&self) -> Option<(&Begun, &Traces)> {
+        Some((self.open.as_ref()?, self.shape.common.traces.as_deref()?))
     }
 
     #[inline]
-    fn end_span(&self, open: &OpenSpan, ended: &Ended, now: Nanos) {
-        let plain =
-            matches!(ended, Ended::Completed) && self.rows.is_none() && self.batch.is_none();
-        if plain {
-            open.end_as(now, &self.shape.plain);
+    fn end(&mut self, ended: &Ended) {
+        self.ended = true;
+        let shape = &*self.shape;
+        let now = shape.common.requests.clock().now();
+        let query = shape.asked(self.start, now);
+        let Some((open, traces)) = self.open() else {
+            return shape.count_alone(&query, ended, self.rows);
+        };
+        shape.count(&query, ended, self.rows, Some(open.slot()));
+        let is_told = if matches!(ended, Ended::Completed) {
+            open.end_query(&query, &shape.plain, &self.counts())
         } else {
-            self.end_told_span(open, ended, now);
+            open.slot().count_query(&query);
+            false
+        };
+        if !is_told {
+            self.end_told_span((open, traces), ended, now);
         }
     }
 
-    /// Ends a span that has more to tell than its shape.
-    fn end_told_span(&self, open: &OpenSpan, ended: &Ended, now: Nanos) {
-        let plain = self.shape.plain.record();
-        let mut attributes = Bounded::more(&plain);
-        let counts = [
+    #[cold]
+    fn dropped(&mut self) {
+        self.end(if self.runs {
+            &Ended::Panicked
+        } else {
+            &Ended::Cancelled
+        });
+    }
+
+    #[inline]
+    fn counts(&self) -> Counts {
+        [
             (semconv::DB_RESPONSE_RETURNED_ROWS, self.rows),
             (semconv::DB_OPERATION_BATCH_SIZE, self.batch),
-        ];
-        for (key, count) in counts {
+        ]
+    }
+
+    /// Ends a span that has more to tell than its shape, or one that cannot wait for its trace.
+    #[cold]
+    fn end_told_span(&self, (open, traces): (&Begun, &Traces), ended: &Ended, now: Nanos) {
+        let plain = self.shape.plain.record();
+        let mut attributes = Bounded::more(&plain);
+        for (key, count) in self.counts() {
             if let Some(count) = count {
                 let count = i64::try_from(count).unwrap_or(i64::MAX);
                 attributes.value(key, SpanValue::I64(count));
@@ -305,7 +300,7 @@ impl QueryGuard {
             left_out: attributes.left_out(),
             ..plain
         };
-        open.end(now, &record);
+        open.end(traces, now, &record);
     }
 }
 
@@ -315,15 +310,11 @@ fn is_code(text: &str) -> bool {
 }
 
 impl Drop for QueryGuard {
+    #[inline]
     fn drop(&mut self) {
-        if self.ended {
-            return;
+        if !self.ended {
+            self.dropped();
         }
-        self.end(if self.runs {
-            &Ended::Panicked
-        } else {
-            &Ended::Cancelled
-        });
     }
 }
 

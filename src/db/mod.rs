@@ -80,6 +80,7 @@
 
 mod cache;
 mod comment;
+mod common;
 mod database;
 #[cfg(feature = "deadpool-postgres")]
 pub mod deadpool_postgres;

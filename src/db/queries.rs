@@ -1,20 +1,20 @@
 use std::hash::BuildHasher as _;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use tracing::Event;
 use tracing::level_filters::LevelFilter;
 
 use super::cache;
+use super::common::Common;
 use super::events::Told;
 use super::pool::Pools;
 use super::shape::Shape;
 use super::statement::Statement;
 use super::stats::QueryStats;
 use super::target::Target;
-use crate::metrics::{Histogram, Metrics};
+use crate::metrics::Metrics;
 use crate::request::Requests;
-use crate::semconv;
 use crate::trace::Traces;
 
 /// Shapes of one monitor that are told apart, and the bytes of what their spans say.
@@ -26,14 +26,10 @@ const MAX_TARGETS: usize = 64;
 /// The queries of one monitor.
 #[derive(Debug)]
 pub(crate) struct Queries {
-    pub(super) requests: Arc<Requests>,
-    pub(super) traces: Option<Arc<Traces>>,
-    /// Made with the first query, so that a service without a database has none on its page.
-    duration: OnceLock<Histogram>,
+    pub(super) common: Arc<Common>,
     pub(super) pools: Pools,
     /// By events of SQLx.
     pub(super) told: Told,
-    metrics: Metrics,
     known: Mutex<Known>,
 }
 
@@ -53,27 +49,11 @@ impl Queries {
         traces: Option<&Arc<Traces>>,
     ) -> Self {
         Self {
-            requests: Arc::clone(requests),
-            traces: traces.cloned(),
-            duration: OnceLock::new(),
+            common: Arc::new(Common::new(metrics, requests, traces)),
             pools: Pools::new(metrics, requests.clock()),
             told: Told::default(),
-            metrics: metrics.clone(),
             known: Mutex::default(),
         }
-    }
-
-    /// Durations of queries.
-    #[inline]
-    pub(super) fn duration(&self) -> &Histogram {
-        self.duration.get_or_init(|| {
-            self.metrics
-                .histogram(semconv::DB_CLIENT_OPERATION_DURATION)
-                .unit("s")
-                .description("Duration of database client operations")
-                .bounds(semconv::DB_DURATION_BOUNDS)
-                .build()
-        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -110,9 +90,9 @@ impl Queries {
         let mut known = self.lock();
         let shape = match known.shapes.get(&number) {
             Some(shape) => Arc::clone(shape),
-            None if known.is_full() => known.other(target),
+            None if known.is_full() => known.other(&self.common, target),
             None => {
-                let shape = Arc::new(Shape::new(target, number, statement));
+                let shape = Arc::new(Shape::new(&self.common, target, number, statement));
                 known.shape_bytes += shape.plain.bytes();
                 known.shapes.insert(number, Arc::clone(&shape));
                 shape
@@ -148,7 +128,7 @@ impl Queries {
                 .cloned()
                 .collect()
         };
-        let routes = self.requests.routes();
+        let routes = self.common.requests.routes();
         let stats = shapes
             .iter()
             .filter_map(|shape| QueryStats::of(shape, routes));
@@ -172,12 +152,12 @@ impl Known {
         target
     }
 
-    fn other(&mut self, target: &Arc<Target>) -> Arc<Shape> {
+    fn other(&mut self, common: &Arc<Common>, target: &Arc<Target>) -> Arc<Shape> {
         let mut others = self.others.iter();
         if let Some(other) = others.find(|other| Arc::ptr_eq(&other.target, target)) {
             return Arc::clone(other);
         }
-        let other = Arc::new(Shape::other(target));
+        let other = Arc::new(Shape::other(common, target));
         self.others.push(Arc::clone(&other));
         other
     }

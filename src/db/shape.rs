@@ -1,10 +1,13 @@
 use std::sync::{Arc, OnceLock};
 
+use super::common::Common;
 use super::outcome::Ended;
 use super::statement::Statement;
 use super::stats::Stats;
 use super::target::Target;
+use crate::clock::{Nanos, seconds};
 use crate::metrics::Histogram;
+use crate::request::{self, Asked, Slot};
 use crate::semconv;
 use crate::trace::{Bounded, Prepared, SpanKind, SpanRecord, SpanValue, attributes_of};
 
@@ -14,6 +17,7 @@ pub(super) const OTHER: &str = "_other";
 /// Statements of one form, to one target.
 #[derive(Debug)]
 pub(super) struct Shape {
+    pub(super) common: Arc<Common>,
     pub(super) target: Arc<Target>,
     /// Tells it from others, in a request's tally.
     pub(super) number: u64,
@@ -29,7 +33,12 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn new(target: &Arc<Target>, number: u64, statement: Statement) -> Self {
+    pub(super) fn new(
+        common: &Arc<Common>,
+        target: &Arc<Target>,
+        number: u64,
+        statement: Statement,
+    ) -> Self {
         let Statement {
             text,
             summary,
@@ -38,12 +47,13 @@ impl Shape {
             ..
         } = statement;
         let mut shape = Self {
+            common: Arc::clone(common),
             target: Arc::clone(target),
             number,
             summary: summary.into(),
             operation,
             collection,
-            plain: Prepared::new(&SpanRecord::default()),
+            plain: Prepared::default(),
             stats: Stats::default(),
             completed: OnceLock::new(),
             cancelled: OnceLock::new(),
@@ -61,13 +71,17 @@ impl Shape {
         if !text.is_empty() {
             attributes.text(semconv::DB_QUERY_TEXT, &text);
         }
-        shape.plain = Prepared::new(&SpanRecord {
+        let plain = SpanRecord {
             kind: SpanKind::Client,
             name: &shape.summary,
             attributes: attributes.bytes(),
             left_out: attributes.left_out(),
             ..SpanRecord::default()
-        });
+        };
+        shape.plain = match &common.traces {
+            Some(traces) => traces.prepare(&plain),
+            None => Prepared::new(&plain),
+        };
         shape
     }
 
@@ -82,7 +96,7 @@ impl Shape {
     }
 
     /// What counts the statements of a target for which there is no room.
-    pub(super) fn other(target: &Arc<Target>) -> Self {
+    pub(super) fn other(common: &Arc<Common>, target: &Arc<Target>) -> Self {
         let other = Statement {
             text: "".into(),
             summary: OTHER.into(),
@@ -90,7 +104,7 @@ impl Shape {
             collection: None,
             shape: 0,
         };
-        Self::new(target, 0, other)
+        Self::new(common, target, 0, other)
     }
 
     /// What is known of the statements, but for the port, which is a number on a span.
@@ -111,23 +125,60 @@ impl Shape {
         labels
     }
 
-    /// Counts a query of so many seconds.
+    /// A query as a request's tally counts it.
     #[inline]
-    pub(super) fn count(&self, base: &Histogram, ended: &Ended, seconds: f64) {
-        let known = match ended {
-            Ended::Completed => &self.completed,
-            Ended::Cancelled => &self.cancelled,
+    pub(super) fn asked(&self, start: Nanos, end: Nanos) -> Asked<'_> {
+        Asked {
+            shape: self.number,
+            summary: &self.summary,
+            start,
+            end,
+        }
+    }
+
+    /// Counts a query of the operation that the thread is at, if there is one, and in that one's tally.
+    pub(super) fn count_alone(&self, query: &Asked<'_>, ended: &Ended, rows: Option<u64>) {
+        let number = self.common.requests.number();
+        let here = request::current_slot(number).map(|(slot, _)| slot);
+        if let Some(slot) = &here {
+            slot.count_query(query);
+        }
+        self.count(query, ended, rows, here.as_deref());
+    }
+
+    /// Counts a query, of a trace where there is one.
+    #[inline]
+    pub(super) fn count(
+        &self,
+        query: &Asked<'_>,
+        ended: &Ended,
+        rows: Option<u64>,
+        of: Option<&Slot>,
+    ) {
+        let nanos = query.end.saturating_sub(query.start);
+        let seconds = seconds(nanos);
+        self.stats.record(ended, (nanos, seconds), rows, of);
+        match ended {
+            Ended::Completed => self.record(&self.completed, ended, seconds),
+            Ended::Cancelled => self.record(&self.cancelled, ended, seconds),
             Ended::Failed { .. } | Ended::Panicked | Ended::Unknown => {
-                return self.labelled(base, ended).record_alone(seconds);
+                self.labelled(ended).record_alone(seconds);
             }
+        }
+    }
+
+    #[inline]
+    fn record(&self, series: &OnceLock<Histogram>, ended: &Ended, seconds: f64) {
+        let series = match series.get() {
+            Some(series) => series,
+            None => series.get_or_init(|| self.labelled(ended)),
         };
-        let series = known.get_or_init(|| self.labelled(base, ended));
         series.record_alone(seconds);
     }
 
     /// The series of queries that ended so.
     #[cold]
-    fn labelled(&self, base: &Histogram, ended: &Ended) -> Histogram {
+    fn labelled(&self, ended: &Ended) -> Histogram {
         let labels = self.labels().into_iter();
         let mut labels: Vec<_> = labels
             .map(|(key, value)| (key, String::from(value)))
@@ -145,6 +196,6 @@ impl Shape {
                 .map(|code| (semconv::DB_RESPONSE_STATUS_CODE, code.to_string()));
             labels.extend(code);
         }
-        base.with(labels)
+        self.common.duration().with(labels)
     }
 }

@@ -8,7 +8,7 @@ use super::system::DbSystem;
 use crate::clock::Nanos;
 use crate::metrics::Exponential;
 use crate::model::TraceId;
-use crate::request::{Ids, RouteId, Routes};
+use crate::request::{RouteId, Routes, Slot};
 
 /// Routes that are told apart as callers of a shape.
 const CALLERS: usize = 8;
@@ -16,15 +16,16 @@ const CALLERS: usize = 8;
 /// What is counted of the queries of one shape.
 #[derive(Debug, Default)]
 pub(super) struct Stats {
-    calls: AtomicU64,
     errors: AtomicU64,
     cancelled: AtomicU64,
     nanos: AtomicU64,
     rows: AtomicU64,
+    /// The longest and one nanosecond more; 0 before the first.
     longest: AtomicU64,
     worst: Mutex<TraceId>,
     callers: [Caller; CALLERS],
     other_callers: AtomicU64,
+    /// Of all calls: what it counts is their number.
     times: Exponential,
 }
 
@@ -76,10 +77,15 @@ pub struct QueryStats {
 impl Stats {
     /// Counts a query.
     #[inline]
-    pub(super) fn record(&self, ended: &Ended, nanos: Nanos, rows: Option<u64>, ids: Option<Ids>) {
-        let is_first = self.calls.fetch_add(1, Relaxed) == 0;
+    pub(super) fn record(
+        &self,
+        ended: &Ended,
+        (nanos, seconds): (Nanos, f64),
+        rows: Option<u64>,
+        of: Option<&Slot>,
+    ) {
         self.nanos.fetch_add(nanos, Relaxed);
-        self.times.record(nanos as f64 / 1e9);
+        self.times.record(seconds);
         match ended {
             Ended::Completed | Ended::Unknown => {}
             Ended::Cancelled => {
@@ -92,11 +98,11 @@ impl Stats {
         if let Some(rows) = rows {
             self.rows.fetch_add(rows, Relaxed);
         }
-        if let Some(ids) = ids {
-            self.called_by(ids.route);
+        if let Some(slot) = of {
+            self.called_by(slot.route());
         }
-        if is_first || nanos > self.longest.load(Relaxed) {
-            self.is_longest(nanos, ids);
+        if nanos >= self.longest.load(Relaxed) {
+            self.is_longest(nanos, of);
         }
     }
 
@@ -118,12 +124,12 @@ impl Stats {
     }
 
     #[cold]
-    fn is_longest(&self, nanos: Nanos, ids: Option<Ids>) {
+    fn is_longest(&self, nanos: Nanos, of: Option<&Slot>) {
         let mut worst = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
         // Another may have come first.
-        let before = self.longest.fetch_max(nanos, Relaxed);
-        if before < nanos || *worst == TraceId::NIL {
-            *worst = ids.map_or(TraceId::NIL, |ids| ids.trace);
+        let before = self.longest.fetch_max(nanos.saturating_add(1), Relaxed);
+        if before <= nanos {
+            *worst = of.map_or(TraceId::NIL, |slot| slot.ids().trace);
         }
     }
 
@@ -143,7 +149,7 @@ impl QueryStats {
     pub(super) fn of(shape: &Shape, routes: &Routes) -> Option<Self> {
         let stats = &shape.stats;
         let [p50, p95, p99] = stats.times.quantiles([0.5, 0.95, 0.99])?;
-        let max = Duration::from_nanos(stats.longest.load(Relaxed));
+        let max = Duration::from_nanos(stats.longest.load(Relaxed).saturating_sub(1));
         // The middle of a bucket may lie beyond the longest.
         let time = |seconds| Duration::from_secs_f64(seconds).min(max);
         Some(Self {
@@ -151,7 +157,7 @@ impl QueryStats {
             namespace: shape.target.namespace.clone(),
             summary: Arc::clone(&shape.summary),
             text: shape.text(),
-            calls: stats.calls.load(Relaxed),
+            calls: stats.times.count(),
             errors: stats.errors.load(Relaxed),
             cancelled: stats.cancelled.load(Relaxed),
             total: Duration::from_nanos(stats.nanos.load(Relaxed)),

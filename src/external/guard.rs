@@ -18,7 +18,7 @@ use crate::metrics::UpDownCounter;
 use crate::model::{Outcome, caught, within};
 use crate::request::{self, Method, NO_REQUEST};
 use crate::semconv;
-use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue};
+use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue, carry_request};
 
 /// Bytes of a URL's template.
 const MAX_TEMPLATE: usize = 256;
@@ -183,7 +183,7 @@ impl CallGuard {
         };
         match &self.open {
             Some(open) => open.carry(self.calls.carried, &mut put),
-            None => OpenSpan::carry_request(&self.calls.requests, self.calls.carried, &mut put),
+            None => carry_request(&self.calls.requests, self.calls.carried, &mut put),
         }
     }
 

@@ -11,9 +11,9 @@ use super::series::seconds;
 /// The sums of a request's queries.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Queried {
-    queries: u32,
+    queries: u64,
     nanos: Nanos,
-    duplicates: u32,
+    duplicates: u64,
     n_plus_one: bool,
 }
 
@@ -35,21 +35,26 @@ impl Queried {
 
     fn noted(tally: &Tally, attributes: &mut Attributes) -> Self {
         let slowest = tally.n_plus_one();
-        attributes.insert(semconv::DB_QUERIES, i64::from(tally.queries));
-        attributes.insert(semconv::DB_DURATION, seconds(tally.nanos));
-        if tally.duplicates > 0 {
-            attributes.insert(semconv::DB_DUPLICATES, i64::from(tally.duplicates));
+        attributes.insert(semconv::DB_QUERIES, number(tally.queries()));
+        attributes.insert(semconv::DB_DURATION, seconds(tally.nanos()));
+        if tally.duplicates() > 0 {
+            attributes.insert(semconv::DB_DUPLICATES, number(tally.duplicates()));
         }
         if let Some(summary) = slowest {
             attributes.insert(semconv::DB_N_PLUS_ONE, summary.to_string());
         }
         Self {
-            queries: tally.queries,
-            nanos: tally.nanos,
-            duplicates: tally.duplicates,
+            queries: tally.queries(),
+            nanos: tally.nanos(),
+            duplicates: tally.duplicates(),
             n_plus_one: slowest.is_some(),
         }
     }
+}
+
+/// A count as an attribute.
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 impl QueriedSeries {
@@ -89,8 +94,8 @@ impl QueriedSeries {
     }
 
     pub(super) fn record(&self, queried: &Queried) {
-        self.queries.add(queried.queries.into());
-        self.duplicates.add(queried.duplicates.into());
+        self.queries.add(queried.queries);
+        self.duplicates.add(queried.duplicates);
         self.n_plus_one.add(queried.n_plus_one.into());
         self.duration.record_alone(seconds(queried.nanos));
     }

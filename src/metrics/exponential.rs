@@ -48,6 +48,26 @@ const BOUNDS: [u64; BUCKETS - 1] = [
     0xf_5076_5b6e_4540,
 ];
 
+/// A mantissa's first six bits tell its bucket but for one bound: bounds are further apart than those bits tell.
+const CELLS: usize = 64;
+const CELL_BITS: u32 = 52 - CELLS.ilog2();
+static CELL_STARTS: [u8; CELLS] = cell_starts();
+
+/// The bucket of the least mantissa of each cell.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+const fn cell_starts() -> [u8; CELLS] {
+    let mut starts = [0; CELLS];
+    let (mut cell, mut bucket) = (0, 0);
+    while cell < CELLS {
+        while bucket < BOUNDS.len() && BOUNDS[bucket] <= (cell as u64) << CELL_BITS {
+            bucket += 1;
+        }
+        starts[cell] = bucket as u8;
+        cell += 1;
+    }
+    starts
+}
+
 /// Counts by fine buckets: a quantile is off by at most 1.1 %. An octave's buckets take 256 bytes from its first
 /// value on.
 #[derive(Debug, Default)]
@@ -70,6 +90,13 @@ impl Exponential {
         if let Some(count) = buckets.get(bucket) {
             count.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Values counted.
+    pub(crate) fn count(&self) -> u64 {
+        let octaves = self.octaves.iter().filter_map(OnceLock::get);
+        let counts = octaves.flat_map(|octave| octave.iter());
+        counts.map(|count| count.load(Relaxed)).sum()
     }
 
     /// The values below which so great a part of all lies, for each of `parts`; `None` before the first value.
@@ -120,7 +147,10 @@ fn place(value: f64) -> (usize, usize) {
         return (OCTAVES - 1, BUCKETS - 1);
     }
     let mantissa = below & MANTISSA;
-    (octave, BOUNDS.partition_point(|bound| *bound <= mantissa))
+    let cell = (mantissa >> CELL_BITS) as usize;
+    let bucket = usize::from(CELL_STARTS.get(cell).copied().unwrap_or_default());
+    let is_next = BOUNDS.get(bucket).is_some_and(|bound| *bound <= mantissa);
+    (octave, bucket + usize::from(is_next))
 }
 
 #[cfg(test)]
@@ -147,6 +177,19 @@ mod tests {
         }
         for large in [1e9, f64::MAX, f64::INFINITY] {
             assert_eq!(place(large), (OCTAVES - 1, BUCKETS - 1), "{large}");
+        }
+    }
+
+    #[test]
+    fn the_search_by_cell_finds_what_a_full_search_finds() {
+        let cells = (0..CELLS as u64).map(|cell| cell << CELL_BITS);
+        for edge in BOUNDS.into_iter().chain(cells) {
+            for mantissa in [edge.saturating_sub(1), edge, edge + 1] {
+                // An upper bound belongs to its bucket, so that one more is looked at.
+                let (_, bucket) = place(f64::from_bits((1023 << 52 | mantissa) + 1));
+                let full = BOUNDS.partition_point(|bound| *bound <= mantissa);
+                assert_eq!(bucket, full, "{mantissa:x}");
+            }
         }
     }
 

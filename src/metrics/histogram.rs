@@ -81,8 +81,8 @@ fn exponent(value: f64) -> usize {
     if value < f64::from_bits(FIRST_EXPONENT << 52) {
         return 0;
     }
-    let exponent = (value.to_bits() >> 52).saturating_sub(FIRST_EXPONENT) as usize;
-    exponent.min(EXPONENTS - 1)
+    let exponent = (value.to_bits() >> 52) - FIRST_EXPONENT;
+    (exponent as usize).min(EXPONENTS - 1)
 }
 
 fn starts(bounds: &[f64]) -> [u8; EXPONENTS] {

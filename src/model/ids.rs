@@ -176,6 +176,11 @@ impl fmt::Debug for SpanId {
     }
 }
 
+#[cold]
+fn seed() -> u64 {
+    RandomState::new().hash_one(0_u8)
+}
+
 /// A thread's own wyrand, seeded by the standard library's random keys. Ids must be unique, not secret.
 #[inline]
 pub(crate) fn random() -> u64 {
@@ -185,7 +190,7 @@ pub(crate) fn random() -> u64 {
     let step = |state: &Cell<u64>| {
         let mut x = state.get();
         if x == 0 {
-            x = RandomState::new().hash_one(0_u8);
+            x = seed();
         }
         x = x.wrapping_add(0x2d35_8dcc_aa6c_78a5);
         state.set(x);

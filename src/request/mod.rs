@@ -22,5 +22,5 @@ pub(crate) use self::record::{
 };
 pub(crate) use self::routes::{NO_REQUEST, RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};
-pub(crate) use self::tally::Tally;
-pub(crate) use self::tree::{Added, Decision, Numbers, Taken, put_alike};
+pub(crate) use self::tally::{Asked, Tally};
+pub(crate) use self::tree::{Added, Decision, Taken};

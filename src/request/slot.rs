@@ -9,8 +9,8 @@ use super::crumbs::Crumbs;
 use super::current::Ids;
 use super::record::Method;
 use super::routes::{RouteId, Routes};
-use super::tally::Tally;
-use super::tree::{Room, Tree};
+use super::tally::{Asked, Tally};
+use super::tree::{Added, Room, Tree};
 use crate::clock::{Clock, Nanos};
 use crate::model::{SpanId, TraceId};
 
@@ -57,7 +57,6 @@ pub(crate) struct Slot {
     crumbs: Mutex<Crumbs>,
     /// Whether there is a tally of an earlier request or of this one.
     has_tally: AtomicBool,
-    tally: Mutex<Tally>,
     facts: Mutex<Facts>,
     /// The request's method, as a number and one more; 0 for none.
     method: AtomicU8,
@@ -148,7 +147,6 @@ impl Requests {
             has_crumbs: AtomicBool::new(false),
             crumbs: Mutex::default(),
             has_tally: AtomicBool::new(false),
-            tally: Mutex::default(),
             facts: Mutex::default(),
             method: AtomicU8::new(0),
         }
@@ -247,14 +245,11 @@ impl Slot {
     /// Opens the slot for a request that began at `start`, whose first poll follows at once.
     #[inline]
     pub(crate) fn open(&self, ids: Ids, start: Nanos) {
-        self.tree.open();
+        self.tree.open(self.has_tally.load(Relaxed));
+        self.has_tally.store(false, Relaxed);
         if self.has_crumbs.load(Relaxed) {
             self.has_crumbs.store(false, Relaxed);
             own(&self.crumbs).clear();
-        }
-        if self.has_tally.load(Relaxed) {
-            self.has_tally.store(false, Relaxed);
-            own(&self.tally).clear();
         }
         self.rename(ids, start);
     }
@@ -296,8 +291,14 @@ impl Slot {
         Ids {
             trace: TraceId::from_u128(high << 64 | low),
             span: SpanId::from_u64(self.span.load(Relaxed)),
-            route: RouteId(self.route.load(Relaxed)),
+            route: self.route(),
         }
+    }
+
+    /// The route of the request under way.
+    #[inline]
+    pub(crate) fn route(&self) -> RouteId {
+        RouteId(self.route.load(Relaxed))
     }
 
     /// Notes that an error was captured in this request.
@@ -330,19 +331,37 @@ impl Slot {
         }
     }
 
-    /// Counts a query of this shape that ended, for the request whose trace this is.
+    /// Counts a query that ended, for the request whose trace this is.
     #[inline]
-    pub(crate) fn count_query(&self, shape: u64, summary: &Arc<str>, start: Nanos, end: Nanos) {
+    pub(crate) fn count_query(&self, query: &Asked<'_>) {
+        self.with_tally().count(query);
+    }
+
+    /// Counts a query that ended and adds its span, as [`Tree::add`] does. When the trace is kept the span takes
+    /// `later` bytes more.
+    #[inline]
+    pub(crate) fn add_query(
+        &self,
+        query: &Asked<'_>,
+        later: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Added {
+        self.with_tally().add_query(query, later, write)
+    }
+
+    /// The tree, which will have a tally.
+    #[inline]
+    fn with_tally(&self) -> &Tree {
         let slot = self.goes_on.as_deref().unwrap_or(self);
-        own(&slot.tally).count(shape, summary, start, end);
         slot.has_tally.store(true, Relaxed);
+        &slot.tree
     }
 
     /// Shows what the request asked of databases, if it asked anything.
     #[inline]
     pub(crate) fn tally<R>(&self, look: impl FnOnce(&Tally) -> R) -> Option<R> {
         let has = self.has_tally.load(Relaxed);
-        has.then(|| look(&own(&self.tally)))
+        has.then(|| self.tree.tally(look))
     }
 
     /// Notes the request's method.

@@ -5,7 +5,7 @@ use crate::clock::Nanos;
 /// Shapes that a request tells apart. A query of a further one counts, and as no duplicate.
 const MAX_SHAPES: usize = 64;
 /// The rule of "N+1 queries": so many of one shape, each begun when the one before had ended ..
-const N_PLUS_ONE: u32 = 5;
+const N_PLUS_ONE: u64 = 5;
 /// .. and so long in all.
 const N_PLUS_ONE_NANOS: Nanos = 50_000_000;
 
@@ -15,14 +15,22 @@ const N_PLUS_ONE_NANOS: Nanos = 50_000_000;
 /// source: <https://docs.sentry.io/product/issues/issue-details/performance-issues/n-one-queries/>.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Queries that ended, cancelled ones too.
-    pub(crate) queries: u32,
-    /// The time in them. Of queries that ran beside each other each counts.
-    pub(crate) nanos: Nanos,
-    /// Queries of a shape that came before in the same request.
-    pub(crate) duplicates: u32,
-    first_end: Option<Nanos>,
     shapes: Vec<OfShape>,
+    /// When the first of all had ended.
+    first_end: Option<Nanos>,
+    /// Queries of further shapes, and the time in them.
+    more: u64,
+    more_nanos: Nanos,
+}
+
+/// A query that ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The number of its shape.
+    pub(crate) shape: u64,
+    pub(crate) summary: &'a Arc<str>,
+    pub(crate) start: Nanos,
+    pub(crate) end: Nanos,
 }
 
 /// The queries of one shape.
@@ -30,48 +38,79 @@ pub(crate) struct Tally {
 struct OfShape {
     shape: u64,
     summary: Arc<str>,
-    /// Those that began when the one before had ended, and the time in them.
-    in_turn: u32,
+    queries: u64,
     nanos: Nanos,
     last_end: Nanos,
+    /// Those that began when the one before had ended, and the time in them.
+    in_turn: u64,
+    in_turn_nanos: Nanos,
     /// Whether another query had ended before the first of them.
     follows: bool,
 }
 
 impl Tally {
     /// Counts a query that ended.
-    pub(super) fn count(&mut self, shape: u64, summary: &Arc<str>, start: Nanos, end: Nanos) {
-        let nanos = end.saturating_sub(start);
-        self.queries = self.queries.saturating_add(1);
-        self.nanos = self.nanos.saturating_add(nanos);
-        if let Some(known) = self.shapes.iter_mut().find(|known| known.shape == shape) {
-            self.duplicates = self.duplicates.saturating_add(1);
-            if start >= known.last_end {
-                known.in_turn = known.in_turn.saturating_add(1);
-                known.nanos = known.nanos.saturating_add(nanos);
-            }
-            known.last_end = known.last_end.max(end);
-        } else if self.shapes.len() < MAX_SHAPES {
-            self.shapes.push(OfShape {
-                shape,
-                summary: Arc::clone(summary),
-                in_turn: 1,
-                nanos,
-                last_end: end,
-                follows: self.first_end.is_some_and(|first| first <= start),
-            });
+    #[inline]
+    pub(super) fn count(&mut self, query: &Asked<'_>) {
+        let nanos = query.end.saturating_sub(query.start);
+        let mut shapes = self.shapes.iter_mut();
+        let Some(known) = shapes.find(|known| known.shape == query.shape) else {
+            return self.count_first(query, nanos);
+        };
+        known.queries += 1;
+        known.nanos = known.nanos.wrapping_add(nanos);
+        if query.start >= known.last_end {
+            known.in_turn += 1;
+            known.in_turn_nanos = known.in_turn_nanos.wrapping_add(nanos);
         }
-        let first = self.first_end.get_or_insert(end);
-        *first = end.min(*first);
+        known.last_end = known.last_end.max(query.end);
+    }
+
+    #[cold]
+    fn count_first(&mut self, query: &Asked<'_>, nanos: Nanos) {
+        let follows = self.first_end.is_some_and(|first| first <= query.start);
+        self.first_end.get_or_insert(query.end);
+        if self.shapes.len() < MAX_SHAPES {
+            self.shapes.push(OfShape {
+                shape: query.shape,
+                summary: Arc::clone(query.summary),
+                queries: 1,
+                nanos,
+                last_end: query.end,
+                in_turn: 1,
+                in_turn_nanos: nanos,
+                follows,
+            });
+        } else {
+            self.more += 1;
+            self.more_nanos = self.more_nanos.wrapping_add(nanos);
+        }
+    }
+
+    /// Queries that ended, cancelled ones too.
+    pub(crate) fn queries(&self) -> u64 {
+        self.shapes.iter().map(|of| of.queries).sum::<u64>() + self.more
+    }
+
+    /// The time in them. Of queries that ran beside each other each counts.
+    pub(crate) fn nanos(&self) -> Nanos {
+        let nanos = self.shapes.iter().map(|of| of.nanos);
+        nanos.fold(self.more_nanos, Nanos::wrapping_add)
+    }
+
+    /// Queries of a shape that came before in the same request.
+    pub(crate) fn duplicates(&self) -> u64 {
+        self.shapes.iter().map(|of| of.queries - 1).sum()
     }
 
     /// The summary of the shape that is "N+1 queries"; of several the one that took longest.
     pub(crate) fn n_plus_one(&self) -> Option<&Arc<str>> {
-        let found = self
-            .shapes
-            .iter()
-            .filter(|of| of.follows && of.in_turn >= N_PLUS_ONE && of.nanos > N_PLUS_ONE_NANOS);
-        found.max_by_key(|of| of.nanos).map(|of| &of.summary)
+        let found = self.shapes.iter().filter(|of| {
+            of.follows && of.in_turn >= N_PLUS_ONE && of.in_turn_nanos > N_PLUS_ONE_NANOS
+        });
+        found
+            .max_by_key(|of| of.in_turn_nanos)
+            .map(|of| &of.summary)
     }
 
     pub(super) fn clear(&mut self) {
@@ -95,7 +134,12 @@ mod tests {
         let mut tally = Tally::default();
         for (shape, start, end) in queries {
             let summary = format!("SELECT s{shape}").into();
-            tally.count(*shape, &summary, start * MS, end * MS);
+            tally.count(&Asked {
+                shape: *shape,
+                summary: &summary,
+                start: start * MS,
+                end: end * MS,
+            });
         }
         tally
     }
@@ -142,12 +186,13 @@ mod tests {
     #[test]
     fn duplicates_and_time_are_counted_and_forgotten() {
         let mut many = tally(&[in_turn(1, 0, 3, 10), in_turn(2, 30, 1, 5)].concat());
-        assert_eq!((many.queries, many.duplicates, many.nanos), (4, 2, 35 * MS));
+        let sums = |of: &Tally| (of.queries(), of.duplicates(), of.nanos());
+        assert_eq!(sums(&many), (4, 2, 35 * MS));
         many.clear();
-        assert_eq!((many.queries, many.duplicates, many.nanos), (0, 0, 0));
+        assert_eq!(sums(&many), (0, 0, 0));
         let different: Vec<_> = (0..1000).map(|n| (n, n, n + 1)).collect();
         let tally = tally(&different);
-        assert_eq!((tally.queries, tally.duplicates), (1000, 0));
+        assert_eq!(sums(&tally), (1000, 0, 1000 * MS));
         assert_eq!(tally.shapes.len(), MAX_SHAPES);
     }
 }

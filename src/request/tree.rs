@@ -6,6 +6,7 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::tally::{Asked, Tally};
 use crate::model::Kept;
 
 /// Bytes that one trace may hold.
@@ -15,7 +16,6 @@ const MAX_EVENTS: u32 = 128;
 const MAX_EVENT_BYTES: usize = 8 * 1024;
 /// Room for the first of either.
 const FIRST: usize = 1024;
-const FIRST_ALIKE: usize = 16;
 
 /// How many bytes the undecided traces of one monitor hold together, and how many they may.
 #[derive(Debug)]
@@ -72,10 +72,8 @@ pub(crate) struct Tree {
 #[derive(Debug, Default)]
 struct State {
     spans: Vec<u8>,
-    /// Spans that say what others of their kind say: most traces are not kept, and then nothing is copied.
-    alike: Vec<(Numbers, Arc<[u8]>)>,
-    /// Bytes that those will be.
-    alike_bytes: usize,
+    /// Bytes that the spans take beside these when the trace is kept.
+    later: usize,
     count: u32,
     /// Events outside any span but the root.
     events: Vec<u8>,
@@ -83,23 +81,8 @@ struct State {
     /// Spans that were left out of this trace.
     lost: u32,
     decision: Decision,
-}
-
-/// The words that a span's record begins with: the span, its parent, its start and its end.
-pub(crate) type Numbers = [u64; 4];
-
-/// Appends the record of a span that has these numbers, and of which `form` is all else: a record with other
-/// numbers.
-pub(crate) fn put_alike(out: &mut Vec<u8>, numbers: Numbers, form: &[u8]) {
-    let mut head = [0; 4 + size_of::<Numbers>()];
-    let (length, rest) = head.split_at_mut(4);
-    length.copy_from_slice(&(form.len() as u32).to_le_bytes());
-    for (place, number) in rest.chunks_exact_mut(8).zip(numbers) {
-        place.copy_from_slice(&number.to_le_bytes());
-    }
-    out.reserve(4 + form.len());
-    out.extend_from_slice(&head);
-    out.extend_from_slice(form.get(size_of::<Numbers>()..).unwrap_or_default());
+    /// What the request asked of databases: it stands here so that a query takes one lock.
+    tally: Tally,
 }
 
 /// What a trace has when it is decided.
@@ -145,8 +128,11 @@ impl Tree {
 
     /// Begins a new trace in a tree that nobody else holds any more.
     #[inline]
-    pub(super) fn open(&self) {
+    pub(super) fn open(&self, has_tally: bool) {
         let mut state = self.lock();
+        if has_tally {
+            state.tally.clear();
+        }
         state.decision = Decision::Open;
         state.lost = 0;
         self.captured.store(false, Relaxed);
@@ -154,46 +140,29 @@ impl Tree {
 
     /// Adds a span that has ended; `write` appends it and calls nothing foreign.
     pub(crate) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) -> Added {
-        let mut state = self.lock();
-        match state.decision {
-            Decision::Open => {}
-            Decision::Kept(kept) => return Added::Late(kept),
-            Decision::Dropped => return Added::Unkept,
-        }
-        if state.spans.capacity() == 0 {
-            state.spans.reserve(FIRST);
-        }
-        let before = state.spans.len();
-        write(&mut state.spans);
-        let bytes = state.spans.len() - before;
-        if state.span_bytes() > MAX_TREE || !self.room.take(bytes) {
-            state.spans.truncate(before);
-            return Added::NoRoom;
-        }
-        state.count += 1;
-        Added::Held
+        self.lock().add(&self.room, 0, write)
     }
 
-    /// Adds a span that has ended, as [`put_alike`] writes it.
+    /// Counts a query that ended and adds its span.
     #[inline]
-    pub(crate) fn add_alike(&self, numbers: Numbers, form: &Arc<[u8]>) -> Added {
+    pub(super) fn add_query(
+        &self,
+        query: &Asked<'_>,
+        later: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Added {
         let mut state = self.lock();
-        match state.decision {
-            Decision::Open => {}
-            Decision::Kept(kept) => return Added::Late(kept),
-            Decision::Dropped => return Added::Unkept,
-        }
-        let bytes = 4 + form.len();
-        if state.span_bytes() + bytes > MAX_TREE || !self.room.take(bytes) {
-            return Added::NoRoom;
-        }
-        if state.alike.capacity() == 0 {
-            state.alike.reserve(FIRST_ALIKE);
-        }
-        state.alike.push((numbers, Arc::clone(form)));
-        state.alike_bytes += bytes;
-        state.count += 1;
-        Added::Held
+        state.tally.count(query);
+        state.add(&self.room, later, write)
+    }
+
+    /// Counts a query that ended.
+    pub(super) fn count(&self, query: &Asked<'_>) {
+        self.lock().tally.count(query);
+    }
+
+    pub(super) fn tally<R>(&self, look: impl FnOnce(&Tally) -> R) -> R {
+        look(&self.lock().tally)
     }
 
     /// Counts a span as left out for want of room.
@@ -241,14 +210,13 @@ impl Tree {
         if state.decision == Decision::Open {
             state.decision = decision;
             if matches!(decision, Decision::Kept(_)) {
-                state.write_alike();
                 take(&Taken {
                     spans: &state.spans,
                     lost: state.lost,
                     events: &state.events,
                 });
             }
-            if state.count > 0 || !state.events.is_empty() {
+            if !state.spans.is_empty() || !state.events.is_empty() {
                 state.release(&self.room);
             }
         }
@@ -264,16 +232,17 @@ impl Tree {
         state.release(&self.room);
     }
 
-    /// Bytes that wait for the decision.
+    /// Bytes that the trace takes if it is kept now.
     pub(crate) fn bytes(&self) -> usize {
         let state = self.lock();
-        state.span_bytes() + state.events.len()
+        state.spans.len() + state.later + state.events.len()
     }
 
     pub(crate) fn decision(&self) -> Decision {
         self.lock().decision
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -283,36 +252,42 @@ impl Drop for Tree {
     /// What was never decided holds no room when nobody can decide it any more.
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.room.give_back(state.span_bytes() + state.events.len());
+        self.room.give_back(state.spans.len() + state.events.len());
     }
 }
 
 impl State {
-    fn span_bytes(&self) -> usize {
-        self.spans.len() + self.alike_bytes
-    }
-
-    /// Makes records of those that are alike.
-    fn write_alike(&mut self) {
-        self.alike_bytes = 0;
-        for (numbers, form) in self.alike.drain(..) {
-            put_alike(&mut self.spans, numbers, &form);
+    #[inline]
+    fn add(&mut self, room: &Room, later: usize, write: impl FnOnce(&mut Vec<u8>)) -> Added {
+        match self.decision {
+            Decision::Open => {}
+            Decision::Kept(kept) => return Added::Late(kept),
+            Decision::Dropped => return Added::Unkept,
         }
+        if self.spans.capacity() == 0 {
+            self.spans.reserve(FIRST);
+        }
+        let before = self.spans.len();
+        write(&mut self.spans);
+        let bytes = self.spans.len() - before;
+        if self.spans.len() + self.later + later > MAX_TREE || !room.take(bytes) {
+            self.spans.truncate(before);
+            return Added::NoRoom;
+        }
+        self.later += later;
+        self.count += 1;
+        Added::Held
     }
 
     fn release(&mut self, room: &Room) {
-        room.give_back(self.span_bytes() + self.events.len());
+        room.give_back(self.spans.len() + self.events.len());
         self.spans.clear();
-        self.alike.clear();
-        self.alike_bytes = 0;
+        self.later = 0;
         self.events.clear();
         self.event_count = 0;
         // Memory of a large trace is given back.
         if self.spans.capacity() > 16 * 1024 {
             self.spans = Vec::new();
-        }
-        if self.alike.capacity() > 256 {
-            self.alike = Vec::new();
         }
         self.count = 0;
     }
@@ -340,42 +315,10 @@ mod tests {
         assert_eq!((taken, room.held()), ((80, 1), 0));
         assert_eq!(add(1), Added::Late(Kept::Error));
         assert_eq!(tree.decide(Decision::Dropped, |_| {}), kept);
-        tree.open();
+        tree.open(false);
         assert_eq!(add(30), Added::Held);
         tree.decide(Decision::Dropped, |_| unreachable!());
         assert_eq!((add(1), room.held()), (Added::Unkept, 0));
-    }
-
-    #[test]
-    fn those_that_are_alike_are_written_when_they_are_kept() {
-        let room = Arc::new(Room::new(100));
-        let tree = Tree::new(&room);
-        let form: Arc<[u8]> = [&[0; 32][..], b"said"].concat().into();
-        let add = |n| tree.add_alike([n, 2, 3, 4], &form);
-        assert_eq!(
-            (add(1), add(5), add(9)),
-            (Added::Held, Added::Held, Added::NoRoom)
-        );
-        assert_eq!((tree.bytes(), room.held()), (80, 80));
-        let mut expected = Vec::new();
-        for n in [1, 5] {
-            put_alike(&mut expected, [n, 2, 3, 4], &form);
-        }
-        let mut taken = Vec::new();
-        let kept = Decision::Kept(Kept::Error);
-        tree.decide(kept, |all| taken = all.spans.to_vec());
-        assert_eq!((&taken, taken.len(), room.held()), (&expected, 80, 0));
-        assert_eq!(add(1), Added::Late(Kept::Error));
-        tree.open();
-        assert_eq!(add(1), Added::Held);
-        tree.give_up();
-        assert_eq!(
-            (room.held(), room.lost(), Arc::strong_count(&form)),
-            (0, 1, 1)
-        );
-        assert_eq!(add(1), Added::Held);
-        drop(tree);
-        assert_eq!((room.held(), Arc::strong_count(&form)), (0, 1));
     }
 
     #[test]

@@ -86,6 +86,7 @@ mod open;
 mod otel_span;
 pub(crate) mod otlp;
 mod plain;
+mod prepared;
 pub(crate) mod probe;
 mod read;
 mod recent;
@@ -114,15 +115,14 @@ pub(crate) use self::context::{Attached, Carried, OtelContext};
 pub(crate) use self::layer::SpanLayer;
 pub(crate) use self::levels::Levels;
 pub(crate) use self::limits::SpanLimits;
-pub(crate) use self::open::OpenSpan;
+pub(crate) use self::open::{Begun, OpenSpan, carry_request};
 pub(crate) use self::otel_span::Decoder;
 pub(crate) use self::plain::provider;
+pub(crate) use self::prepared::{Counts, Prepared};
 pub(crate) use self::recent::{Recent, RecentTap};
 pub(crate) use self::resource::{Origin, resource};
 pub(crate) use self::slow::RouteTimes;
-pub(crate) use self::span::{
-    Prepared, SpanRecord, ValueRef as SpanValue, attributes as attributes_of,
-};
+pub(crate) use self::span::{SpanRecord, ValueRef as SpanValue, attributes as attributes_of};
 pub(crate) use self::theirs::Theirs;
 pub(crate) use self::trace_state::{baggage, trace_state};
 pub(crate) use self::traceparent::parse_traceparent;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::context::{self, Carried, OtelContext};
-use super::span::{Prepared, SpanRecord, SpanStatus};
+use super::prepared::{Counts, Prepared};
+use super::span::{SpanRecord, SpanStatus};
 use super::traces::{RootEnd, RootForm, Traces};
 use crate::clock::Nanos;
-use crate::model::wire::Reader;
 use crate::model::{Kept, SpanId, TraceId};
-use crate::request::{self, Added, Ids, NO_REQUEST, Numbers, Requests, Slot, put_alike};
+use crate::request::{self, Added, Asked, Ids, NO_REQUEST, Requests, Slot};
 
 /// Where a span hangs: in whose slot, under which span.
 pub(super) struct Place {
@@ -21,16 +21,20 @@ pub(super) struct Place {
 
 impl Place {
     /// The place of a new span: under what is current, else as the root of a new trace.
+    #[inline]
     pub(super) fn find(traces: &Traces, span: SpanId, start: Nanos) -> Self {
-        let inside = traces.with_current(|slot, parent| Self {
-            slot: Arc::clone(slot),
-            parent,
-            root: None,
-        });
-        inside.unwrap_or_else(|| Self::root(traces, span, start))
+        match traces.current() {
+            Some((slot, parent)) => Self {
+                slot,
+                parent,
+                root: None,
+            },
+            None => Self::root(traces, span, start),
+        }
     }
 
     /// The place of the root of a new trace.
+    #[cold]
     pub(super) fn root(traces: &Traces, span: SpanId, start: Nanos) -> Self {
         let requests = traces.requests();
         let slot = requests.new_trace_slot();
@@ -77,44 +81,36 @@ pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, 
     traces.root_ended(slot, &end, &RootForm::Span(record));
 }
 
-/// A span under way, of which nobody else knows yet what it will say. Whoever has one ends it.
-pub(crate) struct OpenSpan {
-    traces: Arc<Traces>,
+/// A span under way, of which nobody else knows yet what it will say. Whoever has one ends it, with the traces that
+/// it was begun with.
+pub(crate) struct Begun {
     place: Place,
     span: SpanId,
     start: Nanos,
     panicked: bool,
 }
 
-impl OpenSpan {
+impl Begun {
     /// Begins a span under what is current, else as the root of a new trace.
-    pub(crate) fn begin(traces: Arc<Traces>) -> Self {
-        let (span, start) = (SpanId::random(), traces.requests().clock().now());
+    #[expect(
+        clippy::inline_always,
+        reason = "it is built where it stays, not moved there"
+    )]
+    #[inline(always)]
+    pub(crate) fn at(traces: &Traces, start: Nanos) -> Self {
+        let span = SpanId::random();
         Self {
-            place: Place::find(&traces, span, start),
-            traces,
+            place: Place::find(traces, span, start),
             span,
             start,
             panicked: false,
         }
     }
 
-    pub(crate) fn start(&self) -> Nanos {
-        self.start
-    }
-
     /// The slot of its trace.
+    #[inline]
     pub(crate) fn slot(&self) -> &Arc<Slot> {
         &self.place.slot
-    }
-
-    /// Whether code that ran in it panicked.
-    pub(crate) fn panicked(&self) -> bool {
-        self.panicked
-    }
-
-    pub(crate) fn now(&self) -> Nanos {
-        self.traces.requests().clock().now()
     }
 
     /// Runs code in the span: it is the thread's current operation meanwhile.
@@ -134,25 +130,19 @@ impl OpenSpan {
     }
 
     /// Tells the headers that a call to elsewhere carries, which is this span.
-    pub(crate) fn carry(&self, carried: Carried, put: &mut dyn FnMut(&'static str, &str)) {
-        let ids = self.place.slot.ids();
-        let sampled = self.traces.chooses(ids.trace, ids.route);
-        context::headers((ids.trace, self.span), sampled, carried, put);
-    }
-
-    /// The same where no spans are made: the request is what others see.
-    pub(crate) fn carry_request(
-        requests: &Requests,
+    pub(crate) fn carry(
+        &self,
+        traces: &Traces,
         carried: Carried,
         put: &mut dyn FnMut(&'static str, &str),
     ) {
-        if let Some(ids) = request::current(requests.number()) {
-            context::headers((ids.trace, ids.span), false, carried, put);
-        }
+        let ids = self.place.slot.ids();
+        let sampled = traces.chooses(ids.trace, ids.route);
+        context::headers((ids.trace, self.span), sampled, carried, put);
     }
 
     /// Ends the span as `record` says, of which ids and times are the span's own.
-    pub(crate) fn end(&self, end: Nanos, record: &SpanRecord<'_>) {
+    pub(crate) fn end(&self, traces: &Traces, end: Nanos, record: &SpanRecord<'_>) {
         let record = SpanRecord {
             span: self.span,
             parent: self.place.parent,
@@ -160,43 +150,99 @@ impl OpenSpan {
             end,
             ..*record
         };
-        end_span(&self.traces, &self.place, &record, self.panicked);
+        end_span(traces, &self.place, &record, self.panicked);
     }
 
-    /// Ends the span as was prepared.
+    /// Counts a query and ends its span as was prepared, with these counts; whether that was done. If not, it is a
+    /// root, a late span, or one for which there is no room: then it has to be [ended](Self::end) by its record.
     #[inline]
-    pub(crate) fn end_as(&self, end: Nanos, prepared: &Prepared) {
+    pub(crate) fn end_query(
+        &self,
+        query: &Asked<'_>,
+        prepared: &Prepared,
+        counts: &Counts,
+    ) -> bool {
         let numbers = [
             self.span.to_u64(),
             self.place.parent.to_u64(),
             self.start,
-            end,
+            query.end,
         ];
-        let tree = self.place.slot.tree();
-        let is_done = self.place.root.is_none() && {
-            let added = tree.add_alike(numbers, prepared.form());
-            matches!(added, Added::Held | Added::Unkept)
-        };
-        if !is_done {
-            self.end_otherwise(end, prepared, numbers);
+        let slot = &self.place.slot;
+        if self.place.root.is_some() {
+            slot.count_query(query);
+            return false;
+        }
+        let put = |out: &mut Vec<u8>| prepared.put(out, numbers, counts);
+        let added = slot.add_query(query, prepared.later, put);
+        matches!(added, Added::Held | Added::Unkept)
+    }
+}
+
+/// A span under way that holds the traces that it was begun with.
+pub(crate) struct OpenSpan {
+    traces: Arc<Traces>,
+    begun: Begun,
+}
+
+impl OpenSpan {
+    /// Begins a span under what is current, else as the root of a new trace.
+    pub(crate) fn begin(traces: Arc<Traces>) -> Self {
+        let start = traces.requests().clock().now();
+        Self {
+            begun: Begun::at(&traces, start),
+            traces,
         }
     }
 
-    /// Ends a root, a late span, or one for which there is no room.
-    #[cold]
-    fn end_otherwise(&self, end: Nanos, prepared: &Prepared, numbers: Numbers) {
-        let mut bytes = Vec::new();
-        put_alike(&mut bytes, numbers, prepared.form());
-        let record = Reader::new(&bytes).bytes().and_then(SpanRecord::read);
-        if let Some(record) = record {
-            self.end(end, &record);
-        }
+    pub(crate) fn start(&self) -> Nanos {
+        self.begun.start
+    }
+
+    /// The slot of its trace.
+    pub(crate) fn slot(&self) -> &Arc<Slot> {
+        self.begun.slot()
+    }
+
+    /// Whether code that ran in it panicked.
+    pub(crate) fn panicked(&self) -> bool {
+        self.begun.panicked
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        self.traces.requests().clock().now()
+    }
+
+    /// Runs code in the span: it is the thread's current operation meanwhile.
+    pub(crate) fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        self.begun.inside(work)
+    }
+
+    /// Tells the headers that a call to elsewhere carries, which is this span.
+    pub(crate) fn carry(&self, carried: Carried, put: &mut dyn FnMut(&'static str, &str)) {
+        self.begun.carry(&self.traces, carried, put);
+    }
+
+    /// Ends the span as `record` says, of which ids and times are the span's own.
+    pub(crate) fn end(&self, end: Nanos, record: &SpanRecord<'_>) {
+        self.begun.end(&self.traces, end, record);
+    }
+}
+
+/// Tells the headers that a call to elsewhere carries where no spans are made: the request is what others see.
+pub(crate) fn carry_request(
+    requests: &Requests,
+    carried: Carried,
+    put: &mut dyn FnMut(&'static str, &str),
+) {
+    if let Some(ids) = request::current(requests.number()) {
+        context::headers((ids.trace, ids.span), false, carried, put);
     }
 }
 
 /// Code runs in the span. Dropped before it returned, it panicked.
 struct Inside<'a> {
-    open: &'a mut OpenSpan,
+    open: &'a mut Begun,
     returned: bool,
 }
 

@@ -96,6 +96,7 @@ impl PlainSpans {
     }
 
     /// Where a span lies that starts while a plain span is current and nothing of ours is.
+    #[cold]
     pub(super) fn current(&self) -> Option<(Arc<Slot>, SpanId)> {
         if self.is_empty() {
             return None;

@@ -1,7 +1,5 @@
 //! The compact form of a span that has ended, and of a kept trace on its way to the worker.
 
-use std::sync::Arc;
-
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_bytes, put_sized, put_str};
 use crate::model::{Kept, SpanId, TraceId, cut, prefix};
@@ -115,44 +113,6 @@ pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
         put_bytes(out, span.events);
         put_bytes(out, span.links);
     });
-}
-
-/// What a span says beside its ids and times, ready to be copied: for spans that say the same each time. The
-/// numbers are there, and zero.
-#[derive(Debug)]
-pub(crate) struct Prepared(Arc<[u8]>);
-
-impl Prepared {
-    pub(crate) fn new(record: &SpanRecord<'_>) -> Self {
-        let mut bytes = Vec::new();
-        let nothing = SpanId::NIL;
-        put_span(
-            &mut bytes,
-            &SpanRecord {
-                span: nothing,
-                parent: nothing,
-                start: 0,
-                end: 0,
-                ..*record
-            },
-        );
-        Self(bytes.split_off(4).into())
-    }
-
-    /// Bytes that it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.len()
-    }
-
-    /// What was prepared.
-    pub(crate) fn record(&self) -> SpanRecord<'_> {
-        SpanRecord::read(&self.0).unwrap_or_default()
-    }
-
-    /// The record's form, as a trace's tree takes it.
-    pub(super) fn form(&self) -> &Arc<[u8]> {
-        &self.0
-    }
 }
 
 impl<'a> SpanRecord<'a> {
@@ -387,7 +347,6 @@ impl<'a> Part<'a> {
 mod tests {
     use super::*;
     use crate::model::Attributes;
-    use crate::request::put_alike;
     use crate::request::put_attributes;
 
     #[test]
@@ -432,9 +391,6 @@ mod tests {
         };
         assert_eq!(format!("{root:?}"), format!("{span:?}"));
         assert_eq!(part.spans().count(), 2);
-        let mut prepared = Vec::new();
-        put_alike(&mut prepared, [1, 2, 3, 4], Prepared::new(&span).form());
-        assert!(record.ends_with(&prepared));
         let read: Vec<_> = attributes(root.attributes).collect();
         assert_eq!(
             read,

@@ -9,13 +9,14 @@ use rustc_hash::FxHashMap;
 
 use super::config::TraceConfig;
 use super::plain::PlainSpans;
+use super::prepared::{AllPrepared, Prepared, Waiting};
 use super::sampler::Sampler;
 use super::slow::{RouteTimes, Times};
 use super::span::{
     MAX_SPAN, SpanRecord, put_head, put_no_root, put_request_root, put_span, put_span_root,
 };
 use crate::clock::{Nanos, nanos};
-use crate::model::wire::{Reader, put_bytes};
+use crate::model::wire::put_bytes;
 use crate::model::{Kept, Signal, SpanId, TraceId};
 use crate::request::{self, Added, Decision, Requests, RouteId, Slot, Taken};
 use crate::worker::{Intake, MAX_RECORD};
@@ -44,6 +45,7 @@ pub(crate) struct Traces {
     max_open: Duration,
     decided: Mutex<Decided>,
     plain: PlainSpans,
+    prepared: AllPrepared,
     /// Whether spans go anywhere but into this process' memory: the books are of what is sent.
     is_sent: AtomicBool,
     /// Spans that came when nothing was known of their trace any more.
@@ -106,6 +108,7 @@ impl Traces {
             max_open: config.max_open,
             decided: Mutex::default(),
             plain: PlainSpans::default(),
+            prepared: AllPrepared::default(),
             is_sent: AtomicBool::new(false),
             late: AtomicU64::new(0),
             over_budget: AtomicU64::new(0),
@@ -123,6 +126,12 @@ impl Traces {
 
     fn counted(&self, items: u32) -> u32 {
         if self.is_sent.load(Relaxed) { items } else { 0 }
+    }
+
+    /// Prepares a span that will say the same each time but for its ids and times. It is kept for good: the caller
+    /// bounds how many there are, and their bytes.
+    pub(crate) fn prepare(&self, record: &SpanRecord<'_>) -> Prepared {
+        self.prepared.add(record)
     }
 
     /// The plain OpenTelemetry spans under way.
@@ -144,6 +153,18 @@ impl Traces {
             return Some(look(&slot, span));
         }
         seen.flatten()
+    }
+
+    /// The operation that the thread is at, plain OpenTelemetry spans among them.
+    #[inline]
+    pub(super) fn current(&self) -> Option<(Arc<Slot>, SpanId)> {
+        match request::current_slot(self.requests.number()) {
+            Some((slot, span)) => {
+                let span = self.innermost(&slot, span);
+                Some((slot, span))
+            }
+            None => self.plain.current(),
+        }
     }
 
     /// The innermost operation, of which `current` is the innermost of ours.
@@ -309,19 +330,24 @@ impl Traces {
     }
 
     /// Queues a kept trace, in as many records as it takes.
-    fn push(
+    fn push(&self, end: &RootEnd<'_>, kept: Kept, taken: &Taken<'_>, root: Option<&RootForm<'_>>) {
+        self.prepared.with(taken.spans, |waiting| {
+            self.push_waiting(end, kept, taken, waiting, root);
+        });
+    }
+
+    fn push_waiting(
         &self,
         end: &RootEnd<'_>,
         kept: Kept,
         taken: &Taken<'_>,
+        mut waiting: Waiting<'_>,
         mut root: Option<&RootForm<'_>>,
     ) {
-        let mut spans = taken.spans;
         loop {
             let root = root.take();
             let room = MAX_RECORD - if root.is_some() { FOR_ROOT } else { FOR_HEAD };
-            let (bytes, count) = take(spans, room, root.is_none());
-            let (these, rest) = spans.split_at_checked(bytes).unwrap_or((spans, &[]));
+            let (these, count) = waiting.take_front(room, root.is_none());
             let items = count + u32::from(root.is_some());
             if items == 0 {
                 return;
@@ -335,9 +361,8 @@ impl Traces {
                     Some(RootForm::Request(write)) => put_request_root(out, write),
                     Some(RootForm::Span(span)) => put_span_root(out, span),
                 }
-                out.extend_from_slice(these);
+                these.put(out);
             });
-            spans = rest;
         }
     }
 
@@ -378,20 +403,6 @@ impl Traces {
     fn lock(&self) -> std::sync::MutexGuard<'_, Decided> {
         self.decided.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How many bytes, and how many spans, of the front fit into `max` bytes; `least`: one at least.
-fn take(spans: &[u8], max: usize, least: bool) -> (usize, u32) {
-    let mut reader = Reader::new(spans);
-    let (mut bytes, mut count) = (0, 0);
-    while let Some(span) = reader.bytes() {
-        let more = bytes + 4 + span.len();
-        if more > max && !(least && count == 0) {
-            break;
-        }
-        (bytes, count) = (more, count + 1);
-    }
-    (bytes, count)
 }
 
 #[cfg(test)]

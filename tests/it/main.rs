@@ -21,7 +21,6 @@ mod remote_faults;
 #[cfg(all(feature = "_client", feature = "reqwest"))]
 mod reqwest;
 mod secrets;
-mod secrets_at_ends;
 #[cfg(feature = "sentry")]
 mod sentry;
 mod spans;

@@ -1,224 +1,346 @@
-//! That nothing secret of queries and calls is anywhere: forty secrets, each beside something harmless that must be
-//! found where the secret would be.
+//! Forty secrets, each through every end that its query or call can have, seen meanwhile and afterwards. For each a
+//! harmless neighbour is in each place where it should be.
 
-use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Request};
+use axum::extract::Path;
+use axum::http::{Request, Response};
 use axum::routing::get;
+use futures_util::{FutureExt, stream};
 use http_body_util::BodyExt;
-use tower::{Layer, Service, ServiceExt};
-use watchpost::Monitor;
-use watchpost::db::DbSystem;
-use watchpost::external::UrlTemplate;
+use tower::{Layer, ServiceExt};
+use tracing_subscriber::layer::SubscriberExt;
+use watchpost::db::{Database, DbSystem};
+use watchpost::external::{CallGuard, External};
 use watchpost::testing::Harness;
 
-/// A secret by its number.
-fn secret(n: usize) -> String {
-    format!("zq{n:02}secret")
-}
+use crate::support::send;
 
-/// Statements with a secret in them, and a name beside it that stays.
-fn statements() -> Vec<(DbSystem, String, &'static str)> {
-    use DbSystem::{MicrosoftSqlServer, Mysql, OtherSql, Postgresql, Redis, Sqlite};
-    let texts: [(DbSystem, &str, &str); 24] = [
-        (Postgresql, "SELECT a01 FROM t WHERE b = '{}'", "a01"),
+/// Statements with a secret: `{s}` as text, `{x}` in hexadecimal, `{d}` as a number. `{n}` is its neighbour.
+const QUERIES: [(DbSystem, &str); 28] = {
+    use DbSystem::{
+        Clickhouse, Cockroachdb, Elasticsearch, Mariadb, Memcached, MicrosoftSqlServer, Mongodb,
+        Mysql, OracleDb, Other, OtherSql, Postgresql, Redis, Sqlite,
+    };
+    [
         (
             Postgresql,
-            "SELECT a02 FROM t WHERE b = E'it\\'s {}'",
-            "a02",
-        ),
-        (Postgresql, "SELECT a03 FROM t WHERE b = $$ {} $$", "a03"),
-        (Postgresql, "SELECT a04 FROM t WHERE b = $q$ {} $q$", "a04"),
-        (Postgresql, "SELECT a05 FROM t /* {} */", "a05"),
-        (Postgresql, "SELECT a06 FROM t -- {}", "a06"),
-        (
-            Postgresql,
-            "SELECT a07 FROM t WHERE b IN ('x', '{}')",
-            "a07",
+            "SELECT * FROM {n} WHERE mail = '{s}' AND a = 'it''s {s}'",
         ),
         (
             Postgresql,
-            "INSERT INTO a08 VALUES (1, '{}'), (2, '')",
-            "a08",
+            r"INSERT INTO {n} (a, b) VALUES (1, E'x\'{s}\\'), (2, B'01')",
         ),
-        (Postgresql, "UPDATE a09 SET b = U&'{}'", "a09"),
         (
             Postgresql,
-            "SELECT a10 FROM t WHERE j @> '{\"k\": \"{}\"}'",
-            "a10",
+            "UPDATE {n} SET a = $q$it's {s} $$$q$ WHERE b = $$ {s} $$",
         ),
-        (Postgresql, "ALTER USER a11 PASSWORD '{}'", "a11"),
-        (Postgresql, "SELECT a12 FROM t WHERE b = '{}", "a12"),
-        (Mysql, "SELECT a13 FROM t WHERE b = \"{}\"", "a13"),
-        (Mysql, "SELECT a14 FROM t WHERE b = 'it\\'s {}'", "a14"),
-        (Mysql, "SELECT a15 FROM t # {}", "a15"),
-        (Mysql, "SELECT a16 FROM t WHERE b = _utf8'{}'", "a16"),
-        (Sqlite, "SELECT a17 FROM t WHERE b = 'it''s {}'", "a17"),
-        (Sqlite, "INSERT INTO a18 (b) VALUES ('{}')", "a18"),
-        (Sqlite, "SELECT a19 FROM t WHERE b LIKE '%{}%'", "a19"),
+        (
+            Postgresql,
+            "SELECT a /* {s} /* {s} */ {s} */ FROM {n} -- {s}",
+        ),
+        (
+            Postgresql,
+            "DELETE FROM {n} WHERE card = {d} OR card = -{d}.5e3",
+        ),
+        (
+            Postgresql,
+            "SELECT * FROM {n} WHERE a IN ('{s}', {d}) AND b = ARRAY['{s}']",
+        ),
+        (Postgresql, "SELECT * FROM {n} WHERE a = 'never closed {s}"),
+        (
+            Postgresql,
+            "SELECT * FROM {n} WHERE a = 'a'\n'{s}' AND b ~ '{s}'",
+        ),
+        (
+            Cockroachdb,
+            r"SELECT * FROM {n} WHERE a = U&'\0041{s}' AND b = N'{s}'",
+        ),
+        (
+            Mysql,
+            r#"SELECT * FROM {n} WHERE a = "{s}" AND b = "it\"s {s}""#,
+        ),
+        (Mysql, r"SELECT * FROM {n} WHERE a = 'it\'s {s}' LIMIT {d}"),
+        (Mysql, "SELECT * FROM {n} # {s}\nWHERE a = 1"),
+        (Mysql, "SELECT * FROM {n} WHERE a = 0x{x} OR b = x'{x}'"),
+        (Mariadb, "REPLACE INTO {n} VALUES (_utf8mb4'{s}', N'{s}')"),
+        (
+            Mariadb,
+            "SELECT /*! STRAIGHT_JOIN */ a FROM {n} WHERE /* {s} */ b = '{s}'",
+        ),
+        (
+            Sqlite,
+            "SELECT * FROM {n} WHERE a = x'{x}' -- {s}\n AND b = '{s}'",
+        ),
+        (Sqlite, "INSERT INTO {n} VALUES ('{s}', '''{s}''')"),
         (
             MicrosoftSqlServer,
-            "SELECT a20 FROM t WHERE b = N'{}'",
-            "a20",
+            "SELECT * FROM [{n}] WHERE a = N'{s}' AND b = 0x{x}",
         ),
-        (MicrosoftSqlServer, "EXEC a21 @p = '{}'", "a21"),
-        (OtherSql, "SELECT a22 FROM t WHERE b = \"{}\"", "a22"),
+        (
+            MicrosoftSqlServer,
+            "UPDATE {n} SET a = '{s}' /* {s} /* */ {s} */ WHERE b = {d}",
+        ),
+        (
+            OracleDb,
+            "SELECT * FROM {n} WHERE a = q'[it's {s}]' OR b = nq'!{s}'s!'",
+        ),
+        (Clickhouse, r"SELECT * FROM {n} WHERE a = 'x\'{s}' -- {s}"),
+        (OtherSql, "INSERT INTO {n} VALUES ('{s}\\', {d}, '{s}')"),
         (
             OtherSql,
-            "SELECT a23 FROM t WHERE b = '{}' AND c = `d`",
-            "a23",
+            r#"SELECT a FROM {n} WHERE b = "{s}" OR b = $a${s}$a$"#,
         ),
-        (Redis, "A24 {} value", "A24"),
-    ];
-    let with = |(n, (system, text, stays)): (usize, (_, &str, _))| {
-        (system, text.replace("{}", &secret(n)), stays)
-    };
-    texts.into_iter().enumerate().map(with).collect()
+        (Redis, "{n} session:{s} {s}"),
+        (Memcached, "{n} {s} 0 0 {d}"),
+        (Mongodb, r#"{n} {"mail": "{s}", "card": {d}}"#),
+        (Elasticsearch, "{n}/{s}/_search?q={s}"),
+        (Other("neo4j"), "{n} (a {mail: '{s}'})"),
+    ]
+};
+
+/// URLs with a secret.
+const CALLS: [&str; 12] = [
+    "https://{s}@{n}.example/",
+    "https://user:{s}@{n}.example:8443/a",
+    "https://user:{s}/x@{n}.example/a",
+    "https://user%3A{s}%40{n}.example/",
+    "https://user:{s}%2540{n}.example/",
+    "https://{n}.example/a?key={s}&page={s}",
+    "https://{n}.example/a?{s}",
+    "https://{n}.example/a?a={s};{s}&b=",
+    "https://{n}.example/a?url=https://user:{s}@b.example/&{s}=",
+    "https://{n}.example/a#access_token={s}",
+    "https://proxy.example/https://user:{s}@{n}.example/",
+    "//user:{s}@{n}.example/?{s}",
+];
+
+/// A secret and what stands beside it.
+#[derive(Clone)]
+struct Planted {
+    secret: String,
+    number: String,
+    near: String,
 }
 
-/// URLs with a secret in them, and what beside it stays.
-fn urls() -> Vec<(String, &'static str)> {
-    let texts: [(&str, &str); 10] = [
-        ("http://user:{}@b24.internal/", "b24.internal"),
-        ("http://{}@b25.internal/", "b25.internal"),
-        ("http://b26.internal/?key={}", "b26.internal"),
-        ("http://b27.internal/p?a=1&b27={}", "b27"),
-        ("http://b28.internal/#{}", "b28.internal"),
-        ("http://b29.internal/?b29=%7B{}%7D", "b29"),
-        ("http://user:a/{}@b30.internal/", "b30.internal"),
-        ("http://b31.internal/?a=b;c={}", "b31.internal"),
-        ("/b32?token={}", "/b32"),
-        ("http://b33.internal/callback?code={}&state=x", "/callback"),
-    ];
-    let with =
-        |(n, (text, stays)): (usize, (&str, _))| (text.replace("{}", &secret(24 + n)), stays);
-    texts.into_iter().enumerate().map(with).collect()
+impl Planted {
+    fn new(n: usize) -> Self {
+        Self {
+            secret: format!("hush{n:02}zq"),
+            number: format!("9270364581{n:02}"),
+            near: format!("near{n:02}"),
+        }
+    }
+
+    fn hex(&self) -> String {
+        let bytes = self.secret.bytes();
+        bytes.map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn fill(&self, template: &str) -> String {
+        let template = template.replace("{s}", &self.secret);
+        let template = template.replace("{d}", &self.number);
+        template
+            .replace("{x}", &self.hex())
+            .replace("{n}", &self.near)
+    }
+
+    /// An error whose text quotes the secret, as databases and clients do.
+    fn error(&self) -> io::Error {
+        io::Error::other(self.fill("duplicate key ({s}, {d}) of https://user:{s}@a.example/?{s}"))
+    }
+
+    /// An answer with secrets in its headers, and with a limit.
+    fn answer<B>(&self, body: B) -> Response<B> {
+        Response::builder()
+            .header("set-cookie", self.fill("sid={s}"))
+            .header("x-ratelimit-limit", &self.secret)
+            .header("retry-after", &self.secret)
+            .header("x-ratelimit-remaining-requests", "70")
+            .body(body)
+            .unwrap()
+    }
 }
 
-async fn queries(monitor: &Monitor) {
-    for (system, text, _) in statements() {
-        let db = monitor.db(system).namespace("shop");
-        db.query(&text).finish();
-        let fails = async { Err::<(), _>(io::Error::other(text.clone())) };
-        db.query(&text).try_run(fails).await.unwrap_err();
-        drop(db.query(&text));
-    }
-    // An error's text, and the statement with its trace.
-    let db = monitor.db(DbSystem::Postgresql);
-    let error = io::Error::other(format!("duplicate key: {}", secret(34)));
-    let query = db.query("SELECT a34").code("23505");
-    assert!(query.commented("SELECT a34").contains("traceparent"));
-    query.fail(&error);
-}
-
-async fn calls(monitor: &Monitor) {
-    for (url, _) in urls() {
-        let error = io::Error::other(url.clone());
-        monitor
-            .external("b34")
-            .call("GET", &url)
-            .status(500)
-            .finish();
-        monitor.external("b34").call("GET", &url).fail(&error);
-        drop(monitor.external("b34").call("GET", &url));
-    }
-    let mut headers = HeaderMap::new();
-    for (name, n) in [
-        ("authorization", 35),
-        ("set-cookie", 36),
-        ("x-ratelimit-limit", 37),
-    ] {
-        headers.insert(name, HeaderValue::from_str(&secret(n)).unwrap());
-    }
-    headers.insert("x-ratelimit-remaining", HeaderValue::from_static("77"));
-    let model = monitor
-        .external("b34")
-        .call("POST", "http://b38.internal/v1/responses");
-    let model = model
-        .gen_ai("chat", "m38")
-        .headers(&headers)
-        .tokens(12, 300)
-        .cost(0.25);
-    model.finish();
-
-    let answers = tower::service_fn(async |request: Request<String>| {
-        assert_eq!(request.headers()["authorization"], secret(38));
-        assert!(request.body().contains(&secret(39)));
-        Ok::<_, io::Error>(http::Response::new(secret(39)))
+/// Runs a statement to each of its ends; what is seen meanwhile.
+async fn ask(harness: &Harness, db: &Database, planted: &Planted, sql: &str) -> String {
+    let seen = Mutex::new(String::new());
+    let guard = db.query(sql);
+    *seen.lock().unwrap() += &format!("{guard:?}");
+    let meanwhile = async { *seen.lock().unwrap() += &format!("{:?}", harness.in_flight()) };
+    guard.rows(1).run(meanwhile).await;
+    let refused = || async { Err::<(), _>(planted.error()) };
+    db.query(sql).try_run(refused()).await.unwrap_err();
+    // A text is no code.
+    let code = |error: &io::Error| Some(error.to_string());
+    let coded = db.query(sql).try_run_with(refused(), code);
+    coded.await.unwrap_err();
+    db.query(sql)
+        .code(planted.fill("{s} is no code"))
+        .fail(&planted.error());
+    let panics = db.query(sql).run(async {
+        std::panic::resume_unwind(Box::new(planted.secret.clone()));
     });
-    let mut client = monitor.external("b39").client_layer().layer(answers);
-    let request = Request::post("http://b39.internal/v1/responses")
-        .header("authorization", secret(38))
-        .extension(UrlTemplate("/v1/{b39}".into()));
-    let request = request
-        .body(format!("a prompt with {}", secret(39)))
-        .unwrap();
-    let answer = client.call(request).await.unwrap();
-    answer.into_body().collect().await.unwrap();
+    assert!(AssertUnwindSafe(panics).catch_unwind().await.is_err());
+    drop(db.query(sql));
+    seen.into_inner().unwrap()
+}
+
+/// Makes calls that end in each way; what is seen meanwhile.
+async fn call(harness: &Harness, service: &External, planted: &Planted, url: &str) -> String {
+    let begin = || {
+        let call = service.call("POST", url).gen_ai("chat", &planted.near);
+        call.tokens(3, 4).cost(0.5)
+    };
+    let guard = begin();
+    let seen = format!("{guard:?}{:?}", harness.in_flight());
+    let answered = async { Ok::<_, Infallible>(planted.answer(())) };
+    let note = |call: CallGuard, answer: &Response<()>| call.status(200).headers(answer.headers());
+    guard.try_run_with(answered, note).await.unwrap();
+    // So often that the service is down, and it is said why.
+    for _ in 0..8 {
+        let failed = begin().try_run(async { Err::<(), _>(planted.error()) });
+        failed.await.unwrap_err();
+    }
+    let panics = begin().run(async {
+        std::panic::resume_unwind(Box::new(planted.secret.clone()));
+    });
+    assert!(AssertUnwindSafe(panics).catch_unwind().await.is_err());
+    drop(begin());
+
+    // Through the layer: a prompt and its answer, an error, and an error in the body.
+    for way in 0..3 {
+        let of = planted.clone();
+        let client = tower::service_fn(move |request: Request<String>| {
+            let of = of.clone();
+            async move {
+                assert!(
+                    request.headers()["authorization"]
+                        .to_str()
+                        .unwrap()
+                        .contains(&of.secret)
+                );
+                assert!(request.body().contains(&of.secret));
+                let (said, error) = (of.fill("It is {s}."), of.error());
+                match way {
+                    0 => Ok(of.answer(Body::from(said))),
+                    1 => Err(error),
+                    _ => {
+                        let body = stream::iter([Ok(said), Err(error)]);
+                        Ok(of.answer(Body::from_stream(body)))
+                    }
+                }
+            }
+        });
+        let request = Request::post(url)
+            .header("authorization", planted.fill("Bearer {s}"))
+            .header("x-api-key", &planted.secret)
+            .header("cookie", planted.fill("sid={s}"))
+            .body(planted.fill("What is {s}?"));
+        // Not all of the URLs are such to this client.
+        let Ok(request) = request else { continue };
+        let answer = service.client_layer().layer(client).oneshot(request).await;
+        if let Ok(answer) = answer {
+            let body = answer.into_body().collect().await;
+            assert_eq!(body.is_ok(), way == 0);
+        }
+    }
+    seen
 }
 
 #[tokio::test]
-async fn no_secret_of_queries_and_calls_is_anywhere() {
-    let harness = Harness::with(|builder| builder.trace_ratio(1.0).max_traces_per_second(100_000));
-    let monitor = Monitor::clone(&harness);
-    let work = get(move || async move {
-        queries(&monitor).await;
-        calls(&monitor).await;
-        "done"
-    });
-    let app = Router::new().route("/work", work).layer(harness.layer());
-    let request = Request::get("/work").body(Body::empty()).unwrap();
-    let answer = app.oneshot(request).await.unwrap();
-    answer.into_body().collect().await.unwrap();
+async fn no_end_of_a_query_or_a_call_tells_a_secret() {
+    let harness = Arc::new(Harness::with(|builder| {
+        builder.trace_ratio(1.0).max_traces_per_second(100_000)
+    }));
+    let subscriber = tracing_subscriber::registry().with(harness.tracing_layer());
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let all: Arc<[Planted]> = (0..QUERIES.len() + CALLS.len()).map(Planted::new).collect();
+    assert_eq!(all.len(), 40);
+    let seen = Arc::new(Mutex::new(String::new()));
+    let (of, secrets, told) = (Arc::clone(&harness), Arc::clone(&all), Arc::clone(&seen));
+    let handler = move |Path((n, _)): Path<(usize, String)>| async move {
+        let planted = &secrets[n];
+        let meanwhile = if let Some((system, sql)) = QUERIES.get(n) {
+            ask(&of, &of.db(*system), planted, &planted.fill(sql)).await
+        } else {
+            let url = planted.fill(CALLS[n - QUERIES.len()]);
+            call(&of, &of.external(&planted.near), planted, &url).await
+        };
+        *told.lock().unwrap() += &meanwhile;
+        tracing::warn!("{} is done", planted.near);
+    };
+    let app = Router::new()
+        .route("/run/{n}/{near}", get(handler))
+        .layer(harness.layer());
+    for (n, planted) in all.iter().enumerate() {
+        let request = Request::get(format!("/run/{n}/{}?page={}", planted.near, planted.secret))
+            .header("authorization", planted.fill("Bearer {s}"))
+            .header("baggage", planted.fill("sid={s}"))
+            .body(Body::empty())
+            .unwrap();
+        assert_eq!(send(&app, request).await.status, 200, "{n}");
+    }
     assert!(harness.flush(Duration::from_secs(10)).await);
 
-    let places: BTreeMap<_, _> = [
-        ("page", harness.metrics().render()),
-        ("lines", harness.written()),
-        ("traces", format!("{:?}", harness.recent_traces())),
+    let places = [
+        ("the page", harness.metrics().render()),
+        ("the lines", harness.written()),
+        ("the traces", format!("{:?}", harness.recent_traces())),
         ("queries", format!("{:?}", harness.queries())),
         ("dependencies", format!("{:?}", harness.dependencies())),
-        ("models", format!("{:?}", harness.model_usage())),
-    ]
-    .into();
+        ("model usage", format!("{:?}", harness.model_usage())),
+        ("errors", format!("{:?}", harness.errors())),
+        ("what was under way", seen.lock().unwrap().clone()),
+    ];
+    let mut wrong = Vec::new();
     for (place, text) in &places {
-        for n in 0..40 {
-            assert!(
-                !text.contains(&secret(n)),
-                "secret {n} is in the {place}: {text}"
-            );
+        let text = text.to_lowercase();
+        for (n, planted) in all.iter().enumerate() {
+            let what = match QUERIES.get(n) {
+                Some((system, sql)) => format!("{}: {sql}", system.as_str()),
+                None => CALLS[n - QUERIES.len()].to_owned(),
+            };
+            for secret in [&planted.secret, &planted.number, &planted.hex()] {
+                if let Some(at) = text.find(secret.as_str()) {
+                    let from = text.floor_char_boundary(at.saturating_sub(80));
+                    let to = text.floor_char_boundary(at + 40);
+                    wrong.push(format!("{place} tell of {what}: {}", &text[from..to]));
+                }
+            }
+            let is_query = n < QUERIES.len();
+            let should_be = match *place {
+                "queries" => is_query,
+                "dependencies" | "model usage" => !is_query,
+                "errors" => false,
+                _ => true,
+            };
+            if should_be != text.contains(&planted.near) && *place != "errors" {
+                wrong.push(format!("{} in {place}: {what}", planted.near));
+            }
         }
     }
-    let found = |place: &str, what: &str| {
-        assert!(
-            places[place].contains(what),
-            "{what} is not in the {place}: {}",
-            places[place]
-        );
-    };
-    for (system, _, stays) in statements() {
-        found("traces", stays);
-        found("queries", stays);
-        found("page", system.as_str());
+    assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+
+    // What was looked at is what the work left: every end of every query and call.
+    let queries = harness.queries();
+    assert_eq!(queries.len(), QUERIES.len());
+    for row in &queries {
+        assert_eq!((row.calls, row.errors, row.cancelled), (6, 4, 1), "{row:?}");
     }
-    for (_, stays) in urls() {
-        found("traces", stays);
+    let traces = harness.recent_traces();
+    assert_eq!(traces.len(), all.len());
+    let urls = traces.iter().flat_map(|trace| &trace.spans);
+    let urls = urls.filter(|span| span.attributes.iter().any(|(key, _)| key == "url.full"));
+    assert!(urls.count() >= CALLS.len() * 11);
+    for service in harness.dependencies() {
+        assert!(!service.reason.is_empty() && service.last_error.is_some());
+        assert_eq!(service.limits.len(), 1, "{service:?}");
     }
-    found("traces", "23505");
-    found("page", r#"db_response_status_code="23505""#);
-    found("page", r#"peer_service="b34""#);
-    found(
-        "page",
-        r#"watchpost_external_rate_limit_remaining{peer_service="b34",watchpost_rate_limit_window="default"} 77"#,
-    );
-    found("page", "m38");
-    found("traces", "/v1/{b39}");
-    found("dependencies", "b39");
-    found("dependencies", "std::io::error::Error");
-    found("models", "m38");
-    found("lines", "watchpost.db.queries");
 }

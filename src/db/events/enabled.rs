@@ -12,11 +12,9 @@ use tracing::level_filters::LevelFilter;
 
 use super::super::outcome::Ended;
 use super::super::queries::Queries;
-use super::super::shape::Shape;
 use super::super::system::DbSystem;
 use super::super::target::Target;
-use crate::clock::{Nanos, nanos};
-use crate::request;
+use crate::clock::nanos;
 
 /// The target of the events, one a statement that ended.
 const TARGET: &str = "sqlx::query";
@@ -114,21 +112,10 @@ impl Told {
         };
         let target = queries.target(Target::new(DbSystem::OtherSql));
         let shape = queries.shape(&target, statement);
-        let end = queries.requests.clock().now();
+        let end = queries.common.requests.clock().now();
         let start = end.saturating_sub(nanos(took));
-        count(queries, &shape, (start, end), query.rows);
+        shape.count_alone(&shape.asked(start, end), &Ended::Unknown, query.rows);
     }
-}
-
-/// Counts a query of which nobody said how it ended.
-fn count(queries: &Queries, shape: &Shape, (start, end): (Nanos, Nanos), rows: Option<u64>) {
-    let nanos = end.saturating_sub(start);
-    shape.count(queries.duration(), &Ended::Unknown, nanos as f64 / 1e9);
-    let ids = request::with_current(Some(queries.requests.number()), |slot, _| {
-        slot.count_query(shape.number, &shape.summary, start, end);
-        slot.ids()
-    });
-    shape.stats.record(&Ended::Unknown, nanos, rows, ids);
 }
 
 /// What an event says.

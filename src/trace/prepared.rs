@@ -1,0 +1,274 @@
+//! Spans that say the same each time but for their ids, times and some counts, such as those of one statement. While
+//! a trace is undecided it holds those numbers alone; what its spans say is copied when it is kept.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::span::{SpanRecord, ValueRef, put_span, put_value};
+use crate::model::wire::{Reader, put_sized, put_str};
+
+/// The span, its parent, its start and its end: what a span's record begins with.
+pub(crate) type Numbers = [u64; 4];
+
+const NUMBERS: usize = size_of::<Numbers>();
+/// Attributes that are counts; those that are none are left out.
+pub(crate) type Counts = [(&'static str, Option<u64>); 2];
+
+/// In the place of a span's length: the number of a prepared span, ..
+const PREPARED: u32 = 1 << 31;
+/// .. whose further attributes follow.
+const COUNTED: u32 = 1 << 30;
+/// The length or number before each span.
+const HEAD: usize = size_of::<u32>();
+
+/// The prepared spans of one monitor, by their number. None is ever taken out: who prepares spans bounds them.
+#[derive(Debug, Default)]
+pub(super) struct AllPrepared(RwLock<Vec<Prepared>>);
+
+/// What a span says. The numbers are there, and zero.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Prepared {
+    number: u32,
+    record: Arc<[u8]>,
+    /// Where in it the length of the attributes stands.
+    attributes_at: usize,
+    /// Bytes that a span takes when its trace is kept, beside those that wait.
+    pub(super) later: usize,
+}
+
+impl AllPrepared {
+    pub(super) fn add(&self, record: &SpanRecord<'_>) -> Prepared {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut prepared = Prepared::new(record);
+        prepared.number = all.len() as u32;
+        all.push(prepared.clone());
+        prepared
+    }
+
+    /// Shows the spans that wait in a tree. `look` calls nothing foreign.
+    pub(super) fn with<R>(&self, spans: &[u8], look: impl FnOnce(Waiting<'_>) -> R) -> R {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        look(Waiting { spans, all: &all })
+    }
+}
+
+impl Prepared {
+    /// One that no trace will hold.
+    pub(crate) fn new(record: &SpanRecord<'_>) -> Self {
+        let mut bytes = Vec::new();
+        put_span(&mut bytes, record);
+        let last = [record.attributes, record.events, record.links];
+        let last: usize = last.iter().map(|part| HEAD + part.len()).sum();
+        let record: Arc<[u8]> = bytes.get(HEAD..).unwrap_or_default().into();
+        Self {
+            number: 0,
+            attributes_at: record.len().saturating_sub(last),
+            later: record.len().saturating_sub(NUMBERS),
+            record,
+        }
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.record.len()
+    }
+
+    /// What was prepared.
+    pub(crate) fn record(&self) -> SpanRecord<'_> {
+        SpanRecord::read(&self.record).unwrap_or_default()
+    }
+
+    /// Appends the span that has these numbers, as it waits in a tree.
+    #[inline]
+    pub(super) fn put(&self, out: &mut Vec<u8>, numbers: Numbers, counts: &Counts) {
+        let is_counted = counts.iter().any(|(_, count)| count.is_some());
+        let counted = if is_counted { COUNTED } else { 0 };
+        let mut entry = [0; HEAD + NUMBERS];
+        let (head, rest) = entry.split_at_mut(HEAD);
+        head.copy_from_slice(&(PREPARED | counted | self.number).to_le_bytes());
+        for (place, number) in rest.chunks_exact_mut(size_of::<u64>()).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        out.extend_from_slice(&entry);
+        if is_counted {
+            put_sized_counts(out, counts);
+        }
+    }
+}
+
+#[inline(never)]
+fn put_sized_counts(out: &mut Vec<u8>, counts: &Counts) {
+    put_sized(out, |out| put_counts(out, counts));
+}
+
+fn put_counts(out: &mut Vec<u8>, counts: &Counts) {
+    for (key, count) in counts {
+        if let Some(count) = count {
+            put_str(out, key);
+            let count = i64::try_from(*count).unwrap_or(i64::MAX);
+            put_value(out, ValueRef::I64(count));
+        }
+    }
+}
+
+/// Spans that wait in a tree, one after the other.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting<'a> {
+    spans: &'a [u8],
+    all: &'a [Prepared],
+}
+
+/// The parts of a span's record.
+#[derive(Debug, Default)]
+pub(super) struct Parts<'a> {
+    /// All of it; the numbers of a prepared one.
+    first: &'a [u8],
+    /// What a prepared one says, up to its attributes and from there on.
+    texts: &'a [u8],
+    attributes: &'a [u8],
+    /// Further attributes.
+    counts: &'a [u8],
+}
+
+impl Parts<'_> {
+    fn len(&self) -> usize {
+        let parts = [self.first, self.texts, self.attributes, self.counts];
+        parts.iter().map(|part| part.len()).sum()
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(self.len() as u32).to_le_bytes());
+        out.extend_from_slice(self.first);
+        out.extend_from_slice(self.texts);
+        let mut rest = Reader::new(self.attributes);
+        if !self.counts.is_empty()
+            && let Some(attributes) = rest.bytes()
+        {
+            let length = (attributes.len() + self.counts.len()) as u32;
+            out.extend_from_slice(&length.to_le_bytes());
+            out.extend_from_slice(attributes);
+            out.extend_from_slice(self.counts);
+        }
+        out.extend_from_slice(rest.rest());
+    }
+}
+
+impl Waiting<'_> {
+    /// Takes from the front what fits into `max` bytes, with their number; `least`: one at least.
+    pub(super) fn take_front(&mut self, max: usize, least: bool) -> (Self, u32) {
+        let (before, mut ahead) = (self.spans, self.clone());
+        let (mut bytes, mut count) = (0, 0);
+        while let Some(span) = ahead.next() {
+            bytes += HEAD + span.len();
+            if bytes > max && !(least && count == 0) {
+                break;
+            }
+            count += 1;
+            self.spans = ahead.spans;
+        }
+        let taken = before.len() - self.spans.len();
+        let taken = Self {
+            spans: before.get(..taken).unwrap_or_default(),
+            all: self.all,
+        };
+        (taken, count)
+    }
+
+    /// Appends them in whole.
+    pub(super) fn put(self, out: &mut Vec<u8>) {
+        self.for_each(|span| span.put(out));
+    }
+}
+
+impl<'a> Iterator for Waiting<'a> {
+    type Item = Parts<'a>;
+
+    fn next(&mut self) -> Option<Parts<'a>> {
+        let (head, rest) = self.spans.split_first_chunk::<HEAD>()?;
+        let head = u32::from_le_bytes(*head);
+        let mut parts = Parts::default();
+        if head & PREPARED == 0 {
+            (parts.first, self.spans) = rest.split_at_checked(head as usize)?;
+            return Some(parts);
+        }
+        let prepared = self.all.get((head & !(PREPARED | COUNTED)) as usize)?;
+        let (texts, attributes) = prepared.record.split_at_checked(prepared.attributes_at)?;
+        (parts.texts, parts.attributes) = (texts.get(NUMBERS..)?, attributes);
+        let (numbers, rest) = rest.split_at_checked(NUMBERS)?;
+        parts.first = numbers;
+        let mut reader = Reader::new(rest);
+        if head & COUNTED != 0 {
+            parts.counts = reader.bytes()?;
+        }
+        self.spans = reader.rest();
+        Some(parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SpanId;
+
+    fn span(name: &str) -> SpanRecord<'_> {
+        SpanRecord {
+            name,
+            attributes: &[7; 30],
+            ..SpanRecord::default()
+        }
+    }
+
+    #[test]
+    fn what_waits_is_whole_again_when_it_is_taken() {
+        let all = AllPrepared::default();
+        let (one, two) = (all.add(&span("one")), all.add(&span("two")));
+        assert_eq!((one.record().name, two.record().name), ("one", "two"));
+        let (mut waiting, mut whole) = (Vec::new(), Vec::new());
+        let mut later = 0;
+        for (n, prepared) in [&two, &one, &two].into_iter().enumerate() {
+            let [id, parent, start, end] = [1, 2, 3, 4].map(|at| 10 * n as u64 + at);
+            let rows = (n > 0).then_some(n as u64);
+            let counts = [("rows", rows), ("batch", rows.filter(|rows| *rows > 1))];
+            prepared.put(&mut waiting, [id, parent, start, end], &counts);
+            let mut attributes = prepared.record().attributes.to_vec();
+            put_counts(&mut attributes, &counts);
+            // The length before the counts is no part of the whole.
+            later += prepared.later;
+            later -= if rows.is_some() { HEAD } else { 0 };
+            let numbered = SpanRecord {
+                span: SpanId::from_u64(id),
+                parent: SpanId::from_u64(parent),
+                start,
+                end,
+                attributes: &attributes,
+                ..prepared.record()
+            };
+            put_span(&mut whole, &numbered);
+            put_span(&mut waiting, &span("between"));
+            put_span(&mut whole, &span("between"));
+        }
+        assert_eq!(waiting.len() + later, whole.len());
+        for max in 0..whole.len() + 2 {
+            let (mut seen, mut spans) = (Vec::new(), 0);
+            all.with(&waiting, |mut waiting| {
+                loop {
+                    let before = seen.len();
+                    let (taken, count) = waiting.take_front(max, true);
+                    taken.put(&mut seen);
+                    spans += count;
+                    if count == 0 {
+                        break;
+                    }
+                    assert!(count == 1 || seen.len() - before <= max);
+                }
+            });
+            assert_eq!((&seen, spans), (&whole, 6), "{max}");
+        }
+        let cut = |len: usize| all.with(&waiting[..len], |waiting| waiting.count());
+        assert!((0..waiting.len()).map(cut).all(|count| count < 6));
+        let (nothing, count) = all.with(&waiting, |mut waiting| {
+            let (taken, count) = waiting.take_front(10, false);
+            (taken.count(), count)
+        });
+        assert_eq!((nothing, count), (0, 0));
+    }
+}
