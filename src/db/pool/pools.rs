@@ -100,18 +100,21 @@ impl Pools {
             name = OTHER.into();
         }
         // Of those beyond the cap none is asked: which one should it be?
-        let pool = pool.filter(|_| *name != *OTHER);
-        if let Some(old) = known.iter_mut().find(|old| old.waits.name == name) {
-            let watch = PoolWatch::new(&old.waits);
+        let is_asked = *name != *OTHER;
+        let (pool, unasked) = if is_asked { (pool, None) } else { (None, pool) };
+        let (watch, before) = if let Some(old) = known.iter_mut().find(|old| old.waits.name == name)
+        {
             let before = std::mem::replace(&mut old.pool, pool);
-            // What ends with a pool is foreign code.
-            drop(known);
-            drop(before);
-            return watch;
-        }
-        let waits = Arc::new(self.waits(name));
-        let watch = PoolWatch::new(&waits);
-        known.push(Watched { waits, pool });
+            (PoolWatch::new(&old.waits), before)
+        } else {
+            let waits = Arc::new(self.waits(name));
+            let watch = PoolWatch::new(&waits);
+            known.push(Watched { waits, pool });
+            (watch, None)
+        };
+        // What ends with a pool is foreign code.
+        drop(known);
+        drop((before, unasked));
         watch
     }
 
