@@ -172,6 +172,9 @@ async fn a_request_or_answer_that_is_dropped_is_told_apart_and_one_not_built_is_
 
     let wrong = service.send(client.get("no url at all")).await;
     assert!(wrong.unwrap_err().is_builder());
+    for unknown in ["ftp://127.0.0.1/file", "data:text/plain,a"] {
+        service.send(client.get(unknown)).await.unwrap_err();
+    }
     assert_eq!(harness.dependencies()[0].calls, 2);
 }
 

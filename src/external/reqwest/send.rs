@@ -36,8 +36,8 @@ impl External {
     /// # }
     /// ```
     ///
-    /// Redirects and retries are reqwest's own and belong to the one call. A request that cannot be built is no
-    /// call. To say more of a call, such as the [tokens](CallGuard::tokens) that its answer tells, begin it by
+    /// Redirects and retries are reqwest's own and belong to the one call; the trace's headers go along where a
+    /// redirect leads, to other servers too. A request that cannot be built is no call. To say more of a call, such as the [tokens](CallGuard::tokens) that its answer tells, begin it by
     /// [`call`](External::call), [`inject`](CallGuard::inject) its headers into the request and read the answer in
     /// [`try_run_with`](CallGuard::try_run_with).
     ///
@@ -69,6 +69,10 @@ impl SendRequest {
     async fn send(self) -> reqwest::Result<reqwest::Response> {
         let (client, request) = self.builder.build_split();
         let mut request = request?;
+        if !matches!(request.url().scheme(), "http" | "https") {
+            // reqwest refuses it: nothing is sent, and no service is to blame.
+            return client.execute(request).await;
+        }
         let method = Method::of(request.method());
         let url = request.url().as_str();
         let mut guard = CallGuard::begin(&self.calls, &self.service, method, url);
