@@ -118,11 +118,16 @@ impl Monitor {
             ..
         } = &*self.inner;
         let listener = (Queries::LEVEL != LevelFilter::OFF).then(|| {
-            let queries = Arc::clone(queries);
             queries.listen();
+            // A subscriber may stay for good, and shall not keep the pools of a monitor that is gone.
+            let queries = Arc::downgrade(queries);
             Listener {
                 level: Queries::LEVEL,
-                hear: Box::new(move |event| queries.hear(event)),
+                hear: Box::new(move |event| {
+                    if let Some(queries) = queries.upgrade() {
+                        queries.hear(event);
+                    }
+                }),
             }
         });
         TracingLayer::new(

@@ -173,7 +173,11 @@ async fn who_waits_is_counted_and_for_how_long() {
 #[tokio::test]
 async fn a_watch_outlives_its_monitor() {
     let pool = Arc::new(Pool::default());
-    let watch = Harness::new().watch_pool("orders", &pool);
+    let harness = Harness::new();
+    let watch = harness.watch_pool("orders", &pool);
+    // As a subscriber that stays for good holds it.
+    let _layer = harness.tracing_layer();
+    drop(harness);
     let weak: Weak<_> = Arc::downgrade(&pool);
     watch
         .acquire(async { Ok::<_, io::Error>(()) })
