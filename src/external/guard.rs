@@ -199,9 +199,9 @@ impl CallGuard {
         self.end(&end);
     }
 
-    /// The client gave an error in place of an answer. The error's type is kept, and not its text, which may hold
-    /// the URL. It is a time-out if it is one of `std`, tokio or tower, or a boxed error or an [`std::io::Error`] with
-    /// such a one behind it; of a client's own type it is not known, so say [`time_out`](Self::time_out).
+    /// The client gave an error in place of an answer. Its text is not kept, which may hold the URL, but what it says
+    /// in a word where it, or one behind it, is of `std`, tokio, tower, hyper or reqwest, or is boxed; else its type.
+    /// See [`external`](crate::external). A time-out that an error does not tell is told by [`time_out`](Self::time_out).
     pub fn fail<E: 'static>(mut self, error: &E) {
         let end = End::failed(self.status, error);
         self.end(&end);
