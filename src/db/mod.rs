@@ -74,7 +74,8 @@
 //!
 //! Sixty-four pools are told apart. A thousand shapes of a monitor, and a MiB of their texts, are told apart; all
 //! further statements count as `_other` of their database. At most 64 KiB of a statement are read, and 2 KiB of its
-//! form are shown. Each thread remembers 256 statements, of up to 16 KiB and together 256 KiB.
+//! form are shown. Each thread
+//! remembers some two thousand statements, of up to 16 KiB and together 256 KiB, in a table of up to 136 KiB.
 //!
 //! Source: <https://opentelemetry.io/docs/specs/semconv/database/>
 

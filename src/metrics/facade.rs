@@ -2,19 +2,23 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
-use metrics::{CounterFn, GaugeFn, HistogramFn, Key, KeyName, Metadata, SharedString, Unit};
+use metrics::{CounterFn, GaugeFn, HistogramFn, Key, KeyName, Label, Metadata, SharedString, Unit};
 
 use super::handles::record;
 use super::metric::Metric;
 use super::name::Kind;
 use super::registry::Registry;
 use super::series::{Cell, Series};
+use crate::model::Cache;
 use crate::semconv::{DURATION_BOUNDS, SIZE_BOUNDS};
 
-/// Keys that a thread remembers of one registry; a power of two.
-const SLOTS: usize = 512;
+/// Places for the keys that a thread remembers of one registry, of 16 bytes each; some two thousand keys are all found
+/// again.
+const MAX_PLACES: usize = 4096;
+/// Bytes of these keys and their handles. A key of more than a sixteenth of it is looked up each time.
+const MAX_BYTES: usize = 512 * 1024;
 /// Registries that a thread remembers.
-const CACHES: usize = 4;
+const REGISTRIES: usize = 4;
 
 /// The recorder of the `metrics` facade over the registry.
 pub(super) struct Recorder(Arc<Registry>);
@@ -188,28 +192,28 @@ impl Known {
     }
 }
 
-/// A key and its handle, boxed: most slots are empty.
-type Slot = Option<Box<(Key, Known)>>;
+/// A key and its handle.
+type Entry = Box<(Key, Known)>;
 
-/// What a thread remembers of one registry: a slot a key, by its hash; a later key takes the slot.
-struct Cache {
+/// What a thread remembers of one registry.
+struct Remembered {
     registry: u64,
     epoch: u64,
-    slots: Box<[Slot]>,
+    keys: Cache<Entry>,
 }
 
-impl Cache {
+impl Remembered {
     fn new(registry: u64) -> Self {
         Self {
             registry,
             epoch: 0,
-            slots: std::iter::repeat_with(|| None).take(SLOTS).collect(),
+            keys: Cache::new(MAX_PLACES, MAX_BYTES),
         }
     }
 }
 
 thread_local! {
-    static CACHED: RefCell<Vec<Cache>> = const { RefCell::new(Vec::new()) };
+    static REMEMBERED: RefCell<Vec<Remembered>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The handle of a key: from the thread's cache, else made and put there. While the thread ends, or
@@ -221,14 +225,14 @@ fn known<T>(
     of: fn(&Known) -> Option<T>,
     make: impl Fn() -> Known,
 ) -> Option<T> {
-    let cached = CACHED.try_with(|caches| {
-        let mut caches = caches.try_borrow_mut().ok()?;
-        let slot = slot(&mut caches, registry, key)?;
-        slot.as_ref()
-            .filter(|known| same(&known.0, key))
-            .and_then(|known| of(&known.1))
+    let found = REMEMBERED.try_with(|all| {
+        let mut all = all.try_borrow_mut().ok()?;
+        let keys = keys(&mut all, registry)?;
+        let is = |entry: &Entry| same(&entry.0, key);
+        let (_, entry) = keys.find(hash(key), is)?;
+        of(&entry.1)
     });
-    match cached {
+    match found {
         Ok(Some(handle)) => Some(handle),
         _ => learn(registry, key, of, make),
     }
@@ -246,41 +250,56 @@ fn learn<T>(
     let known = make();
     let handle = of(&known);
     let new = Box::new((key.to_retained(), known));
-    let old = CACHED.try_with(|caches| {
-        let mut caches = caches.try_borrow_mut().ok()?;
-        slot(&mut caches, registry, key)?.replace(new)
+    let size = size_of_entry(key);
+    let _kept = REMEMBERED.try_with(|all| {
+        if let Ok(mut all) = all.try_borrow_mut()
+            && let Some(keys) = keys(&mut all, registry)
+        {
+            keys.insert(hash(key), size, new);
+        }
     });
-    drop(old);
     handle
 }
 
+/// A key's hash, whose low bits alone are poor.
 #[inline]
-fn slot<'a>(caches: &'a mut Vec<Cache>, registry: &Registry, key: &Key) -> Option<&'a mut Slot> {
+fn hash(key: &Key) -> u32 {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let hash = key.get_hash();
+    ((hash ^ hash >> 32).wrapping_mul(SPREAD) >> 32) as u32
+}
+
+/// What an entry takes at most: its texts may be borrowed from the program.
+fn size_of_entry(key: &Key) -> usize {
+    const HANDLE: usize = size_of::<FacadeSeries>() + 2 * size_of::<usize>();
+    let label = |label: &Label| size_of::<Label>() + label.key().len() + label.value().len();
+    let labels = key.labels().map(label).sum::<usize>();
+    size_of::<(Key, Known)>() + HANDLE + key.name().len() + labels
+}
+
+/// The keys of a registry. What was remembered before its handles were to be looked up again is forgotten.
+#[inline]
+fn keys<'a>(all: &'a mut Vec<Remembered>, registry: &Registry) -> Option<&'a mut Cache<Entry>> {
     let number = registry.common.number;
-    if caches.first().is_none_or(|cache| cache.registry != number) {
-        to_front(caches, number);
+    if all.first().is_none_or(|of| of.registry != number) {
+        to_front(all, number);
     }
-    let cache = caches.first_mut()?;
+    let of = all.first_mut()?;
     let epoch = registry.epoch();
-    if cache.epoch != epoch {
-        cache.slots.fill_with(|| None);
-        cache.epoch = epoch;
+    if of.epoch != epoch {
+        of.keys.clear();
+        of.epoch = epoch;
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the low bits choose the slot"
-    )]
-    let at = key.get_hash() as usize % SLOTS;
-    cache.slots.get_mut(at)
+    Some(&mut of.keys)
 }
 
 #[cold]
-fn to_front(caches: &mut Vec<Cache>, number: u64) {
-    if let Some(at) = caches.iter().position(|cache| cache.registry == number) {
-        caches.swap(0, at);
+fn to_front(all: &mut Vec<Remembered>, number: u64) {
+    if let Some(at) = all.iter().position(|of| of.registry == number) {
+        all.swap(0, at);
     } else {
-        caches.truncate(CACHES - 1);
-        caches.insert(0, Cache::new(number));
+        all.truncate(REGISTRIES - 1);
+        all.insert(0, Remembered::new(number));
     }
 }
 

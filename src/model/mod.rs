@@ -3,6 +3,7 @@
 
 mod attributes;
 mod books;
+mod cache;
 mod cut;
 mod ids;
 pub(crate) mod json;
@@ -26,6 +27,7 @@ pub use self::level::Level;
 pub use self::outcome::Outcome;
 
 pub(crate) use self::books::Books;
+pub(crate) use self::cache::Cache;
 pub(crate) use self::cut::{cut, prefix};
 pub(crate) use self::notices::Notices;
 pub(crate) use self::own::{OwnAnswer, as_hosts, as_own, is_own_thread, mark_own_thread};

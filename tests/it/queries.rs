@@ -432,3 +432,26 @@ fn two_monitors_do_not_meet() {
     }
     assert_eq!((one.queries()[0].calls, two.queries()[0].calls), (2, 3));
 }
+
+#[test]
+fn many_statements_in_turn_are_told_apart_in_two_databases() {
+    let harness = harness();
+    let databases = ["shop", "archive"].map(|name| shop(&harness).namespace(name));
+    let texts: Vec<_> = (0..450)
+        .map(|n| format!("SELECT name FROM table_{n}"))
+        .collect();
+    for round in 0..3 {
+        for (database, text) in databases
+            .iter()
+            .flat_map(|it| texts.iter().map(move |text| (it, text)))
+        {
+            // Once by the same text at another address.
+            let copy = text.clone();
+            let text = if round == 1 { &copy } else { text };
+            database.query(text).finish();
+        }
+    }
+    let queries = harness.queries();
+    assert_eq!(queries.len(), 900);
+    assert!(queries.iter().all(|row| row.calls == 3));
+}

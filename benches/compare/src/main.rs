@@ -7,6 +7,7 @@
 
 mod allocs;
 mod app;
+mod facade;
 mod ops;
 mod outgoing;
 mod stacks;

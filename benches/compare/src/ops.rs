@@ -15,7 +15,7 @@ use watchpost::errors::Backtraces;
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
 use crate::outgoing::{SIX, URL, answer, calls, headers};
-use crate::{allocs, measured, stacks, work};
+use crate::{allocs, facade, measured, stacks, work};
 
 /// Runs what is measured.
 type Measure<'a> = &'a mut dyn FnMut(&mut dyn FnMut());
@@ -93,6 +93,16 @@ pub const OPS: &[(&str, Op)] = &[
         db.query(QUERY).finish();
         measure(&mut || (0..n).for_each(|_| black_box(&db).query(black_box(QUERY)).finish()));
     }),
+    ("query guard, 5 texts", known_texts::<5>),
+    ("query guard, 50 texts", known_texts::<50>),
+    ("query guard, 100 texts", known_texts::<100>),
+    ("query guard, 500 texts", known_texts::<500>),
+    ("query guard, 2000 texts", known_texts::<2000>),
+    ("facade counter, 5 label sets", label_sets::<5>),
+    ("facade counter, 50 label sets", label_sets::<50>),
+    ("facade counter, 100 label sets", label_sets::<100>),
+    ("facade counter, 500 label sets", label_sets::<500>),
+    ("facade counter, 2000 label sets", label_sets::<2000>),
     ("client, bare", |n, measure| {
         let mut client = tower::service_fn(answer);
         measure(&mut || calls(&mut client, n));
@@ -204,6 +214,23 @@ fn queries(ratio: f64, n: u64, measure: Measure<'_>, ask: impl Fn(&Database)) {
             ask(db);
         }
     });
+}
+
+/// Known statements in turn: `KEYS` texts, each of a table of its own.
+fn known_texts<const KEYS: usize>(n: u64, measure: Measure<'_>) {
+    let text = |key| QUERY.replace("articles", &format!("articles_{key}"));
+    let texts: Vec<_> = (0..KEYS).map(text).collect();
+    let monitor = untraced();
+    let db = monitor.db(DbSystem::Postgresql).namespace("shop");
+    let ask = |text: &String| black_box(&db).query(black_box(text)).finish();
+    texts.iter().for_each(ask);
+    measure(&mut || texts.iter().cycle().take(n as usize).for_each(ask));
+}
+
+/// A counter of the facade by its name and a label that takes `KEYS` values in turn.
+fn label_sets<const KEYS: usize>(n: u64, measure: Measure<'_>) {
+    let _monitor = Monitor::builder("ops").env(false).console(false).install();
+    facade::label_sets(KEYS, n, measure);
 }
 
 fn clients(ratio: f64, n: u64, measure: Measure<'_>) {

@@ -6,6 +6,8 @@
 mod allocs;
 #[path = "../../src/app.rs"]
 mod app;
+#[path = "../../src/facade.rs"]
+mod facade;
 mod ops;
 #[path = "../../src/outgoing.rs"]
 mod outgoing;

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use axum_prometheus::metrics_exporter_prometheus::PrometheusBuilder;
 use opentelemetry::trace::{Span as _, SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
@@ -12,7 +13,13 @@ use tower::Layer;
 use tracing_subscriber::prelude::*;
 
 use crate::outgoing::{SIX, answer, calls, headers};
-use crate::{measured, sinks};
+use crate::{facade, measured, sinks};
+
+/// As metrics-exporter-prometheus counts them.
+fn label_sets<const KEYS: usize>(n: u64, measure: Measure<'_>) {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    metrics::with_local_recorder(&recorder, || facade::label_sets(KEYS, n, measure));
+}
 
 const QUERY: &str =
     "SELECT articles.id, articles.title, articles.body FROM articles WHERE articles.author_id = ";
@@ -38,6 +45,11 @@ pub const OPS: &[(&str, Op)] = &[
             }
         });
     }),
+    ("facade counter, 5 label sets", label_sets::<5>),
+    ("facade counter, 50 label sets", label_sets::<50>),
+    ("facade counter, 100 label sets", label_sets::<100>),
+    ("facade counter, 500 label sets", label_sets::<500>),
+    ("facade counter, 2000 label sets", label_sets::<2000>),
     ("client, bare", |n, measure| {
         let mut client = tower::service_fn(answer);
         measure(&mut || calls(&mut client, n));

@@ -1,0 +1,9 @@
+//! Counters of the `metrics` facade, asked for by their name and labels each time.
+
+/// A counter whose label takes `keys` values in turn.
+pub fn label_sets(keys: usize, n: u64, measure: &mut dyn FnMut(&mut dyn FnMut())) {
+    let values: Vec<&'static str> = (0..keys).map(|key| &*format!("job-{key}").leak()).collect();
+    let count = |value: &&'static str| metrics::counter!("facade", "job" => *value).increment(1);
+    values.iter().for_each(count);
+    measure(&mut || values.iter().cycle().take(n as usize).for_each(count));
+}
