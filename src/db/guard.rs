@@ -10,6 +10,7 @@ use super::run::{RunQuery, TryRunQuery};
 use super::shape::Shape;
 use crate::clock::Nanos;
 use crate::model::within;
+use crate::request::DriverError;
 use crate::semconv;
 use crate::trace::{
     Begun, Bounded, Counts, SpanRecord, SpanStatus, SpanValue, Traces, carry_request,
@@ -82,8 +83,7 @@ impl QueryGuard {
     /// (`db.response.status_code`); at most 32 bytes. It labels series: what is empty or holds anything but letters,
     /// digits, `_`, `.`, `:` and `-` of ASCII is no code, such as an error's text, and is left out.
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
-        let code = Some(code.into()).filter(|code| is_code(code));
-        self.code = code.map(|code| within(code, MAX_CODE));
+        self.code = code_of(code.into());
         self
     }
 
@@ -106,17 +106,23 @@ impl QueryGuard {
         let code = self.code.take();
         Ended::Failed {
             error_type: code.clone().unwrap_or(Cow::Borrowed(type_name::<E>())),
-            code,
+            driver: DriverError::new(code, None),
+            type_name: type_name::<E>(),
+            by_driver: false,
         }
     }
 
-    /// The query failed by an error of this type.
+    /// The query failed by an error of a driver's. `kind` is its kind where the database gave no code.
     #[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
     #[cold]
-    pub(super) fn fail_by(mut self, error_type: impl Into<Cow<'static, str>>) {
-        let code = self.code.take();
-        let error_type = code.clone().unwrap_or(error_type.into());
-        self.end(&Ended::Failed { error_type, code });
+    pub(super) fn fail_by<E>(mut self, kind: &'static str, driver: DriverError) {
+        let code = driver.code.clone();
+        self.end(&Ended::Failed {
+            error_type: code.unwrap_or(Cow::Borrowed(kind)),
+            driver,
+            type_name: type_name::<E>(),
+            by_driver: true,
+        });
     }
 
     /// The statement with a comment at its end that tells the trace to the database: its logs, its list of running
@@ -220,6 +226,12 @@ impl QueryGuard {
         done
     }
 
+    /// Whether its statement changes rows, as far as its summary tells.
+    #[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
+    pub(super) fn changes_rows(&self) -> bool {
+        super::affected::changes_rows(&self.shape.summary)
+    }
+
     #[inline]
     fn open(&self) -> Option<(&Begun, &Traces)> {
         Some((self.open.as_ref()?, self.shape.common.traces.as_deref()?))
@@ -239,6 +251,7 @@ impl QueryGuard {
             open.end_query(&query, &shape.plain, &self.counts())
         } else {
             open.slot().count_query(&query);
+            shape.note_failure(open.slot(), ended);
             false
         };
         if !is_told {
@@ -281,10 +294,12 @@ impl QueryGuard {
                 status = SpanStatus::Unset;
                 attributes.text(semconv::WATCHPOST_OUTCOME, ended.as_str());
             }
-            Ended::Failed { error_type, code } => {
+            Ended::Failed {
+                error_type, driver, ..
+            } => {
                 attributes.text(semconv::ERROR_TYPE, error_type);
-                if let Some(code) = code {
-                    attributes.text(semconv::DB_RESPONSE_STATUS_CODE, code);
+                for (key, value) in driver.attributes() {
+                    attributes.text(key, value);
                 }
                 status_text = error_type;
             }
@@ -302,6 +317,12 @@ impl QueryGuard {
         };
         open.end(traces, now, &record);
     }
+}
+
+/// A database's code, unless it is none.
+pub(super) fn code_of(code: Cow<'static, str>) -> Option<Cow<'static, str>> {
+    let code = Some(code).filter(|code| is_code(code));
+    code.map(|code| within(code, MAX_CODE))
 }
 
 fn is_code(text: &str) -> bool {

@@ -28,6 +28,7 @@
 //! | SQLx, and nothing shall change | `sqlx` | nothing: figures and the slowest, from SQLx's own events |
 //! | deadpool-postgres | `deadpool-postgres` | the pool: `monitor.db_pool(&pool)`, see `db::deadpool_postgres` |
 //! | tokio-postgres | `tokio-postgres` | the client: `db::tokio_postgres::Client::new(client, &db)` |
+//! | whether a database answers | | [`monitor.health().database(&pool)`](crate::health::Health::database) |
 //! | any other pool | | implement [`ConnectionPool`] for what it holds, [`AdaptedPool`] for its queries |
 //!
 //! What an adapter sends can tell its trace to the database, in a comment: see its `comments`, and
@@ -63,6 +64,8 @@
 //! | `db_client_operation_duration_seconds` | by system, namespace, summary, operation, collection, `watchpost_outcome` (`completed`, `failed`, `cancelled`, `panicked`; `unknown` where an event of SQLx alone tells of it) and `error_type` |
 //! | [`monitor.queries()`](crate::Monitor::queries) | by shape: calls, errors, time, quantiles, rows, routes, the trace of the longest |
 //! | the request's line and span | `watchpost.db.queries`, `watchpost.db.duration` in seconds, `watchpost.db.duplicates` (of a shape that came before in the request) and `watchpost.db.n_plus_one`, where there were any |
+//! | the line and span of a request that failed | of its last failed query `db.query.summary`, `db.response.status_code` and `watchpost.db.constraint` where the driver tells them, else `watchpost.db.error.type` |
+//! | the event and line of a captured error | the same code and constraint, and the summary where it is the error of the last failed query |
 //! | by pool | `db_client_connection_count` by state, `_max`, `_idle_min`, `_pending_requests`, `_timeouts_total`, and the histogram `db_client_connection_wait_time_seconds`; see [`watch_pool`](crate::Monitor::watch_pool) |
 //! | by route | `watchpost_request_db_queries_total`, `watchpost_request_db_duplicates_total`, `watchpost_request_n_plus_one_total` and the histogram `watchpost_request_db_duration_seconds` |
 //!
@@ -79,6 +82,8 @@
 //!
 //! Source: <https://opentelemetry.io/docs/specs/semconv/database/>
 
+#[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
+mod affected;
 mod cache;
 mod comment;
 mod common;
@@ -86,6 +91,7 @@ mod database;
 #[cfg(feature = "deadpool-postgres")]
 pub mod deadpool_postgres;
 mod events;
+mod failure;
 #[cfg(feature = "sqlx")]
 mod generated;
 mod guard;
@@ -107,9 +113,12 @@ pub mod tokio_postgres;
 
 pub use self::database::Database;
 pub use self::guard::QueryGuard;
-pub use self::pool::{Acquire, AdaptedPool, Adapting, ConnectionPool, PoolState, PoolWatch};
+pub use self::pool::{
+    Acquire, AdaptedPool, Adapting, ConnectionPool, PoolState, PoolWatch, Probe, ProbeReport,
+};
 pub use self::run::{RunQuery, TryRunQuery};
 pub use self::stats::QueryStats;
 pub use self::system::DbSystem;
 
+pub(crate) use self::failure::of as driver_error;
 pub(crate) use self::queries::Queries;

@@ -1,4 +1,7 @@
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::request::{DriverError, FailedQuery};
 
 /// How a query ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,7 +10,11 @@ pub(super) enum Ended {
     Failed {
         /// The database's code where it is known, else the error's type.
         error_type: Cow<'static, str>,
-        code: Option<Cow<'static, str>>,
+        driver: DriverError,
+        /// The path of the error's type.
+        type_name: &'static str,
+        /// Whether an adapter read the error.
+        by_driver: bool,
     },
     /// Dropped before its end: the caller went away, or gave up.
     Cancelled,
@@ -18,6 +25,26 @@ pub(super) enum Ended {
 }
 
 impl Ended {
+    /// The query that failed, if it did.
+    pub(super) fn failed_query(&self, summary: &Arc<str>) -> Option<FailedQuery> {
+        let Self::Failed {
+            error_type,
+            driver,
+            type_name,
+            by_driver,
+        } = self
+        else {
+            return None;
+        };
+        Some(FailedQuery {
+            summary: Arc::clone(summary),
+            type_name,
+            error_type: error_type.clone(),
+            driver: driver.clone(),
+            by_driver: *by_driver,
+        })
+    }
+
     /// `watchpost.outcome`.
     pub(super) fn as_str(&self) -> &'static str {
         match self {

@@ -19,6 +19,7 @@ pin_project! {
         stream: Option<S>,
         guard: Option<QueryGuard>,
         seen: u64,
+        changed: Changed,
         fail: Fail<E>,
     }
 
@@ -39,14 +40,41 @@ impl<S, E> Rows<S, E> {
             stream: Some(guard.inside(make)),
             guard: Some(guard),
             seen: 0,
+            changed: Changed::default(),
             fail,
         }
     }
 }
 
-/// What comes with a stream: some of it are rows.
+/// What the results of a stream's statements name as changed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Changed {
+    /// The rows of all of them; `None` where one does not name them.
+    rows: Option<u64>,
+    results: u64,
+}
+
+/// What comes with a stream: some of it are rows, others results of statements.
 pub(super) trait IsRow {
+    /// Whether rows can be told apart.
+    const COUNTS: bool = true;
+
     fn is_row(&self) -> bool;
+
+    /// The rows that the result of a statement names as changed.
+    fn changed(&self) -> Option<u64>;
+}
+
+impl Changed {
+    fn add(&mut self, rows: Option<u64>) {
+        let before = if self.results == 0 {
+            Some(0)
+        } else {
+            self.rows
+        };
+        self.rows = before.and_then(|before| Some(before.saturating_add(rows?)));
+        self.results += 1;
+    }
 }
 
 impl<S, T, E> Stream for Rows<S, E>
@@ -67,7 +95,10 @@ where
         });
         let is_over = match &item {
             Some(Ok(item)) => {
-                *this.seen += u64::from(item.is_row());
+                match item.is_row() {
+                    true => *this.seen += 1,
+                    false => this.changed.add(item.changed()),
+                }
                 false
             }
             Some(Err(_)) | None => true,
@@ -77,9 +108,24 @@ where
             guard.inside(|| this.stream.set(None));
             match &item {
                 Some(Err(error)) => (this.fail)(guard, error),
-                _ => guard.rows(*this.seen).finish(),
+                _ if !T::COUNTS => guard.finish(),
+                _ => guard.all_rows(*this.seen, *this.changed).finish(),
             }
         }
         Poll::Ready(item)
+    }
+}
+
+impl QueryGuard {
+    /// Sets the rows that came, or those that the results name as changed where none came.
+    fn all_rows(self, seen: u64, changed: Changed) -> Self {
+        if seen > 0 || changed.results == 0 || !self.changes_rows() {
+            return self.rows(seen);
+        }
+        // Of several statements together one may have repeated what the one before had changed.
+        match changed.rows {
+            Some(rows) if changed.results == 1 => self.rows(rows),
+            _ => self,
+        }
     }
 }

@@ -142,8 +142,17 @@ impl Shape {
         let here = request::current_slot(number).map(|(slot, _)| slot);
         if let Some(slot) = &here {
             slot.count_query(query);
+            self.note_failure(slot, ended);
         }
         self.count(query, ended, rows, here.as_deref());
+    }
+
+    /// Keeps a query that failed with its request.
+    #[inline]
+    pub(super) fn note_failure(&self, slot: &Slot, ended: &Ended) {
+        if let Some(failed) = ended.failed_query(&self.summary) {
+            slot.fail_query(failed);
+        }
     }
 
     /// Counts a query, of a trace where there is one.
@@ -189,9 +198,13 @@ impl Shape {
                 .map(|port| (semconv::SERVER_PORT, port.to_string())),
         );
         labels.push((semconv::WATCHPOST_OUTCOME, ended.as_str().to_owned()));
-        if let Ended::Failed { error_type, code } = ended {
+        if let Ended::Failed {
+            error_type, driver, ..
+        } = ended
+        {
             labels.push((semconv::ERROR_TYPE, error_type.to_string()));
-            let code = code
+            let code = driver
+                .code
                 .iter()
                 .map(|code| (semconv::DB_RESPONSE_STATUS_CODE, code.to_string()));
             labels.extend(code);

@@ -12,7 +12,10 @@ use super::groups::{ErrorGroup, Groups};
 use super::sentry::{self, Outbox, SentrySetup};
 use crate::model::wire::{Reader, put_str};
 use crate::model::{EventId, Level, Signal, SpanId, TraceId, cut, is_own_thread, prefix};
-use crate::request::{self, ErrorKind, ErrorRecord, Facts, NO_REQUEST, Pairs, Requests, Slot};
+use crate::request::{
+    self, DriverError, ErrorKind, ErrorRecord, Facts, NO_REQUEST, Pairs, ReadDriverError, Requests,
+    Slot,
+};
 use crate::trace::Traces;
 use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus, RemoteSetup};
 
@@ -41,6 +44,8 @@ pub(super) struct Shared {
     pub(super) awaited: Arc<AwaitedEvents>,
     /// Who knows of plain OpenTelemetry spans, where spans are made.
     traces: Option<Arc<Traces>>,
+    /// Reads errors of database drivers.
+    pub(super) read_driver: ReadDriverError,
 }
 
 /// What is captured.
@@ -65,13 +70,15 @@ pub(super) fn is_capturing() -> bool {
 }
 
 impl Errors {
-    /// `keeper` stores events, where there is a data directory; `traces` knows of plain OpenTelemetry spans.
+    /// `keeper` stores events, where there is a data directory; `traces` knows of plain OpenTelemetry spans;
+    /// `read_driver` reads errors of database drivers.
     pub(crate) fn new(
         config: &ErrorsConfig,
         intake: &Arc<Intake>,
         requests: &Arc<Requests>,
         keeper: Option<Keeper>,
         traces: Option<Arc<Traces>>,
+        read_driver: ReadDriverError,
     ) -> Self {
         let shared = Shared {
             intake: Arc::clone(intake),
@@ -83,6 +90,7 @@ impl Errors {
             keeper,
             awaited: AwaitedEvents::new(),
             traces,
+            read_driver,
         };
         let shared = Arc::new(shared);
         super::ambient::register(requests.number(), &shared);
@@ -104,7 +112,9 @@ impl Errors {
             location: Location::caller(),
             details: None,
         };
-        self.shared.capture(&captured, |out| put_chain(out, error))
+        let read = self.shared.read_driver;
+        self.shared
+            .capture(&captured, |out| put_chain(out, error, read))
     }
 
     /// Captures a text.
@@ -117,8 +127,10 @@ impl Errors {
             location: Location::caller(),
             details: None,
         };
-        self.shared
-            .capture(&captured, |out| put_text(out, "", text))
+        self.shared.capture(&captured, |out| {
+            put_text(out, "", text);
+            None
+        })
     }
 
     /// The sink that sends events to Sentry.
@@ -138,11 +150,12 @@ impl Errors {
 }
 
 impl Shared {
-    /// Queues the record of an event; its id. `chain` appends types and messages; it may run foreign code.
+    /// Queues the record of an event; its id. `chain` appends types and messages and returns what a database driver
+    /// tells; it may run foreign code.
     pub(super) fn capture(
         &self,
         captured: &Captured<'_>,
-        chain: impl FnOnce(&mut Vec<u8>),
+        chain: impl FnOnce(&mut Vec<u8>) -> Option<DriverError>,
     ) -> EventId {
         // What runs on our own threads must not feed itself.
         if is_own_thread() || CAPTURING.try_with(|it| it.replace(true)).unwrap_or(true) {
@@ -153,8 +166,8 @@ impl Shared {
         let event = captured.event;
         let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
         scratch.clear();
-        chain(&mut scratch);
-        self.push(captured, (event, at), &mut scratch);
+        let driver = chain(&mut scratch);
+        self.push(captured, (event, at), &mut scratch, driver);
         // A thread that is ending drops it.
         let _ended = SCRATCH.try_with(|kept| kept.set(scratch));
         let _ended = CAPTURING.try_with(|it| it.set(false));
@@ -171,10 +184,21 @@ impl Shared {
     }
 
     /// Queues the record, whose chain stands in `scratch`.
-    fn push(&self, captured: &Captured<'_>, (event, at): (EventId, u64), scratch: &mut Vec<u8>) {
+    fn push(
+        &self,
+        captured: &Captured<'_>,
+        (event, at): (EventId, u64),
+        scratch: &mut Vec<u8>,
+        driver: Option<DriverError>,
+    ) {
         let chain_end = scratch.len();
+        let mut query = None;
         let seen = self.at(|slot, span| {
             slot.touch_captured();
+            // In a panic hook no lock is waited for.
+            if captured.kind == ErrorKind::Error {
+                query = slot.failed_query();
+            }
             copy_request(slot, span, scratch)
         });
         let part = |from: usize, to: usize| scratch.get(from..to).unwrap_or_default();
@@ -197,6 +221,8 @@ impl Shared {
         let thread = thread.as_ref().and_then(std::thread::Thread::name);
         let nothing = Details::default();
         let details = captured.details.unwrap_or(&nothing);
+        let query = query.filter(|query| query.is_of(driver.as_ref(), kind));
+        let extra = details.extra_bytes(driver.as_ref(), query.as_deref());
         let record = ErrorRecord {
             event,
             trace: seen.ids.trace,
@@ -215,7 +241,7 @@ impl Shared {
             more: part(seen.texts_end, seen.more_end),
             user: &details.user,
             tags: Pairs(&details.tags),
-            extra: &details.extra_bytes(),
+            extra: &extra,
             fingerprint: &details.fingerprint,
             crumbs: part(seen.more_end, scratch.len()),
         };

@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 use crate::model::text::put_formatted;
 use crate::model::wire::{put_sized, put_str};
 use crate::model::{caught, cut, prefix};
+use crate::request::{DriverError, ReadDriverError};
 
 /// The error and nine sources.
 const MAX_CAUSES: usize = 10;
@@ -16,8 +17,12 @@ const MAX_CHAIN: usize = 24 * 1024;
 /// Bytes of a type's name.
 const MAX_TYPE: usize = 256;
 
-/// Appends type and message of the error and of its sources.
-pub(super) fn put_chain<E: Error + ?Sized>(out: &mut Vec<u8>, error: &E) {
+/// Appends type and message of the error and of its sources. What a database driver tells of one of the sources.
+pub(super) fn put_chain<E: Error + ?Sized>(
+    out: &mut Vec<u8>,
+    error: &E,
+    read: ReadDriverError,
+) -> Option<DriverError> {
     let end = out.len() + MAX_CHAIN;
     let named = std::any::type_name::<E>();
     if named.starts_with("dyn ") {
@@ -27,15 +32,20 @@ pub(super) fn put_chain<E: Error + ?Sized>(out: &mut Vec<u8>, error: &E) {
     }
     put_message(out, end, format_args!("{error}"));
     let mut next = source_of(|| error.source());
+    let mut driver: Option<DriverError> = None;
     for _ in 1..MAX_CAUSES {
-        let Some(cause) = next else { return };
+        let Some(cause) = next else { break };
         if out.len() >= end {
-            return;
+            break;
+        }
+        if driver.as_ref().is_none_or(|driver| driver.code.is_none()) {
+            driver = read(cause).or(driver);
         }
         put_type_of(out, format_args!("{cause:?}"));
         put_message(out, end, format_args!("{cause}"));
         next = source_of(|| cause.source());
     }
+    driver
 }
 
 /// Appends a type and a message that are texts already.
@@ -129,7 +139,7 @@ mod tests {
 
     fn chain<E: Error + ?Sized>(error: &E) -> Vec<(String, String)> {
         let mut out = Vec::new();
-        put_chain(&mut out, error);
+        put_chain(&mut out, error, |_| None);
         let mut reader = Reader::new(&out);
         std::iter::from_fn(|| Some((reader.str()?.to_owned(), reader.str()?.to_owned()))).collect()
     }

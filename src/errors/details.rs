@@ -8,7 +8,8 @@ use super::chain::put_chain;
 use super::durable::DurableCapture;
 use crate::model::wire::put_str;
 use crate::model::{Attributes, EventId, Level, Value, cut, prefix};
-use crate::request::{ErrorKind, MAX_TAGS, put_attributes};
+use crate::request::{DriverError, ErrorKind, FailedQuery, MAX_TAGS, put_attributes};
+use crate::semconv;
 
 /// Bytes of a tag's key and value; Sentry takes no longer ones.
 const MAX_TAG_KEY: usize = 32;
@@ -33,13 +34,27 @@ pub(super) struct Details {
 }
 
 impl Details {
-    /// The extra attributes as a record has them.
-    pub(super) fn extra_bytes(&self) -> Cow<'static, [u8]> {
-        if self.extra.is_empty() {
+    /// The extra attributes as a record has them: those of a database's error and of its query first, but for those that
+    /// the capture named itself.
+    pub(super) fn extra_bytes(
+        &self,
+        driver: Option<&DriverError>,
+        query: Option<&FailedQuery>,
+    ) -> Cow<'static, [u8]> {
+        let driver = query.map(|query| &query.driver).or(driver);
+        if self.extra.is_empty() && driver.is_none() {
             return Cow::Borrowed(&[]);
         }
+        let summary = query.map(|query| (semconv::DB_QUERY_SUMMARY, &*query.summary));
+        let told = driver.into_iter().flat_map(DriverError::attributes);
+        let mut all = Attributes::default();
+        for (key, value) in told.chain(summary) {
+            if !self.extra.iter().any(|(own, _)| own == key) {
+                all.insert(key, value.to_owned());
+            }
+        }
         let (mut out, mut whole) = (Vec::new(), 0);
-        for (key, value) in self.extra.iter() {
+        for (key, value) in all.iter().chain(self.extra.iter()) {
             let mut one = Attributes::default();
             one.insert(key.to_owned(), value.clone());
             put_attributes(&mut out, &one);
@@ -129,8 +144,9 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
             location: self.location,
             details: Some(&self.details),
         };
-        self.shared
-            .capture_durable(&captured, |out| put_chain(out, self.error))
+        self.shared.capture_durable(&captured, |out| {
+            put_chain(out, self.error, self.shared.read_driver)
+        })
     }
 
     /// Captures the error. Never waits; the id is nil on a thread of this crate's own.
@@ -142,7 +158,8 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
             location: self.location,
             details: Some(&self.details),
         };
-        self.shared
-            .capture(&captured, |out| put_chain(out, self.error))
+        self.shared.capture(&captured, |out| {
+            put_chain(out, self.error, self.shared.read_driver)
+        })
     }
 }

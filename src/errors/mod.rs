@@ -22,6 +22,11 @@
 //! A panic is captured once by a hook that [`install`](crate::MonitorBuilder::install) chains before the one
 //! that is there, whether a layer catches it or not, inside ours or outside.
 //!
+//! Of an error that a database returned, through SQLx or tokio-postgres with their features, the event's extra has the
+//! code (`db.response.status_code`), the constraint that was violated (`watchpost.db.constraint`; SQLx tells it for
+//! `PostgreSQL`) and, where it is the error of the last query that failed in the same trace, what that query was
+//! (`db.query.summary`).
+//!
 //! # What a capture costs
 //!
 //! Some texts are formatted and copied into the queue; nothing is awaited, resolved or scrubbed on the

@@ -50,5 +50,8 @@ fn capture(info: &PanicHookInfo<'_>) {
         location,
         details: None,
     };
-    shared.capture(&captured, |out| put_text(out, PANIC, message));
+    shared.capture(&captured, |out| {
+        put_text(out, PANIC, message);
+        None
+    });
 }

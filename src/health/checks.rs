@@ -17,6 +17,7 @@ use super::report::Ready;
 use super::state::{Rules, Verdict};
 use crate::access::{Access, Keys};
 use crate::clock::Clock;
+use crate::db::{Probe, ProbeReport};
 use crate::model::Notices;
 
 /// Checks of one monitor; more are refused.
@@ -107,6 +108,57 @@ impl Health {
         )
     }
 
+    /// Adds the check `database`: whether a database answers, through its pool. As [`check`](Self::check), its output
+    /// is the driver's error; where a run is out of time it says what was waited for and the last error since the last
+    /// success, such as the reason for which a pool makes no connection.
+    ///
+    /// An idle connection of the pool is asked. Where there is none, the check connects by itself, with the pool's
+    /// options, and closes that connection: a pool would go on trying until its own time is up, which is longer than a
+    /// check may take. A database that answers while the pool has no free connection for a second is a warning, and so is
+    /// a server that has no room for one connection more: neither makes the service unready. Of `SQLite` the file is
+    /// opened and read each time. What is executed here counts with no query.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "sqlx")]
+    /// # fn example(monitor: &watchpost::Monitor, pool: &sqlx::SqlitePool) {
+    /// monitor.health().database(pool);
+    /// # }
+    /// ```
+    ///
+    /// The pools of SQLx and deadpool-postgres and shared clients of tokio-postgres are probes, bare or watched, with the
+    /// features of their names; see [`Probe`] for others.
+    pub fn database<P: Probe + Clone>(&self, pool: &P) -> Check {
+        self.database_as("database", pool)
+    }
+
+    /// As [`database`](Self::database), by this name: for one of several.
+    pub fn database_as<P: Probe + Clone>(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        pool: &P,
+    ) -> Check {
+        let (pool, report) = (Arc::new(pool.clone()), ProbeReport::default());
+        let reports = report.clone();
+        let run = move || -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
+            let (pool, report) = (Arc::clone(&pool), reports.clone());
+            report.begin();
+            Box::pin(async move {
+                match pool.probe(&report).await {
+                    Ok(()) => Ok(Note {
+                        warning: report.succeeded(),
+                        ..Note::default()
+                    }),
+                    Err(error) => {
+                        report.failed(&error);
+                        Err(error)
+                    }
+                }
+            })
+        };
+        self.add_reporting(name.into(), Box::new(run), report)
+            .component_type("datastore")
+    }
+
     /// Adds the check of the data directory: that a file can be written there, and how much room is left
     /// where the system tells. It makes nobody unready.
     pub(crate) fn watch_disk(&self, directory: PathBuf) {
@@ -131,6 +183,10 @@ impl Health {
     }
 
     fn add(&self, name: Cow<'static, str>, run: Box<Run>) -> Check {
+        self.add_reporting(name, run, ProbeReport::default())
+    }
+
+    fn add_reporting(&self, name: Cow<'static, str>, run: Box<Run>, report: ProbeReport) -> Check {
         let HealthSetup {
             config,
             clock,
@@ -145,7 +201,7 @@ impl Health {
             successes: config.successes,
             critical: true,
         };
-        let check = Arc::new(Watched::new(name, rules, clock.clone(), run));
+        let check = Arc::new(Watched::new(name, rules, clock.clone(), (run, report)));
         let mut checks = self.0.checks.lock().unwrap_or_else(PoisonError::into_inner);
         if checks.len() < MAX_CHECKS {
             checks.push(Arc::clone(&check));

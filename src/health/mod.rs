@@ -46,6 +46,17 @@
 //! A check that is not [`critical`](Check::critical) never makes the service unready; when it is down,
 //! `/health` as a whole says `warn`.
 //!
+//! # Whether a database answers
+//!
+//! [`monitor.health().database(&pool)`](Health::database) checks the database behind a pool of SQLx or
+//! deadpool-postgres, or a client of tokio-postgres, and reports the driver's own error:
+//!
+//! ```text
+//! error returned from database: password authentication failed for user "shop" (28P01)
+//! error connecting to server: Connection refused (os error 111)
+//! no answer within 5000 ms while connecting; the last error: error communicating with database: Connection refused (os error 111)
+//! ```
+//!
 //! # When a check hangs
 //!
 //! Each run has a thread of its own, so a check that blocks it holds up neither a page nor another check

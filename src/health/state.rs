@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::reading::Note;
 use crate::clock::{Nanos, nanos};
+use crate::db::ProbeReport;
 
 /// Until its first success a check runs at least this often, so that a service is ready soon after
 /// what it waits for.
@@ -56,6 +57,8 @@ pub(super) struct State {
     running: Option<Running>,
     /// When the next run is due, counted from the start of the last one.
     due: Nanos,
+    /// What a run that is out of time was at.
+    pub(super) report: ProbeReport,
 }
 
 #[derive(Debug)]
@@ -85,6 +88,7 @@ impl State {
             runs: 0,
             running: None,
             due: now,
+            report: ProbeReport::default(),
         }
     }
 
@@ -125,11 +129,12 @@ impl State {
         let took = now.saturating_sub(running.since);
         let told = if running.given_up {
             format!(
-                "no answer for {}; still running, so not started again",
-                told(took)
+                "no answer for {}{}; still running, so not started again",
+                told(took),
+                self.report.timed_out()
             )
         } else {
-            timed_out(self.rules.timeout)
+            timed_out(self.rules.timeout, &self.report)
         };
         self.judge(now, took, Err(told));
         let overdue = now.saturating_add(self.pause());
@@ -192,8 +197,12 @@ impl State {
 }
 
 /// What is said of a run that took longer than it may.
-pub(super) fn timed_out(timeout: Duration) -> String {
-    format!("no answer within {}", told(nanos(timeout)))
+pub(super) fn timed_out(timeout: Duration, report: &ProbeReport) -> String {
+    format!(
+        "no answer within {}{}",
+        told(nanos(timeout)),
+        report.timed_out()
+    )
 }
 
 /// A span of time in a sentence.

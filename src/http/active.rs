@@ -422,6 +422,12 @@ impl Active {
                 outcome,
                 Outcome::Failed | Outcome::Panicked | Outcome::BodyError
             );
+        if failed
+            && self.queried.is_some()
+            && let Some(slot) = self.slot.as_deref()
+        {
+            Queried::note_failed(slot, &mut self.attributes);
+        }
         let sent = self.headers_at.is_some() && outcome != Outcome::Upgraded;
         let measured = Measured {
             duration: now.saturating_sub(self.start),

@@ -33,6 +33,22 @@ impl Queried {
         slot.tally(|tally| Self::noted(tally, attributes))
     }
 
+    /// Notes the last failed query of a request that failed among its attributes.
+    #[cold]
+    pub(super) fn note_failed(slot: &Slot, attributes: &mut Attributes) {
+        let Some(failed) = slot.failed_query() else {
+            return;
+        };
+        attributes.insert(semconv::DB_QUERY_SUMMARY, failed.summary.to_string());
+        for (key, value) in failed.driver.attributes() {
+            attributes.insert(key, value.to_owned());
+        }
+        if failed.driver.code.is_none() {
+            let error_type = failed.error_type.to_string();
+            attributes.insert(semconv::WATCHPOST_DB_ERROR_TYPE, error_type);
+        }
+    }
+
     fn noted(tally: &Tally, attributes: &mut Attributes) -> Self {
         let slowest = tally.n_plus_one();
         attributes.insert(semconv::DB_QUERIES, number(tally.queries()));

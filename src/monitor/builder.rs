@@ -365,7 +365,14 @@ impl MonitorBuilder {
         let levels = Arc::new(levels(&config)?);
         let tracing = Tracing::new(&config, &requests, &intake)?;
         let traces = tracing.traces.clone();
-        let errors = Errors::new(&config.errors, &intake, &requests, keeper, traces);
+        let errors = Errors::new(
+            &config.errors,
+            &intake,
+            &requests,
+            keeper,
+            traces,
+            crate::db::driver_error,
+        );
         metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
         let mut remotes = tracing.remotes(&config, &notices);
         let told = (&clock, &books, &notices);

@@ -4,6 +4,7 @@
 mod crumbs;
 mod current;
 mod error_record;
+mod failed_query;
 mod record;
 mod routes;
 mod slot;
@@ -17,6 +18,7 @@ pub(crate) use self::current::{
     Ids, all_current, current, current_slot, enter, leave, leave_alone, with_current,
 };
 pub(crate) use self::error_record::{ErrorKind, ErrorRecord, MAX_TAGS, Pairs};
+pub(crate) use self::failed_query::{DriverError, FailedQuery, ReadDriverError};
 pub(crate) use self::record::{
     AttributeRef, Method, RequestRecord, Scheme, VERSIONS, attributes_of, put_attributes, put_fixed,
 };

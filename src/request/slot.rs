@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::crumbs::Crumbs;
 use super::current::Ids;
+use super::failed_query::FailedQuery;
 use super::record::Method;
 use super::routes::{RouteId, Routes};
 use super::tally::{Asked, Tally};
@@ -347,6 +348,19 @@ impl Slot {
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Added {
         self.with_tally().add_query(query, later, write)
+    }
+
+    /// Keeps a query that failed, after it was counted.
+    #[cold]
+    pub(crate) fn fail_query(&self, query: FailedQuery) {
+        self.with_tally().fail_query(query);
+    }
+
+    /// The last query that failed, of the request whose trace this is.
+    #[cold]
+    pub(crate) fn failed_query(&self) -> Option<Arc<FailedQuery>> {
+        let slot = self.goes_on.as_deref().unwrap_or(self);
+        slot.tally(|tally| tally.failed().cloned()).flatten()
     }
 
     /// The tree, which will have a tally.

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::failed_query::FailedQuery;
 use crate::clock::Nanos;
 
 /// Shapes that a request tells apart. A query of a further one counts, and as no duplicate.
@@ -21,6 +22,8 @@ pub(crate) struct Tally {
     /// Queries of further shapes, and the time in them.
     more: u64,
     more_nanos: Nanos,
+    /// The last query that failed.
+    failed: Option<Arc<FailedQuery>>,
 }
 
 /// A query that ended.
@@ -85,6 +88,16 @@ impl Tally {
             self.more += 1;
             self.more_nanos = self.more_nanos.wrapping_add(nanos);
         }
+    }
+
+    /// Keeps the last query that failed.
+    pub(super) fn fail(&mut self, query: FailedQuery) {
+        self.failed = Some(Arc::new(query));
+    }
+
+    /// The last query that failed.
+    pub(crate) fn failed(&self) -> Option<&Arc<FailedQuery>> {
+        self.failed.as_ref()
     }
 
     /// Queries that ended, cancelled ones too.

@@ -6,6 +6,7 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::failed_query::FailedQuery;
 use super::tally::{Asked, Tally};
 use crate::model::Kept;
 
@@ -159,6 +160,11 @@ impl Tree {
     /// Counts a query that ended.
     pub(super) fn count(&self, query: &Asked<'_>) {
         self.lock().tally.count(query);
+    }
+
+    /// Keeps a query that failed.
+    pub(super) fn fail_query(&self, query: FailedQuery) {
+        self.lock().tally.fail(query);
     }
 
     pub(super) fn tally<R>(&self, look: impl FnOnce(&Tally) -> R) -> R {

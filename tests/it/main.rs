@@ -3,6 +3,10 @@
 #[cfg(feature = "_client")]
 mod calls;
 mod console_faults;
+#[cfg(feature = "sqlx-sqlite")]
+mod database_errors;
+#[cfg(all(feature = "deadpool-postgres", feature = "sqlx"))]
+mod database_health;
 mod errors;
 mod health;
 #[cfg(feature = "sentry")]

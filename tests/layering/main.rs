@@ -71,6 +71,7 @@ const HOMES: [(&[&str], &[&str]); 29] = [
             "db/generated.rs",
             "db/rows.rs",
             "db/sqlx/",
+            "db/tokio_postgres/copy.rs",
             "db/tokio_postgres/rows.rs",
         ],
     ),

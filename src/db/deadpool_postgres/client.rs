@@ -1,7 +1,9 @@
 use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::Error;
 
-use super::super::tokio_postgres::{Client, InTransaction, Sealed, Session, Statement};
+use super::super::tokio_postgres::{
+    Client, Connected, InTransaction, Sealed, Session, Statement, TransactionOptions, start,
+};
 
 impl Sealed for Object {}
 impl Sealed for Transaction<'_> {}
@@ -35,6 +37,18 @@ impl<'t> Session for Transaction<'t> {
     }
 }
 
+impl Connected for Object {
+    fn begin_by(
+        &mut self,
+        options: TransactionOptions,
+    ) -> impl Future<Output = Result<Transaction<'_>, Error>> + Send {
+        start!(
+            deadpool_postgres::ClientWrapper::build_transaction(self),
+            options
+        )
+    }
+}
+
 impl InTransaction for Transaction<'_> {
     async fn commit(self) -> Result<(), Error> {
         Transaction::commit(self).await
@@ -42,6 +56,10 @@ impl InTransaction for Transaction<'_> {
 
     async fn rollback(self) -> Result<(), Error> {
         Transaction::rollback(self).await
+    }
+
+    async fn savepoint(&mut self, name: String) -> Result<Transaction<'_>, Error> {
+        Transaction::savepoint(self, name).await
     }
 }
 

@@ -22,5 +22,7 @@
 
 mod client;
 mod pool;
+mod probe;
 
 pub use self::pool::Pool;
+pub(in crate::db) use self::probe::driver_error;

@@ -38,6 +38,15 @@ impl Pool {
         self
     }
 
+    /// Sets namespace and server to those of the options that the pool's manager was made of; see
+    /// [`Database::config`](crate::db::Database::config).
+    #[must_use]
+    pub fn config(mut self, config: &tokio_postgres::Config) -> Self {
+        let watched = Arc::make_mut(&mut self.watched);
+        watched.database = watched.database.clone().config(config);
+        self
+    }
+
     /// Sends each text with a comment that tells its trace to the database; see [`Client::comments`].
     #[must_use]
     pub fn comments(mut self, comments: bool) -> Self {

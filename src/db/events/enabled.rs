@@ -10,6 +10,7 @@ use tracing::Event;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 
+use super::super::affected;
 use super::super::outcome::Ended;
 use super::super::queries::Queries;
 use super::super::system::DbSystem;
@@ -114,7 +115,13 @@ impl Told {
         let shape = queries.shape(&target, statement);
         let end = queries.common.requests.clock().now();
         let start = end.saturating_sub(nanos(took));
-        shape.count_alone(&shape.asked(start, end), &Ended::Unknown, query.rows);
+        let rows = match query.affected {
+            Some(rows) if query.rows == Some(0) && affected::changes_rows(&shape.summary) => {
+                Some(rows)
+            }
+            _ => query.rows,
+        };
+        shape.count_alone(&shape.asked(start, end), &Ended::Unknown, rows);
     }
 }
 
@@ -125,6 +132,7 @@ struct Query {
     summary: String,
     statement: String,
     rows: Option<u64>,
+    affected: Option<u64>,
     seconds: f64,
 }
 
@@ -153,8 +161,10 @@ impl Visit for Query {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        if field.name() == "rows_returned" {
-            self.rows = Some(value);
+        match field.name() {
+            "rows_returned" => self.rows = Some(value),
+            "rows_affected" => self.affected = Some(value),
+            _ => {}
         }
     }
 

@@ -62,6 +62,12 @@ impl PoolState {
         }
     }
 
+    /// Whether one who asks gets a connection at once.
+    #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
+    pub(in crate::db) fn has_free(&self) -> bool {
+        self.idle > 0 || self.max.is_none_or(|max| self.used < max)
+    }
+
     /// Sets how many connections there may be.
     #[must_use]
     pub const fn max(mut self, max: u64) -> Self {

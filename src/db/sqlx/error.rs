@@ -1,18 +1,42 @@
 use std::borrow::Cow;
 
 use sqlx::Error;
+use sqlx::error::DatabaseError;
 
-use super::super::guard::QueryGuard;
+use super::super::guard::{QueryGuard, code_of};
+use crate::request::DriverError;
 
 /// A query failed by an error of SQLx.
 #[cold]
 pub(super) fn fail(guard: QueryGuard, error: &Error) {
-    if let Error::Database(error) = error
-        && let Some(code) = error.code()
-    {
-        return guard.code(code.into_owned()).fail_by(kind_of_database());
+    guard.fail_by::<Error>(kind(error), told(error));
+}
+
+/// What SQLx tells of an error of its own, or of one of the database's.
+pub(in crate::db) fn driver_error(
+    error: &(dyn std::error::Error + 'static),
+) -> Option<DriverError> {
+    if let Some(error) = error.downcast_ref::<Error>() {
+        return Some(told(error));
     }
-    guard.fail_by(kind(error));
+    // What stands as the source of an error of SQLx's.
+    let error = error.downcast_ref::<Box<dyn DatabaseError>>()?;
+    Some(of_database(&**error))
+}
+
+fn told(error: &Error) -> DriverError {
+    match error {
+        Error::Database(error) => of_database(&**error),
+        _ => DriverError::default(),
+    }
+}
+
+fn of_database(error: &dyn DatabaseError) -> DriverError {
+    let code = error.code().map(Cow::into_owned);
+    DriverError::new(
+        code.and_then(|code| code_of(code.into())),
+        error.constraint(),
+    )
 }
 
 /// Ends a query as its result says.
@@ -23,16 +47,12 @@ pub(super) fn end<T>(guard: QueryGuard, result: &Result<T, Error>) {
     }
 }
 
-fn kind_of_database() -> Cow<'static, str> {
-    "sqlx::Error::Database".into()
-}
-
 /// The error's variant: its text may hold values.
-fn kind(error: &Error) -> Cow<'static, str> {
-    Cow::Borrowed(match error {
+fn kind(error: &Error) -> &'static str {
+    match error {
         Error::Configuration(_) => "sqlx::Error::Configuration",
         Error::InvalidArgument(_) => "sqlx::Error::InvalidArgument",
-        Error::Database(_) => return kind_of_database(),
+        Error::Database(_) => "sqlx::Error::Database",
         Error::Io(_) => "sqlx::Error::Io",
         Error::Tls(_) => "sqlx::Error::Tls",
         Error::Protocol(_) => "sqlx::Error::Protocol",
@@ -45,5 +65,5 @@ fn kind(error: &Error) -> Cow<'static, str> {
         Error::WorkerCrashed => "sqlx::Error::WorkerCrashed",
         Error::BeginFailed => "sqlx::Error::BeginFailed",
         _ => "sqlx::Error",
-    })
+    }
 }

@@ -13,6 +13,7 @@ use sqlx::{Execute, Executor};
 use super::super::generated::generated;
 use super::super::rows::{IsRow, Rows};
 use super::super::run::InQuery;
+use super::affected;
 use super::connection::PoolConnection;
 use super::error;
 use super::pool::{Pool, Watched};
@@ -21,9 +22,13 @@ use super::transaction::Transaction;
 
 type Item<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>;
 
-impl<L, R> IsRow for Either<L, R> {
+impl<L: 'static, R> IsRow for Either<L, R> {
     fn is_row(&self) -> bool {
         self.is_right()
+    }
+
+    fn changed(&self) -> Option<u64> {
+        affected::rows(self.as_ref().left()?)
     }
 }
 

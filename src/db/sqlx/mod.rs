@@ -36,6 +36,13 @@
 //! connection is used again: that counts when it is dropped, and takes no time. What SQLx asks on its own behalf, for
 //! types that it does not know, belongs to the query that needed it.
 //!
+//! # What rows are counted
+//!
+//! The rows that came; of a statement that returns none, the rows that it changed. SQLx has these in the types of its
+//! drivers alone: the features `sqlx-postgres`, `sqlx-mysql` and `sqlx-sqlite` read them, and pools of the `Any` driver
+//! need none. Without the feature of the driver such a query has no rows. `SQLite` names the rows of the last change for
+//! any statement, so only those that change rows have them.
+//!
 //! # Without an adapter
 //!
 //! A host that leaves its pool as it is has the figures and the slowest queries from the events that SQLx writes
@@ -44,13 +51,16 @@
 //! `unknown`), nor the system (`other_sql`), and make no spans. What an adapter or a guard counts is not counted
 //! again.
 
+mod affected;
 mod connection;
 mod error;
 mod executor;
 mod pool;
+mod probe;
 mod statement;
 mod transaction;
 
 pub use self::connection::PoolConnection;
+pub(in crate::db) use self::error::driver_error;
 pub use self::pool::Pool;
 pub use self::transaction::Transaction;

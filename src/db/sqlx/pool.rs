@@ -237,7 +237,7 @@ impl Site {
 }
 
 /// A system by SQLx's name of its driver, or by a URL's scheme.
-fn system(name: &str) -> Option<DbSystem> {
+pub(super) fn system(name: &str) -> Option<DbSystem> {
     Some(match name {
         "PostgreSQL" | "postgres" | "postgresql" => DbSystem::Postgresql,
         "MySQL" | "mysql" => DbSystem::Mysql,

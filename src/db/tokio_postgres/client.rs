@@ -1,17 +1,20 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Buf;
 use tokio_postgres::types::{BorrowToSql, ToSql, Type};
 use tokio_postgres::{Error, GenericClient, Row, SimpleQueryMessage};
 
 use super::super::database::Database;
 use super::super::guard::QueryGuard;
 use super::super::run::InQuery;
+use super::copy::{CopyInSink, CopyOutStream};
 use super::error;
+use super::options::TransactionBuilder;
 use super::query::{Query, Statement};
 use super::rows::RowStream;
-use super::session::Session;
-use super::transaction::Transaction;
+use super::session::{Connected, Session};
+use super::transaction::{BEGIN, Transaction};
 use super::watched::Watched;
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -282,7 +285,69 @@ impl<C: Session> Client<C> {
     ///
     /// As of [`tokio_postgres::Client::transaction`].
     pub async fn transaction(&mut self) -> Result<Transaction<C::Transaction<'_>>, Error> {
-        Transaction::begin(&mut self.inner, &self.watched, false).await
+        Transaction::begin(self.inner.begin(), &self.watched, BEGIN).await
+    }
+
+    /// As [`tokio_postgres::Client::copy_in`]: the query ends when the sink is finished or closed.
+    ///
+    /// # Errors
+    ///
+    /// Its own.
+    pub async fn copy_in<Q, U>(&self, query: &Q) -> Result<CopyInSink<U>, Error>
+    where
+        Q: Query + ?Sized,
+        U: Buf + Send + 'static,
+    {
+        let (guard, text) = self.watched.begin(query.text());
+        let work = async {
+            let statement = self.ready(query, &text).await?;
+            self.inner.session().client().copy_in(&statement).await
+        };
+        match InQuery::new(guard, work).await {
+            (guard, Ok(sink)) => Ok(CopyInSink::new(guard, sink)),
+            (guard, Err(error)) => {
+                error::fail(guard, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// As [`tokio_postgres::Client::copy_out`]: the query ends with the last of the data.
+    ///
+    /// # Errors
+    ///
+    /// Its own.
+    pub async fn copy_out<Q>(&self, query: &Q) -> Result<CopyOutStream, Error>
+    where
+        Q: Query + ?Sized,
+    {
+        let (guard, text) = self.watched.begin(query.text());
+        let work = async {
+            let statement = self.ready(query, &text).await?;
+            self.inner.session().client().copy_out(&statement).await
+        };
+        match InQuery::new(guard, work).await {
+            (guard, Ok(data)) => Ok(CopyOutStream::new(guard, data)),
+            (guard, Err(error)) => {
+                error::fail(guard, &error);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<C: Connected> Client<C> {
+    /// Begins a transaction by options.
+    ///
+    /// ```no_run
+    /// # async fn example(mut client: watchpost::db::tokio_postgres::Client) -> Result<(), tokio_postgres::Error> {
+    /// let transaction = client.build_transaction().read_only(true).start().await?;
+    /// # drop(transaction);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn build_transaction(&mut self) -> TransactionBuilder<'_, C> {
+        TransactionBuilder::new(self)
     }
 }
 

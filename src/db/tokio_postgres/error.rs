@@ -1,23 +1,118 @@
-use tokio_postgres::Error;
+use std::borrow::Cow;
+use std::error::Error as _;
+use std::io;
 
-use super::super::guard::QueryGuard;
+use tokio_postgres::Error;
+use tokio_postgres::error::DbError;
+
+use super::super::guard::{QueryGuard, code_of};
+use crate::request::DriverError;
 
 /// A query failed. Of the error its `SQLSTATE` is kept, else its kind; its text may hold values.
 #[cold]
 pub(super) fn fail(guard: QueryGuard, error: &Error) {
-    match error.code() {
-        Some(code) => guard.code(code.code().to_owned()).fail_by(DATABASE),
-        None if error.is_closed() => guard.fail_by("tokio_postgres::Error::Closed"),
-        None => guard.fail_by("tokio_postgres::Error"),
-    }
+    guard.fail_by::<Error>(kind(error), told(error));
 }
-
-const DATABASE: &str = "tokio_postgres::Error::Db";
 
 /// Ends a query as its result says.
 pub(super) fn end<T>(guard: QueryGuard, result: &Result<T, Error>) {
     match result {
         Ok(_) => guard.finish(),
         Err(error) => fail(guard, error),
+    }
+}
+
+/// What tokio-postgres tells of an error of its own, or of one of the database's.
+pub(in crate::db) fn driver_error(
+    error: &(dyn std::error::Error + 'static),
+) -> Option<DriverError> {
+    match error.downcast_ref::<Error>() {
+        Some(error) => Some(told(error)),
+        None => error.downcast_ref::<DbError>().map(of_database),
+    }
+}
+
+fn told(error: &Error) -> DriverError {
+    error.as_db_error().map(of_database).unwrap_or_default()
+}
+
+fn of_database(error: &DbError) -> DriverError {
+    let code = Cow::Owned(error.code().code().to_owned());
+    DriverError::new(code_of(code), error.constraint())
+}
+
+/// The error's kind. tokio-postgres keeps it to itself but for the beginning of what its `Display` prints, which holds no
+/// value; a kind of a later release is `tokio_postgres::Error`.
+fn kind(error: &Error) -> &'static str {
+    const KINDS: [(&str, &str); 15] = [
+        (
+            "error communicating with the server",
+            "tokio_postgres::Error::Io",
+        ),
+        (
+            "unexpected message from server",
+            "tokio_postgres::Error::UnexpectedMessage",
+        ),
+        (
+            "error performing TLS handshake",
+            "tokio_postgres::Error::Tls",
+        ),
+        (
+            "error serializing parameter",
+            "tokio_postgres::Error::ToSql",
+        ),
+        (
+            "error deserializing column",
+            "tokio_postgres::Error::FromSql",
+        ),
+        ("invalid column", "tokio_postgres::Error::Column"),
+        (
+            "query returned an unexpected number of columns",
+            "tokio_postgres::Error::ColumnCount",
+        ),
+        ("expected ", "tokio_postgres::Error::Parameters"),
+        (
+            "error parsing response from server",
+            "tokio_postgres::Error::Parse",
+        ),
+        (
+            "error encoding message to server",
+            "tokio_postgres::Error::Encode",
+        ),
+        (
+            "authentication error",
+            "tokio_postgres::Error::Authentication",
+        ),
+        ("invalid con", "tokio_postgres::Error::Config"),
+        (
+            "query returned an unexpected number of rows",
+            "tokio_postgres::Error::RowCount",
+        ),
+        (
+            "error connecting to server",
+            "tokio_postgres::Error::Connect",
+        ),
+        (
+            "timeout waiting for server",
+            "tokio_postgres::Error::Timeout",
+        ),
+    ];
+    if error.as_db_error().is_some() {
+        return "tokio_postgres::Error::Db";
+    }
+    if error.is_closed() {
+        return "tokio_postgres::Error::Closed";
+    }
+    let text = error.to_string();
+    let known = KINDS.iter().find(|(begins, _)| text.starts_with(begins));
+    match known {
+        Some((_, kind)) => kind,
+        None if error
+            .source()
+            .is_some_and(|source| source.is::<io::Error>()) =>
+        {
+            "tokio_postgres::Error::Io"
+        }
+        None => "tokio_postgres::Error",
     }
 }

@@ -31,6 +31,10 @@ impl IsRow for Row {
     fn is_row(&self) -> bool {
         true
     }
+
+    fn changed(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Stream for RowStream {

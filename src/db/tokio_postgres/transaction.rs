@@ -7,7 +7,7 @@ use tokio_postgres::Error;
 use super::super::run::InQuery;
 use super::client::Client;
 use super::error;
-use super::session::{InTransaction, Session};
+use super::session::InTransaction;
 use super::watched::Watched;
 
 /// A transaction or savepoint whose queries are watched: it has a [`Client`]'s methods. Dropped, it rolls back.
@@ -18,7 +18,8 @@ pub struct Transaction<T> {
 }
 
 /// What tokio-postgres sends to begin, end or give up a transaction, and the same of a savepoint.
-const BEGIN: [&str; 2] = ["START TRANSACTION", "SAVEPOINT"];
+pub(super) const BEGIN: &str = "START TRANSACTION";
+const SAVEPOINT: &str = "SAVEPOINT";
 const COMMIT: [&str; 2] = ["COMMIT", "RELEASE SAVEPOINT"];
 const ROLLBACK: [&str; 2] = ["ROLLBACK", "ROLLBACK TO SAVEPOINT"];
 
@@ -43,22 +44,43 @@ impl Drop for GivesUp {
 }
 
 impl<T: InTransaction> Transaction<T> {
-    pub(super) async fn begin<'c, C>(
-        session: &'c mut C,
+    /// Begins a transaction by this statement.
+    pub(super) async fn begin(
+        begins: impl Future<Output = Result<T, Error>>,
         watched: &Arc<Watched>,
-        is_inner: bool,
-    ) -> Result<Self, Error>
-    where
-        C: Session<Transaction<'c> = T>,
-    {
-        let guard = watched.query(statement(BEGIN, is_inner));
-        let (guard, begun) = InQuery::new(guard, session.begin()).await;
+        statement: &str,
+    ) -> Result<Self, Error> {
+        // tokio-postgres sends a rollback where the statement fails, and where nobody waits for it any more.
+        let mut gives_up = GivesUp {
+            watched: Arc::clone(watched),
+            is_inner: false,
+            open: true,
+        };
+        let (guard, begun) = InQuery::new(watched.query(statement), begins).await;
+        error::end(guard, &begun);
+        if let Err(error) = &begun {
+            // Otherwise the connection is gone, and takes no rollback.
+            gives_up.open = error.as_db_error().is_some();
+        }
+        Ok(Self {
+            client: Client::of(begun?, watched),
+            gives_up,
+        })
+    }
+
+    /// Begins a savepoint.
+    async fn begin_inner(
+        begins: impl Future<Output = Result<T, Error>>,
+        watched: &Arc<Watched>,
+    ) -> Result<Self, Error> {
+        let guard = watched.query(SAVEPOINT);
+        let (guard, begun) = InQuery::new(guard, begins).await;
         error::end(guard, &begun);
         Ok(Self {
             client: Client::of(begun?, watched),
             gives_up: GivesUp {
                 watched: Arc::clone(watched),
-                is_inner,
+                is_inner: true,
                 open: true,
             },
         })
@@ -70,7 +92,22 @@ impl<T: InTransaction> Transaction<T> {
     ///
     /// As of [`tokio_postgres::Transaction::transaction`].
     pub async fn transaction(&mut self) -> Result<Transaction<T::Transaction<'_>>, Error> {
-        Transaction::begin(&mut self.client.inner, &self.client.watched, true).await
+        let Client { inner, watched } = &mut self.client;
+        Transaction::begin_inner(inner.begin(), watched).await
+    }
+
+    /// Begins a savepoint of this name in it. The name is part of the statement and must be a name as SQL writes it. It
+    /// is not part of what is counted.
+    ///
+    /// # Errors
+    ///
+    /// As of [`tokio_postgres::Transaction::savepoint`].
+    pub async fn savepoint(
+        &mut self,
+        name: impl Into<String>,
+    ) -> Result<Transaction<T::Transaction<'_>>, Error> {
+        let Client { inner, watched } = &mut self.client;
+        Transaction::begin_inner(inner.savepoint(name.into()), watched).await
     }
 
     /// Makes what was done in it last.

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::state::{Ran, Rules, State, Step, timed_out};
 use crate::clock::Clock;
+use crate::db::ProbeReport;
 use crate::model::{as_hosts, mark_own_thread, prefix};
 use crate::redact;
 
@@ -53,6 +54,8 @@ pub struct Check(pub(super) Arc<Watched>);
 pub(super) struct Watched {
     pub(super) name: Cow<'static, str>,
     run: Box<Run>,
+    /// What the run under way has reported.
+    report: ProbeReport,
     state: Mutex<State>,
     component_type: Mutex<Cow<'static, str>>,
     /// A run came back, or the rules were changed.
@@ -143,11 +146,19 @@ impl fmt::Debug for Check {
 }
 
 impl Watched {
-    pub(super) fn new(name: Cow<'static, str>, rules: Rules, clock: Clock, run: Box<Run>) -> Self {
+    pub(super) fn new(
+        name: Cow<'static, str>,
+        rules: Rules,
+        clock: Clock,
+        (run, report): (Box<Run>, ProbeReport),
+    ) -> Self {
+        let mut state = State::new(rules, clock.now());
+        state.report = report.clone();
         Self {
             name,
             run,
-            state: Mutex::new(State::new(rules, clock.now())),
+            report,
+            state: Mutex::new(state),
             component_type: Mutex::new(Cow::Borrowed("component")),
             moved: Notify::new(),
             ended: AtomicBool::new(false),
@@ -193,7 +204,7 @@ impl Watched {
             let allowed = self.state().rules.timeout;
             let spent = Duration::from_nanos(self.clock.now().saturating_sub(since));
             let Some(left) = allowed.checked_sub(spent).filter(|left| !left.is_zero()) else {
-                return Err(timed_out(allowed));
+                return Err(timed_out(allowed, &self.report));
             };
             let polled = poll_fn(|context| as_hosts(|| run.as_mut().poll(context)));
             if let Ok(ran) = timeout(left, polled).await {

@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use sqlx::Database as Driver;
+use sqlx::{ConnectOptions as _, Connection as _, Error, Executor};
+use tokio::time::timeout;
+
+use super::super::pool::{ConnectionPool, Probe, ProbeReport, is_full_server, wait_for_free};
+use super::super::system::DbSystem;
+use super::pool::{Pool, system};
+
+/// Time for a connection of the probe's own to end cleanly.
+const CLOSING: Duration = Duration::from_secs(1);
+/// A statement for which `SQLite` reads its file.
+const READ_FILE: &str = "SELECT count(*) FROM sqlite_master";
+
+impl<DB: Driver> Probe for sqlx::Pool<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    async fn probe(&self, report: &ProbeReport) -> Result<(), String> {
+        if self.is_closed() {
+            return Err(report.error(&Error::PoolClosed));
+        }
+        // An open file says nothing of the one that is there now.
+        let is_file = system(DB::NAME) == Some(DbSystem::Sqlite);
+        if !is_file && let Some(mut connection) = self.try_acquire() {
+            report.stage("waiting for the answer of an idle connection of the pool");
+            match connection.ping().await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    report.error(&error);
+                    // Nobody else gets it.
+                    drop(connection.detach());
+                }
+            }
+        }
+        // A connection of its own, which the pool does not see: it ends with the monitor's runtime.
+        report.stage("connecting");
+        let options = self.connect_options();
+        let options = options.as_ref().clone().disable_statement_logging();
+        let mut connection = match options.connect().await {
+            Ok(connection) => connection,
+            Err(error) if self.size() > 0 && is_full_server(&error) => {
+                report.warn(report.error(&error));
+                return Ok(());
+            }
+            Err(error) => return Err(report.error(&error)),
+        };
+        report.stage("waiting for the answer of a new connection");
+        let answer = match is_file {
+            true => connection.execute(READ_FILE).await.map(drop),
+            false => connection.ping().await,
+        };
+        answer.map_err(|error| report.error(&error))?;
+        report.stage("closing a connection");
+        let (Ok(_) | Err(_)) = timeout(CLOSING, connection.close()).await;
+        let is_free = || self.state().is_none_or(|state| state.has_free());
+        wait_for_free(report, is_free).await;
+        Ok(())
+    }
+}
+
+impl<DB: Driver> Probe for Pool<DB>
+where
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+{
+    async fn probe(&self, report: &ProbeReport) -> Result<(), String> {
+        self.as_sqlx().probe(report).await
+    }
+}

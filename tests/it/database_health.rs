@@ -1,0 +1,237 @@
+//! The check of a database: what it says of one that is well, gone, silent, or out of connections.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use deadpool_postgres::Manager;
+use serde_json::Value;
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use tokio_postgres::NoTls;
+use watchpost::Access;
+use watchpost::db::{Probe, ProbeReport};
+use watchpost::health::Check;
+use watchpost::testing::Harness;
+
+use crate::support::{get_request, send};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// The check's entry on the detailed page.
+async fn entry(harness: &Harness, name: &str) -> Value {
+    let page = harness.health().details(Access::open_to_anyone());
+    let app = Router::new().route_service("/health", page);
+    let answer = send(&app, get_request("/health")).await;
+    let page: Value = serde_json::from_str(&answer.body).unwrap();
+    page["checks"][name][0].clone()
+}
+
+/// Waits until the check has this status, and its output holds this.
+async fn until(harness: &Harness, name: &str, status: &str, output: &str) -> Value {
+    let patience = Instant::now() + Duration::from_secs(20);
+    loop {
+        let entry = entry(harness, name).await;
+        let told = entry["output"].as_str().unwrap_or_default();
+        if entry["status"] == status && told.contains(output) {
+            return entry;
+        }
+        assert!(
+            Instant::now() < patience,
+            "{entry} is not {status}, {output}"
+        );
+        tokio::time::sleep(5 * MS).await;
+    }
+}
+
+fn quick(check: &Check) {
+    let check = check.clone().interval(20 * MS).failures(1).successes(1);
+    drop(check.timeout(400 * MS));
+}
+
+fn output(entry: &Value) -> &str {
+    entry["output"].as_str().unwrap()
+}
+
+fn lazy(address: SocketAddr) -> PgPool {
+    let options = PgPoolOptions::new().max_connections(2);
+    let url = format!("postgres://ada:hunter2hunter2@{address}/shop?sslmode=disable");
+    options.connect_lazy(&url).unwrap()
+}
+
+fn deadpool(address: SocketAddr) -> deadpool_postgres::Pool {
+    let url = format!("postgres://ada:hunter2hunter2@{address}/shop");
+    let manager = Manager::new(url.parse().unwrap(), NoTls);
+    deadpool_postgres::Pool::builder(manager).build().unwrap()
+}
+
+/// An address at which nobody listens.
+fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// A server that takes connections and says this to each, if anything, once it was spoken to.
+fn server(answer: Option<Vec<u8>>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let held = Mutex::new(Vec::new());
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            if let Some(answer) = &answer {
+                let _read = stream.read(&mut [0; 1024]);
+                std::io::Write::write_all(&mut stream, answer).unwrap();
+            }
+            held.lock().unwrap().push(stream);
+        }
+    });
+    address
+}
+
+/// An error as `PostgreSQL` sends it.
+fn refusal() -> Vec<u8> {
+    let said = "password authentication failed, see postgres://ada:hunter2hunter2@db/shop";
+    let fields = format!("SFATAL\0VFATAL\0C28P01\0M{said}\0\0");
+    let mut message = vec![b'E'];
+    message.extend_from_slice(&(fields.len() as u32 + 4).to_be_bytes());
+    message.extend_from_slice(fields.as_bytes());
+    message
+}
+
+#[tokio::test]
+async fn a_database_that_answers_is_up_and_nothing_of_the_check_is_counted() {
+    let harness = Harness::in_real_time(|builder| builder);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("shop.sqlite3");
+    let options = SqliteConnectOptions::new()
+        .filename(&file)
+        .create_if_missing(true);
+    let pool = SqlitePoolOptions::new().max_connections(1);
+    let pool = pool.connect_with(options).await.unwrap();
+    quick(&harness.health().database(&pool));
+    let entry = until(&harness, "database", "pass", "").await;
+    assert_eq!(entry["componentType"], "datastore");
+    let watched = harness.db_pool(&pool);
+    quick(&harness.health().database_as("watched", &watched));
+    until(&harness, "watched", "pass", "").await;
+    assert!(harness.queries().is_empty());
+
+    // The pool has none free, and the database answers.
+    let held = pool.acquire().await.unwrap();
+    let check = harness.health().database_as("exhausted", &pool);
+    drop(check.interval(20 * MS).timeout(Duration::from_secs(5)));
+    let none_free = "the database answers, and no connection of the pool was free for 1s";
+    until(&harness, "exhausted", "warn", none_free).await;
+    drop(held);
+
+    // No file any more, and one that is none.
+    std::fs::write(&file, vec![7; 8192]).unwrap();
+    until(&harness, "database", "fail", "file is not a database (26)").await;
+    drop(watched);
+    pool.close().await;
+    until(&harness, "watched", "fail", "closed pool").await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_told_by_the_drivers_error_at_once() {
+    let harness = Harness::in_real_time(|builder| builder);
+    let address = nobody();
+    quick(&harness.health().database(&lazy(address)));
+    quick(&harness.health().database_as("deadpool", &deadpool(address)));
+    let watched = harness.db_pool(&lazy(address));
+    quick(&harness.health().database_as("watched", &watched));
+    for name in ["database", "deadpool", "watched"] {
+        let entry = until(&harness, name, "fail", "").await;
+        assert!(output(&entry).contains("Connection refused"), "{entry}");
+        assert!(!output(&entry).contains("no answer"), "{entry}");
+    }
+    let entry = entry(&harness, "deadpool").await;
+    assert!(
+        output(&entry).starts_with("error connecting to server: Connection refused"),
+        "{entry}"
+    );
+}
+
+#[tokio::test]
+async fn what_the_server_says_is_told_with_its_code_and_without_credentials() {
+    let harness = Harness::in_real_time(|builder| builder);
+    let address = server(Some(refusal()));
+    quick(&harness.health().database(&lazy(address)));
+    quick(&harness.health().database_as("deadpool", &deadpool(address)));
+    for name in ["database", "deadpool"] {
+        let entry = until(&harness, name, "fail", "").await;
+        let output = output(&entry);
+        assert!(output.contains("password authentication failed"), "{entry}");
+        assert!(output.contains("28P01"), "{entry}");
+        assert!(!output.contains("hunter2"), "{entry}");
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_silent_is_told_by_what_was_waited_for() {
+    let harness = Harness::in_real_time(|builder| builder);
+    let address = server(None);
+    quick(&harness.health().database(&lazy(address)));
+    quick(&harness.health().database_as("deadpool", &deadpool(address)));
+    for name in ["database", "deadpool"] {
+        let entry = until(&harness, name, "fail", "").await;
+        assert_eq!(output(&entry), "no answer within 400 ms while connecting");
+    }
+}
+
+/// A database that can be told what to do.
+#[derive(Clone, Default)]
+struct Told {
+    hangs: Arc<AtomicBool>,
+    blocks: Arc<AtomicBool>,
+    fails: Arc<AtomicBool>,
+}
+
+impl Probe for Told {
+    async fn probe(&self, report: &ProbeReport) -> Result<(), String> {
+        report.stage("connecting to the replica");
+        if self.blocks.load(SeqCst) {
+            while self.blocks.load(SeqCst) {
+                thread::sleep(MS);
+            }
+        }
+        if self.fails.load(SeqCst) {
+            return Err("token=hunter2hunter2 was refused".to_owned());
+        }
+        if self.hangs.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_last_error_is_told_until_a_success() {
+    let harness = Harness::in_real_time(|builder| builder);
+    let told = Told::default();
+    quick(&harness.health().database(&told));
+    until(&harness, "database", "pass", "").await;
+    told.fails.store(true, SeqCst);
+    let entry = until(&harness, "database", "fail", "").await;
+    assert_eq!(output(&entry), "token=[Filtered] was refused");
+    told.hangs.store(true, SeqCst);
+    told.fails.store(false, SeqCst);
+    let hangs = "no answer within 400 ms while connecting to the replica; the last error: token=[Filtered] was refused";
+    until(&harness, "database", "fail", hangs).await;
+    told.hangs.store(false, SeqCst);
+    until(&harness, "database", "pass", "").await;
+    told.blocks.store(true, SeqCst);
+    let entry = until(&harness, "database", "fail", "").await;
+    assert!(
+        output(&entry).contains("while connecting to the replica"),
+        "{entry}"
+    );
+    assert!(!output(&entry).contains("refused"), "{entry}");
+    told.blocks.store(false, SeqCst);
+    until(&harness, "database", "pass", "").await;
+}
