@@ -34,7 +34,7 @@ async fn find(pool: &SqlitePool, id: i64) {
 
 #[tokio::test]
 async fn events_of_a_bare_pool_are_counted_and_none_twice() {
-    let harness = Harness::new();
+    let harness = Harness::with(|builder| builder.log_level("info,sqlx=debug"));
     let options = SqlitePoolOptions::new().max_connections(1);
     let bare = options.connect("sqlite::memory:").await.unwrap();
     let table = "CREATE TABLE orders (id INTEGER PRIMARY KEY, mail TEXT)";
@@ -76,4 +76,24 @@ async fn events_of_a_bare_pool_are_counted_and_none_twice() {
     find(&bare, 2).await;
     let last = settled(&harness, before + 22).await;
     assert!((before + 22..=before + 23).contains(&last));
+
+    // As log records they have a message, and keep their other fields.
+    let lines = harness.lines();
+    let of = |message: &str| {
+        let found = lines
+            .iter()
+            .find(|line| line.contains(&format!("\"message\":\"{message}\"")));
+        found.unwrap_or_else(|| panic!("{message} is not in {lines:?}"))
+    };
+    assert!(of("DELETE FROM orders").contains("\"rows_affected\":0"));
+    assert!(of("SELECT mail FROM orders …").contains("\"target\":\"sqlx::query\""));
+
+    // Rows that a statement of a bare pool changed.
+    let insert = "INSERT INTO orders (mail) VALUES ('a'), ('b')";
+    sqlx::query(insert).execute(&bare).await.unwrap();
+    settled(&harness, last + 1).await;
+    assert_eq!(
+        row(&harness, "INSERT INTO orders (mail) VALUES (?)").rows,
+        2
+    );
 }

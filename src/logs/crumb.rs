@@ -25,6 +25,7 @@ pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
         message: String::new(),
         fields: Vec::new(),
     };
+    let message = event::message_field(metadata);
     for (name, value) in event::scrubbed_fields(metadata, reader) {
         let text = match value {
             AttributeValue::Str(text) => text,
@@ -33,7 +34,7 @@ pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
             AttributeValue::Bool(truth) => truth.to_string(),
             AttributeValue::Array(_) => continue,
         };
-        if name == "message" {
+        if name == message {
             crumb.message = text;
         } else {
             crumb.fields.push((name.to_owned(), text));

@@ -11,7 +11,7 @@ use crate::model::{SpanId, TraceId};
 use crate::redact;
 use crate::request::{Requests, RouteId};
 use crate::trace::callsites;
-use crate::trace::event::{Fields, Value};
+use crate::trace::event::{self, Fields, Value};
 
 /// Bytes that are kept for routes.
 const MAX_ROUTES: usize = 256 * 1024;
@@ -122,12 +122,13 @@ impl Callsite {
             put(&mut Line::part(&mut out, pretty));
             out.into()
         };
+        let message = event::message_field(metadata);
         let fields = metadata.fields().iter().map(|field| {
             let name = field.name();
             Field {
                 name,
                 part: part(&|line| line.foreign(name)),
-                is_message: name == "message",
+                is_message: name == message,
                 is_secret: redact::is_sensitive_key(name),
             }
         });

@@ -22,6 +22,18 @@ const U64: u8 = 2;
 const F64: u8 = 3;
 const BOOL: u8 = 4;
 
+/// The field that holds an event's message. SQLx's events of statements have none: theirs is the statement's beginning.
+pub(crate) fn message_field(metadata: &'static Metadata<'static>) -> &'static str {
+    let fields = metadata.fields();
+    if metadata.target() == "sqlx::query"
+        && fields.field("message").is_none()
+        && fields.field("summary").is_some()
+    {
+        return "summary";
+    }
+    "message"
+}
+
 /// Appends an event's fields. `Debug` and `Display` of their values run here.
 pub(crate) fn put_fields(out: &mut Vec<u8>, event: &Event<'_>) {
     event.record(&mut Encoder(out));

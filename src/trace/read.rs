@@ -342,9 +342,10 @@ fn read_tracing_event(
         ("level".to_owned(), said(metadata.level().as_str())),
         ("target".to_owned(), said(metadata.target())),
     ];
+    let message = event::message_field(metadata);
     for (key, value) in event::scrubbed_fields(metadata, Reader::new(fields)) {
         match value {
-            AttributeValue::Str(text) if key == "message" => name = Some(text),
+            AttributeValue::Str(text) if key == message => name = Some(text),
             value => attributes.push((key.to_owned(), value)),
         }
     }
