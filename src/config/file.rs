@@ -165,6 +165,9 @@ impl Walk<'_> {
             };
             let wrong = match value {
                 DeValue::Array(_) if takes.array => "an array with an item of another type",
+                DeValue::Table(_) if takes.types.contains(&Type::Table) => {
+                    "a table with a value of another type"
+                }
                 other => a(other),
             };
             let advice = format!(
@@ -233,6 +236,11 @@ fn raw(value: &DeValue<'_>, takes: Takes) -> Option<Raw> {
             .then(|| scalar(value))
     };
     match value {
+        DeValue::Table(table) if takes.types.contains(&Type::Table) => {
+            let mut items = Vec::new();
+            entries(table, "", &mut items)?;
+            Some(Raw::Many(items))
+        }
         DeValue::Array(items) if takes.array => {
             let items = items.iter().map(|item| one(item.get_ref()));
             items.collect::<Option<_>>().map(Raw::Many)
@@ -240,6 +248,31 @@ fn raw(value: &DeValue<'_>, takes: Takes) -> Option<Raw> {
         _ if takes.array => None,
         other => one(other).map(Raw::One),
     }
+}
+
+/// The entries of a table as `name=value`, numbers of an array separated by spaces. A name that is not quoted lies in
+/// tables, one for each of its dots.
+fn entries(table: &DeTable<'_>, above: &str, into: &mut Vec<String>) -> Option<()> {
+    for (key, value) in table {
+        let name = format!("{above}{}", key.get_ref());
+        let text = match value.get_ref() {
+            DeValue::Table(inside) => {
+                entries(inside, &format!("{name}."), into)?;
+                continue;
+            }
+            DeValue::Array(numbers) => {
+                let numbers = numbers.iter().map(|number| match number.get_ref() {
+                    number @ (DeValue::Integer(_) | DeValue::Float(_)) => Some(scalar(number)),
+                    _ => None,
+                });
+                numbers.collect::<Option<Vec<_>>>()?.join(" ")
+            }
+            DeValue::String(text) => text.clone().into_owned(),
+            _ => return None,
+        };
+        into.push(format!("{name}={text}"));
+    }
+    Some(())
 }
 
 fn type_of(value: &DeValue<'_>) -> Option<Type> {
@@ -280,6 +313,9 @@ fn a(value: &DeValue<'_>) -> &'static str {
 
 fn wanted(takes: Takes) -> &'static str {
     match (takes.array, takes.types.first()) {
+        _ if takes.types.contains(&Type::Table) => {
+            "a table of arrays of numbers, `off` and `default`"
+        }
         (true, Some(Type::Integer)) => "an array of integers",
         (true, _) => "an array of strings",
         (false, Some(Type::Integer)) => "an integer",

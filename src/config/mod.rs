@@ -31,15 +31,25 @@
 //! trusted_proxies = ["10.0.0.0/8"]
 //! timeout_statuses = [504]
 //!
+//! [metrics.histograms]
+//! "http.server.request.duration" = [0.05, 0.1, 0.2, 0.4, 0.8]
+//! "http.server.request.body.size" = "off"
+//!
 //! [worker]
 //! max_queue_bytes = "16MiB"
 //! ```
 //!
 //! # How values are written
 //!
-//! - A duration is a number with a unit, or several: `250ms`, `5s`, `2m`, `1h30m`, `1d`.
+//! - A duration is a whole number with a unit, or several: `250ms`, `5s`, `2m`, `1h30m`, `1d`; `us` and `ns` for what is
+//!   shorter.
 //! - A size is a number of bytes, or a number with a unit: `4096`, `500kB`, `8MiB`.
+//! - A share is a number from 0 to 1: `0.1`, `1e-3`.
+//! - A URL's port is a number from 1 to 65535 or left out.
 //! - A list is an array in a file and separated by commas elsewhere.
+//! - Histograms are a table in a file; elsewhere, names with `off`, `default` or bounds separated by spaces:
+//!   `http.server.request.duration=0.01 0.1 1,http.server.request.body.size=off`. A later source changes the histograms
+//!   that it names and leaves the others.
 //!
 //! # What is wrong is told at once
 //!
@@ -110,6 +120,7 @@
 //! | `metrics.max_series` | `20000` | a whole number from 1 to 10000000 |  | The most series in all |
 //! | `metrics.max_series_per_metric` | `2000` | a whole number from 1 to 10000000 |  | The most series of one metric |
 //! | `metrics.idle_after` | `"1h"` | a duration from `1s` to `30d` |  | A series that rests for so long is dropped |
+//! | `metrics.histograms` | none | names with `off`, `default` or bounds, such as `http.server.request.duration=0.01 0.1 1` |  | Histograms that are off or have other bounds than their own |
 //! | `worker.max_queue_bytes` | `"8MiB"` | a size from `512KiB` to `1GiB` |  | What may wait to be formatted |
 //! | `worker.max_sink_bytes` | `"4MiB"` | a size from `64KiB` to `1GiB` |  | What may wait to be written, for each sink |
 //! | `health.failures` | `3` | a whole number from 1 to 100 |  | So many failures in a row turn a check down |

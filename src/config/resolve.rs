@@ -21,6 +21,8 @@ pub(crate) struct Sources {
     pub(crate) environment: Environment,
     /// A later one wins over an earlier.
     pub(crate) code: Vec<CodeSetting>,
+    /// Routes and their ratios, which code alone can set.
+    pub(crate) trace_rules: Vec<(String, f64)>,
 }
 
 /// A setting made by a call, as the text that the environment would hold.
@@ -66,6 +68,7 @@ pub(crate) fn resolve(sources: Sources) -> Result<Resolved> {
     resolution.file(&sources);
     resolution.environment(&sources.environment);
     resolution.code(sources.code);
+    resolution.trace_rules(sources.trace_rules);
     resolution.contradictions();
     resolution.finish()
 }
@@ -218,6 +221,19 @@ impl Resolving {
                 )),
             }
         }
+    }
+
+    fn trace_rules(&mut self, rules: Vec<(String, f64)>) {
+        for (route, ratio) in &rules {
+            if !(0.0..=1.0).contains(ratio) {
+                let shown = mask::shown(&format!("{route} {ratio}"), false);
+                let advice = "the ratio is not a share; write a number from 0 to 1, such as `0.1`";
+                let origin = Origin::Call(".trace_rule(..)");
+                self.problems
+                    .push(problem("trace.rules", &shown, &origin, advice));
+            }
+        }
+        self.config.trace.rules = rules;
     }
 
     /// Settings that are good alone and not together. Where one of the two is bad, that is told instead.

@@ -8,9 +8,9 @@ use crate::trace::otlp::{Compression, Protocol};
 use crate::trace::{Exporter, SamplerKind, Spans};
 
 use super::form::{
-    At, CertificateFile, Choice, Directives, Directory, Field, Header, Headers, List, Network,
-    Optional, PropagatorNames, Ratio, SentryDsn, Size, Span, Status, Switch, Text, Token, Url,
-    Whole,
+    At, CertificateFile, Choice, Directives, Directory, Field, Header, Headers, Histograms, List,
+    Network, Optional, PropagatorNames, Ratio, SentryDsn, Size, Span, Status, Switch, Text, Token,
+    Url, Whole,
 };
 
 /// What the name of every variable of ours begins with.
@@ -386,13 +386,13 @@ pub(super) static SETTINGS: &[Setting] = &[
     .variables(&[Named("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT")]),
     Setting::new(
         "otlp.endpoint",
-        &At(Url, |c| &mut c.otlp.endpoint),
+        &At(Url { query: false }, |c| &mut c.otlp.endpoint),
         "Where an OTLP receiver listens; `/v1/traces` is added",
     )
     .variables(&[Named("OTEL_EXPORTER_OTLP_ENDPOINT")]),
     Setting::new(
         "otlp.traces_endpoint",
-        &At(Url, |c| &mut c.otlp.traces_endpoint),
+        &At(Url { query: true }, |c| &mut c.otlp.traces_endpoint),
         "The URL for traces as it is, in place of the above",
     )
     .variables(&[Named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]),
@@ -480,6 +480,11 @@ pub(super) static SETTINGS: &[Setting] = &[
         "metrics.idle_after",
         &At(span(SECOND, 720 * HOUR), |c| &mut c.metrics.idle_after),
         "A series that rests for so long is dropped",
+    ),
+    Setting::new(
+        "metrics.histograms",
+        &At(Histograms, |c| &mut c.metrics.histograms),
+        "Histograms that are off or have other bounds than their own",
     ),
     Setting::new(
         "worker.max_queue_bytes",

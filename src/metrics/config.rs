@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-/// The limits of the registry. Over a limit, values are folded or cut and counted; nothing fails.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The limits of the registry, and the buckets of its histograms. Over a limit, values are folded or cut and counted;
+/// nothing fails.
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MetricsConfig {
     /// Label sets that one metric may have.
@@ -10,6 +11,22 @@ pub struct MetricsConfig {
     pub max_series: usize,
     /// How long a series stays on the page after it was last used.
     pub idle_after: Duration,
+    /// Histograms that are off or have other bounds than their own, by name. A name is written as the program writes
+    /// it (`http.server.request.duration`) or as the page does (`http_server_request_duration_seconds`).
+    pub histograms: Vec<(String, Buckets)>,
+}
+
+/// How a histogram is exposed.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Buckets {
+    /// With its own bounds.
+    Default,
+    /// The histogram is not on the page and records nothing.
+    Off,
+    /// The upper bounds of its buckets, in its unit: at most 128 finite numbers, in any order. `+Inf` alone means one
+    /// bucket.
+    Bounds(Vec<f64>),
 }
 
 impl MetricsConfig {
@@ -46,6 +63,22 @@ impl MetricsConfig {
         self.idle_after = idle;
         self
     }
+
+    /// Sets the buckets of one histogram, or switches it off. The last call for a name wins.
+    #[must_use]
+    pub fn histogram(mut self, name: impl Into<String>, buckets: Buckets) -> Self {
+        let name = name.into();
+        self.histograms.retain(|(other, _)| *other != name);
+        self.histograms.push((name, buckets));
+        self
+    }
+
+    /// What is set for a histogram of this name in the program or on the page.
+    pub(super) fn buckets(&self, name: &str, family: &str) -> Option<&Buckets> {
+        let mut all = self.histograms.iter();
+        let found = all.find(|(set, _)| *set == name || *set == family);
+        found.map(|(_, buckets)| buckets)
+    }
 }
 
 impl Default for MetricsConfig {
@@ -54,6 +87,7 @@ impl Default for MetricsConfig {
             max_series_per_metric: Self::DEFAULT_MAX_SERIES_PER_METRIC,
             max_series: Self::DEFAULT_MAX_SERIES,
             idle_after: Self::DEFAULT_IDLE_AFTER,
+            histograms: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! and the mark of our own answers.
 
 mod attributes;
+mod authority;
 mod books;
 mod cache;
 mod cut;
@@ -26,6 +27,7 @@ pub use self::kept::Kept;
 pub use self::level::Level;
 pub use self::outcome::Outcome;
 
+pub(crate) use self::authority::port_of;
 pub(crate) use self::books::Books;
 pub(crate) use self::cache::Cache;
 pub(crate) use self::cut::{cut, prefix};

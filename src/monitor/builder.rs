@@ -76,7 +76,7 @@ impl MonitorBuilder {
     }
 
     fn set_time(self, key: &'static str, value: Duration, call: &'static str) -> Self {
-        self.set(key, format!("{}ms", value.as_millis()), call)
+        self.set(key, format!("{}ns", value.as_nanos()), call)
     }
 
     /// Whether the environment is read. By default, it is.
@@ -261,6 +261,36 @@ impl MonitorBuilder {
         self.set_time("metrics.idle_after", idle, ".idle_after(..)")
     }
 
+    /// The upper bounds of a histogram's buckets, in its unit and in any order: at most 128 finite numbers. The name is
+    /// one of the program (`http.server.request.duration`) or of the page
+    /// (`http_server_request_duration_seconds`). By default, the histogram's own.
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = watchpost::Monitor::builder("shop")
+    ///     .histogram_bounds("http.server.request.duration", [0.05, 0.1, 0.2, 0.4, 0.8])
+    ///     .histogram_off("http.server.request.body.size")
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn histogram_bounds(
+        self,
+        name: impl fmt::Display,
+        bounds: impl IntoIterator<Item = f64>,
+    ) -> Self {
+        let bounds: Vec<_> = bounds.into_iter().map(|bound| bound.to_string()).collect();
+        let text = format!("{name}={}", bounds.join(" "));
+        self.set("metrics.histograms", text, ".histogram_bounds(..)")
+    }
+
+    /// Switches a histogram off: it records nothing and is not on the page. The name is as for
+    /// [`histogram_bounds`](Self::histogram_bounds).
+    pub fn histogram_off(self, name: impl fmt::Display) -> Self {
+        let text = format!("{name}=off");
+        self.set("metrics.histograms", text, ".histogram_off(..)")
+    }
+
     /// The OTLP receiver to which kept traces are sent, such as `http://localhost:4318`: `/v1/traces` is
     /// added. By default, what the environment says, else none.
     pub fn otlp_endpoint(self, url: impl Into<String>) -> Self {
@@ -338,13 +368,13 @@ impl MonitorBuilder {
             file: self.file,
             environment: environment.clone(),
             code: self.code,
+            trace_rules: self.trace_rules,
         };
         let Resolved {
             mut config,
             warnings,
             settings,
         } = config::resolve(sources)?;
-        config.trace.rules = self.trace_rules;
         let (clock, notices) = (self.clock, Arc::new(Notices::of(warnings)));
         let access = access(&config);
         more_backtraces(&mut config, &environment);

@@ -2,13 +2,15 @@ use std::time::Duration;
 
 use super::{Form, Raw, Takes, Type, is_short_number, quoted};
 
-/// Units in falling order, in milliseconds.
-const UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
+/// Units in falling order, in nanoseconds.
+const UNITS: [(&str, u64); 7] = [
+    ("d", 86_400_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
 ];
 
 /// A duration in a range, both ends included: `250ms`, `5s`, `2m`, `1h30m`.
@@ -36,7 +38,7 @@ impl Form for Span {
             return Err(format!("a unit is missing; write `{text}s` or `{text}ms`"));
         }
         let value = parse(text).ok_or_else(|| {
-            "not a duration; write numbers with units from d, h, m, s and ms, such as `250ms`, `5s` or `1h30m`"
+            "not a duration; write numbers with units from d, h, m, s, ms, us and ns, such as `250ms`, `5s` or `1h30m`"
                 .to_owned()
         })?;
         if value < self.least || value > self.most {
@@ -72,24 +74,24 @@ fn parse(text: &str) -> Option<Duration> {
                 .len();
         let (unit, behind) = behind.split_at_checked(letters)?;
         // The iterator goes on behind the unit that was found, so that none comes twice.
-        let (_, millis) = units.find(|(name, _)| *name == unit)?;
-        let part = number.parse::<u64>().ok()?.checked_mul(*millis)?;
+        let (_, nanos) = units.find(|(name, _)| *name == unit)?;
+        let part = number.parse::<u64>().ok()?.checked_mul(*nanos)?;
         total = total.checked_add(part)?;
         rest = behind;
     }
-    Some(Duration::from_millis(total))
+    Some(Duration::from_nanos(total))
 }
 
 fn text(duration: Duration) -> String {
-    let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut rest = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     if rest == 0 {
         return "0s".to_owned();
     }
     let mut text = String::new();
-    for (unit, millis) in UNITS {
-        if rest >= millis {
-            text += &format!("{}{unit}", rest / millis);
-            rest %= millis;
+    for (unit, nanos) in UNITS {
+        if rest >= nanos {
+            text += &format!("{}{unit}", rest / nanos);
+            rest %= nanos;
         }
     }
     text
@@ -114,6 +116,11 @@ mod tests {
             assert_eq!(text(Duration::from_millis(millis)), written);
         }
         assert_eq!(parse("90s"), Some(Duration::from_secs(90)));
+        for nanos in [1, 1_000, 1_500, 500_000, 1_000_001] {
+            let duration = Duration::from_nanos(nanos);
+            assert_eq!(parse(&text(duration)), Some(duration));
+        }
+        assert_eq!(text(Duration::from_micros(1_500)), "1ms500us");
     }
 
     #[test]

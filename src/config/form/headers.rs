@@ -1,3 +1,4 @@
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, HeaderValue};
 
 use crate::config::attributes::decode;
@@ -6,6 +7,17 @@ use super::{Form, Raw, Takes, Type, quoted};
 
 /// The most headers.
 const MOST: usize = 64;
+
+/// Headers that say how a request is sent: another value would break it.
+const FRAMING: [HeaderName; 7] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXPECT,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
 
 /// Headers with their values: `name=value`, percent-encoded, separated by commas.
 pub(in crate::config) struct Headers;
@@ -50,6 +62,9 @@ impl Form for Headers {
 fn header(pair: &str) -> Option<(HeaderName, HeaderValue)> {
     let (name, value) = pair.split_once('=')?;
     let name = HeaderName::from_bytes(decode(name.trim())?.as_bytes()).ok()?;
+    if FRAMING.contains(&name) {
+        return None;
+    }
     let mut value = HeaderValue::from_str(&decode(value.trim())?).ok()?;
     value.set_sensitive(true);
     Some((name, value))

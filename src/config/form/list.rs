@@ -124,7 +124,8 @@ impl Form for PropagatorNames {
     }
 }
 
-fn items(raw: &Raw) -> Vec<&str> {
+/// The items of an array, or of a text that separates them by commas.
+pub(super) fn items(raw: &Raw) -> Vec<&str> {
     match raw {
         Raw::One(line) if line.trim().is_empty() => Vec::new(),
         Raw::One(line) => line.split(',').map(str::trim).collect(),

@@ -6,6 +6,7 @@
 mod dsn;
 mod duration;
 mod headers;
+mod histograms;
 mod items;
 mod list;
 mod log;
@@ -19,6 +20,7 @@ use super::Config;
 pub(super) use self::dsn::SentryDsn;
 pub(super) use self::duration::Span;
 pub(super) use self::headers::Headers;
+pub(super) use self::histograms::Histograms;
 pub(super) use self::items::{Header, Network, Status};
 pub(super) use self::list::{List, PropagatorNames};
 pub(super) use self::log::{Choice, Directives};
@@ -52,6 +54,8 @@ pub(super) enum Type {
     Integer,
     Float,
     Boolean,
+    /// Entries that become items `name=value`.
+    Table,
 }
 
 /// What a file may write.
@@ -71,6 +75,11 @@ pub(super) trait Form: Sync {
 
     /// The value, or what is wrong and what to write.
     fn read(&self, raw: &Raw) -> Result<Self::Value, String>;
+
+    /// Puts what a source gives over what held so far.
+    fn merge(&self, into: &mut Self::Value, read: Self::Value) {
+        *into = read;
+    }
 
     /// The value as TOML that [`read`](Self::read) would take; `None` where it is not set.
     fn print(&self, value: &Self::Value) -> Option<String>;
@@ -97,7 +106,8 @@ impl<F: Form> Field for At<F> {
     }
 
     fn read(&self, raw: &Raw, into: &mut Config) -> Result<(), String> {
-        *(self.1)(into) = self.0.read(raw)?;
+        let read = self.0.read(raw)?;
+        self.0.merge((self.1)(into), read);
         Ok(())
     }
 

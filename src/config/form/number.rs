@@ -50,10 +50,13 @@ impl Form for Ratio {
     fn read(&self, raw: &Raw) -> Result<f64, String> {
         let line = raw.line();
         let text = line.trim();
-        let digits = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        text.parse::<f64>()
+        // A sign is for the exponent; words such as `inf` are no shares.
+        let unsigned = text.strip_prefix('+').unwrap_or(text);
+        let number = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+        unsigned
+            .parse::<f64>()
             .ok()
-            .filter(|value| digits && (0.0..=1.0).contains(value))
+            .filter(|value| number && (0.0..=1.0).contains(value))
             .ok_or_else(|| format!("not a share; write {}", self.describe()))
     }
 

@@ -30,7 +30,7 @@ impl Form for Text {
         let text = line.trim();
         let what = if text.is_empty() {
             "empty"
-        } else if text.chars().any(char::is_control) {
+        } else if text.chars().any(is_break) {
             "a text with control characters"
         } else if text.chars().count() > MOST {
             "too long"
@@ -136,6 +136,11 @@ impl Form for CertificateFile {
     }
 }
 
+/// What would break the line: control characters, and Unicode's own ends of lines and paragraphs.
+fn is_break(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 fn path(raw: &Raw) -> Result<PathBuf, &'static str> {
     let line = raw.line();
     if line.trim().is_empty() {
@@ -144,6 +149,8 @@ fn path(raw: &Raw) -> Result<PathBuf, &'static str> {
         Err("a path with control characters")
     } else if line.contains("://") {
         Err("a URL")
+    } else if line.trim_start().starts_with(['~', '$']) {
+        Err("a path that a shell would change, as nothing does here")
     } else if line.len() > 4096 {
         Err("too long")
     } else {

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::super::table::{SETTINGS, own_variable};
 use super::*;
 use crate::logs::{LogFormat, RequestLines};
+use crate::metrics::Buckets;
 use crate::trace::otlp::{Compression, OtlpConfig};
 use crate::trace::{Exporter, SamplerKind, SpanLimits, TraceConfig};
 
@@ -79,6 +80,10 @@ max_series = 30
 max_series_per_metric = 20
 idle_after = "1d"
 
+[metrics.histograms]
+"http.server.request.duration" = [0.5, 1]
+wait_seconds = "off"
+
 [worker]
 max_queue_bytes = "500MB"
 max_sink_bytes = 65536
@@ -146,6 +151,14 @@ fn every_key_of_a_file_arrives() {
         (30, 20)
     );
     assert_eq!(config.metrics.idle_after, Duration::from_secs(86_400));
+    let bounds = Buckets::Bounds(vec![0.5, 1.0]);
+    assert_eq!(
+        config.metrics.histograms,
+        [
+            ("http.server.request.duration".to_owned(), bounds),
+            ("wait_seconds".to_owned(), Buckets::Off)
+        ]
+    );
     assert_eq!(
         (config.worker.max_queue_bytes, config.worker.max_sink_bytes),
         (500_000_000, 65_536)

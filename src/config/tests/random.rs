@@ -1,1 +1,284 @@
+//! Odd values, from a corpus and from a generator: each is taken with its meaning or reported.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use proptest::prelude::*;
+use toml::de::{DeTable, DeValue};
+
+use super::*;
+use crate::config::form::{Takes, Type};
+use crate::config::table::{SETTINGS, own_variable, position};
+
+const CORPUS: &str = include_str!("odd.txt");
+
+struct Case {
+    key: &'static str,
+    value: String,
+    expected: Expected,
+}
+
+enum Expected {
+    Taken(String),
+    Reported(&'static str),
+}
+
+fn classes() -> Vec<(&'static str, Vec<Case>)> {
+    let mut classes = Vec::<(_, Vec<Case>)>::new();
+    let lines = CORPUS.lines();
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+            classes.push((name, Vec::new()));
+            continue;
+        }
+        let [key, value, result] = line.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("not three columns: {line}");
+        };
+        let expected = match result.split_at(2) {
+            ("= ", printed) => Expected::Taken(plain(printed)),
+            ("! ", words) => Expected::Reported(words),
+            _ => panic!("no result: {line}"),
+        };
+        let value = plain(value);
+        let class = &mut classes.last_mut().unwrap().1;
+        class.push(Case {
+            key,
+            value,
+            expected,
+        });
+    }
+    classes
+}
+
+/// A text without the corpus' escapes. Another `\` stands for itself.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        plain.push_str(before);
+        let (c, length) = match escape.as_bytes().get(1) {
+            Some(b'n') => ('\n', 2),
+            Some(b't') => ('\t', 2),
+            Some(b's') => (' ', 2),
+            Some(b'0') => ('\0', 2),
+            Some(b'e') => ('\u{1b}', 2),
+            Some(b'u') => {
+                let (digits, _) = escape[3..].split_once('}').unwrap();
+                let code = u32::from_str_radix(digits, 16).unwrap();
+                (char::from_u32(code).unwrap(), digits.len() + 4)
+            }
+            _ => ('\\', 1),
+        };
+        plain.push(c);
+        rest = &escape[length..];
+    }
+    plain + rest
+}
+
+/// How a file may write the value, where it can.
+fn in_file(text: &str, takes: Takes) -> Option<String> {
+    let string = || {
+        let escaped = text.chars().map(|c| match c {
+            '"' | '\\' => format!("\\{c}"),
+            c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+            c => c.to_string(),
+        });
+        format!("\"{}\"", escaped.collect::<String>())
+    };
+    let is_integer = || text.parse::<i64>().is_ok_and(|n| n.to_string() == text);
+    // TOML's other forms, such as `0x1`, are numbers in a file alone.
+    let is_float = || {
+        let line = format!("a = {text}");
+        let table = DeTable::parse(&line).ok();
+        let value = table.and_then(|mut table| table.get_mut().remove("a"));
+        let value = value.map(|value| value.into_inner());
+        let is_number = matches!(value, Some(DeValue::Integer(_) | DeValue::Float(_)));
+        is_number && !text.contains(['x', '_'])
+    };
+    match takes.types.first()? {
+        Type::String if takes.array => Some(format!("[{}]", string())),
+        Type::String => Some(string()),
+        Type::Integer if !takes.array && is_integer() => Some(text.to_owned()),
+        Type::Float if is_float() => Some(text.to_owned()),
+        _ => None,
+    }
+}
+
+/// The value by each source that can give it, with the source's name.
+fn from_all(key: &'static str, value: &str) -> Vec<(&'static str, Result<Resolved>)> {
+    let mut all = vec![("code", from_code(key, value))];
+    if !value.is_empty() && !value.contains('\0') {
+        let variable = own_variable(key);
+        all.push(("environment", from_environment(&[(&variable, value)])));
+    }
+    let takes = SETTINGS[position(key).unwrap()].field.takes();
+    let several = takes.array && value.contains(',');
+    if let Some(toml) = in_file(value, takes).filter(|_| !several) {
+        all.push(("file", from_file(format!("{key} = {toml}\n"))));
+    }
+    all
+}
+
+fn failure(case: &Case) -> Option<String> {
+    let Case {
+        key,
+        value,
+        expected,
+    } = case;
+    for (source, resolved) in from_all(key, value) {
+        let got = match &resolved {
+            Ok(resolved) => resolved.settings.value(key).unwrap_or("nothing").to_owned(),
+            Err(error) => error.problems().join("; "),
+        };
+        let is_right = match expected {
+            Expected::Taken(printed) => resolved.is_ok() && got == *printed,
+            Expected::Reported(words) => {
+                resolved.is_err_and(|error| error.problems().len() == 1) && got.contains(words)
+            }
+        };
+        if !is_right {
+            return Some(format!("{key} = {value:?} by {source}: {got}"));
+        }
+    }
+    None
+}
+
+#[test]
+fn three_hundred_odd_values_are_taken_with_their_meaning_or_reported() {
+    let classes = classes();
+    let cases: usize = classes.iter().map(|(_, cases)| cases.len()).sum();
+    assert!(cases >= 300, "{cases}");
+    assert!(classes.iter().all(|(_, cases)| cases.len() >= 5));
+    let failures: Vec<_> = classes
+        .iter()
+        .flat_map(|(class, cases)| {
+            let failures = cases.iter().filter_map(failure);
+            failures.map(move |failure| format!("{class}: {failure}"))
+        })
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_file_may_write_numbers_as_toml_has_them() {
+    for (toml, printed) in [
+        ("1e-3", "0.001"),
+        ("1_0e-2", "0.1"),
+        ("0.2_5", "0.25"),
+        ("+0.5", "0.5"),
+        ("0x1", "1"),
+        ("0", "0"),
+    ] {
+        let resolved = from_file(format!("trace.sampler_arg = {toml}")).unwrap();
+        assert_eq!(
+            resolved.settings.value("trace.sampler_arg"),
+            Some(printed),
+            "{toml}"
+        );
+    }
+    for toml in [
+        "inf", "-inf", "nan", "+nan", "-0.0", "2", "1e400", "[0.1]", "true",
+    ] {
+        assert!(
+            from_file(format!("trace.sampler_arg = {toml}")).is_err(),
+            "{toml}"
+        );
+    }
+    for (toml, printed) in [
+        ("0x7", "7"),
+        ("0b11", "3"),
+        ("0o7", "7"),
+        ("1_0", "10"),
+        ("+5", "5"),
+    ] {
+        let resolved = from_file(format!("health.failures = {toml}")).unwrap();
+        assert_eq!(
+            resolved.settings.value("health.failures"),
+            Some(printed),
+            "{toml}"
+        );
+    }
+}
+
+#[test]
+fn histograms_are_set_by_name_from_each_source() {
+    let wrong = from_file("[metrics.histograms]\na = 7\n").unwrap_err();
+    assert!(
+        wrong
+            .to_string()
+            .contains("a table with a value of another type"),
+        "{wrong}"
+    );
+    let written =
+        written("[metrics.histograms]\n\"a\" = [3, 0.5, 1e0]\nb.c = \"off\"\n\"b.d\" = 'off'\n");
+    let resolved = resolve(Sources {
+        file: Some(written.path.clone()),
+        environment: Environment::of([("WATCHPOST_METRICS_HISTOGRAMS", "b.c=default,f=1 2")]),
+        code: vec![code("metrics.histograms", "f=off")],
+        ..Sources::default()
+    })
+    .unwrap();
+    // The order is that of what was set last.
+    assert_eq!(
+        resolved.settings.value("metrics.histograms"),
+        Some(r#"{"a" = [0.5, 1.0, 3.0], "b.d" = "off", "b.c" = "default", "f" = "off"}"#)
+    );
+}
+
+#[test]
+fn the_ratios_of_rules_are_shares() {
+    let rules = [0.0, 1.0, 0.5, 1.5, -0.1, f64::NAN, f64::INFINITY];
+    let rules = rules.map(|ratio| ("/a".to_owned(), ratio));
+    let error = resolve(Sources {
+        trace_rules: rules.to_vec(),
+        ..Sources::default()
+    });
+    assert_eq!(error.unwrap_err().problems().len(), 4);
+}
+
+/// Texts that are nearly values.
+fn nearly() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "[0-9]{1,20}",
+        "[+-]?[0-9.]{0,4}[eE]?[+-]?[0-9]{1,3}",
+        "(ns|us|ms|s|m|h|d|B|kB|KiB|MiB|GiB|%)",
+        "https?://",
+        "[a-z0-9.:@\\[\\]/?#%_=-]{1,12}",
+        "(true|false|off|default|none|info|all|inf|nan|auto)",
+        "[,; =\\t\\n]",
+        "\\PC{1,3}",
+    ];
+    proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_text_is_taken_and_prints_as_it_reads_or_is_reported(text in nearly()) {
+        for setting in SETTINGS {
+            let key = setting.key;
+            let read = catch_unwind(AssertUnwindSafe(|| from_code(key, &text)));
+            match read.expect("no panic") {
+                Ok(resolved) => {
+                    let Some(printed) = resolved.settings.value(key) else { continue };
+                    if printed.contains("[REDACTED]") {
+                        continue;
+                    }
+                    let mut config = resolved.config;
+                    let whole = setting.field.print(&mut config).unwrap();
+                    let again = from_file(format!("{key} = {whole}\n"));
+                    let again = again.unwrap_or_else(|error| panic!("{key} = {text:?}: {error}"));
+                    prop_assert_eq!(again.settings.value(key), Some(printed), "{} = {:?}", key, text);
+                }
+                Err(error) => {
+                    prop_assert!(!error.problems().is_empty());
+                    for problem in error.problems() {
+                        prop_assert!(!problem.contains(char::is_control), "{problem:?}");
+                        prop_assert!(problem.contains("write "), "{problem}");
+                    }
+                }
+            }
+        }
+    }
+}

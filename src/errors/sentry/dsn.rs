@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::Uri;
 
-use crate::model::Secret;
+use crate::model::{Secret, port_of};
 
 /// Where events go: `https://key@host/project`.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,13 +20,18 @@ impl Dsn {
     /// What is wrong with it, without any part of it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         const FORM: &str = "it is not of the form `https://key@host/project`";
+        // A fragment is dropped by the parser.
+        if text.contains('#') {
+            return Err(FORM);
+        }
         let uri: Uri = text.trim().parse().map_err(|_| FORM)?;
-        let scheme = uri.scheme_str().ok_or(FORM)?;
-        if !matches!(scheme, "http" | "https") {
+        let scheme = uri.scheme_str().ok_or(FORM)?.to_ascii_lowercase();
+        if !matches!(scheme.as_str(), "http" | "https") {
             return Err("its scheme is neither `https` nor `http`");
         }
-        let authority = uri.authority().ok_or(FORM)?.as_str();
-        let (user, host) = authority.rsplit_once('@').ok_or("it has no key")?;
+        let authority = uri.authority().ok_or(FORM)?;
+        port_of(authority)?;
+        let (user, host) = authority.as_str().rsplit_once('@').ok_or("it has no key")?;
         // Old ones have a secret after the key, which nobody asks for any more.
         let key = user.split(':').next().unwrap_or_default();
         let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -87,6 +92,11 @@ mod tests {
                 "abc",
                 "http://127.0.0.1:8000/sub/path/api/7/envelope/",
             ),
+            (
+                "HTTPS://abc@[::1]:9000/1",
+                "abc",
+                "https://[::1]:9000/api/1/envelope/",
+            ),
         ] {
             let dsn = Dsn::parse(text).unwrap();
             assert_eq!((dsn.key.reveal(), dsn.url.as_str()), (key, url));
@@ -102,6 +112,11 @@ mod tests {
             "ftp://abc@host/1",
             "https://a b@host/1",
             "https://abc@host/1?x=y",
+            "https://abc@host/1#x",
+            "https://abc@host:0/1",
+            "https://abc@host:65536/1",
+            "https://abc@host:+80/1",
+            "https://abc@[::g]/1",
         ] {
             let error = Dsn::parse(text).unwrap_err();
             assert!(!error.contains("abc"), "{text}: {error}");

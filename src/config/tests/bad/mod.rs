@@ -83,7 +83,7 @@ fn assert_values(values: &[Value]) {
 
 /// The value as its type in TOML, where it can be written so.
 fn toml(value: &str, takes: Takes) -> Option<String> {
-    use crate::config::form::Type::{Boolean, Float, Integer, String};
+    use crate::config::form::Type::{Boolean, Float, Integer, String, Table};
 
     let literal = match takes.types.first()? {
         String => format!("{value:?}")
@@ -99,7 +99,7 @@ fn toml(value: &str, takes: Takes) -> Option<String> {
             .ok()
             .filter(|n| n.to_string() == value)?
             .to_string(),
-        Boolean => return None,
+        Boolean | Table => return None,
     };
     let plain = !literal.contains("\\U{") && !literal.contains("\\'");
     plain.then(|| match takes.array {
@@ -133,6 +133,7 @@ fn all_problems_of_all_sources_are_told_at_once() {
         file: Some(file.path.clone()),
         environment: Environment::of([("WATCHPOST_HTTP_EDGE", "maybe"), ("WATCHPOST_LOG", "[x]")]),
         code: vec![code("service.name", ""), code("drain.wait", "1y")],
+        ..Sources::default()
     })
     .unwrap_err();
     let keys: Vec<_> = error

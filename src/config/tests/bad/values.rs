@@ -71,7 +71,7 @@ const RECEIVERS: &[Value] = &[
     ),
     ("trace.sampler_arg", "NaN", "not a share"),
     ("trace.sampler_arg", "-0", "not a share"),
-    ("trace.sampler_arg", "1e-1", "not a share"),
+    ("trace.sampler_arg", "1e1", "not a share"),
     ("trace.sampler", "sometimes", "not a choice"),
     ("trace.spans", "opentelemetry", "not a choice"),
 ];

@@ -14,6 +14,7 @@ use tower::Service;
 use super::names::LookUp;
 use super::stream::Stream;
 use super::{Failure, Names, tls};
+use crate::model::port_of;
 
 /// How long a connection may take to stand, its TLS included.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -38,7 +39,9 @@ impl Connector {
             .host()
             .ok_or_else(|| Failure::new("the URL names no host"))?;
         let secure = url.scheme() == Some(&Scheme::HTTPS);
-        let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let named = url.authority().map(port_of).transpose();
+        let named = named.map_err(|what| Failure::new(format!("the URL is bad: {what}")))?;
+        let port = named.flatten().unwrap_or(if secure { 443 } else { 80 });
         let addresses = self.look_up.addresses(host, port).await?;
         let until = Instant::now() + TIMEOUT;
         let stream = dial(&addresses, until).await?;
