@@ -61,7 +61,7 @@
 //! | where | what |
 //! |---|---|
 //! | the trace | a span named by the statement's summary, with the attributes of the conventions |
-//! | `db_client_operation_duration_seconds` | by system, namespace, summary, operation, collection, `watchpost_outcome` (`completed`, `failed`, `cancelled`, `panicked`; `unknown` where an event of SQLx alone tells of it) and `error_type` |
+//! | `db_client_operation_duration_seconds` | by system, namespace, summary (at most 80 bytes here, whole words and `…`), operation, collection, `watchpost_outcome` (`completed`, `failed`, `cancelled`, `panicked`; `unknown` where an event of SQLx alone tells of it) and `error_type` |
 //! | [`monitor.queries()`](crate::Monitor::queries) | by shape: calls, errors, time, quantiles, rows, routes, the trace of the longest |
 //! | the request's line and span | `watchpost.db.queries`, `watchpost.db.duration` in seconds, `watchpost.db.duplicates` (of a shape that came before in the request) and `watchpost.db.n_plus_one`, where there were any |
 //! | the line and span of a request that failed | of its last failed query `db.query.summary`, `db.response.status_code` and `watchpost.db.constraint` where the driver tells them, else `watchpost.db.error.type` |

@@ -7,12 +7,16 @@ use super::stats::Stats;
 use super::target::Target;
 use crate::clock::{Nanos, seconds};
 use crate::metrics::Histogram;
+use crate::model::prefix;
 use crate::request::{self, Asked, Slot};
 use crate::semconv;
 use crate::trace::{Bounded, Prepared, SpanKind, SpanRecord, SpanValue, attributes_of};
 
 /// The summary of what is beyond the cap.
 pub(super) const OTHER: &str = "_other";
+
+/// Bytes of a summary that are a label; spans and `Monitor::queries` have all of it.
+const MAX_LABEL: usize = 80;
 
 /// Statements of one form, to one target.
 #[derive(Debug)]
@@ -190,7 +194,10 @@ impl Shape {
     fn labelled(&self, ended: &Ended) -> Histogram {
         let labels = self.labels().into_iter();
         let mut labels: Vec<_> = labels
-            .map(|(key, value)| (key, String::from(value)))
+            .map(|(key, value)| match key {
+                semconv::DB_QUERY_SUMMARY => (key, readable(&value)),
+                key => (key, String::from(value)),
+            })
             .collect();
         labels.extend(
             self.target
@@ -210,5 +217,34 @@ impl Shape {
             labels.extend(code);
         }
         self.common.duration().with(labels)
+    }
+}
+
+/// A summary as a label: what is too long ends behind a whole word, with a mark.
+fn readable(summary: &str) -> String {
+    if summary.len() <= MAX_LABEL {
+        return summary.to_owned();
+    }
+    let start = prefix(summary, MAX_LABEL - 4);
+    let end = start.rfind(' ').filter(|end| *end > 0);
+    let words = start.get(..end.unwrap_or(start.len()));
+    format!("{} …", words.unwrap_or(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_summary_ends_behind_a_word() {
+        let tables = |n: usize| format!("SELECT{}", " orders".repeat(n));
+        assert_eq!(readable(&tables(3)), tables(3));
+        assert_eq!(readable(&tables(40)), format!("{} …", tables(9)));
+        let word = "ä".repeat(100);
+        let cut = readable(&word);
+        assert!(cut.ends_with("ä …") && cut.len() <= MAX_LABEL, "{cut}");
+        for length in 75..90 {
+            assert!(readable(&"x".repeat(length)).len() <= MAX_LABEL);
+        }
     }
 }

@@ -49,6 +49,7 @@ impl Instruments {
                 .histogram(semconv::HTTP_CLIENT_REQUEST_DURATION)
                 .unit("s")
                 .description("Duration of HTTP client requests, to the last byte of the body")
+                .bounds(semconv::HTTP_DURATION_BOUNDS)
                 .build(),
             active: metrics
                 .up_down_counter(semconv::HTTP_CLIENT_ACTIVE_REQUESTS)

@@ -528,7 +528,7 @@ impl Active {
             Some(traces) => self.decide(traces, series, labels, measured, End { failed, now }),
             None => self.ids.trace,
         };
-        series.record(measured, exemplar, now);
+        series.record(&self.shared.instruments, measured, exemplar, now);
         if let Some(queried) = &self.queried {
             series.queried(&self.shared.instruments, queried);
         }

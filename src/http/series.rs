@@ -45,16 +45,20 @@ pub(super) struct Series {
     /// The durations of the route, where traces are made.
     pub(super) times: Option<Arc<RouteTimes>>,
     pub(super) error_type: Box<str>,
-    histograms: Histograms,
+    duration: Histogram,
+    by_route: ByRoute,
+    /// Of the route and method, once one of its requests has a body.
+    request_bytes: OnceLock<Histogram>,
+    method: Method,
+    scheme: Scheme,
     /// Of the route, once one of its requests asked a database.
     queried: OnceLock<QueriedSeries>,
 }
 
+/// What has few labels: the series of a route and method, which several statuses and outcomes share.
 #[derive(Debug)]
-struct Histograms {
-    duration: Histogram,
+struct ByRoute {
     time_to_headers: Histogram,
-    request_bytes: Histogram,
     response_bytes: Histogram,
 }
 
@@ -70,7 +74,9 @@ pub(super) struct Measured {
 /// The instruments of one monitor's layers.
 #[derive(Debug)]
 pub(super) struct Instruments {
-    base: Histograms,
+    duration: Histogram,
+    by_route: ByRoute,
+    request_bytes: Histogram,
     active: UpDownCounter,
     /// By method and scheme.
     actives: [OnceLock<UpDownCounter>; Method::COUNT * 2],
@@ -161,27 +167,33 @@ impl Labels {
 impl Series {
     /// Records one request.
     #[inline]
-    pub(super) fn record(&self, measured: &Measured, trace: TraceId, at: Nanos) {
-        let Histograms {
-            duration,
+    pub(super) fn record(
+        &self,
+        instruments: &Instruments,
+        measured: &Measured,
+        trace: TraceId,
+        at: Nanos,
+    ) {
+        let ByRoute {
             time_to_headers,
-            request_bytes,
             response_bytes,
-        } = &self.histograms;
+        } = &self.by_route;
+        let request_bytes = measured.request_bytes.map(|bytes| {
+            let series = || instruments.request_bytes(&self.route, self.method, self.scheme);
+            (self.request_bytes.get_or_init(series), bytes)
+        });
+        let response_bytes = measured.response_bytes.map(|bytes| (response_bytes, bytes));
+        let seconds_of = |histogram, time: Option<Nanos>| Some((histogram, seconds(time?), trace));
+        // Sizes have no buckets that an exemplar would explain.
+        let size_of = |(histogram, bytes)| (histogram, bytes as f64, TraceId::NIL);
         // One loop, so that the recording is compiled in place.
-        for (histogram, value) in [
-            (duration, Some(seconds(measured.duration))),
-            (time_to_headers, measured.time_to_headers.map(seconds)),
-            (
-                request_bytes,
-                measured.request_bytes.map(|bytes| bytes as f64),
-            ),
-            (
-                response_bytes,
-                measured.response_bytes.map(|bytes| bytes as f64),
-            ),
+        for recorded in [
+            seconds_of(&self.duration, Some(measured.duration)),
+            seconds_of(time_to_headers, measured.time_to_headers),
+            request_bytes.map(size_of),
+            response_bytes.map(size_of),
         ] {
-            if let Some(value) = value {
+            if let Some((histogram, value, trace)) = recorded {
                 histogram.record_traced(value, trace, at);
             }
         }
@@ -200,36 +212,35 @@ impl Series {
 
 impl Instruments {
     pub(super) fn new(metrics: &Metrics) -> Self {
-        let time =
-            |name, what: &'static str| metrics.histogram(name).unit("s").description(what).build();
+        let time = |name, what: &'static str| metrics.histogram(name).unit("s").description(what);
+        let request_time = |name, what| {
+            let bounds = semconv::HTTP_DURATION_BOUNDS;
+            time(name, what).bounds(bounds).build()
+        };
+        // A count and a sum, from which averages and rates are made.
         let bytes = |name, what: &'static str| {
-            let bounds = semconv::SIZE_BOUNDS;
-            metrics
-                .histogram(name)
-                .unit("By")
-                .description(what)
-                .bounds(bounds)
-                .build()
+            let bytes = metrics.histogram(name).unit("By").description(what);
+            bytes.bounds([f64::INFINITY]).build()
         };
         Self {
-            base: Histograms {
-                duration: time(
-                    semconv::HTTP_SERVER_REQUEST_DURATION,
-                    "Duration of HTTP server requests, to the last byte of the body",
-                ),
-                time_to_headers: time(
+            duration: request_time(
+                semconv::HTTP_SERVER_REQUEST_DURATION,
+                "Duration of HTTP server requests, to the last byte of the body",
+            ),
+            by_route: ByRoute {
+                time_to_headers: request_time(
                     semconv::HTTP_TIME_TO_HEADERS,
-                    "Time of HTTP server requests to the headers of the answer",
-                ),
-                request_bytes: bytes(
-                    semconv::HTTP_SERVER_REQUEST_BODY_SIZE,
-                    "Size of HTTP server request bodies",
+                    "Time of HTTP server requests to the headers of the response, by route and method",
                 ),
                 response_bytes: bytes(
                     semconv::HTTP_SERVER_RESPONSE_BODY_SIZE,
-                    "Size of HTTP server response bodies",
+                    "Size of HTTP server response bodies, by route and method",
                 ),
             },
+            request_bytes: bytes(
+                semconv::HTTP_SERVER_REQUEST_BODY_SIZE,
+                "Size of HTTP server request bodies, by route and method",
+            ),
             active: metrics
                 .up_down_counter(semconv::HTTP_SERVER_ACTIVE_REQUESTS)
                 .description("Number of HTTP server requests under way")
@@ -246,7 +257,8 @@ impl Instruments {
             connection: time(
                 semconv::HTTP_CONNECTION_DURATION,
                 "Life of event streams and upgraded connections",
-            ),
+            )
+            .build(),
             connections: metrics
                 .up_down_counter("watchpost.http.connections")
                 .description("Number of event streams and upgraded connections under way")
@@ -316,20 +328,47 @@ impl Instruments {
         if !error.is_empty() {
             all.push((semconv::ERROR_TYPE, error.clone()));
         }
-        let histograms = Histograms {
-            duration: self.base.duration.with(all.clone()),
-            time_to_headers: self.base.time_to_headers.with(all.clone()),
-            request_bytes: self.base.request_bytes.with(all.clone()),
-            response_bytes: self.base.response_bytes.with(all),
+        let of_route = [
+            (
+                semconv::HTTP_REQUEST_METHOD,
+                labels.method.as_str().to_owned(),
+            ),
+            (semconv::HTTP_ROUTE, route.to_string()),
+        ];
+        let by_route = ByRoute {
+            time_to_headers: self.by_route.time_to_headers.with(of_route),
+            response_bytes: self.by_route.response_bytes.with(of_body(
+                &route,
+                labels.method,
+                labels.scheme,
+            )),
         };
         Arc::new(Series {
             route,
             times,
             error_type: error.into(),
-            histograms,
+            duration: self.duration.with(all),
+            by_route,
+            request_bytes: OnceLock::new(),
+            method: labels.method,
+            scheme: labels.scheme,
             queried: OnceLock::new(),
         })
     }
+
+    #[cold]
+    fn request_bytes(&self, route: &str, method: Method, scheme: Scheme) -> Histogram {
+        self.request_bytes.with(of_body(route, method, scheme))
+    }
+}
+
+/// The labels of a body's size: those that the conventions require, and the route.
+fn of_body(route: &str, method: Method, scheme: Scheme) -> [(&'static str, String); 3] {
+    [
+        (semconv::HTTP_REQUEST_METHOD, method.as_str().to_owned()),
+        (semconv::URL_SCHEME, scheme.as_str().to_owned()),
+        (semconv::HTTP_ROUTE, route.to_owned()),
+    ]
 }
 
 #[inline]

@@ -90,9 +90,11 @@ builder!(
 );
 
 impl HistogramBuilder {
-    /// The buckets' upper bounds, in the histogram's unit, in any order: at most 128 finite numbers.
+    /// The buckets' upper bounds, in the histogram's unit, in any order: at most 128 finite numbers. Every histogram
+    /// has the bound `+Inf`; given alone, it makes a histogram of one bucket, which is a count and a sum.
     ///
-    /// The default is those of an HTTP duration in seconds, from 5 ms to 10 s.
+    /// The default is those that OpenTelemetry's conventions give to durations in seconds, from 5 ms to 10 s. What the
+    /// setting [`metrics.histograms`](crate::config) says of this name goes before both.
     pub fn bounds(mut self, bounds: impl IntoIterator<Item = f64>) -> Self {
         self.bounds = Some(bounds.into_iter().collect());
         self

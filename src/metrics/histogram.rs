@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use super::cell::{Shards, add_f64};
@@ -23,7 +24,8 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Ascending, finite, each once, at most 128; the conventions' bounds of a duration if none is left.
+    /// Ascending, finite, each once, at most 128; the conventions' bounds of a duration if none is left. `+Inf`, the
+    /// bound of every histogram's last bucket, makes that the only one where it stands alone.
     pub(super) fn new(bounds: &[f64]) -> Self {
         let finite = bounds.iter().copied().filter(|bound| bound.is_finite());
         // Adding zero makes `-0.0` one with `0.0`.
@@ -31,7 +33,7 @@ impl Bounds {
         values.sort_by(f64::total_cmp);
         values.dedup();
         values.truncate(MAX_BOUNDS);
-        if values.is_empty() {
+        if values.is_empty() && !bounds.contains(&f64::INFINITY) {
             values = DURATION_BOUNDS.to_vec();
         }
         let plain: Box<[Box<str>]> = values
@@ -67,10 +69,16 @@ impl Bounds {
     pub(super) fn buckets(&self) -> usize {
         self.values.len() + 1
     }
+
+    fn any_negative(&self) -> bool {
+        self.values.first().is_some_and(|least| *least < 0.0)
+    }
 }
 
 /// The power of two of the first entry of [`Bounds::starts`]: 2^-32, about 0.2 ns.
 const FIRST_EXPONENT: u64 = 1023 - 32;
+/// The number of that power.
+const LEAST: f64 = f64::from_bits(FIRST_EXPONENT << 52);
 /// Powers of two told apart, up to 2^63.
 const EXPONENTS: usize = 96;
 
@@ -78,7 +86,7 @@ const EXPONENTS: usize = 96;
 /// for those that are large.
 #[inline]
 fn exponent(value: f64) -> usize {
-    if value < f64::from_bits(FIRST_EXPONENT << 52) {
+    if value < LEAST {
         return 0;
     }
     let exponent = (value.to_bits() >> 52) - FIRST_EXPONENT;
@@ -116,6 +124,8 @@ pub(super) struct HistogramCell {
     shards: Shards,
     /// Made when the first value with a trace comes.
     exemplars: OnceLock<Box<[ExemplarSlot]>>,
+    /// Whether a negative value was recorded.
+    any_negative: AtomicBool,
 }
 
 impl HistogramCell {
@@ -124,6 +134,7 @@ impl HistogramCell {
             bounds: Arc::clone(bounds),
             shards: Shards::new(shards, bounds.buckets() + 1),
             exemplars: OnceLock::new(),
+            any_negative: AtomicBool::new(false),
         }
     }
 
@@ -143,11 +154,29 @@ impl HistogramCell {
         if !value.is_finite() || times == 0 {
             return None;
         }
-        let bucket = self.bounds.bucket(value);
+        let bucket = if value < LEAST {
+            self.small(value)
+        } else {
+            self.bounds.bucket(value)
+        };
         let (count, sum) = self.shards.own_two(bucket, self.bounds.buckets())?;
-        count.fetch_add(times, std::sync::atomic::Ordering::Relaxed);
+        count.fetch_add(times, Relaxed);
         add_f64(sum, value * times as f64);
         Some(bucket)
+    }
+
+    /// The bucket of a value that is tiny, zero or negative; notes a negative one.
+    #[cold]
+    fn small(&self, value: f64) -> usize {
+        if value < 0.0 {
+            self.any_negative.store(true, Relaxed);
+        }
+        self.bounds.bucket(value)
+    }
+
+    /// Whether the sum is a counter: there is no negative bound and no negative value was recorded.
+    pub(super) fn sum_only_grows(&self) -> bool {
+        !self.bounds.any_negative() && !self.any_negative.load(Relaxed)
     }
 
     /// Keeps the trace of a value as its bucket's exemplar, at most one a second.
@@ -242,12 +271,16 @@ mod tests {
         assert_eq!((counts, cell.count()), (vec![2, 1, 5, 1], 9));
         assert!((cell.sum() - 28.5).abs() < 1e-9);
         assert_eq!(Bounds::new(&[]).buckets(), 15);
+        assert_eq!(Bounds::new(&[f64::NAN]).buckets(), 15);
+        assert_eq!(Bounds::new(&[f64::INFINITY]).buckets(), 1);
     }
 
     #[test]
     fn the_search_by_exponent_finds_what_a_full_search_finds() {
-        let sets: [&[f64]; 5] = [
+        let sets: [&[f64]; 7] = [
             &DURATION_BOUNDS,
+            &crate::semconv::HTTP_DURATION_BOUNDS,
+            &[f64::INFINITY],
             &crate::semconv::SIZE_BOUNDS,
             &[-5.0, -1.0, 0.0, 1e-12, 1e-3, 1.0, 1e20, 1e300],
             &[1.0, 1.1, 1.2, 1.3, 1.9, 2.0, 2.1],

@@ -21,11 +21,12 @@ pub(super) struct Metric {
     pub(super) common: Arc<Common>,
     pub(super) name: Name,
     pub(super) kind: Kind,
-    pub(super) bounds: Option<Arc<Bounds>>,
+    /// Of a histogram that is not off.
+    bounds: Option<Arc<Bounds>>,
     description: Mutex<String>,
     series: RwLock<HashSet<ByLabels>>,
     max_series: usize,
-    /// The series of all label sets that are over the cap.
+    /// The series of all label sets that are over the cap, or the only one of a histogram that is off.
     overflow: OnceLock<Arc<Series>>,
     /// How often a label set was asked for that had no room.
     overflowed: AtomicU64,
@@ -69,12 +70,25 @@ impl Metric {
         }
     }
 
+    /// Makes a new histogram record nothing and leaves it off the page.
+    pub(super) fn switch_off(&mut self) {
+        self.bounds = None;
+    }
+
+    fn is_off(&self) -> bool {
+        self.kind == Kind::Histogram && self.bounds.is_none()
+    }
+
     /// The series of `base`, which is canonical, and `more` labels.
     pub(super) fn series<'a>(
         &self,
         base: &str,
         more: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
     ) -> Arc<Series> {
+        if self.is_off() {
+            let none = || self.new_series(Box::default());
+            return Arc::clone(self.overflow.get_or_init(none));
+        }
         // A handle to the overflow series stays there: its labels are not a set of its own.
         if base == OVERFLOW {
             return self.overflow();
@@ -131,7 +145,8 @@ impl Metric {
             (Kind::Histogram, Some(bounds)) => Cell::Histogram(HistogramCell::new(shards, bounds)),
             (Kind::Gauge, _) => Cell::Gauge(GaugeCell::default()),
             (Kind::UpDownCounter, _) => Cell::UpDown(UpDownCell::new(shards)),
-            (Kind::Counter | Kind::Histogram, _) => Cell::Counter(CounterCell::new(shards)),
+            (Kind::Histogram, None) => Cell::Off,
+            (Kind::Counter, _) => Cell::Counter(CounterCell::new(shards)),
         };
         Arc::new(Series::new(labels, cell, self.common.clock.now()))
     }
@@ -164,6 +179,9 @@ impl Metric {
     /// What the page shows now, in order of the labels. The series without labels is left out while
     /// others stand there and nothing was ever counted in it: it is then but what they were made from.
     pub(super) fn shown(&self) -> Vec<Arc<Series>> {
+        if self.is_off() {
+            return Vec::new();
+        }
         let mut shown: Vec<_> = {
             let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
             let all = series.iter().map(|series| &series.0);

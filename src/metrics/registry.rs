@@ -6,6 +6,7 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::common::Common;
+use super::config::Buckets;
 use super::metric::Metric;
 use super::name::{Kind, Name, as_written, typed};
 use super::observed::{Observed, Observer};
@@ -81,7 +82,7 @@ impl Registry {
     }
 
     /// The metric of a typed handle.
-    pub(super) fn typed(&self, wanted: &Wanted<'_>) -> Arc<Metric> {
+    pub(super) fn typed<'a>(&'a self, wanted: &Wanted<'a>) -> Arc<Metric> {
         let metric = self.metric(wanted.name, wanted.kind, || New {
             name: typed(wanted.name, wanted.kind, wanted.unit),
             description: wanted.description.to_owned(),
@@ -130,7 +131,7 @@ impl Registry {
         }
     }
 
-    fn metric<'a>(&self, raw: &str, kind: Kind, new: impl FnOnce() -> New<'a>) -> Arc<Metric> {
+    fn metric<'a>(&'a self, raw: &str, kind: Kind, new: impl FnOnce() -> New<'a>) -> Arc<Metric> {
         {
             let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(found) = families.by_name.get(raw)
@@ -139,7 +140,12 @@ impl Registry {
                 return Arc::clone(found);
             }
         }
-        let new = new();
+        let mut new = new();
+        // Bounds that are set go before the histogram's own.
+        let buckets = self.common.config.buckets(raw, &new.name.family);
+        if let Some(Buckets::Bounds(bounds)) = buckets {
+            new.bounds = Some(bounds);
+        }
         let mut families = self
             .families
             .write()
@@ -175,13 +181,11 @@ impl Registry {
                 "is on the page already, or a line of another metric",
             );
         }
-        let metric = Arc::new(Metric::new(
-            &self.common,
-            new.name,
-            kind,
-            &new.description,
-            new.bounds,
-        ));
+        let mut metric = Metric::new(&self.common, new.name, kind, &new.description, new.bounds);
+        if kind == Kind::Histogram && buckets == Some(&Buckets::Off) {
+            metric.switch_off();
+        }
+        let metric = Arc::new(metric);
         let family = Family::Metric(Arc::clone(&metric));
         families.all.insert(metric.name.family.clone(), family);
         families.by_name.insert(raw.into(), Arc::clone(&metric));

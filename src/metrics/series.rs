@@ -26,6 +26,8 @@ pub(super) enum Cell {
     Gauge(GaugeCell),
     UpDown(UpDownCell),
     Histogram(HistogramCell),
+    /// Of a histogram that is off.
+    Off,
 }
 
 /// What a look at a series' age found.
@@ -55,13 +57,14 @@ impl Series {
             Cell::Gauge(cell) => cell.activity(),
             Cell::UpDown(cell) => cell.activity(),
             Cell::Histogram(cell) => cell.count(),
+            Cell::Off => 0,
         }
     }
 
     /// Whether the value is a level that its holders will undo: it is shown and kept however old.
     fn is_level(&self) -> bool {
         match &self.cell {
-            Cell::Counter(_) | Cell::Histogram(_) => false,
+            Cell::Counter(_) | Cell::Histogram(_) | Cell::Off => false,
             Cell::Gauge(cell) => cell.is_level(),
             Cell::UpDown(cell) => cell.value() != 0,
         }

@@ -708,3 +708,56 @@ fn the_process_and_its_runtimes_are_on_the_page() {
         "nothing holds the registry for good"
     );
 }
+
+#[test]
+fn a_histogram_is_off_or_has_the_bounds_that_are_set_for_its_name() {
+    let bounds = Buckets::Bounds(vec![2.0, 1.0]);
+    let config = MetricsConfig::default()
+        .max_series_per_metric(2)
+        .histogram("by.program", bounds.clone())
+        .histogram("by_page_seconds", bounds.clone())
+        .histogram("of.facade", bounds)
+        .histogram("none", Buckets::Off)
+        .histogram("none.of.facade", Buckets::Off)
+        .histogram("as.it.is", Buckets::Default)
+        .histogram("counter", Buckets::Off);
+    let Fixture {
+        metrics, notices, ..
+    } = fixture(config);
+    let histogram = |name: &str| metrics.histogram(name).unit("s").bounds([7.0]).build();
+    for name in ["by.program", "by.page", "none", "as.it.is"] {
+        let histogram = histogram(name);
+        (0..9).for_each(|n| histogram.with([("n", n.to_string())]).record(1.5));
+    }
+    metrics.counter("counter").build().add(1);
+    metrics::with_local_recorder(&metrics.recorder(), || {
+        histogram!("of.facade").record(1.5);
+        histogram!("none.of.facade", "a" => "b").record(1.5);
+    });
+    let page = metrics.render();
+    for there in [
+        "by_program_seconds_bucket{n=\"0\",le=\"2\"} 1\n",
+        "by_page_seconds_bucket{n=\"0\",le=\"1\"} 0\n",
+        "of_facade_bucket{le=\"2\"} 1\n",
+        "as_it_is_seconds_bucket{n=\"0\",le=\"7\"} 1\n",
+        "counter_total 1\n",
+    ] {
+        assert!(page.contains(there), "{there} in\n{page}");
+    }
+    assert!(!page.contains("none"), "{page}");
+    // What is off has no series that could be too many.
+    assert!(
+        metrics
+            .capped()
+            .iter()
+            .all(|it| !it.metric.starts_with("none"))
+    );
+    assert_eq!(
+        notices
+            .said()
+            .iter()
+            .filter(|it| it.contains("none"))
+            .count(),
+        0
+    );
+}

@@ -123,3 +123,75 @@ pub fn request(n: u64) -> Request<Body> {
     }
     .expect("a request")
 }
+
+/// Requests to twelve of the routes with what goes right and wrong there: method, path, content type and body.
+const MIXED: [(&str, &str, &str, &str); 47] = [
+    ("GET", "/", "", ""),
+    ("POST", "/", "", ""),
+    ("GET", "/articles?page=3", "", ""),
+    ("POST", "/articles", JSON, NEW),
+    ("POST", "/articles", JSON, "{"),
+    ("POST", "/articles", JSON, "{}"),
+    ("POST", "/articles", "text/plain", NEW),
+    ("DELETE", "/articles", "", ""),
+    ("GET", "/articles/17", "", ""),
+    ("GET", "/articles/18", "", ""),
+    ("GET", "/articles/x", "", ""),
+    ("PUT", "/articles/17", JSON, NEW),
+    ("GET", "/articles/17/notes", "", ""),
+    ("GET", "/articles/x/notes", "", ""),
+    ("POST", "/articles/17/notes", JSON, NEW),
+    ("GET", "/articles/17/notes/4", "", ""),
+    ("GET", "/articles/17/notes/x", "", ""),
+    ("DELETE", "/articles/17/notes/4", "", ""),
+    ("GET", "/authors", "", ""),
+    ("POST", "/authors", JSON, NEW),
+    ("POST", "/authors", JSON, "{"),
+    ("POST", "/authors", JSON, "{}"),
+    ("POST", "/authors", "text/plain", NEW),
+    ("GET", "/authors/9", "", ""),
+    ("GET", "/authors/x", "", ""),
+    ("DELETE", "/authors/9", "", ""),
+    ("GET", "/authors/9/articles", "", ""),
+    ("GET", "/authors/x/articles", "", ""),
+    ("POST", "/authors/9/articles", JSON, NEW),
+    ("GET", "/drafts/2", "", ""),
+    ("GET", "/drafts/x", "", ""),
+    ("DELETE", "/drafts/2", "", ""),
+    ("GET", "/search?q=observability", "", ""),
+    ("HEAD", "/search?q=observability", "", ""),
+    ("GET", "/search", "", ""),
+    ("POST", "/search", JSON, NEW),
+    ("GET", "/tags/rust", "", ""),
+    ("HEAD", "/tags/rust", "", ""),
+    ("GET", "/tags/sql", "", ""),
+    ("PUT", "/tags/rust", JSON, NEW),
+    ("GET", "/weeks/2026/48", "", ""),
+    ("GET", "/weeks/2026/x", "", ""),
+    ("GET", "/weeks/2026/49", "", ""),
+    ("PUT", "/weeks/2026/48", JSON, NEW),
+    ("GET", "/favicon.ico", "", ""),
+    ("GET", "/robots.txt", "", ""),
+    ("GET", "/wp-login.php", "", ""),
+];
+
+const JSON: &str = "application/json";
+const NEW: &str = r#"{"title":"A new one"}"#;
+
+/// The 141 requests whose metrics page is compared: each of the above three times.
+#[allow(dead_code, reason = "not every program shows a page")]
+pub fn mixed() -> impl Iterator<Item = Request<Body>> {
+    MIXED
+        .iter()
+        .cycle()
+        .take(3 * MIXED.len())
+        .map(|(method, path, kind, body)| {
+            let mut request = Request::builder().method(*method).uri(*path);
+            if !kind.is_empty() {
+                request = request
+                    .header(header::CONTENT_TYPE, *kind)
+                    .header(header::CONTENT_LENGTH, body.len());
+            }
+            request.body(Body::from(*body)).expect("a request")
+        })
+}

@@ -3,7 +3,8 @@
 //! `compare count STACK N` is for callgrind: only what runs in [`measured`] counts. `compare count events N`
 //! speaks N `tracing` events instead. `compare allocs STACK`
 //! asks the allocator, `compare time STACK` alternates bare and stacked in small chunks, `compare scale
-//! STACK` compares two threads with one. `run` beside this file calls them all and prints the table.
+//! STACK` compares two threads with one; `compare page` prints the metrics page after the requests of
+//! [`app::mixed`]. `run` beside this file calls them all and prints the table.
 
 mod allocs;
 mod app;
@@ -31,9 +32,10 @@ fn main() -> ExitCode {
         ["allocs", stack] => work::allocs(stack),
         ["time", stack] => work::time(stack),
         ["scale", stack] => work::scale(stack),
+        ["page"] => print!("{}", stacks::page()),
         _ => {
             eprintln!(
-                "usage: compare list | ops | count STACK N | op NAME N | op-allocs NAME | op-time NAME | allocs STACK | time STACK | scale STACK"
+                "usage: compare list | ops | count STACK N | op NAME N | op-allocs NAME | op-time NAME | allocs STACK | time STACK | scale STACK | page"
             );
             return ExitCode::from(2);
         }

@@ -75,6 +75,15 @@ pub fn lines(set: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> MonitorGuard
     builder.max_sink_bytes(64 << 20).build().expect("a monitor")
 }
 
+/// The metrics page that a monitor of defaults has after the mixed requests.
+pub fn page() -> String {
+    let builder = Monitor::builder("compare").env(false);
+    let monitor = builder.console_to(std::io::sink()).build();
+    let monitor = monitor.expect("a monitor");
+    crate::work::send_mixed(&crate::app::router().layer(monitor.layer()));
+    monitor.metrics().render()
+}
+
 pub fn build(name: &str) -> Stack {
     let (_, build) = STACKS
         .iter()

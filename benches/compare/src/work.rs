@@ -83,6 +83,17 @@ pub fn event(turn: u64) {
     }
 }
 
+/// Sends the requests of [`app::mixed`], each read to its end whatever its status.
+pub fn send_mixed(router: &Router) {
+    let router = router.clone().with_state(());
+    runtime().block_on(async {
+        for request in app::mixed() {
+            let response = router.clone().oneshot(request).await.expect("infallible");
+            response.into_body().collect().await.expect("a body");
+        }
+    });
+}
+
 /// Prints allocations a request, of the request's thread.
 pub fn allocs(stack: &str) {
     let (runtime, stack) = (runtime(), stacks::build(stack));

@@ -73,6 +73,7 @@ impl Seen {
 fn join(text: &str, form: Form, seen: &mut Seen, out: &mut String) {
     let (mut skip, mut help) = (false, None);
     let mut new = HashSet::new();
+    let mut counters = Counters::default();
     for line in text.lines() {
         if let Some((name, text)) = comment(line, "# HELP ") {
             skip = seen.0.contains(name);
@@ -84,12 +85,14 @@ fn join(text: &str, form: Form, seen: &mut Seen, out: &mut String) {
                 .filter(|(of, _)| *of == name)
                 .map(|(_, text)| text);
             if !skip {
-                declare(out, form, name, kind, help);
+                counters = Counters::of(name, kind);
+                declare(out, form, seen, (name, kind), help);
                 new.insert(name.to_owned());
             }
         } else if !line.is_empty() && !line.starts_with('#') {
             let name = line.split(['{', ' ']).next().unwrap_or_default();
-            if !skip && !seen.0.contains(name) {
+            let refused = form == Form::OpenMetrics && counters.refuse(name, line);
+            if !skip && !seen.0.contains(name) && !refused {
                 out.push_str(match form {
                     Form::Text => line,
                     Form::OpenMetrics => without_time(line),
@@ -105,12 +108,71 @@ fn comment<'a>(line: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
     line.strip_prefix(word)?.split_once(' ')
 }
 
-fn declare(out: &mut String, form: Form, name: &str, kind: &str, help: Option<&str>) {
-    // OpenMetrics names a counter without its `_total`; one that has none is of unknown type there.
+/// What `OpenMetrics` asks of the samples of a histogram or a summary: sums and quantiles are not negative, and the
+/// count of a histogram stands beside its sum or not at all.
+#[derive(Debug, Default)]
+struct Counters<'a> {
+    family: &'a str,
+    is_histogram: bool,
+    is_summary: bool,
+    /// The sum of the series at hand is left out.
+    no_sum: bool,
+}
+
+impl<'a> Counters<'a> {
+    fn of(family: &'a str, kind: &str) -> Self {
+        Self {
+            family,
+            is_histogram: kind == "histogram",
+            is_summary: kind == "summary",
+            no_sum: false,
+        }
+    }
+
+    /// Whether a sample is left out.
+    fn refuse(&mut self, name: &str, line: &str) -> bool {
+        let Some(suffix) = name.strip_prefix(self.family) else {
+            return false;
+        };
+        if !self.is_histogram && !self.is_summary {
+            return false;
+        }
+        let value = value(line);
+        let is_bad = value.is_none_or(|value| value < 0.0 || value.is_nan());
+        match suffix {
+            "_bucket" => {
+                self.no_sum |= line.contains("le=\"-");
+                false
+            }
+            "_sum" => {
+                self.no_sum |= is_bad;
+                self.no_sum
+            }
+            "_count" => std::mem::take(&mut self.no_sum) && self.is_histogram,
+            // A quantile of nothing is NaN.
+            "" => self.is_summary && value.is_none_or(|value| value < 0.0),
+            _ => false,
+        }
+    }
+}
+
+fn value(line: &str) -> Option<f64> {
+    without_time(line).rsplit(' ').next()?.parse().ok()
+}
+
+fn declare(
+    out: &mut String,
+    form: Form,
+    seen: &Seen,
+    (name, kind): (&str, &str),
+    help: Option<&str>,
+) {
+    // OpenMetrics names a counter without its `_total`; one that has none, or whose other name is taken, is of unknown
+    // type there.
     let (name, kind) = match (form, kind) {
         (Form::OpenMetrics, "counter") => match name.strip_suffix("_total") {
-            Some(stem) => (stem, Kind::Counter.type_word()),
-            None => (name, "unknown"),
+            Some(stem) if !seen.0.contains(stem) => (stem, Kind::Counter.type_word()),
+            _ => (name, "unknown"),
         },
         (Form::OpenMetrics, "untyped") => (name, "unknown"),
         (_, kind) => (name, kind),

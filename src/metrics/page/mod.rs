@@ -5,6 +5,8 @@ pub(super) mod join;
 mod negotiate;
 pub(super) mod number;
 mod service;
+#[cfg(test)]
+mod strict;
 mod write;
 
 use std::sync::{Arc, PoisonError};

@@ -60,6 +60,7 @@ pub(super) fn series(out: &mut String, form: Form, metric: &Metric, series: &Ser
             histogram(out, form, family, labels, cell);
             return;
         }
+        Cell::Off => return,
     }
     out.push('\n');
 }
@@ -90,6 +91,10 @@ fn histogram(out: &mut String, form: Form, family: &str, labels: &str, cell: &Hi
             push_exemplar(out, &exemplar);
         }
         out.push('\n');
+    }
+    // OpenMetrics: a sum is a counter, so one that may fall is left out, and the count with it.
+    if form == Form::OpenMetrics && !cell.sum_only_grows() {
+        return;
     }
     sample(out, family, "_sum", labels);
     push_f64(out, cell.sum());

@@ -1,6 +1,6 @@
 //! What a service has without this crate: stacks put together by hand from the crates that there are, in the same
 //! application and measured in the same way. `peers count STACK N`, `peers allocs STACK`, `peers time STACK`; single operations by
-//! `peers op NAME N` and `peers op-time NAME`.
+//! `peers op NAME N` and `peers op-time NAME`; the metrics page by `peers page`.
 
 #[path = "../../src/allocs.rs"]
 mod allocs;
@@ -32,9 +32,10 @@ fn main() -> ExitCode {
         ["allocs", stack] => work::allocs(stack),
         ["time", stack] => work::time(stack),
         ["scale", stack] => work::scale(stack),
+        ["page"] => print!("{}", stacks::page()),
         _ => {
             eprintln!(
-                "usage: peers list | count STACK N | op NAME N | op-time NAME | allocs STACK | time STACK | scale STACK"
+                "usage: peers list | count STACK N | op NAME N | op-time NAME | allocs STACK | time STACK | scale STACK | page"
             );
             return ExitCode::from(2);
         }

@@ -40,6 +40,17 @@ pub const STACKS: &[(&str, Build)] = &[
     ("lean, by hand", lean),
 ];
 
+/// The metrics page that axum-prometheus has after the mixed requests.
+pub fn page() -> String {
+    let runtime = crate::work::runtime();
+    let (metrics, page) = {
+        let _entered = runtime.enter();
+        PrometheusMetricLayer::pair()
+    };
+    crate::work::send_mixed(&crate::app::router().layer(metrics));
+    page.render()
+}
+
 pub fn build(name: &str) -> Stack {
     let (_, build) = STACKS
         .iter()
