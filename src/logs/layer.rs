@@ -110,8 +110,9 @@ impl TracingLayer {
             request::with_current(Some(self.requests.number()), |slot, _| {
                 slot.leave_crumb(at, &record);
             });
-            self.intake
-                .push(Signal::Log, at, |out| out.extend_from_slice(&record));
+            self.intake.push_of(Signal::Log, callsite, at, |out| {
+                out.extend_from_slice(&record);
+            });
         }
         if span && let Some(fields) = record.get(HEAD..) {
             self.spans.on_event(event, (at, callsite, fields), context);

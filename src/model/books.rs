@@ -56,7 +56,8 @@ pub enum Reason {
     Panic,
     /// The record was larger than a record may be.
     TooLarge,
-    /// The deadline of the shutdown passed before the record was delivered.
+    /// The deadline of the shutdown passed before the record was delivered, or the process is a child made by `fork`,
+    /// which delivers nothing.
     Shutdown,
     /// The receiver refused it for good.
     SendError,
@@ -158,6 +159,7 @@ impl Books {
         ShutdownReport {
             signals: Signal::ALL.map(|signal| self.totals(signal)),
             complete,
+            in_child: false,
         }
     }
 }
@@ -221,12 +223,21 @@ impl Totals {
 pub struct ShutdownReport {
     signals: [Totals; Signal::ALL.len()],
     complete: bool,
+    in_child: bool,
 }
 
 impl ShutdownReport {
     /// Whether everything came to rest before the deadline.
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// The same of a child made by `fork`.
+    pub(crate) fn in_child(self) -> Self {
+        Self {
+            in_child: true,
+            ..self
+        }
     }
 
     /// The account of one signal.
@@ -250,6 +261,9 @@ impl ShutdownReport {
         self.signals.iter().map(Totals::dropped_in_all).sum()
     }
 }
+
+/// What the report of a child made by `fork` says beside its counts.
+const IN_CHILD: &str = "\nthis process is a child made by `fork` after the monitor was built: it has no worker and delivers nothing; build the monitor after the fork";
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -278,10 +292,12 @@ impl fmt::Display for ShutdownReport {
             }
         }
         if first {
-            f.write_str("nothing was emitted")
-        } else {
-            Ok(())
+            f.write_str("nothing was emitted")?;
         }
+        if self.in_child {
+            f.write_str(IN_CHILD)?;
+        }
+        Ok(())
     }
 }
 

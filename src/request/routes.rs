@@ -18,6 +18,14 @@ const RESERVED: [&str; 3] = ["_unmatched", "_overflow", ""];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct RouteId(pub(crate) u32);
 
+impl RouteId {
+    /// A number that no other route of the monitor has.
+    #[inline]
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// The append-only table of one monitor's route patterns. Threads keep a cache of it.
 #[derive(Debug)]
 pub(crate) struct Routes(RwLock<Table>);

@@ -16,6 +16,8 @@ pub(super) struct Core {
     pub(super) pace: Clock,
     pub(super) intake: Arc<Intake>,
     pub(super) books: Arc<Books>,
+    /// In a child made by `fork`, what was recorded there.
+    child: Books,
     pub(super) notices: Arc<Notices>,
     pub(super) sinks: Vec<Outlet>,
     pub(super) deadlines: Deadlines,
@@ -52,6 +54,7 @@ impl Core {
             pace,
             intake,
             books,
+            child: Books::default(),
             notices,
             sinks,
             commands: Mutex::default(),
@@ -114,6 +117,14 @@ impl Core {
         self.intake.ring();
     }
 
+    /// What a child made by `fork` has recorded so far: all of it is dropped, for there is no worker. The books have it
+    /// too, behind what stood in them when the parent forked. What the parent recorded in the milliseconds before that
+    /// cannot be told from it.
+    pub(super) fn report_in_child(&self) -> ShutdownReport {
+        self.intake.drop_in_child(&[&self.books, &self.child]);
+        self.child.report(false).in_child()
+    }
+
     /// Answers the flushes that no thread will take: everything is delivered or counted.
     fn answer_leftovers(&self) {
         for command in self.take_commands() {
@@ -142,5 +153,49 @@ impl Pending for Core {
 
     fn expire(&self) {
         self.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_reports_what_it_recorded_and_delivers_nothing() {
+        let books = Arc::new(Books::default());
+        let intake = Arc::new(Intake::new(0, Arc::clone(&books)));
+        let clocks = (Clock::system(), Clock::system());
+        let core = Core::new(
+            clocks,
+            Arc::clone(&intake),
+            (Arc::clone(&books), Arc::default()),
+            Vec::new(),
+        );
+        // What stood in the books when the parent forked is the parent's.
+        books.emitted(Signal::Error, 40);
+        books.delivered(Signal::Error, 40);
+        let nothing = core.report_in_child();
+        assert!(nothing.to_string().starts_with("nothing was emitted\n"));
+        for _ in 0..300 {
+            intake.push(Signal::Error, 0, |out| out.resize(out.len() + 2000, 0));
+        }
+        let report = core.report_in_child();
+        let errors = report.totals(Signal::Error);
+        let dropped = [Reason::QueueOverflow, Reason::Shutdown].map(|it| errors.dropped(it));
+        assert_eq!((errors.emitted(), dropped.iter().sum()), (300, 300_u64));
+        assert!(dropped[0] > 0 && dropped[1] > 0, "{report}");
+        assert!(!report.is_complete());
+        let text = report.to_string();
+        assert!(
+            text.contains("300 emitted, 0 delivered") && text.contains("`fork`"),
+            "{text}"
+        );
+        assert_eq!(books.totals(Signal::Error).emitted(), 340);
+        // A buffer that a thread of the parent was at stays locked in the child.
+        intake.push(Signal::Error, 0, |_| {});
+        let again = intake.while_locked(|| core.report_in_child());
+        assert_eq!(again.totals(Signal::Error).emitted(), 300);
+        let last = core.report_in_child();
+        assert_eq!(last.totals(Signal::Error).emitted(), 301);
     }
 }

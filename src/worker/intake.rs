@@ -1,6 +1,6 @@
 //! The queue between the host's threads and the worker: sharded buffers of bytes.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, LockResult, Mutex, MutexGuard, TryLockError};
 
 use tokio::sync::Notify;
@@ -10,6 +10,11 @@ use crate::model::{Books, Reason, Signal, thread_number};
 
 /// Threads spread over this many buffers.
 const SHARDS: usize = 8;
+/// The last part of a buffer is kept for sources that have little in it, and what one of them may take of that part.
+const RESERVED: usize = 16;
+const SHARE: usize = 8;
+/// Sources that a buffer tells apart.
+const SOURCES: usize = 64;
 /// A record's head: its length, its signal, its items, its time.
 const HEAD: usize = 4 + 1 + 4 + 8;
 /// The largest record, head included; a larger one is dropped as too large.
@@ -21,6 +26,10 @@ pub(crate) const MAX_RECORD: usize = 64 * 1024;
 pub(crate) struct Intake {
     shards: [Mutex<Shard>; SHARDS],
     max_shard_bytes: usize,
+    /// From here on a buffer takes records of those sources only that have little in the rest of it.
+    open_shard_bytes: usize,
+    /// The buffers that are filled so far, one bit each: nobody looks at them for room.
+    filled: AtomicU8,
     books: Arc<Books>,
     /// The worker waits for the bell alone, without a time-out.
     dozing: AtomicBool,
@@ -34,12 +43,31 @@ struct Shard {
     emitted: [u64; Signal::ALL.len()],
     overflowed: [u64; Signal::ALL.len()],
     too_large: [u64; Signal::ALL.len()],
+    /// Bytes that each source has in the last part of the buffer; all zero where that is empty.
+    last_part: Shares,
     rung: bool,
     /// Signals whose records are turned away, one bit each.
     away: u32,
     closed: bool,
     /// How far `bytes` hold whole records: a closure that panicked may have left more.
     whole: usize,
+}
+
+/// Bytes by source.
+#[derive(Debug)]
+struct Shares([u32; SOURCES]);
+
+impl Default for Shares {
+    fn default() -> Self {
+        Self([0; SOURCES])
+    }
+}
+
+impl Shares {
+    fn of(&mut self, source: u32) -> Option<&mut u32> {
+        self.0
+            .get_mut(source.wrapping_mul(0x9e37_79b9) as usize >> 16 & (SOURCES - 1))
+    }
 }
 
 /// A record as the worker finds it.
@@ -55,9 +83,12 @@ pub(crate) struct Record<'a> {
 impl Intake {
     /// A queue of at most `max_bytes` in all.
     pub(crate) fn new(max_bytes: usize, books: Arc<Books>) -> Self {
+        let max_shard_bytes = (max_bytes / SHARDS).max(MAX_RECORD);
         Self {
             shards: Default::default(),
-            max_shard_bytes: (max_bytes / SHARDS).max(MAX_RECORD),
+            max_shard_bytes,
+            open_shard_bytes: max_shard_bytes - max_shard_bytes / RESERVED,
+            filled: AtomicU8::new(0),
             books,
             dozing: AtomicBool::new(false),
             bell: Notify::new(),
@@ -71,14 +102,22 @@ impl Intake {
         self.push_many(signal, 1, at, write);
     }
 
+    /// As [`push`](Self::push), of a record that comes from one of many sources, such as a route or a callsite: when
+    /// the queue is almost full, each source has a share of what is left.
+    #[inline]
+    pub(crate) fn push_of(
+        &self,
+        signal: Signal,
+        source: u32,
+        at: Nanos,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.push_record((signal, 1, source), at, write);
+    }
+
     /// As [`push`](Self::push), of a record that stands for `items` things, all of which are delivered or
     /// dropped by the books.
     #[inline]
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::cast_possible_truncation,
-        reason = "signals index arrays of their own number; a length is at most `MAX_RECORD`"
-    )]
     pub(crate) fn push_many(
         &self,
         signal: Signal,
@@ -86,13 +125,32 @@ impl Intake {
         at: Nanos,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        let mut shard = self.shard();
+        self.push_record((signal, items, 0), at, write);
+    }
+
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "signals index arrays of their own number; a length is at most `MAX_RECORD`"
+    )]
+    fn push_record(
+        &self,
+        (signal, items, source): (Signal, u32, u32),
+        at: Nanos,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let (number, mut shard) = self.shard();
+        let source = source << 3 | signal as u32;
+        if shard.bytes.len() >= self.open_shard_bytes {
+            shard = self.with_room(number, shard);
+        }
         if shard.away & bit(signal) != 0 {
             return self.turn_away(shard.closed, signal, items);
         }
         shard.emitted[signal as usize] += u64::from(items);
         let start = shard.bytes.len();
-        if start >= self.max_shard_bytes {
+        if start >= self.open_shard_bytes && !self.has_share(&mut shard, source) {
             shard.overflowed[signal as usize] += u64::from(items);
             return;
         }
@@ -112,11 +170,58 @@ impl Intake {
             head.copy_from_slice(&(len as u32).to_le_bytes());
         }
         shard.whole = start + len;
+        if start >= self.open_shard_bytes
+            && let Some(share) = shard.last_part.of(source)
+        {
+            *share = share.saturating_add(len as u32);
+        }
         let half_full = shard.whole > self.max_shard_bytes / 2;
         if half_full && !std::mem::replace(&mut shard.rung, true) || self.dozing.load(Relaxed) {
             drop(shard);
             self.ring();
         }
+    }
+
+    /// Another buffer that is not filled so far, in place of this one; else this one.
+    #[cold]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the index is taken modulo the length"
+    )]
+    fn with_room<'a>(
+        &'a self,
+        number: usize,
+        shard: MutexGuard<'a, Shard>,
+    ) -> MutexGuard<'a, Shard> {
+        // Under the lock of the buffer, as where the worker clears it.
+        self.filled.fetch_or(1 << number, Relaxed);
+        if self.filled.load(Relaxed) == u8::MAX {
+            return shard;
+        }
+        drop(shard);
+        for n in (number + 1..number + SHARDS).map(|n| n % SHARDS) {
+            if self.filled.load(Relaxed) & 1 << n != 0 {
+                continue;
+            }
+            // One lock at a time, and each is held for a copy.
+            let other = self.repaired(self.shards[n].lock());
+            if other.bytes.len() < self.open_shard_bytes {
+                return other;
+            }
+            self.filled.fetch_or(1 << n, Relaxed);
+        }
+        self.repaired(self.shards[number % SHARDS].lock())
+    }
+
+    /// Whether a source may add to the last part of a buffer.
+    #[cold]
+    fn has_share(&self, shard: &mut Shard, source: u32) -> bool {
+        let share = self.max_shard_bytes / RESERVED / SHARE;
+        shard.bytes.len() < self.max_shard_bytes
+            && shard
+                .last_part
+                .of(source)
+                .is_some_and(|has| (*has as usize) < share)
     }
 
     #[cold]
@@ -147,7 +252,7 @@ impl Intake {
     /// Whether records of this signal go nowhere: nobody need make one.
     #[cfg_attr(not(test), expect(dead_code, reason = "nothing asks yet"))]
     pub(crate) fn is_mute(&self, signal: Signal) -> bool {
-        self.shard().away & bit(signal) != 0
+        self.shard().1.away & bit(signal) != 0
     }
 
     /// Wakes the worker.
@@ -157,22 +262,23 @@ impl Intake {
         self.bell.notify_one();
     }
 
-    /// The calling thread's buffer, or another that is free: held for a copy of some hundred bytes.
+    /// The calling thread's buffer, or another that is free, and its number: held for a copy of some hundred bytes.
     #[inline]
     #[expect(
         clippy::indexing_slicing,
         reason = "the index is taken modulo the length"
     )]
-    fn shard(&self) -> MutexGuard<'_, Shard> {
+    fn shard(&self) -> (usize, MutexGuard<'_, Shard>) {
         let first = thread_number();
-        for n in first..first + SHARDS {
-            match self.shards[n % SHARDS].try_lock() {
-                Ok(shard) => return shard,
-                Err(TryLockError::Poisoned(shard)) => return self.repaired(Err(shard)),
+        for n in (first..first + SHARDS).map(|n| n % SHARDS) {
+            match self.shards[n].try_lock() {
+                Ok(shard) => return (n, shard),
+                Err(TryLockError::Poisoned(shard)) => return (n, self.repaired(Err(shard))),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        self.repaired(self.shards[first % SHARDS].lock())
+        let n = first % SHARDS;
+        (n, self.repaired(self.shards[n].lock()))
     }
 
     /// A buffer without the record whose closure panicked.
@@ -198,17 +304,16 @@ impl Intake {
     )]
     pub(crate) fn drain(&self, into: &mut Vec<Vec<u8>>) {
         into.resize_with(SHARDS, Vec::new);
-        for (shard, buffer) in self.shards.iter().zip(into) {
+        for (n, (shard, buffer)) in self.shards.iter().zip(into).enumerate() {
             buffer.clear();
             let counts = {
                 let mut shard = self.repaired(shard.lock());
                 std::mem::swap(&mut shard.bytes, buffer);
-                (shard.rung, shard.whole) = (false, 0);
-                [
-                    std::mem::take(&mut shard.emitted),
-                    std::mem::take(&mut shard.overflowed),
-                    std::mem::take(&mut shard.too_large),
-                ]
+                if buffer.len() >= self.open_shard_bytes {
+                    shard.last_part = Shares::default();
+                    self.filled.fetch_and(!(1 << n), Relaxed);
+                }
+                shard.counts()
             };
             for signal in Signal::ALL {
                 let [emitted, overflowed, too_large] = counts.map(|of| of[signal as usize]);
@@ -222,6 +327,38 @@ impl Intake {
         }
     }
 
+    /// Drops what is queued in a child made by `fork`, which has no worker, and counts it in `books`. A buffer that
+    /// another thread of the parent was at when it forked stays locked for ever, and is left alone.
+    pub(crate) fn drop_in_child(&self, books: &[&Books]) {
+        for shard in &self.shards {
+            let mut shard = match shard.try_lock() {
+                Ok(shard) => shard,
+                Err(TryLockError::Poisoned(shard)) => shard.into_inner(),
+                Err(TryLockError::WouldBlock) => continue,
+            };
+            (shard.bytes, shard.last_part) = Default::default();
+            let [emitted, overflowed, too_large] = shard.counts();
+            let all = emitted.iter().zip(overflowed).zip(too_large);
+            for (signal, ((emitted, overflowed), too_large)) in Signal::ALL.into_iter().zip(all) {
+                let queued = emitted.saturating_sub(overflowed).saturating_sub(too_large);
+                for books in books {
+                    books.emitted(signal, *emitted);
+                    books.dropped(signal, Reason::QueueOverflow, overflowed);
+                    books.dropped(signal, Reason::TooLarge, too_large);
+                    books.dropped(signal, Reason::Shutdown, queued);
+                }
+            }
+        }
+        self.filled.store(0, Relaxed);
+    }
+
+    /// Runs code while another has all buffers locked.
+    #[cfg(test)]
+    pub(super) fn while_locked<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _all = self.shards.each_ref().map(|shard| shard.lock());
+        work()
+    }
+
     /// Waits until the bell is rung. Cancel safe.
     pub(crate) async fn rung(&self) {
         self.bell.notified().await;
@@ -231,6 +368,18 @@ impl Intake {
     /// wait rings.
     pub(crate) fn doze(&self, dozing: bool) {
         self.dozing.store(dozing, Relaxed);
+    }
+}
+
+impl Shard {
+    /// What was counted since the last time: emitted, overflowed, too large. The buffer is empty by now.
+    fn counts(&mut self) -> [[u64; Signal::ALL.len()]; 3] {
+        (self.rung, self.whole) = (false, 0);
+        [
+            std::mem::take(&mut self.emitted),
+            std::mem::take(&mut self.overflowed),
+            std::mem::take(&mut self.too_large),
+        ]
     }
 }
 
@@ -297,17 +446,81 @@ mod tests {
         let books = Arc::new(Books::default());
         let intake = Intake::new(0, Arc::clone(&books));
         intake.push(Signal::Log, 0, |out| out.resize(MAX_RECORD + 1, 0));
-        for _ in 0..100 {
+        for _ in 0..1000 {
             intake.push(Signal::Log, 0, |out| out.resize(out.len() + 1000, 0));
         }
         let kept = drain(&intake).len() as u64;
         let totals = books.totals(Signal::Log);
         assert_eq!(
             (totals.emitted(), totals.dropped(Reason::TooLarge)),
-            (101, 1)
+            (1001, 1)
         );
-        assert_eq!(totals.dropped(Reason::QueueOverflow) + kept, 100);
-        assert_eq!(kept, 65);
+        assert_eq!(totals.dropped(Reason::QueueOverflow) + kept, 1000);
+        // Of eight buffers of 64 KiB all but the last part.
+        assert!((480..=500).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn one_thread_fills_the_whole_queue_and_the_last_part_is_for_others() {
+        let books = Arc::new(Books::default());
+        let intake = Intake::new(8 << 20, Arc::clone(&books));
+        let push = |source: u32, count: usize| {
+            for _ in 0..count {
+                intake.push_of(Signal::Log, source, 0, |out| {
+                    out.resize(out.len() + 983, source as u8);
+                });
+            }
+        };
+        push(1, 20_000);
+        // Few of each of others are taken, and of other signals.
+        for source in 2..10 {
+            push(source, 5);
+        }
+        intake.push(Signal::Error, 0, |out| out.push(1));
+        push(1, 100);
+        let mut got = [0; 10];
+        let all = drain(&intake);
+        for (signal, _, body) in &all {
+            if *signal == Signal::Log {
+                got[usize::from(body[0])] += 1;
+            }
+        }
+        let bytes = got[1] * 1000;
+        assert!(bytes > 15 * (8 << 20) / 16 && bytes <= 8 << 20, "{got:?}");
+        assert_eq!(got[2..], [5; 8]);
+        assert!(all.iter().any(|(signal, ..)| *signal == Signal::Error));
+        let totals = books.totals(Signal::Log);
+        let kept: u64 = got.iter().sum();
+        assert_eq!(
+            totals.emitted(),
+            totals.dropped(Reason::QueueOverflow) + kept
+        );
+        // Emptied, it takes as much again.
+        push(1, 20_000);
+        assert_eq!(drain(&intake).len() as u64, got[1]);
+    }
+
+    #[test]
+    fn buffers_fill_while_all_threads_push() {
+        let books = Arc::new(Books::default());
+        let intake = Intake::new(8 << 20, Arc::clone(&books));
+        let barrier = std::sync::Barrier::new(12);
+        std::thread::scope(|scope| {
+            for n in 0..12 {
+                let (intake, barrier) = (&intake, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    for _ in 0..2000 {
+                        intake.push_of(Signal::Log, n, 0, |out| out.resize(out.len() + 983, 0));
+                    }
+                });
+            }
+        });
+        let kept = drain(&intake).len() as u64;
+        let totals = books.totals(Signal::Log);
+        assert_eq!(totals.emitted(), 24_000);
+        assert_eq!(totals.dropped(Reason::QueueOverflow) + kept, 24_000);
+        assert!(kept * 1000 > 15 * (8 << 20) / 16, "{kept}");
     }
 
     #[test]

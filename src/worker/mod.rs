@@ -11,12 +11,15 @@
 //!
 //! # What is dropped when the queue is full
 //!
-//! The newest, and it is counted as `queue_overflow`: the record that finds its buffer of the intake full
+//! The newest, and it is counted as `queue_overflow`: the record that finds all buffers of the intake full
 //! (`max_queue_bytes`), the block that finds its sink's queue full (`max_sink_bytes`). A sink's queue fills
 //! while its writes hang, or are refused: after a refusal (`io`: the rest of that block is dropped, lines
 //! that are wholly out are delivered) the next block waits 50 ms, then 100 ms, up to a second. So a
 //! receiver that is gone costs a write a second, and one that comes back within the queue's reach loses
 //! little. Other sinks take no notice.
+//!
+//! The last sixteenth of the intake is for those that have little in it: each kind of record, route and callsite has a
+//! share of it, so that a storm of one event does not drop all others.
 //!
 //! A line of which only a part went out is dropped. Before the next line ` [torn]` and a newline end it, so
 //! that no two lines are glued and no part passes for a whole.
@@ -59,9 +62,8 @@
 //!
 //! # After a fork
 //!
-//! The child has no worker: threads are not inherited. There a flush is false and a shutdown tells what
-//! stood in the books, both at once, and what the child records fills the intake and is dropped, counted.
-//! Build the monitor after the fork.
+//! The child has no worker: threads are not inherited. There a flush is false, and a shutdown reports at once how much
+//! the child recorded, all of it dropped as `shutdown` or `queue_overflow`. Build the monitor after the fork.
 
 mod answer;
 mod block;

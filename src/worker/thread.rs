@@ -231,7 +231,7 @@ impl Worker {
     ) -> impl Future<Output = ShutdownReport> + Send + use<> + 'static {
         if self.is_forked() {
             let answer = Arc::<Answer<ShutdownReport>>::default();
-            answer.give(self.core.books.report(false));
+            answer.give(self.core.report_in_child());
             return Awaited(answer);
         }
         if !self.core.is_finished() {
@@ -244,7 +244,7 @@ impl Worker {
     /// [`shutdown`](Self::shutdown), blocking the calling thread.
     pub(crate) fn shutdown_blocking(&self, timeout: Duration) -> ShutdownReport {
         if self.is_forked() {
-            return self.core.books.report(false);
+            return self.core.report_in_child();
         }
         self.ask_shutdown(timeout);
         self.core.finished.wait(timeout).unwrap_or_else(|| {
