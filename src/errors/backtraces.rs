@@ -17,7 +17,7 @@ const FIRST: u64 = 5;
 const SITES: usize = 1024;
 /// Places that one looks at.
 const PROBES: usize = 8;
-/// Backtraces that wait; the oldest makes room.
+/// Backtraces that wait; the oldest of the place that has the most makes room.
 const MAX_WAITING: usize = 256;
 /// Calls of a backtrace that are told.
 const MAX_FRAMES: usize = 50;
@@ -34,7 +34,8 @@ pub(super) struct Waiting {
     wanted: Backtraces,
     /// For each place the upper bits of its hash and how often it was seen.
     sites: Box<[AtomicU64]>,
-    taken: Mutex<VecDeque<(EventId, Backtrace)>>,
+    /// With the hash of its place.
+    taken: Mutex<VecDeque<(EventId, u64, Backtrace)>>,
     naming: &'static RwLock<()>,
 }
 
@@ -62,28 +63,25 @@ impl Waiting {
             Err(TryLockError::Poisoned(guard)) => guard.into_inner(),
             Err(TryLockError::WouldBlock) => return false,
         };
-        let wanted = self.wanted == Backtraces::All || self.is_among_first(kind, at);
+        let place = place(kind, at);
+        let wanted = self.wanted == Backtraces::All || self.is_among_first(place);
         if wanted {
             let backtrace = Backtrace::force_capture();
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
             let gone = if taken.len() >= MAX_WAITING {
-                taken.pop_front()
+                oldest_of_most(&taken).and_then(|at| taken.remove(at))
             } else {
                 None
             };
-            taken.push_back((event, backtrace));
+            taken.push_back((event, place, backtrace));
             drop(taken);
             drop(gone);
         }
         wanted
     }
 
-    fn is_among_first(&self, kind: &str, at: &Location<'_>) -> bool {
+    fn is_among_first(&self, hash: u64) -> bool {
         const COUNT: u64 = 0xff;
-        let hash = Hash::new().with(kind).with(at.file()).number();
-        let hash = hash
-            ^ (u64::from(at.line()) << 32 | u64::from(at.column()))
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let mark = hash & !COUNT | 1 << 8;
         for probe in 0..PROBES {
             let Some(site) = self
@@ -118,9 +116,30 @@ impl Waiting {
     /// The backtrace of an event, if it is there still.
     pub(super) fn of(&self, event: EventId) -> Option<Backtrace> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = taken.iter().position(|(id, _)| *id == event)?;
-        taken.remove(at).map(|(_, backtrace)| backtrace)
+        let at = taken.iter().position(|(id, ..)| *id == event)?;
+        taken.remove(at).map(|(.., backtrace)| backtrace)
     }
+}
+
+/// The hash of a type of errors at a place.
+fn place(kind: &str, at: &Location<'_>) -> u64 {
+    let hash = Hash::new().with(kind).with(at.file()).number();
+    hash ^ (u64::from(at.line()) << 32 | u64::from(at.column())).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Where the oldest backtrace of the place stands that has the most of those that wait. Places that share eight bits of
+/// their hashes count as one.
+fn oldest_of_most(taken: &VecDeque<(EventId, u64, Backtrace)>) -> Option<usize> {
+    let row = |place: u64| usize::from((place >> 24) as u8);
+    let mut counts = [0_u16; 256];
+    for (_, place, _) in taken {
+        if let Some(count) = counts.get_mut(row(*place)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let most = counts.iter().max().copied()?;
+    let is_most = |place: u64| counts.get(row(place)).copied() == Some(most);
+    taken.iter().position(|(_, place, _)| is_most(*place))
 }
 
 /// Reads the text that a backtrace prints: a number and a name a call, then a line `at file:line:column`.
@@ -217,7 +236,7 @@ mod tests {
         assert!(all.of(EventId::from_u128(1)).is_none());
         let first = alone(Backtraces::First);
         for n in 0..10_000 {
-            first.is_among_first(&n.to_string(), Location::caller());
+            first.is_among_first(place(&n.to_string(), Location::caller()));
         }
         assert!(
             first
@@ -225,6 +244,20 @@ mod tests {
                 .iter()
                 .all(|site| site.load(Relaxed) & 0xff <= FIRST)
         );
+    }
+
+    #[test]
+    fn a_place_that_fails_all_the_time_leaves_the_backtraces_of_others() {
+        let all = alone(Backtraces::All);
+        let here = Location::caller();
+        for n in 1..=3 {
+            assert!(all.take(EventId::from_u128(n), "rare", here));
+        }
+        for n in 100..1000 {
+            assert!(all.take(EventId::from_u128(n), "noisy", here));
+        }
+        assert!((1..=3).all(|n| all.of(EventId::from_u128(n)).is_some()));
+        assert!(all.of(EventId::from_u128(999)).is_some());
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::model::Kept;
 
 /// Bytes that one trace may hold.
 const MAX_TREE: usize = 1 << 20;
+/// A trace may hold so many times what is still free: many large ones leave room for small ones.
+const OF_FREE: usize = 16;
 /// Events of its root, and their bytes.
 const MAX_EVENTS: u32 = 128;
 const MAX_EVENT_BYTES: usize = 8 * 1024;
@@ -40,8 +42,11 @@ impl Room {
         self.held.fetch_sub(bytes, Relaxed);
     }
 
-    fn take(&self, bytes: usize) -> bool {
-        let fits = self.held.fetch_add(bytes, Relaxed).saturating_add(bytes) <= self.max;
+    /// Takes room for so many bytes of a trace, which then holds `own` of them.
+    fn take(&self, bytes: usize, own: usize) -> bool {
+        let held = self.held.fetch_add(bytes, Relaxed).saturating_add(bytes);
+        let free = self.max.checked_sub(held);
+        let fits = free.is_some_and(|free| own <= free.saturating_mul(OF_FREE) || own == bytes);
         if !fits {
             self.give_back(bytes);
         }
@@ -191,7 +196,8 @@ impl Tree {
         let before = state.events.len();
         write(&mut state.events);
         let bytes = state.events.len() - before;
-        if state.events.len() > MAX_EVENT_BYTES || !self.room.take(bytes) {
+        let own = state.spans.len() + state.events.len();
+        if state.events.len() > MAX_EVENT_BYTES || !self.room.take(bytes, own) {
             state.events.truncate(before);
         } else {
             state.event_count += 1;
@@ -276,7 +282,8 @@ impl State {
         let before = self.spans.len();
         write(&mut self.spans);
         let bytes = self.spans.len() - before;
-        if self.spans.len() + self.later + later > MAX_TREE || !room.take(bytes) {
+        let own = self.spans.len();
+        if own + self.later + later > MAX_TREE || !room.take(bytes, own) {
             self.spans.truncate(before);
             return Added::NoRoom;
         }
@@ -341,6 +348,24 @@ mod tests {
             taken.extend([all.spans.len() as u32, all.lost]);
         });
         assert_eq!(taken, [1, 1]);
+    }
+
+    #[test]
+    fn large_traces_leave_room_for_small_ones() {
+        let room = Arc::new(Room::new(16 << 20));
+        let large: Vec<_> = (0..40).map(|_| Tree::new(&room)).collect();
+        for _ in 0..100 {
+            for tree in &large {
+                tree.add(|out| out.resize(out.len() + 32_000, 1));
+            }
+        }
+        let free = (16 << 20) - room.held();
+        assert!((10_000..100_000).contains(&free), "{free}");
+        for _ in 0..20 {
+            let small = Tree::new(&room);
+            let added = (0..5).map(|_| small.add(|out| out.resize(out.len() + 300, 1)));
+            assert!(added.into_iter().all(|added| added == Added::Held));
+        }
     }
 
     #[test]
