@@ -51,8 +51,8 @@
 //! # What goes along
 //!
 //! `traceparent`, and the caller's `tracestate` and `baggage`, as `trace.propagators` says: leave `baggage` out of it
-//! where services of others should not see what your callers put there. The sampled flag is the
-//! trace's own choice at its start: what is kept here because it went wrong may be missing on the other side.
+//! where services of others should not see what your callers put there. The sampled flag is the decision at the trace's
+//! start, a trusted caller's or the ratio's: what is kept here because it went wrong may be missing on the other side.
 //!
 //! # What is kept of a call
 //!

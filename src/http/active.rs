@@ -16,7 +16,7 @@ use super::traced::Traced;
 use super::{client, local};
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_str};
-use crate::model::{Attributes, Kept, Outcome, Signal, SpanId, TraceId};
+use crate::model::{Attributes, Kept, Outcome, Sampling, Signal, SpanId, TraceId};
 use crate::request::{
     self, Decision, Facts, Ids, Method, RequestRecord, Scheme, Slot, UNMATCHED, put_attributes,
     put_fixed,
@@ -137,12 +137,20 @@ impl Active {
         self.request_bytes = seen.content_length.and_then(number);
         self.response_bytes = 0;
         self.expected_bytes = None;
-        let parent = self.identify(request, seen, route);
+        let caller = self.identify(request, seen, route);
         let traces = self.shared.traces.as_deref();
-        if let Some(traces) = traces {
-            let baggage = seen.baggage.filter(|_| self.shared.config.baggage);
+        let sampling = match (traces, caller.sampled) {
+            (Some(traces), sampled) => traces.sample(self.ids.trace, self.ids.route, sampled),
+            // Without spans the decision is not this process' to make: a trusted caller's goes on.
+            (None, sampled) => Sampling::of_parent(sampled == Some(true)),
+        };
+        let sampling = sampling.with_flags(caller.flags);
+        let headers = Some(request.headers()).filter(|_| caller.continues);
+        self.traced.begin(sampling, headers, seen);
+        if traces.is_some() {
+            let wanted = seen.baggage.is_some() && self.shared.config.baggage;
             self.traced
-                .begin(traces, self.ids, (seen.trace_state, baggage), parent);
+                .make_context(self.ids, headers.filter(|_| wanted));
         }
         if self.shared.lines != LineMode::Off || traces.is_some() {
             self.keep_texts(request, seen);
@@ -152,6 +160,7 @@ impl Active {
         let shared = &self.shared;
         let slot = self.slot.get_or_insert_with(|| shared.requests.new_slot());
         slot.open(self.ids, start);
+        slot.sample(self.traced.sampling, &self.traced.state);
         slot.by(self.method);
         let (texts, user, attributes) = (&mut self.texts, &self.user, &self.attributes);
         self.has_lent = !(texts.is_empty() && user.is_empty() && attributes.is_empty());
@@ -178,14 +187,14 @@ impl Active {
         }
     }
 
-    /// Gives the request its ids; whether its trace is the caller's, and whether a trusted caller keeps it.
+    /// Gives the request its ids.
     #[inline]
     fn identify<B>(
         &mut self,
         request: &Request<B>,
         seen: &Seen<'_>,
         route: Option<request::RouteId>,
-    ) -> (bool, bool) {
+    ) -> Caller {
         // Two of them are none.
         let reads = self.shared.config.trace_context && seen.traceparents == 1;
         let parent = seen.traceparent.filter(|_| reads);
@@ -205,8 +214,13 @@ impl Active {
             span: SpanId::random(),
             route: route.unwrap_or(UNMATCHED),
         };
-        let sampled = trusted && parent.is_some_and(|parent| parent.sampled);
-        (parent.is_some() && !edge, sampled)
+        let caller = parent.filter(|_| !edge);
+        let flags = caller.map_or(0, |parent| parent.flags);
+        Caller {
+            continues: caller.is_some(),
+            flags,
+            sampled: (caller.is_some() && trusted).then(|| Sampling::samples(flags)),
+        }
     }
 
     /// Copies what the line tells of the request, which is gone by then.
@@ -510,14 +524,13 @@ impl Active {
             trace: self.ids.trace,
             trace_state: &self.traced.state,
             why,
-            head: self.traced.head,
-            parent: self.traced.parent,
+            sampling: self.traced.sampling,
             now: end.now,
         };
         let write = |out: &mut Vec<u8>| self.write(series, labels, measured, end.failed, out);
         match traces.root_ended(slot, &end_of_root, &RootForm::Request(&write)) {
-            Some(_) => self.ids.trace,
-            None => TraceId::NIL,
+            Some(_) if traces.shows(self.traced.sampling) => self.ids.trace,
+            _ => TraceId::NIL,
         }
     }
 
@@ -544,9 +557,12 @@ impl Active {
 
     /// Queues the request's record.
     fn line(&self, series: &Series, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
-        self.shared.intake.push(Signal::Request, now, |out| {
-            self.write(series, labels, measured, failed, out);
-        });
+        let route = self.ids.route.number();
+        self.shared
+            .intake
+            .push_of(Signal::Request, route, now, |out| {
+                self.write(series, labels, measured, failed, out);
+            });
     }
 
     /// Appends the request's record.
@@ -657,6 +673,16 @@ impl Active {
             self.slot = None;
         }
     }
+}
+
+/// What the caller's `traceparent` says.
+struct Caller {
+    /// Whether its trace goes on here.
+    continues: bool,
+    /// Its flags, where it does.
+    flags: u8,
+    /// A trusted caller's decision.
+    sampled: Option<bool>,
 }
 
 /// The end of a request as it is told.

@@ -236,9 +236,9 @@ impl EndpointLayer {
     }
 
     /// Networks whose hosts are believed when they say in `Forwarded` or `X-Forwarded-For` who the
-    /// client is.
+    /// client is, and in `traceparent` whether they [sample](crate::trace#the-callers-sampling-decision) the trace.
     ///
-    /// By default, nobody is: `client.address` is the peer's.
+    /// By default, nobody is: `client.address` is the peer's, and the sampled flag is ignored.
     #[must_use]
     pub fn trusted_proxies(self, networks: impl IntoIterator<Item = Cidr>) -> Self {
         self.change(|shared| shared.config.trusted_proxies = networks.into_iter().collect())

@@ -1,50 +1,52 @@
 //! A request as the root of its part of a trace.
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
+use super::seen::Seen;
+use crate::model::Sampling;
 use crate::request::Ids;
-use crate::trace::{self, Attached, OtelContext, Traces};
+use crate::trace::{self, Attached, OtelContext};
 
 /// What a request's state keeps for its trace.
 #[derive(Debug, Default)]
 pub(super) struct Traced {
-    /// Chosen at its start.
-    pub(super) head: bool,
-    /// A trusted caller keeps its part of the trace.
-    pub(super) parent: bool,
+    /// The decision at its start.
+    pub(super) sampling: Sampling,
     /// The caller's `tracestate`.
     pub(super) state: String,
     context: Option<OtelContext>,
 }
 
 impl Traced {
-    /// Begins a request's part. `continues`: the trace is the caller's; `sampled`: a trusted caller keeps it.
+    /// Begins a request's part of a trace. `caller`: the headers where the trace is the caller's.
     #[inline]
     pub(super) fn begin(
         &mut self,
-        traces: &Traces,
-        ids: Ids,
-        (state, baggage): (Option<&HeaderValue>, Option<&HeaderValue>),
-        (continues, sampled): (bool, bool),
+        sampling: Sampling,
+        caller: Option<&HeaderMap>,
+        seen: &Seen<'_>,
     ) {
-        self.head = traces.chooses(ids.trace, ids.route);
-        self.parent = sampled && traces.asks_parent();
-        if let Some(state) = state.filter(|_| continues) {
-            self.keep_state(state);
+        self.sampling = sampling;
+        if let Some(headers) = caller
+            && seen.trace_state.is_some()
+        {
+            self.keep_state(headers);
         }
-        let flag = self.head || self.parent;
-        let context = OtelContext::new(ids.trace, ids.span, flag, &self.state);
-        let baggage = baggage.filter(|_| continues);
-        self.context = Some(match baggage.and_then(|it| trace::baggage(it.as_bytes())) {
-            Some(baggage) => context.with_baggage(baggage),
-            None => context,
-        });
     }
 
     #[cold]
-    fn keep_state(&mut self, value: &HeaderValue) {
-        let state = trace::trace_state(value.as_bytes());
-        self.state.push_str(state.unwrap_or_default());
+    fn keep_state(&mut self, headers: &HeaderMap) {
+        self.state = trace::trace_state(all(headers, "tracestate"));
+    }
+
+    /// Makes the request an OpenTelemetry span, with the baggage in `headers`.
+    #[inline]
+    pub(super) fn make_context(&mut self, ids: Ids, headers: Option<&HeaderMap>) {
+        let context = OtelContext::new(ids.trace, ids.span, self.sampling, &self.state);
+        self.context = Some(match headers {
+            Some(headers) => with_baggage(context, headers),
+            None => context,
+        });
     }
 
     /// Makes the request the thread's current OpenTelemetry span.
@@ -59,4 +61,17 @@ impl Traced {
         self.state.clear();
         self.context = None;
     }
+}
+
+#[cold]
+fn with_baggage(context: OtelContext, headers: &HeaderMap) -> OtelContext {
+    match trace::baggage(all(headers, "baggage")) {
+        Some(baggage) => context.with_baggage(&baggage),
+        None => context,
+    }
+}
+
+/// The values of all headers of a name, in their order.
+fn all<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    headers.get_all(name).iter().map(HeaderValue::as_bytes)
 }

@@ -229,7 +229,8 @@ impl MonitorBuilder {
         self
     }
 
-    /// Traces that are kept by ratio in a second, at most. By default, 100.
+    /// Traces that are kept by ratio or for a trusted caller in a second, at most. By default, 100. Routes and jobs
+    /// [share](crate::trace#how-budgets-are-shared) them.
     pub fn max_traces_per_second(self, traces: u32) -> Self {
         let text = traces.to_string();
         self.set("trace.max_per_second", text, ".max_traces_per_second(..)")
@@ -566,11 +567,12 @@ fn trace_source(
 ) -> Arc<dyn Fn() -> Option<TraceId> + Send + Sync> {
     let number = requests.number();
     Arc::new(move || {
-        let ids = request::current(number)?;
-        let kept = traces
-            .as_ref()
-            .is_none_or(|traces| traces.chooses(ids.trace, ids.route));
-        kept.then_some(ids.trace)
+        request::with_current(Some(number), |slot, _| {
+            let sampled = traces
+                .as_ref()
+                .is_none_or(|traces| traces.sampling(slot).is_sampled());
+            sampled.then(|| slot.ids().trace)
+        })?
     })
 }
 

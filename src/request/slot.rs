@@ -13,7 +13,7 @@ use super::routes::{RouteId, Routes};
 use super::tally::{Asked, Tally};
 use super::tree::{Added, Room, Tree};
 use crate::clock::{Clock, Nanos};
-use crate::model::{SpanId, TraceId};
+use crate::model::{Sampling, SpanId, TraceId};
 
 /// The requests of one monitor: its routes and the list of those under way.
 #[derive(Debug)]
@@ -61,7 +61,15 @@ pub(crate) struct Slot {
     facts: Mutex<Facts>,
     /// The request's method, as a number and one more; 0 for none.
     method: AtomicU8,
+    /// The bits of the trace's sampling decision, and the two below.
+    sampling: AtomicU8,
+    /// The caller's `tracestate`, where the bits say that there is one.
+    trace_state: Mutex<String>,
 }
+
+/// Whether a slot has a sampling decision, and whether a `tracestate`. No bits of [`Sampling`].
+const IS_DECIDED: u8 = 0x80;
+const HAS_STATE: u8 = 0x40;
 
 /// What is known of a request's head while it is under way: lent by the state that owns the texts, so
 /// that nothing is copied unless somebody asks.
@@ -150,6 +158,8 @@ impl Requests {
             has_tally: AtomicBool::new(false),
             facts: Mutex::default(),
             method: AtomicU8::new(0),
+            sampling: AtomicU8::new(0),
+            trace_state: Mutex::default(),
         }
     }
 
@@ -390,6 +400,41 @@ impl Slot {
             .load(Relaxed)
             .checked_sub(1)
             .map(Method::from_index)
+    }
+
+    /// Notes the sampling decision of the trace and the `tracestate` that it came with. A slot that is used again is
+    /// given another before anything can read it.
+    #[inline]
+    pub(crate) fn sample(&self, sampling: Sampling, trace_state: &str) {
+        let mut bits = sampling.bits() | IS_DECIDED;
+        if !trace_state.is_empty() {
+            trace_state.clone_into(&mut own(&self.trace_state));
+            bits |= HAS_STATE;
+        }
+        self.sampling.store(bits, Relaxed);
+    }
+
+    /// The sampling decision of the trace; `None` in a slot for which none was made.
+    #[inline]
+    pub(crate) fn sampling(&self) -> Option<Sampling> {
+        let bits = self.of_trace().sampling.load(Relaxed);
+        (bits & IS_DECIDED != 0).then(|| Sampling::from_bits(bits))
+    }
+
+    /// The caller's `tracestate`; empty without one.
+    #[inline]
+    pub(crate) fn trace_state(&self) -> String {
+        let slot = self.of_trace();
+        if slot.sampling.load(Relaxed) & HAS_STATE == 0 {
+            return String::new();
+        }
+        own(&slot.trace_state).clone()
+    }
+
+    /// The slot in which the trace began.
+    #[inline]
+    fn of_trace(&self) -> &Self {
+        self.goes_on.as_deref().unwrap_or(self)
     }
 
     /// Lends the facts of the request, by `swap`, or takes them back.

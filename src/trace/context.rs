@@ -2,11 +2,13 @@
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags};
 use opentelemetry::{Context, ContextGuard};
 use opentelemetry_sdk::propagation::BaggagePropagator;
 
-use crate::model::{SpanId, TraceId, caught};
+use super::trace_state::otel_state;
+use crate::model::{Sampling, SpanId, TraceId, caught};
+use crate::request::Slot;
 
 /// A context in which an operation of ours is the current span.
 #[derive(Debug, Clone)]
@@ -18,18 +20,13 @@ pub(crate) struct Attached(#[expect(dead_code, reason = "held for its drop")] Co
 impl OtelContext {
     /// The thread's context, with this operation as its span.
     #[inline]
-    pub(crate) fn new(trace: TraceId, span: SpanId, sampled: bool, trace_state: &str) -> Self {
-        let flags = if sampled {
-            TraceFlags::SAMPLED
-        } else {
-            TraceFlags::default()
-        };
+    pub(crate) fn new(trace: TraceId, span: SpanId, sampling: Sampling, trace_state: &str) -> Self {
         let span_context = SpanContext::new(
             trace.to_u128().into(),
             span.to_u64().into(),
-            flags,
+            TraceFlags::new(sampling.trace_flags()),
             false,
-            state(trace_state),
+            otel_state(trace_state),
         );
         Self(Context::map_current(|context| {
             context.with_remote_span_context(span_context)
@@ -62,23 +59,30 @@ pub(crate) struct Carried {
     pub(crate) baggage: bool,
 }
 
-/// Tells the headers of a call that is this operation of ours. `sampled` holds where the thread's context is of
-/// another trace.
+/// Puts the headers of a call that is the operation `span` in the trace of `slot`, whose flags and `tracestate` go on.
+/// A host that has changed the `tracestate` in its OpenTelemetry context sends what it put there.
 pub(super) fn headers(
-    (trace, span): (TraceId, SpanId),
-    sampled: bool,
+    slot: &Slot,
+    span: SpanId,
+    sampling: Sampling,
     carried: Carried,
     put: &mut dyn FnMut(&'static str, &str),
 ) {
     // On a thread that is ending there is no context any more, and asking for it panics.
     let context = caught(Context::current).unwrap_or_default();
     if carried.trace_context {
-        let (mut flags, mut state) = (TraceFlags::new(sampled.into()), String::new());
-        let current = context.span().span_context().clone();
-        if current.trace_id() == opentelemetry::TraceId::from(trace.to_u128()) {
-            flags = current.trace_flags();
-            state = current.trace_state().header();
+        let trace = slot.ids().trace;
+        let mut state = slot.trace_state();
+        let in_context = context.span();
+        let in_context = in_context.span_context();
+        if in_context.trace_id() == opentelemetry::TraceId::from(trace.to_u128())
+            && *in_context.trace_state() != otel_state(&state)
+        {
+            state = in_context.trace_state().header();
         }
+        // The random flag is sent on and never set here: receivers on opentelemetry-rust before 0.32 take a
+        // `traceparent` with the flags `03` for none.
+        let flags = sampling.trace_flags();
         put("traceparent", &format!("00-{trace}-{span}-{flags:02x}"));
         if !state.is_empty() {
             put("tracestate", &state);
@@ -98,15 +102,6 @@ impl Injector for Put<'_> {
             (self.0)("baggage", &value);
         }
     }
-}
-
-/// The caller's trace state, where it is one.
-#[inline]
-pub(super) fn state(text: &str) -> TraceState {
-    if text.is_empty() {
-        return TraceState::NONE;
-    }
-    text.parse().unwrap_or(TraceState::NONE)
 }
 
 /// A carrier with one header.
@@ -145,7 +140,8 @@ mod tests {
     #[test]
     fn it_is_current_while_it_is_attached() {
         let (trace, span) = (TraceId::from_u128(5), SpanId::from_u64(6));
-        let context = OtelContext::new(trace, span, true, "a=1,b=2").with_baggage("user=7");
+        let context =
+            OtelContext::new(trace, span, Sampling::own(true), "a=1,b=2").with_baggage("user=7");
         {
             let _attached = context.attach();
             assert_eq!(current_span(), Some((trace, span)));
@@ -161,6 +157,5 @@ mod tests {
             );
         }
         assert_eq!(current_span(), None);
-        assert_eq!(state("no state").header(), "");
     }
 }

@@ -48,10 +48,39 @@
 //! [`slow_trace`](crate::MonitorBuilder::slow_trace). That holds at a ratio of 0 too, within a budget of 1 MiB a
 //! second. Of all others the [ratio](crate::MonitorBuilder::trace_ratio) chooses by trace id, so that services with
 //! one ratio choose the same, up to [100 a second](crate::MonitorBuilder::max_traces_per_second). The root's
-//! `watchpost.kept` says why. The sampled flag of a caller counts only if the peer is a
-//! [trusted proxy](crate::http::EndpointLayer::trusted_proxies).
+//! `watchpost.kept` says why.
 //!
 //! Exemplars name kept traces only.
+//!
+//! # The caller's sampling decision
+//!
+//! With a `parentbased_*` sampler, which is the default, the sampled flag of a caller decides if the peer is a
+//! [trusted proxy](crate::http::EndpointLayer::trusted_proxies), as OpenTelemetry's `ParentBased` has it:
+//!
+//! | the caller | its flag | the trace |
+//! |---|---|---|
+//! | trusted | `01` | is kept and exported, within the limit of traces a second; calls carry `01` |
+//! | trusted | `00` | is not exported; calls carry `00` |
+//! | any other, or none | is ignored | the ratio decides; calls carry its decision |
+//!
+//! A trace that a trusted caller does not sample is kept in this process all the same if something happened in it:
+//! `recent_traces` has it, the receiver does not, and the flag of calls stays `00`. To export such traces, choose a
+//! sampler that does not ask the caller, such as `traceidratio`. A plain OpenTelemetry span with a remote parent counts
+//! as having a trusted caller, since the host's own code read that parent.
+//!
+//! The random flag (`02`) of a caller goes on with its trace. So does its `tracestate`, if every member is valid and there
+//! are at most 32, from all headers of that name; of more than 512 bytes, members are left out, those over 128 bytes
+//! first. OpenTelemetry's own types have the keys of an earlier grammar: exported spans and propagators of the host's
+//! miss members such as `a@@b=1`, calls of [`external`](crate::external) do not. `baggage` of several headers is one list,
+//! cut after 8192 bytes.
+//!
+//! # How budgets are shared
+//!
+//! The traces and the bytes of a second are shared by routes, and by the names of topmost spans outside of requests, up
+//! to the first digit of a name. A source that asks for more than there is gets what the others leave, and one that asks
+//! seldom finds something left for it: a route with a request a second has its traces beside a batch job or a route with
+//! ten thousand. Alone, a source gets all. Several may have three eighths more at once than one alone, never more in the
+//! long run.
 //!
 //! # What is dropped when the queue is full
 //!
@@ -73,6 +102,7 @@
 //! `otel.status_description` of a `tracing` span mean what tracing-opentelemetry says.
 
 mod bounded;
+mod budget;
 pub(crate) mod callsites;
 mod config;
 mod context;

@@ -46,11 +46,12 @@ impl Place {
         };
         slot.open(ids, start);
         slot.polled(None);
-        let sampled = traces.chooses(trace, NO_REQUEST);
+        let sampling = traces.sample(trace, NO_REQUEST, None);
+        slot.sample(sampling, "");
         Self {
             slot,
             parent: SpanId::NIL,
-            root: Some(OtelContext::new(trace, span, sampled, "")),
+            root: Some(OtelContext::new(trace, span, sampling, "")),
         }
     }
 }
@@ -72,10 +73,9 @@ pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, 
     slot.close();
     let end = RootEnd {
         trace: ids.trace,
-        trace_state: "",
+        trace_state: &slot.trace_state(),
         why,
-        head: traces.chooses(ids.trace, ids.route),
-        parent: false,
+        sampling: traces.sampling(slot),
         now: record.end,
     };
     traces.root_ended(slot, &end, &RootForm::Span(record));
@@ -136,9 +136,8 @@ impl Begun {
         carried: Carried,
         put: &mut dyn FnMut(&'static str, &str),
     ) {
-        let ids = self.place.slot.ids();
-        let sampled = traces.chooses(ids.trace, ids.route);
-        context::headers((ids.trace, self.span), sampled, carried, put);
+        let slot = &self.place.slot;
+        context::headers(slot, self.span, traces.sampling(slot), carried, put);
     }
 
     /// Ends the span as `record` says, of which ids and times are the span's own.
@@ -235,8 +234,9 @@ pub(crate) fn carry_request(
     carried: Carried,
     put: &mut dyn FnMut(&'static str, &str),
 ) {
-    if let Some(ids) = request::current(requests.number()) {
-        context::headers((ids.trace, ids.span), false, carried, put);
+    if let Some((slot, span)) = request::current_slot(requests.number()) {
+        let sampling = slot.sampling().unwrap_or_default();
+        context::headers(&slot, span, sampling, carried, put);
     }
 }
 

@@ -8,9 +8,10 @@ use opentelemetry::trace::{
 use opentelemetry::{Array, InstrumentationScope, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::context::state;
 use super::otlp::Decode;
 use super::read::{AttributeValue, Span, read_part};
+use super::span::Part;
+use super::trace_state::otel_state;
 use super::{SpanKind, SpanLimits, SpanStatus};
 use crate::clock::Clock;
 use crate::model::{SpanId, TraceId, prefix};
@@ -34,7 +35,7 @@ impl Decoder {
         }
     }
 
-    fn span(&self, span: Span, trace_state: &TraceState) -> SpanData {
+    fn span(&self, span: Span, flags: TraceFlags, trace_state: &TraceState) -> SpanData {
         let mut dropped = 0;
         let attributes = self.attributes(span.attributes, self.limits.attributes, &mut dropped);
         let mut events = SpanEvents::default();
@@ -59,7 +60,7 @@ impl Decoder {
             span_context: SpanContext::new(
                 trace(span.trace_id),
                 id(span.span_id),
-                TraceFlags::SAMPLED,
+                flags,
                 false,
                 trace_state.clone(),
             ),
@@ -189,15 +190,18 @@ impl Decoder {
 
 impl Decode for Decoder {
     fn spans(&mut self, record: &Record<'_>, out: &mut Vec<SpanData>) {
+        // Its caller decided against the trace: it is shown here and sent nowhere.
+        let is_local = |part: Part<'_>| part.sampling.is_local();
+        if Part::read(record.body).is_none_or(is_local) {
+            return;
+        }
         let Some(part) = read_part(record.body, record.at, &self.clock) else {
             return;
         };
-        let trace_state = state(&part.trace_state);
-        out.extend(
-            part.spans
-                .into_iter()
-                .map(|span| self.span(span, &trace_state)),
-        );
+        let flags = TraceFlags::new(part.sampling.trace_flags());
+        let trace_state = otel_state(&part.trace_state);
+        let spans = part.spans.into_iter();
+        out.extend(spans.map(|span| self.span(span, flags, &trace_state)));
     }
 }
 

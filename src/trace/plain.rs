@@ -25,7 +25,7 @@ use super::span::{SpanKind, SpanRecord, SpanStatus, ValueRef, put_event, put_lin
 use super::traces::Traces;
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
-use crate::model::{SpanId, TraceId};
+use crate::model::{Sampling, SpanId, TraceId};
 use crate::request::{self, Ids, Slot};
 
 /// Spans are spread over so many tables by their ids, which are random.
@@ -123,8 +123,8 @@ pub(crate) fn provider(traces: &Arc<Traces>) -> SdkTracerProvider {
         .build()
 }
 
-/// Records every span: what is kept is decided when the trace's root has ended. The flag that is passed on is
-/// the parent's, or the ratio's for a new trace.
+/// Records every span: what is kept is decided when the trace's root has ended. The flag that is sent on is the
+/// parent's within this process; for the first span here, what the sampler says of its parent elsewhere.
 #[derive(Debug, Clone)]
 struct RecordAll(Arc<Traces>);
 
@@ -142,8 +142,8 @@ impl ShouldSample for RecordAll {
         let parent = span.as_ref().map(SpanRef::span_context);
         let parent = parent.filter(|parent| parent.is_valid());
         let sampled = match parent {
-            Some(parent) => parent.is_sampled(),
-            None => self.0.chooses(trace_id(trace), request::NO_REQUEST),
+            Some(parent) if !parent.is_remote() => parent.is_sampled(),
+            parent => first_here(&self.0, trace_id(trace), parent).is_sampled(),
         };
         SamplingResult {
             decision: if sampled {
@@ -155,6 +155,17 @@ impl ShouldSample for RecordAll {
             trace_state: parent.map_or(TraceState::NONE, |parent| parent.trace_state().clone()),
         }
     }
+}
+
+/// The decision on a trace that begins in this process with a plain span, whose parent is elsewhere. The host has read
+/// the parent from where it comes, and so trusts it.
+fn first_here(traces: &Traces, trace: TraceId, parent: Option<&SpanContext>) -> Sampling {
+    let sampling = traces.sample(
+        trace,
+        request::NO_REQUEST,
+        parent.map(SpanContext::is_sampled),
+    );
+    sampling.with_flags(parent.map_or(0, |parent| parent.trace_flags().to_u8()))
 }
 
 /// Brings spans to their trace.
@@ -195,6 +206,9 @@ impl SpanProcessor for Processor {
                 traces.requests().clock().now(),
             );
             slot.polled(None);
+            let caller = Some(parent).filter(|parent| parent.is_valid());
+            let state = parent.trace_state().header();
+            slot.sample(first_here(traces, trace, caller), &state);
             let open = Open {
                 slot,
                 above: id,
@@ -227,7 +241,7 @@ impl SpanProcessor for Processor {
                 let ids = open.slot.ids();
                 let root = open
                     .is_root
-                    .then(|| OtelContext::new(ids.trace, ids.span, false, ""));
+                    .then(|| OtelContext::new(ids.trace, ids.span, Sampling::default(), ""));
                 let place = Place {
                     slot: open.slot,
                     parent: open.parent,

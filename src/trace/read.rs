@@ -9,7 +9,7 @@ use super::span::{
 use super::{callsites, event};
 use crate::clock::{Clock, Nanos};
 use crate::model::wire::Reader;
-use crate::model::{Kept, Outcome, SpanId, TraceId};
+use crate::model::{Kept, Outcome, Sampling, SpanId, TraceId};
 use crate::redact;
 use crate::request::{AttributeRef, RequestRecord};
 use crate::semconv;
@@ -97,6 +97,7 @@ pub struct Span {
 #[non_exhaustive]
 pub(crate) struct ReadPart {
     pub(crate) kept: Kept,
+    pub(crate) sampling: Sampling,
     pub(crate) trace_state: String,
     pub(crate) spans: Vec<Span>,
 }
@@ -113,6 +114,7 @@ pub(crate) fn read_part(record: &[u8], at: Nanos, clock: &Clock) -> Option<ReadP
     let others = part.spans().map(|span| reading.span(&span));
     Some(ReadPart {
         kept: part.kept,
+        sampling: part.sampling,
         trace_state: part.trace_state.to_owned(),
         spans: root.into_iter().chain(others).collect(),
     })

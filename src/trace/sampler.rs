@@ -1,7 +1,6 @@
 //! Which traces are kept: by ratio at their start, by what happened at their end, within limits.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
+use super::budget::{Budget, Source};
 use super::config::TraceConfig;
 use crate::clock::Nanos;
 use crate::model::TraceId;
@@ -13,8 +12,8 @@ pub(crate) struct Sampler {
     ratio: u64,
     /// By route, the first that fits.
     rules: Vec<(Box<str>, u64)>,
-    traces: Bucket,
-    bytes: Bucket,
+    traces: Budget,
+    bytes: Budget,
 }
 
 /// Ids are compared by so many of their low bits, as the conventions of a consistent ratio have it.
@@ -28,10 +27,10 @@ impl Sampler {
             rules: rules
                 .map(|(route, ratio)| (route.as_str().into(), bound(*ratio)))
                 .collect(),
-            traces: Bucket::new(config.max_per_second.into(), config.max_per_second.into()),
+            traces: Budget::new(config.max_per_second.into(), config.max_per_second.into()),
             bytes: {
                 let bytes = config.max_bytes_per_second as u64;
-                Bucket::new(bytes, bytes.saturating_mul(8))
+                Budget::new(bytes, bytes.saturating_mul(8))
             },
         }
     }
@@ -54,14 +53,14 @@ impl Sampler {
         rule.map_or(self.ratio, |(_, ratio)| *ratio)
     }
 
-    /// Whether one more chosen trace fits into this second.
-    pub(crate) fn take_trace(&self, now: Nanos) -> bool {
-        self.traces.take(1, now)
+    /// Whether one more sampled trace of a source fits into this second.
+    pub(crate) fn take_trace(&self, source: Source, now: Nanos) -> bool {
+        self.traces.take(source, 1, now)
     }
 
-    /// Whether so many bytes of traces that are kept for what happened fit into the budget.
-    pub(crate) fn take_bytes(&self, bytes: u64, now: Nanos) -> bool {
-        self.bytes.take(bytes, now)
+    /// Whether so many bytes of a trace that is kept for what happened fit into the budget.
+    pub(crate) fn take_bytes(&self, source: Source, bytes: u64, now: Nanos) -> bool {
+        self.bytes.take(source, bytes, now)
     }
 }
 
@@ -75,42 +74,6 @@ fn fits(pattern: &str, route: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => route.starts_with(beginning),
         None => pattern == route,
-    }
-}
-
-/// A bucket of tokens that fills with time.
-#[derive(Debug)]
-struct Bucket {
-    per_second: u64,
-    /// Nanoseconds of filling that a full bucket holds.
-    full: u64,
-    /// The time at which the bucket was, or will be, empty; the generic cell rate algorithm.
-    empty_at: AtomicU64,
-}
-
-impl Bucket {
-    fn new(per_second: u64, burst: u64) -> Self {
-        let full = (u128::from(burst) * 1_000_000_000 / u128::from(per_second.max(1))) as u64;
-        Self {
-            per_second,
-            full,
-            empty_at: AtomicU64::new(0),
-        }
-    }
-
-    fn take(&self, tokens: u64, now: Nanos) -> bool {
-        if self.per_second == 0 {
-            return false;
-        }
-        let cost = (u128::from(tokens) * 1_000_000_000 / u128::from(self.per_second)) as u64;
-        // Shifted by `full`, so that a clock at its beginning has a full bucket too.
-        let now = now.saturating_add(self.full);
-        self.empty_at
-            .fetch_update(Relaxed, Relaxed, |at| {
-                let at = at.max(now - self.full).saturating_add(cost);
-                (at <= now).then_some(at)
-            })
-            .is_ok()
     }
 }
 
@@ -152,21 +115,5 @@ mod tests {
         let sampler = sampler(0.0, &[("/api/*", 1.0), ("/api/x", 0.0)]);
         let chooses = |route: &str| sampler.chooses(TraceId::random(), routes.id(route), &routes);
         assert!(chooses("/api/x") && chooses("/api/y") && !chooses("/other"));
-    }
-
-    #[test]
-    fn a_bucket_gives_its_burst_and_then_its_rate() {
-        let bucket = Bucket::new(100, 100);
-        let second = 1_000_000_000;
-        let taken = |from: u64, to: u64| {
-            let times = (from..to).step_by(1_000_000);
-            times.filter(|now| bucket.take(1, *now)).count()
-        };
-        assert_eq!(taken(0, 1), 1);
-        assert!((0..99).all(|_| bucket.take(1, 1)) && !bucket.take(1, 1));
-        assert!((99..=100).contains(&taken(2, second)));
-        assert!((100..=101).contains(&taken(second, 2 * second)));
-        assert!((0..100).all(|_| bucket.take(1, 9 * second)) && !bucket.take(1, 9 * second));
-        assert!(!Bucket::new(0, 0).take(1, 5));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_bytes, put_sized, put_str};
-use crate::model::{Kept, SpanId, TraceId, cut, prefix};
+use crate::model::{Kept, Sampling, SpanId, TraceId, cut, prefix};
 
 /// Bytes of one span at most: its texts are cut here, its other parts are bounded where they are made.
 pub(crate) const MAX_SPAN: usize = 32 * 1024;
@@ -272,6 +272,8 @@ pub(crate) enum Root<'a> {
 pub(crate) struct Part<'a> {
     pub(crate) trace: TraceId,
     pub(crate) kept: Kept,
+    /// The decision at its start.
+    pub(crate) sampling: Sampling,
     /// Spans of the trace for which there was no room.
     pub(crate) lost: u32,
     pub(crate) trace_state: &'a str,
@@ -285,12 +287,12 @@ pub(crate) struct Part<'a> {
 pub(crate) fn put_head(
     out: &mut Vec<u8>,
     trace: TraceId,
-    kept: Kept,
+    (kept, sampling): (Kept, Sampling),
     lost: u32,
     trace_state: &str,
 ) {
     out.extend_from_slice(&trace.to_u128().to_le_bytes());
-    out.push(kept.index());
+    out.extend_from_slice(&[kept.index(), sampling.bits()]);
     out.extend_from_slice(&lost.to_le_bytes());
     put_str(out, trace_state);
 }
@@ -318,6 +320,7 @@ impl<'a> Part<'a> {
         let mut r = Reader::new(record);
         let trace = TraceId::from_u128(r.u128()?);
         let kept = Kept::from_index(r.u8()?)?;
+        let sampling = Sampling::from_bits(r.u8()?);
         let (lost, trace_state) = (r.u32()?, r.str()?);
         let events = r.bytes()?;
         let root = match r.u8()? {
@@ -328,6 +331,7 @@ impl<'a> Part<'a> {
         Some(Self {
             trace,
             kept,
+            sampling,
             lost,
             trace_state,
             events,
@@ -376,7 +380,9 @@ mod tests {
             left_out: 5,
         };
         let mut record = Vec::new();
-        put_head(&mut record, TraceId::from_u128(6), Kept::Slow, 2, "a=1");
+        let sampling = Sampling::of_parent(false);
+        let kept = (Kept::Slow, sampling);
+        put_head(&mut record, TraceId::from_u128(6), kept, 2, "a=1");
         put_bytes(&mut record, &[]);
         put_span_root(&mut record, &span);
         put_span(&mut record, &span);
@@ -386,6 +392,7 @@ mod tests {
             (part.trace.to_u128(), part.kept, part.lost, part.trace_state),
             (6, Kept::Slow, 2, "a=1")
         );
+        assert_eq!(part.sampling, sampling);
         let Root::Span(root) = part.root else {
             panic!("no root")
         };

@@ -1,7 +1,5 @@
 use crate::model::{SpanId, TraceId};
 
-/// Longer values are refused unread.
-const MAX_LEN: usize = 64;
 /// `00-` + 32 + `-` + 16 + `-` + 2.
 const LEN: usize = 55;
 
@@ -10,7 +8,8 @@ const LEN: usize = 55;
 pub(crate) struct Parent {
     pub(crate) trace: TraceId,
     pub(crate) span: SpanId,
-    pub(crate) sampled: bool,
+    /// The flags as they came.
+    pub(crate) flags: u8,
 }
 
 /// Reads a `traceparent` header by the [recommendation]; `None` for any other text, which then means a
@@ -19,17 +18,24 @@ pub(crate) struct Parent {
 /// [recommendation]: https://www.w3.org/TR/trace-context/#traceparent-header
 #[inline]
 pub(crate) fn parse_traceparent(value: &[u8]) -> Option<Parent> {
-    if value.len() < LEN || value.len() > MAX_LEN {
-        return None;
+    if value.len() == LEN {
+        return parse(value, &[]);
     }
+    let value = value.trim_ascii();
     let (value, rest) = value.split_at_checked(LEN)?;
+    parse(value, rest)
+}
+
+/// Reads the first 55 bytes of a header; `rest` is what follows them.
+#[inline]
+fn parse(value: &[u8], rest: &[u8]) -> Option<Parent> {
     let [v1, v0, b'-', ids @ .., b'-', f1, f0] = value else {
         return None;
     };
     let (trace, ids) = ids.split_first_chunk::<32>()?;
     let [b'-', span @ ..] = ids else { return None };
     let version = digit(*v1)? << 4 | digit(*v0)?;
-    // Version 00 ends here; a later one may go on after a dash; ff is forbidden.
+    // Version 00 ends here; a later one may go on after a dash, at any length; ff is forbidden.
     let ends = rest.is_empty() || version != 0 && rest.starts_with(b"-");
     if version == 0xff || !ends {
         return None;
@@ -42,7 +48,7 @@ pub(crate) fn parse_traceparent(value: &[u8]) -> Option<Parent> {
     valid.then(|| Parent {
         trace: TraceId::from_u128(trace),
         span: SpanId::from_u64(span),
-        sampled: flags & 1 == 1,
+        flags,
     })
 }
 
@@ -93,12 +99,12 @@ mod tests {
         let parent = parse_traceparent(GOOD.as_bytes()).unwrap();
         assert_eq!(parent.trace.to_string(), "0af7651916cd43dd8448eb211c80319c");
         assert_eq!(parent.span.to_string(), "b7ad6b7169203331");
-        assert!(parent.sampled);
-        assert!(
-            !parse_traceparent(GOOD.replace("-01", "-00").as_bytes())
-                .unwrap()
-                .sampled
-        );
+        assert_eq!(parent.flags, 1);
+        for flags in ["00", "02", "03", "ff"] {
+            let value = GOOD.replace("-01", &format!("-{flags}"));
+            let parent = parse_traceparent(value.as_bytes()).unwrap();
+            assert_eq!(format!("{:02x}", parent.flags), flags);
+        }
     }
 
     #[test]
@@ -106,6 +112,9 @@ mod tests {
         for good in [
             GOOD.replace("00-", "01-"),
             GOOD.replace("00-", "cc-") + "-what",
+            GOOD.replace("00-", "cc-") + "-",
+            GOOD.replace("00-", "fe-") + "-" + &"x".repeat(8000),
+            format!(" {GOOD}\t"),
         ] {
             assert!(parse_traceparent(good.as_bytes()).is_some(), "{good}");
         }
@@ -122,7 +131,9 @@ mod tests {
             GOOD.replace("00-", "ff-"),
             GOOD.replace("00-", "0G-"),
             GOOD.replace("00-", "01-") + ".",
-            GOOD.replace("00-", "01-") + "-far-too-long-for-this",
+            GOOD.replace("00-", "01-") + &"x".repeat(100),
+            GOOD.to_owned() + "-what",
+            format!("{GOOD},{GOOD}"),
             GOOD.to_uppercase(),
             GOOD.replace('-', "_"),
             GOOD.replace("0af7651916cd43dd8448eb211c80319c", &zeros(32)),
@@ -146,7 +157,7 @@ mod tests {
             let parent = parse_traceparent(text.as_bytes()).unwrap();
             prop_assert_eq!(parent.trace, TraceId::from_u128(trace));
             prop_assert_eq!(parent.span, SpanId::from_u64(span));
-            prop_assert_eq!(parent.sampled, flags & 1 == 1);
+            prop_assert_eq!(parent.flags, flags);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::budget::Source;
 use super::config::TraceConfig;
 use super::plain::PlainSpans;
 use super::prepared::{AllPrepared, Prepared, Waiting};
@@ -17,7 +18,7 @@ use super::span::{
 };
 use crate::clock::{Nanos, nanos};
 use crate::model::wire::put_bytes;
-use crate::model::{Kept, Signal, SpanId, TraceId};
+use crate::model::{Kept, Sampling, Signal, SpanId, TraceId};
 use crate::request::{self, Added, Decision, Requests, RouteId, Slot, Taken};
 use crate::worker::{Intake, MAX_RECORD};
 
@@ -56,7 +57,7 @@ pub(crate) struct Traces {
 
 #[derive(Debug, Default)]
 struct Decided {
-    kept: FxHashMap<TraceId, Kept>,
+    kept: FxHashMap<TraceId, (Kept, Sampling)>,
     order: VecDeque<(Nanos, TraceId)>,
 }
 
@@ -66,10 +67,8 @@ pub(crate) struct RootEnd<'a> {
     pub(crate) trace_state: &'a str,
     /// What happened in it that is worth keeping.
     pub(crate) why: Option<Kept>,
-    /// Whether it was chosen at its start.
-    pub(crate) head: bool,
-    /// A trusted caller keeps its own part.
-    pub(crate) parent: bool,
+    /// The decision at its start.
+    pub(crate) sampling: Sampling,
     pub(crate) now: Nanos,
 }
 
@@ -124,8 +123,18 @@ impl Traces {
         self.is_sent.store(true, Relaxed);
     }
 
-    fn counted(&self, items: u32) -> u32 {
-        if self.is_sent.load(Relaxed) { items } else { 0 }
+    /// How many spans of so many stand in the books: those that are sent.
+    fn counted(&self, sampling: Sampling, items: u32) -> u32 {
+        if self.is_sent.load(Relaxed) && !sampling.is_local() {
+            items
+        } else {
+            0
+        }
+    }
+
+    /// Whether a kept trace is found where traces are looked for: a receiver, where there is one.
+    pub(crate) fn shows(&self, sampling: Sampling) -> bool {
+        !(sampling.is_local() && self.is_sent.load(Relaxed))
     }
 
     /// Prepares a span that will say the same each time but for its ids and times. It is kept for good: the caller
@@ -173,15 +182,23 @@ impl Traces {
         self.plain.innermost(slot, current)
     }
 
-    /// Whether a trusted caller's decision counts.
-    pub(crate) fn asks_parent(&self) -> bool {
-        self.asks_parent
+    /// Decides on a trace that begins in this process; `parent`: the decision of a trusted caller, which holds where
+    /// the sampler is one that asks for it.
+    #[inline]
+    pub(crate) fn sample(&self, trace: TraceId, route: RouteId, parent: Option<bool>) -> Sampling {
+        match parent.filter(|_| self.asks_parent) {
+            Some(sampled) => Sampling::of_parent(sampled),
+            None => Sampling::own(self.sampler.chooses(trace, route, self.requests.routes())),
+        }
     }
 
-    /// Whether the ratio chooses a trace at its start.
+    /// The decision on the trace of a slot.
     #[inline]
-    pub(crate) fn chooses(&self, trace: TraceId, route: RouteId) -> bool {
-        self.sampler.chooses(trace, route, self.requests.routes())
+    pub(crate) fn sampling(&self, slot: &Slot) -> Sampling {
+        slot.sampling().unwrap_or_else(|| {
+            let ids = slot.ids();
+            self.sample(ids.trace, ids.route, None)
+        })
     }
 
     /// The durations of a route.
@@ -201,16 +218,21 @@ impl Traces {
         let tree = slot.tree();
         match tree.add(|out| put_span(out, span)) {
             Added::Held | Added::Unkept => {}
-            Added::Late(kept) => self.push_late(slot.ids().trace, kept, span),
+            Added::Late(kept) => self.span_late(slot, kept, span),
             Added::NoRoom => {
                 self.decide_as_it_stands(slot);
                 match tree.add(|out| put_span(out, span)) {
-                    Added::Late(kept) => self.push_late(slot.ids().trace, kept, span),
+                    Added::Late(kept) => self.span_late(slot, kept, span),
                     Added::NoRoom => tree.lose(),
                     Added::Held | Added::Unkept => {}
                 }
             }
         }
+    }
+
+    #[cold]
+    fn span_late(&self, slot: &Slot, kept: Kept, span: &SpanRecord<'_>) {
+        self.push_late(slot.ids().trace, (kept, self.sampling(slot)), span);
     }
 
     /// A span has ended of which only the trace's id is known.
@@ -237,7 +259,7 @@ impl Traces {
             (Some(why), Some(captured)) => Some(why.min(captured)),
             (why, captured) => why.or(captured),
         };
-        if why.is_none() && !end.head && !end.parent {
+        if why.is_none() && !end.sampling.is_sampled() {
             return match slot.tree().decide(Decision::Dropped, |_| {}) {
                 Decision::Kept(kept) => Some(self.push_late_root(kept, end, root)),
                 _ => None,
@@ -255,12 +277,20 @@ impl Traces {
         root: &RootForm<'_>,
     ) -> Option<Kept> {
         let bytes = slot.tree().bytes() as u64 + ROOT_BYTES;
-        let chosen = || {
-            let by = if end.parent { Kept::Parent } else { Kept::Head };
-            let wanted = end.parent || end.head;
-            (wanted && self.sampler.take_trace(end.now)).then_some(by)
+        let source = match root {
+            RootForm::Request(_) => Source::of_route(slot.route()),
+            RootForm::Span(span) => Source::of_root(span.name),
         };
-        let for_this = why.filter(|_| self.sampler.take_bytes(bytes, end.now));
+        let chosen = || {
+            let reason = end.sampling.reason()?;
+            let taken = self.sampler.take_trace(source, end.now);
+            taken.then_some(reason)
+        };
+        // Failures of a hot route leave room for what is slow in it.
+        let for_this = why.filter(|why| {
+            let source = source.part(why.index());
+            self.sampler.take_bytes(source, bytes, end.now)
+        });
         let kept = for_this.or_else(|| {
             let kept = chosen();
             if why.is_some() && kept.is_none() {
@@ -280,7 +310,7 @@ impl Traces {
             return None;
         };
         if sent {
-            self.remember(end.trace, kept, end.now);
+            self.remember(end.trace, (kept, end.sampling), end.now);
             return Some(kept);
         }
         Some(self.push_late_root(kept, end, root))
@@ -294,8 +324,8 @@ impl Traces {
     }
 
     #[cold]
-    fn push_late(&self, trace: TraceId, kept: Kept, span: &SpanRecord<'_>) {
-        let items = self.counted(1);
+    fn push_late(&self, trace: TraceId, kept: (Kept, Sampling), span: &SpanRecord<'_>) {
+        let items = self.counted(kept.1, 1);
         self.intake.push_many(Signal::Span, items, span.end, |out| {
             put_head(out, trace, kept, 0, "");
             put_bytes(out, &[]);
@@ -308,25 +338,23 @@ impl Traces {
     /// of any other the spans so far are given up.
     fn decide_as_it_stands(&self, slot: &Slot) {
         let (ids, now) = (slot.ids(), self.requests.clock().now());
-        let kept = if slot.is_captured() {
-            Kept::Captured
-        } else if self.chooses(ids.trace, ids.route) && self.sampler.take_trace(now) {
-            Kept::Head
-        } else {
-            return slot.tree().give_up();
+        let sampling = self.sampling(slot);
+        let kept = match sampling.reason() {
+            _ if slot.is_captured() => Kept::Captured,
+            Some(reason) if self.sampler.take_trace(Source::of_route(ids.route), now) => reason,
+            _ => return slot.tree().give_up(),
         };
         let end = RootEnd {
             trace: ids.trace,
-            trace_state: "",
+            trace_state: &slot.trace_state(),
             why: None,
-            head: false,
-            parent: false,
+            sampling,
             now,
         };
         slot.tree().decide(Decision::Kept(kept), |taken| {
             self.push(&end, kept, taken, None);
         });
-        self.remember(ids.trace, kept, now);
+        self.remember(ids.trace, (kept, sampling), now);
     }
 
     /// Queues a kept trace, in as many records as it takes.
@@ -352,8 +380,9 @@ impl Traces {
             if items == 0 {
                 return;
             }
-            let items = self.counted(items);
+            let items = self.counted(end.sampling, items);
             self.intake.push_many(Signal::Span, items, end.now, |out| {
+                let kept = (kept, end.sampling);
                 put_head(out, end.trace, kept, taken.lost, end.trace_state);
                 put_bytes(out, if root.is_some() { taken.events } else { &[] });
                 match root {
@@ -366,7 +395,7 @@ impl Traces {
         }
     }
 
-    fn remember(&self, trace: TraceId, kept: Kept, now: Nanos) {
+    fn remember(&self, trace: TraceId, kept: (Kept, Sampling), now: Nanos) {
         let mut decided = self.lock();
         if decided.kept.insert(trace, kept).is_none() {
             decided.order.push_back((now, trace));
@@ -455,8 +484,7 @@ mod tests {
                 trace: ids.trace,
                 trace_state: "",
                 why,
-                head: self.traces.chooses(ids.trace, ids.route),
-                parent: false,
+                sampling: self.traces.sampling(slot),
                 now: self.clock.now(),
             };
             slot.close();

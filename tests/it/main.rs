@@ -20,6 +20,8 @@ mod page;
 #[cfg(feature = "_client")]
 mod peer;
 mod pools;
+#[cfg(feature = "_client")]
+mod propagation;
 mod queries;
 #[cfg(all(feature = "otlp", feature = "sentry"))]
 mod remote_faults;
@@ -28,6 +30,7 @@ mod reqwest;
 mod secrets;
 #[cfg(feature = "sentry")]
 mod sentry;
+mod shares;
 mod spans;
 #[cfg(feature = "sqlx")]
 mod sqlx;

@@ -1,0 +1,105 @@
+use super::Kept;
+
+/// The sampling decision that was made when a trace began in this process, with the caller's random flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Sampling(u8);
+
+/// The flags of `traceparent`.
+const SAMPLED: u8 = 1;
+const RANDOM: u8 = 2;
+/// Not a flag of `traceparent`: a trusted caller decided.
+const BY_PARENT: u8 = 4;
+
+impl Sampling {
+    /// The flags of `traceparent` that are sent on.
+    pub(crate) const TRACE_FLAGS: u8 = SAMPLED | RANDOM;
+    /// The bits that a value may have.
+    pub(crate) const BITS: u8 = Self::TRACE_FLAGS | BY_PARENT;
+
+    /// This process decided.
+    #[inline]
+    pub(crate) const fn own(sampled: bool) -> Self {
+        Self(sampled as u8)
+    }
+
+    /// The caller decided.
+    #[inline]
+    pub(crate) const fn of_parent(sampled: bool) -> Self {
+        Self(sampled as u8 | BY_PARENT)
+    }
+
+    /// The same decision in a trace of a caller that sent these flags: the random flag goes on.
+    #[inline]
+    pub(crate) const fn with_flags(self, flags: u8) -> Self {
+        Self(self.0 | flags & RANDOM)
+    }
+
+    /// Whether the flags of a `traceparent` say that the caller samples the trace.
+    #[inline]
+    pub(crate) const fn samples(flags: u8) -> bool {
+        flags & SAMPLED != 0
+    }
+
+    /// Whether the trace is sampled: others read it in the `traceparent` of calls.
+    #[inline]
+    pub(crate) const fn is_sampled(self) -> bool {
+        Self::samples(self.0)
+    }
+
+    /// Whether the caller decided against the trace. What is kept of it stays in this process.
+    #[inline]
+    pub(crate) const fn is_local(self) -> bool {
+        self.0 & (BY_PARENT | SAMPLED) == BY_PARENT
+    }
+
+    /// Why a sampled trace is kept.
+    pub(crate) const fn reason(self) -> Option<Kept> {
+        match (self.is_sampled(), self.0 & BY_PARENT != 0) {
+            (false, _) => None,
+            (true, true) => Some(Kept::Parent),
+            (true, false) => Some(Kept::Head),
+        }
+    }
+
+    /// The flags of an outgoing `traceparent`.
+    #[inline]
+    pub(crate) const fn trace_flags(self) -> u8 {
+        self.0 & Self::TRACE_FLAGS
+    }
+
+    #[inline]
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits & Self::BITS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_tells_who_made_it_and_what_is_sent_on() {
+        for (sampling, flags, reason, local) in [
+            (Sampling::own(true), 1, Some(Kept::Head), false),
+            (Sampling::own(false), 0, None, false),
+            (Sampling::of_parent(true), 1, Some(Kept::Parent), false),
+            (Sampling::of_parent(false), 0, None, true),
+            (Sampling::of_parent(false).with_flags(0xff), 2, None, true),
+            (
+                Sampling::own(true).with_flags(2),
+                3,
+                Some(Kept::Head),
+                false,
+            ),
+        ] {
+            assert_eq!(sampling.trace_flags(), flags);
+            assert_eq!((sampling.reason(), sampling.is_local()), (reason, local));
+            assert_eq!(Sampling::from_bits(sampling.bits()), sampling);
+        }
+    }
+}

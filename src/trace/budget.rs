@@ -1,0 +1,337 @@
+//! A budget of so much a second that its sources share fairly.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::clock::Nanos;
+use crate::request::{NO_REQUEST, RouteId};
+
+/// Rows of the table of usage, and sources that a row tells apart. Two sources share a place in both rows once in a
+/// million pairs.
+const ROWS: usize = 2;
+const COLUMNS: usize = 1024;
+/// Bytes of a name that tell sources apart.
+const MAX_NAME: usize = 64;
+/// A usage's amount counts so many bits of nanoseconds, and its time so many.
+const AMOUNT_BITS: u32 = 3;
+const TIME_BITS: u32 = 20;
+
+/// A budget of so much a second, as a bucket of tokens that fills with time, and of which one source alone gets a burst
+/// and then the rate.
+///
+/// What a source has to leave in the bucket grows with what it took lately: about a quarter of that, and an eighth of
+/// what its whole class (requests, or work outside of them) took. So a source that takes more than it gets keeps the bucket
+/// at that level, and one that took nothing lately finds something in it; what nobody else asks for is everybody's. For
+/// that the bucket holds three eighths more than the burst, which no source gets alone.
+///
+/// What sources took is kept in a table of fixed size and fades with time, so nothing is allocated for a source, and
+/// their number is not bounded.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    per_second: u64,
+    /// What one source alone may take at once, as nanoseconds of filling.
+    burst: u64,
+    /// The time at which the bucket was, or will be, full; the generic cell rate algorithm.
+    full_at: AtomicU64,
+    /// What was taken fades to a half in two to this power of units of time.
+    half_life: u32,
+    sources: [Box<[Usage]>; ROWS],
+    classes: [Usage; 2],
+}
+
+/// Who asks for a part of a budget.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source {
+    in_request: bool,
+    hash: u64,
+}
+
+/// What was taken lately, in nanoseconds of filling, and when that was.
+#[derive(Debug, Default)]
+struct Usage(AtomicU64);
+
+impl Source {
+    /// The requests of a route.
+    #[inline]
+    pub(crate) fn of_route(route: RouteId) -> Self {
+        Self {
+            in_request: route != NO_REQUEST,
+            hash: mixed(route.0.into()),
+        }
+    }
+
+    /// Work outside of requests, by the name of its topmost span up to the first digit: names may be numbered.
+    pub(crate) fn of_root(name: &str) -> Self {
+        let bytes = name.bytes().take(MAX_NAME);
+        let text = bytes.take_while(|byte| !byte.is_ascii_digit());
+        let hash = text.fold(0, |hash, byte| mixed(hash ^ u64::from(byte)));
+        Self {
+            in_request: false,
+            hash: mixed(hash | 1 << 63),
+        }
+    }
+
+    /// A part of a source that has a share of its own.
+    #[inline]
+    pub(crate) fn part(self, number: u8) -> Self {
+        Self {
+            hash: mixed(self.hash ^ u64::from(number)),
+            ..self
+        }
+    }
+}
+
+/// Spreads a number over all bits; the upper ones are spread best.
+#[inline]
+fn mixed(number: u64) -> u64 {
+    let number = (number ^ number >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    number ^ number >> 29
+}
+
+impl Budget {
+    /// `burst`: what one source alone may take at once.
+    pub(crate) fn new(per_second: u64, burst: u64) -> Self {
+        let full = (u128::from(burst) * 1_000_000_000 / u128::from(per_second.max(1))) as u64;
+        let units = (full >> TIME_BITS).max(1);
+        let row = || (0..COLUMNS).map(|_| Usage::default()).collect();
+        Self {
+            per_second,
+            burst: full,
+            full_at: AtomicU64::new(0),
+            half_life: units.ilog2(),
+            sources: [row(), row()],
+            classes: Default::default(),
+        }
+    }
+
+    /// Takes so many tokens for a source; whether they are there for it.
+    pub(crate) fn take(&self, source: Source, tokens: u64, now: Nanos) -> bool {
+        if self.per_second == 0 {
+            return false;
+        }
+        let cost = (u128::from(tokens) * 1_000_000_000 / u128::from(self.per_second)) as u64;
+        if cost > self.burst {
+            return false;
+        }
+        // What a source alone has to leave when it has taken the burst.
+        let capacity = self.burst + self.burst / 8 * 3 + 2 * cost;
+        let until = now.saturating_add(capacity);
+        if self.full_at.load(Relaxed).saturating_add(cost) > until {
+            return false;
+        }
+        let leave = self.leave(source, cost, now);
+        let taken = self.full_at.fetch_update(Relaxed, Relaxed, |at| {
+            let at = at.max(now).saturating_add(cost);
+            (at.saturating_add(leave) <= until).then_some(at)
+        });
+        if taken.is_err() {
+            return false;
+        }
+        for usage in self.of_source(source).into_iter().flatten() {
+            usage.add(cost, now, self.half_life);
+        }
+        self.of_class(source).add(cost, now, self.half_life);
+        true
+    }
+
+    /// What a source leaves in the bucket for others.
+    fn leave(&self, source: Source, cost: u64, now: Nanos) -> u64 {
+        let places = self.of_source(source).into_iter().flatten();
+        let lately = places.map(|usage| usage.read(now, self.half_life)).min();
+        let lately = lately.unwrap_or_default();
+        // Steeper up to one token: a source that took one leaves one for a source that took none.
+        let own = 2 * lately.min(cost) + lately.saturating_sub(cost) / 4;
+        let class = self.of_class(source).read(now, self.half_life) / 8;
+        own + class
+    }
+
+    fn of_source(&self, source: Source) -> [Option<&Usage>; ROWS] {
+        let [one, other] = &self.sources;
+        let hash = source.hash;
+        let at = |hash: u64| (hash >> 40) as usize % COLUMNS;
+        [one.get(at(hash)), other.get(at(mixed(hash)))]
+    }
+
+    fn of_class(&self, source: Source) -> &Usage {
+        let [outside, requests] = &self.classes;
+        if source.in_request { requests } else { outside }
+    }
+}
+
+impl Usage {
+    /// The amount that is left of what was taken, in nanoseconds.
+    fn read(&self, now: Nanos, half_life: u32) -> u64 {
+        Self::faded(self.0.load(Relaxed), now, half_life) << AMOUNT_BITS
+    }
+
+    /// Of two threads at once one may be lost.
+    fn add(&self, cost: u64, now: Nanos, half_life: u32) {
+        let amount = Self::faded(self.0.load(Relaxed), now, half_life);
+        let amount = (amount + (cost >> AMOUNT_BITS)).min(u32::MAX.into());
+        let time = now >> TIME_BITS & u64::from(u32::MAX);
+        self.0.store(time << 32 | amount, Relaxed);
+    }
+
+    fn faded(packed: u64, now: Nanos, half_life: u32) -> u64 {
+        let (time, amount) = ((packed >> 32) as u32, packed & u64::from(u32::MAX));
+        let passed = ((now >> TIME_BITS) as u32).wrapping_sub(time);
+        // A clock that went back has not passed anything.
+        let passed = if passed > u32::MAX / 2 { 0 } else { passed };
+        let halves = passed >> half_life;
+        if halves >= 32 {
+            return 0;
+        }
+        let amount = amount >> halves;
+        let rest = u64::from(passed & ((1 << half_life) - 1));
+        amount - ((amount * rest) >> half_life) / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn route(n: u32) -> Source {
+        Source::of_route(RouteId(n + 10))
+    }
+
+    /// Who asks how often a second.
+    type Load = Vec<(Source, u64)>;
+
+    /// Runs a load for ten seconds; what each source got after the first of them, in a second.
+    fn run(budget: &Budget, load: &Load, tokens: u64) -> Vec<f64> {
+        let mut got: HashMap<usize, u64> = HashMap::new();
+        let mut asks: Vec<(u64, usize)> = Vec::new();
+        for (n, (_, rate)) in load.iter().enumerate() {
+            // Not all at the same beat.
+            let shift = (n as u64 * 7_919_333) % (SECOND / rate);
+            asks.extend((0..11 * rate).map(|k| (SECOND + k * SECOND / rate + shift, n)));
+        }
+        asks.sort_unstable();
+        for (at, n) in asks {
+            let taken = budget.take(load[n].0, tokens, at);
+            if taken && (2 * SECOND..12 * SECOND).contains(&at) {
+                *got.entry(n).or_default() += 1;
+            }
+        }
+        let of = |n: usize| got.get(&n).copied().unwrap_or_default() as f64 / 10.0;
+        (0..load.len()).map(of).collect()
+    }
+
+    #[test]
+    fn one_source_alone_gets_the_burst_and_then_the_rate() {
+        for per_second in (1..=40).chain([100, 1000, 1_000_000]) {
+            let budget = Budget::new(per_second, per_second);
+            let at_once = (0..2 * per_second).filter(|_| budget.take(route(0), 1, SECOND));
+            let at_once = at_once.count() as u64;
+            // Amounts are rounded.
+            assert!(
+                at_once.abs_diff(per_second) <= per_second / 1000,
+                "{at_once} of {per_second}"
+            );
+        }
+        for per_second in [1, 3, 10, 100] {
+            let budget = Budget::new(per_second, per_second);
+            let got = run(&budget, &vec![(route(0), 5000)], 1);
+            assert!(
+                (got[0] - per_second as f64).abs() <= 0.3,
+                "{got:?} of {per_second}"
+            );
+        }
+        assert!(!Budget::new(0, 0).take(route(0), 1, 5));
+    }
+
+    #[test]
+    fn a_route_that_is_rarely_asked_gets_its_traces_beside_any_other() {
+        let hot = |n: u32| (route(n), 10_000 / u64::from(n + 1));
+        let many = |count: u32, rate| (0..count).map(|n| (route(100 + n), rate)).collect::<Load>();
+        let jobs = |count: u32| {
+            let names = (0..count).map(|n| format!("job {}", char::from_u32(0x4e00 + n).unwrap()));
+            names
+                .map(|name| (Source::of_root(&name), 200))
+                .collect::<Load>()
+        };
+        let numbered = (0..100).map(|n| (Source::of_root(&format!("item {n}")), 100));
+        for (name, others) in [
+            ("one hot route", vec![hot(0)]),
+            ("three hot routes", vec![hot(0), hot(1), hot(2)]),
+            ("thirty warm routes", many(30, 200)),
+            (
+                "a batch job",
+                vec![(Source::of_root("INSERT orders"), 10_000)],
+            ),
+            ("a numbered batch job", numbered.collect()),
+            ("jobs of many names", jobs(50)),
+            (
+                "unmatched paths",
+                vec![(Source::of_route(RouteId(0)), 20_000)],
+            ),
+            (
+                "everything",
+                [vec![hot(0), hot(1)], many(20, 200), jobs(20)].concat(),
+            ),
+        ] {
+            for rare in [route(5000), Source::of_root("nightly report")] {
+                for per_second in [8, 100] {
+                    let budget = Budget::new(per_second, per_second);
+                    let mut load = others.clone();
+                    load.push((rare, 1));
+                    let got = run(&budget, &load, 1);
+                    let all: f64 = got.iter().sum();
+                    // Where there are more sources than there are tokens a second, shares are smaller than one.
+                    if per_second == 100 || load.len() <= 8 {
+                        assert!(*got.last().unwrap() >= 0.9, "{name}: {per_second}: {got:?}");
+                    }
+                    let all_of = per_second as f64;
+                    assert!(
+                        (all_of * 0.95..all_of * 1.02).contains(&all),
+                        "{name}: {all}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sources_that_ask_for_more_than_there_is_get_equal_shares() {
+        let budget = Budget::new(100, 100);
+        let load = vec![
+            (route(1), 10_000),
+            (route(2), 1000),
+            (route(3), 100),
+            (route(4), 5),
+        ];
+        let got = run(&budget, &load, 1);
+        assert!(got[3] >= 4.9, "{got:?}");
+        for share in &got[..3] {
+            assert!((25.0..40.0).contains(share), "{got:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_shared_as_well() {
+        let budget = Budget::new(1 << 20, 8 << 20);
+        let load = vec![
+            (route(1), 10_000),
+            (Source::of_root("batch"), 1000),
+            (route(2), 2),
+        ];
+        let got = run(&budget, &load, 4096);
+        assert!(got[2] >= 1.9, "{got:?}");
+        assert!(got.iter().sum::<f64>() < 800.0, "{got:?}");
+    }
+
+    #[test]
+    fn a_clock_may_jump() {
+        let budget = Budget::new(10, 10);
+        assert!(budget.take(route(1), 1, 0));
+        assert!(budget.take(route(1), 1, 1000 * SECOND));
+        // It does not go back by so much; nothing panics if it does.
+        budget.take(route(1), 1, 0);
+        assert!(budget.take(route(1), 1, 1001 * SECOND));
+        budget.take(route(1), 1, u64::MAX);
+    }
+}

@@ -1,0 +1,110 @@
+//! Budgets are shared: what one source takes leaves room for the others. In virtual time.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::routing::get;
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+use watchpost::testing::Harness;
+use watchpost::trace::KeptTrace;
+use watchpost::{Kept, MonitorBuilder};
+
+fn app(harness: &Harness) -> Router {
+    let fails = || get(async || (StatusCode::INTERNAL_SERVER_ERROR, "failed"));
+    Router::new()
+        .route("/hot", get(async || "hot"))
+        .route("/rare", get(async || "rare"))
+        .route("/hot/fails", fails())
+        .route("/rare/fails", fails())
+        .layer(harness.layer())
+}
+
+async fn ask(app: &Router, path: &str) {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    response.into_body().collect().await.unwrap();
+}
+
+fn harness(configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Harness {
+    Harness::with(|builder| configure(builder.console(false)))
+}
+
+/// How many kept traces have a root of this name, and of all roots.
+async fn kept(harness: &Harness, name: &str) -> (usize, usize) {
+    assert!(harness.flush(Duration::from_secs(10)).await);
+    let traces = harness.recent_traces();
+    let named = |trace: &&KeptTrace| {
+        trace
+            .spans
+            .iter()
+            .any(|span| span.is_root && span.name == name)
+    };
+    (traces.iter().filter(named).count(), traces.len())
+}
+
+#[tokio::test]
+async fn a_rare_route_gets_its_traces_beside_one_asked_ten_thousand_times_a_second() {
+    let harness = harness(|builder| builder);
+    let app = app(&harness);
+    for ms in 0..4000 {
+        for _ in 0..10 {
+            ask(&app, "/hot").await;
+            harness.advance(Duration::from_micros(100));
+        }
+        if ms % 1000 == 900 {
+            ask(&app, "/rare").await;
+        }
+    }
+    let (rare, all) = kept(&harness, "GET /rare").await;
+    assert_eq!(rare, 4);
+    // The burst, and 100 a second.
+    assert!((450..=505).contains(&all), "{all}");
+}
+
+#[tokio::test]
+async fn a_batch_job_does_not_hide_requests_nor_other_jobs() {
+    let harness = harness(|builder| builder);
+    let app = app(&harness);
+    let database = harness.db(watchpost::db::DbSystem::Postgresql);
+    for ms in 0..4000 {
+        for n in 0..5 {
+            database
+                .query("INSERT INTO orders (id) VALUES ($1)")
+                .finish();
+            harness.trace(format!("row {ms}{n}")).in_scope(|| {});
+        }
+        harness.advance(Duration::from_millis(1));
+        if ms % 1000 == 900 {
+            ask(&app, "/rare").await;
+            harness.trace("nightly report").in_scope(|| {});
+        }
+    }
+    let (rare, all) = kept(&harness, "GET /rare").await;
+    assert_eq!(rare, 4);
+    // Several sources have more at once than one, and no more in the long run.
+    assert!((450..=541).contains(&all), "{all}");
+    assert_eq!(kept(&harness, "nightly report").await.0, 4);
+}
+
+#[tokio::test]
+async fn a_route_that_always_fails_leaves_room_for_the_failures_of_others() {
+    let harness = harness(|builder| builder.trace_ratio(0.0).max_traces_per_second(0));
+    let app = app(&harness);
+    // More than the burst of the tail's budget.
+    for _ in 0..30_000 {
+        ask(&app, "/hot/fails").await;
+    }
+    for _ in 0..10 {
+        ask(&app, "/rare/fails").await;
+    }
+    assert!(harness.flush(Duration::from_secs(10)).await);
+    let traces = harness.recent_traces();
+    let rare = |trace: &&KeptTrace| trace.spans[0].name == "GET /rare/fails";
+    assert_eq!(traces.iter().filter(rare).count(), 10);
+    assert!(traces.iter().all(|trace| trace.kept == Kept::Error));
+    let page = harness.page();
+    assert!(page.sum("watchpost_traces_over_budget_total", &[]) > 0.0);
+}
