@@ -33,9 +33,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         listener,
         app.into_make_service_with_connect_info::<SocketAddr>(),
     )
-    .with_graceful_shutdown(monitor.drain(async { drop(tokio::signal::ctrl_c().await) }))
+    .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
     .await?;
-    eprintln!("{}", monitor.shutdown(Duration::from_secs(5)).await);
+    eprintln!("{}", monitor.shutdown(Duration::from_secs(3)).await);
     Ok(())
 }
 

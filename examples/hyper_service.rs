@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let server = Builder::new(TokioExecutor::new());
     let connections = GracefulShutdown::new();
-    let mut drained = Box::pin(monitor.drain(async { drop(tokio::signal::ctrl_c().await) }));
+    let mut drained = Box::pin(monitor.drain(watchpost::shutdown_signal()));
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::time::timeout(Duration::from_secs(10), connections.shutdown())
         .await
         .ok();
-    eprintln!("{}", monitor.shutdown(Duration::from_secs(5)).await);
+    eprintln!("{}", monitor.shutdown(Duration::from_secs(3)).await);
     Ok(())
 }
 

@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     eprintln!("  metrics  http://{}/metrics", pages.local_addr());
 
     let client = tokio::spawn(ask(here));
-    let drained = monitor.drain(async { drop(tokio::signal::ctrl_c().await) });
+    let drained = monitor.drain(watchpost::shutdown_signal());
     Server::builder()
         .layer(monitor.layer())
         .add_service(service)
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             client.abort();
         })
         .await?;
-    eprintln!("{}", monitor.shutdown(Duration::from_secs(5)).await);
+    eprintln!("{}", monitor.shutdown(Duration::from_secs(3)).await);
     Ok(())
 }
 

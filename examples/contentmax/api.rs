@@ -158,6 +158,7 @@ async fn search(
 
 async fn fail() -> Problem {
     tracing::error!("this route fails whenever it is asked");
+    watchpost::capture_error(&std::io::Error::other("this route always fails"));
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "this route always fails")
 }
 

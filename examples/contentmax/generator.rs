@@ -191,7 +191,7 @@ impl Server {
     /// Hands over what its monitor holds.
     pub(crate) async fn stop(self) {
         // What became of it is its own team's.
-        let _report = self.monitor.shutdown(Duration::from_secs(5)).await;
+        let _report = self.monitor.shutdown(Duration::from_secs(3)).await;
     }
 }
 

@@ -140,7 +140,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
             own.stop().await;
         }
     };
-    let (report, ()) = tokio::join!(monitor.shutdown(Duration::from_secs(5)), own_stops);
+    let (report, ()) = tokio::join!(monitor.shutdown(Duration::from_secs(3)), own_stops);
     eprintln!("contentmax: what became of the monitor's records\n{report}");
     Ok(())
 }

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fmt;
+use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Access;
@@ -9,6 +10,7 @@ use crate::model::{Notices, Secret};
 
 /// Reads one variable of the environment.
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
+type Announce = dyn Fn(String) + Send + Sync;
 
 /// Finds the tokens of one monitor's pages: two pages that name one variable share one token, the
 /// random one too. Clones share what was found.
@@ -18,18 +20,22 @@ pub(crate) struct Keys(Arc<Inner>);
 struct Inner {
     lookup: Box<Lookup>,
     notices: Arc<Notices>,
+    /// Shows a random token to whoever runs the process.
+    announce: Box<Announce>,
     by_name: Mutex<HashMap<String, Secret>>,
 }
 
 impl Keys {
-    /// `lookup` reads the environment; a random token is told to `notices`.
+    /// `lookup` reads the environment; `announce` shows a random token to whoever runs the process.
     pub(crate) fn new(
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+        announce: impl Fn(String) + Send + Sync + 'static,
         notices: Arc<Notices>,
     ) -> Self {
         Self(Arc::new(Inner {
             lookup: Box::new(lookup),
             notices,
+            announce: Box::new(announce),
             by_name: Mutex::default(),
         }))
     }
@@ -39,7 +45,7 @@ impl Keys {
         let secret = match access.unresolved() {
             None | Some(Source::Given) => None,
             Some(Source::Env(name)) => self.named(name),
-            Some(Source::Weak(why)) => self.random("The token given to `Access::token`", why),
+            Some(Source::Weak(name, why)) => self.random(name, why),
         };
         // Without a source of random numbers the token stays unresolved and admits nobody.
         if let Some(secret) = secret {
@@ -63,8 +69,11 @@ impl Keys {
         Some(secret)
     }
 
-    /// A token for this run, announced.
+    /// A token for this run. Standard error alone shows it: log records and notices reach other systems.
     fn random(&self, subject: &str, why: &str) -> Option<Secret> {
+        let Inner {
+            notices, announce, ..
+        } = &*self.0;
         let mut bytes = [0; 32];
         match getrandom::fill(&mut bytes) {
             Ok(()) => {
@@ -74,14 +83,17 @@ impl Keys {
                         token.extend(char::from_digit(digit.into(), 16));
                     }
                 }
-                self.0.notices.say(format!(
-                    "{subject} {why}: until this process ends, the token is {token}; set one of at \
+                announce(format!(
+                    "watchpost: {subject} {why}: until this process ends, the token is {token}\n"
+                ));
+                notices.say(format!(
+                    "{subject} {why}: a random token for this run was written to standard error; set one of at \
                      least 32 random characters to keep it."
                 ));
                 Some(Secret::new(token))
             }
             Err(error) => {
-                self.0.notices.say(format!(
+                notices.say(format!(
                     "{subject} {why}, and the system has no random numbers to make one ({error}): \
                      nobody is admitted; set one of at least 32 random characters."
                 ));
@@ -89,6 +101,19 @@ impl Keys {
             }
         }
     }
+}
+
+/// Writes to standard error from a thread of its own, because a pipe that nobody reads blocks its writer.
+pub(crate) fn to_stderr(text: String) {
+    let write = move || {
+        // Without standard error there is nobody to tell.
+        drop(std::io::stderr().write_all(text.as_bytes()));
+    };
+    drop(
+        std::thread::Builder::new()
+            .name("watchpost-token".to_owned())
+            .spawn(write),
+    );
 }
 
 impl fmt::Debug for Keys {
@@ -106,10 +131,16 @@ mod tests {
 
     const TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
 
-    fn keys(value: Option<&'static str>) -> (Keys, Arc<Notices>) {
-        let notices = Arc::new(Notices::default());
+    /// What was shown on standard error.
+    type Shown = Arc<Mutex<Vec<String>>>;
+
+    fn keys(value: Option<&'static str>) -> (Keys, Arc<Notices>, Shown) {
+        let (notices, shown) = (Arc::new(Notices::default()), Shown::default());
         let lookup = move |name: &str| value.filter(|_| name == "TOKEN").map(str::to_owned);
-        (Keys::new(lookup, Arc::clone(&notices)), notices)
+        let show = Arc::clone(&shown);
+        let announce = move |text| show.lock().unwrap().push(text);
+        let keys = Keys::new(lookup, announce, Arc::clone(&notices));
+        (keys, notices, shown)
     }
 
     fn admits(access: &Access, token: &str) -> bool {
@@ -121,16 +152,16 @@ mod tests {
     /// The token in a sentence.
     fn told(sentence: &str) -> &str {
         let (_, rest) = sentence.split_once("the token is ").unwrap();
-        rest.split(';').next().unwrap()
+        rest.trim_end()
     }
 
     #[test]
     fn a_good_token_is_taken_from_the_variable_and_not_told() {
-        let (keys, notices) = keys(Some("  9f86d081884c7d659a2feaa0c55ad015\n"));
+        let (keys, notices, shown) = keys(Some("  9f86d081884c7d659a2feaa0c55ad015\n"));
         let access = Access::token_env("TOKEN");
         keys.resolve(&access);
         assert!(admits(&access, TOKEN));
-        assert!(notices.said().is_empty());
+        assert!(notices.said().is_empty() && shown.lock().unwrap().is_empty());
     }
 
     #[test]
@@ -141,16 +172,19 @@ mod tests {
             Some("hunter2"),
             Some("changeme-changeme-changeme-changeme"),
         ] {
-            let (keys, notices) = keys(value);
+            let (keys, notices, shown) = keys(value);
             let pages = [Access::token_env("TOKEN"), Access::token_env("TOKEN")];
             for access in pages.iter().chain(&pages) {
                 keys.resolve(access);
             }
             let said = notices.said();
             assert_eq!(said.len(), 1, "{said:?}");
-            assert_eq!(told(&said[0]).len(), 64);
+            let shown = shown.lock().unwrap();
+            assert_eq!(shown.len(), 1, "{shown:?}");
+            assert_eq!(told(&shown[0]).len(), 64);
+            assert!(!said[0].contains(told(&shown[0])), "{}", said[0]);
             for access in &pages {
-                assert!(admits(access, told(&said[0])));
+                assert!(admits(access, told(&shown[0])));
                 assert!(!admits(access, value.unwrap_or("TOKEN")));
             }
             assert!(value.is_none_or(|value| value.is_empty() || !said[0].contains(value)));
@@ -159,20 +193,33 @@ mod tests {
 
     #[test]
     fn a_weak_token_from_code_is_not_used() {
-        let (keys, notices) = keys(None);
+        let (keys, notices, shown) = keys(None);
         let access = Access::token("password");
         keys.resolve(&access);
         assert!(!admits(&access, "password"));
-        assert!(admits(&access, told(&notices.said()[0])));
+        assert!(admits(&access, told(&shown.lock().unwrap()[0])));
+        assert!(notices.said()[0].starts_with("the token given to `Access::token` is shorter"));
+    }
+
+    #[test]
+    fn a_weak_setting_is_reported_under_its_own_name() {
+        let (keys, notices, shown) = keys(None);
+        let weak = Secret::new("changeme-changeme-changeme-changeme");
+        let access = Access::setting("access.token (variable WATCHPOST_ACCESS_TOKEN)", &weak);
+        keys.resolve(&access);
+        let said = notices.said();
+        let name = "access.token (variable WATCHPOST_ACCESS_TOKEN) begins like";
+        assert!(said[0].starts_with(name), "{said:?}");
+        assert!(admits(&access, told(&shown.lock().unwrap()[0])));
     }
 
     #[test]
     fn random_tokens_differ() {
         let tokens: std::collections::HashSet<String> = (0..50)
             .map(|_| {
-                let (keys, notices) = keys(None);
+                let (keys, _, shown) = keys(None);
                 keys.resolve(&Access::token_env("TOKEN"));
-                told(&notices.said()[0]).to_owned()
+                told(&shown.lock().unwrap()[0]).to_owned()
             })
             .collect();
         assert_eq!(tokens.len(), 50);

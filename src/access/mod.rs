@@ -6,4 +6,4 @@ mod weak;
 
 pub use self::rule::Access;
 
-pub(crate) use self::keys::Keys;
+pub(crate) use self::keys::{Keys, to_stderr};

@@ -22,7 +22,8 @@ use crate::model::Secret;
 ///
 /// A token of fewer than 32 characters, or one that is easily guessed (it repeats itself, it begins with
 /// `changeme` or `password`), guards nothing and is not used. In its place, as in that of an unset
-/// variable, the monitor makes a random token of 256 bits for this run and says it once.
+/// variable, the monitor makes a random token of 256 bits for this run. It writes that token once to standard
+/// error and nowhere else: no log record, notice or page shows it.
 #[derive(Clone)]
 pub struct Access(Rule);
 
@@ -42,8 +43,8 @@ struct Token {
 pub(super) enum Source {
     /// In this variable of the environment.
     Env(Cow<'static, str>),
-    /// It was given, and is not good for this reason.
-    Weak(&'static str),
+    /// It was given under this name, and is not good for this reason.
+    Weak(Cow<'static, str>, &'static str),
     /// It was given.
     Given,
 }
@@ -63,10 +64,14 @@ impl Access {
 
     /// Whoever shows this token.
     pub fn token(secret: impl Into<String>) -> Self {
-        let secret = Secret::new(secret);
+        Self::setting("the token given to `Access::token`", &Secret::new(secret))
+    }
+
+    /// Whoever shows this token, which notices name by `name`.
+    pub(crate) fn setting(name: impl Into<Cow<'static, str>>, secret: &Secret) -> Self {
         match weakness(secret.reveal()) {
-            None => Self::with(Source::Given, Some(&secret)),
-            Some(why) => Self::with(Source::Weak(why), None),
+            None => Self::with(Source::Given, Some(secret)),
+            Some(why) => Self::with(Source::Weak(name.into(), why), None),
         }
     }
 
@@ -160,7 +165,7 @@ impl fmt::Debug for Access {
             Rule::Open => "Access(open to anyone)",
             Rule::Token(token) => match &token.source {
                 Source::Env(name) => return write!(f, "Access(token in {name:?}: [REDACTED])"),
-                Source::Weak(_) | Source::Given => "Access(token: [REDACTED])",
+                Source::Weak(..) | Source::Given => "Access(token: [REDACTED])",
             },
         };
         f.write_str(told)

@@ -127,7 +127,7 @@
 //! | `health.successes` | `2` | a whole number from 1 to 100 |  | So many successes in a row turn it up |
 //! | `health.interval` | `"10s"` | a duration from `100ms` to `1h` |  | From one run of a check to the next |
 //! | `health.timeout` | `"5s"` | a duration from `10ms` to `1h` |  | A check that takes longer has failed; at most the interval |
-//! | `drain.wait` | `"5s"` | a duration from `0s` to `10m` |  | How long readyz says 503 before the service stops |
+//! | `drain.wait` | `"3s"` | a duration from `0s` to `10m` |  | How long readyz says 503 before the service stops |
 //! | `access.token` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | `WATCHPOST_TOKEN` | Opens what is closed to strangers |
 
 mod attributes;

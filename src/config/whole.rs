@@ -36,7 +36,7 @@ pub(crate) struct Config {
 
 impl Config {
     /// Long enough for a load balancer to notice.
-    pub(crate) const DEFAULT_DRAIN_WAIT: Duration = Duration::from_secs(5);
+    pub(crate) const DEFAULT_DRAIN_WAIT: Duration = Duration::from_secs(3);
 }
 
 impl Default for Config {

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::reading::{Note, Reading};
 use super::report::Ready;
 use super::state::{Rules, Verdict};
 use crate::access::{Access, Keys};
-use crate::clock::Clock;
+use crate::clock::{Clock, nanos};
 use crate::db::{Probe, ProbeReport};
 use crate::model::Notices;
 
@@ -36,6 +36,8 @@ pub(super) struct Inner {
     pub(super) checks: Mutex<Vec<Arc<Watched>>>,
     readings: OnceLock<Box<Readings>>,
     draining: AtomicBool,
+    /// When `/readyz` was last asked, plus one; 0: never.
+    ready_asked: AtomicU64,
 }
 
 /// Hands each reading and its name to the given function.
@@ -64,6 +66,7 @@ impl Health {
             checks: Mutex::default(),
             readings: OnceLock::new(),
             draining: AtomicBool::new(false),
+            ready_asked: AtomicU64::new(0),
         }))
     }
 
@@ -232,6 +235,19 @@ impl Health {
     pub fn details(&self, access: Access) -> Endpoint {
         self.0.setup.keys.resolve(&access);
         Endpoint::new(self, Page::Details(access))
+    }
+
+    /// `/readyz` is being asked.
+    pub(super) fn note_ready_asked(&self) {
+        let now = self.0.setup.clock.now();
+        self.0.ready_asked.store(now.saturating_add(1), Relaxed);
+    }
+
+    /// Whether anything has asked `/readyz` within this time.
+    pub(crate) fn ready_asked_within(&self, time: Duration) -> bool {
+        let now = self.0.setup.clock.now();
+        let asked = self.0.ready_asked.load(Relaxed).checked_sub(1);
+        asked.is_some_and(|asked| now.saturating_sub(asked) <= nanos(time))
     }
 
     /// Says whether the service is on its way out: the readiness page then says `draining`.

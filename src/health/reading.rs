@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::state::told;
@@ -47,16 +48,30 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// A store on disk: whether the disk refuses it, and the bytes of its files.
-    pub(crate) fn store(failing: bool, bytes: u64) -> Self {
-        let output = if failing {
-            "the data directory refuses what is captured: it is in memory alone"
-        } else {
-            ""
-        };
+    /// A part that works, but not as it was set up to.
+    pub(crate) fn warning(sentence: &str) -> Self {
         Self {
-            status: if failing { Status::Warn } else { Status::Pass },
-            output: output.to_owned(),
+            status: Status::Warn,
+            output: sentence.to_owned(),
+            observed: None,
+        }
+    }
+
+    /// A store on disk: whether the disk refuses it, how many damaged files lie there, and the bytes of its files.
+    pub(crate) fn store(failing: bool, damaged: u64, bytes: u64) -> Self {
+        let output = if failing {
+            "the data directory refuses what is captured: it is in memory alone".to_owned()
+        } else if damaged > 0 {
+            format!(
+                "{damaged} damaged files were set aside as `*.corrupt-N`: look at them, then remove them"
+            )
+        } else {
+            String::new()
+        };
+        let well = output.is_empty();
+        Self {
+            status: if well { Status::Pass } else { Status::Warn },
+            output,
             observed: Some((bytes as f64, "By")),
         }
     }
@@ -79,15 +94,23 @@ impl Reading {
         }
     }
 
-    /// A sink: since when work waits for it, and the age of its last delivery.
-    pub(crate) fn sink(waiting: Option<Duration>, last_delivery_age: Option<Duration>) -> Self {
+    /// A sink: since when work waits for it, the age of its last delivery, and why its last write was refused.
+    pub(crate) fn sink(
+        waiting: Option<Duration>,
+        last_delivery_age: Option<Duration>,
+        refused: Option<ErrorKind>,
+    ) -> Self {
         // Work that has waited for less than the patience, or beside which something was delivered.
         let unserved = match (waiting, last_delivery_age) {
             (Some(waiting), Some(age)) => waiting.min(age),
             (Some(waiting), None) => waiting,
             (None, _) => Duration::ZERO,
         };
-        let (status, output) = if unserved > SINK_PATIENCE {
+        let (status, output) = if let Some(kind) = refused {
+            let output =
+                format!("its writes are refused ({kind}): what it is given is dropped and counted");
+            (Status::Warn, output)
+        } else if unserved > SINK_PATIENCE {
             let span = told(nanos(unserved));
             (
                 Status::Warn,
@@ -123,9 +146,21 @@ mod tests {
             (Some(s(1)), Some(s(9999)), Status::Pass),
             (Some(s(400)), Some(s(9999)), Status::Warn),
         ] {
-            let reading = Reading::sink(waiting, delivered);
+            let reading = Reading::sink(waiting, delivered, None);
             assert_eq!(reading.status, status, "{waiting:?} {delivered:?}");
             assert_eq!(reading.output.is_empty(), status == Status::Pass);
+            let refused = Reading::sink(waiting, delivered, Some(ErrorKind::BrokenPipe));
+            assert_eq!(refused.status, Status::Warn);
+            assert!(refused.output.contains("broken pipe"), "{}", refused.output);
+        }
+    }
+
+    #[test]
+    fn a_store_warns_while_it_fails_or_damaged_files_lie_there() {
+        assert_eq!(Reading::store(false, 0, 9).status, Status::Pass);
+        for reading in [Reading::store(true, 0, 9), Reading::store(false, 2, 9)] {
+            assert_eq!(reading.status, Status::Warn);
+            assert!(!reading.output.is_empty());
         }
     }
 

@@ -1,7 +1,6 @@
 //! What the tests of this room stand on: a runtime like the worker's, on a thread of its own.
 
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -18,6 +17,8 @@ use crate::model::Notices;
 pub(super) struct Rig {
     pub(super) health: Health,
     pub(super) notices: Arc<Notices>,
+    /// What was written to standard error.
+    pub(super) announced: Arc<Mutex<Vec<String>>>,
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -35,18 +36,22 @@ impl Rig {
             runtime.shutdown_background();
         });
         let notices = Arc::new(Notices::default());
+        let announced = Arc::new(Mutex::new(Vec::new()));
+        let to = Arc::clone(&announced);
+        let announce = move |text| to.lock().unwrap().push(text);
         let health = Health::new(HealthSetup {
             config: HealthConfig::default().interval(Duration::from_millis(10)),
             clock: Clock::system(),
             handle: handle.recv().unwrap(),
             notices: Arc::clone(&notices),
-            keys: Keys::new(|_| None, Arc::clone(&notices)),
+            keys: Keys::new(|_| None, announce, Arc::clone(&notices)),
             service: "shop".to_owned(),
             release: Some("1.4.2".to_owned()),
         });
         Self {
             health,
             notices,
+            announced,
             end: Some(end),
             thread: Some(thread),
         }

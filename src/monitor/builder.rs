@@ -12,9 +12,11 @@ use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
 use super::tracing::Tracing;
 use super::{install, own};
-use crate::access::{Access, Keys};
+use crate::access::{self, Access, Keys};
 use crate::clock::{Clock, nanos};
-use crate::config::{self, CodeSetting, Config, Environment, Propagators, Resolved, Sources};
+use crate::config::{
+    self, CodeSetting, Config, Environment, Propagators, Resolved, Settings, Sources,
+};
 use crate::db::Queries;
 use crate::error::{Error, Result};
 use crate::errors::{Backtraces, BeforeSend, ErrorEvent, Errors};
@@ -322,7 +324,7 @@ impl MonitorBuilder {
         )
     }
 
-    /// How long [`Monitor::drain`] waits after `/readyz` says 503. By default, 5 s.
+    /// How long [`Monitor::drain`] waits after `/readyz` answers 503. By default, 3 s.
     pub fn drain_wait(self, wait: Duration) -> Self {
         self.set_time("drain.wait", wait, ".drain_wait(..)")
     }
@@ -377,11 +379,11 @@ impl MonitorBuilder {
             settings,
         } = config::resolve(sources)?;
         let (clock, notices) = (self.clock, Arc::new(Notices::of(warnings)));
-        let access = access(&config);
+        let access = health_access(&config, &settings);
         more_backtraces(&mut config, &environment);
         let look_up = move |name: &str| environment.text(name).map(str::to_owned);
-        let keys = Keys::new(look_up, Arc::clone(&notices));
-        let data_dir = open_data_dir(&config, &notices);
+        let keys = Keys::new(look_up, access::to_stderr, Arc::clone(&notices));
+        let (data_dir, data_dir_problem) = open_data_dir(&config, &notices);
         let books = Arc::new(Books::default());
         let metrics = Metrics::new(config.metrics.clone(), clock.clone(), Arc::clone(&notices));
         let room = config.trace.max_open_bytes;
@@ -462,6 +464,8 @@ impl MonitorBuilder {
             propagators: config.propagators,
             access,
             data_dir,
+            data_dir_problem,
+            server_counters: Arc::default(),
             rounds,
         };
         own::observe(&inner);
@@ -479,11 +483,12 @@ fn http(config: &Config) -> HttpConfig {
     http.trace_context(trace_context).baggage(baggage)
 }
 
-fn access(config: &Config) -> Access {
-    config.access_token.as_ref().map_or_else(
-        || Access::token_env(TOKEN_VARIABLE),
-        |token| Access::token(token.reveal()),
-    )
+fn health_access(config: &Config, settings: &Settings) -> Access {
+    let Some(token) = &config.access_token else {
+        return Access::token_env(TOKEN_VARIABLE);
+    };
+    let origin = settings.origin("access.token").unwrap_or_default();
+    Access::setting(format!("access.token ({origin})"), token)
 }
 
 /// What watches queries and calls to elsewhere.
@@ -528,18 +533,20 @@ fn more_backtraces(config: &mut Config, environment: &Environment) {
     }
 }
 
-fn open_data_dir(config: &Config, notices: &Notices) -> Option<DataDir> {
+/// The data directory, or why it cannot be used.
+fn open_data_dir(config: &Config, notices: &Notices) -> (Option<DataDir>, Option<String>) {
     let Some(path) = &config.data_dir else {
-        return None;
+        return (None, None);
     };
     match DataDir::open(path) {
-        Ok(data_dir) => Some(data_dir),
+        Ok(data_dir) => (Some(data_dir), None),
         Err(error) => {
-            notices.say(format!(
+            let problem = format!(
                 "the data directory `{}` cannot be used ({error}): nothing is kept on disk; make it writable or set `data_dir` to another",
                 path.display()
-            ));
-            None
+            );
+            notices.say(problem.as_str());
+            (None, Some(problem))
         }
     }
 }

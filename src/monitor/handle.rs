@@ -10,7 +10,7 @@ use super::builder::MonitorBuilder;
 use super::data_dir::DataDir;
 use super::doctor::{Finding, Rounds};
 use super::drain;
-use super::serve::{Server, page};
+use super::serve::{Server, ServerCounters, page};
 use super::tracing::Tracing;
 use crate::access::Access;
 use crate::config::{Propagators, Settings};
@@ -67,6 +67,9 @@ pub(super) struct Inner {
     pub(super) access: Access,
     /// Held for its lock.
     pub(super) data_dir: Option<DataDir>,
+    /// Why the data directory that the settings name is not in use.
+    pub(super) data_dir_problem: Option<String>,
+    pub(super) server_counters: Arc<ServerCounters>,
     pub(super) rounds: Rounds,
 }
 
@@ -402,6 +405,12 @@ impl Monitor {
     /// The address should be one that only your own network reaches. `/health` tells details to whoever
     /// has the token of the setting `access.token`.
     ///
+    /// It holds 64 connections at a time. If another one arrives, the connection that has been idle for longest is
+    /// closed for it, so that idle clients cannot keep a probe waiting. A connection that sends nothing is closed
+    /// after 2 s, one whose request head is incomplete after 5 s, and one between two requests after 75 s.
+    /// `watchpost_serve_connections_closed_total` counts those that were closed to make room (`reason="evicted"`) and
+    /// those that were refused because every other one was being served (`reason="refused"`).
+    ///
     /// # Errors
     ///
     /// If the address cannot be read or bound, or the thread cannot be started.
@@ -415,11 +424,20 @@ impl Monitor {
                 ("/readyz", page(health.readyz())),
                 ("/health", page(health.details(self.inner.access.clone()))),
             ],
+            Arc::clone(&self.inner.server_counters),
+            Arc::clone(&self.inner.notices),
         )
     }
 
-    /// Waits for `signal`, then says 503 on `/readyz`, waits as long as the setting `drain.wait` says, so
-    /// that load balancers see it, and is ready. For `with_graceful_shutdown`.
+    /// Waits for `signal`, then answers 503 on `/readyz`, waits for the setting `drain.wait` (3 s by default) so
+    /// that load balancers see it, and completes. For `with_graceful_shutdown`, with
+    /// [`shutdown_signal`](crate::shutdown_signal) as the signal.
+    ///
+    /// The wait is skipped if nothing has asked `/readyz` in the last minute: then no load balancer goes by it, and
+    /// Ctrl-C during development ends the service at once.
+    ///
+    /// Container runtimes commonly grant 10 s between SIGTERM and SIGKILL. The default wait and a
+    /// [`shutdown`](Self::shutdown) of 3 s leave 4 s for requests in flight.
     ///
     /// # Cancel safety
     ///

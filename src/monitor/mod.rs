@@ -13,6 +13,7 @@ mod handle;
 mod install;
 mod own;
 mod serve;
+mod signal;
 mod tracing;
 
 #[cfg(feature = "axum")]
@@ -22,3 +23,4 @@ pub use self::doctor::Finding;
 pub use self::guard::{MonitorGuard, Report};
 pub use self::handle::Monitor;
 pub use self::serve::Server;
+pub use self::signal::shutdown_signal;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::handle::Inner;
+use super::serve::ServerCounters;
 use crate::errors::{Errors, unclaimed};
 use crate::health::{Health, Reading};
 use crate::metrics::{Kind, Metrics};
@@ -27,7 +28,8 @@ pub(super) fn observe(inner: &Inner) {
         observe_traces(metrics, traces);
     }
     metrics.watch_process();
-    watch_parts(health, worker, errors);
+    observe_servers(metrics, &inner.server_counters);
+    watch_parts(health, worker, errors, inner.data_dir_problem.clone());
     if let Some(data_dir) = &inner.data_dir {
         health.watch_disk(data_dir.path().to_owned());
     }
@@ -193,19 +195,44 @@ fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
     );
 }
 
-fn watch_parts(health: &Health, worker: &Arc<Worker>, errors: &Errors) {
+fn observe_servers(metrics: &Metrics, counters: &Arc<ServerCounters>) {
+    let counters = Arc::clone(counters);
+    metrics.observe(
+        "watchpost.serve.connections.closed",
+        "",
+        "Connections of the own port that were closed because all places were taken, by reason",
+        Kind::Counter,
+        Arc::new(move |tell| {
+            tell(&[("reason", "evicted")], counters.evicted() as f64);
+            tell(&[("reason", "refused")], counters.refused() as f64);
+        }),
+    );
+}
+
+fn watch_parts(
+    health: &Health,
+    worker: &Arc<Worker>,
+    errors: &Errors,
+    data_dir_problem: Option<String>,
+) {
     let errors = errors.clone();
     let of = Arc::downgrade(worker);
     health.watch_parts(move |tell| {
+        if let Some(problem) = &data_dir_problem {
+            tell("data directory", Reading::warning(problem));
+        }
         if let Some(store) = errors.store() {
-            tell("errors.store", Reading::store(store.failing, store.bytes));
+            tell(
+                "errors.store",
+                Reading::store(store.failing, store.damaged, store.bytes),
+            );
         }
         let Some(status) = status(&of) else { return };
         tell("worker", Reading::worker(status.alive, status.beat_age));
         for sink in &status.sinks {
             tell(
                 sink.name,
-                Reading::sink(sink.waiting_since, sink.last_delivery_age),
+                Reading::sink(sink.waiting_since, sink.last_delivery_age, sink.refused),
             );
         }
     });

@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -48,6 +48,7 @@ struct Queue {
     writer: Option<Writer>,
     scheduled: bool,
     refusals: u32,
+    refused: Option<io::ErrorKind>,
     not_before: Nanos,
     last_delivery: Option<Nanos>,
     waiting_since: Option<Nanos>,
@@ -64,6 +65,8 @@ pub(crate) struct SinkStatus {
     pub(crate) waiting_since: Option<Duration>,
     /// Bytes that wait or are being written.
     pub(crate) queued_bytes: usize,
+    /// Why the last write was refused; `None` once one was taken.
+    pub(crate) refused: Option<io::ErrorKind>,
     /// What a receiver of requests last said.
     pub(crate) heard: Heard,
 }
@@ -96,6 +99,7 @@ impl Sink {
             writer: Some(Writer::new(out)),
             scheduled: false,
             refusals: 0,
+            refused: None,
             not_before: 0,
             last_delivery: None,
             waiting_since: None,
@@ -223,6 +227,7 @@ impl Sink {
         let reason = match end {
             Ok(()) => {
                 queue.refusals = 0;
+                queue.refused = None;
                 if queue.blocks.is_empty() {
                     queue.waiting_since = None;
                 }
@@ -236,6 +241,7 @@ impl Sink {
                 Reason::Panic
             }
             Err(Stop::Io(error)) => {
+                queue.refused = Some(error.kind());
                 self.notices.say(format!(
                     "the sink `{}` refused a write ({error}): lines are counted as dropped until it takes them again",
                     self.name
@@ -316,6 +322,7 @@ impl Sink {
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
+            refused: queue.refused,
             heard: Heard::default(),
         }
     }

@@ -52,6 +52,7 @@ impl Endpoint {
         let mut answer = match &self.page {
             Page::Live => text(StatusCode::OK, Ready::Yes.word().into()),
             Page::Ready => {
+                self.health.note_ready_asked();
                 let ready = self.health.ready();
                 text(status(ready != Ready::Yes), ready.word().into())
             }

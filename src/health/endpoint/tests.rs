@@ -63,7 +63,7 @@ fn details_are_for_those_admitted() {
         each("worker", Reading::worker(true, Duration::from_millis(500)));
         each(
             "sink console",
-            Reading::sink(Some(Duration::from_secs(400)), None),
+            Reading::sink(Some(Duration::from_secs(400)), None, None),
         );
     });
     rig.wait_ready("not ready");
@@ -162,9 +162,10 @@ fn draining_is_unready_and_alive() {
 fn an_unset_token_is_made_up_and_told() {
     let rig = Rig::new();
     let page = rig.health.details(Access::token_env("WATCHPOST_TOKEN"));
-    let said = rig.notices.said();
-    let (_, rest) = said[0].split_once("the token is ").unwrap();
-    let token = rest.split(';').next().unwrap();
+    let announced = rig.announced.lock().unwrap();
+    let (_, rest) = announced[0].split_once("the token is ").unwrap();
+    let token = rest.trim_end();
+    assert!(!rig.notices.said()[0].contains(token));
     let (_, body) = ask(&page, &Method::GET, &with_token(token));
     assert!(body.contains("serviceId"), "{body}");
     assert_eq!(get(&page).1, r#"{"status":"pass"}"#);

@@ -5,9 +5,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -18,80 +16,30 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 use super::page::{PageBody, Pages, not_found};
+use super::places::Held;
+use super::stage::{Progress, Stage};
 use super::{Stop, told};
 
-/// From a head's first byte to its last; also from the connection's beginning to its first head's end.
-const HEAD: Duration = Duration::from_secs(5);
-/// Without a byte taken by the client while it is answered.
-const STALL: Duration = Duration::from_secs(30);
-/// Between two requests. Longer than the usual interval of a scrape.
-const IDLE: Duration = Duration::from_secs(75);
 /// The largest head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// What a connection is doing, since when. Shared by its socket, its service and its watch, which all run
-/// in one task.
-#[derive(Clone)]
-struct Doing(Arc<Mutex<(Stage, Instant)>>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// A head is awaited to its end.
-    Head,
-    /// An answer is made or sent; since the last byte of it that was taken.
-    Answer,
-    /// Nothing is under way.
-    Idle,
-}
-
-impl Doing {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new((Stage::Head, Instant::now()))))
-    }
-
-    fn is(&self, stage: Stage) {
-        *self.lock() = (stage, Instant::now());
-    }
-
-    fn goes_from(&self, from: Stage, to: Stage) {
-        let mut now = self.lock();
-        if now.0 == from {
-            *now = (to, Instant::now());
-        }
-    }
-
-    fn deadline(&self) -> Instant {
-        let (stage, since) = *self.lock();
-        since
-            + match stage {
-                Stage::Head => HEAD,
-                Stage::Answer => STALL,
-                Stage::Idle => IDLE,
-            }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, (Stage, Instant)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Serves a connection to its end: the client's, its time's or the server's.
-pub(super) async fn serve(stream: TcpStream, pages: Pages, mut stop: Stop) {
-    let doing = Doing::new();
+/// Serves a connection until the client closes it, its time is over, its place is needed or the server stops.
+pub(super) async fn serve(stream: TcpStream, pages: Pages, mut stop: Stop, held: Held) {
+    let progress = held.progress.clone();
     let socket = TokioIo::new(Socket {
         stream,
-        doing: doing.clone(),
+        progress: progress.clone(),
     });
     let service = service_fn(|request: Request<Incoming>| {
-        doing.is(Stage::Answer);
-        let (answering, answer) = (doing.clone(), answer(&pages, request));
+        progress.set(Stage::Answer);
+        let (answering, answer) = (progress.clone(), answer(&pages, request));
         async move {
             Ok::<_, Infallible>(answer.await.map(|body| Answering {
                 body,
-                doing: answering,
+                progress: answering,
             }))
         }
     });
@@ -102,17 +50,24 @@ pub(super) async fn serve(stream: TcpStream, pages: Pages, mut stop: Stop) {
             .max_buf_size(MAX_HEAD)
             .serve_connection(socket, service)
     );
-    let (mut watch, mut stopped) = (pin!(sleep_until(doing.deadline())), pin!(told(&mut stop)));
+    let (mut watch, mut stopped) = (
+        pin!(sleep_until(progress.deadline())),
+        pin!(told(&mut stop)),
+    );
+    let mut evicted = pin!(held.evict.notified());
     let mut stopping = false;
     poll_fn(|context| {
         if !stopping && stopped.as_mut().poll(context).is_ready() {
             stopping = true;
             connection.as_mut().graceful_shutdown();
         }
+        if evicted.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
         if connection.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
-        let deadline = doing.deadline();
+        let deadline = progress.deadline();
         if watch.deadline() != deadline {
             watch.as_mut().reset(deadline);
         }
@@ -140,7 +95,7 @@ fn answer(
 /// The socket, which tells when bytes move.
 struct Socket {
     stream: TcpStream,
-    doing: Doing,
+    progress: Progress,
 }
 
 impl AsyncRead for Socket {
@@ -152,7 +107,8 @@ impl AsyncRead for Socket {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.doing.goes_from(Stage::Idle, Stage::Head);
+            self.progress
+                .advance(&[Stage::Silent, Stage::Idle], Stage::Head);
         }
         read
     }
@@ -195,7 +151,7 @@ impl AsyncWrite for Socket {
 impl Socket {
     fn wrote(&self, written: &Poll<io::Result<usize>>) {
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.doing.goes_from(Stage::Answer, Stage::Answer);
+            self.progress.advance(&[Stage::Answer], Stage::Answer);
         }
     }
 }
@@ -203,7 +159,7 @@ impl Socket {
 /// A page's body, which tells when it is through.
 struct Answering {
     body: PageBody,
-    doing: Doing,
+    progress: Progress,
 }
 
 impl Body for Answering {
@@ -228,6 +184,6 @@ impl Body for Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.doing.is(Stage::Idle);
+        self.progress.set(Stage::Idle);
     }
 }

@@ -5,26 +5,28 @@ use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 mod connection;
 mod page;
+mod places;
+mod stage;
 
 use self::page::Pages;
+use self::places::Places;
 use crate::error::{Error, Result};
-use crate::model::mark_own_thread;
+use crate::model::{Notices, mark_own_thread};
 
 pub(crate) use self::page::{Page, page};
+pub(crate) use self::places::ServerCounters;
 
-/// Connections at one time; further ones are closed.
-const MAX_CONNECTIONS: u16 = 64;
 /// Rest after an accept that failed for want of something, mostly of file descriptors.
 const REST: Duration = Duration::from_millis(50);
 /// How long a server that is dropped without a word may take over its last answers.
@@ -39,7 +41,7 @@ pub struct Server {
     /// Says stop, and how long the last answers may take.
     stop: watch::Sender<Option<Duration>>,
     /// Hangs up when the thread ends.
-    ended: Mutex<mpsc::Receiver<()>>,
+    ended: Mutex<std_mpsc::Receiver<()>>,
 }
 
 /// Becomes ready, with the time for the last answers, when the server is to stop.
@@ -55,6 +57,8 @@ impl Server {
     pub(crate) fn start(
         address: impl ToSocketAddrs,
         pages: impl IntoIterator<Item = (&'static str, Page)>,
+        counters: Arc<ServerCounters>,
+        notices: Arc<Notices>,
     ) -> Result<Self> {
         let addresses: Vec<SocketAddr> = address
             .to_socket_addrs()
@@ -65,20 +69,21 @@ impl Server {
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let pages: Pages = Arc::new(pages.into_iter().collect());
+        let places = Places::new(counters, notices);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(refused)?;
         let (stop, stopped) = watch::channel(None);
-        let (end, ended) = mpsc::channel();
+        let (end, ended) = std_mpsc::channel();
         let run = move || {
-            let _end: mpsc::Sender<()> = end;
+            let _end: std_mpsc::Sender<()> = end;
             mark_own_thread();
             runtime.block_on(async {
                 // Fails only outside a runtime.
                 if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
                     let next = async || Ok(listener.accept().await?.0);
-                    accept(next, pages, stopped).await;
+                    accept(next, pages, &places, stopped).await;
                 }
             });
             // Not waited for: whatever has not been answered by now is not.
@@ -115,7 +120,7 @@ impl Server {
         // The thread needs some of the time to end in.
         self.close(within / 4 * 3);
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.recv_timeout(within) == Err(mpsc::RecvTimeoutError::Disconnected)
+        ended.recv_timeout(within) == Err(std_mpsc::RecvTimeoutError::Disconnected)
     }
 }
 
@@ -129,9 +134,11 @@ impl Drop for Server {
 async fn accept(
     mut next: impl AsyncFnMut() -> io::Result<TcpStream>,
     pages: Pages,
+    places: &Arc<Places>,
     mut stop: Stop,
 ) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS.into()));
+    // Each connection's task holds the sending side; the last one that ends closes the channel.
+    let (open, mut all_closed) = mpsc::channel::<()>(1);
     let connections = stop.clone();
     loop {
         let Some(accepted) = unless(&mut stop, next()).await else {
@@ -139,12 +146,12 @@ async fn accept(
         };
         match accepted {
             Ok(stream) => {
-                if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                    let serving =
-                        connection::serve(stream, Arc::clone(&pages), connections.clone());
+                if let Some(held) = places.take() {
+                    let (pages, stop) = (Arc::clone(&pages), connections.clone());
+                    let open = open.clone();
                     drop(tokio::spawn(async move {
-                        serving.await;
-                        drop(place);
+                        connection::serve(stream, pages, stop, held).await;
+                        drop(open);
                     }));
                 }
             }
@@ -154,8 +161,8 @@ async fn accept(
         }
     }
     let within = stop.borrow().unwrap_or(LAST_ANSWERS);
-    // Over when each place is free again, or when time is.
-    drop(timeout(within, places.acquire_many(MAX_CONNECTIONS.into())).await);
+    drop(open);
+    drop(timeout(within, all_closed.recv()).await);
 }
 
 fn is_the_clients(error: ErrorKind) -> bool {

@@ -7,6 +7,8 @@ use std::time::Instant;
 use http::{Request, Response};
 
 use super::page::PageBody;
+use super::places::MAX_CONNECTIONS;
+use super::stage::Stage;
 use super::*;
 
 #[derive(Clone)]
@@ -27,7 +29,13 @@ impl tower::Service<Request<()>> for Says {
 }
 
 fn server() -> Server {
-    Server::start(
+    watched_server().0
+}
+
+/// A server, what it counts and what it reports.
+fn watched_server() -> (Server, Arc<ServerCounters>, Arc<Notices>) {
+    let (counters, notices) = (Arc::<ServerCounters>::default(), Arc::<Notices>::default());
+    let server = Server::start(
         "127.0.0.1:0",
         [
             ("/livez", page(Says("ok"))),
@@ -46,8 +54,10 @@ fn server() -> Server {
             ),
             ("/panics", Box::new(|_| panic!("in a page"))),
         ],
-    )
-    .unwrap()
+        Arc::clone(&counters),
+        Arc::clone(&notices),
+    );
+    (server.unwrap(), counters, notices)
 }
 
 fn connect(server: &Server) -> Client {
@@ -194,7 +204,10 @@ fn a_head_that_drips_is_cut_off() {
                 }
             });
         }
-        for client in [&silent, &dripping, &later] {
+        assert_eq!(rest(&silent), "");
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(4), "{took:?}");
+        for client in [&dripping, &later] {
             assert_eq!(rest(client), "");
             let took = start.elapsed();
             assert!(
@@ -241,22 +254,103 @@ fn idle_and_slow_clients_keep_nobody_waiting() {
 }
 
 #[test]
-fn connections_beyond_the_limit_are_closed_and_it_recovers() {
-    let server = server();
-    let clients: Vec<_> = (0..200).map(|_| connect(&server)).collect();
-    let answered = clients
-        .iter()
-        .filter(|client| {
-            let mut client = *client;
-            let request = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-            // A closed one may say so here or there.
-            let (Ok(()) | Err(_)) = client.write_all(request);
-            rest(client).ends_with("ok")
+fn idle_connections_make_room_for_new_ones() {
+    let (server, counters, notices) = watched_server();
+    let request = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    // Each asked once and stays open, which it may for longer than a probe waits.
+    let idle: Vec<_> = (0..MAX_CONNECTIONS)
+        .map(|_| {
+            let client = connect(&server);
+            ask(&client, request, "\r\n\r\nok");
+            client
         })
-        .count();
-    assert_eq!(answered, usize::from(MAX_CONNECTIONS));
-    drop(clients);
+        .collect();
+    assert_eq!((counters.evicted(), notices.said().len()), (0, 0));
+    for n in 1..=10 {
+        assert!(get(&server, "GET /livez").ends_with("ok"));
+        // A probe's own connection ends at once and leaves its place.
+        assert!(counters.evicted() <= n);
+    }
+    assert!(counters.evicted() > 0);
+    assert_eq!(counters.refused(), 0);
+    assert_eq!(notices.said().len(), 1, "{:?}", notices.said());
+    // The connection that was idle longest is the one that was closed, the latest still serves.
+    assert_eq!(rest(&idle[0]), "");
+    ask(&idle[MAX_CONNECTIONS - 1], request, "\r\n\r\nok");
+}
+
+#[test]
+fn connections_that_say_nothing_keep_no_probe_waiting() {
+    let (server, counters, _) = watched_server();
+    let silent: Vec<_> = (0..4 * MAX_CONNECTIONS).map(|_| connect(&server)).collect();
+    let start = Instant::now();
     assert!(get(&server, "GET /livez").ends_with("ok"));
+    assert!(start.elapsed() < Duration::from_secs(1));
+    assert!(counters.evicted() >= 3 * MAX_CONNECTIONS as u64);
+    drop(silent);
+}
+
+#[test]
+fn clients_that_take_nothing_make_room_after_a_second() {
+    let (server, counters, notices) = watched_server();
+    let slow: Vec<_> = (0..MAX_CONNECTIONS)
+        .map(|_| {
+            let mut client = connect(&server);
+            let request = b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n";
+            client.write_all(request).unwrap();
+            // The head is there: the response is under way.
+            let mut byte = [0];
+            client.read_exact(&mut byte).unwrap();
+            client
+        })
+        .collect();
+    let patience = Instant::now() + Duration::from_secs(10);
+    let mut answer = String::new();
+    while !answer.ends_with("ok") {
+        assert!(Instant::now() < patience, "{answer}");
+        answer = get_quietly(&server);
+    }
+    assert!(counters.evicted() > 0);
+    assert!(
+        (1..=2).contains(&notices.said().len()),
+        "{:?}",
+        notices.said()
+    );
+    drop(slow);
+}
+
+#[test]
+fn connections_that_are_all_served_refuse_another_and_it_is_counted() {
+    let (counters, notices) = (Arc::<ServerCounters>::default(), Arc::<Notices>::default());
+    let places = Places::new(Arc::clone(&counters), Arc::clone(&notices));
+    let mut held: Vec<_> = (0..MAX_CONNECTIONS)
+        .map(|_| {
+            let held = places.take().unwrap();
+            held.progress.set(Stage::Answer);
+            held
+        })
+        .collect();
+    assert!(places.take().is_none());
+    assert_eq!((counters.evicted(), counters.refused()), (0, 1));
+    assert_eq!(notices.said().len(), 1);
+    // One that ends leaves its place, and one whose head is incomplete gives it up.
+    held.pop();
+    let head = places.take().unwrap();
+    head.progress.set(Stage::Head);
+    let another = places.take().unwrap();
+    another.progress.set(Stage::Answer);
+    assert_eq!((counters.evicted(), counters.refused()), (1, 1));
+    // Its end frees no second place.
+    drop(head);
+    assert!(places.take().is_none());
+}
+
+/// A request whose connection may be refused.
+fn get_quietly(server: &Server) -> String {
+    let mut client = connect(server);
+    let request = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let (Ok(()) | Err(_)) = client.write_all(request);
+    rest(&client)
 }
 
 #[test]
@@ -321,10 +415,14 @@ fn dropping_closes_the_port() {
     }
 }
 
+fn start_without_pages(address: impl ToSocketAddrs) -> Result<Server> {
+    Server::start(address, [], Arc::default(), Arc::default())
+}
+
 #[test]
 fn a_port_that_is_taken_is_an_error() {
     let server = server();
-    let error = Server::start(server.local_addr(), []).unwrap_err();
+    let error = start_without_pages(server.local_addr()).unwrap_err();
     assert!(error.is_io());
     assert!(
         error.to_string().contains(&server.local_addr().to_string()),
@@ -335,7 +433,10 @@ fn a_port_that_is_taken_is_an_error() {
 #[test]
 fn an_address_that_cannot_be_read_is_an_error() {
     for address in ["", "127.0.0.1", "127.0.0.1:99999"] {
-        assert!(Server::start(address, []).unwrap_err().is_io(), "{address}");
+        assert!(
+            start_without_pages(address).unwrap_err().is_io(),
+            "{address}"
+        );
     }
 }
 
@@ -369,7 +470,8 @@ fn failing_accepts_neither_spin_nor_end_the_loop() {
                 _ => Ok(listener.accept().await?.0),
             }
         };
-        let serving = accept(next, pages, stopped);
+        let places = Places::new(Arc::default(), Arc::default());
+        let serving = accept(next, pages, &places, stopped);
         let told = async {
             let (answer, took, stop) = tokio::task::spawn_blocking(|| client.join().unwrap())
                 .await

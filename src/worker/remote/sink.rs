@@ -356,6 +356,7 @@ impl Remote {
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
+            refused: None,
             heard: *self.heard(),
         }
     }

@@ -14,6 +14,8 @@ use crate::worker::{Intake, Jobs};
 const RETRY: Duration = Duration::from_secs(5);
 /// Acknowledgements are brought to the disk at most so often.
 const ACKS: Duration = Duration::from_secs(1);
+/// While damaged files lie there, it is looked this often whether somebody has removed them.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Bytes that wait for a disk that is slow or fails; the oldest are given up.
 const MAX_WAITING: usize = 4 << 20;
 /// Bytes read at a time.
@@ -52,6 +54,8 @@ struct State {
     gaps: VecDeque<(u64, u64)>,
     acked: u64,
     acks_due: Option<Nanos>,
+    /// When to count damaged files again; `None` if there are none.
+    look_due: Option<Nanos>,
     read: Reading,
     not_before: Nanos,
     status: KeeperStatus,
@@ -78,6 +82,8 @@ pub(crate) struct KeeperStatus {
     pub(crate) bytes: u64,
     /// Damaged files found.
     pub(crate) corrupt: u64,
+    /// Damaged files that were set aside and not removed by anybody yet.
+    pub(crate) damaged: u64,
     /// Records given up unstored, for the disk failed for too long.
     pub(crate) unstored: u64,
     /// Records that had to make room for newer ones.
@@ -89,6 +95,7 @@ struct Work {
     records: Vec<Waiting>,
     acked: u64,
     save_acks: bool,
+    look: bool,
     read: Option<u64>,
 }
 
@@ -110,6 +117,7 @@ impl Keeper {
         let known = spool.as_ref().map_or((1, 0, 0), |spool| {
             (spool.next(), spool.acked(), spool.bytes())
         });
+        let damaged = spool.as_ref().map_or(0, Spool::damaged);
         let next = known.0.max(wall).max(1);
         let shared = Shared {
             name,
@@ -126,10 +134,12 @@ impl Keeper {
                 gaps: VecDeque::new(),
                 acked: known.1,
                 acks_due: None,
+                look_due: (damaged > 0).then(|| pace.now() + nanos(LOOK_AGAIN)),
                 read: Reading::Idle,
                 not_before: 0,
                 status: KeeperStatus {
                     bytes: known.2,
+                    damaged,
                     ..KeeperStatus::default()
                 },
             }),
@@ -282,8 +292,9 @@ impl Keeper {
         }
         let waits = !state.waiting.is_empty() || matches!(state.read, Reading::Wanted(_));
         let work = waits.then_some(state.not_before);
-        let acks = state.acks_due.map(|due| due.max(state.not_before));
-        work.into_iter().chain(acks).min()
+        let timed = [state.acks_due, state.look_due].into_iter().flatten();
+        let timed = timed.map(|due| due.max(state.not_before));
+        work.into_iter().chain(timed).min()
     }
 }
 
@@ -292,7 +303,8 @@ impl State {
         now >= self.not_before
             && (!self.waiting.is_empty()
                 || matches!(self.read, Reading::Wanted(_))
-                || self.acks_due.is_some_and(|due| now >= due))
+                || self.acks_due.is_some_and(|due| now >= due)
+                || self.look_due.is_some_and(|due| now >= due))
     }
 
     fn is_stored(&self, number: u64) -> bool {
@@ -334,6 +346,7 @@ impl Shared {
                     records: state.waiting.drain(..).collect(),
                     acked: state.acked,
                     save_acks: state.acks_due.is_some_and(|due| now >= due),
+                    look: state.look_due.is_some_and(|due| now >= due),
                     read: match state.read {
                         Reading::Wanted(after) => Some(after),
                         _ => None,
@@ -352,6 +365,7 @@ impl Shared {
             records,
             acked,
             save_acks,
+            look,
             read,
         } = work;
         let (numbered, answers): (Vec<_>, Vec<_>) = records
@@ -382,6 +396,9 @@ impl Shared {
             self.give_back(numbered, answers, &error);
             return Some(spool);
         }
+        if look {
+            spool.look_for_damaged();
+        }
         let mut state = self.lock();
         if let Some((last, _)) = numbered.last() {
             state.stored = *last;
@@ -394,7 +411,16 @@ impl Shared {
             state.read = Reading::Done(records);
         }
         state.status.bytes = spool.bytes();
+        if spool.corrupt() > state.status.corrupt {
+            self.notices.say(format!(
+                "a file of the stored {} is damaged and was set aside as `*.corrupt-N` in the data directory: the \
+                 records in it are lost; look at the file, then remove it",
+                self.name
+            ));
+        }
         state.status.corrupt = spool.corrupt();
+        state.status.damaged = spool.damaged();
+        state.look_due = (spool.damaged() > 0).then(|| self.pace.now() + nanos(LOOK_AGAIN));
         state.status.evicted += spool.take_evicted();
         if std::mem::take(&mut state.status.failing) {
             self.notices

@@ -31,6 +31,8 @@ pub(super) struct Spool {
     acked: u64,
     acked_on_disk: u64,
     corrupt: u64,
+    /// Damaged files that were set aside and lie there still, as of the last look.
+    damaged: u64,
     evicted: u64,
 }
 
@@ -45,8 +47,9 @@ struct Segment {
 impl Spool {
     /// What is there. Numbers go on behind all that may have been given.
     pub(super) fn open(mut files: Box<dyn Files>, max_bytes: u64) -> io::Result<Self> {
-        let mut found = Vec::new();
+        let (mut found, mut damaged) = (Vec::new(), 0);
         for (name, bytes) in files.list()? {
+            damaged += u64::from(name.contains(CORRUPT));
             if let Some(first) = first_of(&name) {
                 found.push(Segment { name, first, bytes });
             }
@@ -66,6 +69,7 @@ impl Spool {
             acked,
             acked_on_disk: acked,
             corrupt: 0,
+            damaged,
             evicted: 0,
         })
     }
@@ -88,6 +92,19 @@ impl Spool {
     /// Damaged files found so far.
     pub(super) fn corrupt(&self) -> u64 {
         self.corrupt
+    }
+
+    /// Damaged files that lie there still, as of the last [`look_for_damaged`](Self::look_for_damaged).
+    pub(super) fn damaged(&self) -> u64 {
+        self.damaged
+    }
+
+    /// Counts the damaged files that lie there: somebody may have removed them.
+    pub(super) fn look_for_damaged(&mut self) {
+        if let Ok(files) = self.files.list() {
+            let damaged = files.iter().filter(|(name, _)| name.contains(CORRUPT));
+            self.damaged = damaged.count() as u64;
+        }
     }
 
     /// Records that had to make room since this was last asked.
@@ -241,6 +258,7 @@ impl Spool {
         let _left = self
             .files
             .rename(&segment.name, &format!("{stem}{CORRUPT}{number}"));
+        self.look_for_damaged();
     }
 
     /// Notes that records up to this number need no keeping.

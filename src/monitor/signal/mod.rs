@@ -1,0 +1,80 @@
+//! The signals that ask a service to end.
+
+use std::future::{Future, pending};
+use std::io;
+use std::thread;
+
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::model::mark_own_thread;
+
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(not(any(unix, windows)), path = "other.rs")]
+mod system;
+
+/// Completes when the process is asked to end: by SIGTERM or SIGINT (Ctrl-C) on Unix, by Ctrl-C or a close, log-off
+/// or shut-down event of the console on Windows. For [`Monitor::drain`](crate::Monitor::drain).
+///
+/// The handlers are installed by this call, not by the first poll. From then on the signals no longer end the
+/// process by themselves, also after the future was dropped; SIGKILL still does. A thread of its own waits for the
+/// signals, so the future works under any runtime and without one.
+///
+/// If a handler cannot be installed, the signal keeps its default action, which ends the process.
+///
+/// # Cancel safety
+///
+/// A signal that arrives while nobody polls the future is kept for the next poll.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example(monitor: watchpost::Monitor, listener: tokio::net::TcpListener, app: axum::Router) -> std::io::Result<()> {
+/// axum::serve(listener, app)
+///     .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
+///     .await
+/// # }
+/// ```
+pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
+    let asked = listen().ok();
+    async move {
+        let Some(asked) = asked else {
+            // The signals have their default action, which ends the process.
+            return pending().await;
+        };
+        if asked.await.is_err() {
+            pending().await
+        }
+    }
+}
+
+/// Starts the thread that waits for a signal. Returns once the handlers are installed.
+fn listen() -> io::Result<oneshot::Receiver<()>> {
+    let (installed, result) = std::sync::mpsc::channel();
+    let (ask, asked) = oneshot::channel();
+    let run = move || {
+        mark_own_thread();
+        let runtime = runtime::Builder::new_current_thread().enable_io().build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(installed.send(Err(error))),
+        };
+        runtime.block_on(async {
+            match system::signals() {
+                Ok(signals) => {
+                    drop(installed.send(Ok(())));
+                    signals.await;
+                    // The receiver is gone where nobody waits any more.
+                    let _gone = ask.send(());
+                }
+                Err(error) => drop(installed.send(Err(error))),
+            }
+        });
+    };
+    thread::Builder::new()
+        .name("watchpost-signal".to_owned())
+        .spawn(run)?;
+    result.recv().map_err(io::Error::other)??;
+    Ok(asked)
+}

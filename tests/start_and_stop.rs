@@ -1,0 +1,404 @@
+//! A service as a process: what it says at its start, and how it ends when it is asked to.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::symlink;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use watchpost::{Access, Monitor};
+
+const RUNTIME: &str = "START_AND_STOP_RUNTIME";
+const TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
+
+/// The program is both: with the variable it is the service, without it the tests, which start it.
+fn main() {
+    match std::env::var_os(RUNTIME) {
+        Some(runtime) => service(&runtime),
+        None => TESTS.iter().for_each(|(name, test)| {
+            test();
+            println!("passed: {name}");
+        }),
+    }
+}
+
+const TESTS: [(&str, fn()); 6] = [
+    (
+        "either_signal_ends_a_service_that_nobody_probes_at_once",
+        either_signal_ends_a_service_that_nobody_probes_at_once,
+    ),
+    (
+        "a_service_that_is_probed_says_503_before_it_ends_within_ten_seconds",
+        a_service_that_is_probed_says_503_before_it_ends_within_ten_seconds,
+    ),
+    (
+        "a_substitute_token_stands_on_standard_error_alone",
+        a_substitute_token_stands_on_standard_error_alone,
+    ),
+    (
+        "a_data_directory_that_cannot_be_used_is_a_warning_at_once",
+        a_data_directory_that_cannot_be_used_is_a_warning_at_once,
+    ),
+    (
+        "standard_output_that_refuses_every_write_is_a_warning_at_once",
+        standard_output_that_refuses_every_write_is_a_warning_at_once,
+    ),
+    (
+        "a_damaged_file_of_stored_errors_is_a_warning_until_it_is_removed",
+        a_damaged_file_of_stored_errors_is_a_warning_until_it_is_removed,
+    ),
+];
+
+fn service(runtime: &std::ffi::OsStr) {
+    let mut builder = if runtime == "current" {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    let code = builder.enable_all().build().unwrap().block_on(serve());
+    std::process::exit(code);
+}
+
+async fn serve() -> i32 {
+    let monitor = Monitor::builder("service").install().unwrap();
+    let own = monitor.serve("127.0.0.1:0").unwrap();
+    let slow = || async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        "slow"
+    };
+    let app = Router::new()
+        .route("/slow", get(slow))
+        .route_service("/readyz", monitor.health().readyz())
+        .route_service(
+            "/health",
+            monitor
+                .health()
+                .details(Access::token_env("WATCHPOST_TOKEN")),
+        )
+        .layer(monitor.layer());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stop = monitor.drain(watchpost::shutdown_signal());
+    let (host, port) = (listener.local_addr().unwrap(), own.local_addr());
+    eprintln!("listens {host} {port}");
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop)
+        .await
+        .unwrap();
+    let report = monitor.shutdown(Duration::from_secs(3)).await;
+    eprintln!("{report}");
+    i32::from(!report.is_complete())
+}
+
+struct Service {
+    child: Child,
+    host: SocketAddr,
+    own: SocketAddr,
+    errors: mpsc::Receiver<String>,
+    /// What stood on standard error before the service listened.
+    before: String,
+}
+
+impl Service {
+    fn start(runtime: &str, variables: &[(&str, &str)], stdout: Stdio) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        for (name, _) in std::env::vars() {
+            if name.starts_with("WATCHPOST_") || name.starts_with("OTEL_") {
+                command.env_remove(name);
+            }
+        }
+        let mut child = command
+            .env(RUNTIME, runtime)
+            .envs(variables.iter().copied())
+            .stdout(stdout)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (send, errors) = mpsc::channel();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                drop(send.send(line));
+            }
+        });
+        let mut before = String::new();
+        loop {
+            let line = errors.recv_timeout(Duration::from_secs(30));
+            let line = line.unwrap_or_else(|_| panic!("it did not start: {before}"));
+            if let Some((host, own)) = line
+                .strip_prefix("listens ")
+                .and_then(|it| it.split_once(' '))
+            {
+                let (host, own) = (host.parse().unwrap(), own.parse().unwrap());
+                return Self {
+                    child,
+                    host,
+                    own,
+                    errors,
+                    before,
+                };
+            }
+            before.push_str(&line);
+            before.push('\n');
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for the end: the time it took, whether it ended well, and its standard output and error.
+    fn end(mut self) -> (Duration, bool, String, String) {
+        let start = Instant::now();
+        let mut stdout = String::new();
+        if let Some(mut pipe) = self.child.stdout.take() {
+            pipe.read_to_string(&mut stdout).unwrap();
+        }
+        let status = self.child.wait().unwrap();
+        let took = start.elapsed();
+        let rest: Vec<String> = self.errors.iter().collect();
+        (
+            took,
+            status.success(),
+            stdout,
+            self.before + &rest.join("\n"),
+        )
+    }
+
+    /// The health page in detail, once `good` says so.
+    fn health_until(&self, token: &str, good: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        loop {
+            let headers = format!("authorization: Bearer {token}\r\n");
+            let page = ask(self.own, "/health", &headers);
+            let json: Value = serde_json::from_str(page.split_once("\r\n\r\n").unwrap().1).unwrap();
+            if good(&json) {
+                return json;
+            }
+            assert!(Instant::now() < deadline, "{json}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn ask(address: SocketAddr, path: &str, headers: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: x\r\n{headers}connection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn either_signal_ends_a_service_that_nobody_probes_at_once() {
+    for (signal, runtime) in [
+        (Signal::TERM, "multi"),
+        (Signal::INT, "multi"),
+        (Signal::TERM, "current"),
+        (Signal::INT, "current"),
+    ] {
+        let service = Service::start(runtime, &[], Stdio::piped());
+        // A request under way is finished.
+        let host = service.host;
+        let slow = thread::spawn(move || ask(host, "/slow", ""));
+        thread::sleep(Duration::from_millis(200));
+        service.signal(signal);
+        let (took, well, stdout, stderr) = service.end();
+        assert!(well, "{signal:?} {runtime}: {stderr}");
+        // The setting `drain.wait` is 3 s.
+        assert!(
+            took < Duration::from_millis(2900),
+            "{signal:?} {runtime}: {took:?}"
+        );
+        assert!(slow.join().unwrap().ends_with("slow"));
+        assert!(stdout.contains("\"url.path\":\"/slow\""), "{stdout}");
+    }
+}
+
+fn a_service_that_is_probed_says_503_before_it_ends_within_ten_seconds() {
+    let service = Service::start("multi", &[], Stdio::piped());
+    assert!(ask(service.host, "/readyz", "").ends_with("ok"));
+    service.signal(Signal::TERM);
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while !ask(service.host, "/readyz", "").ends_with("draining") {
+        assert!(Instant::now() < deadline);
+    }
+    // It goes on serving meanwhile.
+    assert!(ask(service.host, "/slow", "").ends_with("slow"));
+    let (took, well, _, stderr) = service.end();
+    assert!(well, "{stderr}");
+    assert!(
+        took > Duration::from_secs(1) && took < Duration::from_secs(9),
+        "{took:?}"
+    );
+}
+
+fn a_substitute_token_stands_on_standard_error_alone() {
+    for (name, value) in [
+        ("WATCHPOST_TOKEN", "your-token-goes-here-8fj3k2l1m5n6b"),
+        ("WATCHPOST_TOKEN", "changeme-changeme-changeme-changeme"),
+        (
+            "WATCHPOST_ACCESS_TOKEN",
+            "changeme-changeme-changeme-changeme",
+        ),
+        ("UNRELATED", ""),
+    ] {
+        let service = Service::start("multi", &[(name, value)], Stdio::piped());
+        let own_name = if name == "WATCHPOST_ACCESS_TOKEN" {
+            name
+        } else {
+            "WATCHPOST_TOKEN"
+        };
+        let mut announced = service.before.clone();
+        let token = loop {
+            // A service may have two pages with two tokens: the own port's is the named one.
+            let line = announced
+                .lines()
+                .find(|line| line.contains(own_name) && line.contains("the token is "));
+            if let Some(line) = line {
+                break line
+                    .split_once("the token is ")
+                    .unwrap()
+                    .1
+                    .trim()
+                    .to_owned();
+            }
+            announced.push_str(
+                &service
+                    .errors
+                    .recv_timeout(Duration::from_secs(10))
+                    .unwrap(),
+            );
+            announced.push('\n');
+        };
+        let json = service.health_until(&token, |json| !json["checks"].is_null());
+        assert_eq!(json["serviceId"], "service", "{json}");
+        let weak = format!("authorization: Bearer {value}\r\n");
+        assert!(ask(service.own, "/health", &weak).ends_with("{\"status\":\"pass\"}"));
+        service.signal(Signal::TERM);
+        let (_, well, stdout, stderr) = service.end();
+        assert!(well, "{stderr}");
+        assert!(!stdout.contains(&token), "{stdout}");
+        assert!(
+            stdout.contains(own_name) && stdout.contains("standard error"),
+            "{stdout}"
+        );
+        assert!(value.is_empty() || !stdout.contains(value) && !stderr.contains(value));
+    }
+}
+
+fn a_data_directory_that_cannot_be_used_is_a_warning_at_once() {
+    let temporary = tempfile::tempdir().unwrap();
+    let file = temporary.path().join("file");
+    fs::write(&file, "no directory").unwrap();
+    let (dangling, below) = (temporary.path().join("dangling"), file.join("below"));
+    symlink(temporary.path().join("nowhere/at/all"), &dangling).unwrap();
+    for path in [file, dangling, below] {
+        let variables = [
+            ("WATCHPOST_DATA_DIR", path.to_str().unwrap()),
+            ("WATCHPOST_TOKEN", TOKEN),
+        ];
+        let service = Service::start("multi", &variables, Stdio::piped());
+        let json = service.health_until(TOKEN, |json| json["status"] == "warn");
+        let entry = &json["checks"]["data directory"][0];
+        assert_eq!(entry["status"], "warn", "{json}");
+        let output = entry["output"].as_str().unwrap();
+        assert!(
+            output.contains(path.to_str().unwrap()) && output.contains("nothing is kept on disk"),
+            "{output}"
+        );
+        service.signal(Signal::TERM);
+        assert!(service.end().1);
+    }
+}
+
+fn standard_output_that_refuses_every_write_is_a_warning_at_once() {
+    // Every write to this file fails as on a full disk.
+    let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+        return println!("skipped: /dev/full, this system has none");
+    };
+    let service = Service::start("multi", &[("WATCHPOST_TOKEN", TOKEN)], full.into());
+    assert!(ask(service.host, "/slow", "").ends_with("slow"));
+    let json = service.health_until(TOKEN, |json| {
+        json["checks"]["console"][0]["status"] == "warn"
+    });
+    let output = json["checks"]["console"][0]["output"].as_str().unwrap();
+    assert!(output.contains("refused"), "{output}");
+    assert_eq!(json["status"], "warn", "{json}");
+    service.signal(Signal::TERM);
+    // Its records were dropped and counted: the report says that it is not complete.
+    let (_, _, _, stderr) = service.end();
+    assert!(stderr.contains("io"), "{stderr}");
+}
+
+fn a_damaged_file_of_stored_errors_is_a_warning_until_it_is_removed() {
+    let temporary = tempfile::tempdir().unwrap();
+    let errors = temporary.path().join("errors");
+    {
+        let monitor = Monitor::builder("before")
+            .env(false)
+            .console(false)
+            .data_dir(temporary.path());
+        let monitor = monitor.build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let stored = runtime.block_on(monitor.capture_error_durable(&std::io::Error::other("one")));
+        assert!(stored.is_stored());
+        assert!(
+            monitor
+                .shutdown_blocking(Duration::from_secs(5))
+                .unwrap()
+                .is_complete()
+        );
+    }
+    let files = || {
+        fs::read_dir(&errors)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+    };
+    let is = |path: &std::path::Path, part| path.to_string_lossy().contains(part);
+    for path in files().filter(|path| is(path, ".seg")) {
+        fs::write(path, [0x5a; 100]).unwrap();
+    }
+    let data_dir = temporary.path().to_str().unwrap();
+    let variables = [("WATCHPOST_DATA_DIR", data_dir), ("WATCHPOST_TOKEN", TOKEN)];
+    for round in 0..2 {
+        let service = Service::start("multi", &variables, Stdio::piped());
+        let json = service.health_until(TOKEN, |json| {
+            json["checks"]["errors.store"][0]["status"] == "warn"
+        });
+        let output = json["checks"]["errors.store"][0]["output"]
+            .as_str()
+            .unwrap();
+        assert!(output.contains("damaged"), "{output}");
+        service.signal(Signal::TERM);
+        let (_, well, stdout, _) = service.end();
+        assert!(well);
+        // The notice comes with the damage, the warning lasts.
+        assert_eq!(
+            stdout.contains("is damaged and was set aside"),
+            round == 0,
+            "{stdout}"
+        );
+    }
+    for path in files().filter(|path| is(path, ".corrupt-")) {
+        fs::remove_file(path).unwrap();
+    }
+    let service = Service::start("multi", &variables, Stdio::piped());
+    service.health_until(TOKEN, |json| {
+        json["checks"]["errors.store"][0]["status"] == "pass"
+    });
+    service.signal(Signal::TERM);
+    assert!(service.end().1);
+}
