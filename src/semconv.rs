@@ -48,6 +48,8 @@ pub(crate) const USER_ID: &str = "user.id";
 
 /// How a request ended; ours.
 pub(crate) const WATCHPOST_OUTCOME: &str = "watchpost.outcome";
+/// What a log record is about, where it is not what its kind usually is about; ours.
+pub(crate) const WATCHPOST_RECORD: &str = "watchpost.record";
 /// Why a trace is kept; ours.
 pub(crate) const WATCHPOST_KEPT: &str = "watchpost.kept";
 

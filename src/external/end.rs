@@ -2,7 +2,7 @@ use std::any::type_name;
 use std::borrow::Cow;
 
 use super::known::{Cause, cause};
-use crate::model::Outcome;
+use crate::model::{Outcome, caught};
 
 const TIMEOUT: Cause = Cause::Known("timeout");
 
@@ -28,7 +28,7 @@ impl End {
 
     /// The client gave an error: a time-out where it says so. Its type is a word for what it says, else its own.
     pub(super) fn failed<E: 'static>(status: Option<u16>, error: &E) -> Self {
-        let cause = cause(error);
+        let cause = cause_of(error);
         Self {
             outcome: if cause == TIMEOUT {
                 Outcome::Timeout
@@ -47,7 +47,7 @@ impl End {
 
     /// The answer's body gave an error.
     pub(super) fn body_failed<E: 'static>(status: Option<u16>, error: &E) -> Self {
-        let timed_out = cause(error) == TIMEOUT;
+        let timed_out = cause_of(error) == TIMEOUT;
         let outcome = if timed_out {
             Outcome::Timeout
         } else {
@@ -76,6 +76,11 @@ impl End {
             _ => false,
         }
     }
+}
+
+/// What an error says. Its `source` is the host's code, which would not have run without us.
+fn cause_of<E: 'static>(error: &E) -> Cause {
+    caught(|| cause(error)).unwrap_or(Cause::Unknown)
 }
 
 #[cfg(test)]

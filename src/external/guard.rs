@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -15,7 +16,7 @@ use super::url;
 use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::metrics::UpDownCounter;
-use crate::model::{Outcome, caught, within};
+use crate::model::{Dropping, Outcome, caught, within};
 use crate::request::{self, Method, NO_REQUEST};
 use crate::semconv;
 use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue, carry_request};
@@ -59,6 +60,9 @@ pub struct CallGuard {
     gen_ai: Option<Box<GenAi>>,
     /// Code runs in it; if so still when it is dropped, that panicked.
     runs: bool,
+    /// Code panicked that was called while the call was shared.
+    panicked: AtomicBool,
+    dropping: Dropping,
     ended: bool,
 }
 
@@ -92,6 +96,8 @@ impl CallGuard {
             resends: 0,
             gen_ai: None,
             runs: false,
+            panicked: AtomicBool::new(false),
+            dropping: Dropping::default(),
             ended: false,
         }
     }
@@ -276,6 +282,26 @@ impl CallGuard {
         done
     }
 
+    /// Whether the response has no body by its method and status, whatever the body type says.
+    pub(super) fn is_bodiless(&self) -> bool {
+        self.method == Method::HEAD || matches!(self.status, Some(204 | 304))
+    }
+
+    /// Where a panic is noted of code that is called while the call is shared.
+    pub(super) fn panic_note(&self) -> &AtomicBool {
+        &self.panicked
+    }
+
+    /// What owns the call is dropped, the host's part of it first.
+    pub(super) fn dropping(&mut self) {
+        self.dropping.begins();
+    }
+
+    /// Whether the host's code has panicked in the call, which is dropped now.
+    pub(super) fn has_panicked(&mut self) -> bool {
+        self.runs | *self.panicked.get_mut() | self.dropping.panicked()
+    }
+
     fn end(&mut self, end: &End) {
         self.ended = true;
         self.active.add(-1);
@@ -370,7 +396,7 @@ impl Drop for CallGuard {
         if self.ended {
             return;
         }
-        let outcome = if self.runs {
+        let outcome = if self.has_panicked() {
             Outcome::Panicked
         } else {
             Outcome::Cancelled
@@ -397,6 +423,14 @@ pin_project! {
         future: F,
         guard: Option<CallGuard>,
     }
+
+    impl<F> PinnedDrop for RunCall<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(guard) = this.project().guard {
+                guard.dropping();
+            }
+        }
+    }
 }
 
 impl<F: Future> Future for RunCall<F> {
@@ -421,9 +455,18 @@ pin_project! {
     /// The future of [`CallGuard::try_run`] and [`CallGuard::try_run_with`].
     #[must_use = "futures do nothing unless awaited"]
     pub struct TryRunCall<F, N> {
+        // Before `guard`: what it drops still belongs to the call.
         #[pin]
         future: F,
         guard: Option<(CallGuard, N)>,
+    }
+
+    impl<F, N> PinnedDrop for TryRunCall<F, N> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some((guard, _)) = this.project().guard {
+                guard.dropping();
+            }
+        }
     }
 }
 

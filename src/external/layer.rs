@@ -8,7 +8,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::body::AnswerBody;
+use super::body::{AnswerBody, Ends};
 use super::calls::Calls;
 use super::guard::CallGuard;
 use super::watched::Watched;
@@ -100,6 +100,14 @@ pin_project! {
         future: F,
         guard: Option<CallGuard>,
     }
+
+    impl<F> PinnedDrop for ClientFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(guard) = this.project().guard {
+                guard.dropping();
+            }
+        }
+    }
 }
 
 impl<F> ClientFuture<F> {
@@ -135,19 +143,15 @@ where
                         .status(answer.status().as_u16())
                         .headers(answer.headers())
                 });
-                // A body that is at its end already is not always polled.
-                let guard = match guard {
-                    Some(guard) if answer.body().is_end_stream() => {
-                        guard.finish();
-                        None
-                    }
+                let ends = match guard {
                     Some(guard) if answer.status().as_u16() == 101 => {
                         guard.by(Outcome::Upgraded);
-                        None
+                        Ends::default()
                     }
-                    guard => guard,
+                    Some(guard) => Ends::with(guard, &answer),
+                    None => Ends::default(),
                 };
-                Ok(answer.map(|body| AnswerBody::new(body, guard)))
+                Ok(answer.map(|body| AnswerBody::new(body, ends)))
             }
             Err(error) => {
                 if let Some(guard) = guard {

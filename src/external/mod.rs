@@ -30,7 +30,7 @@
 //!
 //! # When a call ends
 //!
-//! Through the layer with the last byte of the answer's body; of a guard with what is called of it.
+//! Through the layer with the last byte of the response's body, or its trailers; of a guard with what is called of it.
 //!
 //! | `watchpost_outcome` | |
 //! |---|---|
@@ -38,7 +38,8 @@
 //! | `failed` | the client gave an error |
 //! | `timeout` | the client, or the answer's body, gave an error that is a time-out |
 //! | `cancelled` | the future was dropped before the answer: our own client left, or a time-out around it gave up |
-//! | `body_dropped`, `body_error` | the answer's body was dropped before its end, or broke off |
+//! | `body_dropped` | the response's body was dropped before its end, and before all bytes came that it or `Content-Length` declares |
+//! | `body_error` | the response's body gave an error, or ended with other bytes than were declared |
 //! | `panicked` | code in it panicked |
 //!
 //! A time-out *around* the layer drops the call, which cannot be told from a client that left; inside of it, it is an

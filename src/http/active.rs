@@ -1,22 +1,28 @@
 //! The state of one request under way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use tower_http::classify::GrpcEosErrorsAsFailures;
 
 use super::classify::{self, Class, Verdict};
+use super::connection::Stream;
 use super::finished::Finished;
 use super::queried::Queried;
+use super::received::{Came, Received};
 use super::seen::{Seen, number};
+use super::sent::Sent;
 use super::series::{ErrorType, Labels, Measured, Series, Version};
 use super::shared::{Asked, LineMode, Shared};
+use super::stream_end::StreamEnd;
 use super::traced::Traced;
 use super::{client, local};
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_str};
-use crate::model::{Attributes, Kept, Outcome, Sampling, Signal, SpanId, TraceId};
+use crate::model::{
+    Attributes, Dropping, Kept, Outcome, Sampling, Signal, SpanId, TraceId, caught,
+};
 use crate::request::{
     self, Decision, Facts, Ids, Method, RequestRecord, Scheme, Slot, UNMATCHED, put_attributes,
     put_fixed,
@@ -56,10 +62,11 @@ pub(super) struct Active {
     /// The outcome of an answer whose body comes to its end.
     pub(super) planned: Outcome,
     request_bytes: Option<u64>,
-    pub(super) counted: Option<Arc<AtomicU64>>,
-    pub(super) response_bytes: u64,
-    /// What the body said that it will be.
-    pub(super) expected_bytes: Option<u64>,
+    received: Received,
+    pub(super) sent: Sent,
+    /// Whether the response's body panicked where the state is only shared.
+    pub(super) panicked: AtomicBool,
+    pub(super) dropping: Dropping,
     /// Path, query, agent and client address as the record has them; empty without lines.
     texts: Vec<u8>,
     /// Whether the texts are with the slot.
@@ -100,9 +107,10 @@ impl Active {
             eos: None,
             planned: Outcome::Completed,
             request_bytes: None,
-            counted: None,
-            response_bytes: 0,
-            expected_bytes: None,
+            received: Received::default(),
+            sent: Sent::default(),
+            panicked: AtomicBool::new(false),
+            dropping: Dropping::default(),
             texts: Vec::new(),
             has_lent: false,
             user: String::new(),
@@ -135,8 +143,8 @@ impl Active {
         self.class = Class::Success;
         self.planned = Outcome::Completed;
         self.request_bytes = seen.content_length.and_then(number);
-        self.response_bytes = 0;
-        self.expected_bytes = None;
+        self.received.begin(seen, self.method);
+        self.sent.clear();
         let caller = self.identify(request, seen, route);
         let traces = self.shared.traces.as_deref();
         let sampling = match (traces, caller.sampled) {
@@ -356,16 +364,42 @@ impl Active {
         self.method == Method::HEAD || matches!(self.status, Some(204 | 304))
     }
 
-    /// Counts bytes of the body.
+    /// Notes what the response says of its body's length. Calls the body's code.
     #[inline]
-    pub(super) fn sent(&mut self, bytes: usize) {
-        self.response_bytes = self.response_bytes.saturating_add(bytes as u64);
+    pub(super) fn begin_body<B: http_body::Body>(&mut self, response: &Response<B>) {
+        self.sent.begin(response);
     }
 
-    /// Whether the body's polls may run the host's code: it does not know its own length.
+    /// Whether the bytes so far are those that were declared; `None` where no length was.
     #[inline]
-    pub(super) fn body_is_open(&self) -> bool {
-        self.expected_bytes.is_none()
+    pub(super) fn is_whole(&mut self) -> Option<bool> {
+        self.sent.is_whole(self.version)
+    }
+
+    /// Watches the request's body, if there may be one.
+    #[inline]
+    pub(super) fn watch_body<B: 'static>(&mut self, request: &mut Request<B>) {
+        if self.received.may_come() || self.shared.count_request_body {
+            self.received.watch(request, &self.shared);
+        }
+    }
+
+    /// Takes over what came of the request's body: its bytes, and the outcome where the client left before its end.
+    #[inline(never)]
+    fn take_over(&mut self, came: Came, outcome: Outcome) -> Outcome {
+        let unknown = self.request_bytes.is_none() && came.ended;
+        if came.aborted || unknown || self.shared.count_request_body {
+            self.request_bytes = Some(came.bytes);
+        }
+        if !came.aborted || matches!(outcome, Outcome::Panicked | Outcome::Upgraded) {
+            return outcome;
+        }
+        // Nobody receives what the service made of it.
+        self.status = None;
+        self.grpc_status = None;
+        self.headers_at = None;
+        self.class = Class::Success;
+        Outcome::UploadAborted
     }
 
     /// The trailers came.
@@ -383,12 +417,9 @@ impl Active {
         if let Some(head) = self.head.take() {
             let answer = self.shared.hooks.classify.ask(|hook| hook(&head, trailers));
             self.class = answer.unwrap_or(self.class);
+            // Its extensions are the host's, and so is their `Drop`.
+            caught(|| drop(head));
         }
-    }
-
-    /// The request's slot, for what outlives it.
-    pub(super) fn slot(&self) -> Option<Arc<Slot>> {
-        self.slot.clone()
     }
 
     pub(super) fn route_name(&self) -> Box<str> {
@@ -426,9 +457,10 @@ impl Active {
         let now = now.unwrap_or_else(|| self.shared.now());
         self.close();
         self.ask_classify(None);
-        if let Some(counted) = self.counted.take() {
-            self.request_bytes = Some(counted.load(Relaxed));
-        }
+        let outcome = match self.received.came() {
+            Some(came) => self.take_over(came, outcome),
+            None => outcome,
+        };
         let slot = self.slot.as_deref();
         self.queried = slot.and_then(|slot| Queried::of(slot, &mut self.attributes));
         let failed = self.class == Class::Failure
@@ -447,7 +479,7 @@ impl Active {
             duration: now.saturating_sub(self.start),
             time_to_headers: self.headers_at.map(|at| at.saturating_sub(self.start)),
             request_bytes: self.request_bytes,
-            response_bytes: sent.then_some(self.response_bytes),
+            response_bytes: sent.then_some(self.sent.bytes()),
         };
         if self.shared.hooks.on_end.is_set() {
             self.tell_end(outcome, failed, &measured);
@@ -509,7 +541,7 @@ impl Active {
         end: End,
     ) -> TraceId {
         // What a client broke off says nothing of how long the route takes.
-        let slow = labels.outcome != Outcome::Cancelled
+        let slow = !matches!(labels.outcome, Outcome::Cancelled | Outcome::UploadAborted)
             && traces.is_slow(series.times.as_deref(), measured.duration);
         let why = match labels.outcome {
             Outcome::Panicked => Some(Kept::Panic),
@@ -574,7 +606,18 @@ impl Active {
         failed: bool,
         out: &mut Vec<u8>,
     ) {
-        let record = RequestRecord {
+        put_fixed(out, &self.fixed(labels.outcome, measured, failed));
+        put_str(out, &series.route);
+        out.extend_from_slice(&self.texts);
+        put_str(out, &self.user);
+        put_str(out, &series.error_type);
+        put_attributes(out, &self.attributes);
+    }
+
+    /// The fixed part of the request's record.
+    #[inline]
+    fn fixed(&self, outcome: Outcome, measured: &Measured, failed: bool) -> RequestRecord<'static> {
+        RequestRecord {
             trace: self.ids.trace,
             span: self.ids.span,
             parent_span: self.parent_span,
@@ -588,16 +631,53 @@ impl Active {
             method: self.method,
             scheme: self.scheme,
             version: self.version.as_str(),
-            outcome: labels.outcome,
+            outcome,
             failed,
             ..RequestRecord::default()
+        }
+    }
+
+    /// Begins the event stream that is the response's body, before the request ends.
+    #[cold]
+    pub(super) fn begin_stream(&self) -> Stream {
+        let shared = &self.shared;
+        let route = self.route_name();
+        let last = (shared.lines != LineMode::Off).then(|| self.stream_end(&route));
+        Stream::begin(
+            &shared.requests,
+            &shared.instruments,
+            &route,
+            self.ids,
+            self.slot.clone(),
+            Outcome::BodyDropped,
+        )
+        .with_record(last)
+    }
+
+    fn stream_end(&self, route: &str) -> StreamEnd {
+        let measured = Measured {
+            duration: 0,
+            time_to_headers: None,
+            request_bytes: self.request_bytes,
+            response_bytes: None,
         };
-        put_fixed(out, &record);
-        put_str(out, &series.route);
-        out.extend_from_slice(&self.texts);
-        put_str(out, &self.user);
-        put_str(out, &series.error_type);
-        put_attributes(out, &self.attributes);
+        let (mut texts, mut attributes) = (Vec::new(), Vec::new());
+        put_str(&mut texts, route);
+        match &self.slot {
+            Some(slot) if self.has_lent => {
+                slot.lend(|facts| texts.extend_from_slice(&facts.texts));
+            }
+            _ => (0..4).for_each(|_| put_str(&mut texts, "")),
+        }
+        put_str(&mut texts, &self.user);
+        put_attributes(&mut attributes, &self.attributes);
+        StreamEnd {
+            intake: Arc::clone(&self.shared.intake),
+            errors_only: self.shared.lines != LineMode::All,
+            record: self.fixed(Outcome::Completed, &measured, false),
+            texts,
+            attributes,
+        }
     }
 
     #[cold]

@@ -1,28 +1,43 @@
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, ready};
 
-use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::connection::Stream;
 use super::polling::Polling;
 use super::track::{AfterHeaders, Track};
-use crate::model::Outcome;
+use crate::model::{Outcome, Progress, guarded, noted};
 
 pin_project! {
-    /// The body of an [`Endpoint`](super::Endpoint)'s answer: counts its bytes and ends the request.
+    /// The body of an [`Endpoint`](super::Endpoint)'s response: counts its bytes and ends the request. Its frames, its
+    /// length and its end are those of the body inside.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before its end, the request counts as `body_dropped`.
+    /// Dropped before its end, the request counts as `body_dropped`, unless all bytes were handed over that the body
+    /// or `Content-Length` declares.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
+        // Before `track` and `stream`: what it drops still belongs to the request.
         #[pin]
         inner: B,
         track: Option<Track>,
         // Lives as long as an event stream does.
         stream: Option<Box<Stream>>,
+    }
+
+    impl<B> PinnedDrop for ResponseBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some(track) = this.track {
+                track.dropping();
+            }
+            if let Some(stream) = this.stream {
+                stream.dropping();
+            }
+        }
     }
 }
 
@@ -31,13 +46,22 @@ impl<B> ResponseBody<B> {
     pub(super) fn new(inner: B, after: AfterHeaders) -> Self {
         let (track, stream) = match after {
             AfterHeaders::Ended => (None, None),
-            AfterHeaders::Body(track) => (Some(track), None),
+            AfterHeaders::Body(track) => (track, None),
             AfterHeaders::Stream(stream) => (None, Some(stream)),
         };
         Self {
             inner,
             track,
             stream,
+        }
+    }
+
+    /// Where a panic is noted of code that is called while the body is shared.
+    #[inline]
+    fn panic_note(&self) -> Option<&AtomicBool> {
+        match &self.track {
+            Some(track) => track.panic_note(),
+            None => self.stream.as_deref().map(Stream::panic_note),
         }
     }
 }
@@ -52,37 +76,38 @@ impl<B: Body> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let open = match this.track.as_mut().and_then(Track::active) {
-            None => {
-                let _current = this.stream.as_deref_mut().map(Stream::enter);
-                return this.inner.poll_frame(cx);
-            }
-            Some(active) => active.body_is_open(),
+            None => return poll_stream(this.inner, this.stream, cx),
+            Some(active) => active.sent.is_open(),
         };
         let polled = if open {
             poll_open(this.inner.as_mut(), this.track, cx)
         } else {
             // A body that knows its length is data, not code: no clock reads, no current request.
-            this.inner.as_mut().poll_frame(cx)
+            guarded(this.track, |_| this.inner.as_mut().poll_frame(cx))
         };
         let frame = ready!(polled);
-        match &frame {
-            None => end(this.track),
-            Some(Err(_)) => {
+        let inner = this.inner.as_ref();
+        match guarded(this.track, |_| {
+            Progress::of(frame.as_ref(), inner.get_ref())
+        }) {
+            Progress::Data(bytes) => sent(this.track, bytes),
+            Progress::LastData(bytes) => {
+                sent(this.track, bytes);
+                end(this.track);
+            }
+            Progress::Trailers => {
+                if let Some(active) = this.track.as_mut().and_then(Track::active)
+                    && let Some(Ok(frame)) = &frame
+                    && let Some(trailers) = frame.trailers_ref()
+                {
+                    active.trailers(trailers);
+                }
+                end(this.track);
+            }
+            Progress::Ended => end(this.track),
+            Progress::Broken => {
                 if let Some(track) = this.track.take() {
                     track.finish(Outcome::BodyError);
-                }
-            }
-            Some(Ok(frame)) => {
-                if let Some(active) = this.track.as_mut().and_then(Track::active) {
-                    if let Some(data) = frame.data_ref() {
-                        active.sent(data.remaining());
-                    } else if let Some(trailers) = frame.trailers_ref() {
-                        active.trailers(trailers);
-                    }
-                }
-                // The server may not ask again.
-                if this.inner.is_end_stream() {
-                    end(this.track);
                 }
             }
         }
@@ -90,11 +115,11 @@ impl<B: Body> Body for ResponseBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        noted(self.panic_note(), || self.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        noted(self.panic_note(), || self.inner.size_hint())
     }
 }
 
@@ -114,6 +139,46 @@ fn poll_open<B: Body>(
         active.poll_pends();
     }
     polled
+}
+
+/// Polls the body of an event stream, or of a request that has ended.
+fn poll_stream<B: Body>(
+    mut inner: Pin<&mut B>,
+    stream: &mut Option<Box<Stream>>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    if stream.is_none() {
+        return inner.poll_frame(cx);
+    }
+    let (frame, progress) = ready!(guarded(stream, |stream| {
+        let _current = stream.as_deref_mut().map(Stream::enter);
+        let frame = ready!(inner.as_mut().poll_frame(cx));
+        let progress = Progress::of(frame.as_ref(), inner.as_ref().get_ref());
+        Poll::Ready((frame, progress))
+    }));
+    if let Progress::Data(bytes) | Progress::LastData(bytes) = progress
+        && let Some(stream) = stream
+    {
+        stream.sent(bytes);
+    }
+    let outcome = match progress {
+        Progress::Data(_) => None,
+        Progress::LastData(_) | Progress::Trailers | Progress::Ended => Some(Outcome::Completed),
+        Progress::Broken => Some(Outcome::BodyError),
+    };
+    if let Some(outcome) = outcome
+        && let Some(stream) = stream.take()
+    {
+        stream.end(outcome);
+    }
+    Poll::Ready(frame)
+}
+
+#[inline]
+fn sent(track: &mut Option<Track>, bytes: usize) {
+    if let Some(active) = track.as_mut().and_then(Track::active) {
+        active.sent.add(bytes);
+    }
 }
 
 #[inline]

@@ -2,39 +2,51 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
 use super::series::{Instruments, seconds};
+use super::stream_end::StreamEnd;
 use crate::clock::Nanos;
 use crate::metrics::{Histogram, UpDownCounter};
-use crate::model::{SpanId, TraceId};
+use crate::model::{Dropping, Guarded, Outcome, SpanId, TraceId, guarded};
 use crate::request::{self, Ids, Requests, Slot};
 use crate::semconv;
 
-/// Counts the life of one stream: one more while it lives, its duration when it is dropped.
+/// Counts the life of one stream: one more while it lives, its duration and outcome when it ends.
 #[derive(Debug)]
 pub(super) struct Stream {
     requests: Arc<Requests>,
     duration: Histogram,
     active: UpDownCounter,
+    route: Box<str>,
     ids: Ids,
     start: Nanos,
     /// In no list: the request itself is over.
     slot: Option<Arc<Slot>>,
+    bytes: u64,
+    /// The outcome if it is dropped now.
+    outcome: Outcome,
+    panicked: AtomicBool,
+    dropping: Dropping,
+    last: Option<StreamEnd>,
 }
 
 impl Stream {
+    /// A stream begins, with the outcome that it has if it is dropped before its end.
     pub(super) fn begin(
         requests: &Arc<Requests>,
         instruments: &Instruments,
         route: &str,
         ids: Ids,
         goes_on: Option<Arc<Slot>>,
+        dropped: Outcome,
     ) -> Self {
-        let labels = || [(semconv::HTTP_ROUTE, route.to_owned())];
-        let active = instruments.connections.with(labels());
+        let active = instruments
+            .connections
+            .with([(semconv::HTTP_ROUTE, route.to_owned())]);
         active.add(1);
         let start = requests.clock().now();
         let slot = requests.unlisted_slot(goes_on);
@@ -42,25 +54,76 @@ impl Stream {
         Self {
             start,
             requests: Arc::clone(requests),
-            duration: instruments.connection.with(labels()),
+            duration: instruments.connection.clone(),
             active,
+            route: route.into(),
             ids,
             slot: Some(slot),
+            bytes: 0,
+            outcome: dropped,
+            panicked: AtomicBool::new(false),
+            dropping: Dropping::default(),
+            last: None,
         }
+    }
+
+    /// Adds the log record of its end.
+    pub(super) fn with_record(mut self, last: Option<StreamEnd>) -> Self {
+        self.last = last;
+        self
     }
 
     /// The stream is the thread's current request until the value is dropped.
     pub(super) fn enter(&mut self) -> Current<'_> {
         Current::enter(&mut self.slot, self.ids.span)
     }
+
+    /// Counts bytes.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes as u64);
+    }
+
+    /// The stream ends with this outcome, now.
+    pub(super) fn end(mut self: Box<Self>, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    /// Where a panic is noted of code that is called while the stream is shared.
+    pub(super) fn panic_note(&self) -> &AtomicBool {
+        &self.panicked
+    }
+
+    /// What owns the stream is dropped, the host's part of it first.
+    pub(super) fn dropping(&mut self) {
+        self.dropping.begins();
+    }
+}
+
+impl Guarded for Box<Stream> {
+    #[cold]
+    fn panicked(self) {
+        self.end(Outcome::Panicked);
+    }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
         let now = self.requests.clock().now();
+        if self.dropping.panicked() | *self.panicked.get_mut() {
+            self.outcome = Outcome::Panicked;
+        }
+        let life = now.saturating_sub(self.start);
         self.active.add(-1);
+        let labels = [
+            (semconv::HTTP_ROUTE, self.route.to_string()),
+            (semconv::WATCHPOST_OUTCOME, self.outcome.as_str().to_owned()),
+        ];
         self.duration
-            .record_traced(seconds(now.saturating_sub(self.start)), self.ids.trace, now);
+            .with(labels)
+            .record_traced(seconds(life), self.ids.trace, now);
+        if let Some(last) = &self.last {
+            last.queue(self.outcome, life, self.bytes, now);
+        }
     }
 }
 
@@ -91,8 +154,9 @@ impl Connection {
     }
 
     /// Runs the connection's task: counted in `watchpost_http_connections` while it runs and in
-    /// `watchpost_http_connection_duration_seconds` when it ends or is dropped. Its `tracing` events
-    /// carry the trace id of the request that was upgraded, if `connection` was called in its handler.
+    /// `watchpost_http_connection_duration_seconds` when it ends, with the outcome `completed`, `cancelled` if it is
+    /// dropped before, or `panicked`. Its `tracing` events carry the trace id of the request that was upgraded, if
+    /// `connection` was called in its handler.
     ///
     /// # Cancel safety
     ///
@@ -108,13 +172,14 @@ impl Connection {
         };
         RunConnection {
             task,
-            stream: Stream::begin(
+            stream: Some(Box::new(Stream::begin(
                 &self.requests,
                 &self.instruments,
                 &self.name,
                 ids,
                 self.upgraded,
-            ),
+                Outcome::Cancelled,
+            ))),
         }
     }
 }
@@ -124,9 +189,18 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct RunConnection<F> {
+        // Before `stream`: what it drops still belongs to the connection.
         #[pin]
         task: F,
-        stream: Stream,
+        stream: Option<Box<Stream>>,
+    }
+
+    impl<F> PinnedDrop for RunConnection<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(stream) = this.project().stream {
+                stream.dropping();
+            }
+        }
     }
 }
 
@@ -135,8 +209,14 @@ impl<F: Future> Future for RunConnection<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _current = this.stream.enter();
-        this.task.poll(cx)
+        let output = ready!(guarded(this.stream, |stream| {
+            let _current = stream.as_deref_mut().map(Stream::enter);
+            this.task.poll(cx)
+        }));
+        if let Some(stream) = this.stream.take() {
+            stream.end(Outcome::Completed);
+        }
+        Poll::Ready(output)
     }
 }
 

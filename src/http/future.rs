@@ -7,11 +7,11 @@ use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
 use super::polling::Polling;
-use super::track::{AfterHeaders, Track};
-use crate::model::Outcome;
+use super::track::Track;
+use crate::model::{Outcome, guarded};
 
 pin_project! {
-    /// The future of an [`Endpoint`](super::Endpoint)'s answer.
+    /// The future of an [`Endpoint`](super::Endpoint)'s response.
     ///
     /// # Cancel safety
     ///
@@ -23,6 +23,14 @@ pin_project! {
         inner: F,
         track: Option<Track>,
         polled: bool,
+    }
+
+    impl<F> PinnedDrop for ResponseFuture<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(track) = this.project().track {
+                track.dropping();
+            }
+        }
     }
 }
 
@@ -72,10 +80,7 @@ where
                 Poll::Ready(Err(error))
             }
             Poll::Ready(Ok(mut response)) => {
-                let after = match this.track.take() {
-                    Some(track) => track.headers(&mut response),
-                    None => AfterHeaders::Ended,
-                };
+                let after = guarded(this.track, |track| Track::headers(track, &mut response));
                 Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, after))))
             }
         }

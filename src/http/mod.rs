@@ -1,4 +1,61 @@
 //! Inbound requests: the endpoint layer.
+//!
+//! # When a request ends
+//!
+//! A request begins when the service is called and ends with the last byte of the response's body. Each is recorded
+//! once, with one [outcome](crate::Outcome), whatever the service, its bodies or the layer's hooks do:
+//!
+//! | `watchpost_outcome` | how it ended | error rate |
+//! |---|---|---|
+//! | `completed` | the response was handed to the server to its last byte | if its status is 5xx |
+//! | `timeout` | as `completed`, with status 408 or one of `timeout_statuses` | if its status is 5xx |
+//! | `upgraded` | the connection became a WebSocket or a tunnel | no |
+//! | `cancelled` | the service's future was dropped before it gave headers | no |
+//! | `upload_aborted` | the client left while it sent the request's body; there is no status | no |
+//! | `body_dropped` | the response's body was dropped before its end: mostly, the client left | no |
+//! | `body_error` | the response's body gave an error, or ended with other bytes than it declared | yes |
+//! | `failed` | the service gave an error instead of a response; there is no status | yes |
+//! | `panicked` | the service, or its body, panicked; the panic goes on unchanged | yes |
+//!
+//! `error_type` is the status for a 5xx, else the outcome where it is in the error rate by itself, or `timeout`.
+//!
+//! # When a body is whole
+//!
+//! A body ends when it says so, with its trailers, or when the server drops it after all bytes that were declared:
+//! those of the body's exact `size_hint`, else those of the response's `Content-Length`. Servers do not poll a body
+//! again once they have them. So files, ranges of files, streams with a `Content-Length` and proxied responses are
+//! `completed`. A body that ends with other bytes than it declared is a `body_error`.
+//!
+//! The layer sees what the server takes, not what the client receives. A body of known length, such as a `String` or
+//! `Bytes`, is taken whole: over HTTP/2 at once, over HTTP/1 as soon as the connection takes any of it. Such a
+//! request is `completed` even if the client leaves before it has read the response. Of a stream, what the server and
+//! the system hold in their buffers counts as sent.
+//!
+//! # When a client leaves while it uploads
+//!
+//! The service then finds an error in the request's body and responds to nobody, often with 400 or 500. The request is
+//! recorded as `upload_aborted`, without that status, and with the bytes that came as its size. It takes a body that
+//! the layer can see: axum's `Body`. What is no lost connection (a chunk that cannot be read, a limit that is
+//! exceeded) stays what the service makes of it. Where the service's future is dropped before it reads on, the
+//! request is `cancelled`.
+//!
+//! A request without a body costs nothing for this. One that has a body costs an allocation, and a call more for each
+//! chunk that is read. A body without `Content-Length` that is read to its end has its size recorded this way.
+//!
+//! # Event streams and upgraded connections
+//!
+//! A response of `text/event-stream` without a length ends its request at the headers. The stream's own life is
+//! recorded in `watchpost_http_connection_duration_seconds`, by route and `watchpost_outcome`: `completed` if the
+//! service ended it, `body_dropped` if the client left or the server gave it up, `body_error`, or `panicked`. One that
+//! lasts longer than a minute has a second log record when it ends, with the ids and fields of its request's, and
+//! `watchpost.record` `stream_end`:
+//!
+//! ```json
+//! {"timestamp":"2026-01-01T00:01:30.000Z","level":"INFO","message":"GET /events stream body_dropped 90000.000 ms","service.name":"shop","trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331","http.request.method":"GET","http.route":"/events","http.response.status_code":200,"watchpost.outcome":"body_dropped","watchpost.record":"stream_end","duration_ms":90000.000,"http.response.body.size":12,"url.path":"/events"}
+//! ```
+//!
+//! A WebSocket's or tunnel's task is wrapped by [`Monitor::connection`](crate::Monitor::connection) and recorded in
+//! the same series: `completed`, `cancelled` if the task is dropped, or `panicked`.
 
 mod active;
 mod body;
@@ -17,12 +74,16 @@ mod layer;
 mod local;
 mod polling;
 mod queried;
+mod received;
 mod seen;
+mod sent;
 mod series;
 mod service;
 mod shared;
+mod stream_end;
 mod traced;
 mod track;
+mod upload;
 
 pub use self::body::ResponseBody;
 pub use self::cidr::{Cidr, CidrError};

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use http::{Extensions, Request};
+
+use super::upload::Upload;
 
 pub(super) fn matched_path(_: &Extensions) -> Option<&str> {
     None
@@ -14,6 +15,10 @@ pub(super) fn peer(_: &Extensions) -> Option<IpAddr> {
     None
 }
 
-pub(super) fn count_body<B: 'static>(_: &mut Request<B>, _: &Arc<AtomicU64>) -> bool {
-    false
+pub(super) fn watch_body<B: 'static>(
+    _: &mut Request<B>,
+    _: bool,
+    _: impl FnOnce() -> Arc<Upload>,
+) -> Option<bool> {
+    None
 }

@@ -8,6 +8,8 @@ pub(super) struct Seen<'a> {
     pub(super) trace_state: Option<&'a HeaderValue>,
     pub(super) baggage: Option<&'a HeaderValue>,
     pub(super) content_length: Option<&'a HeaderValue>,
+    /// `Transfer-Encoding` is there: a body of unknown length.
+    pub(super) is_chunked: bool,
     pub(super) user_agent: Option<&'a HeaderValue>,
     pub(super) grpc: bool,
 }
@@ -31,6 +33,7 @@ impl<'a> Seen<'a> {
                     seen.grpc = value.as_bytes().starts_with(b"application/grpc");
                 }
                 14 if name == header::CONTENT_LENGTH.as_str() => seen.content_length = Some(value),
+                17 if name == header::TRANSFER_ENCODING.as_str() => seen.is_chunked = true,
                 _ => {}
             }
         }

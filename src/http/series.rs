@@ -101,6 +101,11 @@ impl Version {
         })
     }
 
+    /// Whether it is HTTP/1.1 or older.
+    pub(super) fn is_http1(self) -> bool {
+        self.0 < 3
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         request::VERSIONS
             .get(usize::from(self.0))

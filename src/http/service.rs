@@ -33,11 +33,13 @@ where
     }
 
     #[inline]
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if self.shared.looks_closer {
             return self.call_closely(request);
         }
-        let mut track = Some(Track::begin(&self.shared, &request, None));
+        let mut track = Track::begin(&self.shared, &request, None);
+        track.watch_body(&mut request);
+        let mut track = Some(track);
         let polling = Polling::enter(&mut track);
         let inner = self.inner.call(request);
         polling.leave();
@@ -46,7 +48,7 @@ where
 }
 
 impl<S> Endpoint<S> {
-    /// Asks the hooks first, and wraps the request's body where that is wanted.
+    /// Asks the hooks first.
     #[inline(never)]
     fn call_closely<B: 'static>(&mut self, request: Request<B>) -> ResponseFuture<S::Future>
     where
@@ -59,9 +61,7 @@ impl<S> Endpoint<S> {
             return ResponseFuture::untracked(self.inner.call(request));
         };
         let mut track = Track::begin(&self.shared, &request, Some(asked));
-        if self.shared.count_request_body {
-            track.count_body(&mut request);
-        }
+        track.watch_body(&mut request);
         let mut track = Some(track);
         let polling = Polling::enter(&mut track);
         let inner = self.inner.call(request);

@@ -1,28 +1,31 @@
 //! One request from its first byte to its last.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicBool;
 
 use http::{HeaderMap, Request, Response, header};
+use http_body::Body;
 
 use super::active::Active;
 use super::connection::Stream;
 use super::seen::Seen;
 use super::shared::{Asked, Shared};
 use super::{framework, local};
-use crate::model::{Outcome, OwnAnswer};
+use crate::clock::Nanos;
+use crate::model::{Guarded, Outcome, OwnAnswer};
 
-/// Owns a request's state; dropped before the end, the request was cancelled or its body dropped.
+/// Owns a request's state; dropped before the end, the request was cancelled, its body dropped, or the host's code
+/// panicked.
 #[derive(Debug)]
 pub(super) struct Track(Option<Box<Active>>);
 
-/// Whether the answer goes on after its headers.
+/// Whether the response goes on after its headers.
 #[derive(Debug)]
 pub(super) enum AfterHeaders {
     /// It ended with them, or is not ours to count.
     Ended,
     /// It ends with its body.
-    Body(Track),
+    Body(Option<Track>),
     /// Its body is an event stream, whose life is counted apart.
     Stream(Box<Stream>),
 }
@@ -59,67 +62,63 @@ impl Track {
         self.0.as_deref_mut()
     }
 
-    /// Wraps the request's body so that its bytes are counted.
-    #[cold]
-    pub(super) fn count_body<B: 'static>(&mut self, request: &mut Request<B>) {
-        let Some(active) = self.active() else { return };
-        let counted = Arc::new(AtomicU64::new(0));
-        if framework::count_body(request, &counted) {
-            active.counted = Some(counted);
-        } else {
-            active.shared.notices.say(
-                "`.count_request_body()` counts bodies of axum's `Body` type only, and this service's is another: `Content-Length` is told instead; remove the call",
-            );
+    /// Watches the request's body, if there may be one.
+    #[inline]
+    pub(super) fn watch_body<B: 'static>(&mut self, request: &mut Request<B>) {
+        if let Some(active) = self.active() {
+            active.watch_body(request);
         }
     }
 
-    /// The service answered: what there is to know at the headers.
+    /// The service responded: what there is to know at the headers. The request stays with `track` while the host's
+    /// code runs, and as long as its body goes on with it.
     #[inline]
-    pub(super) fn headers<B: http_body::Body>(
-        mut self,
+    pub(super) fn headers<B: Body>(
+        track: &mut Option<Self>,
         response: &mut Response<B>,
     ) -> AfterHeaders {
-        let Some(mut active) = self.0.take() else {
+        let Some(active) = track.as_mut().and_then(Self::active) else {
             return AfterHeaders::Ended;
         };
         let now = active.shared.now();
         active.poll_ended(now);
         if response.extensions().get::<OwnAnswer>().is_some() {
-            active.close();
-            active.drop_trace();
-            active.pool();
+            Self::give_up(track);
             return AfterHeaders::Ended;
         }
         active.headers(response, now);
-        if active.planned == Outcome::Upgraded {
-            active.finish(Outcome::Upgraded, Some(now));
-            return AfterHeaders::Ended;
+        let planned = active.planned;
+        if planned != Outcome::Upgraded {
+            active.begin_body(response);
+            if !active.has_no_body() && !response.body().is_end_stream() {
+                // One that says how long it is, is a response like any other.
+                if active.sent.is_declared() || !is_event_stream(response.headers()) {
+                    return AfterHeaders::Body(track.take());
+                }
+                let stream = Box::new(active.begin_stream());
+                Self::end(track, planned, Some(now));
+                return AfterHeaders::Stream(stream);
+            }
         }
-        active.expected_bytes = response.body().size_hint().exact();
-        // One that says how long it is, is an answer like any other.
-        if active.expected_bytes.is_none() && is_event_stream(response.headers()) {
-            let Shared {
-                requests,
-                instruments,
-                ..
-            } = &*active.shared;
-            let stream = Stream::begin(
-                requests,
-                instruments,
-                &active.route_name(),
-                active.ids,
-                active.slot(),
-            );
-            let planned = active.planned;
-            active.finish(planned, Some(now));
-            return AfterHeaders::Stream(Box::new(stream));
+        Self::end(track, planned, Some(now));
+        AfterHeaders::Ended
+    }
+
+    /// The request is not to be recorded.
+    #[cold]
+    fn give_up(track: &mut Option<Self>) {
+        if let Some(mut active) = track.take().and_then(|mut track| track.0.take()) {
+            active.close();
+            active.drop_trace();
+            active.pool();
         }
-        if active.has_no_body() || response.body().is_end_stream() {
-            let planned = active.planned;
-            active.finish(planned, Some(now));
-            return AfterHeaders::Ended;
+    }
+
+    #[inline]
+    fn end(track: &mut Option<Self>, outcome: Outcome, now: Option<Nanos>) {
+        if let Some(active) = track.take().and_then(|mut track| track.0.take()) {
+            active.finish(outcome, now);
         }
-        AfterHeaders::Body(Self(Some(active)))
     }
 
     /// The request ends with this outcome, now.
@@ -129,24 +128,55 @@ impl Track {
         }
     }
 
-    /// The body came to its end.
+    /// The body came to its end: short of what was declared, that is an error.
     #[inline]
     pub(super) fn body_ended(mut self) {
-        if let Some(active) = self.0.take() {
-            let planned = active.planned;
-            active.finish(planned, None);
+        if let Some(mut active) = self.0.take() {
+            let outcome = match active.is_whole() {
+                Some(false) => Outcome::BodyError,
+                _ => active.planned,
+            };
+            active.finish(outcome, None);
         }
+    }
+
+    /// Where a panic is noted of code that is called while the request is shared.
+    #[inline]
+    pub(super) fn panic_note(&self) -> Option<&AtomicBool> {
+        self.0.as_deref().map(|active| &active.panicked)
+    }
+
+    /// What owns the track is dropped, the host's part of it first.
+    #[inline]
+    pub(super) fn dropping(&mut self) {
+        if let Some(active) = self.active() {
+            active.dropping.begins();
+        }
+    }
+}
+
+impl Guarded for Track {
+    #[cold]
+    fn panicked(self) {
+        self.finish(Outcome::Panicked);
     }
 }
 
 impl Drop for Track {
     fn drop(&mut self) {
-        let Some(active) = self.0.take() else { return };
-        let outcome = match active.headers_at {
-            None => Outcome::Cancelled,
+        let Some(mut active) = self.0.take() else {
+            return;
+        };
+        let panicked = active.dropping.panicked() | std::mem::take(active.panicked.get_mut());
+        let outcome = if panicked {
+            Outcome::Panicked
+        } else if active.headers_at.is_none() {
+            Outcome::Cancelled
+        } else if active.is_whole() == Some(true) {
             // Servers stop asking once they have the bytes that were promised.
-            Some(_) if active.expected_bytes == Some(active.response_bytes) => active.planned,
-            Some(_) => Outcome::BodyDropped,
+            active.planned
+        } else {
+            Outcome::BodyDropped
         };
         active.finish(outcome, None);
     }

@@ -50,6 +50,7 @@ keys! {
     STATUS = semconv::HTTP_RESPONSE_STATUS_CODE,
     GRPC_STATUS = semconv::RPC_GRPC_STATUS_CODE,
     OUTCOME = semconv::WATCHPOST_OUTCOME,
+    RECORD = semconv::WATCHPOST_RECORD,
     ERROR_TYPE = semconv::ERROR_TYPE,
     TIME_TO_HEADERS = "time_to_headers_ms",
     DURATION = "duration_ms",

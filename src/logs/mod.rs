@@ -12,6 +12,9 @@
 //! `url.query`, `client.address`, `user_agent.original`, `user.id`, and the attributes that hooks added. Its
 //! level is ERROR for a failure and INFO otherwise.
 //!
+//! An event stream that lasts longer than a minute has a second log record when it ends, with the fields of its
+//! request's, `watchpost.record` `stream_end`, and the duration, bytes and outcome of the stream.
+//!
 //! An event's line adds `target`, the trace id and route of the request in which it came, and its fields.
 //! An event in a spawned task has them too if the task runs in a `tracing` span made in the request.
 //!

@@ -119,6 +119,7 @@ fn number_of(record: &RequestRecord<'_>) -> u64 {
         | u64::from(record.method.index()) << 24
         | u64::from(record.outcome.index()) << 32
         | u64::from(record.failed) << 40
+        | u64::from(record.stream) << 41
 }
 
 /// As far as the milliseconds in the message.
@@ -134,8 +135,13 @@ fn put_head(line: &mut Line<'_>, record: &RequestRecord<'_>) {
     line.raw(b" ");
     line.text(record.route);
     line.raw(b" ");
+    if record.stream {
+        line.raw(b"stream ");
+    }
     match record.status {
-        Some(status) if record.outcome == Outcome::Completed => line.put_whole(status.into()),
+        Some(status) if !record.stream && record.outcome == Outcome::Completed => {
+            line.put_whole(status.into())
+        }
         _ => line.raw(record.outcome.as_str().as_bytes()),
     }
     line.raw(b" ");
@@ -153,6 +159,9 @@ fn put_kind(line: &mut Line<'_>, record: &RequestRecord<'_>) {
         line.whole(&keys::GRPC_STATUS, status.into());
     }
     line.plain(&keys::OUTCOME, record.outcome.as_str().as_bytes());
+    if record.stream {
+        line.plain(&keys::RECORD, b"stream_end");
+    }
 }
 
 #[inline]

@@ -7,28 +7,31 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The answer was sent to its last byte, whatever its status.
+    /// The response was handed over to its last byte, whatever its status.
     Completed,
     /// The request's future was dropped before the headers: the client left, or a layer outside gave
     /// up. A layer cannot tell the two apart.
     Cancelled,
-    /// The service returned an error instead of an answer; there is no status.
+    /// The service returned an error instead of a response; there is no status.
     Failed,
-    /// The answer's body was dropped before its end, mostly because the client left.
+    /// The response's body was dropped before its end, mostly because the client left.
     BodyDropped,
-    /// The answer's body ended in an error.
+    /// The response's body ended in an error, or short of the length that it declared.
     BodyError,
     /// The service panicked. The panic goes on unchanged.
     Panicked,
-    /// The answer's status says that time ran out: 408, or one named as such.
+    /// The response's status says that time ran out: 408, or one named as such.
     Timeout,
     /// The connection became something else, such as a WebSocket.
     Upgraded,
+    /// The client left while it sent the request's body. Whatever the service made of that, nobody receives it:
+    /// there is no status, and it is not the service's error.
+    UploadAborted,
 }
 
 impl Outcome {
     /// Every outcome, in the order of [`index`](Self::index).
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Completed,
         Self::Cancelled,
         Self::Failed,
@@ -37,6 +40,7 @@ impl Outcome {
         Self::Panicked,
         Self::Timeout,
         Self::Upgraded,
+        Self::UploadAborted,
     ];
 
     /// The name that series and lines carry.
@@ -50,10 +54,11 @@ impl Outcome {
             Self::Panicked => "panicked",
             Self::Timeout => "timeout",
             Self::Upgraded => "upgraded",
+            Self::UploadAborted => "upload_aborted",
         }
     }
 
-    /// A number below 8.
+    /// A number below 16.
     pub(crate) const fn index(self) -> u8 {
         self as u8
     }
@@ -62,9 +67,13 @@ impl Outcome {
         Self::ALL.get(usize::from(index)).copied()
     }
 
-    /// Whether the outcome by itself is an `error.type` (where the status is no 5xx).
+    /// Whether the outcome by itself is an `error.type` (where the status is no 5xx). A client that leaves is not
+    /// the service's error.
     pub(crate) const fn is_error_type(self) -> bool {
-        !matches!(self, Self::Completed | Self::Upgraded | Self::Cancelled)
+        matches!(
+            self,
+            Self::Failed | Self::BodyError | Self::Panicked | Self::Timeout
+        )
     }
 }
 
@@ -83,6 +92,6 @@ mod tests {
         for outcome in Outcome::ALL {
             assert_eq!(Outcome::from_index(outcome.index()), Some(outcome));
         }
-        assert_eq!(Outcome::from_index(8), None);
+        assert_eq!(Outcome::from_index(9), None);
     }
 }

@@ -40,6 +40,13 @@ impl Method {
         self.0
     }
 
+    /// Whether requests with this method usually have a body.
+    #[inline]
+    pub(crate) fn sends_content(self) -> bool {
+        // All but GET, HEAD, OPTIONS, TRACE and CONNECT.
+        !matches!(self.0, 1 | 5 | 6 | 8 | 9)
+    }
+
     pub(super) fn from_index(index: u8) -> Self {
         Self(index)
     }
@@ -109,6 +116,8 @@ pub(crate) struct RequestRecord<'a> {
     pub(crate) version: &'a str,
     pub(crate) outcome: Outcome,
     pub(crate) failed: bool,
+    /// The end of an event stream whose request has a record of its own: duration, bytes and outcome are the stream's.
+    pub(crate) stream: bool,
     pub(crate) route: Text<'a>,
     pub(crate) path: Text<'a>,
     /// Without its question mark; empty for none.
@@ -141,6 +150,7 @@ pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
             | u64::from(record.scheme == Scheme::Https) << 32
             | u64::from(record.outcome.index()) << 40
             | u64::from(record.failed) << 48
+            | u64::from(record.stream) << 49
             | u64::from(version_index(record.version)) << 56,
     ];
     let traces = [record.trace.to_u128(), record.parent_trace.to_u128()];
@@ -200,6 +210,7 @@ impl Default for RequestRecord<'_> {
             version: "1.1",
             outcome: Outcome::Completed,
             failed: false,
+            stream: false,
             route: Text::default(),
             path: Text::default(),
             query: Text::default(),
@@ -233,7 +244,8 @@ impl<'a> RequestRecord<'a> {
             Scheme::Http
         };
         let outcome = Outcome::from_index(r.u8()?)?;
-        let failed = r.u8()? == 1;
+        let flags = r.u8()?;
+        let (failed, stream) = (flags & 1 != 0, flags & 2 != 0);
         let version = VERSIONS.get(usize::from(r.u8()?)).copied()?;
         let mut r = Reader::new(texts);
         Some(Self {
@@ -252,6 +264,7 @@ impl<'a> RequestRecord<'a> {
             version,
             outcome,
             failed,
+            stream,
             route: r.text()?,
             path: r.text()?,
             query: r.text()?,
@@ -323,6 +336,7 @@ mod tests {
             version: "2",
             outcome: Outcome::BodyDropped,
             failed: true,
+            stream: true,
             route: "/a/{b}".into(),
             path: "/a/1".into(),
             query: "c=d".into(),

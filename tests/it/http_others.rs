@@ -119,6 +119,10 @@ async fn under_tonic_the_path_is_the_route() {
         .map(|line| line["rpc.grpc.status_code"].as_u64())
         .collect();
     assert_eq!(statuses, [Some(0), Some(5), Some(12)]);
+    // The trailers of the first end its body; the others have no body.
+    for line in &lines {
+        assert_eq!(line["watchpost.outcome"], "completed", "{line}");
+    }
     assert_eq!(lines[0]["level"], "INFO");
     assert!(harness.in_flight().is_empty());
 }

@@ -16,6 +16,7 @@ mod http_others;
 mod life_cycle;
 mod lines;
 mod never_hurt;
+mod outcomes;
 mod page;
 #[cfg(feature = "_client")]
 mod peer;

@@ -48,7 +48,12 @@ const HOMES: [(&[&str], &[&str]); 29] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (
         &["hyper"],
-        &["external/known/", "monitor/serve/", "worker/client/"],
+        &[
+            "external/known/",
+            "http/upload.rs",
+            "monitor/serve/",
+            "worker/client/",
+        ],
     ),
     (
         &["hyper_util"],

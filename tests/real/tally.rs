@@ -23,7 +23,10 @@ impl Key {
         let status = status.map(|status| status.to_string()).unwrap_or_default();
         let error_type = if status.starts_with('5') {
             status.clone()
-        } else if matches!(outcome, "completed" | "upgraded" | "cancelled") {
+        } else if matches!(
+            outcome,
+            "completed" | "upgraded" | "cancelled" | "body_dropped"
+        ) {
             String::new()
         } else {
             outcome.to_owned()

@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use http::Request;
+
+use super::framework;
+use super::seen::Seen;
+use super::shared::Shared;
+use super::upload::Upload;
+use crate::request::Method;
+
+/// What is known of a request's body.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    /// Whether there may be one.
+    may_come: bool,
+    /// Whether what comes of it is noted in `upload`, which stays for the next request.
+    is_watched: bool,
+    upload: Option<Arc<Upload>>,
+}
+
+/// What came of a request's body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Came {
+    pub(super) bytes: u64,
+    /// It was read to its end.
+    pub(super) ended: bool,
+    /// The client left before its end.
+    pub(super) aborted: bool,
+}
+
+impl Received {
+    /// A request begins.
+    #[inline]
+    pub(super) fn begin(&mut self, seen: &Seen<'_>, method: Method) {
+        self.may_come = seen.content_length.is_some() || seen.is_chunked || method.sends_content();
+        self.is_watched = false;
+    }
+
+    /// Whether there may be a body. Nothing is done for a request that has none.
+    #[inline]
+    pub(super) fn may_come(&self) -> bool {
+        self.may_come
+    }
+
+    /// Wraps the request's body, where there is one and it can be wrapped.
+    #[inline(never)]
+    pub(super) fn watch<B: 'static>(&mut self, request: &mut Request<B>, shared: &Shared) {
+        let anyway = shared.count_request_body;
+        let kept = &mut self.upload;
+        let upload = || {
+            let next = Upload::next(kept.take());
+            Arc::clone(kept.insert(next))
+        };
+        match framework::watch_body(request, anyway, upload) {
+            Some(watched) => self.is_watched = watched,
+            None if anyway => shared.notices.say(
+                "`.count_request_body()` counts bodies of axum's `Body` type only, and this service's is another: `Content-Length` is recorded instead; remove the call",
+            ),
+            None => {}
+        }
+    }
+
+    /// What came of the body, where it was watched.
+    #[inline]
+    pub(super) fn came(&self) -> Option<Came> {
+        if !self.is_watched {
+            return None;
+        }
+        self.upload.as_deref().map(Came::of)
+    }
+}
+
+impl Came {
+    #[inline(never)]
+    fn of(upload: &Upload) -> Self {
+        Self {
+            ended: upload.is_ended(),
+            aborted: upload.is_aborted(),
+            // Read after the end, which the wrapper notes last.
+            bytes: upload.bytes(),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+use std::sync::Arc;
+
+use super::series::ErrorType;
+use crate::clock::Nanos;
+use crate::model::wire::put_str;
+use crate::model::{Outcome, Signal};
+use crate::request::{RequestRecord, put_fixed};
+use crate::worker::Intake;
+
+/// Event streams that last longer have a log record of their end.
+const LONG: Nanos = 60 * 1_000_000_000;
+
+/// The log record of an event stream's end: prepared at the headers, when its request ends.
+#[derive(Debug)]
+pub(super) struct StreamEnd {
+    pub(super) intake: Arc<Intake>,
+    /// Whether only failures have log records.
+    pub(super) errors_only: bool,
+    /// Those of its request, but for what the end changes.
+    pub(super) record: RequestRecord<'static>,
+    /// Route, path, query, user agent, client address and user.
+    pub(super) texts: Vec<u8>,
+    pub(super) attributes: Vec<u8>,
+}
+
+impl StreamEnd {
+    /// Queues the record, if there is to be one.
+    pub(super) fn queue(&self, outcome: Outcome, life: Nanos, bytes: u64, now: Nanos) {
+        let failed = matches!(outcome, Outcome::BodyError | Outcome::Panicked);
+        if life <= LONG || self.errors_only && !failed {
+            return;
+        }
+        let error = ErrorType::of(None, None, outcome, failed);
+        let record = RequestRecord {
+            duration: life,
+            time_to_headers: None,
+            response_bytes: Some(bytes),
+            outcome,
+            failed,
+            stream: true,
+            ..self.record
+        };
+        self.intake.push(Signal::Request, now, |out| {
+            put_fixed(out, &record);
+            out.extend_from_slice(&self.texts);
+            put_str(out, error.text("", outcome));
+            out.extend_from_slice(&self.attributes);
+        });
+    }
+}

@@ -1,0 +1,178 @@
+//! What came of a request's body.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicU8, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+
+use crate::model::caught;
+
+const ENDED: u8 = 1;
+const ABORTED: u8 = 2;
+
+/// What came of one request's body: written by the wrapper around the body, read when the request ends.
+#[derive(Debug, Default)]
+pub(super) struct Upload {
+    bytes: AtomicU64,
+    end: AtomicU8,
+}
+
+impl Upload {
+    /// A fresh one, for the next request; made of `last`, where the body that had it is gone.
+    pub(super) fn next(last: Option<Arc<Self>>) -> Arc<Self> {
+        if let Some(mut last) = last
+            && let Some(upload) = Arc::get_mut(&mut last)
+        {
+            *upload = Self::default();
+            return last;
+        }
+        Arc::default()
+    }
+
+    /// Counts bytes. One thread at a time does.
+    #[inline]
+    pub(super) fn received(&self, bytes: usize) {
+        let before = self.bytes.load(Relaxed);
+        self.bytes
+            .store(before.saturating_add(bytes as u64), Relaxed);
+    }
+
+    /// The body came to its end.
+    #[inline]
+    pub(super) fn ended(&self) {
+        self.end.store(ENDED, Release);
+    }
+
+    /// The body gave an error.
+    #[cold]
+    pub(super) fn broke(&self, error: &(dyn Error + 'static)) {
+        // Their `source` is the host's code, which would not have run without this layer.
+        if caught(|| connection_broke(error)) == Some(true) {
+            self.end.store(ABORTED, Release);
+        }
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.end.load(Acquire) == ENDED
+    }
+
+    /// Whether the client left before the body's end.
+    pub(super) fn is_aborted(&self) -> bool {
+        self.end.load(Acquire) == ABORTED
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+}
+
+/// Whether a body's error says that the connection or the stream ended before the body did. A body that cannot be
+/// read, and a limit that a layer sets, say something else.
+fn connection_broke(error: &(dyn Error + 'static)) -> bool {
+    let (mut next, mut of_hyper) = (Some(error), false);
+    // A chain may be a ring.
+    for _ in 0..32 {
+        let Some(error) = next else { break };
+        if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
+            // An aborted write is a connection whose task is gone.
+            if hyper.is_parse() || hyper.is_user() && !hyper.is_body_write_aborted() {
+                return false;
+            }
+            of_hyper = true;
+        }
+        let io = error.downcast_ref::<io::Error>();
+        match io.map(io::Error::kind) {
+            Some(
+                ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+                | ErrorKind::NotConnected,
+            ) => return true,
+            // A chunk that cannot be read.
+            Some(ErrorKind::InvalidData | ErrorKind::InvalidInput) => return false,
+            _ => {}
+        }
+        next = match io.and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    // What is left of hyper's: the end of the connection, and the end of an HTTP/2 stream.
+    of_hyper
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_connection_that_ends_aborts() {
+        let aborts = |error: io::Error| {
+            let upload = Upload::default();
+            upload.broke(&error);
+            upload.is_aborted()
+        };
+        let of = |kind| io::Error::new(kind, "why");
+        for kind in [
+            ErrorKind::ConnectionReset,
+            ErrorKind::ConnectionAborted,
+            ErrorKind::BrokenPipe,
+            ErrorKind::NotConnected,
+        ] {
+            assert!(aborts(of(kind)), "{kind:?}");
+            assert!(aborts(io::Error::other(of(kind))), "{kind:?}, wrapped");
+        }
+        for kind in [
+            ErrorKind::InvalidData,
+            ErrorKind::UnexpectedEof,
+            ErrorKind::TimedOut,
+            ErrorKind::StorageFull,
+            ErrorKind::Other,
+        ] {
+            assert!(!aborts(of(kind)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_whose_source_panics_or_is_a_ring_is_no_abort() {
+        #[derive(Debug)]
+        struct Odd(bool);
+
+        impl std::fmt::Display for Odd {
+            fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::panic::resume_unwind(Box::new("planned"))
+            }
+        }
+
+        impl Error for Odd {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                if self.0 {
+                    std::panic::resume_unwind(Box::new("planned"));
+                }
+                Some(self)
+            }
+        }
+
+        for odd in [Odd(true), Odd(false)] {
+            let upload = Upload::default();
+            upload.broke(&odd);
+            assert!(!upload.is_aborted());
+        }
+    }
+
+    #[test]
+    fn the_next_request_begins_afresh() {
+        let one = Upload::next(None);
+        one.received(5);
+        one.ended();
+        let held = Arc::clone(&one);
+        let two = Upload::next(Some(one));
+        assert_eq!((two.bytes(), two.is_ended(), held.bytes()), (0, false, 5));
+        let place = Arc::as_ptr(&held);
+        let again = Upload::next(Some(held));
+        assert_eq!((Arc::as_ptr(&again), again.bytes()), (place, 0));
+    }
+}

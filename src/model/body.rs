@@ -1,0 +1,93 @@
+//! How a body comes to its end.
+
+use bytes::Buf;
+use http::{HeaderMap, HeaderValue, header};
+use http_body::{Body, Frame};
+
+/// What one poll of a body brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// So many bytes; more may follow.
+    Data(usize),
+    /// So many bytes, and the body says that they are its last.
+    LastData(usize),
+    /// Trailers, which end a body: servers and clients do not poll again.
+    Trailers,
+    /// The end.
+    Ended,
+    /// An error, which is an end too.
+    Broken,
+}
+
+impl Progress {
+    /// What `frame` says of `body`, which gave it. Calls the code of both.
+    #[inline]
+    pub(crate) fn of<B: Body>(frame: Option<&Result<Frame<B::Data>, B::Error>>, body: &B) -> Self {
+        let frame = match frame {
+            None => return Self::Ended,
+            Some(Err(_)) => return Self::Broken,
+            Some(Ok(frame)) => frame,
+        };
+        if frame.is_trailers() {
+            return Self::Trailers;
+        }
+        let bytes = frame.data_ref().map_or(0, Buf::remaining);
+        if body.is_end_stream() {
+            Self::LastData(bytes)
+        } else {
+            Self::Data(bytes)
+        }
+    }
+}
+
+/// The length that a message's headers declare: `Content-Length` in digits, the same in each of its headers, and no
+/// `Transfer-Encoding`, which overrules it.
+pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
+    let length = values.next().and_then(digits)?;
+    let agree = values.all(|value| digits(value) == Some(length));
+    (agree && !headers.contains_key(header::TRANSFER_ENCODING)).then_some(length)
+}
+
+fn digits(value: &HeaderValue) -> Option<u64> {
+    let text = value.to_str().ok()?;
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_declared_once_and_in_digits() {
+        let long = u64::MAX.to_string();
+        for (lengths, encoding, declared) in [
+            (&["5"][..], None, Some(5)),
+            (&["0"], None, Some(0)),
+            (&["007"], None, Some(7)),
+            (&[&long], None, Some(u64::MAX)),
+            (&["5", "5"], None, Some(5)),
+            (&["5", "6"], None, None),
+            (&["5", "x"], None, None),
+            (&["5, 5"], None, None),
+            (&[""], None, None),
+            (&["+5"], None, None),
+            (&["-5"], None, None),
+            (&["5.0"], None, None),
+            (&["0x5"], None, None),
+            (&["18446744073709551616"], None, None),
+            (&[], None, None),
+            (&["5"], Some("chunked"), None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for length in lengths {
+                headers.append(header::CONTENT_LENGTH, length.parse().unwrap());
+            }
+            if let Some(encoding) = encoding {
+                headers.insert(header::TRANSFER_ENCODING, encoding.parse().unwrap());
+            }
+            assert_eq!(declared_length(&headers), declared, "{lengths:?}");
+        }
+    }
+}
