@@ -250,7 +250,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "http.trusted_proxies",
         &At(List::<Network>::OF, |c| &mut c.http.trusted_proxies),
-        "Whose word about the client's address is believed",
+        "Whose word about the client's address and the sampling of a trace is believed",
     ),
     Setting::new(
         "http.allow_headers",

@@ -80,7 +80,8 @@
 //! to the first digit of a name. A source that asks for more than there is gets what the others leave, and one that asks
 //! seldom finds something left for it: a route with a request a second has its traces beside a batch job or a route with
 //! ten thousand. Alone, a source gets all. Several may have three eighths more at once than one alone, never more in the
-//! long run.
+//! long run. The memory of recent traces is shared as well: the oldest trace of the source that has the most
+//! in it makes room.
 //!
 //! # What is dropped when the queue is full
 //!

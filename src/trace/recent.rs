@@ -1,4 +1,4 @@
-//! The kept traces that stay in memory.
+//! The kept traces that stay in memory. The routes and the jobs whose traces they are share it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 use rustc_hash::FxHashMap;
 
 use super::read::{Span, read_part};
+use super::span::{Part, Root};
 use crate::clock::{Clock, Nanos};
-use crate::model::wire::Reader;
 use crate::model::{Kept, Signal, TraceId};
+use crate::request::RequestRecord;
 use crate::worker::{Jobs, Record, Tap};
 
 /// A kept trace: what this process did in it.
@@ -28,7 +29,8 @@ pub struct KeptTrace {
     pub spans: Vec<Span>,
 }
 
-/// Kept traces in their compact form, the newest last, bounded in bytes.
+/// Kept traces in their compact form, bounded in bytes. Of the source (a route, or the name of a topmost span) whose
+/// traces take the most, the oldest makes room.
 #[derive(Debug)]
 pub(crate) struct Recent {
     max_bytes: usize,
@@ -39,9 +41,31 @@ pub(crate) struct Recent {
 #[derive(Debug, Default)]
 struct State {
     bytes: usize,
-    traces: FxHashMap<TraceId, Vec<(Nanos, Box<[u8]>)>>,
+    traces: FxHashMap<TraceId, Held>,
+    /// As many as [`SOURCES`].
+    sources: Vec<OfSource>,
+    /// Traces that came so far.
+    count: u64,
+}
+
+/// What is held of a trace.
+#[derive(Debug)]
+struct Held {
+    /// Its place in the order in which traces came.
+    number: u64,
+    source: usize,
+    parts: Vec<(Nanos, Box<[u8]>)>,
+}
+
+/// The traces of one source, in the order in which they came.
+#[derive(Debug, Default)]
+struct OfSource {
+    bytes: usize,
     order: VecDeque<TraceId>,
 }
+
+/// Sources that are told apart.
+const SOURCES: usize = 256;
 
 /// What an entry takes beside its bytes.
 const OVERHEAD: usize = 96;
@@ -51,44 +75,42 @@ impl Recent {
         Self {
             max_bytes,
             clock,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                sources: (0..SOURCES).map(|_| OfSource::default()).collect(),
+                ..State::default()
+            }),
         }
     }
 
     fn add(&self, at: Nanos, record: &[u8]) {
-        let Some(trace) = Reader::new(record).u128().map(TraceId::from_u128) else {
+        let Some(part) = Part::read(record) else {
             return;
         };
+        let trace = part.trace;
         let cost = record.len() + OVERHEAD;
         if cost > self.max_bytes {
             return;
         }
         let mut state = self.lock();
-        let parts = state.traces.entry(trace).or_default();
-        let is_new = parts.is_empty();
-        parts.push((at, record.into()));
-        state.bytes += cost;
-        if is_new {
-            state.order.push_back(trace);
-        }
-        while state.bytes > self.max_bytes
-            && let Some(oldest) = state.order.pop_front()
-        {
-            let parts = state.traces.remove(&oldest).unwrap_or_default();
-            let freed: usize = parts.iter().map(|(_, part)| part.len() + OVERHEAD).sum();
-            state.bytes = state.bytes.saturating_sub(freed);
-        }
+        state.add(trace, source_of(&part), (at, record.into()));
+        while state.bytes > self.max_bytes && state.drop_one() {}
     }
 
     /// The kept traces, the newest first.
     pub(crate) fn traces(&self) -> Vec<KeptTrace> {
-        let ids: Vec<_> = self.lock().order.iter().rev().copied().collect();
-        ids.into_iter().filter_map(|id| self.trace(id)).collect()
+        let mut ids: Vec<_> = {
+            let state = self.lock();
+            let all = state.traces.iter();
+            all.map(|(id, held)| (held.number, *id)).collect()
+        };
+        ids.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
+        let ids = ids.into_iter();
+        ids.filter_map(|(_, id)| self.trace(id)).collect()
     }
 
     /// The kept trace of an id.
     pub(crate) fn trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
-        let parts = self.lock().traces.get(&trace_id)?.clone();
+        let parts = self.lock().traces.get(&trace_id)?.parts.clone();
         let read = parts
             .iter()
             .filter_map(|(at, part)| read_part(part, *at, &self.clock));
@@ -114,6 +136,64 @@ impl Recent {
     }
 }
 
+impl State {
+    fn add(&mut self, trace: TraceId, source: usize, part: (Nanos, Box<[u8]>)) {
+        let cost = part.1.len() + OVERHEAD;
+        let (count, sources) = (&mut self.count, &mut self.sources);
+        let held = self.traces.entry(trace).or_insert_with(|| {
+            *count += 1;
+            if let Some(of) = sources.get_mut(source) {
+                of.order.push_back(trace);
+            }
+            Held {
+                number: *count,
+                source,
+                parts: Vec::new(),
+            }
+        });
+        held.parts.push(part);
+        if let Some(of) = sources.get_mut(held.source) {
+            of.bytes += cost;
+        }
+        self.bytes += cost;
+    }
+
+    /// Drops a trace; whether there was one.
+    fn drop_one(&mut self) -> bool {
+        let Some(most) = self.sources.iter_mut().max_by_key(|of| of.bytes) else {
+            return false;
+        };
+        let Some(oldest) = most.order.pop_front() else {
+            return false;
+        };
+        let parts = self.traces.remove(&oldest).map(|held| held.parts);
+        let parts = parts.unwrap_or_default();
+        let freed: usize = parts.iter().map(|(_, part)| part.len() + OVERHEAD).sum();
+        most.bytes = most.bytes.saturating_sub(freed);
+        self.bytes = self.bytes.saturating_sub(freed);
+        true
+    }
+}
+
+/// The number of a part's source. Spans that come without their root have one together.
+fn source_of(part: &Part<'_>) -> usize {
+    let name = match part.root {
+        Root::None => return 0,
+        Root::Request(request) => {
+            RequestRecord::read(request).map_or(&[][..], |it| it.route.as_bytes())
+        }
+        // Names may be numbered.
+        Root::Span(span) => {
+            let mut parts = span.name.as_bytes().split(u8::is_ascii_digit);
+            parts.next().unwrap_or_default()
+        }
+    };
+    let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    1 + (hash >> 32) as usize % (SOURCES - 1)
+}
+
 /// Hands kept traces to the memory.
 pub(crate) struct RecentTap(pub(crate) Arc<Recent>);
 
@@ -124,5 +204,56 @@ impl Tap for RecentTap {
 
     fn take(&mut self, record: &Record<'_>, _: &Jobs<'_>) {
         self.0.add(record.at, record.body);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::wire::put_bytes;
+    use crate::model::{Sampling, SpanId};
+    use crate::trace::span::{SpanRecord, put_head, put_span_root};
+
+    fn record(trace: u128, name: &str) -> Vec<u8> {
+        let span = SpanRecord {
+            span: SpanId::from_u64(1),
+            name,
+            ..SpanRecord::default()
+        };
+        let mut out = Vec::new();
+        let kept = (Kept::Head, Sampling::own(true));
+        put_head(&mut out, TraceId::from_u128(trace), kept, 0, "");
+        put_bytes(&mut out, &[]);
+        put_span_root(&mut out, &span);
+        out
+    }
+
+    #[test]
+    fn the_source_with_the_most_makes_room_by_its_oldest() {
+        let recent = Recent::new(64 << 10, Clock::driven(Duration::ZERO));
+        for n in 0..5 {
+            recent.add(0, &record(n, "nightly report"));
+        }
+        for n in 100..10_000 {
+            recent.add(0, &record(n, &format!("row {n}")));
+        }
+        let traces = recent.traces();
+        assert_eq!(traces[0].trace_id, TraceId::from_u128(9999));
+        assert_eq!(traces[1].trace_id, TraceId::from_u128(9998));
+        let rare = traces.iter().rev().take(5);
+        let rare: Vec<_> = rare.map(|trace| trace.trace_id.to_u128()).collect();
+        assert_eq!(rare, [0, 1, 2, 3, 4]);
+        let state = recent.lock();
+        assert!(state.bytes <= 64 << 10 && state.bytes > 63 << 10);
+        let bytes: usize = state.sources.iter().map(|of| of.bytes).sum();
+        let count: usize = state.sources.iter().map(|of| of.order.len()).sum();
+        assert_eq!((bytes, count), (state.bytes, state.traces.len()));
+    }
+
+    #[test]
+    fn a_record_that_is_none_is_passed_over() {
+        let recent = Recent::new(64 << 10, Clock::driven(Duration::ZERO));
+        recent.add(0, b"none");
+        assert!(recent.traces().is_empty());
     }
 }

@@ -169,6 +169,9 @@ impl Engine {
         }
         self.last_record = now;
         self.count_for_further_sinks(&records);
+        for feed in &mut self.feeds {
+            feed.promise(&records);
+        }
         // One pass where they are in order, as those of one buffer mostly are.
         records.sort_by_key(|record| record.at);
         let core = &self.core;

@@ -108,3 +108,18 @@ async fn a_route_that_always_fails_leaves_room_for_the_failures_of_others() {
     let page = harness.page();
     assert!(page.sum("watchpost_traces_over_budget_total", &[]) > 0.0);
 }
+
+#[tokio::test]
+async fn the_recent_traces_of_a_rare_route_stay_in_memory() {
+    let harness = harness(|builder| builder.max_traces_per_second(1_000_000));
+    let app = app(&harness);
+    for n in 0..20_000 {
+        ask(&app, "/hot").await;
+        if n % 4000 == 0 {
+            ask(&app, "/rare").await;
+        }
+    }
+    let (rare, all) = kept(&harness, "GET /rare").await;
+    assert_eq!(rare, 5);
+    assert!(all < 20_000, "{all} fit");
+}

@@ -15,6 +15,8 @@ pub(in crate::worker) struct Feed {
     pub(in crate::worker) sink: Arc<Remote>,
     consume: Box<dyn Consume>,
     takes: [bool; Signal::ALL.len()],
+    /// Whether the sink has taken the promised items of each signal.
+    open: [bool; Signal::ALL.len()],
     batches: Vec<Batch>,
 }
 
@@ -25,6 +27,7 @@ impl Feed {
             sink,
             consume,
             takes,
+            open: [false; Signal::ALL.len()],
             batches: Vec::new(),
         }
     }
@@ -37,13 +40,26 @@ impl Feed {
         self.takes[signal as usize]
     }
 
-    /// Hands records to the consumer. A record at which it panics is dropped alone; after several the rest
+    /// Says to the sink what it will get of these records, before anybody works on them: a sink that is closed meanwhile
+    /// finds and counts them.
+    pub(in crate::worker) fn promise(&mut self, records: &[Record<'_>]) {
+        for signal in Signal::ALL {
+            let of_signal = records.iter().filter(|record| record.signal == signal);
+            let items: u64 = of_signal.map(|record| u64::from(record.items)).sum();
+            let open = self.takes(signal) && (items == 0 || self.sink.hold(signal, items));
+            if let Some(slot) = self.open.get_mut(signal as usize) {
+                *slot = open;
+            }
+        }
+    }
+
+    /// Hands promised records to the consumer. A record at which it panics is dropped alone; after several the rest
     /// is given up. `panics` counts each.
     pub(in crate::worker) fn take(&mut self, records: &[Record<'_>], panics: &AtomicU64) {
         let mut met = 0;
         for record in records {
             let (signal, promised) = (record.signal, u64::from(record.items));
-            if !self.takes(signal) || !self.sink.hold(signal, promised) {
+            if !self.is_open(signal) {
                 continue;
             }
             let found = if met < MAX_PANICS {
@@ -59,6 +75,10 @@ impl Feed {
                 self.sink.correct(signal, promised, found);
             }
         }
+    }
+
+    fn is_open(&self, signal: Signal) -> bool {
+        self.open.get(signal as usize).copied().unwrap_or_default()
     }
 
     /// Hands the batches that are due to the sink.
