@@ -29,7 +29,11 @@ fn main() {
     }
 }
 
-const TESTS: [(&str, fn()); 6] = [
+const TESTS: [(&str, fn()); 7] = [
+    (
+        "a_captured_error_costs_no_process_its_memory",
+        a_captured_error_costs_no_process_its_memory,
+    ),
     (
         "either_signal_ends_a_service_that_nobody_probes_at_once",
         either_signal_ends_a_service_that_nobody_probes_at_once,
@@ -57,6 +61,9 @@ const TESTS: [(&str, fn()); 6] = [
 ];
 
 fn service(runtime: &std::ffi::OsStr) {
+    if runtime == "capture" {
+        return capture();
+    }
     let mut builder = if runtime == "current" {
         tokio::runtime::Builder::new_current_thread()
     } else {
@@ -94,6 +101,44 @@ async fn serve() -> i32 {
     let report = monitor.shutdown(Duration::from_secs(3)).await;
     eprintln!("{report}");
     i32::from(!report.is_complete())
+}
+
+/// Captures errors at three places and says whether the first has frames.
+fn capture() {
+    let monitor = Monitor::builder("service").install().unwrap();
+    let error = std::io::Error::other("one");
+    for _ in 0..20 {
+        monitor.capture_error(&error);
+        monitor.capture_error(&error);
+        watchpost::capture_error(&error);
+    }
+    // Naming the calls is a job beside the records.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let first = || monitor.errors()[0].sample.clone();
+    assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
+    while first().is_none_or(|event| event.frames.is_empty())
+        && !monitor
+            .report()
+            .notices
+            .iter()
+            .any(|it| it.contains("have no frames"))
+        && Instant::now() < deadline
+    {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let groups = monitor.errors();
+    let named: Vec<_> = groups
+        .iter()
+        .filter_map(|it| it.sample.as_ref())
+        .flat_map(|it| &it.frames)
+        .collect();
+    if let Some(frame) = named
+        .iter()
+        .find(|frame| frame.function.contains("capture"))
+    {
+        assert!(frame.in_app, "{frame:?}");
+    }
+    println!("groups {} frames {}", groups.len(), named.len());
 }
 
 struct Service {
@@ -186,6 +231,45 @@ impl Service {
             thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+fn a_captured_error_costs_no_process_its_memory() {
+    // In kilobytes: so little that the program's symbols do not fit, and as much as there is.
+    for (limit, named) in [
+        ("130000", Some(false)),
+        ("200000", None),
+        ("unlimited", Some(true)),
+    ] {
+        let program = std::env::current_exe().unwrap();
+        let output = Command::new("sh")
+            .args(["-c", "ulimit -v $1; exec \"$0\""])
+            .arg(program)
+            .arg(limit)
+            .env(RUNTIME, "capture")
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{limit}: {stderr}\n{stdout}");
+        assert!(stdout.contains("groups 3 "), "{stdout}");
+        let frames = !stdout.contains("frames 0\n");
+        assert!(
+            named.is_none_or(|named| named == frames),
+            "{limit}: {stdout}"
+        );
+        // Either the calls are there, or a notice says why not.
+        assert_eq!(
+            stdout.contains("backtraces have no frames"),
+            !frames,
+            "{limit}: {stdout}"
+        );
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn a_captured_error_costs_no_process_its_memory() {
+    println!("skipped: memory limits, this system does not tell what is left of them");
 }
 
 fn ask(address: SocketAddr, path: &str, headers: &str) -> String {

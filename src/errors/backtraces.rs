@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError, RwLock, TryLockError};
 use super::config::Backtraces;
 use super::event::Frame;
 use super::fingerprint::Hash;
+use super::frames;
 use crate::model::EventId;
 
 /// Errors of one type at one place that take a backtrace.
@@ -19,10 +20,6 @@ const SITES: usize = 1024;
 const PROBES: usize = 8;
 /// Backtraces that wait; the oldest of the place that has the most makes room.
 const MAX_WAITING: usize = 256;
-/// Calls of a backtrace that are told.
-const MAX_FRAMES: usize = 50;
-/// Bytes of a name in it.
-const MAX_NAME: usize = 512;
 
 /// The standard library takes a backtrace and names the calls of one under one lock of the process, and naming may
 /// take a second: meanwhile nobody takes one, and so nobody waits.
@@ -104,13 +101,13 @@ impl Waiting {
         false
     }
 
-    /// The calls of a backtrace with their names, which may take a while: without those of the capture itself
-    /// and of what started the thread.
-    pub(super) fn name(&self, backtrace: &Backtrace) -> Vec<Frame> {
+    /// The calls of a backtrace with their names, which may take a while: without those of the capture at `location`
+    /// itself and of what started the thread.
+    pub(super) fn name(&self, backtrace: &Backtrace, location: &str) -> Vec<Frame> {
         let naming = self.naming.write().unwrap_or_else(PoisonError::into_inner);
         let text = backtrace.to_string();
         drop(naming);
-        read(&text)
+        frames::read(&text, location)
     }
 
     /// The backtrace of an event, if it is there still.
@@ -140,66 +137,6 @@ fn oldest_of_most(taken: &VecDeque<(EventId, u64, Backtrace)>) -> Option<usize> 
     let most = counts.iter().max().copied()?;
     let is_most = |place: u64| counts.get(row(place)).copied() == Some(most);
     taken.iter().position(|(_, place, _)| is_most(*place))
-}
-
-/// Reads the text that a backtrace prints: a number and a name a call, then a line `at file:line:column`.
-fn read(text: &str) -> Vec<Frame> {
-    let mut frames: Vec<Frame> = Vec::new();
-    for line in text.lines().map(str::trim) {
-        if let Some(place) = line.strip_prefix("at ") {
-            let mut parts = place.rsplitn(3, ':');
-            let _column = parts.next();
-            let number = parts.next().and_then(|number| number.parse().ok());
-            if let (Some(frame), Some(file), Some(number)) =
-                (frames.last_mut(), parts.next(), number)
-            {
-                frame.file = crate::model::prefix(file, MAX_NAME).to_owned();
-                frame.line = number;
-                frame.in_app &= is_own_file(file);
-            }
-        } else if let Some((_, name)) = line.split_once(": ") {
-            frames.push(Frame {
-                function: crate::model::prefix(name, MAX_NAME).to_owned(),
-                in_app: is_own_name(name),
-                ..Frame::default()
-            });
-        }
-    }
-    let start = |frame: &Frame| frame.function.contains("__rust_begin_short_backtrace");
-    let outer = frames.iter().position(start).unwrap_or(frames.len());
-    frames.truncate(outer);
-    let inner = frames.iter().position(|frame| !is_capture(&frame.function));
-    frames.drain(..inner.unwrap_or_default());
-    frames.truncate(MAX_FRAMES);
-    frames
-}
-
-/// The calls of this crate and of the standard library that lie between the error and its backtrace.
-fn is_capture(name: &str) -> bool {
-    const OURS: [&str; 5] = ["watchpost::", "std::", "core::", "alloc::", "__rustc::"];
-    let name = name.trim_start_matches('<');
-    OURS.iter().any(|ours| name.starts_with(ours)) || name == "rust_begin_unwind"
-}
-
-fn is_own_name(name: &str) -> bool {
-    const OTHERS: [&str; 8] = [
-        "std::",
-        "core::",
-        "alloc::",
-        "tokio::",
-        "hyper::",
-        "tower::",
-        "axum::",
-        "watchpost::",
-    ];
-    let name = name.trim_start_matches(['<', '&']);
-    !OTHERS.iter().any(|other| name.starts_with(other)) && name.contains("::")
-}
-
-fn is_own_file(file: &str) -> bool {
-    !(file.starts_with("/rustc/")
-        || file.contains("/.cargo/registry/")
-        || file.contains("/rustlib/"))
 }
 
 #[cfg(test)]
@@ -261,18 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_read_from_what_is_printed() {
-        let text = "   0: std::backtrace_rs::backtrace::trace\n             at /rustc/1/library/std/src/b.rs:1:5\n   1: watchpost::errors::capture::Errors::capture\n             at ./src/errors/capture.rs:10:1\n   2: shop::orders::place\n             at ./src/orders.rs:42:9\n   3: tokio::runtime::task::poll\n             at /home/x/.cargo/registry/src/tokio/src/a.rs:9:1\n   4: std::sys::backtrace::__rust_begin_short_backtrace\n   5: main\n";
-        let frames = read(text);
-        assert_eq!(frames.len(), 2, "{frames:?}");
-        assert_eq!(frames[0].function, "shop::orders::place");
-        assert_eq!(
-            (frames[0].file.as_str(), frames[0].line),
-            ("./src/orders.rs", 42)
-        );
-        assert!(frames[0].in_app && !frames[1].in_app);
+    fn a_backtrace_of_this_place_has_calls() {
         let waiting = alone(Backtraces::Off);
-        assert!(!waiting.name(&Backtrace::force_capture()).is_empty());
+        assert!(!waiting.name(&Backtrace::force_capture(), "").is_empty());
     }
 
     #[test]

@@ -6,9 +6,9 @@ use super::capture::{Errors, Shared};
 use super::event::{ErrorEvent, EventKind, Frame};
 use super::memory::Resident;
 use super::stored::Stored;
-use super::{read, stored};
+use super::{headroom, read, stored};
 use crate::metrics::{Counter, Metrics};
-use crate::model::{EventId, Signal};
+use crate::model::{EventId, Notices, Signal};
 use crate::request::ReadCrumb;
 use crate::worker::{Jobs, Keeper, Record, Tap};
 
@@ -17,6 +17,7 @@ use crate::worker::{Jobs, Keeper, Record, Tap};
 pub(crate) struct ErrorTap {
     shared: Arc<Shared>,
     read_crumb: ReadCrumb,
+    notices: Arc<Notices>,
     resident: Resident,
     counter: Counter,
     /// Behind which number stored events of earlier processes are still to be read.
@@ -25,7 +26,12 @@ pub(crate) struct ErrorTap {
 
 impl Errors {
     /// What the worker is to do with what is captured. `read_crumb` reads the `tracing` events of a request.
-    pub(crate) fn tap(&self, metrics: &Metrics, read_crumb: ReadCrumb) -> ErrorTap {
+    pub(crate) fn tap(
+        &self,
+        metrics: &Metrics,
+        notices: &Arc<Notices>,
+        read_crumb: ReadCrumb,
+    ) -> ErrorTap {
         let keeper = self.shared.keeper.as_ref();
         ErrorTap {
             // Who sends them reads them too.
@@ -34,6 +40,7 @@ impl Errors {
                 .map(Keeper::acked),
             shared: Arc::clone(&self.shared),
             read_crumb,
+            notices: Arc::clone(notices),
             resident: Resident::new(self.shared.requests.clock().clone()),
             counter: metrics
                 .counter("watchpost.errors")
@@ -149,8 +156,18 @@ impl ErrorTap {
         let Some(backtrace) = shared.waiting.of(event.id) else {
             return shared.name(event.id, Vec::new());
         };
+        let notices = Arc::clone(&self.notices);
         jobs.run(move || {
-            let frames = shared.waiting.name(&backtrace);
+            let needed = headroom::needed();
+            let frames = if headroom::left().is_none_or(|left| left >= needed) {
+                shared.waiting.name(&backtrace, &event.location)
+            } else {
+                notices.say(format!(
+                    "backtraces have no frames while less than {} MiB of memory are left: naming them reads the program's symbols; raise the limit of memory, or set errors.backtraces = \"off\"",
+                    needed >> 20
+                ));
+                Vec::new()
+            };
             shared.groups.add_named(&event, &frames);
             if let Some(keeper) = &shared.keeper {
                 keeper.push(stored::put_frames(event.id, &frames), None);

@@ -1,3 +1,4 @@
+use super::headroom::kilobytes;
 use crate::clock::{Clock, Nanos};
 
 /// The system is asked at most this often.
@@ -31,11 +32,7 @@ impl Resident {
 }
 
 fn resident(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
+    kilobytes(status, "VmRSS:")
 }
 
 #[cfg(test)]

@@ -34,6 +34,11 @@
 //! one place, and its calls are named on a thread of ours. While it names some, nobody takes another: the
 //! standard library does both under one lock.
 //!
+//! Naming the first backtrace reads the program's symbols, which stay in memory: about 40 MB for a release build without
+//! debug information, and up to the size of the program's file more with it. It is skipped while less than 64 MiB and
+//! the size of the program's file are left under the limits of the address space, the control group and the machine;
+//! the event then has no frames, and a notice says so. [`Backtraces::Off`] avoids the cost.
+//!
 //! # Where it goes
 //!
 //! Each event is a line of level ERROR (WARN, INFO, DEBUG where the capture says so), counts in
@@ -88,7 +93,9 @@ mod details;
 mod durable;
 mod event;
 mod fingerprint;
+mod frames;
 mod groups;
+mod headroom;
 mod intake;
 mod memory;
 mod panics;

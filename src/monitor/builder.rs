@@ -418,7 +418,7 @@ impl MonitorBuilder {
             books: Arc::clone(&books),
             notices: Arc::clone(&notices),
             sinks: console(&config, self.console, &requests),
-            taps: taps(&errors, &metrics, &tracing),
+            taps: taps(&errors, (&metrics, &notices), &tracing),
             ticks: ticks(&metrics, &tracing, rounds.tick(&notices)),
             remotes,
         };
@@ -513,8 +513,12 @@ fn levels(config: &Config) -> Result<Levels> {
     Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
 }
 
-fn taps(errors: &Errors, metrics: &Metrics, tracing: &Tracing) -> Vec<Box<dyn Tap>> {
-    let mut taps: Vec<Box<dyn Tap>> = vec![Box::new(errors.tap(metrics, read_crumb))];
+fn taps(
+    errors: &Errors,
+    (metrics, notices): (&Metrics, &Arc<Notices>),
+    tracing: &Tracing,
+) -> Vec<Box<dyn Tap>> {
+    let mut taps: Vec<Box<dyn Tap>> = vec![Box::new(errors.tap(metrics, notices, read_crumb))];
     taps.extend(tracing.tap());
     taps
 }

@@ -1,0 +1,131 @@
+//! How much memory the process may still take, as far as the system says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// What naming a backtrace takes beside the program's file, which it maps as a whole.
+const TABLES: u64 = 64 << 20;
+
+/// The bytes that must be left for a backtrace to be named: 64 MiB and the size of the program's file.
+pub(super) fn needed() -> u64 {
+    static NEEDED: OnceLock<u64> = OnceLock::new();
+    *NEEDED.get_or_init(|| {
+        let program = fs::metadata("/proc/self/exe");
+        TABLES.saturating_add(program.map_or(0, |found| found.len()))
+    })
+}
+
+/// The bytes that are left under the nearest limit: of the address space (`ulimit -v`), of the control groups and of
+/// the machine. `None` where the system does not say.
+pub(super) fn left() -> Option<u64> {
+    let read = |path: &str| fs::read_to_string(path).ok();
+    let address_space = || address_space(&read("/proc/self/limits")?, &read("/proc/self/status")?);
+    let machine = || machine(&read("/proc/meminfo")?);
+    let groups = || groups(&read("/proc/self/cgroup")?, Path::new("/sys/fs/cgroup"));
+    [address_space(), machine(), groups()]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+fn address_space(limits: &str, status: &str) -> Option<u64> {
+    let limit = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max address space"))?;
+    // `unlimited` is no number.
+    let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;
+    Some(limit.saturating_sub(kilobytes(status, "VmSize:")?))
+}
+
+fn machine(meminfo: &str) -> Option<u64> {
+    kilobytes(meminfo, "MemAvailable:")
+}
+
+/// The least that is left in the process's control group and those above it, of version 2 or of the memory controller
+/// of version 1.
+fn groups(cgroup: &str, root: &Path) -> Option<u64> {
+    let left = cgroup.lines().filter_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (parts.next()?, parts.next()?);
+        let path = path.trim_start_matches('/');
+        if controllers.is_empty() {
+            least(root, path, "memory.max", "memory.current")
+        } else if controllers.split(',').any(|it| it == "memory") {
+            let files = ("memory.limit_in_bytes", "memory.usage_in_bytes");
+            least(&root.join("memory"), path, files.0, files.1)
+        } else {
+            None
+        }
+    });
+    left.min()
+}
+
+fn least(root: &Path, path: &str, limit: &str, usage: &str) -> Option<u64> {
+    let number =
+        |file: PathBuf| -> Option<u64> { fs::read_to_string(file).ok()?.trim().parse().ok() };
+    let directory = root.join(path);
+    let up = directory.ancestors().take_while(|at| at.starts_with(root));
+    up.filter_map(|at| Some(number(at.join(limit))?.saturating_sub(number(at.join(usage))?)))
+        .min()
+}
+
+/// The value of a line such as `VmSize:   123 kB`, in bytes.
+pub(super) fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kilobytes.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: &str = "Limit                     Soft Limit           Hard Limit           Units     \nMax data size             unlimited            unlimited            bytes     \nMax address space         204800000            204800000            bytes     \n";
+
+    #[test]
+    fn the_address_space_is_what_is_left_of_its_limit() {
+        let left = address_space(LIMITS, "Name:\tx\nVmPeak:\t 9 kB\nVmSize:\t  100000 kB\n");
+        assert_eq!(left, Some(204_800_000 - 102_400_000));
+        assert_eq!(address_space(LIMITS, "VmSize:\t 999999999 kB\n"), Some(0));
+        let unlimited = LIMITS.replace("204800000", "unlimited");
+        assert_eq!(address_space(&unlimited, "VmSize:\t 1 kB\n"), None);
+        assert_eq!(address_space("", "VmSize:\t 1 kB\n"), None);
+        assert_eq!(address_space(LIMITS, ""), None);
+    }
+
+    #[test]
+    fn the_tightest_control_group_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("memory.current", "5000\n");
+        write("pod/memory.max", "1000\n");
+        write("pod/memory.current", "900\n");
+        write("pod/one/memory.max", "max\n");
+        write("pod/one/memory.current", "300\n");
+        write("memory/old/memory.limit_in_bytes", "700\n");
+        write("memory/old/memory.usage_in_bytes", "650\n");
+        let left = |cgroup| groups(cgroup, root.path());
+        assert_eq!(left("0::/pod/one\n"), Some(100));
+        assert_eq!(left("0::/\n"), None);
+        assert_eq!(left("3:cpu,memory:/old\n1:name=systemd:/x\n"), Some(50));
+        assert_eq!(left("3:cpu:/old\n"), None);
+        assert_eq!(left("garbage"), None);
+        // Inside a container the path may be one that only the host sees.
+        assert_eq!(left("0::/../../elsewhere\n"), None);
+    }
+
+    #[test]
+    fn this_process_has_memory_left() {
+        assert_eq!(
+            machine("MemFree: 1 kB\nMemAvailable:   12 kB\n"),
+            Some(12 * 1024)
+        );
+        assert!(left().is_none_or(|left| left > 0));
+        assert!(needed() > TABLES);
+    }
+}
