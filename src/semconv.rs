@@ -52,6 +52,8 @@ pub(crate) const WATCHPOST_OUTCOME: &str = "watchpost.outcome";
 pub(crate) const WATCHPOST_RECORD: &str = "watchpost.record";
 /// Why a trace is kept; ours.
 pub(crate) const WATCHPOST_KEPT: &str = "watchpost.kept";
+/// Whether a text of a span or of an event was cut; ours.
+pub(crate) const WATCHPOST_TRUNCATED: &str = "watchpost.truncated";
 
 /// `http.server.request.duration`, seconds.
 pub(crate) const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";

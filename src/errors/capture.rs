@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::backtraces::Waiting;
-use super::chain::{put_chain, put_text};
+use super::chain::{Chain, put_chain, put_text};
 use super::config::ErrorsConfig;
 use super::details::Details;
 use super::durable::AwaitedEvents;
@@ -13,8 +13,8 @@ use super::sentry::{self, Outbox, SentrySetup};
 use crate::model::wire::{Reader, put_str};
 use crate::model::{EventId, Level, Signal, SpanId, TraceId, cut, is_own_thread, prefix};
 use crate::request::{
-    self, DriverError, ErrorKind, ErrorRecord, Facts, NO_REQUEST, Pairs, ReadDriverError, Requests,
-    Slot,
+    self, ErrorKind, ErrorRecord, Facts, NO_REQUEST, Pairs, ReadDriverError, Requests, Slot,
+    put_more,
 };
 use crate::trace::Traces;
 use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus, RemoteSetup};
@@ -23,6 +23,8 @@ use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus, RemoteSetup};
 const MAX_TEXT: usize = 2048;
 /// Bytes of the request's user and attributes; more are left out.
 const MAX_MORE: usize = 8 * 1024;
+/// Bytes of a source file's name.
+const MAX_FILE: usize = 512;
 
 /// Where errors are captured; one a monitor. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -127,10 +129,8 @@ impl Errors {
             location: Location::caller(),
             details: None,
         };
-        self.shared.capture(&captured, |out| {
-            put_text(out, "", text);
-            None
-        })
+        self.shared
+            .capture(&captured, |out| put_text(out, "", text))
     }
 
     /// The sink that sends events to Sentry.
@@ -150,12 +150,11 @@ impl Errors {
 }
 
 impl Shared {
-    /// Queues the record of an event; its id. `chain` appends types and messages and returns what a database driver
-    /// tells; it may run foreign code.
+    /// Queues the record of an event; its id. `chain` appends types and messages; it may run foreign code.
     pub(super) fn capture(
         &self,
         captured: &Captured<'_>,
-        chain: impl FnOnce(&mut Vec<u8>) -> Option<DriverError>,
+        chain: impl FnOnce(&mut Vec<u8>) -> Chain,
     ) -> EventId {
         // What runs on our own threads must not feed itself.
         if is_own_thread() || CAPTURING.try_with(|it| it.replace(true)).unwrap_or(true) {
@@ -166,8 +165,8 @@ impl Shared {
         let event = captured.event;
         let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
         scratch.clear();
-        let driver = chain(&mut scratch);
-        self.push(captured, (event, at), &mut scratch, driver);
+        let chain = chain(&mut scratch);
+        self.push(captured, (event, at), &mut scratch, chain);
         // A thread that is ending drops it.
         let _ended = SCRATCH.try_with(|kept| kept.set(scratch));
         let _ended = CAPTURING.try_with(|it| it.set(false));
@@ -189,7 +188,7 @@ impl Shared {
         captured: &Captured<'_>,
         (event, at): (EventId, u64),
         scratch: &mut Vec<u8>,
-        driver: Option<DriverError>,
+        chain: Chain,
     ) {
         let chain_end = scratch.len();
         let mut query = None;
@@ -211,9 +210,10 @@ impl Shared {
             method: "",
             texts_end: chain_end,
             more_end: chain_end,
+            whole: true,
         });
-        let chain = Pairs(part(0, chain_end));
-        let kind = chain.iter().next().map_or("", |(kind, _)| kind);
+        let pairs = Pairs(part(0, chain_end));
+        let kind = pairs.iter().next().map_or("", |(kind, _)| kind);
         let backtrace = captured.kind != ErrorKind::Message
             && self.waiting.take(event, kind, captured.location);
         // A thread whose locals are gone does not know its name either.
@@ -221,8 +221,8 @@ impl Shared {
         let thread = thread.as_ref().and_then(std::thread::Thread::name);
         let nothing = Details::default();
         let details = captured.details.unwrap_or(&nothing);
-        let query = query.filter(|query| query.is_of(driver.as_ref(), kind));
-        let extra = details.extra_bytes(driver.as_ref(), query.as_deref());
+        let query = query.filter(|query| query.is_of(chain.driver.as_ref(), kind));
+        let told = details.told(chain.driver.as_ref(), query.as_deref());
         let record = ErrorRecord {
             event,
             trace: seen.ids.trace,
@@ -231,17 +231,18 @@ impl Shared {
             kind: captured.kind,
             level: captured.level,
             backtrace,
-            file: captured.location.file(),
+            shortened: !(chain.whole && seen.whole) || told.shortened,
+            file: prefix(captured.location.file(), MAX_FILE),
             line: captured.location.line(),
             column: captured.location.column(),
             thread: prefix(thread.unwrap_or_default(), 64),
             method: seen.method,
-            chain,
+            chain: pairs,
             texts: part(chain_end, seen.texts_end),
             more: part(seen.texts_end, seen.more_end),
             user: &details.user,
-            tags: Pairs(&details.tags),
-            extra: &extra,
+            tags: Pairs(&told.tags),
+            extra: &told.extra,
             fingerprint: &details.fingerprint,
             crumbs: part(seen.more_end, scratch.len()),
         };
@@ -255,13 +256,17 @@ struct Seen {
     method: &'static str,
     texts_end: usize,
     more_end: usize,
+    /// Whether nothing of it was cut or left out.
+    whole: bool,
 }
 
 fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
+    let mut whole = true;
     let texts_end = slot.facts(|facts: &Facts| {
         let mut texts = Reader::new(&facts.texts);
         while let Some(text) = texts.str() {
             put_str(out, &cut(text, MAX_TEXT));
+            whole &= text.len() <= MAX_TEXT;
         }
         out.len()
     });
@@ -270,6 +275,9 @@ fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
     slot.facts(|facts| {
         if facts.more.len() <= MAX_MORE {
             out.extend_from_slice(&facts.more);
+        } else {
+            put_more(out, &facts.more, MAX_MORE);
+            whole = false;
         }
     });
     let more_end = out.len();
@@ -279,5 +287,6 @@ fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
         method,
         texts_end,
         more_end,
+        whole,
     }
 }

@@ -13,16 +13,25 @@ const MAX_CAUSES: usize = 10;
 /// Bytes of one message.
 const MAX_MESSAGE: usize = 8 * 1024;
 /// Bytes of all of them: what is left is cut.
-const MAX_CHAIN: usize = 24 * 1024;
+const MAX_CHAIN: usize = 20 * 1024;
 /// Bytes of a type's name.
 const MAX_TYPE: usize = 256;
 
-/// Appends type and message of the error and of its sources. What a database driver tells of one of the sources.
+/// What became of an error that was written.
+#[derive(Debug, Default)]
+pub(super) struct Chain {
+    /// Whether all messages and sources are there, in whole.
+    pub(super) whole: bool,
+    /// What a database driver tells of one of the sources.
+    pub(super) driver: Option<DriverError>,
+}
+
+/// Appends type and message of the error and of its sources.
 pub(super) fn put_chain<E: Error + ?Sized>(
     out: &mut Vec<u8>,
     error: &E,
     read: ReadDriverError,
-) -> Option<DriverError> {
+) -> Chain {
     let end = out.len() + MAX_CHAIN;
     let named = std::any::type_name::<E>();
     if named.starts_with("dyn ") {
@@ -30,7 +39,7 @@ pub(super) fn put_chain<E: Error + ?Sized>(
     } else {
         put_str(out, prefix(named, MAX_TYPE));
     }
-    put_message(out, end, format_args!("{error}"));
+    let mut whole = put_message(out, end, format_args!("{error}"));
     let mut next = source_of(|| error.source());
     let mut driver: Option<DriverError> = None;
     for _ in 1..MAX_CAUSES {
@@ -42,16 +51,23 @@ pub(super) fn put_chain<E: Error + ?Sized>(
             driver = read(cause).or(driver);
         }
         put_type_of(out, format_args!("{cause:?}"));
-        put_message(out, end, format_args!("{cause}"));
+        whole &= put_message(out, end, format_args!("{cause}"));
         next = source_of(|| cause.source());
     }
-    driver
+    Chain {
+        whole: whole && next.is_none(),
+        driver,
+    }
 }
 
 /// Appends a type and a message that are texts already.
-pub(super) fn put_text(out: &mut Vec<u8>, kind: &str, message: &str) {
+pub(super) fn put_text(out: &mut Vec<u8>, kind: &str, message: &str) -> Chain {
     put_str(out, kind);
     put_str(out, &cut(message, MAX_MESSAGE));
+    Chain {
+        whole: message.len() <= MAX_MESSAGE,
+        driver: None,
+    }
 }
 
 fn source_of<'a>(
@@ -60,9 +76,9 @@ fn source_of<'a>(
     caught(source).flatten()
 }
 
-fn put_message(out: &mut Vec<u8>, end: usize, message: fmt::Arguments<'_>) {
+fn put_message(out: &mut Vec<u8>, end: usize, message: fmt::Arguments<'_>) -> bool {
     let room = end.saturating_sub(out.len()).min(MAX_MESSAGE);
-    put_formatted(out, message, room);
+    put_formatted(out, message, room)
 }
 
 /// Appends the name with which a derived `Debug` begins.

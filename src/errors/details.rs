@@ -8,7 +8,7 @@ use super::chain::put_chain;
 use super::durable::DurableCapture;
 use crate::model::wire::put_str;
 use crate::model::{Attributes, EventId, Level, Value, cut, prefix};
-use crate::request::{DriverError, ErrorKind, FailedQuery, MAX_TAGS, put_attributes};
+use crate::request::{DriverError, ErrorKind, FailedQuery, MAX_TAGS, put_attributes_within};
 use crate::semconv;
 
 /// Bytes of a tag's key and value; Sentry takes no longer ones.
@@ -18,6 +18,8 @@ const MAX_TAG: usize = 200;
 const MAX_USER: usize = 256;
 /// Bytes of the extra attributes in all; those beyond are left out.
 const MAX_EXTRA: usize = 12 * 1024;
+/// Bytes of tags and extra attributes together, so that a record with all it can have is not too large.
+const MAX_TAGS_AND_EXTRA: usize = 16 * 1024;
 /// Parts of a fingerprint and bytes of one.
 const MAX_PARTS: usize = 8;
 const MAX_PART: usize = 256;
@@ -26,45 +28,74 @@ const MAX_PART: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Details {
     pub(super) user: String,
-    pub(super) tags: Vec<u8>,
-    tag_count: usize,
+    tags: Vec<(String, String)>,
     extra: Attributes,
     pub(super) fingerprint: Vec<u8>,
     parts: usize,
+    /// Whether a text was cut or something was left out.
+    shortened: bool,
+}
+
+/// Tags and extra attributes as a record has them.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) tags: Vec<u8>,
+    pub(super) extra: Vec<u8>,
+    pub(super) shortened: bool,
 }
 
 impl Details {
-    /// The extra attributes as a record has them: those of a database's error and of its query first, but for those that
-    /// the capture named itself.
-    pub(super) fn extra_bytes(
-        &self,
-        driver: Option<&DriverError>,
-        query: Option<&FailedQuery>,
-    ) -> Cow<'static, [u8]> {
+    fn cut(&mut self, text: &str, max: usize) -> String {
+        self.shortened |= text.len() > max;
+        cut(text, max).into_owned()
+    }
+
+    fn tag(&mut self, key: &str, value: &str) {
+        self.shortened |= key.len() > MAX_TAG_KEY;
+        let (key, value) = (prefix(key, MAX_TAG_KEY), self.cut(value, MAX_TAG));
+        if let Some((_, old)) = self.tags.iter_mut().find(|(have, _)| have == key) {
+            *old = value;
+        } else if self.tags.len() < MAX_TAGS {
+            self.tags.push((key.to_owned(), value));
+        } else {
+            self.shortened = true;
+        }
+    }
+
+    fn part(&mut self, part: &str) {
+        if self.parts < MAX_PARTS {
+            self.parts += 1;
+            let part = self.cut(part, MAX_PART);
+            put_str(&mut self.fingerprint, &part);
+        } else {
+            self.shortened = true;
+        }
+    }
+
+    /// What the record has of them: the attributes of a database's error and of its query stand before the extra
+    /// attributes, but for those that the capture named itself.
+    pub(super) fn told(&self, driver: Option<&DriverError>, query: Option<&FailedQuery>) -> Told {
+        let mut told = Told::default();
+        for text in self.tags.iter().flat_map(|(key, value)| [key, value]) {
+            put_str(&mut told.tags, text);
+        }
         let driver = query.map(|query| &query.driver).or(driver);
-        if self.extra.is_empty() && driver.is_none() {
-            return Cow::Borrowed(&[]);
-        }
         let summary = query.map(|query| (semconv::DB_QUERY_SUMMARY, &*query.summary));
-        let told = driver.into_iter().flat_map(DriverError::attributes);
-        let mut all = Attributes::default();
-        for (key, value) in told.chain(summary) {
-            if !self.extra.iter().any(|(own, _)| own == key) {
-                all.insert(key, value.to_owned());
+        let of_driver = driver.into_iter().flat_map(DriverError::attributes);
+        let mut of_database = Attributes::default();
+        for (key, value) in of_driver.chain(summary) {
+            if self.extra.value(key).is_none() {
+                of_database.insert(key, value.to_owned());
             }
         }
-        let (mut out, mut whole) = (Vec::new(), 0);
-        for (key, value) in all.iter().chain(self.extra.iter()) {
-            let mut one = Attributes::default();
-            one.insert(key.to_owned(), value.clone());
-            put_attributes(&mut out, &one);
-            if out.len() > MAX_EXTRA {
-                break;
-            }
-            whole = out.len();
-        }
-        out.truncate(whole);
-        Cow::Owned(out)
+        let room = MAX_TAGS_AND_EXTRA.saturating_sub(told.tags.len());
+        let room = room.min(MAX_EXTRA);
+        let mut left_out = put_attributes_within(&mut told.extra, &of_database, room);
+        let room = room.saturating_sub(told.extra.len());
+        left_out += put_attributes_within(&mut told.extra, &self.extra, room);
+        let is_whole = left_out == 0 && self.extra.left_out() == 0 && !self.extra.is_shortened();
+        told.shortened = self.shortened || !is_whole;
+        told
     }
 }
 
@@ -98,19 +129,16 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
         self
     }
 
-    /// What the event is found by: at most 50 tags with keys of 32 bytes and values of 200; what is longer
-    /// is cut.
+    /// Sets a tag, by which the event is found, in place of an earlier one of this key: at most 50 tags with keys of 32
+    /// bytes and values of 200. A longer text is cut, and the event is marked as
+    /// [`truncated`](crate::errors::ErrorEvent::truncated).
     pub fn tag(mut self, key: impl AsRef<str>, value: impl AsRef<str>) -> Self {
-        let details = &mut *self.details;
-        if details.tag_count < MAX_TAGS {
-            details.tag_count += 1;
-            put_str(&mut details.tags, prefix(key.as_ref(), MAX_TAG_KEY));
-            put_str(&mut details.tags, &cut(value.as_ref(), MAX_TAG));
-        }
+        self.details.tag(key.as_ref(), value.as_ref());
         self
     }
 
-    /// What else there is to tell: at most 12 KiB in all.
+    /// Sets an extra attribute in place of an earlier one of this key: at most 12 KiB in all. Where a tag has the same
+    /// key, the log record, which has both in one object, shows the extra attribute.
     pub fn extra(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
         self.details.extra.insert(key, value);
         self
@@ -118,18 +146,14 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
 
     /// Whom it concerns: an id rather than a name, at most 256 bytes. Default: the request's user.
     pub fn user(mut self, user: impl AsRef<str>) -> Self {
-        self.details.user = cut(user.as_ref(), MAX_USER).into_owned();
+        self.details.user = self.details.cut(user.as_ref(), MAX_USER);
         self
     }
 
     /// A part of what makes events one group, in place of type, message, place and route: at most eight
     /// parts of 256 bytes.
     pub fn fingerprint(mut self, part: impl AsRef<str>) -> Self {
-        let details = &mut *self.details;
-        if details.parts < MAX_PARTS {
-            details.parts += 1;
-            put_str(&mut details.fingerprint, &cut(part.as_ref(), MAX_PART));
-        }
+        self.details.part(part.as_ref());
         self
     }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::capture::{Captured, Shared};
+use super::chain::Chain;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::EventId;
-use crate::request::DriverError;
 use crate::worker::{Awaited, Deadlines, Pending, Told};
 
 /// How long a capture waits for the disk.
@@ -156,7 +156,7 @@ impl Shared {
     pub(super) fn capture_durable(
         &self,
         captured: &Captured<'_>,
-        chain: impl FnOnce(&mut Vec<u8>) -> Option<DriverError>,
+        chain: impl FnOnce(&mut Vec<u8>) -> Chain,
     ) -> DurableCapture {
         let told = Arc::<Told<bool>>::default();
         if self.keeper.is_some() {

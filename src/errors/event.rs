@@ -42,7 +42,7 @@ pub struct ErrorEvent {
     pub user: String,
     /// The request's attributes, allowed headers among them.
     pub attributes: Attributes,
-    /// What the capture is found by.
+    /// What the capture is found by: each key once.
     pub tags: Vec<(String, String)>,
     /// What else the capture told.
     pub extra: Attributes,
@@ -56,6 +56,8 @@ pub struct ErrorEvent {
     pub group: u64,
     /// Bytes of memory that the process had, as the system counts them.
     pub resident_bytes: Option<u64>,
+    /// Whether a text was cut, or a part was left out, because it was too large.
+    pub truncated: bool,
 }
 
 /// What kind of event was captured.

@@ -286,6 +286,7 @@ mod tests {
             fingerprint: Vec::new(),
             group,
             resident_bytes: None,
+            truncated: false,
         })
     }
 

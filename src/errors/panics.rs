@@ -50,8 +50,5 @@ fn capture(info: &PanicHookInfo<'_>) {
         location,
         details: None,
     };
-    shared.capture(&captured, |out| {
-        put_text(out, PANIC, message);
-        None
-    });
+    shared.capture(&captured, |out| put_text(out, PANIC, message));
 }

@@ -57,11 +57,7 @@ pub(super) fn event(
         client_address: request.client_address.to_owned(),
         user: redact::text(record.user()).into_owned(),
         attributes: attributes(record.attributes()),
-        tags: record
-            .tags
-            .iter()
-            .map(|(key, value)| scrubbed(key, value))
-            .collect(),
+        tags: tags(&record),
         extra: attributes(record.extra()),
         breadcrumbs: breadcrumbs(record.crumbs, read_crumb, wall),
         frames: Vec::new(),
@@ -71,6 +67,7 @@ pub(super) fn event(
             .collect(),
         group: 0,
         resident_bytes: None,
+        truncated: record.shortened,
     };
     event.group = group(&event);
     Some((event, record.backtrace))
@@ -81,9 +78,18 @@ fn time(wall: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(wall)
 }
 
-fn scrubbed(key: &str, value: &str) -> (String, String) {
-    let value = redact::value(key, value).into_owned();
-    (redact::text(key).into_owned(), value)
+/// The tags, scrubbed: two keys may be one then, and the last value stays.
+fn tags(record: &ErrorRecord<'_>) -> Vec<(String, String)> {
+    let mut tags: Vec<(String, String)> = Vec::new();
+    for (key, value) in record.tags.iter() {
+        let value = redact::value(key, value).into_owned();
+        let key = redact::text(key);
+        match tags.iter_mut().find(|(have, _)| *have == key) {
+            Some((_, old)) => *old = value,
+            None => tags.push((key.into_owned(), value)),
+        }
+    }
+    tags
 }
 
 fn attributes<'a>(all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>) -> Attributes {

@@ -12,6 +12,8 @@ use crate::request::{AttributeRef, attributes_of, put_attributes};
 const EVENT: u8 = 1;
 /// The form of the calls of an event's backtrace, which are named later than the event is stored.
 const FRAMES: u8 = 2;
+/// Added to the kind of an event that was shortened.
+const TRUNCATED: u8 = 1 << 7;
 
 /// What a record of the store holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +40,8 @@ pub(super) fn put_event(event: &ErrorEvent) -> Vec<u8> {
         EventKind::Message => 1,
         EventKind::Panic => 2,
     };
-    out.extend_from_slice(&[event.level.index(), kind]);
+    let truncated = if event.truncated { TRUNCATED } else { 0 };
+    out.extend_from_slice(&[event.level.index(), kind | truncated]);
     for text in [
         &event.location,
         &event.thread,
@@ -56,7 +59,10 @@ pub(super) fn put_event(event: &ErrorEvent) -> Vec<u8> {
     put_pairs(&mut out, causes.map(|it| (&it.type_name, &it.message)));
     put_pairs(&mut out, event.tags.iter().map(|(key, value)| (key, value)));
     for attributes in [&event.attributes, &event.extra] {
-        put_part(&mut out, |out| put_attributes(out, attributes));
+        put_part(&mut out, |out| {
+            // They came from a record, and so have room.
+            put_attributes(out, attributes);
+        });
     }
     put_part(&mut out, |out| {
         for part in &event.fingerprint {
@@ -114,7 +120,9 @@ fn event(mut r: Reader<'_>) -> Option<ErrorEvent> {
     let span_id = SpanId::from_u64(r.u64()?);
     let (at, group, resident) = (r.u64()?, r.u64()?, r.u64()?);
     let level = Level::from_index(r.u8()?)?;
-    let kind = match r.u8()? {
+    let kind = r.u8()?;
+    let truncated = kind & TRUNCATED != 0;
+    let kind = match kind & !TRUNCATED {
         0 => EventKind::Error,
         1 => EventKind::Message,
         2 => EventKind::Panic,
@@ -130,6 +138,7 @@ fn event(mut r: Reader<'_>) -> Option<ErrorEvent> {
         span_id,
         group,
         resident_bytes: Some(resident).filter(|bytes| *bytes != u64::MAX),
+        truncated,
         location: text()?,
         thread: text()?,
         method: text()?,
@@ -251,6 +260,7 @@ mod tests {
             fingerprint: vec!["mine".to_owned()],
             group: 9,
             resident_bytes: Some(7),
+            truncated: true,
         };
         let record = put_event(&event);
         assert_eq!(read(&record), Some(Stored::Event(Box::new(event))));

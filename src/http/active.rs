@@ -21,11 +21,11 @@ use super::{client, local};
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_str};
 use crate::model::{
-    Attributes, Dropping, Kept, Outcome, Sampling, Signal, SpanId, TraceId, caught,
+    Attributes, Dropping, Kept, Outcome, Sampling, Signal, SpanId, TraceId, caught, cut,
 };
 use crate::request::{
-    self, Decision, Facts, Ids, Method, RequestRecord, Scheme, Slot, UNMATCHED, put_attributes,
-    put_fixed,
+    self, Decision, Facts, Ids, MAX_USER, Method, RequestRecord, Scheme, Slot, UNMATCHED,
+    note_left_out, put_attributes, put_fixed, put_text,
 };
 use crate::trace::{RootEnd, RootForm, Traces, parse_traceparent};
 
@@ -73,6 +73,8 @@ pub(super) struct Active {
     has_lent: bool,
     user: String,
     attributes: Attributes,
+    /// Whether a text of the request was cut.
+    shortened: bool,
     /// Kept for the `classify` hook, where one is set.
     head: Option<http::response::Parts>,
     /// What it asked of databases, once it has ended.
@@ -115,6 +117,7 @@ impl Active {
             has_lent: false,
             user: String::new(),
             attributes: Attributes::default(),
+            shortened: false,
             head: None,
             queried: None,
             traced: Traced::default(),
@@ -188,7 +191,8 @@ impl Active {
     #[cold]
     pub(super) fn heed(&mut self, asked: Asked) {
         if let Some(user) = asked.user {
-            self.user = user;
+            self.shortened |= user.len() > MAX_USER;
+            self.user.push_str(&cut(&user, MAX_USER));
         }
         if let Some(attributes) = asked.attributes {
             self.attributes = attributes;
@@ -235,9 +239,10 @@ impl Active {
     #[inline]
     fn keep_texts<B>(&mut self, request: &Request<B>, seen: &Seen<'_>) {
         let texts = &mut self.texts;
-        put_str(texts, request.uri().path());
-        put_str(texts, request.uri().query().unwrap_or_default());
-        put_str(texts, &seen.user_agent.map_or("".into(), lossy));
+        let mut whole = put_text(texts, request.uri().path());
+        whole &= put_text(texts, request.uri().query().unwrap_or_default());
+        whole &= put_text(texts, &seen.user_agent.map_or("".into(), lossy));
+        self.shortened |= !whole;
         client::put_address(texts, request, &self.shared.config);
         for name in &self.shared.config.allow_headers {
             if let Some(value) = request.headers().get(name) {
@@ -606,12 +611,16 @@ impl Active {
         failed: bool,
         out: &mut Vec<u8>,
     ) {
+        let start = out.len();
         put_fixed(out, &self.fixed(labels.outcome, measured, failed));
         put_str(out, &series.route);
         out.extend_from_slice(&self.texts);
         put_str(out, &self.user);
         put_str(out, &series.error_type);
-        put_attributes(out, &self.attributes);
+        let left_out = put_attributes(out, &self.attributes);
+        if left_out > 0 {
+            note_left_out(out, start, left_out);
+        }
     }
 
     /// The fixed part of the request's record.
@@ -633,6 +642,10 @@ impl Active {
             version: self.version.as_str(),
             outcome,
             failed,
+            shortened: self.shortened
+                || self.attributes.is_shortened()
+                || self.attributes.left_out() > 0,
+            left_out: self.attributes.left_out(),
             ..RequestRecord::default()
         }
     }
@@ -670,11 +683,14 @@ impl Active {
             _ => (0..4).for_each(|_| put_str(&mut texts, "")),
         }
         put_str(&mut texts, &self.user);
-        put_attributes(&mut attributes, &self.attributes);
+        let left_out = put_attributes(&mut attributes, &self.attributes);
+        let mut record = self.fixed(Outcome::Completed, &measured, false);
+        record.left_out = record.left_out.saturating_add(left_out);
+        record.shortened |= left_out > 0;
         StreamEnd {
             intake: Arc::clone(&self.shared.intake),
             errors_only: self.shared.lines != LineMode::All,
-            record: self.fixed(Outcome::Completed, &measured, false),
+            record,
             texts,
             attributes,
         }
@@ -741,6 +757,7 @@ impl Active {
         self.texts.clear();
         self.user.clear();
         self.attributes.clear();
+        self.shortened = false;
         self.eos = None;
         self.head = None;
         self.traced.clear();

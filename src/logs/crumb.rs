@@ -10,7 +10,7 @@ use crate::trace::{AttributeValue, callsites, event};
 /// Reads the record of an event, which may have been cut, and scrubs it.
 pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
     let mut reader = Reader::new(record);
-    let metadata = callsites::metadata(reader.u32()?)?;
+    let metadata = callsites::metadata(reader.u32()? & !event::SHORTENED)?;
     // The request's ids, which the error has.
     let _ids = (reader.u128()?, reader.u64()?, reader.u32()?);
     let level = match *metadata.level() {
@@ -26,7 +26,8 @@ pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
         fields: Vec::new(),
     };
     let message = event::message_field(metadata);
-    for (name, value) in event::scrubbed_fields(metadata, reader) {
+    let (fields, _) = event::scrubbed_fields(metadata, reader);
+    for (name, value) in fields {
         let text = match value {
             AttributeValue::Str(text) => text,
             AttributeValue::I64(number) => number.to_string(),

@@ -3,8 +3,9 @@
 use tracing::Level;
 
 use super::keys;
-use super::line::Line;
+use super::line::{Line, MAX_FIELD};
 use super::lines::{end_message, put_attributes, put_level};
+use super::names::Names;
 use crate::model::wire::Text;
 use crate::model::{Level as ErrorLevel, TraceId};
 use crate::redact;
@@ -19,7 +20,7 @@ pub(super) fn put_error(
     put_level(&mut line, level_of(record.level));
     let (kind, message) = record.first();
     let message = redact::text(message);
-    line.text(Text::from(&*message));
+    line.text_within(Text::from(&*message), MAX_FIELD);
     end_message(&mut line, service);
     line.plain(&keys::EVENT_ID, &record.event.hex());
     if record.trace != TraceId::NIL {
@@ -39,11 +40,16 @@ pub(super) fn put_error(
     line.whole(&keys::LINE, record.line.into());
     line.field(&keys::USER, Text::from(&*redact::text(record.user())));
     let tags = record.tags.iter();
+    let mut names = Names::default();
     put_attributes(
         &mut line,
+        &mut names,
         tags.map(|(key, value)| (key.into(), AttributeRef::Str(value.into()))),
     );
-    put_attributes(&mut line, record.extra());
+    put_attributes(&mut line, &mut names, record.extra());
+    if record.shortened {
+        line.mark_cut();
+    }
     line.end();
 }
 
@@ -91,6 +97,7 @@ mod tests {
             kind,
             level: Level::Warning,
             backtrace: false,
+            shortened: false,
             file: "src/a.rs",
             line: 5,
             column: 6,

@@ -32,6 +32,8 @@ struct Callsite {
     head: Box<[u8]>,
     target: Box<[u8]>,
     fields: Box<[Field]>,
+    /// Whether two fields have one name.
+    has_twins: bool,
 }
 
 #[derive(Debug)]
@@ -55,17 +57,22 @@ impl EventLines {
     pub(super) fn put(&mut self, mut line: Line<'_>, body: &[u8], service: &[u8]) -> Option<()> {
         let pretty = line.pretty();
         let mut reader = Reader::new(body);
-        let callsite = reader.u32()?;
+        let number = reader.u32()?;
         let trace = TraceId::from_u128(reader.u128()?);
         let span = SpanId::from_u64(reader.u64()?);
         let route = RouteId(reader.u32()?);
-        let callsite = callsite_of(&mut self.callsites, callsite, pretty)?;
-        let fields = Fields {
+        let callsite = callsite_of(&mut self.callsites, number & !event::SHORTENED, pretty)?;
+        let mut fields = Fields {
             names: &callsite.fields,
             reader,
         };
         line.raw(&callsite.head);
-        let message = fields.clone().find(|(field, _)| field.is_message);
+        let messages = fields.clone().filter(|(field, _)| field.is_message);
+        let message = if callsite.has_twins {
+            messages.last()
+        } else {
+            { messages }.next()
+        };
         if let Some((_, Value::Str(message))) = message {
             line.scrubbed(message);
         }
@@ -86,7 +93,12 @@ impl EventLines {
                 put(&mut line);
             }
         }
-        for (field, value) in fields.filter(|(field, _)| !field.is_message) {
+        while let Some((field, value)) = fields.next() {
+            // Of two fields with one name the last stays.
+            let is_replaced = || fields.clone().any(|(later, _)| later.part == field.part);
+            if field.is_message || callsite.has_twins && is_replaced() {
+                continue;
+            }
             if line.takes(field.name.len()) {
                 line.raw(&field.part);
                 match value {
@@ -97,6 +109,9 @@ impl EventLines {
                     Value::Bool(truth) => line.put_bool(truth),
                 }
             }
+        }
+        if number & event::SHORTENED != 0 {
+            line.mark_cut();
         }
         line.end();
         Some(())
@@ -123,19 +138,28 @@ impl Callsite {
             out.into()
         };
         let message = event::message_field(metadata);
-        let fields = metadata.fields().iter().map(|field| {
-            let name = field.name();
-            Field {
-                name,
-                part: part(&|line| line.foreign(name)),
-                is_message: name == message,
-                is_secret: redact::is_sensitive_key(name),
-            }
-        });
+        let fields: Box<[_]> = metadata
+            .fields()
+            .iter()
+            .map(|field| {
+                let name = field.name();
+                Field {
+                    name,
+                    part: part(&|line| line.foreign(name)),
+                    is_message: name == message,
+                    is_secret: redact::is_sensitive_key(name),
+                }
+            })
+            .collect();
+        let mut parts: Vec<_> = fields.iter().map(|field| &field.part).collect();
+        parts.sort_unstable();
+        let count = parts.len();
+        parts.dedup();
         Some(Self {
             head: part(&|line| put_level(line, *metadata.level())),
             target: part(&|line| line.field(&keys::TARGET, metadata.target().into())),
-            fields: fields.collect(),
+            has_twins: parts.len() < count,
+            fields,
         })
     }
 }

@@ -105,7 +105,13 @@ impl TracingLayer {
         record.extend_from_slice(&trace.to_le_bytes());
         record.extend_from_slice(&id.to_le_bytes());
         record.extend_from_slice(&route.to_le_bytes());
-        event::put_fields(&mut record, event);
+        let mut callsite = callsite;
+        if !event::put_fields(&mut record, event) {
+            callsite |= event::SHORTENED;
+            if let Some(place) = record.get_mut(..4) {
+                place.copy_from_slice(&callsite.to_le_bytes());
+            }
+        }
         if line {
             request::with_current(Some(self.requests.number()), |slot, _| {
                 slot.leave_crumb(at, &record);

@@ -1,6 +1,7 @@
 //! One line in the making.
 
 use std::io::Write;
+use std::ops::Range;
 
 use super::digits::{put_millis, put_whole};
 use super::escape::{Escape, put_escaped};
@@ -13,6 +14,9 @@ use crate::redact;
 const MAX_LINE: usize = 16 * 1024;
 /// Bytes of one text.
 const MAX_TEXT: usize = 8 * 1024;
+/// Bytes of the text of a field of ours, and of the message of an error, which has a field too: three of these leave
+/// room for what follows.
+pub(super) const MAX_FIELD: usize = 4 * 1024;
 /// What names, ids, numbers, ends and the mark may take beyond the last text.
 const RESERVE: usize = 768;
 
@@ -75,16 +79,27 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Notes that what the line tells was cut before it came here.
+    pub(super) fn mark_cut(&mut self) {
+        self.cut = true;
+    }
+
     /// Appends the inside of a text, cut where there is no more room.
     #[inline]
     pub(super) fn text(&mut self, text: Text<'_>) {
+        self.text_within(text, MAX_TEXT);
+    }
+
+    /// As [`text`](Self::text), of at most `max` bytes.
+    #[inline]
+    pub(super) fn text_within(&mut self, text: Text<'_>, max: usize) {
         let escape = if self.pretty {
             Escape::Plain
         } else {
             Escape::Json
         };
         let room = MAX_LINE.saturating_sub(self.len() + RESERVE);
-        self.cut |= !put_escaped(self.out, text, escape, room.min(MAX_TEXT));
+        self.cut |= !put_escaped(self.out, text, escape, room.min(max));
     }
 
     /// The inside of a text without the secrets in it.
@@ -108,10 +123,10 @@ impl<'a> Line<'a> {
         if text.is_empty() {
         } else if self.pretty {
             self.out.extend_from_slice(&key.plain);
-            self.value(text);
+            self.value_within(text, MAX_FIELD);
         } else {
             self.out.extend_from_slice(&key.json);
-            self.text(text);
+            self.text_within(text, MAX_FIELD);
             self.out.push(b'"');
         }
     }
@@ -176,15 +191,34 @@ impl<'a> Line<'a> {
         self.raw(if self.pretty { b"=" } else { b"\":" });
     }
 
+    /// What the line has from `start` on.
+    pub(super) fn since(&self, start: usize) -> &[u8] {
+        self.out.get(self.start + start..).unwrap_or_default()
+    }
+
+    /// Takes out these bytes of the line.
+    #[cold]
+    pub(super) fn take_out(&mut self, bytes: Range<usize>) {
+        let end = self.out.len();
+        let bytes = self.start + bytes.start..(self.start + bytes.end).min(end);
+        if bytes.start <= bytes.end {
+            self.out.drain(bytes);
+        }
+    }
+
     /// The value of a field as a text.
     pub(super) fn value(&mut self, text: Text<'_>) {
+        self.value_within(text, MAX_TEXT);
+    }
+
+    fn value_within(&mut self, text: Text<'_>, max: usize) {
         let odd = |byte: &u8| matches!(byte, b' ' | b'"' | b'=');
         let bare = self.pretty && !text.is_empty() && !text.as_bytes().iter().any(odd);
         if bare {
-            self.text(text);
+            self.text_within(text, max);
         } else {
             self.out.push(b'"');
-            self.text(text);
+            self.text_within(text, max);
             self.out.push(b'"');
         }
     }

@@ -9,6 +9,7 @@ use super::error_line::put_error;
 use super::event_line::EventLines;
 use super::keys;
 use super::line::Line;
+use super::names::Names;
 use super::request_line::RequestLines;
 use super::stamp::Stamp;
 use crate::clock::Nanos;
@@ -77,15 +78,19 @@ pub(super) fn end_message(line: &mut Line<'_>, service: &[u8]) {
     }
 }
 
+/// Appends attributes of the host's. Of two with one name the last stays.
 pub(super) fn put_attributes<'a>(
     line: &mut Line<'_>,
+    names: &mut Names,
     attributes: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>,
 ) {
     for (key, value) in attributes {
         let key = key.as_str();
         let name = redact::text(key);
         if line.takes(name.len()) {
+            let start = line.len();
             line.foreign(&name);
+            names.add(line, start);
             match value {
                 AttributeRef::Str(text) => {
                     line.value(Text::from(&*redact::value(key, text.as_str())));

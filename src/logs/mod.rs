@@ -22,8 +22,12 @@
 //! sources as `exception.causes`, `code.file.path`, `code.line.number`, the ids and route of the request, the
 //! user, and what the capture told. See [`errors`](crate::errors).
 //!
-//! One record is one line of at most 16 KiB: control characters are escaped in every text, and what is too
-//! long is cut, after it was scrubbed, and marked with `truncated`.
+//! One record is one line of at most 16 KiB. Control characters are escaped in every text. A text that is too long is
+//! cut after it was scrubbed, an attribute without room is left out, and the record has `truncated` then. The path, the
+//! query and the user agent of a request have at most 4 KiB each, so that no client can make a record too large.
+//!
+//! A key is there once. Of two fields, attributes, tags or extra attributes of one name the last stays. A field or an
+//! attribute that is named as one of the fields above gets `attributes.` before its name.
 //!
 //! # What is scrubbed
 //!
@@ -61,6 +65,7 @@ mod keys;
 mod layer;
 mod line;
 mod lines;
+mod names;
 mod request_line;
 mod stamp;
 

@@ -6,6 +6,7 @@ use super::kept::Kept;
 use super::keys;
 use super::line::Line;
 use super::lines::{end_message, put_attributes, put_level};
+use super::names::Names;
 use crate::model::wire::Text;
 use crate::model::{Outcome, SpanId, TraceId};
 use crate::redact;
@@ -26,6 +27,7 @@ pub(super) struct RequestLines {
     /// User agents as fields, scrubbed: visitors have few, and each is long.
     agents: Kept,
     query: String,
+    names: Names,
 }
 
 impl Default for RequestLines {
@@ -34,6 +36,7 @@ impl Default for RequestLines {
             kinds: Kept::new(MAX_KINDS),
             agents: Kept::new(MAX_AGENTS),
             query: String::new(),
+            names: Names::default(),
         }
     }
 }
@@ -88,7 +91,11 @@ impl RequestLines {
         line.field(&keys::CLIENT, record.client_address);
         self.put_agent(&mut line, record.user_agent);
         put_scrubbed_field(&mut line, record.user);
-        put_attributes(&mut line, record.attributes());
+        self.names.clear();
+        put_attributes(&mut line, &mut self.names, record.attributes());
+        if record.shortened {
+            line.mark_cut();
+        }
         line.end();
     }
 

@@ -25,8 +25,10 @@ pub enum Value {
 
 /// What a user adds to a request: it goes to the request's line (and span), never to a series.
 ///
-/// At most 128 attributes with keys of 128 bytes and values of 4 KiB; what is longer is cut at a
-/// character, what is more is left out and counted. Values are scrubbed before they are written.
+/// A key is there once: a later value replaces the earlier one. At most 128 attributes with keys of 128 bytes and
+/// values of 4 KiB; a longer text is cut at a character, further keys are left out and counted. The attributes of a
+/// request take at most 16 KiB in its log record and its span. A record that is shortened has `truncated`, a span
+/// `watchpost.truncated`. Values are scrubbed before they are written.
 ///
 /// ```
 /// use watchpost::Attributes;
@@ -40,12 +42,16 @@ pub enum Value {
 pub struct Attributes {
     items: Vec<(Cow<'static, str>, Value)>,
     left_out: u32,
+    /// Whether a key or a text was cut.
+    shortened: bool,
 }
 
 impl Attributes {
     /// Sets `key` to `value`, in place of an earlier value.
     pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
-        let (key, value) = (within(key.into(), MAX_KEY), value.into().cut());
+        let (key, value) = (key.into(), value.into());
+        self.shortened |= key.len() > MAX_KEY || value.is_long();
+        let (key, value) = (within(key, MAX_KEY), value.cut());
         if let Some((_, old)) = self.items.iter_mut().find(|(have, _)| *have == key) {
             *old = value;
         } else if self.items.len() < MAX_ATTRIBUTES {
@@ -83,13 +89,23 @@ impl Attributes {
         self.left_out
     }
 
+    /// Whether a key or a text was cut.
+    pub(crate) fn is_shortened(&self) -> bool {
+        self.shortened
+    }
+
     pub(crate) fn clear(&mut self) {
         self.items.clear();
         self.left_out = 0;
+        self.shortened = false;
     }
 }
 
 impl Value {
+    fn is_long(&self) -> bool {
+        matches!(self, Self::Str(text) if text.len() > MAX_VALUE)
+    }
+
     fn cut(self) -> Self {
         match self {
             Self::Str(text) => Self::Str(within(text, MAX_VALUE)),

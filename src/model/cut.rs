@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::redact;
 
 /// Bytes behind a cut that are read, so that a secret at it is known by its shape.
-pub(super) const BEYOND: usize = 512;
+pub(crate) const BEYOND: usize = 512;
 
 /// The longest prefix of at most `max` bytes that ends at a character.
 #[inline]

@@ -34,7 +34,7 @@ pub(crate) use self::authority::port_of;
 pub(crate) use self::body::{Progress, declared_length};
 pub(crate) use self::books::Books;
 pub(crate) use self::cache::Cache;
-pub(crate) use self::cut::{cut, prefix};
+pub(crate) use self::cut::{BEYOND, cut, prefix};
 pub(crate) use self::guarded::{Dropping, Guarded, guarded, noted};
 pub(crate) use self::notices::Notices;
 pub(crate) use self::own::{OwnAnswer, as_hosts, as_own, is_own_thread, mark_own_thread};

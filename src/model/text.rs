@@ -9,9 +9,10 @@ use super::wire::put_sized;
 /// What stands for a text whose code panicked.
 pub(crate) const PANICKED: &str = "<panicked while it was formatted>";
 
-/// Appends a length-prefixed text of at most `max` bytes, [`cut`] where it is longer. `Debug` and `Display` are foreign code: one that
-/// panics is told as that.
-pub(crate) fn put_formatted(out: &mut Vec<u8>, value: fmt::Arguments<'_>, max: usize) {
+/// Appends a length-prefixed text of at most `max` bytes, [`cut`] where it is longer; returns whether all of it
+/// is there. `Debug` and `Display` are foreign code: a fixed text stands for one that panics.
+pub(crate) fn put_formatted(out: &mut Vec<u8>, value: fmt::Arguments<'_>, max: usize) -> bool {
+    let mut whole = true;
     put_sized(out, |out| {
         let start = out.len();
         let end = start + max + BEYOND;
@@ -20,10 +21,12 @@ pub(crate) fn put_formatted(out: &mut Vec<u8>, value: fmt::Arguments<'_>, max: u
             out.extend_from_slice(PANICKED.as_bytes());
         }
         if out.len() > start + max {
+            whole = false;
             let text = String::from_utf8_lossy(&out.split_off(start)).into_owned();
             out.extend_from_slice(cut(&text, max).as_bytes());
         }
     });
+    whole
 }
 
 /// Takes text up to an end, and no more.

@@ -1,4 +1,4 @@
-use super::record::{AttributeRef, attributes_of};
+use super::record::{AttributeRef, attributes_of, put_all};
 use crate::model::wire::{Reader, Text, put_bytes, put_str};
 use crate::model::{EventId, Level, SpanId, TraceId};
 
@@ -26,6 +26,8 @@ pub(crate) struct ErrorRecord<'a> {
     pub(crate) level: Level,
     /// Whether a backtrace waits for this event.
     pub(crate) backtrace: bool,
+    /// Whether a text was cut or a part was left out.
+    pub(crate) shortened: bool,
     /// Where it was captured, or where the panic was.
     pub(crate) file: &'a str,
     pub(crate) line: u32,
@@ -48,6 +50,18 @@ pub(crate) struct ErrorRecord<'a> {
     pub(crate) fingerprint: &'a [u8],
     /// The request's last events.
     pub(crate) crumbs: &'a [u8],
+}
+
+/// Appends the user and the attributes of a request, of which those are left out for which `max` bytes have no room.
+pub(crate) fn put_more(out: &mut Vec<u8>, more: &[u8], max: usize) {
+    let mut reader = Reader::new(more);
+    let user = reader.bytes().unwrap_or_default();
+    put_bytes(out, user);
+    put_all(
+        out,
+        attributes_of(reader),
+        max.saturating_sub(4 + user.len()),
+    );
 }
 
 /// Pairs of texts, up to the first that cannot be read.
@@ -83,7 +97,7 @@ impl<'a> ErrorRecord<'a> {
         out.extend_from_slice(&[
             self.kind as u8,
             self.level.index(),
-            u8::from(self.backtrace),
+            u8::from(self.backtrace) | u8::from(self.shortened) << 1,
         ]);
         for text in [self.file, self.thread, self.method, self.user] {
             put_str(out, text);
@@ -114,7 +128,7 @@ impl<'a> ErrorRecord<'a> {
             _ => return None,
         };
         let level = Level::from_index(r.u8()?)?;
-        let backtrace = r.u8()? == 1;
+        let flags = r.u8()?;
         Some(Self {
             event,
             trace,
@@ -122,7 +136,8 @@ impl<'a> ErrorRecord<'a> {
             route,
             kind,
             level,
-            backtrace,
+            backtrace: flags & 1 != 0,
+            shortened: flags & 2 != 0,
             line,
             column,
             file: r.str()?,
@@ -221,6 +236,7 @@ mod tests {
             kind: ErrorKind::Panic,
             level: Level::Fatal,
             backtrace: true,
+            shortened: true,
             file: "src/a.rs",
             line: 5,
             column: 6,

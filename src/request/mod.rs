@@ -17,10 +17,11 @@ pub(crate) use self::crumbs::{Crumb, ReadCrumb};
 pub(crate) use self::current::{
     Ids, all_current, current, current_slot, enter, leave, leave_alone, with_current,
 };
-pub(crate) use self::error_record::{ErrorKind, ErrorRecord, MAX_TAGS, Pairs};
+pub(crate) use self::error_record::{ErrorKind, ErrorRecord, MAX_TAGS, Pairs, put_more};
 pub(crate) use self::failed_query::{DriverError, FailedQuery, ReadDriverError};
 pub(crate) use self::record::{
-    AttributeRef, Method, RequestRecord, Scheme, VERSIONS, attributes_of, put_attributes, put_fixed,
+    AttributeRef, MAX_USER, Method, RequestRecord, Scheme, VERSIONS, attributes_of, note_left_out,
+    put_attributes, put_attributes_within, put_fixed, put_text,
 };
 pub(crate) use self::routes::{NO_REQUEST, RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};

@@ -1,6 +1,6 @@
 use crate::clock::Nanos;
-use crate::model::wire::{Reader, Text, put_str};
-use crate::model::{Attributes, Outcome, SpanId, TraceId, Value};
+use crate::model::wire::{Reader, Text, put_bytes, put_str};
+use crate::model::{Attributes, Outcome, SpanId, TraceId, Value, cut};
 
 /// The request methods of the semantic conventions; all others are `_OTHER`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,8 +93,8 @@ fn version_index(version: &str) -> u8 {
 ///
 /// On the wire: the fixed part ([`put_fixed`]), the texts of the request (route, path, query, user
 /// agent, client address), the texts of the answer (user, `error.type`), the attributes
-/// ([`put_attributes`]) to the end. Texts are as they came: whoever writes them anywhere scrubs them
-/// first.
+/// ([`put_attributes`]) to the end. Texts are as they came, cut to their limits: whoever writes them anywhere scrubs
+/// them first. With every text at its limit a record has less than 32 KiB, so that no request makes one too large.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestRecord<'a> {
     pub(crate) trace: TraceId,
@@ -118,6 +118,10 @@ pub(crate) struct RequestRecord<'a> {
     pub(crate) failed: bool,
     /// The end of an event stream whose request has a record of its own: duration, bytes and outcome are the stream's.
     pub(crate) stream: bool,
+    /// Whether a text was cut, or an attribute was left out.
+    pub(crate) shortened: bool,
+    /// Attributes that were left out.
+    pub(crate) left_out: u32,
     pub(crate) route: Text<'a>,
     pub(crate) path: Text<'a>,
     /// Without its question mark; empty for none.
@@ -130,7 +134,22 @@ pub(crate) struct RequestRecord<'a> {
 }
 
 /// Bytes of the fixed part of a record.
-const FIXED: usize = 88;
+const FIXED: usize = 96;
+/// Where in it the attributes stand that were left out, and behind them whether the record was shortened.
+const LEFT_OUT_AT: usize = FIXED - 8;
+/// Bytes of path, query and user agent, each.
+pub(crate) const MAX_TEXT: usize = 4096;
+/// Bytes of the user.
+pub(crate) const MAX_USER: usize = 256;
+/// Bytes of the attributes.
+const MAX_ATTRIBUTES: usize = 16 * 1024;
+
+/// Appends a text of the request, cut at [`MAX_TEXT`]; returns whether all of it is there.
+#[inline]
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) -> bool {
+    put_str(out, &cut(text, MAX_TEXT));
+    text.len() <= MAX_TEXT
+}
 
 /// Appends the fixed part of a record.
 #[inline]
@@ -152,6 +171,7 @@ pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
             | u64::from(record.failed) << 48
             | u64::from(record.stream) << 49
             | u64::from(version_index(record.version)) << 56,
+        u64::from(record.left_out) | u64::from(record.shortened) << 32,
     ];
     let traces = [record.trace.to_u128(), record.parent_trace.to_u128()];
     let (head, tail) = fixed.split_at_mut(32);
@@ -164,32 +184,72 @@ pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
     out.extend_from_slice(&fixed);
 }
 
-/// Appends attributes; they reach to the record's end.
-///
-/// What is beyond 20 KiB is left out: a line shows less.
-pub(crate) fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes) {
-    let end = out.len() + 20 * 1024;
-    for (key, value) in attributes.iter() {
-        if out.len() >= end {
-            return;
+/// Notes in the record that begins at `start` that so many more attributes were left out.
+#[cold]
+pub(crate) fn note_left_out(out: &mut [u8], start: usize, left_out: u32) {
+    let place = out.get_mut(start + LEFT_OUT_AT..);
+    if let Some([a, b, c, d, shortened, ..]) = place {
+        let before = u32::from_le_bytes([*a, *b, *c, *d]);
+        [*a, *b, *c, *d] = before.saturating_add(left_out).to_le_bytes();
+        *shortened = 1;
+    }
+}
+
+/// Appends attributes, which reach to the record's end. Those for which 16 KiB have no room are left out; returns
+/// their number.
+pub(crate) fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes) -> u32 {
+    put_attributes_within(out, attributes, MAX_ATTRIBUTES)
+}
+
+/// As [`put_attributes`], within so many bytes.
+pub(crate) fn put_attributes_within(out: &mut Vec<u8>, attributes: &Attributes, max: usize) -> u32 {
+    let all = attributes.iter().map(|(key, value)| {
+        let value = match value {
+            Value::Str(text) => AttributeRef::Str(Text::from(&**text)),
+            Value::I64(number) => AttributeRef::I64(*number),
+            Value::F64(number) => AttributeRef::F64(*number),
+            Value::Bool(truth) => AttributeRef::Bool(*truth),
+        };
+        (Text::from(key), value)
+    });
+    put_all(out, all, max)
+}
+
+/// Appends the attributes that have room in `max` bytes; returns how many have none.
+pub(super) fn put_all<'a>(
+    out: &mut Vec<u8>,
+    all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>,
+    max: usize,
+) -> u32 {
+    let (end, mut left_out) = (out.len() + max, 0);
+    for (key, value) in all {
+        let text = match value {
+            AttributeRef::Str(text) => text.as_bytes().len(),
+            _ => 0,
+        };
+        // The key, the kind, and a length or a number.
+        if out.len() + 4 + key.as_bytes().len() + 1 + 8 + text > end {
+            left_out += 1;
+            continue;
         }
-        put_str(out, key);
+        put_bytes(out, key.as_bytes());
         match value {
-            Value::Str(text) => {
+            AttributeRef::Str(text) => {
                 out.push(0);
-                put_str(out, text);
+                put_bytes(out, text.as_bytes());
             }
-            Value::I64(number) => {
+            AttributeRef::I64(number) => {
                 out.push(1);
                 out.extend_from_slice(&number.to_le_bytes());
             }
-            Value::F64(number) => {
+            AttributeRef::F64(number) => {
                 out.push(2);
                 out.extend_from_slice(&number.to_le_bytes());
             }
-            Value::Bool(truth) => out.extend_from_slice(&[3, u8::from(*truth)]),
+            AttributeRef::Bool(truth) => out.extend_from_slice(&[3, u8::from(truth)]),
         }
     }
+    left_out
 }
 
 impl Default for RequestRecord<'_> {
@@ -211,6 +271,8 @@ impl Default for RequestRecord<'_> {
             outcome: Outcome::Completed,
             failed: false,
             stream: false,
+            shortened: false,
+            left_out: 0,
             route: Text::default(),
             path: Text::default(),
             query: Text::default(),
@@ -247,6 +309,7 @@ impl<'a> RequestRecord<'a> {
         let flags = r.u8()?;
         let (failed, stream) = (flags & 1 != 0, flags & 2 != 0);
         let version = VERSIONS.get(usize::from(r.u8()?)).copied()?;
+        let (left_out, shortened) = (r.u32()?, r.u8()? == 1);
         let mut r = Reader::new(texts);
         Some(Self {
             trace,
@@ -265,6 +328,8 @@ impl<'a> RequestRecord<'a> {
             outcome,
             failed,
             stream,
+            shortened,
+            left_out,
             route: r.text()?,
             path: r.text()?,
             query: r.text()?,
@@ -337,6 +402,8 @@ mod tests {
             outcome: Outcome::BodyDropped,
             failed: true,
             stream: true,
+            shortened: true,
+            left_out: 2,
             route: "/a/{b}".into(),
             path: "/a/1".into(),
             query: "c=d".into(),
@@ -383,8 +450,27 @@ mod tests {
             )
         };
         assert_eq!(without(&read), without(&written));
-        for len in 0..88 {
+        for len in 0..FIXED {
             assert!(RequestRecord::read(&record[..len]).is_none());
         }
+    }
+
+    #[test]
+    fn attributes_without_room_are_counted_and_those_behind_them_are_there() {
+        let mut attributes = Attributes::default();
+        for n in 0..8 {
+            attributes.insert(format!("key{n}"), "x".repeat(4000));
+        }
+        attributes.insert("small", 1);
+        let mut record = Vec::new();
+        put_fixed(&mut record, &RequestRecord::default());
+        (0..7).for_each(|_| put_str(&mut record, ""));
+        let left_out = put_attributes(&mut record, &attributes);
+        assert_eq!(left_out, 4);
+        note_left_out(&mut record, 0, left_out);
+        let read = RequestRecord::read(&record).unwrap();
+        assert_eq!((read.left_out, read.shortened), (4, true));
+        let last = read.attributes().last();
+        assert_eq!(last, Some(("small".into(), AttributeRef::I64(1))));
     }
 }

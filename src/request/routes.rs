@@ -2,8 +2,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
 
+use crate::model::prefix;
+
 /// Routes that one monitor tells apart. A router has hundreds; a hook may answer anything.
 const MAX_ROUTES: usize = 4096;
+/// Bytes of a pattern.
+const MAX_NAME: usize = 1024;
 
 /// The route of a request that no route matched.
 pub(crate) const UNMATCHED: RouteId = RouteId(0);
@@ -47,8 +51,9 @@ impl Default for Routes {
 }
 
 impl Routes {
-    /// The number of a pattern, by content.
+    /// The number of a pattern, by content; of a longer one its first 1024 bytes count.
     pub(crate) fn id(&self, name: &str) -> RouteId {
+        let name = prefix(name, MAX_NAME);
         if let Some(id) = self
             .0
             .read()

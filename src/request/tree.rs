@@ -86,6 +86,8 @@ struct State {
     event_count: u32,
     /// Spans that were left out of this trace.
     lost: u32,
+    /// Events of its root that were left out.
+    events_lost: u32,
     decision: Decision,
     /// What the request asked of databases: it stands here so that a query takes one lock.
     tally: Tally,
@@ -99,6 +101,8 @@ pub(crate) struct Taken<'a> {
     pub(crate) lost: u32,
     /// Events of the root.
     pub(crate) events: &'a [u8],
+    /// Those that were left out.
+    pub(crate) events_lost: u32,
 }
 
 /// Whether a local trace is kept.
@@ -141,6 +145,7 @@ impl Tree {
         }
         state.decision = Decision::Open;
         state.lost = 0;
+        state.events_lost = 0;
         self.captured.store(false, Relaxed);
     }
 
@@ -183,11 +188,15 @@ impl Tree {
         self.room.lost.fetch_add(1, Relaxed);
     }
 
-    /// Adds an event of the root; `write` appends it and calls nothing foreign. What is over the limits, or comes
-    /// after the decision, is left out.
+    /// Adds an event of the root; `write` appends it and calls nothing foreign. An event over the limits is left out
+    /// and counted; so is one that comes after the decision, without the count.
     pub(crate) fn add_event(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
-        if state.decision != Decision::Open || state.event_count >= MAX_EVENTS {
+        if state.decision != Decision::Open {
+            return;
+        }
+        if state.event_count >= MAX_EVENTS {
+            state.events_lost = state.events_lost.saturating_add(1);
             return;
         }
         if state.events.capacity() == 0 {
@@ -199,6 +208,7 @@ impl Tree {
         let own = state.spans.len() + state.events.len();
         if state.events.len() > MAX_EVENT_BYTES || !self.room.take(bytes, own) {
             state.events.truncate(before);
+            state.events_lost = state.events_lost.saturating_add(1);
         } else {
             state.event_count += 1;
         }
@@ -226,6 +236,7 @@ impl Tree {
                     spans: &state.spans,
                     lost: state.lost,
                     events: &state.events,
+                    events_lost: state.events_lost,
                 });
             }
             if !state.spans.is_empty() || !state.events.is_empty() {

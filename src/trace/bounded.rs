@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 
-use super::span::{SpanRecord, ValueRef, attributes, put_value};
+use super::span::{SpanRecord, ValueRef, attributes, items, put_mark, put_value};
 use crate::model::wire::put_str;
 use crate::model::{Attributes, Value, prefix};
+use crate::semconv;
 
 /// Attributes, events and links that a span may have, each.
 const MAX_ITEMS: usize = 128;
@@ -29,13 +30,18 @@ fn spare() -> Vec<u8> {
     kept.unwrap_or_else(|| Vec::with_capacity(FIRST))
 }
 
-/// Items one after the other. What has no room is left out and counted.
+/// Items one after the other: attributes with unique keys, or events, or links. What has no room is left out and
+/// counted.
 #[derive(Debug)]
 pub(crate) struct Bounded {
     bytes: Vec<u8>,
     count: usize,
     left_out: u32,
     max: usize,
+    /// One bit for each key that may be there, so that a new key is added without a search.
+    keys: u64,
+    /// Whether [`semconv::WATCHPOST_TRUNCATED`] is there.
+    marked: bool,
 }
 
 impl Bounded {
@@ -65,6 +71,8 @@ impl Bounded {
             count: 0,
             left_out: 0,
             max,
+            keys: 0,
+            marked: false,
         }
     }
 
@@ -76,6 +84,7 @@ impl Bounded {
             bytes,
             count: attributes(record.attributes).count(),
             left_out: record.left_out,
+            keys: u64::MAX,
             ..Self::attributes()
         }
     }
@@ -90,7 +99,7 @@ impl Bounded {
 
     /// Adds an item, which `write` appends, if there is room for it.
     pub(super) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.count == MAX_ITEMS || self.bytes.len() >= self.max {
+        if self.count >= MAX_ITEMS || self.bytes.len() >= self.max {
             self.left_out += 1;
             return;
         }
@@ -107,33 +116,67 @@ impl Bounded {
         }
     }
 
-    /// Adds an attribute, whose value `write` appends.
+    /// Sets an attribute, whose value `write` appends, in place of an earlier value.
     pub(super) fn attribute(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        let short = prefix(key, MAX_KEY);
+        self.make_room(short.as_bytes());
         self.put(|out| {
-            put_str(out, prefix(key, MAX_KEY));
+            put_str(out, short);
             write(out);
         });
+        if short.len() < key.len() {
+            self.mark();
+        }
     }
 
-    /// Adds an attribute; its text is cut at 4 KiB.
+    /// Takes out the value that `key` has, if there is one.
+    #[inline]
+    fn make_room(&mut self, key: &[u8]) {
+        let bit = bit_of(key);
+        if self.keys & bit != 0 {
+            self.remove(key);
+        }
+        self.keys |= bit;
+    }
+
+    #[cold]
+    fn remove(&mut self, key: &[u8]) {
+        let found = items(&self.bytes).find(|(have, _)| *have == key);
+        if let Some((_, item)) = found {
+            self.bytes.drain(item);
+            self.count -= 1;
+        }
+    }
+
+    /// Notes among the attributes that a text was cut. There is always room for this.
+    #[cold]
+    pub(super) fn mark(&mut self) {
+        if !std::mem::replace(&mut self.marked, true) {
+            self.make_room(semconv::WATCHPOST_TRUNCATED.as_bytes());
+            put_mark(&mut self.bytes);
+            self.count += 1;
+        }
+    }
+
+    /// Sets an attribute in place of an earlier value. A text is cut at 4 KiB, among the attributes of an event or a
+    /// link at 2 KiB, and the cut is marked.
     pub(crate) fn value(&mut self, key: &str, value: ValueRef<'_>) {
-        let cut;
-        let value = match value {
-            ValueRef::Str(text) => {
-                cut = crate::model::cut(text, MAX_VALUE);
-                ValueRef::Str(&cut)
+        match value {
+            ValueRef::Str(text) if text.len() > MAX_VALUE.min(self.max / 2) => {
+                let cut = crate::model::cut(text, MAX_VALUE.min(self.max / 2));
+                self.attribute(key, |out| put_value(out, ValueRef::Str(&cut)));
+                self.mark();
             }
-            other => other,
-        };
-        self.attribute(key, |out| put_value(out, value));
+            value => self.attribute(key, |out| put_value(out, value)),
+        }
     }
 
-    /// Adds an attribute whose value is a text.
+    /// Sets an attribute whose value is a text.
     pub(crate) fn text(&mut self, key: &str, text: &str) {
         self.value(key, ValueRef::Str(text));
     }
 
-    /// Adds what a user set.
+    /// Sets what a user set.
     pub(super) fn all(&mut self, attributes: &Attributes) {
         for (key, value) in attributes.iter() {
             self.value(
@@ -147,17 +190,21 @@ impl Bounded {
             );
         }
         self.left_out += attributes.left_out();
+        if attributes.is_shortened() {
+            self.mark();
+        }
     }
 
-    /// Adds what another has, if there is room for all of it.
+    /// Sets the attributes that another has, in place of earlier values.
     pub(super) fn append(&mut self, more: &Self) {
-        let fits =
-            self.count + more.count <= MAX_ITEMS && self.bytes.len() + more.bytes.len() <= self.max;
-        if fits {
-            self.bytes.extend_from_slice(&more.bytes);
-            self.count += more.count;
-        } else {
-            self.left_out += more.count as u32;
+        for (key, item) in items(&more.bytes) {
+            if let Some(item) = more.bytes.get(item) {
+                self.make_room(key);
+                self.put(|out| out.extend_from_slice(item));
+            }
+        }
+        if more.marked {
+            self.mark();
         }
         self.left_out += more.left_out;
     }
@@ -166,6 +213,19 @@ impl Bounded {
     pub(super) fn lost(&mut self, items: u32) {
         self.left_out = self.left_out.saturating_add(items);
     }
+}
+
+/// The bit of a key: keys of one length that differ in their first, middle or last byte mostly have different ones.
+#[inline]
+fn bit_of(key: &[u8]) -> u64 {
+    let at = |at: usize| u32::from(key.get(at).copied().unwrap_or_default());
+    let length = key.len();
+    let mixed = (length as u32)
+        .wrapping_add(at(0) << 8)
+        .wrapping_add(at(length / 2) << 16)
+        .wrapping_add(at(length.wrapping_sub(1)) << 24)
+        .wrapping_mul(0x9e37_79b1);
+    1 << (mixed >> 26)
 }
 
 impl Drop for Bounded {
@@ -191,30 +251,105 @@ mod tests {
     use super::*;
     use crate::trace::span::attributes;
 
+    fn read(of: &Bounded) -> Vec<(String, ValueRef<'_>)> {
+        let all = attributes(of.bytes());
+        all.map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+
     #[test]
     fn what_has_no_room_is_counted_and_the_rest_is_whole() {
         let mut few = Bounded::attributes();
         let text = "x".repeat(5000);
-        for _ in 0..10 {
-            few.value("key", ValueRef::Str(&text));
+        for n in 0..10 {
+            few.value(&format!("key{n}"), ValueRef::Str(&text));
         }
-        // Three of 4 KiB and some bytes.
-        assert_eq!((attributes(few.bytes()).count(), few.left_out()), (3, 7));
+        // Three of 4 KiB, the mark, and some bytes.
+        assert_eq!((attributes(few.bytes()).count(), few.left_out()), (4, 7));
         few.value("small", ValueRef::I64(1));
-        assert_eq!(attributes(few.bytes()).count(), 4);
+        assert_eq!(attributes(few.bytes()).count(), 5);
         let mut many = Bounded::attributes();
         for n in 0..200 {
-            many.value("key", ValueRef::I64(n));
+            many.value(&format!("key{n}"), ValueRef::I64(n));
         }
         assert_eq!(
             (attributes(many.bytes()).count(), many.left_out()),
             (128, 72)
         );
         few.append(&many);
+        // Three texts became numbers, which made room for the rest.
         assert_eq!(
             (attributes(few.bytes()).count(), few.left_out()),
-            (4, 7 + 200)
+            (128, 7 + 2 + 72)
         );
         assert!(few.bytes().len() <= 16 * 1024);
+    }
+
+    #[test]
+    fn a_key_is_there_once_and_the_last_value_wins() {
+        let mut all = Bounded::attributes();
+        for n in 0..10_000 {
+            all.value("progress", ValueRef::I64(n));
+        }
+        all.text("progress", "done");
+        assert_eq!(
+            (read(&all), all.left_out()),
+            (vec![("progress".to_owned(), ValueRef::Str("done"))], 0)
+        );
+        // Also where there is no room for another key.
+        let mut full = Bounded::attributes();
+        for n in 0..128 {
+            full.value(&format!("key{n}"), ValueRef::I64(n));
+        }
+        for n in 0..128 {
+            full.value(&format!("key{n}"), ValueRef::I64(-n));
+        }
+        let expected: Vec<_> = (0..128)
+            .map(|n| (format!("key{n}"), ValueRef::I64(-n)))
+            .collect();
+        assert_eq!((read(&full), full.left_out()), (expected, 0));
+    }
+
+    #[test]
+    fn keys_that_differ_anywhere_are_different_keys() {
+        let mut all = Bounded::attributes();
+        let keys: Vec<_> = (0..100)
+            .map(|n| format!("k{:02}k{:02}k", n % 10, n / 10))
+            .collect();
+        for _ in 0..2 {
+            for (n, key) in keys.iter().enumerate() {
+                all.value(key, ValueRef::I64(n as i64));
+            }
+        }
+        let have: Vec<_> = read(&all).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(have, keys);
+    }
+
+    #[test]
+    fn a_stale_value_does_not_stay_where_the_new_one_has_no_room() {
+        let mut all = Bounded::attributes();
+        all.value("state", ValueRef::I64(1));
+        let text = "x".repeat(4000);
+        for n in 0..4 {
+            all.text(&format!("key{n}"), &text);
+        }
+        all.text("state", &text);
+        assert!(read(&all).iter().all(|(key, _)| key != "state"));
+        assert_eq!(all.left_out(), 1);
+    }
+
+    #[test]
+    fn what_is_cut_is_marked_once() {
+        let mut all = Bounded::attributes();
+        all.text("a", &"x".repeat(5000));
+        all.text("b", &"y".repeat(5000));
+        all.text(&"k".repeat(200), "long key");
+        let mut more = Bounded::attributes();
+        more.text("c", &"z".repeat(5000));
+        all.append(&more);
+        let marks = read(&all)
+            .into_iter()
+            .filter(|(key, _)| key == semconv::WATCHPOST_TRUNCATED);
+        let marks: Vec<_> = marks.map(|(_, value)| value).collect();
+        assert_eq!(marks, [ValueRef::Bool(true)]);
     }
 }

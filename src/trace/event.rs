@@ -6,9 +6,9 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata};
 
 use super::read::AttributeValue;
-use crate::model::cut;
 use crate::model::text::put_formatted;
 use crate::model::wire::{Reader, Text, put_bytes};
+use crate::model::{BEYOND, cut, prefix};
 use crate::redact;
 
 /// Bytes of one field that a record takes; a line takes fewer.
@@ -22,6 +22,9 @@ const U64: u8 = 2;
 const F64: u8 = 3;
 const BOOL: u8 = 4;
 
+/// Added to the number of a callsite in a record of which fields were cut or left out.
+pub(crate) const SHORTENED: u32 = 1 << 31;
+
 /// The field that holds an event's message. SQLx's events of statements have none: theirs is the statement's beginning.
 pub(crate) fn message_field(metadata: &'static Metadata<'static>) -> &'static str {
     let fields = metadata.fields();
@@ -34,34 +37,41 @@ pub(crate) fn message_field(metadata: &'static Metadata<'static>) -> &'static st
     "message"
 }
 
-/// Appends an event's fields. `Debug` and `Display` of their values run here.
-pub(crate) fn put_fields(out: &mut Vec<u8>, event: &Event<'_>) {
-    event.record(&mut Encoder(out));
+/// Appends an event's fields; returns whether they are all there, in whole. `Debug` and `Display` of their values run
+/// here.
+pub(crate) fn put_fields(out: &mut Vec<u8>, event: &Event<'_>) -> bool {
+    let mut encoder = Encoder { out, whole: true };
+    event.record(&mut encoder);
+    encoder.whole
 }
 
 /// Appends fields: the field's index, its kind, its value.
-struct Encoder<'a>(&'a mut Vec<u8>);
+struct Encoder<'a> {
+    out: &'a mut Vec<u8>,
+    whole: bool,
+}
 
 impl Encoder<'_> {
     /// Whether there is room for the field; then its head is written.
     fn begin(&mut self, field: &Field, kind: u8) -> bool {
-        let room = self.0.len() < MAX_FIELDS;
-        if room {
-            self.0
-                .extend_from_slice(&[u8::try_from(field.index()).unwrap_or(u8::MAX), kind]);
+        let index = u8::try_from(field.index()).ok();
+        let index = index.filter(|_| self.out.len() < MAX_FIELDS);
+        match index {
+            Some(index) => self.out.extend_from_slice(&[index, kind]),
+            None => self.whole = false,
         }
-        room
+        index.is_some()
     }
 
     fn number(&mut self, field: &Field, kind: u8, bytes: [u8; 8]) {
         if self.begin(field, kind) {
-            self.0.extend_from_slice(&bytes);
+            self.out.extend_from_slice(&bytes);
         }
     }
 
     fn text(&mut self, field: &Field, value: fmt::Arguments<'_>) {
         if self.begin(field, STR) {
-            put_formatted(self.0, value, MAX_FIELD);
+            self.whole &= put_formatted(self.out, value, MAX_FIELD);
         }
     }
 }
@@ -69,7 +79,8 @@ impl Encoder<'_> {
 impl Visit for Encoder<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if self.begin(field, STR) {
-            put_bytes(self.0, cut(value, MAX_FIELD).as_bytes());
+            put_bytes(self.out, cut(value, MAX_FIELD).as_bytes());
+            self.whole &= value.len() <= MAX_FIELD;
         }
     }
 
@@ -87,7 +98,7 @@ impl Visit for Encoder<'_> {
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         if self.begin(field, BOOL) {
-            self.0.push(u8::from(value));
+            self.out.push(u8::from(value));
         }
     }
 
@@ -139,11 +150,12 @@ impl<'a, N> Iterator for Fields<'a, N> {
     }
 }
 
-/// All fields of an event, scrubbed. The record may have been cut.
+/// All fields of an event, scrubbed, and whether the record had them in whole. Of two fields with one name the last
+/// stays.
 pub(crate) fn scrubbed_fields(
     metadata: &'static Metadata<'static>,
     reader: Reader<'_>,
-) -> Vec<(&'static str, AttributeValue)> {
+) -> (Vec<(&'static str, AttributeValue)>, bool) {
     let names: Vec<&str> = metadata.fields().iter().map(|field| field.name()).collect();
     let mut fields = Fields {
         names: &names,
@@ -154,8 +166,10 @@ pub(crate) fn scrubbed_fields(
     loop {
         let before = fields.reader;
         let Some((&name, value)) = fields.next() else {
-            all.extend(last(&names, before).map(|(name, rest)| (name, text(name, &rest))));
-            return all;
+            if let Some((name, shown)) = last(&names, before) {
+                set(&mut all, name, AttributeValue::Str(shown));
+            }
+            return (all, before.rest().is_empty());
         };
         let value = match value {
             Value::Str(it) => text(name, it.as_str()),
@@ -166,19 +180,50 @@ pub(crate) fn scrubbed_fields(
             Value::F64(number) => AttributeValue::F64(number),
             Value::Bool(truth) => AttributeValue::Bool(truth),
         };
-        all.push((name, value));
+        set(&mut all, name, value);
     }
 }
 
-/// The last field where the record was cut within its text. What is left of a word at the cut could be the
-/// beginning of a secret and is left out.
+/// Sets a value in place of an earlier one of this key.
+pub(super) fn set<K, Q, V>(all: &mut Vec<(K, V)>, key: Q, value: V)
+where
+    K: PartialEq<Q> + From<Q>,
+{
+    match all.iter_mut().find(|(have, _)| *have == key) {
+        Some((_, old)) => *old = value,
+        None => all.push((K::from(key), value)),
+    }
+}
+
+/// What may be shown of the last field where the record was cut within its text: not what could be the beginning of
+/// a secret.
 fn last(names: &[&'static str], mut reader: Reader<'_>) -> Option<(&'static str, String)> {
     let name = *names.get(usize::from(reader.u8()?))?;
     if reader.u8()? != STR {
         return None;
     }
     let _len = reader.u32()?;
-    let text = String::from_utf8_lossy(reader.rest()).into_owned();
-    let end = text.rfind(char::is_whitespace)?;
-    Some((name, format!("{}\u{2026}", text.get(..end)?)))
+    let text = String::from_utf8_lossy(reader.rest());
+    let sure = redact::value(name, &text);
+    let sure = prefix(&sure, sure.len().saturating_sub(BEYOND));
+    // Also what ends a word before that.
+    let words = text.rfind(char::is_whitespace);
+    let words = words.and_then(|end| text.get(..end)).unwrap_or_default();
+    let words = redact::value(name, words);
+    let shown = if words.len() > sure.len() {
+        &*words
+    } else {
+        sure
+    };
+    Some((name, format!("{shown}\u{2026}")))
+}
+
+/// What an event of the level ERROR says of its span: the text of its `error`, else its message.
+pub(super) fn said_of_error(metadata: &'static Metadata<'static>, fields: &[u8]) -> String {
+    let (fields, _) = scrubbed_fields(metadata, Reader::new(fields));
+    let of = |name: &str| match fields.iter().find(|(have, _)| *have == name) {
+        Some((_, AttributeValue::Str(text))) => Some(text.clone()),
+        _ => None,
+    };
+    of("error").or_else(|| of("message")).unwrap_or_default()
 }

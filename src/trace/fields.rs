@@ -31,7 +31,7 @@ impl Fields {
         }
     }
 
-    /// Adds what was recorded later.
+    /// Takes what was recorded later in place of earlier values.
     pub(super) fn append(&mut self, more: Self) {
         self.attributes.append(&more.attributes);
         if !more.name.is_empty() {
@@ -79,10 +79,14 @@ impl Fields {
         if may_be_special(key) && self.special(key, value) {
             return;
         }
+        let mut whole = true;
         self.attributes.attribute(key, |out| {
             out.push(0);
-            put_formatted(out, value, MAX_VALUE);
+            whole = put_formatted(out, value, MAX_VALUE);
         });
+        if !whole {
+            self.attributes.mark();
+        }
     }
 }
 

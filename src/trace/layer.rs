@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
@@ -16,7 +16,7 @@ use super::fields::Fields;
 use super::open::{Place, end_span};
 use super::span::{SpanKind, SpanRecord, SpanStatus, put_link, put_tracing_event};
 use super::traces::Traces;
-use super::{Levels, Spans, callsites};
+use super::{Levels, Spans, callsites, event};
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
 use crate::model::{SpanId, is_own_thread};
@@ -63,6 +63,8 @@ struct Recorded {
     start: Nanos,
     kind: SpanKind,
     status: SpanStatus,
+    /// What the last event of the level ERROR said.
+    said: String,
     fields: Fields,
     events: Bounded,
     links: Bounded,
@@ -244,6 +246,7 @@ impl SpanLayer {
                 start,
                 kind: SpanKind::Internal,
                 status: SpanStatus::Unset,
+                said: String::new(),
                 fields,
                 events: Bounded::events(),
                 links: Bounded::links(),
@@ -317,12 +320,13 @@ impl SpanLayer {
         })
     }
 
-    /// The callsite of an event that is to be part of a span: there is one, and the levels want it.
+    /// The callsite of an event that is to be part of a span: there is one, and the levels want it. Also that of an
+    /// event of the level ERROR alone, which sets its span's status.
     pub(crate) fn wanted<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<u32>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if self.traces.is_none() || !self.events {
+        if self.traces.is_none() || !(self.events || self.fails(event)) {
             return None;
         }
         let callsite = callsites::wanted(event.metadata(), &self.levels)?;
@@ -332,6 +336,32 @@ impl SpanLayer {
         let in_operation = request::current(self.requests.number()).is_some();
         (in_operation || event.parent().is_some() && context.event_span(event).is_some())
             .then_some(callsite)
+    }
+
+    /// Whether an event sets the status of a span that this layer makes.
+    #[inline]
+    fn fails(&self, event: &Event<'_>) -> bool {
+        *event.metadata().level() == Level::ERROR && self.spans == Spans::Watchpost
+    }
+
+    /// The innermost span that is recorded, of those that an event lies in, has failed.
+    #[cold]
+    fn fail_span<S>(&self, event: &Event<'_>, fields: &[u8], context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let mut said = event::said_of_error(event.metadata(), fields);
+        for span in context.event_scope(event).into_iter().flatten() {
+            let mut extensions = span.extensions_mut();
+            let of = extensions
+                .get_mut::<OfMonitors>()
+                .and_then(|all| all.of_mut(self.requests.number()));
+            if let Some(recorded) = of.and_then(|of| of.recorded.as_mut()) {
+                recorded.status = SpanStatus::Error;
+                std::mem::swap(&mut recorded.said, &mut said);
+                return;
+            }
+        }
     }
 
     /// Whether an event lies in a span of tracing-opentelemetry's layer, which makes it a part of that.
@@ -344,7 +374,8 @@ impl SpanLayer {
         spans.any(|span| callsites::wanted(span.metadata(), &self.levels).is_some())
     }
 
-    /// Makes an event a part of its span, or of the root. It comes with its time, callsite and fields.
+    /// Makes an event a part of its span, or of the root. It comes with its time, callsite and fields. One of the level
+    /// ERROR makes its span's status an error, as tracing-opentelemetry does.
     pub(crate) fn on_event<S>(
         &self,
         event: &Event<'_>,
@@ -353,6 +384,12 @@ impl SpanLayer {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        if self.fails(event) {
+            self.fail_span(event, fields, context);
+        }
+        if !self.events {
+            return;
+        }
         let put = |out: &mut Vec<u8>| put_tracing_event(out, at, callsite, fields);
         if let Some(span) = context.event_span(event) {
             let mut extensions = span.extensions_mut();
@@ -442,6 +479,11 @@ impl Recorded {
             status => status,
         };
         let status_text = Reader::new(&fields.status_text).str();
+        let said = match &*self.said {
+            _ if status != SpanStatus::Error => "",
+            "" if panicked => "panicked",
+            said => said,
+        };
         let record = SpanRecord {
             span,
             parent: self.place.parent,
@@ -450,7 +492,7 @@ impl Recorded {
             kind: fields.kind.unwrap_or(self.kind),
             status,
             name: Reader::new(&fields.name).str().unwrap_or(metadata.name()),
-            status_text: status_text.unwrap_or(if panicked { "panicked" } else { "" }),
+            status_text: status_text.unwrap_or(said),
             scope: metadata.target(),
             attributes: fields.attributes.bytes(),
             events: self.events.bytes(),

@@ -131,6 +131,7 @@ mod theirs;
 mod trace_state;
 mod traceparent;
 mod traces;
+mod unique;
 pub(crate) mod versions;
 
 pub use self::config::Spans;

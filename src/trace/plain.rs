@@ -25,13 +25,15 @@ use super::span::{SpanKind, SpanRecord, SpanStatus, ValueRef, put_event, put_lin
 use super::traces::Traces;
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
-use crate::model::{Sampling, SpanId, TraceId};
+use crate::model::{Sampling, SpanId, TraceId, cut};
 use crate::request::{self, Ids, Slot};
 
 /// Spans are spread over so many tables by their ids, which are random.
 const SHARDS: usize = 16;
 /// Spans under way that a table knows; more of them are not ours to know.
 const MAX_OPEN: usize = 6_250;
+/// Bytes of a text in an array.
+const MAX_ITEM: usize = 1024;
 
 /// The plain spans of one monitor that are under way.
 #[derive(Debug, Default)]
@@ -114,11 +116,16 @@ impl PlainSpans {
     }
 }
 
+/// Calls of `set_attribute` on one span that the SDK keeps. It keeps each of them, also those of one key, of which the
+/// last counts; a span has fewer keys.
+pub(super) const MAX_SET: usize = 1024;
+
 /// The provider whose tracers' spans join our traces.
 pub(crate) fn provider(traces: &Arc<Traces>) -> SdkTracerProvider {
     SdkTracerProvider::builder()
         .with_sampler(RecordAll(Arc::clone(traces)))
         .with_span_processor(Processor(Arc::clone(traces)))
+        .with_max_attributes_per_span(MAX_SET as u32)
         .with_resource(Resource::builder_empty().build())
         .build()
 }
@@ -302,6 +309,8 @@ impl Written {
                 .put(|out| put_link(out, trace, span, fields.bytes()));
         }
         written.attributes.lost(span.dropped_attributes_count);
+        written.events.lost(span.events.dropped_count);
+        written.links.lost(span.links.dropped_count);
         written
     }
 
@@ -356,27 +365,32 @@ fn put_attributes(out: &mut Bounded, attributes: &[KeyValue]) {
             Value::I64(number) => out.value(key, ValueRef::I64(*number)),
             Value::F64(number) => out.value(key, ValueRef::F64(*number)),
             Value::Array(array) => {
-                let items = items(array);
+                let (items, whole) = items(array);
                 let items = ValueRef::Array(Reader::new(items.bytes()));
                 out.value(key, items);
+                if !whole {
+                    out.mark();
+                }
             }
             other => out.value(key, ValueRef::Str(&other.as_str())),
         }
     }
 }
 
-/// The values of an array, as many as have room.
-fn items(array: &Array) -> Bounded {
-    let mut out = Bounded::small_attributes();
+/// The values of an array, as many as have room, and whether these are all of them, in whole.
+fn items(array: &Array) -> (Bounded, bool) {
+    let (mut out, mut whole) = (Bounded::small_attributes(), true);
     let mut put = |value: ValueRef<'_>| out.put(|out| put_value(out, value));
     match array {
         Array::Bool(all) => all.iter().for_each(|truth| put(ValueRef::Bool(*truth))),
         Array::I64(all) => all.iter().for_each(|number| put(ValueRef::I64(*number))),
         Array::F64(all) => all.iter().for_each(|number| put(ValueRef::F64(*number))),
-        Array::String(all) => all
-            .iter()
-            .for_each(|text| put(ValueRef::Str(text.as_str()))),
+        Array::String(all) => all.iter().for_each(|text| {
+            whole &= text.as_str().len() <= MAX_ITEM;
+            put(ValueRef::Str(&cut(text.as_str(), MAX_ITEM)));
+        }),
         _ => {}
     }
-    out
+    whole &= out.left_out() == 0;
+    (out, whole)
 }

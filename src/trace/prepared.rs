@@ -56,9 +56,11 @@ impl Prepared {
     pub(crate) fn new(record: &SpanRecord<'_>) -> Self {
         let mut bytes = Vec::new();
         put_span(&mut bytes, record);
-        let last = [record.attributes, record.events, record.links];
-        let last: usize = last.iter().map(|part| HEAD + part.len()).sum();
         let record: Arc<[u8]> = bytes.get(HEAD..).unwrap_or_default().into();
+        // As they were written: with a mark where a text was cut.
+        let written = SpanRecord::read(&record).unwrap_or_default();
+        let last = [written.attributes, written.events, written.links];
+        let last: usize = last.iter().map(|part| HEAD + part.len()).sum();
         Self {
             number: 0,
             attributes_at: record.len().saturating_sub(last),

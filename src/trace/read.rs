@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::event::set;
 use super::span::{
     EventRef, Part, Root, SpanKind, SpanRecord, SpanStatus, ValueRef, attributes, events, links,
     value,
@@ -80,7 +81,7 @@ pub struct Span {
     pub start: SystemTime,
     /// How long it took; a request to the last byte of its answer.
     pub duration: Duration,
-    /// Its attributes.
+    /// Its attributes: each key once, with the value that was set last.
     pub attributes: Vec<(String, AttributeValue)>,
     /// What happened in it.
     pub events: Vec<SpanEvent>,
@@ -175,6 +176,7 @@ impl Reading<'_> {
         root.parent_is_remote = root.parent_span_id != SpanId::NIL;
         root.events.extend(self.events(self.part.events));
         root.events.sort_by_key(|event| event.at);
+        root.left_out = root.left_out.saturating_add(self.part.events_lost);
         self.say_why(&mut root.attributes);
         root
     }
@@ -222,7 +224,7 @@ impl Reading<'_> {
             events: self.events(self.part.events),
             links: link.into_iter().collect(),
             scope: String::new(),
-            left_out: 0,
+            left_out: request.left_out.saturating_add(self.part.events_lost),
         }
     }
 
@@ -293,7 +295,11 @@ impl Reading<'_> {
                 AttributeRef::F64(number) => AttributeValue::F64(number),
                 AttributeRef::Bool(truth) => AttributeValue::Bool(truth),
             };
-            all.push((redact::text(key).into_owned(), value));
+            set(&mut all, redact::text(key).into_owned(), value);
+        }
+        if request.shortened {
+            let mark = AttributeValue::Bool(true);
+            set(&mut all, semconv::WATCHPOST_TRUNCATED.to_owned(), mark);
         }
         self.say_why(&mut all);
         all
@@ -301,10 +307,10 @@ impl Reading<'_> {
 
     fn say_why(&self, attributes: &mut Vec<(String, AttributeValue)>) {
         let kept = AttributeValue::Str(self.part.kept.as_str().to_owned());
-        attributes.push((semconv::WATCHPOST_KEPT.to_owned(), kept));
+        set(attributes, semconv::WATCHPOST_KEPT.to_owned(), kept);
         if self.part.lost > 0 {
             let lost = AttributeValue::I64(self.part.lost.into());
-            attributes.push(("watchpost.lost_spans".to_owned(), lost));
+            set(attributes, "watchpost.lost_spans".to_owned(), lost);
         }
     }
 }
@@ -313,9 +319,16 @@ impl Reading<'_> {
 const NO_NAMES: &[&str] = &[];
 
 fn read_attributes(bytes: &[u8]) -> Vec<(String, AttributeValue)> {
-    attributes(bytes)
-        .map(|(key, value)| (redact::text(key).into_owned(), read_value(key, value)))
-        .collect()
+    let mut all = Vec::new();
+    for (key, value) in attributes(bytes) {
+        // Two keys may be one when they are scrubbed.
+        set(
+            &mut all,
+            redact::text(key).into_owned(),
+            read_value(key, value),
+        );
+    }
+    all
 }
 
 fn read_value(key: &str, of: ValueRef<'_>) -> AttributeValue {
@@ -337,7 +350,8 @@ fn read_tracing_event(
     callsite: u32,
     fields: &[u8],
 ) -> Option<(String, Vec<(String, AttributeValue)>)> {
-    let metadata = callsites::metadata(callsite)?;
+    let mut shortened = callsite & event::SHORTENED != 0;
+    let metadata = callsites::metadata(callsite & !event::SHORTENED)?;
     let said = |text: &str| AttributeValue::Str(text.to_owned());
     let mut name = None;
     let mut attributes = vec![
@@ -345,11 +359,21 @@ fn read_tracing_event(
         ("target".to_owned(), said(metadata.target())),
     ];
     let message = event::message_field(metadata);
-    for (key, value) in event::scrubbed_fields(metadata, Reader::new(fields)) {
+    let (fields, whole) = event::scrubbed_fields(metadata, Reader::new(fields));
+    shortened |= !whole;
+    for (key, value) in fields {
         match value {
             AttributeValue::Str(text) if key == message => name = Some(text),
-            value => attributes.push((key.to_owned(), value)),
+            value => set(&mut attributes, key.to_owned(), value),
         }
+    }
+    if shortened {
+        let mark = AttributeValue::Bool(true);
+        set(
+            &mut attributes,
+            semconv::WATCHPOST_TRUNCATED.to_owned(),
+            mark,
+        );
     }
     let name = name.unwrap_or_else(|| metadata.name().to_owned());
     Some((name, attributes))

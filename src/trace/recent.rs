@@ -222,7 +222,7 @@ mod tests {
         };
         let mut out = Vec::new();
         let kept = (Kept::Head, Sampling::own(true));
-        put_head(&mut out, TraceId::from_u128(trace), kept, 0, "");
+        put_head(&mut out, TraceId::from_u128(trace), kept, (0, 0), "");
         put_bytes(&mut out, &[]);
         put_span_root(&mut out, &span);
         out

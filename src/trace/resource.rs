@@ -75,6 +75,7 @@ mod tests {
     fn settings_overrule_attributes_that_are_free() {
         let attributes = [
             ("service.name".to_owned(), "other".to_owned()),
+            ("team".to_owned(), "red".to_owned()),
             ("team".to_owned(), "blue".to_owned()),
         ];
         let resource = resource(&Origin {

@@ -1,13 +1,18 @@
 //! The compact form of a span that has ended, and of a kept trace on its way to the worker.
 
+use std::ops::Range;
+
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, put_bytes, put_sized, put_str};
-use crate::model::{Kept, Sampling, SpanId, TraceId, cut, prefix};
+use crate::model::{BEYOND, Kept, Sampling, SpanId, TraceId, cut, prefix};
+use crate::semconv;
 
 /// Bytes of one span at most: its texts are cut here, its other parts are bounded where they are made.
 pub(crate) const MAX_SPAN: usize = 32 * 1024;
 const MAX_NAME: usize = 1024;
 const MAX_STATUS: usize = 2048;
+/// Bytes of the name of an event.
+const MAX_EVENT_NAME: usize = 2048;
 const MAX_SCOPE: usize = 256;
 
 /// What an operation is to others.
@@ -109,10 +114,29 @@ pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
         put_str(out, &cut(span.name, MAX_NAME));
         put_str(out, &cut(span.status_text, MAX_STATUS));
         put_str(out, prefix(span.scope, MAX_SCOPE));
-        put_bytes(out, span.attributes);
+        if span.name.len() > MAX_NAME || span.status_text.len() > MAX_STATUS {
+            put_marked(out, span.attributes);
+        } else {
+            put_bytes(out, span.attributes);
+        }
         put_bytes(out, span.events);
         put_bytes(out, span.links);
     });
+}
+
+/// Appends length-prefixed attributes and the mark that a text was cut.
+#[cold]
+fn put_marked(out: &mut Vec<u8>, attributes: &[u8]) {
+    put_sized(out, |out| {
+        out.extend_from_slice(attributes);
+        put_mark(out);
+    });
+}
+
+/// Appends the attribute that says that a text was cut.
+pub(super) fn put_mark(out: &mut Vec<u8>) {
+    put_str(out, semconv::WATCHPOST_TRUNCATED);
+    put_value(out, ValueRef::Bool(true));
 }
 
 impl<'a> SpanRecord<'a> {
@@ -154,6 +178,21 @@ pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (&str, ValueRef<'
     std::iter::from_fn(move || Some((reader.str()?, value(&mut reader)?)))
 }
 
+/// The keys of attributes as they stand there, and where each attribute stands.
+pub(super) fn items(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Range<usize>)> {
+    let mut reader = Reader::new(bytes);
+    std::iter::from_fn(move || {
+        let start = bytes.len() - reader.rest().len();
+        let key = reader.bytes()?;
+        match reader.u8()? {
+            1 | 2 => drop(reader.u64()?),
+            3 => drop(reader.u8()?),
+            _ => drop(reader.bytes()?),
+        }
+        Some((key, start..bytes.len() - reader.rest().len()))
+    })
+}
+
 /// Appends one value.
 pub(crate) fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
@@ -188,8 +227,9 @@ pub(crate) fn value<'a>(reader: &mut Reader<'a>) -> Option<ValueRef<'a>> {
     })
 }
 
-/// Bytes of the fields of a `tracing` event; the rest is cut off.
-const MAX_FIELDS: usize = 4096;
+/// Bytes of the fields of a `tracing` event. The last of them are looked at, so that a secret at the end is known by
+/// its shape, and not shown.
+const MAX_FIELDS: usize = 4096 + BEYOND;
 
 /// Something that happened during a span.
 #[derive(Debug, Clone, Copy)]
@@ -198,7 +238,8 @@ pub(crate) enum EventRef<'a> {
         name: &'a str,
         attributes: &'a [u8],
     },
-    /// A `tracing` event: its callsite, and its fields in the form of `event::put_fields`.
+    /// A `tracing` event: its callsite, with [`event::SHORTENED`](super::event::SHORTENED) where that is so, and its
+    /// fields in the form of `event::put_fields`.
     Tracing {
         callsite: u32,
         fields: &'a [u8],
@@ -209,8 +250,12 @@ pub(crate) enum EventRef<'a> {
 pub(crate) fn put_event(out: &mut Vec<u8>, at: Nanos, name: &str, attributes: &[u8]) {
     out.extend_from_slice(&at.to_le_bytes());
     out.push(0);
-    put_str(out, name);
-    put_bytes(out, attributes);
+    put_str(out, &cut(name, MAX_EVENT_NAME));
+    if name.len() > MAX_EVENT_NAME {
+        put_marked(out, attributes);
+    } else {
+        put_bytes(out, attributes);
+    }
 }
 
 /// Appends a `tracing` event of a span.
@@ -276,6 +321,8 @@ pub(crate) struct Part<'a> {
     pub(crate) sampling: Sampling,
     /// Spans of the trace for which there was no room.
     pub(crate) lost: u32,
+    /// Events of the root for which there was no room.
+    pub(crate) events_lost: u32,
     pub(crate) trace_state: &'a str,
     /// Events of the root, beside its own.
     pub(crate) events: &'a [u8],
@@ -288,12 +335,13 @@ pub(crate) fn put_head(
     out: &mut Vec<u8>,
     trace: TraceId,
     (kept, sampling): (Kept, Sampling),
-    lost: u32,
+    (lost, events_lost): (u32, u32),
     trace_state: &str,
 ) {
     out.extend_from_slice(&trace.to_u128().to_le_bytes());
     out.extend_from_slice(&[kept.index(), sampling.bits()]);
     out.extend_from_slice(&lost.to_le_bytes());
+    out.extend_from_slice(&events_lost.to_le_bytes());
     put_str(out, trace_state);
 }
 
@@ -321,7 +369,8 @@ impl<'a> Part<'a> {
         let trace = TraceId::from_u128(r.u128()?);
         let kept = Kept::from_index(r.u8()?)?;
         let sampling = Sampling::from_bits(r.u8()?);
-        let (lost, trace_state) = (r.u32()?, r.str()?);
+        let (lost, events_lost) = (r.u32()?, r.u32()?);
+        let trace_state = r.str()?;
         let events = r.bytes()?;
         let root = match r.u8()? {
             0 => Root::None,
@@ -333,6 +382,7 @@ impl<'a> Part<'a> {
             kept,
             sampling,
             lost,
+            events_lost,
             trace_state,
             events,
             root,
@@ -381,18 +431,19 @@ mod tests {
         };
         let mut record = Vec::new();
         let sampling = Sampling::of_parent(false);
-        let kept = (Kept::Slow, sampling);
-        put_head(&mut record, TraceId::from_u128(6), kept, 2, "a=1");
+        let (trace, kept) = (TraceId::from_u128(6), (Kept::Slow, sampling));
+        put_head(&mut record, trace, kept, (2, 7), "a=1");
         put_bytes(&mut record, &[]);
         put_span_root(&mut record, &span);
         put_span(&mut record, &span);
         put_span(&mut record, &span);
         let part = Part::read(&record).unwrap();
         assert_eq!(
-            (part.trace.to_u128(), part.kept, part.lost, part.trace_state),
-            (6, Kept::Slow, 2, "a=1")
+            (part.trace.to_u128(), part.kept, part.trace_state),
+            (6, Kept::Slow, "a=1")
         );
         assert_eq!(part.sampling, sampling);
+        assert_eq!((part.lost, part.events_lost), (2, 7));
         let Root::Span(root) = part.root else {
             panic!("no root")
         };

@@ -9,6 +9,7 @@ use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::Levels;
+use super::unique::UniqueTracer;
 use crate::model::is_own_thread;
 
 /// What tracing-opentelemetry's layer gets to see: what ours would make spans of.
@@ -32,7 +33,7 @@ impl Theirs {
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
         tracing_opentelemetry::layer()
-            .with_tracer(provider.tracer("tracing-opentelemetry"))
+            .with_tracer(UniqueTracer(provider.tracer("tracing-opentelemetry")))
             .with_location(false)
             .with_threads(false)
             .with_tracked_inactivity(false)

@@ -327,7 +327,7 @@ impl Traces {
     fn push_late(&self, trace: TraceId, kept: (Kept, Sampling), span: &SpanRecord<'_>) {
         let items = self.counted(kept.1, 1);
         self.intake.push_many(Signal::Span, items, span.end, |out| {
-            put_head(out, trace, kept, 0, "");
+            put_head(out, trace, kept, (0, 0), "");
             put_bytes(out, &[]);
             put_no_root(out);
             put_span(out, span);
@@ -382,9 +382,14 @@ impl Traces {
             }
             let items = self.counted(end.sampling, items);
             self.intake.push_many(Signal::Span, items, end.now, |out| {
+                let (events, events_lost) = match root {
+                    Some(_) => (taken.events, taken.events_lost),
+                    None => (&[][..], 0),
+                };
                 let kept = (kept, end.sampling);
-                put_head(out, end.trace, kept, taken.lost, end.trace_state);
-                put_bytes(out, if root.is_some() { taken.events } else { &[] });
+                let lost = (taken.lost, events_lost);
+                put_head(out, end.trace, kept, lost, end.trace_state);
+                put_bytes(out, events);
                 match root {
                     None => put_no_root(out),
                     Some(RootForm::Request(write)) => put_request_root(out, write),

@@ -1,5 +1,7 @@
 //! Behaviour through the public API, in one binary.
 
+#[cfg(all(feature = "otlp", feature = "sentry"))]
+mod attributes;
 #[cfg(feature = "_client")]
 mod calls;
 mod console_faults;
@@ -37,3 +39,4 @@ mod spans;
 mod sqlx;
 mod support;
 mod their_spans;
+mod too_large;

@@ -14,7 +14,7 @@ use crate::model::{Level, SpanId, TraceId, Value, prefix};
 
 /// Bytes of a tag's value.
 const MAX_TAG: usize = 200;
-/// The whole event; what is larger goes without its breadcrumbs and extras.
+/// The whole event; a larger one goes without its breadcrumbs and extras, and is marked.
 const MAX_EVENT: usize = 200 * 1024;
 /// What attributes are called that are request headers.
 const HEADER: &str = "http.request.header.";
@@ -34,6 +34,9 @@ pub(super) fn envelope(event: &ErrorEvent, origin: &Origin) -> Vec<u8> {
     if payload.len() > MAX_EVENT {
         whole.extra.clear();
         whole.breadcrumbs.values.clear();
+        if let Some(Context::Other(own)) = whole.contexts.get_mut("watchpost") {
+            own.insert("truncated".to_owned(), true.into());
+        }
         payload = self::payload(&whole, &event.path);
     }
     let mut out = Vec::with_capacity(payload.len() + 128);
@@ -237,6 +240,9 @@ fn contexts(event: &ErrorEvent) -> BTreeMap<String, Context> {
     let mut put = |key: &str, value| own.insert(key.to_owned(), value);
     put("group", format!("{:016x}", event.group).into());
     put("location", event.location.as_str().into());
+    if event.truncated {
+        put("truncated", true.into());
+    }
     if let Some(bytes) = event.resident_bytes {
         put("resident_bytes", bytes.into());
     }

@@ -1,0 +1,105 @@
+//! The names of the host's fields in one log record: each is there once, with the last of its values.
+
+use super::line::Line;
+
+/// Where the host's fields of a log record stand. The memory is used again for the next record.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// One bit for each name that may be there, so that a new name is added without a search.
+    bits: u64,
+    /// Where each field begins, and the length of its name with what surrounds it.
+    fields: Vec<(usize, usize)>,
+}
+
+impl Names {
+    /// A new record begins.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.bits = 0;
+        self.fields.clear();
+    }
+
+    /// The line ends with the name of a field, which begins at `start`. An earlier field of this name is taken out.
+    #[inline]
+    pub(super) fn add(&mut self, line: &mut Line<'_>, start: usize) {
+        let name = line.since(start);
+        let (bit, length) = (bit_of(name), name.len());
+        let taken_out = if self.bits & bit == 0 {
+            0
+        } else {
+            self.take_out(line, start)
+        };
+        self.bits |= bit;
+        self.fields.push((start - taken_out, length));
+    }
+
+    /// Takes out the field that has the same name as the one that begins at `start`; returns its length.
+    #[cold]
+    fn take_out(&mut self, line: &mut Line<'_>, start: usize) -> usize {
+        let name = line.since(start);
+        let mut fields = self.fields.iter();
+        let same = fields.position(|(from, length)| line.since(*from).get(..*length) == Some(name));
+        let Some(at) = same else { return 0 };
+        let (from, _) = self.fields.remove(at);
+        let to = self.fields.get(at).map_or(start, |(next, _)| *next);
+        line.take_out(from..to);
+        for (later, _) in self.fields.iter_mut().skip(at) {
+            *later -= to - from;
+        }
+        to - from
+    }
+}
+
+/// The bit of a name, which stands between separators.
+#[inline]
+fn bit_of(name: &[u8]) -> u64 {
+    let at = |at: usize| u32::from(name.get(at).copied().unwrap_or_default());
+    let length = name.len();
+    let mixed = (length as u32)
+        .wrapping_add(at(2) << 8)
+        .wrapping_add(at(length / 2) << 16)
+        .wrapping_add(at(length.wrapping_sub(3)) << 24)
+        .wrapping_mul(0x9e37_79b1);
+    1 << (mixed >> 26)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(pretty: bool, names: &[&str]) -> String {
+        let (mut out, mut all) = (b"before".to_vec(), Names::default());
+        let mut line = Line::part(&mut out, pretty);
+        for (n, name) in names.iter().enumerate() {
+            let start = line.len();
+            line.foreign(name);
+            all.add(&mut line, start);
+            line.put_whole(n as u64);
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_name_is_there_once_with_its_last_value() {
+        for (names, json, pretty) in [
+            (&["a", "b"][..], r#","a":0,"b":1"#, " a=0 b=1"),
+            (&["a", "a"], r#","a":1"#, " a=1"),
+            (
+                &["a", "b", "c", "b", "a"],
+                r#","c":2,"b":3,"a":4"#,
+                " c=2 b=3 a=4",
+            ),
+            (&["a", "aa", "a"], r#","aa":1,"a":2"#, " aa=1 a=2"),
+            (
+                &["level", "attributes.level"],
+                r#","attributes.level":1"#,
+                " attributes.level=1",
+            ),
+            (&["x", "x", "x", "x"], r#","x":3"#, " x=3"),
+            (&["", ""], r#","":1"#, " =1"),
+        ] {
+            assert_eq!(put(false, names), format!("before{json}"));
+            assert_eq!(put(true, names), format!("before{pretty}"));
+        }
+    }
+}

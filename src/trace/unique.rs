@@ -1,0 +1,101 @@
+//! A tracer for tracing-opentelemetry's layer, whose spans have each attribute once, with the value that was set last.
+//! The SDK's own spans take every call for one more attribute, up to a limit, and ignore those that come later.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use opentelemetry::trace::{Span, SpanBuilder, SpanContext, Status, Tracer};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
+
+use super::plain::MAX_SET;
+
+#[derive(Debug, Clone)]
+pub(super) struct UniqueTracer(pub(super) SdkTracer);
+
+impl Tracer for UniqueTracer {
+    type Span = UniqueSpan;
+
+    fn build_with_context(&self, mut builder: SpanBuilder, parent: &Context) -> UniqueSpan {
+        let set = builder.attributes.take().unwrap_or_default();
+        let mut span = UniqueSpan {
+            span: self.0.build_with_context(builder, parent),
+            attributes: Vec::with_capacity(set.len().min(MAX_SET)),
+        };
+        span.set_attributes(set);
+        span
+    }
+}
+
+/// A span that keeps its attributes back until it ends.
+#[derive(Debug)]
+pub(super) struct UniqueSpan {
+    span: SdkSpan,
+    attributes: Vec<KeyValue>,
+}
+
+impl UniqueSpan {
+    fn hand_over(&mut self) {
+        self.span
+            .set_attributes(std::mem::take(&mut self.attributes));
+    }
+}
+
+impl Span for UniqueSpan {
+    fn add_event_with_timestamp<T>(&mut self, name: T, at: SystemTime, attributes: Vec<KeyValue>)
+    where
+        T: Into<Cow<'static, str>>,
+    {
+        self.span.add_event_with_timestamp(name, at, attributes);
+    }
+
+    fn span_context(&self) -> &SpanContext {
+        self.span.span_context()
+    }
+
+    fn is_recording(&self) -> bool {
+        self.span.is_recording()
+    }
+
+    fn set_attribute(&mut self, attribute: KeyValue) {
+        if !self.span.is_recording() {
+            return;
+        }
+        let mut have = self.attributes.iter_mut();
+        if let Some(old) = have.find(|have| have.key == attribute.key) {
+            *old = attribute;
+        } else if self.attributes.len() < MAX_SET {
+            self.attributes.push(attribute);
+        } else {
+            // The SDK counts what is over its limit.
+            self.span.set_attribute(attribute);
+        }
+    }
+
+    fn set_status(&mut self, status: Status) {
+        self.span.set_status(status);
+    }
+
+    fn update_name<T>(&mut self, name: T)
+    where
+        T: Into<Cow<'static, str>>,
+    {
+        self.span.update_name(name);
+    }
+
+    fn add_link(&mut self, to: SpanContext, attributes: Vec<KeyValue>) {
+        self.span.add_link(to, attributes);
+    }
+
+    fn end_with_timestamp(&mut self, at: SystemTime) {
+        self.hand_over();
+        self.span.end_with_timestamp(at);
+    }
+}
+
+impl Drop for UniqueSpan {
+    /// The SDK's span ends when it is dropped.
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
