@@ -132,6 +132,8 @@ pub(crate) const DB_N_PLUS_ONE: &str = "watchpost.db.n_plus_one";
 /// Bounds of an HTTP duration, in seconds: one below the specification's, and those of its own that are four to five
 /// times apart. With the last bucket and the sum they fill one cache line.
 pub(crate) const HTTP_DURATION_BOUNDS: [f64; 6] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5];
+/// Bounds of the life of an event stream or an upgraded connection, in seconds.
+pub(crate) const HTTP_CONNECTION_BOUNDS: [f64; 7] = [0.001, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0];
 /// The specification's bounds of a duration, in seconds.
 pub(crate) const DURATION_BOUNDS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,

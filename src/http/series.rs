@@ -263,6 +263,7 @@ impl Instruments {
                 semconv::HTTP_CONNECTION_DURATION,
                 "Life of event streams and upgraded connections",
             )
+            .bounds(semconv::HTTP_CONNECTION_BOUNDS)
             .build(),
             connections: metrics
                 .up_down_counter("watchpost.http.connections")

@@ -52,6 +52,7 @@
 //! | `http_server_request_duration_seconds` | those of the conventions (method, scheme, route, status, protocol version, `error_type`) and `watchpost_outcome` | 1, 5, 25, 100 and 500 ms, 2.5 s |
 //! | `watchpost_http_time_to_headers_seconds` | method and route | the same |
 //! | `http_server_response_body_size_bytes`, `http_server_request_body_size_bytes` | method, scheme and route | none: a count and a sum |
+//! | `watchpost_http_connection_duration_seconds` | route | 1 and 100 ms, 1 and 10 s, 1 and 10 min, 1 h |
 //! | `http_client_request_duration_seconds` | see [`external`](crate::external) | as the server's |
 //!
 //! The page is the largest part of what metrics cost, and a label set costs a line for each bound. With these bounds it
@@ -263,6 +264,11 @@ impl Metrics {
             })
         });
         capped.collect()
+    }
+
+    /// Names that the settings have buckets for and no histogram has so far.
+    pub(crate) fn unknown_histograms(&self) -> Vec<String> {
+        self.registry.unknown_histograms()
     }
 
     /// Joins the page of a recorder of the host's own to this one: `render` is asked at each scrape for

@@ -238,6 +238,24 @@ impl Registry {
         families.all.values().cloned().collect()
     }
 
+    /// Names that the settings have buckets for and no histogram has so far.
+    pub(super) fn unknown_histograms(&self) -> Vec<String> {
+        let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
+        let is_unknown = |name: &&String| {
+            let by_program = families.by_name.get(name.as_str());
+            let metric = by_program.or(match families.all.get(name.as_str()) {
+                Some(Family::Metric(metric)) => Some(metric),
+                _ => None,
+            });
+            metric.is_none_or(|metric| metric.kind != Kind::Histogram)
+        };
+        let set = self.common.config.histograms.iter();
+        set.map(|(name, _)| name)
+            .filter(is_unknown)
+            .cloned()
+            .collect()
+    }
+
     /// All metrics that are counted here, by name.
     pub(super) fn metrics(&self) -> impl Iterator<Item = Arc<Metric>> {
         self.families()

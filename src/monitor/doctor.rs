@@ -14,6 +14,7 @@ use crate::config::{Propagators, program};
 use crate::errors::Errors;
 use crate::http::Inbound;
 use crate::logs::TracingLayer;
+use crate::metrics::Metrics;
 use crate::model::{Notices, caught};
 use crate::trace::{SpanLayer, probe, versions};
 use crate::worker::{SinkStatus, Tick, Watch};
@@ -29,7 +30,7 @@ const SKEW: u64 = 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is about: `propagator`, `subscriber`, `filter`, `route`, `opentelemetry`, `data directory`, or a
+    /// What it is about: `propagator`, `subscriber`, `filter`, `route`, `histogram`, `opentelemetry`, `data directory`, or a
     /// sink: `console`, `otlp`, `sentry`.
     pub about: &'static str,
     /// What is wrong and what to do about it.
@@ -42,6 +43,7 @@ pub struct Finding {
 enum Kind {
     Surroundings,
     Route,
+    Histogram,
     Address,
     Delivery,
     Clock,
@@ -59,6 +61,7 @@ pub(super) struct Doctor {
     propagators: Propagators,
     layer: Arc<SpanLayer>,
     inbound: Inbound,
+    metrics: Metrics,
     errors: Errors,
     /// The data directory that is wanted, and whether it could be used.
     data_dir: Option<(PathBuf, bool)>,
@@ -73,6 +76,7 @@ impl Doctor {
             propagators: inner.propagators,
             layer: Arc::clone(&inner.tracing.layer),
             inbound: inner.inbound.clone(),
+            metrics: inner.metrics.clone(),
             errors: inner.errors.clone(),
             data_dir: wanted.map(|path| (path, inner.data_dir.is_some())),
             worker: inner.worker.watch(),
@@ -97,6 +101,7 @@ impl Doctor {
             about("subscriber", Kind::Surroundings, self.subscriber()),
             about("filter", Kind::Surroundings, filter),
             about("route", Kind::Route, route),
+            about("histogram", Kind::Histogram, self.histogram()),
             about("opentelemetry", Kind::Surroundings, opentelemetry()),
             about("data directory", Kind::Surroundings, data_directory),
         ];
@@ -141,6 +146,17 @@ impl Doctor {
         Some(format!(
             "no `tracing` span has come yet, and a filter of the subscriber hides those of `{target}` (the program's name; your crate's may be another) at `{level}`: let it pass `{target}={level}`, or give the filter to the layer that it is meant for with `.with_filter(..)`"
         ))
+    }
+
+    /// Names of histograms that are set and used by none: one that is made later may have one of them.
+    fn histogram(&self) -> Option<String> {
+        let unknown = self.metrics.unknown_histograms();
+        (!unknown.is_empty()).then(|| {
+            format!(
+                "`metrics.histograms` names `{}`, and no histogram has that name so far: write a name as the program does, such as `http.server.request.duration`, or as the page does, such as `http_server_request_duration_seconds`",
+                unknown.join("`, `")
+            )
+        })
     }
 
     fn data_directory(&self) -> Option<String> {
@@ -229,8 +245,9 @@ impl Rounds {
             probed |= probe;
             for finding in doctor.examine(probe) {
                 let once = (finding.about, finding.kind);
-                // Of a route the layer itself tells.
-                if finding.kind != Kind::Route && !said.contains(&once) {
+                // Of a route the layer itself tells; a histogram may be made later.
+                let waits = matches!(finding.kind, Kind::Route | Kind::Histogram);
+                if !waits && !said.contains(&once) {
                     said.push(once);
                     notices.say(finding.to_string());
                 }

@@ -144,3 +144,50 @@ fn a_duration_in_code_keeps_what_is_below_a_millisecond() {
     let monitor = monitor.unwrap();
     assert_eq!(monitor.settings().value("trace.slow"), Some("\"500us\""));
 }
+
+#[tokio::test]
+async fn the_doctor_names_histograms_that_are_set_and_do_not_exist() {
+    let harness = Harness::with(|builder| {
+        builder
+            .histogram_off("http.server.request.durations")
+            .histogram_off("http.server.request.duration")
+            .histogram_bounds("watchpost_http_time_to_headers_seconds", [1.0])
+            .histogram_off("http.server.active_requests")
+    });
+    visited(&harness).await;
+    let findings = harness.doctor();
+    let mut of_histograms = findings.iter().filter(|it| it.about == "histogram");
+    let sentence = &of_histograms.next().unwrap().sentence;
+    let unknown = "`http.server.request.durations`, `http.server.active_requests`";
+    assert!(sentence.contains(unknown), "{sentence}");
+    assert!(
+        Harness::new()
+            .doctor()
+            .iter()
+            .all(|it| it.about != "histogram")
+    );
+}
+
+#[tokio::test]
+async fn a_called_url_with_a_port_that_is_none_has_no_server() {
+    let harness = Harness::new();
+    let service = harness.external("peer");
+    for url in [
+        "http://example.com:65536/",
+        "http://example.com:99999/",
+        "http://[::1]:4294967376/",
+        "http://example.com:8o/",
+        "http:///",
+        "http://example.com:8080/",
+    ] {
+        service.call("GET", url).status(200).finish();
+    }
+    let page = harness.page();
+    let count = "http_client_request_duration_seconds_count";
+    assert_eq!(page.sum(count, &[]), 6.0);
+    assert_eq!(page.sum(count, &[("server_port", "8080")]), 1.0);
+    let with_port = page
+        .samples(count, &[])
+        .filter(|it| it.labels.contains_key("server_port"));
+    assert_eq!(with_port.count(), 1);
+}

@@ -272,3 +272,20 @@ fn a_name_is_looked_up_again_when_the_connection_is_gone() {
     assert_eq!(old.seen().len(), 1);
     assert!(!new.seen().is_empty());
 }
+
+#[test]
+fn a_port_that_is_none_is_not_replaced_by_the_schemes() {
+    for url in [
+        "http://127.0.0.1:65536/",
+        "http://localhost:99999/v1",
+        "https://localhost:4294967739/",
+        "http://[::1]:70000/",
+        "http://127.0.0.1:0/",
+    ] {
+        let told = failure(&client(), url, 1_000);
+        assert_eq!(
+            told, "the URL is bad: its port is no number from 1 to 65535",
+            "{url}"
+        );
+    }
+}
