@@ -192,15 +192,14 @@ impl Series {
         // Sizes have no buckets that an exemplar would explain.
         let size_of = |(histogram, bytes)| (histogram, bytes as f64, TraceId::NIL);
         // One loop, so that the recording is compiled in place.
-        for recorded in [
+        let all = [
             seconds_of(&self.duration, Some(measured.duration)),
             seconds_of(time_to_headers, measured.time_to_headers),
             request_bytes.map(size_of),
             response_bytes.map(size_of),
-        ] {
-            if let Some((histogram, value, trace)) = recorded {
-                histogram.record_traced(value, trace, at);
-            }
+        ];
+        for (histogram, value, trace) in all.into_iter().flatten() {
+            histogram.record_traced(value, trace, at);
         }
     }
 }

@@ -16,16 +16,13 @@ const MAX_HOST: usize = 253;
 pub(crate) fn port_of(authority: &Authority) -> Result<Option<u16>, &'static str> {
     let whole = authority.as_str();
     let place = whole.rsplit_once('@').map_or(whole, |(_, place)| place);
-    let (is_host, port) = match place.strip_prefix('[') {
-        Some(rest) => {
-            let (address, port) = rest.split_once(']').unwrap_or((rest, ""));
-            (address.parse::<Ipv6Addr>().is_ok(), port)
-        }
-        None => {
-            let end = place.find(':').unwrap_or(place.len());
-            let (host, port) = place.split_at_checked(end).unwrap_or((place, ""));
-            (is_name(host), port)
-        }
+    let (is_host, port) = if let Some(rest) = place.strip_prefix('[') {
+        let (address, port) = rest.split_once(']').unwrap_or((rest, ""));
+        (address.parse::<Ipv6Addr>().is_ok(), port)
+    } else {
+        let end = place.find(':').unwrap_or(place.len());
+        let (host, port) = place.split_at_checked(end).unwrap_or((place, ""));
+        (is_name(host), port)
     };
     if !is_host {
         return Err("its host is neither a name nor an address");

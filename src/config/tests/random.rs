@@ -91,7 +91,7 @@ fn in_file(text: &str, takes: Takes) -> Option<String> {
         let line = format!("a = {text}");
         let table = DeTable::parse(&line).ok();
         let value = table.and_then(|mut table| table.get_mut().remove("a"));
-        let value = value.map(|value| value.into_inner());
+        let value = value.map(toml::Spanned::into_inner);
         let is_number = matches!(value, Some(DeValue::Integer(_) | DeValue::Float(_)));
         is_number && !text.contains(['x', '_'])
     };

@@ -8,7 +8,7 @@ use metrics::{gauge, histogram};
 use super::Form;
 use crate::clock::Clock;
 use crate::metrics::labels::pairs;
-use crate::metrics::{Kind, Metrics, MetricsConfig};
+use crate::metrics::{Kind, Metrics, MetricsConfig, Observer};
 use crate::model::TraceId;
 
 #[derive(Debug, Default)]
@@ -55,7 +55,8 @@ fn check(page: &str) {
             "gauge" | "unknown" => assert_eq!(suffix, "", "{line}"),
             "summary" => {
                 let of_summary = matches!(suffix, "" | "_sum" | "_count");
-                assert!(of_summary && (suffix != "" || !(value < 0.0)), "{line}");
+                let is_negative = suffix.is_empty() && value < 0.0;
+                assert!(of_summary && !is_negative, "{line}");
             }
             "histogram" => {
                 let (le, rest): (Vec<_>, Vec<_>) = pairs(labels).partition(|(key, _)| *key == "le");
@@ -146,17 +147,18 @@ fn page() -> Metrics {
         }
         metrics::with_local_recorder(&metrics.recorder(), || {
             histogram!(format!("facade.{name}"), "le" => "x").record_many(2.0, 3);
-            values.iter().for_each(|value| {
+            for value in values {
                 histogram!(format!("facade.{name}")).record(*value);
-            });
+            }
         });
     }
     metrics::with_local_recorder(&metrics.recorder(), || gauge!("facade_gauge").set(-1.5));
-    let observed = Arc::new(|tell: &mut dyn FnMut(&[(&str, &str)], f64)| {
+    let observed: Observer = Arc::new(|tell| {
         tell(&[("b", "2")], 2.5);
         tell(&[], 1.0);
     });
-    metrics.observe("seen", "By", "Read now.", Kind::Counter, observed.clone());
+    let again = Arc::clone(&observed);
+    metrics.observe("seen", "By", "Read now.", Kind::Counter, again);
     metrics.observe("held", "", "Read now.", Kind::Gauge, observed);
     metrics.join_page(|| THEIRS.to_owned(), || {});
     metrics
