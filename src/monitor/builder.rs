@@ -362,22 +362,27 @@ impl MonitorBuilder {
         Ok(MonitorGuard::new(monitor, not_installed))
     }
 
-    fn assemble(self) -> Result<Monitor> {
+    /// The settings of all sources, and the environment.
+    fn resolve(&mut self) -> Result<(Resolved, Environment)> {
         let env = self.env;
-        let environment = self
-            .environment
-            .unwrap_or_else(|| Environment::of_process(env));
+        let environment = self.environment.take();
+        let environment = environment.unwrap_or_else(|| Environment::of_process(env));
         let sources = Sources {
-            file: self.file,
+            file: self.file.take(),
             environment: environment.clone(),
-            code: self.code,
-            trace_rules: self.trace_rules,
+            code: std::mem::take(&mut self.code),
+            trace_rules: std::mem::take(&mut self.trace_rules),
         };
+        Ok((config::resolve(sources)?, environment))
+    }
+
+    fn assemble(mut self) -> Result<Monitor> {
+        let (resolved, environment) = self.resolve()?;
         let Resolved {
             mut config,
             warnings,
             settings,
-        } = config::resolve(sources)?;
+        } = resolved;
         let (clock, notices) = (self.clock, Arc::new(Notices::of(warnings)));
         let access = health_access(&config, &settings);
         more_backtraces(&mut config, &environment);
