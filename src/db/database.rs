@@ -76,6 +76,28 @@ impl Database {
         self.begin(statement.as_ref())
     }
 
+    /// Begins a query through an interface that takes no text and names its operation itself, such as `MongoDB`'s
+    /// `find`, and the collection that the operation is for; empty for none.
+    ///
+    /// Both are kept as they are given, cut at 128 bytes: as `db.operation.name`, as `db.collection.name`, and together
+    /// as the summary. They label series, so neither may hold a value, such as a key or a user's name. Of statements in
+    /// SQL, which may do several things to several tables, only [`query`](Self::query) knows what to keep.
+    ///
+    /// ```
+    /// # async fn example(monitor: watchpost::Monitor) -> Result<(), std::io::Error> {
+    /// use watchpost::db::DbSystem;
+    ///
+    /// # async fn find() -> Result<Vec<u8>, std::io::Error> { Ok(Vec::new()) }
+    /// let db = monitor.db(DbSystem::Mongodb).namespace("shop");
+    /// let found = db.operation("find", "orders").try_run(find()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn operation(&self, operation: impl AsRef<str>, collection: impl AsRef<str>) -> QueryGuard {
+        let (operation, collection) = (operation.as_ref(), collection.as_ref());
+        QueryGuard::begin(self.queries.named(&self.target, operation, collection))
+    }
+
     fn begin(&self, statement: &str) -> QueryGuard {
         QueryGuard::begin(self.queries.shape(&self.target, statement))
     }

@@ -51,6 +51,17 @@
 //! Beside `PostgreSQL`'s own `queryid` shapes are told apart a little more by how a statement is written (`!=` and
 //! `<>`, an alias, `*`), and less by what it holds (the lengths of lists, the types of literals).
 //!
+//! The summary holds the operations and what they are for, in the order and the spelling of the statement, with case and
+//! quotes (`select "Orders" customers`), in at most 255 bytes. Statements that differ in the case of words alone have
+//! one shape, and the summary of the one that came first. A query without a summary gives its span the name of the
+//! database, of the server or of the system. `db.operation.name` and `db.collection.name` are not taken from SQL, which
+//! may do several things to several tables: callers that know them use [`operation`](Database::operation).
+//!
+//! Passwords and keys that stand in a statement without quotes are literals too: what follows `IDENTIFIED BY`,
+//! `PASSWORD`, `REPLACE`, `USING` and `AS` in statements about users, roles and links, what is set for a key or a token,
+//! bare words behind a procedure of `EXEC`. Where it is not clear which of two words is the secret, both are. Names of
+//! users, roles and logins stay in the text and do not reach the summary, which labels series.
+//!
 //! Names of tables and columns stay. Where a program makes tables by the thousand, or writes values as names, their
 //! names are shown. Statements are read as a server reads them in its default mode: under `NO_BACKSLASH_ESCAPES`
 //! (`MySQL`), `standard_conforming_strings = off` (`PostgreSQL`) or `QUOTED_IDENTIFIER OFF` (SQL Server) a literal may
@@ -61,7 +72,7 @@
 //! | where | what |
 //! |---|---|
 //! | the trace | a span named by the statement's summary, with the attributes of the conventions |
-//! | `db_client_operation_duration_seconds` | by system, namespace, summary (at most 80 bytes here, whole words and `…`), operation, collection, `watchpost_outcome` (`completed`, `failed`, `cancelled`, `panicked`; `unknown` where an event of SQLx alone tells of it) and `error_type` |
+//! | `db_client_operation_duration_seconds` | by system, namespace, summary (at most 80 bytes here, whole words and `…`), operation and collection where the caller gave them, `watchpost_outcome` (`completed`, `failed`, `cancelled`, `panicked`; `unknown` where an event of SQLx alone tells of it) and `error_type` |
 //! | [`monitor.queries()`](crate::Monitor::queries) | by shape: calls, errors, time, quantiles, rows, routes, the trace of the longest |
 //! | the request's line and span | `watchpost.db.queries`, `watchpost.db.duration` in seconds, `watchpost.db.duplicates` (of a shape that came before in the request) and `watchpost.db.n_plus_one`, where there were any |
 //! | the line and span of a request that failed | of its last failed query `db.query.summary`, `db.response.status_code` and `watchpost.db.constraint` where the driver tells them, else `watchpost.db.error.type` |

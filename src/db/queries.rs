@@ -80,12 +80,30 @@ impl Queries {
         cache::find(target, text).unwrap_or_else(|| self.read(target, text))
     }
 
+    /// The shape of a query whose operation and collection the caller knows.
+    pub(super) fn named(
+        &self,
+        target: &Arc<Target>,
+        operation: &str,
+        collection: &str,
+    ) -> Arc<Shape> {
+        // No statement begins with a NUL.
+        let key = format!("\0{operation}\0{collection}");
+        cache::find(target, &key)
+            .unwrap_or_else(|| self.keep(target, &key, Statement::named(operation, collection)))
+    }
+
     #[cold]
     fn read(&self, target: &Arc<Target>, text: &str) -> Arc<Shape> {
         let statement = match target.system.dialect() {
             Some(dialect) => Statement::read(text, dialect),
             None => Statement::command(text),
         };
+        self.keep(target, text, statement)
+    }
+
+    #[cold]
+    fn keep(&self, target: &Arc<Target>, text: &str, statement: Statement) -> Arc<Shape> {
         let number = FxBuildHasher.hash_one((Arc::as_ptr(target) as usize, statement.shape));
         let mut known = self.lock();
         let shape = match known.shapes.get(&number) {

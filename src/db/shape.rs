@@ -75,9 +75,10 @@ impl Shape {
         if !text.is_empty() {
             attributes.text(semconv::DB_QUERY_TEXT, &text);
         }
+        let name = shape.span_name();
         let plain = SpanRecord {
             kind: SpanKind::Client,
-            name: &shape.summary,
+            name: &name,
             attributes: attributes.bytes(),
             left_out: attributes.left_out(),
             ..SpanRecord::default()
@@ -87,6 +88,20 @@ impl Shape {
             None => Prepared::new(&plain),
         };
         shape
+    }
+
+    /// The summary; without one, where the query goes.
+    fn span_name(&self) -> String {
+        let target = &*self.target;
+        if !self.summary.is_empty() {
+            return self.summary.to_string();
+        }
+        match (&target.namespace, &target.server, target.port) {
+            (Some(namespace), ..) => namespace.to_string(),
+            (None, Some(server), Some(port)) => format!("{server}:{port}"),
+            (None, Some(server), None) => server.to_string(),
+            (None, None, _) => target.system.as_str().to_owned(),
+        }
     }
 
     /// The statement's form; empty for none.

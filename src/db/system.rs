@@ -20,7 +20,8 @@ pub enum DbSystem {
     OracleDb,
     /// `clickhouse`
     Clickhouse,
-    /// `other_sql`: any other that speaks SQL. What stands in double quotes is taken for a literal, as it is in some.
+    /// `other_sql`: any other that speaks SQL. What stands in double quotes is taken for a literal, as it is in some,
+    /// unless it stands where a table comes; names may stand in brackets.
     OtherSql,
     /// `redis`
     Redis,

@@ -10,12 +10,15 @@ pub(super) enum Verb {
     None,
     Select,
     Insert,
+    /// `INSERT ALL` and `INSERT FIRST`: into several tables.
+    InsertMany,
     Update,
     Delete,
     Merge,
     Explain,
     Grant,
     Call,
+    Load,
     Other,
 }
 
@@ -39,7 +42,7 @@ pub(super) enum Cte {
 pub(super) enum Want {
     #[default]
     Nothing,
-    /// A table, unless a bracket follows: that is a function.
+    /// A table, a function that returns one, or a query in brackets.
     Table,
     /// A target, whatever follows.
     Object,

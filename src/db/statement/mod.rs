@@ -14,6 +14,7 @@ mod operation;
 mod operator;
 mod quote;
 mod scan;
+mod secrets;
 mod shape;
 mod summary;
 mod target;
@@ -35,11 +36,11 @@ const MAX_TEXT: usize = 2048;
 pub(crate) struct Statement {
     /// `db.query.text`: `?` for each literal and placeholder, without comments; at most 2,048 bytes.
     pub(crate) text: Box<str>,
-    /// `db.query.summary`: operations and their targets; at most 255 bytes.
+    /// `db.query.summary`: operations and their targets as they are written; at most 255 bytes.
     pub(crate) summary: Box<str>,
-    /// The operation, in upper case; empty if it is not known.
+    /// `db.operation.name`, where it is known without reading SQL; empty otherwise.
     pub(crate) operation: Box<str>,
-    /// The table or the like that it is about, if it is one alone.
+    /// `db.collection.name`, where the caller gave it.
     pub(crate) collection: Option<Box<str>>,
     /// The same for statements that differ in literals, the lengths of lists, white space, comments and
     /// the case of words alone.
@@ -54,17 +55,19 @@ impl Statement {
         let mut tokens = scan::Scanner::new(read, dialect);
         let mut shape = shape::Shape::new(dialect, text::Text::new(read.len(), MAX_TEXT));
         let mut summary = summary::Summary::new(dialect);
-        while let Some(token) = tokens.next() {
+        while let Some(mut token) = tokens.next() {
+            if summary.is_name(&token) {
+                token.kind = token::Kind::Quoted;
+            }
             summary.token(&token);
             shape.token(token);
         }
         let (text, shape) = shape.finish(cut);
-        let (summary, operation, collection) = summary.finish(cut);
         Self {
             text,
-            summary,
-            operation,
-            collection,
+            summary: summary.finish(cut),
+            operation: "".into(),
+            collection: None,
             shape,
         }
     }

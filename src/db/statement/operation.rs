@@ -1,40 +1,38 @@
-//! The operation of a statement, in words.
+//! Operations of two words.
 
-/// The operation of the whole, in words.
-#[derive(Debug, Default)]
-pub(super) struct Operation {
-    words: [&'static str; 3],
-    count: usize,
-    /// It is not inside brackets, or a statement ended since.
-    settled: bool,
-    /// It may get more words.
-    open: bool,
+/// What follows the second word of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Second {
+    /// Its target.
+    Target,
+    /// No target, or one whose name is not shown.
+    Alone,
 }
 
-impl Operation {
-    pub(super) fn begin(&mut self, word: &'static str, outermost: bool) {
-        self.open = !self.settled && (self.count == 0 || outermost);
-        if self.open {
-            self.settled = outermost;
-            self.count = 0;
-            self.push(word);
-        }
-    }
-
-    pub(super) fn push(&mut self, word: &'static str) {
-        if let Some(free) = self.words.get_mut(self.count).filter(|_| self.open) {
-            *free = word;
-            self.count += 1;
-        }
-    }
-
-    pub(super) fn end_statement(&mut self) {
-        self.settled |= self.count > 0;
-        self.open = false;
-    }
-
-    pub(super) fn finish(&self) -> Box<str> {
-        let words = self.words.get(..self.count).unwrap_or_default();
-        words.join(" ").into()
+/// Whether two words at the begin of a statement are one operation; in upper case both.
+pub(super) fn second(first: &str, second: &str) -> Option<Second> {
+    match (first, second) {
+        (
+            "BEGIN" | "COMMIT" | "ROLLBACK" | "START" | "END" | "ABORT" | "SAVE",
+            "TRANSACTION" | "TRAN" | "WORK",
+        )
+        | ("PREPARE", "TRANSACTION")
+        | ("COMMIT" | "ROLLBACK", "PREPARED")
+        | ("RELEASE", "SAVEPOINT")
+        | ("UNLOCK" | "FLUSH", "TABLE" | "TABLES")
+        | ("ATTACH", "DATABASE")
+        | ("LOAD", "DATA")
+        | ("EXEC" | "EXECUTE", "IMMEDIATE")
+        | ("USE", "ROLE" | "SECONDARY") => Some(Second::Alone),
+        (
+            "TRUNCATE" | "LOCK" | "ANALYZE" | "ANALYSE" | "OPTIMIZE" | "REPAIR",
+            "TABLE" | "TABLES",
+        )
+        | ("CHECK" | "CHECKSUM" | "RENAME" | "DESCRIBE" | "DESC", "TABLE" | "TABLES")
+        | ("BACKUP" | "RESTORE", "DATABASE" | "TABLE" | "LOG")
+        | ("REINDEX", "TABLE" | "INDEX" | "SCHEMA" | "DATABASE")
+        | ("DETACH", "DATABASE")
+        | ("USE", "DATABASE" | "SCHEMA" | "CATALOG" | "WAREHOUSE") => Some(Second::Target),
+        _ => None,
     }
 }

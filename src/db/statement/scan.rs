@@ -5,8 +5,12 @@ use super::dialect::Dialect;
 use super::number::number_length;
 use super::operator::{operator_length, question_length};
 use super::quote::{Escapes, dollar_tag, end_of_comment, end_of_dollars, end_of_q, end_of_quoted};
+use super::secrets::{Extent, Secrets};
 use super::token::{Kind, Token};
-use super::word::{NAME, Word, known};
+use super::word::{NAME, Role, Word, known};
+
+/// The most bytes of a name in brackets that is looked for.
+const MAX_BRACKETED: usize = 128;
 
 #[derive(Debug)]
 pub(super) struct Scanner<'a> {
@@ -23,6 +27,7 @@ pub(super) struct Scanner<'a> {
     brackets: usize,
     /// Inside a `/*! .. */`.
     code_comment: bool,
+    secrets: Secrets,
 }
 
 impl<'a> Scanner<'a> {
@@ -37,6 +42,7 @@ impl<'a> Scanner<'a> {
             last_escapes: dialect.escapes(),
             brackets: 0,
             code_comment: false,
+            secrets: Secrets::new(dialect),
         }
     }
 
@@ -55,29 +61,14 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let first = self.peek(0)?;
         let mut word = &NAME;
-        let kind = match class(first) {
-            Class::Letter => self.word(&mut word),
-            Class::Digit => self.number(),
-            Class::Quote => self.string(1, self.plain_escapes(), Kind::Text),
-            Class::DoubleQuote if self.dialect.double_quotes_strings() => {
-                self.quoted(1, b'"', self.dialect.escapes(), Kind::Text)
-            }
-            Class::DoubleQuote => self.name(1, b'"'),
-            Class::Backtick if self.dialect.backtick_quotes() => self.name(1, b'`'),
-            Class::Bracket if self.dialect.bracket_quotes() => self.name(1, b']'),
-            Class::Bracket => {
-                self.brackets += 1;
-                self.single(Kind::OpenBracket)
-            }
-            Class::Dollar => self.dollar(&mut word),
-            Class::Colon => self.colon(spaced),
-            Class::At => self.at_sign(),
-            Class::Hash if self.dialect == Dialect::SqlServer => self.word(&mut word),
-            Class::Dot if self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) => self.number(),
-            Class::Dot => self.single(Kind::Dot),
-            Class::Question => self.question(),
-            Class::Single => self.punctuation(first),
-            Class::Blank | Class::Operator | Class::Backtick | Class::Hash => self.operator(),
+        let secret = if self.secrets.is_due() {
+            self.secrets.begins(self.rest())
+        } else {
+            None
+        };
+        let kind = match secret {
+            Some(extent) => self.secret(extent, spaced, &mut word),
+            None => self.token(first, spaced, &mut word),
         };
         let token = Token {
             kind,
@@ -86,6 +77,12 @@ impl<'a> Scanner<'a> {
             spaced,
             operand: !self.after_operand,
         };
+        if secret.is_some() {
+            self.secrets.found(token.text.as_bytes(), kind);
+        }
+        if secret.is_none() || kind != Kind::Literal {
+            self.secrets.after(&token);
+        }
         self.last = kind;
         self.after_operand = match kind {
             Kind::Word => !word.operand,
@@ -93,6 +90,135 @@ impl<'a> Scanner<'a> {
             _ => kind.is_literal(),
         };
         Some(token)
+    }
+
+    /// Reads a token that begins with this byte.
+    #[inline]
+    fn token(&mut self, first: u8, spaced: bool, word: &mut &'static Word) -> Kind {
+        match class(first) {
+            Class::Letter => self.word(word),
+            Class::Digit => self.number(),
+            Class::Quote => self.string(1, self.plain_escapes(), Kind::Text),
+            Class::DoubleQuote if self.dialect.double_quotes_strings() => {
+                self.quoted(1, b'"', self.dialect.escapes(), Kind::Text)
+            }
+            Class::DoubleQuote => self.name(1, b'"'),
+            Class::Backtick if self.dialect.backtick_quotes() => self.name(1, b'`'),
+            Class::Bracket if self.dialect.bracket_quotes() || self.begins_bracketed(spaced) => {
+                self.name(1, b']')
+            }
+            Class::Bracket => {
+                self.brackets += 1;
+                self.single(Kind::OpenBracket)
+            }
+            Class::Dollar => self.dollar(word),
+            Class::Colon => self.colon(spaced),
+            Class::At => self.at_sign(),
+            Class::Hash if self.dialect == Dialect::SqlServer => self.word(word),
+            Class::Dot if self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) => self.number(),
+            Class::Dot => self.single(Kind::Dot),
+            Class::Question => self.question(),
+            Class::Single => self.punctuation(first),
+            Class::Blank | Class::Operator | Class::Backtick | Class::Hash => self.operator(),
+        }
+    }
+
+    /// Reads a secret, all of which is a literal, or what shows that none comes here.
+    #[cold]
+    fn secret(&mut self, extent: Extent, spaced: bool, word: &mut &'static Word) -> Kind {
+        let Some(first) = self.peek(0) else {
+            return Kind::Literal;
+        };
+        let start = self.at;
+        match (extent, first) {
+            (Extent::Sign, _) => return self.single(Kind::Operator),
+            // As it stands in a text that was put out, with anything behind it.
+            (Extent::Glued, b'?') => _ = self.placeholder(),
+            (Extent::Glued, b'`' | b'{') => self.glued(0),
+            (Extent::Glued, _) => match self.token(first, spaced, word) {
+                Kind::Text | Kind::Prefixed | Kind::Literal | Kind::Quoted => {}
+                Kind::Open => self.glued(1),
+                Kind::OpenBracket => {
+                    self.brackets = self.brackets.saturating_sub(1);
+                    self.glued(1);
+                }
+                _ => self.glued(0),
+            },
+            (Extent::Account, _) => {
+                self.glued(0);
+                let read = self.bytes.get(start..self.at).unwrap_or_default();
+                if !read.contains(&b'/') {
+                    self.at = start;
+                    return self.token(first, spaced, word);
+                }
+            }
+            (Extent::Word | Extent::Argument, _) => {
+                let kind = self.token(first, spaced, word);
+                let known = extent == Extent::Argument && **word != NAME;
+                if known || !matches!(kind, Kind::Word | Kind::Quoted) {
+                    return kind;
+                }
+            }
+        }
+        *word = &NAME;
+        Kind::Literal
+    }
+
+    /// Skips all up to a blank, a comment, a comma, a semicolon or a closing bracket outside of quotes and of
+    /// brackets, `depth` of which are open.
+    fn glued(&mut self, mut depth: usize) {
+        while let Some(byte) = self.peek(0) {
+            match byte {
+                b'\'' | b'"' | b'`' => {
+                    let escapes = self.dialect.escapes();
+                    let end = end_of_quoted(self.bytes, self.at + 1, byte, escapes);
+                    self.at = end.unwrap_or(self.bytes.len());
+                    continue;
+                }
+                b'(' | b'[' | b'{' => depth += 1,
+                b')' | b']' | b'}' if depth > 0 => depth -= 1,
+                _ if depth > 0 => {}
+                b')' | b',' | b';' => break,
+                _ if class(byte) == Class::Blank || self.begins_remark(byte) => break,
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Whether a comment begins here, or an end of one that holds code.
+    fn begins_remark(&self, first: u8) -> bool {
+        let mysql = self.dialect == Dialect::Mysql;
+        match (first, self.peek(1)) {
+            (b'-', Some(b'-')) => {
+                !mysql || self.peek(2).is_none_or(|byte| class(byte) == Class::Blank)
+            }
+            (b'#', _) => mysql,
+            (b'/', Some(b'*')) => true,
+            (b'*', Some(b'/')) => self.code_comment,
+            _ => false,
+        }
+    }
+
+    /// Whether a name in brackets begins here, where nobody knows the dialect: in others, brackets hold lists and
+    /// what picks an element.
+    fn begins_bracketed(&self, spaced: bool) -> bool {
+        if self.dialect != Dialect::Unknown || self.after_operand && !spaced {
+            return false;
+        }
+        let inside = self.rest().get(1..).unwrap_or_default();
+        let inside = inside
+            .get(..inside.len().min(MAX_BRACKETED))
+            .unwrap_or_default();
+        let Some(end) = inside.iter().position(|byte| *byte == b']') else {
+            return false;
+        };
+        let name = inside.get(..end).unwrap_or_default();
+        let begins = |byte: &u8| class(*byte) == Class::Letter || matches!(byte, b'#' | b'@');
+        let holds = |byte: &u8| in_word(*byte) || matches!(byte, b'#' | b'@' | b'-' | b'.' | b' ');
+        let is_constant =
+            known(name).is_some_and(|word| matches!(word.role, Role::Null | Role::Bool));
+        name.first().is_some_and(begins) && name.iter().all(holds) && !is_constant
     }
 
     /// Skips white space and comments; whether there were any.
@@ -349,6 +475,10 @@ impl<'a> Scanner<'a> {
             self.at += length;
             return Kind::Operator;
         }
+        self.placeholder()
+    }
+
+    fn placeholder(&mut self) -> Kind {
         self.at += 1;
         let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit());
         self.at += digits.count();

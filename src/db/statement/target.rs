@@ -1,4 +1,6 @@
 //! Names of targets, and the summary's text.
+//!
+//! Both are as they are written in the statement, with their case and their quotes.
 
 use super::text::push_clean;
 use super::token::{Kind, Token};
@@ -50,30 +52,41 @@ impl<'a> Name<'a> {
         }
     }
 
+    /// The name, if it is one word without quotes.
+    pub(super) fn word(&self) -> Option<&'a str> {
+        match self.parts.get(..self.count) {
+            Some([part]) if !part.quoted => Some(part.text),
+            _ => None,
+        }
+    }
+
     fn write(&self, out: &mut String) {
         for (n, part) in self.parts.iter().take(self.count).enumerate() {
-            if n > 0 {
+            // A link to another database follows without one.
+            if n > 0 && !part.text.starts_with('@') {
                 out.push('.');
             }
-            push_clean(out, part.plain());
+            push_clean(out, part.text);
+        }
+    }
+
+    /// The name without its quotes, if it has one part alone.
+    fn plain(&self) -> Option<&'a str> {
+        match self.parts.get(..self.count) {
+            Some([part]) => Some(part.plain()),
+            _ => None,
         }
     }
 }
 
 impl<'a> Part<'a> {
-    /// Without its quotes, if it means the same to a reader then.
+    /// Without its quotes.
     fn plain(&self) -> &'a str {
         let inside = self
             .quoted
             .then(|| self.text.get(1..self.text.len().checked_sub(1)?))
             .flatten();
-        let simple = |text: &&str| {
-            !text.is_empty()
-                && text
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '-'))
-        };
-        inside.filter(simple).unwrap_or(self.text)
+        inside.unwrap_or(self.text)
     }
 }
 
@@ -83,9 +96,13 @@ pub(super) struct Written<'a> {
     out: String,
     full: bool,
     ctes: Vec<&'a str>,
-    /// The first target, and whether there is another one.
-    first: Option<Box<str>>,
-    several: bool,
+}
+
+/// Where the summary was at some time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    length: usize,
+    full: bool,
 }
 
 impl<'a> Written<'a> {
@@ -94,22 +111,40 @@ impl<'a> Written<'a> {
             out: String::with_capacity(48),
             full: false,
             ctes: Vec::new(),
-            first: None,
-            several: false,
         }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            length: self.out.len(),
+            full: self.full,
+        }
+    }
+
+    /// Forgets what came after the mark.
+    pub(super) fn restore(&mut self, mark: Mark) {
+        self.out.truncate(mark.length);
+        self.full = mark.full;
     }
 
     /// Appends a word that must not be cut.
     pub(super) fn push(&mut self, word: &str) {
-        let blank = usize::from(!self.out.is_empty());
-        if self.full || self.out.len() + blank + word.len() > MAX_SUMMARY {
-            self.full = true;
+        self.append(|out| push_clean(out, word));
+    }
+
+    fn append(&mut self, write: impl FnOnce(&mut String)) {
+        if self.full {
             return;
         }
-        if blank > 0 {
+        let before = self.out.len();
+        if before > 0 {
             self.out.push(' ');
         }
-        self.out.push_str(word);
+        write(&mut self.out);
+        if self.out.len() > MAX_SUMMARY {
+            self.full = true;
+            self.out.truncate(before);
+        }
     }
 
     pub(super) fn add_cte(&mut self, name: &Token<'a>) {
@@ -126,39 +161,15 @@ impl<'a> Written<'a> {
         self.ctes.clear();
     }
 
-    /// Appends a target, which is a collection or something else.
-    pub(super) fn push_target(&mut self, name: &Name<'a>, collection: bool) {
-        if self.full && self.several {
-            return;
-        }
-        let before = self.out.len();
-        if before > 0 {
-            self.out.push(' ');
-        }
-        let start = self.out.len();
-        name.write(&mut self.out);
-        let target = self.out.get(start..).unwrap_or_default();
-        let is_cte = |cte: &&str| cte.eq_ignore_ascii_case(target);
-        if name.count == 1 && self.ctes.iter().any(is_cte) {
-            self.out.truncate(before);
-            return;
-        }
-        if collection {
-            match &self.first {
-                None => self.first = Some(target.into()),
-                Some(first) => self.several |= **first != *target,
-            }
-        }
-        if self.full || self.out.len() > MAX_SUMMARY {
-            self.full = true;
-            self.out.truncate(before);
+    /// Appends a target, unless it is the name of a common table expression.
+    pub(super) fn push_target(&mut self, name: &Name<'a>) {
+        let is_cte = |plain: &str| self.ctes.iter().any(|cte| cte.eq_ignore_ascii_case(plain));
+        if !name.plain().is_some_and(is_cte) {
+            self.append(|out| name.write(out));
         }
     }
 
-    /// The summary, and its collection if it has one alone.
-    pub(super) fn finish(self) -> (Box<str>, Option<Box<str>>) {
-        let first = self.first.filter(|_| !self.several);
-        let short = first.filter(|name| name.len() <= MAX_SUMMARY);
-        (self.out.into(), short)
+    pub(super) fn finish(self) -> Box<str> {
+        self.out.into()
     }
 }

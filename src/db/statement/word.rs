@@ -45,14 +45,20 @@ pub(super) enum Role {
     Grant,
     /// An operation with a target.
     Act,
+    /// `USE`: a database.
+    Use,
     /// An operation alone.
     Do,
     /// The kind of a thing.
     Class,
     Relation,
     Materialized,
+    /// The kind of a thing whose name is not shown: it may be somebody's.
+    Nameless,
     /// The kind of a thing that has statements inside.
     Routine,
+    /// Behind it comes a secret.
+    Identified,
     /// May stand between an operation and its target.
     Noise,
     /// The same, before a table too.
@@ -77,6 +83,25 @@ impl Role {
                 | Self::SetOperator
                 | Self::Values
                 | Self::Default
+        )
+    }
+
+    /// Whether a statement begins with it.
+    pub(super) fn begins_statement(self) -> bool {
+        matches!(
+            self,
+            Self::Select
+                | Self::With
+                | Self::Set
+                | Self::Insert
+                | Self::Update
+                | Self::Delete
+                | Self::Merge
+                | Self::Define
+                | Self::Call
+                | Self::Grant
+                | Self::Act
+                | Self::Do
         )
     }
 }
@@ -133,23 +158,25 @@ const WORDS: &[Word] = words! {
     Update false: "UPDATE";
     Delete false: "DELETE";
     Merge false: "MERGE";
-    Define false: "CREATE" "ALTER" "DROP" "REFRESH";
+    Define false: "CREATE" "ALTER" "DROP" "REFRESH" "ENABLE" "DISABLE";
     Call false: "CALL" "EXEC" "EXECUTE";
     Copy false: "COPY";
     Explain false: "EXPLAIN";
-    Grant false: "GRANT" "REVOKE";
+    Grant false: "GRANT" "REVOKE" "DENY";
+    Use false: "USE";
     Act false: "TRUNCATE" "VACUUM" "ANALYZE" "ANALYSE" "LOCK" "REINDEX" "DESCRIBE" "DESC" "PRAGMA"
         "REPAIR" "OPTIMIZE" "CLUSTER";
-    Do false: "BEGIN" "COMMIT" "ROLLBACK" "START" "END" "ABORT" "SAVEPOINT" "RELEASE" "SHOW" "USE"
+    Do false: "BEGIN" "COMMIT" "ROLLBACK" "START" "END" "ABORT" "SAVEPOINT" "RELEASE" "SHOW" "BULK"
         "LISTEN" "UNLISTEN" "NOTIFY" "CLOSE" "MOVE" "DECLARE" "DISCARD" "RESET" "UNLOCK" "KILL" "LOAD"
         "ATTACH" "DETACH" "CHECKPOINT" "COMMENT" "PREPARE" "DEALLOCATE" "DO" "FLUSH" "CHECK" "RENAME"
         "HANDLER" "XA" "PURGE" "DBCC" "BACKUP" "RESTORE" "PRINT" "WAITFOR" "IF" "WHILE" "REASSIGN"
         "IMPORT" "SAVE";
     Relation false: "TABLE" "VIEW";
     Materialized false: "MATERIALIZED";
-    Class false: "INDEX" "SEQUENCE" "SCHEMA" "DATABASE" "TYPE" "DOMAIN" "EXTENSION" "ROLE" "USER"
-        "SERVER" "PUBLICATION" "SUBSCRIPTION" "COLLATION" "AGGREGATE" "LANGUAGE" "LOGIN"
-        "SYNONYM" "STATISTICS" "TABLESPACE" "KEYSPACE" "OPERATOR";
+    Class false: "INDEX" "SEQUENCE" "SCHEMA" "DATABASE" "TYPE" "DOMAIN" "EXTENSION"
+        "SERVER" "PUBLICATION" "SUBSCRIPTION" "COLLATION" "AGGREGATE" "LANGUAGE" "SYNONYM" "STATISTICS" "TABLESPACE" "KEYSPACE" "OPERATOR";
+    Nameless false: "USER" "ROLE" "LOGIN" "SYSTEM";
+    Identified false: "IDENTIFIED";
     Routine false: "FUNCTION" "PROCEDURE" "PROC" "TRIGGER" "EVENT" "PACKAGE" "POLICY" "RULE";
     Only false: "ONLY" "LATERAL";
     Noise false: "IGNORE" "LOW_PRIORITY" "HIGH_PRIORITY" "DELAYED" "QUICK" "FAIL" "EXISTS"

@@ -28,6 +28,18 @@ const AROUND: [(&str, &str); 6] = [
     ("CALL a(", ")"),
 ];
 
+/// Statements with a place for a secret without quotes.
+const ANNOUNCED: [(&str, &str); 8] = [
+    ("CREATE USER a IDENTIFIED BY ", " ACCOUNT UNLOCK"),
+    ("ALTER USER a IDENTIFIED BY b REPLACE ", ""),
+    ("GRANT ALL ON a TO b IDENTIFIED BY ", " WITH GRANT OPTION"),
+    ("CREATE ROLE a WITH PASSWORD = ", ", LOGIN"),
+    ("CREATE DATABASE LINK a CONNECT TO b IDENTIFIED BY ", " USING 'x'"),
+    ("ALTER USER a IDENTIFIED VIA b USING ", ""),
+    ("SET PASSWORD FOR a = ", ""),
+    ("VALIDATE USER a PASSWORD ", "; SELECT 1"),
+];
+
 fuzz_target!(|data: &[u8]| {
     let [which, data @ ..] = data else { return };
     let dialect = DIALECTS[usize::from(*which) % DIALECTS.len()];
@@ -37,8 +49,11 @@ fuzz_target!(|data: &[u8]| {
     bounded(&text, dialect);
     command(&text);
     let (before, after) = AROUND[usize::from(*which / 6) % AROUND.len()];
-    for planted in planted(&text, dialect) {
-        let whole = format!("{before}{planted}{after}");
+    let quoted = planted(&text, dialect);
+    let quoted = quoted.iter().map(|planted| format!("{before}{planted}{after}"));
+    let (before, after) = ANNOUNCED[usize::from(*which / 6) % ANNOUNCED.len()];
+    let bare = format!("{before}{}{after}", bare(&text));
+    for whole in quoted.chain([bare]) {
         let read = bounded(&whole, dialect);
         assert!(
             !read.text.contains(SECRET),
@@ -83,9 +98,8 @@ fn is_hidden(c: char) -> bool {
 fn command(text: &str) {
     let read = Statement::command(text);
     let name = &*read.summary;
-    let is_plain = |byte: u8| {
-        byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.' | b'-')
-    };
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     assert!(name.len() <= 32 && name.bytes().all(is_plain), "{name:?}");
     assert!(read.text.is_empty() && read.collection.is_none());
     assert_eq!(read.operation, read.summary);
@@ -95,7 +109,9 @@ fn command(text: &str) {
     ] {
         // What follows no name is one.
         if !name.is_empty() {
-            assert_eq!(read, Statement::command(&with_more), "{with_more:?}");
+            let more = Statement::command(&with_more);
+            assert_eq!(read.shape, more.shape, "{with_more:?}");
+            assert_eq!(name.to_ascii_lowercase(), more.summary.to_ascii_lowercase());
         }
     }
 }
@@ -107,6 +123,12 @@ fn without(text: &str, characters: &[char]) -> String {
         text = text.replace(SECRET, "");
     }
     text
+}
+
+/// The secret as a word of this text.
+fn bare(text: &str) -> String {
+    let word: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("p{}{SECRET}{}", without(&word, &[]), without(&word, &[]))
 }
 
 /// Literals and comments with a text in them, as the dialect writes them.

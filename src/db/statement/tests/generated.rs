@@ -265,6 +265,78 @@ fn write(pieces: &[Piece], dialect: Dialect, choices: &[u8]) -> String {
     out
 }
 
+/// Statements with a place for a secret.
+const ANNOUNCED: &[(&str, &str)] = &[
+    ("CREATE USER ada IDENTIFIED BY ", ""),
+    (
+        "ALTER USER ada IDENTIFIED BY ",
+        " REPLACE was ACCOUNT UNLOCK",
+    ),
+    ("ALTER USER ada IDENTIFIED BY was REPLACE ", ""),
+    (
+        "GRANT ALL ON d.* TO ada IDENTIFIED BY ",
+        " WITH GRANT OPTION",
+    ),
+    ("GRANT CONNECT TO ada, bob IDENTIFIED BY was, ", ""),
+    ("ALTER USER ada IDENTIFIED VIA ed25519 USING ", ""),
+    ("CREATE USER ada IDENTIFIED WITH plugin AS ", ""),
+    ("CREATE USER IF NOT EXISTS ada PASSWORD ", " LOGIN"),
+    (
+        "CREATE ROLE ada WITH ENCRYPTED PASSWORD = ",
+        " VALID UNTIL 'x'",
+    ),
+    (
+        "ALTER LOGIN ada WITH PASSWORD = ",
+        " OLD_PASSWORD = x, CHECK_POLICY = ON",
+    ),
+    ("CREATE LOGIN ada WITH PASSWORD=", ""),
+    (
+        "CREATE DATABASE LINK l CONNECT TO ada IDENTIFIED BY ",
+        " USING 'x'",
+    ),
+    (
+        "CREATE USER MAPPING FOR ada SERVER s OPTIONS (user 'ada', password ",
+        ")",
+    ),
+    ("OPEN SYMMETRIC KEY k DECRYPTION BY PASSWORD = ", ""),
+    (
+        "CHANGE MASTER TO MASTER_USER = 'ada', MASTER_PASSWORD = ",
+        ", MASTER_PORT = 1",
+    ),
+    ("VALIDATE USER ada PASSWORD ", ""),
+    ("CONNECT TO d USER ada USING ", ""),
+    ("SET app.api_token = ", ""),
+    ("COPY t FROM 'x' ACCESS_KEY_ID ", " REGION 'y'"),
+    ("BEGIN; ALTER USER ada PASSWORD ", "; COMMIT"),
+];
+
+/// Secrets as they are written with and without quotes.
+const WRITTEN: &[&str] = &[
+    "zqsecret",
+    "ZQSECRET",
+    "zqsecret1",
+    "1zqsecret",
+    "zq$zqsecret",
+    "zq!zqsecret%",
+    "*zqsecret",
+    "zq-zqsecret.x",
+    "zq/zqsecret@db",
+    "zq(zqsecret x, zqsecret)y",
+    "{zqsecret x}",
+    "'zqsecret'",
+    "'it''s zqsecret'",
+    "\"zq zqsecret\"",
+    "`zq zqsecret`",
+    "[zq zqsecret]",
+    "N'zqsecret'",
+    "zq'a zqsecret'",
+    "0xzqsecret",
+    "$zqsecret",
+    ":zqsecret",
+    "@zqsecret",
+    "é_zqsecret",
+];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
@@ -285,6 +357,24 @@ proptest! {
         }
         prop_assert_eq!(a.shape, b.shape, "{}\n{}", first, second);
         prop_assert_eq!(a.summary.to_uppercase(), b.summary.to_uppercase());
+    }
+
+    #[test]
+    fn no_announced_secret_survives(
+        (before, after) in select(ANNOUNCED), one in select(WRITTEN), two in select(WRITTEN), of in 0_usize..6,
+    ) {
+        let dialect = ALL[of];
+        let (first, second) = (format!("{before}{one}{after}"), format!("{before}{two}{after}"));
+        let (a, b) = (Statement::read(&first, dialect), Statement::read(&second, dialect));
+        for (read, sql) in [(&a, &first), (&b, &second)] {
+            let shown = format!("{} {}", read.text, read.summary).to_lowercase();
+            prop_assert!(!shown.contains(SECRET), "{} of {}", shown, sql);
+            prop_assert!(!read.summary.contains("ada"), "{} of {}", read.summary, sql);
+            prop_assert_eq!(&text(&read.text, dialect), &read.text, "again: {}", sql);
+            prop_assert_eq!(shape(&read.text, dialect), read.shape, "its text: {}", sql);
+        }
+        prop_assert_eq!(a.shape, b.shape, "{}\n{}", first, second);
+        prop_assert_eq!(a.summary, b.summary);
     }
 
     #[test]

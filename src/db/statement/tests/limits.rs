@@ -11,12 +11,6 @@ fn check(sql: &str, dialect: Dialect) -> Statement {
     let read = Statement::read(sql, dialect);
     assert!(read.text.len() <= 2048, "{}", read.text.len());
     assert!(read.summary.len() <= 255);
-    assert!(read.operation.len() <= 64);
-    assert!(
-        read.collection
-            .as_deref()
-            .is_none_or(|name| name.len() <= 255)
-    );
     assert!(!read.text.chars().any(is_control));
     assert!(!read.summary.chars().any(is_control));
     read
@@ -38,20 +32,54 @@ fn of_a_command_the_name_alone_is_kept() {
         " set\tsecret",
         "set",
         "Set\0secret",
+        "AUTH ada secret",
+        "hello 3 AUTH ada secret",
+        "ACL SETUSER ada >secret",
+        "CONFIG SET requirepass secret",
     ] {
         let read = Statement::command(sql);
+        let name = sql.split_ascii_whitespace().next().unwrap();
+        let name = name.split('\0').next().unwrap();
         assert_eq!(
             (&*read.summary, &*read.operation, &*read.text),
-            ("SET", "SET", "")
+            (name, name, "")
         );
-        assert_eq!(read, Statement::command("SET"));
+        // The case of its letters is kept, and makes no other shape.
+        let upper = Statement::command(&name.to_uppercase());
+        assert_eq!(read.shape, upper.shape);
     }
     assert_ne!(
         Statement::command("SET").shape,
         Statement::command("GET").shape
     );
     assert_eq!(Statement::command(&"x".repeat(99)).summary.len(), 32);
-    assert_eq!(&*Statement::command("\u{e9}secret").summary, "");
+    for text in [
+        "\u{e9}secret",
+        "*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n",
+        "{ \"createUser\": \"ada\", \"pwd\": \"secret\" }",
+    ] {
+        assert_eq!(&*Statement::command(text).summary, "");
+    }
+    let mongo = Statement::command("db.createUser({ user: \"ada\", pwd: \"secret\" })");
+    assert_eq!(&*mongo.summary, "db.createUser");
+}
+
+#[test]
+fn what_a_caller_names_is_bounded() {
+    let read = Statement::named("findAndModify", "orders");
+    assert_eq!(
+        (&*read.operation, read.collection.as_deref(), &*read.summary),
+        ("findAndModify", Some("orders"), "findAndModify orders")
+    );
+    let alone = Statement::named("ping", "");
+    assert_eq!((&*alone.summary, alone.collection), ("ping", None));
+    let long = Statement::named("a\nb", &"é".repeat(100));
+    assert_eq!(&*long.operation, "a b");
+    assert_eq!(long.collection.map(|name| name.len()), Some(128));
+    assert_ne!(
+        Statement::named("a", "b").shape,
+        Statement::named("a b", "").shape
+    );
 }
 
 #[test]
@@ -64,7 +92,6 @@ fn an_empty_statement_says_nothing() {
                 ("", "", ""),
                 "{sql}"
             );
-            assert_eq!(read.collection, None);
             assert_eq!(read.shape, shape("", dialect));
         }
     }
@@ -114,7 +141,6 @@ fn a_summary_is_cut_at_a_word() {
         "{}",
         read.summary
     );
-    assert_eq!(read.collection, None);
 }
 
 #[test]
@@ -227,6 +253,11 @@ const HOSTILE: &[&str] = &[
     "WITH a AS (SELECT 1), ",
     "FROM a,",
     "1e",
+    "COPY session_token\"x\"",
+    "CONNECT\"a\";",
+    "PASSWORD(",
+    "PASSWORD'",
+    "ALTER USER a IDENTIFIED BY (",
 ];
 /// The same, less so.
 const ODD: &[&str] = &[
@@ -276,6 +307,13 @@ const ODD: &[&str] = &[
     "CREATE TABLE ",
     "EXEC ",
     "BEGIN; ",
+    "PASSWORD ",
+    "PASSWORD (",
+    "ALTER USER a IDENTIFIED BY b, ",
+    "SET PASSWORD = a ",
+    "EXEC p a, ",
+    "CONNECT a/b ",
+    "[a] ",
     "N'a' ",
     "'a' ",
     "1 ",
@@ -334,7 +372,9 @@ proptest! {
             "SELECT", "FROM", "WITH", "AS", "(", ")", ",", ".", "IN", "VALUES", "ROW", "a", "\"b\"", "[c]", "1", "'x'",
             "-", "NULL", "UPDATE", "DELETE", "INSERT", "INTO", "CREATE", "TABLE", "FUNCTION", "EXEC", "COPY", "ON",
             "EXPLAIN", "USING", "JOIN", "MERGE", ";", "::", "=", "GRANT", "UNION", "ONLY", "?", "$1", "$$", "/*", "*/",
-            "--", "\n", "DATE", "[", "]", "SET", "NOT", "IS", "TRUE", "E'", "\\", "'", "TOP", "RECURSIVE",
+            "--", "\n", "DATE", "[", "]", "SET", "NOT", "IS", "TRUE", "E'", "\\", "'", "TOP", "RECURSIVE", "USER",
+            "ALTER", "PASSWORD", "IDENTIFIED", "BY", "REPLACE", "CONNECT", "PRAGMA", "STATISTICS", "ALL", "FIRST", "WHEN",
+            "TRANSACTION", "BEGIN", "NEXT", "VALUE", "FOR", "LOAD", "@link", "{", "}", "`", "a/b",
         ]), 0..40),
         of in 0_usize..5,
         glue in proptest::sample::select(vec![" ", ""]),
