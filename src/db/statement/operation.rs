@@ -25,10 +25,10 @@ pub(super) fn second(first: &str, second: &str) -> Option<Second> {
         | ("EXEC" | "EXECUTE", "IMMEDIATE")
         | ("USE", "ROLE" | "SECONDARY") => Some(Second::Alone),
         (
-            "TRUNCATE" | "LOCK" | "ANALYZE" | "ANALYSE" | "OPTIMIZE" | "REPAIR",
+            "TRUNCATE" | "LOCK" | "ANALYZE" | "ANALYSE" | "OPTIMIZE" | "REPAIR" | "CHECK"
+            | "CHECKSUM" | "RENAME" | "DESCRIBE" | "DESC",
             "TABLE" | "TABLES",
         )
-        | ("CHECK" | "CHECKSUM" | "RENAME" | "DESCRIBE" | "DESC", "TABLE" | "TABLES")
         | ("BACKUP" | "RESTORE", "DATABASE" | "TABLE" | "LOG")
         | ("REINDEX", "TABLE" | "INDEX" | "SCHEMA" | "DATABASE")
         | ("DETACH", "DATABASE")

@@ -36,8 +36,10 @@ enum Mode {
     Store,
     Set,
     Pragma,
-    /// `EXEC`: bare words behind the procedure's name are strings.
+    /// `EXEC`: the procedure's name comes.
     Exec,
+    /// The name was there: bare words behind it are strings.
+    Arguments,
     /// Every word is a secret.
     All,
 }
@@ -69,8 +71,6 @@ pub(super) struct Secrets {
     identified: bool,
     /// What the last word is.
     last: Role,
-    /// The name of the procedure was there.
-    named: bool,
 }
 
 impl Secrets {
@@ -82,7 +82,6 @@ impl Secrets {
             listed: false,
             identified: false,
             last: Role::Plain,
-            named: false,
         }
     }
 
@@ -98,7 +97,7 @@ impl Secrets {
         match rest {
             [b'=', ..] => return Some(Extent::Sign),
             [b':', b'=', ..] => return None,
-            [b'(', ..] if matches!(self.mode, Mode::All | Mode::Exec | Mode::Pragma) => {
+            [b'(', ..] if matches!(self.mode, Mode::All | Mode::Arguments | Mode::Pragma) => {
                 return None;
             }
             [b',' | b';' | b')' | b']' | b'.', ..] => {
@@ -114,7 +113,7 @@ impl Secrets {
         };
         match self.mode {
             Mode::All => Some(Extent::Word),
-            Mode::Exec => Some(Extent::Argument),
+            Mode::Arguments => Some(Extent::Argument),
             Mode::Connect => {
                 self.mode = Mode::Connected;
                 Some(Extent::Account)
@@ -133,7 +132,7 @@ impl Secrets {
         let signs = secret.iter().all(|byte| b"=<>-+*/:@!~|&%^#".contains(byte));
         self.due = match self.mode {
             Mode::All => true,
-            Mode::Exec => signs,
+            Mode::Arguments => signs,
             _ if signs => true,
             _ => kind == Kind::Literal && is_one_of(secret, AGAIN),
         };
@@ -146,13 +145,15 @@ impl Secrets {
             Kind::Word => self.word(token),
             Kind::Semicolon => *self = Self::new(self.dialect),
             _ if self.mode == Mode::Plain => {}
-            Kind::Comma => self.due |= self.listed || self.mode == Mode::Exec && self.named,
-            Kind::Quoted if self.mode == Mode::Exec => self.argument(token),
-            Kind::Dot if self.mode == Mode::Exec => {
-                self.due = false;
-                self.named = false;
+            Kind::Comma => self.due |= self.listed || self.mode == Mode::Arguments,
+            Kind::Quoted if matches!(self.mode, Mode::Exec | Mode::Arguments) => {
+                self.argument(token);
             }
-            Kind::Operator if self.mode == Mode::Exec && token.text == "=" => self.due = self.named,
+            Kind::Dot if self.mode == Mode::Arguments => {
+                self.due = false;
+                self.mode = Mode::Exec;
+            }
+            Kind::Operator if self.mode == Mode::Arguments && token.text == "=" => self.due = true,
             _ => {}
         }
     }
@@ -167,7 +168,7 @@ impl Secrets {
         match self.mode {
             Mode::Start => self.start(token),
             Mode::Plain => self.plain(token),
-            Mode::Exec => self.argument(token),
+            Mode::Exec | Mode::Arguments => self.argument(token),
             _ => self.announced(token),
         }
         self.last = role;
@@ -224,7 +225,6 @@ impl Secrets {
         let text = token.text.as_bytes();
         let keyed = match self.mode {
             Mode::Define => self.defined(token) && is_key(text),
-            Mode::Keyed => is_key(text),
             Mode::User => is_key(text) || is_one_of(text, &["USING"]),
             Mode::Connected => is_key(text) || is_one_of(text, &["USING", "NEW", "CONFIRM"]),
             Mode::Attach => is_key(text) || is_one_of(text, &["KEY", "USING"]),
@@ -236,7 +236,7 @@ impl Secrets {
                 self.mode = Mode::All;
                 true
             }
-            Mode::Set => is_key(text),
+            Mode::Keyed | Mode::Set => is_key(text),
             _ => false,
         };
         let behind = self.identified
@@ -262,14 +262,15 @@ impl Secrets {
 
     /// A word of an `EXEC`: its procedure, or what stands behind it.
     fn argument(&mut self, token: &Token<'_>) {
-        if !self.named {
-            let statement =
-                token.role() == Role::As || is_one_of(token.text.as_bytes(), &["IMMEDIATE"]);
-            self.named = !statement;
+        if self.mode == Mode::Exec {
+            let immediate = is_one_of(token.text.as_bytes(), &["IMMEDIATE"]);
+            let statement = token.role() == Role::As || immediate;
             self.due = !statement;
-            if statement {
-                self.mode = Mode::Plain;
-            }
+            self.mode = if statement {
+                Mode::Plain
+            } else {
+                Mode::Arguments
+            };
         } else if token.role().begins_statement() {
             *self = Self::new(self.dialect);
             self.start(token);
@@ -330,7 +331,7 @@ const STORE_KEYS: &[&str] = &[
 
 fn is_one_of(word: &[u8], words: &[&str]) -> bool {
     let same = |known: &&str| known.as_bytes().eq_ignore_ascii_case(word);
-    words.iter().any(|known| same(&known))
+    words.iter().any(same)
 }
 
 fn ends_as(word: &[u8], ends: &[&str]) -> bool {
@@ -339,7 +340,7 @@ fn ends_as(word: &[u8], ends: &[&str]) -> bool {
         let tail = from.and_then(|from| word.get(from..));
         tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes()))
     };
-    ends.iter().any(|end| same(&end))
+    ends.iter().any(same)
 }
 
 fn is_key(word: &[u8]) -> bool {

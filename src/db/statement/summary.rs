@@ -475,8 +475,17 @@ impl<'a> Summary<'a> {
             }
             (Role::Plain, Role::Nameless) => self.nameless(token),
             (Role::Plain, _) if token.word.text == "GROUP" => self.nameless(token),
-            (Role::Plain, Role::Set | Role::Default | Role::With | Role::As | Role::On)
-            | (Role::Plain, Role::From | Role::Before | Role::Using) => {
+            (
+                Role::Plain,
+                Role::Set
+                | Role::Default
+                | Role::With
+                | Role::As
+                | Role::On
+                | Role::From
+                | Role::Before
+                | Role::Using,
+            ) => {
                 self.want = Want::Nothing;
                 return false;
             }
