@@ -116,6 +116,7 @@ mod tests {
         record.put(&mut body);
         let requests = Arc::new(Requests::new(Clock::driven(Duration::ZERO)));
         let record = Record {
+            source: 0,
             signal: Signal::Error,
             items: 1,
             at: 0,

@@ -194,6 +194,7 @@ mod tests {
             let line = |lines: &mut Lines, body: &[u8]| {
                 let mut out = Vec::new();
                 let record = Record {
+                    source: 0,
                     signal: Signal::Request,
                     items: 1,
                     at: 5,

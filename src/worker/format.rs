@@ -5,6 +5,7 @@ use tokio::runtime::Handle;
 
 use super::Record;
 use super::block::Block;
+use super::shares::Shares;
 use super::sink::Sink;
 use crate::clock::Nanos;
 use crate::model::caught;
@@ -29,6 +30,8 @@ pub(super) struct Formatter {
     format: Box<dyn Format>,
     block: Block,
     books: Arc<Books>,
+    /// While the sink's queue is full but for its last part, what has been added to that.
+    last_part: Option<Shares>,
 }
 
 /// The records of a batch that are not yet in the books. They are dropped for a panic if nobody comes to
@@ -54,6 +57,7 @@ impl Formatter {
             format,
             block: Block::default(),
             books,
+            last_part: None,
         }
     }
 
@@ -66,11 +70,23 @@ impl Formatter {
             books: &books,
         };
         let mut met = 0;
+        self.look_at_sink();
         while let Some((record, others)) = rest.records.split_first() {
             let signal = record.signal;
+            if !self.has_room(record.source) {
+                books.dropped(signal, Reason::QueueOverflow, 1);
+                rest.records = others;
+                continue;
+            }
+            let before = self.block.bytes.len();
             let made = self.line(signal, pool, |format, out| format.format(record, out));
             if made != Some(true) {
                 books.dropped(signal, Reason::Panic, 1);
+            }
+            if let Some(shares) = &mut self.last_part {
+                let after = self.block.bytes.len();
+                let len = after.checked_sub(before).unwrap_or(after);
+                shares.add(record.source, len);
             }
             if made.is_none() {
                 panics.fetch_add(1, Relaxed);
@@ -81,6 +97,22 @@ impl Formatter {
                 return;
             }
         }
+    }
+
+    /// Looks whether the sink's queue is full but for its last part.
+    fn look_at_sink(&mut self) {
+        if !self.sink.is_almost_full() {
+            self.last_part = None;
+        } else if self.last_part.is_none() {
+            self.last_part = Some(Shares::default());
+        }
+    }
+
+    /// Whether there is room for a line of a source. Where there is none, nobody formats it.
+    fn has_room(&mut self, source: u32) -> bool {
+        let max_bytes = self.sink.max_bytes();
+        let shares = self.last_part.as_mut();
+        shares.is_none_or(|shares| shares.have_room(source, max_bytes))
     }
 
     /// Makes a sentence a line.
@@ -110,10 +142,11 @@ impl Formatter {
             out.truncate(start);
             return made.map(|_| false);
         }
-        if let Some(full) = self.block.split_full(start)
-            && self.sink.accept(full)
-        {
-            self.sink.dispatch(pool);
+        if let Some(full) = self.block.split_full(start) {
+            if self.sink.accept(full) {
+                self.sink.dispatch(pool);
+            }
+            self.look_at_sink();
         }
         self.block.end_line(signal);
         Some(true)

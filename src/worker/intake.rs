@@ -5,18 +5,14 @@ use std::sync::{Arc, LockResult, Mutex, MutexGuard, TryLockError};
 
 use tokio::sync::Notify;
 
+use super::shares::{Shares, reserved};
 use crate::clock::Nanos;
 use crate::model::{Books, Reason, Signal, thread_number};
 
 /// Threads spread over this many buffers.
 const SHARDS: usize = 8;
-/// The last part of a buffer is kept for sources that have little in it, and what one of them may take of that part.
-const RESERVED: usize = 16;
-const SHARE: usize = 8;
-/// Sources that a buffer tells apart.
-const SOURCES: usize = 64;
-/// A record's head: its length, its signal, its items, its time.
-const HEAD: usize = 4 + 1 + 4 + 8;
+/// A record's head: its length, its signal, its items, its time, its source.
+const HEAD: usize = 4 + 1 + 4 + 8 + 4;
 /// The largest record, head included; a larger one is dropped as too large.
 pub(crate) const MAX_RECORD: usize = 64 * 1024;
 
@@ -53,23 +49,6 @@ struct Shard {
     whole: usize,
 }
 
-/// Bytes by source.
-#[derive(Debug)]
-struct Shares([u32; SOURCES]);
-
-impl Default for Shares {
-    fn default() -> Self {
-        Self([0; SOURCES])
-    }
-}
-
-impl Shares {
-    fn of(&mut self, source: u32) -> Option<&mut u32> {
-        self.0
-            .get_mut(source.wrapping_mul(0x9e37_79b9) as usize >> 16 & (SOURCES - 1))
-    }
-}
-
 /// A record as the worker finds it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
@@ -77,6 +56,8 @@ pub(crate) struct Record<'a> {
     /// So many things that the books count.
     pub(crate) items: u32,
     pub(crate) at: Nanos,
+    /// Where it comes from: the kind of record, with the route or the callsite.
+    pub(crate) source: u32,
     pub(crate) body: &'a [u8],
 }
 
@@ -87,7 +68,7 @@ impl Intake {
         Self {
             shards: Default::default(),
             max_shard_bytes,
-            open_shard_bytes: max_shard_bytes - max_shard_bytes / RESERVED,
+            open_shard_bytes: max_shard_bytes - reserved(max_shard_bytes),
             filled: AtomicU8::new(0),
             books,
             dozing: AtomicBool::new(false),
@@ -157,7 +138,8 @@ impl Intake {
         let mut head = [0; HEAD];
         head[4] = signal as u8;
         head[5..9].copy_from_slice(&items.to_le_bytes());
-        head[9..].copy_from_slice(&at.to_le_bytes());
+        head[9..17].copy_from_slice(&at.to_le_bytes());
+        head[17..].copy_from_slice(&source.to_le_bytes());
         shard.bytes.extend_from_slice(&head);
         write(&mut shard.bytes);
         let len = shard.bytes.len() - start;
@@ -170,10 +152,8 @@ impl Intake {
             head.copy_from_slice(&(len as u32).to_le_bytes());
         }
         shard.whole = start + len;
-        if start >= self.open_shard_bytes
-            && let Some(share) = shard.last_part.of(source)
-        {
-            *share = share.saturating_add(len as u32);
+        if start >= self.open_shard_bytes {
+            shard.last_part.add(source, len);
         }
         let half_full = shard.whole > self.max_shard_bytes / 2;
         if half_full && !std::mem::replace(&mut shard.rung, true) || self.dozing.load(Relaxed) {
@@ -216,12 +196,8 @@ impl Intake {
     /// Whether a source may add to the last part of a buffer.
     #[cold]
     fn has_share(&self, shard: &mut Shard, source: u32) -> bool {
-        let share = self.max_shard_bytes / RESERVED / SHARE;
         shard.bytes.len() < self.max_shard_bytes
-            && shard
-                .last_part
-                .of(source)
-                .is_some_and(|has| (*has as usize) < share)
+            && shard.last_part.have_room(source, self.max_shard_bytes)
     }
 
     #[cold]
@@ -391,11 +367,13 @@ impl<'a> Record<'a> {
             let (record, rest) = buffer.split_at_checked(len)?;
             buffer = rest;
             let signal = signal_of(record)?;
-            let at = Nanos::from_le_bytes(*record.get(9..HEAD)?.first_chunk()?);
+            let at = Nanos::from_le_bytes(*record.get(9..17)?.first_chunk()?);
+            let source = u32::from_le_bytes(*record.get(17..HEAD)?.first_chunk()?);
             Some(Self {
                 signal,
                 items: items_of(record)?,
                 at,
+                source,
                 body: record.get(HEAD..)?,
             })
         })
@@ -467,7 +445,7 @@ mod tests {
         let push = |source: u32, count: usize| {
             for _ in 0..count {
                 intake.push_of(Signal::Log, source, 0, |out| {
-                    out.resize(out.len() + 983, source as u8);
+                    out.resize(out.len() + 1000 - HEAD, source as u8);
                 });
             }
         };
@@ -511,7 +489,9 @@ mod tests {
                 scope.spawn(move || {
                     barrier.wait();
                     for _ in 0..2000 {
-                        intake.push_of(Signal::Log, n, 0, |out| out.resize(out.len() + 983, 0));
+                        intake.push_of(Signal::Log, n, 0, |out| {
+                            out.resize(out.len() + 1000 - HEAD, 0)
+                        });
                     }
                 });
             }

@@ -18,8 +18,8 @@
 //! receiver that is gone costs a write a second, and one that comes back within the queue's reach loses
 //! little. Other sinks take no notice.
 //!
-//! The last sixteenth of the intake is for those that have little in it: each kind of record, route and callsite has a
-//! share of it, so that a storm of one event does not drop all others.
+//! The last sixteenth of the intake, and of the queue of a sink of lines, is for those that have little in it: each kind
+//! of record, route and callsite has a share of it, so that a storm of one event does not drop all others.
 //!
 //! A line of which only a part went out is dropped. Before the next line ` [torn]` and a newline end it, so
 //! that no two lines are glued and no part passes for a whole.
@@ -85,6 +85,7 @@ mod outlet;
     expect(dead_code, reason = "each feature that sends takes another part")
 )]
 mod remote;
+mod shares;
 mod sink;
 mod spool;
 mod tap;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::Intake;
-use super::block::{Block, Lines};
+use super::block::{Block, Lines, MAX_BLOCK};
+use super::shares::reserved;
 use super::writer::{Stop, Writer};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::caught;
@@ -132,6 +133,18 @@ impl Sink {
             queue.blocks.push_back(block);
         }
         queue.bytes >= self.max_bytes / 4
+    }
+
+    /// Bytes that may wait.
+    pub(super) fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// Whether the queue is full but for the part that is shared by sources, and for the block that is being filled.
+    pub(super) fn is_almost_full(&self) -> bool {
+        let block = MAX_BLOCK.min(self.max_bytes / 8);
+        let queue = self.lock();
+        !queue.closed && queue.bytes >= self.max_bytes - reserved(self.max_bytes) - block
     }
 
     /// Puts a task on the blocking pool if there is something to write and nobody at it.

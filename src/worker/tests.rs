@@ -598,3 +598,38 @@ fn totals_are_exact_under_load_with_a_small_queue() {
     assert!(rig.balance() > 0);
     assert_eq!(rig.books.totals(Signal::Log).emitted(), 80_000);
 }
+
+#[test]
+fn a_storm_of_one_event_leaves_room_for_others_while_a_sink_hangs() {
+    let config = WorkerConfig::default().max_sink_bytes(1 << 20);
+    let rig = rig(config, vec![well()], Vec::new());
+    rig.receivers[0].hold(true);
+    let mut sent = 0;
+    let mut push = |source, body: &str| {
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(body.as_bytes());
+        rig.intake.push_of(Signal::Log, source, 0, write);
+        sent += 1;
+        sent
+    };
+    let drained = |sent| {
+        let end = Instant::now() + LONG;
+        while rig.books.totals(Signal::Log).emitted() < sent {
+            assert!(Instant::now() < end);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    };
+    let storm = "x".repeat(1000);
+    for n in 0..30 {
+        for _ in 0..100 {
+            push(1, &storm);
+        }
+        drained(push(2 + n, &format!("other {n}")));
+    }
+    rig.receivers[0].hold(false);
+    assert!(rig.worker.flush_blocking(LONG));
+    let lines = rig.receivers[0].lines();
+    let others = lines.iter().filter(|line| line.starts_with("<other "));
+    assert_eq!(others.count(), 30);
+    assert!(rig.dropped(Reason::QueueOverflow) > 1500);
+    assert!(rig.balance() > 700);
+}

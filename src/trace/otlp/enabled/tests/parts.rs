@@ -27,6 +27,7 @@ fn spans_of_which_no_body_can_be_made_are_counted() {
     let mut batches = Batches::new(&OtlpConfig::default(), encoder(1000), Box::new(Ids));
     let ids: Vec<u8> = (1_u64..600).flat_map(u64::to_le_bytes).collect();
     let record = Record {
+        source: 0,
         signal: Signal::Span,
         items: 599,
         at: 0,
@@ -41,6 +42,7 @@ fn spans_of_which_no_body_can_be_made_are_counted() {
     assert!(batches.fates().is_empty() && batches.due().is_none());
     // The next is as good as any.
     let record = Record {
+        source: 0,
         items: 1,
         body: &ids[..8],
         ..record
