@@ -2,6 +2,9 @@
 //!
 //! Source: <https://opentelemetry.io/docs/specs/semconv/>, stable HTTP, database, service and client groups, and those of models.
 
+/// The version of the conventions that resources and scopes name.
+pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.42.0";
+
 pub(crate) const CLIENT_ADDRESS: &str = "client.address";
 pub(crate) const DB_CLIENT_CONNECTION_POOL_NAME: &str = "db.client.connection.pool.name";
 pub(crate) const DB_CLIENT_CONNECTION_STATE: &str = "db.client.connection.state";
@@ -27,16 +30,18 @@ pub(crate) const GEN_AI_USAGE_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens"
 pub(crate) const HTTP_REQUEST_BODY_SIZE: &str = "http.request.body.size";
 pub(crate) const HTTP_REQUEST_RESEND_COUNT: &str = "http.request.resend_count";
 pub(crate) const HTTP_REQUEST_METHOD: &str = "http.request.method";
+pub(crate) const HTTP_REQUEST_METHOD_ORIGINAL: &str = "http.request.method_original";
 pub(crate) const HTTP_RESPONSE_BODY_SIZE: &str = "http.response.body.size";
 pub(crate) const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
 pub(crate) const HTTP_ROUTE: &str = "http.route";
+pub(crate) const NETWORK_PEER_ADDRESS: &str = "network.peer.address";
 pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
-pub(crate) const PEER_SERVICE: &str = "peer.service";
 pub(crate) const RPC_GRPC_STATUS_CODE: &str = "rpc.grpc.status_code";
 pub(crate) const SERVER_ADDRESS: &str = "server.address";
 pub(crate) const SERVER_PORT: &str = "server.port";
 pub(crate) const SERVICE_INSTANCE_ID: &str = "service.instance.id";
 pub(crate) const SERVICE_NAME: &str = "service.name";
+pub(crate) const SERVICE_PEER_NAME: &str = "service.peer.name";
 pub(crate) const SERVICE_VERSION: &str = "service.version";
 pub(crate) const URL_FULL: &str = "url.full";
 pub(crate) const URL_PATH: &str = "url.path";

@@ -8,9 +8,9 @@ use crate::trace::otlp::{Compression, Protocol};
 use crate::trace::{Exporter, SamplerKind, Spans};
 
 use super::form::{
-    At, CertificateFile, Choice, Directives, Directory, Field, Header, Headers, Histograms, List,
-    Network, Optional, PropagatorNames, Ratio, SentryDsn, Size, Span, Status, Switch, Text, Token,
-    Url, Whole,
+    At, CertificateFile, Choice, Directives, Directory, Field, GrpcMethod, Header, Headers,
+    Histograms, List, Network, Optional, PropagatorNames, Ratio, RequestMethod, SentryDsn, Size,
+    Span, Status, Switch, Text, Token, Url, Whole,
 };
 
 /// What the name of every variable of ours begins with.
@@ -266,6 +266,17 @@ pub(super) static SETTINGS: &[Setting] = &[
         "http.long_poll",
         &At(span(1, MINUTE), |c| &mut c.http.long_poll),
         "A longer poll is counted as one that blocks its thread",
+    ),
+    Setting::new(
+        "http.known_methods",
+        &At(List::<RequestMethod>::OF, |c| &mut c.http.known_methods),
+        "The request methods that can be labels; all others are `_OTHER`",
+    )
+    .variables(&[Named("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS")]),
+    Setting::new(
+        "http.grpc_methods",
+        &At(List::<GrpcMethod>::OF, |c| &mut c.http.grpc_methods),
+        "The gRPC methods whose path is a route; with none, those that a response of theirs has shown",
     ),
     Setting::new(
         "trace.propagators",

@@ -264,7 +264,8 @@ fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
     let mut whole = true;
     let texts_end = slot.facts(|facts: &Facts| {
         let mut texts = Reader::new(&facts.texts);
-        while let Some(text) = texts.str() {
+        // Path, query, user agent and client address.
+        for text in std::iter::from_fn(|| texts.str()).take(4) {
             put_str(out, &cut(text, MAX_TEXT));
             whole &= text.len() <= MAX_TEXT;
         }

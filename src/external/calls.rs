@@ -15,6 +15,9 @@ use crate::trace::{Carried, Traces};
 
 /// Services and servers of one monitor that are told apart, each.
 const MAX_NAMES: usize = 64;
+/// Servers that the calls of one service add: one that calls wherever it is asked to, such as a sender of webhooks,
+/// leaves room for the others.
+const MAX_SERVERS_OF_ONE: usize = 16;
 /// The name of those beyond.
 const OTHER: &str = "_other";
 /// Bytes of a name.
@@ -95,7 +98,7 @@ impl Calls {
             .metrics
             .counter("watchpost.external.rate_limit_rubbish")
             .description("Values of rate-limit headers that could not be read, by service");
-        let service = [(semconv::PEER_SERVICE, service.to_owned())];
+        let service = [(semconv::SERVICE_PEER_NAME, service.to_owned())];
         rubbish.build().with(service).add(count.into());
     }
 
@@ -120,8 +123,13 @@ impl Calls {
         })
     }
 
-    /// The server of an address.
-    pub(super) fn server(&self, address: &str, port: Option<u16>) -> Arc<Server> {
+    /// The server of an address, which a service calls.
+    pub(super) fn server(
+        &self,
+        service: &Watched,
+        address: &str,
+        port: Option<u16>,
+    ) -> Arc<Server> {
         let address = prefix(address, MAX_NAME);
         let mut servers = lock(&self.servers);
         let known = |address: &str, port| {
@@ -130,15 +138,24 @@ impl Calls {
                 .find(|of| *of.address == *address && of.port == port)
                 .cloned()
         };
+        let added_by_it = || {
+            servers
+                .iter()
+                .filter(|of| of.added_by == service.name)
+                .count()
+        };
         let (address, port) = match known(address, port) {
             Some(server) => return server,
-            None if servers.len() >= MAX_NAMES => (OTHER, None),
+            None if servers.len() >= MAX_NAMES || added_by_it() >= MAX_SERVERS_OF_ONE => {
+                (OTHER, None)
+            }
             None => (address, port),
         };
         known(address, port).unwrap_or_else(|| {
             let server = Arc::new(Server::new(
                 address,
                 port,
+                &service.name,
                 self.instruments().active.clone(),
             ));
             servers.push(Arc::clone(&server));

@@ -66,6 +66,11 @@ impl End {
         }
     }
 
+    /// Whether the response's status is the error.
+    pub(super) fn is_status(&self) -> bool {
+        self.outcome == Outcome::Completed
+    }
+
     /// Whether the service is to blame: no answer, or one that says that it failed or is overloaded.
     pub(super) fn is_the_services_failure(&self) -> bool {
         match self.outcome {

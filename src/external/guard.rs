@@ -16,8 +16,8 @@ use super::url;
 use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::metrics::UpDownCounter;
-use crate::model::{Dropping, Outcome, caught, within};
-use crate::request::{self, Method, NO_REQUEST};
+use crate::model::{Dropping, Outcome, caught, prefix, within};
+use crate::request::{self, MAX_METHOD, Method, NO_REQUEST};
 use crate::semconv;
 use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue, carry_request};
 
@@ -51,6 +51,8 @@ pub struct CallGuard {
     open: Option<OpenSpan>,
     start: Nanos,
     method: Method,
+    /// The method as it is sent, where it is `_OTHER`.
+    original: Option<Box<str>>,
     active: UpDownCounter,
     url: String,
     template: Option<Cow<'static, str>>,
@@ -70,14 +72,21 @@ impl CallGuard {
     pub(super) fn begin(
         calls: &Arc<Calls>,
         service: &Arc<Watched>,
-        method: Method,
+        method: &str,
         url: &str,
     ) -> Self {
+        let sent = http::Method::from_bytes(method.as_bytes());
+        let methods = calls.requests.methods();
+        // What is no method is `_OTHER`, as those that are not known are.
+        let known = sent.as_ref().map_or(Method::OTHER, |sent| methods.of(sent));
+        let other = known == Method::OTHER;
+        let original = other.then(|| prefix(method, MAX_METHOD).into());
+        let method = known;
         let open = calls.traces.clone().map(OpenSpan::begin);
         let start = open.as_ref().map_or_else(|| calls.now(), OpenSpan::start);
         let server = match url::target(url) {
-            Some(target) => calls.server(&target.host, target.port),
-            None => calls.server("", None),
+            Some(target) => calls.server(service, &target.host, target.port),
+            None => calls.server(service, "", None),
         };
         let active = server.active(method);
         active.add(1);
@@ -88,6 +97,7 @@ impl CallGuard {
             open,
             start,
             method,
+            original,
             active,
             url: url::shown(url),
             template: None,
@@ -308,7 +318,9 @@ impl CallGuard {
         let now = self.now();
         let duration = now.saturating_sub(self.start);
         let (base, service) = (self.calls.duration(), &self.service.name);
-        let series = self.server.series(base, service, self.method, end);
+        let series = self
+            .server
+            .series(base, service, self.method, self.version, end);
         series.record_alone(duration as f64 / 1e9);
         self.service.ended(end, duration, now);
         if let Some(gen_ai) = &self.gen_ai {
@@ -339,6 +351,9 @@ impl CallGuard {
     fn end_span(&self, open: &OpenSpan, end: &End, now: Nanos) {
         let mut attributes = Bounded::attributes();
         attributes.text(semconv::HTTP_REQUEST_METHOD, self.method.as_str());
+        if let Some(original) = &self.original {
+            attributes.text(semconv::HTTP_REQUEST_METHOD_ORIGINAL, original);
+        }
         attributes.text(semconv::URL_FULL, &self.url);
         if !self.server.address.is_empty() {
             attributes.text(semconv::SERVER_ADDRESS, &self.server.address);
@@ -346,7 +361,7 @@ impl CallGuard {
         if let Some(port) = self.server.port {
             attributes.value(semconv::SERVER_PORT, SpanValue::I64(port.into()));
         }
-        attributes.text(semconv::PEER_SERVICE, &self.service.name);
+        attributes.text(semconv::SERVICE_PEER_NAME, &self.service.name);
         if let Some(template) = &self.template {
             attributes.text(semconv::URL_TEMPLATE, template);
         }
@@ -373,16 +388,21 @@ impl CallGuard {
         if let Some(gen_ai) = &self.gen_ai {
             gen_ai.attributes(&self.service.name, &mut attributes);
         }
+        let method = match self.method {
+            Method::OTHER => "HTTP",
+            method => method.as_str(),
+        };
         let name = match (&self.gen_ai, &self.template) {
             (Some(gen_ai), _) => gen_ai.name().into(),
-            (None, Some(template)) => format!("{} {template}", self.method.as_str()).into(),
-            (None, None) => Cow::Borrowed(self.method.as_str()),
+            (None, Some(template)) => format!("{method} {template}").into(),
+            (None, None) => Cow::Borrowed(method),
         };
         let record = SpanRecord {
             kind: SpanKind::Client,
             name: &name,
             status: error.map_or(SpanStatus::Unset, |_| SpanStatus::Error),
-            status_text: error.unwrap_or_default(),
+            // What a status says by itself is no description.
+            status_text: error.filter(|_| !end.is_status()).unwrap_or_default(),
             attributes: attributes.bytes(),
             left_out: attributes.left_out(),
             ..SpanRecord::default()

@@ -13,7 +13,6 @@ use super::calls::Calls;
 use super::guard::CallGuard;
 use super::watched::Watched;
 use crate::model::Outcome;
-use crate::request::Method;
 
 /// A layer around an HTTP client, made by [`External::client_layer`](super::External::client_layer).
 #[derive(Debug, Clone)]
@@ -80,7 +79,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let ClientLayer { calls, service } = &self.layer;
         let url = request.uri().to_string();
-        let mut guard = CallGuard::begin(calls, service, Method::of(request.method()), &url);
+        let mut guard = CallGuard::begin(calls, service, request.method().as_str(), &url);
         if let Some(UrlTemplate(template)) = request.extensions().get() {
             guard = guard.template(template.clone());
         }

@@ -58,7 +58,7 @@
 //! # What is kept of a call
 //!
 //! Method, server, status, and the URL without credentials, without the values of its query and without its fragment.
-//! Headers, bodies and the texts of errors are not kept. `peer.service` is the name that was given here.
+//! Headers, bodies and the texts of errors are not kept. `service.peer.name` is the name that was given here.
 //!
 //! | where | what |
 //! |---|---|

@@ -84,7 +84,7 @@ impl Gauges {
             .0
             .gauge(&format!("watchpost.external.rate_limit.{name}"));
         let labels = [
-            (semconv::PEER_SERVICE, service.to_owned()),
+            (semconv::SERVICE_PEER_NAME, service.to_owned()),
             (WINDOW, window.to_owned()),
         ];
         Some(gauge.unit(unit).description(what).build().with(labels))
@@ -243,7 +243,7 @@ mod tests {
         // The next window.
         assert_eq!(told(99, 60 * SECOND, 10 * SECOND).exhausted_in, None);
         let page = metrics.render();
-        let labels = r#"{peer_service="openai",watchpost_rate_limit_window="requests"}"#;
+        let labels = r#"{service_peer_name="openai",watchpost_rate_limit_window="requests"}"#;
         for line in [
             format!("watchpost_external_rate_limit_remaining{labels} 99\n"),
             format!("watchpost_external_rate_limit_exhausted_in_seconds{labels} +Inf\n"),

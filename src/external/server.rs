@@ -18,19 +18,34 @@ const MAX_SERIES: usize = 256;
 pub(super) struct Server {
     pub(super) address: Arc<str>,
     pub(super) port: Option<u16>,
+    /// The service that called it first.
+    pub(super) added_by: Arc<str>,
     active: UpDownCounter,
     actives: Mutex<FxHashMap<u8, UpDownCounter>>,
     series: Mutex<FxHashMap<Key, Histogram>>,
 }
 
 /// What tells the series of one server apart.
-type Key = (u8, Option<u16>, Outcome, Cow<'static, str>, Arc<str>);
+type Key = (
+    u8,
+    Option<u16>,
+    Outcome,
+    Cow<'static, str>,
+    Arc<str>,
+    Option<&'static str>,
+);
 
 impl Server {
-    pub(super) fn new(address: &str, port: Option<u16>, active: UpDownCounter) -> Self {
+    pub(super) fn new(
+        address: &str,
+        port: Option<u16>,
+        added_by: &Arc<str>,
+        active: UpDownCounter,
+    ) -> Self {
         Self {
             address: address.into(),
             port,
+            added_by: Arc::clone(added_by),
             active,
             actives: Mutex::default(),
             series: Mutex::default(),
@@ -64,6 +79,7 @@ impl Server {
         base: &Histogram,
         service: &Arc<str>,
         method: Method,
+        version: Option<&'static str>,
         end: &End,
     ) -> Histogram {
         let key = (
@@ -72,15 +88,18 @@ impl Server {
             end.outcome,
             end.error_type.clone().unwrap_or_default(),
             Arc::clone(service),
+            version,
         );
         if let Some(series) = lock(&self.series).get(&key) {
             return series.clone();
         }
         let mut labels = self.labels(method);
-        labels.push((semconv::PEER_SERVICE, service.to_string()));
+        labels.push((semconv::SERVICE_PEER_NAME, service.to_string()));
         labels.push((semconv::WATCHPOST_OUTCOME, end.outcome.as_str().to_owned()));
         let status = end.status.map(|status| status.to_string());
         labels.extend(status.map(|status| (semconv::HTTP_RESPONSE_STATUS_CODE, status)));
+        let version = version.map(str::to_owned);
+        labels.extend(version.map(|version| (semconv::NETWORK_PROTOCOL_VERSION, version)));
         let error = end.error_type.as_ref().map(ToString::to_string);
         labels.extend(error.map(|error| (semconv::ERROR_TYPE, error)));
         let series = base.with(labels);

@@ -5,7 +5,6 @@ use super::guard::CallGuard;
 use super::layer::ClientLayer;
 use super::limits::Window;
 use super::watched::Watched;
-use crate::request::Method;
 
 /// A service elsewhere whose calls are watched, made by [`Monitor::external`](crate::Monitor::external). Cheap to
 /// clone; keep it where the client is kept.
@@ -44,10 +43,7 @@ impl External {
     /// # }
     /// ```
     pub fn call(&self, method: impl AsRef<str>, url: impl AsRef<str>) -> CallGuard {
-        let method = http::Method::from_bytes(method.as_ref().as_bytes());
-        // What is no method is `_OTHER`, as those that nobody knows are.
-        let method = method.as_ref().map_or(Method::OTHER, Method::of);
-        CallGuard::begin(&self.calls, &self.service, method, url.as_ref())
+        CallGuard::begin(&self.calls, &self.service, method.as_ref(), url.as_ref())
     }
 
     /// A tower layer around an HTTP client: each of its requests is a call, carries the trace, and ends with the last

@@ -1,7 +1,9 @@
 //! The state of one request under way.
 
+mod route;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use tower_http::classify::GrpcEosErrorsAsFailures;
@@ -9,6 +11,7 @@ use tower_http::classify::GrpcEosErrorsAsFailures;
 use super::classify::{self, Class, Verdict};
 use super::connection::Stream;
 use super::finished::Finished;
+use super::grpc::{self, GrpcMethods};
 use super::queried::Queried;
 use super::received::{Came, Received};
 use super::seen::{Seen, number};
@@ -19,13 +22,13 @@ use super::stream_end::StreamEnd;
 use super::traced::Traced;
 use super::{client, local};
 use crate::clock::Nanos;
-use crate::model::wire::{Reader, put_str};
+use crate::model::wire::put_str;
 use crate::model::{
     Attributes, Dropping, Kept, Outcome, Sampling, Signal, SpanId, TraceId, caught, cut,
 };
 use crate::request::{
-    self, Decision, Facts, Ids, MAX_USER, Method, RequestRecord, Scheme, Slot, UNMATCHED,
-    note_left_out, put_attributes, put_fixed, put_text,
+    self, Decision, Ids, MAX_USER, Method, RequestRecord, Scheme, Slot, UNMATCHED, note_left_out,
+    put_attributes, put_fixed, put_text,
 };
 use crate::trace::{RootEnd, RootForm, Traces, parse_traceparent};
 
@@ -48,12 +51,15 @@ pub(super) struct Active {
     start: Nanos,
     poll_began: Nanos,
     pub(super) headers_at: Option<Nanos>,
+    /// As labels show it.
     method: Method,
+    /// As it was sent, where the conventions know it.
+    sent_method: Method,
     scheme: Scheme,
     version: Version,
     grpc: bool,
-    /// The route is the path, unless the answer is UNIMPLEMENTED: a gRPC call that nothing matched.
-    route_is_path: bool,
+    /// The path becomes the route if the response shows that its gRPC method exists.
+    learns_route: bool,
     status: Option<u16>,
     grpc_status: Option<u8>,
     /// The class so far, and what will judge the trailers.
@@ -67,7 +73,8 @@ pub(super) struct Active {
     /// Whether the response's body panicked where the state is only shared.
     pub(super) panicked: AtomicBool,
     pub(super) dropping: Dropping,
-    /// Path, query, agent and client address as the record has them; empty without lines.
+    /// Path, query, user agent, client address, host and peer address as the record has them; empty without log
+    /// records and traces.
     texts: Vec<u8>,
     /// Whether the texts are with the slot.
     has_lent: bool,
@@ -99,10 +106,11 @@ impl Active {
             poll_began: 0,
             headers_at: None,
             method: Method::of(&http::Method::GET),
+            sent_method: Method::of(&http::Method::GET),
             scheme: Scheme::Http,
             version: Version::of(http::Version::HTTP_11),
             grpc: false,
-            route_is_path: false,
+            learns_route: false,
             status: None,
             grpc_status: None,
             class: Class::Success,
@@ -135,18 +143,23 @@ impl Active {
         self.start = start;
         self.poll_began = start;
         self.headers_at = None;
-        self.method = Method::of(request.method());
+        self.sent_method = Method::of(request.method());
+        self.method = self.shared.requests.methods().of(request.method());
+        if self.method == Method::OTHER {
+            self.keep_method(request.method());
+        }
         let https = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
         self.scheme = if https { Scheme::Https } else { Scheme::Http };
         self.version = Version::of(request.version());
         self.grpc = seen.grpc;
-        self.route_is_path = seen.grpc && route.is_none();
+        self.learns_route =
+            seen.grpc && route.is_none() && self.shared.grpc().is_some_and(GrpcMethods::learns);
         self.status = None;
         self.grpc_status = None;
         self.class = Class::Success;
         self.planned = Outcome::Completed;
         self.request_bytes = seen.content_length.and_then(number);
-        self.received.begin(seen, self.method);
+        self.received.begin(seen, self.sent_method);
         self.sent.clear();
         let caller = self.identify(request, seen, route);
         let traces = self.shared.traces.as_deref();
@@ -165,14 +178,14 @@ impl Active {
         }
         if self.shared.lines != LineMode::Off || traces.is_some() {
             self.keep_texts(request, seen);
-        } else if self.route_is_path {
+        } else if self.learns_route {
             put_str(&mut self.texts, request.uri().path());
         }
         let shared = &self.shared;
         let slot = self.slot.get_or_insert_with(|| shared.requests.new_slot());
         slot.open(self.ids, start);
         slot.sample(self.traced.sampling, &self.traced.state);
-        slot.by(self.method);
+        slot.by(self.method, shared.requests.marks());
         let (texts, user, attributes) = (&mut self.texts, &self.user, &self.attributes);
         self.has_lent = !(texts.is_empty() && user.is_empty() && attributes.is_empty());
         if self.has_lent {
@@ -243,7 +256,9 @@ impl Active {
         whole &= put_text(texts, request.uri().query().unwrap_or_default());
         whole &= put_text(texts, &seen.user_agent.map_or("".into(), lossy));
         self.shortened |= !whole;
-        client::put_address(texts, request, &self.shared.config);
+        // Only spans show the host.
+        let host = seen.host.filter(|_| self.shared.traces.is_some());
+        client::put_addresses(texts, request, host, &self.shared.config);
         for name in &self.shared.config.allow_headers {
             if let Some(value) = request.headers().get(name) {
                 let value = lossy(value).into_owned();
@@ -297,20 +312,20 @@ impl Active {
     #[inline]
     pub(super) fn headers<B>(&mut self, response: &mut Response<B>, now: Nanos) {
         self.headers_at = Some(now);
+        self.take_route();
         let status = response.status();
         self.status = Some(status.as_u16());
         if self.grpc {
-            self.grpc_status = classify::grpc_status(response.headers());
-            if self.route_is_path && self.grpc_status != Some(UNIMPLEMENTED) {
-                self.route_by_path();
-            }
+            self.grpc_status = grpc::status(response.headers());
+            self.learns_route &= grpc::is_response(response);
+            self.learn_route();
         }
         match classify::by_headers(response, self.grpc) {
             Verdict::Known(class) => self.class = class,
             Verdict::Later(eos) => self.eos = Some(eos),
         }
         self.planned = if status == StatusCode::SWITCHING_PROTOCOLS
-            || self.method == Method::CONNECT && status.is_success()
+            || self.sent_method == Method::CONNECT && status.is_success()
         {
             Outcome::Upgraded
         } else if self.shared.config.is_timeout(status.as_u16()) {
@@ -328,22 +343,6 @@ impl Active {
             if let Some(value) = cut.or_else(|| HeaderValue::from_bytes(&trace.hex()).ok()) {
                 response.headers_mut().insert(&X_TRACE_ID, value);
             }
-        }
-    }
-
-    /// A gRPC call's path is its route: the service knew it.
-    #[cold]
-    fn route_by_path(&mut self) {
-        let routes = self.shared.requests.routes();
-        let route = |facts: &mut Facts| {
-            let path = Reader::new(&facts.texts).str().unwrap_or_default();
-            self.ids.route = routes.id(path);
-        };
-        self.route_is_path = false;
-        if let Some(slot) = &self.slot {
-            slot.lend(route);
-            slot.rename(self.ids, self.start);
-            slot.polled(None);
         }
     }
 
@@ -366,7 +365,7 @@ impl Active {
     /// Whether the answer has no body by its method and status, whatever the body type says.
     #[inline]
     pub(super) fn has_no_body(&self) -> bool {
-        self.method == Method::HEAD || matches!(self.status, Some(204 | 304))
+        self.sent_method == Method::HEAD || matches!(self.status, Some(204 | 304))
     }
 
     /// Notes what the response says of its body's length. Calls the body's code.
@@ -410,7 +409,8 @@ impl Active {
     /// The trailers came.
     pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
         if self.grpc {
-            self.grpc_status = classify::grpc_status(trailers).or(self.grpc_status);
+            self.grpc_status = grpc::status(trailers).or(self.grpc_status);
+            self.learn_route();
         }
         if let Some(eos) = self.eos.take() {
             self.class = classify::by_trailers(eos, Some(trailers));
@@ -448,8 +448,8 @@ impl Active {
             }
             slot.close();
         } else if self.has_lent {
-            // The thread ended meanwhile, and what was lent with it: the record has its four texts all the same.
-            (0..4).for_each(|_| put_str(&mut self.texts, ""));
+            // The thread ended meanwhile, and what was lent with it: the record has its six texts all the same.
+            (0..6).for_each(|_| put_str(&mut self.texts, ""));
         }
         self.has_lent = false;
         self.shared
@@ -460,6 +460,7 @@ impl Active {
 
     pub(super) fn finish(mut self: Box<Self>, outcome: Outcome, now: Option<Nanos>) {
         let now = now.unwrap_or_else(|| self.shared.now());
+        self.take_route();
         self.close();
         self.ask_classify(None);
         let outcome = match self.received.came() {
@@ -720,18 +721,6 @@ impl Active {
             .ask(|hook| hook(&finished, attributes));
     }
 
-    /// Counts an answer without a route, until it is clear that the layer can see none.
-    #[cold]
-    fn unrouted(&self) {
-        let shared = &self.shared;
-        if shared.unrouted.load(Relaxed) < UNROUTED_ANSWERS
-            && shared.unrouted.fetch_add(1, Relaxed) + 1 == UNROUTED_ANSWERS
-            && shared.requests.routes().none_seen()
-        {
-            shared.notices.say(NO_ROUTE);
-        }
-    }
-
     /// Puts the state where the next request finds it.
     #[inline]
     pub(super) fn pool(mut self: Box<Self>) {
@@ -795,9 +784,6 @@ struct End {
 fn free(state: Box<Active>) {
     drop(state);
 }
-
-/// gRPC's status of a method that the service does not have.
-const UNIMPLEMENTED: u8 = 12;
 
 fn lossy(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
     // The common case in words of eight bytes; the lossy conversion goes byte by byte.

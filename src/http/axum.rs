@@ -1,16 +1,20 @@
 //! What axum tells: the matched route, the peer's address, the request's body.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker, ready};
 
-use axum::BoxError;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, MatchedPath};
+use axum::extract::{ConnectInfo, MatchedPath, NestedPath};
+use axum::{BoxError, Router};
 use http::{Extensions, Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tower::Service;
+
+use crate::model::caught;
 
 use super::upload::Upload;
 
@@ -18,6 +22,50 @@ use super::upload::Upload;
 #[inline]
 pub(super) fn matched_path(extensions: &Extensions) -> Option<&str> {
     extensions.get::<MatchedPath>().map(MatchedPath::as_str)
+}
+
+/// The pattern of a nested service that matched, such as `/static/*`.
+///
+/// axum keeps it where routers inside the service find it, under a type that it does not export. So a router of one
+/// route is called with the same extensions: what it shows as matched begins with the pattern. The call copies the
+/// extensions, and is made only where no route matched.
+#[cold]
+#[inline(never)]
+pub(super) fn nested_path(extensions: &Extensions) -> Option<String> {
+    static PROBE: OnceLock<Router> = OnceLock::new();
+    if extensions.is_empty() {
+        return None;
+    }
+    let probe = PROBE.get_or_init(|| {
+        let answer = async |request: Request<Body>| {
+            let mut response = http::Response::new(Body::empty());
+            let matched = request.extensions().get::<MatchedPath>().cloned();
+            if let Some(matched) = matched {
+                response.extensions_mut().insert(matched);
+            }
+            Ok::<_, Infallible>(response)
+        };
+        Router::new().route_service("/", tower::service_fn(answer))
+    });
+    // The values in the extensions are the host's, and so is the code that copies them.
+    let response = caught(|| {
+        let mut request = Request::new(Body::empty());
+        *request.extensions_mut() = extensions.clone();
+        let answer = pin!(probe.clone().call(request));
+        match answer.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(response)) => Some(response),
+            _ => None,
+        }
+    });
+    let matched = matched_path(response.flatten()?.extensions())?.to_owned();
+    // Of nothing but the probe's own route there is no pattern.
+    (matched.len() > 1 && matched.ends_with('/')).then(|| matched + "*")
+}
+
+/// The pattern of the nested service that the request is in.
+pub(super) fn nested_service(extensions: &Extensions) -> Option<String> {
+    let nested = extensions.get::<NestedPath>()?.as_str();
+    Some(format!("{}/*", nested.trim_end_matches('/')))
 }
 
 /// The peer's address, where the host serves with connect info.

@@ -101,8 +101,3 @@ pub(super) fn grpc_name(code: u8) -> &'static str {
     ];
     NAMES.get(usize::from(code)).copied().unwrap_or("_OTHER")
 }
-
-/// `grpc-status` of headers or trailers, if it is there and a number below 256.
-pub(super) fn grpc_status(headers: &HeaderMap) -> Option<u8> {
-    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
-}

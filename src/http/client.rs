@@ -3,11 +3,16 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use http::{HeaderMap, Request};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Request};
 
 use super::config::HttpConfig;
 use super::framework;
+use crate::model::prefix;
 use crate::model::wire::put_str;
+
+/// Bytes of a server's name with its port.
+const MAX_HOST: usize = 261;
 
 /// The address of a request's peer, for hosts without axum: put it into the request's extensions.
 ///
@@ -37,12 +42,48 @@ fn peer<B>(request: &Request<B>) -> Option<IpAddr> {
     framework::peer(extensions).or_else(|| extensions.get::<PeerAddr>().map(|peer| peer.0))
 }
 
-/// Appends the client's address to a record, empty where it is not known.
-pub(super) fn put_address<B>(out: &mut Vec<u8>, request: &Request<B>, config: &HttpConfig) {
-    let Some(peer) = peer(request) else {
+/// Appends the client's address, the server's name as the client knows it, and the peer's address where it is not
+/// the client's: the last three of a record's texts of a request. What is not known is empty.
+pub(super) fn put_addresses<B>(
+    out: &mut Vec<u8>,
+    request: &Request<B>,
+    host: Option<&HeaderValue>,
+    config: &HttpConfig,
+) {
+    let peer = peer(request);
+    let client = peer.map(|peer| client(peer, request.headers(), config));
+    put_address(out, client);
+    let trusted = peer.filter(|peer| config.trusts(*peer));
+    let forwarded = trusted.and_then(|_| forwarded_host(request.headers()));
+    put_str(out, forwarded.unwrap_or_else(|| named_host(request, host)));
+    put_address(out, peer.filter(|_| client != peer));
+}
+
+/// The host of the request's target, which HTTP/2 has in place of the header, or of the header.
+#[inline]
+fn named_host<'a, B>(request: &'a Request<B>, host: Option<&'a HeaderValue>) -> &'a str {
+    let authority = request.uri().authority().map(Authority::as_str);
+    let host = authority.or_else(|| host?.to_str().ok());
+    prefix(host.unwrap_or_default(), MAX_HOST)
+}
+
+/// What the client asked a proxy for.
+#[cold]
+fn forwarded_host(headers: &HeaderMap) -> Option<&str> {
+    let first = |name| headers.get(name)?.to_str().ok()?.split(',').next();
+    let host = if headers.contains_key("forwarded") {
+        first("forwarded").and_then(|element| directive(element, "host"))
+    } else {
+        first("x-forwarded-host").map(str::trim)
+    };
+    host.filter(|host| !host.is_empty())
+        .map(|host| prefix(host, MAX_HOST))
+}
+
+fn put_address(out: &mut Vec<u8>, address: Option<IpAddr>) {
+    let Some(address) = address else {
         return put_str(out, "");
     };
-    let address = client(peer, request.headers(), config);
     let mut text = [0_u8; 48];
     let mut rest = text.as_mut_slice();
     // The longest address has 45 characters.
@@ -99,10 +140,15 @@ fn hops<'a>(
 
 /// `for=` of one element of `Forwarded` (RFC 7239).
 fn forwarded_for(element: &str) -> Option<&str> {
+    directive(element, "for")
+}
+
+/// A directive of one element of `Forwarded`.
+fn directive<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
     element.split(';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         name.trim()
-            .eq_ignore_ascii_case("for")
+            .eq_ignore_ascii_case(wanted)
             .then(|| value.trim().trim_matches('"'))
     })
 }

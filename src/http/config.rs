@@ -3,6 +3,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::Cidr;
+use crate::request::Method;
 
 /// How inbound requests are observed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,10 @@ pub struct HttpConfig {
     pub timeout_statuses: Vec<u16>,
     /// A poll that takes longer is counted as one that blocks its thread.
     pub long_poll: Duration,
+    /// The request methods that can be labels; all others are `_OTHER`.
+    pub known_methods: Vec<String>,
+    /// The gRPC methods whose path is a route; empty: those that responses show.
+    pub grpc_methods: Vec<String>,
 }
 
 impl HttpConfig {
@@ -99,6 +104,24 @@ impl HttpConfig {
         self.long_poll = long_poll;
         self
     }
+
+    /// Sets the request methods that can be labels, in place of the semantic conventions' list. All others are
+    /// `_OTHER`. Case matters.
+    ///
+    /// Default: the list of the semantic conventions, `GET` to `QUERY`.
+    pub fn known_methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
+        self.known_methods = methods.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the gRPC methods whose path is a route, such as `/grpc.health.v1.Health/Check`. With a list, no method
+    /// is learnt from responses.
+    ///
+    /// Default: none, and methods are learnt.
+    pub fn grpc_methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
+        self.grpc_methods = methods.into_iter().map(Into::into).collect();
+        self
+    }
 }
 
 impl Default for HttpConfig {
@@ -112,6 +135,8 @@ impl Default for HttpConfig {
             allow_headers: Vec::new(),
             timeout_statuses: Vec::new(),
             long_poll: Self::DEFAULT_LONG_POLL,
+            known_methods: Method::conventional().map(str::to_owned).collect(),
+            grpc_methods: Vec::new(),
         }
     }
 }

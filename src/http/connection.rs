@@ -168,7 +168,7 @@ impl Connection {
                 None => TraceId::random(),
             },
             span: SpanId::random(),
-            route: self.requests.routes().id(&self.name),
+            route: self.requests.routes().named(&self.name),
         };
         RunConnection {
             task,

@@ -13,6 +13,7 @@ use super::classify::Class;
 use super::config::HttpConfig;
 use super::connection::Connection;
 use super::finished::Finished;
+use super::grpc::GrpcMethods;
 use super::hooks::{Hook, Hooks};
 use super::series::Instruments;
 use super::service::Endpoint;
@@ -37,6 +38,7 @@ pub(crate) struct Inbound {
     pub(crate) traces: Option<Arc<Traces>>,
     instruments: Arc<Instruments>,
     unrouted: Arc<AtomicU32>,
+    grpc: Arc<GrpcMethods>,
 }
 
 impl Inbound {
@@ -60,7 +62,14 @@ impl Inbound {
         config: HttpConfig,
         traces: Option<Arc<Traces>>,
     ) -> Self {
+        let listed = &config.grpc_methods;
+        let grpc = if listed.is_empty() {
+            GrpcMethods::default()
+        } else {
+            GrpcMethods::listed(listed, requests.routes())
+        };
         Self {
+            grpc: Arc::new(grpc),
             requests: Arc::clone(requests),
             metrics: metrics.clone(),
             intake: Arc::clone(intake),
@@ -106,6 +115,7 @@ impl EndpointLayer {
             traces,
             instruments,
             unrouted,
+            grpc,
         } = inbound.clone();
         Self {
             shared: Arc::new(Shared {
@@ -123,6 +133,7 @@ impl EndpointLayer {
                 looks_closer: false,
                 hooks: Hooks::default(),
                 unrouted,
+                grpc,
             }),
         }
     }
@@ -157,8 +168,8 @@ impl EndpointLayer {
     /// Names the route of requests for which the framework does not: a pattern from a small set, never a
     /// path. `None` is `_unmatched`.
     ///
-    /// By default, the route is axum's matched path, and for gRPC the path, unless the answer is
-    /// UNIMPLEMENTED.
+    /// By default, the route is axum's matched path, and for gRPC the path of a
+    /// [method that is known](Self::grpc_methods). With this hook no path is a route.
     #[must_use]
     pub fn route(
         self,
@@ -166,6 +177,21 @@ impl EndpointLayer {
     ) -> Self {
         let hook = self.hook("route", Box::new(route) as Box<_>);
         self.change(|shared| shared.hooks.route = hook)
+    }
+
+    /// Lists the gRPC methods whose path is a route, such as `/grpc.health.v1.Health/Check`: the calls of all
+    /// others are `_unmatched`.
+    ///
+    /// By default, a path is a route once a gRPC response with the status OK, or with a message, has shown that
+    /// its method exists; at most 128 paths are learnt. A service that takes calls to any path, such as a proxy,
+    /// lists its methods, and so does one that answers gRPC-Web outside of this layer.
+    #[must_use]
+    pub fn grpc_methods<M: Into<String>>(self, methods: impl IntoIterator<Item = M>) -> Self {
+        self.change(|shared| {
+            let methods: Vec<_> = methods.into_iter().map(Into::into).collect();
+            let listed = GrpcMethods::listed(&methods, shared.requests.routes());
+            shared.grpc = Arc::new(listed);
+        })
     }
 
     /// Says who the user of a request is, for its line: an id, not a name.

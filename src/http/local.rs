@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::active::Active;
 use super::series::{Labels, Series};
 use crate::model::TraceId;
-use crate::request::{RouteId, Routes};
+use crate::request::RouteId;
 
 /// Layers whose caches a thread keeps. More than a few live ones are rare; tests make many.
 const MAX_LAYERS: usize = 8;
@@ -95,13 +95,13 @@ impl Local {
         }
     }
 
-    /// The number of a route's pattern.
+    /// The number of a route's pattern, which `find` finds where this thread has not seen it.
     #[inline]
-    pub(super) fn route(&mut self, routes: &Routes, name: &str) -> RouteId {
+    pub(super) fn route(&mut self, name: &str, find: impl FnOnce(&str) -> RouteId) -> RouteId {
         if let Some(id) = self.routes.get(name) {
             return *id;
         }
-        let id = routes.id(name);
+        let id = find(name);
         if self.routes.len() < MAX_CACHED {
             self.routes.insert(name.into(), id);
         }

@@ -56,6 +56,43 @@
 //!
 //! A WebSocket's or tunnel's task is wrapped by [`Monitor::connection`](crate::Monitor::connection) and recorded in
 //! the same series: `completed`, `cancelled` if the task is dropped, or `panicked`.
+//!
+//! # Where the layer stands
+//!
+//! With axum, the layer is the last call on the router, after all routes and the fallback: axum puts a layer around what
+//! the router has at that moment.
+//!
+//! ```
+//! # #[cfg(feature = "axum")] fn example(monitor: watchpost::Monitor, routes: axum::Router) -> axum::Router {
+//! # let not_found = || async { "not found" };
+//! axum::Router::new().merge(routes).fallback(not_found).layer(monitor.layer())
+//! # }
+//! ```
+//!
+//! | written | what is wrong |
+//! |---|---|
+//! | `Router::new().layer(monitor.layer()).merge(routes)` | no request to `routes` is recorded: they came after the layer |
+//! | `Router::new().merge(routes).layer(monitor.layer()).fallback(not_found)` | what the fallback responds to is not recorded |
+//! | `monitor.layer().layer(router)` | every request is recorded, and none has a route; a notice says so after 100 of them |
+//!
+//! The layer may stand inside another one of the same monitor, such as in a router that is merged. The outer layer
+//! records the request; the inner one passes it through, calls no hook, and a notice says so once. A request that a
+//! handler makes to a router is a request of its own. A request that crosses to another task between the two layers, as
+//! with tower's `Buffer`, may be recorded by both.
+//!
+//! # Which route a request has
+//!
+//! `http.route` is the pattern of the route that axum matched, such as `/users/{id}`. Requests of a nested service have
+//! its prefix: those of `nest_service("/static", ..)` are `/static/*`, also where the service responds with 404. Where
+//! axum matched nothing, the [`route`](EndpointLayer::route) hook names the route, and else it is `_unmatched`.
+//!
+//! The path of a gRPC request is its route where `http.grpc_methods` lists it, or once a gRPC response with the status
+//! OK, or with a message, has shown that the method exists; at most 128 paths are learnt, and none where there is a
+//! `route` hook. Until then a method is `_unmatched`: one that has never succeeded, and those behind gRPC-Web, whose
+//! status is in the body. List the methods of such services.
+//!
+//! No text that a client chooses is a label. A method that is not among `http.known_methods` is `_OTHER`; spans and log
+//! records have it as `http.request.method_original`. The `Host` is `server.address` and `server.port` on spans alone.
 
 mod active;
 mod body;
@@ -69,7 +106,9 @@ mod finished;
 #[cfg_attr(not(feature = "axum"), path = "no_axum.rs")]
 mod framework;
 mod future;
+mod grpc;
 mod hooks;
+mod inside;
 mod layer;
 mod local;
 mod polling;
@@ -96,5 +135,6 @@ pub use self::future::ResponseFuture;
 pub use self::layer::EndpointLayer;
 pub use self::service::Endpoint;
 
+pub(crate) use self::grpc::is_method as is_grpc_method;
 pub(crate) use self::layer::Inbound;
 pub(crate) use self::shared::LineMode;

@@ -11,6 +11,14 @@ pub(super) fn matched_path(_: &Extensions) -> Option<&str> {
     None
 }
 
+pub(super) fn nested_path(_: &Extensions) -> Option<String> {
+    None
+}
+
+pub(super) fn nested_service(_: &Extensions) -> Option<String> {
+    None
+}
+
 pub(super) fn peer(_: &Extensions) -> Option<IpAddr> {
     None
 }

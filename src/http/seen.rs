@@ -11,6 +11,7 @@ pub(super) struct Seen<'a> {
     /// `Transfer-Encoding` is there: a body of unknown length.
     pub(super) is_chunked: bool,
     pub(super) user_agent: Option<&'a HeaderValue>,
+    pub(super) host: Option<&'a HeaderValue>,
     pub(super) grpc: bool,
 }
 
@@ -22,6 +23,7 @@ impl<'a> Seen<'a> {
             // By length first: names are many and seldom ours.
             let name = name.as_str();
             match name.len() {
+                4 if name == header::HOST.as_str() => seen.host = Some(value),
                 7 if name == "baggage" => seen.baggage = Some(value),
                 10 if name == "tracestate" => seen.trace_state = Some(value),
                 10 if name == header::USER_AGENT.as_str() => seen.user_agent = Some(value),

@@ -159,12 +159,13 @@ impl Labels {
     /// All labels in one number. Statuses have ten bits: those above 1023 cannot be made with `http`.
     #[inline]
     pub(super) fn packed(self) -> u64 {
+        const { assert!(Method::COUNT <= 256 && Outcome::ALL.len() <= 16) };
         u64::from(self.route.0) << 32
-            | u64::from(self.method.index()) << 28
-            | u64::from(self.scheme == Scheme::Https) << 27
-            | u64::from(self.version.0) << 24
-            | u64::from(self.status.unwrap_or(0)) << 14
-            | u64::from(self.outcome.index()) << 10
+            | u64::from(self.method.index()) << 24
+            | u64::from(self.scheme == Scheme::Https) << 23
+            | u64::from(self.version.0) << 20
+            | u64::from(self.status.unwrap_or(0)) << 10
+            | u64::from(self.outcome.index()) << 6
             | self.error.packed()
     }
 }
@@ -249,7 +250,7 @@ impl Instruments {
                 .up_down_counter(semconv::HTTP_SERVER_ACTIVE_REQUESTS)
                 .description("Number of HTTP server requests under way")
                 .build(),
-            actives: Default::default(),
+            actives: std::array::from_fn(|_| OnceLock::new()),
             long_polls: metrics
                 .counter("watchpost.long_polls")
                 .description(

@@ -6,6 +6,7 @@ use tower::Service;
 
 use super::body::ResponseBody;
 use super::future::ResponseFuture;
+use super::inside;
 use super::polling::Polling;
 use super::shared::{Asked, Shared};
 use super::track::Track;
@@ -34,9 +35,13 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if inside::passes(&self.shared, &request) {
+            return ResponseFuture::untracked(self.inner.call(request));
+        }
         if self.shared.looks_closer {
             return self.call_closely(request);
         }
+        inside::mark(&self.shared, &mut request);
         let mut track = Track::begin(&self.shared, &request, None);
         track.watch_body(&mut request);
         let mut track = Some(track);
@@ -60,6 +65,7 @@ impl<S> Endpoint<S> {
         let Some(asked) = asked else {
             return ResponseFuture::untracked(self.inner.call(request));
         };
+        inside::mark(&self.shared, &mut request);
         let mut track = Track::begin(&self.shared, &request, Some(asked));
         track.watch_body(&mut request);
         let mut track = Some(track);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::config::HttpConfig;
+use super::grpc::GrpcMethods;
 use super::hooks::Hooks;
 use super::series::Instruments;
 use crate::clock::Nanos;
@@ -44,12 +45,18 @@ pub(super) struct Shared {
     pub(super) looks_closer: bool,
     pub(super) hooks: Hooks,
     pub(super) unrouted: Arc<AtomicU32>,
+    pub(super) grpc: Arc<GrpcMethods>,
 }
 
 impl Shared {
     pub(super) fn next_number() -> u32 {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         NEXT.fetch_add(1, Relaxed)
+    }
+
+    /// The gRPC methods whose path is a route; `None` where a hook names routes.
+    pub(super) fn grpc(&self) -> Option<&GrpcMethods> {
+        (!self.hooks.route.is_set()).then_some(&self.grpc)
     }
 
     #[inline]
@@ -76,6 +83,7 @@ impl Clone for Shared {
             looks_closer: self.looks_closer,
             hooks: self.hooks.clone(),
             unrouted: Arc::clone(&self.unrouted),
+            grpc: Arc::clone(&self.grpc),
         }
     }
 }

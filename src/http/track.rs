@@ -13,6 +13,7 @@ use super::shared::{Asked, Shared};
 use super::{framework, local};
 use crate::clock::Nanos;
 use crate::model::{Guarded, Outcome, OwnAnswer};
+use crate::request::RouteId;
 
 /// Owns a request's state; dropped before the end, the request was cancelled, its body dropped, or the host's code
 /// panicked.
@@ -41,13 +42,18 @@ impl Track {
         let start = shared.now();
         let seen = Seen::of(request.headers());
         let matched = framework::matched_path(request.extensions());
-        let pattern = matched.or_else(|| asked.as_ref()?.route.as_deref());
         let routes = shared.requests.routes();
+        let pattern = matched.or_else(|| asked.as_ref()?.route.as_deref());
+        let find = |pattern: &str| match matched {
+            Some(_) => routes.id(pattern),
+            None => routes.named(pattern),
+        };
         let (pooled, route) = local::with(shared.number, |local| {
-            let route = pattern.map(|pattern| local.route(routes, pattern));
+            let route = pattern.map(|pattern| local.route(pattern, find));
             (local.take_state(), route)
         })
-        .unwrap_or_else(|| (None, pattern.map(|pattern| routes.id(pattern))));
+        .unwrap_or_else(|| (None, pattern.map(find)));
+        let route = route.or_else(|| unmatched(shared, request, seen.grpc));
         let mut active = pooled.unwrap_or_else(|| Active::new(shared));
         if let Some(asked) = asked {
             active.heed(asked);
@@ -180,6 +186,18 @@ impl Drop for Track {
         };
         active.finish(outcome, None);
     }
+}
+
+/// The route of a request that no pattern and no hook names.
+#[cold]
+#[inline(never)]
+fn unmatched<B>(shared: &Shared, request: &Request<B>, grpc: bool) -> Option<RouteId> {
+    let methods = shared.grpc().filter(|_| grpc);
+    let method = methods.and_then(|methods| methods.route(request.uri().path()));
+    method.or_else(|| {
+        let nested = framework::nested_path(request.extensions())?;
+        Some(shared.requests.routes().id(&nested))
+    })
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -202,6 +202,20 @@ impl MonitorBuilder {
         )
     }
 
+    /// The request methods that can be labels; all others are `_OTHER`. By default, those of the semantic
+    /// conventions, `GET` to `QUERY`.
+    pub fn known_methods(self, methods: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let methods: Vec<_> = methods
+            .into_iter()
+            .map(|it| it.as_ref().to_owned())
+            .collect();
+        self.set(
+            "http.known_methods",
+            methods.join(","),
+            ".known_methods(..)",
+        )
+    }
+
     /// Whether spans are recorded. By default, they are.
     pub fn traces(self, traces: bool) -> Self {
         let text = if traces { "false" } else { "true" };
@@ -392,7 +406,9 @@ impl MonitorBuilder {
         let books = Arc::new(Books::default());
         let metrics = Metrics::new(config.metrics.clone(), clock.clone(), Arc::clone(&notices));
         let room = config.trace.max_open_bytes;
-        let requests = Arc::new(Requests::with_room(clock.clone(), room));
+        let requests = Arc::new(
+            Requests::with_room(clock.clone(), room).with_methods(&config.http.known_methods),
+        );
         let intake = Arc::new(Intake::new(
             config.worker.max_queue_bytes,
             Arc::clone(&books),

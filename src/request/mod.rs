@@ -5,6 +5,7 @@ mod crumbs;
 mod current;
 mod error_record;
 mod failed_query;
+mod method;
 mod record;
 mod routes;
 mod slot;
@@ -19,8 +20,9 @@ pub(crate) use self::current::{
 };
 pub(crate) use self::error_record::{ErrorKind, ErrorRecord, MAX_TAGS, Pairs, put_more};
 pub(crate) use self::failed_query::{DriverError, FailedQuery, ReadDriverError};
+pub(crate) use self::method::{MAX_METHOD, Method};
 pub(crate) use self::record::{
-    AttributeRef, MAX_USER, Method, RequestRecord, Scheme, VERSIONS, attributes_of, note_left_out,
+    AttributeRef, MAX_USER, RequestRecord, Scheme, VERSIONS, attributes_of, note_left_out,
     put_attributes, put_attributes_within, put_fixed, put_text,
 };
 pub(crate) use self::routes::{NO_REQUEST, RouteId, Routes, UNMATCHED};

@@ -1,63 +1,7 @@
+use super::method::Method;
 use crate::clock::Nanos;
 use crate::model::wire::{Reader, Text, put_bytes, put_str};
 use crate::model::{Attributes, Outcome, SpanId, TraceId, Value, cut};
-
-/// The request methods of the semantic conventions; all others are `_OTHER`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Method(u8);
-
-const METHODS: [&str; 11] = [
-    "_OTHER", "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT",
-    "QUERY",
-];
-
-impl Method {
-    pub(crate) const COUNT: usize = METHODS.len();
-    pub(crate) const OTHER: Self = Self(0);
-    pub(crate) const HEAD: Self = Self(5);
-    pub(crate) const CONNECT: Self = Self(9);
-
-    #[inline]
-    pub(crate) fn of(method: &http::Method) -> Self {
-        use http::Method as Http;
-        Self(match *method {
-            Http::GET => 1,
-            Http::POST => 2,
-            Http::PUT => 3,
-            Http::DELETE => 4,
-            Http::HEAD => 5,
-            Http::OPTIONS => 6,
-            Http::PATCH => 7,
-            Http::TRACE => 8,
-            Http::CONNECT => 9,
-            _ if method.as_str() == "QUERY" => 10,
-            _ => 0,
-        })
-    }
-
-    #[inline]
-    pub(crate) fn index(self) -> u8 {
-        self.0
-    }
-
-    /// Whether requests with this method usually have a body.
-    #[inline]
-    pub(crate) fn sends_content(self) -> bool {
-        // All but GET, HEAD, OPTIONS, TRACE and CONNECT.
-        !matches!(self.0, 1 | 5 | 6 | 8 | 9)
-    }
-
-    pub(super) fn from_index(index: u8) -> Self {
-        Self(index)
-    }
-
-    pub(crate) fn as_str(self) -> &'static str {
-        METHODS
-            .get(usize::from(self.0))
-            .copied()
-            .unwrap_or("_OTHER")
-    }
-}
 
 /// `url.scheme`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,7 +36,7 @@ fn version_index(version: &str) -> u8 {
 /// A finished request in its compact form, as the worker reads it.
 ///
 /// On the wire: the fixed part ([`put_fixed`]), the texts of the request (route, path, query, user
-/// agent, client address), the texts of the answer (user, `error.type`), the attributes
+/// agent, client address, host, peer address), the texts of the answer (user, `error.type`), the attributes
 /// ([`put_attributes`]) to the end. Texts are as they came, cut to their limits: whoever writes them anywhere scrubs
 /// them first. With every text at its limit a record has less than 32 KiB, so that no request makes one too large.
 #[derive(Debug, Clone)]
@@ -128,6 +72,10 @@ pub(crate) struct RequestRecord<'a> {
     pub(crate) query: Text<'a>,
     pub(crate) user_agent: Text<'a>,
     pub(crate) client_address: Text<'a>,
+    /// As the client named the server, with the port where it named one.
+    pub(crate) host: Text<'a>,
+    /// The peer's address where it is not the client's.
+    pub(crate) peer_address: Text<'a>,
     pub(crate) user: Text<'a>,
     pub(crate) error_type: Text<'a>,
     pub(crate) attributes: Reader<'a>,
@@ -265,7 +213,7 @@ impl Default for RequestRecord<'_> {
             response_bytes: None,
             status: None,
             grpc_status: None,
-            method: Method(0),
+            method: Method::OTHER,
             scheme: Scheme::Http,
             version: "1.1",
             outcome: Outcome::Completed,
@@ -278,6 +226,8 @@ impl Default for RequestRecord<'_> {
             query: Text::default(),
             user_agent: Text::default(),
             client_address: Text::default(),
+            host: Text::default(),
+            peer_address: Text::default(),
             user: Text::default(),
             error_type: Text::default(),
             attributes: Reader::new(&[]),
@@ -299,7 +249,7 @@ impl<'a> RequestRecord<'a> {
             (some(r.u64()?), some(r.u64()?), some(r.u64()?));
         let status = Some(r.u16()?).filter(|status| *status != 0);
         let grpc_status = Some(r.u8()?).filter(|status| *status != u8::MAX);
-        let method = Method(r.u8()?);
+        let method = Method::from_index(r.u8()?);
         let scheme = if r.u8()? == 1 {
             Scheme::Https
         } else {
@@ -335,6 +285,8 @@ impl<'a> RequestRecord<'a> {
             query: r.text()?,
             user_agent: r.text()?,
             client_address: r.text()?,
+            host: r.text()?,
+            peer_address: r.text()?,
             user: r.text()?,
             error_type: r.text()?,
             attributes: r,
@@ -409,6 +361,8 @@ mod tests {
             query: "c=d".into(),
             user_agent: "probe".into(),
             client_address: "::1".into(),
+            host: "shop.test:8080".into(),
+            peer_address: "10.0.0.1".into(),
             user: Text::default(),
             error_type: "503".into(),
             attributes: Reader::new(&[]),
@@ -422,6 +376,8 @@ mod tests {
             w.query,
             w.user_agent,
             w.client_address,
+            w.host,
+            w.peer_address,
             w.user,
             w.error_type,
         ] {

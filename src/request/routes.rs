@@ -4,8 +4,10 @@ use rustc_hash::FxHashMap;
 
 use crate::model::prefix;
 
-/// Routes that one monitor tells apart. A router has hundreds; a hook may answer anything.
+/// Routes that one monitor tells apart. A router has hundreds.
 const MAX_ROUTES: usize = 4096;
+/// Those of them that hooks and connections name: they may name anything, and leave room for the router's patterns.
+const MAX_NAMED: usize = 512;
 /// Bytes of a pattern.
 const MAX_NAME: usize = 1024;
 
@@ -37,6 +39,8 @@ pub(crate) struct Routes(RwLock<Table>);
 #[derive(Debug, Default)]
 struct Table {
     names: Vec<Arc<str>>,
+    /// How many of them hooks and connections named.
+    named: usize,
     ids: FxHashMap<Arc<str>, RouteId>,
 }
 
@@ -51,23 +55,33 @@ impl Default for Routes {
 }
 
 impl Routes {
-    /// The number of a pattern, by content; of a longer one its first 1024 bytes count.
+    /// The number of a router's pattern, by content; of a longer one its first 1024 bytes count.
     pub(crate) fn id(&self, name: &str) -> RouteId {
+        self.known(name).unwrap_or_else(|| self.add(name, 0))
+    }
+
+    /// The number of a name that a hook or a connection gives, by content.
+    pub(crate) fn named(&self, name: &str) -> RouteId {
+        self.known(name).unwrap_or_else(|| self.add(name, 1))
+    }
+
+    fn known(&self, name: &str) -> Option<RouteId> {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        table.ids.get(prefix(name, MAX_NAME)).copied()
+    }
+
+    fn add(&self, name: &str, named: usize) -> RouteId {
         let name = prefix(name, MAX_NAME);
-        if let Some(id) = self
-            .0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .ids
-            .get(name)
-        {
-            return *id;
-        }
         let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
         match table.ids.get(name) {
             Some(id) => *id,
-            None if table.names.len() >= MAX_ROUTES => OVERFLOW,
-            None => table.add(name),
+            None if table.names.len() >= MAX_ROUTES || named > 0 && table.named >= MAX_NAMED => {
+                OVERFLOW
+            }
+            None => {
+                table.named += named;
+                table.add(name)
+            }
         }
     }
 
@@ -102,6 +116,19 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_leave_room_for_patterns() {
+        let routes = Routes::default();
+        for n in 0..10_000 {
+            routes.named(&format!("/{n}"));
+        }
+        assert_eq!(routes.named("/one-more"), OVERFLOW);
+        assert_eq!(&*routes.name(routes.named("/511")), "/511");
+        let users = routes.id("/users/{id}");
+        assert_eq!(routes.named("/users/{id}"), users);
+        assert_eq!(&*routes.name(users), "/users/{id}");
+    }
 
     #[test]
     fn patterns_are_told_apart_by_content_up_to_a_limit() {

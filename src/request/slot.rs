@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::crumbs::Crumbs;
 use super::current::Ids;
 use super::failed_query::FailedQuery;
-use super::record::Method;
+use super::method::{KnownMethods, Method};
 use super::routes::{RouteId, Routes};
 use super::tally::{Asked, Tally};
 use super::tree::{Added, Room, Tree};
@@ -21,10 +21,16 @@ pub(crate) struct Requests {
     number: u32,
     clock: Clock,
     routes: Routes,
+    methods: KnownMethods,
+    /// Whether a request reached a layer inside another request, so that the layers mark those that they watch.
+    marks: AtomicBool,
     slots: Mutex<Slots>,
     /// What undecided traces may hold together.
     room: Arc<Room>,
 }
+
+/// Added to the number of a slot's method where the request is marked.
+const MARKED: u8 = 0x80;
 
 #[derive(Debug, Default)]
 struct Slots {
@@ -59,7 +65,7 @@ pub(crate) struct Slot {
     /// Whether there is a tally of an earlier request or of this one.
     has_tally: AtomicBool,
     facts: Mutex<Facts>,
-    /// The request's method, as a number and one more; 0 for none.
+    /// The request's method, as a number and one more; 0 for none. [`MARKED`] is added where the request is marked.
     method: AtomicU8,
     /// The bits of the trace's sampling decision, and the two below.
     sampling: AtomicU8,
@@ -75,7 +81,8 @@ const HAS_STATE: u8 = 0x40;
 /// that nothing is copied unless somebody asks.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    /// Path, query, user agent and client address, as a record has them; empty where none are kept.
+    /// Path, query, user agent, client address, host and peer address, as a record has them; empty where none are
+    /// kept.
     pub(crate) texts: Vec<u8>,
     /// User and attributes, as a record has them; empty where there are none.
     pub(crate) more: Vec<u8>,
@@ -110,9 +117,34 @@ impl Requests {
             number,
             clock,
             routes: Routes::default(),
+            methods: KnownMethods::default(),
+            marks: AtomicBool::new(false),
             slots: Mutex::default(),
             room: Arc::new(Room::new(room)),
         }
+    }
+
+    /// Requests whose methods are labels if `methods` names them.
+    pub(crate) fn with_methods(mut self, methods: &[String]) -> Self {
+        self.methods = KnownMethods::new(methods);
+        self
+    }
+
+    /// Whether the layers mark the requests that they watch.
+    #[inline]
+    pub(crate) fn marks(&self) -> bool {
+        self.marks.load(Relaxed)
+    }
+
+    /// From now on, the layers mark the requests that they watch.
+    pub(crate) fn begin_marking(&self) {
+        self.marks.store(true, Relaxed);
+    }
+
+    /// The methods that can be labels.
+    #[inline]
+    pub(crate) fn methods(&self) -> &KnownMethods {
+        &self.methods
     }
 
     #[inline]
@@ -388,16 +420,31 @@ impl Slot {
         has.then(|| self.tree.tally(look))
     }
 
-    /// Notes the request's method.
+    /// Notes the request's method, and whether the request is marked.
     #[inline]
-    pub(crate) fn by(&self, method: Method) {
-        self.method.store(method.index() + 1, Relaxed);
+    pub(crate) fn by(&self, method: Method, marked: bool) {
+        let marked = u8::from(marked) * MARKED;
+        self.method.store((method.index() + 1) | marked, Relaxed);
+    }
+
+    /// Whether the request under way is marked.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.method.load(Relaxed) & MARKED != 0
+    }
+
+    /// Whether this is a request, and not a trace without one.
+    pub(crate) fn is_request(&self) -> bool {
+        self.of_request
+    }
+
+    /// Names the route of the request under way.
+    pub(crate) fn set_route(&self, route: RouteId) {
+        self.route.store(route.0, Relaxed);
     }
 
     /// The request's method, if it is known.
     pub(crate) fn method(&self) -> Option<Method> {
-        self.method
-            .load(Relaxed)
+        (self.method.load(Relaxed) & !MARKED)
             .checked_sub(1)
             .map(Method::from_index)
     }

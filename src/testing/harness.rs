@@ -109,6 +109,11 @@ impl Harness {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The monitor's notices so far.
+    pub fn notices(&self) -> Vec<String> {
+        self.monitor.report().notices
+    }
+
     /// The page that Prometheus would scrape, read back.
     pub fn page(&self) -> Page {
         Page::read(&self.monitor.metrics().render())

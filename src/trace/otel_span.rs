@@ -15,6 +15,7 @@ use super::trace_state::otel_state;
 use super::{SpanKind, SpanLimits, SpanStatus};
 use crate::clock::Clock;
 use crate::model::{SpanId, TraceId, prefix};
+use crate::semconv;
 use crate::worker::Record;
 
 /// Makes OpenTelemetry's spans of records.
@@ -31,6 +32,7 @@ impl Decoder {
             limits,
             own: InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
                 .with_version(env!("CARGO_PKG_VERSION"))
+                .with_schema_url(semconv::SCHEMA_URL)
                 .build(),
         }
     }

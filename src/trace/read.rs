@@ -10,7 +10,7 @@ use super::span::{
 use super::{callsites, event};
 use crate::clock::{Clock, Nanos};
 use crate::model::wire::Reader;
-use crate::model::{Kept, Outcome, Sampling, SpanId, TraceId};
+use crate::model::{Kept, Outcome, Sampling, SpanId, TraceId, split_host};
 use crate::redact;
 use crate::request::{AttributeRef, RequestRecord};
 use crate::semconv;
@@ -253,6 +253,14 @@ impl Reading<'_> {
         );
         text(semconv::NETWORK_PROTOCOL_VERSION, request.version);
         text(semconv::CLIENT_ADDRESS, request.client_address.as_str());
+        let peer = match request.peer_address.as_str() {
+            "" => request.client_address.as_str(),
+            peer => peer,
+        };
+        text(semconv::NETWORK_PEER_ADDRESS, peer);
+        let server = split_host(request.host.as_str());
+        let (server, port) = server.map_or(("", None), |(name, port)| (name, port));
+        text(semconv::SERVER_ADDRESS, &redact::text(server));
         text(
             semconv::USER_AGENT_ORIGINAL,
             &redact::text(request.user_agent.as_str()),
@@ -268,6 +276,7 @@ impl Reading<'_> {
                 all.push((key.to_owned(), AttributeValue::I64(number)));
             }
         };
+        number(semconv::SERVER_PORT, port.map(u64::from));
         number(
             semconv::HTTP_RESPONSE_STATUS_CODE,
             request.status.map(u64::from),

@@ -2,6 +2,7 @@ use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 
 use crate::model::TraceId;
+use crate::semconv;
 
 /// Who speaks, as the settings know it.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +37,9 @@ pub(crate) fn resource(origin: &Origin<'_>) -> Resource {
     say("telemetry.sdk.version", Some(env!("CARGO_PKG_VERSION")));
     all.push(KeyValue::new("process.pid", i64::from(std::process::id())));
     // Where a key comes twice the later holds.
-    Resource::builder_empty().with_attributes(all).build()
+    Resource::builder_empty()
+        .with_schema_url(all, semconv::SCHEMA_URL)
+        .build()
 }
 
 /// A random UUID.
@@ -86,6 +89,7 @@ mod tests {
             attributes: &attributes,
         });
         let get = |key| resource.get(&Key::from_static_str(key));
+        assert_eq!(resource.schema_url(), Some(semconv::SCHEMA_URL));
         assert_eq!(get("service.name"), Some(Value::from("shop")));
         assert_eq!(get("service.version"), Some(Value::from("1.2")));
         assert_eq!(get("deployment.environment.name"), None);

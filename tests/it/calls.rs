@@ -127,15 +127,21 @@ async fn a_call_through_the_layer_carries_the_trace_and_ends_with_its_body() {
     let shown = peer.url("/v1/models?key=REDACTED&page=REDACTED");
     assert_eq!(text(&span, "url.full"), shown);
     assert_eq!(text(&span, "server.address"), "127.0.0.1");
-    assert_eq!(text(&span, "peer.service"), "openai");
+    assert_eq!(text(&span, "service.peer.name"), "openai");
     assert_eq!(
         attribute(&span, "http.response.status_code"),
         Some(&Value::I64(200))
     );
     assert_eq!(calls(&harness, Outcome::Completed, ""), 1.0);
+    let labels = [
+        ("network_protocol_version", "1.1"),
+        ("service_peer_name", "openai"),
+    ];
+    let count = "http_client_request_duration_seconds_count";
+    assert_eq!(harness.page().sum(count, &labels), 1.0);
     let page = harness.metrics().render();
     assert!(!page.contains(SECRET));
-    let left = r#"watchpost_external_rate_limit_remaining{peer_service="openai",watchpost_rate_limit_window="tokens"} 70"#;
+    let left = r#"watchpost_external_rate_limit_remaining{service_peer_name="openai",watchpost_rate_limit_window="tokens"} 70"#;
     assert!(page.contains(left), "{page}");
 }
 

@@ -5,11 +5,14 @@ mod attributes;
 #[cfg(feature = "_client")]
 mod calls;
 mod console_faults;
+mod conventions;
 #[cfg(feature = "sqlx-sqlite")]
 mod database_errors;
 #[cfg(all(feature = "deadpool-postgres", feature = "sqlx"))]
 mod database_health;
 mod errors;
+mod floods;
+mod grpc_routes;
 mod health;
 #[cfg(feature = "sentry")]
 mod host_sentry;
@@ -22,6 +25,7 @@ mod outcomes;
 mod page;
 #[cfg(feature = "_client")]
 mod peer;
+mod placement;
 mod pools;
 #[cfg(feature = "_client")]
 mod propagation;

@@ -47,7 +47,7 @@ async fn a_request_carries_the_trace_and_its_answer_is_the_same_but_watched() {
         (&*span.name, span.status),
         ("POST /v1/cities/{id}", SpanStatus::Unset)
     );
-    assert_eq!(text(&span, "peer.service"), "weather");
+    assert_eq!(text(&span, "service.peer.name"), "weather");
     assert_eq!(text(&span, "url.template"), "/v1/cities/{id}");
     assert_eq!(
         attribute(&span, "http.response.status_code"),

@@ -82,7 +82,7 @@ async fn told(
         let has = |label: &str, value: &str| line.contains(&format!("{label}=\"{value}\""));
         line.starts_with("http_client_request_duration_seconds_count{")
             && has("http_request_method", "POST")
-            && has("peer_service", "generator")
+            && has("service_peer_name", "generator")
             && has("watchpost_outcome", outcome)
             && has("error_type", error)
     };

@@ -1,7 +1,8 @@
 use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 
-use crate::http::Cidr;
+use crate::http::{Cidr, is_grpc_method};
+use crate::request::MAX_METHOD;
 
 use super::list::Item;
 use super::{Type, quoted};
@@ -76,5 +77,51 @@ impl Item for Status {
 
     fn print(value: &u16) -> String {
         value.to_string()
+    }
+}
+
+/// A request method that can be a label.
+pub(in crate::config) struct RequestMethod;
+
+impl Item for RequestMethod {
+    type Value = String;
+    const TYPE: Type = Type::String;
+    const EXAMPLE: &'static str = "[\"GET\", \"POST\", \"PROPFIND\"]";
+    const NAME: &'static str = "request methods such as `GET` or `PROPFIND`";
+
+    fn read(text: &str) -> Result<String, String> {
+        let method = http::Method::from_bytes(text.as_bytes());
+        if method.is_err() || text.len() > MAX_METHOD {
+            return Err("not a request method; write one such as `PROPFIND`".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+
+    fn print(value: &String) -> String {
+        quoted(value)
+    }
+}
+
+/// The path of a gRPC method.
+pub(in crate::config) struct GrpcMethod;
+
+impl Item for GrpcMethod {
+    type Value = String;
+    const TYPE: Type = Type::String;
+    const EXAMPLE: &'static str = "[\"/grpc.health.v1.Health/Check\"]";
+    const NAME: &'static str = "paths such as `/grpc.health.v1.Health/Check`";
+
+    fn read(text: &str) -> Result<String, String> {
+        if !is_grpc_method(text) {
+            return Err(
+                "not the path of a gRPC method; write one such as `/grpc.health.v1.Health/Check`"
+                    .to_owned(),
+            );
+        }
+        Ok(text.to_owned())
+    }
+
+    fn print(value: &String) -> String {
+        quoted(value)
     }
 }

@@ -39,6 +39,8 @@ trusted_proxies = ["10.0.0.0/8", "::1", "10.0.0.0/8"]
 allow_headers = ["User-Agent", "x-request-id"]
 timeout_statuses = [504, 0x1F7]
 long_poll = "250ms"
+known_methods = ["GET", "PROPFIND", "GET"]
+grpc_methods = ["/grpc.health.v1.Health/Check"]
 
 [trace]
 propagators = ["tracecontext"]
@@ -141,6 +143,9 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.http.allow_headers, ["user-agent", "x-request-id"]);
     assert_eq!(config.http.timeout_statuses, [504, 503]);
     assert_eq!(config.http.long_poll, Duration::from_millis(250));
+    assert_eq!(config.http.known_methods, ["GET", "PROPFIND"]);
+    let methods = &config.http.grpc_methods;
+    assert_eq!(methods, &["/grpc.health.v1.Health/Check"]);
     assert!(config.propagators.trace_context && !config.propagators.baggage);
     assert_traces(&config.trace, &config.otlp);
     assert_eq!(

@@ -25,6 +25,7 @@ fn the_variables_of_opentelemetry_arrive() {
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "12"),
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", "13"),
         ("OTEL_SPAN_LINK_COUNT_LIMIT", "14"),
+        ("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "GET, PROPFIND"),
         (
             "OTEL_RESOURCE_ATTRIBUTES",
             "team=blue,service.instance.id=i-1",
@@ -58,6 +59,7 @@ fn the_variables_of_opentelemetry_arrive() {
         ),
         (100, 12, 13, 14)
     );
+    assert_eq!(config.http.known_methods, ["GET", "PROPFIND"]);
     assert_eq!(config.service.instance.as_deref(), Some("i-1"));
     assert_eq!(config.service.attributes[0].1, "blue");
 }

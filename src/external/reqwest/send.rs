@@ -11,7 +11,6 @@ use super::super::guard::CallGuard;
 use super::super::layer::ClientFuture;
 use super::super::service::External;
 use super::super::watched::Watched;
-use crate::request::Method;
 
 /// A request of reqwest that is to be sent, made by [`External::send`].
 #[must_use = "a request is sent when it is awaited"]
@@ -73,9 +72,9 @@ impl SendRequest {
             // reqwest refuses it: nothing is sent, and no service is to blame.
             return client.execute(request).await;
         }
-        let method = Method::of(request.method());
         let url = request.url().as_str();
-        let mut guard = CallGuard::begin(&self.calls, &self.service, method, url);
+        let mut guard =
+            CallGuard::begin(&self.calls, &self.service, request.method().as_str(), url);
         if let Some(template) = self.template {
             guard = guard.template(template);
         }

@@ -549,6 +549,30 @@ const HEADERS_AND_STATUSES: &[Value] = &[
         "504 503",
         "not a status of an error",
     ),
+    (
+        "http.known_methods",
+        "GET,POST PUT",
+        "item 2 is not a request method; write one such as `PROPFIND`",
+    ),
+    ("http.known_methods", "GET,,PUT", "not a request method"),
+    ("http.known_methods", "*,GET\u{e9}", "not a request method"),
+    (
+        "http.grpc_methods",
+        "grpc.health.v1.Health/Check",
+        "item 1 is not the path of a gRPC method; write one such as `/grpc.health.v1.Health/Check`",
+    ),
+    ("http.grpc_methods", "/a", "not the path of a gRPC method"),
+    ("http.grpc_methods", "/a/*", "not the path of a gRPC method"),
+    (
+        "http.grpc_methods",
+        "/a/b/c",
+        "not the path of a gRPC method",
+    ),
+    (
+        "http.grpc_methods",
+        "/a/{b}",
+        "not the path of a gRPC method",
+    ),
 ];
 
 const TOKENS: &[Value] = &[

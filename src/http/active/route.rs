@@ -1,0 +1,63 @@
+//! Which route a request under way has, and what is said where it has none.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{Active, NO_ROUTE, UNROUTED_ANSWERS};
+use crate::http::grpc;
+use crate::model::prefix;
+use crate::model::wire::Reader;
+use crate::request::{Facts, MAX_METHOD};
+use crate::semconv;
+
+impl Active {
+    /// Takes the route that a layer inside has seen.
+    #[inline]
+    pub(super) fn take_route(&mut self) {
+        if let Some(slot) = &self.slot {
+            self.ids.route = slot.route();
+        }
+    }
+
+    /// The path of a gRPC call becomes its route, if what has come of the response shows that the method exists.
+    #[cold]
+    pub(super) fn learn_route(&mut self) {
+        if !self.learns_route || !grpc::shows_method(self.grpc_status, self.sent.bytes()) {
+            return;
+        }
+        self.learns_route = false;
+        let shared = &self.shared;
+        let learn = |facts: &mut Facts| {
+            let path = Reader::new(&facts.texts).str()?;
+            let routes = shared.requests.routes();
+            shared.grpc()?.learn(path, routes, &shared.notices)
+        };
+        let Some(slot) = &self.slot else { return };
+        let mut route = None;
+        slot.lend(|facts| route = learn(facts));
+        if let Some(route) = route {
+            self.ids.route = route;
+            slot.rename(self.ids, self.start);
+            slot.polled(None);
+        }
+    }
+
+    /// Keeps the method that is no label.
+    #[cold]
+    pub(super) fn keep_method(&mut self, method: &http::Method) {
+        let method = prefix(method.as_str(), MAX_METHOD).to_owned();
+        self.attributes
+            .insert(semconv::HTTP_REQUEST_METHOD_ORIGINAL, method);
+    }
+
+    /// Counts an answer without a route, until it is clear that the layer can see none.
+    #[cold]
+    pub(super) fn unrouted(&self) {
+        let shared = &self.shared;
+        if shared.unrouted.load(Relaxed) < UNROUTED_ANSWERS
+            && shared.unrouted.fetch_add(1, Relaxed) + 1 == UNROUTED_ANSWERS
+            && shared.requests.routes().none_seen()
+        {
+            shared.notices.say(NO_ROUTE);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The gRPC methods whose path is a route.
+//!
+//! A client chooses the path of its requests, so a path becomes a label only where the host listed it, or after a
+//! response has shown that the method exists.
+
+use std::sync::{PoisonError, RwLock};
+
+use http::{HeaderMap, Response, StatusCode, header};
+use rustc_hash::FxHashMap;
+
+use crate::model::Notices;
+use crate::request::{RouteId, Routes};
+
+/// Methods that one monitor learns from responses. A service has tens; a proxy that takes any path gets no more.
+const MAX_LEARNT: usize = 128;
+/// Bytes of a method's path.
+pub(crate) const MAX_PATH: usize = 256;
+/// Said once, when no more methods are learnt.
+const FULL: &str = "128 gRPC methods were learnt from responses, and no more are: calls of others are counted as `_unmatched`; list the service's methods with `monitor.layer().grpc_methods([..])` or `http.grpc_methods`";
+
+/// gRPC's status of a method that the service does not have.
+const UNIMPLEMENTED: u8 = 12;
+
+/// The known methods of one layer, or those that all layers of a monitor learn together.
+#[derive(Debug, Default)]
+pub(super) struct GrpcMethods {
+    /// The host listed the methods: none is learnt.
+    listed: bool,
+    methods: RwLock<FxHashMap<Box<str>, RouteId>>,
+}
+
+impl GrpcMethods {
+    /// Exactly these methods.
+    pub(super) fn listed(paths: &[String], routes: &Routes) -> Self {
+        let methods = paths
+            .iter()
+            .map(|path| (path.as_str().into(), routes.id(path)));
+        Self {
+            listed: true,
+            methods: RwLock::new(methods.collect()),
+        }
+    }
+
+    /// The route of a path, where its method is known.
+    #[cold]
+    pub(super) fn route(&self, path: &str) -> Option<RouteId> {
+        let methods = self.methods.read().unwrap_or_else(PoisonError::into_inner);
+        methods.get(path).copied()
+    }
+
+    /// Whether responses can add methods.
+    pub(super) fn learns(&self) -> bool {
+        !self.listed
+    }
+
+    /// A response has shown that the path's method exists: its route, unless enough methods are known.
+    #[cold]
+    pub(super) fn learn(&self, path: &str, routes: &Routes, notices: &Notices) -> Option<RouteId> {
+        if self.listed || !is_method(path) {
+            return None;
+        }
+        let mut methods = self.methods.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(route) = methods.get(path) {
+            return Some(*route);
+        }
+        if methods.len() >= MAX_LEARNT {
+            return None;
+        }
+        let route = routes.id(path);
+        methods.insert(path.into(), route);
+        let full = methods.len() == MAX_LEARNT;
+        drop(methods);
+        if full {
+            notices.say(FULL);
+        }
+        Some(route)
+    }
+}
+
+/// Whether the head of a response is gRPC's.
+pub(super) fn is_response<B>(response: &Response<B>) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    response.status() == StatusCode::OK
+        && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// Whether a gRPC response with this status and so many bytes of messages shows that its method exists.
+///
+/// OK does, and any message before an error. An error alone does not: what stands before the methods (a check of
+/// tokens, a limit of load, a proxy) answers it to every path.
+pub(super) fn shows_method(status: Option<u8>, bytes: u64) -> bool {
+    match status {
+        Some(0) => true,
+        Some(UNIMPLEMENTED) | None => false,
+        Some(_) => bytes > 0,
+    }
+}
+
+/// `grpc-status` of headers or trailers, if it is there and a number below 256.
+pub(super) fn status(headers: &HeaderMap) -> Option<u8> {
+    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+}
+
+/// Whether a path has the form `/package.Service/Method`.
+pub(crate) fn is_method(path: &str) -> bool {
+    let name = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
+    };
+    let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    path.len() <= MAX_PATH && parts.is_some_and(|(service, method)| name(service) && name(method))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_of_methods_are_learnt_and_no_more_than_the_bound() {
+        let (methods, routes, notices) = (
+            GrpcMethods::default(),
+            Routes::default(),
+            Notices::default(),
+        );
+        for path in [
+            "",
+            "/",
+            "/one",
+            "//",
+            "/a/",
+            "//b",
+            "/a/b/c",
+            "/a b/c",
+            "/a/b%2F",
+            "/\u{e4}/b",
+            "a/b",
+        ] {
+            assert_eq!(methods.learn(path, &routes, &notices), None, "{path}");
+        }
+        let long = format!("/a/{}", "b".repeat(MAX_PATH));
+        assert_eq!(methods.learn(&long, &routes, &notices), None);
+        let check = "/grpc.health.v1.Health/Check";
+        let route = methods.learn(check, &routes, &notices);
+        assert!(route.is_some());
+        for n in 0..10_000 {
+            methods.learn(&format!("/flood.S{n}/M"), &routes, &notices);
+        }
+        assert_eq!(methods.route(check), route);
+        assert_eq!(methods.methods.read().unwrap().len(), MAX_LEARNT);
+        assert_eq!(methods.route("/flood.S9999/M"), None);
+    }
+
+    #[test]
+    fn a_list_is_all_that_is_known() {
+        let (routes, notices) = (Routes::default(), Notices::default());
+        let methods = GrpcMethods::listed(&["/a.B/C".to_owned()], &routes);
+        assert!(methods.route("/a.B/C").is_some());
+        assert_eq!(methods.learn("/a.B/D", &routes, &notices), None);
+        assert_eq!(methods.route("/a.B/D"), None);
+    }
+
+    #[test]
+    fn an_error_alone_shows_no_method() {
+        for (status, bytes, shows) in [
+            (Some(0), 0, true),
+            (Some(0), 9, true),
+            (Some(5), 9, true),
+            (Some(5), 0, false),
+            (Some(12), 9, false),
+            (Some(16), 0, false),
+            (None, 9, false),
+        ] {
+            assert_eq!(shows_method(status, bytes), shows, "{status:?} {bytes}");
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Texts from outside, ten thousand of each: what real routes, services and databases show stays as it is, and the page
+//! stays bounded.
+
+use std::fmt;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request, Version};
+use axum::routing::{get, post};
+use http_body_util::BodyExt;
+use tower::{ServiceExt, service_fn};
+use watchpost::Level;
+use watchpost::db::DbSystem;
+use watchpost::testing::{Harness, Sample};
+
+use crate::support::{get_request, send};
+
+const FLOOD: usize = 10_000;
+/// Bytes that a flood may add to the page: the known methods and versions, all of them, on two routes.
+const MAX_GROWTH: usize = 600_000;
+const REAL: [&str; 4] = ["/users/1", "/users/2", "/orders", "/static/a.css"];
+
+fn app(harness: &Harness) -> Router {
+    let files = service_fn(async |_: Request<Body>| {
+        Ok::<_, std::convert::Infallible>(http::Response::new(Body::from("file")))
+    });
+    Router::new()
+        .route("/users/{id}", get(|| async { "user" }))
+        .route("/orders", get(|| async { "orders" }))
+        .route("/flooded/{id}", post(|| async { "flooded" }))
+        .nest_service("/static", files.clone())
+        .nest_service("/flooded-files", files)
+        .layer(harness.layer().allow_headers([http::header::ACCEPT]))
+}
+
+/// What a page says of routes that no flood asks for. Times stand still.
+fn shown(harness: &Harness) -> Vec<String> {
+    let page = harness.page();
+    let names = [
+        "http_server_request_duration_seconds_count",
+        "http_server_request_duration_seconds_bucket",
+        "http_server_response_body_size_bytes_sum",
+        "watchpost_http_time_to_headers_seconds_count",
+    ];
+    let routes = ["/users/{id}", "/orders", "/static/*"];
+    let of = |sample: &&Sample| {
+        let route = sample.labels.get("http_route");
+        route.is_some_and(|route| routes.contains(&&**route))
+    };
+    let samples = names.iter().flat_map(|name| page.samples(name, &[]));
+    let mut shown: Vec<_> = samples.filter(of).map(|it| format!("{it:?}")).collect();
+    shown.sort();
+    shown
+}
+
+async fn ask_real(app: &Router) {
+    for path in REAL {
+        assert_eq!(send(app, get_request(path)).await.status, 200);
+    }
+}
+
+fn build(request: http::request::Builder) -> Request<Body> {
+    request.body(Body::empty()).unwrap()
+}
+
+/// A kind of flood: the request of a number.
+type Kind = (&'static str, fn(usize) -> Request<Body>);
+
+const KINDS: [Kind; 18] = [
+    ("paths", |n| get_request(&format!("/wp-{n}.php"))),
+    ("parameters", |n| get_request(&format!("/flooded/{n}"))),
+    ("files", |n| get_request(&format!("/flooded-files/{n}.css"))),
+    ("queries", |n| {
+        get_request(&format!("/flooded/1?key{n}={n}"))
+    }),
+    ("methods", |n| {
+        let method = Method::from_bytes(format!("M{n}").as_bytes()).unwrap();
+        build(Request::builder().method(method).uri("/flooded/1"))
+    }),
+    ("versions and known methods", |n| {
+        let versions = [
+            Version::HTTP_09,
+            Version::HTTP_10,
+            Version::HTTP_11,
+            Version::HTTP_2,
+            Version::HTTP_3,
+        ];
+        let methods = ["GET", "POST", "PUT", "DELETE", "HEAD", "TRACE", "get"];
+        let request = Request::builder().version(versions[n % 5]);
+        build(request.method(methods[n % 7]).uri("/flooded/1"))
+    }),
+    ("hosts", |n| {
+        build(Request::get("/flooded/1").header("host", format!("h{n}.test")))
+    }),
+    ("authorities", |n| {
+        build(Request::get(format!(
+            "http://h{n}.test:{}/flooded/1",
+            n + 1
+        )))
+    }),
+    ("content types", |n| {
+        build(Request::post("/flooded/1").header("content-type", format!("text/x-{n}")))
+    }),
+    ("gRPC paths", |n| {
+        let request = Request::post(format!("/flood.S{n}/M"));
+        build(request.header("content-type", "application/grpc"))
+    }),
+    ("gRPC statuses in requests", |n| {
+        let request = Request::post("/flooded/1").header("content-type", "application/grpc");
+        build(request.header("grpc-status", n.to_string()))
+    }),
+    ("user agents", |n| {
+        build(Request::get("/flooded/1").header("user-agent", format!("agent/{n}")))
+    }),
+    ("allowed headers", |n| {
+        build(Request::get("/flooded/1").header("accept", format!("text/x-{n}")))
+    }),
+    ("trace ids", |n| {
+        let parent = format!("00-{:032x}-{:016x}-01", n + 1, n + 1);
+        build(Request::get("/flooded/1").header("traceparent", parent))
+    }),
+    ("one trace id", |n| {
+        let parent = format!("00-{:032x}-{:016x}-01", 7, n + 1);
+        build(Request::get("/flooded/1").header("traceparent", parent))
+    }),
+    ("trace states and baggage", |n| {
+        let parent = format!("00-{:032x}-{:016x}-01", n + 1, n + 1);
+        let request = Request::get("/flooded/1").header("traceparent", parent);
+        let request = request.header("tracestate", format!("v{n}=1"));
+        build(request.header("baggage", format!("k{n}=v{n}")))
+    }),
+    ("forwarded addresses", |n| {
+        let request = Request::get("/flooded/1").header("x-forwarded-for", format!("10.0.0.{n}"));
+        build(request.header("x-forwarded-host", format!("h{n}.test")))
+    }),
+    ("body sizes", |n| {
+        build(Request::post("/flooded/1").header("content-length", (n * 7919).to_string()))
+    }),
+];
+
+#[tokio::test]
+async fn texts_of_clients_change_nothing_of_what_real_routes_show() {
+    let quiet = Harness::new();
+    ask_real(&app(&quiet)).await;
+    let (expected, size) = (shown(&quiet), quiet.metrics().render().len());
+    assert!(expected.len() > 20, "{expected:#?}");
+    for (kind, request) in KINDS {
+        let harness = Harness::new();
+        let app = app(&harness);
+        for n in 0..FLOOD {
+            let response = app.clone().oneshot(request(n)).await.unwrap();
+            drop(response.into_body().collect().await);
+            if n % 1_000 == 0 {
+                // A busy runtime leaves the worker time to write.
+                assert!(harness.flush(Duration::from_secs(10)).await);
+            }
+        }
+        ask_real(&app).await;
+        assert_eq!(shown(&harness), expected, "{kind}");
+        let grown = harness.metrics().render().len();
+        assert!(grown < size + MAX_GROWTH, "{kind}: {size} -> {grown}");
+        let active = harness.page();
+        let active = active.samples("http_server_active_requests", &[]);
+        assert!(active.into_iter().all(|it| it.value == 0.0), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_a_host_takes_from_outside_leave_room_for_routes() {
+    let quiet = Harness::new();
+    ask_real(&app(&quiet)).await;
+    let expected = shown(&quiet);
+    // A hook that answers with the path, connections named after users, and spans after requests.
+    let harness = Harness::new();
+    let hooked = Router::new()
+        .layer(harness.layer())
+        .fallback_service(tower::Layer::layer(
+            &harness
+                .layer()
+                .route(|parts| Some(parts.uri.path().to_owned().into())),
+            service_fn(async |_: Request<Body>| {
+                Ok::<_, std::convert::Infallible>(http::Response::new(Body::empty()))
+            }),
+        ));
+    for n in 0..FLOOD {
+        send(&hooked, get_request(&format!("/hooked/{n}"))).await;
+        harness.connection(format!("user {n}")).run(async {}).await;
+        harness.trace(format!("span {n}")).run(async {}).await;
+    }
+    ask_real(&app(&harness)).await;
+    assert_eq!(shown(&harness), expected);
+}
+
+/// An error of one type with a text of its own.
+#[derive(Debug)]
+struct Refused(usize);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "order {} of user{}@shop.test is refused", self.0, self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+#[tokio::test]
+async fn texts_of_errors_make_no_groups() {
+    let harness = Harness::new();
+    for n in 0..FLOOD {
+        harness.capture_error(&Refused(n));
+        harness.capture_message(Level::Error, format!("no user {n}"));
+        if n % 100 == 0 {
+            assert!(harness.flush(Duration::from_secs(10)).await);
+        }
+    }
+    assert!(harness.flush(Duration::from_secs(10)).await);
+    let groups = harness.errors();
+    assert_eq!(groups.len(), 2, "{groups:#?}");
+    assert!(!harness.metrics().render().contains("shop.test"));
+}
+
+#[tokio::test]
+async fn targets_of_calls_leave_room_for_other_services() {
+    let harness = Harness::new();
+    let count = "http_client_request_duration_seconds_count";
+    let hooks = harness.external("webhooks");
+    for n in 0..FLOOD {
+        let url = format!("http://h{n}.test/{n}?key{n}=1");
+        let method = format!("M{n}");
+        hooks.call(&method, &url).status(200).finish();
+        hooks
+            .call("POST", &url)
+            .template(format!("/{n}"))
+            .status((200 + n % 400) as u16)
+            .finish();
+    }
+    harness
+        .external("payments")
+        .call("GET", "https://pay.test/balance")
+        .status(200)
+        .finish();
+    let page = harness.page();
+    let labels = [
+        ("service_peer_name", "payments"),
+        ("server_address", "pay.test"),
+    ];
+    assert_eq!(page.sum(count, &labels), 1.0);
+    let webhooks = [("service_peer_name", "webhooks")];
+    assert_eq!(page.sum(count, &webhooks), 2.0 * FLOOD as f64);
+    let mut servers: Vec<_> = page
+        .samples(count, &webhooks)
+        .map(|sample| sample.labels["server_address"].clone())
+        .collect();
+    servers.sort();
+    servers.dedup();
+    assert_eq!(servers.len(), 16 + 1, "sixteen and `_other`");
+}
+
+#[tokio::test]
+async fn windows_of_rate_limits_and_models_are_bounded() {
+    let harness = Harness::new();
+    let openai = harness.external("openai");
+    for n in 0..FLOOD {
+        let mut headers = http::HeaderMap::new();
+        let policy = format!("\"p{n}\";q=100;w=60");
+        headers.insert("ratelimit-policy", policy.parse().unwrap());
+        let limit = format!("\"p{n}\";r=50;t=30");
+        headers.insert("ratelimit", limit.parse().unwrap());
+        openai
+            .call("POST", "https://models.test/v1")
+            .status(200)
+            .headers(&headers)
+            .finish();
+    }
+    let page = harness.page();
+    let windows = page.samples("watchpost_external_rate_limit_remaining", &[]);
+    assert!((1..=16).contains(&windows.count()));
+    let count = "http_client_request_duration_seconds_count";
+    assert_eq!(page.sum(count, &[]), FLOOD as f64);
+}
+
+#[tokio::test]
+async fn namespaces_statements_and_pools_leave_known_queries_alone() {
+    let count = "db_client_operation_duration_seconds_count";
+    let harness = Harness::new();
+    let shop = harness.db(DbSystem::Postgresql).namespace("shop");
+    let known = || shop.query("SELECT id FROM orders WHERE id = 1").finish();
+    known();
+    let labels = [
+        ("db_namespace", "shop"),
+        ("db_query_summary", "SELECT orders"),
+    ];
+    assert_eq!(harness.page().sum(count, &labels), 1.0);
+    for n in 0..FLOOD {
+        let tenant = harness
+            .db(DbSystem::Postgresql)
+            .namespace(format!("tenant{n}"))
+            .server(format!("db{n}.test"), 5432)
+            .pool(format!("pool{n}"));
+        tenant
+            .query(format!("SELECT c{n} FROM t{n} WHERE x = {n}"))
+            .finish();
+    }
+    known();
+    let page = harness.page();
+    assert_eq!(page.sum(count, &labels), 2.0);
+    assert_eq!(page.sum(count, &[]), FLOOD as f64 + 2.0);
+    let bytes = harness.metrics().render().len();
+    assert!(bytes < 3_000_000, "{bytes}");
+}

@@ -1,0 +1,239 @@
+//! Which paths of gRPC requests become routes. A client chooses the path and the content type, so neither makes a
+//! label; a gRPC response that shows the method does.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, Response, StatusCode};
+use axum::routing::any;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Bytes;
+use tower::{Layer, Service, ServiceExt};
+use watchpost::EndpointLayer;
+use watchpost::testing::{Harness, Page};
+
+const COUNT: &str = "http_server_request_duration_seconds_count";
+
+/// What a service answers to every gRPC request.
+#[derive(Debug, Clone, Copy)]
+enum Answers {
+    /// No gRPC: a plain response with this status.
+    Plain(u16),
+    /// The status stands in the headers, and there is no body.
+    Headers(&'static str),
+    /// Messages of so many bytes, and the status behind them.
+    Trailers(usize, &'static str),
+    /// gRPC's content type and no status at all.
+    NoStatus,
+}
+
+impl Answers {
+    fn response(self) -> Response<Body> {
+        let grpc = Response::builder().header("content-type", "application/grpc");
+        match self {
+            Self::Plain(status) => Response::builder()
+                .status(status)
+                .body(Body::from("plain"))
+                .unwrap(),
+            Self::Headers(status) => grpc
+                .header("grpc-status", status)
+                .body(Body::empty())
+                .unwrap(),
+            Self::NoStatus => grpc.body(Body::from("bytes")).unwrap(),
+            Self::Trailers(bytes, status) => {
+                let mut trailers = HeaderMap::new();
+                trailers.insert("grpc-status", status.parse().unwrap());
+                let data = (bytes > 0).then(|| Frame::data(Bytes::from(vec![0; bytes])));
+                let frames = data.into_iter().chain([Frame::trailers(trailers)]);
+                let frames = frames.map(Ok::<_, std::convert::Infallible>);
+                let body = StreamBody::new(futures_util::stream::iter(frames));
+                grpc.body(Body::new(body)).unwrap()
+            }
+        }
+    }
+}
+
+fn call(path: &str) -> Request<Body> {
+    Request::post(path)
+        .header("content-type", "application/grpc+proto")
+        .body(Body::empty())
+        .unwrap()
+}
+
+async fn ask(layer: &EndpointLayer, answers: Answers, path: &str) {
+    let service = tower::service_fn(move |_: Request<Body>| async move {
+        Ok::<_, std::convert::Infallible>(answers.response())
+    });
+    let mut service = layer.layer(service);
+    let response = service
+        .ready()
+        .await
+        .unwrap()
+        .call(call(path))
+        .await
+        .unwrap();
+    drop(response.into_body().collect().await);
+}
+
+fn routes(page: &Page) -> Vec<String> {
+    let mut routes: Vec<_> = page
+        .samples(COUNT, &[])
+        .map(|sample| sample.labels["http_route"].clone())
+        .collect();
+    routes.sort();
+    routes.dedup();
+    routes
+}
+
+#[tokio::test]
+async fn a_path_is_a_route_after_a_grpc_response_that_shows_its_method() {
+    for (answers, shows) in [
+        (Answers::Headers("0"), true),
+        (Answers::Trailers(5, "0"), true),
+        (Answers::Trailers(0, "0"), true),
+        (Answers::Trailers(5, "13"), true),
+        (Answers::Trailers(5, "5"), true),
+        (Answers::Headers("12"), false),
+        (Answers::Trailers(0, "12"), false),
+        (Answers::Trailers(5, "12"), false),
+        // A check of tokens, a limit of load, a time-out or a proxy answers so before any method.
+        (Answers::Headers("16"), false),
+        (Answers::Headers("7"), false),
+        (Answers::Headers("8"), false),
+        (Answers::Headers("14"), false),
+        (Answers::Headers("4"), false),
+        (Answers::Trailers(0, "13"), false),
+        (Answers::Headers("rubbish"), false),
+        (Answers::NoStatus, false),
+        (Answers::Plain(200), false),
+        (Answers::Plain(404), false),
+        (Answers::Plain(415), false),
+        (Answers::Plain(401), false),
+        (Answers::Plain(500), false),
+    ] {
+        let harness = Harness::new();
+        ask(&harness.layer(), answers, "/shop.Cart/Add").await;
+        let expected = if shows {
+            "/shop.Cart/Add"
+        } else {
+            "_unmatched"
+        };
+        assert_eq!(routes(&harness.page()), [expected], "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_was_shown_keeps_its_route_when_it_fails() {
+    let harness = Harness::new();
+    let layer = harness.layer();
+    for answers in [
+        Answers::Headers("0"),
+        Answers::Headers("13"),
+        Answers::Headers("16"),
+        Answers::Plain(503),
+    ] {
+        ask(&layer, answers, "/shop.Cart/Add").await;
+        ask(&harness.layer(), answers, "/shop.Cart/Add").await;
+    }
+    let page = harness.page();
+    assert_eq!(page.sum(COUNT, &[("http_route", "/shop.Cart/Add")]), 8.0);
+}
+
+#[tokio::test]
+async fn a_hook_that_names_no_route_is_not_overruled() {
+    let harness = Harness::new();
+    let none = harness.layer().route(|_| None);
+    let listed_first = harness
+        .layer()
+        .grpc_methods(["/shop.Cart/Add"])
+        .route(|_| None);
+    let listed_last = harness
+        .layer()
+        .route(|_| None)
+        .grpc_methods(["/shop.Cart/Add"]);
+    let panics = harness
+        .layer()
+        .route(|_| std::panic::resume_unwind(Box::new("planned")));
+    for layer in [&none, &listed_first, &listed_last, &panics] {
+        ask(layer, Answers::Headers("0"), "/shop.Cart/Add").await;
+    }
+    assert_eq!(routes(&harness.page()), ["_unmatched"]);
+    let named = harness.layer().route(|_| Some("cart".into()));
+    ask(&named, Answers::Headers("0"), "/shop.Cart/Add").await;
+    assert_eq!(routes(&harness.page()), ["_unmatched", "cart"]);
+}
+
+#[tokio::test]
+async fn a_list_of_methods_is_all_that_counts() {
+    let by_setting = Harness::with(|builder| {
+        let file = std::env::temp_dir().join(format!("watchpost-grpc-{}.toml", std::process::id()));
+        std::fs::write(&file, "[http]\ngrpc_methods = [\"/shop.Cart/Add\"]\n").unwrap();
+        builder.file(file)
+    });
+    let by_call = Harness::new();
+    for (harness, layer) in [
+        (&by_setting, by_setting.layer()),
+        (&by_call, by_call.layer().grpc_methods(["/shop.Cart/Add"])),
+    ] {
+        ask(&layer, Answers::Headers("16"), "/shop.Cart/Add").await;
+        ask(&layer, Answers::Headers("0"), "/shop.Cart/Remove").await;
+        assert_eq!(routes(&harness.page()), ["/shop.Cart/Add", "_unmatched"]);
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_grpc_paths_leaves_the_routes_alone() {
+    // What answers: a router without gRPC, an answer to anything, a refusal before the methods, a proxy.
+    let kinds: [(&str, fn(&Harness) -> Router, usize); 5] = [
+        ("a router without gRPC", |_| Router::new(), 0),
+        (
+            "plain answers to anything",
+            |_| Router::new().fallback(|| async { "plain" }),
+            0,
+        ),
+        (
+            "a check of tokens",
+            |_| Router::new().fallback(|| async { StatusCode::UNAUTHORIZED }),
+            0,
+        ),
+        (
+            "a check of tokens in gRPC's form",
+            |_| Router::new().fallback(|| async { Answers::Headers("16").response() }),
+            0,
+        ),
+        (
+            "a proxy that takes any path",
+            |_| Router::new().fallback(|| async { Answers::Headers("0").response() }),
+            128,
+        ),
+    ];
+    for (kind, router, learnt) in kinds {
+        let harness = Harness::new();
+        let app = router(&harness)
+            .route("/users/{id}", any(|| async { "user" }))
+            .layer(harness.layer());
+        let send = async |request: Request<Body>| {
+            let response = app.clone().oneshot(request).await.unwrap();
+            drop(response.into_body().collect().await);
+        };
+        for n in 0..10_000 {
+            send(call(&format!("/flood.S{n}/Method"))).await;
+        }
+        let flooded = harness.metrics().render();
+        assert!(
+            flooded.len() < 60_000 + learnt * 16_000,
+            "{kind}: {}",
+            flooded.len()
+        );
+        for n in 0..10 {
+            send(call(&format!("/users/{n}"))).await;
+        }
+        let page = harness.page();
+        assert_eq!(
+            page.sum(COUNT, &[("http_route", "/users/{id}")]),
+            10.0,
+            "{kind}"
+        );
+        assert!(routes(&page).len() <= learnt + 2, "{kind}");
+    }
+}
