@@ -121,7 +121,7 @@ fn breadcrumbs(
         Some(Breadcrumb {
             at: wall(at),
             level: crumb.level,
-            target: crumb.target.to_owned(),
+            target: crumb.target.into_owned(),
             message: crumb.message,
             fields: crumb.fields,
         })

@@ -5,7 +5,7 @@ use tracing::Level as Tracing;
 use crate::model::Level;
 use crate::model::wire::Reader;
 use crate::request::Crumb;
-use crate::trace::{AttributeValue, callsites, event};
+use crate::trace::{AttributeValue, callsites, event, log_event};
 
 /// Reads the record of an event, which may have been cut, and scrubs it.
 pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
@@ -21,11 +21,12 @@ pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
     };
     let mut crumb = Crumb {
         level,
-        target: metadata.target(),
+        target: metadata.target().into(),
         message: String::new(),
         fields: Vec::new(),
     };
     let message = event::message_field(metadata);
+    let is_log = log_event::is_log(metadata);
     let (fields, _) = event::scrubbed_fields(metadata, reader);
     for (name, value) in fields {
         let text = match value {
@@ -37,6 +38,8 @@ pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
         };
         if name == message {
             crumb.message = text;
+        } else if is_log && name == "target" {
+            crumb.target = text.into();
         } else {
             crumb.fields.push((name.to_owned(), text));
         }

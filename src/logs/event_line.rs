@@ -6,12 +6,12 @@ use super::kept::Kept;
 use super::keys;
 use super::line::Line;
 use super::lines::{end_message, put_level};
-use crate::model::wire::Reader;
+use crate::model::wire::{Reader, Text};
 use crate::model::{SpanId, TraceId};
 use crate::redact;
 use crate::request::{Requests, RouteId};
-use crate::trace::callsites;
 use crate::trace::event::{self, Fields, Value};
+use crate::trace::{callsites, log_event};
 
 /// Bytes that are kept for routes.
 const MAX_ROUTES: usize = 256 * 1024;
@@ -31,6 +31,8 @@ struct Callsite {
     /// Level and the beginning of the message.
     head: Box<[u8]>,
     target: Box<[u8]>,
+    /// Whether it stands for records of the `log` crate.
+    is_log: bool,
     fields: Box<[Field]>,
     /// Whether two fields have one name.
     has_twins: bool,
@@ -66,6 +68,7 @@ impl EventLines {
             names: &callsite.fields,
             reader,
         };
+        let all = fields.clone();
         line.raw(&callsite.head);
         let messages = fields.clone().filter(|(field, _)| field.is_message);
         let message = if callsite.has_twins {
@@ -77,7 +80,10 @@ impl EventLines {
             line.scrubbed(message);
         }
         end_message(&mut line, service);
-        line.raw(&callsite.target);
+        match callsite.is_log.then(|| own_target(&fields)).flatten() {
+            Some(target) => line.field(&keys::TARGET, target.as_str().into()),
+            None => line.raw(&callsite.target),
+        }
         if trace != TraceId::NIL {
             line.plain(&keys::TRACE_ID, &trace.hex());
             line.plain(&keys::SPAN_ID, &span.hex());
@@ -99,6 +105,9 @@ impl EventLines {
             if field.is_message || callsite.has_twins && is_replaced() {
                 continue;
             }
+            if callsite.is_log && is_shown_as_target(field.name, &value, &all) {
+                continue;
+            }
             if line.takes(field.name.len()) {
                 line.raw(&field.part);
                 match value {
@@ -116,6 +125,28 @@ impl EventLines {
         line.end();
         Some(())
     }
+}
+
+/// The target of a record of the `log` crate.
+fn own_target<'a>(fields: &Fields<'a, Field>) -> Option<Text<'a>> {
+    match fields
+        .clone()
+        .find(|(field, _)| field.name == log_event::TARGET)?
+        .1
+    {
+        Value::Str(target) => Some(target),
+        _ => None,
+    }
+}
+
+/// Whether a field of a record of the `log` crate says what its target says.
+fn is_shown_as_target(name: &str, value: &Value<'_>, all: &Fields<'_, Field>) -> bool {
+    let Value::Str(text) = value else {
+        return false;
+    };
+    name == log_event::TARGET
+        || name == log_event::MODULE
+            && own_target(all).is_some_and(|target| target.as_str() == text.as_str())
 }
 
 fn callsite_of(known: &mut Vec<Option<Callsite>>, number: u32, pretty: bool) -> Option<&Callsite> {
@@ -138,6 +169,11 @@ impl Callsite {
             out.into()
         };
         let message = event::message_field(metadata);
+        let is_log = log_event::is_log(metadata);
+        let put_name = |line: &mut Line<'_>, name| match log_event::shown_name(name) {
+            shown if is_log && shown != name => line.named("", shown),
+            _ => line.foreign(name),
+        };
         let fields: Box<[_]> = metadata
             .fields()
             .iter()
@@ -145,7 +181,7 @@ impl Callsite {
                 let name = field.name();
                 Field {
                     name,
-                    part: part(&|line| line.foreign(name)),
+                    part: part(&|line| put_name(line, name)),
                     is_message: name == message,
                     is_secret: redact::is_sensitive_key(name),
                 }
@@ -158,6 +194,7 @@ impl Callsite {
         Some(Self {
             head: part(&|line| put_level(line, *metadata.level())),
             target: part(&|line| line.field(&keys::TARGET, metadata.target().into())),
+            is_log,
             has_twins: parts.len() < count,
             fields,
         })

@@ -172,7 +172,7 @@ where
         if let Some(listener) = &self.listener {
             (listener.hear)(event);
         }
-        let line = callsites::wanted(event.metadata(), &self.levels);
+        let line = callsites::wanted_event(event, &self.levels);
         let span = self.spans.wanted(event, &context);
         if let Some(callsite) = line.or(span) {
             self.tell((line.is_some(), span.is_some()), callsite, event, &context);

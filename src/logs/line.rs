@@ -181,12 +181,22 @@ impl<'a> Line<'a> {
         takes
     }
 
-    /// The name of a field of the host's, up to its value.
+    /// The name of a field of the host's, up to its value. One that has the name of a field of ours gets a prefix.
     pub(super) fn foreign(&mut self, name: &str) {
+        self.named(
+            if keys::is_own(name) {
+                "attributes."
+            } else {
+                ""
+            },
+            name,
+        );
+    }
+
+    /// The name of a field, up to its value.
+    pub(super) fn named(&mut self, prefix: &str, name: &str) {
         self.raw(if self.pretty { b" " } else { b",\"" });
-        if keys::is_own(name) {
-            self.raw(b"attributes.");
-        }
+        self.raw(prefix.as_bytes());
         self.text(name.into());
         self.raw(if self.pretty { b"=" } else { b"\":" });
     }

@@ -36,6 +36,15 @@
 //! and no value. Headers are told only by name, see
 //! [`EndpointLayer::allow_headers`](crate::http::EndpointLayer::allow_headers).
 //!
+//! # Records of the `log` crate
+//!
+//! With the feature `log`, which is on by default, [`install`](crate::MonitorBuilder::install) makes the process's
+//! logger one that turns records of the [`log`](https://docs.rs/log) crate into `tracing` events, unless a logger was
+//! set before. Such a log record has the record's own `target`, by which levels go, `code.file.path` and
+//! `code.line.number`, and `log.module_path` where that is not the target. The same holds for records that a bridge of
+//! the host's turns into events, such as the one of tracing-subscriber's `init()`. Copies that `tracing` itself hands
+//! to `log` (its feature `log-always`) are not recorded twice.
+//!
 //! # Levels
 //!
 //! Directives are a level for all, and levels of targets: `info,hyper=off,shop::db=debug`. The longest
@@ -54,6 +63,7 @@
 //! [`Monitor::tracing_layer`](crate::Monitor::tracing_layer) composes with other layers and disables
 //! nothing for them: what it does not want it leaves to them.
 
+mod bridge;
 mod config;
 mod crumb;
 mod digits;
@@ -73,6 +83,7 @@ pub use self::config::{LogFormat, LogsConfig, RequestLines};
 pub(crate) use self::layer::Listener;
 pub use self::layer::TracingLayer;
 
+pub(crate) use self::bridge::{follow_levels, install as install_log_bridge};
 pub(crate) use self::config::Service;
 pub(crate) use self::crumb::read_crumb;
 pub(crate) use self::lines::Lines;

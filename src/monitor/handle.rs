@@ -22,7 +22,7 @@ use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, Errors};
 use crate::external::{Calls, Dependency, External, ModelUsage};
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, Inbound};
-use crate::logs::{Listener, TracingLayer};
+use crate::logs::{self, Listener, TracingLayer};
 use crate::metrics::{Metrics, Prometheus};
 use crate::model::{Books, EventId, Level, Notices, ShutdownReport, Signal, Totals, TraceId};
 use crate::otel::Otel;
@@ -258,7 +258,9 @@ impl Monitor {
         self.inner
             .levels
             .replace(directives)
-            .map_err(|problem| Error::config(vec![problem]))
+            .map_err(|problem| Error::config(vec![problem]))?;
+        logs::follow_levels();
+        Ok(())
     }
 
     /// Captures an error with its sources and what is known of the current request; the event's id. Never

@@ -6,6 +6,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::handle::Monitor;
 use crate::config::Propagators;
+use crate::logs;
 
 /// Installs the monitor's subscriber, recorder and propagator; what was taken already is told.
 pub(super) fn install(monitor: &Monitor) -> Vec<String> {
@@ -14,6 +15,7 @@ pub(super) fn install(monitor: &Monitor) -> Vec<String> {
         recorder(monitor),
         propagator(monitor.inner.propagators),
         provider(monitor),
+        log_bridge(),
         errors(monitor),
     ];
     taken.into_iter().flatten().collect()
@@ -73,6 +75,13 @@ fn provider(monitor: &Monitor) -> Option<String> {
     }
     opentelemetry::global::set_tracer_provider(monitor.otel().tracer_provider());
     None
+}
+
+fn log_bridge() -> Option<String> {
+    let installed = logs::install_log_bridge();
+    (!installed).then(|| {
+        "a `log` logger was set before: records of the `log` crate become log records here only if that logger turns them into `tracing` events, as the one of tracing-subscriber's `init()` does".to_owned()
+    })
 }
 
 fn errors(monitor: &Monitor) -> Option<String> {

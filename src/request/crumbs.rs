@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::model::Level;
@@ -6,7 +7,7 @@ use crate::model::Level;
 #[derive(Debug, Clone)]
 pub(crate) struct Crumb {
     pub(crate) level: Level,
-    pub(crate) target: &'static str,
+    pub(crate) target: Cow<'static, str>,
     pub(crate) message: String,
     pub(crate) fields: Vec<(String, String)>,
 }

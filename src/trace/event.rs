@@ -5,6 +5,7 @@ use std::fmt;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata};
 
+use super::log_event;
 use super::read::AttributeValue;
 use crate::model::text::put_formatted;
 use crate::model::wire::{Reader, Text, put_bytes};
@@ -168,6 +169,9 @@ pub(crate) fn scrubbed_fields(
         let Some((&name, value)) = fields.next() else {
             if let Some((name, shown)) = last(&names, before) {
                 set(&mut all, name, AttributeValue::Str(shown));
+            }
+            if log_event::is_log(metadata) {
+                log_event::normalise(&mut all);
             }
             return (all, before.rest().is_empty());
         };

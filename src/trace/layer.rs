@@ -329,7 +329,7 @@ impl SpanLayer {
         if self.traces.is_none() || !(self.events || self.fails(event)) {
             return None;
         }
-        let callsite = callsites::wanted(event.metadata(), &self.levels)?;
+        let callsite = callsites::wanted_event(event, &self.levels)?;
         if self.spans == Spans::TracingOpentelemetry && self.in_theirs(event, context) {
             return None;
         }

@@ -57,8 +57,12 @@ impl Levels {
 
     /// Whether what this callsite has to say is recorded. The crate never records itself.
     pub(crate) fn record(&self, metadata: &Metadata<'_>) -> bool {
-        !is_own(metadata.target())
-            && *metadata.level() <= self.directives().level_of(metadata.target())
+        self.wants(metadata.target(), *metadata.level())
+    }
+
+    /// Whether an event of this target and level is recorded.
+    pub(crate) fn wants(&self, target: &str, level: Level) -> bool {
+        !is_own(target) && level <= self.directives().level_of(target)
     }
 
     /// Up to which level a target is recorded.

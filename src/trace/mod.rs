@@ -113,6 +113,7 @@ mod guard;
 mod layer;
 mod levels;
 mod limits;
+pub(crate) mod log_event;
 mod open;
 mod otel_span;
 pub(crate) mod otlp;
