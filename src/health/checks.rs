@@ -144,7 +144,6 @@ impl Health {
         let reports = report.clone();
         let run = move || -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
             let (pool, report) = (Arc::clone(&pool), reports.clone());
-            report.begin();
             Box::pin(async move {
                 match pool.probe(&report).await {
                     Ok(()) => Ok(Note {

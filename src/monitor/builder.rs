@@ -419,14 +419,7 @@ impl MonitorBuilder {
         let levels = Arc::new(levels(&config)?);
         let tracing = Tracing::new(&config, &requests, &intake)?;
         let traces = tracing.traces.clone();
-        let errors = Errors::new(
-            &config.errors,
-            &intake,
-            &requests,
-            keeper,
-            traces,
-            crate::db::driver_error,
-        );
+        let errors = capture(&config, &intake, &requests, keeper, traces);
         metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
         let mut remotes = tracing.remotes(&config, &notices);
         let told = (&clock, &books, &notices);
@@ -527,6 +520,25 @@ fn outgoing(
     (
         Arc::new(Queries::new(metrics, requests, traces)),
         Arc::new(Calls::new(metrics, requests, traces, carried)),
+    )
+}
+
+/// Where errors are captured; those of database drivers are read.
+fn capture(
+    config: &Config,
+    intake: &Arc<Intake>,
+    requests: &Arc<Requests>,
+    keeper: Option<Keeper>,
+    traces: Option<Arc<Traces>>,
+) -> Errors {
+    let read_driver = crate::db::driver_error;
+    Errors::new(
+        &config.errors,
+        intake,
+        requests,
+        keeper,
+        traces,
+        read_driver,
     )
 }
 

@@ -44,7 +44,7 @@ const RANKS: [(&str, u8); 25] = [
 
 /// Paths that are named in one place alone: the path's beginning, and the files or directories below
 /// `src/` that may name it.
-const HOMES: [(&[&str], &[&str]); 29] = [
+const HOMES: [(&[&str], &[&str]); 31] = [
     (&["axum"], &["http/axum.rs", "monitor/", "dashboard/"]),
     (
         &["hyper"],
@@ -69,7 +69,9 @@ const HOMES: [(&[&str], &[&str]); 29] = [
     (&["opentelemetry_otlp"], &["trace/otlp/"]),
     (&["opentelemetry_proto"], &["trace/otlp/"]),
     (&["prost"], &["trace/otlp/"]),
+    (&["deadpool"], &["db/deadpool_postgres/"]),
     (&["deadpool_postgres"], &["db/deadpool_postgres/"]),
+    (&["futures_sink"], &["db/tokio_postgres/copy.rs"]),
     (
         &["futures_core"],
         &[

@@ -14,6 +14,7 @@ mod prometheus;
 mod relay;
 mod schema;
 mod series;
+mod sessions;
 mod statements;
 mod tally;
 mod traces;
@@ -144,9 +145,8 @@ async fn check_postgres(
     );
     database::check(place, &postgres, collector, checks).await?;
     adapters::check(&postgres, checks).await;
-    let ended = postgres.server.stop().await;
-    let ended = ended.map(|()| "on SIGTERM".to_owned());
-    checks.note("PostgreSQL ends cleanly", ended);
+    // It ends the server.
+    sessions::check(&mut postgres, checks).await;
     Ok(())
 }
 

@@ -110,6 +110,11 @@ impl Server {
         self.end(Signal::TERM).await
     }
 
+    /// Interrupts it: `PostgreSQL` ends its connections then, and does not wait for them.
+    pub(crate) async fn interrupt(&mut self) -> Result<(), AnyError> {
+        self.end(Signal::INT).await
+    }
+
     /// Ends it at once.
     pub(crate) async fn kill(&mut self) -> Result<(), AnyError> {
         self.end(Signal::KILL).await

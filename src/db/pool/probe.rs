@@ -1,7 +1,6 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-#[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
 use std::time::Duration;
 
 use super::super::failure;
@@ -68,6 +67,8 @@ struct Report {
     error: String,
     /// Why a success is a warning; empty where it is none.
     warning: String,
+    /// How long the run may take.
+    timeout: Duration,
 }
 
 impl ProbeReport {
@@ -93,11 +94,18 @@ impl ProbeReport {
         self.lock().warning = sentence.into();
     }
 
-    /// Begins a run.
-    pub(crate) fn begin(&self) {
+    /// Begins a run that may take this long.
+    pub(crate) fn begin(&self, timeout: Duration) {
         let mut report = self.lock();
+        report.timeout = timeout;
         report.stage.clear();
         report.warning.clear();
+    }
+
+    /// This long, or a quarter of the run's time where that is less.
+    #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
+    pub(in crate::db) fn at_most(&self, time: Duration) -> Duration {
+        time.min(self.lock().timeout / 4)
     }
 
     /// Ends a run that failed.
@@ -157,16 +165,17 @@ pub(in crate::db) fn is_full_server(error: &(dyn Error + 'static)) -> bool {
 /// Waits a while for a free connection of a pool whose database answers; where none is, that is a warning.
 #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
 pub(in crate::db) async fn wait_for_free(report: &ProbeReport, is_free: impl Fn() -> bool) {
-    let pauses = PATIENCE.as_millis() / PAUSE.as_millis();
-    for _ in 0..pauses {
-        if is_free() {
+    let patience = report.at_most(PATIENCE);
+    let begun = tokio::time::Instant::now();
+    while !is_free() {
+        if begun.elapsed() >= patience {
+            report.warn(format!(
+                "the database answers, and no connection of the pool was free for {patience:?}"
+            ));
             return;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PAUSE.min(patience)).await;
     }
-    report.warn(format!(
-        "the database answers, and no connection of the pool was free for {PATIENCE:?}"
-    ));
 }
 
 impl fmt::Debug for ProbeReport {

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use sqlx::Database as Driver;
+use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Connection as _, Error, Executor};
 use tokio::time::timeout;
 
@@ -13,6 +14,26 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// A statement for which `SQLite` reads its file.
 const READ_FILE: &str = "SELECT count(*) FROM sqlite_master";
 
+/// An idle connection of a pool, to which it goes back once it has answered. Otherwise it ends, and the pool makes another.
+struct Idle<DB: Driver>(Option<PoolConnection<DB>>);
+
+impl<DB: Driver> Idle<DB> {
+    async fn ping(mut self) -> Result<(), Error> {
+        let Some(connection) = &mut self.0 else {
+            return Ok(());
+        };
+        connection.ping().await?;
+        drop(self.0.take());
+        Ok(())
+    }
+}
+
+impl<DB: Driver> Drop for Idle<DB> {
+    fn drop(&mut self) {
+        drop(self.0.take().map(PoolConnection::detach));
+    }
+}
+
 impl<DB: Driver> Probe for sqlx::Pool<DB>
 where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
@@ -23,15 +44,11 @@ where
         }
         // An open file says nothing of the one that is there now.
         let is_file = system(DB::NAME) == Some(DbSystem::Sqlite);
-        if !is_file && let Some(mut connection) = self.try_acquire() {
+        if !is_file && let Some(connection) = self.try_acquire() {
             report.stage("waiting for the answer of an idle connection of the pool");
-            match connection.ping().await {
+            match Idle(Some(connection)).ping().await {
                 Ok(()) => return Ok(()),
-                Err(error) => {
-                    report.error(&error);
-                    // Nobody else gets it.
-                    drop(connection.detach());
-                }
+                Err(error) => _ = report.error(&error),
             }
         }
         // A connection of its own, which the pool does not see: it ends with the monitor's runtime.
@@ -53,7 +70,7 @@ where
         };
         answer.map_err(|error| report.error(&error))?;
         report.stage("closing a connection");
-        let (Ok(_) | Err(_)) = timeout(CLOSING, connection.close()).await;
+        let (Ok(_) | Err(_)) = timeout(report.at_most(CLOSING), connection.close()).await;
         let is_free = || self.state().is_none_or(|state| state.has_free());
         wait_for_free(report, is_free).await;
         Ok(())

@@ -1,6 +1,4 @@
 use std::borrow::Cow;
-use std::error::Error as _;
-use std::io;
 
 use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
@@ -105,14 +103,5 @@ fn kind(error: &Error) -> &'static str {
     }
     let text = error.to_string();
     let known = KINDS.iter().find(|(begins, _)| text.starts_with(begins));
-    match known {
-        Some((_, kind)) => kind,
-        None if error
-            .source()
-            .is_some_and(|source| source.is::<io::Error>()) =>
-        {
-            "tokio_postgres::Error::Io"
-        }
-        None => "tokio_postgres::Error",
-    }
+    known.map_or("tokio_postgres::Error", |(_, kind)| kind)
 }

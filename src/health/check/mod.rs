@@ -197,6 +197,7 @@ impl Watched {
     /// One run. A future that does not come back in time is dropped.
     async fn in_time(&self) -> Ran {
         let since = self.clock.now();
+        self.report.begin(self.state().rules.timeout);
         // The timer is ours, what is timed is the host's.
         let mut run = as_hosts(|| (self.run)());
         loop {
