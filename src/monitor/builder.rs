@@ -418,8 +418,7 @@ impl MonitorBuilder {
             .map(|it| keeper(it, &config, &clock, (&intake, &notices)));
         let levels = Arc::new(levels(&config)?);
         let tracing = Tracing::new(&config, &requests, &intake)?;
-        let traces = tracing.traces.clone();
-        let errors = capture(&config, &intake, &requests, keeper, traces);
+        let errors = capture(&config, &intake, &requests, keeper, &tracing);
         metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
         let mut remotes = tracing.remotes(&config, &notices);
         let told = (&clock, &books, &notices);
@@ -529,8 +528,9 @@ fn capture(
     intake: &Arc<Intake>,
     requests: &Arc<Requests>,
     keeper: Option<Keeper>,
-    traces: Option<Arc<Traces>>,
+    tracing: &Tracing,
 ) -> Errors {
+    let traces = tracing.traces.clone();
     let read_driver = crate::db::driver_error;
     Errors::new(
         &config.errors,
