@@ -490,7 +490,7 @@ mod tests {
                     barrier.wait();
                     for _ in 0..2000 {
                         intake.push_of(Signal::Log, n, 0, |out| {
-                            out.resize(out.len() + 1000 - HEAD, 0)
+                            out.resize(out.len() + 1000 - HEAD, 0);
                         });
                     }
                 });
