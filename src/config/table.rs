@@ -9,8 +9,8 @@ use crate::trace::{Exporter, SamplerKind, Spans};
 
 use super::form::{
     At, CertificateFile, Choice, Directives, Directory, Field, GrpcMethod, Header, Headers,
-    Histograms, List, Network, Optional, PropagatorNames, Ratio, RequestMethod, SentryDsn, Size,
-    Span, Status, Switch, Text, Token, Url, Whole,
+    Histograms, List, Network, Optional, PropagatorNames, QueryName, Ratio, RequestMethod,
+    SecretKey, SecretPath, SentryDsn, Size, Span, Status, Switch, Text, Token, Url, Whole,
 };
 
 /// What the name of every variable of ours begins with.
@@ -277,6 +277,21 @@ pub(super) static SETTINGS: &[Setting] = &[
         "http.grpc_methods",
         &At(List::<GrpcMethod>::OF, |c| &mut c.http.grpc_methods),
         "The gRPC methods whose path is a route; with none, those that a response of theirs has shown",
+    ),
+    Setting::new(
+        "redact.keys",
+        &At(List::<SecretKey>::OF, |c| &mut c.redact.keys),
+        "Further keys whose values are secrets, in any case and as words of longer keys",
+    ),
+    Setting::new(
+        "redact.paths",
+        &At(List::<SecretPath>::OF, |c| &mut c.redact.paths),
+        "Paths whose `{name}` segments are secrets; `*` is any one segment, `{*name}` the rest",
+    ),
+    Setting::new(
+        "redact.allow_query",
+        &At(List::<QueryName>::OF, |c| &mut c.redact.allow_query),
+        "Query parameters whose values are shown",
     ),
     Setting::new(
         "trace.propagators",

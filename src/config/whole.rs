@@ -7,6 +7,7 @@ use crate::http::HttpConfig;
 use crate::logs::LogsConfig;
 use crate::metrics::MetricsConfig;
 use crate::model::Secret;
+use crate::redact::RedactConfig;
 use crate::trace::TraceConfig;
 use crate::trace::otlp::OtlpConfig;
 use crate::worker::WorkerConfig;
@@ -22,6 +23,7 @@ pub(crate) struct Config {
     pub(crate) logs: LogsConfig,
     pub(crate) errors: ErrorsConfig,
     pub(crate) http: HttpConfig,
+    pub(crate) redact: RedactConfig,
     pub(crate) metrics: MetricsConfig,
     pub(crate) worker: WorkerConfig,
     pub(crate) health: HealthConfig,
@@ -47,6 +49,7 @@ impl Default for Config {
             logs: LogsConfig::default(),
             errors: ErrorsConfig::default(),
             http: HttpConfig::default(),
+            redact: RedactConfig::default(),
             metrics: MetricsConfig::default(),
             worker: WorkerConfig::default(),
             health: HealthConfig::default(),

@@ -10,8 +10,6 @@ use crate::model::{Attributes, Value};
 use crate::redact;
 use crate::request::{AttributeRef, ErrorKind, ErrorRecord, ReadCrumb, RouteId};
 
-/// No value of a query is told.
-const NO_NAMES: &[&str] = &[];
 /// The part of a fingerprint that stands for what it would be without.
 const DEFAULT_PART: &str = "{{ default }}";
 
@@ -51,7 +49,7 @@ pub(super) fn event(
         path: redact::path(request.path).into_owned(),
         query: match request.query {
             "" => String::new(),
-            query => redact::query(query, NO_NAMES).into_owned(),
+            query => redact::query(query).into_owned(),
         },
         user_agent: redact::text(request.user_agent).into_owned(),
         client_address: request.client_address.to_owned(),

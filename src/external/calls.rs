@@ -9,6 +9,7 @@ use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::metrics::{Histogram, Metrics, UpDownCounter};
 use crate::model::prefix;
+use crate::redact::Rules;
 use crate::request::Requests;
 use crate::semconv;
 use crate::trace::{Carried, Traces};
@@ -30,6 +31,8 @@ pub(crate) struct Calls {
     pub(super) traces: Option<Arc<Traces>>,
     /// What of the trace goes along.
     pub(super) carried: Carried,
+    /// Which query values are shown.
+    pub(super) rules: Rules,
     instruments: OnceLock<Instruments>,
     metrics: Metrics,
     pub(super) gauges: Gauges,
@@ -73,6 +76,7 @@ impl Calls {
             requests: Arc::clone(requests),
             traces: traces.cloned(),
             carried,
+            rules: Rules::current(),
             instruments: OnceLock::new(),
             metrics: metrics.clone(),
             gauges: Gauges::new(metrics),

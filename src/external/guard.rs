@@ -99,7 +99,7 @@ impl CallGuard {
             method,
             original,
             active,
-            url: url::shown(url),
+            url: url::shown(url, |name, value| calls.rules.shows(name, value)),
             template: None,
             version: None,
             status: None,

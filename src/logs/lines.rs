@@ -133,7 +133,7 @@ impl Format for Lines {
         let wall = self.requests.clock().wall(at);
         let mut line = Line::begin(out, self.pretty, &mut self.stamp, wall);
         put_level(&mut line, Level::WARN);
-        line.text(sentence.into());
+        line.scrubbed(sentence.into());
         end_message(&mut line, &self.service);
         line.field(&keys::TARGET, "watchpost".into());
         line.end();

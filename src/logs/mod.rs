@@ -29,11 +29,31 @@
 //! A key is there once. Of two fields, attributes, tags or extra attributes of one name the last stays. A field or an
 //! attribute that is named as one of the fields above gets `attributes.` before its name.
 //!
-//! # What is scrubbed
+//! # What is redacted
 //!
-//! Every text that a request or an event brings: values under sensitive keys are replaced whole, and
-//! tokens, keys, passwords in URLs and card numbers are found by their shape. Of a query the names are told
-//! and no value. Headers are told only by name, see
+//! Every text of a request, an event, a span and an error is redacted on the worker, before any sink sees it:
+//!
+//! | what | before | after |
+//! |---|---|---|
+//! | values under sensitive keys | `password=hunter2`, `"apiKey":"x"`, `--token x` | `password=[Filtered]`, .. |
+//! | tokens known by their shape: JSON web tokens, cloud and vendor keys, private keys, card numbers | `ghp_..` | `[Filtered]` |
+//! | query values, in every URL inside a text and in every query | `/cb?code=x&page=2` | `/cb?code=REDACTED&page=REDACTED` |
+//! | values in a URL's fragment | `#access_token=x` | `#access_token=REDACTED` |
+//! | user information | `postgres://app:x@db/app` | `postgres://REDACTED:REDACTED@db/app` |
+//! | tokens in paths: webhooks, bots, links to reset, verify, invite | `/reset/4f9c..` | `/reset/REDACTED` |
+//!
+//! A URL is found with and without its scheme, percent-encoded, escaped in JSON, HTML and Markdown. Parameter names stay,
+//! and so do hosts and the rest of the path. A host adds to the rules and makes exceptions, in code, in a file
+//! (section `[redact]`) or by variables (`WATCHPOST_REDACT_KEYS`, ..):
+//!
+//! - [`redact_keys`](crate::MonitorBuilder::redact_keys): further keys whose values are secrets;
+//! - [`redact_paths`](crate::MonitorBuilder::redact_paths): paths of yours with a secret in them;
+//! - [`allow_query`](crate::MonitorBuilder::allow_query): query parameters whose values are shown, so that the log says
+//!   which `page` failed.
+//!
+//! What redaction cannot know is a secret without a key, a shape or a URL around it: a password alone in a sentence.
+//!
+//! Headers are shown only by name, see
 //! [`EndpointLayer::allow_headers`](crate::http::EndpointLayer::allow_headers).
 //!
 //! # Records of the `log` crate

@@ -15,8 +15,6 @@ use crate::request::RequestRecord;
 /// Bytes that are kept for requests of the same kind, and for user agents.
 const MAX_KINDS: usize = 512 * 1024;
 const MAX_AGENTS: usize = 128 * 1024;
-/// No value of a query is told.
-const NO_NAMES: &[&str] = &[];
 
 /// Writes requests.
 #[derive(Debug)]
@@ -85,7 +83,7 @@ impl RequestLines {
         line.path(&keys::PATH, record.path);
         if !record.query.is_empty() {
             self.query.clear();
-            redact::put_query(&mut self.query, record.query.as_str(), NO_NAMES);
+            redact::put_query(&mut self.query, record.query.as_str());
             line.field(&keys::QUERY, (&*self.query).into());
         }
         line.field(&keys::CLIENT, record.client_address);

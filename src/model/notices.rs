@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use crate::redact;
+
 /// Notices kept for `report()`.
 const KEPT: usize = 256;
 
@@ -28,10 +30,11 @@ impl Notices {
         notices
     }
 
-    /// Says a sentence, unless it was said before. A sentence says what is wrong and what to write.
+    /// Says a sentence, unless it was said before. A sentence says what is wrong and what to write. It is scrubbed: it
+    /// may quote an error or a setting.
     #[cold]
     pub(crate) fn say(&self, sentence: impl Into<String>) {
-        let sentence = sentence.into();
+        let sentence = redact::text(&sentence.into()).into_owned();
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.said.contains(&sentence) {
             return;
@@ -63,6 +66,17 @@ impl Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_holds_no_secret() {
+        let notices = Notices::default();
+        notices.say("the receiver https://u:hush@h/x?key=hush refused: password=hush");
+        let said = notices.said().concat();
+        assert!(
+            !said.contains("hush") && said.contains("/x?key=REDACTED"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn a_sentence_is_said_once_and_the_list_is_bounded() {

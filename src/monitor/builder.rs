@@ -27,6 +27,7 @@ use crate::logs::{Lines, LogFormat, RequestLines, Service, read_crumb};
 use crate::metrics::Metrics;
 use crate::model::TraceId;
 use crate::model::{Books, Notices};
+use crate::redact::Rules;
 use crate::request::{self, Requests};
 use crate::trace::{Carried, Levels, Spans, Traces};
 use crate::worker::{Console, Intake, Keeper, SinkSetup, Tap, Tick, Worker, WorkerSetup};
@@ -75,6 +76,16 @@ impl MonitorBuilder {
             call,
         });
         self
+    }
+
+    fn set_list<T: Into<String>>(
+        self,
+        key: &'static str,
+        items: impl IntoIterator<Item = T>,
+        call: &'static str,
+    ) -> Self {
+        let items: Vec<String> = items.into_iter().map(Into::into).collect();
+        self.set(key, items.join(","), call)
     }
 
     fn set_time(self, key: &'static str, value: Duration, call: &'static str) -> Self {
@@ -184,6 +195,41 @@ impl MonitorBuilder {
     ) -> Self {
         self.before_send = Some(Box::new(before_send));
         self
+    }
+
+    /// Further keys whose values are secrets, beside the built-in ones such as `password` and `api_key`. Case,
+    /// `-_. []` and `camelCase` make no difference; a key also counts as whole words of a longer one: `ticket`
+    /// hides `casTicket=..`, and not `ticket_count=..`. See [`logs`](crate::logs#what-is-redacted).
+    pub fn redact_keys<K: Into<String>>(self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.set_list("redact.keys", keys, ".redact_keys(..)")
+    }
+
+    /// Paths with a secret in them, such as `/invites/{token}`: `{name}` is redacted, alone or beside literal
+    /// text (`bot{token}`), `*` is any one segment, and `{*name}` the rest of the path. A pattern fits in any path and
+    /// URL, also inside a text, wherever its segments follow each other.
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = watchpost::Monitor::builder("shop")
+    ///     .redact_paths(["/invites/{token}", "/users/*/keys/{key}"])
+    ///     .allow_query(["offset", "page"])
+    /// #   .env(false).console(false)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn redact_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
+        self.set_list("redact.paths", paths, ".redact_paths(..)")
+    }
+
+    /// Query parameters whose values are shown, in request log records, spans, errors and every URL inside a
+    /// text; by default, none. A name is compared exactly.
+    ///
+    /// A value with a secret in it is redacted all the same. A name of secrets (`token`) is refused. Some names
+    /// carry a grant in one query and a filter in another (`code`, `state`, `key`): their values are shown when they are a lower-case
+    /// word of at most 16 letters or a number of at most five digits.
+    pub fn allow_query<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        self.set_list("redact.allow_query", names, ".allow_query(..)")
     }
 
     /// Whether answers carry `x-trace-id`. By default, they do.
@@ -397,6 +443,8 @@ impl MonitorBuilder {
             warnings,
             settings,
         } = resolved;
+        // The worker, the checks and what reads kept traces take the rules of the thread that makes them.
+        let _entered = Rules::new(&config.redact).enter();
         let (clock, notices) = (self.clock, Arc::new(Notices::of(warnings)));
         let access = health_access(&config, &settings);
         more_backtraces(&mut config, &environment);

@@ -1,5 +1,7 @@
 //! Which keys name a secret.
 
+use super::rules::is_hosts_key;
+
 /// Bytes of a key that are looked at together.
 const MAX: usize = 128;
 
@@ -19,11 +21,53 @@ pub(super) fn is_sensitive(key: &[u8]) -> bool {
             || tail.is_some_and(|key| is_sensitive(key));
     }
     let name = Name::of(key);
-    name.names_a_secret() && !name.only_describes()
+    name.names_a_secret() && !name.only_describes() || is_hosts_key(&name)
+}
+
+/// A key that a host adds: it names a secret alone and as whole words of a longer key.
+#[derive(Debug)]
+pub(super) struct Key(Name);
+
+impl Key {
+    pub(super) fn of(key: &str) -> Self {
+        Self(Name::of_short(key.as_bytes()))
+    }
+
+    pub(super) fn names(&self, name: &Name) -> bool {
+        let (own, letters) = (self.0.letters(), name.letters());
+        if own == letters {
+            return true;
+        }
+        let begins = |at: usize| at == name.len || name.starts >> at & 1 == 1;
+        !own.is_empty()
+            && !name.only_describes()
+            && letters
+                .windows(own.len())
+                .enumerate()
+                .any(|(at, part)| part == own && begins(at) && begins(at + own.len()))
+    }
+}
+
+/// Names of parameters that carry a grant in a query or a form, and name harmless things elsewhere.
+pub(super) fn is_grant(key: &[u8]) -> bool {
+    let names: [&[u8]; 10] = [
+        b"code",
+        b"state",
+        b"nonce",
+        b"ticket",
+        b"key",
+        b"hmac",
+        b"assertion",
+        b"subject_token",
+        b"request",
+        b"wresult",
+    ];
+    names.iter().any(|name| key.eq_ignore_ascii_case(name))
 }
 
 /// A key in lower case, without its separators.
-struct Name {
+#[derive(Debug)]
+pub(super) struct Name {
     letters: [u8; MAX],
     len: usize,
     /// Bit n: a word begins at letter n.
@@ -31,6 +75,11 @@ struct Name {
 }
 
 impl Name {
+    /// Of a key that may be too long: its beginning.
+    pub(super) fn of_short(key: &[u8]) -> Self {
+        Self::of(key.get(..key.len().min(MAX)).unwrap_or_default())
+    }
+
     fn of(key: &[u8]) -> Self {
         let mut name = Self {
             letters: [0; MAX],
@@ -105,6 +154,7 @@ fn begins_with_a_secrets_name(letters: &[u8]) -> bool {
             b"apikey",
             b"accesskey",
             b"accountkey",
+            b"appkey",
             b"authkey",
             b"authcode",
             b"authorization",
@@ -120,12 +170,17 @@ fn begins_with_a_secrets_name(letters: &[u8]) -> bool {
                 b"connectionstring",
                 b"connectsid",
                 b"clientkey",
+                b"clientassertion",
+                b"codeverifier",
             ]) || letters == b"cvv"
                 || letters == b"cvc"
         }
+        Some(b'd') => any(&[b"devicecode", b"deploykey"]),
         Some(b'e') => any(&[b"encryptionkey"]),
         Some(b'j') => any(&[b"jwt"]),
+        Some(b'l') => any(&[b"licensekey"]),
         Some(b'm') => any(&[b"mysqlpwd", b"masterkey"]),
+        Some(b'o') => any(&[b"oauthverifier"]),
         Some(b'p') => any(&[
             b"password",
             b"passwd",
@@ -134,17 +189,25 @@ fn begins_with_a_secrets_name(letters: &[u8]) -> bool {
             b"privatekey",
             b"phpauthpw",
         ]),
+        Some(b'r') => any(&[b"recoverycode", b"relaystate", b"routingkey"]),
         Some(b's') => {
             any(&[
+                b"samlart",
+                b"samlrequest",
+                b"samlresponse",
                 b"sessid",
                 b"signature",
                 b"signingkey",
+                b"storagekey",
                 b"sharedkey",
                 b"sshkey",
             ]) || unless(b"secret", &[b"ary", b"ari"])
                 || unless(b"session", &[b"s"])
         }
-        Some(b't') => any(&[b"twofactor"]) || unless(b"token", &[b"iz", b"is"]),
+        Some(b't') => any(&[b"tfacode", b"twofactor"]) || unless(b"token", &[b"iz", b"is"]),
+        Some(b'u') => letters == b"usercode",
+        Some(b'v') => any(&[b"verificationcode"]),
+        Some(b'w') => any(&[b"writekey"]),
         Some(b'x') => any(&[b"xsrf"]),
         _ => false,
     }
@@ -180,12 +243,14 @@ fn is_describing(word: &[u8]) -> bool {
             | b"bytes"
             | b"count"
             | b"counts"
+            | b"dir"
             | b"duration"
             | b"enabled"
             | b"endpoint"
             | b"expired"
             | b"expires"
             | b"expiry"
+            | b"file"
             | b"kind"
             | b"len"
             | b"length"
@@ -193,12 +258,16 @@ fn is_describing(word: &[u8]) -> bool {
             | b"method"
             | b"ms"
             | b"name"
+            | b"path"
+            | b"policy"
             | b"present"
+            | b"prompt"
             | b"required"
             | b"scheme"
             | b"seconds"
             | b"size"
             | b"status"
+            | b"stdin"
             | b"timeout"
             | b"ttl"
             | b"type"

@@ -10,14 +10,21 @@
 
 mod card;
 mod key;
+mod option;
 mod pair;
+mod parameters;
+mod pattern;
+mod rules;
 mod scan;
+mod segment;
 mod shape;
 mod url;
 
 use std::borrow::Cow;
 
 pub(crate) use self::key::is_sensitive_key;
+pub(crate) use self::pattern::PathPattern;
+pub(crate) use self::rules::{RedactConfig, Rules};
 pub(crate) use self::url::{path, put_query, query};
 
 /// Stands for a secret in a text or in place of a value.

@@ -2,11 +2,14 @@
 
 use std::ops::Range;
 
-use super::key::is_sensitive;
+use super::key::{is_grant, is_sensitive};
+use super::segment::looks_random;
 use super::{FILTERED, REDACTED};
 
 /// Bytes that are walked back from a separator in search of its key.
 const MAX_KEY: usize = 128;
+/// Bytes of a value that are looked at to tell whether it is a grant.
+const MAX_GRANT: usize = 512;
 /// Spaces between a separator and its value.
 const MAX_SPACES: usize = 4;
 
@@ -19,8 +22,15 @@ pub(super) fn secret(
     after: usize,
 ) -> Option<Range<usize>> {
     let key = key_before(text.get(floor..separator)?)?;
-    if key.len() < 3 || !is_sensitive(key) {
+    if key.len() < 3 {
         return None;
+    }
+    if !is_sensitive(key) {
+        return if is_grant(key) {
+            grant(text, separator - key.len(), separator, after)
+        } else {
+            None
+        };
     }
     let arrow = text.get(after) == Some(&b'>');
     let mut start = after + usize::from(arrow);
@@ -45,6 +55,70 @@ pub(super) fn secret(
         end = end_of_cookies(text, end);
     }
     secret_at(text, start..end)
+}
+
+/// The value of a parameter that may carry a grant (`code`, `state`), where its key begins at `start`: one of
+/// several that `&` separates, or what looks random. Elsewhere these keys are harmless.
+fn grant(text: &[u8], start: usize, separator: usize, after: usize) -> Option<Range<usize>> {
+    // Enough to decide; a value that is none would be read once for each key before it.
+    let window = text.get(..text.len().min(after + MAX_GRANT))?;
+    let at = value_at(window, after);
+    let value = window.get(at.clone())?;
+    let is_form = at.start == after
+        && text.get(separator) != Some(&b':')
+        && (start > 0 && text.get(start - 1) == Some(&b'&') || text.get(at.end) == Some(&b'&'));
+    let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~/+=%".contains(byte);
+    let is_token = || value.len() >= 20 && value.iter().all(is_sign) && looks_random(value);
+    if is_form || is_token() {
+        secret_at(text, value_at(text, after))
+    } else {
+        None
+    }
+}
+
+/// The value that begins at `after`, behind blanks and without its quotes.
+fn value_at(text: &[u8], after: usize) -> Range<usize> {
+    let rest = text.get(after..).unwrap_or_default();
+    let spaces = rest.iter().take(MAX_SPACES);
+    let spaces = spaces.take_while(|byte| is_space(**byte)).count();
+    let quote = quote_at(text, after + spaces);
+    let start = after + spaces + quote;
+    if quote > 0 {
+        start..end_of_quoted(text, start)
+    } else {
+        start..end_of_plain(text, start)
+    }
+}
+
+/// What stands behind `-u` or `--user` around the colon at `separator`, as curl takes it: `name:password`.
+/// The numbers of a user and a group are none.
+pub(super) fn user_option(text: &[u8], floor: usize, separator: usize) -> Option<Range<usize>> {
+    let before = text.get(floor.max(separator.saturating_sub(MAX_KEY))..separator)?;
+    let is_part = |byte: &u8| !byte.is_ascii_whitespace() && !b"\"'=,".contains(byte);
+    let length = before.iter().rev().take_while(|byte| is_part(byte)).count();
+    let (head, name) = before.split_at_checked(before.len() - length)?;
+    let head = head
+        .strip_suffix(b"\"")
+        .or_else(|| head.strip_suffix(b"'"))
+        .unwrap_or(head);
+    let options: [&[u8]; 6] = [
+        b" -u ",
+        b" --user ",
+        b" --user=",
+        b" --proxy-user ",
+        b" -U ",
+        b" -u",
+    ];
+    if !options.iter().any(|option| head.ends_with(option)) {
+        return None;
+    }
+    let end = end_of_plain(text, separator + 1);
+    let password = text.get(separator + 1..end)?;
+    let is_number = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    if is_number(name) && is_number(password) || password.starts_with(b"/") {
+        return None;
+    }
+    secret_at(text, separator + 1..end)
 }
 
 /// Whether the value of a sensitive key tells nothing: there is none, or it was scrubbed before.
@@ -149,7 +223,7 @@ fn quote_at(text: &[u8], at: usize) -> usize {
 }
 
 /// Where the quoted value that begins at `from` ends: before the same quote, or with the line.
-fn end_of_quoted(text: &[u8], from: usize) -> usize {
+pub(super) fn end_of_quoted(text: &[u8], from: usize) -> usize {
     let quote = from.checked_sub(1).and_then(|at| text.get(at));
     let escaped = from >= 2 && text.get(from - 2) == Some(&b'\\');
     let mut at = from;

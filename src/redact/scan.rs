@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{REDACTED, card, pair, shape, url};
+use super::parameters::{self, Begin, Query};
+use super::{REDACTED, card, option, pair, rules, segment, shape, url};
 
 /// With which a word begins that may be a token of a known shape, or a card's number.
 const HEAD: u16 = 1;
@@ -12,6 +13,8 @@ const MARK: u16 = 2;
 /// Two of which begin a URL's authority, or a key's block.
 const SLASH: u16 = 4;
 const DASH: u16 = 8;
+/// With which a segment of a path begins that may be a keyword.
+const SEGMENT: u16 = 16;
 
 /// What each byte is; in the high half, what the next byte is looked at for: a word has one beginning, and
 /// of slashes and dashes the second counts.
@@ -30,15 +33,18 @@ const fn classes() -> [u16; 256] {
         if shape::seconds(byte) != 0 {
             classes[byte as usize] |= HEAD;
         }
+        if segment::SECONDS[byte as usize] != 0 {
+            classes[byte as usize] |= SEGMENT;
+        }
         byte += 1;
     }
-    let marks = b":=%\\";
+    let marks = b":=%\\?#@";
     let mut n = 0;
     while n < marks.len() {
         classes[marks[n] as usize] |= MARK;
         n += 1;
     }
-    classes[b'/' as usize] |= SLASH | SLASH << 8;
+    classes[b'/' as usize] |= SLASH | (SLASH | SEGMENT) << 8;
     classes[b'-' as usize] |= DASH | DASH << 8;
     classes
 }
@@ -46,13 +52,13 @@ const fn classes() -> [u16; 256] {
 /// Passes over a text that holds secrets: what one replaces may lay bare another.
 const PASSES: usize = 4;
 
-/// The text with each secret replaced by `with`; in a URL's authority by `REDACTED`.
+/// The text with each secret replaced by `with`; in a URL's authority, query and patterns by `REDACTED`.
 pub(super) fn scrub<'a>(text: &'a str, with: &'static str) -> Cow<'a, str> {
-    let Some(mut scrubbed) = pass(text, with) else {
+    let Some(mut scrubbed) = whole_pass(text, with) else {
         return Cow::Borrowed(text);
     };
     for _ in 1..PASSES {
-        match pass(&scrubbed, with) {
+        match whole_pass(&scrubbed, with) {
             Some(again) if again != scrubbed => scrubbed = again,
             _ => break,
         }
@@ -67,6 +73,18 @@ pub(super) fn scrub<'a>(text: &'a str, with: &'static str) -> Cow<'a, str> {
 /// Whether no secret is in a text.
 pub(super) fn is_clean(text: &[u8]) -> bool {
     Scan::of(text).next_secret().is_none()
+        && (!rules::has_patterns()
+            || rules::without_hosts_paths(&String::from_utf8_lossy(text)).is_none())
+}
+
+/// By the host's patterns first: what they name is replaced as a whole. `None` where there is no secret.
+fn whole_pass(text: &str, with: &'static str) -> Option<String> {
+    if rules::has_patterns()
+        && let Some(scrubbed) = rules::without_hosts_paths(text)
+    {
+        return Some(pass(&scrubbed, with).unwrap_or(scrubbed));
+    }
+    pass(text, with)
 }
 
 /// `None` where there is no secret.
@@ -101,6 +119,8 @@ struct Scan<'a> {
     /// Where the last secret ended.
     floor: usize,
     no_jwt_before: usize,
+    /// The parameters that are being read.
+    query: Option<Query>,
 }
 
 impl<'a> Scan<'a> {
@@ -110,23 +130,28 @@ impl<'a> Scan<'a> {
             at: 0,
             floor: 0,
             no_jwt_before: 0,
+            query: None,
         }
     }
 
     fn next_secret(&mut self) -> Option<Secret> {
         let mut wanted = ANEW;
         loop {
+            if let Some(secret) = self.next_in_query() {
+                return Some(secret);
+            }
             let (hit, byte) = self.next_hit(&mut wanted)?;
             let at = self.at;
             self.at += 1;
-            let secret = if hit == HEAD {
-                self.word(at, byte)
+            let secret = if hit & (HEAD | SEGMENT) != 0 {
+                self.word(hit, at, byte)
             } else {
                 // Of two the first was passed.
                 let first = at - usize::from(hit & (SLASH | DASH) != 0);
                 let (secret, next) = self.mark(first, byte);
                 if next > first + 1 {
-                    wanted = ANEW;
+                    let slash = matches!(byte, b'%' | b'\\') && self.ends_in_slash(next);
+                    wanted = if slash { ANEW | SEGMENT } else { ANEW };
                 }
                 self.at = self.at.max(next);
                 secret
@@ -137,6 +162,28 @@ impl<'a> Scan<'a> {
                 return Some(secret);
             }
         }
+    }
+
+    /// The next secret of the query that is being read, if one is.
+    fn next_in_query(&mut self) -> Option<Secret> {
+        let query = self.query.as_mut()?;
+        let found = query.next(self.text);
+        self.at = self.at.max(found.as_ref().map_or(query.end(), |at| at.end));
+        let Some(at) = found else {
+            self.query = None;
+            return None;
+        };
+        self.floor = at.end;
+        Some(Secret {
+            at,
+            with: Some(REDACTED),
+        })
+    }
+
+    /// Whether an encoded or an escaped slash ends at this place.
+    fn ends_in_slash(&self, at: usize) -> bool {
+        let before = self.text.get(..at).unwrap_or_default();
+        matches!(before, [.., b'2', b'f' | b'F'] | [.., b'\\', b'/'])
     }
 
     /// Goes to where the next secret may begin: for what the byte there counts, and the byte.
@@ -158,7 +205,12 @@ impl<'a> Scan<'a> {
             self.at += found;
             let byte = *rest.get(found)?;
             let second = rest.get(found + 1).copied().unwrap_or_default();
-            if hit != HEAD || shape::SECONDS[usize::from(byte)] >> (second & 31) & 1 != 0 {
+            let goes_on =
+                |seconds: &[u32; 256]| seconds[usize::from(byte)] >> (second & 31) & 1 != 0;
+            if hit & (HEAD | SEGMENT) == 0
+                || hit & HEAD != 0 && goes_on(&shape::SECONDS)
+                || hit & SEGMENT != 0 && goes_on(&segment::SECONDS)
+            {
                 *wanted = last;
                 return Some((hit, byte));
             }
@@ -167,7 +219,15 @@ impl<'a> Scan<'a> {
     }
 
     #[inline]
-    fn word(&mut self, at: usize, byte: u8) -> Option<Secret> {
+    fn word(&mut self, hit: u16, at: usize, byte: u8) -> Option<Secret> {
+        if hit & SEGMENT != 0
+            && let Some(at) = segment::secret(self.text, at)
+        {
+            return Some(Secret {
+                at,
+                with: Some(REDACTED),
+            });
+        }
         let found = if byte.is_ascii_digit() {
             card::number(self.text, at)
         } else {
@@ -179,7 +239,7 @@ impl<'a> Scan<'a> {
     }
 
     /// What begins at a mark, and where to go on without it.
-    fn mark(&self, at: usize, byte: u8) -> (Option<Secret>, usize) {
+    fn mark(&mut self, at: usize, byte: u8) -> (Option<Secret>, usize) {
         let next = self.text.get(at + 1).copied();
         let plain = |found: Option<Range<usize>>| found.map(|at| Secret { at, with: None });
         match byte {
@@ -187,44 +247,116 @@ impl<'a> Scan<'a> {
             // A path in source code.
             b':' if next == Some(b':') => (None, at + 2),
             b':' if next == Some(b'/') => (None, at + 1),
-            b'=' | b':' => (
-                plain(pair::secret(self.text, self.floor, at, at + 1)),
+            b'=' => (self.pair(at, at + 1), at + 1),
+            b':' => {
+                let found = shape::telegram(self.text, self.floor, at, at + 1)
+                    .or_else(|| pair::user_option(self.text, self.floor, at));
+                (plain(found).or_else(|| self.pair(at, at + 1)), at + 1)
+            }
+            b'/' => (self.authority(at + 2), at + 2),
+            b'-' => (
+                plain(shape::pem(self.text, at).or_else(|| option::secret(self.text, at))),
                 at + 1,
             ),
-            b'/' => (self.user_information(at + 2), at + 2),
-            b'-' => (plain(shape::pem(self.text, at)), at + 1),
             b'%' => self.percent(at),
-            // The letter of an escape belongs to no word.
-            b'\\' if matches!(next, Some(b'n' | b'r' | b't')) => (None, at + 2),
+            b'?' => {
+                self.query = Some(Query::new(self.text, at, at + 1, Begin::Query));
+                (None, at + 1)
+            }
+            b'#' => {
+                self.query = Some(Query::new(self.text, at, at + 1, Begin::Fragment));
+                (None, at + 1)
+            }
+            b'@' => (self.without_scheme(at), at + 1),
+            b'\\' => self.backslash(at),
             _ => (None, at + 1),
         }
     }
 
-    /// An escape of URLs: an equals sign or a colon is what it stands for, the digits belong to no word.
-    fn percent(&self, at: usize) -> (Option<Secret>, usize) {
-        let Some([high, low]) = self.text.get(at + 1..at + 3) else {
+    fn pair(&self, separator: usize, after: usize) -> Option<Secret> {
+        let at = pair::secret(self.text, self.floor, separator, after)?;
+        Some(Secret { at, with: None })
+    }
+
+    fn backslash(&mut self, at: usize) -> (Option<Secret>, usize) {
+        match self.text.get(at + 1..).unwrap_or_default() {
+            [b'/', b'\\', b'/', ..] => (self.authority(at + 4), at + 4),
+            [b'/', ..] => (None, at + 2),
+            // The letter of an escape belongs to no word.
+            [b'n' | b'r' | b't', ..] => (None, at + 2),
+            [b'u', ..] => match parameters::unicode(self.text, at) {
+                Some((length, b'=' | b':')) => (self.pair(at, at + length), at + length),
+                Some((length, b'?')) => {
+                    self.query = Some(Query::new(self.text, at, at + length, Begin::Query));
+                    (None, at + length)
+                }
+                Some((length, _)) => (None, at + length),
+                None => (None, at + 1),
+            },
+            _ => (None, at + 1),
+        }
+    }
+
+    /// An escape of URLs: a sign that counts is what it stands for, the digits belong to no word.
+    fn percent(&mut self, at: usize) -> (Option<Secret>, usize) {
+        let Some((length, digits)) = parameters::encoded(self.text, at) else {
             return (None, at + 1);
         };
-        match (high, low.to_ascii_lowercase()) {
-            (b'3', b'd' | b'a') => {
-                let found = pair::secret(self.text, self.floor, at, at + 3);
-                (found.map(|at| Secret { at, with: None }), at + 3)
+        let next = at + length;
+        match &digits {
+            b"3d" => (self.pair(at, next), next),
+            b"3a" => {
+                let token = shape::telegram(self.text, self.floor, at, next);
+                let token = token.map(|at| Secret { at, with: None });
+                (token.or_else(|| self.pair(at, next)), next)
             }
-            _ if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => (None, at + 3),
+            b"3f" => {
+                self.query = Some(Query::new(self.text, at, next, Begin::Query));
+                (None, next)
+            }
+            b"2f" => match segment::separator(self.text, next) {
+                Some(second) => {
+                    let found = url::end_of_encoded_user(self.text, next + second);
+                    let secret = found.map(|end| Secret {
+                        at: next + second..end,
+                        with: Some("REDACTED:REDACTED"),
+                    });
+                    (secret, next + second)
+                }
+                None => (None, next),
+            },
+            _ if digits.iter().all(u8::is_ascii_hexdigit) => (None, next),
             _ => (None, at + 1),
         }
     }
 
-    fn user_information(&self, start: usize) -> Option<Secret> {
-        let end = url::end_of_user_information(self.text, start)?;
-        let has_password = self.text.get(start..end)?.contains(&b':');
+    /// What is secret in the authority that begins at `start`, or in a path behind it that is one as a whole.
+    fn authority(&self, start: usize) -> Option<Secret> {
+        let Some(end) = url::end_of_user_information(self.text, start) else {
+            let at = segment::of_host(self.text, start)?;
+            return Some(Secret {
+                at,
+                with: Some(REDACTED),
+            });
+        };
+        self.user(start..end)
+    }
+
+    /// User information before a place and without a scheme.
+    fn without_scheme(&self, at: usize) -> Option<Secret> {
+        let start = url::start_of_user_information(self.text, self.floor, at)?;
+        self.user(start..at)
+    }
+
+    fn user(&self, at: Range<usize>) -> Option<Secret> {
+        let has_password = self.text.get(at.clone())?.contains(&b':');
         let with = if has_password {
             "REDACTED:REDACTED"
         } else {
             REDACTED
         };
         Some(Secret {
-            at: start..end,
+            at,
             with: Some(with),
         })
     }

@@ -310,6 +310,35 @@ pub(super) fn pem(text: &[u8], start: usize) -> Option<Range<usize>> {
     Some(start..end + label + dashes)
 }
 
+/// The token of a Telegram bot around the colon at `separator`: its number, and at least 30 characters that
+/// begin with `A`, or 20 of any in a path behind `bot`. The number is not looked for before `floor`.
+pub(super) fn telegram(
+    text: &[u8],
+    floor: usize,
+    separator: usize,
+    after: usize,
+) -> Option<Range<usize>> {
+    let tail = text.get(after..)?;
+    if !tail.first()?.is_ascii_alphanumeric() {
+        return None;
+    }
+    let before = text.get(floor..separator)?;
+    let digits = before.iter().rev().take(17);
+    let digits = digits.take_while(|byte| byte.is_ascii_digit()).count();
+    if !(6..=16).contains(&digits) {
+        return None;
+    }
+    let head = before.get(..before.len() - digits)?;
+    let of_bot = head.ends_with(b"bot");
+    if !of_bot && head.last().is_some_and(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let length = run(tail, url_safe);
+    let least = if of_bot { 20 } else { 30 };
+    (length >= least && (of_bot || tail.starts_with(b"A")))
+        .then_some(separator - digits..after + length)
+}
+
 /// Without the dots that end a sentence.
 fn without_last_dots(mut text: &[u8]) -> &[u8] {
     while let [head @ .., b'.'] = text {

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::{FILTERED, REDACTED, is_sensitive_key, scan};
+use super::{FILTERED, REDACTED, parameters, rules, scan, segment};
 
 /// Bytes behind an authority that are looked through for the end of a password with a slash in it.
 const MAX_SLASHED: usize = 128;
+/// Bytes of user information that stands without a scheme or is encoded.
+const MAX_USER: usize = 256;
 
 /// The path without the tokens that stand in it, and without user information where it is a whole URL.
 pub(crate) fn path(path: &str) -> Cow<'_, str> {
@@ -14,11 +16,11 @@ pub(crate) fn path(path: &str) -> Cow<'_, str> {
 
 /// The query (without its question mark) with its names, and `REDACTED` for every value.
 ///
-/// The values of the `allowed` names stay, scrubbed; a sensitive name is never allowed. What has no
-/// equals sign is a name only if it looks like one, for a bare token may stand there.
-pub(crate) fn query<'a>(query: &'a str, allowed: &[impl AsRef<str>]) -> Cow<'a, str> {
+/// The values of the names that the host allows stay, unless there is a secret in them. What has no equals
+/// sign is a name only if it looks like one, for a bare token may stand there.
+pub(crate) fn query(query: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(query.len() + 16);
-    put_query(&mut out, query, allowed);
+    put_query(&mut out, query);
     if out == query {
         Cow::Borrowed(query)
     } else {
@@ -27,7 +29,7 @@ pub(crate) fn query<'a>(query: &'a str, allowed: &[impl AsRef<str>]) -> Cow<'a, 
 }
 
 /// Appends what [`query`] makes of a query.
-pub(crate) fn put_query(out: &mut String, query: &str, allowed: &[impl AsRef<str>]) {
+pub(crate) fn put_query(out: &mut String, query: &str) {
     if query.is_empty() {
         return;
     }
@@ -45,9 +47,8 @@ pub(crate) fn put_query(out: &mut String, query: &str, allowed: &[impl AsRef<str
         };
         out.push_str(&scan::scrub(name, REDACTED));
         out.push('=');
-        let is_allowed = || allowed.iter().any(|allowed| allowed.as_ref() == name);
         if value.is_empty() {
-        } else if is_allowed() && !is_sensitive_key(name) {
+        } else if rules::shows(name, value) {
             out.push_str(&scan::scrub(value, REDACTED));
         } else {
             out.push_str(REDACTED);
@@ -104,4 +105,86 @@ fn before_a_mark(text: &[u8]) -> usize {
                 .any(|mark| text.get(*at..).is_some_and(|rest| rest.starts_with(mark)))
         })
         .unwrap_or(text.len())
+}
+
+/// Where the user information ends that begins at `start` behind encoded slashes: before an `@`, as it is
+/// or encoded, of the same authority.
+pub(super) fn end_of_encoded_user(text: &[u8], start: usize) -> Option<usize> {
+    let rest = text.get(start..text.len().min(start + MAX_USER))?;
+    let mut found = None;
+    for (n, byte) in rest.iter().enumerate() {
+        match byte {
+            0..=b' ' | b'"' | b'\'' | b'<' | b'>' | b'`' | b'&' => break,
+            b'@' => found = Some(start + n),
+            b'%' | b'/' | b'\\' if segment::separator(text, start + n).is_some() => break,
+            b'%' if parameters::is_encoded(text, start + n, b'4', b'0') => found = Some(start + n),
+            b'%' if parameters::is_encoded(text, start + n, b'3', b'f') => break,
+            _ => {}
+        }
+    }
+    let marked = before_a_mark(text.get(start..found?)?) < found? - start;
+    found.filter(|_| !marked)
+}
+
+/// Where the user information begins that ends before the `@` at `at`, though no scheme stands before it:
+/// `user:password@host:5432`, `user:password@tcp(host)`, `oracle:thin:user/password@host`.
+///
+/// What is no password is told by what follows: an address of mail has no port.
+pub(super) fn start_of_user_information(text: &[u8], floor: usize, at: usize) -> Option<usize> {
+    let host = text.get(at + 1..)?;
+    let before = text.get(floor.max(at.saturating_sub(MAX_USER))..at)?;
+    let is_between = |byte: &u8| *byte <= b' ' || b"\"'<>`(),=[]{}".contains(byte);
+    let length = before
+        .iter()
+        .rev()
+        .take_while(|byte| !is_between(byte))
+        .count();
+    let user = before.get(before.len() - length..)?;
+    let thin = b"oracle:thin:";
+    let lower = user.get(..user.len().min(32))?.to_ascii_lowercase();
+    if let Some(found) = lower.windows(thin.len()).position(|part| part == thin) {
+        let start = found + thin.len();
+        let user = user.get(start..)?;
+        return (!user.is_empty() && !user.starts_with(REDACTED.as_bytes()))
+            .then_some(at - user.len());
+    }
+    let colon = user.iter().position(|byte| *byte == b':')?;
+    let (name, password) = (user.get(..colon)?, user.get(colon + 1..)?);
+    let is_no_user: [&[u8]; 12] = [
+        b"mailto", b"sip", b"sips", b"xmpp", b"acct", b"im", b"tel", b"urn", b"http", b"https",
+        b"ssh", b"git",
+    ];
+    if name.is_empty() && password.is_empty()
+        || password.is_empty()
+        || user.contains(&b'/') && !host.starts_with(b"tcp(")
+        || user == b"REDACTED:REDACTED"
+        || is_no_user
+            .iter()
+            .any(|name_of| name.eq_ignore_ascii_case(name_of))
+    {
+        return None;
+    }
+    (host.starts_with(b"tcp(") || host.starts_with(b"unix(") || has_port(host))
+        .then_some(at - user.len())
+}
+
+/// Whether a host with a port begins here.
+fn has_port(host: &[u8]) -> bool {
+    let name = host
+        .iter()
+        .take(128)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        .count();
+    let Some([b':', rest @ ..]) = host.get(name..) else {
+        return false;
+    };
+    let digits = rest
+        .iter()
+        .take(6)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let ends = rest
+        .get(digits)
+        .is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    name > 0 && (2..=5).contains(&digits) && ends
 }

@@ -247,10 +247,7 @@ impl Reading<'_> {
         );
         text(semconv::URL_SCHEME, request.scheme.as_str());
         text(semconv::URL_PATH, &redact::path(request.path.as_str()));
-        text(
-            semconv::URL_QUERY,
-            &redact::query(request.query.as_str(), NO_NAMES),
-        );
+        text(semconv::URL_QUERY, &redact::query(request.query.as_str()));
         text(semconv::NETWORK_PROTOCOL_VERSION, request.version);
         text(semconv::CLIENT_ADDRESS, request.client_address.as_str());
         let peer = match request.peer_address.as_str() {
@@ -323,9 +320,6 @@ impl Reading<'_> {
         }
     }
 }
-
-/// No value of a query is told.
-const NO_NAMES: &[&str] = &[];
 
 fn read_attributes(bytes: &[u8]) -> Vec<(String, AttributeValue)> {
     let mut all = Vec::new();

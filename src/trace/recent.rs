@@ -10,6 +10,7 @@ use super::read::{Span, read_part};
 use super::span::{Part, Root};
 use crate::clock::{Clock, Nanos};
 use crate::model::{Kept, Signal, TraceId};
+use crate::redact::Rules;
 use crate::request::RequestRecord;
 use crate::worker::{Jobs, Record, Tap};
 
@@ -35,6 +36,8 @@ pub struct KeptTrace {
 pub(crate) struct Recent {
     max_bytes: usize,
     clock: Clock,
+    /// Of the monitor; a trace is read on any thread.
+    rules: Rules,
     state: Mutex<State>,
 }
 
@@ -75,6 +78,7 @@ impl Recent {
         Self {
             max_bytes,
             clock,
+            rules: Rules::current(),
             state: Mutex::new(State {
                 sources: (0..SOURCES).map(|_| OfSource::default()).collect(),
                 ..State::default()
@@ -111,6 +115,7 @@ impl Recent {
     /// The kept trace of an id.
     pub(crate) fn trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
         let parts = self.lock().traces.get(&trace_id)?.parts.clone();
+        let _entered = self.rules.enter();
         let read = parts
             .iter()
             .filter_map(|(at, part)| read_part(part, *at, &self.clock));

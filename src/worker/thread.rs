@@ -18,6 +18,7 @@ use super::{Intake, WorkerConfig};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::caught;
 use crate::model::{Books, Notices, ShutdownReport, Signal, mark_own_thread};
+use crate::redact::Rules;
 
 /// Threads of the blocking pool: a hanging sink or check holds one.
 const MAX_BLOCKING_THREADS: usize = 64;
@@ -92,12 +93,18 @@ impl Worker {
     ///
     /// Where the system gives no thread or no event queue.
     pub(crate) fn start(setup: WorkerSetup) -> io::Result<Arc<Self>> {
+        // What is formatted on these threads is redacted by the rules of the monitor that starts them.
+        let rules = Rules::current();
+        let of_pool = rules.clone();
         let runtime = Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(MAX_BLOCKING_THREADS)
             .thread_name("watchpost-io")
             // A writer that logs would otherwise write about its writing for ever.
-            .on_thread_start(mark_own_thread)
+            .on_thread_start(move || {
+                mark_own_thread();
+                of_pool.stay();
+            })
             .build()?;
         let handle = runtime.handle().clone();
         let runtime = Background(Some(runtime));
@@ -164,6 +171,7 @@ impl Worker {
             .name("watchpost".to_owned())
             .spawn(move || {
                 mark_own_thread();
+                rules.stay();
                 run(&shared, engine, runtime);
             })?;
         Ok(Arc::new(Self {

@@ -344,3 +344,134 @@ async fn no_end_of_a_query_or_a_call_tells_a_secret() {
         assert_eq!(service.limits.len(), 1, "{service:?}");
     }
 }
+
+/// Texts with a URL or a command in them: `{s}` is secret, `{n}` stands beside it and stays.
+const TEXTS: [&str; 12] = [
+    "error sending request for url (https://{n}.example/v1?user={s}&page=7)",
+    "GET /{n}/cb?code={s}&state={s} failed",
+    r#"{"u":"https:\/\/{n}.example\/p?a={s}\u0026b={s}"}"#,
+    "<a href=\"https://{n}.example/?a={s}&amp;b={s}\">",
+    "to https%3A%2F%2F{n}.example%2Fcb%3Fcode%3D{s}",
+    "postgres://app:{s}@{n}.example:5432/app?x={s}",
+    "https://{n}.example/cb#access_token={s}",
+    "tool --password {s} --file {n}",
+    "/api/invites/{s}/{n}",
+    "ticket={s} {n}",
+    "code={s}&state={s} {n}",
+    "app:{s}@tcp({n}:3306)/db?x={s}",
+];
+
+#[tokio::test]
+async fn urls_inside_texts_keep_no_value_in_any_sink() {
+    let harness = Arc::new(Harness::with(|builder| {
+        let builder = builder.trace_ratio(1.0).max_traces_per_second(100_000);
+        let builder = builder
+            .redact_keys(["ticket"])
+            .redact_paths(["/invites/{token}"]);
+        builder.allow_query(["offset", "page"])
+    }));
+    let subscriber = tracing_subscriber::registry().with(harness.tracing_layer());
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let of = Arc::clone(&harness);
+    let handler = move |Path(n): Path<usize>| async move {
+        let text = TEXTS[n].replace("{s}", &format!("hush{n:02}zq"));
+        let text = text.replace("{n}", &format!("near{n:02}"));
+        let span = tracing::info_span!("work", note = %text);
+        let _entered = span.enter();
+        tracing::warn!("{text}");
+        tracing::info!(note = %text, "a field");
+        let error = io::Error::other(io::Error::other(text.clone()));
+        let _event = of.capture_error(&error);
+        let call = of.external("there").call(
+            "GET",
+            format!("https://h.example/a?page=7&x={text}").as_str(),
+        );
+        call.status(200).run(async {}).await;
+        of.health().check(format!("check {n}"), move || {
+            let text = text.clone();
+            async move { Err::<(), _>(text) }
+        });
+    };
+    let layer = harness.layer().allow_headers([http::header::REFERER]);
+    let app = Router::new().route("/run/{n}", get(handler)).layer(layer);
+    for n in 0..TEXTS.len() {
+        let request = Request::get(format!("/run/{n}?page=7&q=hush{n:02}zq"))
+            .header(
+                "referer",
+                format!("https://near{n:02}.example/?page=7&q=hush{n:02}zq"),
+            )
+            .body(Body::empty())
+            .unwrap();
+        assert_eq!(send(&app, request).await.status, 200, "{n}");
+    }
+    assert!(harness.flush(Duration::from_secs(10)).await);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let health = Router::new().route_service(
+        "/health",
+        harness
+            .health()
+            .details(watchpost::Access::open_to_anyone()),
+    );
+    let health = send(
+        &health,
+        Request::get("/health").body(Body::empty()).unwrap(),
+    )
+    .await;
+    let places = [
+        ("the log", harness.written()),
+        ("the traces", format!("{:?}", harness.recent_traces())),
+        ("the errors", format!("{:?}", harness.errors())),
+        ("health", health.body),
+    ];
+    for (place, text) in &places {
+        for n in 0..TEXTS.len() {
+            let (secret, near) = (format!("hush{n:02}zq"), format!("near{n:02}"));
+            assert!(!text.contains(&secret), "{place}: {}\n{text}", TEXTS[n]);
+            let groups = *place == "the errors";
+            assert!(
+                groups || text.contains(&near),
+                "{place}: {}\n{text}",
+                TEXTS[n]
+            );
+        }
+    }
+    let log = &places[0].1;
+    assert!(log.contains(r#""url.query":"page=7&q=REDACTED""#), "{log}");
+    assert!(log.contains(".example/?page=7&q=REDACTED"), "{log}");
+    assert!(
+        places[1]
+            .1
+            .contains("https://h.example/a?page=7&x=REDACTED")
+    );
+}
+
+#[test]
+fn what_is_redacted_is_set_in_a_file_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("watchpost.toml");
+    let text =
+        "[redact]\nkeys = [\"ticket\"]\npaths = [\"/invites/{token}\"]\nallow_query = [\"page\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let harness = Harness::with(|builder| builder.file(&file));
+    let subscriber = tracing_subscriber::registry().with(harness.tracing_layer());
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info!("ticket=hush at /a/invites/hush?page=7&q=hush");
+    });
+    let written = harness.written();
+    assert!(
+        written.contains("ticket=[Filtered] at /a/invites/REDACTED?page=7&q=REDACTED"),
+        "{written}"
+    );
+    let settings = harness.settings();
+    assert_eq!(
+        settings.value("redact.paths"),
+        Some("[\"/invites/{token}\"]")
+    );
+    // A name of secrets is never shown.
+    let refused = watchpost::Monitor::builder("shop")
+        .env(false)
+        .allow_query(["page", "token"])
+        .build();
+    let problems = refused.unwrap_err().to_string();
+    assert!(problems.contains("remove `token`"), "{problems}");
+}

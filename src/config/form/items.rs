@@ -2,6 +2,7 @@ use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 
 use crate::http::{Cidr, is_grpc_method};
+use crate::redact::{PathPattern, is_sensitive_key};
 use crate::request::MAX_METHOD;
 
 use super::list::Item;
@@ -56,6 +57,77 @@ impl Item for Header {
 
     fn print(value: &HeaderName) -> String {
         quoted(value.as_str())
+    }
+}
+
+/// A key whose value is a secret.
+pub(in crate::config) struct SecretKey;
+
+impl Item for SecretKey {
+    type Value = String;
+    const TYPE: Type = Type::String;
+    const EXAMPLE: &'static str = "[\"ticket\"]";
+    const NAME: &'static str = "keys such as `ticket`";
+
+    fn read(text: &str) -> Result<String, String> {
+        let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
+        let is_key = |c: char| c.is_alphanumeric() || "-_. []".contains(c);
+        if letters < 3 || text.len() > 64 || !text.chars().all(is_key) {
+            return Err(
+                "not a key of 3 to 64 letters and digits; write one such as `ticket`".to_owned(),
+            );
+        }
+        Ok(text.to_owned())
+    }
+
+    fn print(value: &String) -> String {
+        quoted(value)
+    }
+}
+
+/// A path with a secret in it.
+pub(in crate::config) struct SecretPath;
+
+impl Item for SecretPath {
+    type Value = PathPattern;
+    const TYPE: Type = Type::String;
+    const EXAMPLE: &'static str = "[\"/invites/{token}\"]";
+    const NAME: &'static str = "paths such as `/invites/{token}`";
+
+    fn read(text: &str) -> Result<PathPattern, String> {
+        text.parse()
+            .map_err(|what| format!("{what}; write one such as `/invites/{{token}}`"))
+    }
+
+    fn print(value: &PathPattern) -> String {
+        quoted(&value.to_string())
+    }
+}
+
+/// The name of a query parameter whose value is shown.
+pub(in crate::config) struct QueryName;
+
+impl Item for QueryName {
+    type Value = String;
+    const TYPE: Type = Type::String;
+    const EXAMPLE: &'static str = "[\"page\"]";
+    const NAME: &'static str = "names of query parameters such as `page`";
+
+    fn read(text: &str) -> Result<String, String> {
+        let is_name = |c: char| !c.is_whitespace() && !c.is_control() && !"&=?#;".contains(c);
+        if text.is_empty() || text.len() > 128 || !text.chars().all(is_name) {
+            return Err("not the name of a query parameter; write one such as `page`".to_owned());
+        }
+        if is_sensitive_key(text) {
+            return Err(format!(
+                "a name of secrets, whose value is never shown; remove `{text}`"
+            ));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn print(value: &String) -> String {
+        quoted(value)
     }
 }
 

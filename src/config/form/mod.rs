@@ -21,7 +21,9 @@ pub(super) use self::dsn::SentryDsn;
 pub(super) use self::duration::Span;
 pub(super) use self::headers::Headers;
 pub(super) use self::histograms::Histograms;
-pub(super) use self::items::{GrpcMethod, Header, Network, RequestMethod, Status};
+pub(super) use self::items::{
+    GrpcMethod, Header, Network, QueryName, RequestMethod, SecretKey, SecretPath, Status,
+};
 pub(super) use self::list::{List, PropagatorNames};
 pub(super) use self::log::{Choice, Directives};
 pub(super) use self::number::{Ratio, Switch, Whole};

@@ -42,6 +42,11 @@ long_poll = "250ms"
 known_methods = ["GET", "PROPFIND", "GET"]
 grpc_methods = ["/grpc.health.v1.Health/Check"]
 
+[redact]
+keys = ["ticket", "Tenant-Pin", "ticket"]
+paths = ["/invites/{token}"]
+allow_query = ["offset", "page"]
+
 [trace]
 propagators = ["tracecontext"]
 disabled = true
@@ -146,6 +151,9 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.http.known_methods, ["GET", "PROPFIND"]);
     let methods = &config.http.grpc_methods;
     assert_eq!(methods, &["/grpc.health.v1.Health/Check"]);
+    assert_eq!(config.redact.keys, ["ticket", "Tenant-Pin"]);
+    assert_eq!(config.redact.paths.len(), 1);
+    assert_eq!(config.redact.allow_query, ["offset", "page"]);
     assert!(config.propagators.trace_context && !config.propagators.baggage);
     assert_traces(&config.trace, &config.otlp);
     assert_eq!(

@@ -12,14 +12,15 @@ pub(super) use self::target::target;
 /// Stands for a secret.
 const REDACTED: &str = "REDACTED";
 
-/// `url.full` as it may be shown, of any text: without user information, values of the query and
-/// fragment, in at most 2,048 bytes. Secrets in the path are left to whoever scrubs paths.
-pub(super) fn shown(url: &str) -> String {
+/// `url.full` as it may be shown, of any text: without user information and fragment, in at most 2,048 bytes. A
+/// query keeps its names; of its values those that `shows` says, given a name and its value. Secrets in the path are left to whoever scrubs paths.
+pub(super) fn shown(url: &str, shows: impl Fn(&str, &str) -> bool) -> String {
     let mut room = Room::new(url.len());
     let rest = head::put(&mut room, url);
     if let Some(query) = rest.strip_prefix('?') {
         room.put("?");
-        query::put(&mut room, query.split('#').next().unwrap_or_default());
+        let query = query.split('#').next().unwrap_or_default();
+        query::put(&mut room, query, &shows);
     }
     room.into_text()
 }

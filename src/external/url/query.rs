@@ -9,13 +9,15 @@ const MAX_PARAMETERS: usize = 32;
 const MAX_NAME: usize = 128;
 /// Bytes of what is a name though it has no value.
 const MAX_BARE: usize = 32;
+/// Bytes of a value that is shown.
+const MAX_VALUE: usize = 128;
 const MORE: &str = "…";
 
-/// Puts a query with `REDACTED` for every value.
+/// Puts a query with `REDACTED` for every value but those that are shown.
 ///
 /// `;` separates too, but what follows it may be the rest of a value, and what has no equals sign may be
 /// one: those stay only where they look like a name.
-pub(super) fn put(room: &mut Room, query: &str) {
+pub(super) fn put(room: &mut Room, query: &str, shows: &impl Fn(&str, &str) -> bool) {
     let mut rest = query;
     let mut before = '&';
     for _ in 0..MAX_PARAMETERS {
@@ -23,7 +25,7 @@ pub(super) fn put(room: &mut Room, query: &str) {
         let (parameter, tail) = rest
             .split_at_checked(end.unwrap_or(rest.len()))
             .unwrap_or_default();
-        put_parameter(room, parameter, before);
+        put_parameter(room, parameter, before, shows);
         let mut tail = tail.chars();
         let Some(separator) = tail.next() else { return };
         before = separator;
@@ -36,7 +38,12 @@ pub(super) fn put(room: &mut Room, query: &str) {
     room.put(MORE);
 }
 
-fn put_parameter(room: &mut Room, parameter: &str, before: char) {
+fn put_parameter(
+    room: &mut Room,
+    parameter: &str,
+    before: char,
+    shows: &impl Fn(&str, &str) -> bool,
+) {
     let Some(equals) = at::first(parameter, '=', *b"3d") else {
         let stays = parameter.is_empty()
             || parameter == REDACTED
@@ -60,7 +67,10 @@ fn put_parameter(room: &mut Room, parameter: &str, before: char) {
         room.put(REDACTED);
     }
     room.put("=");
-    if !value.is_empty() {
+    if value.is_empty() {
+    } else if stays && before == '&' && value.len() <= MAX_VALUE && shows(name, value) {
+        room.put(value);
+    } else {
         room.put(REDACTED);
     }
 }

@@ -4,6 +4,9 @@
 const MAX: usize = 2048;
 /// Ends what was cut.
 const CUT: &str = "…";
+/// Bytes before the end of what is cut that are left out back to a slash: the beginning of a token in a path,
+/// which has not been scrubbed yet, would be no longer known.
+const MAX_TOKEN: usize = 64;
 
 /// Takes text, with control characters and blanks percent-encoded, until it is full.
 pub(super) struct Room(String);
@@ -61,7 +64,16 @@ impl Room {
     }
 
     pub(super) fn into_text(mut self) -> String {
-        self.cut(0, MAX);
+        if self.0.len() > MAX {
+            self.cut(0, MAX);
+            let end = self.0.len().saturating_sub(CUT.len());
+            let path = self.0.find('?').unwrap_or(end);
+            let slash = self.0.get(..end).and_then(|text| text.rfind('/'));
+            if let Some(slash) = slash.filter(|at| path >= end && at + MAX_TOKEN >= end) {
+                self.0.truncate(slash + 1);
+                self.0.push_str(CUT);
+            }
+        }
         self.0
     }
 }

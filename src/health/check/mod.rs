@@ -242,10 +242,12 @@ pub(super) async fn watch(check: Arc<Watched>, handle: Handle) {
 /// check waiting, and takes no place in the pool from which the worker's sinks write.
 fn start(check: &Arc<Watched>, run: u64, handle: &Handle) {
     let (on, runtime) = (Arc::clone(check), handle.clone());
+    let rules = redact::Rules::current();
     let started = thread::Builder::new()
         .name("watchpost-check".to_owned())
         .spawn(move || {
             mark_own_thread();
+            rules.stay();
             match catch_unwind(AssertUnwindSafe(|| runtime.block_on(on.run()))) {
                 Ok(ran) => on.finished(run, ran),
                 Err(payload) => {

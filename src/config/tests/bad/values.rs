@@ -501,6 +501,37 @@ const NETWORKS: &[Value] = &[
 
 const HEADERS_AND_STATUSES: &[Value] = &[
     (
+        "redact.keys",
+        "ab",
+        "item 1 is not a key of 3 to 64 letters and digits; write one such as `ticket`",
+    ),
+    ("redact.keys", "ticket=b", "item 1 is not a key of"),
+    (
+        "redact.paths",
+        "invites/{token}",
+        "item 1 is without its first `/`; write one such as `/invites/{token}`",
+    ),
+    (
+        "redact.paths",
+        "/invites/token",
+        "item 1 is a path whose last segment is no secret",
+    ),
+    (
+        "redact.paths",
+        "/{token}",
+        "item 1 is a path that does not begin with a literal",
+    ),
+    (
+        "redact.allow_query",
+        "a&b",
+        "item 1 is not the name of a query parameter; write one such as `page`",
+    ),
+    (
+        "redact.allow_query",
+        "access_token",
+        "item 1 is a name of secrets, whose value is never shown",
+    ),
+    (
         "http.allow_headers",
         "user agent",
         "item 1 is not a header's name; write one such as `user-agent`",

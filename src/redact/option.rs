@@ -1,0 +1,117 @@
+//! Secrets on a command line: `--password x`.
+
+use std::ops::Range;
+
+use super::key::is_sensitive;
+use super::pair::{self, end_of_quoted};
+
+/// Bytes of an option's name.
+const MAX_NAME: usize = 64;
+/// What may stand between an option and its value: blanks, and what separates a list's items.
+const MAX_BETWEEN: usize = 6;
+
+/// The value of the option whose two dashes begin at `start`.
+pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
+    if start > 0
+        && text
+            .get(start - 1)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+    {
+        return None;
+    }
+    let rest = text.get(start + 2..)?;
+    let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let length = rest.iter().take(MAX_NAME).take_while(is_name).count();
+    let name = rest.get(..length)?;
+    if !name.first()?.is_ascii_alphabetic() || !is_sensitive(name) {
+        return None;
+    }
+    let from = start + 2 + length;
+    value(text, from)
+        .map(|value| without_marks(text, value))
+        .filter(|value| !says_nothing(text, value))
+}
+
+/// The value behind an option that ends at `from`.
+pub(super) fn value(text: &[u8], from: usize) -> Option<Range<usize>> {
+    let rest = text.get(from..)?;
+    // `"--password", "x"`, `'--password' 'x'`, `--password x`.
+    let is_between = |byte: &&u8| matches!(byte, b' ' | b'\t' | b',' | b'"' | b'\'' | b'\\');
+    let between = rest.iter().take(MAX_BETWEEN).take_while(is_between).count();
+    let signs = rest.get(..between)?;
+    if !signs.iter().any(|byte| matches!(byte, b' ' | b'\t' | b',')) {
+        return None;
+    }
+    let start = from + between;
+    let quoted = signs
+        .last()
+        .is_some_and(|byte| matches!(byte, b'"' | b'\''));
+    let end = if quoted {
+        end_of_quoted(text, start)
+    } else {
+        let value = text.get(start..)?;
+        let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`<>".contains(byte);
+        start + value.iter().position(ends).unwrap_or(value.len())
+    };
+    Some(start..end)
+}
+
+/// Without what ends a sentence, a list or a group.
+fn without_marks(text: &[u8], value: Range<usize>) -> Range<usize> {
+    let bytes = text.get(value.clone()).unwrap_or_default();
+    let last = bytes.iter().rposition(|byte| !b".,;:)]}".contains(byte));
+    value.start..value.start + last.map_or(0, |last| last + 1)
+}
+
+/// Whether what follows an option is prose, another option or nothing.
+fn says_nothing(text: &[u8], value: &Range<usize>) -> bool {
+    let value = text.get(value.clone()).unwrap_or_default();
+    let words: [&[u8]; 40] = [
+        b"a",
+        b"and",
+        b"are",
+        b"argument",
+        b"arguments",
+        b"as",
+        b"at",
+        b"both",
+        b"but",
+        b"by",
+        b"can",
+        b"cannot",
+        b"does",
+        b"flag",
+        b"flags",
+        b"for",
+        b"from",
+        b"given",
+        b"has",
+        b"if",
+        b"in",
+        b"instead",
+        b"is",
+        b"it",
+        b"may",
+        b"must",
+        b"needs",
+        b"not",
+        b"option",
+        b"options",
+        b"or",
+        b"parameter",
+        b"requires",
+        b"should",
+        b"switch",
+        b"the",
+        b"to",
+        b"was",
+        b"were",
+        b"with",
+    ];
+    value.starts_with(b"-")
+        || value.starts_with(b"$")
+        || value.starts_with(b"|")
+        || value.starts_with(b"[Filtered")
+        || pair::says_nothing(value)
+        || words.iter().any(|word| value.eq_ignore_ascii_case(word))
+}

@@ -1,0 +1,172 @@
+//! What a host adds to the built-in rules.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+use super::key::{Key, Name, is_grant, is_sensitive};
+use super::pattern::PathPattern;
+
+/// The settings of redaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RedactConfig {
+    /// Further keys whose values are secrets.
+    pub(crate) keys: Vec<String>,
+    /// Paths with a secret in them.
+    pub(crate) paths: Vec<PathPattern>,
+    /// Query parameters whose values are shown.
+    pub(crate) allow_query: Vec<String>,
+}
+
+/// The rules of one monitor. Its worker and whatever else formats its texts use them on their threads;
+/// a thread without rules has the built-in ones and shows no query value.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rules(Option<Arc<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    keys: Vec<Key>,
+    paths: Vec<PathPattern>,
+    allow_query: Vec<String>,
+}
+
+/// Which of the lists are not empty.
+const KEYS: u8 = 1;
+const PATHS: u8 = 2;
+const ALLOWED: u8 = 4;
+
+thread_local! {
+    /// Read without touching the rules themselves, which most threads do not have.
+    static LISTS: Cell<u8> = const { Cell::new(0) };
+    static CURRENT: RefCell<Rules> = const { RefCell::new(Rules(None)) };
+}
+
+impl Rules {
+    pub(crate) fn new(config: &RedactConfig) -> Self {
+        if *config == RedactConfig::default() {
+            return Self(None);
+        }
+        Self(Some(Arc::new(Inner {
+            keys: config.keys.iter().map(|key| Key::of(key)).collect(),
+            paths: config.paths.clone(),
+            allow_query: config.allow_query.clone(),
+        })))
+    }
+
+    /// The rules of the calling thread.
+    pub(crate) fn current() -> Self {
+        CURRENT
+            .try_with(|current| current.borrow().clone())
+            .unwrap_or_default()
+    }
+
+    /// Makes these the rules of the calling thread for its life.
+    pub(crate) fn stay(&self) {
+        self.replace();
+    }
+
+    /// Makes these the rules of the calling thread until what is returned is dropped.
+    pub(crate) fn enter(&self) -> Entered {
+        Entered(self.replace())
+    }
+
+    /// Runs `body` under these rules.
+    #[cfg(test)]
+    pub(crate) fn within<T>(&self, body: impl FnOnce() -> T) -> T {
+        let _entered = self.enter();
+        body()
+    }
+
+    /// Whether the value of a query parameter is shown.
+    #[inline]
+    pub(crate) fn shows(&self, name: &str, value: &str) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|rules| rules.shows(name, value))
+    }
+
+    fn replace(&self) -> Self {
+        let _ended = LISTS.try_with(|lists| lists.set(self.lists()));
+        CURRENT
+            .try_with(|current| current.replace(self.clone()))
+            .unwrap_or_default()
+    }
+
+    fn lists(&self) -> u8 {
+        self.0.as_ref().map_or(0, |inner| {
+            u8::from(!inner.keys.is_empty()) * KEYS
+                | u8::from(!inner.paths.is_empty()) * PATHS
+                | u8::from(!inner.allow_query.is_empty()) * ALLOWED
+        })
+    }
+}
+
+/// Gives the thread back the rules that it had before.
+#[must_use = "the rules hold until this is dropped"]
+pub(crate) struct Entered(Rules);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.replace();
+    }
+}
+
+/// Whether the thread's rules have one of the lists.
+#[inline]
+fn has(list: u8) -> bool {
+    LISTS.try_with(|lists| lists.get() & list != 0) == Ok(true)
+}
+
+fn with<T: Default>(body: impl FnOnce(&Inner) -> T) -> T {
+    CURRENT
+        .try_with(|current| current.borrow().0.as_deref().map(body))
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+}
+
+/// Whether the host says that what stands under this key is a secret.
+#[inline]
+pub(super) fn is_hosts_key(name: &Name) -> bool {
+    has(KEYS) && with(|rules| rules.keys.iter().any(|key| key.names(name)))
+}
+
+/// Whether the host has path patterns.
+#[inline]
+pub(super) fn has_patterns() -> bool {
+    has(PATHS)
+}
+
+/// The text with the secrets of the host's path patterns replaced; `None` where there are none.
+#[cold]
+pub(super) fn without_hosts_paths(text: &str) -> Option<String> {
+    with(|rules| super::pattern::scrub(&rules.paths, text))
+}
+
+/// Whether the thread's rules show the value of a query parameter.
+#[inline]
+pub(super) fn shows(name: &str, value: &str) -> bool {
+    has(ALLOWED) && with(|rules| rules.shows(name, value))
+}
+
+impl Inner {
+    /// A sensitive name never is shown. Those of OAuth that also name harmless things (`code`, `state`) are shown with a
+    /// word or a short number alone.
+    fn shows(&self, name: &str, value: &str) -> bool {
+        let bytes = name.as_bytes();
+        self.allow_query.iter().any(|allowed| allowed == name)
+            && !is_sensitive(bytes)
+            && !self
+                .keys
+                .iter()
+                .any(|key| key.names(&Name::of_short(bytes)))
+            && (!is_grant(bytes) || is_word(value.as_bytes()))
+    }
+}
+
+/// Lower-case letters, or a few digits.
+fn is_word(value: &[u8]) -> bool {
+    let letters = value
+        .iter()
+        .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b','));
+    letters && value.len() <= 16 || value.len() <= 5 && value.iter().all(u8::is_ascii_digit)
+}

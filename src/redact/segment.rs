@@ -1,0 +1,312 @@
+//! Tokens in the segments of a path: webhooks, links of one use, addresses that are secrets themselves.
+
+use std::ops::Range;
+
+use super::REDACTED;
+
+/// Segments behind a keyword that are looked at.
+const MAX_SEGMENTS: usize = 6;
+/// Bytes of a keyword.
+const MAX_KEYWORD: usize = 24;
+/// Bytes of a host that is looked at.
+const MAX_HOST: usize = 96;
+
+/// Segments behind which tokens stand. The first letters are what the scan looks for.
+const KEYWORDS: [&[u8]; 55] = [
+    b"activate",
+    b"activation",
+    b"auth",
+    b"build_hooks",
+    b"claim",
+    b"confirm",
+    b"confirm-email",
+    b"confirm_email",
+    b"confirmation",
+    b"deploy",
+    b"deploy_hooks",
+    b"email-verification",
+    b"forgot-password",
+    b"heartbeat",
+    b"hook",
+    b"hooks",
+    b"ical",
+    b"incoming-webhooks",
+    b"inputs",
+    b"integration",
+    b"integrations",
+    b"interactions",
+    b"invitation",
+    b"invitations",
+    b"invite",
+    b"invites",
+    b"key",
+    b"login",
+    b"magic",
+    b"magic-link",
+    b"magic_link",
+    b"optout",
+    b"password",
+    b"password-reset",
+    b"password_reset",
+    b"receiver",
+    b"recover",
+    b"reset",
+    b"reset-password",
+    b"reset_password",
+    b"session",
+    b"sessions",
+    b"set-password",
+    b"share",
+    b"shared",
+    b"signin",
+    b"sso",
+    b"token",
+    b"trigger",
+    b"unsubscribe",
+    b"verification",
+    b"verify",
+    b"verify-email",
+    b"webhook",
+    b"webhooks",
+];
+
+/// Keywords behind which every segment is a part of a secret, whatever it looks like.
+const WHOLE: [&[u8]; 1] = [b"webhookb2"];
+
+/// Hosts whose paths are secrets: all of such an address is known to those alone who may use it.
+const HOSTS: [&[u8]; 11] = [
+    b".webhook.office.com",
+    b"outlook.office.com",
+    b"hc-ping.com",
+    b"api.day.app",
+    b".make.com",
+    b"hook.integromat.com",
+    b"hooks.zapier.com",
+    b".infura.io",
+    b".alchemy.com",
+    b".quiknode.pro",
+    b"rpc.ankr.com",
+];
+
+/// With which letter a segment goes on that may be a keyword, by its first: a bit for each last five bits.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+pub(super) static SECONDS: [u32; 256] = {
+    let mut all = [0; 256];
+    let mut n = 0;
+    while n < KEYWORDS.len() + WHOLE.len() {
+        let word = if n < KEYWORDS.len() {
+            KEYWORDS[n]
+        } else {
+            WHOLE[n - KEYWORDS.len()]
+        };
+        all[word[0] as usize] |= 1 << (word[1] & 31);
+        all[word[0].to_ascii_uppercase() as usize] |= 1 << (word[1] & 31);
+        n += 1;
+    }
+    all
+};
+
+/// The length of a slash at this place, also of an encoded or an escaped one.
+pub(super) fn separator(text: &[u8], at: usize) -> Option<usize> {
+    match text.get(at..)? {
+        [b'/', ..] => Some(1),
+        [b'\\', b'/', ..] => Some(2),
+        [b'%', rest @ ..] => {
+            let deeper = rest.chunks(2).take_while(|pair| pair == b"25").count();
+            let [b'2', b'f' | b'F', ..] = rest.get(deeper * 2..)? else {
+                return None;
+            };
+            Some(3 + deeper * 2)
+        }
+        _ => None,
+    }
+}
+
+/// Where the segment ends that begins at `start`.
+pub(super) fn end(text: &[u8], start: usize) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    let ends = |(n, byte): (usize, &u8)| match byte {
+        0..=b' '
+        | 0x7f
+        | b'/'
+        | b'?'
+        | b'#'
+        | b'"'
+        | b'\''
+        | b'<'
+        | b'>'
+        | b'`'
+        | b'|'
+        | b'\\'
+        | b'&' => true,
+        b'%' => {
+            separator(text, start + n).is_some()
+                || super::parameters::is_encoded(text, start + n, b'3', b'f')
+        }
+        // In a sentence or a list, and not inside a segment.
+        b',' | b';' | b')' | b']' | b'}' | b'.' | b'!' | b':' => {
+            let next = rest.get(n + 1);
+            !next.is_some_and(|next| next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-'))
+        }
+        0xc2.. => super::parameters::ends_at_sign(rest.get(n..).unwrap_or_default()),
+        _ => false,
+    };
+    let length = rest
+        .iter()
+        .enumerate()
+        .position(|(n, byte)| ends((n, byte)));
+    start + length.unwrap_or(rest.len())
+}
+
+/// The tokens behind the keyword that a segment may be which begins at `start`.
+pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
+    let window = text.get(start..text.len().min(start + MAX_KEYWORD))?;
+    let length = window
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'%' | b'\\'))?;
+    let word = window.get(..length)?;
+    let separator = separator(text, start + length)?;
+    let is = |keyword: &&[u8]| word.eq_ignore_ascii_case(keyword);
+    let whole = WHOLE.iter().any(is);
+    if !whole && !KEYWORDS.iter().any(is) {
+        return None;
+    }
+    let from = start + length + separator;
+    if is(&(b"hooks" as &[u8])) && text.get(from..)?.starts_with(b"catch/") {
+        // Short ones, behind the number of an account.
+        let account = end(text, from + 6);
+        let hook = account + self::separator(text, account)?;
+        let range = hook..end(text, hook);
+        return (range.len() >= 5 && !is_mark(text.get(range.clone())?)).then_some(range);
+    }
+    tokens(text, from, whole)
+}
+
+/// The tokens in the path of an address that begins at `start` with its host, if that is known to have some.
+pub(super) fn of_host(text: &[u8], start: usize) -> Option<Range<usize>> {
+    let window = text.get(start..text.len().min(start + MAX_HOST))?;
+    let length = window
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'.' | b'-'))?;
+    let host = window.get(..length)?;
+    let is_known = |known: &&[u8]| {
+        let tail = host.len().checked_sub(known.len());
+        let tail = tail.and_then(|at| Some((host.get(..at)?, host.get(at..)?)));
+        tail.is_some_and(|(head, tail)| {
+            tail.eq_ignore_ascii_case(known) && (head.is_empty() || known.starts_with(b"."))
+        })
+    };
+    if !HOSTS.iter().any(|known| is_known(known)) {
+        return None;
+    }
+    let separator = separator(text, start + length)?;
+    tokens(text, start + length + separator, false)
+}
+
+/// From the first to the last token of the segments that begin at `start`, or all of them.
+fn tokens(text: &[u8], start: usize, whole: bool) -> Option<Range<usize>> {
+    let mut found: Option<Range<usize>> = None;
+    let mut at = start;
+    for _ in 0..MAX_SEGMENTS {
+        let end = end(text, at);
+        if whole && end > at || is_token(text.get(at..end)?) {
+            let start = found.map_or(at, |found| found.start);
+            found = Some(start..end);
+        }
+        let Some(length) = separator(text, end) else {
+            break;
+        };
+        at = end + length;
+    }
+    found.filter(|found| text.get(found.clone()).is_some_and(|found| !is_mark(found)))
+}
+
+fn is_mark(segment: &[u8]) -> bool {
+    segment == REDACTED.as_bytes() || segment == super::FILTERED.as_bytes()
+}
+
+/// Whether a segment looks like a token, and not like words, a number or a file's name.
+fn is_token(segment: &[u8]) -> bool {
+    if segment.len() < 16 || segment.len() > 4096 {
+        return false;
+    }
+    let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~=@:%+".contains(byte);
+    segment.iter().all(is_sign)
+        && (is_uuid(segment.get(..36).unwrap_or_default())
+            || looks_random(segment)
+            || is_long_and_plain(segment))
+}
+
+/// So many letters and digits without a break are no word.
+fn is_long_and_plain(segment: &[u8]) -> bool {
+    segment.len() >= 28
+        && segment.iter().all(u8::is_ascii_alphanumeric)
+        && segment.iter().any(u8::is_ascii_alphabetic)
+}
+
+fn is_uuid(segment: &[u8]) -> bool {
+    segment.len() == 36
+        && segment.iter().enumerate().all(|(n, byte)| match n {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// Whether letters and digits take turns as in a token: more often than words in camel case and versions do.
+pub(super) fn looks_random(text: &[u8]) -> bool {
+    if text.len() < 16 {
+        return false;
+    }
+    let kind = |byte: u8| match byte {
+        b'a'..=b'z' => 1,
+        b'A'..=b'Z' => 2,
+        b'0'..=b'9' => 3,
+        _ => 0,
+    };
+    let (mut turns, mut digits) = (0, 0);
+    let mut before = 0;
+    for byte in text {
+        let kind = kind(*byte);
+        digits += usize::from(kind == 3);
+        // A word begins with a capital.
+        turns +=
+            usize::from(kind != 0 && before != 0 && kind != before && (before, kind) != (2, 1));
+        before = kind;
+    }
+    let of = if digits > 0 { 5 } else { 4 };
+    turns >= text.len().div_ceil(of)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_told_from_words() {
+        for token in [
+            "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+            "a1Bc2De3Fg4Hi5Jk6Lm7",
+            "9f86d081884c7d65",
+            "QwErTyUiOpAsDfGh",
+            "abcdefghijklmnopqrstuvwxyzabcdef",
+            "3f2504e0-4f89-41d3-9a0c-0305e82c3301@3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+            "eyJhbGciOiJIUzI1NiJ9",
+            "x8Kp_2vQ-7LmZ4rT9w",
+        ] {
+            assert!(is_token(token.as_bytes()), "{token}");
+        }
+        for word in [
+            "1234567890123456789",
+            "email-address-2024-update",
+            "emailAddressOfUser",
+            "my-very-long-slug-of-an-article",
+            "report.2024-11-28.pdf",
+            "UserRegistrationForm",
+            "short",
+            "20241128T123000Z",
+            "getting_started_with_v2",
+        ] {
+            assert!(!is_token(word.as_bytes()), "{word}");
+        }
+    }
+}
