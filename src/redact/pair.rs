@@ -90,6 +90,27 @@ fn value_at(text: &[u8], after: usize) -> Range<usize> {
     }
 }
 
+/// Where the query begins that is the value of the field `query` whose separator is at `separator`.
+pub(super) fn start_of_query(text: &[u8], floor: usize, separator: usize) -> Option<usize> {
+    let before = text.get(floor..separator)?;
+    let before = before.strip_suffix(b"\"").unwrap_or(before);
+    if !before.ends_with(b"query") && !before.ends_with(b"query_string") {
+        return None;
+    }
+    let mut start = separator + 1;
+    while text.get(start).copied().is_some_and(is_space) && start < separator + MAX_SPACES {
+        start += 1;
+    }
+    if text.get(start..)?.starts_with(b"Some(") {
+        start += 5;
+    }
+    start += quote_at(text, start);
+    // A question mark is found by itself.
+    text.get(start)
+        .is_some_and(u8::is_ascii_alphanumeric)
+        .then_some(start)
+}
+
 /// What stands behind `-u` or `--user` around the colon at `separator`, as curl takes it: `name:password`.
 /// The numbers of a user and a group are none.
 pub(super) fn user_option(text: &[u8], floor: usize, separator: usize) -> Option<Range<usize>> {

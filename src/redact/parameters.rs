@@ -284,6 +284,9 @@ fn end_of_value(text: &[u8], start: usize, in_encoded: bool) -> usize {
         let rest = text.get(at + 1..).unwrap_or_default();
         let next = rest.first().copied().unwrap_or(b' ');
         match byte {
+            // JSON that is not encoded.
+            b'"' if depth > 0
+                && matches!(text.get(start..start + 2), Some(b"{\"" | b"[\"" | b"[{")) => {}
             0..=b' ' | 0x7f | b'"' | b'<' | b'>' | b'`' | b'&' | b'#' => break,
             b'\'' | b'|' if !next.is_ascii_alphanumeric() => break,
             b'|' | b',' if begins_a_url(rest) => break,
@@ -306,6 +309,11 @@ fn end_of_value(text: &[u8], start: usize, in_encoded: bool) -> usize {
                 at += run;
             }
             b'%' if in_encoded && ends_encoded(text, at) => break,
+            // A text that was cut ends with it, a value does not.
+            0xe2 if rest.starts_with(&[0x80, 0xa6])
+                && rest
+                    .get(2)
+                    .is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'&') => {}
             0xc2.. if ends_at_sign(text.get(at..).unwrap_or_default()) => break,
             _ => {}
         }

@@ -234,7 +234,8 @@ impl<'a> Scan<'a> {
             shape::token(self.text, at, &mut self.no_jwt_before)
         };
         // The only token that is a part of a URL by itself.
-        let with = (byte == b'h').then_some(REDACTED);
+        let of_hook = self.text.get(at + 1) == Some(&b'o') && byte == b'h';
+        let with = of_hook.then_some(REDACTED);
         found.map(|at| Secret { at, with })
     }
 
@@ -247,11 +248,12 @@ impl<'a> Scan<'a> {
             // A path in source code.
             b':' if next == Some(b':') => (None, at + 2),
             b':' if next == Some(b'/') => (None, at + 1),
-            b'=' => (self.pair(at, at + 1), at + 1),
+            b'=' => (self.pair_or_query(at), at + 1),
             b':' => {
                 let found = shape::telegram(self.text, self.floor, at, at + 1)
                     .or_else(|| pair::user_option(self.text, self.floor, at));
-                (plain(found).or_else(|| self.pair(at, at + 1)), at + 1)
+                let found = plain(found).or_else(|| self.pair_or_query(at));
+                (found, at + 1)
             }
             b'/' => (self.authority(at + 2), at + 2),
             b'-' => (
@@ -271,6 +273,17 @@ impl<'a> Scan<'a> {
             b'\\' => self.backslash(at),
             _ => (None, at + 1),
         }
+    }
+
+    /// The value of a key, or the parameters of a query that stands as a field: `query: Some("a=b")`.
+    fn pair_or_query(&mut self, at: usize) -> Option<Secret> {
+        let found = self.pair(at, at + 1);
+        if found.is_none()
+            && let Some(start) = pair::start_of_query(self.text, self.floor, at)
+        {
+            self.query = Some(Query::new(self.text, start - 1, start, Begin::Query));
+        }
+        found
     }
 
     fn pair(&self, separator: usize, after: usize) -> Option<Secret> {

@@ -72,17 +72,27 @@ pub(super) static SECONDS: [u32; 256] = {
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 pub(super) const fn seconds(first: u8) -> u32 {
     let seconds: &[u8] = match first {
-        b'A' => b"3BCIKS",
+        b'A' => b"3BCGIKST",
         b'B' | b'b' => b"ae",
-        b'G' | b'd' | b'h' => b"o",
+        b'E' => b"A",
+        b'G' => b"o",
+        b'M' | b'N' | b'O' => b"DTjzR",
+        b'P' => b"M",
         b'S' => b"GK",
-        b'e' | b'p' => b"y",
-        b'g' => b"hil",
-        b'n' => b"p",
-        b'r' => b"k",
-        b's' => b"kn",
+        b'd' => b"acop",
+        b'e' => b"y",
+        b'f' => b"i",
+        b'g' => b"hils",
+        b'h' => b"ofv",
+        b'l' => b"i",
+        b'n' => b"fp",
+        b'o' => b"p",
+        b'p' => b"yis",
+        b'r' => b"k8u",
+        b's' => b"bghknq",
+        b't' => b"s",
         b'w' => b"h",
-        b'x' => b"ao",
+        b'x' => b"aok",
         b'y' => b"a",
         b'2'..=b'6' => b"0123456789",
         _ => b"",
@@ -105,6 +115,8 @@ pub(super) fn token(text: &[u8], start: usize, no_jwt_before: &mut usize) -> Opt
         [b'B' | b'b', b'e' | b'E', ..] => return bearer(rest).map(|found| shift(found, start)),
         [b'B' | b'b', b'a' | b'A', ..] => return basic(rest).map(|found| shift(found, start)),
         [b'A', b'3' | b'B' | b'C' | b'K' | b'S', ..] => aws(rest),
+        [b'M' | b'N' | b'O', b'D' | b'T' | b'j' | b'z', ..] => discord_bot(rest),
+        [b'p', b'i', b'_', ..] => client_secret(rest),
         [b'A', b'I', ..] => prefixed(rest, b"AIza", url_safe, 30),
         [b'G', b'O', ..] => prefixed(rest, b"GOCSPX-", url_safe, 20),
         [b'S', b'G', ..] => send_grid(rest),
@@ -152,7 +164,70 @@ pub(super) fn token(text: &[u8], start: usize, no_jwt_before: &mut usize) -> Opt
         [b'y', b'a', b'2', ..] => prefixed(rest, b"ya29.", url_safe, 20),
         _ => None,
     };
-    end.map(|end| start..start + end)
+    end.or_else(|| vendor(rest)).map(|end| start..start + end)
+}
+
+/// Further vendors' prefixes, each with the least that follows one.
+const VENDORS: [(&[u8], usize); 34] = [
+    (b"AGE-SECRET-KEY-1", 50),
+    (b"ATATT3x", 60),
+    (b"ATBB", 28),
+    (b"EAAA", 40),
+    (b"NRAK-", 20),
+    (b"PMAK-", 30),
+    (b"dapi", 32),
+    (b"dckr_pat_", 20),
+    (b"dp.ct.", 30),
+    (b"dp.pt.", 30),
+    (b"dp.st.", 30),
+    (b"figd_", 30),
+    (b"glc_", 32),
+    (b"glsa_", 32),
+    (b"gsk_", 40),
+    (b"hf_", 30),
+    (b"hvb.", 60),
+    (b"hvs.", 60),
+    (b"lin_api_", 32),
+    (b"nfp_", 30),
+    (b"ops_eyJ", 40),
+    (b"pscale_pw_", 30),
+    (b"pscale_tkn_", 30),
+    (b"r8_", 30),
+    (b"rubygems_", 40),
+    (b"sbp_", 36),
+    (b"sgp_", 32),
+    (b"shpat_", 30),
+    (b"shpca_", 30),
+    (b"shpss_", 30),
+    (b"sq0atp-", 20),
+    (b"tskey-", 24),
+    (b"xai-", 60),
+    (b"xkeysib-", 60),
+];
+
+/// A token with the prefix of one of the [`VENDORS`].
+fn vendor(rest: &[u8]) -> Option<usize> {
+    VENDORS.iter().find_map(|(prefix, least)| {
+        let length = prefixed(rest, prefix, url_safe, *least)?;
+        let tail = rest.get(prefix.len()..length)?;
+        // Words of an identifier have no digits.
+        let digits = tail.iter().filter(|byte| byte.is_ascii_digit()).count();
+        (digits >= 2).then_some(length)
+    })
+}
+
+/// The token of a Discord bot: its number in base 64, a time and a signature.
+fn discord_bot(rest: &[u8]) -> Option<usize> {
+    let number = run(rest.get(..rest.len().min(32))?, alphanumeric);
+    let time = number + prefixed(rest.get(number..)?, b".", url_safe, 6)?;
+    let signature = prefixed(rest.get(time..)?, b".", url_safe, 25)?;
+    (number >= 23 && time == number + 7).then_some(time + signature)
+}
+
+/// The secret of a payment that its client has.
+fn client_secret(rest: &[u8]) -> Option<usize> {
+    let head = 3 + run(rest.get(3..rest.len().min(64))?, alphanumeric);
+    prefixed(rest.get(head..)?, b"_secret_", alphanumeric, 16).map(|tail| head + tail)
 }
 
 fn shift(found: Range<usize>, by: usize) -> Range<usize> {

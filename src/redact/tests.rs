@@ -495,9 +495,13 @@ fn the_time_is_linear_in_the_length() {
     for part in parts {
         let cost = |count: usize| {
             let input = part.repeat(count);
-            let start = std::time::Instant::now();
-            std::hint::black_box(text(&input));
-            start.elapsed()
+            let once = || {
+                let start = std::time::Instant::now();
+                std::hint::black_box(text(&input));
+                start.elapsed()
+            };
+            // Other work on the machine adds to a time and never takes from it.
+            (0..3).map(|_| once()).min().unwrap_or_default()
         };
         cost(1000);
         let (small, large) = (cost(4000), cost(64_000));
