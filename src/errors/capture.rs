@@ -166,7 +166,7 @@ impl Shared {
         let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
         scratch.clear();
         let chain = chain(&mut scratch);
-        self.push(captured, (event, at), &mut scratch, chain);
+        self.push(captured, (event, at), &mut scratch, &chain);
         // A thread that is ending drops it.
         let _ended = SCRATCH.try_with(|kept| kept.set(scratch));
         let _ended = CAPTURING.try_with(|it| it.set(false));
@@ -188,7 +188,7 @@ impl Shared {
         captured: &Captured<'_>,
         (event, at): (EventId, u64),
         scratch: &mut Vec<u8>,
-        chain: Chain,
+        chain: &Chain,
     ) {
         let chain_end = scratch.len();
         let mut query = None;

@@ -79,9 +79,8 @@ pub(super) struct Active {
     /// Whether the texts are with the slot.
     has_lent: bool,
     user: String,
+    /// They note too whether a text of the request was cut.
     attributes: Attributes,
-    /// Whether a text of the request was cut.
-    shortened: bool,
     /// Kept for the `classify` hook, where one is set.
     head: Option<http::response::Parts>,
     /// What it asked of databases, once it has ended.
@@ -125,7 +124,6 @@ impl Active {
             has_lent: false,
             user: String::new(),
             attributes: Attributes::default(),
-            shortened: false,
             head: None,
             queried: None,
             traced: Traced::default(),
@@ -203,12 +201,14 @@ impl Active {
     /// Takes what the hooks said of the request.
     #[cold]
     pub(super) fn heed(&mut self, asked: Asked) {
-        if let Some(user) = asked.user {
-            self.shortened |= user.len() > MAX_USER;
-            self.user.push_str(&cut(&user, MAX_USER));
-        }
         if let Some(attributes) = asked.attributes {
             self.attributes = attributes;
+        }
+        if let Some(user) = asked.user {
+            self.user.push_str(&cut(&user, MAX_USER));
+            if user.len() > MAX_USER {
+                self.attributes.note_shortened();
+            }
         }
     }
 
@@ -255,7 +255,9 @@ impl Active {
         let mut whole = put_text(texts, request.uri().path());
         whole &= put_text(texts, request.uri().query().unwrap_or_default());
         whole &= put_text(texts, &seen.user_agent.map_or("".into(), lossy));
-        self.shortened |= !whole;
+        if !whole {
+            self.attributes.note_shortened();
+        }
         // Only spans show the host.
         let host = seen.host.filter(|_| self.shared.traces.is_some());
         client::put_addresses(texts, request, host, &self.shared.config);
@@ -643,9 +645,7 @@ impl Active {
             version: self.version.as_str(),
             outcome,
             failed,
-            shortened: self.shortened
-                || self.attributes.is_shortened()
-                || self.attributes.left_out() > 0,
+            shortened: self.attributes.is_shortened() || self.attributes.left_out() > 0,
             left_out: self.attributes.left_out(),
             ..RequestRecord::default()
         }
@@ -746,7 +746,6 @@ impl Active {
         self.texts.clear();
         self.user.clear();
         self.attributes.clear();
-        self.shortened = false;
         self.eos = None;
         self.head = None;
         self.traced.clear();

@@ -145,7 +145,7 @@ fn put_head(line: &mut Line<'_>, record: &RequestRecord<'_>) {
     }
     match record.status {
         Some(status) if !record.stream && record.outcome == Outcome::Completed => {
-            line.put_whole(status.into())
+            line.put_whole(status.into());
         }
         _ => line.raw(record.outcome.as_str().as_bytes()),
     }

@@ -89,6 +89,12 @@ impl Attributes {
         self.left_out
     }
 
+    /// Notes that a text beside the attributes was cut.
+    #[cold]
+    pub(crate) fn note_shortened(&mut self) {
+        self.shortened = true;
+    }
+
     /// Whether a key or a text was cut.
     pub(crate) fn is_shortened(&self) -> bool {
         self.shortened

@@ -316,8 +316,8 @@ mod tests {
             .map(|n| format!("k{:02}k{:02}k", n % 10, n / 10))
             .collect();
         for _ in 0..2 {
-            for (n, key) in keys.iter().enumerate() {
-                all.value(key, ValueRef::I64(n as i64));
+            for (n, key) in (0..).zip(&keys) {
+                all.value(key, ValueRef::I64(n));
             }
         }
         let have: Vec<_> = read(&all).into_iter().map(|(key, _)| key).collect();

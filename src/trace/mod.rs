@@ -40,6 +40,17 @@
 //! Spans may end on any thread, in any order, and after their root. Until the root has ended they wait in a buffer
 //! of their trace; one that ends later goes the way its trace went.
 //!
+//! An event of the level ERROR inside a `tracing` span, such as that of `#[instrument(err)]`, sets the status of the
+//! span to an error, with the text of its field `error` or else its message, unless `otel.status_code` says otherwise.
+//!
+//! # Attributes and limits
+//!
+//! A span has each attribute once, and the value that was set last counts: in `span.record`, in fields of one name, and
+//! where a hook sets an attribute of the request's own. A span has at most 128 attributes of 16 KiB together, 128 events
+//! of 8 KiB and 128 links of 4 KiB; more are counted as dropped. A value has at most 4 KiB (2 KiB in an event or a
+//! link), a name 1 KiB, a status message 2 KiB. A span or an event of which a text was cut has
+//! `watchpost.truncated`.
+//!
 //! # What is kept
 //!
 //! Everything is recorded, and what is kept is decided when the root has ended. A trace is kept whole if something

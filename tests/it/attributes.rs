@@ -454,7 +454,10 @@ fn job(fails: bool) -> Result<(), std::io::Error> {
 #[tracing::instrument(err, skip_all)]
 async fn later(fails: bool) -> Result<(), String> {
     tokio::task::yield_now().await;
-    fails.then(|| Err("too late".to_owned())).unwrap_or(Ok(()))
+    if fails {
+        return Err("too late".to_owned());
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -509,8 +512,8 @@ async fn an_error_event_makes_its_spans_status_an_error_in_both_modes() {
         let of_request = traces
             .iter()
             .find(|trace| trace.spans.iter().any(|span| span.name == "GET /"));
-        let child = of_request.unwrap().spans.iter();
-        let child = child.filter(|span| span.name == "job").next_back().unwrap();
+        let mut child = of_request.unwrap().spans.iter();
+        let child = child.rfind(|span| span.name == "job").unwrap();
         assert_eq!(child.status, SpanStatus::Error, "{mode:?}");
     }
 }
