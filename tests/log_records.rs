@@ -143,8 +143,8 @@ fn records_of_the_log_crate_are_log_records() {
         monitor.set_log_level("error").unwrap();
         log::info!(target: "quiet", "now it is wanted no more");
         assert_eq!(written.records(&monitor, "now it is wanted").len(), 1);
-        // Events of spans are wanted at INFO.
-        assert_eq!(log::max_level(), log::LevelFilter::Info);
+        // Events of spans are wanted at INFO, and SQLx's own events at DEBUG.
+        assert!(log::max_level() < log::LevelFilter::Trace);
     });
 }
 
