@@ -454,9 +454,8 @@ impl MonitorBuilder {
         let books = Arc::new(Books::default());
         let metrics = Metrics::new(config.metrics.clone(), clock.clone(), Arc::clone(&notices));
         let room = config.trace.max_open_bytes;
-        let requests = Arc::new(
-            Requests::with_room(clock.clone(), room).with_methods(&config.http.known_methods),
-        );
+        let requests = Requests::with_room(clock.clone(), room);
+        let requests = Arc::new(requests.with_methods(&config.http.known_methods));
         let intake = Arc::new(Intake::new(
             config.worker.max_queue_bytes,
             Arc::clone(&books),
