@@ -19,6 +19,10 @@ pub(super) enum Begin {
 }
 
 /// The parameters behind a question mark or a fragment's mark.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what is known of a query, each by itself"
+)]
 pub(super) struct Query {
     /// Where the next parameter begins.
     at: usize,
@@ -72,7 +76,7 @@ impl Query {
             if !is_clean_name(text.get(name.clone()).unwrap_or_default()) {
                 return Some(name.start..value.end);
             }
-            if !self.stays(text, name, value.clone()) {
+            if !stays(text, name, value.clone()) {
                 return Some(value);
             }
         }
@@ -122,21 +126,22 @@ impl Query {
         };
         self.found || self.of_url || text.get(start).is_some_and(begins)
     }
+}
 
-    fn stays(&self, text: &[u8], name: Range<usize>, value: Range<usize>) -> bool {
-        let bytes = text.get(value.clone()).unwrap_or_default();
-        if bytes.is_empty() || is_mark(bytes) {
-            return true;
-        }
-        let str = |range| {
-            text.get(range)
-                .and_then(|bytes| std::str::from_utf8(bytes).ok())
-        };
-        let (Some(name), Some(value)) = (str(name), str(value)) else {
-            return false;
-        };
-        rules::shows(name, value) && scan::is_clean(value.as_bytes())
+/// Whether the value of a parameter stays.
+fn stays(text: &[u8], name: Range<usize>, value: Range<usize>) -> bool {
+    let bytes = text.get(value.clone()).unwrap_or_default();
+    if bytes.is_empty() || is_mark(bytes) {
+        return true;
     }
+    let str = |range| {
+        text.get(range)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+    };
+    let (Some(name), Some(value)) = (str(name), str(value)) else {
+        return false;
+    };
+    rules::shows(name, value) && scan::is_clean(value.as_bytes())
 }
 
 fn is_mark(bytes: &[u8]) -> bool {

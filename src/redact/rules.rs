@@ -93,9 +93,10 @@ impl Rules {
 
     fn lists(&self) -> u8 {
         self.0.as_ref().map_or(0, |inner| {
-            u8::from(!inner.keys.is_empty()) * KEYS
-                | u8::from(!inner.paths.is_empty()) * PATHS
-                | u8::from(!inner.allow_query.is_empty()) * ALLOWED
+            let list = |is_empty: bool, list: u8| if is_empty { 0 } else { list };
+            list(inner.keys.is_empty(), KEYS)
+                | list(inner.paths.is_empty(), PATHS)
+                | list(inner.allow_query.is_empty(), ALLOWED)
         })
     }
 }

@@ -294,9 +294,8 @@ impl<'a> Scan<'a> {
     fn backslash(&mut self, at: usize) -> (Option<Secret>, usize) {
         match self.text.get(at + 1..).unwrap_or_default() {
             [b'/', b'\\', b'/', ..] => (self.authority(at + 4), at + 4),
-            [b'/', ..] => (None, at + 2),
             // The letter of an escape belongs to no word.
-            [b'n' | b'r' | b't', ..] => (None, at + 2),
+            [b'/' | b'n' | b'r' | b't', ..] => (None, at + 2),
             [b'u', ..] => match parameters::unicode(self.text, at) {
                 Some((length, b'=' | b':')) => (self.pair(at, at + length), at + length),
                 Some((length, b'?')) => {

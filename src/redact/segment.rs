@@ -166,7 +166,12 @@ pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
         .position(|byte| matches!(byte, b'/' | b'%' | b'\\'))?;
     let word = window.get(..length)?;
     let separator = separator(text, start + length)?;
-    let is = |keyword: &&[u8]| word.eq_ignore_ascii_case(keyword);
+    let first = word.first().map(u8::to_ascii_lowercase);
+    let is = |keyword: &&[u8]| {
+        keyword.len() == length
+            && keyword.first().copied() == first
+            && word.eq_ignore_ascii_case(keyword)
+    };
     let whole = WHOLE.iter().any(is);
     if !whole && !KEYWORDS.iter().any(is) {
         return None;
@@ -196,7 +201,7 @@ pub(super) fn of_host(text: &[u8], start: usize) -> Option<Range<usize>> {
             tail.eq_ignore_ascii_case(known) && (head.is_empty() || known.starts_with(b"."))
         })
     };
-    if !HOSTS.iter().any(|known| is_known(known)) {
+    if !HOSTS.iter().any(is_known) {
         return None;
     }
     let separator = separator(text, start + length)?;

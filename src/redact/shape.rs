@@ -81,10 +81,9 @@ pub(super) const fn seconds(first: u8) -> u32 {
         b'S' => b"GK",
         b'd' => b"acop",
         b'e' => b"y",
-        b'f' => b"i",
+        b'f' | b'l' => b"i",
         b'g' => b"hils",
         b'h' => b"ofv",
-        b'l' => b"i",
         b'n' => b"fp",
         b'o' => b"p",
         b'p' => b"yis",
@@ -207,6 +206,41 @@ const VENDORS: [(&[u8], usize); 34] = [
 
 /// A token with the prefix of one of the [`VENDORS`].
 fn vendor(rest: &[u8]) -> Option<usize> {
+    // Most words that begin with the same two letters are none.
+    if !matches!(
+        rest.get(..3)?,
+        b"AGE"
+            | b"ATA"
+            | b"ATB"
+            | b"EAA"
+            | b"NRA"
+            | b"PMA"
+            | b"dap"
+            | b"dck"
+            | b"dp."
+            | b"fig"
+            | b"glc"
+            | b"gls"
+            | b"gsk"
+            | b"hf_"
+            | b"hvb"
+            | b"hvs"
+            | b"lin"
+            | b"nfp"
+            | b"ops"
+            | b"psc"
+            | b"r8_"
+            | b"rub"
+            | b"sbp"
+            | b"sgp"
+            | b"shp"
+            | b"sq0"
+            | b"tsk"
+            | b"xai"
+            | b"xke"
+    ) {
+        return None;
+    }
     VENDORS.iter().find_map(|(prefix, least)| {
         let length = prefixed(rest, prefix, url_safe, *least)?;
         let tail = rest.get(prefix.len()..length)?;
