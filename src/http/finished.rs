@@ -10,7 +10,7 @@ pub struct Finished<'a> {
     pub method: &'a str,
     /// The route's pattern, or `_unmatched`.
     pub route: &'a str,
-    /// The status; `None` where the service gave no answer.
+    /// The status; `None` where the service gave no response, and for `upload_aborted`.
     pub status: Option<u16>,
     /// How it ended.
     pub outcome: Outcome,
@@ -20,7 +20,8 @@ pub struct Finished<'a> {
     pub duration: Duration,
     /// From the first byte in to the headers out; `None` where there were none.
     pub time_to_headers: Option<Duration>,
-    /// Bytes of the request's body: what `Content-Length` said, or what was counted.
+    /// Bytes of the request's body: what `Content-Length` says, or what came where there is none or the client left
+    /// before the body's end.
     pub request_bytes: Option<u64>,
     /// Bytes of the answer's body that were sent.
     pub response_bytes: Option<u64>,

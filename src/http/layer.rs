@@ -270,9 +270,10 @@ impl EndpointLayer {
         self.change(|shared| shared.config.trusted_proxies = networks.into_iter().collect())
     }
 
-    /// Counts the bytes of request bodies as they are read, where the body is axum's `Body`.
+    /// Records the bytes of request bodies that were read, where the body is axum's `Body`.
     ///
-    /// By default, a request's size is what its `Content-Length` says.
+    /// By default, a request's size is what its `Content-Length` says, and what came where there is none or the client
+    /// left before the body's end.
     #[must_use]
     pub fn count_request_body(self) -> Self {
         self.change(|shared| shared.count_request_body = true)

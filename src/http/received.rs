@@ -29,10 +29,11 @@ pub(super) struct Came {
 }
 
 impl Received {
-    /// A request begins.
+    /// A request begins; its body is watched `anyway`, or if there may be one.
     #[inline]
-    pub(super) fn begin(&mut self, seen: &Seen<'_>, method: Method) {
-        self.may_come = seen.content_length.is_some() || seen.is_chunked || method.sends_content();
+    pub(super) fn begin(&mut self, seen: &Seen<'_>, method: Method, anyway: bool) {
+        self.may_come =
+            anyway | seen.content_length.is_some() | seen.is_chunked | method.sends_content();
         self.is_watched = false;
     }
 
@@ -60,24 +61,19 @@ impl Received {
         }
     }
 
-    /// What came of the body, where it was watched.
     #[inline]
-    pub(super) fn came(&self) -> Option<Came> {
-        if !self.is_watched {
-            return None;
-        }
-        self.upload.as_deref().map(Came::of)
+    pub(super) fn is_watched(&self) -> bool {
+        self.is_watched
     }
-}
 
-impl Came {
-    #[inline(never)]
-    fn of(upload: &Upload) -> Self {
-        Self {
-            ended: upload.is_ended(),
-            aborted: upload.is_aborted(),
+    /// What came of the body that was watched.
+    pub(super) fn came(&self) -> Came {
+        let upload = self.upload.as_deref();
+        Came {
+            ended: upload.is_some_and(Upload::is_ended),
+            aborted: upload.is_some_and(Upload::is_aborted),
             // Read after the end, which the wrapper notes last.
-            bytes: upload.bytes(),
+            bytes: upload.map_or(0, Upload::bytes),
         }
     }
 }

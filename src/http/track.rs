@@ -9,7 +9,8 @@ use http_body::Body;
 use super::active::Active;
 use super::connection::Stream;
 use super::seen::Seen;
-use super::shared::{Asked, Shared};
+use super::shared::{Asked, LineMode, Shared};
+use super::stream_end::StreamEnd;
 use super::{framework, local};
 use crate::clock::Nanos;
 use crate::model::{Guarded, Outcome, OwnAnswer};
@@ -101,7 +102,7 @@ impl Track {
                 if active.sent.is_declared() || !is_event_stream(response.headers()) {
                     return AfterHeaders::Body(track.take());
                 }
-                let stream = Box::new(active.begin_stream());
+                let stream = begin_stream(active);
                 Self::end(track, planned, Some(now));
                 return AfterHeaders::Stream(stream);
             }
@@ -198,6 +199,38 @@ fn unmatched<B>(shared: &Shared, request: &Request<B>, grpc: bool) -> Option<Rou
         let nested = framework::nested_path(request.extensions())?;
         Some(shared.requests.routes().id(&nested))
     })
+}
+
+/// Begins the event stream that is the response's body, before its request ends.
+#[cold]
+fn begin_stream(active: &Active) -> Box<Stream> {
+    let Shared {
+        requests,
+        instruments,
+        intake,
+        lines,
+        ..
+    } = &*active.shared;
+    let last = active
+        .repeated()
+        .map(|(record, texts, attributes)| StreamEnd {
+            intake: Arc::clone(intake),
+            errors_only: *lines != LineMode::All,
+            record,
+            texts,
+            attributes,
+        });
+    let route = active.route_name();
+    let slot = active.slot();
+    let stream = Stream::begin(
+        requests,
+        instruments,
+        &route,
+        active.ids,
+        slot,
+        Outcome::BodyDropped,
+    );
+    Box::new(stream.with_record(last))
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

@@ -9,16 +9,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use tower_http::classify::GrpcEosErrorsAsFailures;
 
 use super::classify::{self, Class, Verdict};
-use super::connection::Stream;
 use super::finished::Finished;
 use super::grpc::{self, GrpcMethods};
 use super::queried::Queried;
-use super::received::{Came, Received};
+use super::received::Received;
 use super::seen::{Seen, number};
 use super::sent::Sent;
 use super::series::{ErrorType, Labels, Measured, Series, Version};
 use super::shared::{Asked, LineMode, Shared};
-use super::stream_end::StreamEnd;
 use super::traced::Traced;
 use super::{client, local};
 use crate::clock::Nanos;
@@ -161,7 +159,8 @@ impl Active {
         self.class = Class::Success;
         self.planned = Outcome::Completed;
         self.request_bytes = seen.content_length.and_then(number);
-        self.received.begin(seen, self.sent_method);
+        let counts = self.shared.count_request_body;
+        self.received.begin(seen, self.sent_method, counts);
         self.sent.clear();
         let caller = self.identify(request, seen, route);
         let traces = self.shared.traces.as_deref();
@@ -389,14 +388,15 @@ impl Active {
     /// Watches the request's body, if there may be one.
     #[inline]
     pub(super) fn watch_body<B: 'static>(&mut self, request: &mut Request<B>) {
-        if self.received.may_come() || self.shared.count_request_body {
+        if self.received.may_come() {
             self.received.watch(request, &self.shared);
         }
     }
 
     /// Takes over what came of the request's body: its bytes, and the outcome where the client left before its end.
     #[inline(never)]
-    fn take_over(&mut self, came: Came, outcome: Outcome) -> Outcome {
+    fn take_over(&mut self, outcome: Outcome) -> Outcome {
+        let came = self.received.came();
         let unknown = self.request_bytes.is_none() && came.ended;
         if came.aborted || unknown || self.shared.count_request_body {
             self.request_bytes = Some(came.bytes);
@@ -424,7 +424,15 @@ impl Active {
         self.ask_classify(Some(trailers));
     }
 
+    #[inline]
     fn ask_classify(&mut self, trailers: Option<&HeaderMap>) {
+        if self.head.is_some() {
+            self.ask_classify_of_head(trailers);
+        }
+    }
+
+    #[cold]
+    fn ask_classify_of_head(&mut self, trailers: Option<&HeaderMap>) {
         if let Some(head) = self.head.take() {
             let answer = self.shared.hooks.classify.ask(|hook| hook(&head, trailers));
             self.class = answer.unwrap_or(self.class);
@@ -469,9 +477,10 @@ impl Active {
         self.take_route();
         self.close();
         self.ask_classify(None);
-        let outcome = match self.received.came() {
-            Some(came) => self.take_over(came, outcome),
-            None => outcome,
+        let outcome = if self.received.is_watched() {
+            self.take_over(outcome)
+        } else {
+            outcome
         };
         let slot = self.slot.as_deref();
         self.queried = slot.and_then(|slot| Queried::of(slot, &mut self.attributes));
@@ -655,24 +664,12 @@ impl Active {
         }
     }
 
-    /// Begins the event stream that is the response's body, before the request ends.
+    /// The request as the record of its event stream's end repeats it; `None` where there are no log records.
     #[cold]
-    pub(super) fn begin_stream(&self) -> Stream {
-        let shared = &self.shared;
-        let route = self.route_name();
-        let last = (shared.lines != LineMode::Off).then(|| self.stream_end(&route));
-        Stream::begin(
-            &shared.requests,
-            &shared.instruments,
-            &route,
-            self.ids,
-            self.slot.clone(),
-            Outcome::BodyDropped,
-        )
-        .with_record(last)
-    }
-
-    fn stream_end(&self, route: &str) -> StreamEnd {
+    pub(super) fn repeated(&self) -> Option<(RequestRecord<'static>, Vec<u8>, Vec<u8>)> {
+        if self.shared.lines == LineMode::Off {
+            return None;
+        }
         let measured = Measured {
             duration: 0,
             time_to_headers: None,
@@ -680,7 +677,7 @@ impl Active {
             response_bytes: None,
         };
         let (mut texts, mut attributes) = (Vec::new(), Vec::new());
-        put_str(&mut texts, route);
+        put_str(&mut texts, &self.route_name());
         match &self.slot {
             Some(slot) if self.has_lent => {
                 slot.lend(|facts| texts.extend_from_slice(&facts.texts));
@@ -692,13 +689,12 @@ impl Active {
         let mut record = self.fixed(Outcome::Completed, &measured, false);
         record.left_out = record.left_out.saturating_add(left_out);
         record.shortened |= left_out > 0;
-        StreamEnd {
-            intake: Arc::clone(&self.shared.intake),
-            errors_only: self.shared.lines != LineMode::All,
-            record,
-            texts,
-            attributes,
-        }
+        Some((record, texts, attributes))
+    }
+
+    /// The request's slot, for what outlives it.
+    pub(super) fn slot(&self) -> Option<Arc<Slot>> {
+        self.slot.clone()
     }
 
     #[cold]

@@ -123,6 +123,6 @@ struct Ended {
 impl Ended {
     fn tells(&self, outcome: &str, status: &str, error: &str) -> bool {
         (&*self.outcome, &*self.status, &*self.error) == (outcome, status, error)
-            && self.failed == !error.is_empty()
+            && self.failed != error.is_empty()
     }
 }

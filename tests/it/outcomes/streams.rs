@@ -195,18 +195,16 @@ fn events(body: Body) -> Response {
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
-fn chunk() -> Result<Bytes, std::io::Error> {
-    Ok(Bytes::from_static(b"data: tick\n\n"))
+fn one_event() -> Body {
+    let event = Bytes::from_static(b"data: tick\n\n");
+    Body::from_stream(stream::iter([Ok::<_, std::io::Error>(event)]))
 }
 
 #[tokio::test]
 async fn what_is_an_event_stream_and_what_is_not() {
     let harness = Harness::new();
     let app = Router::new()
-        .route(
-            "/events",
-            get(|| async { events(Body::from_stream(stream::iter([chunk()]))) }),
-        )
+        .route("/events", get(|| async { events(one_event()) }))
         .route(
             "/known",
             get(|| async { events(Body::from("data: tick\n\n")) }),
@@ -215,7 +213,7 @@ async fn what_is_an_event_stream_and_what_is_not() {
         .route(
             "/declared",
             get(|| async {
-                let mut response = events(Body::from_stream(stream::iter([chunk()])));
+                let mut response = events(one_event());
                 response
                     .headers_mut()
                     .insert(header::CONTENT_LENGTH, "12".parse().unwrap());
@@ -224,12 +222,7 @@ async fn what_is_an_event_stream_and_what_is_not() {
         )
         .route(
             "/none",
-            get(|| async {
-                (
-                    StatusCode::NO_CONTENT,
-                    events(Body::from_stream(stream::iter([chunk()]))),
-                )
-            }),
+            get(|| async { (StatusCode::NO_CONTENT, events(one_event())) }),
         )
         .layer(harness.layer());
     for (method, path, is_stream) in [

@@ -217,6 +217,7 @@ struct Case(
 const NONE: (&str, &str) = ("accept", "*/*");
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn what_was_handed_over_whole_is_completed() {
     let files = files();
     let upstream = serve(app(files.path(), None)).await;
