@@ -122,6 +122,10 @@ mod shared;
 mod stream_end;
 mod traced;
 mod track;
+#[cfg_attr(
+    not(any(feature = "axum", test)),
+    expect(dead_code, reason = "only axum's bodies are watched")
+)]
 mod upload;
 
 pub use self::body::ResponseBody;
