@@ -151,6 +151,10 @@ struct Service {
 }
 
 impl Service {
+    #[expect(
+        clippy::zombie_processes,
+        reason = "a test that panics here ends the whole program"
+    )]
     fn start(runtime: &str, variables: &[(&str, &str)], stdout: Stdio) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         for (name, _) in std::env::vars() {

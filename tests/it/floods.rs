@@ -29,7 +29,7 @@ fn app(harness: &Harness) -> Router {
         .route("/users/{id}", get(|| async { "user" }))
         .route("/orders", get(|| async { "orders" }))
         .route("/flooded/{id}", post(|| async { "flooded" }))
-        .nest_service("/static", files.clone())
+        .nest_service("/static", files)
         .nest_service("/flooded-files", files)
         .layer(harness.layer().allow_headers([http::header::ACCEPT]))
 }

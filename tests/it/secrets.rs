@@ -424,15 +424,11 @@ async fn urls_inside_texts_keep_no_value_in_any_sink() {
         ("health", health.body),
     ];
     for (place, text) in &places {
-        for n in 0..TEXTS.len() {
+        for (n, form) in TEXTS.iter().enumerate() {
             let (secret, near) = (format!("hush{n:02}zq"), format!("near{n:02}"));
-            assert!(!text.contains(&secret), "{place}: {}\n{text}", TEXTS[n]);
+            assert!(!text.contains(&secret), "{place}: {form}\n{text}");
             let groups = *place == "the errors";
-            assert!(
-                groups || text.contains(&near),
-                "{place}: {}\n{text}",
-                TEXTS[n]
-            );
+            assert!(groups || text.contains(&near), "{place}: {form}\n{text}");
         }
     }
     let log = &places[0].1;

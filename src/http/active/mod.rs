@@ -39,10 +39,6 @@ pub(super) const NO_ROUTE: &str = "the endpoint layer sees no route: 100 answers
 
 /// The state of a request under way; pooled.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "facts of a request that have nothing to do with each other"
-)]
 pub(super) struct Active {
     pub(super) shared: Arc<Shared>,
     /// `None` while the thread's stack of current requests holds it.

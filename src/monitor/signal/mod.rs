@@ -44,7 +44,7 @@ pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
             return pending().await;
         };
         if asked.await.is_err() {
-            pending().await
+            pending::<()>().await;
         }
     }
 }
