@@ -239,11 +239,13 @@ impl Service {
 
 #[cfg(target_os = "linux")]
 fn a_captured_error_costs_no_process_its_memory() {
-    // In kilobytes: so little that the program's symbols do not fit, and as much as there is.
-    for (limit, named) in [
-        ("130000", Some(false)),
-        ("200000", None),
-        ("unlimited", Some(true)),
+    // In kilobytes: so little that the program's symbols do not fit, and as much as there is. Each further arena of the
+    // allocator would take 64 MiB of the address space.
+    for (limit, arenas, named) in [
+        ("150000", "1", Some(false)),
+        ("200000", "1", None),
+        ("200000", "", None),
+        ("unlimited", "", Some(true)),
     ] {
         let program = std::env::current_exe().unwrap();
         let output = Command::new("sh")
@@ -251,6 +253,7 @@ fn a_captured_error_costs_no_process_its_memory() {
             .arg(program)
             .arg(limit)
             .env(RUNTIME, "capture")
+            .env("MALLOC_ARENA_MAX", arenas)
             .output()
             .unwrap();
         let stdout = String::from_utf8_lossy(&output.stdout);

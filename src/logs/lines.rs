@@ -163,7 +163,7 @@ mod tests {
             ..RequestRecord::default()
         };
         put_fixed(&mut out, &fixed);
-        for text in [route, path, query, agent, "::1", "ann", "503"] {
+        for text in [route, path, query, agent, "::1", "", "", "ann", "503"] {
             put_str(&mut out, text);
         }
         out

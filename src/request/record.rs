@@ -420,7 +420,7 @@ mod tests {
         attributes.insert("small", 1);
         let mut record = Vec::new();
         put_fixed(&mut record, &RequestRecord::default());
-        (0..7).for_each(|_| put_str(&mut record, ""));
+        (0..9).for_each(|_| put_str(&mut record, ""));
         let left_out = put_attributes(&mut record, &attributes);
         assert_eq!(left_out, 4);
         note_left_out(&mut record, 0, left_out);

@@ -583,7 +583,7 @@ const HEADERS_AND_STATUSES: &[Value] = &[
     (
         "http.known_methods",
         "GET,POST PUT",
-        "item 2 is not a request method; write one such as `PROPFIND`",
+        "not a request method; write one such as `PROPFIND`",
     ),
     ("http.known_methods", "GET,,PUT", "not a request method"),
     ("http.known_methods", "*,GET\u{e9}", "not a request method"),
