@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, RawQuery, Request, State};
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -16,9 +16,11 @@ use opentelemetry::global;
 use opentelemetry::trace::Tracer;
 use serde::Deserialize;
 use tokio::sync::watch;
+use tower_http::services::ServeDir;
 use watchpost::metrics::Counter;
 use watchpost::{Monitor, ResultExt};
 
+use crate::digests::Digests;
 use crate::generated::Generated;
 use crate::generator::Generator;
 use crate::problem::{FromBody, FromPath, FromQuery, Problem};
@@ -36,6 +38,9 @@ contentmax
 GET  /api/content  /api/content/7  /api/users/7  /api/search?q=rivers
 POST /api/content             {\"title\": text, \"body\": text}
 POST /api/content/generate    {\"prompt\": text}
+POST /api/digests             starts the job that writes each user's digest
+GET  /api/story?lines=100     as the generator sends it
+GET  /static/about.txt  /static/export.bin
 GET  /api/fail  /api/panic  /api/slow?ms=1500  /api/stream?chunks=3&ms=100  /ws/echo
 GET  /metrics  /livez  /readyz  /health
 ";
@@ -48,10 +53,12 @@ pub(crate) struct Api {
     pub(crate) generator: Generator,
     pub(crate) written: Counter,
     pub(crate) generated: Generated,
+    pub(crate) digests: Digests,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-pub(crate) fn router(api: Api) -> Router {
+/// The routes, with the files of `files` under `/static`.
+pub(crate) fn router(api: Api, files: ServeDir) -> Router {
     Router::new()
         .route("/", get(async || INDEX))
         .route("/api/content", get(list).post(create))
@@ -59,6 +66,9 @@ pub(crate) fn router(api: Api) -> Router {
         .route("/api/content/generate", post(generate))
         .route("/api/users/{id}", get(user))
         .route("/api/search", get(search))
+        .route("/api/digests", post(digests))
+        .route("/api/story", get(story))
+        .nest_service("/static", files)
         .route("/api/fail", get(fail))
         .route("/api/panic", get(panic))
         .route("/api/slow", get(slow))
@@ -154,6 +164,25 @@ async fn search(
 ) -> Result<Json<Vec<Content>>, Problem> {
     let words = text("q", q, 200)?;
     Ok(Json(api.store.search(&words).await?))
+}
+
+/// Starts a run of the job. It goes on after the response, in traces of its own.
+async fn digests(State(api): State<Api>) -> Result<StatusCode, Problem> {
+    if api.digests.start() {
+        return Ok(StatusCode::ACCEPTED);
+    }
+    let error = "enough runs are waiting";
+    Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, error))
+}
+
+/// What the generator sends, handed on as it comes.
+async fn story(
+    State(api): State<Api>,
+    method: Method,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let query = query.unwrap_or_default();
+    api.generator.story(method, &query).await
 }
 
 async fn fail() -> Problem {

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::http::{Method, Request, StatusCode, header};
+use axum::body::{Body, Bytes};
+use axum::extract::Query;
+use axum::http::{HeaderName, Method, Request, StatusCode, header};
+use axum::response::Response;
 use axum::routing::{get, post};
+use futures_util::stream;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -26,6 +29,19 @@ use crate::problem::Problem;
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 * 1024;
+/// The most lines that a story has.
+const MAX_LINES: u32 = 100_000;
+/// A line of a story.
+const LINE: &str = "Once there was a fox that found a stone.\n";
+/// Headers that are about one connection, and so are not handed on.
+const HOP_BY_HOP: [HeaderName; 6] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 
 /// The model that is asked, and what a thousand of its tokens cost, going in and coming out, in dollars.
 pub(crate) const MODEL: &str = "storyteller-1";
@@ -114,11 +130,7 @@ impl Generator {
                 ..
             }) => Ok(answer.text),
             Ok(Reply { status, .. }) => Err(bad_gateway(&format!("it answered {status}"))),
-            Err(error) if error.is::<Elapsed>() => {
-                tracing::warn!(timeout = ?TIMEOUT, "the generator took too long");
-                let error = "the generator took too long";
-                Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, error))
-            }
+            Err(error) if error.is::<Elapsed>() => Err(too_slow()),
             Err(error) => Err(bad_gateway(&error.to_string())),
         }
     }
@@ -139,6 +151,29 @@ impl Generator {
         tokio::time::timeout(TIMEOUT, exchange).await?
     }
 
+    /// Hands on the generator's response to a request for a story: its status, its headers and, as it comes, its body.
+    pub(crate) async fn story(&self, method: Method, query: &str) -> Result<Response, Problem> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}/v1/story?{query}", self.url))
+            .extension(UrlTemplate("/v1/story".into()))
+            .body(Full::default())
+            .map_err(|error| bad_gateway(&error.to_string()))?;
+        let mut client = self.service.client_layer().layer(self.client.clone());
+        let response = tokio::time::timeout(TIMEOUT, client.call(request))
+            .await
+            .map_err(|_| too_slow())?
+            .map_err(|error| bad_gateway(&error.to_string()))?;
+        let (upstream, body) = response.into_parts();
+        let mut response = Response::new(Body::new(body));
+        *response.status_mut() = upstream.status;
+        *response.headers_mut() = upstream.headers;
+        for name in HOP_BY_HOP {
+            response.headers_mut().remove(name);
+        }
+        Ok(response)
+    }
+
     /// Whether the generator answers: a health check, through a client that needs no more than the layer around it.
     pub(crate) async fn ping(&self) -> Result<(), String> {
         let request = Request::get(format!("{}/v1/health", self.url))
@@ -146,10 +181,18 @@ impl Generator {
             .body(Full::default())
             .map_err(|error| error.to_string())?;
         let mut client = self.service.client_layer().layer(self.client.clone());
-        let answer = tokio::time::timeout(TIMEOUT, client.call(request)).await;
-        match answer {
-            Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
-            Ok(Ok(answer)) => Err(format!("it answered {}", answer.status())),
+        let exchange = async {
+            let response = client.call(request).await?;
+            let status = response.status();
+            // The call ends with its body.
+            Limited::new(response.into_body(), MAX_ANSWER)
+                .collect()
+                .await?;
+            Ok::<_, AnyError>(status)
+        };
+        match tokio::time::timeout(TIMEOUT, exchange).await {
+            Ok(Ok(status)) if status.is_success() => Ok(()),
+            Ok(Ok(status)) => Err(format!("it answered {status}")),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no answer within {TIMEOUT:?}")),
         }
@@ -159,6 +202,11 @@ impl Generator {
 fn bad_gateway(why: &str) -> Problem {
     tracing::warn!(why, "the generator failed");
     Problem::new(StatusCode::BAD_GATEWAY, "the generator failed")
+}
+
+fn too_slow() -> Problem {
+    tracing::warn!(timeout = ?TIMEOUT, "the generator took too long");
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "the generator took too long")
 }
 
 /// The generator's own server, with a monitor of its own: in life it is somebody else's.
@@ -182,6 +230,7 @@ impl Server {
         let url = format!("http://{}", listener.local_addr()?);
         let app = Router::new()
             .route("/v1/generate", post(write))
+            .route("/v1/story", get(story))
             .route("/v1/health", get(|| async { "ok" }))
             .layer(monitor.layer());
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -209,4 +258,48 @@ async fn write(axum::Json(ask): axum::Json<Ask>) -> Result<axum::Json<Answer>, S
         output_tokens: text.split_whitespace().count() as u64,
     };
     Ok(axum::Json(Answer { text, usage }))
+}
+
+#[derive(Debug, Deserialize)]
+struct Story {
+    #[serde(default = "hundred")]
+    lines: u32,
+    /// Milliseconds before each line.
+    #[serde(default)]
+    ms: u64,
+    /// Break off after so many lines.
+    break_after: Option<u32>,
+}
+
+fn hundred() -> u32 {
+    100
+}
+
+/// A story as a stream whose length is known.
+async fn story(Query(story): Query<Story>) -> Result<Response, StatusCode> {
+    let Story {
+        lines,
+        ms,
+        break_after,
+    } = story;
+    if lines > MAX_LINES {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    let body = stream::unfold(0, move |sent| async move {
+        if sent == lines {
+            return None;
+        }
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        let line = if break_after == Some(sent) {
+            Err(std::io::Error::other("the story breaks off here"))
+        } else {
+            Ok(LINE)
+        };
+        Some((line, sent + 1))
+    });
+    Response::builder()
+        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
+        .header(header::CONTENT_LENGTH, lines as usize * LINE.len())
+        .body(Body::from_stream(body))
+        .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -5,6 +5,8 @@
 //! itself has to say goes to standard error.
 
 mod api;
+mod digests;
+mod files;
 mod flags;
 mod generated;
 mod generator;
@@ -25,6 +27,7 @@ use tokio::sync::watch;
 use watchpost::{Access, EndpointLayer, Monitor};
 
 use crate::api::Api;
+use crate::digests::Digests;
 use crate::flags::{Flags, Stop};
 use crate::generated::Generated;
 use crate::generator::Generator;
@@ -79,9 +82,13 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
     let (generator, own) = generator(&monitor).await?;
     watch_dependencies(&monitor, &store, &generator);
 
+    let files = files::serve(&directory)
+        .map_err(|error| format!("cannot write files in {}: {error}", directory.display()))?;
+
     let (stop, stopping) = watch::channel(false);
     let api = Api {
         monitor: Monitor::clone(&monitor),
+        digests: Digests::new(store.clone(), &monitor),
         store,
         generator,
         written: monitor
@@ -92,7 +99,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         generated: Generated::new(&monitor),
         stopping: stopping.clone(),
     };
-    let app = api::router(api)
+    let app = api::router(api, files)
         .route_service("/metrics", monitor.prometheus())
         .route_service("/livez", monitor.health().livez())
         .route_service("/readyz", monitor.health().readyz())
@@ -250,6 +257,7 @@ fn say_where_to_look(here: SocketAddr, directory: &Path, kept: &str, traffic: u3
         "\
 contentmax serves http://{here}
   contents    http://{here}/api/content   http://{here}/api/content/7   http://{here}/api/search?q=rivers
+  files       http://{here}/static/about.txt   http://{here}/static/export.bin
   trouble     http://{here}/api/fail   http://{here}/api/panic   http://{here}/api/slow?ms=1500
   metrics     http://{here}/metrics
   health      http://{here}/readyz   http://{here}/health

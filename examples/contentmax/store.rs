@@ -23,7 +23,7 @@ const CONNECTIONS: u32 = 8;
 const WAIT: Duration = Duration::from_secs(5);
 
 /// The tables: what an id is, and how now is written, each system says in its own way.
-const TABLES: [&str; 2] = [
+const TABLES: [&str; 3] = [
     "CREATE TABLE IF NOT EXISTS users (id {ID}, name TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS contents (
         id {ID},
@@ -31,6 +31,7 @@ const TABLES: [&str; 2] = [
         body TEXT NOT NULL,
         created_at TEXT NOT NULL DEFAULT ({NOW})
     )",
+    "CREATE TABLE IF NOT EXISTS digests (user_id BIGINT PRIMARY KEY, mentions BIGINT NOT NULL)",
 ];
 
 /// What differs from system to system.
@@ -138,6 +139,25 @@ impl Store {
             .bind(body)
             .fetch_one(&self.pool)
             .await
+    }
+
+    /// Writes how many contents mention a user, in three queries.
+    pub(crate) async fn write_digest(&self, user_id: i64) -> sqlx::Result<()> {
+        let user = self.user(user_id).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let mentions: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM contents WHERE lower(body) LIKE $1")
+                .bind(format!("%{}%", user.name.to_lowercase()))
+                .fetch_one(&self.pool)
+                .await?;
+        sqlx::query(
+            "INSERT INTO digests (user_id, mentions) VALUES ($1, $2)
+             ON CONFLICT (user_id) DO UPDATE SET mentions = excluded.mentions",
+        )
+        .bind(user_id)
+        .bind(mentions)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Whether the database answers: a health check.

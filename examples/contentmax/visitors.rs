@@ -73,7 +73,7 @@ enum Errand {
 impl Errand {
     fn pick(dice: &mut Dice) -> Self {
         let number = dice.roll(1000);
-        match dice.roll(200) {
+        match dice.roll(220) {
             0..60 => Self::Get("/api/content".into()),
             60..110 => Self::Get(format!("/api/content/{}", 1 + number % CONTENTS)),
             110..135 => Self::Get(format!("/api/users/{}", 1 + number % USERS)),
@@ -101,7 +101,13 @@ impl Errand {
                 Self::Post("/api/content/generate", wish.into())
             }
             198 => Self::Get("/api/fail".into()),
-            _ => Self::Get("/api/panic".into()),
+            199 => Self::Get("/api/panic".into()),
+            200..208 => Self::Get("/static/about.txt".into()),
+            208..210 => Self::Get("/static/not-there.txt".into()),
+            210..212 => Self::LeaveWithin("/static/export.bin"),
+            212..218 => Self::Get("/api/story?lines=20&ms=5".into()),
+            218 => Self::Get("/api/story?lines=20&ms=5&break_after=10".into()),
+            _ => Self::Post("/api/digests", String::new()),
         }
     }
 }

@@ -7,6 +7,7 @@ mod collector;
 mod database;
 mod errors;
 mod host;
+mod job;
 mod outages;
 mod postgres;
 mod process;
@@ -209,6 +210,7 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
     }
     end(place, host, collector.as_ref(), errors, checks).await;
     if let Some(prometheus) = &mut prometheus {
+        job::check(place, prometheus, collector.as_ref(), checks).await?;
         outages::of_prometheus(place, prometheus, checks).await;
         checks.note(
             "Prometheus ends cleanly",

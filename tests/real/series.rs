@@ -5,7 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::host::Host;
 use crate::prometheus::Prometheus;
 use crate::tally::{Key, Tally};
+use crate::traces::same;
 use crate::{AnyError, Checks, until};
+
+/// Stories that came whole.
+const STORIES: u64 = 250;
+/// The calls of the generator that the client's requests cause: method, status, outcome.
+const CALLS: [([&str; 3], u64); 8] = [
+    (["POST", "200", "completed"], 300),
+    (["POST", "503", "completed"], 50),
+    (["GET", "200", "completed"], STORIES),
+    (["GET", "400", "completed"], 50),
+    (["GET", "200", "body_dropped"], 50),
+    (["GET", "200", "body_error"], 50),
+    (["HEAD", "200", "completed"], 25),
+    (["HEAD", "400", "completed"], 25),
+];
 
 pub(crate) async fn check(
     prometheus: &Prometheus,
@@ -16,6 +31,8 @@ pub(crate) async fn check(
     for job in ["openmetrics", "text"] {
         let name = format!("what Prometheus knows from the {job} page");
         checks.note(&name, same_series(prometheus, job, tally).await);
+        let name = format!("calls that Prometheus knows from the {job} page");
+        checks.note(&name, calls(prometheus, job).await);
         let name = format!("sockets that Prometheus knows from the {job} page");
         checks.note(&name, sockets(prometheus, job, tally).await);
         let name = format!("requests still under way on the {job} page");
@@ -40,6 +57,36 @@ async fn same_series(
             *theirs.entry(Key::of_labels(&labels)).or_default() += value;
         }
         tally.compare(&theirs)
+    })
+    .await
+}
+
+/// The calls that the client's requests caused, by method, status and outcome.
+async fn calls(prometheus: &Prometheus, job: &str) -> Result<String, AnyError> {
+    until(async || {
+        let query = "http_client_request_duration_seconds_count";
+        let mut theirs: BTreeMap<[String; 3], u64> = BTreeMap::new();
+        for (labels, value) in prometheus.query(query, job).await? {
+            let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
+            let key = [
+                "http_request_method",
+                "http_response_status_code",
+                "watchpost_outcome",
+            ];
+            *theirs.entry(key.map(label)).or_default() += value;
+        }
+        // Those of the health check come on top.
+        let health = ["GET", "200", "completed"].map(str::to_owned);
+        if let Some(count) = theirs.get_mut(&health) {
+            *count = (*count).min(STORIES);
+        }
+        let ours = CALLS.map(|(key, count)| (key.map(str::to_owned), count));
+        same("calls", &theirs, &BTreeMap::from(ours))?;
+        Ok(format!(
+            "{} of {} kinds",
+            theirs.values().sum::<u64>(),
+            theirs.len()
+        ))
     })
     .await
 }

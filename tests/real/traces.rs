@@ -170,6 +170,9 @@ pub(crate) async fn whole_trace(
     let number = |number: u64| json!({ "intValue": number.to_string() });
     let expected: BTreeMap<String, Value> = [
         ("client.address", text("127.0.0.1")),
+        ("network.peer.address", text("127.0.0.1")),
+        ("server.address", text("127.0.0.1")),
+        ("server.port", number(host.address.port().into())),
         ("http.request.body.size", number(30)),
         ("http.request.method", text("POST")),
         ("http.response.status_code", number(201)),

@@ -1,12 +1,13 @@
-//! The host's generator is dead, hangs, or resets what it is asked: the host tells them apart.
+//! The host's generator is dead, hangs, resets what it is asked, or breaks off its response: the host tells them apart.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
 use crate::host::Host;
 use crate::relay::text_page;
@@ -29,6 +30,12 @@ pub(crate) async fn check(place: &Place, checks: &mut Checks) {
             told(place, name, status, (outcome, error)).await,
         );
     }
+    for name in ["ending short", "resetting within"] {
+        checks.note(
+            &format!("a generator that is {name} of a response that is handed on"),
+            handed_on(place, name).await,
+        );
+    }
 }
 
 /// Starts one that goes on until this process ends.
@@ -39,21 +46,36 @@ async fn upstream(name: &str) -> Result<SocketAddr, AnyError> {
         return Ok(address);
     }
     let hangs = name == "hanging";
+    let (answers, resets) = match name {
+        "ending short" => (true, false),
+        "resetting within" => (true, true),
+        _ => (false, true),
+    };
     tokio::spawn(async move {
         let mut held = Vec::new();
         while let Ok((mut client, _)) = listener.accept().await {
             if hangs {
                 held.push(client);
             } else {
-                tokio::spawn(async move { reset(&mut client).await });
+                tokio::spawn(async move { break_off(&mut client, answers, resets).await });
             }
         }
     });
     Ok(address)
 }
 
-async fn reset(client: &mut TcpStream) -> Result<(), AnyError> {
-    let _read = client.read(&mut [0; 1024]).await?;
+/// A part of a response, if any, and the connection's end.
+async fn break_off(client: &mut TcpStream, answers: bool, resets: bool) -> Result<(), AnyError> {
+    let read = client.read(&mut [0; 1024]).await?;
+    if answers && read > 0 {
+        let part = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nOnce there was";
+        client.write_all(part.as_bytes()).await?;
+        // It is on its way before the connection ends.
+        sleep(Duration::from_millis(100)).await;
+    }
+    if !resets {
+        return Ok(());
+    }
     // What is dropped then is reset.
     socket2::SockRef::from(&*client).set_linger(Some(Duration::ZERO))?;
     Ok(())
@@ -78,23 +100,73 @@ async fn told(
         }
     }
     let page = text_page(host.address).await?;
-    let of_posts = |line: &&str| {
-        let has = |label: &str, value: &str| line.contains(&format!("{label}=\"{value}\""));
-        line.starts_with("http_client_request_duration_seconds_count{")
-            && has("http_request_method", "POST")
-            && has("service_peer_name", "generator")
-            && has("watchpost_outcome", outcome)
-            && has("error_type", error)
-    };
-    let lines: Vec<_> = page.lines().filter(of_posts).collect();
     host.end().await?;
-    match lines[..] {
-        [line] if line.ends_with(&format!(" {CALLS}")) => Ok(format!("{outcome}, {error}")),
-        _ => {
-            let calls = page
-                .lines()
-                .filter(|line| line.starts_with("http_client_request_duration_seconds_count"));
-            Err(calls.collect::<Vec<_>>().join("; ").into())
+    counted(
+        &page,
+        "http_client_request_duration_seconds_count",
+        &[
+            ("http_request_method", "POST"),
+            ("service_peer_name", "generator"),
+            ("watchpost_outcome", outcome),
+            ("error_type", error),
+        ],
+    )
+}
+
+/// The host's clients see the break, and it is the upstream's.
+async fn handed_on(place: &Place, name: &str) -> Result<String, AnyError> {
+    let url = format!("http://{}", upstream(name).await?);
+    let instance = name.replace(' ', "-");
+    let host = Host::start(place, &instance, &[("GENERATOR_URL", url.as_str())]).await?;
+    let web = Web::default();
+    for _ in 0..CALLS {
+        let answer = web.get(format!("http://{}/api/story", host.address)).await;
+        if answer.is_ok() {
+            return Err("a response that was broken off came to a good end".into());
         }
+    }
+    let page = text_page(host.address).await?;
+    host.end().await?;
+    let served = counted(
+        &page,
+        "http_server_request_duration_seconds_count",
+        &[
+            ("http_route", "/api/story"),
+            ("http_response_status_code", "200"),
+            ("watchpost_outcome", "body_error"),
+            ("error_type", "body_error"),
+        ],
+    )?;
+    // Calls of the health check break off too.
+    let line = page.lines().find(|line| {
+        line.starts_with("http_client_request_duration_seconds_count{")
+            && line.contains("watchpost_outcome=\"body_error\"")
+            && line.contains("error_type=\"body_error\"")
+    });
+    let calls = line.and_then(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
+    match calls {
+        Some(calls) if calls >= CALLS => Ok(format!("{served}; {calls} calls that end so")),
+        calls => Err(format!("{calls:?} calls end in a body_error").into()),
+    }
+}
+
+/// The one series with these labels counts every call.
+fn counted(page: &str, name: &str, labels: &[(&str, &str)]) -> Result<String, AnyError> {
+    let of_name = |line: &&str| line.starts_with(&format!("{name}{{"));
+    let has =
+        |line: &str, (label, value): &(&str, &str)| line.contains(&format!("{label}=\"{value}\""));
+    let is_it = |line: &&str| labels.iter().all(|label| has(line, label));
+    let lines: Vec<_> = page.lines().filter(of_name).filter(is_it).collect();
+    match lines[..] {
+        [line] if line.ends_with(&format!(" {CALLS}")) => {
+            let words: Vec<_> = labels.iter().map(|(_, value)| *value).collect();
+            Ok(words.join(", "))
+        }
+        _ => Err(page
+            .lines()
+            .filter(of_name)
+            .collect::<Vec<_>>()
+            .join("; ")
+            .into()),
     }
 }

@@ -38,7 +38,13 @@ struct Plain {
     body: &'static str,
     route: &'static str,
     status: u16,
+    header: (&'static str, &'static str),
+    /// What the response declares as the length of its body, where the client holds it to that.
+    length: Option<u64>,
 }
+
+/// A header that changes nothing.
+const NO_HEADER: (&str, &str) = ("x-no", "header");
 
 const fn get(times: u64, path: &'static str, route: &'static str, status: u16) -> Plain {
     Plain {
@@ -48,6 +54,31 @@ const fn get(times: u64, path: &'static str, route: &'static str, status: u16) -
         body: "",
         route,
         status,
+        header: NO_HEADER,
+        length: None,
+    }
+}
+
+/// A file, or a part of it, of this length.
+const fn file(
+    times: u64,
+    path: &'static str,
+    header: (&'static str, &'static str),
+    status: u16,
+    length: u64,
+) -> Plain {
+    Plain {
+        header,
+        length: Some(length),
+        ..get(times, path, "/static/*", status)
+    }
+}
+
+/// A response that the host hands on.
+const fn story(times: u64, path: &'static str, status: u16, length: u64) -> Plain {
+    Plain {
+        length: Some(length),
+        ..get(times, path, "/api/story", status)
     }
 }
 
@@ -59,18 +90,26 @@ const fn post(times: u64, path: &'static str, body: &'static str, status: u16) -
         body,
         route: path,
         status,
+        header: NO_HEADER,
+        length: None,
     }
 }
 
 /// Stands for a body that is longer than the host reads.
 const TOO_LONG: &str = "too long";
 
-const PLAIN: [Plain; 24] = [
-    get(1_980, "/api/content", "/api/content", 200),
-    get(1_800, "/api/content/{n}", "/api/content/{id}", 200),
+const ABOUT: &str = "/static/about.txt";
+const EXPORT: &str = "/static/export.bin";
+const EXPORT_BYTES: u64 = 16 * 1024 * 1024;
+/// A story's lines, each of this length.
+const STORY_LINE: u64 = 41;
+
+const PLAIN: [Plain; 38] = [
+    get(1_480, "/api/content", "/api/content", 200),
+    get(1_500, "/api/content/{n}", "/api/content/{id}", 200),
     get(200, "/api/content/9999999", "/api/content/{id}", 404),
     get(100, "/api/content/x", "/api/content/{id}", 400),
-    get(1_500, "/api/users/{n}", "/api/users/{id}", 200),
+    get(1_270, "/api/users/{n}", "/api/users/{id}", 200),
     get(100, "/api/users/5000", "/api/users/{id}", 404),
     get(700, "/api/search?q=rivers", "/api/search", 200),
     get(100, "/api/search", "/api/search", 400),
@@ -112,13 +151,49 @@ const PLAIN: [Plain; 24] = [
         method: "POST",
         ..get(50, "/nothing/to/post", "_unmatched", 404)
     },
+    file(100, ABOUT, NO_HEADER, 200, 48),
+    file(20, EXPORT, NO_HEADER, 200, EXPORT_BYTES),
+    file(100, EXPORT, ("range", "bytes=0-99"), 206, 100),
+    file(20, EXPORT, ("range", "bytes=-3000000"), 206, 3_000_000),
+    Plain {
+        header: ("range", "bytes=16777216-"),
+        ..get(20, EXPORT, "/static/*", 416)
+    },
+    Plain {
+        header: ("if-modified-since", "Fri, 01 Jan 2100 00:00:00 GMT"),
+        ..get(50, ABOUT, "/static/*", 304)
+    },
+    Plain {
+        method: "HEAD",
+        ..file(50, EXPORT, NO_HEADER, 200, EXPORT_BYTES)
+    },
+    get(100, "/static/not/there/{n}", "/static/*", 404),
+    Plain {
+        method: "POST",
+        ..get(20, ABOUT, "/static/*", 405)
+    },
+    story(200, "/api/story", 200, 100 * STORY_LINE),
+    story(50, "/api/story?lines=0", 200, 0),
+    story(50, "/api/story?lines=100001", 400, 0),
+    Plain {
+        method: "HEAD",
+        ..story(25, "/api/story", 200, 100 * STORY_LINE)
+    },
+    Plain {
+        method: "HEAD",
+        ..get(25, "/api/story?lines=100001", "/api/story", 400)
+    },
 ];
 
 const CANCELLED: u64 = 300;
 const CANCELLED_HTTP2: u64 = 50;
 const HTTP2: u64 = 100;
+const FILES_HTTP2: u64 = 50;
 const BODY_DROPPED: u64 = 150;
 const BODY_ERROR: u64 = 100;
+/// Of the large file and of handed-on responses, each.
+const MORE_DROPPED: u64 = 50;
+const UPSTREAM_BROKEN: u64 = 50;
 const PANICKED: u64 = 100;
 const TIMED_OUT: u64 = 20;
 const UPGRADED: u64 = 100;
@@ -151,8 +226,20 @@ pub(crate) async fn make(host: SocketAddr, tally: &mut Tally) -> Result<String, 
     }
     let user = &PLAIN[4];
     work.extend((0..HTTP2).map(|n| Visit::Plain(user, n, http2.clone())));
-    work.extend((0..BODY_DROPPED).map(|_| Visit::LeaveWithin));
-    work.extend((0..BODY_ERROR).map(|_| Visit::Broken(http1.clone())));
+    let mut parts = PLAIN.iter().filter(|plain| plain.path == EXPORT).cycle();
+    for n in 0..FILES_HTTP2 {
+        work.extend(
+            parts
+                .next()
+                .map(|plain| Visit::Plain(plain, n, http2.clone())),
+        );
+    }
+    work.extend((0..BODY_DROPPED).map(|_| Visit::LeaveWithin(&LEFT[0])));
+    for left in &LEFT[1..] {
+        work.extend((0..MORE_DROPPED).map(|_| Visit::LeaveWithin(left)));
+    }
+    work.extend((0..BODY_ERROR).map(|_| Visit::Broken(&BROKEN[0], http1.clone())));
+    work.extend((0..UPSTREAM_BROKEN).map(|_| Visit::Broken(&BROKEN[1], http1.clone())));
     work.extend((0..PANICKED).map(|_| Visit::Panic));
     work.extend((0..UPGRADED).map(|_| Visit::Talk));
     mix(&mut work);
@@ -193,10 +280,45 @@ fn mix<T>(items: &mut [T]) {
     }
 }
 
+/// A response in the middle of which the client leaves.
+struct Left {
+    path: &'static str,
+    route: &'static str,
+    /// What the client waits for before.
+    seen: &'static [u8],
+}
+
+const LEFT: [Left; 3] = [
+    Left {
+        path: "/api/stream?chunks=100000&ms=20",
+        route: "/api/stream",
+        seen: b"chunk 1",
+    },
+    Left {
+        path: EXPORT,
+        route: "/static/*",
+        seen: b"\r\n\r\n\0\0\0",
+    },
+    Left {
+        path: "/api/story?lines=100000&ms=20",
+        route: "/api/story",
+        seen: b"a fox",
+    },
+];
+
+/// Paths and routes of responses that break off: the host's own, and one of its upstream.
+const BROKEN: [(&str, &str); 2] = [
+    ("/api/stream?chunks=5&ms=1&break_after=2", "/api/stream"),
+    ("/api/story?lines=5&ms=1&break_after=2", "/api/story"),
+];
+
 enum Visit {
     Plain(&'static Plain, u64, Client<HttpConnector, Body>),
-    LeaveWithin,
-    Broken(Client<HttpConnector, Body>),
+    LeaveWithin(&'static Left),
+    Broken(
+        &'static (&'static str, &'static str),
+        Client<HttpConnector, Body>,
+    ),
     Panic,
     Talk,
 }
@@ -206,8 +328,8 @@ impl Visit {
         let visit = async {
             match self {
                 Self::Plain(plain, n, client) => answered(plain, n, client, host).await,
-                Self::LeaveWithin => leave_within_the_answer(host).await,
-                Self::Broken(client) => broken(client, host).await,
+                Self::LeaveWithin(left) => leave_within_the_answer(left, host).await,
+                Self::Broken(broken, client) => self::broken(broken, client, host).await,
                 Self::Panic => panicked(host).await,
                 Self::Talk => talk(host).await,
             }
@@ -231,17 +353,33 @@ async fn answered(
         .method(Method::from_bytes(plain.method.as_bytes())?)
         .uri(format!("http://{host}{path}"))
         .header("content-type", "application/json")
+        .header(plain.header.0, plain.header.1)
         .body(Body::from(body))?;
     let response = client
         .request(request)
         .await
         .map_err(|error| told(plain, &error))?;
     let status = response.status().as_u16();
+    if response.headers().get_all("x-trace-id").iter().count() > 1 {
+        return Err(format!("{} was answered with two trace ids", plain.path).into());
+    }
     let trace = response.headers().get("x-trace-id");
     let trace = trace
         .and_then(|trace| trace.to_str().ok())
         .map(str::to_owned);
-    response.into_body().collect().await?;
+    let declared = response.headers().get("content-length").cloned();
+    let body = response.into_body().collect().await?.to_bytes();
+    if let Some(length) = plain.length {
+        let declared = declared
+            .as_ref()
+            .and_then(|it| it.to_str().ok()?.parse().ok());
+        let whole = if plain.method == "HEAD" { 0 } else { length };
+        if declared != Some(length) || body.len() as u64 != whole {
+            let Plain { method, path, .. } = plain;
+            let came = body.len();
+            return Err(format!("{method} {path} declared {declared:?} bytes, {came} came").into());
+        }
+    }
     if status != plain.status {
         let Plain { method, path, .. } = plain;
         return Err(format!("{method} {path} was answered with {status}").into());
@@ -279,18 +417,19 @@ async fn timed_out(client: Client<HttpConnector, Body>, host: SocketAddr) -> End
 }
 
 /// The host breaks its body in the middle.
-async fn broken(client: Client<HttpConnector, Body>, host: SocketAddr) -> Ended {
-    let url = format!("http://{host}/api/stream?chunks=5&ms=1&break_after=2");
+async fn broken(
+    (path, route): &(&str, &str),
+    client: Client<HttpConnector, Body>,
+    host: SocketAddr,
+) -> Ended {
+    let url = format!("http://{host}{path}");
     let response = client
         .request(Request::get(url).body(Body::empty())?)
         .await?;
     let status = response.status().as_u16();
     match response.into_body().collect().await {
         Ok(_) => Err("a broken body came to a good end".into()),
-        Err(_) => Ok((
-            Key::new("GET", "/api/stream", Some(status), "body_error"),
-            None,
-        )),
+        Err(_) => Ok((Key::new("GET", route, Some(status), "body_error"), None)),
     }
 }
 
@@ -307,19 +446,16 @@ async fn panicked(host: SocketAddr) -> Ended {
     }
 }
 
-/// Leaves behind the first chunk.
-async fn leave_within_the_answer(host: SocketAddr) -> Ended {
-    let mut connection = ask(host, "/api/stream?chunks=100000&ms=20").await?;
-    let mut head = Vec::new();
-    while !head.windows(7).any(|window| window == b"chunk 1") {
+/// Leaves behind the first bytes.
+async fn leave_within_the_answer(left: &Left, host: SocketAddr) -> Ended {
+    let mut connection = ask(host, left.path).await?;
+    let (mut head, seen) = (Vec::new(), left.seen);
+    while !head.windows(seen.len()).any(|window| window == seen) {
         if connection.read_buf(&mut head).await? == 0 {
             return Err("a stream ended too soon".into());
         }
     }
-    Ok((
-        Key::new("GET", "/api/stream", Some(200), "body_dropped"),
-        None,
-    ))
+    Ok((Key::new("GET", left.route, Some(200), "body_dropped"), None))
 }
 
 async fn talk(host: SocketAddr) -> Ended {

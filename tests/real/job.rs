@@ -1,0 +1,185 @@
+//! A job outside any request, at full speed: its queries in Prometheus, and its traces beside those of requests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::Value;
+use tokio::time::{Instant, interval, sleep};
+
+use crate::collector::{Collector, Spans};
+use crate::host::Host;
+use crate::prometheus::Prometheus;
+use crate::traces::{exact, same};
+use crate::web::Web;
+use crate::{AnyError, Checks, Place, relay, until};
+
+const NAME: &str = "job";
+/// Runs of the job, and digests that one writes, each with three queries in a trace of its own.
+const RUNS: u64 = 20;
+const DIGESTS: u64 = 100;
+/// The name of a digest's root span.
+const ROOT: &str = "write a digest";
+/// Between two requests of a client that asks rarely.
+const PACE: Duration = Duration::from_millis(250);
+/// What that client asks for, by turns.
+const PATHS: [&str; 2] = ["/api/users/7", "/static/about.txt"];
+/// Bytes of the file.
+const ABOUT_BYTES: u64 = 48;
+/// Traces kept in a second, by default.
+const MAX_PER_SECOND: u64 = 100;
+
+pub(crate) async fn check(
+    place: &Place,
+    prometheus: &Prometheus,
+    collector: Option<&Collector>,
+    checks: &mut Checks,
+) -> Result<(), AnyError> {
+    let endpoint = collector.map(Collector::endpoint);
+    let settings: Vec<_> = endpoint
+        .iter()
+        .map(|endpoint| ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()))
+        .chain([("OTEL_TRACES_SAMPLER", "always_on")])
+        .collect();
+    let host = Host::start(place, NAME, &settings).await?;
+    relay::targets(&place.dir.join("host.json"), host.address)?;
+    let begun = Instant::now();
+    let asked = work(&host).await?;
+    let took = begun.elapsed();
+    checks.note(
+        "a job's queries in Prometheus",
+        queries(prometheus, &host, asked.len() as u64 / 2).await,
+    );
+    checks.note(
+        "bytes of a file in Prometheus",
+        bytes(prometheus, &host, asked.len() as u64 / 2).await,
+    );
+    let report = host.end().await?;
+    if let Some(collector) = collector {
+        let kept = until(async || {
+            let (spans, again) = collector.spans(NAME)?;
+            let books = exact(&report, &spans, again)?;
+            Ok(format!("{}; {books}", beside(&spans, &asked, took)?))
+        });
+        checks.note("traces of rarely asked routes beside a job's", kept.await);
+    }
+    Ok(())
+}
+
+/// Starts the job's runs and asks now and then until they are done. The traces of what was asked, an even number.
+async fn work(host: &Host) -> Result<Vec<String>, AnyError> {
+    let web = Web::default();
+    for _ in 0..RUNS {
+        let request = Request::post(format!("http://{}/api/digests", host.address));
+        let answer = web.send(request.body(Body::empty())?).await?;
+        same("the start of a run", answer.status, 202)?;
+    }
+    let mut asked = Vec::new();
+    let mut pace = interval(PACE);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while written(&host.lines()?) < RUNS * DIGESTS {
+        if Instant::now() > deadline {
+            return Err("the job is not done after a minute".into());
+        }
+        for path in PATHS {
+            pace.tick().await;
+            let answer = web.get(format!("http://{}{path}", host.address)).await?;
+            same("a request beside the job", answer.status, 200)?;
+            asked.push(answer.trace()?.to_owned());
+        }
+    }
+    // One more run's lines would be one too many.
+    sleep(PACE).await;
+    same("digests", written(&host.lines()?), RUNS * DIGESTS)?;
+    Ok(asked)
+}
+
+/// Digests that the host says it wrote.
+fn written(lines: &[Value]) -> u64 {
+    let is_run = |line: &&Value| line.to_string().contains("digests were written");
+    let runs = lines.iter().filter(is_run);
+    runs.filter_map(|line| line["written"].as_u64()).sum()
+}
+
+/// Each of the job's queries is counted, and each that requests made.
+async fn queries(
+    prometheus: &Prometheus,
+    host: &Host,
+    users_asked: u64,
+) -> Result<String, AnyError> {
+    let instance = host.address.to_string();
+    until(async || {
+        let name = "db_client_operation_duration_seconds_count";
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for (labels, count) in prometheus.query(name, "openmetrics").await? {
+            let label = |name: &str| labels.get(name).map_or("", String::as_str);
+            if label("instance") != instance {
+                continue;
+            }
+            same("a query's outcome", label("watchpost_outcome"), "completed")?;
+            *counts
+                .entry(label("db_query_summary").to_owned())
+                .or_default() += count;
+        }
+        let digests = RUNS * DIGESTS;
+        let count = |summary: &str| counts.get(summary).copied().unwrap_or_default();
+        let seen = ["INSERT digests", "SELECT contents", "SELECT users"].map(count);
+        // One query counts the users when the host starts.
+        same(
+            "queries",
+            seen,
+            [digests, digests, digests + users_asked + 1],
+        )?;
+        Ok(format!("{seen:?}, {users_asked} of them by requests"))
+    })
+    .await
+}
+
+async fn bytes(prometheus: &Prometheus, host: &Host, files: u64) -> Result<String, AnyError> {
+    let instance = host.address.to_string();
+    until(async || {
+        let name = "http_server_response_body_size_bytes_sum";
+        let mut bytes = 0;
+        for (labels, sum) in prometheus.query(name, "openmetrics").await? {
+            let is = |name: &str, value: &str| labels.get(name).is_some_and(|it| it == value);
+            if is("instance", &instance) && is("http_route", "/static/*") {
+                bytes += sum;
+            }
+        }
+        same("bytes", bytes, files * ABOUT_BYTES)?;
+        Ok(format!("{bytes} of {files} files"))
+    })
+    .await
+}
+
+/// All traces of requests were kept, and of the job's as many as there was room for.
+fn beside(spans: &Spans, asked: &[String], took: Duration) -> Result<String, AnyError> {
+    let there: BTreeSet<&str> = spans.values().map(|span| span.trace.as_str()).collect();
+    if let Some(lost) = asked.iter().find(|trace| !there.contains(trace.as_str())) {
+        return Err(format!("trace {lost} of a request is not there").into());
+    }
+    let roots: BTreeSet<&str> = spans
+        .values()
+        .filter(|span| span.parent.is_empty() && span.name == ROOT)
+        .map(|span| span.trace.as_str())
+        .collect();
+    let of_job = spans
+        .values()
+        .filter(|span| roots.contains(span.trace.as_str()));
+    same("spans of a digest", of_job.count(), roots.len() * 4)?;
+    let with_user = spans.values().filter(|span| span.name == ROOT);
+    let with_user = with_user.filter(|span| span.attributes.contains_key("user.id"));
+    same("digests with a user", with_user.count(), roots.len())?;
+    let kept = roots.len() as u64;
+    // What fills up while the job runs, and the burst before.
+    let most = (took.as_secs() + 3) * MAX_PER_SECOND;
+    if kept == 0 || kept > most {
+        return Err(format!("{kept} traces of the job, at most {most} are kept").into());
+    }
+    Ok(format!(
+        "all {} of requests, {kept} of the job's {} in {took:.1?}",
+        asked.len(),
+        RUNS * DIGESTS,
+    ))
+}
