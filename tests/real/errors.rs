@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::bugsink::{Bugsink, Project};
 use crate::collector::{Collector, text_of};
@@ -227,7 +228,8 @@ async fn found_again(place: &Place, bugsink: &mut Bugsink) -> Result<String, Any
     let host = Host::start(place, instance, &settings).await?;
     let traffic = Traffic::new(&host).await?;
     traffic.flow(&host, seconds(2)).await?;
-    // None may be on its way: Bugsink would keep what it answered to nobody.
+    // None may be on its way: Bugsink would keep what it answered to nobody. Each has its line by then.
+    sleep(seconds(1)).await;
     let all = events_of(place, instance)?.len();
     until(async || {
         let there = bugsink.events(&project).await?.len();

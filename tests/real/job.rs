@@ -17,7 +17,7 @@ use crate::{AnyError, Checks, Place, relay, until};
 
 const NAME: &str = "job";
 /// Runs of the job, and digests that one writes, each with three queries in a trace of its own.
-const RUNS: u64 = 20;
+const RUNS: u64 = 60;
 const DIGESTS: u64 = 100;
 /// The name of a digest's root span.
 const ROOT: &str = "write a digest";

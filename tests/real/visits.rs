@@ -105,7 +105,7 @@ const EXPORT_BYTES: u64 = 16 * 1024 * 1024;
 const STORY_LINE: u64 = 41;
 
 const PLAIN: [Plain; 38] = [
-    get(1_480, "/api/content", "/api/content", 200),
+    get(1_450, "/api/content", "/api/content", 200),
     get(1_500, "/api/content/{n}", "/api/content/{id}", 200),
     get(200, "/api/content/9999999", "/api/content/{id}", 404),
     get(100, "/api/content/x", "/api/content/{id}", 400),
@@ -193,6 +193,7 @@ const BODY_DROPPED: u64 = 150;
 const BODY_ERROR: u64 = 100;
 /// Of the large file and of handed-on responses, each.
 const MORE_DROPPED: u64 = 50;
+const FILES_DROPPED_HTTP2: u64 = 30;
 const UPSTREAM_BROKEN: u64 = 50;
 const PANICKED: u64 = 100;
 const TIMED_OUT: u64 = 20;
@@ -238,6 +239,7 @@ pub(crate) async fn make(host: SocketAddr, tally: &mut Tally) -> Result<String, 
     for left in &LEFT[1..] {
         work.extend((0..MORE_DROPPED).map(|_| Visit::LeaveWithin(left)));
     }
+    work.extend((0..FILES_DROPPED_HTTP2).map(|_| Visit::ResetWithin(http2.clone())));
     work.extend((0..BODY_ERROR).map(|_| Visit::Broken(&BROKEN[0], http1.clone())));
     work.extend((0..UPSTREAM_BROKEN).map(|_| Visit::Broken(&BROKEN[1], http1.clone())));
     work.extend((0..PANICKED).map(|_| Visit::Panic));
@@ -315,6 +317,7 @@ const BROKEN: [(&str, &str); 2] = [
 enum Visit {
     Plain(&'static Plain, u64, Client<HttpConnector, Body>),
     LeaveWithin(&'static Left),
+    ResetWithin(Client<HttpConnector, Body>),
     Broken(
         &'static (&'static str, &'static str),
         Client<HttpConnector, Body>,
@@ -329,6 +332,7 @@ impl Visit {
             match self {
                 Self::Plain(plain, n, client) => answered(plain, n, client, host).await,
                 Self::LeaveWithin(left) => leave_within_the_answer(left, host).await,
+                Self::ResetWithin(client) => reset_within_a_file(client, host).await,
                 Self::Broken(broken, client) => self::broken(broken, client, host).await,
                 Self::Panic => panicked(host).await,
                 Self::Talk => talk(host).await,
@@ -456,6 +460,16 @@ async fn leave_within_the_answer(left: &Left, host: SocketAddr) -> Ended {
         }
     }
     Ok((Key::new("GET", left.route, Some(200), "body_dropped"), None))
+}
+
+/// Over HTTP/2: the stream is reset behind the first bytes, its connection stays.
+async fn reset_within_a_file(client: Client<HttpConnector, Body>, host: SocketAddr) -> Ended {
+    let request = Request::get(format!("http://{host}{EXPORT}")).body(Body::empty())?;
+    let mut body = client.request(request).await?.into_body();
+    body.frame().await.ok_or("a file ended too soon")??;
+    drop(body);
+    let key = Key::new("GET", "/static/*", Some(200), "body_dropped");
+    Ok((key, None))
 }
 
 async fn talk(host: SocketAddr) -> Ended {
