@@ -103,12 +103,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         .route_service("/metrics", monitor.prometheus())
         .route_service("/livez", monitor.health().livez())
         .route_service("/readyz", monitor.health().readyz())
-        .route_service(
-            "/health",
-            monitor
-                .health()
-                .details(Access::token_env("WATCHPOST_TOKEN")),
-        )
+        .route_service("/health", monitor.health().details(Access::from_settings()))
         .layer(layer(&monitor));
 
     let kept = match (&url, temporary.is_some()) {

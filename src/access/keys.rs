@@ -12,7 +12,10 @@ use crate::model::{Notices, Secret};
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 type Announce = dyn Fn(String) + Send + Sync;
 
-/// Finds the tokens of one monitor's pages: two pages that name one variable share one token, the
+/// The variable that is named where the settings have no token.
+const TOKEN_VARIABLE: &str = "WATCHPOST_TOKEN";
+
+/// Finds the tokens of one monitor's pages: two pages that name one variable, or the settings, share one token, the
 /// random one too. Clones share what was found.
 #[derive(Clone)]
 pub(crate) struct Keys(Arc<Inner>);
@@ -22,17 +25,22 @@ struct Inner {
     notices: Arc<Notices>,
     /// Shows a random token to whoever runs the process.
     announce: Box<Announce>,
+    /// The setting `access.token`: how notices name it, and its value.
+    setting: Option<(String, Secret)>,
     by_name: Mutex<HashMap<String, Secret>>,
 }
 
 impl Keys {
-    /// `lookup` reads the environment; `announce` shows a random token to whoever runs the process.
+    /// `lookup` reads the environment; `announce` shows a random token to whoever runs the process; `setting` is what
+    /// notices call the setting `access.token`, and its value.
     pub(crate) fn new(
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         announce: impl Fn(String) + Send + Sync + 'static,
         notices: Arc<Notices>,
+        setting: Option<(String, Secret)>,
     ) -> Self {
         Self(Arc::new(Inner {
+            setting,
             lookup: Box::new(lookup),
             notices,
             announce: Box::new(announce),
@@ -44,8 +52,12 @@ impl Keys {
     pub(crate) fn resolve(&self, access: &Access) {
         let secret = match access.unresolved() {
             None | Some(Source::Given) => None,
-            Some(Source::Env(name)) => self.named(name),
-            Some(Source::Weak(name, why)) => self.random(name, why),
+            Some(Source::Env(name)) => self.named(name, || (self.0.lookup)(name)),
+            Some(Source::Settings) => match &self.0.setting {
+                Some((name, secret)) => self.named(name, || Some(secret.reveal().to_owned())),
+                None => self.named(TOKEN_VARIABLE, || (self.0.lookup)(TOKEN_VARIABLE)),
+            },
+            Some(Source::Weak(why)) => self.random("the token given to `Access::token`", why),
         };
         // Without a source of random numbers the token stays unresolved and admits nobody.
         if let Some(secret) = secret {
@@ -53,13 +65,13 @@ impl Keys {
         }
     }
 
-    fn named(&self, name: &str) -> Option<Secret> {
+    fn named(&self, name: &str, value: impl FnOnce() -> Option<String>) -> Option<Secret> {
         let inner = &self.0;
         let mut by_name = inner.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = by_name.get(name) {
             return Some(secret.clone());
         }
-        let text = (inner.lookup)(name).unwrap_or_default();
+        let text = value().unwrap_or_default();
         let text = text.trim();
         let secret = match weakness(text) {
             None => Secret::new(text),
@@ -129,17 +141,26 @@ mod tests {
 
     use super::*;
 
+    const SETTING: &str = "access.token (variable WATCHPOST_ACCESS_TOKEN)";
     const TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
 
     /// What was shown on standard error.
     type Shown = Arc<Mutex<Vec<String>>>;
 
     fn keys(value: Option<&'static str>) -> (Keys, Arc<Notices>, Shown) {
+        keys_with(value, None)
+    }
+
+    fn keys_with(
+        value: Option<&'static str>,
+        setting: Option<&str>,
+    ) -> (Keys, Arc<Notices>, Shown) {
         let (notices, shown) = (Arc::new(Notices::default()), Shown::default());
-        let lookup = move |name: &str| value.filter(|_| name == "TOKEN").map(str::to_owned);
+        let lookup = move |name: &str| value.filter(|_| name.ends_with("TOKEN")).map(str::to_owned);
         let show = Arc::clone(&shown);
         let announce = move |text| show.lock().unwrap().push(text);
-        let keys = Keys::new(lookup, announce, Arc::clone(&notices));
+        let setting = setting.map(|it| (SETTING.to_owned(), Secret::new(it)));
+        let keys = Keys::new(lookup, announce, Arc::clone(&notices), setting);
         (keys, notices, shown)
     }
 
@@ -203,14 +224,52 @@ mod tests {
 
     #[test]
     fn a_weak_setting_is_reported_under_its_own_name() {
-        let (keys, notices, shown) = keys(None);
-        let weak = Secret::new("changeme-changeme-changeme-changeme");
-        let access = Access::setting("access.token (variable WATCHPOST_ACCESS_TOKEN)", &weak);
+        let weak = "changeme-changeme-changeme-changeme";
+        let (keys, notices, shown) = keys_with(Some(TOKEN), Some(weak));
+        let pages = [Access::from_settings(), Access::from_settings()];
+        for access in &pages {
+            keys.resolve(access);
+        }
+        let (said, shown) = (notices.said(), shown.lock().unwrap());
+        assert!(
+            said[0].starts_with(&format!("{SETTING} begins like")),
+            "{said:?}"
+        );
+        assert_eq!((said.len(), shown.len()), (1, 1));
+        for access in &pages {
+            assert!(admits(access, told(&shown[0])));
+            assert!(!admits(access, weak) && !admits(access, TOKEN));
+        }
+    }
+
+    #[test]
+    fn the_settings_have_a_token_or_pages_share_a_random_one() {
+        let (keys, notices, shown) = keys_with(None, Some(TOKEN));
+        let access = Access::from_settings();
+        assert!(!admits(&access, TOKEN), "before a monitor resolves it");
         keys.resolve(&access);
-        let said = notices.said();
-        let name = "access.token (variable WATCHPOST_ACCESS_TOKEN) begins like";
-        assert!(said[0].starts_with(name), "{said:?}");
-        assert!(admits(&access, told(&shown.lock().unwrap()[0])));
+        assert!(admits(&access, TOKEN) && notices.said().is_empty());
+        assert!(shown.lock().unwrap().is_empty());
+        assert_eq!(
+            format!("{access:?}"),
+            "Access(token of the settings: [REDACTED])"
+        );
+
+        let (keys, notices, shown) = keys_with(None, None);
+        let pages = [
+            Access::from_settings(),
+            Access::token_env("WATCHPOST_TOKEN"),
+        ];
+        for access in &pages {
+            keys.resolve(access);
+        }
+        let (said, shown) = (notices.said(), shown.lock().unwrap());
+        assert!(
+            said[0].starts_with("WATCHPOST_TOKEN is not set"),
+            "{said:?}"
+        );
+        assert_eq!((said.len(), shown.len()), (1, 1));
+        assert!(pages.iter().all(|access| admits(access, told(&shown[0]))));
     }
 
     #[test]

@@ -43,8 +43,10 @@ struct Token {
 pub(super) enum Source {
     /// In this variable of the environment.
     Env(Cow<'static, str>),
-    /// It was given under this name, and is not good for this reason.
-    Weak(Cow<'static, str>, &'static str),
+    /// It was given in code, and is not good for this reason.
+    Weak(&'static str),
+    /// In the setting `access.token`.
+    Settings,
     /// It was given.
     Given,
 }
@@ -62,16 +64,31 @@ impl Access {
         Self::with(Source::Env(name.into()), None)
     }
 
-    /// Whoever shows this token.
-    pub fn token(secret: impl Into<String>) -> Self {
-        Self::setting("the token given to `Access::token`", &Secret::new(secret))
+    /// Whoever shows the token of the setting `access.token`: it is read from code
+    /// ([`access_token`](crate::MonitorBuilder::access_token)), else the variable `WATCHPOST_ACCESS_TOKEN`, else
+    /// `WATCHPOST_TOKEN`, else the file. The monitor's own port uses the same token. The monitor looks the setting up
+    /// when the page is made; this call cannot fail. Where the setting has no token, all pages of the monitor share
+    /// one random token.
+    ///
+    /// ```
+    /// # fn main() -> watchpost::Result<()> {
+    /// use watchpost::{Access, Monitor};
+    ///
+    /// let monitor = Monitor::builder("shop").build()?;
+    /// let health = monitor.health().details(Access::from_settings());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_settings() -> Self {
+        Self::with(Source::Settings, None)
     }
 
-    /// Whoever shows this token, which notices name by `name`.
-    pub(crate) fn setting(name: impl Into<Cow<'static, str>>, secret: &Secret) -> Self {
+    /// Whoever shows this token.
+    pub fn token(secret: impl Into<String>) -> Self {
+        let secret = Secret::new(secret);
         match weakness(secret.reveal()) {
-            None => Self::with(Source::Given, Some(secret)),
-            Some(why) => Self::with(Source::Weak(name.into(), why), None),
+            None => Self::with(Source::Given, Some(&secret)),
+            Some(why) => Self::with(Source::Weak(why), None),
         }
     }
 
@@ -165,7 +182,8 @@ impl fmt::Debug for Access {
             Rule::Open => "Access(open to anyone)",
             Rule::Token(token) => match &token.source {
                 Source::Env(name) => return write!(f, "Access(token in {name:?}: [REDACTED])"),
-                Source::Weak(..) | Source::Given => "Access(token: [REDACTED])",
+                Source::Settings => "Access(token of the settings: [REDACTED])",
+                Source::Weak(_) | Source::Given => "Access(token: [REDACTED])",
             },
         };
         f.write_str(told)

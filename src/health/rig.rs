@@ -44,7 +44,7 @@ impl Rig {
             clock: Clock::system(),
             handle: handle.recv().unwrap(),
             notices: Arc::clone(&notices),
-            keys: Keys::new(|_| None, announce, Arc::clone(&notices)),
+            keys: Keys::new(|_| None, announce, Arc::clone(&notices), None),
             service: "shop".to_owned(),
             release: Some("1.4.2".to_owned()),
         });

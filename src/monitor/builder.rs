@@ -12,7 +12,7 @@ use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
 use super::tracing::Tracing;
 use super::{install, own};
-use crate::access::{self, Access, Keys};
+use crate::access::{self, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{
     self, CodeSetting, Config, Environment, Propagators, Resolved, Settings, Sources,
@@ -26,7 +26,7 @@ use crate::http::{HttpConfig, Inbound, LineMode};
 use crate::logs::{Lines, LogFormat, RequestLines, Service, read_crumb};
 use crate::metrics::Metrics;
 use crate::model::TraceId;
-use crate::model::{Books, Notices};
+use crate::model::{Books, Notices, Secret};
 use crate::redact::Rules;
 use crate::request::{self, Requests};
 use crate::trace::{Carried, Levels, Spans, Traces};
@@ -34,9 +34,6 @@ use crate::worker::{Console, Intake, Keeper, SinkSetup, Tap, Tick, Worker, Worke
 
 /// How often series are looked through for idle ones.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
-
-/// Where the token of the pages that tell details is found, unless the settings have it.
-const TOKEN_VARIABLE: &str = "WATCHPOST_TOKEN";
 
 /// Configures a monitor. Made by [`Monitor::builder`].
 ///
@@ -326,7 +323,8 @@ impl MonitorBuilder {
 
     /// The upper bounds of a histogram's buckets, in its unit and in any order: at most 128 finite numbers. The name is
     /// one of the program (`http.server.request.duration`) or of the page
-    /// (`http_server_request_duration_seconds`). By default, the histogram's own.
+    /// (`http_server_request_duration_seconds`). The last call for a histogram wins, under either name, over those before
+    /// it, the environment and the file. By default, the histogram's own.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
@@ -352,6 +350,13 @@ impl MonitorBuilder {
     pub fn histogram_off(self, name: impl fmt::Display) -> Self {
         let text = format!("{name}=off");
         self.set("metrics.histograms", text, ".histogram_off(..)")
+    }
+
+    /// The token of [`Access::from_settings`](crate::Access::from_settings) and of the monitor's own port. It goes before
+    /// the variables `WATCHPOST_ACCESS_TOKEN` and `WATCHPOST_TOKEN`, and before the file. One of fewer than 32
+    /// characters, or one that is easily guessed, is replaced by a random token; see [`Access`](crate::Access).
+    pub fn access_token(self, token: impl Into<String>) -> Self {
+        self.set("access.token", token, ".access_token(..)")
     }
 
     /// The OTLP receiver to which kept traces are sent, such as `http://localhost:4318`: `/v1/traces` is
@@ -446,10 +451,10 @@ impl MonitorBuilder {
         // The worker, the checks and what reads kept traces take the rules of the thread that makes them.
         let _entered = Rules::new(&config.redact).enter();
         let (clock, notices) = (self.clock, Arc::new(Notices::of(warnings)));
-        let access = health_access(&config, &settings);
+        let setting = access_token(&config, &settings);
         more_backtraces(&mut config, &environment);
         let look_up = move |name: &str| environment.text(name).map(str::to_owned);
-        let keys = Keys::new(look_up, access::to_stderr, Arc::clone(&notices));
+        let keys = Keys::new(look_up, access::to_stderr, Arc::clone(&notices), setting);
         let (data_dir, data_dir_problem) = open_data_dir(&config, &notices);
         let books = Arc::new(Books::default());
         let metrics = Metrics::new(config.metrics.clone(), clock.clone(), Arc::clone(&notices));
@@ -522,7 +527,6 @@ impl MonitorBuilder {
             settings,
             drain_wait: config.drain_wait,
             propagators: config.propagators,
-            access,
             data_dir,
             data_dir_problem,
             server_counters: Arc::default(),
@@ -543,12 +547,11 @@ fn http(config: &Config) -> HttpConfig {
     http.trace_context(trace_context).baggage(baggage)
 }
 
-fn health_access(config: &Config, settings: &Settings) -> Access {
-    let Some(token) = &config.access_token else {
-        return Access::token_env(TOKEN_VARIABLE);
-    };
+/// The token of the setting, and how notices name it.
+fn access_token(config: &Config, settings: &Settings) -> Option<(String, Secret)> {
     let origin = settings.origin("access.token").unwrap_or_default();
-    Access::setting(format!("access.token ({origin})"), token)
+    let token = config.access_token.clone()?;
+    Some((format!("access.token ({origin})"), token))
 }
 
 /// What watches queries and calls to elsewhere.

@@ -64,7 +64,6 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) drain_wait: Duration,
     pub(super) propagators: Propagators,
-    pub(super) access: Access,
     /// Held for its lock.
     pub(super) data_dir: Option<DataDir>,
     /// Why the data directory that the settings name is not in use.
@@ -424,7 +423,7 @@ impl Monitor {
                 ("/metrics", page(self.prometheus())),
                 ("/livez", page(health.livez())),
                 ("/readyz", page(health.readyz())),
-                ("/health", page(health.details(self.inner.access.clone()))),
+                ("/health", page(health.details(Access::from_settings()))),
             ],
             Arc::clone(&self.inner.server_counters),
             Arc::clone(&self.inner.notices),

@@ -237,3 +237,46 @@ fn a_check_that_blocks_delays_no_end() {
     );
     drop(release);
 }
+
+#[tokio::test]
+async fn the_hosts_page_and_the_own_port_share_the_token_of_the_settings() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("watchpost.toml");
+    std::fs::write(&path, format!("access.token = \"{TOKEN}\"\n")).unwrap();
+    let other = "2c26b46b68ffc68ff99b453c1d304134";
+    for (harness, token, refused) in [
+        (Harness::with(|builder| builder.file(&path)), TOKEN, other),
+        (
+            Harness::with(|builder| builder.access_token(TOKEN)),
+            TOKEN,
+            other,
+        ),
+        (
+            Harness::with(|builder| builder.file(&path).access_token(other)),
+            other,
+            TOKEN,
+        ),
+    ] {
+        let page = harness.health().details(Access::from_settings());
+        let app = Router::new().route_service("/health", page);
+        let port = harness.serve("127.0.0.1:0").unwrap();
+        for (shown, admitted) in [(token, true), (refused, false)] {
+            let mut request = get_request("/health");
+            let value = format!("Bearer {shown}").parse().unwrap();
+            request.headers_mut().insert("authorization", value);
+            let response = send(&app, request).await;
+            assert_eq!(
+                response.body.contains("checks"),
+                admitted,
+                "{}",
+                response.body
+            );
+            let headers = format!("authorization: Bearer {shown}\r\n");
+            let (body, _) = ask(port.local_addr(), "/health", &headers);
+            assert_eq!(body.contains("checks"), admitted, "{body}");
+        }
+        assert!(harness.notices().iter().all(|it| !it.contains("token")));
+        let printed = harness.settings().to_string();
+        assert!(!printed.contains(token), "{printed}");
+    }
+}
