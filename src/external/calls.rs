@@ -5,6 +5,7 @@ use super::dependency::Dependency;
 use super::gen_ai::{ModelUsage, Usage};
 use super::quota::Gauges;
 use super::server::Server;
+use super::url::has_bad_port;
 use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::metrics::{Histogram, Metrics, UpDownCounter};
@@ -165,6 +166,20 @@ impl Calls {
             servers.push(Arc::clone(&server));
             server
         })
+    }
+
+    /// The server of a URL that names none. A port that is none is reported, once for each service.
+    #[cold]
+    pub(super) fn no_server(&self, service: &Watched, url: &str) -> Arc<Server> {
+        if has_bad_port(url) && service.is_first_bad_port() {
+            self.metrics.notice(format!(
+                "A URL of the service `{}` has a port that is no number from 1 to 65535, so such calls have no server \
+                 address and port in spans and metrics. Write the port in digits, such as `https://example.com:8443/`, \
+                 or leave it out.",
+                service.name
+            ));
+        }
+        self.server(service, "", None)
     }
 
     /// What was used of models, by day.

@@ -86,7 +86,7 @@ impl CallGuard {
         let start = open.as_ref().map_or_else(|| calls.now(), OpenSpan::start);
         let server = match url::target(url) {
             Some(target) => calls.server(service, &target.host, target.port),
-            None => calls.server(service, "", None),
+            None => calls.no_server(service, url),
         };
         let active = server.active(method);
         active.add(1);

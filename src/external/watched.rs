@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -20,6 +21,8 @@ pub(super) struct Watched {
     pub(super) name: Arc<str>,
     state: Mutex<State>,
     quotas: Mutex<Quotas>,
+    /// Whether a URL with a bad port was reported.
+    bad_port: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +41,13 @@ impl Watched {
             name: name.into(),
             state: Mutex::default(),
             quotas: Mutex::default(),
+            bad_port: AtomicBool::new(false),
         }
+    }
+
+    /// Whether a URL with a bad port comes for the first time.
+    pub(super) fn is_first_bad_port(&self) -> bool {
+        !self.bad_port.swap(true, Relaxed)
     }
 
     /// A call ended.

@@ -64,7 +64,9 @@
 //! # Other buckets, or none
 //!
 //! The setting `metrics.histograms` gives a histogram other bounds, or switches it off, by its name in the program or on
-//! the page. It holds for every histogram: those of this crate, typed ones and those of the facade.
+//! the page. It holds for every histogram: those of this crate, typed ones and those of the facade. Code goes before the
+//! environment, and the environment before the file, whichever of the two names each uses. Within one source the last
+//! entry of a histogram holds. [`Monitor::doctor`](crate::Monitor::doctor) reports names that no histogram has.
 //!
 //! ```toml
 //! [metrics.histograms]
@@ -142,6 +144,7 @@ mod exponential;
 mod facade;
 mod handles;
 mod histogram;
+mod known;
 mod labels;
 mod metric;
 mod name;
@@ -164,6 +167,7 @@ pub use self::page::{PageBody, Prometheus};
 
 pub(crate) use self::common::TraceSource;
 pub(crate) use self::exponential::Exponential;
+pub(crate) use self::known::is_in_own_namespace;
 pub(crate) use self::name::Kind;
 pub(crate) use self::observed::Observer;
 
@@ -266,9 +270,22 @@ impl Metrics {
         capped.collect()
     }
 
-    /// Names that the settings have buckets for and no histogram has so far.
+    /// Names that the settings have buckets for and no histogram has so far. Histograms that this crate makes with their
+    /// first value count as made.
     pub(crate) fn unknown_histograms(&self) -> Vec<String> {
         self.registry.unknown_histograms()
+    }
+
+    /// The names that histograms have, in the program and on the page: this crate's own, then the host's, which are
+    /// bounded.
+    pub(crate) fn histogram_names(&self) -> Vec<String> {
+        self.registry.histogram_names()
+    }
+
+    /// Says a sentence about this crate, once.
+    #[cold]
+    pub(crate) fn notice(&self, sentence: String) {
+        self.registry.common.notices.say(sentence);
     }
 
     /// Joins the page of a recorder of the host's own to this one: `render` is asked at each scrape for

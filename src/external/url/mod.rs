@@ -7,7 +7,7 @@ mod room;
 mod target;
 
 use self::room::Room;
-pub(super) use self::target::target;
+pub(super) use self::target::{has_bad_port, target};
 
 /// Stands for a secret.
 const REDACTED: &str = "REDACTED";

@@ -19,6 +19,33 @@ pub(crate) struct Target<'a> {
 
 /// Reads an absolute URL; `None` for what is none, or has no host or no valid one.
 pub(crate) fn target(url: &str) -> Option<Target<'_>> {
+    let (scheme, place) = scheme_and_place(url)?;
+    let (host, port) = host_and_port(place)?;
+    let scheme = lower_case(scheme);
+    Some(Target {
+        port: match port {
+            Some(port) => Some(port),
+            None => default_port(&scheme),
+        },
+        host: lower_case(host),
+    })
+}
+
+/// Whether an absolute URL has something for a port that is no number from 1 to 65535.
+#[cold]
+pub(crate) fn has_bad_port(url: &str) -> bool {
+    let port = scheme_and_place(url).and_then(|(_, place)| {
+        let behind = match place.strip_prefix('[') {
+            Some(bracketed) => bracketed.split_once(']')?.1,
+            None => place,
+        };
+        Some(behind.split_once(':')?.1)
+    });
+    port.is_some_and(|port| read_port(port).is_err())
+}
+
+/// The scheme of an absolute URL, and its host with the port.
+fn scheme_and_place(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once(':')?;
     let rest = rest.strip_prefix("//")?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -31,15 +58,7 @@ pub(crate) fn target(url: &str) -> Option<Target<'_>> {
     let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
     let authority = rest.get(..end)?;
     let place = authority.rsplit_once('@').map_or(authority, |(_, at)| at);
-    let (host, port) = host_and_port(place)?;
-    let scheme = lower_case(scheme);
-    Some(Target {
-        port: match port {
-            Some(port) => Some(port),
-            None => default_port(&scheme),
-        },
-        host: lower_case(host),
-    })
+    Some((scheme, place))
 }
 
 fn host_and_port(place: &str) -> Option<(&str, Option<u16>)> {
@@ -65,14 +84,23 @@ fn host_and_port(place: &str) -> Option<(&str, Option<u16>)> {
         }
         (host, port)
     };
-    if host.len() > MAX_HOST || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+    if host.len() > MAX_HOST {
         return None;
     }
-    let port = match port {
-        "" => None,
-        port => Some(port.parse().ok()?),
-    };
-    Some((host, port))
+    Some((host, read_port(port).ok()?))
+}
+
+/// A text for a port that is no number from 1 to 65535.
+struct BadPort;
+
+/// The port, if there is one.
+fn read_port(text: &str) -> Result<Option<u16>, BadPort> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = text.parse().ok().filter(|port| digits && *port != 0);
+    port.map(Some).ok_or(BadPort)
 }
 
 fn lower_case(text: &str) -> Cow<'_, str> {

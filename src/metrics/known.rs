@@ -1,0 +1,47 @@
+//! The names of this crate's own histograms, some of which are made with their first value.
+
+use super::name::{Kind, typed};
+use crate::semconv;
+
+/// Every histogram that this crate makes, with its unit.
+const OWN: [(&str, &str); 12] = [
+    (semconv::HTTP_SERVER_REQUEST_DURATION, "s"),
+    (semconv::HTTP_SERVER_REQUEST_BODY_SIZE, "By"),
+    (semconv::HTTP_SERVER_RESPONSE_BODY_SIZE, "By"),
+    (semconv::HTTP_TIME_TO_HEADERS, "s"),
+    (semconv::HTTP_CONNECTION_DURATION, "s"),
+    (semconv::HTTP_CLIENT_REQUEST_DURATION, "s"),
+    (semconv::REQUEST_DB_DURATION, "s"),
+    (semconv::DB_CLIENT_OPERATION_DURATION, "s"),
+    (semconv::DB_CLIENT_CONNECTION_WAIT_TIME, "s"),
+    (semconv::GEN_AI_CLIENT_OPERATION_DURATION, "s"),
+    (semconv::GEN_AI_CLIENT_TOKEN_USAGE, ""),
+    (semconv::GEN_AI_COST, ""),
+];
+
+/// How names begin that this crate alone gives, in the program and on the page.
+const NAMESPACES: [&str; 9] = [
+    "http.",
+    "http_server_",
+    "http_client_",
+    "db.",
+    "db_client_",
+    "gen_ai.",
+    "gen_ai_client_",
+    "watchpost.",
+    "watchpost_",
+];
+
+/// Both names of each.
+pub(super) fn own_histograms() -> impl Iterator<Item = String> {
+    OWN.into_iter().flat_map(|(name, unit)| {
+        let family = typed(name, Kind::Histogram, unit).family;
+        [name.to_owned(), family]
+    })
+}
+
+/// Whether a name lies in a namespace of this crate, so that it is known from the start whether a histogram has it.
+pub(crate) fn is_in_own_namespace(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    NAMESPACES.iter().any(|start| name.starts_with(start))
+}
