@@ -159,8 +159,20 @@ impl Walk<'_> {
                 },
             ));
         } else {
+            let plain = || match value {
+                DeValue::Table(table) if takes.types.contains(&Type::Table) => {
+                    wrong_entry(table, "")
+                }
+                DeValue::Array(_) => plain(value),
+                _ => None,
+            };
             let shown = match value {
-                DeValue::Table(_) | DeValue::Array(_) => mask::REDACTED.to_owned(),
+                DeValue::Table(_) | DeValue::Array(_) if setting.secret => {
+                    mask::REDACTED.to_owned()
+                }
+                DeValue::Table(_) | DeValue::Array(_) => {
+                    plain().unwrap_or_else(|| mask::REDACTED.to_owned())
+                }
                 other => mask::shown(&scalar(other), setting.secret),
             };
             let wrong = match value {
@@ -239,7 +251,9 @@ fn raw(value: &DeValue<'_>, takes: Takes) -> Option<Raw> {
         DeValue::Table(table) if takes.types.contains(&Type::Table) => {
             let mut items = Vec::new();
             entries(table, "", &mut items)?;
-            Some(Raw::Many(items))
+            // The map is sorted by key; of two names of one histogram, the one written last holds.
+            items.sort_by_key(|(start, _)| *start);
+            Some(Raw::Many(items.into_iter().map(|(_, item)| item).collect()))
         }
         DeValue::Array(items) if takes.array => {
             let items = items.iter().map(|item| one(item.get_ref()));
@@ -250,9 +264,9 @@ fn raw(value: &DeValue<'_>, takes: Takes) -> Option<Raw> {
     }
 }
 
-/// The entries of a table as `name=value`, numbers of an array separated by spaces. A name that is not quoted lies in
-/// tables, one for each of its dots.
-fn entries(table: &DeTable<'_>, above: &str, into: &mut Vec<String>) -> Option<()> {
+/// The entries of a table as `name=value`, each with its place in the file; numbers of an array are separated by spaces.
+/// A name that is not quoted lies in tables, one for each of its dots.
+fn entries(table: &DeTable<'_>, above: &str, into: &mut Vec<(usize, String)>) -> Option<()> {
     for (key, value) in table {
         let name = format!("{above}{}", key.get_ref());
         let text = match value.get_ref() {
@@ -270,9 +284,47 @@ fn entries(table: &DeTable<'_>, above: &str, into: &mut Vec<String>) -> Option<(
             DeValue::String(text) => text.clone().into_owned(),
             _ => return None,
         };
-        into.push(format!("{name}={text}"));
+        into.push((value.span().start, format!("{name}={text}")));
     }
     Some(())
+}
+
+/// The first entry of a table whose value is of another type than [`entries`] takes.
+fn wrong_entry(table: &DeTable<'_>, above: &str) -> Option<String> {
+    let mut all: Vec<_> = table.iter().collect();
+    all.sort_by_key(|(key, _)| key.span().start);
+    all.into_iter().find_map(|(key, value)| {
+        let name = format!("{above}{}", key.get_ref());
+        match value.get_ref() {
+            DeValue::Table(inside) => wrong_entry(inside, &format!("{name}.")),
+            DeValue::String(_) => None,
+            DeValue::Array(items) => {
+                let is_number =
+                    |it: &DeValue<'_>| matches!(it, DeValue::Integer(_) | DeValue::Float(_));
+                let wrong = items.iter().any(|item| !is_number(item.get_ref()));
+                wrong.then(|| entry(&name, value.get_ref()))
+            }
+            other => Some(entry(&name, other)),
+        }
+    })
+}
+
+fn entry(name: &str, value: &DeValue<'_>) -> String {
+    let value = plain(value).unwrap_or_else(|| mask::REDACTED.to_owned());
+    format!("{{\"{}\" = {value}}}", mask::name(name))
+}
+
+/// A value as TOML, at most 40 characters of it; `None` for one that may hold a secret.
+fn plain(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => mask::is_plain(text).then(|| format!("\"{}\"", mask::cut(text))),
+        DeValue::Array(items) => {
+            let items: Option<Vec<_>> = items.iter().map(|item| plain(item.get_ref())).collect();
+            items.map(|items| mask::cut(&format!("[{}]", items.join(", "))))
+        }
+        DeValue::Table(_) => None,
+        other => Some(mask::cut(&scalar(other))),
+    }
 }
 
 fn type_of(value: &DeValue<'_>) -> Option<Type> {

@@ -41,10 +41,56 @@ const SECRET_WORDS: [&str; 10] = [
 /// A bad value in quotes: at most 40 characters, control characters escaped, nothing that looks like
 /// a secret.
 pub(super) fn shown(value: &str, secret: bool) -> String {
-    if secret || looks_secret(value) || looks_random(value) || value.contains('{') {
+    let hidden = looks_secret(value) || looks_random(value) || value.contains('{');
+    if secret || hidden && !is_plain(value) {
         return REDACTED.to_owned();
     }
     format!("\"{}\"", cut(value))
+}
+
+/// Whether the text is a number, a duration, a size or a truth value, or a list of them: what cannot be a secret.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.split([',', ' ']).all(|item| {
+        let unsigned = item.trim_start_matches(['+', '-']);
+        item.is_empty()
+            || matches!(
+                item,
+                "true" | "false" | "on" | "off" | "inf" | "+inf" | "-inf" | "nan"
+            )
+            || item.len() - unsigned.len() <= 1 && (is_number(unsigned) || has_units(unsigned))
+    })
+}
+
+/// Digits, at most one point, and an exponent.
+fn is_number(text: &str) -> bool {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent = exponent.trim_start_matches(['+', '-']);
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    let points = mantissa.bytes().filter(|byte| *byte == b'.').count();
+    digits > 0
+        && points <= 1
+        && digits + points == mantissa.len()
+        && (1..=4).contains(&exponent.len())
+        && exponent.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Numbers with units, each unit once: a key in hexadecimal digits is none.
+fn has_units(text: &str) -> bool {
+    const UNITS: [&str; 14] = [
+        "d", "h", "m", "s", "ms", "us", "ns", "B", "kB", "MB", "GB", "KiB", "MiB", "GiB",
+    ];
+    let (mut rest, mut seen) = (text, Vec::new());
+    while !rest.is_empty() {
+        let behind = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let number = rest.strip_suffix(behind).unwrap_or_default();
+        rest = behind.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = behind.strip_suffix(rest).unwrap_or_default();
+        if !is_number(number) || !UNITS.contains(&unit) || seen.contains(&unit) {
+            return false;
+        }
+        seen.push(unit);
+    }
+    !seen.is_empty()
 }
 
 /// A name that a stranger may have written, such as that of an unknown key.
@@ -60,7 +106,8 @@ pub(super) fn escaped(text: &str) -> String {
     text.chars().flat_map(escape).collect()
 }
 
-fn cut(text: &str) -> String {
+/// At most 40 characters, control characters escaped.
+pub(super) fn cut(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).flat_map(escape).collect();
     if text.chars().nth(SHOWN).is_some() {
         shown.push('…');
@@ -141,6 +188,10 @@ mod tests {
             "q8Zr2LxW0vN5tYbK7sPd",
             "0123456789abcdef0123456789abcdef",
             "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "12d34d5678901234567890d12d34d",
+            "0x12345678901234567890abcdef",
+            "1234567890123456789012e30123",
+            "12345678901234567890ms,q8Zr2LxW0vN5tYbK7sPd",
         ] {
             assert_eq!(shown(secret, false), REDACTED, "{secret}");
             assert_eq!(name(secret), REDACTED, "{secret}");
@@ -152,6 +203,11 @@ mod tests {
     fn a_plain_value_is_shown() {
         for value in [
             "5",
+            "18446744073709551616ms",
+            "123456789012345678d1h2m3s",
+            "-99999999999999999999999MiB",
+            "1234567890123456789012e30",
+            "18446744073709551616ms, true,1e9999",
             "info,hyper=off,my_crate::db=debug",
             "/var/lib/contentmax2/data",
             "2001:db8:85a3::/48",

@@ -37,7 +37,8 @@ impl Form for Histograms {
         Ok(histograms)
     }
 
-    /// Each name by itself: a later source changes those that it names.
+    /// Each name by itself: a later source changes those that it names. The entries stay in the order in which they were
+    /// set: which of them name the same histogram is known when the metric is made, and then the last one holds.
     fn merge(&self, into: &mut Self::Value, read: Self::Value) {
         for (name, buckets) in read {
             put(into, &name, buckets);

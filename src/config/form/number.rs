@@ -80,7 +80,8 @@ impl<T: Copy + Display + PartialOrd + TryFrom<u64> + Sync> Form for Whole<T> {
 
     fn takes(&self) -> Takes {
         Takes {
-            types: &[Type::Integer],
+            // TOML's floats, for those with an exponent.
+            types: &[Type::Integer, Type::Float],
             array: false,
             example: "100",
         }
@@ -93,11 +94,11 @@ impl<T: Copy + Display + PartialOrd + TryFrom<u64> + Sync> Form for Whole<T> {
             Some(digits) => (digits, "negative"),
             None => (text, "outside the range"),
         };
-        let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        let what = if number { what } else { "not a whole number" };
-        text.parse::<u64>()
-            .ok()
-            .filter(|_| number)
+        let number = match whole(digits) {
+            Ok(number) => number.filter(|_| !text.starts_with('-')),
+            Err(wrong) => return Err(format!("{}; write {}", wrong.words(), self.describe())),
+        };
+        number
             .and_then(|value| T::try_from(value).ok())
             .filter(|value| (self.least..=self.most).contains(value))
             .ok_or_else(|| format!("{what}; write {}", self.describe()))
@@ -110,4 +111,62 @@ impl<T: Copy + Display + PartialOrd + TryFrom<u64> + Sync> Form for Whole<T> {
     fn describe(&self) -> String {
         format!("a whole number from {} to {}", self.least, self.most)
     }
+}
+
+/// Why a text is no whole number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotWhole {
+    Text,
+    Fraction,
+}
+
+impl NotWhole {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Text => "not a whole number",
+            Self::Fraction => "a fraction and not a whole number",
+        }
+    }
+}
+
+/// A whole number in digits (`1000000`) or with an exponent (`1e6`, `1.5E+3`); `None` where it is larger than a `u64`.
+/// The arithmetic is exact. A decimal point needs an exponent.
+pub(super) fn whole(text: &str) -> Result<Option<u64>, NotWhole> {
+    let are_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
+        let (number, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let is_fraction = are_digits(number) && are_digits(fraction);
+        if is_fraction && fraction.contains(|c| c != '0') {
+            return Err(NotWhole::Fraction);
+        }
+        return match !text.is_empty() && are_digits(text) {
+            true => Ok(text.parse().ok()),
+            false => Err(NotWhole::Text),
+        };
+    };
+    let (number, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let (negative, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => (true, exponent),
+        None => (false, exponent.strip_prefix('+').unwrap_or(exponent)),
+    };
+    let is_number = are_digits(number) && are_digits(fraction) && are_digits(exponent);
+    if !is_number || number.len() + fraction.len() == 0 || exponent.is_empty() {
+        return Err(NotWhole::Text);
+    }
+    // The number is `digits`, shifted by `shift` decimal places.
+    let digits = format!("{number}{fraction}");
+    let significant = digits.trim_start_matches('0').trim_end_matches('0');
+    if significant.is_empty() {
+        return Ok(Some(0));
+    }
+    let zeros = digits.len() - digits.trim_end_matches('0').len();
+    // An exponent of too many digits is larger than any text.
+    let exponent = exponent.parse().unwrap_or(i64::MAX / 2).min(i64::MAX / 2);
+    let exponent = if negative { -exponent } else { exponent };
+    let places = i64::try_from(zeros).unwrap_or(i64::MAX / 4)
+        - i64::try_from(fraction.len()).unwrap_or(i64::MAX / 4);
+    let shift =
+        u32::try_from(exponent.saturating_add(places).min(100)).map_err(|_| NotWhole::Fraction)?;
+    let significant = significant.parse::<u64>().ok();
+    Ok(significant.and_then(|it| it.checked_mul(10_u64.checked_pow(shift)?)))
 }

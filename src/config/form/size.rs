@@ -1,3 +1,4 @@
+use super::number::{NotWhole, whole};
 use super::{Form, Raw, Takes, Type, quoted};
 
 /// Units in falling order, in bytes. What is printed uses the powers of two.
@@ -22,7 +23,7 @@ impl Form for Size {
 
     fn takes(&self) -> Takes {
         Takes {
-            types: &[Type::String, Type::Integer],
+            types: &[Type::String, Type::Integer, Type::Float],
             array: false,
             example: "\"8MiB\"",
         }
@@ -30,12 +31,15 @@ impl Form for Size {
 
     fn read(&self, raw: &Raw) -> Result<usize, String> {
         let line = raw.line();
-        let value = parse(line.trim()).ok_or_else(|| {
-            "not a size; write a whole number of bytes, or one with a unit from kB, MB, GB, KiB, MiB and GiB, such as `8MiB`"
-                .to_owned()
+        let value = parse(line.trim()).map_err(|wrong| {
+            let what = match wrong {
+                NotWhole::Text => "not a size",
+                NotWhole::Fraction => "a fraction and not a size",
+            };
+            format!("{what}; write a whole number of bytes, or one with a unit from kB, MB, GB, KiB, MiB and GiB, such as `8MiB`")
         })?;
-        usize::try_from(value)
-            .ok()
+        value
+            .and_then(|value| usize::try_from(value).ok())
             .filter(|value| (self.least..=self.most).contains(value))
             .ok_or_else(|| format!("outside the range; write {}", self.describe()))
     }
@@ -56,12 +60,16 @@ impl Form for Size {
     }
 }
 
-fn parse(text: &str) -> Option<u64> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let unit = if unit.is_empty() { "B" } else { unit };
-    let (_, bytes) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    number.parse::<u64>().ok()?.checked_mul(*bytes)
+/// Bytes; `None` for more than a `u64` holds.
+fn parse(text: &str) -> Result<Option<u64>, NotWhole> {
+    // The longest unit that the text ends in: `B` ends the others.
+    let units = UNITS
+        .iter()
+        .filter_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+    let (number, bytes) = units
+        .min_by_key(|(number, _)| number.len())
+        .unwrap_or((text, 1));
+    Ok(whole(number)?.and_then(|number| number.checked_mul(bytes)))
 }
 
 fn text(bytes: usize) -> String {
@@ -89,28 +97,21 @@ mod tests {
             ("500000", 500_000),
             ("0", 0),
         ] {
-            assert_eq!(parse(written), Some(bytes));
+            assert_eq!(parse(written), Ok(Some(bytes)));
             assert_eq!(text(usize::try_from(bytes).unwrap()), written);
         }
-        assert_eq!(parse("500kB"), Some(500_000));
-        assert_eq!(parse("2GB"), Some(2_000_000_000));
+        assert_eq!(parse("500kB"), Ok(Some(500_000)));
+        assert_eq!(parse("2GB"), Ok(Some(2_000_000_000)));
+        assert_eq!(parse("1.5e1MiB"), Ok(Some(15 << 20)));
+        assert_eq!(parse("99999999999GiB"), Ok(None));
     }
 
     #[test]
     fn what_is_no_size_is_refused() {
         for text in [
-            "",
-            "MiB",
-            "8M",
-            "8 MiB",
-            "8mib",
-            "-1",
-            "1.5MiB",
-            "99999999999GiB",
-            "0x10",
-            "1_000",
+            "", "MiB", "8M", "8 MiB", "8mib", "-1", "1.5MiB", "0x10", "1_000",
         ] {
-            assert_eq!(parse(text), None, "{text:?}");
+            assert!(parse(text).is_err(), "{text:?}");
         }
     }
 }

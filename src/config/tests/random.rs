@@ -99,6 +99,9 @@ fn in_file(text: &str, takes: Takes) -> Option<String> {
         Type::String if takes.array => Some(format!("[{}]", string())),
         Type::String => Some(string()),
         Type::Integer if !takes.array && is_integer() => Some(text.to_owned()),
+        Type::Integer if !takes.array && is_float() && text.contains(['e', 'E']) => {
+            Some(text.to_owned())
+        }
         Type::Float if is_float() => Some(text.to_owned()),
         _ => None,
     }
@@ -222,6 +225,97 @@ fn histograms_are_set_by_name_from_each_source() {
     assert_eq!(
         resolved.settings.value("metrics.histograms"),
         Some(r#"{"a" = [0.5, 1.0, 3.0], "b.d" = "off", "b.c" = "default", "f" = "off"}"#)
+    );
+}
+
+#[test]
+fn of_two_entries_of_one_source_the_one_written_last_is_last() {
+    for (toml, printed) in [
+        (
+            "my_h_seconds = 'off'\n\"my.h\" = [0.3]",
+            r#"{"my_h_seconds" = "off", "my.h" = [0.3]}"#,
+        ),
+        (
+            "\"my.h\" = [0.3]\nmy_h_seconds = 'off'",
+            r#"{"my.h" = [0.3], "my_h_seconds" = "off"}"#,
+        ),
+        (
+            "z = 'off'\nmy.h = [0.3]\na = 'off'\nmy.b = 'off'",
+            r#"{"z" = "off", "my.h" = [0.3], "a" = "off", "my.b" = "off"}"#,
+        ),
+        (
+            "z = 'off'\n[metrics.histograms.my]\nh = 'off'",
+            r#"{"z" = "off", "my.h" = "off"}"#,
+        ),
+        (
+            "z = 'default'\n\"a\" = [1]\n",
+            r#"{"z" = "default", "a" = [1.0]}"#,
+        ),
+    ] {
+        let resolved = from_file(format!("[metrics.histograms]\n{toml}\n")).unwrap();
+        let value = resolved.settings.value("metrics.histograms");
+        assert_eq!(value, Some(printed), "{toml}");
+    }
+}
+
+#[test]
+fn bad_values_that_are_no_secrets_are_shown() {
+    for (toml, shown) in [
+        (
+            "log.slow = '18446744073709551616ms'",
+            "\"18446744073709551616ms\"",
+        ),
+        ("log.slow = '1d2h30m4s5ms6us7ns999999999d'", "[REDACTED]"),
+        ("log.slow = -18446744073709", "\"-18446744073709\""),
+        ("http.timeout_statuses = [504, '503']", "[504, \"503\"]"),
+        (
+            "http.timeout_statuses = [true, 1.5, [504]]",
+            "[true, 1.5, [504]]",
+        ),
+        ("http.timeout_statuses = [504, 'a']", "[REDACTED]"),
+        ("http.timeout_statuses = [504, {a = 1}]", "[REDACTED]"),
+        ("http.trusted_proxies = [8]", "[8]"),
+        ("http.trusted_proxies = ['10.0.0.0/8', 8]", "[REDACTED]"),
+        ("health.failures = [1, 2, 3]", "[1, 2, 3]"),
+        ("log.level = ['5s']", "[\"5s\"]"),
+        ("log.level = ['hunter2']", "[REDACTED]"),
+        ("log.level = {a = 1}", "[REDACTED]"),
+        ("access.token = [1, 2]", "[REDACTED]"),
+        ("access.token = 12345678901234567890", "[REDACTED]"),
+        (
+            "metrics.histograms = {'my.h' = false}",
+            "{\"my.h\" = false}",
+        ),
+        ("metrics.histograms = {my.h = 7}", "{\"my.h\" = 7}"),
+        (
+            "metrics.histograms = {a = [1], b = [1, '2']}",
+            "{\"b\" = [1, \"2\"]}",
+        ),
+        (
+            "metrics.histograms = {b = 1979-05-27, a = 1}",
+            "{\"b\" = 1979-05-27}",
+        ),
+        (
+            "metrics.histograms = {a = ['hunter2']}",
+            "{\"a\" = [REDACTED]}",
+        ),
+        (
+            "metrics.histograms = {'q8Zr2LxW0vN5tYbK7sPd' = 1}",
+            "{\"[REDACTED]\" = 1}",
+        ),
+    ] {
+        let error = from_file(toml).unwrap_err().to_string();
+        let key = toml.split(' ').next().unwrap();
+        assert!(
+            error.contains(&format!("{key} = {shown} (")),
+            "{toml}: {error}"
+        );
+    }
+    let long = format!("http.trusted_proxies = [{}]", "1234567890, ".repeat(9));
+    let error = from_file(long).unwrap_err().to_string();
+    assert!(
+        error.contains("= [1234567890, 1234567890, 1234567890, 123… ("),
+        "{error}"
     );
 }
 

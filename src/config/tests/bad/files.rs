@@ -217,7 +217,7 @@ const TYPES: &[File] = &[
         "health.failures = 3.0",
         "health.failures",
         1,
-        "a float; write an integer",
+        "not a whole number; write a whole number from 1 to 100",
     ),
     (
         "health.failures = 1979-05-27",
@@ -226,10 +226,10 @@ const TYPES: &[File] = &[
         "a date; write an integer",
     ),
     (
-        "worker.max_queue_bytes = 8e6",
+        "worker.max_queue_bytes = 8.5e-3",
         "worker.max_queue_bytes",
         1,
-        "a float; write a string, such as `\"8MiB\"`",
+        "a fraction and not a size; write a whole number of bytes",
     ),
     (
         "service.name = 42",

@@ -31,7 +31,7 @@ fn assert_problem(resolved: Result<Resolved>, key: &str, origin: &str, advice: &
     assert_form(problem);
     let (_, rest) = problem.split_once(" = ").unwrap();
     assert!(
-        rest.starts_with(['"', '[']) || rest.starts_with(|c: char| c.is_ascii_digit()),
+        rest.starts_with(['"', '[', '{']) || rest.starts_with(|c: char| c.is_ascii_digit()),
         "{problem}"
     );
     assert!(rest.contains(origin), "{problem} names {origin}");

@@ -172,12 +172,12 @@ const SIZES: &[Value] = &[
     (
         "worker.max_queue_bytes",
         "99999999999999999999",
-        "not a size",
+        "outside the range",
     ),
     (
         "worker.max_queue_bytes",
         "18446744073709551615GiB",
-        "not a size",
+        "outside the range",
     ),
     (
         "worker.max_queue_bytes",
@@ -224,7 +224,7 @@ const NUMBERS: &[Value] = &[
     ),
     ("health.successes", "two", "not a whole number"),
     ("health.successes", "2.5", "not a whole number"),
-    ("health.successes", "1e2", "not a whole number"),
+    ("health.successes", "1e3", "outside the range"),
     ("health.successes", "+2", "not a whole number"),
     ("health.successes", "0x2", "not a whole number"),
     ("health.successes", "--2", "not a whole number"),
