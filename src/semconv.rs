@@ -129,6 +129,8 @@ pub(crate) const WATCHPOST_DB_CONSTRAINT: &str = "watchpost.db.constraint";
 pub(crate) const WATCHPOST_DB_ERROR_TYPE: &str = "watchpost.db.error.type";
 pub(crate) const DB_QUERIES: &str = "watchpost.db.queries";
 pub(crate) const DB_DURATION: &str = "watchpost.db.duration";
+/// The histogram of that time, by route; ours.
+pub(crate) const REQUEST_DB_DURATION: &str = "watchpost.request.db_duration";
 /// Queries of a shape that came before in the same request; ours.
 pub(crate) const DB_DUPLICATES: &str = "watchpost.db.duplicates";
 /// The summary of the statement that a request ran in a loop; ours.

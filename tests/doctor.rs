@@ -199,6 +199,7 @@ fn each_thing_is_said_once_on_the_console() {
     in_a_process_of_its_own("each_thing_is_said_once_on_the_console", &[], || {
         let written = Written::default();
         let builder = Monitor::builder("host").env(false);
+        let builder = builder.histogram_off("http.server.request.duratoin");
         let monitor = builder.console_to(written.clone()).build().unwrap();
         let all = tracing_subscriber::registry().with(LevelFilter::WARN);
         let all = all.with(monitor.tracing_layer());
@@ -220,7 +221,10 @@ fn each_thing_is_said_once_on_the_console() {
         std::thread::sleep(Duration::from_secs(11));
         monitor.flush_blocking(Duration::from_secs(5)).unwrap();
         let found = about(&monitor);
-        assert_eq!(found, ["propagator", "filter", "data directory"]);
+        assert_eq!(
+            found,
+            ["propagator", "filter", "histogram", "data directory"]
+        );
         for finding in monitor.doctor() {
             let beginning = format!("{}: ", finding.about);
             assert_eq!(text().matches(&beginning).count(), 1, "{}", text());

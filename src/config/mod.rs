@@ -44,18 +44,21 @@
 //! - A duration is a whole number with a unit, or several: `250ms`, `5s`, `2m`, `1h30m`, `1d`; `us` and `ns` for what is
 //!   shorter.
 //! - A size is a number of bytes, or a number with a unit: `4096`, `500kB`, `8MiB`.
+//! - Whole numbers and sizes may have an exponent: `1e6` is 1000000, `1.5e3` is 1500. A fraction is refused.
 //! - A share is a number from 0 to 1: `0.1`, `1e-3`.
 //! - A URL's port is a number from 1 to 65535 or left out.
 //! - A list is an array in a file and separated by commas elsewhere.
 //! - Histograms are a table in a file; elsewhere, names with `off`, `default` or bounds separated by spaces:
 //!   `http.server.request.duration=0.01 0.1 1,http.server.request.body.size=off`. A later source changes the histograms
-//!   that it names and leaves the others.
+//!   that it names, by the name in the program or by the name on the page, and leaves the others. Within one source the
+//!   last entry of a histogram holds.
 //!
 //! # What is wrong is told at once
 //!
 //! A monitor is refused with every problem of every source: each names the key, the value, where it
 //! came from and what to write ([`Error::problems`](crate::Error::problems)). The value of a secret is
-//! never shown, nor is one that looks like a secret in a wrong place, nor that of an unknown key.
+//! never shown, nor is one that looks like a secret in a wrong place, nor that of an unknown key. Numbers, durations, sizes
+//! and truth values of other settings are shown, and lists of them.
 //!
 //! Two things are warnings, after which the next source holds: a bad value in a variable that is not
 //! ours (`OTEL_*`, `LOG_LEVEL`, `RUST_LOG`, `NODE_ENV`, ..), which may mean something to another
@@ -153,6 +156,7 @@ pub use self::settings::Settings;
 pub use crate::worker::WorkerConfig;
 
 pub(crate) use self::env::{Environment, program};
+pub(crate) use self::nearest::near;
 pub(crate) use self::resolve::{CodeSetting, Resolved, Sources, resolve};
 pub(crate) use self::service::{Propagators, ServiceConfig};
 pub(crate) use self::whole::Config;

@@ -11,6 +11,16 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .unwrap_or_default()
 }
 
+/// The candidate that is [`nearest`], where it takes fewer edits than half of `name`.
+pub(crate) fn near<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let near = nearest(name, candidates);
+    let edits = distance(&plain(name), &plain(near));
+    (!near.is_empty() && 2 * edits < plain(name).len()).then_some(near)
+}
+
 /// The nearest of dotted keys: one whose last part is `key` itself counts as near.
 pub(super) fn nearest_key<'a>(
     key: &str,
@@ -94,6 +104,17 @@ mod tests {
         ] {
             assert_eq!(steps(a, b), edits, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn what_is_far_is_not_near() {
+        let names = ["http.server.request.duration", "my.h", "my_h_seconds"];
+        assert_eq!(near("http.server.request.duratoin", names), Some(names[0]));
+        assert_eq!(near("my_h", names), Some("my.h"));
+        assert_eq!(near("my_h_second", names), Some("my_h_seconds"));
+        assert_eq!(near("orders", names), None);
+        assert_eq!(near("", names), None);
+        assert_eq!(near("orders", []), None);
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl QueriedSeries {
                 "Requests that ran a statement in a loop, by route",
             ),
             duration: metrics
-                .histogram("watchpost.request.db_duration")
+                .histogram(semconv::REQUEST_DB_DURATION)
                 .unit("s")
                 .description("Time of HTTP server requests in database queries, by route")
                 .bounds(semconv::DB_DURATION_BOUNDS)

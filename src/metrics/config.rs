@@ -12,7 +12,8 @@ pub struct MetricsConfig {
     /// How long a series stays on the page after it was last used.
     pub idle_after: Duration,
     /// Histograms that are off or have other bounds than their own, by name. A name is written as the program writes
-    /// it (`http.server.request.duration`) or as the page does (`http_server_request_duration_seconds`).
+    /// it (`http.server.request.duration`) or as the page does (`http_server_request_duration_seconds`). Of two
+    /// entries for one histogram, the last one holds.
     pub histograms: Vec<(String, Buckets)>,
 }
 
@@ -64,7 +65,8 @@ impl MetricsConfig {
         self
     }
 
-    /// Sets the buckets of one histogram, or switches it off. The last call for a name wins.
+    /// Sets the buckets of one histogram, or switches it off. The last call for a histogram wins, whether it has the
+    /// name in the program or the name on the page.
     #[must_use]
     pub fn histogram(mut self, name: impl Into<String>, buckets: Buckets) -> Self {
         let name = name.into();
@@ -73,9 +75,10 @@ impl MetricsConfig {
         self
     }
 
-    /// What is set for a histogram of this name in the program or on the page.
+    /// What is set for a histogram of this name in the program or on the page: the entry that was set last, since a
+    /// later source wins under either name.
     pub(super) fn buckets(&self, name: &str, family: &str) -> Option<&Buckets> {
-        let mut all = self.histograms.iter();
+        let mut all = self.histograms.iter().rev();
         let found = all.find(|(set, _)| *set == name || *set == family);
         found.map(|(_, buckets)| buckets)
     }

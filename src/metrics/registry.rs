@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::common::Common;
 use super::config::Buckets;
+use super::known::own_histograms;
 use super::metric::Metric;
 use super::name::{Kind, Name, as_written, typed};
 use super::observed::{Observed, Observer};
@@ -15,6 +16,8 @@ use super::runtime::Runtimes;
 
 /// Metric names of one registry.
 const MAX_NAMES: usize = 2_000;
+/// Names of the host's histograms that are listed.
+const MAX_LISTED: usize = 500;
 
 /// All metrics of one monitor.
 #[derive(Debug)]
@@ -238,10 +241,14 @@ impl Registry {
         families.all.values().cloned().collect()
     }
 
-    /// Names that the settings have buckets for and no histogram has so far.
+    /// Names that the settings have buckets for and no histogram has so far, besides this crate's own.
     pub(super) fn unknown_histograms(&self) -> Vec<String> {
+        if self.common.config.histograms.is_empty() {
+            return Vec::new();
+        }
+        let own: Vec<_> = own_histograms().collect();
         let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
-        let is_unknown = |name: &&String| {
+        let is_unknown = |name: &String| {
             let by_program = families.by_name.get(name.as_str());
             let metric = by_program.or(match families.all.get(name.as_str()) {
                 Some(Family::Metric(metric)) => Some(metric),
@@ -251,9 +258,18 @@ impl Registry {
         };
         let set = self.common.config.histograms.iter();
         set.map(|(name, _)| name)
-            .filter(is_unknown)
+            .filter(|name| is_unknown(name) && !own.contains(name))
             .cloned()
             .collect()
+    }
+
+    /// The names that histograms have, in the program and on the page: this crate's own, then some of the host's.
+    pub(super) fn histogram_names(&self) -> Vec<String> {
+        let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
+        let made = families.by_name.iter();
+        let made = made.filter(|(_, metric)| metric.kind == Kind::Histogram);
+        let made = made.flat_map(|(name, metric)| [name.to_string(), metric.name.family.clone()]);
+        own_histograms().chain(made.take(MAX_LISTED)).collect()
     }
 
     /// All metrics that are counted here, by name.

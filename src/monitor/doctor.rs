@@ -10,11 +10,12 @@ use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 
 use super::handle::Inner;
-use crate::config::{Propagators, program};
+use crate::clock::{Clock, Nanos, nanos};
+use crate::config::{Propagators, near, program};
 use crate::errors::Errors;
 use crate::http::Inbound;
 use crate::logs::TracingLayer;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, is_in_own_namespace};
 use crate::model::{Notices, caught};
 use crate::trace::{SpanLayer, probe, versions};
 use crate::worker::{SinkStatus, Tick, Watch};
@@ -23,6 +24,10 @@ use crate::worker::{SinkStatus, Tick, Watch};
 const EVERY: Duration = Duration::from_secs(10);
 /// So long work waits for a sink that delivers nothing until it is told.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// So long a histogram of the host's may take to be made, until its name in the settings is reported.
+const PATIENCE_FOR_NAMES: Duration = Duration::from_secs(300);
+/// Names that one sentence lists.
+const MOST_NAMES: usize = 8;
 /// Seconds by which clocks may differ.
 const SKEW: u64 = 60;
 
@@ -43,6 +48,7 @@ pub struct Finding {
 enum Kind {
     Surroundings,
     Route,
+    OwnHistogram,
     Histogram,
     Address,
     Delivery,
@@ -62,6 +68,8 @@ pub(super) struct Doctor {
     layer: Arc<SpanLayer>,
     inbound: Inbound,
     metrics: Metrics,
+    clock: Clock,
+    began: Nanos,
     errors: Errors,
     /// The data directory that is wanted, and whether it could be used.
     data_dir: Option<(PathBuf, bool)>,
@@ -77,6 +85,8 @@ impl Doctor {
             layer: Arc::clone(&inner.tracing.layer),
             inbound: inner.inbound.clone(),
             metrics: inner.metrics.clone(),
+            clock: inner.requests.clock().clone(),
+            began: inner.requests.clock().now(),
             errors: inner.errors.clone(),
             data_dir: wanted.map(|path| (path, inner.data_dir.is_some())),
             worker: inner.worker.watch(),
@@ -96,12 +106,14 @@ impl Doctor {
         let filter = probe.then(|| self.filter()).flatten();
         let route = self.inbound.sees_no_route().map(str::to_owned);
         let data_directory = self.data_directory();
+        let [own_histograms, histograms] = self.histograms();
         let own = [
             about("propagator", Kind::Surroundings, self.propagator()),
             about("subscriber", Kind::Surroundings, self.subscriber()),
             about("filter", Kind::Surroundings, filter),
             about("route", Kind::Route, route),
-            about("histogram", Kind::Histogram, self.histogram()),
+            about("histogram", Kind::OwnHistogram, own_histograms),
+            about("histogram", Kind::Histogram, histograms),
             about("opentelemetry", Kind::Surroundings, opentelemetry()),
             about("data directory", Kind::Surroundings, data_directory),
         ];
@@ -148,15 +160,24 @@ impl Doctor {
         ))
     }
 
-    /// Names of histograms that are set and used by none: one that is made later may have one of them.
-    fn histogram(&self) -> Option<String> {
+    /// Names of histograms in the settings that no histogram has: at once those in namespaces of this crate, whose
+    /// names are all known; the others after some minutes, since the host may make its histograms late.
+    fn histograms(&self) -> [Option<String>; 2] {
         let unknown = self.metrics.unknown_histograms();
-        (!unknown.is_empty()).then(|| {
-            format!(
-                "`metrics.histograms` names `{}`, and no histogram has that name so far: write a name as the program does, such as `http.server.request.duration`, or as the page does, such as `http_server_request_duration_seconds`",
-                unknown.join("`, `")
-            )
-        })
+        if unknown.is_empty() {
+            return [None, None];
+        }
+        let (own, mut others): (Vec<_>, Vec<_>) = unknown
+            .into_iter()
+            .partition(|name| is_in_own_namespace(name));
+        if self.clock.now().saturating_sub(self.began) < nanos(PATIENCE_FOR_NAMES) {
+            others.clear();
+        }
+        let names = self.metrics.histogram_names();
+        [
+            no_such_histogram(&own, &names),
+            no_such_histogram(&others, &names),
+        ]
     }
 
     fn data_directory(&self) -> Option<String> {
@@ -175,6 +196,28 @@ impl Doctor {
             }
         }
     }
+}
+
+/// What is wrong with these names of the settings, where there are any; `names` are those that histograms have.
+fn no_such_histogram(unknown: &[String], names: &[String]) -> Option<String> {
+    let listed: Vec<_> = unknown
+        .iter()
+        .take(MOST_NAMES)
+        .map(|name| match near(name, names.iter().map(String::as_str)) {
+            Some(near) => format!("`{name}` (the nearest is `{near}`)"),
+            None => format!("`{name}`"),
+        })
+        .collect();
+    let more = match unknown.len().saturating_sub(MOST_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    (!listed.is_empty()).then(|| {
+        format!(
+            "`metrics.histograms` names {}{more}, and no histogram has that name so far: write a name as the program does, such as `http.server.request.duration`, or as the page does, such as `http_server_request_duration_seconds`",
+            listed.join(", ")
+        )
+    })
 }
 
 fn opentelemetry() -> Option<String> {
@@ -245,9 +288,8 @@ impl Rounds {
             probed |= probe;
             for finding in doctor.examine(probe) {
                 let once = (finding.about, finding.kind);
-                // Of a route the layer itself tells; a histogram may be made later.
-                let waits = matches!(finding.kind, Kind::Route | Kind::Histogram);
-                if !waits && !said.contains(&once) {
+                // The layer itself reports a missing route.
+                if finding.kind != Kind::Route && !said.contains(&once) {
                     said.push(once);
                     notices.say(finding.to_string());
                 }

@@ -155,17 +155,176 @@ async fn the_doctor_names_histograms_that_are_set_and_do_not_exist() {
             .histogram_off("http.server.active_requests")
     });
     visited(&harness).await;
-    let findings = harness.doctor();
-    let mut of_histograms = findings.iter().filter(|it| it.about == "histogram");
-    let sentence = &of_histograms.next().unwrap().sentence;
-    let unknown = "`http.server.request.durations`, `http.server.active_requests`";
+    let sentences = about_histograms(&harness);
+    let [sentence] = &sentences[..] else {
+        panic!("{sentences:?}");
+    };
+    let unknown = "`http.server.request.durations` (the nearest is `http.server.request.duration`), `http.server.active_requests`";
     assert!(sentence.contains(unknown), "{sentence}");
+    assert!(about_histograms(&Harness::new()).is_empty());
+}
+
+fn about_histograms(harness: &Harness) -> Vec<String> {
+    let findings = harness.doctor().into_iter();
+    let findings = findings.filter(|it| it.about == "histogram");
+    findings.map(|it| it.sentence).collect()
+}
+
+#[test]
+fn a_wrong_histogram_of_this_crate_is_found_at_once() {
+    for (name, near) in [
+        (
+            "http.server.request.duratoin",
+            "http.server.request.duration",
+        ),
+        (
+            "http_server_request_duration",
+            "http.server.request.duration",
+        ),
+        (
+            "http_server_request_duration_second",
+            "http_server_request_duration_seconds",
+        ),
+        (
+            "db.client.operations.duration",
+            "db.client.operation.duration",
+        ),
+        (
+            "watchpost.http.time_to_header",
+            "watchpost.http.time_to_headers",
+        ),
+        (
+            "watchpost_request_db_duration",
+            "watchpost.request.db_duration",
+        ),
+        (
+            "Http.Server.Request.Duration",
+            "http.server.request.duration",
+        ),
+        ("gen_ai.client.token.usages", "gen_ai.client.token.usage"),
+    ] {
+        let harness = Harness::with(|builder| builder.histogram_off(name));
+        let sentences = about_histograms(&harness);
+        let expected = format!("`{name}` (the nearest is `{near}`)");
+        assert_eq!(sentences.len(), 1, "{name}: {sentences:?}");
+        assert!(sentences[0].contains(&expected), "{name}: {sentences:?}");
+    }
+}
+
+#[test]
+fn a_histogram_that_is_made_later_is_no_mistake() {
+    for name in [
+        "http.server.request.duration",
+        "http_client_request_duration_seconds",
+        "db.client.operation.duration",
+        "db_client_connection_wait_time_seconds",
+        "watchpost_request_db_duration_seconds",
+        "watchpost.http.connection.duration",
+        "gen_ai.client.token.usage",
+    ] {
+        let harness = Harness::with(|builder| builder.histogram_off(name));
+        harness.advance(Duration::from_secs(3600));
+        assert!(about_histograms(&harness).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_wrong_histogram_of_the_host_is_found_after_minutes() {
+    for (name, expected) in [
+        ("my_h", "names `my_h` (the nearest is `my.h`), and"),
+        (
+            "my_h_second",
+            "names `my_h_second` (the nearest is `my_h_seconds`), and",
+        ),
+        ("MY.H", "names `MY.H` (the nearest is `my.h`), and"),
+        ("orders", "names `orders`, and"),
+        ("a_counter", "names `a_counter`, and"),
+    ] {
+        let harness = Harness::with(|builder| builder.histogram_off(name));
+        harness.metrics().histogram("my.h").unit("s").build();
+        harness.metrics().counter("a_counter").build();
+        assert!(about_histograms(&harness).is_empty(), "{name}");
+        harness.advance(Duration::from_secs(301));
+        let sentences = about_histograms(&harness);
+        assert_eq!(sentences.len(), 1, "{name}: {sentences:?}");
+        assert!(sentences[0].contains(expected), "{name}: {sentences:?}");
+        // As soon as there is such a histogram, nothing is wrong.
+        harness.metrics().histogram("orders").build();
+        assert_eq!(about_histograms(&harness).is_empty(), name == "orders");
+    }
+    let many = Harness::with(|builder| {
+        (0..30).fold(builder, |builder, n| {
+            builder.histogram_off(format!("watchpost.x{n}"))
+        })
+    });
+    let sentences = about_histograms(&many);
     assert!(
-        Harness::new()
-            .doctor()
-            .iter()
-            .all(|it| it.about != "histogram")
+        sentences[0].contains("`watchpost.x7` and 22 more"),
+        "{sentences:?}"
     );
+}
+
+/// What is on the page of a histogram `my.h` in seconds, under each pair of settings.
+#[test]
+fn a_later_source_wins_under_either_name_of_a_histogram() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("watchpost.toml");
+    let mut wrong = Vec::new();
+    let names = ["my.h", "my_h_seconds"];
+    for (first, second) in [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(a, b)| (names[a], names[b])) {
+        let values = ["\"off\"", "[0.3]", "\"default\""];
+        for (early, late) in [(0, 1), (1, 0), (1, 2), (0, 2)] {
+            let expected = ["off", "0.3", "default"][late];
+            // Code has no call for the default.
+            let call = |builder: watchpost::MonitorBuilder, name: &str, value: usize| match value {
+                0 => builder.histogram_off(name),
+                _ => builder.histogram_bounds(name, [0.3]),
+            };
+            let code_after_file = || {
+                let toml = format!("[metrics.histograms]\n\"{first}\" = {}\n", values[early]);
+                std::fs::write(&path, toml).unwrap();
+                Harness::with(|builder| call(builder.file(&path), second, late))
+            };
+            let code_after_code =
+                || Harness::with(|builder| call(call(builder, first, early), second, late));
+            let twice_in_file = || {
+                let toml = format!(
+                    "[metrics.histograms]\n\"{first}\" = {}\n\"{second}\" = {}\n",
+                    values[early], values[late]
+                );
+                std::fs::write(&path, toml).unwrap();
+                Harness::with(|builder| builder.file(&path))
+            };
+            let mut check = |source: &str, harness: Harness| {
+                let got = shown_as(&harness);
+                if got != expected {
+                    wrong.push(format!(
+                        "{source}: {first} = {early}, {second} = {late}: {got}"
+                    ));
+                }
+            };
+            if late != 2 {
+                check("file, code", code_after_file());
+                check("code, code", code_after_code());
+            }
+            // TOML refuses a key that comes twice.
+            if first != second {
+                check("file twice", twice_in_file());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn shown_as(harness: &Harness) -> &'static str {
+    let histogram = harness.metrics().histogram("my.h").unit("s").build();
+    histogram.record(0.2);
+    let page = harness.page();
+    match page.samples("my_h_seconds_bucket", &[]).count() {
+        0 => "off",
+        2 => "0.3",
+        _ => "default",
+    }
 }
 
 #[tokio::test]
@@ -177,6 +336,11 @@ async fn a_called_url_with_a_port_that_is_none_has_no_server() {
         "http://example.com:99999/",
         "http://[::1]:4294967376/",
         "http://example.com:8o/",
+        "http://example.com:0/",
+        "http://[::1]:0/",
+        "http://example.com:00000",
+        "http://[::1]:99999/",
+        "http://example.com:-1/",
         "http:///",
         "http://example.com:8080/",
     ] {
@@ -184,10 +348,75 @@ async fn a_called_url_with_a_port_that_is_none_has_no_server() {
     }
     let page = harness.page();
     let count = "http_client_request_duration_seconds_count";
-    assert_eq!(page.sum(count, &[]), 6.0);
+    assert_eq!(page.sum(count, &[]), 11.0);
     assert_eq!(page.sum(count, &[("server_port", "8080")]), 1.0);
     let with_port = page
         .samples(count, &[])
         .filter(|it| it.labels.contains_key("server_port"));
     assert_eq!(with_port.count(), 1);
+}
+
+#[tokio::test]
+async fn a_called_url_with_a_port_that_is_none_is_reported_once_for_each_service() {
+    for (url, is_reported) in [
+        ("http://example.com:0/x", true),
+        ("http://example.com:000", true),
+        ("http://example.com:65536/x", true),
+        ("http://u:p@example.com:70000?q", true),
+        ("http://[::1]:99999/x", true),
+        ("http://[::1]:0", true),
+        ("http://example.com:8a/x", true),
+        ("http://example.com:80:80/x", true),
+        ("http://example.com:+80/x", true),
+        ("http://example.com:\u{664}/x", true),
+        ("http://example.com:/x", false),
+        ("http://example.com:65535/x", false),
+        ("http://[::1]/x", false),
+        ("http://[::1]:8080/x", false),
+        ("http://u:70000@example.com/x", false),
+        ("http://example.com/x:99999", false),
+        ("http://example.com?x=http://b:0/", false),
+        ("/x", false),
+        ("/x:0", false),
+        ("example.com:0", false),
+        ("http:///", false),
+        ("", false),
+    ] {
+        let harness = Harness::new();
+        for service in ["pay", "mail"] {
+            for _ in 0..3 {
+                harness.external(service).call("GET", url).finish();
+            }
+        }
+        let notices = harness.notices();
+        let about = |service: &str| {
+            let start = format!(
+                "A URL of the service `{service}` has a port that is no number from 1 to 65535"
+            );
+            notices.iter().filter(|it| it.starts_with(&start)).count()
+        };
+        let expected = usize::from(is_reported);
+        assert_eq!(
+            (about("pay"), about("mail")),
+            (expected, expected),
+            "{url}: {notices:?}"
+        );
+        let page = harness.page();
+        let count = "http_client_request_duration_seconds_count";
+        assert_eq!(page.sum(count, &[("server_port", "0")]), 0.0, "{url}");
+        if is_reported {
+            assert_eq!(page.sum(count, &[("server_port", "80")]), 0.0, "{url}");
+        }
+    }
+    // Services are bounded, and so are the notices.
+    let harness = Harness::new();
+    for n in 0..1000 {
+        harness
+            .external(format!("s{n}"))
+            .call("GET", "http://a:0/")
+            .finish();
+    }
+    let notices = harness.notices();
+    let ports = notices.iter().filter(|it| it.contains("has a port"));
+    assert_eq!(ports.count(), 65, "64 services and `_other`");
 }
