@@ -76,6 +76,11 @@ impl Details {
     /// attributes, but for those that the capture named itself.
     pub(super) fn told(&self, driver: Option<&DriverError>, query: Option<&FailedQuery>) -> Told {
         let mut told = Told::default();
+        let is_plain = self.tags.is_empty() && self.extra.is_empty() && !self.extra.is_shortened();
+        if is_plain && driver.is_none() && query.is_none() {
+            told.shortened = self.shortened || self.extra.left_out() > 0;
+            return told;
+        }
         for text in self.tags.iter().flat_map(|(key, value)| [key, value]) {
             put_str(&mut told.tags, text);
         }

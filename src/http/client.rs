@@ -44,6 +44,7 @@ fn peer<B>(request: &Request<B>) -> Option<IpAddr> {
 
 /// Appends the client's address, the server's name as the client knows it, and the peer's address where it is not
 /// the client's: the last three of a record's texts of a request. What is not known is empty.
+#[inline]
 pub(super) fn put_addresses<B>(
     out: &mut Vec<u8>,
     request: &Request<B>,
@@ -51,6 +52,11 @@ pub(super) fn put_addresses<B>(
     config: &HttpConfig,
 ) {
     let peer = peer(request);
+    if config.trusted_proxies.is_empty() {
+        put_address(out, peer);
+        put_str(out, named_host(request, host));
+        return put_str(out, "");
+    }
     let client = peer.map(|peer| client(peer, request.headers(), config));
     put_address(out, client);
     let trusted = peer.filter(|peer| config.trusts(*peer));

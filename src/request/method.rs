@@ -124,6 +124,15 @@ impl KnownMethods {
         }
     }
 
+    /// The method as a label, if it is known already which of the conventions' methods it is.
+    #[inline]
+    pub(crate) fn of_sent(&self, sent: Method, method: &http::Method) -> Method {
+        match &self.listed {
+            None => sent,
+            Some(listed) => in_list(listed, method.as_str()),
+        }
+    }
+
     /// The method as a label.
     #[inline]
     pub(crate) fn of(&self, method: &http::Method) -> Method {

@@ -95,8 +95,18 @@ const MAX_ATTRIBUTES: usize = 16 * 1024;
 /// Appends a text of the request, cut at [`MAX_TEXT`]; returns whether all of it is there.
 #[inline]
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) -> bool {
+    let whole = text.len() <= MAX_TEXT;
+    if whole {
+        put_str(out, text);
+    } else {
+        put_cut(out, text);
+    }
+    whole
+}
+
+#[cold]
+fn put_cut(out: &mut Vec<u8>, text: &str) {
     put_str(out, &cut(text, MAX_TEXT));
-    text.len() <= MAX_TEXT
 }
 
 /// Appends the fixed part of a record.

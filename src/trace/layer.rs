@@ -350,7 +350,6 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let mut said = event::said_of_error(event.metadata(), fields);
         for span in context.event_scope(event).into_iter().flatten() {
             let mut extensions = span.extensions_mut();
             let of = extensions
@@ -358,7 +357,7 @@ impl SpanLayer {
                 .and_then(|all| all.of_mut(self.requests.number()));
             if let Some(recorded) = of.and_then(|of| of.recorded.as_mut()) {
                 recorded.status = SpanStatus::Error;
-                std::mem::swap(&mut recorded.said, &mut said);
+                recorded.said = event::said_of_error(event.metadata(), fields);
                 return;
             }
         }

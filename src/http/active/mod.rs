@@ -140,7 +140,8 @@ impl Active {
         self.poll_began = start;
         self.headers_at = None;
         self.sent_method = Method::of(request.method());
-        self.method = self.shared.requests.methods().of(request.method());
+        let known = self.shared.requests.methods();
+        self.method = known.of_sent(self.sent_method, request.method());
         if self.method == Method::OTHER {
             self.keep_method(request.method());
         }
@@ -678,7 +679,7 @@ impl Active {
             Some(slot) if self.has_lent => {
                 slot.lend(|facts| texts.extend_from_slice(&facts.texts));
             }
-            _ => (0..4).for_each(|_| put_str(&mut texts, "")),
+            _ => (0..6).for_each(|_| put_str(&mut texts, "")),
         }
         put_str(&mut texts, &self.user);
         let left_out = put_attributes(&mut attributes, &self.attributes);
