@@ -68,7 +68,8 @@
 //! # What the monitor adds
 //!
 //! On `/health` stand, beside the checks: the worker, each sink (a `warn` where work has waited for 5
-//! minutes without a delivery), and the data directory where there is one (whether a file can be written,
+//! minutes without a delivery, and at once where it drops what it is given: its writes are refused, its
+//! code panics, its receiver refuses batches for good), and the data directory where there is one (whether a file can be written,
 //! and the room left on Linux). None of them makes the service unready: that its monitoring is ill is no
 //! reason to take its traffic away.
 //!

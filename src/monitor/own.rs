@@ -230,9 +230,10 @@ fn watch_parts(
         let Some(status) = status(&of) else { return };
         tell("worker", Reading::worker(status.alive, status.beat_age));
         for sink in &status.sinks {
+            let trouble = sink.trouble.map(|trouble| trouble.to_string());
             tell(
                 sink.name,
-                Reading::sink(sink.waiting_since, sink.last_delivery_age, sink.refused),
+                Reading::sink(sink.waiting_since, sink.last_delivery_age, trouble),
             );
         }
     });

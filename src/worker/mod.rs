@@ -90,6 +90,7 @@ mod sink;
 mod spool;
 mod tap;
 mod thread;
+mod trouble;
 mod writer;
 
 pub use self::config::WorkerConfig;

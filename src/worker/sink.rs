@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use super::Intake;
 use super::block::{Block, Lines, MAX_BLOCK};
 use super::shares::reserved;
+use super::trouble::Trouble;
 use super::writer::{Stop, Writer};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::caught;
@@ -49,7 +50,9 @@ struct Queue {
     writer: Option<Writer>,
     scheduled: bool,
     refusals: u32,
-    refused: Option<io::ErrorKind>,
+    /// Why the last block was not written, and why the last flush failed.
+    write_trouble: Option<Trouble>,
+    flush_trouble: Option<Trouble>,
     not_before: Nanos,
     last_delivery: Option<Nanos>,
     waiting_since: Option<Nanos>,
@@ -66,8 +69,8 @@ pub(crate) struct SinkStatus {
     pub(crate) waiting_since: Option<Duration>,
     /// Bytes that wait or are being written.
     pub(crate) queued_bytes: usize,
-    /// Why the last write was refused; `None` once one was taken.
-    pub(crate) refused: Option<io::ErrorKind>,
+    /// Why it drops what it is given; `None` once it delivers again.
+    pub(crate) trouble: Option<Trouble>,
     /// What a receiver of requests last said.
     pub(crate) heard: Heard,
 }
@@ -100,7 +103,8 @@ impl Sink {
             writer: Some(Writer::new(out)),
             scheduled: false,
             refusals: 0,
-            refused: None,
+            write_trouble: None,
+            flush_trouble: None,
             not_before: 0,
             last_delivery: None,
             waiting_since: None,
@@ -240,13 +244,14 @@ impl Sink {
         let reason = match end {
             Ok(()) => {
                 queue.refusals = 0;
-                queue.refused = None;
+                queue.write_trouble = None;
                 if queue.blocks.is_empty() {
                     queue.waiting_since = None;
                 }
                 return queue.taken != queue.wanted;
             }
             Err(Stop::Panic) => {
+                queue.write_trouble = Some(Trouble::Panicked);
                 self.notices.say(format!(
                     "the sink `{}` panicked while it wrote: the lines of that block are counted as dropped",
                     self.name
@@ -254,7 +259,7 @@ impl Sink {
                 Reason::Panic
             }
             Err(Stop::Io(error)) => {
-                queue.refused = Some(error.kind());
+                queue.write_trouble = Some(Trouble::Refused(error.kind()));
                 self.notices.say(format!(
                     "the sink `{}` refused a write ({error}): lines are counted as dropped until it takes them again",
                     self.name
@@ -276,14 +281,15 @@ impl Sink {
     }
 
     /// Lays the writer down, unless there is more to write at once.
-    fn rest(&self, writer: Writer, flushed: bool) -> Option<Writer> {
+    fn rest(&self, writer: Writer, flushed: Result<(), Trouble>) -> Option<Writer> {
         let mut queue = self.lock();
         if queue.closed {
             drop(queue);
             caught(|| drop(writer));
             return None;
         }
-        if !flushed {
+        queue.flush_trouble = flushed.err();
+        if queue.flush_trouble.is_some() {
             queue.waiting_since.get_or_insert_with(|| self.pace.now());
         }
         queue.settled = queue.taken;
@@ -335,7 +341,7 @@ impl Sink {
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
-            refused: queue.refused,
+            trouble: queue.write_trouble.or(queue.flush_trouble),
             heard: Heard::default(),
         }
     }

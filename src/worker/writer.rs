@@ -1,6 +1,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
+use super::trouble::Trouble;
 use crate::model::caught;
 
 /// Ends a line of which only a part went out, so that the next line stands alone and the part cannot be
@@ -80,9 +81,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Flushes the `Write`; whether that went well.
-    pub(super) fn flush(&mut self) -> bool {
-        matches!(caught(|| self.out.flush()), Some(Ok(())))
+    /// Flushes the `Write`.
+    pub(super) fn flush(&mut self) -> Result<(), Trouble> {
+        let flushed = caught(|| self.out.flush()).ok_or(Trouble::Panicked)?;
+        flushed.map_err(|error| Trouble::Unflushed(error.kind()))
     }
 }
 

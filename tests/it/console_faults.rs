@@ -15,7 +15,7 @@ use axum::http::{Request, StatusCode};
 use axum::routing::get;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
-use watchpost::{Monitor, MonitorGuard, Reason, ShutdownReport, Signal};
+use watchpost::{Access, Monitor, MonitorGuard, Reason, ShutdownReport, Signal};
 
 use crate::support::{on_a_small_disk, whole_lines};
 
@@ -339,4 +339,82 @@ fn a_write_that_errs_at_random() {
         report.delivered() > 0 && dropped(&report, Reason::Io) > 0,
         "{report}"
     );
+}
+
+/// How a writer fails, while `fails` is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Panics,
+    TakesNothing,
+    Refuses,
+    FlushPanics,
+    FlushFails,
+}
+
+struct Faulty {
+    fault: Fault,
+    fails: Arc<AtomicBool>,
+}
+
+impl Write for Faulty {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.fault {
+            _ if !self.fails.load(SeqCst) => Ok(bytes.len()),
+            Fault::Panics => std::panic::resume_unwind(Box::new("planned")),
+            Fault::TakesNothing => Ok(0),
+            Fault::Refuses => Err(ErrorKind::StorageFull.into()),
+            Fault::FlushPanics | Fault::FlushFails => Ok(bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.fault {
+            _ if !self.fails.load(SeqCst) => Ok(()),
+            Fault::FlushPanics => std::panic::resume_unwind(Box::new("planned")),
+            Fault::FlushFails => Err(ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn health_warns_as_soon_as_the_console_loses_what_it_is_given() {
+    for (fault, sentence) in [
+        (Fault::Panics, "panics"),
+        (Fault::TakesNothing, "writes are refused"),
+        (Fault::Refuses, "writes are refused"),
+        (Fault::FlushPanics, "panics"),
+        (Fault::FlushFails, "flush fails"),
+    ] {
+        let fails = Arc::new(AtomicBool::new(true));
+        let console = Faulty {
+            fault,
+            fails: Arc::clone(&fails),
+        };
+        let builder = Monitor::builder("faults").env(false).console_to(console);
+        let monitor = builder.build().unwrap();
+        let health = monitor.health().details(Access::open_to_anyone());
+        let app = Router::new()
+            .route_service("/health", health)
+            .route("/work", get(|| async { "done" }))
+            .layer(monitor.layer());
+        // Asks until health says this of the console, with a record before each time.
+        let comes = |status: &str, sentence: &str| {
+            let end = Instant::now() + Duration::from_secs(5);
+            loop {
+                call(&app, "/work");
+                let page: serde_json::Value = serde_json::from_str(&call(&app, "/health")).unwrap();
+                let console = &page["checks"]["console"][0];
+                let output = console["output"].as_str().unwrap_or_default();
+                if console["status"] == status && output.contains(sentence) {
+                    break;
+                }
+                assert!(Instant::now() < end, "{fault:?} {status}: {page:#}");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        comes("warn", sentence);
+        fails.store(false, SeqCst);
+        comes("pass", "");
+    }
 }

@@ -65,6 +65,7 @@ impl Feed {
             let found = if met < MAX_PANICS {
                 caught(|| self.consume.take(record)).unwrap_or_else(|| {
                     panics.fetch_add(1, Relaxed);
+                    self.sink.consumer_panicked();
                     met += 1;
                     0
                 })

@@ -5,6 +5,7 @@ use super::back_off::back_off;
 use super::{Batch, dates};
 use crate::clock::{Nanos, nanos};
 use crate::model::{Books, Reason, Signal};
+use crate::worker::trouble::Trouble;
 
 /// A batch and its place in the order. Halves have their whole's.
 #[derive(Debug, Clone)]
@@ -36,6 +37,8 @@ pub(super) struct Queue {
     /// The receiver itself asked for the wait: no flush shortens it.
     asked_to_wait: bool,
     pub(super) failing: bool,
+    /// Why items are dropped; `None` once a batch is delivered.
+    pub(super) trouble: Option<Trouble>,
     pub(super) told: u32,
     pub(super) last_delivery: Option<Nanos>,
     pub(super) waiting_since: Option<Nanos>,

@@ -12,6 +12,7 @@ use crate::model::{Books, Notices, Reason, Signal};
 use crate::worker::client::{Answer, Client};
 use crate::worker::intake::Intake;
 use crate::worker::sink::{Heard, SinkStatus};
+use crate::worker::trouble::Trouble;
 
 /// Sentences that one sink says about its receiver.
 const MAX_TOLD: u32 = 16;
@@ -117,7 +118,22 @@ impl Remote {
 
     /// The consumer has lost all that it had.
     pub(super) fn lose_held(&self) {
+        self.consumer_panicked();
         self.lock().drop_held(Reason::Panic, &self.books);
+    }
+
+    /// The consumer panicked.
+    #[cold]
+    pub(super) fn consumer_panicked(&self) {
+        let mut queue = self.lock();
+        if queue.trouble.replace(Trouble::Panicked) != Some(Trouble::Panicked) {
+            self.tell(&mut queue, || {
+                format!(
+                    "the sink `{}` panicked while it prepared records: they are counted as dropped",
+                    self.name
+                )
+            });
+        }
     }
 
     /// Queues a batch, or drops and counts it where it does not fit.
@@ -269,6 +285,12 @@ impl Remote {
                 self.books.dropped(batch.signal, reason, batch.items);
                 queue.pause(now, pause);
                 queue.failing = true;
+                queue.trouble = match reason {
+                    Reason::Panic => Some(Trouble::Panicked),
+                    Reason::SendError => Some(Trouble::Rejected),
+                    // It asks for less, and takes more later.
+                    _ => queue.trouble,
+                };
                 self.tell(queue, || {
                     format!("the receiver of `{}` refuses a batch for good ({why}): it is counted as dropped", self.name)
                 });
@@ -294,6 +316,7 @@ impl Remote {
     }
 
     fn delivers(&self, queue: &mut Queue, now: Nanos) {
+        queue.trouble = None;
         queue.recover(now);
         if std::mem::take(&mut queue.failing) {
             self.tell(queue, || format!("`{}` is delivered again", self.name));
@@ -356,7 +379,7 @@ impl Remote {
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
-            refused: None,
+            trouble: queue.trouble,
             heard: *self.heard(),
         }
     }

@@ -13,6 +13,7 @@ use crate::model::{Books, Notices, Totals};
 use crate::worker::client::Trust;
 use crate::worker::intake::Intake;
 use crate::worker::peer::{Peer, Reply, Seen};
+use crate::worker::trouble::Trouble;
 use crate::worker::{SinkStatus, Worker, WorkerConfig, WorkerSetup};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -475,6 +476,38 @@ fn panics_cost_what_they_touch() {
         (14, 10)
     );
     assert_eq!(taken.lock().unwrap().len(), 14);
+}
+
+#[test]
+fn a_sink_that_loses_what_it_is_given_says_why_until_it_delivers() {
+    let refuses = Arc::new(AtomicBool::new(false));
+    let refusing = Arc::clone(&refuses);
+    let peer = Peer::start(Box::new(move |_: &Seen| {
+        let status = if refusing.load(SeqCst) { 400 } else { 200 };
+        Reply::status(status)
+    }));
+    let rig = rig(&peer);
+    let after_one_record = || {
+        rig.emit(1, 1);
+        assert!(rig.flush(5 * SECOND));
+        rig.worker.status().sinks[0].trouble
+    };
+    assert_eq!(after_one_record(), None);
+    rig.consumer_panics.store(1, SeqCst);
+    assert_eq!(after_one_record(), Some(Trouble::Panicked));
+    assert_eq!(after_one_record(), None);
+    rig.request_panics.store(true, SeqCst);
+    assert_eq!(after_one_record(), Some(Trouble::Panicked));
+    rig.request_panics.store(false, SeqCst);
+    assert_eq!(after_one_record(), None);
+    refuses.store(true, SeqCst);
+    assert_eq!(after_one_record(), Some(Trouble::Rejected));
+    refuses.store(false, SeqCst);
+    assert_eq!(after_one_record(), None);
+    // Said once each time that it begins.
+    let said = rig.notices.said();
+    let panics = said.iter().filter(|it| it.contains("prepared records"));
+    assert_eq!(panics.count(), 1, "{said:#?}");
 }
 
 #[test]
