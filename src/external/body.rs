@@ -80,6 +80,11 @@ impl Drop for Ends {
             } else if self.is_whole() == Some(true) {
                 // Who knows the length does not ask again.
                 guard.finish();
+            } else if self
+                .declared
+                .is_some_and(|declared| self.received > declared)
+            {
+                guard.by(Outcome::BodyError);
             } else {
                 guard.by(Outcome::BodyDropped);
             }

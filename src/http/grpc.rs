@@ -8,7 +8,7 @@ use std::sync::{PoisonError, RwLock};
 use http::{HeaderMap, Response, StatusCode, header};
 use rustc_hash::FxHashMap;
 
-use crate::model::Notices;
+use crate::model::{Notices, is_grpc};
 use crate::request::{RouteId, Routes};
 
 /// Methods that one monitor learns from responses. A service has tens; a proxy that takes any path gets no more.
@@ -80,8 +80,7 @@ impl GrpcMethods {
 /// Whether the head of a response is gRPC's.
 pub(super) fn is_response<B>(response: &Response<B>) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
-    response.status() == StatusCode::OK
-        && kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+    response.status() == StatusCode::OK && kind.is_some_and(|kind| is_grpc(kind.as_bytes()))
 }
 
 /// Whether a gRPC response with this status and so many bytes of messages shows that its method exists.

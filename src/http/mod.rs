@@ -24,7 +24,15 @@
 //! A body ends when it says so, with its trailers, or when the server drops it after all bytes that were declared:
 //! those of the body's exact `size_hint`, else those of the response's `Content-Length`. Servers do not poll a body
 //! again once they have them. So files, ranges of files, streams with a `Content-Length` and proxied responses are
-//! `completed`. A body that ends with other bytes than it declared is a `body_error`.
+//! `completed`. A body that ends with other bytes than it declared is a `body_error`. Over HTTP/1 a server cuts the chunk
+//! that crosses the declared length, which is one too, with the bytes that were sent; where a chunk ends at that length,
+//! the server asks for no further one, and the request is `completed`.
+//!
+//! A response whose `Content-Length` no client can read is a `body_error` as well. The header is no number (`abc`, `+30`,
+//! `-1`), differs from the length that the body knows, or stands beside `Transfer-Encoding` over HTTP/1.1; of a body that
+//! does not know its length, it is a list (`30, 30`), or there are several that differ. hyper then closes an HTTP/1
+//! connection without a response. A body that knows its length, and any body over HTTP/2, it sends with the header as it
+//! is.
 //!
 //! The layer sees what the server takes, not what the client receives. A body of known length, such as a `String` or
 //! `Bytes`, is taken whole: over HTTP/2 at once, over HTTP/1 as soon as the connection takes any of it. Such a
@@ -42,9 +50,14 @@
 //! A request without a body costs nothing for this. One that has a body costs an allocation, and a call more for each
 //! chunk that is read. A body without `Content-Length` that is read to its end has its size recorded this way.
 //!
+//! With every other outcome than `upload_aborted`, `http.request.body.size` is what `Content-Length` declares, read or not,
+//! also where the client leaves and the request is `cancelled`; [`count_request_body`](EndpointLayer::count_request_body)
+//! records the bytes that were read instead.
+//!
 //! # Event streams and upgraded connections
 //!
-//! A response of `text/event-stream` without a length ends its request at the headers. The stream's own life is
+//! A response of the media type `text/event-stream`, in any case and with any parameters, without a length ends its request
+//! at the headers. The stream's own life is
 //! recorded in `watchpost_http_connection_duration_seconds`, by route and `watchpost_outcome`: `completed` if the
 //! service ended it, `body_dropped` if the client left or the server gave it up, `body_error`, or `panicked`. One that
 //! lasts longer than a minute has a second log record when it ends, with the ids and fields of its request's, and
@@ -83,8 +96,9 @@
 //! # Which route a request has
 //!
 //! `http.route` is the pattern of the route that axum matched, such as `/users/{id}`. Requests of a nested service have
-//! its prefix: those of `nest_service("/static", ..)` are `/static/*`, also where the service responds with 404. Where
-//! axum matched nothing, the [`route`](EndpointLayer::route) hook names the route, and else it is `_unmatched`.
+//! its prefix: those of `nest_service("/static", ..)` are `/static/*`, also where the service responds with 404. A
+//! `Router` is nested with `nest`, which keeps its inner routes (`/svc/items/{id}`); `nest_service` makes one route of it
+//! (`/svc/*`). Where axum matched nothing, the [`route`](EndpointLayer::route) hook names the route, and else it is `_unmatched`.
 //!
 //! The path of a gRPC request is its route where `http.grpc_methods` lists it, or once a gRPC response with the status
 //! OK, or with a message, has shown that the method exists; at most 128 paths are learnt, and none where there is a

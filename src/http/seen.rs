@@ -1,5 +1,7 @@
 use http::{HeaderMap, HeaderValue, header};
 
+use crate::model::is_grpc;
+
 /// What one pass over the request's headers finds.
 #[derive(Debug, Default)]
 pub(super) struct Seen<'a> {
@@ -32,7 +34,7 @@ impl<'a> Seen<'a> {
                     seen.traceparent = Some(value);
                 }
                 12 if name == header::CONTENT_TYPE.as_str() => {
-                    seen.grpc = value.as_bytes().starts_with(b"application/grpc");
+                    seen.grpc = is_grpc(value.as_bytes());
                 }
                 14 if name == header::CONTENT_LENGTH.as_str() => seen.content_length = Some(value),
                 17 if name == header::TRANSFER_ENCODING.as_str() => seen.is_chunked = true,

@@ -1,8 +1,8 @@
-use http::Response;
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
 
 use super::series::Version;
-use crate::model::declared_length;
+use crate::model::length;
 
 /// What a response's body says of its length, and what was handed over of it.
 #[derive(Debug, Default)]
@@ -12,17 +12,32 @@ pub(super) struct Sent {
     declared: Option<u64>,
     /// Whether the body's polls may run the host's code: it does not know its own length.
     is_open: bool,
+    /// Whether the headers declare a length that no server sends and no client reads.
+    is_broken: bool,
 }
 
 impl Sent {
     /// A response begins. Calls the body's code.
     #[inline]
-    pub(super) fn begin<B: Body>(&mut self, response: &Response<B>) {
+    pub(super) fn begin<B: Body>(&mut self, response: &Response<B>, version: Version) {
         self.bytes = 0;
         self.declared = response.body().size_hint().exact();
         self.is_open = self.declared.is_none();
-        if self.is_open {
-            self.declared = declared_length(response.headers());
+        self.is_broken = false;
+        let mut names = response.headers().keys();
+        if names.any(|name| name == header::CONTENT_LENGTH) {
+            self.declares(response.headers(), version);
+        }
+    }
+
+    /// The headers have a `Content-Length`.
+    #[inline(never)]
+    fn declares(&mut self, headers: &HeaderMap, version: Version) {
+        if let Some(known) = self.declared {
+            self.is_broken = !agrees(headers, known, version);
+        } else {
+            self.declared = declared(headers, version);
+            self.is_broken = self.declared.is_none();
         }
     }
 
@@ -30,6 +45,7 @@ impl Sent {
     #[inline]
     pub(super) fn clear(&mut self) {
         self.bytes = 0;
+        self.is_broken = false;
     }
 
     #[inline]
@@ -37,9 +53,13 @@ impl Sent {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
+    /// The bytes that were handed over. Over HTTP/1 a server sends none beyond the declared length.
     #[inline]
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    pub(super) fn bytes(&self, version: Version) -> u64 {
+        match self.declared {
+            Some(declared) if version.is_http1() => self.bytes.min(declared),
+            _ => self.bytes,
+        }
     }
 
     #[inline]
@@ -47,20 +67,72 @@ impl Sent {
         self.is_open
     }
 
-    /// Whether a length is declared.
+    /// Whether the headers declare a length that a server refuses to send.
+    #[inline]
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Whether a length is declared, be it a wrong one.
     #[inline]
     pub(super) fn is_declared(&self) -> bool {
-        self.declared.is_some()
+        self.declared.is_some() || self.is_broken
     }
 
     /// Whether the bytes so far are those that were declared; `None` where no length was.
     #[inline]
-    pub(super) fn is_whole(&mut self, version: Version) -> Option<bool> {
-        let declared = self.declared?;
-        // Over HTTP/1 a server sends no byte beyond the declared length; over HTTP/2 it spoils the response.
-        if self.bytes > declared && version.is_http1() {
-            self.bytes = declared;
+    pub(super) fn is_whole(&self) -> Option<bool> {
+        if self.is_broken {
+            return Some(false);
         }
-        Some(self.bytes == declared)
+        Some(self.bytes == self.declared?)
     }
+
+    /// Whether the body cannot become whole any more: its length cannot be read, or it has more bytes than declared.
+    #[inline]
+    pub(super) fn is_wrong(&self) -> bool {
+        self.is_broken || self.declared.is_some_and(|declared| self.bytes > declared)
+    }
+}
+
+/// The length that a server declares for a body which does not know its own; `None` where the headers contradict each
+/// other or are no number, so that the server sends nothing.
+///
+/// A list such as `5, 5` is not sent over HTTP/1 and ends the stream over HTTP/2. Over HTTP/1 `Transfer-Encoding` excludes
+/// `Content-Length`; HTTP/1.0 leaves it out where it comes first, HTTP/2 always.
+fn declared(headers: &HeaderMap, version: Version) -> Option<u64> {
+    let (mut declared, mut encoded) = (None, false);
+    for (name, value) in headers {
+        if name == header::CONTENT_LENGTH {
+            let length = length(value)?;
+            if encoded || declared.is_some_and(|declared| declared != length) {
+                return None;
+            }
+            declared = Some(length);
+        } else if name == header::TRANSFER_ENCODING && version.is_http1() {
+            if declared.is_some() {
+                return None;
+            }
+            encoded = version.has_chunks();
+        }
+    }
+    declared
+}
+
+/// Whether clients read the length of a body that knows it. Over HTTP/1 servers send the first `Content-Length` as it is,
+/// and clients take a list of one number; over HTTP/2 servers send all of them.
+fn agrees(headers: &HeaderMap, known: u64, version: Version) -> bool {
+    if !version.is_http1() {
+        let mut all = headers.get_all(header::CONTENT_LENGTH).iter();
+        return all.all(|value| length(value) == Some(known));
+    }
+    let Some(first) = headers.get(header::CONTENT_LENGTH) else {
+        return true;
+    };
+    let is_known = |item: &[u8]| {
+        let item = HeaderValue::from_bytes(item.trim_ascii());
+        item.is_ok_and(|item| length(&item) == Some(known))
+    };
+    let items = first.as_bytes().split(|byte| *byte == b',');
+    !headers.contains_key(header::TRANSFER_ENCODING) && items.into_iter().all(is_known)
 }

@@ -106,6 +106,11 @@ impl Version {
         self.0 < 3
     }
 
+    /// Whether it is HTTP/1.1, which has `Transfer-Encoding: chunked`.
+    pub(super) fn has_chunks(self) -> bool {
+        self.0 == 2
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         request::VERSIONS
             .get(usize::from(self.0))

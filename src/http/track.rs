@@ -13,7 +13,7 @@ use super::shared::{Asked, LineMode, Shared};
 use super::stream_end::StreamEnd;
 use super::{framework, local};
 use crate::clock::Nanos;
-use crate::model::{Guarded, Outcome, OwnAnswer};
+use crate::model::{Guarded, Outcome, OwnAnswer, is_media_type};
 use crate::request::RouteId;
 
 /// Owns a request's state; dropped before the end, the request was cancelled, its body dropped, or the host's code
@@ -106,6 +106,10 @@ impl Track {
                 Self::end(track, planned, Some(now));
                 return AfterHeaders::Stream(stream);
             }
+            if active.sent.is_broken() && active.is_unreadable(response.body().is_end_stream()) {
+                Self::end(track, Outcome::BodyError, Some(now));
+                return AfterHeaders::Ended;
+            }
         }
         Self::end(track, planned, Some(now));
         AfterHeaders::Ended
@@ -138,7 +142,7 @@ impl Track {
     /// The body came to its end: short of what was declared, that is an error.
     #[inline]
     pub(super) fn body_ended(mut self) {
-        if let Some(mut active) = self.0.take() {
+        if let Some(active) = self.0.take() {
             let outcome = match active.is_whole() {
                 Some(false) => Outcome::BodyError,
                 _ => active.planned,
@@ -182,6 +186,9 @@ impl Drop for Track {
         } else if active.is_whole() == Some(true) {
             // Servers stop asking once they have the bytes that were promised.
             active.planned
+        } else if active.sent.is_wrong() {
+            // The server gave it up, whether or not the client left.
+            Outcome::BodyError
         } else {
             Outcome::BodyDropped
         };
@@ -235,5 +242,5 @@ fn begin_stream(active: &Active) -> Box<Stream> {
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+    kind.is_some_and(|kind| is_media_type(kind.as_bytes(), "text/event-stream"))
 }

@@ -44,12 +44,13 @@ impl Progress {
 /// `Transfer-Encoding`, which overrules it.
 pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
-    let length = values.next().and_then(digits)?;
-    let agree = values.all(|value| digits(value) == Some(length));
-    (agree && !headers.contains_key(header::TRANSFER_ENCODING)).then_some(length)
+    let first = values.next().and_then(length)?;
+    let agree = values.all(|value| length(value) == Some(first));
+    (agree && !headers.contains_key(header::TRANSFER_ENCODING)).then_some(first)
 }
 
-fn digits(value: &HeaderValue) -> Option<u64> {
+/// The value of one `Content-Length`: digits and nothing else.
+pub(crate) fn length(value: &HeaderValue) -> Option<u64> {
     let text = value.to_str().ok()?;
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()

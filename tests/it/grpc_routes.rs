@@ -237,3 +237,43 @@ async fn a_flood_of_grpc_paths_leaves_the_routes_alone() {
         assert!(routes(&page).len() <= learnt + 2, "{kind}");
     }
 }
+
+#[tokio::test]
+async fn grpc_is_known_by_its_media_type_in_any_case() {
+    for (media_type, is_grpc) in [
+        ("application/grpc", true),
+        ("Application/gRPC", true),
+        ("APPLICATION/GRPC+PROTO", true),
+        ("application/grpc ; charset=utf-8", true),
+        ("application/grpc-web+proto", true),
+        ("Application/Grpc-Web-Text", true),
+        ("application/grpcx", false),
+        ("application/grpc-json", false),
+        ("application/grpc-webby", false),
+        ("application/json", false),
+    ] {
+        // As the request's type, beside a response of gRPC, and the other way round.
+        for (sent, answered) in [
+            (media_type, "application/grpc"),
+            ("application/grpc", media_type),
+        ] {
+            let harness = Harness::new();
+            let service =
+                harness
+                    .layer()
+                    .layer(tower::service_fn(move |_: Request<Body>| async move {
+                        let response = Response::builder()
+                            .header("content-type", answered)
+                            .header("grpc-status", "0");
+                        Ok::<_, std::convert::Infallible>(response.body(Body::empty()).unwrap())
+                    }));
+            let mut request = call("/a.B/C");
+            let value = sent.parse().unwrap();
+            request.headers_mut().insert("content-type", value);
+            let response = service.oneshot(request).await.unwrap();
+            drop(response.into_body().collect().await);
+            let route = if is_grpc { "/a.B/C" } else { "_unmatched" };
+            assert_eq!(routes(&harness.page()), [route], "{sent:?} {answered:?}");
+        }
+    }
+}

@@ -373,13 +373,24 @@ impl Active {
     /// Notes what the response says of its body's length. Calls the body's code.
     #[inline]
     pub(super) fn begin_body<B: http_body::Body>(&mut self, response: &Response<B>) {
-        self.sent.begin(response);
+        self.sent.begin(response, self.version);
     }
 
     /// Whether the bytes so far are those that were declared; `None` where no length was.
     #[inline]
-    pub(super) fn is_whole(&mut self) -> Option<bool> {
-        self.sent.is_whole(self.version)
+    pub(super) fn is_whole(&self) -> Option<bool> {
+        self.sent.is_whole()
+    }
+
+    /// Whether no client reads a response that ends with its headers, whose `Content-Length` is wrong. HTTP/1 leaves the
+    /// header of an empty body out, and sends nothing where it would have to read the header; HTTP/2 sends it as it is.
+    /// axum takes the body off a response to HEAD.
+    #[cold]
+    pub(super) fn is_unreadable(&self, is_empty: bool) -> bool {
+        match self.version.is_http1() {
+            true => !is_empty && self.sent.is_open() && self.sent_method != Method::HEAD,
+            false => !self.has_no_body(),
+        }
     }
 
     /// Watches the request's body, if there may be one.
@@ -497,7 +508,7 @@ impl Active {
             duration: now.saturating_sub(self.start),
             time_to_headers: self.headers_at.map(|at| at.saturating_sub(self.start)),
             request_bytes: self.request_bytes,
-            response_bytes: sent.then_some(self.sent.bytes()),
+            response_bytes: sent.then_some(self.sent.bytes(self.version)),
         };
         if self.shared.hooks.on_end.is_set() {
             self.tell_end(outcome, failed, &measured);

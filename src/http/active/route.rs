@@ -21,7 +21,9 @@ impl Active {
     /// The path of a gRPC call becomes its route, if what has come of the response shows that the method exists.
     #[cold]
     pub(super) fn learn_route(&mut self) {
-        if !self.learns_route || !grpc::shows_method(self.grpc_status, self.sent.bytes()) {
+        if !self.learns_route
+            || !grpc::shows_method(self.grpc_status, self.sent.bytes(self.version))
+        {
             return;
         }
         self.learns_route = false;

@@ -102,10 +102,11 @@ fn ranges<'a>(
         let range = parts.next().filter(|range| !range.is_empty())?;
         let (mut q, mut version) = (1000, None);
         for (key, value) in parts.filter_map(|part| part.split_once('=')) {
-            match key.trim_end() {
-                "q" | "Q" => q = thousandths(value.trim())?,
-                "version" => version = Some(value.trim().trim_matches('"')),
-                _ => {}
+            let key = key.trim_end();
+            if key.eq_ignore_ascii_case("q") {
+                q = thousandths(value.trim())?;
+            } else if key.eq_ignore_ascii_case("version") {
+                version = Some(value.trim().trim_matches('"'));
             }
         }
         Some((range, q, version))

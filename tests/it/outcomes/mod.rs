@@ -5,6 +5,7 @@ mod panics;
 mod streams;
 mod uploads;
 mod whole;
+mod wrong_lengths;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -256,6 +256,35 @@ async fn what_is_an_event_stream_and_what_is_not() {
 }
 
 #[tokio::test]
+async fn an_event_stream_is_known_by_its_media_type_in_any_case() {
+    for (media_type, is_stream) in [
+        ("text/event-stream", true),
+        ("Text/Event-Stream", true),
+        ("TEXT/EVENT-STREAM;charset=UTF-8", true),
+        ("text/event-stream ; charset=utf-8", true),
+        (" text/event-stream", true),
+        ("text/event-streams", false),
+        ("text/event-stream+json", false),
+        ("application/json; of=text/event-stream", false),
+    ] {
+        let harness = Harness::new();
+        let handler = move || async move { ([(header::CONTENT_TYPE, media_type)], one_event()) };
+        let app = Router::new()
+            .route("/events", get(handler))
+            .layer(harness.layer());
+        let mut client = connect(
+            serve(app).await,
+            b"GET /events HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        )
+        .await;
+        read_all(&mut client).await;
+        super::settled(&harness, 1).await;
+        let streams = harness.page().sum(&format!("{LIFE}_count"), &[]);
+        assert_eq!(streams, if is_stream { 1.0 } else { 0.0 }, "{media_type:?}");
+    }
+}
+
+#[tokio::test]
 async fn second_records_are_as_many_as_log_records_are_wanted() {
     for (wanted, how, records) in [
         (RequestLines::All, "completed", 2),
