@@ -36,6 +36,12 @@ enum Mode {
     Store,
     Set,
     Pragma,
+    /// `ADMINISTER` and what is done to a keystore: behind a first password, `SET` announces the new one.
+    Keystore,
+    /// `SHOW`: a backup's passphrase may come.
+    Show,
+    /// `CALL`: the procedure's name comes. Of one of SQL Server's, bare words are strings.
+    Call,
     /// `EXEC`: the procedure's name comes.
     Exec,
     /// The name was there: bare words behind it are strings.
@@ -134,6 +140,11 @@ impl Secrets {
             Mode::All => true,
             Mode::Arguments => signs,
             _ if signs => true,
+            Mode::Keystore if kind == Kind::Literal && is_one_of(secret, AGAIN) => true,
+            Mode::Keystore => {
+                self.identified = true;
+                false
+            }
             _ => kind == Kind::Literal && is_one_of(secret, AGAIN),
         };
     }
@@ -145,6 +156,12 @@ impl Secrets {
             Kind::Word => self.word(token),
             Kind::Semicolon => *self = Self::new(self.dialect),
             _ if self.mode == Mode::Plain => {}
+            Kind::Quoted if self.mode == Mode::Call => self.called(token),
+            Kind::Dot if self.mode == Mode::Call => {}
+            _ if self.mode == Mode::Call => self.mode = Mode::Plain,
+            Kind::Quoted if matches!(self.mode, Mode::Keyed | Mode::Set | Mode::User) => {
+                self.due = is_key(unquoted(token.text));
+            }
             Kind::Comma => self.due |= self.listed || self.mode == Mode::Arguments,
             Kind::Quoted if matches!(self.mode, Mode::Exec | Mode::Arguments) => {
                 self.argument(token);
@@ -168,6 +185,11 @@ impl Secrets {
         match self.mode {
             Mode::Start => self.start(token),
             Mode::Plain => self.plain(token),
+            Mode::Call => self.called(token),
+            Mode::Show => {
+                let backup = token.word.text == "BACKUP";
+                self.mode = if backup { Mode::Keyed } else { Mode::Plain };
+            }
             Mode::Exec | Mode::Arguments => self.argument(token),
             _ => self.announced(token),
         }
@@ -188,10 +210,13 @@ impl Secrets {
             (Role::Set, _) => Mode::Set,
             (Role::Copy, _) | (_, "LOAD") => Mode::Store,
             (Role::Call, "EXEC" | "EXECUTE") if bare => Mode::Exec,
+            (Role::Call, _) => Mode::Call,
+            (_, "SHOW") => Mode::Show,
             (_, "PRAGMA") => Mode::Pragma,
             (_, "ATTACH") => Mode::Attach,
             (_, "START" | "IMPORT" | "BACKUP" | "RESTORE" | "CHECK") => Mode::Keyed,
             _ if token.is_known() => Mode::Plain,
+            _ if is_one_of(text, &["ADMINISTER"]) => Mode::Keystore,
             _ if is_one_of(text, &["CONNECT", "CONN"]) => Mode::Connect,
             _ if is_one_of(text, &["UNLOAD"]) => Mode::Store,
             _ if is_one_of(text, &["AUTH", "ACL", "HELLO", "CONFIG", "LOGON"]) => Mode::All,
@@ -216,7 +241,20 @@ impl Secrets {
             }
             // In a block of statements.
             Role::Define if token.role() == Role::Nameless => self.mode = Mode::User,
+            Role::Define if is_one_of(token.text.as_bytes(), KEYED) => self.mode = Mode::Keyed,
+            _ if token.role() == Role::Call => self.mode = Mode::Call,
             _ => {}
+        }
+    }
+
+    /// The name of a procedure that is called, or a part of it.
+    fn called(&mut self, token: &Token<'_>) {
+        if is_system_procedure(unquoted(token.text)) {
+            self.mode = Mode::Arguments;
+            self.due = true;
+        } else if token.is_known() {
+            self.mode = Mode::Plain;
+            self.plain(token);
         }
     }
 
@@ -225,16 +263,20 @@ impl Secrets {
         let text = token.text.as_bytes();
         let keyed = match self.mode {
             Mode::Define => self.defined(token) && is_key(text),
-            Mode::User => is_key(text) || is_one_of(text, &["USING"]),
+            Mode::User => is_key(text) || is_one_of(text, &["USING", "SALT", "HASH", "VERIFIER"]),
             Mode::Connected => is_key(text) || is_one_of(text, &["USING", "NEW", "CONFIRM"]),
-            Mode::Attach => is_key(text) || is_one_of(text, &["KEY", "USING"]),
-            Mode::Pragma => {
-                is_key(text) || is_one_of(text, &["KEY", "REKEY", "HEXKEY", "HEXREKEY"])
-            }
+            Mode::Attach => is_key(text) || is_one_of(text, &["KEY", "HEXKEY", "USING"]),
+            Mode::Pragma => is_key(text) || ends_as(text, &["KEY", "SALT"]),
+            Mode::Keystore => is_key(text) || self.identified && is_one_of(text, &["SET"]),
             Mode::Store => is_store_key(text),
             Mode::Set if is_one_of(text, &["PASSWORD"]) => {
                 self.mode = Mode::All;
                 true
+            }
+            // As in `BACKUP DATABASE d USER u USING ..`.
+            Mode::Keyed if token.word.text == "USER" => {
+                self.mode = Mode::User;
+                false
             }
             Mode::Keyed | Mode::Set => is_key(text),
             _ => false,
@@ -254,8 +296,20 @@ impl Secrets {
             (_, "USER" | "ROLE" | "LOGIN" | "GROUP") => Mode::User,
             (_, "DATABASE" | "SERVER" | "SUBSCRIPTION" | "SYSTEM") => Mode::Keyed,
             (Role::Relation | Role::Class | Role::Routine | Role::Materialized, _) => Mode::Plain,
-            _ if is_one_of(token.text.as_bytes(), &["SECRET"]) => Mode::Keyed,
-            _ => return true,
+            _ => {
+                let text = token.text.as_bytes();
+                // Elsewhere it is a key: `CREATE CREDENTIAL c WITH SECRET = ..`.
+                let is_kind = matches!(self.last, Role::Define | Role::Replace | Role::Noise);
+                if is_one_of(text, &["SECRET"]) && is_kind || is_one_of(text, KEYED) {
+                    self.mode = Mode::Keyed;
+                    return false;
+                }
+                if is_one_of(text, &["KEYSTORE", "WALLET"]) {
+                    self.mode = Mode::Keystore;
+                    return false;
+                }
+                return true;
+            }
         };
         false
     }
@@ -278,6 +332,22 @@ impl Secrets {
     }
 }
 
+/// Kinds of things that take keys, whatever words follow.
+const KEYED: &[&str] = &[
+    "CREDENTIAL",
+    "SYMMETRIC",
+    "ASYMMETRIC",
+    "MASTER",
+    "CERTIFICATE",
+    "APPLICATION",
+    "INTEGRATION",
+    "CHANGEFEED",
+    "SCHEDULE",
+    "CONNECTION",
+    "STAGE",
+    "EXTERNLOGIN",
+];
+
 /// What may stand between the word that announces a secret and the secret.
 const AGAIN: &[&str] = &[
     "PASSWORD",
@@ -294,6 +364,9 @@ const AGAIN: &[&str] = &[
     "RANDOM",
     "TO",
     "IS",
+    "TAG",
+    "FORCE",
+    "KEYSTORE",
 ];
 
 /// How the names of keys and passwords end.
@@ -314,6 +387,10 @@ const KEYS: &[&str] = &[
     "API_KEY",
     "APIKEY",
     "KEY_ID",
+    "KEY_SOURCE",
+    "IDENTITY_VALUE",
+    "SECRET_STRING",
+    "PASSPHRASE_COMMAND",
 ];
 
 /// How the names of keys to a store end that are seldom names of columns.
@@ -328,6 +405,12 @@ const STORE_KEYS: &[&str] = &[
     "SAS_TOKEN",
     "SESSION_TOKEN",
 ];
+
+/// A name without its quotes.
+fn unquoted(name: &str) -> &[u8] {
+    let quotes = ['"', '`', '[', ']'];
+    name.trim_matches(quotes).as_bytes()
+}
 
 fn is_one_of(word: &[u8], words: &[&str]) -> bool {
     let same = |known: &&str| known.as_bytes().eq_ignore_ascii_case(word);

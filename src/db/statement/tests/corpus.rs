@@ -100,5 +100,5 @@ fn no_secret_of_the_corpus_is_put_out() {
             "{shown}"
         );
     }
-    assert!(planted >= 70 && users >= 50, "{planted} {users}");
+    assert!(planted >= 120 && users >= 60, "{planted} {users}");
 }
