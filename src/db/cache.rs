@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::hash::Hasher;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rustc_hash::FxHasher;
 
@@ -15,6 +16,11 @@ const MAX_PLACES: usize = 4096;
 /// Bytes of all their texts together. One of more than a sixteenth of it is read each time.
 const MAX_BYTES: usize = 256 * 1024;
 
+/// Retired shapes after which a thread drops those that it still has.
+const MAX_RETIRED: u64 = 32;
+/// Shapes of all monitors that were retired.
+static RETIRED: AtomicU64 = AtomicU64::new(0);
+
 thread_local! {
     /// Borrowed for a look or a store alone.
     static KNOWN: RefCell<Known> = const { RefCell::new(Known::new()) };
@@ -26,6 +32,8 @@ struct Known {
     /// The place where the text at an address of this hash was found last: a literal always lies at its own address, so
     /// that it need not be hashed. It is compared all the same.
     hints: Vec<Cell<u16>>,
+    /// [`RETIRED`] when the thread last dropped such shapes.
+    retired: u64,
 }
 
 type Entry = (Box<str>, Arc<Shape>);
@@ -44,6 +52,11 @@ pub(super) fn find(target: &Arc<Target>, text: &str) -> Option<Arc<Shape>> {
     KNOWN.try_with(look).ok().flatten()
 }
 
+/// A shape was retired, which `many` statements may have.
+pub(super) fn retired(many: bool) {
+    RETIRED.fetch_add(if many { MAX_RETIRED } else { 1 }, Relaxed);
+}
+
 /// Remembers a statement's shape.
 pub(super) fn keep(text: &str, shape: &Arc<Shape>) {
     // Where the thread is ending, nothing is kept.
@@ -59,6 +72,7 @@ impl Known {
         Self {
             statements: Cache::new(MAX_PLACES, MAX_BYTES),
             hints: Vec::new(),
+            retired: 0,
         }
     }
 
@@ -73,7 +87,7 @@ impl Known {
 
     #[inline]
     fn find(&self, target: &Arc<Target>, text: &str) -> Option<Arc<Shape>> {
-        let is = |(known, shape): &Entry| Arc::ptr_eq(&shape.target, target) && **known == *text;
+        let is = |(known, shape): &Entry| shape.is_for(target) && **known == *text;
         let hint = self.hint(text)?;
         if let Some(entry) = self.statements.at(hint.get().into())
             && is(entry)
@@ -91,6 +105,11 @@ impl Known {
     fn keep(&mut self, text: &str, shape: &Arc<Shape>) {
         if text.len() > self.statements.max_size() {
             return;
+        }
+        let retired = RETIRED.load(Relaxed);
+        if retired.wrapping_sub(self.retired) >= MAX_RETIRED {
+            self.retired = retired;
+            self.statements.retain(|(_, shape)| shape.is_live());
         }
         let entry = (text.into(), Arc::clone(shape));
         self.statements.insert(hash(text), text.len(), entry);

@@ -1,5 +1,7 @@
 use std::sync::{Arc, OnceLock};
 
+use super::names::Names;
+use crate::clock::nanos;
 use crate::metrics::{Histogram, Metrics};
 use crate::request::Requests;
 use crate::semconv;
@@ -11,6 +13,7 @@ use crate::trace::Traces;
 pub(super) struct Common {
     pub(super) requests: Arc<Requests>,
     pub(super) traces: Option<Arc<Traces>>,
+    pub(super) names: Names,
     /// Made with the first query, so that a service without a database has none on its page.
     duration: OnceLock<Histogram>,
     metrics: Metrics,
@@ -25,6 +28,7 @@ impl Common {
         Self {
             requests: Arc::clone(requests),
             traces: traces.cloned(),
+            names: Names::new(nanos(metrics.idle_after())),
             duration: OnceLock::new(),
             metrics: metrics.clone(),
         }

@@ -59,7 +59,7 @@
 //!
 //! Passwords and keys that stand in a statement without quotes are literals too: what follows `IDENTIFIED BY`,
 //! `PASSWORD`, `REPLACE`, `USING` and `AS` in statements about users, roles and links, what is set for a key or a token,
-//! bare words behind a procedure of `EXEC`. Where it is not clear which of two words is the secret, both are. Names of
+//! bare words behind a procedure of `EXEC`, or of `CALL` where its name begins with `sp_` or `xp_`. Where it is not clear which of two words is the secret, both are. Names of
 //! users, roles and logins stay in the text and do not reach the summary, which labels series.
 //!
 //! Names of tables and columns stay. Where a program makes tables by the thousand, or writes values as names, their
@@ -86,8 +86,17 @@
 //!
 //! # What is bounded
 //!
-//! Sixty-four pools are told apart. A thousand shapes of a monitor, and a MiB of their texts, are told apart; all
-//! further statements count as `_other` of their database. At most 64 KiB of a statement are read, and 2 KiB of its
+//! Sixty-four pools are told apart. A thousand shapes of a monitor, and a MiB of their texts, are told apart; other
+//! statements count as `_other` of their database. In a full table a statement takes the place of the shape with the
+//! fewest calls, once it was seen more often than that shape was called: a statement that comes a second time takes the
+//! place of one that ran once. A call of a shape that runs regularly counts eightfold. A shape without a call for an
+//! hour (three where it ran regularly) gives its place to any other. The counts of an evicted shape move to `_other`;
+//! in the metric they stay in its series, which leaves the page when it is idle.
+//!
+//! A thousand summaries label series of their own. From the 500th on, a statement's first call counts in the series of
+//! `_other`, from the 700th on its first two, from the 850th on its first seven.
+//!
+//! At most 64 KiB of a statement are read, and 2 KiB of its
 //! form are shown. Each thread
 //! remembers some two thousand statements, of up to 16 KiB and together 256 KiB, in a table of up to 136 KiB.
 //!
@@ -106,6 +115,7 @@ mod failure;
 #[cfg(feature = "sqlx")]
 mod generated;
 mod guard;
+mod names;
 mod outcome;
 mod pool;
 mod queries;
@@ -118,6 +128,7 @@ pub mod sqlx;
 mod statement;
 mod stats;
 mod system;
+mod table;
 mod target;
 #[cfg(feature = "tokio-postgres")]
 pub mod tokio_postgres;

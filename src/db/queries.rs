@@ -1,7 +1,7 @@
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
 use tracing::Event;
 use tracing::level_filters::LevelFilter;
 
@@ -12,16 +12,21 @@ use super::pool::Pools;
 use super::shape::Shape;
 use super::statement::Statement;
 use super::stats::QueryStats;
+use super::table::Table;
 use super::target::Target;
+use crate::clock::Nanos;
 use crate::metrics::Metrics;
 use crate::request::Requests;
 use crate::trace::Traces;
 
-/// Shapes of one monitor that are told apart, and the bytes of what their spans say.
-const MAX_SHAPES: usize = 1000;
-const MAX_SHAPE_BYTES: usize = 1 << 20;
 /// Targets that are told apart by more than their system.
 const MAX_TARGETS: usize = 64;
+/// How often a statement without a place is read before threads keep it in their caches.
+const MIN_SIGHTINGS: u64 = 32;
+/// Retired shapes whose counts are moved to [`Known::others`] at once.
+const MAX_UNSETTLED: usize = 64;
+/// Otherwise they wait for so long.
+const SETTLE_EVERY: Nanos = 10_000_000_000;
 
 /// The queries of one monitor.
 #[derive(Debug)]
@@ -36,10 +41,12 @@ pub(crate) struct Queries {
 #[derive(Debug, Default)]
 struct Known {
     targets: Vec<Arc<Target>>,
-    shapes: FxHashMap<u64, Arc<Shape>>,
-    shape_bytes: usize,
-    /// Of each target, where there was no room for one of its own.
+    table: Table,
+    /// Of each target, the shape of statements that have no place in the table.
     others: Vec<Arc<Shape>>,
+    /// The length of the list of retired shapes at which their counts are moved.
+    unsettled: usize,
+    settled: Nanos,
 }
 
 impl Queries {
@@ -105,19 +112,31 @@ impl Queries {
     #[cold]
     fn keep(&self, target: &Arc<Target>, text: &str, statement: Statement) -> Arc<Shape> {
         let number = FxBuildHasher.hash_one((Arc::as_ptr(target) as usize, statement.shape));
+        let now = self.common.requests.clock().now();
         let mut known = self.lock();
-        let shape = match known.shapes.get(&number) {
-            Some(shape) => Arc::clone(shape),
-            None if known.is_full() => known.other(&self.common, target),
-            None => {
+        if let Some(shape) = known.table.get(number) {
+            let shape = Arc::clone(shape);
+            drop(known);
+            cache::keep(text, &shape);
+            return shape;
+        }
+        let (shape, keeps) = match known.table.admit(number, now) {
+            Ok(()) => {
                 let shape = Arc::new(Shape::new(&self.common, target, number, statement));
-                known.shape_bytes += shape.plain.bytes();
-                known.shapes.insert(number, Arc::clone(&shape));
-                shape
+                known.table.insert(&shape, now);
+                (shape, true)
+            }
+            // One that is found in a thread's cache is not seen again. First it gets the chance to take a place.
+            Err(sightings) => {
+                let other = known.other(&self.common, target);
+                (other, sightings >= MIN_SIGHTINGS)
             }
         };
+        known.settle_some(&self.common, now);
         drop(known);
-        cache::keep(text, &shape);
+        if keeps {
+            cache::keep(text, &shape);
+        }
         shape
     }
 
@@ -138,13 +157,9 @@ impl Queries {
     /// What is known of all shapes, those that took longest in all first.
     pub(crate) fn stats(&self) -> Vec<QueryStats> {
         let shapes: Vec<_> = {
-            let known = self.lock();
-            known
-                .shapes
-                .values()
-                .chain(&known.others)
-                .cloned()
-                .collect()
+            let mut known = self.lock();
+            known.settle(&self.common);
+            known.table.shapes().chain(&known.others).cloned().collect()
         };
         let routes = self.common.requests.routes();
         let stats = shapes
@@ -157,10 +172,6 @@ impl Queries {
 }
 
 impl Known {
-    fn is_full(&self) -> bool {
-        self.shapes.len() >= MAX_SHAPES || self.shape_bytes >= MAX_SHAPE_BYTES
-    }
-
     fn target(&mut self, target: Target) -> Arc<Target> {
         if let Some(old) = self.targets.iter().find(|old| ***old == target) {
             return Arc::clone(old);
@@ -170,13 +181,50 @@ impl Known {
         target
     }
 
+    /// The shape of a target's statements that have no place. A retired one is replaced, and its counts move.
     fn other(&mut self, common: &Arc<Common>, target: &Arc<Target>) -> Arc<Shape> {
-        let mut others = self.others.iter();
-        if let Some(other) = others.find(|other| Arc::ptr_eq(&other.target, target)) {
-            return Arc::clone(other);
+        let mut others = self.others.iter_mut();
+        let Some(other) = others.find(|other| Arc::ptr_eq(&other.target, target)) else {
+            let other = Arc::new(Shape::other(common, target));
+            self.others.push(Arc::clone(&other));
+            return other;
+        };
+        if !other.is_live() {
+            let new = Arc::new(Shape::other(common, target));
+            let old = std::mem::replace(other, Arc::clone(&new));
+            new.stats.absorb(&old.stats);
+            self.table.retired.push(old);
+            return new;
         }
-        let other = Arc::new(Shape::other(common, target));
-        self.others.push(Arc::clone(&other));
-        other
+        Arc::clone(other)
+    }
+
+    /// Settles where there is much to settle.
+    fn settle_some(&mut self, common: &Arc<Common>, now: Nanos) {
+        let is_due = now.saturating_sub(self.settled) >= SETTLE_EVERY;
+        let retired = self.table.retired.len();
+        if retired >= self.unsettled.max(MAX_UNSETTLED) || is_due && retired > 0 {
+            self.settle(common);
+            self.settled = now;
+        }
+    }
+
+    /// Moves what retired shapes counted to the shape of the statements without a place, and forgets those that nobody
+    /// holds.
+    fn settle(&mut self, common: &Arc<Common>) {
+        let mut retired = std::mem::take(&mut self.table.retired);
+        retired.retain_mut(|shape| {
+            // First: who drops the last other holder counts no more.
+            let is_held = Arc::get_mut(shape).is_none();
+            if !is_held || shape.stats.calls() > 0 {
+                let other = self.other(common, &Arc::clone(&shape.target));
+                other.stats.absorb(&shape.stats);
+            }
+            is_held
+        });
+        // A shape without a place may have been retired meanwhile.
+        retired.append(&mut self.table.retired);
+        self.table.retired = retired;
+        self.unsettled = self.table.retired.len() * 2;
     }
 }

@@ -1,5 +1,10 @@
+use std::hash::BuildHasher as _;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
+use rustc_hash::FxBuildHasher;
+
+use super::cache;
 use super::common::Common;
 use super::outcome::Ended;
 use super::statement::Statement;
@@ -15,6 +20,9 @@ use crate::trace::{Bounded, Prepared, SpanKind, SpanRecord, SpanValue, attribute
 /// The summary of what is beyond the cap.
 pub(super) const OTHER: &str = "_other";
 
+/// How long threads keep a statement as one of [`OTHER`] before the table decides again.
+const OTHER_FOR: Nanos = 10_000_000_000;
+
 /// Bytes of a summary that are a label; spans and `Monitor::queries` have all of it.
 const MAX_LABEL: usize = 80;
 
@@ -23,7 +31,9 @@ const MAX_LABEL: usize = 80;
 pub(super) struct Shape {
     pub(super) common: Arc<Common>,
     pub(super) target: Arc<Target>,
-    /// Tells it from others, in a request's tally.
+    /// The target's address while threads may find the shape in their caches, 0 afterwards.
+    found_by: AtomicUsize,
+    /// Tells it from others, in a request's tally; 0 of what is beyond the cap.
     pub(super) number: u64,
     pub(super) summary: Arc<str>,
     operation: Box<str>,
@@ -32,8 +42,19 @@ pub(super) struct Shape {
     /// attributes, and nowhere else: it may be long.
     pub(super) plain: Prepared,
     pub(super) stats: Stats,
+    /// Whether its summary labels series. Otherwise it counts in those of [`OTHER`].
+    named: AtomicBool,
     completed: OnceLock<Histogram>,
     cancelled: OnceLock<Histogram>,
+    other: Option<Box<OtherSeries>>,
+}
+
+/// What [`OTHER`] has instead of the two series of a shape, so that each of its queries takes the slow path.
+#[derive(Debug)]
+struct OtherSeries {
+    completed: OnceLock<Histogram>,
+    cancelled: OnceLock<Histogram>,
+    until: Nanos,
 }
 
 impl Shape {
@@ -53,14 +74,17 @@ impl Shape {
         let mut shape = Self {
             common: Arc::clone(common),
             target: Arc::clone(target),
+            found_by: AtomicUsize::new(Arc::as_ptr(target).addr()),
             number,
             summary: summary.into(),
             operation,
             collection,
             plain: Prepared::default(),
             stats: Stats::default(),
+            named: AtomicBool::new(false),
             completed: OnceLock::new(),
             cancelled: OnceLock::new(),
+            other: None,
         };
         let mut attributes = Bounded::attributes();
         for (key, value) in shape.labels() {
@@ -123,7 +147,48 @@ impl Shape {
             collection: None,
             shape: 0,
         };
-        Self::new(common, target, 0, other)
+        let now = common.requests.clock().now();
+        Self {
+            other: Some(Box::new(OtherSeries {
+                completed: OnceLock::new(),
+                cancelled: OnceLock::new(),
+                until: now.saturating_add(OTHER_FOR),
+            })),
+            ..Self::new(common, target, 0, other)
+        }
+    }
+
+    /// Whether a thread that finds it in its cache may use it for a query of this target.
+    #[inline]
+    pub(super) fn is_for(&self, target: &Arc<Target>) -> bool {
+        self.found_by.load(Relaxed) == Arc::as_ptr(target).addr()
+    }
+
+    /// Whether it has its place.
+    pub(super) fn is_live(&self) -> bool {
+        self.found_by.load(Relaxed) != 0
+    }
+
+    /// Takes its place. Queries under way still count in it, as those of [`OTHER`].
+    pub(super) fn retire(&self) {
+        if self.found_by.swap(0, Relaxed) == 0 {
+            return;
+        }
+        let now = self.common.requests.clock().now();
+        let names = &self.common.names;
+        names.give_up(self.name(), &self.named, now);
+        cache::retired(self.number == 0);
+    }
+
+    /// The number of its labels.
+    fn name(&self) -> u64 {
+        let target = Arc::as_ptr(&self.target).addr();
+        let kind = (&self.operation, &self.collection);
+        FxBuildHasher.hash_one((target, readable(&self.summary), kind))
+    }
+
+    fn is_named(&self, now: Nanos) -> bool {
+        self.named.load(Relaxed) || self.common.names.take(self.name(), self, &self.named, now)
     }
 
     /// What is known of the statements, but for the port, which is a number on a span.
@@ -187,33 +252,63 @@ impl Shape {
         let seconds = seconds(nanos);
         self.stats.record(ended, (nanos, seconds), rows, of);
         match ended {
-            Ended::Completed => self.record(&self.completed, ended, seconds),
-            Ended::Cancelled => self.record(&self.cancelled, ended, seconds),
+            Ended::Completed => self.record(self.completed.get(), ended, seconds, query.end),
+            Ended::Cancelled => self.record(self.cancelled.get(), ended, seconds, query.end),
             Ended::Failed { .. } | Ended::Panicked | Ended::Unknown => {
-                self.labelled(ended).record_alone(seconds);
+                self.record_otherwise(ended, seconds, query.end);
             }
         }
     }
 
     #[inline]
-    fn record(&self, series: &OnceLock<Histogram>, ended: &Ended, seconds: f64) {
-        let series = match series.get() {
-            Some(series) => series,
-            None => series.get_or_init(|| self.labelled(ended)),
-        };
-        series.record_alone(seconds);
+    fn record(&self, series: Option<&Histogram>, ended: &Ended, seconds: f64, now: Nanos) {
+        match series {
+            Some(series) => series.record_alone(seconds),
+            None => self.record_otherwise(ended, seconds, now),
+        }
     }
 
-    /// The series of queries that ended so.
+    /// Records a query for which no series is known yet.
     #[cold]
-    fn labelled(&self, ended: &Ended) -> Histogram {
+    fn record_otherwise(&self, ended: &Ended, seconds: f64, now: Nanos) {
+        let (completed, cancelled) = match &self.other {
+            Some(other) => {
+                if now >= other.until {
+                    self.retire();
+                }
+                (&other.completed, &other.cancelled)
+            }
+            None => (&self.completed, &self.cancelled),
+        };
+        let series = match ended {
+            Ended::Completed => Some(completed),
+            Ended::Cancelled => Some(cancelled),
+            Ended::Failed { .. } | Ended::Panicked | Ended::Unknown => None,
+        };
+        let own = self.other.is_some() || self.is_named(now);
+        let series = series.filter(|_| own);
+        match series {
+            Some(series) => series
+                .get_or_init(|| self.labelled(ended, own))
+                .record_alone(seconds),
+            None => self.labelled(ended, own).record_alone(seconds),
+        }
+    }
+
+    /// The series of queries that ended so: of its own labels, or of [`OTHER`].
+    fn labelled(&self, ended: &Ended, own: bool) -> Histogram {
         let labels = self.labels().into_iter();
         let mut labels: Vec<_> = labels
-            .map(|(key, value)| match key {
-                semconv::DB_QUERY_SUMMARY => (key, readable(&value)),
-                key => (key, String::from(value)),
+            .filter_map(|(key, value)| match key {
+                semconv::DB_QUERY_SUMMARY if own => Some((key, readable(&value))),
+                semconv::DB_OPERATION_NAME | semconv::DB_COLLECTION_NAME if !own => None,
+                semconv::DB_QUERY_SUMMARY => None,
+                key => Some((key, String::from(value))),
             })
             .collect();
+        if !own {
+            labels.push((semconv::DB_QUERY_SUMMARY, OTHER.to_owned()));
+        }
         labels.extend(
             self.target
                 .port

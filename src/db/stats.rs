@@ -106,9 +106,47 @@ impl Stats {
         }
     }
 
+    /// Queries counted.
+    pub(super) fn calls(&self) -> u64 {
+        self.times.count()
+    }
+
+    /// Moves all that another one counted here. What it counts meanwhile moves the next time.
+    pub(super) fn absorb(&self, other: &Self) {
+        let counts = [
+            (&self.errors, &other.errors),
+            (&self.cancelled, &other.cancelled),
+            (&self.nanos, &other.nanos),
+            (&self.rows, &other.rows),
+            (&self.other_callers, &other.other_callers),
+        ];
+        for (count, from) in counts {
+            count.fetch_add(from.swap(0, Relaxed), Relaxed);
+        }
+        for caller in &other.callers {
+            let calls = caller.calls.swap(0, Relaxed);
+            if calls > 0 {
+                self.called(caller.route.load(Relaxed), calls);
+            }
+        }
+        self.times.absorb(&other.times);
+        let mut theirs = other.worst.lock().unwrap_or_else(PoisonError::into_inner);
+        let longest = other.longest.swap(0, Relaxed);
+        let trace = std::mem::replace(&mut *theirs, TraceId::NIL);
+        drop(theirs);
+        if let Some(nanos) = longest.checked_sub(1) {
+            self.set_longest(nanos, trace);
+        }
+    }
+
     #[inline]
     fn called_by(&self, route: RouteId) {
-        let number = route.0.saturating_add(1);
+        self.called(route.0.saturating_add(1), 1);
+    }
+
+    /// Counts calls of a route, by its number and one more.
+    #[inline]
+    fn called(&self, number: u32, calls: u64) {
         for caller in &self.callers {
             let known = caller.route.load(Relaxed);
             let is_free = || {
@@ -116,20 +154,24 @@ impl Stats {
                 taken.is_ok() || taken == Err(number)
             };
             if known == number || known == 0 && is_free() {
-                caller.calls.fetch_add(1, Relaxed);
+                caller.calls.fetch_add(calls, Relaxed);
                 return;
             }
         }
-        self.other_callers.fetch_add(1, Relaxed);
+        self.other_callers.fetch_add(calls, Relaxed);
     }
 
     #[cold]
     fn is_longest(&self, nanos: Nanos, of: Option<&Slot>) {
+        self.set_longest(nanos, of.map_or(TraceId::NIL, |slot| slot.ids().trace));
+    }
+
+    fn set_longest(&self, nanos: Nanos, trace: TraceId) {
         let mut worst = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
         // Another may have come first.
         let before = self.longest.fetch_max(nanos.saturating_add(1), Relaxed);
         if before <= nanos {
-            *worst = of.map_or(TraceId::NIL, |slot| slot.ids().trace);
+            *worst = trace;
         }
     }
 

@@ -92,6 +92,16 @@ impl Exponential {
         }
     }
 
+    /// Moves all counts of another one here.
+    pub(crate) fn absorb(&self, other: &Self) {
+        for (octave, from) in self.octaves.iter().zip(&other.octaves) {
+            let Some(from) = from.get() else { continue };
+            for (bucket, from) in octave.get_or_init(Box::default).iter().zip(from.iter()) {
+                bucket.fetch_add(from.swap(0, Relaxed), Relaxed);
+            }
+        }
+    }
+
     /// Values counted.
     pub(crate) fn count(&self) -> u64 {
         let octaves = self.octaves.iter().filter_map(OnceLock::get);

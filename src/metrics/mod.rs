@@ -349,6 +349,11 @@ impl Metrics {
         debug_assert!(first, "a monitor has one source of traces");
     }
 
+    /// How long a series stays on the page that nobody uses.
+    pub(crate) fn idle_after(&self) -> std::time::Duration {
+        self.registry.common.config.idle_after
+    }
+
     /// Takes series off the page that nobody has used for `idle_after`. The worker calls it every 10 s.
     pub(crate) fn expire(&self) {
         self.registry.expire();

@@ -104,6 +104,15 @@ impl<T> Cache<T> {
         }
     }
 
+    /// Removes the entries for which `keep` returns false.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        for at in 0..self.places.len() {
+            if self.at(at).is_some_and(|value| !keep(value)) {
+                self.remove(at);
+            }
+        }
+    }
+
     /// Removes all entries.
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.max_places, self.max_bytes);
@@ -239,6 +248,14 @@ mod tests {
             assert_eq!(cache.find(7, |of| *of == key).map(|(_, of)| *of), Some(key));
         }
         assert_eq!((cache.capacity(), cache.len), (FIRST_PLACES, WINDOW));
+    }
+
+    #[test]
+    fn entries_that_are_not_retained_give_their_room_back() {
+        let mut cache = filled(1000, 1, 1 << 20);
+        cache.retain(|key| key % 4 == 0);
+        assert_eq!((cache.len, cache.bytes), (250, 250));
+        assert!((0..1000).all(|key| has(&cache, key) == (key % 4 == 0)));
     }
 
     #[test]

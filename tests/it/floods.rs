@@ -309,3 +309,157 @@ async fn namespaces_statements_and_pools_leave_known_queries_alone() {
     let bytes = harness.metrics().render().len();
     assert!(bytes < 3_000_000, "{bytes}");
 }
+
+/// Runs a statement to its end.
+fn ask(harness: &Harness, statement: impl AsRef<str>) {
+    let db = harness.db(DbSystem::Postgresql).namespace("shop");
+    db.query(statement).finish();
+}
+
+/// The calls of a summary in the table of queries, and in the series.
+fn asked(harness: &Harness, summary: &str) -> (u64, f64) {
+    let rows = harness.queries();
+    let rows = rows.iter().filter(|row| &*row.summary == summary);
+    let series = harness.page().sum(
+        "db_client_operation_duration_seconds_count",
+        &[("db_query_summary", summary)],
+    );
+    (rows.map(|row| row.calls).sum(), series)
+}
+
+/// All calls and errors, and the calls in the series.
+fn all_asked(harness: &Harness) -> (u64, u64, f64) {
+    let rows = harness.queries();
+    let page = harness.page();
+    (
+        rows.iter().map(|row| row.calls).sum(),
+        rows.iter().map(|row| row.errors).sum(),
+        page.sum("db_client_operation_duration_seconds_count", &[]),
+    )
+}
+
+fn summaries_on_page(harness: &Harness) -> usize {
+    let page = harness.page();
+    page.samples("db_client_operation_duration_seconds_count", &[])
+        .count()
+}
+
+#[tokio::test]
+async fn statements_after_a_flood_of_statements_are_told_apart() {
+    let word = |n: usize| format!("SELECT a FROM t ORDER BY w{n}");
+    let table = |n: usize| format!("SELECT a FROM flooded{n}");
+    let twice = |n: usize| format!("SELECT a FROM flooded{} WHERE b = {n}", n / 2);
+    let floods: [(&str, &dyn Fn(usize) -> String); 3] =
+        [("words", &word), ("tables", &table), ("each twice", &twice)];
+    for (name, flood) in floods {
+        for pause in [Duration::ZERO, Duration::from_secs(7200)] {
+            let harness = Harness::new();
+            let mut all = 0;
+            for n in 0..FLOOD {
+                ask(&harness, flood(n));
+                all += 1;
+                // Twenty statements run all along.
+                if n % 20 == 0 {
+                    ask(&harness, format!("SELECT a FROM steady{}", n / 20 % 20));
+                    all += 1;
+                }
+            }
+            harness.advance(pause);
+            for _ in 0..10 {
+                for late in 0..20 {
+                    ask(&harness, format!("SELECT a FROM late{late}"));
+                    all += 1;
+                }
+            }
+            for n in 0..20 {
+                let (calls, series) = asked(&harness, &format!("SELECT steady{n}"));
+                assert_eq!((calls, series), (25, 25.0), "{name} {pause:?} {n}");
+                let (calls, series) = asked(&harness, &format!("SELECT late{n}"));
+                assert!(calls >= 7, "{name} {pause:?} {n}: {calls}");
+                assert!(series >= 5.0, "{name} {pause:?} {n}: {series}");
+            }
+            assert_eq!(all_asked(&harness), (all, 0, all as f64), "{name}");
+            assert!(harness.queries().len() <= 1001);
+        }
+    }
+}
+
+#[tokio::test]
+async fn statements_that_run_once_do_not_fill_the_series() {
+    let harness = Harness::new();
+    for hour in 0..4 {
+        for n in 0..2000 {
+            ask(&harness, format!("SELECT a FROM once{hour}_{n}"));
+        }
+        let series = summaries_on_page(&harness);
+        // Under a driven clock nothing takes idle series off the page. Their summaries make room for others all the same.
+        assert!(series <= 502 + 500 * (hour / 2), "{hour}: {series}");
+        harness.advance(Duration::from_secs(3600));
+    }
+    // Each of them twice.
+    for n in 0..4000 {
+        ask(&harness, format!("SELECT a FROM twice{}", n / 2));
+    }
+    assert!(summaries_on_page(&harness) <= 1702);
+    assert!(harness.metrics().capped().is_empty());
+    let (calls, ..) = all_asked(&harness);
+    assert_eq!(calls, 4 * 2000 + 4000);
+}
+
+#[tokio::test]
+async fn what_evicted_statements_counted_stays_in_the_totals() {
+    let harness = Harness::new();
+    let db = harness.db(DbSystem::Postgresql).namespace("shop");
+    // Under way while its place is given away, and known to another thread.
+    let held = db.query("SELECT a FROM held");
+    let threads: Vec<_> = (0..4)
+        .map(|thread| {
+            let db = db.clone();
+            std::thread::spawn(move || {
+                for n in 0..5000 {
+                    // Each statement on every thread, so that all caches hold shapes that others evict.
+                    let query = db.query(format!("SELECT a FROM s{}", n / 2));
+                    match (n + thread) % 4 {
+                        0 => query.fail(&fmt::Error),
+                        _ => query.rows(1).finish(),
+                    }
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    held.finish();
+    assert_eq!(all_asked(&harness), (20_001, 5000, 20_001.0));
+    let rows: u64 = harness.queries().iter().map(|row| row.rows).sum();
+    assert_eq!(rows, 15_000);
+    // An evicted statement that comes back gets its place again, on a thread that still had it in its cache, too.
+    let before = asked(&harness, "SELECT held").0;
+    for _ in 0..40 {
+        ask(&harness, "SELECT a FROM held");
+    }
+    assert!(asked(&harness, "SELECT held").0 >= before + 20);
+    assert_eq!(all_asked(&harness), (20_041, 5000, 20_041.0));
+}
+
+#[tokio::test]
+async fn statements_that_run_regularly_outlast_floods_that_repeat() {
+    let harness = Harness::new();
+    let mut all = 0;
+    for minute in 0..120 {
+        ask(&harness, "SELECT a FROM minutely");
+        all += 1;
+        if minute % 30 == 0 {
+            ask(&harness, "SELECT a FROM seldom");
+            all += 1;
+        }
+        for n in 0..2000 {
+            ask(&harness, format!("SELECT a FROM f{minute}_{}", n % 500));
+            all += 1;
+        }
+        harness.advance(Duration::from_secs(60));
+    }
+    assert_eq!(asked(&harness, "SELECT minutely"), (120, 120.0));
+    assert_eq!(all_asked(&harness), (all, 0, all as f64));
+}

@@ -216,14 +216,14 @@ fn queries(ratio: f64, n: u64, measure: Measure<'_>, ask: impl Fn(&Database)) {
     });
 }
 
-/// Known statements in turn: `KEYS` texts, each of a table of its own.
+/// Known statements in turn: `KEYS` texts, each of a table of its own. One that has no place is known after 32 runs.
 fn known_texts<const KEYS: usize>(n: u64, measure: Measure<'_>) {
     let text = |key| QUERY.replace("articles", &format!("articles_{key}"));
     let texts: Vec<_> = (0..KEYS).map(text).collect();
     let monitor = untraced();
     let db = monitor.db(DbSystem::Postgresql).namespace("shop");
     let ask = |text: &String| black_box(&db).query(black_box(text)).finish();
-    texts.iter().for_each(ask);
+    (0..33).for_each(|_| texts.iter().for_each(ask));
     measure(&mut || texts.iter().cycle().take(n as usize).for_each(ask));
 }
 
