@@ -20,10 +20,16 @@ pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
         return None;
     }
     let rest = text.get(start + 2..)?;
+    if !rest.first()?.is_ascii_alphabetic() {
+        return None;
+    }
     let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let length = rest.iter().take(MAX_NAME).take_while(is_name).count();
+    // Another option begins there.
+    let next = rest.get(..length)?.windows(2).position(|two| two == b"--");
+    let length = next.unwrap_or(length);
     let name = rest.get(..length)?;
-    if !name.first()?.is_ascii_alphabetic() || !is_sensitive(name) {
+    if !is_sensitive(name) {
         return None;
     }
     let from = start + 2 + length;

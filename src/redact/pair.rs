@@ -10,6 +10,8 @@ use super::{FILTERED, REDACTED};
 const MAX_KEY: usize = 128;
 /// Bytes of a value that are looked at to tell whether it is a grant.
 const MAX_GRANT: usize = 512;
+/// Bytes of such values that are looked at, beside half of the text.
+const MAX_GRANTS: usize = 4096;
 /// Spaces between a separator and its value.
 const MAX_SPACES: usize = 4;
 
@@ -20,6 +22,7 @@ pub(super) fn secret(
     floor: usize,
     separator: usize,
     after: usize,
+    grants: &mut usize,
 ) -> Option<Range<usize>> {
     let key = key_before(text.get(floor..separator)?)?;
     if key.len() < 3 {
@@ -27,7 +30,7 @@ pub(super) fn secret(
     }
     if !is_sensitive(key) {
         return if is_grant(key) {
-            grant(text, separator - key.len(), separator, after)
+            grant(text, separator - key.len(), separator, after, grants)
         } else {
             None
         };
@@ -59,19 +62,36 @@ pub(super) fn secret(
 
 /// The value of a parameter that may carry a grant (`code`, `state`), where its key begins at `start`: one of
 /// several that `&` separates, or what looks random. Elsewhere these keys are harmless.
-fn grant(text: &[u8], start: usize, separator: usize, after: usize) -> Option<Range<usize>> {
+///
+/// `read` counts the bytes that were looked at in vain. Where they are many, what follows is a grant.
+fn grant(
+    text: &[u8],
+    start: usize,
+    separator: usize,
+    after: usize,
+    read: &mut usize,
+) -> Option<Range<usize>> {
+    let first = start > 0 && text.get(start - 1) == Some(&b'&');
+    if !first && matches!(text.get(after), Some(b'(' | b'[' | b'{')) {
+        return None;
+    }
+    if *read > MAX_GRANTS + text.len() / 2 {
+        return secret_at(text, value_at(text, after));
+    }
     // Enough to decide; a value that is none would be read once for each key before it.
     let window = text.get(..text.len().min(after + MAX_GRANT))?;
     let at = value_at(window, after);
     let value = window.get(at.clone())?;
     let is_form = at.start == after
         && text.get(separator) != Some(&b':')
-        && (start > 0 && text.get(start - 1) == Some(&b'&') || text.get(at.end) == Some(&b'&'));
+        && (first || text.get(at.end) == Some(&b'&'));
     let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~/+=%".contains(byte);
     let is_token = || value.len() >= 20 && value.iter().all(is_sign) && looks_random(value);
     if is_form || is_token() {
         secret_at(text, value_at(text, after))
     } else {
+        *read += value.len();
+        super::count_visited(value.len());
         None
     }
 }
@@ -113,11 +133,20 @@ pub(super) fn start_of_query(text: &[u8], floor: usize, separator: usize) -> Opt
 
 /// What stands behind `-u` or `--user` around the colon at `separator`, as curl takes it: `name:password`.
 /// The numbers of a user and a group are none.
-pub(super) fn user_option(text: &[u8], floor: usize, separator: usize) -> Option<Range<usize>> {
-    let before = text.get(floor.max(separator.saturating_sub(MAX_KEY))..separator)?;
-    let is_part = |byte: &u8| !byte.is_ascii_whitespace() && !b"\"'=,".contains(byte);
-    let length = before.iter().rev().take_while(|byte| is_part(byte)).count();
-    let (head, name) = before.split_at_checked(before.len() - length)?;
+pub(super) fn user_option(
+    text: &[u8],
+    floor: usize,
+    separator: usize,
+    word: &mut Word,
+) -> Option<Range<usize>> {
+    let start = word.start(text, floor, separator);
+    let (head, name) = text
+        .get(floor..separator)?
+        .split_at_checked(start - floor)?;
+    // What the options below end with.
+    if name.len() > MAX_KEY || !matches!(head.last(), Some(b' ' | b'=' | b'"' | b'\'')) {
+        return None;
+    }
     let head = head
         .strip_suffix(b"\"")
         .or_else(|| head.strip_suffix(b"'"))
@@ -140,6 +169,29 @@ pub(super) fn user_option(text: &[u8], floor: usize, separator: usize) -> Option
         return None;
     }
     secret_at(text, separator + 1..end)
+}
+
+/// The word before a colon. Each byte is read once.
+#[derive(Default)]
+pub(super) struct Word {
+    read: usize,
+    start: usize,
+}
+
+impl Word {
+    /// Where the word begins that goes on at `at`, from `floor` on.
+    fn start(&mut self, text: &[u8], floor: usize, at: usize) -> usize {
+        let from = self.read.max(floor);
+        let unread = text.get(from..at).unwrap_or_default();
+        super::count_visited(unread.len());
+        let is_part = |byte: &u8| !byte.is_ascii_whitespace() && !b"\"'=,".contains(byte);
+        if let Some(last) = unread.iter().rposition(|byte| !is_part(byte)) {
+            self.start = from + last + 1;
+        }
+        self.start = self.start.max(floor);
+        self.read = at;
+        self.start
+    }
 }
 
 /// Whether the value of a sensitive key tells nothing: there is none, or it was scrubbed before.

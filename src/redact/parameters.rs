@@ -4,8 +4,6 @@ use std::ops::Range;
 
 use super::{FILTERED, REDACTED, rules, scan, segment};
 
-/// Bytes before a question mark that are looked through for a slash.
-const MAX_BEFORE: usize = 256;
 /// Bytes of a parameter's name.
 const MAX_NAME: usize = 128;
 /// Bytes of what is a name though it has no value.
@@ -38,12 +36,18 @@ pub(super) struct Query {
 
 impl Query {
     /// The query whose question mark begins at `mark`, with its first parameter at `at`.
-    pub(super) fn new(text: &[u8], mark: usize, at: usize, begin: Begin) -> Self {
+    pub(super) fn new(
+        text: &[u8],
+        mark: usize,
+        at: usize,
+        begin: Begin,
+        paths: &mut Paths,
+    ) -> Self {
         Self {
             at,
             begin,
             encoded: at > mark + 1,
-            of_url: follows_a_path(text, mark),
+            of_url: paths.end_at(text, mark),
             found: false,
             ended: false,
         }
@@ -59,6 +63,7 @@ impl Query {
         while !self.ended {
             let start = self.at;
             let name = start..end_of_name(text, start);
+            super::count_visited(name.len());
             let Some(equals) = equals(text, name.end) else {
                 if let Some(bare) = self.bare(text, start) {
                     return Some(bare);
@@ -148,19 +153,32 @@ fn is_mark(bytes: &[u8]) -> bool {
     bytes == REDACTED.as_bytes() || bytes == FILTERED.as_bytes()
 }
 
-/// Whether a path or a host stands before this place.
-fn follows_a_path(text: &[u8], at: usize) -> bool {
-    let from = at.saturating_sub(MAX_BEFORE);
-    let before = text.get(from..at).unwrap_or_default();
-    for (n, byte) in before.iter().enumerate().rev() {
-        match byte {
-            b'/' => return true,
-            b'%' if segment::separator(before, n).is_some() => return true,
-            0..=b' ' | b'"' | b'<' | b'>' | b'`' => return false,
-            _ => {}
-        }
+/// Where paths and hosts end. What one call reads no later call reads again.
+#[derive(Default)]
+pub(super) struct Paths {
+    /// Everything before this place was read.
+    read: usize,
+    /// A path ends there.
+    ends: bool,
+}
+
+impl Paths {
+    /// Whether a path or a host stands before this place.
+    fn end_at(&mut self, text: &[u8], at: usize) -> bool {
+        let from = if at < self.read { 0 } else { self.read };
+        let before = text.get(from..at).unwrap_or_default();
+        let decides = |(n, byte): (usize, &u8)| match byte {
+            b'/' => Some(true),
+            b'%' if segment::separator(before, n).is_some() => Some(true),
+            0..=b' ' | b'"' | b'<' | b'>' | b'`' => Some(false),
+            _ => None,
+        };
+        super::count_visited(before.len());
+        let found = before.iter().enumerate().rev().find_map(decides);
+        self.ends = found.unwrap_or(from > 0 && self.ends);
+        self.read = at;
+        self.ends
     }
-    false
 }
 
 fn is_name_byte(byte: u8) -> bool {
@@ -177,6 +195,8 @@ fn end_of_name(text: &[u8], start: usize) -> usize {
         b'%' => {
             equals(text, start + n).is_some()
                 || ends_encoded(text, start + n)
+                // Another query's mark, which is looked at by itself.
+                || is_encoded(text, start + n, b'3', b'f')
                 || !is_escape(text, start + n)
         }
         0xc2.. => {

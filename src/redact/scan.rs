@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::parameters::{self, Begin, Query};
+use super::parameters::{self, Begin, Paths, Query};
 use super::{REDACTED, card, option, pair, rules, segment, shape, url};
 
 /// With which a word begins that may be a token of a known shape, or a card's number.
@@ -52,6 +52,11 @@ const fn classes() -> [u16; 256] {
 /// Passes over a text that holds secrets: what one replaces may lay bare another.
 const PASSES: usize = 4;
 
+/// Secrets of a text that are replaced one by one, and bytes of the text for each one more. What follows
+/// more than so many is replaced as a whole.
+const MAX_SECRETS: usize = 64;
+const BYTES_A_SECRET: usize = 64;
+
 /// The text with each secret replaced by `with`; in a URL's authority, query and patterns by `REDACTED`.
 pub(super) fn scrub<'a>(text: &'a str, with: &'static str) -> Cow<'a, str> {
     let Some(mut scrubbed) = whole_pass(text, with) else {
@@ -93,11 +98,18 @@ fn pass(text: &str, with: &'static str) -> Option<String> {
     let mut secret = scan.next_secret()?;
     let mut out = String::with_capacity(text.len() + 16);
     let mut copied = 0;
+    let mut secrets = 0;
     loop {
         // Secrets begin and end beside ASCII bytes: each range is one of whole characters.
         out.push_str(text.get(copied..secret.at.start).unwrap_or_default());
         out.push_str(secret.with.unwrap_or(with));
         copied = secret.at.end;
+        secrets += 1;
+        if secrets > MAX_SECRETS + text.len() / BYTES_A_SECRET {
+            out.push(' ');
+            out.push_str(with);
+            return Some(out);
+        }
         match scan.next_secret() {
             Some(next) => secret = next,
             None => break,
@@ -121,6 +133,17 @@ struct Scan<'a> {
     no_jwt_before: usize,
     /// The parameters that are being read.
     query: Option<Query>,
+    seen: Seen,
+}
+
+/// What was read around marks, so that none of it is read again for each of them.
+#[derive(Default)]
+struct Seen {
+    paths: Paths,
+    behind: url::Behind,
+    user: url::User,
+    option: pair::Word,
+    grants: usize,
 }
 
 impl<'a> Scan<'a> {
@@ -131,6 +154,7 @@ impl<'a> Scan<'a> {
             floor: 0,
             no_jwt_before: 0,
             query: None,
+            seen: Seen::default(),
         }
     }
 
@@ -178,6 +202,12 @@ impl<'a> Scan<'a> {
             at,
             with: Some(REDACTED),
         })
+    }
+
+    /// Begins to read the parameters behind the mark at `mark`, from `at` on.
+    fn begin(&mut self, mark: usize, at: usize, begin: Begin) {
+        let paths = &mut self.seen.paths;
+        self.query = Some(Query::new(self.text, mark, at, begin, paths));
     }
 
     /// Whether an encoded or an escaped slash ends at this place.
@@ -250,8 +280,9 @@ impl<'a> Scan<'a> {
             b':' if next == Some(b'/') => (None, at + 1),
             b'=' => (self.pair_or_query(at), at + 1),
             b':' => {
-                let found = shape::telegram(self.text, self.floor, at, at + 1)
-                    .or_else(|| pair::user_option(self.text, self.floor, at));
+                let found = shape::telegram(self.text, self.floor, at, at + 1).or_else(|| {
+                    pair::user_option(self.text, self.floor, at, &mut self.seen.option)
+                });
                 let found = plain(found).or_else(|| self.pair_or_query(at));
                 (found, at + 1)
             }
@@ -262,11 +293,11 @@ impl<'a> Scan<'a> {
             ),
             b'%' => self.percent(at),
             b'?' => {
-                self.query = Some(Query::new(self.text, at, at + 1, Begin::Query));
+                self.begin(at, at + 1, Begin::Query);
                 (None, at + 1)
             }
             b'#' => {
-                self.query = Some(Query::new(self.text, at, at + 1, Begin::Fragment));
+                self.begin(at, at + 1, Begin::Fragment);
                 (None, at + 1)
             }
             b'@' => (self.without_scheme(at), at + 1),
@@ -281,13 +312,19 @@ impl<'a> Scan<'a> {
         if found.is_none()
             && let Some(start) = pair::start_of_query(self.text, self.floor, at)
         {
-            self.query = Some(Query::new(self.text, start - 1, start, Begin::Query));
+            self.begin(start - 1, start, Begin::Query);
         }
         found
     }
 
-    fn pair(&self, separator: usize, after: usize) -> Option<Secret> {
-        let at = pair::secret(self.text, self.floor, separator, after)?;
+    fn pair(&mut self, separator: usize, after: usize) -> Option<Secret> {
+        let at = pair::secret(
+            self.text,
+            self.floor,
+            separator,
+            after,
+            &mut self.seen.grants,
+        )?;
         Some(Secret { at, with: None })
     }
 
@@ -299,7 +336,7 @@ impl<'a> Scan<'a> {
             [b'u', ..] => match parameters::unicode(self.text, at) {
                 Some((length, b'=' | b':')) => (self.pair(at, at + length), at + length),
                 Some((length, b'?')) => {
-                    self.query = Some(Query::new(self.text, at, at + length, Begin::Query));
+                    self.begin(at, at + length, Begin::Query);
                     (None, at + length)
                 }
                 Some((length, _)) => (None, at + length),
@@ -323,7 +360,7 @@ impl<'a> Scan<'a> {
                 (token.or_else(|| self.pair(at, next)), next)
             }
             b"3f" => {
-                self.query = Some(Query::new(self.text, at, next, Begin::Query));
+                self.begin(at, next, Begin::Query);
                 (None, next)
             }
             b"2f" => match segment::separator(self.text, next) {
@@ -343,8 +380,9 @@ impl<'a> Scan<'a> {
     }
 
     /// What is secret in the authority that begins at `start`, or in a path behind it that is one as a whole.
-    fn authority(&self, start: usize) -> Option<Secret> {
-        let Some(end) = url::end_of_user_information(self.text, start) else {
+    fn authority(&mut self, start: usize) -> Option<Secret> {
+        let Some(end) = url::end_of_user_information(self.text, start, &mut self.seen.behind)
+        else {
             let at = segment::of_host(self.text, start)?;
             return Some(Secret {
                 at,
@@ -355,8 +393,8 @@ impl<'a> Scan<'a> {
     }
 
     /// User information before a place and without a scheme.
-    fn without_scheme(&self, at: usize) -> Option<Secret> {
-        let start = url::start_of_user_information(self.text, self.floor, at)?;
+    fn without_scheme(&mut self, at: usize) -> Option<Secret> {
+        let start = self.seen.user.start(self.text, self.floor, at)?;
         self.user(start..at)
     }
 

@@ -11,7 +11,7 @@ const MAX_KEYWORD: usize = 24;
 /// Bytes of a host that is looked at.
 const MAX_HOST: usize = 96;
 
-/// Segments behind which tokens stand. The first letters are what the scan looks for.
+/// Segments behind which tokens stand, in alphabetical order. The first letters are what the scan looks for.
 const KEYWORDS: [&[u8]; 55] = [
     b"activate",
     b"activation",
@@ -106,6 +106,33 @@ pub(super) static SECONDS: [u32; 256] = {
     all
 };
 
+/// Where the keywords begin and end that begin with a letter, by its last five bits.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "evaluated by the compiler"
+)]
+static BY_LETTER: [(u8, u8); 32] = {
+    let mut all = [(0, 0); 32];
+    let mut n = 0;
+    while n < KEYWORDS.len() {
+        let letter = (KEYWORDS[n][0] & 31) as usize;
+        if all[letter].1 == 0 {
+            all[letter].0 = n as u8;
+        }
+        all[letter].1 = n as u8 + 1;
+        n += 1;
+    }
+    all
+};
+
+/// The keywords that begin with this letter.
+fn keywords_of(letter: u8) -> &'static [&'static [u8]] {
+    let at = BY_LETTER.get(usize::from(letter & 31));
+    at.and_then(|(start, end)| KEYWORDS.get(usize::from(*start)..usize::from(*end)))
+        .unwrap_or_default()
+}
+
 /// The length of a slash at this place, also of an encoded or an escaped one.
 pub(super) fn separator(text: &[u8], at: usize) -> Option<usize> {
     match text.get(at..)? {
@@ -166,14 +193,9 @@ pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
         .position(|byte| matches!(byte, b'/' | b'%' | b'\\'))?;
     let word = window.get(..length)?;
     let separator = separator(text, start + length)?;
-    let first = word.first().map(u8::to_ascii_lowercase);
-    let is = |keyword: &&[u8]| {
-        keyword.len() == length
-            && keyword.first().copied() == first
-            && word.eq_ignore_ascii_case(keyword)
-    };
+    let is = |keyword: &&[u8]| keyword.len() == length && word.eq_ignore_ascii_case(keyword);
     let whole = WHOLE.iter().any(is);
-    if !whole && !KEYWORDS.iter().any(is) {
+    if !whole && !keywords_of(*word.first()?).iter().any(is) {
         return None;
     }
     let from = start + length + separator;

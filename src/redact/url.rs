@@ -1,12 +1,13 @@
 //! Paths, queries and the authority of a URL.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::{FILTERED, REDACTED, parameters, rules, scan, segment};
 
 /// Bytes behind an authority that are looked through for the end of a password with a slash in it.
 const MAX_SLASHED: usize = 128;
-/// Bytes of user information that stands without a scheme or is encoded.
+/// Bytes of user information that is encoded.
 const MAX_USER: usize = 256;
 
 /// The path without the tokens that stand in it, and without user information where it is a whole URL.
@@ -64,18 +65,38 @@ fn is_a_plain_name(part: &str) -> bool {
                 .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
+/// What was read behind authorities, so that no byte is read for each of several.
+#[derive(Default)]
+pub(super) struct Behind {
+    /// No `@` stands in these bytes.
+    without: Range<usize>,
+}
+
 /// Where the user information ends that begins at `start`, after the two slashes: at the last `@` of
 /// the authority.
-pub(super) fn end_of_user_information(text: &[u8], start: usize) -> Option<usize> {
+pub(super) fn end_of_user_information(
+    text: &[u8],
+    start: usize,
+    behind: &mut Behind,
+) -> Option<usize> {
     let rest = text.get(start..)?;
-    let ends = |byte: &u8| {
-        matches!(
-            byte,
-            b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`'
-        ) || byte.is_ascii_whitespace()
+    let ends = |(n, byte): (usize, &u8)| match byte {
+        b'/' | b'?' | b'#' | b'"' | b'\'' | b'<' | b'>' | b'`' => true,
+        // Of an escape. Clients read other backslashes as they like.
+        b'\\' => rest.get(n + 1).is_none_or(|next| {
+            matches!(
+                next,
+                b'/' | b'\\' | b'"' | b'\'' | b'n' | b'r' | b't' | b'u'
+            )
+        }),
+        byte => byte.is_ascii_whitespace() || is_mark_at(rest, n),
     };
-    let end = rest.iter().position(ends).unwrap_or(rest.len());
-    let end = before_a_mark(rest.get(..end)?);
+    let end = rest
+        .iter()
+        .enumerate()
+        .position(|(n, byte)| ends((n, byte)));
+    let end = end.unwrap_or(rest.len());
+    super::count_visited(end);
     let authority = rest.get(..end)?;
     if let Some(at) = authority.iter().rposition(|byte| *byte == b'@') {
         return Some(start + at);
@@ -86,24 +107,49 @@ pub(super) fn end_of_user_information(text: &[u8], start: usize) -> Option<usize
     if port.is_empty() || port.iter().all(u8::is_ascii_digit) || authority.contains(&b']') {
         return None;
     }
-    let beyond = rest.get(end..)?;
-    let beyond = beyond.get(..MAX_SLASHED.min(beyond.len()))?;
-    let stop = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'>');
-    let stop = beyond.iter().position(stop).unwrap_or(beyond.len());
-    let stop = before_a_mark(beyond.get(..stop)?);
-    let at = beyond.get(..stop)?.iter().position(|byte| *byte == b'@')?;
-    Some(start + end + at)
+    behind.at_sign(text, start + end)
 }
 
-/// The length up to the mark of an earlier secret: what it replaced may have been the authority's end.
+impl Behind {
+    /// The next `@` of the word that goes on at `start`.
+    fn at_sign(&mut self, text: &[u8], start: usize) -> Option<usize> {
+        let mut at = if self.without.contains(&start) {
+            self.without.end
+        } else {
+            start
+        };
+        let limit = text.len().min(start + MAX_SLASHED);
+        while at < limit {
+            match text.get(at)? {
+                b'@' => return Some(at),
+                b'"' | b'\'' | b'<' | b'>' => break,
+                byte if byte.is_ascii_whitespace() || is_mark_at(text, at) => break,
+                _ => at += 1,
+            }
+        }
+        super::count_visited(at.saturating_sub(self.without.end.max(start)));
+        self.without = start..at;
+        None
+    }
+}
+
+/// Whether the mark of an earlier secret stands here: what it replaced may have been the authority's end.
+fn is_mark_at(text: &[u8], at: usize) -> bool {
+    let begins = |mark: &str| {
+        text.get(at..)
+            .is_some_and(|rest| rest.starts_with(mark.as_bytes()))
+    };
+    match text.get(at) {
+        Some(b'R') => begins(REDACTED),
+        Some(b'[') => begins(FILTERED),
+        _ => false,
+    }
+}
+
+/// The length up to the mark of an earlier secret.
 fn before_a_mark(text: &[u8]) -> usize {
-    let marks = [REDACTED.as_bytes(), FILTERED.as_bytes()];
     (0..text.len())
-        .find(|at| {
-            marks
-                .iter()
-                .any(|mark| text.get(*at..).is_some_and(|rest| rest.starts_with(mark)))
-        })
+        .find(|at| is_mark_at(text, *at))
         .unwrap_or(text.len())
 }
 
@@ -126,46 +172,96 @@ pub(super) fn end_of_encoded_user(text: &[u8], start: usize) -> Option<usize> {
     found.filter(|_| !marked)
 }
 
-/// Where the user information begins that ends before the `@` at `at`, though no scheme stands before it:
-/// `user:password@host:5432`, `user:password@tcp(host)`, `oracle:thin:user/password@host`.
-///
-/// What is no password is told by what follows: an address of mail has no port.
-pub(super) fn start_of_user_information(text: &[u8], floor: usize, at: usize) -> Option<usize> {
-    let host = text.get(at + 1..)?;
-    let before = text.get(floor.max(at.saturating_sub(MAX_USER))..at)?;
-    let is_between = |byte: &u8| *byte <= b' ' || b"\"'<>`(),=[]{}".contains(byte);
-    let length = before
-        .iter()
-        .rev()
-        .take_while(|byte| !is_between(byte))
-        .count();
-    let user = before.get(before.len() - length..)?;
-    let thin = b"oracle:thin:";
-    let lower = user.get(..user.len().min(32))?.to_ascii_lowercase();
-    if let Some(found) = lower.windows(thin.len()).position(|part| part == thin) {
-        let start = found + thin.len();
-        let user = user.get(start..)?;
-        return (!user.is_empty() && !user.starts_with(REDACTED.as_bytes()))
-            .then_some(at - user.len());
+/// The word before an `@` that may be user information without a scheme: `user:password@host:5432`,
+/// `user:password@tcp(host)`, `oracle:thin:user/password@host`. Each byte is read once.
+#[derive(Default)]
+pub(super) struct User {
+    read: usize,
+    start: usize,
+    colon: Option<usize>,
+    /// Behind `oracle:thin:`.
+    thin: Option<usize>,
+    has_slash: bool,
+}
+
+impl User {
+    /// Reads on to `at`. Nothing before `floor` belongs to the word.
+    fn read_to(&mut self, text: &[u8], floor: usize, at: usize) {
+        if floor > self.start {
+            *self = Self {
+                read: floor,
+                start: floor,
+                ..Self::default()
+            };
+        }
+        let from = self.read;
+        super::count_visited(at.saturating_sub(from));
+        for (n, byte) in text.get(from..at).unwrap_or_default().iter().enumerate() {
+            let n = from + n;
+            match byte {
+                0..=b' '
+                | b'"'
+                | b'\''
+                | b'<'
+                | b'>'
+                | b'`'
+                | b'('
+                | b')'
+                | b','
+                | b'='
+                | b'['
+                | b']'
+                | b'{'
+                | b'}' => {
+                    *self = Self {
+                        start: n + 1,
+                        ..Self::default()
+                    };
+                }
+                b'/' => self.has_slash = true,
+                b':' => {
+                    self.colon = self.colon.or(Some(n));
+                    let head = text.get(self.start..n).unwrap_or_default();
+                    if let Some(last) = head.last_chunk::<11>()
+                        && last.eq_ignore_ascii_case(b"oracle:thin")
+                    {
+                        self.thin = self.thin.or(Some(n + 1));
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.read = at;
     }
-    let colon = user.iter().position(|byte| *byte == b':')?;
-    let (name, password) = (user.get(..colon)?, user.get(colon + 1..)?);
-    let is_no_user: [&[u8]; 12] = [
-        b"mailto", b"sip", b"sips", b"xmpp", b"acct", b"im", b"tel", b"urn", b"http", b"https",
-        b"ssh", b"git",
-    ];
-    if name.is_empty() && password.is_empty()
-        || password.is_empty()
-        || user.contains(&b'/') && !host.starts_with(b"tcp(")
-        || user == b"REDACTED:REDACTED"
-        || is_no_user
-            .iter()
-            .any(|name_of| name.eq_ignore_ascii_case(name_of))
-    {
-        return None;
+
+    /// Where the user information begins that ends before the `@` at `at`.
+    ///
+    /// What is no password is told by what follows: an address of mail has no port.
+    pub(super) fn start(&mut self, text: &[u8], floor: usize, at: usize) -> Option<usize> {
+        self.read_to(text, floor, at);
+        let host = text.get(at + 1..)?;
+        if let Some(start) = self.thin {
+            let user = text.get(start..at)?;
+            return (!user.is_empty() && !user.starts_with(REDACTED.as_bytes())).then_some(start);
+        }
+        let colon = self.colon?;
+        let (name, password) = (text.get(self.start..colon)?, text.get(colon + 1..at)?);
+        let is_no_user: [&[u8]; 12] = [
+            b"mailto", b"sip", b"sips", b"xmpp", b"acct", b"im", b"tel", b"urn", b"http", b"https",
+            b"ssh", b"git",
+        ];
+        if password.is_empty()
+            || self.has_slash && !host.starts_with(b"tcp(")
+            || text.get(self.start..at)? == b"REDACTED:REDACTED"
+            || is_no_user
+                .iter()
+                .any(|name_of| name.eq_ignore_ascii_case(name_of))
+        {
+            return None;
+        }
+        (host.starts_with(b"tcp(") || host.starts_with(b"unix(") || has_port(host))
+            .then_some(self.start)
     }
-    (host.starts_with(b"tcp(") || host.starts_with(b"unix(") || has_port(host))
-        .then_some(at - user.len())
 }
 
 /// Whether a host with a port begins here.
