@@ -15,7 +15,52 @@ use crate::request::Slot;
 pub(crate) struct OtelContext(Context);
 
 /// While it lives, the context is the thread's current one.
-pub(crate) struct Attached(#[expect(dead_code, reason = "held for its drop")] ContextGuard);
+pub(crate) struct Attached(Option<ContextGuard>);
+
+/// Whether the thread has OpenTelemetry's context, which is a thread local with a destructor.
+///
+/// It is initialized after that thread local, so it is destroyed before it: once it is gone, the context may be gone
+/// too, and touching it panics, which in a destructor of a thread local ends the process.
+struct HasContext(bool);
+
+thread_local! {
+    static HAS_CONTEXT: HasContext = HasContext(caught(|| Context::map_current(|_| ())).is_some());
+}
+
+impl Drop for HasContext {
+    fn drop(&mut self) {
+        self.0 = false;
+    }
+}
+
+#[inline]
+fn has_context() -> bool {
+    HAS_CONTEXT.try_with(|has| has.0).unwrap_or(false)
+}
+
+/// Runs code that touches the thread's context. `None` on a thread that is ending and has no context any more.
+#[inline]
+fn with_context<R>(work: impl FnOnce() -> R) -> Option<R> {
+    if has_context() { caught(work) } else { None }
+}
+
+impl Drop for Attached {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(guard) = self.0.take() else { return };
+        if has_context() {
+            caught(|| drop(guard));
+        } else {
+            forget(guard);
+        }
+    }
+}
+
+#[cold]
+#[expect(clippy::mem_forget, reason = "its drop would panic")]
+fn forget(guard: ContextGuard) {
+    std::mem::forget(guard);
+}
 
 impl OtelContext {
     /// The thread's context, with this operation as its span.
@@ -28,9 +73,24 @@ impl OtelContext {
             false,
             otel_state(trace_state),
         );
-        Self(Context::map_current(|context| {
-            context.with_remote_span_context(span_context)
+        let mut span_context = Some(span_context);
+        let context = with_context(|| {
+            let span_context = span_context.take()?;
+            Some(Context::map_current(|context| {
+                context.with_remote_span_context(span_context)
+            }))
+        });
+        // On a thread that is ending the span stands alone.
+        Self(context.flatten().unwrap_or_else(|| {
+            span_context.map_or_else(Context::new, |it| {
+                Context::new().with_remote_span_context(it)
+            })
         }))
+    }
+
+    /// The thread's context; an empty one on a thread that is ending.
+    pub(super) fn current() -> Self {
+        Self(with_context(Context::current).unwrap_or_default())
     }
 
     /// Adds what a caller's `baggage` header says; what is no baggage is ignored.
@@ -45,10 +105,10 @@ impl OtelContext {
         }
     }
 
-    /// Makes it the thread's current context.
+    /// Makes it the thread's current context. Does nothing on a thread that is ending.
     #[inline]
     pub(crate) fn attach(&self) -> Attached {
-        Attached(self.0.clone().attach())
+        Attached(with_context(|| self.0.clone().attach()))
     }
 }
 
@@ -68,8 +128,7 @@ pub(super) fn headers(
     carried: Carried,
     put: &mut dyn FnMut(&'static str, &str),
 ) {
-    // On a thread that is ending there is no context any more, and asking for it panics.
-    let context = caught(Context::current).unwrap_or_default();
+    let OtelContext(context) = OtelContext::current();
     if carried.trace_context {
         let trace = slot.ids().trace;
         let mut state = slot.trace_state();
@@ -129,8 +188,7 @@ pub(super) fn current_span() -> Option<(TraceId, SpanId)> {
             )
         })
     };
-    // On a thread that is ending there may be no context any more, and asking for it panics.
-    caught(|| Context::map_current(look)).flatten()
+    with_context(|| Context::map_current(look)).flatten()
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use opentelemetry::Context as OtelContext;
-use opentelemetry::trace::FutureExt as _;
 use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
+use super::context::OtelContext;
 use crate::model::SpanId;
 use crate::request::{self, Slot};
 
@@ -58,7 +57,8 @@ impl Drop for Entered<'_> {
 pub fn in_current_trace<F: Future>(future: F) -> InTrace<F> {
     InTrace {
         carried: Carried::take(),
-        future: future.with_context(OtelContext::current()),
+        future,
+        context: OtelContext::current(),
     }
 }
 
@@ -68,7 +68,8 @@ pin_project! {
     #[must_use = "futures do nothing unless awaited"]
     pub struct InTrace<F> {
         #[pin]
-        future: opentelemetry::trace::WithContext<F>,
+        future: F,
+        context: OtelContext,
         carried: Carried,
     }
 }
@@ -78,6 +79,7 @@ impl<F: Future> Future for InTrace<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        let _attached = this.context.attach();
         let _entered = this.carried.enter();
         this.future.poll(cx)
     }
