@@ -245,7 +245,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "http.edge",
         &At(Switch, |c| &mut c.http.edge),
-        "Clients are strangers: each request starts a trace of its own",
+        "Each request starts a trace of its own, except that a trusted proxy's trace goes on",
     ),
     Setting::new(
         "http.trusted_proxies",

@@ -236,7 +236,10 @@ impl MonitorBuilder {
     }
 
     /// Whether callers are strangers: each request then begins a trace of its own, and the caller's trace
-    /// id stands beside it on the line. By default, they are not.
+    /// id stands beside it in the log record. Their baggage is ignored. By default, they are not.
+    ///
+    /// A [trusted proxy](crate::http::EndpointLayer::trusted_proxies) is no stranger: the trace and the baggage that it sends go
+    /// on. A load balancer that is trusted and passes a client's `traceparent` through unchanged has to remove it.
     pub fn edge(self, edge: bool) -> Self {
         self.set(
             "http.edge",

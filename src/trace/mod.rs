@@ -61,6 +61,11 @@
 //! one ratio choose the same, up to [100 a second](crate::MonitorBuilder::max_traces_per_second). The root's
 //! `watchpost.kept` says why.
 //!
+//! Of the spans, the status of the root alone counts. A trace in which a child span has an ERROR event or an error as
+//! its status, while the root is fine and no error was captured, is kept by the ratio, and at a ratio of 0 it is not
+//! kept. That is so for every kind of span, those by tracing-opentelemetry included; there an ERROR event without a
+//! field `error` sets the status without a description. To keep such a trace, capture the error.
+//!
 //! Exemplars name kept traces only.
 //!
 //! # The caller's sampling decision
@@ -83,7 +88,10 @@
 //! are at most 32, from all headers of that name; of more than 512 bytes, members are left out, those over 128 bytes
 //! first. OpenTelemetry's own types have the keys of an earlier grammar: exported spans and propagators of the host's
 //! miss members such as `a@@b=1`, calls of [`external`](crate::external) do not. `baggage` of several headers is one list,
-//! cut after 8192 bytes.
+//! cut after 8192 bytes; it goes on without a `traceparent` too. OpenTelemetry's propagator reads it, and leaves out
+//! white space at either end of a value, even where it is percent-encoded.
+//!
+//! With [`edge`](crate::MonitorBuilder::edge), traces and baggage of callers end here, but for those of trusted proxies.
 //!
 //! # How budgets are shared
 //!
@@ -108,7 +116,7 @@
 //!
 //! # What a span holds
 //!
-//! At most 128 attributes, events and links each, values of 4 KiB, 32 KiB in all. Names, attributes and texts are
+//! Its [attributes, events and links](#attributes-and-limits) within their limits. Names, attributes and texts are
 //! scrubbed on the worker before anything shows them. `tracing` events at the level of `trace.level` become events of
 //! their span, or of the root. The fields `otel.name`, `otel.kind`, `otel.status_code` and
 //! `otel.status_description` of a `tracing` span mean what tracing-opentelemetry says.

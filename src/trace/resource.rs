@@ -11,20 +11,20 @@ pub(crate) struct Origin<'a> {
     pub(crate) version: Option<&'a str>,
     pub(crate) environment: Option<&'a str>,
     pub(crate) instance: Option<&'a str>,
-    /// Of `OTEL_RESOURCE_ATTRIBUTES`: anything, overruled by the above.
+    /// Of `OTEL_RESOURCE_ATTRIBUTES`: anything. They overrule what is detected, and the above overrules them.
     pub(crate) attributes: &'a [(String, String)],
 }
 
 /// What all spans of this process have in common. Without an instance's name one is made up.
 pub(crate) fn resource(origin: &Origin<'_>) -> Resource {
+    // Where a key comes twice the later holds: what is detected, what the host says, what the settings say.
+    let mut all = vec![KeyValue::new("process.pid", i64::from(std::process::id()))];
+    all.extend(host_name().map(|name| KeyValue::new("host.name", name)));
     let free = origin.attributes.iter();
-    let mut all: Vec<_> = free
-        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()))
-        .collect();
+    all.extend(free.map(|(key, value)| KeyValue::new(key.clone(), value.clone())));
     let mut say = |key, value: Option<&str>| {
         all.extend(value.map(|value| KeyValue::new(key, value.to_owned())));
     };
-    say("host.name", host_name().as_deref());
     say("service.name", Some(origin.name));
     say("service.version", origin.version);
     say("deployment.environment.name", origin.environment);
@@ -35,8 +35,6 @@ pub(crate) fn resource(origin: &Origin<'_>) -> Resource {
     say("telemetry.sdk.name", Some(env!("CARGO_PKG_NAME")));
     say("telemetry.sdk.language", Some("rust"));
     say("telemetry.sdk.version", Some(env!("CARGO_PKG_VERSION")));
-    all.push(KeyValue::new("process.pid", i64::from(std::process::id())));
-    // Where a key comes twice the later holds.
     Resource::builder_empty()
         .with_schema_url(all, semconv::SCHEMA_URL)
         .build()
@@ -73,6 +71,33 @@ mod tests {
     use opentelemetry::{Key, Value};
 
     use super::*;
+
+    #[test]
+    fn attributes_overrule_what_is_detected() {
+        let attributes = [
+            "host.name",
+            "process.pid",
+            "service.name",
+            "telemetry.sdk.name",
+        ];
+        let attributes = attributes.map(|key| (key.to_owned(), "given".to_owned()));
+        let resource = resource(&Origin {
+            name: "shop",
+            version: None,
+            environment: None,
+            instance: None,
+            attributes: &attributes,
+        });
+        for (key, value) in [
+            ("host.name", "given"),
+            ("process.pid", "given"),
+            ("service.name", "shop"),
+            ("telemetry.sdk.name", env!("CARGO_PKG_NAME")),
+        ] {
+            let got = resource.get(&Key::from_static_str(key));
+            assert_eq!(got, Some(Value::from(value)), "{key}");
+        }
+    }
 
     #[test]
     fn settings_overrule_attributes_that_are_free() {

@@ -486,6 +486,49 @@ async fn baggage_of_several_headers_is_one_list() {
     }
 }
 
+/// Baggage goes on without a trace; at the edge, of trusted peers alone.
+#[tokio::test]
+async fn baggage_goes_on_without_a_trace_context() {
+    let parent = parent("01");
+    let whole = [("traceparent", parent.as_str()), ("baggage", "a=1")];
+    let alone = [("baggage", "a=1")];
+    let bad = [("traceparent", "00-0-0-00"), ("baggage", "a=1")];
+    let two = [whole[0], whole[0], whole[1]];
+    for edge in [false, true] {
+        let harness = harness(|builder| builder.edge(edge));
+        let app = app(&harness);
+        for headers in [&whole[..], &alone, &bad, &two] {
+            for (peer, trusted) in [("10.0.0.1", true), ("192.0.2.1", false)] {
+                let sent = send(&app, "/", peer, headers).await;
+                let expected = if edge && !trusted { "" } else { "a=1" };
+                assert_eq!(
+                    sent.header("baggage"),
+                    expected,
+                    "{edge} {peer} {headers:?}"
+                );
+            }
+        }
+    }
+}
+
+/// The edge begins a trace for strangers. A trusted peer, such as a load balancer that has begun the trace, is none.
+#[tokio::test]
+async fn the_edge_continues_the_trace_of_a_trusted_peer() {
+    let parent = parent("01");
+    let headers = [("traceparent", parent.as_str())];
+    for (edge, peer, continues) in [
+        (true, "10.0.0.1", true),
+        (true, "192.0.2.1", false),
+        (false, "10.0.0.1", true),
+        (false, "192.0.2.1", true),
+    ] {
+        let harness = harness(|builder| builder.edge(edge));
+        let sent = send(&app(&harness), "/", peer, &headers).await;
+        let goes_on = sent.header("traceparent")[..35] == parent[..35];
+        assert_eq!(goes_on, continues, "edge {edge}, {peer}");
+    }
+}
+
 /// The samplers by their names, and whether each samples a trace without a caller, with one that samples it and with
 /// one that does not; the callers are trusted.
 const SAMPLERS: [(&str, f64, [bool; 3]); 8] = [

@@ -170,9 +170,14 @@ impl Active {
         let headers = Some(request.headers()).filter(|_| caller.continues);
         self.traced.begin(sampling, headers, seen);
         if traces.is_some() {
-            let wanted = seen.baggage.is_some() && self.shared.config.baggage;
-            self.traced
-                .make_context(self.ids, headers.filter(|_| wanted));
+            // Baggage needs no trace context. A stranger's ends at the edge.
+            let wanted = seen.baggage.is_some()
+                && self.shared.config.baggage
+                && (caller.continues
+                    || !self.shared.config.edge
+                    || client::is_trusted(request, &self.shared.config));
+            let headers = Some(request.headers()).filter(|_| wanted);
+            self.traced.make_context(self.ids, headers);
         }
         if self.shared.lines != LineMode::Off || traces.is_some() {
             self.keep_texts(request, seen);
