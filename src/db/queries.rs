@@ -16,6 +16,7 @@ use super::table::Table;
 use super::target::Target;
 use crate::clock::Nanos;
 use crate::metrics::Metrics;
+use crate::model::peek;
 use crate::request::Requests;
 use crate::trace::Traces;
 
@@ -157,7 +158,10 @@ impl Queries {
     /// What is known of all shapes, those that took longest in all first.
     pub(crate) fn stats(&self) -> Vec<QueryStats> {
         let shapes: Vec<_> = {
-            let mut known = self.lock();
+            // In a child made by `fork` whose parent was at it, there are none.
+            let Some(mut known) = peek(&self.known) else {
+                return Vec::new();
+            };
             known.settle(&self.common);
             known.table.shapes().chain(&known.others).cloned().collect()
         };

@@ -8,6 +8,7 @@ use super::system::DbSystem;
 use crate::clock::Nanos;
 use crate::metrics::Exponential;
 use crate::model::TraceId;
+use crate::model::peek;
 use crate::request::{RouteId, Routes, Slot};
 
 /// Routes that are told apart as callers of a shape.
@@ -210,7 +211,7 @@ impl QueryStats {
             rows: stats.rows.load(Relaxed),
             callers: stats.callers(routes),
             other_callers: stats.other_callers.load(Relaxed),
-            worst_trace: *stats.worst.lock().unwrap_or_else(PoisonError::into_inner),
+            worst_trace: peek(&stats.worst).map_or(TraceId::NIL, |worst| *worst),
         })
     }
 }

@@ -1,7 +1,10 @@
 use std::cell::Cell;
 use std::error::Error;
+use std::hash::BuildHasher;
 use std::panic::Location;
 use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
 
 use super::backtraces::Waiting;
 use super::chain::{Chain, put_chain, put_text};
@@ -138,9 +141,17 @@ impl Errors {
         sentry::remote(&self.shared, setup)
     }
 
-    /// How the store does, where there is one.
+    /// How the store does, where there is one and it can be read.
     pub(crate) fn store(&self) -> Option<KeeperStatus> {
-        self.shared.keeper.as_ref().map(Keeper::status)
+        self.shared.keeper.as_ref().and_then(Keeper::status)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn while_store_is_locked<R>(&self, run: impl FnOnce() -> R) -> R {
+        match &self.shared.keeper {
+            Some(keeper) => keeper.while_locked(run),
+            None => run(),
+        }
     }
 
     /// The errors told apart, the one seen last first.
@@ -246,7 +257,10 @@ impl Shared {
             fingerprint: &details.fingerprint,
             crumbs: part(seen.more_end, scratch.len()),
         };
-        self.intake.push(Signal::Error, at, |out| record.put(out));
+        // Where it was captured: an event of a place that captures many leaves room for the others.
+        let source = source_of(captured.location);
+        self.intake
+            .push_of(Signal::Error, source, at, |out| record.put(out));
     }
 }
 
@@ -258,6 +272,14 @@ struct Seen {
     more_end: usize,
     /// Whether nothing of it was cut or left out.
     whole: bool,
+}
+
+/// A number of a place in the code.
+fn source_of(location: &Location<'_>) -> u32 {
+    let place = (location.file(), location.line(), location.column());
+    let hash = FxBuildHasher.hash_one(place);
+    // The intake shifts it by what a signal takes.
+    (hash >> 32 | 1) as u32
 }
 
 fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::event::{ErrorEvent, Frame};
 use super::fingerprint::Hash;
 use crate::model::EventId;
+use crate::model::peek;
 
 /// Groups that are kept. Of the place of capture that has the most of them, the one that was not seen for longest makes
 /// room: a place whose messages all differ does not drive the others out.
@@ -149,7 +150,10 @@ impl Groups {
     /// The groups, the one seen last first.
     pub(super) fn snapshot(&self) -> Vec<ErrorGroup> {
         let mut groups: Vec<_> = {
-            let table = self.lock();
+            // In a child made by `fork` whose parent was at it, there are none.
+            let Some(table) = peek(&self.0) else {
+                return Vec::new();
+            };
             table.groups.values().map(|it| it.group.clone()).collect()
         };
         groups.sort_by_key(|group| std::cmp::Reverse((group.last_seen, group.number)));

@@ -9,6 +9,7 @@ use super::url::has_bad_port;
 use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::metrics::{Histogram, Metrics, UpDownCounter};
+use crate::model::peek;
 use crate::model::prefix;
 use crate::redact::Rules;
 use crate::request::Requests;
@@ -195,11 +196,12 @@ impl Calls {
 
     /// How the services do, by name.
     pub(crate) fn dependencies(&self) -> Vec<Dependency> {
-        let services = lock(&self.services).clone();
+        let services = peek(&self.services).map(|all| all.clone());
         let now = self.now();
         let mut all: Vec<_> = services
             .iter()
-            .map(|service| service.dependency(now))
+            .flatten()
+            .filter_map(|service| service.dependency(now))
             .collect();
         all.sort_by(|one, other| one.service.cmp(&other.service));
         all

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use super::calls::lock;
 use super::end::End;
 use crate::metrics::{Histogram, HistogramBuilder, Metrics};
+use crate::model::peek;
 use crate::model::{cut, within};
 use crate::request::{NO_REQUEST, RouteId, Routes};
 use crate::semconv;
@@ -18,6 +19,12 @@ use crate::trace::{Bounded, SpanValue};
 
 /// Bytes of an operation's and of a model's name.
 const MAX_NAME: usize = 128;
+/// Models told apart, and those among them of one service; the others are `_OTHER`.
+const MAX_MODELS: usize = 64;
+const MAX_MODELS_OF_ONE: usize = 32;
+const OTHER_MODEL: &str = "_OTHER";
+/// Operations told apart.
+const MAX_OPERATIONS: usize = 8;
 /// Rows of the table, and the days that they reach back.
 const MAX_ROWS: usize = 2048;
 const MAX_DAYS: u64 = 31;
@@ -41,7 +48,7 @@ pub struct ModelUsage {
     pub day: SystemTime,
     /// The service that was asked.
     pub service: Arc<str>,
-    /// The model that was asked for.
+    /// The model that was asked for; `_OTHER` for all beyond the first 32 of a service or the first 64 in all.
     pub model: Arc<str>,
     /// The route that asked; empty outside a request.
     pub route: Arc<str>,
@@ -74,6 +81,43 @@ struct Row {
 pub(super) struct Usage {
     metrics: Metrics,
     rows: Mutex<FxHashMap<Key, Row>>,
+    names: Mutex<Names>,
+}
+
+/// The names that are told apart, in order of their first call.
+#[derive(Debug, Default)]
+struct Names {
+    /// A service and a model of it.
+    models: Vec<(Arc<str>, Arc<str>)>,
+    operations: Vec<Box<str>>,
+}
+
+impl Names {
+    fn model(&mut self, service: &Arc<str>, model: &Arc<str>) -> Arc<str> {
+        let of_service = self.models.iter().filter(|(of, _)| of == service);
+        let (mut known, mut count) = (false, 0);
+        for (_, other) in of_service {
+            known |= other == model;
+            count += 1;
+        }
+        if !known {
+            if self.models.len() >= MAX_MODELS || count >= MAX_MODELS_OF_ONE {
+                return OTHER_MODEL.into();
+            }
+            self.models.push((Arc::clone(service), Arc::clone(model)));
+        }
+        Arc::clone(model)
+    }
+
+    fn operation(&mut self, operation: &str) -> String {
+        if !self.operations.iter().any(|it| **it == *operation) {
+            if self.operations.len() >= MAX_OPERATIONS {
+                return OTHER_MODEL.to_owned();
+            }
+            self.operations.push(operation.into());
+        }
+        operation.to_owned()
+    }
 }
 
 /// The end of a call as the usage needs it.
@@ -135,15 +179,21 @@ impl Usage {
         Self {
             metrics: metrics.clone(),
             rows: Mutex::default(),
+            names: Mutex::default(),
         }
     }
 
     /// A call of a model ended.
     pub(super) fn record(&self, gen_ai: &GenAi, used: &Used<'_>) {
+        let (operation, model) = {
+            let mut names = lock(&self.names);
+            let model = names.model(used.service, &gen_ai.model);
+            (names.operation(&gen_ai.operation), model)
+        };
         let labels = || {
             vec![
-                (semconv::GEN_AI_OPERATION_NAME, gen_ai.operation.to_string()),
-                (semconv::GEN_AI_REQUEST_MODEL, gen_ai.model.to_string()),
+                (semconv::GEN_AI_OPERATION_NAME, operation.clone()),
+                (semconv::GEN_AI_REQUEST_MODEL, model.to_string()),
                 (semconv::GEN_AI_PROVIDER_NAME, used.service.to_string()),
             ]
         };
@@ -164,7 +214,7 @@ impl Usage {
             labels.push((semconv::HTTP_ROUTE, used.route.1.to_string()));
             self.cost().with(labels).record_alone(cost);
         }
-        self.add(gen_ai, used);
+        self.add(gen_ai, model, used);
     }
 
     fn histogram(&self, name: &'static str, what: &'static str) -> HistogramBuilder {
@@ -199,16 +249,15 @@ impl Usage {
         .build()
     }
 
-    fn add(&self, gen_ai: &GenAi, used: &Used<'_>) {
+    fn add(&self, gen_ai: &GenAi, model: Arc<str>, used: &Used<'_>) {
         let day = used.wall.as_secs() / DAY;
-        let (service, model) = (Arc::clone(used.service), Arc::clone(&gen_ai.model));
-        let mut key = (day, service, model, used.route.0);
+        let mut key = (day, Arc::clone(used.service), model, used.route.0);
         let mut rows = lock(&self.rows);
         if rows.len() >= MAX_ROWS && !rows.contains_key(&key) {
             rows.retain(|(of, ..), _| of + MAX_DAYS > day);
             if rows.len() >= MAX_ROWS {
                 // One row for each service, which are bounded.
-                (key.2, key.3) = ("_other".into(), NO_REQUEST);
+                (key.2, key.3) = (OTHER_MODEL.into(), NO_REQUEST);
             }
         }
         let row = rows.entry(key).or_default();
@@ -223,7 +272,9 @@ impl Usage {
     pub(super) fn read(&self, routes: &Routes, wall: Duration) -> Vec<ModelUsage> {
         let today = wall.as_secs() / DAY;
         let rows: Vec<_> = {
-            let rows = lock(&self.rows);
+            let Some(rows) = peek(&self.rows) else {
+                return Vec::new();
+            };
             let recent = rows.iter().filter(|((day, ..), _)| day + MAX_DAYS > today);
             recent.map(|(key, row)| (key.clone(), *row)).collect()
         };

@@ -10,6 +10,7 @@ use super::limits::{self, Window};
 use super::quota::Quotas;
 use crate::clock::{Nanos, nanos};
 use crate::model::Outcome;
+use crate::model::peek;
 
 /// Calls that tell how a service does, and how old they may be.
 const RECENT: usize = 256;
@@ -98,12 +99,12 @@ impl Watched {
     }
 
     /// How it does.
-    pub(super) fn dependency(&self, now: Nanos) -> Dependency {
+    pub(super) fn dependency(&self, now: Nanos) -> Option<Dependency> {
         let (quotas, rests) = {
-            let quotas = lock(&self.quotas);
+            let quotas = peek(&self.quotas)?;
             (quotas.read(now), quotas.rests_for(now))
         };
-        let state = lock(&self.state);
+        let state = peek(&self.state)?;
         let before = now.saturating_sub(nanos(MAX_AGE));
         let recent: Vec<_> = state
             .recent
@@ -122,6 +123,6 @@ impl Watched {
         (dependency.calls, dependency.errors) = (calls, errors);
         (dependency.timeouts, dependency.cancelled) = (timeouts, cancelled);
         dependency.limits = quotas;
-        dependency
+        Some(dependency)
     }
 }

@@ -19,6 +19,7 @@ use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::db::{Probe, ProbeReport};
 use crate::model::Notices;
+use crate::model::peek;
 
 /// Checks of one monitor; more are refused.
 const MAX_CHECKS: usize = 256;
@@ -265,10 +266,11 @@ impl Health {
         if self.0.draining.load(Relaxed) {
             return Ready::Draining;
         }
-        let checks = self.0.checks.lock().unwrap_or_else(PoisonError::into_inner);
         let mut ready = Ready::Yes;
-        for check in checks.iter() {
-            let state = check.state();
+        // In a child made by `fork`, what the parent was at cannot be read: the checks run in the parent alone.
+        let checks = peek(&self.0.checks);
+        for check in checks.iter().flat_map(|checks| checks.iter()) {
+            let Some(state) = check.seen() else { continue };
             match (state.rules.critical, state.verdict) {
                 (true, Verdict::Down) => return Ready::No,
                 (true, Verdict::Starting) => ready = Ready::Starting,

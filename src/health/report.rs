@@ -1,7 +1,6 @@
 //! The detailed page, in the words of draft-inadarei-api-health-check.
 
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::check::Watched;
@@ -10,6 +9,7 @@ use super::state::{Last, Verdict, told};
 use super::{Health, HealthSetup};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::json;
+use crate::model::peek;
 
 /// Whether traffic should come here, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +90,11 @@ fn entries(health: &Health) -> BTreeMap<String, Vec<Entry>> {
     let clock = &health.0.setup.clock;
     let now = clock.now();
     let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    let checks = health.0.checks.lock();
-    for check in checks.unwrap_or_else(PoisonError::into_inner).iter() {
-        let entry = Entry::of_check(check, now);
+    let checks = peek(&health.0.checks);
+    for check in checks.iter().flat_map(|checks| checks.iter()) {
+        let Some(entry) = Entry::of_check(check, now) else {
+            continue;
+        };
         entries
             .entry(check.name.to_string())
             .or_default()
@@ -106,10 +108,11 @@ fn entries(health: &Health) -> BTreeMap<String, Vec<Entry>> {
 }
 
 impl Entry {
-    fn of_check(check: &Watched, now: Nanos) -> Self {
-        let state = check.state();
+    /// `None` in a child made by `fork` whose parent was at the check.
+    fn of_check(check: &Watched, now: Nanos) -> Option<Self> {
+        let state = check.seen()?;
         let mut entry = Self {
-            component_type: check.component().into_owned(),
+            component_type: check.component()?.into_owned(),
             status: Status::Warn,
             output: "no result yet".to_owned(),
             observed: None,
@@ -140,7 +143,7 @@ impl Entry {
             let age = told(nanos(age));
             entry.output = format!("no newer result for {age}; the last: {}", entry.output);
         }
-        entry
+        Some(entry)
     }
 
     fn of_part(reading: Reading, now: Nanos) -> Self {

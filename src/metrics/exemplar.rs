@@ -1,8 +1,9 @@
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Nanos;
 use crate::model::TraceId;
+use crate::model::peek;
 
 /// A bucket takes a new exemplar this often.
 const INTERVAL: Nanos = 1_000_000_000;
@@ -40,6 +41,6 @@ impl ExemplarSlot {
     }
 
     pub(super) fn kept(&self) -> Option<Exemplar> {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        peek(&self.kept).and_then(|kept| *kept)
     }
 }

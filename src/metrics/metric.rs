@@ -14,6 +14,7 @@ use super::labels::{Labels, OVERFLOW};
 use super::name::{Kind, Name};
 use super::series::{Age, ByLabels, Cell, Series};
 use crate::clock::nanos;
+use crate::model::{peek, peek_shared};
 
 /// One metric: its name, and its series up to the cap.
 #[derive(Debug)]
@@ -158,11 +159,7 @@ impl Metric {
     }
 
     pub(super) fn description(&self) -> String {
-        let description = self
-            .description
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        description.clone()
+        peek(&self.description).map_or_else(String::new, |text| text.clone())
     }
 
     /// Takes a description, unless there is one.
@@ -183,7 +180,9 @@ impl Metric {
             return Vec::new();
         }
         let mut shown: Vec<_> = {
-            let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(series) = peek_shared(&self.series) else {
+                return Vec::new();
+            };
             let all = series.iter().map(|series| &series.0);
             all.filter(|series| series.is_shown()).cloned().collect()
         };

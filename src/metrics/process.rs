@@ -1,12 +1,13 @@
 //! What the operating system says of this process, under Prometheus' customary names.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use metrics_process::collector::{self, Metrics as Readings};
 
 use super::name::Kind;
 use super::{Metrics, Observer};
 use crate::clock::{Clock, Nanos};
+use crate::model::peek;
 
 /// The system is asked at most this often, however many scrape.
 const INTERVAL: Nanos = 1_000_000_000;
@@ -21,7 +22,7 @@ struct Cached {
 impl Cached {
     fn read(&self, of: fn(&Readings) -> Option<f64>) -> Option<f64> {
         let now = self.clock.now();
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = peek(&self.last)?;
         let fresh = |(at, _): &(Nanos, _)| now.saturating_sub(*at) < INTERVAL;
         if !last.as_ref().is_some_and(fresh) {
             *last = Some((now, collector::collect()));

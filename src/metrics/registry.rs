@@ -13,6 +13,7 @@ use super::name::{Kind, Name, as_written, typed};
 use super::observed::{Observed, Observer};
 use super::page::join::Joined;
 use super::runtime::Runtimes;
+use crate::model::peek_shared;
 
 /// Metric names of one registry.
 const MAX_NAMES: usize = 2_000;
@@ -237,8 +238,8 @@ impl Registry {
 
     /// All families, by name.
     pub(super) fn families(&self) -> Vec<Family> {
-        let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
-        families.all.values().cloned().collect()
+        let families = peek_shared(&self.families);
+        families.map_or_else(Vec::new, |it| it.all.values().cloned().collect())
     }
 
     /// Names that the settings have buckets for and no histogram has so far, besides this crate's own.
@@ -247,7 +248,9 @@ impl Registry {
             return Vec::new();
         }
         let own: Vec<_> = own_histograms().collect();
-        let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(families) = peek_shared(&self.families) else {
+            return Vec::new();
+        };
         let is_unknown = |name: &String| {
             let by_program = families.by_name.get(name.as_str());
             let metric = by_program.or(match families.all.get(name.as_str()) {

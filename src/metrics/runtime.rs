@@ -10,6 +10,7 @@ use tokio_metrics::{RuntimeMetrics, RuntimeMonitor};
 use super::name::Kind;
 use super::{Metrics, Observer};
 use crate::clock::{Clock, Nanos};
+use crate::model::peek;
 
 /// A runtime is read at most this often: the busy ratio is of one such interval at least.
 const INTERVAL: Nanos = 1_000_000_000;
@@ -153,7 +154,7 @@ impl Runtimes {
     }
 
     fn tell(&self, clock: &Clock, tell: Tell<'_>, of: fn(&Reading) -> f64) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut all) = peek(&self.0) else { return };
         let now = clock.now();
         for runtime in all.iter_mut() {
             runtime.read(now);

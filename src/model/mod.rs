@@ -17,6 +17,7 @@ mod media_type;
 mod notices;
 mod outcome;
 mod own;
+mod peek;
 mod sampling;
 mod secret;
 pub(crate) mod text;
@@ -42,6 +43,9 @@ pub(crate) use self::host::split_host;
 pub(crate) use self::media_type::{is_grpc, is_media_type};
 pub(crate) use self::notices::Notices;
 pub(crate) use self::own::{OwnAnswer, as_hosts, as_own, is_own_thread, mark_own_thread};
+#[cfg(test)]
+pub(crate) use self::peek::as_in_child;
+pub(crate) use self::peek::{is_forked_from, note_process, peek, peek_shared};
 pub(crate) use self::sampling::Sampling;
 pub(crate) use self::secret::Secret;
 pub(crate) use self::thread::thread_number;

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use super::peek::peek;
 use crate::redact;
 
 /// Notices kept for `report()`.
@@ -47,13 +48,9 @@ impl Notices {
         inner.unwritten.push_back(sentence);
     }
 
-    /// All sentences so far.
+    /// All sentences so far. None in a child made by `fork` whose parent was at them.
     pub(crate) fn said(&self) -> Vec<String> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .said
-            .clone()
+        peek(&self.0).map_or_else(Vec::new, |inner| inner.said.clone())
     }
 
     /// The sentences that nobody has taken yet.

@@ -20,6 +20,8 @@ use crate::model::{Notices, caught};
 use crate::trace::{SpanLayer, probe, versions};
 use crate::worker::{SinkStatus, Tick, Watch};
 
+/// What is said in a child made by `fork`.
+pub(super) const FORKED: &str = "this process is a child made by `fork` after the monitor was built: it has no worker and delivers nothing, and what the parent was writing at that moment cannot be read; build the monitor after the fork";
 /// How often it is looked for what is to be said.
 const EVERY: Duration = Duration::from_secs(10);
 /// So long work waits for a sink that delivers nothing until it is told.
@@ -35,8 +37,8 @@ const SKEW: u64 = 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is about: `propagator`, `subscriber`, `filter`, `route`, `histogram`, `opentelemetry`, `data directory`, or a
-    /// sink: `console`, `otlp`, `sentry`.
+    /// What it is about: `propagator`, `subscriber`, `filter`, `route`, `histogram`, `opentelemetry`, `data directory`,
+    /// `process` (a child made by `fork`), or a sink: `console`, `otlp`, `sentry`.
     pub about: &'static str,
     /// What is wrong and what to do about it.
     pub sentence: String,
@@ -95,6 +97,14 @@ impl Doctor {
 
     /// All that is wrong now. The subscriber's filters are asked only if `probe` says so: they are the host's.
     fn examine(&self, probe: bool) -> Vec<Finding> {
+        if self.worker.is_forked() {
+            // The rest is the parent's, and behind locks that nobody may release here.
+            return vec![Finding {
+                about: "process",
+                sentence: FORKED.to_owned(),
+                kind: Kind::Surroundings,
+            }];
+        }
         let sinks = self.worker.sinks();
         let about = |about, kind, sentence: Option<String>| {
             sentence.map(|sentence| Finding {

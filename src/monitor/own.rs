@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use super::doctor::FORKED;
 use super::handle::Inner;
 use super::serve::ServerCounters;
 use crate::errors::{Errors, unclaimed};
@@ -228,7 +229,14 @@ fn watch_parts(
             );
         }
         let Some(status) = status(&of) else { return };
-        tell("worker", Reading::worker(status.alive, status.beat_age));
+        tell(
+            "worker",
+            if status.forked {
+                Reading::warning(FORKED)
+            } else {
+                Reading::worker(status.alive, status.beat_age)
+            },
+        );
         for sink in &status.sinks {
             let trouble = sink.trouble.map(|trouble| trouble.to_string());
             tell(
@@ -241,4 +249,62 @@ fn watch_parts(
 
 fn status(worker: &Weak<Worker>) -> Option<WorkerStatus> {
     worker.upgrade().map(|worker| worker.status())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tower::Service as _;
+
+    use crate::model::as_in_child;
+    use crate::{Access, Monitor};
+
+    /// `fork` itself is no safe function: the thread is taken for a child's, and what a thread of the parent may hold is
+    /// locked.
+    #[test]
+    fn no_status_read_waits_in_a_child_made_by_fork() {
+        let dir = tempfile::tempdir().unwrap();
+        let monitor = Monitor::builder("forks")
+            .env(false)
+            .data_dir(dir.path())
+            .console_to(std::io::sink())
+            .build()
+            .unwrap();
+        monitor.capture_error(&std::fmt::Error);
+        let inner = &monitor.inner;
+        let health = || {
+            let mut page = monitor.health().details(Access::open_to_anyone());
+            let answer = page.call(http::Request::get("/health").body(String::new()).unwrap());
+            let answer = answer.now_or_never().unwrap().unwrap();
+            let body = http_body_util::BodyExt::collect(answer.into_body());
+            let body = body.now_or_never().unwrap().unwrap().to_bytes();
+            String::from_utf8(body.to_vec()).unwrap()
+        };
+        let read = || {
+            monitor.errors();
+            monitor.queries();
+            monitor.dependencies();
+            monitor.recent_traces();
+            monitor.model_usage();
+            let findings = monitor.doctor();
+            (findings, monitor.metrics().render(), health())
+        };
+        let (_, page, details) = as_in_child(read);
+        assert!(page.contains("watchpost_errors_stored"), "{page}");
+        assert!(details.contains("errors.store") && details.contains("console"));
+        let locked = || inner.errors.while_store_is_locked(|| as_in_child(read));
+        let (findings, page, details) = inner.worker.while_sinks_are_locked(locked);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(findings[0].about, "process");
+        assert!(findings[0].sentence.contains("child made by `fork`"));
+        // The rest of the page is there.
+        assert!(page.contains("watchpost_records_emitted_total"), "{page}");
+        assert!(!page.contains("watchpost_errors_stored"), "{page}");
+        assert!(!page.contains("watchpost_sink_queued"), "{page}");
+        assert!(details.contains("child made by `fork`"), "{details}");
+        assert!(!details.contains("errors.store"), "{details}");
+        // In the parent nothing is left out.
+        assert!(monitor.metrics().render().contains("watchpost_sink_queued"));
+        assert!(health().contains("errors.store"));
+    }
 }

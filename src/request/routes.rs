@@ -2,6 +2,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
 
+use crate::model::peek_shared;
 use crate::model::prefix;
 
 /// Routes that one monitor tells apart. A router has hundreds.
@@ -97,7 +98,10 @@ impl Routes {
 
     /// The pattern of a number.
     pub(crate) fn name(&self, id: RouteId) -> Arc<str> {
-        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        // A child made by `fork` whose parent was adding one knows none.
+        let Some(table) = peek_shared(&self.0) else {
+            return Arc::default();
+        };
         let name = table.names.get(id.0 as usize).or(table.names.first());
         name.cloned().unwrap_or_default()
     }

@@ -1,5 +1,6 @@
 //! Which versions of OpenTelemetry speak in this process, as far as the files of their `tracing` callsites tell.
 
+use crate::model::peek;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -28,8 +29,7 @@ pub(crate) fn note(file: Option<&str>) {
 
 /// What spoke so far that is not of our version: `crate version`.
 pub(crate) fn others() -> Vec<String> {
-    let all = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
-    all.iter().cloned().collect()
+    peek(&OTHERS).map_or_else(Vec::new, |all| all.iter().cloned().collect())
 }
 
 /// The crate and version of a file that is OpenTelemetry's and of another version.

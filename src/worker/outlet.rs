@@ -64,7 +64,7 @@ impl Outlet {
         }
     }
 
-    pub(super) fn status(&self) -> SinkStatus {
+    pub(super) fn status(&self) -> Option<SinkStatus> {
         match self {
             Self::Lines(sink) => sink.status(),
             Self::Remote(sink) => sink.status(),

@@ -12,6 +12,7 @@ use super::trouble::Trouble;
 use super::writer::{Stop, Writer};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::caught;
+use crate::model::peek;
 use crate::model::{Books, Notices, Reason};
 
 /// After a refused write the next block waits this long, twice as long after each further refusal ..
@@ -34,7 +35,7 @@ pub(super) struct Sink {
     queue: Mutex<Queue>,
 }
 
-struct Queue {
+pub(super) struct Queue {
     blocks: VecDeque<Block>,
     /// Of the blocks that wait and of the one that is being written.
     bytes: usize,
@@ -332,21 +333,22 @@ impl Sink {
         caught(|| drop(writer));
     }
 
-    pub(super) fn status(&self) -> SinkStatus {
+    /// `None` in a child made by `fork` whose parent was at it.
+    pub(super) fn status(&self) -> Option<SinkStatus> {
         let now = self.pace.now();
         let age = |at: Nanos| Duration::from_nanos(now.saturating_sub(at));
-        let queue = self.lock();
-        SinkStatus {
+        let queue = peek(&self.queue)?;
+        Some(SinkStatus {
             name: self.name,
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
             trouble: queue.write_trouble.or(queue.flush_trouble),
             heard: Heard::default(),
-        }
+        })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,6 +18,7 @@ use super::{Intake, WorkerConfig};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::caught;
 use crate::model::{Books, Notices, ShutdownReport, Signal, mark_own_thread};
+use crate::model::{is_forked_from, note_process};
 use crate::redact::Rules;
 
 /// Threads of the blocking pool: a hanging sink or check holds one.
@@ -56,6 +57,8 @@ pub(crate) struct Worker {
 /// How the worker does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WorkerStatus {
+    /// Whether this process is a child made by `fork` after the worker was started.
+    pub(crate) forked: bool,
     /// Whether its thread runs.
     pub(crate) alive: bool,
     /// Since its loop last came round: at most a second and a bit, unless something holds it up.
@@ -66,11 +69,19 @@ pub(crate) struct WorkerStatus {
 }
 
 /// How the sinks of a worker do, for whom it does not matter whether it runs.
-pub(crate) struct Watch(Arc<Core>);
+pub(crate) struct Watch {
+    core: Arc<Core>,
+    process: u32,
+}
 
 impl Watch {
     pub(crate) fn sinks(&self) -> Vec<SinkStatus> {
-        self.0.sinks.iter().map(Outlet::status).collect()
+        self.core.sinks.iter().filter_map(Outlet::status).collect()
+    }
+
+    /// Whether this process is a child made by `fork` after the worker was started.
+    pub(crate) fn is_forked(&self) -> bool {
+        is_forked_from(self.process)
     }
 }
 
@@ -167,6 +178,7 @@ impl Worker {
             ticks,
         );
         let shared = Arc::clone(&core);
+        note_process();
         std::thread::Builder::new()
             .name("watchpost".to_owned())
             .spawn(move || {
@@ -277,6 +289,7 @@ impl Worker {
     pub(crate) fn status(&self) -> WorkerStatus {
         let beat = self.core.beat.load(Relaxed);
         WorkerStatus {
+            forked: self.is_forked(),
             alive: self.core.has_thread.load(Relaxed) && !self.is_forked(),
             beat_age: Duration::from_nanos(self.core.pace.now().saturating_sub(beat)),
             restarts: self.core.panics.load(Relaxed),
@@ -284,9 +297,23 @@ impl Worker {
         }
     }
 
+    /// Runs code while other code is at every sink, as a thread of the parent may have been when it forked.
+    #[cfg(test)]
+    pub(crate) fn while_sinks_are_locked<R>(&self, run: impl FnOnce() -> R) -> R {
+        let lines = self.core.sinks.iter().filter_map(|sink| match sink {
+            Outlet::Lines(sink) => Some(sink),
+            Outlet::Remote(_) => None,
+        });
+        let _locked: Vec<_> = lines.map(|sink| sink.lock()).collect();
+        run()
+    }
+
     /// What tells how the sinks do, and keeps nothing running.
     pub(crate) fn watch(&self) -> Watch {
-        Watch(Arc::clone(&self.core))
+        Watch {
+            core: Arc::clone(&self.core),
+            process: self.process,
+        }
     }
 
     fn until(&self, timeout: Duration) -> Nanos {
@@ -294,7 +321,7 @@ impl Worker {
     }
 
     fn is_forked(&self) -> bool {
-        std::process::id() != self.process
+        is_forked_from(self.process)
     }
 }
 

@@ -412,3 +412,29 @@ fn fifty_milliseconds_after_a_capture_it_is_stored() {
     // The machine may be busy: the figure is for the reader, the bound for the fault.
     assert!(times[197] < Duration::from_millis(500), "{:?}", times[197]);
 }
+
+/// One place that captures very many errors at once leaves room in the queue for the others.
+#[test]
+fn a_burst_of_one_place_leaves_room_for_a_rare_one() {
+    let harness =
+        Harness::in_real_time(|builder| builder.console(false).backtraces(Backtraces::Off));
+    let long = "x".repeat(2000);
+    let burst = std::io::Error::other(format!("burst {long}"));
+    let rare = std::io::Error::other("rare");
+    for n in 1..=30_000 {
+        harness.capture_error(&burst);
+        if n % 1000 == 0 {
+            harness.capture_error(&rare);
+        }
+    }
+    assert!(harness.flush_blocking(Duration::from_secs(20)).unwrap());
+    let groups = harness.errors();
+    let count = |message: &str| {
+        let of = groups.iter().filter(|it| it.message.starts_with(message));
+        of.map(|it| it.count).sum::<u64>()
+    };
+    let totals = harness.totals(Signal::Error);
+    assert_eq!(count("rare"), 30, "{totals:?}");
+    assert_eq!(totals.emitted(), 30_030);
+    assert_eq!(count("burst") + 30 + totals.dropped_in_all(), 30_030);
+}

@@ -463,3 +463,44 @@ async fn statements_that_run_regularly_outlast_floods_that_repeat() {
     assert_eq!(asked(&harness, "SELECT minutely"), (120, 120.0));
     assert_eq!(all_asked(&harness), (all, 0, all as f64));
 }
+
+/// Names of models that clients choose: the first ones stay apart, the page stays bounded, and the totals are exact.
+#[tokio::test]
+async fn names_of_models_are_bounded() {
+    let harness = Harness::with(|builder| builder.console(false));
+    let (first, second) = (harness.external("first"), harness.external("second"));
+    let call = |of: &watchpost::external::External, operation: String, model: String| {
+        let call = of.call("POST", "https://llm.example/");
+        call.gen_ai(operation, model)
+            .tokens(2, 3)
+            .cost(0.5)
+            .status(200)
+            .finish();
+    };
+    for n in 0..FLOOD {
+        call(&first, "chat".into(), format!("model-{n}"));
+        call(&first, format!("operation-{n}"), "one".into());
+    }
+    // A service that comes later has room for its own.
+    call(&second, "chat".into(), "real".into());
+    let page = harness.page();
+    let name = "gen_ai_client_operation_duration_seconds_count";
+    let models: std::collections::BTreeSet<_> = page
+        .samples(name, &[])
+        .filter_map(|it| it.labels.get("gen_ai_request_model").cloned())
+        .collect();
+    assert_eq!(models.len(), 32 + 2, "{models:?}");
+    assert!(models.contains("model-0") && models.contains("_OTHER") && models.contains("real"));
+    assert_eq!(page.sum(name, &[]), (2 * FLOOD + 1) as f64);
+    let tokens = [("gen_ai_token_type", "input")];
+    let tokens = page.sum("gen_ai_client_token_usage_sum", &tokens);
+    assert_eq!(tokens, (2 * (2 * FLOOD + 1)) as f64);
+    let size = harness.metrics().render().len();
+    assert!(size < MAX_GROWTH, "{size}");
+    let used = harness.model_usage();
+    assert!(used.len() <= 34, "{}", used.len());
+    let calls: u64 = used.iter().map(|row| row.calls).sum();
+    assert_eq!(calls, 2 * FLOOD as u64 + 1);
+    let cost: f64 = used.iter().map(|row| row.cost).sum();
+    assert!((cost - calls as f64 * 0.5).abs() < 1e-6, "{cost}");
+}

@@ -8,6 +8,7 @@ use super::watch::{PoolWatch, Waits};
 use crate::clock::Clock;
 use crate::metrics::{Kind, Metrics};
 use crate::model::caught;
+use crate::model::peek;
 use crate::semconv;
 
 /// Pools of one monitor that are told apart.
@@ -168,8 +169,8 @@ fn lock(known: &Known) -> MutexGuard<'_, Vec<Watched>> {
 
 fn tell_row(known: &Known, row: &Row, tell: &mut dyn FnMut(&[(&str, &str)], f64)) {
     // The pools are foreign code: they are asked outside the lock.
-    let pools = lock(known).clone();
-    for Watched { waits, pool } in pools {
+    let pools = peek(known).map(|known| known.clone());
+    for Watched { waits, pool } in pools.unwrap_or_default() {
         let Some(pool) = pool else { continue };
         match caught(|| pool.state()) {
             Some(Some(state)) => {

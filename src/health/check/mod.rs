@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::state::{Ran, Rules, State, Step, timed_out};
 use crate::clock::Clock;
 use crate::db::ProbeReport;
+use crate::model::peek;
 use crate::model::{as_hosts, mark_own_thread, prefix};
 use crate::redact;
 
@@ -171,9 +172,13 @@ impl Watched {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn component(&self) -> Cow<'static, str> {
-        let held = self.component_type.lock();
-        held.unwrap_or_else(PoisonError::into_inner).clone()
+    /// The state for a page; `None` in a child made by `fork` whose parent was at it.
+    pub(super) fn seen(&self) -> Option<MutexGuard<'_, State>> {
+        peek(&self.state)
+    }
+
+    pub(super) fn component(&self) -> Option<Cow<'static, str>> {
+        peek(&self.component_type).map(|held| held.clone())
     }
 
     /// Ends the check: no run starts any more, and the future of the one under way is dropped.

@@ -9,7 +9,7 @@ mod service;
 mod strict;
 mod write;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -18,6 +18,7 @@ pub(super) use self::negotiate::Form;
 use super::metric::Metric;
 use super::registry::{Family, Registry};
 use super::series::Series;
+use crate::model::peek_shared;
 
 pub use self::body::PageBody;
 pub use self::service::Prometheus;
@@ -47,11 +48,8 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(registry: &Arc<Registry>, form: Form) -> Self {
-        let joined = registry
-            .joined
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let joined = joined.clone();
+        let joined = peek_shared(&registry.joined).map(|joined| joined.clone());
+        let joined = joined.unwrap_or_default();
         let families = registry.families();
         let seen = Seen::new(if joined.is_empty() { &[] } else { &families });
         Self {

@@ -8,6 +8,7 @@ use super::queue::Queue;
 use super::{Batch, Deliver, End, Fate, RemoteSetup, Verdict};
 use crate::clock::{Clock, Nanos};
 use crate::model::caught;
+use crate::model::peek;
 use crate::model::{Books, Notices, Reason, Signal};
 use crate::worker::client::{Answer, Client};
 use crate::worker::intake::Intake;
@@ -370,18 +371,19 @@ impl Remote {
         }
     }
 
-    pub(in crate::worker) fn status(&self) -> SinkStatus {
+    /// `None` in a child made by `fork` whose parent was at it.
+    pub(in crate::worker) fn status(&self) -> Option<SinkStatus> {
         let now = self.pace.now();
         let age = |at: Nanos| Duration::from_nanos(now.saturating_sub(at));
-        let queue = self.lock();
-        SinkStatus {
+        let queue = peek(&self.queue)?;
+        Some(SinkStatus {
             name: self.name,
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
             trouble: queue.trouble,
-            heard: *self.heard(),
-        }
+            heard: *peek(&self.heard)?,
+        })
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {

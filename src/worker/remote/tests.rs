@@ -685,7 +685,7 @@ fn what_does_not_fit_is_dropped_by_its_reason() {
     alone
         .sink
         .accept(Batch::new(Signal::Span, 0, vec![0; 64 << 10].into()));
-    assert_eq!(alone.sink.status().queued_bytes, 8);
+    assert_eq!(alone.sink.status().unwrap().queued_bytes, 8);
     assert!(!alone.sink.close());
     assert_eq!(alone.totals().dropped(Reason::Shutdown), 4);
 }

@@ -7,6 +7,7 @@ use super::Spool;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::Notices;
 use crate::model::caught;
+use crate::model::peek;
 use crate::worker::answer::Answer;
 use crate::worker::{Intake, Jobs};
 
@@ -262,8 +263,16 @@ impl Keeper {
         self.0.lock().acked
     }
 
-    pub(crate) fn status(&self) -> KeeperStatus {
-        self.0.lock().status
+    /// How it does; `None` in a child made by `fork` whose parent was at it.
+    pub(crate) fn status(&self) -> Option<KeeperStatus> {
+        peek(&self.0.state).map(|state| state.status)
+    }
+
+    /// Runs code while other code is at the store, as a thread of the parent may have been when it forked.
+    #[cfg(test)]
+    pub(crate) fn while_locked<R>(&self, run: impl FnOnce() -> R) -> R {
+        let _locked = self.0.lock();
+        run()
     }
 
     /// Sets a task to work where there is something to do and none is at it.

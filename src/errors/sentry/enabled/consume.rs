@@ -143,7 +143,7 @@ impl Events {
         let shared = Arc::clone(&self.shared);
         let Some(outbox) = &shared.outbox else { return };
         let keeper = shared.keeper.as_ref();
-        let fails = keeper.is_none_or(|keeper| keeper.status().failing);
+        let fails = keeper.and_then(Keeper::status).is_none_or(|it| it.failing);
         loop {
             let stored = |number: Option<u64>| {
                 number.is_some_and(|number| keeper.is_some_and(|it| it.is_stored(number)))
@@ -187,7 +187,7 @@ impl Consume for Events {
     fn batches(&mut self, _: Nanos, all: bool, out: &mut Vec<Batch>) {
         let shared = Arc::clone(&self.shared);
         if let Some(keeper) = &shared.keeper {
-            let evicted = keeper.status().evicted;
+            let evicted = keeper.status().unwrap_or_default().evicted;
             if evicted > self.evicted {
                 // They were spooled, and so are emitted anew to be dropped.
                 let lost = evicted - self.evicted;

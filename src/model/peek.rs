@@ -1,0 +1,104 @@
+//! Locks as status reads take them.
+
+use std::sync::{
+    Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, TryLockError, TryLockResult,
+};
+use std::time::Duration;
+
+/// How long a read in a child made by `fork` waits for a lock.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The process in which the first monitor was built.
+static FIRST: OnceLock<u32> = OnceLock::new();
+
+/// Notes the process in which a monitor is built.
+pub(crate) fn note_process() {
+    FIRST.get_or_init(std::process::id);
+}
+
+/// Locks a mutex for a status read.
+///
+/// In a child made by `fork` a lock that a thread of the parent held stays locked for ever. There the read waits a few
+/// milliseconds, then it is `None`; elsewhere it is never `None`.
+pub(crate) fn peek<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    look(
+        || mutex.try_lock(),
+        || mutex.lock().unwrap_or_else(PoisonError::into_inner),
+    )
+}
+
+/// As [`peek`], of a lock that readers share.
+pub(crate) fn peek_shared<T>(lock: &RwLock<T>) -> Option<RwLockReadGuard<'_, T>> {
+    look(
+        || lock.try_read(),
+        || lock.read().unwrap_or_else(PoisonError::into_inner),
+    )
+}
+
+fn look<G>(try_it: impl Fn() -> TryLockResult<G>, wait: impl FnOnce() -> G) -> Option<G> {
+    let now = || match try_it() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    };
+    if let Some(guard) = now() {
+        return Some(guard);
+    }
+    if !is_child() {
+        return Some(wait());
+    }
+    (0..TRIES).find_map(|_| {
+        std::thread::sleep(PAUSE);
+        now()
+    })
+}
+
+/// Whether this process was forked from the one in which the first monitor was built.
+#[cold]
+fn is_child() -> bool {
+    FIRST.get().is_some_and(|first| is_forked_from(*first))
+}
+
+/// Whether this process is not that of an id.
+pub(crate) fn is_forked_from(process: u32) -> bool {
+    #[cfg(test)]
+    if IMITATED.get() {
+        return true;
+    }
+    process != std::process::id()
+}
+
+#[cfg(test)]
+thread_local! {
+    static IMITATED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Runs code as if this thread were the only one of a child made by `fork`.
+#[cfg(test)]
+pub(crate) fn as_in_child<R>(run: impl FnOnce() -> R) -> R {
+    IMITATED.set(true);
+    let done = run();
+    IMITATED.set(false);
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_does_not_wait_for_a_lock() {
+        note_process();
+        let (mutex, shared) = (Mutex::new(1), RwLock::new(2));
+        as_in_child(|| {
+            assert_eq!(peek(&mutex).as_deref(), Some(&1));
+            assert_eq!(peek_shared(&shared).as_deref(), Some(&2));
+        });
+        let (_held, _written) = (mutex.lock().unwrap(), shared.write().unwrap());
+        as_in_child(|| {
+            assert!(peek(&mutex).is_none());
+            assert!(peek_shared(&shared).is_none());
+        });
+    }
+}
