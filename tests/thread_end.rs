@@ -164,5 +164,7 @@ fn nothing_panics_in_a_destructor_of_a_thread_local() {
             assert_eq!(PANICS.load(Relaxed), 0, "{name}, {order}");
         }
     }
+    let flushed = monitor.flush_blocking(std::time::Duration::from_secs(10));
+    assert!(flushed.unwrap());
     assert!(monitor.totals(Signal::Error).emitted() > 0);
 }
