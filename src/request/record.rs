@@ -110,7 +110,7 @@ fn put_cut(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends the fixed part of a record.
-#[inline]
+#[inline(always)]
 pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
     const NONE: u64 = u64::MAX;
     let mut fixed = [0_u8; FIXED];

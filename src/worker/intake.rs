@@ -245,7 +245,20 @@ impl Intake {
         reason = "the index is taken modulo the length"
     )]
     fn shard(&self) -> (usize, MutexGuard<'_, Shard>) {
-        let first = thread_number();
+        let first = thread_number() % SHARDS;
+        if let Ok(shard) = self.shards[first].try_lock() {
+            return (first, shard);
+        }
+        self.other_shard(first)
+    }
+
+    /// Another thread holds the buffer that is looked at first.
+    #[cold]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the index is taken modulo the length"
+    )]
+    fn other_shard(&self, first: usize) -> (usize, MutexGuard<'_, Shard>) {
         for n in (first..first + SHARDS).map(|n| n % SHARDS) {
             match self.shards[n].try_lock() {
                 Ok(shard) => return (n, shard),
@@ -253,8 +266,7 @@ impl Intake {
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        let n = first % SHARDS;
-        (n, self.repaired(self.shards[n].lock()))
+        (first, self.repaired(self.shards[first].lock()))
     }
 
     /// A buffer without the record whose closure panicked.

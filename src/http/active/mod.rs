@@ -475,14 +475,19 @@ impl Active {
             }
             slot.close();
         } else if self.has_lent {
-            // The thread ended meanwhile, and what was lent with it: the record has its six texts all the same.
-            (0..6).for_each(|_| put_str(&mut self.texts, ""));
+            self.lose_texts();
         }
         self.has_lent = false;
         self.shared
             .instruments
             .active(self.method, self.scheme)
             .add(-1);
+    }
+
+    /// The thread ended meanwhile, and what was lent with it: the record has its six texts all the same.
+    #[cold]
+    fn lose_texts(&mut self) {
+        (0..6).for_each(|_| put_str(&mut self.texts, ""));
     }
 
     pub(super) fn finish(mut self: Box<Self>, outcome: Outcome, now: Option<Nanos>) {
@@ -653,7 +658,11 @@ impl Active {
     }
 
     /// The fixed part of the request's record.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "the fields go from the request's state to the bytes without a record between them"
+    )]
+    #[inline(always)]
     fn fixed(&self, outcome: Outcome, measured: &Measured, failed: bool) -> RequestRecord<'static> {
         RequestRecord {
             trace: self.ids.trace,
