@@ -17,6 +17,16 @@ pub(super) struct Traced {
     context: Option<OtelContext>,
 }
 
+/// What the caller's `traceparent` says.
+pub(super) struct Caller {
+    /// Whether its trace goes on here.
+    pub(super) continues: bool,
+    /// Its flags, where it does.
+    pub(super) flags: u8,
+    /// A trusted caller's decision.
+    pub(super) sampled: Option<bool>,
+}
+
 impl Traced {
     /// Begins a request's part of a trace. `caller`: the headers where the trace is the caller's.
     #[inline]

@@ -17,7 +17,7 @@ use super::seen::{Seen, number};
 use super::sent::Sent;
 use super::series::{ErrorType, Labels, Measured, Series, Version};
 use super::shared::{Asked, LineMode, Shared};
-use super::traced::Traced;
+use super::traced::{Caller, Traced};
 use super::{client, local};
 use crate::clock::Nanos;
 use crate::model::wire::put_str;
@@ -780,16 +780,6 @@ impl Active {
             self.slot = None;
         }
     }
-}
-
-/// What the caller's `traceparent` says.
-struct Caller {
-    /// Whether its trace goes on here.
-    continues: bool,
-    /// Its flags, where it does.
-    flags: u8,
-    /// A trusted caller's decision.
-    sampled: Option<bool>,
 }
 
 /// The end of a request as it is told.
