@@ -57,7 +57,24 @@ pub(super) fn secret(
     } else if holds(key, b"cookie") {
         end = end_of_cookies(text, end);
     }
+    if counts(key, text.get(start..end)?) {
+        return None;
+    }
     secret_at(text, start..end)
+}
+
+/// Whether a key and its value tell how many tokens there are, or a version: `tokens=512`.
+fn counts(key: &[u8], value: &[u8]) -> bool {
+    let ends = |word: &[u8]| {
+        let tail = key
+            .len()
+            .checked_sub(word.len())
+            .and_then(|at| key.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(word))
+    };
+    value.len() <= 9
+        && value.iter().all(u8::is_ascii_digit)
+        && (ends(b"tokens") || ends(b"version"))
 }
 
 /// The value of a parameter that may carry a grant (`code`, `state`), where its key begins at `start`: one of

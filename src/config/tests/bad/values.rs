@@ -514,7 +514,7 @@ const HEADERS_AND_STATUSES: &[Value] = &[
     (
         "redact.paths",
         "/invites/token",
-        "item 1 is a path whose last segment is no secret",
+        "item 1 is a path without a secret",
     ),
     (
         "redact.paths",
