@@ -242,8 +242,8 @@ fn a_captured_error_costs_no_process_its_memory() {
     // In kilobytes: so little that the program's symbols may not fit, and as much as there is. Each further arena of the
     // allocator takes 64 MiB of the address space.
     for (limit, arenas, named) in [
-        ("200000", "1", None),
-        ("200000", "", None),
+        ("200000", "1", Some(false)),
+        ("200000", "", Some(false)),
         ("unlimited", "", Some(true)),
     ] {
         let program = std::env::current_exe().unwrap();

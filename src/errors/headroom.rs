@@ -7,6 +7,10 @@ use std::sync::OnceLock;
 /// What naming a backtrace takes beside the program's file, which it maps as a whole.
 const TABLES: u64 = 64 << 20;
 
+/// What of the address space other threads may take meanwhile: for a new arena the allocator reserves 128 MiB and keeps
+/// 64 of them.
+const ARENAS: u64 = 192 << 20;
+
 /// The bytes that must be left for a backtrace to be named: 64 MiB and the size of the program's file.
 pub(super) fn needed() -> u64 {
     static NEEDED: OnceLock<u64> = OnceLock::new();
@@ -16,8 +20,8 @@ pub(super) fn needed() -> u64 {
     })
 }
 
-/// The bytes that are left under the nearest limit: of the address space (`ulimit -v`), of the control groups and of
-/// the machine. `None` where the system does not say.
+/// The bytes that are left under the nearest limit: of the address space (`ulimit -v`, less 192 MiB), of the control
+/// groups and of the machine. `None` where the system does not say.
 pub(super) fn left() -> Option<u64> {
     let read = |path: &str| fs::read_to_string(path).ok();
     let address_space = || address_space(&read("/proc/self/limits")?, &read("/proc/self/status")?);
@@ -35,7 +39,8 @@ fn address_space(limits: &str, status: &str) -> Option<u64> {
         .find_map(|line| line.strip_prefix("Max address space"))?;
     // `unlimited` is no number.
     let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;
-    Some(limit.saturating_sub(kilobytes(status, "VmSize:")?))
+    let taken = kilobytes(status, "VmSize:")?.saturating_add(ARENAS);
+    Some(limit.saturating_sub(taken))
 }
 
 fn machine(meminfo: &str) -> Option<u64> {
@@ -81,14 +86,14 @@ pub(super) fn kilobytes(text: &str, name: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const LIMITS: &str = "Limit                     Soft Limit           Hard Limit           Units     \nMax data size             unlimited            unlimited            bytes     \nMax address space         204800000            204800000            bytes     \n";
+    const LIMITS: &str = "Limit                     Soft Limit           Hard Limit           Units     \nMax data size             unlimited            unlimited            bytes     \nMax address space         404800000            404800000            bytes     \n";
 
     #[test]
     fn the_address_space_is_what_is_left_of_its_limit() {
         let left = address_space(LIMITS, "Name:\tx\nVmPeak:\t 9 kB\nVmSize:\t  100000 kB\n");
-        assert_eq!(left, Some(204_800_000 - 102_400_000));
+        assert_eq!(left, Some(404_800_000 - 102_400_000 - ARENAS));
         assert_eq!(address_space(LIMITS, "VmSize:\t 999999999 kB\n"), Some(0));
-        let unlimited = LIMITS.replace("204800000", "unlimited");
+        let unlimited = LIMITS.replace("404800000", "unlimited");
         assert_eq!(address_space(&unlimited, "VmSize:\t 1 kB\n"), None);
         assert_eq!(address_space("", "VmSize:\t 1 kB\n"), None);
         assert_eq!(address_space(LIMITS, ""), None);

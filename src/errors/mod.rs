@@ -36,7 +36,8 @@
 //!
 //! Naming the first backtrace reads the program's symbols, which stay in memory: about 40 MB for a release build without
 //! debug information, and up to the size of the program's file more with it. It is skipped while less than 64 MiB and
-//! the size of the program's file are left under the limits of the address space, the control group and the machine;
+//! the size of the program's file are left under the limits of the control group and the machine, or 192 MiB more under
+//! that of the address space, of which the allocator reserves large parts;
 //! the event then has no frames, and a notice says so. [`Backtraces::Off`] avoids the cost.
 //!
 //! # Where it goes
