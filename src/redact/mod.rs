@@ -9,6 +9,7 @@
 //! the rest of the text is replaced as a whole. Scrubbing what was scrubbed changes nothing. Text is scrubbed before it is cut:
 //! a secret cut in half would no longer be known.
 
+mod ansi;
 mod card;
 mod key;
 mod option;

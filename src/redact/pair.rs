@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::key::{is_grant, is_sensitive};
 use super::segment::looks_random;
-use super::{FILTERED, REDACTED};
+use super::{FILTERED, REDACTED, ansi};
 
 /// Bytes that are walked back from a separator in search of its key.
 const MAX_KEY: usize = 128;
@@ -24,19 +24,30 @@ pub(super) fn secret(
     after: usize,
     grants: &mut usize,
 ) -> Option<Range<usize>> {
-    let key = key_before(text.get(floor..separator)?)?;
+    let before = text.get(floor..separator)?;
+    let key_at = key_before(before)?;
+    let key = before.get(key_at.clone())?;
     if key.len() < 3 {
         return None;
     }
     if !is_sensitive(key) {
         return if is_grant(key) {
-            grant(text, separator - key.len(), separator, after, grants)
+            grant(text, floor + key_at.start, separator, after, grants)
         } else {
             None
         };
     }
+    let in_path = || {
+        before
+            .get(..key_at.start)
+            .is_some_and(|head| head.ends_with(b"::"))
+    };
+    if text.get(separator) == Some(&b':') && in_path() {
+        // The target of a log record: `app::token: started`.
+        return None;
+    }
     let arrow = text.get(after) == Some(&b'>');
-    let mut start = after + usize::from(arrow);
+    let mut start = ansi::behind(text, after + usize::from(arrow));
     let spaced = separator > 0 && text.get(separator - 1).copied().is_some_and(is_space);
     let after = text.get(start..)?.iter().take(MAX_SPACES);
     let spaces = after.take_while(|byte| is_space(**byte)).count();
@@ -44,7 +55,7 @@ pub(super) fn secret(
         // `password= next=1`: there is no value.
         return None;
     }
-    start += spaces;
+    start = ansi::behind(text, start + spaces);
     let quote = quote_at(text, start);
     if quote > 0 {
         let from = start + quote;
@@ -245,15 +256,17 @@ fn secret_at(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
     (!says_nothing(text.get(at.clone())?)).then_some(at)
 }
 
-/// The key at the end of `text`, without its quotes; with its brackets, as in `user[pin]`.
-fn key_before(text: &[u8]) -> Option<&[u8]> {
-    let mut end = text.len();
+/// Where the key stands at the end of `text`, without its quotes and colours; with its brackets, as in
+/// `user[pin]`.
+fn key_before(text: &[u8]) -> Option<Range<usize>> {
+    let mut end = ansi::before(text);
     let last = |end: usize| end.checked_sub(1).and_then(|at| text.get(at)).copied();
     for _ in 0..2 {
         if last(end).is_some_and(is_space) {
             end -= 1;
         }
     }
+    end = ansi::before(text.get(..end)?);
     if matches!(last(end), Some(b'"' | b'\'' | b'`')) {
         end -= 1;
         if last(end) == Some(b'\\') {
@@ -269,7 +282,22 @@ fn key_before(text: &[u8]) -> Option<&[u8]> {
             _ => break,
         }
     }
-    text.get(start..end)
+    Some(without_colour(text, start..end))
+}
+
+/// Without the end of an escape sequence that the key begins behind: `0m` of `ESC [ 1 ; 0 m`.
+fn without_colour(text: &[u8], key: Range<usize>) -> Range<usize> {
+    let bytes = text.get(key.clone()).unwrap_or_default();
+    let digits = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let start = key.start + digits + 1;
+    let is_sequence = bytes.get(digits) == Some(&b'm')
+        && text
+            .get(..start)
+            .is_some_and(|head| ansi::before(head) < start);
+    if is_sequence { start..key.end } else { key }
 }
 
 /// Where the bracket opens that is open at the end of `text`, unless it holds the mark of a secret.
@@ -337,6 +365,12 @@ fn end_of_plain(text: &[u8], start: usize) -> usize {
     while let Some(&byte) = text.get(at) {
         match byte {
             b'\n' | b'\r' => return at,
+            0x1b | b'\\' if ansi::length(text, at) > 0 => {
+                if depth == 0 {
+                    return at;
+                }
+                at += ansi::length(text, at) - 1;
+            }
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' if depth > 0 => depth -= 1,
             byte if is_quote(byte) && (depth > 0 || at - start <= 2 && at > start) => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::parameters::{self, Begin, Paths, Query};
-use super::{REDACTED, card, option, pair, rules, segment, shape, url};
+use super::{REDACTED, ansi, card, option, pair, rules, segment, shape, url};
 
 /// With which a word begins that may be a token of a known shape, or a card's number.
 const HEAD: u16 = 1;
@@ -38,7 +38,7 @@ const fn classes() -> [u16; 256] {
         }
         byte += 1;
     }
-    let marks = b":=%\\?#@";
+    let marks = b":=%\\?#@\x1b";
     let mut n = 0;
     while n < marks.len() {
         classes[marks[n] as usize] |= MARK;
@@ -302,6 +302,8 @@ impl<'a> Scan<'a> {
             }
             b'@' => (self.without_scheme(at), at + 1),
             b'\\' => self.backslash(at),
+            // The last letter of a sequence belongs to no word.
+            0x1b => (None, at + ansi::length(self.text, at).max(1)),
             _ => (None, at + 1),
         }
     }
@@ -333,6 +335,9 @@ impl<'a> Scan<'a> {
             [b'/', b'\\', b'/', ..] => (self.authority(at + 4), at + 4),
             // The letter of an escape belongs to no word.
             [b'/' | b'n' | b'r' | b't', ..] => (None, at + 2),
+            [b'x' | b'u' | b'0', ..] if ansi::length(self.text, at) > 0 => {
+                (None, at + ansi::length(self.text, at))
+            }
             [b'u', ..] => match parameters::unicode(self.text, at) {
                 Some((length, b'=' | b':')) => (self.pair(at, at + length), at + length),
                 Some((length, b'?')) => {

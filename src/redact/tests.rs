@@ -32,7 +32,7 @@ fn filled(text: &str) -> String {
             rest = tail;
         }
     }
-    (out + rest).replace("\\n", "\n")
+    (out + rest).replace("\\n", "\n").replace("\\e", "\x1b")
 }
 
 fn corpus() -> Vec<(&'static str, String, String)> {
@@ -379,6 +379,9 @@ fn fragments() -> impl Strategy<Value = String> {
         "…",
         "”",
         "`",
+        "\x1b[0m",
+        "\x1b[1;3m",
+        "\\x1b[2m",
         "<",
         ">",
     ];
@@ -490,6 +493,9 @@ const PARTS: &[&str] = &[
     "\\u003",
     "\\/",
     "…",
+    "\x1b[0m",
+    "\x1b[1;3mtoken\x1b[0m=",
+    "\x1b[",
 ];
 
 #[test]
