@@ -6,6 +6,8 @@ use super::{FILTERED, REDACTED, rules, scan, segment};
 
 /// Bytes of a parameter's name.
 const MAX_NAME: usize = 128;
+/// Bytes of blanks before a parameter that stands in the next line.
+const MAX_INDENTATION: usize = 32;
 /// Bytes of what is a name though it has no value.
 const MAX_BARE: usize = 32;
 
@@ -94,7 +96,13 @@ impl Query {
             self.ended = true;
             return None;
         }
-        let end = end_of_value(text, start, self.encoded);
+        let mut end = end_of_value(text, start, self.encoded);
+        if self.begin == Begin::Fragment && !self.found {
+            // The route of an application in a browser, which may have a query of its own.
+            let route = text.get(start..end).unwrap_or_default();
+            let query = route.iter().position(|byte| *byte == b'?');
+            end = start + query.unwrap_or(route.len());
+        }
         let bare = start..without_last_signs(text, start..end);
         let bytes = text.get(bare.clone()).unwrap_or_default();
         let stays = bytes.is_empty() || is_plain(bytes) || is_mark(bytes);
@@ -120,6 +128,9 @@ impl Query {
         let separator = separator(text, end, self.encoded);
         self.ended = separator == 0;
         self.at = end + separator;
+        if separator > 0 {
+            self.at = behind_line_end(text, self.at);
+        }
     }
 
     /// Outside a URL a name begins like one.
@@ -130,6 +141,28 @@ impl Query {
                 || *byte >= 0x80
         };
         self.found || self.of_url || text.get(start).is_some_and(begins)
+    }
+}
+
+/// Where the parameter begins before which a long URL was wrapped at `at`; `at` where it was not.
+fn behind_line_end(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    if !matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]) {
+        return at;
+    }
+    // The indentation of the next line, or the mark of a quoted mail.
+    let blanks = rest.iter().take(MAX_INDENTATION);
+    let blanks = blanks
+        .take_while(|byte| byte.is_ascii_whitespace() || **byte == b'>')
+        .count();
+    let rest = rest.get(blanks..).unwrap_or_default();
+    let name = rest.iter().take(MAX_BARE + 1);
+    let name = name.take_while(|byte| is_name_byte(**byte)).count();
+    super::count_visited(blanks + name);
+    if name > 0 && rest.get(name) == Some(&b'=') {
+        at + blanks
+    } else {
+        at
     }
 }
 
@@ -303,7 +336,7 @@ fn separator(text: &[u8], at: usize, in_encoded: bool) -> usize {
 
 /// Where the value ends that begins at `start`.
 fn end_of_value(text: &[u8], start: usize, in_encoded: bool) -> usize {
-    let mut at = start;
+    let mut at = behind_angle_brackets(text, start);
     let mut depth = 0_usize;
     while let Some(&byte) = text.get(at) {
         let rest = text.get(at + 1..).unwrap_or_default();
@@ -345,6 +378,22 @@ fn end_of_value(text: &[u8], start: usize, in_encoded: bool) -> usize {
         at += 1;
     }
     at
+}
+
+/// Where the value ends that angle brackets enclose: `?token=<abc>`; `start` where none do.
+fn behind_angle_brackets(text: &[u8], start: usize) -> usize {
+    let rest = text.get(start..).unwrap_or_default();
+    let Some(inner) = rest.strip_prefix(b"<") else {
+        return start;
+    };
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || b"<>\"`/".contains(byte);
+    let length = inner.iter().position(ends).unwrap_or(inner.len());
+    super::count_visited(length);
+    if length > 0 && inner.get(length) == Some(&b'>') {
+        start + length + 2
+    } else {
+        start
+    }
 }
 
 /// Whether the mark of a secret ends at this place.

@@ -32,7 +32,10 @@ fn filled(text: &str) -> String {
             rest = tail;
         }
     }
-    (out + rest).replace("\\n", "\n").replace("\\e", "\x1b")
+    (out + rest)
+        .replace("\\n", "\n")
+        .replace("\\e", "\x1b")
+        .replace("\\r", "\r")
 }
 
 fn corpus() -> Vec<(&'static str, String, String)> {
@@ -380,6 +383,8 @@ fn fragments() -> impl Strategy<Value = String> {
         "”",
         "`",
         "\x1b[0m",
+        "#/",
+        "&\n ",
         "\x1b[1;3m",
         "\\x1b[2m",
         "<",
@@ -496,6 +501,10 @@ const PARTS: &[&str] = &[
     "\x1b[0m",
     "\x1b[1;3mtoken\x1b[0m=",
     "\x1b[",
+    "?a=<",
+    "#/a?b=",
+    "&\n",
+    "&\n a",
 ];
 
 #[test]
