@@ -10,7 +10,7 @@
 //! 3. the environment: the setting's own variable, else the others of the table from left to right,
 //! 4. a call in code.
 //!
-//! The later wins. The environment is read once, when the monitor is built, and not at all with
+//! The later wins; what the file, the environment and code give for `redact.keys` and `redact.paths` holds together. The environment is read once, when the monitor is built, and not at all with
 //! `.env(false)`. A variable that is set to nothing counts as unset.
 //!
 //! # A file
@@ -91,8 +91,8 @@
 //! | `http.long_poll` | `"100ms"` | a duration from `1ms` to `1m` |  | A longer poll is counted as one that blocks its thread |
 //! | `http.known_methods` | `["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT", "QUERY"]` | request methods such as `GET` or `PROPFIND` | `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` | The request methods that can be labels; all others are `_OTHER` |
 //! | `http.grpc_methods` | `[]` | paths such as `/grpc.health.v1.Health/Check` |  | The gRPC methods whose path is a route; with none, those that a response of theirs has shown |
-//! | `redact.keys` | `[]` | keys such as `ticket` |  | Further keys whose values are secrets, in any case and as words of longer keys |
-//! | `redact.paths` | `[]` | paths such as `/invites/{token}` |  | Paths whose `{name}` segments are secrets; `*` is any one segment, `{*name}` the rest |
+//! | `redact.keys` | `[]` | keys such as `ticket` |  | Further keys whose values are secrets, in any case and as words of longer keys; all sources add up |
+//! | `redact.paths` | `[]` | paths such as `/invites/{token}` |  | Paths whose `{name}` segments are secrets; `*` is any one segment, `{*name}` the rest; all sources add up |
 //! | `redact.allow_query` | `[]` | names of query parameters such as `page` |  | Query parameters whose values are shown |
 //! | `trace.propagators` | `["tracecontext", "baggage"]` | `tracecontext`, `baggage`, or `none` alone | `OTEL_PROPAGATORS` | The headers that carry a trace from service to service |
 //! | `trace.disabled` | `false` | `true` or `false` | `OTEL_SDK_DISABLED` | No spans are made; ids and their headers go on |

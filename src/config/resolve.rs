@@ -100,8 +100,14 @@ impl Resolving {
         let Some(setting) = SETTINGS.get(index) else {
             return false;
         };
+        // What one source has redacted no other shows: these lists grow.
+        let earlier = matches!(setting.key, "redact.keys" | "redact.paths")
+            .then(|| self.config.redact.clone());
         match setting.field.read(&given.raw, &mut self.config) {
             Ok(()) => {
+                if let Some(earlier) = earlier {
+                    self.config.redact.add(earlier);
+                }
                 if let Some(origin) = self.origins.get_mut(index) {
                     *origin = given.origin;
                 }

@@ -281,12 +281,12 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "redact.keys",
         &At(List::<SecretKey>::OF, |c| &mut c.redact.keys),
-        "Further keys whose values are secrets, in any case and as words of longer keys",
+        "Further keys whose values are secrets, in any case and as words of longer keys; all sources add up",
     ),
     Setting::new(
         "redact.paths",
         &At(List::<SecretPath>::OF, |c| &mut c.redact.paths),
-        "Paths whose `{name}` segments are secrets; `*` is any one segment, `{*name}` the rest",
+        "Paths whose `{name}` segments are secrets; `*` is any one segment, `{*name}` the rest; all sources add up",
     ),
     Setting::new(
         "redact.allow_query",

@@ -198,7 +198,7 @@ impl MonitorBuilder {
     /// `-_. []` and `camelCase` make no difference; a key also counts as whole words of a longer one: `ticket`
     /// hides `casTicket=..`, and not `ticket_count=..`. See [`logs`](crate::logs#what-is-redacted).
     ///
-    /// These replace the keys that a file or the environment sets.
+    /// They add to the keys of earlier calls, of a file and of the environment.
     pub fn redact_keys<K: Into<String>>(self, keys: impl IntoIterator<Item = K>) -> Self {
         self.set_list("redact.keys", keys, ".redact_keys(..)")
     }
@@ -206,8 +206,8 @@ impl MonitorBuilder {
     /// Paths with a secret in them, such as `/invites/{token}`: `{name}` is redacted, alone or beside literal
     /// text (`bot{token}`), `*` is any one segment, and `{*name}` the rest of the path. A pattern fits in any path and
     /// URL, also inside a text, wherever its segments follow each other.
-    /// A literal may follow the secret: `/invites/{token}/accept`. These replace the paths that a file or the
-    /// environment sets.
+    /// A literal may follow the secret: `/invites/{token}/accept`. They add to the paths of earlier calls, of a
+    /// file and of the environment.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {

@@ -17,6 +17,23 @@ pub(crate) struct RedactConfig {
     pub(crate) allow_query: Vec<String>,
 }
 
+impl RedactConfig {
+    /// Puts the keys and paths of `earlier` before these, each once.
+    pub(crate) fn add(&mut self, earlier: Self) {
+        prepend(&mut self.keys, earlier.keys);
+        prepend(&mut self.paths, earlier.paths);
+    }
+}
+
+fn prepend<T: PartialEq>(list: &mut Vec<T>, earlier: Vec<T>) {
+    let own = std::mem::replace(list, earlier);
+    for item in own {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+}
+
 /// The rules of one monitor. Its worker and whatever else formats its texts use them on their threads;
 /// a thread without rules has the built-in ones and shows no query value.
 #[derive(Debug, Clone, Default)]
