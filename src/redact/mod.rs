@@ -11,6 +11,7 @@
 
 mod ansi;
 mod card;
+mod command;
 mod key;
 mod option;
 mod pair;

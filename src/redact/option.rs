@@ -63,14 +63,14 @@ pub(super) fn value(text: &[u8], from: usize) -> Option<Range<usize>> {
 }
 
 /// Without what ends a sentence, a list or a group.
-fn without_marks(text: &[u8], value: Range<usize>) -> Range<usize> {
+pub(super) fn without_marks(text: &[u8], value: Range<usize>) -> Range<usize> {
     let bytes = text.get(value.clone()).unwrap_or_default();
     let last = bytes.iter().rposition(|byte| !b".,;:)]}".contains(byte));
     value.start..value.start + last.map_or(0, |last| last + 1)
 }
 
 /// Whether what follows an option is prose, another option or nothing.
-fn says_nothing(text: &[u8], value: &Range<usize>) -> bool {
+pub(super) fn says_nothing(text: &[u8], value: &Range<usize>) -> bool {
     let value = text.get(value.clone()).unwrap_or_default();
     let words: [&[u8]; 40] = [
         b"a",

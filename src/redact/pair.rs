@@ -12,6 +12,8 @@ const MAX_KEY: usize = 128;
 const MAX_GRANT: usize = 512;
 /// Bytes of such values that are looked at, beside half of the text.
 const MAX_GRANTS: usize = 4096;
+/// Blanks before a line of a block.
+const MAX_INDENTATION: usize = 64;
 /// Spaces between a separator and its value.
 const MAX_SPACES: usize = 4;
 
@@ -62,6 +64,9 @@ pub(super) fn secret(
         let end = end_of_quoted(text, from);
         return secret_at(text, from..end);
     }
+    if let Some(block) = block(text, floor + key_at.start, start) {
+        return secret_at(text, block);
+    }
     let mut end = end_of_plain(text, start);
     if holds(key, b"authorization") || holds(key, b"auth") {
         end = end_of_credentials(text, start, end);
@@ -72,6 +77,56 @@ pub(super) fn secret(
         return None;
     }
     secret_at(text, start..end)
+}
+
+/// The lines of a block of YAML whose mark is at `start`: `key: |`, and what stands further in than the key.
+fn block(text: &[u8], key: usize, start: usize) -> Option<Range<usize>> {
+    let rest = text.get(start..)?;
+    let mark = match rest {
+        [b'|' | b'>', b'-' | b'+', ..] => 2,
+        [b'|' | b'>', ..] => 1,
+        _ => return None,
+    };
+    let line_end = |text: &[u8]| match text {
+        [b'\n', ..] => 1,
+        [b'\r', b'\n', ..] => 2,
+        _ => 0,
+    };
+    let length = line_end(rest.get(mark..)?);
+    if length == 0 {
+        return None;
+    }
+    let blanks = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default().iter();
+        rest.take(MAX_INDENTATION)
+            .take_while(|byte| is_space(**byte))
+            .count()
+    };
+    let first = start + mark + length;
+    let indentation = blanks(first);
+    let before = text.get(..key)?.iter().rev().take(MAX_INDENTATION);
+    let of_key = before
+        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'"' | b'\''))
+        .count();
+    if indentation <= of_key {
+        return None;
+    }
+    let mut end = first;
+    let mut next = first;
+    while next < text.len() {
+        let line = text.get(next..)?;
+        let length = line.iter().position(|byte| *byte == b'\n');
+        let length = length.unwrap_or(line.len());
+        let bytes = line.get(..length)?;
+        if !bytes.trim_ascii().is_empty() {
+            if blanks(next) < indentation {
+                break;
+            }
+            end = next + bytes.trim_ascii_end().len();
+        }
+        next += length + 1;
+    }
+    (end > first).then_some(first + indentation..end)
 }
 
 /// Whether a key and its value tell how many tokens there are, or a version: `tokens=512`.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::parameters::{self, Begin, Paths, Query};
-use super::{REDACTED, ansi, card, option, pair, rules, segment, shape, url};
+use super::{REDACTED, ansi, card, command, option, pair, rules, segment, shape, url};
 
 /// With which a word begins that may be a token of a known shape, or a card's number.
 const HEAD: u16 = 1;
@@ -144,6 +144,7 @@ struct Seen {
     user: url::User,
     option: pair::Word,
     grants: usize,
+    commands: usize,
 }
 
 impl<'a> Scan<'a> {
@@ -261,7 +262,14 @@ impl<'a> Scan<'a> {
         let found = if byte.is_ascii_digit() {
             card::number(self.text, at)
         } else {
-            shape::token(self.text, at, &mut self.no_jwt_before)
+            shape::token(self.text, at, &mut self.no_jwt_before).or_else(|| {
+                let head = self.text.get(at..at + 3)?;
+                if matches!(head, b"mys" | b"mar" | b"ssh" | b"red") {
+                    command::secret(self.text, at, &mut self.seen.commands)
+                } else {
+                    None
+                }
+            })
         };
         // The only token that is a part of a URL by itself.
         let of_hook = self.text.get(at + 1) == Some(&b'o') && byte == b'h';

@@ -12,7 +12,7 @@ const MAX_KEYWORD: usize = 24;
 const MAX_HOST: usize = 96;
 
 /// Segments behind which tokens stand, in alphabetical order. The first letters are what the scan looks for.
-const KEYWORDS: [&[u8]; 55] = [
+const KEYWORDS: [&[u8]; 57] = [
     b"activate",
     b"activation",
     b"auth",
@@ -25,6 +25,7 @@ const KEYWORDS: [&[u8]; 55] = [
     b"deploy",
     b"deploy_hooks",
     b"email-verification",
+    b"fcm",
     b"forgot-password",
     b"heartbeat",
     b"hook",
@@ -68,6 +69,7 @@ const KEYWORDS: [&[u8]; 55] = [
     b"verify-email",
     b"webhook",
     b"webhooks",
+    b"wpush",
 ];
 
 /// Keywords behind which every segment is a part of a secret, whatever it looks like.

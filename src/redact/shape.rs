@@ -84,11 +84,13 @@ pub(super) const fn seconds(first: u8) -> u32 {
         b'f' | b'l' => b"i",
         b'g' => b"hils",
         b'h' => b"ofv",
+        b'm' => b"ya",
         b'n' => b"fp",
         b'o' => b"p",
         b'p' => b"yis",
-        b'r' => b"k8u",
-        b's' => b"bghknq",
+        b'r' => b"k8ue",
+        // A dot counts as `n`.
+        b's' => b"bghknqs",
         b't' => b"s",
         b'w' => b"h",
         b'x' => b"aok",
@@ -151,6 +153,7 @@ pub(super) fn token(text: &[u8], start: usize, no_jwt_before: &mut usize) -> Opt
             prefixed(rest, b"sk-admin-", url_safe, 20),
             prefixed(rest, b"sk-", alphanumeric, 32),
         ]),
+        [b's', b'.', ..] => vault(rest).filter(|_| !is_part(text, start)),
         [b's', b'n', b't', ..] => first(&[
             prefixed(rest, b"sntryu_", hex, 32),
             prefixed(rest, b"sntrys_", any_base64, 20),
@@ -248,6 +251,28 @@ fn vendor(rest: &[u8]) -> Option<usize> {
         let digits = tail.iter().filter(|byte| byte.is_ascii_digit()).count();
         (digits >= 2).then_some(length)
     })
+}
+
+/// A token of Vault before it had a longer prefix: 24 letters and digits of all kinds.
+fn vault(rest: &[u8]) -> Option<usize> {
+    let length = exactly(rest, b"s.", alphanumeric, 24)?;
+    let token = rest.get(2..length)?;
+    let count = |of: fn(&u8) -> bool| token.iter().filter(|byte| of(byte)).count();
+    let mixed = count(u8::is_ascii_digit) >= 2
+        && count(u8::is_ascii_uppercase) >= 2
+        && count(u8::is_ascii_lowercase) >= 2;
+    let goes_on = match rest.get(length) {
+        Some(b'_' | b'(' | b'-') => true,
+        Some(b'.') => rest.get(length + 1).is_some_and(u8::is_ascii_alphanumeric),
+        _ => false,
+    };
+    (mixed && !goes_on).then_some(length)
+}
+
+/// Whether a name goes on at `start`: `self.s.x`.
+fn is_part(text: &[u8], start: usize) -> bool {
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    matches!(before, Some(b'.' | b'_' | b'-'))
 }
 
 /// The token of a Discord bot: its number in base 64, a time and a signature.
