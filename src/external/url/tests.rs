@@ -289,7 +289,7 @@ proptest! {
         start in start(),
         user in around(IN_USER),
         host in "[a-z]{1,8}|\\[::1\\]",
-        port in proptest::option::of(0..9999_u16),
+        port in proptest::option::of(1..=9999_u16),
         path in "(/[a-zA-Z0-9@._~-]{0,6}){0,4}",
         query in proptest::collection::vec(("[a-z]{1,6}", around(IN_VALUE)), 0..5),
         separator in proptest::sample::select(["&", ";"].as_slice()),

@@ -34,7 +34,10 @@ const ANNOUNCED: [(&str, &str); 8] = [
     ("ALTER USER a IDENTIFIED BY b REPLACE ", ""),
     ("GRANT ALL ON a TO b IDENTIFIED BY ", " WITH GRANT OPTION"),
     ("CREATE ROLE a WITH PASSWORD = ", ", LOGIN"),
-    ("CREATE DATABASE LINK a CONNECT TO b IDENTIFIED BY ", " USING 'x'"),
+    (
+        "CREATE DATABASE LINK a CONNECT TO b IDENTIFIED BY ",
+        " USING 'x'",
+    ),
     ("ALTER USER a IDENTIFIED VIA b USING ", ""),
     ("SET PASSWORD FOR a = ", ""),
     ("VALIDATE USER a PASSWORD ", "; SELECT 1"),
@@ -50,7 +53,9 @@ fuzz_target!(|data: &[u8]| {
     command(&text);
     let (before, after) = AROUND[usize::from(*which / 6) % AROUND.len()];
     let quoted = planted(&text, dialect);
-    let quoted = quoted.iter().map(|planted| format!("{before}{planted}{after}"));
+    let quoted = quoted
+        .iter()
+        .map(|planted| format!("{before}{planted}{after}"));
     let (before, after) = ANNOUNCED[usize::from(*which / 6) % ANNOUNCED.len()];
     let bare = format!("{before}{}{after}", bare(&text));
     for whole in quoted.chain([bare]) {
@@ -98,8 +103,7 @@ fn is_hidden(c: char) -> bool {
 fn command(text: &str) {
     let read = Statement::command(text);
     let name = &*read.summary;
-    let is_plain =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     assert!(name.len() <= 32 && name.bytes().all(is_plain), "{name:?}");
     assert!(read.text.is_empty() && read.collection.is_none());
     assert_eq!(read.operation, read.summary);
