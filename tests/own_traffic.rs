@@ -282,6 +282,10 @@ fn ask(address: SocketAddr, path: &str) -> Vec<u8> {
 
 /// Uses everything of the monitor's that is no request of the host's.
 fn use_the_monitor(monitor: &Monitor, port: SocketAddr, time: Duration) -> u64 {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while !ask(port, "/readyz").starts_with(b"HTTP/1.1 200") {
+        assert!(Instant::now() < patience, "never ready");
+    }
     let (end, mut answers) = (Instant::now() + time, 0);
     while Instant::now() < end {
         for path in OWN_PAGES {

@@ -316,7 +316,7 @@ proptest! {
         scheme in "[a-z][a-z0-9+.-]{0,5}",
         user in proptest::option::of("[a-z:%!]{0,9}"),
         host in "[a-z0-9][a-z0-9.-]{0,20}",
-        port: Option<u16>,
+        port in proptest::option::of(1..=u16::MAX),
         path in "(/[a-zA-Z0-9@:._~-]{0,6}){0,4}",
         names in proptest::collection::vec("[A-Za-z0-9_.\\[\\]-]{1,40}", 0..5),
     ) {
