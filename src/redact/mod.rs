@@ -12,6 +12,7 @@
 mod ansi;
 mod card;
 mod command;
+mod form;
 mod key;
 mod option;
 mod pair;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::key::{is_grant, is_sensitive};
 use super::segment::looks_random;
-use super::{FILTERED, REDACTED, ansi};
+use super::{FILTERED, REDACTED, ansi, form};
 
 /// Bytes that are walked back from a separator in search of its key.
 const MAX_KEY: usize = 128;
@@ -35,6 +35,10 @@ pub(super) fn secret(
     if !is_sensitive(key) {
         return if is_grant(key) {
             grant(text, floor + key_at.start, separator, after, grants)
+        } else if text.get(separator) == Some(&b':') {
+            form::of_field(text, floor, floor + key_at.start..floor + key_at.end, after)
+        } else if key == b"name" {
+            form::of_part(text, after)
         } else {
             None
         };
@@ -387,7 +391,7 @@ fn holds(key: &[u8], part: &[u8]) -> bool {
 }
 
 /// The length of the opening quote at `at`, an escaped one too.
-fn quote_at(text: &[u8], at: usize) -> usize {
+pub(super) fn quote_at(text: &[u8], at: usize) -> usize {
     match (text.get(at), text.get(at + 1)) {
         (Some(&quote), _) if is_quote(quote) => 1,
         (Some(b'\\'), Some(&quote)) if is_quote(quote) => 2,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::parameters::{self, Begin, Paths, Query};
-use super::{REDACTED, ansi, card, command, option, pair, rules, segment, shape, url};
+use super::{REDACTED, ansi, card, command, form, option, pair, rules, segment, shape, url};
 
 /// With which a word begins that may be a token of a known shape, or a card's number.
 const HEAD: u16 = 1;
@@ -38,7 +38,7 @@ const fn classes() -> [u16; 256] {
         }
         byte += 1;
     }
-    let marks = b":=%\\?#@\x1b";
+    let marks = b":=%\\?#@\x1b(<'";
     let mut n = 0;
     while n < marks.len() {
         classes[marks[n] as usize] |= MARK;
@@ -309,6 +309,9 @@ impl<'a> Scan<'a> {
                 (None, at + 1)
             }
             b'@' => (self.without_scheme(at), at + 1),
+            b'(' => (plain(form::of_tuple(self.text, self.floor, at)), at + 1),
+            b'<' => (plain(form::of_element(self.text, at)), at + 1),
+            b'\'' => (plain(form::of_statement(self.text, self.floor, at)), at + 1),
             b'\\' => self.backslash(at),
             // The last letter of a sequence belongs to no word.
             0x1b => (None, at + ansi::length(self.text, at).max(1)),
