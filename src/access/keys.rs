@@ -23,7 +23,7 @@ pub(crate) struct Keys(Arc<Inner>);
 struct Inner {
     lookup: Box<Lookup>,
     notices: Arc<Notices>,
-    /// Shows a random token to whoever runs the process.
+    /// Writes a random token where the person who runs the process sees it.
     announce: Box<Announce>,
     /// The setting `access.token`: how notices name it, and its value.
     setting: Option<(String, Secret)>,
@@ -31,7 +31,7 @@ struct Inner {
 }
 
 impl Keys {
-    /// `lookup` reads the environment; `announce` shows a random token to whoever runs the process; `setting` is what
+    /// `lookup` reads the environment; `announce` writes a random token where its operator sees it; `setting` is what
     /// notices call the setting `access.token`, and its value.
     pub(crate) fn new(
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,

@@ -8,7 +8,7 @@ use crate::request::DriverError;
 /// Sources of an error that are looked at.
 const MAX_SOURCES: usize = 10;
 
-/// What a driver tells of an error of its own; `None` for any other error.
+/// The facts that a driver reports about one of its errors; `None` for any other error.
 pub(crate) fn of(error: &(dyn Error + 'static)) -> Option<DriverError> {
     // The errors of databases are foreign code.
     caught(|| of_any_driver(error)).flatten()

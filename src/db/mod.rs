@@ -86,7 +86,7 @@
 //!
 //! # What is bounded
 //!
-//! Sixty-four pools are told apart. A thousand shapes of a monitor, and a MiB of their texts, are told apart; other
+//! At most 64 pools and 1,000 shapes of a monitor, with 1 MiB of their texts, are recorded separately; other
 //! statements count as `_other` of their database. In a full table a statement takes the place of the shape with the
 //! fewest calls, once it was seen more often than that shape was called: a statement that comes a second time takes the
 //! place of one that ran once. A call of a shape that runs regularly counts eightfold. A shape without a call for an

@@ -107,7 +107,7 @@ fn bounds(text: &str) -> Result<Vec<f64>, &'static str> {
 fn number(text: &str) -> Option<f64> {
     // Adding zero makes `-0.0` one with `0.0`.
     let number = text.parse::<f64>().ok()? + 0.0;
-    // Digits that are too large a number are no bound; the word for it is.
+    // A number that overflows to infinity is no bound; the word `inf` is one.
     let is_word = !text.contains(|c: char| c.is_ascii_digit());
     (number.is_finite() || number > 0.0 && is_word).then_some(number)
 }

@@ -8,7 +8,7 @@ use super::super::pool::{ConnectionPool, Probe, ProbeReport, is_full_server, wai
 use super::pool::Pool;
 use crate::request::DriverError;
 
-/// An error of the pool, of which it tells no more.
+/// A pool error without further details.
 pub(in crate::db) fn driver_error(error: &(dyn Error + 'static)) -> Option<DriverError> {
     error.is::<PoolError>().then(DriverError::default)
 }

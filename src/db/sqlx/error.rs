@@ -12,7 +12,7 @@ pub(super) fn fail(guard: QueryGuard, error: &Error) {
     guard.fail_by::<Error>(kind(error), told(error));
 }
 
-/// What SQLx tells of an error of its own, or of one of the database's.
+/// The facts that SQLx reports about one of its errors, or about one of the database.
 pub(in crate::db) fn driver_error(
     error: &(dyn std::error::Error + 'static),
 ) -> Option<DriverError> {

@@ -20,7 +20,7 @@ pub(super) fn end<T>(guard: QueryGuard, result: &Result<T, Error>) {
     }
 }
 
-/// What tokio-postgres tells of an error of its own, or of one of the database's.
+/// The facts that tokio-postgres reports about one of its errors, or about one of the database.
 pub(in crate::db) fn driver_error(
     error: &(dyn std::error::Error + 'static),
 ) -> Option<DriverError> {
