@@ -1,0 +1,24 @@
+//! What a service already has, and this crate beside it: each case is a process of its own, since subscribers,
+//! loggers, recorders, providers and panic hooks belong to the process.
+//!
+//! `cargo test --manifest-path tests/beside/Cargo.toml -- FILTER` runs the cases whose name contains FILTER. The last
+//! line is `N passed, N failed`.
+
+mod alone;
+mod cases;
+mod subscriber;
+mod support;
+
+use cases::Case;
+
+/// Every case, by topic.
+fn all() -> Vec<Case> {
+    let mut all = Vec::new();
+    all.extend(alone::CASES);
+    all.extend(subscriber::CASES);
+    all
+}
+
+fn main() -> std::process::ExitCode {
+    cases::run(&all())
+}
