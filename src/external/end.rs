@@ -58,7 +58,10 @@ impl End {
 
     /// It ended in no answer and no error.
     pub(super) fn by(outcome: Outcome, status: Option<u16>) -> Self {
-        let is_error = !matches!(outcome, Outcome::Cancelled | Outcome::BodyDropped);
+        let is_error = !matches!(
+            outcome,
+            Outcome::Cancelled | Outcome::BodyDropped | Outcome::Upgraded
+        );
         Self {
             outcome,
             status,

@@ -294,7 +294,10 @@ impl CallGuard {
 
     /// Whether the response has no body by its method and status, whatever the body type says.
     pub(super) fn is_bodiless(&self) -> bool {
-        self.method == Method::HEAD || matches!(self.status, Some(204 | 304))
+        // A host's list of known methods may leave HEAD out.
+        self.method == Method::HEAD
+            || self.original.as_deref() == Some("HEAD")
+            || matches!(self.status, Some(204 | 304))
     }
 
     /// Where a panic is noted of code that is called while the call is shared.

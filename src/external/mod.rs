@@ -41,6 +41,7 @@
 //! | `body_dropped` | the response's body was dropped before its end, and before all bytes came that it or `Content-Length` declares |
 //! | `body_error` | the response's body gave an error, or ended with other bytes than were declared |
 //! | `panicked` | code in it panicked |
+//! | `upgraded` | the response, 101 or that of a `CONNECT`, made the connection a WebSocket or a tunnel |
 //!
 //! A time-out *around* the layer drops the call, which cannot be told from a client that left; inside of it, it is an
 //! error that is known.

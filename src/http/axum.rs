@@ -83,7 +83,8 @@ pub(super) fn watch_body<B: 'static>(
     upload: impl FnOnce() -> Arc<Upload>,
 ) -> Option<bool> {
     let body = (request.body_mut() as &mut dyn Any).downcast_mut::<Body>()?;
-    if !anyway && body.is_end_stream() {
+    // A body that panics here is left to who reads it.
+    if !anyway && caught(|| body.is_end_stream()).unwrap_or(true) {
         return Some(false);
     }
     let inner = std::mem::take(body);
@@ -114,7 +115,13 @@ impl HttpBody for Received {
         Poll::Ready(match frame {
             Some(Ok(frame)) => {
                 match frame.data_ref() {
-                    Some(data) => self.upload.received(data.len()),
+                    Some(data) => {
+                        self.upload.received(data.len());
+                        // Who asks this does not poll for the end.
+                        if self.body.is_end_stream() {
+                            self.upload.ended();
+                        }
+                    }
                     None => self.upload.ended(),
                 }
                 Some(Ok(frame))

@@ -70,7 +70,10 @@ pub(super) fn put_addresses<B>(
 fn named_host<'a, B>(request: &'a Request<B>, host: Option<&'a HeaderValue>) -> &'a str {
     let authority = request.uri().authority().map(Authority::as_str);
     let host = authority.or_else(|| host?.to_str().ok());
-    prefix(host.unwrap_or_default(), MAX_HOST)
+    let host = host.unwrap_or_default();
+    // Before the cut: what stands before it is a secret.
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    prefix(host, MAX_HOST)
 }
 
 /// What the client asked a proxy for.

@@ -14,11 +14,14 @@ use crate::metrics::{Histogram, UpDownCounter};
 use crate::model::{Dropping, Guarded, Outcome, SpanId, TraceId, guarded};
 use crate::request::{self, Ids, Requests, Slot};
 use crate::semconv;
+use crate::trace::Traces;
 
 /// Counts the life of one stream: one more while it lives, its duration and outcome when it ends.
 #[derive(Debug)]
 pub(super) struct Stream {
     requests: Arc<Requests>,
+    /// Decides the trace at the end, where it began with the stream and no request decides it.
+    traces: Option<Arc<Traces>>,
     duration: Histogram,
     active: UpDownCounter,
     route: Box<str>,
@@ -42,6 +45,7 @@ impl Stream {
         route: &str,
         ids: Ids,
         goes_on: Option<Arc<Slot>>,
+        traces: Option<&Arc<Traces>>,
         dropped: Outcome,
     ) -> Self {
         let active = instruments
@@ -49,11 +53,17 @@ impl Stream {
             .with([(semconv::HTTP_ROUTE, route.to_owned())]);
         active.add(1);
         let start = requests.clock().now();
-        let slot = requests.unlisted_slot(goes_on);
+        let traces = traces.filter(|_| goes_on.is_none()).cloned();
+        let slot = match goes_on {
+            // A trace of its own is listed, so that one open for too long is decided before its end.
+            None if traces.is_some() => requests.new_trace_slot(),
+            goes_on => requests.unlisted_slot(goes_on),
+        };
         slot.open(ids, start);
         Self {
             start,
             requests: Arc::clone(requests),
+            traces,
             duration: instruments.connection.clone(),
             active,
             route: route.into(),
@@ -114,6 +124,9 @@ impl Drop for Stream {
         }
         let life = now.saturating_sub(self.start);
         self.active.add(-1);
+        if let (Some(traces), Some(slot)) = (&self.traces, &self.slot) {
+            traces.rootless_ended(slot);
+        }
         let labels = [
             (semconv::HTTP_ROUTE, self.route.to_string()),
             (semconv::WATCHPOST_OUTCOME, self.outcome.as_str().to_owned()),
@@ -132,6 +145,7 @@ impl Drop for Stream {
 #[must_use = "a connection is counted while `run` is awaited"]
 pub struct Connection {
     requests: Arc<Requests>,
+    traces: Option<Arc<Traces>>,
     instruments: Arc<Instruments>,
     name: String,
     /// The request that was upgraded, if this is its handler.
@@ -141,12 +155,14 @@ pub struct Connection {
 impl Connection {
     pub(super) fn new(
         requests: &Arc<Requests>,
+        traces: Option<&Arc<Traces>>,
         instruments: &Arc<Instruments>,
         name: String,
     ) -> Self {
         let upgraded = request::current_slot(requests.number()).map(|(slot, _)| slot);
         Self {
             requests: Arc::clone(requests),
+            traces: traces.cloned(),
             instruments: Arc::clone(instruments),
             name,
             upgraded,
@@ -156,7 +172,8 @@ impl Connection {
     /// Runs the connection's task: counted in `watchpost_http_connections` while it runs and in
     /// `watchpost_http_connection_duration_seconds` when it ends, with the outcome `completed`, `cancelled` if it is
     /// dropped before, or `panicked`. Its `tracing` events carry the trace id of the request that was upgraded, if
-    /// `connection` was called in its handler.
+    /// `connection` was called in its handler, and its spans belong to the request's trace. Otherwise its spans are a
+    /// trace of their own, which is kept or dropped when the task ends, or after `trace.max_open`.
     ///
     /// # Cancel safety
     ///
@@ -175,9 +192,10 @@ impl Connection {
             stream: Some(Box::new(Stream::begin(
                 &self.requests,
                 &self.instruments,
-                &self.name,
+                &self.requests.routes().name(ids.route),
                 ids,
                 self.upgraded,
+                self.traces.as_ref(),
                 Outcome::Cancelled,
             ))),
         }

@@ -83,7 +83,12 @@ impl Inbound {
     }
 
     pub(crate) fn connection(&self, name: String) -> Connection {
-        Connection::new(&self.requests, &self.instruments, name)
+        Connection::new(
+            &self.requests,
+            self.traces.as_ref(),
+            &self.instruments,
+            name,
+        )
     }
 }
 

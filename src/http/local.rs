@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::active::Active;
 use super::series::{Labels, Series};
 use crate::model::TraceId;
-use crate::request::RouteId;
+use crate::request::{MAX_NAME, OVERFLOW, RouteId};
 
 /// Layers whose caches a thread keeps. More than a few live ones are rare; tests make many.
 const MAX_LAYERS: usize = 8;
@@ -102,7 +102,8 @@ impl Local {
             return *id;
         }
         let id = find(name);
-        if self.routes.len() < MAX_CACHED {
+        // What the table has no room for would fill this one, and a pattern may find room there later.
+        if self.routes.len() < MAX_CACHED && id != OVERFLOW && name.len() <= MAX_NAME {
             self.routes.insert(name.into(), id);
         }
         id

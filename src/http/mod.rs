@@ -12,7 +12,7 @@
 //! | `upgraded` | the connection became a WebSocket or a tunnel | no |
 //! | `cancelled` | the service's future was dropped before it gave headers | no |
 //! | `upload_aborted` | the client left while it sent the request's body; there is no status | no |
-//! | `body_dropped` | the response's body was dropped before its end: mostly, the client left | no |
+//! | `body_dropped` | the response's body was dropped before its end: mostly, the client left | if its status is 5xx |
 //! | `body_error` | the response's body gave an error, or ended with other bytes than it declared | yes |
 //! | `failed` | the service gave an error instead of a response; there is no status | yes |
 //! | `panicked` | the service, or its body, panicked; the panic goes on unchanged | yes |

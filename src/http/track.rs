@@ -235,6 +235,7 @@ fn begin_stream(active: &Active) -> Box<Stream> {
         &route,
         active.ids,
         slot,
+        None,
         Outcome::BodyDropped,
     );
     Box::new(stream.with_record(last))

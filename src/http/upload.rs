@@ -12,6 +12,7 @@ use crate::model::caught;
 
 const ENDED: u8 = 1;
 const ABORTED: u8 = 2;
+const BROKEN: u8 = 3;
 
 /// What came of one request's body: written by the wrapper around the body, read when the request ends.
 #[derive(Debug, Default)]
@@ -40,18 +41,22 @@ impl Upload {
             .store(before.saturating_add(bytes as u64), Relaxed);
     }
 
-    /// The body came to its end.
+    /// The body came to its end. A body that is polled on after its error has no end.
     #[inline]
     pub(super) fn ended(&self) {
-        self.end.store(ENDED, Release);
+        if self.end.load(Relaxed) == 0 {
+            self.end.store(ENDED, Release);
+        }
     }
 
     /// The body gave an error.
     #[cold]
     pub(super) fn broke(&self, error: &(dyn Error + 'static)) {
         // Their `source` is the host's code, which would not have run without this layer.
-        if caught(|| connection_broke(error)) == Some(true) {
-            self.end.store(ABORTED, Release);
+        let aborted = caught(|| connection_broke(error)) == Some(true);
+        let end = if aborted { ABORTED } else { BROKEN };
+        if self.end.load(Relaxed) == 0 {
+            self.end.store(end, Release);
         }
     }
 
@@ -161,6 +166,23 @@ mod tests {
             upload.broke(&odd);
             assert!(!upload.is_aborted());
         }
+    }
+
+    #[test]
+    fn a_body_that_is_polled_after_its_error_has_not_ended() {
+        for (kind, aborted) in [
+            (ErrorKind::ConnectionReset, true),
+            (ErrorKind::InvalidData, false),
+        ] {
+            let upload = Upload::default();
+            upload.broke(&io::Error::new(kind, "why"));
+            upload.ended();
+            assert_eq!((upload.is_aborted(), upload.is_ended()), (aborted, false));
+        }
+        let upload = Upload::default();
+        upload.ended();
+        upload.broke(&io::Error::from(ErrorKind::ConnectionReset));
+        assert!(upload.is_ended() && !upload.is_aborted());
     }
 
     #[test]

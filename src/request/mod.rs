@@ -25,7 +25,7 @@ pub(crate) use self::record::{
     AttributeRef, MAX_USER, RequestRecord, Scheme, VERSIONS, attributes_of, note_left_out,
     put_attributes, put_attributes_within, put_fixed, put_text,
 };
-pub(crate) use self::routes::{NO_REQUEST, RouteId, Routes, UNMATCHED};
+pub(crate) use self::routes::{MAX_NAME, NO_REQUEST, OVERFLOW, RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};
 pub(crate) use self::tally::{Asked, Tally};
 pub(crate) use self::tree::{Added, Decision, Taken};

@@ -10,12 +10,12 @@ const MAX_ROUTES: usize = 4096;
 /// Those of them that hooks and connections name: they may name anything, and leave room for the router's patterns.
 const MAX_NAMED: usize = 512;
 /// Bytes of a pattern.
-const MAX_NAME: usize = 1024;
+pub(crate) const MAX_NAME: usize = 1024;
 
 /// The route of a request that no route matched.
 pub(crate) const UNMATCHED: RouteId = RouteId(0);
 /// The route of all that came after [`MAX_ROUTES`].
-const OVERFLOW: RouteId = RouteId(1);
+pub(crate) const OVERFLOW: RouteId = RouteId(1);
 /// What has no request has no route: it has no name, and so no label and no field.
 pub(crate) const NO_REQUEST: RouteId = RouteId(2);
 /// The names of the above.
@@ -63,6 +63,10 @@ impl Routes {
 
     /// The number of a name that a hook or a connection gives, by content.
     pub(crate) fn named(&self, name: &str) -> RouteId {
+        // The empty name is that of work outside requests.
+        if name.is_empty() {
+            return UNMATCHED;
+        }
         self.known(name).unwrap_or_else(|| self.add(name, 1))
     }
 
@@ -132,6 +136,7 @@ mod tests {
         let users = routes.id("/users/{id}");
         assert_eq!(routes.named("/users/{id}"), users);
         assert_eq!(&*routes.name(users), "/users/{id}");
+        assert_eq!(routes.named(""), UNMATCHED);
     }
 
     #[test]

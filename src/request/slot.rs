@@ -169,6 +169,8 @@ impl Requests {
 
     /// A new slot that is in no list: for what outlives its request, in whose slot the trace goes on.
     pub(crate) fn unlisted_slot(&self, goes_on: Option<Arc<Slot>>) -> Arc<Slot> {
+        // What goes on in a slot that goes on itself belongs to the first one's trace.
+        let goes_on = goes_on.map(|slot| slot.goes_on.clone().unwrap_or(slot));
         Arc::new(self.slot(goes_on, false))
     }
 

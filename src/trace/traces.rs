@@ -232,14 +232,15 @@ impl Traces {
 
     #[cold]
     fn span_late(&self, slot: &Slot, kept: Kept, span: &SpanRecord<'_>) {
-        self.push_late(slot.ids().trace, (kept, self.sampling(slot)), span);
+        let state = slot.trace_state();
+        self.push_late(slot.ids().trace, (kept, self.sampling(slot)), &state, span);
     }
 
     /// A span has ended of which only the trace's id is known.
     pub(crate) fn orphan_ended(&self, trace: TraceId, span: &SpanRecord<'_>) {
         let kept = self.lock().kept.get(&trace).copied();
         match kept {
-            Some(kept) => self.push_late(trace, kept, span),
+            Some(kept) => self.push_late(trace, kept, "", span),
             None => {
                 self.late.fetch_add(1, Relaxed);
             }
@@ -276,6 +277,12 @@ impl Traces {
         why: Option<Kept>,
         root: &RootForm<'_>,
     ) -> Option<Kept> {
+        // What was decided before its end is not paid for again.
+        match slot.tree().decision() {
+            Decision::Kept(kept) => return Some(self.push_late_root(kept, end, root)),
+            Decision::Dropped => return None,
+            Decision::Open => {}
+        }
         let bytes = slot.tree().bytes() as u64 + ROOT_BYTES;
         let source = match root {
             RootForm::Request(_) => Source::of_route(slot.route()),
@@ -324,26 +331,57 @@ impl Traces {
     }
 
     #[cold]
-    fn push_late(&self, trace: TraceId, kept: (Kept, Sampling), span: &SpanRecord<'_>) {
+    fn push_late(
+        &self,
+        trace: TraceId,
+        kept: (Kept, Sampling),
+        state: &str,
+        span: &SpanRecord<'_>,
+    ) {
         let items = self.counted(kept.1, 1);
         self.intake.push_many(Signal::Span, items, span.end, |out| {
-            put_head(out, trace, kept, (0, 0), "");
+            put_head(out, trace, kept, (0, 0), state);
             put_bytes(out, &[]);
             put_no_root(out);
             put_span(out, span);
         });
     }
 
+    /// What has no span as its root, a connection, has ended: what waits for a decision gets it.
+    pub(crate) fn rootless_ended(&self, slot: &Slot) {
+        slot.close();
+        let now = self.requests.clock().now();
+        match self.chosen(slot, now) {
+            Some(kept) => self.keep_as_it_stands(slot, kept, now),
+            None => {
+                slot.tree().decide(Decision::Dropped, |_| {});
+            }
+        }
+    }
+
     /// Decides on a trace before its root has ended: what is chosen or has a captured error goes out as it is;
     /// of any other the spans so far are given up.
     fn decide_as_it_stands(&self, slot: &Slot) {
-        let (ids, now) = (slot.ids(), self.requests.clock().now());
-        let sampling = self.sampling(slot);
-        let kept = match sampling.reason() {
-            _ if slot.is_captured() => Kept::Captured,
-            Some(reason) if self.sampler.take_trace(Source::of_route(ids.route), now) => reason,
-            _ => return slot.tree().give_up(),
-        };
+        let now = self.requests.clock().now();
+        match self.chosen(slot, now) {
+            Some(kept) => self.keep_as_it_stands(slot, kept, now),
+            None => slot.tree().give_up(),
+        }
+    }
+
+    /// Why a trace without an ended root is kept; nothing is paid for one that has no spans.
+    fn chosen(&self, slot: &Slot, now: Nanos) -> Option<Kept> {
+        if slot.is_captured() {
+            return Some(Kept::Captured);
+        }
+        let reason = self.sampling(slot).reason()?;
+        let source = Source::of_route(slot.route());
+        let has_spans = slot.tree().bytes() > 0;
+        (has_spans && self.sampler.take_trace(source, now)).then_some(reason)
+    }
+
+    fn keep_as_it_stands(&self, slot: &Slot, kept: Kept, now: Nanos) {
+        let (ids, sampling) = (slot.ids(), self.sampling(slot));
         let end = RootEnd {
             trace: ids.trace,
             trace_state: &slot.trace_state(),
@@ -351,10 +389,14 @@ impl Traces {
             sampling,
             now,
         };
+        let mut decided = false;
         slot.tree().decide(Decision::Kept(kept), |taken| {
+            decided = true;
             self.push(&end, kept, taken, None);
         });
-        self.remember(ids.trace, (kept, sampling), now);
+        if decided {
+            self.remember(ids.trace, (kept, sampling), now);
+        }
     }
 
     /// Queues a kept trace, in as many records as it takes.

@@ -628,3 +628,38 @@ async fn what_clients_break_off_makes_nothing_else_slow() {
         "none was slow for its route"
     );
 }
+
+/// What the spans of traces that are not decided hold.
+fn open_bytes(monitor: &Monitor) -> String {
+    let page = monitor.metrics().render();
+    let line = page
+        .lines()
+        .find(|line| line.starts_with("watchpost_traces_open_bytes "));
+    line.unwrap().rsplit(' ').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn spans_of_a_connection_without_a_request_are_a_trace() {
+    for (ratio, traces) in [(1.0, 1), (0.0, 0)] {
+        let monitor = monitor(ratio);
+        let task = async {
+            monitor.trace("one").run(async {}).await;
+            // Made inside the other: of its trace.
+            let nested = monitor.connection("nested");
+            let deeper = async {
+                let deepest = monitor.connection("deepest");
+                deepest.run(monitor.trace("three").run(async {})).await;
+            };
+            nested.run(deeper).await;
+        };
+        monitor.connection("/ws").run(task).await;
+        assert!(monitor.flush(Duration::from_secs(10)).await);
+        let recent = monitor.recent_traces();
+        assert_eq!(recent.len(), traces, "{recent:?}");
+        for trace in recent {
+            let names: Vec<_> = trace.spans.iter().map(|span| &*span.name).collect();
+            assert_eq!(names, ["one", "three"]);
+        }
+        assert_eq!(open_bytes(&monitor), "0");
+    }
+}

@@ -429,7 +429,10 @@ impl Shared {
         }
         state.status.corrupt = spool.corrupt();
         state.status.damaged = spool.damaged();
-        state.look_due = (spool.damaged() > 0).then(|| self.pace.now() + nanos(LOOK_AGAIN));
+        // Writes that come more often do not put the look off.
+        let due = state.look_due.filter(|_| !look);
+        let due = due.unwrap_or_else(|| self.pace.now() + nanos(LOOK_AGAIN));
+        state.look_due = (spool.damaged() > 0).then_some(due);
         state.status.evicted += spool.take_evicted();
         if std::mem::take(&mut state.status.failing) {
             self.notices
