@@ -53,7 +53,8 @@ pub use self::model::{
 #[cfg(feature = "axum")]
 pub use self::monitor::NoMonitor;
 pub use self::monitor::{
-    Finding, Monitor, MonitorBuilder, MonitorGuard, Report, Server, shutdown_signal,
+    Finding, Global, GlobalReport, GlobalState, InstallReport, Monitor, MonitorBuilder,
+    MonitorGuard, Report, Server, shutdown_signal,
 };
 pub use self::request::InFlight;
 pub use self::trace::{in_current_trace, spawn, spawn_blocking};

@@ -55,13 +55,15 @@ fn what_nobody_installed() {
         let monitor = builder().build().unwrap();
         assert_eq!(
             about(&monitor),
-            ["propagator", "subscriber", "data directory"]
+            ["propagator", "subscriber", "panic hook", "data directory"]
         );
         let set = tracing_subscriber::registry().with(monitor.tracing_layer());
         tracing::subscriber::set_global_default(set).unwrap();
         opentelemetry::global::set_text_map_propagator(
             opentelemetry_sdk::propagation::TraceContextPropagator::new(),
         );
+        assert_eq!(about(&monitor), ["panic hook", "data directory"]);
+        monitor.install();
         assert_eq!(about(&monitor), ["data directory"]);
     });
 }
@@ -72,7 +74,11 @@ fn what_is_not_wanted_is_not_missed() {
         let (_dir, builder) = in_directory();
         let settings = tempfile::NamedTempFile::new().unwrap();
         // As the finding says.
-        std::fs::write(&settings, "trace.propagators = [\"none\"]").unwrap();
+        std::fs::write(
+            &settings,
+            "trace.propagators = [\"none\"]\ninstall.panic_hook = false",
+        )
+        .unwrap();
         let monitor = builder.file(settings.path()).build().unwrap();
         assert_eq!(about(&monitor), ["subscriber"]);
     });
@@ -96,7 +102,7 @@ where
     );
     before
         .into_iter()
-        .filter(|it| *it != "propagator")
+        .filter(|it| !["propagator", "panic hook"].contains(it))
         .collect()
 }
 
@@ -223,7 +229,13 @@ fn each_thing_is_said_once_on_the_console() {
         let found = about(&monitor);
         assert_eq!(
             found,
-            ["propagator", "filter", "histogram", "data directory"]
+            [
+                "propagator",
+                "filter",
+                "histogram",
+                "panic hook",
+                "data directory"
+            ]
         );
         for finding in monitor.doctor() {
             let beginning = format!("{}: ", finding.about);

@@ -78,6 +78,13 @@
 //! | `log.console` | `true` | `true` or `false` |  | Lines go to standard output |
 //! | `log.requests` | `"all"` | `all`, `off` or `errors` |  | Which requests get a line; `errors` are those that failed or were slow |
 //! | `log.slow` | `"1s"` | a duration from `1ms` to `1d` |  | From here on a request is slow |
+//! | `install.subscriber` | `true` | `true` or `false` |  | `install` sets the `tracing` subscriber |
+//! | `install.log` | `true` | `true` or `false` |  | `install` sets the logger that turns records of the `log` crate into `tracing` events |
+//! | `install.recorder` | `true` | `true` or `false` |  | `install` sets the recorder of the `metrics` facade |
+//! | `install.propagator` | `true` | `true` or `false` |  | `install` sets OpenTelemetry's propagator |
+//! | `install.tracer_provider` | `true` | `true` or `false` |  | `install` sets OpenTelemetry's tracer provider |
+//! | `install.panic_hook` | `true` | `true` or `false` |  | `install` sets the panic hook |
+//! | `install.capture_error` | `true` | `true` or `false` |  | `install` makes this monitor the one that captures outside requests |
 //! | `errors.backtraces` | `"first"` | `first`, `all` or `off` |  | Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks |
 //! | `errors.max_stored_bytes` | `"64MiB"` | a size from `4MiB` to `1GiB` |  | What stored errors may take of the data directory; the oldest make room |
 //! | `sentry.dsn` | none | a DSN: `https://key@host/project` | `SENTRY_DSN` | Where captured errors are sent |
@@ -142,6 +149,7 @@ mod attributes;
 mod env;
 mod file;
 mod form;
+mod install;
 mod mask;
 mod nearest;
 mod problem;
@@ -156,6 +164,7 @@ pub use self::settings::Settings;
 pub use crate::worker::WorkerConfig;
 
 pub(crate) use self::env::{Environment, program};
+pub(crate) use self::install::InstallConfig;
 pub(crate) use self::nearest::near;
 pub(crate) use self::resolve::{CodeSetting, Resolved, Sources, resolve};
 pub(crate) use self::service::{Propagators, ServiceConfig};

@@ -209,6 +209,41 @@ pub(super) static SETTINGS: &[Setting] = &[
         "From here on a request is slow",
     ),
     Setting::new(
+        "install.subscriber",
+        &At(Switch, |c| &mut c.install.subscriber),
+        "`install` sets the `tracing` subscriber",
+    ),
+    Setting::new(
+        "install.log",
+        &At(Switch, |c| &mut c.install.log),
+        "`install` sets the logger that turns records of the `log` crate into `tracing` events",
+    ),
+    Setting::new(
+        "install.recorder",
+        &At(Switch, |c| &mut c.install.recorder),
+        "`install` sets the recorder of the `metrics` facade",
+    ),
+    Setting::new(
+        "install.propagator",
+        &At(Switch, |c| &mut c.install.propagator),
+        "`install` sets OpenTelemetry's propagator",
+    ),
+    Setting::new(
+        "install.tracer_provider",
+        &At(Switch, |c| &mut c.install.tracer_provider),
+        "`install` sets OpenTelemetry's tracer provider",
+    ),
+    Setting::new(
+        "install.panic_hook",
+        &At(Switch, |c| &mut c.install.panic_hook),
+        "`install` sets the panic hook",
+    ),
+    Setting::new(
+        "install.capture_error",
+        &At(Switch, |c| &mut c.install.capture_error),
+        "`install` makes this monitor the one that captures outside requests",
+    ),
+    Setting::new(
         "errors.backtraces",
         &At(BACKTRACES, |c| &mut c.errors.backtraces),
         "Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks",

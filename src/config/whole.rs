@@ -12,7 +12,7 @@ use crate::trace::TraceConfig;
 use crate::trace::otlp::OtlpConfig;
 use crate::worker::WorkerConfig;
 
-use super::{Propagators, ServiceConfig};
+use super::{InstallConfig, Propagators, ServiceConfig};
 
 /// Every setting, each part as its own room understands it.
 #[derive(Debug, Clone)]
@@ -21,6 +21,7 @@ pub(crate) struct Config {
     /// Where stores live; none means memory only.
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) logs: LogsConfig,
+    pub(crate) install: InstallConfig,
     pub(crate) errors: ErrorsConfig,
     pub(crate) http: HttpConfig,
     pub(crate) redact: RedactConfig,
@@ -47,6 +48,7 @@ impl Default for Config {
             service: ServiceConfig::default(),
             data_dir: None,
             logs: LogsConfig::default(),
+            install: InstallConfig::default(),
             errors: ErrorsConfig::default(),
             http: HttpConfig::default(),
             redact: RedactConfig::default(),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use super::capture::{Errors, Shared};
-use crate::model::{EventId, Level};
+use crate::model::{EventId, Level, Life, Taken};
 use crate::request;
 
 /// The monitors of the process, and which of them is installed.
@@ -19,7 +19,7 @@ static UNCLAIMED: AtomicU64 = AtomicU64::new(0);
 
 struct Monitors {
     all: Vec<(u32, Weak<Shared>)>,
-    installed: Option<Weak<Shared>>,
+    installed: Option<(Weak<Shared>, Life)>,
 }
 
 /// Makes a monitor known.
@@ -29,16 +29,26 @@ pub(super) fn register(number: u32, shared: &Arc<Shared>) {
     monitors.all.push((number, Arc::downgrade(shared)));
 }
 
-/// Makes a monitor the one that captures outside requests, unless another is; whether it is now.
-pub(super) fn install(shared: &Arc<Shared>) -> bool {
+/// Makes a monitor the one that captures outside requests, unless another is that is at work.
+pub(super) fn install(shared: &Arc<Shared>, life: &Life) -> Taken {
     let mut monitors = MONITORS.write().unwrap_or_else(PoisonError::into_inner);
-    let taken = monitors.installed.as_ref().and_then(Weak::upgrade);
-    if taken.is_none() {
-        monitors.installed = Some(Arc::downgrade(shared));
+    match &monitors.installed {
+        Some((_, has)) if has.is(life) => return Taken::Before,
+        Some((_, has)) if !has.has_ended() => return Taken::Other,
+        _ => {}
     }
-    drop(monitors);
-    // Outside the lock: it may be the last owner.
-    taken.is_none_or(|other| Arc::ptr_eq(&other, shared))
+    monitors.installed = Some((Arc::downgrade(shared), life.clone()));
+    Taken::Now
+}
+
+/// Forgets a monitor whose last handle is dropped. Its parts may live on in globals that cannot be unset.
+pub(super) fn uninstall(shared: &Arc<Shared>) {
+    let is = |one: &Weak<Shared>| std::ptr::eq(one.as_ptr(), Arc::as_ptr(shared));
+    let mut monitors = MONITORS.write().unwrap_or_else(PoisonError::into_inner);
+    monitors.all.retain(|(_, one)| !is(one));
+    if monitors.installed.as_ref().is_some_and(|(one, _)| is(one)) {
+        monitors.installed = None;
+    }
 }
 
 /// The monitor of the current request, else the installed one.
@@ -50,7 +60,7 @@ pub(super) fn current() -> Option<Arc<Shared>> {
         all.find(|(one, _)| *one == number)
             .and_then(|(_, shared)| shared.upgrade())
     });
-    of_request.or_else(|| monitors.installed.as_ref()?.upgrade())
+    of_request.or_else(|| monitors.installed.as_ref()?.0.upgrade())
 }
 
 /// The number of the monitor of the current request, else of the installed one.

@@ -19,8 +19,11 @@
 //! method, path, user, the attributes of the layer's hooks, and its last twenty `tracing` events. A message
 //! that is no error is captured with [`Monitor::capture_message`](crate::Monitor::capture_message).
 //!
-//! A panic is captured once by a hook that [`install`](crate::MonitorBuilder::install) chains before the one
-//! that is there, whether a layer catches it or not, inside ours or outside.
+//! A panic is captured once by a hook that [`install`](crate::Monitor::install) sets in front of the one that is there,
+//! and that calls it, whether a layer catches the panic or not, inside ours or outside. Set a hook that does not call the
+//! one before it, such as color-eyre's, before `install`: after it, that hook hides panics from this one.
+//! [`Monitor::doctor`](crate::Monitor::doctor) reports panics that reached a layer and not the hook; a second call of
+//! `install` sets the hook in front again. [`build`](crate::MonitorBuilder::build) alone sets no hook.
 //!
 //! Of an error that a database returned, through SQLx or tokio-postgres with their features, the event's extra has the
 //! code (`db.response.status_code`), the constraint that was violated (`watchpost.db.constraint`; SQLx tells it for
@@ -115,4 +118,5 @@ pub use self::sentry::SentryIntegration;
 
 pub(crate) use self::ambient::{current_monitor, unclaimed};
 pub(crate) use self::capture::Errors;
+pub(crate) use self::panics::set_panic_hook;
 pub(crate) use self::sentry::{BeforeSend, Dsn, SentrySetup};

@@ -1,31 +1,71 @@
 //! Panics, captured once each by a hook: layers that catch them come later, in whatever order.
 
+use std::cell::Cell;
 use std::panic::PanicHookInfo;
-use std::sync::Once;
+use std::sync::{Mutex, PoisonError};
 
 use super::ambient;
 use super::capture::{Captured, Errors, is_capturing};
 use super::chain::put_text;
-use crate::model::{EventId, Level, is_own_thread};
+use crate::model::{EventId, Level, Life, Taken, hook_is_set, hook_saw_panic, is_own_thread};
 use crate::request::ErrorKind;
 
 /// The type that a panic is told under.
 const PANIC: &str = "panic";
 
+/// Where the hook lies that was set last; nothing else lies there as long as the hook is set.
+static OURS: Mutex<Option<usize>> = Mutex::new(None);
+
+thread_local! {
+    /// Whether a hook of ours is at work on this thread: another of ours below it captures nothing.
+    static HOOKED: Cell<bool> = const { Cell::new(false) };
+}
+
 impl Errors {
-    /// Captures from now on what panics outside every monitor's requests too, and hooks panics, once a
-    /// process: the hook that was there runs after ours. Whether this monitor is the installed one.
-    pub(crate) fn install(&self) -> bool {
-        static HOOKED: Once = Once::new();
-        HOOKED.call_once(|| {
-            let before = std::panic::take_hook();
-            std::panic::set_hook(Box::new(move |info| {
-                capture(info);
-                before(info);
-            }));
-        });
-        ambient::install(&self.shared)
+    /// Captures from now on what happens outside every monitor's requests too, unless another monitor does.
+    pub(crate) fn install(&self, life: &Life) -> Taken {
+        ambient::install(&self.shared, life)
     }
+
+    /// The monitor has ended.
+    pub(crate) fn uninstall(&self) {
+        ambient::uninstall(&self.shared);
+    }
+}
+
+/// Makes a hook of ours the first that a panic meets; the one that was there runs after it. `None`: this thread is
+/// panicking, and the hook cannot be changed.
+///
+/// Where somebody has set another hook since, ours is set again: that one may not call the one before it. Of several
+/// hooks of ours that call each other the first captures.
+pub(crate) fn set_panic_hook() -> Option<Taken> {
+    if std::thread::panicking() {
+        return None;
+    }
+    let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = std::panic::take_hook();
+    let place = |hook: &(dyn Fn(&PanicHookInfo<'_>) + Send + Sync)| {
+        std::ptr::from_ref(hook).cast::<()>().addr()
+    };
+    if *ours == Some(place(&*before)) {
+        std::panic::set_hook(before);
+        hook_is_set();
+        return Some(Taken::Before);
+    }
+    let hook = Box::new(move |info: &PanicHookInfo<'_>| {
+        let outer = HOOKED.try_with(|it| !it.replace(true)).unwrap_or(true);
+        if outer {
+            capture(info);
+        }
+        before(info);
+        if outer {
+            let _ended = HOOKED.try_with(|it| it.set(false));
+        }
+    });
+    *ours = Some(place(&*hook));
+    std::panic::set_hook(hook);
+    hook_is_set();
+    Some(Taken::Now)
 }
 
 /// Runs while a thread panics, where another panic ends the process: nothing foreign is called here, and
@@ -34,6 +74,7 @@ fn capture(info: &PanicHookInfo<'_>) {
     if is_own_thread() || is_capturing() {
         return;
     }
+    hook_saw_panic();
     let (Some(shared), Some(location)) = (ambient::current(), info.location()) else {
         return ambient::count_unclaimed();
     };

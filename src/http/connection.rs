@@ -11,7 +11,7 @@ use super::series::{Instruments, seconds};
 use super::stream_end::StreamEnd;
 use crate::clock::Nanos;
 use crate::metrics::{Histogram, UpDownCounter};
-use crate::model::{Dropping, Guarded, Outcome, SpanId, TraceId, guarded};
+use crate::model::{Dropping, Guarded, Outcome, SpanId, TraceId, guarded, layer_saw_panic};
 use crate::request::{self, Ids, Requests, Slot};
 use crate::semconv;
 use crate::trace::Traces;
@@ -112,6 +112,7 @@ impl Stream {
 impl Guarded for Box<Stream> {
     #[cold]
     fn panicked(self) {
+        layer_saw_panic(self.requests.number());
         self.end(Outcome::Panicked);
     }
 }
@@ -120,6 +121,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         let now = self.requests.clock().now();
         if self.dropping.panicked() | *self.panicked.get_mut() {
+            layer_saw_panic(self.requests.number());
             self.outcome = Outcome::Panicked;
         }
         let life = now.saturating_sub(self.start);

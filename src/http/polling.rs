@@ -1,5 +1,5 @@
 use super::track::Track;
-use crate::model::Outcome;
+use crate::model::Guarded as _;
 use crate::trace::Attached;
 
 /// While it lives, the request is the current one of its thread. Dropped by an unwinding panic, it ends
@@ -47,7 +47,7 @@ impl Drop for Polling<'_> {
             if let Some(active) = track.active() {
                 active.leave();
             }
-            track.finish(Outcome::Panicked);
+            track.panicked();
         }
     }
 }

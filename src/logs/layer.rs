@@ -73,6 +73,11 @@ impl TracingLayer {
         self.requests.number()
     }
 
+    /// A subscriber with the layer in it is in use.
+    pub(crate) fn note_subscriber(&self) {
+        self.spans.on_register_dispatch();
+    }
+
     /// The operation that an event belongs to: the one that is current, unless the event names another.
     fn ids<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<Ids>
     where

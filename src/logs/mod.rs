@@ -90,6 +90,7 @@ mod digits;
 mod error_line;
 mod escape;
 mod event_line;
+mod installed;
 mod kept;
 mod keys;
 mod layer;
@@ -103,7 +104,8 @@ pub use self::config::{LogFormat, LogsConfig, RequestLines};
 pub(crate) use self::layer::Listener;
 pub use self::layer::TracingLayer;
 
-pub(crate) use self::bridge::{follow_levels, install as install_log_bridge};
+pub(crate) use self::bridge::{Bridge, follow_levels, install as install_log_bridge};
 pub(crate) use self::config::Service;
 pub(crate) use self::crumb::read_crumb;
+pub(crate) use self::installed::{InstalledLayer, monitor_of};
 pub(crate) use self::lines::Lines;

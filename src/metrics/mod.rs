@@ -144,6 +144,7 @@ mod exponential;
 mod facade;
 mod handles;
 mod histogram;
+mod installed;
 mod known;
 mod labels;
 mod metric;
@@ -167,6 +168,7 @@ pub use self::page::{PageBody, Prometheus};
 
 pub(crate) use self::common::TraceSource;
 pub(crate) use self::exponential::Exponential;
+pub(crate) use self::installed::install_recorder;
 pub(crate) use self::known::is_in_own_namespace;
 pub(crate) use self::name::Kind;
 pub(crate) use self::observed::Observer;

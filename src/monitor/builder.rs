@@ -1,17 +1,18 @@
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::current;
 use super::data_dir::DataDir;
 use super::doctor::{Doctor, Rounds};
 use super::export;
+use super::globals::Global;
 use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
+use super::own;
 use super::tracing::Tracing;
-use super::{install, own};
 use crate::access::{self, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{
@@ -26,7 +27,7 @@ use crate::http::{HttpConfig, Inbound, LineMode};
 use crate::logs::{Lines, LogFormat, RequestLines, Service, read_crumb};
 use crate::metrics::Metrics;
 use crate::model::TraceId;
-use crate::model::{Books, Notices, Secret};
+use crate::model::{Books, Life, Notices, Secret};
 use crate::redact::Rules;
 use crate::request::{self, Requests};
 use crate::trace::{Carried, Levels, Spans, Traces};
@@ -407,31 +408,46 @@ impl MonitorBuilder {
         self
     }
 
-    /// Builds the monitor and touches no global.
+    /// Whether [`install`](Self::install) and [`Monitor::install`] set this global of the process. By default, each.
+    ///
+    /// ```no_run
+    /// use watchpost::{Global, Monitor};
+    ///
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = Monitor::builder("shop")
+    ///     .installs(Global::Recorder, false)
+    ///     .installs(Global::TracerProvider, false)
+    ///     .install()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn installs(self, global: Global, wanted: bool) -> Self {
+        let text = if wanted { "true" } else { "false" };
+        self.set(global.setting(), text, ".installs(..)")
+    }
+
+    /// Builds the monitor and touches no global. A host with a `tracing` subscriber of its own adds
+    /// [`tracing_layer`](Monitor::tracing_layer) to it, and then calls [`Monitor::install`] for the rest.
     ///
     /// # Errors
     ///
     /// If a setting is bad, with every problem at once; if the worker's thread cannot be started. A data
     /// directory that cannot be used is no error: nothing is then kept on disk, and a notice says so.
     pub fn build(self) -> Result<MonitorGuard> {
-        Ok(MonitorGuard::new(self.assemble()?, Vec::new()))
+        Ok(MonitorGuard::new(self.assemble()?))
     }
 
-    /// Builds the monitor and makes it the process' own: the `tracing` subscriber, the `metrics` recorder
-    /// and the OpenTelemetry propagator, each only if nobody has set it before, and the one that captures
-    /// panics and what [`capture_error`](crate::capture_error) is given outside its requests. What was left alone
-    /// stands in [`MonitorGuard::report`].
+    /// Builds the monitor and makes it the process's own, as [`build`](Self::build) and [`Monitor::install`] do one
+    /// after the other. For a host that sets no `tracing` subscriber: this sets one, and a later `init()` of another
+    /// fails. What was left alone stands in [`MonitorGuard::report`].
     ///
     /// # Errors
     ///
     /// As [`build`](Self::build).
     pub fn install(self) -> Result<MonitorGuard> {
-        let monitor = self.assemble()?;
-        let not_installed = install::install(&monitor);
-        for sentence in &not_installed {
-            monitor.inner.notices.say(sentence.as_str());
-        }
-        Ok(MonitorGuard::new(monitor, not_installed))
+        let monitor = self.build()?;
+        monitor.install();
+        Ok(monitor)
     }
 
     /// The settings of all sources, and the environment.
@@ -534,6 +550,9 @@ impl MonitorBuilder {
             settings,
             drain_wait: config.drain_wait,
             propagators: config.propagators,
+            install: config.install,
+            installs: Mutex::default(),
+            life: Life::default(),
             data_dir,
             data_dir_problem,
             server_counters: Arc::default(),

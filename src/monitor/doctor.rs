@@ -14,9 +14,9 @@ use crate::clock::{Clock, Nanos, nanos};
 use crate::config::{Propagators, near, program};
 use crate::errors::Errors;
 use crate::http::Inbound;
-use crate::logs::TracingLayer;
+use crate::logs::monitor_of;
 use crate::metrics::{Metrics, is_in_own_namespace};
-use crate::model::{Notices, caught};
+use crate::model::{Notices, caught, has_hook, panics_missed};
 use crate::trace::{SpanLayer, probe, versions};
 use crate::worker::{SinkStatus, Tick, Watch};
 
@@ -37,7 +37,7 @@ const SKEW: u64 = 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is about: `propagator`, `subscriber`, `filter`, `route`, `histogram`, `opentelemetry`, `data directory`,
+    /// What it is about: `propagator`, `subscriber`, `filter`, `route`, `histogram`, `opentelemetry`, `panic hook`, `data directory`,
     /// `process` (a child made by `fork`), or a sink: `console`, `otlp`, `sentry`.
     pub about: &'static str,
     /// What is wrong and what to do about it.
@@ -67,6 +67,8 @@ impl fmt::Display for Finding {
 pub(super) struct Doctor {
     monitor: u32,
     propagators: Propagators,
+    /// Whether the settings want a panic hook.
+    wants_panics: bool,
     layer: Arc<SpanLayer>,
     inbound: Inbound,
     metrics: Metrics,
@@ -84,6 +86,7 @@ impl Doctor {
         Self {
             monitor: inner.requests.number(),
             propagators: inner.propagators,
+            wants_panics: inner.install.panic_hook,
             layer: Arc::clone(&inner.tracing.layer),
             inbound: inner.inbound.clone(),
             metrics: inner.metrics.clone(),
@@ -125,6 +128,7 @@ impl Doctor {
             about("histogram", Kind::OwnHistogram, own_histograms),
             about("histogram", Kind::Histogram, histograms),
             about("opentelemetry", Kind::Surroundings, opentelemetry()),
+            about("panic hook", Kind::Surroundings, self.panic_hook()),
             about("data directory", Kind::Surroundings, data_directory),
         ];
         let sinks = sinks.iter().flat_map(|sink| {
@@ -144,13 +148,28 @@ impl Doctor {
         } = self.propagators;
         let set = opentelemetry::global::get_text_map_propagator(|it| it.fields().next().is_some());
         ((trace_context || baggage) && !set).then(|| {
-            "OpenTelemetry has no propagator, so outgoing calls carry no trace: use `install()`, or write `opentelemetry::global::set_text_map_propagator(opentelemetry_sdk::propagation::TraceContextPropagator::new())`; `trace.propagators = [\"none\"]` says that none is wanted".to_owned()
+            "OpenTelemetry has no propagator, so outgoing calls carry no trace: call `monitor.install()`, or write `opentelemetry::global::set_text_map_propagator(opentelemetry_sdk::propagation::TraceContextPropagator::new())`; `trace.propagators = [\"none\"]` says that none is wanted".to_owned()
         })
+    }
+
+    fn panic_hook(&self) -> Option<String> {
+        if !self.wants_panics {
+            return None;
+        }
+        let missed = panics_missed();
+        if !has_hook() {
+            return Some(format!(
+                "no panic hook was set, so panics are not captured as errors ({missed} reached a layer so far): call `monitor.install()`, after the subscriber is set; `install.panic_hook = false` says that none is wanted"
+            ));
+        }
+        (missed > 0).then(|| format!(
+            "{missed} panics reached a layer and not the panic hook, so they were not captured as errors: a hook that does not call the one before it, such as color-eyre's, was set after ours; set it first and call `monitor.install()` after it (a panic raised by `resume_unwind` alone calls no hook)"
+        ))
     }
 
     fn subscriber(&self) -> Option<String> {
         (!self.layer.is_in_a_subscriber()).then(|| {
-            "no `tracing` subscriber in use has this monitor's layer, so events are no lines and spans no part of traces: use `install()`, or add `.with(monitor.tracing_layer())` to the subscriber".to_owned()
+            "no `tracing` subscriber in use has this monitor's layer, so events are no lines and spans no part of traces: add `.with(monitor.tracing_layer())` to the subscriber, or call `monitor.install()` where there is none".to_owned()
         })
     }
 
@@ -159,8 +178,7 @@ impl Doctor {
         let target = program()?;
         let level = self.layer.misses(&target)?;
         let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
-        let layer: Option<&TracingLayer> = subscriber.downcast_ref();
-        let ours = layer.is_some_and(|layer| layer.monitor() == self.monitor);
+        let ours = monitor_of(&subscriber) == Some(self.monitor);
         let asked = ours && level != LevelFilter::OFF;
         if !asked || probe::reaches(&subscriber, self.monitor, &target, level) {
             return None;

@@ -2,7 +2,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
+use super::globals::InstallReport;
 use super::handle::Monitor;
+use crate::model::peek;
 
 /// How long dropping a guard may take.
 const DROP_FLUSH: Duration = Duration::from_millis(100);
@@ -14,22 +16,27 @@ const DROP_FLUSH: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct MonitorGuard {
     monitor: Monitor,
-    not_installed: Vec<String>,
 }
 
 impl MonitorGuard {
-    pub(super) fn new(monitor: Monitor, not_installed: Vec<String>) -> Self {
-        Self {
-            monitor,
-            not_installed,
-        }
+    pub(super) fn new(monitor: Monitor) -> Self {
+        Self { monitor }
     }
 
-    /// What could not be installed, and all notices so far.
+    /// What was and what could not be installed, and all notices so far.
     pub fn report(&self) -> Report {
+        let inner = &self.monitor.inner;
+        let installs = peek(&inner.installs).map(|it| it.clone());
+        let installs = installs.unwrap_or_default();
+        let mut notices = inner.notices.said();
+        notices.retain(|notice| !installs.said(notice));
+        let install = installs.last;
+        let not_installed = install.missing().map(|it| it.sentence.clone());
+        let not_installed = not_installed.collect();
         Report {
-            not_installed: self.not_installed.clone(),
-            notices: self.monitor.inner.notices.said(),
+            install,
+            not_installed,
+            notices,
         }
     }
 }
@@ -52,9 +59,12 @@ impl Drop for MonitorGuard {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// The globals that `install` left alone because somebody else had set them.
+    /// What [`Monitor::install`] did, the last time that it was called. It is not printed with the report, apart from
+    /// what is missing.
+    pub install: InstallReport,
+    /// The sentences of [`install`](Self::install) for which something is missing.
     pub not_installed: Vec<String>,
-    /// All notices since the monitor was built, at most 256.
+    /// All other notices since the monitor was built, at most 256. What an earlier `install` missed is not among them.
     pub notices: Vec<String>,
 }
 

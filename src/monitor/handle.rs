@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::ToSocketAddrs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
@@ -10,10 +10,12 @@ use super::builder::MonitorBuilder;
 use super::data_dir::DataDir;
 use super::doctor::{Finding, Rounds};
 use super::drain;
+use super::globals::{InstallReport, Installs};
+use super::install;
 use super::serve::{Server, ServerCounters, page};
 use super::tracing::Tracing;
 use crate::access::Access;
-use crate::config::{Propagators, Settings};
+use crate::config::{InstallConfig, Propagators, Settings};
 use crate::db::{
     AdaptedPool, Adapting, ConnectionPool, Database, DbSystem, PoolWatch, Queries, QueryStats,
 };
@@ -24,7 +26,7 @@ use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, Inbound};
 use crate::logs::{self, Listener, TracingLayer};
 use crate::metrics::{Metrics, Prometheus};
-use crate::model::{Books, EventId, Level, Notices, ShutdownReport, Signal, Totals, TraceId};
+use crate::model::{Books, EventId, Level, Life, Notices, ShutdownReport, Signal, Totals, TraceId};
 use crate::otel::Otel;
 use crate::request::{InFlight, Requests};
 use crate::trace::{KeptTrace, Levels, Trace};
@@ -64,6 +66,10 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) drain_wait: Duration,
     pub(super) propagators: Propagators,
+    /// The globals that `install` is to set.
+    pub(super) install: InstallConfig,
+    pub(super) installs: Mutex<Installs>,
+    pub(super) life: Life,
     /// Held for its lock.
     pub(super) data_dir: Option<DataDir>,
     /// Why the data directory that the settings name is not in use.
@@ -98,7 +104,58 @@ impl Monitor {
         &self.inner.health
     }
 
-    /// The layer that writes `tracing` events as lines, for a host with a subscriber of its own.
+    /// Makes the monitor the process's own: sets each [`Global`](crate::Global) that the settings want and that nobody
+    /// has set before. For a host with parts of its own: build, compose, then install the rest.
+    /// [`MonitorBuilder::install`] does both steps at once, for a host that has none.
+    ///
+    /// What somebody else has set stays, except that the panic hook is set in front of the one that is there, and calls
+    /// it. The report has a sentence for each global; [`MonitorGuard::report`](crate::MonitorGuard::report) repeats
+    /// those for which something is missing, and they are written to the console once. Switch a global off with
+    /// [`MonitorBuilder::installs`].
+    ///
+    /// A second call sets what has become free, sets the panic hook again if another one was set over it, and says of
+    /// the rest that it was installed before.
+    ///
+    /// # Several monitors
+    ///
+    /// Each global serves one monitor, until that monitor is shut down or its last handle is dropped. The next monitor
+    /// that is installed then takes it over. Handles that the host has kept of the first monitor's recorder, such as a
+    /// `metrics::Counter` in a static, go on counting there; so does a subscriber of the host's with the first monitor's
+    /// layer. With [`Spans::TracingOpentelemetry`](crate::trace::Spans) the subscriber stays with the first monitor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// # fn main() -> watchpost::Result<()> {
+    /// # let builder = watchpost::Monitor::builder("shop").env(false).console(false);
+    /// let monitor = builder.build()?;
+    /// tracing_subscriber::registry()
+    ///     .with(monitor.tracing_layer())
+    ///     // .with(tracing_subscriber::fmt::layer()) and whatever else the host has
+    ///     .init();
+    /// println!("{}", monitor.install());
+    /// # use watchpost::{Global, GlobalState};
+    /// # let again = monitor.install();
+    /// # assert_eq!(again.state(Global::Subscriber), Some(GlobalState::InPlace));
+    /// # assert_eq!(again.state(Global::PanicHook), Some(GlobalState::AlreadyInstalled));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn install(&self) -> InstallReport {
+        let report = install::install(self);
+        for missing in report.missing() {
+            self.inner.notices.say(missing.sentence.as_str());
+        }
+        let installs = &self.inner.installs;
+        let mut installs = installs.lock().unwrap_or_else(PoisonError::into_inner);
+        installs.note(&report);
+        report
+    }
+
+    /// The layer that writes `tracing` events as log records, for a host with a subscriber of its own. Call
+    /// [`install`](Self::install) once the subscriber is set.
     ///
     /// ```
     /// use tracing_subscriber::prelude::*;
@@ -352,6 +409,7 @@ impl Monitor {
     /// | `filter` | a filter of the subscriber hides the program's spans from it; told while no span ever came |
     /// | `route` | the endpoint layer stands around the router: 100 answers, and no route seen |
     /// | `opentelemetry` | `tracing` events from the files of another version of OpenTelemetry |
+    /// | `panic hook` | none was set, or a panic reached a layer and not the hook |
     /// | `data directory` | there is none, or it cannot be written |
     /// | a sink | its receiver answers 404, takes nothing for 30 s, or has a clock that differs by more than a minute |
     ///
@@ -524,6 +582,7 @@ impl Monitor {
 impl Inner {
     /// Nobody is ready from now on, and no check runs any more.
     fn end(&self) {
+        self.life.end();
         self.health.drain(true);
         self.health.stop();
     }
@@ -531,6 +590,8 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.life.end();
+        self.errors.uninstall();
         // Before the worker goes, whose runtime the checks' timers need.
         self.health.stop();
     }

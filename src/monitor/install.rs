@@ -1,92 +1,242 @@
-//! The process-wide hooks, each taken only if nobody has it.
+//! The globals of the process, each taken only if nobody has it.
 
-use opentelemetry::propagation::{TextMapCompositePropagator, TextMapPropagator};
-use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::NoSubscriber;
+use tracing::{Dispatch, dispatcher};
 use tracing_subscriber::layer::SubscriberExt;
 
+use super::globals::{Global, GlobalReport, GlobalState, InstallReport};
 use super::handle::Monitor;
-use crate::config::Propagators;
-use crate::logs;
+use super::propagator;
+use crate::config::program;
+use crate::errors::set_panic_hook;
+use crate::logs::{Bridge, InstalledLayer, install_log_bridge};
+use crate::metrics::install_recorder;
+use crate::model::Taken;
+use crate::trace::{install_provider, probe};
 
-/// Installs the monitor's subscriber, recorder and propagator; what was taken already is told.
-pub(super) fn install(monitor: &Monitor) -> Vec<String> {
-    let taken = [
-        subscriber(monitor),
-        recorder(monitor),
-        propagator(monitor.inner.propagators),
-        provider(monitor),
-        log_bridge(),
-        errors(monitor),
-    ];
-    taken.into_iter().flatten().collect()
-}
+use GlobalState::{AlreadyInstalled, InPlace, Installed, Missing, Off};
 
-fn subscriber(monitor: &Monitor) -> Option<String> {
-    let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
-    let set = match monitor.otel().tracing_layer() {
-        Some(theirs) => tracing::subscriber::set_global_default(subscriber.with(theirs)),
-        None => tracing::subscriber::set_global_default(subscriber),
+/// Installs what the settings want.
+pub(super) fn install(monitor: &Monitor) -> InstallReport {
+    let one = |global: Global| {
+        let (state, sentence) = if global.is_wanted(monitor.inner.install) {
+            take(global, monitor)
+        } else {
+            (Off, format!("`{}` is off", global.setting()))
+        };
+        GlobalReport::new(global, state, &sentence)
     };
-    let taken = set.is_err();
-    taken.then(|| {
-        "a `tracing` subscriber was set before: its events become lines once you add `.with(monitor.tracing_layer())` to it".to_owned()
-    })
+    InstallReport {
+        globals: Global::ALL.map(one).into(),
+    }
 }
 
-fn recorder(monitor: &Monitor) -> Option<String> {
-    let taken = metrics::set_global_recorder(monitor.metrics().recorder()).is_err();
-    taken.then(|| {
-        "a `metrics` recorder was set before: join its page to ours with `monitor.metrics().join_page(..)`".to_owned()
-    })
+fn take(global: Global, monitor: &Monitor) -> (GlobalState, String) {
+    match global {
+        Global::Subscriber => subscriber(monitor),
+        Global::LogBridge => log_bridge(),
+        Global::Recorder => recorder(monitor),
+        Global::Propagator => propagator(monitor),
+        Global::TracerProvider => provider(monitor),
+        Global::PanicHook => panic_hook(),
+        Global::CaptureError => capture_error(monitor),
+    }
 }
 
-/// Sets the propagators that the settings name; none where they name none.
-fn propagator(wanted: Propagators) -> Option<String> {
+/// The state and the sentence of what a monitor took or did not take.
+fn told(taken: Taken, [now, before, other, foreign]: [&str; 4]) -> (GlobalState, String) {
+    let (state, sentence) = match taken {
+        Taken::Now => (Installed, now),
+        Taken::Before => (AlreadyInstalled, before),
+        Taken::Other => (Missing, other),
+        Taken::Foreign => (Missing, foreign),
+    };
+    (state, sentence.to_owned())
+}
+
+fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
+    let life = &monitor.inner.life;
+    let theirs = monitor.otel().tracing_layer();
+    let is_bound = theirs.is_some();
+    let taken = match InstalledLayer::of_process() {
+        Some(installed) if installed.is_bound() || is_bound => {
+            if installed.is_of(life) {
+                Taken::Before
+            } else {
+                return (
+                    Missing,
+                    "the `tracing` subscriber of an earlier monitor stays, since one of the two makes spans with tracing-opentelemetry: events go to the earlier one".to_owned(),
+                );
+            }
+        }
+        Some(installed) => installed.take_over(monitor.tracing_layer(), life),
+        None if has_global_subscriber() => Taken::Foreign,
+        None => {
+            let installed = InstalledLayer::new(monitor.tracing_layer(), life, is_bound);
+            let subscriber = tracing_subscriber::registry().with(installed.clone());
+            let set = match theirs {
+                Some(theirs) => tracing::subscriber::set_global_default(subscriber.with(theirs)),
+                None => tracing::subscriber::set_global_default(subscriber),
+            };
+            if set.is_ok() {
+                installed.note_set();
+                Taken::Now
+            } else {
+                Taken::Foreign
+            }
+        }
+    };
+    if taken == Taken::Foreign && is_in_subscriber(monitor) {
+        let sentence =
+            "the `tracing` subscriber that was set before stays and has the monitor's layer";
+        return (InPlace, sentence.to_owned());
+    }
+    told(
+        taken,
+        [
+            "the `tracing` subscriber is the monitor's: a later `init()` of another one fails; to have layers of your own, build first, add `.with(monitor.tracing_layer())` to them, call `.init()`, then `monitor.install()`",
+            "the `tracing` subscriber is the monitor's since an earlier call",
+            "the `tracing` subscriber is another monitor's, which is at work: events go to that one",
+            "a `tracing` subscriber was set before without the monitor's layer and stays: its events become log records once the layer is in it: build first, add `.with(monitor.tracing_layer())` to the subscriber, call `.init()`, then `monitor.install()`",
+        ],
+    )
+}
+
+/// Whether the process's subscriber has the monitor's layer: it was told so, or the layer is asked when the subscriber is.
+fn is_in_subscriber(monitor: &Monitor) -> bool {
+    let layer = &monitor.inner.tracing.layer;
+    if layer.is_in_a_subscriber() {
+        return true;
+    }
+    let target = program().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
+    let subscriber = dispatcher::get_default(Dispatch::clone);
+    let number = monitor.inner.requests.number();
+    let asked = probe::reaches(&subscriber, number, &target, LevelFilter::ERROR);
+    if asked {
+        // Some layers around ours do not tell it.
+        layer.on_register_dispatch();
+    }
+    asked
+}
+
+fn log_bridge() -> (GlobalState, String) {
+    // A logger of ours would make a later `init()` of tracing-subscriber's fail, and have nobody to hand records to.
+    if !has_global_subscriber() {
+        return (
+            Missing,
+            "no `tracing` subscriber is set, so the logger of the `log` crate was left alone: set the subscriber, then call `monitor.install()`".to_owned(),
+        );
+    }
+    let (state, sentence) = match install_log_bridge() {
+        Bridge::Installed => (
+            Installed,
+            "records of the `log` crate become `tracing` events: a later `init()` of another logger fails",
+        ),
+        Bridge::Before => (
+            AlreadyInstalled,
+            "records of the `log` crate become `tracing` events since an earlier call",
+        ),
+        Bridge::AsksTracing => (
+            InPlace,
+            "the `log` logger that was set before stays: it turns records into `tracing` events",
+        ),
+        Bridge::Foreign => (
+            Missing,
+            "a `log` logger was set before and stays: records of the `log` crate become log records here only if that logger turns them into `tracing` events, as the one of tracing-subscriber's `init()` does",
+        ),
+        Bridge::Unavailable => (
+            Off,
+            "the feature `log` of this crate is off, so the `log` crate is left alone",
+        ),
+    };
+    (state, sentence.to_owned())
+}
+
+fn has_global_subscriber() -> bool {
+    let ask = || !dispatcher::get_default(Dispatch::is::<NoSubscriber>);
+    if !dispatcher::has_been_set() || InstalledLayer::of_process().is_some() {
+        return InstalledLayer::of_process().is_some();
+    }
+    // This thread may have one of its own.
+    let thread = std::thread::Builder::new().name("watchpost-probe".to_owned());
+    thread
+        .spawn(ask)
+        .ok()
+        .and_then(|asked| asked.join().ok())
+        .unwrap_or(true)
+}
+
+fn recorder(monitor: &Monitor) -> (GlobalState, String) {
+    told(
+        install_recorder(monitor.metrics(), &monitor.inner.life),
+        [
+            "the `metrics` recorder is the monitor's: a later one of another exporter fails",
+            "the `metrics` recorder is the monitor's since an earlier call",
+            "the `metrics` recorder is another monitor's, which is at work: use `monitor.metrics()` for this one's",
+            "a `metrics` recorder was set before and stays: join its page to ours with `monitor.metrics().join_page(..)`",
+        ],
+    )
+}
+
+fn propagator(monitor: &Monitor) -> (GlobalState, String) {
+    let wanted = monitor.inner.propagators;
     if !wanted.trace_context && !wanted.baggage {
-        return None;
+        return (Off, "`trace.propagators` names none".to_owned());
     }
-    let taken = opentelemetry::global::get_text_map_propagator(|set| set.fields().next().is_some());
-    if taken {
-        return Some(
-            "an OpenTelemetry propagator was set before and stays: outgoing calls carry what it writes"
-                .to_owned(),
-        );
-    }
-    let mut all: Vec<Box<dyn TextMapPropagator + Send + Sync>> = Vec::new();
-    if wanted.trace_context {
-        all.push(Box::new(TraceContextPropagator::new()));
-    }
-    if wanted.baggage {
-        all.push(Box::new(BaggagePropagator::new()));
-    }
-    opentelemetry::global::set_text_map_propagator(TextMapCompositePropagator::new(all));
-    None
+    let (state, fields) = propagator::install(wanted);
+    let sentence = match state {
+        Installed => "the OpenTelemetry propagator is this crate's".to_owned(),
+        InPlace => {
+            format!("the OpenTelemetry propagator that was set before stays: it writes {fields}")
+        }
+        Missing => format!(
+            "an OpenTelemetry propagator was set before and stays: outgoing calls carry what it writes, which is {fields}"
+        ),
+        _ => "the OpenTelemetry propagator is this crate's since an earlier call".to_owned(),
+    };
+    (state, sentence)
 }
 
-/// OpenTelemetry has no way to ask for the global provider, but the one that nobody set makes no valid span.
-fn provider(monitor: &Monitor) -> Option<String> {
-    use opentelemetry::trace::{Span, Tracer};
-    let probe = opentelemetry::global::tracer("watchpost").start("probe");
-    if probe.span_context().is_valid() {
-        return Some(
-            "an OpenTelemetry tracer provider was set before and stays: its spans join no trace of ours; take tracers from `monitor.otel().tracer_provider()`"
-                .to_owned(),
-        );
-    }
-    opentelemetry::global::set_tracer_provider(monitor.otel().tracer_provider());
-    None
+fn provider(monitor: &Monitor) -> (GlobalState, String) {
+    let provider = monitor.otel().tracer_provider();
+    told(
+        install_provider(provider, &monitor.inner.life),
+        [
+            "the OpenTelemetry tracer provider is the monitor's",
+            "the OpenTelemetry tracer provider is the monitor's since an earlier call",
+            "the OpenTelemetry tracer provider is another monitor's, which is at work: take tracers from `monitor.otel().tracer_provider()`",
+            "an OpenTelemetry tracer provider was set before and stays: its spans join no trace of ours; take tracers from `monitor.otel().tracer_provider()`",
+        ],
+    )
 }
 
-fn log_bridge() -> Option<String> {
-    let installed = logs::install_log_bridge();
-    (!installed).then(|| {
-        "a `log` logger was set before: records of the `log` crate become log records here only if that logger turns them into `tracing` events, as the one of tracing-subscriber's `init()` does".to_owned()
-    })
+fn panic_hook() -> (GlobalState, String) {
+    let (state, sentence) = match set_panic_hook() {
+        None => (
+            Missing,
+            "the panic hook cannot be set by a thread that is panicking: install from another",
+        ),
+        Some(Taken::Now) => (
+            Installed,
+            "the panic hook is set, and calls the one that was there before: set hooks that do not call the one before them, such as color-eyre's, before this call",
+        ),
+        Some(_) => (
+            AlreadyInstalled,
+            "the panic hook is set since an earlier call, for all monitors",
+        ),
+    };
+    (state, sentence.to_owned())
 }
 
-fn errors(monitor: &Monitor) -> Option<String> {
-    let first = monitor.inner.errors.install();
-    (!first).then(|| {
-        "another monitor captures panics and errors outside requests: use `monitor.capture_error(..)` for this one's".to_owned()
-    })
+fn capture_error(monitor: &Monitor) -> (GlobalState, String) {
+    told(
+        monitor.inner.errors.install(&monitor.inner.life),
+        [
+            "`watchpost::capture_error`, panics outside requests and `Monitor::current()` use this monitor",
+            "`watchpost::capture_error`, panics outside requests and `Monitor::current()` use this monitor since an earlier call",
+            "another monitor captures panics and errors outside requests: use `monitor.capture_error(..)` for this one's",
+            "",
+        ],
+    )
 }

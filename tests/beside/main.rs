@@ -6,6 +6,8 @@
 
 mod alone;
 mod cases;
+mod panics;
+mod start;
 mod subscriber;
 mod support;
 
@@ -15,6 +17,8 @@ use cases::Case;
 fn all() -> Vec<Case> {
     let mut all = Vec::new();
     all.extend(alone::CASES);
+    all.extend(panics::CASES);
+    all.extend(start::CASES);
     all.extend(subscriber::CASES);
     all
 }

@@ -69,6 +69,15 @@ max_links = 4
 max_event_attributes = 5
 max_link_attributes = 6
 
+[install]
+subscriber = false
+log = false
+recorder = false
+propagator = false
+tracer_provider = false
+panic_hook = false
+capture_error = false
+
 [otlp]
 endpoint = "http://localhost:4318"
 traces_endpoint = "https://collector.example/in?x=1"
@@ -182,6 +191,16 @@ fn every_key_of_a_file_arrives() {
         (Duration::from_secs(30), Duration::from_secs(30))
     );
     assert_eq!(config.drain_wait, Duration::ZERO);
+    let nothing = crate::config::InstallConfig {
+        subscriber: false,
+        log: false,
+        recorder: false,
+        propagator: false,
+        tracer_provider: false,
+        panic_hook: false,
+        capture_error: false,
+    };
+    assert_eq!(config.install, nothing);
     assert_eq!(
         config
             .access_token

@@ -1,6 +1,8 @@
-/// Without the feature `log` there is no bridge, and nothing to report.
-pub(crate) fn install() -> bool {
-    true
+use super::Bridge;
+
+/// Without the feature `log` there is no bridge.
+pub(crate) fn install() -> Bridge {
+    Bridge::Unavailable
 }
 
 pub(crate) fn follow_levels() {}

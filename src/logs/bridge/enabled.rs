@@ -1,19 +1,35 @@
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_log::{AsLog, LogTracer};
+
+use super::Bridge;
+use crate::model::caught;
 
 /// Whether the process's logger is ours.
 static OURS: AtomicBool = AtomicBool::new(false);
 
 /// Makes the process's logger one that turns records into `tracing` events, up to the level that the subscribers of the
-/// process want. `false` if there is another logger.
-pub(crate) fn install() -> bool {
+/// process want.
+pub(crate) fn install() -> Bridge {
+    if OURS.load(Relaxed) {
+        follow_levels();
+        return Bridge::Before;
+    }
     if LogTracer::builder().init().is_ok() {
         OURS.store(true, Relaxed);
+        follow_levels();
+        return Bridge::Installed;
     }
-    follow_levels();
-    OURS.load(Relaxed)
+    if asks_tracing() {
+        Bridge::AsksTracing
+    } else {
+        Bridge::Foreign
+    }
 }
 
 /// Makes no more records than the subscribers of the process want, if the process's logger is ours. To be called when
@@ -22,4 +38,61 @@ pub(crate) fn follow_levels() {
     if OURS.load(Relaxed) {
         log::set_max_level(LevelFilter::current().as_log());
     }
+}
+
+thread_local! {
+    /// Whether the logger asked the subscriber.
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the process's logger asks the thread's subscriber whether it wants a record, as that of tracing-log does. No
+/// record is made.
+fn asks_tracing() -> bool {
+    if !tracing::dispatcher::has_been_set() {
+        return false;
+    }
+    ASKED.set(false);
+    let metadata = log::Metadata::builder()
+        .level(log::Level::Error)
+        .target(env!("CARGO_PKG_NAME"))
+        .build();
+    let listens = Dispatch::new(Listens);
+    let ask = || caught(|| log::logger().enabled(&metadata));
+    tracing::dispatcher::with_default(&listens, ask);
+    drop(listens);
+    // What it said of callsites is forgotten.
+    tracing::callsite::rebuild_interest_cache();
+    ASKED.get()
+}
+
+/// Wants nothing, and notes that it was asked.
+struct Listens;
+
+impl Subscriber for Listens {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::never()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        ASKED.set(true);
+        false
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::OFF)
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }

@@ -1,0 +1,134 @@
+//! The layer of the process's own subscriber, which stays for good and serves one monitor after the other.
+
+use std::sync::{Arc, OnceLock};
+
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
+use tracing::{Dispatch, Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::layer::TracingLayer;
+use crate::model::{Life, Successive, Taken};
+
+/// That of the process, once its subscriber is set.
+static INSTALLED: OnceLock<InstalledLayer> = OnceLock::new();
+
+/// A layer that leads to that of the monitor which has the process's subscriber.
+#[derive(Debug, Clone)]
+pub(crate) struct InstalledLayer {
+    layers: Arc<Successive<TracingLayer>>,
+    /// Whether the subscriber has parts that serve the first monitor alone.
+    is_bound: bool,
+}
+
+impl InstalledLayer {
+    pub(crate) fn new(layer: TracingLayer, life: &Life, is_bound: bool) -> Self {
+        Self {
+            layers: Arc::new(Successive::new(layer, life.clone())),
+            is_bound,
+        }
+    }
+
+    /// The layer of the subscriber that this crate set, if it did.
+    pub(crate) fn of_process() -> Option<&'static Self> {
+        INSTALLED.get()
+    }
+
+    /// It is in the process's subscriber.
+    pub(crate) fn note_set(self) {
+        self.layers.with(TracingLayer::note_subscriber);
+        let _first = INSTALLED.set(self);
+    }
+
+    /// Whether the subscriber serves this monitor.
+    pub(crate) fn is_of(&self, life: &Life) -> bool {
+        self.layers.is_of(life)
+    }
+
+    /// Whether the subscriber has parts that serve the first monitor alone.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.is_bound
+    }
+
+    /// Leads to this layer from now on, if the monitor that had the subscriber has ended.
+    pub(crate) fn take_over(&self, layer: TracingLayer, life: &Life) -> Taken {
+        let taken = self.layers.take_over(layer, life);
+        if taken == Taken::Now {
+            self.layers.with(TracingLayer::note_subscriber);
+            // The levels are others.
+            tracing::callsite::rebuild_interest_cache();
+        }
+        taken
+    }
+
+    /// The number of the monitor that has the subscriber.
+    fn monitor(&self) -> u32 {
+        self.layers.with(TracingLayer::monitor)
+    }
+}
+
+/// The number of the monitor whose layer is the first one found in a subscriber.
+pub(crate) fn monitor_of(subscriber: &Dispatch) -> Option<u32> {
+    let layer: Option<&TracingLayer> = subscriber.downcast_ref();
+    let installed: Option<&InstalledLayer> = subscriber.downcast_ref();
+    layer
+        .map(TracingLayer::monitor)
+        .or_else(|| installed.map(InstalledLayer::monitor))
+}
+
+impl<S> Layer<S> for InstalledLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    // `on_register_dispatch` does nothing: the subscriber may not become the process's.
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.layers
+            .with(|layer| Layer::<S>::register_callsite(layer, metadata))
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, context: Context<'_, S>) -> bool {
+        self.layers.with(|layer| layer.enabled(metadata, context))
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        self.layers.with(Layer::<S>::max_level_hint)
+    }
+
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        self.layers
+            .with(|layer| layer.on_new_span(attributes, id, context));
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        self.layers
+            .with(|layer| layer.on_record(id, values, context));
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, context: Context<'_, S>) {
+        self.layers
+            .with(|layer| layer.on_follows_from(id, follows, context));
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        self.layers.with(|layer| layer.on_event(event, context));
+    }
+
+    fn on_enter(&self, id: &Id, context: Context<'_, S>) {
+        self.layers.with(|layer| layer.on_enter(id, context));
+    }
+
+    fn on_exit(&self, id: &Id, context: Context<'_, S>) {
+        if self.layers.changes() > 0 {
+            // It may have been entered before.
+            self.layers.first().on_exit(id, context.clone());
+        }
+        self.layers.with(|layer| layer.on_exit(id, context));
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        self.layers.with(|layer| layer.on_close(id, context));
+    }
+}

@@ -1,0 +1,121 @@
+use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::Life;
+
+/// Who has a global of the process after a monitor asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The monitor, from now on.
+    Now,
+    /// The monitor, since an earlier call.
+    Before,
+    /// Another monitor, which is at work.
+    Other,
+    /// Somebody else.
+    Foreign,
+}
+
+/// What a global that can be set once leads to: a part of the monitor that took it first, and after that monitor's end
+/// the part of the next one.
+///
+/// A process with one monitor pays one load of a flag that nobody writes.
+#[derive(Debug)]
+pub(crate) struct Successive<T> {
+    /// It stays for good, as the global does.
+    first: T,
+    /// How often another monitor took over.
+    changes: AtomicU32,
+    now: RwLock<Now<T>>,
+}
+
+#[derive(Debug)]
+struct Now<T> {
+    later: Option<Arc<T>>,
+    life: Life,
+}
+
+impl<T> Successive<T> {
+    pub(crate) fn new(first: T, life: Life) -> Self {
+        Self {
+            first,
+            changes: AtomicU32::new(0),
+            now: RwLock::new(Now { later: None, life }),
+        }
+    }
+
+    /// How often another monitor took over.
+    #[inline]
+    pub(crate) fn changes(&self) -> u32 {
+        self.changes.load(Acquire)
+    }
+
+    /// Runs `run` with the part of the monitor that has the global now. It runs under no lock.
+    #[inline]
+    pub(crate) fn with<R>(&self, run: impl FnOnce(&T) -> R) -> R {
+        if self.changes() == 0 {
+            return run(&self.first);
+        }
+        match self.later() {
+            Some(later) => run(&later),
+            None => run(&self.first),
+        }
+    }
+
+    #[cold]
+    fn later(&self) -> Option<Arc<T>> {
+        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        now.later.clone()
+    }
+
+    /// The part of the monitor that took the global first.
+    pub(crate) fn first(&self) -> &T {
+        &self.first
+    }
+
+    /// Whether a monitor has the global.
+    pub(crate) fn is_of(&self, life: &Life) -> bool {
+        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        now.life.is(life)
+    }
+
+    /// Gives the global to a monitor, if the one that has it has ended.
+    pub(crate) fn take_over(&self, part: T, life: &Life) -> Taken {
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        if now.life.is(life) {
+            return Taken::Before;
+        }
+        if !now.life.has_ended() {
+            return Taken::Other;
+        }
+        let before = now.later.replace(Arc::new(part));
+        now.life = life.clone();
+        self.changes.fetch_add(1, Release);
+        drop(now);
+        // Outside the lock: it may be the last owner.
+        drop(before);
+        Taken::Now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_one_follows_the_end_of_the_one_before() {
+        let lives: [Life; 3] = Default::default();
+        let [first, second, third] = &lives;
+        let global = Successive::new(1, first.clone());
+        let now = || global.with(|part| *part);
+        assert_eq!(global.take_over(1, first), Taken::Before);
+        assert_eq!((global.take_over(2, second), now()), (Taken::Other, 1));
+        first.end();
+        assert_eq!((global.take_over(2, second), now()), (Taken::Now, 2));
+        assert_eq!(global.take_over(2, second), Taken::Before);
+        assert_eq!(global.take_over(1, first), Taken::Other);
+        second.end();
+        assert_eq!((global.take_over(3, third), now()), (Taken::Now, 3));
+        assert_eq!((global.changes(), *global.first()), (2, 1));
+    }
+}

@@ -1,0 +1,138 @@
+//! OpenTelemetry's global provider, which leads to one monitor after the other.
+
+use std::cell::Cell;
+use std::sync::{Arc, OnceLock};
+
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
+    Tracer, TracerProvider,
+};
+use opentelemetry::{Context, InstrumentationScope, global};
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
+use tracing::Dispatch;
+
+use crate::model::{Life, Successive, Taken};
+
+/// Nobody else asks for a tracer of this name.
+const PROBE: &str = "watchpost probe";
+
+static INSTALLED: OnceLock<Arc<Successive<SdkTracerProvider>>> = OnceLock::new();
+
+thread_local! {
+    /// Whether ours was asked for the probe's tracer.
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Makes a monitor's provider the global one, unless another monitor that is at work or somebody else has it.
+pub(crate) fn install_provider(provider: SdkTracerProvider, life: &Life) -> Taken {
+    let who = who();
+    if who == Who::SomebodyElse {
+        return Taken::Foreign;
+    }
+    let mut taken = Taken::Now;
+    let mut provider = Some(provider);
+    let installed = INSTALLED.get_or_init(|| {
+        let first = provider.take().unwrap_or_default();
+        Arc::new(Successive::new(first, life.clone()))
+    });
+    if let Some(provider) = provider {
+        taken = installed.take_over(provider, life);
+    }
+    if who == Who::Nobody {
+        set(Installed(Arc::clone(installed)));
+    }
+    taken
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Nobody,
+    Us,
+    SomebodyElse,
+}
+
+/// Whose the global provider is. OpenTelemetry has no way to ask. Where nobody set one, a span has its parent's ids; the
+/// SDK makes none where telemetry is suppressed, so that neither its sampler nor its processors hear of the question. The
+/// parent is not sampled, for a provider that does not know of that.
+fn who() -> Who {
+    ASKED.set(false);
+    let tracer = global::tracer(PROBE);
+    if ASKED.get() {
+        return Who::Us;
+    }
+    let parent = SpanContext::new(
+        TraceId::from(1),
+        SpanId::from(1),
+        TraceFlags::default(),
+        true,
+        TraceState::NONE,
+    );
+    let context = Context::new().with_remote_span_context(parent.clone());
+    let builder = SpanBuilder::from_name(PROBE);
+    let span = tracer.build_with_context(builder, &context.with_telemetry_suppressed());
+    if *span.span_context() == parent {
+        Who::Nobody
+    } else {
+        Who::SomebodyElse
+    }
+}
+
+/// OpenTelemetry writes an event that a provider was set: it is no event of the host's.
+fn set(provider: Installed) {
+    let set = || global::set_tracer_provider(provider);
+    if tracing::dispatcher::has_been_set() {
+        tracing::dispatcher::with_default(&Dispatch::none(), set);
+    } else {
+        // There is nobody to hear of it, and a subscriber of this thread's would end that for good.
+        set();
+    }
+}
+
+/// The provider that stays.
+struct Installed(Arc<Successive<SdkTracerProvider>>);
+
+impl TracerProvider for Installed {
+    type Tracer = InstalledTracer;
+
+    fn tracer_with_scope(&self, scope: InstrumentationScope) -> InstalledTracer {
+        if scope.name() == PROBE {
+            ASKED.set(true);
+        }
+        let changes = self.0.changes();
+        InstalledTracer {
+            tracer: self.0.with(|it| it.tracer_with_scope(scope.clone())),
+            scope,
+            changes,
+            providers: Arc::clone(&self.0),
+        }
+    }
+}
+
+/// A tracer of the monitor that has the provider when a span starts.
+struct InstalledTracer {
+    tracer: SdkTracer,
+    scope: InstrumentationScope,
+    /// How often the provider had changed when the tracer was made.
+    changes: u32,
+    providers: Arc<Successive<SdkTracerProvider>>,
+}
+
+impl Tracer for InstalledTracer {
+    type Span = Span;
+
+    #[inline]
+    fn build_with_context(&self, builder: SpanBuilder, parent: &Context) -> Span {
+        if self.changes == self.providers.changes() {
+            return self.tracer.build_with_context(builder, parent);
+        }
+        self.of_now().build_with_context(builder, parent)
+    }
+}
+
+impl InstalledTracer {
+    #[cold]
+    fn of_now(&self) -> SdkTracer {
+        self.providers
+            .with(|it| it.tracer_with_scope(self.scope.clone()))
+    }
+}

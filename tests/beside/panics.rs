@@ -1,0 +1,202 @@
+//! A host with panic hooks of its own.
+
+use std::panic::{PanicHookInfo, resume_unwind, set_hook, take_hook};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::Request;
+use tower::ServiceExt as _;
+use tower_http::catch_panic::CatchPanicLayer;
+use watchpost::{EndpointLayer, Global, GlobalState, Monitor};
+
+use crate::cases::Case;
+use crate::support::{block_on, builder};
+
+pub(crate) const CASES: [Case; 8] = [
+    Case::new("panics_color_eyre_before_ours", color_eyre_before_ours),
+    Case::new("panics_color_eyre_after_ours", color_eyre_after_ours),
+    Case::new("panics_a_hook_that_chains_after_ours", chains_after_ours),
+    Case::new("panics_a_hook_that_never_chains", never_chains),
+    Case::new("panics_a_hook_between_two_of_ours", between_two_of_ours),
+    Case::new("panics_that_other_threads_raise_again", raised_again),
+    Case::new("panics_seen_by_layers_of_two_monitors", two_monitors),
+    Case::new("panics_caught_inside_the_layer", caught_inside),
+];
+
+/// Calls of the host's hook.
+static HOST: AtomicUsize = AtomicUsize::new(0);
+
+fn count(_: &PanicHookInfo<'_>) {
+    HOST.fetch_add(1, Relaxed);
+}
+
+async fn panics() -> &'static str {
+    panic!("a row is broken")
+}
+
+/// Panics on another thread, and again on this one.
+async fn again() -> &'static str {
+    let task = tokio::task::spawn_blocking(|| panic!("blocked"));
+    match task.await {
+        Ok(()) => "done",
+        Err(error) => resume_unwind(error.into_panic()),
+    }
+}
+
+fn ask(layers: &[EndpointLayer], path: &str) {
+    let mut app = Router::new()
+        .route("/panics", get(panics))
+        .route("/again", get(again));
+    for layer in layers {
+        app = app.layer(layer.clone());
+    }
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let panicked = block_on(async { tokio::spawn(app.oneshot(request)).await });
+    assert!(panicked.unwrap_err().is_panic());
+}
+
+fn captured(monitor: &Monitor) -> u64 {
+    assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
+    let errors = monitor.errors();
+    errors.iter().map(|group| group.count).sum()
+}
+
+fn finding(monitor: &Monitor) -> Option<String> {
+    let mut all = monitor.doctor().into_iter();
+    all.find(|it| it.about == "panic hook")
+        .map(|it| it.sentence)
+}
+
+fn color_eyre_before_ours() {
+    color_eyre::install().unwrap();
+    let monitor = builder().0.install().unwrap();
+    for n in 1..4 {
+        ask(&[monitor.layer()], "/panics");
+        assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
+    }
+}
+
+fn color_eyre_after_ours() {
+    let monitor = builder().0.install().unwrap();
+    ask(&[monitor.layer()], "/panics");
+    assert_eq!((captured(&monitor), finding(&monitor)), (1, None));
+    color_eyre::install().unwrap();
+    // Nothing shows it yet.
+    assert_eq!(finding(&monitor), None);
+    for n in 1..4 {
+        ask(&[monitor.layer()], "/panics");
+        assert_eq!(captured(&monitor), 1);
+        let said = finding(&monitor).unwrap();
+        assert!(
+            said.starts_with(&format!("{n} panics reached a layer")),
+            "{said}"
+        );
+        assert!(said.contains("color-eyre"), "{said}");
+    }
+    // What the finding advises.
+    let report = monitor.install();
+    assert_eq!(
+        report.state(Global::PanicHook),
+        Some(GlobalState::Installed)
+    );
+    assert_eq!(finding(&monitor), None);
+    ask(&[monitor.layer()], "/panics");
+    assert_eq!((captured(&monitor), finding(&monitor)), (2, None));
+}
+
+/// As human-panic and most others do it.
+fn chains_after_ours() {
+    let monitor = builder().0.install().unwrap();
+    let before = take_hook();
+    set_hook(Box::new(move |info| {
+        count(info);
+        before(info);
+    }));
+    for n in 1..4 {
+        ask(&[monitor.layer()], "/panics");
+        assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
+    }
+    assert_eq!(HOST.load(Relaxed), 3);
+    // Ours is set again in front of it, and captures once.
+    let report = monitor.install();
+    assert_eq!(
+        report.state(Global::PanicHook),
+        Some(GlobalState::Installed)
+    );
+    ask(&[monitor.layer()], "/panics");
+    assert_eq!((captured(&monitor), finding(&monitor)), (4, None));
+    assert_eq!(HOST.load(Relaxed), 4);
+    let report = monitor.install();
+    let state = report.state(Global::PanicHook);
+    assert_eq!(state, Some(GlobalState::AlreadyInstalled));
+}
+
+fn never_chains() {
+    let monitor = builder().0.install().unwrap();
+    set_hook(Box::new(count));
+    ask(&[monitor.layer()], "/panics");
+    assert_eq!((captured(&monitor), HOST.load(Relaxed)), (0, 1));
+    assert!(finding(&monitor).unwrap().starts_with("1 panics reached"));
+    // The next monitor sets it again.
+    monitor.shutdown_blocking(Duration::from_secs(5)).unwrap();
+    drop(monitor);
+    let next = builder().0.install().unwrap();
+    assert_eq!(finding(&next), None);
+    ask(&[next.layer()], "/panics");
+    assert_eq!((captured(&next), HOST.load(Relaxed)), (1, 2));
+    assert_eq!(finding(&next), None);
+}
+
+fn between_two_of_ours() {
+    let first = builder().0.install().unwrap();
+    let before = take_hook();
+    set_hook(Box::new(move |info| {
+        count(info);
+        before(info);
+    }));
+    let second = builder().0.install().unwrap();
+    for monitor in [&first, &second] {
+        ask(&[monitor.layer()], "/panics");
+        assert_eq!(captured(monitor), 1);
+    }
+    assert_eq!(HOST.load(Relaxed), 2);
+}
+
+fn raised_again() {
+    let monitor = builder().0.install().unwrap();
+    for n in 1..30 {
+        ask(&[monitor.layer()], "/again");
+        assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
+    }
+}
+
+fn two_monitors() {
+    let first = builder().0.install().unwrap();
+    let second = builder().0.install().unwrap();
+    for path in ["/panics", "/again"] {
+        for _ in 0..20 {
+            ask(&[first.layer(), second.layer()], path);
+        }
+    }
+    assert_eq!(finding(&first), None);
+    assert_eq!(finding(&second), None);
+    assert_eq!(captured(&first) + captured(&second), 40);
+}
+
+/// The layer sees no panic there, and nothing is wrong.
+fn caught_inside() {
+    let monitor = builder().0.install().unwrap();
+    for n in 1..30 {
+        let app = Router::new()
+            .route("/panics", get(panics))
+            .layer(CatchPanicLayer::new())
+            .layer(monitor.layer());
+        let request = Request::get("/panics").body(Body::empty()).unwrap();
+        let response = block_on(app.oneshot(request)).unwrap();
+        assert_eq!(response.status(), 500);
+        assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
+    }
+}
