@@ -5,21 +5,17 @@
 
 use std::sync::{PoisonError, RwLock};
 
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{Response, StatusCode, header};
 use rustc_hash::FxHashMap;
 
+use crate::model::grpc::{Status, is_method};
 use crate::model::{Notices, is_grpc};
 use crate::request::{RouteId, Routes};
 
 /// Methods that one monitor learns from responses. A service has tens; a proxy that takes any path gets no more.
 const MAX_LEARNT: usize = 128;
-/// Bytes of a method's path.
-pub(crate) const MAX_PATH: usize = 256;
 /// Said once, when no more methods are learnt.
 const FULL: &str = "128 gRPC methods were learnt from responses, and no more are: calls of others are counted as `_unmatched`; list the service's methods with `monitor.layer().grpc_methods([..])` or `http.grpc_methods`";
-
-/// gRPC's status of a method that the service does not have.
-const UNIMPLEMENTED: u8 = 12;
 
 /// The known methods of one layer, or those that all layers of a monitor learn together.
 #[derive(Debug, Default)]
@@ -87,29 +83,12 @@ pub(super) fn is_response<B>(response: &Response<B>) -> bool {
 ///
 /// OK does, and any message before an error. An error alone does not: what stands before the methods (a check of
 /// tokens, a limit of load, a proxy) answers it to every path.
-pub(super) fn shows_method(status: Option<u8>, bytes: u64) -> bool {
+pub(super) fn shows_method(status: Option<Status>, bytes: u64) -> bool {
     match status {
-        Some(0) => true,
-        Some(UNIMPLEMENTED) | None => false,
+        Some(Status::OK) => true,
+        Some(Status::UNIMPLEMENTED) | None => false,
         Some(_) => bytes > 0,
     }
-}
-
-/// `grpc-status` of headers or trailers, if it is there and a number below 256.
-pub(super) fn status(headers: &HeaderMap) -> Option<u8> {
-    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
-}
-
-/// Whether a path has the form `/package.Service/Method`.
-pub(crate) fn is_method(path: &str) -> bool {
-    let name = |name: &str| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
-    };
-    let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
-    path.len() <= MAX_PATH && parts.is_some_and(|(service, method)| name(service) && name(method))
 }
 
 #[cfg(test)]
@@ -138,7 +117,7 @@ mod tests {
         ] {
             assert_eq!(methods.learn(path, &routes, &notices), None, "{path}");
         }
-        let long = format!("/a/{}", "b".repeat(MAX_PATH));
+        let long = format!("/a/{}", "b".repeat(256));
         assert_eq!(methods.learn(&long, &routes, &notices), None);
         let check = "/grpc.health.v1.Health/Check";
         let route = methods.learn(check, &routes, &notices);
@@ -171,7 +150,11 @@ mod tests {
             (Some(16), 0, false),
             (None, 9, false),
         ] {
-            assert_eq!(shows_method(status, bytes), shows, "{status:?} {bytes}");
+            assert_eq!(
+                shows_method(status.map(Status::of), bytes),
+                shows,
+                "{status:?} {bytes}"
+            );
         }
     }
 }

@@ -153,6 +153,5 @@ pub use self::future::ResponseFuture;
 pub use self::layer::EndpointLayer;
 pub use self::service::Endpoint;
 
-pub(crate) use self::grpc::is_method as is_grpc_method;
 pub(crate) use self::layer::Inbound;
 pub(crate) use self::shared::LineMode;

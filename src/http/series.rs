@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::classify::grpc_name;
 use super::queried::{Queried, QueriedSeries};
 use crate::clock::Nanos;
 use crate::metrics::{Counter, Histogram, Metrics, UpDownCounter};
+use crate::model::grpc::Status;
 use crate::model::{Outcome, TraceId};
 use crate::request::{self, Method, RouteId, Routes, Scheme};
 use crate::semconv;
@@ -35,7 +35,7 @@ pub(super) enum ErrorType {
     Outcome,
     /// A failure by judgement of the `classify` hook alone.
     Failure,
-    Grpc(u8),
+    Grpc(Status),
 }
 
 /// The series of one combination of labels.
@@ -124,13 +124,13 @@ impl ErrorType {
     #[inline]
     pub(super) fn of(
         status: Option<u16>,
-        grpc: Option<u8>,
+        grpc: Option<Status>,
         outcome: Outcome,
         failure: bool,
     ) -> Self {
         match (status, grpc) {
             (Some(500..), _) if failure => Self::Status,
-            (_, Some(code)) if failure && code != 0 => Self::Grpc(code.min(17)),
+            (_, Some(status)) if failure && status != Status::OK => Self::Grpc(status),
             _ if outcome.is_error_type() => Self::Outcome,
             _ if failure => Self::Failure,
             _ => Self::Absent,
@@ -144,7 +144,7 @@ impl ErrorType {
             Self::Status => 1,
             Self::Outcome => 2,
             Self::Failure => 3,
-            Self::Grpc(code) => 4 + u64::from(code),
+            Self::Grpc(status) => 4 + u64::from(status.code()),
         }
     }
 
@@ -155,7 +155,7 @@ impl ErrorType {
             Self::Status => status,
             Self::Outcome => outcome.as_str(),
             Self::Failure => "failure",
-            Self::Grpc(code) => grpc_name(code),
+            Self::Grpc(status) => status.name(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod body;
 mod books;
 mod cache;
 mod cut;
+pub(crate) mod grpc;
 mod guarded;
 mod hooked;
 mod host;

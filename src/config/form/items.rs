@@ -1,7 +1,8 @@
 use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 
-use crate::http::{Cidr, is_grpc_method};
+use crate::http::Cidr;
+use crate::model::grpc::is_method;
 use crate::redact::{PathPattern, is_sensitive_key};
 use crate::request::MAX_METHOD;
 
@@ -184,7 +185,7 @@ impl Item for GrpcMethod {
     const NAME: &'static str = "paths such as `/grpc.health.v1.Health/Check`";
 
     fn read(text: &str) -> Result<String, String> {
-        if !is_grpc_method(text) {
+        if !is_method(text) {
             return Err(
                 "not the path of a gRPC method; write one such as `/grpc.health.v1.Health/Check`"
                     .to_owned(),

@@ -21,6 +21,7 @@ use super::shared::{Asked, LineMode, Shared};
 use super::traced::{Caller, Traced};
 use super::{client, local};
 use crate::clock::Nanos;
+use crate::model::grpc::Status;
 use crate::model::wire::put_str;
 use crate::model::{Attributes, Dropping, Kept, Outcome, Sampling, SpanId, TraceId, caught, cut};
 use crate::request::{
@@ -57,7 +58,7 @@ pub(super) struct Active {
     /// The path becomes the route if the response shows that its gRPC method exists.
     learns_route: bool,
     status: Option<u16>,
-    grpc_status: Option<u8>,
+    grpc_status: Option<Status>,
     /// The class so far, and what will judge the trailers.
     class: Class,
     eos: Option<GrpcEosErrorsAsFailures>,
@@ -321,7 +322,7 @@ impl Active {
         let status = response.status();
         self.status = Some(status.as_u16());
         if self.grpc {
-            self.grpc_status = grpc::status(response.headers());
+            self.grpc_status = Status::of_headers(response.headers());
             self.learns_route &= grpc::is_response(response);
             self.learn_route();
         }
@@ -426,7 +427,7 @@ impl Active {
     /// The trailers came.
     pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
         if self.grpc {
-            self.grpc_status = grpc::status(trailers).or(self.grpc_status);
+            self.grpc_status = Status::of_headers(trailers).or(self.grpc_status);
             self.learn_route();
         }
         if let Some(eos) = self.eos.take() {
