@@ -27,7 +27,7 @@ impl Otel {
     }
 
     /// The provider whose tracers' spans join the monitor's traces, with the parent that is current where they
-    /// start. `install` makes it the process' own, unless one is set already.
+    /// start. [`install`](crate::Monitor::install) makes it the process's own, unless one is set already.
     ///
     /// Its spans are recorded whatever the ratio says, and kept or dropped with their trace. Of several values of one
     /// attribute the last counts; the SDK takes 1024 of them in one span and ignores those that come later.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use super::capture::{Errors, Shared};
-use crate::model::{EventId, Level, Life, Taken};
+use crate::model::{EventId, Level, Life, Taken, peek_shared};
 use crate::request;
 
 /// The monitors of the process, and which of them is installed.
@@ -66,6 +66,15 @@ pub(super) fn current() -> Option<Arc<Shared>> {
 /// The number of the monitor of the current request, else of the installed one.
 pub(crate) fn current_monitor() -> Option<u32> {
     current().map(|shared| shared.requests.number())
+}
+
+/// Whether a monitor that is at work captures outside requests.
+pub(crate) fn has_installed() -> bool {
+    let installed = |monitors: &Monitors| {
+        let installed = monitors.installed.as_ref();
+        installed.is_some_and(|(_, life)| !life.has_ended())
+    };
+    peek_shared(&MONITORS).is_none_or(|monitors| installed(&monitors))
 }
 
 #[cold]

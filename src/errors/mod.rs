@@ -116,7 +116,7 @@ pub use self::groups::ErrorGroup;
 #[cfg(feature = "sentry")]
 pub use self::sentry::SentryIntegration;
 
-pub(crate) use self::ambient::{current_monitor, unclaimed};
+pub(crate) use self::ambient::{current_monitor, has_installed, unclaimed};
 pub(crate) use self::capture::Errors;
 pub(crate) use self::panics::set_panic_hook;
 pub(crate) use self::sentry::{BeforeSend, Dsn, SentrySetup};

@@ -132,3 +132,23 @@ where
         self.layers.with(|layer| layer.on_close(id, context));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// The methods of the `Layer` that a source implements.
+    fn methods(source: &str) -> Vec<&str> {
+        let from = source.find("impl<S> Layer<S> for").unwrap();
+        let lines = source[from..].lines().take_while(|line| *line != "}");
+        let names = lines.filter_map(|line| line.strip_prefix("    fn ")?.split('(').next());
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn each_method_of_the_layer_is_handed_on() {
+        let mut layers = methods(include_str!("layer.rs"));
+        layers.retain(|name| *name != "on_register_dispatch");
+        assert_eq!(methods(include_str!("installed.rs")), layers);
+    }
+}

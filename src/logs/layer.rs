@@ -19,7 +19,7 @@ const HEAD: usize = 4 + 16 + 8 + 4;
 
 /// Writes `tracing` events as lines, and makes `tracing` spans a part of their request's trace. Made by
 /// [`Monitor::tracing_layer`](crate::Monitor::tracing_layer);
-/// [`Monitor::install`](crate::MonitorBuilder::install) makes it the process' subscriber.
+/// [`Monitor::install`](crate::Monitor::install) makes it the process's subscriber where there is none.
 ///
 /// It records what its levels want and disables nothing for other layers.
 #[derive(Debug)]

@@ -58,7 +58,7 @@
 //!
 //! # Records of the `log` crate
 //!
-//! With the feature `log`, which is on by default, [`install`](crate::MonitorBuilder::install) makes the process's
+//! With the feature `log`, which is on by default, [`install`](crate::Monitor::install) makes the process's
 //! logger one that turns records of the [`log`](https://docs.rs/log) crate into `tracing` events, unless a logger was
 //! set before. Such a log record has the record's own `target`, by which levels go, `code.file.path` and
 //! `code.line.number`, and `log.module_path` where that is not the target. The same holds for records that a bridge of

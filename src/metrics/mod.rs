@@ -120,7 +120,7 @@
 //!
 //! # Beside a recorder of your own
 //!
-//! `install()` makes this registry the facade's recorder, unless there is one. A service that has the
+//! [`install`](crate::Monitor::install) makes this registry the facade's recorder, unless there is one. A service that has the
 //! recorder of `metrics-exporter-prometheus` already keeps it, and joins its page to this one:
 //!
 //! ```ignore

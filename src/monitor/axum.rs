@@ -15,7 +15,7 @@ pub struct NoMonitor;
 
 impl fmt::Display for NoMonitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no monitor watches this request: add `.layer(monitor.layer())` to the router, or build the monitor with `install()`")
+        f.write_str("no monitor watches this request: add `.layer(monitor.layer())` to the router, or call `monitor.install()`")
     }
 }
 

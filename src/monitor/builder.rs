@@ -1,6 +1,7 @@
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -553,6 +554,7 @@ impl MonitorBuilder {
             install: config.install,
             installs: Mutex::default(),
             life: Life::default(),
+            gave_layer: AtomicBool::new(false),
             data_dir,
             data_dir_problem,
             server_counters: Arc::default(),

@@ -11,8 +11,8 @@ use tracing::level_filters::LevelFilter;
 
 use super::handle::Inner;
 use crate::clock::{Clock, Nanos, nanos};
-use crate::config::{Propagators, near, program};
-use crate::errors::Errors;
+use crate::config::{InstallConfig, Propagators, near, program};
+use crate::errors::{Errors, has_installed, unclaimed};
 use crate::http::Inbound;
 use crate::logs::monitor_of;
 use crate::metrics::{Metrics, is_in_own_namespace};
@@ -37,7 +37,7 @@ const SKEW: u64 = 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is about: `propagator`, `subscriber`, `filter`, `route`, `histogram`, `opentelemetry`, `panic hook`, `data directory`,
+    /// What it is about: `propagator`, `subscriber`, `filter`, `route`, `histogram`, `opentelemetry`, `panic hook`, `capture_error`, `data directory`,
     /// `process` (a child made by `fork`), or a sink: `console`, `otlp`, `sentry`.
     pub about: &'static str,
     /// What is wrong and what to do about it.
@@ -50,6 +50,7 @@ pub struct Finding {
 enum Kind {
     Surroundings,
     Route,
+    MissedPanics,
     OwnHistogram,
     Histogram,
     Address,
@@ -67,8 +68,7 @@ impl fmt::Display for Finding {
 pub(super) struct Doctor {
     monitor: u32,
     propagators: Propagators,
-    /// Whether the settings want a panic hook.
-    wants_panics: bool,
+    install: InstallConfig,
     layer: Arc<SpanLayer>,
     inbound: Inbound,
     metrics: Metrics,
@@ -86,7 +86,7 @@ impl Doctor {
         Self {
             monitor: inner.requests.number(),
             propagators: inner.propagators,
-            wants_panics: inner.install.panic_hook,
+            install: inner.install,
             layer: Arc::clone(&inner.tracing.layer),
             inbound: inner.inbound.clone(),
             metrics: inner.metrics.clone(),
@@ -119,6 +119,11 @@ impl Doctor {
         let filter = probe.then(|| self.filter()).flatten();
         let route = self.inbound.sees_no_route().map(str::to_owned);
         let data_directory = self.data_directory();
+        let panic_kind = if has_hook() {
+            Kind::MissedPanics
+        } else {
+            Kind::Surroundings
+        };
         let [own_histograms, histograms] = self.histograms();
         let own = [
             about("propagator", Kind::Surroundings, self.propagator()),
@@ -128,7 +133,8 @@ impl Doctor {
             about("histogram", Kind::OwnHistogram, own_histograms),
             about("histogram", Kind::Histogram, histograms),
             about("opentelemetry", Kind::Surroundings, opentelemetry()),
-            about("panic hook", Kind::Surroundings, self.panic_hook()),
+            about("panic hook", panic_kind, self.panic_hook()),
+            about("capture_error", Kind::Surroundings, self.unclaimed()),
             about("data directory", Kind::Surroundings, data_directory),
         ];
         let sinks = sinks.iter().flat_map(|sink| {
@@ -152,8 +158,16 @@ impl Doctor {
         })
     }
 
+    /// What nobody captured though this monitor was to be installed for it.
+    fn unclaimed(&self) -> Option<String> {
+        let lost = unclaimed();
+        (self.install.capture_error && lost > 0 && !has_installed()).then(|| format!(
+            "{lost} errors and panics outside requests were captured by no monitor: call `monitor.install()`, or `monitor.capture_error(..)`; `install.capture_error = false` says that nothing is to be captured there"
+        ))
+    }
+
     fn panic_hook(&self) -> Option<String> {
-        if !self.wants_panics {
+        if !self.install.panic_hook {
             return None;
         }
         let missed = panics_missed();
@@ -163,7 +177,7 @@ impl Doctor {
             ));
         }
         (missed > 0).then(|| format!(
-            "{missed} panics reached a layer and not the panic hook, so they were not captured as errors: a hook that does not call the one before it, such as color-eyre's, was set after ours; set it first and call `monitor.install()` after it (a panic raised by `resume_unwind` alone calls no hook)"
+            "panics reached a layer and not the panic hook, so they were not captured as errors ({missed} so far): a hook that does not call the one before it, such as color-eyre's, was set after ours; set it first and call `monitor.install()` after it (a panic that `resume_unwind` raises calls no hook at all)"
         ))
     }
 

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::ToSocketAddrs;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub(super) struct Inner {
     pub(super) install: InstallConfig,
     pub(super) installs: Mutex<Installs>,
     pub(super) life: Life,
+    /// Whether the host has taken the `tracing` layer for a subscriber of its own.
+    pub(super) gave_layer: AtomicBool,
     /// Held for its lock.
     pub(super) data_dir: Option<DataDir>,
     /// Why the data directory that the settings name is not in use.
@@ -112,6 +115,9 @@ impl Monitor {
     /// it. The report has a sentence for each global; [`MonitorGuard::report`](crate::MonitorGuard::report) repeats
     /// those for which something is missing, and they are written to the console once. Switch a global off with
     /// [`MonitorBuilder::installs`].
+    ///
+    /// A service that has taken [`tracing_layer`](Self::tracing_layer) and has set no subscriber with it yet is left its
+    /// subscriber and the `log` logger: ours would make its `init()` fail.
     ///
     /// A second call sets what has become free, sets the panic hook again if another one was set over it, and says of
     /// the rest that it was installed before.
@@ -168,6 +174,12 @@ impl Monitor {
     /// # }
     /// ```
     pub fn tracing_layer(&self) -> TracingLayer {
+        self.inner.gave_layer.store(true, Relaxed);
+        self.own_layer()
+    }
+
+    /// The layer, for the subscriber that `install` sets.
+    pub(super) fn own_layer(&self) -> TracingLayer {
         let Inner {
             intake,
             requests,
@@ -410,6 +422,7 @@ impl Monitor {
     /// | `route` | the endpoint layer stands around the router: 100 answers, and no route seen |
     /// | `opentelemetry` | `tracing` events from the files of another version of OpenTelemetry |
     /// | `panic hook` | none was set, or a panic reached a layer and not the hook |
+    /// | `capture_error` | errors or panics outside requests were captured by no monitor, and none is installed |
     /// | `data directory` | there is none, or it cannot be written |
     /// | a sink | its receiver answers 404, takes nothing for 30 s, or has a clock that differs by more than a minute |
     ///

@@ -1,12 +1,14 @@
 //! The globals of the process, each taken only if nobody has it.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, dispatcher};
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::globals::{Global, GlobalReport, GlobalState, InstallReport};
-use super::handle::Monitor;
+use super::handle::{Inner, Monitor};
 use super::propagator;
 use crate::config::program;
 use crate::errors::set_panic_hook;
@@ -70,10 +72,16 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
                 );
             }
         }
-        Some(installed) => installed.take_over(monitor.tracing_layer(), life),
+        Some(installed) => installed.take_over(monitor.own_layer(), life),
         None if has_global_subscriber() => Taken::Foreign,
+        None if is_to_come(monitor) => {
+            return (
+                Missing,
+                "the `tracing` subscriber was left to the service, which has taken `monitor.tracing_layer()` and set no subscriber with it yet: call its `.init()` first, then `monitor.install()`".to_owned(),
+            );
+        }
         None => {
-            let installed = InstalledLayer::new(monitor.tracing_layer(), life, is_bound);
+            let installed = InstalledLayer::new(monitor.own_layer(), life, is_bound);
             let subscriber = tracing_subscriber::registry().with(installed.clone());
             let set = match theirs {
                 Some(theirs) => tracing::subscriber::set_global_default(subscriber.with(theirs)),
@@ -101,6 +109,16 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
             "a `tracing` subscriber was set before without the monitor's layer and stays: its events become log records once the layer is in it: build first, add `.with(monitor.tracing_layer())` to the subscriber, call `.init()`, then `monitor.install()`",
         ],
     )
+}
+
+/// Whether the host has taken the layer and is still to set its subscriber, which ours would make fail.
+fn is_to_come(monitor: &Monitor) -> bool {
+    let Inner {
+        gave_layer,
+        tracing,
+        ..
+    } = &*monitor.inner;
+    gave_layer.load(Relaxed) && !tracing.layer.is_in_a_subscriber()
 }
 
 /// Whether the process's subscriber has the monitor's layer: it was told so, or the layer is asked when the subscriber is.

@@ -6,7 +6,7 @@
 //! | written as | where |
 //! |---|---|
 //! | [`monitor.trace("name").run(future)`](crate::Monitor::trace) | anywhere; sees errors with `try_run` |
-//! | `tracing` spans, `#[instrument]` | with [`install`](crate::MonitorBuilder::install) or [`tracing_layer`](crate::Monitor::tracing_layer) |
+//! | `tracing` spans, `#[instrument]` | with [`install`](crate::Monitor::install) or [`tracing_layer`](crate::Monitor::tracing_layer) |
 //! | the same, by tracing-opentelemetry | where [`Spans::TracingOpentelemetry`] is chosen |
 //! | OpenTelemetry spans | by a tracer of [`monitor.otel()`](crate::Monitor::otel), which `install` makes the process' own |
 //! | tasks and threads | [`spawn`], [`spawn_blocking`], [`in_current_trace`] |

@@ -1,6 +1,9 @@
 //! A host with panic hooks of its own.
 
-use std::panic::{PanicHookInfo, resume_unwind, set_hook, take_hook};
+use std::panic::{
+    AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook,
+};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -10,12 +13,12 @@ use axum::routing::get;
 use http::Request;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
-use watchpost::{EndpointLayer, Global, GlobalState, Monitor};
+use watchpost::{EndpointLayer, Global, GlobalState, Monitor, MonitorGuard};
 
 use crate::cases::Case;
 use crate::support::{block_on, builder};
 
-pub(crate) const CASES: [Case; 8] = [
+pub(crate) const CASES: [Case; 11] = [
     Case::new("panics_color_eyre_before_ours", color_eyre_before_ours),
     Case::new("panics_color_eyre_after_ours", color_eyre_after_ours),
     Case::new("panics_a_hook_that_chains_after_ours", chains_after_ours),
@@ -24,6 +27,9 @@ pub(crate) const CASES: [Case; 8] = [
     Case::new("panics_that_other_threads_raise_again", raised_again),
     Case::new("panics_seen_by_layers_of_two_monitors", two_monitors),
     Case::new("panics_caught_inside_the_layer", caught_inside),
+    Case::new("panics_sentry_before_ours", sentry_before_ours),
+    Case::new("panics_sentry_after_ours", sentry_after_ours),
+    Case::new("panics_install_while_panicking", install_while_panicking),
 ];
 
 /// Calls of the host's hook.
@@ -90,10 +96,7 @@ fn color_eyre_after_ours() {
         ask(&[monitor.layer()], "/panics");
         assert_eq!(captured(&monitor), 1);
         let said = finding(&monitor).unwrap();
-        assert!(
-            said.starts_with(&format!("{n} panics reached a layer")),
-            "{said}"
-        );
+        assert!(said.contains(&format!("({n} so far)")), "{said}");
         assert!(said.contains("color-eyre"), "{said}");
     }
     // What the finding advises.
@@ -139,7 +142,7 @@ fn never_chains() {
     set_hook(Box::new(count));
     ask(&[monitor.layer()], "/panics");
     assert_eq!((captured(&monitor), HOST.load(Relaxed)), (0, 1));
-    assert!(finding(&monitor).unwrap().starts_with("1 panics reached"));
+    assert!(finding(&monitor).unwrap().contains("(1 so far)"));
     // The next monitor sets it again.
     monitor.shutdown_blocking(Duration::from_secs(5)).unwrap();
     drop(monitor);
@@ -199,4 +202,59 @@ fn caught_inside() {
         assert_eq!(response.status(), 500);
         assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
     }
+}
+
+/// The host's Sentry with its panic integration; the events that it sent.
+fn sentry() -> (sentry::ClientInitGuard, Arc<sentry::test::TestTransport>) {
+    let transport = sentry::test::TestTransport::new();
+    let options = sentry::ClientOptions::new()
+        .dsn("https://key@sentry.invalid/1")
+        .transport(Arc::clone(&transport));
+    (sentry::init(options), transport)
+}
+
+fn sentry_before_ours() {
+    let (_sentry, sent) = sentry();
+    let monitor = builder().0.install().unwrap();
+    ask(&[monitor.layer()], "/panics");
+    assert_eq!((captured(&monitor), finding(&monitor)), (1, None));
+    assert_eq!(sent.fetch_and_clear_events().len(), 1);
+}
+
+fn sentry_after_ours() {
+    let monitor = builder().0.install().unwrap();
+    let (_sentry, sent) = sentry();
+    for n in 1..3 {
+        ask(&[monitor.layer()], "/panics");
+        assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
+        assert_eq!(sent.fetch_and_clear_events().len(), 1);
+        monitor.install();
+    }
+}
+
+/// The hook cannot be changed then; the rest is installed, and a second call sets it.
+fn install_while_panicking() {
+    struct Installs(MonitorGuard);
+
+    impl Drop for Installs {
+        fn drop(&mut self) {
+            let report = self.0.install();
+            assert_eq!(report.state(Global::PanicHook), Some(GlobalState::Missing));
+            assert_eq!(report.missing().count(), 1);
+        }
+    }
+
+    let monitor = builder().0.build().unwrap();
+    let handle = Monitor::clone(&monitor);
+    let panicking = catch_unwind(AssertUnwindSafe(move || {
+        let _installs = Installs(monitor);
+        panic!("while it is not installed");
+    }));
+    assert!(panicking.is_err());
+    assert_eq!(captured(&handle), 0);
+    let report = handle.install();
+    let state = report.state(Global::PanicHook);
+    assert_eq!(state, Some(GlobalState::Installed));
+    ask(&[handle.layer()], "/panics");
+    assert_eq!((captured(&handle), finding(&handle)), (1, None));
 }

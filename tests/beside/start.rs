@@ -29,7 +29,7 @@ use crate::support::{Written, block_on, builder, records_of};
 
 use GlobalState::{AlreadyInstalled, InPlace, Installed, Missing, Off};
 
-pub(crate) const CASES: [Case; 22] = [
+pub(crate) const CASES: [Case; 26] = [
     Case::unchanged("start_two_steps_beside_fmt", two_steps_beside_fmt),
     Case::unchanged(
         "start_two_steps_beside_env_logger",
@@ -59,15 +59,13 @@ pub(crate) const CASES: [Case; 22] = [
         "start_switched_off_before_their_init",
         switched_off_before_their_init,
     ),
-    Case::new(
-        "start_switched_off_by_the_environment",
-        switched_off_by_the_environment,
-    ),
+    Case::new("start_switched_off_by_settings", switched_off_by_settings),
     Case::new("start_boxed_and_reloaded_layers", boxed_and_reloaded_layers),
     Case::new(
         "start_install_before_the_subscriber",
         install_before_the_subscriber,
     ),
+    Case::new("start_install_before_their_init", install_before_their_init),
     Case::new("start_build_alone", build_alone),
     Case::new("start_twice", twice),
     Case::new("start_second_after_the_first", second_after_the_first),
@@ -78,6 +76,12 @@ pub(crate) const CASES: [Case; 22] = [
         "start_on_a_current_thread_runtime",
         on_a_current_thread_runtime,
     ),
+    Case::new("start_at_once_on_many_threads", at_once_on_many_threads),
+    Case::new(
+        "start_under_a_subscriber_of_theirs",
+        spans_of_tracing_opentelemetry,
+    ),
+    Case::new("start_while_hooks_are_swapped", while_hooks_are_swapped),
     Case::new(
         "start_in_their_own_way_after_the_first",
         their_own_after_the_first,
@@ -431,7 +435,7 @@ fn switched_off_before_their_init() {
     assert_once(&monitor, &written);
 }
 
-fn switched_off_by_the_environment() {
+fn switched_off_by_settings() {
     let settings = std::env::temp_dir().join(format!("beside-start-{}.toml", std::process::id()));
     std::fs::write(
         &settings,
@@ -491,6 +495,26 @@ fn install_before_the_subscriber() {
     assert_eq!(records_of(&monitor, &written, "in the handler").len(), 1);
 }
 
+/// The host has the layer already: its `init()` works.
+fn install_before_their_init() {
+    let (builder, written) = builder();
+    let monitor = builder.build().unwrap();
+    let layer = monitor.tracing_layer();
+    assert_eq!(
+        states(&monitor.install())[..3],
+        [Missing, Missing, Installed]
+    );
+    assert_said_once(&monitor);
+    tracing_subscriber::registry().with(layer).init();
+    assert_eq!(
+        states(&monitor.install())[..3],
+        [InPlace, InPlace, AlreadyInstalled]
+    );
+    assert_eq!(monitor.report().to_string(), "nothing to report");
+    ask(&monitor, "/hello");
+    assert_once(&monitor, &written);
+}
+
 fn build_alone() {
     let (builder, _) = builder();
     let monitor = builder.build().unwrap();
@@ -504,7 +528,17 @@ fn build_alone() {
     ask(&monitor, "/panics");
     assert_eq!(panics(&monitor), 0);
     assert!(finding().unwrap().contains("(1 reached a layer so far)"));
+    let outside = || {
+        monitor
+            .doctor()
+            .iter()
+            .any(|it| it.about == "capture_error")
+    };
+    assert!(!outside());
+    assert!(watchpost::capture_error(&std::fmt::Error).is_nil());
+    assert!(outside());
     monitor.install();
+    assert!(!outside());
     assert_eq!(finding(), None);
     ask(&monitor, "/panics");
     assert_eq!((panics(&monitor), finding()), (1, None));
@@ -738,4 +772,72 @@ fn their_own_after_the_first() {
     assert_eq!(states[3..5], [InPlace, Missing]);
     assert_eq!(exporter.get_finished_spans().unwrap().len(), 0);
     assert_eq!(fields(), ["traceparent", "tracestate"]);
+}
+
+/// Each global goes to one of the monitors, and each is told so.
+fn at_once_on_many_threads() {
+    let begin = Barrier::new(8);
+    let install = || {
+        let (builder, written) = builder();
+        let monitor = builder.build().unwrap();
+        begin.wait();
+        let states = states(&monitor.install());
+        (monitor, written, states)
+    };
+    let all: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(install)).collect();
+        threads.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    for at in [0, 2, 4, 6] {
+        let have = all.iter().filter(|(.., states)| states[at] == Installed);
+        assert_eq!(have.count(), 1, "{:?}", Global::ALL[at]);
+    }
+    block_on(handler());
+    let records = all
+        .iter()
+        .map(|(monitor, written, _)| records_of(monitor, written, "in the handler").len());
+    assert_eq!(records.sum::<usize>(), 1);
+    let counted: f64 = all.iter().map(|(it, ..)| value(it, "handled_total")).sum();
+    assert_eq!(counted, 1.0);
+    assert!(std::thread::spawn(|| panic!("outside")).join().is_err());
+    assert_eq!(all.iter().map(|(it, ..)| panics(it)).sum::<u64>(), 1);
+}
+
+/// That subscriber serves the first monitor alone.
+fn spans_of_tracing_opentelemetry() {
+    use watchpost::trace::Spans;
+    let first = builder().0.spans(Spans::TracingOpentelemetry);
+    let first = first.install().unwrap();
+    assert_eq!(states(&first.report().install), [Installed; 7]);
+    assert_eq!(states(&first.install()), [AlreadyInstalled; 7]);
+    drop(first);
+    let second = builder().0.install().unwrap();
+    let states = states(&second.report().install);
+    assert_eq!(states[0], Missing);
+    assert_eq!(states[1..], NEXT[1..]);
+    assert_said_once(&second);
+}
+
+/// Hooks that others swap meanwhile are not lost, and nothing waits for ever.
+fn while_hooks_are_swapped() {
+    let monitor = builder().0.install().unwrap();
+    let begin = Barrier::new(3);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                begin.wait();
+                for _ in 0..50 {
+                    monitor.install();
+                }
+            });
+        }
+        begin.wait();
+        for _ in 0..50 {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| before(info)));
+        }
+    });
+    monitor.install();
+    ask(&monitor, "/panics");
+    assert_eq!(panics(&monitor), 1);
 }
