@@ -53,16 +53,21 @@ impl<T> Successive<T> {
     /// Runs `run` with the part of the monitor that has the global now. It runs under no lock.
     #[inline]
     pub(crate) fn with<R>(&self, run: impl FnOnce(&T) -> R) -> R {
-        if self.changes() == 0 {
-            return run(&self.first);
+        if self.changes() > 0 {
+            return self.with_later(run);
         }
+        run(&self.first)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn with_later<R>(&self, run: impl FnOnce(&T) -> R) -> R {
         match self.later() {
             Some(later) => run(&later),
             None => run(&self.first),
         }
     }
 
-    #[cold]
     fn later(&self) -> Option<Arc<T>> {
         let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
         now.later.clone()

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::ToSocketAddrs;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
@@ -11,8 +11,7 @@ use super::builder::MonitorBuilder;
 use super::data_dir::DataDir;
 use super::doctor::{Finding, Rounds};
 use super::drain;
-use super::globals::{InstallReport, Installs};
-use super::install;
+use super::globals::Installs;
 use super::serve::{Server, ServerCounters, page};
 use super::tracing::Tracing;
 use crate::access::Access;
@@ -105,59 +104,6 @@ impl Monitor {
     /// The checks and the health endpoints. See [`health`](crate::health).
     pub fn health(&self) -> &Health {
         &self.inner.health
-    }
-
-    /// Makes the monitor the process's own: sets each [`Global`](crate::Global) that the settings want and that nobody
-    /// has set before. For a host with parts of its own: build, compose, then install the rest.
-    /// [`MonitorBuilder::install`] does both steps at once, for a host that has none.
-    ///
-    /// What somebody else has set stays, except that the panic hook is set in front of the one that is there, and calls
-    /// it. The report has a sentence for each global; [`MonitorGuard::report`](crate::MonitorGuard::report) repeats
-    /// those for which something is missing, and they are written to the console once. Switch a global off with
-    /// [`MonitorBuilder::installs`].
-    ///
-    /// A service that has taken [`tracing_layer`](Self::tracing_layer) and has set no subscriber with it yet is left its
-    /// subscriber and the `log` logger: ours would make its `init()` fail.
-    ///
-    /// A second call sets what has become free, sets the panic hook again if another one was set over it, and says of
-    /// the rest that it was installed before.
-    ///
-    /// # Several monitors
-    ///
-    /// Each global serves one monitor, until that monitor is shut down or its last handle is dropped. The next monitor
-    /// that is installed then takes it over. Handles that the host has kept of the first monitor's recorder, such as a
-    /// `metrics::Counter` in a static, go on counting there; so does a subscriber of the host's with the first monitor's
-    /// layer. With [`Spans::TracingOpentelemetry`](crate::trace::Spans) the subscriber stays with the first monitor.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tracing_subscriber::prelude::*;
-    ///
-    /// # fn main() -> watchpost::Result<()> {
-    /// # let builder = watchpost::Monitor::builder("shop").env(false).console(false);
-    /// let monitor = builder.build()?;
-    /// tracing_subscriber::registry()
-    ///     .with(monitor.tracing_layer())
-    ///     // .with(tracing_subscriber::fmt::layer()) and whatever else the host has
-    ///     .init();
-    /// println!("{}", monitor.install());
-    /// # use watchpost::{Global, GlobalState};
-    /// # let again = monitor.install();
-    /// # assert_eq!(again.state(Global::Subscriber), Some(GlobalState::InPlace));
-    /// # assert_eq!(again.state(Global::PanicHook), Some(GlobalState::AlreadyInstalled));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn install(&self) -> InstallReport {
-        let report = install::install(self);
-        for missing in report.missing() {
-            self.inner.notices.say(missing.sentence.as_str());
-        }
-        let installs = &self.inner.installs;
-        let mut installs = installs.lock().unwrap_or_else(PoisonError::into_inner);
-        installs.note(&report);
-        report
     }
 
     /// The layer that writes `tracing` events as log records, for a host with a subscriber of its own. Call

@@ -1,5 +1,6 @@
 //! The globals of the process, each taken only if nobody has it.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tracing::level_filters::LevelFilter;
@@ -19,19 +20,71 @@ use crate::trace::{install_provider, probe};
 
 use GlobalState::{AlreadyInstalled, InPlace, Installed, Missing, Off};
 
-/// Installs what the settings want.
-pub(super) fn install(monitor: &Monitor) -> InstallReport {
-    let one = |global: Global| {
-        let (state, sentence) = if global.is_wanted(monitor.inner.install) {
-            take(global, monitor)
-        } else {
-            (Off, format!("`{}` is off", global.setting()))
+impl Monitor {
+    /// Makes the monitor the process's own: sets each [`Global`](crate::Global) that the settings want and that nobody
+    /// has set before. For a host with parts of its own: build, compose, then install the rest.
+    /// [`MonitorBuilder::install`] does both steps at once, for a host that has none.
+    ///
+    /// What somebody else has set stays, except that the panic hook is set in front of the one that is there, and calls
+    /// it. The report has a sentence for each global; [`MonitorGuard::report`](crate::MonitorGuard::report) repeats
+    /// those for which something is missing, and they are written to the console once. Switch a global off with
+    /// [`MonitorBuilder::installs`].
+    ///
+    /// A service that has taken [`tracing_layer`](Self::tracing_layer) and has set no subscriber with it yet is left its
+    /// subscriber and the `log` logger: ours would make its `init()` fail.
+    ///
+    /// A second call sets what has become free, sets the panic hook again if another one was set over it, and says of
+    /// the rest that it was installed before.
+    ///
+    /// # Several monitors
+    ///
+    /// Each global serves one monitor, until that monitor is shut down or its last handle is dropped. The next monitor
+    /// that is installed then takes it over. Handles that the host has kept of the first monitor's recorder, such as a
+    /// `metrics::Counter` in a static, go on counting there; so does a subscriber of the host's with the first monitor's
+    /// layer. With [`Spans::TracingOpentelemetry`](crate::trace::Spans) the subscriber stays with the first monitor.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// # fn main() -> watchpost::Result<()> {
+    /// # let builder = watchpost::Monitor::builder("shop").env(false).console(false);
+    /// let monitor = builder.build()?;
+    /// tracing_subscriber::registry()
+    ///     .with(monitor.tracing_layer())
+    ///     // .with(tracing_subscriber::fmt::layer()) and whatever else the host has
+    ///     .init();
+    /// println!("{}", monitor.install());
+    /// # use watchpost::{Global, GlobalState};
+    /// # let again = monitor.install();
+    /// # assert_eq!(again.state(Global::Subscriber), Some(GlobalState::InPlace));
+    /// # assert_eq!(again.state(Global::PanicHook), Some(GlobalState::AlreadyInstalled));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn install(&self) -> InstallReport {
+        let report = InstallReport {
+            globals: Global::ALL.map(|global| one(self, global)).into(),
         };
-        GlobalReport::new(global, state, &sentence)
-    };
-    InstallReport {
-        globals: Global::ALL.map(one).into(),
+        for missing in report.missing() {
+            self.inner.notices.say(missing.sentence.as_str());
+        }
+        let installs = &self.inner.installs;
+        let mut installs = installs.lock().unwrap_or_else(PoisonError::into_inner);
+        installs.note(&report);
+        report
     }
+}
+
+/// Sets a global, if the settings want it.
+fn one(monitor: &Monitor, global: Global) -> GlobalReport {
+    let (state, sentence) = if global.is_wanted(monitor.inner.install) {
+        take(global, monitor)
+    } else {
+        (Off, format!("`{}` is off", global.setting()))
+    };
+    GlobalReport::new(global, state, &sentence)
 }
 
 fn take(global: Global, monitor: &Monitor) -> (GlobalState, String) {
