@@ -79,7 +79,8 @@
 //!
 //! A service that calls [`sentry`](https://docs.rs/sentry) itself goes on doing so:
 //! [`Monitor::sentry_integration`](crate::Monitor::sentry_integration) gives its events the ids of their request,
-//! so that they lead to its lines and its trace. Nothing of watchpost's takes the global hub, and events
+//! so that they lead to its lines and its trace. An event inside a transaction of Sentry's keeps its link to that, and
+//! carries the trace ID in the tag `watchpost.trace_id`. Nothing of watchpost's takes the global hub, and events
 //! captured here go their own way. A panic that `sentry::init` catches is an event of its too: set no
 //! `sentry.dsn` here, or take its panic integration out, if one of the two is enough.
 //!

@@ -293,7 +293,8 @@ impl Metrics {
     /// Joins the page of a recorder of the host's own to this one: `render` is asked at each scrape for
     /// its text, `upkeep` is called every ten seconds from a thread of the monitor.
     ///
-    /// Both run under a guard against panics. A family that is on this page already is left out of theirs.
+    /// Both run under a guard against panics. A family that is on this page already is left out of theirs, and a notice
+    /// names it.
     pub fn join_page(
         &self,
         render: impl Fn() -> String + Send + Sync + 'static,

@@ -30,6 +30,8 @@ pub(super) struct Registry {
     pub(super) joined: RwLock<Vec<Joined>>,
     /// How often a host's own page failed to come.
     pub(super) join_panics: AtomicU64,
+    /// Families of joined pages that are left out, as far as notices have named them.
+    pub(super) left_out: Mutex<HashSet<String>>,
     pub(super) runtimes: Runtimes,
 }
 
@@ -81,6 +83,7 @@ impl Registry {
             described: Mutex::default(),
             joined: RwLock::default(),
             join_panics: AtomicU64::new(0),
+            left_out: Mutex::default(),
             runtimes: Runtimes::default(),
         }
     }

@@ -512,7 +512,10 @@ fn a_source_that_panics_hurts_nobody() {
         page,
         "# TYPE bad gauge\nbad 1\n# TYPE x_total counter\nx_total 1\n# TYPE z gauge\nz 1\n"
     );
-    assert_eq!(notices.said().len(), 3, "{:?}", notices.said());
+    metrics.render();
+    let said = notices.said();
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said[3].contains("`x_total`"), "{said:?}");
 }
 
 async fn ask(

@@ -335,6 +335,10 @@ impl Monitor {
     /// captured in: trace id, span id and, where it has none, the transaction's name. The request's trace is
     /// kept as if the error were captured here. Outside this monitor's requests events stay as they are.
     ///
+    /// The ids go into the event's context `trace`. If a transaction or span of Sentry's is active, that context links
+    /// the event to it and stays; the ids are then in a context `watchpost` (`trace_id`, `span_id`), and the trace id in
+    /// the tag `watchpost.trace_id`.
+    ///
     /// The `sentry` of the service has to be the version that watchpost is built with, 0.49.
     ///
     /// # Examples

@@ -1,13 +1,16 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 
 use super::Form;
 use crate::metrics::labels::escaped;
 use crate::metrics::name::Kind;
 use crate::metrics::registry::{Family, Registry};
 use crate::model::caught;
+
+/// Families that notices name at most.
+const MAX_NAMED: usize = 64;
 
 /// A page of the host's own that is written after ours.
 #[derive(Clone)]
@@ -27,7 +30,12 @@ impl Joined {
     /// Writes what the page has and ours has not.
     pub(super) fn write(&self, registry: &Registry, form: Form, seen: &mut Seen, out: &mut String) {
         match caught(|| (self.render)()) {
-            Some(text) => join(&text, form, seen, out),
+            Some(text) => {
+                let left_out = join(&text, form, seen, out);
+                if !left_out.is_empty() {
+                    name(registry, &left_out);
+                }
+            }
             None => panicked(registry, "render"),
         }
     }
@@ -39,6 +47,32 @@ fn panicked(registry: &Registry, what: &str) {
     registry.common.notices.say(format!(
         "The `{what}` of a page given to `join_page` panicked: its series may be missing on the page."
     ));
+}
+
+/// Names families that were left out, each once.
+#[cold]
+fn name(registry: &Registry, left_out: &[&str]) {
+    let mut named = registry
+        .left_out
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let room = MAX_NAMED.saturating_sub(named.len());
+    let new: BTreeSet<_> = left_out
+        .iter()
+        .filter(|name| !named.contains(**name))
+        .take(room)
+        .map(|name| (*name).to_owned())
+        .collect();
+    if new.is_empty() {
+        return;
+    }
+    let sentence = format!(
+        "A page given to `join_page` has {}, and this monitor's page has metrics of the same name, so theirs are left out: rename one of the two.",
+        new.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    );
+    named.extend(new);
+    drop(named);
+    registry.common.notices.say(sentence);
 }
 
 impl fmt::Debug for Joined {
@@ -69,9 +103,10 @@ impl Seen {
     }
 }
 
-/// Writes a page in the text form, its families that are here already left out.
-fn join(text: &str, form: Form, seen: &mut Seen, out: &mut String) {
+/// Writes a page in the text form, its families that are here already left out. Returns the names of those.
+fn join<'a>(text: &'a str, form: Form, seen: &mut Seen, out: &mut String) -> Vec<&'a str> {
     let (mut skip, mut help) = (false, None);
+    let mut left_out = Vec::new();
     let mut new = HashSet::new();
     let mut counters = Counters::default();
     for line in text.lines() {
@@ -84,7 +119,9 @@ fn join(text: &str, form: Form, seen: &mut Seen, out: &mut String) {
                 .take()
                 .filter(|(of, _)| *of == name)
                 .map(|(_, text)| text);
-            if !skip {
+            if skip {
+                left_out.push(name);
+            } else {
                 counters = Counters::of(name, kind);
                 declare(out, form, seen, (name, kind), help);
                 new.insert(name.to_owned());
@@ -92,7 +129,11 @@ fn join(text: &str, form: Form, seen: &mut Seen, out: &mut String) {
         } else if !line.is_empty() && !line.starts_with('#') {
             let name = line.split(['{', ' ']).next().unwrap_or_default();
             let refused = form == Form::OpenMetrics && counters.refuse(name, line);
-            if !skip && !seen.0.contains(name) && !refused {
+            let known = seen.0.contains(name);
+            if known && !skip {
+                left_out.push(name);
+            }
+            if !skip && !known && !refused {
                 out.push_str(match form {
                     Form::Text => line,
                     Form::OpenMetrics => without_time(line),
@@ -102,6 +143,7 @@ fn join(text: &str, form: Form, seen: &mut Seen, out: &mut String) {
         }
     }
     seen.0.extend(new);
+    left_out
 }
 
 fn comment<'a>(line: &'a str, word: &str) -> Option<(&'a str, &'a str)> {

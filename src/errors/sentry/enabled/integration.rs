@@ -1,12 +1,16 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use sentry::ClientOptions;
-use sentry::protocol::Event;
+use sentry::protocol::{Context, Event, TraceContext};
+use sentry::{ClientOptions, TransactionOrSpan};
 
 use super::envelope::{some, trace};
 use crate::errors::capture::{Errors, Shared};
 use crate::request::Method;
+
+/// The tag with our trace id, and the context with our ids, of an event that belongs to a span of Sentry's.
+const TRACE_TAG: &str = "watchpost.trace_id";
+const CONTEXT: &str = "watchpost";
 
 /// Gives the events of a Sentry that the host set up itself the ids of the request that they come from.
 ///
@@ -49,7 +53,19 @@ impl sentry::Integration for SentryIntegration {
             return Some(event);
         };
         if let Some(trace) = trace(ids.trace, span) {
-            event.contexts.insert("trace".to_owned(), trace.into());
+            if belongs_to_their_span(&event) {
+                let trace_id = trace.trace_id.to_string();
+                event.tags.entry(TRACE_TAG.to_owned()).or_insert(trace_id);
+                let own = [
+                    ("trace_id", trace.trace_id.to_string()),
+                    ("span_id", trace.span_id.to_string()),
+                ];
+                let own = own.map(|(key, id)| (key.to_owned(), id.into()));
+                let own = Context::Other(own.into_iter().collect());
+                event.contexts.entry(CONTEXT.to_owned()).or_insert(own);
+            } else {
+                event.contexts.insert("trace".to_owned(), trace.into());
+            }
         }
         if event.transaction.is_none() {
             let route = errors.requests.routes().name(ids.route);
@@ -57,6 +73,29 @@ impl sentry::Integration for SentryIntegration {
         }
         Some(event)
     }
+}
+
+/// Whether the event's trace context is one that a span of Sentry's, or the host, has set. Without either, Sentry puts
+/// ids of its own there that lead nowhere.
+fn belongs_to_their_span(event: &Event<'_>) -> bool {
+    let Some(Context::Trace(theirs)) = event.contexts.get("trace") else {
+        return event.contexts.contains_key("trace");
+    };
+    let says_more = **theirs
+        != TraceContext {
+            trace_id: theirs.trace_id,
+            span_id: theirs.span_id,
+            ..TraceContext::default()
+        };
+    // A span without an operation, a parent or a status says nothing but its ids.
+    says_more
+        || sentry::configure_scope(|scope| scope.get_span()).is_some_and(|span| {
+            theirs.span_id
+                == match span {
+                    TransactionOrSpan::Transaction(it) => it.get_trace_context().span_id,
+                    TransactionOrSpan::Span(it) => it.get_span_id(),
+                }
+        })
 }
 
 impl fmt::Debug for SentryIntegration {
