@@ -7,6 +7,8 @@
 mod alone;
 mod cases;
 mod panics;
+mod recorders;
+mod sentry;
 mod start;
 mod subscriber;
 mod support;
@@ -18,6 +20,8 @@ fn all() -> Vec<Case> {
     let mut all = Vec::new();
     all.extend(alone::CASES);
     all.extend(panics::CASES);
+    all.extend(recorders::CASES);
+    all.extend(sentry::CASES);
     all.extend(start::CASES);
     all.extend(subscriber::CASES);
     all

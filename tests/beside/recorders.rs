@@ -9,7 +9,10 @@ use crate::support::builder;
 
 pub(crate) const CASES: [Case; 2] = [
     Case::unchanged("recorder_prometheus_keeps_its_page", keeps_its_page),
-    Case::new("recorder_join_page_names_what_it_drops", names_what_it_drops),
+    Case::new(
+        "recorder_join_page_names_what_it_drops",
+        names_what_it_drops,
+    ),
 ];
 
 fn keeps_its_page(added: bool) {
@@ -43,7 +46,7 @@ fn names_what_it_drops() {
         assert!(!page.contains("jobs_total 2"));
     }
     assert!(guard.flush_blocking(Duration::from_secs(10)).unwrap());
-    let report = guard.report();
+    let report = guard.report().notices;
     let named = report.iter().filter(|it| it.contains("`jobs_total`"));
     assert_eq!(named.count(), 1, "{report:?}");
     assert!(!report.iter().any(|it| it.contains("`depth`")));

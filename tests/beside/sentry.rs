@@ -41,8 +41,8 @@ fn sent(transport: &TestTransport) -> (Vec<Event<'static>>, Vec<Transaction<'sta
     for envelope in transport.fetch_and_clear_envelopes() {
         for item in envelope.items() {
             match item {
-                EnvelopeItem::Event(event) => events.push(event.clone()),
-                EnvelopeItem::Transaction(it) => transactions.push(it.clone()),
+                EnvelopeItem::Event(event) => events.push((**event).clone()),
+                EnvelopeItem::Transaction(it) => transactions.push((**it).clone()),
                 _ => {}
             }
         }
@@ -62,7 +62,10 @@ fn ask(app: Router) -> String {
     let response = block_on(async {
         let request = Request::get("/rows/7").body(Body::empty()).unwrap();
         let response = app.oneshot(request).await.unwrap();
-        let id = response.headers()["x-trace-id"].to_str().unwrap().to_owned();
+        let id = response.headers()["x-trace-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
         drop(axum::body::to_bytes(response.into_body(), 1024).await);
         id
     });
@@ -141,15 +144,17 @@ fn tracing_span() {
     let monitor = builder().0.build().unwrap();
     let (transport, _guard) = init(&monitor);
     tracing_subscriber::registry()
-        .with(sentry::integrations::tracing::layer())
+        .with(sentry::integrations::tracing::SpanLayer::new())
         .with(monitor.tracing_layer())
         .init();
     let app = Router::new()
         .route(
             "/rows/{id}",
-            get(async || tracing::info_span!("outer").in_scope(|| {
-                tracing::info_span!("inner").in_scope(capture);
-            })),
+            get(async || {
+                tracing::info_span!("outer").in_scope(|| {
+                    tracing::info_span!("inner").in_scope(capture);
+                })
+            }),
         )
         .layer(monitor.layer());
     let id = ask(app);
@@ -158,10 +163,7 @@ fn tracing_span() {
     linked(&monitor, &events[0], &transactions[0], &id);
     // The inner span is one of the transaction's, of which the event names the span and nothing else.
     let inner = &transactions[0].spans[0];
-    assert_eq!(
-        trace_of(&events[0].contexts).1,
-        inner.span_id.to_string()
-    );
+    assert_eq!(trace_of(&events[0].contexts).1, inner.span_id.to_string());
 }
 
 fn panic_once_each() {

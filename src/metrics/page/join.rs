@@ -68,7 +68,10 @@ fn name(registry: &Registry, left_out: &[&str]) {
     }
     let sentence = format!(
         "A page given to `join_page` has {}, and this monitor's page has metrics of the same name, so theirs are left out: rename one of the two.",
-        new.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        new.iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
     );
     named.extend(new);
     drop(named);
