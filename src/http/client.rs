@@ -71,7 +71,10 @@ fn named_host<'a, B>(request: &'a Request<B>, host: Option<&'a HeaderValue>) -> 
     let authority = request.uri().authority().map(Authority::as_str);
     let host = authority.or_else(|| host?.to_str().ok());
     let host = host.unwrap_or_default();
-    // Before the cut: what stands before it is a secret.
+    if host.len() <= MAX_HOST {
+        return host;
+    }
+    // The user information is removed later, where the cut leaves it whole.
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     prefix(host, MAX_HOST)
 }
