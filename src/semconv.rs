@@ -122,11 +122,11 @@ pub(crate) const DB_CLIENT_CONNECTION_WAIT_TIME: &str = "db.client.connection.wa
 pub(crate) const DB_DURATION_BOUNDS: [f64; 9] =
     [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
-/// Queries of a request, and the time in them in seconds; ours.
 /// The constraint that a query violated.
 pub(crate) const WATCHPOST_DB_CONSTRAINT: &str = "watchpost.db.constraint";
 /// The kind of error of a request's last failed query, where the database gave no code.
 pub(crate) const WATCHPOST_DB_ERROR_TYPE: &str = "watchpost.db.error.type";
+/// Queries of a request, and the time in them in seconds; ours.
 pub(crate) const DB_QUERIES: &str = "watchpost.db.queries";
 pub(crate) const DB_DURATION: &str = "watchpost.db.duration";
 /// The histogram of that time, by route; ours.

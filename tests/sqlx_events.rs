@@ -65,6 +65,18 @@ async fn events_of_a_bare_pool_are_counted_and_none_twice() {
     let found = row(&harness, "SELECT id FROM orders WHERE id = ?");
     assert_eq!((found.system, found.calls), (DbSystem::Sqlite, 10));
 
+    // A statement that carries its trace as a comment is sent, and heard of, as another text.
+    let commented = harness.db_pool(&bare).comments(true);
+    let in_a_trace = harness.trace("job").run(async {
+        for id in 0..5_i64 {
+            let find = sqlx::query("SELECT id, mail FROM orders WHERE id = ?").bind(id);
+            find.fetch_all(&commented).await.unwrap();
+        }
+    });
+    in_a_trace.await;
+    let before = before + 5;
+    assert_eq!(settled(&harness, before + 20).await, before + 20);
+
     // By a guard made by hand, whose statement the driver runs elsewhere all the same.
     let by_hand = harness.db(DbSystem::Sqlite);
     by_hand

@@ -83,7 +83,7 @@ impl Waiting {
         for probe in 0..PROBES {
             let Some(site) = self
                 .sites
-                .get((hash as usize >> 40).wrapping_add(probe) % SITES)
+                .get(((hash >> 40) as usize).wrapping_add(probe) % SITES)
             else {
                 return false;
             };

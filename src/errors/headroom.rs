@@ -55,10 +55,16 @@ fn groups(cgroup: &str, root: &Path) -> Option<u64> {
         let (controllers, path) = (parts.next()?, parts.next()?);
         let path = path.trim_start_matches('/');
         if controllers.is_empty() {
-            least(root, path, "memory.max", "memory.current")
+            least(root, path, "memory.max", "memory.current", "inactive_file")
         } else if controllers.split(',').any(|it| it == "memory") {
             let files = ("memory.limit_in_bytes", "memory.usage_in_bytes");
-            least(&root.join("memory"), path, files.0, files.1)
+            least(
+                &root.join("memory"),
+                path,
+                files.0,
+                files.1,
+                "total_inactive_file",
+            )
         } else {
             None
         }
@@ -66,13 +72,23 @@ fn groups(cgroup: &str, root: &Path) -> Option<u64> {
     left.min()
 }
 
-fn least(root: &Path, path: &str, limit: &str, usage: &str) -> Option<u64> {
+/// The use of a group includes the file pages that the kernel gives back when memory is short: `cache` is their name in
+/// `memory.stat`.
+fn least(root: &Path, path: &str, limit: &str, usage: &str, cache: &str) -> Option<u64> {
     let number =
         |file: PathBuf| -> Option<u64> { fs::read_to_string(file).ok()?.trim().parse().ok() };
     let directory = root.join(path);
     let up = directory.ancestors().take_while(|at| at.starts_with(root));
-    up.filter_map(|at| Some(number(at.join(limit))?.saturating_sub(number(at.join(usage))?)))
-        .min()
+    let left = |at: &Path| {
+        let (limit, usage) = (number(at.join(limit))?, number(at.join(usage))?);
+        let stat = fs::read_to_string(at.join("memory.stat")).unwrap_or_default();
+        let cache = stat.lines().find_map(|line| {
+            let (name, value) = line.split_once(' ')?;
+            (name == cache).then(|| value.trim().parse::<u64>().ok())?
+        });
+        Some(limit.saturating_sub(usage.saturating_sub(cache.unwrap_or(0))))
+    };
+    up.filter_map(left).min()
 }
 
 /// The value of a line such as `VmSize:   123 kB`, in bytes.
@@ -114,7 +130,14 @@ mod tests {
         write("pod/one/memory.current", "300\n");
         write("memory/old/memory.limit_in_bytes", "700\n");
         write("memory/old/memory.usage_in_bytes", "650\n");
+        write("pod/two/memory.max", "1000\n");
+        write("pod/two/memory.current", "990\n");
+        write(
+            "pod/two/memory.stat",
+            "anon 900\ninactive_file 40\nactive_file 7\n",
+        );
         let left = |cgroup| groups(cgroup, root.path());
+        assert_eq!(left("0::/pod/two\n"), Some(50));
         assert_eq!(left("0::/pod/one\n"), Some(100));
         assert_eq!(left("0::/\n"), None);
         assert_eq!(left("3:cpu,memory:/old\n1:name=systemd:/x\n"), Some(50));

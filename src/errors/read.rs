@@ -96,6 +96,9 @@ fn attributes<'a>(all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>) -> At
         let key = key.as_str();
         let value = match value {
             AttributeRef::Str(text) => Value::from(redact::value(key, text.as_str()).into_owned()),
+            AttributeRef::I64(_) | AttributeRef::F64(_) if redact::is_sensitive_key(key) => {
+                Value::from(redact::FILTERED)
+            }
             AttributeRef::I64(number) => Value::from(number),
             AttributeRef::F64(number) => Value::from(number),
             AttributeRef::Bool(truth) => Value::from(truth),

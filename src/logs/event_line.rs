@@ -8,7 +8,7 @@ use super::line::Line;
 use super::lines::{end_message, put_level};
 use crate::model::wire::{Reader, Text};
 use crate::model::{SpanId, TraceId};
-use crate::redact;
+use crate::redact::{self, FILTERED};
 use crate::request::{Requests, RouteId};
 use crate::trace::event::{self, Fields, Value};
 use crate::trace::{callsites, log_event};
@@ -112,6 +112,9 @@ impl EventLines {
                 line.raw(&field.part);
                 match value {
                     Value::Str(text) => line.scrubbed_value(field.is_secret, text),
+                    Value::I64(_) | Value::U64(_) | Value::F64(_) if field.is_secret => {
+                        line.value(Text::from(FILTERED));
+                    }
                     Value::I64(number) => line.put_i64(number),
                     Value::U64(number) => line.put_whole(number),
                     Value::F64(number) => line.put_f64(number),

@@ -95,6 +95,9 @@ pub(super) fn put_attributes<'a>(
                 AttributeRef::Str(text) => {
                     line.value(Text::from(&*redact::value(key, text.as_str())));
                 }
+                AttributeRef::I64(_) | AttributeRef::F64(_) if redact::is_sensitive_key(key) => {
+                    line.value(Text::from(redact::FILTERED));
+                }
                 AttributeRef::I64(number) => line.put_i64(number),
                 AttributeRef::F64(number) => line.put_f64(number),
                 AttributeRef::Bool(truth) => line.put_bool(truth),

@@ -228,7 +228,8 @@ fn known<T>(
     let found = REMEMBERED.try_with(|all| {
         let mut all = all.try_borrow_mut().ok()?;
         let keys = keys(&mut all, registry)?;
-        let is = |entry: &Entry| same(&entry.0, key);
+        // One name of two types has an entry for each.
+        let is = |entry: &Entry| same(&entry.0, key) && of(&entry.1).is_some();
         let (_, entry) = keys.find(hash(key), is)?;
         of(&entry.1)
     });

@@ -363,7 +363,8 @@ impl MonitorBuilder {
 
     /// The token of [`Access::from_settings`](crate::Access::from_settings) and of the monitor's own port. It goes before
     /// the variables `WATCHPOST_ACCESS_TOKEN` and `WATCHPOST_TOKEN`, and before the file. One of fewer than 32
-    /// characters, or one that is easily guessed, is replaced by a random token; see [`Access`](crate::Access).
+    /// characters, or of few different ones, is an error of `build`; one that is easily guessed otherwise is replaced by a
+    /// random token; see [`Access`](crate::Access).
     pub fn access_token(self, token: impl Into<String>) -> Self {
         self.set("access.token", token, ".access_token(..)")
     }

@@ -1,7 +1,7 @@
 //! Scrubbing of secrets, before every sink.
 //!
 //! Two rules. By **key**: what stands under `password`, `api_key`, `Authorization`, `sessionId` and
-//! their like is replaced whole, whatever it is. By **shape**: tokens with a known form, a URL's user
+//! their like is replaced whole, a number too. By **shape**: tokens with a known form, a URL's user
 //! information, private keys, card numbers and `key=value` pairs are found inside any text.
 //!
 //! Each text is read once, from front to back, in time linear in its length; a text without secrets is

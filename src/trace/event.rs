@@ -177,6 +177,9 @@ pub(crate) fn scrubbed_fields(
         };
         let value = match value {
             Value::Str(it) => text(name, it.as_str()),
+            Value::I64(_) | Value::U64(_) | Value::F64(_) if redact::is_sensitive_key(name) => {
+                AttributeValue::Str(redact::FILTERED.to_owned())
+            }
             Value::I64(number) => AttributeValue::I64(number),
             // What no whole number of OpenTelemetry's holds is told as text.
             Value::U64(number) => i64::try_from(number)

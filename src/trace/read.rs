@@ -297,6 +297,9 @@ impl Reading<'_> {
                 AttributeRef::Str(text) => {
                     AttributeValue::Str(redact::value(key, text.as_str()).into_owned())
                 }
+                AttributeRef::I64(_) | AttributeRef::F64(_) if redact::is_sensitive_key(key) => {
+                    AttributeValue::Str(redact::FILTERED.to_owned())
+                }
                 AttributeRef::I64(number) => AttributeValue::I64(number),
                 AttributeRef::F64(number) => AttributeValue::F64(number),
                 AttributeRef::Bool(truth) => AttributeValue::Bool(truth),
@@ -337,6 +340,9 @@ fn read_attributes(bytes: &[u8]) -> Vec<(String, AttributeValue)> {
 fn read_value(key: &str, of: ValueRef<'_>) -> AttributeValue {
     match of {
         ValueRef::Str(text) => AttributeValue::Str(redact::value(key, text).into_owned()),
+        ValueRef::I64(_) | ValueRef::F64(_) if redact::is_sensitive_key(key) => {
+            AttributeValue::Str(redact::FILTERED.to_owned())
+        }
         ValueRef::I64(number) => AttributeValue::I64(number),
         ValueRef::F64(number) => AttributeValue::F64(number),
         ValueRef::Bool(truth) => AttributeValue::Bool(truth),

@@ -471,3 +471,60 @@ fn what_is_redacted_is_set_in_a_file_too() {
     let problems = refused.unwrap_err().to_string();
     assert!(problems.contains("remove `token`"), "{problems}");
 }
+
+/// A number is a secret too under such a key, except where the key counts or measures.
+#[tokio::test]
+async fn numbers_under_sensitive_keys_are_replaced() {
+    let harness = Harness::with(|builder| builder.trace_ratio(1.0));
+    let subscriber = tracing_subscriber::registry().with(harness.tracing_layer());
+    let _default = tracing::subscriber::set_default(subscriber);
+    let handler = async || {
+        tracing::info!(
+            otp = 918_273_u32,
+            pin = -918_273_i64,
+            cvv = 918_273.5,
+            token_count = 4711_u64
+        );
+        let span = tracing::info_span!("pay", user.pin = 918_273, max_tokens = 4711);
+        span.in_scope(|| tracing::info!("inside"));
+        harness_error();
+        "done"
+    };
+    let hook = |_: &http::request::Parts, attributes: &mut watchpost::Attributes| {
+        attributes.insert("card.cvv", 918_273_i64);
+        attributes.insert("cookie_count", 4711_i64);
+    };
+    let app = Router::new()
+        .route("/pay", get(handler))
+        .layer(harness.layer().on_request(hook));
+    let request = Request::get("/pay").body(Body::empty()).unwrap();
+    app.oneshot(request)
+        .await
+        .unwrap()
+        .into_body()
+        .collect()
+        .await
+        .unwrap();
+    let written = harness.written();
+    let traces = format!("{:?}", harness.recent_traces());
+    for text in [&written, &traces] {
+        assert!(!text.contains("918273"), "{text}");
+        assert!(
+            text.contains("[Filtered]") && text.contains("4711"),
+            "{text}"
+        );
+    }
+    let fields = written.matches("[Filtered]").count();
+    assert_eq!(fields, 5, "{written}");
+}
+
+fn harness_error() {
+    let error = io::Error::other("declined");
+    let monitor = watchpost::Monitor::current().unwrap();
+    monitor
+        .error(&error)
+        .extra("user.pin", 918_273_i64)
+        .capture();
+    let group = monitor.errors();
+    assert!(!format!("{group:?}").contains("918273"));
+}

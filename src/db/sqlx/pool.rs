@@ -34,12 +34,16 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Begins the query of a statement.
+    /// Begins the query of a statement, which is sent as [`sends`](Self::sends) is told.
     pub(super) fn query(&self, statement: &str) -> QueryGuard {
-        if self.elsewhere {
-            self.database.will_be_told(statement);
-        }
         self.database.query(statement)
+    }
+
+    /// SQLx's own event of this text is of a query that was begun.
+    pub(super) fn sends(&self, text: &str) {
+        if self.elsewhere {
+            self.database.will_be_told(text);
+        }
     }
 
     /// Begins what SQLx sends by itself, of which its events tell nothing.

@@ -42,6 +42,7 @@ impl<DB: Database> Statement<DB> {
                 self.persistent = false;
             }
         }
+        by.sends(self.text.as_str());
         guard
     }
 }

@@ -221,7 +221,10 @@ impl Watched {
 
     /// Everything that a check says passes here.
     fn finished(&self, run: u64, ran: Ran) {
-        let ran = ran.map_err(|said| kept(&said));
+        let ran = ran.map_err(|said| kept(&said)).map(|mut note| {
+            note.warning = note.warning.map(|said| kept(&said));
+            note
+        });
         self.state().finished(run, self.clock.now(), ran);
         self.moved.notify_one();
     }

@@ -186,7 +186,7 @@ impl<'a> Counters<'a> {
         let is_bad = value.is_none_or(|value| value < 0.0 || value.is_nan());
         match suffix {
             "_bucket" => {
-                self.no_sum |= line.contains("le=\"-");
+                self.no_sum |= ["{le=\"-", ",le=\"-"].iter().any(|it| line.contains(it));
                 false
             }
             "_sum" => {

@@ -246,8 +246,8 @@ mod tests {
 
     fn read(kind: &str, pieces: &[&[u8]]) -> Frames {
         let mut frames = Frames::of(kind.as_bytes()).unwrap();
-        for mut piece in pieces.iter().copied() {
-            frames.push(&mut piece);
+        for piece in pieces {
+            frames.push(piece);
         }
         frames
     }
@@ -317,7 +317,7 @@ mod tests {
             assert_eq!((frames.status(), frames.is_readable()), (None, false));
         }
         let mut frames = Frames::of(b"application/grpc-web").unwrap();
-        frames.push(&mut (&b"one"[..]).chain(&b"two"[..]));
+        frames.push(&(&b"one"[..]).chain(&b"two"[..]));
         assert!(!frames.is_readable());
     }
 

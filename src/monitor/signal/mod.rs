@@ -1,7 +1,9 @@
 //! The signals that ask a service to end.
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 use std::thread;
 
 use tokio::runtime;
@@ -52,7 +54,7 @@ pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
 /// Starts the thread that waits for a signal. Returns once the handlers are installed.
 fn listen() -> io::Result<oneshot::Receiver<()>> {
     let (installed, result) = std::sync::mpsc::channel();
-    let (ask, asked) = oneshot::channel();
+    let (mut ask, asked) = oneshot::channel();
     let run = move || {
         mark_own_thread();
         let runtime = runtime::Builder::new_current_thread().enable_io().build();
@@ -64,9 +66,15 @@ fn listen() -> io::Result<oneshot::Receiver<()>> {
             match system::signals() {
                 Ok(signals) => {
                     drop(installed.send(Ok(())));
-                    signals.await;
-                    // The receiver is gone where nobody waits any more.
-                    let _gone = ask.send(());
+                    let mut signals = pin!(signals);
+                    let asked = poll_fn(|context| match signals.as_mut().poll(context) {
+                        Poll::Ready(()) => Poll::Ready(true),
+                        // The future was dropped: nobody waits any more.
+                        Poll::Pending => ask.poll_closed(context).map(|()| false),
+                    });
+                    if asked.await {
+                        let _gone = ask.send(());
+                    }
                 }
                 Err(error) => drop(installed.send(Err(error))),
             }
