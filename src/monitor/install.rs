@@ -23,12 +23,12 @@ use GlobalState::{AlreadyInstalled, InPlace, Installed, Missing, Off};
 impl Monitor {
     /// Makes the monitor the process's own: sets each [`Global`](crate::Global) that the settings want and that nobody
     /// has set before. For a host with parts of its own: build, compose, then install the rest.
-    /// [`MonitorBuilder::install`] does both steps at once, for a host that has none.
+    /// [`MonitorBuilder::install`](crate::MonitorBuilder::install) does both steps at once, for a host that has none.
     ///
     /// What somebody else has set stays, except that the panic hook is set in front of the one that is there, and calls
     /// it. The report has a sentence for each global; [`MonitorGuard::report`](crate::MonitorGuard::report) repeats
     /// those for which something is missing, and they are written to the console once. Switch a global off with
-    /// [`MonitorBuilder::installs`].
+    /// [`MonitorBuilder::installs`](crate::MonitorBuilder::installs).
     ///
     /// A service that has taken [`tracing_layer`](Self::tracing_layer) and has set no subscriber with it yet is left its
     /// subscriber and the `log` logger: ours would make its `init()` fail.
