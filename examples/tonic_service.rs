@@ -1,4 +1,4 @@
-//! A gRPC service on tonic: the method is the route, the gRPC status comes from the trailers.
+//! A gRPC service on tonic: the method is the route and `rpc.method`, and the status of each call is counted.
 //!
 //! The service is the standard health service, and a client of it asks once a second, now and then for
 //! a service that nobody knows. `cargo run --example tonic_service`; another address is the first
@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpConnectInfo;
 use tonic::transport::{Endpoint, Server};
 use tonic_health::ServingStatus;
 use tonic_health::pb::HealthCheckRequest;
@@ -32,8 +33,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let client = tokio::spawn(ask(here));
     let drained = monitor.drain(watchpost::shutdown_signal());
+    // tonic has a type of its own for the address of the peer.
+    let layer = monitor
+        .layer()
+        .peer_addr(|extensions| extensions.get::<TcpConnectInfo>()?.remote_addr());
     Server::builder()
-        .layer(monitor.layer())
+        .layer(layer)
         .add_service(service)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
             drained.await;

@@ -36,7 +36,10 @@ pub(crate) const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
 pub(crate) const HTTP_ROUTE: &str = "http.route";
 pub(crate) const NETWORK_PEER_ADDRESS: &str = "network.peer.address";
 pub(crate) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
-pub(crate) const RPC_GRPC_STATUS_CODE: &str = "rpc.grpc.status_code";
+pub(crate) const RPC_METHOD: &str = "rpc.method";
+pub(crate) const RPC_METHOD_ORIGINAL: &str = "rpc.method_original";
+pub(crate) const RPC_RESPONSE_STATUS_CODE: &str = "rpc.response.status_code";
+pub(crate) const RPC_SYSTEM_NAME: &str = "rpc.system.name";
 pub(crate) const SERVER_ADDRESS: &str = "server.address";
 pub(crate) const SERVER_PORT: &str = "server.port";
 pub(crate) const SERVICE_INSTANCE_ID: &str = "service.instance.id";
@@ -72,6 +75,9 @@ pub(crate) const HTTP_SERVER_RESPONSE_BODY_SIZE: &str = "http.server.response.bo
 pub(crate) const HTTP_TIME_TO_HEADERS: &str = "watchpost.http.time_to_headers";
 /// Life of a stream or an upgraded socket in seconds; ours.
 pub(crate) const HTTP_CONNECTION_DURATION: &str = "watchpost.http.connection.duration";
+
+/// `rpc.server.call.duration`, seconds.
+pub(crate) const RPC_SERVER_CALL_DURATION: &str = "rpc.server.call.duration";
 
 /// `http.client.request.duration`, seconds.
 pub(crate) const HTTP_CLIENT_REQUEST_DURATION: &str = "http.client.request.duration";

@@ -7,6 +7,7 @@ use pin_project_lite::pin_project;
 
 use super::connection::Stream;
 use super::polling::Polling;
+use super::sent::Polls;
 use super::track::{AfterHeaders, Track};
 use crate::model::{Outcome, Progress, guarded, noted};
 
@@ -75,15 +76,15 @@ impl<B: Body> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let open = match this.track.as_mut().and_then(Track::active) {
+        let polls = match this.track.as_mut().and_then(Track::active) {
             None => return poll_stream(this.inner, this.stream, cx),
-            Some(active) => active.sent.is_open(),
+            Some(active) => active.sent.polls(),
         };
-        let polled = if open {
-            poll_open(this.inner.as_mut(), this.track, cx)
-        } else {
+        let polled = match polls {
             // A body that knows its length is data, not code: no clock reads, no current request.
-            guarded(this.track, |_| this.inner.as_mut().poll_frame(cx))
+            Polls::Known => guarded(this.track, |_| this.inner.as_mut().poll_frame(cx)),
+            Polls::Open => poll_open(this.inner.as_mut(), this.track, cx),
+            Polls::Read => poll_read(this.inner.as_mut(), this.track, cx),
         };
         let frame = ready!(polled);
         let inner = this.inner.as_ref();
@@ -137,6 +138,27 @@ fn poll_open<B: Body>(
     polling.leave();
     if let Some(active) = track.as_mut().and_then(Track::active) {
         active.poll_pends();
+    }
+    polled
+}
+
+/// Polls a body whose data is read, too.
+#[cold]
+#[inline(never)]
+fn poll_read<B: Body>(
+    inner: Pin<&mut B>,
+    track: &mut Option<Track>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    let polled = poll_open(inner, track, cx);
+    if let Poll::Ready(Some(Ok(frame))) = &polled
+        && let Some(data) = frame.data_ref()
+    {
+        guarded(track, |track| {
+            if let Some(active) = track.as_mut().and_then(Track::active) {
+                active.read(data);
+            }
+        });
     }
     polled
 }

@@ -1,10 +1,7 @@
 //! What is a failure.
 
-use http::{HeaderMap, Response};
-use tower_http::classify::{
-    ClassifiedResponse, ClassifyEos, ClassifyResponse, GrpcEosErrorsAsFailures,
-    GrpcErrorsAsFailures, ServerErrorsAsFailures,
-};
+use http::Response;
+use tower_http::classify::{ClassifiedResponse, ClassifyResponse, ServerErrorsAsFailures};
 
 /// Whether an answer is a failure of the service.
 ///
@@ -18,62 +15,11 @@ pub enum Class {
     Failure,
 }
 
-/// What the default makes of an answer's headers.
-#[derive(Debug)]
-pub(super) enum Verdict {
-    Known(Class),
-    /// gRPC: the trailers will tell.
-    Later(GrpcEosErrorsAsFailures),
-}
-
-/// tower-http's judgement: a 5xx is a failure, and for gRPC a status that blames the server.
+/// tower-http's judgement: a 5xx is a failure.
 #[inline]
-pub(super) fn by_headers<B>(response: &Response<B>, grpc: bool) -> Verdict {
-    if !grpc {
-        return match ServerErrorsAsFailures::new().classify_response(response) {
-            ClassifiedResponse::Ready(Err(_)) => Verdict::Known(Class::Failure),
-            _ => Verdict::Known(Class::Success),
-        };
+pub(super) fn by_status<B>(response: &Response<B>) -> Class {
+    match ServerErrorsAsFailures::new().classify_response(response) {
+        ClassifiedResponse::Ready(Err(_)) => Class::Failure,
+        _ => Class::Success,
     }
-    if response.status().is_server_error() {
-        return Verdict::Known(Class::Failure);
-    }
-    match grpc_errors().classify_response(response) {
-        ClassifiedResponse::Ready(Ok(())) => Verdict::Known(Class::Success),
-        ClassifiedResponse::Ready(Err(_)) => Verdict::Known(Class::Failure),
-        ClassifiedResponse::RequiresEos(eos) => Verdict::Later(eos),
-    }
-}
-
-/// tower-http's judgement of gRPC trailers.
-pub(super) fn by_trailers(eos: GrpcEosErrorsAsFailures, trailers: Option<&HeaderMap>) -> Class {
-    match eos.classify_eos(trailers) {
-        Ok(()) => Class::Success,
-        Err(_) => Class::Failure,
-    }
-}
-
-/// All but the statuses that the conventions call an [error of a server]: UNKNOWN, `DEADLINE_EXCEEDED`,
-/// UNIMPLEMENTED, INTERNAL, UNAVAILABLE and `DATA_LOSS`.
-///
-/// [error of a server]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
-fn grpc_errors() -> GrpcErrorsAsFailures {
-    use tower_http::classify::GrpcCode as Code;
-    [
-        Code::Cancelled,
-        Code::InvalidArgument,
-        Code::NotFound,
-        Code::AlreadyExists,
-        Code::PermissionDenied,
-        Code::ResourceExhausted,
-        Code::FailedPrecondition,
-        Code::Aborted,
-        Code::OutOfRange,
-        Code::Unauthenticated,
-    ]
-    .into_iter()
-    .fold(
-        GrpcErrorsAsFailures::new(),
-        GrpcErrorsAsFailures::with_success,
-    )
 }

@@ -91,6 +91,19 @@ pub(super) fn shows_method(status: Option<Status>, bytes: u64) -> bool {
     }
 }
 
+/// Whether data begins with a message of gRPC: with the flag for compression and the length.
+pub(super) fn begins_message(data: &[u8]) -> bool {
+    matches!(data, [0 | 1, _, _, _, _, ..])
+}
+
+/// Whether a route's pattern is that of a service's methods, as tonic's router has it: `/package.Service/{*rest}`.
+pub(super) fn is_service(pattern: &str) -> bool {
+    let rest = pattern
+        .rsplit_once("/{*")
+        .filter(|(_, rest)| rest.ends_with('}'));
+    rest.is_some_and(|(service, _)| is_method(&format!("{service}/x")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,12 +3,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use http::HeaderMap;
 use http::request::Parts;
 use http::response::Parts as ResponseParts;
+use http::{Extensions, HeaderMap};
 
 use super::classify::Class;
 use super::finished::Finished;
@@ -20,6 +21,7 @@ const MAX_PANICS: u32 = 10;
 
 pub(super) type Skip = dyn Fn(&Parts) -> bool + Send + Sync;
 pub(super) type Route = dyn Fn(&Parts) -> Option<Cow<'static, str>> + Send + Sync;
+pub(super) type Peer = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
 pub(super) type User = dyn Fn(&Parts) -> Option<String> + Send + Sync;
 pub(super) type OnRequest = dyn Fn(&Parts, &mut Attributes) + Send + Sync;
 pub(super) type OnResponse = dyn Fn(&ResponseParts, &mut Attributes) + Send + Sync;
@@ -31,6 +33,7 @@ pub(super) type Classify = dyn Fn(&ResponseParts, Option<&HeaderMap>) -> Class +
 pub(super) struct Hooks {
     pub(super) skip: Hook<Skip>,
     pub(super) route: Hook<Route>,
+    pub(super) peer: Hook<Peer>,
     pub(super) user: Hook<User>,
     pub(super) on_request: Hook<OnRequest>,
     pub(super) on_response: Hook<OnResponse>,
@@ -41,7 +44,11 @@ pub(super) struct Hooks {
 impl Hooks {
     /// Whether any hook wants to see the request's head.
     pub(super) fn want_request(&self) -> bool {
-        self.skip.is_set() || self.route.is_set() || self.user.is_set() || self.on_request.is_set()
+        self.skip.is_set()
+            || self.route.is_set()
+            || self.peer.is_set()
+            || self.user.is_set()
+            || self.on_request.is_set()
     }
 }
 

@@ -1,10 +1,11 @@
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use http::request::Parts;
 use http::response::Parts as ResponseParts;
-use http::{HeaderMap, HeaderName};
+use http::{Extensions, HeaderMap, HeaderName};
 use tower::Layer;
 
 use super::active::{NO_ROUTE, UNROUTED_ANSWERS};
@@ -197,6 +198,33 @@ impl EndpointLayer {
             let listed = GrpcMethods::listed(&methods, shared.requests.routes());
             shared.grpc = Arc::new(listed);
         })
+    }
+
+    /// Finds the address of a request's peer in its extensions, for servers of which this crate does not know the type.
+    /// It is the `client.address`, and `trusted_proxies` is asked about it.
+    ///
+    /// By default, axum's `ConnectInfo<SocketAddr>` and [`PeerAddr`](super::PeerAddr) are looked for. With tonic's server
+    /// write:
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// use tonic::transport::server::TcpConnectInfo;
+    ///
+    /// let layer = monitor
+    ///     .layer()
+    ///     .peer_addr(|extensions| extensions.get::<TcpConnectInfo>()?.remote_addr());
+    /// # }
+    /// ```
+    ///
+    /// With TLS, that is `TlsConnectInfo<TcpConnectInfo>`, whose `get_ref()` gives the same. A connection over a Unix
+    /// socket has no address.
+    #[must_use]
+    pub fn peer_addr(
+        self,
+        peer: impl Fn(&Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
+    ) -> Self {
+        let hook = self.hook("peer_addr", Box::new(peer) as Box<_>);
+        self.change(|shared| shared.hooks.peer = hook)
     }
 
     /// Says who the user of a request is, for its line: an id, not a name.

@@ -110,6 +110,7 @@
 
 mod active;
 mod body;
+mod called;
 mod cidr;
 mod classify;
 mod client;

@@ -4,14 +4,25 @@ use http_body::Body;
 use super::series::Version;
 use crate::model::length;
 
+/// How the body is polled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Polls {
+    /// It knows its own length: polls run no code of the host's.
+    #[default]
+    Known,
+    /// Polls may run the host's code.
+    Open,
+    /// As `Open`, and its data is read: the status of a gRPC-Web call is in it.
+    Read,
+}
+
 /// What a response's body says of its length, and what was handed over of it.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
     bytes: u64,
     /// The length that the body itself knows, else the one that the headers declare.
     declared: Option<u64>,
-    /// Whether the body's polls may run the host's code: it does not know its own length.
-    is_open: bool,
+    polls: Polls,
     /// Whether the headers declare a length that no server sends and no client reads.
     is_broken: bool,
 }
@@ -22,7 +33,10 @@ impl Sent {
     pub(super) fn begin<B: Body>(&mut self, response: &Response<B>, version: Version) {
         self.bytes = 0;
         self.declared = response.body().size_hint().exact();
-        self.is_open = self.declared.is_none();
+        self.polls = match self.declared {
+            None => Polls::Open,
+            Some(_) => Polls::Known,
+        };
         self.is_broken = false;
         let mut names = response.headers().keys();
         if names.any(|name| name == header::CONTENT_LENGTH) {
@@ -64,7 +78,17 @@ impl Sent {
 
     #[inline]
     pub(super) fn is_open(&self) -> bool {
-        self.is_open
+        self.polls == Polls::Open
+    }
+
+    #[inline]
+    pub(super) fn polls(&self) -> Polls {
+        self.polls
+    }
+
+    /// The body's data is to be read.
+    pub(super) fn read(&mut self) {
+        self.polls = Polls::Read;
     }
 
     /// Whether the headers declare a length that a server refuses to send.

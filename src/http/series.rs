@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::called::{self, Calls};
 use super::queried::{Queried, QueriedSeries};
 use crate::clock::Nanos;
 use crate::metrics::{Counter, Histogram, Metrics, UpDownCounter};
-use crate::model::grpc::Status;
+use crate::model::grpc::{Call, Status};
 use crate::model::{Outcome, TraceId};
 use crate::request::{self, Method, RouteId, Routes, Scheme};
 use crate::semconv;
@@ -53,6 +54,8 @@ pub(super) struct Series {
     scheme: Scheme,
     /// Of the route, once one of its requests asked a database.
     queried: OnceLock<QueriedSeries>,
+    /// Of the method, once one of its requests is a gRPC call.
+    calls: OnceLock<Calls>,
 }
 
 /// What has few labels: the series of a route and method, which several statuses and outcomes share.
@@ -83,6 +86,8 @@ pub(super) struct Instruments {
     long_polls: Counter,
     /// Made with the first query of a request.
     queried: OnceLock<QueriedSeries>,
+    /// Made with the first gRPC call.
+    calls: OnceLock<Histogram>,
     metrics: Metrics,
     pub(super) connection: Histogram,
     pub(super) connections: UpDownCounter,
@@ -122,18 +127,22 @@ impl Version {
 impl ErrorType {
     /// The status for a 5xx, else the gRPC status of a failure, else the outcome where that is one.
     #[inline]
-    pub(super) fn of(
-        status: Option<u16>,
-        grpc: Option<Status>,
-        outcome: Outcome,
-        failure: bool,
-    ) -> Self {
-        match (status, grpc) {
-            (Some(500..), _) if failure => Self::Status,
-            (_, Some(status)) if failure && status != Status::OK => Self::Grpc(status),
+    pub(super) fn of(status: Option<u16>, call: Call, outcome: Outcome, failure: bool) -> Self {
+        match status {
+            Some(500..) if failure => Self::Status,
+            _ if failure && call != Call::NONE => Self::of_call(call, outcome),
             _ if outcome.is_error_type() => Self::Outcome,
             _ if failure => Self::Failure,
             _ => Self::Absent,
+        }
+    }
+
+    #[cold]
+    fn of_call(call: Call, outcome: Outcome) -> Self {
+        match call.status() {
+            Some(status) if status != Status::OK => Self::Grpc(status),
+            _ if outcome.is_error_type() => Self::Outcome,
+            _ => Self::Failure,
         }
     }
 
@@ -220,6 +229,28 @@ impl Series {
     }
 }
 
+impl Series {
+    /// Counts a gRPC call.
+    #[cold]
+    pub(super) fn called(
+        &self,
+        instruments: &Instruments,
+        call: Call,
+        measured: &Measured,
+        trace: TraceId,
+        at: Nanos,
+    ) {
+        let all = || {
+            instruments
+                .calls
+                .get_or_init(|| called::duration(&instruments.metrics))
+        };
+        let calls = self.calls.get_or_init(Calls::default);
+        let series = calls.of(call, all, &self.route, &self.error_type);
+        series.record_traced(seconds(measured.duration), trace, at);
+    }
+}
+
 impl Instruments {
     pub(super) fn new(metrics: &Metrics) -> Self {
         let time = |name, what: &'static str| metrics.histogram(name).unit("s").description(what);
@@ -263,6 +294,7 @@ impl Instruments {
                 )
                 .build(),
             queried: OnceLock::new(),
+            calls: OnceLock::new(),
             metrics: metrics.clone(),
             connection: time(
                 semconv::HTTP_CONNECTION_DURATION,
@@ -364,6 +396,7 @@ impl Instruments {
             method: labels.method,
             scheme: labels.scheme,
             queried: OnceLock::new(),
+            calls: OnceLock::new(),
         })
     }
 

@@ -5,6 +5,7 @@ use http::{Request, Response};
 use tower::Service;
 
 use super::body::ResponseBody;
+use super::client::PeerAddr;
 use super::future::ResponseFuture;
 use super::inside;
 use super::polling::Polling;
@@ -59,8 +60,8 @@ impl<S> Endpoint<S> {
     where
         S: Service<Request<B>>,
     {
-        let (parts, body) = request.into_parts();
-        let asked = ask(&self.shared, &parts);
+        let (mut parts, body) = request.into_parts();
+        let asked = ask(&self.shared, &mut parts);
         let mut request = Request::from_parts(parts, body);
         let Some(asked) = asked else {
             return ResponseFuture::untracked(self.inner.call(request));
@@ -78,8 +79,13 @@ impl<S> Endpoint<S> {
 
 /// What the hooks say of a request; `None`: skip it.
 #[cold]
-fn ask(shared: &Shared, parts: &http::request::Parts) -> Option<Asked> {
+fn ask(shared: &Shared, parts: &mut http::request::Parts) -> Option<Asked> {
     let hooks = &shared.hooks;
+    let peer = hooks.peer.ask(|hook| hook(&parts.extensions)).flatten();
+    if let Some(peer) = peer {
+        parts.extensions.insert(PeerAddr(peer.ip()));
+    }
+    let parts = &*parts;
     if hooks.skip.ask(|hook| hook(parts)) == Some(true) {
         return None;
     }

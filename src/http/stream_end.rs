@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::series::ErrorType;
 use crate::clock::Nanos;
+use crate::model::grpc::Call;
 use crate::model::wire::put_str;
 use crate::model::{Outcome, Signal};
 use crate::request::{RequestRecord, put_fixed};
@@ -30,7 +31,7 @@ impl StreamEnd {
         if life <= LONG || self.errors_only && !failed {
             return;
         }
-        let error = ErrorType::of(None, None, outcome, failed);
+        let error = ErrorType::of(None, Call::NONE, outcome, failed);
         let record = RequestRecord {
             duration: life,
             time_to_headers: None,

@@ -11,7 +11,7 @@ use super::connection::Stream;
 use super::seen::Seen;
 use super::shared::{Asked, LineMode, Shared};
 use super::stream_end::StreamEnd;
-use super::{framework, local};
+use super::{framework, grpc, local};
 use crate::clock::Nanos;
 use crate::model::{Guarded, Outcome, OwnAnswer, is_media_type, layer_saw_panic};
 use crate::request::RouteId;
@@ -54,7 +54,10 @@ impl Track {
             (local.take_state(), route)
         })
         .unwrap_or_else(|| (None, pattern.map(find)));
-        let route = route.or_else(|| unmatched(shared, request, seen.grpc));
+        let route = match route {
+            Some(route) if !seen.grpc => Some(route),
+            route => unmatched(shared, request, route, seen.grpc),
+        };
         let mut active = pooled.unwrap_or_else(|| Active::new(shared));
         if let Some(asked) = asked {
             active.heed(asked);
@@ -200,13 +203,23 @@ impl Drop for Track {
     }
 }
 
-/// The route of a request that no pattern and no hook names.
+/// The route of a request that no pattern and no hook names, and of a gRPC request, whose pattern may be that of its
+/// service.
 #[cold]
 #[inline(never)]
-fn unmatched<B>(shared: &Shared, request: &Request<B>, grpc: bool) -> Option<RouteId> {
-    let methods = shared.grpc().filter(|_| grpc);
+fn unmatched<B>(
+    shared: &Shared,
+    request: &Request<B>,
+    route: Option<RouteId>,
+    grpc: bool,
+) -> Option<RouteId> {
+    let extensions = request.extensions();
+    let of_service = || framework::matched_path(extensions).is_some_and(grpc::is_service);
+    let methods = shared
+        .grpc()
+        .filter(|_| grpc && (route.is_none() || of_service()));
     let method = methods.and_then(|methods| methods.route(request.uri().path()));
-    method.or_else(|| {
+    method.or(route).or_else(|| {
         let nested = framework::nested_path(request.extensions())?;
         Some(shared.requests.routes().id(&nested))
     })

@@ -7,6 +7,7 @@ use super::keys;
 use super::line::Line;
 use super::lines::{end_message, put_attributes, put_level};
 use super::names::Names;
+use crate::model::grpc::{Call, rpc_method};
 use crate::model::wire::Text;
 use crate::model::{Outcome, SpanId, TraceId};
 use crate::redact;
@@ -120,7 +121,7 @@ impl RequestLines {
 #[inline]
 fn number_of(record: &RequestRecord<'_>) -> u64 {
     u64::from(record.status.unwrap_or(0))
-        | u64::from(record.grpc_status.unwrap_or(u8::MAX)) << 16
+        | u64::from(record.call.byte()) << 16
         | u64::from(record.method.index()) << 24
         | u64::from(record.outcome.index()) << 32
         | u64::from(record.failed) << 40
@@ -143,10 +144,10 @@ fn put_head(line: &mut Line<'_>, record: &RequestRecord<'_>) {
     if record.stream {
         line.raw(b"stream ");
     }
-    match record.status {
-        Some(status) if !record.stream && record.outcome == Outcome::Completed => {
-            line.put_whole(status.into());
-        }
+    let completed = !record.stream && record.outcome == Outcome::Completed;
+    match (record.status, record.call.status()) {
+        (Some(_), Some(status)) if completed => line.raw(status.name().as_bytes()),
+        (Some(status), None) if completed => line.put_whole(status.into()),
         _ => line.raw(record.outcome.as_str().as_bytes()),
     }
     line.raw(b" ");
@@ -160,8 +161,12 @@ fn put_kind(line: &mut Line<'_>, record: &RequestRecord<'_>) {
     if let Some(status) = record.status {
         line.whole(&keys::STATUS, status.into());
     }
-    if let Some(status) = record.grpc_status {
-        line.whole(&keys::GRPC_STATUS, status.into());
+    if record.call != Call::NONE {
+        line.plain(&keys::RPC_SYSTEM, b"grpc");
+        line.field(&keys::RPC_METHOD, rpc_method(record.route.as_str()).into());
+        if let Some(status) = record.call.status() {
+            line.plain(&keys::RPC_STATUS, status.name().as_bytes());
+        }
     }
     line.plain(&keys::OUTCOME, record.outcome.as_str().as_bytes());
     if record.stream {

@@ -1,5 +1,6 @@
 use super::method::Method;
 use crate::clock::Nanos;
+use crate::model::grpc::Call;
 use crate::model::wire::{Reader, Text, put_bytes, put_str};
 use crate::model::{Attributes, Outcome, SpanId, TraceId, Value, cut};
 
@@ -53,7 +54,8 @@ pub(crate) struct RequestRecord<'a> {
     pub(crate) request_bytes: Option<u64>,
     pub(crate) response_bytes: Option<u64>,
     pub(crate) status: Option<u16>,
-    pub(crate) grpc_status: Option<u8>,
+    /// Whether it is a gRPC call, and its status.
+    pub(crate) call: Call,
     pub(crate) method: Method,
     pub(crate) scheme: Scheme,
     /// `network.protocol.version`.
@@ -122,7 +124,7 @@ pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
         record.request_bytes.unwrap_or(NONE),
         record.response_bytes.unwrap_or(NONE),
         u64::from(record.status.unwrap_or(0))
-            | u64::from(record.grpc_status.unwrap_or(u8::MAX)) << 16
+            | u64::from(record.call.byte()) << 16
             | u64::from(record.method.index()) << 24
             | u64::from(record.scheme == Scheme::Https) << 32
             | u64::from(record.outcome.index()) << 40
@@ -222,7 +224,7 @@ impl Default for RequestRecord<'_> {
             request_bytes: None,
             response_bytes: None,
             status: None,
-            grpc_status: None,
+            call: Call::NONE,
             method: Method::OTHER,
             scheme: Scheme::Http,
             version: "1.1",
@@ -258,7 +260,7 @@ impl<'a> RequestRecord<'a> {
         let (time_to_headers, request_bytes, response_bytes) =
             (some(r.u64()?), some(r.u64()?), some(r.u64()?));
         let status = Some(r.u16()?).filter(|status| *status != 0);
-        let grpc_status = Some(r.u8()?).filter(|status| *status != u8::MAX);
+        let call = Call::from_byte(r.u8()?);
         let method = Method::from_index(r.u8()?);
         let scheme = if r.u8()? == 1 {
             Scheme::Https
@@ -281,7 +283,7 @@ impl<'a> RequestRecord<'a> {
             request_bytes,
             response_bytes,
             status,
-            grpc_status,
+            call,
             method,
             scheme,
             version,
@@ -339,6 +341,7 @@ pub(crate) enum AttributeRef<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::grpc::Status;
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
@@ -357,7 +360,7 @@ mod tests {
             request_bytes: None,
             response_bytes: Some(0),
             status: Some(503),
-            grpc_status: None,
+            call: Call::ended(Status::UNIMPLEMENTED),
             method: Method::of(&http::Method::PUT),
             scheme: Scheme::Https,
             version: "2",

@@ -9,6 +9,7 @@ use super::span::{
 };
 use super::{callsites, event};
 use crate::clock::{Clock, Nanos};
+use crate::model::grpc::{Call, Status, rpc_method};
 use crate::model::wire::Reader;
 use crate::model::{Kept, Outcome, Sampling, SpanId, TraceId, split_host};
 use crate::redact;
@@ -200,17 +201,20 @@ impl Reading<'_> {
         } else {
             request.parent_span
         };
+        let name = match rpc_method(route) {
+            "_OTHER" if matched => format!("{method} {route}"),
+            "_OTHER" if request.call != Call::NONE => "grpc".to_owned(),
+            "_OTHER" => method.to_owned(),
+            rpc_method if request.call != Call::NONE => rpc_method.to_owned(),
+            _ => format!("{method} {route}"),
+        };
         Span {
             trace_id: self.part.trace,
             span_id: request.span,
             parent_span_id: parent,
             is_root: true,
             parent_is_remote: parent != SpanId::NIL,
-            name: if matched {
-                format!("{method} {route}")
-            } else {
-                method.to_owned()
-            },
+            name,
             kind: SpanKind::Server,
             status: if request.failed {
                 SpanStatus::Error
@@ -245,6 +249,18 @@ impl Reading<'_> {
             semconv::HTTP_ROUTE,
             if matched { request.route.as_str() } else { "" },
         );
+        if request.call != Call::NONE {
+            text(semconv::RPC_SYSTEM_NAME, "grpc");
+            let method = rpc_method(request.route.as_str());
+            text(semconv::RPC_METHOD, method);
+            if method == "_OTHER" {
+                let path = request.path.as_str();
+                let sent = path.strip_prefix('/').unwrap_or(path);
+                text(semconv::RPC_METHOD_ORIGINAL, &redact::path(sent));
+            }
+            let status = request.call.status().map_or("", Status::name);
+            text(semconv::RPC_RESPONSE_STATUS_CODE, status);
+        }
         text(semconv::URL_SCHEME, request.scheme.as_str());
         text(semconv::URL_PATH, &redact::path(request.path.as_str()));
         text(semconv::URL_QUERY, &redact::query(request.query.as_str()));
@@ -277,10 +293,6 @@ impl Reading<'_> {
         number(
             semconv::HTTP_RESPONSE_STATUS_CODE,
             request.status.map(u64::from),
-        );
-        number(
-            semconv::RPC_GRPC_STATUS_CODE,
-            request.grpc_status.map(u64::from),
         );
         number(semconv::HTTP_REQUEST_BODY_SIZE, request.request_bytes);
         number(semconv::HTTP_RESPONSE_BODY_SIZE, request.response_bytes);

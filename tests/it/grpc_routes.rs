@@ -95,7 +95,7 @@ async fn a_path_is_a_route_after_a_grpc_response_that_shows_its_method() {
         (Answers::Trailers(5, "5"), true),
         (Answers::Headers("12"), false),
         (Answers::Trailers(0, "12"), false),
-        (Answers::Trailers(5, "12"), false),
+        (Answers::Trailers(5, "12"), true),
         // A check of tokens, a limit of load, a time-out or a proxy answers so before any method.
         (Answers::Headers("16"), false),
         (Answers::Headers("7"), false),

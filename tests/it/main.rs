@@ -12,6 +12,7 @@ mod database_errors;
 mod database_health;
 mod errors;
 mod floods;
+mod grpc_calls;
 mod grpc_routes;
 mod health;
 #[cfg(feature = "sentry")]

@@ -1,5 +1,6 @@
 //! The state of one request under way.
 
+mod call;
 mod record;
 mod route;
 
@@ -7,11 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
-use tower_http::classify::GrpcEosErrorsAsFailures;
 
-use super::classify::{self, Class, Verdict};
+use super::classify::{self, Class};
 use super::finished::Finished;
-use super::grpc::{self, GrpcMethods};
 use super::queried::Queried;
 use super::received::Received;
 use super::seen::{Seen, number};
@@ -21,7 +20,7 @@ use super::shared::{Asked, LineMode, Shared};
 use super::traced::{Caller, Traced};
 use super::{client, local};
 use crate::clock::Nanos;
-use crate::model::grpc::Status;
+use crate::model::grpc::{Call, Frames};
 use crate::model::wire::put_str;
 use crate::model::{Attributes, Dropping, Kept, Outcome, Sampling, SpanId, TraceId, caught, cut};
 use crate::request::{
@@ -54,14 +53,20 @@ pub(super) struct Active {
     sent_method: Method,
     scheme: Scheme,
     version: Version,
+    /// The request says that it is gRPC's.
     grpc: bool,
     /// The path becomes the route if the response shows that its gRPC method exists.
     learns_route: bool,
+    /// No method is known by the path of a gRPC request.
+    unknown_method: bool,
+    /// The response to a gRPC request is gRPC's.
+    speaks_grpc: bool,
     status: Option<u16>,
-    grpc_status: Option<Status>,
-    /// The class so far, and what will judge the trailers.
+    call: Call,
+    /// Reads the status of a gRPC-Web call from the body.
+    frames: Option<Frames>,
+    /// The class so far.
     class: Class,
-    eos: Option<GrpcEosErrorsAsFailures>,
     /// The outcome of an answer whose body comes to its end.
     pub(super) planned: Outcome,
     request_bytes: Option<u64>,
@@ -107,10 +112,12 @@ impl Active {
             version: Version::of(http::Version::HTTP_11),
             grpc: false,
             learns_route: false,
+            unknown_method: false,
+            speaks_grpc: false,
             status: None,
-            grpc_status: None,
+            call: Call::NONE,
+            frames: None,
             class: Class::Success,
-            eos: None,
             planned: Outcome::Completed,
             request_bytes: None,
             received: Received::default(),
@@ -148,10 +155,12 @@ impl Active {
         self.scheme = if https { Scheme::Https } else { Scheme::Http };
         self.version = Version::of(request.version());
         self.grpc = seen.grpc;
-        self.learns_route =
-            seen.grpc && route.is_none() && self.shared.grpc().is_some_and(GrpcMethods::learns);
+        self.learns_route = false;
+        self.call = Call::NONE;
+        if seen.grpc {
+            self.begin_call(request, route);
+        }
         self.status = None;
-        self.grpc_status = None;
         self.class = Class::Success;
         self.planned = Outcome::Completed;
         self.request_bytes = seen.content_length.and_then(number);
@@ -321,14 +330,9 @@ impl Active {
         self.take_route();
         let status = response.status();
         self.status = Some(status.as_u16());
+        self.class = classify::by_status(response);
         if self.grpc {
-            self.grpc_status = Status::of_headers(response.headers());
-            self.learns_route &= grpc::is_response(response);
-            self.learn_route();
-        }
-        match classify::by_headers(response, self.grpc) {
-            Verdict::Known(class) => self.class = class,
-            Verdict::Later(eos) => self.eos = Some(eos),
+            self.call_headers(response);
         }
         self.planned = if status == StatusCode::SWITCHING_PROTOCOLS
             || self.sent_method == Method::CONNECT && status.is_success()
@@ -378,6 +382,9 @@ impl Active {
     #[inline]
     pub(super) fn begin_body<B: http_body::Body>(&mut self, response: &Response<B>) {
         self.sent.begin(response, self.version);
+        if self.grpc {
+            self.begin_call_body();
+        }
     }
 
     /// Whether the bytes so far are those that were declared; `None` where no length was.
@@ -418,7 +425,7 @@ impl Active {
         }
         // Nobody receives what the service made of it.
         self.status = None;
-        self.grpc_status = None;
+        self.call_given_up();
         self.headers_at = None;
         self.class = Class::Success;
         Outcome::UploadAborted
@@ -427,11 +434,7 @@ impl Active {
     /// The trailers came.
     pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
         if self.grpc {
-            self.grpc_status = Status::of_headers(trailers).or(self.grpc_status);
-            self.learn_route();
-        }
-        if let Some(eos) = self.eos.take() {
-            self.class = classify::by_trailers(eos, Some(trailers));
+            self.call_trailers(trailers);
         }
         self.ask_classify(Some(trailers));
     }
@@ -493,6 +496,9 @@ impl Active {
         let now = now.unwrap_or_else(|| self.shared.now());
         self.take_route();
         self.close();
+        if self.grpc {
+            self.call_ends(outcome);
+        }
         self.ask_classify(None);
         let outcome = if self.received.is_watched() {
             self.take_over(outcome)
@@ -533,7 +539,7 @@ impl Active {
             version: self.version,
             status: self.status,
             outcome,
-            error: ErrorType::of(self.status, self.grpc_status, outcome, failure),
+            error: ErrorType::of(self.status, self.call, outcome, failure),
         };
         self.record(labels, &measured, failed, now);
     }
@@ -612,6 +618,9 @@ impl Active {
             None => self.ids.trace,
         };
         series.record(&self.shared.instruments, measured, exemplar, now);
+        if self.call != Call::NONE {
+            series.called(&self.shared.instruments, self.call, measured, exemplar, now);
+        }
         if let Some(queried) = &self.queried {
             series.queried(&self.shared.instruments, queried);
         }
@@ -679,7 +688,7 @@ impl Active {
         self.texts.clear();
         self.user.clear();
         self.attributes.clear();
-        self.eos = None;
+        self.frames = None;
         self.head = None;
         self.traced.clear();
         // Whoever else holds the slot would see the next request in it.

@@ -4,7 +4,6 @@ use super::Active;
 use crate::clock::Nanos;
 use crate::http::series::{Labels, Measured, Series};
 use crate::http::shared::LineMode;
-use crate::model::grpc::Status;
 use crate::model::wire::put_str;
 use crate::model::{Outcome, Signal};
 use crate::request::{RequestRecord, note_left_out, put_attributes, put_fixed};
@@ -65,7 +64,7 @@ impl Active {
             request_bytes: measured.request_bytes,
             response_bytes: measured.response_bytes,
             status: self.status,
-            grpc_status: self.grpc_status.map(Status::code),
+            call: self.call,
             method: self.method,
             scheme: self.scheme,
             version: self.version.as_str(),

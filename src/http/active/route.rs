@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Active, NO_ROUTE, UNROUTED_ANSWERS};
-use crate::http::grpc;
 use crate::model::prefix;
 use crate::model::wire::Reader;
 use crate::request::{Facts, MAX_METHOD};
@@ -18,12 +17,10 @@ impl Active {
         }
     }
 
-    /// The path of a gRPC call becomes its route, if what has come of the response shows that the method exists.
+    /// The path of a gRPC call becomes its route: what has come of the response shows that the method exists.
     #[cold]
     pub(super) fn learn_route(&mut self) {
-        if !self.learns_route
-            || !grpc::shows_method(self.grpc_status, self.sent.bytes(self.version))
-        {
+        if !self.learns_route {
             return;
         }
         self.learns_route = false;
@@ -38,6 +35,7 @@ impl Active {
         slot.lend(|facts| route = learn(facts));
         if let Some(route) = route {
             self.ids.route = route;
+            self.unknown_method = false;
             slot.rename(self.ids, self.start);
             slot.polled(None);
         }

@@ -48,10 +48,6 @@ impl Status {
         NAMES.get(usize::from(self.0)).copied().unwrap_or("UNKNOWN")
     }
 
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the readers of bodies come next")
-    )]
     /// Whether the conventions call the status an [error of the server]: UNKNOWN, `DEADLINE_EXCEEDED`,
     /// UNIMPLEMENTED, INTERNAL, UNAVAILABLE and `DATA_LOSS`. On a client's side every status but OK is an error.
     ///
@@ -95,6 +91,12 @@ pub(crate) fn is_method(path: &str) -> bool {
     };
     let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
     path.len() <= MAX_PATH && parts.is_some_and(|(service, method)| name(service) && name(method))
+}
+
+/// `rpc.method` of a call with this route.
+pub(crate) fn rpc_method(route: &str) -> &str {
+    let method = route.strip_prefix('/').filter(|_| is_method(route));
+    method.unwrap_or("_OTHER")
 }
 
 #[cfg(test)]

@@ -1,0 +1,133 @@
+//! A gRPC call under way: its method and its status.
+
+use bytes::Buf;
+use http::{HeaderMap, Request, Response, header};
+
+use super::Active;
+use crate::http::classify::Class;
+use crate::http::{framework, grpc};
+use crate::model::grpc::{Call, Frames, Status};
+use crate::model::{Outcome, is_grpc};
+use crate::request::{Method, RouteId};
+
+impl Active {
+    /// A request begins that says it is gRPC's, with the route that is known.
+    #[cold]
+    pub(super) fn begin_call<B>(&mut self, request: &Request<B>, route: Option<RouteId>) {
+        let methods = self.shared.grpc();
+        let method = methods.and_then(|methods| methods.route(request.uri().path()));
+        let known = method.is_some() && method == route;
+        let pattern = framework::matched_path(request.extensions());
+        let of_service = pattern.is_some_and(grpc::is_service);
+        self.unknown_method = !known && (route.is_none() || of_service);
+        self.learns_route = self.unknown_method && methods.is_some_and(grpc::GrpcMethods::learns);
+        self.speaks_grpc = false;
+        if known {
+            self.call = Call::OPEN;
+        }
+    }
+
+    /// The head of the response to a gRPC request.
+    #[cold]
+    pub(super) fn call_headers<B>(&mut self, response: &Response<B>) {
+        let headers = response.headers();
+        let status = Status::of_headers(headers);
+        let kind = headers
+            .get(header::CONTENT_TYPE)
+            .map(|kind| kind.as_bytes());
+        let speaks = kind.is_some_and(is_grpc);
+        self.learns_route &= grpc::is_response(response);
+        if !speaks && status.is_none() {
+            return;
+        }
+        self.call = Call::OPEN;
+        self.speaks_grpc = speaks;
+        match status {
+            Some(status) => self.call_has(status),
+            None => self.frames = kind.and_then(Frames::of),
+        }
+    }
+
+    /// The trailers of the response to a gRPC request.
+    #[cold]
+    pub(super) fn call_trailers(&mut self, trailers: &HeaderMap) {
+        if let Some(status) = Status::of_headers(trailers) {
+            self.call_has(status);
+        }
+    }
+
+    /// The body of a response to a gRPC request begins. It is read for a status that is in it, and for the message
+    /// that shows the method of a stream which has no end yet.
+    #[cold]
+    pub(super) fn begin_call_body(&mut self) {
+        if self.frames.is_some() || self.learns_route {
+            self.sent.read();
+        }
+    }
+
+    /// Data of a body that is read.
+    #[cold]
+    pub(in crate::http) fn read(&mut self, data: &impl Buf) {
+        let Some(frames) = &mut self.frames else {
+            if grpc::begins_message(data.chunk()) {
+                self.learn_route();
+            }
+            return;
+        };
+        frames.push(data);
+        match frames.status() {
+            Some(status) => self.call_has(status),
+            None if frames.messages() > 0 => self.learn_route(),
+            None => {}
+        }
+    }
+
+    /// Bytes of messages in the response so far.
+    fn message_bytes(&self) -> u64 {
+        match &self.frames {
+            Some(frames) => frames.messages(),
+            None => self.sent.bytes(self.version),
+        }
+    }
+
+    /// The status has come, by the headers, the trailers or the body.
+    fn call_has(&mut self, status: Status) {
+        self.call = Call::ended(status);
+        if grpc::shows_method(Some(status), self.message_bytes()) {
+            self.learn_route();
+        }
+        if self.status.is_some_and(|status| status >= 500) {
+            return;
+        }
+        // To ask for what is not there is no failure of the service.
+        let scan = status == Status::UNIMPLEMENTED && self.unknown_method;
+        self.class = if status.blames_server() && !scan {
+            Class::Failure
+        } else {
+            Class::Success
+        };
+    }
+
+    /// The request ends. A gRPC response that came to its end without a status failed: clients make UNKNOWN of it.
+    #[cold]
+    pub(super) fn call_ends(&mut self, outcome: Outcome) {
+        let whole = matches!(outcome, Outcome::Completed | Outcome::Timeout);
+        let readable = self.frames.as_ref().is_none_or(Frames::is_readable);
+        if self.call == Call::OPEN
+            && whole
+            && readable
+            && self.speaks_grpc
+            && self.sent_method != Method::HEAD
+        {
+            self.call_has(Status::UNKNOWN);
+        }
+    }
+
+    /// Nobody receives the status.
+    #[cold]
+    pub(super) fn call_given_up(&mut self) {
+        if self.call != Call::NONE {
+            self.call = Call::OPEN;
+        }
+    }
+}
