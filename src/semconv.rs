@@ -1,6 +1,7 @@
 //! The names of OpenTelemetry's semantic conventions that this crate writes, and its own.
 //!
-//! Source: <https://opentelemetry.io/docs/specs/semconv/>, stable HTTP, database, service and client groups, and those of models.
+//! Source: <https://opentelemetry.io/docs/specs/semconv/>, stable HTTP, database, service and client groups, and
+//! those of calls and models.
 
 /// The version of the conventions that resources and scopes name.
 pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.42.0";

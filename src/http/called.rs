@@ -15,7 +15,7 @@ pub(super) fn duration(metrics: &Metrics) -> Histogram {
     metrics
         .histogram(semconv::RPC_SERVER_CALL_DURATION)
         .unit("s")
-        .description("Duration of gRPC server calls, to the status")
+        .description("Duration of gRPC server calls, by method and status")
         .bounds(semconv::HTTP_DURATION_BOUNDS)
         .build()
 }

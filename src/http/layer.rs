@@ -190,7 +190,7 @@ impl EndpointLayer {
     ///
     /// By default, a path is a route once a gRPC response with the status OK, or with a message, has shown that
     /// its method exists; at most 128 paths are learnt. A service that takes calls to any path, such as a proxy,
-    /// lists its methods, and so does one that answers gRPC-Web outside of this layer.
+    /// lists its methods.
     #[must_use]
     pub fn grpc_methods<M: Into<String>>(self, methods: impl IntoIterator<Item = M>) -> Self {
         self.change(|shared| {
@@ -268,7 +268,7 @@ impl EndpointLayer {
 
     /// Judges answers, from their head and, where the body brought some, their trailers.
     ///
-    /// By default, tower-http judges: a 5xx is a failure, and for gRPC a status that blames the server.
+    /// By default, a 5xx is a failure, and for gRPC a status that is an [error of the server](super#grpc).
     #[must_use]
     pub fn classify(
         self,

@@ -100,13 +100,69 @@
 //! `Router` is nested with `nest`, which keeps its inner routes (`/svc/items/{id}`); `nest_service` makes one route of it
 //! (`/svc/*`). Where axum matched nothing, the [`route`](EndpointLayer::route) hook names the route, and else it is `_unmatched`.
 //!
-//! The path of a gRPC request is its route where `http.grpc_methods` lists it, or once a gRPC response with the status
-//! OK, or with a message, has shown that the method exists; at most 128 paths are learnt, and none where there is a
-//! `route` hook. Until then a method is `_unmatched`: one that has never succeeded, and those behind gRPC-Web, whose
-//! status is in the body. List the methods of such services.
-//!
 //! No text that a client chooses is a label. A method that is not among `http.known_methods` is `_OTHER`; spans and log
 //! records have it as `http.request.method_original`. The `Host` is `server.address` and `server.port` on spans alone.
+//!
+//! # gRPC
+//!
+//! A gRPC call is an HTTP request and is recorded as one. Beside that it is recorded by OpenTelemetry's conventions for
+//! gRPC: `rpc_server_call_duration_seconds` has a series for each method and status, so that an alert can ask for any
+//! status. A page without gRPC calls has no such series.
+//!
+//! ```text
+//! rpc_server_call_duration_seconds_count{rpc_method="grpc.health.v1.Health/Check",rpc_response_status_code="NOT_FOUND",rpc_system_name="grpc"} 2
+//! rpc_server_call_duration_seconds_count{rpc_method="grpc.health.v1.Health/Check",rpc_response_status_code="OK",rpc_system_name="grpc"} 4
+//! http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="200",http_route="/grpc.health.v1.Health/Check",network_protocol_version="2",url_scheme="http",watchpost_outcome="completed"} 6
+//! ```
+//!
+//! This rule of Prometheus fires where more than one call in twenty is refused for its load:
+//!
+//! ```text
+//! sum by (rpc_method) (rate(rpc_server_call_duration_seconds_count{rpc_response_status_code="RESOURCE_EXHAUSTED"}[5m]))
+//!   > 0.05 * sum by (rpc_method) (rate(rpc_server_call_duration_seconds_count[5m]))
+//! ```
+//!
+//! The log record has the same names. The span has them too, and its name is the method, or `grpc` where no method is
+//! known:
+//!
+//! ```json
+//! {"timestamp":"2026-01-01T00:00:01.000Z","level":"INFO","message":"POST /grpc.health.v1.Health/Check OK 0.387 ms","service.name":"tonic-service","trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331","http.request.method":"POST","http.route":"/grpc.health.v1.Health/Check","http.response.status_code":200,"rpc.system.name":"grpc","rpc.method":"grpc.health.v1.Health/Check","rpc.response.status_code":"OK","watchpost.outcome":"completed","time_to_headers_ms":0.267,"duration_ms":0.387,"http.response.body.size":7,"url.path":"/grpc.health.v1.Health/Check","client.address":"127.0.0.1","user_agent.original":"tonic/0.14.9"}
+//! ```
+//!
+//! **Failures.** UNKNOWN, `DEADLINE_EXCEEDED`, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and `DATA_LOSS` are failures of the
+//! service, as the conventions say, and are its `error_type`. All other statuses are successes, as a 4xx is.
+//! UNIMPLEMENTED is a failure of a method that is known; to call a method that the service does not have is none.
+//!
+//! **Where the status is read.** In the headers, in the trailers, and for gRPC-Web in the last frame of the body, in its
+//! binary and its text form. A status that cannot be read is UNKNOWN. So is the status of a gRPC response that comes to
+//! its end without one, with or without trailers: clients report it as UNKNOWN. A call that panics, is cancelled, or
+//! whose body is dropped or breaks off has no `rpc_response_status_code`; `error_type` has the outcome where that is an
+//! error. A compressed frame of trailers is not read: the call then has no status.
+//!
+//! **Methods.** The path of a call is its route and its `rpc_method` where `http.grpc_methods` lists it, or once a gRPC
+//! response has shown that the method exists: with the status OK, or with a message. At most 128 paths are learnt, and
+//! none where there is a [`route`](EndpointLayer::route) hook. From then on the route is there from the start of each
+//! call, and so in [`in_flight`](crate::Monitor::in_flight), in long polls, and for calls that panic or are cancelled.
+//! Until then `http_route` is `_unmatched` and `rpc_method` is `_OTHER`; list the methods of a service whose calls may
+//! all fail. A scan of methods that do not exist makes one series.
+//!
+//! **tonic inside axum.** `Routes::into_axum_router` has one pattern for a service, `/package.Service/{*rest}`. The path
+//! of a method takes its place by the same rule.
+//!
+//! **Addresses.** tonic keeps the peer's address in a type of its own. Name it with
+//! [`peer_addr`](EndpointLayer::peer_addr), and `client.address` and `trusted_proxies` work as with axum. A time-out of
+//! tonic's `Server::timeout` stands outside of the layers of `Server::layer`: it is `cancelled`.
+//!
+//! ```
+//! # fn example(monitor: watchpost::Monitor) {
+//! use tonic::transport::server::{Server, TcpConnectInfo};
+//!
+//! let layer = monitor
+//!     .layer()
+//!     .peer_addr(|extensions| extensions.get::<TcpConnectInfo>()?.remote_addr());
+//! let server = Server::builder().layer(layer);
+//! # }
+//! ```
 
 mod active;
 mod body;
