@@ -342,8 +342,15 @@ fn web(flags: u8, payload: &[u8]) -> Vec<u8> {
     [&[flags], &length[..], payload].concat()
 }
 
-#[tokio::test]
-async fn a_failure_is_told_as_one_wherever_its_status_stands() {
+/// A case's name, the content type, the frames, and the status that is recorded.
+type Ending = (
+    &'static str,
+    &'static str,
+    Vec<Frame<Bytes>>,
+    Option<&'static str>,
+);
+
+fn endings() -> [Ending; 16] {
     let grpc = "application/grpc";
     let binary = "application/grpc-web+proto";
     let message = web(0, b"message");
@@ -351,7 +358,7 @@ async fn a_failure_is_told_as_one_wherever_its_status_stands() {
     let both = |status: &str| [message.clone(), end(status)].concat();
     // AAAAAAJoaQ== is the message `hi`, and gAAAAA9ncnBjLXN0YXR1czoxMw0K its end with status 13.
     let text = "application/grpc-web-text";
-    let cases: [(&str, &str, Vec<Frame<Bytes>>, Option<&str>); 16] = [
+    [
         (
             "web, in its frame",
             binary,
@@ -432,8 +439,12 @@ async fn a_failure_is_told_as_one_wherever_its_status_stands() {
             vec![data(&message), trailers("grpc-status", "99")],
             Some("UNKNOWN"),
         ),
-    ];
-    for (case, kind, all, status) in cases {
+    ]
+}
+
+#[tokio::test]
+async fn a_failure_is_told_as_one_wherever_its_status_stands() {
+    for (case, kind, all, status) in endings() {
         let harness = knows().await;
         ask(&harness.layer(), call_of(ADD, kind), frames(kind, all)).await;
         let record = last(&harness);

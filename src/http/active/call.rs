@@ -1,7 +1,7 @@
 //! A gRPC call under way: its method and its status.
 
 use bytes::Buf;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 
 use super::Active;
 use crate::http::classify::Class;
@@ -9,6 +9,28 @@ use crate::http::{framework, grpc};
 use crate::model::grpc::{Call, Frames, Status};
 use crate::model::{Outcome, is_grpc};
 use crate::request::{Method, RouteId};
+
+/// What is known of a gRPC request.
+#[derive(Debug, Default)]
+pub(super) struct Grpc {
+    /// The request says that it is gRPC's.
+    pub(super) asked: bool,
+    pub(super) path: Path,
+    /// The response to a request that asked says that it is gRPC's.
+    answered: bool,
+}
+
+/// What the path of a gRPC request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Path {
+    /// Its method is known, or a route without a method.
+    #[default]
+    Route,
+    /// No method is known by it.
+    Unknown,
+    /// As `Unknown`, and it becomes the route if the response shows that its method exists.
+    Learns,
+}
 
 impl Active {
     /// A request begins that says it is gRPC's, with the route that is known.
@@ -19,9 +41,14 @@ impl Active {
         let known = method.is_some() && method == route;
         let pattern = framework::matched_path(request.extensions());
         let of_service = pattern.is_some_and(grpc::is_service);
-        self.unknown_method = !known && (route.is_none() || of_service);
-        self.learns_route = self.unknown_method && methods.is_some_and(grpc::GrpcMethods::learns);
-        self.speaks_grpc = false;
+        self.grpc.path = if known || !(route.is_none() || of_service) {
+            Path::Route
+        } else if methods.is_some_and(grpc::GrpcMethods::learns) {
+            Path::Learns
+        } else {
+            Path::Unknown
+        };
+        self.grpc.answered = false;
         if known {
             self.call = Call::OPEN;
         }
@@ -32,16 +59,16 @@ impl Active {
     pub(super) fn call_headers<B>(&mut self, response: &Response<B>) {
         let headers = response.headers();
         let status = Status::of_headers(headers);
-        let kind = headers
-            .get(header::CONTENT_TYPE)
-            .map(|kind| kind.as_bytes());
+        let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
         let speaks = kind.is_some_and(is_grpc);
-        self.learns_route &= grpc::is_response(response);
+        if self.grpc.path == Path::Learns && !grpc::is_response(response) {
+            self.grpc.path = Path::Unknown;
+        }
         if !speaks && status.is_none() {
             return;
         }
         self.call = Call::OPEN;
-        self.speaks_grpc = speaks;
+        self.grpc.answered = speaks;
         match status {
             Some(status) => self.call_has(status),
             None => self.frames = kind.and_then(Frames::of),
@@ -60,7 +87,7 @@ impl Active {
     /// that shows the method of a stream which has no end yet.
     #[cold]
     pub(super) fn begin_call_body(&mut self) {
-        if self.frames.is_some() || self.learns_route {
+        if self.frames.is_some() || self.grpc.path == Path::Learns {
             self.sent.read();
         }
     }
@@ -100,7 +127,7 @@ impl Active {
             return;
         }
         // To ask for what is not there is no failure of the service.
-        let scan = status == Status::UNIMPLEMENTED && self.unknown_method;
+        let scan = status == Status::UNIMPLEMENTED && self.grpc.path != Path::Route;
         self.class = if status.blames_server() && !scan {
             Class::Failure
         } else {
@@ -116,7 +143,7 @@ impl Active {
         if self.call == Call::OPEN
             && whole
             && readable
-            && self.speaks_grpc
+            && self.grpc.answered
             && self.sent_method != Method::HEAD
         {
             self.call_has(Status::UNKNOWN);

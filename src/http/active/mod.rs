@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
+use self::call::{Grpc, Path};
 use super::classify::{self, Class};
 use super::finished::Finished;
 use super::queried::Queried;
@@ -53,14 +54,7 @@ pub(super) struct Active {
     sent_method: Method,
     scheme: Scheme,
     version: Version,
-    /// The request says that it is gRPC's.
-    grpc: bool,
-    /// The path becomes the route if the response shows that its gRPC method exists.
-    learns_route: bool,
-    /// No method is known by the path of a gRPC request.
-    unknown_method: bool,
-    /// The response to a gRPC request is gRPC's.
-    speaks_grpc: bool,
+    grpc: Grpc,
     status: Option<u16>,
     call: Call,
     /// Reads the status of a gRPC-Web call from the body.
@@ -110,10 +104,7 @@ impl Active {
             sent_method: Method::of(&http::Method::GET),
             scheme: Scheme::Http,
             version: Version::of(http::Version::HTTP_11),
-            grpc: false,
-            learns_route: false,
-            unknown_method: false,
-            speaks_grpc: false,
+            grpc: Grpc::default(),
             status: None,
             call: Call::NONE,
             frames: None,
@@ -154,8 +145,8 @@ impl Active {
         let https = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
         self.scheme = if https { Scheme::Https } else { Scheme::Http };
         self.version = Version::of(request.version());
-        self.grpc = seen.grpc;
-        self.learns_route = false;
+        self.grpc.asked = seen.grpc;
+        self.grpc.path = Path::Route;
         self.call = Call::NONE;
         if seen.grpc {
             self.begin_call(request, route);
@@ -189,7 +180,7 @@ impl Active {
         }
         if self.shared.lines != LineMode::Off || traces.is_some() {
             self.keep_texts(request, seen);
-        } else if self.learns_route {
+        } else if self.grpc.path == Path::Learns {
             put_str(&mut self.texts, request.uri().path());
         }
         let shared = &self.shared;
@@ -331,7 +322,7 @@ impl Active {
         let status = response.status();
         self.status = Some(status.as_u16());
         self.class = classify::by_status(response);
-        if self.grpc {
+        if self.grpc.asked {
             self.call_headers(response);
         }
         self.planned = if status == StatusCode::SWITCHING_PROTOCOLS
@@ -382,7 +373,7 @@ impl Active {
     #[inline]
     pub(super) fn begin_body<B: http_body::Body>(&mut self, response: &Response<B>) {
         self.sent.begin(response, self.version);
-        if self.grpc {
+        if self.grpc.asked {
             self.begin_call_body();
         }
     }
@@ -433,7 +424,7 @@ impl Active {
 
     /// The trailers came.
     pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
-        if self.grpc {
+        if self.grpc.asked {
             self.call_trailers(trailers);
         }
         self.ask_classify(Some(trailers));
@@ -496,7 +487,7 @@ impl Active {
         let now = now.unwrap_or_else(|| self.shared.now());
         self.take_route();
         self.close();
-        if self.grpc {
+        if self.grpc.asked {
             self.call_ends(outcome);
         }
         self.ask_classify(None);

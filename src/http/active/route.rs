@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::call::Path;
 use super::{Active, NO_ROUTE, UNROUTED_ANSWERS};
 use crate::model::prefix;
 use crate::model::wire::Reader;
@@ -20,10 +21,10 @@ impl Active {
     /// The path of a gRPC call becomes its route: what has come of the response shows that the method exists.
     #[cold]
     pub(super) fn learn_route(&mut self) {
-        if !self.learns_route {
+        if self.grpc.path != Path::Learns {
             return;
         }
-        self.learns_route = false;
+        self.grpc.path = Path::Unknown;
         let shared = &self.shared;
         let learn = |facts: &mut Facts| {
             let path = Reader::new(&facts.texts).str()?;
@@ -35,7 +36,7 @@ impl Active {
         slot.lend(|facts| route = learn(facts));
         if let Some(route) = route {
             self.ids.route = route;
-            self.unknown_method = false;
+            self.grpc.path = Path::Route;
             slot.rename(self.ids, self.start);
             slot.polled(None);
         }
