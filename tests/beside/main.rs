@@ -6,6 +6,7 @@
 
 mod alone;
 mod cases;
+mod grpc_server;
 mod panics;
 mod recorders;
 mod sentry;
@@ -19,6 +20,7 @@ use cases::Case;
 fn all() -> Vec<Case> {
     let mut all = Vec::new();
     all.extend(alone::CASES);
+    all.extend(grpc_server::CASES);
     all.extend(panics::CASES);
     all.extend(recorders::CASES);
     all.extend(sentry::CASES);
