@@ -1,6 +1,6 @@
 //! What axum tells: the matched route, the peer's address, the request's body.
 
-use std::any::Any;
+use std::any::{Any, TypeId, type_name};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -17,6 +17,15 @@ use tower::Service;
 use crate::model::caught;
 
 use super::upload::Upload;
+
+/// What is reported where no route is seen and the service's axum is not this crate's.
+pub(super) const OTHER_AXUM: &str = "the endpoint layer sees no route: this service uses another version of axum than this crate (0.8), whose `MatchedPath` is a type of its own; name routes with `monitor.layer().route(|parts| parts.extensions.get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned().into()))`, inside the router as `Router::new().route(..).layer(..)`";
+
+/// Whether a body of this type is that of an axum that this crate was not built for.
+#[inline]
+pub(super) fn is_other_axum<B: 'static>() -> bool {
+    TypeId::of::<B>() != TypeId::of::<Body>() && type_name::<B>() == type_name::<Body>()
+}
 
 /// The pattern of the route that matched.
 #[inline]

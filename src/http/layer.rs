@@ -1,14 +1,12 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use http::request::Parts;
 use http::response::Parts as ResponseParts;
 use http::{Extensions, HeaderMap, HeaderName};
 use tower::Layer;
 
-use super::active::{NO_ROUTE, UNROUTED_ANSWERS};
 use super::cidr::Cidr;
 use super::classify::Class;
 use super::config::HttpConfig;
@@ -19,6 +17,7 @@ use super::hooks::{Hook, Hooks};
 use super::series::Instruments;
 use super::service::Endpoint;
 use super::shared::{LineMode, Shared};
+use super::unrouted::Unrouted;
 use crate::clock::nanos;
 use crate::metrics::Metrics;
 use crate::model::{Attributes, Notices};
@@ -38,20 +37,20 @@ pub(crate) struct Inbound {
     /// `None`: no spans are made.
     pub(crate) traces: Option<Arc<Traces>>,
     instruments: Arc<Instruments>,
-    unrouted: Arc<AtomicU32>,
+    unrouted: Arc<Unrouted>,
     grpc: Arc<GrpcMethods>,
 }
 
 impl Inbound {
     /// What is to be said where no route was seen although enough was answered.
     pub(crate) fn sees_no_route(&self) -> Option<&'static str> {
-        let enough = self.unrouted.load(Relaxed) >= UNROUTED_ANSWERS;
-        (enough && self.requests.routes().none_seen()).then_some(NO_ROUTE)
+        let enough = self.unrouted.are_many();
+        (enough && self.requests.routes().none_seen()).then(|| self.unrouted.sentence())
     }
 
     /// Whether a request was answered, but for those that no route wanted.
     pub(crate) fn has_answered(&self) -> bool {
-        self.unrouted.load(Relaxed) > 0 || !self.requests.routes().none_seen()
+        self.unrouted.is_any() || !self.requests.routes().none_seen()
     }
 
     pub(crate) fn new(

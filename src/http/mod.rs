@@ -103,6 +103,22 @@
 //! No text that a client chooses is a label. A method that is not among `http.known_methods` is `_OTHER`; spans and log
 //! records have it as `http.request.method_original`. The `Host` is `server.address` and `server.port` on spans alone.
 //!
+//! # Other frameworks
+//!
+//! The layer stands around any tower service of `http` requests. Only axum 0.8 shows it a route; elsewhere the host names
+//! routes by a hook. After 100 responses without a route a notice and [`doctor`](crate::Monitor::doctor) say what to write.
+//!
+//! | framework | what to write |
+//! |---|---|
+//! | axum 0.8 | `Router::new().route(..).layer(monitor.layer())` |
+//! | axum 0.7 | the same, with `monitor.layer().route(..)`, where the hook reads that axum's `MatchedPath` from `parts.extensions` |
+//! | tonic | `Server::builder().layer(monitor.layer())`; see below |
+//! | hyper | the layer around the service, and `hyper_util::service::TowerToHyperService` around both; see the example `hyper_service` |
+//! | warp 0.4 | `layer.layer(warp::service(filter))`, served by hyper, with a `route` hook |
+//! | salvo 1 | `Router::new().hoop(layer.compat())`, with a `route` hook; what no route of that router wants does not reach the layer |
+//! | `lambda_http` 1 | `lambda_http::run(layer.layer(handler))`, with a `route` hook; call `monitor.flush(..)` before the handler returns, since nothing runs between invocations |
+//! | poem, actix-web, rocket | their middleware has request types of its own, so the layer cannot stand there. Requests are recorded where they reach a tower service, for example one that poem mounts by `.compat()`; handlers use [`Monitor::trace`](crate::Monitor::trace), queries and calls as everywhere |
+//!
 //! # gRPC
 //!
 //! A gRPC call is an HTTP request and is recorded as one. Beside that it is recorded by OpenTelemetry's conventions for
@@ -193,6 +209,7 @@ mod shared;
 mod stream_end;
 mod traced;
 mod track;
+mod unrouted;
 #[cfg_attr(
     not(any(feature = "axum", test)),
     expect(dead_code, reason = "only axum's bodies are watched")

@@ -1,11 +1,21 @@
 //! Without axum nothing is known of routes, peers and bodies but what the host says.
 
+use std::any::type_name;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{Extensions, Request};
 
 use super::upload::Upload;
+
+/// What is reported where no route is seen and the service is one of axum's.
+pub(super) const OTHER_AXUM: &str = "the endpoint layer sees no route: the feature `axum` of this crate is off, and this service uses axum; switch it on, or name routes with `monitor.layer().route(|parts| ..)`";
+
+/// Whether a body of this type is axum's.
+#[inline]
+pub(super) fn is_other_axum<B: 'static>() -> bool {
+    type_name::<B>() == "axum_core::body::Body"
+}
 
 pub(super) fn matched_path(_: &Extensions) -> Option<&str> {
     None

@@ -6,6 +6,7 @@ use tower::Service;
 
 use super::body::ResponseBody;
 use super::client::PeerAddr;
+use super::framework;
 use super::future::ResponseFuture;
 use super::inside;
 use super::polling::Polling;
@@ -38,6 +39,10 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         if inside::passes(&self.shared, &request) {
             return ResponseFuture::untracked(self.inner.call(request));
+        }
+        // Known when this is compiled.
+        if framework::is_other_axum::<B>() {
+            self.shared.unrouted.note_other_axum();
         }
         if self.shared.looks_closer {
             return self.call_closely(request);
@@ -89,7 +94,7 @@ fn ask(shared: &Shared, parts: &mut http::request::Parts) -> Option<Asked> {
     if hooks.skip.ask(|hook| hook(parts)) == Some(true) {
         return None;
     }
-    let matched = super::framework::matched_path(&parts.extensions).is_some();
+    let matched = framework::matched_path(&parts.extensions).is_some();
     let route = if matched {
         None
     } else {

@@ -8,6 +8,7 @@ use super::config::HttpConfig;
 use super::grpc::GrpcMethods;
 use super::hooks::Hooks;
 use super::series::Instruments;
+use super::unrouted::Unrouted;
 use crate::clock::Nanos;
 use crate::metrics::Metrics;
 use crate::model::{Attributes, Notices};
@@ -44,7 +45,7 @@ pub(super) struct Shared {
     /// Whether hooks are to be asked or the body is to be counted before the service is called.
     pub(super) looks_closer: bool,
     pub(super) hooks: Hooks,
-    pub(super) unrouted: Arc<AtomicU32>,
+    pub(super) unrouted: Arc<Unrouted>,
     pub(super) grpc: Arc<GrpcMethods>,
 }
 

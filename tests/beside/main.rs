@@ -6,6 +6,7 @@
 
 mod alone;
 mod cases;
+mod frameworks;
 mod grpc_server;
 mod panics;
 mod recorders;
@@ -21,6 +22,7 @@ fn all() -> Vec<Case> {
     let mut all = Vec::new();
     all.extend(alone::CASES);
     all.extend(grpc_server::CASES);
+    all.extend(frameworks::CASES);
     all.extend(panics::CASES);
     all.extend(recorders::CASES);
     all.extend(sentry::CASES);

@@ -31,11 +31,6 @@ use crate::trace::{RootEnd, RootForm, Traces, parse_traceparent};
 
 static X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
-/// Answers without a route after which the layer says that it stands in the wrong place.
-pub(super) const UNROUTED_ANSWERS: u32 = 100;
-/// What is said then.
-pub(super) const NO_ROUTE: &str = "the endpoint layer sees no route: 100 answers other than 404 were counted as `_unmatched`; with axum write `Router::new().route(..).layer(monitor.layer())`, so that the layer stands inside the router and not around it; elsewhere name routes with `monitor.layer().route(|parts| ..)`";
-
 /// The state of a request under way; pooled.
 #[derive(Debug)]
 pub(super) struct Active {

@@ -1,9 +1,7 @@
 //! Which route a request under way has, and what is said where it has none.
 
-use std::sync::atomic::Ordering::Relaxed;
-
+use super::Active;
 use super::call::Path;
-use super::{Active, NO_ROUTE, UNROUTED_ANSWERS};
 use crate::model::prefix;
 use crate::model::wire::Reader;
 use crate::request::{Facts, MAX_METHOD};
@@ -54,11 +52,8 @@ impl Active {
     #[cold]
     pub(super) fn unrouted(&self) {
         let shared = &self.shared;
-        if shared.unrouted.load(Relaxed) < UNROUTED_ANSWERS
-            && shared.unrouted.fetch_add(1, Relaxed) + 1 == UNROUTED_ANSWERS
-            && shared.requests.routes().none_seen()
-        {
-            shared.notices.say(NO_ROUTE);
+        if shared.unrouted.count() && shared.requests.routes().none_seen() {
+            shared.notices.say(shared.unrouted.sentence());
         }
     }
 }
