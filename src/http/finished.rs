@@ -12,6 +12,8 @@ pub struct Finished<'a> {
     pub route: &'a str,
     /// The status; `None` where the service gave no response, and for `upload_aborted`.
     pub status: Option<u16>,
+    /// The status of a gRPC call, such as `NOT_FOUND`; `None` where it has none, and for other requests.
+    pub grpc_status: Option<&'static str>,
     /// How it ended.
     pub outcome: Outcome,
     /// Whether it counts as a failure.

@@ -17,7 +17,8 @@
 //! | `failed` | the service gave an error instead of a response; there is no status | yes |
 //! | `panicked` | the service, or its body, panicked; the panic goes on unchanged | yes |
 //!
-//! `error_type` is the status for a 5xx, else the outcome where it is in the error rate by itself, or `timeout`.
+//! `error_type` is the status for a 5xx, else the [gRPC status](#grpc) of a failure, else the outcome where it is in the
+//! error rate by itself, or `timeout`.
 //!
 //! # When a body is whole
 //!

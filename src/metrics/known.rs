@@ -4,12 +4,13 @@ use super::name::{Kind, typed};
 use crate::semconv;
 
 /// Every histogram that this crate makes, with its unit.
-const OWN: [(&str, &str); 12] = [
+const OWN: [(&str, &str); 13] = [
     (semconv::HTTP_SERVER_REQUEST_DURATION, "s"),
     (semconv::HTTP_SERVER_REQUEST_BODY_SIZE, "By"),
     (semconv::HTTP_SERVER_RESPONSE_BODY_SIZE, "By"),
     (semconv::HTTP_TIME_TO_HEADERS, "s"),
     (semconv::HTTP_CONNECTION_DURATION, "s"),
+    (semconv::RPC_SERVER_CALL_DURATION, "s"),
     (semconv::HTTP_CLIENT_REQUEST_DURATION, "s"),
     (semconv::REQUEST_DB_DURATION, "s"),
     (semconv::DB_CLIENT_OPERATION_DURATION, "s"),
@@ -20,10 +21,12 @@ const OWN: [(&str, &str); 12] = [
 ];
 
 /// How names begin that this crate alone gives, in the program and on the page.
-const NAMESPACES: [&str; 9] = [
+const NAMESPACES: [&str; 11] = [
     "http.",
     "http_server_",
     "http_client_",
+    "rpc.",
+    "rpc_server_",
     "db.",
     "db_client_",
     "gen_ai.",

@@ -50,6 +50,7 @@
 //! | histogram | labels | bounds |
 //! |---|---|---|
 //! | `http_server_request_duration_seconds` | those of the conventions (method, scheme, route, status, protocol version, `error_type`) and `watchpost_outcome` | 1, 5, 25, 100 and 500 ms, 2.5 s |
+//! | `rpc_server_call_duration_seconds` | method, status and `error_type` of [gRPC calls](crate::http#grpc) | the same |
 //! | `watchpost_http_time_to_headers_seconds` | method and route | the same |
 //! | `http_server_response_body_size_bytes`, `http_server_request_body_size_bytes` | method, scheme and route | none: a count and a sum |
 //! | `watchpost_http_connection_duration_seconds` | route | 1 and 100 ms, 1 and 10 s, 1 and 10 min, 1 h |

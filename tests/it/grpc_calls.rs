@@ -612,6 +612,32 @@ async fn a_services_pattern_gives_way_to_the_method() {
 }
 
 #[tokio::test]
+async fn a_route_that_is_a_method_needs_no_proof_and_hooks_see_the_status() {
+    let harness = Harness::new();
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let notes = std::sync::Arc::clone(&seen);
+    let layer = harness
+        .layer()
+        .on_end(move |end, _| notes.lock().unwrap().push(end.grpc_status));
+    let app = Router::new()
+        .route(ADD, axum::routing::any(|| async { refused("12") }))
+        .route("/plain", axum::routing::any(|| async { "plain" }))
+        .layer(layer);
+    for request in [call(ADD), call("/plain")] {
+        let response = app.clone().oneshot(request).await.unwrap();
+        drop(response.into_body().collect().await);
+    }
+    assert_eq!(*seen.lock().unwrap(), [Some("UNIMPLEMENTED"), None]);
+    let page = harness.page();
+    let labels = [
+        ("rpc_method", "shop.Cart/Add"),
+        ("error_type", "UNIMPLEMENTED"),
+    ];
+    assert_eq!(page.sum(RPC, &labels), 1.0);
+    assert_eq!(page.sum(RPC, &[]), 1.0);
+}
+
+#[tokio::test]
 async fn a_hook_finds_the_peer_and_proxies_are_asked_about_it() {
     #[derive(Clone)]
     struct Connected(Option<SocketAddr>);

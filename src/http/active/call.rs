@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use super::Active;
 use crate::http::classify::Class;
 use crate::http::{framework, grpc};
-use crate::model::grpc::{Call, Frames, Status};
+use crate::model::grpc::{Call, Frames, Status, is_method};
 use crate::model::{Outcome, is_grpc};
 use crate::request::{Method, RouteId};
 
@@ -38,8 +38,8 @@ impl Active {
     pub(super) fn begin_call<B>(&mut self, request: &Request<B>, route: Option<RouteId>) {
         let methods = self.shared.grpc();
         let method = methods.and_then(|methods| methods.route(request.uri().path()));
-        let known = method.is_some() && method == route;
         let pattern = framework::matched_path(request.extensions());
+        let known = method.is_some() && method == route || pattern.is_some_and(is_method);
         let of_service = pattern.is_some_and(grpc::is_service);
         self.grpc.path = if known || !(route.is_none() || of_service) {
             Path::Route

@@ -21,7 +21,7 @@ use super::shared::{Asked, LineMode, Shared};
 use super::traced::{Caller, Traced};
 use super::{client, local};
 use crate::clock::Nanos;
-use crate::model::grpc::{Call, Frames};
+use crate::model::grpc::{Call, Frames, Status};
 use crate::model::wire::put_str;
 use crate::model::{Attributes, Dropping, Kept, Outcome, Sampling, SpanId, TraceId, caught, cut};
 use crate::request::{
@@ -632,6 +632,7 @@ impl Active {
             method: self.method.as_str(),
             route: &route,
             status: self.status,
+            grpc_status: self.call.status().map(Status::name),
             outcome,
             failed,
             duration: std::time::Duration::from_nanos(measured.duration),
