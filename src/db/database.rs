@@ -52,6 +52,12 @@ impl Database {
         self.with(|target| target.pool = Some(name(pool.as_ref())))
     }
 
+    /// A pool of SQLx is wrapped.
+    #[cfg(feature = "sqlx")]
+    pub(super) fn wraps_sqlx(&self) {
+        self.queries.told.wraps();
+    }
+
     /// An event will tell of a query of this statement, which is counted otherwise.
     #[cfg(feature = "sqlx")]
     pub(super) fn will_be_told(&self, statement: &str) {

@@ -144,6 +144,12 @@ impl Queries {
     /// The level of the events that it wants to hear of, whatever is written as lines.
     pub(crate) const LEVEL: LevelFilter = Told::LEVEL;
 
+    /// The target and level of the events of SQLx, if it listens for them, none has come, and no pool is wrapped, whose
+    /// queries are recorded without them.
+    pub(crate) fn misses_events(&self) -> Option<(&'static str, LevelFilter)> {
+        self.told.misses()
+    }
+
     /// From now on it hears of events.
     pub(crate) fn listen(&self) {
         self.told.listen();

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
-use tracing::{Dispatch, Event, Metadata, Subscriber};
-use tracing_subscriber::layer::{Context, Layer};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::model::{Signal, is_own_thread};
-use crate::request::{self, Ids, Requests};
+use crate::request::{self, Requests};
 use crate::trace::{Levels, SpanLayer, callsites, event, probe, versions};
 use crate::worker::Intake;
 
@@ -21,7 +21,12 @@ const HEAD: usize = 4 + 16 + 8 + 4;
 /// [`Monitor::tracing_layer`](crate::Monitor::tracing_layer);
 /// [`Monitor::install`](crate::Monitor::install) makes it the process's subscriber where there is none.
 ///
-/// It records what its levels want and disables nothing for other layers.
+/// It records what its levels want and disables nothing for other layers, wherever it stands: alone, in a box, a `Vec`, an
+/// `Option` or `and_then`, behind `reload`, inside and outside filters. Therefore it names no most verbose level, and
+/// [`LevelFilter::current`] is what the other layers and filters make it, `TRACE` where they name none either.
+///
+/// An event that nobody records then costs a call of each layer. Where every other layer has a filter of its own, or
+/// there is none, [`filtered`](Self::filtered) leaves the level at what is recorded.
 #[derive(Debug)]
 pub struct TracingLayer {
     intake: Arc<Intake>,
@@ -75,18 +80,51 @@ impl TracingLayer {
 
     /// A subscriber with the layer in it is in use.
     pub(crate) fn note_subscriber(&self) {
-        self.spans.on_register_dispatch();
+        self.spans.note_heard();
     }
 
-    /// The operation that an event belongs to: the one that is current, unless the event names another.
-    fn ids<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<Ids>
+    /// The layer with a filter of its own, which hides what is more verbose than all that the monitor records.
+    ///
+    /// If every layer of a subscriber has its own filter, `tracing` skips what none of them wants before the event is
+    /// made: with a `fmt` layer at `INFO`, a `TRACE` event costs a comparison. Beside a layer without one this changes
+    /// nothing. As with any filter of a layer, it must be there when the subscriber is made: a `reload` handle that puts
+    /// it in later panics in a debug build.
+    ///
+    /// ```
+    /// use tracing_subscriber::filter::LevelFilter;
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let subscriber = tracing_subscriber::registry()
+    ///     .with(monitor.tracing_layer().filtered())
+    ///     // .with(tracing_subscriber::fmt::layer().with_filter(LevelFilter::INFO))
+    ///     .with(tracing_subscriber::layer::Identity::new().with_filter(LevelFilter::INFO));
+    /// # drop(subscriber);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn filtered<S>(self) -> impl Layer<S> + Send + Sync + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        match event.parent() {
-            Some(parent) => self.spans.ids_of_parent(parent, context),
-            None => self.spans.ids_here(),
-        }
+        let filter = Recorded {
+            levels: Arc::clone(&self.levels),
+            spans: Arc::clone(&self.spans),
+            heard: self.heard_level(),
+        };
+        self.with_filter(filter)
+    }
+
+    /// The most verbose level of what is recorded.
+    pub(crate) fn max_level(&self) -> LevelFilter {
+        max_level(&self.levels, &self.spans, self.heard_level())
+    }
+
+    /// The level up to which the listener must hear.
+    fn heard_level(&self) -> LevelFilter {
+        let listener = self.listener.as_ref();
+        listener.map_or(LevelFilter::OFF, |listener| listener.level)
     }
 
     /// Makes an event's record, once for all that want it: its line, the last events of its request, its span.
@@ -99,8 +137,13 @@ impl TracingLayer {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        self.spans.note_heard();
+        let ids = self.spans.ids(event, context);
+        let span = ids.filter(|ids| span && !self.spans.leaves(event, *ids, context));
+        if !line && span.is_none() {
+            return;
+        }
         let at = self.requests.clock().now();
-        let ids = self.ids(event, context);
         let mut record = SCRATCH.try_with(Cell::take).unwrap_or_default();
         record.clear();
         record.extend_from_slice(&callsite.to_le_bytes());
@@ -125,11 +168,52 @@ impl TracingLayer {
                 out.extend_from_slice(&record);
             });
         }
-        if span && let Some(fields) = record.get(HEAD..) {
-            self.spans.on_event(event, (at, callsite, fields), context);
+        if let Some(ids) = span
+            && let Some(fields) = record.get(HEAD..)
+        {
+            let said = (at, callsite, fields);
+            self.spans.on_event(event, ids, said, context);
         }
         // A thread that is ending drops it.
         let _ended = SCRATCH.try_with(|scratch| scratch.set(record));
+    }
+}
+
+/// Hides what is more verbose than all that a monitor records.
+#[derive(Debug)]
+struct Recorded {
+    levels: Arc<Levels>,
+    spans: Arc<SpanLayer>,
+    /// The level up to which a listener must hear.
+    heard: LevelFilter,
+}
+
+impl Recorded {
+    fn max_level(&self) -> LevelFilter {
+        max_level(&self.levels, &self.spans, self.heard)
+    }
+}
+
+fn max_level(levels: &Levels, spans: &SpanLayer, heard: LevelFilter) -> LevelFilter {
+    levels.max().max(spans.max_level()).max(heard)
+}
+
+impl<S> Filter<S> for Recorded {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        *metadata.level() <= self.max_level()
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        // What is remembered of callsites is forgotten when the levels change.
+        if *metadata.level() <= self.max_level() {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.max_level())
     }
 }
 
@@ -137,9 +221,7 @@ impl<S> Layer<S> for TracingLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    fn on_register_dispatch(&self, _: &Dispatch) {
-        self.spans.on_register_dispatch();
-    }
+    // `on_register_dispatch` does nothing: the subscriber may never come into use.
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         versions::note(metadata.file());
@@ -152,10 +234,9 @@ where
         true
     }
 
+    /// Of a layer that names a level and one that names none, `tracing` takes the former for both.
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        let heard = self.listener.as_ref().map(|listener| listener.level);
-        let wanted = self.levels.max().max(self.spans.max_level());
-        Some(wanted.max(heard.unwrap_or(LevelFilter::OFF)))
+        None
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
@@ -178,7 +259,7 @@ where
             (listener.hear)(event);
         }
         let line = callsites::wanted_event(event, &self.levels);
-        let span = self.spans.wanted(event, &context);
+        let span = self.spans.wanted(event);
         if let Some(callsite) = line.or(span) {
             self.tell((line.is_some(), span.is_some()), callsite, event, &context);
         }

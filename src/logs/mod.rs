@@ -107,5 +107,5 @@ pub use self::layer::TracingLayer;
 pub(crate) use self::bridge::{Bridge, follow_levels, install as install_log_bridge};
 pub(crate) use self::config::Service;
 pub(crate) use self::crumb::read_crumb;
-pub(crate) use self::installed::{InstalledLayer, monitor_of};
+pub(crate) use self::installed::{InstalledLayer, has_layer_of, monitor_of};
 pub(crate) use self::lines::Lines;

@@ -2,19 +2,22 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use http::StatusCode;
 use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
+use tracing::metadata::Kind as TracingKind;
+use tracing::subscriber::NoSubscriber;
 
 use super::handle::Inner;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::config::{InstallConfig, Propagators, near, program};
+use crate::db::Queries;
 use crate::errors::{Errors, has_installed, unclaimed};
 use crate::http::Inbound;
-use crate::logs::monitor_of;
+use crate::logs::{has_layer_of, monitor_of};
 use crate::metrics::{Metrics, is_in_own_namespace};
 use crate::model::{Notices, caught, has_hook, panics_missed};
 use crate::trace::{SpanLayer, probe, versions};
@@ -37,7 +40,7 @@ const SKEW: u64 = 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is about: `propagator`, `subscriber`, `filter`, `route`, `histogram`, `opentelemetry`, `panic hook`, `capture_error`, `data directory`,
+    /// What it is about: `propagator`, `subscriber`, `filter`, `sqlx`, `route`, `histogram`, `opentelemetry`, `panic hook`, `capture_error`, `data directory`,
     /// `process` (a child made by `fork`), or a sink: `console`, `otlp`, `sentry`.
     pub about: &'static str,
     /// What is wrong and what to do about it.
@@ -75,6 +78,7 @@ pub(super) struct Doctor {
     clock: Clock,
     began: Nanos,
     errors: Errors,
+    queries: Weak<Queries>,
     /// The data directory that is wanted, and whether it could be used.
     data_dir: Option<(PathBuf, bool)>,
     worker: Watch,
@@ -93,6 +97,7 @@ impl Doctor {
             clock: inner.requests.clock().clone(),
             began: inner.requests.clock().now(),
             errors: inner.errors.clone(),
+            queries: Arc::downgrade(&inner.queries),
             data_dir: wanted.map(|path| (path, inner.data_dir.is_some())),
             worker: inner.worker.watch(),
         }
@@ -117,6 +122,7 @@ impl Doctor {
             })
         };
         let filter = probe.then(|| self.filter()).flatten();
+        let sqlx = probe.then(|| self.sqlx()).flatten();
         let route = self.inbound.sees_no_route().map(str::to_owned);
         let data_directory = self.data_directory();
         let panic_kind = if has_hook() {
@@ -127,8 +133,9 @@ impl Doctor {
         let [own_histograms, histograms] = self.histograms();
         let own = [
             about("propagator", Kind::Surroundings, self.propagator()),
-            about("subscriber", Kind::Surroundings, self.subscriber()),
+            about("subscriber", Kind::Surroundings, self.subscriber(probe)),
             about("filter", Kind::Surroundings, filter),
+            about("sqlx", Kind::Surroundings, sqlx),
             about("route", Kind::Route, route),
             about("histogram", Kind::OwnHistogram, own_histograms),
             about("histogram", Kind::Histogram, histograms),
@@ -181,10 +188,22 @@ impl Doctor {
         ))
     }
 
-    fn subscriber(&self) -> Option<String> {
-        (!self.layer.is_in_a_subscriber()).then(|| {
-            "no `tracing` subscriber in use has this monitor's layer, so events are no lines and spans no part of traces: add `.with(monitor.tracing_layer())` to the subscriber, or call `monitor.install()` where there is none".to_owned()
-        })
+    /// Whether nothing reaches the layer. Layers and filters of the host's are asked only if `probe` says so.
+    fn subscriber(&self, probe: bool) -> Option<String> {
+        if self.layer.is_heard() {
+            return None;
+        }
+        let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
+        if !probe && !subscriber.is::<NoSubscriber>() {
+            return None;
+        }
+        let program = program().unwrap_or_default();
+        let targets = [&*program, env!("CARGO_PKG_NAME")];
+        if has_layer_of(&subscriber, self.monitor, &targets) {
+            self.layer.note_heard();
+            return None;
+        }
+        Some("no `tracing` subscriber in use has this monitor's layer, or a filter hides even errors from it: no event or span has come, so events are no log records and spans no part of traces; add `.with(monitor.tracing_layer())` to the subscriber that is in use (one whose `init()` failed is not), or call `monitor.install()` where there is none".to_owned())
     }
 
     /// Whether the thread's subscriber hides spans that would be recorded.
@@ -192,13 +211,28 @@ impl Doctor {
         let target = program()?;
         let level = self.layer.misses(&target)?;
         let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
-        let ours = monitor_of(&subscriber) == Some(self.monitor);
-        let asked = ours && level != LevelFilter::OFF;
-        if !asked || probe::reaches(&subscriber, self.monitor, &target, level) {
+        let asked = self.is_in(&subscriber) && level != LevelFilter::OFF;
+        if !asked || probe::reaches(&subscriber, self.monitor, &target, level, TracingKind::SPAN) {
             return None;
         }
         Some(format!(
             "no `tracing` span has come yet, and a filter of the subscriber hides those of `{target}` (the program's name; your crate's may be another) at `{level}`: let it pass `{target}={level}`, or give the filter to the layer that it is meant for with `.with_filter(..)`"
+        ))
+    }
+
+    /// Whether a layer of this monitor is in the thread's subscriber, as far as is known without a question.
+    fn is_in(&self, subscriber: &Dispatch) -> bool {
+        self.layer.is_heard() || monitor_of(subscriber) == Some(self.monitor)
+    }
+
+    /// Whether the thread's subscriber hides the events of SQLx, of which none has come.
+    fn sqlx(&self) -> Option<String> {
+        let (target, level) = self.queries.upgrade()?.misses_events()?;
+        let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
+        let hidden = self.is_in(&subscriber)
+            && !probe::reaches(&subscriber, self.monitor, target, level, TracingKind::EVENT);
+        hidden.then(|| format!(
+            "a filter of the subscriber hides what SQLx says of its queries at `{level}`, so those of pools that are not wrapped are not recorded: add `{target}={level}` to the filter, and give a layer that shall not write them a filter of its own with `.with_filter(..)`; or wrap the pool with `monitor.db_pool(..)`"
         ))
     }
 

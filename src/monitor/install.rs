@@ -3,7 +3,6 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
 
-use tracing::level_filters::LevelFilter;
 use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, dispatcher};
 use tracing_subscriber::layer::SubscriberExt;
@@ -13,10 +12,10 @@ use super::handle::{Inner, Monitor};
 use super::propagator;
 use crate::config::program;
 use crate::errors::set_panic_hook;
-use crate::logs::{Bridge, InstalledLayer, install_log_bridge};
+use crate::logs::{Bridge, InstalledLayer, has_layer_of, install_log_bridge};
 use crate::metrics::install_recorder;
 use crate::model::Taken;
-use crate::trace::{install_provider, probe};
+use crate::trace::install_provider;
 
 use GlobalState::{AlreadyInstalled, InPlace, Installed, Missing, Off};
 
@@ -171,24 +170,24 @@ fn is_to_come(monitor: &Monitor) -> bool {
         tracing,
         ..
     } = &*monitor.inner;
-    gave_layer.load(Relaxed) && !tracing.layer.is_in_a_subscriber()
+    gave_layer.load(Relaxed) && !tracing.layer.is_heard() && !is_in_subscriber(monitor)
 }
 
-/// Whether the process's subscriber has the monitor's layer: it was told so, or the layer is asked when the subscriber is.
+/// Whether the process's subscriber has the monitor's layer: the layer has heard something, or is found or asked when the
+/// subscriber is.
 fn is_in_subscriber(monitor: &Monitor) -> bool {
     let layer = &monitor.inner.tracing.layer;
-    if layer.is_in_a_subscriber() {
+    if layer.is_heard() {
         return true;
     }
-    let target = program().unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned());
+    let program = program().unwrap_or_default();
+    let targets = [&*program, env!("CARGO_PKG_NAME")];
     let subscriber = dispatcher::get_default(Dispatch::clone);
-    let number = monitor.inner.requests.number();
-    let asked = probe::reaches(&subscriber, number, &target, LevelFilter::ERROR);
-    if asked {
-        // Some layers around ours do not tell it.
-        layer.on_register_dispatch();
+    let found = has_layer_of(&subscriber, monitor.inner.requests.number(), &targets);
+    if found {
+        layer.note_heard();
     }
-    asked
+    found
 }
 
 fn log_bridge() -> (GlobalState, String) {

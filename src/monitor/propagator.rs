@@ -13,6 +13,7 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use super::globals::GlobalState;
 use crate::config::Propagators;
 use crate::model::caught;
+use crate::trace::outgoing;
 
 /// Sets the propagators that the settings name, if there is none, or one of ours that writes other headers. With the
 /// headers of the one that stays.
@@ -73,8 +74,11 @@ impl fmt::Debug for Ours {
 }
 
 impl TextMapPropagator for Ours {
+    /// What is sent names the operation that log records name, also inside spans that have no context of their own.
     fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
-        self.all.inject_context(context, injector);
+        let inside = outgoing(context);
+        self.all
+            .inject_context(inside.as_ref().unwrap_or(context), injector);
     }
 
     fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {

@@ -44,8 +44,10 @@ impl Tracing {
             Arc::clone(&levels),
             (trace.spans, trace.events),
         );
-        let theirs = trace.spans == Spans::TracingOpentelemetry && traces.is_some();
-        let theirs = theirs.then(|| Theirs::new(levels, trace.events));
+        let theirs = traces
+            .clone()
+            .filter(|_| trace.spans == Spans::TracingOpentelemetry)
+            .map(|traces| Theirs::new(levels, trace.events, traces));
         Ok(Self {
             otel: Otel::new(traces.as_ref(), theirs),
             traces,

@@ -9,6 +9,7 @@ mod method;
 mod record;
 mod routes;
 mod slot;
+mod span_events;
 mod tally;
 mod tree;
 
@@ -27,5 +28,6 @@ pub(crate) use self::record::{
 };
 pub(crate) use self::routes::{MAX_NAME, NO_REQUEST, OVERFLOW, RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};
+pub(crate) use self::span_events::EventsOfSpan;
 pub(crate) use self::tally::{Asked, Tally};
 pub(crate) use self::tree::{Added, Decision, Taken};

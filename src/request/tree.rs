@@ -7,8 +7,9 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::failed_query::FailedQuery;
+use super::span_events::{EventsOfSpan, SpanEvents};
 use super::tally::{Asked, Tally};
-use crate::model::Kept;
+use crate::model::{Kept, SpanId};
 
 /// Bytes that one trace may hold.
 const MAX_TREE: usize = 1 << 20;
@@ -38,12 +39,12 @@ impl Room {
         }
     }
 
-    fn give_back(&self, bytes: usize) {
+    pub(super) fn give_back(&self, bytes: usize) {
         self.held.fetch_sub(bytes, Relaxed);
     }
 
     /// Takes room for so many bytes of a trace, which then holds `own` of them.
-    fn take(&self, bytes: usize, own: usize) -> bool {
+    pub(super) fn take(&self, bytes: usize, own: usize) -> bool {
         let held = self.held.fetch_add(bytes, Relaxed).saturating_add(bytes);
         let free = self.max.checked_sub(held);
         let fits = free.is_some_and(|free| own <= free.saturating_mul(OF_FREE) || own == bytes);
@@ -73,6 +74,8 @@ pub(crate) struct Tree {
     state: Mutex<State>,
     /// Something under the root asked for the trace to be kept.
     captured: AtomicBool,
+    /// Spans under way have events: read without the lock, so that spans that end without any pay nothing.
+    has_span_events: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +87,7 @@ struct State {
     /// Events outside any span but the root.
     events: Vec<u8>,
     event_count: u32,
+    of_spans: SpanEvents,
     /// Spans that were left out of this trace.
     lost: u32,
     /// Events of its root that were left out.
@@ -133,6 +137,7 @@ impl Tree {
             room: Arc::clone(room),
             state: Mutex::default(),
             captured: AtomicBool::new(false),
+            has_span_events: AtomicBool::new(false),
         }
     }
 
@@ -146,6 +151,10 @@ impl Tree {
         state.decision = Decision::Open;
         state.lost = 0;
         state.events_lost = 0;
+        if self.has_span_events.load(Relaxed) {
+            state.of_spans.clear(&self.room);
+            self.has_span_events.store(false, Relaxed);
+        }
         self.captured.store(false, Relaxed);
     }
 
@@ -214,6 +223,40 @@ impl Tree {
         }
     }
 
+    /// Adds an event of a span under way that is neither the root nor keeps its events itself. `write` appends it and
+    /// calls nothing foreign. An event over the limits is left out and counted.
+    #[cold]
+    pub(crate) fn add_event_of(&self, span: SpanId, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.lock();
+        if state.decision == Decision::Dropped {
+            return;
+        }
+        let own = state.spans.len() + state.events.len();
+        if !state.of_spans.add(&self.room, own, span, write) {
+            state.events_lost = state.events_lost.saturating_add(1);
+        }
+        self.has_span_events.store(true, Relaxed);
+    }
+
+    /// Whether [`add_event_of`](Self::add_event_of) was called for this span.
+    #[inline]
+    pub(crate) fn has_events_of(&self, span: SpanId) -> bool {
+        self.has_span_events.load(Relaxed) && self.lock().of_spans.has(span)
+    }
+
+    /// Takes the events of a span that ends.
+    #[inline]
+    pub(crate) fn take_events_of(&self, span: SpanId) -> Option<EventsOfSpan> {
+        if !self.has_span_events.load(Relaxed) {
+            return None;
+        }
+        let mut state = self.lock();
+        let taken = state.of_spans.take(&self.room, span);
+        self.has_span_events
+            .store(!state.of_spans.is_empty(), Relaxed);
+        taken
+    }
+
     /// Asks for the trace to be kept, whatever becomes of its root.
     pub(crate) fn capture(&self) {
         self.captured.store(true, SeqCst);
@@ -275,7 +318,8 @@ impl Drop for Tree {
     /// What was never decided holds no room when nobody can decide it any more.
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.room.give_back(state.spans.len() + state.events.len());
+        self.room
+            .give_back(state.spans.len() + state.events.len() + state.of_spans.bytes());
     }
 }
 
@@ -385,7 +429,8 @@ mod tests {
         let tree = Tree::new(&room);
         tree.add(|out| out.resize(60, 1));
         tree.add_event(|out| out.resize(20, 1));
-        assert_eq!(room.held(), 80);
+        tree.add_event_of(SpanId::from_u64(1), |out| out.resize(5, 1));
+        assert_eq!(room.held(), 85);
         drop(tree);
         assert_eq!((room.held(), room.lost()), (0, 0));
     }

@@ -41,6 +41,10 @@ pub(crate) fn wanted(metadata: &'static Metadata<'static>, levels: &Levels) -> O
 /// The number of an event's callsite, if these levels want the event.
 #[inline]
 pub(crate) fn wanted_event(event: &Event<'_>, levels: &Levels) -> Option<u32> {
+    // Most of what reaches a layer beside others is too verbose for this one.
+    if !levels.may_want(*event.metadata().level()) {
+        return None;
+    }
     let known = known(event.metadata(), levels);
     if known.is_log && !log_event::wanted(event, levels) {
         return None;

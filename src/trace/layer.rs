@@ -1,6 +1,5 @@
 //! `tracing` spans as spans of their trace.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -11,7 +10,8 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::bounded::Bounded;
-use super::context::Attached;
+use super::context::{OtelContext, current_span};
+use super::entered::{self, Entered};
 use super::fields::Fields;
 use super::open::{Place, end_span};
 use super::span::{SpanKind, SpanRecord, SpanStatus, put_link, put_tracing_event};
@@ -35,11 +35,10 @@ pub(crate) struct SpanLayer {
     standing: Standing,
 }
 
-/// What became of the layer.
+/// What the layer has heard. A layer that was composed may stand in a subscriber that never came into use.
 #[derive(Debug, Default)]
 struct Standing {
-    in_a_subscriber: AtomicBool,
-    /// Whether it ever heard of a span.
+    hears_events: AtomicBool,
     hears_spans: AtomicBool,
 }
 
@@ -68,25 +67,6 @@ struct Recorded {
     fields: Fields,
     events: Bounded,
     links: Bounded,
-}
-
-/// A span that a thread has entered.
-struct Entered {
-    monitor: u32,
-    /// The id that the subscriber knows it by.
-    id: u64,
-    span: SpanId,
-    /// A root's context is the thread's meanwhile.
-    #[expect(dead_code, reason = "held for its drop")]
-    attached: Option<Attached>,
-}
-
-/// Spans that a thread has entered and not left, as far as they are remembered.
-const MAX_ENTERED: usize = 1024;
-
-thread_local! {
-    /// The innermost last.
-    static ENTERED: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
 }
 
 impl OfMonitors {
@@ -120,14 +100,17 @@ impl SpanLayer {
         }
     }
 
-    /// A subscriber with the layer in it is in use.
-    pub(crate) fn on_register_dispatch(&self) {
-        self.standing.in_a_subscriber.store(true, Relaxed);
+    /// An event has come, or a question that only a subscriber in use hands on.
+    #[inline]
+    pub(crate) fn note_heard(&self) {
+        if !self.standing.hears_events.load(Relaxed) {
+            self.standing.hears_events.store(true, Relaxed);
+        }
     }
 
-    /// Whether a subscriber with the layer in it was ever in use.
-    pub(crate) fn is_in_a_subscriber(&self) -> bool {
-        self.standing.in_a_subscriber.load(Relaxed)
+    /// Whether a subscriber with the layer in it is or was in use.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.standing.hears_events.load(Relaxed) || self.standing.hears_spans.load(Relaxed)
     }
 
     /// Up to which level spans of a target would be recorded, if no span has ever come.
@@ -301,6 +284,20 @@ impl SpanLayer {
         });
     }
 
+    /// The ids of the operation that an event belongs to: the one that is current, unless the event names another span,
+    /// or none.
+    #[inline]
+    pub(crate) fn ids<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<request::Ids>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        match event.parent() {
+            Some(parent) => self.ids_of_parent(parent, context),
+            None if event.is_root() => None,
+            None => self.ids_here(),
+        }
+    }
+
     /// The ids of the operation that is current.
     pub(crate) fn ids_here(&self) -> Option<request::Ids> {
         match &self.traces {
@@ -310,32 +307,32 @@ impl SpanLayer {
     }
 
     /// The ids of the span that an event names as its own, where that is not the current one.
-    pub(crate) fn ids_of_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<request::Ids>
+    fn ids_of_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<request::Ids>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        if self.spans == Spans::TracingOpentelemetry
+            && let Some(here) = self.ids_here()
+            && entered::is_last(self.requests.number(), id.into_u64())
+            && self.is_of_tracing(here.span)
+        {
+            // The id of a span of that layer is known while it is current alone.
+            return Some(here);
+        }
         self.with(id, context, |of| request::Ids {
             span: of.span,
             ..of.slot.ids()
         })
     }
 
-    /// The callsite of an event that is to be part of a span: there is one, and the levels want it. Also that of an
-    /// event of the level ERROR alone, which sets its span's status.
-    pub(crate) fn wanted<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<u32>
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
+    /// The callsite of an event that is to be part of a span: the levels want it. Also that of an event of the level
+    /// ERROR alone, which sets its span's status.
+    #[inline]
+    pub(crate) fn wanted(&self, event: &Event<'_>) -> Option<u32> {
         if self.traces.is_none() || !(self.events || self.fails(event)) {
             return None;
         }
-        let callsite = callsites::wanted_event(event, &self.levels)?;
-        if self.spans == Spans::TracingOpentelemetry && self.in_theirs(event, context) {
-            return None;
-        }
-        let in_operation = request::current(self.requests.number()).is_some();
-        (in_operation || event.parent().is_some() && context.event_span(event).is_some())
-            .then_some(callsite)
+        callsites::wanted_event(event, &self.levels)
     }
 
     /// Whether an event sets the status of a span that this layer makes.
@@ -344,64 +341,112 @@ impl SpanLayer {
         *event.metadata().level() == Level::ERROR && self.spans == Spans::Watchpost
     }
 
-    /// The innermost span that is recorded, of those that an event lies in, has failed.
-    #[cold]
-    fn fail_span<S>(&self, event: &Event<'_>, fields: &[u8], context: &Context<'_, S>)
+    /// Whether an event of this operation is left to tracing-opentelemetry's layer, whose span that is.
+    #[inline]
+    pub(crate) fn leaves<S>(
+        &self,
+        event: &Event<'_>,
+        ids: request::Ids,
+        context: &Context<'_, S>,
+    ) -> bool
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        for span in context.event_scope(event).into_iter().flatten() {
-            let mut extensions = span.extensions_mut();
-            let of = extensions
-                .get_mut::<OfMonitors>()
-                .and_then(|all| all.of_mut(self.requests.number()));
-            if let Some(recorded) = of.and_then(|of| of.recorded.as_mut()) {
-                recorded.status = SpanStatus::Error;
-                recorded.said = event::said_of_error(event.metadata(), fields);
-                return;
-            }
+        self.spans == Spans::TracingOpentelemetry && self.is_theirs(event, ids, context)
+    }
+
+    #[cold]
+    fn is_theirs<S>(&self, event: &Event<'_>, ids: request::Ids, context: &Context<'_, S>) -> bool
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        match event.parent().map(|parent| context.span(parent)) {
+            // That layer makes spans of those that the levels want.
+            Some(named) => named
+                .is_some_and(|named| callsites::wanted(named.metadata(), &self.levels).is_some()),
+            None => self.is_of_tracing(ids.span),
         }
     }
 
-    /// Whether an event lies in a span of tracing-opentelemetry's layer, which makes it a part of that.
-    #[cold]
-    fn in_theirs<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> bool
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
-        let mut spans = context.event_scope(event).into_iter().flatten();
-        spans.any(|span| callsites::wanted(span.metadata(), &self.levels).is_some())
+    /// Whether tracing-opentelemetry's layer made the span of a `tracing` span.
+    fn is_of_tracing(&self, span: SpanId) -> bool {
+        let traces = self.traces.as_ref();
+        traces.is_some_and(|traces| traces.plain().is_of_tracing(span))
     }
 
-    /// Makes an event a part of its span, or of the root. It comes with its time, callsite and fields. One of the level
-    /// ERROR makes its span's status an error, as tracing-opentelemetry does.
+    /// Makes an event a part of the span that its log record names, `ids`. It comes with its time, callsite and fields.
+    /// One of the level ERROR makes its `tracing` span's status an error, as tracing-opentelemetry does.
     pub(crate) fn on_event<S>(
         &self,
         event: &Event<'_>,
+        ids: request::Ids,
         (at, callsite, fields): (Nanos, u32, &[u8]),
         context: &Context<'_, S>,
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if self.fails(event) {
-            self.fail_span(event, fields, context);
-        }
-        if !self.events {
-            return;
-        }
         let put = |out: &mut Vec<u8>| put_tracing_event(out, at, callsite, fields);
-        if let Some(span) = context.event_span(event) {
+        let mut into = |span: &SpanRef<'_, S>| {
             let mut extensions = span.extensions_mut();
             let of = extensions
                 .get_mut::<OfMonitors>()
-                .and_then(|all| all.of_mut(self.requests.number()));
-            if let Some(recorded) = of.and_then(|of| of.recorded.as_mut()) {
-                return recorded.events.put(put);
+                .and_then(|all| all.of_mut(self.requests.number()))
+                .filter(|of| of.span == ids.span);
+            let Some(recorded) = of.and_then(|of| of.recorded.as_mut()) else {
+                return false;
+            };
+            if self.fails(event) {
+                recorded.status = SpanStatus::Error;
+                recorded.said = event::said_of_error(event.metadata(), fields);
             }
+            if self.events {
+                recorded.events.put(put);
+            }
+            true
+        };
+        let innermost = context.event_span(event);
+        if innermost.as_ref().is_some_and(&mut into) {
+            return;
         }
-        request::with_current(Some(self.requests.number()), |slot, _| {
-            slot.tree().add_event(put);
-        });
+        let in_root = |slot: &Arc<Slot>| {
+            let is_root = slot.ids().span == ids.span;
+            if is_root && self.events {
+                slot.tree().add_event(put);
+            }
+            is_root
+        };
+        // A root may be a `tracing` span itself.
+        let at_once =
+            |slot: &Arc<Slot>, _| (innermost.is_none() || slot.is_request()) && in_root(slot);
+        if event.is_contextual()
+            && request::with_current(Some(self.requests.number()), at_once) == Some(true)
+        {
+            return;
+        }
+        // What of `tracing` lies around spans that are not its own, or is not recorded.
+        let outer = innermost.as_ref().and_then(SpanRef::parent);
+        let mut outer = outer.iter().flat_map(SpanRef::scope);
+        if outer.any(|span| into(&span)) || !self.events {
+            return;
+        }
+        if let Some(slot) = self.slot_of(event, context)
+            && slot.ids().trace == ids.trace
+            && !in_root(&slot)
+        {
+            slot.tree().add_event_of(ids.span, put);
+        }
+    }
+
+    /// The slot of the operation that an event belongs to.
+    #[cold]
+    fn slot_of<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<Arc<Slot>>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        match event.parent() {
+            Some(parent) => self.with(parent, context, |of| Arc::clone(&of.slot)),
+            None => self.traces.as_ref()?.current().map(|(slot, _)| slot),
+        }
     }
 
     pub(crate) fn on_enter<S>(&self, id: &Id, context: &Context<'_, S>)
@@ -415,37 +460,46 @@ impl SpanLayer {
         let Some((slot, span, root)) = entered else {
             return;
         };
+        let attached = match &root {
+            Some(root) => Some(root.attach()),
+            None => self.context_of(&slot).map(|context| context.attach()),
+        };
         let entered = Entered {
             monitor: self.requests.number(),
             id: id.into_u64(),
             span,
-            attached: root.map(|root| root.attach()),
+            attached,
         };
-        // A thread that is ending enters nothing.
-        let enter = |all: &RefCell<Vec<Entered>>| {
-            let mut all = all.borrow_mut();
-            // A guard that is never dropped leaves its entry behind.
-            let oldest = (all.len() >= MAX_ENTERED).then(|| all.remove(0));
-            all.push(entered);
-            oldest
-        };
-        if ENTERED.try_with(enter).is_ok() {
+        if entered::push(entered) {
             drop(request::enter(slot, span));
         }
     }
 
+    /// The context for a span of a trace that the thread is not in, such as that of a spawned task: spans of OpenTelemetry
+    /// join the trace by it. tracing-opentelemetry's layer makes one itself.
+    #[inline]
+    fn context_of(&self, slot: &Arc<Slot>) -> Option<OtelContext> {
+        let same = |here: &Arc<Slot>, _| Arc::ptr_eq(here, slot);
+        let is_here = request::with_current(Some(self.requests.number()), same) == Some(true);
+        if is_here || self.spans != Spans::Watchpost {
+            return None;
+        }
+        self.new_context_of(slot)
+    }
+
+    #[cold]
+    fn new_context_of(&self, slot: &Slot) -> Option<OtelContext> {
+        let traces = self.traces.as_ref()?;
+        let ids = slot.ids();
+        if current_span().is_some_and(|(trace, _)| trace == ids.trace) {
+            return None;
+        }
+        let (sampling, state) = (traces.sampling(slot), slot.trace_state());
+        Some(OtelContext::new(ids.trace, ids.span, sampling, &state))
+    }
+
     pub(crate) fn on_exit(&self, id: &Id) {
-        let (monitor, id) = (self.requests.number(), id.into_u64());
-        let is_it = |entered: &Entered| entered.monitor == monitor && entered.id == id;
-        let left = ENTERED.try_with(|all| {
-            let mut all = all.borrow_mut();
-            if all.last().is_some_and(is_it) {
-                return all.pop();
-            }
-            let at = all.iter().rposition(is_it)?;
-            Some(all.remove(at))
-        });
-        if let Ok(Some(left)) = left {
+        if let Some(left) = entered::take(self.requests.number(), id.into_u64()) {
             request::leave_alone(left.span);
         }
     }

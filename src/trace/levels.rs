@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tracing::{Level, Metadata};
@@ -10,6 +10,8 @@ pub(crate) struct Levels {
     directives: RwLock<Arc<Directives>>,
     /// Changes with the directives, so that threads know when what they remember is old.
     generation: AtomicU64,
+    /// The rank of the most verbose level of any directive, to pass over what is more verbose at no price.
+    most: AtomicU8,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -26,8 +28,10 @@ impl Levels {
     ///
     /// A sentence about the first directive that is none, and what to write.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let directives = Directives::parse(text)?;
         Ok(Self {
-            directives: RwLock::new(Arc::new(Directives::parse(text)?)),
+            most: AtomicU8::new(directives.most()),
+            directives: RwLock::new(Arc::new(directives)),
             generation: AtomicU64::new(next_generation()),
         })
     }
@@ -39,14 +43,22 @@ impl Levels {
     /// As [`parse`](Self::parse); the old directives then stay.
     pub(crate) fn replace(&self, text: &str) -> Result<(), String> {
         let directives = Arc::new(Directives::parse(text)?);
+        let most = directives.most();
         *self
             .directives
             .write()
             .unwrap_or_else(PoisonError::into_inner) = directives;
+        self.most.store(most, Relaxed);
         self.generation.store(next_generation(), Relaxed);
         // What `tracing` remembers of each callsite came from the old ones.
         tracing::callsite::rebuild_interest_cache();
         Ok(())
+    }
+
+    /// Whether some target is recorded up to this level.
+    #[inline]
+    pub(crate) fn may_want(&self, level: Level) -> bool {
+        rank(level) <= self.most.load(Relaxed)
     }
 
     /// Changes with each [`replace`](Self::replace). No two levels of the process ever have the same.
@@ -72,9 +84,7 @@ impl Levels {
 
     /// The most verbose level of any directive.
     pub(crate) fn max(&self) -> LevelFilter {
-        let directives = self.directives();
-        let targets = directives.targets.iter().map(|(_, level)| *level);
-        targets.fold(directives.default, LevelFilter::max)
+        self.directives().max()
     }
 
     fn directives(&self) -> Arc<Directives> {
@@ -84,6 +94,18 @@ impl Levels {
                 .read()
                 .unwrap_or_else(PoisonError::into_inner),
         )
+    }
+}
+
+/// The more verbose, the higher.
+#[inline]
+fn rank(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 1,
+        Level::WARN => 2,
+        Level::INFO => 3,
+        Level::DEBUG => 4,
+        Level::TRACE => 5,
     }
 }
 
@@ -129,6 +151,16 @@ impl Directives {
         }
         targets.sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
         Ok(Self { default, targets })
+    }
+
+    fn max(&self) -> LevelFilter {
+        let targets = self.targets.iter().map(|(_, level)| *level);
+        targets.fold(self.default, LevelFilter::max)
+    }
+
+    /// The rank of the most verbose level; 0 where nothing is recorded.
+    fn most(&self) -> u8 {
+        self.max().into_level().map_or(0, rank)
     }
 
     /// By the longest directive that is the target or one of its parents.
@@ -210,6 +242,9 @@ mod tests {
         );
         levels.replace("").unwrap();
         assert_eq!(levels.max(), LevelFilter::OFF);
+        assert!(!levels.may_want(Level::ERROR));
+        levels.replace("warn,a=debug").unwrap();
+        assert!(levels.may_want(Level::DEBUG) && !levels.may_want(Level::TRACE));
     }
 
     #[test]

@@ -118,7 +118,10 @@
 //!
 //! Its [attributes, events and links](#attributes-and-limits) within their limits. Names, attributes and texts are
 //! scrubbed on the worker before anything shows them. `tracing` events at the level of `trace.level` become events of
-//! their span, or of the root. The fields `otel.name`, `otel.kind`, `otel.status_code` and
+//! the span that their log record names: the innermost operation, be it a `tracing` span, one of
+//! [`Monitor::trace`](crate::Monitor::trace), a query, a call, a span of OpenTelemetry, or the root. Children, captured
+//! errors and outgoing headers name the same. An event with an explicit `parent:` belongs to that span; with
+//! `parent: None` it belongs to none. The fields `otel.name`, `otel.kind`, `otel.status_code` and
 //! `otel.status_description` of a `tracing` span mean what tracing-opentelemetry says.
 
 mod bounded;
@@ -126,6 +129,7 @@ mod budget;
 pub(crate) mod callsites;
 mod config;
 mod context;
+mod entered;
 pub(crate) mod event;
 mod fields;
 mod guard;
@@ -171,7 +175,7 @@ pub(crate) use self::levels::Levels;
 pub(crate) use self::limits::SpanLimits;
 pub(crate) use self::open::{Begun, OpenSpan, carry_request};
 pub(crate) use self::otel_span::Decoder;
-pub(crate) use self::plain::provider;
+pub(crate) use self::plain::{outgoing, provider};
 pub(crate) use self::prepared::{Counts, Prepared};
 pub(crate) use self::recent::{Recent, RecentTap};
 pub(crate) use self::resource::{Origin, resource};

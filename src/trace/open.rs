@@ -8,7 +8,7 @@ use super::span::{SpanRecord, SpanStatus};
 use super::traces::{RootEnd, RootForm, Traces};
 use crate::clock::Nanos;
 use crate::model::{Kept, SpanId, TraceId};
-use crate::request::{self, Added, Asked, Ids, NO_REQUEST, Requests, Slot};
+use crate::request::{self, Added, Asked, EventsOfSpan, Ids, NO_REQUEST, Requests, Slot};
 
 /// Where a span hangs: in whose slot, under which span.
 pub(super) struct Place {
@@ -60,7 +60,10 @@ impl Place {
 pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, panicked: bool) {
     let slot = &place.slot;
     if place.root.is_none() {
-        traces.span_ended(slot, record);
+        match slot.tree().take_events_of(record.span) {
+            None => traces.span_ended(slot, record),
+            Some(events) => end_with_events(traces, slot, record, &events),
+        }
         return;
     }
     let ids = slot.ids();
@@ -79,6 +82,18 @@ pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, 
         now: record.end,
     };
     traces.root_ended(slot, &end, &RootForm::Span(record));
+}
+
+/// Ends a span that has events beside those of its record.
+#[cold]
+fn end_with_events(traces: &Traces, slot: &Slot, record: &SpanRecord<'_>, more: &EventsOfSpan) {
+    let events = [record.events, &more.bytes].concat();
+    let record = SpanRecord {
+        events: &events,
+        left_out: record.left_out.saturating_add(more.left_out),
+        ..*record
+    };
+    traces.span_ended(slot, &record);
 }
 
 /// A span under way, of which nobody else knows yet what it will say. Whoever has one ends it, with the traces that
@@ -153,7 +168,7 @@ impl Begun {
     }
 
     /// Counts a query and ends its span as was prepared, with these counts; whether that was done. If not, it is a
-    /// root, a late span, or one for which there is no room: then it has to be [ended](Self::end) by its record.
+    /// root, a late span, one that has events, or one for which there is no room: then it has to be [ended](Self::end) by its record.
     #[inline]
     pub(crate) fn end_query(
         &self,
@@ -168,7 +183,7 @@ impl Begun {
             query.end,
         ];
         let slot = &self.place.slot;
-        if self.place.root.is_some() {
+        if self.place.root.is_some() || slot.tree().has_events_of(self.span) {
             slot.count_query(query);
             return false;
         }

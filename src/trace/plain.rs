@@ -2,7 +2,7 @@
 //! start.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{
@@ -23,6 +23,7 @@ use super::context::OtelContext;
 use super::open::{Place, end_span};
 use super::span::{SpanKind, SpanRecord, SpanStatus, ValueRef, put_event, put_link, put_value};
 use super::traces::Traces;
+use super::unique::is_made_of_tracing;
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
 use crate::model::{Sampling, SpanId, TraceId, cut};
@@ -51,6 +52,8 @@ struct Open {
     parent: SpanId,
     /// Whether it is the root of a trace that it began.
     is_root: bool,
+    /// Whether tracing-opentelemetry's layer made it of a `tracing` span.
+    of_tracing: bool,
 }
 
 impl PlainSpans {
@@ -88,6 +91,15 @@ impl PlainSpans {
         removed
     }
 
+    /// Whether a span is one that tracing-opentelemetry's layer, as this crate composes it, makes of a `tracing` span.
+    pub(super) fn is_of_tracing(&self, span: SpanId) -> bool {
+        !self.is_empty()
+            && self
+                .table(span)
+                .get(&span)
+                .is_some_and(|open| open.of_tracing)
+    }
+
     /// The innermost operation: the plain span that is current, if it started under what of ours is current now.
     #[inline]
     pub(super) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
@@ -120,8 +132,42 @@ impl PlainSpans {
 /// last counts; a span has fewer keys.
 pub(super) const MAX_SET: usize = 1024;
 
+/// The traces of each monitor, for what has a context alone.
+static ALL: RwLock<Vec<(u32, Weak<Traces>)>> = RwLock::new(Vec::new());
+
+/// The context that a call to elsewhere carries, where `context` is the thread's current one and an operation of ours
+/// lies inside its span: that has no context of its own.
+pub(crate) fn outgoing(context: &Context) -> Option<Context> {
+    let monitor = request::with_current(None, |slot, _| slot.monitor())?;
+    let of = context.span();
+    let of = of.span_context();
+    let ids = (trace_id(of.trace_id()), span_id(of.span_id()));
+    if super::context::current_span() != Some(ids) {
+        return None;
+    }
+    let traces = {
+        let all = ALL.read().unwrap_or_else(PoisonError::into_inner);
+        let (_, traces) = all.iter().find(|(number, _)| *number == monitor)?;
+        traces.upgrade()?
+    };
+    let (slot, span) = traces.current()?;
+    (slot.ids().trace == ids.0 && span != ids.1).then(|| {
+        context.with_remote_span_context(SpanContext::new(
+            of.trace_id(),
+            OtelSpanId::from(span.to_u64()),
+            of.trace_flags(),
+            false,
+            of.trace_state().clone(),
+        ))
+    })
+}
+
 /// The provider whose tracers' spans join our traces.
 pub(crate) fn provider(traces: &Arc<Traces>) -> SdkTracerProvider {
+    let mut all = ALL.write().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|(_, traces)| traces.strong_count() > 0);
+    all.push((traces.requests().number(), Arc::downgrade(traces)));
+    drop(all);
     SdkTracerProvider::builder()
         .with_sampler(RecordAll(Arc::clone(traces)))
         .with_span_processor(Processor(Arc::clone(traces)))
@@ -221,6 +267,7 @@ impl SpanProcessor for Processor {
                 above: id,
                 parent: parent_id,
                 is_root: true,
+                of_tracing: is_made_of_tracing(),
             };
             return plain.insert(id, open);
         };
@@ -231,6 +278,7 @@ impl SpanProcessor for Processor {
                 above,
                 parent,
                 is_root: false,
+                of_tracing: is_made_of_tracing(),
             };
             plain.insert(id, open);
         }

@@ -1,4 +1,5 @@
-//! Whether `tracing` spans reach the monitor's layer, as far as the subscriber tells.
+//! Whether `tracing` spans and events reach the monitor's layer, as far as the subscriber tells. A subscriber is asked
+//! what it wants, never given a span or an event: another layer would write it.
 
 use std::cell::Cell;
 use std::sync::mpsc;
@@ -25,7 +26,7 @@ thread_local! {
 struct Nowhere;
 
 static NOWHERE: Nowhere = Nowhere;
-static METADATA: Metadata<'static> = metadata("watchpost", Level::INFO);
+static METADATA: Metadata<'static> = metadata("watchpost", Level::INFO, Kind::SPAN);
 
 impl Callsite for Nowhere {
     fn set_interest(&self, _: Interest) {}
@@ -35,9 +36,9 @@ impl Callsite for Nowhere {
     }
 }
 
-const fn metadata(target: &str, level: Level) -> Metadata<'_> {
+const fn metadata(target: &str, level: Level, kind: Kind) -> Metadata<'_> {
     let fields = FieldSet::new(&[], Identifier(&NOWHERE));
-    Metadata::new(NAME, target, level, None, None, None, fields, Kind::SPAN)
+    Metadata::new(NAME, target, level, None, None, None, fields, kind)
 }
 
 /// A monitor's layer was asked whether it wants a span or an event.
@@ -53,7 +54,7 @@ pub(crate) fn asked(monitor: u32, metadata: &Metadata<'_>) {
     }
 }
 
-/// Whether a span of that target and level would reach the monitor's layer in a subscriber. It is asked on a thread
+/// Whether a span or an event of that target and level would reach the monitor's layer in a subscriber. It is asked on a thread
 /// of its own: a question that nothing follows leaves traces in the thread's filters. A subscriber that does not
 /// answer within a second hides nothing.
 pub(crate) fn reaches(
@@ -61,6 +62,7 @@ pub(crate) fn reaches(
     monitor: u32,
     target: &str,
     level: LevelFilter,
+    kind: Kind,
 ) -> bool {
     let Some(level) = level.into_level() else {
         return true;
@@ -69,7 +71,7 @@ pub(crate) fn reaches(
     let (subscriber, target) = (subscriber.clone(), target.to_owned());
     let ask = move || {
         PROBING.set(Some((monitor, false)));
-        let enabled = subscriber.enabled(&metadata(&target, level));
+        let enabled = subscriber.enabled(&metadata(&target, level, kind));
         let asked = PROBING.take() == Some((monitor, true));
         // Nobody may wait any more.
         let _late = answer.send(enabled && asked);

@@ -4,11 +4,12 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
-use tracing::{Metadata, Subscriber};
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::Levels;
+use super::traces::Traces;
 use super::unique::UniqueTracer;
 use crate::model::is_own_thread;
 
@@ -17,11 +18,16 @@ use crate::model::is_own_thread;
 pub(crate) struct Theirs {
     levels: Arc<Levels>,
     events: bool,
+    traces: Arc<Traces>,
 }
 
 impl Theirs {
-    pub(crate) fn new(levels: Arc<Levels>, events: bool) -> Self {
-        Self { levels, events }
+    pub(crate) fn new(levels: Arc<Levels>, events: bool, traces: Arc<Traces>) -> Self {
+        Self {
+            levels,
+            events,
+            traces,
+        }
     }
 
     /// That layer over a provider of ours, with what it does beside and what costs left off.
@@ -48,6 +54,16 @@ impl Theirs {
 impl<S> Filter<S> for Theirs {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         !is_own_thread() && self.wants(metadata)
+    }
+
+    /// An event is for that layer where the operation that its log record names is one of its spans, or where it names
+    /// its span. Others are the monitor's layer's: those in a span of the API or of OpenTelemetry inside a `tracing` span.
+    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+        if !event.is_contextual() {
+            return !event.is_root();
+        }
+        let current = self.traces.current();
+        current.is_some_and(|(_, span)| self.traces.plain().is_of_tracing(span))
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {

@@ -2,6 +2,7 @@
 //! The SDK's own spans take every call for one more attribute, up to a limit, and ignore those that come later.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::time::SystemTime;
 
 use opentelemetry::trace::{Span, SpanBuilder, SpanContext, Status, Tracer};
@@ -9,6 +10,16 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 
 use super::plain::MAX_SET;
+
+thread_local! {
+    /// Whether the thread is starting a span of tracing-opentelemetry's layer.
+    static STARTS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the span that the thread is starting is one of tracing-opentelemetry's layer.
+pub(super) fn is_made_of_tracing() -> bool {
+    STARTS.try_with(Cell::get).unwrap_or(false)
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct UniqueTracer(pub(super) SdkTracer);
@@ -18,8 +29,11 @@ impl Tracer for UniqueTracer {
 
     fn build_with_context(&self, mut builder: SpanBuilder, parent: &Context) -> UniqueSpan {
         let set = builder.attributes.take().unwrap_or_default();
+        let _ended = STARTS.try_with(|starts| starts.set(true));
+        let started = self.0.build_with_context(builder, parent);
+        let _ended = STARTS.try_with(|starts| starts.set(false));
         let mut span = UniqueSpan {
-            span: self.0.build_with_context(builder, parent),
+            span: started,
             attributes: Vec::with_capacity(set.len().min(MAX_SET)),
         };
         span.set_attributes(set);

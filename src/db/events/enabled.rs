@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
-use tracing::Event;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level};
 
 use super::super::affected;
 use super::super::outcome::Ended;
@@ -47,6 +47,10 @@ pub(in crate::db) fn unheard<R>(work: impl FnOnce() -> R) -> R {
 #[derive(Debug, Default)]
 pub(in crate::db) struct Told {
     listens: AtomicBool,
+    /// An event has come that is no warning of a slow statement.
+    came: AtomicBool,
+    /// A pool was wrapped.
+    wraps: AtomicBool,
     /// Of drivers that run statements on threads of their own: those that an adapter counts, whose events are
     /// still to come, by the hash of their text.
     to_come: Mutex<FxHashMap<u64, u32>>,
@@ -59,6 +63,18 @@ impl Told {
     /// Events will be heard.
     pub(in crate::db) fn listen(&self) {
         self.listens.store(true, Relaxed);
+    }
+
+    /// A pool is wrapped, so that its queries are recorded without events.
+    pub(in crate::db) fn wraps(&self) {
+        self.wraps.store(true, Relaxed);
+    }
+
+    /// The target and level of the events, where none comes and they are needed.
+    pub(in crate::db) fn misses(&self) -> Option<(&'static str, LevelFilter)> {
+        let is = |flag: &AtomicBool| flag.load(Relaxed);
+        let misses = is(&self.listens) && !is(&self.came) && !is(&self.wraps);
+        misses.then_some((TARGET, Self::LEVEL))
     }
 
     /// An event of this statement will come, of a query that is counted already.
@@ -76,7 +92,7 @@ impl Told {
         *count = count.saturating_add(1);
     }
 
-    fn came(&self, statement: &str) -> bool {
+    fn takes(&self, statement: &str) -> bool {
         let mut to_come = self.to_come.lock().unwrap_or_else(PoisonError::into_inner);
         let hash = FxBuildHasher.hash_one(statement);
         let Some(count) = to_come.get_mut(&hash) else {
@@ -99,13 +115,16 @@ impl Told {
 
     #[cold]
     fn hear_query(&self, queries: &Queries, event: &Event<'_>) {
+        if *event.metadata().level() > Level::WARN && !self.came.load(Relaxed) {
+            self.came.store(true, Relaxed);
+        }
         if IN_GUARDS.try_with(Cell::get).unwrap_or_default() > 0 {
             return;
         }
         let mut query = Query::default();
         event.record(&mut query);
         let statement = query.statement();
-        if statement.is_empty() || self.came(statement) {
+        if statement.is_empty() || self.takes(statement) {
             return;
         }
         let Ok(took) = Duration::try_from_secs_f64(query.seconds) else {

@@ -165,6 +165,7 @@ impl<DB: Driver> AdaptedPool for sqlx::Pool<DB> {
     fn adapt(&self, by: &Adapting<'_>) -> Pool<DB> {
         let site = Site::of(self);
         let mut database = by.db(site.system);
+        database.wraps_sqlx();
         if let Some(server) = &site.server {
             database = database.server(server, site.port.unwrap_or_default());
         }

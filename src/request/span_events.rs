@@ -1,0 +1,139 @@
+//! Events of spans that have begun and not ended, and whose owner keeps no events itself.
+
+use super::tree::Room;
+use crate::model::SpanId;
+
+/// Spans of one trace that may have such events at a time.
+const MAX_SPANS: usize = 64;
+/// Events of one span, and their bytes.
+const MAX_EVENTS: u32 = 128;
+const MAX_BYTES: usize = 8 * 1024;
+
+/// The events of the spans of one trace.
+#[derive(Debug, Default)]
+pub(super) struct SpanEvents {
+    all: Vec<EventsOfSpan>,
+}
+
+/// The events of one span.
+#[derive(Debug)]
+pub(crate) struct EventsOfSpan {
+    span: SpanId,
+    /// One after the other, in their compact form.
+    pub(crate) bytes: Vec<u8>,
+    count: u32,
+    /// Events for which there was no room.
+    pub(crate) left_out: u32,
+}
+
+impl SpanEvents {
+    /// Adds an event, which `write` appends. `own`: bytes that the trace holds beside these. Returns `false` where too
+    /// many spans have events already; an event for which its span has no room is counted with the span.
+    pub(super) fn add(
+        &mut self,
+        room: &Room,
+        own: usize,
+        span: SpanId,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        let own = own + self.bytes();
+        let at = self.all.iter().position(|of| of.span == span);
+        if at.is_none() {
+            if self.all.len() >= MAX_SPANS {
+                return false;
+            }
+            self.all.push(EventsOfSpan {
+                span,
+                bytes: Vec::new(),
+                count: 0,
+                left_out: 0,
+            });
+        }
+        let of = match at {
+            Some(at) => self.all.get_mut(at),
+            None => self.all.last_mut(),
+        };
+        let Some(of) = of else { return false };
+        if of.count >= MAX_EVENTS {
+            of.left_out = of.left_out.saturating_add(1);
+            return true;
+        }
+        let before = of.bytes.len();
+        write(&mut of.bytes);
+        let added = of.bytes.len() - before;
+        if of.bytes.len() > MAX_BYTES || !room.take(added, own + added) {
+            of.bytes.truncate(before);
+            of.left_out = of.left_out.saturating_add(1);
+        } else {
+            of.count += 1;
+        }
+        true
+    }
+
+    pub(super) fn has(&self, span: SpanId) -> bool {
+        self.all.iter().any(|of| of.span == span)
+    }
+
+    /// Takes out the events of a span.
+    pub(super) fn take(&mut self, room: &Room, span: SpanId) -> Option<EventsOfSpan> {
+        let at = self.all.iter().position(|of| of.span == span)?;
+        let taken = self.all.swap_remove(at);
+        room.give_back(taken.bytes.len());
+        Some(taken)
+    }
+
+    pub(super) fn clear(&mut self, room: &Room) {
+        room.give_back(self.bytes());
+        self.all.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.all.iter().map(|of| of.bytes.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_wait_for_the_end_of_their_span_within_limits() {
+        let room = Room::new(1 << 20);
+        let mut all = SpanEvents::default();
+        let span = SpanId::from_u64;
+        for n in 0..200 {
+            assert!(all.add(&room, 0, span(1), |out| out.push(n)));
+        }
+        assert!(all.add(&room, 0, span(2), |out| out.resize(MAX_BYTES, 1)));
+        assert!(all.add(&room, 0, span(2), |out| out.push(1)));
+        for n in 3..=64 {
+            assert!(all.add(&room, 0, span(n), |out| out.push(1)));
+        }
+        assert!(!all.add(&room, 0, span(65), |out| out.push(1)));
+        assert!(all.has(span(1)) && !all.has(span(65)));
+        assert_eq!(room.held(), 128 + MAX_BYTES + 62);
+        let first = all.take(&room, span(1)).unwrap();
+        assert_eq!((first.bytes.len(), first.left_out), (128, 72));
+        let second = all.take(&room, span(2)).unwrap();
+        assert_eq!((second.bytes.len(), second.left_out), (MAX_BYTES, 1));
+        assert!(all.take(&room, span(1)).is_none());
+        all.clear(&room);
+        assert_eq!((room.held(), all.is_empty()), (0, true));
+    }
+
+    #[test]
+    fn what_the_monitor_has_no_room_for_is_counted() {
+        let room = Room::new(100);
+        let mut all = SpanEvents::default();
+        let span = SpanId::from_u64(1);
+        assert!(all.add(&room, 0, span, |out| out.extend([1; 60])));
+        assert!(all.add(&room, 0, span, |out| out.extend([1; 60])));
+        let taken = all.take(&room, span).unwrap();
+        assert_eq!((taken.bytes.len(), taken.left_out), (60, 1));
+        assert_eq!(room.held(), 0);
+    }
+}
