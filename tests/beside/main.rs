@@ -6,8 +6,11 @@
 
 mod alone;
 mod cases;
+mod current;
 mod frameworks;
 mod grpc_server;
+mod heard;
+mod log_bridges;
 mod panics;
 mod recorders;
 mod sentry;
@@ -23,6 +26,9 @@ fn all() -> Vec<Case> {
     all.extend(alone::CASES);
     all.extend(grpc_server::CASES);
     all.extend(frameworks::CASES);
+    all.extend(current::CASES);
+    all.extend(heard::CASES);
+    all.extend(log_bridges::CASES);
     all.extend(panics::CASES);
     all.extend(recorders::CASES);
     all.extend(sentry::CASES);
