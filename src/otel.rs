@@ -3,17 +3,18 @@
 
 use std::sync::Arc;
 
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample, TracerProviderBuilder};
 use tracing::Subscriber;
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::trace::{Theirs, Traces, provider};
+use crate::trace::{Theirs, Traces, join, provider};
 
 /// A monitor as OpenTelemetry sees it.
 #[derive(Debug, Clone)]
 pub struct Otel {
     provider: SdkTracerProvider,
+    traces: Option<Arc<Traces>>,
     theirs: Option<Theirs>,
 }
 
@@ -22,6 +23,7 @@ impl Otel {
         let none = || SdkTracerProvider::builder().build();
         Self {
             provider: traces.map_or_else(none, provider),
+            traces: traces.cloned(),
             theirs,
         }
     }
@@ -43,7 +45,46 @@ impl Otel {
     /// # }
     /// ```
     pub fn tracer_provider(&self) -> SdkTracerProvider {
+        if let Some(traces) = &self.traces {
+            traces.beside().note_provider_given();
+        }
         self.provider.clone()
+    }
+
+    /// The provider, for what is no use by the service.
+    pub(crate) fn own_provider(&self) -> SdkTracerProvider {
+        self.provider.clone()
+    }
+
+    /// Adds to the builder of the service's own provider what brings its spans to the monitor's traces.
+    ///
+    /// The service keeps its exporters and its sampler, which is given here and not with `with_sampler`; the default of
+    /// the SDK is `ParentBased(AlwaysOn)`. Its exporters get the spans that its sampler samples, with the parents that
+    /// they have without this crate. A root span that starts in a request takes the trace ID of that request. All spans,
+    /// the ones that are not sampled too, are part of the monitor's traces. Where a layer of tracing-opentelemetry of the
+    /// service's own is over this provider, it makes the spans of `tracing`, and the monitor's layer makes none.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+    ///
+    /// # fn main() -> watchpost::Result<()> {
+    /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+    /// let builder = SdkTracerProvider::builder(); // with your exporters
+    /// let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(0.1)));
+    /// let provider = monitor.otel().join(builder, sampler).build();
+    /// opentelemetry::global::set_tracer_provider(provider);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn join(
+        &self,
+        builder: TracerProviderBuilder,
+        sampler: impl ShouldSample + 'static,
+    ) -> TracerProviderBuilder {
+        match &self.traces {
+            Some(traces) => join(builder, Box::new(sampler), traces),
+            None => builder.with_sampler(sampler),
+        }
     }
 
     /// The layer of tracing-opentelemetry over [`tracer_provider`](Self::tracer_provider), where

@@ -49,9 +49,18 @@ impl Traced {
         self.state = trace::trace_state(all(headers, "tracestate"));
     }
 
-    /// Makes the request an OpenTelemetry span, with the baggage in `headers`.
+    /// Makes the request an OpenTelemetry span, unless contexts are left to the service, with the baggage in `headers`.
     #[inline]
-    pub(super) fn make_context(&mut self, ids: Ids, headers: Option<&HeaderMap>) {
+    pub(super) fn make_context(
+        &mut self,
+        ids: Ids,
+        headers: Option<&HeaderMap>,
+        leaves_span: bool,
+    ) {
+        if leaves_span {
+            self.context = headers.map(|headers| with_baggage(OtelContext::current(), headers));
+            return;
+        }
         let context = OtelContext::new(ids.trace, ids.span, self.sampling, &self.state);
         self.context = Some(match headers {
             Some(headers) => with_baggage(context, headers),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -221,7 +221,10 @@ impl<S> Layer<S> for TracingLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    // `on_register_dispatch` does nothing: the subscriber may never come into use.
+    // The subscriber may never come into use, so being told of it proves nothing of that.
+    fn on_register_dispatch(&self, subscriber: &Dispatch) {
+        self.spans.look_for_theirs(subscriber);
+    }
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         versions::note(metadata.file());

@@ -52,6 +52,8 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Surroundings,
+    Provider,
+    SpanLayer,
     Route,
     MissedPanics,
     OwnHistogram,
@@ -124,6 +126,7 @@ impl Doctor {
         let filter = probe.then(|| self.filter()).flatten();
         let sqlx = probe.then(|| self.sqlx()).flatten();
         let route = self.inbound.sees_no_route().map(str::to_owned);
+        let [provider, layer] = self.layer.besides();
         let data_directory = self.data_directory();
         let panic_kind = if has_hook() {
             Kind::MissedPanics
@@ -140,6 +143,8 @@ impl Doctor {
             about("histogram", Kind::OwnHistogram, own_histograms),
             about("histogram", Kind::Histogram, histograms),
             about("opentelemetry", Kind::Surroundings, opentelemetry()),
+            about("opentelemetry", Kind::Provider, provider.map(str::to_owned)),
+            about("opentelemetry", Kind::SpanLayer, layer.map(str::to_owned)),
             about("panic hook", panic_kind, self.panic_hook()),
             about("capture_error", Kind::Surroundings, self.unclaimed()),
             about("data directory", Kind::Surroundings, data_directory),

@@ -269,7 +269,7 @@ fn propagator(monitor: &Monitor) -> (GlobalState, String) {
 }
 
 fn provider(monitor: &Monitor) -> (GlobalState, String) {
-    let provider = monitor.otel().tracer_provider();
+    let provider = monitor.otel().own_provider();
     told(
         install_provider(provider, &monitor.inner.life),
         [

@@ -4,7 +4,7 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags};
 use opentelemetry::{Context, ContextGuard};
-use opentelemetry_sdk::propagation::BaggagePropagator;
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
 use super::trace_state::otel_state;
 use crate::model::{Sampling, SpanId, TraceId, caught};
@@ -12,7 +12,7 @@ use crate::request::Slot;
 
 /// A context in which an operation of ours is the current span.
 #[derive(Debug, Clone)]
-pub(crate) struct OtelContext(Context);
+pub(crate) struct OtelContext(Option<Context>);
 
 /// While it lives, the context is the thread's current one.
 pub(crate) struct Attached(Option<ContextGuard>);
@@ -81,34 +81,43 @@ impl OtelContext {
             }))
         });
         // On a thread that is ending the span stands alone.
-        Self(context.flatten().unwrap_or_else(|| {
+        Self(Some(context.flatten().unwrap_or_else(|| {
             span_context.map_or_else(Context::new, |it| {
                 Context::new().with_remote_span_context(it)
             })
-        }))
+        })))
+    }
+
+    /// No context: those of OpenTelemetry are left to the service.
+    pub(super) fn none() -> Self {
+        Self(None)
     }
 
     /// The thread's context; an empty one on a thread that is ending.
-    pub(super) fn current() -> Self {
-        Self(with_context(Context::current).unwrap_or_default())
+    pub(crate) fn current() -> Self {
+        Self(with_context(Context::current))
     }
 
     /// Adds what a caller's `baggage` header says; what is no baggage is ignored.
     #[cold]
     pub(crate) fn with_baggage(self, header: &str) -> Self {
-        let with = BaggagePropagator::new().extract_with_context(&self.0, &Header(header));
+        let Self(Some(context)) = &self else {
+            return self;
+        };
+        let with = BaggagePropagator::new().extract_with_context(context, &Header(header));
         // An empty one would be a value for nothing.
         if with.baggage().is_empty() {
             self
         } else {
-            Self(with)
+            Self(Some(with))
         }
     }
 
     /// Makes it the thread's current context. Does nothing on a thread that is ending.
     #[inline]
     pub(crate) fn attach(&self) -> Attached {
-        Attached(with_context(|| self.0.clone().attach()))
+        let context = self.0.as_ref();
+        Attached(context.and_then(|it| with_context(|| it.clone().attach())))
     }
 }
 
@@ -120,16 +129,22 @@ pub(crate) struct Carried {
 }
 
 /// Puts the headers of a call that is the operation `span` in the trace of `slot`, whose flags and `tracestate` go on.
+/// With `beside`, a current span of the service's own provider is what goes on, since nobody gets ours.
 /// A host that has changed the `tracestate` in its OpenTelemetry context sends what it put there.
 pub(super) fn headers(
     slot: &Slot,
     span: SpanId,
     sampling: Sampling,
     carried: Carried,
+    beside: bool,
     put: &mut dyn FnMut(&'static str, &str),
 ) {
-    let OtelContext(context) = OtelContext::current();
-    if carried.trace_context {
+    let context = OtelContext::current().0.unwrap_or_default();
+    let theirs = context.span().span_context().clone();
+    if carried.trace_context && beside && theirs.is_valid() && !theirs.is_remote() {
+        // The receiver of the service's provider gets that span, and none gets ours.
+        TraceContextPropagator::new().inject_context(&context, &mut Put(put));
+    } else if carried.trace_context {
         let trace = slot.ids().trace;
         let mut state = slot.trace_state();
         let in_context = context.span();
@@ -157,8 +172,11 @@ struct Put<'a>(&'a mut dyn FnMut(&'static str, &str));
 
 impl Injector for Put<'_> {
     fn set(&mut self, key: &str, value: String) {
-        if key == "baggage" && !value.is_empty() {
-            (self.0)("baggage", &value);
+        let names = ["baggage", "traceparent", "tracestate"];
+        if let Some(name) = names.into_iter().find(|name| *name == key)
+            && !value.is_empty()
+        {
+            (self.0)(name, &value);
         }
     }
 }
@@ -174,6 +192,23 @@ impl Extractor for Header<'_> {
     fn keys(&self) -> Vec<&str> {
         vec!["baggage"]
     }
+}
+
+/// The ids and flags of the current span of the service's own provider.
+#[cold]
+pub(crate) fn their_current_span() -> Option<(TraceId, SpanId, u8)> {
+    let look = |context: &Context| {
+        let span = context.span();
+        let of = span.span_context();
+        (of.is_valid() && !of.is_remote()).then(|| {
+            (
+                TraceId::from_u128(u128::from_be_bytes(of.trace_id().to_bytes())),
+                SpanId::from_u64(u64::from_be_bytes(of.span_id().to_bytes())),
+                of.trace_flags().to_u8(),
+            )
+        })
+    };
+    with_context(|| Context::map_current(look)).flatten()
 }
 
 /// The ids of the thread's current OpenTelemetry span, if there is one.

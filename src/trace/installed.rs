@@ -51,6 +51,11 @@ enum Who {
     SomebodyElse,
 }
 
+/// Whether the global provider is somebody else's. What the service takes from this crate and sets itself counts as that.
+pub(super) fn has_foreign_provider() -> bool {
+    crate::model::caught(who) == Some(Who::SomebodyElse)
+}
+
 /// Whose the global provider is. OpenTelemetry has no way to ask. Where nobody set one, a span has its parent's ids; the
 /// SDK makes none where telemetry is suppressed, so that neither its sampler nor its processors hear of the question. The
 /// parent is not sampled, for a provider that does not know of that.

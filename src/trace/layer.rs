@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
@@ -16,7 +16,7 @@ use super::fields::Fields;
 use super::open::{Place, end_span};
 use super::span::{SpanKind, SpanRecord, SpanStatus, put_link, put_tracing_event};
 use super::traces::Traces;
-use super::{Levels, Spans, callsites, event};
+use super::{Levels, Spans, callsites, event, their_layer};
 use crate::clock::Nanos;
 use crate::model::wire::Reader;
 use crate::model::{SpanId, is_own_thread};
@@ -108,6 +108,24 @@ impl SpanLayer {
         }
     }
 
+    /// Looks whether a subscriber that has the layer has one of tracing-opentelemetry that is not this monitor's.
+    pub(crate) fn look_for_theirs(&self, subscriber: &Dispatch) {
+        if let Some(traces) = &self.traces {
+            traces.beside().note_layer(their_layer::is_in(subscriber));
+        }
+    }
+
+    /// Whether this layer makes spans of `tracing` spans. Else a layer of tracing-opentelemetry does: this monitor's, or
+    /// the service's own over a provider that brings them here.
+    #[inline]
+    fn makes_spans(&self) -> bool {
+        let beside = self.traces.as_ref().map(|traces| traces.beside());
+        match beside.filter(|it| it.has_layer()) {
+            Some(beside) => !beside.is_joined(),
+            None => self.spans == Spans::Watchpost,
+        }
+    }
+
     /// Whether a subscriber with the layer in it is or was in use.
     pub(crate) fn is_heard(&self) -> bool {
         self.standing.hears_events.load(Relaxed) || self.standing.hears_spans.load(Relaxed)
@@ -117,6 +135,29 @@ impl SpanLayer {
     pub(crate) fn misses(&self, target: &str) -> Option<LevelFilter> {
         let silent = self.traces.is_some() && !self.standing.hears_spans.load(Relaxed);
         silent.then(|| self.levels.level_of(target))
+    }
+
+    /// What is wrong between the service's own OpenTelemetry and this monitor: about its provider, and about layers of
+    /// tracing-opentelemetry.
+    pub(crate) fn besides(&self) -> [Option<&'static str>; 2] {
+        let Some(beside) = self.traces.as_ref().map(|traces| traces.beside()) else {
+            return [None, None];
+        };
+        let provider = beside.misses_spans().then_some(
+            "the service has an OpenTelemetry provider of its own that was not joined: its spans go to its exporter, complete and by its sampler, with trace IDs that are not those of the requests here, and they are no part of this monitor's traces: build it with `monitor.otel().join(builder, sampler)`, or use `monitor.otel().tracer_provider()` in its place",
+        );
+        let theirs = self.spans == Spans::TracingOpentelemetry;
+        let hears = self.standing.hears_spans.load(Relaxed);
+        let layer = if beside.has_layer() {
+            (theirs && !beside.is_joined()).then_some(
+                "the subscriber has a layer of tracing-opentelemetry of the service's own, and a span takes the data of one alone: `monitor.otel().tracing_layer()` stepped aside, and the monitor's own layer makes the spans of its traces: remove one of the two, or build the service's provider with `monitor.otel().join(builder, sampler)`",
+            )
+        } else {
+            (theirs && hears && !beside.was_asked()).then_some(
+                "`trace.spans` is `tracing-opentelemetry` and its layer is in no subscriber, so `tracing` spans are no part of traces: add `.with(monitor.otel().tracing_layer())` behind `.with(monitor.tracing_layer())`",
+            )
+        };
+        [provider, layer]
     }
 
     /// The most verbose level of the spans that it wants.
@@ -180,7 +221,7 @@ impl SpanLayer {
         let wanted = self
             .traces
             .as_ref()
-            .filter(|_| self.spans == Spans::Watchpost)
+            .filter(|_| self.makes_spans())
             .filter(|_| callsites::wanted(attributes.metadata(), &self.levels).is_some());
         let of = match (wanted, parent) {
             (Some(traces), parent) => self.begin(traces, attributes, parent),
@@ -273,6 +314,9 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        if their_layer::answer(id, context) {
+            return;
+        }
         let Some((trace, span)) = self.with(follows, context, |of| (of.slot.ids().trace, of.span))
         else {
             return;
@@ -311,7 +355,7 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if self.spans == Spans::TracingOpentelemetry
+        if !self.makes_spans()
             && let Some(here) = self.ids_here()
             && entered::is_last(self.requests.number(), id.into_u64())
             && self.is_of_tracing(here.span)
@@ -338,7 +382,7 @@ impl SpanLayer {
     /// Whether an event sets the status of a span that this layer makes.
     #[inline]
     fn fails(&self, event: &Event<'_>) -> bool {
-        *event.metadata().level() == Level::ERROR && self.spans == Spans::Watchpost
+        *event.metadata().level() == Level::ERROR && self.makes_spans()
     }
 
     /// Whether an event of this operation is left to tracing-opentelemetry's layer, whose span that is.
@@ -352,7 +396,7 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        self.spans == Spans::TracingOpentelemetry && self.is_theirs(event, ids, context)
+        !self.makes_spans() && self.is_theirs(event, ids, context)
     }
 
     #[cold]
@@ -360,6 +404,14 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        if self
+            .traces
+            .as_ref()
+            .is_some_and(|it| it.beside().has_layer())
+        {
+            // The service's own layer makes spans of all, under filters that nobody knows.
+            return context.event_span(event).is_some();
+        }
         match event.parent().map(|parent| context.span(parent)) {
             // That layer makes spans of those that the levels want.
             Some(named) => named
@@ -481,7 +533,7 @@ impl SpanLayer {
     fn context_of(&self, slot: &Arc<Slot>) -> Option<OtelContext> {
         let same = |here: &Arc<Slot>, _| Arc::ptr_eq(here, slot);
         let is_here = request::with_current(Some(self.requests.number()), same) == Some(true);
-        if is_here || self.spans != Spans::Watchpost {
+        if is_here || !self.makes_spans() {
             return None;
         }
         self.new_context_of(slot)
@@ -491,6 +543,9 @@ impl SpanLayer {
     fn new_context_of(&self, slot: &Slot) -> Option<OtelContext> {
         let traces = self.traces.as_ref()?;
         let ids = slot.ids();
+        if traces.beside().leaves_contexts() {
+            return None;
+        }
         if current_span().is_some_and(|(trace, _)| trace == ids.trace) {
             return None;
         }

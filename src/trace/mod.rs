@@ -30,6 +30,38 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 //! ```
 //!
+//! # Beside an OpenTelemetry provider of your own
+//!
+//! A service that keeps its provider joins it, with its sampler:
+//!
+//! ```
+//! # use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+//! # fn main() -> watchpost::Result<()> {
+//! # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+//! let builder = SdkTracerProvider::builder(); // with your exporters and resource
+//! let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
+//! let provider = monitor.otel().join(builder, sampler).build();
+//! opentelemetry::global::set_tracer_provider(provider.clone());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | the provider | spans at the service's exporter | this monitor's traces |
+//! |---|---|---|
+//! | joined | complete, by the service's sampler, with the request's trace ID | have the same spans, those that are not sampled too |
+//! | another one | complete, by the service's sampler | have a trace ID of their own, unless a caller sent one or a span of the provider is around the layer; a finding says so |
+//! | [`tracer_provider()`](crate::Otel::tracer_provider), which `install` sets where there is none | | have all |
+//!
+//! Beside a provider that is not this monitor's, requests put no span into OpenTelemetry's contexts: it would be a parent
+//! that the service's exporter never gets, and its flag would decide in place of the service's sampler. A request inside
+//! a span of that provider continues its trace. Calls of [`external`](crate::external) carry the provider's current span,
+//! unless this monitor sends its spans over OTLP, too.
+//!
+//! Two layers of tracing-opentelemetry in one subscriber panic in each span. Where the service has one,
+//! [`Otel::tracing_layer`](crate::Otel::tracing_layer) steps aside, and the monitor's own layer makes the spans of
+//! its traces, unless the provider is joined. A layer that is put into a running subscriber by a `reload` handle is not
+//! found.
+//!
 //! # When a span ends
 //!
 //! A request's span begins with its first byte and ends with the last byte of its answer's body, or where
@@ -124,6 +156,7 @@
 //! `parent: None` it belongs to none. The fields `otel.name`, `otel.kind`, `otel.status_code` and
 //! `otel.status_description` of a `tracing` span mean what tracing-opentelemetry says.
 
+mod beside;
 mod bounded;
 mod budget;
 pub(crate) mod callsites;
@@ -134,6 +167,7 @@ pub(crate) mod event;
 mod fields;
 mod guard;
 mod installed;
+mod joined;
 mod layer;
 mod levels;
 mod limits;
@@ -152,6 +186,7 @@ mod sampler;
 mod slow;
 mod span;
 mod task;
+mod their_layer;
 mod theirs;
 mod trace_state;
 mod traceparent;
@@ -168,8 +203,9 @@ pub use self::task::{InTrace, in_current_trace, spawn, spawn_blocking};
 
 pub(crate) use self::bounded::Bounded;
 pub(crate) use self::config::{Exporter, SamplerKind, TraceConfig};
-pub(crate) use self::context::{Attached, Carried, OtelContext};
+pub(crate) use self::context::{Attached, Carried, OtelContext, their_current_span};
 pub(crate) use self::installed::install_provider;
+pub(crate) use self::joined::join;
 pub(crate) use self::layer::SpanLayer;
 pub(crate) use self::levels::Levels;
 pub(crate) use self::limits::SpanLimits;

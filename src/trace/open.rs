@@ -51,7 +51,11 @@ impl Place {
         Self {
             slot,
             parent: SpanId::NIL,
-            root: Some(OtelContext::new(trace, span, sampling, "")),
+            root: Some(if traces.beside().leaves_contexts() {
+                OtelContext::none()
+            } else {
+                OtelContext::new(trace, span, sampling, "")
+            }),
         }
     }
 }
@@ -152,7 +156,8 @@ impl Begun {
         put: &mut dyn FnMut(&'static str, &str),
     ) {
         let slot = &self.place.slot;
-        context::headers(slot, self.span, traces.sampling(slot), carried, put);
+        let beside = traces.beside().leaves_contexts() && !traces.is_sent();
+        context::headers(slot, self.span, traces.sampling(slot), carried, beside, put);
     }
 
     /// Ends the span as `record` says, of which ids and times are the span's own.
@@ -251,7 +256,7 @@ pub(crate) fn carry_request(
 ) {
     if let Some((slot, span)) = request::current_slot(requests.number()) {
         let sampling = slot.sampling().unwrap_or_default();
-        context::headers(&slot, span, sampling, carried, put);
+        context::headers(&slot, span, sampling, carried, false, put);
     }
 }
 

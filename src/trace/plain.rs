@@ -20,6 +20,7 @@ use rustc_hash::FxHashMap;
 
 use super::bounded::Bounded;
 use super::context::OtelContext;
+use super::joined::Ids as JoinedIds;
 use super::open::{Place, end_span};
 use super::span::{SpanKind, SpanRecord, SpanStatus, ValueRef, put_event, put_link, put_value};
 use super::traces::Traces;
@@ -171,6 +172,7 @@ pub(crate) fn provider(traces: &Arc<Traces>) -> SdkTracerProvider {
     SdkTracerProvider::builder()
         .with_sampler(RecordAll(Arc::clone(traces)))
         .with_span_processor(Processor(Arc::clone(traces)))
+        .with_id_generator(JoinedIds::new(traces))
         .with_max_attributes_per_span(MAX_SET as u32)
         .with_resource(Resource::builder_empty().build())
         .build()
@@ -196,6 +198,7 @@ impl ShouldSample for RecordAll {
         let parent = parent.filter(|parent| parent.is_valid());
         let sampled = match parent {
             Some(parent) if !parent.is_remote() => parent.is_sampled(),
+            None if let Some(sampled) = self.0.sampled_here(trace_id(trace)) => sampled,
             parent => first_here(&self.0, trace_id(trace), parent).is_sampled(),
         };
         SamplingResult {
@@ -223,7 +226,7 @@ fn first_here(traces: &Traces, trace: TraceId, parent: Option<&SpanContext>) -> 
 
 /// Brings spans to their trace.
 #[derive(Debug)]
-struct Processor(Arc<Traces>);
+pub(super) struct Processor(pub(super) Arc<Traces>);
 
 impl SpanProcessor for Processor {
     fn on_start(&self, span: &mut Span, context: &Context) {
@@ -235,7 +238,12 @@ impl SpanProcessor for Processor {
         let parent_id = span_id(parent.span_id());
         let (traces, plain) = (&self.0, self.0.plain());
         let number = traces.requests().number();
-        let current = request::current_slot(number).filter(|(slot, _)| slot.ids().trace == trace);
+        let here = request::current_slot(number);
+        let is_unknown = || {
+            // A span of a provider that knows nothing of us.
+            parent.is_valid() && !parent.is_remote() && traces.requests().of_trace(trace).is_none()
+        };
+        let current = here.filter(|(slot, _)| slot.ids().trace == trace || is_unknown());
         let place = if let Some(open) = plain.find(parent_id) {
             // Below a plain span, and below what of ours was entered in it since.
             let entered = current.filter(|(_, span)| *span != open.above);

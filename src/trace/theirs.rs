@@ -53,7 +53,8 @@ impl Theirs {
 
 impl<S> Filter<S> for Theirs {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        !is_own_thread() && self.wants(metadata)
+        // Two layers of tracing-opentelemetry in one subscriber panic: the service's own stays.
+        !is_own_thread() && self.wants(metadata) && self.traces.beside().is_alone()
     }
 
     /// An event is for that layer where the operation that its log record names is one of its spans, or where it names
@@ -67,6 +68,7 @@ impl<S> Filter<S> for Theirs {
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        self.traces.beside().note_asked();
         if self.wants(metadata) {
             // Asked each time: the thread may be one of ours.
             Interest::sometimes()

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::beside::Beside;
 use super::budget::Source;
 use super::config::TraceConfig;
 use super::plain::PlainSpans;
@@ -46,6 +47,7 @@ pub(crate) struct Traces {
     max_open: Duration,
     decided: Mutex<Decided>,
     plain: PlainSpans,
+    beside: Beside,
     prepared: AllPrepared,
     /// Whether spans go anywhere but into this process' memory: the books are of what is sent.
     is_sent: AtomicBool,
@@ -107,6 +109,7 @@ impl Traces {
             max_open: config.max_open,
             decided: Mutex::default(),
             plain: PlainSpans::default(),
+            beside: Beside::default(),
             prepared: AllPrepared::default(),
             is_sent: AtomicBool::new(false),
             late: AtomicU64::new(0),
@@ -141,6 +144,17 @@ impl Traces {
     /// bounds how many there are, and their bytes.
     pub(crate) fn prepare(&self, record: &SpanRecord<'_>) -> Prepared {
         self.prepared.add(record)
+    }
+
+    /// What else in the process makes OpenTelemetry spans.
+    #[inline]
+    pub(crate) fn beside(&self) -> &Beside {
+        &self.beside
+    }
+
+    /// Whether spans go anywhere but into this process' memory.
+    pub(super) fn is_sent(&self) -> bool {
+        self.is_sent.load(Relaxed)
     }
 
     /// The plain OpenTelemetry spans under way.
@@ -190,6 +204,12 @@ impl Traces {
             Some(sampled) => Sampling::of_parent(sampled),
             None => Sampling::own(self.sampler.chooses(trace, route, self.requests.routes())),
         }
+    }
+
+    /// Whether the trace that the thread is at is sampled, if it is this one.
+    pub(super) fn sampled_here(&self, trace: TraceId) -> Option<bool> {
+        let (slot, _) = request::current_slot(self.requests.number())?;
+        (slot.ids().trace == trace).then(|| self.sampling(&slot).is_sampled())
     }
 
     /// The decision on the trace of a slot.
@@ -460,6 +480,7 @@ impl Traces {
     /// it every few seconds.
     pub(crate) fn tick(&self) {
         self.times.renew();
+        self.beside.look();
         for slot in self.requests.open_since(self.max_open) {
             if slot.tree().decision() == Decision::Open {
                 self.decide_as_it_stands(&slot);

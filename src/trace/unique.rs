@@ -10,6 +10,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 
 use super::plain::MAX_SET;
+use super::their_layer;
 
 thread_local! {
     /// Whether the thread is starting a span of tracing-opentelemetry's layer.
@@ -28,6 +29,7 @@ impl Tracer for UniqueTracer {
     type Span = UniqueSpan;
 
     fn build_with_context(&self, mut builder: SpanBuilder, parent: &Context) -> UniqueSpan {
+        their_layer::note_ours();
         let set = builder.attributes.take().unwrap_or_default();
         let _ended = STARTS.try_with(|starts| starts.set(true));
         let started = self.0.build_with_context(builder, parent);

@@ -11,6 +11,7 @@ mod frameworks;
 mod grpc_server;
 mod heard;
 mod log_bridges;
+mod opentelemetry;
 mod panics;
 mod recorders;
 mod sentry;
@@ -29,6 +30,7 @@ fn all() -> Vec<Case> {
     all.extend(current::CASES);
     all.extend(heard::CASES);
     all.extend(log_bridges::CASES);
+    all.extend(opentelemetry::CASES);
     all.extend(panics::CASES);
     all.extend(recorders::CASES);
     all.extend(sentry::CASES);

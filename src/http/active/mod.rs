@@ -27,7 +27,7 @@ use crate::model::{Attributes, Dropping, Kept, Outcome, Sampling, SpanId, TraceI
 use crate::request::{
     self, Decision, Ids, MAX_USER, Method, Scheme, Slot, UNMATCHED, put_attributes, put_text,
 };
-use crate::trace::{RootEnd, RootForm, Traces, parse_traceparent};
+use crate::trace::{RootEnd, RootForm, Traces, parse_traceparent, their_current_span};
 
 static X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
@@ -163,7 +163,7 @@ impl Active {
         let sampling = sampling.with_flags(caller.flags);
         let headers = Some(request.headers()).filter(|_| caller.continues);
         self.traced.begin(sampling, headers, seen);
-        if traces.is_some() {
+        if let Some(traces) = traces {
             // Baggage needs no trace context. A stranger's ends at the edge.
             let wanted = seen.baggage.is_some()
                 && self.shared.config.baggage
@@ -171,7 +171,8 @@ impl Active {
                     || !self.shared.config.edge
                     || client::is_trusted(request, &self.shared.config));
             let headers = Some(request.headers()).filter(|_| wanted);
-            self.traced.make_context(self.ids, headers);
+            let leaves = traces.beside().leaves_contexts();
+            self.traced.make_context(self.ids, headers, leaves);
         }
         if self.shared.lines != LineMode::Off || traces.is_some() {
             self.keep_texts(request, seen);
@@ -223,6 +224,13 @@ impl Active {
         let reads = self.shared.config.trace_context && seen.traceparents == 1;
         let parent = seen.traceparent.filter(|_| reads);
         let parent = parent.and_then(|value| parse_traceparent(value.as_bytes()));
+        let theirs = self.shared.traces.as_ref().and_then(|traces| {
+            let beside = traces.beside();
+            beside.leaves_contexts().then(their_current_span).flatten()
+        });
+        if let Some((trace, span, flags)) = theirs {
+            return self.identify_below(trace, span, flags, route);
+        }
         let trusted = parent.is_some() && client::is_trusted(request, &self.shared.config);
         let edge = self.shared.config.edge && !trusted;
         let trace = match parent {
@@ -244,6 +252,29 @@ impl Active {
             continues: caller.is_some(),
             flags,
             sampled: (caller.is_some() && trusted).then(|| Sampling::samples(flags)),
+        }
+    }
+
+    /// Takes the ids of a request that begins inside a span of the service's own provider.
+    #[cold]
+    fn identify_below(
+        &mut self,
+        trace: TraceId,
+        span: SpanId,
+        flags: u8,
+        route: Option<request::RouteId>,
+    ) -> Caller {
+        self.parent_span = span;
+        self.parent_trace = TraceId::NIL;
+        self.ids = Ids {
+            trace,
+            span: SpanId::random(),
+            route: route.unwrap_or(UNMATCHED),
+        };
+        Caller {
+            continues: true,
+            flags,
+            sampled: Some(Sampling::samples(flags)),
         }
     }
 
