@@ -28,6 +28,5 @@ pub(crate) use self::record::{
 };
 pub(crate) use self::routes::{MAX_NAME, NO_REQUEST, OVERFLOW, RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};
-pub(crate) use self::span_events::EventsOfSpan;
 pub(crate) use self::tally::{Asked, Tally};
 pub(crate) use self::tree::{Added, Decision, Taken};

@@ -238,18 +238,26 @@ impl Tree {
         self.has_span_events.store(true, Relaxed);
     }
 
-    /// Whether [`add_event_of`](Self::add_event_of) was called for this span.
+    /// Whether [`add_event_of`](Self::add_event_of) was called for a span that has not ended.
+    #[inline]
+    pub(crate) fn has_span_events(&self) -> bool {
+        self.has_span_events.load(Relaxed)
+    }
+
+    /// Whether it was called for this span.
     #[inline]
     pub(crate) fn has_events_of(&self, span: SpanId) -> bool {
-        self.has_span_events.load(Relaxed) && self.lock().of_spans.has(span)
+        self.has_span_events() && self.finds_events_of(span)
+    }
+
+    #[cold]
+    fn finds_events_of(&self, span: SpanId) -> bool {
+        self.lock().of_spans.has(span)
     }
 
     /// Takes the events of a span that ends.
-    #[inline]
+    #[cold]
     pub(crate) fn take_events_of(&self, span: SpanId) -> Option<EventsOfSpan> {
-        if !self.has_span_events.load(Relaxed) {
-            return None;
-        }
         let mut state = self.lock();
         let taken = state.of_spans.take(&self.room, span);
         self.has_span_events

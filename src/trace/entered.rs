@@ -31,6 +31,7 @@ thread_local! {
 }
 
 /// Enters a span; `false` on a thread that is ending, which enters nothing.
+#[inline]
 pub(super) fn push(entered: Entered) -> bool {
     let push = |all: &RefCell<Vec<Entered>>| {
         let mut all = all.borrow_mut();
@@ -43,6 +44,7 @@ pub(super) fn push(entered: Entered) -> bool {
 }
 
 /// Takes out the entry that a span which is left has.
+#[inline]
 pub(super) fn take(monitor: u32, id: u64) -> Option<Entered> {
     let take = |all: &RefCell<Vec<Entered>>| {
         let mut all = all.borrow_mut();

@@ -8,7 +8,7 @@ use super::span::{SpanRecord, SpanStatus};
 use super::traces::{RootEnd, RootForm, Traces};
 use crate::clock::Nanos;
 use crate::model::{Kept, SpanId, TraceId};
-use crate::request::{self, Added, Asked, EventsOfSpan, Ids, NO_REQUEST, Requests, Slot};
+use crate::request::{self, Added, Asked, Ids, NO_REQUEST, Requests, Slot};
 
 /// Where a span hangs: in whose slot, under which span.
 pub(super) struct Place {
@@ -64,9 +64,10 @@ impl Place {
 pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, panicked: bool) {
     let slot = &place.slot;
     if place.root.is_none() {
-        match slot.tree().take_events_of(record.span) {
-            None => traces.span_ended(slot, record),
-            Some(events) => end_with_events(traces, slot, record, &events),
+        if slot.tree().has_span_events() {
+            end_with_events(traces, slot, record);
+        } else {
+            traces.span_ended(slot, record);
         }
         return;
     }
@@ -88,9 +89,12 @@ pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, 
     traces.root_ended(slot, &end, &RootForm::Span(record));
 }
 
-/// Ends a span that has events beside those of its record.
+/// Ends a span that may have events beside those of its record.
 #[cold]
-fn end_with_events(traces: &Traces, slot: &Slot, record: &SpanRecord<'_>, more: &EventsOfSpan) {
+fn end_with_events(traces: &Traces, slot: &Slot, record: &SpanRecord<'_>) {
+    let Some(more) = slot.tree().take_events_of(record.span) else {
+        return traces.span_ended(slot, record);
+    };
     let events = [record.events, &more.bytes].concat();
     let record = SpanRecord {
         events: &events,

@@ -234,6 +234,7 @@ impl Traces {
     }
 
     /// A span that is no root has ended.
+    #[inline]
     pub(crate) fn span_ended(&self, slot: &Slot, span: &SpanRecord<'_>) {
         let tree = slot.tree();
         match tree.add(|out| put_span(out, span)) {
