@@ -135,6 +135,7 @@
 //! | `metrics.max_series` | `20000` | a whole number from 1 to 10000000 |  | The most series in all |
 //! | `metrics.max_series_per_metric` | `2000` | a whole number from 1 to 10000000 |  | The most series of one metric |
 //! | `metrics.idle_after` | `"1h"` | a duration from `1s` to `30d` |  | A series that rests for so long is dropped |
+//! | `metrics.keep_counter_names` | `false` | `true` or `false` |  | Whether counters of the `metrics` facade get no `_total` |
 //! | `metrics.histograms` | none | names with `off`, `default` or bounds, such as `http.server.request.duration=0.01 0.1 1` |  | Histograms that are off or have other bounds than their own |
 //! | `worker.max_queue_bytes` | `"8MiB"` | a size from `512KiB` to `1GiB` |  | What may wait to be formatted |
 //! | `worker.max_sink_bytes` | `"4MiB"` | a size from `64KiB` to `1GiB` |  | What may wait to be written, for each sink |

@@ -543,6 +543,11 @@ pub(super) static SETTINGS: &[Setting] = &[
         "A series that rests for so long is dropped",
     ),
     Setting::new(
+        "metrics.keep_counter_names",
+        &At(Switch, |c| &mut c.metrics.keep_counter_names),
+        "Whether counters of the `metrics` facade get no `_total`",
+    ),
+    Setting::new(
         "metrics.histograms",
         &At(Histograms, |c| &mut c.metrics.histograms),
         "Histograms that are off or have other bounds than their own",

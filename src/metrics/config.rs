@@ -11,6 +11,9 @@ pub struct MetricsConfig {
     pub max_series: usize,
     /// How long a series stays on the page after it was last used.
     pub idle_after: Duration,
+    /// Whether a counter of the `metrics` facade has the name on the page that the program gives it, without a `_total`
+    /// added to it.
+    pub keep_counter_names: bool,
     /// Histograms that are off or have other bounds than their own, by name. A name is written as the program writes
     /// it (`http.server.request.duration`) or as the page does (`http_server_request_duration_seconds`). Of two
     /// entries for one histogram, the last one holds.
@@ -65,6 +68,17 @@ impl MetricsConfig {
         self
     }
 
+    /// Sets whether counters of the `metrics` facade keep the name that the program gives them, as with
+    /// metrics-exporter-prometheus. In `OpenMetrics` form, where the samples of a counter end in `_total`, the type of such
+    /// a counter is `unknown`.
+    ///
+    /// By default, `_total` is added to names that do not end in it.
+    #[must_use]
+    pub fn keep_counter_names(mut self, keep: bool) -> Self {
+        self.keep_counter_names = keep;
+        self
+    }
+
     /// Sets the buckets of one histogram, or switches it off. The last call for a histogram wins, whether it has the
     /// name in the program or the name on the page.
     #[must_use]
@@ -90,6 +104,7 @@ impl Default for MetricsConfig {
             max_series_per_metric: Self::DEFAULT_MAX_SERIES_PER_METRIC,
             max_series: Self::DEFAULT_MAX_SERIES,
             idle_after: Self::DEFAULT_IDLE_AFTER,
+            keep_counter_names: false,
             histograms: Vec::new(),
         }
     }

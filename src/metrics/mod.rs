@@ -134,6 +134,11 @@
 //! every ten seconds on the monitor's thread. Its page is made in one piece, on the thread that is scraped.
 //! A host that composes recorders itself takes [`Metrics::recorder`].
 //!
+//! A service that moves from metrics-exporter-prometheus to `install()` sees its counters renamed: this page adds `_total`
+//! to names that do not end in it, so `jobs` becomes `jobs_total`. Rename them in queries and alerts, or keep the old names
+//! with [`keep_counter_names(true)`](crate::MonitorBuilder::keep_counter_names). Histograms without buckets are summaries
+//! there and histograms here.
+//!
 //! [OpenMetrics]: https://prometheus.io/docs/specs/om/open_metrics_spec/
 
 mod builder;

@@ -51,6 +51,15 @@ pub(super) struct Name {
     pub(super) family: String,
     /// The unit's word, where the family ends in it; else empty.
     pub(super) unit: Cow<'static, str>,
+    /// Whether the samples of a counter end in `_total`.
+    pub(super) total: bool,
+}
+
+impl Name {
+    /// What the samples of a counter have behind the family's name.
+    pub(super) fn counter_suffix(&self) -> &'static str {
+        if self.total { "_total" } else { "" }
+    }
 }
 
 /// The name of a typed metric: OpenTelemetry's in, Prometheus' out, the unit appended.
@@ -61,17 +70,22 @@ pub(super) fn typed(raw: &str, kind: Kind, unit: &str) -> Name {
         family.push('_');
         family.push_str(&unit);
     }
-    Name { family, unit }
+    Name {
+        family,
+        unit,
+        total: true,
+    }
 }
 
 /// The name of a metric of the facade, taken as it is written: a description may come at any time
-/// and must not rename what is on the page already.
-pub(super) fn as_written(raw: &str, kind: Kind, unit: &'static str) -> Name {
+/// and must not rename what is on the page already. A counter gets `_total`, unless `keep` leaves it as it is, too.
+pub(super) fn as_written(raw: &str, kind: Kind, unit: &'static str, keep: bool) -> Name {
     let family = family(raw, kind);
     let unit = if ends_in(&family, unit) { unit } else { "" };
     Name {
         family,
         unit: unit.into(),
+        total: !keep || raw.ends_with("_total"),
     }
 }
 
@@ -184,12 +198,12 @@ mod tests {
 
     #[test]
     fn a_facade_name_stays_and_its_unit_shows_where_the_name_ends_in_it() {
-        let name = as_written("io.wait_seconds_total", Kind::Counter, "seconds");
+        let name = as_written("io.wait_seconds_total", Kind::Counter, "seconds", false);
         assert_eq!(
             (name.family.as_str(), &*name.unit),
             ("io_wait_seconds", "seconds")
         );
-        let name = as_written("io.wait", Kind::Counter, "seconds");
+        let name = as_written("io.wait", Kind::Counter, "seconds", false);
         assert_eq!((name.family.as_str(), &*name.unit), ("io_wait", ""));
     }
 }

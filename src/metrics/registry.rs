@@ -113,7 +113,7 @@ impl Registry {
                 .unwrap_or_else(PoisonError::into_inner);
             let Described { unit, text } = described.get(name).cloned().unwrap_or_default();
             New {
-                name: as_written(name, kind, unit),
+                name: as_written(name, kind, unit, self.common.config.keep_counter_names),
                 description: text,
                 bounds: Some(bounds(name, unit)),
             }

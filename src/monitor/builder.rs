@@ -325,6 +325,16 @@ impl MonitorBuilder {
         self.set("metrics.max_series", series.to_string(), ".max_series(..)")
     }
 
+    /// Whether counters of the `metrics` facade keep their name on the page, without `_total`, as with
+    /// metrics-exporter-prometheus. By default, `false`.
+    pub fn keep_counter_names(self, keep: bool) -> Self {
+        self.set(
+            "metrics.keep_counter_names",
+            if keep { "true" } else { "false" },
+            ".keep_counter_names(..)",
+        )
+    }
+
     /// After which time without a change a series leaves the page. By default, 1 h.
     pub fn idle_after(self, idle: Duration) -> Self {
         self.set_time("metrics.idle_after", idle, ".idle_after(..)")

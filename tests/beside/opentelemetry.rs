@@ -319,6 +319,18 @@ fn provider_set_after_us() {
     complete(&exporter);
 }
 
+/// The receiver of a call, which has to name the current span.
+async fn receive(request: Request<Body>) -> Result<http::Response<Body>, std::convert::Infallible> {
+    let header = request.headers()["traceparent"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let span = Context::current().span().span_context().clone();
+    assert!(header.contains(&span.trace_id().to_string()), "{header}");
+    assert!(header.contains(&span.span_id().to_string()), "{header}");
+    Ok(http::Response::new(Body::empty()))
+}
+
 /// A middleware of the host's around our layer: the request is below its span, and what goes out names the innermost.
 fn middleware_outside() {
     let (provider, exporter) = provider(parent_based());
@@ -326,16 +338,7 @@ fn middleware_outside() {
     let monitor = builder().0.build().unwrap();
     let client = monitor.external("stock").client_layer();
     let handler = async move || {
-        let service = tower::service_fn(async |request: Request<Body>| {
-            let header = request.headers()["traceparent"]
-                .to_str()
-                .unwrap()
-                .to_owned();
-            let span = Context::current().span().span_context().clone();
-            assert!(header.contains(&span.trace_id().to_string()), "{header}");
-            assert!(header.contains(&span.span_id().to_string()), "{header}");
-            Ok::<_, std::convert::Infallible>(http::Response::new(Body::empty()))
-        });
+        let service = tower::service_fn(receive);
         let call = tower::ServiceBuilder::new().layer(client).service(service);
         let request = Request::get("http://127.0.0.1/")
             .body(Body::empty())

@@ -7,11 +7,15 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use crate::cases::{Case, host_output};
 use crate::support::builder;
 
-pub(crate) const CASES: [Case; 2] = [
+pub(crate) const CASES: [Case; 3] = [
     Case::unchanged("recorder_prometheus_keeps_its_page", keeps_its_page),
     Case::new(
         "recorder_join_page_names_what_it_drops",
         names_what_it_drops,
+    ),
+    Case::new(
+        "recorder_counters_keep_their_names",
+        counters_keep_their_names,
     ),
 ];
 
@@ -50,4 +54,19 @@ fn names_what_it_drops() {
     let named = report.iter().filter(|it| it.contains("`jobs_total`"));
     assert_eq!(named.count(), 1, "{report:?}");
     assert!(!report.iter().any(|it| it.contains("`depth`")));
+}
+
+fn counters_keep_their_names() {
+    let theirs = PrometheusBuilder::new().build_recorder();
+    let guard = builder().0.keep_counter_names(true).install().unwrap();
+    let count = || {
+        metrics::counter!("jobs", "queue" => "a").increment(2);
+        metrics::counter!("sent_total").increment(3);
+    };
+    metrics::with_local_recorder(&theirs, count);
+    count();
+    let (theirs, ours) = (theirs.handle().render(), guard.metrics().render());
+    for line in theirs.lines().filter(|line| !line.is_empty()) {
+        assert!(ours.lines().any(|it| it == line), "{line}\n{ours}");
+    }
 }

@@ -95,6 +95,7 @@ export_timeout = "4s"
 max_series = 30
 max_series_per_metric = 20
 idle_after = "1d"
+keep_counter_names = true
 
 [metrics.histograms]
 "http.server.request.duration" = [0.5, 1]
@@ -173,6 +174,7 @@ fn every_key_of_a_file_arrives() {
         (30, 20)
     );
     assert_eq!(config.metrics.idle_after, Duration::from_secs(86_400));
+    assert!(config.metrics.keep_counter_names);
     let bounds = Buckets::Bounds(vec![0.5, 1.0]);
     assert_eq!(
         config.metrics.histograms,

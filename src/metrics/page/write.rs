@@ -15,14 +15,20 @@ pub(super) fn header(out: &mut String, form: Form, name: &Name, kind: Kind, desc
     match form {
         Form::Text => {
             // The text form speaks of a counter by the name of its samples.
-            let total = (kind == Kind::Counter).then_some("total");
+            let total = (kind == Kind::Counter && name.total).then_some("total");
             if !description.is_empty() {
                 write_help_line(out, &name.family, None, total, description);
             }
             write_type_line(out, &name.family, None, total, kind.type_word());
         }
         Form::OpenMetrics => {
-            write_type_line(out, &name.family, None, None, kind.type_word());
+            // A counter of OpenMetrics has `_total`.
+            let word = if kind == Kind::Counter && !name.total {
+                "unknown"
+            } else {
+                kind.type_word()
+            };
+            write_type_line(out, &name.family, None, None, word);
             if !name.unit.is_empty() {
                 meta(out, "# UNIT ", &name.family, &name.unit);
             }
@@ -45,7 +51,7 @@ pub(super) fn series(out: &mut String, form: Form, metric: &Metric, series: &Ser
     let labels = &series.labels;
     match &series.cell {
         Cell::Counter(cell) => {
-            sample(out, family, "_total", labels);
+            sample(out, family, metric.name.counter_suffix(), labels);
             push_int(out, cell.total());
         }
         Cell::UpDown(cell) => {
