@@ -140,8 +140,12 @@ pub(super) fn headers(
     put: &mut dyn FnMut(&'static str, &str),
 ) {
     let context = OtelContext::current().0.unwrap_or_default();
-    let theirs = context.span().span_context().clone();
-    if carried.trace_context && beside && theirs.is_valid() && !theirs.is_remote() {
+    let is_theirs = || {
+        let span = context.span();
+        let of = span.span_context();
+        of.is_valid() && !of.is_remote()
+    };
+    if carried.trace_context && beside && is_theirs() {
         // The receiver of the service's provider gets that span, and none gets ours.
         TraceContextPropagator::new().inject_context(&context, &mut Put(put));
     } else if carried.trace_context {
