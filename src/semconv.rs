@@ -77,6 +77,8 @@ pub(crate) const HTTP_TIME_TO_HEADERS: &str = "watchpost.http.time_to_headers";
 /// Life of a stream or an upgraded socket in seconds; ours.
 pub(crate) const HTTP_CONNECTION_DURATION: &str = "watchpost.http.connection.duration";
 
+/// `rpc.client.call.duration`, seconds.
+pub(crate) const RPC_CLIENT_CALL_DURATION: &str = "rpc.client.call.duration";
 /// `rpc.server.call.duration`, seconds.
 pub(crate) const RPC_SERVER_CALL_DURATION: &str = "rpc.server.call.duration";
 

@@ -122,6 +122,11 @@ where
         if let Progress::Data(bytes) | Progress::LastData(bytes) = progress {
             call.received = call.received.saturating_add(bytes as u64);
         }
+        if let Some(Ok(frame)) = &frame
+            && let (Some(trailers), Some(guard)) = (frame.trailers_ref(), &mut call.guard)
+        {
+            guard.grpc_status(trailers);
+        }
         match (progress, &frame) {
             (Progress::Data(_), _) => {}
             (_, Some(Err(error))) => {

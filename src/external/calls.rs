@@ -1,6 +1,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use rustc_hash::FxHashSet;
+
 use super::dependency::Dependency;
 use super::gen_ai::{ModelUsage, Usage};
 use super::quota::Gauges;
@@ -9,8 +11,8 @@ use super::url::has_bad_port;
 use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::metrics::{Histogram, Metrics, UpDownCounter};
-use crate::model::peek;
-use crate::model::prefix;
+use crate::model::grpc::rpc_method;
+use crate::model::{peek, prefix};
 use crate::redact::Rules;
 use crate::request::Requests;
 use crate::semconv;
@@ -21,6 +23,8 @@ const MAX_NAMES: usize = 64;
 /// Servers that the calls of one service add: one that calls wherever it is asked to, such as a sender of webhooks,
 /// leaves room for the others.
 const MAX_SERVERS_OF_ONE: usize = 16;
+/// gRPC methods that are told apart.
+const MAX_METHODS: usize = 256;
 /// The name of those beyond.
 const OTHER: &str = "_other";
 /// Bytes of a name.
@@ -36,6 +40,9 @@ pub(crate) struct Calls {
     /// Which query values are shown.
     pub(super) rules: Rules,
     instruments: OnceLock<Instruments>,
+    /// Made with the first gRPC call.
+    grpc_duration: OnceLock<Histogram>,
+    grpc_methods: Mutex<FxHashSet<Arc<str>>>,
     metrics: Metrics,
     pub(super) gauges: Gauges,
     pub(super) usage: Usage,
@@ -80,6 +87,8 @@ impl Calls {
             carried,
             rules: Rules::current(),
             instruments: OnceLock::new(),
+            grpc_duration: OnceLock::new(),
+            grpc_methods: Mutex::default(),
             metrics: metrics.clone(),
             gauges: Gauges::new(metrics),
             usage: Usage::new(metrics),
@@ -96,6 +105,33 @@ impl Calls {
     /// Durations of calls.
     pub(super) fn duration(&self) -> &Histogram {
         &self.instruments().duration
+    }
+
+    /// Durations of gRPC calls.
+    pub(super) fn grpc_duration(&self) -> &Histogram {
+        self.grpc_duration.get_or_init(|| {
+            self.metrics
+                .histogram(semconv::RPC_CLIENT_CALL_DURATION)
+                .unit("s")
+                .description("Duration of gRPC client calls, by method and status")
+                .bounds(semconv::HTTP_DURATION_BOUNDS)
+                .build()
+        })
+    }
+
+    /// The method of a gRPC call of this path, while there are few.
+    pub(super) fn grpc_method(&self, path: &str) -> Arc<str> {
+        let method = rpc_method(path);
+        let mut methods = lock(&self.grpc_methods);
+        if let Some(known) = methods.get(method) {
+            return Arc::clone(known);
+        }
+        if methods.len() >= MAX_METHODS {
+            return "_OTHER".into();
+        }
+        let method: Arc<str> = method.into();
+        methods.insert(Arc::clone(&method));
+        method
     }
 
     /// Counts values of a service's rate limits that could not be read.

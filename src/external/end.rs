@@ -1,7 +1,8 @@
 use std::any::type_name;
 use std::borrow::Cow;
 
-use super::known::{Cause, cause};
+use super::known::{Cause, ErrorTypes, cause};
+use crate::model::grpc::Status;
 use crate::model::{Outcome, caught};
 
 const TIMEOUT: Cause = Cause::Known("timeout");
@@ -11,7 +12,9 @@ const TIMEOUT: Cause = Cause::Known("timeout");
 pub(super) struct End {
     pub(super) outcome: Outcome,
     pub(super) status: Option<u16>,
-    /// The status from 400 on, the error's type, or the outcome's name.
+    /// The status of a gRPC call.
+    pub(super) grpc: Option<Status>,
+    /// The status from 400 on, the gRPC status but OK, the error's type, or the outcome's name.
     pub(super) error_type: Option<Cow<'static, str>>,
 }
 
@@ -22,13 +25,29 @@ impl End {
         Self {
             outcome: Outcome::Completed,
             status,
+            grpc: None,
             error_type: failed.map(|status| status.to_string().into()),
         }
     }
 
+    /// The response to a gRPC call came, with this status: each but OK is an error of the call, as the conventions say.
+    pub(super) fn of_call(status: Option<u16>, grpc: Status) -> Self {
+        let failed = (grpc != Status::OK).then(|| grpc.name().into());
+        Self {
+            outcome: Outcome::Completed,
+            status,
+            grpc: Some(grpc),
+            error_type: failed,
+        }
+    }
+
     /// The client gave an error: a time-out where it says so. Its type is a word for what it says, else its own.
-    pub(super) fn failed<E: 'static>(status: Option<u16>, error: &E) -> Self {
-        let cause = cause_of(error);
+    pub(super) fn failed<E: 'static>(
+        status: Option<u16>,
+        error: &E,
+        types: Option<&ErrorTypes>,
+    ) -> Self {
+        let cause = cause_of(error, types);
         Self {
             outcome: if cause == TIMEOUT {
                 Outcome::Timeout
@@ -36,6 +55,7 @@ impl End {
                 Outcome::Failed
             },
             status,
+            grpc: None,
             error_type: Some(match cause {
                 Cause::Known(word) => word.into(),
                 // The conventions' word for what has none.
@@ -46,8 +66,12 @@ impl End {
     }
 
     /// The answer's body gave an error.
-    pub(super) fn body_failed<E: 'static>(status: Option<u16>, error: &E) -> Self {
-        let timed_out = cause_of(error) == TIMEOUT;
+    pub(super) fn body_failed<E: 'static>(
+        status: Option<u16>,
+        error: &E,
+        types: Option<&ErrorTypes>,
+    ) -> Self {
+        let timed_out = cause_of(error, types) == TIMEOUT;
         let outcome = if timed_out {
             Outcome::Timeout
         } else {
@@ -65,6 +89,7 @@ impl End {
         Self {
             outcome,
             status,
+            grpc: None,
             error_type: is_error.then(|| outcome.as_str().into()),
         }
     }
@@ -78,17 +103,20 @@ impl End {
     pub(super) fn is_the_services_failure(&self) -> bool {
         match self.outcome {
             Outcome::Failed | Outcome::Timeout | Outcome::BodyError => true,
-            Outcome::Completed => self
-                .status
-                .is_some_and(|status| status >= 500 || status == 429),
+            Outcome::Completed => match self.grpc {
+                Some(grpc) => grpc.blames_server() || grpc == Status::RESOURCE_EXHAUSTED,
+                None => self
+                    .status
+                    .is_some_and(|status| status >= 500 || status == 429),
+            },
             _ => false,
         }
     }
 }
 
 /// What an error says. Its `source` is the host's code, which would not have run without us.
-fn cause_of<E: 'static>(error: &E) -> Cause {
-    caught(|| cause(error)).unwrap_or(Cause::Unknown)
+fn cause_of<E: 'static>(error: &E, types: Option<&ErrorTypes>) -> Cause {
+    caught(|| cause(error, types)).unwrap_or(Cause::Unknown)
 }
 
 #[cfg(test)]
@@ -105,7 +133,7 @@ mod tests {
             [200, 404, 429, 500, 503].map(of),
             [false, false, true, true, true]
         );
-        assert!(blamed(&End::failed(None, &io::Error::other("why"))));
+        assert!(blamed(&End::failed(None, &io::Error::other("why"), None)));
         assert!(!blamed(&End::by(Outcome::Cancelled, None)));
         assert_eq!(End::answered(Some(404)).error_type.as_deref(), Some("404"));
     }

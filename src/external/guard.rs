@@ -11,6 +11,8 @@ use pin_project_lite::pin_project;
 use super::calls::Calls;
 use super::end::End;
 use super::gen_ai::{GenAi, Used};
+use super::grpc::Grpc;
+use super::known::ErrorTypes;
 use super::server::Server;
 use super::url;
 use super::watched::Watched;
@@ -60,6 +62,8 @@ pub struct CallGuard {
     status: Option<u16>,
     resends: u32,
     gen_ai: Option<Box<GenAi>>,
+    grpc: Option<Box<Grpc>>,
+    error_types: Option<Arc<ErrorTypes>>,
     /// Code runs in it; if so still when it is dropped, that panicked.
     runs: bool,
     /// Code panicked that was called while the call was shared.
@@ -75,6 +79,17 @@ impl CallGuard {
         method: &str,
         url: &str,
     ) -> Self {
+        Self::begin_at(calls, service, None, method, url)
+    }
+
+    /// As [`begin`](Self::begin), to this server where the URL names none.
+    pub(super) fn begin_at(
+        calls: &Arc<Calls>,
+        service: &Arc<Watched>,
+        server: Option<&Arc<Server>>,
+        method: &str,
+        url: &str,
+    ) -> Self {
         let sent = http::Method::from_bytes(method.as_bytes());
         let methods = calls.requests.methods();
         // What is no method is `_OTHER`, as those that are not known are.
@@ -84,9 +99,10 @@ impl CallGuard {
         let method = known;
         let open = calls.traces.clone().map(OpenSpan::begin);
         let start = open.as_ref().map_or_else(|| calls.now(), OpenSpan::start);
-        let server = match url::target(url) {
-            Some(target) => calls.server(service, &target.host, target.port),
-            None => calls.no_server(service, url),
+        let server = match (url::target(url), server) {
+            (Some(target), _) => calls.server(service, &target.host, target.port),
+            (None, Some(server)) => Arc::clone(server),
+            (None, None) => calls.no_server(service, url),
         };
         let active = server.active(method);
         active.add(1);
@@ -105,6 +121,8 @@ impl CallGuard {
             status: None,
             resends: 0,
             gen_ai: None,
+            grpc: None,
+            error_types: None,
             runs: false,
             panicked: AtomicBool::new(false),
             dropping: Dropping::default(),
@@ -179,6 +197,24 @@ impl CallGuard {
         self
     }
 
+    /// The call is gRPC's, of the method of this path.
+    #[cold]
+    pub(super) fn is_grpc(&mut self, path: &str) {
+        self.grpc = Some(Box::new(Grpc::new(self.calls.grpc_method(path))));
+    }
+
+    /// Headers or trailers of a response came, which have the status of a gRPC call.
+    pub(super) fn grpc_status(&mut self, headers: &HeaderMap) {
+        if let Some(grpc) = &mut self.grpc {
+            grpc.read(headers);
+        }
+    }
+
+    /// Sets the types of errors whose sources are looked at.
+    pub(super) fn error_types(&mut self, types: &Arc<ErrorTypes>) {
+        self.error_types = Some(Arc::clone(types));
+    }
+
     pub(super) fn version(&mut self, version: http::Version) {
         self.version = Some(match version {
             http::Version::HTTP_10 => "1.0",
@@ -211,7 +247,14 @@ impl CallGuard {
 
     /// The answer came. From 400 on its status is an error.
     pub fn finish(mut self) {
-        let end = End::answered(self.status);
+        let ok = self.status.is_none_or(|status| status == 200);
+        let end = match self.grpc.as_mut().filter(|_| ok) {
+            Some(grpc) => {
+                let status = grpc.ended();
+                End::of_call(self.status, status)
+            }
+            None => End::answered(self.status),
+        };
         self.end(&end);
     }
 
@@ -219,7 +262,7 @@ impl CallGuard {
     /// in a word where it, or one behind it, is of `std`, tokio, tower, hyper or reqwest, or is boxed; else its type.
     /// See [`external`](crate::external). A time-out that an error does not tell is told by [`time_out`](Self::time_out).
     pub fn fail<E: 'static>(mut self, error: &E) {
-        let end = End::failed(self.status, error);
+        let end = End::failed(self.status, error, self.error_types.as_deref());
         self.end(&end);
     }
 
@@ -230,7 +273,7 @@ impl CallGuard {
 
     /// The answer's body gave an error.
     pub(super) fn fail_body<E: 'static>(mut self, error: &E) {
-        let end = End::body_failed(self.status, error);
+        let end = End::body_failed(self.status, error, self.error_types.as_deref());
         self.end(&end);
     }
 
@@ -325,6 +368,10 @@ impl CallGuard {
             .server
             .series(base, service, self.method, self.version, end);
         series.record_alone(duration as f64 / 1e9);
+        if let Some(grpc) = &self.grpc {
+            let series = grpc.series(self.calls.grpc_duration(), &self.server, service, end);
+            series.record_alone(duration as f64 / 1e9);
+        }
         self.service.ended(end, duration, now);
         if let Some(gen_ai) = &self.gen_ai {
             self.used(gen_ai, end, duration, now);
@@ -388,6 +435,9 @@ impl CallGuard {
         if let Some(error) = error {
             attributes.text(semconv::ERROR_TYPE, error);
         }
+        if let Some(grpc) = &self.grpc {
+            grpc.attributes(end, &mut attributes);
+        }
         if let Some(gen_ai) = &self.gen_ai {
             gen_ai.attributes(&self.service.name, &mut attributes);
         }
@@ -397,6 +447,7 @@ impl CallGuard {
         };
         let name = match (&self.gen_ai, &self.template) {
             (Some(gen_ai), _) => gen_ai.name().into(),
+            (None, None) if let Some(grpc) = &self.grpc => grpc.span_name().into(),
             (None, Some(template)) => format!("{method} {template}").into(),
             (None, None) => Cow::Borrowed(method),
         };

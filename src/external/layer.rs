@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::{Request, Response, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
@@ -11,14 +11,19 @@ use tower::{Layer, Service};
 use super::body::{AnswerBody, Ends};
 use super::calls::Calls;
 use super::guard::CallGuard;
+use super::known::ErrorTypes;
+use super::server::Server;
 use super::watched::Watched;
-use crate::model::Outcome;
+use crate::model::{Outcome, is_grpc};
 
 /// A layer around an HTTP client, made by [`External::client_layer`](super::External::client_layer).
 #[derive(Debug, Clone)]
 pub struct ClientLayer {
     calls: Arc<Calls>,
     service: Arc<Watched>,
+    /// Of requests whose URI names none.
+    server: Option<Arc<Server>>,
+    error_types: Option<Arc<ErrorTypes>>,
 }
 
 impl ClientLayer {
@@ -26,7 +31,47 @@ impl ClientLayer {
         Self {
             calls: Arc::clone(calls),
             service: Arc::clone(service),
+            server: None,
+            error_types: None,
         }
+    }
+
+    /// Names the server (`server.address`, `server.port`) of requests whose URI has no authority. Those to a `Channel` of
+    /// tonic have none: the channel adds it later.
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// let layer = monitor.external("billing").client_layer().server("billing.internal", 443);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn server(mut self, address: impl AsRef<str>, port: u16) -> Self {
+        self.server = Some(
+            self.calls
+                .server(&self.service, address.as_ref(), Some(port)),
+        );
+        self
+    }
+
+    /// Names a type of the client's errors, or of its bodies' errors, whose sources are then looked at for what went wrong:
+    /// `connection_refused`, `timeout` and so on. Without it the `error_type` of a type that this crate does not know is the
+    /// type's name. It takes a call for each type.
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// let layer = monitor
+    ///     .external("billing")
+    ///     .client_layer()
+    ///     .errors_of::<tonic::transport::Error>()
+    ///     .errors_of::<tonic::Status>();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn errors_of<E: std::error::Error + 'static>(mut self) -> Self {
+        let mut types = self.error_types.as_deref().cloned().unwrap_or_default();
+        types.add::<E>();
+        self.error_types = Some(Arc::new(types));
+        self
     }
 }
 
@@ -77,9 +122,22 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let ClientLayer { calls, service } = &self.layer;
+        let ClientLayer {
+            calls,
+            service,
+            server,
+            error_types,
+        } = &self.layer;
         let url = request.uri().to_string();
-        let mut guard = CallGuard::begin(calls, service, request.method().as_str(), &url);
+        let method = request.method().as_str();
+        let mut guard = CallGuard::begin_at(calls, service, server.as_ref(), method, &url);
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        if kind.is_some_and(|kind| is_grpc(kind.as_bytes())) {
+            guard.is_grpc(request.uri().path());
+        }
+        if let Some(types) = error_types {
+            guard.error_types(types);
+        }
         if let Some(UrlTemplate(template)) = request.extensions().get() {
             guard = guard.template(template.clone());
         }
@@ -138,6 +196,7 @@ where
             Ok(answer) => {
                 let guard = guard.map(|mut guard| {
                     guard.version(answer.version());
+                    guard.grpc_status(answer.headers());
                     guard
                         .status(answer.status().as_u16())
                         .headers(answer.headers())

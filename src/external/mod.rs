@@ -69,6 +69,39 @@
 //! | `watchpost_external_rate_limit_*` | by service and window: `limit`, `remaining`, `reset_seconds`, `used_ratio`, `exhausted_in_seconds` |
 //! | [`monitor.dependencies()`](crate::Monitor::dependencies) | by service: rate, errors, time-outs, p95, the last error, limits, and whether it is up, with the reason |
 //!
+//! # gRPC
+//!
+//! The layer stands around a `Channel` of tonic as around any client. Requests to a channel have no authority, so name the
+//! server; and name tonic's types of errors, which this crate does not depend on:
+//!
+//! ```
+//! use tower::Layer;
+//!
+//! # fn example(monitor: watchpost::Monitor, channel: tonic::transport::Channel) {
+//! let layer = monitor
+//!     .external("billing")
+//!     .client_layer()
+//!     .server("billing.internal", 443)
+//!     .errors_of::<tonic::transport::Error>()
+//!     .errors_of::<tonic::Status>();
+//! let channel = layer.layer(channel); // for `BillingClient::new(channel)`
+//! # }
+//! ```
+//!
+//! A request whose `content-type` is gRPC's is a call by the conventions for RPC. It is counted in
+//! `http_client_request_duration_seconds`, and in a histogram of its own:
+//!
+//! ```text
+//! rpc_client_call_duration_seconds_count{error_type="UNAVAILABLE",rpc_method="shop.Cart/Call",rpc_response_status_code="UNAVAILABLE",rpc_system_name="grpc",server_address="billing.internal",server_port="443",service_peer_name="billing"} 50
+//! ```
+//!
+//! The span's name is the method. The status comes from the headers or the trailers; a response that ends without one is
+//! UNKNOWN, as clients take it. Each status but OK is an error of the span. A failure of the service, which can make it
+//! down, is UNKNOWN, `DEADLINE_EXCEEDED`, `RESOURCE_EXHAUSTED`, UNIMPLEMENTED, INTERNAL, UNAVAILABLE or `DATA_LOSS`. A
+//! deadline that the server reports is the status `DEADLINE_EXCEEDED`; one that the client keeps is the outcome `timeout`,
+//! without a status. A response body that is dropped before its trailers has no status. Statuses in the frames of
+//! gRPC-Web are not read on this side.
+//!
 //! # Calls of models
 //!
 //! [`gen_ai`](CallGuard::gen_ai) says that a call asks a model, [`tokens`](CallGuard::tokens) and
@@ -88,7 +121,7 @@
 //! # What is bounded
 //!
 //! 64 services and 64 servers of a monitor are told apart, 16 windows of a service; all further ones count as
-//! `_other`.
+//! `_other`. 256 gRPC methods are; further ones are `_OTHER`.
 //!
 //! Sources: <https://opentelemetry.io/docs/specs/semconv/http/>,
 //! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>
@@ -98,6 +131,7 @@ mod calls;
 mod dependency;
 mod end;
 mod gen_ai;
+mod grpc;
 mod guard;
 mod known;
 mod layer;

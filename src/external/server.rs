@@ -5,13 +5,14 @@ use rustc_hash::FxHashMap;
 
 use super::calls::lock;
 use super::end::End;
+use super::grpc;
 use crate::metrics::{Histogram, UpDownCounter};
 use crate::model::Outcome;
 use crate::request::Method;
 use crate::semconv;
 
 /// Series of one server that are found again without asking the registry.
-const MAX_SERIES: usize = 256;
+pub(super) const MAX_SERIES: usize = 256;
 
 /// A server that calls go to.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(super) struct Server {
     active: UpDownCounter,
     actives: Mutex<FxHashMap<u8, UpDownCounter>>,
     series: Mutex<FxHashMap<Key, Histogram>>,
+    pub(super) grpc_series: Mutex<FxHashMap<grpc::Key, Histogram>>,
 }
 
 /// What tells the series of one server apart.
@@ -49,19 +51,22 @@ impl Server {
             active,
             actives: Mutex::default(),
             series: Mutex::default(),
+            grpc_series: Mutex::default(),
         }
     }
 
     fn labels(&self, method: Method) -> Vec<(&'static str, String)> {
-        let mut labels = vec![
-            (semconv::HTTP_REQUEST_METHOD, method.as_str().to_owned()),
-            (semconv::SERVER_ADDRESS, self.address.to_string()),
-        ];
-        labels.extend(
-            self.port
-                .map(|port| (semconv::SERVER_PORT, port.to_string())),
-        );
+        let mut labels = vec![(semconv::HTTP_REQUEST_METHOD, method.as_str().to_owned())];
+        labels.extend(self.address_labels());
         labels
+    }
+
+    pub(super) fn address_labels(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let port = self
+            .port
+            .map(|port| (semconv::SERVER_PORT, port.to_string()));
+        let address = (semconv::SERVER_ADDRESS, self.address.to_string());
+        std::iter::once(address).chain(port)
     }
 
     /// Calls under way with this method.

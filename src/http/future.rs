@@ -7,8 +7,9 @@ use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
 use super::polling::Polling;
+use super::service_error;
 use super::track::Track;
-use crate::model::{Outcome, guarded};
+use crate::model::guarded;
 
 pin_project! {
     /// The future of an [`Endpoint`](super::Endpoint)'s response.
@@ -53,6 +54,7 @@ impl<F, R, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
     R: Body,
+    E: 'static,
 {
     type Output = Result<Response<ResponseBody<R>>, E>;
 
@@ -75,7 +77,7 @@ where
             }
             Poll::Ready(Err(error)) => {
                 if let Some(track) = this.track.take() {
-                    track.finish(Outcome::Failed);
+                    track.finish(service_error::outcome(&error));
                 }
                 Poll::Ready(Err(error))
             }

@@ -8,13 +8,13 @@
 //! | `watchpost_outcome` | how it ended | error rate |
 //! |---|---|---|
 //! | `completed` | the response was handed to the server to its last byte | if its status is 5xx |
-//! | `timeout` | as `completed`, with status 408 or one of `timeout_statuses` | if its status is 5xx |
+//! | `timeout` | as `completed`, with status 408 or one of `timeout_statuses`; or the service gave an error that is a time-out, such as tower's `Elapsed` | if its status is 5xx, or without a status |
 //! | `upgraded` | the connection became a WebSocket or a tunnel | no |
 //! | `cancelled` | the service's future was dropped before it gave headers | no |
 //! | `upload_aborted` | the client left while it sent the request's body; there is no status | no |
 //! | `body_dropped` | the response's body was dropped before its end: mostly, the client left | if its status is 5xx |
 //! | `body_error` | the response's body gave an error, or ended with other bytes than it declared | yes |
-//! | `failed` | the service gave an error instead of a response; there is no status | yes |
+//! | `failed` | the service gave another error instead of a response; there is no status | yes |
 //! | `panicked` | the service, or its body, panicked; the panic goes on unchanged | yes |
 //!
 //! `error_type` is the status for a 5xx, else the [gRPC status](#grpc) of a failure, else the outcome where it is in the
@@ -206,6 +206,7 @@ mod seen;
 mod sent;
 mod series;
 mod service;
+mod service_error;
 mod shared;
 mod stream_end;
 mod traced;

@@ -24,6 +24,7 @@ pub struct Endpoint<S> {
 impl<S, B, R> Service<Request<B>> for Endpoint<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    S::Error: 'static,
     B: 'static,
     R: http_body::Body,
 {

@@ -4,13 +4,14 @@ use super::name::{Kind, typed};
 use crate::semconv;
 
 /// Every histogram that this crate makes, with its unit.
-const OWN: [(&str, &str); 13] = [
+const OWN: [(&str, &str); 14] = [
     (semconv::HTTP_SERVER_REQUEST_DURATION, "s"),
     (semconv::HTTP_SERVER_REQUEST_BODY_SIZE, "By"),
     (semconv::HTTP_SERVER_RESPONSE_BODY_SIZE, "By"),
     (semconv::HTTP_TIME_TO_HEADERS, "s"),
     (semconv::HTTP_CONNECTION_DURATION, "s"),
     (semconv::RPC_SERVER_CALL_DURATION, "s"),
+    (semconv::RPC_CLIENT_CALL_DURATION, "s"),
     (semconv::HTTP_CLIENT_REQUEST_DURATION, "s"),
     (semconv::REQUEST_DB_DURATION, "s"),
     (semconv::DB_CLIENT_OPERATION_DURATION, "s"),
@@ -21,12 +22,13 @@ const OWN: [(&str, &str); 13] = [
 ];
 
 /// How names begin that this crate alone gives, in the program and on the page.
-const NAMESPACES: [&str; 11] = [
+const NAMESPACES: [&str; 12] = [
     "http.",
     "http_server_",
     "http_client_",
     "rpc.",
     "rpc_server_",
+    "rpc_client_",
     "db.",
     "db_client_",
     "gen_ai.",

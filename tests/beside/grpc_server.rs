@@ -45,12 +45,12 @@ pub(crate) const CASES: [Case; 9] = [
 
 const HTTP: &str = "http_server_request_duration_seconds_count";
 const RPC: &str = "rpc_server_call_duration_seconds_count";
-const CALL: &str = "/shop.Cart/Call";
-const WATCH: &str = "/shop.Cart/Watch";
+pub(crate) const CALL: &str = "/shop.Cart/Call";
+pub(crate) const WATCH: &str = "/shop.Cart/Watch";
 
 /// Messages are bytes.
 #[derive(Clone, Copy, Default)]
-struct Raw;
+pub(crate) struct Raw;
 
 impl Codec for Raw {
     type Encode = Bytes;
@@ -88,7 +88,7 @@ impl Decoder for Raw {
 
 /// A service whose calls end as their message says: in a panic, never, or with a status.
 #[derive(Clone)]
-struct Cart;
+pub(crate) struct Cart;
 
 impl NamedService for Cart {
     const NAME: &'static str = "shop.Cart";
@@ -150,7 +150,7 @@ fn layer(monitor: &Monitor) -> EndpointLayer {
         .peer_addr(|extensions| extensions.get::<TcpConnectInfo>()?.remote_addr())
 }
 
-async fn listen() -> (TcpListenerStream, SocketAddr) {
+pub(crate) async fn listen() -> (TcpListenerStream, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (TcpListenerStream::new(listener), address)

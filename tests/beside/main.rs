@@ -8,6 +8,7 @@ mod alone;
 mod cases;
 mod current;
 mod frameworks;
+mod grpc_client;
 mod grpc_server;
 mod heard;
 mod log_bridges;
@@ -25,6 +26,7 @@ use cases::Case;
 fn all() -> Vec<Case> {
     let mut all = Vec::new();
     all.extend(alone::CASES);
+    all.extend(grpc_client::CASES);
     all.extend(grpc_server::CASES);
     all.extend(frameworks::CASES);
     all.extend(current::CASES);

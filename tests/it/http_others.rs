@@ -129,3 +129,26 @@ async fn under_tonic_the_path_is_the_route() {
     assert_eq!(lines[0]["level"], "INFO");
     assert!(harness.in_flight().is_empty());
 }
+
+/// `HandleError > layer > timeout`: what the host makes of the error comes after the layer.
+#[tokio::test]
+async fn a_time_out_inside_the_layer_is_one() {
+    let harness = Harness::new();
+    let never = tower::service_fn(async |_: http::Request<String>| {
+        std::future::pending::<Result<http::Response<String>, std::io::Error>>().await
+    });
+    let timeout = tower::timeout::TimeoutLayer::new(std::time::Duration::from_millis(5));
+    let mut service = harness.layer().layer(timeout.layer(never));
+    let request = http::Request::get("/slow").body(String::new()).unwrap();
+    let error = tower::Service::call(&mut service, request)
+        .await
+        .unwrap_err();
+    assert!(error.is::<tower::timeout::error::Elapsed>());
+    let name = "http_server_request_duration_seconds_count";
+    let labels = [("watchpost_outcome", "timeout"), ("error_type", "timeout")];
+    assert_eq!(harness.page().sum(name, &labels), 1.0);
+    assert_eq!(harness.page().sum(name, &[]), 1.0);
+    let record: serde_json::Value = serde_json::from_str(&harness.lines()[0]).unwrap();
+    assert_eq!(record["watchpost.outcome"], "timeout");
+    assert_eq!(record["level"], "ERROR");
+}

@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::error::Error;
+use std::fmt::{self, Write};
 use std::io::{self, ErrorKind};
 
 use super::{hyper_client, reqwest};
@@ -17,8 +18,26 @@ pub(in crate::external) enum Cause {
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// Looks at a value as the error of one type.
+type Look = fn(&dyn Any) -> Option<&(dyn Error + 'static)>;
+
+/// Types of errors that a host names, whose sources are looked at then.
+#[derive(Debug, Clone, Default)]
+pub(in crate::external) struct ErrorTypes(Vec<Look>);
+
+impl ErrorTypes {
+    pub(in crate::external) fn add<E: Error + 'static>(&mut self) {
+        self.0
+            .push(|any| any.downcast_ref::<E>().map(|error| error as _));
+    }
+
+    fn find<'e>(&self, any: &'e dyn Any) -> Option<&'e (dyn Error + 'static)> {
+        self.0.iter().find_map(|look| look(any))
+    }
+}
+
 /// What an error, or one behind it, says.
-pub(in crate::external) fn cause<E: 'static>(error: &E) -> Cause {
+pub(in crate::external) fn cause<E: 'static>(error: &E, types: Option<&ErrorTypes>) -> Cause {
     let any: &dyn Any = error;
     if let Some(error) = any.downcast_ref::<BoxError>() {
         return along(&**error).map_or(Cause::Boxed, Cause::Known);
@@ -27,6 +46,7 @@ pub(in crate::external) fn cause<E: 'static>(error: &E) -> Cause {
         return along(&**error).map_or(Cause::Boxed, Cause::Known);
     }
     known(any)
+        .or_else(|| types?.find(any))
         .and_then(along)
         .map_or(Cause::Unknown, Cause::Known)
 }
@@ -74,7 +94,29 @@ fn says(error: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
         return of_hyper(hyper);
     }
-    hyper_client::says(error).or_else(|| reqwest::says(error))
+    hyper_client::says(error)
+        .or_else(|| reqwest::says(error))
+        .or_else(|| Text::is(error, TONICS_TIMEOUT).then_some("timeout"))
+}
+
+/// The text of tonic's error of this meaning, whose type is tonic's own.
+const TONICS_TIMEOUT: &str = "Timeout expired";
+
+/// Compares what is written with a text, without keeping it.
+struct Text(&'static str);
+
+impl Text {
+    fn is(error: &dyn Error, text: &'static str) -> bool {
+        let mut rest = Self(text);
+        write!(rest, "{error}").is_ok() && rest.0.is_empty()
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(part).ok_or(fmt::Error)?;
+        Ok(())
+    }
 }
 
 fn of_kind(kind: ErrorKind) -> Option<&'static str> {
@@ -106,6 +148,41 @@ fn of_hyper(error: &hyper::Error) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn cause<E: 'static>(error: &E) -> Cause {
+        super::cause(error, None)
+    }
+
+    #[derive(Debug)]
+    struct Theirs(io::Error);
+
+    impl fmt::Display for Theirs {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("transport error")
+        }
+    }
+
+    impl Error for Theirs {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn the_sources_of_named_types_are_looked_at() {
+        let mut types = ErrorTypes::default();
+        types.add::<fmt::Error>();
+        types.add::<Theirs>();
+        let theirs = |text: &str| Theirs(io::Error::other(text.to_owned()));
+        let refused = Theirs(io::Error::from(ErrorKind::ConnectionRefused));
+        assert_eq!(cause(&refused), Cause::Unknown);
+        let cause = |error: &Theirs| super::cause(error, Some(&types));
+        assert_eq!(cause(&refused), Cause::Known("connection_refused"));
+        assert_eq!(cause(&theirs("Timeout expired")), Cause::Known("timeout"));
+        for other in ["Timeout expired, perhaps", "Timeout", ""] {
+            assert_eq!(cause(&theirs(other)), Cause::Unknown, "{other:?}");
+        }
+    }
 
     #[test]
     fn what_errors_say() {

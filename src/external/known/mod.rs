@@ -8,7 +8,7 @@ mod nothing;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 
-pub(super) use self::chain::{Cause, cause};
+pub(super) use self::chain::{Cause, ErrorTypes, cause};
 #[cfg(not(feature = "_client"))]
 use self::nothing as hyper_client;
 #[cfg(not(feature = "reqwest"))]

@@ -528,7 +528,8 @@ impl Active {
             || matches!(
                 outcome,
                 Outcome::Failed | Outcome::Panicked | Outcome::BodyError
-            );
+            )
+            || outcome == Outcome::Timeout && self.status.is_none();
         if failed
             && self.queried.is_some()
             && let Some(slot) = self.slot.as_deref()

@@ -8,6 +8,7 @@ impl Status {
     pub(crate) const OK: Self = Self(0);
     /// Also what clients make of a status that they cannot read, and of a response that ends without one.
     pub(crate) const UNKNOWN: Self = Self(2);
+    pub(crate) const RESOURCE_EXHAUSTED: Self = Self(8);
     pub(crate) const UNIMPLEMENTED: Self = Self(12);
 
     /// The number of codes.
