@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Request};
 use super::config::HttpConfig;
 use super::framework;
 use crate::model::prefix;
-use crate::model::wire::put_str;
+use crate::model::wire::{put_bytes, put_str};
 
 /// Bytes of a server's name with its port.
 const MAX_HOST: usize = 261;
@@ -48,35 +48,41 @@ fn peer<B>(request: &Request<B>) -> Option<IpAddr> {
 pub(super) fn put_addresses<B>(
     out: &mut Vec<u8>,
     request: &Request<B>,
-    host: Option<&HeaderValue>,
+    header: Option<&HeaderValue>,
     config: &HttpConfig,
 ) {
     let peer = peer(request);
     if config.trusted_proxies.is_empty() {
         put_address(out, peer);
-        put_str(out, named_host(request, host));
+        put_bytes(out, named_host(request, header));
         return put_str(out, "");
     }
     let client = peer.map(|peer| client(peer, request.headers(), config));
     put_address(out, client);
     let trusted = peer.filter(|peer| config.trusts(*peer));
     let forwarded = trusted.and_then(|_| forwarded_host(request.headers()));
-    put_str(out, forwarded.unwrap_or_else(|| named_host(request, host)));
+    let host = forwarded.map(str::as_bytes);
+    put_bytes(out, host.unwrap_or_else(|| named_host(request, header)));
     put_address(out, peer.filter(|_| client != peer));
 }
 
 /// The host of the request's target, which HTTP/2 has in place of the header, or of the header.
 #[inline]
-fn named_host<'a, B>(request: &'a Request<B>, host: Option<&'a HeaderValue>) -> &'a str {
-    let authority = request.uri().authority().map(Authority::as_str);
-    let host = authority.or_else(|| host?.to_str().ok());
-    let host = host.unwrap_or_default();
+fn named_host<'a, B>(request: &'a Request<B>, header: Option<&'a HeaderValue>) -> &'a [u8] {
+    let host = match request.uri().authority().map(Authority::as_str) {
+        Some(authority) => authority.as_bytes(),
+        None => header.map(HeaderValue::as_bytes).unwrap_or_default(),
+    };
+    // A header's value has no control characters. Cut anywhere, what is ASCII stays a text.
+    if !host.is_ascii() {
+        return b"";
+    }
     if host.len() <= MAX_HOST {
         return host;
     }
     // The user information is removed later, where the cut leaves it whole.
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    prefix(host, MAX_HOST)
+    let host = host.rsplit(|byte| *byte == b'@').next().unwrap_or(host);
+    host.get(..MAX_HOST).unwrap_or(host)
 }
 
 /// What the client asked a proxy for.

@@ -37,16 +37,17 @@ pin_project! {
 
 impl<F> ResponseFuture<F> {
     #[inline]
-    pub(super) fn new(inner: F, track: Option<Track>) -> Self {
+    pub(super) fn untracked(inner: F) -> Self {
         Self {
             inner,
-            track,
+            track: None,
             polled: false,
         }
     }
 
-    pub(super) fn untracked(inner: F) -> Self {
-        Self::new(inner, None)
+    #[inline]
+    pub(super) fn track(&mut self, track: Option<Track>) {
+        self.track = track;
     }
 }
 

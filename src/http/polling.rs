@@ -8,7 +8,6 @@ pub(super) struct Polling<'a> {
     track: &'a mut Option<Track>,
     /// The OpenTelemetry context of the request.
     attached: Option<Attached>,
-    left: bool,
 }
 
 impl<'a> Polling<'a> {
@@ -19,29 +18,26 @@ impl<'a> Polling<'a> {
             active.enter();
             attached = active.traced.attach();
         }
-        Self {
-            track,
-            attached,
-            left: false,
-        }
+        Self { track, attached }
     }
 
     /// The code that was polled has returned.
     #[inline]
+    #[expect(
+        clippy::mem_forget,
+        reason = "what a panic would leave to its drop is done, and the test for it is saved"
+    )]
     pub(super) fn leave(mut self) {
-        self.left = true;
         self.attached = None;
         if let Some(active) = self.track.as_mut().and_then(Track::active) {
             active.leave();
         }
+        std::mem::forget(self);
     }
 }
 
 impl Drop for Polling<'_> {
     fn drop(&mut self) {
-        if self.left {
-            return;
-        }
         self.attached = None;
         if let Some(mut track) = self.track.take() {
             if let Some(active) = track.active() {

@@ -53,9 +53,11 @@ where
         track.watch_body(&mut request);
         let mut track = Some(track);
         let polling = Polling::enter(&mut track);
-        let inner = self.inner.call(request);
+        // First without its state: the inner future is then written where it stays.
+        let mut future = ResponseFuture::untracked(self.inner.call(request));
         polling.leave();
-        ResponseFuture::new(inner, track)
+        future.track(track);
+        future
     }
 }
 
@@ -77,9 +79,11 @@ impl<S> Endpoint<S> {
         track.watch_body(&mut request);
         let mut track = Some(track);
         let polling = Polling::enter(&mut track);
-        let inner = self.inner.call(request);
+        // First without its state: the inner future is then written where it stays.
+        let mut future = ResponseFuture::untracked(self.inner.call(request));
         polling.leave();
-        ResponseFuture::new(inner, track)
+        future.track(track);
+        future
     }
 }
 

@@ -81,7 +81,12 @@ impl RequestLines {
         if let Some(bytes) = record.response_bytes {
             line.whole(&keys::RESPONSE_BYTES, bytes);
         }
-        line.path(&keys::PATH, record.path);
+        if record.path == record.route {
+            // The host's own text, which the record shows anyway.
+            line.field(&keys::PATH, record.path);
+        } else {
+            line.path(&keys::PATH, record.path);
+        }
         if !record.query.is_empty() {
             self.query.clear();
             redact::put_query(&mut self.query, record.query.as_str());

@@ -152,6 +152,13 @@ fn hex(out: &mut [u8], bytes: &[u8]) {
     }
 }
 
+/// The two digits of a byte.
+#[inline]
+#[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
+pub(crate) fn hex_of_byte(byte: u8) -> [u8; 2] {
+    PAIRS[usize::from(byte)]
+}
+
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)

@@ -47,6 +47,7 @@ pub(crate) use self::hooked::{
     has_hook, hook_is_set, hook_saw_panic, layer_saw_panic, panics_missed,
 };
 pub(crate) use self::host::split_host;
+pub(crate) use self::ids::hex_of_byte;
 pub(crate) use self::life::Life;
 pub(crate) use self::media_type::{is_grpc, is_media_type};
 pub(crate) use self::notices::Notices;

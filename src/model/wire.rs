@@ -50,7 +50,10 @@ pub(crate) fn put_str(out: &mut Vec<u8>, text: &str) {
 pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&len.to_le_bytes());
-    out.extend_from_slice(bytes.get(..len as usize).unwrap_or(bytes));
+    // A copy of nothing is a call all the same.
+    if len > 0 {
+        out.extend_from_slice(bytes.get(..len as usize).unwrap_or(bytes));
+    }
 }
 
 /// Appends what `write` appends, its length before it.
@@ -89,7 +92,7 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
-    numbers! { u8: u8, u16: u16, u32: u32, u64: u64, u128: u128, i64: i64, f64: f64 }
+    numbers! { u8: u8, u32: u32, u64: u64, u128: u128, i64: i64, f64: f64 }
 
     #[inline]
     pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
@@ -128,18 +131,18 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_a_cut_record_is_none() {
         let mut record = Vec::new();
-        record.extend_from_slice(&7_u16.to_le_bytes());
+        record.extend_from_slice(&7_u32.to_le_bytes());
         put_str(&mut record, "grün");
         let mut reader = Reader::new(&record);
         assert_eq!(
-            (reader.u16(), reader.text()),
+            (reader.u32(), reader.text()),
             (Some(7), Some("grün".into()))
         );
         assert!(reader.is_empty());
         for len in 0..record.len() {
             let mut reader = Reader::new(&record[..len]);
             assert_eq!(
-                reader.u16().and_then(|_| reader.text()),
+                reader.u32().and_then(|_| reader.text()),
                 None,
                 "cut at {len}"
             );

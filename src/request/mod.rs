@@ -23,8 +23,8 @@ pub(crate) use self::error_record::{ErrorKind, ErrorRecord, MAX_TAGS, Pairs, put
 pub(crate) use self::failed_query::{DriverError, FailedQuery, ReadDriverError};
 pub(crate) use self::method::{MAX_METHOD, Method};
 pub(crate) use self::record::{
-    AttributeRef, MAX_USER, RequestRecord, Scheme, VERSIONS, attributes_of, note_left_out,
-    put_attributes, put_attributes_within, put_fixed, put_text,
+    AttributeRef, MAX_TEXT, MAX_USER, RequestRecord, Scheme, VERSIONS, attributes_of,
+    note_left_out, put_attributes, put_attributes_within, put_fixed, put_text,
 };
 pub(crate) use self::routes::{MAX_NAME, NO_REQUEST, OVERFLOW, RouteId, Routes, UNMATCHED};
 pub(crate) use self::slot::{Facts, Requests, Slot};

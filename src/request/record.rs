@@ -252,26 +252,42 @@ impl<'a> RequestRecord<'a> {
     #[inline]
     pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
         let (fixed, texts) = record.split_first_chunk::<FIXED>()?;
-        let mut r = Reader::new(fixed);
-        let (trace, parent_trace) = (TraceId::from_u128(r.u128()?), TraceId::from_u128(r.u128()?));
-        let (span, parent_span) = (SpanId::from_u64(r.u64()?), SpanId::from_u64(r.u64()?));
-        let duration = r.u64()?;
+        // As `put_fixed` writes them.
+        let (ids, words) = fixed.split_first_chunk::<32>()?;
+        let [trace, parent_trace] = ids.as_chunks::<16>().0.first_chunk()?;
+        let words = words.as_chunks::<8>().0.first_chunk::<8>()?;
+        let [
+            span,
+            parent_span,
+            duration,
+            time,
+            request,
+            response,
+            small,
+            last,
+        ] = words.map(u64::from_le_bytes);
+        let (trace, parent_trace) = (
+            TraceId::from_u128(u128::from_le_bytes(*trace)),
+            TraceId::from_u128(u128::from_le_bytes(*parent_trace)),
+        );
+        let (span, parent_span) = (SpanId::from_u64(span), SpanId::from_u64(parent_span));
         let some = |n: u64| (n != u64::MAX).then_some(n);
         let (time_to_headers, request_bytes, response_bytes) =
-            (some(r.u64()?), some(r.u64()?), some(r.u64()?));
-        let status = Some(r.u16()?).filter(|status| *status != 0);
-        let call = Call::from_byte(r.u8()?);
-        let method = Method::from_index(r.u8()?);
-        let scheme = if r.u8()? == 1 {
+            (some(time), some(request), some(response));
+        let [s0, s1, grpc, method, scheme, outcome, flags, version] = small.to_le_bytes();
+        let status = Some(u16::from_le_bytes([s0, s1])).filter(|status| *status != 0);
+        let call = Call::from_byte(grpc);
+        let method = Method::from_index(method);
+        let scheme = if scheme == 1 {
             Scheme::Https
         } else {
             Scheme::Http
         };
-        let outcome = Outcome::from_index(r.u8()?)?;
-        let flags = r.u8()?;
+        let outcome = Outcome::from_index(outcome)?;
         let (failed, stream) = (flags & 1 != 0, flags & 2 != 0);
-        let version = VERSIONS.get(usize::from(r.u8()?)).copied()?;
-        let (left_out, shortened) = (r.u32()?, r.u8()? == 1);
+        let version = VERSIONS.get(usize::from(version)).copied()?;
+        let left_out = (last & u64::from(u32::MAX)) as u32;
+        let shortened = last >> 32 & 0xff == 1;
         let mut r = Reader::new(texts);
         Some(Self {
             trace,

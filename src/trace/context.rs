@@ -160,8 +160,11 @@ pub(super) fn headers(
         }
         // The random flag is sent on and never set here: receivers on opentelemetry-rust before 0.32 take a
         // `traceparent` with the flags `03` for none.
-        let flags = sampling.trace_flags();
-        put("traceparent", &format!("00-{trace}-{span}-{flags:02x}"));
+        let text = super::traceparent::text(trace, span, sampling.trace_flags());
+        put(
+            "traceparent",
+            std::str::from_utf8(&text).unwrap_or_default(),
+        );
         if !state.is_empty() {
             put("tracestate", &state);
         }

@@ -1,4 +1,4 @@
-use crate::model::{SpanId, TraceId};
+use crate::model::{SpanId, TraceId, hex_of_byte};
 
 /// `00-` + 32 + `-` + 16 + `-` + 2.
 const LEN: usize = 55;
@@ -24,6 +24,22 @@ pub(crate) fn parse_traceparent(value: &[u8]) -> Option<Parent> {
     let value = value.trim_ascii();
     let (value, rest) = value.split_at_checked(LEN)?;
     parse(value, rest)
+}
+
+/// The header for an operation, in lower-case hexadecimal digits.
+pub(super) fn text(trace: TraceId, span: SpanId, flags: u8) -> [u8; LEN] {
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    let parts: [(usize, &[u8]); 3] = [
+        (3, &trace.hex()),
+        (36, &span.hex()),
+        (53, &hex_of_byte(flags)),
+    ];
+    for (at, digits) in parts {
+        if let Some(place) = text.get_mut(at..at + digits.len()) {
+            place.copy_from_slice(digits);
+        }
+    }
+    text
 }
 
 /// Reads the first 55 bytes of a header; `rest` is what follows them.
@@ -91,6 +107,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for (trace, span, flags) in [(1, 1, 0), (u128::MAX, u64::MAX, 0xff), (5 << 100, 7, 0x2a)] {
+            let parent = Parent {
+                trace: TraceId::from_u128(trace),
+                span: SpanId::from_u64(span),
+                flags,
+            };
+            let text = text(parent.trace, parent.span, flags);
+            assert_eq!(parse_traceparent(&text), Some(parent));
+        }
+        let text = text(TraceId::from_u128(1), SpanId::from_u64(2), 3);
+        assert_eq!(
+            text,
+            *b"00-00000000000000000000000000000001-0000000000000002-03"
+        );
+    }
 
     const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

@@ -56,7 +56,8 @@ impl Statement {
         let mut shape = shape::Shape::new(dialect, text::Text::new(read.len(), MAX_TEXT));
         let mut summary = summary::Summary::new(dialect);
         while let Some(mut token) = tokens.next() {
-            if summary.is_name(&token) {
+            let may_be_name = matches!(token.kind, token::Kind::Placeholder | token::Kind::Text);
+            if may_be_name && summary.is_name(&token) {
                 token.kind = token::Kind::Quoted;
             }
             summary.token(&token);

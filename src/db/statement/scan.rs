@@ -333,12 +333,14 @@ impl<'a> Scanner<'a> {
     }
 
     fn word_length(&self) -> usize {
-        let more = self.dialect == Dialect::SqlServer;
-        let inside = |byte: &u8| !(in_word(*byte) || more && matches!(byte, b'#' | b'@'));
-        self.rest()
-            .iter()
-            .position(inside)
-            .unwrap_or(self.rest().len())
+        let rest = self.rest();
+        let end = if self.dialect == Dialect::SqlServer {
+            rest.iter()
+                .position(|byte| !(in_word(*byte) || matches!(byte, b'#' | b'@')))
+        } else {
+            rest.iter().position(|byte| !in_word(*byte))
+        };
+        end.unwrap_or(rest.len())
     }
 
     fn word(&mut self, word: &mut &'static Word) -> Kind {

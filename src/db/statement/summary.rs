@@ -196,6 +196,12 @@ impl<'a> Summary<'a> {
 
     /// Whether the word is the second of an operation.
     fn is_second(&mut self, token: &Token<'a>) -> bool {
+        if matches!(
+            self.last_word.role,
+            Role::Select | Role::Insert | Role::Update | Role::Delete | Role::Merge
+        ) {
+            return false;
+        }
         let longest = |word: &&str| word.len() <= 12;
         let upper = Some(token.text)
             .filter(longest)
@@ -350,8 +356,9 @@ impl<'a> Summary<'a> {
         }
         let with = role == Role::With && self.begins_with();
         let inserted = matches!(self.dialect, Dialect::Mysql | Dialect::Sqlite);
-        let distinct = self.is_distinct();
-        let next_value = self.last_word.role == Role::Values && token.word.text == "FOR";
+        let distinct = role == Role::From && self.is_distinct();
+        let next_value =
+            role == Role::Before && self.last_word.role == Role::Values && token.word.text == "FOR";
         let outermost = self.levels.outermost();
         let top = self.levels.top();
         match role {
@@ -389,8 +396,9 @@ impl<'a> Summary<'a> {
             }
             _ => {}
         }
-        let goes_on = top.verb == Verb::Explain || token.word.text == "BULK";
-        top.start &= goes_on;
+        if top.start {
+            top.start = top.verb == Verb::Explain || token.word.text == "BULK";
+        }
     }
 
     /// Whether the word belongs to the frame of a `WITH`.
@@ -427,7 +435,6 @@ impl<'a> Summary<'a> {
     /// Whether the word is a target, or stands between an operation and its target.
     fn is_target(&mut self, token: &Token<'a>) -> bool {
         let role = token.role();
-        let noise = self.is_noise(token.word);
         match self.want {
             Want::Nothing => false,
             Want::Class => self.is_class(token),
@@ -437,7 +444,7 @@ impl<'a> Summary<'a> {
                 self.begin_name(token);
                 true
             }
-            Want::Object | Want::Deleted if noise => true,
+            Want::Object | Want::Deleted if self.is_noise(token.word) => true,
             _ if role.is_structure() => {
                 if !matches!(role, Role::Select | Role::With | Role::Values) {
                     self.take_back(None);

@@ -22,10 +22,11 @@ use super::traced::{Caller, Traced};
 use super::{client, local};
 use crate::clock::Nanos;
 use crate::model::grpc::{Call, Frames, Status};
-use crate::model::wire::put_str;
+use crate::model::wire::{put_bytes, put_str};
 use crate::model::{Attributes, Dropping, Kept, Outcome, Sampling, SpanId, TraceId, caught, cut};
 use crate::request::{
-    self, Decision, Ids, MAX_USER, Method, Scheme, Slot, UNMATCHED, put_attributes, put_text,
+    self, Decision, Ids, MAX_TEXT, MAX_USER, Method, Scheme, Slot, UNMATCHED, put_attributes,
+    put_text,
 };
 use crate::trace::{RootEnd, RootForm, Traces, parse_traceparent, their_current_span};
 
@@ -284,7 +285,15 @@ impl Active {
         let texts = &mut self.texts;
         let mut whole = put_text(texts, request.uri().path());
         whole &= put_text(texts, request.uri().query().unwrap_or_default());
-        whole &= put_text(texts, &seen.user_agent.map_or("".into(), lossy));
+        whole &= match seen.user_agent.map(HeaderValue::as_bytes) {
+            None => put_text(texts, ""),
+            // As it is, without a check of its characters.
+            Some(agent) if agent.is_ascii() && agent.len() <= MAX_TEXT => {
+                put_bytes(texts, agent);
+                true
+            }
+            Some(agent) => put_text(texts, &String::from_utf8_lossy(agent)),
+        };
         if !whole {
             self.attributes.note_shortened();
         }
@@ -293,7 +302,7 @@ impl Active {
         client::put_addresses(texts, request, host, &self.shared.config);
         for name in &self.shared.config.allow_headers {
             if let Some(value) = request.headers().get(name) {
-                let value = lossy(value).into_owned();
+                let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
                 self.attributes
                     .insert(format!("http.request.header.{name}"), value);
             }
@@ -733,12 +742,4 @@ struct End {
 #[inline(never)]
 fn free(state: Box<Active>) {
     drop(state);
-}
-
-fn lossy(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
-    // The common case in words of eight bytes; the lossy conversion goes byte by byte.
-    match std::str::from_utf8(value.as_bytes()) {
-        Ok(text) => text.into(),
-        Err(_) => String::from_utf8_lossy(value.as_bytes()),
-    }
 }

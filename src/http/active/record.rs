@@ -41,6 +41,9 @@ impl Active {
         out.extend_from_slice(&self.texts);
         put_str(out, &self.user);
         put_str(out, &series.error_type);
+        if self.attributes.is_empty() {
+            return;
+        }
         let left_out = put_attributes(out, &self.attributes);
         if left_out > 0 {
             note_left_out(out, start, left_out);
