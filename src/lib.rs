@@ -27,6 +27,7 @@ pub mod db;
 mod error;
 pub mod errors;
 pub mod external;
+pub mod guide;
 pub mod health;
 pub mod http;
 pub mod logs;
