@@ -50,7 +50,7 @@
 //! |---|---|---|
 //! | joined | complete, by the service's sampler, with the request's trace ID | have the same spans, those that are not sampled too |
 //! | another one | complete, by the service's sampler | have a trace ID of their own, unless a caller sent one or a span of the provider is around the layer; a finding says so |
-//! | [`tracer_provider()`](crate::Otel::tracer_provider), which `install` sets where there is none | | have all |
+//! | [`tracer_provider()`](crate::otel::Otel::tracer_provider), which `install` sets where there is none | | have all |
 //!
 //! Beside a provider that is not this monitor's, requests put no span into OpenTelemetry's contexts: it would be a parent
 //! that the service's exporter never gets, and its flag would decide in place of the service's sampler. A request inside
@@ -58,7 +58,7 @@
 //! unless this monitor sends its spans over OTLP, too.
 //!
 //! Two layers of tracing-opentelemetry in one subscriber panic in each span. Where the service has one,
-//! [`Otel::tracing_layer`](crate::Otel::tracing_layer) steps aside, and the monitor's own layer makes the spans of
+//! [`Otel::tracing_layer`](crate::otel::Otel::tracing_layer) steps aside, and the monitor's own layer makes the spans of
 //! its traces, unless the provider is joined. A layer that is put into a running subscriber by a `reload` handle is not
 //! found.
 //!
