@@ -97,7 +97,7 @@ impl<S> Layer<S> for InstalledLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    // `on_register_dispatch` does nothing: the subscriber may not become the process's.
+    // `on_register_dispatch` looks for layers of others, of which this crate's subscriber has none.
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         self.layers
@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn each_method_of_the_layer_is_handed_on() {
-        let layers = methods(include_str!("layer.rs"));
+        let mut layers = methods(include_str!("layer.rs"));
+        layers.retain(|name| *name != "on_register_dispatch");
         assert_eq!(methods(include_str!("installed.rs")), layers);
     }
 }

@@ -93,6 +93,8 @@ pub(super) fn of_field(
     quoted(text, after + spaces)
 }
 
+const CDATA: &[u8] = b"<![CDATA[";
+
 /// The text of the element whose tag begins at `start`: `<password>x</password>`.
 pub(super) fn of_element(text: &[u8], start: usize) -> Option<Range<usize>> {
     let rest = text.get(start + 1..)?;
@@ -120,17 +122,34 @@ pub(super) fn of_element(text: &[u8], start: usize) -> Option<Range<usize>> {
         return None;
     }
     let content = rest.get(open_end + 1..)?;
-    let (skipped, end): (_, &[u8]) = if content.starts_with(b"<![CDATA[") {
-        (9, b"]]>")
+    let (skipped, end): (_, &[u8]) = if content.starts_with(CDATA) {
+        (CDATA.len(), b"]]>")
     } else {
         (0, b"")
     };
     let content = content.get(skipped..)?;
-    let mark = if skipped > 0 { b']' } else { b'<' };
-    let length = content.iter().position(|byte| *byte == mark);
+    // A section that is not closed ends where the next one begins, so that no byte is read for many of them.
+    let is_end = |(at, byte): (usize, &u8)| match byte {
+        b']' => skipped > 0,
+        b'<' => {
+            skipped == 0
+                || content
+                    .get(at..)
+                    .is_some_and(|rest| rest.starts_with(CDATA))
+        }
+        _ => false,
+    };
+    let length = content.iter().enumerate().position(is_end);
     super::count_visited(length.unwrap_or(content.len()));
-    let tail = content.get(length?..)?.strip_prefix(end)?;
-    if !tail.strip_prefix(b"</")?.starts_with(name) {
+    let tail = content.get(length?..)?;
+    let is_closed = || {
+        Some(
+            tail.strip_prefix(end)?
+                .strip_prefix(b"</")?
+                .starts_with(name),
+        )
+    };
+    if !tail.starts_with(CDATA) && is_closed() != Some(true) {
         return None;
     }
     let value = content.get(..length?)?;

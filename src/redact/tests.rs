@@ -445,6 +445,9 @@ proptest! {
 
 /// What may be looked for again and again, once for each time that it stands in a text.
 const PARTS: &[&str] = &[
+    "<token><![CDATA[",
+    "<token><![CDATA[a",
+    "<token>",
     "eyJa-",
     "//a:b/",
     "a=",
