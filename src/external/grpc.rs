@@ -18,16 +18,19 @@ use crate::trace::Bounded;
 pub(super) struct Grpc {
     method: Arc<str>,
     status: Option<Status>,
+    /// The status may be in a frame of the body, which is not read here.
+    is_web: bool,
 }
 
 /// What tells the series of one server's gRPC calls apart: method, status, `error.type`, service.
 pub(super) type Key = (Arc<str>, Option<Status>, Cow<'static, str>, Arc<str>);
 
 impl Grpc {
-    pub(super) fn new(method: Arc<str>) -> Self {
+    pub(super) fn new(method: Arc<str>, is_web: bool) -> Self {
         Self {
             method,
             status: None,
+            is_web,
         }
     }
 
@@ -44,9 +47,10 @@ impl Grpc {
         self.status = Status::of_headers(headers).or(self.status);
     }
 
-    /// The response came to its end. As clients do, one without a status is taken for UNKNOWN.
-    pub(super) fn ended(&self) -> Status {
-        self.status.unwrap_or(Status::UNKNOWN)
+    /// The response came to its end. As clients do, one without a status is taken for UNKNOWN; that of gRPC-Web is not
+    /// known.
+    pub(super) fn ended(&self) -> Option<Status> {
+        self.status.or((!self.is_web).then_some(Status::UNKNOWN))
     }
 
     pub(super) fn attributes(&self, end: &End, attributes: &mut Bounded) {

@@ -199,8 +199,8 @@ impl CallGuard {
 
     /// The call is gRPC's, of the method of this path.
     #[cold]
-    pub(super) fn is_grpc(&mut self, path: &str) {
-        self.grpc = Some(Box::new(Grpc::new(self.calls.grpc_method(path))));
+    pub(super) fn is_grpc(&mut self, path: &str, is_web: bool) {
+        self.grpc = Some(Box::new(Grpc::new(self.calls.grpc_method(path), is_web)));
     }
 
     /// Headers or trailers of a response came, which have the status of a gRPC call.
@@ -248,11 +248,9 @@ impl CallGuard {
     /// The answer came. From 400 on its status is an error.
     pub fn finish(mut self) {
         let ok = self.status.is_none_or(|status| status == 200);
-        let end = match self.grpc.as_mut().filter(|_| ok) {
-            Some(grpc) => {
-                let status = grpc.ended();
-                End::of_call(self.status, status)
-            }
+        let grpc = self.grpc.as_ref().filter(|_| ok);
+        let end = match grpc.and_then(|grpc| grpc.ended()) {
+            Some(status) => End::of_call(self.status, status),
             None => End::answered(self.status),
         };
         self.end(&end);

@@ -14,6 +14,7 @@ use super::guard::CallGuard;
 use super::known::ErrorTypes;
 use super::server::Server;
 use super::watched::Watched;
+use crate::model::grpc::Frames;
 use crate::model::{Outcome, is_grpc};
 
 /// A layer around an HTTP client, made by [`External::client_layer`](super::External::client_layer).
@@ -132,8 +133,9 @@ where
         let method = request.method().as_str();
         let mut guard = CallGuard::begin_at(calls, service, server.as_ref(), method, &url);
         let kind = request.headers().get(header::CONTENT_TYPE);
-        if kind.is_some_and(|kind| is_grpc(kind.as_bytes())) {
-            guard.is_grpc(request.uri().path());
+        if let Some(kind) = kind.filter(|kind| is_grpc(kind.as_bytes())) {
+            let is_web = Frames::of(kind.as_bytes()).is_some();
+            guard.is_grpc(request.uri().path(), is_web);
         }
         if let Some(types) = error_types {
             guard.error_types(types);

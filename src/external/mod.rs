@@ -41,7 +41,7 @@
 //! | `body_dropped` | the response's body was dropped before its end, and before all bytes came that it or `Content-Length` declares |
 //! | `body_error` | the response's body gave an error, or ended with other bytes than were declared |
 //! | `panicked` | code in it panicked |
-//! | `upgraded` | the response, 101 or that of a `CONNECT`, made the connection a WebSocket or a tunnel |
+//! | `upgraded` | the response, 101, made the connection a WebSocket or a tunnel |
 //!
 //! A time-out *around* the layer drops the call, which cannot be told from a client that left; inside of it, it is an
 //! error that is known.
@@ -100,7 +100,7 @@
 //! down, is UNKNOWN, `DEADLINE_EXCEEDED`, `RESOURCE_EXHAUSTED`, UNIMPLEMENTED, INTERNAL, UNAVAILABLE or `DATA_LOSS`. A
 //! deadline that the server reports is the status `DEADLINE_EXCEEDED`; one that the client keeps is the outcome `timeout`,
 //! without a status. A response body that is dropped before its trailers has no status. Statuses in the frames of
-//! gRPC-Web are not read on this side.
+//! gRPC-Web are not read on this side: such a call has no status, and is judged by that of HTTP.
 //!
 //! # Calls of models
 //!

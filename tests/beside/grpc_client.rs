@@ -280,5 +280,16 @@ fn plain_http() {
         tower::Service::call(&mut client, request).await.unwrap();
         assert!(!monitor.metrics().render().contains("rpc_client_call"));
         assert_eq!(monitor.dependencies()[0].errors, 0);
+        // The status of gRPC-Web is in the body, which is not read: it is no failure.
+        let client = tower::service_fn(async |_: http::Request<String>| {
+            Ok::<_, std::io::Error>(http::Response::new(String::new()))
+        });
+        let mut client = monitor.external("web").client_layer().layer(client);
+        let request = http::Request::post("http://127.0.0.1:9/shop.Cart/Call");
+        let request = request.header("content-type", "application/grpc-web+proto");
+        let request = request.body(String::new()).unwrap();
+        tower::Service::call(&mut client, request).await.unwrap();
+        assert!(monitor.dependencies().iter().all(|it| it.errors == 0));
+        assert_eq!(page(&monitor).sum(RPC, &[("error_type", "")]), 1.0);
     });
 }
