@@ -78,8 +78,9 @@ impl TracingLayer {
         self.requests.number()
     }
 
-    /// A subscriber with the layer in it is in use.
+    /// The subscriber that this crate sets has the layer in it and is in use.
     pub(crate) fn note_subscriber(&self) {
+        self.spans.note_alone();
         self.spans.note_heard();
     }
 

@@ -111,7 +111,14 @@ impl SpanLayer {
     /// Looks whether a subscriber that has the layer has one of tracing-opentelemetry that is not this monitor's.
     pub(crate) fn look_for_theirs(&self, subscriber: &Dispatch) {
         if let Some(traces) = &self.traces {
-            traces.beside().note_layer(their_layer::is_in(subscriber));
+            traces.beside().look_in(subscriber);
+        }
+    }
+
+    /// The layer is in a subscriber that has no layer of others.
+    pub(crate) fn note_alone(&self) {
+        if let Some(traces) = &self.traces {
+            traces.beside().note_layer(false);
         }
     }
 
@@ -123,6 +130,14 @@ impl SpanLayer {
         match beside.filter(|it| it.has_layer()) {
             Some(beside) => !beside.is_joined(),
             None => self.spans == Spans::Watchpost,
+        }
+    }
+
+    #[cold]
+    fn first_span(&self) {
+        self.standing.hears_spans.store(true, Relaxed);
+        if let Some(traces) = &self.traces {
+            traces.beside().look_for_layer();
         }
     }
 
@@ -214,7 +229,7 @@ impl SpanLayer {
             return;
         }
         if !self.standing.hears_spans.load(Relaxed) {
-            self.standing.hears_spans.store(true, Relaxed);
+            self.first_span();
         }
         let Some(span) = context.span(id) else { return };
         let parent = self.parent(attributes, &span);
@@ -314,7 +329,7 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if their_layer::answer(id, context) {
+        if their_layer::answer(self.requests.number(), id, context) {
             return;
         }
         let Some((trace, span)) = self.with(follows, context, |of| (of.slot.ids().trace, of.span))

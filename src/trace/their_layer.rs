@@ -7,8 +7,6 @@
 //! tracing-opentelemetry adds a link to the data of the first. The links are counted where the data is taken out again.
 
 use std::cell::Cell;
-use std::sync::mpsc;
-use std::time::Duration;
 
 use opentelemetry::Context as OtelContext;
 use opentelemetry::trace::noop::NoopTracer;
@@ -17,21 +15,20 @@ use tracing::callsite::Identifier;
 use tracing::field::FieldSet;
 use tracing::metadata::Kind;
 use tracing::span::{Attributes, Id};
-use tracing::subscriber::{Interest, NoSubscriber};
-use tracing::{Callsite, Dispatch, Level, Metadata, Subscriber, dispatcher};
+use tracing::subscriber::Interest;
+use tracing::{Callsite, Dispatch, Level, Metadata, Subscriber};
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::model::caught;
 
-/// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// What the thread is asking at the moment.
 #[derive(Debug, Clone, Copy)]
 struct Question {
     step: Step,
+    /// The monitor whose layer does what is asked: the first that is told. Data may be put into a span once.
+    by: Option<u32>,
     /// Links that were added to the first span.
     links: usize,
     /// A layer of ours was the first to start the second span.
@@ -75,10 +72,10 @@ impl Callsite for Nowhere {
 }
 
 /// Whether the subscriber, which has a layer of ours that calls [`answer`], has a layer of tracing-opentelemetry that is
-/// not ours. `false` where its root is no registry of tracing-subscriber's.
-pub(super) fn is_in(subscriber: &Dispatch) -> bool {
+/// not ours. `false` where its root is no registry of tracing-subscriber's; `None` where a layer panicked.
+pub(super) fn is_in(subscriber: &Dispatch) -> Option<bool> {
     let Some(registry) = subscriber.downcast_ref::<Registry>() else {
-        return false;
+        return Some(false);
     };
     let fields = METADATA.fields();
     let values: [(&tracing::field::Field, Option<&dyn tracing::Value>); 0] = [];
@@ -89,8 +86,14 @@ pub(super) fn is_in(subscriber: &Dispatch) -> bool {
     let tell = |step, span: &Id, follows: &Id| {
         let ask = |asking: &Cell<Option<Question>>| {
             let before = asking.get();
-            let (links, ours) = before.map_or((0, false), |it| (it.links, it.ours));
-            asking.set(Some(Question { step, links, ours }));
+            let (by, links, ours) =
+                before.map_or((None, 0, false), |it| (it.by, it.links, it.ours));
+            asking.set(Some(Question {
+                step,
+                by,
+                links,
+                ours,
+            }));
         };
         if ASKING.try_with(ask).is_ok() {
             subscriber.record_follows_from(span, follows);
@@ -107,35 +110,22 @@ pub(super) fn is_in(subscriber: &Dispatch) -> bool {
         (ours.is_some_and(|it| it.ours), all.map_or(0, |it| it.links))
     });
     let _ended = ASKING.try_with(|asking| asking.set(None));
-    let (ours, links) = asked.unwrap_or_default();
-    links > usize::from(ours)
+    let (ours, links) = asked?;
+    Some(links > usize::from(ours))
 }
 
-/// The same of the thread's subscriber. It is asked on a thread of its own, since this one may be inside of a filter. `None`
-/// where the subscriber is not to be had, as in a callback of a scoped one, or does not answer within a second.
-pub(super) fn is_in_current() -> Option<bool> {
-    let subscriber = dispatcher::get_default(Dispatch::clone);
-    if subscriber.is::<NoSubscriber>() {
-        return None;
-    }
-    let (answer, answered) = mpsc::channel();
-    let ask = move || {
-        // Nobody may wait any more.
-        let _late = answer.send(is_in(&subscriber));
-    };
-    let thread = std::thread::Builder::new().name("watchpost-probe".to_owned());
-    thread.spawn(ask).ok()?;
-    answered.recv_timeout(PATIENCE).ok()
-}
-
-/// Does this layer's part if the thread is asking; whether it is.
-pub(super) fn answer<S>(span: &Id, context: &Context<'_, S>) -> bool
+/// Does the part of this monitor's layer if the thread is asking; whether it is.
+pub(super) fn answer<S>(monitor: u32, span: &Id, context: &Context<'_, S>) -> bool
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let Some(question) = ASKING.try_with(Cell::get).ok().flatten() else {
+    let Some(mut question) = ASKING.try_with(Cell::get).ok().flatten() else {
         return false;
     };
+    if *question.by.get_or_insert(monitor) != monitor {
+        return true;
+    }
+    change(|question| question.by = Some(monitor));
     let layer = tracing_opentelemetry::layer()
         .with_tracer(Counter)
         .with_location(false)

@@ -481,7 +481,7 @@ impl Traces {
     /// it every few seconds.
     pub(crate) fn tick(&self) {
         self.times.renew();
-        self.beside.look();
+        self.beside.tick();
         for slot in self.requests.open_since(self.max_open) {
             if slot.tree().decision() == Decision::Open {
                 self.decide_as_it_stands(&slot);

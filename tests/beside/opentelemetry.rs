@@ -19,7 +19,7 @@ use watchpost::trace::{KeptTrace, Spans};
 use crate::cases::Case;
 use crate::support::builder;
 
-pub(crate) const CASES: [Case; 19] = [
+pub(crate) const CASES: [Case; 21] = [
     Case::new("otel_layer_first", || layers(Spans::Watchpost, first)),
     Case::new("otel_layer_last", || layers(Spans::Watchpost, last)),
     Case::new("otel_layer_filtered", || layers(Spans::Watchpost, filtered)),
@@ -41,10 +41,14 @@ pub(crate) const CASES: [Case; 19] = [
     Case::new("otel_layer_both_filtered", || {
         layers(Spans::TracingOpentelemetry, filtered)
     }),
-    Case::new("otel_layer_joined", || joined(Spans::Watchpost)),
-    Case::new("otel_layer_joined_both", || {
-        joined(Spans::TracingOpentelemetry)
+    Case::new("otel_layer_joined", || joined(Spans::Watchpost, last)),
+    Case::new("otel_layer_joined_in_an_option", || {
+        joined(Spans::Watchpost, in_an_option)
     }),
+    Case::new("otel_layer_joined_both", || {
+        joined(Spans::TracingOpentelemetry, last)
+    }),
+    Case::new("otel_two_monitors_in_one_subscriber", two_monitors),
     Case::new("otel_joined_plain_spans", joined_plain_spans),
     Case::new("otel_joined_sampler_decides", joined_sampler_decides),
     Case::new("otel_foreign_provider", foreign_provider),
@@ -237,13 +241,13 @@ fn layers(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
 }
 
 /// The host's provider brings its spans to us: the same ids on both sides.
-fn joined(mode: Spans) {
+fn joined(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
     let exporter = InMemorySpanExporter::default();
     let monitor = builder().0.spans(mode).build().unwrap();
     let host = SdkTracerProvider::builder().with_simple_exporter(exporter.clone());
     let host = monitor.otel().join(host, parent_based()).build();
     global::set_tracer_provider(host.clone());
-    last(&monitor, &host);
+    compose(&monitor, &host);
     let ids = ask(&app(&monitor));
     let spans = complete(&exporter);
     for (at, span) in spans.iter().enumerate() {
@@ -256,6 +260,47 @@ fn joined(mode: Spans) {
         assert_eq!(here.filter(|it| it.span_id.to_string() == id).count(), 1);
     }
     assert_eq!(findings(&monitor, ""), 0, "{:?}", monitor.doctor());
+}
+
+/// An `Option` does not tell our layer that it is in a subscriber.
+fn in_an_option(monitor: &Monitor, provider: &SdkTracerProvider) {
+    let theirs = tracing_opentelemetry::layer().with_tracer(provider.tracer("host"));
+    tracing_subscriber::registry()
+        .with(Some(monitor.tracing_layer()))
+        .with(theirs)
+        .init();
+}
+
+/// Both look for the layer of the host's, which both find. Nothing panics meanwhile, not even unseen.
+fn two_monitors() {
+    let (provider, exporter) = provider(parent_based());
+    let panics = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&panics);
+    std::panic::set_hook(Box::new(move |info| {
+        eprintln!("{info}");
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }));
+    let one = builder()
+        .0
+        .spans(Spans::TracingOpentelemetry)
+        .build()
+        .unwrap();
+    let two = builder()
+        .0
+        .spans(Spans::TracingOpentelemetry)
+        .build()
+        .unwrap();
+    tracing_subscriber::registry()
+        .with(one.tracing_layer())
+        .with(two.tracing_layer())
+        .with(one.otel().tracing_layer())
+        .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("host")))
+        .init();
+    let ids = ask(&app(&one));
+    complete(&exporter);
+    ours(&one, &ids);
+    assert_eq!(findings(&two, STEPPED_ASIDE), 1);
+    assert_eq!(panics.load(std::sync::atomic::Ordering::Relaxed), 0);
 }
 
 fn plain_app(monitor: &Monitor) -> Router {
