@@ -151,6 +151,10 @@ pub(crate) fn outgoing(context: &Context) -> Option<Context> {
         let (_, traces) = all.iter().find(|(number, _)| *number == monitor)?;
         traces.upgrade()?
     };
+    if traces.beside().leaves_contexts() && !traces.is_sent() {
+        // The receiver of the service's provider gets the span of its context, and none gets ours.
+        return None;
+    }
     let (slot, span) = traces.current()?;
     (slot.ids().trace == ids.0 && span != ids.1).then(|| {
         context.with_remote_span_context(SpanContext::new(

@@ -380,7 +380,7 @@ async fn receive(request: Request<Body>) -> Result<http::Response<Body>, std::co
 fn middleware_outside() {
     let (provider, exporter) = provider(parent_based());
     global::set_tracer_provider(provider.clone());
-    let monitor = builder().0.build().unwrap();
+    let monitor = builder().0.install().unwrap();
     let client = monitor.external("stock").client_layer();
     let handler = async move || {
         let service = tower::service_fn(receive);
@@ -389,6 +389,13 @@ fn middleware_outside() {
             .body(Body::empty())
             .unwrap();
         call.oneshot(request).await.unwrap();
+        // So does the process's propagator, which is this crate's.
+        let mut headers = std::collections::HashMap::new();
+        global::get_text_map_propagator(|it| it.inject(&mut headers));
+        let span = Context::current().span().span_context().clone();
+        let sent = &headers["traceparent"];
+        assert!(sent.contains(&span.trace_id().to_string()), "{sent}");
+        assert!(sent.contains(&span.span_id().to_string()), "{sent}");
     };
     let app = Router::new()
         .route("/rows/{id}", get(handler))
