@@ -254,7 +254,7 @@ fn propagator(monitor: &Monitor) -> (GlobalState, String) {
     if !wanted.trace_context && !wanted.baggage {
         return (Off, "`trace.propagators` names none".to_owned());
     }
-    let (state, fields) = propagator::install(wanted);
+    let (state, fields) = propagator::install(wanted, &monitor.inner.life);
     let sentence = match state {
         Installed => "the OpenTelemetry propagator is this crate's".to_owned(),
         InPlace => {

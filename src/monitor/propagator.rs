@@ -1,6 +1,7 @@
 //! The propagator that `install` sets, which is known again.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use opentelemetry::Context;
 use opentelemetry::global;
@@ -12,24 +13,34 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
 use super::globals::GlobalState;
 use crate::config::Propagators;
-use crate::model::caught;
+use crate::model::{Life, caught};
 use crate::trace::outgoing;
 
-/// Sets the propagators that the settings name, if there is none, or one of ours that writes other headers. With the
-/// headers of the one that stays.
-pub(super) fn install(wanted: Propagators) -> (GlobalState, String) {
+/// The monitor whose settings the propagator of this crate's follows.
+static OWNER: Mutex<Option<Life>> = Mutex::new(None);
+
+/// Sets the propagators that the settings name, if there is none, or one of a monitor that has ended. With the headers of
+/// the one that stays.
+pub(super) fn install(wanted: Propagators, life: &Life) -> (GlobalState, String) {
     let ours = Ours::new(wanted);
     let fields =
         |set: &dyn TextMapPropagator| -> Vec<String> { set.fields().map(str::to_owned).collect() };
-    let (mut there, debug) =
-        caught(|| global::get_text_map_propagator(|set| (fields(set), format!("{set:?}"))))
-            .unwrap_or_default();
+    let there = caught(|| global::get_text_map_propagator(|set| (fields(set), format!("{set:?}"))));
+    let Some((mut there, debug)) = there else {
+        return (GlobalState::Missing, "not known: it panicked".to_owned());
+    };
+    let mut owner = OWNER.lock().unwrap_or_else(PoisonError::into_inner);
     let is_ours = debug.starts_with(NAME);
+    let is_free = |owner: &Life| owner.has_ended() || owner.is(life);
     if is_ours && debug == format!("{ours:?}") {
+        if owner.as_ref().is_none_or(is_free) {
+            *owner = Some(life.clone());
+        }
         return (GlobalState::AlreadyInstalled, String::new());
     }
-    if there.is_empty() || is_ours {
+    if there.is_empty() || is_ours && owner.as_ref().is_none_or(is_free) {
         global::set_text_map_propagator(ours);
+        *owner = Some(life.clone());
         return (GlobalState::Installed, String::new());
     }
     let carries_traces = there.iter().any(|field| field == "traceparent");

@@ -10,6 +10,8 @@ use axum::body::Body;
 use axum::routing::get;
 use http::Request;
 use opentelemetry::global;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{Link, SpanKind, TraceId, Tracer as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
@@ -30,7 +32,7 @@ use crate::support::{Written, block_on, builder, records_of};
 
 use GlobalState::{AlreadyInstalled, InPlace, Installed, Missing, Off};
 
-pub(crate) const CASES: [Case; 26] = [
+pub(crate) const CASES: [Case; 28] = [
     Case::unchanged("start_two_steps_beside_fmt", two_steps_beside_fmt),
     Case::unchanged(
         "start_two_steps_beside_env_logger",
@@ -42,6 +44,14 @@ pub(crate) const CASES: [Case; 26] = [
     ),
     Case::new("start_beside_a_propagator", beside_a_propagator),
     Case::new("start_beside_another_propagator", beside_another_propagator),
+    Case::new(
+        "start_beside_a_propagator_that_panics",
+        beside_a_propagator_that_panics,
+    ),
+    Case::new(
+        "start_another_propagator_beside_the_first",
+        another_propagator_beside_the_first,
+    ),
     Case::unchanged(
         "start_no_trace_in_their_provider",
         no_trace_in_their_provider,
@@ -273,6 +283,46 @@ fn beside_another_propagator() {
     assert_eq!(states(&monitor.report().install)[3], Missing);
     assert_said_once(&monitor);
     assert_eq!(fields(), ["baggage"]);
+}
+
+/// A propagator whose headers nobody can learn.
+#[derive(Debug)]
+struct Panicking;
+
+impl TextMapPropagator for Panicking {
+    fn inject_context(&self, _: &Context, _: &mut dyn Injector) {}
+
+    fn extract_with_context(&self, context: &Context, _: &dyn Extractor) -> Context {
+        context.clone()
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        std::panic::resume_unwind(Box::new("planned"))
+    }
+}
+
+fn beside_a_propagator_that_panics() {
+    global::set_text_map_propagator(Panicking);
+    let monitor = builder().0.install().unwrap();
+    assert_eq!(states(&monitor.report().install)[3], Missing);
+    assert!(std::panic::catch_unwind(fields).is_err());
+}
+
+/// One that is at work keeps its headers, whatever the next one wants.
+fn another_propagator_beside_the_first() {
+    let settings = std::env::temp_dir().join(format!("beside-prop-{}.toml", std::process::id()));
+    std::fs::write(&settings, "[trace]\npropagators = [\"tracecontext\"]\n").unwrap();
+    let second = || builder().0.file(&settings).build().unwrap();
+    let first = builder().0.install().unwrap();
+    let all = fields();
+    assert!(all.contains(&"baggage".to_owned()), "{all:?}");
+    let beside = second();
+    assert_eq!(states(&beside.install())[3], InPlace);
+    assert_eq!(fields(), all);
+    drop(first);
+    assert_eq!(states(&beside.install())[3], Installed);
+    assert_eq!(fields(), ["traceparent", "tracestate"]);
+    std::fs::remove_file(&settings).unwrap();
 }
 
 fn fields() -> Vec<String> {
