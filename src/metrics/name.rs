@@ -80,12 +80,14 @@ pub(super) fn typed(raw: &str, kind: Kind, unit: &str) -> Name {
 /// The name of a metric of the facade, taken as it is written: a description may come at any time
 /// and must not rename what is on the page already. A counter gets `_total`, unless `keep` leaves it as it is, too.
 pub(super) fn as_written(raw: &str, kind: Kind, unit: &'static str, keep: bool) -> Name {
+    // Kept is what the other exporter shows: the name with other characters replaced.
+    let total = !keep || sanitize_metric_name(prefix(raw, MAX_NAME)).ends_with("_total");
     let family = family(raw, kind);
     let unit = if ends_in(&family, unit) { unit } else { "" };
     Name {
         family,
         unit: unit.into(),
-        total: !keep || raw.ends_with("_total"),
+        total,
     }
 }
 

@@ -168,6 +168,8 @@ impl Registry {
         // Two spellings of one name on the page are one metric.
         if let Some(Family::Metric(found)) = families.all.get(&new.name.family)
             && found.kind == kind
+            // `jobs` and `jobs_total` are two where names are kept.
+            && found.name.total == new.name.total
         {
             let found = Arc::clone(found);
             if families.by_name.len() < 2 * MAX_NAMES {

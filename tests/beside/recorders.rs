@@ -62,6 +62,7 @@ fn counters_keep_their_names() {
     let count = || {
         metrics::counter!("jobs", "queue" => "a").increment(2);
         metrics::counter!("sent_total").increment(3);
+        metrics::counter!("mail.total").increment(4);
     };
     metrics::with_local_recorder(&theirs, count);
     count();
@@ -69,4 +70,11 @@ fn counters_keep_their_names() {
     for line in theirs.lines().filter(|line| !line.is_empty()) {
         assert!(ours.lines().any(|it| it == line), "{line}\n{ours}");
     }
+    // What would be another counter of the same family is not added to this one.
+    metrics::counter!("jobs_total", "queue" => "a").increment(50);
+    let ours = guard.metrics().render();
+    assert!(ours.lines().any(|it| it == "jobs{queue=\"a\"} 2"), "{ours}");
+    let notices = guard.report().notices;
+    let refused = |it: &&String| it.contains("jobs_total");
+    assert_eq!(notices.iter().filter(refused).count(), 1, "{notices:?}");
 }
