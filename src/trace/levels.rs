@@ -44,11 +44,15 @@ impl Levels {
     pub(crate) fn replace(&self, text: &str) -> Result<(), String> {
         let directives = Arc::new(Directives::parse(text)?);
         let most = directives.most();
-        *self
-            .directives
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = directives;
-        self.most.store(most, Relaxed);
+        {
+            let mut now = self
+                .directives
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            *now = directives;
+            // Under the lock: of two changes at once both parts are the last one's.
+            self.most.store(most, Relaxed);
+        }
         self.generation.store(next_generation(), Relaxed);
         // What `tracing` remembers of each callsite came from the old ones.
         tracing::callsite::rebuild_interest_cache();
