@@ -1,6 +1,6 @@
 //! The layer of the process's own subscriber, which stays for good and serves one monitor after the other.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tracing::level_filters::LevelFilter;
 use tracing::metadata::Kind;
@@ -12,7 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::layer::TracingLayer;
 use crate::model::{Life, Successive, Taken};
-use crate::trace::probe;
+use crate::trace::{leave_span, probe};
 
 /// That of the process, once its subscriber is set.
 static INSTALLED: OnceLock<InstalledLayer> = OnceLock::new();
@@ -21,6 +21,8 @@ static INSTALLED: OnceLock<InstalledLayer> = OnceLock::new();
 #[derive(Debug, Clone)]
 pub(crate) struct InstalledLayer {
     layers: Arc<Successive<TracingLayer>>,
+    /// The numbers of the monitors that took over.
+    later: Arc<RwLock<Vec<u32>>>,
     /// Whether the subscriber has parts that serve the first monitor alone.
     is_bound: bool,
 }
@@ -29,6 +31,7 @@ impl InstalledLayer {
     pub(crate) fn new(layer: TracingLayer, life: &Life, is_bound: bool) -> Self {
         Self {
             layers: Arc::new(Successive::new(layer, life.clone())),
+            later: Arc::default(),
             is_bound,
         }
     }
@@ -56,8 +59,12 @@ impl InstalledLayer {
 
     /// Leads to this layer from now on, if the monitor that had the subscriber has ended.
     pub(crate) fn take_over(&self, layer: TracingLayer, life: &Life) -> Taken {
+        let number = layer.monitor();
         let taken = self.layers.take_over(layer, life);
         if taken == Taken::Now {
+            let mut later = self.later.write().unwrap_or_else(PoisonError::into_inner);
+            later.push(number);
+            drop(later);
             self.layers.with(TracingLayer::note_subscriber);
             // The levels are others.
             tracing::callsite::rebuild_interest_cache();
@@ -138,8 +145,11 @@ where
 
     fn on_exit(&self, id: &Id, context: Context<'_, S>) {
         if self.layers.changes() > 0 {
-            // It may have been entered before.
+            // It may have been entered under any monitor before.
             self.layers.first().on_exit(id, context.clone());
+            let later = self.later.read().unwrap_or_else(PoisonError::into_inner);
+            later.iter().for_each(|monitor| leave_span(*monitor, id));
+            return;
         }
         self.layers.with(|layer| layer.on_exit(id, context));
     }

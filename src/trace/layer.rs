@@ -569,9 +569,7 @@ impl SpanLayer {
     }
 
     pub(crate) fn on_exit(&self, id: &Id) {
-        if let Some(left) = entered::take(self.requests.number(), id.into_u64()) {
-            request::leave_alone(left.span);
-        }
+        leave_span(self.requests.number(), id);
     }
 
     pub(crate) fn on_close<S>(&self, id: &Id, context: &Context<'_, S>)
@@ -590,6 +588,14 @@ impl SpanLayer {
         if let Some((id, recorded)) = taken {
             recorded.end(traces, id, span.metadata());
         }
+    }
+}
+
+/// The thread leaves a span that it entered under this monitor.
+#[inline]
+pub(crate) fn leave_span(monitor: u32, id: &Id) {
+    if let Some(left) = entered::take(monitor, id.into_u64()) {
+        request::leave_alone(left.span);
     }
 }
 

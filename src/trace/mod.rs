@@ -206,7 +206,7 @@ pub(crate) use self::config::{Exporter, SamplerKind, TraceConfig};
 pub(crate) use self::context::{Attached, Carried, OtelContext, their_current_span};
 pub(crate) use self::installed::install_provider;
 pub(crate) use self::joined::join;
-pub(crate) use self::layer::SpanLayer;
+pub(crate) use self::layer::{SpanLayer, leave_span};
 pub(crate) use self::levels::Levels;
 pub(crate) use self::limits::SpanLimits;
 pub(crate) use self::open::{Begun, OpenSpan, carry_request};

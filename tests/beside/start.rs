@@ -12,7 +12,7 @@ use http::Request;
 use opentelemetry::global;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{Link, SpanKind, TraceId, Tracer as _};
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceId, Tracer as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{
@@ -32,7 +32,7 @@ use crate::support::{Written, block_on, builder, records_of};
 
 use GlobalState::{AlreadyInstalled, InPlace, Installed, Missing, Off};
 
-pub(crate) const CASES: [Case; 28] = [
+pub(crate) const CASES: [Case; 29] = [
     Case::unchanged("start_two_steps_beside_fmt", two_steps_beside_fmt),
     Case::unchanged(
         "start_two_steps_beside_env_logger",
@@ -80,6 +80,7 @@ pub(crate) const CASES: [Case; 28] = [
     Case::new("start_build_alone", build_alone),
     Case::new("start_twice", twice),
     Case::new("start_second_after_the_first", second_after_the_first),
+    Case::new("start_entered_under_another", entered_under_another),
     Case::new("start_second_after_a_shutdown", second_after_a_shutdown),
     Case::new("start_second_beside_the_first", second_beside_the_first),
     Case::new("start_while_threads_emit", while_threads_emit),
@@ -679,6 +680,31 @@ fn second_after_the_first() {
         monitor.shutdown_blocking(Duration::from_secs(5)).unwrap();
         drop(monitor);
         assert!(Monitor::current().is_none());
+    }
+}
+
+/// A span that was entered under the second monitor is left under the third.
+fn entered_under_another() {
+    let mut entered = Vec::new();
+    for n in 0..3 {
+        let (builder, written) = builder();
+        let monitor = builder.install().unwrap();
+        if n < 2 {
+            entered.push(tracing::info_span!("long").entered());
+        } else {
+            entered.clear();
+        }
+        let context = Context::map_current(|it| it.span().span_context().is_valid());
+        assert_eq!(context, n < 2);
+        tracing::info!("alone or not");
+        let record = &records_of(&monitor, &written, "alone or not")[0];
+        assert_eq!(record["trace_id"].is_null(), n == 2, "{record}");
+        block_on(monitor.trace("job").run(async {}));
+        assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
+        let jobs = monitor.recent_traces().into_iter();
+        let roots = jobs.filter(|it| it.spans[0].name == "job" && it.spans[0].is_root);
+        assert_eq!(roots.count(), usize::from(n == 2));
+        drop(monitor);
     }
 }
 
