@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::PanicHookInfo;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::ambient;
@@ -13,8 +14,28 @@ use crate::request::ErrorKind;
 /// The type that a panic is told under.
 const PANIC: &str = "panic";
 
-/// Where the hook lies that was set last; nothing else lies there as long as the hook is set.
-static OURS: Mutex<Option<usize>> = Mutex::new(None);
+/// Where the hook lies that was set last, and its number. Nothing else lies there as long as it is alive.
+static OURS: Mutex<Option<(usize, u64)>> = Mutex::new(None);
+/// The number of that hook while it is alive, else 0.
+static ALIVE: AtomicU64 = AtomicU64::new(0);
+
+/// Goes with a hook of this number when that is dropped.
+struct Alive(u64);
+
+impl Alive {
+    fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Relaxed);
+        ALIVE.store(number, Relaxed);
+        Self(number)
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        let _other = ALIVE.compare_exchange(self.0, 0, Relaxed, Relaxed);
+    }
+}
 
 thread_local! {
     /// Whether a hook of ours is at work on this thread: another of ours below it captures nothing.
@@ -47,12 +68,15 @@ pub(crate) fn set_panic_hook() -> Option<Taken> {
     let place = |hook: &(dyn Fn(&PanicHookInfo<'_>) + Send + Sync)| {
         std::ptr::from_ref(hook).cast::<()>().addr()
     };
-    if *ours == Some(place(&*before)) {
+    if *ours == Some((place(&*before), ALIVE.load(Relaxed))) {
         std::panic::set_hook(before);
         hook_is_set();
         return Some(Taken::Before);
     }
+    let alive = Alive::new();
+    let number = alive.0;
     let hook = Box::new(move |info: &PanicHookInfo<'_>| {
+        let _with_it = &alive;
         let outer = HOOKED.try_with(|it| !it.replace(true)).unwrap_or(true);
         if outer {
             capture(info);
@@ -62,7 +86,7 @@ pub(crate) fn set_panic_hook() -> Option<Taken> {
             let _ended = HOOKED.try_with(|it| it.set(false));
         }
     });
-    *ours = Some(place(&*hook));
+    *ours = Some((place(&*hook), number));
     std::panic::set_hook(hook);
     hook_is_set();
     Some(Taken::Now)

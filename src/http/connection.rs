@@ -7,11 +7,12 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
+use super::panic::saw_panic;
 use super::series::{Instruments, seconds};
 use super::stream_end::StreamEnd;
 use crate::clock::Nanos;
 use crate::metrics::{Histogram, UpDownCounter};
-use crate::model::{Dropping, Guarded, Outcome, SpanId, TraceId, guarded, layer_saw_panic};
+use crate::model::{Dropping, Guarded, Outcome, SpanId, TraceId, guarded};
 use crate::request::{self, Ids, Requests, Slot};
 use crate::semconv;
 use crate::trace::Traces;
@@ -112,7 +113,7 @@ impl Stream {
 impl Guarded for Box<Stream> {
     #[cold]
     fn panicked(self) {
-        layer_saw_panic(self.requests.number());
+        saw_panic(self.requests.number());
         self.end(Outcome::Panicked);
     }
 }
@@ -121,7 +122,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         let now = self.requests.clock().now();
         if self.dropping.panicked() | *self.panicked.get_mut() {
-            layer_saw_panic(self.requests.number());
+            saw_panic(self.requests.number());
             self.outcome = Outcome::Panicked;
         }
         let life = now.saturating_sub(self.start);

@@ -199,6 +199,7 @@ mod hooks;
 mod inside;
 mod layer;
 mod local;
+mod panic;
 mod polling;
 mod queried;
 mod received;

@@ -8,12 +8,13 @@ use http_body::Body;
 
 use super::active::Active;
 use super::connection::Stream;
+use super::panic::saw_panic;
 use super::seen::Seen;
 use super::shared::{Asked, LineMode, Shared};
 use super::stream_end::StreamEnd;
 use super::{framework, grpc, local};
 use crate::clock::Nanos;
-use crate::model::{Guarded, Outcome, OwnAnswer, is_media_type, layer_saw_panic};
+use crate::model::{Guarded, Outcome, OwnAnswer, is_media_type};
 use crate::request::RouteId;
 
 /// Owns a request's state; dropped before the end, the request was cancelled, its body dropped, or the host's code
@@ -173,7 +174,7 @@ impl Guarded for Track {
     #[cold]
     fn panicked(self) {
         if let Some(active) = self.0.as_deref() {
-            layer_saw_panic(active.shared.requests.number());
+            saw_panic(active.shared.requests.number());
         }
         self.finish(Outcome::Panicked);
     }
@@ -186,7 +187,7 @@ impl Drop for Track {
         };
         let panicked = active.dropping.panicked() | std::mem::take(active.panicked.get_mut());
         let outcome = if panicked {
-            layer_saw_panic(active.shared.requests.number());
+            saw_panic(active.shared.requests.number());
             Outcome::Panicked
         } else if active.headers_at.is_none() {
             Outcome::Cancelled

@@ -18,7 +18,7 @@ use watchpost::{EndpointLayer, Global, GlobalState, Monitor, MonitorGuard};
 use crate::cases::Case;
 use crate::support::{block_on, builder};
 
-pub(crate) const CASES: [Case; 11] = [
+pub(crate) const CASES: [Case; 13] = [
     Case::new("panics_color_eyre_before_ours", color_eyre_before_ours),
     Case::new("panics_color_eyre_after_ours", color_eyre_after_ours),
     Case::new("panics_a_hook_that_chains_after_ours", chains_after_ours),
@@ -27,6 +27,8 @@ pub(crate) const CASES: [Case; 11] = [
     Case::new("panics_that_other_threads_raise_again", raised_again),
     Case::new("panics_seen_by_layers_of_two_monitors", two_monitors),
     Case::new("panics_caught_inside_the_layer", caught_inside),
+    Case::new("panics_through_two_requests", through_two_requests),
+    Case::new("panics_a_hook_in_place_of_ours", in_place_of_ours),
     Case::new("panics_sentry_before_ours", sentry_before_ours),
     Case::new("panics_sentry_after_ours", sentry_after_ours),
     Case::new("panics_install_while_panicking", install_while_panicking),
@@ -187,6 +189,54 @@ fn two_monitors() {
     assert_eq!(finding(&first), None);
     assert_eq!(finding(&second), None);
     assert_eq!(captured(&first) + captured(&second), 40);
+}
+
+/// A handler asks a router of the same monitor's, in which it panics once.
+fn through_two_requests() {
+    let monitor = builder().0.install().unwrap();
+    let inner = Router::new()
+        .route("/panics", get(panics))
+        .layer(monitor.layer());
+    let outer = async move || {
+        let request = Request::get("/panics").body(Body::empty()).unwrap();
+        inner.oneshot(request).await.unwrap()
+    };
+    let app = Router::new()
+        .route("/outer", get(outer))
+        .layer(monitor.layer());
+    for n in 1..4 {
+        let request = Request::get("/outer").body(Body::empty()).unwrap();
+        let app = app.clone();
+        let panicked = block_on(async { tokio::spawn(app.oneshot(request)).await });
+        assert!(panicked.unwrap_err().is_panic());
+        assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
+    }
+}
+
+/// Ours is gone, and one of the host's may lie where it lay.
+fn in_place_of_ours() {
+    let monitor = builder().0.install().unwrap();
+    for n in 1..50_u64 {
+        // As large as one of ours, and made when that has just gone.
+        let (one, two, three) = (Box::new(n), Box::new(n), Box::new(n));
+        drop(take_hook());
+        if n % 2 == 0 {
+            set_hook(Box::new(move |info| {
+                assert_eq!(one, two);
+                count(info);
+            }));
+        } else {
+            set_hook(Box::new(move |info| {
+                assert_eq!((&one, &two), (&three, &two));
+                count(info);
+            }));
+        }
+        let report = monitor.install();
+        let state = report.state(Global::PanicHook);
+        assert_eq!(state, Some(GlobalState::Installed), "{n}");
+        ask(&[monitor.layer()], "/panics");
+        assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
+    }
 }
 
 /// The layer sees no panic there, and nothing is wrong.
