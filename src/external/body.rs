@@ -77,6 +77,9 @@ impl Drop for Ends {
         if let Some(mut guard) = self.guard.take() {
             if guard.has_panicked() {
                 guard.by(Outcome::Panicked);
+            } else if guard.has_grpc_failure() {
+                // Clients do not read on.
+                guard.finish();
             } else if self.is_whole() == Some(true) {
                 // Who knows the length does not ask again.
                 guard.finish();

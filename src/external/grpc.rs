@@ -47,6 +47,11 @@ impl Grpc {
         self.status = Status::of_headers(headers).or(self.status);
     }
 
+    /// Whether a status came that is not OK.
+    pub(super) fn has_failed(&self) -> bool {
+        self.status.is_some_and(|status| status != Status::OK)
+    }
+
     /// The response came to its end. As clients do, one without a status is taken for UNKNOWN; that of gRPC-Web is not
     /// known.
     pub(super) fn ended(&self) -> Option<Status> {

@@ -210,6 +210,11 @@ impl CallGuard {
         }
     }
 
+    /// Whether headers have said that a gRPC call failed.
+    pub(super) fn has_grpc_failure(&self) -> bool {
+        self.grpc.as_ref().is_some_and(|grpc| grpc.has_failed())
+    }
+
     /// Sets the types of errors whose sources are looked at.
     pub(super) fn error_types(&mut self, types: &Arc<ErrorTypes>) {
         self.error_types = Some(Arc::clone(types));

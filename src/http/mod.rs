@@ -151,8 +151,8 @@
 //! UNIMPLEMENTED is a failure of a method that is known; to call a method that the service does not have is none.
 //!
 //! **Where the status is read.** In the headers, in the trailers, and for gRPC-Web in the last frame of the body, in its
-//! binary and its text form. A status that cannot be read is UNKNOWN. So is the status of a gRPC response that comes to
-//! its end without one, with or without trailers: clients report it as UNKNOWN. A call that panics, is cancelled, or
+//! binary and its text form. A status that cannot be read is UNKNOWN. So is the status of a gRPC response with HTTP's 200
+//! that comes to its end without one, with or without trailers: clients report it as UNKNOWN. A call that panics, is cancelled, or
 //! whose body is dropped or breaks off has no `rpc_response_status_code`; `error_type` has the outcome where that is an
 //! error. A compressed frame of trailers is not read: the call then has no status.
 //!

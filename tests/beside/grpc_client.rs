@@ -280,6 +280,24 @@ fn plain_http() {
         tower::Service::call(&mut client, request).await.unwrap();
         assert!(!monitor.metrics().render().contains("rpc_client_call"));
         assert_eq!(monitor.dependencies()[0].errors, 0);
+        // A client that reads a failure in the headers does not read the body.
+        let client = tower::service_fn(async |_: http::Request<String>| {
+            let body = http_body_util::StreamBody::new(futures_util::stream::pending::<
+                Result<http_body::Frame<Bytes>, std::io::Error>,
+            >());
+            let response = http::Response::builder().header("grpc-status", "14");
+            Ok::<_, std::io::Error>(response.body(body).unwrap())
+        });
+        let mut client = monitor.external("early").client_layer().layer(client);
+        let request = http::Request::post("http://127.0.0.1:9/shop.Cart/Call");
+        let request = request.header("content-type", "application/grpc");
+        let response = tower::Service::call(&mut client, request.body(String::new()).unwrap());
+        drop(response.await.unwrap());
+        let early = [
+            ("service_peer_name", "early"),
+            ("error_type", "UNAVAILABLE"),
+        ];
+        assert_eq!(page(&monitor).sum(RPC, &early), 1.0);
         // The status of gRPC-Web is in the body, which is not read: it is no failure.
         let client = tower::service_fn(async |_: http::Request<String>| {
             Ok::<_, std::io::Error>(http::Response::new(String::new()))
@@ -289,7 +307,10 @@ fn plain_http() {
         let request = request.header("content-type", "application/grpc-web+proto");
         let request = request.body(String::new()).unwrap();
         tower::Service::call(&mut client, request).await.unwrap();
-        assert!(monitor.dependencies().iter().all(|it| it.errors == 0));
-        assert_eq!(page(&monitor).sum(RPC, &[("error_type", "")]), 1.0);
+        let all = monitor.dependencies();
+        let errors = |name: &str| all.iter().find(|it| &*it.service == name).unwrap().errors;
+        assert_eq!((errors("early"), errors("web"), errors("plain")), (1, 0, 0));
+        let web = [("service_peer_name", "web")];
+        assert_eq!(page(&monitor).sum(RPC, &web), 1.0);
     });
 }

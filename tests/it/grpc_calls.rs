@@ -470,6 +470,22 @@ async fn a_failure_is_told_as_one_wherever_its_status_stands() {
     }
 }
 
+/// A middleware refuses a call by HTTP's status, of which clients make one of gRPC's that is not UNKNOWN.
+#[tokio::test]
+async fn a_refusal_by_http_is_no_failure_of_the_service() {
+    for status in [401, 403, 429] {
+        let harness = knows().await;
+        let mut response = frames("application/grpc", vec![data(b"no")]);
+        *response.status_mut() = axum::http::StatusCode::from_u16(status).unwrap();
+        ask(&harness.layer(), call(ADD), response).await;
+        let record = last(&harness);
+        assert_eq!(record["http.response.status_code"], status);
+        assert!(record["rpc.response.status_code"].is_null(), "{record}");
+        assert!(record["error.type"].is_null(), "{record}");
+        assert_eq!(record["level"], "INFO", "{record}");
+    }
+}
+
 #[tokio::test]
 async fn grpc_web_shows_its_methods() {
     let kind = "application/grpc-web";

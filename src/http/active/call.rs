@@ -135,7 +135,8 @@ impl Active {
         };
     }
 
-    /// The request ends. A gRPC response that came to its end without a status failed: clients make UNKNOWN of it.
+    /// The request ends. A gRPC response with HTTP's 200 that came to its end without a status failed: clients make UNKNOWN
+    /// of it. Of other statuses of HTTP they make statuses of their own.
     #[cold]
     pub(super) fn call_ends(&mut self, outcome: Outcome) {
         let whole = matches!(outcome, Outcome::Completed | Outcome::Timeout);
@@ -144,6 +145,7 @@ impl Active {
             && whole
             && readable
             && self.grpc.answered
+            && self.status == Some(200)
             && self.sent_method != Method::HEAD
         {
             self.call_has(Status::UNKNOWN);
