@@ -1,5 +1,5 @@
-//! One answer to what is current: in any nesting an event's log record, the span that has the event, the parent of a
-//! child, the ids of a captured error and the outgoing context name one operation.
+//! One answer to what is current. In any nesting these name the same operation: an event's log record, the span that
+//! holds the event, the parent of a child span, the ids of a captured error and the outgoing context.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -10,12 +10,11 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Status};
 use tower::Layer as _;
 use watchpost::external::{Client, Dependency};
-use watchpost::testing::Page;
 use watchpost::trace::{AttributeValue, KeptTrace, Span, SpanStatus};
 use watchpost::{Monitor, MonitorGuard};
 
 use crate::cases::Case;
-use crate::grpc_server::{CALL, Cart, Raw, WATCH, listen};
+use crate::grpc_server::{Cart, Raw, WATCH, call, listen, page};
 use crate::support::{block_on, builder};
 
 pub(crate) const CASES: [Case; 5] = [
@@ -50,20 +49,6 @@ fn watched(monitor: &Monitor, channel: Channel, address: SocketAddr) -> Grpc<Cli
 
 fn endpoint(address: SocketAddr) -> Endpoint {
     Endpoint::new(format!("http://{address}")).unwrap()
-}
-
-async fn call(client: &mut Grpc<Client<Channel>>, message: &[u8]) -> Code {
-    client.ready().await.unwrap();
-    let request = tonic::Request::new(Bytes::copy_from_slice(message));
-    let path = PathAndQuery::from_static(CALL);
-    match client.unary::<Bytes, Bytes, _>(request, path, Raw).await {
-        Ok(_) => Code::Ok,
-        Err(status) => status.code(),
-    }
-}
-
-fn page(monitor: &Monitor) -> Page {
-    Page::read(&monitor.metrics().render())
 }
 
 fn cart(monitor: &Monitor) -> Dependency {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;
-use tonic::client::Grpc;
+use tonic::client::{Grpc, GrpcService};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::NamedService;
 use tonic::service::Routes;
@@ -170,7 +170,13 @@ async fn connect(address: SocketAddr) -> Grpc<Channel> {
 }
 
 /// The code of a unary call.
-async fn call(client: &mut Grpc<Channel>, message: &[u8]) -> Code {
+pub(crate) async fn call<C>(client: &mut Grpc<C>, message: &[u8]) -> Code
+where
+    C: GrpcService<Body>,
+    C::ResponseBody: http_body::Body<Data = Bytes> + Send + 'static,
+    <C::ResponseBody as http_body::Body>::Error: Into<tonic::codegen::StdError>,
+    C::Error: std::fmt::Debug,
+{
     client.ready().await.unwrap();
     let request = tonic::Request::new(Bytes::copy_from_slice(message));
     let path = PathAndQuery::from_static(CALL);
@@ -180,7 +186,7 @@ async fn call(client: &mut Grpc<Channel>, message: &[u8]) -> Code {
     }
 }
 
-fn page(monitor: &Monitor) -> Page {
+pub(crate) fn page(monitor: &Monitor) -> Page {
     Page::read(&monitor.metrics().render())
 }
 
