@@ -23,7 +23,7 @@ const MAX_NAMES: usize = 64;
 /// Servers that the calls of one service add: one that calls wherever it is asked to, such as a sender of webhooks,
 /// leaves room for the others.
 const MAX_SERVERS_OF_ONE: usize = 16;
-/// gRPC methods that are told apart.
+/// The maximum number of gRPC methods that have their own series.
 const MAX_METHODS: usize = 256;
 /// The name of those beyond.
 const OTHER: &str = "_other";

@@ -199,8 +199,8 @@ impl EndpointLayer {
         })
     }
 
-    /// Finds the address of a request's peer in its extensions, for servers of which this crate does not know the type.
-    /// It is the `client.address`, and `trusted_proxies` is asked about it.
+    /// Sets a hook that finds the peer's address in a request's extensions. Use it with servers whose connection type this
+    /// crate does not know. The address becomes `client.address`, and `trusted_proxies` applies to it.
     ///
     /// By default, axum's `ConnectInfo<SocketAddr>` and [`PeerAddr`](super::PeerAddr) are looked for. With tonic's server
     /// write:

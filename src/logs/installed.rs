@@ -104,7 +104,7 @@ impl<S> Layer<S> for InstalledLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    // `on_register_dispatch` looks for layers of others, of which this crate's subscriber has none.
+    // `on_register_dispatch` is left out: it looks for other layers, and this crate's subscriber has none.
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         self.layers

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 /// Calls of the hook that may wait for a layer that sees their panic on another thread: as many as panic at once. More
 /// would hide for longer that the hook is called no more.
 const MOST_SPARE: u32 = 256;
-/// Monitors of which a thread remembers the last panic.
+/// The maximum number of monitors for which a thread remembers the last panic.
 const MONITORS: usize = 8;
 
 static COUNTS: Counts = Counts::new();

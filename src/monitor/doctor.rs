@@ -230,7 +230,7 @@ impl Doctor {
         self.layer.is_heard() || monitor_of(subscriber) == Some(self.monitor)
     }
 
-    /// Whether the thread's subscriber hides the events of SQLx, of which none has come.
+    /// Reports that the thread's subscriber hides SQLx's events, if no such event has come.
     fn sqlx(&self) -> Option<String> {
         let (target, level) = self.queries.upgrade()?.misses_events()?;
         let subscriber = tracing::dispatcher::get_default(Dispatch::clone);

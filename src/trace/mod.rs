@@ -149,10 +149,10 @@
 //! # What a span holds
 //!
 //! Its [attributes, events and links](#attributes-and-limits) within their limits. Names, attributes and texts are
-//! scrubbed on the worker before anything shows them. `tracing` events at the level of `trace.level` become events of
-//! the span that their log record names: the innermost operation, be it a `tracing` span, one of
-//! [`Monitor::trace`](crate::Monitor::trace), a query, a call, a span of OpenTelemetry, or the root. Children, captured
-//! errors and outgoing headers name the same. An event with an explicit `parent:` belongs to that span; with
+//! scrubbed on the worker before anything shows them. A `tracing` event at the level of `trace.level` becomes an
+//! event of the innermost operation, which is also the one that its log record names. That operation is a `tracing` span, a
+//! span of [`Monitor::trace`](crate::Monitor::trace), a query, a call, an OpenTelemetry span or the root. Children, captured
+//! errors and outgoing headers name the same one. An event with an explicit `parent:` belongs to that span; with
 //! `parent: None` it belongs to none. The fields `otel.name`, `otel.kind`, `otel.status_code` and
 //! `otel.status_description` of a `tracing` span mean what tracing-opentelemetry says.
 

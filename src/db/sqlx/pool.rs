@@ -34,12 +34,12 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Begins the query of a statement, which is sent as [`sends`](Self::sends) is told.
+    /// Begins the query of a statement. [`sends`](Self::sends) then gets the text that is sent.
     pub(super) fn query(&self, statement: &str) -> QueryGuard {
         self.database.query(statement)
     }
 
-    /// SQLx's own event of this text is of a query that was begun.
+    /// A query that was begun is sent with this text. SQLx's own event with the text is not counted again.
     pub(super) fn sends(&self, text: &str) {
         if self.elsewhere {
             self.database.will_be_told(text);

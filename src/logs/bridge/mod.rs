@@ -19,7 +19,7 @@ pub(crate) enum Bridge {
     Before,
     /// Another one, which asks the thread's `tracing` subscriber whether it wants a record.
     AsksTracing,
-    /// Another one, of which that is not known.
+    /// Another one that was not seen to ask `tracing`.
     Foreign,
     /// None is needed: the feature `log` is off.
     #[cfg_attr(
