@@ -476,7 +476,7 @@ async fn a_refusal_by_http_is_no_failure_of_the_service() {
     for status in [401, 403, 429] {
         let harness = knows().await;
         let mut response = frames("application/grpc", vec![data(b"no")]);
-        *response.status_mut() = axum::http::StatusCode::from_u16(status).unwrap();
+        *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
         ask(&harness.layer(), call(ADD), response).await;
         let record = last(&harness);
         assert_eq!(record["http.response.status_code"], status);
