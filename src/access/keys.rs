@@ -1,12 +1,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::Access;
 use super::rule::Source;
 use super::weak::weakness;
-use crate::model::{Notices, Secret};
+use crate::model::{Notices, Secret, lock};
 
 /// Reads one variable of the environment.
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -67,7 +67,7 @@ impl Keys {
 
     fn named(&self, name: &str, value: impl FnOnce() -> Option<String>) -> Option<Secret> {
         let inner = &self.0;
-        let mut by_name = inner.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_name = lock(&inner.by_name);
         if let Some(secret) = by_name.get(name) {
             return Some(secret.clone());
         }

@@ -16,6 +16,7 @@ pub(crate) mod json;
 mod kept;
 mod level;
 mod life;
+mod lock;
 mod media_type;
 mod notices;
 mod outcome;
@@ -49,6 +50,7 @@ pub(crate) use self::hooked::{
 pub(crate) use self::host::split_host;
 pub(crate) use self::ids::hex_of_byte;
 pub(crate) use self::life::Life;
+pub(crate) use self::lock::{lock, read_lock, recover, write_lock};
 pub(crate) use self::media_type::{is_grpc, is_media_type};
 pub(crate) use self::notices::Notices;
 pub(crate) use self::own::{OwnAnswer, as_hosts, as_own, is_own_thread, mark_own_thread};

@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
-use super::peek::peek;
+use super::{lock, peek};
 use crate::redact;
 
 /// Notices kept for `report()`.
@@ -36,7 +36,7 @@ impl Notices {
     #[cold]
     pub(crate) fn say(&self, sentence: impl Into<String>) {
         let sentence = redact::text(&sentence.into()).into_owned();
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = lock(&self.0);
         if inner.said.contains(&sentence) {
             return;
         }
@@ -55,7 +55,7 @@ impl Notices {
 
     /// The sentences that nobody has taken yet.
     pub(crate) fn take_unwritten(&self) -> Vec<String> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = lock(&self.0);
         std::mem::take(&mut inner.unwritten).into()
     }
 }

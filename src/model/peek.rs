@@ -1,9 +1,11 @@
 //! Locks as status reads take them.
 
 use std::sync::{
-    Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, TryLockError, TryLockResult,
+    Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, TryLockError, TryLockResult,
 };
 use std::time::Duration;
+
+use super::{lock, read_lock};
 
 /// How long a read in a child made by `fork` waits for a lock.
 const TRIES: u32 = 5;
@@ -22,18 +24,12 @@ pub(crate) fn note_process() {
 /// In a child made by `fork` a lock that a thread of the parent held stays locked for ever. There the read waits a few
 /// milliseconds, then it is `None`; elsewhere it is never `None`.
 pub(crate) fn peek<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    look(
-        || mutex.try_lock(),
-        || mutex.lock().unwrap_or_else(PoisonError::into_inner),
-    )
+    look(|| mutex.try_lock(), || lock(mutex))
 }
 
 /// As [`peek`], of a lock that readers share.
 pub(crate) fn peek_shared<T>(lock: &RwLock<T>) -> Option<RwLockReadGuard<'_, T>> {
-    look(
-        || lock.try_read(),
-        || lock.read().unwrap_or_else(PoisonError::into_inner),
-    )
+    look(|| lock.try_read(), || read_lock(lock))
 }
 
 fn look<G>(try_it: impl Fn() -> TryLockResult<G>, wait: impl FnOnce() -> G) -> Option<G> {

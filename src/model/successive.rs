@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
-use super::Life;
+use super::{Life, read_lock, write_lock};
 
 /// Who has a global of the process after a monitor asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl<T> Successive<T> {
     }
 
     fn later(&self) -> Option<Arc<T>> {
-        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        let now = read_lock(&self.now);
         now.later.clone()
     }
 
@@ -80,13 +80,13 @@ impl<T> Successive<T> {
 
     /// Whether a monitor has the global.
     pub(crate) fn is_of(&self, life: &Life) -> bool {
-        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        let now = read_lock(&self.now);
         now.life.is(life)
     }
 
     /// Gives the global to a monitor, if the one that has it has ended.
     pub(crate) fn take_over(&self, part: T, life: &Life) -> Taken {
-        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        let mut now = write_lock(&self.now);
         if now.life.is(life) {
             return Taken::Before;
         }

@@ -1,8 +1,10 @@
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use crate::model::{lock, recover};
 
 /// An answer that comes once, from whichever side is first, and can be awaited or waited for, with any
 /// runtime or none.
@@ -40,15 +42,15 @@ impl<T: Clone> Answer<T> {
 
     /// Blocks until the answer is there, or `None` after `timeout`.
     pub(crate) fn wait(&self, timeout: Duration) -> Option<T> {
-        let (state, _) = self
-            .given
-            .wait_timeout_while(self.lock(), timeout, |state| state.value.is_none())
-            .unwrap_or_else(PoisonError::into_inner);
+        let (state, _) = recover(
+            self.given
+                .wait_timeout_while(self.lock(), timeout, |state| state.value.is_none()),
+        );
         state.value.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -1,12 +1,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::answer::Answer;
 use super::deadline::{Deadlines, Pending};
 use super::outlet::Outlet;
 use super::{Intake, Record};
 use crate::clock::{Clock, Nanos};
-use crate::model::{Books, Notices, Reason, ShutdownReport, Signal};
+use crate::model::{Books, Notices, Reason, ShutdownReport, Signal, lock};
 
 /// What the worker's thread shares with those who ask something of it.
 pub(super) struct Core {
@@ -70,7 +70,7 @@ impl Core {
     /// answered at once.
     pub(super) fn command(&self, command: Command) {
         {
-            let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut commands = lock(&self.commands);
             // A stuck worker takes no commands: those that have run out need not wait for it.
             commands.retain(
                 |command| !matches!(command, Command::Flush { answer, .. } if answer.is_settled()),
@@ -85,7 +85,7 @@ impl Core {
     }
 
     pub(super) fn take_commands(&self) -> Vec<Command> {
-        std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.commands))
     }
 
     pub(super) fn is_finished(&self) -> bool {

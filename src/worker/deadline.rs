@@ -1,9 +1,9 @@
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::mark_own_thread;
+use crate::model::{lock, mark_own_thread, recover};
 
 /// Something that has to come to an end by a deadline.
 pub(crate) trait Pending: Send + Sync {
@@ -95,15 +95,12 @@ impl Shared {
                 return;
             };
             let wait = Duration::from_nanos(next.saturating_sub(now));
-            (list, _) = self
-                .changed
-                .wait_timeout(list, wait)
-                .unwrap_or_else(PoisonError::into_inner);
+            (list, _) = recover(self.changed.wait_timeout(list, wait));
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.list)
     }
 }
 

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -11,9 +11,7 @@ use super::shares::reserved;
 use super::trouble::Trouble;
 use super::writer::{Stop, Writer};
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::caught;
-use crate::model::peek;
-use crate::model::{Books, Notices, Reason};
+use crate::model::{Books, Notices, Reason, caught, lock, peek};
 
 /// After a refused write the next block waits this long, twice as long after each further refusal ..
 const FIRST_BACK_OFF: Duration = Duration::from_millis(50);
@@ -349,7 +347,7 @@ impl Sink {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -7,9 +7,7 @@ use super::dates::{ahead, retry_after};
 use super::queue::Queue;
 use super::{Batch, Deliver, End, Fate, RemoteSetup, Verdict};
 use crate::clock::{Clock, Nanos};
-use crate::model::caught;
-use crate::model::peek;
-use crate::model::{Books, Notices, Reason, Signal};
+use crate::model::{Books, Notices, Reason, Signal, caught, lock, peek};
 use crate::worker::client::{Answer, Client};
 use crate::worker::intake::Intake;
 use crate::worker::sink::{Heard, SinkStatus};
@@ -387,11 +385,11 @@ impl Remote {
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.heard)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }
 

@@ -1,13 +1,11 @@
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::Spool;
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::Notices;
-use crate::model::caught;
-use crate::model::peek;
+use crate::model::{Notices, caught, lock, peek};
 use crate::worker::answer::Answer;
 use crate::worker::{Intake, Jobs};
 
@@ -478,7 +476,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
