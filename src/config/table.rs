@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::errors::Backtraces;
-use crate::logs::{LogFormat, RequestLines};
+use crate::logs::{LogFormat, RequestLogs};
 use crate::trace::otlp::{Compression, Protocol};
 use crate::trace::{Exporter, SamplerKind, Spans};
 
@@ -110,10 +110,10 @@ const FORMATS: Choice<LogFormat> = Choice(&[
     ("json", LogFormat::Json),
     ("pretty", LogFormat::Pretty),
 ]);
-const REQUESTS: Choice<RequestLines> = Choice(&[
-    ("all", RequestLines::All),
-    ("off", RequestLines::Off),
-    ("errors", RequestLines::ErrorsAndSlow),
+const REQUESTS: Choice<RequestLogs> = Choice(&[
+    ("all", RequestLogs::All),
+    ("off", RequestLogs::Off),
+    ("errors", RequestLogs::ErrorsAndSlow),
 ]);
 
 const SPANS: Choice<Spans> = Choice(&[

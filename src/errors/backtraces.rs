@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError, RwLock, TryLockError};
 
 use super::config::Backtraces;
 use super::event::Frame;
-use super::fingerprint::Hash;
+use super::fingerprint::GroupHash;
 use super::frames;
 use crate::model::EventId;
 
@@ -27,7 +27,7 @@ static NAMING: RwLock<()> = RwLock::new(());
 
 /// Who takes a backtrace, and those that were taken.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct BacktraceQueue {
     wanted: Backtraces,
     /// For each place the upper bits of its hash and how often it was seen.
     sites: Box<[AtomicU64]>,
@@ -36,7 +36,7 @@ pub(super) struct Waiting {
     naming: &'static RwLock<()>,
 }
 
-impl Waiting {
+impl BacktraceQueue {
     pub(super) fn new(wanted: Backtraces) -> Self {
         Self::with(wanted, &NAMING)
     }
@@ -120,7 +120,7 @@ impl Waiting {
 
 /// The hash of a type of errors at a place.
 fn place(kind: &str, at: &Location<'_>) -> u64 {
-    let hash = Hash::new().with(kind).with(at.file()).number();
+    let hash = GroupHash::new().with(kind).with(at.file()).number();
     hash ^ (u64::from(at.line()) << 32 | u64::from(at.column())).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
@@ -144,8 +144,8 @@ mod tests {
     use super::*;
 
     /// One whose lock nobody else has.
-    fn alone(wanted: Backtraces) -> Waiting {
-        Waiting::with(wanted, Box::leak(Box::default()))
+    fn alone(wanted: Backtraces) -> BacktraceQueue {
+        BacktraceQueue::with(wanted, Box::leak(Box::default()))
     }
 
     #[test]

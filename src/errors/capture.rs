@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
-use super::backtraces::Waiting;
-use super::chain::{Chain, put_chain, put_text};
+use super::backtraces::BacktraceQueue;
+use super::chain::{ChainSummary, put_chain, put_text};
 use super::config::ErrorsConfig;
-use super::details::Details;
-use super::durable::AwaitedEvents;
-use super::groups::{ErrorGroup, Groups};
+use super::details::CaptureDetails;
+use super::durable::DurableWaiters;
+use super::groups::{ErrorGroup, ErrorGroups};
 use super::sentry::{self, Outbox, SentrySetup};
 use crate::model::wire::{Reader, put_str};
 use crate::model::{EventId, Level, Signal, SpanId, TraceId, cut, is_own_thread, prefix};
@@ -31,22 +31,22 @@ const MAX_FILE: usize = 512;
 
 /// Where errors are captured; one a monitor. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Errors {
-    pub(super) shared: Arc<Shared>,
+pub(crate) struct ErrorTracker {
+    pub(super) shared: Arc<CaptureState>,
 }
 
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct CaptureState {
     pub(super) intake: Arc<Intake>,
     pub(super) requests: Arc<Requests>,
-    pub(super) waiting: Waiting,
-    pub(super) groups: Groups,
+    pub(super) waiting: BacktraceQueue,
+    pub(super) groups: ErrorGroups,
     pub(super) keeper: Option<Keeper>,
     /// The number of the first record that this process stores.
     pub(super) first: u64,
     /// Where events wait for who sends them.
     pub(super) outbox: Option<Outbox>,
-    pub(super) awaited: Arc<AwaitedEvents>,
+    pub(super) awaited: Arc<DurableWaiters>,
     /// Who knows of plain OpenTelemetry spans, where spans are made.
     traces: Option<Arc<Traces>>,
     /// Reads errors of database drivers.
@@ -54,12 +54,12 @@ pub(super) struct Shared {
 }
 
 /// What is captured.
-pub(super) struct Captured<'a> {
+pub(super) struct CaptureInput<'a> {
     pub(super) kind: ErrorKind,
     pub(super) level: Level,
     pub(super) event: EventId,
     pub(super) location: &'a Location<'a>,
-    pub(super) details: Option<&'a Details>,
+    pub(super) details: Option<&'a CaptureDetails>,
 }
 
 thread_local! {
@@ -74,7 +74,7 @@ pub(super) fn is_capturing() -> bool {
     CAPTURING.try_with(Cell::get).unwrap_or(true)
 }
 
-impl Errors {
+impl ErrorTracker {
     /// `keeper` stores events, where there is a data directory; `traces` knows of plain OpenTelemetry spans;
     /// `read_driver` reads errors of database drivers.
     pub(crate) fn new(
@@ -85,20 +85,20 @@ impl Errors {
         traces: Option<Arc<Traces>>,
         read_driver: ReadDriverError,
     ) -> Self {
-        let shared = Shared {
+        let shared = CaptureState {
             intake: Arc::clone(intake),
             requests: Arc::clone(requests),
-            waiting: Waiting::new(config.backtraces),
-            groups: Groups::default(),
+            waiting: BacktraceQueue::new(config.backtraces),
+            groups: ErrorGroups::default(),
             first: keeper.as_ref().map_or(0, Keeper::last) + 1,
             outbox: Outbox::new(config.dsn.is_some()),
             keeper,
-            awaited: AwaitedEvents::new(),
+            awaited: DurableWaiters::new(),
             traces,
             read_driver,
         };
         let shared = Arc::new(shared);
-        super::ambient::register(requests.number(), &shared);
+        super::global::register(requests.number(), &shared);
         Self { shared }
     }
 
@@ -110,7 +110,7 @@ impl Errors {
     /// Captures an error with its sources.
     #[track_caller]
     pub(crate) fn error<E: Error + ?Sized>(&self, error: &E) -> EventId {
-        let captured = Captured {
+        let captured = CaptureInput {
             kind: ErrorKind::Error,
             event: EventId::random(),
             level: Level::Error,
@@ -125,7 +125,7 @@ impl Errors {
     /// Captures a text.
     #[track_caller]
     pub(crate) fn message(&self, level: Level, text: &str) -> EventId {
-        let captured = Captured {
+        let captured = CaptureInput {
             kind: ErrorKind::Message,
             event: EventId::random(),
             level,
@@ -160,16 +160,16 @@ impl Errors {
     }
 }
 
-impl Shared {
+impl CaptureState {
     /// Queues the record of an event; its id. `chain` appends types and messages; it may run foreign code.
     pub(super) fn capture(
         &self,
-        captured: &Captured<'_>,
-        chain: impl FnOnce(&mut Vec<u8>) -> Chain,
+        captured: &CaptureInput<'_>,
+        chain: impl FnOnce(&mut Vec<u8>) -> ChainSummary,
     ) -> EventId {
         // What runs on our own threads must not feed itself.
         if is_own_thread() || CAPTURING.try_with(|it| it.replace(true)).unwrap_or(true) {
-            super::ambient::count_unclaimed();
+            super::global::count_unclaimed();
             return EventId::NIL;
         }
         let at = self.requests.clock().now();
@@ -196,10 +196,10 @@ impl Shared {
     /// Queues the record, whose chain stands in `scratch`.
     fn push(
         &self,
-        captured: &Captured<'_>,
+        captured: &CaptureInput<'_>,
         (event, at): (EventId, u64),
         scratch: &mut Vec<u8>,
-        chain: &Chain,
+        chain: &ChainSummary,
     ) {
         let chain_end = scratch.len();
         let mut query = None;
@@ -212,7 +212,7 @@ impl Shared {
             copy_request(slot, span, scratch)
         });
         let part = |from: usize, to: usize| scratch.get(from..to).unwrap_or_default();
-        let seen = seen.unwrap_or(Seen {
+        let seen = seen.unwrap_or(RequestParts {
             ids: request::Ids {
                 trace: TraceId::NIL,
                 span: SpanId::NIL,
@@ -230,7 +230,7 @@ impl Shared {
         // A thread whose locals are gone does not know its name either.
         let thread = SCRATCH.try_with(|_| std::thread::current()).ok();
         let thread = thread.as_ref().and_then(std::thread::Thread::name);
-        let nothing = Details::default();
+        let nothing = CaptureDetails::default();
         let details = captured.details.unwrap_or(&nothing);
         let query = query.filter(|query| query.is_of(chain.driver.as_ref(), kind));
         let told = details.told(chain.driver.as_ref(), query.as_deref());
@@ -265,7 +265,7 @@ impl Shared {
 }
 
 /// What is known of the current request; the bytes follow each other in the scratch.
-struct Seen {
+struct RequestParts {
     ids: request::Ids,
     method: &'static str,
     texts_end: usize,
@@ -282,7 +282,7 @@ fn source_of(location: &Location<'_>) -> u32 {
     (hash >> 32 | 1) as u32
 }
 
-fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
+fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> RequestParts {
     let mut whole = true;
     let texts_end = slot.facts(|facts: &Facts| {
         let mut texts = Reader::new(&facts.texts);
@@ -305,7 +305,7 @@ fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> Seen {
     });
     let more_end = out.len();
     slot.copy_crumbs(out);
-    Seen {
+    RequestParts {
         ids: request::Ids { span, ..slot.ids() },
         method,
         texts_end,

@@ -19,7 +19,7 @@ const MAX_TYPE: usize = 256;
 
 /// What became of an error that was written.
 #[derive(Debug, Default)]
-pub(super) struct Chain {
+pub(super) struct ChainSummary {
     /// Whether all messages and sources are there, in whole.
     pub(super) whole: bool,
     /// What a database driver tells of one of the sources.
@@ -31,7 +31,7 @@ pub(super) fn put_chain<E: Error + ?Sized>(
     out: &mut Vec<u8>,
     error: &E,
     read: ReadDriverError,
-) -> Chain {
+) -> ChainSummary {
     let end = out.len() + MAX_CHAIN;
     let named = std::any::type_name::<E>();
     if named.starts_with("dyn ") {
@@ -54,17 +54,17 @@ pub(super) fn put_chain<E: Error + ?Sized>(
         whole &= put_message(out, end, format_args!("{cause}"));
         next = source_of(|| cause.source());
     }
-    Chain {
+    ChainSummary {
         whole: whole && next.is_none(),
         driver,
     }
 }
 
 /// Appends a type and a message that are texts already.
-pub(super) fn put_text(out: &mut Vec<u8>, kind: &str, message: &str) -> Chain {
+pub(super) fn put_text(out: &mut Vec<u8>, kind: &str, message: &str) -> ChainSummary {
     put_str(out, kind);
     put_str(out, &cut(message, MAX_MESSAGE));
-    Chain {
+    ChainSummary {
         whole: message.len() <= MAX_MESSAGE,
         driver: None,
     }
@@ -85,7 +85,7 @@ fn put_message(out: &mut Vec<u8>, end: usize, message: fmt::Arguments<'_>) -> bo
 fn put_type_of(out: &mut Vec<u8>, error: fmt::Arguments<'_>) {
     put_sized(out, |out| {
         let start = out.len();
-        let mut name = Name {
+        let mut name = TypeNameWriter {
             end: start + MAX_TYPE,
             out,
             whole: true,
@@ -101,14 +101,14 @@ fn put_type_of(out: &mut Vec<u8>, error: fmt::Arguments<'_>) {
 }
 
 /// Takes a leading name, and ends the writing after it.
-struct Name<'a> {
+struct TypeNameWriter<'a> {
     out: &'a mut Vec<u8>,
     end: usize,
     /// Whether what follows the name is what follows a type's.
     whole: bool,
 }
 
-impl Write for Name<'_> {
+impl Write for TypeNameWriter<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             if !(byte.is_ascii_alphanumeric() || byte == b'_') {

@@ -3,7 +3,7 @@ use std::error::Error;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::capture::{Captured, Errors, Shared};
+use super::capture::{CaptureInput, CaptureState, ErrorTracker};
 use super::chain::put_chain;
 use super::durable::DurableCapture;
 use crate::model::wire::put_str;
@@ -26,7 +26,7 @@ const MAX_PART: usize = 256;
 
 /// What a capture tells beside the error.
 #[derive(Debug, Default)]
-pub(super) struct Details {
+pub(super) struct CaptureDetails {
     pub(super) user: String,
     tags: Vec<(String, String)>,
     extra: Attributes,
@@ -38,13 +38,13 @@ pub(super) struct Details {
 
 /// Tags and extra attributes as a record has them.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct EncodedDetails {
     pub(super) tags: Vec<u8>,
     pub(super) extra: Vec<u8>,
     pub(super) shortened: bool,
 }
 
-impl Details {
+impl CaptureDetails {
     fn cut(&mut self, text: &str, max: usize) -> String {
         self.shortened |= text.len() > max;
         cut(text, max).into_owned()
@@ -74,8 +74,12 @@ impl Details {
 
     /// What the record has of them: the attributes of a database's error and of its query stand before the extra
     /// attributes, but for those that the capture named itself.
-    pub(super) fn told(&self, driver: Option<&DriverError>, query: Option<&FailedQuery>) -> Told {
-        let mut told = Told::default();
+    pub(super) fn told(
+        &self,
+        driver: Option<&DriverError>,
+        query: Option<&FailedQuery>,
+    ) -> EncodedDetails {
+        let mut told = EncodedDetails::default();
         let is_plain = self.tags.is_empty() && self.extra.is_empty() && !self.extra.is_shortened();
         if is_plain && driver.is_none() && query.is_none() {
             told.shortened = self.shortened || self.extra.left_out() > 0;
@@ -109,16 +113,16 @@ impl Details {
 #[derive(Debug)]
 #[must_use = "nothing is captured before `.capture()`"]
 pub struct ErrorCapture<'a, E: ?Sized> {
-    shared: Arc<Shared>,
+    shared: Arc<CaptureState>,
     error: &'a E,
     level: Level,
     location: &'static Location<'static>,
-    details: Box<Details>,
+    details: Box<CaptureDetails>,
 }
 
 impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
     #[track_caller]
-    pub(crate) fn new(errors: &Errors, error: &'a E) -> Self {
+    pub(crate) fn new(errors: &ErrorTracker, error: &'a E) -> Self {
         Self {
             shared: Arc::clone(&errors.shared),
             error,
@@ -166,7 +170,7 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
     /// [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable).
     pub fn capture_durable(self) -> DurableCapture {
         let event = EventId::random();
-        let captured = Captured {
+        let captured = CaptureInput {
             kind: ErrorKind::Error,
             event,
             level: self.level,
@@ -180,7 +184,7 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
 
     /// Captures the error. Never waits; the id is nil on a thread of this crate's own.
     pub fn capture(self) -> EventId {
-        let captured = Captured {
+        let captured = CaptureInput {
             kind: ErrorKind::Error,
             event: EventId::random(),
             level: self.level,

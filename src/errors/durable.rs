@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::capture::{Captured, Shared};
-use super::chain::Chain;
+use super::capture::{CaptureInput, CaptureState};
+use super::chain::ChainSummary;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::EventId;
 use crate::worker::{Awaited, Deadlines, Pending, Told};
@@ -19,24 +19,24 @@ const LONGEST: Duration = Duration::from_secs(2);
 const MAX_AWAITED: usize = 4096;
 
 /// Events whose captures wait until they are stored.
-pub(super) struct AwaitedEvents {
+pub(super) struct DurableWaiters {
     clock: Clock,
     deadlines: OnceLock<Deadlines>,
     this: Weak<Self>,
     /// A child made by `fork` has nobody who keeps the deadlines.
     process: u32,
-    all: Mutex<All>,
+    all: Mutex<WaitingCaptures>,
 }
 
 #[derive(Default)]
-struct All {
+struct WaitingCaptures {
     /// Since when each is waited for.
     events: FxHashMap<EventId, (Nanos, Arc<Told<bool>>)>,
     /// Whether somebody looks after those that wait for too long.
     guarded: bool,
 }
 
-impl AwaitedEvents {
+impl DurableWaiters {
     pub(super) fn new() -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             clock: Clock::system(),
@@ -76,12 +76,12 @@ impl AwaitedEvents {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, All> {
+    fn lock(&self) -> MutexGuard<'_, WaitingCaptures> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Pending for AwaitedEvents {
+impl Pending for DurableWaiters {
     fn is_settled(&self) -> bool {
         !self.lock().guarded
     }
@@ -106,21 +106,21 @@ impl Pending for AwaitedEvents {
     }
 }
 
-impl std::fmt::Debug for AwaitedEvents {
+impl std::fmt::Debug for DurableWaiters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "AwaitedEvents({})", self.lock().events.len())
+        write!(f, "DurableWaiters({})", self.lock().events.len())
     }
 }
 
 /// What became of a capture that waited for the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub struct Stored {
+pub struct CaptureReceipt {
     id: EventId,
     stored: bool,
 }
 
-impl Stored {
+impl CaptureReceipt {
     /// The event's id.
     pub fn id(self) -> EventId {
         self.id
@@ -141,22 +141,22 @@ pub struct DurableCapture {
 }
 
 impl Future for DurableCapture {
-    type Output = Stored;
+    type Output = CaptureReceipt;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Stored> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CaptureReceipt> {
         let id = self.id;
         Pin::new(&mut self.awaited)
             .poll(cx)
-            .map(|stored| Stored { id, stored })
+            .map(|stored| CaptureReceipt { id, stored })
     }
 }
 
-impl Shared {
+impl CaptureState {
     /// As [`capture`](Self::capture); the future is ready when the event is stored, or cannot be for now.
     pub(super) fn capture_durable(
         &self,
-        captured: &Captured<'_>,
-        chain: impl FnOnce(&mut Vec<u8>) -> Chain,
+        captured: &CaptureInput<'_>,
+        chain: impl FnOnce(&mut Vec<u8>) -> ChainSummary,
     ) -> DurableCapture {
         let told = Arc::<Told<bool>>::default();
         if self.keeper.is_some() {

@@ -92,9 +92,9 @@ fn numbers_out(word: &str, out: &mut String) {
 
 /// A hash that is the same in every process and release: the group's number.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Hash(u64);
+pub(super) struct GroupHash(u64);
 
-impl Hash {
+impl GroupHash {
     /// Of the way in which groups are told apart; counted up when it changes.
     pub(super) fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325).with("1")
@@ -146,7 +146,9 @@ mod tests {
     #[test]
     fn parts_do_not_run_into_each_other_and_the_number_is_fixed() {
         let number = |parts: &[&str]| {
-            let hash = parts.iter().fold(Hash::new(), |hash, part| hash.with(part));
+            let hash = parts
+                .iter()
+                .fold(GroupHash::new(), |hash, part| hash.with(part));
             hash.number()
         };
         assert_ne!(number(&["ab", "c"]), number(&["a", "bc"]));

@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn frames_are_read_from_what_is_printed() {
-        let text = "   0: std::backtrace_rs::backtrace::trace\n             at /rustc/1/library/std/src/b.rs:1:5\n   1: watchpost::errors::capture::Errors::capture\n             at ./src/errors/capture.rs:10:1\n   2: shop::orders::place\n             at ./src/orders.rs:42:9\n   3: tokio::runtime::task::poll\n             at /home/x/.cargo/registry/src/tokio/src/a.rs:9:1\n   4: std::sys::backtrace::__rust_begin_short_backtrace\n   5: main\n";
+        let text = "   0: std::backtrace_rs::backtrace::trace\n             at /rustc/1/library/std/src/b.rs:1:5\n   1: watchpost::errors::capture::ErrorTracker::capture\n             at ./src/errors/capture.rs:10:1\n   2: shop::orders::place\n             at ./src/orders.rs:42:9\n   3: tokio::runtime::task::poll\n             at /home/x/.cargo/registry/src/tokio/src/a.rs:9:1\n   4: std::sys::backtrace::__rust_begin_short_backtrace\n   5: main\n";
         let frames = read(text, "src/orders.rs:42:9");
         assert_eq!(frames.len(), 2, "{frames:?}");
         assert_eq!(frames[0].function, "shop::orders::place");

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use rustc_hash::FxHashMap;
 
 use super::event::{ErrorEvent, Frame};
-use super::fingerprint::Hash;
+use super::fingerprint::GroupHash;
 use crate::model::EventId;
 use crate::model::peek;
 
@@ -48,34 +48,34 @@ pub struct ErrorGroup {
 
 /// All groups of one monitor.
 #[derive(Debug, Default)]
-pub(super) struct Groups(Mutex<Table>);
+pub(super) struct ErrorGroups(Mutex<GroupTable>);
 
 #[derive(Debug, Default)]
-struct Table {
-    groups: FxHashMap<u64, Entry>,
+struct GroupTable {
+    groups: FxHashMap<u64, GroupEntry>,
     /// What each place of capture has here.
-    places: FxHashMap<u64, Place>,
+    places: FxHashMap<u64, LocationUsage>,
     sample_bytes: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct GroupEntry {
     group: ErrorGroup,
     place: u64,
 }
 
 /// What the errors of one place of capture have.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
+struct LocationUsage {
     groups: usize,
     sample_bytes: usize,
 }
 
-impl Groups {
+impl ErrorGroups {
     /// Counts an event; whether its group is new.
     pub(super) fn add(&self, event: &Arc<ErrorEvent>) -> bool {
         let mut table = self.lock();
-        if let Some(Entry { group, .. }) = table.groups.get_mut(&event.group) {
+        if let Some(GroupEntry { group, .. }) = table.groups.get_mut(&event.group) {
             group.count = group.count.saturating_add(1);
             group.last_seen = event.at;
             group.last_event = event.id;
@@ -84,7 +84,7 @@ impl Groups {
         if table.groups.len() >= MAX_GROUPS {
             table.drop_group();
         }
-        let place = Hash::new().with(&event.location).number();
+        let place = GroupHash::new().with(&event.location).number();
         let size = size_of_event(event);
         let room = table.make_room(place, size);
         table.places.entry(place).or_default().groups += 1;
@@ -104,7 +104,9 @@ impl Groups {
             route: event.route.clone(),
             sample: room.then(|| Arc::clone(event)),
         };
-        table.groups.insert(event.group, Entry { group, place });
+        table
+            .groups
+            .insert(event.group, GroupEntry { group, place });
         true
     }
 
@@ -128,7 +130,7 @@ impl Groups {
     /// where that has none.
     pub(super) fn add_named(&self, event: &ErrorEvent, frames: &[Frame]) {
         let mut table = self.lock();
-        let Some(Entry { group, place }) = table.groups.get_mut(&event.group) else {
+        let Some(GroupEntry { group, place }) = table.groups.get_mut(&event.group) else {
             return;
         };
         let Some(sample) = group.sample.as_mut() else {
@@ -160,12 +162,12 @@ impl Groups {
         groups
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    fn lock(&self) -> MutexGuard<'_, GroupTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Table {
+impl GroupTable {
     /// Drops a group of the place that has the most.
     fn drop_group(&mut self) {
         let Some((&most, _)) = self.places.iter().max_by_key(|(_, has)| has.groups) else {
@@ -207,7 +209,7 @@ impl Table {
             let Some((&most, _)) = most.filter(|(_, it)| it.sample_bytes > has + size) else {
                 return false;
             };
-            let with_sample = |it: &&Entry| it.place == most && it.group.sample.is_some();
+            let with_sample = |it: &&GroupEntry| it.place == most && it.group.sample.is_some();
             let of_place = self.groups.values().filter(with_sample);
             let oldest = of_place.min_by_key(|it| it.group.last_seen);
             let Some(number) = oldest.map(|it| it.group.number) else {
@@ -294,7 +296,7 @@ mod tests {
         })
     }
 
-    fn at(groups: &Groups, place: &str) -> Vec<ErrorGroup> {
+    fn at(groups: &ErrorGroups, place: &str) -> Vec<ErrorGroup> {
         let mut all = groups.snapshot();
         all.retain(|group| group.location == place);
         all
@@ -302,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_place_whose_errors_all_differ_leaves_the_groups_of_others() {
-        let groups = Groups::default();
+        let groups = ErrorGroups::default();
         for n in 0..5 {
             groups.add(&event(&format!("rare:{n}"), n, 0, 10));
         }
@@ -328,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_place_with_large_samples_makes_room_for_those_of_others() {
-        let groups = Groups::default();
+        let groups = ErrorGroups::default();
         for n in 100..400 {
             groups.add(&event("noisy:1", n, n, 60_000));
         }

@@ -89,35 +89,35 @@
 //! Every text, on the worker, before it is written or kept: values under sensitive keys, and secrets known by
 //! their shape. Of a query the names are told and no value.
 
-mod ambient;
+mod available_memory;
 mod backtraces;
 mod capture;
 mod chain;
 mod config;
+mod decode;
 mod details;
 mod durable;
 mod event;
 mod fingerprint;
 mod frames;
+mod global;
 mod groups;
-mod headroom;
-mod intake;
-mod memory;
 mod panics;
-mod read;
+mod processor;
+mod resident_memory;
 mod sentry;
-mod stored;
+mod stored_record;
 
-pub use self::ambient::{ResultExt, capture_error, capture_message};
 pub use self::config::{Backtraces, ErrorsConfig};
 pub use self::details::ErrorCapture;
-pub use self::durable::{DurableCapture, Stored};
+pub use self::durable::{CaptureReceipt, DurableCapture};
 pub use self::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
+pub use self::global::{ResultExt, capture_error, capture_message};
 pub use self::groups::ErrorGroup;
 #[cfg(feature = "sentry")]
 pub use self::sentry::SentryIntegration;
 
-pub(crate) use self::ambient::{current_monitor, has_installed, unclaimed};
-pub(crate) use self::capture::Errors;
+pub(crate) use self::capture::ErrorTracker;
+pub(crate) use self::global::{current_monitor, has_installed, unclaimed};
 pub(crate) use self::panics::set_panic_hook;
 pub(crate) use self::sentry::{BeforeSend, Dsn, SentrySetup};

@@ -5,9 +5,9 @@ use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use super::ambient;
-use super::capture::{Captured, Errors, is_capturing};
+use super::capture::{CaptureInput, ErrorTracker, is_capturing};
 use super::chain::put_text;
+use super::global;
 use crate::model::{EventId, Level, Life, Taken, hook_is_set, hook_saw_panic, is_own_thread};
 use crate::request::ErrorKind;
 
@@ -15,42 +15,42 @@ use crate::request::ErrorKind;
 const PANIC: &str = "panic";
 
 /// Where the hook lies that was set last, and its number. Nothing else lies there as long as it is alive.
-static OURS: Mutex<Option<(usize, u64)>> = Mutex::new(None);
+static LAST_HOOK: Mutex<Option<(usize, u64)>> = Mutex::new(None);
 /// The number of that hook while it is alive, else 0.
-static ALIVE: AtomicU64 = AtomicU64::new(0);
+static LIVE_HOOK: AtomicU64 = AtomicU64::new(0);
 
 /// Goes with a hook of this number when that is dropped.
-struct Alive(u64);
+struct HookLifetime(u64);
 
-impl Alive {
+impl HookLifetime {
     fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Relaxed);
-        ALIVE.store(number, Relaxed);
+        LIVE_HOOK.store(number, Relaxed);
         Self(number)
     }
 }
 
-impl Drop for Alive {
+impl Drop for HookLifetime {
     fn drop(&mut self) {
-        let _other = ALIVE.compare_exchange(self.0, 0, Relaxed, Relaxed);
+        let _other = LIVE_HOOK.compare_exchange(self.0, 0, Relaxed, Relaxed);
     }
 }
 
 thread_local! {
     /// Whether a hook of ours is at work on this thread: another of ours below it captures nothing.
-    static HOOKED: Cell<bool> = const { Cell::new(false) };
+    static IN_HOOK: Cell<bool> = const { Cell::new(false) };
 }
 
-impl Errors {
+impl ErrorTracker {
     /// Captures from now on what happens outside every monitor's requests too, unless another monitor does.
     pub(crate) fn install(&self, life: &Life) -> Taken {
-        ambient::install(&self.shared, life)
+        global::install(&self.shared, life)
     }
 
     /// The monitor has ended.
     pub(crate) fn uninstall(&self) {
-        ambient::uninstall(&self.shared);
+        global::uninstall(&self.shared);
     }
 }
 
@@ -63,27 +63,27 @@ pub(crate) fn set_panic_hook() -> Option<Taken> {
     if std::thread::panicking() {
         return None;
     }
-    let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ours = LAST_HOOK.lock().unwrap_or_else(PoisonError::into_inner);
     let before = std::panic::take_hook();
     let place = |hook: &(dyn Fn(&PanicHookInfo<'_>) + Send + Sync)| {
         std::ptr::from_ref(hook).cast::<()>().addr()
     };
-    if *ours == Some((place(&*before), ALIVE.load(Relaxed))) {
+    if *ours == Some((place(&*before), LIVE_HOOK.load(Relaxed))) {
         std::panic::set_hook(before);
         hook_is_set();
         return Some(Taken::Before);
     }
-    let alive = Alive::new();
+    let alive = HookLifetime::new();
     let number = alive.0;
     let hook = Box::new(move |info: &PanicHookInfo<'_>| {
         let _with_it = &alive;
-        let outer = HOOKED.try_with(|it| !it.replace(true)).unwrap_or(true);
+        let outer = IN_HOOK.try_with(|it| !it.replace(true)).unwrap_or(true);
         if outer {
             capture(info);
         }
         before(info);
         if outer {
-            let _ended = HOOKED.try_with(|it| it.set(false));
+            let _ended = IN_HOOK.try_with(|it| it.set(false));
         }
     });
     *ours = Some((place(&*hook), number));
@@ -99,8 +99,8 @@ fn capture(info: &PanicHookInfo<'_>) {
         return;
     }
     hook_saw_panic();
-    let (Some(shared), Some(location)) = (ambient::current(), info.location()) else {
-        return ambient::count_unclaimed();
+    let (Some(shared), Some(location)) = (global::current(), info.location()) else {
+        return global::count_unclaimed();
     };
     let payload = info.payload();
     let message = payload
@@ -108,7 +108,7 @@ fn capture(info: &PanicHookInfo<'_>) {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a panic whose payload is no text");
-    let captured = Captured {
+    let captured = CaptureInput {
         kind: ErrorKind::Panic,
         event: EventId::random(),
         level: Level::Fatal,

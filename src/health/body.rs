@@ -7,15 +7,15 @@ use http_body::{Frame, SizeHint};
 
 /// The body of a health answer: one short text.
 #[derive(Debug, Default)]
-pub struct Body(Bytes);
+pub struct HealthBody(Bytes);
 
-impl Body {
+impl HealthBody {
     pub(super) fn new(text: impl Into<Bytes>) -> Self {
         Self(text.into())
     }
 }
 
-impl http_body::Body for Body {
+impl http_body::Body for HealthBody {
     type Data = Bytes;
     type Error = Infallible;
 

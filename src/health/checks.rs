@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::HealthConfig;
-use super::check::{Check, Run, Watched, watch};
+use super::check::{Check, CheckFn, RegisteredCheck, watch};
+use super::component::{ComponentStatus, SuccessDetail};
 use super::disk;
-use super::endpoint::{Endpoint, Page};
-use super::reading::{Note, Reading};
-use super::report::Ready;
-use super::state::{Rules, Verdict};
+use super::document::Readiness;
+use super::service::{HealthPage, HealthService};
+use super::state::{CheckRules, CheckVerdict};
 use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::db::{Probe, ProbeReport};
@@ -30,19 +30,19 @@ const DISK_INTERVAL: Duration = Duration::from_secs(60);
 ///
 /// The [module page](super) says which page is for whom and what a failing check does.
 #[derive(Clone)]
-pub struct Health(pub(super) Arc<Inner>);
+pub struct Health(pub(super) Arc<HealthShared>);
 
-pub(super) struct Inner {
+pub(super) struct HealthShared {
     pub(super) setup: HealthSetup,
-    pub(super) checks: Mutex<Vec<Arc<Watched>>>,
-    readings: OnceLock<Box<Readings>>,
+    pub(super) checks: Mutex<Vec<Arc<RegisteredCheck>>>,
+    readings: OnceLock<Box<ListComponents>>,
     draining: AtomicBool,
     /// When `/readyz` was last asked, plus one; 0: never.
     ready_asked: AtomicU64,
 }
 
 /// Hands each reading and its name to the given function.
-type Readings = dyn Fn(&mut dyn FnMut(&str, Reading)) + Send + Sync;
+type ListComponents = dyn Fn(&mut dyn FnMut(&str, ComponentStatus)) + Send + Sync;
 
 /// What a [`Health`] is made of.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(crate) struct HealthSetup {
 impl Health {
     /// No checks yet.
     pub(crate) fn new(setup: HealthSetup) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(HealthShared {
             setup,
             checks: Mutex::default(),
             readings: OnceLock::new(),
@@ -104,7 +104,7 @@ impl Health {
                 let ran = run();
                 Box::pin(async move {
                     match ran.await {
-                        Ok(()) => Ok(Note::default()),
+                        Ok(()) => Ok(SuccessDetail::default()),
                         Err(error) => Err(error.to_string()),
                     }
                 })
@@ -147,9 +147,9 @@ impl Health {
             let (pool, report) = (Arc::clone(&pool), reports.clone());
             Box::pin(async move {
                 match pool.probe(&report).await {
-                    Ok(()) => Ok(Note {
+                    Ok(()) => Ok(SuccessDetail {
                         warning: report.succeeded(),
-                        ..Note::default()
+                        ..SuccessDetail::default()
                     }),
                     Err(error) => {
                         report.failed(&error);
@@ -180,16 +180,21 @@ impl Health {
     /// must neither wait nor allocate much. The first one stands.
     pub(crate) fn watch_parts(
         &self,
-        readings: impl Fn(&mut dyn FnMut(&str, Reading)) + Send + Sync + 'static,
+        readings: impl Fn(&mut dyn FnMut(&str, ComponentStatus)) + Send + Sync + 'static,
     ) {
         self.0.readings.get_or_init(|| Box::new(readings));
     }
 
-    fn add(&self, name: Cow<'static, str>, run: Box<Run>) -> Check {
+    fn add(&self, name: Cow<'static, str>, run: Box<CheckFn>) -> Check {
         self.add_reporting(name, run, ProbeReport::default())
     }
 
-    fn add_reporting(&self, name: Cow<'static, str>, run: Box<Run>, report: ProbeReport) -> Check {
+    fn add_reporting(
+        &self,
+        name: Cow<'static, str>,
+        run: Box<CheckFn>,
+        report: ProbeReport,
+    ) -> Check {
         let HealthSetup {
             config,
             clock,
@@ -197,14 +202,19 @@ impl Health {
             notices,
             ..
         } = &self.0.setup;
-        let rules = Rules {
+        let rules = CheckRules {
             timeout: config.timeout,
             interval: config.interval,
             failures: config.failures,
             successes: config.successes,
             critical: true,
         };
-        let check = Arc::new(Watched::new(name, rules, clock.clone(), (run, report)));
+        let check = Arc::new(RegisteredCheck::new(
+            name,
+            rules,
+            clock.clone(),
+            (run, report),
+        ));
         let mut checks = self.0.checks.lock().unwrap_or_else(PoisonError::into_inner);
         if checks.len() < MAX_CHECKS {
             checks.push(Arc::clone(&check));
@@ -220,21 +230,21 @@ impl Health {
     }
 
     /// The page that says that the process lives: `200`, `ok`, whatever else is wrong.
-    pub fn livez(&self) -> Endpoint {
-        Endpoint::new(self, Page::Live)
+    pub fn livez(&self) -> HealthService {
+        HealthService::new(self, HealthPage::Live)
     }
 
     /// The page that says whether to send traffic here: `200` and `ok`, or `503` and `starting`,
     /// `draining` or `not ready`. No detail stands on it, so it may be open.
-    pub fn readyz(&self) -> Endpoint {
-        Endpoint::new(self, Page::Ready)
+    pub fn readyz(&self) -> HealthService {
+        HealthService::new(self, HealthPage::Ready)
     }
 
     /// The page for people and monitors, in `application/health+json`: the overall status for anybody, all
     /// checks for whom `access` admits.
-    pub fn details(&self, access: Access) -> Endpoint {
+    pub fn details(&self, access: Access) -> HealthService {
         self.0.setup.keys.resolve(&access);
-        Endpoint::new(self, Page::Details(access))
+        HealthService::new(self, HealthPage::Details(access))
     }
 
     /// `/readyz` is being asked.
@@ -262,40 +272,40 @@ impl Health {
     }
 
     /// Whether traffic should come here.
-    pub(super) fn ready(&self) -> Ready {
+    pub(super) fn ready(&self) -> Readiness {
         if self.0.draining.load(Relaxed) {
-            return Ready::Draining;
+            return Readiness::Draining;
         }
-        let mut ready = Ready::Yes;
+        let mut ready = Readiness::Yes;
         // In a child made by `fork`, what the parent was at cannot be read: the checks run in the parent alone.
         let checks = peek(&self.0.checks);
         for check in checks.iter().flat_map(|checks| checks.iter()) {
             let Some(state) = check.seen() else { continue };
             match (state.rules.critical, state.verdict) {
-                (true, Verdict::Down) => return Ready::No,
-                (true, Verdict::Starting) => ready = Ready::Starting,
-                (false, _) | (true, Verdict::Up) => {}
+                (true, CheckVerdict::Down) => return Readiness::No,
+                (true, CheckVerdict::Starting) => ready = Readiness::Starting,
+                (false, _) | (true, CheckVerdict::Up) => {}
             }
         }
         ready
     }
 
     /// The monitor's own parts, each with its name.
-    pub(super) fn parts(&self, mut each: impl FnMut(&str, Reading)) {
+    pub(super) fn parts(&self, mut each: impl FnMut(&str, ComponentStatus)) {
         if let Some(readings) = self.0.readings.get() {
             readings(&mut each);
         }
     }
 }
 
-impl Inner {
+impl HealthShared {
     fn stop(&self) {
         let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
         checks.iter().for_each(|check| check.end());
     }
 }
 
-impl Drop for Inner {
+impl Drop for HealthShared {
     fn drop(&mut self) {
         self.stop();
     }

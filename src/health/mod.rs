@@ -84,20 +84,20 @@
 mod body;
 mod check;
 mod checks;
+mod component;
 mod config;
 mod disk;
-mod endpoint;
-mod reading;
-mod report;
-#[cfg(test)]
-mod rig;
+mod document;
+mod service;
 mod state;
+#[cfg(test)]
+mod test_support;
 
-pub use self::body::Body;
+pub use self::body::HealthBody;
 pub use self::check::Check;
 pub use self::checks::Health;
 pub use self::config::HealthConfig;
-pub use self::endpoint::Endpoint;
+pub use self::service::HealthService;
 
 pub(crate) use self::checks::HealthSetup;
-pub(crate) use self::reading::{Reading, Status};
+pub(crate) use self::component::{ComponentStatus, HealthStatus};

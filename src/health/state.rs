@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::reading::Note;
+use super::component::SuccessDetail;
 use crate::clock::{Nanos, nanos};
 use crate::db::ProbeReport;
 
@@ -14,7 +14,7 @@ const BREATH: Nanos = 10_000_000;
 
 /// How a check is run and judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rules {
+pub(super) struct CheckRules {
     pub(super) timeout: Duration,
     pub(super) interval: Duration,
     /// Failures in a row that bring it down.
@@ -26,7 +26,7 @@ pub(super) struct Rules {
 
 /// What the results so far amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum CheckVerdict {
     /// No success yet, and too few failures to call it down.
     Starting,
     Up,
@@ -34,11 +34,11 @@ pub(super) enum Verdict {
 }
 
 /// The result of one run.
-pub(super) type Ran = Result<Note, String>;
+pub(super) type CheckResult = Result<SuccessDetail, String>;
 
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum NextStep {
     /// Start the run of this number now.
     Run(u64),
     /// Nothing until this time, or until something changes.
@@ -46,15 +46,15 @@ pub(super) enum Step {
 }
 
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) rules: Rules,
-    pub(super) verdict: Verdict,
+pub(super) struct CheckState {
+    pub(super) rules: CheckRules,
+    pub(super) verdict: CheckVerdict,
     /// The last result.
-    pub(super) last: Option<Last>,
+    pub(super) last: Option<LastResult>,
     /// Results of the other kind than the verdict, in a row.
     contrary: u32,
     runs: u64,
-    running: Option<Running>,
+    running: Option<RunInProgress>,
     /// When the next run is due, counted from the start of the last one.
     due: Nanos,
     /// What a run that is out of time was at.
@@ -62,14 +62,14 @@ pub(super) struct State {
 }
 
 #[derive(Debug)]
-pub(super) struct Last {
+pub(super) struct LastResult {
     pub(super) at: Nanos,
     pub(super) took: Nanos,
-    pub(super) ran: Ran,
+    pub(super) ran: CheckResult,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Running {
+struct RunInProgress {
     since: Nanos,
     /// Whether it has been counted as a failure, so that its own result comes too late.
     given_up: bool,
@@ -77,12 +77,12 @@ struct Running {
     overdue: Nanos,
 }
 
-impl State {
+impl CheckState {
     /// A check that is due at `now`.
-    pub(super) fn new(rules: Rules, now: Nanos) -> Self {
+    pub(super) fn new(rules: CheckRules, now: Nanos) -> Self {
         Self {
             rules,
-            verdict: Verdict::Starting,
+            verdict: CheckVerdict::Starting,
             last: None,
             contrary: 0,
             runs: 0,
@@ -93,7 +93,7 @@ impl State {
     }
 
     /// Changes the rules. What is under way is measured by the new ones.
-    pub(super) fn set(&mut self, change: impl FnOnce(&mut Rules)) {
+    pub(super) fn set(&mut self, change: impl FnOnce(&mut CheckRules)) {
         change(&mut self.rules);
         if let Some(running) = &mut self.running
             && !running.given_up
@@ -110,21 +110,21 @@ impl State {
 
     /// What is to be done at `now`. A run that is not back in time is a failure, and one more at each
     /// interval for as long as it does not come back; it is never started a second time beside itself.
-    pub(super) fn step(&mut self, now: Nanos) -> Step {
+    pub(super) fn step(&mut self, now: Nanos) -> NextStep {
         let Some(running) = self.running else {
             if now < self.due {
-                return Step::Wait(self.due);
+                return NextStep::Wait(self.due);
             }
             self.runs += 1;
-            self.running = Some(Running {
+            self.running = Some(RunInProgress {
                 since: now,
                 given_up: false,
                 overdue: now.saturating_add(nanos(self.rules.timeout)),
             });
-            return Step::Run(self.runs);
+            return NextStep::Run(self.runs);
         };
         if now < running.overdue {
-            return Step::Wait(running.overdue);
+            return NextStep::Wait(running.overdue);
         }
         let took = now.saturating_sub(running.since);
         let told = if running.given_up {
@@ -138,16 +138,16 @@ impl State {
         };
         self.judge(now, took, Err(told));
         let overdue = now.saturating_add(self.pause());
-        self.running = Some(Running {
+        self.running = Some(RunInProgress {
             given_up: true,
             overdue,
             ..running
         });
-        Step::Wait(overdue)
+        NextStep::Wait(overdue)
     }
 
     /// The run of this number has come back. Its result counts unless it had been given up.
-    pub(super) fn finished(&mut self, run: u64, now: Nanos, ran: Ran) {
+    pub(super) fn finished(&mut self, run: u64, now: Nanos, ran: CheckResult) {
         let Some(running) = self.running.take_if(|_| run == self.runs) else {
             return;
         };
@@ -157,12 +157,14 @@ impl State {
         self.due = running.since.saturating_add(self.pause()).max(now);
     }
 
-    fn judge(&mut self, at: Nanos, took: Nanos, ran: Ran) {
+    fn judge(&mut self, at: Nanos, took: Nanos, ran: CheckResult) {
         let (agrees, turned, needed) = match (self.verdict, ran.is_ok()) {
-            (Verdict::Starting, true) => (false, Verdict::Up, 1),
-            (Verdict::Starting | Verdict::Up, false) => (false, Verdict::Down, self.rules.failures),
-            (Verdict::Down, true) => (false, Verdict::Up, self.rules.successes),
-            (Verdict::Up, true) | (Verdict::Down, false) => (true, self.verdict, 0),
+            (CheckVerdict::Starting, true) => (false, CheckVerdict::Up, 1),
+            (CheckVerdict::Starting | CheckVerdict::Up, false) => {
+                (false, CheckVerdict::Down, self.rules.failures)
+            }
+            (CheckVerdict::Down, true) => (false, CheckVerdict::Up, self.rules.successes),
+            (CheckVerdict::Up, true) | (CheckVerdict::Down, false) => (true, self.verdict, 0),
         };
         self.contrary = if agrees {
             0
@@ -173,14 +175,14 @@ impl State {
             self.verdict = turned;
             self.contrary = 0;
         }
-        self.last = Some(Last { at, took, ran });
+        self.last = Some(LastResult { at, took, ran });
     }
 
     fn pause(&self) -> Nanos {
         let interval = nanos(self.rules.interval).max(BREATH);
         match self.verdict {
-            Verdict::Starting => interval.min(EAGER),
-            Verdict::Up | Verdict::Down => interval,
+            CheckVerdict::Starting => interval.min(EAGER),
+            CheckVerdict::Up | CheckVerdict::Down => interval,
         }
     }
 
@@ -218,7 +220,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
 
-    const RULES: Rules = Rules {
+    const RULES: CheckRules = CheckRules {
         timeout: Duration::from_secs(5),
         interval: Duration::from_secs(10),
         failures: 3,
@@ -226,16 +228,16 @@ mod tests {
         critical: true,
     };
 
-    struct Driven {
+    struct DrivenCheck {
         clock: Clock,
-        state: State,
+        state: CheckState,
     }
 
-    impl Driven {
+    impl DrivenCheck {
         fn new() -> Self {
             let clock = Clock::driven(Duration::ZERO);
             Self {
-                state: State::new(RULES, clock.now()),
+                state: CheckState::new(RULES, clock.now()),
                 clock,
             }
         }
@@ -246,19 +248,19 @@ mod tests {
 
         fn start(&mut self) -> u64 {
             match self.state.step(self.clock.now()) {
-                Step::Run(run) => run,
-                Step::Wait(until) => panic!("not due before {until}"),
+                NextStep::Run(run) => run,
+                NextStep::Wait(until) => panic!("not due before {until}"),
             }
         }
 
         fn waits(&mut self, until: u64) {
             let step = self.state.step(self.clock.now());
-            assert_eq!(step, Step::Wait(until * 1_000_000_000));
+            assert_eq!(step, NextStep::Wait(until * 1_000_000_000));
         }
 
-        fn finish(&mut self, run: u64, ok: bool) -> Verdict {
+        fn finish(&mut self, run: u64, ok: bool) -> CheckVerdict {
             let ran = if ok {
-                Ok(Note::default())
+                Ok(SuccessDetail::default())
             } else {
                 Err("no".to_owned())
             };
@@ -267,7 +269,7 @@ mod tests {
         }
 
         /// One run of no length, then the pause to the next.
-        fn run(&mut self, ok: bool) -> Verdict {
+        fn run(&mut self, ok: bool) -> CheckVerdict {
             let run = self.start();
             let verdict = self.finish(run, ok);
             self.pass(10);
@@ -277,8 +279,8 @@ mod tests {
 
     #[test]
     fn three_failures_bring_down_and_two_successes_up() {
-        use Verdict::{Down, Up};
-        let mut check = Driven::new();
+        use CheckVerdict::{Down, Up};
+        let mut check = DrivenCheck::new();
         for (ok, verdict) in [
             (true, Up),
             (false, Up),
@@ -299,12 +301,12 @@ mod tests {
 
     #[test]
     fn a_check_starts_until_its_first_success() {
-        use Verdict::{Down, Starting, Up};
-        let mut check = Driven::new();
+        use CheckVerdict::{Down, Starting, Up};
+        let mut check = DrivenCheck::new();
         assert_eq!(check.state.verdict, Starting);
         assert_eq!([check.run(false), check.run(false)], [Starting; 2]);
         assert_eq!(check.run(true), Up);
-        let mut check = Driven::new();
+        let mut check = DrivenCheck::new();
         assert_eq!(
             [check.run(false), check.run(false), check.run(false)],
             [Starting, Starting, Down]
@@ -314,7 +316,7 @@ mod tests {
 
     #[test]
     fn it_runs_each_interval_and_each_second_until_its_first_success() {
-        let mut check = Driven::new();
+        let mut check = DrivenCheck::new();
         let run = check.start();
         check.waits(5);
         check.finish(run, false);
@@ -330,20 +332,20 @@ mod tests {
 
     #[test]
     fn a_run_that_hangs_is_a_failure_an_interval_and_is_not_started_again() {
-        let mut check = Driven::new();
-        assert_eq!(check.run(true), Verdict::Up);
+        let mut check = DrivenCheck::new();
+        assert_eq!(check.run(true), CheckVerdict::Up);
         let run = check.start();
         check.pass(4);
         check.waits(15);
         check.pass(1);
         check.waits(25);
-        assert_eq!(check.state.verdict, Verdict::Up);
+        assert_eq!(check.state.verdict, CheckVerdict::Up);
         check.pass(10);
         check.waits(35);
-        assert_eq!(check.state.verdict, Verdict::Up);
+        assert_eq!(check.state.verdict, CheckVerdict::Up);
         check.pass(10);
         check.waits(45);
-        assert_eq!(check.state.verdict, Verdict::Down);
+        assert_eq!(check.state.verdict, CheckVerdict::Down);
         let last = check.state.last.as_ref().unwrap();
         let told = last.ran.as_ref().unwrap_err();
         assert_eq!(
@@ -351,16 +353,16 @@ mod tests {
             "no answer for 25 s; still running, so not started again"
         );
         // It comes back with a success: too late to count, but it may be started again.
-        assert_eq!(check.finish(run, true), Verdict::Down);
+        assert_eq!(check.finish(run, true), CheckVerdict::Down);
         assert_eq!(
             [check.run(true), check.run(true)],
-            [Verdict::Down, Verdict::Up]
+            [CheckVerdict::Down, CheckVerdict::Up]
         );
     }
 
     #[test]
     fn a_late_result_does_not_end_the_next_run() {
-        let mut check = Driven::new();
+        let mut check = DrivenCheck::new();
         let first = check.start();
         check.pass(5);
         check.waits(6);
@@ -368,18 +370,18 @@ mod tests {
         let second = check.start();
         check.finish(first, false);
         check.waits(10);
-        assert_eq!(check.finish(second, true), Verdict::Up);
+        assert_eq!(check.finish(second, true), CheckVerdict::Up);
     }
 
     #[test]
     fn changed_rules_hold_at_once() {
-        let mut check = Driven::new();
+        let mut check = DrivenCheck::new();
         check.start();
         check
             .state
             .set(|rules| rules.timeout = Duration::from_secs(2));
         check.waits(2);
-        let mut check = Driven::new();
+        let mut check = DrivenCheck::new();
         check.run(true);
         check
             .state
@@ -389,7 +391,7 @@ mod tests {
 
     #[test]
     fn results_that_stay_away_are_told() {
-        let mut check = Driven::new();
+        let mut check = DrivenCheck::new();
         assert_eq!(check.state.stale(u64::MAX), None);
         check.run(true);
         assert_eq!(check.state.stale(check.clock.now()), None);

@@ -16,7 +16,7 @@ pub enum LogFormat {
 /// Which requests get a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum RequestLines {
+pub enum RequestLogs {
     /// Every request.
     #[default]
     All,
@@ -42,7 +42,7 @@ pub struct LogsConfig {
     /// How they look.
     pub format: LogFormat,
     /// Which requests get a line.
-    pub requests: RequestLines,
+    pub requests: RequestLogs,
     /// From which duration on a request is slow.
     pub slow: Duration,
     /// Which events get a line: directives such as `info,hyper=off,my_crate::db=debug`.
@@ -71,9 +71,9 @@ impl LogsConfig {
         self
     }
 
-    /// Which requests get a line. Default: [`RequestLines::All`].
+    /// Which requests get a line. Default: [`RequestLogs::All`].
     #[must_use]
-    pub fn requests(mut self, requests: RequestLines) -> Self {
+    pub fn requests(mut self, requests: RequestLogs) -> Self {
         self.requests = requests;
         self
     }
@@ -99,7 +99,7 @@ impl Default for LogsConfig {
         Self {
             console: Self::DEFAULT_CONSOLE,
             format: LogFormat::default(),
-            requests: RequestLines::default(),
+            requests: RequestLogs::default(),
             slow: Self::DEFAULT_SLOW,
             level: Self::DEFAULT_LEVEL.to_owned(),
         }
@@ -108,7 +108,7 @@ impl Default for LogsConfig {
 
 /// Who writes the lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Service {
+pub(crate) struct ServiceFields {
     pub(crate) name: String,
     pub(crate) version: Option<String>,
     pub(crate) environment: Option<String>,

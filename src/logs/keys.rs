@@ -3,14 +3,14 @@
 use crate::semconv;
 
 /// The name of a field, as it stands before its value.
-pub(super) struct Key<const JSON: usize, const PLAIN: usize> {
+pub(super) struct FieldKey<const JSON: usize, const PLAIN: usize> {
     /// `,"name":"`; without its last byte before a value that needs no quotes.
     pub(super) json: [u8; JSON],
     /// ` name=`.
     pub(super) plain: [u8; PLAIN],
 }
 
-impl<const JSON: usize, const PLAIN: usize> Key<JSON, PLAIN> {
+impl<const JSON: usize, const PLAIN: usize> FieldKey<JSON, PLAIN> {
     #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
     const fn of(name: &str) -> Self {
         let name = name.as_bytes();
@@ -30,7 +30,7 @@ impl<const JSON: usize, const PLAIN: usize> Key<JSON, PLAIN> {
 
 macro_rules! keys {
     ($($key:ident = $name:expr),* $(,)?) => {
-        $(pub(super) static $key: Key<{ $name.len() + 5 }, { $name.len() + 2 }> = Key::of($name);)*
+        $(pub(super) static $key: FieldKey<{ $name.len() + 5 }, { $name.len() + 2 }> = FieldKey::of($name);)*
         const NAMES: &[&str] = &[$($name),*];
     };
 }

@@ -33,19 +33,19 @@ pub struct TracingLayer {
     requests: Arc<Requests>,
     levels: Arc<Levels>,
     spans: Arc<SpanLayer>,
-    listener: Option<Listener>,
+    listener: Option<EventListener>,
 }
 
 /// Who else hears of events.
-pub(crate) struct Listener {
+pub(crate) struct EventListener {
     /// The level up to which they must come.
     pub(crate) level: LevelFilter,
     pub(crate) hear: Box<dyn Fn(&Event<'_>) + Send + Sync>,
 }
 
-impl fmt::Debug for Listener {
+impl fmt::Debug for EventListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listener")
+        f.debug_struct("EventListener")
             .field("level", &self.level)
             .finish_non_exhaustive()
     }
@@ -62,7 +62,7 @@ impl TracingLayer {
         requests: Arc<Requests>,
         levels: Arc<Levels>,
         spans: Arc<SpanLayer>,
-        listener: Option<Listener>,
+        listener: Option<EventListener>,
     ) -> Self {
         Self {
             intake,
@@ -109,7 +109,7 @@ impl TracingLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let filter = Recorded {
+        let filter = MaxLevelFilter {
             levels: Arc::clone(&self.levels),
             spans: Arc::clone(&self.spans),
             heard: self.heard_level(),
@@ -182,14 +182,14 @@ impl TracingLayer {
 
 /// Hides what is more verbose than all that a monitor records.
 #[derive(Debug)]
-struct Recorded {
+struct MaxLevelFilter {
     levels: Arc<Levels>,
     spans: Arc<SpanLayer>,
     /// The level up to which a listener must hear.
     heard: LevelFilter,
 }
 
-impl Recorded {
+impl MaxLevelFilter {
     fn max_level(&self) -> LevelFilter {
         max_level(&self.levels, &self.spans, self.heard)
     }
@@ -199,7 +199,7 @@ fn max_level(levels: &Levels, spans: &SpanLayer, heard: LevelFilter) -> LevelFil
     levels.max().max(spans.max_level()).max(heard)
 }
 
-impl<S> Filter<S> for Recorded {
+impl<S> Filter<S> for MaxLevelFilter {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         *metadata.level() <= self.max_level()
     }

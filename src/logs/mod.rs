@@ -83,29 +83,29 @@
 //! [`Monitor::tracing_layer`](crate::Monitor::tracing_layer) composes with other layers and disables
 //! nothing for them: what it does not want it leaves to them.
 
+mod breadcrumb;
 mod bridge;
+mod cache;
 mod config;
-mod crumb;
 mod digits;
-mod error_line;
+mod error_formatter;
 mod escape;
-mod event_line;
+mod event_formatter;
+mod field_names;
+mod formatter;
 mod installed;
-mod kept;
 mod keys;
 mod layer;
-mod line;
-mod lines;
-mod names;
-mod request_line;
-mod stamp;
+mod log_line;
+mod request_formatter;
+mod timestamp;
 
-pub use self::config::{LogFormat, LogsConfig, RequestLines};
-pub(crate) use self::layer::Listener;
+pub use self::config::{LogFormat, LogsConfig, RequestLogs};
+pub(crate) use self::layer::EventListener;
 pub use self::layer::TracingLayer;
 
-pub(crate) use self::bridge::{Bridge, follow_levels, install as install_log_bridge};
-pub(crate) use self::config::Service;
-pub(crate) use self::crumb::read_crumb;
+pub(crate) use self::breadcrumb::read_crumb;
+pub(crate) use self::bridge::{BridgeState, follow_levels, install as install_log_bridge};
+pub(crate) use self::config::ServiceFields;
+pub(crate) use self::formatter::LogFormatter;
 pub(crate) use self::installed::{InstalledLayer, has_layer_of, monitor_of};
-pub(crate) use self::lines::Lines;

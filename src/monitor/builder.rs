@@ -21,11 +21,11 @@ use crate::config::{
 };
 use crate::db::Queries;
 use crate::error::{Error, Result};
-use crate::errors::{Backtraces, BeforeSend, ErrorEvent, Errors};
+use crate::errors::{Backtraces, BeforeSend, ErrorEvent, ErrorTracker};
 use crate::external::Calls;
 use crate::health::{Health, HealthSetup};
 use crate::http::{HttpConfig, Inbound, LineMode};
-use crate::logs::{Lines, LogFormat, RequestLines, Service, read_crumb};
+use crate::logs::{LogFormat, LogFormatter, RequestLogs, ServiceFields, read_crumb};
 use crate::metrics::Metrics;
 use crate::model::TraceId;
 use crate::model::{Books, Life, Notices, Secret};
@@ -138,11 +138,11 @@ impl MonitorBuilder {
     }
 
     /// Which requests get a line. By default, all.
-    pub fn request_lines(self, requests: RequestLines) -> Self {
+    pub fn request_lines(self, requests: RequestLogs) -> Self {
         let text = match requests {
-            RequestLines::All => "all",
-            RequestLines::Off => "off",
-            RequestLines::ErrorsAndSlow => "errors",
+            RequestLogs::All => "all",
+            RequestLogs::Off => "off",
+            RequestLogs::ErrorsAndSlow => "errors",
         };
         self.set("log.requests", text, ".request_lines(..)")
     }
@@ -618,10 +618,10 @@ fn capture(
     requests: &Arc<Requests>,
     keeper: Option<Keeper>,
     tracing: &Tracing,
-) -> Errors {
+) -> ErrorTracker {
     let traces = tracing.traces.clone();
     let read_driver = crate::db::driver_error;
-    Errors::new(
+    ErrorTracker::new(
         &config.errors,
         intake,
         requests,
@@ -636,7 +636,7 @@ fn levels(config: &Config) -> Result<Levels> {
 }
 
 fn taps(
-    errors: &Errors,
+    errors: &ErrorTracker,
     (metrics, notices): (&Metrics, &Arc<Notices>),
     tracing: &Tracing,
 ) -> Vec<Box<dyn Tap>> {
@@ -723,13 +723,13 @@ fn console(
         LogFormat::Json => false,
         LogFormat::Auto => terminal,
     };
-    let service = Service {
+    let service = ServiceFields {
         name: config.service.name.clone(),
         version: config.service.version.clone(),
         environment: config.service.environment.clone(),
         instance: config.service.instance.clone(),
     };
-    let format = Lines::new(pretty, &service, Arc::clone(requests));
+    let format = LogFormatter::new(pretty, &service, Arc::clone(requests));
     let writer = writer.unwrap_or_else(|| Box::new(Console::stdout()));
     vec![SinkSetup {
         name: "console",
@@ -741,9 +741,9 @@ fn console(
 fn line_mode(config: &Config) -> LineMode {
     match config.logs.requests {
         _ if !config.logs.console => LineMode::Off,
-        RequestLines::Off => LineMode::Off,
-        RequestLines::All => LineMode::All,
-        RequestLines::ErrorsAndSlow => LineMode::ErrorsAndSlow(nanos(config.logs.slow)),
+        RequestLogs::Off => LineMode::Off,
+        RequestLogs::All => LineMode::All,
+        RequestLogs::ErrorsAndSlow => LineMode::ErrorsAndSlow(nanos(config.logs.slow)),
     }
 }
 

@@ -15,7 +15,7 @@ use super::handle::Inner;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::config::{InstallConfig, Propagators, near, program};
 use crate::db::Queries;
-use crate::errors::{Errors, has_installed, unclaimed};
+use crate::errors::{ErrorTracker, has_installed, unclaimed};
 use crate::http::Inbound;
 use crate::logs::{has_layer_of, monitor_of};
 use crate::metrics::{Metrics, is_in_own_namespace};
@@ -79,7 +79,7 @@ pub(super) struct Doctor {
     metrics: Metrics,
     clock: Clock,
     began: Nanos,
-    errors: Errors,
+    errors: ErrorTracker,
     queries: Weak<Queries>,
     /// The data directory that is wanted, and whether it could be used.
     data_dir: Option<(PathBuf, bool)>,

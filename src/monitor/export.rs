@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::errors::{BeforeSend, Errors, SentrySetup};
+use crate::errors::{BeforeSend, ErrorTracker, SentrySetup};
 use crate::model::{Books, Notices};
 use crate::trace::otlp::{self, Decode};
 use crate::trace::{Exporter, Origin, resource};
@@ -12,7 +12,7 @@ use crate::worker::RemoteSetup;
 
 /// The receiver of captured errors, if the settings name one.
 pub(super) fn errors(
-    errors: &Errors,
+    errors: &ErrorTracker,
     config: &Config,
     before_send: Option<BeforeSend>,
     (clock, books, notices): (&Clock, &Arc<Books>, &Arc<Notices>),

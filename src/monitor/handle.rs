@@ -20,11 +20,11 @@ use crate::db::{
     AdaptedPool, Adapting, ConnectionPool, Database, DbSystem, PoolWatch, Queries, QueryStats,
 };
 use crate::error::{Error, Result};
-use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, Errors};
+use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, ErrorTracker};
 use crate::external::{Calls, Dependency, External, ModelUsage};
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, Inbound};
-use crate::logs::{self, Listener, TracingLayer};
+use crate::logs::{self, EventListener, TracingLayer};
 use crate::metrics::{Metrics, Prometheus};
 use crate::model::{Books, EventId, Level, Life, Notices, ShutdownReport, Signal, Totals, TraceId};
 use crate::otel::Otel;
@@ -60,7 +60,7 @@ pub(super) struct Inner {
     pub(super) inbound: Inbound,
     pub(super) queries: Arc<Queries>,
     pub(super) calls: Arc<Calls>,
-    pub(super) errors: Errors,
+    pub(super) errors: ErrorTracker,
     pub(super) health: Health,
     pub(super) worker: Arc<Worker>,
     pub(super) settings: Settings,
@@ -138,7 +138,7 @@ impl Monitor {
             queries.listen();
             // A subscriber may stay for good, and shall not keep the pools of a monitor that is gone.
             let queries = Arc::downgrade(queries);
-            Listener {
+            EventListener {
                 level: Queries::LEVEL,
                 hear: Box::new(move |event| {
                     if let Some(queries) = queries.upgrade() {
@@ -318,7 +318,7 @@ impl Monitor {
     /// however it comes. Waits two seconds at most.
     ///
     /// Without a data directory, and while the disk refuses, the event is captured in memory and
-    /// [`Stored::is_stored`](crate::errors::Stored::is_stored) says so.
+    /// [`CaptureReceipt::is_stored`](crate::errors::CaptureReceipt::is_stored) says so.
     ///
     /// # Cancel safety
     ///

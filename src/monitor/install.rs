@@ -12,7 +12,7 @@ use super::handle::{Inner, Monitor};
 use super::propagator;
 use crate::config::program;
 use crate::errors::set_panic_hook;
-use crate::logs::{Bridge, InstalledLayer, has_layer_of, install_log_bridge};
+use crate::logs::{BridgeState, InstalledLayer, has_layer_of, install_log_bridge};
 use crate::metrics::install_recorder;
 use crate::model::Taken;
 use crate::trace::install_provider;
@@ -199,23 +199,23 @@ fn log_bridge() -> (GlobalState, String) {
         );
     }
     let (state, sentence) = match install_log_bridge() {
-        Bridge::Installed => (
+        BridgeState::Installed => (
             Installed,
             "records of the `log` crate become `tracing` events: a later `init()` of another logger fails",
         ),
-        Bridge::Before => (
+        BridgeState::Before => (
             AlreadyInstalled,
             "records of the `log` crate become `tracing` events since an earlier call",
         ),
-        Bridge::AsksTracing => (
+        BridgeState::AsksTracing => (
             InPlace,
             "the `log` logger that was set before stays: it turns records into `tracing` events",
         ),
-        Bridge::Foreign => (
+        BridgeState::Foreign => (
             Missing,
             "a `log` logger was set before and stays: records of the `log` crate become log records here only if that logger turns them into `tracing` events, as the one of tracing-subscriber's `init()` does",
         ),
-        Bridge::Unavailable => (
+        BridgeState::Unavailable => (
             Off,
             "the feature `log` of this crate is off, so the `log` crate is left alone",
         ),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Weak};
 use super::doctor::FORKED;
 use super::handle::Inner;
 use super::serve::ServerCounters;
-use crate::errors::{Errors, unclaimed};
-use crate::health::{Health, Reading};
+use crate::errors::{ErrorTracker, unclaimed};
+use crate::health::{ComponentStatus, Health};
 use crate::metrics::{Kind, Metrics};
 use crate::model::{Books, Reason, Signal};
 use crate::trace::Traces;
@@ -111,7 +111,7 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
     );
 }
 
-fn observe_errors(metrics: &Metrics, errors: &Errors) {
+fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
     type Row = (
         &'static str,
         &'static str,
@@ -213,35 +213,35 @@ fn observe_servers(metrics: &Metrics, counters: &Arc<ServerCounters>) {
 fn watch_parts(
     health: &Health,
     worker: &Arc<Worker>,
-    errors: &Errors,
+    errors: &ErrorTracker,
     data_dir_problem: Option<String>,
 ) {
     let errors = errors.clone();
     let of = Arc::downgrade(worker);
     health.watch_parts(move |tell| {
         if let Some(problem) = &data_dir_problem {
-            tell("data directory", Reading::warning(problem));
+            tell("data directory", ComponentStatus::warning(problem));
         }
         if let Some(store) = errors.store() {
             tell(
                 "errors.store",
-                Reading::store(store.failing, store.damaged, store.bytes),
+                ComponentStatus::store(store.failing, store.damaged, store.bytes),
             );
         }
         let Some(status) = status(&of) else { return };
         tell(
             "worker",
             if status.forked {
-                Reading::warning(FORKED)
+                ComponentStatus::warning(FORKED)
             } else {
-                Reading::worker(status.alive, status.beat_age)
+                ComponentStatus::worker(status.alive, status.beat_age)
             },
         );
         for sink in &status.sinks {
             let trouble = sink.trouble.map(|trouble| trouble.to_string());
             tell(
                 sink.name,
-                Reading::sink(sink.waiting_since, sink.last_delivery_age, trouble),
+                ComponentStatus::sink(sink.waiting_since, sink.last_delivery_age, trouble),
             );
         }
     });

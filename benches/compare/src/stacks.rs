@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use watchpost::logs::RequestLines;
+use watchpost::logs::RequestLogs;
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
 /// A router, and what is to be done when its run is over, with the number of requests that it had.
@@ -46,7 +46,7 @@ pub const STACKS: &[(&str, Build)] = &[
         let builder = Monitor::builder("compare").env(false).traces(false);
         let builder = builder.trace_header(false);
         let monitor = builder
-            .request_lines(RequestLines::Off)
+            .request_lines(RequestLogs::Off)
             .build()
             .expect("a monitor");
         Stack::of(router, monitor)

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::super::table::{SETTINGS, own_variable};
 use super::*;
-use crate::logs::{LogFormat, RequestLines};
+use crate::logs::{LogFormat, RequestLogs};
 use crate::metrics::Buckets;
 use crate::trace::otlp::{Compression, OtlpConfig};
 use crate::trace::{Exporter, SamplerKind, SpanLimits, TraceConfig};
@@ -137,7 +137,7 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.logs.level, "warn,hyper=off,my_crate::db=debug");
     assert_eq!(config.logs.format, LogFormat::Json);
     assert!(!config.logs.console);
-    assert_eq!(config.logs.requests, RequestLines::ErrorsAndSlow);
+    assert_eq!(config.logs.requests, RequestLogs::ErrorsAndSlow);
     assert_eq!(config.logs.slow, Duration::from_secs(5400));
     assert_eq!(config.errors.backtraces, crate::errors::Backtraces::Off);
     assert_eq!(config.errors.max_stored_bytes, 8 << 20);

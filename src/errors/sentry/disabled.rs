@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::SentrySetup;
-use crate::errors::capture::Shared;
+use crate::errors::capture::CaptureState;
 use crate::errors::event::{ErrorEvent, Frame};
 use crate::model::EventId;
 use crate::worker::RemoteSetup;
@@ -27,7 +27,7 @@ impl Outbox {
 
 /// Says that nothing can be sent.
 #[expect(clippy::needless_pass_by_value, reason = "as its twin")]
-pub(crate) fn remote(_: &Arc<Shared>, setup: SentrySetup<'_>) -> Option<RemoteSetup> {
+pub(crate) fn remote(_: &Arc<CaptureState>, setup: SentrySetup<'_>) -> Option<RemoteSetup> {
     setup.notices.say(
         "a Sentry DSN is set, and this build cannot send to it: build watchpost with the feature `sentry`",
     );

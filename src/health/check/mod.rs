@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::state::{Ran, Rules, State, Step, timed_out};
+use super::state::{CheckResult, CheckRules, CheckState, NextStep, timed_out};
 use crate::clock::Clock;
 use crate::db::ProbeReport;
 use crate::model::peek;
@@ -27,7 +27,8 @@ const MAX_OUTPUT: usize = 1024;
 const MAX_READ: usize = 64 * 1024;
 
 /// Makes the future of one run.
-pub(super) type Run = dyn Fn() -> Pin<Box<dyn Future<Output = Ran> + Send>> + Send + Sync;
+pub(super) type CheckFn =
+    dyn Fn() -> Pin<Box<dyn Future<Output = CheckResult> + Send>> + Send + Sync;
 
 /// A check that has been added: its settings may be changed, then and later.
 ///
@@ -49,15 +50,15 @@ pub(super) type Run = dyn Fn() -> Pin<Box<dyn Future<Output = Ran> + Send>> + Se
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Check(pub(super) Arc<Watched>);
+pub struct Check(pub(super) Arc<RegisteredCheck>);
 
 /// A check as its own task, its runs and the pages see it.
-pub(super) struct Watched {
+pub(super) struct RegisteredCheck {
     pub(super) name: Cow<'static, str>,
-    run: Box<Run>,
+    run: Box<CheckFn>,
     /// What the run under way has reported.
     report: ProbeReport,
-    state: Mutex<State>,
+    state: Mutex<CheckState>,
     component_type: Mutex<Cow<'static, str>>,
     /// A run came back, or the rules were changed.
     moved: Notify,
@@ -131,7 +132,7 @@ impl Check {
         self
     }
 
-    fn set(self, change: impl FnOnce(&mut Rules)) -> Self {
+    fn set(self, change: impl FnOnce(&mut CheckRules)) -> Self {
         self.0.state().set(change);
         self.0.moved.notify_one();
         self
@@ -146,14 +147,14 @@ impl fmt::Debug for Check {
     }
 }
 
-impl Watched {
+impl RegisteredCheck {
     pub(super) fn new(
         name: Cow<'static, str>,
-        rules: Rules,
+        rules: CheckRules,
         clock: Clock,
-        (run, report): (Box<Run>, ProbeReport),
+        (run, report): (Box<CheckFn>, ProbeReport),
     ) -> Self {
-        let mut state = State::new(rules, clock.now());
+        let mut state = CheckState::new(rules, clock.now());
         state.report = report.clone();
         Self {
             name,
@@ -168,12 +169,12 @@ impl Watched {
         }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, CheckState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state for a page; `None` in a child made by `fork` whose parent was at it.
-    pub(super) fn seen(&self) -> Option<MutexGuard<'_, State>> {
+    pub(super) fn seen(&self) -> Option<MutexGuard<'_, CheckState>> {
         peek(&self.state)
     }
 
@@ -189,7 +190,7 @@ impl Watched {
     }
 
     /// One run, until it comes back, is out of time or the check is ended.
-    async fn run(&self) -> Ran {
+    async fn run(&self) -> CheckResult {
         let (mut over, mut run) = (pin!(self.over.notified()), pin!(self.in_time()));
         poll_fn(|context| match over.as_mut().poll(context) {
             // First: the runtime, without which timers panic, may be gone.
@@ -200,7 +201,7 @@ impl Watched {
     }
 
     /// One run. A future that does not come back in time is dropped.
-    async fn in_time(&self) -> Ran {
+    async fn in_time(&self) -> CheckResult {
         let since = self.clock.now();
         self.report.begin(self.state().rules.timeout);
         // The timer is ours, what is timed is the host's.
@@ -220,7 +221,7 @@ impl Watched {
     }
 
     /// Everything that a check says passes here.
-    fn finished(&self, run: u64, ran: Ran) {
+    fn finished(&self, run: u64, ran: CheckResult) {
         let ran = ran.map_err(|said| kept(&said)).map(|mut note| {
             note.warning = note.warning.map(|said| kept(&said));
             note
@@ -231,13 +232,13 @@ impl Watched {
 }
 
 /// Starts the runs of a check when they are due, until it is ended.
-pub(super) async fn watch(check: Arc<Watched>, handle: Handle) {
+pub(super) async fn watch(check: Arc<RegisteredCheck>, handle: Handle) {
     while !check.ended.load(Relaxed) {
         let now = check.clock.now();
         let step = check.state().step(now);
         match step {
-            Step::Run(run) => start(&check, run, &handle),
-            Step::Wait(until) => {
+            NextStep::Run(run) => start(&check, run, &handle),
+            NextStep::Wait(until) => {
                 let pause = Duration::from_nanos(until.saturating_sub(now));
                 // Whether time has passed or something moved: look again.
                 let (Ok(()) | Err(_)) = timeout(pause, check.moved.notified()).await;
@@ -248,7 +249,7 @@ pub(super) async fn watch(check: Arc<Watched>, handle: Handle) {
 
 /// Starts a run on a thread of its own: one that blocks its thread keeps neither the worker nor another
 /// check waiting, and takes no place in the pool from which the worker's sinks write.
-fn start(check: &Arc<Watched>, run: u64, handle: &Handle) {
+fn start(check: &Arc<RegisteredCheck>, run: u64, handle: &Handle) {
     let (on, runtime) = (Arc::clone(check), handle.clone());
     let rules = redact::Rules::current();
     let started = thread::Builder::new()

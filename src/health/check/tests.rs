@@ -2,7 +2,7 @@ use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
 
-use super::super::rig::{Rig, ask, get, until};
+use super::super::test_support::{Fixture, ask, get, until};
 use super::*;
 use crate::access::Access;
 
@@ -11,8 +11,8 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// The output of the check of this name, once it has failed.
-fn failing(rig: &Rig, name: &str) -> String {
-    let page = rig.health.details(Access::open_to_anyone());
+fn failing(fixture: &Fixture, name: &str) -> String {
+    let page = fixture.health.details(Access::open_to_anyone());
     let told = || -> Option<String> {
         let json: serde_json::Value = serde_json::from_str(&get(&page).1).unwrap();
         let entry = &json["checks"][name][0];
@@ -24,12 +24,13 @@ fn failing(rig: &Rig, name: &str) -> String {
 
 #[test]
 fn a_first_success_makes_ready_and_a_page_runs_no_check() {
-    let rig = Rig::new();
-    assert_eq!(rig.ready(), "ok");
+    let fixture = Fixture::new();
+    assert_eq!(fixture.ready(), "ok");
     let runs = Arc::new(AtomicUsize::new(0));
     let gate = Arc::new(Notify::new());
     let (counted, held) = (Arc::clone(&runs), Arc::clone(&gate));
-    rig.health
+    fixture
+        .health
         .check("database", move || {
             counted.fetch_add(1, SeqCst);
             let held = Arc::clone(&held);
@@ -41,23 +42,23 @@ fn a_first_success_makes_ready_and_a_page_runs_no_check() {
         .interval(Duration::from_secs(3600));
     until("it runs", || runs.load(SeqCst) == 1);
     for _ in 0..100 {
-        assert_eq!(get(&rig.health.readyz()), (503, "starting".to_owned()));
-        assert_eq!(get(&rig.health.livez()), (200, "ok".to_owned()));
+        assert_eq!(get(&fixture.health.readyz()), (503, "starting".to_owned()));
+        assert_eq!(get(&fixture.health.livez()), (200, "ok".to_owned()));
     }
     gate.notify_one();
-    rig.wait_ready("ok");
+    fixture.wait_ready("ok");
     for _ in 0..100 {
-        assert_eq!(get(&rig.health.readyz()), (200, "ok".to_owned()));
+        assert_eq!(get(&fixture.health.readyz()), (200, "ok".to_owned()));
     }
     assert_eq!(runs.load(SeqCst), 1);
 }
 
 #[test]
 fn errors_bring_down_and_successes_up_again() {
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     let good = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&good);
-    rig.health.check("database", move || {
+    fixture.health.check("database", move || {
         let good = asked.load(SeqCst);
         async move {
             // Timers and sockets work here.
@@ -70,24 +71,25 @@ fn errors_bring_down_and_successes_up_again() {
         }
     });
     for _ in 0..3 {
-        rig.wait_ready("ok");
+        fixture.wait_ready("ok");
         good.store(false, SeqCst);
-        rig.wait_ready("not ready");
-        assert_eq!(failing(&rig, "database"), "connection refused");
+        fixture.wait_ready("not ready");
+        assert_eq!(failing(&fixture, "database"), "connection refused");
         good.store(true, SeqCst);
     }
-    rig.wait_ready("ok");
+    fixture.wait_ready("ok");
 }
 
 #[test]
 fn a_check_that_is_not_critical_leaves_the_service_ready() {
-    let rig = Rig::new();
-    rig.health
+    let fixture = Fixture::new();
+    fixture
+        .health
         .check("mail", || async { Err::<(), _>("no relay") })
         .critical(false);
-    assert_eq!(failing(&rig, "mail"), "no relay");
-    assert_eq!(rig.ready(), "ok");
-    let page = rig.health.details(Access::token("changeme"));
+    assert_eq!(failing(&fixture, "mail"), "no relay");
+    assert_eq!(fixture.ready(), "ok");
+    let page = fixture.health.details(Access::token("changeme"));
     assert_eq!(get(&page), (200, r#"{"status":"warn"}"#.to_owned()));
 }
 
@@ -101,17 +103,18 @@ impl fmt::Display for PanicsWhenTold {
 
 #[test]
 fn a_panic_anywhere_in_a_check_is_a_failure() {
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     let refuse = |told: &str| -> std::future::Ready<Result<(), String>> { panic!("{told}") };
-    rig.health.check("at once", move || refuse("before"));
-    rig.health.check("inside", || async {
+    fixture.health.check("at once", move || refuse("before"));
+    fixture.health.check("inside", || async {
         tokio::task::yield_now().await;
         assert_eq!(1 + 1, 3, "within");
         Ok::<(), String>(())
     });
-    rig.health
+    fixture
+        .health
         .check("telling", || async { Err::<(), _>(PanicsWhenTold) });
-    rig.health.check("other", || async {
+    fixture.health.check("other", || async {
         if true {
             std::panic::panic_any(7);
         }
@@ -126,9 +129,9 @@ fn a_panic_anywhere_in_a_check_is_a_failure() {
         ("telling", "panicked: while told"),
         ("other", "panicked"),
     ] {
-        assert_eq!(failing(&rig, name), told);
+        assert_eq!(failing(&fixture, name), told);
     }
-    assert_eq!(rig.ready(), "not ready");
+    assert_eq!(fixture.ready(), "not ready");
 }
 
 #[test]
@@ -139,10 +142,11 @@ fn a_future_that_hangs_is_dropped_and_a_failure() {
             self.0.fetch_sub(1, SeqCst);
         }
     }
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     let alive = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&alive);
-    rig.health
+    fixture
+        .health
         .check("queue", move || {
             assert_eq!(counted.fetch_add(1, SeqCst), 0, "two at once");
             let alive = Alive(Arc::clone(&counted));
@@ -152,19 +156,20 @@ fn a_future_that_hangs_is_dropped_and_a_failure() {
             }
         })
         .timeout(ms(20));
-    let told = failing(&rig, "queue");
+    let told = failing(&fixture, "queue");
     assert!(told.starts_with("no answer "), "{told}");
-    rig.health.stop();
+    fixture.health.stop();
     until("the last future is dropped", || alive.load(SeqCst) == 0);
 }
 
 #[test]
 fn a_check_that_blocks_its_thread_is_down_alone_and_run_once() {
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     let (release, blocked) = mpsc::channel::<()>();
     let (blocked, runs) = (Arc::new(Mutex::new(blocked)), Arc::new(AtomicUsize::new(0)));
     let counted = Arc::clone(&runs);
-    rig.health
+    fixture
+        .health
         .check("disk", move || {
             counted.fetch_add(1, SeqCst);
             let blocked = Arc::clone(&blocked);
@@ -176,11 +181,11 @@ fn a_check_that_blocks_its_thread_is_down_alone_and_run_once() {
         .timeout(ms(20));
     let beside = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&beside);
-    rig.health.check("beside", move || {
+    fixture.health.check("beside", move || {
         counted.fetch_add(1, SeqCst);
         async { Ok::<(), String>(()) }
     });
-    let told = failing(&rig, "disk");
+    let told = failing(&fixture, "disk");
     assert!(
         told.ends_with("still running, so not started again"),
         "{told}"
@@ -189,21 +194,22 @@ fn a_check_that_blocks_its_thread_is_down_alone_and_run_once() {
     let before = beside.load(SeqCst);
     until("the other goes on", || beside.load(SeqCst) > before + 3);
     assert_eq!(
-        (runs.load(SeqCst), rig.ready()),
+        (runs.load(SeqCst), fixture.ready()),
         (1, "not ready".to_owned())
     );
     drop(release);
-    rig.wait_ready("ok");
+    fixture.wait_ready("ok");
 }
 
 #[test]
 fn many_blocked_checks_do_not_hold_up_another() {
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     let (release, blocked) = mpsc::channel::<()>();
     let blocked = Arc::new(Mutex::new(blocked));
     for _ in 0..50 {
         let blocked = Arc::clone(&blocked);
-        rig.health
+        fixture
+            .health
             .check("stuck", move || {
                 let blocked = Arc::clone(&blocked);
                 async move {
@@ -213,27 +219,29 @@ fn many_blocked_checks_do_not_hold_up_another() {
             })
             .critical(false);
     }
-    rig.health
+    fixture
+        .health
         .check("beside", || async { Ok::<(), String>(()) });
-    rig.wait_ready("ok");
+    fixture.wait_ready("ok");
     drop(release);
 }
 
 #[test]
 fn what_a_check_says_is_bounded() {
-    let rig = Rig::new();
-    rig.health
+    let fixture = Fixture::new();
+    fixture
+        .health
         .check("long", || async { Err::<(), _>("ü".repeat(100_000)) });
-    assert_eq!(failing(&rig, "long"), "ü".repeat(MAX_OUTPUT / 2));
+    assert_eq!(failing(&fixture, "long"), "ü".repeat(MAX_OUTPUT / 2));
 }
 
 #[test]
 fn what_a_check_says_is_scrubbed() {
-    let rig = Rig::new();
-    rig.health.check("database", || async {
+    let fixture = Fixture::new();
+    fixture.health.check("database", || async {
         Err::<(), _>("no route to postgres://shop:hunter2hunter2@db.internal/shop")
     });
-    let told = failing(&rig, "database");
+    let told = failing(&fixture, "database");
     assert!(!told.contains("hunter2"), "{told}");
     assert!(
         told.contains("no route to") && told.contains("db.internal"),
@@ -243,25 +251,27 @@ fn what_a_check_says_is_scrubbed() {
 
 #[test]
 fn there_is_an_end_to_the_number_of_checks() {
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     for _ in 0..300 {
-        rig.health
+        fixture
+            .health
             .check("again", || async { Ok::<(), String>(()) })
             .interval(Duration::from_secs(3600));
     }
-    assert_eq!(rig.notices.said().len(), 1);
-    rig.wait_ready("ok");
-    let page = rig.health.details(Access::open_to_anyone());
+    assert_eq!(fixture.notices.said().len(), 1);
+    fixture.wait_ready("ok");
+    let page = fixture.health.details(Access::open_to_anyone());
     let json: serde_json::Value = serde_json::from_str(&get(&page).1).unwrap();
     assert_eq!(json["checks"]["again"].as_array().unwrap().len(), 256);
 }
 
 #[test]
 fn checks_end_with_their_health() {
-    let mut rig = Rig::new();
+    let mut fixture = Fixture::new();
     let held = Arc::new(());
     let token = Arc::clone(&held);
-    rig.health
+    fixture
+        .health
         .check("database", move || {
             let token = Arc::clone(&token);
             async move {
@@ -270,23 +280,25 @@ fn checks_end_with_their_health() {
             }
         })
         .interval(Duration::from_secs(3600));
-    rig.wait_ready("ok");
-    rig.health = Rig::new().health.clone();
+    fixture.wait_ready("ok");
+    fixture.health = Fixture::new().health.clone();
     until("the check is dropped", || Arc::strong_count(&held) == 1);
 }
 
 #[test]
 fn pages_answer_after_the_runtime_has_gone() {
-    let mut rig = Rig::new();
-    rig.health
+    let mut fixture = Fixture::new();
+    fixture
+        .health
         .check("database", || async { Ok::<(), String>(()) });
-    rig.wait_ready("ok");
-    rig.end_runtime();
-    rig.health
+    fixture.wait_ready("ok");
+    fixture.end_runtime();
+    fixture
+        .health
         .check("too late", || async { Ok::<(), String>(()) });
-    assert_eq!(get(&rig.health.livez()), (200, "ok".to_owned()));
-    assert_eq!(rig.ready(), "starting");
-    let page = rig.health.details(Access::open_to_anyone());
+    assert_eq!(get(&fixture.health.livez()), (200, "ok".to_owned()));
+    assert_eq!(fixture.ready(), "starting");
+    let page = fixture.health.details(Access::open_to_anyone());
     assert_eq!(
         ask(&page, &http::Method::HEAD, &http::HeaderMap::new()).1,
         ""

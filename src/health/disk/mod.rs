@@ -7,38 +7,38 @@ use std::path::Path;
 #[cfg_attr(not(target_os = "linux"), path = "no_space.rs")]
 mod space;
 
-use super::reading::Note;
-use super::state::Ran;
+use super::component::SuccessDetail;
+use super::state::CheckResult;
 
 /// Less room than this is a failure, in bytes.
 const LEAST: u64 = 16 << 20;
 
 /// Room on a disk, in bytes.
 #[derive(Debug, Clone, Copy)]
-struct Space {
+struct DiskSpace {
     /// For us.
     available: u64,
     total: u64,
 }
 
 /// Whether a file can be written in the directory, and how much room is left there.
-pub(super) fn look(directory: &Path) -> Ran {
+pub(super) fn look(directory: &Path) -> CheckResult {
     write_and_remove(directory).map_err(|error| format!("the data directory: {error}"))?;
     judge(space::of(directory))
 }
 
 /// Room as a result: a failure where there is next to none, a warning under a twentieth.
 #[expect(clippy::cast_precision_loss, reason = "exact to 8 PiB")]
-fn judge(space: Option<Space>) -> Ran {
-    let Some(Space { available, total }) = space else {
-        return Ok(Note::default());
+fn judge(space: Option<DiskSpace>) -> CheckResult {
+    let Some(DiskSpace { available, total }) = space else {
+        return Ok(SuccessDetail::default());
     };
     let mib = available >> 20;
     if available < LEAST {
         return Err(format!("the data directory's disk is full: {mib} MiB left"));
     }
     let low = available < total / 20;
-    Ok(Note {
+    Ok(SuccessDetail {
         warning: low.then(|| format!("the data directory's disk is nearly full: {mib} MiB left")),
         observed: Some((available as f64, "By")),
     })
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn little_room_is_told() {
-        let of = |available, total| judge(Some(Space { available, total }));
+        let of = |available, total| judge(Some(DiskSpace { available, total }));
         assert!(of(1 << 20, 1 << 40).unwrap_err().contains("full: 1 MiB"));
         let low = of(1 << 30, 1 << 40).unwrap();
         assert!(low.warning.unwrap().contains("1024 MiB"));
@@ -102,7 +102,7 @@ mod tests {
             (good.warning, good.observed.map(|of| of.1)),
             (None, Some("By"))
         );
-        assert_eq!(judge(None), Ok(Note::default()));
+        assert_eq!(judge(None), Ok(SuccessDetail::default()));
     }
 
     #[cfg(target_os = "linux")]

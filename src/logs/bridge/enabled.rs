@@ -7,7 +7,7 @@ use tracing::subscriber::Interest;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_log::{AsLog, LogTracer};
 
-use super::Bridge;
+use super::BridgeState;
 use crate::model::caught;
 
 /// Whether the process's logger is ours.
@@ -15,20 +15,20 @@ static OURS: AtomicBool = AtomicBool::new(false);
 
 /// Makes the process's logger one that turns records into `tracing` events, up to the level that the subscribers of the
 /// process want.
-pub(crate) fn install() -> Bridge {
+pub(crate) fn install() -> BridgeState {
     if OURS.load(Relaxed) {
         follow_levels();
-        return Bridge::Before;
+        return BridgeState::Before;
     }
     if LogTracer::builder().init().is_ok() {
         OURS.store(true, Relaxed);
         follow_levels();
-        return Bridge::Installed;
+        return BridgeState::Installed;
     }
     if asks_tracing() {
-        Bridge::AsksTracing
+        BridgeState::AsksTracing
     } else {
-        Bridge::Foreign
+        BridgeState::Foreign
     }
 }
 
@@ -56,7 +56,7 @@ fn asks_tracing() -> bool {
         .level(log::Level::Error)
         .target(env!("CARGO_PKG_NAME"))
         .build();
-    let listens = Dispatch::new(Listens);
+    let listens = Dispatch::new(ProbeSubscriber);
     let ask = || caught(|| log::logger().enabled(&metadata));
     tracing::dispatcher::with_default(&listens, ask);
     drop(listens);
@@ -66,9 +66,9 @@ fn asks_tracing() -> bool {
 }
 
 /// Wants nothing, and notes that it was asked.
-struct Listens;
+struct ProbeSubscriber;
 
-impl Subscriber for Listens {
+impl Subscriber for ProbeSubscriber {
     fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
         Interest::never()
     }

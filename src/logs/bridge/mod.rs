@@ -12,7 +12,7 @@ pub(crate) use self::installed::{follow_levels, install};
     not(feature = "log"),
     expect(dead_code, reason = "the other half of the feature")
 )]
-pub(crate) enum Bridge {
+pub(crate) enum BridgeState {
     /// Ours, from now on.
     Installed,
     /// Ours, since an earlier call.

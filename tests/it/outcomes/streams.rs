@@ -16,7 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tower::ServiceExt;
-use watchpost::logs::RequestLines;
+use watchpost::logs::RequestLogs;
 use watchpost::testing::Harness;
 
 use super::{PATIENCE, connect, read_all, read_until, serve};
@@ -287,11 +287,11 @@ async fn an_event_stream_is_known_by_its_media_type_in_any_case() {
 #[tokio::test]
 async fn second_records_are_as_many_as_log_records_are_wanted() {
     for (wanted, how, records) in [
-        (RequestLines::All, "completed", 2),
-        (RequestLines::ErrorsAndSlow, "completed", 0),
-        (RequestLines::ErrorsAndSlow, "body_dropped", 0),
-        (RequestLines::ErrorsAndSlow, "body_error", 1),
-        (RequestLines::Off, "body_error", 0),
+        (RequestLogs::All, "completed", 2),
+        (RequestLogs::ErrorsAndSlow, "completed", 0),
+        (RequestLogs::ErrorsAndSlow, "body_dropped", 0),
+        (RequestLogs::ErrorsAndSlow, "body_error", 1),
+        (RequestLogs::Off, "body_error", 0),
     ] {
         let harness = Harness::with(|builder| builder.request_lines(wanted));
         let (address, feed) = host(&harness).await;

@@ -21,14 +21,14 @@ const HEADER: &str = "http.request.header.";
 
 /// Whose events they are.
 #[derive(Debug, Default)]
-pub(super) struct Origin {
+pub(super) struct EventOrigin {
     pub(super) environment: Option<String>,
     pub(super) release: Option<String>,
     pub(super) service: String,
 }
 
 /// The envelope of an event.
-pub(super) fn envelope(event: &ErrorEvent, origin: &Origin) -> Vec<u8> {
+pub(super) fn envelope(event: &ErrorEvent, origin: &EventOrigin) -> Vec<u8> {
     let mut whole = translated(event, origin);
     let mut payload = payload(&whole, &event.path);
     if payload.len() > MAX_EVENT {
@@ -75,7 +75,7 @@ fn payload(event: &Event<'_>, path: &str) -> String {
     json.to_string()
 }
 
-fn translated(event: &ErrorEvent, origin: &Origin) -> Event<'static> {
+fn translated(event: &ErrorEvent, origin: &EventOrigin) -> Event<'static> {
     let transaction = format!("{} {}", event.method, event.route);
     let mut out = Event {
         event_id: Uuid::from_u128(event.id.to_u128()),
@@ -253,7 +253,7 @@ fn contexts(event: &ErrorEvent) -> BTreeMap<String, Context> {
     out
 }
 
-fn tags(event: &ErrorEvent, origin: &Origin) -> BTreeMap<String, String> {
+fn tags(event: &ErrorEvent, origin: &EventOrigin) -> BTreeMap<String, String> {
     let theirs = event.tags.iter();
     let theirs = theirs.map(|(key, value)| (key.as_str(), prefix(value, MAX_TAG)));
     let ours = [

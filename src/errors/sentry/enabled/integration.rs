@@ -5,7 +5,7 @@ use sentry::protocol::{Context, Event, TraceContext};
 use sentry::{ClientOptions, TransactionOrSpan};
 
 use super::envelope::{some, trace};
-use crate::errors::capture::{Errors, Shared};
+use crate::errors::capture::{CaptureState, ErrorTracker};
 use crate::request::Method;
 
 /// The tag with our trace id, and the context with our ids, of an event that belongs to a span of Sentry's.
@@ -18,10 +18,10 @@ const CONTEXT: &str = "watchpost";
 #[must_use = "it does its work once Sentry's options have it"]
 pub struct SentryIntegration {
     // The host's Sentry may outlive the monitor.
-    errors: Weak<Shared>,
+    errors: Weak<CaptureState>,
 }
 
-impl Errors {
+impl ErrorTracker {
     /// What a Sentry of the host's is given.
     pub(crate) fn sentry_integration(&self) -> SentryIntegration {
         SentryIntegration {

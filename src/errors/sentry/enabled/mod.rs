@@ -2,27 +2,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::SentrySetup;
-use crate::errors::capture::Shared;
+use crate::errors::capture::CaptureState;
 use crate::worker::{Client, RemoteSetup, Trust};
 
-mod consume;
-mod deliver;
+mod before_send;
+mod client_report;
+mod encoder;
 mod envelope;
-mod hook;
 mod integration;
-mod limits;
 mod outbox;
-mod report;
+mod rate_limits;
+mod transport;
 
 pub use self::integration::SentryIntegration;
 
 pub(crate) use self::outbox::Outbox;
 
-use self::consume::Events;
-use self::deliver::Server;
-use self::envelope::Origin;
-use self::hook::Hook;
-use self::report::Report;
+use self::before_send::BeforeSendHook;
+use self::client_report::ClientReport;
+use self::encoder::EventEncoder;
+use self::envelope::EventOrigin;
+use self::transport::SentryTransport;
 
 /// Bytes and events that wait for the server beside those in the store.
 const MAX_BYTES: usize = 8 << 20;
@@ -31,7 +31,7 @@ const MAX_ITEMS: u64 = 20_000;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The sink to which events go.
-pub(crate) fn remote(shared: &Arc<Shared>, setup: SentrySetup<'_>) -> Option<RemoteSetup> {
+pub(crate) fn remote(shared: &Arc<CaptureState>, setup: SentrySetup<'_>) -> Option<RemoteSetup> {
     let client = match Client::new(&Trust::default()) {
         Ok(client) => client,
         Err(problem) => {
@@ -41,14 +41,16 @@ pub(crate) fn remote(shared: &Arc<Shared>, setup: SentrySetup<'_>) -> Option<Rem
             return None;
         }
     };
-    let origin = Origin {
+    let origin = EventOrigin {
         environment: setup.environment,
         release: setup.release,
         service: setup.service,
     };
-    let report = Arc::new(Report::default());
-    let hook = setup.before_send.map(|call| Hook::new(call, setup.notices));
-    let server = Server::new(&setup.dsn, shared, &report, setup.clock);
+    let report = Arc::new(ClientReport::default());
+    let hook = setup
+        .before_send
+        .map(|call| BeforeSendHook::new(call, setup.notices));
+    let server = SentryTransport::new(&setup.dsn, shared, &report, setup.clock);
     let waiting = server.waiting();
     Some(RemoteSetup {
         name: "sentry",
@@ -56,7 +58,7 @@ pub(crate) fn remote(shared: &Arc<Shared>, setup: SentrySetup<'_>) -> Option<Rem
         max_items: MAX_ITEMS,
         timeout: TIMEOUT,
         client,
-        consume: Box::new(Events::new(
+        consume: Box::new(EventEncoder::new(
             shared,
             (origin, hook),
             setup.books,

@@ -13,11 +13,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Outbox {
     clock: Clock,
-    events: Mutex<VecDeque<Out>>,
+    events: Mutex<VecDeque<OutboxEntry>>,
 }
 
 #[derive(Debug)]
-pub(super) struct Out {
+pub(super) struct OutboxEntry {
     /// Its number in the store, if there is one.
     pub(super) number: Option<u64>,
     pub(super) event: Arc<ErrorEvent>,
@@ -39,7 +39,7 @@ impl Outbox {
     /// Adds an event. `unnamed`: its calls come later.
     pub(crate) fn add(&self, number: Option<u64>, event: &Arc<ErrorEvent>, unnamed: bool) {
         let named_by = unnamed.then(|| self.clock.now() + nanos(PATIENCE));
-        self.lock().push_back(Out {
+        self.lock().push_back(OutboxEntry {
             number,
             event: Arc::clone(event),
             named_by,
@@ -65,7 +65,11 @@ impl Outbox {
     }
 
     /// Takes the first event if `ready` says so and its calls have names; these are not waited for if `all`.
-    pub(super) fn take(&self, all: bool, ready: impl FnOnce(&Out) -> bool) -> Option<Out> {
+    pub(super) fn take(
+        &self,
+        all: bool,
+        ready: impl FnOnce(&OutboxEntry) -> bool,
+    ) -> Option<OutboxEntry> {
         let now = self.clock.now();
         let mut events = self.lock();
         let first = events.front()?;
@@ -82,7 +86,7 @@ impl Outbox {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Out>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<OutboxEntry>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::capture::{Errors, Shared};
+use super::capture::{CaptureState, ErrorTracker};
 use super::event::{ErrorEvent, EventKind, Frame};
-use super::memory::Resident;
-use super::stored::Stored;
-use super::{headroom, read, stored};
+use super::resident_memory::ResidentMemory;
+use super::stored_record::StoredRecord;
+use super::{available_memory, decode, stored_record};
 use crate::metrics::{Counter, Metrics};
 use crate::model::{EventId, Notices, Signal};
 use crate::request::ReadCrumb;
@@ -14,26 +14,26 @@ use crate::worker::{Jobs, Keeper, Record, Tap};
 
 /// Reads captured errors on the worker's thread: tells them apart and counts them.
 #[derive(Debug)]
-pub(crate) struct ErrorTap {
-    shared: Arc<Shared>,
+pub(crate) struct ErrorProcessor {
+    shared: Arc<CaptureState>,
     read_crumb: ReadCrumb,
     notices: Arc<Notices>,
-    resident: Resident,
+    resident: ResidentMemory,
     counter: Counter,
     /// Behind which number stored events of earlier processes are still to be read.
     finding: Option<u64>,
 }
 
-impl Errors {
+impl ErrorTracker {
     /// What the worker is to do with what is captured. `read_crumb` reads the `tracing` events of a request.
     pub(crate) fn tap(
         &self,
         metrics: &Metrics,
         notices: &Arc<Notices>,
         read_crumb: ReadCrumb,
-    ) -> ErrorTap {
+    ) -> ErrorProcessor {
         let keeper = self.shared.keeper.as_ref();
-        ErrorTap {
+        ErrorProcessor {
             // Who sends them reads them too.
             finding: keeper
                 .filter(|_| self.shared.outbox.is_none())
@@ -41,7 +41,7 @@ impl Errors {
             shared: Arc::clone(&self.shared),
             read_crumb,
             notices: Arc::clone(notices),
-            resident: Resident::new(self.shared.requests.clock().clone()),
+            resident: ResidentMemory::new(self.shared.requests.clock().clone()),
             counter: metrics
                 .counter("watchpost.errors")
                 .description("Errors captured, panics and messages among them")
@@ -50,7 +50,7 @@ impl Errors {
     }
 }
 
-impl Tap for ErrorTap {
+impl Tap for ErrorProcessor {
     fn signal(&self) -> Signal {
         Signal::Error
     }
@@ -82,7 +82,7 @@ impl Tap for ErrorTap {
 
     fn take(&mut self, record: &Record<'_>, jobs: &Jobs<'_>) {
         let Some((mut event, backtrace)) =
-            read::event(&self.shared, record.at, record.body, self.read_crumb)
+            decode::event(&self.shared, record.at, record.body, self.read_crumb)
         else {
             return;
         };
@@ -104,7 +104,7 @@ impl Tap for ErrorTap {
     }
 }
 
-impl ErrorTap {
+impl ErrorProcessor {
     /// Stores the event where there is a store, and tells who waits for that; its number there.
     fn store(&self, event: &ErrorEvent, jobs: &Jobs<'_>) -> Option<u64> {
         let awaited = self.shared.awaited.of(event.id);
@@ -114,7 +114,7 @@ impl ErrorTap {
             }
             return None;
         };
-        let number = keeper.push(stored::put_event(event), awaited);
+        let number = keeper.push(stored_record::put_event(event), awaited);
         keeper.dispatch(jobs);
         Some(number)
     }
@@ -131,11 +131,11 @@ impl ErrorTap {
                     .iter()
                     .take_while(|(number, _)| *number < self.shared.first);
                 for (_, record) in found {
-                    match stored::read(record) {
-                        Some(Stored::Event(event)) => {
+                    match stored_record::read(record) {
+                        Some(StoredRecord::Event(event)) => {
                             self.shared.groups.add(&Arc::from(event));
                         }
-                        Some(Stored::Frames(event, frames)) => {
+                        Some(StoredRecord::Frames(event, frames)) => {
                             self.shared.groups.add_frames(event, &frames);
                         }
                         None => {}
@@ -158,8 +158,8 @@ impl ErrorTap {
         };
         let notices = Arc::clone(&self.notices);
         jobs.run(move || {
-            let needed = headroom::needed();
-            let frames = if headroom::left().is_none_or(|left| left >= needed) {
+            let needed = available_memory::needed();
+            let frames = if available_memory::left().is_none_or(|left| left >= needed) {
                 shared.waiting.name(&backtrace, &event.location)
             } else {
                 notices.say(format!(
@@ -170,7 +170,7 @@ impl ErrorTap {
             };
             shared.groups.add_named(&event, &frames);
             if let Some(keeper) = &shared.keeper {
-                keeper.push(stored::put_frames(event.id, &frames), None);
+                keeper.push(stored_record::put_frames(event.id, &frames), None);
             }
             shared.name(event.id, frames);
             shared.intake.ring();
@@ -178,7 +178,7 @@ impl ErrorTap {
     }
 }
 
-impl Shared {
+impl CaptureState {
     /// Gives an event on its way the calls that led to it.
     fn name(&self, event: EventId, frames: Vec<Frame>) {
         if let Some(outbox) = &self.outbox {

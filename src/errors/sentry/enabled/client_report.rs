@@ -6,10 +6,10 @@ use crate::model::Reason;
 
 /// The protocol's words for the reasons that we have, and how many events were dropped for each.
 #[derive(Debug, Default)]
-pub(super) struct Report(Mutex<Counts>);
+pub(super) struct ClientReport(Mutex<DiscardCounts>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct DiscardCounts {
     waiting: [u64; WORDS.len()],
     /// What stands in the envelope that is under way.
     sent: [u64; WORDS.len()],
@@ -24,7 +24,7 @@ const WORDS: [&str; 6] = [
     "ratelimit_backoff",
 ];
 
-impl Report {
+impl ClientReport {
     pub(super) fn add(&self, reason: Reason, events: u64) {
         let word = match reason {
             Reason::QueueOverflow => 0,
@@ -66,7 +66,7 @@ impl Report {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Counts> {
+    fn lock(&self) -> MutexGuard<'_, DiscardCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_was_taken_is_not_told_again() {
-        let report = Report::default();
+        let report = ClientReport::default();
         assert_eq!(report.begin(1.0), None);
         report.add(Reason::SendError, 2);
         report.add(Reason::BeforeSend, 1);

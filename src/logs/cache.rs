@@ -12,28 +12,28 @@ const MAX_PART: usize = 4096;
 /// Parts of lines as they were written the first time, each under a number and a text. Once they take more
 /// bytes than they may, all are forgotten.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct RenderCache {
     /// By the hash of their key: of two with one hash the later stays.
-    parts: FxHashMap<u64, Part>,
+    parts: FxHashMap<u64, CachedPart>,
     bytes: usize,
     max_bytes: usize,
 }
 
 #[derive(Debug)]
-struct Part {
+struct CachedPart {
     number: u64,
     key: Box<[u8]>,
     bytes: Box<[u8]>,
     split: usize,
 }
 
-impl Part {
+impl CachedPart {
     fn cost(&self) -> usize {
         size_of::<(u64, Self)>() + self.key.len() + self.bytes.len()
     }
 }
 
-impl Kept {
+impl RenderCache {
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
             parts: FxHashMap::default(),
@@ -64,7 +64,7 @@ impl Kept {
         let make = || {
             let mut bytes = Vec::new();
             let split = make(&mut bytes);
-            (bytes.len() <= MAX_PART).then(|| Part {
+            (bytes.len() <= MAX_PART).then(|| CachedPart {
                 number,
                 key: key.into(),
                 bytes: bytes.into(),
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_made_once_and_bounded() {
-        let mut kept = Kept::new(64 * 1024);
+        let mut kept = RenderCache::new(64 * 1024);
         let mut made = 0;
         let mut get = |number, key: &[u8]| {
             let parts = kept.get(number, key, |out| {

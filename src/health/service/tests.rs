@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use http::header::AUTHORIZATION;
 
-use super::super::Reading;
-use super::super::rig::{Rig, ask, get};
+use super::super::ComponentStatus;
+use super::super::test_support::{Fixture, ask, get};
 use super::*;
 
 const TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
@@ -17,8 +17,8 @@ fn with_token(token: &str) -> HeaderMap {
 
 #[test]
 fn every_page_answers_every_method() {
-    let rig = Rig::new();
-    let health = &rig.health;
+    let fixture = Fixture::new();
+    let health = &fixture.health;
     let details = || health.details(Access::token(TOKEN));
     for (page, status, kind, text) in [
         (health.livez(), 200, &TEXT, "ok"),
@@ -53,21 +53,25 @@ fn every_page_answers_every_method() {
 
 #[test]
 fn details_are_for_those_admitted() {
-    let rig = Rig::new();
-    rig.health
+    let fixture = Fixture::new();
+    fixture
+        .health
         .check("a \"b\"\n", || async {
             Err::<(), _>("line\nbreak \u{2028} \"quoted\"")
         })
         .component_type("datastore");
-    rig.health.watch_parts(|each| {
-        each("worker", Reading::worker(true, Duration::from_millis(500)));
+    fixture.health.watch_parts(|each| {
+        each(
+            "worker",
+            ComponentStatus::worker(true, Duration::from_millis(500)),
+        );
         each(
             "sink console",
-            Reading::sink(Some(Duration::from_secs(400)), None, None),
+            ComponentStatus::sink(Some(Duration::from_secs(400)), None, None),
         );
     });
-    rig.wait_ready("not ready");
-    let page = rig.health.details(Access::token(TOKEN));
+    fixture.wait_ready("not ready");
+    let page = fixture.health.details(Access::token(TOKEN));
     for headers in [
         HeaderMap::new(),
         with_token("wrong"),
@@ -133,11 +137,12 @@ fn details_are_for_those_admitted() {
 
 #[test]
 fn a_part_that_is_ill_warns_and_leaves_ready() {
-    let rig = Rig::new();
-    rig.health
-        .watch_parts(|each| each("worker", Reading::worker(false, Duration::ZERO)));
-    assert_eq!(rig.ready(), "ok");
-    let page = rig.health.details(Access::open_to_anyone());
+    let fixture = Fixture::new();
+    fixture
+        .health
+        .watch_parts(|each| each("worker", ComponentStatus::worker(false, Duration::ZERO)));
+    assert_eq!(fixture.ready(), "ok");
+    let page = fixture.health.details(Access::open_to_anyone());
     assert!(
         get(&page)
             .1
@@ -148,24 +153,24 @@ fn a_part_that_is_ill_warns_and_leaves_ready() {
 
 #[test]
 fn draining_is_unready_and_alive() {
-    let rig = Rig::new();
-    rig.health.drain(true);
-    assert_eq!(get(&rig.health.readyz()), (503, "draining".to_owned()));
-    assert_eq!(get(&rig.health.livez()), (200, "ok".to_owned()));
-    let page = rig.health.details(Access::token(TOKEN));
+    let fixture = Fixture::new();
+    fixture.health.drain(true);
+    assert_eq!(get(&fixture.health.readyz()), (503, "draining".to_owned()));
+    assert_eq!(get(&fixture.health.livez()), (200, "ok".to_owned()));
+    let page = fixture.health.details(Access::token(TOKEN));
     assert_eq!(get(&page), (503, r#"{"status":"fail"}"#.to_owned()));
-    rig.health.drain(false);
-    assert_eq!(get(&rig.health.readyz()), (200, "ok".to_owned()));
+    fixture.health.drain(false);
+    assert_eq!(get(&fixture.health.readyz()), (200, "ok".to_owned()));
 }
 
 #[test]
 fn an_unset_token_is_made_up_and_told() {
-    let rig = Rig::new();
-    let page = rig.health.details(Access::token_env("WATCHPOST_TOKEN"));
-    let announced = rig.announced.lock().unwrap();
+    let fixture = Fixture::new();
+    let page = fixture.health.details(Access::token_env("WATCHPOST_TOKEN"));
+    let announced = fixture.announced.lock().unwrap();
     let (_, rest) = announced[0].split_once("the token is ").unwrap();
     let token = rest.trim_end();
-    assert!(!rig.notices.said()[0].contains(token));
+    assert!(!fixture.notices.said()[0].contains(token));
     let (_, body) = ask(&page, &Method::GET, &with_token(token));
     assert!(body.contains("serviceId"), "{body}");
     assert_eq!(get(&page).1, r#"{"status":"pass"}"#);
@@ -173,15 +178,15 @@ fn an_unset_token_is_made_up_and_told() {
 
 #[test]
 fn a_disk_check_stands_on_the_page() {
-    let rig = Rig::new();
+    let fixture = Fixture::new();
     let directory = tempfile::tempdir().unwrap();
-    rig.health.watch_disk(directory.path().to_owned());
-    let page = rig.health.details(Access::open_to_anyone());
+    fixture.health.watch_disk(directory.path().to_owned());
+    let page = fixture.health.details(Access::open_to_anyone());
     let disk = || -> serde_json::Value {
         let json: serde_json::Value = serde_json::from_str(&get(&page).1).unwrap();
         json["checks"]["disk"][0].clone()
     };
-    super::super::rig::until("the disk is looked at", || disk()["time"].is_string());
+    super::super::test_support::until("the disk is looked at", || disk()["time"].is_string());
     assert_ne!(disk()["status"], "fail", "{}", disk());
-    assert_eq!(rig.ready(), "ok");
+    assert_eq!(fixture.ready(), "ok");
 }

@@ -17,7 +17,7 @@ const TRUNCATED: u8 = 1 << 7;
 
 /// What a record of the store holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Stored {
+pub(super) enum StoredRecord {
     Event(Box<ErrorEvent>),
     Frames(EventId, Vec<Frame>),
 }
@@ -95,10 +95,10 @@ pub(super) fn put_frames(event: EventId, frames: &[Frame]) -> Vec<u8> {
 }
 
 /// Reads a record; `None` if it is none of this form.
-pub(super) fn read(record: &[u8]) -> Option<Stored> {
+pub(super) fn read(record: &[u8]) -> Option<StoredRecord> {
     let mut r = Reader::new(record);
     match r.u8()? {
-        EVENT => event(r).map(|event| Stored::Event(Box::new(event))),
+        EVENT => event(r).map(|event| StoredRecord::Event(Box::new(event))),
         FRAMES => {
             let event = EventId::from_u128(r.u128()?);
             let frames = std::iter::from_fn(|| {
@@ -109,7 +109,7 @@ pub(super) fn read(record: &[u8]) -> Option<Stored> {
                     in_app: r.u8()? == 1,
                 })
             });
-            Some(Stored::Frames(event, frames.collect()))
+            Some(StoredRecord::Frames(event, frames.collect()))
         }
         _ => None,
     }
@@ -263,7 +263,7 @@ mod tests {
             truncated: true,
         };
         let record = put_event(&event);
-        assert_eq!(read(&record), Some(Stored::Event(Box::new(event))));
+        assert_eq!(read(&record), Some(StoredRecord::Event(Box::new(event))));
         for len in 0..record.len() {
             let _any = read(&record[..len]);
         }
@@ -276,7 +276,7 @@ mod tests {
         let id = EventId::from_u128(1);
         assert_eq!(
             read(&put_frames(id, &frames)),
-            Some(Stored::Frames(id, frames))
+            Some(StoredRecord::Frames(id, frames))
         );
         assert_eq!(read(&[9, 9]), None);
     }

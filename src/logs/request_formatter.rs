@@ -2,11 +2,11 @@
 
 use tracing::Level;
 
-use super::kept::Kept;
+use super::cache::RenderCache;
+use super::field_names::FieldNames;
+use super::formatter::{end_message, put_attributes, put_level};
 use super::keys;
-use super::line::Line;
-use super::lines::{end_message, put_attributes, put_level};
-use super::names::Names;
+use super::log_line::LogLine;
 use crate::model::grpc::{Call, rpc_method};
 use crate::model::wire::Text;
 use crate::model::{Outcome, SpanId, TraceId};
@@ -19,34 +19,39 @@ const MAX_AGENTS: usize = 128 * 1024;
 
 /// Writes requests.
 #[derive(Debug)]
-pub(super) struct RequestLines {
+pub(super) struct RequestFormatter {
     /// What the requests of one route, method and end have in common: level and message as far as the
     /// milliseconds, and the fields that repeat it. There are hundreds.
-    kinds: Kept,
+    kinds: RenderCache,
     /// User agents as fields, scrubbed: visitors have few, and each is long.
-    agents: Kept,
+    agents: RenderCache,
     query: String,
-    names: Names,
+    names: FieldNames,
 }
 
-impl Default for RequestLines {
+impl Default for RequestFormatter {
     fn default() -> Self {
         Self {
-            kinds: Kept::new(MAX_KINDS),
-            agents: Kept::new(MAX_AGENTS),
+            kinds: RenderCache::new(MAX_KINDS),
+            agents: RenderCache::new(MAX_AGENTS),
             query: String::new(),
-            names: Names::default(),
+            names: FieldNames::default(),
         }
     }
 }
 
-impl RequestLines {
-    pub(super) fn put(&mut self, mut line: Line<'_>, record: &RequestRecord<'_>, service: &[u8]) {
+impl RequestFormatter {
+    pub(super) fn put(
+        &mut self,
+        mut line: LogLine<'_>,
+        record: &RequestRecord<'_>,
+        service: &[u8],
+    ) {
         let pretty = line.pretty();
         let kind = self
             .kinds
             .get(number_of(record), record.route.as_bytes(), |out| {
-                let mut part = Line::part(out, pretty);
+                let mut part = LogLine::part(out, pretty);
                 put_head(&mut part, record);
                 let split = part.len();
                 put_kind(&mut part, record);
@@ -104,16 +109,16 @@ impl RequestLines {
     }
 
     #[inline]
-    fn put_agent(&mut self, line: &mut Line<'_>, agent: Text<'_>) {
+    fn put_agent(&mut self, line: &mut LogLine<'_>, agent: Text<'_>) {
         if agent.is_empty() {
             return;
         }
         let pretty = line.pretty();
-        let put = |line: &mut Line<'_>| {
+        let put = |line: &mut LogLine<'_>| {
             line.field(&keys::AGENT, Text::from(&*redact::text(agent.as_str())));
         };
         let kept = self.agents.get(0, agent.as_bytes(), |out| {
-            put(&mut Line::part(out, pretty));
+            put(&mut LogLine::part(out, pretty));
             0
         });
         if !line.kept(kept.map(|(_, agent)| agent)) {
@@ -135,7 +140,7 @@ fn number_of(record: &RequestRecord<'_>) -> u64 {
 
 /// As far as the milliseconds in the message.
 #[cold]
-fn put_head(line: &mut Line<'_>, record: &RequestRecord<'_>) {
+fn put_head(line: &mut LogLine<'_>, record: &RequestRecord<'_>) {
     let level = if record.failed {
         Level::ERROR
     } else {
@@ -160,7 +165,7 @@ fn put_head(line: &mut Line<'_>, record: &RequestRecord<'_>) {
 
 /// The fields that all requests of a kind share.
 #[cold]
-fn put_kind(line: &mut Line<'_>, record: &RequestRecord<'_>) {
+fn put_kind(line: &mut LogLine<'_>, record: &RequestRecord<'_>) {
     line.plain(&keys::METHOD, record.method.as_str().as_bytes());
     line.field(&keys::ROUTE, record.route);
     if let Some(status) = record.status {
@@ -180,7 +185,7 @@ fn put_kind(line: &mut Line<'_>, record: &RequestRecord<'_>) {
 }
 
 #[inline]
-fn put_scrubbed_field(line: &mut Line<'_>, user: Text<'_>) {
+fn put_scrubbed_field(line: &mut LogLine<'_>, user: Text<'_>) {
     if !user.is_empty() {
         line.field(&keys::USER, Text::from(&*redact::text(user.as_str())));
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::kept::Kept;
+use super::cache::RenderCache;
+use super::formatter::{end_message, put_level};
 use super::keys;
-use super::line::Line;
-use super::lines::{end_message, put_level};
+use super::log_line::LogLine;
 use crate::model::wire::{Reader, Text};
 use crate::model::{SpanId, TraceId};
 use crate::redact::{self, FILTERED};
@@ -18,11 +18,11 @@ const MAX_ROUTES: usize = 256 * 1024;
 
 /// Writes events.
 #[derive(Debug)]
-pub(super) struct EventLines {
+pub(super) struct EventFormatter {
     requests: Arc<Requests>,
     /// By their number: as many as the source has.
     callsites: Vec<Option<Callsite>>,
-    routes: Kept,
+    routes: RenderCache,
 }
 
 /// What all events of a callsite have in common.
@@ -33,13 +33,13 @@ struct Callsite {
     target: Box<[u8]>,
     /// Whether it stands for records of the `log` crate.
     is_log: bool,
-    fields: Box<[Field]>,
+    fields: Box<[CallsiteField]>,
     /// Whether two fields have one name.
     has_twins: bool,
 }
 
 #[derive(Debug)]
-struct Field {
+struct CallsiteField {
     name: &'static str,
     /// The name as it stands on the line.
     part: Box<[u8]>,
@@ -47,16 +47,16 @@ struct Field {
     is_secret: bool,
 }
 
-impl EventLines {
+impl EventFormatter {
     pub(super) fn new(requests: Arc<Requests>) -> Self {
         Self {
             requests,
             callsites: Vec::new(),
-            routes: Kept::new(MAX_ROUTES),
+            routes: RenderCache::new(MAX_ROUTES),
         }
     }
 
-    pub(super) fn put(&mut self, mut line: Line<'_>, body: &[u8], service: &[u8]) -> Option<()> {
+    pub(super) fn put(&mut self, mut line: LogLine<'_>, body: &[u8], service: &[u8]) -> Option<()> {
         let pretty = line.pretty();
         let mut reader = Reader::new(body);
         let number = reader.u32()?;
@@ -87,12 +87,12 @@ impl EventLines {
         if trace != TraceId::NIL {
             line.plain(&keys::TRACE_ID, &trace.hex());
             line.plain(&keys::SPAN_ID, &span.hex());
-            let put = |line: &mut Line<'_>| {
+            let put = |line: &mut LogLine<'_>| {
                 let name = self.requests.routes().name(route);
                 line.field(&keys::ROUTE, (&*name).into());
             };
             let kept = self.routes.get(route.0.into(), &[], |out| {
-                put(&mut Line::part(out, pretty));
+                put(&mut LogLine::part(out, pretty));
                 0
             });
             if !line.kept(kept.map(|(_, route)| route)) {
@@ -131,7 +131,7 @@ impl EventLines {
 }
 
 /// The target of a record of the `log` crate.
-fn own_target<'a>(fields: &Fields<'a, Field>) -> Option<Text<'a>> {
+fn own_target<'a>(fields: &Fields<'a, CallsiteField>) -> Option<Text<'a>> {
     match fields
         .clone()
         .find(|(field, _)| field.name == log_event::TARGET)?
@@ -143,7 +143,7 @@ fn own_target<'a>(fields: &Fields<'a, Field>) -> Option<Text<'a>> {
 }
 
 /// Whether a field of a record of the `log` crate says what its target says.
-fn is_shown_as_target(name: &str, value: &Value<'_>, all: &Fields<'_, Field>) -> bool {
+fn is_shown_as_target(name: &str, value: &Value<'_>, all: &Fields<'_, CallsiteField>) -> bool {
     let Value::Str(text) = value else {
         return false;
     };
@@ -166,14 +166,14 @@ impl Callsite {
     #[cold]
     fn of(number: u32, pretty: bool) -> Option<Self> {
         let metadata = callsites::metadata(number)?;
-        let part = |put: &dyn Fn(&mut Line<'_>)| -> Box<[u8]> {
+        let part = |put: &dyn Fn(&mut LogLine<'_>)| -> Box<[u8]> {
             let mut out = Vec::new();
-            put(&mut Line::part(&mut out, pretty));
+            put(&mut LogLine::part(&mut out, pretty));
             out.into()
         };
         let message = event::message_field(metadata);
         let is_log = log_event::is_log(metadata);
-        let put_name = |line: &mut Line<'_>, name| match log_event::shown_name(name) {
+        let put_name = |line: &mut LogLine<'_>, name| match log_event::shown_name(name) {
             shown if is_log && shown != name => line.named("", shown),
             _ => line.foreign(name),
         };
@@ -182,7 +182,7 @@ impl Callsite {
             .iter()
             .map(|field| {
                 let name = field.name();
-                Field {
+                CallsiteField {
                     name,
                     part: part(&|line| put_name(line, name)),
                     is_message: name == message,

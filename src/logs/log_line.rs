@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::digits::{put_millis, put_whole};
 use super::escape::{Escape, put_escaped};
-use super::keys::{self, Key};
-use super::stamp::Stamp;
+use super::keys::{self, FieldKey};
+use super::timestamp::TimestampWriter;
 use crate::model::wire::Text;
 use crate::redact;
 
@@ -21,17 +21,22 @@ pub(super) const MAX_FIELD: usize = 4 * 1024;
 const RESERVE: usize = 768;
 
 /// A line that is appended to a block, or a part of one.
-pub(super) struct Line<'a> {
+pub(super) struct LogLine<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
     pretty: bool,
     cut: bool,
 }
 
-impl<'a> Line<'a> {
+impl<'a> LogLine<'a> {
     /// A line up to the time, with it.
     #[inline]
-    pub(super) fn begin(out: &'a mut Vec<u8>, pretty: bool, stamp: &mut Stamp, wall: u64) -> Self {
+    pub(super) fn begin(
+        out: &'a mut Vec<u8>,
+        pretty: bool,
+        stamp: &mut TimestampWriter,
+        wall: u64,
+    ) -> Self {
         let line = Self::part(out, pretty);
         if !pretty {
             line.out.extend_from_slice(b"{\"timestamp\":\"");
@@ -117,7 +122,7 @@ impl<'a> Line<'a> {
     #[inline]
     pub(super) fn field<const J: usize, const P: usize>(
         &mut self,
-        key: &Key<J, P>,
+        key: &FieldKey<J, P>,
         text: Text<'_>,
     ) {
         if text.is_empty() {
@@ -133,7 +138,11 @@ impl<'a> Line<'a> {
 
     /// The path of a request without the secrets in it.
     #[inline]
-    pub(super) fn path<const J: usize, const P: usize>(&mut self, key: &Key<J, P>, path: Text<'_>) {
+    pub(super) fn path<const J: usize, const P: usize>(
+        &mut self,
+        key: &FieldKey<J, P>,
+        path: Text<'_>,
+    ) {
         if redact::is_clean(path.as_bytes()) {
             self.field(key, path);
         } else {
@@ -143,7 +152,11 @@ impl<'a> Line<'a> {
 
     /// A field of ours whose value is known to need no escape.
     #[inline]
-    pub(super) fn plain<const J: usize, const P: usize>(&mut self, key: &Key<J, P>, text: &[u8]) {
+    pub(super) fn plain<const J: usize, const P: usize>(
+        &mut self,
+        key: &FieldKey<J, P>,
+        text: &[u8],
+    ) {
         if self.pretty {
             self.out.extend_from_slice(&key.plain);
             self.out.extend_from_slice(text);
@@ -155,14 +168,22 @@ impl<'a> Line<'a> {
     }
 
     #[inline]
-    pub(super) fn whole<const J: usize, const P: usize>(&mut self, key: &Key<J, P>, number: u64) {
+    pub(super) fn whole<const J: usize, const P: usize>(
+        &mut self,
+        key: &FieldKey<J, P>,
+        number: u64,
+    ) {
         self.key(key);
         put_whole(self.out, number);
     }
 
     /// A field of ours in milliseconds with three decimals.
     #[inline]
-    pub(super) fn millis<const J: usize, const P: usize>(&mut self, key: &Key<J, P>, nanos: u64) {
+    pub(super) fn millis<const J: usize, const P: usize>(
+        &mut self,
+        key: &FieldKey<J, P>,
+        nanos: u64,
+    ) {
         self.key(key);
         put_millis(self.out, nanos);
     }
@@ -275,7 +296,7 @@ impl<'a> Line<'a> {
     }
 
     #[inline]
-    fn key<const J: usize, const P: usize>(&mut self, key: &Key<J, P>) {
+    fn key<const J: usize, const P: usize>(&mut self, key: &FieldKey<J, P>) {
         if self.pretty {
             self.out.extend_from_slice(&key.plain);
         } else if let Some((_, key)) = key.json.split_last() {

@@ -1,4 +1,4 @@
-use super::headroom::kilobytes;
+use super::available_memory::kilobytes;
 use crate::clock::{Clock, Nanos};
 
 /// The system is asked at most this often.
@@ -6,12 +6,12 @@ const INTERVAL: Nanos = 1_000_000_000;
 
 /// The memory that the process holds.
 #[derive(Debug)]
-pub(super) struct Resident {
+pub(super) struct ResidentMemory {
     clock: Clock,
     last: Option<(Nanos, Option<u64>)>,
 }
 
-impl Resident {
+impl ResidentMemory {
     pub(super) fn new(clock: Clock) -> Self {
         Self { clock, last: None }
     }
@@ -46,7 +46,7 @@ mod tests {
             Some(12 * 1024)
         );
         assert_eq!(resident("VmRSS:\t x kB"), None);
-        let mut own = Resident::new(Clock::system());
+        let mut own = ResidentMemory::new(Clock::system());
         assert_eq!(own.bytes(), own.bytes());
     }
 }

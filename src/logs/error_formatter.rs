@@ -2,17 +2,17 @@
 
 use tracing::Level;
 
+use super::field_names::FieldNames;
+use super::formatter::{end_message, put_attributes, put_level};
 use super::keys;
-use super::line::{Line, MAX_FIELD};
-use super::lines::{end_message, put_attributes, put_level};
-use super::names::Names;
+use super::log_line::{LogLine, MAX_FIELD};
 use crate::model::wire::Text;
 use crate::model::{Level as ErrorLevel, TraceId};
 use crate::redact;
 use crate::request::{AttributeRef, ErrorKind, ErrorRecord, Requests, RouteId};
 
 pub(super) fn put_error(
-    mut line: Line<'_>,
+    mut line: LogLine<'_>,
     record: &ErrorRecord<'_>,
     requests: &Requests,
     service: &[u8],
@@ -40,7 +40,7 @@ pub(super) fn put_error(
     line.whole(&keys::LINE, record.line.into());
     line.field(&keys::USER, Text::from(&*redact::text(record.user())));
     let tags = record.tags.iter();
-    let mut names = Names::default();
+    let mut names = FieldNames::default();
     put_attributes(
         &mut line,
         &mut names,
@@ -67,8 +67,8 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::config::Service;
-    use super::super::lines::Lines;
+    use super::super::config::ServiceFields;
+    use super::super::formatter::LogFormatter;
     use crate::clock::Clock;
     use crate::model::wire::put_str;
     use crate::model::{Attributes, EventId, Level, Signal, SpanId, TraceId};
@@ -122,8 +122,8 @@ mod tests {
             at: 0,
             body: &body,
         };
-        let (service, mut out) = (Service::default(), Vec::new());
-        assert!(Lines::new(pretty, &service, requests).format(&record, &mut out));
+        let (service, mut out) = (ServiceFields::default(), Vec::new());
+        assert!(LogFormatter::new(pretty, &service, requests).format(&record, &mut out));
         let line = String::from_utf8(out).unwrap();
         let (_, after_time) = line.split_once('Z').unwrap();
         after_time.to_owned()

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::capture::Shared;
+use super::capture::CaptureState;
 use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind};
-use super::fingerprint::{Hash, normalise};
+use super::fingerprint::{GroupHash, normalise};
 use crate::model::wire::{Reader, Text};
 use crate::model::{Attributes, Value};
 use crate::redact;
@@ -15,7 +15,7 @@ const DEFAULT_PART: &str = "{{ default }}";
 
 /// The event of a record of the time `at`; `None` if it cannot be read.
 pub(super) fn event(
-    shared: &Shared,
+    shared: &CaptureState,
     at: u64,
     body: &[u8],
     read_crumb: ReadCrumb,
@@ -131,7 +131,7 @@ fn breadcrumbs(
 }
 
 fn group(event: &ErrorEvent) -> u64 {
-    let default = |hash: Hash| {
+    let default = |hash: GroupHash| {
         let hash = hash.with(match event.kind {
             EventKind::Error => "error",
             EventKind::Message => "message",
@@ -146,10 +146,10 @@ fn group(event: &ErrorEvent) -> u64 {
             .with(&event.route)
     };
     if event.fingerprint.is_empty() {
-        return default(Hash::new()).number();
+        return default(GroupHash::new()).number();
     }
     let parts = event.fingerprint.iter();
-    let hash = parts.fold(Hash::new(), |hash, part| match part.as_str() {
+    let hash = parts.fold(GroupHash::new(), |hash, part| match part.as_str() {
         DEFAULT_PART => default(hash),
         part => hash.with(part),
     });

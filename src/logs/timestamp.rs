@@ -9,13 +9,13 @@ const WHOLE: usize = SECOND + 7;
 
 /// Writes times; the text of the last second is kept, since neighbours share it.
 #[derive(Debug)]
-pub(super) struct Stamp {
+pub(super) struct TimestampWriter {
     /// When that second began.
     begin: u64,
     text: [u8; WHOLE],
 }
 
-impl Default for Stamp {
+impl Default for TimestampWriter {
     fn default() -> Self {
         Self {
             begin: 0,
@@ -24,7 +24,7 @@ impl Default for Stamp {
     }
 }
 
-impl Stamp {
+impl TimestampWriter {
     /// Appends `nanos` since the Unix epoch with six decimals, as `2026-11-24T00:10:17.123456Z`.
     pub(super) fn put(&mut self, out: &mut Vec<u8>, nanos: u64) {
         const SECOND_NANOS: u64 = 1_000_000_000;
@@ -90,7 +90,7 @@ mod tests {
 
     fn stamp(nanos: u64) -> String {
         let mut out = Vec::new();
-        Stamp::default().put(&mut out, nanos);
+        TimestampWriter::default().put(&mut out, nanos);
         String::from_utf8(out).unwrap()
     }
 

@@ -9,12 +9,12 @@ use http_body::Body as _;
 use tokio::sync::oneshot;
 use tower::Service;
 
-use super::{Endpoint, Health, HealthConfig, HealthSetup};
+use super::{Health, HealthConfig, HealthService, HealthSetup};
 use crate::access::Keys;
 use crate::clock::Clock;
 use crate::model::Notices;
 
-pub(super) struct Rig {
+pub(super) struct Fixture {
     pub(super) health: Health,
     pub(super) notices: Arc<Notices>,
     /// What was written to standard error.
@@ -23,7 +23,7 @@ pub(super) struct Rig {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Rig {
+impl Fixture {
     /// Checks that run every 10 ms and may take 5 s.
     pub(super) fn new() -> Self {
         let (end, ended) = oneshot::channel::<()>();
@@ -77,7 +77,7 @@ impl Rig {
     }
 }
 
-impl Drop for Rig {
+impl Drop for Fixture {
     fn drop(&mut self) {
         self.end_runtime();
     }
@@ -93,13 +93,17 @@ pub(super) fn until(what: &str, happened: impl Fn() -> bool) {
 }
 
 /// The status and the text of an answer to `GET`.
-pub(super) fn get(page: &Endpoint) -> (u16, String) {
+pub(super) fn get(page: &HealthService) -> (u16, String) {
     let (response, text) = ask(page, &Method::GET, &HeaderMap::new());
     (response.status().as_u16(), text)
 }
 
 /// An answer and its body's text.
-pub(super) fn ask(page: &Endpoint, method: &Method, headers: &HeaderMap) -> (Response<()>, String) {
+pub(super) fn ask(
+    page: &HealthService,
+    method: &Method,
+    headers: &HeaderMap,
+) -> (Response<()>, String) {
     let mut request = Request::new(());
     *request.method_mut() = method.clone();
     *request.headers_mut() = headers.clone();

@@ -3,13 +3,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rustc_hash::FxHashMap;
 
-use super::envelope::{Origin, envelope};
-use super::hook::Hook;
-use super::report::Report;
+use super::before_send::BeforeSendHook;
+use super::client_report::ClientReport;
+use super::envelope::{EventOrigin, envelope};
 use crate::clock::Nanos;
-use crate::errors::capture::Shared;
+use crate::errors::capture::CaptureState;
 use crate::errors::event::ErrorEvent;
-use crate::errors::stored::{self, Stored};
+use crate::errors::stored_record::{self, StoredRecord};
 use crate::model::{Books, EventId, Reason, Signal};
 use crate::request::ErrorRecord;
 use crate::worker::{Batch, Consume, Fate, Keeper, Record};
@@ -21,12 +21,12 @@ const WINDOW: usize = 1 << 20;
 ///
 /// Acknowledging an event acknowledges all before it, so events go to the sink in the order of their numbers.
 /// Once one is left in the store, all after it are, and come from there.
-pub(super) struct Events {
-    shared: Arc<Shared>,
-    origin: Origin,
-    hook: Option<Hook>,
+pub(super) struct EventEncoder {
+    shared: Arc<CaptureState>,
+    origin: EventOrigin,
+    hook: Option<BeforeSendHook>,
     books: Arc<Books>,
-    report: Arc<Report>,
+    report: Arc<ClientReport>,
     /// Bytes that the sink has.
     waiting: Arc<AtomicUsize>,
     /// Behind which number the store is to be read; none while nothing is left there.
@@ -39,12 +39,12 @@ pub(super) struct Events {
     evicted: u64,
 }
 
-impl Events {
+impl EventEncoder {
     pub(super) fn new(
-        shared: &Arc<Shared>,
-        (origin, hook): (Origin, Option<Hook>),
+        shared: &Arc<CaptureState>,
+        (origin, hook): (EventOrigin, Option<BeforeSendHook>),
         books: Arc<Books>,
-        (waiting, report): (Arc<AtomicUsize>, Arc<Report>),
+        (waiting, report): (Arc<AtomicUsize>, Arc<ClientReport>),
     ) -> Self {
         Self {
             behind: shared
@@ -112,9 +112,9 @@ impl Events {
         let mut events = Vec::new();
         let mut frames: FxHashMap<EventId, Vec<_>> = FxHashMap::default();
         for (number, record) in records {
-            match stored::read(record) {
-                Some(Stored::Event(event)) => events.push((*number, *event)),
-                Some(Stored::Frames(event, calls)) => {
+            match stored_record::read(record) {
+                Some(StoredRecord::Event(event)) => events.push((*number, *event)),
+                Some(StoredRecord::Frames(event, calls)) => {
                     frames.insert(event, calls);
                 }
                 None => {}
@@ -172,7 +172,7 @@ impl Events {
     }
 }
 
-impl Consume for Events {
+impl Consume for EventEncoder {
     fn takes(&self, signal: Signal) -> bool {
         signal == Signal::Error
     }

@@ -10,13 +10,13 @@ const MAX_PANICS: u32 = 10;
 
 /// What the host wants to see of each event before it is sent. An event at which it panics is not sent: what
 /// it was to take out would be in it.
-pub(super) struct Hook {
+pub(super) struct BeforeSendHook {
     call: BeforeSend,
     panics: AtomicU32,
     notices: Arc<Notices>,
 }
 
-impl Hook {
+impl BeforeSendHook {
     pub(super) fn new(call: BeforeSend, notices: &Arc<Notices>) -> Self {
         Self {
             call,
@@ -45,7 +45,7 @@ impl Hook {
     }
 }
 
-impl Drop for Hook {
+impl Drop for BeforeSendHook {
     fn drop(&mut self) {
         // What the closure holds is the host's: its drop may panic.
         let call = std::mem::replace(&mut self.call, Box::new(|_| true));

@@ -5,11 +5,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 
+use super::client_report::ClientReport;
 use super::envelope::{put_item, timestamp};
-use super::limits::Limits;
-use super::report::Report;
+use super::rate_limits::RateLimits;
 use crate::clock::Clock;
-use crate::errors::capture::Shared;
+use crate::errors::capture::CaptureState;
 use crate::errors::sentry::Dsn;
 use crate::model::Reason;
 use crate::worker::{Answer, Batch, Deliver, End, Verdict};
@@ -21,19 +21,24 @@ const UNKNOWN_KEY: Duration = Duration::from_secs(300);
 const AGENT: &str = concat!("watchpost/", env!("CARGO_PKG_VERSION"));
 
 /// How events are sent, one an envelope.
-pub(super) struct Server {
+pub(super) struct SentryTransport {
     url: String,
     auth: HeaderValue,
-    limits: Limits,
-    report: Arc<Report>,
-    shared: Arc<Shared>,
+    limits: RateLimits,
+    report: Arc<ClientReport>,
+    shared: Arc<CaptureState>,
     clock: Clock,
     /// Bytes of events that the sink has.
     waiting: Arc<AtomicUsize>,
 }
 
-impl Server {
-    pub(super) fn new(dsn: &Dsn, shared: &Arc<Shared>, report: &Arc<Report>, clock: Clock) -> Self {
+impl SentryTransport {
+    pub(super) fn new(
+        dsn: &Dsn,
+        shared: &Arc<CaptureState>,
+        report: &Arc<ClientReport>,
+        clock: Clock,
+    ) -> Self {
         let auth = format!(
             "Sentry sentry_version=7, sentry_client={AGENT}, sentry_key={}",
             dsn.key()
@@ -43,7 +48,7 @@ impl Server {
         Self {
             url: dsn.url().to_owned(),
             auth,
-            limits: Limits::new(Clock::system()),
+            limits: RateLimits::new(Clock::system()),
             report: Arc::clone(report),
             shared: Arc::clone(shared),
             clock,
@@ -56,7 +61,7 @@ impl Server {
     }
 }
 
-impl Deliver for Server {
+impl Deliver for SentryTransport {
     fn request(&self, batch: &Batch) -> Request<Bytes> {
         let wall = Duration::from_nanos(self.clock.wall(self.clock.now()));
         let body = match self.report.begin(timestamp(UNIX_EPOCH + wall)) {

@@ -12,12 +12,12 @@ const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// The limit that holds. Of two the longer counts; it goes by a clock that nothing sets back.
 #[derive(Debug)]
-pub(super) struct Limits {
+pub(super) struct RateLimits {
     clock: Clock,
     until: Mutex<Nanos>,
 }
 
-impl Limits {
+impl RateLimits {
     pub(super) fn new(clock: Clock) -> Self {
         Self {
             clock,
@@ -86,7 +86,7 @@ mod tests {
             ("1e300:error:key", Some(86_400)),
         ] {
             let clock = Clock::driven(Duration::ZERO);
-            let limits = Limits::new(clock.clone());
+            let limits = RateLimits::new(clock.clone());
             let mut headers = HeaderMap::new();
             headers.insert("x-sentry-rate-limits", HeaderValue::from_static(text));
             limits.hear(&headers);

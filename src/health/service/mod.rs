@@ -7,8 +7,8 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use tower::Service;
 
-use super::report::{self, Ready};
-use super::{Body, Health, Status};
+use super::document::{self, Readiness};
+use super::{Health, HealthBody, HealthStatus};
 use crate::access::Access;
 use crate::model::{OwnAnswer, as_own};
 
@@ -21,20 +21,20 @@ const JSON: HeaderValue = HeaderValue::from_static("application/health+json");
 /// It answers `GET` and `HEAD`, without reading the request's body, without running a check and without
 /// waiting for one. Its answers appear neither in the monitor's series nor in its lines.
 #[derive(Debug, Clone)]
-pub struct Endpoint {
+pub struct HealthService {
     health: Health,
-    page: Page,
+    page: HealthPage,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Page {
+pub(super) enum HealthPage {
     Live,
     Ready,
     Details(Access),
 }
 
-impl Endpoint {
-    pub(super) fn new(health: &Health, page: Page) -> Self {
+impl HealthService {
+    pub(super) fn new(health: &Health, page: HealthPage) -> Self {
         Self {
             health: health.clone(),
             page,
@@ -42,7 +42,7 @@ impl Endpoint {
     }
 
     /// The answer to a request of this head.
-    fn answer(&self, method: &Method, headers: &HeaderMap) -> Response<Body> {
+    fn answer(&self, method: &Method, headers: &HeaderMap) -> Response<HealthBody> {
         if method != Method::GET && method != Method::HEAD {
             let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n".into());
             let allowed = HeaderValue::from_static("GET, HEAD");
@@ -50,19 +50,19 @@ impl Endpoint {
             return refused;
         }
         let mut answer = match &self.page {
-            Page::Live => text(StatusCode::OK, Ready::Yes.word().into()),
-            Page::Ready => {
+            HealthPage::Live => text(StatusCode::OK, Readiness::Yes.word().into()),
+            HealthPage::Ready => {
                 self.health.note_ready_asked();
                 let ready = self.health.ready();
-                text(status(ready != Ready::Yes), ready.word().into())
+                text(status(ready != Readiness::Yes), ready.word().into())
             }
-            Page::Details(access) => {
-                let (overall, json) = report::write(&self.health, access.allows(headers));
-                with_type(status(overall == Status::Fail), JSON, json.into())
+            HealthPage::Details(access) => {
+                let (overall, json) = document::write(&self.health, access.allows(headers));
+                with_type(status(overall == HealthStatus::Fail), JSON, json.into())
             }
         };
         if method == Method::HEAD {
-            *answer.body_mut() = Body::default();
+            *answer.body_mut() = HealthBody::default();
         }
         answer
     }
@@ -76,13 +76,13 @@ fn status(unavailable: bool) -> StatusCode {
     }
 }
 
-fn text(status: StatusCode, text: Bytes) -> Response<Body> {
+fn text(status: StatusCode, text: Bytes) -> Response<HealthBody> {
     with_type(status, TEXT, text)
 }
 
-fn with_type(status: StatusCode, content_type: HeaderValue, text: Bytes) -> Response<Body> {
+fn with_type(status: StatusCode, content_type: HeaderValue, text: Bytes) -> Response<HealthBody> {
     let length = HeaderValue::from(text.len());
-    let mut response = Response::new(Body::new(text));
+    let mut response = Response::new(HealthBody::new(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
@@ -93,8 +93,8 @@ fn with_type(status: StatusCode, content_type: HeaderValue, text: Bytes) -> Resp
     response
 }
 
-impl<B> Service<Request<B>> for Endpoint {
-    type Response = Response<Body>;
+impl<B> Service<Request<B>> for HealthService {
+    type Response = Response<HealthBody>;
     type Error = Infallible;
     type Future = Done<Result<Self::Response, Infallible>>;
 

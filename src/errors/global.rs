@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use super::capture::{Errors, Shared};
+use super::capture::{CaptureState, ErrorTracker};
 use crate::model::{EventId, Level, Life, Taken, peek_shared};
 use crate::request;
 
@@ -18,19 +18,19 @@ static MONITORS: RwLock<Monitors> = RwLock::new(Monitors {
 static UNCLAIMED: AtomicU64 = AtomicU64::new(0);
 
 struct Monitors {
-    all: Vec<(u32, Weak<Shared>)>,
-    installed: Option<(Weak<Shared>, Life)>,
+    all: Vec<(u32, Weak<CaptureState>)>,
+    installed: Option<(Weak<CaptureState>, Life)>,
 }
 
 /// Makes a monitor known.
-pub(super) fn register(number: u32, shared: &Arc<Shared>) {
+pub(super) fn register(number: u32, shared: &Arc<CaptureState>) {
     let mut monitors = MONITORS.write().unwrap_or_else(PoisonError::into_inner);
     monitors.all.retain(|(_, one)| one.strong_count() > 0);
     monitors.all.push((number, Arc::downgrade(shared)));
 }
 
 /// Makes a monitor the one that captures outside requests, unless another is that is at work.
-pub(super) fn install(shared: &Arc<Shared>, life: &Life) -> Taken {
+pub(super) fn install(shared: &Arc<CaptureState>, life: &Life) -> Taken {
     let mut monitors = MONITORS.write().unwrap_or_else(PoisonError::into_inner);
     match &monitors.installed {
         Some((_, has)) if has.is(life) => return Taken::Before,
@@ -42,8 +42,8 @@ pub(super) fn install(shared: &Arc<Shared>, life: &Life) -> Taken {
 }
 
 /// Forgets a monitor whose last handle is dropped. Its parts may live on in globals that cannot be unset.
-pub(super) fn uninstall(shared: &Arc<Shared>) {
-    let is = |one: &Weak<Shared>| std::ptr::eq(one.as_ptr(), Arc::as_ptr(shared));
+pub(super) fn uninstall(shared: &Arc<CaptureState>) {
+    let is = |one: &Weak<CaptureState>| std::ptr::eq(one.as_ptr(), Arc::as_ptr(shared));
     let mut monitors = MONITORS.write().unwrap_or_else(PoisonError::into_inner);
     monitors.all.retain(|(_, one)| !is(one));
     if monitors.installed.as_ref().is_some_and(|(one, _)| is(one)) {
@@ -52,7 +52,7 @@ pub(super) fn uninstall(shared: &Arc<Shared>) {
 }
 
 /// The monitor of the current request, else the installed one.
-pub(super) fn current() -> Option<Arc<Shared>> {
+pub(super) fn current() -> Option<Arc<CaptureState>> {
     let number = request::with_current(None, |slot, _| slot.monitor());
     let monitors = MONITORS.read().unwrap_or_else(PoisonError::into_inner);
     let of_request = number.and_then(|number| {
@@ -100,7 +100,7 @@ pub(crate) fn unclaimed() -> u64 {
 #[track_caller]
 pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
     if let Some(shared) = current() {
-        Errors { shared }.error(error)
+        ErrorTracker { shared }.error(error)
     } else {
         count_unclaimed();
         EventId::NIL
@@ -111,7 +111,7 @@ pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
 #[track_caller]
 pub fn capture_message(level: Level, text: impl AsRef<str>) -> EventId {
     if let Some(shared) = current() {
-        Errors { shared }.message(level, text.as_ref())
+        ErrorTracker { shared }.message(level, text.as_ref())
     } else {
         count_unclaimed();
         EventId::NIL

@@ -1,17 +1,17 @@
 //! The names of the host's fields in one log record: each is there once, with the last of its values.
 
-use super::line::Line;
+use super::log_line::LogLine;
 
 /// Where the host's fields of a log record stand. The memory is used again for the next record.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct FieldNames {
     /// One bit for each name that may be there, so that a new name is added without a search.
     bits: u64,
     /// Where each field begins, and the length of its name with what surrounds it.
     fields: Vec<(usize, usize)>,
 }
 
-impl Names {
+impl FieldNames {
     /// A new record begins.
     #[inline]
     pub(super) fn clear(&mut self) {
@@ -21,7 +21,7 @@ impl Names {
 
     /// The line ends with the name of a field, which begins at `start`. An earlier field of this name is taken out.
     #[inline]
-    pub(super) fn add(&mut self, line: &mut Line<'_>, start: usize) {
+    pub(super) fn add(&mut self, line: &mut LogLine<'_>, start: usize) {
         let name = line.since(start);
         let (bit, length) = (bit_of(name), name.len());
         let taken_out = if self.bits & bit == 0 {
@@ -35,7 +35,7 @@ impl Names {
 
     /// Takes out the field that has the same name as the one that begins at `start`; returns its length.
     #[cold]
-    fn take_out(&mut self, line: &mut Line<'_>, start: usize) -> usize {
+    fn take_out(&mut self, line: &mut LogLine<'_>, start: usize) -> usize {
         let name = line.since(start);
         let mut fields = self.fields.iter();
         let same = fields.position(|(from, length)| line.since(*from).get(..*length) == Some(name));
@@ -68,8 +68,8 @@ mod tests {
     use super::*;
 
     fn put(pretty: bool, names: &[&str]) -> String {
-        let (mut out, mut all) = (b"before".to_vec(), Names::default());
-        let mut line = Line::part(&mut out, pretty);
+        let (mut out, mut all) = (b"before".to_vec(), FieldNames::default());
+        let mut line = LogLine::part(&mut out, pretty);
         for (n, name) in names.iter().enumerate() {
             let start = line.len();
             line.foreign(name);

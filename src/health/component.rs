@@ -10,14 +10,14 @@ const WORKER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How something is, in the words of the health format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) enum Status {
+pub(crate) enum HealthStatus {
     #[default]
     Pass,
     Warn,
     Fail,
 }
 
-impl Status {
+impl HealthStatus {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -29,7 +29,7 @@ impl Status {
 
 /// What a run of a check has to say beside its success.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Note {
+pub(crate) struct SuccessDetail {
     /// A sentence that makes the success a warning.
     pub(crate) warning: Option<String>,
     pub(crate) observed: Option<(f64, &'static str)>,
@@ -38,19 +38,19 @@ pub(crate) struct Note {
 /// How one of the monitor's own parts is, read at once whenever it is asked for. No reading makes the
 /// host unready: that monitoring is ill is no reason to take the host's traffic away.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Reading {
-    pub(crate) status: Status,
+pub(crate) struct ComponentStatus {
+    pub(crate) status: HealthStatus,
     /// A sentence; empty where there is nothing to say.
     pub(crate) output: String,
     /// A value and its unit.
     pub(crate) observed: Option<(f64, &'static str)>,
 }
 
-impl Reading {
+impl ComponentStatus {
     /// A part that works, but not as it was set up to.
     pub(crate) fn warning(sentence: &str) -> Self {
         Self {
-            status: Status::Warn,
+            status: HealthStatus::Warn,
             output: sentence.to_owned(),
             observed: None,
         }
@@ -69,7 +69,11 @@ impl Reading {
         };
         let well = output.is_empty();
         Self {
-            status: if well { Status::Pass } else { Status::Warn },
+            status: if well {
+                HealthStatus::Pass
+            } else {
+                HealthStatus::Warn
+            },
             output,
             observed: Some((bytes as f64, "By")),
         }
@@ -79,12 +83,15 @@ impl Reading {
     pub(crate) fn worker(alive: bool, beat_age: Duration) -> Self {
         let (status, output) = if !alive {
             let output = "the worker's thread has ended: nothing is written or sent any more";
-            (Status::Warn, output.to_owned())
+            (HealthStatus::Warn, output.to_owned())
         } else if beat_age > WORKER_PATIENCE {
             let age = told(nanos(beat_age));
-            (Status::Warn, format!("the worker has not moved for {age}"))
+            (
+                HealthStatus::Warn,
+                format!("the worker has not moved for {age}"),
+            )
         } else {
-            (Status::Pass, String::new())
+            (HealthStatus::Pass, String::new())
         };
         Self {
             status,
@@ -106,15 +113,15 @@ impl Reading {
             (None, _) => Duration::ZERO,
         };
         let (status, output) = if let Some(trouble) = trouble {
-            (Status::Warn, trouble)
+            (HealthStatus::Warn, trouble)
         } else if unserved > SINK_PATIENCE {
             let span = told(nanos(unserved));
             (
-                Status::Warn,
+                HealthStatus::Warn,
                 format!("work waits, and nothing was delivered for {span}"),
             )
         } else {
-            (Status::Pass, String::new())
+            (HealthStatus::Pass, String::new())
         };
         Self {
             status,
@@ -135,36 +142,51 @@ mod tests {
     #[test]
     fn a_sink_is_ill_when_work_waits_and_nothing_is_delivered() {
         for (waiting, delivered, status) in [
-            (None, None, Status::Pass),
-            (None, Some(s(9999)), Status::Pass),
-            (Some(s(299)), None, Status::Pass),
-            (Some(s(301)), None, Status::Warn),
-            (Some(s(301)), Some(s(1)), Status::Pass),
-            (Some(s(1)), Some(s(9999)), Status::Pass),
-            (Some(s(400)), Some(s(9999)), Status::Warn),
+            (None, None, HealthStatus::Pass),
+            (None, Some(s(9999)), HealthStatus::Pass),
+            (Some(s(299)), None, HealthStatus::Pass),
+            (Some(s(301)), None, HealthStatus::Warn),
+            (Some(s(301)), Some(s(1)), HealthStatus::Pass),
+            (Some(s(1)), Some(s(9999)), HealthStatus::Pass),
+            (Some(s(400)), Some(s(9999)), HealthStatus::Warn),
         ] {
-            let reading = Reading::sink(waiting, delivered, None);
+            let reading = ComponentStatus::sink(waiting, delivered, None);
             assert_eq!(reading.status, status, "{waiting:?} {delivered:?}");
-            assert_eq!(reading.output.is_empty(), status == Status::Pass);
-            let troubled = Reading::sink(waiting, delivered, Some("why".to_owned()));
-            assert_eq!((troubled.status, &*troubled.output), (Status::Warn, "why"));
+            assert_eq!(reading.output.is_empty(), status == HealthStatus::Pass);
+            let troubled = ComponentStatus::sink(waiting, delivered, Some("why".to_owned()));
+            assert_eq!(
+                (troubled.status, &*troubled.output),
+                (HealthStatus::Warn, "why")
+            );
         }
     }
 
     #[test]
     fn a_store_warns_while_it_fails_or_damaged_files_lie_there() {
-        assert_eq!(Reading::store(false, 0, 9).status, Status::Pass);
-        for reading in [Reading::store(true, 0, 9), Reading::store(false, 2, 9)] {
-            assert_eq!(reading.status, Status::Warn);
+        assert_eq!(
+            ComponentStatus::store(false, 0, 9).status,
+            HealthStatus::Pass
+        );
+        for reading in [
+            ComponentStatus::store(true, 0, 9),
+            ComponentStatus::store(false, 2, 9),
+        ] {
+            assert_eq!(reading.status, HealthStatus::Warn);
             assert!(!reading.output.is_empty());
         }
     }
 
     #[test]
     fn a_worker_is_ill_when_it_is_gone_or_stuck() {
-        assert_eq!(Reading::worker(true, s(1)).status, Status::Pass);
-        assert_eq!(Reading::worker(false, s(1)).status, Status::Warn);
-        let stuck = Reading::worker(true, s(60));
+        assert_eq!(
+            ComponentStatus::worker(true, s(1)).status,
+            HealthStatus::Pass
+        );
+        assert_eq!(
+            ComponentStatus::worker(false, s(1)).status,
+            HealthStatus::Warn
+        );
+        let stuck = ComponentStatus::worker(true, s(60));
         assert_eq!(stuck.output, "the worker has not moved for 60 s");
     }
 }

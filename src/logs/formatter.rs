@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use tracing::Level;
 
-use super::config::Service;
-use super::error_line::put_error;
-use super::event_line::EventLines;
+use super::config::ServiceFields;
+use super::error_formatter::put_error;
+use super::event_formatter::EventFormatter;
+use super::field_names::FieldNames;
 use super::keys;
-use super::line::Line;
-use super::names::Names;
-use super::request_line::RequestLines;
-use super::stamp::Stamp;
+use super::log_line::LogLine;
+use super::request_formatter::RequestFormatter;
+use super::timestamp::TimestampWriter;
 use crate::clock::Nanos;
 use crate::model::Signal;
 use crate::model::wire::Text;
@@ -21,22 +21,22 @@ use crate::worker::{Format, Record};
 
 /// Writes each record as one line.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct LogFormatter {
     pretty: bool,
     requests: Arc<Requests>,
-    stamp: Stamp,
+    stamp: TimestampWriter,
     /// What every line says of the service, ready to be copied.
     service: Vec<u8>,
-    of_requests: RequestLines,
-    of_events: EventLines,
+    of_requests: RequestFormatter,
+    of_events: EventFormatter,
 }
 
-impl Lines {
-    pub(crate) fn new(pretty: bool, service: &Service, requests: Arc<Requests>) -> Self {
+impl LogFormatter {
+    pub(crate) fn new(pretty: bool, service: &ServiceFields, requests: Arc<Requests>) -> Self {
         let mut constant = Vec::new();
         if !pretty {
             let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
-            let mut part = Line::part(&mut constant, false);
+            let mut part = LogLine::part(&mut constant, false);
             part.field(&keys::SERVICE_NAME, (&*service.name).into());
             part.field(&keys::SERVICE_VERSION, (&*text(&service.version)).into());
             part.field(&keys::SERVICE_INSTANCE, (&*text(&service.instance)).into());
@@ -44,17 +44,17 @@ impl Lines {
         }
         Self {
             pretty,
-            stamp: Stamp::default(),
+            stamp: TimestampWriter::default(),
             service: constant,
-            of_requests: RequestLines::default(),
-            of_events: EventLines::new(Arc::clone(&requests)),
+            of_requests: RequestFormatter::default(),
+            of_events: EventFormatter::new(Arc::clone(&requests)),
             requests,
         }
     }
 }
 
 /// Level and the beginning of the message, which follows; then [`end_message`].
-pub(super) fn put_level(line: &mut Line<'_>, level: Level) {
+pub(super) fn put_level(line: &mut LogLine<'_>, level: Level) {
     if line.pretty() {
         line.raw(match level {
             Level::ERROR => b" ERROR ",
@@ -71,7 +71,7 @@ pub(super) fn put_level(line: &mut Line<'_>, level: Level) {
 }
 
 #[inline]
-pub(super) fn end_message(line: &mut Line<'_>, service: &[u8]) {
+pub(super) fn end_message(line: &mut LogLine<'_>, service: &[u8]) {
     if !line.pretty() {
         line.raw(b"\"");
         line.raw(service);
@@ -80,8 +80,8 @@ pub(super) fn end_message(line: &mut Line<'_>, service: &[u8]) {
 
 /// Appends attributes of the host's. Of two with one name the last stays.
 pub(super) fn put_attributes<'a>(
-    line: &mut Line<'_>,
-    names: &mut Names,
+    line: &mut LogLine<'_>,
+    names: &mut FieldNames,
     attributes: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>,
 ) {
     for (key, value) in attributes {
@@ -106,10 +106,10 @@ pub(super) fn put_attributes<'a>(
     }
 }
 
-impl Format for Lines {
+impl Format for LogFormatter {
     fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
         let wall = self.requests.clock().wall(record.at);
-        let line = Line::begin(out, self.pretty, &mut self.stamp, wall);
+        let line = LogLine::begin(out, self.pretty, &mut self.stamp, wall);
         match record.signal {
             Signal::Request => {
                 let Some(request) = RequestRecord::read(record.body) else {
@@ -134,7 +134,7 @@ impl Format for Lines {
 
     fn notice(&mut self, at: Nanos, sentence: &str, out: &mut Vec<u8>) {
         let wall = self.requests.clock().wall(at);
-        let mut line = Line::begin(out, self.pretty, &mut self.stamp, wall);
+        let mut line = LogLine::begin(out, self.pretty, &mut self.stamp, wall);
         put_level(&mut line, Level::WARN);
         line.scrubbed(sentence.into());
         end_message(&mut line, &self.service);
@@ -189,12 +189,12 @@ mod tests {
         }
         let requests = || Arc::new(Requests::new(Clock::driven(std::time::Duration::ZERO)));
         for (pretty, name) in [(false, "shop"), (true, "shop"), (false, &long[..5000])] {
-            let service = Service {
+            let service = ServiceFields {
                 name: name.to_owned(),
-                ..Service::default()
+                ..ServiceFields::default()
             };
-            let lines = || Lines::new(pretty, &service, requests());
-            let line = |lines: &mut Lines, body: &[u8]| {
+            let lines = || LogFormatter::new(pretty, &service, requests());
+            let line = |lines: &mut LogFormatter, body: &[u8]| {
                 let mut out = Vec::new();
                 let record = Record {
                     source: 0,

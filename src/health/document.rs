@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::check::Watched;
-use super::reading::{Reading, Status};
-use super::state::{Last, Verdict, told};
+use super::check::RegisteredCheck;
+use super::component::{ComponentStatus, HealthStatus};
+use super::state::{CheckVerdict, LastResult, told};
 use super::{Health, HealthSetup};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::json;
@@ -13,14 +13,14 @@ use crate::model::peek;
 
 /// Whether traffic should come here, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ready {
+pub(super) enum Readiness {
     Yes,
     Starting,
     Draining,
     No,
 }
 
-impl Ready {
+impl Readiness {
     /// All that the open page says.
     pub(super) fn word(self) -> &'static str {
         match self {
@@ -33,23 +33,23 @@ impl Ready {
 }
 
 /// One thing as the page tells it.
-struct Entry {
+struct DocumentEntry {
     component_type: String,
-    status: Status,
+    status: HealthStatus,
     output: String,
     observed: Option<(f64, &'static str)>,
     at: Option<Nanos>,
 }
 
 /// The overall status and the page; no more than the status for those without access.
-pub(super) fn write(health: &Health, admitted: bool) -> (Status, Vec<u8>) {
+pub(super) fn write(health: &Health, admitted: bool) -> (HealthStatus, Vec<u8>) {
     let ready = health.ready();
     let entries = entries(health);
     let worst = entries.values().flatten().map(|entry| entry.status);
     let overall = match ready {
         // What is down without being critical is a warning for the whole.
-        Ready::Yes => worst.max().unwrap_or_default().min(Status::Warn),
-        Ready::Starting | Ready::Draining | Ready::No => Status::Fail,
+        Readiness::Yes => worst.max().unwrap_or_default().min(HealthStatus::Warn),
+        Readiness::Starting | Readiness::Draining | Readiness::No => HealthStatus::Fail,
     };
     let HealthSetup {
         clock,
@@ -57,7 +57,7 @@ pub(super) fn write(health: &Health, admitted: bool) -> (Status, Vec<u8>) {
         release,
         ..
     } = &health.0.setup;
-    let mut object = Object::new(Vec::with_capacity(256));
+    let mut object = JsonObject::new(Vec::with_capacity(256));
     object.text("status", overall.name());
     if admitted {
         if let Some(release) = release {
@@ -65,11 +65,11 @@ pub(super) fn write(health: &Health, admitted: bool) -> (Status, Vec<u8>) {
             object.text("releaseId", release);
         }
         object.text("serviceId", service);
-        if ready != Ready::Yes {
+        if ready != Readiness::Yes {
             object.text("output", ready.word());
         }
         object.key("checks");
-        let mut checks = Object::new(object.out);
+        let mut checks = JsonObject::new(object.out);
         for (name, entries) in &entries {
             checks.key(name);
             checks.out.push(b'[');
@@ -86,13 +86,13 @@ pub(super) fn write(health: &Health, admitted: bool) -> (Status, Vec<u8>) {
     (overall, object.end())
 }
 
-fn entries(health: &Health) -> BTreeMap<String, Vec<Entry>> {
+fn entries(health: &Health) -> BTreeMap<String, Vec<DocumentEntry>> {
     let clock = &health.0.setup.clock;
     let now = clock.now();
-    let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    let mut entries: BTreeMap<String, Vec<DocumentEntry>> = BTreeMap::new();
     let checks = peek(&health.0.checks);
     for check in checks.iter().flat_map(|checks| checks.iter()) {
-        let Some(entry) = Entry::of_check(check, now) else {
+        let Some(entry) = DocumentEntry::of_check(check, now) else {
             continue;
         };
         entries
@@ -101,30 +101,30 @@ fn entries(health: &Health) -> BTreeMap<String, Vec<Entry>> {
             .push(entry);
     }
     health.parts(|name, reading| {
-        let entry = Entry::of_part(reading, now);
+        let entry = DocumentEntry::of_part(reading, now);
         entries.entry(name.to_owned()).or_default().push(entry);
     });
     entries
 }
 
-impl Entry {
+impl DocumentEntry {
     /// `None` in a child made by `fork` whose parent was at the check.
-    fn of_check(check: &Watched, now: Nanos) -> Option<Self> {
+    fn of_check(check: &RegisteredCheck, now: Nanos) -> Option<Self> {
         let state = check.seen()?;
         let mut entry = Self {
             component_type: check.component()?.into_owned(),
-            status: Status::Warn,
+            status: HealthStatus::Warn,
             output: "no result yet".to_owned(),
             observed: None,
             at: None,
         };
-        if let Some(Last { at, took, ran }) = &state.last {
+        if let Some(LastResult { at, took, ran }) = &state.last {
             entry.at = Some(*at);
             entry.observed = Some((Duration::from_nanos(*took).as_secs_f64() * 1e3, "ms"));
             entry.status = match ran {
-                _ if state.verdict == Verdict::Down => Status::Fail,
-                Ok(note) if note.warning.is_none() => Status::Pass,
-                Ok(_) | Err(_) => Status::Warn,
+                _ if state.verdict == CheckVerdict::Down => HealthStatus::Fail,
+                Ok(note) if note.warning.is_none() => HealthStatus::Pass,
+                Ok(_) | Err(_) => HealthStatus::Warn,
             };
             entry.output = match ran {
                 Ok(note) => {
@@ -134,19 +134,19 @@ impl Entry {
                 Err(error) => error.clone(),
             };
         }
-        if state.verdict == Verdict::Down && entry.output.is_empty() {
+        if state.verdict == CheckVerdict::Down && entry.output.is_empty() {
             let more = "succeeded, and is taken for up after more successes in a row";
             more.clone_into(&mut entry.output);
         }
         if let Some(age) = state.stale(now) {
-            entry.status = entry.status.max(Status::Warn);
+            entry.status = entry.status.max(HealthStatus::Warn);
             let age = told(nanos(age));
             entry.output = format!("no newer result for {age}; the last: {}", entry.output);
         }
         Some(entry)
     }
 
-    fn of_part(reading: Reading, now: Nanos) -> Self {
+    fn of_part(reading: ComponentStatus, now: Nanos) -> Self {
         Self {
             component_type: "system".to_owned(),
             status: reading.status,
@@ -157,7 +157,7 @@ impl Entry {
     }
 
     fn write(&self, clock: &Clock, out: Vec<u8>) -> Vec<u8> {
-        let mut object = Object::new(out);
+        let mut object = JsonObject::new(out);
         object.text("componentType", &self.component_type);
         object.text("status", self.status.name());
         if let Some(at) = self.at {
@@ -169,7 +169,7 @@ impl Entry {
             object.text("observedUnit", unit);
         }
         // The format wants it left out where all is well.
-        if self.status != Status::Pass {
+        if self.status != HealthStatus::Pass {
             object.text("output", &self.output);
         }
         object.end()
@@ -185,12 +185,12 @@ fn major(release: &str) -> &str {
 }
 
 /// A JSON object that is being written.
-struct Object {
+struct JsonObject {
     out: Vec<u8>,
     first: bool,
 }
 
-impl Object {
+impl JsonObject {
     fn new(mut out: Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, first: true }
