@@ -13,7 +13,7 @@ use crate::clock::Nanos;
 use crate::metrics::{Histogram, Metrics, UpDownCounter};
 use crate::model::grpc::rpc_method;
 use crate::model::{peek, prefix};
-use crate::redact::Rules;
+use crate::redact::RedactionRules;
 use crate::request::Requests;
 use crate::semconv;
 use crate::trace::{Carried, Traces};
@@ -38,7 +38,7 @@ pub(crate) struct Calls {
     /// What of the trace goes along.
     pub(super) carried: Carried,
     /// Which query values are shown.
-    pub(super) rules: Rules,
+    pub(super) rules: RedactionRules,
     instruments: OnceLock<Instruments>,
     /// Made with the first gRPC call.
     grpc_duration: OnceLock<Histogram>,
@@ -85,7 +85,7 @@ impl Calls {
             requests: Arc::clone(requests),
             traces: traces.cloned(),
             carried,
-            rules: Rules::current(),
+            rules: RedactionRules::current(),
             instruments: OnceLock::new(),
             grpc_duration: OnceLock::new(),
             grpc_methods: Mutex::default(),

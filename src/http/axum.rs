@@ -16,7 +16,7 @@ use tower::Service;
 
 use crate::model::caught;
 
-use super::upload::Upload;
+use super::upload::UploadProgress;
 
 /// What is reported where no route is seen and the service's axum is not this crate's.
 pub(super) const OTHER_AXUM: &str = "the endpoint layer sees no route: this service uses another version of axum than this crate (0.8), whose `MatchedPath` is a type of its own; name routes with `monitor.layer().route(|parts| parts.extensions.get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned().into()))`, inside the router as `Router::new().route(..).layer(..)`";
@@ -89,7 +89,7 @@ pub(super) fn peer(extensions: &Extensions) -> Option<IpAddr> {
 pub(super) fn watch_body<B: 'static>(
     request: &mut Request<B>,
     anyway: bool,
-    upload: impl FnOnce() -> Arc<Upload>,
+    upload: impl FnOnce() -> Arc<UploadProgress>,
 ) -> Option<bool> {
     let body = (request.body_mut() as &mut dyn Any).downcast_mut::<Body>()?;
     // A body that panics here is left to who reads it.
@@ -97,7 +97,7 @@ pub(super) fn watch_body<B: 'static>(
         return Some(false);
     }
     let inner = std::mem::take(body);
-    *body = Body::new(Received {
+    *body = Body::new(UploadBody {
         body: inner,
         upload: upload(),
     });
@@ -107,12 +107,12 @@ pub(super) fn watch_body<B: 'static>(
 /// A request's body. Its length and its end are those of the body inside; its errors too, without axum's wrapper,
 /// which `Body::new` puts around them again: what looks for a cause in them looks two wrappers deep.
 #[derive(Debug)]
-struct Received {
+struct UploadBody {
     body: Body,
-    upload: Arc<Upload>,
+    upload: Arc<UploadProgress>,
 }
 
-impl HttpBody for Received {
+impl HttpBody for UploadBody {
     type Data = Bytes;
     type Error = BoxError;
 

@@ -5,14 +5,14 @@ use std::task::{Context, Poll, ready};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::connection::Stream;
-use super::polling::Polling;
-use super::sent::Polls;
-use super::track::{AfterHeaders, Track};
+use super::connection::ConnectionRecorder;
+use super::poll_guard::PollGuard;
+use super::request_guard::{AfterHeaders, RequestGuard};
+use super::response_body::PollMode;
 use crate::model::{Outcome, Progress, guarded, noted};
 
 pin_project! {
-    /// The body of an [`Endpoint`](super::Endpoint)'s response: counts its bytes and ends the request. Its frames, its
+    /// The body of an [`EndpointService`](super::EndpointService)'s response: counts its bytes and ends the request. Its frames, its
     /// length and its end are those of the body inside.
     ///
     /// # Cancel safety
@@ -24,9 +24,9 @@ pin_project! {
         // Before `track` and `stream`: what it drops still belongs to the request.
         #[pin]
         inner: B,
-        track: Option<Track>,
+        track: Option<RequestGuard>,
         // Lives as long as an event stream does.
-        stream: Option<Box<Stream>>,
+        stream: Option<Box<ConnectionRecorder>>,
     }
 
     impl<B> PinnedDrop for ResponseBody<B> {
@@ -62,7 +62,7 @@ impl<B> ResponseBody<B> {
     fn panic_note(&self) -> Option<&AtomicBool> {
         match &self.track {
             Some(track) => track.panic_note(),
-            None => self.stream.as_deref().map(Stream::panic_note),
+            None => self.stream.as_deref().map(ConnectionRecorder::panic_note),
         }
     }
 }
@@ -76,15 +76,15 @@ impl<B: Body> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let polls = match this.track.as_mut().and_then(Track::active) {
+        let polls = match this.track.as_mut().and_then(RequestGuard::active) {
             None => return poll_stream(this.inner, this.stream, cx),
             Some(active) => active.sent.polls(),
         };
         let polled = match polls {
             // A body that knows its length is data, not code: no clock reads, no current request.
-            Polls::Known => guarded(this.track, |_| this.inner.as_mut().poll_frame(cx)),
-            Polls::Open => poll_open(this.inner.as_mut(), this.track, cx),
-            Polls::Read => poll_read(this.inner.as_mut(), this.track, cx),
+            PollMode::Known => guarded(this.track, |_| this.inner.as_mut().poll_frame(cx)),
+            PollMode::Open => poll_open(this.inner.as_mut(), this.track, cx),
+            PollMode::Read => poll_read(this.inner.as_mut(), this.track, cx),
         };
         let frame = ready!(polled);
         let inner = this.inner.as_ref();
@@ -97,7 +97,7 @@ impl<B: Body> Body for ResponseBody<B> {
                 end(this.track);
             }
             Progress::Trailers => {
-                if let Some(active) = this.track.as_mut().and_then(Track::active)
+                if let Some(active) = this.track.as_mut().and_then(RequestGuard::active)
                     && let Some(Ok(frame)) = &frame
                     && let Some(trailers) = frame.trailers_ref()
                 {
@@ -127,16 +127,16 @@ impl<B: Body> Body for ResponseBody<B> {
 /// Polls a body that may run the host's code.
 fn poll_open<B: Body>(
     inner: Pin<&mut B>,
-    track: &mut Option<Track>,
+    track: &mut Option<RequestGuard>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-    if let Some(active) = track.as_mut().and_then(Track::active) {
+    if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
         active.poll_begins();
     }
-    let polling = Polling::enter(track);
+    let polling = PollGuard::enter(track);
     let polled = inner.poll_frame(cx);
     polling.leave();
-    if let Some(active) = track.as_mut().and_then(Track::active) {
+    if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
         active.poll_pends();
     }
     polled
@@ -147,7 +147,7 @@ fn poll_open<B: Body>(
 #[inline(never)]
 fn poll_read<B: Body>(
     inner: Pin<&mut B>,
-    track: &mut Option<Track>,
+    track: &mut Option<RequestGuard>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
     let polled = poll_open(inner, track, cx);
@@ -155,7 +155,7 @@ fn poll_read<B: Body>(
         && let Some(data) = frame.data_ref()
     {
         guarded(track, |track| {
-            if let Some(active) = track.as_mut().and_then(Track::active) {
+            if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
                 active.read(data);
             }
         });
@@ -166,14 +166,14 @@ fn poll_read<B: Body>(
 /// Polls the body of an event stream, or of a request that has ended.
 fn poll_stream<B: Body>(
     mut inner: Pin<&mut B>,
-    stream: &mut Option<Box<Stream>>,
+    stream: &mut Option<Box<ConnectionRecorder>>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
     if stream.is_none() {
         return inner.poll_frame(cx);
     }
     let (frame, progress) = ready!(guarded(stream, |stream| {
-        let _current = stream.as_deref_mut().map(Stream::enter);
+        let _current = stream.as_deref_mut().map(ConnectionRecorder::enter);
         let frame = ready!(inner.as_mut().poll_frame(cx));
         let progress = Progress::of(frame.as_ref(), inner.as_ref().get_ref());
         Poll::Ready((frame, progress))
@@ -197,14 +197,14 @@ fn poll_stream<B: Body>(
 }
 
 #[inline]
-fn sent(track: &mut Option<Track>, bytes: usize) {
-    if let Some(active) = track.as_mut().and_then(Track::active) {
+fn sent(track: &mut Option<RequestGuard>, bytes: usize) {
+    if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
         active.sent.add(bytes);
     }
 }
 
 #[inline]
-fn end(track: &mut Option<Track>) {
+fn end(track: &mut Option<RequestGuard>) {
     if let Some(track) = track.take() {
         track.body_ended();
     }

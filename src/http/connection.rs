@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::panic::saw_panic;
-use super::series::{Instruments, seconds};
-use super::stream_end::StreamEnd;
+use super::series::{HttpInstruments, seconds};
+use super::stream_end::StreamEndRecord;
 use crate::clock::Nanos;
 use crate::metrics::{Histogram, UpDownCounter};
 use crate::model::{Dropping, Guarded, Outcome, SpanId, TraceId, guarded};
@@ -19,7 +19,7 @@ use crate::trace::Traces;
 
 /// Counts the life of one stream: one more while it lives, its duration and outcome when it ends.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct ConnectionRecorder {
     requests: Arc<Requests>,
     /// Decides the trace at the end, where it began with the stream and no request decides it.
     traces: Option<Arc<Traces>>,
@@ -35,14 +35,14 @@ pub(super) struct Stream {
     outcome: Outcome,
     panicked: AtomicBool,
     dropping: Dropping,
-    last: Option<StreamEnd>,
+    last: Option<StreamEndRecord>,
 }
 
-impl Stream {
+impl ConnectionRecorder {
     /// A stream begins, with the outcome that it has if it is dropped before its end.
     pub(super) fn begin(
         requests: &Arc<Requests>,
-        instruments: &Instruments,
+        instruments: &HttpInstruments,
         route: &str,
         ids: Ids,
         goes_on: Option<Arc<Slot>>,
@@ -79,14 +79,14 @@ impl Stream {
     }
 
     /// Adds the log record of its end.
-    pub(super) fn with_record(mut self, last: Option<StreamEnd>) -> Self {
+    pub(super) fn with_record(mut self, last: Option<StreamEndRecord>) -> Self {
         self.last = last;
         self
     }
 
     /// The stream is the thread's current request until the value is dropped.
-    pub(super) fn enter(&mut self) -> Current<'_> {
-        Current::enter(&mut self.slot, self.ids.span)
+    pub(super) fn enter(&mut self) -> CurrentConnection<'_> {
+        CurrentConnection::enter(&mut self.slot, self.ids.span)
     }
 
     /// Counts bytes.
@@ -110,7 +110,7 @@ impl Stream {
     }
 }
 
-impl Guarded for Box<Stream> {
+impl Guarded for Box<ConnectionRecorder> {
     #[cold]
     fn panicked(self) {
         saw_panic(self.requests.number());
@@ -118,7 +118,7 @@ impl Guarded for Box<Stream> {
     }
 }
 
-impl Drop for Stream {
+impl Drop for ConnectionRecorder {
     fn drop(&mut self) {
         let now = self.requests.clock().now();
         if self.dropping.panicked() | *self.panicked.get_mut() {
@@ -149,7 +149,7 @@ impl Drop for Stream {
 pub struct Connection {
     requests: Arc<Requests>,
     traces: Option<Arc<Traces>>,
-    instruments: Arc<Instruments>,
+    instruments: Arc<HttpInstruments>,
     name: String,
     /// The request that was upgraded, if this is its handler.
     upgraded: Option<Arc<Slot>>,
@@ -159,7 +159,7 @@ impl Connection {
     pub(super) fn new(
         requests: &Arc<Requests>,
         traces: Option<&Arc<Traces>>,
-        instruments: &Arc<Instruments>,
+        instruments: &Arc<HttpInstruments>,
         name: String,
     ) -> Self {
         let upgraded = request::current_slot(requests.number()).map(|(slot, _)| slot);
@@ -192,7 +192,7 @@ impl Connection {
         };
         RunConnection {
             task,
-            stream: Some(Box::new(Stream::begin(
+            stream: Some(Box::new(ConnectionRecorder::begin(
                 &self.requests,
                 &self.instruments,
                 &self.requests.routes().name(ids.route),
@@ -213,7 +213,7 @@ pin_project! {
         // Before `stream`: what it drops still belongs to the connection.
         #[pin]
         task: F,
-        stream: Option<Box<Stream>>,
+        stream: Option<Box<ConnectionRecorder>>,
     }
 
     impl<F> PinnedDrop for RunConnection<F> {
@@ -231,7 +231,7 @@ impl<F: Future> Future for RunConnection<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let output = ready!(guarded(this.stream, |stream| {
-            let _current = stream.as_deref_mut().map(Stream::enter);
+            let _current = stream.as_deref_mut().map(ConnectionRecorder::enter);
             this.task.poll(cx)
         }));
         if let Some(stream) = this.stream.take() {
@@ -242,16 +242,16 @@ impl<F: Future> Future for RunConnection<F> {
 }
 
 /// The stream is the thread's current request until this is dropped.
-pub(super) struct Current<'a>(&'a mut Option<Arc<Slot>>, SpanId);
+pub(super) struct CurrentConnection<'a>(&'a mut Option<Arc<Slot>>, SpanId);
 
-impl<'a> Current<'a> {
+impl<'a> CurrentConnection<'a> {
     fn enter(slot: &'a mut Option<Arc<Slot>>, span: SpanId) -> Self {
         *slot = slot.take().and_then(|slot| request::enter(slot, span));
         Self(slot, span)
     }
 }
 
-impl Drop for Current<'_> {
+impl Drop for CurrentConnection<'_> {
     fn drop(&mut self) {
         if self.0.is_none() {
             *self.0 = request::leave(self.1);

@@ -5,7 +5,7 @@ use crate::model::{Outcome, TraceId};
 /// A request that has ended, as [`EndpointLayer::on_end`](super::EndpointLayer::on_end) is told of it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Finished<'a> {
+pub struct FinishedRequest<'a> {
     /// The method, `_OTHER` if it is none of the known ones.
     pub method: &'a str,
     /// The route's pattern, or `_unmatched`.

@@ -6,13 +6,13 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::body::ResponseBody;
-use super::polling::Polling;
+use super::poll_guard::PollGuard;
+use super::request_guard::RequestGuard;
 use super::service_error;
-use super::track::Track;
 use crate::model::guarded;
 
 pin_project! {
-    /// The future of an [`Endpoint`](super::Endpoint)'s response.
+    /// The future of an [`EndpointService`](super::EndpointService)'s response.
     ///
     /// # Cancel safety
     ///
@@ -22,7 +22,7 @@ pin_project! {
         // Before `track`: what it drops still belongs to the request.
         #[pin]
         inner: F,
-        track: Option<Track>,
+        track: Option<RequestGuard>,
         polled: bool,
     }
 
@@ -46,7 +46,7 @@ impl<F> ResponseFuture<F> {
     }
 
     #[inline]
-    pub(super) fn track(&mut self, track: Option<Track>) {
+    pub(super) fn track(&mut self, track: Option<RequestGuard>) {
         self.track = track;
     }
 }
@@ -62,16 +62,16 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if std::mem::replace(this.polled, true)
-            && let Some(active) = this.track.as_mut().and_then(Track::active)
+            && let Some(active) = this.track.as_mut().and_then(RequestGuard::active)
         {
             active.poll_begins();
         }
-        let polling = Polling::enter(this.track);
+        let polling = PollGuard::enter(this.track);
         let polled = this.inner.poll(cx);
         polling.leave();
         match polled {
             Poll::Pending => {
-                if let Some(active) = this.track.as_mut().and_then(Track::active) {
+                if let Some(active) = this.track.as_mut().and_then(RequestGuard::active) {
                     active.poll_pends();
                 }
                 Poll::Pending
@@ -83,7 +83,9 @@ where
                 Poll::Ready(Err(error))
             }
             Poll::Ready(Ok(mut response)) => {
-                let after = guarded(this.track, |track| Track::headers(track, &mut response));
+                let after = guarded(this.track, |track| {
+                    RequestGuard::headers(track, &mut response)
+                });
                 Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, after))))
             }
         }

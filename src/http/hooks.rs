@@ -12,33 +12,33 @@ use http::response::Parts as ResponseParts;
 use http::{Extensions, HeaderMap};
 
 use super::classify::Class;
-use super::finished::Finished;
+use super::finished::FinishedRequest;
 use crate::metrics::Counter;
 use crate::model::{Attributes, Notices, caught};
 
 /// Panics after which a hook is switched off.
 const MAX_PANICS: u32 = 10;
 
-pub(super) type Skip = dyn Fn(&Parts) -> bool + Send + Sync;
-pub(super) type Route = dyn Fn(&Parts) -> Option<Cow<'static, str>> + Send + Sync;
-pub(super) type Peer = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
-pub(super) type User = dyn Fn(&Parts) -> Option<String> + Send + Sync;
-pub(super) type OnRequest = dyn Fn(&Parts, &mut Attributes) + Send + Sync;
-pub(super) type OnResponse = dyn Fn(&ResponseParts, &mut Attributes) + Send + Sync;
-pub(super) type OnEnd = dyn Fn(&Finished<'_>, &mut Attributes) + Send + Sync;
-pub(super) type Classify = dyn Fn(&ResponseParts, Option<&HeaderMap>) -> Class + Send + Sync;
+pub(super) type SkipFn = dyn Fn(&Parts) -> bool + Send + Sync;
+pub(super) type RouteFn = dyn Fn(&Parts) -> Option<Cow<'static, str>> + Send + Sync;
+pub(super) type PeerFn = dyn Fn(&Extensions) -> Option<SocketAddr> + Send + Sync;
+pub(super) type UserFn = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+pub(super) type OnRequestFn = dyn Fn(&Parts, &mut Attributes) + Send + Sync;
+pub(super) type OnResponseFn = dyn Fn(&ResponseParts, &mut Attributes) + Send + Sync;
+pub(super) type OnEndFn = dyn Fn(&FinishedRequest<'_>, &mut Attributes) + Send + Sync;
+pub(super) type ClassifyFn = dyn Fn(&ResponseParts, Option<&HeaderMap>) -> Class + Send + Sync;
 
 /// The hooks of one layer; none is set by default.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Hooks {
-    pub(super) skip: Hook<Skip>,
-    pub(super) route: Hook<Route>,
-    pub(super) peer: Hook<Peer>,
-    pub(super) user: Hook<User>,
-    pub(super) on_request: Hook<OnRequest>,
-    pub(super) on_response: Hook<OnResponse>,
-    pub(super) on_end: Hook<OnEnd>,
-    pub(super) classify: Hook<Classify>,
+    pub(super) skip: OptionalHook<SkipFn>,
+    pub(super) route: OptionalHook<RouteFn>,
+    pub(super) peer: OptionalHook<PeerFn>,
+    pub(super) user: OptionalHook<UserFn>,
+    pub(super) on_request: OptionalHook<OnRequestFn>,
+    pub(super) on_response: OptionalHook<OnResponseFn>,
+    pub(super) on_end: OptionalHook<OnEndFn>,
+    pub(super) classify: OptionalHook<ClassifyFn>,
 }
 
 impl Hooks {
@@ -53,9 +53,9 @@ impl Hooks {
 }
 
 /// One hook, or none.
-pub(super) struct Hook<F: ?Sized>(Option<Arc<Set<F>>>);
+pub(super) struct OptionalHook<F: ?Sized>(Option<Arc<HookState<F>>>);
 
-struct Set<F: ?Sized> {
+struct HookState<F: ?Sized> {
     name: &'static str,
     panics: AtomicU32,
     counter: Counter,
@@ -63,14 +63,14 @@ struct Set<F: ?Sized> {
     call: Box<F>,
 }
 
-impl<F: ?Sized> Hook<F> {
+impl<F: ?Sized> OptionalHook<F> {
     pub(super) fn new(
         name: &'static str,
         call: Box<F>,
         counter: &Counter,
         notices: &Arc<Notices>,
     ) -> Self {
-        Self(Some(Arc::new(Set {
+        Self(Some(Arc::new(HookState {
             name,
             panics: AtomicU32::new(0),
             counter: counter.with([("hook", name)]),
@@ -91,7 +91,7 @@ impl<F: ?Sized> Hook<F> {
     }
 }
 
-impl<F: ?Sized> Set<F> {
+impl<F: ?Sized> HookState<F> {
     fn ask<R>(&self, ask: impl FnOnce(&F) -> R) -> Option<R> {
         if self.panics.load(Relaxed) >= MAX_PANICS {
             return None;
@@ -115,19 +115,19 @@ impl<F: ?Sized> Set<F> {
     }
 }
 
-impl<F: ?Sized> Clone for Hook<F> {
+impl<F: ?Sized> Clone for OptionalHook<F> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<F: ?Sized> Default for Hook<F> {
+impl<F: ?Sized> Default for OptionalHook<F> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<F: ?Sized> fmt::Debug for Hook<F> {
+impl<F: ?Sized> fmt::Debug for OptionalHook<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_set() { "set" } else { "none" })
     }

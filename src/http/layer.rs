@@ -11,13 +11,13 @@ use super::cidr::Cidr;
 use super::classify::Class;
 use super::config::HttpConfig;
 use super::connection::Connection;
-use super::finished::Finished;
+use super::finished::FinishedRequest;
 use super::grpc::GrpcMethods;
-use super::hooks::{Hook, Hooks};
-use super::series::Instruments;
-use super::service::Endpoint;
-use super::shared::{LineMode, Shared};
-use super::unrouted::Unrouted;
+use super::hooks::{Hooks, OptionalHook};
+use super::layer_state::{LayerState, RequestLogMode};
+use super::series::HttpInstruments;
+use super::service::EndpointService;
+use super::unrouted::UnroutedResponses;
 use crate::clock::nanos;
 use crate::metrics::Metrics;
 use crate::model::{Attributes, Notices};
@@ -27,21 +27,21 @@ use crate::worker::Intake;
 
 /// What a layer stands on; one a monitor.
 #[derive(Debug, Clone)]
-pub(crate) struct Inbound {
+pub(crate) struct LayerContext {
     pub(crate) requests: Arc<Requests>,
     pub(crate) metrics: Metrics,
     pub(crate) intake: Arc<Intake>,
     pub(crate) notices: Arc<Notices>,
-    pub(crate) lines: LineMode,
+    pub(crate) lines: RequestLogMode,
     pub(crate) config: HttpConfig,
     /// `None`: no spans are made.
     pub(crate) traces: Option<Arc<Traces>>,
-    instruments: Arc<Instruments>,
-    unrouted: Arc<Unrouted>,
+    instruments: Arc<HttpInstruments>,
+    unrouted: Arc<UnroutedResponses>,
     grpc: Arc<GrpcMethods>,
 }
 
-impl Inbound {
+impl LayerContext {
     /// What is to be said where no route was seen although enough was answered.
     pub(crate) fn sees_no_route(&self) -> Option<&'static str> {
         let enough = self.unrouted.are_many();
@@ -58,7 +58,7 @@ impl Inbound {
         metrics: &Metrics,
         intake: &Arc<Intake>,
         notices: &Arc<Notices>,
-        lines: LineMode,
+        lines: RequestLogMode,
         config: HttpConfig,
         traces: Option<Arc<Traces>>,
     ) -> Self {
@@ -77,7 +77,7 @@ impl Inbound {
             lines,
             config,
             traces,
-            instruments: Arc::new(Instruments::new(metrics)),
+            instruments: Arc::new(HttpInstruments::new(metrics)),
             unrouted: Arc::default(),
         }
     }
@@ -105,12 +105,12 @@ impl Inbound {
 /// says so.
 #[derive(Debug, Clone)]
 pub struct EndpointLayer {
-    shared: Arc<Shared>,
+    shared: Arc<LayerState>,
 }
 
 impl EndpointLayer {
-    pub(crate) fn new(inbound: &Inbound) -> Self {
-        let Inbound {
+    pub(crate) fn new(inbound: &LayerContext) -> Self {
+        let LayerContext {
             requests,
             metrics,
             intake,
@@ -123,8 +123,8 @@ impl EndpointLayer {
             grpc,
         } = inbound.clone();
         Self {
-            shared: Arc::new(Shared {
-                number: Shared::next_number(),
+            shared: Arc::new(LayerState {
+                number: LayerState::next_number(),
                 requests,
                 metrics,
                 instruments,
@@ -143,7 +143,7 @@ impl EndpointLayer {
         }
     }
 
-    fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
+    fn change(self, change: impl FnOnce(&mut LayerState)) -> Self {
         let mut shared = Arc::unwrap_or_clone(self.shared);
         change(&mut shared);
         shared.looks_closer = shared.count_request_body || shared.hooks.want_request();
@@ -152,8 +152,8 @@ impl EndpointLayer {
         }
     }
 
-    fn hook<F: ?Sized>(&self, name: &'static str, call: Box<F>) -> Hook<F> {
-        Hook::new(
+    fn hook<F: ?Sized>(&self, name: &'static str, call: Box<F>) -> OptionalHook<F> {
+        OptionalHook::new(
             name,
             call,
             &self.shared.instruments.hook_panics,
@@ -259,7 +259,7 @@ impl EndpointLayer {
     #[must_use]
     pub fn on_end(
         self,
-        on_end: impl Fn(&Finished<'_>, &mut Attributes) + Send + Sync + 'static,
+        on_end: impl Fn(&FinishedRequest<'_>, &mut Attributes) + Send + Sync + 'static,
     ) -> Self {
         let hook = self.hook("on_end", Box::new(on_end) as Box<_>);
         self.change(|shared| shared.hooks.on_end = hook)
@@ -313,10 +313,10 @@ impl EndpointLayer {
 }
 
 impl<S> Layer<S> for EndpointLayer {
-    type Service = Endpoint<S>;
+    type Service = EndpointService<S>;
 
-    fn layer(&self, inner: S) -> Endpoint<S> {
-        Endpoint {
+    fn layer(&self, inner: S) -> EndpointService<S> {
+        EndpointService {
             inner,
             shared: Arc::clone(&self.shared),
         }

@@ -181,12 +181,10 @@
 //! # }
 //! ```
 
-mod active;
 mod body;
-mod called;
 mod cidr;
 mod classify;
-mod client;
+mod client_address;
 mod config;
 mod connection;
 mod finished;
@@ -196,22 +194,24 @@ mod framework;
 mod future;
 mod grpc;
 mod hooks;
-mod inside;
+mod in_flight;
+mod known_headers;
 mod layer;
-mod local;
+mod layer_state;
+mod nested_layer;
 mod panic;
-mod polling;
-mod queried;
-mod received;
-mod seen;
-mod sent;
+mod poll_guard;
+mod query_totals;
+mod request_body;
+mod request_guard;
+mod request_trace;
+mod response_body;
+mod rpc_series;
 mod series;
 mod service;
 mod service_error;
-mod shared;
 mod stream_end;
-mod traced;
-mod track;
+mod thread_cache;
 mod unrouted;
 #[cfg_attr(
     not(any(feature = "axum", test)),
@@ -222,13 +222,13 @@ mod upload;
 pub use self::body::ResponseBody;
 pub use self::cidr::{Cidr, CidrError};
 pub use self::classify::Class;
-pub use self::client::PeerAddr;
+pub use self::client_address::PeerAddr;
 pub use self::config::HttpConfig;
 pub use self::connection::{Connection, RunConnection};
-pub use self::finished::Finished;
+pub use self::finished::FinishedRequest;
 pub use self::future::ResponseFuture;
 pub use self::layer::EndpointLayer;
-pub use self::service::Endpoint;
+pub use self::service::EndpointService;
 
-pub(crate) use self::layer::Inbound;
-pub(crate) use self::shared::LineMode;
+pub(crate) use self::layer::LayerContext;
+pub(crate) use self::layer_state::RequestLogMode;

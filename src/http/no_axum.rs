@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::{Extensions, Request};
 
-use super::upload::Upload;
+use super::upload::UploadProgress;
 
 /// What is reported where no route is seen and the service is one of axum's.
 pub(super) const OTHER_AXUM: &str = "the endpoint layer sees no route: the feature `axum` of this crate is off, and this service uses axum; switch it on, or name routes with `monitor.layer().route(|parts| ..)`";
@@ -36,7 +36,7 @@ pub(super) fn peer(_: &Extensions) -> Option<IpAddr> {
 pub(super) fn watch_body<B: 'static>(
     _: &mut Request<B>,
     _: bool,
-    _: impl FnOnce() -> Arc<Upload>,
+    _: impl FnOnce() -> Arc<UploadProgress>,
 ) -> Option<bool> {
     None
 }

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::called::{self, Calls};
-use super::queried::{Queried, QueriedSeries};
+use super::query_totals::{QuerySeries, QueryTotals};
+use super::rpc_series::{self, RpcSeries};
 use crate::clock::Nanos;
 use crate::metrics::{Counter, Histogram, Metrics, UpDownCounter};
 use crate::model::grpc::{Call, Status};
@@ -14,11 +14,11 @@ use crate::trace::{RouteTimes, Traces};
 
 /// One combination of labels, packed: the key under which threads keep its series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Labels {
+pub(super) struct RequestLabels {
     pub(super) route: RouteId,
     pub(super) method: Method,
     pub(super) scheme: Scheme,
-    pub(super) version: Version,
+    pub(super) version: ProtocolVersion,
     pub(super) status: Option<u16>,
     pub(super) outcome: Outcome,
     pub(super) error: ErrorType,
@@ -26,7 +26,7 @@ pub(super) struct Labels {
 
 /// `network.protocol.version`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Version(u8);
+pub(super) struct ProtocolVersion(u8);
 
 /// `error.type`, from a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,33 +41,33 @@ pub(super) enum ErrorType {
 
 /// The series of one combination of labels.
 #[derive(Debug)]
-pub(super) struct Series {
+pub(super) struct RequestSeries {
     pub(super) route: Arc<str>,
     /// The durations of the route, where traces are made.
     pub(super) times: Option<Arc<RouteTimes>>,
     pub(super) error_type: Box<str>,
     duration: Histogram,
-    by_route: ByRoute,
+    by_route: RouteInstruments,
     /// Of the route and method, once one of its requests has a body.
     request_bytes: OnceLock<Histogram>,
     method: Method,
     scheme: Scheme,
     /// Of the route, once one of its requests asked a database.
-    queried: OnceLock<QueriedSeries>,
+    queried: OnceLock<QuerySeries>,
     /// Of the method, once one of its requests is a gRPC call.
-    calls: OnceLock<Calls>,
+    calls: OnceLock<RpcSeries>,
 }
 
 /// What has few labels: the series of a route and method, which several statuses and outcomes share.
 #[derive(Debug)]
-struct ByRoute {
+struct RouteInstruments {
     time_to_headers: Histogram,
     response_bytes: Histogram,
 }
 
 /// What is recorded of one request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Measured {
+pub(super) struct RequestMeasurements {
     pub(super) duration: Nanos,
     pub(super) time_to_headers: Option<Nanos>,
     pub(super) request_bytes: Option<u64>,
@@ -76,16 +76,16 @@ pub(super) struct Measured {
 
 /// The instruments of one monitor's layers.
 #[derive(Debug)]
-pub(super) struct Instruments {
+pub(super) struct HttpInstruments {
     duration: Histogram,
-    by_route: ByRoute,
+    by_route: RouteInstruments,
     request_bytes: Histogram,
     active: UpDownCounter,
     /// By method and scheme.
     actives: [OnceLock<UpDownCounter>; Method::COUNT * 2],
     long_polls: Counter,
     /// Made with the first query of a request.
-    queried: OnceLock<QueriedSeries>,
+    queried: OnceLock<QuerySeries>,
     /// Made with the first gRPC call.
     calls: OnceLock<Histogram>,
     metrics: Metrics,
@@ -94,7 +94,7 @@ pub(super) struct Instruments {
     pub(super) hook_panics: Counter,
 }
 
-impl Version {
+impl ProtocolVersion {
     #[inline]
     pub(super) fn of(version: http::Version) -> Self {
         Self(match version {
@@ -169,7 +169,7 @@ impl ErrorType {
     }
 }
 
-impl Labels {
+impl RequestLabels {
     /// All labels in one number. Statuses have ten bits: those above 1023 cannot be made with `http`.
     #[inline]
     pub(super) fn packed(self) -> u64 {
@@ -184,17 +184,17 @@ impl Labels {
     }
 }
 
-impl Series {
+impl RequestSeries {
     /// Records one request.
     #[inline]
     pub(super) fn record(
         &self,
-        instruments: &Instruments,
-        measured: &Measured,
+        instruments: &HttpInstruments,
+        measured: &RequestMeasurements,
         trace: TraceId,
         at: Nanos,
     ) {
-        let ByRoute {
+        let RouteInstruments {
             time_to_headers,
             response_bytes,
         } = &self.by_route;
@@ -219,39 +219,39 @@ impl Series {
     }
 }
 
-impl Series {
+impl RequestSeries {
     /// Counts what a request asked of databases.
     #[cold]
-    pub(super) fn queried(&self, instruments: &Instruments, queried: &Queried) {
-        let all = || QueriedSeries::new(&instruments.metrics);
+    pub(super) fn queried(&self, instruments: &HttpInstruments, queried: &QueryTotals) {
+        let all = || QuerySeries::new(&instruments.metrics);
         let series = || instruments.queried.get_or_init(all).of(&self.route);
         self.queried.get_or_init(series).record(queried);
     }
 }
 
-impl Series {
+impl RequestSeries {
     /// Counts a gRPC call.
     #[cold]
     pub(super) fn called(
         &self,
-        instruments: &Instruments,
+        instruments: &HttpInstruments,
         call: Call,
-        measured: &Measured,
+        measured: &RequestMeasurements,
         trace: TraceId,
         at: Nanos,
     ) {
         let all = || {
             instruments
                 .calls
-                .get_or_init(|| called::duration(&instruments.metrics))
+                .get_or_init(|| rpc_series::duration(&instruments.metrics))
         };
-        let calls = self.calls.get_or_init(Calls::default);
+        let calls = self.calls.get_or_init(RpcSeries::default);
         let series = calls.of(call, all, &self.route, &self.error_type);
         series.record_traced(seconds(measured.duration), trace, at);
     }
 }
 
-impl Instruments {
+impl HttpInstruments {
     pub(super) fn new(metrics: &Metrics) -> Self {
         let time = |name, what: &'static str| metrics.histogram(name).unit("s").description(what);
         let request_time = |name, what| {
@@ -268,7 +268,7 @@ impl Instruments {
                 semconv::HTTP_SERVER_REQUEST_DURATION,
                 "Duration of HTTP server requests, to the last byte of the body",
             ),
-            by_route: ByRoute {
+            by_route: RouteInstruments {
                 time_to_headers: request_time(
                     semconv::HTTP_TIME_TO_HEADERS,
                     "Time of HTTP server requests to the headers of the response, by route and method",
@@ -340,10 +340,10 @@ impl Instruments {
     #[cold]
     pub(super) fn series(
         &self,
-        labels: Labels,
+        labels: RequestLabels,
         routes: &Routes,
         traces: Option<&Traces>,
-    ) -> Arc<Series> {
+    ) -> Arc<RequestSeries> {
         let times = traces.map(|traces| traces.times(labels.route));
         let route = routes.name(labels.route);
         let status = labels.status.map(|status| status.to_string());
@@ -378,7 +378,7 @@ impl Instruments {
             ),
             (semconv::HTTP_ROUTE, route.to_string()),
         ];
-        let by_route = ByRoute {
+        let by_route = RouteInstruments {
             time_to_headers: self.by_route.time_to_headers.with(of_route),
             response_bytes: self.by_route.response_bytes.with(of_body(
                 &route,
@@ -386,7 +386,7 @@ impl Instruments {
                 labels.scheme,
             )),
         };
-        Arc::new(Series {
+        Arc::new(RequestSeries {
             route,
             times,
             error_type: error.into(),

@@ -5,23 +5,23 @@ use http::{Request, Response};
 use tower::Service;
 
 use super::body::ResponseBody;
-use super::client::PeerAddr;
+use super::client_address::PeerAddr;
 use super::framework;
 use super::future::ResponseFuture;
-use super::inside;
-use super::polling::Polling;
-use super::shared::{Asked, Shared};
-use super::track::Track;
+use super::layer_state::{HookOutput, LayerState};
+use super::nested_layer;
+use super::poll_guard::PollGuard;
+use super::request_guard::RequestGuard;
 use crate::model::Attributes;
 
 /// A service inside an [`EndpointLayer`](super::EndpointLayer).
 #[derive(Debug, Clone)]
-pub struct Endpoint<S> {
+pub struct EndpointService<S> {
     pub(super) inner: S,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<LayerState>,
 }
 
-impl<S, B, R> Service<Request<B>> for Endpoint<S>
+impl<S, B, R> Service<Request<B>> for EndpointService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: 'static,
@@ -38,7 +38,7 @@ where
 
     #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if inside::passes(&self.shared, &request) {
+        if nested_layer::passes(&self.shared, &request) {
             return ResponseFuture::untracked(self.inner.call(request));
         }
         // Known when this is compiled.
@@ -48,11 +48,11 @@ where
         if self.shared.looks_closer {
             return self.call_closely(request);
         }
-        inside::mark(&self.shared, &mut request);
-        let mut track = Track::begin(&self.shared, &request, None);
+        nested_layer::mark(&self.shared, &mut request);
+        let mut track = RequestGuard::begin(&self.shared, &request, None);
         track.watch_body(&mut request);
         let mut track = Some(track);
-        let polling = Polling::enter(&mut track);
+        let polling = PollGuard::enter(&mut track);
         // First without its state: the inner future is then written where it stays.
         let mut future = ResponseFuture::untracked(self.inner.call(request));
         polling.leave();
@@ -61,7 +61,7 @@ where
     }
 }
 
-impl<S> Endpoint<S> {
+impl<S> EndpointService<S> {
     /// Asks the hooks first.
     #[inline(never)]
     fn call_closely<B: 'static>(&mut self, request: Request<B>) -> ResponseFuture<S::Future>
@@ -74,11 +74,11 @@ impl<S> Endpoint<S> {
         let Some(asked) = asked else {
             return ResponseFuture::untracked(self.inner.call(request));
         };
-        inside::mark(&self.shared, &mut request);
-        let mut track = Track::begin(&self.shared, &request, Some(asked));
+        nested_layer::mark(&self.shared, &mut request);
+        let mut track = RequestGuard::begin(&self.shared, &request, Some(asked));
         track.watch_body(&mut request);
         let mut track = Some(track);
-        let polling = Polling::enter(&mut track);
+        let polling = PollGuard::enter(&mut track);
         // First without its state: the inner future is then written where it stays.
         let mut future = ResponseFuture::untracked(self.inner.call(request));
         polling.leave();
@@ -89,7 +89,7 @@ impl<S> Endpoint<S> {
 
 /// What the hooks say of a request; `None`: skip it.
 #[cold]
-fn ask(shared: &Shared, parts: &mut http::request::Parts) -> Option<Asked> {
+fn ask(shared: &LayerState, parts: &mut http::request::Parts) -> Option<HookOutput> {
     let hooks = &shared.hooks;
     let peer = hooks.peer.ask(|hook| hook(&parts.extensions)).flatten();
     if let Some(peer) = peer {
@@ -111,7 +111,7 @@ fn ask(shared: &Shared, parts: &mut http::request::Parts) -> Option<Asked> {
         hooks.on_request.ask(|hook| hook(parts, &mut attributes));
         attributes
     });
-    Some(Asked {
+    Some(HookOutput {
         route,
         user,
         attributes,

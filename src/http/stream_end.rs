@@ -13,7 +13,7 @@ const LONG: Nanos = 60 * 1_000_000_000;
 
 /// The log record of an event stream's end: prepared at the headers, when its request ends.
 #[derive(Debug)]
-pub(super) struct StreamEnd {
+pub(super) struct StreamEndRecord {
     pub(super) intake: Arc<Intake>,
     /// Whether only failures have log records.
     pub(super) errors_only: bool,
@@ -24,7 +24,7 @@ pub(super) struct StreamEnd {
     pub(super) attributes: Vec<u8>,
 }
 
-impl StreamEnd {
+impl StreamEndRecord {
     /// Queues the record, if there is to be one.
     pub(super) fn queue(&self, outcome: Outcome, life: Nanos, bytes: u64, now: Nanos) {
         let failed = matches!(outcome, Outcome::BodyError | Outcome::Panicked);

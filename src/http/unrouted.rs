@@ -9,13 +9,13 @@ const NO_ROUTE: &str = "the endpoint layer sees no route: 100 answers other than
 
 /// Counts the responses of all layers of a monitor.
 #[derive(Debug, Default)]
-pub(super) struct Unrouted {
+pub(super) struct UnroutedResponses {
     responses: AtomicU32,
     /// A request came whose body is of an axum that this crate was not built for.
     other_axum: AtomicBool,
 }
 
-impl Unrouted {
+impl UnroutedResponses {
     /// A request with a body of another axum came.
     #[cold]
     pub(super) fn note_other_axum(&self) {

@@ -16,12 +16,12 @@ const BROKEN: u8 = 3;
 
 /// What came of one request's body: written by the wrapper around the body, read when the request ends.
 #[derive(Debug, Default)]
-pub(super) struct Upload {
+pub(super) struct UploadProgress {
     bytes: AtomicU64,
     end: AtomicU8,
 }
 
-impl Upload {
+impl UploadProgress {
     /// A fresh one, for the next request; made of `last`, where the body that had it is gone.
     pub(super) fn next(last: Option<Arc<Self>>) -> Arc<Self> {
         if let Some(mut last) = last
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn only_a_connection_that_ends_aborts() {
         let aborts = |error: io::Error| {
-            let upload = Upload::default();
+            let upload = UploadProgress::default();
             upload.broke(&error);
             upload.is_aborted()
         };
@@ -162,7 +162,7 @@ mod tests {
         }
 
         for odd in [Odd(true), Odd(false)] {
-            let upload = Upload::default();
+            let upload = UploadProgress::default();
             upload.broke(&odd);
             assert!(!upload.is_aborted());
         }
@@ -174,12 +174,12 @@ mod tests {
             (ErrorKind::ConnectionReset, true),
             (ErrorKind::InvalidData, false),
         ] {
-            let upload = Upload::default();
+            let upload = UploadProgress::default();
             upload.broke(&io::Error::new(kind, "why"));
             upload.ended();
             assert_eq!((upload.is_aborted(), upload.is_ended()), (aborted, false));
         }
-        let upload = Upload::default();
+        let upload = UploadProgress::default();
         upload.ended();
         upload.broke(&io::Error::from(ErrorKind::ConnectionReset));
         assert!(upload.is_ended() && !upload.is_aborted());
@@ -187,14 +187,14 @@ mod tests {
 
     #[test]
     fn the_next_request_begins_afresh() {
-        let one = Upload::next(None);
+        let one = UploadProgress::next(None);
         one.received(5);
         one.ended();
         let held = Arc::clone(&one);
-        let two = Upload::next(Some(one));
+        let two = UploadProgress::next(Some(one));
         assert_eq!((two.bytes(), two.is_ended(), held.bytes()), (0, false, 5));
         let place = Arc::as_ptr(&held);
-        let again = Upload::next(Some(held));
+        let again = UploadProgress::next(Some(held));
         assert_eq!((Arc::as_ptr(&again), again.bytes()), (place, 0));
     }
 }

@@ -24,12 +24,12 @@ use crate::error::{Error, Result};
 use crate::errors::{Backtraces, BeforeSend, ErrorEvent, ErrorTracker};
 use crate::external::Calls;
 use crate::health::{Health, HealthSetup};
-use crate::http::{HttpConfig, Inbound, LineMode};
+use crate::http::{HttpConfig, LayerContext, RequestLogMode};
 use crate::logs::{LogFormat, LogFormatter, RequestLogs, ServiceFields, read_crumb};
 use crate::metrics::Metrics;
 use crate::model::TraceId;
 use crate::model::{Books, Life, Notices, Secret};
-use crate::redact::Rules;
+use crate::redact::RedactionRules;
 use crate::request::{self, Requests};
 use crate::trace::{Carried, Levels, Spans, Traces};
 use crate::worker::{Console, Intake, Keeper, SinkSetup, Tap, Tick, Worker, WorkerSetup};
@@ -484,7 +484,7 @@ impl MonitorBuilder {
             settings,
         } = resolved;
         // The worker, the checks and what reads kept traces take the rules of the thread that makes them.
-        let _entered = Rules::new(&config.redact).enter();
+        let _entered = RedactionRules::new(&config.redact).enter();
         let (clock, notices) = (self.clock, Arc::new(Notices::of(warnings)));
         let setting = access_token(&config, &settings);
         more_backtraces(&mut config, &environment);
@@ -535,7 +535,7 @@ impl MonitorBuilder {
             release: config.service.version.clone(),
         });
         let lines = line_mode(&config);
-        let inbound = Inbound::new(
+        let inbound = LayerContext::new(
             &requests,
             &metrics,
             &intake,
@@ -738,12 +738,12 @@ fn console(
     }]
 }
 
-fn line_mode(config: &Config) -> LineMode {
+fn line_mode(config: &Config) -> RequestLogMode {
     match config.logs.requests {
-        _ if !config.logs.console => LineMode::Off,
-        RequestLogs::Off => LineMode::Off,
-        RequestLogs::All => LineMode::All,
-        RequestLogs::ErrorsAndSlow => LineMode::ErrorsAndSlow(nanos(config.logs.slow)),
+        _ if !config.logs.console => RequestLogMode::Off,
+        RequestLogs::Off => RequestLogMode::Off,
+        RequestLogs::All => RequestLogMode::All,
+        RequestLogs::ErrorsAndSlow => RequestLogMode::ErrorsAndSlow(nanos(config.logs.slow)),
     }
 }
 

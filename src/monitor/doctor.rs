@@ -16,7 +16,7 @@ use crate::clock::{Clock, Nanos, nanos};
 use crate::config::{InstallConfig, Propagators, near, program};
 use crate::db::Queries;
 use crate::errors::{ErrorTracker, has_installed, unclaimed};
-use crate::http::Inbound;
+use crate::http::LayerContext;
 use crate::logs::{has_layer_of, monitor_of};
 use crate::metrics::{Metrics, is_in_own_namespace};
 use crate::model::{Notices, caught, has_hook, panics_missed};
@@ -75,7 +75,7 @@ pub(super) struct Doctor {
     propagators: Propagators,
     install: InstallConfig,
     layer: Arc<SpanLayer>,
-    inbound: Inbound,
+    inbound: LayerContext,
     metrics: Metrics,
     clock: Clock,
     began: Nanos,

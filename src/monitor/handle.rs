@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, ErrorTracker};
 use crate::external::{Calls, Dependency, External, ModelUsage};
 use crate::health::Health;
-use crate::http::{Connection, EndpointLayer, Inbound};
+use crate::http::{Connection, EndpointLayer, LayerContext};
 use crate::logs::{self, EventListener, TracingLayer};
 use crate::metrics::{Metrics, Prometheus};
 use crate::model::{Books, EventId, Level, Life, Notices, ShutdownReport, Signal, Totals, TraceId};
@@ -57,7 +57,7 @@ pub(super) struct Inner {
     pub(super) notices: Arc<Notices>,
     pub(super) levels: Arc<Levels>,
     pub(super) tracing: Tracing,
-    pub(super) inbound: Inbound,
+    pub(super) inbound: LayerContext,
     pub(super) queries: Arc<Queries>,
     pub(super) calls: Arc<Calls>,
     pub(super) errors: ErrorTracker,

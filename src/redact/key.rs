@@ -20,20 +20,20 @@ pub(super) fn is_sensitive(key: &[u8]) -> bool {
         return head.is_some_and(|key| is_sensitive(key))
             || tail.is_some_and(|key| is_sensitive(key));
     }
-    let name = Name::of(key);
+    let name = NormalizedKey::of(key);
     name.names_a_secret() && !name.only_describes() || is_hosts_key(&name)
 }
 
 /// A key that a host adds: it names a secret alone and as whole words of a longer key.
 #[derive(Debug)]
-pub(super) struct Key(Name);
+pub(super) struct CustomKey(NormalizedKey);
 
-impl Key {
+impl CustomKey {
     pub(super) fn of(key: &str) -> Self {
-        Self(Name::of_short(key.as_bytes()))
+        Self(NormalizedKey::of_short(key.as_bytes()))
     }
 
-    pub(super) fn names(&self, name: &Name) -> bool {
+    pub(super) fn names(&self, name: &NormalizedKey) -> bool {
         let (own, letters) = (self.0.letters(), name.letters());
         if own == letters {
             return true;
@@ -67,14 +67,14 @@ pub(super) fn is_grant(key: &[u8]) -> bool {
 
 /// A key in lower case, without its separators.
 #[derive(Debug)]
-pub(super) struct Name {
+pub(super) struct NormalizedKey {
     letters: [u8; MAX],
     len: usize,
     /// Bit n: a word begins at letter n.
     starts: u128,
 }
 
-impl Name {
+impl NormalizedKey {
     /// Of a key that may be too long: its beginning.
     pub(super) fn of_short(key: &[u8]) -> Self {
         Self::of(key.get(..key.len().min(MAX)).unwrap_or_default())

@@ -28,7 +28,7 @@ use std::borrow::Cow;
 
 pub(crate) use self::key::is_sensitive_key;
 pub(crate) use self::pattern::PathPattern;
-pub(crate) use self::rules::{RedactConfig, Rules};
+pub(crate) use self::rules::{RedactConfig, RedactionRules};
 pub(crate) use self::url::{path, put_query, query};
 
 /// Stands for a secret in a text or in place of a value.

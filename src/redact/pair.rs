@@ -224,7 +224,7 @@ pub(super) fn user_option(
     text: &[u8],
     floor: usize,
     separator: usize,
-    word: &mut Word,
+    word: &mut PrecedingWord,
 ) -> Option<Range<usize>> {
     let start = word.start(text, floor, separator);
     let (head, name) = text
@@ -260,12 +260,12 @@ pub(super) fn user_option(
 
 /// The word before a colon. Each byte is read once.
 #[derive(Default)]
-pub(super) struct Word {
+pub(super) struct PrecedingWord {
     read: usize,
     start: usize,
 }
 
-impl Word {
+impl PrecedingWord {
     /// Where the word begins that goes on at `at`, from `floor` on.
     fn start(&mut self, text: &[u8], floor: usize, at: usize) -> usize {
         let from = self.read.max(floor);

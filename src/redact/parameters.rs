@@ -13,7 +13,7 @@ const MAX_BARE: usize = 32;
 
 /// What begins the parameters.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Begin {
+pub(super) enum ParameterKind {
     Query,
     Fragment,
 }
@@ -23,10 +23,10 @@ pub(super) enum Begin {
     clippy::struct_excessive_bools,
     reason = "what is known of a query, each by itself"
 )]
-pub(super) struct Query {
+pub(super) struct ParameterScan {
     /// Where the next parameter begins.
     at: usize,
-    begin: Begin,
+    begin: ParameterKind,
     /// The separators are percent-encoded.
     encoded: bool,
     /// What stands before is certainly a URL.
@@ -36,14 +36,14 @@ pub(super) struct Query {
     ended: bool,
 }
 
-impl Query {
+impl ParameterScan {
     /// The query whose question mark begins at `mark`, with its first parameter at `at`.
     pub(super) fn new(
         text: &[u8],
         mark: usize,
         at: usize,
-        begin: Begin,
-        paths: &mut Paths,
+        begin: ParameterKind,
+        paths: &mut PathEnds,
     ) -> Self {
         Self {
             at,
@@ -97,7 +97,7 @@ impl Query {
             return None;
         }
         let mut end = end_of_value(text, start, self.encoded);
-        if self.begin == Begin::Fragment && !self.found {
+        if self.begin == ParameterKind::Fragment && !self.found {
             // The route of an application in a browser, which may have a query of its own.
             let route = text.get(start..end).unwrap_or_default();
             let query = route.iter().position(|byte| *byte == b'?');
@@ -106,7 +106,7 @@ impl Query {
         let bare = start..without_last_signs(text, start..end);
         let bytes = text.get(bare.clone()).unwrap_or_default();
         let stays = bytes.is_empty() || is_plain(bytes) || is_mark(bytes);
-        if self.begin == Begin::Fragment && !self.found {
+        if self.begin == ParameterKind::Fragment && !self.found {
             self.ended = true;
             if looks_like_a_key(bytes) {
                 self.at = end;
@@ -188,14 +188,14 @@ fn is_mark(bytes: &[u8]) -> bool {
 
 /// Where paths and hosts end. What one call reads no later call reads again.
 #[derive(Default)]
-pub(super) struct Paths {
+pub(super) struct PathEnds {
     /// Everything before this place was read.
     read: usize,
     /// A path ends there.
     ends: bool,
 }
 
-impl Paths {
+impl PathEnds {
     /// Whether a path or a host stands before this place.
     fn end_at(&mut self, text: &[u8], at: usize) -> bool {
         let from = if at < self.read { 0 } else { self.read };

@@ -19,11 +19,11 @@ const MAX_SEGMENTS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PathPattern {
     text: String,
-    segments: Vec<Segment>,
+    segments: Vec<PatternSegment>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Segment {
+enum PatternSegment {
     Literal(String),
     Any,
     Secret { before: String, after: String },
@@ -43,18 +43,22 @@ impl FromStr for PathPattern {
         if segments.len() > MAX_SEGMENTS {
             return Err("a path of more than 16 segments");
         }
-        if !matches!(segments.first(), Some(Segment::Literal(_)))
-            && !matches!(segments.first(), Some(Segment::Secret { before, .. }) if !before.is_empty())
+        if !matches!(segments.first(), Some(PatternSegment::Literal(_)))
+            && !matches!(segments.first(), Some(PatternSegment::Secret { before, .. }) if !before.is_empty())
         {
             return Err("a path that does not begin with a literal");
         }
         let (last, others) = segments.split_last().ok_or("empty")?;
-        let is_secret =
-            |segment: &Segment| matches!(segment, Segment::Secret { .. } | Segment::Rest);
+        let is_secret = |segment: &PatternSegment| {
+            matches!(
+                segment,
+                PatternSegment::Secret { .. } | PatternSegment::Rest
+            )
+        };
         if !is_secret(last) && !others.iter().any(is_secret) {
             return Err("a path without a secret, such as `{token}`");
         }
-        if others.contains(&Segment::Rest) {
+        if others.contains(&PatternSegment::Rest) {
             return Err("a path with `{*..}` before its last segment");
         }
         Ok(Self {
@@ -70,17 +74,17 @@ impl fmt::Display for PathPattern {
     }
 }
 
-fn segment(text: &str) -> Result<Segment, &'static str> {
+fn segment(text: &str) -> Result<PatternSegment, &'static str> {
     if text.is_empty() {
         return Err("a path with an empty segment");
     }
     if text == "*" {
-        return Ok(Segment::Any);
+        return Ok(PatternSegment::Any);
     }
     let Some((before, rest)) = text.split_once('{') else {
         let is_literal = !text.contains(['}', '*']);
         return is_literal
-            .then(|| Segment::Literal(text.to_owned()))
+            .then(|| PatternSegment::Literal(text.to_owned()))
             .ok_or("a path with `*` or `}` inside a segment");
     };
     let (name, after) = rest
@@ -97,12 +101,12 @@ fn segment(text: &str) -> Result<Segment, &'static str> {
         && before.is_empty()
         && after.is_empty()
     {
-        return Ok(Segment::Rest);
+        return Ok(PatternSegment::Rest);
     }
     if !is_name(name) || before.contains(['}', '*']) || after.contains(['{', '}', '*']) {
         return Err("a path with a bad `{name}`");
     }
-    Ok(Segment::Secret {
+    Ok(PatternSegment::Secret {
         before: before.to_owned(),
         after: after.to_owned(),
     })
@@ -117,7 +121,7 @@ pub(super) fn scrub(patterns: &[PathPattern], text: &str) -> Option<String> {
         at = separator.end;
         for pattern in patterns {
             let end = pattern.find(bytes, separator.end, &mut found);
-            if pattern.segments.last() == Some(&Segment::Rest) {
+            if pattern.segments.last() == Some(&PatternSegment::Rest) {
                 at = at.max(end);
             }
         }
@@ -161,10 +165,11 @@ impl PathPattern {
                 return None;
             }
             match segment {
-                Segment::Literal(literal) if bytes.eq_ignore_ascii_case(literal.as_bytes()) => {}
-                Segment::Literal(_) => return None,
-                Segment::Any => {}
-                Segment::Secret { before, after } => {
+                PatternSegment::Literal(literal)
+                    if bytes.eq_ignore_ascii_case(literal.as_bytes()) => {}
+                PatternSegment::Literal(_) => return None,
+                PatternSegment::Any => {}
+                PatternSegment::Secret { before, after } => {
                     let (head, _) = bytes.split_at_checked(before.len())?;
                     if !head.eq_ignore_ascii_case(before.as_bytes()) || bytes.len() == head.len() {
                         return None;
@@ -180,7 +185,7 @@ impl PathPattern {
                         found.push(range);
                     }
                 }
-                Segment::Rest => {
+                PatternSegment::Rest => {
                     let mut end = end;
                     while let Some(more) = separator(text, end) {
                         end = end_of_segment(text, end + more);

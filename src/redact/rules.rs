@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use super::key::{Key, Name, is_grant, is_sensitive};
+use super::key::{CustomKey, NormalizedKey, is_grant, is_sensitive};
 use super::pattern::PathPattern;
 
 /// The settings of redaction.
@@ -37,11 +37,11 @@ fn prepend<T: PartialEq>(list: &mut Vec<T>, earlier: Vec<T>) {
 /// The rules of one monitor. Its worker and whatever else formats its texts use them on their threads;
 /// a thread without rules has the built-in ones and shows no query value.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Rules(Option<Arc<Inner>>);
+pub(crate) struct RedactionRules(Option<Arc<RuleSet>>);
 
 #[derive(Debug)]
-struct Inner {
-    keys: Vec<Key>,
+struct RuleSet {
+    keys: Vec<CustomKey>,
     paths: Vec<PathPattern>,
     allow_query: Vec<String>,
 }
@@ -54,16 +54,16 @@ const ALLOWED: u8 = 4;
 thread_local! {
     /// Read without touching the rules themselves, which most threads do not have.
     static LISTS: Cell<u8> = const { Cell::new(0) };
-    static CURRENT: RefCell<Rules> = const { RefCell::new(Rules(None)) };
+    static CURRENT: RefCell<RedactionRules> = const { RefCell::new(RedactionRules(None)) };
 }
 
-impl Rules {
+impl RedactionRules {
     pub(crate) fn new(config: &RedactConfig) -> Self {
         if *config == RedactConfig::default() {
             return Self(None);
         }
-        Self(Some(Arc::new(Inner {
-            keys: config.keys.iter().map(|key| Key::of(key)).collect(),
+        Self(Some(Arc::new(RuleSet {
+            keys: config.keys.iter().map(|key| CustomKey::of(key)).collect(),
             paths: config.paths.clone(),
             allow_query: config.allow_query.clone(),
         })))
@@ -82,8 +82,8 @@ impl Rules {
     }
 
     /// Makes these the rules of the calling thread until what is returned is dropped.
-    pub(crate) fn enter(&self) -> Entered {
-        Entered(self.replace())
+    pub(crate) fn enter(&self) -> RulesGuard {
+        RulesGuard(self.replace())
     }
 
     /// Runs `body` under these rules.
@@ -120,9 +120,9 @@ impl Rules {
 
 /// Gives the thread back the rules that it had before.
 #[must_use = "the rules hold until this is dropped"]
-pub(crate) struct Entered(Rules);
+pub(crate) struct RulesGuard(RedactionRules);
 
-impl Drop for Entered {
+impl Drop for RulesGuard {
     fn drop(&mut self) {
         self.0.replace();
     }
@@ -134,7 +134,7 @@ fn has(list: u8) -> bool {
     LISTS.try_with(|lists| lists.get() & list != 0) == Ok(true)
 }
 
-fn with<T: Default>(body: impl FnOnce(&Inner) -> T) -> T {
+fn with<T: Default>(body: impl FnOnce(&RuleSet) -> T) -> T {
     CURRENT
         .try_with(|current| current.borrow().0.as_deref().map(body))
         .ok()
@@ -144,7 +144,7 @@ fn with<T: Default>(body: impl FnOnce(&Inner) -> T) -> T {
 
 /// Whether the host says that what stands under this key is a secret.
 #[inline]
-pub(super) fn is_hosts_key(name: &Name) -> bool {
+pub(super) fn is_hosts_key(name: &NormalizedKey) -> bool {
     has(KEYS) && with(|rules| rules.keys.iter().any(|key| key.names(name)))
 }
 
@@ -166,7 +166,7 @@ pub(super) fn shows(name: &str, value: &str) -> bool {
     has(ALLOWED) && with(|rules| rules.shows(name, value))
 }
 
-impl Inner {
+impl RuleSet {
     /// A sensitive name never is shown. Those of OAuth that also name harmless things (`code`, `state`) are shown with a
     /// word or a short number alone.
     fn shows(&self, name: &str, value: &str) -> bool {
@@ -176,7 +176,7 @@ impl Inner {
             && !self
                 .keys
                 .iter()
-                .any(|key| key.names(&Name::of_short(bytes)))
+                .any(|key| key.names(&NormalizedKey::of_short(bytes)))
             && (!is_grant(bytes) || is_word(value.as_bytes()))
     }
 }

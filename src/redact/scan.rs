@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::parameters::{self, Begin, Paths, Query};
+use super::parameters::{self, ParameterKind, ParameterScan, PathEnds};
 use super::{REDACTED, ansi, card, command, form, option, pair, rules, segment, shape, url};
 
 /// With which a word begins that may be a token of a known shape, or a card's number.
@@ -77,7 +77,7 @@ pub(super) fn scrub<'a>(text: &'a str, with: &'static str) -> Cow<'a, str> {
 
 /// Whether no secret is in a text.
 pub(super) fn is_clean(text: &[u8]) -> bool {
-    Scan::of(text).next_secret().is_none()
+    TextScan::of(text).next_secret().is_none()
         && (!rules::has_patterns()
             || rules::without_hosts_paths(&String::from_utf8_lossy(text)).is_none())
 }
@@ -94,7 +94,7 @@ fn whole_pass(text: &str, with: &'static str) -> Option<String> {
 
 /// `None` where there is no secret.
 fn pass(text: &str, with: &'static str) -> Option<String> {
-    let mut scan = Scan::of(text.as_bytes());
+    let mut scan = TextScan::of(text.as_bytes());
     let mut secret = scan.next_secret()?;
     let mut out = String::with_capacity(text.len() + 16);
     let mut copied = 0;
@@ -119,35 +119,35 @@ fn pass(text: &str, with: &'static str) -> Option<String> {
     Some(out)
 }
 
-struct Secret {
+struct SecretMatch {
     at: Range<usize>,
     /// In place of the usual replacement.
     with: Option<&'static str>,
 }
 
-struct Scan<'a> {
+struct TextScan<'a> {
     text: &'a [u8],
     at: usize,
     /// Where the last secret ended.
     floor: usize,
     no_jwt_before: usize,
     /// The parameters that are being read.
-    query: Option<Query>,
-    seen: Seen,
+    query: Option<ParameterScan>,
+    seen: ScanMemory,
 }
 
 /// What was read around marks, so that none of it is read again for each of them.
 #[derive(Default)]
-struct Seen {
-    paths: Paths,
-    behind: url::Behind,
-    user: url::User,
-    option: pair::Word,
+struct ScanMemory {
+    paths: PathEnds,
+    behind: url::AtSignSearch,
+    user: url::UserInfo,
+    option: pair::PrecedingWord,
     grants: usize,
     commands: usize,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> TextScan<'a> {
     fn of(text: &'a [u8]) -> Self {
         Self {
             text,
@@ -155,11 +155,11 @@ impl<'a> Scan<'a> {
             floor: 0,
             no_jwt_before: 0,
             query: None,
-            seen: Seen::default(),
+            seen: ScanMemory::default(),
         }
     }
 
-    fn next_secret(&mut self) -> Option<Secret> {
+    fn next_secret(&mut self) -> Option<SecretMatch> {
         let mut wanted = ANEW;
         loop {
             if let Some(secret) = self.next_in_query() {
@@ -190,7 +190,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The next secret of the query that is being read, if one is.
-    fn next_in_query(&mut self) -> Option<Secret> {
+    fn next_in_query(&mut self) -> Option<SecretMatch> {
         let query = self.query.as_mut()?;
         let found = query.next(self.text);
         self.at = self.at.max(found.as_ref().map_or(query.end(), |at| at.end));
@@ -199,16 +199,16 @@ impl<'a> Scan<'a> {
             return None;
         };
         self.floor = at.end;
-        Some(Secret {
+        Some(SecretMatch {
             at,
             with: Some(REDACTED),
         })
     }
 
     /// Begins to read the parameters behind the mark at `mark`, from `at` on.
-    fn begin(&mut self, mark: usize, at: usize, begin: Begin) {
+    fn begin(&mut self, mark: usize, at: usize, begin: ParameterKind) {
         let paths = &mut self.seen.paths;
-        self.query = Some(Query::new(self.text, mark, at, begin, paths));
+        self.query = Some(ParameterScan::new(self.text, mark, at, begin, paths));
     }
 
     /// Whether an encoded or an escaped slash ends at this place.
@@ -250,11 +250,11 @@ impl<'a> Scan<'a> {
     }
 
     #[inline]
-    fn word(&mut self, hit: u16, at: usize, byte: u8) -> Option<Secret> {
+    fn word(&mut self, hit: u16, at: usize, byte: u8) -> Option<SecretMatch> {
         if hit & SEGMENT != 0
             && let Some(at) = segment::secret(self.text, at)
         {
-            return Some(Secret {
+            return Some(SecretMatch {
                 at,
                 with: Some(REDACTED),
             });
@@ -274,13 +274,13 @@ impl<'a> Scan<'a> {
         // The only token that is a part of a URL by itself.
         let of_hook = self.text.get(at + 1) == Some(&b'o') && byte == b'h';
         let with = of_hook.then_some(REDACTED);
-        found.map(|at| Secret { at, with })
+        found.map(|at| SecretMatch { at, with })
     }
 
     /// What begins at a mark, and where to go on without it.
-    fn mark(&mut self, at: usize, byte: u8) -> (Option<Secret>, usize) {
+    fn mark(&mut self, at: usize, byte: u8) -> (Option<SecretMatch>, usize) {
         let next = self.text.get(at + 1).copied();
-        let plain = |found: Option<Range<usize>>| found.map(|at| Secret { at, with: None });
+        let plain = |found: Option<Range<usize>>| found.map(|at| SecretMatch { at, with: None });
         match byte {
             b'=' if next == Some(b'=') => (None, at + 2),
             // A path in source code.
@@ -301,11 +301,11 @@ impl<'a> Scan<'a> {
             ),
             b'%' => self.percent(at),
             b'?' => {
-                self.begin(at, at + 1, Begin::Query);
+                self.begin(at, at + 1, ParameterKind::Query);
                 (None, at + 1)
             }
             b'#' => {
-                self.begin(at, at + 1, Begin::Fragment);
+                self.begin(at, at + 1, ParameterKind::Fragment);
                 (None, at + 1)
             }
             b'@' => (self.without_scheme(at), at + 1),
@@ -320,17 +320,17 @@ impl<'a> Scan<'a> {
     }
 
     /// The value of a key, or the parameters of a query that stands as a field: `query: Some("a=b")`.
-    fn pair_or_query(&mut self, at: usize) -> Option<Secret> {
+    fn pair_or_query(&mut self, at: usize) -> Option<SecretMatch> {
         let found = self.pair(at, at + 1);
         if found.is_none()
             && let Some(start) = pair::start_of_query(self.text, self.floor, at)
         {
-            self.begin(start - 1, start, Begin::Query);
+            self.begin(start - 1, start, ParameterKind::Query);
         }
         found
     }
 
-    fn pair(&mut self, separator: usize, after: usize) -> Option<Secret> {
+    fn pair(&mut self, separator: usize, after: usize) -> Option<SecretMatch> {
         let at = pair::secret(
             self.text,
             self.floor,
@@ -338,10 +338,10 @@ impl<'a> Scan<'a> {
             after,
             &mut self.seen.grants,
         )?;
-        Some(Secret { at, with: None })
+        Some(SecretMatch { at, with: None })
     }
 
-    fn backslash(&mut self, at: usize) -> (Option<Secret>, usize) {
+    fn backslash(&mut self, at: usize) -> (Option<SecretMatch>, usize) {
         match self.text.get(at + 1..).unwrap_or_default() {
             [b'/', b'\\', b'/', ..] => (self.authority(at + 4), at + 4),
             // The letter of an escape belongs to no word.
@@ -352,7 +352,7 @@ impl<'a> Scan<'a> {
             [b'u', ..] => match parameters::unicode(self.text, at) {
                 Some((length, b'=' | b':')) => (self.pair(at, at + length), at + length),
                 Some((length, b'?')) => {
-                    self.begin(at, at + length, Begin::Query);
+                    self.begin(at, at + length, ParameterKind::Query);
                     (None, at + length)
                 }
                 Some((length, _)) => (None, at + length),
@@ -363,7 +363,7 @@ impl<'a> Scan<'a> {
     }
 
     /// An escape of URLs: a sign that counts is what it stands for, the digits belong to no word.
-    fn percent(&mut self, at: usize) -> (Option<Secret>, usize) {
+    fn percent(&mut self, at: usize) -> (Option<SecretMatch>, usize) {
         let Some((length, digits)) = parameters::encoded(self.text, at) else {
             return (None, at + 1);
         };
@@ -372,17 +372,17 @@ impl<'a> Scan<'a> {
             b"3d" => (self.pair(at, next), next),
             b"3a" => {
                 let token = shape::telegram(self.text, self.floor, at, next);
-                let token = token.map(|at| Secret { at, with: None });
+                let token = token.map(|at| SecretMatch { at, with: None });
                 (token.or_else(|| self.pair(at, next)), next)
             }
             b"3f" => {
-                self.begin(at, next, Begin::Query);
+                self.begin(at, next, ParameterKind::Query);
                 (None, next)
             }
             b"2f" => match segment::separator(self.text, next) {
                 Some(second) => {
                     let found = url::end_of_encoded_user(self.text, next + second);
-                    let secret = found.map(|end| Secret {
+                    let secret = found.map(|end| SecretMatch {
                         at: next + second..end,
                         with: Some("REDACTED:REDACTED"),
                     });
@@ -396,11 +396,11 @@ impl<'a> Scan<'a> {
     }
 
     /// What is secret in the authority that begins at `start`, or in a path behind it that is one as a whole.
-    fn authority(&mut self, start: usize) -> Option<Secret> {
+    fn authority(&mut self, start: usize) -> Option<SecretMatch> {
         let Some(end) = url::end_of_user_information(self.text, start, &mut self.seen.behind)
         else {
             let at = segment::of_host(self.text, start)?;
-            return Some(Secret {
+            return Some(SecretMatch {
                 at,
                 with: Some(REDACTED),
             });
@@ -409,19 +409,19 @@ impl<'a> Scan<'a> {
     }
 
     /// User information before a place and without a scheme.
-    fn without_scheme(&mut self, at: usize) -> Option<Secret> {
+    fn without_scheme(&mut self, at: usize) -> Option<SecretMatch> {
         let start = self.seen.user.start(self.text, self.floor, at)?;
         self.user(start..at)
     }
 
-    fn user(&self, at: Range<usize>) -> Option<Secret> {
+    fn user(&self, at: Range<usize>) -> Option<SecretMatch> {
         let has_password = self.text.get(at.clone())?.contains(&b':');
         let with = if has_password {
             "REDACTED:REDACTED"
         } else {
             REDACTED
         };
-        Some(Secret {
+        Some(SecretMatch {
             at,
             with: Some(with),
         })

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::REDACTED;
 
-type Set = fn(u8) -> bool;
+type ByteClass = fn(u8) -> bool;
 
 fn alphanumeric(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
@@ -33,7 +33,7 @@ fn token68(byte: u8) -> bool {
 
 /// How many bytes at the front belong to the set. The mark of an earlier secret belongs to none, so that
 /// nothing grows over it.
-fn run(text: &[u8], set: Set) -> usize {
+fn run(text: &[u8], set: ByteClass) -> usize {
     let mark = REDACTED.as_bytes();
     let is_mark = |at| text.get(at..).is_some_and(|rest| rest.starts_with(mark));
     text.iter()
@@ -43,13 +43,13 @@ fn run(text: &[u8], set: Set) -> usize {
 }
 
 /// The length of `prefix` and at least `min` bytes of the set.
-fn prefixed(text: &[u8], prefix: &[u8], set: Set, min: usize) -> Option<usize> {
+fn prefixed(text: &[u8], prefix: &[u8], set: ByteClass, min: usize) -> Option<usize> {
     let length = run(text.strip_prefix(prefix)?, set);
     (length >= min).then_some(prefix.len() + length)
 }
 
 /// As [`prefixed`], but with exactly this length and no alphanumeric after it.
-fn exactly(text: &[u8], prefix: &[u8], set: Set, length: usize) -> Option<usize> {
+fn exactly(text: &[u8], prefix: &[u8], set: ByteClass, length: usize) -> Option<usize> {
     let end = prefix.len() + length;
     (prefixed(text, prefix, set, length)? == end
         && !text.get(end).is_some_and(u8::is_ascii_alphanumeric))
@@ -296,7 +296,7 @@ fn shift(found: Range<usize>, by: usize) -> Range<usize> {
 fn aws(rest: &[u8]) -> Option<usize> {
     let known = [b"AKIA", b"ASIA", b"ABIA", b"ACCA"];
     let begins = known.iter().any(|prefix| rest.starts_with(*prefix)) || rest.starts_with(b"A3T");
-    let upper: Set = |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    let upper: ByteClass = |byte| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     if begins {
         exactly(rest, b"", upper, 20)
     } else {
@@ -383,7 +383,7 @@ fn basic(rest: &[u8]) -> Option<Range<usize>> {
     let start = after_scheme(rest, b"Basic")?;
     let token = rest.get(start..)?;
     let token = token.get(..run(token, any_base64))?;
-    let has = |what: Set| token.iter().any(|byte| what(*byte));
+    let has = |what: ByteClass| token.iter().any(|byte| what(*byte));
     let mixed = token
         .windows(2)
         .any(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));

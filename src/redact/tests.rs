@@ -203,8 +203,8 @@ fn queries_keep_their_names() {
     }
 }
 
-fn allowing(names: &[&str]) -> Rules {
-    Rules::new(&RedactConfig {
+fn allowing(names: &[&str]) -> RedactionRules {
+    RedactionRules::new(&RedactConfig {
         allow_query: names.iter().map(|name| (*name).to_owned()).collect(),
         ..RedactConfig::default()
     })
@@ -212,7 +212,7 @@ fn allowing(names: &[&str]) -> Rules {
 
 #[test]
 fn a_host_extends_keys_and_paths_and_allows_names() {
-    let rules = Rules::new(&RedactConfig {
+    let rules = RedactionRules::new(&RedactConfig {
         keys: vec!["tenant_pin_hash".into(), "Ticket".into(), "userName".into()],
         paths: vec![
             "/invites/{token}".parse().unwrap(),

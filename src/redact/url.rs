@@ -67,7 +67,7 @@ fn is_a_plain_name(part: &str) -> bool {
 
 /// What was read behind authorities, so that no byte is read for each of several.
 #[derive(Default)]
-pub(super) struct Behind {
+pub(super) struct AtSignSearch {
     /// No `@` stands in these bytes.
     without: Range<usize>,
 }
@@ -77,7 +77,7 @@ pub(super) struct Behind {
 pub(super) fn end_of_user_information(
     text: &[u8],
     start: usize,
-    behind: &mut Behind,
+    behind: &mut AtSignSearch,
 ) -> Option<usize> {
     let rest = text.get(start..)?;
     let ends = |(n, byte): (usize, &u8)| match byte {
@@ -110,7 +110,7 @@ pub(super) fn end_of_user_information(
     behind.at_sign(text, start + end)
 }
 
-impl Behind {
+impl AtSignSearch {
     /// The next `@` of the word that goes on at `start`.
     fn at_sign(&mut self, text: &[u8], start: usize) -> Option<usize> {
         let mut at = if self.without.contains(&start) {
@@ -175,7 +175,7 @@ pub(super) fn end_of_encoded_user(text: &[u8], start: usize) -> Option<usize> {
 /// The word before an `@` that may be user information without a scheme: `user:password@host:5432`,
 /// `user:password@tcp(host)`, `oracle:thin:user/password@host`. Each byte is read once.
 #[derive(Default)]
-pub(super) struct User {
+pub(super) struct UserInfo {
     read: usize,
     start: usize,
     colon: Option<usize>,
@@ -184,7 +184,7 @@ pub(super) struct User {
     has_slash: bool,
 }
 
-impl User {
+impl UserInfo {
     /// Reads on to `at`. Nothing before `floor` belongs to the word.
     fn read_to(&mut self, text: &[u8], floor: usize, at: usize) {
         if floor > self.start {

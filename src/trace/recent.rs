@@ -11,7 +11,7 @@ use super::span::{Part, Root};
 use crate::clock::{Clock, Nanos};
 use crate::model::peek;
 use crate::model::{Kept, Signal, TraceId};
-use crate::redact::Rules;
+use crate::redact::RedactionRules;
 use crate::request::RequestRecord;
 use crate::worker::{Jobs, Record, Tap};
 
@@ -38,7 +38,7 @@ pub(crate) struct Recent {
     max_bytes: usize,
     clock: Clock,
     /// Of the monitor; a trace is read on any thread.
-    rules: Rules,
+    rules: RedactionRules,
     state: Mutex<State>,
 }
 
@@ -79,7 +79,7 @@ impl Recent {
         Self {
             max_bytes,
             clock,
-            rules: Rules::current(),
+            rules: RedactionRules::current(),
             state: Mutex::new(State {
                 sources: (0..SOURCES).map(|_| OfSource::default()).collect(),
                 ..State::default()

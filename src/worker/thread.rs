@@ -19,7 +19,7 @@ use crate::clock::{Clock, Nanos, nanos};
 use crate::model::caught;
 use crate::model::{Books, Notices, ShutdownReport, Signal, mark_own_thread};
 use crate::model::{is_forked_from, note_process};
-use crate::redact::Rules;
+use crate::redact::RedactionRules;
 
 /// Threads of the blocking pool: a hanging sink or check holds one.
 const MAX_BLOCKING_THREADS: usize = 64;
@@ -105,7 +105,7 @@ impl Worker {
     /// Where the system gives no thread or no event queue.
     pub(crate) fn start(setup: WorkerSetup) -> io::Result<Arc<Self>> {
         // What is formatted on these threads is redacted by the rules of the monitor that starts them.
-        let rules = Rules::current();
+        let rules = RedactionRules::current();
         let of_pool = rules.clone();
         let runtime = Builder::new_current_thread()
             .enable_all()

@@ -251,7 +251,7 @@ pub(super) async fn watch(check: Arc<RegisteredCheck>, handle: Handle) {
 /// check waiting, and takes no place in the pool from which the worker's sinks write.
 fn start(check: &Arc<RegisteredCheck>, run: u64, handle: &Handle) {
     let (on, runtime) = (Arc::clone(check), handle.clone());
-    let rules = redact::Rules::current();
+    let rules = redact::RedactionRules::current();
     let started = thread::Builder::new()
         .name("watchpost-check".to_owned())
         .spawn(move || {

@@ -8,8 +8,8 @@ use bytes::BytesMut;
 use http::HeaderValue;
 use rustc_hash::FxHashMap;
 
-use super::active::Active;
-use super::series::{Labels, Series};
+use super::in_flight::InFlightRequest;
+use super::series::{RequestLabels, RequestSeries};
 use crate::model::TraceId;
 use crate::request::{MAX_NAME, OVERFLOW, RouteId};
 
@@ -25,28 +25,28 @@ const ID_BLOCK: usize = 4096;
 thread_local! {
     // The layer that was last asked for stands in front.
     #[expect(clippy::vec_box, reason = "parts change places")]
-    static LOCALS: RefCell<Vec<Box<Local>>> = const { RefCell::new(Vec::new()) };
+    static LOCALS: RefCell<Vec<Box<ThreadCache>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One thread's part of one layer.
 #[derive(Debug)]
-pub(super) struct Local {
+pub(super) struct ThreadCache {
     layer: u32,
     epoch: u64,
     routes: FxHashMap<Box<str>, RouteId>,
-    series: FxHashMap<u64, Arc<Series>>,
+    series: FxHashMap<u64, Arc<RequestSeries>>,
     #[expect(
         clippy::vec_box,
         reason = "a state moves between the pool and a request as it is"
     )]
-    pool: Vec<Box<Active>>,
+    pool: Vec<Box<InFlightRequest>>,
     ids: BytesMut,
 }
 
 /// Runs `work` with the calling thread's part of a layer. `None` while the thread ends, and inside
 /// itself. `work` calls nothing foreign.
 #[inline]
-pub(super) fn with<R>(layer: u32, work: impl FnOnce(&mut Local) -> R) -> Option<R> {
+pub(super) fn with<R>(layer: u32, work: impl FnOnce(&mut ThreadCache) -> R) -> Option<R> {
     let mut evicted = None;
     let done = LOCALS.try_with(|locals| {
         let mut locals = locals.try_borrow_mut().ok()?;
@@ -65,7 +65,7 @@ pub(super) fn with<R>(layer: u32, work: impl FnOnce(&mut Local) -> R) -> Option<
 /// A place of its own for a drop that is hardly ever due.
 #[cold]
 #[inline(never)]
-fn forget(evicted: Box<Local>) {
+fn forget(evicted: Box<ThreadCache>) {
     drop(evicted);
 }
 
@@ -73,17 +73,17 @@ fn forget(evicted: Box<Local>) {
 #[cold]
 #[inline(never)]
 #[expect(clippy::vec_box, reason = "parts change places")]
-fn to_front(locals: &mut Vec<Box<Local>>, layer: u32) -> Option<Box<Local>> {
+fn to_front(locals: &mut Vec<Box<ThreadCache>>, layer: u32) -> Option<Box<ThreadCache>> {
     if let Some(at) = locals.iter().position(|local| local.layer == layer) {
         locals.swap(0, at);
         return None;
     }
     let evicted = (locals.len() == MAX_LAYERS).then(|| locals.pop()).flatten();
-    locals.insert(0, Box::new(Local::new(layer)));
+    locals.insert(0, Box::new(ThreadCache::new(layer)));
     evicted
 }
 
-impl Local {
+impl ThreadCache {
     fn new(layer: u32) -> Self {
         Self {
             layer,
@@ -114,10 +114,10 @@ impl Local {
     #[inline]
     pub(super) fn series(
         &mut self,
-        labels: Labels,
+        labels: RequestLabels,
         epoch: u64,
-        make: impl FnOnce() -> Arc<Series>,
-    ) -> &Arc<Series> {
+        make: impl FnOnce() -> Arc<RequestSeries>,
+    ) -> &Arc<RequestSeries> {
         if self.epoch != epoch || self.series.len() >= MAX_CACHED {
             self.series.clear();
             self.epoch = epoch;
@@ -126,13 +126,16 @@ impl Local {
     }
 
     #[inline]
-    pub(super) fn take_state(&mut self) -> Option<Box<Active>> {
+    pub(super) fn take_state(&mut self) -> Option<Box<InFlightRequest>> {
         self.pool.pop()
     }
 
     /// Keeps a state for later, or gives it back where there are enough.
     #[inline]
-    pub(super) fn keep_state(&mut self, state: Box<Active>) -> Option<Box<Active>> {
+    pub(super) fn keep_state(
+        &mut self,
+        state: Box<InFlightRequest>,
+    ) -> Option<Box<InFlightRequest>> {
         if self.pool.len() == MAX_POOLED {
             return Some(state);
         }

@@ -1,20 +1,20 @@
 //! The record of a request under way.
 
-use super::Active;
+use super::InFlightRequest;
 use crate::clock::Nanos;
-use crate::http::series::{Labels, Measured, Series};
-use crate::http::shared::LineMode;
+use crate::http::layer_state::RequestLogMode;
+use crate::http::series::{RequestLabels, RequestMeasurements, RequestSeries};
 use crate::model::wire::put_str;
 use crate::model::{Outcome, Signal};
 use crate::request::{RequestRecord, note_left_out, put_attributes, put_fixed};
 
-impl Active {
+impl InFlightRequest {
     /// Queues the request's record.
     pub(super) fn line(
         &self,
-        series: &Series,
-        labels: Labels,
-        measured: &Measured,
+        series: &RequestSeries,
+        labels: RequestLabels,
+        measured: &RequestMeasurements,
         failed: bool,
         now: Nanos,
     ) {
@@ -29,9 +29,9 @@ impl Active {
     /// Appends the request's record.
     pub(super) fn write(
         &self,
-        series: &Series,
-        labels: Labels,
-        measured: &Measured,
+        series: &RequestSeries,
+        labels: RequestLabels,
+        measured: &RequestMeasurements,
         failed: bool,
         out: &mut Vec<u8>,
     ) {
@@ -56,7 +56,12 @@ impl Active {
         reason = "the fields go from the request's state to the bytes without a record between them"
     )]
     #[inline(always)]
-    fn fixed(&self, outcome: Outcome, measured: &Measured, failed: bool) -> RequestRecord<'static> {
+    fn fixed(
+        &self,
+        outcome: Outcome,
+        measured: &RequestMeasurements,
+        failed: bool,
+    ) -> RequestRecord<'static> {
         RequestRecord {
             trace: self.ids.trace,
             span: self.ids.span,
@@ -82,10 +87,10 @@ impl Active {
     /// The request as the record of its event stream's end repeats it; `None` where there are no log records.
     #[cold]
     pub(in crate::http) fn repeated(&self) -> Option<(RequestRecord<'static>, Vec<u8>, Vec<u8>)> {
-        if self.shared.lines == LineMode::Off {
+        if self.shared.lines == RequestLogMode::Off {
             return None;
         }
-        let measured = Measured {
+        let measured = RequestMeasurements {
             duration: 0,
             time_to_headers: None,
             request_bytes: self.request_bytes,

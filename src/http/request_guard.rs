@@ -6,13 +6,13 @@ use std::sync::atomic::AtomicBool;
 use http::{HeaderMap, Request, Response, header};
 use http_body::Body;
 
-use super::active::Active;
-use super::connection::Stream;
+use super::connection::ConnectionRecorder;
+use super::in_flight::InFlightRequest;
+use super::known_headers::KnownHeaders;
+use super::layer_state::{HookOutput, LayerState, RequestLogMode};
 use super::panic::saw_panic;
-use super::seen::Seen;
-use super::shared::{Asked, LineMode, Shared};
-use super::stream_end::StreamEnd;
-use super::{framework, grpc, local};
+use super::stream_end::StreamEndRecord;
+use super::{framework, grpc, thread_cache};
 use crate::clock::Nanos;
 use crate::model::{Guarded, Outcome, OwnAnswer, is_media_type};
 use crate::request::RouteId;
@@ -20,7 +20,7 @@ use crate::request::RouteId;
 /// Owns a request's state; dropped before the end, the request was cancelled, its body dropped, or the host's code
 /// panicked.
 #[derive(Debug)]
-pub(super) struct Track(Option<Box<Active>>);
+pub(super) struct RequestGuard(Option<Box<InFlightRequest>>);
 
 /// Whether the response goes on after its headers.
 #[derive(Debug)]
@@ -28,21 +28,21 @@ pub(super) enum AfterHeaders {
     /// It ended with them, or is not ours to count.
     Ended,
     /// It ends with its body.
-    Body(Option<Track>),
+    Body(Option<RequestGuard>),
     /// Its body is an event stream, whose life is counted apart.
-    Stream(Box<Stream>),
+    Stream(Box<ConnectionRecorder>),
 }
 
-impl Track {
+impl RequestGuard {
     /// Begins a request.
     #[inline]
     pub(super) fn begin<B>(
-        shared: &Arc<Shared>,
+        shared: &Arc<LayerState>,
         request: &Request<B>,
-        asked: Option<Asked>,
+        asked: Option<HookOutput>,
     ) -> Self {
         let start = shared.now();
-        let seen = Seen::of(request.headers());
+        let seen = KnownHeaders::of(request.headers());
         let matched = framework::matched_path(request.extensions());
         let routes = shared.requests.routes();
         let pattern = matched.or_else(|| asked.as_ref()?.route.as_deref());
@@ -50,7 +50,7 @@ impl Track {
             Some(_) => routes.id(pattern),
             None => routes.named(pattern),
         };
-        let (pooled, route) = local::with(shared.number, |local| {
+        let (pooled, route) = thread_cache::with(shared.number, |local| {
             let route = pattern.map(|pattern| local.route(pattern, find));
             (local.take_state(), route)
         })
@@ -59,7 +59,7 @@ impl Track {
             Some(route) if !seen.grpc => Some(route),
             route => unmatched(shared, request, route, seen.grpc),
         };
-        let mut active = pooled.unwrap_or_else(|| Active::new(shared));
+        let mut active = pooled.unwrap_or_else(|| InFlightRequest::new(shared));
         if let Some(asked) = asked {
             active.heed(asked);
         }
@@ -69,7 +69,7 @@ impl Track {
 
     /// The request's state, until its end.
     #[inline]
-    pub(super) fn active(&mut self) -> Option<&mut Active> {
+    pub(super) fn active(&mut self) -> Option<&mut InFlightRequest> {
         self.0.as_deref_mut()
     }
 
@@ -170,7 +170,7 @@ impl Track {
     }
 }
 
-impl Guarded for Track {
+impl Guarded for RequestGuard {
     #[cold]
     fn panicked(self) {
         if let Some(active) = self.0.as_deref() {
@@ -180,7 +180,7 @@ impl Guarded for Track {
     }
 }
 
-impl Drop for Track {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         let Some(mut active) = self.0.take() else {
             return;
@@ -209,7 +209,7 @@ impl Drop for Track {
 #[cold]
 #[inline(never)]
 fn unmatched<B>(
-    shared: &Shared,
+    shared: &LayerState,
     request: &Request<B>,
     route: Option<RouteId>,
     grpc: bool,
@@ -228,8 +228,8 @@ fn unmatched<B>(
 
 /// Begins the event stream that is the response's body, before its request ends.
 #[cold]
-fn begin_stream(active: &Active) -> Box<Stream> {
-    let Shared {
+fn begin_stream(active: &InFlightRequest) -> Box<ConnectionRecorder> {
+    let LayerState {
         requests,
         instruments,
         intake,
@@ -238,16 +238,16 @@ fn begin_stream(active: &Active) -> Box<Stream> {
     } = &*active.shared;
     let last = active
         .repeated()
-        .map(|(record, texts, attributes)| StreamEnd {
+        .map(|(record, texts, attributes)| StreamEndRecord {
             intake: Arc::clone(intake),
-            errors_only: *lines != LineMode::All,
+            errors_only: *lines != RequestLogMode::All,
             record,
             texts,
             attributes,
         });
     let route = active.route_name();
     let slot = active.slot();
-    let stream = Stream::begin(
+    let stream = ConnectionRecorder::begin(
         requests,
         instruments,
         &route,

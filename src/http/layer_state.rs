@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use super::config::HttpConfig;
 use super::grpc::GrpcMethods;
 use super::hooks::Hooks;
-use super::series::Instruments;
-use super::unrouted::Unrouted;
+use super::series::HttpInstruments;
+use super::unrouted::UnroutedResponses;
 use crate::clock::Nanos;
 use crate::metrics::Metrics;
 use crate::model::{Attributes, Notices};
@@ -18,7 +18,7 @@ use crate::worker::Intake;
 
 /// Which requests get a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LineMode {
+pub(crate) enum RequestLogMode {
     Off,
     All,
     /// Failures, and those that took at least so long.
@@ -27,15 +27,15 @@ pub(crate) enum LineMode {
 
 /// What all requests of one layer share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct LayerState {
     /// Tells layers apart in threads' caches.
     pub(super) number: u32,
     pub(super) requests: Arc<Requests>,
     pub(super) metrics: Metrics,
-    pub(super) instruments: Arc<Instruments>,
+    pub(super) instruments: Arc<HttpInstruments>,
     pub(super) intake: Arc<Intake>,
     pub(super) notices: Arc<Notices>,
-    pub(super) lines: LineMode,
+    pub(super) lines: RequestLogMode,
     /// `None`: no spans are made.
     pub(super) traces: Option<Arc<Traces>>,
     pub(super) config: HttpConfig,
@@ -45,11 +45,11 @@ pub(super) struct Shared {
     /// Whether hooks are to be asked or the body is to be counted before the service is called.
     pub(super) looks_closer: bool,
     pub(super) hooks: Hooks,
-    pub(super) unrouted: Arc<Unrouted>,
+    pub(super) unrouted: Arc<UnroutedResponses>,
     pub(super) grpc: Arc<GrpcMethods>,
 }
 
-impl Shared {
+impl LayerState {
     pub(super) fn next_number() -> u32 {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         NEXT.fetch_add(1, Relaxed)
@@ -66,7 +66,7 @@ impl Shared {
     }
 }
 
-impl Clone for Shared {
+impl Clone for LayerState {
     /// A layer of its own: threads' caches know it by another number.
     fn clone(&self) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl Clone for Shared {
 
 /// What the hooks said of a request's head.
 #[derive(Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct HookOutput {
     pub(super) route: Option<Cow<'static, str>>,
     pub(super) user: Option<String>,
     pub(super) attributes: Option<Attributes>,

@@ -1,12 +1,12 @@
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
 
-use super::series::Version;
+use super::series::ProtocolVersion;
 use crate::model::length;
 
 /// How the body is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Polls {
+pub(super) enum PollMode {
     /// It knows its own length: polls run no code of the host's.
     #[default]
     Known,
@@ -18,24 +18,24 @@ pub(super) enum Polls {
 
 /// What a response's body says of its length, and what was handed over of it.
 #[derive(Debug, Default)]
-pub(super) struct Sent {
+pub(super) struct ResponseBodyState {
     bytes: u64,
     /// The length that the body itself knows, else the one that the headers declare.
     declared: Option<u64>,
-    polls: Polls,
+    polls: PollMode,
     /// Whether the headers declare a length that no server sends and no client reads.
     is_broken: bool,
 }
 
-impl Sent {
+impl ResponseBodyState {
     /// A response begins. Calls the body's code.
     #[inline]
-    pub(super) fn begin<B: Body>(&mut self, response: &Response<B>, version: Version) {
+    pub(super) fn begin<B: Body>(&mut self, response: &Response<B>, version: ProtocolVersion) {
         self.bytes = 0;
         self.declared = response.body().size_hint().exact();
         self.polls = match self.declared {
-            None => Polls::Open,
-            Some(_) => Polls::Known,
+            None => PollMode::Open,
+            Some(_) => PollMode::Known,
         };
         self.is_broken = false;
         let mut names = response.headers().keys();
@@ -46,7 +46,7 @@ impl Sent {
 
     /// The headers have a `Content-Length`.
     #[inline(never)]
-    fn declares(&mut self, headers: &HeaderMap, version: Version) {
+    fn declares(&mut self, headers: &HeaderMap, version: ProtocolVersion) {
         if let Some(known) = self.declared {
             self.is_broken = !agrees(headers, known, version);
         } else {
@@ -69,7 +69,7 @@ impl Sent {
 
     /// The bytes that were handed over. Over HTTP/1 a server sends none beyond the declared length.
     #[inline]
-    pub(super) fn bytes(&self, version: Version) -> u64 {
+    pub(super) fn bytes(&self, version: ProtocolVersion) -> u64 {
         match self.declared {
             Some(declared) if version.is_http1() => self.bytes.min(declared),
             _ => self.bytes,
@@ -78,17 +78,17 @@ impl Sent {
 
     #[inline]
     pub(super) fn is_open(&self) -> bool {
-        self.polls == Polls::Open
+        self.polls == PollMode::Open
     }
 
     #[inline]
-    pub(super) fn polls(&self) -> Polls {
+    pub(super) fn polls(&self) -> PollMode {
         self.polls
     }
 
     /// The body's data is to be read.
     pub(super) fn read(&mut self) {
-        self.polls = Polls::Read;
+        self.polls = PollMode::Read;
     }
 
     /// Whether the headers declare a length that a server refuses to send.
@@ -124,7 +124,7 @@ impl Sent {
 ///
 /// A list such as `5, 5` is not sent over HTTP/1 and ends the stream over HTTP/2. Over HTTP/1 `Transfer-Encoding` excludes
 /// `Content-Length`; HTTP/1.0 leaves it out where it comes first, HTTP/2 always.
-fn declared(headers: &HeaderMap, version: Version) -> Option<u64> {
+fn declared(headers: &HeaderMap, version: ProtocolVersion) -> Option<u64> {
     let (mut declared, mut encoded) = (None, false);
     for (name, value) in headers {
         if name == header::CONTENT_LENGTH {
@@ -145,7 +145,7 @@ fn declared(headers: &HeaderMap, version: Version) -> Option<u64> {
 
 /// Whether clients read the length of a body that knows it. Over HTTP/1 servers send the first `Content-Length` as it is,
 /// and clients take a list of one number; over HTTP/2 servers send all of them.
-fn agrees(headers: &HeaderMap, known: u64, version: Version) -> bool {
+fn agrees(headers: &HeaderMap, known: u64, version: ProtocolVersion) -> bool {
     if !version.is_http1() {
         let mut all = headers.get_all(header::CONTENT_LENGTH).iter();
         return all.all(|value| length(value) == Some(known));

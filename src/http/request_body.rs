@@ -3,24 +3,24 @@ use std::sync::Arc;
 use http::Request;
 
 use super::framework;
-use super::seen::Seen;
-use super::shared::Shared;
-use super::upload::Upload;
+use super::known_headers::KnownHeaders;
+use super::layer_state::LayerState;
+use super::upload::UploadProgress;
 use crate::request::Method;
 
 /// What is known of a request's body.
 #[derive(Debug, Default)]
-pub(super) struct Received {
+pub(super) struct RequestBodyState {
     /// Whether there may be one.
     may_come: bool,
     /// Whether what comes of it is noted in `upload`, which stays for the next request.
     is_watched: bool,
-    upload: Option<Arc<Upload>>,
+    upload: Option<Arc<UploadProgress>>,
 }
 
 /// What came of a request's body.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Came {
+pub(super) struct UploadSummary {
     pub(super) bytes: u64,
     /// It was read to its end.
     pub(super) ended: bool,
@@ -28,10 +28,10 @@ pub(super) struct Came {
     pub(super) aborted: bool,
 }
 
-impl Received {
+impl RequestBodyState {
     /// A request begins; its body is watched `anyway`, or if there may be one.
     #[inline]
-    pub(super) fn begin(&mut self, seen: &Seen<'_>, method: Method, anyway: bool) {
+    pub(super) fn begin(&mut self, seen: &KnownHeaders<'_>, method: Method, anyway: bool) {
         self.may_come =
             anyway | seen.content_length.is_some() | seen.is_chunked | method.sends_content();
         self.is_watched = false;
@@ -45,11 +45,11 @@ impl Received {
 
     /// Wraps the request's body, where there is one and it can be wrapped.
     #[inline(never)]
-    pub(super) fn watch<B: 'static>(&mut self, request: &mut Request<B>, shared: &Shared) {
+    pub(super) fn watch<B: 'static>(&mut self, request: &mut Request<B>, shared: &LayerState) {
         let anyway = shared.count_request_body;
         let kept = &mut self.upload;
         let upload = || {
-            let next = Upload::next(kept.take());
+            let next = UploadProgress::next(kept.take());
             Arc::clone(kept.insert(next))
         };
         match framework::watch_body(request, anyway, upload) {
@@ -67,13 +67,13 @@ impl Received {
     }
 
     /// What came of the body that was watched.
-    pub(super) fn came(&self) -> Came {
+    pub(super) fn came(&self) -> UploadSummary {
         let upload = self.upload.as_deref();
-        Came {
-            ended: upload.is_some_and(Upload::is_ended),
-            aborted: upload.is_some_and(Upload::is_aborted),
+        UploadSummary {
+            ended: upload.is_some_and(UploadProgress::is_ended),
+            aborted: upload.is_some_and(UploadProgress::is_aborted),
             // Read after the end, which the wrapper notes last.
-            bytes: upload.map_or(0, Upload::bytes),
+            bytes: upload.map_or(0, UploadProgress::bytes),
         }
     }
 }

@@ -1,20 +1,20 @@
-use super::track::Track;
+use super::request_guard::RequestGuard;
 use crate::model::Guarded as _;
 use crate::trace::Attached;
 
 /// While it lives, the request is the current one of its thread. Dropped by an unwinding panic, it ends
 /// the request as panicked; the panic goes on unchanged.
-pub(super) struct Polling<'a> {
-    track: &'a mut Option<Track>,
+pub(super) struct PollGuard<'a> {
+    track: &'a mut Option<RequestGuard>,
     /// The OpenTelemetry context of the request.
     attached: Option<Attached>,
 }
 
-impl<'a> Polling<'a> {
+impl<'a> PollGuard<'a> {
     #[inline]
-    pub(super) fn enter(track: &'a mut Option<Track>) -> Self {
+    pub(super) fn enter(track: &'a mut Option<RequestGuard>) -> Self {
         let mut attached = None;
-        if let Some(active) = track.as_mut().and_then(Track::active) {
+        if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
             active.enter();
             attached = active.traced.attach();
         }
@@ -29,14 +29,14 @@ impl<'a> Polling<'a> {
     )]
     pub(super) fn leave(mut self) {
         self.attached = None;
-        if let Some(active) = self.track.as_mut().and_then(Track::active) {
+        if let Some(active) = self.track.as_mut().and_then(RequestGuard::active) {
             active.leave();
         }
         std::mem::forget(self);
     }
 }
 
-impl Drop for Polling<'_> {
+impl Drop for PollGuard<'_> {
     fn drop(&mut self) {
         self.attached = None;
         if let Some(mut track) = self.track.take() {

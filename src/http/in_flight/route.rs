@@ -1,13 +1,13 @@
 //! Which route a request under way has, and what is said where it has none.
 
-use super::Active;
-use super::call::Path;
+use super::InFlightRequest;
+use super::grpc_call::RpcPath;
 use crate::model::prefix;
 use crate::model::wire::Reader;
 use crate::request::{Facts, MAX_METHOD};
 use crate::semconv;
 
-impl Active {
+impl InFlightRequest {
     /// Takes the route that a layer inside has seen.
     #[inline]
     pub(super) fn take_route(&mut self) {
@@ -19,10 +19,10 @@ impl Active {
     /// The path of a gRPC call becomes its route: what has come of the response shows that the method exists.
     #[cold]
     pub(super) fn learn_route(&mut self) {
-        if self.grpc.path != Path::Learns {
+        if self.grpc.path != RpcPath::Learns {
             return;
         }
-        self.grpc.path = Path::Unknown;
+        self.grpc.path = RpcPath::Unknown;
         let shared = &self.shared;
         let learn = |facts: &mut Facts| {
             let path = Reader::new(&facts.texts).str()?;
@@ -34,7 +34,7 @@ impl Active {
         slot.lend(|facts| route = learn(facts));
         if let Some(route) = route {
             self.ids.route = route;
-            self.grpc.path = Path::Route;
+            self.grpc.path = RpcPath::Route;
             slot.rename(self.ids, self.start);
             slot.polled(None);
         }

@@ -1,6 +1,6 @@
 //! The state of one request under way.
 
-mod call;
+mod grpc_call;
 mod record;
 mod route;
 
@@ -9,17 +9,19 @@ use std::sync::atomic::AtomicBool;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
-use self::call::{Grpc, Path};
+use self::grpc_call::{GrpcRequest, RpcPath};
 use super::classify::{self, Class};
-use super::finished::Finished;
-use super::queried::Queried;
-use super::received::Received;
-use super::seen::{Seen, number};
-use super::sent::Sent;
-use super::series::{ErrorType, Labels, Measured, Series, Version};
-use super::shared::{Asked, LineMode, Shared};
-use super::traced::{Caller, Traced};
-use super::{client, local};
+use super::finished::FinishedRequest;
+use super::known_headers::{KnownHeaders, number};
+use super::layer_state::{HookOutput, LayerState, RequestLogMode};
+use super::query_totals::QueryTotals;
+use super::request_body::RequestBodyState;
+use super::request_trace::{RemoteParent, RequestTrace};
+use super::response_body::ResponseBodyState;
+use super::series::{
+    ErrorType, ProtocolVersion, RequestLabels, RequestMeasurements, RequestSeries,
+};
+use super::{client_address, thread_cache};
 use crate::clock::Nanos;
 use crate::model::grpc::{Call, Frames, Status};
 use crate::model::wire::{put_bytes, put_str};
@@ -34,8 +36,8 @@ static X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// The state of a request under way; pooled.
 #[derive(Debug)]
-pub(super) struct Active {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct InFlightRequest {
+    pub(super) shared: Arc<LayerState>,
     /// `None` while the thread's stack of current requests holds it.
     slot: Option<Arc<Slot>>,
     pub(super) ids: Ids,
@@ -49,8 +51,8 @@ pub(super) struct Active {
     /// As it was sent, where the conventions know it.
     sent_method: Method,
     scheme: Scheme,
-    version: Version,
-    grpc: Grpc,
+    version: ProtocolVersion,
+    grpc: GrpcRequest,
     status: Option<u16>,
     call: Call,
     /// Reads the status of a gRPC-Web call from the body.
@@ -60,8 +62,8 @@ pub(super) struct Active {
     /// The outcome of an answer whose body comes to its end.
     pub(super) planned: Outcome,
     request_bytes: Option<u64>,
-    received: Received,
-    pub(super) sent: Sent,
+    received: RequestBodyState,
+    pub(super) sent: ResponseBodyState,
     /// Whether the response's body panicked where the state is only shared.
     pub(super) panicked: AtomicBool,
     pub(super) dropping: Dropping,
@@ -76,13 +78,13 @@ pub(super) struct Active {
     /// Kept for the `classify` hook, where one is set.
     head: Option<http::response::Parts>,
     /// What it asked of databases, once it has ended.
-    queried: Option<Queried>,
-    pub(super) traced: Traced,
+    queried: Option<QueryTotals>,
+    pub(super) traced: RequestTrace,
 }
 
-impl Active {
+impl InFlightRequest {
     #[cold]
-    pub(super) fn new(shared: &Arc<Shared>) -> Box<Self> {
+    pub(super) fn new(shared: &Arc<LayerState>) -> Box<Self> {
         Box::new(Self {
             shared: Arc::clone(shared),
             slot: None,
@@ -99,16 +101,16 @@ impl Active {
             method: Method::of(&http::Method::GET),
             sent_method: Method::of(&http::Method::GET),
             scheme: Scheme::Http,
-            version: Version::of(http::Version::HTTP_11),
-            grpc: Grpc::default(),
+            version: ProtocolVersion::of(http::Version::HTTP_11),
+            grpc: GrpcRequest::default(),
             status: None,
             call: Call::NONE,
             frames: None,
             class: Class::Success,
             planned: Outcome::Completed,
             request_bytes: None,
-            received: Received::default(),
-            sent: Sent::default(),
+            received: RequestBodyState::default(),
+            sent: ResponseBodyState::default(),
             panicked: AtomicBool::new(false),
             dropping: Dropping::default(),
             texts: Vec::new(),
@@ -117,7 +119,7 @@ impl Active {
             attributes: Attributes::default(),
             head: None,
             queried: None,
-            traced: Traced::default(),
+            traced: RequestTrace::default(),
         })
     }
 
@@ -125,7 +127,7 @@ impl Active {
     pub(super) fn begin<B>(
         &mut self,
         request: &Request<B>,
-        seen: &Seen<'_>,
+        seen: &KnownHeaders<'_>,
         route: Option<request::RouteId>,
         start: Nanos,
     ) {
@@ -140,9 +142,9 @@ impl Active {
         }
         let https = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
         self.scheme = if https { Scheme::Https } else { Scheme::Http };
-        self.version = Version::of(request.version());
+        self.version = ProtocolVersion::of(request.version());
         self.grpc.asked = seen.grpc;
-        self.grpc.path = Path::Route;
+        self.grpc.path = RpcPath::Route;
         self.call = Call::NONE;
         if seen.grpc {
             self.begin_call(request, route);
@@ -170,14 +172,14 @@ impl Active {
                 && self.shared.config.baggage
                 && (caller.continues
                     || !self.shared.config.edge
-                    || client::is_trusted(request, &self.shared.config));
+                    || client_address::is_trusted(request, &self.shared.config));
             let headers = Some(request.headers()).filter(|_| wanted);
             let leaves = traces.beside().leaves_contexts();
             self.traced.make_context(self.ids, headers, leaves);
         }
-        if self.shared.lines != LineMode::Off || traces.is_some() {
+        if self.shared.lines != RequestLogMode::Off || traces.is_some() {
             self.keep_texts(request, seen);
-        } else if self.grpc.path == Path::Learns {
+        } else if self.grpc.path == RpcPath::Learns {
             put_str(&mut self.texts, request.uri().path());
         }
         let shared = &self.shared;
@@ -201,7 +203,7 @@ impl Active {
 
     /// Takes what the hooks said of the request.
     #[cold]
-    pub(super) fn heed(&mut self, asked: Asked) {
+    pub(super) fn heed(&mut self, asked: HookOutput) {
         if let Some(attributes) = asked.attributes {
             self.attributes = attributes;
         }
@@ -218,9 +220,9 @@ impl Active {
     fn identify<B>(
         &mut self,
         request: &Request<B>,
-        seen: &Seen<'_>,
+        seen: &KnownHeaders<'_>,
         route: Option<request::RouteId>,
-    ) -> Caller {
+    ) -> RemoteParent {
         // Two of them are none.
         let reads = self.shared.config.trace_context && seen.traceparents == 1;
         let parent = seen.traceparent.filter(|_| reads);
@@ -232,7 +234,7 @@ impl Active {
         if let Some((trace, span, flags)) = theirs {
             return self.identify_below(trace, span, flags, route);
         }
-        let trusted = parent.is_some() && client::is_trusted(request, &self.shared.config);
+        let trusted = parent.is_some() && client_address::is_trusted(request, &self.shared.config);
         let edge = self.shared.config.edge && !trusted;
         let trace = match parent {
             Some(parent) if !edge => parent.trace,
@@ -249,7 +251,7 @@ impl Active {
         };
         let caller = parent.filter(|_| !edge);
         let flags = caller.map_or(0, |parent| parent.flags);
-        Caller {
+        RemoteParent {
             continues: caller.is_some(),
             flags,
             sampled: (caller.is_some() && trusted).then(|| Sampling::samples(flags)),
@@ -264,7 +266,7 @@ impl Active {
         span: SpanId,
         flags: u8,
         route: Option<request::RouteId>,
-    ) -> Caller {
+    ) -> RemoteParent {
         self.parent_span = span;
         self.parent_trace = TraceId::NIL;
         self.ids = Ids {
@@ -272,7 +274,7 @@ impl Active {
             span: SpanId::random(),
             route: route.unwrap_or(UNMATCHED),
         };
-        Caller {
+        RemoteParent {
             continues: true,
             flags,
             sampled: Some(Sampling::samples(flags)),
@@ -281,7 +283,7 @@ impl Active {
 
     /// Copies what the line tells of the request, which is gone by then.
     #[inline]
-    fn keep_texts<B>(&mut self, request: &Request<B>, seen: &Seen<'_>) {
+    fn keep_texts<B>(&mut self, request: &Request<B>, seen: &KnownHeaders<'_>) {
         let texts = &mut self.texts;
         let mut whole = put_text(texts, request.uri().path());
         whole &= put_text(texts, request.uri().query().unwrap_or_default());
@@ -299,7 +301,7 @@ impl Active {
         }
         // Only spans show the host.
         let host = seen.host.filter(|_| self.shared.traces.is_some());
-        client::put_addresses(texts, request, host, &self.shared.config);
+        client_address::put_addresses(texts, request, host, &self.shared.config);
         for name in &self.shared.config.allow_headers {
             if let Some(value) = request.headers().get(name) {
                 let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -375,7 +377,8 @@ impl Active {
         }
         if self.shared.config.trace_header {
             let trace = self.ids.trace;
-            let cut = local::with(self.shared.number, |local| local.id_value(trace)).flatten();
+            let cut =
+                thread_cache::with(self.shared.number, |local| local.id_value(trace)).flatten();
             if let Some(value) = cut.or_else(|| HeaderValue::from_bytes(&trace.hex()).ok()) {
                 response.headers_mut().insert(&X_TRACE_ID, value);
             }
@@ -532,7 +535,7 @@ impl Active {
             outcome
         };
         let slot = self.slot.as_deref();
-        self.queried = slot.and_then(|slot| Queried::of(slot, &mut self.attributes));
+        self.queried = slot.and_then(|slot| QueryTotals::of(slot, &mut self.attributes));
         let failed = self.class == Class::Failure
             || matches!(
                 outcome,
@@ -543,10 +546,10 @@ impl Active {
             && self.queried.is_some()
             && let Some(slot) = self.slot.as_deref()
         {
-            Queried::note_failed(slot, &mut self.attributes);
+            QueryTotals::note_failed(slot, &mut self.attributes);
         }
         let sent = self.headers_at.is_some() && outcome != Outcome::Upgraded;
-        let measured = Measured {
+        let measured = RequestMeasurements {
             duration: now.saturating_sub(self.start),
             time_to_headers: self.headers_at.map(|at| at.saturating_sub(self.start)),
             request_bytes: self.request_bytes,
@@ -559,7 +562,7 @@ impl Active {
             self.unrouted();
         }
         let failure = self.class == Class::Failure;
-        let labels = Labels {
+        let labels = RequestLabels {
             route: self.ids.route,
             method: self.method,
             scheme: self.scheme,
@@ -573,11 +576,17 @@ impl Active {
 
     /// Counts the request, queues its line and returns the state to the thread's pool.
     #[inline]
-    fn record(self: Box<Self>, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
+    fn record(
+        self: Box<Self>,
+        labels: RequestLabels,
+        measured: &RequestMeasurements,
+        failed: bool,
+        now: Nanos,
+    ) {
         let number = self.shared.number;
         let epoch = self.shared.metrics.epoch();
         let mut state = Some(self);
-        let returned = local::with(number, |local| {
+        let returned = thread_cache::with(number, |local| {
             let mut state = state.take()?;
             let series = local.series(labels, epoch, || state.series(labels));
             state.tell(series, labels, measured, failed, now);
@@ -594,7 +603,7 @@ impl Active {
     }
 
     #[cold]
-    fn series(&self, labels: Labels) -> Arc<Series> {
+    fn series(&self, labels: RequestLabels) -> Arc<RequestSeries> {
         let shared = &self.shared;
         let traces = shared.traces.as_deref();
         let routes = shared.requests.routes();
@@ -606,10 +615,10 @@ impl Active {
     fn decide(
         &self,
         traces: &Traces,
-        series: &Series,
-        labels: Labels,
-        measured: &Measured,
-        end: End,
+        series: &RequestSeries,
+        labels: RequestLabels,
+        measured: &RequestMeasurements,
+        end: RequestEnd,
     ) -> TraceId {
         // What a client broke off says nothing of how long the route takes.
         let slow = !matches!(labels.outcome, Outcome::Cancelled | Outcome::UploadAborted)
@@ -638,10 +647,19 @@ impl Active {
     }
 
     #[inline]
-    fn tell(&self, series: &Series, labels: Labels, measured: &Measured, failed: bool, now: Nanos) {
+    fn tell(
+        &self,
+        series: &RequestSeries,
+        labels: RequestLabels,
+        measured: &RequestMeasurements,
+        failed: bool,
+        now: Nanos,
+    ) {
         // Exemplars name traces that are kept, where any are.
         let exemplar = match self.shared.traces.as_deref() {
-            Some(traces) => self.decide(traces, series, labels, measured, End { failed, now }),
+            Some(traces) => {
+                self.decide(traces, series, labels, measured, RequestEnd { failed, now })
+            }
             None => self.ids.trace,
         };
         series.record(&self.shared.instruments, measured, exemplar, now);
@@ -652,9 +670,9 @@ impl Active {
             series.queried(&self.shared.instruments, queried);
         }
         let wanted = match self.shared.lines {
-            LineMode::Off => false,
-            LineMode::All => true,
-            LineMode::ErrorsAndSlow(slow) => failed || measured.duration >= slow,
+            RequestLogMode::Off => false,
+            RequestLogMode::All => true,
+            RequestLogMode::ErrorsAndSlow(slow) => failed || measured.duration >= slow,
         };
         if wanted {
             self.line(series, labels, measured, failed, now);
@@ -667,9 +685,9 @@ impl Active {
     }
 
     #[cold]
-    fn tell_end(&mut self, outcome: Outcome, failed: bool, measured: &Measured) {
+    fn tell_end(&mut self, outcome: Outcome, failed: bool, measured: &RequestMeasurements) {
         let route = self.route_name();
-        let finished = Finished {
+        let finished = FinishedRequest {
             method: self.method.as_str(),
             route: &route,
             status: self.status,
@@ -697,7 +715,7 @@ impl Active {
         self.clear();
         let number = self.shared.number;
         let mut state = Some(self);
-        let returned = local::with(number, |local| {
+        let returned = thread_cache::with(number, |local| {
             state.take().and_then(|state| local.keep_state(state))
         });
         drop(returned);
@@ -732,7 +750,7 @@ impl Active {
 
 /// The end of a request as it is told.
 #[derive(Debug, Clone, Copy)]
-struct End {
+struct RequestEnd {
     failed: bool,
     now: Nanos,
 }
@@ -740,6 +758,6 @@ struct End {
 /// A place of its own for a drop that is seldom due.
 #[cold]
 #[inline(never)]
-fn free(state: Box<Active>) {
+fn free(state: Box<InFlightRequest>) {
     drop(state);
 }

@@ -3,7 +3,7 @@
 use bytes::Buf;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 
-use super::Active;
+use super::InFlightRequest;
 use crate::http::classify::Class;
 use crate::http::{framework, grpc};
 use crate::model::grpc::{Call, Frames, Status, is_method};
@@ -12,17 +12,17 @@ use crate::request::{Method, RouteId};
 
 /// What is known of a gRPC request.
 #[derive(Debug, Default)]
-pub(super) struct Grpc {
+pub(super) struct GrpcRequest {
     /// The request says that it is gRPC's.
     pub(super) asked: bool,
-    pub(super) path: Path,
+    pub(super) path: RpcPath,
     /// The response to a request that asked says that it is gRPC's.
     answered: bool,
 }
 
 /// What the path of a gRPC request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Path {
+pub(super) enum RpcPath {
     /// Its method is known, or a route without a method.
     #[default]
     Route,
@@ -32,7 +32,7 @@ pub(super) enum Path {
     Learns,
 }
 
-impl Active {
+impl InFlightRequest {
     /// A request begins that says it is gRPC's, with the route that is known.
     #[cold]
     pub(super) fn begin_call<B>(&mut self, request: &Request<B>, route: Option<RouteId>) {
@@ -42,11 +42,11 @@ impl Active {
         let known = method.is_some() && method == route || pattern.is_some_and(is_method);
         let of_service = pattern.is_some_and(grpc::is_service);
         self.grpc.path = if known || !(route.is_none() || of_service) {
-            Path::Route
+            RpcPath::Route
         } else if methods.is_some_and(grpc::GrpcMethods::learns) {
-            Path::Learns
+            RpcPath::Learns
         } else {
-            Path::Unknown
+            RpcPath::Unknown
         };
         self.grpc.answered = false;
         if known {
@@ -61,8 +61,8 @@ impl Active {
         let status = Status::of_headers(headers);
         let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
         let speaks = kind.is_some_and(is_grpc);
-        if self.grpc.path == Path::Learns && !grpc::is_response(response) {
-            self.grpc.path = Path::Unknown;
+        if self.grpc.path == RpcPath::Learns && !grpc::is_response(response) {
+            self.grpc.path = RpcPath::Unknown;
         }
         if !speaks && status.is_none() {
             return;
@@ -87,7 +87,7 @@ impl Active {
     /// that shows the method of a stream which has no end yet.
     #[cold]
     pub(super) fn begin_call_body(&mut self) {
-        if self.frames.is_some() || self.grpc.path == Path::Learns {
+        if self.frames.is_some() || self.grpc.path == RpcPath::Learns {
             self.sent.read();
         }
     }
@@ -127,7 +127,7 @@ impl Active {
             return;
         }
         // To ask for what is not there is no failure of the service.
-        let scan = status == Status::UNIMPLEMENTED && self.grpc.path != Path::Route;
+        let scan = status == Status::UNIMPLEMENTED && self.grpc.path != RpcPath::Route;
         self.class = if status.blames_server() && !scan {
             Class::Failure
         } else {

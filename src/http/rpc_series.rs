@@ -8,7 +8,7 @@ use crate::semconv;
 
 /// The series of one method and `error.type`, by status; the last is that of calls without one.
 #[derive(Debug, Default)]
-pub(super) struct Calls(Box<[OnceLock<Histogram>; Status::COUNT + 1]>);
+pub(super) struct RpcSeries(Box<[OnceLock<Histogram>; Status::COUNT + 1]>);
 
 /// The histogram of all calls.
 pub(super) fn duration(metrics: &Metrics) -> Histogram {
@@ -20,7 +20,7 @@ pub(super) fn duration(metrics: &Metrics) -> Histogram {
         .build()
 }
 
-impl Calls {
+impl RpcSeries {
     /// The series of a call with this route and `error.type`.
     pub(super) fn of<'a>(
         &'a self,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::Request;
 
 use super::framework;
-use super::shared::Shared;
+use super::layer_state::LayerState;
 use crate::model::wire::Reader;
 use crate::request::{self, Method, Slot, UNMATCHED};
 
@@ -17,11 +17,11 @@ const TWICE: &str = "the endpoint layer stands twice around a route: the outer o
 
 /// The monitors that watch a request, among its extensions.
 #[derive(Debug, Clone, Default)]
-struct Watched(Vec<u32>);
+struct MonitorMarks(Vec<u32>);
 
 /// Whether an outer layer watches this request already. It then gets to know the route, where it knew none.
 #[inline]
-pub(super) fn passes<B>(shared: &Shared, request: &Request<B>) -> bool {
+pub(super) fn passes<B>(shared: &LayerState, request: &Request<B>) -> bool {
     let monitor = shared.requests.number();
     let marks = shared.requests.marks();
     request::with_current(Some(monitor), |slot, _| slot.is_request()) == Some(true)
@@ -31,7 +31,7 @@ pub(super) fn passes<B>(shared: &Shared, request: &Request<B>) -> bool {
 
 /// Marks a request, where requests are marked.
 #[inline]
-pub(super) fn mark<B>(shared: &Shared, request: &mut Request<B>) {
+pub(super) fn mark<B>(shared: &LayerState, request: &mut Request<B>) {
     if shared.requests.marks() {
         put_mark(shared.requests.number(), request);
     }
@@ -39,18 +39,20 @@ pub(super) fn mark<B>(shared: &Shared, request: &mut Request<B>) {
 
 #[cold]
 fn put_mark<B>(monitor: u32, request: &mut Request<B>) {
-    let watched = request.extensions_mut().get_or_insert_default::<Watched>();
+    let watched = request
+        .extensions_mut()
+        .get_or_insert_default::<MonitorMarks>();
     watched.0.push(monitor);
 }
 
 #[cold]
 fn is_marked<B>(monitor: u32, request: &Request<B>) -> bool {
-    let watched = request.extensions().get::<Watched>();
+    let watched = request.extensions().get::<MonitorMarks>();
     watched.is_some_and(|watched| watched.0.contains(&monitor))
 }
 
 #[cold]
-fn is_inside<B>(shared: &Shared, request: &Request<B>) -> bool {
+fn is_inside<B>(shared: &LayerState, request: &Request<B>) -> bool {
     let monitor = shared.requests.number();
     let Some((slot, _)) = request::current_slot(monitor) else {
         return false;
@@ -67,7 +69,7 @@ fn is_inside<B>(shared: &Shared, request: &Request<B>) -> bool {
 
 /// Whether a request that no layer marked is the one under way: the method is the same, and the path, of which a
 /// nested service sees the end.
-fn looks_same<B>(shared: &Shared, slot: &Arc<Slot>, request: &Request<B>) -> bool {
+fn looks_same<B>(shared: &LayerState, slot: &Arc<Slot>, request: &Request<B>) -> bool {
     let method: Method = shared.requests.methods().of(request.method());
     if slot.method() != Some(method) {
         return false;
@@ -81,7 +83,7 @@ fn looks_same<B>(shared: &Shared, slot: &Arc<Slot>, request: &Request<B>) -> boo
 }
 
 /// The outer layer saw no route, or that of a nested service, and this one may see more.
-fn hand_route<B>(shared: &Shared, slot: &Slot, request: &Request<B>) {
+fn hand_route<B>(shared: &LayerState, slot: &Slot, request: &Request<B>) {
     let routes = shared.requests.routes();
     let known = slot.route();
     if known != UNMATCHED && !routes.name(known).ends_with("/*") {

@@ -2,14 +2,14 @@
 
 use http::{HeaderMap, HeaderValue};
 
-use super::seen::Seen;
+use super::known_headers::KnownHeaders;
 use crate::model::Sampling;
 use crate::request::Ids;
 use crate::trace::{self, Attached, OtelContext};
 
 /// What a request's state keeps for its trace.
 #[derive(Debug, Default)]
-pub(super) struct Traced {
+pub(super) struct RequestTrace {
     /// The decision at its start.
     pub(super) sampling: Sampling,
     /// The caller's `tracestate`.
@@ -18,7 +18,7 @@ pub(super) struct Traced {
 }
 
 /// What the caller's `traceparent` says.
-pub(super) struct Caller {
+pub(super) struct RemoteParent {
     /// Whether its trace goes on here.
     pub(super) continues: bool,
     /// Its flags, where it does.
@@ -27,14 +27,14 @@ pub(super) struct Caller {
     pub(super) sampled: Option<bool>,
 }
 
-impl Traced {
+impl RequestTrace {
     /// Begins a request's part of a trace. `caller`: the headers where the trace is the caller's.
     #[inline]
     pub(super) fn begin(
         &mut self,
         sampling: Sampling,
         caller: Option<&HeaderMap>,
-        seen: &Seen<'_>,
+        seen: &KnownHeaders<'_>,
     ) {
         self.sampling = sampling;
         if let Some(headers) = caller

@@ -4,7 +4,7 @@ use crate::model::is_grpc;
 
 /// What one pass over the request's headers finds.
 #[derive(Debug, Default)]
-pub(super) struct Seen<'a> {
+pub(super) struct KnownHeaders<'a> {
     pub(super) traceparent: Option<&'a HeaderValue>,
     pub(super) traceparents: u32,
     pub(super) trace_state: Option<&'a HeaderValue>,
@@ -17,7 +17,7 @@ pub(super) struct Seen<'a> {
     pub(super) grpc: bool,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> KnownHeaders<'a> {
     #[inline]
     pub(super) fn of(headers: &'a HeaderMap) -> Self {
         let mut seen = Self::default();

@@ -10,7 +10,7 @@ use super::series::seconds;
 
 /// The sums of a request's queries.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Queried {
+pub(super) struct QueryTotals {
     queries: u64,
     nanos: Nanos,
     duplicates: u64,
@@ -19,14 +19,14 @@ pub(super) struct Queried {
 
 /// The instruments, or the series of one route.
 #[derive(Debug)]
-pub(super) struct QueriedSeries {
+pub(super) struct QuerySeries {
     queries: Counter,
     duplicates: Counter,
     n_plus_one: Counter,
     duration: Histogram,
 }
 
-impl Queried {
+impl QueryTotals {
     /// What was asked in this slot's request, noted among its attributes; `None` where nothing was.
     #[inline]
     pub(super) fn of(slot: &Slot, attributes: &mut Attributes) -> Option<Self> {
@@ -73,7 +73,7 @@ fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-impl QueriedSeries {
+impl QuerySeries {
     pub(super) fn new(metrics: &Metrics) -> Self {
         let counter = |name, what: &'static str| metrics.counter(name).description(what).build();
         Self {
@@ -109,7 +109,7 @@ impl QueriedSeries {
         }
     }
 
-    pub(super) fn record(&self, queried: &Queried) {
+    pub(super) fn record(&self, queried: &QueryTotals) {
         self.queries.add(queried.queries);
         self.duplicates.add(queried.duplicates);
         self.n_plus_one.add(queried.n_plus_one.into());
