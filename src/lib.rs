@@ -48,7 +48,7 @@ pub use self::error::{Error, Result};
 pub use self::errors::{ResultExt, capture_error, capture_message};
 pub use self::http::EndpointLayer;
 pub use self::model::{
-    Attributes, EventId, Kept, Level, Outcome, Reason, ShutdownReport, Signal, SpanId, Totals,
+    Attributes, EventId, Kept, Level, Outcome, ParseIdError, Reason, ShutdownReport, Signal, SpanId, Totals,
     TraceId, Value,
 };
 #[cfg(feature = "axum")]

@@ -1,20 +1,24 @@
 use std::cell::Cell;
+use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::str::FromStr;
 
-/// The id that ties a request's response header, lines, series' exemplars and errors together: 16
-/// bytes, written as 32 lower-case hexadecimal digits ([W3C Trace Context]).
+/// A trace ID. A request's response header, log records, spans, exemplars and captured errors share it.
+///
+/// 16 bytes, displayed as 32 lower-case hexadecimal digits ([W3C Trace Context]).
 ///
 /// [W3C Trace Context]: https://www.w3.org/TR/trace-context/#trace-id
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct TraceId(u128);
 
-/// The id of one operation in a trace: 8 bytes, written as 16 lower-case hexadecimal digits.
+/// A span ID: one operation in a trace. 8 bytes, displayed as 16 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct SpanId(u64);
 
-/// The id of a captured error: 16 bytes, written as 32 lower-case hexadecimal digits. The same in the line,
-/// in the list of groups and in Sentry.
+/// The ID of a captured error. Its log record, its error group and its Sentry event share it.
+///
+/// 16 bytes, displayed as 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct EventId(u128);
 
@@ -83,14 +87,6 @@ impl TraceId {
         self.0
     }
 
-    /// The id of 32 hexadecimal digits; `None` for any other text.
-    pub fn from_hex(text: &str) -> Option<Self> {
-        let digits = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        digits
-            .then(|| u128::from_str_radix(text, 16).ok().map(Self))
-            .flatten()
-    }
-
     /// The 32 digits, without an allocation.
     #[inline]
     pub(crate) fn hex(self) -> [u8; 32] {
@@ -126,6 +122,64 @@ impl SpanId {
         let mut out = [0; 16];
         hex(&mut out, &self.0.to_be_bytes());
         out
+    }
+}
+
+/// The error of parsing a [`TraceId`], [`SpanId`] or [`EventId`] from text.
+///
+/// ```
+/// use watchpost::TraceId;
+///
+/// let error = "17".parse::<TraceId>().unwrap_err();
+/// assert_eq!(error.to_string(), "a trace ID has 32 hexadecimal digits");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParseIdError {
+    /// What was to be parsed, with its article.
+    id: &'static str,
+    digits: usize,
+}
+
+impl fmt::Display for ParseIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} has {} hexadecimal digits", self.id, self.digits)
+    }
+}
+
+impl Error for ParseIdError {}
+
+/// The number of exactly this many hexadecimal digits, upper or lower case.
+fn parse(text: &str, id: &'static str, digits: usize) -> Result<u128, ParseIdError> {
+    // `from_str_radix` also takes a sign.
+    let is_hex = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = is_hex.then(|| u128::from_str_radix(text, 16).ok());
+    number.flatten().ok_or(ParseIdError { id, digits })
+}
+
+impl FromStr for TraceId {
+    type Err = ParseIdError;
+
+    /// Parses 32 hexadecimal digits, upper or lower case.
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        parse(text, "a trace ID", 32).map(Self)
+    }
+}
+
+impl FromStr for SpanId {
+    type Err = ParseIdError;
+
+    /// Parses 16 hexadecimal digits, upper or lower case.
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        parse(text, "a span ID", 16).map(|number| Self(number as u64))
+    }
+}
+
+impl FromStr for EventId {
+    type Err = ParseIdError;
+
+    /// Parses 32 hexadecimal digits, upper or lower case, without the hyphens of a UUID.
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
+        parse(text, "an event ID", 32).map(Self)
     }
 }
 
@@ -218,14 +272,30 @@ mod tests {
         let id = TraceId::from_u128(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c);
         assert_eq!(id.to_string(), "0af7651916cd43dd8448eb211c80319c");
         assert_eq!(&id.hex(), b"0af7651916cd43dd8448eb211c80319c");
-        assert_eq!(
-            TraceId::from_hex("0af7651916cd43dd8448eb211c80319c"),
-            Some(id)
-        );
-        assert_eq!(TraceId::from_hex("+af7651916cd43dd8448eb211c80319c"), None);
         let span = SpanId::from_u64(0xb7);
         assert_eq!(span.to_string(), "00000000000000b7");
         assert_eq!(&span.hex(), b"00000000000000b7");
+    }
+
+    #[test]
+    fn ids_are_parsed_from_what_they_display() {
+        let (trace, span, event) = (TraceId::random(), SpanId::random(), EventId::random());
+        assert_eq!(trace.to_string().parse(), Ok(trace));
+        assert_eq!(span.to_string().to_uppercase().parse(), Ok(span));
+        assert_eq!(event.to_string().parse(), Ok(event));
+        for wrong in [
+            "",
+            "17",
+            "+af7651916cd43dd8448eb211c80319c",
+            "0af7651916cd43dd8448eb211c80319g",
+            "0af7651916cd43dd8448eb211c80319c0",
+            "0af76519-16cd-43dd-8448-eb211c80319c",
+        ] {
+            assert!(wrong.parse::<TraceId>().is_err(), "{wrong}");
+            assert!(wrong.parse::<EventId>().is_err(), "{wrong}");
+        }
+        let error = "0000000000000g".parse::<SpanId>().unwrap_err();
+        assert_eq!(error.to_string(), "a span ID has 16 hexadecimal digits");
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) mod wire;
 pub(crate) use self::attributes::within;
 pub use self::attributes::{Attributes, Value};
 pub use self::books::{Reason, ShutdownReport, Signal, Totals};
-pub use self::ids::{EventId, SpanId, TraceId};
+pub use self::ids::{EventId, ParseIdError, SpanId, TraceId};
 pub use self::kept::Kept;
 pub use self::level::Level;
 pub use self::outcome::Outcome;

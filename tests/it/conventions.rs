@@ -8,7 +8,6 @@ use axum::extract::ConnectInfo;
 use axum::http::{Method, Request};
 use axum::routing::any;
 use tower::ServiceExt;
-use watchpost::TraceId;
 use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, Span, SpanStatus};
 
@@ -30,7 +29,7 @@ async fn root(harness: &Harness, mut request: Request<Body>) -> Span {
     let answer = send(&app(harness), request).await;
     let id = answer.headers["x-trace-id"].to_str().unwrap();
     assert!(harness.flush(std::time::Duration::from_secs(10)).await);
-    let trace = harness.recent_trace(TraceId::from_hex(id).unwrap());
+    let trace = harness.recent_trace(id.parse().unwrap());
     trace
         .unwrap()
         .spans

@@ -98,7 +98,7 @@ async fn root(harness: &Harness) -> Span {
     assert!(harness.flush(Duration::from_secs(10)).await);
     let record = last(harness);
     let id = record["trace_id"].as_str().unwrap();
-    let trace = watchpost::TraceId::from_hex(id).unwrap();
+    let trace: watchpost::TraceId = id.parse().unwrap();
     let trace = harness.recent_trace(trace).unwrap();
     trace.spans.into_iter().find(|span| span.is_root).unwrap()
 }

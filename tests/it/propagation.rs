@@ -576,7 +576,7 @@ async fn a_trusted_callers_decision_holds_where_the_sampler_asks_for_it() {
                 "{said}"
             );
             assert!(harness.flush(Duration::from_secs(10)).await);
-            let id = TraceId::from_hex(&sent.trace).unwrap();
+            let id: TraceId = sent.trace.parse().unwrap();
             let kept = harness.recent_trace(id).map(|trace| trace.kept);
             // Traces of one id are one: only the first of them can be asked for.
             if flags.is_none() {
@@ -594,7 +594,7 @@ async fn a_failure_under_an_unsampled_caller_stays_in_this_process() {
     let headers = [("traceparent", parent.as_str())];
     let sent = send(&app, "/", "10.0.0.1", &headers).await;
     assert!(harness.flush(Duration::from_secs(10)).await);
-    let id = TraceId::from_hex(&sent.trace).unwrap();
+    let id: TraceId = sent.trace.parse().unwrap();
     assert_eq!(harness.recent_trace(id), None);
     let sent = send(&app, "/fail", "10.0.0.1", &headers).await;
     assert_eq!(sent.flags(), "00");
@@ -770,7 +770,7 @@ mod exported {
             let headers = [("traceparent", parent.as_str()), ("tracestate", "a=1")];
             let sent = send(&app, path, "10.0.0.1", &headers).await;
             assert_eq!(sent.flags(), flags);
-            let id = TraceId::from_hex(&trace).unwrap();
+            let id: TraceId = trace.parse().unwrap();
             assert!(harness.flush(Duration::from_secs(10)).await);
             assert_eq!(
                 harness.recent_trace(id).is_some(),

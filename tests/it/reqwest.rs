@@ -66,7 +66,7 @@ async fn a_request_carries_the_trace_and_its_answer_is_the_same_but_watched() {
         (Some("kept"), &b"ask"[..])
     );
     let sent = seen.header("traceparent").unwrap();
-    assert_eq!(TraceId::from_hex(&sent[3..35]).unwrap(), span.trace_id);
+    assert_eq!(sent[3..35].parse::<TraceId>().unwrap(), span.trace_id);
     assert_eq!(sent[36..52], span.span_id.to_string());
     let [weather] = &harness.dependencies()[..] else {
         panic!("one service")

@@ -30,7 +30,7 @@ async fn ask(app: &Router, request: Request<Body>) -> (StatusCode, TraceId) {
     let response = app.clone().oneshot(request).await.unwrap();
     let status = response.status();
     let id = response.headers()["x-trace-id"].to_str().unwrap();
-    let id = TraceId::from_hex(id).unwrap();
+    let id: TraceId = id.parse().unwrap();
     response.into_body().collect().await.unwrap();
     (status, id)
 }

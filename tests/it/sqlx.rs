@@ -71,7 +71,7 @@ where
     let request = Request::get("/").body(Body::empty()).unwrap();
     let response = app.oneshot(request).await.unwrap();
     let id = response.headers()["x-trace-id"].to_str().unwrap();
-    let id = TraceId::from_hex(id).unwrap();
+    let id: TraceId = id.parse().unwrap();
     response.into_body().collect().await.unwrap();
     assert!(harness.flush(Duration::from_secs(10)).await);
     harness.recent_trace(id).expect("the trace is kept")

@@ -81,7 +81,7 @@ fn is_marked(span: &Span) -> bool {
 /// The log record of the request with this trace, and its trace's root; the request answered 500.
 async fn failed(harness: &Harness, trace: &str) -> (Json, Span) {
     assert!(harness.flush(PATIENCE).await);
-    let id = TraceId::from_hex(trace).unwrap();
+    let id: TraceId = trace.parse().unwrap();
     let trace_of = harness.recent_trace(id).expect("a 500 has its trace");
     assert_eq!(trace_of.kept, Kept::Error);
     let mut spans = trace_of.spans.into_iter();
@@ -369,7 +369,7 @@ async fn spans_of_every_kind_with_huge_texts_are_there() {
             let (_, root) = failed(&harness, id).await;
             assert!(is_marked(&root));
             let trace = harness
-                .recent_trace(TraceId::from_hex(id).unwrap())
+                .recent_trace(id.parse().unwrap())
                 .unwrap();
             assert_eq!(trace.spans.len(), 7, "{mode:?}");
             for name in ["guard", "tracing", "plain"] {
