@@ -48,8 +48,8 @@ pub use self::error::{Error, Result};
 pub use self::errors::{ResultExt, capture_error, capture_message};
 pub use self::http::EndpointLayer;
 pub use self::model::{
-    Attributes, EventId, Kept, Level, Outcome, ParseIdError, Reason, ShutdownReport, Signal, SpanId, Totals,
-    TraceId, Value,
+    Attributes, EventId, Kept, Level, Outcome, ParseIdError, Reason, ShutdownReport, Signal,
+    SpanId, Totals, TraceId, Value,
 };
 #[cfg(feature = "axum")]
 pub use self::monitor::NoMonitor;

@@ -12,10 +12,10 @@ use hyper_util::client::legacy::Client as Hyper;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, Service, ServiceExt};
+use watchpost::Outcome;
 use watchpost::external::{CallGuard, Client, Dependency, DependencyState, External};
 use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, Span, SpanKind, SpanStatus};
-use watchpost::Outcome;
 
 use crate::peer::{Peer, Reply};
 
@@ -108,9 +108,7 @@ async fn a_call_through_the_layer_carries_the_trace_and_ends_with_its_body() {
 
     let span = span(&harness).await;
     assert_eq!((&*span.name, span.status), ("GET", SpanStatus::Unset));
-    let trace = harness
-        .recent_trace(id.parse().unwrap())
-        .unwrap();
+    let trace = harness.recent_trace(id.parse().unwrap()).unwrap();
     let root = trace.spans.iter().find(|span| span.is_root).unwrap();
     assert_eq!(span.parent_span_id, root.span_id);
     let seen = &peer.seen()[0];

@@ -36,7 +36,11 @@ fn shop(harness: &Harness) -> Database {
 async fn ask(app: &Router, path: &str) -> TraceId {
     let request = Request::get(path).body(Body::empty()).unwrap();
     let response = app.clone().oneshot(request).await.unwrap();
-    let id: TraceId = response.headers()["x-trace-id"].to_str().unwrap().parse().unwrap();
+    let id: TraceId = response.headers()["x-trace-id"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     response.into_body().collect().await.unwrap();
     id
 }

@@ -368,9 +368,7 @@ async fn spans_of_every_kind_with_huge_texts_are_there() {
             let id = answer.headers["x-trace-id"].to_str().unwrap();
             let (_, root) = failed(&harness, id).await;
             assert!(is_marked(&root));
-            let trace = harness
-                .recent_trace(id.parse().unwrap())
-                .unwrap();
+            let trace = harness.recent_trace(id.parse().unwrap()).unwrap();
             assert_eq!(trace.spans.len(), 7, "{mode:?}");
             for name in ["guard", "tracing", "plain"] {
                 let span = trace.spans.iter().find(|span| span.name.starts_with(name));
