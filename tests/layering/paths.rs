@@ -1,6 +1,19 @@
 //! The paths that a source file names, each resolved to where it leads.
 
+use std::collections::BTreeSet;
+
 use crate::tokens::{Kind, Token, tokens};
+
+/// How a file names a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// `use`
+    Import,
+    /// `pub use`, also with a restricted visibility.
+    Reexport,
+    /// In the middle of code.
+    Code,
+}
 
 /// A path that a file names outside of its tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,7 +22,19 @@ pub(crate) struct Named {
     pub(crate) path: Vec<String>,
     /// The name that a `use` gives it.
     pub(crate) alias: Option<String>,
+    /// The module that contains the path: the file's, or an inline one.
+    pub(crate) module: Vec<String>,
+    pub(crate) place: Place,
     pub(crate) line: usize,
+}
+
+impl Named {
+    /// The name by which the code after a `use` refers to it.
+    pub(crate) fn local_name(&self) -> Option<&str> {
+        self.alias
+            .as_deref()
+            .or(self.path.last().map(String::as_str))
+    }
 }
 
 /// What a file holds.
@@ -22,6 +47,10 @@ pub(crate) struct File {
     pub(crate) modules: Vec<String>,
     /// Names of functions at any depth.
     pub(crate) functions: Vec<String>,
+    /// Types that the code refers to and functions and macros that it calls, each by the first name of its path.
+    pub(crate) referred: BTreeSet<String>,
+    /// Names of structs, enums, unions, traits and type aliases, associated types apart.
+    pub(crate) types: Vec<String>,
     /// Lines that say `extern crate`.
     pub(crate) extern_crates: Vec<usize>,
     /// Lines that hold code outside of tests.
@@ -97,9 +126,13 @@ impl Reader<'_> {
             } else if self.ident(0) == Some("mod") && self.ident(1).is_some() {
                 self.module();
             } else if self.ident(0) == Some("use") && !self.is(1, '<') {
+                let place = self.place_of_use();
                 self.step();
                 let mut leaves = Vec::new();
                 self.use_tree(&[], &mut leaves);
+                for leaf in &mut leaves {
+                    leaf.place = place;
+                }
                 self.file.named.extend(leaves);
             } else if self.ident(0) == Some("extern") && self.ident(1) == Some("crate") {
                 let line = self.tokens.get(self.at).map_or(0, |token| token.line);
@@ -108,13 +141,42 @@ impl Reader<'_> {
             } else if self.ident(0) == Some("fn") {
                 self.step();
                 let name = self.ident(0).map(str::to_owned);
-                self.file.functions.extend(name);
+                if let Some(name) = name {
+                    self.file.functions.push(name);
+                    self.step();
+                }
+            } else if self.defines_type() {
+                self.step();
+                let name = self.ident(0).map(str::to_owned);
+                self.file.types.extend(name);
+                self.step();
             } else if self.ident(0).is_some() {
                 self.inline_path();
             } else {
                 self.step();
             }
         }
+    }
+
+    /// Whether the `use` in front of the reader has a visibility.
+    fn place_of_use(&self) -> Place {
+        let before = self.at.checked_sub(1).map(|at| &self.tokens[at].kind);
+        let visible = before.is_some_and(|kind| kind.ident() == Some("pub") || kind.is(')'));
+        if visible {
+            Place::Reexport
+        } else {
+            Place::Import
+        }
+    }
+
+    /// Whether a type's definition begins here. A `type` inside of a block is an associated type, or local.
+    fn defines_type(&self) -> bool {
+        let kept = match self.ident(0) {
+            Some("struct" | "enum" | "union" | "trait") => true,
+            Some("type") => self.depth == self.modules.len(),
+            _ => false,
+        };
+        kept && self.ident(1).is_some()
     }
 
     /// An attribute; where it says `cfg(test)`, what it stands on is passed over.
@@ -237,6 +299,7 @@ impl Reader<'_> {
         let starts = self.at == 0
             || !matches!(self.tokens[self.at - 1].kind, Kind::PathSep)
             || self.leading_path_sep();
+        let of_a_value = self.at > 0 && self.tokens[self.at - 1].kind.is('.');
         let mut path = Vec::new();
         while let Some(name) = self.ident(0) {
             path.push(name.to_owned());
@@ -250,6 +313,10 @@ impl Reader<'_> {
         if starts && path.len() > 1 {
             let named = self.named(&path, None, line);
             self.file.named.push(named);
+        } else if starts && !of_a_value {
+            let called = self.is(0, '(') || self.is(0, '!');
+            let refers = |name: &String| called || name.starts_with(char::is_uppercase);
+            self.file.referred.extend(path.pop().filter(refers));
         }
     }
 
@@ -266,6 +333,7 @@ impl Reader<'_> {
     fn named(&self, path: &[String], alias: Option<String>, line: usize) -> Named {
         let mut here: Vec<String> = self.root.to_vec();
         here.extend(self.modules.iter().map(|(name, _)| name.clone()));
+        let module = here.clone();
         let mut rest = path;
         let mut local = true;
         match rest.first().map(String::as_str) {
@@ -292,6 +360,12 @@ impl Reader<'_> {
         } else {
             rest.collect()
         };
-        Named { path, alias, line }
+        Named {
+            path,
+            alias,
+            module,
+            place: Place::Code,
+            line,
+        }
     }
 }
