@@ -51,7 +51,7 @@ async fn order(
         return Ok(format!("order {number}\n"));
     }
     let error = std::io::Error::other(format!("order {number} is in no file"));
-    let event = monitor.error(&error).tag("store", "orders").capture();
+    let event = monitor.error_capture(&error).tag("store", "orders").capture();
     tracing::warn!(%event, "captured");
     Err(StatusCode::INTERNAL_SERVER_ERROR)
 }
@@ -59,7 +59,7 @@ async fn order(
 /// The kinds of errors so far.
 async fn errors(State(monitor): State<Monitor>) -> String {
     let mut page = String::new();
-    for group in monitor.errors() {
+    for group in monitor.error_groups() {
         // A string takes everything.
         let _infallible = writeln!(
             page,

@@ -18,7 +18,7 @@ use watchpost::Monitor;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1).peekable();
     let address = arguments.next_if(|argument| !argument.starts_with("--"));
-    let mut builder = Monitor::builder("otlp-example").version(env!("CARGO_PKG_VERSION"));
+    let mut builder = Monitor::builder("otlp-example").service_version(env!("CARGO_PKG_VERSION"));
     if arguments.next_if_eq("--otlp").is_some() {
         builder = builder.otlp_endpoint(arguments.next().ok_or("--otlp wants a URL behind it")?);
     }

@@ -55,7 +55,7 @@ pub use self::model::{
 pub use self::monitor::NoMonitor;
 pub use self::monitor::{
     Finding, Global, GlobalReport, GlobalState, InstallReport, Monitor, MonitorBuilder,
-    MonitorGuard, Report, Server, shutdown_signal,
+    MonitorGuard, MonitorReport, Server, shutdown_signal,
 };
 pub use self::request::InFlight;
 pub use self::trace::{in_current_trace, spawn, spawn_blocking};

@@ -105,7 +105,7 @@ fn check(monitor: &Monitor, written: &Written) {
         "{text}"
     );
     assert!(!text.contains("log.target"), "{text}");
-    let sample = monitor.errors()[0].sample.clone().unwrap();
+    let sample = monitor.error_groups()[0].sample.clone().unwrap();
     assert_eq!(sample.breadcrumbs.last().unwrap().target, "shop::db");
 
     // What `tracing` itself hands to `log` (its feature `log-always`) comes from the place of an event of its own.

@@ -67,7 +67,7 @@ async fn each_panic_is_captured_once() {
         drop(call.await);
     }
     assert!(monitor.flush(Duration::from_secs(10)).await);
-    let groups = monitor.errors();
+    let groups = monitor.error_groups();
     assert_eq!(groups.len(), 1, "{groups:?}");
     let group = &groups[0];
     assert_eq!((group.count, group.route.as_str()), (4, "/panic"));
@@ -90,7 +90,7 @@ async fn each_panic_is_captured_once() {
     })));
     assert!(monitor.flush(Duration::from_secs(10)).await);
     let messages: Vec<_> = monitor
-        .errors()
+        .error_groups()
         .into_iter()
         .map(|group| group.message)
         .collect();

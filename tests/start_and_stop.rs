@@ -114,7 +114,7 @@ fn capture() {
     }
     // Naming the calls is a job beside the records.
     let deadline = Instant::now() + Duration::from_secs(20);
-    let first = || monitor.errors()[0].sample.clone();
+    let first = || monitor.error_groups()[0].sample.clone();
     assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
     while first().is_none_or(|event| event.frames.is_empty())
         && !monitor
@@ -126,7 +126,7 @@ fn capture() {
     {
         thread::sleep(Duration::from_millis(10));
     }
-    let groups = monitor.errors();
+    let groups = monitor.error_groups();
     let named: Vec<_> = groups
         .iter()
         .filter_map(|it| it.sample.as_ref())

@@ -115,7 +115,7 @@ fn works(monitor: &Monitor) -> Vec<(&'static str, Work)> {
             of(monitor, |m| {
                 m.metrics().render();
                 m.doctor();
-                m.errors();
+                m.error_groups();
                 m.recent_traces();
             }),
         ),

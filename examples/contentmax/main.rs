@@ -65,7 +65,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
     let here = reachable(listener.local_addr()?);
     let (directory, temporary) = data_dir(flags.data_dir.clone())?;
     let monitor = Monitor::builder("contentmax")
-        .version(env!("CARGO_PKG_VERSION"))
+        .service_version(env!("CARGO_PKG_VERSION"))
         .data_dir(directory.join("watchpost"))
         .install()?;
     let url = std::env::var("DATABASE_URL")

@@ -91,7 +91,7 @@
 //! | `sentry.environment` | none | a text of 1 to 255 characters in one line | `SENTRY_ENVIRONMENT` | The environment there, in place of the service's |
 //! | `sentry.release` | none | a text of 1 to 255 characters in one line | `SENTRY_RELEASE` | The release there, in place of the service's version |
 //! | `http.trace_header` | `true` | `true` or `false` |  | The response carries `x-trace-id` |
-//! | `http.edge` | `false` | `true` or `false` |  | Each request starts a trace of its own, except that a trusted proxy's trace goes on |
+//! | `http.public_endpoint` | `false` | `true` or `false` |  | Each request starts a trace of its own, except that a trusted proxy's trace goes on |
 //! | `http.trusted_proxies` | `[]` | networks such as `10.0.0.0/8` |  | Whose word about the client's address and the sampling of a trace is believed |
 //! | `http.allow_headers` | `[]` | header names such as `user-agent` |  | The request headers that lines show |
 //! | `http.timeout_statuses` | `[]` | statuses from 400 to 599 |  | The statuses that say, beside 408, that time ran out |

@@ -278,8 +278,8 @@ pub(super) static SETTINGS: &[Setting] = &[
         "The response carries `x-trace-id`",
     ),
     Setting::new(
-        "http.edge",
-        &At(Switch, |c| &mut c.http.edge),
+        "http.public_endpoint",
+        &At(Switch, |c| &mut c.http.public_endpoint),
         "Each request starts a trace of its own, except that a trusted proxy's trace goes on",
     ),
     Setting::new(

@@ -108,7 +108,7 @@ impl CaptureDetails {
     }
 }
 
-/// A capture in the making. Made by [`Monitor::error`](crate::Monitor::error); nothing is captured before
+/// A capture in the making. Made by [`Monitor::error_capture`](crate::Monitor::error_capture); nothing is captured before
 /// [`capture`](Self::capture).
 #[derive(Debug)]
 #[must_use = "nothing is captured before `.capture()`"]

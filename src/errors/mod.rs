@@ -4,7 +4,7 @@
 //! # fn main() -> watchpost::Result<()> {
 //! # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
 //! let error = std::io::Error::other("the disk is gone");
-//! let id = monitor.error(&error).tag("disk", "sda").capture();
+//! let id = monitor.error_capture(&error).tag("disk", "sda").capture();
 //! assert!(!id.is_nil());
 //! # Ok(())
 //! # }
@@ -47,7 +47,7 @@
 //!
 //! Each event is a line of level ERROR (WARN, INFO, DEBUG where the capture says so), counts in
 //! `watchpost_errors_total` by `error_type` and `level`, and in its group:
-//! [`Monitor::errors`](crate::Monitor::errors) lists them. `error_type` is the type's path; an error behind
+//! [`Monitor::error_groups`](crate::Monitor::error_groups) lists them. `error_type` is the type's path; an error behind
 //! `dyn Error` counts as `_OTHER`, for its name is what its `Debug` prints.
 //!
 //! # Which errors are one group

@@ -18,7 +18,7 @@ pub struct HttpConfig {
     pub trace_header: bool,
     /// Whether clients are strangers: a new trace then starts here, and the parent's id stands on the
     /// line alone.
-    pub edge: bool,
+    pub public_endpoint: bool,
     /// Whether a caller's `traceparent` and `tracestate` are read.
     pub trace_context: bool,
     /// Whether a caller's `baggage` is read.
@@ -41,7 +41,7 @@ impl HttpConfig {
     /// The response carries `x-trace-id`.
     pub const DEFAULT_TRACE_HEADER: bool = true;
     /// Parents are believed.
-    pub const DEFAULT_EDGE: bool = false;
+    pub const DEFAULT_PUBLIC_ENDPOINT: bool = false;
     /// 100 milliseconds.
     pub const DEFAULT_LONG_POLL: Duration = Duration::from_millis(100);
 
@@ -55,9 +55,9 @@ impl HttpConfig {
 
     /// Sets whether clients are strangers, whose trace is not continued.
     ///
-    /// Default: [`DEFAULT_EDGE`](Self::DEFAULT_EDGE).
-    pub fn edge(mut self, edge: bool) -> Self {
-        self.edge = edge;
+    /// Default: [`DEFAULT_PUBLIC_ENDPOINT`](Self::DEFAULT_PUBLIC_ENDPOINT).
+    pub fn public_endpoint(mut self, public_endpoint: bool) -> Self {
+        self.public_endpoint = public_endpoint;
         self
     }
 
@@ -128,7 +128,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             trace_header: Self::DEFAULT_TRACE_HEADER,
-            edge: Self::DEFAULT_EDGE,
+            public_endpoint: Self::DEFAULT_PUBLIC_ENDPOINT,
             trace_context: true,
             baggage: true,
             trusted_proxies: Vec::new(),

@@ -104,13 +104,13 @@ impl MonitorBuilder {
     }
 
     /// The service's version, which lines carry. By default, what the environment says.
-    pub fn version(self, version: impl Into<String>) -> Self {
-        self.set("service.version", version, ".version(..)")
+    pub fn service_version(self, version: impl Into<String>) -> Self {
+        self.set("service.version", version, ".service_version(..)")
     }
 
     /// Where the service runs, such as `production`. By default, what the environment says.
-    pub fn environment(self, environment: impl Into<String>) -> Self {
-        self.set("service.environment", environment, ".environment(..)")
+    pub fn service_environment(self, environment: impl Into<String>) -> Self {
+        self.set("service.environment", environment, ".service_environment(..)")
     }
 
     /// Where what is kept on disk is kept. By default, `WATCHPOST_DATA_DIR`, else systemd's
@@ -148,8 +148,8 @@ impl MonitorBuilder {
     }
 
     /// From which duration on a request is slow. By default, 1 s.
-    pub fn slow(self, slow: Duration) -> Self {
-        self.set_time("log.slow", slow, ".slow(..)")
+    pub fn slow_request_threshold(self, slow: Duration) -> Self {
+        self.set_time("log.slow", slow, ".slow_request_threshold(..)")
     }
 
     /// Whether lines are written. By default, they are, to stdout.
@@ -246,11 +246,11 @@ impl MonitorBuilder {
     ///
     /// A [trusted proxy](crate::http::EndpointLayer::trusted_proxies) is no stranger: the trace and the baggage that it sends go
     /// on. A load balancer that is trusted and passes a client's `traceparent` through unchanged has to remove it.
-    pub fn edge(self, edge: bool) -> Self {
+    pub fn public_endpoint(self, public_endpoint: bool) -> Self {
         self.set(
-            "http.edge",
-            if edge { "true" } else { "false" },
-            ".edge(..)",
+            "http.public_endpoint",
+            if public_endpoint { "true" } else { "false" },
+            ".public_endpoint(..)",
         )
     }
 
@@ -269,9 +269,9 @@ impl MonitorBuilder {
     }
 
     /// Whether spans are recorded. By default, they are.
-    pub fn traces(self, traces: bool) -> Self {
-        let text = if traces { "false" } else { "true" };
-        self.set("trace.disabled", text, ".traces(..)")
+    pub fn record_spans(self, record: bool) -> Self {
+        let text = if record { "false" } else { "true" };
+        self.set("trace.disabled", text, ".record_spans(..)")
     }
 
     /// Who makes spans of `tracing` spans. By default, this crate's own layer.
@@ -306,8 +306,8 @@ impl MonitorBuilder {
 
     /// From which duration on a trace is slow and kept. By default, from what 99 of 100 requests of its route
     /// take, once 500 were seen.
-    pub fn slow_trace(self, slow: Duration) -> Self {
-        self.set_time("trace.slow", slow, ".slow_trace(..)")
+    pub fn slow_trace_threshold(self, slow: Duration) -> Self {
+        self.set_time("trace.slow", slow, ".slow_trace_threshold(..)")
     }
 
     /// Series that one metric may have. By default, 2,000.
@@ -427,15 +427,15 @@ impl MonitorBuilder {
     ///
     /// # fn main() -> watchpost::Result<()> {
     /// let monitor = Monitor::builder("shop")
-    ///     .installs(Global::Recorder, false)
-    ///     .installs(Global::TracerProvider, false)
+    ///     .install_global(Global::Recorder, false)
+    ///     .install_global(Global::TracerProvider, false)
     ///     .install()?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn installs(self, global: Global, wanted: bool) -> Self {
+    pub fn install_global(self, global: Global, wanted: bool) -> Self {
         let text = if wanted { "true" } else { "false" };
-        self.set(global.setting(), text, ".installs(..)")
+        self.set(global.setting(), text, ".install_global(..)")
     }
 
     /// Builds the monitor and touches no global. A host with a `tracing` subscriber of its own adds

@@ -24,7 +24,7 @@ impl MonitorGuard {
     }
 
     /// What was and what could not be installed, and all notices so far.
-    pub fn report(&self) -> Report {
+    pub fn report(&self) -> MonitorReport {
         let inner = &self.monitor.inner;
         let installs = peek(&inner.installs).map(|it| it.clone());
         let installs = installs.unwrap_or_default();
@@ -33,7 +33,7 @@ impl MonitorGuard {
         let install = installs.last;
         let not_installed = install.missing().map(|it| it.sentence.clone());
         let not_installed = not_installed.collect();
-        Report {
+        MonitorReport {
             install,
             not_installed,
             notices,
@@ -58,7 +58,7 @@ impl Drop for MonitorGuard {
 /// What a monitor has to say about itself: one sentence a line, each with what to write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Report {
+pub struct MonitorReport {
     /// What [`Monitor::install`] did, the last time that it was called. It is not printed with the report, apart from
     /// what is missing.
     pub install: InstallReport,
@@ -68,7 +68,7 @@ pub struct Report {
     pub notices: Vec<String>,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for MonitorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut all = self.not_installed.iter().chain(&self.notices);
         match all.next() {

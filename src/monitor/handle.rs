@@ -305,12 +305,12 @@ impl Monitor {
     /// # fn main() -> watchpost::Result<()> {
     /// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
     /// let error = std::io::Error::other("the disk is gone");
-    /// monitor.error(&error).tag("disk", "sda").extra("free_bytes", 0).user("u-17").capture();
+    /// monitor.error_capture(&error).tag("disk", "sda").extra("free_bytes", 0).user("u-17").capture();
     /// # Ok(())
     /// # }
     /// ```
     #[track_caller]
-    pub fn error<'a, E: std::error::Error + ?Sized>(&self, error: &'a E) -> ErrorCapture<'a, E> {
+    pub fn error_capture<'a, E: std::error::Error + ?Sized>(&self, error: &'a E) -> ErrorCapture<'a, E> {
         ErrorCapture::new(&self.inner.errors, error)
     }
 
@@ -328,7 +328,7 @@ impl Monitor {
         &self,
         error: &E,
     ) -> DurableCapture {
-        self.error(error).capture_durable()
+        self.error_capture(error).capture_durable()
     }
 
     /// What gives the events of a Sentry that the service set up itself the ids of the request that they are
@@ -358,7 +358,7 @@ impl Monitor {
 
     /// The errors captured since the start, told apart: at most a thousand groups, the one seen last first.
     /// What was captured within the last 20 ms may be missing.
-    pub fn errors(&self) -> Vec<ErrorGroup> {
+    pub fn error_groups(&self) -> Vec<ErrorGroup> {
         self.inner.errors.groups()
     }
 

@@ -27,7 +27,7 @@ impl Monitor {
     /// What somebody else has set stays, except that the panic hook is set in front of the one that is there, and calls
     /// it. The report has a sentence for each global; [`MonitorGuard::report`](crate::MonitorGuard::report) repeats
     /// those for which something is missing, and they are written to the console once. Switch a global off with
-    /// [`MonitorBuilder::installs`](crate::MonitorBuilder::installs).
+    /// [`MonitorBuilder::install_global`](crate::MonitorBuilder::install_global).
     ///
     /// A service that has taken [`tracing_layer`](Self::tracing_layer) and has set no subscriber with it yet is left its
     /// subscriber and the `log` logger: ours would make its `init()` fail.

@@ -23,7 +23,7 @@ pub use self::axum::NoMonitor;
 pub use self::builder::MonitorBuilder;
 pub use self::doctor::Finding;
 pub use self::globals::{Global, GlobalReport, GlobalState, InstallReport};
-pub use self::guard::{MonitorGuard, Report};
+pub use self::guard::{MonitorGuard, MonitorReport};
 pub use self::handle::Monitor;
 pub use self::serve::Server;
 pub use self::signal::shutdown_signal;

@@ -281,7 +281,7 @@ mod tests {
             String::from_utf8(body.to_vec()).unwrap()
         };
         let read = || {
-            monitor.errors();
+            monitor.error_groups();
             monitor.queries();
             monitor.dependencies();
             monitor.recent_traces();

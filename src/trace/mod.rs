@@ -88,7 +88,7 @@
 //! Everything is recorded, and what is kept is decided when the root has ended. A trace is kept whole if something
 //! happened in it: code panicked, time ran out, the root failed, an error was captured, or it was slow, which is
 //! longer than 99 of 100 requests of its route took lately (once 500 were seen), or than
-//! [`slow_trace`](crate::MonitorBuilder::slow_trace). That holds at a ratio of 0 too, within a budget of 1 MiB a
+//! [`slow_trace_threshold`](crate::MonitorBuilder::slow_trace_threshold). That holds at a ratio of 0 too, within a budget of 1 MiB a
 //! second. Of all others the [ratio](crate::MonitorBuilder::trace_ratio) chooses by trace id, so that services with
 //! one ratio choose the same, up to [100 a second](crate::MonitorBuilder::max_traces_per_second). The root's
 //! `watchpost.kept` says why.
@@ -123,7 +123,7 @@
 //! cut after 8192 bytes; it goes on without a `traceparent` too. OpenTelemetry's propagator reads it, and leaves out
 //! white space at either end of a value, even where it is percent-encoded.
 //!
-//! With [`edge`](crate::MonitorBuilder::edge), traces and baggage of callers end here, but for those of trusted proxies.
+//! With [`public_endpoint`](crate::MonitorBuilder::public_endpoint), traces and baggage of callers end here, but for those of trusted proxies.
 //!
 //! # How budgets are shared
 //!

@@ -222,7 +222,7 @@ fn layers(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
     let monitor = builder
         .spans(mode)
         .trace_ratio(0.0)
-        .slow_trace(Duration::from_nanos(1))
+        .slow_trace_threshold(Duration::from_nanos(1))
         .build()
         .unwrap();
     compose(&monitor, &provider);

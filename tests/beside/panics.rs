@@ -68,7 +68,7 @@ fn ask(layers: &[EndpointLayer], path: &str) {
 
 fn captured(monitor: &Monitor) -> u64 {
     assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
-    let errors = monitor.errors();
+    let errors = monitor.error_groups();
     errors.iter().map(|group| group.count).sum()
 }
 

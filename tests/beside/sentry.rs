@@ -180,7 +180,7 @@ fn panic_once_each() {
     assert_eq!((events.len(), transactions.len()), (1, 1));
     assert!(events[0].exception.values[0].value.as_deref() == Some("no paper"));
     linked(&guard, &events[0], &transactions[0], &id);
-    let errors = guard.errors();
+    let errors = guard.error_groups();
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0].count, 1);
 }

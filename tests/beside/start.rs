@@ -170,7 +170,7 @@ fn assert_once(monitor: &Monitor, written: &Written) {
 
 fn panics(monitor: &Monitor) -> u64 {
     assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
-    let errors = monitor.errors();
+    let errors = monitor.error_groups();
     errors.iter().map(|group| group.count).sum()
 }
 
@@ -257,7 +257,7 @@ fn two_steps_beside_a_recorder(added: bool) {
         assert_said_once(&monitor);
         assert!(monitor.report().to_string().contains("join_page"));
         let (builder, _) = crate::support::builder();
-        let quiet = builder.installs(Global::Recorder, false).build().unwrap();
+        let quiet = builder.install_global(Global::Recorder, false).build().unwrap();
         assert_eq!(states(&quiet.install())[2], Off);
         assert!(!quiet.report().to_string().contains("recorder"));
         block_on(handler());
@@ -388,7 +388,7 @@ fn no_trace_in_their_provider(added: bool) {
         assert_said_once(&monitor);
         let second = builder()
             .0
-            .installs(Global::TracerProvider, false)
+            .install_global(Global::TracerProvider, false)
             .install();
         assert_eq!(states(&second.unwrap().report().install)[4], Off);
     }
@@ -470,7 +470,7 @@ fn one_step_before_their_init() {
 fn switched_off_before_their_init() {
     let (builder, written) = builder();
     let monitor = builder
-        .installs(Global::Subscriber, false)
+        .install_global(Global::Subscriber, false)
         .install()
         .unwrap();
     let report = monitor.report().install;
@@ -498,10 +498,10 @@ fn switched_off_by_settings() {
         .env(false)
         .console(false)
         .file(&settings);
-    let builder = builder.installs(Global::TracerProvider, false);
-    let builder = builder.installs(Global::PanicHook, false);
+    let builder = builder.install_global(Global::TracerProvider, false);
+    let builder = builder.install_global(Global::PanicHook, false);
     let monitor = builder
-        .installs(Global::CaptureError, false)
+        .install_global(Global::CaptureError, false)
         .install()
         .unwrap();
     std::fs::remove_file(settings).unwrap();

@@ -402,7 +402,7 @@ async fn a_captured_error_has_each_tag_once() {
     });
     let error = std::io::Error::other("no paper");
     let mut capture = harness
-        .error(&error)
+        .error_capture(&error)
         .tag("tenant", "old")
         .tag("tenant", "acme")
         .extra("attempt", 1)
@@ -419,7 +419,7 @@ async fn a_captured_error_has_each_tag_once() {
     let capture = capture.tag("tenant", "last");
     capture.level(Level::Error).capture();
     assert!(harness.flush(PATIENCE).await);
-    let groups = harness.errors();
+    let groups = harness.error_groups();
     let sample = groups[0].sample.as_ref().unwrap();
     let tags: BTreeSet<_> = sample.tags.iter().map(|(key, _)| key).collect();
     assert_eq!((tags.len(), sample.tags.len()), (50, 50));
@@ -464,7 +464,7 @@ async fn later(fails: bool) -> Result<(), String> {
 async fn an_error_event_makes_its_spans_status_an_error_in_both_modes() {
     for mode in MODES {
         let harness = harness(mode, |builder| {
-            builder.trace_ratio(0.0).slow_trace(PATIENCE)
+            builder.trace_ratio(0.0).slow_trace_threshold(PATIENCE)
         });
         let _listening = listen(&harness);
         job(true).unwrap_err();
@@ -526,7 +526,7 @@ async fn an_error_event_counts_where_events_are_no_part_of_spans() {
         builder
             .file(file.path())
             .trace_ratio(0.0)
-            .slow_trace(PATIENCE)
+            .slow_trace_threshold(PATIENCE)
     });
     let _listening = listen(&harness);
     job(true).unwrap_err();

@@ -345,7 +345,7 @@ async fn a_guard_tells_what_it_is_told() {
 
 #[tokio::test]
 async fn without_traces_the_request_goes_along() {
-    let harness = Harness::with(|builder| builder.traces(false));
+    let harness = Harness::with(|builder| builder.record_spans(false));
     let service = harness.external("a");
     let app = Router::new()
         .route(

@@ -71,7 +71,7 @@ async fn a_captured_error_has_the_code_and_the_query_however_deep_it_lies() {
         |h: &Harness, e| h.capture_error(&e),
         |h: &Harness, e| h.capture_error(&above(1, e)),
         |h: &Harness, e| h.capture_error(&above(4, e)),
-        |h: &Harness, e| h.error(&above(2, e)).tag("a", "b").capture(),
+        |h: &Harness, e| h.error_capture(&above(2, e)).tag("a", "b").capture(),
         |h: &Harness, e| {
             let error: Box<dyn Error + Send + Sync> = Box::new(e);
             h.capture_error(&*error)
@@ -99,7 +99,7 @@ async fn a_captured_error_has_the_code_and_the_query_however_deep_it_lies() {
 
 #[tokio::test]
 async fn an_error_outside_any_trace_has_its_code_alone() {
-    let harness = Harness::with(|builder| builder.traces(false));
+    let harness = Harness::with(|builder| builder.record_spans(false));
     let pool = pool(&harness).await;
     let error = pool.execute(INSERT).await.unwrap_err();
     harness.capture_error(&error);
@@ -124,7 +124,7 @@ async fn no_other_error_is_given_the_query() {
             harness.capture_error(&second);
             assert_eq!(known(&last_event(&harness)), ["1299", "INSERT orders"]);
             // What the capture says itself stays.
-            harness.error(&second).extra(CODE, "mine").capture();
+            harness.error_capture(&second).extra(CODE, "mine").capture();
             assert_eq!(known(&last_event(&harness)), ["mine", "INSERT orders"]);
             // A kind that is no code of the database's.
             let none = sqlx::query("SELECT id FROM orders WHERE id = 9").fetch_one(&pool);

@@ -54,7 +54,7 @@ async fn an_error_in_a_request_has_all_that_is_known_of_it() {
                 }
                 let error = store_error(17);
                 monitor
-                    .error(&error)
+                    .error_capture(&error)
                     .tag("shard", "s1")
                     .extra("attempt", 2)
                     .user("u-17")
@@ -95,7 +95,7 @@ async fn an_error_in_a_request_has_all_that_is_known_of_it() {
     );
     assert_eq!(line["attempt"], 2);
 
-    let groups = harness.errors();
+    let groups = harness.error_groups();
     let [group] = groups.as_slice() else {
         panic!("{groups:?}")
     };
@@ -135,16 +135,16 @@ fn groups_are_by_type_message_place_and_route() {
     harness.capture_message(Level::Warning, "queue 5 is long");
     harness.capture_message(Level::Warning, "queue 6 is long");
     let failed: Result<u8, _> = "x".parse::<u8>();
-    let other = harness.error(failed.as_ref().unwrap_err());
+    let other = harness.error_capture(failed.as_ref().unwrap_err());
     other.fingerprint("mine").level(Level::Fatal).capture();
     harness.lines();
     let counts: Vec<_> = harness
-        .errors()
+        .error_groups()
         .iter()
         .map(|it| (it.count, it.message.clone()))
         .collect();
     assert_eq!(counts.len(), 5, "{counts:?}");
-    let groups = harness.errors();
+    let groups = harness.error_groups();
     let rows = groups.iter().find(|group| group.count == 10).unwrap();
     assert_eq!(rows.last_event, ids[9]);
     assert_eq!(rows.message, "row 0 cannot be read");
@@ -190,12 +190,12 @@ fn a_thousand_groups_are_kept_those_seen_last() {
                 .collect::<String>()
         );
         harness
-            .error(&std::io::Error::other(text.replace('"', "")))
+            .error_capture(&std::io::Error::other(text.replace('"', "")))
             .capture();
         harness.advance(Duration::from_millis(1));
     }
     harness.lines();
-    let groups = harness.errors();
+    let groups = harness.error_groups();
     assert_eq!(groups.len(), 1000);
     assert!(
         groups
@@ -216,7 +216,7 @@ fn books_are_exact_with_a_console_and_without() {
         assert_eq!((totals.emitted(), totals.delivered()), (100, 100));
         assert_eq!(totals.dropped_in_all(), 0);
         assert_eq!(lines.len(), if console { 100 } else { 0 });
-        let count: u64 = harness.errors().iter().map(|group| group.count).sum();
+        let count: u64 = harness.error_groups().iter().map(|group| group.count).sum();
         assert_eq!(count, 100);
     }
 }
@@ -252,7 +252,7 @@ async fn anywhere_in_a_request_its_own_monitor_captures() {
     two.lines();
     assert_eq!(one.totals(Signal::Error).delivered(), 1);
     assert_eq!(two.totals(Signal::Error).delivered(), 2);
-    assert_eq!(two.errors()[0].route, "/");
+    assert_eq!(two.error_groups()[0].route, "/");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn the_first_five_of_a_kind_have_a_backtrace() {
     }
     harness.lines();
     let frames = || {
-        let groups = harness.errors();
+        let groups = harness.error_groups();
         groups[0]
             .sample
             .as_ref()
@@ -275,7 +275,7 @@ fn the_first_five_of_a_kind_have_a_backtrace() {
         harness.capture_error(&store_error(10));
         std::thread::sleep(Duration::from_millis(5));
     }
-    let groups = harness.errors();
+    let groups = harness.error_groups();
     let frames = &groups[0].sample.as_ref().unwrap().frames;
     assert!(
         frames[0].function.contains("the_first_five_of_a_kind"),
@@ -302,7 +302,7 @@ fn an_error_that_captures_itself_is_captured_once() {
     let hostile = Hostile(Harness::new());
     hostile.0.capture_error(&hostile);
     hostile.0.lines();
-    let groups = hostile.0.errors();
+    let groups = hostile.0.error_groups();
     assert_eq!(groups.len(), 1);
     assert_eq!(groups[0].message, "within: true");
 }
@@ -318,7 +318,7 @@ async fn what_is_stored_is_found_by_the_next_process() {
     let stored = first.capture_error_durable(&store_error(50)).await;
     assert!(stored.is_stored());
     let frames = || {
-        first.errors()[0]
+        first.error_groups()[0]
             .sample
             .as_ref()
             .map_or(0, |it| it.frames.len())
@@ -331,11 +331,11 @@ async fn what_is_stored_is_found_by_the_next_process() {
     drop(first);
     let second = open();
     let patience = std::time::Instant::now();
-    let count = || second.errors().iter().map(|group| group.count).sum::<u64>();
+    let count = || second.error_groups().iter().map(|group| group.count).sum::<u64>();
     while count() < 51 && patience.elapsed() < Duration::from_secs(20) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let groups = second.errors();
+    let groups = second.error_groups();
     assert_eq!((groups.len(), count()), (2, 51), "{groups:?}");
     let last = groups.iter().find(|group| group.last_event == stored.id());
     assert!(last.is_some());
@@ -369,7 +369,7 @@ async fn a_store_that_cannot_be_written_costs_nothing_but_the_store() {
             .count(),
         1
     );
-    assert_eq!(harness.errors().len(), 1);
+    assert_eq!(harness.error_groups().len(), 1);
     assert!(harness.written().contains("are in memory alone"));
     // The directory may be mended while the service runs.
     std::fs::remove_file(dir.path().join("errors")).unwrap();
@@ -428,7 +428,7 @@ fn a_burst_of_one_place_leaves_room_for_a_rare_one() {
         }
     }
     assert!(harness.flush_blocking(Duration::from_secs(20)).unwrap());
-    let groups = harness.errors();
+    let groups = harness.error_groups();
     let count = |message: &str| {
         let of = groups.iter().filter(|it| it.message.starts_with(message));
         of.map(|it| it.count).sum::<u64>()

@@ -215,7 +215,7 @@ async fn texts_of_errors_make_no_groups() {
         }
     }
     assert!(harness.flush(Duration::from_secs(10)).await);
-    let groups = harness.errors();
+    let groups = harness.error_groups();
     assert_eq!(groups.len(), 2, "{groups:#?}");
     assert!(!harness.metrics().render().contains("shop.test"));
 }

@@ -67,7 +67,7 @@ fn its_events_carry_the_ids_of_their_request_whose_trace_is_kept() {
         assert_eq!(kept.spans[0].span_id.to_string(), span);
     }
     // It is the host's event: none of it is ours.
-    assert!(harness.errors().is_empty());
+    assert!(harness.error_groups().is_empty());
 }
 
 #[test]

@@ -229,7 +229,7 @@ async fn ids_come_in_go_out_and_stand_on_the_line() {
 
 #[tokio::test]
 async fn at_the_edge_each_request_begins_a_trace() {
-    let harness = Harness::with(|builder| builder.edge(true).trace_header(false));
+    let harness = Harness::with(|builder| builder.public_endpoint(true).trace_header(false));
     let request = Request::get("/users/1")
         .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"))
         .body(Body::empty())

@@ -131,7 +131,7 @@ fn a_bad_bound_or_name_is_reported_with_every_other_problem() {
         .histogram_bounds("b", [])
         .histogram_off("c,d")
         .trace_rule("/x", f64::NAN)
-        .slow_trace(Duration::MAX)
+        .slow_trace_threshold(Duration::MAX)
         .build();
     let problems = built.unwrap_err().problems().to_vec();
     assert_eq!(problems.len(), 5, "{problems:?}");
@@ -140,7 +140,7 @@ fn a_bad_bound_or_name_is_reported_with_every_other_problem() {
 #[test]
 fn a_duration_in_code_keeps_what_is_below_a_millisecond() {
     let monitor = Monitor::builder("page").env(false);
-    let monitor = monitor.slow_trace(Duration::from_micros(500)).build();
+    let monitor = monitor.slow_trace_threshold(Duration::from_micros(500)).build();
     let monitor = monitor.unwrap();
     assert_eq!(monitor.settings().value("trace.slow"), Some("\"500us\""));
 }

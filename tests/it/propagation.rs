@@ -421,7 +421,7 @@ fn states() -> Vec<(&'static str, Vec<String>, String)> {
 #[tokio::test]
 async fn a_tracestate_is_one_list_and_is_sent_on_whole_or_not_at_all() {
     for traces in [true, false] {
-        let harness = harness(|builder| builder.traces(traces));
+        let harness = harness(|builder| builder.record_spans(traces));
         let app = app(&harness);
         let parent = parent("01");
         for (class, values, expected) in states() {
@@ -495,7 +495,7 @@ async fn baggage_goes_on_without_a_trace_context() {
     let bad = [("traceparent", "00-0-0-00"), ("baggage", "a=1")];
     let two = [whole[0], whole[0], whole[1]];
     for edge in [false, true] {
-        let harness = harness(|builder| builder.edge(edge));
+        let harness = harness(|builder| builder.public_endpoint(edge));
         let app = app(&harness);
         for headers in [&whole[..], &alone, &bad, &two] {
             for (peer, trusted) in [("10.0.0.1", true), ("192.0.2.1", false)] {
@@ -522,7 +522,7 @@ async fn the_edge_continues_the_trace_of_a_trusted_peer() {
         (false, "10.0.0.1", true),
         (false, "192.0.2.1", true),
     ] {
-        let harness = harness(|builder| builder.edge(edge));
+        let harness = harness(|builder| builder.public_endpoint(edge));
         let sent = send(&app(&harness), "/", peer, &headers).await;
         let goes_on = sent.header("traceparent")[..35] == parent[..35];
         assert_eq!(goes_on, continues, "edge {edge}, {peer}");
@@ -697,7 +697,7 @@ async fn a_plain_span_with_a_remote_parent_follows_its_decision() {
 
 #[tokio::test]
 async fn without_spans_a_trusted_callers_flags_go_on() {
-    let harness = harness(|builder| builder.traces(false));
+    let harness = harness(|builder| builder.record_spans(false));
     let app = app(&harness);
     for (flags, peer, sent) in [
         ("00", "10.0.0.1", "00"),

@@ -346,7 +346,7 @@ async fn a_loop_of_queries_is_told() {
 
 #[tokio::test]
 async fn without_traces_queries_are_counted_all_the_same() {
-    let harness = Harness::with(|builder| builder.traces(false));
+    let harness = Harness::with(|builder| builder.record_spans(false));
     let db = shop(&harness);
     let app = Router::new()
         .route(

@@ -296,7 +296,7 @@ async fn no_end_of_a_query_or_a_call_tells_a_secret() {
         ("queries", format!("{:?}", harness.queries())),
         ("dependencies", format!("{:?}", harness.dependencies())),
         ("model usage", format!("{:?}", harness.model_usage())),
-        ("errors", format!("{:?}", harness.errors())),
+        ("errors", format!("{:?}", harness.error_groups())),
         ("what was under way", seen.lock().unwrap().clone()),
     ];
     let mut wrong = Vec::new();
@@ -420,7 +420,7 @@ async fn urls_inside_texts_keep_no_value_in_any_sink() {
     let places = [
         ("the log", harness.written()),
         ("the traces", format!("{:?}", harness.recent_traces())),
-        ("the errors", format!("{:?}", harness.errors())),
+        ("the errors", format!("{:?}", harness.error_groups())),
         ("health", health.body),
     ];
     for (place, text) in &places {
@@ -522,9 +522,9 @@ fn harness_error() {
     let error = io::Error::other("declined");
     let monitor = watchpost::Monitor::current().unwrap();
     monitor
-        .error(&error)
+        .error_capture(&error)
         .extra("user.pin", 918_273_i64)
         .capture();
-    let group = monitor.errors();
+    let group = monitor.error_groups();
     assert!(!format!("{group:?}").contains("918273"));
 }

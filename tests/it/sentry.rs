@@ -86,11 +86,11 @@ fn balance(harness: &Harness) -> Totals {
 async fn an_event_is_sent_as_the_protocol_wants_it() {
     let peer = Peer::always(Reply::status(200));
     let harness = harness(&peer, |builder| {
-        builder.version("1.2.3").environment("test")
+        builder.service_version("1.2.3").service_environment("test")
     });
     let error = Refused(3);
     let error = harness
-        .error(&error)
+        .error_capture(&error)
         .tag("shard", "s1")
         .extra("password", "hunter2");
     let captured = error.user("u-1").fingerprint("mine").capture();
@@ -216,7 +216,7 @@ async fn more_than_the_memory_holds_comes_from_the_store() {
     let mut all = Vec::new();
     for n in 0..600 {
         let error = Refused(n);
-        let error = harness.error(&error).extra("much", "x".repeat(4000));
+        let error = harness.error_capture(&error).extra("much", "x".repeat(4000));
         all.push(error.capture());
         if n % 50 == 49 {
             assert!(harness.capture_error_durable(&Refused(n)).await.is_stored());

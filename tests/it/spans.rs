@@ -185,7 +185,7 @@ fn look_closer(trace: &KeptTrace) {
 #[tokio::test]
 async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
     let monitor = builder(0.0)
-        .slow_trace(Duration::from_secs(60))
+        .slow_trace_threshold(Duration::from_secs(60))
         .build()
         .unwrap();
     let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
@@ -266,7 +266,7 @@ async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
 #[tokio::test]
 async fn a_trace_is_kept_for_what_happened_in_it() {
     let monitor = builder(0.0)
-        .slow_trace(Duration::from_millis(30))
+        .slow_trace_threshold(Duration::from_millis(30))
         .build()
         .unwrap();
     let of = monitor.clone();
@@ -376,7 +376,7 @@ async fn a_callers_trace_goes_on_and_a_strangers_is_linked() {
             .unwrap()
     };
     for (edge, ratio) in [(false, 1.0), (true, 1.0), (false, 0.0)] {
-        let monitor = builder(ratio).edge(edge).build().unwrap();
+        let monitor = builder(ratio).public_endpoint(edge).build().unwrap();
         let app = Router::new()
             .route("/", get(async || {}))
             .layer(monitor.layer());

@@ -129,7 +129,7 @@ async fn they_have_the_right_parent_among_all_kinds() {
 
 #[tokio::test]
 async fn they_may_end_in_tasks_on_threads_and_after_their_root() {
-    let harness = harness(|builder| builder.trace_ratio(0.0).slow_trace(PATIENCE));
+    let harness = harness(|builder| builder.trace_ratio(0.0).slow_trace_threshold(PATIENCE));
     let subscriber = subscriber(&harness);
     let _default = tracing::dispatcher::set_default(&subscriber);
     let of = subscriber.clone();
@@ -239,7 +239,7 @@ async fn their_extension_trait_works_and_a_span_without_a_request_is_a_root() {
         .find(|line| line["message"] == "by itself")
         .unwrap();
     assert_eq!(line["trace_id"], alone.trace_id.to_string());
-    let errors = harness.errors();
+    let errors = harness.error_groups();
     let sample = errors[0].sample.as_ref().unwrap();
     assert_eq!(Some(sample.id), event);
     assert_eq!(sample.trace_id, alone.trace_id);

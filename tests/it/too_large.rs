@@ -241,7 +241,7 @@ async fn a_captured_error_with_all_that_it_can_have_is_there() {
                         tracing::info!(field = %text, other = text, "{text}");
                     }
                     let error = Deep::new(&text, 20);
-                    let mut capture = monitor.error(&error).user(&text);
+                    let mut capture = monitor.error_capture(&error).user(&text);
                     for n in 0..60 {
                         capture = capture
                             .tag(format!("{n}{text}"), &text)
@@ -280,7 +280,7 @@ async fn a_captured_error_with_all_that_it_can_have_is_there() {
                     .contains("too_large")
             );
         }
-        let groups = harness.errors();
+        let groups = harness.error_groups();
         assert_eq!(groups.len(), 2);
         for group in groups {
             let sample = group.sample.unwrap();

@@ -53,7 +53,7 @@ pub const OPS: &[(&str, Op)] = &[
         measure(&mut || (0..n).for_each(work::event));
     }),
     ("event", |n, measure| {
-        let monitor = stacks::lines(|builder| builder.traces(false));
+        let monitor = stacks::lines(|builder| builder.record_spans(false));
         let _listening = listening(monitor.tracing_layer());
         measure(&mut || (0..n).for_each(work::event));
     }),
@@ -182,7 +182,7 @@ fn silent() -> MonitorGuard {
 
 fn untraced() -> MonitorGuard {
     let builder = Monitor::builder("ops").env(false).console(false);
-    builder.traces(false).build().expect("a monitor")
+    builder.record_spans(false).build().expect("a monitor")
 }
 
 /// A layer that hears everything and does nothing.
@@ -337,7 +337,7 @@ pub fn time(name: &str) {
 
 /// Speaks `n` events outside any request, for the worker's part of it.
 pub fn events(n: u64) {
-    let monitor = stacks::lines(|builder| builder.traces(false));
+    let monitor = stacks::lines(|builder| builder.record_spans(false));
     let _listening = listening(monitor.tracing_layer());
     work::say(0..n);
     stacks::end(&monitor);

@@ -43,7 +43,7 @@ pub const STACKS: &[(&str, Build)] = &[
         Stack::without(router.layer(tower::layer::layer_fn(|inner| inner)))
     }),
     ("metrics", |router| {
-        let builder = Monitor::builder("compare").env(false).traces(false);
+        let builder = Monitor::builder("compare").env(false).record_spans(false);
         let builder = builder.trace_header(false);
         let monitor = builder
             .request_lines(RequestLogs::Off)
@@ -52,7 +52,7 @@ pub const STACKS: &[(&str, Build)] = &[
         Stack::of(router, monitor)
     }),
     ("lines", |router| {
-        with_lines(router, |builder| builder.traces(false))
+        with_lines(router, |builder| builder.record_spans(false))
     }),
     // A tenth of the traces, and what fails or is slow.
     ("everything", |router| {
@@ -68,7 +68,7 @@ fn with_lines(router: Router, set: fn(MonitorBuilder) -> MonitorBuilder) -> Stac
 
 /// A monitor that writes lines, and nowhere.
 pub fn lines(set: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> MonitorGuard {
-    let builder = set(Monitor::builder("compare").version("1.4.2").env(false));
+    let builder = set(Monitor::builder("compare").service_version("1.4.2").env(false));
     let builder = builder
         .console_to(std::io::sink())
         .max_queue_bytes(64 << 20);

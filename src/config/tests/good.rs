@@ -34,7 +34,7 @@ release = "contentmax@1"
 
 [http]
 trace_header = false
-edge = true
+public_endpoint = true
 trusted_proxies = ["10.0.0.0/8", "::1", "10.0.0.0/8"]
 allow_headers = ["User-Agent", "x-request-id"]
 timeout_statuses = [504, 0x1F7]
@@ -147,7 +147,7 @@ fn every_key_of_a_file_arrives() {
         config.errors.sentry_release.as_deref(),
         Some("contentmax@1")
     );
-    assert!(!config.http.trace_header && config.http.edge);
+    assert!(!config.http.trace_header && config.http.public_endpoint);
     let networks: Vec<_> = config
         .http
         .trusted_proxies

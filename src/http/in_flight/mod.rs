@@ -167,12 +167,12 @@ impl InFlightRequest {
         let headers = Some(request.headers()).filter(|_| caller.continues);
         self.traced.begin(sampling, headers, seen);
         if let Some(traces) = traces {
-            // Baggage needs no trace context. A stranger's ends at the edge.
+            // Baggage needs no trace context. At a public endpoint, a stranger's ends here.
             let wanted = seen.baggage.is_some()
                 && self.shared.config.baggage
                 && (caller.continues
-                    || !self.shared.config.edge
-                    || client_address::is_trusted(request, &self.shared.config));
+                    || !self.shared.config.public_endpoint
+                    || client::is_trusted(request, &self.shared.config));
             let headers = Some(request.headers()).filter(|_| wanted);
             let leaves = traces.beside().leaves_contexts();
             self.traced.make_context(self.ids, headers, leaves);
@@ -234,22 +234,22 @@ impl InFlightRequest {
         if let Some((trace, span, flags)) = theirs {
             return self.identify_below(trace, span, flags, route);
         }
-        let trusted = parent.is_some() && client_address::is_trusted(request, &self.shared.config);
-        let edge = self.shared.config.edge && !trusted;
+        let trusted = parent.is_some() && client::is_trusted(request, &self.shared.config);
+        let public_endpoint = self.shared.config.public_endpoint && !trusted;
         let trace = match parent {
-            Some(parent) if !edge => parent.trace,
+            Some(parent) if !public_endpoint => parent.trace,
             _ => TraceId::random(),
         };
         self.parent_span = parent.map_or(SpanId::NIL, |parent| parent.span);
         self.parent_trace = parent
-            .filter(|_| edge)
+            .filter(|_| public_endpoint)
             .map_or(TraceId::NIL, |parent| parent.trace);
         self.ids = Ids {
             trace,
             span: SpanId::random(),
             route: route.unwrap_or(UNMATCHED),
         };
-        let caller = parent.filter(|_| !edge);
+        let caller = parent.filter(|_| !public_endpoint);
         let flags = caller.map_or(0, |parent| parent.flags);
         RemoteParent {
             continues: caller.is_some(),

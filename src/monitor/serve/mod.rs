@@ -33,7 +33,7 @@ const REST: Duration = Duration::from_millis(50);
 const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
 /// The monitor's own port, opened by [`Monitor::serve`](crate::Monitor::serve). Dropping it closes the port,
-/// and so does [`close`](Self::close); the end of the monitor does not, so that its last figures can be read.
+/// and so does [`shutdown`](Self::shutdown); the end of the monitor does not, so that its last figures can be read.
 #[derive(Debug)]
 #[must_use = "dropping the server closes its port"]
 pub struct Server {
@@ -106,7 +106,7 @@ impl Server {
     }
 
     /// Closes the port and idle connections, and gives the answers under way this long. Returns at once.
-    pub fn close(&self, within: Duration) {
+    pub fn shutdown(&self, within: Duration) {
         self.stop.send_if_modified(|stop| {
             let first = stop.is_none();
             stop.get_or_insert(within);
@@ -114,11 +114,11 @@ impl Server {
         });
     }
 
-    /// [`close`](Self::close), and waits for the thread; whether it ended in that time. Blocks the calling
+    /// [`shutdown`](Self::shutdown), and waits for the thread; whether it ended in that time. Blocks the calling
     /// thread.
-    pub fn stop_blocking(&self, within: Duration) -> bool {
+    pub fn shutdown_blocking(&self, within: Duration) -> bool {
         // The thread needs some of the time to end in.
-        self.close(within / 4 * 3);
+        self.shutdown(within / 4 * 3);
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.recv_timeout(within) == Err(std_mpsc::RecvTimeoutError::Disconnected)
     }
@@ -126,7 +126,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.close(LAST_ANSWERS);
+        self.shutdown(LAST_ANSWERS);
     }
 }
 

@@ -382,7 +382,7 @@ fn a_stop_waits_for_no_idle_connection_and_for_answers_as_long_as_told() {
             assert!(get(&server, "GET /livez").ends_with("ok"));
         }
         let start = Instant::now();
-        assert!(server.stop_blocking(within), "{hanging}");
+        assert!(server.shutdown_blocking(within), "{hanging}");
         assert!(start.elapsed() < within + Duration::from_millis(100));
         assert_eq!(rest(&idle), "");
         assert!(Client::connect(server.local_addr()).is_err());
@@ -397,7 +397,7 @@ fn a_page_that_blocks_the_thread_does_not_block_a_stop() {
         .write_all(b"GET /blocks HTTP/1.1\r\nhost: x\r\n\r\n")
         .unwrap();
     let start = Instant::now();
-    let ended = server.stop_blocking(Duration::from_millis(200));
+    let ended = server.shutdown_blocking(Duration::from_millis(200));
     assert!(start.elapsed() < Duration::from_millis(300), "{ended}");
     drop(server);
     assert!(start.elapsed() < Duration::from_millis(400));

@@ -148,7 +148,7 @@ fn all_problems_of_all_sources_are_told_at_once() {
             "log.slow",
             "access.token",
             "log.level",
-            "http.edge",
+            "http.public_endpoint",
             "service.name",
             "drain.wait"
         ]

@@ -278,8 +278,8 @@ const WORDS: &[Value] = &[
     ("log.console", "1", "not a switch"),
     ("log.console", "on", "not a switch"),
     ("log.console", "falsee", "not a switch"),
-    ("http.edge", "0", "not a switch"),
-    ("http.edge", "t", "not a switch"),
+    ("http.public_endpoint", "0", "not a switch"),
+    ("http.public_endpoint", "t", "not a switch"),
     ("http.trace_header", "x-trace-id", "not a switch"),
     (
         "http.trace_header",
