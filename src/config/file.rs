@@ -1,4 +1,4 @@
-//! The TOML file: read whole, then laid flat into dotted keys.
+//! The TOML file: read, parsed and flattened into dotted keys.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,26 +7,31 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::form::{Raw, Takes, Type};
-use super::nearest::{nearest, nearest_key};
-use super::problem::{Origin, problem};
+use super::problem::{ValueOrigin, problem};
+use super::suggest::{nearest, nearest_key};
 use super::table::{SETTINGS, is_section, keys, position, sections};
-use super::{Given, mask};
+use super::value::{RawValue, TomlShape, TomlType};
+use super::{TextValue, mask};
 
-/// A larger file is no settings file.
-const MOST_BYTES: u64 = 1024 * 1024;
-/// A file with more problems is told by its first ones.
-const MOST_PROBLEMS: usize = 100;
+/// The most bytes of a file.
+const MAX_BYTES: u64 = 1024 * 1024;
+/// The most problems of one file that are reported one by one.
+const MAX_PROBLEMS: usize = 100;
 
-/// What the file gives, and what is wrong with it.
+/// The values of a file by the index of their setting, and the problems of the file.
 #[derive(Default)]
-pub(super) struct Flat {
-    pub(super) given: Vec<(usize, Given)>,
+pub(super) struct FlatFile {
+    pub(super) values: Vec<(usize, TextValue)>,
     pub(super) problems: Vec<String>,
+    /// Problems beyond [`MAX_PROBLEMS`].
     left_out: usize,
 }
 
-/// The file's bytes, or what is wrong with the file and what to write.
+/// Reads the file.
+///
+/// # Errors
+///
+/// What is wrong with the file and what to write instead.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -36,7 +41,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
             "it cannot be read ({kind}); write the path of a TOML file that this process may read"
         ),
     };
-    // Asked before it is opened: to open a pipe would wait for its writer.
+    // Checked before the file is opened: opening a pipe would wait for its writer.
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if metadata.is_dir() {
         return Err("it is a directory; write the path of a TOML file in it".to_owned());
@@ -46,9 +51,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     }
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(failed)?;
-    if u64::try_from(bytes.len()).is_ok_and(|len| len > MOST_BYTES) {
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > MAX_BYTES) {
         return Err(
             "it is larger than 1 MiB; write the path of a TOML file of settings".to_owned(),
         );
@@ -56,25 +61,25 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Lays the file's text flat.
-pub(super) fn flatten(path: &Path, bytes: &[u8]) -> Flat {
-    let mut walk = Walk {
+/// Flattens the file into dotted keys.
+pub(super) fn flatten(path: &Path, bytes: &[u8]) -> FlatFile {
+    let mut flattener = Flattener {
         path,
         text: "",
-        flat: Flat::default(),
+        flat: FlatFile::default(),
     };
     match std::str::from_utf8(bytes) {
         Ok(text) => {
-            walk.text = text;
+            flattener.text = text;
             match DeTable::parse(text) {
-                Ok(table) => walk.table("", table.get_ref()),
-                Err(error) => walk.syntax(&error),
+                Ok(table) => flattener.table("", table.get_ref()),
+                Err(error) => flattener.syntax(&error),
             }
         }
         Err(error) => {
             let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let line = lines_in(good);
-            walk.push(
+            flattener.push(
                 "file",
                 "[not UTF-8]",
                 line,
@@ -82,7 +87,7 @@ pub(super) fn flatten(path: &Path, bytes: &[u8]) -> Flat {
             );
         }
     }
-    let mut flat = walk.flat;
+    let mut flat = flattener.flat;
     if flat.left_out > 0 {
         let path = mask::escaped(&path.to_string_lossy());
         flat.problems.push(format!(
@@ -93,15 +98,15 @@ pub(super) fn flatten(path: &Path, bytes: &[u8]) -> Flat {
     flat
 }
 
-struct Walk<'a> {
+struct Flattener<'a> {
     path: &'a Path,
     text: &'a str,
-    flat: Flat,
+    flat: FlatFile,
 }
 
-impl Walk<'_> {
+impl Flattener<'_> {
     fn table(&mut self, section: &str, table: &DeTable<'_>) {
-        // The map is sorted by key; problems are told in the order of the file.
+        // The map is sorted by key; problems are reported in the order of the file.
         let mut entries: Vec<_> = table.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in entries {
@@ -112,7 +117,7 @@ impl Walk<'_> {
                 format!("{section}.{name}")
             };
             let line = self.line(key.span());
-            // A dot inside a part is one that was quoted.
+            // A name with a dot was quoted: it is one part of a path and no path.
             match position(&path).filter(|_| !name.contains('.')) {
                 Some(index) => self.setting(index, value.get_ref(), line),
                 None if is_section(&path) && !name.contains('.') => match value.get_ref() {
@@ -120,13 +125,13 @@ impl Walk<'_> {
                     other => {
                         let advice = format!(
                             "{} where a table belongs; write `[{path}]` and its keys below",
-                            a(other)
+                            type_with_article(other)
                         );
                         self.push(&path, mask::REDACTED, line, &advice);
                     }
                 },
                 None => {
-                    // The value of an unknown key may be anything, a secret too.
+                    // The value of an unknown key is never shown: it may be a secret.
                     let near = match value.get_ref() {
                         DeValue::Table(_) => format!("[{}]", nearest(&path, sections())),
                         _ => nearest_key(&path, keys()).to_owned(),
@@ -144,15 +149,15 @@ impl Walk<'_> {
         let Some(setting) = SETTINGS.get(index) else {
             return;
         };
-        let takes = setting.field.takes();
-        if let Some(raw) = raw(value, takes) {
-            let origin = Origin::File {
+        let shape = setting.field.toml_shape();
+        if let Some(raw) = raw(value, shape) {
+            let origin = ValueOrigin::File {
                 path: self.path.to_owned(),
                 line,
             };
-            self.flat.given.push((
+            self.flat.values.push((
                 index,
-                Given {
+                TextValue {
                     raw,
                     origin,
                     warns: false,
@@ -160,7 +165,7 @@ impl Walk<'_> {
             ));
         } else {
             let plain = || match value {
-                DeValue::Table(table) if takes.types.contains(&Type::Table) => {
+                DeValue::Table(table) if shape.types.contains(&TomlType::Table) => {
                     wrong_entry(table, "")
                 }
                 DeValue::Array(_) => plain(value),
@@ -176,23 +181,23 @@ impl Walk<'_> {
                 other => mask::shown(&scalar(other), setting.secret),
             };
             let wrong = match value {
-                DeValue::Array(_) if takes.array => "an array with an item of another type",
-                DeValue::Table(_) if takes.types.contains(&Type::Table) => {
+                DeValue::Array(_) if shape.array => "an array with an item of another type",
+                DeValue::Table(_) if shape.types.contains(&TomlType::Table) => {
                     "a table with a value of another type"
                 }
-                other => a(other),
+                other => type_with_article(other),
             };
             let advice = format!(
                 "{wrong}; write {}, such as `{}`",
-                wanted(takes),
-                takes.example
+                wanted(shape),
+                shape.example
             );
             self.push(setting.key, &shown, line, &advice);
         }
     }
 
-    /// The parser's message holds no text of the file; the line itself is not shown, since a secret
-    /// may stand there.
+    /// Adds a syntax error. The parser's message repeats no text of the file, and the line is not shown:
+    /// it may hold a secret.
     fn syntax(&mut self, error: &toml::de::Error) {
         let at = error.span().map_or(self.text.len(), |span| span.start);
         let before = self.text.get(..at).unwrap_or(self.text);
@@ -200,7 +205,7 @@ impl Walk<'_> {
         let column = 1 + before.get(start..).unwrap_or_default().chars().count();
         let written = self.text.get(start..).unwrap_or_default();
         let written = written.split(['=', '#', '\n']).next().unwrap_or_default();
-        let key = known(written.trim().trim_matches(['[', ']'])).unwrap_or("file");
+        let key = known_key(written.trim().trim_matches(['[', ']'])).unwrap_or("file");
         let advice = match error.message().split(',').next() {
             Some("duplicate key") => {
                 format!("column {column}: the key is there twice; remove one of the two")
@@ -219,11 +224,11 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, key: &str, shown: &str, line: usize, advice: &str) {
-        if self.flat.problems.len() == MOST_PROBLEMS {
+        if self.flat.problems.len() == MAX_PROBLEMS {
             self.flat.left_out += 1;
             return;
         }
-        let origin = Origin::File {
+        let origin = ValueOrigin::File {
             path: self.path.to_owned(),
             line,
         };
@@ -233,39 +238,39 @@ impl Walk<'_> {
     }
 }
 
-/// The key that the beginning of a line names, by itself or by its last part. Another text is not
-/// repeated: it may be a piece of a secret.
-fn known(written: &str) -> Option<&'static str> {
+/// The key that the beginning of a line names in full or by its last part. Any other text is not
+/// repeated: it may be part of a secret.
+fn known_key(written: &str) -> Option<&'static str> {
     keys().find(|key| *key == written || key.rsplit('.').next() == Some(written))
 }
 
-/// The value as a form reads it; `None` where its type is another.
-fn raw(value: &DeValue<'_>, takes: Takes) -> Option<Raw> {
+/// The value as a parser reads it; `None` if its type does not fit.
+fn raw(value: &DeValue<'_>, shape: TomlShape) -> Option<RawValue> {
     let one = |value: &DeValue<'_>| {
-        takes
+        shape
             .types
             .contains(&type_of(value)?)
             .then(|| scalar(value))
     };
     match value {
-        DeValue::Table(table) if takes.types.contains(&Type::Table) => {
+        DeValue::Table(table) if shape.types.contains(&TomlType::Table) => {
             let mut items = Vec::new();
             entries(table, "", &mut items)?;
-            // The map is sorted by key; of two names of one histogram, the one written last holds.
+            // The map is sorted by key. Of two names of one histogram, the last one written must stay last.
             items.sort_by_key(|(start, _)| *start);
-            Some(Raw::Many(items.into_iter().map(|(_, item)| item).collect()))
+            Some(RawValue::Items(items.into_iter().map(|(_, item)| item).collect()))
         }
-        DeValue::Array(items) if takes.array => {
+        DeValue::Array(items) if shape.array => {
             let items = items.iter().map(|item| one(item.get_ref()));
-            items.collect::<Option<_>>().map(Raw::Many)
+            items.collect::<Option<_>>().map(RawValue::Items)
         }
-        _ if takes.array => None,
-        other => one(other).map(Raw::One),
+        _ if shape.array => None,
+        other => one(other).map(RawValue::Text),
     }
 }
 
-/// The entries of a table as `name=value`, each with its place in the file; numbers of an array are separated by spaces.
-/// A name that is not quoted lies in tables, one for each of its dots.
+/// The entries of a table as `name=value`, each with its offset in the file. Numbers of an array are separated by spaces.
+/// A dotted name that is not quoted is a nest of tables.
 fn entries(table: &DeTable<'_>, above: &str, into: &mut Vec<(usize, String)>) -> Option<()> {
     for (key, value) in table {
         let name = format!("{above}{}", key.get_ref());
@@ -289,7 +294,7 @@ fn entries(table: &DeTable<'_>, above: &str, into: &mut Vec<(usize, String)>) ->
     Some(())
 }
 
-/// The first entry of a table whose value is of another type than [`entries`] takes.
+/// The first entry of a table whose value is of another type than [`entries`] shape.
 fn wrong_entry(table: &DeTable<'_>, above: &str) -> Option<String> {
     let mut all: Vec<_> = table.iter().collect();
     all.sort_by_key(|(key, _)| key.span().start);
@@ -327,12 +332,12 @@ fn plain(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-fn type_of(value: &DeValue<'_>) -> Option<Type> {
+fn type_of(value: &DeValue<'_>) -> Option<TomlType> {
     match value {
-        DeValue::String(_) => Some(Type::String),
-        DeValue::Integer(_) => Some(Type::Integer),
-        DeValue::Float(_) => Some(Type::Float),
-        DeValue::Boolean(_) => Some(Type::Boolean),
+        DeValue::String(_) => Some(TomlType::String),
+        DeValue::Integer(_) => Some(TomlType::Integer),
+        DeValue::Float(_) => Some(TomlType::Float),
+        DeValue::Boolean(_) => Some(TomlType::Boolean),
         _ => None,
     }
 }
@@ -340,7 +345,7 @@ fn type_of(value: &DeValue<'_>) -> Option<Type> {
 fn scalar(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => text.clone().into_owned(),
-        // Hexadecimal and the like as a plain number.
+        // Hexadecimal, octal and binary numbers in decimal form.
         DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
             .map_or_else(|_| integer.to_string(), |value| value.to_string()),
         DeValue::Float(float) => float.to_string(),
@@ -350,8 +355,8 @@ fn scalar(value: &DeValue<'_>) -> String {
     }
 }
 
-/// The type of a value with its article.
-fn a(value: &DeValue<'_>) -> &'static str {
+/// The type of a value, with its article.
+fn type_with_article(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",
@@ -363,21 +368,21 @@ fn a(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-fn wanted(takes: Takes) -> &'static str {
-    match (takes.array, takes.types.first()) {
-        _ if takes.types.contains(&Type::Table) => {
+fn wanted(shape: TomlShape) -> &'static str {
+    match (shape.array, shape.types.first()) {
+        _ if shape.types.contains(&TomlType::Table) => {
             "a table of arrays of numbers, `off` and `default`"
         }
-        (true, Some(Type::Integer)) => "an array of integers",
+        (true, Some(TomlType::Integer)) => "an array of integers",
         (true, _) => "an array of strings",
-        (false, Some(Type::Integer)) => "an integer",
-        (false, Some(Type::Float)) => "a number",
-        (false, Some(Type::Boolean)) => "`true` or `false` without quotes",
+        (false, Some(TomlType::Integer)) => "an integer",
+        (false, Some(TomlType::Float)) => "a number",
+        (false, Some(TomlType::Boolean)) => "`true` or `false` without quotes",
         (false, _) => "a string",
     }
 }
 
-/// The number of the line that a text ends in.
+/// The number of the line that a text ends in, from 1.
 fn lines_in(text: &[u8]) -> usize {
     text.split(|byte| *byte == b'\n').count()
 }

@@ -147,31 +147,105 @@
 //! | `access.token` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | `WATCHPOST_TOKEN` | Opens what is closed to strangers |
 
 mod attributes;
+mod code;
 mod env;
 mod file;
-mod form;
 mod install;
 mod mask;
-mod nearest;
 mod problem;
 mod resolve;
 mod service;
 mod settings;
+mod suggest;
 mod table;
+mod value;
 mod variables;
-mod whole;
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 pub use self::settings::Settings;
 pub use crate::worker::WorkerConfig;
 
+pub(crate) use self::code::CodeSettings;
 pub(crate) use self::env::{Environment, program};
 pub(crate) use self::install::InstallConfig;
-pub(crate) use self::nearest::near;
-pub(crate) use self::resolve::{CodeSetting, Resolved, Sources, resolve};
-pub(crate) use self::service::{Propagators, ServiceConfig};
-pub(crate) use self::whole::Config;
+pub(crate) use self::resolve::{ResolvedConfig, Sources, resolve};
+pub(crate) use self::service::ServiceConfig;
+pub(crate) use self::suggest::suggest;
 
-use self::resolve::Given;
+use self::resolve::TextValue;
+use crate::errors::ErrorsConfig;
+use crate::health::HealthConfig;
+use crate::http::HttpConfig;
+use crate::logs::LogsConfig;
+use crate::metrics::MetricsConfig;
+use crate::model::Secret;
+use crate::redact::RedactConfig;
+use crate::trace::{OtlpConfig, TraceConfig};
 
 #[cfg(test)]
 mod tests;
+
+/// Every setting, grouped by the module that uses it.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) service: ServiceConfig,
+    /// Where stores live; `None`: in memory only.
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) logs: LogsConfig,
+    pub(crate) install: InstallConfig,
+    pub(crate) errors: ErrorsConfig,
+    pub(crate) http: HttpConfig,
+    pub(crate) redact: RedactConfig,
+    pub(crate) metrics: MetricsConfig,
+    pub(crate) worker: WorkerConfig,
+    pub(crate) health: HealthConfig,
+    pub(crate) trace: TraceConfig,
+    pub(crate) otlp: OtlpConfig,
+    /// How long `drain` answers 503 on `/readyz` before it completes.
+    pub(crate) drain_wait: Duration,
+    /// The token that opens protected pages.
+    pub(crate) access_token: Option<Secret>,
+}
+
+impl Config {
+    /// Long enough for a load balancer to notice.
+    pub(crate) const DEFAULT_DRAIN_WAIT: Duration = Duration::from_secs(3);
+
+    /// The keys of all setters that were called on the config structs.
+    fn explicit_keys(&self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            &self.logs.explicit,
+            &self.errors.explicit,
+            &self.http.explicit,
+            &self.metrics.explicit,
+            &self.worker.explicit,
+            &self.health.explicit,
+            &self.trace.explicit,
+            &self.otlp.explicit,
+        ];
+        all.into_iter().flat_map(|keys| keys.iter())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            service: ServiceConfig::default(),
+            data_dir: None,
+            logs: LogsConfig::default(),
+            install: InstallConfig::default(),
+            errors: ErrorsConfig::default(),
+            http: HttpConfig::default(),
+            redact: RedactConfig::default(),
+            metrics: MetricsConfig::default(),
+            worker: WorkerConfig::default(),
+            health: HealthConfig::default(),
+            trace: TraceConfig::default(),
+            otlp: OtlpConfig::default(),
+            drain_wait: Self::DEFAULT_DRAIN_WAIT,
+            access_token: None,
+        }
+    }
+}

@@ -1,3 +1,5 @@
+//! Where a value came from, and the text of a problem with it.
+
 use std::fmt;
 use std::path::PathBuf;
 
@@ -6,7 +8,7 @@ use super::table::own_variable;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum ValueOrigin {
     Default,
     File {
         path: PathBuf,
@@ -15,12 +17,13 @@ pub(super) enum Origin {
     Variable(&'static str),
     /// `WATCHPOST_<KEY>` of a key.
     OwnVariable(&'static str),
-    /// One attribute out of a list of them.
+    /// A variable, and one attribute of the list in it.
     Attribute(&'static str, &'static str),
+    /// A call in code, as the host wrote it.
     Call(&'static str),
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),

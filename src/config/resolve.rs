@@ -1,92 +1,82 @@
+//! Finds the effective value of every setting.
+
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-use super::form::Raw;
-use super::nearest::{nearest, nearest_key};
-use super::problem::{Origin, problem};
-use super::settings::{Resolution, Settings};
-use super::table::{FILE_VARIABLE, PREFIX, SETTINGS, keys, position};
+use super::code::{CodeSettings, CodeValues};
+use super::problem::{ValueOrigin, problem};
+use super::settings::{ResolvedSetting, Settings};
+use super::suggest::nearest;
+use super::table::{FILE_VARIABLE, PREFIX, SETTINGS, Setting, position};
+use super::value::RawValue;
 use super::variables::Variables;
 use super::{Config, Environment, file, mask};
 
-/// Unknown variables that are told of.
-const MOST_UNKNOWN: usize = 20;
+/// The most unknown variables that are reported.
+const MAX_UNKNOWN: usize = 20;
 
-/// Where settings come from, besides the defaults, in rising precedence.
+/// Where settings come from besides the defaults, in rising precedence.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sources {
-    /// Named by a call; else `WATCHPOST_CONFIG` may name one.
+    /// The name given to [`Monitor::builder`](crate::Monitor::builder), which every other source overrides.
+    pub(crate) fallback_name: Option<String>,
+    /// The file that a call names; otherwise `WATCHPOST_CONFIG` may name one.
     pub(crate) file: Option<PathBuf>,
     pub(crate) environment: Environment,
-    /// A later one wins over an earlier.
-    pub(crate) code: Vec<CodeSetting>,
-    /// Routes and their ratios, which code alone can set.
-    pub(crate) trace_rules: Vec<(String, f64)>,
+    /// A later one overrides an earlier one.
+    pub(crate) code: Vec<CodeSettings>,
 }
 
-/// A setting made by a call, as the text that the environment would hold.
-#[derive(Clone)]
-pub(crate) struct CodeSetting {
-    pub(crate) key: &'static str,
-    pub(crate) value: String,
-    /// The call as the host wrote it, such as `.log_level(..)`.
-    pub(crate) call: &'static str,
-}
-
-impl std::fmt::Debug for CodeSetting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} by {}", self.key, self.call)
-    }
-}
-
-/// The settings that hold.
+/// The effective settings.
 #[derive(Debug)]
-pub(crate) struct Resolved {
+pub(crate) struct ResolvedConfig {
     pub(crate) config: Config,
-    /// What was not taken, though it is no error: each with what to write.
+    /// What was ignored although it is no error; each says what to write.
     pub(crate) warnings: Vec<String>,
     pub(crate) settings: Settings,
 }
 
-/// A value that a source gives for a setting.
-pub(super) struct Given {
-    pub(super) raw: Raw,
-    pub(super) origin: Origin,
-    /// A bad value is told of, and the next source holds.
+/// A value that a source gives for a setting as text.
+pub(super) struct TextValue {
+    pub(super) raw: RawValue,
+    pub(super) origin: ValueOrigin,
+    /// A bad value is a warning, and the next source is used.
     pub(super) warns: bool,
 }
 
-/// Finds what holds for every setting.
+/// Finds the effective value of every setting.
 ///
 /// # Errors
 ///
-/// [`Error::is_config`] with every problem of the file, the environment and the calls at once. What is
-/// wrong in variables that are not ours (`OTEL_*`, `RUST_LOG`, ..) is a warning, and the next source holds.
-pub(crate) fn resolve(sources: Sources) -> Result<Resolved> {
-    let mut resolution = Resolving::default();
-    resolution.file(&sources);
-    resolution.environment(&sources.environment);
-    resolution.code(sources.code);
-    resolution.trace_rules(sources.trace_rules);
-    resolution.contradictions();
-    resolution.finish()
+/// [`Error::is_config`] with every problem of the file, the environment and the calls at once. A bad value in
+/// a variable that is not ours (`OTEL_*`, `RUST_LOG`, ..) is a warning, and the next source is used.
+pub(crate) fn resolve(sources: Sources) -> Result<ResolvedConfig> {
+    let mut resolver = Resolver::default();
+    // Weakest first: each step overrides what the steps before it have set.
+    resolver.fallback_name(sources.fallback_name.as_deref());
+    resolver.file(&sources);
+    resolver.environment(&sources.environment);
+    resolver.code(sources.code);
+    resolver.contradictions();
+    resolver.finish()
 }
 
-struct Resolving {
+struct Resolver {
     config: Config,
-    origins: Vec<Origin>,
-    /// Settings of which some source gave a bad value.
+    /// The origin of each setting's value, by the setting's index.
+    origins: Vec<ValueOrigin>,
+    /// Settings for which some source has a bad value, by index.
     bad: Vec<bool>,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
 
-impl Default for Resolving {
+impl Default for Resolver {
     fn default() -> Self {
         Self {
             config: Config::default(),
-            origins: vec![Origin::Default; SETTINGS.len()],
+            origins: vec![ValueOrigin::Default; SETTINGS.len()],
             bad: vec![false; SETTINGS.len()],
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -94,54 +84,98 @@ impl Default for Resolving {
     }
 }
 
-impl Resolving {
-    /// Takes a value over what held so far; says whether it is good.
-    fn take(&mut self, index: usize, given: Given) -> bool {
+impl Resolver {
+    /// Sets a setting from text. Returns whether the value was good.
+    fn set_text(&mut self, index: usize, value: TextValue) -> bool {
         let Some(setting) = SETTINGS.get(index) else {
             return false;
         };
-        // What one source has redacted no other shows: these lists grow.
-        let earlier = matches!(setting.key, "redact.keys" | "redact.paths")
-            .then(|| self.config.redact.clone());
-        match setting.field.read(&given.raw, &mut self.config) {
-            Ok(()) => {
-                if let Some(earlier) = earlier {
-                    self.config.redact.add(earlier);
-                }
-                if let Some(origin) = self.origins.get_mut(index) {
-                    *origin = given.origin;
-                }
-                true
+        let TextValue { raw, origin, warns } = value;
+        let set = self.set((index, setting), &origin, &raw.line(), |config| {
+            setting.field.set_text(&raw, config)
+        });
+        match set {
+            Ok(()) => true,
+            Err(problem) if warns => {
+                self.warnings.push(format!("{problem}; it is not used"));
+                false
             }
-            Err(advice) => {
-                let shown = mask::shown(&given.raw.line(), setting.secret);
-                let told = problem(setting.key, &shown, &given.origin, &advice);
-                if given.warns {
-                    self.warnings.push(format!("{told}; it is not used"));
-                } else {
-                    self.spoil(index, told);
-                }
+            Err(problem) => {
+                self.add_problem(index, problem);
                 false
             }
         }
     }
 
-    fn spoil(&mut self, index: usize, problem: String) {
+    /// Sets a setting to the value that it has in `from`.
+    fn set_typed(&mut self, index: usize, from: &Config, call: &'static str) {
+        let Some(setting) = SETTINGS.get(index) else {
+            return;
+        };
+        let origin = ValueOrigin::Call(call);
+        let shown = setting.field.display(from);
+        let set = self.set((index, setting), &origin, &shown, |config| {
+            setting.field.set_typed(from, config)
+        });
+        if let Err(problem) = set {
+            self.add_problem(index, problem);
+        }
+    }
+
+    /// Sets a setting by `set`, and records where the value came from. `value` is masked before it is shown.
+    fn set(
+        &mut self,
+        (index, setting): (usize, &Setting),
+        origin: &ValueOrigin,
+        value: &str,
+        set: impl FnOnce(&mut Config) -> Result<Option<String>, String>,
+    ) -> Result<(), String> {
+        // These lists add up: what one source redacts, no other source reveals.
+        let adds_up = matches!(setting.key, "redact.keys" | "redact.paths");
+        let earlier = adds_up.then(|| self.config.redact.clone());
+        let report = |advice: &str| {
+            let shown = mask::shown(value, setting.secret);
+            problem(setting.key, &shown, origin, advice)
+        };
+        let warning = set(&mut self.config).map_err(|advice| report(&advice))?;
+        self.warnings.extend(warning.map(|warning| report(&warning)));
+        if let Some(earlier) = earlier {
+            self.config.redact.add(earlier);
+        }
+        if let Some(of_setting) = self.origins.get_mut(index) {
+            *of_setting = origin.clone();
+        }
+        Ok(())
+    }
+
+    fn add_problem(&mut self, index: usize, problem: String) {
         self.problems.push(problem);
         if let Some(bad) = self.bad.get_mut(index) {
             *bad = true;
         }
     }
 
+    fn fallback_name(&mut self, name: Option<&str>) {
+        let (Some(name), Some(index)) = (name, position("service.name")) else {
+            return;
+        };
+        let value = TextValue {
+            raw: RawValue::Text(name.to_owned()),
+            origin: ValueOrigin::Call("Monitor::builder(..)"),
+            warns: false,
+        };
+        self.set_text(index, value);
+    }
+
     fn file(&mut self, sources: &Sources) {
         let variable = || sources.environment.value(FILE_VARIABLE).map(PathBuf::from);
         let (path, origin) = match (&sources.file, variable()) {
-            (Some(path), _) => (path.clone(), Origin::Call(".file(..)")),
-            (None, Some(path)) => (path, Origin::Variable(FILE_VARIABLE)),
+            (Some(path), _) => (path.clone(), ValueOrigin::Call(".file(..)")),
+            (None, Some(path)) => (path, ValueOrigin::Variable(FILE_VARIABLE)),
             (None, None) => return,
         };
         match file::read(&path) {
-            Ok(bytes) => self.flat(&path, &bytes),
+            Ok(bytes) => self.file_text(&path, &bytes),
             Err(advice) => {
                 let shown = mask::shown(&path.to_string_lossy(), false);
                 self.problems
@@ -150,11 +184,11 @@ impl Resolving {
         }
     }
 
-    fn flat(&mut self, path: &Path, bytes: &[u8]) {
+    fn file_text(&mut self, path: &Path, bytes: &[u8]) {
         let flat = file::flatten(path, bytes);
         self.problems.extend(flat.problems);
-        for (index, given) in flat.given {
-            self.take(index, given);
+        for (index, value) in flat.values {
+            self.set_text(index, value);
         }
     }
 
@@ -166,18 +200,18 @@ impl Resolving {
         self.config.service.attributes = variables.attributes().to_vec();
         for (index, setting) in SETTINGS.iter().enumerate() {
             for found in variables.of(setting) {
-                // The first good one wins; a bad one of ours ends the search.
+                // The first good value ends the search, and so does a bad value of our own variable.
                 let done = match found {
-                    Ok(given) => {
-                        let warns = given.warns;
-                        self.take(index, given) || !warns
+                    Ok(value) => {
+                        let warns = value.warns;
+                        self.set_text(index, value) || !warns
                     }
                     Err((problem, true)) => {
                         self.warnings.push(format!("{problem}; it is not used"));
                         false
                     }
                     Err((problem, false)) => {
-                        self.spoil(index, problem);
+                        self.add_problem(index, problem);
                         true
                     }
                 };
@@ -194,7 +228,7 @@ impl Resolving {
         let unknown = environment
             .names_with(PREFIX)
             .filter(|name| !known.contains(name))
-            .take(MOST_UNKNOWN);
+            .take(MAX_UNKNOWN);
         for name in unknown {
             let near = nearest(&name, known.iter().map(String::as_str));
             let name = mask::name(&name);
@@ -205,44 +239,52 @@ impl Resolving {
         }
     }
 
-    fn code(&mut self, code: Vec<CodeSetting>) {
-        for CodeSetting { key, value, call } in code {
-            let given = Given {
-                raw: Raw::One(value),
-                origin: Origin::Call(call),
-                warns: false,
-            };
-            match position(key) {
-                Some(index) => {
-                    self.take(index, given);
+    fn code(&mut self, code: Vec<CodeSettings>) {
+        let defaults = Config::default();
+        for CodeSettings { call, values } in code {
+            match values {
+                CodeValues::Text { key, raw } => {
+                    let value = TextValue {
+                        raw,
+                        origin: ValueOrigin::Call(call),
+                        warns: false,
+                    };
+                    if let Some(index) = position(key) {
+                        self.set_text(index, value);
+                    }
                 }
-                None => self.problems.push(problem(
-                    key,
-                    mask::REDACTED,
-                    &given.origin,
-                    &format!(
-                        "the key is not known; write `{}`, which is the nearest",
-                        nearest_key(key, keys())
-                    ),
-                )),
+                CodeValues::Typed { keys, config } => {
+                    for (index, setting) in SETTINGS.iter().enumerate() {
+                        // A setter that was called with the default overrides other sources too. A public field may
+                        // have been assigned without a setter.
+                        let is_set = keys.contains(&setting.key)
+                            || !setting.field.is_equal(&config, &defaults);
+                        if is_set {
+                            self.set_typed(index, &config, call);
+                        }
+                    }
+                    self.trace_rules(config.trace.rules, call);
+                }
             }
         }
     }
 
-    fn trace_rules(&mut self, rules: Vec<(String, f64)>) {
+    /// Adds the sampling rules of a call, which are tried after those of earlier calls.
+    fn trace_rules(&mut self, rules: Vec<(String, f64)>, call: &'static str) {
+        let origin = ValueOrigin::Call(call);
         for (route, ratio) in &rules {
             if !(0.0..=1.0).contains(ratio) {
                 let shown = mask::shown(&format!("{route} {ratio}"), false);
                 let advice = "the ratio is not a share; write a number from 0 to 1, such as `0.1`";
-                let origin = Origin::Call(".trace_rule(..)");
                 self.problems
                     .push(problem("trace.rules", &shown, &origin, advice));
             }
         }
-        self.config.trace.rules = rules;
+        self.config.trace.rules.extend(rules);
     }
 
-    /// Settings that are good alone and not together. Where one of the two is bad, that is told instead.
+    /// Adds the problems of settings that are good alone and not together. If one of the two is bad, its own problem
+    /// is enough.
     fn contradictions(&mut self) {
         let config = &self.config;
         let pairs = [
@@ -265,8 +307,8 @@ impl Resolving {
             if !contradict || bad(a) || bad(b) {
                 continue;
             }
-            // The subject is what was set, not a default.
-            let told = if self.origin(a) == Origin::Default {
+            // The problem is reported for a setting that was set, not for a default.
+            let problem = if self.origin(a) == ValueOrigin::Default {
                 let other = format!("{less} = {} ({})", self.print(a), self.origin(a));
                 let advice = format!("less than {other}; write at least that, or lower {less}");
                 problem(more, &self.print(b), &self.origin(b), &advice)
@@ -275,28 +317,29 @@ impl Resolving {
                 let advice = format!("more than {other}; write at most that, or raise {more}");
                 problem(less, &self.print(a), &self.origin(a), &advice)
             };
-            self.problems.push(told);
+            self.problems.push(problem);
         }
     }
 
-    fn origin(&self, index: usize) -> Origin {
-        self.origins.get(index).cloned().unwrap_or(Origin::Default)
+    fn origin(&self, index: usize) -> ValueOrigin {
+        let origin = self.origins.get(index).cloned();
+        origin.unwrap_or(ValueOrigin::Default)
     }
 
-    fn print(&mut self, index: usize) -> String {
+    fn print(&self, index: usize) -> String {
         SETTINGS
             .get(index)
-            .and_then(|setting| setting.field.print(&mut self.config))
+            .and_then(|setting| setting.field.print(&self.config))
             .unwrap_or_default()
     }
 
-    fn finish(mut self) -> Result<Resolved> {
+    fn finish(self) -> Result<ResolvedConfig> {
         if !self.problems.is_empty() {
             return Err(Error::config(self.problems));
         }
         let mut settings = Vec::with_capacity(SETTINGS.len());
         for (setting, origin) in SETTINGS.iter().zip(&self.origins) {
-            let value = setting.field.print(&mut self.config);
+            let value = setting.field.print(&self.config);
             let masked = value.map(|value| {
                 if setting.secret || mask::looks_secret(&value) {
                     format!("\"{}\"", mask::REDACTED)
@@ -304,13 +347,13 @@ impl Resolving {
                     value
                 }
             });
-            settings.push(Resolution {
+            settings.push(ResolvedSetting {
                 key: setting.key,
                 value: masked,
                 origin: origin.to_string(),
             });
         }
-        Ok(Resolved {
+        Ok(ResolvedConfig {
             config: self.config,
             warnings: self.warnings,
             settings: Settings(settings),

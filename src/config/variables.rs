@@ -1,11 +1,13 @@
+//! What the environment gives for each setting.
+
 use std::collections::BTreeSet;
 
-use super::form::Raw;
-use super::problem::{Origin, problem};
+use super::problem::{ValueOrigin, problem};
 use super::table::{
     ATTRIBUTES_VARIABLE, FILE_VARIABLE, PREFIX, SETTINGS, Setting, Variable, own_variable,
 };
-use super::{Environment, Given, attributes, mask};
+use super::value::RawValue;
+use super::{Environment, TextValue, attributes, mask};
 
 /// What the environment gives for settings.
 pub(super) struct Variables<'a> {
@@ -13,8 +15,8 @@ pub(super) struct Variables<'a> {
     attributes: Result<Vec<(String, String)>, String>,
 }
 
-/// A value, or a problem and whether it is but a warning.
-pub(super) type Found = Result<Given, (String, bool)>;
+/// A value, or a problem and whether it is only a warning.
+pub(super) type FoundValue = Result<TextValue, (String, bool)>;
 
 impl<'a> Variables<'a> {
     pub(super) fn new(environment: &'a Environment) -> Self {
@@ -41,41 +43,41 @@ impl<'a> Variables<'a> {
         Some(problem(
             "service",
             &shown,
-            &Origin::Variable(ATTRIBUTES_VARIABLE),
+            &ValueOrigin::Variable(ATTRIBUTES_VARIABLE),
             advice,
         ))
     }
 
-    /// What is set for a setting, the strongest first.
-    pub(super) fn of(&self, setting: &'static Setting) -> impl Iterator<Item = Found> {
+    /// The values of a setting, the strongest first.
+    pub(super) fn of(&self, setting: &'static Setting) -> impl Iterator<Item = FoundValue> {
         let own = self.read(
             setting,
             &own_variable(setting.key),
-            Origin::OwnVariable(setting.key),
+            ValueOrigin::OwnVariable(setting.key),
         );
         let others = setting
             .variables
             .iter()
             .filter_map(|variable| match *variable {
-                Variable::Whole(name) => self.read(setting, name, Origin::Variable(name)),
-                Variable::First(name) => {
-                    self.read(setting, name, Origin::Variable(name)).map(first)
+                Variable::Value(name) => self.read(setting, name, ValueOrigin::Variable(name)),
+                Variable::FirstPath(name) => {
+                    self.read(setting, name, ValueOrigin::Variable(name)).map(first)
                 }
                 Variable::Attribute(name) => self.attribute(name).map(Ok),
                 Variable::Millis(name) => self
-                    .read(setting, name, Origin::Variable(name))
+                    .read(setting, name, ValueOrigin::Variable(name))
                     .map(with_unit),
             });
         own.into_iter().chain(others)
     }
 
-    /// Every name of ours that means something.
+    /// Every variable that begins with [`PREFIX`] and has a meaning.
     pub(super) fn own_names() -> BTreeSet<String> {
         let others = SETTINGS
             .iter()
             .flat_map(|setting| setting.variables)
             .filter_map(|variable| match variable {
-                Variable::Whole(name) | Variable::First(name) | Variable::Millis(name) => {
+                Variable::Value(name) | Variable::FirstPath(name) | Variable::Millis(name) => {
                     Some((*name).to_owned())
                 }
                 Variable::Attribute(_) => None,
@@ -89,18 +91,18 @@ impl<'a> Variables<'a> {
             .collect()
     }
 
-    /// All attributes, those of no setting too.
+    /// All attributes, also those that are no settings.
     pub(super) fn attributes(&self) -> &[(String, String)] {
         self.attributes.as_deref().unwrap_or_default()
     }
 
-    fn read(&self, setting: &Setting, name: &str, origin: Origin) -> Option<Found> {
-        // Other programs may mean something else by a variable that is not ours.
+    fn read(&self, setting: &Setting, name: &str, origin: ValueOrigin) -> Option<FoundValue> {
+        // A variable without our prefix may mean something else to another program.
         let warns = !name.starts_with(PREFIX);
         let value = self.environment.value(name)?;
         Some(match value.to_str() {
-            Some(text) => Ok(Given {
-                raw: Raw::One(text.to_owned()),
+            Some(text) => Ok(TextValue {
+                raw: RawValue::Text(text.to_owned()),
                 origin,
                 warns,
             }),
@@ -111,14 +113,14 @@ impl<'a> Variables<'a> {
         })
     }
 
-    fn attribute(&self, name: &'static str) -> Option<Given> {
+    fn attribute(&self, name: &'static str) -> Option<TextValue> {
         let pairs = self.attributes.as_deref().unwrap_or_default();
         let (_, value) = pairs
             .iter()
             .rfind(|(key, value)| key == name && !value.is_empty())?;
-        Some(Given {
-            raw: Raw::One(value.clone()),
-            origin: Origin::Attribute(ATTRIBUTES_VARIABLE, name),
+        Some(TextValue {
+            raw: RawValue::Text(value.clone()),
+            origin: ValueOrigin::Attribute(ATTRIBUTES_VARIABLE, name),
             warns: true,
         })
     }
@@ -126,29 +128,29 @@ impl<'a> Variables<'a> {
 
 const NOT_UTF8: &str = "not UTF-8; write it as UTF-8";
 
-/// OpenTelemetry writes milliseconds as a plain number.
-fn with_unit(found: Found) -> Found {
-    found.map(|given| {
-        let line = given.raw.line();
+/// Adds the unit: OpenTelemetry writes milliseconds as a plain number.
+fn with_unit(found: FoundValue) -> FoundValue {
+    found.map(|value| {
+        let line = value.raw.line();
         let text = line.trim();
         let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        Given {
-            // What is no number is told to be no duration.
-            raw: Raw::One(if number {
+        TextValue {
+            // The space makes the duration parser refuse what is no number.
+            raw: RawValue::Text(if number {
                 format!("{text}ms")
             } else {
                 format!("{text} ms")
             }),
-            ..given
+            ..value
         }
     })
 }
 
-/// systemd gives several directories as one list.
-fn first(found: Found) -> Found {
-    found.map(|given| Given {
-        raw: Raw::One(
-            given
+/// The first path of a list: systemd may name several directories.
+fn first(found: FoundValue) -> FoundValue {
+    found.map(|value| TextValue {
+        raw: RawValue::Text(
+            value
                 .raw
                 .line()
                 .split(':')
@@ -156,6 +158,6 @@ fn first(found: Found) -> Found {
                 .unwrap_or_default()
                 .to_owned(),
         ),
-        ..given
+        ..value
     })
 }

@@ -1,4 +1,5 @@
 use super::sentry::Dsn;
+use crate::model::ExplicitKeys;
 
 /// When a captured error takes a backtrace along, which costs ten times the rest.
 ///
@@ -22,15 +23,18 @@ pub enum Backtraces {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorsConfig {
-    /// Where events are sent: a Sentry DSN.
+    /// Where events are sent. Set with [`MonitorBuilder::sentry_dsn`](crate::MonitorBuilder::sentry_dsn), since a DSN is a
+    /// secret.
     pub(crate) dsn: Option<Dsn>,
-    /// What Sentry calls the environment and the release, where it is not the service's.
-    pub(crate) sentry_environment: Option<String>,
-    pub(crate) sentry_release: Option<String>,
+    /// The environment of events at Sentry; `None`: the service's environment.
+    pub sentry_environment: Option<String>,
+    /// The release of events at Sentry; `None`: the service's version.
+    pub sentry_release: Option<String>,
     /// When a backtrace is taken.
     pub backtraces: Backtraces,
     /// Bytes of the files in which events are stored.
     pub max_stored_bytes: usize,
+    pub(crate) explicit: ExplicitKeys,
 }
 
 impl Default for ErrorsConfig {
@@ -41,6 +45,7 @@ impl Default for ErrorsConfig {
             sentry_release: None,
             backtraces: Backtraces::default(),
             max_stored_bytes: Self::DEFAULT_MAX_STORED_BYTES,
+            explicit: ExplicitKeys::default(),
         }
     }
 }
@@ -53,13 +58,31 @@ impl ErrorsConfig {
     /// [`DEFAULT_MAX_STORED_BYTES`](Self::DEFAULT_MAX_STORED_BYTES).
     #[must_use]
     pub fn max_stored_bytes(mut self, bytes: usize) -> Self {
+        self.explicit.add("errors.max_stored_bytes");
         self.max_stored_bytes = bytes;
+        self
+    }
+
+    /// Sets the environment of events at Sentry: 1 to 255 characters in one line. Default: the service's environment.
+    #[must_use]
+    pub fn sentry_environment(mut self, environment: impl Into<String>) -> Self {
+        self.explicit.add("sentry.environment");
+        self.sentry_environment = Some(environment.into());
+        self
+    }
+
+    /// Sets the release of events at Sentry: 1 to 255 characters in one line. Default: the service's version.
+    #[must_use]
+    pub fn sentry_release(mut self, release: impl Into<String>) -> Self {
+        self.explicit.add("sentry.release");
+        self.sentry_release = Some(release.into());
         self
     }
 
     /// When a backtrace is taken. Default: [`Backtraces::First`].
     #[must_use]
     pub fn backtraces(mut self, backtraces: Backtraces) -> Self {
+        self.explicit.add("errors.backtraces");
         self.backtraces = backtraces;
         self
     }

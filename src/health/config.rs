@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::model::ExplicitKeys;
+
 /// How checks are run and judged, unless a check says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -12,6 +14,7 @@ pub struct HealthConfig {
     pub failures: u32,
     /// Successes in a row that bring a check up again. 0 is read as 1.
     pub successes: u32,
+    pub(crate) explicit: ExplicitKeys,
 }
 
 impl HealthConfig {
@@ -27,6 +30,7 @@ impl HealthConfig {
     /// Sets [`timeout`](Self::timeout).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.explicit.add("health.timeout");
         self.timeout = timeout;
         self
     }
@@ -34,6 +38,7 @@ impl HealthConfig {
     /// Sets [`interval`](Self::interval).
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
+        self.explicit.add("health.interval");
         self.interval = interval;
         self
     }
@@ -41,6 +46,7 @@ impl HealthConfig {
     /// Sets [`failures`](Self::failures).
     #[must_use]
     pub fn failures(mut self, failures: u32) -> Self {
+        self.explicit.add("health.failures");
         self.failures = failures;
         self
     }
@@ -48,6 +54,7 @@ impl HealthConfig {
     /// Sets [`successes`](Self::successes).
     #[must_use]
     pub fn successes(mut self, successes: u32) -> Self {
+        self.explicit.add("health.successes");
         self.successes = successes;
         self
     }
@@ -60,6 +67,7 @@ impl Default for HealthConfig {
             interval: Self::DEFAULT_INTERVAL,
             failures: Self::DEFAULT_FAILURES,
             successes: Self::DEFAULT_SUCCESSES,
+            explicit: ExplicitKeys::default(),
         }
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::Cidr;
+use crate::model::ExplicitKeys;
 use crate::request::Method;
 
 /// How inbound requests are observed.
@@ -19,10 +20,10 @@ pub struct HttpConfig {
     /// Whether clients are strangers: a new trace then starts here, and the parent's id stands on the
     /// line alone.
     pub public_endpoint: bool,
-    /// Whether a caller's `traceparent` and `tracestate` are read.
-    pub trace_context: bool,
-    /// Whether a caller's `baggage` is read.
-    pub baggage: bool,
+    /// Whether a caller's `traceparent` and `tracestate` are read, as `trace.propagators` says.
+    pub(crate) trace_context: bool,
+    /// Whether a caller's `baggage` is read, as `trace.propagators` says.
+    pub(crate) baggage: bool,
     /// The proxies whose `Forwarded` and `X-Forwarded-For` are believed.
     pub trusted_proxies: Vec<Cidr>,
     /// The request headers that the line shows.
@@ -35,6 +36,7 @@ pub struct HttpConfig {
     pub known_methods: Vec<String>,
     /// The gRPC methods whose path is a route; empty: those that responses show.
     pub grpc_methods: Vec<String>,
+    pub(crate) explicit: ExplicitKeys,
 }
 
 impl HttpConfig {
@@ -49,6 +51,7 @@ impl HttpConfig {
     ///
     /// Default: [`DEFAULT_TRACE_HEADER`](Self::DEFAULT_TRACE_HEADER).
     pub fn trace_header(mut self, trace_header: bool) -> Self {
+        self.explicit.add("http.trace_header");
         self.trace_header = trace_header;
         self
     }
@@ -57,19 +60,8 @@ impl HttpConfig {
     ///
     /// Default: [`DEFAULT_PUBLIC_ENDPOINT`](Self::DEFAULT_PUBLIC_ENDPOINT).
     pub fn public_endpoint(mut self, public_endpoint: bool) -> Self {
+        self.explicit.add("http.public_endpoint");
         self.public_endpoint = public_endpoint;
-        self
-    }
-
-    /// Sets whether a caller's `traceparent` and `tracestate` are read. By default, they are.
-    pub fn trace_context(mut self, trace_context: bool) -> Self {
-        self.trace_context = trace_context;
-        self
-    }
-
-    /// Sets whether a caller's `baggage` is read. By default, it is.
-    pub fn baggage(mut self, baggage: bool) -> Self {
-        self.baggage = baggage;
         self
     }
 
@@ -77,6 +69,7 @@ impl HttpConfig {
     ///
     /// Default: none.
     pub fn trusted_proxies(mut self, trusted_proxies: impl IntoIterator<Item = Cidr>) -> Self {
+        self.explicit.add("http.trusted_proxies");
         self.trusted_proxies = trusted_proxies.into_iter().collect();
         self
     }
@@ -85,6 +78,7 @@ impl HttpConfig {
     ///
     /// Default: none.
     pub fn allow_headers(mut self, allow_headers: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.explicit.add("http.allow_headers");
         self.allow_headers = allow_headers.into_iter().collect();
         self
     }
@@ -93,6 +87,7 @@ impl HttpConfig {
     ///
     /// Default: none.
     pub fn timeout_statuses(mut self, timeout_statuses: impl IntoIterator<Item = u16>) -> Self {
+        self.explicit.add("http.timeout_statuses");
         self.timeout_statuses = timeout_statuses.into_iter().collect();
         self
     }
@@ -101,6 +96,7 @@ impl HttpConfig {
     ///
     /// Default: [`DEFAULT_LONG_POLL`](Self::DEFAULT_LONG_POLL).
     pub fn long_poll(mut self, long_poll: Duration) -> Self {
+        self.explicit.add("http.long_poll");
         self.long_poll = long_poll;
         self
     }
@@ -110,6 +106,7 @@ impl HttpConfig {
     ///
     /// Default: the list of the semantic conventions, `GET` to `QUERY`.
     pub fn known_methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
+        self.explicit.add("http.known_methods");
         self.known_methods = methods.into_iter().map(Into::into).collect();
         self
     }
@@ -119,6 +116,7 @@ impl HttpConfig {
     ///
     /// Default: none, and methods are learnt.
     pub fn grpc_methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
+        self.explicit.add("http.grpc_methods");
         self.grpc_methods = methods.into_iter().map(Into::into).collect();
         self
     }
@@ -137,6 +135,7 @@ impl Default for HttpConfig {
             long_poll: Self::DEFAULT_LONG_POLL,
             known_methods: Method::conventional().map(str::to_owned).collect(),
             grpc_methods: Vec::new(),
+            explicit: ExplicitKeys::default(),
         }
     }
 }

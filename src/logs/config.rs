@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::model::ExplicitKeys;
+
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -47,6 +49,7 @@ pub struct LogsConfig {
     pub slow: Duration,
     /// Which events get a line: directives such as `info,hyper=off,my_crate::db=debug`.
     pub level: String,
+    pub(crate) explicit: ExplicitKeys,
 }
 
 impl LogsConfig {
@@ -60,6 +63,7 @@ impl LogsConfig {
     /// Whether lines go to the standard output. Default: [`DEFAULT_CONSOLE`](Self::DEFAULT_CONSOLE).
     #[must_use]
     pub fn console(mut self, console: bool) -> Self {
+        self.explicit.add("log.console");
         self.console = console;
         self
     }
@@ -67,6 +71,7 @@ impl LogsConfig {
     /// How lines look. Default: [`LogFormat::Auto`].
     #[must_use]
     pub fn format(mut self, format: LogFormat) -> Self {
+        self.explicit.add("log.format");
         self.format = format;
         self
     }
@@ -74,6 +79,7 @@ impl LogsConfig {
     /// Which requests get a line. Default: [`RequestLogs::All`].
     #[must_use]
     pub fn requests(mut self, requests: RequestLogs) -> Self {
+        self.explicit.add("log.requests");
         self.requests = requests;
         self
     }
@@ -81,6 +87,7 @@ impl LogsConfig {
     /// From which duration on a request is slow. Default: [`DEFAULT_SLOW`](Self::DEFAULT_SLOW).
     #[must_use]
     pub fn slow(mut self, slow: Duration) -> Self {
+        self.explicit.add("log.slow");
         self.slow = slow;
         self
     }
@@ -89,6 +96,7 @@ impl LogsConfig {
     /// [`DEFAULT_LEVEL`](Self::DEFAULT_LEVEL).
     #[must_use]
     pub fn level(mut self, level: impl Into<String>) -> Self {
+        self.explicit.add("log.level");
         self.level = level.into();
         self
     }
@@ -102,6 +110,7 @@ impl Default for LogsConfig {
             requests: RequestLogs::default(),
             slow: Self::DEFAULT_SLOW,
             level: Self::DEFAULT_LEVEL.to_owned(),
+            explicit: ExplicitKeys::default(),
         }
     }
 }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::model::ExplicitKeys;
+
 /// The limits of the registry, and the buckets of its histograms. Over a limit, values are folded or cut and counted;
 /// nothing fails.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +20,7 @@ pub struct MetricsConfig {
     /// it (`http.server.request.duration`) or as the page does (`http_server_request_duration_seconds`). Of two
     /// entries for one histogram, the last one holds.
     pub histograms: Vec<(String, Buckets)>,
+    pub(crate) explicit: ExplicitKeys,
 }
 
 /// How a histogram is exposed.
@@ -46,6 +49,7 @@ impl MetricsConfig {
     /// The default is [`DEFAULT_MAX_SERIES_PER_METRIC`](Self::DEFAULT_MAX_SERIES_PER_METRIC).
     #[must_use]
     pub fn max_series_per_metric(mut self, series: usize) -> Self {
+        self.explicit.add("metrics.max_series_per_metric");
         self.max_series_per_metric = series;
         self
     }
@@ -55,6 +59,7 @@ impl MetricsConfig {
     /// The default is [`DEFAULT_MAX_SERIES`](Self::DEFAULT_MAX_SERIES).
     #[must_use]
     pub fn max_series(mut self, series: usize) -> Self {
+        self.explicit.add("metrics.max_series");
         self.max_series = series;
         self
     }
@@ -64,6 +69,7 @@ impl MetricsConfig {
     /// The default is [`DEFAULT_IDLE_AFTER`](Self::DEFAULT_IDLE_AFTER).
     #[must_use]
     pub fn idle_after(mut self, idle: Duration) -> Self {
+        self.explicit.add("metrics.idle_after");
         self.idle_after = idle;
         self
     }
@@ -75,6 +81,7 @@ impl MetricsConfig {
     /// By default, `_total` is added to names that do not end in it.
     #[must_use]
     pub fn keep_counter_names(mut self, keep: bool) -> Self {
+        self.explicit.add("metrics.keep_counter_names");
         self.keep_counter_names = keep;
         self
     }
@@ -83,6 +90,7 @@ impl MetricsConfig {
     /// name in the program or the name on the page.
     #[must_use]
     pub fn histogram(mut self, name: impl Into<String>, buckets: Buckets) -> Self {
+        self.explicit.add("metrics.histograms");
         let name = name.into();
         self.histograms.retain(|(other, _)| *other != name);
         self.histograms.push((name, buckets));
@@ -106,6 +114,7 @@ impl Default for MetricsConfig {
             idle_after: Self::DEFAULT_IDLE_AFTER,
             keep_counter_names: false,
             histograms: Vec::new(),
+            explicit: ExplicitKeys::default(),
         }
     }
 }

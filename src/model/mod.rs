@@ -8,6 +8,7 @@ mod books;
 mod cache;
 mod cut;
 pub(crate) mod grpc;
+mod explicit_keys;
 mod guarded;
 mod hooked;
 mod host;
@@ -30,6 +31,7 @@ mod thread;
 mod unwind;
 pub(crate) mod wire;
 
+pub(crate) use self::explicit_keys::ExplicitKeys;
 pub(crate) use self::attributes::within;
 pub use self::attributes::{Attributes, Value};
 pub use self::books::{Reason, ShutdownReport, Signal, Totals};

@@ -17,177 +17,263 @@ use super::tracing::Tracing;
 use crate::access::{self, Keys};
 use crate::clock::{Clock, nanos};
 use crate::config::{
-    self, CodeSetting, Config, Environment, Propagators, Resolved, Settings, Sources,
+    self, CodeSettings, Config, Environment, ResolvedConfig, Settings, Sources, WorkerConfig,
 };
 use crate::db::Queries;
 use crate::error::{Error, Result};
-use crate::errors::{Backtraces, BeforeSend, ErrorEvent, ErrorTracker};
+use crate::errors::{Backtraces, BeforeSend, ErrorEvent, ErrorTracker, ErrorsConfig};
 use crate::external::Calls;
-use crate::health::{Health, HealthSetup};
+use crate::health::{Health, HealthConfig, HealthSetup};
 use crate::http::{HttpConfig, LayerContext, RequestLogMode};
-use crate::logs::{LogFormat, LogFormatter, RequestLogs, ServiceFields, read_crumb};
-use crate::metrics::Metrics;
+use crate::logs::{LogFormat, LogFormatter, LogsConfig, RequestLogs, ServiceFields, read_crumb};
+use crate::metrics::{Buckets, Metrics, MetricsConfig};
 use crate::model::TraceId;
 use crate::model::{Books, Life, Notices, Secret};
 use crate::redact::RedactionRules;
 use crate::request::{self, Requests};
-use crate::trace::{Carried, Levels, Spans, Traces};
+use crate::trace::{Carried, Levels, OtlpConfig, SamplerKind, Spans, TraceConfig, Traces};
 use crate::worker::{Console, Intake, Keeper, SinkSetup, Tap, Tick, Worker, WorkerSetup};
 
 /// How often series are looked through for idle ones.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 
-/// Configures a monitor. Made by [`Monitor::builder`].
+/// Configures a monitor. Created by [`Monitor::builder`].
 ///
-/// What is set here goes before the environment, the environment before the file, the file before the
-/// defaults; [`config`](crate::config) has the table of all settings.
+/// What is set here overrides the environment, the environment overrides the file, and the file overrides the defaults.
+/// Only the name given to [`Monitor::builder`] is a fallback, which all of them override.
+///
+/// The methods that take a config struct, such as [`http`](Self::http), set what was set on the struct and leave the
+/// other settings to the file and the environment. A later call overrides an earlier one. A value that is out of its
+/// range is an error of [`build`](Self::build), whichever source gives it; [`config`](crate::config) has the table of
+/// all settings with their ranges.
+///
+/// ```
+/// use std::time::Duration;
+/// use watchpost::Monitor;
+/// use watchpost::health::HealthConfig;
+/// use watchpost::http::HttpConfig;
+///
+/// # fn main() -> watchpost::Result<()> {
+/// let monitor = Monitor::builder("shop")
+///     .http(HttpConfig::default().long_poll(Duration::from_millis(50)))
+///     .health(HealthConfig::default().failures(5))
+///     .data_dir("/var/lib/shop")
+/// #   .env(false).console(false).data_dir(std::env::temp_dir().join("watchpost-doc-builder"))
+///     .build()?;
+/// assert_eq!(monitor.settings().origin("health.failures"), Some("call .health(..)"));
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a builder does nothing until `install` or `build`"]
 pub struct MonitorBuilder {
+    fallback_name: String,
     env: bool,
     environment: Option<Environment>,
     file: Option<PathBuf>,
-    code: Vec<CodeSetting>,
-    trace_rules: Vec<(String, f64)>,
+    code: Vec<CodeSettings>,
     console: Option<Box<dyn Write + Send>>,
     before_send: Option<BeforeSend>,
     clock: Clock,
 }
 
+impl Monitor {
+    /// Starts to configure a monitor.
+    ///
+    /// `name` is the name of the service if no other source gives one: the variables `WATCHPOST_SERVICE_NAME` and
+    /// `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES` and the file override it, in this order, highest
+    /// first. [`MonitorBuilder::service_name`] overrides them all.
+    pub fn builder(name: impl Into<String>) -> MonitorBuilder {
+        MonitorBuilder::new(name.into())
+    }
+}
+
 impl MonitorBuilder {
-    pub(super) fn new(service: String) -> Self {
-        let builder = Self {
+    fn new(fallback_name: String) -> Self {
+        Self {
+            fallback_name,
             env: true,
             environment: None,
             file: None,
             code: Vec::new(),
-            trace_rules: Vec::new(),
             console: None,
             before_send: None,
             clock: Clock::system(),
-        };
-        builder.set("service.name", service, "Monitor::builder(..)")
+        }
     }
 
-    fn set(mut self, key: &'static str, value: impl Into<String>, call: &'static str) -> Self {
-        self.code.push(CodeSetting {
-            key,
-            value: value.into(),
-            call,
-        });
+    /// Records the settings that a call makes: those of `keys`, and whatever else `set` changes.
+    fn set(
+        mut self,
+        call: &'static str,
+        keys: &[&'static str],
+        set: impl FnOnce(&mut Config),
+    ) -> Self {
+        self.code.push(CodeSettings::typed(call, keys, set));
         self
     }
 
-    fn set_list<T: Into<String>>(
-        self,
-        key: &'static str,
-        items: impl IntoIterator<Item = T>,
-        call: &'static str,
-    ) -> Self {
-        let items: Vec<String> = items.into_iter().map(Into::into).collect();
-        self.set(key, items.join(","), call)
+    /// Records a setting that the host gives as text.
+    fn set_text(mut self, settings: CodeSettings) -> Self {
+        self.code.push(settings);
+        self
     }
 
-    fn set_time(self, key: &'static str, value: Duration, call: &'static str) -> Self {
-        self.set(key, format!("{}ns", value.as_nanos()), call)
-    }
-
-    /// Whether the environment is read. By default, it is.
+    /// Sets whether the environment is read. Default: `true`.
     pub fn env(mut self, env: bool) -> Self {
         self.env = env;
         self
     }
 
-    /// Reads settings from a TOML file. By default, from the file that `WATCHPOST_CONFIG` names, if any.
+    /// Reads settings from a TOML file. Default: the file that the variable `WATCHPOST_CONFIG` names, if any.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some(path.into());
         self
     }
 
-    /// The service's version, which lines carry. By default, what the environment says.
-    pub fn service_version(self, version: impl Into<String>) -> Self {
-        self.set("service.version", version, ".service_version(..)")
+    /// Sets how log records are written: the settings below `log`.
+    pub fn logs(self, config: LogsConfig) -> Self {
+        self.set(".logs(..)", &[], |all| all.logs = config)
     }
 
-    /// Where the service runs, such as `production`. By default, what the environment says.
-    pub fn service_environment(self, environment: impl Into<String>) -> Self {
-        self.set("service.environment", environment, ".service_environment(..)")
-    }
-
-    /// Where what is kept on disk is kept. By default, `WATCHPOST_DATA_DIR`, else systemd's
-    /// `STATE_DIRECTORY`, else nowhere.
-    pub fn data_dir(self, path: impl Into<PathBuf>) -> Self {
-        let path: PathBuf = path.into();
-        self.set("data_dir", path.to_string_lossy(), ".data_dir(..)")
-    }
-
-    /// Which `tracing` events become lines: directives such as `info,hyper=off,shop::db=debug`.
+    /// Sets how inbound requests are observed: the settings below `http`.
     ///
-    /// By default, `info`.
+    /// What is set on an [`EndpointLayer`](crate::EndpointLayer) overrides it for that layer.
+    pub fn http(self, config: HttpConfig) -> Self {
+        self.set(".http(..)", &[], |all| all.http = config)
+    }
+
+    /// Sets how errors are captured: the settings below `errors`, `sentry.environment` and `sentry.release`.
+    pub fn errors(self, config: ErrorsConfig) -> Self {
+        self.set(".errors(..)", &[], |all| all.errors = config)
+    }
+
+    /// Sets which traces are recorded and kept: the settings below `trace`, and rules after those of earlier calls.
+    pub fn trace(self, config: TraceConfig) -> Self {
+        self.set(".trace(..)", &[], |all| all.trace = config)
+    }
+
+    /// Sets where traces are sent: the settings below `otlp`.
+    pub fn otlp(self, config: OtlpConfig) -> Self {
+        self.set(".otlp(..)", &[], |all| all.otlp = config)
+    }
+
+    /// Sets the limits of the metrics and the buckets of histograms: the settings below `metrics`.
+    pub fn metrics(self, config: MetricsConfig) -> Self {
+        self.set(".metrics(..)", &[], |all| all.metrics = config)
+    }
+
+    /// Sets how health checks are run and judged: the settings below `health`.
+    pub fn health(self, config: HealthConfig) -> Self {
+        self.set(".health(..)", &[], |all| all.health = config)
+    }
+
+    /// Sets how much may wait in memory: the settings below `worker`.
+    pub fn worker(self, config: WorkerConfig) -> Self {
+        self.set(".worker(..)", &[], |all| all.worker = config)
+    }
+
+    /// Sets the name of the service, which overrides every other source. Default: the name given to
+    /// [`Monitor::builder`], unless the environment or the file gives one.
+    pub fn service_name(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.set(".service_name(..)", &["service.name"], |all| {
+            all.service.name = name;
+        })
+    }
+
+    /// Sets the version of the service, which log records carry. Default: what the environment says.
+    pub fn service_version(self, version: impl Into<String>) -> Self {
+        let version = Some(version.into());
+        self.set(".service_version(..)", &["service.version"], |all| {
+            all.service.version = version;
+        })
+    }
+
+    /// Sets where the service runs, such as `production`. Default: what the environment says.
+    pub fn service_environment(self, environment: impl Into<String>) -> Self {
+        let environment = Some(environment.into());
+        let keys = ["service.environment"];
+        self.set(".service_environment(..)", &keys, |all| {
+            all.service.environment = environment;
+        })
+    }
+
+    /// Sets which of several instances of the service this is, such as a pod's name. Default: what the environment says.
+    pub fn service_instance(self, instance: impl Into<String>) -> Self {
+        let instance = Some(instance.into());
+        self.set(".service_instance(..)", &["service.instance"], |all| {
+            all.service.instance = instance;
+        })
+    }
+
+    /// Sets the directory of the stores. Default: the variable `WATCHPOST_DATA_DIR`, else systemd's `STATE_DIRECTORY`,
+    /// else none: stores are then in memory only.
+    pub fn data_dir(self, path: impl Into<PathBuf>) -> Self {
+        let path = Some(path.into());
+        self.set(".data_dir(..)", &["data_dir"], |all| all.data_dir = path)
+    }
+
+    /// Sets which `tracing` events become log records: directives such as `info,hyper=off,shop::db=debug`.
+    ///
+    /// Default: `info`.
     pub fn log_level(self, directives: impl Into<String>) -> Self {
-        self.set("log.level", directives, ".log_level(..)")
+        self.set(".log_level(..)", &[], |all| {
+            all.logs = LogsConfig::default().level(directives);
+        })
     }
 
-    /// The form of the lines. By default, pretty on a terminal and JSON otherwise.
+    /// Sets the format of log lines. Default: pretty on a terminal, JSON otherwise.
     pub fn log_format(self, format: LogFormat) -> Self {
-        let text = match format {
-            LogFormat::Json => "json",
-            LogFormat::Pretty => "pretty",
-            LogFormat::Auto => "auto",
-        };
-        self.set("log.format", text, ".log_format(..)")
+        self.set(".log_format(..)", &[], |all| {
+            all.logs = LogsConfig::default().format(format);
+        })
     }
 
-    /// Which requests get a line. By default, all.
-    pub fn request_lines(self, requests: RequestLogs) -> Self {
-        let text = match requests {
-            RequestLogs::All => "all",
-            RequestLogs::Off => "off",
-            RequestLogs::ErrorsAndSlow => "errors",
-        };
-        self.set("log.requests", text, ".request_lines(..)")
+    /// Sets which requests get a log record. Default: all.
+    pub fn request_logs(self, requests: RequestLogs) -> Self {
+        self.set(".request_logs(..)", &[], |all| {
+            all.logs = LogsConfig::default().requests(requests);
+        })
     }
 
-    /// From which duration on a request is slow. By default, 1 s.
+    /// Sets the duration from which a request is slow, from 1 ms to 1 day. Default: 1 s.
     pub fn slow_request_threshold(self, slow: Duration) -> Self {
-        self.set_time("log.slow", slow, ".slow_request_threshold(..)")
+        self.set(".slow_request_threshold(..)", &[], |all| {
+            all.logs = LogsConfig::default().slow(slow);
+        })
     }
 
-    /// Whether lines are written. By default, they are, to stdout.
+    /// Sets whether log lines are written to stdout. Default: `true`.
     pub fn console(self, console: bool) -> Self {
-        self.set(
-            "log.console",
-            if console { "true" } else { "false" },
-            ".console(..)",
-        )
+        self.set(".console(..)", &[], |all| {
+            all.logs = LogsConfig::default().console(console);
+        })
     }
 
-    /// Writes lines to `writer` in place of stdout, from a thread of this crate's: it may block, fail and
-    /// panic.
+    /// Writes log lines to `writer` in place of stdout. The writer is called on a thread of this crate, so it may block,
+    /// fail and panic.
     pub fn console_to(mut self, writer: impl Write + Send + 'static) -> Self {
         self.console = Some(Box::new(writer));
         self
     }
 
-    /// Which captured errors have a backtrace. By default, the first five of a kind, and all where
-    /// `RUST_LIB_BACKTRACE` or `RUST_BACKTRACE` asks.
+    /// Sets which captured errors have a backtrace. Default: the first five of a kind, and all if
+    /// `RUST_LIB_BACKTRACE` or `RUST_BACKTRACE` asks for them.
     pub fn backtraces(self, backtraces: Backtraces) -> Self {
-        let text = match backtraces {
-            Backtraces::First => "first",
-            Backtraces::All => "all",
-            Backtraces::Off => "off",
-        };
-        self.set("errors.backtraces", text, ".backtraces(..)")
+        self.set(".backtraces(..)", &[], |all| {
+            all.errors = ErrorsConfig::default().backtraces(backtraces);
+        })
     }
 
-    /// Where captured errors are sent: a Sentry DSN. By default, what `SENTRY_DSN` says, else nowhere. Needs
-    /// the feature `sentry`.
+    /// Sets where captured errors are sent: a Sentry DSN. Default: the variable `SENTRY_DSN`, else nowhere. Needs the
+    /// feature `sentry`.
     pub fn sentry_dsn(self, dsn: impl Into<String>) -> Self {
-        self.set("sentry.dsn", dsn, ".sentry_dsn(..)")
+        self.set_text(CodeSettings::text(".sentry_dsn(..)", "sentry.dsn", dsn))
     }
 
-    /// Is shown each event before it is sent to Sentry: may change it, and says whether it is sent. Runs on a
-    /// thread of this crate's, and must be short. An event at which it panics is not sent and counted as
-    /// dropped.
+    /// Sets a hook that runs for each event before it is sent to Sentry. It may change the event; the event is sent if
+    /// it returns `true`. It runs on a thread of this crate and must be quick. If it panics, the event is dropped and
+    /// counted.
     pub fn before_send(
         mut self,
         before_send: impl Fn(&mut ErrorEvent) -> bool + Send + Sync + 'static,
@@ -196,20 +282,24 @@ impl MonitorBuilder {
         self
     }
 
-    /// Further keys whose values are secrets, beside the built-in ones such as `password` and `api_key`. Case,
-    /// `-_. []` and `camelCase` make no difference; a key also counts as whole words of a longer one: `ticket`
-    /// hides `casTicket=..`, and not `ticket_count=..`. See [`logs`](crate::logs#what-is-redacted).
+    /// Adds keys whose values are secrets to the built-in ones, such as `password` and `api_key`. Case, `-_. []` and
+    /// `camelCase` make no difference. A key also matches as whole words of a longer key: `ticket` hides
+    /// `casTicket=..`, but not `ticket_count=..`. See [`logs`](crate::logs#what-is-redacted).
     ///
     /// They add to the keys of earlier calls, of a file and of the environment.
     pub fn redact_keys<K: Into<String>>(self, keys: impl IntoIterator<Item = K>) -> Self {
-        self.set_list("redact.keys", keys, ".redact_keys(..)")
+        let keys = keys.into_iter().map(Into::into).collect();
+        self.set(".redact_keys(..)", &["redact.keys"], |all| {
+            all.redact.keys = keys;
+        })
     }
 
-    /// Paths with a secret in them, such as `/invites/{token}`: `{name}` is redacted, alone or beside literal
-    /// text (`bot{token}`), `*` is any one segment, and `{*name}` the rest of the path. A pattern fits in any path and
-    /// URL, also inside a text, wherever its segments follow each other.
-    /// A literal may follow the secret: `/invites/{token}/accept`. They add to the paths of earlier calls, of a
-    /// file and of the environment.
+    /// Adds paths with a secret in them, such as `/invites/{token}`. `{name}` is redacted, alone or beside literal text
+    /// (`bot{token}`); `*` is any one segment, and `{*name}` the rest of the path. A pattern matches in any path and URL,
+    /// also inside a text, wherever its segments follow each other. A literal may follow the secret:
+    /// `/invites/{token}/accept`.
+    ///
+    /// They add to the paths of earlier calls, of a file and of the environment.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
@@ -222,128 +312,131 @@ impl MonitorBuilder {
     /// # }
     /// ```
     pub fn redact_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
-        self.set_list("redact.paths", paths, ".redact_paths(..)")
+        let paths = paths.into_iter().map(Into::into).collect();
+        self.set_text(CodeSettings::items(".redact_paths(..)", "redact.paths", paths))
     }
 
-    /// Query parameters whose values are shown, in request log records, spans, errors and every URL inside a
-    /// text; by default, none. A name is compared exactly.
+    /// Sets the query parameters whose values are shown in the log records of requests, in spans, in errors and in every
+    /// URL inside a text. Names are compared exactly. Default: none.
     ///
-    /// A value with a secret in it is redacted all the same. A name of secrets (`token`) is refused. Some names
-    /// carry a grant in one query and a filter in another (`code`, `state`, `key`): their values are shown when they are a lower-case
-    /// word of at most 16 letters or a number of at most five digits.
+    /// A value with a secret in it is redacted all the same. The name of a secret (`token`) is refused. Some names carry a
+    /// grant in one query and a filter in another (`code`, `state`, `key`): their values are shown if they are a
+    /// lower-case word of at most 16 letters or a number of at most five digits.
     pub fn allow_query<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
-        self.set_list("redact.allow_query", names, ".allow_query(..)")
+        let names = names.into_iter().map(Into::into).collect();
+        self.set(".allow_query(..)", &["redact.allow_query"], |all| {
+            all.redact.allow_query = names;
+        })
     }
 
-    /// Whether answers carry `x-trace-id`. By default, they do.
+    /// Sets whether responses carry `x-trace-id`. Default: `true`.
     pub fn trace_header(self, trace_header: bool) -> Self {
-        let text = if trace_header { "true" } else { "false" };
-        self.set("http.trace_header", text, ".trace_header(..)")
+        self.set(".trace_header(..)", &[], |all| {
+            all.http = HttpConfig::default().trace_header(trace_header);
+        })
     }
 
-    /// Whether callers are strangers: each request then begins a trace of its own, and the caller's trace
-    /// id stands beside it in the log record. Their baggage is ignored. By default, they are not.
+    /// Sets whether callers are strangers. If so, each request starts a trace of its own, the caller's trace ID is
+    /// recorded beside it in the log record, and the caller's baggage is ignored. Default: `false`.
     ///
-    /// A [trusted proxy](crate::http::EndpointLayer::trusted_proxies) is no stranger: the trace and the baggage that it sends go
-    /// on. A load balancer that is trusted and passes a client's `traceparent` through unchanged has to remove it.
+    /// A [trusted proxy](crate::http::EndpointLayer::trusted_proxies) is no stranger: its trace and baggage continue. A
+    /// trusted load balancer that passes a client's `traceparent` through unchanged must remove it.
     pub fn public_endpoint(self, public_endpoint: bool) -> Self {
-        self.set(
-            "http.public_endpoint",
-            if public_endpoint { "true" } else { "false" },
-            ".public_endpoint(..)",
-        )
+        self.set(".public_endpoint(..)", &[], |all| {
+            all.http = HttpConfig::default().public_endpoint(public_endpoint);
+        })
     }
 
-    /// The request methods that can be labels; all others are `_OTHER`. By default, those of the semantic
-    /// conventions, `GET` to `QUERY`.
+    /// Sets the request methods that can be labels; all others are `_OTHER`. Default: those of the semantic conventions,
+    /// `GET` to `QUERY`.
     pub fn known_methods(self, methods: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let methods: Vec<_> = methods
-            .into_iter()
-            .map(|it| it.as_ref().to_owned())
-            .collect();
-        self.set(
-            "http.known_methods",
-            methods.join(","),
-            ".known_methods(..)",
-        )
+        let methods = methods.into_iter().map(|it| it.as_ref().to_owned());
+        self.set(".known_methods(..)", &[], |all| {
+            all.http = HttpConfig::default().known_methods(methods);
+        })
     }
 
-    /// Whether spans are recorded. By default, they are.
+    /// Sets whether spans are recorded. Default: `true`.
     pub fn record_spans(self, record: bool) -> Self {
-        let text = if record { "false" } else { "true" };
-        self.set("trace.disabled", text, ".record_spans(..)")
+        self.set(".record_spans(..)", &[], |all| {
+            all.trace = TraceConfig::default().disabled(!record);
+        })
     }
 
-    /// Who makes spans of `tracing` spans. By default, this crate's own layer.
+    /// Sets which layer makes spans of `tracing` spans. Default: this crate's own.
     pub fn spans(self, spans: Spans) -> Self {
-        let text = match spans {
-            Spans::Watchpost => "watchpost",
-            Spans::TracingOpentelemetry => "tracing-opentelemetry",
-        };
-        self.set("trace.spans", text, ".spans(..)")
+        self.set(".spans(..)", &[], |all| {
+            all.trace = TraceConfig::default().spans(spans);
+        })
     }
 
-    /// The share of traces that are kept whatever happens in them, from 0 to 1. By default, all of them, up to
-    /// 100 a second. What fails, panics, times out, is slow or has a captured error is kept beside.
+    /// Sets the ratio of traces that are kept whatever happens in them, from 0 to 1. Default: 1, up to 100 traces a
+    /// second. Traces that fail, panic, time out, are slow or have a captured error are kept besides.
     pub fn trace_ratio(self, ratio: f64) -> Self {
-        self.set("trace.sampler", "traceidratio", ".trace_ratio(..)")
-            .set("trace.sampler_arg", ratio.to_string(), ".trace_ratio(..)")
+        self.set(".trace_ratio(..)", &[], |all| {
+            all.trace = TraceConfig::default()
+                .sampler(SamplerKind::TraceIdRatio)
+                .sampler_arg(ratio);
+        })
     }
 
-    /// Another ratio for the routes that a pattern names: a route, or the beginning of one before a `*`. Of
-    /// several that fit the first holds.
-    pub fn trace_rule(mut self, route: impl Into<String>, ratio: f64) -> Self {
-        self.trace_rules.push((route.into(), ratio));
-        self
+    /// Adds a ratio for the routes that a pattern names: a route, or the beginning of one before a `*`. The first rule
+    /// that matches is used.
+    pub fn trace_rule(self, route: impl Into<String>, ratio: f64) -> Self {
+        self.set(".trace_rule(..)", &[], |all| {
+            all.trace = TraceConfig::default().rule(route, ratio);
+        })
     }
 
-    /// Traces that are kept by ratio or for a trusted caller in a second, at most. By default, 100. Routes and jobs
+    /// Sets how many traces a second are kept by ratio or for a trusted caller. Default: 100. Routes and jobs
     /// [share](crate::trace#how-budgets-are-shared) them.
     pub fn max_traces_per_second(self, traces: u32) -> Self {
-        let text = traces.to_string();
-        self.set("trace.max_per_second", text, ".max_traces_per_second(..)")
+        self.set(".max_traces_per_second(..)", &[], |all| {
+            all.trace = TraceConfig::default().max_per_second(traces);
+        })
     }
 
-    /// From which duration on a trace is slow and kept. By default, from what 99 of 100 requests of its route
-    /// take, once 500 were seen.
+    /// Sets the duration from which a trace is slow and so is kept, up to 1 hour. Default, and zero: the 99th percentile
+    /// of its route, once 500 requests were seen.
     pub fn slow_trace_threshold(self, slow: Duration) -> Self {
-        self.set_time("trace.slow", slow, ".slow_trace_threshold(..)")
+        self.set(".slow_trace_threshold(..)", &[], |all| {
+            all.trace = TraceConfig::default().slow(slow);
+        })
     }
 
-    /// Series that one metric may have. By default, 2,000.
+    /// Sets how many series one metric may have. Default: 2,000.
     pub fn max_series_per_metric(self, series: usize) -> Self {
-        let text = series.to_string();
-        self.set(
-            "metrics.max_series_per_metric",
-            text,
-            ".max_series_per_metric(..)",
-        )
+        self.set(".max_series_per_metric(..)", &[], |all| {
+            all.metrics = MetricsConfig::default().max_series_per_metric(series);
+        })
     }
 
-    /// Series that all metrics may have together. By default, 20,000.
+    /// Sets how many series all metrics together may have. Default: 20,000.
     pub fn max_series(self, series: usize) -> Self {
-        self.set("metrics.max_series", series.to_string(), ".max_series(..)")
+        self.set(".max_series(..)", &[], |all| {
+            all.metrics = MetricsConfig::default().max_series(series);
+        })
     }
 
-    /// Whether counters of the `metrics` facade keep their name on the page, without `_total`, as with
-    /// metrics-exporter-prometheus. By default, `false`.
+    /// Sets whether counters of the `metrics` facade keep their name on the page, without `_total`, as with
+    /// metrics-exporter-prometheus. Default: `false`.
     pub fn keep_counter_names(self, keep: bool) -> Self {
-        self.set(
-            "metrics.keep_counter_names",
-            if keep { "true" } else { "false" },
-            ".keep_counter_names(..)",
-        )
+        self.set(".keep_counter_names(..)", &[], |all| {
+            all.metrics = MetricsConfig::default().keep_counter_names(keep);
+        })
     }
 
-    /// After which time without a change a series leaves the page. By default, 1 h.
+    /// Sets how long a series stays on the page without a change, from 1 s to 30 days. Default: 1 h.
     pub fn idle_after(self, idle: Duration) -> Self {
-        self.set_time("metrics.idle_after", idle, ".idle_after(..)")
+        self.set(".idle_after(..)", &[], |all| {
+            all.metrics = MetricsConfig::default().idle_after(idle);
+        })
     }
 
-    /// The upper bounds of a histogram's buckets, in its unit and in any order: at most 128 finite numbers. The name is
-    /// one of the program (`http.server.request.duration`) or of the page
+    /// Sets the upper bounds of a histogram's buckets, in its unit and in any order: at most 128 finite numbers. The name
+    /// is the one in the program (`http.server.request.duration`) or on the page
     /// (`http_server_request_duration_seconds`). The last call for a histogram wins, under either name, over those before
-    /// it, the environment and the file. By default, the histogram's own.
+    /// it, the environment and the file. Default: the histogram's own bounds.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
@@ -359,59 +452,62 @@ impl MonitorBuilder {
         name: impl fmt::Display,
         bounds: impl IntoIterator<Item = f64>,
     ) -> Self {
-        let bounds: Vec<_> = bounds.into_iter().map(|bound| bound.to_string()).collect();
-        let text = format!("{name}={}", bounds.join(" "));
-        self.set("metrics.histograms", text, ".histogram_bounds(..)")
+        let buckets = Buckets::Bounds(bounds.into_iter().collect());
+        self.set(".histogram_bounds(..)", &[], |all| {
+            all.metrics = MetricsConfig::default().histogram(name.to_string(), buckets);
+        })
     }
 
     /// Switches a histogram off: it records nothing and is not on the page. The name is as for
     /// [`histogram_bounds`](Self::histogram_bounds).
     pub fn histogram_off(self, name: impl fmt::Display) -> Self {
-        let text = format!("{name}=off");
-        self.set("metrics.histograms", text, ".histogram_off(..)")
+        self.set(".histogram_off(..)", &[], |all| {
+            all.metrics = MetricsConfig::default().histogram(name.to_string(), Buckets::Off);
+        })
     }
 
-    /// The token of [`Access::from_settings`](crate::Access::from_settings) and of the monitor's own port. It goes before
-    /// the variables `WATCHPOST_ACCESS_TOKEN` and `WATCHPOST_TOKEN`, and before the file. One of fewer than 32
-    /// characters, or of few different ones, is an error of `build`; one that is easily guessed otherwise is replaced by a
-    /// random token; see [`Access`](crate::Access).
+    /// Sets the token of [`Access::from_settings`](crate::Access::from_settings) and of the monitor's own port. It
+    /// overrides the variables `WATCHPOST_ACCESS_TOKEN` and `WATCHPOST_TOKEN` and the file. A token of fewer than 32
+    /// characters, or of few distinct ones, is an error of [`build`](Self::build). One that is easily guessed otherwise is
+    /// replaced by a random token; see [`Access`](crate::Access).
     pub fn access_token(self, token: impl Into<String>) -> Self {
-        self.set("access.token", token, ".access_token(..)")
+        let token = Some(Secret::new(token));
+        self.set(".access_token(..)", &["access.token"], |all| {
+            all.access_token = token;
+        })
     }
 
-    /// The OTLP receiver to which kept traces are sent, such as `http://localhost:4318`: `/v1/traces` is
-    /// added. By default, what the environment says, else none.
+    /// Sets the OTLP receiver to which kept traces are sent, such as `http://localhost:4318`; `/v1/traces` is appended.
+    /// Default: what the environment says, else none.
     pub fn otlp_endpoint(self, url: impl Into<String>) -> Self {
-        self.set("otlp.endpoint", url, ".otlp_endpoint(..)")
+        self.set_text(CodeSettings::text(".otlp_endpoint(..)", "otlp.endpoint", url))
     }
 
-    /// Headers that the OTLP receiver asks for: `name=value`, percent-encoded, separated by commas. By
-    /// default, what the environment says, else none.
+    /// Sets the headers that the OTLP receiver asks for: `name=value`, percent-encoded, separated by commas. Default:
+    /// what the environment says, else none.
     pub fn otlp_headers(self, headers: impl Into<String>) -> Self {
-        self.set("otlp.headers", headers, ".otlp_headers(..)")
+        self.set_text(CodeSettings::text(".otlp_headers(..)", "otlp.headers", headers))
     }
 
-    /// Bytes of records that may wait for the worker. By default, 8 MiB.
+    /// Sets how many bytes of records may wait for the worker, from 512 KiB to 1 GiB. Default: 8 MiB.
     pub fn max_queue_bytes(self, bytes: usize) -> Self {
-        self.set(
-            "worker.max_queue_bytes",
-            bytes.to_string(),
-            ".max_queue_bytes(..)",
-        )
+        self.set(".max_queue_bytes(..)", &[], |all| {
+            all.worker = WorkerConfig::default().max_queue_bytes(bytes);
+        })
     }
 
-    /// Bytes of lines that may wait for one sink. By default, 4 MiB.
+    /// Sets how many bytes of log lines may wait for one sink, from 64 KiB to 1 GiB. Default: 4 MiB.
     pub fn max_sink_bytes(self, bytes: usize) -> Self {
-        self.set(
-            "worker.max_sink_bytes",
-            bytes.to_string(),
-            ".max_sink_bytes(..)",
-        )
+        self.set(".max_sink_bytes(..)", &[], |all| {
+            all.worker = WorkerConfig::default().max_sink_bytes(bytes);
+        })
     }
 
-    /// How long [`Monitor::drain`] waits after `/readyz` answers 503. By default, 3 s.
+    /// Sets how long [`Monitor::drain`] waits after `/readyz` answers 503, up to 10 minutes. Default: 3 s.
     pub fn drain_wait(self, wait: Duration) -> Self {
-        self.set_time("drain.wait", wait, ".drain_wait(..)")
+        self.set(".drain_wait(..)", &["drain.wait"], |all| {
+            all.drain_wait = wait;
+        })
     }
 
     #[cfg(feature = "testing")]
@@ -420,7 +516,8 @@ impl MonitorBuilder {
         self
     }
 
-    /// Whether [`install`](Self::install) and [`Monitor::install`] set this global of the process. By default, each.
+    /// Sets whether [`install`](Self::install) and [`Monitor::install`] set this global of the process. Default: `true` for
+    /// each.
     ///
     /// ```no_run
     /// use watchpost::{Global, Monitor};
@@ -434,8 +531,9 @@ impl MonitorBuilder {
     /// # }
     /// ```
     pub fn install_global(self, global: Global, wanted: bool) -> Self {
-        let text = if wanted { "true" } else { "false" };
-        self.set(global.setting(), text, ".install_global(..)")
+        self.set(".install_global(..)", &[global.setting()], |all| {
+            *global.is_wanted_mut(&mut all.install) = wanted;
+        })
     }
 
     /// Builds the monitor and touches no global. A host with a `tracing` subscriber of its own adds
@@ -463,22 +561,22 @@ impl MonitorBuilder {
     }
 
     /// The settings of all sources, and the environment.
-    fn resolve(&mut self) -> Result<(Resolved, Environment)> {
+    fn resolve(&mut self) -> Result<(ResolvedConfig, Environment)> {
         let env = self.env;
         let environment = self.environment.take();
         let environment = environment.unwrap_or_else(|| Environment::of_process(env));
         let sources = Sources {
+            fallback_name: Some(std::mem::take(&mut self.fallback_name)),
             file: self.file.take(),
             environment: environment.clone(),
             code: std::mem::take(&mut self.code),
-            trace_rules: std::mem::take(&mut self.trace_rules),
         };
         Ok((config::resolve(sources)?, environment))
     }
 
     fn assemble(mut self) -> Result<Monitor> {
         let (resolved, environment) = self.resolve()?;
-        let Resolved {
+        let ResolvedConfig {
             mut config,
             warnings,
             settings,
@@ -561,7 +659,7 @@ impl MonitorBuilder {
             worker,
             settings,
             drain_wait: config.drain_wait,
-            propagators: config.propagators,
+            propagators: config.trace.propagators,
             install: config.install,
             installs: Mutex::default(),
             life: Life::default(),
@@ -578,12 +676,10 @@ impl MonitorBuilder {
 }
 
 fn http(config: &Config) -> HttpConfig {
-    let Propagators {
-        trace_context,
-        baggage,
-    } = config.propagators;
-    let http = config.http.clone();
-    http.trace_context(trace_context).baggage(baggage)
+    let mut http = config.http.clone();
+    http.trace_context = config.trace.propagators.trace_context;
+    http.baggage = config.trace.propagators.baggage;
+    http
 }
 
 /// The token of the setting, and how notices name it.
@@ -601,8 +697,8 @@ fn outgoing(
     tracing: &Tracing,
 ) -> (Arc<Queries>, Arc<Calls>) {
     let carried = Carried {
-        trace_context: config.propagators.trace_context,
-        baggage: config.propagators.baggage,
+        trace_context: config.trace.propagators.trace_context,
+        baggage: config.trace.propagators.baggage,
     };
     let traces = tracing.traces.as_ref();
     (
@@ -750,9 +846,12 @@ fn line_mode(config: &Config) -> RequestLogMode {
 impl fmt::Debug for MonitorBuilder {
     /// Values are left out: some are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<_> = self.code.iter().map(|setting| setting.key).collect();
+        let keys: Vec<_> = self.code.iter().flat_map(CodeSettings::keys).collect();
         f.debug_struct("MonitorBuilder")
             .field("set", &keys)
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,14 +13,14 @@ use tracing::subscriber::NoSubscriber;
 
 use super::handle::Inner;
 use crate::clock::{Clock, Nanos, nanos};
-use crate::config::{InstallConfig, Propagators, near, program};
+use crate::config::{InstallConfig, program, suggest};
 use crate::db::Queries;
 use crate::errors::{ErrorTracker, has_installed, unclaimed};
 use crate::http::LayerContext;
 use crate::logs::{has_layer_of, monitor_of};
 use crate::metrics::{Metrics, is_in_own_namespace};
 use crate::model::{Notices, caught, has_hook, panics_missed};
-use crate::trace::{SpanLayer, probe, versions};
+use crate::trace::{Propagators, SpanLayer, probe, versions};
 use crate::worker::{SinkStatus, Tick, Watch};
 
 /// What is said in a child made by `fork`.
@@ -284,7 +284,7 @@ fn no_such_histogram(unknown: &[String], names: &[String]) -> Option<String> {
     let listed: Vec<_> = unknown
         .iter()
         .take(MOST_NAMES)
-        .map(|name| match near(name, names.iter().map(String::as_str)) {
+        .map(|name| match suggest(name, names.iter().map(String::as_str)) {
             Some(near) => format!("`{name}` (the nearest is `{near}`)"),
             None => format!("`{name}`"),
         })

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::errors::{BeforeSend, ErrorTracker, SentrySetup};
 use crate::model::{Books, Notices};
 use crate::trace::otlp::{self, Decode};
-use crate::trace::{Exporter, Origin, resource};
+use crate::trace::{Origin, TraceExporter, resource};
 use crate::worker::RemoteSetup;
 
 /// The receiver of captured errors, if the settings name one.
@@ -40,7 +40,7 @@ pub(super) fn remotes(
     decode: Option<Box<dyn Decode>>,
     notices: &Notices,
 ) -> Vec<RemoteSetup> {
-    let sends = !config.trace.disabled && config.trace.exporter == Exporter::Otlp;
+    let sends = !config.trace.disabled && config.trace.exporter == TraceExporter::Otlp;
     let Some(decode) = decode.filter(|_| sends) else {
         return Vec::new();
     };

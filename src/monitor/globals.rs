@@ -50,15 +50,20 @@ impl Global {
     }
 
     /// Whether the settings want it.
-    pub(super) fn is_wanted(self, config: InstallConfig) -> bool {
+    pub(super) fn is_wanted(self, mut config: InstallConfig) -> bool {
+        *self.is_wanted_mut(&mut config)
+    }
+
+    /// The setting.
+    pub(super) fn is_wanted_mut(self, config: &mut InstallConfig) -> &mut bool {
         match self {
-            Self::Subscriber => config.subscriber,
-            Self::LogBridge => config.log,
-            Self::Recorder => config.recorder,
-            Self::Propagator => config.propagator,
-            Self::TracerProvider => config.tracer_provider,
-            Self::PanicHook => config.panic_hook,
-            Self::CaptureError => config.capture_error,
+            Self::Subscriber => &mut config.subscriber,
+            Self::LogBridge => &mut config.log,
+            Self::Recorder => &mut config.recorder,
+            Self::Propagator => &mut config.propagator,
+            Self::TracerProvider => &mut config.tracer_provider,
+            Self::PanicHook => &mut config.panic_hook,
+            Self::CaptureError => &mut config.capture_error,
         }
     }
 }

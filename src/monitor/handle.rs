@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
-use super::builder::MonitorBuilder;
 use super::data_dir::DataDir;
 use super::doctor::{Finding, Rounds};
 use super::drain;
@@ -15,7 +14,7 @@ use super::globals::Installs;
 use super::serve::{Server, ServerCounters, page};
 use super::tracing::Tracing;
 use crate::access::Access;
-use crate::config::{InstallConfig, Propagators, Settings};
+use crate::config::{InstallConfig, Settings};
 use crate::db::{
     AdaptedPool, Adapting, ConnectionPool, Database, DbSystem, PoolWatch, Queries, QueryStats,
 };
@@ -29,7 +28,7 @@ use crate::metrics::{Metrics, Prometheus};
 use crate::model::{Books, EventId, Level, Life, Notices, ShutdownReport, Signal, Totals, TraceId};
 use crate::otel::Otel;
 use crate::request::{InFlight, Requests};
-use crate::trace::{KeptTrace, Levels, Trace};
+use crate::trace::{KeptTrace, Levels, Propagators, Trace};
 use crate::worker::{Intake, Worker};
 
 /// The handle from which everything is reached. Cheap to clone; clones are the same monitor.
@@ -81,11 +80,6 @@ pub(super) struct Inner {
 }
 
 impl Monitor {
-    /// Begins a monitor of the service of this name, which lines and pages carry.
-    pub fn builder(service: impl Into<String>) -> MonitorBuilder {
-        MonitorBuilder::new(service.into())
-    }
-
     /// The layer that watches requests. See [`http`](crate::http).
     pub fn layer(&self) -> EndpointLayer {
         EndpointLayer::new(&self.inner.inbound)

@@ -12,9 +12,8 @@ use opentelemetry::propagation::{
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
 use super::globals::GlobalState;
-use crate::config::Propagators;
 use crate::model::{Life, caught};
-use crate::trace::outgoing;
+use crate::trace::{Propagators, outgoing};
 
 /// The monitor whose settings the propagator of this crate's follows.
 static OWNER: Mutex<Option<Life>> = Mutex::new(None);

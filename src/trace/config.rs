@@ -1,38 +1,330 @@
 use std::time::Duration;
 
 use super::SpanLimits;
+use crate::model::ExplicitKeys;
 
-/// Which traces are made, and which are kept.
+/// Which traces are recorded, which are kept, and how much they may hold.
+///
+/// Every field is the setting of the same name below `trace` ([table](crate::config#the-settings)), where its range is
+/// given too.
+///
+/// ```
+/// use std::time::Duration;
+/// use watchpost::Monitor;
+/// use watchpost::trace::{SamplerKind, TraceConfig};
+///
+/// # fn main() -> watchpost::Result<()> {
+/// let config = TraceConfig::default()
+///     .sampler(SamplerKind::ParentBasedTraceIdRatio)
+///     .sampler_arg(0.1)
+///     .slow(Duration::from_micros(500));
+/// let monitor = Monitor::builder("shop").trace(config).env(false).console(false).build()?;
+/// assert_eq!(monitor.settings().value("trace.slow"), Some("\"500us\""));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TraceConfig {
-    /// No spans at all. Ids and their headers go on.
-    pub(crate) disabled: bool,
-    pub(crate) exporter: Exporter,
-    pub(crate) sampler: SamplerConfig,
-    pub(crate) limits: SpanLimits,
-    /// Other ratios by route: a pattern, or the beginning of one before a `*`; the first that fits holds.
-    pub(crate) rules: Vec<(String, f64)>,
-    /// Traces that are kept by ratio in a second, at most.
-    pub(crate) max_per_second: u32,
-    /// Bytes of traces that are kept for what happened in them, a second on average; eight times that at once.
-    pub(crate) max_bytes_per_second: usize,
-    /// From which duration on a trace is slow; zero: from what 99 of 100 requests of its route take.
-    pub(crate) slow: Duration,
-    /// Bytes that the spans of undecided traces may hold together.
-    pub(crate) max_open_bytes: usize,
-    /// A trace that is open for so long is decided as it stands.
-    pub(crate) max_open: Duration,
-    /// Bytes of kept traces that stay in memory.
-    pub(crate) recent_bytes: usize,
-    /// Which `tracing` spans are recorded: directives as for lines.
-    pub(crate) level: String,
-    /// Who makes spans of `tracing` spans.
-    pub(crate) spans: Spans,
+#[non_exhaustive]
+#[must_use]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
+pub struct TraceConfig {
+    /// The headers that carry a trace from service to service.
+    pub propagators: Propagators,
+    /// Whether no span is recorded. IDs and their headers are still passed on.
+    pub disabled: bool,
+    /// Where kept traces are sent, besides memory.
+    pub exporter: TraceExporter,
+    /// Which traces are kept whatever happens in them.
+    pub sampler: SamplerKind,
+    /// The ratio of traces that a sampler with a ratio keeps, from 0 to 1.
+    pub sampler_arg: f64,
+    /// The most traces a second that are kept by the sampler.
+    pub max_per_second: u32,
+    /// The duration from which a trace is slow, and so is kept. Zero: the 99th percentile of its route.
+    pub slow: Duration,
+    /// How long a trace may be open before it is decided as it is.
+    pub max_open: Duration,
+    /// The most bytes that the spans of undecided traces may hold together.
+    pub max_open_bytes: usize,
+    /// The average of bytes a second of traces that are kept for what happened in them. A burst may take eight times
+    /// as much.
+    pub max_bytes_per_second: usize,
+    /// The most bytes of kept traces in memory.
+    pub recent_bytes: usize,
+    /// Which `tracing` spans are recorded: directives such as `info,hyper=off,shop::db=debug`.
+    pub level: String,
+    /// Which layer makes spans of `tracing` spans.
+    pub spans: Spans,
     /// Whether `tracing` events become events of their span.
-    pub(crate) events: bool,
+    pub events: bool,
+    /// How much one span may hold.
+    pub limits: SpanLimits,
+    /// Other ratios by route: a pattern, or the beginning of one before a `*`. The first that matches is used.
+    pub(crate) rules: Vec<(String, f64)>,
+    pub(crate) explicit: ExplicitKeys,
 }
 
-/// Who makes spans of `tracing` spans.
+impl TraceConfig {
+    /// Spans are recorded.
+    pub const DEFAULT_DISABLED: bool = false;
+    /// The sampler keeps all traces.
+    pub const DEFAULT_SAMPLER_ARG: f64 = 1.0;
+    /// 100 traces a second.
+    pub const DEFAULT_MAX_PER_SECOND: u32 = 100;
+    /// Zero: the 99th percentile of the route.
+    pub const DEFAULT_SLOW: Duration = Duration::ZERO;
+    /// One minute.
+    pub const DEFAULT_MAX_OPEN: Duration = Duration::from_secs(60);
+    /// 16 MiB.
+    pub const DEFAULT_MAX_OPEN_BYTES: usize = 16 << 20;
+    /// 1 MiB a second.
+    pub const DEFAULT_MAX_BYTES_PER_SECOND: usize = 1 << 20;
+    /// 4 MiB.
+    pub const DEFAULT_RECENT_BYTES: usize = 4 << 20;
+    /// Spans from `INFO` up.
+    pub const DEFAULT_LEVEL: &'static str = "info";
+    /// Events become events of their span.
+    pub const DEFAULT_EVENTS: bool = true;
+
+    /// Sets the headers that carry a trace from service to service. Default: both kinds.
+    pub fn propagators(mut self, propagators: Propagators) -> Self {
+        self.explicit.add("trace.propagators");
+        self.propagators = propagators;
+        self
+    }
+
+    /// Sets whether no span is recorded. Default: [`DEFAULT_DISABLED`](Self::DEFAULT_DISABLED).
+    pub fn disabled(mut self, disabled: bool) -> Self {
+        self.explicit.add("trace.disabled");
+        self.disabled = disabled;
+        self
+    }
+
+    /// Sets where kept traces are sent. Default: [`TraceExporter::Otlp`], to the endpoint of
+    /// [`OtlpConfig`](super::OtlpConfig), if there is one.
+    pub fn exporter(mut self, exporter: TraceExporter) -> Self {
+        self.explicit.add("trace.exporter");
+        self.exporter = exporter;
+        self
+    }
+
+    /// Sets which traces are kept whatever happens in them. Default: [`SamplerKind::ParentBasedTraceIdRatio`].
+    pub fn sampler(mut self, sampler: SamplerKind) -> Self {
+        self.explicit.add("trace.sampler");
+        self.sampler = sampler;
+        self
+    }
+
+    /// Sets the ratio of a sampler that has one, from 0 to 1. Default:
+    /// [`DEFAULT_SAMPLER_ARG`](Self::DEFAULT_SAMPLER_ARG).
+    pub fn sampler_arg(mut self, ratio: f64) -> Self {
+        self.explicit.add("trace.sampler_arg");
+        self.sampler_arg = ratio;
+        self
+    }
+
+    /// Adds a ratio for the routes that a pattern names: a route, or the beginning of one before a `*`. The first
+    /// rule that matches is used.
+    pub fn rule(mut self, route: impl Into<String>, ratio: f64) -> Self {
+        self.rules.push((route.into(), ratio));
+        self
+    }
+
+    /// Sets how many traces a second the sampler may keep. Default:
+    /// [`DEFAULT_MAX_PER_SECOND`](Self::DEFAULT_MAX_PER_SECOND).
+    pub fn max_per_second(mut self, traces: u32) -> Self {
+        self.explicit.add("trace.max_per_second");
+        self.max_per_second = traces;
+        self
+    }
+
+    /// Sets the duration from which a trace is slow. Default: [`DEFAULT_SLOW`](Self::DEFAULT_SLOW).
+    pub fn slow(mut self, slow: Duration) -> Self {
+        self.explicit.add("trace.slow");
+        self.slow = slow;
+        self
+    }
+
+    /// Sets how long a trace may be open. Default: [`DEFAULT_MAX_OPEN`](Self::DEFAULT_MAX_OPEN).
+    pub fn max_open(mut self, max_open: Duration) -> Self {
+        self.explicit.add("trace.max_open");
+        self.max_open = max_open;
+        self
+    }
+
+    /// Sets how many bytes the spans of undecided traces may hold. Default:
+    /// [`DEFAULT_MAX_OPEN_BYTES`](Self::DEFAULT_MAX_OPEN_BYTES).
+    pub fn max_open_bytes(mut self, bytes: usize) -> Self {
+        self.explicit.add("trace.max_open_bytes");
+        self.max_open_bytes = bytes;
+        self
+    }
+
+    /// Sets how many bytes a second are kept of traces for what happened in them. Default:
+    /// [`DEFAULT_MAX_BYTES_PER_SECOND`](Self::DEFAULT_MAX_BYTES_PER_SECOND).
+    pub fn max_bytes_per_second(mut self, bytes: usize) -> Self {
+        self.explicit.add("trace.max_bytes_per_second");
+        self.max_bytes_per_second = bytes;
+        self
+    }
+
+    /// Sets how many bytes of kept traces stay in memory. Default:
+    /// [`DEFAULT_RECENT_BYTES`](Self::DEFAULT_RECENT_BYTES).
+    pub fn recent_bytes(mut self, bytes: usize) -> Self {
+        self.explicit.add("trace.recent_bytes");
+        self.recent_bytes = bytes;
+        self
+    }
+
+    /// Sets which `tracing` spans are recorded: directives such as `info,hyper=off,shop::db=debug`. Default:
+    /// [`DEFAULT_LEVEL`](Self::DEFAULT_LEVEL).
+    pub fn level(mut self, directives: impl Into<String>) -> Self {
+        self.explicit.add("trace.level");
+        self.level = directives.into();
+        self
+    }
+
+    /// Sets which layer makes spans of `tracing` spans. Default: [`Spans::Watchpost`].
+    pub fn spans(mut self, spans: Spans) -> Self {
+        self.explicit.add("trace.spans");
+        self.spans = spans;
+        self
+    }
+
+    /// Sets whether `tracing` events become events of their span. Default: [`DEFAULT_EVENTS`](Self::DEFAULT_EVENTS).
+    pub fn events(mut self, events: bool) -> Self {
+        self.explicit.add("trace.events");
+        self.events = events;
+        self
+    }
+
+    /// Sets how many attributes a span may have. Default:
+    /// [`SpanLimits::DEFAULT_ATTRIBUTES`](super::SpanLimits::DEFAULT_ATTRIBUTES); ceiling:
+    /// [`SpanLimits::MAX_ATTRIBUTES`](super::SpanLimits::MAX_ATTRIBUTES).
+    pub fn max_attributes(mut self, attributes: u32) -> Self {
+        self.explicit.add("trace.max_attributes");
+        self.limits.attributes = attributes;
+        self
+    }
+
+    /// Sets how many characters the text of an attribute may have. Default:
+    /// [`SpanLimits::DEFAULT_VALUE_LENGTH`](super::SpanLimits::DEFAULT_VALUE_LENGTH); ceiling:
+    /// [`SpanLimits::MAX_VALUE_LENGTH`](super::SpanLimits::MAX_VALUE_LENGTH).
+    pub fn max_value_length(mut self, characters: u32) -> Self {
+        self.explicit.add("trace.max_value_length");
+        self.limits.value_length = characters;
+        self
+    }
+
+    /// Sets how many events a span may have. Default and ceiling as for [`max_attributes`](Self::max_attributes).
+    pub fn max_events(mut self, events: u32) -> Self {
+        self.explicit.add("trace.max_events");
+        self.limits.events = events;
+        self
+    }
+
+    /// Sets how many links a span may have. Default and ceiling as for [`max_attributes`](Self::max_attributes).
+    pub fn max_links(mut self, links: u32) -> Self {
+        self.explicit.add("trace.max_links");
+        self.limits.links = links;
+        self
+    }
+
+    /// Sets how many attributes an event of a span may have. Default and ceiling as for
+    /// [`max_attributes`](Self::max_attributes).
+    pub fn max_event_attributes(mut self, attributes: u32) -> Self {
+        self.explicit.add("trace.max_event_attributes");
+        self.limits.event_attributes = attributes;
+        self
+    }
+
+    /// Sets how many attributes a link of a span may have. Default and ceiling as for
+    /// [`max_attributes`](Self::max_attributes).
+    pub fn max_link_attributes(mut self, attributes: u32) -> Self {
+        self.explicit.add("trace.max_link_attributes");
+        self.limits.link_attributes = attributes;
+        self
+    }
+
+    /// The ratio of traces that the sampler keeps if no caller has decided.
+    pub(crate) fn ratio(&self) -> f64 {
+        match self.sampler {
+            SamplerKind::AlwaysOn | SamplerKind::ParentBasedAlwaysOn => 1.0,
+            SamplerKind::AlwaysOff | SamplerKind::ParentBasedAlwaysOff => 0.0,
+            SamplerKind::TraceIdRatio | SamplerKind::ParentBasedTraceIdRatio => self.sampler_arg,
+        }
+    }
+}
+
+impl Default for TraceConfig {
+    fn default() -> Self {
+        Self {
+            propagators: Propagators::default(),
+            disabled: Self::DEFAULT_DISABLED,
+            exporter: TraceExporter::default(),
+            sampler: SamplerKind::default(),
+            sampler_arg: Self::DEFAULT_SAMPLER_ARG,
+            max_per_second: Self::DEFAULT_MAX_PER_SECOND,
+            slow: Self::DEFAULT_SLOW,
+            max_open: Self::DEFAULT_MAX_OPEN,
+            max_open_bytes: Self::DEFAULT_MAX_OPEN_BYTES,
+            max_bytes_per_second: Self::DEFAULT_MAX_BYTES_PER_SECOND,
+            recent_bytes: Self::DEFAULT_RECENT_BYTES,
+            level: Self::DEFAULT_LEVEL.to_owned(),
+            spans: Spans::default(),
+            events: Self::DEFAULT_EVENTS,
+            limits: SpanLimits::default(),
+            rules: Vec::new(),
+            explicit: ExplicitKeys::default(),
+        }
+    }
+}
+
+/// Which headers carry a trace from service to service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Propagators {
+    /// W3C `traceparent` and `tracestate`.
+    pub trace_context: bool,
+    /// W3C `baggage`.
+    pub baggage: bool,
+}
+
+impl Propagators {
+    /// No header is read or sent.
+    pub const NONE: Self = Self {
+        trace_context: false,
+        baggage: false,
+    };
+
+    /// Sets whether `traceparent` and `tracestate` are read and sent. Default: `true`.
+    #[must_use]
+    pub fn trace_context(mut self, trace_context: bool) -> Self {
+        self.trace_context = trace_context;
+        self
+    }
+
+    /// Sets whether `baggage` is read and sent. Default: `true`.
+    #[must_use]
+    pub fn baggage(mut self, baggage: bool) -> Self {
+        self.baggage = baggage;
+        self
+    }
+}
+
+impl Default for Propagators {
+    fn default() -> Self {
+        Self {
+            trace_context: true,
+            baggage: true,
+        }
+    }
+}
+
+/// Which layer makes spans of `tracing` spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Spans {
@@ -45,79 +337,43 @@ pub enum Spans {
     TracingOpentelemetry,
 }
 
-/// Where kept traces go, beside memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exporter {
+/// Where kept traces are sent, besides memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum TraceExporter {
+    /// To the OTLP receiver of [`OtlpConfig`](super::OtlpConfig).
+    #[default]
     Otlp,
+    /// Nowhere.
     None,
 }
 
-/// Which traces are kept whatever becomes of them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct SamplerConfig {
-    pub(crate) kind: SamplerKind,
-    /// The share of traces, from 0 to 1, where the kind goes by one.
-    pub(crate) ratio: f64,
-}
-
-/// OpenTelemetry's samplers by their names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SamplerKind {
+/// OpenTelemetry's samplers by their names: which traces are kept whatever happens in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum SamplerKind {
+    /// All traces.
     AlwaysOn,
+    /// No trace.
     AlwaysOff,
-    Ratio,
-    /// As the caller decided; without one, as the part behind it says.
-    ParentAlwaysOn,
-    ParentAlwaysOff,
-    ParentRatio,
+    /// The ratio [`TraceConfig::sampler_arg`] of traces.
+    TraceIdRatio,
+    /// As a trusted caller decided; else all traces.
+    ParentBasedAlwaysOn,
+    /// As a trusted caller decided; else no trace.
+    ParentBasedAlwaysOff,
+    /// As a trusted caller decided; else the ratio [`TraceConfig::sampler_arg`] of traces.
+    #[default]
+    ParentBasedTraceIdRatio,
 }
 
-impl SamplerConfig {
-    /// The share of traces that are kept where no caller decided.
-    pub(crate) fn share(self) -> f64 {
-        match self.kind {
-            SamplerKind::AlwaysOn | SamplerKind::ParentAlwaysOn => 1.0,
-            SamplerKind::AlwaysOff | SamplerKind::ParentAlwaysOff => 0.0,
-            SamplerKind::Ratio | SamplerKind::ParentRatio => self.ratio,
-        }
-    }
-
+impl SamplerKind {
     /// Whether a caller's decision counts.
-    pub(crate) fn asks_parent(self) -> bool {
+    pub(crate) fn is_parent_based(self) -> bool {
         matches!(
-            self.kind,
-            SamplerKind::ParentAlwaysOn | SamplerKind::ParentAlwaysOff | SamplerKind::ParentRatio
+            self,
+            Self::ParentBasedAlwaysOn | Self::ParentBasedAlwaysOff | Self::ParentBasedTraceIdRatio
         )
-    }
-}
-
-impl Default for SamplerConfig {
-    fn default() -> Self {
-        Self {
-            kind: SamplerKind::ParentRatio,
-            ratio: 1.0,
-        }
-    }
-}
-
-impl Default for TraceConfig {
-    fn default() -> Self {
-        Self {
-            disabled: false,
-            exporter: Exporter::Otlp,
-            sampler: SamplerConfig::default(),
-            limits: SpanLimits::default(),
-            rules: Vec::new(),
-            max_per_second: 100,
-            max_bytes_per_second: 1 << 20,
-            slow: Duration::ZERO,
-            max_open_bytes: 16 << 20,
-            max_open: Duration::from_secs(60),
-            recent_bytes: 4 << 20,
-            level: "info".to_owned(),
-            spans: Spans::Watchpost,
-            events: true,
-        }
     }
 }
 
@@ -126,17 +382,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_says_its_share_and_whom_it_asks() {
-        for (kind, share, asks) in [
+    fn a_sampler_has_a_ratio_and_may_be_parent_based() {
+        for (sampler, ratio, is_parent_based) in [
             (SamplerKind::AlwaysOn, 1.0, false),
             (SamplerKind::AlwaysOff, 0.0, false),
-            (SamplerKind::Ratio, 0.25, false),
-            (SamplerKind::ParentAlwaysOn, 1.0, true),
-            (SamplerKind::ParentAlwaysOff, 0.0, true),
-            (SamplerKind::ParentRatio, 0.25, true),
+            (SamplerKind::TraceIdRatio, 0.25, false),
+            (SamplerKind::ParentBasedAlwaysOn, 1.0, true),
+            (SamplerKind::ParentBasedAlwaysOff, 0.0, true),
+            (SamplerKind::ParentBasedTraceIdRatio, 0.25, true),
         ] {
-            let sampler = SamplerConfig { kind, ratio: 0.25 };
-            assert_eq!((sampler.share(), sampler.asks_parent()), (share, asks));
+            let config = TraceConfig::default().sampler(sampler).sampler_arg(0.25);
+            let got = (config.ratio(), config.sampler.is_parent_based());
+            assert_eq!(got, (ratio, is_parent_based));
         }
     }
 }

@@ -1,28 +1,47 @@
-/// How much a span may hold. What is beyond is left out, and the span says how many.
+/// How much a span may hold. What is beyond a limit is left out when the span is recorded, and the span counts what it
+/// left out.
+///
+/// A value above its ceiling counts as the ceiling. Besides these limits, the attributes of a span have at most 16 KiB,
+/// its events 8 KiB, its links 4 KiB, and the attributes of an event or a link 4 KiB.
+///
+/// Set them with the methods of [`TraceConfig`](super::TraceConfig).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SpanLimits {
+#[non_exhaustive]
+pub struct SpanLimits {
     /// Attributes of a span.
-    pub(crate) attributes: u32,
-    /// Characters of an attribute's text.
-    pub(crate) value_length: u32,
-    pub(crate) events: u32,
-    pub(crate) links: u32,
-    /// Attributes of one event.
-    pub(crate) event_attributes: u32,
-    /// Attributes of one link.
-    pub(crate) link_attributes: u32,
+    pub attributes: u32,
+    /// Characters of the text of an attribute.
+    pub value_length: u32,
+    /// Events of a span.
+    pub events: u32,
+    /// Links of a span.
+    pub links: u32,
+    /// Attributes of an event.
+    pub event_attributes: u32,
+    /// Attributes of a link.
+    pub link_attributes: u32,
+}
+
+impl SpanLimits {
+    /// 128, as in OpenTelemetry: attributes, events and links, each.
+    pub const DEFAULT_ATTRIBUTES: u32 = 128;
+    /// 4096 characters. OpenTelemetry has no limit, but texts from outside need one.
+    pub const DEFAULT_VALUE_LENGTH: u32 = 4096;
+    /// The ceiling of the numbers of attributes, events and links: 1000.
+    pub const MAX_ATTRIBUTES: u32 = 1000;
+    /// The ceiling of the length of a text: 4096 characters. A text also has at most 4096 bytes.
+    pub const MAX_VALUE_LENGTH: u32 = 4096;
 }
 
 impl Default for SpanLimits {
     fn default() -> Self {
         Self {
-            attributes: 128,
-            // OpenTelemetry knows no limit here: what comes from outside has to have one.
-            value_length: 4096,
-            events: 128,
-            links: 128,
-            event_attributes: 128,
-            link_attributes: 128,
+            attributes: Self::DEFAULT_ATTRIBUTES,
+            value_length: Self::DEFAULT_VALUE_LENGTH,
+            events: Self::DEFAULT_ATTRIBUTES,
+            links: Self::DEFAULT_ATTRIBUTES,
+            event_attributes: Self::DEFAULT_ATTRIBUTES,
+            link_attributes: Self::DEFAULT_ATTRIBUTES,
         }
     }
 }

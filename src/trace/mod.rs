@@ -194,21 +194,21 @@ mod traces;
 mod unique;
 pub(crate) mod versions;
 
-pub use self::config::Spans;
+pub use self::config::{Propagators, SamplerKind, Spans, TraceConfig, TraceExporter};
 pub use self::guard::{RunTrace, Trace, TryRunTrace};
+pub use self::limits::SpanLimits;
+pub use self::otlp::{OtlpCompression, OtlpConfig, OtlpProtocol};
 pub use self::read::{AttributeValue, Span, SpanEvent, SpanLink};
 pub use self::recent::KeptTrace;
 pub use self::span::{SpanKind, SpanStatus};
 pub use self::task::{InTrace, in_current_trace, spawn, spawn_blocking};
 
 pub(crate) use self::bounded::Bounded;
-pub(crate) use self::config::{Exporter, SamplerKind, TraceConfig};
 pub(crate) use self::context::{Attached, Carried, OtelContext, their_current_span};
 pub(crate) use self::installed::install_provider;
 pub(crate) use self::joined::join;
 pub(crate) use self::layer::{SpanLayer, leave_span};
 pub(crate) use self::levels::Levels;
-pub(crate) use self::limits::SpanLimits;
 pub(crate) use self::open::{Begun, OpenSpan, carry_request};
 pub(crate) use self::otel_span::Decoder;
 pub(crate) use self::plain::{outgoing, provider};

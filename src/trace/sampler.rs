@@ -23,7 +23,7 @@ impl Sampler {
     pub(crate) fn new(config: &TraceConfig) -> Self {
         let rules = config.rules.iter();
         Self {
-            ratio: bound(config.sampler.share()),
+            ratio: bound(config.ratio()),
             rules: rules
                 .map(|(route, ratio)| (route.as_str().into(), bound(*ratio)))
                 .collect(),
@@ -84,7 +84,7 @@ mod tests {
 
     fn sampler(ratio: f64, rules: &[(&str, f64)]) -> Sampler {
         let mut config = TraceConfig::default();
-        config.sampler.ratio = ratio;
+        config.sampler_arg = ratio;
         let rules = rules
             .iter()
             .map(|(route, ratio)| ((*route).to_owned(), *ratio));

@@ -103,7 +103,7 @@ impl Traces {
             requests: Arc::clone(requests),
             intake: Arc::clone(intake),
             sampler: Sampler::new(config),
-            asks_parent: config.sampler.asks_parent(),
+            asks_parent: config.sampler.is_parent_based(),
             times: Times::default(),
             slow: Some(nanos(config.slow)).filter(|slow| *slow > 0),
             max_open: config.max_open,
@@ -532,7 +532,7 @@ mod tests {
     }
 
     fn never(config: &mut TraceConfig) {
-        config.sampler.ratio = 0.0;
+        config.sampler_arg = 0.0;
     }
 
     impl Rig {

@@ -1,3 +1,5 @@
+use crate::model::ExplicitKeys;
+
 /// How much the background may hold in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -6,6 +8,7 @@ pub struct WorkerConfig {
     pub max_queue_bytes: usize,
     /// Bytes of formatted lines that wait for one sink.
     pub max_sink_bytes: usize,
+    pub(crate) explicit: ExplicitKeys,
 }
 
 impl WorkerConfig {
@@ -19,6 +22,7 @@ impl WorkerConfig {
     /// Default: [`DEFAULT_MAX_QUEUE_BYTES`](Self::DEFAULT_MAX_QUEUE_BYTES).
     #[must_use]
     pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
+        self.explicit.add("worker.max_queue_bytes");
         self.max_queue_bytes = bytes;
         self
     }
@@ -28,6 +32,7 @@ impl WorkerConfig {
     /// Default: [`DEFAULT_MAX_SINK_BYTES`](Self::DEFAULT_MAX_SINK_BYTES).
     #[must_use]
     pub fn max_sink_bytes(mut self, bytes: usize) -> Self {
+        self.explicit.add("worker.max_sink_bytes");
         self.max_sink_bytes = bytes;
         self
     }
@@ -38,6 +43,7 @@ impl Default for WorkerConfig {
         Self {
             max_queue_bytes: Self::DEFAULT_MAX_QUEUE_BYTES,
             max_sink_bytes: Self::DEFAULT_MAX_SINK_BYTES,
+            explicit: ExplicitKeys::default(),
         }
     }
 }

@@ -270,7 +270,7 @@ async fn routes_methods_and_hosts_are_no_playground() {
 
 #[tokio::test]
 async fn ten_thousand_aborts_and_panics_leave_nothing_active() {
-    let harness = Harness::with(|builder| builder.request_lines(RequestLogs::Off));
+    let harness = Harness::with(|builder| builder.request_logs(RequestLogs::Off));
     let app = app(&harness);
     for n in 0..10_000 {
         let mut app = app.clone();
@@ -497,7 +497,7 @@ async fn around_the_finished_router_it_says_so_once() {
 
 #[tokio::test]
 async fn errors_and_slow_ones_only() {
-    let harness = Harness::with(|builder| builder.request_lines(RequestLogs::ErrorsAndSlow));
+    let harness = Harness::with(|builder| builder.request_logs(RequestLogs::ErrorsAndSlow));
     let app = app(&harness);
     send(&app, get_request("/users/1")).await;
     send(&app, get_request("/fail")).await;

@@ -46,7 +46,7 @@ pub const STACKS: &[(&str, Build)] = &[
         let builder = Monitor::builder("compare").env(false).record_spans(false);
         let builder = builder.trace_header(false);
         let monitor = builder
-            .request_lines(RequestLogs::Off)
+            .request_logs(RequestLogs::Off)
             .build()
             .expect("a monitor");
         Stack::of(router, monitor)

@@ -4,8 +4,9 @@ use super::super::table::{SETTINGS, own_variable};
 use super::*;
 use crate::logs::{LogFormat, RequestLogs};
 use crate::metrics::Buckets;
-use crate::trace::otlp::{Compression, OtlpConfig};
-use crate::trace::{Exporter, SamplerKind, SpanLimits, TraceConfig};
+use crate::trace::{
+    OtlpCompression, OtlpConfig, SamplerKind, SpanLimits, TraceConfig, TraceExporter,
+};
 
 const ALL: &str = r#"
 data_dir = "/var/lib/contentmax"
@@ -120,7 +121,7 @@ token = "Zq7Rf2Lw9Xk4Tn8Vb3Mc6Hd1Js5Pg0Qy"
 
 #[test]
 fn every_key_of_a_file_arrives() {
-    let Resolved {
+    let ResolvedConfig {
         config,
         warnings,
         settings,
@@ -164,7 +165,7 @@ fn every_key_of_a_file_arrives() {
     assert_eq!(config.redact.keys, ["ticket", "Tenant-Pin"]);
     assert_eq!(config.redact.paths.len(), 1);
     assert_eq!(config.redact.allow_query, ["offset", "page"]);
-    assert!(config.propagators.trace_context && !config.propagators.baggage);
+    assert!(config.trace.propagators.trace_context && !config.trace.propagators.baggage);
     assert_traces(&config.trace, &config.otlp);
     assert_eq!(
         (
@@ -223,7 +224,7 @@ fn every_key_of_a_file_arrives() {
 
 #[test]
 fn no_source_at_all_means_the_defaults() {
-    let Resolved {
+    let ResolvedConfig {
         config,
         warnings,
         settings,
@@ -254,9 +255,9 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
     );
     assert_eq!((trace.level.as_str(), trace.events), ("debug", false));
     assert_eq!(trace.spans, crate::trace::Spans::TracingOpentelemetry);
-    assert!(trace.disabled && trace.exporter == Exporter::None);
-    assert_eq!(trace.sampler.kind, SamplerKind::Ratio);
-    assert_eq!(trace.sampler.ratio.to_string(), "0.25");
+    assert!(trace.disabled && trace.exporter == TraceExporter::None);
+    assert_eq!(trace.sampler, SamplerKind::TraceIdRatio);
+    assert_eq!(trace.sampler_arg.to_string(), "0.25");
     assert_eq!(
         trace.limits,
         SpanLimits {
@@ -290,7 +291,7 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
             Duration::from_secs(1)
         )
     );
-    assert_eq!(otlp.compression, Compression::None);
+    assert_eq!(otlp.compression, OtlpCompression::None);
     assert_eq!(
         otlp.certificate.as_deref(),
         Some("/etc/ssl/collector.pem".as_ref())
@@ -370,7 +371,7 @@ fn a_list_is_separated_by_commas() {
     assert_eq!(config.http.trusted_proxies.len(), 2);
     assert_eq!(config.http.allow_headers, ["user-agent"]);
     assert_eq!(config.http.timeout_statuses, [503, 504]);
-    assert!(!config.propagators.trace_context && !config.propagators.baggage);
+    assert!(!config.trace.propagators.trace_context && !config.trace.propagators.baggage);
     assert!(
         from_code("http.trusted_proxies", "")
             .unwrap()

@@ -9,7 +9,7 @@ mod random;
 
 use std::path::PathBuf;
 
-use super::{CodeSetting, Environment, Resolved, Sources, resolve};
+use super::{CodeSettings, Environment, ResolvedConfig, Sources, resolve};
 use crate::Result;
 
 /// A secret that no message may show.
@@ -31,7 +31,7 @@ fn written(bytes: impl AsRef<[u8]>) -> Written {
     }
 }
 
-fn from_file(bytes: impl AsRef<[u8]>) -> Result<Resolved> {
+fn from_file(bytes: impl AsRef<[u8]>) -> Result<ResolvedConfig> {
     let written = written(bytes);
     resolve(Sources {
         file: Some(written.path.clone()),
@@ -39,24 +39,20 @@ fn from_file(bytes: impl AsRef<[u8]>) -> Result<Resolved> {
     })
 }
 
-fn from_environment(variables: &[(&str, &str)]) -> Result<Resolved> {
+fn from_environment(variables: &[(&str, &str)]) -> Result<ResolvedConfig> {
     resolve(Sources {
         environment: Environment::of(variables.iter().copied()),
         ..Sources::default()
     })
 }
 
-fn from_code(key: &'static str, value: &str) -> Result<Resolved> {
+fn from_code(key: &'static str, value: &str) -> Result<ResolvedConfig> {
     resolve(Sources {
         code: vec![code(key, value)],
         ..Sources::default()
     })
 }
 
-fn code(key: &'static str, value: &str) -> CodeSetting {
-    CodeSetting {
-        key,
-        value: value.to_owned(),
-        call: ".call(..)",
-    }
+fn code(key: &'static str, value: &str) -> CodeSettings {
+    CodeSettings::text(".call(..)", key, value)
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::trace::otlp::Compression;
+use crate::trace::OtlpCompression;
 
 #[test]
 fn the_variables_of_opentelemetry_arrive() {
@@ -39,7 +39,7 @@ fn the_variables_of_opentelemetry_arrive() {
     assert_eq!(otlp.headers.len(), 1);
     assert_eq!(otlp.headers[0].1, "a=b");
     assert_eq!(otlp.timeout, Duration::from_millis(1500));
-    assert_eq!(otlp.compression, Compression::Gzip);
+    assert_eq!(otlp.compression, OtlpCompression::Gzip);
     assert_eq!(otlp.certificate.as_deref(), Some("/etc/ca.pem".as_ref()));
     assert_eq!(otlp.schedule_delay, Duration::from_secs(1));
     assert_eq!(otlp.export_timeout, Duration::from_secs(7));
@@ -47,8 +47,8 @@ fn the_variables_of_opentelemetry_arrive() {
         (otlp.max_queue_size, otlp.max_export_batch_size),
         (4096, 64)
     );
-    assert!(config.trace.disabled && config.trace.sampler.asks_parent());
-    assert_eq!(config.trace.sampler.share().to_string(), "0.05");
+    assert!(config.trace.disabled && config.trace.sampler.is_parent_based());
+    assert_eq!(config.trace.ratio().to_string(), "0.05");
     let limits = config.trace.limits;
     assert_eq!(
         (
@@ -131,5 +131,34 @@ fn a_bad_value_is_a_warning_and_the_next_source_holds() {
             warning.contains(variables[0].0) && warning.contains("; write "),
             "{warning}"
         );
+    }
+}
+
+#[test]
+fn a_limit_above_its_ceiling_is_a_warning_and_the_ceiling_is_used() {
+    for (variable, key, ceiling) in [
+        (
+            "OTEL_ATTRIBUTE_COUNT_LIMIT",
+            "trace.max_attributes",
+            "1000",
+        ),
+        (
+            "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+            "trace.max_value_length",
+            "4096",
+        ),
+        ("WATCHPOST_TRACE_MAX_EVENTS", "trace.max_events", "1000"),
+    ] {
+        for value in ["5000", "99999999999999999999"] {
+            let resolved = from_environment(&[(variable, value)]).unwrap();
+            assert_eq!(resolved.settings.value(key), Some(ceiling), "{variable}");
+            let [warning] = resolved.warnings.as_slice() else {
+                panic!("{variable}: {:?}", resolved.warnings)
+            };
+            let wanted = format!(
+                "{key} = \"{value}\" (variable {variable}): above the ceiling, so {ceiling} is used; write at most {ceiling}"
+            );
+            assert_eq!(*warning, wanted);
+        }
     }
 }

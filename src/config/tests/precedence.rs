@@ -29,3 +29,35 @@ fn redacted_keys_and_paths_of_all_sources_add_up() {
     // What is shown is replaced.
     assert_eq!(redact.allow_query, ["s"]);
 }
+
+/// Each source of the service's name overrides those behind it.
+#[test]
+fn the_name_of_the_service_comes_from_the_strongest_source() {
+    let file = written("service.name = \"file\"\n");
+    let own = ("WATCHPOST_SERVICE_NAME", "own");
+    let otel = ("OTEL_SERVICE_NAME", "otel");
+    let attribute = ("OTEL_RESOURCE_ATTRIBUTES", "service.name=attribute");
+    let in_code = CodeSettings::typed(".service_name(..)", &["service.name"], |config| {
+        config.service.name = "code".to_owned();
+    });
+    let fallback = |environment: &[(&str, &str)], file: Option<&Written>, code: Vec<CodeSettings>| {
+        let resolved = resolve(Sources {
+            fallback_name: Some("fallback".to_owned()),
+            file: file.map(|it| it.path.clone()),
+            environment: Environment::of(environment.iter().copied()),
+            code,
+        });
+        resolved.unwrap().settings.value("service.name").map(str::to_owned)
+    };
+    for (name, environment, file, code) in [
+        ("code", vec![own, otel, attribute], Some(&file), vec![in_code]),
+        ("own", vec![own, otel, attribute], Some(&file), vec![]),
+        ("otel", vec![otel, attribute], Some(&file), vec![]),
+        ("attribute", vec![attribute], Some(&file), vec![]),
+        ("file", vec![], Some(&file), vec![]),
+        ("fallback", vec![], None, vec![]),
+    ] {
+        let got = fallback(&environment, file, code);
+        assert_eq!(got, Some(format!("\"{name}\"")));
+    }
+}

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use toml::de::{DeTable, DeValue};
 
 use super::*;
-use crate::config::form::{Takes, Type};
 use crate::config::table::{SETTINGS, own_variable, position};
+use crate::config::value::{TomlShape, TomlType};
 
 const CORPUS: &str = include_str!("odd.txt");
 
@@ -76,7 +76,7 @@ fn plain(text: &str) -> String {
 }
 
 /// How a file may write the value, where it can.
-fn in_file(text: &str, takes: Takes) -> Option<String> {
+fn in_file(text: &str, shape: TomlShape) -> Option<String> {
     let string = || {
         let escaped = text.chars().map(|c| match c {
             '"' | '\\' => format!("\\{c}"),
@@ -95,28 +95,28 @@ fn in_file(text: &str, takes: Takes) -> Option<String> {
         let is_number = matches!(value, Some(DeValue::Integer(_) | DeValue::Float(_)));
         is_number && !text.contains(['x', '_'])
     };
-    match takes.types.first()? {
-        Type::String if takes.array => Some(format!("[{}]", string())),
-        Type::String => Some(string()),
-        Type::Integer if !takes.array && is_integer() => Some(text.to_owned()),
-        Type::Integer if !takes.array && is_float() && text.contains(['e', 'E']) => {
+    match shape.types.first()? {
+        TomlType::String if shape.array => Some(format!("[{}]", string())),
+        TomlType::String => Some(string()),
+        TomlType::Integer if !shape.array && is_integer() => Some(text.to_owned()),
+        TomlType::Integer if !shape.array && is_float() && text.contains(['e', 'E']) => {
             Some(text.to_owned())
         }
-        Type::Float if is_float() => Some(text.to_owned()),
+        TomlType::Float if is_float() => Some(text.to_owned()),
         _ => None,
     }
 }
 
 /// The value by each source that can give it, with the source's name.
-fn from_all(key: &'static str, value: &str) -> Vec<(&'static str, Result<Resolved>)> {
+fn from_all(key: &'static str, value: &str) -> Vec<(&'static str, Result<ResolvedConfig>)> {
     let mut all = vec![("code", from_code(key, value))];
     if !value.is_empty() && !value.contains('\0') {
         let variable = own_variable(key);
         all.push(("environment", from_environment(&[(&variable, value)])));
     }
-    let takes = SETTINGS[position(key).unwrap()].field.takes();
-    let several = takes.array && value.contains(',');
-    if let Some(toml) = in_file(value, takes).filter(|_| !several) {
+    let shape = SETTINGS[position(key).unwrap()].field.toml_shape();
+    let several = shape.array && value.contains(',');
+    if let Some(toml) = in_file(value, shape).filter(|_| !several) {
         all.push(("file", from_file(format!("{key} = {toml}\n"))));
     }
     all
@@ -323,8 +323,9 @@ fn bad_values_that_are_no_secrets_are_shown() {
 fn the_ratios_of_rules_are_shares() {
     let rules = [0.0, 1.0, 0.5, 1.5, -0.1, f64::NAN, f64::INFINITY];
     let rules = rules.map(|ratio| ("/a".to_owned(), ratio));
+    let set = |config: &mut crate::config::Config| config.trace.rules = rules.to_vec();
     let error = resolve(Sources {
-        trace_rules: rules.to_vec(),
+        code: vec![CodeSettings::typed(".trace_rule(..)", &[], set)],
         ..Sources::default()
     });
     assert_eq!(error.unwrap_err().problems().len(), 4);
@@ -359,9 +360,8 @@ proptest! {
                     if printed.contains("[REDACTED]") {
                         continue;
                     }
-                    let mut config = resolved.config;
-                    let whole = setting.field.print(&mut config).unwrap();
-                    let again = from_file(format!("{key} = {whole}\n"));
+                    let full = setting.field.print(&resolved.config).unwrap();
+                    let again = from_file(format!("{key} = {full}\n"));
                     let again = again.unwrap_or_else(|error| panic!("{key} = {text:?}: {error}"));
                     prop_assert_eq!(again.settings.value(key), Some(printed), "{} = {:?}", key, text);
                 }

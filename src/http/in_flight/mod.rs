@@ -172,7 +172,7 @@ impl InFlightRequest {
                 && self.shared.config.baggage
                 && (caller.continues
                     || !self.shared.config.public_endpoint
-                    || client::is_trusted(request, &self.shared.config));
+                    || client_address::is_trusted(request, &self.shared.config));
             let headers = Some(request.headers()).filter(|_| wanted);
             let leaves = traces.beside().leaves_contexts();
             self.traced.make_context(self.ids, headers, leaves);
@@ -234,7 +234,7 @@ impl InFlightRequest {
         if let Some((trace, span, flags)) = theirs {
             return self.identify_below(trace, span, flags, route);
         }
-        let trusted = parent.is_some() && client::is_trusted(request, &self.shared.config);
+        let trusted = parent.is_some() && client_address::is_trusted(request, &self.shared.config);
         let public_endpoint = self.shared.config.public_endpoint && !trusted;
         let trace = match parent {
             Some(parent) if !public_endpoint => parent.trace,

@@ -3,47 +3,172 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 
+use crate::model::ExplicitKeys;
+
 /// Where kept traces are sent, and how.
+///
+/// Every field is the setting of the same name below `otlp` ([table](crate::config#the-settings)), where its range is
+/// given too. Nothing is sent without an endpoint or without the feature `otlp`.
+///
+/// ```
+/// use http::{HeaderName, HeaderValue, Uri};
+/// use watchpost::Monitor;
+/// use watchpost::trace::OtlpConfig;
+///
+/// # fn main() -> watchpost::Result<()> {
+/// let config = OtlpConfig::default()
+///     .endpoint(Uri::from_static("http://localhost:4318"))
+///     .header(HeaderName::from_static("x-tenant"), HeaderValue::from_static("shop"));
+/// let monitor = Monitor::builder("shop").otlp(config).env(false).console(false).build()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OtlpConfig {
-    /// The receiver's base: `/v1/traces` is added.
-    pub(crate) endpoint: Option<Uri>,
-    /// The whole URL for traces, which goes before the base.
-    pub(crate) traces_endpoint: Option<Uri>,
-    /// Their values are marked as sensitive.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// What one request may take.
-    pub(crate) timeout: Duration,
-    pub(crate) compression: Compression,
-    /// PEM certificates of the authorities that are believed in place of the public ones.
-    pub(crate) certificate: Option<PathBuf>,
-    pub(crate) protocol: Protocol,
+#[non_exhaustive]
+#[must_use]
+pub struct OtlpConfig {
+    /// The base URL of the receiver, to which `/v1/traces` is appended.
+    pub endpoint: Option<Uri>,
+    /// The full URL for traces, which overrides [`endpoint`](Self::endpoint).
+    pub traces_endpoint: Option<Uri>,
+    /// Headers of each request. Values are marked as sensitive.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The time that one request may take.
+    pub timeout: Duration,
+    /// The compression of request bodies.
+    pub compression: OtlpCompression,
+    /// The protocol.
+    pub protocol: OtlpProtocol,
+    /// A file of PEM certificates of the authorities that are trusted in place of the public ones.
+    pub certificate: Option<PathBuf>,
     /// How long a span may wait for others before it is sent.
-    pub(crate) schedule_delay: Duration,
-    /// Spans that may wait.
-    pub(crate) max_queue_size: u32,
-    /// Spans of one request.
-    pub(crate) max_export_batch_size: u32,
-    /// What one request may take at most, whatever `timeout` says.
-    pub(crate) export_timeout: Duration,
+    pub schedule_delay: Duration,
+    /// The most spans that may wait to be sent. They also have 8 MiB at most.
+    pub max_queue_size: u32,
+    /// The most spans of one request.
+    pub max_export_batch_size: u32,
+    /// The upper limit of [`timeout`](Self::timeout).
+    pub export_timeout: Duration,
+    pub(crate) explicit: ExplicitKeys,
 }
 
-/// How bodies are made smaller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compression {
+/// The compression of the bodies that are sent to an OTLP receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OtlpCompression {
+    /// None.
     None,
+    /// gzip.
+    #[default]
     Gzip,
 }
 
-/// The one that is spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
+/// The protocol of an OTLP receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OtlpProtocol {
+    /// Protocol buffers over HTTP.
+    #[default]
     HttpProtobuf,
 }
 
 impl OtlpConfig {
-    /// The URL to which traces go: the one for traces as it is, else the base with `/v1/traces`. None means
-    /// that nothing is sent.
+    /// 10 s.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+    /// 5 s.
+    pub const DEFAULT_SCHEDULE_DELAY: Duration = Duration::from_secs(5);
+    /// 65,536 spans: some minutes of an outage at a hundred kept traces a second.
+    pub const DEFAULT_MAX_QUEUE_SIZE: u32 = 65_536;
+    /// 512 spans.
+    pub const DEFAULT_MAX_EXPORT_BATCH_SIZE: u32 = 512;
+    /// 30 s.
+    pub const DEFAULT_EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// Sets the base URL of the receiver, such as `http://localhost:4318`; `/v1/traces` is appended. Default: none.
+    pub fn endpoint(mut self, url: Uri) -> Self {
+        self.explicit.add("otlp.endpoint");
+        self.endpoint = Some(url);
+        self
+    }
+
+    /// Sets the full URL for traces, which overrides [`endpoint`](Self::endpoint). Default: none.
+    pub fn traces_endpoint(mut self, url: Uri) -> Self {
+        self.explicit.add("otlp.traces_endpoint");
+        self.traces_endpoint = Some(url);
+        self
+    }
+
+    /// Adds a header, such as one that authenticates. The headers set in code replace those of other sources. Default:
+    /// none.
+    pub fn header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
+        self.explicit.add("otlp.headers");
+        value.set_sensitive(true);
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Sets the time that one request may take. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.explicit.add("otlp.timeout");
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets the compression of request bodies. Default: [`OtlpCompression::Gzip`].
+    pub fn compression(mut self, compression: OtlpCompression) -> Self {
+        self.explicit.add("otlp.compression");
+        self.compression = compression;
+        self
+    }
+
+    /// Sets the protocol. Default: [`OtlpProtocol::HttpProtobuf`], the only one.
+    pub fn protocol(mut self, protocol: OtlpProtocol) -> Self {
+        self.explicit.add("otlp.protocol");
+        self.protocol = protocol;
+        self
+    }
+
+    /// Sets the file of PEM certificates of the authorities that are trusted. Default: the public authorities.
+    pub fn certificate(mut self, path: impl Into<PathBuf>) -> Self {
+        self.explicit.add("otlp.certificate");
+        self.certificate = Some(path.into());
+        self
+    }
+
+    /// Sets how long a span may wait for others before it is sent. Default:
+    /// [`DEFAULT_SCHEDULE_DELAY`](Self::DEFAULT_SCHEDULE_DELAY).
+    pub fn schedule_delay(mut self, delay: Duration) -> Self {
+        self.explicit.add("otlp.schedule_delay");
+        self.schedule_delay = delay;
+        self
+    }
+
+    /// Sets how many spans may wait to be sent. Default:
+    /// [`DEFAULT_MAX_QUEUE_SIZE`](Self::DEFAULT_MAX_QUEUE_SIZE).
+    pub fn max_queue_size(mut self, spans: u32) -> Self {
+        self.explicit.add("otlp.max_queue_size");
+        self.max_queue_size = spans;
+        self
+    }
+
+    /// Sets how many spans one request may have. Default:
+    /// [`DEFAULT_MAX_EXPORT_BATCH_SIZE`](Self::DEFAULT_MAX_EXPORT_BATCH_SIZE).
+    pub fn max_export_batch_size(mut self, spans: u32) -> Self {
+        self.explicit.add("otlp.max_export_batch_size");
+        self.max_export_batch_size = spans;
+        self
+    }
+
+    /// Sets the upper limit of [`timeout`](Self::timeout). Default:
+    /// [`DEFAULT_EXPORT_TIMEOUT`](Self::DEFAULT_EXPORT_TIMEOUT).
+    pub fn export_timeout(mut self, timeout: Duration) -> Self {
+        self.explicit.add("otlp.export_timeout");
+        self.export_timeout = timeout;
+        self
+    }
+
+    /// The URL to which traces are sent: the one for traces as it is, else the base with `/v1/traces`. `None`: nothing is
+    /// sent.
     pub(crate) fn traces_url(&self) -> Option<Uri> {
         self.traces_endpoint
             .clone()
@@ -64,15 +189,15 @@ impl Default for OtlpConfig {
             endpoint: None,
             traces_endpoint: None,
             headers: Vec::new(),
-            timeout: Duration::from_secs(10),
-            compression: Compression::Gzip,
+            timeout: Self::DEFAULT_TIMEOUT,
+            compression: OtlpCompression::default(),
+            protocol: OtlpProtocol::default(),
             certificate: None,
-            protocol: Protocol::HttpProtobuf,
-            schedule_delay: Duration::from_secs(5),
-            // Some minutes of an outage at a hundred kept traces a second; the bytes are bounded apart.
-            max_queue_size: 65_536,
-            max_export_batch_size: 512,
-            export_timeout: Duration::from_secs(30),
+            schedule_delay: Self::DEFAULT_SCHEDULE_DELAY,
+            max_queue_size: Self::DEFAULT_MAX_QUEUE_SIZE,
+            max_export_batch_size: Self::DEFAULT_MAX_EXPORT_BATCH_SIZE,
+            export_timeout: Self::DEFAULT_EXPORT_TIMEOUT,
+            explicit: ExplicitKeys::default(),
         }
     }
 }
@@ -82,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_gets_a_path_and_the_other_is_taken_as_it_is() {
+    fn the_base_gets_a_path_and_the_traces_endpoint_does_not() {
         let url = |endpoint: &str, traces: Option<&str>| {
             let config = OtlpConfig {
                 endpoint: Some(endpoint.parse().unwrap()),

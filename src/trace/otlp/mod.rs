@@ -21,7 +21,7 @@ mod disabled;
 #[cfg(feature = "otlp")]
 mod enabled;
 
-pub(crate) use self::config::{Compression, OtlpConfig, Protocol};
+pub use self::config::{OtlpCompression, OtlpConfig, OtlpProtocol};
 #[cfg(not(feature = "otlp"))]
 pub(crate) use self::disabled::remote;
 #[cfg(feature = "otlp")]

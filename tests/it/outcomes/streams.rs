@@ -293,7 +293,7 @@ async fn second_records_are_as_many_as_log_records_are_wanted() {
         (RequestLogs::ErrorsAndSlow, "body_error", 1),
         (RequestLogs::Off, "body_error", 0),
     ] {
-        let harness = Harness::with(|builder| builder.request_lines(wanted));
+        let harness = Harness::with(|builder| builder.request_logs(wanted));
         let (address, feed) = host(&harness).await;
         let mut client = connect(address, b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n").await;
         feed.send(Next::Event).await.unwrap();

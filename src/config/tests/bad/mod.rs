@@ -6,8 +6,8 @@ mod machine;
 mod values;
 
 use super::*;
-use crate::config::form::Takes;
 use crate::config::table::{SETTINGS, own_variable, position};
+use crate::config::value::TomlShape;
 
 /// What may never be shown.
 const SECRETS: [&str; 4] = [SECRET, "hunter2", "sk-live-4242", "correct-horse-battery"];
@@ -19,7 +19,7 @@ type File = (&'static str, &'static str, usize, &'static str);
 
 /// Asks that the error is the one problem that is expected.
 #[track_caller]
-fn assert_problem(resolved: Result<Resolved>, key: &str, origin: &str, advice: &str) {
+fn assert_problem(resolved: Result<ResolvedConfig>, key: &str, origin: &str, advice: &str) {
     let error = resolved
         .map(drop)
         .expect_err(&format!("{key} by {origin} is bad"));
@@ -74,7 +74,7 @@ fn assert_values(values: &[Value]) {
             );
         }
         assert_problem(from_code(key, value), key, "(call .call(..))", advice);
-        if let Some(toml) = toml(value, setting.field.takes()) {
+        if let Some(toml) = toml(value, setting.field.toml_shape()) {
             let file = from_file(format!("\n{key} = {toml}\n"));
             assert_problem(file, key, "watchpost.toml line 2)", advice);
         }
@@ -82,10 +82,10 @@ fn assert_values(values: &[Value]) {
 }
 
 /// The value as its type in TOML, where it can be written so.
-fn toml(value: &str, takes: Takes) -> Option<String> {
-    use crate::config::form::Type::{Boolean, Float, Integer, String, Table};
+fn toml(value: &str, shape: TomlShape) -> Option<String> {
+    use crate::config::value::TomlType::{Boolean, Float, Integer, String, Table};
 
-    let literal = match takes.types.first()? {
+    let literal = match shape.types.first()? {
         String => format!("{value:?}")
             .replace("\\u{", "\\U{")
             .replace("\\0", "\\u0000"),
@@ -102,7 +102,7 @@ fn toml(value: &str, takes: Takes) -> Option<String> {
         Boolean | Table => return None,
     };
     let plain = !literal.contains("\\U{") && !literal.contains("\\'");
-    plain.then(|| match takes.array {
+    plain.then(|| match shape.array {
         true => format!("[{literal}]"),
         false => literal,
     })
@@ -131,7 +131,7 @@ fn all_problems_of_all_sources_are_told_at_once() {
     let file = written("log.slow = 5\nnonsense = 1\n[access]\ntoken = \"correct-horse-battery\"\n");
     let error = resolve(Sources {
         file: Some(file.path.clone()),
-        environment: Environment::of([("WATCHPOST_HTTP_EDGE", "maybe"), ("WATCHPOST_LOG", "[x]")]),
+        environment: Environment::of([("WATCHPOST_HTTP_PUBLIC_ENDPOINT", "maybe"), ("WATCHPOST_LOG", "[x]")]),
         code: vec![code("service.name", ""), code("drain.wait", "1y")],
         ..Sources::default()
     })

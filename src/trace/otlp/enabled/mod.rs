@@ -1,6 +1,6 @@
 use opentelemetry_sdk::Resource;
 
-use super::{Compression, Decode, OtlpConfig};
+use super::{Decode, OtlpCompression, OtlpConfig};
 use crate::model::Notices;
 use crate::worker::{Client, RemoteSetup, Trust};
 
@@ -41,7 +41,7 @@ pub(crate) fn remote(
             return None;
         }
     };
-    let gzip = config.compression == Compression::Gzip;
+    let gzip = config.compression == OtlpCompression::Gzip;
     let encoder = Encoder::new(resource, gzip, MAX_BODY);
     Some(RemoteSetup {
         name: "otlp",

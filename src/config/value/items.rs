@@ -6,29 +6,31 @@ use crate::model::grpc::is_method;
 use crate::redact::{PathPattern, is_sensitive_key};
 use crate::request::MAX_METHOD;
 
-use super::list::Item;
-use super::{Type, quoted};
+use super::list::ItemParser;
+use super::{TomlType, quoted};
 
 /// Headers that are credentials.
 const NEVER_SHOWN: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE];
 
-/// A network of proxies.
-pub(in crate::config) struct Network;
+/// The network of a proxy.
+pub(in crate::config) struct NetworkItem;
 
-impl Item for Network {
+impl ItemParser for NetworkItem {
     type Value = Cidr;
-    const TYPE: Type = Type::String;
+    const TYPE: TomlType = TomlType::String;
     const EXAMPLE: &'static str = "[\"10.0.0.0/8\"]";
-    const NAME: &'static str = "networks such as `10.0.0.0/8`";
+    const DESCRIPTION: &'static str = "networks such as `10.0.0.0/8`";
 
-    fn read(text: &str) -> Result<Cidr, String> {
-        let network: Cidr = text
-            .parse()
-            .map_err(|error: crate::http::CidrError| error.to_string())?;
+    fn parse(text: &str) -> Result<Cidr, String> {
+        text.parse()
+            .map_err(|error: crate::http::CidrError| error.to_string())
+    }
+
+    fn check(network: &Cidr) -> Result<(), String> {
         if network.prefix() == 0 {
             return Err("everybody, so that any client could name any address; write the proxies' own networks".to_owned());
         }
-        Ok(network)
+        Ok(())
     }
 
     fn print(value: &Cidr) -> String {
@@ -37,23 +39,26 @@ impl Item for Network {
 }
 
 /// A header's name.
-pub(in crate::config) struct Header;
+pub(in crate::config) struct HeaderNameItem;
 
-impl Item for Header {
+impl ItemParser for HeaderNameItem {
     type Value = HeaderName;
-    const TYPE: Type = Type::String;
+    const TYPE: TomlType = TomlType::String;
     const EXAMPLE: &'static str = "[\"user-agent\"]";
-    const NAME: &'static str = "header names such as `user-agent`";
+    const DESCRIPTION: &'static str = "header names such as `user-agent`";
 
-    fn read(text: &str) -> Result<HeaderName, String> {
-        let name = HeaderName::from_bytes(text.as_bytes())
-            .map_err(|_| "not a header's name; write one such as `user-agent`")?;
-        if NEVER_SHOWN.contains(&name) {
+    fn parse(text: &str) -> Result<HeaderName, String> {
+        HeaderName::from_bytes(text.as_bytes())
+            .map_err(|_| "not a header's name; write one such as `user-agent`".to_owned())
+    }
+
+    fn check(name: &HeaderName) -> Result<(), String> {
+        if NEVER_SHOWN.contains(name) {
             return Err(format!(
                 "a header of credentials, which is never shown; remove `{name}`"
             ));
         }
-        Ok(name)
+        Ok(())
     }
 
     fn print(value: &HeaderName) -> String {
@@ -62,15 +67,19 @@ impl Item for Header {
 }
 
 /// A key whose value is a secret.
-pub(in crate::config) struct SecretKey;
+pub(in crate::config) struct SecretKeyItem;
 
-impl Item for SecretKey {
+impl ItemParser for SecretKeyItem {
     type Value = String;
-    const TYPE: Type = Type::String;
+    const TYPE: TomlType = TomlType::String;
     const EXAMPLE: &'static str = "[\"ticket\"]";
-    const NAME: &'static str = "keys such as `ticket`";
+    const DESCRIPTION: &'static str = "keys such as `ticket`";
 
-    fn read(text: &str) -> Result<String, String> {
+    fn parse(text: &str) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+
+    fn check(text: &String) -> Result<(), String> {
         let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
         let is_key = |c: char| c.is_alphanumeric() || "-_. []".contains(c);
         if letters < 3 || text.len() > 64 || !text.chars().all(is_key) {
@@ -78,7 +87,7 @@ impl Item for SecretKey {
                 "not a key of 3 to 64 letters and digits; write one such as `ticket`".to_owned(),
             );
         }
-        Ok(text.to_owned())
+        Ok(())
     }
 
     fn print(value: &String) -> String {
@@ -87,17 +96,22 @@ impl Item for SecretKey {
 }
 
 /// A path with a secret in it.
-pub(in crate::config) struct SecretPath;
+pub(in crate::config) struct SecretPathItem;
 
-impl Item for SecretPath {
+impl ItemParser for SecretPathItem {
     type Value = PathPattern;
-    const TYPE: Type = Type::String;
+    const TYPE: TomlType = TomlType::String;
     const EXAMPLE: &'static str = "[\"/invites/{token}\"]";
-    const NAME: &'static str = "paths such as `/invites/{token}`";
+    const DESCRIPTION: &'static str = "paths such as `/invites/{token}`";
 
-    fn read(text: &str) -> Result<PathPattern, String> {
+    fn parse(text: &str) -> Result<PathPattern, String> {
         text.parse()
             .map_err(|what| format!("{what}; write one such as `/invites/{{token}}`"))
+    }
+
+    fn check(_: &PathPattern) -> Result<(), String> {
+        // A pattern exists only if it was parsed.
+        Ok(())
     }
 
     fn print(value: &PathPattern) -> String {
@@ -106,15 +120,19 @@ impl Item for SecretPath {
 }
 
 /// The name of a query parameter whose value is shown.
-pub(in crate::config) struct QueryName;
+pub(in crate::config) struct QueryNameItem;
 
-impl Item for QueryName {
+impl ItemParser for QueryNameItem {
     type Value = String;
-    const TYPE: Type = Type::String;
+    const TYPE: TomlType = TomlType::String;
     const EXAMPLE: &'static str = "[\"page\"]";
-    const NAME: &'static str = "names of query parameters such as `page`";
+    const DESCRIPTION: &'static str = "names of query parameters such as `page`";
 
-    fn read(text: &str) -> Result<String, String> {
+    fn parse(text: &str) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+
+    fn check(text: &String) -> Result<(), String> {
         let is_name = |c: char| !c.is_whitespace() && !c.is_control() && !"&=?#;".contains(c);
         if text.is_empty() || text.len() > 128 || !text.chars().all(is_name) {
             return Err("not the name of a query parameter; write one such as `page`".to_owned());
@@ -124,7 +142,7 @@ impl Item for QueryName {
                 "a name of secrets, whose value is never shown; remove `{text}`"
             ));
         }
-        Ok(text.to_owned())
+        Ok(())
     }
 
     fn print(value: &String) -> String {
@@ -132,20 +150,29 @@ impl Item for QueryName {
     }
 }
 
+const NOT_A_STATUS: &str = "not a status of an error; write a number from 400 to 599";
+
 /// A status of an error.
-pub(in crate::config) struct Status;
+pub(in crate::config) struct StatusItem;
 
-impl Item for Status {
+impl ItemParser for StatusItem {
     type Value = u16;
-    const TYPE: Type = Type::Integer;
+    const TYPE: TomlType = TomlType::Integer;
     const EXAMPLE: &'static str = "[504]";
-    const NAME: &'static str = "statuses from 400 to 599";
+    const DESCRIPTION: &'static str = "statuses from 400 to 599";
 
-    fn read(text: &str) -> Result<u16, String> {
+    fn parse(text: &str) -> Result<u16, String> {
         text.parse()
             .ok()
-            .filter(|status| text.len() == 3 && (400..600).contains(status))
-            .ok_or_else(|| "not a status of an error; write a number from 400 to 599".to_owned())
+            .filter(|_| text.len() == 3)
+            .ok_or_else(|| NOT_A_STATUS.to_owned())
+    }
+
+    fn check(status: &u16) -> Result<(), String> {
+        if !(400..600).contains(status) {
+            return Err(NOT_A_STATUS.to_owned());
+        }
+        Ok(())
     }
 
     fn print(value: &u16) -> String {
@@ -154,20 +181,24 @@ impl Item for Status {
 }
 
 /// A request method that can be a label.
-pub(in crate::config) struct RequestMethod;
+pub(in crate::config) struct RequestMethodItem;
 
-impl Item for RequestMethod {
+impl ItemParser for RequestMethodItem {
     type Value = String;
-    const TYPE: Type = Type::String;
+    const TYPE: TomlType = TomlType::String;
     const EXAMPLE: &'static str = "[\"GET\", \"POST\", \"PROPFIND\"]";
-    const NAME: &'static str = "request methods such as `GET` or `PROPFIND`";
+    const DESCRIPTION: &'static str = "request methods such as `GET` or `PROPFIND`";
 
-    fn read(text: &str) -> Result<String, String> {
+    fn parse(text: &str) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+
+    fn check(text: &String) -> Result<(), String> {
         let method = http::Method::from_bytes(text.as_bytes());
         if method.is_err() || text.len() > MAX_METHOD {
             return Err("not a request method; write one such as `PROPFIND`".to_owned());
         }
-        Ok(text.to_owned())
+        Ok(())
     }
 
     fn print(value: &String) -> String {
@@ -176,22 +207,26 @@ impl Item for RequestMethod {
 }
 
 /// The path of a gRPC method.
-pub(in crate::config) struct GrpcMethod;
+pub(in crate::config) struct GrpcMethodItem;
 
-impl Item for GrpcMethod {
+impl ItemParser for GrpcMethodItem {
     type Value = String;
-    const TYPE: Type = Type::String;
+    const TYPE: TomlType = TomlType::String;
     const EXAMPLE: &'static str = "[\"/grpc.health.v1.Health/Check\"]";
-    const NAME: &'static str = "paths such as `/grpc.health.v1.Health/Check`";
+    const DESCRIPTION: &'static str = "paths such as `/grpc.health.v1.Health/Check`";
 
-    fn read(text: &str) -> Result<String, String> {
+    fn parse(text: &str) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+
+    fn check(text: &String) -> Result<(), String> {
         if !is_method(text) {
             return Err(
                 "not the path of a gRPC method; write one such as `/grpc.health.v1.Health/Check`"
                     .to_owned(),
             );
         }
-        Ok(text.to_owned())
+        Ok(())
     }
 
     fn print(value: &String) -> String {

@@ -1,25 +1,30 @@
 use crate::errors::Dsn;
 
-use super::{Form, Raw, Takes, Type, quoted};
+use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
-/// Where events go to a Sentry.
-pub(in crate::config) struct SentryDsn;
+/// The DSN of a Sentry project.
+pub(in crate::config) struct DsnParser;
 
-impl Form for SentryDsn {
+impl ValueParser for DsnParser {
     type Value = Option<Dsn>;
 
-    fn takes(&self) -> Takes {
-        Takes {
-            types: &[Type::String],
+    fn toml_shape(&self) -> TomlShape {
+        TomlShape {
+            types: &[TomlType::String],
             array: false,
             example: "\"https://key@sentry.example.com/1\"",
         }
     }
 
-    fn read(&self, raw: &Raw) -> Result<Option<Dsn>, String> {
+    fn parse(&self, raw: &RawValue) -> Result<Option<Dsn>, String> {
         let dsn = Dsn::parse(&raw.line());
         dsn.map(Some)
             .map_err(|what| format!("not a DSN, {what}; write {}", self.describe()))
+    }
+
+    fn validate(&self, value: Option<Dsn>) -> Result<Option<Dsn>, String> {
+        // A `Dsn` exists only if it was parsed.
+        Ok(value)
     }
 
     fn print(&self, value: &Option<Dsn>) -> Option<String> {

@@ -1,8 +1,9 @@
-/// Longer names are compared by their beginning.
-const COMPARED: usize = 64;
+//! Finds the known name that is nearest to an unknown one.
 
-/// The candidate that takes the fewest edits to become `name`; upper case and `-` count as lower case
-/// and `_`.
+/// The characters of a name that are compared.
+const MAX_COMPARED: usize = 64;
+
+/// The candidate with the smallest edit distance to `name`. Case is ignored, and `-` equals `_`.
 pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> &'a str {
     let name = plain(name);
     candidates
@@ -11,8 +12,8 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .unwrap_or_default()
 }
 
-/// The candidate that is [`nearest`], where it takes fewer edits than half of `name`.
-pub(crate) fn near<'a>(
+/// The candidate that is [`nearest`], if it takes fewer edits than half of `name`.
+pub(crate) fn suggest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -21,12 +22,12 @@ pub(crate) fn near<'a>(
     (!near.is_empty() && 2 * edits < plain(name).len()).then_some(near)
 }
 
-/// The nearest of dotted keys: one whose last part is `key` itself counts as near.
+/// The nearest of dotted keys. A key whose last part equals the last part of `key` counts as near.
 pub(super) fn nearest_key<'a>(
     key: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,
 ) -> &'a str {
-    // A table's name alone: the first key in it.
+    // `key` may be the name of a table: the first key in it.
     let inside = |candidate: &&str| {
         let rest = candidate.strip_prefix(key);
         !key.is_empty() && rest.is_some_and(|rest| rest.starts_with('.'))
@@ -36,10 +37,10 @@ pub(super) fn nearest_key<'a>(
     }
     let last = |key: &str| plain(key.rsplit('.').next().unwrap_or(key));
     let wanted = last(key);
-    let known = candidates.clone().into_iter().any(|candidate| {
+    let is_near = candidates.clone().into_iter().any(|candidate| {
         candidate.len() > key.len() / 2 && { distance(&plain(key), &plain(candidate)) <= 2 }
     });
-    if !known {
+    if !is_near {
         let same_end = candidates
             .clone()
             .into_iter()
@@ -54,7 +55,7 @@ pub(super) fn nearest_key<'a>(
 
 fn plain(name: &str) -> Vec<char> {
     name.chars()
-        .take(COMPARED)
+        .take(MAX_COMPARED)
         .map(|c| {
             if c == '-' {
                 '_'
@@ -65,7 +66,7 @@ fn plain(name: &str) -> Vec<char> {
         .collect()
 }
 
-/// Levenshtein's distance, one row at a time.
+/// The Levenshtein distance, computed one row at a time.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.iter().enumerate() {
@@ -107,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_far_is_not_near() {
+    fn a_distant_name_is_not_suggested() {
         let names = ["http.server.request.duration", "my.h", "my_h_seconds"];
-        assert_eq!(near("http.server.request.duratoin", names), Some(names[0]));
-        assert_eq!(near("my_h", names), Some("my.h"));
-        assert_eq!(near("my_h_second", names), Some("my_h_seconds"));
-        assert_eq!(near("orders", names), None);
-        assert_eq!(near("", names), None);
-        assert_eq!(near("orders", []), None);
+        assert_eq!(suggest("http.server.request.duratoin", names), Some(names[0]));
+        assert_eq!(suggest("my_h", names), Some("my.h"));
+        assert_eq!(suggest("my_h_second", names), Some("my_h_seconds"));
+        assert_eq!(suggest("orders", names), None);
+        assert_eq!(suggest("", names), None);
+        assert_eq!(suggest("orders", []), None);
     }
 
     #[test]

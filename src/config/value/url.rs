@@ -4,47 +4,49 @@ use http::Uri;
 
 use crate::model::port_of;
 
-use super::{Form, Raw, Takes, Type, quoted};
+use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
-const MOST: usize = 2048;
+/// The most bytes of a URL.
+const MAX_LENGTH: usize = 2048;
 
 /// An `http` or `https` URL.
-pub(in crate::config) struct Url {
-    /// Whether it may have a query: to one that gets a path, a query has no place.
+pub(in crate::config) struct UrlParser {
+    /// Whether the URL may have a query. One to which a path is appended may not.
     pub(in crate::config) query: bool,
 }
 
-impl Form for Url {
+impl ValueParser for UrlParser {
     type Value = Option<Uri>;
 
-    fn takes(&self) -> Takes {
-        Takes {
-            types: &[Type::String],
+    fn toml_shape(&self) -> TomlShape {
+        TomlShape {
+            types: &[TomlType::String],
             array: false,
             example: "\"http://localhost:4318\"",
         }
     }
 
-    fn read(&self, raw: &Raw) -> Result<Option<Uri>, String> {
+    fn parse(&self, raw: &RawValue) -> Result<Option<Uri>, String> {
         let line = raw.line();
-        let text = with_plain_scheme(line.trim());
-        let what = if text.len() > MOST {
+        let text = with_lower_case_scheme(line.trim());
+        let what = if text.len() > MAX_LENGTH {
             "too long"
         } else if text.contains('#') {
             "a URL with a fragment"
         } else {
             match text.parse::<Uri>() {
-                Ok(url) => match self.problem(&url) {
-                    Some(what) => what,
-                    None => return Ok(Some(url)),
-                },
+                Ok(url) => return Ok(Some(url)),
                 Err(_) => "not a URL",
             }
         };
-        Err(format!(
-            "{what}; write {} such as `http://localhost:4318`",
-            self.describe()
-        ))
+        Err(self.advice(what))
+    }
+
+    fn validate(&self, value: Option<Uri>) -> Result<Option<Uri>, String> {
+        match value.as_ref().and_then(|url| self.problem(url)) {
+            Some(what) => Err(self.advice(what)),
+            None => Ok(value),
+        }
     }
 
     fn print(&self, value: &Option<Uri>) -> Option<String> {
@@ -56,13 +58,22 @@ impl Form for Url {
     }
 }
 
-impl Url {
+impl UrlParser {
+    fn advice(&self, what: &str) -> String {
+        format!(
+            "{what}; write {} such as `http://localhost:4318`",
+            self.describe()
+        )
+    }
+
     fn problem(&self, url: &Uri) -> Option<&'static str> {
         let is_http = matches!(url.scheme_str(), Some("http" | "https"));
         let Some(authority) = url.authority().filter(|_| is_http) else {
             return Some("not a URL with `http://` or `https://`");
         };
-        if authority.as_str().contains('@') {
+        if url.to_string().len() > MAX_LENGTH {
+            Some("too long")
+        } else if authority.as_str().contains('@') {
             Some("a URL with a password, which belongs into a header")
         } else if url.query().is_some() && !self.query {
             Some("a URL with a query, which `otlp.traces_endpoint` may have")
@@ -72,8 +83,8 @@ impl Url {
     }
 }
 
-/// The text with its scheme in lower case, as schemes have none.
-fn with_plain_scheme(text: &str) -> Cow<'_, str> {
+/// The text with its scheme in lower case: case does not matter in a scheme.
+fn with_lower_case_scheme(text: &str) -> Cow<'_, str> {
     for scheme in ["http://", "https://"] {
         if let Some((written, rest)) = text.split_at_checked(scheme.len())
             && written.eq_ignore_ascii_case(scheme)

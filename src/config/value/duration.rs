@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Form, Raw, Takes, Type, is_short_number, quoted};
+use super::{RawValue, TomlShape, TomlType, ValueParser, is_short_number, quoted};
 
 /// Units in falling order, in nanoseconds.
 const UNITS: [(&str, u64); 7] = [
@@ -14,34 +14,37 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 /// A duration in a range, both ends included: `250ms`, `5s`, `2m`, `1h30m`.
-pub(in crate::config) struct Span {
-    pub(in crate::config) least: Duration,
-    pub(in crate::config) most: Duration,
+pub(in crate::config) struct DurationParser {
+    pub(in crate::config) min: Duration,
+    pub(in crate::config) max: Duration,
 }
 
-impl Form for Span {
+impl ValueParser for DurationParser {
     type Value = Duration;
 
-    fn takes(&self) -> Takes {
-        Takes {
-            // An integer is taken to be told that its unit is missing.
-            types: &[Type::String, Type::Integer],
+    fn toml_shape(&self) -> TomlShape {
+        TomlShape {
+            // An integer is accepted here so that the message can say that its unit is missing.
+            types: &[TomlType::String, TomlType::Integer],
             array: false,
             example: "\"5s\"",
         }
     }
 
-    fn read(&self, raw: &Raw) -> Result<Duration, String> {
+    fn parse(&self, raw: &RawValue) -> Result<Duration, String> {
         let line = raw.line();
         let text = line.trim();
         if is_short_number(text) {
             return Err(format!("a unit is missing; write `{text}s` or `{text}ms`"));
         }
-        let value = parse(text).ok_or_else(|| {
+        parse(text).ok_or_else(|| {
             "not a duration; write numbers with units from d, h, m, s, ms, us and ns, such as `250ms`, `5s` or `1h30m`"
                 .to_owned()
-        })?;
-        if value < self.least || value > self.most {
+        })
+    }
+
+    fn validate(&self, value: Duration) -> Result<Duration, String> {
+        if value < self.min || value > self.max {
             return Err(format!("outside the range; write {}", self.describe()));
         }
         Ok(value)
@@ -54,8 +57,8 @@ impl Form for Span {
     fn describe(&self) -> String {
         format!(
             "a duration from `{}` to `{}`",
-            text(self.least),
-            text(self.most)
+            text(self.min),
+            text(self.max)
         )
     }
 }
@@ -73,7 +76,7 @@ fn parse(text: &str) -> Option<Duration> {
                 .trim_start_matches(|c: char| c.is_ascii_alphabetic())
                 .len();
         let (unit, behind) = behind.split_at_checked(letters)?;
-        // The iterator goes on behind the unit that was found, so that none comes twice.
+        // The search continues behind the unit that was found, so that no unit occurs twice.
         let (_, nanos) = units.find(|(name, _)| *name == unit)?;
         let part = number.parse::<u64>().ok()?.checked_mul(*nanos)?;
         total = total.checked_add(part)?;

@@ -1,7 +1,7 @@
-use super::number::{NotWhole, whole};
-use super::{Form, Raw, Takes, Type, quoted};
+use super::number::{IntegerError, parse_integer};
+use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
-/// Units in falling order, in bytes. What is printed uses the powers of two.
+/// Units in falling order, in bytes. Values are printed with the powers of two.
 const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -13,35 +13,42 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 /// A number of bytes in a range, both ends included: `8MiB`, `500kB`, `4096`.
-pub(in crate::config) struct Size {
-    pub(in crate::config) least: usize,
-    pub(in crate::config) most: usize,
+pub(in crate::config) struct SizeParser {
+    pub(in crate::config) min: usize,
+    pub(in crate::config) max: usize,
 }
 
-impl Form for Size {
+impl ValueParser for SizeParser {
     type Value = usize;
 
-    fn takes(&self) -> Takes {
-        Takes {
-            types: &[Type::String, Type::Integer, Type::Float],
+    fn toml_shape(&self) -> TomlShape {
+        TomlShape {
+            types: &[TomlType::String, TomlType::Integer, TomlType::Float],
             array: false,
             example: "\"8MiB\"",
         }
     }
 
-    fn read(&self, raw: &Raw) -> Result<usize, String> {
+    fn parse(&self, raw: &RawValue) -> Result<usize, String> {
         let line = raw.line();
         let value = parse(line.trim()).map_err(|wrong| {
             let what = match wrong {
-                NotWhole::Text => "not a size",
-                NotWhole::Fraction => "a fraction and not a size",
+                IntegerError::NotANumber => "not a size",
+                IntegerError::Fraction => "a fraction and not a size",
             };
             format!("{what}; write a whole number of bytes, or one with a unit from kB, MB, GB, KiB, MiB and GiB, such as `8MiB`")
         })?;
         value
             .and_then(|value| usize::try_from(value).ok())
-            .filter(|value| (self.least..=self.most).contains(value))
-            .ok_or_else(|| format!("outside the range; write {}", self.describe()))
+            .ok_or_else(|| self.outside())
+    }
+
+    fn validate(&self, value: usize) -> Result<usize, String> {
+        if (self.min..=self.max).contains(&value) {
+            Ok(value)
+        } else {
+            Err(self.outside())
+        }
     }
 
     fn print(&self, value: &usize) -> Option<String> {
@@ -54,14 +61,20 @@ impl Form for Size {
     fn describe(&self) -> String {
         format!(
             "a size from `{}` to `{}`",
-            text(self.least),
-            text(self.most)
+            text(self.min),
+            text(self.max)
         )
     }
 }
 
+impl SizeParser {
+    fn outside(&self) -> String {
+        format!("outside the range; write {}", self.describe())
+    }
+}
+
 /// Bytes; `None` for more than a `u64` holds.
-fn parse(text: &str) -> Result<Option<u64>, NotWhole> {
+fn parse(text: &str) -> Result<Option<u64>, IntegerError> {
     // The longest unit that the text ends in: `B` ends the others.
     let units = UNITS
         .iter()
@@ -69,7 +82,7 @@ fn parse(text: &str) -> Result<Option<u64>, NotWhole> {
     let (number, bytes) = units
         .min_by_key(|(number, _)| number.len())
         .unwrap_or((text, 1));
-    Ok(whole(number)?.and_then(|number| number.checked_mul(bytes)))
+    Ok(parse_integer(number)?.and_then(|number| number.checked_mul(bytes)))
 }
 
 fn text(bytes: usize) -> String {

@@ -1,24 +1,26 @@
-use super::{Form, Raw, Takes, Type, quoted};
+use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
 /// The most bytes of directives.
-const MOST: usize = 4096;
+const MAX_DIRECTIVES: usize = 4096;
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// One of some words.
-pub(in crate::config) struct Choice<T: 'static>(pub(in crate::config) &'static [(&'static str, T)]);
+pub(in crate::config) struct ChoiceParser<T: 'static>(
+    pub(in crate::config) &'static [(&'static str, T)],
+);
 
-impl<T: Copy + PartialEq + Sync> Form for Choice<T> {
+impl<T: Copy + PartialEq + Sync> ValueParser for ChoiceParser<T> {
     type Value = T;
 
-    fn takes(&self) -> Takes {
-        Takes {
-            types: &[Type::String],
+    fn toml_shape(&self) -> TomlShape {
+        TomlShape {
+            types: &[TomlType::String],
             array: false,
             example: "\"all\"",
         }
     }
 
-    fn read(&self, raw: &Raw) -> Result<T, String> {
+    fn parse(&self, raw: &RawValue) -> Result<T, String> {
         let line = raw.line();
         let text = line.trim();
         self.0
@@ -26,6 +28,10 @@ impl<T: Copy + PartialEq + Sync> Form for Choice<T> {
             .find(|(word, _)| word.eq_ignore_ascii_case(text))
             .map(|(_, value)| *value)
             .ok_or_else(|| format!("not a choice; write {}", self.describe()))
+    }
+
+    fn validate(&self, value: T) -> Result<T, String> {
+        Ok(value)
     }
 
     fn print(&self, value: &T) -> Option<String> {
@@ -43,24 +49,27 @@ impl<T: Copy + PartialEq + Sync> Form for Choice<T> {
     }
 }
 
-/// Which events get a line: `info,hyper=off,my_crate::db=debug`.
-pub(in crate::config) struct Directives;
+/// Levels by target: `info,hyper=off,my_crate::db=debug`.
+pub(in crate::config) struct DirectivesParser;
 
-impl Form for Directives {
+impl ValueParser for DirectivesParser {
     type Value = String;
 
-    fn takes(&self) -> Takes {
-        Takes {
-            types: &[Type::String],
+    fn toml_shape(&self) -> TomlShape {
+        TomlShape {
+            types: &[TomlType::String],
             array: false,
             example: "\"info,hyper=off\"",
         }
     }
 
-    fn read(&self, raw: &Raw) -> Result<String, String> {
-        let line = raw.line();
-        let text = line.trim();
-        let wrong = if text.len() > MOST {
+    fn parse(&self, raw: &RawValue) -> Result<String, String> {
+        Ok(raw.line())
+    }
+
+    fn validate(&self, value: String) -> Result<String, String> {
+        let text = value.trim();
+        let wrong = if text.len() > MAX_DIRECTIVES {
             Some("too long".to_owned())
         } else if text.contains(['[', '{']) {
             Some("directives with spans, which are not known here".to_owned())

@@ -1,0 +1,376 @@
+//! What code can set, and that it is held to the limits of the other sources.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Uri};
+
+use super::*;
+use crate::monitor::Global;
+use crate::trace::{OtlpCompression, OtlpProtocol, Propagators, TraceExporter};
+
+const TOKEN: &str = "Zq7Rf2Lw9Xk4Tn8Vb3Mc6Hd1Js5Pg0Qy";
+
+fn resolve(builder: MonitorBuilder) -> Result<ResolvedConfig> {
+    let (resolved, _) = builder.env(false).resolve()?;
+    Ok(resolved)
+}
+
+fn builder() -> MonitorBuilder {
+    Monitor::builder("fallback")
+}
+
+/// A file with these lines, and the directory that keeps it.
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("watchpost.toml");
+    std::fs::write(&path, text).unwrap();
+    (directory, path)
+}
+
+/// Sets the setting of a key, to another value than its default.
+fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
+    let logs = LogsConfig::default;
+    let http = HttpConfig::default;
+    let errors = ErrorsConfig::default;
+    let trace = TraceConfig::default;
+    let otlp = OtlpConfig::default;
+    let metrics = MetricsConfig::default;
+    let health = HealthConfig::default;
+    let worker = WorkerConfig::default;
+    let second = Duration::from_secs(1);
+    match key {
+        "service.name" => builder.service_name("shop"),
+        "service.version" => builder.service_version("1.2.3"),
+        "service.environment" => builder.service_environment("test"),
+        "service.instance" => builder.service_instance("a-1"),
+        "data_dir" => builder.data_dir("/var/lib/shop"),
+        "log.level" => builder.logs(logs().level("warn")),
+        "log.format" => builder.logs(logs().format(LogFormat::Json)),
+        "log.console" => builder.logs(logs().console(false)),
+        "log.requests" => builder.logs(logs().requests(RequestLogs::Off)),
+        "log.slow" => builder.logs(logs().slow(second / 2)),
+        "install.subscriber" => builder.install_global(Global::Subscriber, false),
+        "install.log" => builder.install_global(Global::LogBridge, false),
+        "install.recorder" => builder.install_global(Global::Recorder, false),
+        "install.propagator" => builder.install_global(Global::Propagator, false),
+        "install.tracer_provider" => builder.install_global(Global::TracerProvider, false),
+        "install.panic_hook" => builder.install_global(Global::PanicHook, false),
+        "install.capture_error" => builder.install_global(Global::CaptureError, false),
+        "errors.backtraces" => builder.errors(errors().backtraces(Backtraces::Off)),
+        "errors.max_stored_bytes" => builder.errors(errors().max_stored_bytes(8 << 20)),
+        "sentry.dsn" => builder.sentry_dsn("https://key@sentry.example.com/1"),
+        "sentry.environment" => builder.errors(errors().sentry_environment("canary")),
+        "sentry.release" => builder.errors(errors().sentry_release("shop@1")),
+        "http.trace_header" => builder.http(http().trace_header(false)),
+        "http.public_endpoint" => builder.http(http().public_endpoint(true)),
+        "http.trusted_proxies" => {
+            builder.http(http().trusted_proxies(["10.0.0.0/8".parse().unwrap()]))
+        }
+        "http.allow_headers" => {
+            builder.http(http().allow_headers([HeaderName::from_static("user-agent")]))
+        }
+        "http.timeout_statuses" => builder.http(http().timeout_statuses([504])),
+        "http.long_poll" => builder.http(http().long_poll(second)),
+        "http.known_methods" => builder.http(http().known_methods(["GET", "PROPFIND"])),
+        "http.grpc_methods" => {
+            builder.http(http().grpc_methods(["/grpc.health.v1.Health/Check"]))
+        }
+        "redact.keys" => builder.redact_keys(["ticket"]),
+        "redact.paths" => builder.redact_paths(["/invites/{token}"]),
+        "redact.allow_query" => builder.allow_query(["page"]),
+        "trace.propagators" => {
+            builder.trace(trace().propagators(Propagators::default().baggage(false)))
+        }
+        "trace.disabled" => builder.trace(trace().disabled(true)),
+        "trace.exporter" => builder.trace(trace().exporter(TraceExporter::None)),
+        "trace.sampler" => builder.trace(trace().sampler(SamplerKind::AlwaysOn)),
+        "trace.sampler_arg" => builder.trace(trace().sampler_arg(0.5)),
+        "trace.max_per_second" => builder.trace(trace().max_per_second(7)),
+        "trace.slow" => builder.trace(trace().slow(Duration::from_micros(500))),
+        "trace.max_open" => builder.trace(trace().max_open(second)),
+        "trace.max_open_bytes" => builder.trace(trace().max_open_bytes(1 << 20)),
+        "trace.max_bytes_per_second" => builder.trace(trace().max_bytes_per_second(0)),
+        "trace.recent_bytes" => builder.trace(trace().recent_bytes(0)),
+        "trace.level" => builder.trace(trace().level("debug")),
+        "trace.spans" => builder.trace(trace().spans(Spans::TracingOpentelemetry)),
+        "trace.events" => builder.trace(trace().events(false)),
+        "trace.max_attributes" => builder.trace(trace().max_attributes(1)),
+        "trace.max_value_length" => builder.trace(trace().max_value_length(2)),
+        "trace.max_events" => builder.trace(trace().max_events(3)),
+        "trace.max_links" => builder.trace(trace().max_links(4)),
+        "trace.max_event_attributes" => builder.trace(trace().max_event_attributes(5)),
+        "trace.max_link_attributes" => builder.trace(trace().max_link_attributes(6)),
+        "otlp.endpoint" => builder.otlp(otlp().endpoint(Uri::from_static("http://a:4318"))),
+        "otlp.traces_endpoint" => {
+            builder.otlp(otlp().traces_endpoint(Uri::from_static("http://a/x?y=1")))
+        }
+        "otlp.headers" => {
+            let name = HeaderName::from_static("x-tenant");
+            builder.otlp(otlp().header(name, HeaderValue::from_static("shop")))
+        }
+        "otlp.timeout" => builder.otlp(otlp().timeout(second)),
+        "otlp.compression" => builder.otlp(otlp().compression(OtlpCompression::None)),
+        "otlp.protocol" => builder.otlp(otlp().protocol(OtlpProtocol::HttpProtobuf)),
+        "otlp.certificate" => builder.otlp(otlp().certificate("/etc/ssl/collector.pem")),
+        "otlp.schedule_delay" => builder.otlp(otlp().schedule_delay(second)),
+        "otlp.max_queue_size" => builder.otlp(otlp().max_queue_size(100)),
+        "otlp.max_export_batch_size" => builder.otlp(otlp().max_export_batch_size(10)),
+        "otlp.export_timeout" => builder.otlp(otlp().export_timeout(second)),
+        "metrics.max_series" => builder.metrics(metrics().max_series(30_000)),
+        "metrics.max_series_per_metric" => builder.metrics(metrics().max_series_per_metric(20)),
+        "metrics.idle_after" => builder.metrics(metrics().idle_after(second)),
+        "metrics.keep_counter_names" => builder.metrics(metrics().keep_counter_names(true)),
+        "metrics.histograms" => builder.metrics(metrics().histogram("my.h", Buckets::Off)),
+        "worker.max_queue_bytes" => builder.worker(worker().max_queue_bytes(1 << 20)),
+        "worker.max_sink_bytes" => builder.worker(worker().max_sink_bytes(1 << 20)),
+        "health.failures" => builder.health(health().failures(1)),
+        "health.successes" => builder.health(health().successes(1)),
+        "health.interval" => builder.health(health().interval(second * 20)),
+        "health.timeout" => builder.health(health().timeout(second)),
+        "drain.wait" => builder.drain_wait(Duration::ZERO),
+        "access.token" => builder.access_token(TOKEN),
+        key => panic!("no call sets `{key}`: add one to the builder or to a config struct"),
+    }
+}
+
+#[test]
+fn every_setting_can_be_set_from_code() {
+    let defaults = resolve(builder()).unwrap().settings;
+    for key in defaults.keys() {
+        let settings = resolve(set(key, builder())).unwrap().settings;
+        assert!(
+            settings.origin(key).unwrap().starts_with("call ."),
+            "{key}: {:?}",
+            settings.origin(key)
+        );
+        // There is one protocol only.
+        if key != "otlp.protocol" {
+            assert_ne!(settings.value(key), defaults.value(key), "{key}");
+        }
+        // And nothing else is set.
+        let others = settings.keys().filter(|other| *other != key);
+        for other in others.filter(|other| *other != "service.name") {
+            assert_eq!(settings.origin(other), Some("default"), "{key}: {other}");
+        }
+    }
+}
+
+/// A setter that is called with the default overrides a file too.
+#[test]
+fn a_default_that_is_set_overrides_a_file() {
+    let (_directory, path) = file(
+        "[http]\ntrace_header = false\npublic_endpoint = true\nlong_poll = \"1s\"\n\
+         [health]\nfailures = 9\n[trace]\nslow = \"1s\"\n[log]\nconsole = false\n\
+         [metrics]\nmax_series = 30000\n[worker]\nmax_sink_bytes = \"1MiB\"\n\
+         [errors]\nbacktraces = \"off\"\n[otlp]\ntimeout = \"1s\"\n",
+    );
+    let builder = builder()
+        .file(path)
+        .http(HttpConfig::default().public_endpoint(HttpConfig::DEFAULT_PUBLIC_ENDPOINT))
+        .health(HealthConfig::default().failures(HealthConfig::DEFAULT_FAILURES))
+        .trace(TraceConfig::default().slow(TraceConfig::DEFAULT_SLOW))
+        .logs(LogsConfig::default().console(LogsConfig::DEFAULT_CONSOLE))
+        .metrics(MetricsConfig::default().max_series(MetricsConfig::DEFAULT_MAX_SERIES))
+        .worker(WorkerConfig::default().max_sink_bytes(WorkerConfig::DEFAULT_MAX_SINK_BYTES))
+        .errors(ErrorsConfig::default().backtraces(Backtraces::First))
+        .otlp(OtlpConfig::default().timeout(OtlpConfig::DEFAULT_TIMEOUT));
+    let settings = resolve(builder).unwrap().settings;
+    for (key, value) in [
+        ("http.public_endpoint", "false"),
+        ("health.failures", "3"),
+        ("trace.slow", "\"0s\""),
+        ("log.console", "true"),
+        ("metrics.max_series", "20000"),
+        ("worker.max_sink_bytes", "\"4MiB\""),
+        ("errors.backtraces", "\"first\""),
+        ("otlp.timeout", "\"10s\""),
+    ] {
+        assert_eq!(settings.value(key), Some(value), "{key}");
+    }
+    // What the structs do not set is the file's.
+    assert_eq!(settings.value("http.trace_header"), Some("false"));
+    assert_eq!(settings.value("http.long_poll"), Some("\"1s\""));
+}
+
+#[test]
+fn a_field_that_is_assigned_is_set() {
+    let mut http = HttpConfig::default();
+    http.trace_header = false;
+    let settings = resolve(builder().http(http)).unwrap().settings;
+    assert_eq!(
+        settings.origin("http.trace_header"),
+        Some("call .http(..)")
+    );
+}
+
+#[test]
+fn a_later_call_overrides_an_earlier_one() {
+    let builder = builder()
+        .http(HttpConfig::default().trace_header(false))
+        .trace_header(true)
+        .slow_trace_threshold(Duration::from_secs(1))
+        .trace(TraceConfig::default().slow(Duration::from_secs(2)));
+    let settings = resolve(builder).unwrap().settings;
+    assert_eq!(settings.value("http.trace_header"), Some("true"));
+    assert_eq!(settings.value("trace.slow"), Some("\"2s\""));
+}
+
+#[test]
+fn values_keep_their_precision() {
+    let micros = Duration::from_micros(500);
+    let builder = builder()
+        .slow_trace_threshold(micros)
+        .histogram_bounds("my.h", [0.1, 1.0 / 3.0]);
+    let config = resolve(builder).unwrap().config;
+    assert_eq!(config.trace.slow, micros);
+    let bounds = Buckets::Bounds(vec![0.1, 1.0 / 3.0]);
+    assert_eq!(config.metrics.histograms, [("my.h".to_owned(), bounds)]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_data_directory_need_not_be_utf8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let path = PathBuf::from(OsStr::from_bytes(b"/var/lib/sh\xff\xfep"));
+    let config = resolve(builder().data_dir(&path)).unwrap().config;
+    assert_eq!(config.data_dir, Some(path));
+}
+
+/// Each pair says the same by code and by a file; both are refused with the same advice.
+#[test]
+fn code_is_held_to_the_limits_of_a_file() {
+    let hour = Duration::from_secs(3600);
+    let all: Vec<(MonitorBuilder, &str)> = vec![
+        (builder().service_name(" "), "service.name = ' '"),
+        (builder().service_version("a\nb"), "service.version = \"a\\nb\""),
+        (builder().data_dir("~/data"), "data_dir = '~/data'"),
+        (builder().data_dir(""), "data_dir = ''"),
+        (builder().log_level("loud"), "log.level = 'loud'"),
+        (
+            builder().slow_request_threshold(Duration::ZERO),
+            "log.slow = '0s'",
+        ),
+        (builder().slow_trace_threshold(2 * hour), "trace.slow = '2h'"),
+        (
+            builder().errors(ErrorsConfig::default().max_stored_bytes(1)),
+            "errors.max_stored_bytes = 1",
+        ),
+        (
+            builder().errors(ErrorsConfig::default().sentry_release("")),
+            "sentry.release = ''",
+        ),
+        (
+            builder().http(
+                HttpConfig::default().trusted_proxies(["0.0.0.0/0".parse().unwrap()]),
+            ),
+            "http.trusted_proxies = ['0.0.0.0/0']",
+        ),
+        (
+            builder().http(HttpConfig::default().allow_headers([http::header::COOKIE])),
+            "http.allow_headers = ['cookie']",
+        ),
+        (
+            builder().http(HttpConfig::default().timeout_statuses([504, 200])),
+            "http.timeout_statuses = [504, 200]",
+        ),
+        (builder().known_methods(["G T"]), "http.known_methods = ['G T']"),
+        (
+            builder().http(HttpConfig::default().grpc_methods(["/a"])),
+            "http.grpc_methods = ['/a']",
+        ),
+        (builder().redact_keys(["ab"]), "redact.keys = ['ab']"),
+        (builder().redact_paths(["/a"]), "redact.paths = ['/a']"),
+        (builder().allow_query(["token"]), "redact.allow_query = ['token']"),
+        (
+            builder().trace(TraceConfig::default().sampler_arg(1.5)),
+            "trace.sampler_arg = 1.5",
+        ),
+        (
+            builder().trace(TraceConfig::default().sampler_arg(f64::NAN)),
+            "trace.sampler_arg = nan",
+        ),
+        (
+            builder().trace(TraceConfig::default().max_open_bytes(1)),
+            "trace.max_open_bytes = 1",
+        ),
+        (
+            builder().otlp(OtlpConfig::default().endpoint(Uri::from_static("ftp://a"))),
+            "otlp.endpoint = 'ftp://a'",
+        ),
+        (
+            builder().otlp(OtlpConfig::default().endpoint(Uri::from_static("http://a/?b=c"))),
+            "otlp.endpoint = 'http://a/?b=c'",
+        ),
+        (
+            builder().otlp(OtlpConfig::default().header(
+                http::header::CONTENT_LENGTH,
+                HeaderValue::from_static("1"),
+            )),
+            "otlp.headers = 'content-length=1'",
+        ),
+        (
+            builder().otlp(OtlpConfig::default().certificate("https://a")),
+            "otlp.certificate = 'https://a'",
+        ),
+        (
+            builder().otlp(OtlpConfig::default().max_queue_size(0)),
+            "otlp.max_queue_size = 0",
+        ),
+        (
+            builder().histogram_bounds("my.h", []),
+            "metrics.histograms = {\"my.h\" = []}",
+        ),
+        (
+            builder().histogram_off("my h"),
+            "metrics.histograms = {\"my h\" = 'off'}",
+        ),
+        (
+            builder().histogram_bounds("my.h", [f64::NAN]),
+            "metrics.histograms = {\"my.h\" = [nan]}",
+        ),
+        (builder().max_series(0), "metrics.max_series = 0"),
+        (builder().max_sink_bytes(1), "worker.max_sink_bytes = 1"),
+        (
+            builder().health(HealthConfig::default().timeout(2 * hour)),
+            "health.timeout = '2h'",
+        ),
+        (
+            builder().health(HealthConfig::default().failures(101)),
+            "health.failures = 101",
+        ),
+        (builder().drain_wait(hour), "drain.wait = '1h'"),
+        (builder().access_token("short"), "access.token = 'short'"),
+    ];
+    for (by_code, line) in all {
+        let (_directory, path) = file(line);
+        let by_file = resolve(builder().file(path)).unwrap_err();
+        let by_code = resolve(by_code).unwrap_err();
+        let advice = |error: &Error| {
+            let [problem] = error.problems() else {
+                panic!("{line}: {error}");
+            };
+            problem.split_once("): ").unwrap().1.to_owned()
+        };
+        assert_eq!(advice(&by_code), advice(&by_file), "{line}");
+        assert!(by_code.problems()[0].contains("(call ."), "{by_code}");
+    }
+}
+
+#[test]
+fn a_limit_above_its_ceiling_is_a_warning_that_says_so() {
+    let config = TraceConfig::default()
+        .max_attributes(5000)
+        .max_value_length(u32::MAX);
+    let resolved = resolve(builder().trace(config)).unwrap();
+    let limits = resolved.config.trace.limits;
+    assert_eq!((limits.attributes, limits.value_length), (1000, 4096));
+    assert_eq!(
+        resolved.warnings,
+        [
+            "trace.max_attributes = \"5000\" (call .trace(..)): above the ceiling, so 1000 is used; write at most 1000",
+            "trace.max_value_length = \"4294967295\" (call .trace(..)): above the ceiling, so 4096 is used; write at most 4096",
+        ]
+    );
+}
