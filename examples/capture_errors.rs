@@ -51,7 +51,10 @@ async fn order(
         return Ok(format!("order {number}\n"));
     }
     let error = std::io::Error::other(format!("order {number} is in no file"));
-    let event = monitor.error_capture(&error).tag("store", "orders").capture();
+    let event = monitor
+        .error_capture(&error)
+        .tag("store", "orders")
+        .capture();
     tracing::warn!(%event, "captured");
     Err(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -258,7 +258,9 @@ fn raw(value: &DeValue<'_>, shape: TomlShape) -> Option<RawValue> {
             entries(table, "", &mut items)?;
             // The map is sorted by key. Of two names of one histogram, the last one written must stay last.
             items.sort_by_key(|(start, _)| *start);
-            Some(RawValue::Items(items.into_iter().map(|(_, item)| item).collect()))
+            Some(RawValue::Items(
+                items.into_iter().map(|(_, item)| item).collect(),
+            ))
         }
         DeValue::Array(items) if shape.array => {
             let items = items.iter().map(|item| one(item.get_ref()));

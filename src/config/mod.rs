@@ -1,17 +1,49 @@
 //! Settings: defaults, a TOML file, the environment and code, in rising order of precedence.
 //!
-//! Every setting has a key, a default and a variable of its own: `WATCHPOST_` and the key in capitals
-//! with `_` for `.`, so `WATCHPOST_LOG_SLOW` for `log.slow`. Nothing need be set.
+//! Every setting has a key, a default and a variable: `WATCHPOST_` and the key in capitals with `_` for `.`, such as
+//! `WATCHPOST_LOG_SLOW` for `log.slow`. Every setting can be set in code. No setting is required.
 //!
 //! # Where a value comes from
 //!
-//! 1. the default in the table below,
-//! 2. a TOML file: the one that `.file(path)` names, else the one that `WATCHPOST_CONFIG` names,
-//! 3. the environment: the setting's own variable, else the others of the table from left to right,
+//! Each source overrides those above it:
+//!
+//! 1. the default in the [table](#the-settings),
+//! 2. a TOML file: the one that [`MonitorBuilder::file`](crate::MonitorBuilder::file) names, else the one that
+//!    `WATCHPOST_CONFIG` names,
+//! 3. the environment: of the variables in the table, the first one that is set,
 //! 4. a call in code.
 //!
-//! The later wins; what the file, the environment and code give for `redact.keys` and `redact.paths` holds together. The environment is read once, when the monitor is built, and not at all with
-//! `.env(false)`. A variable that is set to nothing counts as unset.
+//! The environment is read once, when the monitor is built, and not at all after `.env(false)`. An empty variable counts
+//! as unset. The lists `redact.keys` and `redact.paths` add up over all sources, and `metrics.histograms` is merged by
+//! name.
+//!
+//! The name of the service comes from the first of these that gives one: the call
+//! [`service_name`](crate::MonitorBuilder::service_name), the variables `WATCHPOST_SERVICE_NAME` and `OTEL_SERVICE_NAME`,
+//! `service.name` in `OTEL_RESOURCE_ATTRIBUTES`, the file, and the name given to
+//! [`Monitor::builder`](crate::Monitor::builder).
+//!
+//! [`Monitor::settings`](crate::Monitor::settings) prints the effective settings and where each came from.
+//!
+//! # In code
+//!
+//! [`MonitorBuilder`](crate::MonitorBuilder) takes one config struct for each section of keys, and has a method of its own
+//! for the settings that are set most often. A struct sets what was set on it; the rest is left to the file and the
+//! environment.
+//!
+//! | keys | call | struct |
+//! |---|---|---|
+//! | `log.*` | [`logs`](crate::MonitorBuilder::logs) | [`LogsConfig`](crate::logs::LogsConfig) |
+//! | `errors.*`, `sentry.environment`, `sentry.release` | [`errors`](crate::MonitorBuilder::errors) | [`ErrorsConfig`](crate::errors::ErrorsConfig) |
+//! | `http.*` | [`http`](crate::MonitorBuilder::http) | [`HttpConfig`](crate::http::HttpConfig) |
+//! | `trace.*` | [`trace`](crate::MonitorBuilder::trace) | [`TraceConfig`](crate::trace::TraceConfig) |
+//! | `otlp.*` | [`otlp`](crate::MonitorBuilder::otlp) | [`OtlpConfig`](crate::trace::OtlpConfig) |
+//! | `metrics.*` | [`metrics`](crate::MonitorBuilder::metrics) | [`MetricsConfig`](crate::metrics::MetricsConfig) |
+//! | `worker.*` | [`worker`](crate::MonitorBuilder::worker) | [`WorkerConfig`] |
+//! | `health.*` | [`health`](crate::MonitorBuilder::health) | [`HealthConfig`](crate::health::HealthConfig) |
+//! | `install.*` | [`install_global`](crate::MonitorBuilder::install_global) | |
+//! | `service.*` | [`service_name`](crate::MonitorBuilder::service_name), [`service_version`](crate::MonitorBuilder::service_version), [`service_environment`](crate::MonitorBuilder::service_environment), [`service_instance`](crate::MonitorBuilder::service_instance) | |
+//! | `redact.*` | [`redact_keys`](crate::MonitorBuilder::redact_keys), [`redact_paths`](crate::MonitorBuilder::redact_paths), [`allow_query`](crate::MonitorBuilder::allow_query) | |
+//! | `data_dir`, `sentry.dsn`, `drain.wait`, `access.token` | [`data_dir`](crate::MonitorBuilder::data_dir), [`sentry_dsn`](crate::MonitorBuilder::sentry_dsn), [`drain_wait`](crate::MonitorBuilder::drain_wait), [`access_token`](crate::MonitorBuilder::access_token) | |
 //!
 //! # A file
 //!
@@ -41,110 +73,115 @@
 //!
 //! # How values are written
 //!
-//! - A duration is a whole number with a unit, or several: `250ms`, `5s`, `2m`, `1h30m`, `1d`; `us` and `ns` for what is
-//!   shorter.
+//! - A duration is a whole number with a unit, or several: `250ms`, `5s`, `2m`, `1h30m`, `1d`. The shorter units are `us`
+//!   and `ns`.
 //! - A size is a number of bytes, or a number with a unit: `4096`, `500kB`, `8MiB`.
 //! - Whole numbers and sizes may have an exponent: `1e6` is 1000000, `1.5e3` is 1500. A fraction is refused.
-//! - A share is a number from 0 to 1: `0.1`, `1e-3`.
-//! - A URL's port is a number from 1 to 65535 or left out.
-//! - A list is an array in a file and separated by commas elsewhere.
-//! - Histograms are a table in a file; elsewhere, names with `off`, `default` or bounds separated by spaces:
+//! - A ratio is a number from 0 to 1: `0.1`, `1e-3`.
+//! - The port of a URL is a number from 1 to 65535, or is left out.
+//! - A list is an array in a file. Elsewhere, commas separate its items.
+//! - Histograms are a table in a file. Elsewhere, they are names with `off`, `default` or bounds separated by spaces:
 //!   `http.server.request.duration=0.01 0.1 1,http.server.request.body.size=off`. A later source changes the histograms
-//!   that it names, by the name in the program or by the name on the page, and leaves the others. Within one source the
-//!   last entry of a histogram holds.
+//!   that it names, by the name in the program or by the name on the page, and leaves the others. Within one source, the
+//!   last entry of a histogram wins.
 //!
-//! # What is wrong is told at once
+//! # What happens to a bad value
 //!
-//! A monitor is refused with every problem of every source: each names the key, the value, where it
-//! came from and what to write ([`Error::problems`](crate::Error::problems)). The value of a secret is
-//! never shown, nor is one that looks like a secret in a wrong place, nor that of an unknown key. Numbers, durations, sizes
-//! and truth values of other settings are shown, and lists of them.
+//! [`build`](crate::MonitorBuilder::build) fails with every problem of every source at once. Each problem names the key,
+//! the value, where it came from and what to write ([`Error::problems`](crate::Error::problems)). The value of a secret is
+//! never shown; nor is a value that looks like a secret in a wrong place, or the value of an unknown key. Numbers,
+//! durations, sizes, truth values and lists of them are shown, unless the setting is a secret.
 //!
-//! Two things are warnings, after which the next source holds: a bad value in a variable that is not
-//! ours (`OTEL_*`, `LOG_LEVEL`, `RUST_LOG`, `NODE_ENV`, ..), which may mean something to another
-//! program, and a variable that begins with `WATCHPOST_` and is not known.
+//! Three things are only warnings, which [`MonitorGuard::report`](crate::MonitorGuard::report) lists:
+//!
+//! - a bad value in a variable that does not begin with `WATCHPOST_` (`OTEL_*`, `LOG_LEVEL`, `RUST_LOG`, `NODE_ENV`, ..),
+//!   since it may mean something to another program: the next source is used;
+//! - a variable that begins with `WATCHPOST_` and is not known;
+//! - a value of `trace.max_attributes` or `trace.max_value_length` above its ceiling: the ceiling is used.
 //!
 //! # The settings
 //!
-//! | key | default | value | other variables | meaning |
+//! Ranges include both ends. "none" means that the setting has no value by default.
+//!
+//! | key | variables | default | value | meaning |
 //! |---|---|---|---|---|
-//! | `service.name` | `"unknown_service"` | a text of 1 to 255 characters in one line | `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES` | The service's name |
-//! | `service.version` | none | a text of 1 to 255 characters in one line | `WATCHPOST_VERSION`, `VERSION`, `service.version` in `OTEL_RESOURCE_ATTRIBUTES` | Its release |
-//! | `service.environment` | none | a text of 1 to 255 characters in one line | `WATCHPOST_ENVIRONMENT`, `NODE_ENV`, `deployment.environment.name` in `OTEL_RESOURCE_ATTRIBUTES` | Where it runs, such as `production` |
-//! | `service.instance` | none | a text of 1 to 255 characters in one line | `service.instance.id` in `OTEL_RESOURCE_ATTRIBUTES` | Which of several it is |
-//! | `data_dir` | none | a directory's path | `STATE_DIRECTORY` (the first) | Where stores live; without it they live in memory alone |
-//! | `log.level` | `"info"` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug` | `WATCHPOST_LOG`, `LOG_LEVEL`, `RUST_LOG` | Which `tracing` events get a line |
-//! | `log.format` | `"auto"` | `auto`, `json` or `pretty` |  | How lines look; `auto` is pretty on a terminal, JSON otherwise |
-//! | `log.console` | `true` | `true` or `false` |  | Lines go to standard output |
-//! | `log.requests` | `"all"` | `all`, `off` or `errors` |  | Which requests get a line; `errors` are those that failed or were slow |
-//! | `log.slow` | `"1s"` | a duration from `1ms` to `1d` |  | From here on a request is slow |
-//! | `install.subscriber` | `true` | `true` or `false` |  | `install` sets the `tracing` subscriber |
-//! | `install.log` | `true` | `true` or `false` |  | `install` sets the logger that turns records of the `log` crate into `tracing` events |
-//! | `install.recorder` | `true` | `true` or `false` |  | `install` sets the recorder of the `metrics` facade |
-//! | `install.propagator` | `true` | `true` or `false` |  | `install` sets OpenTelemetry's propagator |
-//! | `install.tracer_provider` | `true` | `true` or `false` |  | `install` sets OpenTelemetry's tracer provider |
-//! | `install.panic_hook` | `true` | `true` or `false` |  | `install` sets the panic hook |
-//! | `install.capture_error` | `true` | `true` or `false` |  | `install` makes this monitor the one that captures outside requests |
-//! | `errors.backtraces` | `"first"` | `first`, `all` or `off` |  | Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks |
-//! | `errors.max_stored_bytes` | `"64MiB"` | a size from `4MiB` to `1GiB` |  | What stored errors may take of the data directory; the oldest make room |
-//! | `sentry.dsn` | none | a DSN: `https://key@host/project` | `SENTRY_DSN` | Where captured errors are sent |
-//! | `sentry.environment` | none | a text of 1 to 255 characters in one line | `SENTRY_ENVIRONMENT` | The environment there, in place of the service's |
-//! | `sentry.release` | none | a text of 1 to 255 characters in one line | `SENTRY_RELEASE` | The release there, in place of the service's version |
-//! | `http.trace_header` | `true` | `true` or `false` |  | The response carries `x-trace-id` |
-//! | `http.public_endpoint` | `false` | `true` or `false` |  | Each request starts a trace of its own, except that a trusted proxy's trace goes on |
-//! | `http.trusted_proxies` | `[]` | networks such as `10.0.0.0/8` |  | Whose word about the client's address and the sampling of a trace is believed |
-//! | `http.allow_headers` | `[]` | header names such as `user-agent` |  | The request headers that lines show |
-//! | `http.timeout_statuses` | `[]` | statuses from 400 to 599 |  | The statuses that say, beside 408, that time ran out |
-//! | `http.long_poll` | `"100ms"` | a duration from `1ms` to `1m` |  | A longer poll is counted as one that blocks its thread |
-//! | `http.known_methods` | `["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT", "QUERY"]` | request methods such as `GET` or `PROPFIND` | `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` | The request methods that can be labels; all others are `_OTHER` |
-//! | `http.grpc_methods` | `[]` | paths such as `/grpc.health.v1.Health/Check` |  | The gRPC methods whose path is a route; with none, those that a response of theirs has shown |
-//! | `redact.keys` | `[]` | keys such as `ticket` |  | Further keys whose values are secrets, in any case and as words of longer keys; all sources add up |
-//! | `redact.paths` | `[]` | paths such as `/invites/{token}` |  | Paths whose `{name}` segments are secrets; `*` is any one segment, `{*name}` the rest; all sources add up |
-//! | `redact.allow_query` | `[]` | names of query parameters such as `page` |  | Query parameters whose values are shown |
-//! | `trace.propagators` | `["tracecontext", "baggage"]` | `tracecontext`, `baggage`, or `none` alone | `OTEL_PROPAGATORS` | The headers that carry a trace from service to service |
-//! | `trace.disabled` | `false` | `true` or `false` | `OTEL_SDK_DISABLED` | No spans are made; ids and their headers go on |
-//! | `trace.exporter` | `"otlp"` | `otlp` or `none` | `OTEL_TRACES_EXPORTER` | Where kept traces go, beside memory |
-//! | `trace.sampler` | `"parentbased_traceidratio"` | `always_on`, `always_off`, `traceidratio`, `parentbased_always_on`, `parentbased_always_off` or `parentbased_traceidratio` | `OTEL_TRACES_SAMPLER` | Which traces are kept whatever becomes of them |
-//! | `trace.sampler_arg` | `1` | a number from 0 to 1, such as `0.1` | `OTEL_TRACES_SAMPLER_ARG` | The share of traces, for a sampler that goes by one |
-//! | `trace.max_per_second` | `100` | a whole number from 0 to 1000000 |  | Traces that are kept by their sampler in a second, at most |
-//! | `trace.slow` | `"0s"` | a duration from `0s` to `1h` |  | From which duration on a trace is slow; 0: from what 99 of 100 requests of its route take |
-//! | `trace.max_open` | `"1m"` | a duration from `1s` to `1h` |  | A trace that is open for so long is decided as it stands |
-//! | `trace.max_open_bytes` | `"16MiB"` | a size from `64KiB` to `1GiB` |  | What the spans of undecided traces may hold together |
-//! | `trace.max_bytes_per_second` | `"1MiB"` | a size from `0` to `1GiB` |  | What is kept of traces for what happened in them, a second on average |
-//! | `trace.recent_bytes` | `"4MiB"` | a size from `0` to `1GiB` |  | What kept traces may hold in memory |
-//! | `trace.level` | `"info"` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug` |  | Which `tracing` spans are recorded |
-//! | `trace.spans` | `"watchpost"` | `watchpost` or `tracing-opentelemetry` |  | Who makes spans of `tracing` spans |
-//! | `trace.events` | `true` | `true` or `false` |  | `tracing` events become events of their span |
-//! | `trace.max_attributes` | `128` | a whole number from 0 to 1000 | `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | Attributes of a span; those beyond are left out and counted on it |
-//! | `trace.max_value_length` | `4096` | a whole number from 0 to 65536 | `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | Characters of an attribute's text; those beyond are cut off |
-//! | `trace.max_events` | `128` | a whole number from 0 to 1000 | `OTEL_SPAN_EVENT_COUNT_LIMIT` | Events of a span |
-//! | `trace.max_links` | `128` | a whole number from 0 to 1000 | `OTEL_SPAN_LINK_COUNT_LIMIT` | Links of a span |
-//! | `trace.max_event_attributes` | `128` | a whole number from 0 to 1000 | `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | Attributes of a span's event |
-//! | `trace.max_link_attributes` | `128` | a whole number from 0 to 1000 | `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT` | Attributes of a span's link |
-//! | `otlp.endpoint` | none | a URL | `OTEL_EXPORTER_OTLP_ENDPOINT` | Where an OTLP receiver listens; `/v1/traces` is added |
-//! | `otlp.traces_endpoint` | none | a URL | `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | The URL for traces as it is, in place of the above |
-//! | `otlp.headers` | none | pairs such as `x-tenant=shop`, percent-encoded, separated by commas | `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS` | Headers that the receiver asks for |
-//! | `otlp.timeout` | `"10s"` | a duration from `1ms` to `10m` | `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT` (in ms), `OTEL_EXPORTER_OTLP_TIMEOUT` (in ms) | What one request may take |
-//! | `otlp.compression` | `"gzip"` | `gzip` or `none` | `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION` | How requests are made smaller |
-//! | `otlp.protocol` | `"http/protobuf"` | `http/protobuf` | `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, `OTEL_EXPORTER_OTLP_PROTOCOL` | How it is spoken |
-//! | `otlp.certificate` | none | a PEM file's path | `OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CERTIFICATE` | The authorities that are believed in place of the public ones |
-//! | `otlp.schedule_delay` | `"5s"` | a duration from `10ms` to `10m` | `OTEL_BSP_SCHEDULE_DELAY` (in ms) | How long a span waits for others before it is sent |
-//! | `otlp.max_queue_size` | `65536` | a whole number from 1 to 10000000 | `OTEL_BSP_MAX_QUEUE_SIZE` | Spans that may wait to be sent, 8 MiB at most |
-//! | `otlp.max_export_batch_size` | `512` | a whole number from 1 to 100000 | `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | Spans of one request |
-//! | `otlp.export_timeout` | `"30s"` | a duration from `1ms` to `10m` | `OTEL_BSP_EXPORT_TIMEOUT` (in ms) | What one request may take at most, whatever `otlp.timeout` says |
-//! | `metrics.max_series` | `20000` | a whole number from 1 to 10000000 |  | The most series in all |
-//! | `metrics.max_series_per_metric` | `2000` | a whole number from 1 to 10000000 |  | The most series of one metric |
-//! | `metrics.idle_after` | `"1h"` | a duration from `1s` to `30d` |  | A series that rests for so long is dropped |
-//! | `metrics.keep_counter_names` | `false` | `true` or `false` |  | Whether counters of the `metrics` facade get no `_total` |
-//! | `metrics.histograms` | none | names with `off`, `default` or bounds, such as `http.server.request.duration=0.01 0.1 1` |  | Histograms that are off or have other bounds than their own |
-//! | `worker.max_queue_bytes` | `"8MiB"` | a size from `512KiB` to `1GiB` |  | What may wait to be formatted |
-//! | `worker.max_sink_bytes` | `"4MiB"` | a size from `64KiB` to `1GiB` |  | What may wait to be written, for each sink |
-//! | `health.failures` | `3` | a whole number from 1 to 100 |  | So many failures in a row turn a check down |
-//! | `health.successes` | `2` | a whole number from 1 to 100 |  | So many successes in a row turn it up |
-//! | `health.interval` | `"10s"` | a duration from `100ms` to `1h` |  | From one run of a check to the next |
-//! | `health.timeout` | `"5s"` | a duration from `10ms` to `1h` |  | A check that takes longer has failed; at most the interval |
-//! | `drain.wait` | `"3s"` | a duration from `0s` to `10m` |  | How long readyz says 503 before the service stops |
-//! | `access.token` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | `WATCHPOST_TOKEN` | Opens what is closed to strangers |
+//! | `service.name` | `WATCHPOST_SERVICE_NAME`, `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES` | `"unknown_service"` | a text of 1 to 255 characters in one line | The name of the service; without it, the name given to `Monitor::builder` |
+//! | `service.version` | `WATCHPOST_SERVICE_VERSION`, `WATCHPOST_VERSION`, `VERSION`, `service.version` in `OTEL_RESOURCE_ATTRIBUTES` | none | a text of 1 to 255 characters in one line | The version of the service |
+//! | `service.environment` | `WATCHPOST_SERVICE_ENVIRONMENT`, `WATCHPOST_ENVIRONMENT`, `NODE_ENV`, `deployment.environment.name` in `OTEL_RESOURCE_ATTRIBUTES` | none | a text of 1 to 255 characters in one line | Where the service runs, such as `production` |
+//! | `service.instance` | `WATCHPOST_SERVICE_INSTANCE`, `service.instance.id` in `OTEL_RESOURCE_ATTRIBUTES` | none | a text of 1 to 255 characters in one line | Which instance of the service this is, such as a pod's name |
+//! | `data_dir` | `WATCHPOST_DATA_DIR`, `STATE_DIRECTORY` (the first path) | none | a directory's path | The directory of the stores; without it, stores are in memory only |
+//! | `log.level` | `WATCHPOST_LOG_LEVEL`, `WATCHPOST_LOG`, `LOG_LEVEL`, `RUST_LOG` | `"info"` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug` | Which `tracing` events become log records |
+//! | `log.format` | `WATCHPOST_LOG_FORMAT` | `"auto"` | `auto`, `json` or `pretty` | The format of log lines; `auto` is pretty on a terminal, JSON otherwise |
+//! | `log.console` | `WATCHPOST_LOG_CONSOLE` | `true` | `true` or `false` | Whether log lines are written to stdout |
+//! | `log.requests` | `WATCHPOST_LOG_REQUESTS` | `"all"` | `all`, `off` or `errors` | Which requests get a log record; `errors` are those that failed or were slow |
+//! | `log.slow` | `WATCHPOST_LOG_SLOW` | `"1s"` | a duration from `1ms` to `1d` | The duration from which a request is slow |
+//! | `install.subscriber` | `WATCHPOST_INSTALL_SUBSCRIBER` | `true` | `true` or `false` | Whether `install` sets the `tracing` subscriber |
+//! | `install.log` | `WATCHPOST_INSTALL_LOG` | `true` | `true` or `false` | Whether `install` sets the logger that turns records of the `log` crate into `tracing` events |
+//! | `install.recorder` | `WATCHPOST_INSTALL_RECORDER` | `true` | `true` or `false` | Whether `install` sets the recorder of the `metrics` facade |
+//! | `install.propagator` | `WATCHPOST_INSTALL_PROPAGATOR` | `true` | `true` or `false` | Whether `install` sets OpenTelemetry's propagator |
+//! | `install.tracer_provider` | `WATCHPOST_INSTALL_TRACER_PROVIDER` | `true` | `true` or `false` | Whether `install` sets OpenTelemetry's tracer provider |
+//! | `install.panic_hook` | `WATCHPOST_INSTALL_PANIC_HOOK` | `true` | `true` or `false` | Whether `install` sets the panic hook |
+//! | `install.capture_error` | `WATCHPOST_INSTALL_CAPTURE_ERROR` | `true` | `true` or `false` | Whether `install` makes this monitor the one that captures errors outside requests |
+//! | `errors.backtraces` | `WATCHPOST_ERRORS_BACKTRACES` | `"first"` | `first`, `all` or `off` | Which captured errors have a backtrace; `first` means five of a kind, or all if `RUST_BACKTRACE` asks for them |
+//! | `errors.max_stored_bytes` | `WATCHPOST_ERRORS_MAX_STORED_BYTES` | `"64MiB"` | a size from `4MiB` to `1GiB` | The most bytes of stored errors in the data directory; the oldest are removed first |
+//! | `sentry.dsn` | `WATCHPOST_SENTRY_DSN`, `SENTRY_DSN` | none | a DSN: `https://key@host/project` | Where captured errors are sent |
+//! | `sentry.environment` | `WATCHPOST_SENTRY_ENVIRONMENT`, `SENTRY_ENVIRONMENT` | none | a text of 1 to 255 characters in one line | The environment of events at Sentry, in place of the service's |
+//! | `sentry.release` | `WATCHPOST_SENTRY_RELEASE`, `SENTRY_RELEASE` | none | a text of 1 to 255 characters in one line | The release of events at Sentry, in place of the service's version |
+//! | `http.trace_header` | `WATCHPOST_HTTP_TRACE_HEADER` | `true` | `true` or `false` | Whether responses carry `x-trace-id` |
+//! | `http.public_endpoint` | `WATCHPOST_HTTP_PUBLIC_ENDPOINT` | `false` | `true` or `false` | Whether each request starts a trace of its own; the traces of trusted proxies continue all the same |
+//! | `http.trusted_proxies` | `WATCHPOST_HTTP_TRUSTED_PROXIES` | `[]` | networks such as `10.0.0.0/8` | The proxies whose headers are trusted for the client's address and for the sampling of a trace |
+//! | `http.allow_headers` | `WATCHPOST_HTTP_ALLOW_HEADERS` | `[]` | header names such as `user-agent` | The request headers that log records show |
+//! | `http.timeout_statuses` | `WATCHPOST_HTTP_TIMEOUT_STATUSES` | `[]` | statuses from 400 to 599 | The statuses that count as timeouts, besides 408 |
+//! | `http.long_poll` | `WATCHPOST_HTTP_LONG_POLL` | `"100ms"` | a duration from `1ms` to `1m` | The duration from which a poll counts as one that blocks its thread |
+//! | `http.known_methods` | `WATCHPOST_HTTP_KNOWN_METHODS`, `OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS` | `["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "CONNECT", "QUERY"]` | request methods such as `GET` or `PROPFIND` | The request methods that can be labels; all others are `_OTHER` |
+//! | `http.grpc_methods` | `WATCHPOST_HTTP_GRPC_METHODS` | `[]` | paths such as `/grpc.health.v1.Health/Check` | The gRPC methods whose path is a route; if empty, methods are learned from gRPC responses |
+//! | `redact.keys` | `WATCHPOST_REDACT_KEYS` | `[]` | keys such as `ticket` | Further keys whose values are secrets, in any case and as words of longer keys; all sources add up |
+//! | `redact.paths` | `WATCHPOST_REDACT_PATHS` | `[]` | paths such as `/invites/{token}` | Paths whose `{name}` segments are secrets; `*` is any one segment, `{*name}` the rest; all sources add up |
+//! | `redact.allow_query` | `WATCHPOST_REDACT_ALLOW_QUERY` | `[]` | names of query parameters such as `page` | The query parameters whose values are shown |
+//! | `trace.propagators` | `WATCHPOST_TRACE_PROPAGATORS`, `OTEL_PROPAGATORS` | `["tracecontext", "baggage"]` | `tracecontext`, `baggage`, or `none` alone | The headers that carry a trace from service to service |
+//! | `trace.disabled` | `WATCHPOST_TRACE_DISABLED`, `OTEL_SDK_DISABLED` | `false` | `true` or `false` | Whether no spans are recorded; IDs and their headers are still passed on |
+//! | `trace.exporter` | `WATCHPOST_TRACE_EXPORTER`, `OTEL_TRACES_EXPORTER` | `"otlp"` | `otlp` or `none` | Where kept traces are sent, besides memory |
+//! | `trace.sampler` | `WATCHPOST_TRACE_SAMPLER`, `OTEL_TRACES_SAMPLER` | `"parentbased_traceidratio"` | `always_on`, `always_off`, `traceidratio`, `parentbased_always_on`, `parentbased_always_off` or `parentbased_traceidratio` | Which traces are kept whatever happens in them |
+//! | `trace.sampler_arg` | `WATCHPOST_TRACE_SAMPLER_ARG`, `OTEL_TRACES_SAMPLER_ARG` | `1` | a number from 0 to 1, such as `0.1` | The ratio of traces that a sampler with a ratio keeps |
+//! | `trace.max_per_second` | `WATCHPOST_TRACE_MAX_PER_SECOND` | `100` | a whole number from 0 to 1000000 | The most traces a second that are kept by the sampler |
+//! | `trace.slow` | `WATCHPOST_TRACE_SLOW` | `"0s"` | a duration from `0s` to `1h` | The duration from which a trace is slow and so is kept; `0s`: the 99th percentile of its route |
+//! | `trace.max_open` | `WATCHPOST_TRACE_MAX_OPEN` | `"1m"` | a duration from `1s` to `1h` | How long a trace may be open before it is decided as it is |
+//! | `trace.max_open_bytes` | `WATCHPOST_TRACE_MAX_OPEN_BYTES` | `"16MiB"` | a size from `64KiB` to `1GiB` | The most bytes that the spans of undecided traces may hold together |
+//! | `trace.max_bytes_per_second` | `WATCHPOST_TRACE_MAX_BYTES_PER_SECOND` | `"1MiB"` | a size from `0` to `1GiB` | The average of bytes a second of traces that are kept for what happened in them |
+//! | `trace.recent_bytes` | `WATCHPOST_TRACE_RECENT_BYTES` | `"4MiB"` | a size from `0` to `1GiB` | The most bytes of kept traces in memory |
+//! | `trace.level` | `WATCHPOST_TRACE_LEVEL` | `"info"` | a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug` | Which `tracing` spans are recorded |
+//! | `trace.spans` | `WATCHPOST_TRACE_SPANS` | `"watchpost"` | `watchpost` or `tracing-opentelemetry` | Which layer makes spans of `tracing` spans |
+//! | `trace.events` | `WATCHPOST_TRACE_EVENTS` | `true` | `true` or `false` | Whether `tracing` events become events of their span |
+//! | `trace.max_attributes` | `WATCHPOST_TRACE_MAX_ATTRIBUTES`, `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_COUNT_LIMIT` | `128` | a whole number from 0 to 1000; a larger one counts as 1000 | The most attributes of a span; the span counts those that are left out |
+//! | `trace.max_value_length` | `WATCHPOST_TRACE_MAX_VALUE_LENGTH`, `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT` | `4096` | a whole number from 0 to 4096; a larger one counts as 4096 | The most characters of an attribute's text; the rest is cut off |
+//! | `trace.max_events` | `WATCHPOST_TRACE_MAX_EVENTS`, `OTEL_SPAN_EVENT_COUNT_LIMIT` | `128` | a whole number from 0 to 1000 | The most events of a span |
+//! | `trace.max_links` | `WATCHPOST_TRACE_MAX_LINKS`, `OTEL_SPAN_LINK_COUNT_LIMIT` | `128` | a whole number from 0 to 1000 | The most links of a span |
+//! | `trace.max_event_attributes` | `WATCHPOST_TRACE_MAX_EVENT_ATTRIBUTES`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` | `128` | a whole number from 0 to 1000 | The most attributes of an event of a span |
+//! | `trace.max_link_attributes` | `WATCHPOST_TRACE_MAX_LINK_ATTRIBUTES`, `OTEL_LINK_ATTRIBUTE_COUNT_LIMIT` | `128` | a whole number from 0 to 1000 | The most attributes of a link of a span |
+//! | `otlp.endpoint` | `WATCHPOST_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_ENDPOINT` | none | a URL | The base URL of an OTLP receiver; `/v1/traces` is appended |
+//! | `otlp.traces_endpoint` | `WATCHPOST_OTLP_TRACES_ENDPOINT`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` | none | a URL | The full URL for traces, which overrides `otlp.endpoint` |
+//! | `otlp.headers` | `WATCHPOST_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TRACES_HEADERS`, `OTEL_EXPORTER_OTLP_HEADERS` | none | pairs such as `x-tenant=shop`, percent-encoded, separated by commas | Headers of each request to the receiver |
+//! | `otlp.timeout` | `WATCHPOST_OTLP_TIMEOUT`, `OTEL_EXPORTER_OTLP_TRACES_TIMEOUT` (in ms), `OTEL_EXPORTER_OTLP_TIMEOUT` (in ms) | `"10s"` | a duration from `1ms` to `10m` | The time that one request may take |
+//! | `otlp.compression` | `WATCHPOST_OTLP_COMPRESSION`, `OTEL_EXPORTER_OTLP_TRACES_COMPRESSION`, `OTEL_EXPORTER_OTLP_COMPRESSION` | `"gzip"` | `gzip` or `none` | The compression of request bodies |
+//! | `otlp.protocol` | `WATCHPOST_OTLP_PROTOCOL`, `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL`, `OTEL_EXPORTER_OTLP_PROTOCOL` | `"http/protobuf"` | `http/protobuf` | The protocol of the receiver |
+//! | `otlp.certificate` | `WATCHPOST_OTLP_CERTIFICATE`, `OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE`, `OTEL_EXPORTER_OTLP_CERTIFICATE` | none | a PEM file's path | The authorities that are trusted in place of the public ones |
+//! | `otlp.schedule_delay` | `WATCHPOST_OTLP_SCHEDULE_DELAY`, `OTEL_BSP_SCHEDULE_DELAY` (in ms) | `"5s"` | a duration from `10ms` to `10m` | How long a span may wait for others before it is sent |
+//! | `otlp.max_queue_size` | `WATCHPOST_OTLP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_QUEUE_SIZE` | `65536` | a whole number from 1 to 10000000 | The most spans that may wait to be sent; they also have 8 MiB at most |
+//! | `otlp.max_export_batch_size` | `WATCHPOST_OTLP_MAX_EXPORT_BATCH_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE` | `512` | a whole number from 1 to 100000 | The most spans of one request |
+//! | `otlp.export_timeout` | `WATCHPOST_OTLP_EXPORT_TIMEOUT`, `OTEL_BSP_EXPORT_TIMEOUT` (in ms) | `"30s"` | a duration from `1ms` to `10m` | The upper limit of `otlp.timeout` |
+//! | `metrics.max_series` | `WATCHPOST_METRICS_MAX_SERIES` | `20000` | a whole number from 1 to 10000000 | The most series of all metrics together |
+//! | `metrics.max_series_per_metric` | `WATCHPOST_METRICS_MAX_SERIES_PER_METRIC` | `2000` | a whole number from 1 to 10000000 | The most series of one metric; at most `metrics.max_series` |
+//! | `metrics.idle_after` | `WATCHPOST_METRICS_IDLE_AFTER` | `"1h"` | a duration from `1s` to `30d` | How long a series stays on the page without a change |
+//! | `metrics.keep_counter_names` | `WATCHPOST_METRICS_KEEP_COUNTER_NAMES` | `false` | `true` or `false` | Whether counters of the `metrics` facade get no `_total` |
+//! | `metrics.histograms` | `WATCHPOST_METRICS_HISTOGRAMS` | none | names with `off`, `default` or bounds, such as `http.server.request.duration=0.01 0.1 1` | Histograms that are off or have other bounds than their own |
+//! | `worker.max_queue_bytes` | `WATCHPOST_WORKER_MAX_QUEUE_BYTES` | `"8MiB"` | a size from `512KiB` to `1GiB` | The most bytes of records that may wait to be formatted |
+//! | `worker.max_sink_bytes` | `WATCHPOST_WORKER_MAX_SINK_BYTES` | `"4MiB"` | a size from `64KiB` to `1GiB` | The most bytes that may wait to be written, for each sink |
+//! | `health.failures` | `WATCHPOST_HEALTH_FAILURES` | `3` | a whole number from 1 to 100 | How many failures in a row take a check down |
+//! | `health.successes` | `WATCHPOST_HEALTH_SUCCESSES` | `2` | a whole number from 1 to 100 | How many successes in a row bring a check up again |
+//! | `health.interval` | `WATCHPOST_HEALTH_INTERVAL` | `"10s"` | a duration from `100ms` to `1h` | The time from the start of one run of a check to the start of the next |
+//! | `health.timeout` | `WATCHPOST_HEALTH_TIMEOUT` | `"5s"` | a duration from `10ms` to `1h` | How long a run of a check may take before it is a failure; at most `health.interval` |
+//! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` answers 503 before `drain` completes |
+//! | `access.token` | `WATCHPOST_ACCESS_TOKEN`, `WATCHPOST_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token that opens protected pages |
 
 mod attributes;
 mod code;

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use super::code::{CodeSettings, CodeValues};
 use super::problem::{ValueOrigin, problem};
 use super::settings::{ResolvedSetting, Settings};
-use super::suggest::nearest;
-use super::table::{FILE_VARIABLE, PREFIX, SETTINGS, Setting, position};
+use super::suggest::{nearest, nearest_key};
+use super::table::{FILE_VARIABLE, PREFIX, SETTINGS, Setting, keys, position};
 use super::value::RawValue;
 use super::variables::Variables;
 use super::{Config, Environment, file, mask};
@@ -138,7 +138,8 @@ impl Resolver {
             problem(setting.key, &shown, origin, advice)
         };
         let warning = set(&mut self.config).map_err(|advice| report(&advice))?;
-        self.warnings.extend(warning.map(|warning| report(&warning)));
+        self.warnings
+            .extend(warning.map(|warning| report(&warning)));
         if let Some(earlier) = earlier {
             self.config.redact.add(earlier);
         }
@@ -249,8 +250,9 @@ impl Resolver {
                         origin: ValueOrigin::Call(call),
                         warns: false,
                     };
-                    if let Some(index) = position(key) {
-                        self.set_text(index, value);
+                    match position(key) {
+                        Some(index) => _ = self.set_text(index, value),
+                        None => self.problems.push(unknown_key(key, &value.origin)),
                     }
                 }
                 CodeValues::Typed { keys, config } => {
@@ -359,4 +361,10 @@ impl Resolver {
             settings: Settings(settings),
         })
     }
+}
+
+fn unknown_key(key: &str, origin: &ValueOrigin) -> String {
+    let near = nearest_key(key, keys());
+    let advice = format!("the key is not known; write `{near}`, which is the nearest");
+    problem(key, mask::REDACTED, origin, &advice)
 }

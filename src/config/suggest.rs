@@ -110,7 +110,10 @@ mod tests {
     #[test]
     fn a_distant_name_is_not_suggested() {
         let names = ["http.server.request.duration", "my.h", "my_h_seconds"];
-        assert_eq!(suggest("http.server.request.duratoin", names), Some(names[0]));
+        assert_eq!(
+            suggest("http.server.request.duratoin", names),
+            Some(names[0])
+        );
         assert_eq!(suggest("my_h", names), Some("my.h"));
         assert_eq!(suggest("my_h_second", names), Some("my_h_seconds"));
         assert_eq!(suggest("orders", names), None);

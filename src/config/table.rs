@@ -9,9 +9,9 @@ use crate::trace::{OtlpCompression, OtlpProtocol, SamplerKind, SpanLimits, Spans
 use super::value::{
     Binding, BoolParser, CappedParser, CertificateFileParser, ChoiceParser, DirectivesParser,
     DirectoryParser, DsnParser, DurationParser, GrpcMethodItem, HeaderNameItem, HeadersParser,
-    HistogramsParser, IntegerParser, ListParser, NetworkItem, OptionalTextParser, PropagatorsParser,
-    QueryNameItem, RatioParser, RequestMethodItem, SecretKeyItem, SecretPathItem, SettingField,
-    SizeParser, StatusItem, TextParser, TokenParser, UrlParser,
+    HistogramsParser, IntegerParser, ListParser, NetworkItem, OptionalTextParser,
+    PropagatorsParser, QueryNameItem, RatioParser, RequestMethodItem, SecretKeyItem,
+    SecretPathItem, SettingField, SizeParser, StatusItem, TextParser, TokenParser, UrlParser,
 };
 
 /// The prefix of the variables of this crate.
@@ -24,11 +24,11 @@ pub(super) const ATTRIBUTES_VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
 pub(super) struct Setting {
     pub(super) key: &'static str,
     pub(super) field: &'static dyn SettingField,
-    /// Beside `WATCHPOST_<KEY>`, which every setting has and which comes first. The first that is
-    /// set wins.
+    /// The variables besides `WATCHPOST_<KEY>`, which every setting has and which comes first. The first that is set
+    /// wins.
     pub(super) variables: &'static [Variable],
     pub(super) secret: bool,
-    /// One sentence without its full stop.
+    /// The meaning: one sentence without its full stop.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "the documentation's table is checked against it")
@@ -111,7 +111,7 @@ const fn size(min: usize) -> SizeParser {
     SizeParser { min, max: 1 << 30 }
 }
 
-/// The numbers of a span's attributes, events and links.
+/// The number of a span's attributes.
 const ATTRIBUTE_COUNT: CappedParser = CappedParser {
     ceiling: SpanLimits::MAX_ATTRIBUTES,
 };
@@ -144,31 +144,38 @@ const BACKTRACES: ChoiceParser<Backtraces> = ChoiceParser(&[
     ("all", Backtraces::All),
     ("off", Backtraces::Off),
 ]);
-const EXPORTERS: ChoiceParser<TraceExporter> = ChoiceParser(&[("otlp", TraceExporter::Otlp), ("none", TraceExporter::None)]);
+const EXPORTERS: ChoiceParser<TraceExporter> =
+    ChoiceParser(&[("otlp", TraceExporter::Otlp), ("none", TraceExporter::None)]);
 const SAMPLERS: ChoiceParser<SamplerKind> = ChoiceParser(&[
     ("always_on", SamplerKind::AlwaysOn),
     ("always_off", SamplerKind::AlwaysOff),
     ("traceidratio", SamplerKind::TraceIdRatio),
     ("parentbased_always_on", SamplerKind::ParentBasedAlwaysOn),
     ("parentbased_always_off", SamplerKind::ParentBasedAlwaysOff),
-    ("parentbased_traceidratio", SamplerKind::ParentBasedTraceIdRatio),
+    (
+        "parentbased_traceidratio",
+        SamplerKind::ParentBasedTraceIdRatio,
+    ),
 ]);
-const COMPRESSIONS: ChoiceParser<OtlpCompression> =
-    ChoiceParser(&[("gzip", OtlpCompression::Gzip), ("none", OtlpCompression::None)]);
-const PROTOCOLS: ChoiceParser<OtlpProtocol> = ChoiceParser(&[("http/protobuf", OtlpProtocol::HttpProtobuf)]);
+const COMPRESSIONS: ChoiceParser<OtlpCompression> = ChoiceParser(&[
+    ("gzip", OtlpCompression::Gzip),
+    ("none", OtlpCompression::None),
+]);
+const PROTOCOLS: ChoiceParser<OtlpProtocol> =
+    ChoiceParser(&[("http/protobuf", OtlpProtocol::HttpProtobuf)]);
 
 /// Every setting, in the order of the print-out.
 pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "service.name",
         field!(TextParser, service.name),
-        "The service's name",
+        "The name of the service; without it, the name given to `Monitor::builder`",
     )
     .variables(&[Named("OTEL_SERVICE_NAME"), Attribute("service.name")]),
     Setting::new(
         "service.version",
         field!(OptionalTextParser, service.version),
-        "Its release",
+        "The version of the service",
     )
     .variables(&[
         Named("WATCHPOST_VERSION"),
@@ -178,7 +185,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "service.environment",
         field!(OptionalTextParser, service.environment),
-        "Where it runs, such as `production`",
+        "Where the service runs, such as `production`",
     )
     .variables(&[
         Named("WATCHPOST_ENVIRONMENT"),
@@ -188,19 +195,19 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "service.instance",
         field!(OptionalTextParser, service.instance),
-        "Which of several it is",
+        "Which instance of the service this is, such as a pod's name",
     )
     .variables(&[Attribute("service.instance.id")]),
     Setting::new(
         "data_dir",
         field!(DirectoryParser, data_dir),
-        "Where stores live; without it they live in memory alone",
+        "The directory of the stores; without it, stores are in memory only",
     )
     .variables(&[FirstPath("STATE_DIRECTORY")]),
     Setting::new(
         "log.level",
         field!(DirectivesParser, logs.level),
-        "Which `tracing` events get a line",
+        "Which `tracing` events become log records",
     )
     .variables(&[
         Named("WATCHPOST_LOG"),
@@ -210,67 +217,67 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "log.format",
         field!(FORMATS, logs.format),
-        "How lines look; `auto` is pretty on a terminal, JSON otherwise",
+        "The format of log lines; `auto` is pretty on a terminal, JSON otherwise",
     ),
     Setting::new(
         "log.console",
         field!(BoolParser, logs.console),
-        "Lines go to standard output",
+        "Whether log lines are written to stdout",
     ),
     Setting::new(
         "log.requests",
         field!(REQUESTS, logs.requests),
-        "Which requests get a line; `errors` are those that failed or were slow",
+        "Which requests get a log record; `errors` are those that failed or were slow",
     ),
     Setting::new(
         "log.slow",
         field!(duration(1, 24 * HOUR), logs.slow),
-        "From here on a request is slow",
+        "The duration from which a request is slow",
     ),
     Setting::new(
         "install.subscriber",
         field!(BoolParser, install.subscriber),
-        "`install` sets the `tracing` subscriber",
+        "Whether `install` sets the `tracing` subscriber",
     ),
     Setting::new(
         "install.log",
         field!(BoolParser, install.log),
-        "`install` sets the logger that turns records of the `log` crate into `tracing` events",
+        "Whether `install` sets the logger that turns records of the `log` crate into `tracing` events",
     ),
     Setting::new(
         "install.recorder",
         field!(BoolParser, install.recorder),
-        "`install` sets the recorder of the `metrics` facade",
+        "Whether `install` sets the recorder of the `metrics` facade",
     ),
     Setting::new(
         "install.propagator",
         field!(BoolParser, install.propagator),
-        "`install` sets OpenTelemetry's propagator",
+        "Whether `install` sets OpenTelemetry's propagator",
     ),
     Setting::new(
         "install.tracer_provider",
         field!(BoolParser, install.tracer_provider),
-        "`install` sets OpenTelemetry's tracer provider",
+        "Whether `install` sets OpenTelemetry's tracer provider",
     ),
     Setting::new(
         "install.panic_hook",
         field!(BoolParser, install.panic_hook),
-        "`install` sets the panic hook",
+        "Whether `install` sets the panic hook",
     ),
     Setting::new(
         "install.capture_error",
         field!(BoolParser, install.capture_error),
-        "`install` makes this monitor the one that captures outside requests",
+        "Whether `install` makes this monitor the one that captures errors outside requests",
     ),
     Setting::new(
         "errors.backtraces",
         field!(BACKTRACES, errors.backtraces),
-        "Which captured errors have a backtrace; `first` are five of a kind, or all where `RUST_BACKTRACE` asks",
+        "Which captured errors have a backtrace; `first` means five of a kind, or all if `RUST_BACKTRACE` asks for them",
     ),
     Setting::new(
         "errors.max_stored_bytes",
         field!(size(4 << 20), errors.max_stored_bytes),
-        "What stored errors may take of the data directory; the oldest make room",
+        "The most bytes of stored errors in the data directory; the oldest are removed first",
     ),
     Setting::new(
         "sentry.dsn",
@@ -282,44 +289,44 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "sentry.environment",
         field!(OptionalTextParser, errors.sentry_environment),
-        "The environment there, in place of the service's",
+        "The environment of events at Sentry, in place of the service's",
     )
     .variables(&[Named("SENTRY_ENVIRONMENT")]),
     Setting::new(
         "sentry.release",
         field!(OptionalTextParser, errors.sentry_release),
-        "The release there, in place of the service's version",
+        "The release of events at Sentry, in place of the service's version",
     )
     .variables(&[Named("SENTRY_RELEASE")]),
     Setting::new(
         "http.trace_header",
         field!(BoolParser, http.trace_header),
-        "The response carries `x-trace-id`",
+        "Whether responses carry `x-trace-id`",
     ),
     Setting::new(
         "http.public_endpoint",
         field!(BoolParser, http.public_endpoint),
-        "Each request starts a trace of its own, except that a trusted proxy's trace goes on",
+        "Whether each request starts a trace of its own; the traces of trusted proxies continue all the same",
     ),
     Setting::new(
         "http.trusted_proxies",
         field!(ListParser::<NetworkItem>::NEW, http.trusted_proxies),
-        "Whose word about the client's address and the sampling of a trace is believed",
+        "The proxies whose headers are trusted for the client's address and for the sampling of a trace",
     ),
     Setting::new(
         "http.allow_headers",
         field!(ListParser::<HeaderNameItem>::NEW, http.allow_headers),
-        "The request headers that lines show",
+        "The request headers that log records show",
     ),
     Setting::new(
         "http.timeout_statuses",
         field!(ListParser::<StatusItem>::NEW, http.timeout_statuses),
-        "The statuses that say, beside 408, that time ran out",
+        "The statuses that count as timeouts, besides 408",
     ),
     Setting::new(
         "http.long_poll",
         field!(duration(1, MINUTE), http.long_poll),
-        "A longer poll is counted as one that blocks its thread",
+        "The duration from which a poll counts as one that blocks its thread",
     ),
     Setting::new(
         "http.known_methods",
@@ -330,7 +337,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "http.grpc_methods",
         field!(ListParser::<GrpcMethodItem>::NEW, http.grpc_methods),
-        "The gRPC methods whose path is a route; with none, those that a response of theirs has shown",
+        "The gRPC methods whose path is a route; if empty, methods are learned from gRPC responses",
     ),
     Setting::new(
         "redact.keys",
@@ -345,7 +352,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "redact.allow_query",
         field!(ListParser::<QueryNameItem>::NEW, redact.allow_query),
-        "Query parameters whose values are shown",
+        "The query parameters whose values are shown",
     ),
     Setting::new(
         "trace.propagators",
@@ -356,56 +363,56 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "trace.disabled",
         field!(BoolParser, trace.disabled),
-        "No spans are made; ids and their headers go on",
+        "Whether no spans are recorded; IDs and their headers are still passed on",
     )
     .variables(&[Named("OTEL_SDK_DISABLED")]),
     Setting::new(
         "trace.exporter",
         field!(EXPORTERS, trace.exporter),
-        "Where kept traces go, beside memory",
+        "Where kept traces are sent, besides memory",
     )
     .variables(&[Named("OTEL_TRACES_EXPORTER")]),
     Setting::new(
         "trace.sampler",
         field!(SAMPLERS, trace.sampler),
-        "Which traces are kept whatever becomes of them",
+        "Which traces are kept whatever happens in them",
     )
     .variables(&[Named("OTEL_TRACES_SAMPLER")]),
     Setting::new(
         "trace.sampler_arg",
         field!(RatioParser, trace.sampler_arg),
-        "The share of traces, for a sampler that goes by one",
+        "The ratio of traces that a sampler with a ratio keeps",
     )
     .variables(&[Named("OTEL_TRACES_SAMPLER_ARG")]),
     Setting::new(
         "trace.max_per_second",
         field!(integer(0, 1_000_000), trace.max_per_second),
-        "Traces that are kept by their sampler in a second, at most",
+        "The most traces a second that are kept by the sampler",
     ),
     Setting::new(
         "trace.slow",
         field!(duration(0, HOUR), trace.slow),
-        "From which duration on a trace is slow; 0: from what 99 of 100 requests of its route take",
+        "The duration from which a trace is slow and so is kept; `0s`: the 99th percentile of its route",
     ),
     Setting::new(
         "trace.max_open",
         field!(duration(1_000, HOUR), trace.max_open),
-        "A trace that is open for so long is decided as it stands",
+        "How long a trace may be open before it is decided as it is",
     ),
     Setting::new(
         "trace.max_open_bytes",
         field!(size(64 << 10), trace.max_open_bytes),
-        "What the spans of undecided traces may hold together",
+        "The most bytes that the spans of undecided traces may hold together",
     ),
     Setting::new(
         "trace.max_bytes_per_second",
         field!(size(0), trace.max_bytes_per_second),
-        "What is kept of traces for what happened in them, a second on average",
+        "The average of bytes a second of traces that are kept for what happened in them",
     ),
     Setting::new(
         "trace.recent_bytes",
         field!(size(0), trace.recent_bytes),
-        "What kept traces may hold in memory",
+        "The most bytes of kept traces in memory",
     ),
     Setting::new(
         "trace.level",
@@ -415,17 +422,17 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "trace.spans",
         field!(SPANS, trace.spans),
-        "Who makes spans of `tracing` spans",
+        "Which layer makes spans of `tracing` spans",
     ),
     Setting::new(
         "trace.events",
         field!(BoolParser, trace.events),
-        "`tracing` events become events of their span",
+        "Whether `tracing` events become events of their span",
     ),
     Setting::new(
         "trace.max_attributes",
         field!(ATTRIBUTE_COUNT, trace.limits.attributes),
-        "Attributes of a span; those beyond are left out and counted on it",
+        "The most attributes of a span; the span counts those that are left out",
     )
     .variables(&[
         Named("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
@@ -434,7 +441,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "trace.max_value_length",
         field!(VALUE_LENGTH, trace.limits.value_length),
-        "Characters of an attribute's text; those beyond are cut off",
+        "The most characters of an attribute's text; the rest is cut off",
     )
     .variables(&[
         Named("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
@@ -442,44 +449,50 @@ pub(super) static SETTINGS: &[Setting] = &[
     ]),
     Setting::new(
         "trace.max_events",
-        field!(ATTRIBUTE_COUNT, trace.limits.events),
-        "Events of a span",
+        field!(integer(0, SpanLimits::MAX_ATTRIBUTES), trace.limits.events),
+        "The most events of a span",
     )
     .variables(&[Named("OTEL_SPAN_EVENT_COUNT_LIMIT")]),
     Setting::new(
         "trace.max_links",
-        field!(ATTRIBUTE_COUNT, trace.limits.links),
-        "Links of a span",
+        field!(integer(0, SpanLimits::MAX_ATTRIBUTES), trace.limits.links),
+        "The most links of a span",
     )
     .variables(&[Named("OTEL_SPAN_LINK_COUNT_LIMIT")]),
     Setting::new(
         "trace.max_event_attributes",
-        field!(ATTRIBUTE_COUNT, trace.limits.event_attributes),
-        "Attributes of a span's event",
+        field!(
+            integer(0, SpanLimits::MAX_ATTRIBUTES),
+            trace.limits.event_attributes
+        ),
+        "The most attributes of an event of a span",
     )
     .variables(&[Named("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT")]),
     Setting::new(
         "trace.max_link_attributes",
-        field!(ATTRIBUTE_COUNT, trace.limits.link_attributes),
-        "Attributes of a span's link",
+        field!(
+            integer(0, SpanLimits::MAX_ATTRIBUTES),
+            trace.limits.link_attributes
+        ),
+        "The most attributes of a link of a span",
     )
     .variables(&[Named("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT")]),
     Setting::new(
         "otlp.endpoint",
         field!(UrlParser { query: false }, otlp.endpoint),
-        "Where an OTLP receiver listens; `/v1/traces` is added",
+        "The base URL of an OTLP receiver; `/v1/traces` is appended",
     )
     .variables(&[Named("OTEL_EXPORTER_OTLP_ENDPOINT")]),
     Setting::new(
         "otlp.traces_endpoint",
         field!(UrlParser { query: true }, otlp.traces_endpoint),
-        "The URL for traces as it is, in place of the above",
+        "The full URL for traces, which overrides `otlp.endpoint`",
     )
     .variables(&[Named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]),
     Setting::new(
         "otlp.headers",
         field!(HeadersParser, otlp.headers),
-        "Headers that the receiver asks for",
+        "Headers of each request to the receiver",
     )
     .variables(&[
         Named("OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
@@ -489,7 +502,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "otlp.timeout",
         field!(duration(1, 10 * MINUTE), otlp.timeout),
-        "What one request may take",
+        "The time that one request may take",
     )
     .variables(&[
         Millis("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"),
@@ -498,7 +511,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "otlp.compression",
         field!(COMPRESSIONS, otlp.compression),
-        "How requests are made smaller",
+        "The compression of request bodies",
     )
     .variables(&[
         Named("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"),
@@ -507,7 +520,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "otlp.protocol",
         field!(PROTOCOLS, otlp.protocol),
-        "How it is spoken",
+        "The protocol of the receiver",
     )
     .variables(&[
         Named("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"),
@@ -516,7 +529,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "otlp.certificate",
         field!(CertificateFileParser, otlp.certificate),
-        "The authorities that are believed in place of the public ones",
+        "The authorities that are trusted in place of the public ones",
     )
     .variables(&[
         Named("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE"),
@@ -525,41 +538,41 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "otlp.schedule_delay",
         field!(duration(10, 10 * MINUTE), otlp.schedule_delay),
-        "How long a span waits for others before it is sent",
+        "How long a span may wait for others before it is sent",
     )
     .variables(&[Millis("OTEL_BSP_SCHEDULE_DELAY")]),
     Setting::new(
         "otlp.max_queue_size",
         field!(integer(1, 10_000_000), otlp.max_queue_size),
-        "Spans that may wait to be sent, 8 MiB at most",
+        "The most spans that may wait to be sent; they also have 8 MiB at most",
     )
     .variables(&[Named("OTEL_BSP_MAX_QUEUE_SIZE")]),
     Setting::new(
         "otlp.max_export_batch_size",
         field!(integer(1, 100_000), otlp.max_export_batch_size),
-        "Spans of one request",
+        "The most spans of one request",
     )
     .variables(&[Named("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")]),
     Setting::new(
         "otlp.export_timeout",
         field!(duration(1, 10 * MINUTE), otlp.export_timeout),
-        "What one request may take at most, whatever `otlp.timeout` says",
+        "The upper limit of `otlp.timeout`",
     )
     .variables(&[Millis("OTEL_BSP_EXPORT_TIMEOUT")]),
     Setting::new(
         "metrics.max_series",
         field!(series(), metrics.max_series),
-        "The most series in all",
+        "The most series of all metrics together",
     ),
     Setting::new(
         "metrics.max_series_per_metric",
         field!(series(), metrics.max_series_per_metric),
-        "The most series of one metric",
+        "The most series of one metric; at most `metrics.max_series`",
     ),
     Setting::new(
         "metrics.idle_after",
         field!(duration(SECOND, 720 * HOUR), metrics.idle_after),
-        "A series that rests for so long is dropped",
+        "How long a series stays on the page without a change",
     ),
     Setting::new(
         "metrics.keep_counter_names",
@@ -574,42 +587,42 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "worker.max_queue_bytes",
         field!(size(512 << 10), worker.max_queue_bytes),
-        "What may wait to be formatted",
+        "The most bytes of records that may wait to be formatted",
     ),
     Setting::new(
         "worker.max_sink_bytes",
         field!(size(64 << 10), worker.max_sink_bytes),
-        "What may wait to be written, for each sink",
+        "The most bytes that may wait to be written, for each sink",
     ),
     Setting::new(
         "health.failures",
         field!(integer(1, 100), health.failures),
-        "So many failures in a row turn a check down",
+        "How many failures in a row take a check down",
     ),
     Setting::new(
         "health.successes",
         field!(integer(1, 100), health.successes),
-        "So many successes in a row turn it up",
+        "How many successes in a row bring a check up again",
     ),
     Setting::new(
         "health.interval",
         field!(duration(100, HOUR), health.interval),
-        "From one run of a check to the next",
+        "The time from the start of one run of a check to the start of the next",
     ),
     Setting::new(
         "health.timeout",
         field!(duration(10, HOUR), health.timeout),
-        "A check that takes longer has failed; at most the interval",
+        "How long a run of a check may take before it is a failure; at most `health.interval`",
     ),
     Setting::new(
         "drain.wait",
         field!(duration(0, 10 * MINUTE), drain_wait),
-        "How long readyz says 503 before the service stops",
+        "How long `/readyz` answers 503 before `drain` completes",
     ),
     Setting::new(
         "access.token",
         field!(TokenParser, access_token),
-        "Opens what is closed to strangers",
+        "The token that opens protected pages",
     )
     .variables(&[Named("WATCHPOST_TOKEN")])
     .secret(),
@@ -640,26 +653,23 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> + Clone {
     SETTINGS.iter().map(|setting| setting.key)
 }
 
-/// The table as the guide shows it, without comment marks.
+/// The table as the documentation of the module shows it, without comment marks.
 #[cfg(test)]
 pub(super) fn documentation() -> String {
     use std::fmt::Write;
 
     let config = super::Config::default();
-    let mut text = String::from(
-        "| key | default | value | other variables | meaning |\n|---|---|---|---|---|\n",
-    );
+    let mut text =
+        String::from("| key | variables | default | value | meaning |\n|---|---|---|---|---|\n");
     for setting in SETTINGS {
-        let variables: Vec<_> = setting
-            .variables
-            .iter()
-            .map(|variable| match variable {
-                Named(name) => format!("`{name}`"),
-                FirstPath(name) => format!("`{name}` (the first)"),
-                Millis(name) => format!("`{name}` (in ms)"),
-                Attribute(name) => format!("`{name}` in `{ATTRIBUTES_VARIABLE}`"),
-            })
-            .collect();
+        let own = format!("`{}`", own_variable(setting.key));
+        let others = setting.variables.iter().map(|variable| match variable {
+            Named(name) => format!("`{name}`"),
+            FirstPath(name) => format!("`{name}` (the first path)"),
+            Millis(name) => format!("`{name}` (in ms)"),
+            Attribute(name) => format!("`{name}` in `{ATTRIBUTES_VARIABLE}`"),
+        });
+        let variables: Vec<_> = [own].into_iter().chain(others).collect();
         let default = setting
             .field
             .print(&config)
@@ -668,9 +678,9 @@ pub(super) fn documentation() -> String {
             text,
             "| `{}` | {} | {} | {} | {} |",
             setting.key,
+            variables.join(", "),
             default.as_deref().unwrap_or("none"),
             setting.field.describe(),
-            variables.join(", "),
             setting.doc,
         )
         .unwrap();

@@ -60,9 +60,9 @@ impl<'a> Variables<'a> {
             .iter()
             .filter_map(|variable| match *variable {
                 Variable::Value(name) => self.read(setting, name, ValueOrigin::Variable(name)),
-                Variable::FirstPath(name) => {
-                    self.read(setting, name, ValueOrigin::Variable(name)).map(first)
-                }
+                Variable::FirstPath(name) => self
+                    .read(setting, name, ValueOrigin::Variable(name))
+                    .map(first),
                 Variable::Attribute(name) => self.attribute(name).map(Ok),
                 Variable::Millis(name) => self
                     .read(setting, name, ValueOrigin::Variable(name))

@@ -313,7 +313,11 @@ impl MonitorBuilder {
     /// ```
     pub fn redact_paths<P: Into<String>>(self, paths: impl IntoIterator<Item = P>) -> Self {
         let paths = paths.into_iter().map(Into::into).collect();
-        self.set_text(CodeSettings::items(".redact_paths(..)", "redact.paths", paths))
+        self.set_text(CodeSettings::items(
+            ".redact_paths(..)",
+            "redact.paths",
+            paths,
+        ))
     }
 
     /// Sets the query parameters whose values are shown in the log records of requests, in spans, in errors and in every
@@ -480,13 +484,21 @@ impl MonitorBuilder {
     /// Sets the OTLP receiver to which kept traces are sent, such as `http://localhost:4318`; `/v1/traces` is appended.
     /// Default: what the environment says, else none.
     pub fn otlp_endpoint(self, url: impl Into<String>) -> Self {
-        self.set_text(CodeSettings::text(".otlp_endpoint(..)", "otlp.endpoint", url))
+        self.set_text(CodeSettings::text(
+            ".otlp_endpoint(..)",
+            "otlp.endpoint",
+            url,
+        ))
     }
 
     /// Sets the headers that the OTLP receiver asks for: `name=value`, percent-encoded, separated by commas. Default:
     /// what the environment says, else none.
     pub fn otlp_headers(self, headers: impl Into<String>) -> Self {
-        self.set_text(CodeSettings::text(".otlp_headers(..)", "otlp.headers", headers))
+        self.set_text(CodeSettings::text(
+            ".otlp_headers(..)",
+            "otlp.headers",
+            headers,
+        ))
     }
 
     /// Sets how many bytes of records may wait for the worker, from 512 KiB to 1 GiB. Default: 8 MiB.

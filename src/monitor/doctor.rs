@@ -284,10 +284,12 @@ fn no_such_histogram(unknown: &[String], names: &[String]) -> Option<String> {
     let listed: Vec<_> = unknown
         .iter()
         .take(MOST_NAMES)
-        .map(|name| match suggest(name, names.iter().map(String::as_str)) {
-            Some(near) => format!("`{name}` (the nearest is `{near}`)"),
-            None => format!("`{name}`"),
-        })
+        .map(
+            |name| match suggest(name, names.iter().map(String::as_str)) {
+                Some(near) => format!("`{name}` (the nearest is `{near}`)"),
+                None => format!("`{name}`"),
+            },
+        )
         .collect();
     let more = match unknown.len().saturating_sub(MOST_NAMES) {
         0 => String::new(),

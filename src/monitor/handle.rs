@@ -304,7 +304,10 @@ impl Monitor {
     /// # }
     /// ```
     #[track_caller]
-    pub fn error_capture<'a, E: std::error::Error + ?Sized>(&self, error: &'a E) -> ErrorCapture<'a, E> {
+    pub fn error_capture<'a, E: std::error::Error + ?Sized>(
+        &self,
+        error: &'a E,
+    ) -> ErrorCapture<'a, E> {
         ErrorCapture::new(&self.inner.errors, error)
     }
 

@@ -219,30 +219,30 @@ impl TraceConfig {
         self
     }
 
-    /// Sets how many events a span may have. Default and ceiling as for [`max_attributes`](Self::max_attributes).
+    /// Sets how many events a span may have. Default: 128; at most 1000.
     pub fn max_events(mut self, events: u32) -> Self {
         self.explicit.add("trace.max_events");
         self.limits.events = events;
         self
     }
 
-    /// Sets how many links a span may have. Default and ceiling as for [`max_attributes`](Self::max_attributes).
+    /// Sets how many links a span may have. Default: 128; at most 1000.
     pub fn max_links(mut self, links: u32) -> Self {
         self.explicit.add("trace.max_links");
         self.limits.links = links;
         self
     }
 
-    /// Sets how many attributes an event of a span may have. Default and ceiling as for
-    /// [`max_attributes`](Self::max_attributes).
+    /// Sets how many attributes an event of a span may have. Default: 128; at most
+    /// 1000.
     pub fn max_event_attributes(mut self, attributes: u32) -> Self {
         self.explicit.add("trace.max_event_attributes");
         self.limits.event_attributes = attributes;
         self
     }
 
-    /// Sets how many attributes a link of a span may have. Default and ceiling as for
-    /// [`max_attributes`](Self::max_attributes).
+    /// Sets how many attributes a link of a span may have. Default: 128; at most
+    /// 1000.
     pub fn max_link_attributes(mut self, attributes: u32) -> Self {
         self.explicit.add("trace.max_link_attributes");
         self.limits.link_attributes = attributes;

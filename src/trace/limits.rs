@@ -1,8 +1,9 @@
 /// How much a span may hold. What is beyond a limit is left out when the span is recorded, and the span counts what it
 /// left out.
 ///
-/// A value above its ceiling counts as the ceiling. Besides these limits, the attributes of a span have at most 16 KiB,
-/// its events 8 KiB, its links 4 KiB, and the attributes of an event or a link 4 KiB.
+/// Each limit has a ceiling: [`MAX_ATTRIBUTES`](Self::MAX_ATTRIBUTES) or [`MAX_VALUE_LENGTH`](Self::MAX_VALUE_LENGTH).
+/// Besides, the attributes of a span have at most 16 KiB together, its events 8 KiB, its links 4 KiB, and the attributes
+/// of an event or a link 4 KiB.
 ///
 /// Set them with the methods of [`TraceConfig`](super::TraceConfig).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

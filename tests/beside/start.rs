@@ -257,7 +257,10 @@ fn two_steps_beside_a_recorder(added: bool) {
         assert_said_once(&monitor);
         assert!(monitor.report().to_string().contains("join_page"));
         let (builder, _) = crate::support::builder();
-        let quiet = builder.install_global(Global::Recorder, false).build().unwrap();
+        let quiet = builder
+            .install_global(Global::Recorder, false)
+            .build()
+            .unwrap();
         assert_eq!(states(&quiet.install())[2], Off);
         assert!(!quiet.report().to_string().contains("recorder"));
         block_on(handler());

@@ -331,7 +331,13 @@ async fn what_is_stored_is_found_by_the_next_process() {
     drop(first);
     let second = open();
     let patience = std::time::Instant::now();
-    let count = || second.error_groups().iter().map(|group| group.count).sum::<u64>();
+    let count = || {
+        second
+            .error_groups()
+            .iter()
+            .map(|group| group.count)
+            .sum::<u64>()
+    };
     while count() < 51 && patience.elapsed() < Duration::from_secs(20) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

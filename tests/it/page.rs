@@ -140,7 +140,9 @@ fn a_bad_bound_or_name_is_reported_with_every_other_problem() {
 #[test]
 fn a_duration_in_code_keeps_what_is_below_a_millisecond() {
     let monitor = Monitor::builder("page").env(false);
-    let monitor = monitor.slow_trace_threshold(Duration::from_micros(500)).build();
+    let monitor = monitor
+        .slow_trace_threshold(Duration::from_micros(500))
+        .build();
     let monitor = monitor.unwrap();
     assert_eq!(monitor.settings().value("trace.slow"), Some("\"500us\""));
 }

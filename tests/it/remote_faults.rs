@@ -132,7 +132,9 @@ fn full_disk(disk: &Path) {
     let peer = Peer::always(Reply::status(200));
     peer.refuse();
     let start = || {
-        let builder = builder(&peer).record_spans(false).data_dir(disk.join("data"));
+        let builder = builder(&peer)
+            .record_spans(false)
+            .data_dir(disk.join("data"));
         builder.build().unwrap()
     };
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -216,7 +216,9 @@ async fn more_than_the_memory_holds_comes_from_the_store() {
     let mut all = Vec::new();
     for n in 0..600 {
         let error = Refused(n);
-        let error = harness.error_capture(&error).extra("much", "x".repeat(4000));
+        let error = harness
+            .error_capture(&error)
+            .extra("much", "x".repeat(4000));
         all.push(error.capture());
         if n % 50 == 49 {
             assert!(harness.capture_error_durable(&Refused(n)).await.is_stored());

@@ -68,7 +68,9 @@ fn with_lines(router: Router, set: fn(MonitorBuilder) -> MonitorBuilder) -> Stac
 
 /// A monitor that writes lines, and nowhere.
 pub fn lines(set: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> MonitorGuard {
-    let builder = set(Monitor::builder("compare").service_version("1.4.2").env(false));
+    let builder = set(Monitor::builder("compare")
+        .service_version("1.4.2")
+        .env(false));
     let builder = builder
         .console_to(std::io::sink())
         .max_queue_bytes(64 << 20);

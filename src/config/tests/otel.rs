@@ -137,17 +137,17 @@ fn a_bad_value_is_a_warning_and_the_next_source_holds() {
 #[test]
 fn a_limit_above_its_ceiling_is_a_warning_and_the_ceiling_is_used() {
     for (variable, key, ceiling) in [
-        (
-            "OTEL_ATTRIBUTE_COUNT_LIMIT",
-            "trace.max_attributes",
-            "1000",
-        ),
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", "trace.max_attributes", "1000"),
         (
             "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
             "trace.max_value_length",
             "4096",
         ),
-        ("WATCHPOST_TRACE_MAX_EVENTS", "trace.max_events", "1000"),
+        (
+            "WATCHPOST_TRACE_MAX_ATTRIBUTES",
+            "trace.max_attributes",
+            "1000",
+        ),
     ] {
         for value in ["5000", "99999999999999999999"] {
             let resolved = from_environment(&[(variable, value)]).unwrap();

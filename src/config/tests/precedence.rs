@@ -40,17 +40,27 @@ fn the_name_of_the_service_comes_from_the_strongest_source() {
     let in_code = CodeSettings::typed(".service_name(..)", &["service.name"], |config| {
         config.service.name = "code".to_owned();
     });
-    let fallback = |environment: &[(&str, &str)], file: Option<&Written>, code: Vec<CodeSettings>| {
-        let resolved = resolve(Sources {
-            fallback_name: Some("fallback".to_owned()),
-            file: file.map(|it| it.path.clone()),
-            environment: Environment::of(environment.iter().copied()),
-            code,
-        });
-        resolved.unwrap().settings.value("service.name").map(str::to_owned)
-    };
+    let fallback =
+        |environment: &[(&str, &str)], file: Option<&Written>, code: Vec<CodeSettings>| {
+            let resolved = resolve(Sources {
+                fallback_name: Some("fallback".to_owned()),
+                file: file.map(|it| it.path.clone()),
+                environment: Environment::of(environment.iter().copied()),
+                code,
+            });
+            resolved
+                .unwrap()
+                .settings
+                .value("service.name")
+                .map(str::to_owned)
+        };
     for (name, environment, file, code) in [
-        ("code", vec![own, otel, attribute], Some(&file), vec![in_code]),
+        (
+            "code",
+            vec![own, otel, attribute],
+            Some(&file),
+            vec![in_code],
+        ),
         ("own", vec![own, otel, attribute], Some(&file), vec![]),
         ("otel", vec![otel, attribute], Some(&file), vec![]),
         ("attribute", vec![attribute], Some(&file), vec![]),

@@ -43,7 +43,9 @@ impl ValueParser for HistogramsParser {
             put(&mut histograms, name, buckets);
         }
         if histograms.len() > MAX_HISTOGRAMS {
-            return Err(format!("more than {MAX_HISTOGRAMS} histograms; write fewer"));
+            return Err(format!(
+                "more than {MAX_HISTOGRAMS} histograms; write fewer"
+            ));
         }
         Ok(histograms)
     }
@@ -136,7 +138,10 @@ fn parse_bound(text: &str) -> Option<f64> {
 
 /// The bounds in rising order, each once, without `+Inf`, which every histogram has.
 fn normalize(bounds: Vec<f64>) -> Result<Vec<f64>, &'static str> {
-    if bounds.iter().any(|it| it.is_nan() || *it == f64::NEG_INFINITY) {
+    if bounds
+        .iter()
+        .any(|it| it.is_nan() || *it == f64::NEG_INFINITY)
+    {
         return Err("has a bound that is no number");
     }
     // Adding zero makes `-0.0` equal to `0.0`.

@@ -165,7 +165,10 @@ impl ValueParser for CappedParser {
     }
 
     fn describe(&self) -> String {
-        format!("a whole number from 0 to {}", self.ceiling)
+        format!(
+            "a whole number from 0 to {0}; a larger one counts as {0}",
+            self.ceiling
+        )
     }
 }
 
@@ -243,8 +246,8 @@ pub(super) fn parse_integer(text: &str) -> Result<Option<u64>, IntegerError> {
     let exponent = if negative { -exponent } else { exponent };
     let places = i64::try_from(zeros).unwrap_or(i64::MAX / 4)
         - i64::try_from(fraction.len()).unwrap_or(i64::MAX / 4);
-    let shift =
-        u32::try_from(exponent.saturating_add(places).min(100)).map_err(|_| IntegerError::Fraction)?;
+    let shift = u32::try_from(exponent.saturating_add(places).min(100))
+        .map_err(|_| IntegerError::Fraction)?;
     let significant = significant.parse::<u64>().ok();
     Ok(significant.and_then(|it| it.checked_mul(10_u64.checked_pow(shift)?)))
 }

@@ -59,11 +59,7 @@ impl ValueParser for SizeParser {
     }
 
     fn describe(&self) -> String {
-        format!(
-            "a size from `{}` to `{}`",
-            text(self.min),
-            text(self.max)
-        )
+        format!("a size from `{}` to `{}`", text(self.min), text(self.max))
     }
 }
 

@@ -72,9 +72,7 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "http.timeout_statuses" => builder.http(http().timeout_statuses([504])),
         "http.long_poll" => builder.http(http().long_poll(second)),
         "http.known_methods" => builder.http(http().known_methods(["GET", "PROPFIND"])),
-        "http.grpc_methods" => {
-            builder.http(http().grpc_methods(["/grpc.health.v1.Health/Check"]))
-        }
+        "http.grpc_methods" => builder.http(http().grpc_methods(["/grpc.health.v1.Health/Check"])),
         "redact.keys" => builder.redact_keys(["ticket"]),
         "redact.paths" => builder.redact_paths(["/invites/{token}"]),
         "redact.allow_query" => builder.allow_query(["page"]),
@@ -197,10 +195,7 @@ fn a_field_that_is_assigned_is_set() {
     let mut http = HttpConfig::default();
     http.trace_header = false;
     let settings = resolve(builder().http(http)).unwrap().settings;
-    assert_eq!(
-        settings.origin("http.trace_header"),
-        Some("call .http(..)")
-    );
+    assert_eq!(settings.origin("http.trace_header"), Some("call .http(..)"));
 }
 
 #[test]
@@ -244,7 +239,10 @@ fn code_is_held_to_the_limits_of_a_file() {
     let hour = Duration::from_secs(3600);
     let all: Vec<(MonitorBuilder, &str)> = vec![
         (builder().service_name(" "), "service.name = ' '"),
-        (builder().service_version("a\nb"), "service.version = \"a\\nb\""),
+        (
+            builder().service_version("a\nb"),
+            "service.version = \"a\\nb\"",
+        ),
         (builder().data_dir("~/data"), "data_dir = '~/data'"),
         (builder().data_dir(""), "data_dir = ''"),
         (builder().log_level("loud"), "log.level = 'loud'"),
@@ -252,7 +250,10 @@ fn code_is_held_to_the_limits_of_a_file() {
             builder().slow_request_threshold(Duration::ZERO),
             "log.slow = '0s'",
         ),
-        (builder().slow_trace_threshold(2 * hour), "trace.slow = '2h'"),
+        (
+            builder().slow_trace_threshold(2 * hour),
+            "trace.slow = '2h'",
+        ),
         (
             builder().errors(ErrorsConfig::default().max_stored_bytes(1)),
             "errors.max_stored_bytes = 1",
@@ -262,9 +263,7 @@ fn code_is_held_to_the_limits_of_a_file() {
             "sentry.release = ''",
         ),
         (
-            builder().http(
-                HttpConfig::default().trusted_proxies(["0.0.0.0/0".parse().unwrap()]),
-            ),
+            builder().http(HttpConfig::default().trusted_proxies(["0.0.0.0/0".parse().unwrap()])),
             "http.trusted_proxies = ['0.0.0.0/0']",
         ),
         (
@@ -275,14 +274,20 @@ fn code_is_held_to_the_limits_of_a_file() {
             builder().http(HttpConfig::default().timeout_statuses([504, 200])),
             "http.timeout_statuses = [504, 200]",
         ),
-        (builder().known_methods(["G T"]), "http.known_methods = ['G T']"),
+        (
+            builder().known_methods(["G T"]),
+            "http.known_methods = ['G T']",
+        ),
         (
             builder().http(HttpConfig::default().grpc_methods(["/a"])),
             "http.grpc_methods = ['/a']",
         ),
         (builder().redact_keys(["ab"]), "redact.keys = ['ab']"),
         (builder().redact_paths(["/a"]), "redact.paths = ['/a']"),
-        (builder().allow_query(["token"]), "redact.allow_query = ['token']"),
+        (
+            builder().allow_query(["token"]),
+            "redact.allow_query = ['token']",
+        ),
         (
             builder().trace(TraceConfig::default().sampler_arg(1.5)),
             "trace.sampler_arg = 1.5",
@@ -304,10 +309,10 @@ fn code_is_held_to_the_limits_of_a_file() {
             "otlp.endpoint = 'http://a/?b=c'",
         ),
         (
-            builder().otlp(OtlpConfig::default().header(
-                http::header::CONTENT_LENGTH,
-                HeaderValue::from_static("1"),
-            )),
+            builder().otlp(
+                OtlpConfig::default()
+                    .header(http::header::CONTENT_LENGTH, HeaderValue::from_static("1")),
+            ),
             "otlp.headers = 'content-length=1'",
         ),
         (

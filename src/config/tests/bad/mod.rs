@@ -131,7 +131,10 @@ fn all_problems_of_all_sources_are_told_at_once() {
     let file = written("log.slow = 5\nnonsense = 1\n[access]\ntoken = \"correct-horse-battery\"\n");
     let error = resolve(Sources {
         file: Some(file.path.clone()),
-        environment: Environment::of([("WATCHPOST_HTTP_PUBLIC_ENDPOINT", "maybe"), ("WATCHPOST_LOG", "[x]")]),
+        environment: Environment::of([
+            ("WATCHPOST_HTTP_PUBLIC_ENDPOINT", "maybe"),
+            ("WATCHPOST_LOG", "[x]"),
+        ]),
         code: vec![code("service.name", ""), code("drain.wait", "1y")],
         ..Sources::default()
     })

@@ -14,7 +14,7 @@ const CHILD: &str = "WATCHPOST_TEST_OTLP_ENVIRONMENT_CHILD";
 /// The same spans with and without compression: each request's head, but for the address, and its body.
 fn sent() -> String {
     let mut sent = String::new();
-    for compression in [Compression::None, Compression::Gzip] {
+    for compression in [OtlpCompression::None, OtlpCompression::Gzip] {
         let peer = Peer::always(Reply::status(200));
         let rig = rig(&OtlpConfig {
             compression,

@@ -19,7 +19,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use prost::Message;
 
-use super::super::{Compression, Decode, OtlpConfig};
+use super::super::{Decode, OtlpCompression, OtlpConfig};
 use super::{Resource, remote};
 use crate::clock::Clock;
 use crate::model::{Books, Notices, Reason, Signal, Totals};
@@ -174,7 +174,7 @@ fn partial(rejected: i64, words: &str) -> Vec<u8> {
 #[test]
 fn a_request_is_as_the_protocol_asks() {
     let peer = Peer::always(Reply::Answer(200, Vec::new(), vec![0x0a, 0]));
-    for compression in [Compression::Gzip, Compression::None] {
+    for compression in [OtlpCompression::Gzip, OtlpCompression::None] {
         let rig = rig(&OtlpConfig {
             compression,
             headers: vec![
@@ -214,7 +214,7 @@ fn a_request_is_as_the_protocol_asks() {
                 .unwrap()
                 .starts_with("watchpost/")
         );
-        let gzip = compression == Compression::Gzip;
+        let gzip = compression == OtlpCompression::Gzip;
         assert_eq!(first.header("content-encoding"), gzip.then_some("gzip"));
         let [resource] = &request(first).resource_spans[..] else {
             panic!("one resource")
@@ -417,7 +417,7 @@ fn what_lasts_is_not_tried_for_each_batch() {
 
 #[test]
 fn a_body_that_is_too_large_is_halved_until_it_fits() {
-    for compression in [Compression::Gzip, Compression::None] {
+    for compression in [OtlpCompression::Gzip, OtlpCompression::None] {
         let peer = Peer::start(|seen| Reply::status(if ids(seen).len() > 3 { 413 } else { 200 }));
         let rig = rig(&OtlpConfig {
             compression,
