@@ -1,7 +1,7 @@
-//! Which statements change rows.
+//! Recognizes statements that change rows.
 
-/// Whether a statement of this summary changes rows. After any other, `SQLite` repeats what the statement before had
-/// changed.
+/// Whether a statement with this summary changes rows. After any other statement, `SQLite` reports the number of the
+/// last change again.
 pub(super) fn changes_rows(summary: &str) -> bool {
     const CHANGES: [&str; 5] = ["INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"];
     let mut words = summary.split([' ', ';']);
@@ -13,7 +13,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_that_changes_rows_is_known_by_its_summary() {
+    fn summaries_show_which_statements_change_rows() {
         for summary in [
             "INSERT orders",
             "UPDATE orders SELECT items",

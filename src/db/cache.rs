@@ -1,42 +1,77 @@
-//! What a thread knows of statements that it saw: reading one costs many times as much as finding it.
+//! Each thread's cache of the statements that it has seen. Reading a statement costs many times as much as finding it
+//! here.
 
 use std::cell::{Cell, RefCell};
 use std::hash::Hasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rustc_hash::FxHasher;
 
-use super::shape::Shape;
-use super::target::Target;
+use super::digest::Digest;
+use super::retirements;
+use super::target::DatabaseTarget;
 use crate::model::Cache;
 
-/// Places for a thread's statements, of 32 bytes each; some two thousand statements are all found again.
+/// Places in a thread's cache, of 32 bytes each. Up to some two thousand statements are all found again.
 const MAX_PLACES: usize = 4096;
-/// Bytes of all their texts together. One of more than a sixteenth of it is read each time.
+/// Bytes of all texts in a thread's cache. A text longer than a sixteenth of this is not cached.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// Retired shapes after which a thread drops those that it still has.
-const MAX_RETIRED: u64 = 32;
-/// Shapes of all monitors that were retired.
-static RETIRED: AtomicU64 = AtomicU64::new(0);
-
 thread_local! {
-    /// Borrowed for a look or a store alone.
-    static KNOWN: RefCell<Known> = const { RefCell::new(Known::new()) };
+    /// Borrowed for one look-up or one insertion, during which no other code runs.
+    static CACHE: RefCell<StatementCache> = const { RefCell::new(StatementCache::new()) };
 }
 
 /// Statements by the hash of their text.
-struct Known {
-    statements: Cache<Entry>,
-    /// The place where the text at an address of this hash was found last: a literal always lies at its own address, so
-    /// that it need not be hashed. It is compared all the same.
+struct StatementCache {
+    statements: Cache<CacheEntry>,
+    /// The place where the text at an address of this hash was found last. A literal of the program has one address, so
+    /// that its text need not be hashed; it is compared all the same.
     hints: Vec<Cell<u16>>,
-    /// [`RETIRED`] when the thread last dropped such shapes.
-    retired: u64,
+    /// [`retirements::total`] when the thread last dropped retired digests.
+    swept_at: u64,
 }
 
-type Entry = (Box<str>, Arc<Shape>);
+type CacheEntry = (Box<str>, Arc<Digest>);
+
+/// The digest of a statement that was not in the cache.
+pub(super) struct Resolved {
+    pub(super) digest: Arc<Digest>,
+    /// Whether the thread keeps it in its cache.
+    pub(super) is_cacheable: bool,
+}
+
+/// Returns a statement's digest from the thread's cache, or calls `resolve` and remembers what it returns.
+#[inline]
+pub(super) fn get_or_resolve(
+    target: &Arc<DatabaseTarget>,
+    text: &str,
+    resolve: impl FnOnce() -> Resolved,
+) -> Arc<Digest> {
+    let find = |cache: &RefCell<StatementCache>| cache.try_borrow().ok()?.find(target, text);
+    match CACHE.try_with(find).ok().flatten() {
+        Some(digest) => digest,
+        None => resolve_and_insert(text, resolve),
+    }
+}
+
+#[cold]
+fn resolve_and_insert(text: &str, resolve: impl FnOnce() -> Resolved) -> Arc<Digest> {
+    // Outside the borrow: `resolve` locks the registry.
+    let Resolved {
+        digest,
+        is_cacheable,
+    } = resolve();
+    if is_cacheable {
+        // A thread that is ending has no cache any more.
+        let _inserted = CACHE.try_with(|cache| {
+            if let Ok(mut cache) = cache.try_borrow_mut() {
+                cache.insert(text, &digest);
+            }
+        });
+    }
+    digest
+}
 
 #[inline(never)]
 fn hash(text: &str) -> u32 {
@@ -45,34 +80,12 @@ fn hash(text: &str) -> u32 {
     hasher.finish() as u32
 }
 
-/// The shape of a statement that the thread saw, of this target.
-#[inline]
-pub(super) fn find(target: &Arc<Target>, text: &str) -> Option<Arc<Shape>> {
-    let look = |known: &RefCell<Known>| known.try_borrow().ok()?.find(target, text);
-    KNOWN.try_with(look).ok().flatten()
-}
-
-/// A shape was retired, which `many` statements may have.
-pub(super) fn retired(many: bool) {
-    RETIRED.fetch_add(if many { MAX_RETIRED } else { 1 }, Relaxed);
-}
-
-/// Remembers a statement's shape.
-pub(super) fn keep(text: &str, shape: &Arc<Shape>) {
-    // Where the thread is ending, nothing is kept.
-    let _kept = KNOWN.try_with(|known| {
-        if let Ok(mut known) = known.try_borrow_mut() {
-            known.keep(text, shape);
-        }
-    });
-}
-
-impl Known {
+impl StatementCache {
     const fn new() -> Self {
         Self {
             statements: Cache::new(MAX_PLACES, MAX_BYTES),
             hints: Vec::new(),
-            retired: 0,
+            swept_at: 0,
         }
     }
 
@@ -86,32 +99,32 @@ impl Known {
     }
 
     #[inline]
-    fn find(&self, target: &Arc<Target>, text: &str) -> Option<Arc<Shape>> {
-        let is = |(known, shape): &Entry| shape.is_for(target) && **known == *text;
+    fn find(&self, target: &Arc<DatabaseTarget>, text: &str) -> Option<Arc<Digest>> {
+        let matches = |(cached, digest): &CacheEntry| digest.is_for(target) && **cached == *text;
         let hint = self.hint(text)?;
         if let Some(entry) = self.statements.at(hint.get().into())
-            && is(entry)
+            && matches(entry)
         {
             return Some(Arc::clone(&entry.1));
         }
         if text.len() > self.statements.max_size() {
             return None;
         }
-        let (place, entry) = self.statements.find(hash(text), is)?;
+        let (place, entry) = self.statements.find(hash(text), matches)?;
         hint.set(place as u16);
         Some(Arc::clone(&entry.1))
     }
 
-    fn keep(&mut self, text: &str, shape: &Arc<Shape>) {
+    fn insert(&mut self, text: &str, digest: &Arc<Digest>) {
         if text.len() > self.statements.max_size() {
             return;
         }
-        let retired = RETIRED.load(Relaxed);
-        if retired.wrapping_sub(self.retired) >= MAX_RETIRED {
-            self.retired = retired;
-            self.statements.retain(|(_, shape)| shape.is_live());
+        let retired = retirements::total();
+        if retired.wrapping_sub(self.swept_at) >= retirements::SWEEP_AFTER {
+            self.swept_at = retired;
+            self.statements.retain(|(_, digest)| digest.is_live());
         }
-        let entry = (text.into(), Arc::clone(shape));
+        let entry = (text.into(), Arc::clone(digest));
         self.statements.insert(hash(text), text.len(), entry);
         if self.hints.len() != self.statements.capacity() {
             self.hints = vec![Cell::new(0); self.statements.capacity()];

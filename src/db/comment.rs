@@ -1,26 +1,26 @@
-//! The trace as a comment behind a statement, in sqlcommenter's form.
+//! Appends the trace context to a statement as a comment in sqlcommenter's format.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::trace::Carried;
 
-/// What a comment tells: the trace, and nothing that callers put there.
+/// What a comment carries: the trace context, and no baggage, which callers may have filled.
 pub(super) const CARRIED: Carried = Carried {
     trace_context: true,
     baggage: false,
 };
-/// Bytes of a comment.
+/// Bytes of a comment. A pair that does not fit is left out.
 const MAX_COMMENT: usize = 1024;
 
-/// A statement, and the comment that it gets.
+/// Builds the comment of a statement.
 #[derive(Debug)]
-pub(super) struct Comment<'s> {
+pub(super) struct CommentBuilder<'s> {
     statement: &'s str,
     comment: String,
 }
 
-impl<'s> Comment<'s> {
+impl<'s> CommentBuilder<'s> {
     pub(super) fn new(statement: &'s str) -> Self {
         Self {
             statement,
@@ -28,7 +28,7 @@ impl<'s> Comment<'s> {
         }
     }
 
-    /// Adds a key with its value, which is written so that it can end neither text nor comment.
+    /// Adds a key and its value. The value is percent-encoded, so that it can end neither the quotes nor the comment.
     pub(super) fn put(&mut self, key: &str, value: &str) {
         if self.comment.len() + key.len() + 3 * value.len() + 8 > MAX_COMMENT {
             return;
@@ -45,12 +45,12 @@ impl<'s> Comment<'s> {
         self.comment.push('\'');
     }
 
-    /// The statement with its comment, unless there is nothing to say or it has one already.
-    pub(super) fn done(self) -> Cow<'s, str> {
-        let has_one = ["/*", "--", "#"]
+    /// The statement with its comment. A statement without a pair, or with a comment already, is returned unchanged.
+    pub(super) fn finish(self) -> Cow<'s, str> {
+        let has_comment = ["/*", "--", "#"]
             .iter()
-            .any(|opens| self.statement.contains(opens));
-        if has_one || self.comment.is_empty() {
+            .any(|opening| self.statement.contains(opening));
+        if has_comment || self.comment.is_empty() {
             return Cow::Borrowed(self.statement);
         }
         Cow::Owned(format!("{} /*{}*/", self.statement, self.comment))
@@ -62,12 +62,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_comment_says_ends_neither_text_nor_comment() {
+    fn a_value_ends_neither_quotes_nor_comment() {
         let commented = |statement: &'static str, value: &str| {
-            let mut comment = Comment::new(statement);
+            let mut comment = CommentBuilder::new(statement);
             comment.put("traceparent", "00-ab-cd-01");
             comment.put("tracestate", value);
-            comment.done()
+            comment.finish()
         };
         assert_eq!(
             commented("SELECT 1", "a=b,c='*/ DROP TABLE x"),
@@ -81,6 +81,6 @@ mod tests {
             commented("SELECT 1", &long),
             "SELECT 1 /*traceparent='00-ab-cd-01'*/"
         );
-        assert_eq!(Comment::new("SELECT 1").done(), "SELECT 1");
+        assert_eq!(CommentBuilder::new("SELECT 1").finish(), "SELECT 1");
     }
 }

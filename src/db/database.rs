@@ -3,30 +3,31 @@ use std::sync::Arc;
 use super::guard::QueryGuard;
 use super::queries::Queries;
 use super::system::DbSystem;
-use super::target::{Target, name};
+use super::target::{DatabaseTarget, clean_name};
 
-/// A database whose queries are watched, made by [`Monitor::db`](crate::Monitor::db). Cheap to clone; keep it
-/// where the pool is kept.
+/// A database whose queries are recorded. Made by [`Monitor::db`](crate::Monitor::db). Cheap to clone: keep it beside the
+/// pool.
 ///
-/// Names are cut at 128 bytes. Sixty-four databases of a monitor are told apart by more than their system, so a
-/// name that others choose, such as a tenant's, does no harm.
+/// Names are cut at 128 bytes. A monitor tells 64 databases apart by their names; further ones count under their system
+/// alone. So a name that comes from outside, such as a tenant's, cannot fill the metrics.
 #[derive(Debug, Clone)]
-#[must_use = "a database is watched by the queries that are made of it"]
+#[must_use = "a database records nothing until a query is begun with it"]
 pub struct Database {
     queries: Arc<Queries>,
-    target: Arc<Target>,
+    target: Arc<DatabaseTarget>,
 }
 
 impl Database {
     pub(crate) fn new(queries: &Arc<Queries>, system: DbSystem) -> Self {
         Self {
             queries: Arc::clone(queries),
-            target: queries.target(Target::new(system)),
+            target: queries.target(DatabaseTarget::new(system)),
         }
     }
 
-    fn with(self, change: impl FnOnce(&mut Target)) -> Self {
-        let mut target = Target::clone(&self.target);
+    /// The same database with a changed target.
+    fn with(self, change: impl FnOnce(&mut DatabaseTarget)) -> Self {
+        let mut target = DatabaseTarget::clone(&self.target);
         change(&mut target);
         Self {
             target: self.queries.target(target),
@@ -34,39 +35,40 @@ impl Database {
         }
     }
 
-    /// Sets the database's name, with its schema where it has one (`db.namespace`).
+    /// Sets the database's name, with its schema if it has one (`db.namespace`).
     pub fn namespace(self, namespace: impl AsRef<str>) -> Self {
-        self.with(|target| target.namespace = Some(name(namespace.as_ref())))
+        self.with(|target| target.namespace = Some(clean_name(namespace.as_ref())))
     }
 
-    /// Sets where the server is (`server.address`, `server.port`).
+    /// Sets the server's address and port (`server.address`, `server.port`).
     pub fn server(self, address: impl AsRef<str>, port: u16) -> Self {
         self.with(|target| {
-            target.server = Some(name(address.as_ref()));
+            target.server = Some(clean_name(address.as_ref()));
             target.port = Some(port);
         })
     }
 
     /// Sets the name of the connection pool (`db.client.connection.pool.name`).
     pub fn pool(self, pool: impl AsRef<str>) -> Self {
-        self.with(|target| target.pool = Some(name(pool.as_ref())))
+        self.with(|target| target.pool = Some(clean_name(pool.as_ref())))
     }
 
-    /// A pool of SQLx is wrapped.
+    /// Notes that a pool of SQLx is instrumented, so that its queries are recorded without SQLx's events.
     #[cfg(feature = "sqlx")]
-    pub(super) fn wraps_sqlx(&self) {
-        self.queries.told.wraps();
+    pub(super) fn add_instrumented_pool(&self) {
+        self.queries.events.add_instrumented_pool();
     }
 
-    /// An event will tell of a query of this statement, which is counted otherwise.
+    /// Announces an event of SQLx for a statement whose query is recorded otherwise.
     #[cfg(feature = "sqlx")]
-    pub(super) fn will_be_told(&self, statement: &str) {
-        self.queries.told.will_come(statement);
+    pub(super) fn expect_event(&self, statement: &str) {
+        self.queries.events.expect(statement);
     }
 
-    /// Begins a query: of SQL its statement, of other systems their command, of which the name alone is kept.
+    /// Begins a query with the text of its statement, or of its command for systems without SQL.
     ///
-    /// The statement is read once and found again by its text; see [`db`](crate::db) for what is kept of it.
+    /// A statement is read once; each thread finds it again by its text. See
+    /// [What is kept of a statement](crate::db#what-is-kept-of-a-statement).
     ///
     /// ```
     /// # async fn example(monitor: watchpost::Monitor) -> Result<(), std::io::Error> {
@@ -82,12 +84,12 @@ impl Database {
         self.begin(statement.as_ref())
     }
 
-    /// Begins a query through an interface that takes no text and names its operation itself, such as `MongoDB`'s
-    /// `find`, and the collection that the operation is for; empty for none.
+    /// Begins a query that has no text, by the name of its operation, such as `MongoDB`'s `find`, and of its collection;
+    /// empty for none.
     ///
-    /// Both are kept as they are given, cut at 128 bytes: as `db.operation.name`, as `db.collection.name`, and together
-    /// as the summary. They label series, so neither may hold a value, such as a key or a user's name. Of statements in
-    /// SQL, which may do several things to several tables, only [`query`](Self::query) knows what to keep.
+    /// The names become `db.operation.name`, `db.collection.name` and, together, the summary. They are cut at 128 bytes and
+    /// label series, so neither may hold a value such as a key or a user's name. For SQL use [`query`](Self::query): a
+    /// statement may run several operations on several tables.
     ///
     /// ```
     /// # async fn example(monitor: watchpost::Monitor) -> Result<(), std::io::Error> {
@@ -101,10 +103,11 @@ impl Database {
     /// ```
     pub fn operation(&self, operation: impl AsRef<str>, collection: impl AsRef<str>) -> QueryGuard {
         let (operation, collection) = (operation.as_ref(), collection.as_ref());
-        QueryGuard::begin(self.queries.named(&self.target, operation, collection))
+        let queries = &self.queries;
+        QueryGuard::begin(queries.operation_digest(&self.target, operation, collection))
     }
 
     fn begin(&self, statement: &str) -> QueryGuard {
-        QueryGuard::begin(self.queries.shape(&self.target, statement))
+        QueryGuard::begin(self.queries.digest(&self.target, statement))
     }
 }

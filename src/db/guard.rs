@@ -3,11 +3,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::comment::{self, Comment};
+use super::comment::{self, CommentBuilder};
+use super::digest::Digest;
 use super::events;
-use super::outcome::Ended;
-use super::run::{RunQuery, TryRunQuery};
-use super::shape::Shape;
+use super::outcome::{EndedQuery, QueryOutcome};
 use crate::clock::Nanos;
 use crate::model::within;
 use crate::request::DriverError;
@@ -16,13 +15,16 @@ use crate::trace::{
     Begun, Bounded, Counts, SpanRecord, SpanStatus, SpanValue, Traces, carry_request,
 };
 
-/// Bytes of a database's code.
+/// Bytes of a database's error code.
 const MAX_CODE: usize = 32;
 
-/// A query under way, made by [`Database::query`](super::Database::query).
+/// A query in progress, made by [`Database::query`](super::Database::query).
 ///
-/// It begins when it is made, as a part of the request or span that is current there, and ends with what is
-/// called of it last. Dropped before that it was cancelled, or what ran in it panicked.
+/// The query begins when the guard is made, as a child of the current request or span. It ends when
+/// [`finish`](Self::finish), [`fail`](Self::fail), [`in_scope`](Self::in_scope) or
+/// [`try_in_scope`](Self::try_in_scope) returns, or when the future of [`run`](Self::run), [`try_run`](Self::try_run) or
+/// [`try_run_with`](Self::try_run_with) completes. A guard that is dropped before that counts as cancelled, or as
+/// panicked if code that ran in it panicked.
 ///
 /// # Examples
 ///
@@ -36,75 +38,80 @@ const MAX_CODE: usize = 32;
 /// }
 /// # }
 /// ```
-#[must_use = "dropped before its end, a query counts as cancelled"]
+#[must_use = "a query whose guard is dropped before its end counts as cancelled"]
 pub struct QueryGuard {
-    shape: Arc<Shape>,
-    open: Option<Begun>,
+    digest: Arc<Digest>,
+    /// `None` if traces are off.
+    span: Option<Begun>,
     start: Nanos,
     rows: Option<u64>,
     batch: Option<u64>,
     code: Option<Cow<'static, str>>,
-    /// Code runs in it; if so still when it is dropped, that panicked.
-    runs: bool,
-    ended: bool,
+    /// Code runs in the query. If it is still set when the guard is dropped, that code panicked.
+    is_running: bool,
+    has_ended: bool,
 }
 
 impl QueryGuard {
     #[inline]
-    pub(super) fn begin(shape: Arc<Shape>) -> Self {
-        let common = &*shape.common;
-        let start = common.requests.clock().now();
-        let traces = common.traces.as_deref();
+    pub(super) fn begin(digest: Arc<Digest>) -> Self {
+        let instruments = &*digest.instruments;
+        let start = instruments.requests.clock().now();
+        let traces = instruments.traces.as_deref();
         Self {
-            open: traces.map(|traces| Begun::at(traces, start)),
-            shape,
+            span: traces.map(|traces| Begun::at(traces, start)),
+            digest,
             start,
             rows: None,
             batch: None,
             code: None,
-            runs: false,
-            ended: false,
+            is_running: false,
+            has_ended: false,
         }
     }
 
-    /// Sets how many rows came back or were changed (`db.response.returned_rows`).
+    /// Sets the number of rows returned or changed (`db.response.returned_rows`).
     pub fn rows(mut self, rows: u64) -> Self {
         self.rows = Some(rows);
         self
     }
 
-    /// Sets how many statements were sent together (`db.operation.batch.size`); of one it is left out.
+    /// Sets the number of statements sent together (`db.operation.batch.size`). A batch of one is not recorded as a batch.
     pub fn batch(mut self, statements: u64) -> Self {
         self.batch = (statements > 1).then_some(statements);
         self
     }
 
-    /// Sets the code that the database gave, such as an `SQLSTATE`, for a query that fails
-    /// (`db.response.status_code`); at most 32 bytes. It labels series: what is empty or holds anything but letters,
-    /// digits, `_`, `.`, `:` and `-` of ASCII is no code, such as an error's text, and is left out.
+    /// Sets the database's code for a query that fails, such as an `SQLSTATE` (`db.response.status_code`). It is cut at
+    /// 32 bytes.
+    ///
+    /// The code labels series. A text that is empty or holds anything but ASCII letters, digits, `_`, `.`, `:` and `-` is
+    /// ignored, since it may be an error message.
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.code = code_of(code.into());
         self
     }
 
-    /// The query did what it should.
+    /// Ends the query as completed.
     #[inline]
     pub fn finish(mut self) {
-        self.end(&Ended::Completed);
+        self.end(&QueryOutcome::Completed);
     }
 
-    /// The query failed. The error's type and the [`code`](Self::code) are kept, and not its text: databases quote
-    /// values in it. [`capture_error`](crate::capture_error) tells it to whoever may see it.
+    /// Ends the query as failed.
+    ///
+    /// The error's type and the [`code`](Self::code) are recorded. The error's text is not, because databases quote values
+    /// in it; [`capture_error`](crate::capture_error) reports it.
     pub fn fail<E: ?Sized>(mut self, error: &E) {
         let _ = error;
-        let ended = self.failed::<E>();
-        self.end(&ended);
+        let outcome = self.failed::<E>();
+        self.end(&outcome);
     }
 
     #[cold]
-    fn failed<E: ?Sized>(&mut self) -> Ended {
+    fn failed<E: ?Sized>(&mut self) -> QueryOutcome {
         let code = self.code.take();
-        Ended::Failed {
+        QueryOutcome::Failed {
             error_type: code.clone().unwrap_or(Cow::Borrowed(type_name::<E>())),
             driver: DriverError::new(code, None),
             type_name: type_name::<E>(),
@@ -112,12 +119,12 @@ impl QueryGuard {
         }
     }
 
-    /// The query failed by an error of a driver's. `kind` is its kind where the database gave no code.
+    /// Ends the query as failed by an error of a driver. `kind` replaces the code if the database gave none.
     #[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
     #[cold]
-    pub(super) fn fail_by<E>(mut self, kind: &'static str, driver: DriverError) {
+    pub(super) fn fail_with<E>(mut self, kind: &'static str, driver: DriverError) {
         let code = driver.code.clone();
-        self.end(&Ended::Failed {
+        self.end(&QueryOutcome::Failed {
             error_type: code.unwrap_or(Cow::Borrowed(kind)),
             driver,
             type_name: type_name::<E>(),
@@ -125,9 +132,9 @@ impl QueryGuard {
         });
     }
 
-    /// The statement with a comment at its end that tells the trace to the database: its logs, its list of running
-    /// queries and its own tracing can then be matched with this one. It is for drivers that have no adapter here, or
-    /// none that is used:
+    /// Returns the statement with a trailing comment that carries the trace context, for drivers without an adapter here.
+    ///
+    /// With it, the database's logs, its list of running queries and its own tracing can be matched with the trace:
     ///
     /// ```
     /// # fn example(db: &watchpost::db::Database) {
@@ -139,132 +146,112 @@ impl QueryGuard {
     /// # }
     /// ```
     ///
-    /// A statement that has a comment already stays as it is, as does one outside of any trace. A driver that
-    /// prepares statements and keeps them by their text must not keep these: each is sent once.
+    /// A statement that has a comment already is returned unchanged, and so is one outside a trace. A driver that caches
+    /// prepared statements by their text must not cache the returned ones: each is sent once.
     ///
     /// Source: <https://google.github.io/sqlcommenter/spec/>
     pub fn commented<'s>(&self, statement: &'s str) -> Cow<'s, str> {
-        let mut comment = Comment::new(statement);
+        let mut comment = CommentBuilder::new(statement);
         let mut put = |key: &'static str, value: &str| comment.put(key, value);
-        match self.open() {
-            Some((open, traces)) => open.carry(traces, comment::CARRIED, &mut put),
-            None => carry_request(&self.shape.common.requests, comment::CARRIED, &mut put),
+        match self.span() {
+            Some((span, traces)) => span.carry(traces, comment::CARRIED, &mut put),
+            None => carry_request(
+                &self.digest.instruments.requests,
+                comment::CARRIED,
+                &mut put,
+            ),
         }
-        comment.done()
+        comment.finish()
     }
 
-    /// Runs a future in the query, which ends when the future is done.
-    ///
-    /// # Cancel safety
-    ///
-    /// As `future` is. Dropped before it is done, the query was cancelled.
-    pub fn run<F: Future>(self, future: F) -> RunQuery<F> {
-        RunQuery::new(self, future)
-    }
-
-    /// As [`run`](Self::run); an `Err` makes it a query that [failed](Self::fail).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`run`](Self::run).
-    pub fn try_run<F, T, E>(self, future: F) -> TryRunQuery<F, fn(&E) -> Option<String>>
-    where
-        F: Future<Output = Result<T, E>>,
-    {
-        self.try_run_with(future, |_| None)
-    }
-
-    /// As [`try_run`](Self::try_run), with the database's [`code`](Self::code) of an error.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`run`](Self::run).
-    pub fn try_run_with<F, T, E, C>(self, future: F, code: C) -> TryRunQuery<F, C>
-    where
-        F: Future<Output = Result<T, E>>,
-        C: FnOnce(&E) -> Option<String>,
-    {
-        TryRunQuery::new(self, future, code)
-    }
-
-    /// Runs a closure in the query, for a driver that blocks.
+    /// Runs a closure in the query and ends the query as completed, for drivers that block.
     pub fn in_scope<R>(mut self, work: impl FnOnce() -> R) -> R {
-        let done = self.inside(work);
+        let output = self.scope(work);
         self.finish();
-        done
+        output
     }
 
-    /// As [`in_scope`](Self::in_scope); an `Err` makes it a query that [failed](Self::fail).
+    /// Runs a closure in the query. `Ok` ends the query as completed, `Err` as [failed](Self::fail).
     ///
     /// # Errors
     ///
-    /// Those of `work`.
+    /// Returns the error of `work`.
     pub fn try_in_scope<T, E>(mut self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let done = self.inside(work);
-        self.done(&done);
-        done
+        let result = self.scope(work);
+        self.end_with(&result);
+        result
     }
 
+    /// Ends the query by the result of its work.
     #[inline]
-    pub(super) fn done<T, E>(self, done: &Result<T, E>) {
-        match done {
+    pub(super) fn end_with<T, E>(self, result: &Result<T, E>) {
+        match result {
             Ok(_) => self.finish(),
             Err(error) => self.fail(error),
         }
     }
 
-    /// Runs code in the query.
+    /// Runs code in the query, without ending it: the query's span is the current operation meanwhile.
     #[inline]
-    pub(super) fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        let panicked = std::mem::replace(&mut self.runs, true);
-        let work = || events::unheard(work);
-        let done = match &mut self.open {
-            Some(open) => open.inside(work),
+    pub(super) fn scope<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let was_running = std::mem::replace(&mut self.is_running, true);
+        let work = || events::suppress(work);
+        let output = match &mut self.span {
+            Some(span) => span.inside(work),
             None => work(),
         };
-        self.runs = panicked;
-        done
+        self.is_running = was_running;
+        output
     }
 
-    /// Whether its statement changes rows, as far as its summary tells.
+    /// Whether the statement changes rows, judged by its summary.
     #[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
     pub(super) fn changes_rows(&self) -> bool {
-        super::affected::changes_rows(&self.shape.summary)
+        super::affected::changes_rows(&self.digest.summary)
     }
 
     #[inline]
-    fn open(&self) -> Option<(&Begun, &Traces)> {
-        Some((self.open.as_ref()?, self.shape.common.traces.as_deref()?))
+    fn span(&self) -> Option<(&Begun, &Traces)> {
+        let traces = self.digest.instruments.traces.as_deref()?;
+        Some((self.span.as_ref()?, traces))
     }
 
+    /// Ends the query: records it in its digest, in its request's tally and as a span.
     #[inline]
-    fn end(&mut self, ended: &Ended) {
-        self.ended = true;
-        let shape = &*self.shape;
-        let now = shape.common.requests.clock().now();
-        let query = shape.asked(self.start, now);
-        let Some((open, traces)) = self.open() else {
-            return shape.count_alone(&query, ended, self.rows);
+    fn end(&mut self, outcome: &QueryOutcome) {
+        // 1. The drop that follows must not end the query again.
+        self.has_ended = true;
+        let digest = &*self.digest;
+        let now = digest.instruments.requests.clock().now();
+        let query = EndedQuery::new(digest.timing(self.start, now), outcome, self.rows);
+        // 2. Without traces there is no span. The query belongs to the operation that is current now.
+        let Some(span) = &self.span else {
+            return digest.record_untraced(&query);
         };
-        shape.count(&query, ended, self.rows, Some(open.slot()));
-        let is_told = if matches!(ended, Ended::Completed) {
-            open.end_query(&query, &shape.plain, &self.counts())
+        // 3. With traces it belongs to the operation that was current when it began. The digest reads the route from there.
+        digest.record(&query, Some(span.slot()));
+        // 4. A completed query adds itself to the tally and its span to the trace under one lock: the span is the digest's
+        //    template with its own ids, times and counts.
+        let has_span = if matches!(outcome, QueryOutcome::Completed) {
+            span.end_query(&query.timing, &digest.span_template, &self.counts())
         } else {
-            open.slot().count_query(&query);
-            shape.note_failure(open.slot(), ended);
+            span.slot().count_query(&query.timing);
+            digest.record_failure(span.slot(), outcome);
             false
         };
-        if !is_told {
-            self.end_told_span((open, traces), ended, now);
+        // 5. Any other outcome has attributes of its own. So does a span that the template does not fit: a root, a late
+        //    one, one with events, or one without room in the trace.
+        if !has_span {
+            self.end_detailed_span(outcome, now);
         }
     }
 
     #[cold]
-    fn dropped(&mut self) {
-        self.end(if self.runs {
-            &Ended::Panicked
+    fn end_dropped(&mut self) {
+        self.end(if self.is_running {
+            &QueryOutcome::Panicked
         } else {
-            &Ended::Cancelled
+            &QueryOutcome::Cancelled
         });
     }
 
@@ -276,11 +263,14 @@ impl QueryGuard {
         ]
     }
 
-    /// Ends a span that has more to tell than its shape, or one that cannot wait for its trace.
+    /// Ends the span with the attributes of the digest, of this query and of its outcome.
     #[cold]
-    fn end_told_span(&self, (open, traces): (&Begun, &Traces), ended: &Ended, now: Nanos) {
-        let plain = self.shape.plain.record();
-        let mut attributes = Bounded::more(&plain);
+    fn end_detailed_span(&self, outcome: &QueryOutcome, now: Nanos) {
+        let Some((span, traces)) = self.span() else {
+            return;
+        };
+        let template = self.digest.span_template.record();
+        let mut attributes = Bounded::more(&template);
         for (key, count) in self.counts() {
             if let Some(count) = count {
                 let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -288,13 +278,13 @@ impl QueryGuard {
             }
         }
         let (mut status, mut status_text) = (SpanStatus::Error, "");
-        match ended {
-            Ended::Completed => status = SpanStatus::Unset,
-            Ended::Cancelled | Ended::Unknown => {
+        match outcome {
+            QueryOutcome::Completed => status = SpanStatus::Unset,
+            QueryOutcome::Cancelled | QueryOutcome::Unknown => {
                 status = SpanStatus::Unset;
-                attributes.text(semconv::WATCHPOST_OUTCOME, ended.as_str());
+                attributes.text(semconv::WATCHPOST_OUTCOME, outcome.as_str());
             }
-            Ended::Failed {
+            QueryOutcome::Failed {
                 error_type, driver, ..
             } => {
                 attributes.text(semconv::ERROR_TYPE, error_type);
@@ -303,9 +293,9 @@ impl QueryGuard {
                 }
                 status_text = error_type;
             }
-            Ended::Panicked => {
-                attributes.text(semconv::ERROR_TYPE, ended.as_str());
-                status_text = ended.as_str();
+            QueryOutcome::Panicked => {
+                attributes.text(semconv::ERROR_TYPE, outcome.as_str());
+                status_text = outcome.as_str();
             }
         }
         let record = SpanRecord {
@@ -313,28 +303,28 @@ impl QueryGuard {
             status_text,
             attributes: attributes.bytes(),
             left_out: attributes.left_out(),
-            ..plain
+            ..template
         };
-        open.end(traces, now, &record);
+        span.end(traces, now, &record);
     }
 }
 
-/// A database's code, unless it is none.
+/// The text as a database's code, if it can be one.
 pub(super) fn code_of(code: Cow<'static, str>) -> Option<Cow<'static, str>> {
     let code = Some(code).filter(|code| is_code(code));
     code.map(|code| within(code, MAX_CODE))
 }
 
 fn is_code(text: &str) -> bool {
-    let holds = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
-    !text.is_empty() && text.bytes().all(holds)
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_allowed)
 }
 
 impl Drop for QueryGuard {
     #[inline]
     fn drop(&mut self) {
-        if !self.ended {
-            self.dropped();
+        if !self.has_ended {
+            self.end_dropped();
         }
     }
 }
@@ -342,7 +332,7 @@ impl Drop for QueryGuard {
 impl fmt::Debug for QueryGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QueryGuard")
-            .field("summary", &self.shape.summary)
+            .field("summary", &self.digest.summary)
             .finish_non_exhaustive()
     }
 }

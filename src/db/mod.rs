@@ -29,7 +29,7 @@
 //! | deadpool-postgres | `deadpool-postgres` | the pool: `monitor.db_pool(&pool)`, see `db::deadpool_postgres` |
 //! | tokio-postgres | `tokio-postgres` | the client: `db::tokio_postgres::Client::new(client, &db)` |
 //! | whether a database answers | | [`monitor.health().database(&pool)`](crate::health::Health::database) |
-//! | any other pool | | implement [`ConnectionPool`] for what it holds, [`AdaptedPool`] for its queries |
+//! | any other pool | | implement [`ConnectionPool`] for what it holds, [`InstrumentPool`] for its queries |
 //!
 //! What an adapter sends can tell its trace to the database, in a comment: see its `comments`, and
 //! [`commented`](QueryGuard::commented) for statements that are sent otherwise.
@@ -44,16 +44,16 @@
 //! # What is kept of a statement
 //!
 //! Its form: literals and placeholders become `?`, lists of them one, comments and line breaks a blank. Statements
-//! that differ in nothing else have one shape, one series and one row. Of systems that do not speak SQL only the
+//! that differ in nothing else have one digest, one series and one row. Of systems that do not speak SQL only the
 //! command's name is kept. Of an error its type and the database's code are, not its text, in which databases quote
 //! values.
 //!
-//! Beside `PostgreSQL`'s own `queryid` shapes are told apart a little more by how a statement is written (`!=` and
+//! Beside `PostgreSQL`'s own `queryid` digests are told apart a little more by how a statement is written (`!=` and
 //! `<>`, an alias, `*`), and less by what it holds (the lengths of lists, the types of literals).
 //!
 //! The summary holds the operations and what they are for, in the order and the spelling of the statement, with case and
 //! quotes (`select "Orders" customers`), in at most 255 bytes. Statements that differ in the case of words alone have
-//! one shape, and the summary of the one that came first. A query without a summary gives its span the name of the
+//! one digest, and the summary of the one that came first. A query without a summary gives its span the name of the
 //! database, of the server or of the system. `db.operation.name` and `db.collection.name` are not taken from SQL, which
 //! may do several things to several tables: callers that know them use [`operation`](Database::operation).
 //!
@@ -73,8 +73,8 @@
 //! |---|---|
 //! | the trace | a span named by the statement's summary, with the attributes of the conventions |
 //! | `db_client_operation_duration_seconds` | by system, namespace, summary (at most 80 bytes here, whole words and `…`), operation and collection where the caller gave them, `watchpost_outcome` (`completed`, `failed`, `cancelled`, `panicked`; `unknown` where an event of SQLx alone tells of it) and `error_type` |
-//! | [`monitor.queries()`](crate::Monitor::queries) | by shape: calls, errors, time, quantiles, rows, routes, the trace of the longest |
-//! | the request's line and span | `watchpost.db.queries`, `watchpost.db.duration` in seconds, `watchpost.db.duplicates` (of a shape that came before in the request) and `watchpost.db.n_plus_one`, where there were any |
+//! | [`monitor.queries()`](crate::Monitor::queries) | by digest: calls, errors, time, quantiles, rows, routes, the trace of the longest |
+//! | the request's line and span | `watchpost.db.queries`, `watchpost.db.duration` in seconds, `watchpost.db.duplicates` (of a digest that came before in the request) and `watchpost.db.n_plus_one`, where there were any |
 //! | the line and span of a request that failed | of its last failed query `db.query.summary`, `db.response.status_code` and `watchpost.db.constraint` where the driver tells them, else `watchpost.db.error.type` |
 //! | the event and line of a captured error | the same code and constraint, and the summary where it is the error of the last failed query |
 //! | by pool | `db_client_connection_count` by state, `_max`, `_idle_min`, `_pending_requests`, `_timeouts_total`, and the histogram `db_client_connection_wait_time_seconds`; see [`watch_pool`](crate::Monitor::watch_pool) |
@@ -86,11 +86,11 @@
 //!
 //! # What is bounded
 //!
-//! At most 64 pools and 1,000 shapes of a monitor, with 1 MiB of their texts, are recorded separately; other
-//! statements count as `_other` of their database. In a full table a statement takes the place of the shape with the
-//! fewest calls, once it was seen more often than that shape was called: a statement that comes a second time takes the
-//! place of one that ran once. A call of a shape that runs regularly counts eightfold. A shape without a call for an
-//! hour (three where it ran regularly) gives its place to any other. The counts of an evicted shape move to `_other`;
+//! At most 64 pools and 1,000 digests of a monitor, with 1 MiB of their texts, are recorded separately; other
+//! statements count as `_other` of their database. In a full table a statement takes the place of the digest with the
+//! fewest calls, once it was seen more often than that digest was called: a statement that comes a second time takes the
+//! place of one that ran once. A call of a digest that runs regularly counts eightfold. A digest without a call for an
+//! hour (three where it ran regularly) gives its place to any other. The counts of an evicted digest move to `_other`;
 //! in the metric they stay in its series, which leaves the page when it is idle.
 //!
 //! A thousand summaries label series of their own. From the 500th on, a statement's first call counts in the series of
@@ -102,31 +102,33 @@
 //!
 //! Source: <https://opentelemetry.io/docs/specs/semconv/database/>
 
-#[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
 mod affected;
 mod cache;
 mod comment;
-mod common;
 mod database;
 #[cfg(feature = "deadpool-postgres")]
 pub mod deadpool_postgres;
+mod digest;
+mod driver_error;
 mod events;
-mod failure;
-#[cfg(feature = "sqlx")]
-mod generated;
 mod guard;
-mod names;
+mod instrument_pool;
+mod instruments;
 mod outcome;
 mod pool;
 mod queries;
+mod registry;
+mod retirements;
 #[cfg(any(feature = "sqlx", feature = "tokio-postgres"))]
 mod rows;
 mod run;
-mod shape;
 #[cfg(feature = "sqlx")]
 pub mod sqlx;
 mod statement;
 mod stats;
+#[cfg(feature = "sqlx")]
+mod stream;
+mod summary_labels;
 mod system;
 mod table;
 mod target;
@@ -135,12 +137,11 @@ pub mod tokio_postgres;
 
 pub use self::database::Database;
 pub use self::guard::QueryGuard;
-pub use self::pool::{
-    Acquire, AdaptedPool, Adapting, ConnectionPool, PoolState, PoolWatch, Probe, ProbeReport,
-};
+pub use self::instrument_pool::{InstrumentPool, PoolContext};
+pub use self::pool::{Acquire, ConnectionPool, PoolState, PoolWatch, Probe, ProbeReport};
 pub use self::run::{RunQuery, TryRunQuery};
 pub use self::stats::QueryStats;
 pub use self::system::DbSystem;
 
-pub(crate) use self::failure::of as driver_error;
+pub(crate) use self::driver_error::driver_error;
 pub(crate) use self::queries::Queries;

@@ -1,11 +1,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::request::{DriverError, FailedQuery};
+use crate::clock::{Nanos, seconds};
+use crate::request::{Asked, DriverError, FailedQuery};
 
 /// How a query ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum QueryOutcome {
     Completed,
     Failed {
         /// The database's code where it is known, else the error's type.
@@ -16,16 +17,40 @@ pub(super) enum Ended {
         /// Whether an adapter read the error.
         by_driver: bool,
     },
-    /// Dropped before its end: the caller went away, or gave up.
+    /// Dropped before its end: the client disconnected, or a timeout elapsed.
     Cancelled,
     Panicked,
-    /// It ended, and nobody said how: an event of SQLx alone told of it.
-    #[cfg_attr(not(feature = "sqlx"), expect(dead_code, reason = "a feature's"))]
+    /// An event of SQLx alone reported the query; it does not say how the query ended.
     Unknown,
 }
 
-impl Ended {
-    /// The query that failed, if it did.
+/// A query that has ended.
+#[derive(Debug)]
+pub(super) struct EndedQuery<'a> {
+    pub(super) timing: Asked<'a>,
+    pub(super) outcome: &'a QueryOutcome,
+    /// Rows returned or changed, if known.
+    pub(super) rows: Option<u64>,
+    pub(super) nanos: Nanos,
+    pub(super) seconds: f64,
+}
+
+impl<'a> EndedQuery<'a> {
+    #[inline]
+    pub(super) fn new(timing: Asked<'a>, outcome: &'a QueryOutcome, rows: Option<u64>) -> Self {
+        let nanos = timing.end.saturating_sub(timing.start);
+        Self {
+            timing,
+            outcome,
+            rows,
+            nanos,
+            seconds: seconds(nanos),
+        }
+    }
+}
+
+impl QueryOutcome {
+    /// The failed query as its request keeps it; `None` for any other outcome.
     pub(super) fn failed_query(&self, summary: &Arc<str>) -> Option<FailedQuery> {
         let Self::Failed {
             error_type,
@@ -45,7 +70,7 @@ impl Ended {
         })
     }
 
-    /// `watchpost.outcome`.
+    /// The value of `watchpost.outcome`.
     pub(super) fn as_str(&self) -> &'static str {
         match self {
             Self::Completed => "completed",

@@ -1,4 +1,4 @@
-//! Rows that come one by one.
+//! Streams of rows that end their query.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,79 +8,79 @@ use pin_project_lite::pin_project;
 
 use super::guard::QueryGuard;
 
-/// How a query ends by an error.
-pub(super) type Fail<E> = fn(QueryGuard, &E);
+/// Ends a query as failed by a driver's error.
+pub(super) type FailQuery<E> = fn(QueryGuard, &E);
 
 pin_project! {
-    /// A stream of rows in a query, which ends with it: completed after the last, failed with an error. Dropped
-    /// before, the stream is dropped in the query, and the query with it.
-    pub(super) struct Rows<S, E> {
+    /// A stream of rows in a query. The query ends as completed after the last row, or as failed with an error. Dropped
+    /// before that, it drops the driver's stream in the query and then the query.
+    pub(super) struct QueryRows<S, E> {
         #[pin]
         stream: Option<S>,
         guard: Option<QueryGuard>,
-        seen: u64,
-        changed: Changed,
-        fail: Fail<E>,
+        returned: u64,
+        affected: AffectedRows,
+        fail: FailQuery<E>,
     }
 
-    impl<S, E> PinnedDrop for Rows<S, E> {
+    impl<S, E> PinnedDrop for QueryRows<S, E> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(guard) = this.guard {
-                guard.inside(|| this.stream.set(None));
+                guard.scope(|| this.stream.set(None));
             }
         }
     }
 }
 
-impl<S, E> Rows<S, E> {
-    /// Begins inside of the query: `make` may do more than to make the stream.
-    pub(super) fn new(mut guard: QueryGuard, make: impl FnOnce() -> S, fail: Fail<E>) -> Self {
+impl<S, E> QueryRows<S, E> {
+    /// Makes the stream in the query: `make` may already run code of the driver.
+    pub(super) fn new(mut guard: QueryGuard, make: impl FnOnce() -> S, fail: FailQuery<E>) -> Self {
         Self {
-            stream: Some(guard.inside(make)),
+            stream: Some(guard.scope(make)),
             guard: Some(guard),
-            seen: 0,
-            changed: Changed::default(),
+            returned: 0,
+            affected: AffectedRows::default(),
             fail,
         }
     }
 }
 
-/// What the results of a stream's statements name as changed.
+/// The rows that the results of a stream's statements report as changed.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Changed {
-    /// The rows of all of them; `None` where one does not name them.
+pub(super) struct AffectedRows {
+    /// The sum over all results; `None` if one of them does not report a number.
     rows: Option<u64>,
     results: u64,
 }
 
-/// What comes with a stream: some of it are rows, others results of statements.
-pub(super) trait IsRow {
-    /// Whether rows can be told apart.
-    const COUNTS: bool = true;
+/// An item of a stream: a row, or the result of a statement.
+pub(super) trait StreamItem {
+    /// Whether the number of rows can be counted.
+    const COUNTS_ROWS: bool = true;
 
     fn is_row(&self) -> bool;
 
-    /// The rows that the result of a statement names as changed.
-    fn changed(&self) -> Option<u64>;
+    /// The rows that the result of a statement reports as changed.
+    fn affected_rows(&self) -> Option<u64>;
 }
 
-impl Changed {
+impl AffectedRows {
     fn add(&mut self, rows: Option<u64>) {
-        let before = if self.results == 0 {
+        let sum = if self.results == 0 {
             Some(0)
         } else {
             self.rows
         };
-        self.rows = before.and_then(|before| Some(before.saturating_add(rows?)));
+        self.rows = sum.and_then(|sum| Some(sum.saturating_add(rows?)));
         self.results += 1;
     }
 }
 
-impl<S, T, E> Stream for Rows<S, E>
+impl<S, T, E> Stream for QueryRows<S, E>
 where
     S: Stream<Item = Result<T, E>>,
-    T: IsRow,
+    T: StreamItem,
 {
     type Item = S::Item;
 
@@ -90,26 +90,28 @@ where
             return Poll::Ready(None);
         };
         let item = ready!(match this.guard {
-            Some(guard) => guard.inside(|| stream.poll_next(cx)),
+            Some(guard) => guard.scope(|| stream.poll_next(cx)),
             None => stream.poll_next(cx),
         });
-        let is_over = match &item {
+        let is_last = match &item {
             Some(Ok(item)) => {
                 match item.is_row() {
-                    true => *this.seen += 1,
-                    false => this.changed.add(item.changed()),
+                    true => *this.returned += 1,
+                    false => this.affected.add(item.affected_rows()),
                 }
                 false
             }
             Some(Err(_)) | None => true,
         };
-        if is_over && let Some(mut guard) = this.guard.take() {
-            // What the stream says while it goes still belongs to the query.
-            guard.inside(|| this.stream.set(None));
+        if is_last && let Some(mut guard) = this.guard.take() {
+            // Events that the driver emits when its stream is dropped still belong to the query.
+            guard.scope(|| this.stream.set(None));
             match &item {
                 Some(Err(error)) => (this.fail)(guard, error),
-                _ if !T::COUNTS => guard.finish(),
-                _ => guard.all_rows(*this.seen, *this.changed).finish(),
+                _ if !T::COUNTS_ROWS => guard.finish(),
+                _ => guard
+                    .rows_of_stream(*this.returned, *this.affected)
+                    .finish(),
             }
         }
         Poll::Ready(item)
@@ -117,14 +119,14 @@ where
 }
 
 impl QueryGuard {
-    /// Sets the rows that came, or those that the results name as changed where none came.
-    fn all_rows(self, seen: u64, changed: Changed) -> Self {
-        if seen > 0 || changed.results == 0 || !self.changes_rows() {
-            return self.rows(seen);
+    /// Sets the rows returned or, if none were, the rows reported as changed.
+    fn rows_of_stream(self, returned: u64, affected: AffectedRows) -> Self {
+        if returned > 0 || affected.results == 0 || !self.changes_rows() {
+            return self.rows(returned);
         }
-        // Of several statements together one may have repeated what the one before had changed.
-        match changed.rows {
-            Some(rows) if changed.results == 1 => self.rows(rows),
+        // Of several statements in one text, each may have repeated the number of the one before: no sum is right.
+        match affected.rows {
+            Some(rows) if affected.results == 1 => self.rows(rows),
             _ => self,
         }
     }

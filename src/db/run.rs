@@ -7,29 +7,72 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::guard::QueryGuard;
+use crate::model::caught;
+
+impl QueryGuard {
+    /// Runs a future in the query. The query ends as completed when the future is ready.
+    ///
+    /// # Cancel safety
+    ///
+    /// As cancel safe as `future`. If the returned future is dropped before it is ready, the query counts as cancelled.
+    pub fn run<F: Future>(self, future: F) -> RunQuery<F> {
+        RunQuery {
+            inner: GuardedFuture::new(self, future),
+        }
+    }
+
+    /// Runs a future in the query. `Ok` ends the query as completed, `Err` as [failed](Self::fail).
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`run`](Self::run).
+    pub fn try_run<F, T, E>(self, future: F) -> TryRunQuery<F, fn(&E) -> Option<String>>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        self.try_run_with(future, |_| None)
+    }
+
+    /// Like [`try_run`](Self::try_run), with a function that reads the database's [`code`](Self::code) from an error. A
+    /// panic of that function is caught; the query then has no code.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`run`](Self::run).
+    pub fn try_run_with<F, T, E, C>(self, future: F, code: C) -> TryRunQuery<F, C>
+    where
+        F: Future<Output = Result<T, E>>,
+        C: FnOnce(&E) -> Option<String>,
+    {
+        TryRunQuery {
+            inner: GuardedFuture::new(self, future),
+            code: Some(code),
+        }
+    }
+}
 
 pin_project! {
-    /// Runs a future in a query and gives both back. Dropped before that, the future is dropped in the query, and
-    /// the query with it.
+    /// Runs a future in a query and returns the guard with the output. Dropped before that, it drops the future in the
+    /// query and then the query.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
-    pub(super) struct InQuery<F> {
+    pub(super) struct GuardedFuture<F> {
         #[pin]
         future: Option<F>,
         guard: Option<QueryGuard>,
     }
 
-    impl<F> PinnedDrop for InQuery<F> {
+    impl<F> PinnedDrop for GuardedFuture<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(guard) = this.guard {
-                guard.inside(|| this.future.set(None));
+                guard.scope(|| this.future.set(None));
             }
         }
     }
 }
 
-impl<F> InQuery<F> {
+impl<F> GuardedFuture<F> {
     pub(super) fn new(guard: QueryGuard, future: F) -> Self {
         Self {
             future: Some(future),
@@ -38,17 +81,17 @@ impl<F> InQuery<F> {
     }
 }
 
-impl<F: Future> Future for InQuery<F> {
+impl<F: Future> Future for GuardedFuture<F> {
     type Output = (QueryGuard, F::Output);
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let (Some(guard), Some(future)) = (&mut this.guard, this.future.as_mut().as_pin_mut())
         else {
-            // It was polled again after its end, which is the caller's fault: it never ends.
+            // The caller polled it after it was ready. It stays pending: the library does not panic.
             return Poll::Pending;
         };
-        let output = ready!(guard.inside(|| future.poll(cx)));
+        let output = ready!(guard.scope(|| future.poll(cx)));
         match this.guard.take() {
             Some(guard) => Poll::Ready((guard, output)),
             None => Poll::Pending,
@@ -62,15 +105,7 @@ pin_project! {
     #[must_use = "futures do nothing unless awaited"]
     pub struct RunQuery<F> {
         #[pin]
-        inner: InQuery<F>,
-    }
-}
-
-impl<F> RunQuery<F> {
-    pub(super) fn new(guard: QueryGuard, future: F) -> Self {
-        Self {
-            inner: InQuery::new(guard, future),
-        }
+        inner: GuardedFuture<F>,
     }
 }
 
@@ -89,17 +124,8 @@ pin_project! {
     #[must_use = "futures do nothing unless awaited"]
     pub struct TryRunQuery<F, C> {
         #[pin]
-        inner: InQuery<F>,
+        inner: GuardedFuture<F>,
         code: Option<C>,
-    }
-}
-
-impl<F, C> TryRunQuery<F, C> {
-    pub(super) fn new(guard: QueryGuard, future: F, code: C) -> Self {
-        Self {
-            inner: InQuery::new(guard, future),
-            code: Some(code),
-        }
     }
 }
 
@@ -112,15 +138,15 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let (mut guard, done) = ready!(this.inner.poll(cx));
-        if let Err(error) = &done
+        let (mut guard, result) = ready!(this.inner.poll(cx));
+        if let Err(error) = &result
             && let Some(code) = this.code.take()
-            && let Some(code) = crate::model::caught(|| code(error)).flatten()
+            && let Some(code) = caught(|| code(error)).flatten()
         {
             guard = guard.code(code);
         }
-        guard.done(&done);
-        Poll::Ready(done)
+        guard.end_with(&result);
+        Poll::Ready(result)
     }
 }
 

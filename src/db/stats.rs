@@ -1,118 +1,121 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::outcome::Ended;
-use super::shape::Shape;
+use super::outcome::{EndedQuery, QueryOutcome};
 use super::system::DbSystem;
 use crate::clock::Nanos;
 use crate::metrics::Exponential;
-use crate::model::TraceId;
-use crate::model::peek;
+use crate::model::{TraceId, lock, peek};
 use crate::request::{RouteId, Routes, Slot};
 
-/// Routes that are told apart as callers of a shape.
-const CALLERS: usize = 8;
+/// Routes that a digest counts separately as callers.
+const MAX_CALLERS: usize = 8;
 
-/// What is counted of the queries of one shape.
+/// Counters of the queries of one digest.
 #[derive(Debug, Default)]
-pub(super) struct Stats {
+pub(super) struct DigestStats {
     errors: AtomicU64,
     cancelled: AtomicU64,
     nanos: AtomicU64,
     rows: AtomicU64,
-    /// The longest and one nanosecond more; 0 before the first.
+    /// The longest duration in nanoseconds plus one; 0 before the first query.
     longest: AtomicU64,
-    worst: Mutex<TraceId>,
-    callers: [Caller; CALLERS],
+    slowest_trace: Mutex<TraceId>,
+    callers: [RouteCalls; MAX_CALLERS],
     other_callers: AtomicU64,
-    /// Of all calls: what it counts is their number.
+    /// Durations of all calls. Its count is the number of calls.
     times: Exponential,
 }
 
-/// A route and its calls; the route's number and one more, 0 for a free place.
+/// A route and its calls. The route's number is stored plus one; 0 is a free place.
 #[derive(Debug, Default)]
-struct Caller {
+struct RouteCalls {
     route: AtomicU32,
     calls: AtomicU64,
 }
 
-/// Statements of one form as [`Monitor::queries`](crate::Monitor::queries) tells them.
+/// The part of a [`QueryStats`] that does not change.
+pub(super) struct DigestIdentity {
+    pub(super) system: DbSystem,
+    pub(super) namespace: Option<Arc<str>>,
+    pub(super) summary: Arc<str>,
+    pub(super) text: Arc<str>,
+}
+
+/// Statistics of all queries with one [digest](crate::db#what-is-kept-of-a-statement) since the start, as returned by
+/// [`Monitor::queries`](crate::Monitor::queries).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct QueryStats {
-    /// The system they go to.
+    /// The database system.
     pub system: DbSystem,
-    /// The database's name, where one was set.
+    /// The database's name, if one was set.
     pub namespace: Option<Arc<str>>,
-    /// Operation and target, such as `SELECT orders`. `_other`: the statements for which there was no room.
+    /// The operations and their targets, such as `SELECT orders`; at most 255 bytes. `_other` stands for the statements
+    /// for which the table has no room.
     pub summary: Arc<str>,
-    /// The statement without literals, at most 2 KiB.
+    /// The normalized statement: literals replaced by `?`, at most 2 KiB. Empty for systems without SQL and for `_other`.
     pub text: Arc<str>,
-    /// Queries that ended, however.
+    /// Queries that have ended, whatever their outcome.
     pub calls: u64,
-    /// Those of them that failed, or whose code panicked.
+    /// Queries that failed or panicked.
     pub errors: u64,
-    /// Those of them that were dropped before their end.
+    /// Queries that were cancelled: their guard or future was dropped before its end.
     pub cancelled: u64,
-    /// The time in all of them.
+    /// The sum of all durations.
     pub total: Duration,
-    /// Half took no longer; as all quantiles, off by at most 1.1 %.
+    /// The median duration. As all quantiles here, it is exact to within 1.1 %.
     pub p50: Duration,
-    /// 95 of 100 took no longer.
+    /// The 95th percentile of the durations.
     pub p95: Duration,
-    /// 99 of 100 took no longer.
+    /// The 99th percentile of the durations.
     pub p99: Duration,
-    /// The longest.
+    /// The longest duration.
     pub max: Duration,
-    /// Rows, as far as they were told.
+    /// Rows returned or changed, of the queries for which the number is known.
     pub rows: u64,
-    /// The routes that asked, the busiest first: at most eight. Outside a request the route is empty.
+    /// Up to eight routes that ran the query, with their calls, in descending order of calls. The empty route stands for
+    /// work outside a request.
     pub callers: Vec<(Arc<str>, u64)>,
-    /// Calls of further routes.
+    /// Calls from further routes.
     pub other_callers: u64,
-    /// The trace of the longest one; it may not have been kept. Nil where no traces are made.
-    pub worst_trace: TraceId,
+    /// The trace of the longest query; that trace may not have been kept. [`TraceId::NIL`] if traces are off.
+    pub slowest_trace_id: TraceId,
 }
 
-impl Stats {
-    /// Counts a query.
+impl DigestStats {
+    /// Counts a query; `slot` is its operation, if it has one.
     #[inline]
-    pub(super) fn record(
-        &self,
-        ended: &Ended,
-        (nanos, seconds): (Nanos, f64),
-        rows: Option<u64>,
-        of: Option<&Slot>,
-    ) {
-        self.nanos.fetch_add(nanos, Relaxed);
-        self.times.record(seconds);
-        match ended {
-            Ended::Completed | Ended::Unknown => {}
-            Ended::Cancelled => {
+    pub(super) fn record(&self, query: &EndedQuery<'_>, slot: Option<&Slot>) {
+        self.nanos.fetch_add(query.nanos, Relaxed);
+        self.times.record(query.seconds);
+        match query.outcome {
+            QueryOutcome::Completed | QueryOutcome::Unknown => {}
+            QueryOutcome::Cancelled => {
                 self.cancelled.fetch_add(1, Relaxed);
             }
-            Ended::Failed { .. } | Ended::Panicked => {
+            QueryOutcome::Failed { .. } | QueryOutcome::Panicked => {
                 self.errors.fetch_add(1, Relaxed);
             }
         }
-        if let Some(rows) = rows {
+        if let Some(rows) = query.rows {
             self.rows.fetch_add(rows, Relaxed);
         }
-        if let Some(slot) = of {
-            self.called_by(slot.route());
+        if let Some(slot) = slot {
+            self.count_caller(slot.route().0.saturating_add(1), 1);
         }
-        if nanos >= self.longest.load(Relaxed) {
-            self.is_longest(nanos, of);
+        if query.nanos >= self.longest.load(Relaxed) {
+            self.record_slowest(query.nanos, slot);
         }
     }
 
-    /// Queries counted.
+    /// The number of queries counted.
     pub(super) fn calls(&self) -> u64 {
         self.times.count()
     }
 
-    /// Moves all that another one counted here. What it counts meanwhile moves the next time.
+    /// Moves the counts of another digest here. What `other` counts during the move is moved the next time.
     pub(super) fn absorb(&self, other: &Self) {
         let counts = [
             (&self.errors, &other.errors),
@@ -127,34 +130,32 @@ impl Stats {
         for caller in &other.callers {
             let calls = caller.calls.swap(0, Relaxed);
             if calls > 0 {
-                self.called(caller.route.load(Relaxed), calls);
+                self.count_caller(caller.route.load(Relaxed), calls);
             }
         }
         self.times.absorb(&other.times);
-        let mut theirs = other.worst.lock().unwrap_or_else(PoisonError::into_inner);
+        // Both under the lock, so that duration and trace belong to one query. It is released before the lock of this
+        // one is taken: two that absorb each other must not wait for each other.
+        let mut slowest = lock(&other.slowest_trace);
         let longest = other.longest.swap(0, Relaxed);
-        let trace = std::mem::replace(&mut *theirs, TraceId::NIL);
-        drop(theirs);
+        let trace = std::mem::replace(&mut *slowest, TraceId::NIL);
+        drop(slowest);
         if let Some(nanos) = longest.checked_sub(1) {
-            self.set_longest(nanos, trace);
+            self.set_slowest(nanos, trace);
         }
     }
 
+    /// Counts calls of a route, whose number is given plus one: 0 marks a free place.
     #[inline]
-    fn called_by(&self, route: RouteId) {
-        self.called(route.0.saturating_add(1), 1);
-    }
-
-    /// Counts calls of a route, by its number and one more.
-    #[inline]
-    fn called(&self, number: u32, calls: u64) {
+    fn count_caller(&self, number: u32, calls: u64) {
         for caller in &self.callers {
             let known = caller.route.load(Relaxed);
-            let is_free = || {
+            // Another thread may take the place first, for this route or for another one.
+            let claims = || {
                 let taken = caller.route.compare_exchange(0, number, Relaxed, Relaxed);
                 taken.is_ok() || taken == Err(number)
             };
-            if known == number || known == 0 && is_free() {
+            if known == number || known == 0 && claims() {
                 caller.calls.fetch_add(calls, Relaxed);
                 return;
             }
@@ -163,17 +164,53 @@ impl Stats {
     }
 
     #[cold]
-    fn is_longest(&self, nanos: Nanos, of: Option<&Slot>) {
-        self.set_longest(nanos, of.map_or(TraceId::NIL, |slot| slot.ids().trace));
+    fn record_slowest(&self, nanos: Nanos, slot: Option<&Slot>) {
+        self.set_slowest(nanos, slot.map_or(TraceId::NIL, |slot| slot.ids().trace));
     }
 
-    fn set_longest(&self, nanos: Nanos, trace: TraceId) {
-        let mut worst = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another may have come first.
+    fn set_slowest(&self, nanos: Nanos, trace: TraceId) {
+        let mut slowest = lock(&self.slowest_trace);
+        // Another thread may have recorded a longer query before this one had the lock.
         let before = self.longest.fetch_max(nanos.saturating_add(1), Relaxed);
         if before <= nanos {
-            *worst = trace;
+            *slowest = trace;
         }
+    }
+
+    /// The statistics as the host sees them; `None` before the first query.
+    pub(super) fn snapshot(
+        &self,
+        identity: impl FnOnce() -> DigestIdentity,
+        routes: &Routes,
+    ) -> Option<QueryStats> {
+        let [p50, p95, p99] = self.times.quantiles([0.5, 0.95, 0.99])?;
+        let max = Duration::from_nanos(self.longest.load(Relaxed).saturating_sub(1));
+        // A quantile is the middle of a bucket, which may lie beyond the longest query.
+        let time = |seconds| Duration::from_secs_f64(seconds).min(max);
+        let DigestIdentity {
+            system,
+            namespace,
+            summary,
+            text,
+        } = identity();
+        Some(QueryStats {
+            system,
+            namespace,
+            summary,
+            text,
+            calls: self.times.count(),
+            errors: self.errors.load(Relaxed),
+            cancelled: self.cancelled.load(Relaxed),
+            total: Duration::from_nanos(self.nanos.load(Relaxed)),
+            p50: time(p50),
+            p95: time(p95),
+            p99: time(p99),
+            max,
+            rows: self.rows.load(Relaxed),
+            callers: self.callers(routes),
+            other_callers: self.other_callers.load(Relaxed),
+            slowest_trace_id: peek(&self.slowest_trace).map_or(TraceId::NIL, |trace| *trace),
+        })
     }
 
     fn callers(&self, routes: &Routes) -> Vec<(Arc<str>, u64)> {
@@ -184,34 +221,5 @@ impl Stats {
         let mut known: Vec<_> = known.collect();
         known.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
         known
-    }
-}
-
-impl QueryStats {
-    /// Of a shape that was asked for.
-    pub(super) fn of(shape: &Shape, routes: &Routes) -> Option<Self> {
-        let stats = &shape.stats;
-        let [p50, p95, p99] = stats.times.quantiles([0.5, 0.95, 0.99])?;
-        let max = Duration::from_nanos(stats.longest.load(Relaxed).saturating_sub(1));
-        // The middle of a bucket may lie beyond the longest.
-        let time = |seconds| Duration::from_secs_f64(seconds).min(max);
-        Some(Self {
-            system: shape.target.system,
-            namespace: shape.target.namespace.clone(),
-            summary: Arc::clone(&shape.summary),
-            text: shape.text(),
-            calls: stats.times.count(),
-            errors: stats.errors.load(Relaxed),
-            cancelled: stats.cancelled.load(Relaxed),
-            total: Duration::from_nanos(stats.nanos.load(Relaxed)),
-            p50: time(p50),
-            p95: time(p95),
-            p99: time(p99),
-            max,
-            rows: stats.rows.load(Relaxed),
-            callers: stats.callers(routes),
-            other_callers: stats.other_callers.load(Relaxed),
-            worst_trace: peek(&stats.worst).map_or(TraceId::NIL, |worst| *worst),
-        })
     }
 }

@@ -1,12 +1,15 @@
 use super::statement::Dialect;
 
-/// A database system, by its name in the semantic conventions (`db.system.name`).
+/// A database system, with its name in the semantic conventions (`db.system.name`).
+///
+/// It selects the SQL dialect in which statements are read. Of systems without SQL the name of the command is kept, and
+/// nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DbSystem {
     /// `postgresql`
     Postgresql,
-    /// `cockroachdb`, which speaks `PostgreSQL`'s SQL.
+    /// `cockroachdb`, with the dialect of `PostgreSQL`
     Cockroachdb,
     /// `mysql`
     Mysql,
@@ -20,8 +23,8 @@ pub enum DbSystem {
     OracleDb,
     /// `clickhouse`
     Clickhouse,
-    /// `other_sql`: any other that speaks SQL. What stands in double quotes is taken for a literal, as it is in some,
-    /// unless it stands where a table comes; names may stand in brackets.
+    /// `other_sql`: any other system with SQL. Text in double quotes is taken for a literal, as in some dialects, unless it
+    /// stands where a table is expected. Names may stand in brackets.
     OtherSql,
     /// `redis`
     Redis,
@@ -31,12 +34,12 @@ pub enum DbSystem {
     Mongodb,
     /// `elasticsearch`
     Elasticsearch,
-    /// A system of this name that does not speak SQL.
+    /// A system of this name, without SQL. The name labels series.
     Other(&'static str),
 }
 
 impl DbSystem {
-    /// The name.
+    /// The name in the semantic conventions.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Postgresql => "postgresql",
@@ -56,7 +59,7 @@ impl DbSystem {
         }
     }
 
-    /// How its statements are read; `None` where only the command's name is.
+    /// The dialect of its statements; `None` for systems without SQL.
     pub(super) fn dialect(self) -> Option<Dialect> {
         Some(match self {
             Self::Postgresql | Self::Cockroachdb => Dialect::Postgresql,

@@ -1,204 +1,238 @@
-//! The table of shapes: which statements are told apart, and which give up their place.
+//! The bounded table of digests: which statements are recorded separately, and which of them give way to others.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::shape::Shape;
+use super::digest::Digest;
 use crate::clock::Nanos;
 
-/// Shapes of one monitor that are told apart, and the bytes of their spans' attributes.
-const MAX_SHAPES: usize = 1000;
-const MAX_SHAPE_BYTES: usize = 1 << 20;
-/// Evicted shapes that threads still hold. At the limit, nothing is evicted.
+/// Digests of one monitor that are recorded separately, and the bytes of their spans' attributes.
+const MAX_DIGESTS: usize = 1000;
+const MAX_DIGEST_BYTES: usize = 1 << 20;
+/// Retired digests that are still in use. At this limit, no digest is evicted.
 const MAX_RETIRED: usize = 2048;
-/// Evictions for one new shape, where the bytes are what is short.
+/// Evictions for one new digest. More than one is needed only where bytes are short, not places.
 const MAX_EVICTIONS: usize = 8;
-/// Candidates for eviction that one pass over the table finds.
-const MAX_VICTIMS: usize = 64;
+/// Candidates for eviction that one scan of the table finds.
+const MAX_CANDIDATES: usize = 64;
 
 const SECOND: Nanos = 1_000_000_000;
-/// Time between two passes over the table, where no eviction needs one earlier.
-const PASS_EVERY: Nanos = 60 * SECOND;
-/// A shape whose calls are this far apart runs regularly.
+/// Time between two scans of the table, unless an eviction needs one earlier.
+const SCAN_EVERY: Nanos = 60 * SECOND;
+/// A digest runs regularly if its calls are at least this far apart.
 const REGULAR_AFTER: Nanos = 60 * SECOND;
-/// A shape without a call for so long gives up its place to any other one: an hour, three where it ran regularly.
+/// A digest without a call for this long gives way to any other one.
 const IDLE_AFTER: Nanos = 3600 * SECOND;
+/// The same for a digest that ran regularly.
 const REGULAR_IDLE_AFTER: Nanos = 3 * IDLE_AFTER;
-/// What a call counts of a shape that runs regularly.
+/// The weight of each call of a digest that runs regularly. Otherwise a call weighs 1.
 const REGULAR_WEIGHT: u64 = 8;
 
-/// New statements whose sightings are counted, twice, and for how long.
-const MAX_SEEN: usize = 2048;
-const SEEN_FOR: Nanos = IDLE_AFTER / 2;
+/// Statements whose sightings are counted in one period, and the length of a period.
+const MAX_SIGHTED: usize = 2048;
+const SIGHTING_PERIOD: Nanos = IDLE_AFTER / 2;
 
-/// The shapes that have a place. A full table gives the place of the shape with the fewest calls to a statement that
-/// was seen more often than that. So a statement that runs once takes no place, one that comes again takes the place
+/// The digests that are recorded separately. A full table evicts the digest with the lowest weight for a statement that
+/// was sighted more often than that. So a statement that runs once takes no place, one that runs again takes the place
 /// of one that ran once, and a flood of new statements leaves the busy ones alone.
 #[derive(Debug, Default)]
-pub(super) struct Table {
-    rows: FxHashMap<u64, Row>,
+pub(super) struct DigestTable {
+    entries: FxHashMap<u64, DigestEntry>,
     bytes: usize,
-    seen: Seen,
-    /// Found by the last pass: weight, age and number, the lightest last.
-    victims: Vec<(u64, u64, u64)>,
-    /// Whether a shape came since the last pass.
-    changed: bool,
-    passed: Nanos,
-    inserted: u64,
-    /// Evicted shapes that may still count: threads find them in their caches no longer, but queries under way hold
+    sightings: SightingCounts,
+    /// Found by the last scan, in descending order.
+    candidates: Vec<Candidate>,
+    /// Whether a digest was inserted since the last scan.
+    inserted_since_scan: bool,
+    scanned_at: Nanos,
+    insertions: u64,
+    /// Evicted digests. Threads no longer find them in their caches, but queries under way hold them and will count in
     /// them.
-    pub(super) retired: Vec<Arc<Shape>>,
+    pub(super) retired: Vec<Arc<Digest>>,
 }
 
 #[derive(Debug)]
-struct Row {
-    shape: Arc<Shape>,
-    age: u64,
-    /// Calls at the last look, and when they were seen to change.
+struct DigestEntry {
+    digest: Arc<Digest>,
+    /// The number of the insertion: lower is older.
+    sequence: u64,
+    /// Calls at the last scan, and the scan that first saw this number.
     calls: u64,
-    changed: Nanos,
-    regular: bool,
+    changed_at: Nanos,
+    is_regular: bool,
 }
 
-/// How often statements without a place were seen: in the current period and in the one before it.
+/// A digest that may be evicted. Ordered by weight, then by age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    weight: u64,
+    sequence: u64,
+    id: u64,
+}
+
+/// How often statements without a place were sighted, in the current period and in the one before it.
 #[derive(Debug, Default)]
-struct Seen {
-    recent: FxHashMap<u64, u64>,
-    before: FxHashMap<u64, u64>,
-    since: Nanos,
+struct SightingCounts {
+    current: FxHashMap<u64, u64>,
+    previous: FxHashMap<u64, u64>,
+    period_start: Nanos,
 }
 
-impl Table {
-    pub(super) fn get(&self, number: u64) -> Option<&Arc<Shape>> {
-        self.rows.get(&number).map(|row| &row.shape)
+/// Whether a new digest gets a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    Admitted,
+    /// The statement was sighted this often.
+    Rejected {
+        sightings: u64,
+    },
+}
+
+impl DigestTable {
+    pub(super) fn get(&self, id: u64) -> Option<&Arc<Digest>> {
+        self.entries.get(&id).map(|entry| &entry.digest)
     }
 
-    pub(super) fn shapes(&self) -> impl Iterator<Item = &Arc<Shape>> {
-        self.rows.values().map(|row| &row.shape)
+    pub(super) fn digests(&self) -> impl Iterator<Item = &Arc<Digest>> {
+        self.entries.values().map(|entry| &entry.digest)
     }
 
     fn is_full(&self) -> bool {
-        self.rows.len() >= MAX_SHAPES || self.bytes >= MAX_SHAPE_BYTES
+        self.entries.len() >= MAX_DIGESTS || self.bytes >= MAX_DIGEST_BYTES
     }
 
-    /// Makes room for a shape that has no place. Otherwise returns how often its statement was seen.
-    pub(super) fn admit(&mut self, number: u64, now: Nanos) -> Result<(), u64> {
-        if now.saturating_sub(self.passed) >= PASS_EVERY {
-            self.pass(now);
+    /// Makes room for a digest that is not in the table, if its statement was sighted often enough.
+    pub(super) fn admit(&mut self, id: u64, now: Nanos) -> Admission {
+        // Regular scans notice which digests run regularly and which are idle.
+        if now.saturating_sub(self.scanned_at) >= SCAN_EVERY {
+            self.scan(now);
         }
         if !self.is_full() {
-            return Ok(());
+            return Admission::Admitted;
         }
-        let sightings = self.seen.count(number, 1, now);
+        let sightings = self.sightings.add(id, 1, now);
         for _ in 0..MAX_EVICTIONS {
             if !self.evict(sightings, now) {
                 break;
             }
             if !self.is_full() {
-                self.seen.forget(number);
-                return Ok(());
+                self.sightings.remove(id);
+                return Admission::Admitted;
             }
         }
-        Err(sightings)
+        Admission::Rejected { sightings }
     }
 
-    pub(super) fn insert(&mut self, shape: &Arc<Shape>, now: Nanos) {
-        self.bytes += shape.plain.bytes();
-        self.inserted += 1;
-        self.changed = true;
-        let row = Row {
-            shape: Arc::clone(shape),
-            age: self.inserted,
+    pub(super) fn insert(&mut self, digest: &Arc<Digest>, now: Nanos) {
+        self.bytes += digest.span_template.bytes();
+        self.insertions += 1;
+        self.inserted_since_scan = true;
+        let entry = DigestEntry {
+            digest: Arc::clone(digest),
+            sequence: self.insertions,
             calls: 0,
-            changed: now,
-            regular: false,
+            changed_at: now,
+            is_regular: false,
         };
-        self.rows.insert(shape.number, row);
+        self.entries.insert(digest.id, entry);
     }
 
-    /// Evicts the shape that weighs least, if it weighs less than `limit`.
+    /// Evicts the digest with the lowest weight, if that is below `limit`.
     fn evict(&mut self, limit: u64, now: Nanos) -> bool {
         if self.retired.len() >= MAX_RETIRED {
             return false;
         }
-        if self.evict_known(limit, now) {
+        if self.evict_candidate(limit, now) {
             return true;
         }
-        // Shapes that came after the last pass may weigh less than those that it found.
-        if self.changed || self.victims.is_empty() {
-            self.pass(now);
-            return self.evict_known(limit, now);
+        // Digests that were inserted after the last scan may weigh less than its candidates.
+        if self.inserted_since_scan || self.candidates.is_empty() {
+            self.scan(now);
+            return self.evict_candidate(limit, now);
         }
         false
     }
 
-    fn evict_known(&mut self, limit: u64, now: Nanos) -> bool {
-        while let Some((_, _, number)) = self.victims.pop_if(|(weight, ..)| *weight < limit) {
-            // By now it may be busier, or gone.
-            let row = self.rows.get_mut(&number);
-            if row.is_none_or(|row| row.weight(now) >= limit) {
+    fn evict_candidate(&mut self, limit: u64, now: Nanos) -> bool {
+        while let Some(Candidate { id, .. }) =
+            self.candidates.pop_if(|candidate| candidate.weight < limit)
+        {
+            // Since the scan it may have become busier, or have been evicted.
+            let entry = self.entries.get_mut(&id);
+            if entry.is_none_or(|entry| entry.weight(now) >= limit) {
                 continue;
             }
-            if let Some(row) = self.rows.remove(&number) {
-                self.bytes = self.bytes.saturating_sub(row.shape.plain.bytes());
-                if row.calls > 1 {
-                    self.seen.count(number, row.calls, now);
+            if let Some(entry) = self.entries.remove(&id) {
+                self.bytes = self
+                    .bytes
+                    .saturating_sub(entry.digest.span_template.bytes());
+                // Its calls count as sightings, so that it can come back.
+                if entry.calls > 1 {
+                    self.sightings.add(id, entry.calls, now);
                 }
-                row.shape.retire();
-                self.retired.push(row.shape);
+                entry.digest.retire();
+                self.retired.push(entry.digest);
                 return true;
             }
         }
         false
     }
 
-    /// Looks at all shapes and finds those that weigh least, of equal ones the oldest.
-    fn pass(&mut self, now: Nanos) {
-        let rows = self.rows.iter_mut();
-        let mut all: Vec<_> = rows
-            .map(|(number, row)| (row.weight(now), row.age, *number))
+    /// Updates the weights of all digests and collects those with the lowest, the oldest first among equals.
+    fn scan(&mut self, now: Nanos) {
+        let entries = self.entries.iter_mut();
+        let mut all: Vec<_> = entries
+            .map(|(id, entry)| Candidate {
+                weight: entry.weight(now),
+                sequence: entry.sequence,
+                id: *id,
+            })
             .collect();
         all.sort_unstable();
-        all.truncate(MAX_VICTIMS);
+        all.truncate(MAX_CANDIDATES);
         all.reverse();
-        self.victims = all;
-        self.changed = false;
-        self.passed = now;
+        self.candidates = all;
+        self.inserted_since_scan = false;
+        self.scanned_at = now;
     }
 }
 
-impl Row {
-    /// The calls of a shape, more where it runs regularly; 0 where it is idle.
+impl DigestEntry {
+    /// The weighted calls of the digest; 0 if it is idle.
     fn weight(&mut self, now: Nanos) -> u64 {
-        let calls = self.shape.stats.calls();
-        let since = now.saturating_sub(self.changed);
+        let calls = self.digest.stats.calls();
+        let unchanged_for = now.saturating_sub(self.changed_at);
         if calls != self.calls {
-            self.regular |= since >= REGULAR_AFTER && (self.calls > 0 || calls >= 10);
-            (self.calls, self.changed) = (calls, now);
-        } else if since >= IDLE_AFTER && (!self.regular || since >= REGULAR_IDLE_AFTER) {
+            self.is_regular |= unchanged_for >= REGULAR_AFTER && (self.calls > 0 || calls >= 10);
+            (self.calls, self.changed_at) = (calls, now);
+        } else if unchanged_for >= IDLE_AFTER
+            && (!self.is_regular || unchanged_for >= REGULAR_IDLE_AFTER)
+        {
             return 0;
         }
-        let each = if self.regular { REGULAR_WEIGHT } else { 1 };
-        // Its first query may be under way.
-        calls.max(1).saturating_mul(each)
+        let weight = if self.is_regular { REGULAR_WEIGHT } else { 1 };
+        // A digest without a call may have its first query under way.
+        calls.max(1).saturating_mul(weight)
     }
 }
 
-impl Seen {
-    /// Counts sightings of a statement; returns how many there were.
-    fn count(&mut self, number: u64, more: u64, now: Nanos) -> u64 {
-        if self.recent.len() >= MAX_SEEN || now.saturating_sub(self.since) >= SEEN_FOR {
-            self.before = std::mem::take(&mut self.recent);
-            self.since = now;
+impl SightingCounts {
+    /// Counts sightings of a statement. Returns how many there were in both periods.
+    fn add(&mut self, id: u64, sightings: u64, now: Nanos) -> u64 {
+        if self.current.len() >= MAX_SIGHTED
+            || now.saturating_sub(self.period_start) >= SIGHTING_PERIOD
+        {
+            self.previous = std::mem::take(&mut self.current);
+            self.period_start = now;
         }
-        let before = self.before.remove(&number).unwrap_or_default();
-        let count = self.recent.entry(number).or_default();
-        *count = count.saturating_add(before).saturating_add(more);
+        let previous = self.previous.remove(&id).unwrap_or_default();
+        let count = self.current.entry(id).or_default();
+        *count = count.saturating_add(previous).saturating_add(sightings);
         *count
     }
 
-    fn forget(&mut self, number: u64) {
-        self.recent.remove(&number);
+    fn remove(&mut self, id: u64) {
+        self.current.remove(&id);
     }
 }

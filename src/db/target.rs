@@ -2,12 +2,12 @@ use std::sync::Arc;
 
 use super::system::DbSystem;
 
-/// Bytes of each of a database's names.
+/// Bytes of each name of a database.
 const MAX_NAME: usize = 128;
 
-/// The database that queries go to.
+/// Identifies a database: the labels and attributes that all its queries share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct DatabaseTarget {
     pub(super) system: DbSystem,
     pub(super) namespace: Option<Arc<str>>,
     pub(super) server: Option<Arc<str>>,
@@ -15,7 +15,7 @@ pub(super) struct Target {
     pub(super) pool: Option<Arc<str>>,
 }
 
-impl Target {
+impl DatabaseTarget {
     pub(super) fn new(system: DbSystem) -> Self {
         Self {
             system,
@@ -27,8 +27,8 @@ impl Target {
     }
 }
 
-/// A name as it is kept: cut, without control characters.
-pub(super) fn name(text: &str) -> Arc<str> {
+/// Cuts a name and replaces its control characters.
+pub(super) fn clean_name(text: &str) -> Arc<str> {
     let text = crate::model::prefix(text, MAX_NAME);
     text.replace(char::is_control, " ").into()
 }

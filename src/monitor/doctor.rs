@@ -232,7 +232,7 @@ impl Doctor {
 
     /// Reports that the thread's subscriber hides SQLx's events, if no such event has come.
     fn sqlx(&self) -> Option<String> {
-        let (target, level) = self.queries.upgrade()?.misses_events()?;
+        let (target, level) = self.queries.upgrade()?.missing_events()?;
         let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
         let hidden = self.is_in(&subscriber)
             && !probe::reaches(&subscriber, self.monitor, target, level, TracingKind::EVENT);

@@ -16,7 +16,7 @@ use super::tracing::Tracing;
 use crate::access::Access;
 use crate::config::{InstallConfig, Settings};
 use crate::db::{
-    AdaptedPool, Adapting, ConnectionPool, Database, DbSystem, PoolWatch, Queries, QueryStats,
+    ConnectionPool, Database, DbSystem, InstrumentPool, PoolContext, PoolWatch, Queries, QueryStats,
 };
 use crate::error::{Error, Result};
 use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, ErrorTracker};
@@ -128,15 +128,15 @@ impl Monitor {
             queries,
             ..
         } = &*self.inner;
-        let listener = (Queries::LEVEL != LevelFilter::OFF).then(|| {
+        let listener = (Queries::EVENT_LEVEL != LevelFilter::OFF).then(|| {
             queries.listen();
             // A subscriber may stay for good, and shall not keep the pools of a monitor that is gone.
             let queries = Arc::downgrade(queries);
             EventListener {
-                level: Queries::LEVEL,
+                level: Queries::EVENT_LEVEL,
                 hear: Box::new(move |event| {
                     if let Some(queries) = queries.upgrade() {
-                        queries.hear(event);
+                        queries.on_event(event);
                     }
                 }),
             }
@@ -177,20 +177,24 @@ impl Monitor {
     where
         P: ConnectionPool + Clone + 'static,
     {
-        Adapting::new(&self.inner.queries, None).watch_pool(name, pool)
+        PoolContext::new(&self.inner.queries, None).watch_pool(name, pool)
     }
 
     /// A pool of an adapter, whose queries are watched with no more set-up; what it holds is watched too, as
     /// [`watch_pool`](Self::watch_pool) does. System, server and database are those of the pool's own options, as far
     /// as it tells them, and its name is made of them. See [`db`](crate::db).
-    pub fn db_pool<P: AdaptedPool>(&self, pool: &P) -> P::Watched {
-        pool.adapt(&Adapting::new(&self.inner.queries, None))
+    pub fn db_pool<P: InstrumentPool>(&self, pool: &P) -> P::Instrumented {
+        pool.instrument(&PoolContext::new(&self.inner.queries, None))
     }
 
     /// As [`db_pool`](Self::db_pool), by this name: for one of several pools to the same database, of which one name
     /// would tell the last alone.
-    pub fn db_pool_as<P: AdaptedPool>(&self, name: impl AsRef<str>, pool: &P) -> P::Watched {
-        pool.adapt(&Adapting::new(&self.inner.queries, Some(name.as_ref())))
+    pub fn db_pool_as<P: InstrumentPool>(
+        &self,
+        name: impl AsRef<str>,
+        pool: &P,
+    ) -> P::Instrumented {
+        pool.instrument(&PoolContext::new(&self.inner.queries, Some(name.as_ref())))
     }
 
     /// A database of this system, whose queries are watched. Keep it where the pool is kept. See

@@ -135,7 +135,7 @@ async fn a_query_is_a_span_a_series_and_a_row() {
         (1, 0, 0, 2)
     );
     assert_eq!(row.callers, [("/orders/{id}".into(), 1)]);
-    assert_eq!(row.worst_trace, id);
+    assert_eq!(row.slowest_trace_id, id);
     let page = harness.page();
     let series = [
         ("db_system_name", "postgresql"),

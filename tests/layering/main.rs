@@ -55,9 +55,9 @@ const HOMES: [(&[&str], &[&str]); 31] = [
     (
         &["futures_core"],
         &[
-            "db/generated.rs",
             "db/rows.rs",
             "db/sqlx/",
+            "db/stream.rs",
             "db/tokio_postgres/copy.rs",
             "db/tokio_postgres/rows.rs",
         ],

@@ -293,7 +293,7 @@ async fn mixed<C: Session>(client: &Client<C>, id: i64) -> Result<(), AnyError> 
 }
 
 /// A savepoint that is committed and one that is given up, in a transaction that is committed.
-async fn in_both<T: watchpost::db::tokio_postgres::InTransaction>(
+async fn in_both<T: watchpost::db::tokio_postgres::TransactionSession>(
     mut transaction: Transaction<T>,
 ) -> Result<(), AnyError> {
     transaction

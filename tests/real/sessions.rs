@@ -17,7 +17,7 @@ use tokio_postgres::{Config, IsolationLevel, NoTls};
 use tower::ServiceExt;
 use watchpost::Access;
 use watchpost::db::DbSystem;
-use watchpost::db::tokio_postgres::{Client, Connected};
+use watchpost::db::tokio_postgres::{Client, ClientSession};
 use watchpost::testing::Harness;
 
 use crate::postgres::Postgres;
@@ -118,7 +118,7 @@ fn counted(harness: &Harness) -> [u64; 3] {
 }
 
 /// Everything once or more; how many failed.
-async fn mixed<C: Connected>(mut client: Client<C>) -> Result<u64, AnyError> {
+async fn mixed<C: ClientSession>(mut client: Client<C>) -> Result<u64, AnyError> {
     let serializable = client
         .build_transaction()
         .isolation_level(IsolationLevel::Serializable);

@@ -2,7 +2,8 @@ use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::Error;
 
 use super::super::tokio_postgres::{
-    Client, Connected, InTransaction, Sealed, Session, Statement, TransactionOptions, start,
+    Client, ClientSession, Sealed, Session, Statement, TransactionOptions, TransactionSession,
+    start,
 };
 
 impl Sealed for Object {}
@@ -37,8 +38,8 @@ impl<'t> Session for Transaction<'t> {
     }
 }
 
-impl Connected for Object {
-    fn begin_by(
+impl ClientSession for Object {
+    fn begin_with(
         &mut self,
         options: TransactionOptions,
     ) -> impl Future<Output = Result<Transaction<'_>, Error>> + Send {
@@ -49,7 +50,7 @@ impl Connected for Object {
     }
 }
 
-impl InTransaction for Transaction<'_> {
+impl TransactionSession for Transaction<'_> {
     async fn commit(self) -> Result<(), Error> {
         Transaction::commit(self).await
     }
@@ -64,11 +65,11 @@ impl InTransaction for Transaction<'_> {
 }
 
 impl Client<Object> {
-    /// As [`deadpool_postgres::ClientWrapper::prepare_cached`]; the statement remembers its text. It is no query.
+    /// Like [`deadpool_postgres::ClientWrapper::prepare_cached`]. The statement keeps its text. Preparing is not recorded as a query.
     ///
     /// # Errors
     ///
-    /// Its own.
+    /// As [`deadpool_postgres::ClientWrapper::prepare_cached`].
     pub async fn prepare_cached(&self, query: &str) -> Result<Statement, Error> {
         let prepared = self.inner().prepare_cached(query).await?;
         Ok(Statement::new(prepared, query))
@@ -76,11 +77,11 @@ impl Client<Object> {
 }
 
 impl Client<Transaction<'_>> {
-    /// As [`deadpool_postgres::Transaction::prepare_cached`]; the statement remembers its text. It is no query.
+    /// Like [`deadpool_postgres::Transaction::prepare_cached`]. The statement keeps its text. Preparing is not recorded as a query.
     ///
     /// # Errors
     ///
-    /// Its own.
+    /// As [`deadpool_postgres::Transaction::prepare_cached`].
     pub async fn prepare_cached(&self, query: &str) -> Result<Statement, Error> {
         let prepared = self.inner().prepare_cached(query).await?;
         Ok(Statement::new(prepared, query))

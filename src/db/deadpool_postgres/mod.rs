@@ -1,4 +1,4 @@
-//! Pools of deadpool-postgres whose clients' queries are watched; feature `deadpool-postgres`.
+//! Instrumented pools of deadpool-postgres, with the feature `deadpool-postgres`.
 //!
 //! ```no_run
 //! use deadpool_postgres::{Manager, Pool};
@@ -16,13 +16,15 @@
 //! # }
 //! ```
 //!
-//! A client of the pool is one of [`db::tokio_postgres`](super::tokio_postgres), whose guide says what is a query. The wait
-//! for it is the pool's (`db_client_connection_wait_time_seconds`), as are time-outs. deadpool keeps its options to
-//! itself, so the pool's name, its server and its database are set here.
+//! A client of the pool is a [`Client`](super::tokio_postgres::Client) of
+//! [`db::tokio_postgres`](super::tokio_postgres); its guide says what is recorded. The time to acquire a client is recorded
+//! with the pool (`db_client_connection_wait_time_seconds`), and so are timeouts. deadpool does not show its options, so the
+//! pool's name, server and database are set here.
 
 mod client;
+mod error;
 mod pool;
 mod probe;
 
+pub(in crate::db) use self::error::driver_error;
 pub use self::pool::Pool;
-pub(in crate::db) use self::probe::driver_error;

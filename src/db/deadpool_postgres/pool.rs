@@ -3,21 +3,21 @@ use std::sync::Arc;
 
 use deadpool_postgres::{Object, PoolError};
 
-use super::super::pool::{AdaptedPool, Adapting, ConnectionPool, PoolState, PoolWatch};
+use super::super::instrument_pool::{InstrumentPool, PoolContext};
+use super::super::pool::{ConnectionPool, PoolState, PoolWatch};
 use super::super::system::DbSystem;
-use super::super::tokio_postgres::{Client, Watched};
+use super::super::tokio_postgres::{Client, PostgresDatabase};
 
-/// A pool of deadpool-postgres whose clients' queries are watched, made by
-/// [`Monitor::db_pool`](crate::Monitor::db_pool). Cheap to clone.
+/// An instrumented pool of deadpool-postgres. Made by [`Monitor::db_pool`](crate::Monitor::db_pool). Cheap to clone.
 #[derive(Clone)]
 pub struct Pool {
     inner: deadpool_postgres::Pool,
-    watched: Arc<Watched>,
+    database: Arc<PostgresDatabase>,
     watch: PoolWatch,
 }
 
 impl Pool {
-    /// The pool itself: what is executed on its clients is not watched.
+    /// The underlying pool. Statements executed on its clients are not recorded.
     pub fn as_deadpool(&self) -> &deadpool_postgres::Pool {
         &self.inner
     }
@@ -25,48 +25,48 @@ impl Pool {
     /// Sets the database's name (`db.namespace`).
     #[must_use]
     pub fn namespace(mut self, namespace: impl AsRef<str>) -> Self {
-        let watched = Arc::make_mut(&mut self.watched);
-        watched.database = watched.database.clone().namespace(namespace);
+        let database = Arc::make_mut(&mut self.database);
+        database.rename(|handle| handle.namespace(namespace));
         self
     }
 
-    /// Sets where the server is (`server.address`, `server.port`).
+    /// Sets the server's address and port (`server.address`, `server.port`).
     #[must_use]
     pub fn server(mut self, address: impl AsRef<str>, port: u16) -> Self {
-        let watched = Arc::make_mut(&mut self.watched);
-        watched.database = watched.database.clone().server(address, port);
+        let database = Arc::make_mut(&mut self.database);
+        database.rename(|handle| handle.server(address, port));
         self
     }
 
-    /// Sets namespace and server to those of the options that the pool's manager was made of; see
+    /// Sets the database's name and server from the options of the pool's manager, like
     /// [`Database::config`](crate::db::Database::config).
     #[must_use]
     pub fn config(mut self, config: &tokio_postgres::Config) -> Self {
-        let watched = Arc::make_mut(&mut self.watched);
-        watched.database = watched.database.clone().config(config);
+        let database = Arc::make_mut(&mut self.database);
+        database.rename(|handle| handle.config(config));
         self
     }
 
-    /// Sends each text with a comment that tells its trace to the database; see [`Client::comments`].
+    /// Sets whether statements are sent with a comment that carries the trace context; off by default. See
+    /// [`Client::comments`].
     #[must_use]
     pub fn comments(mut self, comments: bool) -> Self {
-        Arc::make_mut(&mut self.watched).comments = comments;
+        Arc::make_mut(&mut self.database).comments = comments;
         self
     }
 
-    /// Waits for a client, which goes back to the pool when it is dropped.
+    /// Acquires a client. It returns to the pool when it is dropped.
     ///
     /// # Errors
     ///
-    /// As of [`deadpool_postgres::Pool::get`]. One that waited in vain counts with the pool
-    /// (`db_client_connection_timeouts_total`).
+    /// As [`deadpool_postgres::Pool::get`]. A timeout counts in `db_client_connection_timeouts_total`.
     pub async fn get(&self) -> Result<Client<Object>, PoolError> {
         let is_timeout = |error: &PoolError| matches!(error, PoolError::Timeout(_));
         let object = self
             .watch
             .acquire_with(self.inner.get(), is_timeout)
             .await?;
-        Ok(Client::of(object, &self.watched))
+        Ok(Client::of(object, &self.database))
     }
 }
 
@@ -86,18 +86,15 @@ impl ConnectionPool for deadpool_postgres::Pool {
     }
 }
 
-impl AdaptedPool for deadpool_postgres::Pool {
-    type Watched = Pool;
+impl InstrumentPool for deadpool_postgres::Pool {
+    type Instrumented = Pool;
 
-    fn adapt(&self, by: &Adapting<'_>) -> Pool {
-        let database = by.db(DbSystem::Postgresql);
-        let watch = by.watch_pool(DbSystem::Postgresql.as_str(), self);
+    fn instrument(&self, context: &PoolContext<'_>) -> Pool {
+        let database = context.db(DbSystem::Postgresql);
+        let watch = context.watch_pool(DbSystem::Postgresql.as_str(), self);
         Pool {
             inner: self.clone(),
-            watched: Arc::new(Watched {
-                database: database.pool(watch.name()),
-                comments: false,
-            }),
+            database: Arc::new(PostgresDatabase::new(database.pool(watch.name()))),
             watch,
         }
     }

@@ -1,4 +1,3 @@
-use std::error::Error;
 use std::time::Duration;
 
 use deadpool::managed::Manager as _;
@@ -6,19 +5,16 @@ use deadpool_postgres::{ClientWrapper, Manager, Object, PoolError, Timeouts};
 
 use super::super::pool::{ConnectionPool, Probe, ProbeReport, is_full_server, wait_for_free};
 use super::pool::Pool;
-use crate::request::DriverError;
 
-/// A pool error without further details.
-pub(in crate::db) fn driver_error(error: &(dyn Error + 'static)) -> Option<DriverError> {
-    error.is::<PoolError>().then(DriverError::default)
+/// A connection that the pool's manager opened for the probe. Dropped, it is detached from the manager.
+struct ProbeConnection<'a> {
+    manager: &'a Manager,
+    client: ClientWrapper,
 }
 
-/// A connection that the pool's manager made for the probe, and forgets when it is dropped.
-struct Own<'a>(&'a Manager, ClientWrapper);
-
-impl Drop for Own<'_> {
+impl Drop for ProbeConnection<'_> {
     fn drop(&mut self) {
-        self.0.detach(&mut self.1);
+        self.manager.detach(&mut self.client);
     }
 }
 
@@ -32,22 +28,22 @@ impl Probe for deadpool_postgres::Pool {
             let mut timeouts = Timeouts::new();
             timeouts.wait = Some(Duration::ZERO);
             match self.timeout_get(&timeouts).await {
-                // Those that were idle were dead, and the pool made one of the monitor's runtime: it leaves the pool, whose
-                // users would have it driven by that runtime, and end with it.
+                // The idle connections were broken, so the pool opened this one on the monitor's runtime, with which it would
+                // end. It must not stay in the pool.
                 Ok(client) if Object::metrics(&client).recycle_count == 0 => {
-                    let answer = Object::take(client).check_connection().await;
-                    return answer.map_err(|error| report.error(&error));
+                    let response = Object::take(client).check_connection().await;
+                    return response.map_err(|error| report.error(&error));
                 }
                 Ok(client) => match client.check_connection().await {
                     Ok(()) => return Ok(()),
                     Err(error) => _ = report.error(&error),
                 },
-                // Others took it.
+                // Another task acquired it first.
                 Err(PoolError::Timeout(_)) => {}
                 Err(error) => _ = report.error(&error),
             }
         }
-        // A connection of its own, which the pool does not see: it ends with the monitor's runtime.
+        // A connection of the probe's own, which the pool does not see: it ends with the monitor's runtime.
         report.stage("connecting");
         let client = match self.manager().create().await {
             Ok(client) => client,
@@ -57,11 +53,14 @@ impl Probe for deadpool_postgres::Pool {
             }
             Err(error) => return Err(report.error(&error)),
         };
-        let own = Own(self.manager(), client);
+        let connection = ProbeConnection {
+            manager: self.manager(),
+            client,
+        };
         report.stage("waiting for the answer of a new connection");
-        let answer = own.1.check_connection().await;
-        drop(own);
-        answer.map_err(|error| report.error(&error))?;
+        let response = connection.client.check_connection().await;
+        drop(connection);
+        response.map_err(|error| report.error(&error))?;
         let is_free = || self.state().is_none_or(|state| state.has_free());
         wait_for_free(report, is_free).await;
         Ok(())

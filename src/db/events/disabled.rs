@@ -1,31 +1,32 @@
 use tracing::Event;
 use tracing::level_filters::LevelFilter;
 
-use super::super::queries::Queries;
+use super::SqlxQuery;
 
-/// What was told by events: nothing.
+/// Without the feature, no event reports a query.
 #[derive(Debug, Default)]
-pub(in crate::db) struct Told {}
+pub(in crate::db) struct SqlxEvents {}
 
-impl Told {
+impl SqlxEvents {
     pub(in crate::db) const LEVEL: LevelFilter = LevelFilter::OFF;
 
     pub(in crate::db) fn listen(&self) {
         let _ = self;
     }
 
-    pub(in crate::db) fn misses(&self) -> Option<(&'static str, LevelFilter)> {
+    pub(in crate::db) fn missing(&self) -> Option<(&'static str, LevelFilter)> {
         let _ = self;
         None
     }
 
-    pub(in crate::db) fn hear(&self, queries: &Queries, event: &Event<'_>) {
-        let _ = (self, queries, event);
+    pub(in crate::db) fn read(&self, event: &Event<'_>) -> Option<SqlxQuery> {
+        let _ = (self, event);
+        None
     }
 }
 
-/// Runs code whose events nobody would hear.
+/// Runs `work`. There are no events to suppress.
 #[inline]
-pub(in crate::db) fn unheard<R>(work: impl FnOnce() -> R) -> R {
+pub(in crate::db) fn suppress<R>(work: impl FnOnce() -> R) -> R {
     work()
 }

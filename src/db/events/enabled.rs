@@ -1,8 +1,8 @@
 use std::cell::Cell;
 use std::fmt;
 use std::hash::BuildHasher as _;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -10,167 +10,163 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level};
 
-use super::super::affected;
-use super::super::outcome::Ended;
-use super::super::queries::Queries;
-use super::super::system::DbSystem;
-use super::super::target::Target;
-use crate::clock::nanos;
+use super::SqlxQuery;
+use crate::model::lock;
 
-/// The target of the events, one a statement that ended.
+/// The target of the events. SQLx emits one for each statement that ended.
 const TARGET: &str = "sqlx::query";
-/// Statements whose events are still to be passed over.
-const MAX_TO_COME: usize = 1024;
+/// Statements whose events are expected and not to be recorded.
+const MAX_EXPECTED: usize = 1024;
 
 thread_local! {
-    /// How many guards' code runs on the thread: what SQLx says meanwhile, a guard counts.
-    static IN_GUARDS: Cell<u32> = const { Cell::new(0) };
+    /// The number of guards, nested in each other, whose code runs on the thread. They record what SQLx's events report
+    /// meanwhile.
+    static ACTIVE_GUARDS: Cell<u32> = const { Cell::new(0) };
 }
 
-struct InGuard;
+struct SuppressionGuard;
 
-impl Drop for InGuard {
+impl Drop for SuppressionGuard {
     fn drop(&mut self) {
-        let _ending = IN_GUARDS.try_with(|count| count.set(count.get().saturating_sub(1)));
+        let _ending = ACTIVE_GUARDS.try_with(|count| count.set(count.get().saturating_sub(1)));
     }
 }
 
-/// Runs code of a guard, in which events of queries are passed over.
+/// Runs code of a query guard, during which events on this thread are not recorded.
 #[inline]
-pub(in crate::db) fn unheard<R>(work: impl FnOnce() -> R) -> R {
-    let entered = IN_GUARDS.try_with(|count| count.set(count.get().saturating_add(1)));
-    let _in_guard = entered.is_ok().then_some(InGuard);
+pub(in crate::db) fn suppress<R>(work: impl FnOnce() -> R) -> R {
+    let entered = ACTIVE_GUARDS.try_with(|count| count.set(count.get().saturating_add(1)));
+    let _guard = entered.is_ok().then_some(SuppressionGuard);
     work()
 }
 
-/// What was told by events.
+/// Reads the events of one monitor, and passes over those of queries that are recorded otherwise.
 #[derive(Debug, Default)]
-pub(in crate::db) struct Told {
-    listens: AtomicBool,
-    /// An event has come that is no warning of a slow statement.
-    came: AtomicBool,
-    /// A pool was wrapped.
-    wraps: AtomicBool,
-    /// Of drivers that run statements on threads of their own: those that an adapter counts, whose events are
-    /// still to come, by the hash of their text.
-    to_come: Mutex<FxHashMap<u64, u32>>,
+pub(in crate::db) struct SqlxEvents {
+    /// A layer passes events on.
+    is_listening: AtomicBool,
+    /// An event arrived that is not a warning of a slow statement.
+    has_arrived: AtomicBool,
+    has_instrumented_pool: AtomicBool,
+    /// For drivers that run statements on threads of their own, where no guard suppresses their events: the statements
+    /// that an adapter records, by the hash of their text, with the number of their events still to come.
+    expected: Mutex<FxHashMap<u64, u32>>,
 }
 
-impl Told {
-    /// The level of the events, as SQLx writes them unless it is told otherwise.
+impl SqlxEvents {
+    /// The level at which SQLx emits the events unless it is configured otherwise.
     pub(in crate::db) const LEVEL: LevelFilter = LevelFilter::DEBUG;
 
-    /// Events will be heard.
+    /// Notes that events will be passed on.
     pub(in crate::db) fn listen(&self) {
-        self.listens.store(true, Relaxed);
+        self.is_listening.store(true, Relaxed);
     }
 
-    /// A pool is wrapped, so that its queries are recorded without events.
-    pub(in crate::db) fn wraps(&self) {
-        self.wraps.store(true, Relaxed);
+    /// Notes that a pool is instrumented, so that its queries are recorded without events.
+    pub(in crate::db) fn add_instrumented_pool(&self) {
+        self.has_instrumented_pool.store(true, Relaxed);
     }
 
-    /// The target and level of the events, where none comes and they are needed.
-    pub(in crate::db) fn misses(&self) -> Option<(&'static str, LevelFilter)> {
-        let is = |flag: &AtomicBool| flag.load(Relaxed);
-        let misses = is(&self.listens) && !is(&self.came) && !is(&self.wraps);
-        misses.then_some((TARGET, Self::LEVEL))
+    /// The target and level of the events, if they are needed and none has arrived.
+    pub(in crate::db) fn missing(&self) -> Option<(&'static str, LevelFilter)> {
+        let is_missing = self.is_listening.load(Relaxed)
+            && !self.has_arrived.load(Relaxed)
+            && !self.has_instrumented_pool.load(Relaxed);
+        is_missing.then_some((TARGET, Self::LEVEL))
     }
 
-    /// An event of this statement will come, of a query that is counted already.
-    pub(in crate::db) fn will_come(&self, statement: &str) {
-        if !self.listens.load(Relaxed) {
+    /// Announces an event of this statement whose query an adapter records.
+    pub(in crate::db) fn expect(&self, statement: &str) {
+        if !self.is_listening.load(Relaxed) {
             return;
         }
-        let mut to_come = self.to_come.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut expected = lock(&self.expected);
         let hash = FxBuildHasher.hash_one(statement);
-        // Where SQLx was told to write no events, none comes: what is waited for then is forgotten in time.
-        if to_come.len() >= MAX_TO_COME && !to_come.contains_key(&hash) {
-            to_come.clear();
+        // If SQLx is configured to emit no events, none arrives, and the table must not grow for ever.
+        if expected.len() >= MAX_EXPECTED && !expected.contains_key(&hash) {
+            expected.clear();
         }
-        let count = to_come.entry(hash).or_default();
+        let count = expected.entry(hash).or_default();
         *count = count.saturating_add(1);
     }
 
-    fn takes(&self, statement: &str) -> bool {
-        let mut to_come = self.to_come.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Whether an event of this statement was expected. Takes one expectation away.
+    fn take_expected(&self, statement: &str) -> bool {
+        let mut expected = lock(&self.expected);
         let hash = FxBuildHasher.hash_one(statement);
-        let Some(count) = to_come.get_mut(&hash) else {
+        let Some(count) = expected.get_mut(&hash) else {
             return false;
         };
         *count -= 1;
         if *count == 0 {
-            to_come.remove(&hash);
+            expected.remove(&hash);
         }
         true
     }
 
-    /// Counts the query that an event tells of, unless a guard or an adapter does.
+    /// Returns the query that an event reports, unless a guard or an adapter records it.
     #[inline]
-    pub(in crate::db) fn hear(&self, queries: &Queries, event: &Event<'_>) {
+    pub(in crate::db) fn read(&self, event: &Event<'_>) -> Option<SqlxQuery> {
         if event.metadata().target() == TARGET {
-            self.hear_query(queries, event);
+            self.read_query(event)
+        } else {
+            None
         }
     }
 
     #[cold]
-    fn hear_query(&self, queries: &Queries, event: &Event<'_>) {
-        if *event.metadata().level() > Level::WARN && !self.came.load(Relaxed) {
-            self.came.store(true, Relaxed);
+    fn read_query(&self, event: &Event<'_>) -> Option<SqlxQuery> {
+        if *event.metadata().level() > Level::WARN && !self.has_arrived.load(Relaxed) {
+            self.has_arrived.store(true, Relaxed);
         }
-        if IN_GUARDS.try_with(Cell::get).unwrap_or_default() > 0 {
-            return;
+        if ACTIVE_GUARDS.try_with(Cell::get).unwrap_or_default() > 0 {
+            return None;
         }
-        let mut query = Query::default();
-        event.record(&mut query);
-        let statement = query.statement();
-        if statement.is_empty() || self.takes(statement) {
-            return;
+        let mut fields = QueryFields::default();
+        event.record(&mut fields);
+        let statement = fields.take_statement();
+        if statement.is_empty() || self.take_expected(&statement) {
+            return None;
         }
-        let Ok(took) = Duration::try_from_secs_f64(query.seconds) else {
-            return;
-        };
-        let target = queries.target(Target::new(DbSystem::OtherSql));
-        let shape = queries.shape(&target, statement);
-        let end = queries.common.requests.clock().now();
-        let start = end.saturating_sub(nanos(took));
-        let rows = match query.affected {
-            Some(rows) if query.rows == Some(0) && affected::changes_rows(&shape.summary) => {
-                Some(rows)
-            }
-            _ => query.rows,
-        };
-        shape.count_alone(&shape.asked(start, end), &Ended::Unknown, rows);
+        Some(SqlxQuery {
+            elapsed: Duration::try_from_secs_f64(fields.seconds).ok()?,
+            rows_returned: fields.rows_returned,
+            rows_affected: fields.rows_affected,
+            statement,
+        })
     }
 }
 
-/// What an event says.
+/// The fields of an event.
 #[derive(Debug, Default)]
-struct Query {
-    /// The statement's beginning; all of it where the other is empty.
+struct QueryFields {
+    /// The beginning of the statement. It is all of it if `statement` is empty.
     summary: String,
     statement: String,
-    rows: Option<u64>,
-    affected: Option<u64>,
+    rows_returned: Option<u64>,
+    rows_affected: Option<u64>,
     seconds: f64,
 }
 
-impl Query {
-    fn statement(&self) -> &str {
-        let whole = self
-            .statement
-            .strip_prefix("\n\n")
-            .unwrap_or(&self.statement);
-        let whole = whole.strip_suffix('\n').unwrap_or(whole);
-        if whole.is_empty() {
-            &self.summary
+impl QueryFields {
+    /// Takes the statement without the line breaks that SQLx puts around it.
+    fn take_statement(&mut self) -> String {
+        let mut statement = std::mem::take(&mut self.statement);
+        if statement.starts_with("\n\n") {
+            statement.drain(..2);
+        }
+        if statement.ends_with('\n') {
+            statement.pop();
+        }
+        if statement.is_empty() {
+            std::mem::take(&mut self.summary)
         } else {
-            whole
+            statement
         }
     }
 }
 
-impl Visit for Query {
+impl Visit for QueryFields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "summary" => value.clone_into(&mut self.summary),
@@ -181,8 +177,8 @@ impl Visit for Query {
 
     fn record_u64(&mut self, field: &Field, value: u64) {
         match field.name() {
-            "rows_returned" => self.rows = Some(value),
-            "rows_affected" => self.affected = Some(value),
+            "rows_returned" => self.rows_returned = Some(value),
+            "rows_affected" => self.rows_affected = Some(value),
             _ => {}
         }
     }

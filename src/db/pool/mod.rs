@@ -1,12 +1,10 @@
-//! Connection pools: what they hold, and how long one waits for them.
+//! Connection pools: their connections, the time that acquiring one takes, and probes of their databases.
 
-mod adapted;
 mod pools;
 mod probe;
 mod state;
 mod watch;
 
-pub use self::adapted::{AdaptedPool, Adapting};
 pub use self::probe::{Probe, ProbeReport};
 pub use self::state::{ConnectionPool, PoolState};
 pub use self::watch::{Acquire, PoolWatch};

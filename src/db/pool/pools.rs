@@ -1,17 +1,16 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use super::super::target::name;
+use super::super::target::clean_name;
 use super::state::{ConnectionPool, PoolState};
-use super::watch::{PoolWatch, Waits};
+use super::watch::{PoolWaits, PoolWatch};
 use crate::clock::Clock;
 use crate::metrics::{Kind, Metrics};
-use crate::model::caught;
-use crate::model::peek;
+use crate::model::{caught, lock, peek};
 use crate::semconv;
 
-/// Pools of one monitor that are told apart.
+/// Pools of one monitor that have series of their own.
 const MAX_POOLS: usize = 64;
 /// The name of all further ones.
 const OTHER: &str = "_other";
@@ -20,61 +19,56 @@ const OTHER: &str = "_other";
 pub(in crate::db) struct Pools {
     metrics: Metrics,
     clock: Clock,
-    known: Arc<Known>,
-    /// Whether the page tells of pools: from the first one on.
-    told: OnceLock<()>,
+    pools: Arc<WatchedPools>,
+    /// Set once the metrics of pools are registered, which the first pool does.
+    registered: OnceLock<()>,
 }
 
-type Known = Mutex<Vec<Watched>>;
+type WatchedPools = Mutex<Vec<WatchedPool>>;
 
 #[derive(Clone)]
-struct Watched {
-    waits: Arc<Waits>,
-    /// `None`: it was closed; its name is kept for those who waited for it.
+struct WatchedPool {
+    waits: Arc<PoolWaits>,
+    /// `None` once the pool is closed. Its name stays for the [`PoolWatch`] that counts under it.
     pool: Option<Arc<dyn ConnectionPool>>,
 }
 
-/// A value of a pool, told under this name.
-struct Row {
+/// A metric that is read from the state of each pool.
+struct PoolMetric {
     name: &'static str,
     unit: &'static str,
     description: &'static str,
-    kind: Kind,
-    /// Its values, each with its state.
-    values: fn(&PoolState, &Waits) -> [(&'static str, Option<u64>); 2],
+    /// Up to two values, each with its state label; empty for none.
+    values: fn(&PoolState, &PoolWaits) -> [(&'static str, Option<u64>); 2],
 }
 
-const ROWS: [Row; 4] = [
-    Row {
+const POOL_METRICS: [PoolMetric; 4] = [
+    PoolMetric {
         name: semconv::DB_CLIENT_CONNECTION_COUNT,
         unit: "{connection}",
         description: "Connections of a pool, by state",
-        kind: Kind::UpDownCounter,
         values: |state, _| [("used", Some(state.used)), ("idle", Some(state.idle))],
     },
-    Row {
+    PoolMetric {
         name: semconv::DB_CLIENT_CONNECTION_MAX,
         unit: "{connection}",
-        description: "Connections that a pool may have",
-        kind: Kind::UpDownCounter,
+        description: "Maximum of connections of a pool",
         values: |state, _| [("", state.max), ("", None)],
     },
-    Row {
+    PoolMetric {
         name: semconv::DB_CLIENT_CONNECTION_IDLE_MIN,
         unit: "{connection}",
-        description: "Idle connections that a pool keeps at least",
-        kind: Kind::UpDownCounter,
+        description: "Minimum of idle connections of a pool",
         values: |state, _| [("", state.idle_min), ("", None)],
     },
-    Row {
+    PoolMetric {
         name: semconv::DB_CLIENT_CONNECTION_PENDING_REQUESTS,
         unit: "{request}",
-        description: "Those who wait for a connection of a pool",
-        kind: Kind::UpDownCounter,
+        description: "Requests that wait for a connection of a pool",
         values: |state, waits| {
-            let waiting = || waits.pending.load(Relaxed);
+            let pending = || waits.pending.load(Relaxed);
             [
-                ("", Some(state.pending.unwrap_or_else(waiting))),
+                ("", Some(state.pending.unwrap_or_else(pending))),
                 ("", None),
             ]
         },
@@ -86,55 +80,59 @@ impl Pools {
         Self {
             metrics: metrics.clone(),
             clock: clock.clone(),
-            known: Arc::default(),
-            told: OnceLock::new(),
+            pools: Arc::default(),
+            registered: OnceLock::new(),
         }
     }
 
-    /// Watches a pool, in place of the one that had its name.
+    /// Watches a pool. It replaces the one that had its name.
     pub(in crate::db) fn watch(&self, text: &str, pool: Box<dyn ConnectionPool>) -> PoolWatch {
-        self.told.get_or_init(|| self.tell());
+        self.registered.get_or_init(|| self.register_metrics());
         let pool = Some(Arc::from(pool));
-        let mut name = name(text);
-        let mut known = lock(&self.known);
-        if known.len() >= MAX_POOLS && !known.iter().any(|old| old.waits.name == name) {
+        let mut name = clean_name(text);
+        let mut pools = lock(&self.pools);
+        if pools.len() >= MAX_POOLS && !pools.iter().any(|old| old.waits.name == name) {
             name = OTHER.into();
         }
-        // Of those beyond the cap none is asked: which one should it be?
-        let is_asked = *name != *OTHER;
-        let (pool, unasked) = if is_asked { (pool, None) } else { (None, pool) };
-        let (watch, before) = if let Some(old) = known.iter_mut().find(|old| old.waits.name == name)
-        {
-            let before = std::mem::replace(&mut old.pool, pool);
-            (PoolWatch::new(&old.waits), before)
+        // Pools beyond the limit share the waits of `_other`. Their state is not read: one of them would stand for all.
+        let has_series = *name != *OTHER;
+        let (pool, ignored) = if has_series {
+            (pool, None)
         } else {
-            let waits = Arc::new(self.waits(name));
-            let watch = PoolWatch::new(&waits);
-            known.push(Watched { waits, pool });
-            (watch, None)
+            (None, pool)
         };
-        // What ends with a pool is foreign code.
-        drop(known);
-        drop((before, unasked));
+        let (watch, replaced) =
+            if let Some(old) = pools.iter_mut().find(|old| old.waits.name == name) {
+                let replaced = std::mem::replace(&mut old.pool, pool);
+                (PoolWatch::new(&old.waits), replaced)
+            } else {
+                let waits = Arc::new(self.waits(name));
+                let watch = PoolWatch::new(&waits);
+                pools.push(WatchedPool { waits, pool });
+                (watch, None)
+            };
+        // Dropping a pool runs foreign code, so the lock is released before.
+        drop(pools);
+        drop((replaced, ignored));
         watch
     }
 
-    fn waits(&self, name: Arc<str>) -> Waits {
+    fn waits(&self, name: Arc<str>) -> PoolWaits {
         let label = || [(semconv::DB_CLIENT_CONNECTION_POOL_NAME, name.to_string())];
         let wait_time = self
             .metrics
             .histogram(semconv::DB_CLIENT_CONNECTION_WAIT_TIME)
             .unit("s")
-            .description("Time until a connection of a pool was got")
+            .description("Time to acquire a connection of a pool")
             .bounds(semconv::DB_DURATION_BOUNDS)
             .build();
         let timeouts = self
             .metrics
             .counter(semconv::DB_CLIENT_CONNECTION_TIMEOUTS)
             .unit("{timeout}")
-            .description("Connections of a pool that were waited for in vain")
+            .description("Timeouts while waiting for a connection of a pool")
             .build();
-        Waits {
+        PoolWaits {
             clock: self.clock.clone(),
             pending: AtomicU64::new(0),
             wait_time: wait_time.with(label()),
@@ -143,19 +141,19 @@ impl Pools {
         }
     }
 
-    /// Puts what pools hold on the page.
-    fn tell(&self) {
-        for row in ROWS {
-            // Whoever counts keeps the metrics, which shall not keep the pools.
-            let known = Arc::downgrade(&self.known);
+    /// Registers the metrics that are read from the pools at each scrape.
+    fn register_metrics(&self) {
+        for metric in POOL_METRICS {
+            // The registry may outlive the monitor and must not keep the pools open.
+            let pools = Arc::downgrade(&self.pools);
             self.metrics.observe(
-                row.name,
-                row.unit,
-                row.description,
-                row.kind,
-                Arc::new(move |tell| {
-                    if let Some(known) = known.upgrade() {
-                        tell_row(&known, &row, tell);
+                metric.name,
+                metric.unit,
+                metric.description,
+                Kind::UpDownCounter,
+                Arc::new(move |observe| {
+                    if let Some(pools) = pools.upgrade() {
+                        observe_pools(&pools, &metric, observe);
                     }
                 }),
             );
@@ -163,18 +161,19 @@ impl Pools {
     }
 }
 
-fn lock(known: &Known) -> MutexGuard<'_, Vec<Watched>> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn tell_row(known: &Known, row: &Row, tell: &mut dyn FnMut(&[(&str, &str)], f64)) {
-    // The pools are foreign code: they are asked outside the lock.
-    let pools = peek(known).map(|known| known.clone());
-    for Watched { waits, pool } in pools.unwrap_or_default() {
+/// Observes one metric of all pools.
+fn observe_pools(
+    pools: &WatchedPools,
+    metric: &PoolMetric,
+    observe: &mut dyn FnMut(&[(&str, &str)], f64),
+) {
+    // `state` is foreign code, so it is called outside the lock.
+    let watched = peek(pools).map(|pools| pools.clone());
+    for WatchedPool { waits, pool } in watched.unwrap_or_default() {
         let Some(pool) = pool else { continue };
         match caught(|| pool.state()) {
             Some(Some(state)) => {
-                for (label, value) in (row.values)(&state, &waits) {
+                for (label, value) in (metric.values)(&state, &waits) {
                     let labels = [
                         (semconv::DB_CLIENT_CONNECTION_POOL_NAME, &*waits.name),
                         (semconv::DB_CLIENT_CONNECTION_STATE, label),
@@ -185,30 +184,36 @@ fn tell_row(known: &Known, row: &Row, tell: &mut dyn FnMut(&[(&str, &str)], f64)
                         &labels[..]
                     };
                     if let Some(value) = value {
-                        tell(labels, value as f64);
+                        observe(labels, value as f64);
                     }
                 }
             }
-            // Closed: it is let go, so that what it holds can end.
-            Some(None) => forget(known, &pool),
+            Some(None) => release(pools, &pool),
+            // A pool that panics has no values in this scrape.
             None => {}
         }
     }
 }
 
-fn forget(known: &Known, pool: &Arc<dyn ConnectionPool>) {
-    let is_it = |of: &&mut Watched| of.pool.as_ref().is_some_and(|it| Arc::ptr_eq(it, pool));
-    if let Some(of) = lock(known).iter_mut().find(is_it) {
-        // The caller has it still, and so ends it outside the lock.
-        of.pool = None;
+/// Releases the handle of a pool that is closed, so that what it holds can be dropped.
+fn release(pools: &WatchedPools, pool: &Arc<dyn ConnectionPool>) {
+    let is_it = |watched: &&mut WatchedPool| {
+        watched
+            .pool
+            .as_ref()
+            .is_some_and(|it| Arc::ptr_eq(it, pool))
+    };
+    if let Some(watched) = lock(pools).iter_mut().find(is_it) {
+        // Runs no foreign code under the lock: the caller still holds the pool.
+        watched.pool = None;
     }
 }
 
 impl fmt::Debug for Pools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = lock(&self.known);
+        let pools = lock(&self.pools);
         f.debug_list()
-            .entries(known.iter().map(|of| &of.waits.name))
+            .entries(pools.iter().map(|pool| &pool.waits.name))
             .finish()
     }
 }

@@ -1,28 +1,30 @@
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::super::failure;
-use crate::model::{caught, prefix};
+use super::super::driver_error::driver_error_in_chain;
+use crate::model::{caught, lock, prefix};
 use crate::redact;
 
 /// Bytes of an error that is reported.
 const MAX_ERROR: usize = 8 * 1024;
-/// Bytes of what is added to the sentence that a run was out of time.
-const MAX_TOLD: usize = 900;
+/// Bytes of what a probe adds to the message of a timeout.
+const MAX_TIMEOUT_DETAILS: usize = 900;
 /// Sources of an error that are reported with it.
 const MAX_SOURCES: usize = 10;
 
-/// How long a database that answers may leave a pool without a free connection before that is reported.
+/// Time that a pool may be without a free connection, while its database responds, before that is a warning.
 #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
-const PATIENCE: Duration = Duration::from_secs(1);
-/// From one look for a free connection to the next.
+const MAX_BUSY: Duration = Duration::from_secs(1);
+/// Interval between two checks for a free connection.
 #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
-const PAUSE: Duration = Duration::from_millis(50);
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
-/// A database that [`Health::database`](crate::health::Health::database) can check: the pools of the features `sqlx`
-/// and `deadpool-postgres`, bare or watched, shared clients of tokio-postgres, or one of your own.
+/// A database that [`Health::database`](crate::health::Health::database) can check.
+///
+/// The pools of the features `sqlx` and `deadpool-postgres` implement it, instrumented or not, and so do shared clients of
+/// tokio-postgres. Implement it for a client of your own:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -41,11 +43,19 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// }
 /// ```
 pub trait Probe: Send + Sync + 'static {
-    /// Asks the database for a sign of life. What was reported on the way is part of the check's output where this is not
-    /// ready within the check's timeout; it is dropped then.
+    /// Sends a cheap request to the database and waits for the response.
     ///
-    /// It runs on the monitor's runtime: a connection that it makes must not outlive it, or the pool would hold one
-    /// that ends with the monitor.
+    /// It runs on the monitor's runtime. A connection that it opens must be closed by it: in the pool, that connection
+    /// would end with the monitor.
+    ///
+    /// # Errors
+    ///
+    /// Returns a message for the check's output, made by [`ProbeReport::error`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped when the check's timeout elapses. The output then says what `report` knows: the stage and the
+    /// last error.
     fn probe(&self, report: &ProbeReport) -> impl Future<Output = Result<(), String>> + Send;
 }
 
@@ -55,46 +65,46 @@ impl<P: Probe> Probe for Arc<P> {
     }
 }
 
-/// What a probe has to report beside its result. Clones share everything.
+/// What a probe reports beside its result. Clones share their state.
 #[derive(Clone, Default)]
-pub struct ProbeReport(Arc<Mutex<Report>>);
+pub struct ProbeReport(Arc<Mutex<ProbeState>>);
 
 #[derive(Default)]
-struct Report {
-    /// What the run under way waits for; empty for nothing.
+struct ProbeState {
+    /// What the current run waits for; empty for nothing.
     stage: String,
     /// The last error since the last success; empty for none.
     error: String,
-    /// Why a success is a warning; empty where it is none.
+    /// Why a success is a warning; empty if it is none.
     warning: String,
-    /// How long the run may take.
+    /// The timeout of the run.
     timeout: Duration,
 }
 
 impl ProbeReport {
-    fn lock(&self) -> MutexGuard<'_, Report> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ProbeState> {
+        lock(&self.0)
     }
 
-    /// Sets what is waited for from now on, such as `connecting`: a check that runs out of time reports it.
+    /// Sets what the probe waits for from now on, such as `connecting`. A check that times out reports it.
     pub fn stage(&self, stage: impl Into<String>) {
         self.lock().stage = stage.into();
     }
 
-    /// Keeps an error, with its sources, until the check succeeds; the error as a text. A check that runs out of time
-    /// reports it.
+    /// Returns the text of an error, with its sources and the database's code; at most 8 KiB. The report keeps it until the
+    /// check succeeds: a check that times out reports it.
     pub fn error(&self, error: &(dyn Error + 'static)) -> String {
         let text = text_of(error);
         self.lock().error.clone_from(&text);
         text
     }
 
-    /// Makes the success of this run a warning, which makes nobody unready.
+    /// Makes the success of this run a warning. A warning does not make the service unready.
     pub fn warn(&self, sentence: impl Into<String>) {
         self.lock().warning = sentence.into();
     }
 
-    /// Begins a run that may take this long.
+    /// Begins a run with this timeout.
     pub(crate) fn begin(&self, timeout: Duration) {
         let mut report = self.lock();
         report.timeout = timeout;
@@ -102,7 +112,7 @@ impl ProbeReport {
         report.warning.clear();
     }
 
-    /// This long, or a quarter of the run's time where that is less.
+    /// The lesser of `time` and a quarter of the run's timeout.
     #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
     pub(in crate::db) fn at_most(&self, time: Duration) -> Duration {
         time.min(self.lock().timeout / 4)
@@ -113,68 +123,69 @@ impl ProbeReport {
         prefix(error, MAX_ERROR).clone_into(&mut self.lock().error);
     }
 
-    /// Ends a run that succeeded; its warning.
+    /// Ends a run that succeeded. Returns its warning, if it has one.
     pub(crate) fn succeeded(&self) -> Option<String> {
         let mut report = self.lock();
         report.error.clear();
         Some(std::mem::take(&mut report.warning)).filter(|warning| !warning.is_empty())
     }
 
-    /// What to add to the sentence that a run was out of time.
+    /// What the message of a timeout adds: the stage and the last error.
     pub(crate) fn timed_out(&self) -> String {
         let report = self.lock();
-        let mut told = String::new();
+        let mut details = String::new();
         if !report.stage.is_empty() {
-            told = format!(" while {}", report.stage);
+            details = format!(" while {}", report.stage);
         }
         if !report.error.is_empty() {
-            told = format!("{told}; the last error: {}", report.error);
+            details = format!("{details}; the last error: {}", report.error);
         }
-        prefix(&redact::text(&told), MAX_TOLD).to_owned()
+        prefix(&redact::text(&details), MAX_TIMEOUT_DETAILS).to_owned()
     }
 }
 
-/// An error with those of its sources that it does not quote, and the code of the database.
+/// The text of an error, with those of its sources that it does not quote, and the database's code.
 fn text_of(error: &(dyn Error + 'static)) -> String {
-    let written = |error: &dyn Error| caught(|| error.to_string()).unwrap_or_default();
-    let mut text = written(error);
+    // `Display` and `source` are foreign code.
+    let display = |error: &dyn Error| caught(|| error.to_string()).unwrap_or_default();
+    let mut text = display(error);
     let mut next = caught(|| error.source()).flatten();
     for _ in 0..MAX_SOURCES {
         let Some(source) = next else { break };
-        let more = written(source);
+        let more = display(source);
         if !text.contains(&more) {
             text = format!("{text}: {more}");
         }
         next = caught(|| source.source()).flatten();
     }
-    if let Some(code) = failure::of_chain(error).and_then(|found| found.code) {
+    if let Some(code) = driver_error_in_chain(error).and_then(|found| found.code) {
         text = format!("{text} ({code})");
     }
     prefix(&text, MAX_ERROR).to_owned()
 }
 
-/// Whether a server refuses a connection because it has as many as it takes: it answers those that it has.
+/// Whether a server refuses a connection because its limit is reached. It still serves those that it has.
 #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
 pub(in crate::db) fn is_full_server(error: &(dyn Error + 'static)) -> bool {
-    // `too_many_connections` of PostgreSQL, and of MySQL.
-    let full = ["53300", "08004"];
-    let code = failure::of_chain(error).and_then(|found| found.code);
-    code.is_some_and(|code| full.contains(&&*code))
+    /// `too_many_connections` of PostgreSQL and of MySQL.
+    const TOO_MANY_CONNECTIONS: [&str; 2] = ["53300", "08004"];
+    let code = driver_error_in_chain(error).and_then(|found| found.code);
+    code.is_some_and(|code| TOO_MANY_CONNECTIONS.contains(&&*code))
 }
 
-/// Waits a while for a free connection of a pool whose database answers; where none is, that is a warning.
+/// Waits for a free connection of a pool whose database responds. Reports a warning if there is none in time.
 #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
 pub(in crate::db) async fn wait_for_free(report: &ProbeReport, is_free: impl Fn() -> bool) {
-    let patience = report.at_most(PATIENCE);
-    let begun = tokio::time::Instant::now();
+    let max_busy = report.at_most(MAX_BUSY);
+    let start = tokio::time::Instant::now();
     while !is_free() {
-        if begun.elapsed() >= patience {
+        if start.elapsed() >= max_busy {
             report.warn(format!(
-                "the database answers, and no connection of the pool was free for {patience:?}"
+                "the database answers, and no connection of the pool was free for {max_busy:?}"
             ));
             return;
         }
-        tokio::time::sleep(PAUSE.min(patience)).await;
+        tokio::time::sleep(CHECK_EVERY.min(max_busy)).await;
     }
 }
 

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-/// A connection pool that tells what it holds. The pools of the adapters do; for any other it is a few lines.
+/// A connection pool that reports its connections, for the metrics `db_client_connection_*`.
+///
+/// The pools of SQLx and deadpool-postgres implement it, with their features. For any other pool it takes a few lines:
 ///
 /// ```
 /// use watchpost::db::{ConnectionPool, PoolState};
@@ -21,9 +23,9 @@ use std::sync::Arc;
 /// # }
 /// ```
 pub trait ConnectionPool: Send + Sync {
-    /// What it holds now; `None` once it is closed, after which it is forgotten.
+    /// Returns the current numbers, or `None` once the pool is closed: the monitor then releases its handle.
     ///
-    /// It is called when the metrics page is read, and must not block. Where it panics, its values are missing.
+    /// It is called for each scrape and must not block. If it panics, the scrape has no values of this pool.
     fn state(&self) -> Option<PoolState>;
 }
 
@@ -33,25 +35,25 @@ impl<P: ConnectionPool + ?Sized> ConnectionPool for Arc<P> {
     }
 }
 
-/// What a pool holds at one time.
+/// The connections of a pool at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolState {
     /// Connections in use.
     pub used: u64,
-    /// Connections that wait for use.
+    /// Idle connections.
     pub idle: u64,
-    /// How many connections there may be.
+    /// The maximum of connections, if there is one.
     pub max: Option<u64>,
-    /// How many idle ones it keeps at least.
+    /// The minimum of idle connections, if there is one.
     pub idle_min: Option<u64>,
-    /// Who waits for a connection. Where the pool does not know, those who wait by its [watch](super::PoolWatch)
-    /// are told.
+    /// Requests that wait for a connection. If the pool does not know, the requests that wait through its
+    /// [`PoolWatch`](super::PoolWatch) are reported.
     pub pending: Option<u64>,
 }
 
 impl PoolState {
-    /// Of so many connections in use and so many idle ones.
+    /// A state with this many connections in use and idle ones, and without limits.
     pub const fn new(used: u64, idle: u64) -> Self {
         Self {
             used,
@@ -62,27 +64,27 @@ impl PoolState {
         }
     }
 
-    /// Whether one who asks gets a connection at once.
+    /// Whether a connection can be acquired at once.
     #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
     pub(in crate::db) fn has_free(&self) -> bool {
         self.idle > 0 || self.max.is_none_or(|max| self.used < max)
     }
 
-    /// Sets how many connections there may be.
+    /// Sets the maximum of connections.
     #[must_use]
     pub const fn max(mut self, max: u64) -> Self {
         self.max = Some(max);
         self
     }
 
-    /// Sets how many idle connections are kept at least.
+    /// Sets the minimum of idle connections.
     #[must_use]
     pub const fn idle_min(mut self, idle_min: u64) -> Self {
         self.idle_min = Some(idle_min);
         self
     }
 
-    /// Sets how many wait for a connection.
+    /// Sets the number of requests that wait for a connection.
     #[must_use]
     pub const fn pending(mut self, pending: u64) -> Self {
         self.pending = Some(pending);

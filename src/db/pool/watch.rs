@@ -12,16 +12,18 @@ use crate::clock::{Clock, Nanos};
 use crate::metrics::{Counter, Histogram};
 use crate::model::caught;
 
-/// Those who wait for connections of a pool, made by [`Monitor::watch_pool`](crate::Monitor::watch_pool). Cheap to
-/// clone. What the pool holds is watched without it.
+/// Records the waits for connections of a pool. Made by [`Monitor::watch_pool`](crate::Monitor::watch_pool). Cheap to
+/// clone; clones count together.
+///
+/// The pool's connections are reported without it: the handle can be dropped where nothing waits through it.
 #[derive(Debug, Clone)]
 pub struct PoolWatch {
-    waits: Arc<Waits>,
+    waits: Arc<PoolWaits>,
 }
 
-/// What is counted of those who wait.
+/// The counters of a pool's waits.
 #[derive(Debug)]
-pub(super) struct Waits {
+pub(super) struct PoolWaits {
     pub(super) name: Arc<str>,
     pub(super) clock: Clock,
     pub(super) pending: AtomicU64,
@@ -30,7 +32,7 @@ pub(super) struct Waits {
 }
 
 impl PoolWatch {
-    pub(super) fn new(waits: &Arc<Waits>) -> Self {
+    pub(super) fn new(waits: &Arc<PoolWaits>) -> Self {
         Self {
             waits: Arc::clone(waits),
         }
@@ -41,9 +43,11 @@ impl PoolWatch {
         &self.waits.name
     }
 
-    /// Waits for a connection: who waits is counted while it does, and how long it took when it got one
-    /// (`db.client.connection.pending_requests`, `.wait_time`). A time-out of std or tokio counts as one
-    /// (`db.client.connection.timeouts`).
+    /// Runs a future that acquires a connection.
+    ///
+    /// While it runs it counts in `db.client.connection.pending_requests`. `Ok` records its duration in `.wait_time`. An
+    /// `Err` of the type `std::io::Error` with the kind `TimedOut`, or of the type `tokio::time::error::Elapsed`, counts in
+    /// `.timeouts`; for other error types see [`acquire_with`](Self::acquire_with).
     ///
     /// ```
     /// # async fn example(monitor: watchpost::Monitor, pool: std::sync::Arc<dyn watchpost::db::ConnectionPool>) -> Result<(), std::io::Error> {
@@ -56,7 +60,7 @@ impl PoolWatch {
     ///
     /// # Cancel safety
     ///
-    /// As `future` is. Dropped before it is done, it waits no more, and no time is counted.
+    /// As cancel safe as `future`. If the returned future is dropped before it is ready, no duration is recorded.
     pub fn acquire<F, T, E>(&self, future: F) -> Acquire<F, fn(&E) -> bool>
     where
         F: Future<Output = Result<T, E>>,
@@ -65,24 +69,25 @@ impl PoolWatch {
         self.acquire_with(future, is_timeout)
     }
 
-    /// As [`acquire`](Self::acquire), for errors that say in their own way that time ran out.
+    /// Like [`acquire`](Self::acquire), with a function that recognizes the timeouts among the errors. A panic of that
+    /// function is caught; the error then counts as none.
     ///
     /// # Cancel safety
     ///
-    /// As [`acquire`](Self::acquire).
+    /// As of [`acquire`](Self::acquire).
     pub fn acquire_with<F, T, E, I>(&self, future: F, is_timeout: I) -> Acquire<F, I>
     where
         F: Future<Output = Result<T, E>>,
         I: FnOnce(&E) -> bool,
     {
-        let waiting = Waiting {
+        let pending = PendingAcquire {
             start: self.waits.clock.now(),
             waits: Arc::clone(&self.waits),
         };
-        waiting.waits.pending.fetch_add(1, Relaxed);
+        pending.waits.pending.fetch_add(1, Relaxed);
         Acquire {
             future,
-            waiting: Some((waiting, is_timeout)),
+            pending: Some((pending, is_timeout)),
         }
     }
 }
@@ -94,33 +99,33 @@ fn is_timeout<E: 'static>(error: &E) -> bool {
         || any.is::<tokio::time::error::Elapsed>()
 }
 
-/// One who waits.
+/// A wait in progress, counted as pending until it is dropped.
 #[derive(Debug)]
-struct Waiting {
-    waits: Arc<Waits>,
+struct PendingAcquire {
+    waits: Arc<PoolWaits>,
     start: Nanos,
 }
 
-impl Waiting {
-    fn got_one(&self) {
+impl PendingAcquire {
+    fn record_wait(&self) {
         let nanos = self.waits.clock.now().saturating_sub(self.start);
         self.waits.wait_time.record(nanos as f64 / 1e9);
     }
 }
 
-impl Drop for Waiting {
+impl Drop for PendingAcquire {
     fn drop(&mut self) {
         self.waits.pending.fetch_sub(1, Relaxed);
     }
 }
 
 pin_project! {
-    /// The future of [`PoolWatch::acquire`].
+    /// The future of [`PoolWatch::acquire`] and [`PoolWatch::acquire_with`].
     #[must_use = "futures do nothing unless awaited"]
     pub struct Acquire<F, I> {
         #[pin]
         future: F,
-        waiting: Option<(Waiting, I)>,
+        pending: Option<(PendingAcquire, I)>,
     }
 }
 
@@ -133,17 +138,17 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let done = ready!(this.future.poll(cx));
-        if let Some((waiting, is_timeout)) = this.waiting.take() {
-            match &done {
-                Ok(_) => waiting.got_one(),
+        let result = ready!(this.future.poll(cx));
+        if let Some((pending, is_timeout)) = this.pending.take() {
+            match &result {
+                Ok(_) => pending.record_wait(),
                 Err(error) if caught(|| is_timeout(error)) == Some(true) => {
-                    waiting.waits.timeouts.add(1);
+                    pending.waits.timeouts.add(1);
                 }
                 Err(_) => {}
             }
         }
-        Poll::Ready(done)
+        Poll::Ready(result)
     }
 }
 

@@ -1,21 +1,34 @@
-//! Rows that a statement changed, as the drivers tell them: SQLx has no trait for that.
+//! Reads the number of affected rows from the result types of the drivers: SQLx has no trait for it.
 
 use std::any::Any;
 
-/// The rows that a result of a driver's names; `None` of a driver whose feature is off.
-pub(super) fn rows(result: &dyn Any) -> Option<u64> {
+/// Reads the result of one driver; `None` for that of any other driver.
+type ReadRows = fn(&dyn Any) -> Option<u64>;
+
+/// One for each driver whose feature is on, and the `Any` driver.
+const DRIVERS: &[ReadRows] = &[
     #[cfg(feature = "sqlx-postgres")]
-    if let Some(result) = result.downcast_ref::<sqlx::postgres::PgQueryResult>() {
-        return Some(result.rows_affected());
-    }
+    |result| {
+        let result = result.downcast_ref::<sqlx::postgres::PgQueryResult>()?;
+        Some(result.rows_affected())
+    },
     #[cfg(feature = "sqlx-mysql")]
-    if let Some(result) = result.downcast_ref::<sqlx::mysql::MySqlQueryResult>() {
-        return Some(result.rows_affected());
-    }
+    |result| {
+        let result = result.downcast_ref::<sqlx::mysql::MySqlQueryResult>()?;
+        Some(result.rows_affected())
+    },
     #[cfg(feature = "sqlx-sqlite")]
-    if let Some(result) = result.downcast_ref::<sqlx::sqlite::SqliteQueryResult>() {
-        return Some(result.rows_affected());
-    }
-    let any = result.downcast_ref::<sqlx_core::any::AnyQueryResult>();
-    any.map(sqlx_core::any::AnyQueryResult::rows_affected)
+    |result| {
+        let result = result.downcast_ref::<sqlx::sqlite::SqliteQueryResult>()?;
+        Some(result.rows_affected())
+    },
+    |result| {
+        let result = result.downcast_ref::<sqlx_core::any::AnyQueryResult>()?;
+        Some(result.rows_affected())
+    },
+];
+
+/// The affected rows of a driver's result; `None` for a driver whose feature is off.
+pub(super) fn affected_rows(result: &dyn Any) -> Option<u64> {
+    DRIVERS.iter().find_map(|read| read(result))
 }

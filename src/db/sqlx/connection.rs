@@ -4,46 +4,48 @@ use std::sync::Arc;
 use sqlx::Database;
 use sqlx::Error;
 
-use super::pool::Watched;
-use super::transaction::{Held, Transaction};
+use super::database::SqlxDatabase;
+use super::transaction::{Transaction, TransactionConnection};
 
-/// A connection of a [`Pool`](super::Pool), to which it goes back when it is dropped. `&mut PoolConnection` is an
-/// executor.
+/// A connection of a [`Pool`](super::Pool). `&mut PoolConnection` is an SQLx executor. Dropping it returns it to the pool.
 pub struct PoolConnection<DB: Database> {
     connection: sqlx::pool::PoolConnection<DB>,
-    watched: Arc<Watched>,
+    database: Arc<SqlxDatabase>,
 }
 
 impl<DB: Database> PoolConnection<DB> {
-    pub(super) fn new(connection: sqlx::pool::PoolConnection<DB>, watched: &Arc<Watched>) -> Self {
+    pub(super) fn new(
+        connection: sqlx::pool::PoolConnection<DB>,
+        database: &Arc<SqlxDatabase>,
+    ) -> Self {
         Self {
             connection,
-            watched: Arc::clone(watched),
+            database: Arc::clone(database),
         }
     }
 
-    /// The connection itself: what is executed on it is not watched.
+    /// The underlying connection. Statements executed on it are not recorded.
     pub fn as_sqlx(&mut self) -> &mut sqlx::pool::PoolConnection<DB> {
         &mut self.connection
     }
 
-    /// The connection itself.
+    /// Unwraps the underlying connection. Statements executed on it are not recorded.
     pub fn into_sqlx(self) -> sqlx::pool::PoolConnection<DB> {
         self.connection
     }
 
-    /// Begins a transaction, or a savepoint where there is one.
+    /// Begins a transaction, or a savepoint inside a transaction.
     ///
     /// # Errors
     ///
-    /// As of [`sqlx::Connection::begin`](sqlx::Connection::begin).
+    /// As [`sqlx::Connection::begin`](sqlx::Connection::begin).
     pub async fn begin(&mut self) -> Result<Transaction<'_, DB>, Error> {
-        let held = Held::Borrowed(&mut *self.connection);
-        Transaction::begin(held, &self.watched, None).await
+        let connection = TransactionConnection::Borrowed(&mut *self.connection);
+        Transaction::begin(connection, &self.database, None).await
     }
 
-    pub(super) fn parts(&mut self) -> (&mut DB::Connection, &Arc<Watched>) {
-        (&mut self.connection, &self.watched)
+    pub(super) fn parts(&mut self) -> (&mut DB::Connection, &Arc<SqlxDatabase>) {
+        (&mut self.connection, &self.database)
     }
 }
 

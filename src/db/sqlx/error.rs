@@ -6,32 +6,32 @@ use sqlx::error::DatabaseError;
 use super::super::guard::{QueryGuard, code_of};
 use crate::request::DriverError;
 
-/// A query failed by an error of SQLx.
+/// Ends a query as failed by an error of SQLx.
 #[cold]
 pub(super) fn fail(guard: QueryGuard, error: &Error) {
-    guard.fail_by::<Error>(kind(error), told(error));
+    guard.fail_with::<Error>(kind(error), details(error));
 }
 
-/// The facts that SQLx reports about one of its errors, or about one of the database.
+/// What SQLx reports about one of its errors, or about an error of the database.
 pub(in crate::db) fn driver_error(
     error: &(dyn std::error::Error + 'static),
 ) -> Option<DriverError> {
     if let Some(error) = error.downcast_ref::<Error>() {
-        return Some(told(error));
+        return Some(details(error));
     }
-    // What stands as the source of an error of SQLx's.
+    // The source of an error of SQLx.
     let error = error.downcast_ref::<Box<dyn DatabaseError>>()?;
-    Some(of_database(&**error))
+    Some(database_details(&**error))
 }
 
-fn told(error: &Error) -> DriverError {
+fn details(error: &Error) -> DriverError {
     match error {
-        Error::Database(error) => of_database(&**error),
+        Error::Database(error) => database_details(&**error),
         _ => DriverError::default(),
     }
 }
 
-fn of_database(error: &dyn DatabaseError) -> DriverError {
+fn database_details(error: &dyn DatabaseError) -> DriverError {
     let code = error.code().map(Cow::into_owned);
     DriverError::new(
         code.and_then(|code| code_of(code.into())),
@@ -39,7 +39,7 @@ fn of_database(error: &dyn DatabaseError) -> DriverError {
     )
 }
 
-/// Ends a query as its result says.
+/// Ends a query by the result of its work.
 pub(super) fn end<T>(guard: QueryGuard, result: &Result<T, Error>) {
     match result {
         Ok(_) => guard.finish(),
@@ -47,7 +47,7 @@ pub(super) fn end<T>(guard: QueryGuard, result: &Result<T, Error>) {
     }
 }
 
-/// The error's variant: its text may hold values.
+/// The name of the error's variant. The error's text is not used: it may hold values.
 fn kind(error: &Error) -> &'static str {
     match error {
         Error::Configuration(_) => "sqlx::Error::Configuration",

@@ -10,55 +10,56 @@ use sqlx::Error;
 use sqlx::SqlStr;
 use sqlx::{Execute, Executor};
 
-use super::super::generated::generated;
-use super::super::rows::{IsRow, Rows};
-use super::super::run::InQuery;
-use super::affected;
+use super::super::rows::{QueryRows, StreamItem};
+use super::super::run::GuardedFuture;
+use super::super::stream;
+use super::affected::affected_rows;
 use super::connection::PoolConnection;
+use super::database::SqlxDatabase;
 use super::error;
-use super::pool::{Pool, Watched};
-use super::statement::Statement;
+use super::pool::Pool;
+use super::statement::QueryParts;
 use super::transaction::Transaction;
 
-type Item<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>;
+type FetchItem<DB> = Either<<DB as Database>::QueryResult, <DB as Database>::Row>;
 
-impl<L: 'static, R> IsRow for Either<L, R> {
+impl<L: 'static, R> StreamItem for Either<L, R> {
     fn is_row(&self) -> bool {
         self.is_right()
     }
 
-    fn changed(&self) -> Option<u64> {
-        affected::rows(self.as_ref().left()?)
+    fn affected_rows(&self) -> Option<u64> {
+        affected_rows(self.as_ref().left()?)
     }
 }
 
-/// The rows of a statement on a connection.
+/// Runs a statement on a connection and streams its rows.
 fn fetch_many<'c, DB>(
     connection: &'c mut DB::Connection,
-    watched: &Watched,
-    mut statement: Statement<DB>,
-) -> impl Stream<Item = Result<Item<DB>, Error>> + Send + 'c
+    database: &SqlxDatabase,
+    mut statement: QueryParts<DB>,
+) -> impl Stream<Item = Result<FetchItem<DB>, Error>> + Send + 'c
 where
     DB: Database,
     &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    let guard = statement.begin(watched);
-    Rows::new(guard, || connection.fetch_many(statement), error::fail)
+    let guard = statement.begin(database);
+    QueryRows::new(guard, || connection.fetch_many(statement), error::fail)
 }
 
-/// The first row of a statement on a connection.
+/// Runs a statement on a connection and returns its first row.
 async fn fetch_optional<DB>(
     connection: &mut DB::Connection,
-    watched: &Watched,
-    mut statement: Statement<DB>,
+    database: &SqlxDatabase,
+    mut statement: QueryParts<DB>,
 ) -> Result<Option<DB::Row>, Error>
 where
     DB: Database,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
-    let mut guard = statement.begin(watched);
-    let future = guard.inside(|| connection.fetch_optional(statement));
-    let (guard, row) = InQuery::new(guard, future).await;
+    let mut guard = statement.begin(database);
+    let future = guard.scope(|| connection.fetch_optional(statement));
+    let (guard, row) = GuardedFuture::new(guard, future).await;
     match &row {
         Ok(row) => guard.rows(row.is_some().into()).finish(),
         Err(error) => error::fail(guard, error),
@@ -73,23 +74,23 @@ where
 {
     type Database = DB;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Item<DB>, Error>>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<FetchItem<DB>, Error>>
     where
         'p: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let (pool, statement) = (self.clone(), Statement::new(query));
-        Box::pin(generated(async move |items| {
+        let (pool, statement) = (self.clone(), QueryParts::new(query));
+        Box::pin(stream::from_future(async move |items| {
             let mut connection = match pool.acquire_for(statement.text()).await {
                 Ok(connection) => connection,
                 Err(error) => {
-                    items.put(Err(error)).await;
+                    items.send(Err(error)).await;
                     return;
                 }
             };
-            let (connection, watched) = connection.parts();
-            let rows = fetch_many::<DB>(connection, watched, statement);
-            items.put_all(pin!(rows)).await;
+            let (connection, database) = connection.parts();
+            let rows = fetch_many::<DB>(connection, database, statement);
+            items.send_all(pin!(rows)).await;
         }))
     }
 
@@ -101,11 +102,11 @@ where
         'p: 'e,
         E: 'q + Execute<'q, DB>,
     {
-        let (pool, statement) = (self.clone(), Statement::new(query));
+        let (pool, statement) = (self.clone(), QueryParts::new(query));
         Box::pin(async move {
             let mut connection = pool.acquire_for(statement.text()).await?;
-            let (connection, watched) = connection.parts();
-            fetch_optional::<DB>(connection, watched, statement).await
+            let (connection, database) = connection.parts();
+            fetch_optional::<DB>(connection, database, statement).await
         })
     }
 
@@ -136,7 +137,7 @@ where
     }
 }
 
-/// An executor that has its connection.
+/// Implements `Executor` for a type that has its connection.
 macro_rules! executor {
     ($what:ty $(, $more:lifetime)?) => {
         impl<'c, $($more,)? DB> Executor<'c> for &'c mut $what
@@ -146,13 +147,13 @@ macro_rules! executor {
         {
             type Database = DB;
 
-            fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Item<DB>, Error>>
+            fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<FetchItem<DB>, Error>>
             where
                 'c: 'e,
                 E: 'q + Execute<'q, DB>,
             {
-                let (connection, watched) = self.parts();
-                Box::pin(fetch_many::<DB>(connection, watched, Statement::new(query)))
+                let (connection, database) = self.parts();
+                Box::pin(fetch_many::<DB>(connection, database, QueryParts::new(query)))
             }
 
             fn fetch_optional<'e, 'q: 'e, E>(
@@ -163,10 +164,10 @@ macro_rules! executor {
                 'c: 'e,
                 E: 'q + Execute<'q, DB>,
             {
-                let statement = Statement::new(query);
+                let statement = QueryParts::new(query);
                 Box::pin(async move {
-                    let (connection, watched) = self.parts();
-                    fetch_optional::<DB>(connection, watched, statement).await
+                    let (connection, database) = self.parts();
+                    fetch_optional::<DB>(connection, database, statement).await
                 })
             }
 

@@ -1,4 +1,4 @@
-//! Pools, connections and transactions of SQLx whose queries are watched; feature `sqlx`.
+//! Instrumented pools, connections and transactions of SQLx, with the feature `sqlx`.
 //!
 //! ```
 //! use sqlx::sqlite::SqlitePool;
@@ -53,6 +53,7 @@
 
 mod affected;
 mod connection;
+mod database;
 mod error;
 mod executor;
 mod pool;

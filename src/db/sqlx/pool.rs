@@ -6,124 +6,101 @@ use sqlx::Database as Driver;
 use sqlx::Error;
 use sqlx::{SqlSafeStr, SqlStr};
 
-use super::super::database::Database;
-use super::super::guard::QueryGuard;
-use super::super::pool::{AdaptedPool, Adapting, ConnectionPool, PoolState, PoolWatch};
+use super::super::instrument_pool::{InstrumentPool, PoolContext};
+use super::super::pool::{ConnectionPool, PoolState, PoolWatch};
 use super::super::system::DbSystem;
 use super::connection::PoolConnection;
+use super::database::SqlxDatabase;
 use super::error;
-use super::transaction::{Held, Transaction};
+use super::transaction::{Transaction, TransactionConnection};
 use crate::model::caught;
 
-/// A pool of SQLx whose queries are watched, made by [`Monitor::db_pool`](crate::Monitor::db_pool). `&Pool` is an
-/// executor. Cheap to clone.
+/// An instrumented pool of SQLx. Made by [`Monitor::db_pool`](crate::Monitor::db_pool). `&Pool` is an SQLx executor. Cheap
+/// to clone.
 pub struct Pool<DB: Driver> {
     inner: sqlx::Pool<DB>,
-    pub(super) watched: Arc<Watched>,
+    database: Arc<SqlxDatabase>,
     watch: PoolWatch,
 }
 
-/// What the connections of a pool have in common.
-#[derive(Debug, Clone)]
-pub(super) struct Watched {
-    database: Database,
-    /// Whether statements get a comment that tells their trace.
-    pub(super) comments: bool,
-    /// Whether the driver runs statements on threads of its own.
-    elsewhere: bool,
-}
-
-impl Watched {
-    /// Begins the query of a statement. [`sends`](Self::sends) then gets the text that is sent.
-    pub(super) fn query(&self, statement: &str) -> QueryGuard {
-        self.database.query(statement)
-    }
-
-    /// A query that was begun is sent with this text. SQLx's own event with the text is not counted again.
-    pub(super) fn sends(&self, text: &str) {
-        if self.elsewhere {
-            self.database.will_be_told(text);
-        }
-    }
-
-    /// Begins what SQLx sends by itself, of which its events tell nothing.
-    pub(super) fn own_query(&self, statement: &str) -> QueryGuard {
-        self.database.query(statement)
-    }
-}
-
 impl<DB: Driver> Pool<DB> {
-    /// The pool itself: what is executed on it is not watched.
+    /// The underlying pool. Statements executed on it are not recorded.
     pub fn as_sqlx(&self) -> &sqlx::Pool<DB> {
         &self.inner
     }
 
-    /// Sets the database's name (`db.namespace`), where the pool's options do not tell it: `SQLite`'s do not.
+    /// Sets the database's name (`db.namespace`). It is read from the pool's options, except for `SQLite`.
     #[must_use]
     pub fn namespace(mut self, namespace: impl AsRef<str>) -> Self {
-        let watched = Arc::make_mut(&mut self.watched);
-        watched.database = watched.database.clone().namespace(namespace);
+        Arc::make_mut(&mut self.database).set_namespace(namespace.as_ref());
         self
     }
 
-    /// Sends each statement with a comment that tells its trace to the database, in
-    /// [sqlcommenter](https://google.github.io/sqlcommenter/spec/)'s form: its logs and its list of running queries can
-    /// then be matched with traces.
+    /// Sets whether statements are sent with a comment that carries the trace context, in the format of
+    /// [sqlcommenter](https://google.github.io/sqlcommenter/spec/); off by default. The database's logs and its list of
+    /// running queries can then be matched with traces.
     ///
-    /// It has a price: each statement is another, so that none is prepared once and used again. A statement that
-    /// has a comment already stays as it is.
+    /// Each statement then has a text of its own, so that no prepared statement is used again. A statement that has a
+    /// comment already is sent unchanged.
     #[must_use]
     pub fn comments(mut self, comments: bool) -> Self {
-        Arc::make_mut(&mut self.watched).comments = comments;
+        Arc::make_mut(&mut self.database).comments = comments;
         self
     }
 
-    /// Waits for a connection.
+    /// Acquires a connection.
     ///
     /// # Errors
     ///
-    /// As of [`sqlx::Pool::acquire`](sqlx::Pool::acquire). One that waited in vain counts with the pool
-    /// (`db_client_connection_timeouts_total`).
+    /// As [`sqlx::Pool::acquire`](sqlx::Pool::acquire). A timeout counts in `db_client_connection_timeouts_total`.
     pub async fn acquire(&self) -> Result<PoolConnection<DB>, Error> {
         let is_timeout = |error: &Error| matches!(error, Error::PoolTimedOut);
         let connection = self.watch.acquire_with(self.inner.acquire(), is_timeout);
-        Ok(PoolConnection::new(connection.await?, &self.watched))
+        Ok(PoolConnection::new(connection.await?, &self.database))
     }
 
-    /// As [`acquire`](Self::acquire), for a query that fails where there is no connection for it.
+    /// Like [`acquire`](Self::acquire), for a statement: without a connection, its query fails.
     pub(super) async fn acquire_for(&self, statement: &str) -> Result<PoolConnection<DB>, Error> {
         let connection = self.acquire().await;
         if let Err(error) = &connection {
-            error::fail(self.watched.own_query(statement), error);
+            error::fail(self.database.query(statement), error);
         }
         connection
     }
 
-    /// Waits for a connection and begins a transaction on it.
+    /// Acquires a connection and begins a transaction on it.
     ///
     /// # Errors
     ///
-    /// As of [`sqlx::Pool::begin`](sqlx::Pool::begin).
+    /// As [`sqlx::Pool::begin`](sqlx::Pool::begin).
     pub async fn begin(&self) -> Result<Transaction<'static, DB>, Error> {
-        self.begin_by(None).await
+        self.begin_inner(None).await
     }
 
-    /// As [`begin`](Self::begin), by a statement of one's own, such as `BEGIN READ ONLY`.
+    /// Like [`begin`](Self::begin), with a statement of the host, such as `BEGIN READ ONLY`.
     ///
     /// # Errors
     ///
-    /// As of [`begin`](Self::begin), and where the statement begins none.
+    /// As [`begin`](Self::begin); also if the statement begins no transaction.
     pub async fn begin_with(
         &self,
         statement: impl SqlSafeStr,
     ) -> Result<Transaction<'static, DB>, Error> {
-        self.begin_by(Some(statement.into_sql_str())).await
+        self.begin_inner(Some(statement.into_sql_str())).await
     }
 
-    async fn begin_by(&self, statement: Option<SqlStr>) -> Result<Transaction<'static, DB>, Error> {
+    async fn begin_inner(
+        &self,
+        statement: Option<SqlStr>,
+    ) -> Result<Transaction<'static, DB>, Error> {
         let text = statement.as_ref().map_or("BEGIN", SqlStr::as_str);
         let connection = self.acquire_for(text).await?.into_sqlx();
-        Transaction::begin(Held::Pooled(connection), &self.watched, statement).await
+        Transaction::begin(
+            TransactionConnection::Pooled(connection),
+            &self.database,
+            statement,
+        )
+        .await
     }
 }
 
@@ -131,7 +108,7 @@ impl<DB: Driver> Clone for Pool<DB> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            watched: Arc::clone(&self.watched),
+            database: Arc::clone(&self.database),
             watch: self.watch.clone(),
         }
     }
@@ -159,55 +136,55 @@ impl<DB: Driver> ConnectionPool for sqlx::Pool<DB> {
     }
 }
 
-impl<DB: Driver> AdaptedPool for sqlx::Pool<DB> {
-    type Watched = Pool<DB>;
+impl<DB: Driver> InstrumentPool for sqlx::Pool<DB> {
+    type Instrumented = Pool<DB>;
 
-    fn adapt(&self, by: &Adapting<'_>) -> Pool<DB> {
-        let site = Site::of(self);
-        let mut database = by.db(site.system);
-        database.wraps_sqlx();
-        if let Some(server) = &site.server {
-            database = database.server(server, site.port.unwrap_or_default());
+    fn instrument(&self, context: &PoolContext<'_>) -> Pool<DB> {
+        let address = PoolAddress::of(self);
+        let mut database = context.db(address.system);
+        database.add_instrumented_pool();
+        if let Some(server) = &address.server {
+            database = database.server(server, address.port.unwrap_or_default());
         }
-        if let Some(namespace) = &site.namespace {
+        if let Some(namespace) = &address.namespace {
             database = database.namespace(namespace);
         }
-        let watch = by.watch_pool(site.name(), self);
+        let watch = context.watch_pool(address.name(), self);
         Pool {
             inner: self.clone(),
-            watched: Arc::new(Watched {
-                database: database.pool(watch.name()),
-                comments: false,
-                elsewhere: site.system == DbSystem::Sqlite,
-            }),
+            // The driver of SQLite runs statements on a thread for each connection.
+            database: Arc::new(SqlxDatabase::new(
+                database.pool(watch.name()),
+                address.system == DbSystem::Sqlite,
+            )),
             watch,
         }
     }
 }
 
-/// The drivers that tell their options as a URL; others panic, and so does `SQLite`'s of a database in memory.
-const HAVE_URLS: [&str; 3] = ["PostgreSQL", "MySQL", "Any"];
+/// The drivers whose options have a URL. Others panic, and so does `SQLite` for a database in memory.
+const URL_DRIVERS: [&str; 3] = ["PostgreSQL", "MySQL", "Any"];
 
-/// Where a pool leads to.
-struct Site {
+/// The system, server and database that a pool connects to, as far as its options say.
+struct PoolAddress {
     system: DbSystem,
     server: Option<String>,
     port: Option<u16>,
     namespace: Option<String>,
 }
 
-impl Site {
+impl PoolAddress {
     fn of<DB: Driver>(pool: &sqlx::Pool<DB>) -> Self {
-        let url = HAVE_URLS.contains(&DB::NAME).then(|| {
+        let url = URL_DRIVERS.contains(&DB::NAME).then(|| {
             let options = pool.connect_options();
-            // What it makes of odd options is its own.
+            // The conversion may panic on options that it does not expect.
             caught(|| options.to_url_lossy())
         });
         let url = url.flatten();
         let scheme = url.as_ref().map_or("", |url| url.scheme());
         let system = system(DB::NAME).or_else(|| system(scheme));
         let system = system.unwrap_or(DbSystem::OtherSql);
-        // The path of SQLite's is the machine's, and nobody else's name.
+        // The path of an SQLite file says nothing outside this machine.
         let Some(url) = url.filter(|_| system != DbSystem::Sqlite) else {
             return Self {
                 system,
@@ -219,7 +196,7 @@ impl Site {
         let path = url.path().rsplit('/').next().unwrap_or_default();
         Self {
             system,
-            // A socket's directory stands percent-encoded in its place.
+            // The directory of a socket stands percent-encoded in the place of the host.
             server: url
                 .host_str()
                 .filter(|host| !host.contains('%'))
@@ -229,7 +206,7 @@ impl Site {
         }
     }
 
-    /// The pool's name, as the conventions make it of server and database.
+    /// The name of the pool as the semantic conventions make it, from server, port and database.
     fn name(&self) -> String {
         let namespace = self.namespace.as_deref().unwrap_or_default();
         match (&self.server, self.port) {
@@ -241,7 +218,7 @@ impl Site {
     }
 }
 
-/// A system by SQLx's name of its driver, or by a URL's scheme.
+/// The system with this name of an SQLx driver or this URL scheme.
 pub(super) fn system(name: &str) -> Option<DbSystem> {
     Some(match name {
         "PostgreSQL" | "postgres" | "postgresql" => DbSystem::Postgresql,

@@ -9,15 +9,16 @@ use super::super::pool::{ConnectionPool, Probe, ProbeReport, is_full_server, wai
 use super::super::system::DbSystem;
 use super::pool::{Pool, system};
 
-/// Time for a connection of the probe's own to end cleanly.
-const CLOSING: Duration = Duration::from_secs(1);
-/// A statement for which `SQLite` reads its file.
+/// Time for the probe's own connection to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// A statement that makes `SQLite` read its file.
 const READ_FILE: &str = "SELECT count(*) FROM sqlite_master";
 
-/// An idle connection of a pool, to which it goes back once it has answered. Otherwise it ends, and the pool makes another.
-struct Idle<DB: Driver>(Option<PoolConnection<DB>>);
+/// An idle connection of a pool. It returns to the pool once it has responded. Otherwise it is closed, and the pool opens
+/// another one.
+struct IdleConnection<DB: Driver>(Option<PoolConnection<DB>>);
 
-impl<DB: Driver> Idle<DB> {
+impl<DB: Driver> IdleConnection<DB> {
     async fn ping(mut self) -> Result<(), Error> {
         let Some(connection) = &mut self.0 else {
             return Ok(());
@@ -28,7 +29,7 @@ impl<DB: Driver> Idle<DB> {
     }
 }
 
-impl<DB: Driver> Drop for Idle<DB> {
+impl<DB: Driver> Drop for IdleConnection<DB> {
     fn drop(&mut self) {
         drop(self.0.take().map(PoolConnection::detach));
     }
@@ -42,16 +43,16 @@ where
         if self.is_closed() {
             return Err(report.error(&Error::PoolClosed));
         }
-        // An open file says nothing of the one that is there now.
+        // An open file works even if its path now leads to another file or none, so SQLite is always opened anew.
         let is_file = system(DB::NAME) == Some(DbSystem::Sqlite);
         if !is_file && let Some(connection) = self.try_acquire() {
             report.stage("waiting for the answer of an idle connection of the pool");
-            match Idle(Some(connection)).ping().await {
+            match IdleConnection(Some(connection)).ping().await {
                 Ok(()) => return Ok(()),
                 Err(error) => _ = report.error(&error),
             }
         }
-        // A connection of its own, which the pool does not see: it ends with the monitor's runtime.
+        // A connection of the probe's own, which the pool does not see: it ends with the monitor's runtime.
         report.stage("connecting");
         let options = self.connect_options();
         let options = options.as_ref().clone().disable_statement_logging();
@@ -64,13 +65,13 @@ where
             Err(error) => return Err(report.error(&error)),
         };
         report.stage("waiting for the answer of a new connection");
-        let answer = match is_file {
+        let response = match is_file {
             true => connection.execute(READ_FILE).await.map(drop),
             false => connection.ping().await,
         };
-        answer.map_err(|error| report.error(&error))?;
+        response.map_err(|error| report.error(&error))?;
         report.stage("closing a connection");
-        let (Ok(_) | Err(_)) = timeout(report.at_most(CLOSING), connection.close()).await;
+        let (Ok(_) | Err(_)) = timeout(report.at_most(CLOSE_TIMEOUT), connection.close()).await;
         let is_free = || self.state().is_none_or(|state| state.has_free());
         wait_for_free(report, is_free).await;
         Ok(())

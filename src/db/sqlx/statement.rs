@@ -4,19 +4,19 @@ use sqlx::error::BoxDynError;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 
 use super::super::guard::QueryGuard;
-use super::pool::Watched;
+use super::database::SqlxDatabase;
 
-type Arguments<DB> = Result<Option<<DB as Database>::Arguments>, BoxDynError>;
+type QueryArguments<DB> = Result<Option<<DB as Database>::Arguments>, BoxDynError>;
 
-/// What is to be executed, taken apart: SQLx gives the text away with the whole.
-pub(super) struct Statement<DB: Database> {
+/// An SQLx query taken apart: `Execute::sql` consumes the query, and its text is needed before.
+pub(super) struct QueryParts<DB: Database> {
     text: SqlStr,
     prepared: Option<DB::Statement>,
-    arguments: Option<Arguments<DB>>,
+    arguments: Option<QueryArguments<DB>>,
     persistent: bool,
 }
 
-impl<DB: Database> Statement<DB> {
+impl<DB: Database> QueryParts<DB> {
     pub(super) fn text(&self) -> &str {
         self.text.as_str()
     }
@@ -30,24 +30,24 @@ impl<DB: Database> Statement<DB> {
         }
     }
 
-    /// Begins its query.
-    pub(super) fn begin(&mut self, by: &Watched) -> QueryGuard {
-        let guard = by.query(self.text.as_str());
-        if by.comments {
+    /// Begins the query, and adds the comment if the database has comments on.
+    pub(super) fn begin(&mut self, database: &SqlxDatabase) -> QueryGuard {
+        let guard = database.query(self.text.as_str());
+        if database.comments {
             let text = guard.commented(self.text.as_str());
             if text.as_ref() != self.text.as_str() {
                 self.text = AssertSqlSafe(text.into_owned()).into_sql_str();
-                // Of another text each time: kept ones would never be used again.
+                // The text differs each time, so a cached statement would never be used again.
                 self.prepared = None;
                 self.persistent = false;
             }
         }
-        by.sends(self.text.as_str());
+        database.expect_event(self.text.as_str());
         guard
     }
 }
 
-impl<DB: Database> Execute<'_, DB> for Statement<DB> {
+impl<DB: Database> Execute<'_, DB> for QueryParts<DB> {
     fn sql(self) -> SqlStr {
         self.text
     }
@@ -56,7 +56,7 @@ impl<DB: Database> Execute<'_, DB> for Statement<DB> {
         self.prepared.as_ref()
     }
 
-    fn take_arguments(&mut self) -> Arguments<DB> {
+    fn take_arguments(&mut self) -> QueryArguments<DB> {
         self.arguments.take().unwrap_or(Ok(None))
     }
 

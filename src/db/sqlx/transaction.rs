@@ -7,24 +7,24 @@ use sqlx::SqlStr;
 use sqlx::pool::PoolConnection;
 use sqlx_core::transaction::TransactionManager;
 
-use super::super::run::InQuery;
+use super::super::run::GuardedFuture;
+use super::database::SqlxDatabase;
 use super::error;
-use super::pool::Watched;
 
-/// A transaction or savepoint. `&mut Transaction` is an executor. Dropped, it rolls back.
+/// A transaction or savepoint. `&mut Transaction` is an SQLx executor. Dropping it without a commit rolls it back.
 pub struct Transaction<'c, DB: Database> {
-    connection: Held<'c, DB>,
-    watched: Arc<Watched>,
-    open: bool,
+    connection: TransactionConnection<'c, DB>,
+    database: Arc<SqlxDatabase>,
+    is_open: bool,
 }
 
 /// The connection of a transaction.
-pub(super) enum Held<'c, DB: Database> {
+pub(super) enum TransactionConnection<'c, DB: Database> {
     Pooled(PoolConnection<DB>),
     Borrowed(&'c mut DB::Connection),
 }
 
-impl<DB: Database> Held<'_, DB> {
+impl<DB: Database> TransactionConnection<'_, DB> {
     fn get(&mut self) -> &mut DB::Connection {
         match self {
             Self::Pooled(connection) => connection,
@@ -32,114 +32,115 @@ impl<DB: Database> Held<'_, DB> {
         }
     }
 
-    /// How many transactions are open on it, one in the other.
+    /// The number of transactions that are open on it, nested in each other.
     fn depth(&mut self) -> usize {
         DB::TransactionManager::get_transaction_depth(self.get())
     }
 }
 
-/// What SQLx sends to begin, end or give up a transaction, and the same of a savepoint.
+/// The statements that SQLx sends to begin, commit and roll back a transaction and a savepoint.
 const BEGIN: [&str; 2] = ["BEGIN", "SAVEPOINT"];
 const COMMIT: [&str; 2] = ["COMMIT", "RELEASE SAVEPOINT"];
 const ROLLBACK: [&str; 2] = ["ROLLBACK", "ROLLBACK TO SAVEPOINT"];
 
-fn statement([outer, inner]: [&'static str; 2], is_inner: bool) -> &'static str {
-    if is_inner { inner } else { outer }
+/// Picks the statement of a transaction or of a savepoint.
+fn pick([transaction, savepoint]: [&'static str; 2], is_savepoint: bool) -> &'static str {
+    if is_savepoint { savepoint } else { transaction }
 }
 
 impl<'c, DB: Database> Transaction<'c, DB> {
     pub(super) async fn begin(
-        connection: Held<'c, DB>,
-        watched: &Arc<Watched>,
-        by: Option<SqlStr>,
+        connection: TransactionConnection<'c, DB>,
+        database: &Arc<SqlxDatabase>,
+        statement: Option<SqlStr>,
     ) -> Result<Self, Error> {
         let mut begun = Self {
             connection,
-            watched: Arc::clone(watched),
-            // Where it begins and nobody waits for it, it must be given up.
-            open: true,
+            database: Arc::clone(database),
+            // If this future is dropped while the statement is under way, the transaction must be rolled back.
+            is_open: true,
         };
-        let is_inner = begun.connection.depth() > 0;
-        let text = by
+        let is_savepoint = begun.connection.depth() > 0;
+        let text = statement
             .as_ref()
-            .map_or(statement(BEGIN, is_inner), SqlStr::as_str);
-        let guard = watched.own_query(text);
-        let begins = DB::TransactionManager::begin(begun.connection.get(), by);
-        let (guard, done) = InQuery::new(guard, begins).await;
-        error::end(guard, &done);
-        done.map(|()| begun)
+            .map_or(pick(BEGIN, is_savepoint), SqlStr::as_str);
+        let guard = database.query(text);
+        let begin = DB::TransactionManager::begin(begun.connection.get(), statement);
+        let (guard, result) = GuardedFuture::new(guard, begin).await;
+        error::end(guard, &result);
+        result.map(|()| begun)
     }
 
-    /// The connection itself: what is executed on it is not watched.
+    /// The underlying connection. Statements executed on it are not recorded.
     pub fn as_sqlx(&mut self) -> &mut DB::Connection {
         self.connection.get()
     }
 
-    /// Begins a savepoint in it.
+    /// Begins a savepoint in the transaction.
     ///
     /// # Errors
     ///
-    /// As of [`sqlx::Connection::begin`](sqlx::Connection::begin).
+    /// As [`sqlx::Connection::begin`](sqlx::Connection::begin).
     pub async fn begin_inside(&mut self) -> Result<Transaction<'_, DB>, Error> {
-        let held = Held::Borrowed(self.connection.get());
-        Transaction::begin(held, &self.watched, None).await
+        let connection = TransactionConnection::Borrowed(self.connection.get());
+        Transaction::begin(connection, &self.database, None).await
     }
 
-    /// Makes what was done in it last.
+    /// Commits the transaction, or releases the savepoint.
     ///
     /// # Errors
     ///
-    /// As of [`sqlx::Transaction::commit`](sqlx::Transaction::commit).
+    /// As [`sqlx::Transaction::commit`](sqlx::Transaction::commit).
     pub async fn commit(mut self) -> Result<(), Error> {
-        let is_inner = self.connection.depth() > 1;
-        let guard = self.watched.own_query(statement(COMMIT, is_inner));
-        let commits = DB::TransactionManager::commit(self.connection.get());
-        let (guard, done) = InQuery::new(guard, commits).await;
-        error::end(guard, &done);
-        self.open = done.is_err();
-        done
+        let is_savepoint = self.connection.depth() > 1;
+        let guard = self.database.query(pick(COMMIT, is_savepoint));
+        let commit = DB::TransactionManager::commit(self.connection.get());
+        let (guard, result) = GuardedFuture::new(guard, commit).await;
+        error::end(guard, &result);
+        self.is_open = result.is_err();
+        result
     }
 
-    /// Gives it up.
+    /// Rolls the transaction or savepoint back.
     ///
     /// # Errors
     ///
-    /// As of [`sqlx::Transaction::rollback`](sqlx::Transaction::rollback).
+    /// As [`sqlx::Transaction::rollback`](sqlx::Transaction::rollback).
     pub async fn rollback(mut self) -> Result<(), Error> {
-        let is_inner = self.connection.depth() > 1;
-        let guard = self.watched.own_query(statement(ROLLBACK, is_inner));
-        let gives_up = DB::TransactionManager::rollback(self.connection.get());
-        let (guard, done) = InQuery::new(guard, gives_up).await;
-        error::end(guard, &done);
-        self.open = done.is_err();
-        done
+        let is_savepoint = self.connection.depth() > 1;
+        let guard = self.database.query(pick(ROLLBACK, is_savepoint));
+        let rollback = DB::TransactionManager::rollback(self.connection.get());
+        let (guard, result) = GuardedFuture::new(guard, rollback).await;
+        error::end(guard, &result);
+        self.is_open = result.is_err();
+        result
     }
 
-    pub(super) fn parts(&mut self) -> (&mut DB::Connection, &Arc<Watched>) {
-        (self.connection.get(), &self.watched)
+    pub(super) fn parts(&mut self) -> (&mut DB::Connection, &Arc<SqlxDatabase>) {
+        (self.connection.get(), &self.database)
     }
 }
 
 impl<DB: Database> Drop for Transaction<'_, DB> {
     fn drop(&mut self) {
-        if !self.open {
+        if !self.is_open {
             return;
         }
         let depth = self.connection.depth();
-        let mut give_up = || DB::TransactionManager::start_rollback(self.connection.get());
+        let mut rollback = || DB::TransactionManager::start_rollback(self.connection.get());
         if depth == 0 {
-            // It never began.
-            return give_up();
+            // The transaction never began.
+            return rollback();
         }
-        let guard = self.watched.own_query(statement(ROLLBACK, depth > 1));
-        guard.in_scope(give_up);
+        let guard = self.database.query(pick(ROLLBACK, depth > 1));
+        guard.in_scope(rollback);
     }
 }
 
 impl<DB: Database> fmt::Debug for Transaction<'_, DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transaction")
-            .field("open", &self.open)
+            .field("is_open", &self.is_open)
             .finish_non_exhaustive()
     }
 }

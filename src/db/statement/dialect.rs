@@ -1,37 +1,37 @@
-//! Where the dialects of SQL differ.
+//! The lexical differences between SQL dialects.
 
 use super::quote::Escapes;
 
-/// Which SQL is spoken.
+/// The SQL dialect of a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Postgresql,
     Mysql,
     Sqlite,
     SqlServer,
-    /// Standard SQL, read with care: what may be a literal somewhere is one, but for what stands in double quotes,
-    /// which is a name.
+    /// Standard SQL of a system without rules of its own here. Text that is a literal in any dialect is taken for one,
+    /// except text in double quotes, which is a name.
     Other,
-    /// Nobody knows which: the same, and in double quotes stands a literal, as it does in `MySQL`.
+    /// An unknown dialect: as [`Other`](Self::Other), and text in double quotes is a literal, as in `MySQL`.
     Unknown,
 }
 
 impl Dialect {
-    /// How a quote is escaped inside a plain string.
+    /// How a quote is escaped in a string without a prefix.
     pub(super) fn escapes(self) -> Escapes {
         match self {
             Self::Mysql => Escapes::Backslash,
-            Self::Other | Self::Unknown => Escapes::Unsure,
+            Self::Other | Self::Unknown => Escapes::Ambiguous,
             _ => Escapes::Doubled,
         }
     }
 
-    /// Whether it may be one of several.
-    pub(super) fn is_unsure(self) -> bool {
+    /// Whether the statement may be in one of several dialects.
+    pub(super) fn is_ambiguous(self) -> bool {
         matches!(self, Self::Other | Self::Unknown)
     }
 
-    /// Whether double quotes hold strings, not names.
+    /// Whether double quotes enclose strings, not names.
     pub(super) fn double_quotes_strings(self) -> bool {
         matches!(self, Self::Mysql | Self::Unknown)
     }
@@ -55,7 +55,7 @@ impl Dialect {
         matches!(self, Self::Postgresql | Self::SqlServer)
     }
 
-    /// Whether a `@name` is a placeholder, not a variable of the session or an operator.
+    /// Whether `@name` is a placeholder, and not a session variable or an operator.
     pub(super) fn at_placeholders(self) -> bool {
         matches!(
             self,
@@ -63,7 +63,7 @@ impl Dialect {
         )
     }
 
-    /// Whether a letter directly before a quote belongs to the string; upper case.
+    /// Whether a letter directly before a quote is a prefix of the string. `letter` is in upper case.
     pub(super) fn is_string_prefix(self, letter: u8) -> bool {
         match self {
             Self::Postgresql | Self::Other | Self::Unknown => {
@@ -80,7 +80,7 @@ impl Dialect {
         matches!(self, Self::Postgresql | Self::Other | Self::Unknown)
     }
 
-    /// Whether the case of names means nothing.
+    /// Whether names that differ in case alone are the same.
     pub(super) fn folds_names(self) -> bool {
         self != Self::Mysql
     }

@@ -1,14 +1,14 @@
-//! A 64-bit hash of tokens, the same on every machine.
+//! A 64-bit hash of tokens that is the same on every machine.
 
-/// Odd and without a pattern: the fraction of the golden ratio, and that of pi.
+/// Odd numbers without a pattern: the fractions of the golden ratio and of pi.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 const SEED: u64 = 0x2436_6ad0_85a3_08d3;
 
-/// What has been hashed so far.
+/// The hash of the tokens so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hash(u64);
+pub(super) struct TokenHash(u64);
 
-impl Hash {
+impl TokenHash {
     pub(super) const NEW: Self = Self(SEED);
 
     #[inline]
@@ -16,7 +16,7 @@ impl Hash {
         self.mix_two(word, 0);
     }
 
-    /// One multiplication for two words.
+    /// Mixes two words with one multiplication.
     #[inline]
     fn mix_two(&mut self, one: u64, other: u64) {
         let product = u128::from(self.0 ^ one) * u128::from(other ^ MULTIPLIER);
@@ -25,7 +25,7 @@ impl Hash {
             .wrapping_add(one ^ SEED);
     }
 
-    /// A token: its kind, its length and its bytes, ASCII letters as if upper case if `fold`.
+    /// Mixes a token: its kind, its length and its bytes. With `fold`, ASCII letters count as upper case.
     #[inline]
     pub(super) fn mix_bytes(&mut self, kind: u8, bytes: &[u8], fold: bool) {
         let folded = |word: u64| if fold { upper(word) } else { word };
@@ -65,7 +65,7 @@ fn upper(word: u64) -> u64 {
         u64::from_le_bytes([byte; 8])
     }
     let low = word & each(0x7f);
-    // The high bit of a byte says that it is at least `a`, and that it is above `z`.
+    // The high bit of each byte: whether it is at least `a`, and whether it is above `z`.
     let from_a = low + each(0x80 - b'a');
     let above_z = low + each(0x7f - b'z');
     let lower = (from_a ^ above_z) & !word & each(0x80);
@@ -91,14 +91,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_every_length_are_told_apart() {
+    fn bytes_of_every_length_have_hashes_of_their_own() {
         let bytes: Vec<u8> = (1..=40).collect();
         let mut seen = std::collections::BTreeSet::new();
         for length in 0..=bytes.len() {
             for change in 0..length {
                 let mut bytes = bytes[..length].to_vec();
                 bytes[change] ^= 0x80;
-                let mut hash = Hash::NEW;
+                let mut hash = TokenHash::NEW;
                 hash.mix_bytes(1, &bytes, true);
                 assert!(seen.insert(hash.finish()), "{length} {change}");
             }

@@ -1,6 +1,6 @@
 //! What the summary knows about each level of brackets.
 
-/// Brackets inside each other beyond which nothing is looked for.
+/// Nested brackets beyond which no operations and targets are read.
 const MAX_DEPTH: usize = 64;
 
 /// What a statement or a part of it does, as far as its targets depend on it.
@@ -22,24 +22,25 @@ pub(super) enum Verb {
     Other,
 }
 
-/// Where in a `WITH` this is.
+/// The position in the common table expressions of a `WITH`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Cte {
+pub(super) enum CteState {
+    /// Outside of them.
     #[default]
-    No,
-    /// Its name comes.
+    None,
+    /// A name is next.
     Name,
-    /// Its name was there: columns or `AS` may come.
+    /// After the name: columns or `AS` may be next.
     Named,
-    /// `AS` was there: the statement comes.
+    /// After `AS`: the statement is next.
     Body,
-    /// The statement was there: another one may come.
+    /// After the statement: another expression may be next.
     Done,
 }
 
 /// What the next name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Want {
+pub(super) enum Expected {
     #[default]
     Nothing,
     /// A table, a function that returns one, or a query in brackets.
@@ -48,84 +49,88 @@ pub(super) enum Want {
     Object,
     /// A target, unless `FROM` follows.
     Deleted,
-    /// The kind of what is created, then its target.
-    Class,
+    /// The kind of an object that is defined, then its name.
+    ObjectKind,
 }
 
+/// The state of one level of brackets.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Level {
+pub(super) struct BracketLevel {
     pub(super) verb: Verb,
-    pub(super) cte: Cte,
-    /// Whether a statement may begin.
-    pub(super) start: bool,
-    /// Whether any statement may, not only a query.
-    pub(super) whole: bool,
+    pub(super) cte: CteState,
+    /// Whether a statement may begin here.
+    pub(super) may_begin: bool,
+    /// Whether any statement may begin here, and not a query alone.
+    pub(super) any_statement: bool,
     /// Whether a `FROM` begins a list of tables.
-    pub(super) from_awaited: bool,
-    /// What a comma leads to.
-    pub(super) list: Want,
-    /// What is wanted again when the brackets close.
-    pub(super) after: Want,
+    pub(super) from_expected: bool,
+    /// What is expected after a comma.
+    pub(super) after_comma: Expected,
+    /// What is expected again when the brackets close.
+    pub(super) after_close: Expected,
 }
 
-/// The levels that are open.
+/// The open levels of brackets.
 #[derive(Debug)]
-pub(super) struct Levels {
-    base: Level,
-    inner: Vec<Level>,
-    deeper: usize,
+pub(super) struct BracketLevels {
+    outermost: BracketLevel,
+    inner: Vec<BracketLevel>,
+    /// Open brackets beyond [`MAX_DEPTH`].
+    overflow: usize,
 }
 
-impl Levels {
+impl BracketLevels {
     pub(super) fn new() -> Self {
         Self {
-            base: Level::outermost(),
+            outermost: BracketLevel::outermost(),
             inner: Vec::with_capacity(8),
-            deeper: 0,
+            overflow: 0,
         }
     }
 
-    pub(super) fn top(&mut self) -> &mut Level {
-        self.inner.last_mut().unwrap_or(&mut self.base)
+    pub(super) fn top(&mut self) -> &mut BracketLevel {
+        self.inner.last_mut().unwrap_or(&mut self.outermost)
     }
 
-    pub(super) fn outermost(&self) -> bool {
+    pub(super) fn is_outermost(&self) -> bool {
         self.inner.is_empty()
     }
 
-    pub(super) fn too_deep(&self) -> bool {
-        self.deeper > 0
+    pub(super) fn is_too_deep(&self) -> bool {
+        self.overflow > 0
     }
 
-    pub(super) fn open(&mut self, level: Level) {
+    pub(super) fn open(&mut self, level: BracketLevel) {
         if self.inner.len() < MAX_DEPTH {
             self.inner.push(level);
         } else {
-            self.deeper += 1;
+            self.overflow += 1;
         }
     }
 
-    /// What is wanted then.
-    pub(super) fn close(&mut self) -> Want {
-        if self.deeper > 0 {
-            self.deeper -= 1;
-            return Want::Nothing;
+    /// Closes a level. Returns what is expected after it.
+    pub(super) fn close(&mut self) -> Expected {
+        if self.overflow > 0 {
+            self.overflow -= 1;
+            return Expected::Nothing;
         }
-        self.inner.pop().map_or(Want::Nothing, |level| level.after)
+        self.inner
+            .pop()
+            .map_or(Expected::Nothing, |level| level.after_close)
     }
 
     pub(super) fn reset(&mut self) {
         self.inner.clear();
-        self.deeper = 0;
-        self.base = Level::outermost();
+        self.overflow = 0;
+        self.outermost = BracketLevel::outermost();
     }
 }
 
-impl Level {
+impl BracketLevel {
     fn outermost() -> Self {
         Self {
-            start: true,
-            whole: true,
+            may_begin: true,
+            any_statement: true,
             ..Self::default()
         }
     }

@@ -1,165 +1,183 @@
-//! Leaves out the elements of lists beyond the first, and rows like the one before.
+//! Collapses lists of literals to their first element, and rows of `VALUES` to one.
 //!
-//! Everything is written as it comes; what turns out to be a repetition is taken back.
+//! Each token is written as it comes. When a list or a row ends as a repetition, the text and the hash return to the point
+//! before it. So nothing is read twice, and nothing is kept but one point for each open bracket.
 
-use super::hash::Hash;
-use super::text::{Mark, Text};
-use super::token::Kind;
+use super::hash::TokenHash;
+use super::text::{OutputText, TextMark};
+use super::token::TokenKind;
 use super::word::Role;
 
-/// Brackets inside each other beyond which they are only counted.
+/// Nested brackets beyond which nothing is collapsed.
 const MAX_DEPTH: usize = 64;
 
+/// A token of the normalized text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OutputToken<'a> {
+    pub(super) kind: TokenKind,
+    pub(super) role: Role,
+    /// Whether a blank precedes it.
+    pub(super) spaced: bool,
+    pub(super) text: &'a str,
+    /// Whether the case of its letters is ignored in the hash.
+    pub(super) fold: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum BracketKind {
     Plain,
-    /// `IN (..)` or `[..]`: its elements are hashed each on its own.
+    /// `IN (..)` or `[..]`. Each element has a hash of its own.
     List,
-    /// A row of `VALUES`: hashed on its own.
+    /// A row of `VALUES`. It has a hash of its own.
     Row,
 }
 
-/// Where the text and the hash were at some time.
+/// A state of the output to return to.
 #[derive(Debug, Clone, Copy)]
-struct Point {
-    text: Mark,
-    hash: Hash,
+struct OutputPoint {
+    text: TextMark,
+    hash: TokenHash,
 }
 
 /// The rows of a `VALUES`.
 #[derive(Debug, Clone, Copy)]
-struct Rows {
-    /// The hash of the last row, and the point behind it.
-    last: Option<(Hash, Point)>,
+struct ValuesRows {
+    /// The hash of the last row, and the point after it.
+    last: Option<(TokenHash, OutputPoint)>,
     /// Whether a row may begin here.
     expected: bool,
 }
 
-/// What stands between one pair of brackets.
+/// One pair of brackets.
 #[derive(Debug, Clone, Copy)]
-struct Frame {
-    form: Form,
-    /// Made of nothing but literals so far.
-    pure: bool,
-    /// All elements of a list are like the first, whose hash this is, with the point behind it.
-    first: Option<(Hash, Point)>,
-    same: bool,
-    /// The hash of what came before; with a list, and of its elements so far.
-    before: Hash,
-    rows: Option<Rows>,
+struct BracketFrame {
+    kind: BracketKind,
+    /// Whether it holds nothing but literals so far.
+    is_literal: bool,
+    /// The hash of the first element of a list, and the point after it.
+    first: Option<(TokenHash, OutputPoint)>,
+    /// Whether all elements so far have the hash of the first.
+    is_uniform: bool,
+    /// The hash of everything before the brackets. In a list, the hashes of its elements are mixed in.
+    outer_hash: TokenHash,
+    rows: Option<ValuesRows>,
 }
 
-impl Frame {
-    fn new(form: Form, before: Hash) -> Self {
+impl BracketFrame {
+    fn new(kind: BracketKind, outer_hash: TokenHash) -> Self {
         Self {
-            form,
-            pure: true,
+            kind,
+            is_literal: true,
             first: None,
-            same: true,
-            before,
+            is_uniform: true,
+            outer_hash,
             rows: None,
         }
     }
 }
 
+/// Writes tokens to the text and the hash, and collapses repetitions.
 #[derive(Debug)]
-pub(super) struct Lists {
-    text: Text,
-    hash: Hash,
-    /// What is open, inside the whole.
-    frames: Vec<Frame>,
-    base: Frame,
-    /// What is open beyond [`MAX_DEPTH`].
-    deeper: usize,
-    last: Kind,
+pub(super) struct ListCollapser {
+    text: OutputText,
+    /// The hash of the innermost list element, row or statement.
+    hash: TokenHash,
+    /// The open brackets.
+    frames: Vec<BracketFrame>,
+    /// What is outside of all brackets.
+    outermost: BracketFrame,
+    /// Open brackets beyond [`MAX_DEPTH`].
+    overflow: usize,
+    last: TokenKind,
     last_role: Role,
 }
 
-impl Lists {
-    pub(super) fn new(text: Text) -> Self {
+impl ListCollapser {
+    pub(super) fn new(text: OutputText) -> Self {
         Self {
             text,
-            hash: Hash::NEW,
+            hash: TokenHash::NEW,
             frames: Vec::with_capacity(8),
-            base: Frame::new(Form::Plain, Hash::NEW),
-            deeper: 0,
-            last: Kind::Semicolon,
+            outermost: BracketFrame::new(BracketKind::Plain, TokenHash::NEW),
+            overflow: 0,
+            last: TokenKind::Semicolon,
             last_role: Role::Plain,
         }
     }
 
-    fn top(&mut self) -> &mut Frame {
-        self.frames.last_mut().unwrap_or(&mut self.base)
+    fn top(&mut self) -> &mut BracketFrame {
+        self.frames.last_mut().unwrap_or(&mut self.outermost)
     }
 
-    fn point(&self) -> Point {
-        Point {
+    fn point(&self) -> OutputPoint {
+        OutputPoint {
             text: self.text.mark(),
             hash: self.hash,
         }
     }
 
-    fn back_to(&mut self, point: Point) {
+    fn return_to(&mut self, point: OutputPoint) {
         self.text.restore(point.text);
         self.hash = point.hash;
     }
 
-    /// Writes one token.
     #[inline]
-    pub(super) fn put(&mut self, kind: Kind, role: Role, spaced: bool, text: &str, fold: bool) {
-        match kind {
-            _ if self.deeper > 0 => self.put_deeper(kind, spaced, text, fold),
-            Kind::Open | Kind::OpenBracket => self.open(kind, spaced, text),
-            Kind::Close | Kind::CloseBracket => self.close(kind, spaced, text),
-            Kind::Comma => self.comma(spaced, text),
+    pub(super) fn push(&mut self, token: OutputToken<'_>) {
+        match token.kind {
+            _ if self.overflow > 0 => self.push_too_deep(token),
+            TokenKind::Open | TokenKind::OpenBracket => self.open(token),
+            TokenKind::Close | TokenKind::CloseBracket => self.close(token),
+            TokenKind::Comma => self.comma(token),
             _ => {
-                self.plain(kind, role);
-                self.write(kind, spaced, text, fold);
+                self.note_content(token.kind, token.role);
+                self.write(token);
             }
         }
-        self.last = kind;
-        self.last_role = role;
+        self.last = token.kind;
+        self.last_role = token.role;
     }
 
+    /// Writes a token to the text and the hash.
     #[inline]
-    fn write(&mut self, kind: Kind, spaced: bool, text: &str, fold: bool) {
-        self.text.push(spaced, text);
-        let kind = if kind.is_literal() {
-            Kind::Literal
+    fn write(&mut self, token: OutputToken<'_>) {
+        self.text.push(token.spaced, token.text);
+        // All literals are written as `?` and are one kind.
+        let kind = if token.kind.is_literal() {
+            TokenKind::Literal
         } else {
-            kind
+            token.kind
         };
-        match text.as_bytes() {
-            [byte] if kind != Kind::Word => {
+        match token.text.as_bytes() {
+            [byte] if kind != TokenKind::Word => {
                 self.hash.mix(u64::from(kind as u8) << 8 | u64::from(*byte));
             }
-            bytes => self.hash.mix_bytes(kind as u8, bytes, fold),
+            bytes => self.hash.mix_bytes(kind as u8, bytes, token.fold),
         }
     }
 
-    fn put_deeper(&mut self, kind: Kind, spaced: bool, text: &str, fold: bool) {
-        match kind {
-            Kind::Open | Kind::OpenBracket => self.deeper += 1,
-            Kind::Close | Kind::CloseBracket => self.deeper -= 1,
+    fn push_too_deep(&mut self, token: OutputToken<'_>) {
+        match token.kind {
+            TokenKind::Open | TokenKind::OpenBracket => self.overflow += 1,
+            TokenKind::Close | TokenKind::CloseBracket => self.overflow -= 1,
             _ => {}
         }
-        self.write(kind, spaced, text, fold);
+        self.write(token);
     }
 
-    /// What a token that is no bracket and no comma means for what it stands in.
+    /// Notes what a token other than brackets and commas means for the brackets around it.
     #[inline]
-    fn plain(&mut self, kind: Kind, role: Role) {
-        let after_cast = self.last == Kind::Cast;
+    fn note_content(&mut self, kind: TokenKind, role: Role) {
+        let after_cast = self.last == TokenKind::Cast;
         let top = self.top();
-        top.pure &= match kind {
-            Kind::Word => after_cast || role == Role::Typed,
-            Kind::Quoted => after_cast,
-            Kind::Cast => true,
+        top.is_literal &= match kind {
+            TokenKind::Word => after_cast || role == Role::Type,
+            TokenKind::Quoted => after_cast,
+            TokenKind::Cast => true,
             kind => kind.is_literal(),
         };
         match role {
             Role::Values => {
-                top.rows = Some(Rows {
+                top.rows = Some(ValuesRows {
                     last: None,
                     expected: true,
                 });
@@ -169,151 +187,160 @@ impl Lists {
         }
     }
 
-    fn open(&mut self, kind: Kind, spaced: bool, text: &str) {
+    fn open(&mut self, token: OutputToken<'_>) {
         if self.frames.len() >= MAX_DEPTH {
-            self.top().pure = false;
+            self.top().is_literal = false;
             self.top().rows = None;
-            return self.put_deeper(kind, spaced, text, false);
+            return self.push_too_deep(token);
         }
-        let in_list = kind == Kind::Open && self.last == Kind::Word && self.last_role == Role::In;
-        let row = kind == Kind::Open && self.top().rows.is_some_and(|rows| rows.expected);
-        if row {
-            let before = std::mem::replace(&mut self.hash, Hash::NEW);
-            self.frames.push(Frame::new(Form::Row, before));
-            return self.write(kind, spaced, text, false);
+        let is_bracket = token.kind == TokenKind::OpenBracket;
+        let is_in = !is_bracket && self.last == TokenKind::Word && self.last_role == Role::In;
+        let is_row = !is_bracket && self.top().rows.is_some_and(|rows| rows.expected);
+        // The brackets of a row belong to its hash, those of a list stand before its first element.
+        if is_row {
+            let outer_hash = std::mem::replace(&mut self.hash, TokenHash::NEW);
+            self.frames
+                .push(BracketFrame::new(BracketKind::Row, outer_hash));
+            return self.write(token);
         }
         self.top().rows = None;
-        self.write(kind, spaced, text, false);
-        if in_list || kind == Kind::OpenBracket {
-            let before = std::mem::replace(&mut self.hash, Hash::NEW);
-            self.frames.push(Frame::new(Form::List, before));
+        self.write(token);
+        if is_in || is_bracket {
+            let outer_hash = std::mem::replace(&mut self.hash, TokenHash::NEW);
+            self.frames
+                .push(BracketFrame::new(BracketKind::List, outer_hash));
         } else {
-            self.frames.push(Frame::new(Form::Plain, self.hash));
+            self.frames
+                .push(BracketFrame::new(BracketKind::Plain, self.hash));
         }
     }
 
-    fn comma(&mut self, spaced: bool, text: &str) {
-        if self.top().form == Form::List {
+    fn comma(&mut self, token: OutputToken<'_>) {
+        if self.top().kind == BracketKind::List {
             self.end_element();
-            self.write(Kind::Comma, spaced, text, false);
-            self.hash = Hash::NEW;
+            self.write(token);
+            self.hash = TokenHash::NEW;
             return;
         }
         let top = self.top();
+        // Between two rows stands one comma.
         top.rows = top.rows.filter(|rows| !rows.expected);
         if let Some(rows) = &mut top.rows {
             rows.expected = true;
         }
-        self.write(Kind::Comma, spaced, text, false);
+        self.write(token);
     }
 
-    /// Takes the element of a list that ends here into the list's hash.
+    /// Mixes the element that ends here into the hash of its list.
     fn end_element(&mut self) {
         let (element, text) = (self.hash, self.text.mark());
         let top = self.top();
-        top.before.mix(element.finish());
-        let point = Point {
+        top.outer_hash.mix(element.finish());
+        let point = OutputPoint {
             text,
-            hash: top.before,
+            hash: top.outer_hash,
         };
         let (first, _) = top.first.get_or_insert((element, point));
-        top.same &= *first == element;
+        top.is_uniform &= *first == element;
     }
 
-    fn close(&mut self, kind: Kind, spaced: bool, text: &str) {
-        let Some(form) = self.frames.last().map(|frame| frame.form) else {
-            self.base.rows = None;
-            return self.write(kind, spaced, text, false);
+    fn close(&mut self, token: OutputToken<'_>) {
+        let Some(kind) = self.frames.last().map(|frame| frame.kind) else {
+            // A closing bracket without an opening one.
+            self.outermost.rows = None;
+            return self.write(token);
         };
-        if form == Form::List {
+        if kind == BracketKind::List {
             self.end_element();
             self.end_list(false);
         }
-        self.write(kind, spaced, text, false);
+        self.write(token);
         let Some(closed) = self.frames.pop() else {
             return;
         };
-        self.top().pure &= closed.pure;
-        if form == Form::Row {
-            self.end_row(closed.before);
+        self.top().is_literal &= closed.is_literal;
+        if kind == BracketKind::Row {
+            self.end_row(closed.outer_hash);
         } else {
             self.top().rows = None;
         }
     }
 
-    /// Leaves the list's elements beyond the first out, if they are nothing else.
+    /// Ends a list. If its elements are equal literals, all but the first are removed. `cut`: the last element is
+    /// incomplete.
     fn end_list(&mut self, cut: bool) {
         let top = *self.top();
         match top.first {
-            Some((_, point)) if top.pure && top.same => self.back_to(point),
+            Some((_, point)) if top.is_literal && top.is_uniform => self.return_to(point),
             _ if cut => {
                 let element = self.hash;
-                self.hash = top.before;
+                self.hash = top.outer_hash;
                 self.hash.mix(element.finish());
             }
-            _ => self.hash = top.before,
+            _ => self.hash = top.outer_hash,
         }
     }
 
-    /// Leaves the row that ended out, if it is like the one before.
-    fn end_row(&mut self, before: Hash) {
-        let row = std::mem::replace(&mut self.hash, before);
+    /// Ends a row. It is removed if it equals the one before.
+    fn end_row(&mut self, outer_hash: TokenHash) {
+        let row = std::mem::replace(&mut self.hash, outer_hash);
         self.hash.mix(row.finish());
         let last = self.top().rows.and_then(|rows| rows.last);
         match last {
-            Some((like, point)) if like == row => self.back_to(point),
+            Some((previous, point)) if previous == row => self.return_to(point),
             _ => {}
         }
         let last = Some((row, self.point()));
-        self.top().rows = Some(Rows {
+        self.top().rows = Some(ValuesRows {
             last,
             expected: false,
         });
     }
 
-    /// Ends all that is open. If the statement was `cut`, a list or a row that was not whole is left out
-    /// where one like it stands before.
+    /// Ends all that is open. If the statement was `cut`, an incomplete list or row is removed if a complete one stands
+    /// before it: where the cut lies must not make another digest.
     pub(super) fn end_statement(&mut self, cut: bool) {
-        self.deeper = 0;
+        self.overflow = 0;
         while let Some(frame) = self.frames.last().copied() {
-            match frame.form {
-                Form::Plain => {}
-                Form::List if cut => self.end_list(true),
-                Form::List => {
+            match frame.kind {
+                BracketKind::Plain => {}
+                BracketKind::List if cut => self.end_list(true),
+                BracketKind::List => {
                     self.end_element();
-                    self.hash = self.top().before;
+                    self.hash = self.top().outer_hash;
                 }
-                Form::Row => {
-                    let row = std::mem::replace(&mut self.hash, frame.before);
+                BracketKind::Row => {
+                    let row = std::mem::replace(&mut self.hash, frame.outer_hash);
                     self.hash.mix(row.finish());
                 }
             }
             self.frames.pop();
-            self.top().pure &= frame.pure;
+            self.top().is_literal &= frame.is_literal;
             if cut {
-                self.drop_row(frame.form == Form::Row);
+                self.remove_incomplete_row(frame.kind == BracketKind::Row);
             }
         }
         if cut {
-            self.drop_row(false);
+            self.remove_incomplete_row(false);
         }
-        self.base = Frame::new(Form::Plain, Hash::NEW);
+        self.outermost = BracketFrame::new(BracketKind::Plain, TokenHash::NEW);
     }
 
-    /// Leaves a row out that was begun.
-    fn drop_row(&mut self, inside: bool) {
+    /// Removes a row that has begun, or the comma before it.
+    fn remove_incomplete_row(&mut self, has_begun: bool) {
         let rows = self.top().rows;
-        if let Some(Rows {
+        if let Some(ValuesRows {
             last: Some((_, point)),
             expected,
         }) = rows
-            && (inside || expected)
+            && (has_begun || expected)
         {
-            self.back_to(point);
+            self.return_to(point);
         }
         self.top().rows = None;
     }
 
+    /// The text and the hash.
     pub(super) fn finish(self, cut: bool) -> (Box<str>, u64) {
         (self.text.finish(cut), self.hash.finish())
     }

@@ -1,80 +1,85 @@
-//! Reads the text of an SQL statement: what of it may be shown, what it does to what, and its shape.
+//! Normalizes SQL statements: their text without literals, their summary and their digest.
 //!
-//! Nothing here parses SQL. A statement is cut into tokens by the rules of its dialect, each literal is
-//! put out as `?`, and what a dialect may see as a literal is one. The work is linear in the bytes read.
+//! A statement is not parsed. [`scan`] cuts it into tokens by the lexical rules of its dialect, [`normalize`] replaces
+//! literals by `?` and [`lists`] collapses repeated elements, and [`summary`] collects operations and targets. Text that may
+//! be a literal in the dialect is taken for one. The work is linear in the bytes read.
 
-mod class;
 mod command;
 mod dialect;
 mod hash;
 mod level;
 mod lists;
+mod normalize;
 mod number;
 mod operation;
 mod operator;
 mod quote;
 mod scan;
 mod secrets;
-mod shape;
 mod summary;
 mod target;
 #[cfg(test)]
 mod tests;
 mod text;
 mod token;
+mod token_start;
 mod word;
 
 pub(crate) use dialect::Dialect;
 
-/// The most bytes of a statement that are read.
+/// Bytes of a statement that are read.
 const MAX_READ: usize = 64 * 1024;
-/// The most bytes of the text that is put out.
+/// Bytes of the normalized text.
 const MAX_TEXT: usize = 2048;
 
-/// What a statement says without its literals.
+/// A statement without its literals.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Statement {
+pub(crate) struct NormalizedStatement {
     /// `db.query.text`: `?` for each literal and placeholder, without comments; at most 2,048 bytes.
     pub(crate) text: Box<str>,
-    /// `db.query.summary`: operations and their targets as they are written; at most 255 bytes.
+    /// `db.query.summary`: operations and their targets as written; at most 255 bytes.
     pub(crate) summary: Box<str>,
-    /// `db.operation.name`, where it is known without reading SQL; empty otherwise.
+    /// `db.operation.name`, of a command or given by the caller; empty for SQL.
     pub(crate) operation: Box<str>,
-    /// `db.collection.name`, where the caller gave it.
+    /// `db.collection.name`, if the caller gave it.
     pub(crate) collection: Option<Box<str>>,
-    /// The same for statements that differ in literals, the lengths of lists, white space, comments and
-    /// the case of words alone.
-    pub(crate) shape: u64,
+    /// Equal for statements that differ only in literals, the lengths of lists, white space, comments and the case of words.
+    pub(crate) digest: u64,
 }
 
-impl Statement {
-    /// Reads a statement; its first 64 KiB alone.
+impl NormalizedStatement {
+    /// Reads the first 64 KiB of a statement.
     pub(crate) fn read(sql: &str, dialect: Dialect) -> Self {
         let read = beginning(sql);
         let cut = read.len() < sql.len();
-        let mut tokens = scan::Scanner::new(read, dialect);
-        let mut shape = shape::Shape::new(dialect, text::Text::new(read.len(), MAX_TEXT));
-        let mut summary = summary::Summary::new(dialect);
+        let mut tokens = scan::SqlScanner::new(read, dialect);
+        let output = text::OutputText::new(read.len(), MAX_TEXT);
+        let mut normalizer = normalize::Normalizer::new(dialect, output);
+        let mut summary = summary::SummaryBuilder::new(dialect);
         while let Some(mut token) = tokens.next() {
-            let may_be_name = matches!(token.kind, token::Kind::Placeholder | token::Kind::Text);
+            // The scanner reads a token by its form. Only the summary knows that a name is expected at this position.
+            let may_be_name = matches!(
+                token.kind,
+                token::TokenKind::Placeholder | token::TokenKind::Text
+            );
             if may_be_name && summary.is_name(&token) {
-                token.kind = token::Kind::Quoted;
+                token.kind = token::TokenKind::Quoted;
             }
             summary.token(&token);
-            shape.token(token);
+            normalizer.token(token);
         }
-        let (text, shape) = shape.finish(cut);
+        let (text, digest) = normalizer.finish(cut);
         Self {
             text,
             summary: summary.finish(cut),
             operation: "".into(),
             collection: None,
-            shape,
+            digest,
         }
     }
 }
 
-/// As much as is read, cut at a character.
+/// The part of a statement that is read, cut at a character boundary.
 fn beginning(sql: &str) -> &str {
     if sql.len() <= MAX_READ {
         return sql;

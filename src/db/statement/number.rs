@@ -1,18 +1,18 @@
-//! How long a number is.
+//! The length of numbers.
 
-use super::word::{Role, known};
+use super::word::{Role, keyword};
 
-/// The length of the number that begins here, with whatever letters hang on it, unless they are a keyword.
+/// The length of the number at the start of `sql`, with letters that directly follow it, unless they are a keyword.
 pub(super) fn number_length(sql: &[u8]) -> usize {
     let based = matches!(sql, [b'0', b'x' | b'X' | b'o' | b'O' | b'b' | b'B', ..]);
     let end = if based { 2 } else { decimal_length(sql) };
-    let hanging = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_' || **byte >= 0x80;
+    let continues = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_' || **byte >= 0x80;
     let rest = sql.get(end..).unwrap_or_default();
-    let more = rest.iter().take_while(hanging).count();
-    let word = known(rest.get(..more).unwrap_or_default());
-    // `1AND` is two things, `5days` is not shown.
-    let keyword = word.is_some_and(|word| word.role != Role::Typed) && !based;
-    if keyword { end } else { end + more }
+    let suffix = rest.iter().take_while(continues).count();
+    let word = keyword(rest.get(..suffix).unwrap_or_default());
+    // `1AND` is a number and a keyword; `5days` is one literal.
+    let is_keyword = word.is_some_and(|word| word.role != Role::Type) && !based;
+    if is_keyword { end } else { end + suffix }
 }
 
 fn decimal_length(sql: &[u8]) -> usize {
@@ -30,7 +30,7 @@ fn decimal_length(sql: &[u8]) -> usize {
     end
 }
 
-/// Where the digits end that begin at `from`.
+/// The end of the digits that begin at `from`.
 fn digits(sql: &[u8], from: usize) -> usize {
     let rest = sql.get(from..).unwrap_or_default();
     let inside = |byte: &&u8| byte.is_ascii_digit() || **byte == b'_';

@@ -1,16 +1,16 @@
-//! Operations of two words.
+//! Operations that consist of two words.
 
-/// What follows the second word of an operation.
+/// What follows the second word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Second {
-    /// Its target.
+pub(super) enum SecondWord {
+    /// The target of the operation.
     Target,
     /// No target, or one whose name is not shown.
-    Alone,
+    NoTarget,
 }
 
-/// Whether two words at the begin of a statement are one operation; in upper case both.
-pub(super) fn second(first: &str, second: &str) -> Option<Second> {
+/// What follows two words at the start of a statement, if they are one operation. Both are in upper case.
+pub(super) fn second_word(first: &str, second: &str) -> Option<SecondWord> {
     match (first, second) {
         (
             "BEGIN" | "COMMIT" | "ROLLBACK" | "START" | "END" | "ABORT" | "SAVE",
@@ -23,7 +23,7 @@ pub(super) fn second(first: &str, second: &str) -> Option<Second> {
         | ("ATTACH", "DATABASE")
         | ("LOAD", "DATA")
         | ("EXEC" | "EXECUTE", "IMMEDIATE")
-        | ("USE", "ROLE" | "SECONDARY") => Some(Second::Alone),
+        | ("USE", "ROLE" | "SECONDARY") => Some(SecondWord::NoTarget),
         (
             "TRUNCATE" | "LOCK" | "ANALYZE" | "ANALYSE" | "OPTIMIZE" | "REPAIR" | "CHECK"
             | "CHECKSUM" | "RENAME" | "DESCRIBE" | "DESC",
@@ -32,7 +32,7 @@ pub(super) fn second(first: &str, second: &str) -> Option<Second> {
         | ("BACKUP" | "RESTORE", "DATABASE" | "TABLE" | "LOG")
         | ("REINDEX", "TABLE" | "INDEX" | "SCHEMA" | "DATABASE")
         | ("DETACH", "DATABASE")
-        | ("USE", "DATABASE" | "SCHEMA" | "CATALOG" | "WAREHOUSE") => Some(Second::Target),
+        | ("USE", "DATABASE" | "SCHEMA" | "CATALOG" | "WAREHOUSE") => Some(SecondWord::Target),
         _ => None,
     }
 }

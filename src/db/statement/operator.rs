@@ -1,9 +1,9 @@
-//! How long an operator of `PostgreSQL` is.
+//! The length of `PostgreSQL`'s operators.
 
-/// The most characters of an operator: what would be looked at again is bounded.
-const LONGEST: usize = 63;
+/// Maximum length of an operator, so that each byte is examined a bounded number of times.
+const MAX_LENGTH: usize = 63;
 
-/// The length of the operator that begins here; 1 if none does.
+/// The length of the operator at the start of `sql`; 1 if there is none.
 pub(super) fn operator_length(sql: &[u8]) -> usize {
     if sql.starts_with(b"@?") {
         return 2;
@@ -18,12 +18,12 @@ pub(super) fn operator_length(sql: &[u8]) -> usize {
     let mut length = sql
         .iter()
         .enumerate()
-        .take(LONGEST)
+        .take(MAX_LENGTH)
         .take_while(|(at, byte)| part((*at, byte)))
         .count();
     let characters = sql.get(..length).unwrap_or_default();
-    // A sign at the end is an operator of its own, unless the operator could be no other.
-    if !characters.iter().any(|byte| is_free(*byte)) {
+    // Trailing signs are operators of their own, unless the operator contains a character that permits them.
+    if !characters.iter().any(|byte| permits_trailing_sign(*byte)) {
         let signs = characters
             .iter()
             .rev()
@@ -33,20 +33,20 @@ pub(super) fn operator_length(sql: &[u8]) -> usize {
     length.max(1)
 }
 
-/// The length of `?|`, `?&` or of the same with two question marks, if one begins here. A bare `?` looks
-/// like a placeholder, and `?||` is one before another operator.
-pub(super) fn question_length(sql: &[u8]) -> Option<usize> {
+/// The length of `?|`, `?&`, `??|` or `??&` at the start of `sql`. A bare `?` looks like a placeholder, and in `?||` a
+/// placeholder stands before another operator.
+pub(super) fn question_operator_length(sql: &[u8]) -> Option<usize> {
     let length = if sql.starts_with(b"??") { 3 } else { 2 };
     let (last, next) = (sql.get(length - 1)?, sql.get(length));
     (matches!(last, b'|' | b'&') && next != Some(last)).then_some(length)
 }
 
 fn in_operator(byte: u8) -> bool {
-    matches!(byte, b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=') || is_free(byte)
+    matches!(byte, b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=') || permits_trailing_sign(byte)
 }
 
-/// What lets an operator end with a sign.
-fn is_free(byte: u8) -> bool {
+/// Whether an operator with this character may end with a sign.
+fn permits_trailing_sign(byte: u8) -> bool {
     matches!(
         byte,
         b'~' | b'!' | b'@' | b'#' | b'%' | b'^' | b'&' | b'|' | b'`'

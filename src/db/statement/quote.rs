@@ -1,22 +1,21 @@
-//! Where quoted things and comments end.
+//! Finds the ends of quoted text and of comments.
 
-/// How a quote is escaped inside of quotes.
+/// How the closing quote is escaped in quoted text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escapes {
-    /// By writing it twice.
+    /// By doubling it.
     Doubled,
-    /// By writing it twice or after a backslash.
+    /// By doubling it or with a backslash.
     Backslash,
-    /// One of the two. Where they disagree about an end, there is none.
-    Unsure,
+    /// By one of these two rules. Where they disagree about the end, the text has none.
+    Ambiguous,
     /// Not at all.
     None,
 }
 
-/// The end of a quoted thing, behind its closing quote; `None` if it has none. `from` is behind the
-/// opening quote.
+/// The position after the closing quote; `None` if there is none. `from` is the position after the opening quote.
 pub(super) fn end_of_quoted(sql: &[u8], from: usize, quote: u8, escapes: Escapes) -> Option<usize> {
-    let backslashes = matches!(escapes, Escapes::Backslash | Escapes::Unsure);
+    let backslashes = matches!(escapes, Escapes::Backslash | Escapes::Ambiguous);
     let mut at = from;
     loop {
         let rest = sql.get(at..)?;
@@ -25,7 +24,7 @@ pub(super) fn end_of_quoted(sql: &[u8], from: usize, quote: u8, escapes: Escapes
             .position(|&byte| byte == quote || (byte == b'\\' && backslashes))?;
         let next = sql.get(at + 1).copied();
         if sql.get(at) != Some(&quote) {
-            if escapes == Escapes::Unsure && next == Some(quote) {
+            if escapes == Escapes::Ambiguous && next == Some(quote) {
                 return None;
             }
             at += 2;
@@ -37,7 +36,7 @@ pub(super) fn end_of_quoted(sql: &[u8], from: usize, quote: u8, escapes: Escapes
     }
 }
 
-/// The tag of a dollar quote that begins here, with both its dollars.
+/// The tag of a dollar quote that begins at `from`, with both its dollar signs.
 pub(super) fn dollar_tag(sql: &[u8], from: usize) -> Option<&[u8]> {
     let rest = sql.get(from..)?;
     let name = rest.get(1..)?;
@@ -52,9 +51,9 @@ pub(super) fn dollar_tag(sql: &[u8], from: usize) -> Option<&[u8]> {
         .flatten()
 }
 
-/// The end of a dollar quote, behind its closing tag. `from` is behind the opening tag.
+/// The position after the closing tag of a dollar quote. `from` is the position after the opening tag.
 ///
-/// A tag holds dollars at its ends alone: no byte is compared more than twice.
+/// A tag has dollar signs at its ends only, so no byte is compared more than twice.
 pub(super) fn end_of_dollars(sql: &[u8], from: usize, tag: &[u8]) -> Option<usize> {
     let mut at = from;
     loop {
@@ -67,8 +66,8 @@ pub(super) fn end_of_dollars(sql: &[u8], from: usize, tag: &[u8]) -> Option<usiz
     }
 }
 
-/// The end of an Oracle `q'[..]'`. `from` is behind its first quote.
-pub(super) fn end_of_q(sql: &[u8], from: usize) -> Option<usize> {
+/// The position after an Oracle literal `q'[..]'`. `from` is the position after its first quote.
+pub(super) fn end_of_q_literal(sql: &[u8], from: usize) -> Option<usize> {
     let close = match sql.get(from)? {
         b'[' => b']',
         b'(' => b')',
@@ -81,8 +80,9 @@ pub(super) fn end_of_q(sql: &[u8], from: usize) -> Option<usize> {
     Some(from + 1 + length + 2)
 }
 
-/// The end of a `/* .. */`; that of the text if it is not closed. `from` is behind its opening.
-pub(super) fn end_of_comment(sql: &[u8], from: usize, nested: bool) -> usize {
+/// The position after a comment `/* .. */`, or the end of the text if it is not closed. `from` is the position after the
+/// opening.
+pub(super) fn end_of_block_comment(sql: &[u8], from: usize, nested: bool) -> usize {
     let mut depth = 1_u32;
     let mut at = from;
     while let Some(rest) = sql.get(at..) {

@@ -1,36 +1,39 @@
-//! Cuts a statement into tokens. Each byte is looked at a bounded number of times.
+//! Cuts a statement into tokens. Each byte is examined a bounded number of times.
 
-use super::class::{Class, class, in_word};
 use super::dialect::Dialect;
 use super::number::number_length;
-use super::operator::{operator_length, question_length};
-use super::quote::{Escapes, dollar_tag, end_of_comment, end_of_dollars, end_of_q, end_of_quoted};
-use super::secrets::{Extent, Secrets};
-use super::token::{Kind, Token};
-use super::word::{NAME, Role, Word, known};
+use super::operator::{operator_length, question_operator_length};
+use super::quote::{
+    Escapes, dollar_tag, end_of_block_comment, end_of_dollars, end_of_q_literal, end_of_quoted,
+};
+use super::secrets::{SecretDetector, SecretExtent};
+use super::token::{SqlToken, TokenKind};
+use super::token_start::{TokenStart, continues_word, token_start};
+use super::word::{Keyword, NAME, Role, keyword};
 
-/// The most bytes of a name in brackets that is looked for.
+/// Bytes within which the end of a name in brackets is looked for.
 const MAX_BRACKETED: usize = 128;
 
+/// Yields the tokens of a statement.
 #[derive(Debug)]
-pub(super) struct Scanner<'a> {
+pub(super) struct SqlScanner<'a> {
     sql: &'a str,
     bytes: &'a [u8],
     at: usize,
     dialect: Dialect,
-    /// Whether the last token was the end of an operand.
+    /// Whether the last token ended an operand.
     after_operand: bool,
-    last: Kind,
-    /// How the last string was escaped: what continues it is escaped the same way.
+    last: TokenKind,
+    /// The escapes of the last string. A string that continues it has the same.
     last_escapes: Escapes,
-    /// `[` that are open.
-    brackets: usize,
-    /// Inside a `/*! .. */`.
-    code_comment: bool,
-    secrets: Secrets,
+    /// The number of open `[`.
+    open_brackets: usize,
+    /// Whether it is inside a `/*! .. */`, whose content is code.
+    in_code_comment: bool,
+    secrets: SecretDetector,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a> SqlScanner<'a> {
     pub(super) fn new(sql: &'a str, dialect: Dialect) -> Self {
         Self {
             sql,
@@ -38,11 +41,11 @@ impl<'a> Scanner<'a> {
             at: 0,
             dialect,
             after_operand: false,
-            last: Kind::Semicolon,
+            last: TokenKind::Semicolon,
             last_escapes: dialect.escapes(),
-            brackets: 0,
-            code_comment: false,
-            secrets: Secrets::new(dialect),
+            open_brackets: 0,
+            in_code_comment: false,
+            secrets: SecretDetector::new(dialect),
         }
     }
 
@@ -56,117 +59,134 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    pub(super) fn next(&mut self) -> Option<Token<'a>> {
-        let spaced = self.blank();
+    pub(super) fn next(&mut self) -> Option<SqlToken<'a>> {
+        // 1. White space and comments separate tokens and are left out.
+        let spaced = self.skip_blanks();
         let start = self.at;
         let first = self.peek(0)?;
         let mut word = &NAME;
+        // 2. After a word that announces a secret, the secret is one literal, whatever it looks like.
         let secret = if self.secrets.is_due() {
-            self.secrets.begins(self.rest())
+            self.secrets.next_extent(self.rest())
         } else {
             None
         };
         let kind = match secret {
-            Some(extent) => self.secret(extent, spaced, &mut word),
-            None => self.token(first, spaced, &mut word),
+            Some(extent) => self.read_secret(extent, spaced, &mut word),
+            None => self.read_token(first, spaced, &mut word),
         };
-        let token = Token {
+        let token = SqlToken {
             kind,
             text: self.sql.get(start..self.at).unwrap_or_default(),
             word,
             spaced,
             operand: !self.after_operand,
         };
+        // 3. The detector learns what was read. A secret announces nothing, unless it may itself be a keyword.
         if secret.is_some() {
-            self.secrets.found(token.text.as_bytes(), kind);
+            self.secrets.secret_read(token.text.as_bytes(), kind);
         }
-        if secret.is_none() || kind != Kind::Literal {
-            self.secrets.after(&token);
+        if secret.is_none() || kind != TokenKind::Literal {
+            self.secrets.observe(&token);
         }
+        // 4. Whether the next `+` or `-` is a sign depends on this token.
         self.last = kind;
         self.after_operand = match kind {
-            Kind::Word => !word.operand,
-            Kind::Quoted | Kind::Close | Kind::CloseBracket => true,
+            TokenKind::Word => !word.operand,
+            TokenKind::Quoted | TokenKind::Close | TokenKind::CloseBracket => true,
             _ => kind.is_literal(),
         };
         Some(token)
     }
 
-    /// Reads a token that begins with this byte.
+    /// Reads the token that begins with this byte.
     #[inline]
-    fn token(&mut self, first: u8, spaced: bool, word: &mut &'static Word) -> Kind {
-        match class(first) {
-            Class::Letter => self.word(word),
-            Class::Digit => self.number(),
-            Class::Quote => self.string(1, self.plain_escapes(), Kind::Text),
-            Class::DoubleQuote if self.dialect.double_quotes_strings() => {
-                self.quoted(1, b'"', self.dialect.escapes(), Kind::Text)
+    fn read_token(&mut self, first: u8, spaced: bool, word: &mut &'static Keyword) -> TokenKind {
+        match token_start(first) {
+            TokenStart::Letter => self.read_word(word),
+            TokenStart::Digit => self.read_number(),
+            TokenStart::Quote => self.read_string(1, self.string_escapes(), TokenKind::Text),
+            TokenStart::DoubleQuote if self.dialect.double_quotes_strings() => {
+                self.read_quoted(1, b'"', self.dialect.escapes(), TokenKind::Text)
             }
-            Class::DoubleQuote => self.name(1, b'"'),
-            Class::Backtick if self.dialect.backtick_quotes() => self.name(1, b'`'),
-            Class::Bracket if self.dialect.bracket_quotes() || self.begins_bracketed(spaced) => {
-                self.name(1, b']')
+            TokenStart::DoubleQuote => self.read_quoted_name(1, b'"'),
+            TokenStart::Backtick if self.dialect.backtick_quotes() => {
+                self.read_quoted_name(1, b'`')
             }
-            Class::Bracket => {
-                self.brackets += 1;
-                self.single(Kind::OpenBracket)
+            TokenStart::Bracket
+                if self.dialect.bracket_quotes() || self.begins_bracketed_name(spaced) =>
+            {
+                self.read_quoted_name(1, b']')
             }
-            Class::Dollar => self.dollar(word),
-            Class::Colon => self.colon(spaced),
-            Class::At => self.at_sign(),
-            Class::Hash if self.dialect == Dialect::SqlServer => self.word(word),
-            Class::Dot if self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) => self.number(),
-            Class::Dot => self.single(Kind::Dot),
-            Class::Question => self.question(),
-            Class::Single => self.punctuation(first),
-            Class::Blank | Class::Operator | Class::Backtick | Class::Hash => self.operator(),
+            TokenStart::Bracket => {
+                self.open_brackets += 1;
+                self.read_byte(TokenKind::OpenBracket)
+            }
+            TokenStart::Dollar => self.read_dollar(word),
+            TokenStart::Colon => self.read_colon(spaced),
+            TokenStart::At => self.read_at_sign(),
+            TokenStart::Hash if self.dialect == Dialect::SqlServer => self.read_word(word),
+            TokenStart::Dot if self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) => {
+                self.read_number()
+            }
+            TokenStart::Dot => self.read_byte(TokenKind::Dot),
+            TokenStart::Question => self.read_question(),
+            TokenStart::Single => self.read_punctuation(first),
+            TokenStart::Blank | TokenStart::Operator | TokenStart::Backtick | TokenStart::Hash => {
+                self.read_operator()
+            }
         }
     }
 
-    /// Reads a secret, all of which is a literal, or what shows that none comes here.
+    /// Reads a secret as one literal, or the token that shows that there is none here.
     #[cold]
-    fn secret(&mut self, extent: Extent, spaced: bool, word: &mut &'static Word) -> Kind {
+    fn read_secret(
+        &mut self,
+        extent: SecretExtent,
+        spaced: bool,
+        word: &mut &'static Keyword,
+    ) -> TokenKind {
         let Some(first) = self.peek(0) else {
-            return Kind::Literal;
+            return TokenKind::Literal;
         };
         let start = self.at;
         match (extent, first) {
-            (Extent::Sign, _) => return self.single(Kind::Operator),
-            // As it stands in a text that was put out, with anything behind it.
-            (Extent::Glued, b'?') => _ = self.placeholder(),
-            (Extent::Glued, b'`' | b'{') => self.glued(0),
-            (Extent::Glued, _) => match self.token(first, spaced, word) {
-                Kind::Text | Kind::Prefixed | Kind::Literal | Kind::Quoted => {}
-                Kind::Open => self.glued(1),
-                Kind::OpenBracket => {
-                    self.brackets = self.brackets.saturating_sub(1);
-                    self.glued(1);
+            (SecretExtent::Sign, _) => return self.read_byte(TokenKind::Operator),
+            // In a text that was normalized before, a `?` stands for it.
+            (SecretExtent::Attached, b'?') => _ = self.read_placeholder(),
+            (SecretExtent::Attached, b'`' | b'{') => self.skip_attached(0),
+            (SecretExtent::Attached, _) => match self.read_token(first, spaced, word) {
+                TokenKind::Text | TokenKind::Prefixed | TokenKind::Literal | TokenKind::Quoted => {}
+                TokenKind::Open => self.skip_attached(1),
+                TokenKind::OpenBracket => {
+                    self.open_brackets = self.open_brackets.saturating_sub(1);
+                    self.skip_attached(1);
                 }
-                _ => self.glued(0),
+                _ => self.skip_attached(0),
             },
-            (Extent::Account, _) => {
-                self.glued(0);
+            (SecretExtent::Account, _) => {
+                self.skip_attached(0);
                 let read = self.bytes.get(start..self.at).unwrap_or_default();
                 if !read.contains(&b'/') {
                     self.at = start;
-                    return self.token(first, spaced, word);
+                    return self.read_token(first, spaced, word);
                 }
             }
-            (Extent::Word | Extent::Argument, _) => {
-                let kind = self.token(first, spaced, word);
-                let known = extent == Extent::Argument && **word != NAME;
-                if known || !matches!(kind, Kind::Word | Kind::Quoted) {
+            (SecretExtent::Word | SecretExtent::Argument, _) => {
+                let kind = self.read_token(first, spaced, word);
+                let is_keyword = extent == SecretExtent::Argument && **word != NAME;
+                if is_keyword || !matches!(kind, TokenKind::Word | TokenKind::Quoted) {
                     return kind;
                 }
             }
         }
         *word = &NAME;
-        Kind::Literal
+        TokenKind::Literal
     }
 
-    /// Skips all up to a blank, a comment, a comma, a semicolon or a closing bracket outside of quotes and of
-    /// brackets, `depth` of which are open.
-    fn glued(&mut self, mut depth: usize) {
+    /// Skips everything up to a blank, a comment, a comma, a semicolon or a closing bracket, outside of quotes and of inner
+    /// brackets. `depth` inner brackets are already open.
+    fn skip_attached(&mut self, mut depth: usize) {
         while let Some(byte) = self.peek(0) {
             match byte {
                 b'\'' | b'"' | b'`' => {
@@ -179,30 +199,33 @@ impl<'a> Scanner<'a> {
                 b')' | b']' | b'}' if depth > 0 => depth -= 1,
                 _ if depth > 0 => {}
                 b')' | b',' | b';' => break,
-                _ if class(byte) == Class::Blank || self.begins_remark(byte) => break,
+                _ if token_start(byte) == TokenStart::Blank || self.begins_comment(byte) => break,
                 _ => {}
             }
             self.at += 1;
         }
     }
 
-    /// Whether a comment begins here, or an end of one that holds code.
-    fn begins_remark(&self, first: u8) -> bool {
+    /// Whether a comment begins here, or the end of a comment that holds code.
+    fn begins_comment(&self, first: u8) -> bool {
         let mysql = self.dialect == Dialect::Mysql;
         match (first, self.peek(1)) {
             (b'-', Some(b'-')) => {
-                !mysql || self.peek(2).is_none_or(|byte| class(byte) == Class::Blank)
+                !mysql
+                    || self
+                        .peek(2)
+                        .is_none_or(|byte| token_start(byte) == TokenStart::Blank)
             }
             (b'#', _) => mysql,
             (b'/', Some(b'*')) => true,
-            (b'*', Some(b'/')) => self.code_comment,
+            (b'*', Some(b'/')) => self.in_code_comment,
             _ => false,
         }
     }
 
-    /// Whether a name in brackets begins here, where nobody knows the dialect: in others, brackets hold lists and
-    /// what picks an element.
-    fn begins_bracketed(&self, spaced: bool) -> bool {
+    /// Whether a name in brackets begins here, if the dialect is unknown. In some dialects brackets enclose lists and
+    /// subscripts.
+    fn begins_bracketed_name(&self, spaced: bool) -> bool {
         if self.dialect != Dialect::Unknown || self.after_operand && !spaced {
             return false;
         }
@@ -214,38 +237,43 @@ impl<'a> Scanner<'a> {
             return false;
         };
         let name = inside.get(..end).unwrap_or_default();
-        let begins = |byte: &u8| class(*byte) == Class::Letter || matches!(byte, b'#' | b'@');
-        let holds = |byte: &u8| in_word(*byte) || matches!(byte, b'#' | b'@' | b'-' | b'.' | b' ');
+        let begins =
+            |byte: &u8| token_start(*byte) == TokenStart::Letter || matches!(byte, b'#' | b'@');
+        let holds =
+            |byte: &u8| continues_word(*byte) || matches!(byte, b'#' | b'@' | b'-' | b'.' | b' ');
         let is_constant =
-            known(name).is_some_and(|word| matches!(word.role, Role::Null | Role::Bool));
+            keyword(name).is_some_and(|word| matches!(word.role, Role::Null | Role::Bool));
         name.first().is_some_and(begins) && name.iter().all(holds) && !is_constant
     }
 
-    /// Skips white space and comments; whether there were any.
+    /// Skips white space and comments. Returns whether there were any.
     #[inline]
-    fn blank(&mut self) -> bool {
+    fn skip_blanks(&mut self) -> bool {
         let start = self.at;
         while let Some(first) = self.peek(0) {
             match first {
                 b'-' | b'/' | b'#' | b'*' => {
-                    let Some(end) = self.end_of_remark(first) else {
+                    let Some(end) = self.comment_end(first) else {
                         break;
                     };
                     self.at = end;
                 }
-                _ if class(first) == Class::Blank => self.at += 1,
+                _ if token_start(first) == TokenStart::Blank => self.at += 1,
                 _ => break,
             }
         }
         self.at > start
     }
 
-    /// The end of the comment that begins here, if one does.
-    fn end_of_remark(&mut self, first: u8) -> Option<usize> {
+    /// The end of the comment that begins here, if there is one.
+    fn comment_end(&mut self, first: u8) -> Option<usize> {
         let mysql = self.dialect == Dialect::Mysql;
         match (first, self.peek(1)) {
             (b'-', Some(b'-')) => {
-                let comment = !mysql || self.peek(2).is_none_or(|byte| class(byte) == Class::Blank);
+                let comment = !mysql
+                    || self
+                        .peek(2)
+                        .is_none_or(|byte| token_start(byte) == TokenStart::Blank);
                 comment.then(|| self.end_of_line())
             }
             (b'#', _) => mysql.then(|| self.end_of_line()),
@@ -256,16 +284,16 @@ impl<'a> Scanner<'a> {
                     _ => 0,
                 };
                 if mysql && code > 0 {
-                    self.code_comment = true;
+                    self.in_code_comment = true;
                     let version = self.rest().iter().skip(code);
                     let digits = version.take(6).take_while(|byte| byte.is_ascii_digit());
                     return Some(self.at + code + digits.count());
                 }
                 let nested = self.dialect.nested_comments();
-                Some(end_of_comment(self.bytes, self.at + 2, nested))
+                Some(end_of_block_comment(self.bytes, self.at + 2, nested))
             }
-            (b'*', Some(b'/')) if self.code_comment => {
-                self.code_comment = false;
+            (b'*', Some(b'/')) if self.in_code_comment => {
+                self.in_code_comment = false;
                 Some(self.at + 2)
             }
             _ => None,
@@ -282,222 +310,237 @@ impl<'a> Scanner<'a> {
                 .unwrap_or(self.rest().len())
     }
 
-    fn single(&mut self, kind: Kind) -> Kind {
+    fn read_byte(&mut self, kind: TokenKind) -> TokenKind {
         self.at += 1;
         kind
     }
 
-    fn punctuation(&mut self, first: u8) -> Kind {
+    fn read_punctuation(&mut self, first: u8) -> TokenKind {
         if first == b']' {
-            self.brackets = self.brackets.saturating_sub(1);
+            self.open_brackets = self.open_brackets.saturating_sub(1);
         }
-        self.single(match first {
-            b'(' => Kind::Open,
-            b')' => Kind::Close,
-            b',' => Kind::Comma,
-            b';' => Kind::Semicolon,
-            _ => Kind::CloseBracket,
+        self.read_byte(match first {
+            b'(' => TokenKind::Open,
+            b')' => TokenKind::Close,
+            b',' => TokenKind::Comma,
+            b';' => TokenKind::Semicolon,
+            _ => TokenKind::CloseBracket,
         })
     }
 
-    /// Up to `end`, or all of the rest, which is a literal then.
-    fn until(&mut self, end: Option<usize>, kind: Kind) -> Kind {
+    /// Reads up to `end`. Without an end, the rest of the text is one literal.
+    fn read_until(&mut self, end: Option<usize>, kind: TokenKind) -> TokenKind {
         self.at = end.unwrap_or(self.bytes.len());
-        if end.is_some() { kind } else { Kind::Literal }
+        if end.is_some() {
+            kind
+        } else {
+            TokenKind::Literal
+        }
     }
 
-    fn quoted(&mut self, skip: usize, quote: u8, escapes: Escapes, kind: Kind) -> Kind {
+    fn read_quoted(
+        &mut self,
+        skip: usize,
+        quote: u8,
+        escapes: Escapes,
+        kind: TokenKind,
+    ) -> TokenKind {
         let end = end_of_quoted(self.bytes, self.at + skip, quote, escapes);
-        self.until(end, kind)
+        self.read_until(end, kind)
     }
 
-    fn plain_escapes(&self) -> Escapes {
+    fn string_escapes(&self) -> Escapes {
         match self.last {
-            Kind::Text | Kind::Prefixed => self.last_escapes,
+            TokenKind::Text | TokenKind::Prefixed => self.last_escapes,
             _ => self.dialect.escapes(),
         }
     }
 
-    fn string(&mut self, skip: usize, escapes: Escapes, kind: Kind) -> Kind {
+    fn read_string(&mut self, skip: usize, escapes: Escapes, kind: TokenKind) -> TokenKind {
         self.last_escapes = escapes;
-        self.quoted(skip, b'\'', escapes, kind)
+        self.read_quoted(skip, b'\'', escapes, kind)
     }
 
-    fn name(&mut self, skip: usize, quote: u8) -> Kind {
+    fn read_quoted_name(&mut self, skip: usize, quote: u8) -> TokenKind {
         let escapes = match quote {
             b']' if self.dialect == Dialect::Sqlite => Escapes::None,
-            b'"' if self.dialect.is_unsure() => Escapes::Unsure,
+            b'"' if self.dialect.is_ambiguous() => Escapes::Ambiguous,
             _ => Escapes::Doubled,
         };
-        self.quoted(skip, quote, escapes, Kind::Quoted)
+        self.read_quoted(skip, quote, escapes, TokenKind::Quoted)
     }
 
     fn word_length(&self) -> usize {
         let rest = self.rest();
         let end = if self.dialect == Dialect::SqlServer {
             rest.iter()
-                .position(|byte| !(in_word(*byte) || matches!(byte, b'#' | b'@')))
+                .position(|byte| !(continues_word(*byte) || matches!(byte, b'#' | b'@')))
         } else {
-            rest.iter().position(|byte| !in_word(*byte))
+            rest.iter().position(|byte| !continues_word(*byte))
         };
         end.unwrap_or(rest.len())
     }
 
-    fn word(&mut self, word: &mut &'static Word) -> Kind {
+    fn read_word(&mut self, word: &mut &'static Keyword) -> TokenKind {
         let length = self.word_length();
         match self.peek(length) {
             Some(b'\'') => {
-                if let Some(kind) = self.prefixed(length) {
+                if let Some(kind) = self.read_prefixed(length) {
                     return kind;
                 }
             }
             Some(b'"') if self.dialect.double_quotes_strings() && self.peek(0) == Some(b'_') => {
-                return self.quoted(length + 1, b'"', self.dialect.escapes(), Kind::Prefixed);
+                return self.read_quoted(
+                    length + 1,
+                    b'"',
+                    self.dialect.escapes(),
+                    TokenKind::Prefixed,
+                );
             }
             Some(b'&') if length == 1 && self.dialect.unicode_strings() => {
                 match (self.peek(0), self.peek(2)) {
                     (Some(b'u' | b'U'), Some(b'\'')) => {
-                        return self.string(3, self.dialect.escapes(), Kind::Prefixed);
+                        return self.read_string(3, self.dialect.escapes(), TokenKind::Prefixed);
                     }
-                    (Some(b'u' | b'U'), Some(b'"')) => return self.name(3, b'"'),
+                    (Some(b'u' | b'U'), Some(b'"')) => return self.read_quoted_name(3, b'"'),
                     _ => {}
                 }
             }
             _ => {}
         }
-        if self.last != Kind::Dot {
+        if self.last != TokenKind::Dot {
             let text = self.rest().get(..length).unwrap_or_default();
-            *word = known(text).unwrap_or(&NAME);
+            *word = keyword(text).unwrap_or(&NAME);
         }
         self.at += length.max(1);
-        Kind::Word
+        TokenKind::Word
     }
 
-    /// A string whose prefix has this length, if the word there is one.
-    fn prefixed(&mut self, length: usize) -> Option<Kind> {
+    /// Reads a string with a prefix of this length, if the word is a prefix.
+    fn read_prefixed(&mut self, length: usize) -> Option<TokenKind> {
         let first = self.peek(0)?.to_ascii_uppercase();
-        let other = self.dialect.is_unsure();
+        let other = self.dialect.is_ambiguous();
         if length == 1 && self.dialect.is_string_prefix(first) {
             let escapes = match self.dialect.escapes() {
                 Escapes::Doubled if first == b'E' => Escapes::Backslash,
                 escapes => escapes,
             };
-            return Some(self.string(2, escapes, Kind::Prefixed));
+            return Some(self.read_string(2, escapes, TokenKind::Prefixed));
         }
         if self.dialect == Dialect::Mysql && first == b'_' {
-            return Some(self.string(length + 1, Escapes::Backslash, Kind::Prefixed));
+            return Some(self.read_string(length + 1, Escapes::Backslash, TokenKind::Prefixed));
         }
         let last = self.peek(length - 1)?.to_ascii_uppercase();
         if other && last == b'Q' && (length == 1 || length == 2 && first == b'N') {
-            let end = end_of_q(self.bytes, self.at + length + 1);
-            return Some(self.until(end, Kind::Literal));
+            let end = end_of_q_literal(self.bytes, self.at + length + 1);
+            return Some(self.read_until(end, TokenKind::Literal));
         }
         None
     }
 
-    fn number(&mut self) -> Kind {
+    fn read_number(&mut self) -> TokenKind {
         self.at += number_length(self.rest());
-        Kind::Number
+        TokenKind::Number
     }
 
-    fn dollar(&mut self, word: &mut &'static Word) -> Kind {
+    fn read_dollar(&mut self, word: &mut &'static Keyword) -> TokenKind {
         if self.dialect.dollar_quotes()
             && let Some(tag) = dollar_tag(self.bytes, self.at)
         {
             let end = end_of_dollars(self.bytes, self.at + tag.len(), tag);
-            return self.until(end, Kind::Literal);
+            return self.read_until(end, TokenKind::Literal);
         }
         match self.peek(1) {
             Some(b'0'..=b'9') => {
                 self.at += 1;
-                self.number();
-                Kind::Placeholder
+                self.read_number();
+                TokenKind::Placeholder
             }
-            Some(next) if class(next) == Class::Letter => {
+            Some(next) if token_start(next) == TokenStart::Letter => {
                 if self.dialect == Dialect::Sqlite {
                     self.at += self.word_length();
-                    return Kind::Placeholder;
+                    return TokenKind::Placeholder;
                 }
-                self.word(word);
+                self.read_word(word);
                 *word = &NAME;
-                Kind::Word
+                TokenKind::Word
             }
-            _ => self.single(Kind::Operator),
+            _ => self.read_byte(TokenKind::Operator),
         }
     }
 
-    fn colon(&mut self, spaced: bool) -> Kind {
+    fn read_colon(&mut self, spaced: bool) -> TokenKind {
         match self.peek(1) {
             Some(b':') => {
                 self.at += 2;
-                return Kind::Cast;
+                return TokenKind::Cast;
             }
             Some(next) if begins_name(next) => {
                 let numbered = next.is_ascii_digit() && self.dialect == Dialect::Postgresql;
-                // A path or a slice: `a:b`, `a[b:c]`.
-                let inside = self.after_operand && (!spaced || self.brackets > 0);
+                // Part of a path or a slice: `a:b`, `a[b:c]`.
+                let inside = self.after_operand && (!spaced || self.open_brackets > 0);
                 if !numbered && !inside {
                     self.at += 1;
                     self.at += self.word_length();
-                    return Kind::Placeholder;
+                    return TokenKind::Placeholder;
                 }
             }
             _ => {}
         }
-        self.single(Kind::Operator)
+        self.read_byte(TokenKind::Operator)
     }
 
-    fn at_sign(&mut self) -> Kind {
+    fn read_at_sign(&mut self) -> TokenKind {
         let next = self.peek(1);
         if next == Some(b'@') && self.dialect != Dialect::Postgresql {
             self.at += 2;
             self.at += self.word_length();
-            return Kind::Word;
+            return TokenKind::Word;
         }
         if next.is_some_and(begins_name) {
             if self.dialect.at_placeholders() {
                 self.at += 1;
                 self.at += self.word_length();
-                return Kind::Placeholder;
+                return TokenKind::Placeholder;
             }
             if self.dialect == Dialect::Mysql {
                 self.at += 1;
                 self.at += self.word_length();
-                return Kind::Word;
+                return TokenKind::Word;
             }
         }
-        self.operator()
+        self.read_operator()
     }
 
-    /// A placeholder, or one of `PostgreSQL`'s operators that begin so.
-    fn question(&mut self) -> Kind {
+    /// A placeholder, or one of `PostgreSQL`'s operators that begin with a question mark.
+    fn read_question(&mut self) -> TokenKind {
         if self.dialect == Dialect::Postgresql
-            && let Some(length) = question_length(self.rest())
+            && let Some(length) = question_operator_length(self.rest())
         {
             self.at += length;
-            return Kind::Operator;
+            return TokenKind::Operator;
         }
-        self.placeholder()
+        self.read_placeholder()
     }
 
-    fn placeholder(&mut self) -> Kind {
+    fn read_placeholder(&mut self) -> TokenKind {
         self.at += 1;
         let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit());
         self.at += digits.count();
-        Kind::Placeholder
+        TokenKind::Placeholder
     }
 
-    /// One character, or in `PostgreSQL` as many as make an operator there.
-    fn operator(&mut self) -> Kind {
+    /// One character, or in `PostgreSQL` a whole operator.
+    fn read_operator(&mut self) -> TokenKind {
         self.at += match self.dialect {
             Dialect::Postgresql => operator_length(self.rest()),
             _ => 1,
         };
-        Kind::Operator
+        TokenKind::Operator
     }
 }
 
-/// Whether the name of a placeholder may begin so: no dollar, which may begin a literal.
+/// Whether the name of a placeholder may begin with this byte. A dollar sign may begin a literal and is none.
 fn begins_name(byte: u8) -> bool {
-    matches!(class(byte), Class::Letter | Class::Digit)
+    matches!(token_start(byte), TokenStart::Letter | TokenStart::Digit)
 }

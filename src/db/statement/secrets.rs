@@ -1,50 +1,52 @@
 //! Finds secrets that are written without quotes, or in quotes that hold names elsewhere.
 //!
 //! Statements about users, keys and connections write passwords as plain words in several dialects
-//! (`IDENTIFIED BY tiger`). What follows a word that announces a secret is a literal, whatever it looks like. Where
+//! (`IDENTIFIED BY tiger`). What follows a word that announces a secret is a literal, whatever it looks like. If
 //! two readings are possible, both candidates are literals.
 
 use super::dialect::Dialect;
-use super::token::{Kind, Token};
+use super::token::{SqlToken, TokenKind};
 use super::word::Role;
 
-/// Bytes that are looked at ahead.
+/// Bytes of look-ahead.
 const MAX_AHEAD: usize = 16;
 
-/// Which words announce a secret in the statement that is read.
+/// Which words announce a secret in the current statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// No word of it was read yet.
+enum SecretMode {
+    /// No word was read yet.
     Start,
-    /// A query or a change: `IDENTIFIED BY` alone does.
-    Plain,
-    /// `GRANT` and the like: the words behind `IDENTIFIED` do.
+    /// A query or a change of rows: only `IDENTIFIED BY` does.
+    Query,
+    /// `GRANT` and the like: the words after `IDENTIFIED` do.
     Grant,
-    /// `CREATE` and `ALTER`: the kind of the thing comes, and decides.
+    /// `CREATE` and `ALTER`: the kind of the object follows, and decides.
     Define,
-    /// Something that takes keys: their names do.
+    /// An object or a statement with keys: the names of keys do.
     Keyed,
-    /// A user, a role or a link: the same and `USING`.
+    /// A user, a role or a link: as [`Keyed`](Self::Keyed), and `USING`.
     User,
-    /// `CONNECT`: a user with a password may come.
+    /// `CONNECT`: a user with a password may follow.
     Connect,
-    /// The same as [`User`](Self::User), and the words for a new password.
+    /// After the user of `CONNECT`: as [`User`](Self::User), and the words for a new password.
     Connected,
-    /// The same as [`Keyed`](Self::Keyed), and `KEY`.
+    /// `ATTACH`: as [`Keyed`](Self::Keyed), and `KEY`.
     Attach,
-    /// `COPY` and the like: names of keys to a store do, unless they are columns.
+    /// `COPY` and the like: the names of keys to an object store do, unless they are columns.
     Store,
+    /// `SET`: the names of keys do, and `PASSWORD`.
     Set,
+    /// `PRAGMA`: the names of keys and salts do.
     Pragma,
-    /// `ADMINISTER` and what is done to a keystore: behind a first password, `SET` announces the new one.
+    /// `ADMINISTER` and changes of a keystore: after a first password, `SET` announces the new one.
     Keystore,
-    /// `SHOW`: a backup's passphrase may come.
+    /// `SHOW`: the passphrase of a backup may follow.
     Show,
-    /// `CALL`: the procedure's name comes. Of one of SQL Server's, bare words are strings.
+    /// `CALL`: the name of the procedure follows. For a system procedure of SQL Server, unquoted words are strings.
     Call,
-    /// `EXEC`: the procedure's name comes.
+    /// `EXEC`: the name of the procedure follows.
     Exec,
-    /// The name was there: bare words behind it are strings.
+    /// After the name of a procedure: unquoted words are strings.
     Arguments,
     /// Every word is a secret.
     All,
@@ -52,62 +54,68 @@ enum Mode {
 
 /// How a secret ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(super) enum SecretExtent {
     /// At a blank, a comma, a semicolon or a closing bracket, outside of brackets.
-    Glued,
-    /// With its first token, if that is a word or a name.
+    Attached,
+    /// After its first token, if that is a word or a name.
     Word,
-    /// The same, unless it is a word of SQL.
+    /// As [`Word`](Self::Word), unless it is a keyword.
     Argument,
-    /// As glued, if it holds a slash: `user/password@server`. Otherwise it is none.
+    /// As [`Attached`](Self::Attached), if it contains a slash: `user/password@server`. Otherwise it is no secret.
     Account,
-    /// It does not begin yet: a sign comes, alone.
+    /// It does not begin yet: a sign precedes it.
     Sign,
 }
 
+/// Follows a statement and says where secrets begin and end.
 #[derive(Debug)]
-pub(super) struct Secrets {
+pub(super) struct SecretDetector {
     dialect: Dialect,
-    mode: Mode,
+    mode: SecretMode,
     /// The next operand is a secret.
-    due: bool,
-    /// Behind the next comma comes another one.
-    listed: bool,
-    /// `IDENTIFIED` was there.
-    identified: bool,
-    /// What the last word is.
+    is_due: bool,
+    /// Another secret follows the next comma.
+    is_list: bool,
+    /// `IDENTIFIED` was read.
+    after_identified: bool,
+    /// The role of the last word.
     last: Role,
 }
 
-impl Secrets {
+impl SecretDetector {
     pub(super) fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
-            mode: Mode::Start,
-            due: false,
-            listed: false,
-            identified: false,
+            mode: SecretMode::Start,
+            is_due: false,
+            is_list: false,
+            after_identified: false,
             last: Role::Plain,
         }
     }
 
     #[inline]
     pub(super) fn is_due(&self) -> bool {
-        self.due
+        self.is_due
     }
 
-    /// How the secret that begins here ends; `None` if none does. Something is due.
+    /// The extent of the secret that begins here; `None` if none does. Called only while a secret is due.
     #[cold]
-    pub(super) fn begins(&mut self, rest: &[u8]) -> Option<Extent> {
-        let stays = self.mode == Mode::All;
+    pub(super) fn next_extent(&mut self, rest: &[u8]) -> Option<SecretExtent> {
+        let stays = self.mode == SecretMode::All;
         match rest {
-            [b'=', ..] => return Some(Extent::Sign),
+            [b'=', ..] => return Some(SecretExtent::Sign),
             [b':', b'=', ..] => return None,
-            [b'(', ..] if matches!(self.mode, Mode::All | Mode::Arguments | Mode::Pragma) => {
+            [b'(', ..]
+                if matches!(
+                    self.mode,
+                    SecretMode::All | SecretMode::Arguments | SecretMode::Pragma
+                ) =>
+            {
                 return None;
             }
             [b',' | b';' | b')' | b']' | b'.', ..] => {
-                self.due = stays;
+                self.is_due = stays;
                 return None;
             }
             _ => {}
@@ -118,194 +126,216 @@ impl Secrets {
             near.get(..end.unwrap_or(near.len())).unwrap_or_default()
         };
         match self.mode {
-            Mode::All => Some(Extent::Word),
-            Mode::Arguments => Some(Extent::Argument),
-            Mode::Connect => {
-                self.mode = Mode::Connected;
-                Some(Extent::Account)
+            SecretMode::All => Some(SecretExtent::Word),
+            SecretMode::Arguments => Some(SecretExtent::Argument),
+            SecretMode::Connect => {
+                self.mode = SecretMode::Connected;
+                Some(SecretExtent::Account)
             }
             // A column of this name, in a query that is copied.
-            Mode::Store if is_one_of(word(), &["FROM", "WHERE", "AS", "AND", "OR"]) => {
-                self.due = false;
+            SecretMode::Store if is_any_of(word(), &["FROM", "WHERE", "AS", "AND", "OR"]) => {
+                self.is_due = false;
                 None
             }
-            _ => Some(Extent::Glued),
+            _ => Some(SecretExtent::Attached),
         }
     }
 
-    /// What was due was read. If it may have been a word that announces a secret, another one follows.
-    pub(super) fn found(&mut self, secret: &[u8], kind: Kind) {
+    /// Notes that a secret was read. If it may itself be a word that announces a secret, another one is due.
+    pub(super) fn secret_read(&mut self, secret: &[u8], kind: TokenKind) {
         let signs = secret.iter().all(|byte| b"=<>-+*/:@!~|&%^#".contains(byte));
-        self.due = match self.mode {
-            Mode::All => true,
-            Mode::Arguments => signs,
+        self.is_due = match self.mode {
+            SecretMode::All => true,
+            SecretMode::Arguments => signs,
             _ if signs => true,
-            Mode::Keystore if kind == Kind::Literal && is_one_of(secret, AGAIN) => true,
-            Mode::Keystore => {
-                self.identified = true;
+            SecretMode::Keystore if kind == TokenKind::Literal && is_any_of(secret, PRECEDING) => {
+                true
+            }
+            SecretMode::Keystore => {
+                self.after_identified = true;
                 false
             }
-            _ => kind == Kind::Literal && is_one_of(secret, AGAIN),
+            _ => kind == TokenKind::Literal && is_any_of(secret, PRECEDING),
         };
     }
 
-    /// Takes notice of a token that is no secret.
+    /// Notes a token that is no secret.
     #[inline]
-    pub(super) fn after(&mut self, token: &Token<'_>) {
+    pub(super) fn observe(&mut self, token: &SqlToken<'_>) {
         match token.kind {
-            Kind::Word => self.word(token),
-            Kind::Semicolon => *self = Self::new(self.dialect),
-            _ if self.mode == Mode::Plain => {}
-            Kind::Quoted if self.mode == Mode::Call => self.called(token),
-            Kind::Dot if self.mode == Mode::Call => {}
-            _ if self.mode == Mode::Call => self.mode = Mode::Plain,
-            Kind::Quoted if matches!(self.mode, Mode::Keyed | Mode::Set | Mode::User) => {
-                self.due = is_key(unquoted(token.text));
+            TokenKind::Word => self.word(token),
+            TokenKind::Semicolon => *self = Self::new(self.dialect),
+            _ if self.mode == SecretMode::Query => {}
+            TokenKind::Quoted if self.mode == SecretMode::Call => self.procedure_name(token),
+            TokenKind::Dot if self.mode == SecretMode::Call => {}
+            _ if self.mode == SecretMode::Call => self.mode = SecretMode::Query,
+            TokenKind::Quoted
+                if matches!(
+                    self.mode,
+                    SecretMode::Keyed | SecretMode::Set | SecretMode::User
+                ) =>
+            {
+                self.is_due = is_key(unquoted(token.text));
             }
-            Kind::Comma => self.due |= self.listed || self.mode == Mode::Arguments,
-            Kind::Quoted if matches!(self.mode, Mode::Exec | Mode::Arguments) => {
+            TokenKind::Comma => self.is_due |= self.is_list || self.mode == SecretMode::Arguments,
+            TokenKind::Quoted if matches!(self.mode, SecretMode::Exec | SecretMode::Arguments) => {
                 self.argument(token);
             }
-            Kind::Dot if self.mode == Mode::Arguments => {
-                self.due = false;
-                self.mode = Mode::Exec;
+            TokenKind::Dot if self.mode == SecretMode::Arguments => {
+                self.is_due = false;
+                self.mode = SecretMode::Exec;
             }
-            Kind::Operator if self.mode == Mode::Arguments && token.text == "=" => self.due = true,
+            TokenKind::Operator if self.mode == SecretMode::Arguments && token.text == "=" => {
+                self.is_due = true
+            }
             _ => {}
         }
     }
 
     #[inline]
-    fn word(&mut self, token: &Token<'_>) {
+    fn word(&mut self, token: &SqlToken<'_>) {
         let role = token.role();
         if matches!(role, Role::Null | Role::Bool) {
-            // A literal, for most of what follows.
+            // A literal, which announces nothing.
             return;
         }
         match self.mode {
-            Mode::Start => self.start(token),
-            Mode::Plain => self.plain(token),
-            Mode::Call => self.called(token),
-            Mode::Show => {
+            SecretMode::Start => self.first_word(token),
+            SecretMode::Query => self.query_word(token),
+            SecretMode::Call => self.procedure_name(token),
+            SecretMode::Show => {
                 let backup = token.word.text == "BACKUP";
-                self.mode = if backup { Mode::Keyed } else { Mode::Plain };
+                self.mode = if backup {
+                    SecretMode::Keyed
+                } else {
+                    SecretMode::Query
+                };
             }
-            Mode::Exec | Mode::Arguments => self.argument(token),
-            _ => self.announced(token),
+            SecretMode::Exec | SecretMode::Arguments => self.argument(token),
+            _ => self.announcement(token),
         }
         self.last = role;
     }
 
     /// The first word of a statement.
-    fn start(&mut self, token: &Token<'_>) {
+    fn first_word(&mut self, token: &SqlToken<'_>) {
         let (role, text) = (token.role(), token.text.as_bytes());
         let bare = matches!(
             self.dialect,
             Dialect::SqlServer | Dialect::Other | Dialect::Unknown
         );
         self.mode = match (role, token.word.text) {
-            (Role::Define, "DROP" | "REFRESH" | "ENABLE" | "DISABLE") => Mode::Plain,
-            (Role::Define, _) => Mode::Define,
-            (Role::Grant, _) => Mode::Grant,
-            (Role::Set, _) => Mode::Set,
-            (Role::Copy, _) | (_, "LOAD") => Mode::Store,
-            (Role::Call, "EXEC" | "EXECUTE") if bare => Mode::Exec,
-            (Role::Call, _) => Mode::Call,
-            (_, "SHOW") => Mode::Show,
-            (_, "PRAGMA") => Mode::Pragma,
-            (_, "ATTACH") => Mode::Attach,
-            (_, "START" | "IMPORT" | "BACKUP" | "RESTORE" | "CHECK") => Mode::Keyed,
-            _ if token.is_known() => Mode::Plain,
-            _ if is_one_of(text, &["ADMINISTER"]) => Mode::Keystore,
-            _ if is_one_of(text, &["CONNECT", "CONN"]) => Mode::Connect,
-            _ if is_one_of(text, &["UNLOAD"]) => Mode::Store,
-            _ if is_one_of(text, &["AUTH", "ACL", "HELLO", "CONFIG", "LOGON"]) => Mode::All,
-            _ if bare && is_system_procedure(text) => Mode::Exec,
-            _ => Mode::Keyed,
+            (Role::Define, "DROP" | "REFRESH" | "ENABLE" | "DISABLE") => SecretMode::Query,
+            (Role::Define, _) => SecretMode::Define,
+            (Role::Grant, _) => SecretMode::Grant,
+            (Role::Set, _) => SecretMode::Set,
+            (Role::Copy, _) | (_, "LOAD") => SecretMode::Store,
+            (Role::Call, "EXEC" | "EXECUTE") if bare => SecretMode::Exec,
+            (Role::Call, _) => SecretMode::Call,
+            (_, "SHOW") => SecretMode::Show,
+            (_, "PRAGMA") => SecretMode::Pragma,
+            (_, "ATTACH") => SecretMode::Attach,
+            (_, "START" | "IMPORT" | "BACKUP" | "RESTORE" | "CHECK") => SecretMode::Keyed,
+            _ if token.is_keyword() => SecretMode::Query,
+            _ if is_any_of(text, &["ADMINISTER"]) => SecretMode::Keystore,
+            _ if is_any_of(text, &["CONNECT", "CONN"]) => SecretMode::Connect,
+            _ if is_any_of(text, &["UNLOAD"]) => SecretMode::Store,
+            _ if is_any_of(text, &["AUTH", "ACL", "HELLO", "CONFIG", "LOGON"]) => SecretMode::All,
+            _ if bare && is_system_procedure(text) => SecretMode::Exec,
+            _ => SecretMode::Keyed,
         };
         match self.mode {
-            Mode::Connect | Mode::All => self.due = true,
-            Mode::Exec if role != Role::Call => self.argument(token),
-            Mode::Keyed => self.due = is_key(text),
+            SecretMode::Connect | SecretMode::All => self.is_due = true,
+            SecretMode::Exec if role != Role::Call => self.argument(token),
+            SecretMode::Keyed => self.is_due = is_key(text),
             _ => {}
         }
     }
 
-    /// A word of a query or a change.
+    /// A word of a query or of a change of rows.
     #[inline]
-    fn plain(&mut self, token: &Token<'_>) {
+    fn query_word(&mut self, token: &SqlToken<'_>) {
         match self.last {
             Role::Identified if token.word.text == "BY" => {
-                self.mode = Mode::Grant;
-                self.announced(token);
+                self.mode = SecretMode::Grant;
+                self.announcement(token);
             }
             // In a block of statements.
-            Role::Define if token.role() == Role::Nameless => self.mode = Mode::User,
-            Role::Define if is_one_of(token.text.as_bytes(), KEYED) => self.mode = Mode::Keyed,
-            _ if token.role() == Role::Call => self.mode = Mode::Call,
+            Role::Define if token.role() == Role::Nameless => self.mode = SecretMode::User,
+            Role::Define if is_any_of(token.text.as_bytes(), KEYED) => {
+                self.mode = SecretMode::Keyed
+            }
+            _ if token.role() == Role::Call => self.mode = SecretMode::Call,
             _ => {}
         }
     }
 
-    /// The name of a procedure that is called, or a part of it.
-    fn called(&mut self, token: &Token<'_>) {
+    /// The name of the called procedure, or a part of it.
+    fn procedure_name(&mut self, token: &SqlToken<'_>) {
         if is_system_procedure(unquoted(token.text)) {
-            self.mode = Mode::Arguments;
-            self.due = true;
-        } else if token.is_known() {
-            self.mode = Mode::Plain;
-            self.plain(token);
+            self.mode = SecretMode::Arguments;
+            self.is_due = true;
+        } else if token.is_keyword() {
+            self.mode = SecretMode::Query;
+            self.query_word(token);
         }
     }
 
     /// A word that may announce a secret.
-    fn announced(&mut self, token: &Token<'_>) {
+    fn announcement(&mut self, token: &SqlToken<'_>) {
         let text = token.text.as_bytes();
         let keyed = match self.mode {
-            Mode::Define => self.defined(token) && is_key(text),
-            Mode::User => is_key(text) || is_one_of(text, &["USING", "SALT", "HASH", "VERIFIER"]),
-            Mode::Connected => is_key(text) || is_one_of(text, &["USING", "NEW", "CONFIRM"]),
-            Mode::Attach => is_key(text) || is_one_of(text, &["KEY", "HEXKEY", "USING"]),
-            Mode::Pragma => is_key(text) || ends_as(text, &["KEY", "SALT"]),
-            Mode::Keystore => is_key(text) || self.identified && is_one_of(text, &["SET"]),
-            Mode::Store => is_store_key(text),
-            Mode::Set if is_one_of(text, &["PASSWORD"]) => {
-                self.mode = Mode::All;
+            SecretMode::Define => self.object_kind(token) && is_key(text),
+            SecretMode::User => {
+                is_key(text) || is_any_of(text, &["USING", "SALT", "HASH", "VERIFIER"])
+            }
+            SecretMode::Connected => is_key(text) || is_any_of(text, &["USING", "NEW", "CONFIRM"]),
+            SecretMode::Attach => is_key(text) || is_any_of(text, &["KEY", "HEXKEY", "USING"]),
+            SecretMode::Pragma => is_key(text) || ends_as(text, &["KEY", "SALT"]),
+            SecretMode::Keystore => {
+                is_key(text) || self.after_identified && is_any_of(text, &["SET"])
+            }
+            SecretMode::Store => is_store_key(text),
+            SecretMode::Set if is_any_of(text, &["PASSWORD"]) => {
+                self.mode = SecretMode::All;
                 true
             }
             // As in `BACKUP DATABASE d USER u USING ..`.
-            Mode::Keyed if token.word.text == "USER" => {
-                self.mode = Mode::User;
+            SecretMode::Keyed if token.word.text == "USER" => {
+                self.mode = SecretMode::User;
                 false
             }
-            Mode::Keyed | Mode::Set => is_key(text),
+            SecretMode::Keyed | SecretMode::Set => is_key(text),
             _ => false,
         };
-        let behind = self.identified
-            && is_one_of(text, &["BY", "AS", "USING", "REPLACE", "PASSWORD", "SALT"]);
+        let behind = self.after_identified
+            && is_any_of(text, &["BY", "AS", "USING", "REPLACE", "PASSWORD", "SALT"]);
         let by = token.word.text == "BY";
-        self.identified |= token.role() == Role::Identified || self.last == Role::Identified && by;
-        let by = self.identified && by;
-        self.due = keyed || behind || by;
-        self.listed = by;
+        self.after_identified |=
+            token.role() == Role::Identified || self.last == Role::Identified && by;
+        let by = self.after_identified && by;
+        self.is_due = keyed || behind || by;
+        self.is_list = by;
     }
 
-    /// The kind of what is defined; whether it takes keys, as far as is known.
-    fn defined(&mut self, token: &Token<'_>) -> bool {
+    /// A word between `CREATE` or `ALTER` and a name. Returns whether it may be the name of a key.
+    fn object_kind(&mut self, token: &SqlToken<'_>) -> bool {
         self.mode = match (token.role(), token.word.text) {
-            (_, "USER" | "ROLE" | "LOGIN" | "GROUP") => Mode::User,
-            (_, "DATABASE" | "SERVER" | "SUBSCRIPTION" | "SYSTEM") => Mode::Keyed,
-            (Role::Relation | Role::Class | Role::Routine | Role::Materialized, _) => Mode::Plain,
+            (_, "USER" | "ROLE" | "LOGIN" | "GROUP") => SecretMode::User,
+            (_, "DATABASE" | "SERVER" | "SUBSCRIPTION" | "SYSTEM") => SecretMode::Keyed,
+            (Role::Relation | Role::ObjectKind | Role::Routine | Role::Materialized, _) => {
+                SecretMode::Query
+            }
             _ => {
                 let text = token.text.as_bytes();
-                // Elsewhere it is a key: `CREATE CREDENTIAL c WITH SECRET = ..`.
+                // In another position it is a key: `CREATE CREDENTIAL c WITH SECRET = ..`.
                 let is_kind = matches!(self.last, Role::Define | Role::Replace | Role::Noise);
-                if is_one_of(text, &["SECRET"]) && is_kind || is_one_of(text, KEYED) {
-                    self.mode = Mode::Keyed;
+                if is_any_of(text, &["SECRET"]) && is_kind || is_any_of(text, KEYED) {
+                    self.mode = SecretMode::Keyed;
                     return false;
                 }
-                if is_one_of(text, &["KEYSTORE", "WALLET"]) {
-                    self.mode = Mode::Keystore;
+                if is_any_of(text, &["KEYSTORE", "WALLET"]) {
+                    self.mode = SecretMode::Keystore;
                     return false;
                 }
                 return true;
@@ -314,25 +344,25 @@ impl Secrets {
         false
     }
 
-    /// A word of an `EXEC`: its procedure, or what stands behind it.
-    fn argument(&mut self, token: &Token<'_>) {
-        if self.mode == Mode::Exec {
-            let immediate = is_one_of(token.text.as_bytes(), &["IMMEDIATE"]);
+    /// A word of an `EXEC`: the procedure, or an argument.
+    fn argument(&mut self, token: &SqlToken<'_>) {
+        if self.mode == SecretMode::Exec {
+            let immediate = is_any_of(token.text.as_bytes(), &["IMMEDIATE"]);
             let statement = token.role() == Role::As || immediate;
-            self.due = !statement;
+            self.is_due = !statement;
             self.mode = if statement {
-                Mode::Plain
+                SecretMode::Query
             } else {
-                Mode::Arguments
+                SecretMode::Arguments
             };
         } else if token.role().begins_statement() {
             *self = Self::new(self.dialect);
-            self.start(token);
+            self.first_word(token);
         }
     }
 }
 
-/// Kinds of things that take keys, whatever words follow.
+/// Kinds of objects with keys.
 const KEYED: &[&str] = &[
     "CREDENTIAL",
     "SYMMETRIC",
@@ -349,7 +379,7 @@ const KEYED: &[&str] = &[
 ];
 
 /// What may stand between the word that announces a secret and the secret.
-const AGAIN: &[&str] = &[
+const PRECEDING: &[&str] = &[
     "PASSWORD",
     "IDENTIFIED",
     "BY",
@@ -393,7 +423,7 @@ const KEYS: &[&str] = &[
     "PASSPHRASE_COMMAND",
 ];
 
-/// How the names of keys to a store end that are seldom names of columns.
+/// How the names of keys to an object store end, without endings that are common in names of columns.
 const STORE_KEYS: &[&str] = &[
     "CREDENTIALS",
     "SECRET_KEY",
@@ -412,7 +442,7 @@ fn unquoted(name: &str) -> &[u8] {
     name.trim_matches(quotes).as_bytes()
 }
 
-fn is_one_of(word: &[u8], words: &[&str]) -> bool {
+fn is_any_of(word: &[u8], words: &[&str]) -> bool {
     let same = |known: &&str| known.as_bytes().eq_ignore_ascii_case(word);
     words.iter().any(same)
 }
@@ -434,7 +464,7 @@ fn is_store_key(word: &[u8]) -> bool {
     ends_as(word, STORE_KEYS)
 }
 
-/// Whether it is a procedure of SQL Server that may be called by its name alone.
+/// Whether it is a system procedure of SQL Server, which may be called by its name alone.
 fn is_system_procedure(word: &[u8]) -> bool {
     let begin = word.get(..3).unwrap_or_default();
     begin.eq_ignore_ascii_case(b"sp_") || begin.eq_ignore_ascii_case(b"xp_")

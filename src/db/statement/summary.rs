@@ -1,114 +1,123 @@
-//! The operations of a statement and their targets, in the order in which they stand.
+//! Builds the summary: the operations of a statement and their targets, in the order of the text.
 
 use super::dialect::Dialect;
-use super::level::{Cte, Level, Levels, Verb, Want};
-use super::operation::{Second, second};
-use super::target::{Mark, Name, Written};
-use super::token::{Kind, Token};
-use super::word::{NAME, Role, Word};
+use super::level::{BracketLevel, BracketLevels, CteState, Expected, Verb};
+use super::operation::{SecondWord, second_word};
+use super::target::{SummaryMark, SummaryText, TargetName};
+use super::token::{SqlToken, TokenKind};
+use super::word::{Keyword, NAME, Role};
 
-/// The longest string that is taken for the name of a table.
+/// Bytes of the longest string that is taken for a table's name.
 const MAX_STRING: usize = 64;
 
+/// Reads tokens and writes the summary.
 #[derive(Debug)]
-pub(super) struct Summary<'a> {
+pub(super) struct SummaryBuilder<'a> {
     dialect: Dialect,
-    levels: Levels,
-    written: Written<'a>,
-    /// The word that began what is read, in upper case.
+    levels: BracketLevels,
+    out: SummaryText<'a>,
+    /// The keyword of the current operation, in upper case.
     verb: &'static str,
-    /// The kind of what is created was there.
-    class: Role,
-    /// What comes is what is created, not what is done.
-    body: bool,
-    want: Want,
-    name: Name<'a>,
-    /// What was wanted when the name came.
-    wanted: Want,
-    /// Whether the name goes on: a dot was there.
-    dotted: bool,
-    last: Kind,
-    last_word: &'static Word,
-    word_before: &'static Word,
-    /// The last token was an operation: how things were before it.
-    begun: Option<Begun>,
+    /// The role of the object kind in a definition, once it was read; [`Role::Plain`] before.
+    object_kind: Role,
+    /// What follows is the definition of a routine, which does not run.
+    in_definition: bool,
+    expected: Expected,
+    name: TargetName<'a>,
+    /// What was expected when the name began.
+    name_role: Expected,
+    /// Whether the name continues: its last token was a dot.
+    after_dot: bool,
+    last: TokenKind,
+    last_word: &'static Keyword,
+    word_before: &'static Keyword,
+    /// The state before the last token, if that was an operation.
+    before_operation: Option<BeforeOperation>,
 }
 
-/// How things were before an operation, which may turn out to be a name.
+/// The state before an operation, to return to if the operation turns out to be a name.
 #[derive(Debug, Clone, Copy)]
-struct Begun {
-    written: Mark,
-    level: Level,
+struct BeforeOperation {
+    mark: SummaryMark,
+    level: BracketLevel,
     verb: &'static str,
-    class: Role,
+    object_kind: Role,
 }
 
-impl<'a> Summary<'a> {
+impl<'a> SummaryBuilder<'a> {
     pub(super) fn new(dialect: Dialect) -> Self {
         Self {
             dialect,
-            levels: Levels::new(),
-            written: Written::new(),
+            levels: BracketLevels::new(),
+            out: SummaryText::new(),
             verb: "",
-            class: Role::Plain,
-            body: false,
-            want: Want::Nothing,
-            name: Name::default(),
-            wanted: Want::Nothing,
-            dotted: false,
-            last: Kind::Semicolon,
+            object_kind: Role::Plain,
+            in_definition: false,
+            expected: Expected::Nothing,
+            name: TargetName::default(),
+            name_role: Expected::Nothing,
+            after_dot: false,
+            last: TokenKind::Semicolon,
             last_word: &NAME,
             word_before: &NAME,
-            begun: None,
+            before_operation: None,
         }
     }
 
     #[inline]
-    pub(super) fn token(&mut self, token: &Token<'a>) {
-        if self.body {
+    pub(super) fn token(&mut self, token: &SqlToken<'a>) {
+        // 1. The statements in the definition of a routine do not run now.
+        if self.in_definition {
             return;
         }
-        let begun = self.begun.take();
-        if !self.name.is_empty() && self.name_goes_on(token) {
+        // 2. A name that has begun takes the token, or ends before it.
+        let before_operation = self.before_operation.take();
+        if !self.name.is_empty() && self.continue_name(token) {
             self.last = token.kind;
             return;
         }
+        // 3. The token shows what the one before it was: a keyword before a comma, a closing bracket or an operator is the
+        //    name of a column, and two words may be one operation.
         match token.kind {
-            Kind::Comma | Kind::Close => self.take_back(begun),
-            Kind::Operator if begun.is_none() || token.text == "=" => self.take_back(begun),
-            Kind::Word if begun.is_some() && self.is_second(token) => {
+            TokenKind::Comma | TokenKind::Close => self.undo(before_operation),
+            TokenKind::Operator if before_operation.is_none() || token.text == "=" => {
+                self.undo(before_operation)
+            }
+            TokenKind::Word if before_operation.is_some() && self.take_second_word(token) => {
                 self.last = token.kind;
                 return;
             }
             _ => {}
         }
+        // 4. The token itself: brackets and commas change what is expected, words are operations, targets or neither.
         match token.kind {
-            Kind::Semicolon => self.end_statement(),
-            Kind::Open | Kind::OpenBracket => self.open(token.kind),
-            Kind::Close | Kind::CloseBracket => self.want = self.levels.close(),
-            _ if self.levels.too_deep() => {}
-            Kind::Word => self.word(token),
-            Kind::Quoted => self.quoted(token),
-            Kind::Comma => self.comma(),
-            _ if self.want != Want::Nothing => self.other(),
+            TokenKind::Semicolon => self.end_statement(),
+            TokenKind::Open | TokenKind::OpenBracket => self.open(token.kind),
+            TokenKind::Close | TokenKind::CloseBracket => self.expected = self.levels.close(),
+            _ if self.levels.is_too_deep() => {}
+            TokenKind::Word => self.word(token),
+            TokenKind::Quoted => self.quoted(token),
+            TokenKind::Comma => self.comma(),
+            _ if self.expected != Expected::Nothing => self.other(),
             _ => {}
         }
+        // 5. What later tokens need to know of this one.
         self.last = token.kind;
         self.word_before = self.last_word;
         self.last_word = token.word;
     }
 
-    /// Whether the token is a part of the name. If it is not, the name ends.
-    fn name_goes_on(&mut self, token: &Token<'a>) -> bool {
-        if token.kind == Kind::Dot {
-            if self.dotted {
+    /// Whether the token is part of the current name. Ends the name if it is not.
+    fn continue_name(&mut self, token: &SqlToken<'a>) -> bool {
+        if token.kind == TokenKind::Dot {
+            if self.after_dot {
                 self.name.push_empty();
             }
-            self.dotted = true;
+            self.after_dot = true;
             return true;
         }
-        if token.is_name() && (self.dotted || self.is_link(token)) {
-            self.dotted = false;
+        if token.is_name() && (self.after_dot || self.is_link(token)) {
+            self.after_dot = false;
             self.name.push(token);
             return true;
         }
@@ -116,27 +125,26 @@ impl<'a> Summary<'a> {
         false
     }
 
-    /// Whether a name in another database goes on with this: `table@link`.
-    fn is_link(&self, token: &Token<'_>) -> bool {
-        let dialect = self.dialect.is_unsure() && !self.dotted && !token.spaced;
+    /// Whether the token continues the current name with a database link: `table@link`.
+    fn is_link(&self, token: &SqlToken<'_>) -> bool {
+        let dialect = self.dialect.is_ambiguous() && !self.after_dot && !token.spaced;
         let constant = matches!(self.last_word.role, Role::Null | Role::Bool);
         dialect && !constant && !self.name.is_empty() && token.text.starts_with('@')
     }
 
-    /// Whether a string or a placeholder of the scanner's is a name where it stands: no value may stand where a
-    /// table comes.
-    pub(super) fn is_name(&mut self, token: &Token<'a>) -> bool {
+    /// Whether a string or a placeholder is a name because of its position: no value may stand where a table is expected.
+    pub(super) fn is_name(&mut self, token: &SqlToken<'a>) -> bool {
         match (token.kind, token.text.as_bytes()) {
-            (Kind::Placeholder, [b'@', ..]) => self.is_link(token),
-            (Kind::Text, [b'"', ..]) => self.name_comes(),
-            (Kind::Text, [b'\'', name @ .., b'\'']) => {
-                let dialect = self.dialect.is_unsure() || self.dialect == Dialect::Sqlite;
+            (TokenKind::Placeholder, [b'@', ..]) => self.is_link(token),
+            (TokenKind::Text, [b'"', ..]) => self.expects_name(),
+            (TokenKind::Text, [b'\'', name @ .., b'\'']) => {
+                let dialect = self.dialect.is_ambiguous() || self.dialect == Dialect::Sqlite;
                 let simple = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
                 dialect
-                    && matches!(self.last, Kind::Word | Kind::Comma)
+                    && matches!(self.last, TokenKind::Word | TokenKind::Comma)
                     && self.levels.top().verb == Verb::Select
-                    && self.name_comes()
-                    && self.want == Want::Table
+                    && self.expects_name()
+                    && self.expected == Expected::Table
                     && name.len() <= MAX_STRING
                     && name.first().is_some_and(|first| !first.is_ascii_digit())
                     && name.iter().all(simple)
@@ -145,99 +153,104 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// Whether the name of a table or the like comes.
-    fn name_comes(&mut self) -> bool {
+    /// Whether the next token may be the name of a table or another object.
+    fn expects_name(&mut self) -> bool {
         if !self.name.is_empty() {
-            return self.dotted;
+            return self.after_dot;
         }
         let distinct = self.is_distinct();
         let top = self.levels.top();
-        if top.cte == Cte::Name {
+        if top.cte == CteState::Name {
             return true;
         }
-        match self.want {
-            Want::Nothing => false,
-            Want::Table => !distinct,
-            Want::Class => self.class != Role::Plain,
-            Want::Object | Want::Deleted => top.verb != Verb::Call && self.verb != "PRAGMA",
+        match self.expected {
+            Expected::Nothing => false,
+            Expected::Table => !distinct,
+            Expected::ObjectKind => self.object_kind != Role::Plain,
+            Expected::Object | Expected::Deleted => top.verb != Verb::Call && self.verb != "PRAGMA",
         }
     }
 
-    /// Whether the last words are `IS DISTINCT`: a `FROM` names no table then.
+    /// Whether the last words are `IS DISTINCT` or `NOT DISTINCT`. A `FROM` after them does not name a table.
     fn is_distinct(&self) -> bool {
         self.last_word.role == Role::Distinct
             && matches!(self.word_before.role, Role::Is | Role::Not)
     }
 
-    /// Takes back what was read as the begin of an operation or of a list of tables, and is the name of a column.
-    fn take_back(&mut self, begun: Option<Begun>) {
-        if let Some(begun) = begun {
+    /// Undoes an operation or the begin of a list of tables that turns out to be the name of a column.
+    fn undo(&mut self, before_operation: Option<BeforeOperation>) {
+        if let Some(before_operation) = before_operation {
             if matches!(
                 self.last_word.role,
                 Role::Select | Role::Insert | Role::Update | Role::Delete
             ) {
-                self.written.restore(begun.written);
-                self.verb = begun.verb;
-                self.class = begun.class;
-                self.want = Want::Nothing;
-                *self.levels.top() = begun.level;
-                self.levels.top().start = false;
+                self.out.restore(before_operation.mark);
+                self.verb = before_operation.verb;
+                self.object_kind = before_operation.object_kind;
+                self.expected = Expected::Nothing;
+                *self.levels.top() = before_operation.level;
+                self.levels.top().may_begin = false;
             }
             return;
         }
-        if self.last == Kind::Word && self.last_word.role == Role::From && self.want == Want::Table
+        if self.last == TokenKind::Word
+            && self.last_word.role == Role::From
+            && self.expected == Expected::Table
         {
-            self.want = Want::Nothing;
+            self.expected = Expected::Nothing;
             let top = self.levels.top();
-            top.list = Want::Nothing;
-            top.from_awaited = true;
+            top.after_comma = Expected::Nothing;
+            top.from_expected = true;
         }
     }
 
-    /// Whether the word is the second of an operation.
-    fn is_second(&mut self, token: &Token<'a>) -> bool {
+    /// Takes the word if it is the second one of an operation.
+    fn take_second_word(&mut self, token: &SqlToken<'a>) -> bool {
         if matches!(
             self.last_word.role,
             Role::Select | Role::Insert | Role::Update | Role::Delete | Role::Merge
         ) {
             return false;
         }
-        let longest = |word: &&str| word.len() <= 12;
+        // No second word is longer, so that longer names need not be copied.
+        let is_short = |word: &&str| word.len() <= 12;
         let upper = Some(token.text)
-            .filter(longest)
+            .filter(is_short)
             .map(str::to_ascii_uppercase);
-        let Some(found) = upper.and_then(|upper| second(self.verb, &upper)) else {
+        let Some(found) = upper.and_then(|upper| second_word(self.verb, &upper)) else {
             return false;
         };
-        self.written.push(token.text);
-        self.want = match found {
-            Second::Target => Want::Object,
-            Second::Alone => Want::Nothing,
+        self.out.push(token.text);
+        self.expected = match found {
+            SecondWord::Target => Expected::Object,
+            SecondWord::NoTarget => Expected::Nothing,
         };
-        let (list, load) = (self.want, token.text.eq_ignore_ascii_case("DATA"));
+        let (expected, load) = (self.expected, token.text.eq_ignore_ascii_case("DATA"));
         let top = self.levels.top();
-        top.list = list;
+        top.after_comma = expected;
         if load {
             top.verb = Verb::Load;
         }
         true
     }
 
-    fn end_name(&mut self, next: Option<&Token<'_>>) {
-        if !self.name.is_empty() && !self.ends_otherwise(next) {
-            self.written.push_target(&self.name);
+    /// Ends the current name and writes it, if it is a target.
+    fn end_name(&mut self, next: Option<&SqlToken<'_>>) {
+        if !self.name.is_empty() && !self.is_no_target(next) {
+            self.out.push_target(&self.name);
         }
         self.name.clear();
-        self.dotted = false;
-        self.body = self.class == Role::Routine && matches!(self.verb, "CREATE" | "ALTER");
+        self.after_dot = false;
+        self.in_definition =
+            self.object_kind == Role::Routine && matches!(self.verb, "CREATE" | "ALTER");
     }
 
-    /// Whether what was read as a name is none, as what follows shows.
-    fn ends_otherwise(&mut self, next: Option<&Token<'_>>) -> bool {
-        let role = next.map_or(Role::Plain, Token::role);
+    /// Whether the token after the current name shows that the name is not a target.
+    fn is_no_target(&mut self, next: Option<&SqlToken<'_>>) -> bool {
+        let role = next.map_or(Role::Plain, SqlToken::role);
         let kind = next.map(|token| token.kind);
-        if self.wanted == Want::Deleted {
-            return self.dotted || kind == Some(Kind::Comma) || role == Role::From;
+        if self.name_role == Expected::Deleted {
+            return self.after_dot || kind == Some(TokenKind::Comma) || role == Role::From;
         }
         let Some(word) = self.name.word() else {
             return false;
@@ -247,12 +260,17 @@ impl<'a> Summary<'a> {
             |known: &str| next.is_some_and(|token| token.text.eq_ignore_ascii_case(known));
         let statistics = matches!(self.dialect, Dialect::SqlServer | Dialect::Unknown);
         let verb = self.levels.top().verb;
-        let named = next.is_some_and(Token::is_name) && !role.is_structure();
+        let named = next.is_some_and(SqlToken::is_name) && !role.is_structure();
         match verb {
-            _ if self.wanted == Want::Object && is("TABLE") && named => self.want = Want::Object,
-            // `TABLE(f(..))`
-            _ if self.wanted == Want::Table && is("TABLE") && kind == Some(Kind::Open) => {
-                self.want = Want::Table;
+            _ if self.name_role == Expected::Object && is("TABLE") && named => {
+                self.expected = Expected::Object
+            }
+            // `TABLE(f(..))`: the function in the brackets is the target.
+            _ if self.name_role == Expected::Table
+                && is("TABLE")
+                && kind == Some(TokenKind::Open) =>
+            {
+                self.expected = Expected::Table;
             }
             Verb::Insert
                 if (is("ALL") || is("FIRST")) && (role == Role::Into || next_is("WHEN")) =>
@@ -261,8 +279,8 @@ impl<'a> Summary<'a> {
             }
             Verb::Call if is("NEXT") && next_is("VALUE") => {}
             Verb::Update if statistics && is("STATISTICS") && named => {
-                self.written.push(word);
-                self.want = Want::Object;
+                self.out.push(word);
+                self.expected = Expected::Object;
             }
             Verb::Select if is("OUTFILE") || is("DUMPFILE") => {}
             _ => return false,
@@ -270,44 +288,44 @@ impl<'a> Summary<'a> {
         true
     }
 
-    fn begin_name(&mut self, token: &Token<'a>) {
+    fn begin_name(&mut self, token: &SqlToken<'a>) {
         self.name.push(token);
-        self.wanted = std::mem::take(&mut self.want);
+        self.name_role = std::mem::take(&mut self.expected);
     }
 
     fn end_statement(&mut self) {
         self.levels.reset();
-        self.written.forget_ctes();
-        self.want = Want::Nothing;
-        self.class = Role::Plain;
+        self.out.forget_ctes();
+        self.expected = Expected::Nothing;
+        self.object_kind = Role::Plain;
     }
 
-    fn open(&mut self, kind: Kind) {
-        let mut inner = Level {
-            start: kind == Kind::Open,
-            ..Level::default()
+    fn open(&mut self, kind: TokenKind) {
+        let mut inner = BracketLevel {
+            may_begin: kind == TokenKind::Open,
+            ..BracketLevel::default()
         };
         if self.last_word.role == Role::Using {
-            self.want = Want::Nothing;
+            self.expected = Expected::Nothing;
         }
         let top = self.levels.top();
         match top.cte {
-            Cte::Name => top.cte = Cte::No,
-            Cte::Body => {
-                top.cte = Cte::Done;
-                inner.whole = true;
+            CteState::Name => top.cte = CteState::None,
+            CteState::Body => {
+                top.cte = CteState::Done;
+                inner.any_statement = true;
             }
             _ => {}
         }
-        match self.want {
-            Want::Table => inner.list = Want::Table,
-            want => {
+        match self.expected {
+            Expected::Table => inner.after_comma = Expected::Table,
+            expected => {
                 let copied = self.verb == "COPY";
-                inner.whole |= copied && want == Want::Object;
+                inner.any_statement |= copied && expected == Expected::Object;
                 if !copied && top.verb != Verb::Call {
-                    inner.after = want;
+                    inner.after_close = expected;
                 }
-                self.want = Want::Nothing;
+                self.expected = Expected::Nothing;
             }
         }
         self.levels.open(inner);
@@ -315,141 +333,143 @@ impl<'a> Summary<'a> {
 
     fn comma(&mut self) {
         let top = self.levels.top();
-        if top.cte == Cte::Done {
-            top.cte = Cte::Name;
+        if top.cte == CteState::Done {
+            top.cte = CteState::Name;
         } else {
-            if top.cte == Cte::Name {
-                top.cte = Cte::No;
+            if top.cte == CteState::Name {
+                top.cte = CteState::None;
             }
-            self.want = top.list;
+            self.expected = top.after_comma;
         }
     }
 
-    fn quoted(&mut self, token: &Token<'a>) {
+    fn quoted(&mut self, token: &SqlToken<'a>) {
         let top = self.levels.top();
-        top.start = false;
-        if top.cte == Cte::Name {
-            top.cte = Cte::Named;
-            self.written.add_cte(token);
-        } else if self.want == Want::Class && self.class == Role::Plain {
-            // Who defines it comes before what it is.
-        } else if self.want != Want::Nothing {
+        top.may_begin = false;
+        if top.cte == CteState::Name {
+            top.cte = CteState::Named;
+            self.out.add_cte(token);
+        } else if self.expected == Expected::ObjectKind && self.object_kind == Role::Plain {
+            // In a definition, the name of the definer may precede the kind of the object.
+        } else if self.expected != Expected::Nothing {
             self.begin_name(token);
         }
     }
 
-    /// A literal or an operator: no target comes, unless it is an `EXEC @result = name` or a `DEFINER =`.
+    /// A literal or an operator: no target follows, except in `EXEC @result = name` and after `DEFINER =`.
     fn other(&mut self) {
-        let defined = self.want == Want::Class && self.class == Role::Plain;
-        if !defined && self.levels.top().verb != Verb::Call {
-            self.want = Want::Nothing;
+        let in_definer = self.expected == Expected::ObjectKind && self.object_kind == Role::Plain;
+        if !in_definer && self.levels.top().verb != Verb::Call {
+            self.expected = Expected::Nothing;
         }
     }
 
-    fn word(&mut self, token: &Token<'a>) {
-        if self.in_with(token) || self.is_target(token) {
+    fn word(&mut self, token: &SqlToken<'a>) {
+        if self.take_cte_word(token) || self.take_target_word(token) {
             return;
         }
         let role = token.role();
         if self.is_operation(role) {
-            return self.begin(token);
+            return self.begin_operation(token);
         }
-        let with = role == Role::With && self.begins_with();
+        let with = role == Role::With && self.begins_ctes();
         let inserted = matches!(self.dialect, Dialect::Mysql | Dialect::Sqlite);
         let distinct = role == Role::From && self.is_distinct();
         let next_value =
             role == Role::Before && self.last_word.role == Role::Values && token.word.text == "FOR";
-        let outermost = self.levels.outermost();
+        let outermost = self.levels.is_outermost();
         let top = self.levels.top();
         match role {
-            Role::With if with => top.cte = Cte::Name,
-            // A query that leaves its `SELECT` out.
-            Role::From if outermost && top.start && top.whole => {
+            Role::With if with => top.cte = CteState::Name,
+            // A query without its `SELECT`.
+            Role::From if outermost && top.may_begin && top.any_statement => {
                 let lower = token.text.starts_with('f');
-                self.written.push(if lower { "select" } else { "SELECT" });
+                self.out.push(if lower { "select" } else { "SELECT" });
                 top.verb = Verb::Select;
-                top.list = Want::Table;
-                self.want = Want::Table;
+                top.after_comma = Expected::Table;
+                self.expected = Expected::Table;
             }
-            Role::From if top.from_awaited && !distinct => {
-                top.from_awaited = false;
-                top.list = Want::Table;
-                self.want = Want::Table;
+            Role::From if top.from_expected && !distinct => {
+                top.from_expected = false;
+                top.after_comma = Expected::Table;
+                self.expected = Expected::Table;
             }
-            Role::Join if top.list != Want::Nothing => self.want = Want::Table,
+            Role::Join if top.after_comma != Expected::Nothing => self.expected = Expected::Table,
             Role::Using if matches!(top.verb, Verb::Delete | Verb::Merge) => {
-                top.list = Want::Table;
-                self.want = Want::Table;
+                top.after_comma = Expected::Table;
+                self.expected = Expected::Table;
             }
-            Role::Into if top.verb == Verb::Select && top.from_awaited && !inserted => {
-                self.want = Want::Object;
+            Role::Into if top.verb == Verb::Select && top.from_expected && !inserted => {
+                self.expected = Expected::Object;
             }
             Role::Into if matches!(top.verb, Verb::InsertMany | Verb::Load) => {
-                self.want = Want::Object;
+                self.expected = Expected::Object;
             }
-            Role::Before if top.verb == Verb::Call && next_value => self.want = Want::Object,
+            Role::Before if top.verb == Verb::Call && next_value => {
+                self.expected = Expected::Object
+            }
             Role::Clause | Role::Set | Role::SetOperator | Role::Values | Role::Before => {
-                top.list = Want::Nothing;
+                top.after_comma = Expected::Nothing;
             }
             Role::On | Role::With | Role::From if top.verb == Verb::Other => {
-                top.list = Want::Nothing;
+                top.after_comma = Expected::Nothing;
             }
             _ => {}
         }
-        if top.start {
-            top.start = top.verb == Verb::Explain || token.word.text == "BULK";
+        if top.may_begin {
+            top.may_begin = top.verb == Verb::Explain || token.word.text == "BULK";
         }
     }
 
-    /// Whether the word belongs to the frame of a `WITH`.
-    fn in_with(&mut self, token: &Token<'a>) -> bool {
+    /// Takes the word if it belongs to the frame of a `WITH`.
+    fn take_cte_word(&mut self, token: &SqlToken<'a>) -> bool {
         let top = self.levels.top();
         match top.cte {
-            Cte::No => return false,
-            Cte::Name if token.word.text == "RECURSIVE" => {}
-            Cte::Name => {
-                top.cte = Cte::Named;
-                self.written.add_cte(token);
+            CteState::None => return false,
+            CteState::Name if token.word.text == "RECURSIVE" => {}
+            CteState::Name => {
+                top.cte = CteState::Named;
+                self.out.add_cte(token);
             }
-            Cte::Named if token.role() == Role::As => top.cte = Cte::Body,
-            Cte::Named | Cte::Body => {}
-            Cte::Done => {
-                top.cte = Cte::No;
-                top.start = true;
-                top.whole = true;
+            CteState::Named if token.role() == Role::As => top.cte = CteState::Body,
+            CteState::Named | CteState::Body => {}
+            CteState::Done => {
+                top.cte = CteState::None;
+                top.may_begin = true;
+                top.any_statement = true;
                 return false;
             }
         }
         true
     }
 
-    /// Whether a `WITH` here begins common table expressions.
-    fn begins_with(&mut self) -> bool {
+    /// Whether a `WITH` at this position begins common table expressions.
+    fn begins_ctes(&mut self) -> bool {
         let (last, role) = (self.last, self.last_word.role);
         let top = self.levels.top();
         let inserting = top.verb == Verb::Insert
-            && (last == Kind::Close || last == Kind::Quoted || role == Role::Plain);
-        top.start || role == Role::As || inserting
+            && (last == TokenKind::Close || last == TokenKind::Quoted || role == Role::Plain);
+        top.may_begin || role == Role::As || inserting
     }
 
-    /// Whether the word is a target, or stands between an operation and its target.
-    fn is_target(&mut self, token: &Token<'a>) -> bool {
+    /// Takes the word if it begins a target or stands between an operation and its target.
+    fn take_target_word(&mut self, token: &SqlToken<'a>) -> bool {
         let role = token.role();
-        match self.want {
-            Want::Nothing => false,
-            Want::Class => self.is_class(token),
-            Want::Table if role == Role::Only => true,
-            // A table may have this name, as what follows shows.
-            Want::Object if token.word.text == "TABLE" => {
+        match self.expected {
+            Expected::Nothing => false,
+            Expected::ObjectKind => self.take_object_kind(token),
+            Expected::Table if role == Role::Only => true,
+            // It may be a table of this name. What follows decides.
+            Expected::Object if token.word.text == "TABLE" => {
                 self.begin_name(token);
                 true
             }
-            Want::Object | Want::Deleted if self.is_noise(token.word) => true,
+            Expected::Object | Expected::Deleted if self.is_noise(token.word) => true,
             _ if role.is_structure() => {
                 if !matches!(role, Role::Select | Role::With | Role::Values) {
-                    self.take_back(None);
+                    self.undo(None);
                 }
-                self.want = Want::Nothing;
+                self.expected = Expected::Nothing;
                 false
             }
             _ => {
@@ -459,29 +479,32 @@ impl<'a> Summary<'a> {
         }
     }
 
-    fn is_noise(&self, word: &Word) -> bool {
+    fn is_noise(&self, word: &Keyword) -> bool {
         match word.role {
             Role::Noise | Role::Only | Role::Into | Role::Relation | Role::Replace | Role::Not => {
                 true
             }
-            Role::Act => self.verb == "VACUUM",
-            Role::Class => self.verb == "REINDEX",
+            Role::TargetOperation => self.verb == "VACUUM",
+            Role::ObjectKind => self.verb == "REINDEX",
             _ => matches!(word.text, "OR" | "IF" | "ROLLBACK" | "ABORT"),
         }
     }
 
-    /// The same where what is created is said first.
-    fn is_class(&mut self, token: &Token<'a>) -> bool {
+    /// Takes the word if it is the kind of an object, its name, or stands between them.
+    fn take_object_kind(&mut self, token: &SqlToken<'a>) -> bool {
         let role = token.role();
-        match (self.class, role) {
-            (Role::Plain, Role::Relation | Role::Class | Role::Routine | Role::Materialized) => {
-                self.written.push(token.text);
+        match (self.object_kind, role) {
+            (
+                Role::Plain,
+                Role::Relation | Role::ObjectKind | Role::Routine | Role::Materialized,
+            ) => {
+                self.out.push(token.text);
                 if role != Role::Materialized {
-                    self.class = role;
+                    self.object_kind = role;
                 }
             }
-            (Role::Plain, Role::Nameless) => self.nameless(token),
-            (Role::Plain, _) if token.word.text == "GROUP" => self.nameless(token),
+            (Role::Plain, Role::Nameless) => self.push_nameless(token),
+            (Role::Plain, _) if token.word.text == "GROUP" => self.push_nameless(token),
             (
                 Role::Plain,
                 Role::Set
@@ -493,111 +516,124 @@ impl<'a> Summary<'a> {
                 | Role::Before
                 | Role::Using,
             ) => {
-                self.want = Want::Nothing;
+                self.expected = Expected::Nothing;
                 return false;
             }
             (Role::Plain, _) | (_, Role::Noise | Role::Only | Role::Not | Role::On) => {}
             _ if token.word.text == "IF" => {}
-            _ if role.is_structure() || is_of_somebody(token.text) => {
-                self.want = Want::Nothing;
+            _ if role.is_structure() || names_owner(token.text) => {
+                self.expected = Expected::Nothing;
                 return false;
             }
             _ => {
                 let dropped = self.verb == "DROP";
-                self.levels.top().list = if dropped { Want::Object } else { Want::Nothing };
+                self.levels.top().after_comma = if dropped {
+                    Expected::Object
+                } else {
+                    Expected::Nothing
+                };
                 self.begin_name(token);
             }
         }
         true
     }
 
-    /// The kind of something whose name is not shown.
-    fn nameless(&mut self, token: &Token<'a>) {
-        self.written.push(token.text);
-        self.class = Role::Nameless;
-        self.want = Want::Nothing;
+    /// Takes the kind of an object whose name is not shown.
+    fn push_nameless(&mut self, token: &SqlToken<'a>) {
+        self.out.push(token.text);
+        self.object_kind = Role::Nameless;
+        self.expected = Expected::Nothing;
     }
 
-    /// Whether a word of this role is an operation where it stands.
+    /// Whether a keyword with this role is an operation at this position.
     fn is_operation(&mut self, role: Role) -> bool {
-        let outermost = self.levels.outermost();
+        let outermost = self.levels.is_outermost();
         let (last, last_role) = (self.last, self.last_word.role);
         let top = self.levels.top();
-        let start = top.start && top.whole;
-        // Statements follow each other without semicolons there.
+        let at_start = top.may_begin && top.any_statement;
+        // SQL Server needs no semicolon between statements.
         let anywhere = self.dialect == Dialect::SqlServer
             && top.verb != Verb::Grant
-            && !matches!(last, Kind::Comma | Kind::Dot | Kind::Operator)
+            && !matches!(
+                last,
+                TokenKind::Comma | TokenKind::Dot | TokenKind::Operator
+            )
             && !matches!(last_role, Role::Before | Role::On | Role::As | Role::With);
         match role {
             Role::Select => {
                 top.verb != Verb::Grant
                     && last_role != Role::Grant
-                    && !matches!(last, Kind::Comma | Kind::Dot | Kind::Operator)
+                    && !matches!(
+                        last,
+                        TokenKind::Comma | TokenKind::Dot | TokenKind::Operator
+                    )
             }
             Role::Insert | Role::Update | Role::Delete | Role::Merge => {
-                start || anywhere || last_role == Role::As && top.verb == Verb::Other
+                at_start || anywhere || last_role == Role::As && top.verb == Verb::Other
             }
-            Role::Call => outermost && (start || anywhere),
-            Role::Act | Role::Use => start && outermost && top.verb != Verb::Explain,
+            Role::Call => outermost && (at_start || anywhere),
+            Role::TargetOperation | Role::Use => at_start && outermost && top.verb != Verb::Explain,
             Role::Replace
             | Role::Define
             | Role::Copy
             | Role::Explain
             | Role::Grant
-            | Role::Do
+            | Role::PlainOperation
             | Role::Set
             | Role::Values
-            | Role::Relation => start && outermost,
+            | Role::Relation => at_start && outermost,
             _ => false,
         }
     }
 
-    fn begin(&mut self, token: &Token<'a>) {
+    /// Begins an operation.
+    fn begin_operation(&mut self, token: &SqlToken<'a>) {
         let word = token.word;
-        self.begun = Some(Begun {
-            written: self.written.mark(),
+        self.before_operation = Some(BeforeOperation {
+            mark: self.out.mark(),
             level: *self.levels.top(),
             verb: self.verb,
-            class: self.class,
+            object_kind: self.object_kind,
         });
-        self.written.push(token.text);
+        self.out.push(token.text);
         self.verb = word.text;
-        self.class = Role::Plain;
-        let (verb, want, list, from) = match word.role {
-            Role::Select => (Verb::Select, Want::Nothing, Want::Nothing, true),
-            Role::Insert | Role::Replace => (Verb::Insert, Want::Object, Want::Nothing, false),
-            Role::Update => (Verb::Update, Want::Object, Want::Object, true),
-            Role::Delete => (Verb::Delete, Want::Deleted, Want::Deleted, true),
-            Role::Merge => (Verb::Merge, Want::Object, Want::Nothing, false),
-            Role::Define => (Verb::Other, Want::Class, Want::Nothing, false),
-            Role::Call => (Verb::Call, Want::Object, Want::Nothing, false),
-            Role::Explain => (Verb::Explain, Want::Nothing, Want::Nothing, false),
-            Role::Grant => (Verb::Grant, Want::Nothing, Want::Nothing, false),
-            Role::Act => (Verb::Other, Want::Object, Want::Object, false),
-            Role::Copy | Role::Relation | Role::Use => {
-                (Verb::Other, Want::Object, Want::Nothing, false)
+        self.object_kind = Role::Plain;
+        let (verb, expected, after_comma, from) = match word.role {
+            Role::Select => (Verb::Select, Expected::Nothing, Expected::Nothing, true),
+            Role::Insert | Role::Replace => {
+                (Verb::Insert, Expected::Object, Expected::Nothing, false)
             }
-            _ => (Verb::Other, Want::Nothing, Want::Nothing, false),
+            Role::Update => (Verb::Update, Expected::Object, Expected::Object, true),
+            Role::Delete => (Verb::Delete, Expected::Deleted, Expected::Deleted, true),
+            Role::Merge => (Verb::Merge, Expected::Object, Expected::Nothing, false),
+            Role::Define => (Verb::Other, Expected::ObjectKind, Expected::Nothing, false),
+            Role::Call => (Verb::Call, Expected::Object, Expected::Nothing, false),
+            Role::Explain => (Verb::Explain, Expected::Nothing, Expected::Nothing, false),
+            Role::Grant => (Verb::Grant, Expected::Nothing, Expected::Nothing, false),
+            Role::TargetOperation => (Verb::Other, Expected::Object, Expected::Object, false),
+            Role::Copy | Role::Relation | Role::Use => {
+                (Verb::Other, Expected::Object, Expected::Nothing, false)
+            }
+            _ => (Verb::Other, Expected::Nothing, Expected::Nothing, false),
         };
-        self.want = want;
+        self.expected = expected;
         let top = self.levels.top();
         top.verb = verb;
-        top.list = list;
-        top.from_awaited = from;
-        top.start = verb == Verb::Explain || word.text == "BULK";
+        top.after_comma = after_comma;
+        top.from_expected = from;
+        top.may_begin = verb == Verb::Explain || word.text == "BULK";
     }
 
-    /// The summary. If the statement was `cut`, so was its last name.
+    /// The summary. If the statement was `cut`, its last name may be incomplete and is left out.
     pub(super) fn finish(mut self, cut: bool) -> Box<str> {
         if !cut {
             self.end_name(None);
         }
-        self.written.finish()
+        self.out.finish()
     }
 }
 
-/// Whether the name of a user or a role follows.
-fn is_of_somebody(word: &str) -> bool {
+/// Whether the name of a user or a role follows, which is not shown.
+fn names_owner(word: &str) -> bool {
     word.eq_ignore_ascii_case("AUTHORIZATION")
 }

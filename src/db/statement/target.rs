@@ -1,31 +1,29 @@
-//! Names of targets, and the summary's text.
-//!
-//! Both are as they are written in the statement, with their case and their quotes.
+//! The names of targets and the text of the summary, with the case and the quotes of the statement.
 
 use super::text::push_clean;
-use super::token::{Kind, Token};
+use super::token::{SqlToken, TokenKind};
 
-/// The most bytes of a summary.
+/// Bytes of a summary.
 pub(super) const MAX_SUMMARY: usize = 255;
 /// Parts of a name, as in `server.database.schema.table`.
 const MAX_PARTS: usize = 4;
-/// Names of common table expressions that are remembered.
+/// Names of common table expressions that are remembered, so that they are not taken for tables.
 const MAX_CTES: usize = 32;
 
-/// A name as it is met, part by part.
+/// A name, collected part by part.
 #[derive(Debug, Default)]
-pub(super) struct Name<'a> {
-    parts: [Part<'a>; MAX_PARTS],
+pub(super) struct TargetName<'a> {
+    parts: [NamePart<'a>; MAX_PARTS],
     count: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Part<'a> {
+struct NamePart<'a> {
     text: &'a str,
     quoted: bool,
 }
 
-impl<'a> Name<'a> {
+impl<'a> TargetName<'a> {
     pub(super) fn clear(&mut self) {
         self.count = 0;
     }
@@ -34,25 +32,25 @@ impl<'a> Name<'a> {
         self.count == 0
     }
 
-    pub(super) fn push(&mut self, token: &Token<'a>) {
+    pub(super) fn push(&mut self, token: &SqlToken<'a>) {
         if let Some(part) = self.parts.get_mut(self.count) {
-            *part = Part {
+            *part = NamePart {
                 text: token.text,
-                quoted: token.kind == Kind::Quoted,
+                quoted: token.kind == TokenKind::Quoted,
             };
             self.count += 1;
         }
     }
 
-    /// What a name is that was left out, as in `database..table`.
+    /// Adds an omitted part, as in `database..table`.
     pub(super) fn push_empty(&mut self) {
         if let Some(part) = self.parts.get_mut(self.count) {
-            *part = Part::default();
+            *part = NamePart::default();
             self.count += 1;
         }
     }
 
-    /// The name, if it is one word without quotes.
+    /// The name, if it is a single unquoted word.
     pub(super) fn word(&self) -> Option<&'a str> {
         match self.parts.get(..self.count) {
             Some([part]) if !part.quoted => Some(part.text),
@@ -62,7 +60,7 @@ impl<'a> Name<'a> {
 
     fn write(&self, out: &mut String) {
         for (n, part) in self.parts.iter().take(self.count).enumerate() {
-            // A link to another database follows without one.
+            // A database link brings its own separator.
             if n > 0 && !part.text.starts_with('@') {
                 out.push('.');
             }
@@ -70,7 +68,7 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// The name without its quotes, if it has one part alone.
+    /// The name without its quotes, if it has a single part.
     fn plain(&self) -> Option<&'a str> {
         match self.parts.get(..self.count) {
             Some([part]) => Some(part.plain()),
@@ -79,8 +77,8 @@ impl<'a> Name<'a> {
     }
 }
 
-impl<'a> Part<'a> {
-    /// Without its quotes.
+impl<'a> NamePart<'a> {
+    /// The part without its quotes.
     fn plain(&self) -> &'a str {
         let inside = self
             .quoted
@@ -92,20 +90,20 @@ impl<'a> Part<'a> {
 
 /// The summary as it grows.
 #[derive(Debug)]
-pub(super) struct Written<'a> {
+pub(super) struct SummaryText<'a> {
     out: String,
     full: bool,
     ctes: Vec<&'a str>,
 }
 
-/// Where the summary was at some time.
+/// A state of the summary to return to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(super) struct SummaryMark {
     length: usize,
     full: bool,
 }
 
-impl<'a> Written<'a> {
+impl<'a> SummaryText<'a> {
     pub(super) fn new() -> Self {
         Self {
             out: String::with_capacity(48),
@@ -114,20 +112,20 @@ impl<'a> Written<'a> {
         }
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark {
+    pub(super) fn mark(&self) -> SummaryMark {
+        SummaryMark {
             length: self.out.len(),
             full: self.full,
         }
     }
 
-    /// Forgets what came after the mark.
-    pub(super) fn restore(&mut self, mark: Mark) {
+    /// Removes what was appended after the mark.
+    pub(super) fn restore(&mut self, mark: SummaryMark) {
         self.out.truncate(mark.length);
         self.full = mark.full;
     }
 
-    /// Appends a word that must not be cut.
+    /// Appends a whole word.
     pub(super) fn push(&mut self, word: &str) {
         self.append(|out| push_clean(out, word));
     }
@@ -147,11 +145,11 @@ impl<'a> Written<'a> {
         }
     }
 
-    pub(super) fn add_cte(&mut self, name: &Token<'a>) {
+    pub(super) fn add_cte(&mut self, name: &SqlToken<'a>) {
         if self.ctes.len() < MAX_CTES {
-            let part = Part {
+            let part = NamePart {
                 text: name.text,
-                quoted: name.kind == Kind::Quoted,
+                quoted: name.kind == TokenKind::Quoted,
             };
             self.ctes.push(part.plain());
         }
@@ -161,8 +159,8 @@ impl<'a> Written<'a> {
         self.ctes.clear();
     }
 
-    /// Appends a target, unless it is the name of a common table expression.
-    pub(super) fn push_target(&mut self, name: &Name<'a>) {
+    /// Appends a target, unless it is a common table expression.
+    pub(super) fn push_target(&mut self, name: &TargetName<'a>) {
         let is_cte = |plain: &str| self.ctes.iter().any(|cte| cte.eq_ignore_ascii_case(plain));
         if !name.plain().is_some_and(is_cte) {
             self.append(|out| name.write(out));

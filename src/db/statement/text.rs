@@ -1,26 +1,27 @@
-//! The text that is put out, bounded.
+//! The normalized text, bounded in length.
 
-/// What stands where the rest was cut off.
+/// Marks a text that was cut.
 const ELLIPSIS: char = '…';
 
-/// Where the text was at some time.
+/// A state of the text to return to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(super) struct TextMark {
     length: usize,
     fit: usize,
     full: bool,
 }
 
+/// The normalized text as it grows.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct OutputText {
     out: String,
     max: usize,
-    /// The end of the last piece that leaves room for the ellipsis.
+    /// The length up to the last piece after which an ellipsis still fits.
     fit: usize,
     full: bool,
 }
 
-impl Text {
+impl OutputText {
     pub(super) fn new(room: usize, max: usize) -> Self {
         Self {
             out: String::with_capacity(room.min(max) + ELLIPSIS.len_utf8()),
@@ -30,7 +31,7 @@ impl Text {
         }
     }
 
-    /// Appends a piece as a whole; once one does not fit, none does.
+    /// Appends a whole piece. Once one does not fit, later ones are left out too.
     #[inline]
     pub(super) fn push(&mut self, spaced: bool, piece: &str) {
         if self.full {
@@ -40,7 +41,7 @@ impl Text {
             self.full = true;
             return;
         }
-        // Two placeholders side by side could be read as one thing, two signs as a comment.
+        // Two adjacent placeholders could be read as one token, two minus signs as a comment.
         let apart = spaced || joins(&self.out, piece);
         if apart && !self.out.is_empty() {
             self.out.push(' ');
@@ -51,22 +52,22 @@ impl Text {
         }
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark {
+    pub(super) fn mark(&self) -> TextMark {
+        TextMark {
             length: self.out.len(),
             fit: self.fit,
             full: self.full,
         }
     }
 
-    /// Forgets what came after the mark.
-    pub(super) fn restore(&mut self, mark: Mark) {
+    /// Removes what was appended after the mark.
+    pub(super) fn restore(&mut self, mark: TextMark) {
         self.out.truncate(mark.length);
         self.fit = mark.fit;
         self.full = mark.full;
     }
 
-    /// The whole; `cut` if more was to come.
+    /// The text. `cut`: the statement continues beyond what was read.
     pub(super) fn finish(mut self, cut: bool) -> Box<str> {
         if cut || self.full {
             self.out.truncate(self.fit);
@@ -76,7 +77,7 @@ impl Text {
     }
 }
 
-/// Whether the end of a text and a piece would be read as one thing.
+/// Whether the end of the text and a piece would be read as one token.
 #[inline]
 fn joins(text: &str, piece: &str) -> bool {
     match piece.as_bytes().first() {
@@ -85,10 +86,10 @@ fn joins(text: &str, piece: &str) -> bool {
     }
 }
 
-/// Appends with blanks for control characters.
+/// Appends a piece with its control characters replaced by blanks.
 #[inline]
 pub(super) fn push_clean(out: &mut String, piece: &str) {
-    // What is not quoted holds no control characters of ASCII.
+    // Unquoted tokens hold no ASCII control characters.
     let simple = match piece.as_bytes() {
         [b'"' | b'`' | b'[' | b'u' | b'U', ..] => {
             piece.bytes().all(|byte| matches!(byte, b' '..=b'~'))
@@ -102,7 +103,7 @@ pub(super) fn push_clean(out: &mut String, piece: &str) {
     }
 }
 
-/// Characters that a terminal or a reader of lines may act upon.
+/// Whether a terminal or a line reader may act upon the character.
 pub(super) fn is_control(char: char) -> bool {
     char.is_control()
         || matches!(

@@ -1,19 +1,20 @@
-//! What a statement is made of.
+//! The tokens of a statement.
 
-use super::word::{NAME, Role, Word};
+use super::word::{Keyword, NAME, Role};
 
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     /// A keyword or an unquoted name.
     Word,
     /// A quoted name.
     Quoted,
-    /// A string without a prefix: a continuation, if it follows another string.
+    /// A string without a prefix. After another string it continues that one.
     Text,
     /// A string with a prefix.
     Prefixed,
     Number,
-    /// Any other literal, and what was not closed.
+    /// Any other literal, and quoted text without an end.
     Literal,
     Placeholder,
     Operator,
@@ -28,8 +29,8 @@ pub(super) enum Kind {
     CloseBracket,
 }
 
-impl Kind {
-    /// Whether a `?` stands for it.
+impl TokenKind {
+    /// Whether it becomes `?` in the normalized text.
     pub(super) fn is_literal(self) -> bool {
         matches!(
             self,
@@ -38,28 +39,29 @@ impl Kind {
     }
 }
 
+/// A token with what its neighbours say about it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Token<'a> {
-    pub(super) kind: Kind,
+pub(super) struct SqlToken<'a> {
+    pub(super) kind: TokenKind,
     pub(super) text: &'a str,
-    /// Of a [`Kind::Word`]: which known one it is.
-    pub(super) word: &'static Word,
-    /// Whether white space or a comment stands before it.
+    /// The keyword that a [`TokenKind::Word`] is; [`NAME`] otherwise.
+    pub(super) word: &'static Keyword,
+    /// Whether white space or a comment precedes it.
     pub(super) spaced: bool,
     /// Whether it stands where an operand may begin.
     pub(super) operand: bool,
 }
 
-impl Token<'_> {
+impl SqlToken<'_> {
     pub(super) fn role(&self) -> Role {
         self.word.role
     }
 
-    pub(super) fn is_known(&self) -> bool {
+    pub(super) fn is_keyword(&self) -> bool {
         *self.word != NAME
     }
 
     pub(super) fn is_name(&self) -> bool {
-        matches!(self.kind, Kind::Word | Kind::Quoted)
+        matches!(self.kind, TokenKind::Word | TokenKind::Quoted)
     }
 }

@@ -1,11 +1,11 @@
-//! The words of SQL that mean something here.
+//! The keywords of SQL and their roles.
 
-/// What a word does.
+/// What a keyword does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Nothing: a name, or a word known for its case alone.
+    /// Nothing: a name, or a keyword that is known only so that its case is ignored.
     Plain,
-    // What literals and lists need.
+    // Roles for literals and lists.
     In,
     Is,
     Not,
@@ -15,9 +15,9 @@ pub(super) enum Role {
     Distinct,
     Values,
     Row,
-    /// A type that may stand before a literal.
-    Typed,
-    // What the summary needs.
+    /// A type that may precede a literal.
+    Type,
+    // Roles for the summary.
     Select,
     From,
     Into,
@@ -28,7 +28,7 @@ pub(super) enum Role {
     With,
     /// Ends a list of tables.
     Clause,
-    /// `FOR`, `THEN`, ..: no operation follows.
+    /// `FOR`, `THEN` and the like: the operation that follows is no statement of its own.
     Before,
     SetOperator,
     Set,
@@ -37,36 +37,36 @@ pub(super) enum Role {
     Update,
     Delete,
     Merge,
-    /// `CREATE`, ..: the kind of a thing follows, then its name.
+    /// `CREATE` and the like: the kind of an object follows, then its name.
     Define,
     Call,
     Copy,
     Explain,
     Grant,
-    /// An operation with a target.
-    Act,
-    /// `USE`: a database.
+    /// Any other operation with a target.
+    TargetOperation,
+    /// `USE`: a database follows.
     Use,
-    /// An operation alone.
-    Do,
-    /// The kind of a thing.
-    Class,
+    /// An operation without a target.
+    PlainOperation,
+    /// The kind of an object.
+    ObjectKind,
     Relation,
     Materialized,
-    /// The kind of a thing whose name is not shown: it may be somebody's.
+    /// The kind of an object whose name is not shown, since it may be a person's.
     Nameless,
-    /// The kind of a thing that has statements inside.
+    /// The kind of an object that contains statements.
     Routine,
-    /// Behind it comes a secret.
+    /// A secret follows.
     Identified,
     /// May stand between an operation and its target.
     Noise,
-    /// The same, before a table too.
+    /// As [`Noise`](Self::Noise), also before a table in a list.
     Only,
 }
 
 impl Role {
-    /// Whether it is no name where one may stand.
+    /// Whether the keyword is not a name where a name may stand.
     pub(super) fn is_structure(self) -> bool {
         matches!(
             self,
@@ -86,7 +86,7 @@ impl Role {
         )
     }
 
-    /// Whether a statement begins with it.
+    /// Whether the keyword begins a statement.
     pub(super) fn begins_statement(self) -> bool {
         matches!(
             self,
@@ -100,23 +100,23 @@ impl Role {
                 | Self::Define
                 | Self::Call
                 | Self::Grant
-                | Self::Act
-                | Self::Do
+                | Self::TargetOperation
+                | Self::PlainOperation
         )
     }
 }
 
-/// A known word.
+/// A keyword.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Word {
+pub(super) struct Keyword {
     pub(super) text: &'static str,
     pub(super) role: Role,
-    /// Whether an operand follows: a sign there belongs to its number.
+    /// Whether an operand follows. A sign there belongs to its number.
     pub(super) operand: bool,
 }
 
-/// Any word that is not known.
-pub(super) static NAME: Word = Word {
+/// Any word that is not a keyword.
+pub(super) static NAME: Keyword = Keyword {
     text: "",
     role: Role::Plain,
     operand: false,
@@ -124,11 +124,11 @@ pub(super) static NAME: Word = Word {
 
 macro_rules! words {
     ($($role:ident $operand:literal: $($text:literal)*;)*) => {
-        &[$($(Word { text: $text, role: Role::$role, operand: $operand },)*)*]
+        &[$($(Keyword { text: $text, role: Role::$role, operand: $operand },)*)*]
     };
 }
 
-const WORDS: &[Word] = words! {
+const KEYWORDS: &[Keyword] = words! {
     In true: "IN";
     Is false: "IS";
     Not true: "NOT";
@@ -138,7 +138,7 @@ const WORDS: &[Word] = words! {
     Distinct true: "DISTINCT";
     Values true: "VALUES" "VALUE";
     Row false: "ROW";
-    Typed false: "DATE" "TIME" "TIMESTAMP" "TIMESTAMPTZ" "INTERVAL" "DATETIME";
+    Type false: "DATE" "TIME" "TIMESTAMP" "TIMESTAMPTZ" "INTERVAL" "DATETIME";
     Select true: "SELECT";
     From true: "FROM";
     Into false: "INTO";
@@ -164,16 +164,16 @@ const WORDS: &[Word] = words! {
     Explain false: "EXPLAIN";
     Grant false: "GRANT" "REVOKE" "DENY";
     Use false: "USE";
-    Act false: "TRUNCATE" "VACUUM" "ANALYZE" "ANALYSE" "LOCK" "REINDEX" "DESCRIBE" "DESC" "PRAGMA"
+    TargetOperation false: "TRUNCATE" "VACUUM" "ANALYZE" "ANALYSE" "LOCK" "REINDEX" "DESCRIBE" "DESC" "PRAGMA"
         "REPAIR" "OPTIMIZE" "CLUSTER";
-    Do false: "BEGIN" "COMMIT" "ROLLBACK" "START" "END" "ABORT" "SAVEPOINT" "RELEASE" "SHOW" "BULK"
+    PlainOperation false: "BEGIN" "COMMIT" "ROLLBACK" "START" "END" "ABORT" "SAVEPOINT" "RELEASE" "SHOW" "BULK"
         "LISTEN" "UNLISTEN" "NOTIFY" "CLOSE" "MOVE" "DECLARE" "DISCARD" "RESET" "UNLOCK" "KILL" "LOAD"
         "ATTACH" "DETACH" "CHECKPOINT" "COMMENT" "PREPARE" "DEALLOCATE" "DO" "FLUSH" "CHECK" "RENAME"
         "HANDLER" "XA" "PURGE" "DBCC" "BACKUP" "RESTORE" "PRINT" "WAITFOR" "IF" "WHILE" "REASSIGN"
         "IMPORT" "SAVE";
     Relation false: "TABLE" "VIEW";
     Materialized false: "MATERIALIZED";
-    Class false: "INDEX" "SEQUENCE" "SCHEMA" "DATABASE" "TYPE" "DOMAIN" "EXTENSION"
+    ObjectKind false: "INDEX" "SEQUENCE" "SCHEMA" "DATABASE" "TYPE" "DOMAIN" "EXTENSION"
         "SERVER" "PUBLICATION" "SUBSCRIPTION" "COLLATION" "AGGREGATE" "LANGUAGE" "SYNONYM" "STATISTICS" "TABLESPACE" "KEYSPACE" "OPERATOR";
     Nameless false: "USER" "ROLE" "LOGIN" "SYSTEM";
     Identified false: "IDENTIFIED";
@@ -197,19 +197,19 @@ const WORDS: &[Word] = words! {
         "REPEATABLE" "SERIALIZABLE" "SESSION" "GLOBAL" "LOCAL" "NEXT" "PERCENT" "STDIN" "STDOUT";
 };
 
-/// The most bytes of a word that is known.
-const LONGEST: usize = 18;
+/// Bytes of the longest keyword.
+const MAX_LENGTH: usize = 18;
 const SLOTS: usize = 1024;
-/// Per slot one more than the place of a word in [`WORDS`]; those that met go to the next free slot.
+/// A hash table with open addressing. Each slot holds the index of a word in [`KEYWORDS`] plus one; 0 is free.
 static TABLE: [u16; SLOTS] = table();
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn table() -> [u16; SLOTS] {
     let mut table = [0; SLOTS];
     let mut at = 0;
-    while at < WORDS.len() {
-        let text = WORDS[at].text.as_bytes();
-        assert!(text.len() <= LONGEST, "a longer word");
+    while at < KEYWORDS.len() {
+        let text = KEYWORDS[at].text.as_bytes();
+        assert!(text.len() <= MAX_LENGTH, "a longer keyword");
         let mut slot = slot(text);
         while table[slot] != 0 {
             slot = (slot + 1) % SLOTS;
@@ -220,7 +220,7 @@ const fn table() -> [u16; SLOTS] {
     table
 }
 
-/// By the first three, the middle and the last letters and the length; their case is not looked at.
+/// Hashes the first three letters, the middle and the last one and the length, regardless of case.
 #[expect(clippy::indexing_slicing, reason = "a word is not empty")]
 #[inline]
 const fn slot(word: &[u8]) -> usize {
@@ -241,16 +241,16 @@ const fn slot(word: &[u8]) -> usize {
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize % SLOTS
 }
 
-/// The known word that this is, whatever its case.
+/// The keyword that this is, regardless of case.
 #[inline]
-pub(super) fn known(word: &[u8]) -> Option<&'static Word> {
-    if word.len() < 2 || word.len() > LONGEST {
+pub(super) fn keyword(word: &[u8]) -> Option<&'static Keyword> {
+    if word.len() < 2 || word.len() > MAX_LENGTH {
         return None;
     }
     let mut slot = slot(word);
     loop {
         let at = usize::from(*TABLE.get(slot)?).checked_sub(1)?;
-        let found = WORDS.get(at)?;
+        let found = KEYWORDS.get(at)?;
         if found.text.as_bytes().eq_ignore_ascii_case(word) {
             return Some(found);
         }

@@ -10,13 +10,15 @@ use pin_project_lite::pin_project;
 use tokio_postgres::Error;
 
 use super::super::guard::QueryGuard;
-use super::super::rows::{IsRow, Rows};
+use super::super::rows::{QueryRows, StreamItem};
 use super::error;
 
 pin_project! {
-    /// The sink of `COPY .. FROM STDIN`, of [`Client::copy_in`](super::Client::copy_in). Its query ends with
-    /// [`finish`](Self::finish) or when the sink is closed; dropped before, the copy is given up and its query cancelled.
-    #[must_use = "a copy that is not finished is given up"]
+    /// The sink of `COPY .. FROM STDIN`. Made by [`Client::copy_in`](super::Client::copy_in).
+    ///
+    /// The query ends when [`finish`](Self::finish) returns or the sink is closed. Dropped before that, the copy is aborted
+    /// and the query counts as cancelled.
+    #[must_use = "a copy that is not finished is aborted"]
     #[project = CopyInProjection]
     pub struct CopyInSink<T> {
         #[pin]
@@ -33,39 +35,39 @@ impl<T: Buf + Send + 'static> CopyInSink<T> {
         }
     }
 
-    /// Completes the copy; the number of rows that it inserted.
+    /// Completes the copy. Returns the number of rows that it inserted.
     ///
     /// # Errors
     ///
-    /// As of [`tokio_postgres::CopyInSink::finish`].
+    /// As [`tokio_postgres::CopyInSink::finish`].
     pub async fn finish(mut self: Pin<&mut Self>) -> Result<u64, Error> {
         poll_fn(|cx| self.as_mut().poll_finish(cx)).await
     }
 
-    /// As [`finish`](Self::finish), for whoever polls.
+    /// The poll function of [`finish`](Self::finish).
     pub fn poll_finish(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<u64, Error>> {
         let mut this = self.project();
-        let done = this.inside(|sink| sink.poll_finish(cx));
+        let done = this.scope(|sink| sink.poll_finish(cx));
         if let Poll::Ready(Ok(rows)) = &done
             && let Some(guard) = this.guard.take()
         {
             guard.rows(*rows).finish();
         }
-        this.heed(done)
+        this.end_on_error(done)
     }
 }
 
 impl<T> CopyInProjection<'_, T> {
-    fn inside<R>(&mut self, work: impl FnOnce(Pin<&mut tokio_postgres::CopyInSink<T>>) -> R) -> R {
+    fn scope<R>(&mut self, work: impl FnOnce(Pin<&mut tokio_postgres::CopyInSink<T>>) -> R) -> R {
         let sink = self.sink.as_mut();
         match self.guard {
-            Some(guard) => guard.inside(|| work(sink)),
+            Some(guard) => guard.scope(|| work(sink)),
             None => work(sink),
         }
     }
 
-    /// Ends the query where it failed.
-    fn heed<R>(&mut self, done: Poll<Result<R, Error>>) -> Poll<Result<R, Error>> {
+    /// Ends the query if a step has failed.
+    fn end_on_error<R>(&mut self, done: Poll<Result<R, Error>>) -> Poll<Result<R, Error>> {
         if let Poll::Ready(Err(error)) = &done
             && let Some(guard) = self.guard.take()
         {
@@ -80,14 +82,14 @@ impl<T: Buf + Send + 'static> Sink<T> for CopyInSink<T> {
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut this = self.project();
-        let ready = this.inside(|sink| sink.poll_ready(cx));
-        this.heed(ready)
+        let ready = this.scope(|sink| sink.poll_ready(cx));
+        this.end_on_error(ready)
     }
 
     fn start_send(self: Pin<&mut Self>, item: T) -> Result<(), Error> {
         let mut this = self.project();
-        let sent = this.inside(|sink| sink.start_send(item));
-        match this.heed(Poll::Ready(sent)) {
+        let sent = this.scope(|sink| sink.start_send(item));
+        match this.end_on_error(Poll::Ready(sent)) {
             Poll::Ready(sent) => sent,
             Poll::Pending => Ok(()),
         }
@@ -95,8 +97,8 @@ impl<T: Buf + Send + 'static> Sink<T> for CopyInSink<T> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut this = self.project();
-        let flushed = this.inside(|sink| sink.poll_flush(cx));
-        this.heed(flushed)
+        let flushed = this.scope(|sink| sink.poll_flush(cx));
+        this.end_on_error(flushed)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -111,32 +113,32 @@ impl<T> fmt::Debug for CopyInSink<T> {
 }
 
 pin_project! {
-    /// The data of `COPY .. TO STDOUT`, of [`Client::copy_out`](super::Client::copy_out). Its query ends with the last of
-    /// it.
-    #[must_use = "data comes when it is asked for"]
+    /// The data of `COPY .. TO STDOUT`. Made by [`Client::copy_out`](super::Client::copy_out). The query ends with the last
+    /// piece of data; dropped before that, it counts as cancelled.
+    #[must_use = "streams do nothing unless polled"]
     pub struct CopyOutStream {
         #[pin]
-        data: Rows<tokio_postgres::CopyOutStream, Error>,
+        data: QueryRows<tokio_postgres::CopyOutStream, Error>,
     }
 }
 
 impl CopyOutStream {
     pub(super) fn new(guard: QueryGuard, data: tokio_postgres::CopyOutStream) -> Self {
         Self {
-            data: Rows::new(guard, || data, error::fail),
+            data: QueryRows::new(guard, || data, error::fail),
         }
     }
 }
 
-/// A piece of data need not be a row.
-impl IsRow for Bytes {
-    const COUNTS: bool = false;
+/// A piece of data may hold any part of the rows.
+impl StreamItem for Bytes {
+    const COUNTS_ROWS: bool = false;
 
     fn is_row(&self) -> bool {
         false
     }
 
-    fn changed(&self) -> Option<u64> {
+    fn affected_rows(&self) -> Option<u64> {
         None
     }
 }

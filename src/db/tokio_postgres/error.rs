@@ -6,13 +6,13 @@ use tokio_postgres::error::DbError;
 use super::super::guard::{QueryGuard, code_of};
 use crate::request::DriverError;
 
-/// A query failed. Of the error its `SQLSTATE` is kept, else its kind; its text may hold values.
+/// Ends a query as failed by an error of tokio-postgres. Its `SQLSTATE` is recorded, or its kind if it has none.
 #[cold]
 pub(super) fn fail(guard: QueryGuard, error: &Error) {
-    guard.fail_by::<Error>(kind(error), told(error));
+    guard.fail_with::<Error>(kind(error), details(error));
 }
 
-/// Ends a query as its result says.
+/// Ends a query by the result of its work.
 pub(super) fn end<T>(guard: QueryGuard, result: &Result<T, Error>) {
     match result {
         Ok(_) => guard.finish(),
@@ -20,27 +20,30 @@ pub(super) fn end<T>(guard: QueryGuard, result: &Result<T, Error>) {
     }
 }
 
-/// The facts that tokio-postgres reports about one of its errors, or about one of the database.
+/// What tokio-postgres reports about one of its errors, or about an error of the database.
 pub(in crate::db) fn driver_error(
     error: &(dyn std::error::Error + 'static),
 ) -> Option<DriverError> {
     match error.downcast_ref::<Error>() {
-        Some(error) => Some(told(error)),
-        None => error.downcast_ref::<DbError>().map(of_database),
+        Some(error) => Some(details(error)),
+        None => error.downcast_ref::<DbError>().map(database_details),
     }
 }
 
-fn told(error: &Error) -> DriverError {
-    error.as_db_error().map(of_database).unwrap_or_default()
+fn details(error: &Error) -> DriverError {
+    error
+        .as_db_error()
+        .map(database_details)
+        .unwrap_or_default()
 }
 
-fn of_database(error: &DbError) -> DriverError {
+fn database_details(error: &DbError) -> DriverError {
     let code = Cow::Owned(error.code().code().to_owned());
     DriverError::new(code_of(code), error.constraint())
 }
 
-/// The error's kind. tokio-postgres keeps it to itself but for the beginning of what its `Display` prints, which holds no
-/// value; a kind of a later release is `tokio_postgres::Error`.
+/// The error's kind. It is private to tokio-postgres and read from the beginning of the error's text, which holds no value.
+/// A kind of a later release is `tokio_postgres::Error`.
 fn kind(error: &Error) -> &'static str {
     const KINDS: [(&str, &str); 15] = [
         (
@@ -102,6 +105,6 @@ fn kind(error: &Error) -> &'static str {
         return "tokio_postgres::Error::Closed";
     }
     let text = error.to_string();
-    let known = KINDS.iter().find(|(begins, _)| text.starts_with(begins));
+    let known = KINDS.iter().find(|(prefix, _)| text.starts_with(prefix));
     known.map_or("tokio_postgres::Error", |(_, kind)| kind)
 }

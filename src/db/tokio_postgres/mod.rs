@@ -37,27 +37,29 @@
 //! cancelled.
 
 mod client;
+mod config;
 mod copy;
+mod database;
 mod error;
-mod named;
 mod options;
 mod probe;
 mod query;
 mod rows;
 mod session;
 mod transaction;
-mod watched;
+mod transaction_builder;
 
 pub use self::client::Client;
 pub use self::copy::{CopyInSink, CopyOutStream};
 pub(in crate::db) use self::error::driver_error;
-pub use self::options::{TransactionBuilder, TransactionOptions};
+pub use self::options::TransactionOptions;
 pub use self::query::{Query, Statement};
 pub use self::rows::RowStream;
-pub use self::session::{Connected, InTransaction, Session};
+pub use self::session::{ClientSession, Session, TransactionSession};
 pub use self::transaction::Transaction;
+pub use self::transaction_builder::TransactionBuilder;
 
 #[cfg(feature = "deadpool-postgres")]
-pub(super) use self::session::{Sealed, start};
+pub(super) use self::database::PostgresDatabase;
 #[cfg(feature = "deadpool-postgres")]
-pub(super) use self::watched::Watched;
+pub(super) use self::session::{Sealed, start};

@@ -4,8 +4,8 @@ use super::client::Client;
 impl Probe for tokio_postgres::Client {
     async fn probe(&self, report: &ProbeReport) -> Result<(), String> {
         report.stage("waiting for the answer to a sync message");
-        let answer = self.check_connection().await;
-        answer.map_err(|error| report.error(&error))
+        let response = self.check_connection().await;
+        response.map_err(|error| report.error(&error))
     }
 }
 

@@ -2,18 +2,20 @@ use std::sync::Arc;
 
 use super::session::Sealed;
 
-/// What can be executed: a text, which is prepared on the way, or a [`Statement`].
+/// What a [`Client`](super::Client) executes: a text, which is prepared as part of the query, or a [`Statement`].
 ///
-/// It cannot be implemented elsewhere.
+/// The trait is sealed.
 pub trait Query: Sealed + Sync {
-    /// Its text.
+    /// The text of the statement.
     fn text(&self) -> &str;
 
-    /// The statement, where it is prepared already.
+    /// The prepared statement; `None` for a text.
     fn prepared(&self) -> Option<&tokio_postgres::Statement>;
 }
 
-/// A prepared statement that remembers its text. Cheap to clone.
+/// A prepared statement with its text. Cheap to clone.
+///
+/// [`Client::prepare`](super::Client::prepare) makes it.
 #[derive(Debug, Clone)]
 pub struct Statement {
     pub(super) prepared: tokio_postgres::Statement,
@@ -21,7 +23,7 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// A statement that was prepared elsewhere, of this text.
+    /// A statement that was prepared with another client, and its text.
     pub fn new(prepared: tokio_postgres::Statement, text: impl Into<Arc<str>>) -> Self {
         Self {
             prepared,
@@ -29,7 +31,7 @@ impl Statement {
         }
     }
 
-    /// The statement itself, for its parameters and columns.
+    /// The underlying statement, for its parameters and columns.
     pub fn inner(&self) -> &tokio_postgres::Statement {
         &self.prepared
     }

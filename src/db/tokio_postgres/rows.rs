@@ -7,32 +7,33 @@ use pin_project_lite::pin_project;
 use tokio_postgres::{Error, Row};
 
 use super::super::guard::QueryGuard;
-use super::super::rows::{IsRow, Rows};
+use super::super::rows::{QueryRows, StreamItem};
 use super::error;
 
 pin_project! {
-    /// Rows that come one by one, of [`Client::query_raw`](super::Client::query_raw). Its query ends with the last.
-    #[must_use = "rows come when they are asked for"]
+    /// A stream of rows. Made by [`Client::query_raw`](super::Client::query_raw). The query ends with the last row; dropped
+    /// before that, it counts as cancelled.
+    #[must_use = "streams do nothing unless polled"]
     pub struct RowStream {
         #[pin]
-        rows: Rows<tokio_postgres::RowStream, Error>,
+        rows: QueryRows<tokio_postgres::RowStream, Error>,
     }
 }
 
 impl RowStream {
     pub(super) fn new(guard: QueryGuard, rows: tokio_postgres::RowStream) -> Self {
         Self {
-            rows: Rows::new(guard, || rows, error::fail),
+            rows: QueryRows::new(guard, || rows, error::fail),
         }
     }
 }
 
-impl IsRow for Row {
+impl StreamItem for Row {
     fn is_row(&self) -> bool {
         true
     }
 
-    fn changed(&self) -> Option<u64> {
+    fn affected_rows(&self) -> Option<u64> {
         None
     }
 }

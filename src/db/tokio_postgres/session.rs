@@ -2,57 +2,57 @@ use tokio_postgres::{Client, Error, GenericClient, Transaction};
 
 use super::options::TransactionOptions;
 
-/// Nobody else implements what has this.
-#[expect(unnameable_types, reason = "so that nobody else can")]
+/// Seals the traits of this module.
+#[expect(unnameable_types, reason = "other crates must not implement it")]
 pub trait Sealed {}
 
-/// What statements are executed on: a client or transaction, of tokio-postgres or deadpool-postgres.
+/// What a [`Client`](super::Client) wraps: a client or a transaction, of tokio-postgres or deadpool-postgres.
 ///
-/// It cannot be implemented elsewhere.
+/// The trait is sealed.
 pub trait Session: Sealed + Send + Sync {
-    /// tokio-postgres' own part of it.
+    /// The type of tokio-postgres that executes statements.
     type Inner: GenericClient + Sync;
-    /// What begins in it: a transaction, or a savepoint.
-    type Transaction<'a>: InTransaction
+    /// The type of a transaction in a client, or of a savepoint in a transaction.
+    type Transaction<'a>: TransactionSession
     where
         Self: 'a;
 
-    /// tokio-postgres' own part of it.
+    /// The client or transaction of tokio-postgres.
     fn session(&self) -> &Self::Inner;
 
-    /// Begins a transaction, or a savepoint where it is one.
+    /// Begins a transaction in a client, or a savepoint in a transaction.
     fn begin(&mut self) -> impl Future<Output = Result<Self::Transaction<'_>, Error>> + Send;
 }
 
-/// A transaction, or a savepoint.
+/// A [`Session`] that is a transaction or a savepoint.
 ///
-/// It cannot be implemented elsewhere.
-pub trait InTransaction: Session {
-    /// Makes what was done in it last.
+/// The trait is sealed.
+pub trait TransactionSession: Session {
+    /// Commits the transaction, or releases the savepoint.
     fn commit(self) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Gives it up.
+    /// Rolls the transaction or savepoint back.
     fn rollback(self) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Begins a savepoint of this name.
+    /// Begins a savepoint with this name.
     fn savepoint(
         &mut self,
         name: String,
     ) -> impl Future<Output = Result<Self::Transaction<'_>, Error>> + Send;
 }
 
-/// A client, of tokio-postgres or deadpool-postgres.
+/// A [`Session`] that is a client.
 ///
-/// It cannot be implemented elsewhere.
-pub trait Connected: Session {
-    /// Begins a transaction by options.
-    fn begin_by(
+/// The trait is sealed.
+pub trait ClientSession: Session {
+    /// Begins a transaction with options.
+    fn begin_with(
         &mut self,
         options: TransactionOptions,
     ) -> impl Future<Output = Result<Self::Transaction<'_>, Error>> + Send;
 }
 
-/// Begins a transaction by its builder, of either crate.
+/// Begins a transaction with the builder of tokio-postgres or of deadpool-postgres.
 macro_rules! start {
     ($builder:expr, $options:expr) => {{
         let (mut builder, options) = ($builder, $options);
@@ -71,8 +71,8 @@ macro_rules! start {
 #[cfg(feature = "deadpool-postgres")]
 pub(in crate::db) use start;
 
-impl Connected for Client {
-    fn begin_by(
+impl ClientSession for Client {
+    fn begin_with(
         &mut self,
         options: TransactionOptions,
     ) -> impl Future<Output = Result<Transaction<'_>, Error>> + Send {
@@ -112,7 +112,7 @@ impl Session for Transaction<'_> {
     }
 }
 
-impl InTransaction for Transaction<'_> {
+impl TransactionSession for Transaction<'_> {
     fn commit(self) -> impl Future<Output = Result<(), Error>> + Send {
         Transaction::commit(self)
     }

@@ -4,149 +4,161 @@ use std::sync::Arc;
 
 use tokio_postgres::Error;
 
-use super::super::run::InQuery;
+use super::super::run::GuardedFuture;
 use super::client::Client;
+use super::database::PostgresDatabase;
 use super::error;
-use super::session::InTransaction;
-use super::watched::Watched;
+use super::session::{Session, TransactionSession};
 
-/// A transaction or savepoint whose queries are watched: it has a [`Client`]'s methods. Dropped, it rolls back.
+/// An instrumented transaction or savepoint, with the methods of a [`Client`]. Dropping it without a commit rolls it back.
 pub struct Transaction<T> {
-    // Before what counts its rollback: it sends that when it is dropped.
+    // Declared before `rollback`, so that it is dropped first: its drop sends the statement that `rollback` records.
     client: Client<T>,
-    gives_up: GivesUp,
+    rollback: RollbackOnDrop,
 }
 
-/// What tokio-postgres sends to begin, end or give up a transaction, and the same of a savepoint.
-pub(super) const BEGIN: &str = "START TRANSACTION";
+/// The statements that tokio-postgres sends to begin, commit and roll back a transaction and a savepoint.
+const BEGIN: &str = "START TRANSACTION";
 const SAVEPOINT: &str = "SAVEPOINT";
 const COMMIT: [&str; 2] = ["COMMIT", "RELEASE SAVEPOINT"];
 const ROLLBACK: [&str; 2] = ["ROLLBACK", "ROLLBACK TO SAVEPOINT"];
 
-fn statement([outer, inner]: [&'static str; 2], is_inner: bool) -> &'static str {
-    if is_inner { inner } else { outer }
+/// Picks the statement of a transaction or of a savepoint.
+fn pick([transaction, savepoint]: [&'static str; 2], is_savepoint: bool) -> &'static str {
+    if is_savepoint { savepoint } else { transaction }
 }
 
-/// Counts the rollback of a transaction that is dropped.
-struct GivesUp {
-    watched: Arc<Watched>,
-    is_inner: bool,
-    open: bool,
+/// Records the rollback of a transaction that is dropped.
+struct RollbackOnDrop {
+    database: Arc<PostgresDatabase>,
+    is_savepoint: bool,
+    is_open: bool,
 }
 
-impl Drop for GivesUp {
+impl Drop for RollbackOnDrop {
     fn drop(&mut self) {
-        if self.open {
-            let statement = statement(ROLLBACK, self.is_inner);
-            self.watched.query(statement).finish();
+        if self.is_open {
+            let statement = pick(ROLLBACK, self.is_savepoint);
+            self.database.query(statement).finish();
         }
     }
 }
 
-impl<T: InTransaction> Transaction<T> {
-    /// Begins a transaction by this statement.
+impl<T: TransactionSession> Transaction<T> {
+    /// Begins a transaction; `statement` is what `begin` sends.
     pub(super) async fn begin(
-        begins: impl Future<Output = Result<T, Error>>,
-        watched: &Arc<Watched>,
+        begin: impl Future<Output = Result<T, Error>>,
+        database: &Arc<PostgresDatabase>,
         statement: &str,
     ) -> Result<Self, Error> {
-        // tokio-postgres sends a rollback where the statement fails, and where nobody waits for it any more.
-        let mut gives_up = GivesUp {
-            watched: Arc::clone(watched),
-            is_inner: false,
-            open: true,
+        // tokio-postgres sends a rollback if the statement fails, and if this future is dropped while it is under way.
+        let mut rollback = RollbackOnDrop {
+            database: Arc::clone(database),
+            is_savepoint: false,
+            is_open: true,
         };
-        let (guard, begun) = InQuery::new(watched.query(statement), begins).await;
+        let (guard, begun) = GuardedFuture::new(database.query(statement), begin).await;
         error::end(guard, &begun);
         if let Err(error) = &begun {
-            // Otherwise the connection is gone, and takes no rollback.
-            gives_up.open = error.as_db_error().is_some();
+            // Any other error means that the connection is closed, and no rollback is sent.
+            rollback.is_open = error.as_db_error().is_some();
         }
         Ok(Self {
-            client: Client::of(begun?, watched),
-            gives_up,
+            client: Client::of(begun?, database),
+            rollback,
         })
     }
 
     /// Begins a savepoint.
-    async fn begin_inner(
-        begins: impl Future<Output = Result<T, Error>>,
-        watched: &Arc<Watched>,
+    async fn begin_savepoint(
+        begin: impl Future<Output = Result<T, Error>>,
+        database: &Arc<PostgresDatabase>,
     ) -> Result<Self, Error> {
-        let guard = watched.query(SAVEPOINT);
-        let (guard, begun) = InQuery::new(guard, begins).await;
+        let guard = database.query(SAVEPOINT);
+        let (guard, begun) = GuardedFuture::new(guard, begin).await;
         error::end(guard, &begun);
         Ok(Self {
-            client: Client::of(begun?, watched),
-            gives_up: GivesUp {
-                watched: Arc::clone(watched),
-                is_inner: true,
-                open: true,
+            client: Client::of(begun?, database),
+            rollback: RollbackOnDrop {
+                database: Arc::clone(database),
+                is_savepoint: true,
+                is_open: true,
             },
         })
     }
 
-    /// Begins a savepoint in it.
+    /// Begins a savepoint in the transaction.
     ///
     /// # Errors
     ///
-    /// As of [`tokio_postgres::Transaction::transaction`].
+    /// As [`tokio_postgres::Transaction::transaction`].
     pub async fn transaction(&mut self) -> Result<Transaction<T::Transaction<'_>>, Error> {
-        let Client { inner, watched } = &mut self.client;
-        Transaction::begin_inner(inner.begin(), watched).await
+        let Client { inner, database } = &mut self.client;
+        Transaction::begin_savepoint(inner.begin(), database).await
     }
 
-    /// Begins a savepoint of this name in it. The name is part of the statement and must be a name as SQL writes it. It
-    /// is not part of what is counted.
+    /// Begins a savepoint with this name in the transaction. The name becomes part of the statement unquoted, so it must be a
+    /// valid SQL identifier. The name is not recorded.
     ///
     /// # Errors
     ///
-    /// As of [`tokio_postgres::Transaction::savepoint`].
+    /// As [`tokio_postgres::Transaction::savepoint`].
     pub async fn savepoint(
         &mut self,
         name: impl Into<String>,
     ) -> Result<Transaction<T::Transaction<'_>>, Error> {
-        let Client { inner, watched } = &mut self.client;
-        Transaction::begin_inner(inner.savepoint(name.into()), watched).await
+        let Client { inner, database } = &mut self.client;
+        Transaction::begin_savepoint(inner.savepoint(name.into()), database).await
     }
 
-    /// Makes what was done in it last.
+    /// Commits the transaction, or releases the savepoint.
     ///
     /// # Errors
     ///
-    /// As of [`tokio_postgres::Transaction::commit`].
+    /// As [`tokio_postgres::Transaction::commit`].
     pub async fn commit(self) -> Result<(), Error> {
         let Self {
             client,
-            mut gives_up,
+            mut rollback,
         } = self;
-        gives_up.open = false;
-        let guard = client.watched.query(statement(COMMIT, gives_up.is_inner));
-        let (guard, done) = InQuery::new(guard, client.inner.commit()).await;
-        error::end(guard, &done);
-        done
+        rollback.is_open = false;
+        let guard = client.database.query(pick(COMMIT, rollback.is_savepoint));
+        let (guard, result) = GuardedFuture::new(guard, client.inner.commit()).await;
+        error::end(guard, &result);
+        result
     }
 
-    /// Gives it up.
+    /// Rolls the transaction or savepoint back.
     ///
     /// # Errors
     ///
-    /// As of [`tokio_postgres::Transaction::rollback`].
+    /// As [`tokio_postgres::Transaction::rollback`].
     pub async fn rollback(self) -> Result<(), Error> {
         let Self {
             client,
-            mut gives_up,
+            mut rollback,
         } = self;
-        gives_up.open = false;
-        let guard = client.watched.query(statement(ROLLBACK, gives_up.is_inner));
-        let (guard, done) = InQuery::new(guard, client.inner.rollback()).await;
-        error::end(guard, &done);
-        done
+        rollback.is_open = false;
+        let guard = client.database.query(pick(ROLLBACK, rollback.is_savepoint));
+        let (guard, result) = GuardedFuture::new(guard, client.inner.rollback()).await;
+        error::end(guard, &result);
+        result
     }
 
-    /// The transaction itself: what is executed on it is not watched.
+    /// The underlying transaction. Statements executed on it are not recorded.
     pub fn inner_mut(&mut self) -> &mut T {
         &mut self.client.inner
+    }
+}
+
+impl<C: Session> Client<C> {
+    /// Begins a transaction, or a savepoint if the client is a transaction.
+    ///
+    /// # Errors
+    ///
+    /// As [`tokio_postgres::Client::transaction`].
+    pub async fn transaction(&mut self) -> Result<Transaction<C::Transaction<'_>>, Error> {
+        Transaction::begin(self.inner.begin(), &self.database, BEGIN).await
     }
 }
 

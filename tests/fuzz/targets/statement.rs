@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../../src/db/statement/mod.rs"]
 mod statement;
 
-use statement::{Dialect, Statement};
+use statement::{Dialect, NormalizedStatement};
 
 const DIALECTS: [Dialect; 6] = [
     Dialect::Postgresql,
@@ -73,18 +73,18 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-fn bounded(text: &str, dialect: Dialect) -> Statement {
-    let read = Statement::read(text, dialect);
+fn bounded(text: &str, dialect: Dialect) -> NormalizedStatement {
+    let read = NormalizedStatement::read(text, dialect);
     assert!(read.text.len() <= 2048);
     assert!(read.summary.len() <= 255);
     assert!(!read.text.contains(is_hidden), "{:?}", read.text);
     assert!(!read.summary.contains(is_hidden), "{:?}", read.summary);
-    assert_eq!(read, Statement::read(text, dialect));
+    assert_eq!(read, NormalizedStatement::read(text, dialect));
     if !read.text.contains('…') {
         // A blank stands for what is not seen, and is one for who reads the text again; so is a placeholder behind an
         // `@` a part of an operator of PostgreSQL's.
-        let again = Statement::read(&read.text, dialect);
-        let third = Statement::read(&again.text, dialect);
+        let again = NormalizedStatement::read(&read.text, dialect);
+        let third = NormalizedStatement::read(&again.text, dialect);
         assert_eq!(third.text, again.text, "{dialect:?}: {text:?}");
         let is_odd = |c: char| is_hidden(c) && !matches!(c, '\t' | '\n' | '\r');
         if !text.contains(is_odd) && !read.text.contains("@?") {
@@ -101,7 +101,7 @@ fn is_hidden(c: char) -> bool {
 
 /// Of a command nothing is kept but its name.
 fn command(text: &str) {
-    let read = Statement::command(text);
+    let read = NormalizedStatement::command(text);
     let name = &*read.summary;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     assert!(name.len() <= 32 && name.bytes().all(is_plain), "{name:?}");
@@ -113,8 +113,8 @@ fn command(text: &str) {
     ] {
         // What follows no name is one.
         if !name.is_empty() {
-            let more = Statement::command(&with_more);
-            assert_eq!(read.shape, more.shape, "{with_more:?}");
+            let more = NormalizedStatement::command(&with_more);
+            assert_eq!(read.digest, more.digest, "{with_more:?}");
             assert_eq!(name.to_ascii_lowercase(), more.summary.to_ascii_lowercase());
         }
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::super::{Dialect, Statement};
+use super::super::{Dialect, NormalizedStatement};
 use super::{named, text};
 
 struct Case {
@@ -46,7 +46,7 @@ fn cases() -> Vec<Case> {
 #[test]
 fn every_case_of_the_corpus() {
     for case in cases() {
-        let read = Statement::read(&case.sql, case.dialect);
+        let read = NormalizedStatement::read(&case.sql, case.dialect);
         assert_eq!(*read.text, *case.text, "text of {}", case.sql);
         assert_eq!(*read.summary, *case.summary, "summary of {}", case.sql);
         // SQL runs several operations on several tables: neither is taken from its text.
@@ -70,10 +70,10 @@ fn reading_a_text_again_changes_nothing() {
         assert_eq!(*text(&case.text, case.dialect), *case.text, "{}", case.sql);
         if !matches!(&*case.class, "[hostile]" | "[unterminated]") {
             let (first, again) = (
-                Statement::read(&case.sql, case.dialect),
-                Statement::read(&case.text, case.dialect),
+                NormalizedStatement::read(&case.sql, case.dialect),
+                NormalizedStatement::read(&case.text, case.dialect),
             );
-            assert_eq!(first.shape, again.shape, "shape of {}", case.sql);
+            assert_eq!(first.digest, again.digest, "digest of {}", case.sql);
             assert_eq!(first.summary, again.summary, "summary of {}", case.sql);
         }
     }
@@ -83,7 +83,7 @@ fn reading_a_text_again_changes_nothing() {
 fn no_secret_of_the_corpus_is_put_out() {
     let (mut planted, mut users) = (0, 0);
     for case in cases() {
-        let read = Statement::read(&case.sql, case.dialect);
+        let read = NormalizedStatement::read(&case.sql, case.dialect);
         let shown = format!("{} {}", read.text, read.summary);
         if matches!(
             &*case.class,

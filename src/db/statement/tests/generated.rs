@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::{Dialect, Statement};
-use super::{ALL, shape, text};
+use super::super::{Dialect, NormalizedStatement};
+use super::{ALL, digest, text};
 
 /// What no text and no summary may hold.
 const SECRET: &str = "zqsecret";
@@ -346,16 +346,16 @@ proptest! {
     ) {
         let dialect = ALL[of];
         let (first, second) = (write(&pieces, dialect, &one), write(&pieces, dialect, &two));
-        let (a, b) = (Statement::read(&first, dialect), Statement::read(&second, dialect));
+        let (a, b) = (NormalizedStatement::read(&first, dialect), NormalizedStatement::read(&second, dialect));
         for (read, sql) in [(&a, &first), (&b, &second)] {
             for secret in [SECRET, NUMBER, "'", "TRUE", "\\"] {
                 prop_assert!(!read.text.contains(secret), "{} of {}", read.text, sql);
                 prop_assert!(!read.summary.contains(secret));
             }
             prop_assert_eq!(&text(&read.text, dialect), &read.text, "again: {}", sql);
-            prop_assert_eq!(shape(&read.text, dialect), read.shape, "its text: {}", sql);
+            prop_assert_eq!(digest(&read.text, dialect), read.digest, "its text: {}", sql);
         }
-        prop_assert_eq!(a.shape, b.shape, "{}\n{}", first, second);
+        prop_assert_eq!(a.digest, b.digest, "{}\n{}", first, second);
         prop_assert_eq!(a.summary.to_uppercase(), b.summary.to_uppercase());
     }
 
@@ -365,15 +365,15 @@ proptest! {
     ) {
         let dialect = ALL[of];
         let (first, second) = (format!("{before}{one}{after}"), format!("{before}{two}{after}"));
-        let (a, b) = (Statement::read(&first, dialect), Statement::read(&second, dialect));
+        let (a, b) = (NormalizedStatement::read(&first, dialect), NormalizedStatement::read(&second, dialect));
         for (read, sql) in [(&a, &first), (&b, &second)] {
             let shown = format!("{} {}", read.text, read.summary).to_lowercase();
             prop_assert!(!shown.contains(SECRET), "{} of {}", shown, sql);
             prop_assert!(!read.summary.contains("ada"), "{} of {}", read.summary, sql);
             prop_assert_eq!(&text(&read.text, dialect), &read.text, "again: {}", sql);
-            prop_assert_eq!(shape(&read.text, dialect), read.shape, "its text: {}", sql);
+            prop_assert_eq!(digest(&read.text, dialect), read.digest, "its text: {}", sql);
         }
-        prop_assert_eq!(a.shape, b.shape, "{}\n{}", first, second);
+        prop_assert_eq!(a.digest, b.digest, "{}\n{}", first, second);
         prop_assert_eq!(a.summary, b.summary);
     }
 
@@ -381,6 +381,6 @@ proptest! {
     fn other_pieces_have_another_shape(one in statement(), two in statement(), of in 0_usize..5) {
         prop_assume!(one != two);
         let (a, b) = (write(&one, ALL[of], &[0]), write(&two, ALL[of], &[0]));
-        prop_assert_ne!(shape(&a, ALL[of]), shape(&b, ALL[of]), "{}\n{}", a, b);
+        prop_assert_ne!(digest(&a, ALL[of]), digest(&b, ALL[of]), "{}\n{}", a, b);
     }
 }

@@ -1,14 +1,14 @@
 use proptest::prelude::*;
 
-use super::super::scan::Scanner;
-use super::super::shape::Shape;
-use super::super::summary::Summary;
-use super::super::text::{Text, is_control};
-use super::super::{Dialect, MAX_TEXT, Statement};
-use super::{ALL, shape, text};
+use super::super::normalize::Normalizer;
+use super::super::scan::SqlScanner;
+use super::super::summary::SummaryBuilder;
+use super::super::text::{OutputText, is_control};
+use super::super::{Dialect, MAX_TEXT, NormalizedStatement};
+use super::{ALL, digest, text};
 
-fn check(sql: &str, dialect: Dialect) -> Statement {
-    let read = Statement::read(sql, dialect);
+fn check(sql: &str, dialect: Dialect) -> NormalizedStatement {
+    let read = NormalizedStatement::read(sql, dialect);
     assert!(read.text.len() <= 2048, "{}", read.text.len());
     assert!(read.summary.len() <= 255);
     assert!(!read.text.chars().any(is_control));
@@ -37,48 +37,51 @@ fn of_a_command_the_name_alone_is_kept() {
         "ACL SETUSER ada >secret",
         "CONFIG SET requirepass secret",
     ] {
-        let read = Statement::command(sql);
+        let read = NormalizedStatement::command(sql);
         let name = sql.split_ascii_whitespace().next().unwrap();
         let name = name.split('\0').next().unwrap();
         assert_eq!(
             (&*read.summary, &*read.operation, &*read.text),
             (name, name, "")
         );
-        // The case of its letters is kept, and makes no other shape.
-        let upper = Statement::command(&name.to_uppercase());
-        assert_eq!(read.shape, upper.shape);
+        // The case of its letters is kept, and makes no other digest.
+        let upper = NormalizedStatement::command(&name.to_uppercase());
+        assert_eq!(read.digest, upper.digest);
     }
     assert_ne!(
-        Statement::command("SET").shape,
-        Statement::command("GET").shape
+        NormalizedStatement::command("SET").digest,
+        NormalizedStatement::command("GET").digest
     );
-    assert_eq!(Statement::command(&"x".repeat(99)).summary.len(), 32);
+    assert_eq!(
+        NormalizedStatement::command(&"x".repeat(99)).summary.len(),
+        32
+    );
     for text in [
         "\u{e9}secret",
         "*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n",
         "{ \"createUser\": \"ada\", \"pwd\": \"secret\" }",
     ] {
-        assert_eq!(&*Statement::command(text).summary, "");
+        assert_eq!(&*NormalizedStatement::command(text).summary, "");
     }
-    let mongo = Statement::command("db.createUser({ user: \"ada\", pwd: \"secret\" })");
+    let mongo = NormalizedStatement::command("db.createUser({ user: \"ada\", pwd: \"secret\" })");
     assert_eq!(&*mongo.summary, "db.createUser");
 }
 
 #[test]
 fn what_a_caller_names_is_bounded() {
-    let read = Statement::named("findAndModify", "orders");
+    let read = NormalizedStatement::named("findAndModify", "orders");
     assert_eq!(
         (&*read.operation, read.collection.as_deref(), &*read.summary),
         ("findAndModify", Some("orders"), "findAndModify orders")
     );
-    let alone = Statement::named("ping", "");
+    let alone = NormalizedStatement::named("ping", "");
     assert_eq!((&*alone.summary, alone.collection), ("ping", None));
-    let long = Statement::named("a\nb", &"é".repeat(100));
+    let long = NormalizedStatement::named("a\nb", &"é".repeat(100));
     assert_eq!(&*long.operation, "a b");
     assert_eq!(long.collection.map(|name| name.len()), Some(128));
     assert_ne!(
-        Statement::named("a", "b").shape,
-        Statement::named("a b", "").shape
+        NormalizedStatement::named("a", "b").digest,
+        NormalizedStatement::named("a b", "").digest
     );
 }
 
@@ -92,7 +95,7 @@ fn an_empty_statement_says_nothing() {
                 ("", "", ""),
                 "{sql}"
             );
-            assert_eq!(read.shape, shape("", dialect));
+            assert_eq!(read.digest, digest("", dialect));
         }
     }
 }
@@ -108,10 +111,10 @@ fn a_long_text_is_cut_between_tokens() {
         read.text
     );
     assert_eq!(&*read.summary, "SELECT t");
-    // What is cut from the text is in the shape.
+    // What is cut from the text is in the digest.
     assert_ne!(
-        read.shape,
-        shape(&sql.replace("z FROM", "y FROM"), Dialect::Postgresql)
+        read.digest,
+        digest(&sql.replace("z FROM", "y FROM"), Dialect::Postgresql)
     );
     let name = format!("SELECT \"{}\"", "é".repeat(1200));
     assert_eq!(&*check(&name, Dialect::Postgresql).text, "SELECT…");
@@ -174,12 +177,12 @@ fn a_list_longer_than_what_is_read_has_the_shape_of_a_short_one() {
             ", (2, 'y')".repeat(n)
         )
     };
-    let many = Statement::read(&rows(50_000), Dialect::Postgresql);
-    assert_eq!(many.shape, shape(&rows(1), Dialect::Postgresql));
+    let many = NormalizedStatement::read(&rows(50_000), Dialect::Postgresql);
+    assert_eq!(many.digest, digest(&rows(1), Dialect::Postgresql));
     assert_eq!(&*many.text, "INSERT INTO t (a, b) VALUES (?, ?)…");
     for pad in 0..14 {
         let sql = format!("{}{}", " ".repeat(pad), rows(50_000));
-        assert_eq!(shape(&sql, Dialect::Postgresql), many.shape, "{pad}");
+        assert_eq!(digest(&sql, Dialect::Postgresql), many.digest, "{pad}");
     }
     let list = |n: usize, pad: usize| {
         format!(
@@ -188,10 +191,13 @@ fn a_list_longer_than_what_is_read_has_the_shape_of_a_short_one() {
             ", 22".repeat(n)
         )
     };
-    let first = Statement::read(&list(50_000, 1), Dialect::Postgresql);
+    let first = NormalizedStatement::read(&list(50_000, 1), Dialect::Postgresql);
     assert_eq!(&*first.text, "SELECT a FROM t WHERE b IN (?…");
     for pad in 2..8 {
-        assert_eq!(shape(&list(60_000, pad), Dialect::Postgresql), first.shape);
+        assert_eq!(
+            digest(&list(60_000, pad), Dialect::Postgresql),
+            first.digest
+        );
     }
 }
 
@@ -207,16 +213,16 @@ fn names_are_put_out_without_control_characters() {
 
 /// Reads all of a text, however long.
 fn read_whole(sql: &str, dialect: Dialect) -> usize {
-    let mut tokens = Scanner::new(sql, dialect);
-    let mut shape = Shape::new(dialect, Text::new(sql.len(), MAX_TEXT));
-    let mut summary = Summary::new(dialect);
+    let mut tokens = SqlScanner::new(sql, dialect);
+    let mut digest = Normalizer::new(dialect, OutputText::new(sql.len(), MAX_TEXT));
+    let mut summary = SummaryBuilder::new(dialect);
     let mut count = 0;
     while let Some(token) = tokens.next() {
         summary.token(&token);
-        shape.token(token);
+        digest.token(token);
         count += 1;
     }
-    shape.finish(false);
+    digest.finish(false);
     summary.finish(false);
     count
 }

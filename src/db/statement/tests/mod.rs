@@ -1,9 +1,9 @@
 mod corpus;
+mod digests;
 mod generated;
 mod limits;
-mod shapes;
 
-use super::{Dialect, Statement};
+use super::{Dialect, NormalizedStatement};
 
 const ALL: [Dialect; 6] = [
     Dialect::Postgresql,
@@ -20,9 +20,9 @@ fn named(name: &str) -> Dialect {
 }
 
 fn text(sql: &str, dialect: Dialect) -> Box<str> {
-    Statement::read(sql, dialect).text
+    NormalizedStatement::read(sql, dialect).text
 }
 
-fn shape(sql: &str, dialect: Dialect) -> u64 {
-    Statement::read(sql, dialect).shape
+fn digest(sql: &str, dialect: Dialect) -> u64 {
+    NormalizedStatement::read(sql, dialect).digest
 }

@@ -1,6 +1,6 @@
-use super::{named, shape};
+use super::{digest, named};
 
-/// Pairs of one shape.
+/// Pairs of one digest.
 const SAME: &[(&str, &str, &str)] = &[
     ("pg", "SELECT 1", "SELECT 2"),
     ("pg", "SELECT 1", "select\n'x'"),
@@ -186,7 +186,7 @@ const SAME: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Pairs of two shapes.
+/// Pairs of two digests.
 const DIFFERENT: &[(&str, &str, &str)] = &[
     ("pg", "SELECT a", "SELECT b"),
     ("pg", "SELECT a", "SELECT \"a\""),
@@ -322,7 +322,11 @@ fn these_have_one_shape() {
     assert!(SAME.len() >= 40);
     for (dialect, one, other) in SAME {
         let dialect = named(dialect);
-        assert_eq!(shape(one, dialect), shape(other, dialect), "{one}\n{other}");
+        assert_eq!(
+            digest(one, dialect),
+            digest(other, dialect),
+            "{one}\n{other}"
+        );
     }
 }
 
@@ -331,12 +335,16 @@ fn these_have_two_shapes() {
     assert!(DIFFERENT.len() >= 40);
     for (dialect, one, other) in DIFFERENT {
         let dialect = named(dialect);
-        assert_ne!(shape(one, dialect), shape(other, dialect), "{one}\n{other}");
+        assert_ne!(
+            digest(one, dialect),
+            digest(other, dialect),
+            "{one}\n{other}"
+        );
     }
 }
 
 #[test]
 fn shapes_stay_as_they_are() {
     let sql = "SELECT a FROM t WHERE b IN (1, 2) AND c = 'x'";
-    assert_eq!(shape(sql, named("pg")), 11_709_137_569_412_938_218);
+    assert_eq!(digest(sql, named("pg")), 11_709_137_569_412_938_218);
 }

@@ -6,8 +6,10 @@ use super::super::database::Database;
 const DEFAULT_PORT: u16 = 5432;
 
 impl Database {
-    /// Sets namespace and server to those of tokio-postgres' options: the database's name, else the user's, which is the
-    /// server's default; and the host with its port where it is one alone, and no socket.
+    /// Sets the database's name and server from the options of tokio-postgres, with its feature.
+    ///
+    /// The name is `dbname`, or `user`, which is the server's default. The server is set if the options have exactly one host
+    /// and it is not a socket.
     ///
     /// ```
     /// # fn example(monitor: watchpost::Monitor) -> Result<(), tokio_postgres::Error> {

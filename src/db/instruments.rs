@@ -1,25 +1,25 @@
 use std::sync::{Arc, OnceLock};
 
-use super::names::Names;
+use super::summary_labels::SummaryLabels;
 use crate::clock::nanos;
 use crate::metrics::{Histogram, Metrics};
 use crate::request::Requests;
 use crate::semconv;
 use crate::trace::Traces;
 
-/// What all queries of one monitor go to. Each shape holds it, so that a query holds its shape alone: counts of
-/// holders that all threads share are what costs most.
+/// Where the queries of one monitor are recorded. Each digest holds it, so that a query clones one `Arc` alone: a
+/// reference count that all threads share is the most expensive part of a query's begin.
 #[derive(Debug)]
-pub(super) struct Common {
+pub(super) struct QueryInstruments {
     pub(super) requests: Arc<Requests>,
     pub(super) traces: Option<Arc<Traces>>,
-    pub(super) names: Names,
-    /// Made with the first query, so that a service without a database has none on its page.
+    pub(super) labels: SummaryLabels,
+    /// Registered with the first query, so that a service without a database has no such series.
     duration: OnceLock<Histogram>,
     metrics: Metrics,
 }
 
-impl Common {
+impl QueryInstruments {
     pub(super) fn new(
         metrics: &Metrics,
         requests: &Arc<Requests>,
@@ -28,13 +28,13 @@ impl Common {
         Self {
             requests: Arc::clone(requests),
             traces: traces.cloned(),
-            names: Names::new(nanos(metrics.idle_after())),
+            labels: SummaryLabels::new(nanos(metrics.idle_after())),
             duration: OnceLock::new(),
             metrics: metrics.clone(),
         }
     }
 
-    /// Durations of queries.
+    /// The histogram of query durations.
     pub(super) fn duration(&self) -> &Histogram {
         self.duration.get_or_init(|| {
             self.metrics
