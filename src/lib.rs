@@ -23,6 +23,7 @@
 mod access;
 mod clock;
 pub mod config;
+mod context;
 pub mod db;
 mod error;
 pub mod errors;
@@ -35,8 +36,8 @@ pub mod metrics;
 mod model;
 mod monitor;
 pub mod otel;
+mod record;
 mod redact;
-mod request;
 mod semconv;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -44,6 +45,7 @@ pub mod trace;
 mod worker;
 
 pub use self::access::Access;
+pub use self::context::InFlight;
 pub use self::error::{Error, Result};
 pub use self::errors::{ResultExt, capture_error, capture_message};
 pub use self::http::EndpointLayer;
@@ -57,5 +59,4 @@ pub use self::monitor::{
     Finding, Global, GlobalReport, GlobalState, InstallReport, Monitor, MonitorBuilder,
     MonitorGuard, MonitorReport, Server, shutdown_signal,
 };
-pub use self::request::InFlight;
 pub use self::trace::{in_current_trace, spawn, spawn_blocking};

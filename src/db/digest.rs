@@ -12,9 +12,9 @@ use super::stats::{DigestIdentity, DigestStats, QueryStats};
 use super::summary_labels::LabelClaim;
 use super::target::DatabaseTarget;
 use crate::clock::Nanos;
+use crate::context::{self, Asked, Routes, Slot};
 use crate::metrics::Histogram;
 use crate::model::prefix;
-use crate::request::{self, Asked, Routes, Slot};
 use crate::semconv;
 use crate::trace::{Bounded, Prepared, SpanKind, SpanRecord, SpanValue, attributes_of};
 
@@ -233,7 +233,7 @@ impl Digest {
     /// Records a query that has no span: in the thread's current operation, if there is one, and here.
     pub(super) fn record_untraced(&self, query: &EndedQuery<'_>) {
         let monitor = self.instruments.requests.number();
-        let slot = request::current_slot(monitor).map(|(slot, _)| slot);
+        let slot = context::current_slot(monitor).map(|(slot, _)| slot);
         if let Some(slot) = &slot {
             slot.count_query(&query.timing);
             self.record_failure(slot, query.outcome);

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
+use crate::context::DriverError;
 use crate::model::caught;
-use crate::request::DriverError;
 
 /// Sources of an error that are examined.
 const MAX_SOURCES: usize = 10;

@@ -8,8 +8,8 @@ use super::digest::Digest;
 use super::events;
 use super::outcome::{EndedQuery, QueryOutcome};
 use crate::clock::Nanos;
+use crate::context::DriverError;
 use crate::model::within;
-use crate::request::DriverError;
 use crate::semconv;
 use crate::trace::{
     Begun, Bounded, Counts, SpanRecord, SpanStatus, SpanValue, Traces, carry_request,

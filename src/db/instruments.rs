@@ -2,8 +2,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::summary_labels::SummaryLabels;
 use crate::clock::nanos;
+use crate::context::Requests;
 use crate::metrics::{Histogram, Metrics};
-use crate::request::Requests;
 use crate::semconv;
 use crate::trace::Traces;
 

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::clock::{Nanos, seconds};
-use crate::request::{Asked, DriverError, FailedQuery};
+use crate::context::{Asked, DriverError, FailedQuery};
 
 /// How a query ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,9 +16,9 @@ use super::stats::QueryStats;
 use super::system::DbSystem;
 use super::target::DatabaseTarget;
 use crate::clock::nanos;
+use crate::context::Requests;
 use crate::metrics::Metrics;
 use crate::model::{lock, peek};
-use crate::request::Requests;
 use crate::trace::Traces;
 
 /// The queries and connection pools of one monitor.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::outcome::{EndedQuery, QueryOutcome};
 use super::system::DbSystem;
 use crate::clock::Nanos;
+use crate::context::{RouteId, Routes, Slot};
 use crate::metrics::Exponential;
 use crate::model::{TraceId, lock, peek};
-use crate::request::{RouteId, Routes, Slot};
 
 /// Routes that a digest counts separately as callers.
 const MAX_CALLERS: usize = 8;

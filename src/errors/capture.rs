@@ -13,12 +13,10 @@ use super::details::CaptureDetails;
 use super::durable::DurableWaiters;
 use super::groups::{ErrorGroup, ErrorGroups};
 use super::sentry::{self, Outbox, SentrySetup};
+use crate::context::{self, Facts, NO_REQUEST, ReadDriverError, Requests, Slot};
 use crate::model::wire::{Reader, put_str};
 use crate::model::{EventId, Level, Signal, SpanId, TraceId, cut, is_own_thread, prefix};
-use crate::request::{
-    self, ErrorKind, ErrorRecord, Facts, NO_REQUEST, Pairs, ReadDriverError, Requests, Slot,
-    put_more,
-};
+use crate::record::{self, ErrorKind, ErrorRecord, Pairs, put_more};
 use crate::trace::Traces;
 use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus, RemoteSetup};
 
@@ -189,7 +187,7 @@ impl CaptureState {
         // For plain spans OpenTelemetry is asked, and in a panic hook nothing foreign may run.
         match self.traces.as_deref().filter(|_| !std::thread::panicking()) {
             Some(traces) => traces.with_current(look),
-            None => request::with_current(Some(self.requests.number()), look),
+            None => context::with_current(Some(self.requests.number()), look),
         }
     }
 
@@ -213,7 +211,7 @@ impl CaptureState {
         });
         let part = |from: usize, to: usize| scratch.get(from..to).unwrap_or_default();
         let seen = seen.unwrap_or(RequestParts {
-            ids: request::Ids {
+            ids: context::Ids {
                 trace: TraceId::NIL,
                 span: SpanId::NIL,
                 route: NO_REQUEST,
@@ -266,7 +264,7 @@ impl CaptureState {
 
 /// What is known of the current request; the bytes follow each other in the scratch.
 struct RequestParts {
-    ids: request::Ids,
+    ids: context::Ids,
     method: &'static str,
     texts_end: usize,
     more_end: usize,
@@ -294,7 +292,7 @@ fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> RequestParts {
         out.len()
     });
     let texts_end = texts_end.unwrap_or(out.len());
-    let method = slot.method().map_or("", request::Method::as_str);
+    let method = slot.method().map_or("", record::Method::as_str);
     slot.facts(|facts| {
         if facts.more.len() <= MAX_MORE {
             out.extend_from_slice(&facts.more);
@@ -306,7 +304,7 @@ fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> RequestParts {
     let more_end = out.len();
     slot.copy_crumbs(out);
     RequestParts {
-        ids: request::Ids { span, ..slot.ids() },
+        ids: context::Ids { span, ..slot.ids() },
         method,
         texts_end,
         more_end,

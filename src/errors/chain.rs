@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fmt::{self, Write};
 
+use crate::context::{DriverError, ReadDriverError};
 use crate::model::text::put_formatted;
 use crate::model::wire::{put_sized, put_str};
 use crate::model::{caught, cut, prefix};
-use crate::request::{DriverError, ReadDriverError};
 
 /// The error and nine sources.
 const MAX_CAUSES: usize = 10;

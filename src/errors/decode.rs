@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::capture::CaptureState;
 use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind};
 use super::fingerprint::{GroupHash, normalise};
+use crate::context::{ReadCrumb, RouteId};
 use crate::model::wire::{Reader, Text};
 use crate::model::{Attributes, Value};
+use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
 use crate::redact;
-use crate::request::{AttributeRef, ErrorKind, ErrorRecord, ReadCrumb, RouteId};
 
 /// The part of a fingerprint that stands for what it would be without.
 const DEFAULT_PART: &str = "{{ default }}";

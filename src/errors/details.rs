@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::capture::{CaptureInput, CaptureState, ErrorTracker};
 use super::chain::put_chain;
 use super::durable::DurableCapture;
+use crate::context::{DriverError, FailedQuery};
 use crate::model::wire::put_str;
 use crate::model::{Attributes, EventId, Level, Value, cut, prefix};
-use crate::request::{DriverError, ErrorKind, FailedQuery, MAX_TAGS, put_attributes_within};
+use crate::record::{ErrorKind, MAX_TAGS, put_attributes_within};
 use crate::semconv;
 
 /// Bytes of a tag's key and value; Sentry takes no longer ones.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use super::capture::{CaptureState, ErrorTracker};
+use crate::context;
 use crate::model::{EventId, Level, Life, Taken, peek_shared};
-use crate::request;
 
 /// The monitors of the process, and which of them is installed.
 static MONITORS: RwLock<Monitors> = RwLock::new(Monitors {
@@ -53,7 +53,7 @@ pub(super) fn uninstall(shared: &Arc<CaptureState>) {
 
 /// The monitor of the current request, else the installed one.
 pub(super) fn current() -> Option<Arc<CaptureState>> {
-    let number = request::with_current(None, |slot, _| slot.monitor());
+    let number = context::with_current(None, |slot, _| slot.monitor());
     let monitors = MONITORS.read().unwrap_or_else(PoisonError::into_inner);
     let of_request = number.and_then(|number| {
         let mut all = monitors.all.iter();

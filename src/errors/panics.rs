@@ -9,7 +9,7 @@ use super::capture::{CaptureInput, ErrorTracker, is_capturing};
 use super::chain::put_text;
 use super::global;
 use crate::model::{EventId, Level, Life, Taken, hook_is_set, hook_saw_panic, is_own_thread};
-use crate::request::ErrorKind;
+use crate::record::ErrorKind;
 
 /// The type that a panic is told under.
 const PANIC: &str = "panic";

@@ -7,9 +7,9 @@ use super::event::{ErrorEvent, EventKind, Frame};
 use super::resident_memory::ResidentMemory;
 use super::stored_record::StoredRecord;
 use super::{available_memory, decode, stored_record};
+use crate::context::ReadCrumb;
 use crate::metrics::{Counter, Metrics};
 use crate::model::{EventId, Notices, Signal};
-use crate::request::ReadCrumb;
 use crate::worker::{Jobs, Keeper, Record, Tap};
 
 /// Reads captured errors on the worker's thread: tells them apart and counts them.

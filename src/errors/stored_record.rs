@@ -6,7 +6,7 @@ use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 use crate::clock::nanos;
 use crate::model::wire::{Reader, put_bytes, put_str};
 use crate::model::{Attributes, EventId, Level, SpanId, TraceId, Value};
-use crate::request::{AttributeRef, attributes_of, put_attributes};
+use crate::record::{AttributeRef, attributes_of, put_attributes};
 
 /// The form of an event; another one gets another number.
 const EVENT: u8 = 1;

@@ -10,11 +10,11 @@ use super::server::Server;
 use super::url::has_bad_port;
 use super::watched::Watched;
 use crate::clock::Nanos;
+use crate::context::Requests;
 use crate::metrics::{Histogram, Metrics, UpDownCounter};
 use crate::model::grpc::rpc_method;
 use crate::model::{peek, prefix};
 use crate::redact::RedactionRules;
-use crate::request::Requests;
 use crate::semconv;
 use crate::trace::{Carried, Traces};
 

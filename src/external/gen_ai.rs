@@ -10,10 +10,10 @@ use rustc_hash::FxHashMap;
 
 use super::calls::lock;
 use super::end::End;
+use crate::context::{NO_REQUEST, RouteId, Routes};
 use crate::metrics::{Histogram, HistogramBuilder, Metrics};
 use crate::model::peek;
 use crate::model::{cut, within};
-use crate::request::{NO_REQUEST, RouteId, Routes};
 use crate::semconv;
 use crate::trace::{Bounded, SpanValue};
 

@@ -17,9 +17,10 @@ use super::server::Server;
 use super::url;
 use super::watched::Watched;
 use crate::clock::Nanos;
+use crate::context::{self, NO_REQUEST};
 use crate::metrics::UpDownCounter;
 use crate::model::{Dropping, Outcome, caught, prefix, within};
-use crate::request::{self, MAX_METHOD, Method, NO_REQUEST};
+use crate::record::{MAX_METHOD, Method};
 use crate::semconv;
 use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue, carry_request};
 
@@ -389,7 +390,7 @@ impl CallGuard {
         let requests = &self.calls.requests;
         let route = match &self.open {
             Some(open) => open.slot().ids().route,
-            None => request::current(requests.number()).map_or(NO_REQUEST, |ids| ids.route),
+            None => context::current(requests.number()).map_or(NO_REQUEST, |ids| ids.route),
         };
         let used = Used {
             service: &self.service.name,

@@ -8,7 +8,7 @@ use super::end::End;
 use super::grpc;
 use crate::metrics::{Histogram, UpDownCounter};
 use crate::model::Outcome;
-use crate::request::Method;
+use crate::record::Method;
 use crate::semconv;
 
 /// Series of one server that are found again without asking the registry.

@@ -4,7 +4,7 @@ use http::HeaderName;
 
 use super::Cidr;
 use crate::model::ExplicitKeys;
-use crate::request::Method;
+use crate::record::Method;
 
 /// How inbound requests are observed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use super::panic::saw_panic;
 use super::series::{HttpInstruments, seconds};
 use super::stream_end::StreamEndRecord;
 use crate::clock::Nanos;
+use crate::context::{self, Ids, Requests, Slot};
 use crate::metrics::{Histogram, UpDownCounter};
 use crate::model::{Dropping, Guarded, Outcome, SpanId, TraceId, guarded};
-use crate::request::{self, Ids, Requests, Slot};
 use crate::semconv;
 use crate::trace::Traces;
 
@@ -162,7 +162,7 @@ impl Connection {
         instruments: &Arc<HttpInstruments>,
         name: String,
     ) -> Self {
-        let upgraded = request::current_slot(requests.number()).map(|(slot, _)| slot);
+        let upgraded = context::current_slot(requests.number()).map(|(slot, _)| slot);
         Self {
             requests: Arc::clone(requests),
             traces: traces.cloned(),
@@ -246,7 +246,7 @@ pub(super) struct CurrentConnection<'a>(&'a mut Option<Arc<Slot>>, SpanId);
 
 impl<'a> CurrentConnection<'a> {
     fn enter(slot: &'a mut Option<Arc<Slot>>, span: SpanId) -> Self {
-        *slot = slot.take().and_then(|slot| request::enter(slot, span));
+        *slot = slot.take().and_then(|slot| context::enter(slot, span));
         Self(slot, span)
     }
 }
@@ -254,7 +254,7 @@ impl<'a> CurrentConnection<'a> {
 impl Drop for CurrentConnection<'_> {
     fn drop(&mut self) {
         if self.0.is_none() {
-            *self.0 = request::leave(self.1);
+            *self.0 = context::leave(self.1);
         }
     }
 }

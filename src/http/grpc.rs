@@ -8,9 +8,9 @@ use std::sync::{PoisonError, RwLock};
 use http::{Response, StatusCode, header};
 use rustc_hash::FxHashMap;
 
+use crate::context::{RouteId, Routes};
 use crate::model::grpc::{Status, is_method};
 use crate::model::{Notices, is_grpc};
-use crate::request::{RouteId, Routes};
 
 /// Methods that one monitor learns from responses. A service has tens; a proxy that takes any path gets no more.
 const MAX_LEARNT: usize = 128;

@@ -19,9 +19,9 @@ use super::series::HttpInstruments;
 use super::service::EndpointService;
 use super::unrouted::UnroutedResponses;
 use crate::clock::nanos;
+use crate::context::Requests;
 use crate::metrics::Metrics;
 use crate::model::{Attributes, Notices};
-use crate::request::Requests;
 use crate::trace::Traces;
 use crate::worker::Intake;
 

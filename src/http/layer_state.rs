@@ -10,9 +10,9 @@ use super::hooks::Hooks;
 use super::series::HttpInstruments;
 use super::unrouted::UnroutedResponses;
 use crate::clock::Nanos;
+use crate::context::Requests;
 use crate::metrics::Metrics;
 use crate::model::{Attributes, Notices};
-use crate::request::Requests;
 use crate::trace::Traces;
 use crate::worker::Intake;
 

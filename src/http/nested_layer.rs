@@ -9,8 +9,9 @@ use http::Request;
 
 use super::framework;
 use super::layer_state::LayerState;
+use crate::context::{self, Slot, UNMATCHED};
 use crate::model::wire::Reader;
-use crate::request::{self, Method, Slot, UNMATCHED};
+use crate::record::Method;
 
 /// Said once.
 const TWICE: &str = "the endpoint layer stands twice around a route: the outer one records the request, and the inner one passes it through and calls no hook; remove the inner `.layer(monitor.layer())`";
@@ -24,7 +25,7 @@ struct MonitorMarks(Vec<u32>);
 pub(super) fn passes<B>(shared: &LayerState, request: &Request<B>) -> bool {
     let monitor = shared.requests.number();
     let marks = shared.requests.marks();
-    request::with_current(Some(monitor), |slot, _| slot.is_request()) == Some(true)
+    context::with_current(Some(monitor), |slot, _| slot.is_request()) == Some(true)
         && is_inside(shared, request)
         || marks && is_marked(monitor, request)
 }
@@ -54,7 +55,7 @@ fn is_marked<B>(monitor: u32, request: &Request<B>) -> bool {
 #[cold]
 fn is_inside<B>(shared: &LayerState, request: &Request<B>) -> bool {
     let monitor = shared.requests.number();
-    let Some((slot, _)) = request::current_slot(monitor) else {
+    let Some((slot, _)) = context::current_slot(monitor) else {
         return false;
     };
     let same =

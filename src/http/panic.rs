@@ -1,11 +1,11 @@
+use crate::context;
 use crate::model::layer_saw_panic;
-use crate::request;
 
 /// A panic ended a request or a connection of this monitor. Of several inside each other on one thread the outermost counts
 /// it: each sees the same panic.
 #[cold]
 pub(super) fn saw_panic(monitor: u32) {
-    let lies_in_request = request::with_current(Some(monitor), |slot, _| slot.is_request());
+    let lies_in_request = context::with_current(Some(monitor), |slot, _| slot.is_request());
     if lies_in_request != Some(true) {
         layer_saw_panic(monitor);
     }

@@ -1,9 +1,9 @@
 //! What a request asked of databases, as its line, its span and the series of its route tell it.
 
 use crate::clock::Nanos;
+use crate::context::{Slot, Tally};
 use crate::metrics::{Counter, Histogram, Metrics};
 use crate::model::Attributes;
-use crate::request::{Slot, Tally};
 use crate::semconv;
 
 use super::series::seconds;

@@ -6,7 +6,7 @@ use super::framework;
 use super::known_headers::KnownHeaders;
 use super::layer_state::LayerState;
 use super::upload::UploadProgress;
-use crate::request::Method;
+use crate::record::Method;
 
 /// What is known of a request's body.
 #[derive(Debug, Default)]

@@ -14,8 +14,8 @@ use super::panic::saw_panic;
 use super::stream_end::StreamEndRecord;
 use super::{framework, grpc, thread_cache};
 use crate::clock::Nanos;
+use crate::context::RouteId;
 use crate::model::{Guarded, Outcome, OwnAnswer, is_media_type};
-use crate::request::RouteId;
 
 /// Owns a request's state; dropped before the end, the request was cancelled, its body dropped, or the host's code
 /// panicked.

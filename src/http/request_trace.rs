@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::known_headers::KnownHeaders;
+use crate::context::Ids;
 use crate::model::Sampling;
-use crate::request::Ids;
 use crate::trace::{self, Attached, OtelContext};
 
 /// What a request's state keeps for its trace.

@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 use super::query_totals::{QuerySeries, QueryTotals};
 use super::rpc_series::{self, RpcSeries};
 use crate::clock::Nanos;
+use crate::context::{RouteId, Routes};
 use crate::metrics::{Counter, Histogram, Metrics, UpDownCounter};
 use crate::model::grpc::{Call, Status};
 use crate::model::{Outcome, TraceId};
-use crate::request::{self, Method, RouteId, Routes, Scheme};
+use crate::record::{self, Method, Scheme};
 use crate::semconv;
 use crate::trace::{RouteTimes, Traces};
 
@@ -117,7 +118,7 @@ impl ProtocolVersion {
     }
 
     pub(super) fn as_str(self) -> &'static str {
-        request::VERSIONS
+        record::VERSIONS
             .get(usize::from(self.0))
             .copied()
             .unwrap_or("1.1")

@@ -5,7 +5,7 @@ use crate::clock::Nanos;
 use crate::model::grpc::Call;
 use crate::model::wire::put_str;
 use crate::model::{Outcome, Signal};
-use crate::request::{RequestRecord, put_fixed};
+use crate::record::{RequestRecord, put_fixed};
 use crate::worker::Intake;
 
 /// Event streams that last longer have a log record of their end.

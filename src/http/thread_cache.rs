@@ -10,8 +10,8 @@ use rustc_hash::FxHashMap;
 
 use super::in_flight::InFlightRequest;
 use super::series::{RequestLabels, RequestSeries};
+use crate::context::{MAX_NAME, OVERFLOW, RouteId};
 use crate::model::TraceId;
-use crate::request::{MAX_NAME, OVERFLOW, RouteId};
 
 /// Layers whose caches a thread keeps. More than a few live ones are rare; tests make many.
 const MAX_LAYERS: usize = 8;

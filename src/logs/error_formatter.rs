@@ -6,10 +6,11 @@ use super::field_names::FieldNames;
 use super::formatter::{end_message, put_attributes, put_level};
 use super::keys;
 use super::log_line::{LogLine, MAX_FIELD};
+use crate::context::{Requests, RouteId};
 use crate::model::wire::Text;
 use crate::model::{Level as ErrorLevel, TraceId};
+use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
 use crate::redact;
-use crate::request::{AttributeRef, ErrorKind, ErrorRecord, Requests, RouteId};
 
 pub(super) fn put_error(
     mut line: LogLine<'_>,
@@ -70,9 +71,10 @@ mod tests {
     use super::super::config::ServiceFields;
     use super::super::formatter::LogFormatter;
     use crate::clock::Clock;
+    use crate::context::{Requests, UNMATCHED};
     use crate::model::wire::put_str;
     use crate::model::{Attributes, EventId, Level, Signal, SpanId, TraceId};
-    use crate::request::{ErrorKind, ErrorRecord, Pairs, Requests, UNMATCHED, put_attributes};
+    use crate::record::{ErrorKind, ErrorRecord, Pairs, put_attributes};
     use crate::worker::{Format, Record};
 
     fn line(pretty: bool, trace: TraceId, kind: ErrorKind) -> String {

@@ -6,10 +6,10 @@ use super::cache::RenderCache;
 use super::formatter::{end_message, put_level};
 use super::keys;
 use super::log_line::LogLine;
+use crate::context::{Requests, RouteId};
 use crate::model::wire::{Reader, Text};
 use crate::model::{SpanId, TraceId};
 use crate::redact::{self, FILTERED};
-use crate::request::{Requests, RouteId};
 use crate::trace::event::{self, Fields, Value};
 use crate::trace::{callsites, log_event};
 

@@ -13,10 +13,11 @@ use super::log_line::LogLine;
 use super::request_formatter::RequestFormatter;
 use super::timestamp::TimestampWriter;
 use crate::clock::Nanos;
+use crate::context::Requests;
 use crate::model::Signal;
 use crate::model::wire::Text;
+use crate::record::{AttributeRef, ErrorRecord, RequestRecord};
 use crate::redact;
-use crate::request::{AttributeRef, ErrorRecord, RequestRecord, Requests};
 use crate::worker::{Format, Record};
 
 /// Writes each record as one line.
@@ -149,7 +150,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::model::wire::put_str;
     use crate::model::{Outcome, SpanId, TraceId};
-    use crate::request::put_fixed;
+    use crate::record::put_fixed;
 
     fn record(kind: usize, [route, path, query, agent]: [&str; 4]) -> Vec<u8> {
         let mut out = Vec::new();

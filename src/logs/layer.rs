@@ -9,8 +9,8 @@ use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::context::{self, Requests};
 use crate::model::{Signal, is_own_thread};
-use crate::request::{self, Requests};
 use crate::trace::{Levels, SpanLayer, callsites, event, probe, versions};
 use crate::worker::Intake;
 
@@ -162,7 +162,7 @@ impl TracingLayer {
             }
         }
         if line {
-            request::with_current(Some(self.requests.number()), |slot, _| {
+            context::with_current(Some(self.requests.number()), |slot, _| {
                 slot.leave_crumb(at, &record);
             });
             self.intake.push_of(Signal::Log, callsite, at, |out| {

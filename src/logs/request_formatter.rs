@@ -10,8 +10,8 @@ use super::log_line::LogLine;
 use crate::model::grpc::{Call, rpc_method};
 use crate::model::wire::Text;
 use crate::model::{Outcome, SpanId, TraceId};
+use crate::record::RequestRecord;
 use crate::redact;
-use crate::request::RequestRecord;
 
 /// Bytes that are kept for requests of the same kind, and for user agents.
 const MAX_KINDS: usize = 512 * 1024;

@@ -19,6 +19,7 @@ use crate::clock::{Clock, nanos};
 use crate::config::{
     self, CodeSettings, Config, Environment, ResolvedConfig, Settings, Sources, WorkerConfig,
 };
+use crate::context::{self, Requests};
 use crate::db::Queries;
 use crate::error::{Error, Result};
 use crate::errors::{Backtraces, BeforeSend, ErrorEvent, ErrorTracker, ErrorsConfig};
@@ -30,7 +31,6 @@ use crate::metrics::{Buckets, Metrics, MetricsConfig};
 use crate::model::TraceId;
 use crate::model::{Books, Life, Notices, Secret};
 use crate::redact::RedactionRules;
-use crate::request::{self, Requests};
 use crate::trace::{Carried, Levels, OtlpConfig, SamplerKind, Spans, TraceConfig, Traces};
 use crate::worker::{Console, Intake, Keeper, SinkSetup, Tap, Tick, Worker, WorkerSetup};
 
@@ -808,7 +808,7 @@ fn trace_source(
 ) -> Arc<dyn Fn() -> Option<TraceId> + Send + Sync> {
     let number = requests.number();
     Arc::new(move || {
-        request::with_current(Some(number), |slot, _| {
+        context::with_current(Some(number), |slot, _| {
             let sampled = traces
                 .as_ref()
                 .is_none_or(|traces| traces.sampling(slot).is_sampled());

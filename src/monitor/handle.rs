@@ -15,6 +15,7 @@ use super::serve::{Server, ServerCounters, page};
 use super::tracing::Tracing;
 use crate::access::Access;
 use crate::config::{InstallConfig, Settings};
+use crate::context::{InFlight, Requests};
 use crate::db::{
     ConnectionPool, Database, DbSystem, InstrumentPool, PoolContext, PoolWatch, Queries, QueryStats,
 };
@@ -27,7 +28,6 @@ use crate::logs::{self, EventListener, TracingLayer};
 use crate::metrics::{Metrics, Prometheus};
 use crate::model::{Books, EventId, Level, Life, Notices, ShutdownReport, Signal, Totals, TraceId};
 use crate::otel::Otel;
-use crate::request::{InFlight, Requests};
 use crate::trace::{KeptTrace, Levels, Propagators, Trace};
 use crate::worker::{Intake, Worker};
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::clock::Nanos;
-use crate::request::{NO_REQUEST, RouteId};
+use crate::context::{NO_REQUEST, RouteId};
 
 /// Rows of the table of usage, and sources that a row tells apart. Two sources share a place in both rows once in a
 /// million pairs.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::context::Attached;
+use super::otel_context::Attached;
 use crate::model::SpanId;
 
 /// As many are remembered.

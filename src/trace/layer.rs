@@ -10,17 +10,17 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
 use super::bounded::Bounded;
-use super::context::{OtelContext, current_span};
 use super::entered::{self, Entered};
 use super::fields::Fields;
 use super::open::{Place, end_span};
+use super::otel_context::{OtelContext, current_span};
 use super::span::{SpanKind, SpanRecord, SpanStatus, put_link, put_tracing_event};
 use super::traces::Traces;
 use super::{Levels, Spans, callsites, event, their_layer};
 use crate::clock::Nanos;
+use crate::context::{self, Requests, Slot};
 use crate::model::wire::Reader;
 use crate::model::{SpanId, is_own_thread};
-use crate::request::{self, Requests, Slot};
 
 /// Makes spans of `tracing` spans, and their events' part of them.
 #[derive(Debug)]
@@ -195,7 +195,7 @@ impl SpanLayer {
     {
         let number = self.requests.number();
         if attributes.is_contextual()
-            && let Some((slot, current)) = request::current_slot(number)
+            && let Some((slot, current)) = context::current_slot(number)
         {
             let parent = match &self.traces {
                 Some(traces) => traces.innermost(&slot, current),
@@ -346,7 +346,7 @@ impl SpanLayer {
     /// The ids of the operation that an event belongs to: the one that is current, unless the event names another span,
     /// or none.
     #[inline]
-    pub(crate) fn ids<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<request::Ids>
+    pub(crate) fn ids<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<context::Ids>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
@@ -358,15 +358,15 @@ impl SpanLayer {
     }
 
     /// The ids of the operation that is current.
-    pub(crate) fn ids_here(&self) -> Option<request::Ids> {
+    pub(crate) fn ids_here(&self) -> Option<context::Ids> {
         match &self.traces {
-            Some(traces) => traces.with_current(|slot, span| request::Ids { span, ..slot.ids() }),
-            None => request::current(self.requests.number()),
+            Some(traces) => traces.with_current(|slot, span| context::Ids { span, ..slot.ids() }),
+            None => context::current(self.requests.number()),
         }
     }
 
     /// The ids of the span that an event names as its own, where that is not the current one.
-    fn ids_of_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<request::Ids>
+    fn ids_of_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<context::Ids>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
@@ -378,7 +378,7 @@ impl SpanLayer {
             // The id of a span of that layer is known while it is current alone.
             return Some(here);
         }
-        self.with(id, context, |of| request::Ids {
+        self.with(id, context, |of| context::Ids {
             span: of.span,
             ..of.slot.ids()
         })
@@ -405,7 +405,7 @@ impl SpanLayer {
     pub(crate) fn leaves<S>(
         &self,
         event: &Event<'_>,
-        ids: request::Ids,
+        ids: context::Ids,
         context: &Context<'_, S>,
     ) -> bool
     where
@@ -415,7 +415,7 @@ impl SpanLayer {
     }
 
     #[cold]
-    fn is_theirs<S>(&self, event: &Event<'_>, ids: request::Ids, context: &Context<'_, S>) -> bool
+    fn is_theirs<S>(&self, event: &Event<'_>, ids: context::Ids, context: &Context<'_, S>) -> bool
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
@@ -446,7 +446,7 @@ impl SpanLayer {
     pub(crate) fn on_event<S>(
         &self,
         event: &Event<'_>,
-        ids: request::Ids,
+        ids: context::Ids,
         (at, callsite, fields): (Nanos, u32, &[u8]),
         context: &Context<'_, S>,
     ) where
@@ -486,7 +486,7 @@ impl SpanLayer {
         let at_once =
             |slot: &Arc<Slot>, _| (innermost.is_none() || slot.is_request()) && in_root(slot);
         if event.is_contextual()
-            && request::with_current(Some(self.requests.number()), at_once) == Some(true)
+            && context::with_current(Some(self.requests.number()), at_once) == Some(true)
         {
             return;
         }
@@ -538,7 +538,7 @@ impl SpanLayer {
             attached,
         };
         if entered::push(entered) {
-            drop(request::enter(slot, span));
+            drop(context::enter(slot, span));
         }
     }
 
@@ -547,7 +547,7 @@ impl SpanLayer {
     #[inline]
     fn context_of(&self, slot: &Arc<Slot>) -> Option<OtelContext> {
         let same = |here: &Arc<Slot>, _| Arc::ptr_eq(here, slot);
-        let is_here = request::with_current(Some(self.requests.number()), same) == Some(true);
+        let is_here = context::with_current(Some(self.requests.number()), same) == Some(true);
         if is_here || !self.makes_spans() {
             return None;
         }
@@ -595,7 +595,7 @@ impl SpanLayer {
 #[inline]
 pub(crate) fn leave_span(monitor: u32, id: &Id) {
     if let Some(left) = entered::take(monitor, id.into_u64()) {
-        request::leave_alone(left.span);
+        context::leave_alone(left.span);
     }
 }
 

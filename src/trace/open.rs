@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::context::{self, Carried, OtelContext};
+use super::otel_context::{self, Carried, OtelContext};
 use super::prepared::{Counts, Prepared};
 use super::span::{SpanRecord, SpanStatus};
 use super::traces::{RootEnd, RootForm, Traces};
 use crate::clock::Nanos;
+use crate::context::{self, Added, Asked, Ids, NO_REQUEST, Requests, Slot};
 use crate::model::{Kept, SpanId, TraceId};
-use crate::request::{self, Added, Asked, Ids, NO_REQUEST, Requests, Slot};
 
 /// Where a span hangs: in whose slot, under which span.
 pub(super) struct Place {
@@ -140,7 +140,7 @@ impl Begun {
     pub(crate) fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let attached = self.place.root.as_ref().map(OtelContext::attach);
         // A thread that is ending enters nothing.
-        drop(request::enter(Arc::clone(&self.place.slot), self.span));
+        drop(context::enter(Arc::clone(&self.place.slot), self.span));
         let mut inside = Inside {
             open: self,
             returned: false,
@@ -161,7 +161,7 @@ impl Begun {
     ) {
         let slot = &self.place.slot;
         let beside = traces.beside().leaves_contexts() && !traces.is_sent();
-        context::headers(slot, self.span, traces.sampling(slot), carried, beside, put);
+        otel_context::headers(slot, self.span, traces.sampling(slot), carried, beside, put);
     }
 
     /// Ends the span as `record` says, of which ids and times are the span's own.
@@ -258,9 +258,9 @@ pub(crate) fn carry_request(
     carried: Carried,
     put: &mut dyn FnMut(&'static str, &str),
 ) {
-    if let Some((slot, span)) = request::current_slot(requests.number()) {
+    if let Some((slot, span)) = context::current_slot(requests.number()) {
         let sampling = slot.sampling().unwrap_or_default();
-        context::headers(&slot, span, sampling, carried, false, put);
+        otel_context::headers(&slot, span, sampling, carried, false, put);
     }
 }
 
@@ -272,7 +272,7 @@ struct Inside<'a> {
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        request::leave(self.open.span);
+        context::leave(self.open.span);
         self.open.panicked |= !self.returned;
     }
 }

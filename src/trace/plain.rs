@@ -19,16 +19,16 @@ use opentelemetry_sdk::trace::{
 use rustc_hash::FxHashMap;
 
 use super::bounded::Bounded;
-use super::context::OtelContext;
 use super::joined::Ids as JoinedIds;
 use super::open::{Place, end_span};
+use super::otel_context::OtelContext;
 use super::span::{SpanKind, SpanRecord, SpanStatus, ValueRef, put_event, put_link, put_value};
 use super::traces::Traces;
 use super::unique::is_made_of_tracing;
 use crate::clock::Nanos;
+use crate::context::{self, Ids, Slot};
 use crate::model::wire::Reader;
 use crate::model::{Sampling, SpanId, TraceId, cut};
-use crate::request::{self, Ids, Slot};
 
 /// Spans are spread over so many tables by their ids, which are random.
 const SHARDS: usize = 16;
@@ -116,14 +116,14 @@ impl PlainSpans {
         if self.is_empty() {
             return None;
         }
-        let (trace, span) = super::context::current_span()?;
+        let (trace, span) = super::otel_context::current_span()?;
         let open = self.find(span)?;
         (trace == open.slot.ids().trace).then_some((open.slot, span))
     }
 
     #[cold]
     fn below(&self, slot: &Slot, current: SpanId) -> Option<SpanId> {
-        let (trace, span) = super::context::current_span()?;
+        let (trace, span) = super::otel_context::current_span()?;
         let open = self.find(span)?;
         (trace == slot.ids().trace && open.above == current).then_some(span)
     }
@@ -139,11 +139,11 @@ static ALL: RwLock<Vec<(u32, Weak<Traces>)>> = RwLock::new(Vec::new());
 /// The context that a call to elsewhere carries, where `context` is the thread's current one and an operation of ours
 /// lies inside its span: that has no context of its own.
 pub(crate) fn outgoing(context: &Context) -> Option<Context> {
-    let monitor = request::with_current(None, |slot, _| slot.monitor())?;
+    let monitor = context::with_current(None, |slot, _| slot.monitor())?;
     let of = context.span();
     let of = of.span_context();
     let ids = (trace_id(of.trace_id()), span_id(of.span_id()));
-    if super::context::current_span() != Some(ids) {
+    if super::otel_context::current_span() != Some(ids) {
         return None;
     }
     let traces = {
@@ -222,7 +222,7 @@ impl ShouldSample for RecordAll {
 fn first_here(traces: &Traces, trace: TraceId, parent: Option<&SpanContext>) -> Sampling {
     let sampling = traces.sample(
         trace,
-        request::NO_REQUEST,
+        context::NO_REQUEST,
         parent.map(SpanContext::is_sampled),
     );
     sampling.with_flags(parent.map_or(0, |parent| parent.trace_flags().to_u8()))
@@ -242,7 +242,7 @@ impl SpanProcessor for Processor {
         let parent_id = span_id(parent.span_id());
         let (traces, plain) = (&self.0, self.0.plain());
         let number = traces.requests().number();
-        let here = request::current_slot(number);
+        let here = context::current_slot(number);
         let is_unknown = || {
             // A span of a provider that knows nothing of us.
             parent.is_valid() && !parent.is_remote() && traces.requests().of_trace(trace).is_none()
@@ -261,7 +261,7 @@ impl SpanProcessor for Processor {
             slot.map(|slot| (slot, parent_id, parent_id))
         } else {
             let slot = traces.requests().new_trace_slot();
-            let route = request::NO_REQUEST;
+            let route = context::NO_REQUEST;
             slot.open(
                 Ids {
                     trace,

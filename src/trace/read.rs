@@ -12,8 +12,8 @@ use crate::clock::{Clock, Nanos};
 use crate::model::grpc::{Call, Status, rpc_method};
 use crate::model::wire::Reader;
 use crate::model::{Kept, Outcome, Sampling, SpanId, TraceId, split_host};
+use crate::record::{AttributeRef, RequestRecord};
 use crate::redact;
-use crate::request::{AttributeRef, RequestRecord};
 use crate::semconv;
 
 /// The value of an attribute of a recorded span.

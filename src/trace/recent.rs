@@ -11,8 +11,8 @@ use super::span::{Part, Root};
 use crate::clock::{Clock, Nanos};
 use crate::model::peek;
 use crate::model::{Kept, Signal, TraceId};
+use crate::record::RequestRecord;
 use crate::redact::RedactionRules;
-use crate::request::RequestRecord;
 use crate::worker::{Jobs, Record, Tap};
 
 /// A kept trace: what this process did in it.

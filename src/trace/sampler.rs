@@ -3,8 +3,8 @@
 use super::budget::{Budget, Source};
 use super::config::TraceConfig;
 use crate::clock::Nanos;
+use crate::context::{RouteId, Routes};
 use crate::model::TraceId;
-use crate::request::{RouteId, Routes};
 
 /// The ratio as a bound for a trace id's low bits, and the limits of one monitor.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ fn fits(pattern: &str, route: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::UNMATCHED;
+    use crate::context::UNMATCHED;
 
     fn sampler(ratio: f64, rules: &[(&str, f64)]) -> Sampler {
         let mut config = TraceConfig::default();

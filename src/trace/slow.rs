@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustc_hash::FxHashMap;
 
 use crate::clock::Nanos;
-use crate::request::RouteId;
+use crate::context::RouteId;
 
 /// Four buckets a power of two, from about 1 microsecond to 2 minutes: a limit is at most 19 % too high.
 const BUCKETS: usize = 4 * 27;

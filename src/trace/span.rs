@@ -172,7 +172,7 @@ pub(crate) enum ValueRef<'a> {
     Array(Reader<'a>),
 }
 
-/// Reads attributes, up to the first that cannot be read: those of `request::put_attributes`, and arrays.
+/// Reads attributes, up to the first that cannot be read: those of `record::put_attributes`, and arrays.
 pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
     let mut reader = Reader::new(bytes);
     std::iter::from_fn(move || Some((reader.str()?, value(&mut reader)?)))
@@ -307,7 +307,7 @@ pub(crate) fn links(bytes: &[u8]) -> impl Iterator<Item = (TraceId, SpanId, &[u8
 pub(crate) enum Root<'a> {
     /// None: these are further spans of a trace.
     None,
-    /// A request, in the form of `request::RequestRecord`; its end is the record's time.
+    /// A request, in the form of `record::RequestRecord`; its end is the record's time.
     Request(&'a [u8]),
     Span(SpanRecord<'a>),
 }
@@ -401,7 +401,7 @@ impl<'a> Part<'a> {
 mod tests {
     use super::*;
     use crate::model::Attributes;
-    use crate::request::put_attributes;
+    use crate::record::put_attributes;
 
     #[test]
     fn a_part_is_read_as_it_was_written_and_cut_anywhere_never_panics() {

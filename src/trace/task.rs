@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 
-use super::context::OtelContext;
+use super::otel_context::OtelContext;
+use crate::context::{self, Slot};
 use crate::model::SpanId;
-use crate::request::{self, Slot};
 
 /// The operations that the calling thread is at, of every monitor, and the OpenTelemetry context.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ struct Carried {
 impl Carried {
     fn take() -> Self {
         Self {
-            operations: request::all_current(),
+            operations: context::all_current(),
         }
     }
 
@@ -28,7 +28,7 @@ impl Carried {
     fn enter(&self) -> Entered<'_> {
         for (slot, span) in &self.operations {
             // A thread that is ending has none.
-            drop(request::enter(Arc::clone(slot), *span));
+            drop(context::enter(Arc::clone(slot), *span));
         }
         Entered(self)
     }
@@ -39,7 +39,7 @@ struct Entered<'a>(&'a Carried);
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         for (_, span) in self.0.operations.iter().rev() {
-            request::leave(*span);
+            context::leave(*span);
         }
     }
 }

@@ -18,9 +18,9 @@ use super::span::{
     MAX_SPAN, SpanRecord, put_head, put_no_root, put_request_root, put_span, put_span_root,
 };
 use crate::clock::{Nanos, nanos};
+use crate::context::{self, Added, Decision, Requests, RouteId, Slot, Taken};
 use crate::model::wire::put_bytes;
 use crate::model::{Kept, Sampling, Signal, SpanId, TraceId};
-use crate::request::{self, Added, Decision, Requests, RouteId, Slot, Taken};
 use crate::worker::{Intake, MAX_RECORD};
 
 /// How long the decision on a kept trace is remembered for spans that come by their trace id alone.
@@ -167,7 +167,7 @@ impl Traces {
     #[inline]
     pub(crate) fn with_current<R>(&self, look: impl FnOnce(&Arc<Slot>, SpanId) -> R) -> Option<R> {
         let mut look = Some(look);
-        let seen = request::with_current(Some(self.requests.number()), |slot, span| {
+        let seen = context::with_current(Some(self.requests.number()), |slot, span| {
             let look = look.take()?;
             Some(look(slot, self.innermost(slot, span)))
         });
@@ -181,7 +181,7 @@ impl Traces {
     /// The operation that the thread is at, plain OpenTelemetry spans among them.
     #[inline]
     pub(super) fn current(&self) -> Option<(Arc<Slot>, SpanId)> {
-        match request::current_slot(self.requests.number()) {
+        match context::current_slot(self.requests.number()) {
             Some((slot, span)) => {
                 let span = self.innermost(&slot, span);
                 Some((slot, span))
@@ -208,7 +208,7 @@ impl Traces {
 
     /// Whether the trace that the thread is at is sampled, if it is this one.
     pub(super) fn sampled_here(&self, trace: TraceId) -> Option<bool> {
-        let (slot, _) = request::current_slot(self.requests.number())?;
+        let (slot, _) = context::current_slot(self.requests.number())?;
         (slot.ids().trace == trace).then(|| self.sampling(&slot).is_sampled())
     }
 
@@ -507,7 +507,7 @@ impl Traces {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::request::Ids;
+    use crate::context::Ids;
     use crate::trace::span::{Part, Root, SpanKind, SpanStatus};
     use crate::worker::Record;
 

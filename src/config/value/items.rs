@@ -3,8 +3,8 @@ use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 
 use crate::http::Cidr;
 use crate::model::grpc::is_method;
+use crate::record::MAX_METHOD;
 use crate::redact::{PathPattern, is_sensitive_key};
-use crate::request::MAX_METHOD;
 
 use super::list::ItemParser;
 use super::{TomlType, quoted};

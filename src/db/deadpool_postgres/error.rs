@@ -2,7 +2,7 @@ use std::error::Error;
 
 use deadpool_postgres::PoolError;
 
-use crate::request::DriverError;
+use crate::context::DriverError;
 
 /// Recognizes an error of the pool, which has neither a code nor a constraint.
 pub(in crate::db) fn driver_error(error: &(dyn Error + 'static)) -> Option<DriverError> {

@@ -4,7 +4,7 @@ use sqlx::Error;
 use sqlx::error::DatabaseError;
 
 use super::super::guard::{QueryGuard, code_of};
-use crate::request::DriverError;
+use crate::context::DriverError;
 
 /// Ends a query as failed by an error of SQLx.
 #[cold]

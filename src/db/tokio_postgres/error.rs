@@ -4,7 +4,7 @@ use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
 
 use super::super::guard::{QueryGuard, code_of};
-use crate::request::DriverError;
+use crate::context::DriverError;
 
 /// Ends a query as failed by an error of tokio-postgres. Its `SQLSTATE` is recorded, or its kind if it has none.
 #[cold]

@@ -4,11 +4,12 @@ use bytes::Buf;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 
 use super::InFlightRequest;
+use crate::context::RouteId;
 use crate::http::classify::Class;
 use crate::http::{framework, grpc};
 use crate::model::grpc::{Call, Frames, Status, is_method};
 use crate::model::{Outcome, is_grpc};
-use crate::request::{Method, RouteId};
+use crate::record::Method;
 
 /// What is known of a gRPC request.
 #[derive(Debug, Default)]

@@ -23,13 +23,11 @@ use super::series::{
 };
 use super::{client_address, thread_cache};
 use crate::clock::Nanos;
+use crate::context::{self, Decision, Ids, Slot, UNMATCHED};
 use crate::model::grpc::{Call, Frames, Status};
 use crate::model::wire::{put_bytes, put_str};
 use crate::model::{Attributes, Dropping, Kept, Outcome, Sampling, SpanId, TraceId, caught, cut};
-use crate::request::{
-    self, Decision, Ids, MAX_TEXT, MAX_USER, Method, Scheme, Slot, UNMATCHED, put_attributes,
-    put_text,
-};
+use crate::record::{MAX_TEXT, MAX_USER, Method, Scheme, put_attributes, put_text};
 use crate::trace::{RootEnd, RootForm, Traces, parse_traceparent, their_current_span};
 
 static X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
@@ -128,7 +126,7 @@ impl InFlightRequest {
         &mut self,
         request: &Request<B>,
         seen: &KnownHeaders<'_>,
-        route: Option<request::RouteId>,
+        route: Option<context::RouteId>,
         start: Nanos,
     ) {
         self.start = start;
@@ -221,7 +219,7 @@ impl InFlightRequest {
         &mut self,
         request: &Request<B>,
         seen: &KnownHeaders<'_>,
-        route: Option<request::RouteId>,
+        route: Option<context::RouteId>,
     ) -> RemoteParent {
         // Two of them are none.
         let reads = self.shared.config.trace_context && seen.traceparents == 1;
@@ -265,7 +263,7 @@ impl InFlightRequest {
         trace: TraceId,
         span: SpanId,
         flags: u8,
-        route: Option<request::RouteId>,
+        route: Option<context::RouteId>,
     ) -> RemoteParent {
         self.parent_span = span;
         self.parent_trace = TraceId::NIL;
@@ -315,14 +313,14 @@ impl InFlightRequest {
     #[inline]
     pub(super) fn enter(&mut self) {
         let span = self.ids.span;
-        self.slot = self.slot.take().and_then(|slot| request::enter(slot, span));
+        self.slot = self.slot.take().and_then(|slot| context::enter(slot, span));
     }
 
     /// Ends what [`enter`](Self::enter) began.
     #[inline]
     pub(super) fn leave(&mut self) {
         if self.slot.is_none() {
-            self.slot = request::leave(self.ids.span);
+            self.slot = context::leave(self.ids.span);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::http::layer_state::RequestLogMode;
 use crate::http::series::{RequestLabels, RequestMeasurements, RequestSeries};
 use crate::model::wire::put_str;
 use crate::model::{Outcome, Signal};
-use crate::request::{RequestRecord, note_left_out, put_attributes, put_fixed};
+use crate::record::{RequestRecord, note_left_out, put_attributes, put_fixed};
 
 impl InFlightRequest {
     /// Queues the request's record.

@@ -2,9 +2,10 @@
 
 use super::InFlightRequest;
 use super::grpc_call::RpcPath;
+use crate::context::Facts;
 use crate::model::prefix;
 use crate::model::wire::Reader;
-use crate::request::{Facts, MAX_METHOD};
+use crate::record::MAX_METHOD;
 use crate::semconv;
 
 impl InFlightRequest {

@@ -11,7 +11,7 @@ use crate::errors::capture::CaptureState;
 use crate::errors::event::ErrorEvent;
 use crate::errors::stored_record::{self, StoredRecord};
 use crate::model::{Books, EventId, Reason, Signal};
-use crate::request::ErrorRecord;
+use crate::record::ErrorRecord;
 use crate::worker::{Batch, Consume, Fate, Keeper, Record};
 
 /// Bytes of events that the sink may have while there is a store: what is beyond stays there.

@@ -6,7 +6,7 @@ use sentry::{ClientOptions, TransactionOrSpan};
 
 use super::envelope::{some, trace};
 use crate::errors::capture::{CaptureState, ErrorTracker};
-use crate::request::Method;
+use crate::record::Method;
 
 /// The tag with our trace id, and the context with our ids, of an event that belongs to a span of Sentry's.
 const TRACE_TAG: &str = "watchpost.trace_id";

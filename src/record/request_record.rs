@@ -1,8 +1,9 @@
+use super::attributes::{AttributeRef, attributes_of};
 use super::method::Method;
 use crate::clock::Nanos;
 use crate::model::grpc::Call;
-use crate::model::wire::{Reader, Text, put_bytes, put_str};
-use crate::model::{Attributes, Outcome, SpanId, TraceId, Value, cut};
+use crate::model::wire::{Reader, Text, put_str};
+use crate::model::{Outcome, SpanId, TraceId, cut};
 
 /// `url.scheme`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,9 +92,6 @@ const LEFT_OUT_AT: usize = FIXED - 8;
 pub(crate) const MAX_TEXT: usize = 4096;
 /// Bytes of the user.
 pub(crate) const MAX_USER: usize = 256;
-/// Bytes of the attributes.
-const MAX_ATTRIBUTES: usize = 16 * 1024;
-
 /// Appends a text of the request, cut at [`MAX_TEXT`]; returns whether all of it is there.
 #[inline]
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) -> bool {
@@ -153,63 +151,6 @@ pub(crate) fn note_left_out(out: &mut [u8], start: usize, left_out: u32) {
         [*a, *b, *c, *d] = before.saturating_add(left_out).to_le_bytes();
         *shortened = 1;
     }
-}
-
-/// Appends attributes, which reach to the record's end. Those for which 16 KiB have no room are left out; returns
-/// their number.
-pub(crate) fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes) -> u32 {
-    put_attributes_within(out, attributes, MAX_ATTRIBUTES)
-}
-
-/// As [`put_attributes`], within so many bytes.
-pub(crate) fn put_attributes_within(out: &mut Vec<u8>, attributes: &Attributes, max: usize) -> u32 {
-    let all = attributes.iter().map(|(key, value)| {
-        let value = match value {
-            Value::Str(text) => AttributeRef::Str(Text::from(&**text)),
-            Value::I64(number) => AttributeRef::I64(*number),
-            Value::F64(number) => AttributeRef::F64(*number),
-            Value::Bool(truth) => AttributeRef::Bool(*truth),
-        };
-        (Text::from(key), value)
-    });
-    put_all(out, all, max)
-}
-
-/// Appends the attributes that have room in `max` bytes; returns how many have none.
-pub(super) fn put_all<'a>(
-    out: &mut Vec<u8>,
-    all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>,
-    max: usize,
-) -> u32 {
-    let (end, mut left_out) = (out.len() + max, 0);
-    for (key, value) in all {
-        let text = match value {
-            AttributeRef::Str(text) => text.as_bytes().len(),
-            _ => 0,
-        };
-        // The key, the kind, and a length or a number.
-        if out.len() + 4 + key.as_bytes().len() + 1 + 8 + text > end {
-            left_out += 1;
-            continue;
-        }
-        put_bytes(out, key.as_bytes());
-        match value {
-            AttributeRef::Str(text) => {
-                out.push(0);
-                put_bytes(out, text.as_bytes());
-            }
-            AttributeRef::I64(number) => {
-                out.push(1);
-                out.extend_from_slice(&number.to_le_bytes());
-            }
-            AttributeRef::F64(number) => {
-                out.push(2);
-                out.extend_from_slice(&number.to_le_bytes());
-            }
-            AttributeRef::Bool(truth) => out.extend_from_slice(&[3, u8::from(truth)]),
-        }
-    }
-    left_out
 }
 
 impl Default for RequestRecord<'_> {
@@ -329,35 +270,12 @@ impl<'a> RequestRecord<'a> {
     }
 }
 
-/// The attributes that a reader stands before, up to the first that cannot be read.
-pub(crate) fn attributes_of(
-    mut reader: Reader<'_>,
-) -> impl Iterator<Item = (Text<'_>, AttributeRef<'_>)> {
-    std::iter::from_fn(move || {
-        let key = reader.text()?;
-        let value = match reader.u8()? {
-            0 => AttributeRef::Str(reader.text()?),
-            1 => AttributeRef::I64(reader.i64()?),
-            2 => AttributeRef::F64(reader.f64()?),
-            _ => AttributeRef::Bool(reader.u8()? == 1),
-        };
-        Some((key, value))
-    })
-}
-
-/// The value of an attribute in a record.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum AttributeRef<'a> {
-    Str(Text<'a>),
-    I64(i64),
-    F64(f64),
-    Bool(bool),
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Attributes;
     use crate::model::grpc::Status;
+    use crate::record::put_attributes;
 
     #[test]
     fn a_record_is_read_as_it_was_written() {

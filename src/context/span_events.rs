@@ -1,6 +1,6 @@
 //! Events of spans that have begun and not ended, and whose owner keeps no events itself.
 
-use super::tree::Room;
+use super::trace_memory::Room;
 use crate::model::SpanId;
 
 /// Spans of one trace that may have such events at a time.

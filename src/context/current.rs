@@ -1,9 +1,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::routes::RouteId;
+use super::ids::Ids;
 use super::slot::Slot;
-use crate::model::{SpanId, TraceId};
+use crate::model::SpanId;
 
 thread_local! {
     /// The operations that this thread is at, the innermost last: requests, for one router may be called from
@@ -16,14 +16,6 @@ struct Entry {
     slot: Arc<Slot>,
     /// The request's own, or that of a span inside it.
     span: SpanId,
-}
-
-/// What identifies an operation: its trace, itself, and the route of its request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ids {
-    pub(crate) trace: TraceId,
-    pub(crate) span: SpanId,
-    pub(crate) route: RouteId,
 }
 
 /// Makes an operation of the slot's trace the current one of this thread. Gives the slot back where the thread
@@ -121,7 +113,8 @@ pub(crate) fn with_current<R>(
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::request::{Requests, UNMATCHED};
+    use crate::context::{Requests, UNMATCHED};
+    use crate::model::TraceId;
 
     #[test]
     fn monitors_see_their_own_request_only() {

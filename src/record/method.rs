@@ -57,7 +57,7 @@ impl Method {
         !matches!(self.0, 1 | 5 | 6 | 8 | 9)
     }
 
-    pub(super) fn from_index(index: u8) -> Self {
+    pub(crate) fn from_index(index: u8) -> Self {
         Self(index)
     }
 

@@ -2,42 +2,21 @@ use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use super::crumbs::Crumbs;
-use super::current::Ids;
+use super::breadcrumbs::Crumbs;
 use super::failed_query::FailedQuery;
-use super::method::{KnownMethods, Method};
-use super::routes::{RouteId, Routes};
-use super::tally::{Asked, Tally};
-use super::tree::{Added, Room, Tree};
-use crate::clock::{Clock, Nanos};
+use super::ids::Ids;
+use super::query_tally::{Asked, Tally};
+use super::routes::RouteId;
+use super::span_buffer::{Added, Tree};
+use super::trace_memory::Room;
+use crate::clock::Nanos;
 use crate::model::{Sampling, SpanId, TraceId};
-
-/// The requests of one monitor: its routes and the list of those under way.
-#[derive(Debug)]
-pub(crate) struct Requests {
-    number: u32,
-    clock: Clock,
-    routes: Routes,
-    methods: KnownMethods,
-    /// Whether a request reached a layer inside another request, so that the layers mark those that they watch.
-    marks: AtomicBool,
-    slots: Mutex<Slots>,
-    /// What undecided traces may hold together.
-    room: Arc<Room>,
-}
+use crate::record::Method;
 
 /// Added to the number of a slot's method where the request is marked.
 const MARKED: u8 = 0x80;
-
-#[derive(Debug, Default)]
-struct Slots {
-    all: Vec<Weak<Slot>>,
-    /// The length at which dead entries are swept out.
-    sweep_at: usize,
-}
 
 /// What others may see of a request under way. Written by the thread that runs it, with plain stores;
 /// pooled and used again for the next request.
@@ -88,95 +67,22 @@ pub(crate) struct Facts {
     pub(crate) more: Vec<u8>,
 }
 
-/// A request under way, as [`Monitor::in_flight`](crate::Monitor::in_flight) tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct InFlight {
-    /// The route's pattern, or `_unmatched`.
-    pub route: Arc<str>,
-    /// The request's trace.
-    pub trace_id: TraceId,
-    /// How long ago it began.
-    pub running_for: Duration,
-    /// For how long the poll that runs now has been running; `None` while the request waits. More than
-    /// some milliseconds is a handler that blocks its runtime's thread.
-    pub polled_for: Option<Duration>,
+/// What one reading of a slot saw.
+pub(super) struct Seen {
+    pub(super) ids: Ids,
+    pub(super) start: Nanos,
+    pub(super) polled_since: Option<Nanos>,
 }
 
-impl Requests {
-    #[cfg(test)]
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self::with_room(clock, 16 << 20)
-    }
-
-    /// Requests whose undecided traces may hold `room` bytes together.
-    pub(crate) fn with_room(clock: Clock, room: usize) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Relaxed);
+impl Slot {
+    pub(super) fn new(
+        monitor: u32,
+        room: &Arc<Room>,
+        goes_on: Option<Arc<Self>>,
+        of_request: bool,
+    ) -> Self {
         Self {
-            number,
-            clock,
-            routes: Routes::default(),
-            methods: KnownMethods::default(),
-            marks: AtomicBool::new(false),
-            slots: Mutex::default(),
-            room: Arc::new(Room::new(room)),
-        }
-    }
-
-    /// Requests whose methods are labels if `methods` names them.
-    pub(crate) fn with_methods(mut self, methods: &[String]) -> Self {
-        self.methods = KnownMethods::new(methods);
-        self
-    }
-
-    /// Whether the layers mark the requests that they watch.
-    #[inline]
-    pub(crate) fn marks(&self) -> bool {
-        self.marks.load(Relaxed)
-    }
-
-    /// From now on, the layers mark the requests that they watch.
-    pub(crate) fn begin_marking(&self) {
-        self.marks.store(true, Relaxed);
-    }
-
-    /// The methods that can be labels.
-    #[inline]
-    pub(crate) fn methods(&self) -> &KnownMethods {
-        &self.methods
-    }
-
-    #[inline]
-    pub(crate) fn room(&self) -> &Room {
-        &self.room
-    }
-
-    /// The number of this monitor among those of the process.
-    #[inline]
-    pub(crate) fn number(&self) -> u32 {
-        self.number
-    }
-
-    #[inline]
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    pub(crate) fn routes(&self) -> &Routes {
-        &self.routes
-    }
-
-    /// A new slot that is in no list: for what outlives its request, in whose slot the trace goes on.
-    pub(crate) fn unlisted_slot(&self, goes_on: Option<Arc<Slot>>) -> Arc<Slot> {
-        // What goes on in a slot that goes on itself belongs to the first one's trace.
-        let goes_on = goes_on.map(|slot| slot.goes_on.clone().unwrap_or(slot));
-        Arc::new(self.slot(goes_on, false))
-    }
-
-    fn slot(&self, goes_on: Option<Arc<Slot>>, of_request: bool) -> Slot {
-        Slot {
-            monitor: self.number,
+            monitor,
             generation: AtomicU64::new(0),
             start: AtomicU64::new(0),
             route: AtomicU32::new(0),
@@ -184,7 +90,7 @@ impl Requests {
             trace_low: AtomicU64::new(0),
             span: AtomicU64::new(0),
             polled_since: AtomicU64::new(0),
-            tree: Tree::new(&self.room),
+            tree: Tree::new(room),
             goes_on,
             of_request,
             has_crumbs: AtomicBool::new(false),
@@ -197,83 +103,11 @@ impl Requests {
         }
     }
 
-    /// A new slot in the list of requests. The caller pools it.
-    #[cold]
-    pub(crate) fn new_slot(&self) -> Arc<Slot> {
-        self.listed(true)
+    /// The slot in which this one's trace goes on, where that is another.
+    pub(super) fn origin(&self) -> Option<Arc<Self>> {
+        self.goes_on.clone()
     }
 
-    /// A new slot for a trace without a request.
-    #[cold]
-    pub(crate) fn new_trace_slot(&self) -> Arc<Slot> {
-        self.listed(false)
-    }
-
-    fn listed(&self, of_request: bool) -> Arc<Slot> {
-        let slot = Arc::new(self.slot(None, of_request));
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.all.len() >= slots.sweep_at {
-            slots.all.retain(|slot| slot.strong_count() > 0);
-            slots.sweep_at = (slots.all.len() * 2).max(64);
-        }
-        slots.all.push(Arc::downgrade(&slot));
-        slot
-    }
-
-    /// The slots of the traces that began at least `age` ago and are not over.
-    pub(crate) fn open_since(&self, age: Duration) -> Vec<Arc<Slot>> {
-        let before = self.clock.now().saturating_sub(crate::clock::nanos(age));
-        let slots = self.all();
-        let old = slots.iter().filter_map(Weak::upgrade);
-        old.filter(|slot| slot.read().is_some_and(|seen| seen.start <= before))
-            .collect()
-    }
-
-    /// The slot of a trace that is under way.
-    pub(crate) fn of_trace(&self, trace: TraceId) -> Option<Arc<Slot>> {
-        let slots = self.all();
-        let mut open = slots.iter().filter_map(Weak::upgrade);
-        open.find(|slot| slot.read().is_some_and(|seen| seen.ids.trace == trace))
-    }
-
-    fn all(&self) -> Vec<Weak<Slot>> {
-        self.slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .all
-            .clone()
-    }
-
-    /// The requests under way, the longest first.
-    pub(crate) fn in_flight(&self) -> Vec<InFlight> {
-        let slots = self.all();
-        let now = self.clock.now();
-        let slots = slots.iter().filter_map(Weak::upgrade);
-        let seen = slots
-            .filter(|slot| slot.of_request)
-            .filter_map(|slot| slot.read());
-        let mut list: Vec<_> = seen
-            .map(|seen| InFlight {
-                route: self.routes.name(seen.ids.route),
-                trace_id: seen.ids.trace,
-                running_for: Duration::from_nanos(now.saturating_sub(seen.start)),
-                polled_for: seen
-                    .polled_since
-                    .map(|at| Duration::from_nanos(now.saturating_sub(at))),
-            })
-            .collect();
-        list.sort_by_key(|one| std::cmp::Reverse(one.running_for));
-        list
-    }
-}
-
-struct Seen {
-    ids: Ids,
-    start: Nanos,
-    polled_since: Option<Nanos>,
-}
-
-impl Slot {
     #[inline]
     pub(crate) fn monitor(&self) -> u32 {
         self.monitor
@@ -498,7 +332,7 @@ impl Slot {
     }
 
     /// The request under way as another thread sees it; `None` between requests.
-    fn read(&self) -> Option<Seen> {
+    pub(super) fn read(&self) -> Option<Seen> {
         for _ in 0..4 {
             let before = self.generation.load(Acquire);
             if before & 1 == 0 {
@@ -534,47 +368,8 @@ fn free<T>(of: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::UNMATCHED;
-
-    #[test]
-    fn only_open_slots_are_in_flight() {
-        let clock = Clock::driven(Duration::ZERO);
-        let requests = Requests::new(clock.clone());
-        let (one, two) = (requests.new_slot(), requests.new_slot());
-        let route = requests.routes().id("/slow");
-        let trace = TraceId::from_u128(5);
-        one.open(
-            Ids {
-                trace,
-                span: SpanId::from_u64(1),
-                route,
-            },
-            clock.now(),
-        );
-        clock.advance(Duration::from_secs(3));
-        two.open(
-            Ids {
-                trace: TraceId::from_u128(6),
-                span: SpanId::NIL,
-                route: UNMATCHED,
-            },
-            clock.now(),
-        );
-        two.polled(None);
-        let list = requests.in_flight();
-        assert_eq!(list.len(), 2);
-        assert_eq!((&*list[0].route, list[0].trace_id), ("/slow", trace));
-        assert_eq!(list[0].polled_for, Some(Duration::from_secs(3)));
-        assert_eq!(list[1].polled_for, None);
-        one.close();
-        two.close();
-        assert!(requests.in_flight().is_empty());
-        drop((one, two));
-        for _ in 0..1000 {
-            requests.new_slot();
-        }
-        assert!(requests.slots.lock().unwrap().all.len() <= 64);
-    }
+    use crate::clock::Clock;
+    use crate::context::{Requests, UNMATCHED};
 
     #[test]
     fn marks_and_crumbs_last_as_long_as_the_request() {

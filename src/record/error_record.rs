@@ -1,4 +1,4 @@
-use super::record::{AttributeRef, attributes_of, put_all};
+use super::attributes::{AttributeRef, attributes_of, put_all};
 use crate::model::wire::{Reader, Text, put_bytes, put_str};
 use crate::model::{EventId, Level, SpanId, TraceId};
 
@@ -203,7 +203,7 @@ impl<'a> ErrorRecord<'a> {
 mod tests {
     use super::*;
     use crate::model::Attributes;
-    use crate::request::put_attributes;
+    use crate::record::put_attributes;
 
     #[test]
     fn a_record_is_read_as_it_was_written_and_a_cut_one_is_none() {

@@ -7,8 +7,8 @@ use opentelemetry::{Context, ContextGuard};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
 use super::trace_state::otel_state;
+use crate::context::Slot;
 use crate::model::{Sampling, SpanId, TraceId, caught};
-use crate::request::Slot;
 
 /// A context in which an operation of ours is the current span.
 #[derive(Debug, Clone)]

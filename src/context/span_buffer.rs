@@ -1,69 +1,24 @@
 //! What the spans of one local trace leave behind, until its root has ended.
 
 use std::sync::atomic::{
-    AtomicBool, AtomicU64, AtomicUsize,
+    AtomicBool,
     Ordering::{Relaxed, SeqCst},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::failed_query::FailedQuery;
+use super::query_tally::{Asked, Tally};
 use super::span_events::{EventsOfSpan, SpanEvents};
-use super::tally::{Asked, Tally};
+use super::trace_memory::Room;
 use crate::model::{Kept, SpanId};
 
 /// Bytes that one trace may hold.
 const MAX_TREE: usize = 1 << 20;
-/// A trace may hold so many times what is still free: many large ones leave room for small ones.
-const OF_FREE: usize = 16;
 /// Events of its root, and their bytes.
 const MAX_EVENTS: u32 = 128;
 const MAX_EVENT_BYTES: usize = 8 * 1024;
 /// Room for the first of either.
 const FIRST: usize = 1024;
-
-/// How many bytes the undecided traces of one monitor hold together, and how many they may.
-#[derive(Debug)]
-pub(crate) struct Room {
-    held: AtomicUsize,
-    max: usize,
-    /// Spans for which there was none.
-    lost: AtomicU64,
-}
-
-impl Room {
-    pub(crate) fn new(max: usize) -> Self {
-        Self {
-            held: AtomicUsize::new(0),
-            max,
-            lost: AtomicU64::new(0),
-        }
-    }
-
-    pub(super) fn give_back(&self, bytes: usize) {
-        self.held.fetch_sub(bytes, Relaxed);
-    }
-
-    /// Takes room for so many bytes of a trace, which then holds `own` of them.
-    pub(super) fn take(&self, bytes: usize, own: usize) -> bool {
-        let held = self.held.fetch_add(bytes, Relaxed).saturating_add(bytes);
-        let free = self.max.checked_sub(held);
-        let fits = free.is_some_and(|free| own <= free.saturating_mul(OF_FREE) || own == bytes);
-        if !fits {
-            self.give_back(bytes);
-        }
-        fits
-    }
-
-    /// Bytes that undecided traces hold now.
-    pub(crate) fn held(&self) -> usize {
-        self.held.load(Relaxed)
-    }
-
-    /// Spans that were left out because there was no room for them.
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost.load(Relaxed)
-    }
-}
 
 /// The spans of one local trace that have ended, in their compact form, and what was decided of it.
 ///

@@ -1,0 +1,10 @@
+use super::routes::RouteId;
+use crate::model::{SpanId, TraceId};
+
+/// What identifies an operation: its trace, itself, and the route of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ids {
+    pub(crate) trace: TraceId,
+    pub(crate) span: SpanId,
+    pub(crate) route: RouteId,
+}

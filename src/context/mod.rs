@@ -1,0 +1,28 @@
+//! The operation that the current thread works on: which requests and spans are under way, and what their traces
+//! collect until they end.
+
+mod breadcrumbs;
+mod current;
+mod failed_query;
+mod ids;
+mod query_tally;
+mod requests;
+mod routes;
+mod slot;
+mod span_buffer;
+mod span_events;
+mod trace_memory;
+
+pub use self::requests::InFlight;
+
+pub(crate) use self::breadcrumbs::{Crumb, ReadCrumb};
+pub(crate) use self::current::{
+    all_current, current, current_slot, enter, leave, leave_alone, with_current,
+};
+pub(crate) use self::failed_query::{DriverError, FailedQuery, ReadDriverError};
+pub(crate) use self::ids::Ids;
+pub(crate) use self::query_tally::{Asked, Tally};
+pub(crate) use self::requests::Requests;
+pub(crate) use self::routes::{MAX_NAME, NO_REQUEST, OVERFLOW, RouteId, Routes, UNMATCHED};
+pub(crate) use self::slot::{Facts, Slot};
+pub(crate) use self::span_buffer::{Added, Decision, Taken};
