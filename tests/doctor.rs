@@ -13,10 +13,12 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
-#[path = "own_process.rs"]
-mod own_process;
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/process.rs"]
+mod process;
 
-use own_process::in_a_process_of_its_own;
+use process::in_child_process;
 
 fn builder() -> MonitorBuilder {
     Monitor::builder("host").env(false).console(false)
@@ -40,7 +42,7 @@ fn in_directory() -> (tempfile::TempDir, MonitorBuilder) {
 
 #[test]
 fn nothing_where_all_is_well() {
-    in_a_process_of_its_own("nothing_where_all_is_well", &[], || {
+    in_child_process("nothing_where_all_is_well", &[], || {
         let (_dir, builder) = in_directory();
         let monitor = builder.install().unwrap();
         assert_eq!(monitor.doctor(), []);
@@ -51,7 +53,7 @@ fn nothing_where_all_is_well() {
 
 #[test]
 fn what_nobody_installed() {
-    in_a_process_of_its_own("what_nobody_installed", &[], || {
+    in_child_process("what_nobody_installed", &[], || {
         let monitor = builder().build().unwrap();
         assert_eq!(
             about(&monitor),
@@ -70,7 +72,7 @@ fn what_nobody_installed() {
 
 #[test]
 fn what_is_not_wanted_is_not_missed() {
-    in_a_process_of_its_own("what_is_not_wanted_is_not_missed", &[], || {
+    in_child_process("what_is_not_wanted_is_not_missed", &[], || {
         let (_dir, builder) = in_directory();
         let settings = tempfile::NamedTempFile::new().unwrap();
         // As the finding says.
@@ -108,7 +110,7 @@ where
 
 #[test]
 fn a_filter_around_the_layer() {
-    in_a_process_of_its_own("a_filter_around_the_layer", &[], || {
+    in_child_process("a_filter_around_the_layer", &[], || {
         let found = under(|monitor| {
             let all = tracing_subscriber::registry().with(LevelFilter::WARN);
             all.with(monitor.tracing_layer())
@@ -119,7 +121,7 @@ fn a_filter_around_the_layer() {
 
 #[test]
 fn a_filter_behind_the_layer() {
-    in_a_process_of_its_own("a_filter_behind_the_layer", &[], || {
+    in_child_process("a_filter_behind_the_layer", &[], || {
         let found = under(|monitor| {
             let all = tracing_subscriber::registry().with(monitor.tracing_layer());
             all.with(LevelFilter::WARN)
@@ -130,7 +132,7 @@ fn a_filter_behind_the_layer() {
 
 #[test]
 fn a_filter_of_the_layer_alone() {
-    in_a_process_of_its_own("a_filter_of_the_layer_alone", &[], || {
+    in_child_process("a_filter_of_the_layer_alone", &[], || {
         let found = under(|monitor| {
             let layer = monitor.tracing_layer().with_filter(LevelFilter::ERROR);
             tracing_subscriber::registry().with(layer)
@@ -141,7 +143,7 @@ fn a_filter_of_the_layer_alone() {
 
 #[test]
 fn a_filter_of_another_layer_hides_nothing() {
-    in_a_process_of_its_own("a_filter_of_another_layer_hides_nothing", &[], || {
+    in_child_process("a_filter_of_another_layer_hides_nothing", &[], || {
         let other = builder().build().unwrap();
         let found = under(|monitor| {
             let all = tracing_subscriber::registry().with(monitor.tracing_layer());
@@ -154,7 +156,7 @@ fn a_filter_of_another_layer_hides_nothing() {
 
 #[test]
 fn a_layer_around_the_router() {
-    in_a_process_of_its_own("a_layer_around_the_router", &[], || {
+    in_child_process("a_layer_around_the_router", &[], || {
         let (_dir, builder) = in_directory();
         let monitor = builder.install().unwrap();
         let router = Router::new().route("/", get(async || "done"));
@@ -174,7 +176,7 @@ fn a_layer_around_the_router() {
 
 #[test]
 fn a_data_directory_that_cannot_be_used() {
-    in_a_process_of_its_own("a_data_directory_that_cannot_be_used", &[], || {
+    in_child_process("a_data_directory_that_cannot_be_used", &[], || {
         let file = tempfile::NamedTempFile::new().unwrap();
         let monitor = builder().data_dir(file.path()).install().unwrap();
         assert_eq!(about(&monitor), ["data directory"]);
@@ -202,7 +204,7 @@ impl Write for Written {
 
 #[test]
 fn each_thing_is_said_once_on_the_console() {
-    in_a_process_of_its_own("each_thing_is_said_once_on_the_console", &[], || {
+    in_child_process("each_thing_is_said_once_on_the_console", &[], || {
         let written = Written::default();
         let builder = Monitor::builder("host").env(false);
         let builder = builder.histogram_off("http.server.request.duratoin");
@@ -252,7 +254,7 @@ mod sinks {
     use std::net::{SocketAddr, TcpListener};
     use std::time::Duration;
 
-    use super::{in_a_process_of_its_own, in_directory};
+    use super::{in_child_process, in_directory};
 
     /// A receiver that answers everything in one way; its address.
     fn receiver(answer: String) -> SocketAddr {
@@ -278,7 +280,7 @@ mod sinks {
 
     #[test]
     fn a_receiver_that_answers_404_and_one_whose_clock_is_off() {
-        in_a_process_of_its_own(
+        in_child_process(
             "sinks::a_receiver_that_answers_404_and_one_whose_clock_is_off",
             &[],
             || {

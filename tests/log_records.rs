@@ -9,10 +9,12 @@ use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
 use watchpost::{Kept, Monitor, MonitorBuilder};
 
-#[path = "own_process.rs"]
-mod own_process;
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/process.rs"]
+mod process;
 
-use own_process::in_a_process_of_its_own;
+use process::in_child_process;
 
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
@@ -126,7 +128,7 @@ const LEVELS: &str = "info,noisy=warn,shop::db=debug";
 
 #[test]
 fn records_of_the_log_crate_are_log_records() {
-    in_a_process_of_its_own("records_of_the_log_crate_are_log_records", &[], || {
+    in_child_process("records_of_the_log_crate_are_log_records", &[], || {
         let (builder, written) = builder(LEVELS);
         let monitor = builder.install().unwrap();
         assert!(
@@ -150,7 +152,7 @@ fn records_of_the_log_crate_are_log_records() {
 
 #[test]
 fn a_bridge_of_the_hosts_is_recorded_once() {
-    in_a_process_of_its_own("a_bridge_of_the_hosts_is_recorded_once", &[], || {
+    in_child_process("a_bridge_of_the_hosts_is_recorded_once", &[], || {
         tracing_log::LogTracer::init().unwrap();
         let (builder, written) = builder(LEVELS);
         let monitor = builder.build().unwrap();
@@ -162,7 +164,7 @@ fn a_bridge_of_the_hosts_is_recorded_once() {
 
 #[test]
 fn another_logger_stays_and_the_report_says_so() {
-    in_a_process_of_its_own("another_logger_stays_and_the_report_says_so", &[], || {
+    in_child_process("another_logger_stays_and_the_report_says_so", &[], || {
         struct Counting(Mutex<u32>);
         impl log::Log for Counting {
             fn enabled(&self, _: &log::Metadata<'_>) -> bool {

@@ -1,5 +1,5 @@
-//! What hostile names may cost in memory, as the system counts it: each figure in a process of its own, of
-//! resident pages after a first part that warms everything up. Each test prints its figure.
+//! The memory that hostile names cost, as the growth of resident pages after a warm-up. Each test runs in a process of its
+//! own and prints its figures.
 
 use axum::Router;
 use axum::body::Body;
@@ -11,19 +11,25 @@ use watchpost::metrics::Metrics;
 use watchpost::testing::Harness;
 use watchpost::{Monitor, MonitorBuilder};
 
-#[path = "own_process.rs"]
-mod own_process;
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/process.rs"]
+mod process;
 
-use own_process::in_a_process_of_its_own;
+#[path = "support/skip.rs"]
+mod skip;
+
+use process::in_child_process;
+use skip::skip;
 
 const KIB: i64 = 1024;
 
-/// Runs a test in a child, and prints the figure that it tells.
+/// Runs a test in a child process and prints its figures.
 fn measured(name: &str, test: impl FnOnce()) {
     if resident().is_none() {
-        return println!("skipped: {name}: there is no /proc/self/statm here");
+        return skip(name, "there is no /proc/self/statm");
     }
-    in_a_process_of_its_own(name, &["M8: ", "M9: "], test);
+    in_child_process(name, &["memory: "], test);
 }
 
 /// Resident bytes of this process.
@@ -59,7 +65,7 @@ fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> Monitor
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let ask = |path: &str| {
+    let get_body = |path: &str| {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let body = runtime.block_on(async {
             let answer = app.clone().oneshot(request).await.unwrap();
@@ -69,7 +75,7 @@ fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> Monitor
     };
     let visit = |from: u64, to: u64| {
         for n in from..to {
-            ask(&format!(
+            get_body(&format!(
                 "/{}/{n}/admin.php",
                 n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
             ));
@@ -79,11 +85,11 @@ fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> Monitor
             }
         }
     };
-    ask("/known");
+    get_body("/known");
     visit(0, WARM);
-    let before = ask("/metrics");
+    let before = get_body("/metrics");
     let grown = growth(|| visit(WARM, WARM + PATHS));
-    let page = ask("/metrics");
+    let page = get_body("/metrics");
     let of_unmatched = |line: &&str| line.contains("_unmatched");
     assert_eq!(page.lines().count(), before.lines().count());
     assert_eq!(
@@ -111,7 +117,7 @@ fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> Monitor
     );
     assert!(grown <= 1024, "{grown} KiB");
     println!(
-        "M8: {what}: {PATHS} distinct unmatched paths: 1 series, {grown:+} KiB resident, page of {} lines before and after ({} and {} bytes)",
+        "memory: {what}: {PATHS} distinct unmatched paths: 1 series, {grown:+} KiB resident, page of {} lines before and after ({} and {} bytes)",
         page.lines().count(),
         before.len(),
         page.len()
@@ -119,15 +125,15 @@ fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> Monitor
 }
 
 #[test]
-fn m8_unmatched_paths_with_metrics_alone() {
-    measured("m8_unmatched_paths_with_metrics_alone", || {
+fn unmatched_paths_cost_no_memory_with_metrics_alone() {
+    measured("unmatched_paths_cost_no_memory_with_metrics_alone", || {
         unmatched_paths("metrics alone", |builder| builder.console(false));
     });
 }
 
 #[test]
-fn m8_unmatched_paths_with_lines() {
-    measured("m8_unmatched_paths_with_lines", || {
+fn unmatched_paths_cost_no_memory_with_log_lines() {
+    measured("unmatched_paths_cost_no_memory_with_log_lines", || {
         unmatched_paths("with a line a request", |builder| {
             builder.console_to(std::io::sink())
         });
@@ -135,8 +141,8 @@ fn m8_unmatched_paths_with_lines() {
 }
 
 #[test]
-fn m9_a_million_label_values_of_a_counter() {
-    measured("m9_a_million_label_values_of_a_counter", || {
+fn a_million_label_values_of_a_counter_cost_no_memory() {
+    measured("a_million_label_values_of_a_counter_cost_no_memory", || {
         let harness = Harness::new();
         let recorder = harness.metrics().recorder();
         metrics::with_local_recorder(&recorder, || {
@@ -150,15 +156,15 @@ fn m9_a_million_label_values_of_a_counter() {
             assert_eq!(harness.page().sum("visits_total", &[]), 1_000_000.0);
             assert!(grown <= 4 * 1024, "{grown} KiB");
             println!(
-                "M9: 1,000,000 label values of a counter: {grown:+} KiB resident, total exact"
+                "memory: 1,000,000 label values of a counter: {grown:+} KiB resident, total exact"
             );
         });
     });
 }
 
 #[test]
-fn m9_ten_million_samples_that_nobody_scrapes() {
-    measured("m9_ten_million_samples_that_nobody_scrapes", || {
+fn ten_million_unscraped_samples_cost_no_memory() {
+    measured("ten_million_unscraped_samples_cost_no_memory", || {
         let registry = Metrics::standalone();
         let recorder = registry.recorder();
         let took =
@@ -177,7 +183,7 @@ fn m9_ten_million_samples_that_nobody_scrapes() {
         );
         assert!(grown <= 1024, "{grown} KiB");
         println!(
-            "M9: 10,000,000 samples of a histogram, unscraped: {grown:+} KiB resident, count exact"
+            "memory: 10,000,000 samples of a histogram, unscraped: {grown:+} KiB resident, count exact"
         );
     });
 }

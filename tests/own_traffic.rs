@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -29,10 +29,14 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use watchpost::logs::LogFormat;
 use watchpost::{Access, Monitor, MonitorBuilder, MonitorGuard, ShutdownReport, Signal};
 
-#[path = "own_process.rs"]
-mod own_process;
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/http.rs"]
+mod http_client;
+#[path = "support/process.rs"]
+mod process;
 
-use own_process::in_a_process_of_its_own;
+use process::in_child_process;
 
 const FIGURES: [&str; 2] = ["own traffic: ", "result: {"];
 /// Of the host's visitors.
@@ -53,7 +57,7 @@ fn length() -> Duration {
 
 #[test]
 fn nothing_about_ourselves_when_installed() {
-    in_a_process_of_its_own("nothing_about_ourselves_when_installed", &FIGURES, || {
+    in_child_process("nothing_about_ourselves_when_installed", &FIGURES, || {
         let (builder, written) = builder();
         let monitor = builder.install().unwrap();
         assert_eq!(monitor.report().not_installed, Vec::<String>::new());
@@ -63,7 +67,7 @@ fn nothing_about_ourselves_when_installed() {
 
 #[test]
 fn nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry() {
-    in_a_process_of_its_own(
+    in_child_process(
         "nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry",
         &FIGURES,
         || {
@@ -81,7 +85,7 @@ fn nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry() {
 
 #[test]
 fn nothing_from_our_threads_where_all_events_are_counted() {
-    in_a_process_of_its_own(
+    in_child_process(
         "nothing_from_our_threads_where_all_events_are_counted",
         &FIGURES,
         || {
@@ -270,27 +274,22 @@ impl Host {
     }
 }
 
-/// One answer of the own port, by a client that logs nothing.
-fn ask(address: SocketAddr, path: &str) -> Vec<u8> {
-    let mut client = TcpStream::connect(address).unwrap();
-    let head = "accept-encoding: gzip\r\nconnection: close";
-    write!(client, "GET {path} HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n").unwrap();
-    let mut answer = Vec::new();
-    client.read_to_end(&mut answer).unwrap();
-    answer
+/// Gets a page of the own port, compressed where it can be.
+fn get_page(address: SocketAddr, path: &str) -> String {
+    http_client::http_get(address, path, "accept-encoding: gzip\r\n")
 }
 
 /// Uses everything of the monitor's that is no request of the host's.
 fn use_the_monitor(monitor: &Monitor, port: SocketAddr, time: Duration) -> u64 {
     let patience = Instant::now() + Duration::from_secs(30);
-    while !ask(port, "/readyz").starts_with(b"HTTP/1.1 200") {
+    while !get_page(port, "/readyz").starts_with("HTTP/1.1 200") {
         assert!(Instant::now() < patience, "never ready");
     }
     let (end, mut answers) = (Instant::now() + time, 0);
     while Instant::now() < end {
         for path in OWN_PAGES {
-            let answer = ask(port, path);
-            let head = String::from_utf8_lossy(&answer).to_lowercase();
+            let answer = get_page(port, path);
+            let head = answer.to_lowercase();
             assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
             assert_eq!(
                 head.contains("\r\ncontent-encoding: gzip\r\n"),
@@ -370,7 +369,7 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
 
     let drain = monitor.drain(std::future::ready(()));
     host.runtime.block_on(drain);
-    assert!(ask(port, "/readyz").starts_with(b"HTTP/1.1 503"));
+    assert!(get_page(port, "/readyz").starts_with("HTTP/1.1 503"));
     assert_eq!(emitted(monitor), before);
     let report = monitor.shutdown_blocking(Duration::from_secs(10)).unwrap();
     drop(host.runtime);

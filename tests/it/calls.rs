@@ -18,6 +18,7 @@ use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, Span, SpanKind, SpanStatus};
 
 use crate::peer::{Peer, Reply};
+use crate::support::attribute;
 
 const SECRET: &str = "hunter2";
 
@@ -33,7 +34,7 @@ fn http(service: &External) -> Http {
         .layer(Hyper::builder(TokioExecutor::new()).build_http())
 }
 
-fn ask(url: &str) -> Request<Full<bytes::Bytes>> {
+fn client_request(url: &str) -> Request<Full<bytes::Bytes>> {
     Request::get(url).body(Full::default()).unwrap()
 }
 
@@ -44,13 +45,6 @@ pub(crate) async fn span(harness: &Harness) -> Span {
     let mut spans = traces.iter().flat_map(|trace| &trace.spans);
     let span = spans.find(|span| span.kind == SpanKind::Client);
     span.expect("a call's span").clone()
-}
-
-pub(crate) fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
-    let mut attributes = span.attributes.iter();
-    attributes
-        .find(|(have, _)| have == key)
-        .map(|(_, value)| value)
 }
 
 pub(crate) fn text<'a>(span: &'a Span, key: &str) -> &'a str {
@@ -85,7 +79,13 @@ async fn a_call_through_the_layer_carries_the_trace_and_ends_with_its_body() {
         .route(
             "/ask",
             get(move || async move {
-                let answer = client.ready().await.unwrap().call(ask(&url)).await.unwrap();
+                let answer = client
+                    .ready()
+                    .await
+                    .unwrap()
+                    .call(client_request(&url))
+                    .await
+                    .unwrap();
                 assert_eq!(answer.status(), StatusCode::OK);
                 answer.into_body().collect().await.unwrap();
                 "asked"
@@ -199,7 +199,7 @@ async fn dead_hanging_and_resetting_upstreams_are_told_apart() {
                 .ready()
                 .await
                 .unwrap()
-                .call(ask(&peer.url("/")))
+                .call(client_request(&peer.url("/")))
                 .await;
             if let Ok(answer) = answer {
                 drop(answer.into_body().collect().await);
@@ -225,7 +225,7 @@ async fn dead_hanging_and_resetting_upstreams_are_told_apart() {
         .ready()
         .await
         .unwrap()
-        .call(ask(&dead.url("/")))
+        .call(client_request(&dead.url("/")))
         .await;
     assert!(answer.is_err());
     let refused = calls(&harness, Outcome::Failed, "connection_refused");
@@ -238,7 +238,11 @@ async fn a_call_that_nobody_waits_for_is_cancelled() {
     let hung = Peer::always(Reply::Hang);
     let service = harness.external("slow");
     let mut client = http(&service);
-    let call = client.ready().await.unwrap().call(ask(&hung.url("/")));
+    let call = client
+        .ready()
+        .await
+        .unwrap()
+        .call(client_request(&hung.url("/")));
     assert!(
         tokio::time::timeout(Duration::from_millis(50), call)
             .await

@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use watchpost::{Access, Monitor, MonitorGuard, Reason, ShutdownReport, Signal};
 
-use crate::support::{on_a_small_disk, whole_lines};
+use crate::support::{on_a_small_disk, skip, whole_lines};
 
 /// Requests a second.
 const RATE: f64 = 1_200.0;
@@ -193,8 +193,10 @@ fn a_closed_pipe() {
 #[test]
 fn a_device_that_is_always_full() {
     let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
-        eprintln!("skipped: there is no /dev/full here");
-        return;
+        return skip(
+            "console_faults::a_device_that_is_always_full",
+            "there is no /dev/full",
+        );
     };
     let loaded = Loaded::start(full);
     assert!(loaded.watch(Duration::from_secs(4)));
@@ -209,9 +211,7 @@ fn a_device_that_is_always_full() {
 #[test]
 fn a_full_disk_of_one_mebibyte() {
     let name = "console_faults::a_full_disk_of_one_mebibyte";
-    if let Err(why) = on_a_small_disk(name, "disk: ", full_disk) {
-        println!("skipped: a full disk, {why}");
-    }
+    on_a_small_disk(name, "disk: ", full_disk);
 }
 
 fn full_disk(disk: &Path) {

@@ -54,7 +54,7 @@ fn shown(harness: &Harness) -> Vec<String> {
     shown
 }
 
-async fn ask_real(app: &Router) {
+async fn request_known_routes(app: &Router) {
     for path in REAL {
         assert_eq!(send(app, get_request(path)).await.status, 200);
     }
@@ -142,7 +142,7 @@ const KINDS: [Kind; 18] = [
 #[tokio::test]
 async fn texts_of_clients_change_nothing_of_what_real_routes_show() {
     let quiet = Harness::new();
-    ask_real(&app(&quiet)).await;
+    request_known_routes(&app(&quiet)).await;
     let (expected, size) = (shown(&quiet), quiet.metrics().render().len());
     assert!(expected.len() > 20, "{expected:#?}");
     for (kind, request) in KINDS {
@@ -156,7 +156,7 @@ async fn texts_of_clients_change_nothing_of_what_real_routes_show() {
                 assert!(harness.flush(Duration::from_secs(10)).await);
             }
         }
-        ask_real(&app).await;
+        request_known_routes(&app).await;
         assert_eq!(shown(&harness), expected, "{kind}");
         let grown = harness.metrics().render().len();
         assert!(grown < size + MAX_GROWTH, "{kind}: {size} -> {grown}");
@@ -169,7 +169,7 @@ async fn texts_of_clients_change_nothing_of_what_real_routes_show() {
 #[tokio::test]
 async fn names_that_a_host_takes_from_outside_leave_room_for_routes() {
     let quiet = Harness::new();
-    ask_real(&app(&quiet)).await;
+    request_known_routes(&app(&quiet)).await;
     let expected = shown(&quiet);
     // A hook that answers with the path, connections named after users, and spans after requests.
     let harness = Harness::new();
@@ -188,7 +188,7 @@ async fn names_that_a_host_takes_from_outside_leave_room_for_routes() {
         harness.connection(format!("user {n}")).run(async {}).await;
         harness.trace(format!("span {n}")).run(async {}).await;
     }
-    ask_real(&app(&harness)).await;
+    request_known_routes(&app(&harness)).await;
     assert_eq!(shown(&harness), expected);
 }
 
@@ -311,13 +311,13 @@ async fn namespaces_statements_and_pools_leave_known_queries_alone() {
 }
 
 /// Runs a statement to its end.
-fn ask(harness: &Harness, statement: impl AsRef<str>) {
+fn run_statement(harness: &Harness, statement: impl AsRef<str>) {
     let db = harness.db(DbSystem::Postgresql).namespace("shop");
     db.query(statement).finish();
 }
 
 /// The calls of a summary in the table of queries, and in the series.
-fn asked(harness: &Harness, summary: &str) -> (u64, f64) {
+fn query_counts(harness: &Harness, summary: &str) -> (u64, f64) {
     let rows = harness.queries();
     let rows = rows.iter().filter(|row| &*row.summary == summary);
     let series = harness.page().sum(
@@ -328,7 +328,7 @@ fn asked(harness: &Harness, summary: &str) -> (u64, f64) {
 }
 
 /// All calls and errors, and the calls in the series.
-fn all_asked(harness: &Harness) -> (u64, u64, f64) {
+fn total_query_counts(harness: &Harness) -> (u64, u64, f64) {
     let rows = harness.queries();
     let page = harness.page();
     (
@@ -356,29 +356,29 @@ async fn statements_after_a_flood_of_statements_are_told_apart() {
             let harness = Harness::new();
             let mut all = 0;
             for n in 0..FLOOD {
-                ask(&harness, flood(n));
+                run_statement(&harness, flood(n));
                 all += 1;
                 // Twenty statements run all along.
                 if n % 20 == 0 {
-                    ask(&harness, format!("SELECT a FROM steady{}", n / 20 % 20));
+                    run_statement(&harness, format!("SELECT a FROM steady{}", n / 20 % 20));
                     all += 1;
                 }
             }
             harness.advance(pause);
             for _ in 0..10 {
                 for late in 0..20 {
-                    ask(&harness, format!("SELECT a FROM late{late}"));
+                    run_statement(&harness, format!("SELECT a FROM late{late}"));
                     all += 1;
                 }
             }
             for n in 0..20 {
-                let (calls, series) = asked(&harness, &format!("SELECT steady{n}"));
+                let (calls, series) = query_counts(&harness, &format!("SELECT steady{n}"));
                 assert_eq!((calls, series), (25, 25.0), "{name} {pause:?} {n}");
-                let (calls, series) = asked(&harness, &format!("SELECT late{n}"));
+                let (calls, series) = query_counts(&harness, &format!("SELECT late{n}"));
                 assert!(calls >= 7, "{name} {pause:?} {n}: {calls}");
                 assert!(series >= 5.0, "{name} {pause:?} {n}: {series}");
             }
-            assert_eq!(all_asked(&harness), (all, 0, all as f64), "{name}");
+            assert_eq!(total_query_counts(&harness), (all, 0, all as f64), "{name}");
             assert!(harness.queries().len() <= 1001);
         }
     }
@@ -389,7 +389,7 @@ async fn statements_that_run_once_do_not_fill_the_series() {
     let harness = Harness::new();
     for hour in 0..4 {
         for n in 0..2000 {
-            ask(&harness, format!("SELECT a FROM once{hour}_{n}"));
+            run_statement(&harness, format!("SELECT a FROM once{hour}_{n}"));
         }
         let series = summaries_on_page(&harness);
         // Under a driven clock nothing takes idle series off the page. Their summaries make room for others all the same.
@@ -398,11 +398,11 @@ async fn statements_that_run_once_do_not_fill_the_series() {
     }
     // Each of them twice.
     for n in 0..4000 {
-        ask(&harness, format!("SELECT a FROM twice{}", n / 2));
+        run_statement(&harness, format!("SELECT a FROM twice{}", n / 2));
     }
     assert!(summaries_on_page(&harness) <= 1702);
     assert!(harness.metrics().capped().is_empty());
-    let (calls, ..) = all_asked(&harness);
+    let (calls, ..) = total_query_counts(&harness);
     assert_eq!(calls, 4 * 2000 + 4000);
 }
 
@@ -431,16 +431,16 @@ async fn what_evicted_statements_counted_stays_in_the_totals() {
         thread.join().unwrap();
     }
     held.finish();
-    assert_eq!(all_asked(&harness), (20_001, 5000, 20_001.0));
+    assert_eq!(total_query_counts(&harness), (20_001, 5000, 20_001.0));
     let rows: u64 = harness.queries().iter().map(|row| row.rows).sum();
     assert_eq!(rows, 15_000);
     // An evicted statement that comes back gets its place again, on a thread that still had it in its cache, too.
-    let before = asked(&harness, "SELECT held").0;
+    let before = query_counts(&harness, "SELECT held").0;
     for _ in 0..40 {
-        ask(&harness, "SELECT a FROM held");
+        run_statement(&harness, "SELECT a FROM held");
     }
-    assert!(asked(&harness, "SELECT held").0 >= before + 20);
-    assert_eq!(all_asked(&harness), (20_041, 5000, 20_041.0));
+    assert!(query_counts(&harness, "SELECT held").0 >= before + 20);
+    assert_eq!(total_query_counts(&harness), (20_041, 5000, 20_041.0));
 }
 
 #[tokio::test]
@@ -448,20 +448,20 @@ async fn statements_that_run_regularly_outlast_floods_that_repeat() {
     let harness = Harness::new();
     let mut all = 0;
     for minute in 0..120 {
-        ask(&harness, "SELECT a FROM minutely");
+        run_statement(&harness, "SELECT a FROM minutely");
         all += 1;
         if minute % 30 == 0 {
-            ask(&harness, "SELECT a FROM seldom");
+            run_statement(&harness, "SELECT a FROM seldom");
             all += 1;
         }
         for n in 0..2000 {
-            ask(&harness, format!("SELECT a FROM f{minute}_{}", n % 500));
+            run_statement(&harness, format!("SELECT a FROM f{minute}_{}", n % 500));
             all += 1;
         }
         harness.advance(Duration::from_secs(60));
     }
-    assert_eq!(asked(&harness, "SELECT minutely"), (120, 120.0));
-    assert_eq!(all_asked(&harness), (all, 0, all as f64));
+    assert_eq!(query_counts(&harness, "SELECT minutely"), (120, 120.0));
+    assert_eq!(total_query_counts(&harness), (all, 0, all as f64));
 }
 
 /// Names of models that clients choose: the first ones stay apart, the page stays bounded, and the totals are exact.

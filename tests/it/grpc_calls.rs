@@ -17,7 +17,7 @@ use watchpost::EndpointLayer;
 use watchpost::testing::{Harness, Page};
 use watchpost::trace::{AttributeValue, Span, SpanStatus};
 
-use crate::support::json_lines;
+use crate::support::{json_lines, respond};
 
 const HTTP: &str = "http_server_request_duration_seconds_count";
 const RPC: &str = "rpc_server_call_duration_seconds_count";
@@ -63,20 +63,10 @@ fn refused(status: &str) -> Response<Body> {
     response.body(Body::empty()).unwrap()
 }
 
-async fn ask(layer: &EndpointLayer, request: Request<Body>, response: Response<Body>) {
-    let mut response = Some(response);
-    let service = tower::service_fn(move |_: Request<Body>| {
-        let response = response.take().unwrap();
-        async { Ok::<_, Infallible>(response) }
-    });
-    let response = layer.layer(service).oneshot(request).await.unwrap();
-    drop(response.into_body().collect().await);
-}
-
 /// A harness that has seen the method.
 async fn knows() -> Harness {
     let harness = Harness::with(|builder| builder.trace_ratio(1.0));
-    ask(&harness.layer(), call(ADD), ended("0")).await;
+    respond(&harness.layer(), call(ADD), ended("0")).await;
     harness
 }
 
@@ -135,7 +125,7 @@ async fn each_status_has_a_series_and_the_servers_errors_are_failures() {
     let harness = knows().await;
     for (code, name, failed) in names {
         for response in [ended(code), refused(code)] {
-            ask(&harness.layer(), call(ADD), response).await;
+            respond(&harness.layer(), call(ADD), response).await;
             let record = last(&harness);
             assert_eq!(record["rpc.system.name"], "grpc");
             assert_eq!(record["rpc.method"], "shop.Cart/Add");
@@ -172,7 +162,7 @@ async fn each_status_has_a_series_and_the_servers_errors_are_failures() {
     }
     // Whatever stands there, the series are bounded.
     for n in 0..500 {
-        ask(&harness.layer(), call(ADD), ended(&n.to_string())).await;
+        respond(&harness.layer(), call(ADD), ended(&n.to_string())).await;
     }
     let page = harness.page();
     assert_eq!(page.samples(RPC, &[]).count(), 17);
@@ -185,9 +175,9 @@ async fn http_traffic_has_no_series_of_calls() {
     let layer = harness.layer();
     let plain = || Response::new(Body::from("plain"));
     let request = Request::get("/").body(Body::empty()).unwrap();
-    ask(&layer, request, plain()).await;
+    respond(&layer, request, plain()).await;
     // Nor has what only claims to be a call.
-    ask(&layer, call("/a.B/C"), plain()).await;
+    respond(&layer, call("/a.B/C"), plain()).await;
     let page = harness.metrics().render();
     assert!(!page.contains("rpc_"), "{page}");
     for record in json_lines(&harness) {
@@ -303,7 +293,7 @@ async fn a_scan_of_unknown_methods_is_no_failure_and_one_series() {
     let layer = harness.layer();
     for n in 0..1000 {
         let path = format!("/scan.S{n}/Method");
-        ask(&layer, call(&path), refused("12")).await;
+        respond(&layer, call(&path), refused("12")).await;
         if n == 0 {
             let record = last(&harness);
             assert_eq!(record["level"], "INFO");
@@ -314,7 +304,7 @@ async fn a_scan_of_unknown_methods_is_no_failure_and_one_series() {
             assert_eq!(text(&span, "rpc.method_original"), Some("scan.S0/Method"));
         }
     }
-    ask(&layer, call(ADD), refused("12")).await;
+    respond(&layer, call(ADD), refused("12")).await;
     assert_eq!(last(&harness)["level"], "ERROR");
     let page = harness.page();
     let scan = [("rpc_method", "_OTHER")];
@@ -446,7 +436,7 @@ fn endings() -> [Ending; 16] {
 async fn a_failure_is_told_as_one_wherever_its_status_stands() {
     for (case, kind, all, status) in endings() {
         let harness = knows().await;
-        ask(&harness.layer(), call_of(ADD, kind), frames(kind, all)).await;
+        respond(&harness.layer(), call_of(ADD, kind), frames(kind, all)).await;
         let record = last(&harness);
         assert_eq!(
             record["rpc.response.status_code"].as_str(),
@@ -477,7 +467,7 @@ async fn a_refusal_by_http_is_no_failure_of_the_service() {
         let harness = knows().await;
         let mut response = frames("application/grpc", vec![data(b"no")]);
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
-        ask(&harness.layer(), call(ADD), response).await;
+        respond(&harness.layer(), call(ADD), response).await;
         let record = last(&harness);
         assert_eq!(record["http.response.status_code"], status);
         assert!(record["rpc.response.status_code"].is_null(), "{record}");
@@ -513,7 +503,7 @@ async fn grpc_web_shows_its_methods() {
             } else {
                 frames(kind, vec![data(&body)])
             };
-            ask(&harness.layer(), call_of(ADD, kind), response).await;
+            respond(&harness.layer(), call_of(ADD, kind), response).await;
         }
         let route = if shows { ADD } else { "_unmatched" };
         let page = harness.page();
@@ -532,7 +522,7 @@ async fn a_body_that_is_dropped_or_breaks_has_no_status() {
         ]));
         let response = Response::builder().header("content-type", kind);
         let response = response.body(body).unwrap();
-        ask(&harness.layer(), call_of(ADD, kind), response).await;
+        respond(&harness.layer(), call_of(ADD, kind), response).await;
         let record = last(&harness);
         assert_eq!(record["watchpost.outcome"], "body_error");
         assert_eq!(record["error.type"], "body_error");
@@ -673,7 +663,7 @@ async fn a_hook_finds_the_peer_and_proxies_are_asked_about_it() {
         headers.insert("x-forwarded-for", "198.51.100.7".parse().unwrap());
         let peer = peer.map(|peer| peer.parse().unwrap());
         request.extensions_mut().insert(Connected(peer));
-        ask(&layer, request, ended("0")).await;
+        respond(&layer, request, ended("0")).await;
         assert_eq!(last(&harness)["client.address"].as_str(), client);
     }
     // A hook that panics changes nothing.
@@ -681,6 +671,6 @@ async fn a_hook_finds_the_peer_and_proxies_are_asked_about_it() {
     let layer = harness
         .layer()
         .peer_addr(|_| std::panic::resume_unwind(Box::new("planned")));
-    ask(&layer, call(ADD), ended("0")).await;
+    respond(&layer, call(ADD), ended("0")).await;
     assert_eq!(last(&harness)["client.address"], Value::Null);
 }

@@ -8,9 +8,11 @@ use axum::routing::any;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Bytes;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, ServiceExt};
 use watchpost::EndpointLayer;
 use watchpost::testing::{Harness, Page};
+
+use crate::support::respond;
 
 const COUNT: &str = "http_server_request_duration_seconds_count";
 
@@ -60,19 +62,9 @@ fn call(path: &str) -> Request<Body> {
         .unwrap()
 }
 
-async fn ask(layer: &EndpointLayer, answers: Answers, path: &str) {
-    let service = tower::service_fn(move |_: Request<Body>| async move {
-        Ok::<_, std::convert::Infallible>(answers.response())
-    });
-    let mut service = layer.layer(service);
-    let response = service
-        .ready()
-        .await
-        .unwrap()
-        .call(call(path))
-        .await
-        .unwrap();
-    drop(response.into_body().collect().await);
+/// Calls the method `path` of a service that responds as `answers` says.
+async fn call_method(layer: &EndpointLayer, answers: Answers, path: &str) {
+    respond(layer, call(path), answers.response()).await;
 }
 
 fn routes(page: &Page) -> Vec<String> {
@@ -112,7 +104,7 @@ async fn a_path_is_a_route_after_a_grpc_response_that_shows_its_method() {
         (Answers::Plain(500), false),
     ] {
         let harness = Harness::new();
-        ask(&harness.layer(), answers, "/shop.Cart/Add").await;
+        call_method(&harness.layer(), answers, "/shop.Cart/Add").await;
         let expected = if shows {
             "/shop.Cart/Add"
         } else {
@@ -132,8 +124,8 @@ async fn a_method_that_was_shown_keeps_its_route_when_it_fails() {
         Answers::Headers("16"),
         Answers::Plain(503),
     ] {
-        ask(&layer, answers, "/shop.Cart/Add").await;
-        ask(&harness.layer(), answers, "/shop.Cart/Add").await;
+        call_method(&layer, answers, "/shop.Cart/Add").await;
+        call_method(&harness.layer(), answers, "/shop.Cart/Add").await;
     }
     let page = harness.page();
     assert_eq!(page.sum(COUNT, &[("http_route", "/shop.Cart/Add")]), 8.0);
@@ -155,11 +147,11 @@ async fn a_hook_that_names_no_route_is_not_overruled() {
         .layer()
         .route(|_| std::panic::resume_unwind(Box::new("planned")));
     for layer in [&none, &listed_first, &listed_last, &panics] {
-        ask(layer, Answers::Headers("0"), "/shop.Cart/Add").await;
+        call_method(layer, Answers::Headers("0"), "/shop.Cart/Add").await;
     }
     assert_eq!(routes(&harness.page()), ["_unmatched"]);
     let named = harness.layer().route(|_| Some("cart".into()));
-    ask(&named, Answers::Headers("0"), "/shop.Cart/Add").await;
+    call_method(&named, Answers::Headers("0"), "/shop.Cart/Add").await;
     assert_eq!(routes(&harness.page()), ["_unmatched", "cart"]);
 }
 
@@ -175,8 +167,8 @@ async fn a_list_of_methods_is_all_that_counts() {
         (&by_setting, by_setting.layer()),
         (&by_call, by_call.layer().grpc_methods(["/shop.Cart/Add"])),
     ] {
-        ask(&layer, Answers::Headers("16"), "/shop.Cart/Add").await;
-        ask(&layer, Answers::Headers("0"), "/shop.Cart/Remove").await;
+        call_method(&layer, Answers::Headers("16"), "/shop.Cart/Add").await;
+        call_method(&layer, Answers::Headers("0"), "/shop.Cart/Remove").await;
         assert_eq!(routes(&harness.page()), ["/shop.Cart/Add", "_unmatched"]);
     }
 }

@@ -2,7 +2,6 @@
 //! hangs.
 
 use std::io::{self, Write};
-use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,8 @@ use axum::routing::get;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 use watchpost::{Monitor, MonitorGuard, Reason, ShutdownReport, Signal};
+
+use crate::support::{output_of_one_test, test_command};
 
 const D: Duration = Duration::from_secs(1);
 
@@ -238,15 +239,9 @@ fn a_hanging_console_does_not_keep_the_process() {
     }
     for way in ["drop", "leak"] {
         let before = Instant::now();
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "life_cycle::a_hanging_console_does_not_keep_the_process",
-            ])
-            .env(CHILD, way)
-            .output()
-            .unwrap();
-        assert!(child.status.success(), "{child:?}");
+        let name = "life_cycle::a_hanging_console_does_not_keep_the_process";
+        let child = test_command(name).env(CHILD, way).output().unwrap();
+        output_of_one_test(&child);
         assert!(
             before.elapsed() < Duration::from_secs(5),
             "{:?}",

@@ -1,5 +1,5 @@
-//! What has hurt hosts of other crates: a sink that panics, a host without a runtime, a full disk. Each test
-//! prints its figure.
+//! Faults that must not hurt the host: a sink that panics, a host without a runtime, a full disk. Each test prints its
+//! figures.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write};
@@ -17,7 +17,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use watchpost::testing::Harness;
 use watchpost::{Monitor, Reason, ShutdownReport, Signal};
 
-use crate::support::{ask, get_request, on_a_small_disk, send, whole_lines};
+use crate::support::{get_request, http_get, on_a_small_disk, send, whole_lines};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -71,7 +71,7 @@ async fn until_back(app: &Router, seen: &Mutex<Seen>) -> u64 {
     sent
 }
 
-async fn a_sink_that_panics(times: u64) {
+async fn sink_that_panics(times: u64) {
     let seen = Arc::<Mutex<Seen>>::default();
     let console = Panics(times, Arc::clone(&seen));
     let builder = Monitor::builder("host").env(false).console_to(console);
@@ -106,7 +106,7 @@ async fn a_sink_that_panics(times: u64) {
     // The longest back-off is 1 s; the rest is slack for a busy machine.
     assert!(back < Duration::from_millis(1500), "{back:?}");
     println!(
-        "M4: {times} panics in a row: back after {back:?}, {lost} of {sent} lines lost, a block a panic, all counted"
+        "panicking writer: {times} panics in a row: back after {back:?}, {lost} of {sent} lines lost, one block for each panic, all counted"
     );
 }
 
@@ -116,13 +116,13 @@ fn dropped(report: &ShutdownReport, reason: Reason) -> u64 {
 }
 
 #[tokio::test]
-async fn m4_a_sink_that_panics_once() {
-    a_sink_that_panics(1).await;
+async fn a_sink_that_panics_once_loses_one_block() {
+    sink_that_panics(1).await;
 }
 
 #[tokio::test]
-async fn m4_a_sink_that_panics_a_hundred_times() {
-    a_sink_that_panics(100).await;
+async fn a_sink_that_panics_a_hundred_times_recovers() {
+    sink_that_panics(100).await;
 }
 
 /// Waits for a future with nothing but the standard library.
@@ -144,7 +144,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 #[test]
-fn m5_a_host_without_a_runtime() {
+fn a_host_without_a_runtime_is_monitored() {
     assert!(tokio::runtime::Handle::try_current().is_err());
     let harness = Harness::in_real_time(|builder| builder.drain_wait(Duration::from_millis(20)));
     let service = tower::service_fn(async |_: http::Request<Body>| {
@@ -180,10 +180,7 @@ fn m5_a_host_without_a_runtime() {
     });
     let port = harness.serve("127.0.0.1:0").unwrap();
     let patience = Instant::now() + LONG;
-    while !ask(port.local_addr(), "/readyz", "")
-        .0
-        .starts_with("HTTP/1.1 200")
-    {
+    while !http_get(port.local_addr(), "/readyz", "").starts_with("HTTP/1.1 200") {
         assert!(Instant::now() < patience, "never ready");
         thread::sleep(Duration::from_millis(5));
     }
@@ -196,35 +193,32 @@ fn m5_a_host_without_a_runtime() {
     assert!(block_on(harness.flush(LONG)));
     assert!(harness.flush_blocking(LONG).unwrap());
     block_on(harness.drain(async {}));
-    assert!(
-        ask(port.local_addr(), "/readyz", "")
-            .0
-            .starts_with("HTTP/1.1 503")
-    );
+    assert!(http_get(port.local_addr(), "/readyz", "").starts_with("HTTP/1.1 503"));
     let report = block_on(harness.shutdown(LONG));
     assert!(report.is_complete() && report.dropped() == 0, "{report}");
     let lines = report.totals(Signal::Request).delivered() + report.totals(Signal::Log).delivered();
     assert_eq!(lines, 2000);
     println!(
-        "M5: no runtime in the host: 1000 requests, {lines} lines, checks, port, flush, drain and shutdown from plain threads"
+        "no runtime: 1000 requests, {lines} lines, checks, port, flush, drain and shutdown from plain threads"
     );
 }
 
 const DISK_LINES: u64 = 20_000;
 
 #[test]
-fn m7_a_full_disk_of_one_mebibyte() {
-    let name = "never_hurt::m7_a_full_disk_of_one_mebibyte";
-    let on_disk = on_a_small_disk(name, "M7: ", |disk| {
+fn a_full_disk_of_one_mebibyte_drops_and_counts_log_lines() {
+    let name = "never_hurt::a_full_disk_of_one_mebibyte_drops_and_counts_log_lines";
+    on_a_small_disk(name, "full disk: ", |disk| {
         let lines = disk.join("lines");
         let file = OpenOptions::new().append(true).create(true).open(&lines);
         full_disk("a tmpfs of 1 MiB", file.unwrap(), || {
             std::fs::read(&lines).unwrap()
         });
     });
-    if let Err(why) = on_disk {
-        println!("M7: {why}, so a writer stands for a disk");
-    }
+}
+
+#[test]
+fn a_writer_that_is_full_after_one_mebibyte_drops_and_counts_log_lines() {
     let limited = Limited::default();
     let got = Arc::clone(&limited.0);
     full_disk("a writer of 1 MiB", limited, || got.lock().unwrap().clone());
@@ -279,5 +273,7 @@ fn full_disk(what: &str, console: impl Write + Send + 'static, got: impl Fn() ->
     assert_eq!(written, report.delivered(), "{report}");
     assert_eq!(written + io, emitted, "{report}");
     assert!(written > 1000 && io > 10_000, "{report}");
-    println!("M7: {what}: {written} lines written + {io} dropped for io = {emitted} emitted");
+    println!(
+        "full disk: {what}: {written} lines written + {io} dropped for io = {emitted} emitted"
+    );
 }

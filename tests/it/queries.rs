@@ -6,16 +6,13 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
 use axum::routing::get;
 use futures_util::FutureExt;
-use http_body_util::BodyExt;
-use tower::ServiceExt;
-use watchpost::TraceId;
 use watchpost::db::{Database, DbSystem, QueryStats};
 use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanKind, SpanStatus};
+
+use crate::support::{attribute, get_request, kept_trace, send};
 
 const MS: Duration = Duration::from_millis(1);
 const SECRET: &str = "ada@example.org";
@@ -32,34 +29,9 @@ fn shop(harness: &Harness) -> Database {
         .pool("main")
 }
 
-/// Asks for a path until the answer's end; the trace.
-async fn ask(app: &Router, path: &str) -> TraceId {
-    let request = Request::get(path).body(Body::empty()).unwrap();
-    let response = app.clone().oneshot(request).await.unwrap();
-    let id: TraceId = response.headers()["x-trace-id"]
-        .to_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    response.into_body().collect().await.unwrap();
-    id
-}
-
-async fn kept(harness: &Harness, id: TraceId) -> KeptTrace {
-    assert!(harness.flush(Duration::from_secs(10)).await);
-    harness.recent_trace(id).expect("the trace is kept")
-}
-
 fn named<'a>(trace: &'a KeptTrace, name: &str) -> &'a Span {
     let mut spans = trace.spans.iter();
     spans.find(|span| span.name == name).expect(name)
-}
-
-fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
-    let mut attributes = span.attributes.iter();
-    attributes
-        .find(|(have, _)| have == key)
-        .map(|(_, value)| value)
 }
 
 fn text(span: &Span, key: &str) -> String {
@@ -92,8 +64,8 @@ async fn a_query_is_a_span_a_series_and_a_row() {
             }),
         )
         .layer(harness.layer());
-    let id = ask(&app, "/orders/7").await;
-    let trace = kept(&harness, id).await;
+    let id = send(&app, get_request("/orders/7")).await.trace_id();
+    let trace = kept_trace(&harness, id).await;
     let span = named(&trace, "SELECT orders");
     let root = named(&trace, "GET /orders/{id}");
     assert_eq!(span.parent_span_id, root.span_id);
@@ -298,9 +270,9 @@ async fn a_loop_of_queries_is_told() {
         )
         .route("/none", get(|| async { "nothing" }))
         .layer(harness.layer());
-    let id = ask(&app, "/loop").await;
-    let without = ask(&app, "/none").await;
-    let trace = kept(&harness, id).await;
+    let id = send(&app, get_request("/loop")).await.trace_id();
+    let without = send(&app, get_request("/none")).await.trace_id();
+    let trace = kept_trace(&harness, id).await;
     let root = named(&trace, "GET /loop");
     assert_eq!(
         attribute(root, "watchpost.db.queries"),
@@ -315,7 +287,7 @@ async fn a_loop_of_queries_is_told() {
         Some(&Value::F64(0.065))
     );
     assert_eq!(text(root, "watchpost.db.n_plus_one"), "SELECT comments");
-    let other = kept(&harness, without).await;
+    let other = kept_trace(&harness, without).await;
     assert_eq!(
         attribute(named(&other, "GET /none"), "watchpost.db.queries"),
         None
@@ -354,7 +326,7 @@ async fn without_traces_queries_are_counted_all_the_same() {
             get(move || async move { db.query("SELECT 1").in_scope(|| "one") }),
         )
         .layer(harness.layer());
-    ask(&app, "/").await;
+    send(&app, get_request("/")).await;
     let row = &harness.queries()[0];
     assert_eq!((row.calls, &row.callers[..]), (1, &[("/".into(), 1)][..]));
     let line = &harness.lines()[0];
@@ -402,8 +374,8 @@ async fn callers_that_know_them_set_operation_and_collection() {
             }),
         )
         .layer(harness.layer());
-    let id = ask(&app, "/").await;
-    let trace = kept(&harness, id).await;
+    let id = send(&app, get_request("/")).await.trace_id();
+    let trace = kept_trace(&harness, id).await;
     let span = named(&trace, "findAndModify orders");
     for (key, value) in [
         ("db.operation.name", "findAndModify"),
@@ -442,8 +414,8 @@ async fn a_span_without_a_summary_is_named_by_where_its_query_goes() {
             }),
         )
         .layer(harness.layer());
-    let id = ask(&app, "/").await;
-    let trace = kept(&harness, id).await;
+    let id = send(&app, get_request("/")).await.trace_id();
+    let trace = kept_trace(&harness, id).await;
     for name in ["other_sql", "db.internal:9000", "shop"] {
         assert_eq!(attribute(named(&trace, name), "db.query.summary"), None);
     }

@@ -9,8 +9,9 @@ use watchpost::external::DependencyState;
 use watchpost::trace::{AttributeValue as Value, SpanKind, SpanStatus};
 use watchpost::{Outcome, TraceId};
 
-use crate::calls::{attribute, calls, harness, span, text};
+use crate::calls::{calls, harness, span, text};
 use crate::peer::{Peer, Reply};
+use crate::support::attribute;
 
 const SECRET: &str = "hunter2";
 

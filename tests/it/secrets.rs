@@ -169,7 +169,12 @@ impl Planted {
 }
 
 /// Runs a statement to each of its ends; what is seen meanwhile.
-async fn ask(harness: &Harness, db: &Database, planted: &Planted, sql: &str) -> String {
+async fn run_query_in_each_way(
+    harness: &Harness,
+    db: &Database,
+    planted: &Planted,
+    sql: &str,
+) -> String {
     let seen = Mutex::new(String::new());
     let guard = db.query(sql);
     *seen.lock().unwrap() += &format!("{guard:?}");
@@ -268,7 +273,7 @@ async fn no_end_of_a_query_or_a_call_tells_a_secret() {
     let handler = move |Path((n, _)): Path<(usize, String)>| async move {
         let planted = &secrets[n];
         let meanwhile = if let Some((system, sql)) = QUERIES.get(n) {
-            ask(&of, &of.db(*system), planted, &planted.fill(sql)).await
+            run_query_in_each_way(&of, &of.db(*system), planted, &planted.fill(sql)).await
         } else {
             let url = planted.fill(CALLS[n - QUERIES.len()]);
             call(&of, &of.external(&planted.near), planted, &url).await

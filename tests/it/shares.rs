@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::StatusCode;
 use axum::routing::get;
-use http_body_util::BodyExt;
-use tower::ServiceExt;
 use watchpost::testing::Harness;
 use watchpost::trace::KeptTrace;
 use watchpost::{Kept, MonitorBuilder};
+
+use crate::support::{get_request, send};
 
 fn app(harness: &Harness) -> Router {
     let fails = || get(async || (StatusCode::INTERNAL_SERVER_ERROR, "failed"));
@@ -22,18 +21,12 @@ fn app(harness: &Harness) -> Router {
         .layer(harness.layer())
 }
 
-async fn ask(app: &Router, path: &str) {
-    let request = Request::get(path).body(Body::empty()).unwrap();
-    let response = app.clone().oneshot(request).await.unwrap();
-    response.into_body().collect().await.unwrap();
-}
-
 fn harness(configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Harness {
     Harness::with(|builder| configure(builder.console(false)))
 }
 
 /// How many kept traces have a root of this name, and of all roots.
-async fn kept(harness: &Harness, name: &str) -> (usize, usize) {
+async fn count_kept(harness: &Harness, name: &str) -> (usize, usize) {
     assert!(harness.flush(Duration::from_secs(10)).await);
     let traces = harness.recent_traces();
     let named = |trace: &&KeptTrace| {
@@ -51,14 +44,14 @@ async fn a_rare_route_gets_its_traces_beside_one_asked_ten_thousand_times_a_seco
     let app = app(&harness);
     for ms in 0..4000 {
         for _ in 0..10 {
-            ask(&app, "/hot").await;
+            send(&app, get_request("/hot")).await;
             harness.advance(Duration::from_micros(100));
         }
         if ms % 1000 == 900 {
-            ask(&app, "/rare").await;
+            send(&app, get_request("/rare")).await;
         }
     }
-    let (rare, all) = kept(&harness, "GET /rare").await;
+    let (rare, all) = count_kept(&harness, "GET /rare").await;
     assert_eq!(rare, 4);
     // The burst, and 100 a second.
     assert!((450..=505).contains(&all), "{all}");
@@ -78,15 +71,15 @@ async fn a_batch_job_does_not_hide_requests_nor_other_jobs() {
         }
         harness.advance(Duration::from_millis(1));
         if ms % 1000 == 900 {
-            ask(&app, "/rare").await;
+            send(&app, get_request("/rare")).await;
             harness.trace("nightly report").in_scope(|| {});
         }
     }
-    let (rare, all) = kept(&harness, "GET /rare").await;
+    let (rare, all) = count_kept(&harness, "GET /rare").await;
     assert_eq!(rare, 4);
     // Several sources have more at once than one, and no more in the long run.
     assert!((450..=541).contains(&all), "{all}");
-    assert_eq!(kept(&harness, "nightly report").await.0, 4);
+    assert_eq!(count_kept(&harness, "nightly report").await.0, 4);
 }
 
 #[tokio::test]
@@ -95,10 +88,10 @@ async fn a_route_that_always_fails_leaves_room_for_the_failures_of_others() {
     let app = app(&harness);
     // More than the burst of the tail's budget.
     for _ in 0..30_000 {
-        ask(&app, "/hot/fails").await;
+        send(&app, get_request("/hot/fails")).await;
     }
     for _ in 0..10 {
-        ask(&app, "/rare/fails").await;
+        send(&app, get_request("/rare/fails")).await;
     }
     assert!(harness.flush(Duration::from_secs(10)).await);
     let traces = harness.recent_traces();
@@ -114,12 +107,12 @@ async fn the_recent_traces_of_a_rare_route_stay_in_memory() {
     let harness = harness(|builder| builder.max_traces_per_second(1_000_000));
     let app = app(&harness);
     for n in 0..20_000 {
-        ask(&app, "/hot").await;
+        send(&app, get_request("/hot")).await;
         if n % 4000 == 0 {
-            ask(&app, "/rare").await;
+            send(&app, get_request("/rare")).await;
         }
     }
-    let (rare, all) = kept(&harness, "GET /rare").await;
+    let (rare, all) = count_kept(&harness, "GET /rare").await;
     assert_eq!(rare, 5);
     assert!(all < 20_000, "{all} fit");
 }

@@ -14,6 +14,8 @@ use tracing_subscriber::prelude::*;
 use watchpost::trace::{AttributeValue as Value, KeptTrace, SpanKind, SpanStatus};
 use watchpost::{Kept, Monitor, MonitorGuard, SpanId, TraceId};
 
+use crate::support::{attribute, get_request, kept_trace, send};
+
 fn builder(ratio: f64) -> watchpost::MonitorBuilder {
     Monitor::builder("spans")
         .env(false)
@@ -24,25 +26,6 @@ fn builder(ratio: f64) -> watchpost::MonitorBuilder {
 
 fn monitor(ratio: f64) -> MonitorGuard {
     builder(ratio).build().unwrap()
-}
-
-async fn ask(app: &Router, request: Request<Body>) -> (StatusCode, TraceId) {
-    let response = app.clone().oneshot(request).await.unwrap();
-    let status = response.status();
-    let id = response.headers()["x-trace-id"].to_str().unwrap();
-    let id: TraceId = id.parse().unwrap();
-    response.into_body().collect().await.unwrap();
-    (status, id)
-}
-
-fn path(path: &str) -> Request<Body> {
-    Request::builder().uri(path).body(Body::empty()).unwrap()
-}
-
-/// The kept trace, once the worker has it.
-async fn kept(monitor: &Monitor, id: TraceId) -> KeptTrace {
-    assert!(monitor.flush(Duration::from_secs(10)).await);
-    monitor.recent_trace(id).expect("the trace is kept")
 }
 
 /// `name<parent name` of every span but roots, sorted.
@@ -57,13 +40,6 @@ fn tree(trace: &KeptTrace) -> Vec<String> {
         .collect();
     all.sort();
     all
-}
-
-fn attribute<'a>(span: &'a watchpost::trace::Span, key: &str) -> Option<&'a Value> {
-    span.attributes
-        .iter()
-        .find(|(have, _)| have == key)
-        .map(|(_, value)| value)
 }
 
 #[tokio::test]
@@ -112,8 +88,10 @@ async fn spans_of_every_kind_have_the_right_parent() {
             }),
         )
         .layer(monitor.layer());
-    let (_, id) = ask(&app, path("/all/7?token=hunter2")).await;
-    let trace = kept(&monitor, id).await;
+    let id = send(&app, get_request("/all/7?token=hunter2"))
+        .await
+        .trace_id();
+    let trace = kept_trace(&monitor, id).await;
     assert_eq!(
         tree(&trace),
         [
@@ -239,18 +217,19 @@ async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..64 {
         let app = app.clone();
-        tasks.spawn(async move { ask(&app, path(&format!("/work/{}", n % 2 == 0))).await });
+        tasks.spawn(async move { send(&app, get_request(&format!("/work/{}", n % 2 == 0))).await });
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
     for _ in 0..100_000 {
-        ask(&app, path("/fine")).await;
+        send(&app, get_request("/fine")).await;
     }
     release.send(true).unwrap();
     let answers = tasks.join_all().await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(monitor.flush(Duration::from_secs(10)).await);
     assert_eq!(monitor.recent_traces().len(), 32);
-    for (status, id) in answers {
+    for response in answers {
+        let (status, id) = (response.status, response.trace_id());
         let trace = monitor.recent_trace(id);
         assert_eq!(trace.is_some(), status.is_server_error());
         if let Some(trace) = trace {
@@ -291,7 +270,7 @@ async fn a_trace_is_kept_for_what_happened_in_it() {
         ("/timeout", Some(Kept::Timeout)),
         ("/captured", Some(Kept::Captured)),
     ] {
-        let (_, id) = ask(&app, path(route)).await;
+        let id = send(&app, get_request(route)).await.trace_id();
         assert!(monitor.flush(Duration::from_secs(10)).await);
         assert_eq!(
             monitor.recent_trace(id).map(|trace| trace.kept),
@@ -299,7 +278,7 @@ async fn a_trace_is_kept_for_what_happened_in_it() {
             "{route}"
         );
     }
-    let panics = tokio::spawn(app.clone().oneshot(path("/panic")));
+    let panics = tokio::spawn(app.clone().oneshot(get_request("/panic")));
     assert!(panics.await.unwrap_err().is_panic());
     assert!(monitor.flush(Duration::from_secs(10)).await);
     assert_eq!(monitor.recent_traces()[0].kept, Kept::Panic);
@@ -380,7 +359,7 @@ async fn a_callers_trace_goes_on_and_a_strangers_is_linked() {
         let app = Router::new()
             .route("/", get(async || {}))
             .layer(monitor.layer());
-        let (_, id) = ask(&app, request()).await;
+        let id = send(&app, request()).await.trace_id();
         assert_eq!(id.to_string() == parent[3..35], !edge);
         assert!(monitor.flush(Duration::from_secs(10)).await);
         let Some(trace) = monitor.recent_trace(id) else {
@@ -419,7 +398,7 @@ async fn aborting_clients_fill_nothing() {
         )
         .layer(monitor.layer());
     for _ in 0..5_000 {
-        let mut answer = Box::pin(app.clone().oneshot(path("/")));
+        let mut answer = Box::pin(app.clone().oneshot(get_request("/")));
         assert!(futures_util::poll!(&mut answer).is_pending());
         drop(answer);
     }
@@ -442,7 +421,7 @@ async fn names_of_spans_are_no_routes() {
     let app = Router::new()
         .route("/after", get(async || {}))
         .layer(monitor.layer());
-    ask(&app, path("/after")).await;
+    send(&app, get_request("/after")).await;
     let page = monitor.metrics().render();
     assert!(
         page.contains("http_route=\"/after\"") && !page.contains("\"_overflow\""),
@@ -486,8 +465,8 @@ async fn spans_and_requests_of_any_size_are_kept_within_bounds() {
                 attributes.insert(format!("key{n}"), "y".repeat(4096));
             }
         }));
-    let (_, id) = ask(&app, path("/")).await;
-    let trace = kept(&monitor, id).await;
+    let id = send(&app, get_request("/")).await.trace_id();
+    let trace = kept_trace(&monitor, id).await;
     assert_eq!(tree(&trace), ["guard<GET /", "plain<GET /"]);
     for span in trace.spans.iter().filter(|span| !span.is_root) {
         assert!(
@@ -520,8 +499,8 @@ async fn a_secret_that_is_cut_in_half_is_not_shown() {
         .layer(monitor.layer().on_request(move |_, attributes| {
             attributes.insert("hook", text(4096));
         }));
-    let (_, id) = ask(&app, path("/")).await;
-    let trace = kept(&monitor, id).await;
+    let id = send(&app, get_request("/")).await.trace_id();
+    let trace = kept_trace(&monitor, id).await;
     assert_eq!(trace.spans.len(), 3);
     let told = format!("{trace:?}");
     for shown in ["guard", "hook", "said", "event"] {
@@ -546,7 +525,7 @@ async fn a_plain_span_goes_on_with_a_trace_from_elsewhere() {
     );
     let context = opentelemetry::Context::new().with_remote_span_context(elsewhere);
     drop(tracer.start_with_context("message", &context));
-    let kept = kept(&monitor, TraceId::from_u128(trace)).await;
+    let kept = kept_trace(&monitor, TraceId::from_u128(trace)).await;
     let root = &kept.spans[0];
     assert!(root.is_root && root.parent_is_remote);
     assert_eq!(root.parent_span_id, SpanId::from_u64(span));
@@ -610,7 +589,7 @@ async fn what_clients_break_off_makes_nothing_else_slow() {
         )
         .layer(harness.layer());
     let ask = async |hangs: bool| {
-        let call = app.clone().oneshot(path(&format!("/work/{hangs}")));
+        let call = app.clone().oneshot(get_request(&format!("/work/{hangs}")));
         let answer = tokio::time::timeout(Duration::from_millis(u64::from(!hangs) * 5000), call);
         drop(answer.await);
     };

@@ -15,7 +15,9 @@ use tower::ServiceExt;
 use watchpost::TraceId;
 use watchpost::db::{DbSystem, QueryStats};
 use watchpost::testing::Harness;
-use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanStatus};
+use watchpost::trace::{AttributeValue as Value, KeptTrace, SpanStatus};
+
+use crate::support::attribute;
 
 type Pool = watchpost::db::sqlx::Pool<sqlx::Sqlite>;
 
@@ -75,12 +77,6 @@ where
     response.into_body().collect().await.unwrap();
     assert!(harness.flush(Duration::from_secs(10)).await);
     harness.recent_trace(id).expect("the trace is kept")
-}
-
-fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
-    let mut attributes = span.attributes.iter();
-    let found = attributes.find(|(have, _)| have == key);
-    found.map(|(_, value)| value)
 }
 
 #[tokio::test]

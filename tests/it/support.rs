@@ -1,24 +1,36 @@
-//! What the tests share.
+//! Helpers that several modules of these tests use.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::convert::Infallible;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 use watchpost::testing::Harness;
+use watchpost::trace::{AttributeValue, KeptTrace, Span};
+use watchpost::{EndpointLayer, Monitor, TraceId};
+
+#[path = "../support/child.rs"]
+mod child;
+#[path = "../support/http.rs"]
+mod http_client;
+#[path = "../support/skip.rs"]
+mod skip;
+
+pub(crate) use self::child::{output_of_one_test, test_command};
+pub(crate) use self::http_client::http_get;
+pub(crate) use self::skip::skip;
 
 /// The trace id of the recommendation's example.
 pub(crate) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// An answer, read to its end.
-pub(crate) struct Answer {
+/// A response, read to its end.
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
@@ -28,16 +40,40 @@ pub(crate) fn get_request(uri: &str) -> Request<Body> {
     Request::get(uri).body(Body::empty()).unwrap()
 }
 
-/// Sends a request and reads its answer to the end.
-pub(crate) async fn send(app: &Router, request: Request<Body>) -> Answer {
+impl TestResponse {
+    /// The trace id that the layer put into the response's headers.
+    pub(crate) fn trace_id(&self) -> TraceId {
+        let id = self.headers["x-trace-id"].to_str().unwrap();
+        id.parse().unwrap()
+    }
+}
+
+/// Sends a request and reads the response to its end.
+pub(crate) async fn send(app: &Router, request: Request<Body>) -> TestResponse {
     let (head, body) = app.clone().oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let body = String::from_utf8_lossy(&body).into_owned();
-    Answer {
+    TestResponse {
         status: head.status,
         headers: head.headers,
         body,
     }
+}
+
+/// Sends a request through the layer to a service that sends `response`, and reads what comes out to its end.
+pub(crate) async fn respond(
+    layer: &EndpointLayer,
+    request: Request<Body>,
+    response: Response<Body>,
+) {
+    let mut response = Some(response);
+    let service = tower::service_fn(move |_: Request<Body>| {
+        let response = response.take().unwrap();
+        async { Ok::<_, Infallible>(response) }
+    });
+    let response = layer.layer(service).oneshot(request).await.unwrap();
+    // Some bodies break off.
+    drop(response.into_body().collect().await);
 }
 
 /// What the future comes to, if it does so in time; it is dropped otherwise.
@@ -62,57 +98,50 @@ pub(crate) fn whole_lines(got: &[u8]) -> u64 {
     whole.count() as u64
 }
 
-/// One answer over a connection of its own, with the time that it took.
-pub(crate) fn ask(address: SocketAddr, path: &str, headers: &str) -> (String, Duration) {
-    let start = Instant::now();
-    let mut client = TcpStream::connect(address).unwrap();
-    client
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    write!(
-        client,
-        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
-    (answer, start.elapsed())
+/// The kept trace, once the worker has it.
+pub(crate) async fn kept_trace(monitor: &Monitor, id: TraceId) -> KeptTrace {
+    assert!(monitor.flush(Duration::from_secs(10)).await);
+    monitor.recent_trace(id).expect("the trace is kept")
 }
 
-/// Runs a test again in a process that sees an empty disk of 1 MiB, where such a one can be mounted, and prints its
-/// figures, which begin as `figure` says; why it could not run, if so. `name` is the test's whole name.
-pub(crate) fn on_a_small_disk(
-    name: &str,
-    figure: &str,
-    test: impl FnOnce(&Path),
-) -> Result<(), String> {
-    // Mounts need a process of their own, so that nobody else sees them.
+/// A span's attribute.
+pub(crate) fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a AttributeValue> {
+    let mut attributes = span.attributes.iter();
+    attributes
+        .find(|(have, _)| have == key)
+        .map(|(_, value)| value)
+}
+
+/// Runs `test` in a child process with an empty disk of 1 MiB, where it is the test named `name` (with its modules), and
+/// prints the child's lines that begin with `figure`. Reports the test as skipped where no disk can be mounted.
+pub(crate) fn on_a_small_disk(name: &str, figure: &str, test: impl FnOnce(&Path)) {
+    // The mount is made in a mount namespace of the child's, so that no other process sees it.
     const CHILD: &str = "WATCHPOST_TEST_DISK";
     const MOUNT: &str = r#"mount -t tmpfs -o size=1m tmpfs "$1" || exit 99
-exec "$0" --exact "$2" --nocapture"#;
+shift
+exec "$@""#;
     if let Some(disk) = std::env::var_os(CHILD) {
-        test(Path::new(&disk));
-        // What its caller does beside is the parent's.
-        std::process::exit(0);
+        return test(Path::new(&disk));
     }
     let disk = tempfile::tempdir().unwrap();
+    let test = test_command(name);
     let child = Command::new("unshare")
-        .args(["-m", "sh", "-c", MOUNT])
-        .args([std::env::current_exe().unwrap().as_path(), disk.path()])
-        .arg(name)
+        .args(["-m", "sh", "-c", MOUNT, "sh"])
+        .arg(disk.path())
+        .arg(test.get_program())
+        .args(test.get_args())
         .env(CHILD, disk.path())
         .output();
     match child {
-        Ok(child) if child.status.success() => {
-            let said = String::from_utf8_lossy(&child.stdout);
-            let figures = said.lines().filter(|line| line.starts_with(figure));
-            figures.for_each(|line| println!("{line}"));
-            Ok(())
-        }
+        // `unshare` without the permission, the script without a mount, no `mount` or no shell.
         Ok(child) if matches!(child.status.code(), Some(1 | 99 | 127)) => {
-            Err("no disk can be mounted here".to_owned())
+            skip(name, "no disk can be mounted here");
         }
-        Ok(child) => panic!("{child:?}"),
-        Err(error) => Err(format!("there is no `unshare` here ({error})")),
+        Ok(child) => {
+            let output = output_of_one_test(&child);
+            let figures = output.lines().filter(|line| line.starts_with(figure));
+            figures.for_each(|line| println!("{line}"));
+        }
+        Err(error) => skip(name, &format!("`unshare` cannot be started: {error}")),
     }
 }

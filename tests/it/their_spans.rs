@@ -14,7 +14,7 @@ use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanKind, SpanStatus, Spans};
 use watchpost::{Kept, MonitorBuilder, SpanId};
 
-use crate::support::{Answer, get_request, json_lines, send};
+use crate::support::{TestResponse, get_request, json_lines, send};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -35,7 +35,7 @@ fn subscriber(harness: &Harness) -> tracing::Dispatch {
         .into()
 }
 
-fn trace_of(harness: &Harness, answer: &Answer) -> Option<KeptTrace> {
+fn trace_of(harness: &Harness, answer: &TestResponse) -> Option<KeptTrace> {
     let id = answer.headers["x-trace-id"].to_str().unwrap();
     let mut traces = harness.recent_traces().into_iter();
     traces.find(|trace| trace.trace_id.to_string() == id)

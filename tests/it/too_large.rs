@@ -18,7 +18,7 @@ use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, Span, SpanStatus, Spans};
 use watchpost::{Kept, Level, Reason, Signal, TraceId};
 
-use crate::support::{json_lines, send};
+use crate::support::{attribute, json_lines, send};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// More than a record may have.
@@ -65,13 +65,6 @@ fn none_is_lost(harness: &Harness) {
     for line in harness.lines() {
         assert!(line.len() <= 16 * 1024, "{} bytes", line.len());
     }
-}
-
-fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a Value> {
-    let mut attributes = span.attributes.iter();
-    attributes
-        .find(|(have, _)| have == key)
-        .map(|(_, value)| value)
 }
 
 fn is_marked(span: &Span) -> bool {

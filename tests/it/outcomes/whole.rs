@@ -167,7 +167,7 @@ pub(super) fn files() -> tempfile::TempDir {
 }
 
 /// The status and the body that a client gets; `None` if the response breaks off.
-async fn ask(
+async fn fetch(
     address: SocketAddr,
     protocol: Protocol,
     method: &str,
@@ -320,7 +320,7 @@ async fn what_was_handed_over_whole_is_completed() {
             let harness = Harness::new();
             let app = app(files.path(), Some(upstream)).layer(harness.layer());
             let address = serve(app).await;
-            let got = ask(address, *protocol, method, path, headers).await;
+            let got = fetch(address, *protocol, method, path, headers).await;
             let what = format!("{protocol:?} {method} {path} {headers:?}");
             let (got_status, _) = got.unwrap_or_else(|| panic!("{what}: a whole response"));
             let ended = ended(&harness).await;
@@ -351,7 +351,7 @@ async fn what_breaks_off_is_an_error_of_the_body() {
         for protocol in protocols {
             let harness = Harness::new();
             let address = serve(app(files.path(), None).layer(harness.layer())).await;
-            let got = ask(address, *protocol, "GET", path, NONE).await;
+            let got = fetch(address, *protocol, "GET", path, NONE).await;
             assert!(got.is_none(), "{protocol:?} {path}: {got:?}");
             let ended = ended(&harness).await;
             let what = format!("{protocol:?} {path}: {ended:?}");

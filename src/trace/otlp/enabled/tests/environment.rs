@@ -3,10 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::Command;
 
 use super::super::body::Encoder;
 use super::*;
+
+#[path = "../../../../../tests/support/child.rs"]
+mod child;
+
+use child::{output_of_one_test, test_command};
 
 /// Where the child writes what it sent.
 const CHILD: &str = "WATCHPOST_TEST_OTLP_ENVIRONMENT_CHILD";
@@ -53,11 +57,8 @@ fn sent() -> String {
 
 fn sent_with(directory: &Path, variables: &[(&str, OsString)]) -> String {
     let file = directory.join("sent");
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args([
-        "--exact",
-        "trace::otlp::enabled::tests::environment::variables_change_nothing",
-    ]);
+    let name = "trace::otlp::enabled::tests::environment::variables_change_nothing";
+    let mut child = test_command(name);
     for (name, _) in std::env::vars_os().filter(|(name, _)| {
         let name = name.as_bytes();
         name.starts_with(b"OTEL_")
@@ -69,7 +70,7 @@ fn sent_with(directory: &Path, variables: &[(&str, OsString)]) -> String {
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .output()
         .unwrap();
-    assert!(child.status.success(), "{variables:?}: {child:?}");
+    output_of_one_test(&child);
     let sent = std::fs::read_to_string(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
     sent
