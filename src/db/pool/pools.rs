@@ -19,7 +19,7 @@ const OTHER: &str = "_other";
 pub(in crate::db) struct Pools {
     metrics: Metrics,
     clock: Clock,
-    pools: Arc<WatchedPools>,
+    watched: Arc<WatchedPools>,
     /// Set once the metrics of pools are registered, which the first pool does.
     registered: OnceLock<()>,
 }
@@ -80,7 +80,7 @@ impl Pools {
         Self {
             metrics: metrics.clone(),
             clock: clock.clone(),
-            pools: Arc::default(),
+            watched: Arc::default(),
             registered: OnceLock::new(),
         }
     }
@@ -90,7 +90,7 @@ impl Pools {
         self.registered.get_or_init(|| self.register_metrics());
         let pool = Some(Arc::from(pool));
         let mut name = clean_name(text);
-        let mut pools = lock(&self.pools);
+        let mut pools = lock(&self.watched);
         if pools.len() >= MAX_POOLS && !pools.iter().any(|old| old.waits.name == name) {
             name = OTHER.into();
         }
@@ -145,7 +145,7 @@ impl Pools {
     fn register_metrics(&self) {
         for metric in POOL_METRICS {
             // The registry may outlive the monitor and must not keep the pools open.
-            let pools = Arc::downgrade(&self.pools);
+            let pools = Arc::downgrade(&self.watched);
             self.metrics.observe(
                 metric.name,
                 metric.unit,
@@ -211,7 +211,7 @@ fn release(pools: &WatchedPools, pool: &Arc<dyn ConnectionPool>) {
 
 impl fmt::Debug for Pools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pools = lock(&self.pools);
+        let pools = lock(&self.watched);
         f.debug_list()
             .entries(pools.iter().map(|pool| &pool.waits.name))
             .finish()

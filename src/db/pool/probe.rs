@@ -167,7 +167,7 @@ fn text_of(error: &(dyn Error + 'static)) -> String {
 /// Whether a server refuses a connection because its limit is reached. It still serves those that it has.
 #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
 pub(in crate::db) fn is_full_server(error: &(dyn Error + 'static)) -> bool {
-    /// `too_many_connections` of PostgreSQL and of MySQL.
+    /// `too_many_connections` of `PostgreSQL` and of `MySQL`.
     const TOO_MANY_CONNECTIONS: [&str; 2] = ["53300", "08004"];
     let code = driver_error_in_chain(error).and_then(|found| found.code);
     code.is_some_and(|code| TOO_MANY_CONNECTIONS.contains(&&*code))

@@ -186,7 +186,7 @@ impl SecretDetector {
                 self.mode = SecretMode::Exec;
             }
             TokenKind::Operator if self.mode == SecretMode::Arguments && token.text == "=" => {
-                self.is_due = true
+                self.is_due = true;
             }
             _ => {}
         }
@@ -263,7 +263,7 @@ impl SecretDetector {
             // In a block of statements.
             Role::Define if token.role() == Role::Nameless => self.mode = SecretMode::User,
             Role::Define if is_any_of(token.text.as_bytes(), KEYED) => {
-                self.mode = SecretMode::Keyed
+                self.mode = SecretMode::Keyed;
             }
             _ if token.role() == Role::Call => self.mode = SecretMode::Call,
             _ => {}

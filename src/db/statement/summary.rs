@@ -81,7 +81,7 @@ impl<'a> SummaryBuilder<'a> {
         match token.kind {
             TokenKind::Comma | TokenKind::Close => self.undo(before_operation),
             TokenKind::Operator if before_operation.is_none() || token.text == "=" => {
-                self.undo(before_operation)
+                self.undo(before_operation);
             }
             TokenKind::Word if before_operation.is_some() && self.take_second_word(token) => {
                 self.last = token.kind;
@@ -263,7 +263,7 @@ impl<'a> SummaryBuilder<'a> {
         let named = next.is_some_and(SqlToken::is_name) && !role.is_structure();
         match verb {
             _ if self.name_role == Expected::Object && is("TABLE") && named => {
-                self.expected = Expected::Object
+                self.expected = Expected::Object;
             }
             // `TABLE(f(..))`: the function in the brackets is the target.
             _ if self.name_role == Expected::Table
@@ -406,7 +406,7 @@ impl<'a> SummaryBuilder<'a> {
                 self.expected = Expected::Object;
             }
             Role::Before if top.verb == Verb::Call && next_value => {
-                self.expected = Expected::Object
+                self.expected = Expected::Object;
             }
             Role::Clause | Role::Set | Role::SetOperator | Role::Values | Role::Before => {
                 top.after_comma = Expected::Nothing;
