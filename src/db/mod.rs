@@ -1,4 +1,7 @@
-//! Database queries: a guard around each, a span, a series and a row in the table of the slowest.
+//! Database queries: one guard for each query records a span, a duration by statement, and statistics of all statements.
+//!
+//! Statements are recorded without their values. The text `WHERE mail = 'ada@example.org'` becomes `WHERE mail = ?`, and all
+//! statements with the same normalized text count together.
 //!
 //! ```
 //! use watchpost::db::DbSystem;
@@ -20,85 +23,161 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 //! ```
 //!
-//! # Without writing guards
+//! # Adapters for drivers
+//!
+//! With an adapter, queries need no guards in your code:
 //!
 //! | driver | feature | what to change |
 //! |---|---|---|
-//! | SQLx, whichever the database | `sqlx` | the pool: [`monitor.db_pool(&pool)`](crate::Monitor::db_pool), see `db::sqlx` |
-//! | SQLx, and nothing shall change | `sqlx` | nothing: figures and the slowest, from SQLx's own events |
+//! | SQLx, any database | `sqlx` | the pool: [`monitor.db_pool(&pool)`](crate::Monitor::db_pool), see `db::sqlx` |
+//! | SQLx, without any change | `sqlx` | nothing: durations and statistics come from SQLx's own events |
 //! | deadpool-postgres | `deadpool-postgres` | the pool: `monitor.db_pool(&pool)`, see `db::deadpool_postgres` |
 //! | tokio-postgres | `tokio-postgres` | the client: `db::tokio_postgres::Client::new(client, &db)` |
-//! | whether a database answers | | [`monitor.health().database(&pool)`](crate::health::Health::database) |
-//! | any other pool | | implement [`ConnectionPool`] for what it holds, [`InstrumentPool`] for its queries |
+//! | any other pool | | implement [`ConnectionPool`] for its connections, [`InstrumentPool`] for its queries |
 //!
-//! What an adapter sends can tell its trace to the database, in a comment: see its `comments`, and
-//! [`commented`](QueryGuard::commented) for statements that are sent otherwise.
+//! [`monitor.health().database(&pool)`](crate::health::Health::database) checks whether the database responds, for these pools
+//! and for any type that implements [`Probe`].
 //!
-//! # When a query ends
+//! Adapters can append the trace context to each statement as a comment, so that the database's own logs can be matched with
+//! traces: see their `comments`, and [`commented`](QueryGuard::commented) for statements that you send yourself.
 //!
-//! With what is called of its [guard](QueryGuard): `run`, `try_run`, `in_scope` and `try_in_scope` end it with the
-//! work, `finish` and `fail` at once. A guard that is dropped before that was cancelled: the client went away, or a
-//! time-out gave up. What the database makes of it then is not known here. A guard works outside a request too: it is
-//! the root of a trace of its own.
+//! # What is recorded
 //!
-//! # What is kept of a statement
+//! A request to `/orders/{id}` runs one `SELECT` on `orders`, six on `items` in a loop, and an `UPDATE` that fails with the
+//! code `40001`. These are the spans of its trace (shortened):
 //!
-//! Its form: literals and placeholders become `?`, lists of them one, comments and line breaks a blank. Statements
-//! that differ in nothing else have one digest, one series and one row. Of systems that do not speak SQL only the
-//! command's name is kept. Of an error its type and the database's code are, not its text, in which databases quote
-//! values.
+//! ```text
+//! GET /orders/{id}     69.1 ms  error
+//! ├─ SELECT orders      4.1 ms  db.query.text="SELECT id, total FROM orders WHERE mail = ? AND state IN (?)"
+//! ├─ SELECT items      10.1 ms  db.query.text="SELECT name FROM items WHERE id = ?" db.response.returned_rows=1
+//! ├─ …                          (five more)
+//! └─ UPDATE orders      2.3 ms  error  error.type="40001" db.response.status_code="40001"
+//! ```
 //!
-//! Beside `PostgreSQL`'s own `queryid` digests are told apart a little more by how a statement is written (`!=` and
-//! `<>`, an alias, `*`), and less by what it holds (the lengths of lists, the types of literals).
+//! The log record of the request:
 //!
-//! The summary holds the operations and what they are for, in the order and the spelling of the statement, with case and
-//! quotes (`select "Orders" customers`), in at most 255 bytes. Statements that differ in the case of words alone have
-//! one digest, and the summary of the one that came first. A query without a summary gives its span the name of the
-//! database, of the server or of the system. `db.operation.name` and `db.collection.name` are not taken from SQL, which
-//! may do several things to several tables: callers that know them use [`operation`](Database::operation).
+//! ```json
+//! {
+//!   "level": "ERROR",
+//!   "message": "GET /orders/{id} 503 69.100 ms",
+//!   "trace_id": "5c99c83e250b6dab81883960969b8be7",
+//!   "watchpost.db.queries": 8,
+//!   "watchpost.db.duration": 0.0685,
+//!   "watchpost.db.duplicates": 5,
+//!   "watchpost.db.n_plus_one": "SELECT items",
+//!   "db.query.summary": "UPDATE orders",
+//!   "db.response.status_code": "40001"
+//! }
+//! ```
 //!
-//! Passwords and keys that stand in a statement without quotes are literals too: what follows `IDENTIFIED BY`,
-//! `PASSWORD`, `REPLACE`, `USING` and `AS` in statements about users, roles and links, what is set for a key or a token,
-//! bare words behind a procedure of `EXEC`, or of `CALL` where its name begins with `sp_` or `xp_`. Where it is not clear which of two words is the secret, both are. Names of
-//! users, roles and logins stay in the text and do not reach the summary, which labels series.
+//! The metrics (without the buckets and the labels `db_system_name`, `server_address` and `server_port`):
 //!
-//! Names of tables and columns stay. Where a program makes tables by the thousand, or writes values as names, their
-//! names are shown. Statements are read as a server reads them in its default mode: under `NO_BACKSLASH_ESCAPES`
-//! (`MySQL`), `standard_conforming_strings = off` (`PostgreSQL`) or `QUOTED_IDENTIFIER OFF` (SQL Server) a literal may
-//! be taken for something else, and `SQLite`'s `"text"` is a name even where the server takes it for a text.
+//! ```text
+//! db_client_operation_duration_seconds_count{db_namespace="shop",db_query_summary="SELECT items",watchpost_outcome="completed"} 6
+//! db_client_operation_duration_seconds_sum{db_namespace="shop",db_query_summary="SELECT orders",watchpost_outcome="completed"} 0.0041
+//! db_client_operation_duration_seconds_count{db_namespace="shop",db_query_summary="UPDATE orders",db_response_status_code="40001",error_type="40001",watchpost_outcome="failed"} 1
+//! watchpost_request_db_queries_total{http_route="/orders/{id}"} 8
+//! ```
 //!
-//! # What is counted
+//! The first row of [`monitor.queries()`](crate::Monitor::queries), which is sorted by the total time:
+//!
+//! ```text
+//! QueryStats {
+//!     system: Postgresql,
+//!     namespace: Some("shop"),
+//!     summary: "SELECT items",
+//!     text: "SELECT name FROM items WHERE id = ?",
+//!     calls: 6,
+//!     errors: 0,
+//!     cancelled: 0,
+//!     total: 62.1ms,
+//!     p50: 10.241884ms,
+//!     p95: 10.6ms,
+//!     p99: 10.6ms,
+//!     max: 10.6ms,
+//!     rows: 6,
+//!     callers: [("/orders/{id}", 6)],
+//!     other_callers: 0,
+//!     slowest_trace_id: 5c99c83e250b6dab81883960969b8be7,
+//! }
+//! ```
+//!
+//! All places in full:
 //!
 //! | where | what |
 //! |---|---|
-//! | the trace | a span named by the statement's summary, with the attributes of the conventions |
-//! | `db_client_operation_duration_seconds` | by system, namespace, summary (at most 80 bytes here, whole words and `…`), operation and collection where the caller gave them, `watchpost_outcome` (`completed`, `failed`, `cancelled`, `panicked`; `unknown` where an event of SQLx alone tells of it) and `error_type` |
-//! | [`monitor.queries()`](crate::Monitor::queries) | by digest: calls, errors, time, quantiles, rows, routes, the trace of the longest |
-//! | the request's line and span | `watchpost.db.queries`, `watchpost.db.duration` in seconds, `watchpost.db.duplicates` (of a digest that came before in the request) and `watchpost.db.n_plus_one`, where there were any |
-//! | the line and span of a request that failed | of its last failed query `db.query.summary`, `db.response.status_code` and `watchpost.db.constraint` where the driver tells them, else `watchpost.db.error.type` |
-//! | the event and line of a captured error | the same code and constraint, and the summary where it is the error of the last failed query |
+//! | the trace | a span named by the statement's summary, with the attributes of the semantic conventions |
+//! | `db_client_operation_duration_seconds` | a histogram by system, namespace, server, summary (at most 80 bytes, cut after a whole word, with `…`), the operation and collection that the caller named, `watchpost_outcome` and `error_type` |
+//! | [`monitor.queries()`](crate::Monitor::queries) | by statement: calls, errors, times, quantiles, rows, routes, and the trace of the slowest query |
+//! | the request's log record and span | `watchpost.db.queries`, `watchpost.db.duration` in seconds, `watchpost.db.duplicates` (queries whose statement ran before in the request) and `watchpost.db.n_plus_one`, if there were any |
+//! | the log record and span of a request that failed | of its last failed query: `db.query.summary`, `db.response.status_code` and `watchpost.db.constraint` if the driver reports them, else `watchpost.db.error.type` |
+//! | the event and log record of a captured error | the same code and constraint; the summary if it is the error of the last failed query |
 //! | by pool | `db_client_connection_count` by state, `_max`, `_idle_min`, `_pending_requests`, `_timeouts_total`, and the histogram `db_client_connection_wait_time_seconds`; see [`watch_pool`](crate::Monitor::watch_pool) |
 //! | by route | `watchpost_request_db_queries_total`, `watchpost_request_db_duplicates_total`, `watchpost_request_n_plus_one_total` and the histogram `watchpost_request_db_duration_seconds` |
 //!
-//! `watchpost.db.n_plus_one` names the statement of which a request ran five or more, each begun when the one before
-//! had ended, for more than 50 ms in all, after some other query: a loop that asks for each row what one statement
-//! could ask for all.
+//! `watchpost.db.n_plus_one` names a statement that a request ran at least five times, each time after the one before had
+//! ended and after some other query, for more than 50 ms in total: a loop that fetches row by row what one statement could
+//! fetch at once.
 //!
-//! # What is bounded
+//! # When a query ends
 //!
-//! At most 64 pools and 1,000 digests of a monitor, with 1 MiB of their texts, are recorded separately; other
-//! statements count as `_other` of their database. In a full table a statement takes the place of the digest with the
-//! fewest calls, once it was seen more often than that digest was called: a statement that comes a second time takes the
-//! place of one that ran once. A call of a digest that runs regularly counts eightfold. A digest without a call for an
-//! hour (three where it ran regularly) gives its place to any other. The counts of an evicted digest move to `_other`;
-//! in the metric they stay in its series, which leaves the page when it is idle.
+//! | what happens to the [guard](QueryGuard) | `watchpost_outcome` |
+//! |---|---|
+//! | the future of `run` is ready, `in_scope` returns, `finish` is called | `completed` |
+//! | `try_run` or `try_in_scope` returns an `Err`, `fail` is called | `failed` |
+//! | the guard, or a future that it runs, is dropped before: the client disconnected, or a timeout elapsed | `cancelled` |
+//! | code that runs in it panics | `panicked` |
+//! | there is no guard; an event of SQLx reports the query | `unknown` |
 //!
-//! A thousand summaries label series of their own. From the 500th on, a statement's first call counts in the series of
-//! `_other`, from the 700th on its first two, from the 850th on its first seven.
+//! What the database makes of a cancelled query is not known here. A guard works outside a request too: it is then the root of
+//! a trace of its own.
 //!
-//! At most 64 KiB of a statement are read, and 2 KiB of its
-//! form are shown. Each thread
-//! remembers some two thousand statements, of up to 16 KiB and together 256 KiB, in a table of up to 136 KiB.
+//! # What is kept of a statement
+//!
+//! The normalized text: literals and placeholders become `?`, a list of them becomes one, and comments and line breaks become
+//! a blank. Statements with the same normalized text have one *digest*, as in `MySQL`: one series and one row of
+//! [`monitor.queries()`](crate::Monitor::queries). Of systems without SQL, only the name of the command is kept. Of an error,
+//! its type and the database's code are kept. Its text is not, because databases quote values in it.
+//!
+//! Compared with `PostgreSQL`'s `queryid`, digests depend a little more on how a statement is written (`!=` and `<>`, an
+//! alias, `*`), and less on its values (the lengths of lists, the types of literals).
+//!
+//! The summary has the operations and their targets, in the order and the spelling of the statement (`select "Orders"
+//! customers`), in at most 255 bytes. Statements that differ in the case of words alone have one digest, with the summary of
+//! the first. A query without a summary has a span with the name of the database, of the server or of the system.
+//! `db.operation.name` and `db.collection.name` are not read from SQL, since a statement may run several operations on several
+//! tables. Callers that know them use [`operation`](Database::operation).
+//!
+//! Passwords and keys that stand in a statement without quotes are literals too: what follows `IDENTIFIED BY`, `PASSWORD`,
+//! `REPLACE`, `USING` and `AS` in statements about users, roles and links; the value of a key or a token; and unquoted words
+//! after a procedure of `EXEC`, or of `CALL` if its name begins with `sp_` or `xp_`. If it is not clear which of two words is
+//! the secret, both are. The names of users, roles and logins stay in the text but not in the summary, which labels series.
+//!
+//! The names of tables and columns stay. If a program makes tables by the thousand, or writes values as names, these names
+//! are shown. Statements are read as a server reads them in its default mode. Under `NO_BACKSLASH_ESCAPES` (`MySQL`),
+//! `standard_conforming_strings = off` (`PostgreSQL`) or `QUOTED_IDENTIFIER OFF` (SQL Server), a literal may be taken for
+//! something else. In `SQLite`, `"text"` is a name even where the server takes it for a string.
+//!
+//! # Cardinality limits
+//!
+//! | what | limit | beyond it |
+//! |---|---|---|
+//! | pools of a monitor | 64 | count as the pool `_other`, without their state |
+//! | databases of a monitor | 64 | count under their system alone |
+//! | digests of a monitor | 1,000, and 1 MiB of their texts | statements count as `_other` of their database |
+//! | summaries that label series | 1,000 | queries count in the series of `_other` |
+//! | bytes of a statement that are read | 64 KiB | ignored |
+//! | bytes of the normalized text | 2 KiB | cut, with `…` |
+//! | statements that a thread remembers | some 2,000, of up to 16 KiB each and 256 KiB together | are read again |
+//!
+//! In a full table, a statement takes the place of the digest with the fewest calls once it was seen more often than that
+//! digest was called. So a statement that comes a second time takes the place of one that ran once. Each call of a digest that
+//! runs regularly counts as eight. A digest without a call for an hour (three hours if it ran regularly) gives its place to
+//! any other. The counts of an evicted digest move to `_other`; in the metrics they stay in its series, which leaves the page
+//! when it is idle.
+//!
+//! From the 500th label on, the first call of a new statement counts in the series of `_other`; from the 700th on its first
+//! two calls, from the 850th on its first seven.
 //!
 //! Source: <https://opentelemetry.io/docs/specs/semconv/database/>
 

@@ -24,32 +24,32 @@
 //!
 //! # What to change
 //!
-//! The pool: [`monitor.db_pool(&pool)`](crate::Monitor::db_pool) gives one that executes what SQLx's does, whichever
-//! the driver is. `&pool`, `&mut connection` and `&mut transaction` are executors, for the query macros too; where
-//! SQLx wants `&mut *transaction`, write `&mut transaction`. What is not here is reached by `as_sqlx`, unwatched.
+//! The pool: [`monitor.db_pool(&pool)`](crate::Monitor::db_pool) returns an instrumented pool, for any driver. `&pool`,
+//! `&mut connection` and `&mut transaction` are executors, for the query macros too. Where SQLx takes `&mut *transaction`,
+//! write `&mut transaction`. Everything else is reached through `as_sqlx`; statements executed there are not recorded.
 //!
-//! # What is a query
+//! # What a query is
 //!
-//! What is executed, from the connection on: the wait for one is the pool's
-//! (`db_client_connection_wait_time_seconds`). A stream of rows ends after its last; dropped before, its query was
-//! cancelled. `BEGIN`, `COMMIT`, `ROLLBACK` and savepoints count too. A transaction that is dropped rolls back when its
-//! connection is used again: that counts when it is dropped, and takes no time. What SQLx asks on its own behalf, for
-//! types that it does not know, belongs to the query that needed it.
+//! The execution of a statement, once its connection is acquired. The time to acquire the connection is recorded with the
+//! pool (`db_client_connection_wait_time_seconds`). A stream of rows ends its query after the last row; dropped before that,
+//! the query counts as cancelled. `BEGIN`, `COMMIT`, `ROLLBACK` and savepoints are queries. A transaction that is dropped is
+//! rolled back when its connection is used again; the query is recorded at the drop, without a duration. Statements that
+//! SQLx sends of its own, to look up types, belong to the query that needed them.
 //!
-//! # What rows are counted
+//! # Which rows are counted
 //!
-//! The rows that came; of a statement that returns none, the rows that it changed. SQLx has these in the types of its
-//! drivers alone: the features `sqlx-postgres`, `sqlx-mysql` and `sqlx-sqlite` read them, and pools of the `Any` driver
-//! need none. Without the feature of the driver such a query has no rows. `SQLite` names the rows of the last change for
-//! any statement, so only those that change rows have them.
+//! The rows that were returned, or else the rows that a statement changed. SQLx has the latter in the types of its drivers
+//! alone: the features `sqlx-postgres`, `sqlx-mysql` and `sqlx-sqlite` read them, and pools of the `Any` driver need none.
+//! Without the feature of its driver, such a query has no number of rows. `SQLite` reports the rows of the last change for
+//! any statement, so the number is used only for statements that change rows.
 //!
 //! # Without an adapter
 //!
-//! A host that leaves its pool as it is has the figures and the slowest queries from the events that SQLx writes
-//! through `tracing`, where [`tracing_layer`](crate::Monitor::tracing_layer) hears them: with this feature it
-//! asks for those at `DEBUG`, whatever is written as lines. They do not tell how a query ended (`watchpost_outcome` is
-//! `unknown`), nor the system (`other_sql`), and make no spans. What an adapter or a guard counts is not counted
-//! again.
+//! If the pool is not instrumented, durations and [`monitor.queries()`](crate::Monitor::queries) come from the events that
+//! SQLx emits through `tracing`, if [`tracing_layer`](crate::Monitor::tracing_layer) receives them. With this feature that
+//! layer asks for them at `DEBUG`, whichever events are logged. The events do not say how a query ended (`watchpost_outcome`
+//! is `unknown`) nor in which system (`other_sql`), and there are no spans. A query that an adapter or a guard records is not
+//! recorded again.
 
 mod affected;
 mod connection;

@@ -1,4 +1,4 @@
-//! Clients and transactions of tokio-postgres whose queries are watched; feature `tokio-postgres`.
+//! Instrumented clients and transactions of tokio-postgres, with the feature `tokio-postgres`.
 //!
 //! ```no_run
 //! use watchpost::db::DbSystem;
@@ -23,18 +23,18 @@
 //!
 //! # What to change
 //!
-//! How the client is got: [`Client`] has the methods of tokio-postgres' that execute something, by their names. A
-//! statement is a text or a [`Statement`] of ours, which remembers its text. What is not here is reached by
-//! [`inner`](Client::inner), unwatched. Pools of deadpool-postgres have an adapter of their own,
-//! `db::deadpool_postgres`.
+//! The construction of the client: [`Client`] wraps one and has its methods that execute something, with the same names. A
+//! statement is a text or a [`Statement`] of this module, which keeps its text. Everything else is reached through
+//! [`inner`](Client::inner); statements executed there are not recorded. Pools of deadpool-postgres have an adapter of their
+//! own, `db::deadpool_postgres`.
 //!
-//! # What is a query
+//! # What a query is
 //!
-//! What is executed; a text that is prepared on the way is part of its query, and `prepare` alone is none.
-//! Transactions and savepoints count by what they send. One that is dropped sends its rollback then, which
-//! counts and takes no time; so does one that fails to begin or is dropped while it does. `COPY` in and out ends with its
-//! data. Rows that come as a stream end their query with the last of them; dropped before, it was
-//! cancelled.
+//! The execution of a statement, with its preparation if it is given as a text. [`prepare`](Client::prepare) alone is none.
+//! The statements that begin, commit and roll back transactions and savepoints are queries. A transaction that is dropped
+//! sends its rollback then, which is recorded without a duration; so does one that fails to begin, or whose begin is
+//! cancelled. A `COPY` ends with its data. A stream of rows ends its query with the last row; dropped before that, the query
+//! counts as cancelled.
 
 mod client;
 mod config;
