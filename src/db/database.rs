@@ -5,8 +5,8 @@ use super::queries::Queries;
 use super::system::DbSystem;
 use super::target::{DatabaseTarget, clean_name};
 
-/// A database whose queries are recorded. Made by [`Monitor::db`](crate::Monitor::db). Cheap to clone: keep it beside the
-/// pool.
+/// A database whose queries are recorded. Made by [`Monitor::db`](crate::Monitor::db). Cheap to clone: keep it beside
+/// the pool.
 ///
 /// Names are cut at 128 bytes. A monitor tells 64 databases apart by their names; further ones count under their system
 /// alone. So a name that comes from outside, such as a tenant's, cannot fill the metrics.
@@ -84,12 +84,12 @@ impl Database {
         self.begin(statement.as_ref())
     }
 
-    /// Begins a query that has no text, by the name of its operation, such as `MongoDB`'s `find`, and of its collection;
-    /// empty for none.
+    /// Begins a query that has no text, by the name of its operation, such as `MongoDB`'s `find`, and of its
+    /// collection; empty for none.
     ///
-    /// The names become `db.operation.name`, `db.collection.name` and, together, the summary. They are cut at 128 bytes and
-    /// label series, so neither may hold a value such as a key or a user's name. For SQL use [`query`](Self::query): a
-    /// statement may run several operations on several tables.
+    /// The names become `db.operation.name`, `db.collection.name` and, together, the summary. They are cut at 128 bytes
+    /// and label series, so neither may hold a value such as a key or a user's name. For SQL use
+    /// [`query`](Self::query): a statement may run several operations on several tables.
     ///
     /// ```
     /// # async fn example(monitor: watchpost::Monitor) -> Result<(), std::io::Error> {

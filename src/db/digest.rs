@@ -51,8 +51,8 @@ pub(super) struct Digest {
     other: Option<Box<OtherSeries>>,
 }
 
-/// The series of [`OTHER`]. Its `completed` and `cancelled` stay empty, so that each of its queries takes the slow path,
-/// which checks `expires_at`.
+/// The series of [`OTHER`]. Its `completed` and `cancelled` stay empty, so that each of its queries takes the slow
+/// path, which checks `expires_at`.
 #[derive(Debug)]
 struct OtherSeries {
     completed: OnceLock<Histogram>,

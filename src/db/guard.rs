@@ -21,8 +21,8 @@ const MAX_CODE: usize = 32;
 /// A query in progress, made by [`Database::query`](super::Database::query).
 ///
 /// The query begins when the guard is made, as a child of the current request or span. It ends when
-/// [`finish`](Self::finish), [`fail`](Self::fail), [`in_scope`](Self::in_scope) or
-/// [`try_in_scope`](Self::try_in_scope) returns, or when the future of [`run`](Self::run), [`try_run`](Self::try_run) or
+/// [`finish`](Self::finish), [`fail`](Self::fail), [`in_scope`](Self::in_scope) or [`try_in_scope`](Self::try_in_scope)
+/// returns, or when the future of [`run`](Self::run), [`try_run`](Self::try_run) or
 /// [`try_run_with`](Self::try_run_with) completes. A guard that is dropped before that counts as cancelled, or as
 /// panicked if code that ran in it panicked.
 ///
@@ -76,7 +76,8 @@ impl QueryGuard {
         self
     }
 
-    /// Sets the number of statements sent together (`db.operation.batch.size`). A batch of one is not recorded as a batch.
+    /// Sets the number of statements sent together (`db.operation.batch.size`). A batch of one is not recorded as a
+    /// batch.
     pub fn batch(mut self, statements: u64) -> Self {
         self.batch = (statements > 1).then_some(statements);
         self
@@ -85,8 +86,8 @@ impl QueryGuard {
     /// Sets the database's code for a query that fails, such as an `SQLSTATE` (`db.response.status_code`). It is cut at
     /// 32 bytes.
     ///
-    /// The code labels series. A text that is empty or holds anything but ASCII letters, digits, `_`, `.`, `:` and `-` is
-    /// ignored, since it may be an error message.
+    /// The code labels series. A text that is empty or holds anything but ASCII letters, digits, `_`, `.`, `:` and `-`
+    /// is ignored, since it may be an error message.
     pub fn code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.code = code_of(code.into());
         self
@@ -100,8 +101,8 @@ impl QueryGuard {
 
     /// Ends the query as failed.
     ///
-    /// The error's type and the [`code`](Self::code) are recorded. The error's text is not, because databases quote values
-    /// in it; [`capture_error`](crate::capture_error) reports it.
+    /// The error's type and the [`code`](Self::code) are recorded. The error's text is not, because databases quote
+    /// values in it; [`capture_error`](crate::capture_error) reports it.
     pub fn fail<E: ?Sized>(mut self, error: &E) {
         let _ = error;
         let outcome = self.failed::<E>();
@@ -132,7 +133,8 @@ impl QueryGuard {
         });
     }
 
-    /// Returns the statement with a trailing comment that carries the trace context, for drivers without an adapter here.
+    /// Returns the statement with a trailing comment that carries the trace context, for drivers without an adapter
+    /// here.
     ///
     /// With it, the database's logs, its list of running queries and its own tracing can be matched with the trace:
     ///
@@ -146,8 +148,8 @@ impl QueryGuard {
     /// # }
     /// ```
     ///
-    /// A statement that has a comment already is returned unchanged, and so is one outside a trace. A driver that caches
-    /// prepared statements by their text must not cache the returned ones: each is sent once.
+    /// A statement that has a comment already is returned unchanged, and so is one outside a trace. A driver that
+    /// caches prepared statements by their text must not cache the returned ones: each is sent once.
     ///
     /// Source: <https://google.github.io/sqlcommenter/spec/>
     pub fn commented<'s>(&self, statement: &'s str) -> Cow<'s, str> {
@@ -228,10 +230,10 @@ impl QueryGuard {
         let Some(span) = &self.span else {
             return digest.record_untraced(&query);
         };
-        // 3. With traces it belongs to the operation that was current when it began. The digest reads the route from there.
+        // 3. With traces it belongs to the operation that was current when it began, whose route the digest counts.
         digest.record(&query, Some(span.slot()));
-        // 4. A completed query adds itself to the tally and its span to the trace under one lock: the span is the digest's
-        //    template with its own ids, times and counts.
+        // 4. A completed query adds itself to the tally and its span to the trace under one lock: the span is the
+        //    digest's template with its own ids, times and counts.
         let has_span = if matches!(outcome, QueryOutcome::Completed) {
             span.end_query(&query.timing, &digest.span_template, &self.counts())
         } else {
@@ -239,8 +241,8 @@ impl QueryGuard {
             digest.record_failure(span.slot(), outcome);
             false
         };
-        // 5. Any other outcome has attributes of its own. So does a span that the template does not fit: a root, a late
-        //    one, one with events, or one without room in the trace.
+        // 5. Any other outcome has attributes of its own. The template also does not fit a root, a late span, one with
+        //    events, or one for which the trace has no room.
         if !has_span {
             self.end_detailed_span(outcome, now);
         }

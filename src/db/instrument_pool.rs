@@ -7,8 +7,8 @@ use super::system::DbSystem;
 
 /// A connection pool that [`monitor.db_pool(&pool)`](crate::Monitor::db_pool) can instrument.
 ///
-/// The pools of the features `sqlx` and `deadpool-postgres` implement it. Implement it for a pool of your own to wrap it
-/// in a type whose queries are recorded:
+/// The pools of the features `sqlx` and `deadpool-postgres` implement it. Implement it for a pool of your own to wrap
+/// it in a type whose queries are recorded:
 ///
 /// ```
 /// use watchpost::db::{ConnectionPool, Database, DbSystem, InstrumentPool, PoolContext, PoolState, PoolWatch};
@@ -53,7 +53,8 @@ pub trait InstrumentPool: ConnectionPool + Clone + 'static {
     /// The instrumented pool.
     type Instrumented;
 
-    /// Wraps the pool. `context` makes the [`Database`] that its queries are recorded with, and watches its connections.
+    /// Wraps the pool. `context` makes the [`Database`] that its queries are recorded with, and watches its
+    /// connections.
     fn instrument(&self, context: &PoolContext<'_>) -> Self::Instrumented;
 }
 
@@ -75,8 +76,8 @@ impl<'a> PoolContext<'a> {
         Database::new(self.queries, system)
     }
 
-    /// Watches the connections of a pool, like [`Monitor::watch_pool`](crate::Monitor::watch_pool). `name` is used unless
-    /// the host gave [another](crate::Monitor::db_pool_as).
+    /// Watches the connections of a pool, like [`Monitor::watch_pool`](crate::Monitor::watch_pool). `name` is used
+    /// unless the host gave [another](crate::Monitor::db_pool_as).
     pub fn watch_pool<P>(&self, name: impl AsRef<str>, pool: &P) -> PoolWatch
     where
         P: ConnectionPool + Clone + 'static,

@@ -1,7 +1,8 @@
-//! Database queries: one guard for each query records a span, a duration by statement, and statistics of all statements.
+//! Database queries: one guard for each query records a span, a duration by statement, and statistics of all
+//! statements.
 //!
-//! Statements are recorded without their values. The text `WHERE mail = 'ada@example.org'` becomes `WHERE mail = ?`, and all
-//! statements with the same normalized text count together.
+//! Statements are recorded without their values. The text `WHERE mail = 'ada@example.org'` becomes `WHERE mail = ?`,
+//! and all statements with the same normalized text count together.
 //!
 //! ```
 //! use watchpost::db::DbSystem;
@@ -35,16 +36,16 @@
 //! | tokio-postgres | `tokio-postgres` | the client: `db::tokio_postgres::Client::new(client, &db)` |
 //! | any other pool | | implement [`ConnectionPool`] for its connections, [`InstrumentPool`] for its queries |
 //!
-//! [`monitor.health().database(&pool)`](crate::health::Health::database) checks whether the database responds, for these pools
-//! and for any type that implements [`Probe`].
+//! [`monitor.health().database(&pool)`](crate::health::Health::database) checks whether the database responds, for
+//! these pools and for any type that implements [`Probe`].
 //!
-//! Adapters can append the trace context to each statement as a comment, so that the database's own logs can be matched with
-//! traces: see their `comments`, and [`commented`](QueryGuard::commented) for statements that you send yourself.
+//! Adapters can append the trace context to each statement as a comment, so that the database's own logs can be matched
+//! with traces: see their `comments`, and [`commented`](QueryGuard::commented) for statements that you send yourself.
 //!
 //! # What is recorded
 //!
-//! A request to `/orders/{id}` runs one `SELECT` on `orders`, six on `items` in a loop, and an `UPDATE` that fails with the
-//! code `40001`. These are the spans of its trace (shortened):
+//! A request to `/orders/{id}` runs one `SELECT` on `orders`, six on `items` in a loop, and an `UPDATE` that fails with
+//! the code `40001`. These are the spans of its trace (shortened):
 //!
 //! ```text
 //! GET /orders/{id}     69.1 ms  error
@@ -115,9 +116,9 @@
 //! | by pool | `db_client_connection_count` by state, `_max`, `_idle_min`, `_pending_requests`, `_timeouts_total`, and the histogram `db_client_connection_wait_time_seconds`; see [`watch_pool`](crate::Monitor::watch_pool) |
 //! | by route | `watchpost_request_db_queries_total`, `watchpost_request_db_duplicates_total`, `watchpost_request_n_plus_one_total` and the histogram `watchpost_request_db_duration_seconds` |
 //!
-//! `watchpost.db.n_plus_one` names a statement that a request ran at least five times, each time after the one before had
-//! ended and after some other query, for more than 50 ms in total: a loop that fetches row by row what one statement could
-//! fetch at once.
+//! `watchpost.db.n_plus_one` names a statement that a request ran at least five times, one after the other, for more
+//! than 50 ms in total, after some other statement: a loop that fetches row by row what one statement could fetch at
+//! once.
 //!
 //! # When a query ends
 //!
@@ -129,34 +130,35 @@
 //! | code that runs in it panics | `panicked` |
 //! | there is no guard; an event of SQLx reports the query | `unknown` |
 //!
-//! What the database makes of a cancelled query is not known here. A guard works outside a request too: it is then the root of
-//! a trace of its own.
+//! What the database makes of a cancelled query is not known here. A guard works outside a request too: it is then the
+//! root of a trace of its own.
 //!
 //! # What is kept of a statement
 //!
-//! The normalized text: literals and placeholders become `?`, a list of them becomes one, and comments and line breaks become
-//! a blank. Statements with the same normalized text have one *digest*, as in `MySQL`: one series and one row of
-//! [`monitor.queries()`](crate::Monitor::queries). Of systems without SQL, only the name of the command is kept. Of an error,
-//! its type and the database's code are kept. Its text is not, because databases quote values in it.
+//! The normalized text: literals and placeholders become `?`, a list of them becomes one, and comments and line breaks
+//! become a blank. Statements with the same normalized text have one *digest*, as in `MySQL`: one series and one row of
+//! [`monitor.queries()`](crate::Monitor::queries). Of systems without SQL, only the name of the command is kept. Of an
+//! error, its type and the database's code are kept. Its text is not, because databases quote values in it.
 //!
-//! Compared with `PostgreSQL`'s `queryid`, digests depend a little more on how a statement is written (`!=` and `<>`, an
-//! alias, `*`), and less on its values (the lengths of lists, the types of literals).
+//! Compared with `PostgreSQL`'s `queryid`, digests depend a little more on how a statement is written (`!=` and `<>`,
+//! an alias, `*`), and less on its values (the lengths of lists, the types of literals).
 //!
 //! The summary has the operations and their targets, in the order and the spelling of the statement (`select "Orders"
-//! customers`), in at most 255 bytes. Statements that differ in the case of words alone have one digest, with the summary of
-//! the first. A query without a summary has a span with the name of the database, of the server or of the system.
-//! `db.operation.name` and `db.collection.name` are not read from SQL, since a statement may run several operations on several
-//! tables. Callers that know them use [`operation`](Database::operation).
+//! customers`), in at most 255 bytes. Statements that differ in the case of words alone have one digest, with the
+//! summary of the first. A query without a summary has a span with the name of the database, of the server or of the
+//! system. `db.operation.name` and `db.collection.name` are not read from SQL, since a statement may run several
+//! operations on several tables. Callers that know them use [`operation`](Database::operation).
 //!
-//! Passwords and keys that stand in a statement without quotes are literals too: what follows `IDENTIFIED BY`, `PASSWORD`,
-//! `REPLACE`, `USING` and `AS` in statements about users, roles and links; the value of a key or a token; and unquoted words
-//! after a procedure of `EXEC`, or of `CALL` if its name begins with `sp_` or `xp_`. If it is not clear which of two words is
-//! the secret, both are. The names of users, roles and logins stay in the text but not in the summary, which labels series.
+//! Passwords and keys that stand in a statement without quotes are literals too: what follows `IDENTIFIED BY`,
+//! `PASSWORD`, `REPLACE`, `USING` and `AS` in statements about users, roles and links; the value of a key or a token;
+//! and unquoted words after a procedure of `EXEC`, or of `CALL` if its name begins with `sp_` or `xp_`. If it is not
+//! clear which of two words is the secret, both are. The names of users, roles and logins stay in the text but not in
+//! the summary, which labels series.
 //!
-//! The names of tables and columns stay. If a program makes tables by the thousand, or writes values as names, these names
-//! are shown. Statements are read as a server reads them in its default mode. Under `NO_BACKSLASH_ESCAPES` (`MySQL`),
-//! `standard_conforming_strings = off` (`PostgreSQL`) or `QUOTED_IDENTIFIER OFF` (SQL Server), a literal may be taken for
-//! something else. In `SQLite`, `"text"` is a name even where the server takes it for a string.
+//! The names of tables and columns stay. If a program makes tables by the thousand, or writes values as names, these
+//! names are shown. Statements are read as a server reads them in its default mode. Under `NO_BACKSLASH_ESCAPES`
+//! (`MySQL`), `standard_conforming_strings = off` (`PostgreSQL`) or `QUOTED_IDENTIFIER OFF` (SQL Server), a literal may
+//! be taken for something else. In `SQLite`, `"text"` is a name even where the server takes it for a string.
 //!
 //! # Cardinality limits
 //!
@@ -170,14 +172,14 @@
 //! | bytes of the normalized text | 2 KiB | cut, with `…` |
 //! | statements that a thread remembers | some 2,000, of up to 16 KiB each and 256 KiB together | are read again |
 //!
-//! In a full table, a statement takes the place of the digest with the fewest calls once it was seen more often than that
-//! digest was called. So a statement that comes a second time takes the place of one that ran once. Each call of a digest that
-//! runs regularly counts as eight. A digest without a call for an hour (three hours if it ran regularly) gives its place to
-//! any other. The counts of an evicted digest move to `_other`; in the metrics they stay in its series, which leaves the page
-//! when it is idle.
+//! In a full table, a statement takes the place of the digest with the fewest calls once it was seen more often than
+//! that digest was called. So a statement that comes a second time takes the place of one that ran once. Each call of a
+//! digest that runs regularly counts as eight. A digest without a call for an hour (three hours if it ran regularly)
+//! gives its place to any other. The counts of an evicted digest move to `_other`; in the metrics they stay in its
+//! series, which leaves the page when it is idle.
 //!
-//! From the 500th label on, the first call of a new statement counts in the series of `_other`; from the 700th on its first
-//! two calls, from the 850th on its first seven.
+//! From the 500th label on, the first call of a new statement counts in the series of `_other`; from the 700th on its
+//! first two calls, from the 850th on its first seven.
 //!
 //! Source: <https://opentelemetry.io/docs/specs/semconv/database/>
 

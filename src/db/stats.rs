@@ -55,7 +55,8 @@ pub struct QueryStats {
     /// The operations and their targets, such as `SELECT orders`; at most 255 bytes. `_other` stands for the statements
     /// for which the table has no room.
     pub summary: Arc<str>,
-    /// The normalized statement: literals replaced by `?`, at most 2 KiB. Empty for systems without SQL and for `_other`.
+    /// The normalized statement: literals replaced by `?`, at most 2 KiB. Empty for systems without SQL and for
+    /// `_other`.
     pub text: Arc<str>,
     /// Queries that have ended, whatever their outcome.
     pub calls: u64,
@@ -75,8 +76,8 @@ pub struct QueryStats {
     pub max: Duration,
     /// Rows returned or changed, of the queries for which the number is known.
     pub rows: u64,
-    /// Up to eight routes that ran the query, with their calls, in descending order of calls. The empty route stands for
-    /// work outside a request.
+    /// Up to eight routes that ran the query, with their calls, in descending order of calls. The empty route stands
+    /// for work outside a request.
     pub callers: Vec<(Arc<str>, u64)>,
     /// Calls from further routes.
     pub other_callers: u64,

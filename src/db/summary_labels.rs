@@ -13,8 +13,8 @@ use crate::model::lock;
 const BUDGET: [(u64, usize); 4] = [(8, 1000), (3, 850), (2, 700), (0, 500)];
 const SWEEP_EVERY: Nanos = 1_000_000_000;
 
-/// The summaries that label series. A label stays in the table until its series, which no digest uses any more, has left
-/// the metrics page. So statements that come and go do not fill the metric.
+/// The summaries that label series. A label stays in the table until its series, which no digest uses any more, has
+/// left the metrics page. So statements that come and go do not fill the metric.
 #[derive(Debug)]
 pub(super) struct SummaryLabels {
     table: Mutex<LabelTable>,

@@ -23,8 +23,8 @@ pub enum DbSystem {
     OracleDb,
     /// `clickhouse`
     Clickhouse,
-    /// `other_sql`: any other system with SQL. Text in double quotes is taken for a literal, as in some dialects, unless it
-    /// stands where a table is expected. Names may stand in brackets.
+    /// `other_sql`: any other system with SQL. Text in double quotes is taken for a literal, as in some dialects,
+    /// unless it stands where a table is expected. Names may stand in brackets.
     OtherSql,
     /// `redis`
     Redis,

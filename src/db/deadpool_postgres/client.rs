@@ -65,7 +65,8 @@ impl TransactionSession for Transaction<'_> {
 }
 
 impl Client<Object> {
-    /// Like [`deadpool_postgres::ClientWrapper::prepare_cached`]. The statement keeps its text. Preparing is not recorded as a query.
+    /// Like [`deadpool_postgres::ClientWrapper::prepare_cached`]. The statement keeps its text. Preparing is not
+    /// recorded as a query.
     ///
     /// # Errors
     ///
@@ -77,7 +78,8 @@ impl Client<Object> {
 }
 
 impl Client<Transaction<'_>> {
-    /// Like [`deadpool_postgres::Transaction::prepare_cached`]. The statement keeps its text. Preparing is not recorded as a query.
+    /// Like [`deadpool_postgres::Transaction::prepare_cached`]. The statement keeps its text. Preparing is not recorded
+    /// as a query.
     ///
     /// # Errors
     ///

@@ -28,8 +28,8 @@ impl Probe for deadpool_postgres::Pool {
             let mut timeouts = Timeouts::new();
             timeouts.wait = Some(Duration::ZERO);
             match self.timeout_get(&timeouts).await {
-                // The idle connections were broken, so the pool opened this one on the monitor's runtime, with which it would
-                // end. It must not stay in the pool.
+                // The idle connections were broken, so the pool opened this one on the monitor's runtime, with which it
+                // would end. It must not stay in the pool.
                 Ok(client) if Object::metrics(&client).recycle_count == 0 => {
                     let response = Object::take(client).check_connection().await;
                     return response.map_err(|error| report.error(&error));

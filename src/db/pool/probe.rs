@@ -23,8 +23,8 @@ const CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// A database that [`Health::database`](crate::health::Health::database) can check.
 ///
-/// The pools of the features `sqlx` and `deadpool-postgres` implement it, instrumented or not, and so do shared clients of
-/// tokio-postgres. Implement it for a client of your own:
+/// The pools of the features `sqlx` and `deadpool-postgres` implement it, instrumented or not, and so do shared clients
+/// of tokio-postgres. Implement it for a client of your own:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -54,8 +54,8 @@ pub trait Probe: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// The future is dropped when the check's timeout elapses. The output then says what `report` knows: the stage and the
-    /// last error.
+    /// The future is dropped when the check's timeout elapses. The output then says what `report` knows: the stage and
+    /// the last error.
     fn probe(&self, report: &ProbeReport) -> impl Future<Output = Result<(), String>> + Send;
 }
 
@@ -91,8 +91,8 @@ impl ProbeReport {
         self.lock().stage = stage.into();
     }
 
-    /// Returns the text of an error, with its sources and the database's code; at most 8 KiB. The report keeps it until the
-    /// check succeeds: a check that times out reports it.
+    /// Returns the text of an error, with its sources and the database's code; at most 8 KiB. The report keeps it until
+    /// the check succeeds: a check that times out reports it.
     pub fn error(&self, error: &(dyn Error + 'static)) -> String {
         let text = text_of(error);
         self.lock().error.clone_from(&text);

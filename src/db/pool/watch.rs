@@ -45,9 +45,9 @@ impl PoolWatch {
 
     /// Runs a future that acquires a connection.
     ///
-    /// While it runs it counts in `db.client.connection.pending_requests`. `Ok` records its duration in `.wait_time`. An
-    /// `Err` of the type `std::io::Error` with the kind `TimedOut`, or of the type `tokio::time::error::Elapsed`, counts in
-    /// `.timeouts`; for other error types see [`acquire_with`](Self::acquire_with).
+    /// While it runs it counts in `db.client.connection.pending_requests`. `Ok` records its duration in `.wait_time`.
+    /// An `Err` of the type `std::io::Error` with the kind `TimedOut`, or of the type `tokio::time::error::Elapsed`,
+    /// counts in `.timeouts`; for other error types see [`acquire_with`](Self::acquire_with).
     ///
     /// ```
     /// # async fn example(monitor: watchpost::Monitor, pool: std::sync::Arc<dyn watchpost::db::ConnectionPool>) -> Result<(), std::io::Error> {

@@ -7,7 +7,8 @@ use sqlx::Error;
 use super::database::SqlxDatabase;
 use super::transaction::{Transaction, TransactionConnection};
 
-/// A connection of a [`Pool`](super::Pool). `&mut PoolConnection` is an SQLx executor. Dropping it returns it to the pool.
+/// A connection of a [`Pool`](super::Pool). `&mut PoolConnection` is an SQLx executor. Dropping it returns it to the
+/// pool.
 pub struct PoolConnection<DB: Database> {
     connection: sqlx::pool::PoolConnection<DB>,
     database: Arc<SqlxDatabase>,

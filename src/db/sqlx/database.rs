@@ -24,13 +24,14 @@ impl SqlxDatabase {
         self.handle = self.handle.clone().namespace(namespace);
     }
 
-    /// Begins the query of a statement. For a statement of the host, call [`expect_event`](Self::expect_event) with the text
-    /// that is sent. SQLx emits no event for a statement of its own, such as `BEGIN`.
+    /// Begins the query of a statement. For a statement of the host, call [`expect_event`](Self::expect_event) with the
+    /// text that is sent. SQLx emits no event for a statement of its own, such as `BEGIN`.
     pub(super) fn query(&self, statement: &str) -> QueryGuard {
         self.handle.query(statement)
     }
 
-    /// Announces the event that SQLx will emit for the text of a query that has begun, so that it is not recorded again.
+    /// Announces the event that SQLx will emit for the text of a query that has begun, so that it is not recorded
+    /// again.
     pub(super) fn expect_event(&self, text: &str) {
         if self.has_driver_threads {
             self.handle.expect_event(text);

@@ -25,31 +25,32 @@
 //! # What to change
 //!
 //! The pool: [`monitor.db_pool(&pool)`](crate::Monitor::db_pool) returns an instrumented pool, for any driver. `&pool`,
-//! `&mut connection` and `&mut transaction` are executors, for the query macros too. Where SQLx takes `&mut *transaction`,
-//! write `&mut transaction`. Everything else is reached through `as_sqlx`; statements executed there are not recorded.
+//! `&mut connection` and `&mut transaction` are executors, for the query macros too. Where SQLx takes `&mut
+//! *transaction`, write `&mut transaction`. Everything else is reached through `as_sqlx`; statements executed there are
+//! not recorded.
 //!
 //! # What a query is
 //!
-//! The execution of a statement, once its connection is acquired. The time to acquire the connection is recorded with the
-//! pool (`db_client_connection_wait_time_seconds`). A stream of rows ends its query after the last row; dropped before that,
-//! the query counts as cancelled. `BEGIN`, `COMMIT`, `ROLLBACK` and savepoints are queries. A transaction that is dropped is
-//! rolled back when its connection is used again; the query is recorded at the drop, without a duration. Statements that
-//! SQLx sends of its own, to look up types, belong to the query that needed them.
+//! The execution of a statement, once its connection is acquired. The time to acquire the connection is recorded with
+//! the pool (`db_client_connection_wait_time_seconds`). A stream of rows ends its query after the last row; dropped
+//! before that, the query counts as cancelled. `BEGIN`, `COMMIT`, `ROLLBACK` and savepoints are queries. A transaction
+//! that is dropped is rolled back when its connection is used again; the query is recorded at the drop, without a
+//! duration. Statements that SQLx sends of its own, to look up types, belong to the query that needed them.
 //!
 //! # Which rows are counted
 //!
-//! The rows that were returned, or else the rows that a statement changed. SQLx has the latter in the types of its drivers
-//! alone: the features `sqlx-postgres`, `sqlx-mysql` and `sqlx-sqlite` read them, and pools of the `Any` driver need none.
-//! Without the feature of its driver, such a query has no number of rows. `SQLite` reports the rows of the last change for
-//! any statement, so the number is used only for statements that change rows.
+//! The rows that were returned, or else the rows that a statement changed. SQLx has the latter in the types of its
+//! drivers alone: the features `sqlx-postgres`, `sqlx-mysql` and `sqlx-sqlite` read them, and pools of the `Any` driver
+//! need none. Without the feature of its driver, such a query has no number of rows. `SQLite` reports the rows of the
+//! last change for any statement, so the number is used only for statements that change rows.
 //!
 //! # Without an adapter
 //!
-//! If the pool is not instrumented, durations and [`monitor.queries()`](crate::Monitor::queries) come from the events that
-//! SQLx emits through `tracing`, if [`tracing_layer`](crate::Monitor::tracing_layer) receives them. With this feature that
-//! layer asks for them at `DEBUG`, whichever events are logged. The events do not say how a query ended (`watchpost_outcome`
-//! is `unknown`) nor in which system (`other_sql`), and there are no spans. A query that an adapter or a guard records is not
-//! recorded again.
+//! If the pool is not instrumented, durations and [`monitor.queries()`](crate::Monitor::queries) come from the events
+//! that SQLx emits through `tracing`, if [`tracing_layer`](crate::Monitor::tracing_layer) receives them. With this
+//! feature that layer asks for them at `DEBUG`, whichever events are logged. The events do not say how a query ended
+//! (`watchpost_outcome` is `unknown`) nor in which system (`other_sql`), and there are no spans. A query that an
+//! adapter or a guard records is not recorded again.
 
 mod affected;
 mod connection;

@@ -15,8 +15,8 @@ use super::error;
 use super::transaction::{Transaction, TransactionConnection};
 use crate::model::caught;
 
-/// An instrumented pool of SQLx. Made by [`Monitor::db_pool`](crate::Monitor::db_pool). `&Pool` is an SQLx executor. Cheap
-/// to clone.
+/// An instrumented pool of SQLx. Made by [`Monitor::db_pool`](crate::Monitor::db_pool). `&Pool` is an SQLx executor.
+/// Cheap to clone.
 pub struct Pool<DB: Driver> {
     inner: sqlx::Pool<DB>,
     database: Arc<SqlxDatabase>,

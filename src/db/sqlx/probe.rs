@@ -14,8 +14,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// A statement that makes `SQLite` read its file.
 const READ_FILE: &str = "SELECT count(*) FROM sqlite_master";
 
-/// An idle connection of a pool. It returns to the pool once it has responded. Otherwise it is closed, and the pool opens
-/// another one.
+/// An idle connection of a pool. It returns to the pool once it has responded. Otherwise it is closed, and the pool
+/// opens another one.
 struct IdleConnection<DB: Driver>(Option<PoolConnection<DB>>);
 
 impl<DB: Driver> IdleConnection<DB> {

@@ -28,8 +28,8 @@ impl NormalizedStatement {
         }
     }
 
-    /// Makes the statement of an operation that has no text, from the names of the operation and of its collection; empty
-    /// for none.
+    /// Makes the statement of an operation that has no text, from the names of the operation and of its collection;
+    /// empty for none.
     pub(crate) fn named(operation: &str, collection: &str) -> Self {
         let (operation, collection) = (clean_name(operation), clean_name(collection));
         let mut hash = TokenHash::NEW;

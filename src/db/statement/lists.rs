@@ -1,7 +1,7 @@
 //! Collapses lists of literals to their first element, and rows of `VALUES` to one.
 //!
-//! Each token is written as it comes. When a list or a row ends as a repetition, the text and the hash return to the point
-//! before it. So nothing is read twice, and nothing is kept but one point for each open bracket.
+//! Each token is written as it comes. When a list or a row ends as a repetition, the text and the hash return to the
+//! point before it. So nothing is read twice, and nothing is kept but one point for each open bracket.
 
 use super::hash::TokenHash;
 use super::text::{OutputText, TextMark};

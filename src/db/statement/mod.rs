@@ -1,8 +1,8 @@
 //! Normalizes SQL statements: their text without literals, their summary and their digest.
 //!
 //! A statement is not parsed. [`scan`] cuts it into tokens by the lexical rules of its dialect, [`normalize`] replaces
-//! literals by `?` and [`lists`] collapses repeated elements, and [`summary`] collects operations and targets. Text that may
-//! be a literal in the dialect is taken for one. The work is linear in the bytes read.
+//! literals by `?` and [`lists`] collapses repeated elements, and [`summary`] collects operations and targets. Text
+//! that may be a literal in the dialect is taken for one. The work is linear in the bytes read.
 
 mod command;
 mod dialect;
@@ -43,7 +43,8 @@ pub(crate) struct NormalizedStatement {
     pub(crate) operation: Box<str>,
     /// `db.collection.name`, if the caller gave it.
     pub(crate) collection: Option<Box<str>>,
-    /// Equal for statements that differ only in literals, the lengths of lists, white space, comments and the case of words.
+    /// Equal for statements that differ only in literals, the lengths of lists, white space, comments and the case of
+    /// words.
     pub(crate) digest: u64,
 }
 

@@ -80,8 +80,8 @@ pub(super) fn end_of_q_literal(sql: &[u8], from: usize) -> Option<usize> {
     Some(from + 1 + length + 2)
 }
 
-/// The position after a comment `/* .. */`, or the end of the text if it is not closed. `from` is the position after the
-/// opening.
+/// The position after a comment `/* .. */`, or the end of the text if it is not closed. `from` is the position after
+/// the opening.
 pub(super) fn end_of_block_comment(sql: &[u8], from: usize, nested: bool) -> usize {
     let mut depth = 1_u32;
     let mut at = from;

@@ -184,8 +184,8 @@ impl<'a> SqlScanner<'a> {
         TokenKind::Literal
     }
 
-    /// Skips everything up to a blank, a comment, a comma, a semicolon or a closing bracket, outside of quotes and of inner
-    /// brackets. `depth` inner brackets are already open.
+    /// Skips everything up to a blank, a comment, a comma, a semicolon or a closing bracket, outside of quotes and of
+    /// inner brackets. `depth` inner brackets are already open.
     fn skip_attached(&mut self, mut depth: usize) {
         while let Some(byte) = self.peek(0) {
             match byte {

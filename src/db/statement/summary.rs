@@ -76,8 +76,8 @@ impl<'a> SummaryBuilder<'a> {
             self.last = token.kind;
             return;
         }
-        // 3. The token shows what the one before it was: a keyword before a comma, a closing bracket or an operator is the
-        //    name of a column, and two words may be one operation.
+        // 3. The token shows what the one before it was: a keyword before a comma, a closing bracket or an operator is
+        //    the name of a column, and two words may be one operation.
         match token.kind {
             TokenKind::Comma | TokenKind::Close => self.undo(before_operation),
             TokenKind::Operator if before_operation.is_none() || token.text == "=" => {
@@ -132,7 +132,8 @@ impl<'a> SummaryBuilder<'a> {
         dialect && !constant && !self.name.is_empty() && token.text.starts_with('@')
     }
 
-    /// Whether a string or a placeholder is a name because of its position: no value may stand where a table is expected.
+    /// Whether a string or a placeholder is a name because of its position: no value may stand where a table is
+    /// expected.
     pub(super) fn is_name(&mut self, token: &SqlToken<'a>) -> bool {
         match (token.kind, token.text.as_bytes()) {
             (TokenKind::Placeholder, [b'@', ..]) => self.is_link(token),

@@ -24,8 +24,8 @@ type TypedParams<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 ///
 /// # Cancel safety
 ///
-/// As [`tokio_postgres::Client`]. A query whose future is dropped before it is ready counts as cancelled; the server may
-/// still execute it.
+/// As [`tokio_postgres::Client`]. A query whose future is dropped before it is ready counts as cancelled; the server
+/// may still execute it.
 pub struct Client<C = tokio_postgres::Client> {
     pub(super) inner: C,
     pub(super) database: Arc<PostgresDatabase>,
@@ -48,8 +48,8 @@ impl<C: Session> Client<C> {
     }
 
     /// Sets whether statements are sent with a comment that carries the trace context, in the format of
-    /// [sqlcommenter](https://google.github.io/sqlcommenter/spec/); off by default. A text that has a comment already is sent
-    /// unchanged, and so is a prepared [`Statement`].
+    /// [sqlcommenter](https://google.github.io/sqlcommenter/spec/); off by default. A text that has a comment already
+    /// is sent unchanged, and so is a prepared [`Statement`].
     #[must_use]
     pub fn comments(mut self, comments: bool) -> Self {
         Arc::make_mut(&mut self.database).comments = comments;
@@ -269,7 +269,8 @@ impl<C: Session> Client<C> {
         Ok(Statement::new(prepared, query))
     }
 
-    /// Like [`tokio_postgres::Client::prepare_typed`]. The statement keeps its text. Preparing is not recorded as a query.
+    /// Like [`tokio_postgres::Client::prepare_typed`]. The statement keeps its text. Preparing is not recorded as a
+    /// query.
     ///
     /// # Errors
     ///

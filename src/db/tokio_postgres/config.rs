@@ -8,8 +8,8 @@ const DEFAULT_PORT: u16 = 5432;
 impl Database {
     /// Sets the database's name and server from the options of tokio-postgres, with its feature.
     ///
-    /// The name is `dbname`, or `user`, which is the server's default. The server is set if the options have exactly one host
-    /// and it is not a socket.
+    /// The name is `dbname`, or `user`, which is the server's default. The server is set if the options have exactly
+    /// one host and it is not a socket.
     ///
     /// ```
     /// # fn example(monitor: watchpost::Monitor) -> Result<(), tokio_postgres::Error> {

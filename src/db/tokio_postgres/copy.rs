@@ -16,8 +16,8 @@ use super::error;
 pin_project! {
     /// The sink of `COPY .. FROM STDIN`. Made by [`Client::copy_in`](super::Client::copy_in).
     ///
-    /// The query ends when [`finish`](Self::finish) returns or the sink is closed. Dropped before that, the copy is aborted
-    /// and the query counts as cancelled.
+    /// The query ends when [`finish`](Self::finish) returns or the sink is closed. Dropped before that, the copy is
+    /// aborted and the query counts as cancelled.
     #[must_use = "a copy that is not finished is aborted"]
     #[project = CopyInProjection]
     pub struct CopyInSink<T> {
@@ -113,8 +113,8 @@ impl<T> fmt::Debug for CopyInSink<T> {
 }
 
 pin_project! {
-    /// The data of `COPY .. TO STDOUT`. Made by [`Client::copy_out`](super::Client::copy_out). The query ends with the last
-    /// piece of data; dropped before that, it counts as cancelled.
+    /// The data of `COPY .. TO STDOUT`. Made by [`Client::copy_out`](super::Client::copy_out). The query ends with the
+    /// last piece of data; dropped before that, it counts as cancelled.
     #[must_use = "streams do nothing unless polled"]
     pub struct CopyOutStream {
         #[pin]

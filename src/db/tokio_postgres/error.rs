@@ -42,8 +42,8 @@ fn database_details(error: &DbError) -> DriverError {
     DriverError::new(code_of(code), error.constraint())
 }
 
-/// The error's kind. It is private to tokio-postgres and read from the beginning of the error's text, which holds no value.
-/// A kind of a later release is `tokio_postgres::Error`.
+/// The error's kind. It is private to tokio-postgres and read from the beginning of the error's text, which holds no
+/// value. A kind of a later release is `tokio_postgres::Error`.
 fn kind(error: &Error) -> &'static str {
     const KINDS: [(&str, &str); 15] = [
         (

@@ -23,18 +23,18 @@
 //!
 //! # What to change
 //!
-//! The construction of the client: [`Client`] wraps one and has its methods that execute something, with the same names. A
-//! statement is a text or a [`Statement`] of this module, which keeps its text. Everything else is reached through
-//! [`inner`](Client::inner); statements executed there are not recorded. Pools of deadpool-postgres have an adapter of their
-//! own, `db::deadpool_postgres`.
+//! The construction of the client: [`Client`] wraps one and has its methods that execute something, with the same
+//! names. A statement is a text or a [`Statement`] of this module, which keeps its text. Everything else is reached
+//! through [`inner`](Client::inner); statements executed there are not recorded. Pools of deadpool-postgres have an
+//! adapter of their own, `db::deadpool_postgres`.
 //!
 //! # What a query is
 //!
-//! The execution of a statement, with its preparation if it is given as a text. [`prepare`](Client::prepare) alone is none.
-//! The statements that begin, commit and roll back transactions and savepoints are queries. A transaction that is dropped
-//! sends its rollback then, which is recorded without a duration; so does one that fails to begin, or whose begin is
-//! cancelled. A `COPY` ends with its data. A stream of rows ends its query with the last row; dropped before that, the query
-//! counts as cancelled.
+//! The execution of a statement, with its preparation if it is given as a text. [`prepare`](Client::prepare) alone is
+//! none. The statements that begin, commit and roll back transactions and savepoints are queries. A transaction that is
+//! dropped sends its rollback then, which is recorded without a duration; so does one that fails to begin, or whose
+//! begin is cancelled. A `COPY` ends with its data. A stream of rows ends its query with the last row; dropped before
+//! that, the query counts as cancelled.
 
 mod client;
 mod config;

@@ -11,8 +11,8 @@ use super::super::rows::{QueryRows, StreamItem};
 use super::error;
 
 pin_project! {
-    /// A stream of rows. Made by [`Client::query_raw`](super::Client::query_raw). The query ends with the last row; dropped
-    /// before that, it counts as cancelled.
+    /// A stream of rows. Made by [`Client::query_raw`](super::Client::query_raw). The query ends with the last row;
+    /// dropped before that, it counts as cancelled.
     #[must_use = "streams do nothing unless polled"]
     pub struct RowStream {
         #[pin]

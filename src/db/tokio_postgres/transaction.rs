@@ -10,7 +10,8 @@ use super::database::PostgresDatabase;
 use super::error;
 use super::session::{Session, TransactionSession};
 
-/// An instrumented transaction or savepoint, with the methods of a [`Client`]. Dropping it without a commit rolls it back.
+/// An instrumented transaction or savepoint, with the methods of a [`Client`]. Dropping it without a commit rolls it
+/// back.
 pub struct Transaction<T> {
     // Declared before `rollback`, so that it is dropped first: its drop sends the statement that `rollback` records.
     client: Client<T>,
@@ -97,8 +98,8 @@ impl<T: TransactionSession> Transaction<T> {
         Transaction::begin_savepoint(inner.begin(), database).await
     }
 
-    /// Begins a savepoint with this name in the transaction. The name becomes part of the statement unquoted, so it must be a
-    /// valid SQL identifier. The name is not recorded.
+    /// Begins a savepoint with this name in the transaction. The name becomes part of the statement unquoted, so it
+    /// must be a valid SQL identifier. The name is not recorded.
     ///
     /// # Errors
     ///

@@ -50,8 +50,8 @@ impl<'a, C: ClientSession> TransactionBuilder<'a, C> {
         self
     }
 
-    /// Sets whether the transaction is deferrable: if it is also serializable and only reads, it may wait when it begins, and
-    /// then never fails because of others.
+    /// Sets whether the transaction is deferrable: if it is also serializable and only reads, it may wait when it
+    /// begins, and then never fails because of others.
     pub fn deferrable(mut self, deferrable: bool) -> Self {
         self.options.deferrable = Some(deferrable);
         self
