@@ -50,8 +50,8 @@ pub use self::error::{Error, Result};
 pub use self::errors::{ResultExt, capture_error, capture_message};
 pub use self::http::EndpointLayer;
 pub use self::model::{
-    Attributes, EventId, Kept, Level, Outcome, ParseIdError, Reason, ShutdownReport, Signal,
-    SpanId, Totals, TraceId, Value,
+    Attributes, DropReason, EventId, KeepReason, Level, Outcome, ParseIdError, RecordKind,
+    RecordTotals, ShutdownReport, SpanId, TraceId, Value,
 };
 #[cfg(feature = "axum")]
 pub use self::monitor::NoMonitor;

@@ -74,7 +74,7 @@ pub(crate) const HTTP_SERVER_REQUEST_BODY_SIZE: &str = "http.server.request.body
 pub(crate) const HTTP_SERVER_RESPONSE_BODY_SIZE: &str = "http.server.response.body.size";
 /// Seconds to the response's headers; ours.
 pub(crate) const HTTP_TIME_TO_HEADERS: &str = "watchpost.http.time_to_headers";
-/// Life of a stream or an upgraded socket in seconds; ours.
+/// Lifetime of a stream or an upgraded socket in seconds; ours.
 pub(crate) const HTTP_CONNECTION_DURATION: &str = "watchpost.http.connection.duration";
 
 /// `rpc.client.call.duration`, seconds.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tracing_subscriber::layer::SubscriberExt;
-use watchpost::{Kept, Monitor, MonitorBuilder};
+use watchpost::{KeepReason, Monitor, MonitorBuilder};
 
 #[path = "support/child.rs"]
 mod child;
@@ -100,7 +100,7 @@ fn check(monitor: &Monitor, written: &Written) {
     let record = &written.records(monitor, "in a job")[0];
     assert_eq!(record["trace_id"].as_str().unwrap().len(), 32);
     let traces = monitor.recent_traces();
-    assert_eq!(traces[0].kept, Kept::Captured);
+    assert_eq!(traces[0].kept, KeepReason::Captured);
     let text = format!("{:?}", traces[0]);
     assert!(
         text.contains("in a job") && text.contains("shop::db"),

@@ -27,7 +27,7 @@ use tower::buffer::Buffer;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use watchpost::logs::LogFormat;
-use watchpost::{Access, Monitor, MonitorBuilder, MonitorGuard, ShutdownReport, Signal};
+use watchpost::{Access, Monitor, MonitorBuilder, MonitorGuard, RecordKind, ShutdownReport};
 
 #[path = "support/child.rs"]
 mod child;
@@ -306,7 +306,8 @@ fn use_the_monitor(monitor: &Monitor, port: SocketAddr, time: Duration) -> u64 {
 }
 
 fn emitted(monitor: &Monitor) -> [u64; 3] {
-    [Signal::Request, Signal::Log, Signal::Notice].map(|signal| monitor.totals(signal).emitted())
+    [RecordKind::Request, RecordKind::Log, RecordKind::Notice]
+        .map(|signal| monitor.totals(signal).emitted())
 }
 
 /// Waits until no more records come, for as long as the host's connections take to close.
@@ -392,7 +393,7 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
 fn check(report: &ShutdownReport, seen: &Seen, asked: u64) {
     assert_eq!(seen.wrong, Vec::<String>::new());
     assert!(report.is_complete(), "{report}");
-    for signal in Signal::ALL {
+    for signal in RecordKind::ALL {
         let totals = report.totals(signal);
         assert_eq!(
             totals.emitted(),
@@ -401,7 +402,7 @@ fn check(report: &ShutdownReport, seen: &Seen, asked: u64) {
         );
     }
     assert_eq!(seen.lines, report.delivered(), "{report}");
-    assert_eq!(report.totals(Signal::Request).emitted(), asked);
+    assert_eq!(report.totals(RecordKind::Request).emitted(), asked);
     assert_eq!(report.dropped(), 0, "{report}");
     assert_eq!(
         seen.requests,

@@ -10,7 +10,7 @@ use axum::http::Request;
 use axum::routing::get;
 use tower::ServiceExt;
 use watchpost::errors::EventKind;
-use watchpost::{Level, Monitor, ResultExt, Signal};
+use watchpost::{Level, Monitor, RecordKind, ResultExt};
 
 static BEFORE: AtomicUsize = AtomicUsize::new(0);
 
@@ -79,8 +79,8 @@ async fn each_panic_is_captured_once() {
         (EventKind::Panic, Level::Fatal)
     );
     assert_eq!(sample.path, "/panic");
-    assert_eq!(monitor.totals(Signal::Error).delivered(), 4);
-    assert_eq!(second.totals(Signal::Error).emitted(), 0);
+    assert_eq!(monitor.totals(RecordKind::Error).delivered(), 4);
+    assert_eq!(second.totals(RecordKind::Error).emitted(), 0);
 
     // Outside a request, with a payload that is no text, and while an error is shown.
     let thrown = std::thread::spawn(|| std::panic::panic_any(7_u8)).join();
@@ -99,7 +99,7 @@ async fn each_panic_is_captured_once() {
     assert!(messages.contains(&"<panicked while it was formatted>".to_owned()));
     assert_eq!(BEFORE.load(Relaxed), 6);
     let report = monitor.shutdown(Duration::from_secs(5)).await;
-    assert_eq!(report.totals(Signal::Error).delivered(), 6);
+    assert_eq!(report.totals(RecordKind::Error).delivered(), 6);
     // What comes later is counted, and nothing panics.
     assert!(watchpost::capture_error(&std::fmt::Error).to_string().len() == 32);
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use tower::{Service, ServiceExt};
 use watchpost::db::DbSystem;
-use watchpost::{Monitor, Signal};
+use watchpost::{Monitor, RecordKind};
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 static ENDED: AtomicUsize = AtomicUsize::new(0);
@@ -166,5 +166,5 @@ fn nothing_panics_in_a_destructor_of_a_thread_local() {
     }
     let flushed = monitor.flush_blocking(std::time::Duration::from_secs(10));
     assert!(flushed.unwrap());
-    assert!(monitor.totals(Signal::Error).emitted() > 0);
+    assert!(monitor.totals(RecordKind::Error).emitted() > 0);
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::Access;
 use super::rule::Source;
 use super::weak::weakness;
-use crate::model::{Notices, Secret, lock};
+use crate::model::{Diagnostics, Secret, lock};
 
 /// Reads one variable of the environment.
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -22,7 +22,7 @@ pub(crate) struct Keys(Arc<Inner>);
 
 struct Inner {
     lookup: Box<Lookup>,
-    notices: Arc<Notices>,
+    diagnostics: Arc<Diagnostics>,
     /// Writes a random token where the person who runs the process sees it.
     announce: Box<Announce>,
     /// The setting `access.token`: how notices name it, and its value.
@@ -36,13 +36,13 @@ impl Keys {
     pub(crate) fn new(
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         announce: impl Fn(String) + Send + Sync + 'static,
-        notices: Arc<Notices>,
+        diagnostics: Arc<Diagnostics>,
         setting: Option<(String, Secret)>,
     ) -> Self {
         Self(Arc::new(Inner {
             setting,
             lookup: Box::new(lookup),
-            notices,
+            diagnostics,
             announce: Box::new(announce),
             by_name: Mutex::default(),
         }))
@@ -84,7 +84,9 @@ impl Keys {
     /// A token for this run. Standard error alone shows it: log records and notices reach other systems.
     fn random(&self, subject: &str, why: &str) -> Option<Secret> {
         let Inner {
-            notices, announce, ..
+            diagnostics,
+            announce,
+            ..
         } = &*self.0;
         let mut bytes = [0; 32];
         match getrandom::fill(&mut bytes) {
@@ -98,14 +100,14 @@ impl Keys {
                 announce(format!(
                     "watchpost: {subject} {why}: until this process ends, the token is {token}\n"
                 ));
-                notices.say(format!(
+                diagnostics.report(format!(
                     "{subject} {why}: a random token for this run was written to standard error; set one of at \
                      least 32 random characters to keep it."
                 ));
                 Some(Secret::new(token))
             }
             Err(error) => {
-                notices.say(format!(
+                diagnostics.report(format!(
                     "{subject} {why}, and the system has no random numbers to make one ({error}): \
                      nobody is admitted; set one of at least 32 random characters."
                 ));
@@ -147,21 +149,21 @@ mod tests {
     /// What was shown on standard error.
     type Shown = Arc<Mutex<Vec<String>>>;
 
-    fn keys(value: Option<&'static str>) -> (Keys, Arc<Notices>, Shown) {
+    fn keys(value: Option<&'static str>) -> (Keys, Arc<Diagnostics>, Shown) {
         keys_with(value, None)
     }
 
     fn keys_with(
         value: Option<&'static str>,
         setting: Option<&str>,
-    ) -> (Keys, Arc<Notices>, Shown) {
-        let (notices, shown) = (Arc::new(Notices::default()), Shown::default());
+    ) -> (Keys, Arc<Diagnostics>, Shown) {
+        let (diagnostics, shown) = (Arc::new(Diagnostics::default()), Shown::default());
         let lookup = move |name: &str| value.filter(|_| name.ends_with("TOKEN")).map(str::to_owned);
         let show = Arc::clone(&shown);
         let announce = move |text| show.lock().unwrap().push(text);
         let setting = setting.map(|it| (SETTING.to_owned(), Secret::new(it)));
-        let keys = Keys::new(lookup, announce, Arc::clone(&notices), setting);
-        (keys, notices, shown)
+        let keys = Keys::new(lookup, announce, Arc::clone(&diagnostics), setting);
+        (keys, diagnostics, shown)
     }
 
     fn admits(access: &Access, token: &str) -> bool {
@@ -178,11 +180,11 @@ mod tests {
 
     #[test]
     fn a_good_token_is_taken_from_the_variable_and_not_told() {
-        let (keys, notices, shown) = keys(Some("  9f86d081884c7d659a2feaa0c55ad015\n"));
+        let (keys, diagnostics, shown) = keys(Some("  9f86d081884c7d659a2feaa0c55ad015\n"));
         let access = Access::token_env("TOKEN");
         keys.resolve(&access);
         assert!(admits(&access, TOKEN));
-        assert!(notices.said().is_empty() && shown.lock().unwrap().is_empty());
+        assert!(diagnostics.notices().is_empty() && shown.lock().unwrap().is_empty());
     }
 
     #[test]
@@ -193,12 +195,12 @@ mod tests {
             Some("hunter2"),
             Some("changeme-changeme-changeme-changeme"),
         ] {
-            let (keys, notices, shown) = keys(value);
+            let (keys, diagnostics, shown) = keys(value);
             let pages = [Access::token_env("TOKEN"), Access::token_env("TOKEN")];
             for access in pages.iter().chain(&pages) {
                 keys.resolve(access);
             }
-            let said = notices.said();
+            let said = diagnostics.notices();
             assert_eq!(said.len(), 1, "{said:?}");
             let shown = shown.lock().unwrap();
             assert_eq!(shown.len(), 1, "{shown:?}");
@@ -214,23 +216,25 @@ mod tests {
 
     #[test]
     fn a_weak_token_from_code_is_not_used() {
-        let (keys, notices, shown) = keys(None);
+        let (keys, diagnostics, shown) = keys(None);
         let access = Access::token("password");
         keys.resolve(&access);
         assert!(!admits(&access, "password"));
         assert!(admits(&access, told(&shown.lock().unwrap()[0])));
-        assert!(notices.said()[0].starts_with("the token given to `Access::token` is shorter"));
+        assert!(
+            diagnostics.notices()[0].starts_with("the token given to `Access::token` is shorter")
+        );
     }
 
     #[test]
     fn a_weak_setting_is_reported_under_its_own_name() {
         let weak = "changeme-changeme-changeme-changeme";
-        let (keys, notices, shown) = keys_with(Some(TOKEN), Some(weak));
+        let (keys, diagnostics, shown) = keys_with(Some(TOKEN), Some(weak));
         let pages = [Access::from_settings(), Access::from_settings()];
         for access in &pages {
             keys.resolve(access);
         }
-        let (said, shown) = (notices.said(), shown.lock().unwrap());
+        let (said, shown) = (diagnostics.notices(), shown.lock().unwrap());
         assert!(
             said[0].starts_with(&format!("{SETTING} begins like")),
             "{said:?}"
@@ -244,18 +248,18 @@ mod tests {
 
     #[test]
     fn the_settings_have_a_token_or_pages_share_a_random_one() {
-        let (keys, notices, shown) = keys_with(None, Some(TOKEN));
+        let (keys, diagnostics, shown) = keys_with(None, Some(TOKEN));
         let access = Access::from_settings();
         assert!(!admits(&access, TOKEN), "before a monitor resolves it");
         keys.resolve(&access);
-        assert!(admits(&access, TOKEN) && notices.said().is_empty());
+        assert!(admits(&access, TOKEN) && diagnostics.notices().is_empty());
         assert!(shown.lock().unwrap().is_empty());
         assert_eq!(
             format!("{access:?}"),
             "Access(token of the settings: [REDACTED])"
         );
 
-        let (keys, notices, shown) = keys_with(None, None);
+        let (keys, diagnostics, shown) = keys_with(None, None);
         let pages = [
             Access::from_settings(),
             Access::token_env("WATCHPOST_TOKEN"),
@@ -263,7 +267,7 @@ mod tests {
         for access in &pages {
             keys.resolve(access);
         }
-        let (said, shown) = (notices.said(), shown.lock().unwrap());
+        let (said, shown) = (diagnostics.notices(), shown.lock().unwrap());
         assert!(
             said[0].starts_with("WATCHPOST_TOKEN is not set"),
             "{said:?}"

@@ -79,7 +79,7 @@ impl Crumbs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::wire::Reader;
+    use crate::model::codec::Reader;
 
     fn read(crumbs: &Crumbs) -> Vec<(u64, Vec<u8>)> {
         let mut bytes = Vec::new();

@@ -2,8 +2,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
 
-use crate::model::peek_shared;
 use crate::model::prefix;
+use crate::model::read_for_status;
 
 /// Routes that one monitor tells apart. A router has hundreds.
 const MAX_ROUTES: usize = 4096;
@@ -103,7 +103,7 @@ impl Routes {
     /// The pattern of a number.
     pub(crate) fn name(&self, id: RouteId) -> Arc<str> {
         // A child made by `fork` whose parent was adding one knows none.
-        let Some(table) = peek_shared(&self.0) else {
+        let Some(table) = read_for_status(&self.0) else {
             return Arc::default();
         };
         let name = table.names.get(id.0 as usize).or(table.names.first());

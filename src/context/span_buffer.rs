@@ -10,7 +10,7 @@ use super::failed_query::FailedQuery;
 use super::query_tally::{Asked, Tally};
 use super::span_events::{EventsOfSpan, SpanEvents};
 use super::trace_memory::Room;
-use crate::model::{Kept, SpanId};
+use crate::model::{KeepReason, SpanId};
 
 /// Bytes that one trace may hold.
 const MAX_TREE: usize = 1 << 20;
@@ -69,7 +69,7 @@ pub(crate) struct Taken<'a> {
 pub(crate) enum Decision {
     #[default]
     Open,
-    Kept(Kept),
+    Kept(KeepReason),
     Dropped,
 }
 
@@ -79,7 +79,7 @@ pub(crate) enum Added {
     /// It waits for the decision.
     Held,
     /// The trace was decided and is kept: the span goes the way of late ones.
-    Late(Kept),
+    Late(KeepReason),
     /// The trace was decided and is not kept.
     Unkept,
     /// There is no room for it.
@@ -341,10 +341,10 @@ mod tests {
         tree.lose();
         assert_eq!(room.lost(), 1);
         let mut taken = (0, 0);
-        let kept = Decision::Kept(Kept::Error);
+        let kept = Decision::Kept(KeepReason::Error);
         tree.decide(kept, |all| taken = (all.spans.len(), all.lost));
         assert_eq!((taken, room.held()), ((80, 1), 0));
-        assert_eq!(add(1), Added::Late(Kept::Error));
+        assert_eq!(add(1), Added::Late(KeepReason::Error));
         assert_eq!(tree.decide(Decision::Dropped, |_| {}), kept);
         tree.open(false);
         assert_eq!(add(30), Added::Held);
@@ -361,7 +361,7 @@ mod tests {
         assert_eq!((room.held(), room.lost()), (0, 1));
         tree.add(|out| out.push(2));
         let mut taken = Vec::new();
-        let kept = Decision::Kept(Kept::Head);
+        let kept = Decision::Kept(KeepReason::Head);
         tree.decide(kept, |all| {
             taken.extend([all.spans.len() as u32, all.lost]);
         });

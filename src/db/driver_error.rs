@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use crate::context::DriverError;
-use crate::model::caught;
+use crate::model::catch_panic;
 
 /// Sources of an error that are examined.
 const MAX_SOURCES: usize = 10;
@@ -25,7 +25,7 @@ const DRIVERS: &[ReadError] = &[
 pub(crate) fn driver_error(error: &(dyn Error + 'static)) -> Option<DriverError> {
     let read = || DRIVERS.iter().find_map(|read| read(error));
     // Methods of a driver's error are foreign code.
-    caught(read).flatten()
+    catch_panic(read).flatten()
 }
 
 /// Like [`driver_error`], for an error and its sources: the first one with a code, else the first.
@@ -40,7 +40,7 @@ pub(super) fn driver_error_in_chain(error: &(dyn Error + 'static)) -> Option<Dri
             }
             found.get_or_insert(read);
         }
-        next = caught(|| error.source()).flatten();
+        next = catch_panic(|| error.source()).flatten();
     }
     found
 }

@@ -18,7 +18,7 @@ use super::target::DatabaseTarget;
 use crate::clock::nanos;
 use crate::context::Requests;
 use crate::metrics::Metrics;
-use crate::model::{lock, peek};
+use crate::model::{lock, lock_for_status};
 use crate::trace::Traces;
 
 /// The queries and connection pools of one monitor.
@@ -120,7 +120,7 @@ impl Queries {
     /// The statistics of all digests, in descending order of their total time.
     pub(crate) fn stats(&self) -> Vec<QueryStats> {
         // A child made by `fork` while another thread of the parent held the lock gets none.
-        let Some(mut registry) = peek(&self.registry) else {
+        let Some(mut registry) = lock_for_status(&self.registry) else {
             return Vec::new();
         };
         let digests = registry.digests(&self.instruments);

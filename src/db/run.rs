@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use super::guard::QueryGuard;
-use crate::model::caught;
+use crate::model::catch_panic;
 
 impl QueryGuard {
     /// Runs a future in the query. The query ends as completed when the future is ready.
@@ -141,7 +141,7 @@ where
         let (mut guard, result) = ready!(this.inner.poll(cx));
         if let Err(error) = &result
             && let Some(code) = this.code.take()
-            && let Some(code) = caught(|| code(error)).flatten()
+            && let Some(code) = catch_panic(|| code(error)).flatten()
         {
             guard = guard.code(code);
         }

@@ -7,7 +7,7 @@ use super::system::DbSystem;
 use crate::clock::Nanos;
 use crate::context::{RouteId, Routes, Slot};
 use crate::metrics::Exponential;
-use crate::model::{TraceId, lock, peek};
+use crate::model::{TraceId, lock, lock_for_status};
 
 /// Routes that a digest counts separately as callers.
 const MAX_CALLERS: usize = 8;
@@ -210,7 +210,8 @@ impl DigestStats {
             rows: self.rows.load(Relaxed),
             callers: self.callers(routes),
             other_callers: self.other_callers.load(Relaxed),
-            slowest_trace_id: peek(&self.slowest_trace).map_or(TraceId::NIL, |trace| *trace),
+            slowest_trace_id: lock_for_status(&self.slowest_trace)
+                .map_or(TraceId::NIL, |trace| *trace),
         })
     }
 

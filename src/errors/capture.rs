@@ -14,11 +14,11 @@ use super::durable::DurableWaiters;
 use super::groups::{ErrorGroup, ErrorGroups};
 use super::sentry::{self, Outbox, SentrySetup};
 use crate::context::{self, Facts, NO_REQUEST, ReadDriverError, Requests, Slot};
-use crate::model::wire::{Reader, put_str};
-use crate::model::{EventId, Level, Signal, SpanId, TraceId, cut, is_own_thread, prefix};
+use crate::model::codec::{Reader, put_str};
+use crate::model::{EventId, Level, RecordKind, SpanId, TraceId, cut, is_suppressed, prefix};
 use crate::record::{self, ErrorKind, ErrorRecord, Pairs, put_more};
 use crate::trace::Traces;
-use crate::worker::{Deadlines, Intake, Keeper, KeeperStatus, RemoteSetup};
+use crate::worker::{Deadlines, RecordQueue, RemoteSetup, SpoolStatus, SpoolWriter};
 
 /// Bytes of a path, a query, a user agent or an address.
 const MAX_TEXT: usize = 2048;
@@ -35,11 +35,11 @@ pub(crate) struct ErrorTracker {
 
 #[derive(Debug)]
 pub(super) struct CaptureState {
-    pub(super) intake: Arc<Intake>,
+    pub(super) record_queue: Arc<RecordQueue>,
     pub(super) requests: Arc<Requests>,
     pub(super) waiting: BacktraceQueue,
     pub(super) groups: ErrorGroups,
-    pub(super) keeper: Option<Keeper>,
+    pub(super) keeper: Option<SpoolWriter>,
     /// The number of the first record that this process stores.
     pub(super) first: u64,
     /// Where events wait for who sends them.
@@ -77,18 +77,18 @@ impl ErrorTracker {
     /// `read_driver` reads errors of database drivers.
     pub(crate) fn new(
         config: &ErrorsConfig,
-        intake: &Arc<Intake>,
+        record_queue: &Arc<RecordQueue>,
         requests: &Arc<Requests>,
-        keeper: Option<Keeper>,
+        keeper: Option<SpoolWriter>,
         traces: Option<Arc<Traces>>,
         read_driver: ReadDriverError,
     ) -> Self {
         let shared = CaptureState {
-            intake: Arc::clone(intake),
+            record_queue: Arc::clone(record_queue),
             requests: Arc::clone(requests),
             waiting: BacktraceQueue::new(config.backtraces),
             groups: ErrorGroups::default(),
-            first: keeper.as_ref().map_or(0, Keeper::last) + 1,
+            first: keeper.as_ref().map_or(0, SpoolWriter::last) + 1,
             outbox: Outbox::new(config.dsn.is_some()),
             keeper,
             awaited: DurableWaiters::new(),
@@ -140,8 +140,8 @@ impl ErrorTracker {
     }
 
     /// How the store does, where there is one and it can be read.
-    pub(crate) fn store(&self) -> Option<KeeperStatus> {
-        self.shared.keeper.as_ref().and_then(Keeper::status)
+    pub(crate) fn store(&self) -> Option<SpoolStatus> {
+        self.shared.keeper.as_ref().and_then(SpoolWriter::status)
     }
 
     #[cfg(test)]
@@ -166,7 +166,7 @@ impl CaptureState {
         chain: impl FnOnce(&mut Vec<u8>) -> ChainSummary,
     ) -> EventId {
         // What runs on our own threads must not feed itself.
-        if is_own_thread() || CAPTURING.try_with(|it| it.replace(true)).unwrap_or(true) {
+        if is_suppressed() || CAPTURING.try_with(|it| it.replace(true)).unwrap_or(true) {
             super::global::count_unclaimed();
             return EventId::NIL;
         }
@@ -257,8 +257,8 @@ impl CaptureState {
         };
         // Where it was captured: an event of a place that captures many leaves room for the others.
         let source = source_of(captured.location);
-        self.intake
-            .push_of(Signal::Error, source, at, |out| record.put(out));
+        self.record_queue
+            .push_of(RecordKind::Error, source, at, |out| record.put(out));
     }
 }
 

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt::{self, Write};
 
 use crate::context::{DriverError, ReadDriverError};
+use crate::model::codec::{put_sized, put_str};
 use crate::model::text::put_formatted;
-use crate::model::wire::{put_sized, put_str};
-use crate::model::{caught, cut, prefix};
+use crate::model::{catch_panic, cut, prefix};
 
 /// The error and nine sources.
 const MAX_CAUSES: usize = 10;
@@ -73,7 +73,7 @@ pub(super) fn put_text(out: &mut Vec<u8>, kind: &str, message: &str) -> ChainSum
 fn source_of<'a>(
     source: impl FnOnce() -> Option<&'a (dyn Error + 'static)>,
 ) -> Option<&'a (dyn Error + 'static)> {
-    caught(source).flatten()
+    catch_panic(source).flatten()
 }
 
 fn put_message(out: &mut Vec<u8>, end: usize, message: fmt::Arguments<'_>) -> bool {
@@ -91,7 +91,7 @@ fn put_type_of(out: &mut Vec<u8>, error: fmt::Arguments<'_>) {
             whole: true,
         };
         // The error with which the name ends the writing is no failure.
-        let _ended = caught(|| name.write_fmt(error));
+        let _ended = catch_panic(|| name.write_fmt(error));
         let named = name.whole && name.out.get(start).is_some_and(u8::is_ascii_uppercase);
         if !named {
             name.out.truncate(start);
@@ -127,8 +127,8 @@ impl Write for TypeNameWriter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::codec::Reader;
     use crate::model::text::PANICKED;
-    use crate::model::wire::Reader;
 
     #[derive(Debug)]
     struct Level(u32, Option<Box<Self>>);

@@ -6,7 +6,7 @@ use super::capture::CaptureState;
 use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind};
 use super::fingerprint::{GroupHash, normalise};
 use crate::context::{ReadCrumb, RouteId};
-use crate::model::wire::{Reader, Text};
+use crate::model::codec::{Reader, Text};
 use crate::model::{Attributes, Value};
 use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
 use crate::redact;

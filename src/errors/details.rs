@@ -7,7 +7,7 @@ use super::capture::{CaptureInput, CaptureState, ErrorTracker};
 use super::chain::put_chain;
 use super::durable::DurableCapture;
 use crate::context::{DriverError, FailedQuery};
-use crate::model::wire::put_str;
+use crate::model::codec::put_str;
 use crate::model::{Attributes, EventId, Level, Value, cut, prefix};
 use crate::record::{ErrorKind, MAX_TAGS, put_attributes_within};
 use crate::semconv;

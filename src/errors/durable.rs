@@ -11,7 +11,7 @@ use super::capture::{CaptureInput, CaptureState};
 use super::chain::ChainSummary;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::EventId;
-use crate::worker::{Awaited, Deadlines, Pending, Told};
+use crate::worker::{Completion, CompletionFuture, Deadlines, Pending};
 
 /// How long a capture waits for the disk.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ pub(super) struct DurableWaiters {
 #[derive(Default)]
 struct WaitingCaptures {
     /// Since when each is waited for.
-    events: FxHashMap<EventId, (Nanos, Arc<Told<bool>>)>,
+    events: FxHashMap<EventId, (Nanos, Arc<Completion<bool>>)>,
     /// Whether somebody looks after those that wait for too long.
     guarded: bool,
 }
@@ -54,11 +54,11 @@ impl DurableWaiters {
     }
 
     /// Who waits for an event.
-    pub(super) fn of(&self, event: EventId) -> Option<Arc<Told<bool>>> {
+    pub(super) fn of(&self, event: EventId) -> Option<Arc<Completion<bool>>> {
         self.lock().events.remove(&event).map(|(_, told)| told)
     }
 
-    fn add(self: &Arc<Self>, event: EventId, told: &Arc<Told<bool>>) {
+    fn add(self: &Arc<Self>, event: EventId, told: &Arc<Completion<bool>>) {
         let now = self.clock.now();
         if std::process::id() != self.process {
             return told.give(false);
@@ -137,7 +137,7 @@ impl CaptureReceipt {
 #[must_use = "the event is captured, and may be stored later than you think: await it"]
 pub struct DurableCapture {
     id: EventId,
-    awaited: Awaited<bool>,
+    awaited: CompletionFuture<bool>,
 }
 
 impl Future for DurableCapture {
@@ -158,7 +158,7 @@ impl CaptureState {
         captured: &CaptureInput<'_>,
         chain: impl FnOnce(&mut Vec<u8>) -> ChainSummary,
     ) -> DurableCapture {
-        let told = Arc::<Told<bool>>::default();
+        let told = Arc::<Completion<bool>>::default();
         if self.keeper.is_some() {
             // Before the record: the worker may be quick.
             self.awaited.add(captured.event, &told);
@@ -169,10 +169,10 @@ impl CaptureState {
         if id.is_nil() {
             told.give(false);
         }
-        self.intake.ring();
+        self.record_queue.ring();
         DurableCapture {
             id,
-            awaited: Awaited(told),
+            awaited: CompletionFuture(told),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use super::capture::{CaptureState, ErrorTracker};
 use crate::context;
-use crate::model::{EventId, Level, Life, Taken, peek_shared};
+use crate::model::{ClaimResult, EventId, Level, MonitorLifetime, read_for_status};
 
 /// The monitors of the process, and which of them is installed.
 static MONITORS: RwLock<Monitors> = RwLock::new(Monitors {
@@ -19,7 +19,7 @@ static UNCLAIMED: AtomicU64 = AtomicU64::new(0);
 
 struct Monitors {
     all: Vec<(u32, Weak<CaptureState>)>,
-    installed: Option<(Weak<CaptureState>, Life)>,
+    installed: Option<(Weak<CaptureState>, MonitorLifetime)>,
 }
 
 /// Makes a monitor known.
@@ -30,15 +30,15 @@ pub(super) fn register(number: u32, shared: &Arc<CaptureState>) {
 }
 
 /// Makes a monitor the one that captures outside requests, unless another is that is at work.
-pub(super) fn install(shared: &Arc<CaptureState>, life: &Life) -> Taken {
+pub(super) fn install(shared: &Arc<CaptureState>, life: &MonitorLifetime) -> ClaimResult {
     let mut monitors = MONITORS.write().unwrap_or_else(PoisonError::into_inner);
     match &monitors.installed {
-        Some((_, has)) if has.is(life) => return Taken::Before,
-        Some((_, has)) if !has.has_ended() => return Taken::Other,
+        Some((_, has)) if has.is(life) => return ClaimResult::AlreadyClaimed,
+        Some((_, has)) if !has.has_ended() => return ClaimResult::HeldByOther,
         _ => {}
     }
     monitors.installed = Some((Arc::downgrade(shared), life.clone()));
-    Taken::Now
+    ClaimResult::Claimed
 }
 
 /// Forgets a monitor whose last handle is dropped. Its parts may live on in globals that cannot be unset.
@@ -74,7 +74,7 @@ pub(crate) fn has_installed() -> bool {
         let installed = monitors.installed.as_ref();
         installed.is_some_and(|(_, life)| !life.has_ended())
     };
-    peek_shared(&MONITORS).is_none_or(|monitors| installed(&monitors))
+    read_for_status(&MONITORS).is_none_or(|monitors| installed(&monitors))
 }
 
 #[cold]

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::event::{ErrorEvent, Frame};
 use super::fingerprint::GroupHash;
 use crate::model::EventId;
-use crate::model::peek;
+use crate::model::lock_for_status;
 
 /// Groups that are kept. Of the place of capture that has the most of them, the one that was not seen for longest makes
 /// room: a place whose messages all differ does not drive the others out.
@@ -153,7 +153,7 @@ impl ErrorGroups {
     pub(super) fn snapshot(&self) -> Vec<ErrorGroup> {
         let mut groups: Vec<_> = {
             // In a child made by `fork` whose parent was at it, there are none.
-            let Some(table) = peek(&self.0) else {
+            let Some(table) = lock_for_status(&self.0) else {
                 return Vec::new();
             };
             table.groups.values().map(|it| it.group.clone()).collect()

@@ -8,7 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use super::capture::{CaptureInput, ErrorTracker, is_capturing};
 use super::chain::put_text;
 use super::global;
-use crate::model::{EventId, Level, Life, Taken, hook_is_set, hook_saw_panic, is_own_thread};
+use crate::model::{
+    ClaimResult, EventId, Level, MonitorLifetime, is_suppressed, record_hook_panic, record_hook_set,
+};
 use crate::record::ErrorKind;
 
 /// The type that a panic is told under.
@@ -44,7 +46,7 @@ thread_local! {
 
 impl ErrorTracker {
     /// Captures from now on what happens outside every monitor's requests too, unless another monitor does.
-    pub(crate) fn install(&self, life: &Life) -> Taken {
+    pub(crate) fn install(&self, life: &MonitorLifetime) -> ClaimResult {
         global::install(&self.shared, life)
     }
 
@@ -59,7 +61,7 @@ impl ErrorTracker {
 ///
 /// Where somebody has set another hook since, ours is set again: that one may not call the one before it. Of several
 /// hooks of ours that call each other the first captures.
-pub(crate) fn set_panic_hook() -> Option<Taken> {
+pub(crate) fn set_panic_hook() -> Option<ClaimResult> {
     if std::thread::panicking() {
         return None;
     }
@@ -70,8 +72,8 @@ pub(crate) fn set_panic_hook() -> Option<Taken> {
     };
     if *ours == Some((place(&*before), LIVE_HOOK.load(Relaxed))) {
         std::panic::set_hook(before);
-        hook_is_set();
-        return Some(Taken::Before);
+        record_hook_set();
+        return Some(ClaimResult::AlreadyClaimed);
     }
     let alive = HookLifetime::new();
     let number = alive.0;
@@ -88,17 +90,17 @@ pub(crate) fn set_panic_hook() -> Option<Taken> {
     });
     *ours = Some((place(&*hook), number));
     std::panic::set_hook(hook);
-    hook_is_set();
-    Some(Taken::Now)
+    record_hook_set();
+    Some(ClaimResult::Claimed)
 }
 
 /// Runs while a thread panics, where another panic ends the process: nothing foreign is called here, and
 /// nothing that may be locked by this thread is waited for.
 fn capture(info: &PanicHookInfo<'_>) {
-    if is_own_thread() || is_capturing() {
+    if is_suppressed() || is_capturing() {
         return;
     }
-    hook_saw_panic();
+    record_hook_panic();
     let (Some(shared), Some(location)) = (global::current(), info.location()) else {
         return global::count_unclaimed();
     };

@@ -9,15 +9,15 @@ use super::stored_record::StoredRecord;
 use super::{available_memory, decode, stored_record};
 use crate::context::ReadCrumb;
 use crate::metrics::{Counter, Metrics};
-use crate::model::{EventId, Notices, Signal};
-use crate::worker::{Jobs, Keeper, Record, Tap};
+use crate::model::{Diagnostics, EventId, RecordKind};
+use crate::worker::{BlockingPool, Record, RecordProcessor, SpoolWriter};
 
 /// Reads captured errors on the worker's thread: tells them apart and counts them.
 #[derive(Debug)]
 pub(crate) struct ErrorProcessor {
     shared: Arc<CaptureState>,
     read_crumb: ReadCrumb,
-    notices: Arc<Notices>,
+    diagnostics: Arc<Diagnostics>,
     resident: ResidentMemory,
     counter: Counter,
     /// Behind which number stored events of earlier processes are still to be read.
@@ -29,7 +29,7 @@ impl ErrorTracker {
     pub(crate) fn tap(
         &self,
         metrics: &Metrics,
-        notices: &Arc<Notices>,
+        diagnostics: &Arc<Diagnostics>,
         read_crumb: ReadCrumb,
     ) -> ErrorProcessor {
         let keeper = self.shared.keeper.as_ref();
@@ -37,10 +37,10 @@ impl ErrorTracker {
             // Who sends them reads them too.
             finding: keeper
                 .filter(|_| self.shared.outbox.is_none())
-                .map(Keeper::acked),
+                .map(SpoolWriter::acked),
             shared: Arc::clone(&self.shared),
             read_crumb,
-            notices: Arc::clone(notices),
+            diagnostics: Arc::clone(diagnostics),
             resident: ResidentMemory::new(self.shared.requests.clock().clone()),
             counter: metrics
                 .counter("watchpost.errors")
@@ -50,12 +50,12 @@ impl ErrorTracker {
     }
 }
 
-impl Tap for ErrorProcessor {
-    fn signal(&self) -> Signal {
-        Signal::Error
+impl RecordProcessor for ErrorProcessor {
+    fn signal(&self) -> RecordKind {
+        RecordKind::Error
     }
 
-    fn round(&mut self, jobs: &Jobs<'_>) {
+    fn round(&mut self, jobs: &BlockingPool<'_>) {
         self.find();
         if let Some(keeper) = &self.shared.keeper {
             keeper.dispatch(jobs);
@@ -72,7 +72,7 @@ impl Tap for ErrorProcessor {
     }
 
     fn mark(&self) -> u64 {
-        self.shared.keeper.as_ref().map_or(0, Keeper::last)
+        self.shared.keeper.as_ref().map_or(0, SpoolWriter::last)
     }
 
     fn is_settled(&self, mark: u64) -> bool {
@@ -80,7 +80,7 @@ impl Tap for ErrorProcessor {
         keeper.is_none_or(|keeper| keeper.is_settled(mark))
     }
 
-    fn take(&mut self, record: &Record<'_>, jobs: &Jobs<'_>) {
+    fn take(&mut self, record: &Record<'_>, jobs: &BlockingPool<'_>) {
         let Some((mut event, backtrace)) =
             decode::event(&self.shared, record.at, record.body, self.read_crumb)
         else {
@@ -106,7 +106,7 @@ impl Tap for ErrorProcessor {
 
 impl ErrorProcessor {
     /// Stores the event where there is a store, and tells who waits for that; its number there.
-    fn store(&self, event: &ErrorEvent, jobs: &Jobs<'_>) -> Option<u64> {
+    fn store(&self, event: &ErrorEvent, jobs: &BlockingPool<'_>) -> Option<u64> {
         let awaited = self.shared.awaited.of(event.id);
         let Some(keeper) = &self.shared.keeper else {
             if let Some(answer) = awaited {
@@ -151,18 +151,18 @@ impl ErrorProcessor {
     }
 
     /// Names the calls of the event's backtrace. The first time reads the program's symbols, so it is a job.
-    fn name_calls(&self, event: Arc<ErrorEvent>, jobs: &Jobs<'_>) {
+    fn name_calls(&self, event: Arc<ErrorEvent>, jobs: &BlockingPool<'_>) {
         let shared = Arc::clone(&self.shared);
         let Some(backtrace) = shared.waiting.of(event.id) else {
             return shared.name(event.id, Vec::new());
         };
-        let notices = Arc::clone(&self.notices);
+        let diagnostics = Arc::clone(&self.diagnostics);
         jobs.run(move || {
             let needed = available_memory::needed();
             let frames = if available_memory::left().is_none_or(|left| left >= needed) {
                 shared.waiting.name(&backtrace, &event.location)
             } else {
-                notices.say(format!(
+                diagnostics.report(format!(
                     "backtraces have no frames while less than {} MiB of memory are left: naming them reads the program's symbols; raise the limit of memory, or set errors.backtraces = \"off\"",
                     needed >> 20
                 ));
@@ -173,7 +173,7 @@ impl ErrorProcessor {
                 keeper.push(stored_record::put_frames(event.id, &frames), None);
             }
             shared.name(event.id, frames);
-            shared.intake.ring();
+            shared.record_queue.ring();
         });
     }
 }

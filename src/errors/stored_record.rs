@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 use crate::clock::nanos;
-use crate::model::wire::{Reader, put_bytes, put_str};
+use crate::model::codec::{Reader, put_bytes, put_str};
 use crate::model::{Attributes, EventId, Level, SpanId, TraceId, Value};
 use crate::record::{AttributeRef, attributes_of, put_attributes};
 

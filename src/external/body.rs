@@ -7,7 +7,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::guard::CallGuard;
-use crate::model::{Outcome, Progress, declared_length, noted};
+use crate::model::{Outcome, Progress, declared_length, flag_on_panic};
 
 pin_project! {
     /// The body of a response: the call ends with it. Its frames, its length and its end are those of the body inside.
@@ -143,10 +143,10 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        noted(self.call.panic_note(), || self.body.is_end_stream())
+        flag_on_panic(self.call.panic_note(), || self.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        noted(self.call.panic_note(), || self.body.size_hint())
+        flag_on_panic(self.call.panic_note(), || self.body.size_hint())
     }
 }

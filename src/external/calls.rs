@@ -13,7 +13,7 @@ use crate::clock::Nanos;
 use crate::context::Requests;
 use crate::metrics::{Histogram, Metrics, UpDownCounter};
 use crate::model::grpc::rpc_method;
-use crate::model::{peek, prefix};
+use crate::model::{lock_for_status, prefix};
 use crate::redact::RedactionRules;
 use crate::semconv;
 use crate::trace::{Carried, Traces};
@@ -232,7 +232,7 @@ impl Calls {
 
     /// How the services do, by name.
     pub(crate) fn dependencies(&self) -> Vec<Dependency> {
-        let services = peek(&self.services).map(|all| all.clone());
+        let services = lock_for_status(&self.services).map(|all| all.clone());
         let now = self.now();
         let mut all: Vec<_> = services
             .iter()

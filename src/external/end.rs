@@ -3,7 +3,7 @@ use std::borrow::Cow;
 
 use super::known::{Cause, ErrorTypes, cause};
 use crate::model::grpc::Status;
-use crate::model::{Outcome, caught};
+use crate::model::{Outcome, catch_panic};
 
 const TIMEOUT: Cause = Cause::Known("timeout");
 
@@ -116,7 +116,7 @@ impl End {
 
 /// What an error says. Its `source` is the host's code, which would not have run without us.
 fn cause_of<E: 'static>(error: &E, types: Option<&ErrorTypes>) -> Cause {
-    caught(|| cause(error, types)).unwrap_or(Cause::Unknown)
+    catch_panic(|| cause(error, types)).unwrap_or(Cause::Unknown)
 }
 
 #[cfg(test)]

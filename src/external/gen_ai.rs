@@ -12,7 +12,7 @@ use super::calls::lock;
 use super::end::End;
 use crate::context::{NO_REQUEST, RouteId, Routes};
 use crate::metrics::{Histogram, HistogramBuilder, Metrics};
-use crate::model::peek;
+use crate::model::lock_for_status;
 use crate::model::{cut, within};
 use crate::semconv;
 use crate::trace::{Bounded, SpanValue};
@@ -272,7 +272,7 @@ impl Usage {
     pub(super) fn read(&self, routes: &Routes, wall: Duration) -> Vec<ModelUsage> {
         let today = wall.as_secs() / DAY;
         let rows: Vec<_> = {
-            let Some(rows) = peek(&self.rows) else {
+            let Some(rows) = lock_for_status(&self.rows) else {
                 return Vec::new();
             };
             let recent = rows.iter().filter(|((day, ..), _)| day + MAX_DAYS > today);

@@ -19,7 +19,7 @@ use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::context::{self, NO_REQUEST};
 use crate::metrics::UpDownCounter;
-use crate::model::{Dropping, Outcome, caught, prefix, within};
+use crate::model::{DropPanicCheck, Outcome, catch_panic, prefix, within};
 use crate::record::{MAX_METHOD, Method};
 use crate::semconv;
 use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue, carry_request};
@@ -69,7 +69,7 @@ pub struct CallGuard {
     runs: bool,
     /// Code panicked that was called while the call was shared.
     panicked: AtomicBool,
-    dropping: Dropping,
+    dropping: DropPanicCheck,
     ended: bool,
 }
 
@@ -126,7 +126,7 @@ impl CallGuard {
             error_types: None,
             runs: false,
             panicked: AtomicBool::new(false),
-            dropping: Dropping::default(),
+            dropping: DropPanicCheck::default(),
             ended: false,
         }
     }
@@ -567,7 +567,7 @@ where
         {
             match done {
                 // Where it panics, the call goes with it, as one that nobody told about.
-                Ok(answer) => drop(caught(|| note(guard, answer)).map(CallGuard::finish)),
+                Ok(answer) => drop(catch_panic(|| note(guard, answer)).map(CallGuard::finish)),
                 Err(error) => guard.fail(error),
             }
         }

@@ -10,7 +10,7 @@ use super::limits::{self, Window};
 use super::quota::Quotas;
 use crate::clock::{Nanos, nanos};
 use crate::model::Outcome;
-use crate::model::peek;
+use crate::model::lock_for_status;
 
 /// Calls that tell how a service does, and how old they may be.
 const RECENT: usize = 256;
@@ -101,10 +101,10 @@ impl Watched {
     /// How it does.
     pub(super) fn dependency(&self, now: Nanos) -> Option<Dependency> {
         let (quotas, rests) = {
-            let quotas = peek(&self.quotas)?;
+            let quotas = lock_for_status(&self.quotas)?;
             (quotas.read(now), quotas.rests_for(now))
         };
-        let state = peek(&self.state)?;
+        let state = lock_for_status(&self.state)?;
         let before = now.saturating_sub(nanos(MAX_AGE));
         let recent: Vec<_> = state
             .recent

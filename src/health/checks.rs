@@ -18,8 +18,8 @@ use super::state::{CheckRules, CheckVerdict};
 use crate::access::{Access, Keys};
 use crate::clock::{Clock, nanos};
 use crate::db::{Probe, ProbeReport};
-use crate::model::Notices;
-use crate::model::peek;
+use crate::model::Diagnostics;
+use crate::model::lock_for_status;
 
 /// Checks of one monitor; more are refused.
 const MAX_CHECKS: usize = 256;
@@ -51,7 +51,7 @@ pub(crate) struct HealthSetup {
     pub(crate) clock: Clock,
     /// The worker's runtime: it waits for the checks and drives their timers and sockets.
     pub(crate) handle: Handle,
-    pub(crate) notices: Arc<Notices>,
+    pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) keys: Keys,
     /// The service's name.
     pub(crate) service: String,
@@ -199,7 +199,7 @@ impl Health {
             config,
             clock,
             handle,
-            notices,
+            diagnostics,
             ..
         } = &self.0.setup;
         let rules = CheckRules {
@@ -220,7 +220,7 @@ impl Health {
             checks.push(Arc::clone(&check));
             drop(handle.spawn(watch(Arc::clone(&check), handle.clone())));
         } else {
-            notices.say(format!(
+            diagnostics.report(format!(
                 "{MAX_CHECKS} health checks have been added: further ones are not run. Add checks once, \
                  at the start."
             ));
@@ -278,7 +278,7 @@ impl Health {
         }
         let mut ready = Readiness::Yes;
         // In a child made by `fork`, what the parent was at cannot be read: the checks run in the parent alone.
-        let checks = peek(&self.0.checks);
+        let checks = lock_for_status(&self.0.checks);
         for check in checks.iter().flat_map(|checks| checks.iter()) {
             let Some(state) = check.seen() else { continue };
             match (state.rules.critical, state.verdict) {

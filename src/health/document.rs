@@ -9,7 +9,7 @@ use super::state::{CheckVerdict, LastResult, told};
 use super::{Health, HealthSetup};
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::json;
-use crate::model::peek;
+use crate::model::lock_for_status;
 
 /// Whether traffic should come here, and why not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ fn entries(health: &Health) -> BTreeMap<String, Vec<DocumentEntry>> {
     let clock = &health.0.setup.clock;
     let now = clock.now();
     let mut entries: BTreeMap<String, Vec<DocumentEntry>> = BTreeMap::new();
-    let checks = peek(&health.0.checks);
+    let checks = lock_for_status(&health.0.checks);
     for check in checks.iter().flat_map(|checks| checks.iter()) {
         let Some(entry) = DocumentEntry::of_check(check, now) else {
             continue;

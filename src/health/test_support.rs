@@ -12,11 +12,11 @@ use tower::Service;
 use super::{Health, HealthConfig, HealthService, HealthSetup};
 use crate::access::Keys;
 use crate::clock::Clock;
-use crate::model::Notices;
+use crate::model::Diagnostics;
 
 pub(super) struct Fixture {
     pub(super) health: Health,
-    pub(super) notices: Arc<Notices>,
+    pub(super) diagnostics: Arc<Diagnostics>,
     /// What was written to standard error.
     pub(super) announced: Arc<Mutex<Vec<String>>>,
     end: Option<oneshot::Sender<()>>,
@@ -35,7 +35,7 @@ impl Fixture {
             drop(runtime.block_on(ended));
             runtime.shutdown_background();
         });
-        let notices = Arc::new(Notices::default());
+        let diagnostics = Arc::new(Diagnostics::default());
         let announced = Arc::new(Mutex::new(Vec::new()));
         let to = Arc::clone(&announced);
         let announce = move |text| to.lock().unwrap().push(text);
@@ -43,14 +43,14 @@ impl Fixture {
             config: HealthConfig::default().interval(Duration::from_millis(10)),
             clock: Clock::system(),
             handle: handle.recv().unwrap(),
-            notices: Arc::clone(&notices),
-            keys: Keys::new(|_| None, announce, Arc::clone(&notices), None),
+            diagnostics: Arc::clone(&diagnostics),
+            keys: Keys::new(|_| None, announce, Arc::clone(&diagnostics), None),
             service: "shop".to_owned(),
             release: Some("1.4.2".to_owned()),
         });
         Self {
             health,
-            notices,
+            diagnostics,
             announced,
             end: Some(end),
             thread: Some(thread),

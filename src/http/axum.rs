@@ -14,7 +14,7 @@ use http::{Extensions, Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tower::Service;
 
-use crate::model::caught;
+use crate::model::catch_panic;
 
 use super::upload::UploadProgress;
 
@@ -57,7 +57,7 @@ pub(super) fn nested_path(extensions: &Extensions) -> Option<String> {
         Router::new().route_service("/", tower::service_fn(answer))
     });
     // The values in the extensions are the host's, and so is the code that copies them.
-    let response = caught(|| {
+    let response = catch_panic(|| {
         let mut request = Request::new(Body::empty());
         *request.extensions_mut() = extensions.clone();
         let answer = pin!(probe.clone().call(request));
@@ -93,7 +93,7 @@ pub(super) fn watch_body<B: 'static>(
 ) -> Option<bool> {
     let body = (request.body_mut() as &mut dyn Any).downcast_mut::<Body>()?;
     // A body that panics here is left to who reads it.
-    if !anyway && caught(|| body.is_end_stream()).unwrap_or(true) {
+    if !anyway && catch_panic(|| body.is_end_stream()).unwrap_or(true) {
         return Some(false);
     }
     let inner = std::mem::take(body);

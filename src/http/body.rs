@@ -9,7 +9,7 @@ use super::connection::ConnectionRecorder;
 use super::poll_guard::PollGuard;
 use super::request_guard::{AfterHeaders, RequestGuard};
 use super::response_body::PollMode;
-use crate::model::{Outcome, Progress, guarded, noted};
+use crate::model::{Outcome, Progress, end_on_panic, flag_on_panic};
 
 pin_project! {
     /// The body of an [`EndpointService`](super::EndpointService)'s response: counts its bytes and ends the request. Its frames, its
@@ -82,13 +82,13 @@ impl<B: Body> Body for ResponseBody<B> {
         };
         let polled = match polls {
             // A body that knows its length is data, not code: no clock reads, no current request.
-            PollMode::Known => guarded(this.track, |_| this.inner.as_mut().poll_frame(cx)),
+            PollMode::Known => end_on_panic(this.track, |_| this.inner.as_mut().poll_frame(cx)),
             PollMode::Open => poll_open(this.inner.as_mut(), this.track, cx),
             PollMode::Read => poll_read(this.inner.as_mut(), this.track, cx),
         };
         let frame = ready!(polled);
         let inner = this.inner.as_ref();
-        match guarded(this.track, |_| {
+        match end_on_panic(this.track, |_| {
             Progress::of(frame.as_ref(), inner.get_ref())
         }) {
             Progress::Data(bytes) => sent(this.track, bytes),
@@ -116,11 +116,11 @@ impl<B: Body> Body for ResponseBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        noted(self.panic_note(), || self.inner.is_end_stream())
+        flag_on_panic(self.panic_note(), || self.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        noted(self.panic_note(), || self.inner.size_hint())
+        flag_on_panic(self.panic_note(), || self.inner.size_hint())
     }
 }
 
@@ -154,7 +154,7 @@ fn poll_read<B: Body>(
     if let Poll::Ready(Some(Ok(frame))) = &polled
         && let Some(data) = frame.data_ref()
     {
-        guarded(track, |track| {
+        end_on_panic(track, |track| {
             if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
                 active.read(data);
             }
@@ -172,7 +172,7 @@ fn poll_stream<B: Body>(
     if stream.is_none() {
         return inner.poll_frame(cx);
     }
-    let (frame, progress) = ready!(guarded(stream, |stream| {
+    let (frame, progress) = ready!(end_on_panic(stream, |stream| {
         let _current = stream.as_deref_mut().map(ConnectionRecorder::enter);
         let frame = ready!(inner.as_mut().poll_frame(cx));
         let progress = Progress::of(frame.as_ref(), inner.as_ref().get_ref());

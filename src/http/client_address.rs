@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderValue, Request};
 
 use super::config::HttpConfig;
 use super::framework;
+use crate::model::codec::{put_bytes, put_str};
 use crate::model::prefix;
-use crate::model::wire::{put_bytes, put_str};
 
 /// Bytes of a server's name with its port.
 const MAX_HOST: usize = 261;

@@ -13,7 +13,7 @@ use super::stream_end::StreamEndRecord;
 use crate::clock::Nanos;
 use crate::context::{self, Ids, Requests, Slot};
 use crate::metrics::{Histogram, UpDownCounter};
-use crate::model::{Dropping, Guarded, Outcome, SpanId, TraceId, guarded};
+use crate::model::{DropPanicCheck, EndOnPanic, Outcome, SpanId, TraceId, end_on_panic};
 use crate::semconv;
 use crate::trace::Traces;
 
@@ -34,7 +34,7 @@ pub(super) struct ConnectionRecorder {
     /// The outcome if it is dropped now.
     outcome: Outcome,
     panicked: AtomicBool,
-    dropping: Dropping,
+    dropping: DropPanicCheck,
     last: Option<StreamEndRecord>,
 }
 
@@ -73,7 +73,7 @@ impl ConnectionRecorder {
             bytes: 0,
             outcome: dropped,
             panicked: AtomicBool::new(false),
-            dropping: Dropping::default(),
+            dropping: DropPanicCheck::default(),
             last: None,
         }
     }
@@ -110,7 +110,7 @@ impl ConnectionRecorder {
     }
 }
 
-impl Guarded for Box<ConnectionRecorder> {
+impl EndOnPanic for Box<ConnectionRecorder> {
     #[cold]
     fn panicked(self) {
         saw_panic(self.requests.number());
@@ -230,7 +230,7 @@ impl<F: Future> Future for RunConnection<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let output = ready!(guarded(this.stream, |stream| {
+        let output = ready!(end_on_panic(this.stream, |stream| {
             let _current = stream.as_deref_mut().map(ConnectionRecorder::enter);
             this.task.poll(cx)
         }));

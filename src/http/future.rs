@@ -9,7 +9,7 @@ use super::body::ResponseBody;
 use super::poll_guard::PollGuard;
 use super::request_guard::RequestGuard;
 use super::service_error;
-use crate::model::guarded;
+use crate::model::end_on_panic;
 
 pin_project! {
     /// The future of an [`EndpointService`](super::EndpointService)'s response.
@@ -83,7 +83,7 @@ where
                 Poll::Ready(Err(error))
             }
             Poll::Ready(Ok(mut response)) => {
-                let after = guarded(this.track, |track| {
+                let after = end_on_panic(this.track, |track| {
                     RequestGuard::headers(track, &mut response)
                 });
                 Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, after))))

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::context::{RouteId, Routes};
 use crate::model::grpc::{Status, is_method};
-use crate::model::{Notices, is_grpc};
+use crate::model::{Diagnostics, is_grpc};
 
 /// Methods that one monitor learns from responses. A service has tens; a proxy that takes any path gets no more.
 const MAX_LEARNT: usize = 128;
@@ -51,7 +51,12 @@ impl GrpcMethods {
 
     /// A response has shown that the path's method exists: its route, unless enough methods are known.
     #[cold]
-    pub(super) fn learn(&self, path: &str, routes: &Routes, notices: &Notices) -> Option<RouteId> {
+    pub(super) fn learn(
+        &self,
+        path: &str,
+        routes: &Routes,
+        diagnostics: &Diagnostics,
+    ) -> Option<RouteId> {
         if self.listed || !is_method(path) {
             return None;
         }
@@ -67,7 +72,7 @@ impl GrpcMethods {
         let full = methods.len() == MAX_LEARNT;
         drop(methods);
         if full {
-            notices.say(FULL);
+            diagnostics.report(FULL);
         }
         Some(route)
     }
@@ -110,10 +115,10 @@ mod tests {
 
     #[test]
     fn only_paths_of_methods_are_learnt_and_no_more_than_the_bound() {
-        let (methods, routes, notices) = (
+        let (methods, routes, diagnostics) = (
             GrpcMethods::default(),
             Routes::default(),
-            Notices::default(),
+            Diagnostics::default(),
         );
         for path in [
             "",
@@ -128,15 +133,15 @@ mod tests {
             "/\u{e4}/b",
             "a/b",
         ] {
-            assert_eq!(methods.learn(path, &routes, &notices), None, "{path}");
+            assert_eq!(methods.learn(path, &routes, &diagnostics), None, "{path}");
         }
         let long = format!("/a/{}", "b".repeat(256));
-        assert_eq!(methods.learn(&long, &routes, &notices), None);
+        assert_eq!(methods.learn(&long, &routes, &diagnostics), None);
         let check = "/grpc.health.v1.Health/Check";
-        let route = methods.learn(check, &routes, &notices);
+        let route = methods.learn(check, &routes, &diagnostics);
         assert!(route.is_some());
         for n in 0..10_000 {
-            methods.learn(&format!("/flood.S{n}/M"), &routes, &notices);
+            methods.learn(&format!("/flood.S{n}/M"), &routes, &diagnostics);
         }
         assert_eq!(methods.route(check), route);
         assert_eq!(methods.methods.read().unwrap().len(), MAX_LEARNT);
@@ -145,10 +150,10 @@ mod tests {
 
     #[test]
     fn a_list_is_all_that_is_known() {
-        let (routes, notices) = (Routes::default(), Notices::default());
+        let (routes, diagnostics) = (Routes::default(), Diagnostics::default());
         let methods = GrpcMethods::listed(&["/a.B/C".to_owned()], &routes);
         assert!(methods.route("/a.B/C").is_some());
-        assert_eq!(methods.learn("/a.B/D", &routes, &notices), None);
+        assert_eq!(methods.learn("/a.B/D", &routes, &diagnostics), None);
         assert_eq!(methods.route("/a.B/D"), None);
     }
 

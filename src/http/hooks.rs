@@ -1,4 +1,4 @@
-//! What users hang into the layer. Each hook runs in place, its panics caught; one that keeps
+//! What users hang into the layer. Each hook runs in place, its panics are caught; one that keeps
 //! panicking is no longer called.
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use http::{Extensions, HeaderMap};
 use super::classify::Class;
 use super::finished::FinishedRequest;
 use crate::metrics::Counter;
-use crate::model::{Attributes, Notices, caught};
+use crate::model::{Attributes, Diagnostics, catch_panic};
 
 /// Panics after which a hook is switched off.
 const MAX_PANICS: u32 = 10;
@@ -59,7 +59,7 @@ struct HookState<F: ?Sized> {
     name: &'static str,
     panics: AtomicU32,
     counter: Counter,
-    notices: Arc<Notices>,
+    diagnostics: Arc<Diagnostics>,
     call: Box<F>,
 }
 
@@ -68,13 +68,13 @@ impl<F: ?Sized> OptionalHook<F> {
         name: &'static str,
         call: Box<F>,
         counter: &Counter,
-        notices: &Arc<Notices>,
+        diagnostics: &Arc<Diagnostics>,
     ) -> Self {
         Self(Some(Arc::new(HookState {
             name,
             panics: AtomicU32::new(0),
             counter: counter.with([("hook", name)]),
-            notices: Arc::clone(notices),
+            diagnostics: Arc::clone(diagnostics),
             call,
         })))
     }
@@ -96,7 +96,7 @@ impl<F: ?Sized> HookState<F> {
         if self.panics.load(Relaxed) >= MAX_PANICS {
             return None;
         }
-        let answer = caught(|| ask(&self.call));
+        let answer = catch_panic(|| ask(&self.call));
         if answer.is_none() {
             self.panicked();
         }
@@ -108,7 +108,7 @@ impl<F: ?Sized> HookState<F> {
         self.counter.add(1);
         if self.panics.fetch_add(1, Relaxed) + 1 == MAX_PANICS {
             let name = self.name;
-            self.notices.say(format!(
+            self.diagnostics.report(format!(
                 "the endpoint layer's hook `{name}` panicked {MAX_PANICS} times and is not called any more: mend the closure given to `.{name}(..)`"
             ));
         }

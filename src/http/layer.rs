@@ -21,17 +21,17 @@ use super::unrouted::UnroutedResponses;
 use crate::clock::nanos;
 use crate::context::Requests;
 use crate::metrics::Metrics;
-use crate::model::{Attributes, Notices};
+use crate::model::{Attributes, Diagnostics};
 use crate::trace::Traces;
-use crate::worker::Intake;
+use crate::worker::RecordQueue;
 
 /// What a layer stands on; one a monitor.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerContext {
     pub(crate) requests: Arc<Requests>,
     pub(crate) metrics: Metrics,
-    pub(crate) intake: Arc<Intake>,
-    pub(crate) notices: Arc<Notices>,
+    pub(crate) record_queue: Arc<RecordQueue>,
+    pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) lines: RequestLogMode,
     pub(crate) config: HttpConfig,
     /// `None`: no spans are made.
@@ -56,8 +56,8 @@ impl LayerContext {
     pub(crate) fn new(
         requests: &Arc<Requests>,
         metrics: &Metrics,
-        intake: &Arc<Intake>,
-        notices: &Arc<Notices>,
+        record_queue: &Arc<RecordQueue>,
+        diagnostics: &Arc<Diagnostics>,
         lines: RequestLogMode,
         config: HttpConfig,
         traces: Option<Arc<Traces>>,
@@ -72,8 +72,8 @@ impl LayerContext {
             grpc: Arc::new(grpc),
             requests: Arc::clone(requests),
             metrics: metrics.clone(),
-            intake: Arc::clone(intake),
-            notices: Arc::clone(notices),
+            record_queue: Arc::clone(record_queue),
+            diagnostics: Arc::clone(diagnostics),
             lines,
             config,
             traces,
@@ -113,8 +113,8 @@ impl EndpointLayer {
         let LayerContext {
             requests,
             metrics,
-            intake,
-            notices,
+            record_queue,
+            diagnostics,
             lines,
             config,
             traces,
@@ -128,8 +128,8 @@ impl EndpointLayer {
                 requests,
                 metrics,
                 instruments,
-                intake,
-                notices,
+                record_queue,
+                diagnostics,
                 lines,
                 traces,
                 long_poll: nanos(config.long_poll),
@@ -157,7 +157,7 @@ impl EndpointLayer {
             name,
             call,
             &self.shared.instruments.hook_panics,
-            &self.shared.notices,
+            &self.shared.diagnostics,
         )
     }
 

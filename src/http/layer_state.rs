@@ -12,9 +12,9 @@ use super::unrouted::UnroutedResponses;
 use crate::clock::Nanos;
 use crate::context::Requests;
 use crate::metrics::Metrics;
-use crate::model::{Attributes, Notices};
+use crate::model::{Attributes, Diagnostics};
 use crate::trace::Traces;
-use crate::worker::Intake;
+use crate::worker::RecordQueue;
 
 /// Which requests get a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +33,8 @@ pub(super) struct LayerState {
     pub(super) requests: Arc<Requests>,
     pub(super) metrics: Metrics,
     pub(super) instruments: Arc<HttpInstruments>,
-    pub(super) intake: Arc<Intake>,
-    pub(super) notices: Arc<Notices>,
+    pub(super) record_queue: Arc<RecordQueue>,
+    pub(super) diagnostics: Arc<Diagnostics>,
     pub(super) lines: RequestLogMode,
     /// `None`: no spans are made.
     pub(super) traces: Option<Arc<Traces>>,
@@ -74,8 +74,8 @@ impl Clone for LayerState {
             requests: Arc::clone(&self.requests),
             metrics: self.metrics.clone(),
             instruments: Arc::clone(&self.instruments),
-            intake: Arc::clone(&self.intake),
-            notices: Arc::clone(&self.notices),
+            record_queue: Arc::clone(&self.record_queue),
+            diagnostics: Arc::clone(&self.diagnostics),
             lines: self.lines,
             traces: self.traces.clone(),
             config: self.config.clone(),

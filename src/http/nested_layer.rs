@@ -10,7 +10,7 @@ use http::Request;
 use super::framework;
 use super::layer_state::LayerState;
 use crate::context::{self, Slot, UNMATCHED};
-use crate::model::wire::Reader;
+use crate::model::codec::Reader;
 use crate::record::Method;
 
 /// Said once.
@@ -62,7 +62,7 @@ fn is_inside<B>(shared: &LayerState, request: &Request<B>) -> bool {
         is_marked(monitor, request) || !slot.is_marked() && looks_same(shared, &slot, request);
     shared.requests.begin_marking();
     if same {
-        shared.notices.say(TWICE);
+        shared.diagnostics.report(TWICE);
         hand_route(shared, &slot, request);
     }
     same

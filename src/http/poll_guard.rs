@@ -1,5 +1,5 @@
 use super::request_guard::RequestGuard;
-use crate::model::Guarded as _;
+use crate::model::EndOnPanic as _;
 use crate::trace::Attached;
 
 /// While it lives, the request is the current one of its thread. Dropped by an unwinding panic, it ends

@@ -54,7 +54,7 @@ impl RequestBodyState {
         };
         match framework::watch_body(request, anyway, upload) {
             Some(watched) => self.is_watched = watched,
-            None if anyway => shared.notices.say(
+            None if anyway => shared.diagnostics.report(
                 "`.count_request_body()` counts bodies of axum's `Body` type only, and this service's is another: `Content-Length` is recorded instead; remove the call",
             ),
             None => {}

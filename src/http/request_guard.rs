@@ -15,7 +15,7 @@ use super::stream_end::StreamEndRecord;
 use super::{framework, grpc, thread_cache};
 use crate::clock::Nanos;
 use crate::context::RouteId;
-use crate::model::{Guarded, Outcome, OwnAnswer, is_media_type};
+use crate::model::{EndOnPanic, Outcome, OwnResponse, is_media_type};
 
 /// Owns a request's state; dropped before the end, the request was cancelled, its body dropped, or the host's code
 /// panicked.
@@ -93,7 +93,7 @@ impl RequestGuard {
         };
         let now = active.shared.now();
         active.poll_ended(now);
-        if response.extensions().get::<OwnAnswer>().is_some() {
+        if response.extensions().get::<OwnResponse>().is_some() {
             Self::give_up(track);
             return AfterHeaders::Ended;
         }
@@ -170,7 +170,7 @@ impl RequestGuard {
     }
 }
 
-impl Guarded for RequestGuard {
+impl EndOnPanic for RequestGuard {
     #[cold]
     fn panicked(self) {
         if let Some(active) = self.0.as_deref() {
@@ -232,14 +232,14 @@ fn begin_stream(active: &InFlightRequest) -> Box<ConnectionRecorder> {
     let LayerState {
         requests,
         instruments,
-        intake,
+        record_queue,
         lines,
         ..
     } = &*active.shared;
     let last = active
         .repeated()
         .map(|(record, texts, attributes)| StreamEndRecord {
-            intake: Arc::clone(intake),
+            record_queue: Arc::clone(record_queue),
             errors_only: *lines != RequestLogMode::All,
             record,
             texts,

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 
 use tower::timeout::error::Elapsed;
 
-use crate::model::{Outcome, caught};
+use crate::model::{Outcome, catch_panic};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -15,7 +15,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 #[cold]
 pub(super) fn outcome<E: 'static>(error: &E) -> Outcome {
     // Their `source` is the host's code, which would not have run without this layer.
-    match caught(|| timed_out(error)) {
+    match catch_panic(|| timed_out(error)) {
         Some(true) => Outcome::Timeout,
         _ => Outcome::Failed,
     }

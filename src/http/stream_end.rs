@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use super::series::ErrorType;
 use crate::clock::Nanos;
+use crate::model::codec::put_str;
 use crate::model::grpc::Call;
-use crate::model::wire::put_str;
-use crate::model::{Outcome, Signal};
+use crate::model::{Outcome, RecordKind};
 use crate::record::{RequestRecord, put_fixed};
-use crate::worker::Intake;
+use crate::worker::RecordQueue;
 
 /// Event streams that last longer have a log record of their end.
 const LONG: Nanos = 60 * 1_000_000_000;
@@ -14,7 +14,7 @@ const LONG: Nanos = 60 * 1_000_000_000;
 /// The log record of an event stream's end: prepared at the headers, when its request ends.
 #[derive(Debug)]
 pub(super) struct StreamEndRecord {
-    pub(super) intake: Arc<Intake>,
+    pub(super) record_queue: Arc<RecordQueue>,
     /// Whether only failures have log records.
     pub(super) errors_only: bool,
     /// Those of its request, but for what the end changes.
@@ -41,7 +41,7 @@ impl StreamEndRecord {
             stream: true,
             ..self.record
         };
-        self.intake.push(Signal::Request, now, |out| {
+        self.record_queue.push(RecordKind::Request, now, |out| {
             put_fixed(out, &record);
             out.extend_from_slice(&self.texts);
             put_str(out, error.text("", outcome));

@@ -8,7 +8,7 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use crate::model::caught;
+use crate::model::catch_panic;
 
 const ENDED: u8 = 1;
 const ABORTED: u8 = 2;
@@ -53,7 +53,7 @@ impl UploadProgress {
     #[cold]
     pub(super) fn broke(&self, error: &(dyn Error + 'static)) {
         // Their `source` is the host's code, which would not have run without this layer.
-        let aborted = caught(|| connection_broke(error)) == Some(true);
+        let aborted = catch_panic(|| connection_broke(error)) == Some(true);
         let end = if aborted { ABORTED } else { BROKEN };
         if self.end.load(Relaxed) == 0 {
             self.end.store(end, Release);

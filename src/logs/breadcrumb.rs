@@ -4,7 +4,7 @@ use tracing::Level as Tracing;
 
 use crate::context::Crumb;
 use crate::model::Level;
-use crate::model::wire::Reader;
+use crate::model::codec::Reader;
 use crate::trace::{AttributeValue, callsites, event, log_event};
 
 /// Reads the record of an event, which may have been cut, and scrubs it.

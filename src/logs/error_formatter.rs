@@ -7,7 +7,7 @@ use super::formatter::{end_message, put_attributes, put_level};
 use super::keys;
 use super::log_line::{LogLine, MAX_FIELD};
 use crate::context::{Requests, RouteId};
-use crate::model::wire::Text;
+use crate::model::codec::Text;
 use crate::model::{Level as ErrorLevel, TraceId};
 use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
 use crate::redact;
@@ -72,8 +72,8 @@ mod tests {
     use super::super::formatter::LogFormatter;
     use crate::clock::Clock;
     use crate::context::{Requests, UNMATCHED};
-    use crate::model::wire::put_str;
-    use crate::model::{Attributes, EventId, Level, Signal, SpanId, TraceId};
+    use crate::model::codec::put_str;
+    use crate::model::{Attributes, EventId, Level, RecordKind, SpanId, TraceId};
     use crate::record::{ErrorKind, ErrorRecord, Pairs, put_attributes};
     use crate::worker::{Format, Record};
 
@@ -119,7 +119,7 @@ mod tests {
         let requests = Arc::new(Requests::new(Clock::driven(Duration::ZERO)));
         let record = Record {
             source: 0,
-            signal: Signal::Error,
+            signal: RecordKind::Error,
             items: 1,
             at: 0,
             body: &body,

@@ -1,6 +1,6 @@
 //! What keeps one record on one line: control characters written as escapes.
 
-use crate::model::wire::Text;
+use crate::model::codec::Text;
 
 /// Bytes that end a run of ordinary ones, in JSON.
 static SPECIAL: [bool; 256] = special(true);

@@ -7,7 +7,7 @@ use super::formatter::{end_message, put_level};
 use super::keys;
 use super::log_line::LogLine;
 use crate::context::{Requests, RouteId};
-use crate::model::wire::{Reader, Text};
+use crate::model::codec::{Reader, Text};
 use crate::model::{SpanId, TraceId};
 use crate::redact::{self, FILTERED};
 use crate::trace::event::{self, Fields, Value};

@@ -14,8 +14,8 @@ use super::request_formatter::RequestFormatter;
 use super::timestamp::TimestampWriter;
 use crate::clock::Nanos;
 use crate::context::Requests;
-use crate::model::Signal;
-use crate::model::wire::Text;
+use crate::model::RecordKind;
+use crate::model::codec::Text;
 use crate::record::{AttributeRef, ErrorRecord, RequestRecord};
 use crate::redact;
 use crate::worker::{Format, Record};
@@ -112,14 +112,14 @@ impl Format for LogFormatter {
         let wall = self.requests.clock().wall(record.at);
         let line = LogLine::begin(out, self.pretty, &mut self.stamp, wall);
         match record.signal {
-            Signal::Request => {
+            RecordKind::Request => {
                 let Some(request) = RequestRecord::read(record.body) else {
                     return false;
                 };
                 self.of_requests.put(line, &request, &self.service);
                 true
             }
-            Signal::Error => {
+            RecordKind::Error => {
                 let Some(error) = ErrorRecord::read(record.body) else {
                     return false;
                 };
@@ -148,7 +148,7 @@ impl Format for LogFormatter {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::model::wire::put_str;
+    use crate::model::codec::put_str;
     use crate::model::{Outcome, SpanId, TraceId};
     use crate::record::put_fixed;
 
@@ -199,7 +199,7 @@ mod tests {
                 let mut out = Vec::new();
                 let record = Record {
                     source: 0,
-                    signal: Signal::Request,
+                    signal: RecordKind::Request,
                     items: 1,
                     at: 5,
                     body,

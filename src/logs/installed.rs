@@ -11,7 +11,7 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::layer::TracingLayer;
-use crate::model::{Life, Successive, Taken};
+use crate::model::{ClaimResult, GlobalSlot, MonitorLifetime};
 use crate::trace::{leave_span, probe};
 
 /// That of the process, once its subscriber is set.
@@ -20,7 +20,7 @@ static INSTALLED: OnceLock<InstalledLayer> = OnceLock::new();
 /// A layer that leads to that of the monitor which has the process's subscriber.
 #[derive(Debug, Clone)]
 pub(crate) struct InstalledLayer {
-    layers: Arc<Successive<TracingLayer>>,
+    layers: Arc<GlobalSlot<TracingLayer>>,
     /// The numbers of the monitors that took over.
     later: Arc<RwLock<Vec<u32>>>,
     /// Whether the subscriber has parts that serve the first monitor alone.
@@ -28,9 +28,9 @@ pub(crate) struct InstalledLayer {
 }
 
 impl InstalledLayer {
-    pub(crate) fn new(layer: TracingLayer, life: &Life, is_bound: bool) -> Self {
+    pub(crate) fn new(layer: TracingLayer, life: &MonitorLifetime, is_bound: bool) -> Self {
         Self {
-            layers: Arc::new(Successive::new(layer, life.clone())),
+            layers: Arc::new(GlobalSlot::new(layer, life.clone())),
             later: Arc::default(),
             is_bound,
         }
@@ -48,8 +48,8 @@ impl InstalledLayer {
     }
 
     /// Whether the subscriber serves this monitor.
-    pub(crate) fn is_of(&self, life: &Life) -> bool {
-        self.layers.is_of(life)
+    pub(crate) fn is_owned_by(&self, life: &MonitorLifetime) -> bool {
+        self.layers.is_owned_by(life)
     }
 
     /// Whether the subscriber has parts that serve the first monitor alone.
@@ -58,10 +58,10 @@ impl InstalledLayer {
     }
 
     /// Leads to this layer from now on, if the monitor that had the subscriber has ended.
-    pub(crate) fn take_over(&self, layer: TracingLayer, life: &Life) -> Taken {
+    pub(crate) fn claim(&self, layer: TracingLayer, life: &MonitorLifetime) -> ClaimResult {
         let number = layer.monitor();
-        let taken = self.layers.take_over(layer, life);
-        if taken == Taken::Now {
+        let taken = self.layers.claim(layer, life);
+        if taken == ClaimResult::Claimed {
             let mut later = self.later.write().unwrap_or_else(PoisonError::into_inner);
             later.push(number);
             drop(later);

@@ -10,9 +10,9 @@ use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::context::{self, Requests};
-use crate::model::{Signal, is_own_thread};
+use crate::model::{RecordKind, is_suppressed};
 use crate::trace::{Levels, SpanLayer, callsites, event, probe, versions};
-use crate::worker::Intake;
+use crate::worker::RecordQueue;
 
 /// Where the fields begin in the record of an event: behind the callsite and the ids.
 const HEAD: usize = 4 + 16 + 8 + 4;
@@ -29,7 +29,7 @@ const HEAD: usize = 4 + 16 + 8 + 4;
 /// there is none, [`filtered`](Self::filtered) leaves the level at what is recorded.
 #[derive(Debug)]
 pub struct TracingLayer {
-    intake: Arc<Intake>,
+    record_queue: Arc<RecordQueue>,
     requests: Arc<Requests>,
     levels: Arc<Levels>,
     spans: Arc<SpanLayer>,
@@ -58,14 +58,14 @@ thread_local! {
 
 impl TracingLayer {
     pub(crate) fn new(
-        intake: Arc<Intake>,
+        record_queue: Arc<RecordQueue>,
         requests: Arc<Requests>,
         levels: Arc<Levels>,
         spans: Arc<SpanLayer>,
         listener: Option<EventListener>,
     ) -> Self {
         Self {
-            intake,
+            record_queue,
             requests,
             levels,
             spans,
@@ -165,9 +165,10 @@ impl TracingLayer {
             context::with_current(Some(self.requests.number()), |slot, _| {
                 slot.leave_crumb(at, &record);
             });
-            self.intake.push_of(Signal::Log, callsite, at, |out| {
-                out.extend_from_slice(&record);
-            });
+            self.record_queue
+                .push_of(RecordKind::Log, callsite, at, |out| {
+                    out.extend_from_slice(&record);
+                });
         }
         if let Some(ids) = span
             && let Some(fields) = record.get(HEAD..)
@@ -256,7 +257,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        if is_own_thread() {
+        if is_suppressed() {
             return;
         }
         if let Some(listener) = &self.listener {

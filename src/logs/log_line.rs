@@ -7,7 +7,7 @@ use super::digits::{put_millis, put_whole};
 use super::escape::{Escape, put_escaped};
 use super::keys::{self, FieldKey};
 use super::timestamp::TimestampWriter;
-use crate::model::wire::Text;
+use crate::model::codec::Text;
 use crate::redact;
 
 /// Bytes of a line; what is longer is cut and marked.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::config::MetricsConfig;
 use crate::clock::Clock;
-use crate::model::{Notices, TraceId};
+use crate::model::{Diagnostics, TraceId};
 
 /// Shards of one series at most: beyond that, memory costs more than contention.
 const MAX_SHARDS: usize = 8;
@@ -19,7 +19,7 @@ pub(super) struct Common {
     pub(super) number: u64,
     pub(super) config: MetricsConfig,
     pub(super) clock: Clock,
-    pub(super) notices: Arc<Notices>,
+    pub(super) diagnostics: Arc<Diagnostics>,
     /// A power of two.
     pub(super) shards: usize,
     pub(super) trace_source: OnceLock<TraceSource>,
@@ -34,14 +34,14 @@ pub(super) struct Common {
 }
 
 impl Common {
-    pub(super) fn new(config: MetricsConfig, clock: Clock, notices: Arc<Notices>) -> Self {
+    pub(super) fn new(config: MetricsConfig, clock: Clock, diagnostics: Arc<Diagnostics>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self {
             number: NEXT.fetch_add(1, Relaxed),
             config,
             clock,
-            notices,
+            diagnostics,
             shards: cores.min(MAX_SHARDS).next_power_of_two(),
             trace_source: OnceLock::new(),
             series: AtomicUsize::new(0),

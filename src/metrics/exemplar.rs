@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::clock::Nanos;
 use crate::model::TraceId;
-use crate::model::peek;
+use crate::model::lock_for_status;
 
 /// A bucket takes a new exemplar this often.
 const INTERVAL: Nanos = 1_000_000_000;
@@ -41,6 +41,6 @@ impl ExemplarSlot {
     }
 
     pub(super) fn kept(&self) -> Option<Exemplar> {
-        peek(&self.kept).and_then(|kept| *kept)
+        lock_for_status(&self.kept).and_then(|kept| *kept)
     }
 }

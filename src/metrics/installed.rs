@@ -6,26 +6,26 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, U
 
 use super::Metrics;
 use super::facade::Recorder;
-use crate::model::{Life, Successive, Taken};
+use crate::model::{ClaimResult, GlobalSlot, MonitorLifetime};
 
-static INSTALLED: OnceLock<Arc<Successive<Recorder>>> = OnceLock::new();
+static INSTALLED: OnceLock<Arc<GlobalSlot<Recorder>>> = OnceLock::new();
 
 /// Makes a monitor's registry that of the process's recorder, unless another monitor that is at work or somebody else
 /// has it. Handles that the host has kept count where they were made.
-pub(crate) fn install_recorder(metrics: &Metrics, life: &Life) -> Taken {
+pub(crate) fn install_recorder(metrics: &Metrics, life: &MonitorLifetime) -> ClaimResult {
     let recorder = Recorder::new(&metrics.registry);
     if let Some(installed) = INSTALLED.get() {
-        return installed.take_over(recorder, life);
+        return installed.claim(recorder, life);
     }
-    let installed = Arc::new(Successive::new(recorder, life.clone()));
+    let installed = Arc::new(GlobalSlot::new(recorder, life.clone()));
     if metrics::set_global_recorder(Installed(Arc::clone(&installed))).is_err() {
-        return Taken::Foreign;
+        return ClaimResult::Foreign;
     }
     let _first = INSTALLED.set(installed);
-    Taken::Now
+    ClaimResult::Claimed
 }
 
-struct Installed(Arc<Successive<Recorder>>);
+struct Installed(Arc<GlobalSlot<Recorder>>);
 
 impl metrics::Recorder for Installed {
     fn describe_counter(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {

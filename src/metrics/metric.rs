@@ -14,7 +14,7 @@ use super::labels::{Labels, OVERFLOW};
 use super::name::{Kind, Name};
 use super::series::{Age, ByLabels, Cell, Series};
 use crate::clock::nanos;
-use crate::model::{peek, peek_shared};
+use crate::model::{lock_for_status, read_for_status};
 
 /// One metric: its name, and its series up to the cap.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Metric {
 
     fn overflow(&self) -> Arc<Series> {
         if self.overflowed.fetch_add(1, Relaxed) == 0 && self.max_series > 0 {
-            self.common.notices.say(format!(
+            self.common.diagnostics.report(format!(
                 "The metric `{}` has more label sets than there is room for: the rest are counted together in its series {{{OVERFLOW}}}. \
                  Take out the label whose values never end, or raise `metrics.max_series_per_metric` ({}) or `metrics.max_series` ({}).",
                 self.name.family, self.max_series, self.common.config.max_series,
@@ -159,7 +159,7 @@ impl Metric {
     }
 
     pub(super) fn description(&self) -> String {
-        peek(&self.description).map_or_else(String::new, |text| text.clone())
+        lock_for_status(&self.description).map_or_else(String::new, |text| text.clone())
     }
 
     /// Takes a description, unless there is one.
@@ -180,7 +180,7 @@ impl Metric {
             return Vec::new();
         }
         let mut shown: Vec<_> = {
-            let Some(series) = peek_shared(&self.series) else {
+            let Some(series) = read_for_status(&self.series) else {
                 return Vec::new();
             };
             let all = series.iter().map(|series| &series.0);

@@ -185,7 +185,7 @@ use self::page::join::Joined;
 use self::page::{Form, Page};
 use self::registry::{Registry, Wanted};
 use crate::clock::Clock;
-use crate::model::Notices;
+use crate::model::Diagnostics;
 
 /// The metrics of one monitor. Cheap to clone; clones share the registry.
 #[derive(Clone)]
@@ -206,8 +206,8 @@ pub struct Capped {
 }
 
 impl Metrics {
-    pub(crate) fn new(config: MetricsConfig, clock: Clock, notices: Arc<Notices>) -> Self {
-        let common = Arc::new(Common::new(config, clock, notices));
+    pub(crate) fn new(config: MetricsConfig, clock: Clock, diagnostics: Arc<Diagnostics>) -> Self {
+        let common = Arc::new(Common::new(config, clock, diagnostics));
         Self {
             registry: Arc::new(Registry::new(common)),
         }
@@ -293,7 +293,7 @@ impl Metrics {
     /// Says a sentence about this crate, once.
     #[cold]
     pub(crate) fn notice(&self, sentence: String) {
-        self.registry.common.notices.say(sentence);
+        self.registry.common.diagnostics.report(sentence);
     }
 
     /// Joins the page of a recorder of the host's own to this one: `render` is asked at each scrape for

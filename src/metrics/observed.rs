@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::common::Common;
 use super::labels::Labels;
 use super::name::{Kind, Name};
-use crate::model::caught;
+use crate::model::catch_panic;
 
 /// Tells the values of one metric now: calls what it is given once a label set.
 pub(crate) type Observer = Arc<dyn Fn(&mut dyn FnMut(&[(&str, &str)], f64)) + Send + Sync>;
@@ -35,8 +35,8 @@ impl Observed {
             }
         };
         // The observer is only called again: whatever state it was in is its own.
-        if caught(|| (self.read)(&mut take)).is_none() {
-            self.common.notices.say(format!(
+        if catch_panic(|| (self.read)(&mut take)).is_none() {
+            self.common.diagnostics.report(format!(
                 "What reads the metric `{}` panicked: its values may be missing on the page.",
                 self.name.family
             ));

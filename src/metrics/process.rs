@@ -7,7 +7,7 @@ use metrics_process::collector::{self, Metrics as Readings};
 use super::name::Kind;
 use super::{Metrics, Observer};
 use crate::clock::{Clock, Nanos};
-use crate::model::peek;
+use crate::model::lock_for_status;
 
 /// The system is asked at most this often, however many scrape.
 const INTERVAL: Nanos = 1_000_000_000;
@@ -22,7 +22,7 @@ struct Cached {
 impl Cached {
     fn read(&self, of: fn(&Readings) -> Option<f64>) -> Option<f64> {
         let now = self.clock.now();
-        let mut last = peek(&self.last)?;
+        let mut last = lock_for_status(&self.last)?;
         let fresh = |(at, _): &(Nanos, _)| now.saturating_sub(*at) < INTERVAL;
         if !last.as_ref().is_some_and(fresh) {
             *last = Some((now, collector::collect()));

@@ -13,7 +13,7 @@ use super::name::{Kind, Name, as_written, typed};
 use super::observed::{Observed, Observer};
 use super::page::join::Joined;
 use super::runtime::Runtimes;
-use crate::model::peek_shared;
+use crate::model::read_for_status;
 
 /// Metric names of one registry.
 const MAX_NAMES: usize = 2_000;
@@ -204,7 +204,7 @@ impl Registry {
     #[cold]
     fn refuse(&self, raw: &str, kind: Kind, new: New<'_>, why: &str) -> Arc<Metric> {
         self.common.refused.fetch_add(1, Relaxed);
-        self.common.notices.say(format!(
+        self.common.diagnostics.report(format!(
             "The metric `{}` {why}: the {} of that name is not shown. Give one of them another name.",
             crate::model::prefix(raw, 256),
             kind.word(),
@@ -222,7 +222,7 @@ impl Registry {
         if families.all.len() >= MAX_NAMES || !families.take(&name, wanted.kind) {
             drop(families);
             self.common.refused.fetch_add(1, Relaxed);
-            self.common.notices.say(format!(
+            self.common.diagnostics.report(format!(
                 "The metric `{}` is on the page already: its second source is not read.",
                 name.family
             ));
@@ -243,7 +243,7 @@ impl Registry {
 
     /// All families, by name.
     pub(super) fn families(&self) -> Vec<Family> {
-        let families = peek_shared(&self.families);
+        let families = read_for_status(&self.families);
         families.map_or_else(Vec::new, |it| it.all.values().cloned().collect())
     }
 
@@ -253,7 +253,7 @@ impl Registry {
             return Vec::new();
         }
         let own: Vec<_> = own_histograms().collect();
-        let Some(families) = peek_shared(&self.families) else {
+        let Some(families) = read_for_status(&self.families) else {
             return Vec::new();
         };
         let is_unknown = |name: &String| {

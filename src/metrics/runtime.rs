@@ -10,7 +10,7 @@ use tokio_metrics::{RuntimeMetrics, RuntimeMonitor};
 use super::name::Kind;
 use super::{Metrics, Observer};
 use crate::clock::{Clock, Nanos};
-use crate::model::peek;
+use crate::model::lock_for_status;
 
 /// A runtime is read at most this often: the busy ratio is of one such interval at least.
 const INTERVAL: Nanos = 1_000_000_000;
@@ -154,7 +154,9 @@ impl Runtimes {
     }
 
     fn tell(&self, clock: &Clock, tell: Tell<'_>, of: fn(&Reading) -> f64) {
-        let Some(mut all) = peek(&self.0) else { return };
+        let Some(mut all) = lock_for_status(&self.0) else {
+            return;
+        };
         let now = clock.now();
         for runtime in all.iter_mut() {
             runtime.read(now);

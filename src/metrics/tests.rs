@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::access::Access;
-use crate::model::{OwnAnswer, TraceId};
+use crate::model::{OwnResponse, TraceId};
 
 const WALL: Duration = Duration::from_secs(1_700_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -19,16 +19,16 @@ const HOUR: Duration = Duration::from_secs(3600);
 struct Fixture {
     metrics: Metrics,
     clock: Clock,
-    notices: Arc<Notices>,
+    diagnostics: Arc<Diagnostics>,
 }
 
 fn fixture(config: MetricsConfig) -> Fixture {
-    let (clock, notices) = (Clock::driven(WALL), Arc::<Notices>::default());
-    let metrics = Metrics::new(config, clock.clone(), Arc::clone(&notices));
+    let (clock, diagnostics) = (Clock::driven(WALL), Arc::<Diagnostics>::default());
+    let metrics = Metrics::new(config, clock.clone(), Arc::clone(&diagnostics));
     Fixture {
         metrics,
         clock,
-        notices,
+        diagnostics,
     }
 }
 
@@ -151,7 +151,9 @@ fn over_the_cap_one_series_takes_the_rest_and_the_total_stays_exact() {
         .max_series_per_metric(10)
         .max_series(15);
     let Fixture {
-        metrics, notices, ..
+        metrics,
+        diagnostics,
+        ..
     } = fixture(config);
     let a = metrics.counter("a").build();
     for n in 0..1000_u32 {
@@ -191,7 +193,7 @@ fn over_the_cap_one_series_takes_the_rest_and_the_total_stays_exact() {
         ),
         ("b", 5, 996)
     );
-    assert_eq!(notices.said().len(), 2);
+    assert_eq!(diagnostics.notices().len(), 2);
     // A handle into the overflow series stays one, whatever it is given.
     a.with([("user", "x")]).with([("more", "y")]).add(1);
     assert_eq!(sum(&metrics.render(), "a_total").to_string(), "499501");
@@ -200,7 +202,9 @@ fn over_the_cap_one_series_takes_the_rest_and_the_total_stays_exact() {
 #[test]
 fn the_first_type_of_a_name_stays() {
     let Fixture {
-        metrics, notices, ..
+        metrics,
+        diagnostics,
+        ..
     } = registry();
     metrics.counter("x").build().add(1);
     metrics.gauge("x").build().set(7.0);
@@ -215,7 +219,7 @@ fn the_first_type_of_a_name_stays() {
         page.starts_with("# TYPE x_total counter\nx_total 2\n"),
         "{page}"
     );
-    let said = notices.said();
+    let said = diagnostics.notices();
     assert_eq!(said.len(), 3, "{said:?}");
     assert!(
         said[0].contains("`x` is a counter already: the gauge"),
@@ -226,7 +230,9 @@ fn the_first_type_of_a_name_stays() {
 #[test]
 fn two_spellings_of_a_name_are_one_metric() {
     let Fixture {
-        metrics, notices, ..
+        metrics,
+        diagnostics,
+        ..
     } = registry();
     metrics.counter("http.calls").build().add(1);
     metrics.counter("http_calls").build().add(2);
@@ -235,19 +241,21 @@ fn two_spellings_of_a_name_are_one_metric() {
         metrics.render(),
         "# TYPE http_calls_total counter\nhttp_calls_total 7\n"
     );
-    assert_eq!(notices.said(), Vec::<String>::new());
+    assert_eq!(diagnostics.notices(), Vec::<String>::new());
 }
 
 #[test]
 fn names_are_bounded_too() {
     let Fixture {
-        metrics, notices, ..
+        metrics,
+        diagnostics,
+        ..
     } = registry();
     for n in 0..5000 {
         metrics.counter(&format!("n{n}")).build().add(1);
     }
     assert_eq!(metrics.render().matches("# TYPE").count(), 2000);
-    assert!(notices.said()[0].contains("more than 2000 names"));
+    assert!(diagnostics.notices()[0].contains("more than 2000 names"));
 }
 
 #[test]
@@ -485,7 +493,9 @@ fn an_exemplar_is_of_the_calling_threads_trace() {
 #[test]
 fn a_source_that_panics_hurts_nobody() {
     let Fixture {
-        metrics, notices, ..
+        metrics,
+        diagnostics,
+        ..
     } = registry();
     metrics.counter("x").build().add(1);
     metrics.observe(
@@ -513,7 +523,7 @@ fn a_source_that_panics_hurts_nobody() {
         "# TYPE bad gauge\nbad 1\n# TYPE x_total counter\nx_total 1\n# TYPE z gauge\nz 1\n"
     );
     metrics.render();
-    let said = notices.said();
+    let said = diagnostics.notices();
     assert_eq!(said.len(), 4, "{said:?}");
     assert!(said[3].contains("`x_total`"), "{said:?}");
 }
@@ -543,7 +553,7 @@ async fn frames(mut body: PageBody) -> Vec<Bytes> {
 async fn the_service_answers_scrapes_and_marks_its_answers() {
     let Fixture { metrics, .. } = filled();
     let response = ask(&metrics, Method::GET, &[]).await;
-    assert!(response.extensions().get::<OwnAnswer>().is_some());
+    assert!(response.extensions().get::<OwnResponse>().is_some());
     assert_eq!(
         response.headers()[CONTENT_TYPE],
         "text/plain; version=0.0.4; charset=utf-8"
@@ -571,7 +581,7 @@ async fn the_service_answers_scrapes_and_marks_its_answers() {
     let response = ask(&metrics, Method::POST, &[]).await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(response.headers()["allow"], "GET, HEAD");
-    assert!(response.extensions().get::<OwnAnswer>().is_some());
+    assert!(response.extensions().get::<OwnResponse>().is_some());
 }
 
 #[tokio::test]
@@ -592,7 +602,7 @@ async fn a_guarded_page_is_shown_to_whom_its_access_admits() {
         }
         let response = page.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), status);
-        assert!(response.extensions().get::<OwnAnswer>().is_some());
+        assert!(response.extensions().get::<OwnResponse>().is_some());
         let page = frames(response.into_body()).await.concat();
         assert_eq!(
             page == metrics.render().as_bytes(),
@@ -661,7 +671,7 @@ fn the_process_and_its_runtimes_are_on_the_page() {
     let Fixture {
         metrics,
         clock,
-        notices,
+        diagnostics,
     } = registry();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -696,7 +706,7 @@ fn the_process_and_its_runtimes_are_on_the_page() {
     assert!(sum(&page, "tokio_parks_total") > 0.0, "{page}");
     assert!(sum(&page, "process_resident_memory_bytes") > 1e6, "{page}");
     assert!(sum(&page, "process_start_time_seconds") > 1.6e9, "{page}");
-    assert_eq!(notices.said(), Vec::<String>::new());
+    assert_eq!(diagnostics.notices(), Vec::<String>::new());
     drop(runtime);
     clock.advance(Duration::from_secs(2));
     assert!(
@@ -725,7 +735,9 @@ fn a_histogram_is_off_or_has_the_bounds_that_are_set_for_its_name() {
         .histogram("as.it.is", Buckets::Default)
         .histogram("counter", Buckets::Off);
     let Fixture {
-        metrics, notices, ..
+        metrics,
+        diagnostics,
+        ..
     } = fixture(config);
     let histogram = |name: &str| metrics.histogram(name).unit("s").bounds([7.0]).build();
     for name in ["by.program", "by.page", "none", "as.it.is"] {
@@ -756,8 +768,8 @@ fn a_histogram_is_off_or_has_the_bounds_that_are_set_for_its_name() {
             .all(|it| !it.metric.starts_with("none"))
     );
     assert_eq!(
-        notices
-            .said()
+        diagnostics
+            .notices()
             .iter()
             .filter(|it| it.contains("none"))
             .count(),

@@ -1,4 +1,4 @@
-use super::Kept;
+use super::KeepReason;
 
 /// The sampling decision that was made when a trace began in this process, with the caller's random flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,11 +53,11 @@ impl Sampling {
     }
 
     /// Why a sampled trace is kept.
-    pub(crate) const fn reason(self) -> Option<Kept> {
+    pub(crate) const fn reason(self) -> Option<KeepReason> {
         match (self.is_sampled(), self.0 & BY_PARENT != 0) {
             (false, _) => None,
-            (true, true) => Some(Kept::Parent),
-            (true, false) => Some(Kept::Head),
+            (true, true) => Some(KeepReason::Parent),
+            (true, false) => Some(KeepReason::Head),
         }
     }
 
@@ -85,15 +85,20 @@ mod tests {
     #[test]
     fn a_decision_tells_who_made_it_and_what_is_sent_on() {
         for (sampling, flags, reason, local) in [
-            (Sampling::own(true), 1, Some(Kept::Head), false),
+            (Sampling::own(true), 1, Some(KeepReason::Head), false),
             (Sampling::own(false), 0, None, false),
-            (Sampling::of_parent(true), 1, Some(Kept::Parent), false),
+            (
+                Sampling::of_parent(true),
+                1,
+                Some(KeepReason::Parent),
+                false,
+            ),
             (Sampling::of_parent(false), 0, None, true),
             (Sampling::of_parent(false).with_flags(0xff), 2, None, true),
             (
                 Sampling::own(true).with_flags(2),
                 3,
-                Some(Kept::Head),
+                Some(KeepReason::Head),
                 false,
             ),
         ] {

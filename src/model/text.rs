@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write};
 
+use super::codec::put_sized;
 use super::cut::{BEYOND, cut, prefix};
-use super::unwind::caught;
-use super::wire::put_sized;
+use super::panic::catch_panic;
 
 /// What stands for a text whose code panicked.
 pub(crate) const PANICKED: &str = "<panicked while it was formatted>";
@@ -16,7 +16,7 @@ pub(crate) fn put_formatted(out: &mut Vec<u8>, value: fmt::Arguments<'_>, max: u
     put_sized(out, |out| {
         let start = out.len();
         let end = start + max + BEYOND;
-        if caught(|| Bounded { out, end }.write_fmt(value)).is_none() {
+        if catch_panic(|| Bounded { out, end }.write_fmt(value)).is_none() {
             out.truncate(start);
             out.extend_from_slice(PANICKED.as_bytes());
         }

@@ -19,9 +19,9 @@ use crate::errors::{ErrorTracker, has_installed, unclaimed};
 use crate::http::LayerContext;
 use crate::logs::{has_layer_of, monitor_of};
 use crate::metrics::{Metrics, is_in_own_namespace};
-use crate::model::{Notices, caught, has_hook, panics_missed};
+use crate::model::{Diagnostics, catch_panic, has_panic_hook, missed_panics};
 use crate::trace::{Propagators, SpanLayer, probe, versions};
-use crate::worker::{SinkStatus, Tick, Watch};
+use crate::worker::{PeriodicTask, SinkObserver, SinkStatus};
 
 /// What is said in a child made by `fork`.
 pub(super) const FORKED: &str = "this process is a child made by `fork` after the monitor was built: it has no worker and delivers nothing, and what the parent was writing at that moment cannot be read; build the monitor after the fork";
@@ -83,7 +83,7 @@ pub(super) struct Doctor {
     queries: Weak<Queries>,
     /// The data directory that is wanted, and whether it could be used.
     data_dir: Option<(PathBuf, bool)>,
-    worker: Watch,
+    worker: SinkObserver,
 }
 
 impl Doctor {
@@ -128,7 +128,7 @@ impl Doctor {
         let route = self.inbound.sees_no_route().map(str::to_owned);
         let [provider, layer] = self.layer.besides();
         let data_directory = self.data_directory();
-        let panic_kind = if has_hook() {
+        let panic_kind = if has_panic_hook() {
             Kind::MissedPanics
         } else {
             Kind::Surroundings
@@ -182,8 +182,8 @@ impl Doctor {
         if !self.install.panic_hook {
             return None;
         }
-        let missed = panics_missed();
-        if !has_hook() {
+        let missed = missed_panics();
+        if !has_panic_hook() {
             return Some(format!(
                 "no panic hook was set, so panics are not captured as errors ({missed} reached a layer so far): call `monitor.install()`, after the subscriber is set; `install.panic_hook = false` says that none is wanted"
             ));
@@ -360,8 +360,8 @@ pub(super) struct Rounds(Arc<OnceLock<Doctor>>);
 
 impl Rounds {
     /// What the worker does for it.
-    pub(super) fn tick(&self, notices: &Arc<Notices>) -> Tick {
-        let (rounds, notices) = (self.clone(), Arc::clone(notices));
+    pub(super) fn tick(&self, diagnostics: &Arc<Diagnostics>) -> PeriodicTask {
+        let (rounds, diagnostics) = (self.clone(), Arc::clone(diagnostics));
         let mut said: Vec<(&'static str, Kind)> = Vec::new();
         let mut probed = false;
         let look = move || {
@@ -374,7 +374,7 @@ impl Rounds {
                 // The layer itself reports a missing route.
                 if finding.kind != Kind::Route && !said.contains(&once) {
                     said.push(once);
-                    notices.say(finding.to_string());
+                    diagnostics.report(finding.to_string());
                 }
             }
         };
@@ -388,6 +388,6 @@ impl Rounds {
     /// What is wrong now. Subscribers of the host's are asked.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let examine = || self.0.get().map(|doctor| doctor.examine(true));
-        caught(examine).flatten().unwrap_or_default()
+        catch_panic(examine).flatten().unwrap_or_default()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::errors::{BeforeSend, ErrorTracker, SentrySetup};
-use crate::model::{Books, Notices};
+use crate::model::{Diagnostics, RecordCounters};
 use crate::trace::otlp::{self, Decode};
 use crate::trace::{Origin, TraceExporter, resource};
 use crate::worker::RemoteSetup;
@@ -15,7 +15,7 @@ pub(super) fn errors(
     errors: &ErrorTracker,
     config: &Config,
     before_send: Option<BeforeSend>,
-    (clock, books, notices): (&Clock, &Arc<Books>, &Arc<Notices>),
+    (clock, counters, diagnostics): (&Clock, &Arc<RecordCounters>, &Arc<Diagnostics>),
 ) -> Option<RemoteSetup> {
     let (service, settings) = (&config.service, &config.errors);
     let dsn = settings.dsn.clone()?;
@@ -29,8 +29,8 @@ pub(super) fn errors(
         service: service.name.clone(),
         before_send,
         clock: clock.clone(),
-        books: Arc::clone(books),
-        notices,
+        counters: Arc::clone(counters),
+        diagnostics,
     })
 }
 
@@ -38,7 +38,7 @@ pub(super) fn errors(
 pub(super) fn remotes(
     config: &Config,
     decode: Option<Box<dyn Decode>>,
-    notices: &Notices,
+    diagnostics: &Diagnostics,
 ) -> Vec<RemoteSetup> {
     let sends = !config.trace.disabled && config.trace.exporter == TraceExporter::Otlp;
     let Some(decode) = decode.filter(|_| sends) else {
@@ -52,6 +52,6 @@ pub(super) fn remotes(
         instance: service.instance.as_deref(),
         attributes: &service.attributes,
     });
-    let traces = otlp::remote(&config.otlp, &resource, decode, notices);
+    let traces = otlp::remote(&config.otlp, &resource, decode, diagnostics);
     traces.into_iter().collect()
 }

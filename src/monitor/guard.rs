@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::globals::InstallReport;
 use super::handle::Monitor;
-use crate::model::peek;
+use crate::model::lock_for_status;
 
 /// How long dropping a guard may take.
 const DROP_FLUSH: Duration = Duration::from_millis(100);
@@ -26,9 +26,9 @@ impl MonitorGuard {
     /// What was and what could not be installed, and all notices so far.
     pub fn report(&self) -> MonitorReport {
         let inner = &self.monitor.inner;
-        let installs = peek(&inner.installs).map(|it| it.clone());
+        let installs = lock_for_status(&inner.installs).map(|it| it.clone());
         let installs = installs.unwrap_or_default();
-        let mut notices = inner.notices.said();
+        let mut notices = inner.diagnostics.notices();
         notices.retain(|notice| !installs.said(notice));
         let install = installs.last;
         let not_installed = install.missing().map(|it| it.sentence.clone());

@@ -26,10 +26,13 @@ use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, LayerContext};
 use crate::logs::{self, EventListener, TracingLayer};
 use crate::metrics::{Metrics, Prometheus};
-use crate::model::{Books, EventId, Level, Life, Notices, ShutdownReport, Signal, Totals, TraceId};
+use crate::model::{
+    Diagnostics, EventId, Level, MonitorLifetime, RecordCounters, RecordKind, RecordTotals,
+    ShutdownReport, TraceId,
+};
 use crate::otel::Otel;
 use crate::trace::{KeptTrace, Levels, Propagators, Trace};
-use crate::worker::{Intake, Worker};
+use crate::worker::{RecordQueue, Worker};
 
 /// The handle from which everything is reached. Cheap to clone; clones are the same monitor.
 ///
@@ -51,9 +54,9 @@ pub struct Monitor {
 pub(super) struct Inner {
     pub(super) requests: Arc<Requests>,
     pub(super) metrics: Metrics,
-    pub(super) intake: Arc<Intake>,
-    pub(super) books: Arc<Books>,
-    pub(super) notices: Arc<Notices>,
+    pub(super) record_queue: Arc<RecordQueue>,
+    pub(super) counters: Arc<RecordCounters>,
+    pub(super) diagnostics: Arc<Diagnostics>,
     pub(super) levels: Arc<Levels>,
     pub(super) tracing: Tracing,
     pub(super) inbound: LayerContext,
@@ -68,7 +71,7 @@ pub(super) struct Inner {
     /// The globals that `install` is to set.
     pub(super) install: InstallConfig,
     pub(super) installs: Mutex<Installs>,
-    pub(super) life: Life,
+    pub(super) life: MonitorLifetime,
     /// Whether the host has taken the `tracing` layer for a subscriber of its own.
     pub(super) gave_layer: AtomicBool,
     /// Held for its lock.
@@ -121,7 +124,7 @@ impl Monitor {
     /// The layer, for the subscriber that `install` sets.
     pub(super) fn own_layer(&self) -> TracingLayer {
         let Inner {
-            intake,
+            record_queue,
             requests,
             levels,
             tracing,
@@ -142,7 +145,7 @@ impl Monitor {
             }
         });
         TracingLayer::new(
-            Arc::clone(intake),
+            Arc::clone(record_queue),
             Arc::clone(requests),
             Arc::clone(levels),
             Arc::clone(&tracing.layer),
@@ -448,7 +451,7 @@ impl Monitor {
                 ("/health", page(health.details(Access::from_settings()))),
             ],
             Arc::clone(&self.inner.server_counters),
-            Arc::clone(&self.inner.notices),
+            Arc::clone(&self.inner.diagnostics),
         )
     }
 
@@ -528,8 +531,8 @@ impl Monitor {
     }
 
     /// What became of the records of one signal so far.
-    pub fn totals(&self, signal: Signal) -> Totals {
-        self.inner.books.totals(signal)
+    pub fn totals(&self, signal: RecordKind) -> RecordTotals {
+        self.inner.counters.totals(signal)
     }
 
     /// The resolved settings: each with its value, secrets masked, and where it came from.

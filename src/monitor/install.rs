@@ -14,7 +14,7 @@ use crate::config::program;
 use crate::errors::set_panic_hook;
 use crate::logs::{BridgeState, InstalledLayer, has_layer_of, install_log_bridge};
 use crate::metrics::install_recorder;
-use crate::model::Taken;
+use crate::model::ClaimResult;
 use crate::trace::install_provider;
 
 use GlobalState::{AlreadyInstalled, InPlace, Installed, Missing, Off};
@@ -67,7 +67,7 @@ impl Monitor {
             globals: Global::ALL.map(|global| one(self, global)).into(),
         };
         for missing in report.missing() {
-            self.inner.notices.say(missing.sentence.as_str());
+            self.inner.diagnostics.report(missing.sentence.as_str());
         }
         let installs = &self.inner.installs;
         let mut installs = installs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -99,12 +99,12 @@ fn take(global: Global, monitor: &Monitor) -> (GlobalState, String) {
 }
 
 /// The state and the sentence of what a monitor took or did not take.
-fn told(taken: Taken, [now, before, other, foreign]: [&str; 4]) -> (GlobalState, String) {
+fn told(taken: ClaimResult, [now, before, other, foreign]: [&str; 4]) -> (GlobalState, String) {
     let (state, sentence) = match taken {
-        Taken::Now => (Installed, now),
-        Taken::Before => (AlreadyInstalled, before),
-        Taken::Other => (Missing, other),
-        Taken::Foreign => (Missing, foreign),
+        ClaimResult::Claimed => (Installed, now),
+        ClaimResult::AlreadyClaimed => (AlreadyInstalled, before),
+        ClaimResult::HeldByOther => (Missing, other),
+        ClaimResult::Foreign => (Missing, foreign),
     };
     (state, sentence.to_owned())
 }
@@ -115,8 +115,8 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
     let is_bound = theirs.is_some();
     let taken = match InstalledLayer::of_process() {
         Some(installed) if installed.is_bound() || is_bound => {
-            if installed.is_of(life) {
-                Taken::Before
+            if installed.is_owned_by(life) {
+                ClaimResult::AlreadyClaimed
             } else {
                 return (
                     Missing,
@@ -124,8 +124,8 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
                 );
             }
         }
-        Some(installed) => installed.take_over(monitor.own_layer(), life),
-        None if has_global_subscriber() => Taken::Foreign,
+        Some(installed) => installed.claim(monitor.own_layer(), life),
+        None if has_global_subscriber() => ClaimResult::Foreign,
         None if is_to_come(monitor) => {
             return (
                 Missing,
@@ -141,13 +141,13 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
             };
             if set.is_ok() {
                 installed.note_set();
-                Taken::Now
+                ClaimResult::Claimed
             } else {
-                Taken::Foreign
+                ClaimResult::Foreign
             }
         }
     };
-    if taken == Taken::Foreign && is_in_subscriber(monitor) {
+    if taken == ClaimResult::Foreign && is_in_subscriber(monitor) {
         let sentence =
             "the `tracing` subscriber that was set before stays and has the monitor's layer";
         return (InPlace, sentence.to_owned());
@@ -287,7 +287,7 @@ fn panic_hook() -> (GlobalState, String) {
             Missing,
             "the panic hook cannot be set by a thread that is panicking: install from another",
         ),
-        Some(Taken::Now) => (
+        Some(ClaimResult::Claimed) => (
             Installed,
             "the panic hook is set, and calls the one that was there before: set hooks that do not call the one before them, such as color-eyre's, before this call",
         ),

@@ -8,21 +8,21 @@ use super::serve::ServerCounters;
 use crate::errors::{ErrorTracker, unclaimed};
 use crate::health::{ComponentStatus, Health};
 use crate::metrics::{Kind, Metrics};
-use crate::model::{Books, Reason, Signal};
+use crate::model::{DropReason, RecordCounters, RecordKind};
 use crate::trace::Traces;
-use crate::worker::{KeeperStatus, Worker, WorkerStatus};
+use crate::worker::{SpoolStatus, Worker, WorkerStatus};
 
 /// Puts the monitor's own series on its page and its own readings on the health page.
 pub(super) fn observe(inner: &Inner) {
     let Inner {
         metrics,
-        books,
+        counters,
         worker,
         health,
         errors,
         ..
     } = inner;
-    observe_books(metrics, books);
+    observe_records(metrics, counters);
     observe_worker(metrics, worker);
     observe_errors(metrics, errors);
     if let Some(traces) = &inner.tracing.traces {
@@ -36,42 +36,42 @@ pub(super) fn observe(inner: &Inner) {
     }
 }
 
-fn observe_books(metrics: &Metrics, books: &Arc<Books>) {
-    let signal = |signal: Signal| ("signal", signal.as_str());
-    let of = Arc::clone(books);
+fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
+    let signal = |signal: RecordKind| ("signal", signal.as_str());
+    let of = Arc::clone(counters);
     metrics.observe(
         "watchpost.records.emitted",
         "",
         "Records made: lines of requests, of events and of notices",
         Kind::Counter,
         Arc::new(move |tell| {
-            for s in Signal::ALL {
+            for s in RecordKind::ALL {
                 tell(&[signal(s)], of.totals(s).emitted() as f64);
             }
         }),
     );
-    let of = Arc::clone(books);
+    let of = Arc::clone(counters);
     metrics.observe(
         "watchpost.records.delivered",
         "",
         "Records that their receiver took",
         Kind::Counter,
         Arc::new(move |tell| {
-            for s in Signal::ALL {
+            for s in RecordKind::ALL {
                 tell(&[signal(s)], of.totals(s).delivered() as f64);
             }
         }),
     );
-    let of = Arc::clone(books);
+    let of = Arc::clone(counters);
     metrics.observe(
         "watchpost.records.dropped",
         "",
         "Records dropped, by reason",
         Kind::Counter,
         Arc::new(move |tell| {
-            for s in Signal::ALL {
+            for s in RecordKind::ALL {
                 let totals = of.totals(s);
-                for reason in Reason::ALL {
+                for reason in DropReason::ALL {
                     let labels = [signal(s), ("reason", reason.as_str())];
                     tell(&labels, totals.dropped(reason) as f64);
                 }
@@ -117,7 +117,7 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
         &'static str,
         &'static str,
         Kind,
-        fn(&KeeperStatus) -> u64,
+        fn(&SpoolStatus) -> u64,
     );
     const STORE: [Row; 4] = [
         (

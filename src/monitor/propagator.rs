@@ -12,25 +12,26 @@ use opentelemetry::propagation::{
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
 use super::globals::GlobalState;
-use crate::model::{Life, caught};
+use crate::model::{MonitorLifetime, catch_panic};
 use crate::trace::{Propagators, outgoing};
 
 /// The monitor whose settings the propagator of this crate's follows.
-static OWNER: Mutex<Option<Life>> = Mutex::new(None);
+static OWNER: Mutex<Option<MonitorLifetime>> = Mutex::new(None);
 
 /// Sets the propagators that the settings name, if there is none, or one of a monitor that has ended. With the headers of
 /// the one that stays.
-pub(super) fn install(wanted: Propagators, life: &Life) -> (GlobalState, String) {
+pub(super) fn install(wanted: Propagators, life: &MonitorLifetime) -> (GlobalState, String) {
     let ours = Ours::new(wanted);
     let fields =
         |set: &dyn TextMapPropagator| -> Vec<String> { set.fields().map(str::to_owned).collect() };
-    let there = caught(|| global::get_text_map_propagator(|set| (fields(set), format!("{set:?}"))));
+    let there =
+        catch_panic(|| global::get_text_map_propagator(|set| (fields(set), format!("{set:?}"))));
     let Some((mut there, debug)) = there else {
         return (GlobalState::Missing, "not known: it panicked".to_owned());
     };
     let mut owner = OWNER.lock().unwrap_or_else(PoisonError::into_inner);
     let is_ours = debug.starts_with(NAME);
-    let is_free = |owner: &Life| owner.has_ended() || owner.is(life);
+    let is_free = |owner: &MonitorLifetime| owner.has_ended() || owner.is(life);
     if is_ours && debug == format!("{ours:?}") {
         if owner.as_ref().is_none_or(is_free) {
             *owner = Some(life.clone());

@@ -8,11 +8,11 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::context::Requests;
 use crate::error::{Error, Result};
-use crate::model::Notices;
+use crate::model::Diagnostics;
 use crate::otel::Otel;
 use crate::trace::otlp::Decode;
 use crate::trace::{Decoder, Levels, Recent, RecentTap, SpanLayer, Spans, Theirs, Traces};
-use crate::worker::{Intake, RemoteSetup, Tap, Tick};
+use crate::worker::{PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup};
 
 /// How often what is open for too long is looked for.
 const EVERY: Duration = Duration::from_secs(5);
@@ -31,11 +31,12 @@ impl Tracing {
     pub(super) fn new(
         config: &Config,
         requests: &Arc<Requests>,
-        intake: &Arc<Intake>,
+        record_queue: &Arc<RecordQueue>,
     ) -> Result<Self> {
         let trace = &config.trace;
         let clock = requests.clock().clone();
-        let traces = (!trace.disabled).then(|| Arc::new(Traces::new(trace, requests, intake)));
+        let traces =
+            (!trace.disabled).then(|| Arc::new(Traces::new(trace, requests, record_queue)));
         let levels = Levels::parse(&trace.level).map_err(|problem| Error::config(vec![problem]))?;
         let levels = Arc::new(levels);
         let layer = SpanLayer::new(
@@ -58,21 +59,21 @@ impl Tracing {
     }
 
     /// What brings kept traces to memory.
-    pub(super) fn tap(&self) -> Option<Box<dyn Tap>> {
+    pub(super) fn tap(&self) -> Option<Box<dyn RecordProcessor>> {
         let recent = Arc::clone(&self.recent);
         self.traces
             .as_ref()
             .map(|_| Box::new(RecentTap(recent)) as Box<_>)
     }
 
-    pub(super) fn tick(&self) -> Option<Tick> {
+    pub(super) fn tick(&self) -> Option<PeriodicTask> {
         let traces = self.traces.clone()?;
         Some((EVERY, Box::new(move || traces.tick())))
     }
 
     /// Where kept traces are sent.
-    pub(super) fn remotes(&self, config: &Config, notices: &Notices) -> Vec<RemoteSetup> {
-        let remotes = export::remotes(config, self.decoder(config), notices);
+    pub(super) fn remotes(&self, config: &Config, diagnostics: &Diagnostics) -> Vec<RemoteSetup> {
+        let remotes = export::remotes(config, self.decoder(config), diagnostics);
         if let Some(traces) = self.traces.as_ref().filter(|_| !remotes.is_empty()) {
             traces.are_sent();
         }

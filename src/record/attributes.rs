@@ -1,6 +1,6 @@
 //! Attributes as they stand in records.
 
-use crate::model::wire::{Reader, Text, put_bytes};
+use crate::model::codec::{Reader, Text, put_bytes};
 use crate::model::{Attributes, Value};
 
 /// Bytes of the attributes.

@@ -1,5 +1,5 @@
 use super::attributes::{AttributeRef, attributes_of, put_all};
-use crate::model::wire::{Reader, Text, put_bytes, put_str};
+use crate::model::codec::{Reader, Text, put_bytes, put_str};
 use crate::model::{EventId, Level, SpanId, TraceId};
 
 /// Tags of one event.

@@ -1,8 +1,8 @@
 use super::attributes::{AttributeRef, attributes_of};
 use super::method::Method;
 use crate::clock::Nanos;
+use crate::model::codec::{Reader, Text, put_str};
 use crate::model::grpc::Call;
-use crate::model::wire::{Reader, Text, put_str};
 use crate::model::{Outcome, SpanId, TraceId, cut};
 
 /// `url.scheme`.

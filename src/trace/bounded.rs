@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::span::{SpanRecord, ValueRef, attributes, items, put_mark, put_value};
-use crate::model::wire::put_str;
+use crate::model::codec::put_str;
 use crate::model::{Attributes, Value, prefix};
 use crate::semconv;
 

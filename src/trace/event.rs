@@ -7,8 +7,8 @@ use tracing::{Event, Metadata};
 
 use super::log_event;
 use super::read::AttributeValue;
+use crate::model::codec::{Reader, Text, put_bytes};
 use crate::model::text::put_formatted;
-use crate::model::wire::{Reader, Text, put_bytes};
 use crate::model::{BEYOND, cut, prefix};
 use crate::redact;
 

@@ -6,8 +6,8 @@ use tracing::field::{Field, Visit};
 
 use super::bounded::{Bounded, MAX_VALUE};
 use super::span::{SpanKind, SpanStatus, ValueRef};
+use crate::model::codec::Reader;
 use crate::model::text::put_formatted;
-use crate::model::wire::Reader;
 
 /// What a span says. `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_description` have the meaning
 /// that tracing-opentelemetry gave them.

@@ -11,12 +11,12 @@ use opentelemetry::{Context, InstrumentationScope, global};
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider, Span};
 use tracing::Dispatch;
 
-use crate::model::{Life, Successive, Taken};
+use crate::model::{ClaimResult, GlobalSlot, MonitorLifetime};
 
 /// Nobody else asks for a tracer of this name.
 const PROBE: &str = "watchpost probe";
 
-static INSTALLED: OnceLock<Arc<Successive<SdkTracerProvider>>> = OnceLock::new();
+static INSTALLED: OnceLock<Arc<GlobalSlot<SdkTracerProvider>>> = OnceLock::new();
 
 thread_local! {
     /// Whether ours was asked for the probe's tracer.
@@ -24,19 +24,19 @@ thread_local! {
 }
 
 /// Makes a monitor's provider the global one, unless another monitor that is at work or somebody else has it.
-pub(crate) fn install_provider(provider: SdkTracerProvider, life: &Life) -> Taken {
+pub(crate) fn install_provider(provider: SdkTracerProvider, life: &MonitorLifetime) -> ClaimResult {
     let who = who();
     if who == Who::SomebodyElse {
-        return Taken::Foreign;
+        return ClaimResult::Foreign;
     }
-    let mut taken = Taken::Now;
+    let mut taken = ClaimResult::Claimed;
     let mut provider = Some(provider);
     let installed = INSTALLED.get_or_init(|| {
         let first = provider.take().unwrap_or_default();
-        Arc::new(Successive::new(first, life.clone()))
+        Arc::new(GlobalSlot::new(first, life.clone()))
     });
     if let Some(provider) = provider {
-        taken = installed.take_over(provider, life);
+        taken = installed.claim(provider, life);
     }
     if who == Who::Nobody {
         set(Installed(Arc::clone(installed)));
@@ -53,7 +53,7 @@ enum Who {
 
 /// Whether the global provider is somebody else's. What the service takes from this crate and sets itself counts as that.
 pub(super) fn has_foreign_provider() -> bool {
-    crate::model::caught(who) == Some(Who::SomebodyElse)
+    crate::model::catch_panic(who) == Some(Who::SomebodyElse)
 }
 
 /// Whose the global provider is. OpenTelemetry has no way to ask. Where nobody set one, a span has its parent's ids; the
@@ -94,7 +94,7 @@ fn set(provider: Installed) {
 }
 
 /// The provider that stays.
-struct Installed(Arc<Successive<SdkTracerProvider>>);
+struct Installed(Arc<GlobalSlot<SdkTracerProvider>>);
 
 impl TracerProvider for Installed {
     type Tracer = InstalledTracer;
@@ -119,7 +119,7 @@ struct InstalledTracer {
     scope: InstrumentationScope,
     /// How often the provider had changed when the tracer was made.
     changes: u32,
-    providers: Arc<Successive<SdkTracerProvider>>,
+    providers: Arc<GlobalSlot<SdkTracerProvider>>,
 }
 
 impl Tracer for InstalledTracer {

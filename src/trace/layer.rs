@@ -19,8 +19,8 @@ use super::traces::Traces;
 use super::{Levels, Spans, callsites, event, their_layer};
 use crate::clock::Nanos;
 use crate::context::{self, Requests, Slot};
-use crate::model::wire::Reader;
-use crate::model::{SpanId, is_own_thread};
+use crate::model::codec::Reader;
+use crate::model::{SpanId, is_suppressed};
 
 /// Makes spans of `tracing` spans, and their events' part of them.
 #[derive(Debug)]
@@ -225,7 +225,7 @@ impl SpanLayer {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if is_own_thread() {
+        if is_suppressed() {
             return;
         }
         if !self.standing.hears_spans.load(Relaxed) {

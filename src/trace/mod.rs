@@ -24,7 +24,7 @@
 //!     .await;
 //! assert!(packed.is_err());
 //! monitor.flush(std::time::Duration::from_secs(1)).await;
-//! assert_eq!(monitor.recent_traces()[0].kept, watchpost::Kept::Error);
+//! assert_eq!(monitor.recent_traces()[0].kept, watchpost::KeepReason::Error);
 //! # Ok(())
 //! # }
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
@@ -143,7 +143,7 @@
 //! aborts leaves nothing behind. A span whose trace nobody knows any more counts as `late`.
 //!
 //! Traces that would have been kept, but for the budget, count in `watchpost_traces_over_budget_total`. From there on
-//! a kept span is a record like any other: `watchpost_records_*_total{signal="span"}` has its books, and the
+//! a kept span is a record like any other: `watchpost_records_*_total{signal="span"}` has its counters, and the
 //! sink's bounds are those of [`otlp_endpoint`](crate::MonitorBuilder::otlp_endpoint).
 //!
 //! # What a span holds

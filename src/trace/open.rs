@@ -8,7 +8,7 @@ use super::span::{SpanRecord, SpanStatus};
 use super::traces::{RootEnd, RootForm, Traces};
 use crate::clock::Nanos;
 use crate::context::{self, Added, Asked, Ids, NO_REQUEST, Requests, Slot};
-use crate::model::{Kept, SpanId, TraceId};
+use crate::model::{KeepReason, SpanId, TraceId};
 
 /// Where a span hangs: in whose slot, under which span.
 pub(super) struct Place {
@@ -74,9 +74,9 @@ pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, 
     let ids = slot.ids();
     let slow = traces.is_slow(None, record.end.saturating_sub(record.start));
     let why = match record.status {
-        _ if panicked => Some(Kept::Panic),
-        SpanStatus::Error => Some(Kept::Error),
-        _ => slow.then_some(Kept::Slow),
+        _ if panicked => Some(KeepReason::Panic),
+        SpanStatus::Error => Some(KeepReason::Error),
+        _ => slow.then_some(KeepReason::Slow),
     };
     slot.close();
     let end = RootEnd {

@@ -8,7 +8,7 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 
 use super::trace_state::otel_state;
 use crate::context::Slot;
-use crate::model::{Sampling, SpanId, TraceId, caught};
+use crate::model::{Sampling, SpanId, TraceId, catch_panic};
 
 /// A context in which an operation of ours is the current span.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(crate) struct Attached(Option<ContextGuard>);
 struct HasContext(bool);
 
 thread_local! {
-    static HAS_CONTEXT: HasContext = HasContext(caught(|| Context::map_current(|_| ())).is_some());
+    static HAS_CONTEXT: HasContext = HasContext(catch_panic(|| Context::map_current(|_| ())).is_some());
 }
 
 impl Drop for HasContext {
@@ -41,7 +41,11 @@ fn has_context() -> bool {
 /// Runs code that touches the thread's context. `None` on a thread that is ending and has no context any more.
 #[inline]
 fn with_context<R>(work: impl FnOnce() -> R) -> Option<R> {
-    if has_context() { caught(work) } else { None }
+    if has_context() {
+        catch_panic(work)
+    } else {
+        None
+    }
 }
 
 impl Drop for Attached {
@@ -49,7 +53,7 @@ impl Drop for Attached {
     fn drop(&mut self) {
         let Some(guard) = self.0.take() else { return };
         if has_context() {
-            caught(|| drop(guard));
+            catch_panic(|| drop(guard));
         } else {
             forget(guard);
         }

@@ -27,7 +27,7 @@ use super::traces::Traces;
 use super::unique::is_made_of_tracing;
 use crate::clock::Nanos;
 use crate::context::{self, Ids, Slot};
-use crate::model::wire::Reader;
+use crate::model::codec::Reader;
 use crate::model::{Sampling, SpanId, TraceId, cut};
 
 /// Spans are spread over so many tables by their ids, which are random.

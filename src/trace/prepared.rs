@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::span::{SpanRecord, ValueRef, put_span, put_value};
-use crate::model::wire::{Reader, put_sized, put_str};
+use crate::model::codec::{Reader, put_sized, put_str};
 
 /// The span, its parent, its start and its end: what a span's record begins with.
 pub(crate) type Numbers = [u64; 4];

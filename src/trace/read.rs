@@ -9,9 +9,9 @@ use super::span::{
 };
 use super::{callsites, event};
 use crate::clock::{Clock, Nanos};
+use crate::model::codec::Reader;
 use crate::model::grpc::{Call, Status, rpc_method};
-use crate::model::wire::Reader;
-use crate::model::{Kept, Outcome, Sampling, SpanId, TraceId, split_host};
+use crate::model::{KeepReason, Outcome, Sampling, SpanId, TraceId, split_host};
 use crate::record::{AttributeRef, RequestRecord};
 use crate::redact;
 use crate::semconv;
@@ -98,7 +98,7 @@ pub struct Span {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub(crate) struct ReadPart {
-    pub(crate) kept: Kept,
+    pub(crate) kept: KeepReason,
     pub(crate) sampling: Sampling,
     pub(crate) trace_state: String,
     pub(crate) spans: Vec<Span>,

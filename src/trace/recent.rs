@@ -9,11 +9,11 @@ use rustc_hash::FxHashMap;
 use super::read::{Span, read_part};
 use super::span::{Part, Root};
 use crate::clock::{Clock, Nanos};
-use crate::model::peek;
-use crate::model::{Kept, Signal, TraceId};
+use crate::model::lock_for_status;
+use crate::model::{KeepReason, RecordKind, TraceId};
 use crate::record::RequestRecord;
 use crate::redact::RedactionRules;
-use crate::worker::{Jobs, Record, Tap};
+use crate::worker::{BlockingPool, Record, RecordProcessor};
 
 /// A kept trace: what this process did in it.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,7 @@ pub struct KeptTrace {
     /// Its id, as on the lines and in the response header.
     pub trace_id: TraceId,
     /// Why it is kept.
-    pub kept: Kept,
+    pub kept: KeepReason,
     /// When its first span began.
     pub start: SystemTime,
     /// The time from then to the end of its last span.
@@ -104,7 +104,7 @@ impl Recent {
     /// The kept traces, the newest first.
     pub(crate) fn traces(&self) -> Vec<KeptTrace> {
         let mut ids: Vec<_> = {
-            let Some(state) = peek(&self.state) else {
+            let Some(state) = lock_for_status(&self.state) else {
                 return Vec::new();
             };
             let all = state.traces.iter();
@@ -117,14 +117,18 @@ impl Recent {
 
     /// The kept trace of an id.
     pub(crate) fn trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
-        let parts = peek(&self.state)?.traces.get(&trace_id)?.parts.clone();
+        let parts = lock_for_status(&self.state)?
+            .traces
+            .get(&trace_id)?
+            .parts
+            .clone();
         let _entered = self.rules.enter();
         let read = parts
             .iter()
             .filter_map(|(at, part)| read_part(part, *at, &self.clock));
         let (mut kept, mut spans) = (None, Vec::new());
         for part in read {
-            kept = Some(kept.map_or(part.kept, |before: Kept| before.min(part.kept)));
+            kept = Some(kept.map_or(part.kept, |before: KeepReason| before.min(part.kept)));
             spans.extend(part.spans);
         }
         spans.sort_by_key(|span: &Span| span.start);
@@ -205,12 +209,12 @@ fn source_of(part: &Part<'_>) -> usize {
 /// Hands kept traces to the memory.
 pub(crate) struct RecentTap(pub(crate) Arc<Recent>);
 
-impl Tap for RecentTap {
-    fn signal(&self) -> Signal {
-        Signal::Span
+impl RecordProcessor for RecentTap {
+    fn signal(&self) -> RecordKind {
+        RecordKind::Span
     }
 
-    fn take(&mut self, record: &Record<'_>, _: &Jobs<'_>) {
+    fn take(&mut self, record: &Record<'_>, _: &BlockingPool<'_>) {
         self.0.add(record.at, record.body);
     }
 }
@@ -218,7 +222,7 @@ impl Tap for RecentTap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::wire::put_bytes;
+    use crate::model::codec::put_bytes;
     use crate::model::{Sampling, SpanId};
     use crate::trace::span::{SpanRecord, put_head, put_span_root};
 
@@ -229,7 +233,7 @@ mod tests {
             ..SpanRecord::default()
         };
         let mut out = Vec::new();
-        let kept = (Kept::Head, Sampling::own(true));
+        let kept = (KeepReason::Head, Sampling::own(true));
         put_head(&mut out, TraceId::from_u128(trace), kept, (0, 0), "");
         put_bytes(&mut out, &[]);
         put_span_root(&mut out, &span);

@@ -9,7 +9,7 @@ use super::open::OpenSpan;
 use super::span::{SpanKind, SpanRecord, SpanStatus};
 use super::traces::Traces;
 use crate::model::Attributes;
-use crate::model::wire::Reader;
+use crate::model::codec::Reader;
 use crate::semconv;
 
 /// A span under way. Dropped before its end, it was cancelled, or what ran in it panicked.

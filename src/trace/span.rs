@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::clock::Nanos;
-use crate::model::wire::{Reader, put_bytes, put_sized, put_str};
-use crate::model::{BEYOND, Kept, Sampling, SpanId, TraceId, cut, prefix};
+use crate::model::codec::{Reader, put_bytes, put_sized, put_str};
+use crate::model::{BEYOND, KeepReason, Sampling, SpanId, TraceId, cut, prefix};
 use crate::semconv;
 
 /// Bytes of one span at most: its texts are cut here, its other parts are bounded where they are made.
@@ -316,7 +316,7 @@ pub(crate) enum Root<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part<'a> {
     pub(crate) trace: TraceId,
-    pub(crate) kept: Kept,
+    pub(crate) kept: KeepReason,
     /// The decision at its start.
     pub(crate) sampling: Sampling,
     /// Spans of the trace for which there was no room.
@@ -334,7 +334,7 @@ pub(crate) struct Part<'a> {
 pub(crate) fn put_head(
     out: &mut Vec<u8>,
     trace: TraceId,
-    (kept, sampling): (Kept, Sampling),
+    (kept, sampling): (KeepReason, Sampling),
     (lost, events_lost): (u32, u32),
     trace_state: &str,
 ) {
@@ -367,7 +367,7 @@ impl<'a> Part<'a> {
     pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
         let mut r = Reader::new(record);
         let trace = TraceId::from_u128(r.u128()?);
-        let kept = Kept::from_index(r.u8()?)?;
+        let kept = KeepReason::from_index(r.u8()?)?;
         let sampling = Sampling::from_bits(r.u8()?);
         let (lost, events_lost) = (r.u32()?, r.u32()?);
         let trace_state = r.str()?;
@@ -431,7 +431,7 @@ mod tests {
         };
         let mut record = Vec::new();
         let sampling = Sampling::of_parent(false);
-        let (trace, kept) = (TraceId::from_u128(6), (Kept::Slow, sampling));
+        let (trace, kept) = (TraceId::from_u128(6), (KeepReason::Slow, sampling));
         put_head(&mut record, trace, kept, (2, 7), "a=1");
         put_bytes(&mut record, &[]);
         put_span_root(&mut record, &span);
@@ -440,7 +440,7 @@ mod tests {
         let part = Part::read(&record).unwrap();
         assert_eq!(
             (part.trace.to_u128(), part.kept, part.trace_state),
-            (6, Kept::Slow, "a=1")
+            (6, KeepReason::Slow, "a=1")
         );
         assert_eq!(part.sampling, sampling);
         assert_eq!((part.lost, part.events_lost), (2, 7));

@@ -21,7 +21,7 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::model::caught;
+use crate::model::catch_panic;
 
 /// What the thread is asking at the moment.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +99,7 @@ pub(super) fn is_in(subscriber: &Dispatch) -> Option<bool> {
             subscriber.record_follows_from(span, follows);
         }
     };
-    let asked = caught(|| {
+    let asked = catch_panic(|| {
         tell(Step::Insert, &first, &none);
         tell(Step::Insert, &second, &none);
         tell(Step::Count, &first, &second);

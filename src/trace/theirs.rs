@@ -11,7 +11,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::Levels;
 use super::traces::Traces;
 use super::unique::UniqueTracer;
-use crate::model::is_own_thread;
+use crate::model::is_suppressed;
 
 /// What tracing-opentelemetry's layer gets to see: what ours would make spans of.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl Theirs {
 impl<S> Filter<S> for Theirs {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         // Two layers of tracing-opentelemetry in one subscriber panic: the service's own stays.
-        !is_own_thread() && self.wants(metadata) && self.traces.beside().is_alone()
+        !is_suppressed() && self.wants(metadata) && self.traces.beside().is_alone()
     }
 
     /// An event is for that layer where the operation that its log record names is one of its spans, or where it names

@@ -19,9 +19,9 @@ use super::span::{
 };
 use crate::clock::{Nanos, nanos};
 use crate::context::{self, Added, Decision, Requests, RouteId, Slot, Taken};
-use crate::model::wire::put_bytes;
-use crate::model::{Kept, Sampling, Signal, SpanId, TraceId};
-use crate::worker::{Intake, MAX_RECORD};
+use crate::model::codec::put_bytes;
+use crate::model::{KeepReason, RecordKind, Sampling, SpanId, TraceId};
+use crate::worker::{MAX_RECORD, RecordQueue};
 
 /// How long the decision on a kept trace is remembered for spans that come by their trace id alone.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -38,7 +38,7 @@ const ROOT_BYTES: u64 = 512;
 #[derive(Debug)]
 pub(crate) struct Traces {
     requests: Arc<Requests>,
-    intake: Arc<Intake>,
+    record_queue: Arc<RecordQueue>,
     sampler: Sampler,
     asks_parent: bool,
     times: Times,
@@ -59,7 +59,7 @@ pub(crate) struct Traces {
 
 #[derive(Debug, Default)]
 struct Decided {
-    kept: FxHashMap<TraceId, (Kept, Sampling)>,
+    kept: FxHashMap<TraceId, (KeepReason, Sampling)>,
     order: VecDeque<(Nanos, TraceId)>,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct RootEnd<'a> {
     pub(crate) trace: TraceId,
     pub(crate) trace_state: &'a str,
     /// What happened in it that is worth keeping.
-    pub(crate) why: Option<Kept>,
+    pub(crate) why: Option<KeepReason>,
     /// The decision at its start.
     pub(crate) sampling: Sampling,
     pub(crate) now: Nanos,
@@ -97,11 +97,11 @@ impl Traces {
     pub(crate) fn new(
         config: &TraceConfig,
         requests: &Arc<Requests>,
-        intake: &Arc<Intake>,
+        record_queue: &Arc<RecordQueue>,
     ) -> Self {
         Self {
             requests: Arc::clone(requests),
-            intake: Arc::clone(intake),
+            record_queue: Arc::clone(record_queue),
             sampler: Sampler::new(config),
             asks_parent: config.sampler.is_parent_based(),
             times: Times::default(),
@@ -252,7 +252,7 @@ impl Traces {
     }
 
     #[cold]
-    fn span_late(&self, slot: &Slot, kept: Kept, span: &SpanRecord<'_>) {
+    fn span_late(&self, slot: &Slot, kept: KeepReason, span: &SpanRecord<'_>) {
         let state = slot.trace_state();
         self.push_late(slot.ids().trace, (kept, self.sampling(slot)), &state, span);
     }
@@ -275,8 +275,8 @@ impl Traces {
         slot: &Slot,
         end: &RootEnd<'_>,
         root: &RootForm<'_>,
-    ) -> Option<Kept> {
-        let captured = slot.is_captured().then_some(Kept::Captured);
+    ) -> Option<KeepReason> {
+        let captured = slot.is_captured().then_some(KeepReason::Captured);
         let why = match (end.why, captured) {
             (Some(why), Some(captured)) => Some(why.min(captured)),
             (why, captured) => why.or(captured),
@@ -295,9 +295,9 @@ impl Traces {
         &self,
         slot: &Slot,
         end: &RootEnd<'_>,
-        why: Option<Kept>,
+        why: Option<KeepReason>,
         root: &RootForm<'_>,
-    ) -> Option<Kept> {
+    ) -> Option<KeepReason> {
         // What was decided before its end is not paid for again.
         match slot.tree().decision() {
             Decision::Kept(kept) => return Some(self.push_late_root(kept, end, root)),
@@ -346,7 +346,12 @@ impl Traces {
 
     /// The root of a trace that was decided before its end.
     #[cold]
-    fn push_late_root(&self, kept: Kept, end: &RootEnd<'_>, root: &RootForm<'_>) -> Kept {
+    fn push_late_root(
+        &self,
+        kept: KeepReason,
+        end: &RootEnd<'_>,
+        root: &RootForm<'_>,
+    ) -> KeepReason {
         self.push(end, kept, &Taken::default(), Some(root));
         kept
     }
@@ -355,17 +360,18 @@ impl Traces {
     fn push_late(
         &self,
         trace: TraceId,
-        kept: (Kept, Sampling),
+        kept: (KeepReason, Sampling),
         state: &str,
         span: &SpanRecord<'_>,
     ) {
         let items = self.counted(kept.1, 1);
-        self.intake.push_many(Signal::Span, items, span.end, |out| {
-            put_head(out, trace, kept, (0, 0), state);
-            put_bytes(out, &[]);
-            put_no_root(out);
-            put_span(out, span);
-        });
+        self.record_queue
+            .push_many(RecordKind::Span, items, span.end, |out| {
+                put_head(out, trace, kept, (0, 0), state);
+                put_bytes(out, &[]);
+                put_no_root(out);
+                put_span(out, span);
+            });
     }
 
     /// What has no span as its root, a connection, has ended: what waits for a decision gets it.
@@ -391,9 +397,9 @@ impl Traces {
     }
 
     /// Why a trace without an ended root is kept; nothing is paid for one that has no spans.
-    fn chosen(&self, slot: &Slot, now: Nanos) -> Option<Kept> {
+    fn chosen(&self, slot: &Slot, now: Nanos) -> Option<KeepReason> {
         if slot.is_captured() {
-            return Some(Kept::Captured);
+            return Some(KeepReason::Captured);
         }
         let reason = self.sampling(slot).reason()?;
         let source = Source::of_route(slot.route());
@@ -401,7 +407,7 @@ impl Traces {
         (has_spans && self.sampler.take_trace(source, now)).then_some(reason)
     }
 
-    fn keep_as_it_stands(&self, slot: &Slot, kept: Kept, now: Nanos) {
+    fn keep_as_it_stands(&self, slot: &Slot, kept: KeepReason, now: Nanos) {
         let (ids, sampling) = (slot.ids(), self.sampling(slot));
         let end = RootEnd {
             trace: ids.trace,
@@ -421,7 +427,13 @@ impl Traces {
     }
 
     /// Queues a kept trace, in as many records as it takes.
-    fn push(&self, end: &RootEnd<'_>, kept: Kept, taken: &Taken<'_>, root: Option<&RootForm<'_>>) {
+    fn push(
+        &self,
+        end: &RootEnd<'_>,
+        kept: KeepReason,
+        taken: &Taken<'_>,
+        root: Option<&RootForm<'_>>,
+    ) {
         self.prepared.with(taken.spans, |waiting| {
             self.push_waiting(end, kept, taken, waiting, root);
         });
@@ -430,7 +442,7 @@ impl Traces {
     fn push_waiting(
         &self,
         end: &RootEnd<'_>,
-        kept: Kept,
+        kept: KeepReason,
         taken: &Taken<'_>,
         mut waiting: Waiting<'_>,
         mut root: Option<&RootForm<'_>>,
@@ -444,26 +456,27 @@ impl Traces {
                 return;
             }
             let items = self.counted(end.sampling, items);
-            self.intake.push_many(Signal::Span, items, end.now, |out| {
-                let (events, events_lost) = match root {
-                    Some(_) => (taken.events, taken.events_lost),
-                    None => (&[][..], 0),
-                };
-                let kept = (kept, end.sampling);
-                let lost = (taken.lost, events_lost);
-                put_head(out, end.trace, kept, lost, end.trace_state);
-                put_bytes(out, events);
-                match root {
-                    None => put_no_root(out),
-                    Some(RootForm::Request(write)) => put_request_root(out, write),
-                    Some(RootForm::Span(span)) => put_span_root(out, span),
-                }
-                these.put(out);
-            });
+            self.record_queue
+                .push_many(RecordKind::Span, items, end.now, |out| {
+                    let (events, events_lost) = match root {
+                        Some(_) => (taken.events, taken.events_lost),
+                        None => (&[][..], 0),
+                    };
+                    let kept = (kept, end.sampling);
+                    let lost = (taken.lost, events_lost);
+                    put_head(out, end.trace, kept, lost, end.trace_state);
+                    put_bytes(out, events);
+                    match root {
+                        None => put_no_root(out),
+                        Some(RootForm::Request(write)) => put_request_root(out, write),
+                        Some(RootForm::Span(span)) => put_span_root(out, span),
+                    }
+                    these.put(out);
+                });
         }
     }
 
-    fn remember(&self, trace: TraceId, kept: (Kept, Sampling), now: Nanos) {
+    fn remember(&self, trace: TraceId, kept: (KeepReason, Sampling), now: Nanos) {
         let mut decided = self.lock();
         if decided.kept.insert(trace, kept).is_none() {
             decided.order.push_back((now, trace));
@@ -514,7 +527,7 @@ mod tests {
     struct Rig {
         clock: Clock,
         traces: Traces,
-        intake: Arc<Intake>,
+        record_queue: Arc<RecordQueue>,
     }
 
     fn rig(change: impl FnOnce(&mut TraceConfig)) -> Rig {
@@ -523,11 +536,11 @@ mod tests {
         let clock = Clock::driven(Duration::ZERO);
         clock.advance(Duration::from_secs(100));
         let requests = Arc::new(Requests::with_room(clock.clone(), config.max_open_bytes));
-        let intake = Arc::new(Intake::new(64 << 20, Arc::default()));
+        let record_queue = Arc::new(RecordQueue::new(64 << 20, Arc::default()));
         Rig {
-            traces: Traces::new(&config, &requests, &intake),
+            traces: Traces::new(&config, &requests, &record_queue),
             clock,
-            intake,
+            record_queue,
         }
     }
 
@@ -547,7 +560,7 @@ mod tests {
             slot
         }
 
-        fn end(&self, slot: &Slot, why: Option<Kept>) -> Option<Kept> {
+        fn end(&self, slot: &Slot, why: Option<KeepReason>) -> Option<KeepReason> {
             let ids = slot.ids();
             let end = RootEnd {
                 trace: ids.trace,
@@ -562,9 +575,9 @@ mod tests {
         }
 
         /// The parts that went to the worker: why, whether with the root, the spans beside it, those lost.
-        fn sent(&self) -> Vec<(Kept, bool, usize, u32)> {
+        fn sent(&self) -> Vec<(KeepReason, bool, usize, u32)> {
             let mut buffers = Vec::new();
-            self.intake.drain(&mut buffers);
+            self.record_queue.drain(&mut buffers);
             let records = buffers.iter().flat_map(|buffer| Record::all(buffer));
             records
                 .map(|record| {
@@ -605,13 +618,16 @@ mod tests {
                 &span("child", if n % 2 == 0 { 31_000 } else { 10_000 }),
             );
         }
-        assert_eq!(rig.end(&slot, Some(Kept::Error)), Some(Kept::Error));
+        assert_eq!(
+            rig.end(&slot, Some(KeepReason::Error)),
+            Some(KeepReason::Error)
+        );
         let sent = rig.sent();
         assert!(sent.len() >= 10);
         assert_eq!(sent.iter().map(|part| part.2).sum::<usize>(), 30);
         assert_eq!(sent.iter().filter(|part| part.1).count(), 1);
         rig.traces.span_ended(&slot, &span("late", 10));
-        assert_eq!(rig.sent(), [(Kept::Error, false, 1, 0)]);
+        assert_eq!(rig.sent(), [(KeepReason::Error, false, 1, 0)]);
     }
 
     #[test]
@@ -624,10 +640,13 @@ mod tests {
         // The fourth found no room: three went out, and it after them.
         assert_eq!(
             rig.sent(),
-            [(Kept::Head, false, 3, 0), (Kept::Head, false, 1, 0)]
+            [
+                (KeepReason::Head, false, 3, 0),
+                (KeepReason::Head, false, 1, 0)
+            ]
         );
-        assert_eq!(rig.end(&chosen, None), Some(Kept::Head));
-        assert_eq!(rig.sent(), [(Kept::Head, true, 0, 0)]);
+        assert_eq!(rig.end(&chosen, None), Some(KeepReason::Head));
+        assert_eq!(rig.sent(), [(KeepReason::Head, true, 0, 0)]);
     }
 
     #[test]
@@ -641,8 +660,11 @@ mod tests {
             rig.traces.span_ended(&slot, &span("child", 20_000));
         }
         assert_eq!(rig.sent(), []);
-        assert_eq!(rig.end(&slot, Some(Kept::Error)), Some(Kept::Error));
-        assert_eq!(rig.sent(), [(Kept::Error, true, 1, 3)]);
+        assert_eq!(
+            rig.end(&slot, Some(KeepReason::Error)),
+            Some(KeepReason::Error)
+        );
+        assert_eq!(rig.sent(), [(KeepReason::Error, true, 1, 3)]);
         assert_eq!(
             (rig.traces.lost().no_room, rig.traces.lost().open_bytes),
             (3, 0)
@@ -662,12 +684,18 @@ mod tests {
         assert_eq!(rig.sent(), []);
         rig.clock.advance(Duration::from_secs(1));
         rig.traces.tick();
-        assert_eq!(rig.sent(), [(Kept::Captured, false, 1, 0)]);
-        assert_eq!(rig.end(&captured, None), Some(Kept::Captured));
-        assert_eq!(rig.end(&other, Some(Kept::Timeout)), Some(Kept::Timeout));
+        assert_eq!(rig.sent(), [(KeepReason::Captured, false, 1, 0)]);
+        assert_eq!(rig.end(&captured, None), Some(KeepReason::Captured));
+        assert_eq!(
+            rig.end(&other, Some(KeepReason::Timeout)),
+            Some(KeepReason::Timeout)
+        );
         assert_eq!(
             rig.sent(),
-            [(Kept::Captured, true, 0, 0), (Kept::Timeout, true, 0, 1)]
+            [
+                (KeepReason::Captured, true, 0, 0),
+                (KeepReason::Timeout, true, 0, 1)
+            ]
         );
     }
 
@@ -675,16 +703,16 @@ mod tests {
     fn a_span_of_a_trace_that_nobody_knows_is_late() {
         let rig = rig(never);
         let (kept, dropped) = (rig.open(1), rig.open(2));
-        rig.end(&kept, Some(Kept::Error));
+        rig.end(&kept, Some(KeepReason::Error));
         rig.end(&dropped, None);
         rig.sent();
         for trace in [1, 2] {
             rig.traces
                 .orphan_ended(TraceId::from_u128(trace), &span("orphan", 10));
         }
-        assert_eq!(rig.sent(), [(Kept::Error, false, 1, 0)]);
+        assert_eq!(rig.sent(), [(KeepReason::Error, false, 1, 0)]);
         rig.clock.advance(Duration::from_secs(31));
-        rig.end(&rig.open(3), Some(Kept::Error));
+        rig.end(&rig.open(3), Some(KeepReason::Error));
         rig.traces
             .orphan_ended(TraceId::from_u128(1), &span("orphan", 10));
         assert_eq!((rig.sent().len(), rig.traces.lost().late), (1, 2));
@@ -701,12 +729,15 @@ mod tests {
             .count();
         assert_eq!(chosen, 3);
         let failed: Vec<_> = (0..30)
-            .filter_map(|n| rig.end(&rig.open(n + 20), Some(Kept::Error)))
+            .filter_map(|n| rig.end(&rig.open(n + 20), Some(KeepReason::Error)))
             .collect();
         // Eight seconds' worth at once.
         assert_eq!(failed.len(), 16);
         assert_eq!(rig.traces.lost().traces_over_budget, 14);
         rig.clock.advance(Duration::from_secs(1));
-        assert_eq!(rig.end(&rig.open(99), Some(Kept::Error)), Some(Kept::Error));
+        assert_eq!(
+            rig.end(&rig.open(99), Some(KeepReason::Error)),
+            Some(KeepReason::Error)
+        );
     }
 }

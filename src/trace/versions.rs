@@ -1,6 +1,6 @@
 //! Which versions of OpenTelemetry speak in this process, as far as the files of their `tracing` callsites tell.
 
-use crate::model::peek;
+use crate::model::lock_for_status;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
@@ -29,7 +29,7 @@ pub(crate) fn note(file: Option<&str>) {
 
 /// What spoke so far that is not of our version: `crate version`.
 pub(crate) fn others() -> Vec<String> {
-    peek(&OTHERS).map_or_else(Vec::new, |all| all.iter().cloned().collect())
+    lock_for_status(&OTHERS).map_or_else(Vec::new, |all| all.iter().cloned().collect())
 }
 
 /// The crate and version of a file that is OpenTelemetry's and of another version.

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use crate::model::{Books, Reason, Signal};
+use crate::model::{DropReason, RecordCounters, RecordKind};
 
 /// A block holds at most this many bytes, unless one line alone is longer.
 pub(super) const MAX_BLOCK: usize = 64 * 1024;
@@ -12,7 +12,7 @@ pub(super) struct Block {
     pub(super) lines: Lines,
 }
 
-/// The lines of a block that are not yet in the books.
+/// The lines of a block that are not yet in the counters.
 #[derive(Debug, Default)]
 pub(super) struct Lines(VecDeque<Line>);
 
@@ -20,7 +20,7 @@ pub(super) struct Lines(VecDeque<Line>);
 struct Line {
     /// Where the line ends in its block, its newline included.
     end: usize,
-    signal: Signal,
+    signal: RecordKind,
 }
 
 impl Block {
@@ -37,7 +37,7 @@ impl Block {
     }
 
     /// Ends the line that was appended to `bytes`, with a newline if it has none.
-    pub(super) fn end_line(&mut self, signal: Signal) {
+    pub(super) fn end_line(&mut self, signal: RecordKind) {
         if self.bytes.last() != Some(&b'\n') {
             self.bytes.push(b'\n');
         }
@@ -77,16 +77,16 @@ impl Block {
 
 impl Lines {
     /// Counts the lines that end within the first `written` bytes as delivered, each once; how many.
-    pub(super) fn deliver(&mut self, written: usize, books: &Books) -> u64 {
+    pub(super) fn deliver(&mut self, written: usize, counters: &RecordCounters) -> u64 {
         let whole = self.0.partition_point(|line| line.end <= written);
         let delivered = self.0.drain(..whole);
-        count(delivered, |signal, n| books.delivered(signal, n))
+        count(delivered, |signal, n| counters.delivered(signal, n))
     }
 
     /// Counts what is left as dropped; how many.
-    pub(super) fn drop_rest(&mut self, reason: Reason, books: &Books) -> u64 {
+    pub(super) fn drop_rest(&mut self, reason: DropReason, counters: &RecordCounters) -> u64 {
         let rest = self.0.drain(..);
-        count(rest, |signal, n| books.dropped(signal, reason, n))
+        count(rest, |signal, n| counters.dropped(signal, reason, n))
     }
 }
 
@@ -94,10 +94,10 @@ impl Lines {
     clippy::indexing_slicing,
     reason = "signals index arrays of their own number"
 )]
-fn count(lines: impl Iterator<Item = Line>, mut book: impl FnMut(Signal, u64)) -> u64 {
-    let mut counts = [0; Signal::ALL.len()];
+fn count(lines: impl Iterator<Item = Line>, mut book: impl FnMut(RecordKind, u64)) -> u64 {
+    let mut counts = [0; RecordKind::ALL.len()];
     lines.for_each(|line| counts[line.signal as usize] += 1);
-    for (signal, n) in Signal::ALL.into_iter().zip(counts) {
+    for (signal, n) in RecordKind::ALL.into_iter().zip(counts) {
         if n > 0 {
             book(signal, n);
         }
@@ -111,21 +111,24 @@ mod tests {
 
     #[test]
     fn a_line_counts_once_and_only_whole() {
-        let books = Books::default();
+        let counters = RecordCounters::default();
         let mut block = Block::default();
         block.bytes.extend_from_slice(b"abc");
-        block.end_line(Signal::Log);
+        block.end_line(RecordKind::Log);
         block.bytes.extend_from_slice(b"de\n");
-        block.end_line(Signal::Request);
+        block.end_line(RecordKind::Request);
         assert_eq!(block.bytes, b"abc\nde\n");
         let lines = &mut block.lines;
         assert_eq!(
-            [3, 4, 4, 6].map(|written| lines.deliver(written, &books)),
+            [3, 4, 4, 6].map(|written| lines.deliver(written, &counters)),
             [0, 1, 0, 0]
         );
-        assert_eq!(lines.drop_rest(Reason::Io, &books), 1);
-        assert_eq!(books.totals(Signal::Log).delivered(), 1);
-        assert_eq!(books.totals(Signal::Request).dropped(Reason::Io), 1);
+        assert_eq!(lines.drop_rest(DropReason::Io, &counters), 1);
+        assert_eq!(counters.totals(RecordKind::Log).delivered(), 1);
+        assert_eq!(
+            counters.totals(RecordKind::Request).dropped(DropReason::Io),
+            1
+        );
     }
 
     #[test]
@@ -135,7 +138,7 @@ mod tests {
             let start = block.bytes.len();
             block.bytes.resize(start + length, b'x');
             let full = block.split_full(start);
-            block.end_line(Signal::Log);
+            block.end_line(RecordKind::Log);
             full
         };
         assert!(append(&mut block, 2 * MAX_BLOCK).is_none());

@@ -3,7 +3,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::{lock, mark_own_thread, recover};
+use crate::model::{lock, recover, suppress_thread};
 
 /// Something that has to come to an end by a deadline.
 pub(crate) trait Pending: Send + Sync {
@@ -69,7 +69,7 @@ fn spawn(shared: Arc<Shared>) -> io::Result<()> {
     std::thread::Builder::new()
         .name("watchpost-wait".to_owned())
         .spawn(move || {
-            mark_own_thread();
+            suppress_thread();
             shared.run();
         })
         .map(drop)
@@ -106,16 +106,16 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use super::super::answer::Answer;
+    use super::super::completion::Completion;
     use super::*;
 
     #[test]
     fn each_expires_at_its_own_time_and_the_thread_ends() {
         let pace = Clock::system();
         let deadlines = Deadlines::new(pace.clone());
-        let later = Arc::new(Answer::default());
-        let sooner = Arc::new(Answer::default());
-        let settled = Arc::new(Answer::default());
+        let later = Arc::new(Completion::default());
+        let sooner = Arc::new(Completion::default());
+        let settled = Arc::new(Completion::default());
         let after = |ms: u64| pace.now() + ms * 1_000_000;
         deadlines.add(after(80), Arc::clone(&later) as _);
         deadlines.add(after(20), Arc::clone(&sooner) as _);

@@ -5,11 +5,11 @@ use tokio::runtime::Handle;
 
 use super::Record;
 use super::block::Block;
+use super::line_sink::Sink;
 use super::shares::Shares;
-use super::sink::Sink;
 use crate::clock::Nanos;
-use crate::model::caught;
-use crate::model::{Books, Reason, Signal};
+use crate::model::catch_panic;
+use crate::model::{DropReason, RecordCounters, RecordKind};
 
 /// After this many panics in one batch the rest of the batch is given up.
 const MAX_PANICS: u32 = 3;
@@ -29,34 +29,38 @@ pub(super) struct Formatter {
     pub(super) sink: Arc<Sink>,
     format: Box<dyn Format>,
     block: Block,
-    books: Arc<Books>,
+    counters: Arc<RecordCounters>,
     /// While the sink's queue is full but for its last part, what has been added to that.
     last_part: Option<Shares>,
 }
 
-/// The records of a batch that are not yet in the books. They are dropped for a panic if nobody comes to
-/// take them, so that a panic anywhere leaves the books exact.
+/// The records of a batch that are not yet in the counters. They are dropped for a panic if nobody comes to
+/// take them, so that a panic anywhere leaves the counters exact.
 struct Rest<'a> {
     records: &'a [Record<'a>],
-    books: &'a Books,
+    counters: &'a RecordCounters,
 }
 
 impl Drop for Rest<'_> {
     fn drop(&mut self) {
         for record in self.records {
-            self.books
-                .dropped(record.signal, Reason::Panic, u64::from(record.items));
+            self.counters
+                .dropped(record.signal, DropReason::Panic, u64::from(record.items));
         }
     }
 }
 
 impl Formatter {
-    pub(super) fn new(sink: Arc<Sink>, format: Box<dyn Format>, books: Arc<Books>) -> Self {
+    pub(super) fn new(
+        sink: Arc<Sink>,
+        format: Box<dyn Format>,
+        counters: Arc<RecordCounters>,
+    ) -> Self {
         Self {
             sink,
             format,
             block: Block::default(),
-            books,
+            counters,
             last_part: None,
         }
     }
@@ -64,24 +68,24 @@ impl Formatter {
     /// Turns records into lines and hands them to the sink in blocks. A record whose formatting panics is
     /// dropped alone; a batch with several of those is given up. `panics` counts each.
     pub(super) fn batch(&mut self, records: &[Record<'_>], pool: &Handle, panics: &AtomicU64) {
-        let books = Arc::clone(&self.books);
+        let counters = Arc::clone(&self.counters);
         let mut rest = Rest {
             records,
-            books: &books,
+            counters: &counters,
         };
         let mut met = 0;
         self.look_at_sink();
         while let Some((record, others)) = rest.records.split_first() {
             let signal = record.signal;
             if !self.has_room(record.source) {
-                books.dropped(signal, Reason::QueueOverflow, 1);
+                counters.dropped(signal, DropReason::QueueOverflow, 1);
                 rest.records = others;
                 continue;
             }
             let before = self.block.bytes.len();
             let made = self.line(signal, pool, |format, out| format.format(record, out));
             if made != Some(true) {
-                books.dropped(signal, Reason::Panic, 1);
+                counters.dropped(signal, DropReason::Panic, 1);
             }
             if let Some(shares) = &mut self.last_part {
                 let after = self.block.bytes.len();
@@ -117,13 +121,14 @@ impl Formatter {
 
     /// Makes a sentence a line.
     pub(super) fn notice(&mut self, at: Nanos, sentence: &str, pool: &Handle) {
-        self.books.emitted(Signal::Notice, 1);
-        let made = self.line(Signal::Notice, pool, |format, out| {
+        self.counters.emitted(RecordKind::Notice, 1);
+        let made = self.line(RecordKind::Notice, pool, |format, out| {
             format.notice(at, sentence, out);
             true
         });
         if made != Some(true) {
-            self.books.dropped(Signal::Notice, Reason::Panic, 1);
+            self.counters
+                .dropped(RecordKind::Notice, DropReason::Panic, 1);
         }
     }
 
@@ -131,13 +136,13 @@ impl Formatter {
     /// one the block is as before.
     fn line(
         &mut self,
-        signal: Signal,
+        signal: RecordKind,
         pool: &Handle,
         write: impl FnOnce(&mut dyn Format, &mut Vec<u8>) -> bool,
     ) -> Option<bool> {
         let out = &mut self.block.bytes;
         let start = out.len();
-        let made = caught(|| write(self.format.as_mut(), out));
+        let made = catch_panic(|| write(self.format.as_mut(), out));
         if made != Some(true) || out.len() <= start {
             out.truncate(start);
             return made.map(|_| false);

@@ -1,6 +1,6 @@
 //! The background: bounded queues, the thread that empties them, and the writers behind it.
 //!
-//! A record goes from a host's thread into the [`Intake`], a few hundred bytes copied under a lock that
+//! A record goes from a host's thread into the [`RecordQueue`], a few hundred bytes copied under a lock that
 //! nobody holds for longer. Every 20 ms the worker's thread empties it, orders the batch by time, lets
 //! each sink's [`Format`] make lines of it, and queues these as blocks of at most 64 KiB with the sink.
 //! One task a sink, on the blocking pool of the worker's runtime, writes the blocks. After a second
@@ -11,14 +11,14 @@
 //!
 //! # What is dropped when the queue is full
 //!
-//! The newest, and it is counted as `queue_overflow`: the record that finds all buffers of the intake full
+//! The newest, and it is counted as `queue_overflow`: the record that finds all buffers of the record queue full
 //! (`max_queue_bytes`), the block that finds its sink's queue full (`max_sink_bytes`). A sink's queue fills
 //! while its writes hang, or are refused: after a refusal (`io`: the rest of that block is dropped, lines
 //! that are wholly out are delivered) the next block waits 50 ms, then 100 ms, up to a second. So a
 //! receiver that is gone costs a write a second, and one that comes back within the queue's reach loses
 //! little. Other sinks take no notice.
 //!
-//! The last sixteenth of the intake, and of the queue of a sink of lines, is for those that have little in it: each kind
+//! The last sixteenth of the record queue, and of the queue of a sink of lines, is for those that have little in it: each kind
 //! of record, route and callsite has a share of it, so that a storm of one event does not drop all others.
 //!
 //! A line of which only a part went out is dropped. Before the next line ` [torn]` and a newline end it, so
@@ -55,7 +55,7 @@
 //! runtime, on no runtime at all, and on no worker that may be stuck. The blocking variants wait on a
 //! condition variable with a time-out.
 //!
-//! A shutdown closes the intake (what comes later is emitted and dropped as `shutdown`), delivers like a
+//! A shutdown closes the record queue (what comes later is emitted and dropped as `shutdown`), delivers like a
 //! flush, and at its deadline whoever keeps it closes the sinks: what is queued or in a hanging write is
 //! dropped as `shutdown`, once, even if the write ends later. The thread then ends, and the runtime is left
 //! to itself: a hanging task holds neither a caller nor the end of the process.
@@ -65,61 +65,61 @@
 //! The child has no worker: threads are not inherited. There a flush is false, and a shutdown reports at once how much
 //! the child recorded, all of it dropped as `shutdown` or `queue_overflow`. Build the monitor after the fork.
 
-mod answer;
+mod any_sink;
 mod block;
 #[cfg_attr(
     not(feature = "_client"),
     expect(dead_code, reason = "no feature that sends is on")
 )]
 mod client;
+mod completion;
 mod config;
 mod console;
-mod core;
 mod deadline;
-mod engine;
+mod event_loop;
 mod format;
-mod intake;
-mod outlet;
+mod handle;
+mod line_sink;
+mod processor;
+mod record_queue;
 #[cfg_attr(
     not(all(feature = "otlp", feature = "sentry")),
     expect(dead_code, reason = "each feature that sends takes another part")
 )]
 mod remote;
+mod shared;
 mod shares;
-mod sink;
 mod spool;
-mod tap;
-mod thread;
 mod trouble;
 mod writer;
 
 pub use self::config::WorkerConfig;
 
-pub(crate) use self::answer::{Answer as Told, Awaited};
 #[cfg_attr(
     not(feature = "_client"),
     expect(unused_imports, reason = "no feature that sends is on")
 )]
-pub(crate) use self::client::{Answer, Client, Trust};
+pub(crate) use self::client::{HttpClient, HttpResponse, TlsRoots};
+pub(crate) use self::completion::{Completion, CompletionFuture};
 pub(crate) use self::console::Console;
 pub(crate) use self::deadline::{Deadlines, Pending};
-pub(crate) use self::engine::Tick;
+pub(crate) use self::event_loop::PeriodicTask;
 pub(crate) use self::format::Format;
-pub(crate) use self::intake::{Intake, MAX_RECORD, Record};
+pub(crate) use self::handle::{SinkObserver, SinkSetup, Worker, WorkerSetup, WorkerStatus};
+pub(crate) use self::line_sink::SinkStatus;
+pub(crate) use self::processor::{BlockingPool, RecordProcessor};
+pub(crate) use self::record_queue::{MAX_RECORD, Record, RecordQueue};
 #[cfg_attr(
     not(feature = "_client"),
     expect(unused_imports, reason = "no feature that sends is on")
 )]
-pub(crate) use self::remote::{Batch, Consume, Deliver, RemoteSetup, Verdict};
+pub(crate) use self::remote::{Batch, Deliver, Encode, RemoteSetup, Verdict};
 #[cfg_attr(
     not(feature = "sentry"),
     expect(unused_imports, reason = "what is stored alone has these")
 )]
-pub(crate) use self::remote::{End, Fate};
-pub(crate) use self::sink::SinkStatus;
-pub(crate) use self::spool::{Keeper, KeeperStatus};
-pub(crate) use self::tap::{Jobs, Tap};
-pub(crate) use self::thread::{SinkSetup, Watch, Worker, WorkerSetup, WorkerStatus};
+pub(crate) use self::remote::{BatchOutcome, ItemOutcome};
+pub(crate) use self::spool::{SpoolStatus, SpoolWriter};
 
 /// A receiver that does what a script says.
 #[cfg(all(test, feature = "_client"))]

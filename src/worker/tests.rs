@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::clock::{Clock, Nanos};
-use crate::model::{Books, Notices, Reason, ShutdownReport, Signal, Totals};
+use crate::model::{
+    Diagnostics, DropReason, RecordCounters, RecordKind, RecordTotals, ShutdownReport,
+};
 
 /// `body` as the line `<body>.`; some bodies misbehave.
 struct Plain;
@@ -81,9 +83,9 @@ impl Receiver {
 
 struct Rig {
     worker: Arc<Worker>,
-    intake: Arc<Intake>,
-    books: Arc<Books>,
-    notices: Arc<Notices>,
+    record_queue: Arc<RecordQueue>,
+    counters: Arc<RecordCounters>,
+    diagnostics: Arc<Diagnostics>,
     receivers: Vec<Arc<Receiver>>,
 }
 
@@ -91,10 +93,13 @@ fn well() -> Behaviour {
     Box::new(|_, bytes| Ok(bytes.len()))
 }
 
-fn rig(config: WorkerConfig, behaviours: Vec<Behaviour>, ticks: Vec<Tick>) -> Rig {
-    let books = Arc::new(Books::default());
-    let notices = Arc::new(Notices::default());
-    let intake = Arc::new(Intake::new(config.max_queue_bytes, Arc::clone(&books)));
+fn rig(config: WorkerConfig, behaviours: Vec<Behaviour>, ticks: Vec<PeriodicTask>) -> Rig {
+    let counters = Arc::new(RecordCounters::default());
+    let diagnostics = Arc::new(Diagnostics::default());
+    let record_queue = Arc::new(RecordQueue::new(
+        config.max_queue_bytes,
+        Arc::clone(&counters),
+    ));
     let receivers: Vec<_> = behaviours
         .iter()
         .map(|_| Arc::<Receiver>::default())
@@ -110,9 +115,9 @@ fn rig(config: WorkerConfig, behaviours: Vec<Behaviour>, ticks: Vec<Tick>) -> Ri
     let worker = Worker::start(WorkerSetup {
         config,
         clock: Clock::system(),
-        intake: Arc::clone(&intake),
-        books: Arc::clone(&books),
-        notices: Arc::clone(&notices),
+        record_queue: Arc::clone(&record_queue),
+        counters: Arc::clone(&counters),
+        diagnostics: Arc::clone(&diagnostics),
         sinks: sinks.collect(),
         taps: Vec::new(),
         remotes: Vec::new(),
@@ -120,9 +125,9 @@ fn rig(config: WorkerConfig, behaviours: Vec<Behaviour>, ticks: Vec<Tick>) -> Ri
     });
     Rig {
         worker: worker.unwrap(),
-        intake,
-        books,
-        notices,
+        record_queue,
+        counters,
+        diagnostics,
         receivers,
     }
 }
@@ -133,21 +138,22 @@ fn one(behaviour: Behaviour) -> Rig {
 
 impl Rig {
     fn log(&self, body: &str) {
-        self.intake
-            .push(Signal::Log, 0, |out| out.extend_from_slice(body.as_bytes()));
+        self.record_queue.push(RecordKind::Log, 0, |out| {
+            out.extend_from_slice(body.as_bytes());
+        });
     }
 
     fn logs(&self, n: usize) {
         (0..n).for_each(|n| self.log(&n.to_string()));
     }
 
-    fn dropped(&self, reason: Reason) -> u64 {
-        self.books.totals(Signal::Log).dropped(reason)
+    fn dropped(&self, reason: DropReason) -> u64 {
+        self.counters.totals(RecordKind::Log).dropped(reason)
     }
 
-    /// The books balance, and the receivers have what they say. Returns the number of delivered logs.
+    /// The counters balance, and the receivers have what they say. Returns the number of delivered logs.
     fn balance(&self) -> u64 {
-        let totals = Signal::ALL.map(|signal| self.books.totals(signal));
+        let totals = RecordKind::ALL.map(|signal| self.counters.totals(signal));
         for totals in totals {
             assert_eq!(
                 totals.emitted(),
@@ -155,14 +161,14 @@ impl Rig {
                 "{totals:?}"
             );
         }
-        let delivered: u64 = totals.iter().map(Totals::delivered).sum();
+        let delivered: u64 = totals.iter().map(RecordTotals::delivered).sum();
         let received: usize = self
             .receivers
             .iter()
             .map(|receiver| receiver.lines().len())
             .sum();
         assert_eq!(delivered, received as u64);
-        self.books.totals(Signal::Log).delivered()
+        self.counters.totals(RecordKind::Log).delivered()
     }
 }
 
@@ -174,11 +180,11 @@ fn lines_come_out_in_order_of_time_and_whole() {
     rig.receivers[0].hold(true);
     std::thread::scope(|scope| {
         for thread in 0..4_u64 {
-            let intake = &rig.intake;
+            let record_queue = &rig.record_queue;
             scope.spawn(move || {
                 for n in 0..500 {
                     let at = n * 4 + thread;
-                    intake.push(Signal::Request, at, |out| {
+                    record_queue.push(RecordKind::Request, at, |out| {
                         out.extend_from_slice(format!("{at:05}").as_bytes());
                     });
                 }
@@ -203,7 +209,7 @@ fn a_record_that_cannot_be_formatted_is_dropped_alone() {
     }
     assert!(rig.worker.flush_blocking(LONG));
     assert_eq!(rig.receivers[0].lines(), ["<a>", "<b>", "<c>"]);
-    assert_eq!((rig.balance(), rig.dropped(Reason::Panic)), (3, 2));
+    assert_eq!((rig.balance(), rig.dropped(DropReason::Panic)), (3, 2));
     assert_eq!(rig.worker.status().restarts, 1);
     assert!(rig.worker.status().alive);
 }
@@ -213,7 +219,7 @@ fn a_format_that_keeps_panicking_costs_its_batch_and_the_next_goes_through() {
     let rig = one(well());
     (0..1000).for_each(|_| rig.log("panic"));
     assert!(rig.worker.flush_blocking(LONG));
-    assert_eq!((rig.balance(), rig.dropped(Reason::Panic)), (0, 1000));
+    assert_eq!((rig.balance(), rig.dropped(DropReason::Panic)), (0, 1000));
     rig.log("a");
     assert!(rig.worker.flush_blocking(Duration::from_secs(1)));
     assert_eq!(rig.balance(), 1);
@@ -236,7 +242,7 @@ fn a_write_that_panics_a_hundred_times_loses_its_blocks_alone() {
     let delivered = rig.balance();
     // The notice about it may have met one of the panics.
     assert!((50..=51).contains(&delivered), "{delivered}");
-    assert_eq!(rig.dropped(Reason::Panic), 150 - delivered);
+    assert_eq!(rig.dropped(DropReason::Panic), 150 - delivered);
 }
 
 #[test]
@@ -257,13 +263,13 @@ fn errors_at_random_and_partial_writes_leave_the_books_exact() {
     for _ in 0..200 {
         rig.logs(20);
         assert!(rig.worker.flush_blocking(LONG));
-        assert_eq!(rig.books.totals(Signal::Log).on_their_way(), 0);
+        assert_eq!(rig.counters.totals(RecordKind::Log).on_their_way(), 0);
     }
     assert!(rig.worker.shutdown_blocking(LONG).is_complete());
     let delivered = rig.balance();
     assert!(delivered > 100 && delivered < 4000, "{delivered}");
     assert_eq!(
-        delivered + rig.dropped(Reason::Io) + rig.dropped(Reason::Panic),
+        delivered + rig.dropped(DropReason::Io) + rig.dropped(DropReason::Panic),
         4000
     );
 }
@@ -290,11 +296,11 @@ fn a_refusing_sink_backs_off_and_comes_back() {
     refuse.store(false, SeqCst);
     assert!(rig.worker.flush_blocking(LONG));
     assert!(rig.worker.flush_blocking(LONG));
-    assert!(rig.balance() > 0 && rig.dropped(Reason::Io) > 0);
+    assert!(rig.balance() > 0 && rig.dropped(DropReason::Io) > 0);
     let status = rig.worker.status().sinks[0];
     assert!(status.last_delivery_age.is_some() && status.waiting_since.is_none());
     assert_eq!(status.queued_bytes, 0);
-    assert!(rig.notices.said()[0].contains("refused a write (broken pipe)"));
+    assert!(rig.diagnostics.notices()[0].contains("refused a write (broken pipe)"));
 }
 
 #[test]
@@ -316,21 +322,21 @@ fn a_hanging_sink_stalls_itself_alone() {
     let before = Instant::now();
     assert!(!rig.worker.flush_blocking(Duration::from_millis(100)));
     assert!(before.elapsed() < Duration::from_millis(600));
-    assert!(rig.dropped(Reason::QueueOverflow) > 2000);
+    assert!(rig.dropped(DropReason::QueueOverflow) > 2000);
     assert!(rig.worker.status().sinks[0].queued_bytes <= 1 << 20);
     hanging.hold(false);
     assert!(rig.worker.flush_blocking(LONG));
     rig.balance();
     // A record counts once for each sink that it is meant for.
-    assert_eq!(rig.books.totals(Signal::Log).emitted(), 8000);
+    assert_eq!(rig.counters.totals(RecordKind::Log).emitted(), 8000);
 }
 
 #[test]
 fn ticks_run_and_a_panicking_one_harms_nobody() {
     let (sender, ticks) = mpsc::channel();
     let every = Duration::from_millis(10);
-    let bad: Tick = (every, Box::new(|| planned_panic()));
-    let good: Tick = (every, Box::new(move || sender.send(()).unwrap_or(())));
+    let bad: PeriodicTask = (every, Box::new(|| planned_panic()));
+    let good: PeriodicTask = (every, Box::new(move || sender.send(()).unwrap_or(())));
     let rig = rig(WorkerConfig::default(), vec![well()], vec![bad, good]);
     (0..5).for_each(|_| ticks.recv_timeout(LONG).unwrap());
     assert!(rig.worker.status().restarts >= 4);
@@ -342,7 +348,7 @@ fn ticks_run_and_a_panicking_one_harms_nobody() {
 #[test]
 fn notices_are_lines() {
     let rig = one(well());
-    rig.notices.say("mind the gap");
+    rig.diagnostics.report("mind the gap");
     let end = Instant::now() + LONG;
     while rig.receivers[0].lines() != ["<mind the gap>"] {
         assert!(Instant::now() < end);
@@ -350,7 +356,7 @@ fn notices_are_lines() {
     }
     assert!(rig.worker.flush_blocking(LONG));
     rig.balance();
-    assert_eq!(rig.books.totals(Signal::Notice).delivered(), 1);
+    assert_eq!(rig.counters.totals(RecordKind::Notice).delivered(), 1);
 }
 
 #[test]
@@ -371,12 +377,12 @@ fn an_idle_worker_dozes_and_wakes_for_a_record() {
 fn without_a_sink_nothing_is_counted_and_all_calls_answer() {
     let rig = rig(WorkerConfig::default(), Vec::new(), Vec::new());
     rig.logs(10);
-    rig.notices.say("unheard");
+    rig.diagnostics.report("unheard");
     assert!(rig.worker.flush_blocking(LONG));
     let report = rig.worker.shutdown_blocking(LONG);
     assert!(report.is_complete());
-    assert_eq!(report.totals(Signal::Log).emitted(), 0);
-    assert_eq!(rig.notices.take_unwritten(), ["unheard"]);
+    assert_eq!(report.totals(RecordKind::Log).emitted(), 0);
+    assert_eq!(rig.diagnostics.take_unwritten(), ["unheard"]);
 }
 
 #[test]
@@ -387,7 +393,7 @@ fn a_shutdown_delivers_and_a_second_gives_the_same_report() {
     assert!(report.is_complete());
     assert_eq!((rig.balance(), report.delivered()), (1000, 1000));
     rig.logs(5);
-    assert_eq!(rig.dropped(Reason::Shutdown), 5);
+    assert_eq!(rig.dropped(DropReason::Shutdown), 5);
     let before = Instant::now();
     assert_eq!(rig.worker.shutdown_blocking(LONG), report);
     assert!(rig.worker.flush_blocking(LONG));
@@ -410,7 +416,10 @@ fn what_hangs_at_the_deadline_counts_once_even_if_it_ends_later() {
     rig.logs(1000);
     let report = in_time(|| rig.worker.shutdown_blocking(D));
     assert!(!report.is_complete());
-    assert_eq!(report.totals(Signal::Log).dropped(Reason::Shutdown), 1000);
+    assert_eq!(
+        report.totals(RecordKind::Log).dropped(DropReason::Shutdown),
+        1000
+    );
     gone(&rig.worker);
     rig.receivers[0].hold(false);
     let end = Instant::now() + LONG;
@@ -418,7 +427,7 @@ fn what_hangs_at_the_deadline_counts_once_even_if_it_ends_later() {
         assert!(Instant::now() < end);
     }
     assert_eq!(rig.worker.shutdown_blocking(LONG), report);
-    let totals = rig.books.totals(Signal::Log);
+    let totals = rig.counters.totals(RecordKind::Log);
     assert_eq!(
         (
             totals.emitted(),
@@ -522,7 +531,7 @@ fn park_on<T>(future: impl Future<Output = T>) -> T {
 fn a_stuck_worker_keeps_nobody_waiting() {
     let (enter, entered) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
-    let stuck: Tick = (
+    let stuck: PeriodicTask = (
         Duration::from_millis(10),
         Box::new(move || {
             enter.send(()).unwrap_or(());
@@ -557,23 +566,23 @@ fn of_two_shutdowns_the_earlier_deadline_holds() {
 fn the_last_handle_ends_the_thread_without_waiting() {
     let Rig {
         worker,
-        intake,
-        books,
+        record_queue,
+        counters,
         receivers,
         ..
     } = one(well());
-    intake.push(Signal::Log, 0, |out| out.push(b'a'));
+    record_queue.push(RecordKind::Log, 0, |out| out.push(b'a'));
     let before = Instant::now();
     drop(worker);
     assert!(before.elapsed() < Duration::from_millis(100));
     let end = Instant::now() + LONG;
     // The thread delivers, ends, and lets go of what it shared.
-    while Arc::strong_count(&books) > 2 {
-        assert!(Instant::now() < end, "{}", Arc::strong_count(&books));
+    while Arc::strong_count(&counters) > 2 {
+        assert!(Instant::now() < end, "{}", Arc::strong_count(&counters));
         std::thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(receivers[0].lines(), ["<a>"]);
-    drop(intake);
+    drop(record_queue);
 }
 
 #[test]
@@ -596,7 +605,7 @@ fn totals_are_exact_under_load_with_a_small_queue() {
     });
     assert!(rig.worker.flush_blocking(LONG));
     assert!(rig.balance() > 0);
-    assert_eq!(rig.books.totals(Signal::Log).emitted(), 80_000);
+    assert_eq!(rig.counters.totals(RecordKind::Log).emitted(), 80_000);
 }
 
 #[test]
@@ -607,13 +616,13 @@ fn a_storm_of_one_event_leaves_room_for_others_while_a_sink_hangs() {
     let mut sent = 0;
     let mut push = |source, body: &str| {
         let write = |out: &mut Vec<u8>| out.extend_from_slice(body.as_bytes());
-        rig.intake.push_of(Signal::Log, source, 0, write);
+        rig.record_queue.push_of(RecordKind::Log, source, 0, write);
         sent += 1;
         sent
     };
     let drained = |sent| {
         let end = Instant::now() + LONG;
-        while rig.books.totals(Signal::Log).emitted() < sent {
+        while rig.counters.totals(RecordKind::Log).emitted() < sent {
             assert!(Instant::now() < end);
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -630,6 +639,6 @@ fn a_storm_of_one_event_leaves_room_for_others_while_a_sink_hangs() {
     let lines = rig.receivers[0].lines();
     let others = lines.iter().filter(|line| line.starts_with("<other "));
     assert_eq!(others.count(), 30);
-    assert!(rig.dropped(Reason::QueueOverflow) > 1500);
+    assert!(rig.dropped(DropReason::QueueOverflow) > 1500);
     assert!(rig.balance() > 700);
 }

@@ -3,7 +3,7 @@ use std::io::ErrorKind;
 
 /// Why a sink drops what it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum SinkError {
     /// The operating system or the host's `Write` refuses writes.
     Refused(ErrorKind),
     /// The host's `Write` refuses to flush what it took.
@@ -14,7 +14,7 @@ pub(crate) enum Trouble {
     Rejected,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for SinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(kind) => {

@@ -1,8 +1,8 @@
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
-use super::trouble::Trouble;
-use crate::model::caught;
+use super::trouble::SinkError;
+use crate::model::catch_panic;
 
 /// Ends a line of which only a part went out, so that the next line stands alone and the part cannot be
 /// taken for a whole.
@@ -58,7 +58,7 @@ impl Writer {
     fn put(&mut self, bytes: &[u8], mut accepted: impl FnMut(usize) -> bool) -> Result<(), Stop> {
         let (mut done, mut idle) = (0, 0);
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-            match caught(|| self.out.write(rest)).ok_or(Stop::Panic)? {
+            match catch_panic(|| self.out.write(rest)).ok_or(Stop::Panic)? {
                 Ok(0) => return Err(Stop::Io(ErrorKind::WriteZero.into())),
                 Ok(n) => {
                     done += n.min(rest.len());
@@ -82,9 +82,9 @@ impl Writer {
     }
 
     /// Flushes the `Write`.
-    pub(super) fn flush(&mut self) -> Result<(), Trouble> {
-        let flushed = caught(|| self.out.flush()).ok_or(Trouble::Panicked)?;
-        flushed.map_err(|error| Trouble::Unflushed(error.kind()))
+    pub(super) fn flush(&mut self) -> Result<(), SinkError> {
+        let flushed = catch_panic(|| self.out.flush()).ok_or(SinkError::Panicked)?;
+        flushed.map_err(|error| SinkError::Unflushed(error.kind()))
     }
 }
 

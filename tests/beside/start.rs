@@ -25,7 +25,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use watchpost::metrics::Metrics;
-use watchpost::{Global, GlobalState, InstallReport, Monitor, MonitorGuard, Signal};
+use watchpost::{Global, GlobalState, InstallReport, Monitor, MonitorGuard, RecordKind};
 
 use crate::cases::{Case, host_output};
 use crate::support::{Written, block_on, builder, records_of};
@@ -654,7 +654,7 @@ fn assert_has_all(monitor: &MonitorGuard, written: &Written) {
     }
     assert_eq!(value(monitor, "outside_total"), 2.0);
     assert_eq!(panics(monitor), 3);
-    assert_eq!(monitor.totals(Signal::Error).emitted(), 3);
+    assert_eq!(monitor.totals(RecordKind::Error).emitted(), 3);
     assert_eq!(number(&Monitor::current().unwrap()), number(monitor));
     assert_eq!(fields(), ["baggage", "traceparent", "tracestate"]);
 }

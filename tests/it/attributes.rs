@@ -25,7 +25,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::prelude::*;
 use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanStatus, Spans};
-use watchpost::{Kept, Level, MonitorBuilder};
+use watchpost::{KeepReason, Level, MonitorBuilder};
 
 use crate::peer::{Peer, Reply};
 use crate::support::{get_request, send};
@@ -497,7 +497,7 @@ async fn an_error_event_makes_its_spans_status_an_error_in_both_modes() {
         let mut roots: Vec<_> = traces
             .iter()
             .map(|trace| {
-                assert_eq!(trace.kept, Kept::Error, "{mode:?}");
+                assert_eq!(trace.kept, KeepReason::Error, "{mode:?}");
                 let root = trace.spans.iter().find(|span| span.is_root).unwrap();
                 assert_eq!(root.status, SpanStatus::Error, "{mode:?}");
                 root.name.as_str()

@@ -15,7 +15,7 @@ use axum::http::{Request, StatusCode};
 use axum::routing::get;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
-use watchpost::{Access, Monitor, MonitorGuard, Reason, ShutdownReport, Signal};
+use watchpost::{Access, DropReason, Monitor, MonitorGuard, RecordKind, ShutdownReport};
 
 use crate::support::{on_a_small_disk, skip, whole_lines};
 
@@ -89,13 +89,13 @@ impl Loaded {
         let before = Instant::now();
         let report = self.monitor.shutdown_blocking(deadline).unwrap();
         assert!(before.elapsed() < deadline + Duration::from_millis(600));
-        for signal in Signal::ALL {
+        for signal in RecordKind::ALL {
             let totals = report.totals(signal);
             let settled = totals.delivered() + totals.dropped_in_all();
             assert_eq!(totals.emitted(), settled, "{report}");
         }
         assert_eq!(
-            report.totals(Signal::Request).emitted(),
+            report.totals(RecordKind::Request).emitted(),
             load.sent,
             "{report}"
         );
@@ -144,8 +144,8 @@ fn call(app: &Router, uri: &str) -> String {
     })
 }
 
-fn dropped(report: &ShutdownReport, reason: Reason) -> u64 {
-    Signal::ALL
+fn dropped(report: &ShutdownReport, reason: DropReason) -> u64 {
+    RecordKind::ALL
         .iter()
         .map(|signal| report.totals(*signal).dropped(reason))
         .sum()
@@ -171,8 +171,11 @@ fn a_full_pipe_for_30_seconds() {
     let got = reading.join().unwrap().unwrap();
     assert!(report.is_complete(), "{report}");
     assert_eq!(whole_lines(&got), report.delivered());
-    assert!(dropped(&report, Reason::QueueOverflow) > 0, "{report}");
-    assert_eq!(report.dropped(), dropped(&report, Reason::QueueOverflow));
+    assert!(dropped(&report, DropReason::QueueOverflow) > 0, "{report}");
+    assert_eq!(
+        report.dropped(),
+        dropped(&report, DropReason::QueueOverflow)
+    );
 }
 
 #[test]
@@ -185,7 +188,7 @@ fn a_closed_pipe() {
     let report = loaded.end(Duration::from_secs(5));
     assert!(report.is_complete(), "{report}");
     assert_eq!(
-        (report.delivered(), dropped(&report, Reason::Io)),
+        (report.delivered(), dropped(&report, DropReason::Io)),
         (0, report.dropped())
     );
 }
@@ -203,7 +206,7 @@ fn a_device_that_is_always_full() {
     let report = loaded.end(Duration::from_secs(5));
     assert!(report.is_complete(), "{report}");
     assert_eq!(
-        (report.delivered(), dropped(&report, Reason::Io)),
+        (report.delivered(), dropped(&report, DropReason::Io)),
         (0, report.dropped())
     );
 }
@@ -234,7 +237,7 @@ fn full_disk(disk: &Path) {
     assert!(got.len() as u64 > while_full, "it came back by itself");
     assert!(report.is_complete(), "{report}");
     assert_eq!(whole_lines(&got), report.delivered());
-    assert!(dropped(&report, Reason::Io) > 0, "{report}");
+    assert!(dropped(&report, DropReason::Io) > 0, "{report}");
 }
 
 /// What the receiver got, and how it takes the next write.
@@ -291,8 +294,8 @@ fn a_write_that_panics_a_hundred_times() {
     let report = loaded.end(Duration::from_secs(5));
     assert!(report.is_complete(), "{report}");
     assert_eq!(whole_lines(&got.lock().unwrap()), report.delivered());
-    assert!(dropped(&report, Reason::Panic) >= 100, "{report}");
-    assert_eq!(report.dropped(), dropped(&report, Reason::Panic));
+    assert!(dropped(&report, DropReason::Panic) >= 100, "{report}");
+    assert_eq!(report.dropped(), dropped(&report, DropReason::Panic));
 }
 
 #[test]
@@ -312,7 +315,7 @@ fn a_write_that_hangs() {
     let report = loaded.end(Duration::from_secs(1));
     assert!(!report.is_complete(), "{report}");
     assert_eq!(whole_lines(&got.lock().unwrap()), report.delivered());
-    assert!(dropped(&report, Reason::Shutdown) > 0, "{report}");
+    assert!(dropped(&report, DropReason::Shutdown) > 0, "{report}");
     drop(release);
 }
 
@@ -336,7 +339,7 @@ fn a_write_that_errs_at_random() {
     assert!(report.is_complete(), "{report}");
     assert_eq!(whole_lines(&got.lock().unwrap()), report.delivered());
     assert!(
-        report.delivered() > 0 && dropped(&report, Reason::Io) > 0,
+        report.delivered() > 0 && dropped(&report, DropReason::Io) > 0,
         "{report}"
     );
 }

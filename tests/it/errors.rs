@@ -10,7 +10,7 @@ use axum::routing::get;
 use tracing_subscriber::layer::SubscriberExt;
 use watchpost::errors::{Backtraces, EventKind};
 use watchpost::testing::Harness;
-use watchpost::{EventId, Level, ResultExt, Signal};
+use watchpost::{EventId, Level, RecordKind, ResultExt};
 
 use crate::support::{TRACE, json_lines, send};
 
@@ -212,7 +212,7 @@ fn books_are_exact_with_a_console_and_without() {
             harness.capture_error(&store_error(n));
         }
         let lines = harness.lines();
-        let totals = harness.totals(Signal::Error);
+        let totals = harness.totals(RecordKind::Error);
         assert_eq!((totals.emitted(), totals.delivered()), (100, 100));
         assert_eq!(totals.dropped_in_all(), 0);
         assert_eq!(lines.len(), if console { 100 } else { 0 });
@@ -250,8 +250,8 @@ async fn anywhere_in_a_request_its_own_monitor_captures() {
     }
     one.lines();
     two.lines();
-    assert_eq!(one.totals(Signal::Error).delivered(), 1);
-    assert_eq!(two.totals(Signal::Error).delivered(), 2);
+    assert_eq!(one.totals(RecordKind::Error).delivered(), 1);
+    assert_eq!(two.totals(RecordKind::Error).delivered(), 2);
     assert_eq!(two.error_groups()[0].route, "/");
 }
 
@@ -439,7 +439,7 @@ fn a_burst_of_one_place_leaves_room_for_a_rare_one() {
         let of = groups.iter().filter(|it| it.message.starts_with(message));
         of.map(|it| it.count).sum::<u64>()
     };
-    let totals = harness.totals(Signal::Error);
+    let totals = harness.totals(RecordKind::Error);
     assert_eq!(count("rare"), 30, "{totals:?}");
     assert_eq!(totals.emitted(), 30_030);
     assert_eq!(count("burst") + 30 + totals.dropped_in_all(), 30_030);

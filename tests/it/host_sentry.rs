@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use sentry::ClientOptions;
 use sentry::protocol::{Context, Event};
-use watchpost::Kept;
+use watchpost::KeepReason;
 use watchpost::testing::Harness;
 
 use crate::support::{get_request, send};
@@ -63,7 +63,7 @@ fn its_events_carry_the_ids_of_their_request_whose_trace_is_kept() {
             .iter()
             .find(|kept| kept.trace_id.to_string() == trace)
             .unwrap();
-        assert_eq!(kept.kept, Kept::Captured);
+        assert_eq!(kept.kept, KeepReason::Captured);
         assert_eq!(kept.spans[0].span_id.to_string(), span);
     }
     // It is the host's event: none of it is ours.
@@ -121,7 +121,7 @@ fn plain_spans_are_found_too_and_a_monitor_that_is_gone_does_nothing() {
         sentry::capture_message("later", sentry::Level::Info);
     });
     let kept = kept.unwrap();
-    assert_eq!(kept.kept, Kept::Captured);
+    assert_eq!(kept.kept, KeepReason::Captured);
     let (trace, span) = trace_of(&events[0]).unwrap();
     assert_eq!(trace, kept.trace_id.to_string());
     assert_eq!(span, kept.spans[0].span_id.to_string());

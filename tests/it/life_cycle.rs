@@ -11,7 +11,7 @@ use axum::http::Request;
 use axum::routing::get;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
-use watchpost::{Monitor, MonitorGuard, Reason, ShutdownReport, Signal};
+use watchpost::{DropReason, Monitor, MonitorGuard, RecordKind, ShutdownReport};
 
 use crate::support::{output_of_one_test, test_command};
 
@@ -92,9 +92,9 @@ fn check(flush: impl FnOnce(&Monitor) -> bool, shutdown: impl Fn(&Monitor) -> Sh
     assert!(!in_time(|| flush(&monitor)));
     let report = in_time(|| shutdown(&monitor));
     assert!(!report.is_complete(), "{report}");
-    let totals = report.totals(Signal::Request);
+    let totals = report.totals(RecordKind::Request);
     assert_eq!(
-        (totals.emitted(), totals.dropped(Reason::Shutdown)),
+        (totals.emitted(), totals.dropped(DropReason::Shutdown)),
         (10, 10)
     );
     let before = Instant::now();
@@ -178,7 +178,12 @@ fn after_the_runtime_that_made_it_is_gone() {
     assert!(!in_time(|| monitor.flush_blocking(D).unwrap()));
     assert!(!in_time(|| timeless().block_on(monitor.flush(D))));
     let report = in_time(|| current().block_on(monitor.shutdown(D)));
-    assert_eq!(report.totals(Signal::Request).dropped(Reason::Shutdown), 1);
+    assert_eq!(
+        report
+            .totals(RecordKind::Request)
+            .dropped(DropReason::Shutdown),
+        1
+    );
     drop(release);
 }
 
@@ -202,7 +207,7 @@ fn a_sink_that_works_is_flushed_and_shut_down_at_once() {
     let monitor = with_lines(io::sink());
     let before = Instant::now();
     assert!(monitor.flush_blocking(Duration::from_secs(60)).unwrap());
-    assert_eq!(monitor.totals(Signal::Request).delivered(), 10);
+    assert_eq!(monitor.totals(RecordKind::Request).delivered(), 10);
     let report = current().block_on(monitor.shutdown(Duration::from_secs(60)));
     assert!(report.is_complete(), "{report}");
     assert!(before.elapsed() < Duration::from_secs(5));

@@ -15,7 +15,7 @@ use axum::routing::get;
 use tower::{Layer, ServiceExt};
 use tracing_subscriber::layer::SubscriberExt;
 use watchpost::testing::Harness;
-use watchpost::{Monitor, Reason, ShutdownReport, Signal};
+use watchpost::{DropReason, Monitor, RecordKind, ShutdownReport};
 
 use crate::support::{get_request, http_get, on_a_small_disk, send, whole_lines};
 
@@ -87,17 +87,19 @@ async fn sink_that_panics(times: u64) {
         assert!(monitor.flush(LONG).await);
     }
     // A block each, with the one line that was flushed, or with the notice about it.
-    let singly = monitor.totals(Signal::Request).dropped(Reason::Panic);
+    let singly = monitor
+        .totals(RecordKind::Request)
+        .dropped(DropReason::Panic);
     assert!(singly < times, "{singly}");
     sent += until_back(&app, &seen).await;
     let report = monitor.shutdown(LONG).await;
     let seen = seen.lock().unwrap();
     assert!(report.is_complete(), "{report}");
-    let totals = report.totals(Signal::Request);
+    let totals = report.totals(RecordKind::Request);
     assert_eq!(totals.emitted(), sent);
     assert_eq!(seen.panics, times);
     assert_eq!(whole_lines(&seen.got), report.delivered());
-    let lost = dropped(&report, Reason::Panic);
+    let lost = dropped(&report, DropReason::Panic);
     assert_eq!(report.dropped(), lost, "{report}");
     if times == 1 {
         assert_eq!(lost, seen.lost, "one block and nothing else");
@@ -110,9 +112,9 @@ async fn sink_that_panics(times: u64) {
     );
 }
 
-fn dropped(report: &ShutdownReport, reason: Reason) -> u64 {
-    let of = |signal: &Signal| report.totals(*signal).dropped(reason);
-    Signal::ALL.iter().map(of).sum()
+fn dropped(report: &ShutdownReport, reason: DropReason) -> u64 {
+    let of = |signal: &RecordKind| report.totals(*signal).dropped(reason);
+    RecordKind::ALL.iter().map(of).sum()
 }
 
 #[tokio::test]
@@ -196,7 +198,8 @@ fn a_host_without_a_runtime_is_monitored() {
     assert!(http_get(port.local_addr(), "/readyz", "").starts_with("HTTP/1.1 503"));
     let report = block_on(harness.shutdown(LONG));
     assert!(report.is_complete() && report.dropped() == 0, "{report}");
-    let lines = report.totals(Signal::Request).delivered() + report.totals(Signal::Log).delivered();
+    let lines =
+        report.totals(RecordKind::Request).delivered() + report.totals(RecordKind::Log).delivered();
     assert_eq!(lines, 2000);
     println!(
         "no runtime: 1000 requests, {lines} lines, checks, port, flush, drain and shutdown from plain threads"
@@ -263,13 +266,13 @@ fn full_disk(what: &str, console: impl Write + Send + 'static, got: impl Fn() ->
     let report = monitor.shutdown_blocking(LONG).unwrap();
     assert!(report.is_complete(), "{report}");
     let written = whole_lines(&got());
-    let totals = report.totals(Signal::Request);
+    let totals = report.totals(RecordKind::Request);
     assert_eq!(totals.emitted(), DISK_LINES);
-    let emitted: u64 = Signal::ALL
+    let emitted: u64 = RecordKind::ALL
         .iter()
         .map(|it| report.totals(*it).emitted())
         .sum();
-    let io = dropped(&report, Reason::Io);
+    let io = dropped(&report, DropReason::Io);
     assert_eq!(written, report.delivered(), "{report}");
     assert_eq!(written + io, emitted, "{report}");
     assert!(written > 1000 && io > 10_000, "{report}");

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 use watchpost::http::PeerAddr;
 use watchpost::testing::Harness;
-use watchpost::{Kept, MonitorBuilder, TraceId};
+use watchpost::{KeepReason, MonitorBuilder, TraceId};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
@@ -580,7 +580,7 @@ async fn a_trusted_callers_decision_holds_where_the_sampler_asks_for_it() {
             let kept = harness.recent_trace(id).map(|trace| trace.kept);
             // Traces of one id are one: only the first of them can be asked for.
             if flags.is_none() {
-                assert_eq!(kept, expected.then_some(Kept::Head), "{said}");
+                assert_eq!(kept, expected.then_some(KeepReason::Head), "{said}");
             }
         }
     }
@@ -600,7 +600,7 @@ async fn a_failure_under_an_unsampled_caller_stays_in_this_process() {
     assert_eq!(sent.flags(), "00");
     assert!(harness.flush(Duration::from_secs(10)).await);
     let trace = harness.recent_trace(id).unwrap();
-    assert_eq!((trace.kept, trace.spans.len()), (Kept::Error, 2));
+    assert_eq!((trace.kept, trace.spans.len()), (KeepReason::Error, 2));
 }
 
 #[tokio::test]
@@ -664,8 +664,8 @@ async fn a_plain_span_with_a_remote_parent_follows_its_decision() {
     use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, Tracer, TracerProvider};
     for (flags, kept, sent) in [
         (0, None, "00"),
-        (1, Some(Kept::Parent), "01"),
-        (3, Some(Kept::Parent), "03"),
+        (1, Some(KeepReason::Parent), "01"),
+        (3, Some(KeepReason::Parent), "03"),
     ] {
         let harness = harness(|builder| builder);
         let service = harness.external("next");
@@ -720,7 +720,7 @@ async fn without_spans_a_trusted_callers_flags_go_on() {
 mod exported {
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
     use prost::Message;
-    use watchpost::Signal;
+    use watchpost::RecordKind;
 
     use super::*;
     use crate::peer::{Peer, Reply};
@@ -786,7 +786,7 @@ mod exported {
         }
         assert!(harness.flush(Duration::from_secs(10)).await);
         assert_eq!(spans(&peer), expected);
-        let books = harness.totals(Signal::Span);
+        let books = harness.totals(RecordKind::Span);
         assert_eq!((books.emitted(), books.delivered()), (4, 4));
         // Exemplars name no trace that the receiver does not have.
         let page = harness.metrics().render();

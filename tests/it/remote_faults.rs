@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use watchpost::errors::Backtraces;
-use watchpost::{Monitor, MonitorBuilder, Reason, Signal, Totals};
+use watchpost::{DropReason, Monitor, MonitorBuilder, RecordKind, RecordTotals};
 
 use crate::peer::{Peer, Reply};
 use crate::support::on_a_small_disk;
@@ -26,7 +26,7 @@ fn builder(peer: &Peer) -> MonitorBuilder {
         .backtraces(Backtraces::Off)
 }
 
-fn balance(monitor: &Monitor, signal: Signal) -> Totals {
+fn balance(monitor: &Monitor, signal: RecordKind) -> RecordTotals {
     let totals = monitor.totals(signal);
     let settled = totals.delivered() + totals.spooled() + totals.dropped_in_all();
     assert_eq!(totals.emitted(), settled, "{signal:?}: {totals:?}");
@@ -49,9 +49,11 @@ fn shutdown_and_drop_end_in_time_while_a_receiver_hangs() {
     let report = monitor.shutdown_blocking(wait).unwrap();
     let shut = begun.elapsed();
     assert!(shut <= wait + LATE, "{shut:?}");
-    let left = report.totals(Signal::Error).dropped(Reason::Shutdown);
+    let left = report
+        .totals(RecordKind::Error)
+        .dropped(DropReason::Shutdown);
     assert_eq!(left, 1, "{report}");
-    assert_eq!(balance(&monitor, Signal::Span).dropped_in_all(), 1);
+    assert_eq!(balance(&monitor, RecordKind::Span).dropped_in_all(), 1);
     drop(monitor);
     let monitor = builder(&peer).build().unwrap();
     monitor.capture_error(&error());
@@ -77,7 +79,7 @@ fn flush_ends_in_time_with_twenty_thousand_errors_and_a_receiver_that_hangs() {
     let flushed = begun.elapsed();
     assert!(flushed <= Duration::from_secs(1) + LATE, "{flushed:?}");
     let report = monitor.shutdown_blocking(Duration::from_secs(1)).unwrap();
-    let totals = balance(&monitor, Signal::Error);
+    let totals = balance(&monitor, RecordKind::Error);
     assert_eq!(totals.emitted(), 20_000, "{report}");
     assert_eq!(totals.delivered(), 0);
     println!(
@@ -94,8 +96,8 @@ fn a_hook_that_panics_drops_its_event_and_nothing_else() {
         assert!(!monitor.capture_error(&error()).is_nil());
     }
     assert!(monitor.flush_blocking(Duration::from_secs(20)).unwrap());
-    let totals = balance(&monitor, Signal::Error);
-    assert_eq!(totals.dropped(Reason::Panic), 20, "{totals:?}");
+    let totals = balance(&monitor, RecordKind::Error);
+    assert_eq!(totals.dropped(DropReason::Panic), 20, "{totals:?}");
     println!("panicking hook: 20 captures returned, 20 events counted as dropped");
 }
 
@@ -114,7 +116,7 @@ fn shutdown_ends_in_time_with_a_hundred_thousand_spans_and_a_receiver_that_hangs
     let report = monitor.shutdown_blocking(wait).unwrap();
     let ended = begun.elapsed();
     assert!(ended <= 2 * (wait + LATE), "{ended:?}");
-    let totals = balance(&monitor, Signal::Span);
+    let totals = balance(&monitor, RecordKind::Span);
     assert_eq!(totals.emitted(), 100_000, "{report}");
     println!(
         "hanging receiver: 100000 spans in {made:?}, flush and shutdown of 1 s each after {ended:?}: {totals:?}"
@@ -168,7 +170,7 @@ fn full_disk(disk: &Path) {
     all += 1;
     let back = begun.elapsed();
     let report = first.shutdown_blocking(Duration::from_millis(500)).unwrap();
-    let totals = balance(&first, Signal::Error);
+    let totals = balance(&first, RecordKind::Error);
     assert_eq!((totals.emitted(), totals.spooled()), (all, all), "{report}");
     drop(first);
     // The next process finds all of them.
@@ -184,7 +186,7 @@ fn full_disk(disk: &Path) {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(second.flush_blocking(Duration::from_secs(10)).unwrap());
-    assert_eq!(balance(&second, Signal::Error).delivered(), all);
+    assert_eq!(balance(&second, RecordKind::Error).delivered(), all);
     println!(
         "full disk: 1 MiB: {refused} of 200 awaited captures reported as not stored; stored again {back:?} after there was room; {all} of {all} delivered by the next process"
     );

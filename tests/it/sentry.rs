@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use watchpost::testing::Harness;
-use watchpost::{EventId, Level, MonitorBuilder, Reason, Signal, Totals};
+use watchpost::{DropReason, EventId, Level, MonitorBuilder, RecordKind, RecordTotals};
 
 use crate::peer::{Peer, Reply, Seen};
 
@@ -75,8 +75,8 @@ fn hex(ids: impl IntoIterator<Item = EventId>) -> HashSet<String> {
 }
 
 /// The books balance; what stands in them.
-fn balance(harness: &Harness) -> Totals {
-    let totals = harness.totals(Signal::Error);
+fn balance(harness: &Harness) -> RecordTotals {
+    let totals = harness.totals(RecordKind::Error);
     let settled = totals.delivered() + totals.spooled() + totals.dropped_in_all();
     assert_eq!(totals.emitted(), settled, "{totals:?}");
     totals
@@ -166,7 +166,7 @@ async fn an_outage_and_a_restart_lose_nothing_that_is_stored() {
     assert!(last.is_stored());
     all.push(last.id());
     let report = first.shutdown(Duration::from_millis(300)).await;
-    assert_eq!(report.totals(Signal::Error).spooled(), 41, "{report}");
+    assert_eq!(report.totals(RecordKind::Error).spooled(), 41, "{report}");
     assert_eq!(balance(&first).emitted(), 41);
     drop(first);
     for entry in std::fs::read_dir(dir.path().join("errors")).unwrap() {
@@ -187,7 +187,7 @@ async fn an_outage_and_a_restart_lose_nothing_that_is_stored() {
         second
             .shutdown(PATIENCE)
             .await
-            .totals(Signal::Error)
+            .totals(RecordKind::Error)
             .dropped_in_all(),
         0
     );
@@ -241,9 +241,9 @@ async fn more_than_the_memory_holds_comes_from_the_store() {
 #[tokio::test]
 async fn what_is_refused_is_dropped_and_reported() {
     for (status, reason) in [
-        (400, Reason::SendError),
-        (404, Reason::SendError),
-        (413, Reason::TooLarge),
+        (400, DropReason::SendError),
+        (404, DropReason::SendError),
+        (413, DropReason::TooLarge),
     ] {
         let peer = Peer::replies([Reply::status(status), Reply::status(200)]);
         let dir = tempfile::tempdir().unwrap();
@@ -311,7 +311,7 @@ async fn other_categories_and_unknown_keys() {
     assert!(!kept.flush(Duration::from_millis(300)).await);
     assert_eq!(peer.seen().len(), 1);
     let report = kept.shutdown(Duration::from_millis(200)).await;
-    assert_eq!(report.totals(Signal::Error).spooled(), 1);
+    assert_eq!(report.totals(RecordKind::Error).spooled(), 1);
 }
 
 #[tokio::test]
@@ -335,8 +335,8 @@ async fn a_hook_may_change_drop_and_panic() {
     let totals = balance(&harness);
     assert_eq!(
         (
-            totals.dropped(Reason::BeforeSend),
-            totals.dropped(Reason::Panic)
+            totals.dropped(DropReason::BeforeSend),
+            totals.dropped(DropReason::Panic)
         ),
         (1, 1)
     );
@@ -370,7 +370,7 @@ async fn no_fault_of_the_server_holds_the_host() {
         harness.flush(Duration::from_millis(300)).await;
         let report = harness.shutdown(Duration::from_millis(300)).await;
         assert!(begun.elapsed() < Duration::from_millis(900), "{reply:?}");
-        let totals = report.totals(Signal::Error);
+        let totals = report.totals(RecordKind::Error);
         assert_eq!(totals.on_their_way(), 0, "{report}");
         assert_eq!(
             totals.spooled() + totals.delivered(),

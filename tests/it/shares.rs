@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use watchpost::testing::Harness;
 use watchpost::trace::KeptTrace;
-use watchpost::{Kept, MonitorBuilder};
+use watchpost::{KeepReason, MonitorBuilder};
 
 use crate::support::{get_request, send};
 
@@ -97,7 +97,7 @@ async fn a_route_that_always_fails_leaves_room_for_the_failures_of_others() {
     let traces = harness.recent_traces();
     let rare = |trace: &&KeptTrace| trace.spans[0].name == "GET /rare/fails";
     assert_eq!(traces.iter().filter(rare).count(), 10);
-    assert!(traces.iter().all(|trace| trace.kept == Kept::Error));
+    assert!(traces.iter().all(|trace| trace.kept == KeepReason::Error));
     let page = harness.page();
     assert!(page.sum("watchpost_traces_over_budget_total", &[]) > 0.0);
 }

@@ -12,7 +12,7 @@ use tower::ServiceExt;
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;
 use watchpost::trace::{AttributeValue as Value, KeptTrace, SpanKind, SpanStatus};
-use watchpost::{Kept, Monitor, MonitorGuard, SpanId, TraceId};
+use watchpost::{KeepReason, Monitor, MonitorGuard, SpanId, TraceId};
 
 use crate::support::{attribute, get_request, kept_trace, send};
 
@@ -233,7 +233,7 @@ async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
         let trace = monitor.recent_trace(id);
         assert_eq!(trace.is_some(), status.is_server_error());
         if let Some(trace) = trace {
-            assert_eq!(trace.kept, Kept::Error);
+            assert_eq!(trace.kept, KeepReason::Error);
             let root = "GET /work/{fails}";
             let expected = ["guard", "late", "plain", "thread", "tracing"]
                 .map(|name| format!("{name}<{root}"));
@@ -265,10 +265,10 @@ async fn a_trace_is_kept_for_what_happened_in_it() {
         .route("/panic", get(async || -> () { panic!("planned") }))
         .layer(monitor.layer());
     for (route, why) in [
-        ("/slow", Some(Kept::Slow)),
+        ("/slow", Some(KeepReason::Slow)),
         ("/fine", None),
-        ("/timeout", Some(Kept::Timeout)),
-        ("/captured", Some(Kept::Captured)),
+        ("/timeout", Some(KeepReason::Timeout)),
+        ("/captured", Some(KeepReason::Captured)),
     ] {
         let id = send(&app, get_request(route)).await.trace_id();
         assert!(monitor.flush(Duration::from_secs(10)).await);
@@ -281,7 +281,7 @@ async fn a_trace_is_kept_for_what_happened_in_it() {
     let panics = tokio::spawn(app.clone().oneshot(get_request("/panic")));
     assert!(panics.await.unwrap_err().is_panic());
     assert!(monitor.flush(Duration::from_secs(10)).await);
-    assert_eq!(monitor.recent_traces()[0].kept, Kept::Panic);
+    assert_eq!(monitor.recent_traces()[0].kept, KeepReason::Panic);
 }
 
 #[tokio::test]

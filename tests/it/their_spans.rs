@@ -12,7 +12,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::prelude::*;
 use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanKind, SpanStatus, Spans};
-use watchpost::{Kept, MonitorBuilder, SpanId};
+use watchpost::{KeepReason, MonitorBuilder, SpanId};
 
 use crate::support::{TestResponse, get_request, json_lines, send};
 
@@ -180,7 +180,7 @@ async fn they_may_end_in_tasks_on_threads_and_after_their_root() {
         let trace = trace_of(&harness, &answer);
         assert_eq!(trace.is_some(), answer.status.is_server_error());
         let Some(trace) = trace else { continue };
-        assert_eq!(trace.kept, Kept::Error);
+        assert_eq!(trace.kept, KeepReason::Error);
         let mut expected = ["late", "task", "thread"]
             .map(|name| format!("{name}<{root}"))
             .to_vec();
@@ -243,7 +243,7 @@ async fn their_extension_trait_works_and_a_span_without_a_request_is_a_root() {
     let sample = errors[0].sample.as_ref().unwrap();
     assert_eq!(Some(sample.id), event);
     assert_eq!(sample.trace_id, alone.trace_id);
-    assert_eq!(alone.kept, Kept::Captured);
+    assert_eq!(alone.kept, KeepReason::Captured);
     let below = named(alone, "below");
     assert_eq!(below.parent_span_id, alone.spans[0].span_id);
     assert_eq!(sample.span_id, below.span_id);

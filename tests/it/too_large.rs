@@ -16,7 +16,7 @@ use tracing_subscriber::prelude::*;
 use watchpost::db::DbSystem;
 use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, Span, SpanStatus, Spans};
-use watchpost::{Kept, Level, Reason, Signal, TraceId};
+use watchpost::{DropReason, KeepReason, Level, RecordKind, TraceId};
 
 use crate::support::{attribute, json_lines, send};
 
@@ -57,9 +57,14 @@ fn texts() -> [String; 5] {
 
 /// No record was too large, and each is there.
 fn none_is_lost(harness: &Harness) {
-    for signal in [Signal::Request, Signal::Log, Signal::Error, Signal::Span] {
+    for signal in [
+        RecordKind::Request,
+        RecordKind::Log,
+        RecordKind::Error,
+        RecordKind::Span,
+    ] {
         let totals = harness.totals(signal);
-        assert_eq!(totals.dropped(Reason::TooLarge), 0, "{signal:?}");
+        assert_eq!(totals.dropped(DropReason::TooLarge), 0, "{signal:?}");
         assert_eq!(totals.dropped_in_all(), 0, "{signal:?}: {totals:?}");
     }
     for line in harness.lines() {
@@ -76,7 +81,7 @@ async fn failed(harness: &Harness, trace: &str) -> (Json, Span) {
     assert!(harness.flush(PATIENCE).await);
     let id: TraceId = trace.parse().unwrap();
     let trace_of = harness.recent_trace(id).expect("a 500 has its trace");
-    assert_eq!(trace_of.kept, Kept::Error);
+    assert_eq!(trace_of.kept, KeepReason::Error);
     let mut spans = trace_of.spans.into_iter();
     let root = spans.find(|span| span.is_root).unwrap();
     let records = json_lines(harness);

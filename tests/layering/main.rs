@@ -734,7 +734,7 @@ fn a_planted_violation_is_found() {
         ("http/a.rs", "use watchpost::Monitor;"),
         ("http/a.rs", "extern crate self as other;"),
         ("http/a.rs", "use crate::r#logs::Lines;"),
-        ("metrics/a.rs", "use crate::worker::Intake;"),
+        ("metrics/a.rs", "use crate::worker::RecordQueue;"),
         ("worker/a.rs", "use crate::context::Slot;"),
         ("clock.rs", "use crate::model::TraceId;"),
         (

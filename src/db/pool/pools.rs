@@ -7,7 +7,7 @@ use super::state::{ConnectionPool, PoolState};
 use super::watch::{PoolWaits, PoolWatch};
 use crate::clock::Clock;
 use crate::metrics::{Kind, Metrics};
-use crate::model::{caught, lock, peek};
+use crate::model::{catch_panic, lock, lock_for_status};
 use crate::semconv;
 
 /// Pools of one monitor that have series of their own.
@@ -168,10 +168,10 @@ fn observe_pools(
     observe: &mut dyn FnMut(&[(&str, &str)], f64),
 ) {
     // `state` is foreign code, so it is called outside the lock.
-    let watched = peek(pools).map(|pools| pools.clone());
+    let watched = lock_for_status(pools).map(|pools| pools.clone());
     for WatchedPool { waits, pool } in watched.unwrap_or_default() {
         let Some(pool) = pool else { continue };
-        match caught(|| pool.state()) {
+        match catch_panic(|| pool.state()) {
             Some(Some(state)) => {
                 for (label, value) in (metric.values)(&state, &waits) {
                     let labels = [

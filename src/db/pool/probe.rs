@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::super::driver_error::driver_error_in_chain;
-use crate::model::{caught, lock, prefix};
+use crate::model::{catch_panic, lock, prefix};
 use crate::redact;
 
 /// Bytes of an error that is reported.
@@ -147,16 +147,16 @@ impl ProbeReport {
 /// The text of an error, with those of its sources that it does not quote, and the database's code.
 fn text_of(error: &(dyn Error + 'static)) -> String {
     // `Display` and `source` are foreign code.
-    let display = |error: &dyn Error| caught(|| error.to_string()).unwrap_or_default();
+    let display = |error: &dyn Error| catch_panic(|| error.to_string()).unwrap_or_default();
     let mut text = display(error);
-    let mut next = caught(|| error.source()).flatten();
+    let mut next = catch_panic(|| error.source()).flatten();
     for _ in 0..MAX_SOURCES {
         let Some(source) = next else { break };
         let more = display(source);
         if !text.contains(&more) {
             text = format!("{text}: {more}");
         }
-        next = caught(|| source.source()).flatten();
+        next = catch_panic(|| source.source()).flatten();
     }
     if let Some(code) = driver_error_in_chain(error).and_then(|found| found.code) {
         text = format!("{text} ({code})");

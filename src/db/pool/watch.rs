@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::clock::{Clock, Nanos};
 use crate::metrics::{Counter, Histogram};
-use crate::model::caught;
+use crate::model::catch_panic;
 
 /// Records the waits for connections of a pool. Made by [`Monitor::watch_pool`](crate::Monitor::watch_pool). Cheap to
 /// clone; clones count together.
@@ -70,7 +70,7 @@ impl PoolWatch {
     }
 
     /// Like [`acquire`](Self::acquire), with a function that recognizes the timeouts among the errors. A panic of that
-    /// function is caught; the error then counts as none.
+    //// function is caught; the error then counts as none.
     ///
     /// # Cancel safety
     ///
@@ -142,7 +142,7 @@ where
         if let Some((pending, is_timeout)) = this.pending.take() {
             match &result {
                 Ok(_) => pending.record_wait(),
-                Err(error) if caught(|| is_timeout(error)) == Some(true) => {
+                Err(error) if catch_panic(|| is_timeout(error)) == Some(true) => {
                     pending.waits.timeouts.add(1);
                 }
                 Err(_) => {}

@@ -13,7 +13,7 @@ use super::connection::PoolConnection;
 use super::database::SqlxDatabase;
 use super::error;
 use super::transaction::{Transaction, TransactionConnection};
-use crate::model::caught;
+use crate::model::catch_panic;
 
 /// An instrumented pool of SQLx. Made by [`Monitor::db_pool`](crate::Monitor::db_pool). `&Pool` is an SQLx executor.
 /// Cheap to clone.
@@ -178,7 +178,7 @@ impl PoolAddress {
         let url = URL_DRIVERS.contains(&DB::NAME).then(|| {
             let options = pool.connect_options();
             // The conversion may panic on options that it does not expect.
-            caught(|| options.to_url_lossy())
+            catch_panic(|| options.to_url_lossy())
         });
         let url = url.flatten();
         let scheme = url.as_ref().map_or("", |url| url.scheme());

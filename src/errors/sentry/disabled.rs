@@ -28,7 +28,7 @@ impl Outbox {
 /// Says that nothing can be sent.
 #[expect(clippy::needless_pass_by_value, reason = "as its twin")]
 pub(crate) fn remote(_: &Arc<CaptureState>, setup: SentrySetup<'_>) -> Option<RemoteSetup> {
-    setup.notices.say(
+    setup.diagnostics.report(
         "a Sentry DSN is set, and this build cannot send to it: build watchpost with the feature `sentry`",
     );
     None

@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use super::event::ErrorEvent;
 use crate::clock::Clock;
-use crate::model::{Books, Notices};
+use crate::model::{Diagnostics, RecordCounters};
 
 /// What is asked before an event is sent: it may change the event, and says whether it is to be sent.
 pub(crate) type BeforeSend = Box<dyn Fn(&mut ErrorEvent) -> bool + Send + Sync>;
@@ -48,6 +48,6 @@ pub(crate) struct SentrySetup<'a> {
     pub(crate) service: String,
     pub(crate) before_send: Option<BeforeSend>,
     pub(crate) clock: Clock,
-    pub(crate) books: Arc<Books>,
-    pub(crate) notices: &'a Arc<Notices>,
+    pub(crate) counters: Arc<RecordCounters>,
+    pub(crate) diagnostics: &'a Arc<Diagnostics>,
 }

@@ -17,8 +17,8 @@ use tokio::time::timeout;
 use super::state::{CheckResult, CheckRules, CheckState, NextStep, timed_out};
 use crate::clock::Clock;
 use crate::db::ProbeReport;
-use crate::model::peek;
-use crate::model::{as_hosts, mark_own_thread, prefix};
+use crate::model::lock_for_status;
+use crate::model::{prefix, suppress_thread, unsuppressed};
 use crate::redact;
 
 /// The longest text of a check that is kept, in bytes.
@@ -175,11 +175,11 @@ impl RegisteredCheck {
 
     /// The state for a page; `None` in a child made by `fork` whose parent was at it.
     pub(super) fn seen(&self) -> Option<MutexGuard<'_, CheckState>> {
-        peek(&self.state)
+        lock_for_status(&self.state)
     }
 
     pub(super) fn component(&self) -> Option<Cow<'static, str>> {
-        peek(&self.component_type).map(|held| held.clone())
+        lock_for_status(&self.component_type).map(|held| held.clone())
     }
 
     /// Ends the check: no run starts any more, and the future of the one under way is dropped.
@@ -205,7 +205,7 @@ impl RegisteredCheck {
         let since = self.clock.now();
         self.report.begin(self.state().rules.timeout);
         // The timer is ours, what is timed is the host's.
-        let mut run = as_hosts(|| (self.run)());
+        let mut run = unsuppressed(|| (self.run)());
         loop {
             // Read again each time: the rules may be changed meanwhile.
             let allowed = self.state().rules.timeout;
@@ -213,7 +213,7 @@ impl RegisteredCheck {
             let Some(left) = allowed.checked_sub(spent).filter(|left| !left.is_zero()) else {
                 return Err(timed_out(allowed, &self.report));
             };
-            let polled = poll_fn(|context| as_hosts(|| run.as_mut().poll(context)));
+            let polled = poll_fn(|context| unsuppressed(|| run.as_mut().poll(context)));
             if let Ok(ran) = timeout(left, polled).await {
                 return ran;
             }
@@ -255,7 +255,7 @@ fn start(check: &Arc<RegisteredCheck>, run: u64, handle: &Handle) {
     let started = thread::Builder::new()
         .name("watchpost-check".to_owned())
         .spawn(move || {
-            mark_own_thread();
+            suppress_thread();
             rules.stay();
             match catch_unwind(AssertUnwindSafe(|| runtime.block_on(on.run()))) {
                 Ok(ran) => on.finished(run, ran),

@@ -258,7 +258,7 @@ fn there_is_an_end_to_the_number_of_checks() {
             .check("again", || async { Ok::<(), String>(()) })
             .interval(Duration::from_secs(3600));
     }
-    assert_eq!(fixture.notices.said().len(), 1);
+    assert_eq!(fixture.diagnostics.notices().len(), 1);
     fixture.wait_ready("ok");
     let page = fixture.health.details(Access::open_to_anyone());
     let json: serde_json::Value = serde_json::from_str(&get(&page).1).unwrap();

@@ -10,7 +10,7 @@ use tower::Service;
 use super::document::{self, Readiness};
 use super::{Health, HealthBody, HealthStatus};
 use crate::access::Access;
-use crate::model::{OwnAnswer, as_own};
+use crate::model::{OwnResponse, suppressed};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/health+json");
@@ -89,7 +89,7 @@ fn with_type(status: StatusCode, content_type: HeaderValue, text: Bytes) -> Resp
     headers.insert(CONTENT_LENGTH, length);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response.extensions_mut().insert(OwnAnswer);
+    response.extensions_mut().insert(OwnResponse);
     response
 }
 
@@ -103,7 +103,7 @@ impl<B> Service<Request<B>> for HealthService {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(as_own(|| {
+        ready(Ok(suppressed(|| {
             let answer = self.answer(request.method(), request.headers());
             // Its body may log when it is dropped.
             drop(request);

@@ -41,7 +41,7 @@ fn every_page_answers_every_method() {
             assert_eq!(header("allow"), (!read).then_some("GET, HEAD"));
             assert_eq!(header("cache-control"), Some("no-store"));
             assert_eq!(header("x-content-type-options"), Some("nosniff"));
-            assert!(response.extensions().get::<OwnAnswer>().is_some());
+            assert!(response.extensions().get::<OwnResponse>().is_some());
             if read {
                 assert_eq!(headers.get(CONTENT_TYPE), Some(kind));
                 assert_eq!(header("content-length"), Some(&*text.len().to_string()));
@@ -170,7 +170,7 @@ fn an_unset_token_is_made_up_and_told() {
     let announced = fixture.announced.lock().unwrap();
     let (_, rest) = announced[0].split_once("the token is ").unwrap();
     let token = rest.trim_end();
-    assert!(!fixture.notices.said()[0].contains(token));
+    assert!(!fixture.diagnostics.notices()[0].contains(token));
     let (_, body) = ask(&page, &Method::GET, &with_token(token));
     assert!(body.contains("serviceId"), "{body}");
     assert_eq!(get(&page).1, r#"{"status":"pass"}"#);

@@ -24,9 +24,11 @@ use super::series::{
 use super::{client_address, thread_cache};
 use crate::clock::Nanos;
 use crate::context::{self, Decision, Ids, Slot, UNMATCHED};
+use crate::model::codec::{put_bytes, put_str};
 use crate::model::grpc::{Call, Frames, Status};
-use crate::model::wire::{put_bytes, put_str};
-use crate::model::{Attributes, Dropping, Kept, Outcome, Sampling, SpanId, TraceId, caught, cut};
+use crate::model::{
+    Attributes, DropPanicCheck, KeepReason, Outcome, Sampling, SpanId, TraceId, catch_panic, cut,
+};
 use crate::record::{MAX_TEXT, MAX_USER, Method, Scheme, put_attributes, put_text};
 use crate::trace::{RootEnd, RootForm, Traces, parse_traceparent, their_current_span};
 
@@ -64,7 +66,7 @@ pub(super) struct InFlightRequest {
     pub(super) sent: ResponseBodyState,
     /// Whether the response's body panicked where the state is only shared.
     pub(super) panicked: AtomicBool,
-    pub(super) dropping: Dropping,
+    pub(super) dropping: DropPanicCheck,
     /// Path, query, user agent, client address, host and peer address as the record has them; empty without log
     /// records and traces.
     texts: Vec<u8>,
@@ -110,7 +112,7 @@ impl InFlightRequest {
             received: RequestBodyState::default(),
             sent: ResponseBodyState::default(),
             panicked: AtomicBool::new(false),
-            dropping: Dropping::default(),
+            dropping: DropPanicCheck::default(),
             texts: Vec::new(),
             has_lent: false,
             user: String::new(),
@@ -441,7 +443,7 @@ impl InFlightRequest {
 
     /// Takes over what came of the request's body: its bytes, and the outcome where the client left before its end.
     #[inline(never)]
-    fn take_over(&mut self, outcome: Outcome) -> Outcome {
+    fn claim(&mut self, outcome: Outcome) -> Outcome {
         let came = self.received.came();
         let unknown = self.request_bytes.is_none() && came.ended;
         if came.aborted || unknown || self.shared.count_request_body {
@@ -479,7 +481,7 @@ impl InFlightRequest {
             let answer = self.shared.hooks.classify.ask(|hook| hook(&head, trailers));
             self.class = answer.unwrap_or(self.class);
             // Its extensions are the host's, and so is their `Drop`.
-            caught(|| drop(head));
+            catch_panic(|| drop(head));
         }
     }
 
@@ -528,7 +530,7 @@ impl InFlightRequest {
         }
         self.ask_classify(None);
         let outcome = if self.received.is_watched() {
-            self.take_over(outcome)
+            self.claim(outcome)
         } else {
             outcome
         };
@@ -622,10 +624,10 @@ impl InFlightRequest {
         let slow = !matches!(labels.outcome, Outcome::Cancelled | Outcome::UploadAborted)
             && traces.is_slow(series.times.as_deref(), measured.duration);
         let why = match labels.outcome {
-            Outcome::Panicked => Some(Kept::Panic),
-            Outcome::Timeout => Some(Kept::Timeout),
-            _ if end.failed => Some(Kept::Error),
-            _ => slow.then_some(Kept::Slow),
+            Outcome::Panicked => Some(KeepReason::Panic),
+            Outcome::Timeout => Some(KeepReason::Timeout),
+            _ if end.failed => Some(KeepReason::Error),
+            _ => slow.then_some(KeepReason::Slow),
         };
         let Some(slot) = &self.slot else {
             return TraceId::NIL;

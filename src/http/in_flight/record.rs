@@ -4,8 +4,8 @@ use super::InFlightRequest;
 use crate::clock::Nanos;
 use crate::http::layer_state::RequestLogMode;
 use crate::http::series::{RequestLabels, RequestMeasurements, RequestSeries};
-use crate::model::wire::put_str;
-use crate::model::{Outcome, Signal};
+use crate::model::codec::put_str;
+use crate::model::{Outcome, RecordKind};
 use crate::record::{RequestRecord, note_left_out, put_attributes, put_fixed};
 
 impl InFlightRequest {
@@ -20,8 +20,8 @@ impl InFlightRequest {
     ) {
         let route = self.ids.route.number();
         self.shared
-            .intake
-            .push_of(Signal::Request, route, now, |out| {
+            .record_queue
+            .push_of(RecordKind::Request, route, now, |out| {
                 self.write(series, labels, measured, failed, out);
             });
     }

@@ -3,8 +3,8 @@
 use super::InFlightRequest;
 use super::grpc_call::RpcPath;
 use crate::context::Facts;
+use crate::model::codec::Reader;
 use crate::model::prefix;
-use crate::model::wire::Reader;
 use crate::record::MAX_METHOD;
 use crate::semconv;
 
@@ -28,7 +28,7 @@ impl InFlightRequest {
         let learn = |facts: &mut Facts| {
             let path = Reader::new(&facts.texts).str()?;
             let routes = shared.requests.routes();
-            shared.grpc()?.learn(path, routes, &shared.notices)
+            shared.grpc()?.learn(path, routes, &shared.diagnostics)
         };
         let Some(slot) = &self.slot else { return };
         let mut route = None;
@@ -54,7 +54,7 @@ impl InFlightRequest {
     pub(super) fn unrouted(&self) {
         let shared = &self.shared;
         if shared.unrouted.count() && shared.requests.routes().none_seen() {
-            shared.notices.say(shared.unrouted.sentence());
+            shared.diagnostics.report(shared.unrouted.sentence());
         }
     }
 }

@@ -8,7 +8,7 @@ use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_log::{AsLog, LogTracer};
 
 use super::BridgeState;
-use crate::model::caught;
+use crate::model::catch_panic;
 
 /// Whether the process's logger is ours.
 static OURS: AtomicBool = AtomicBool::new(false);
@@ -57,7 +57,7 @@ fn asks_tracing() -> bool {
         .target(env!("CARGO_PKG_NAME"))
         .build();
     let listens = Dispatch::new(ProbeSubscriber);
-    let ask = || caught(|| log::logger().enabled(&metadata));
+    let ask = || catch_panic(|| log::logger().enabled(&metadata));
     tracing::dispatcher::with_default(&listens, ask);
     drop(listens);
     // What it said of callsites is forgotten.

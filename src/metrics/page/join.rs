@@ -7,7 +7,7 @@ use super::Form;
 use crate::metrics::labels::escaped;
 use crate::metrics::name::Kind;
 use crate::metrics::registry::{Family, Registry};
-use crate::model::caught;
+use crate::model::catch_panic;
 
 /// Families that notices name at most.
 const MAX_NAMED: usize = 64;
@@ -22,14 +22,14 @@ pub(in crate::metrics) struct Joined {
 impl Joined {
     /// Runs the host's upkeep.
     pub(in crate::metrics) fn upkeep(&self, registry: &Registry) {
-        if caught(|| (self.upkeep)()).is_none() {
+        if catch_panic(|| (self.upkeep)()).is_none() {
             panicked(registry, "upkeep");
         }
     }
 
     /// Writes what the page has and ours has not.
     pub(super) fn write(&self, registry: &Registry, form: Form, seen: &mut Seen, out: &mut String) {
-        match caught(|| (self.render)()) {
+        match catch_panic(|| (self.render)()) {
             Some(text) => {
                 let left_out = join(&text, form, seen, out);
                 if !left_out.is_empty() {
@@ -44,7 +44,7 @@ impl Joined {
 #[cold]
 fn panicked(registry: &Registry, what: &str) {
     registry.join_panics.fetch_add(1, Relaxed);
-    registry.common.notices.say(format!(
+    registry.common.diagnostics.report(format!(
         "The `{what}` of a page given to `join_page` panicked: its series may be missing on the page."
     ));
 }
@@ -75,7 +75,7 @@ fn name(registry: &Registry, left_out: &[&str]) {
     );
     named.extend(new);
     drop(named);
-    registry.common.notices.say(sentence);
+    registry.common.diagnostics.report(sentence);
 }
 
 impl fmt::Debug for Joined {

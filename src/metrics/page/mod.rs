@@ -18,7 +18,7 @@ pub(super) use self::negotiate::Form;
 use super::metric::Metric;
 use super::registry::{Family, Registry};
 use super::series::Series;
-use crate::model::peek_shared;
+use crate::model::read_for_status;
 
 pub use self::body::PageBody;
 pub use self::service::Prometheus;
@@ -48,7 +48,7 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(registry: &Arc<Registry>, form: Form) -> Self {
-        let joined = peek_shared(&registry.joined).map(|joined| joined.clone());
+        let joined = read_for_status(&registry.joined).map(|joined| joined.clone());
         let joined = joined.unwrap_or_default();
         let families = registry.families();
         let seen = Seen::new(if joined.is_empty() { &[] } else { &families });

@@ -11,7 +11,7 @@ use super::negotiate::takes_gzip;
 use super::{Form, Page, PageBody};
 use crate::access::Access;
 use crate::metrics::registry::Registry;
-use crate::model::{OwnAnswer, as_own};
+use crate::model::{OwnResponse, suppressed};
 
 /// Answers scrapes: a tower service over any request body, for `route_service("/metrics", ..)`.
 ///
@@ -95,9 +95,9 @@ impl<B> Service<Request<B>> for Prometheus {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(as_own(|| {
+        ready(Ok(suppressed(|| {
             let mut response = self.answer(request.method(), request.headers());
-            response.extensions_mut().insert(OwnAnswer);
+            response.extensions_mut().insert(OwnResponse);
             // Its body may log when it is dropped.
             drop(request);
             response

@@ -29,10 +29,13 @@ use crate::http::{HttpConfig, LayerContext, RequestLogMode};
 use crate::logs::{LogFormat, LogFormatter, LogsConfig, RequestLogs, ServiceFields, read_crumb};
 use crate::metrics::{Buckets, Metrics, MetricsConfig};
 use crate::model::TraceId;
-use crate::model::{Books, Life, Notices, Secret};
+use crate::model::{Diagnostics, MonitorLifetime, RecordCounters, Secret};
 use crate::redact::RedactionRules;
 use crate::trace::{Carried, Levels, OtlpConfig, SamplerKind, Spans, TraceConfig, Traces};
-use crate::worker::{Console, Intake, Keeper, SinkSetup, Tap, Tick, Worker, WorkerSetup};
+use crate::worker::{
+    Console, PeriodicTask, RecordProcessor, RecordQueue, SinkSetup, SpoolWriter, Worker,
+    WorkerSetup,
+};
 
 /// How often series are looked through for idle ones.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
@@ -595,41 +598,50 @@ impl MonitorBuilder {
         } = resolved;
         // The worker, the checks and what reads kept traces take the rules of the thread that makes them.
         let _entered = RedactionRules::new(&config.redact).enter();
-        let (clock, notices) = (self.clock, Arc::new(Notices::of(warnings)));
+        let (clock, diagnostics) = (self.clock, Arc::new(Diagnostics::of(warnings)));
         let setting = access_token(&config, &settings);
         more_backtraces(&mut config, &environment);
         let look_up = move |name: &str| environment.text(name).map(str::to_owned);
-        let keys = Keys::new(look_up, access::to_stderr, Arc::clone(&notices), setting);
-        let (data_dir, data_dir_problem) = open_data_dir(&config, &notices);
-        let books = Arc::new(Books::default());
-        let metrics = Metrics::new(config.metrics.clone(), clock.clone(), Arc::clone(&notices));
+        let keys = Keys::new(
+            look_up,
+            access::to_stderr,
+            Arc::clone(&diagnostics),
+            setting,
+        );
+        let (data_dir, data_dir_problem) = open_data_dir(&config, &diagnostics);
+        let counters = Arc::new(RecordCounters::default());
+        let metrics = Metrics::new(
+            config.metrics.clone(),
+            clock.clone(),
+            Arc::clone(&diagnostics),
+        );
         let room = config.trace.max_open_bytes;
         let requests = Requests::with_room(clock.clone(), room);
         let requests = Arc::new(requests.with_methods(&config.http.known_methods));
-        let intake = Arc::new(Intake::new(
+        let record_queue = Arc::new(RecordQueue::new(
             config.worker.max_queue_bytes,
-            Arc::clone(&books),
+            Arc::clone(&counters),
         ));
         let keeper = data_dir
             .as_ref()
-            .map(|it| keeper(it, &config, &clock, (&intake, &notices)));
+            .map(|it| keeper(it, &config, &clock, (&record_queue, &diagnostics)));
         let levels = Arc::new(levels(&config)?);
-        let tracing = Tracing::new(&config, &requests, &intake)?;
-        let errors = capture(&config, &intake, &requests, keeper, &tracing);
+        let tracing = Tracing::new(&config, &requests, &record_queue)?;
+        let errors = capture(&config, &record_queue, &requests, keeper, &tracing);
         metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
-        let mut remotes = tracing.remotes(&config, &notices);
-        let told = (&clock, &books, &notices);
+        let mut remotes = tracing.remotes(&config, &diagnostics);
+        let told = (&clock, &counters, &diagnostics);
         remotes.extend(export::errors(&errors, &config, self.before_send, told));
         let rounds = Rounds::default();
         let setup = WorkerSetup {
             config: config.worker.clone(),
             clock: clock.clone(),
-            intake: Arc::clone(&intake),
-            books: Arc::clone(&books),
-            notices: Arc::clone(&notices),
+            record_queue: Arc::clone(&record_queue),
+            counters: Arc::clone(&counters),
+            diagnostics: Arc::clone(&diagnostics),
             sinks: console(&config, self.console, &requests),
-            taps: taps(&errors, (&metrics, &notices), &tracing),
-            ticks: ticks(&metrics, &tracing, rounds.tick(&notices)),
+            taps: taps(&errors, (&metrics, &diagnostics), &tracing),
+            ticks: ticks(&metrics, &tracing, rounds.tick(&diagnostics)),
             remotes,
         };
         let worker = Worker::start(setup)
@@ -639,7 +651,7 @@ impl MonitorBuilder {
             config: config.health.clone(),
             clock,
             handle: worker.handle(),
-            notices: Arc::clone(&notices),
+            diagnostics: Arc::clone(&diagnostics),
             keys,
             service: config.service.name.clone(),
             release: config.service.version.clone(),
@@ -648,8 +660,8 @@ impl MonitorBuilder {
         let inbound = LayerContext::new(
             &requests,
             &metrics,
-            &intake,
-            &notices,
+            &record_queue,
+            &diagnostics,
             lines,
             http(&config),
             tracing.traces.clone(),
@@ -658,9 +670,9 @@ impl MonitorBuilder {
         let inner = Inner {
             requests,
             metrics,
-            intake,
-            books,
-            notices,
+            record_queue,
+            counters,
+            diagnostics,
             levels,
             tracing,
             inbound,
@@ -674,7 +686,7 @@ impl MonitorBuilder {
             propagators: config.trace.propagators,
             install: config.install,
             installs: Mutex::default(),
-            life: Life::default(),
+            life: MonitorLifetime::default(),
             gave_layer: AtomicBool::new(false),
             data_dir,
             data_dir_problem,
@@ -722,16 +734,16 @@ fn outgoing(
 /// Where errors are captured; those of database drivers are read.
 fn capture(
     config: &Config,
-    intake: &Arc<Intake>,
+    record_queue: &Arc<RecordQueue>,
     requests: &Arc<Requests>,
-    keeper: Option<Keeper>,
+    keeper: Option<SpoolWriter>,
     tracing: &Tracing,
 ) -> ErrorTracker {
     let traces = tracing.traces.clone();
     let read_driver = crate::db::driver_error;
     ErrorTracker::new(
         &config.errors,
-        intake,
+        record_queue,
         requests,
         keeper,
         traces,
@@ -745,17 +757,19 @@ fn levels(config: &Config) -> Result<Levels> {
 
 fn taps(
     errors: &ErrorTracker,
-    (metrics, notices): (&Metrics, &Arc<Notices>),
+    (metrics, diagnostics): (&Metrics, &Arc<Diagnostics>),
     tracing: &Tracing,
-) -> Vec<Box<dyn Tap>> {
-    let mut taps: Vec<Box<dyn Tap>> = vec![Box::new(errors.tap(metrics, notices, read_crumb))];
+) -> Vec<Box<dyn RecordProcessor>> {
+    let mut taps: Vec<Box<dyn RecordProcessor>> =
+        vec![Box::new(errors.tap(metrics, diagnostics, read_crumb))];
     taps.extend(tracing.tap());
     taps
 }
 
-fn ticks(metrics: &Metrics, tracing: &Tracing, rounds: Tick) -> Vec<Tick> {
+fn ticks(metrics: &Metrics, tracing: &Tracing, rounds: PeriodicTask) -> Vec<PeriodicTask> {
     let expire = metrics.clone();
-    let mut ticks: Vec<Tick> = vec![(EXPIRE_EVERY, Box::new(move || expire.expire())), rounds];
+    let mut ticks: Vec<PeriodicTask> =
+        vec![(EXPIRE_EVERY, Box::new(move || expire.expire())), rounds];
     ticks.extend(tracing.tick());
     ticks
 }
@@ -768,7 +782,7 @@ fn more_backtraces(config: &mut Config, environment: &Environment) {
 }
 
 /// The data directory, or why it cannot be used.
-fn open_data_dir(config: &Config, notices: &Notices) -> (Option<DataDir>, Option<String>) {
+fn open_data_dir(config: &Config, diagnostics: &Diagnostics) -> (Option<DataDir>, Option<String>) {
     let Some(path) = &config.data_dir else {
         return (None, None);
     };
@@ -779,7 +793,7 @@ fn open_data_dir(config: &Config, notices: &Notices) -> (Option<DataDir>, Option
                 "the data directory `{}` cannot be used ({error}): nothing is kept on disk; make it writable or set `data_dir` to another",
                 path.display()
             );
-            notices.say(problem.as_str());
+            diagnostics.report(problem.as_str());
             (None, Some(problem))
         }
     }
@@ -790,14 +804,14 @@ fn keeper(
     data_dir: &DataDir,
     config: &Config,
     clock: &Clock,
-    (intake, notices): (&Arc<Intake>, &Arc<Notices>),
-) -> Keeper {
-    Keeper::in_directory(
+    (record_queue, diagnostics): (&Arc<RecordQueue>, &Arc<Diagnostics>),
+) -> SpoolWriter {
+    SpoolWriter::in_directory(
         "captured errors",
         data_dir.path().join("errors"),
         config.errors.max_stored_bytes as u64,
         clock,
-        (intake, notices),
+        (record_queue, diagnostics),
     )
 }
 

@@ -22,7 +22,7 @@ mod stage;
 use self::page::Pages;
 use self::places::Places;
 use crate::error::{Error, Result};
-use crate::model::{Notices, mark_own_thread};
+use crate::model::{Diagnostics, suppress_thread};
 
 pub(crate) use self::page::{Page, page};
 pub(crate) use self::places::ServerCounters;
@@ -58,7 +58,7 @@ impl Server {
         address: impl ToSocketAddrs,
         pages: impl IntoIterator<Item = (&'static str, Page)>,
         counters: Arc<ServerCounters>,
-        notices: Arc<Notices>,
+        diagnostics: Arc<Diagnostics>,
     ) -> Result<Self> {
         let addresses: Vec<SocketAddr> = address
             .to_socket_addrs()
@@ -69,7 +69,7 @@ impl Server {
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let pages: Pages = Arc::new(pages.into_iter().collect());
-        let places = Places::new(counters, notices);
+        let places = Places::new(counters, diagnostics);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -78,7 +78,7 @@ impl Server {
         let (end, ended) = std_mpsc::channel();
         let run = move || {
             let _end: std_mpsc::Sender<()> = end;
-            mark_own_thread();
+            suppress_thread();
             runtime.block_on(async {
                 // Fails only outside a runtime.
                 if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {

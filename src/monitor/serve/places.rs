@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::stage::{Progress, Stage};
-use crate::model::Notices;
+use crate::model::Diagnostics;
 
 /// Connections at one time.
 pub(super) const MAX_CONNECTIONS: usize = 64;
@@ -35,7 +35,7 @@ impl ServerCounters {
 pub(super) struct Places {
     taken: Mutex<Vec<Place>>,
     counters: Arc<ServerCounters>,
-    notices: Arc<Notices>,
+    diagnostics: Arc<Diagnostics>,
 }
 
 struct Place {
@@ -52,11 +52,11 @@ pub(super) struct Held {
 }
 
 impl Places {
-    pub(super) fn new(counters: Arc<ServerCounters>, notices: Arc<Notices>) -> Arc<Self> {
+    pub(super) fn new(counters: Arc<ServerCounters>, diagnostics: Arc<Diagnostics>) -> Arc<Self> {
         Arc::new(Self {
             taken: Mutex::default(),
             counters,
-            notices,
+            diagnostics,
         })
     }
 
@@ -71,12 +71,12 @@ impl Places {
             let Some((_, at)) = idle.min() else {
                 drop(taken);
                 self.counters.refused.fetch_add(1, Relaxed);
-                self.notices.say(REFUSED);
+                self.diagnostics.report(REFUSED);
                 return None;
             };
             taken.swap_remove(at).evict.notify_one();
             self.counters.evicted.fetch_add(1, Relaxed);
-            self.notices.say(EVICTED);
+            self.diagnostics.report(EVICTED);
         }
         let held = Held {
             places: Arc::clone(self),

@@ -33,8 +33,11 @@ fn server() -> Server {
 }
 
 /// A server, what it counts and what it reports.
-fn watched_server() -> (Server, Arc<ServerCounters>, Arc<Notices>) {
-    let (counters, notices) = (Arc::<ServerCounters>::default(), Arc::<Notices>::default());
+fn watched_server() -> (Server, Arc<ServerCounters>, Arc<Diagnostics>) {
+    let (counters, diagnostics) = (
+        Arc::<ServerCounters>::default(),
+        Arc::<Diagnostics>::default(),
+    );
     let server = Server::start(
         "127.0.0.1:0",
         [
@@ -55,9 +58,9 @@ fn watched_server() -> (Server, Arc<ServerCounters>, Arc<Notices>) {
             ("/panics", Box::new(|_| panic!("in a page"))),
         ],
         Arc::clone(&counters),
-        Arc::clone(&notices),
+        Arc::clone(&diagnostics),
     );
-    (server.unwrap(), counters, notices)
+    (server.unwrap(), counters, diagnostics)
 }
 
 fn connect(server: &Server) -> Client {
@@ -255,7 +258,7 @@ fn idle_and_slow_clients_keep_nobody_waiting() {
 
 #[test]
 fn idle_connections_make_room_for_new_ones() {
-    let (server, counters, notices) = watched_server();
+    let (server, counters, diagnostics) = watched_server();
     let request = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
     // Each asked once and stays open, which it may for longer than a probe waits.
     let idle: Vec<_> = (0..MAX_CONNECTIONS)
@@ -265,7 +268,7 @@ fn idle_connections_make_room_for_new_ones() {
             client
         })
         .collect();
-    assert_eq!((counters.evicted(), notices.said().len()), (0, 0));
+    assert_eq!((counters.evicted(), diagnostics.notices().len()), (0, 0));
     for n in 1..=10 {
         assert!(get(&server, "GET /livez").ends_with("ok"));
         // A probe's own connection ends at once and leaves its place.
@@ -273,7 +276,12 @@ fn idle_connections_make_room_for_new_ones() {
     }
     assert!(counters.evicted() > 0);
     assert_eq!(counters.refused(), 0);
-    assert_eq!(notices.said().len(), 1, "{:?}", notices.said());
+    assert_eq!(
+        diagnostics.notices().len(),
+        1,
+        "{:?}",
+        diagnostics.notices()
+    );
     // The connection that was idle longest is the one that was closed, the latest still serves.
     assert_eq!(rest(&idle[0]), "");
     ask(&idle[MAX_CONNECTIONS - 1], request, "\r\n\r\nok");
@@ -292,7 +300,7 @@ fn connections_that_say_nothing_keep_no_probe_waiting() {
 
 #[test]
 fn clients_that_take_nothing_make_room_after_a_second() {
-    let (server, counters, notices) = watched_server();
+    let (server, counters, diagnostics) = watched_server();
     let slow: Vec<_> = (0..MAX_CONNECTIONS)
         .map(|_| {
             let mut client = connect(&server);
@@ -312,17 +320,20 @@ fn clients_that_take_nothing_make_room_after_a_second() {
     }
     assert!(counters.evicted() > 0);
     assert!(
-        (1..=2).contains(&notices.said().len()),
+        (1..=2).contains(&diagnostics.notices().len()),
         "{:?}",
-        notices.said()
+        diagnostics.notices()
     );
     drop(slow);
 }
 
 #[test]
 fn connections_that_are_all_served_refuse_another_and_it_is_counted() {
-    let (counters, notices) = (Arc::<ServerCounters>::default(), Arc::<Notices>::default());
-    let places = Places::new(Arc::clone(&counters), Arc::clone(&notices));
+    let (counters, diagnostics) = (
+        Arc::<ServerCounters>::default(),
+        Arc::<Diagnostics>::default(),
+    );
+    let places = Places::new(Arc::clone(&counters), Arc::clone(&diagnostics));
     let mut held: Vec<_> = (0..MAX_CONNECTIONS)
         .map(|_| {
             let held = places.take().unwrap();
@@ -332,7 +343,7 @@ fn connections_that_are_all_served_refuse_another_and_it_is_counted() {
         .collect();
     assert!(places.take().is_none());
     assert_eq!((counters.evicted(), counters.refused()), (0, 1));
-    assert_eq!(notices.said().len(), 1);
+    assert_eq!(diagnostics.notices().len(), 1);
     // One that ends leaves its place, and one whose head is incomplete gives it up.
     held.pop();
     let head = places.take().unwrap();

@@ -9,7 +9,7 @@ use std::thread;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use crate::model::mark_own_thread;
+use crate::model::suppress_thread;
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
@@ -56,7 +56,7 @@ fn listen() -> io::Result<oneshot::Receiver<()>> {
     let (installed, result) = std::sync::mpsc::channel();
     let (mut ask, asked) = oneshot::channel();
     let run = move || {
-        mark_own_thread();
+        suppress_thread();
         let runtime = runtime::Builder::new_current_thread().enable_io().build();
         let runtime = match runtime {
             Ok(runtime) => runtime,

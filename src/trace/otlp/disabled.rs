@@ -1,7 +1,7 @@
 use opentelemetry_sdk::Resource;
 
 use super::{Decode, OtlpConfig};
-use crate::model::Notices;
+use crate::model::Diagnostics;
 use crate::worker::RemoteSetup;
 
 /// Says that nothing can be sent, if something should be.
@@ -9,10 +9,10 @@ pub(crate) fn remote(
     config: &OtlpConfig,
     _resource: &Resource,
     _decode: Box<dyn Decode>,
-    notices: &Notices,
+    diagnostics: &Diagnostics,
 ) -> Option<RemoteSetup> {
     if config.traces_url().is_some() {
-        notices.say(
+        diagnostics.report(
             "an OTLP endpoint is set, and this build cannot send to it: build watchpost with the feature `otlp`",
         );
     }

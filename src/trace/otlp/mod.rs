@@ -1,6 +1,6 @@
 //! Kept traces out over OTLP: protobuf by HTTP.
 //!
-//! Records of [`Signal::Span`](crate::model::Signal::Span) become spans on the worker's thread, spans
+//! Records of [`RecordKind::Span`](crate::model::RecordKind::Span) become spans on the worker's thread, spans
 //! become requests of at most `max_export_batch_size` of them or a mebibyte, and these wait in a remote
 //! sink until the receiver takes them.
 //!

@@ -3,19 +3,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 
-use super::{Answer, Failure};
+use super::{HttpError, HttpResponse};
 
 /// There is none: no feature that sends is on.
 #[derive(Debug, Clone)]
-pub(crate) enum Client {}
+pub(crate) enum HttpClient {}
 
-impl Client {
+impl HttpClient {
     #[expect(clippy::unused_async, reason = "as its twin")]
     pub(crate) async fn send(
         &self,
         _request: Request<Bytes>,
         _timeout: Duration,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpResponse, HttpError> {
         match *self {}
     }
 }

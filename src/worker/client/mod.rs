@@ -17,20 +17,20 @@ mod disabled;
 mod enabled;
 
 #[cfg(not(feature = "_client"))]
-pub(crate) use self::disabled::Client;
+pub(crate) use self::disabled::HttpClient;
 #[cfg(feature = "_client")]
-pub(crate) use self::enabled::Client;
+pub(crate) use self::enabled::HttpClient;
 
 /// Whose certificates are believed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Trust {
+pub(crate) struct TlsRoots {
     /// PEM certificates of authorities, believed in place of the public ones.
     pub(crate) authorities: Option<PathBuf>,
 }
 
 /// What a receiver answered.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// At most 64 KiB.
@@ -43,18 +43,18 @@ pub(crate) struct Answer {
 
 /// Why there is no answer: the cause in a few words, without anything of the URL but its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure(String);
+pub(crate) struct HttpError(String);
 
-impl Failure {
+impl HttpError {
     pub(crate) fn new(cause: impl Into<String>) -> Self {
         Self(cause.into())
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for HttpError {}

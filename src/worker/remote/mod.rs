@@ -1,6 +1,6 @@
 //! What is sent to a receiver elsewhere: batches, queued and tried until they are taken or refused for good.
 //!
-//! A signal's module gives two things: a [`Consume`], which makes batches of records on the worker's
+//! A signal's module gives two things: a [`Encode`], which makes batches of records on the worker's
 //! thread, and a [`Deliver`], which makes the request for a batch and judges its answer.
 
 use std::fmt;
@@ -9,20 +9,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 
-use super::client::{Answer, Client};
-use super::intake::Record;
+use super::client::{HttpClient, HttpResponse};
+use super::record_queue::Record;
 use crate::clock::Nanos;
-use crate::model::{Reason, Signal};
+use crate::model::{DropReason, RecordKind};
 
 mod back_off;
+mod batcher;
 mod dates;
-mod feed;
 mod queue;
 mod sink;
 #[cfg(all(test, feature = "_client"))]
 mod tests;
 
-pub(super) use self::feed::Feed;
+pub(super) use self::batcher::Batcher;
 pub(super) use self::sink::Remote;
 
 /// One receiver elsewhere.
@@ -34,30 +34,30 @@ pub(crate) struct RemoteSetup {
     pub(crate) max_items: u64,
     /// What one request may take, from its connection to the end of its answer.
     pub(crate) timeout: Duration,
-    pub(crate) client: Client,
-    pub(crate) consume: Box<dyn Consume>,
+    pub(crate) client: HttpClient,
+    pub(crate) consume: Box<dyn Encode>,
     pub(crate) deliver: Box<dyn Deliver>,
 }
 
 /// Items that are sent together.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
-    pub(crate) signal: Signal,
-    /// Each counts once in the books.
+    pub(crate) signal: RecordKind,
+    /// Each counts once in the counters.
     pub(crate) items: u64,
     pub(crate) body: Bytes,
     /// For the [`Deliver`] alone, such as the number under which a store keeps the batch.
     pub(crate) tag: u64,
     /// A store keeps it: what is not delivered by the end is counted as spooled, not as dropped.
     pub(crate) stored: bool,
-    /// Its items were never told to [`Consume::take`] in this process, as those of a store that was found
+    /// Its items were never told to [`Encode::take`] in this process, as those of a store that was found
     /// at the start: whoever makes the batch has counted them as emitted.
     pub(crate) found: bool,
 }
 
 impl Batch {
-    /// A batch of items that [`Consume::take`] was given.
-    pub(crate) fn new(signal: Signal, items: u64, body: Bytes) -> Self {
+    /// A batch of items that [`Encode::take`] was given.
+    pub(crate) fn new(signal: RecordKind, items: u64, body: Bytes) -> Self {
         Self {
             signal,
             items,
@@ -71,9 +71,9 @@ impl Batch {
 
 /// Makes batches of records, on the worker's thread: in short time, for nothing else goes on meanwhile. It
 /// may panic, and is used again afterwards.
-pub(crate) trait Consume: Send {
+pub(crate) trait Encode: Send {
     /// Whether it takes the records of a signal. Asked once, at the start.
-    fn takes(&self, signal: Signal) -> bool;
+    fn takes(&self, signal: RecordKind) -> bool;
 
     /// Keeps what a record says for a batch; how many items these are. The record's own count is counted
     /// as emitted; what it promised too many counts as dropped, what it promised too few as emitted.
@@ -83,7 +83,7 @@ pub(crate) trait Consume: Send {
     fn batches(&mut self, now: Nanos, all: bool, out: &mut Vec<Batch>);
 
     /// What became of items that it kept and made no batch of, since this was last asked.
-    fn fates(&mut self) -> Vec<(Signal, Fate, u64)> {
+    fn take_outcomes(&mut self) -> Vec<(RecordKind, ItemOutcome, u64)> {
         Vec::new()
     }
 
@@ -100,7 +100,7 @@ pub(crate) trait Deliver: Send + Sync {
     fn request(&self, batch: &Batch) -> Request<Bytes>;
 
     /// What an answer means. Where there is none, the batch is tried again.
-    fn judge(&self, batch: &Batch, answer: &Answer) -> Verdict;
+    fn judge(&self, batch: &Batch, answer: &HttpResponse) -> Verdict;
 
     /// How long the receiver wants to be left alone, though it took the last batch.
     fn pause(&self) -> Option<Duration> {
@@ -119,7 +119,7 @@ pub(crate) trait Deliver: Send + Sync {
     }
 
     /// Told once of each batch that is delivered, dropped or left to a store while the sink is open.
-    fn settled(&self, batch: &Batch, end: End) {
+    fn settled(&self, batch: &Batch, end: BatchOutcome) {
         let _ = (batch, end);
     }
 }
@@ -140,7 +140,7 @@ pub(crate) enum Verdict {
     },
     /// Dropped for good. Nothing else is tried before `pause` is over: the next would fare no better.
     Refused {
-        reason: Reason,
+        reason: DropReason,
         why: String,
         pause: Option<Duration>,
     },
@@ -150,19 +150,19 @@ pub(crate) enum Verdict {
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum BatchOutcome {
     Delivered,
-    Dropped(Reason),
+    Dropped(DropReason),
     /// There was no room for it, and a store keeps it.
     Spooled,
 }
 
 /// What became of items that were never in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum ItemOutcome {
     /// A store keeps them.
     Spooled,
-    Dropped(Reason),
+    Dropped(DropReason),
 }
 
 impl fmt::Debug for RemoteSetup {

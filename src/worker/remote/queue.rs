@@ -4,8 +4,8 @@ use std::time::Duration;
 use super::back_off::back_off;
 use super::{Batch, dates};
 use crate::clock::{Nanos, nanos};
-use crate::model::{Books, Reason, Signal};
-use crate::worker::trouble::Trouble;
+use crate::model::{DropReason, RecordCounters, RecordKind};
+use crate::worker::trouble::SinkError;
 
 /// A batch and its place in the order. Halves have their whole's.
 #[derive(Debug, Clone)]
@@ -18,8 +18,8 @@ pub(super) struct Numbered {
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub(super) struct Queue {
-    /// Items that lie with the [`Consume`](super::Consume), not yet in a batch.
-    held: [u64; Signal::ALL.len()],
+    /// Items that lie with the [`Encode`](super::Encode), not yet in a batch.
+    held: [u64; RecordKind::ALL.len()],
     batches: VecDeque<Numbered>,
     /// Stays here while its request is under way, so that whoever closes the queue finds it.
     pub(super) in_flight: Option<Numbered>,
@@ -38,7 +38,7 @@ pub(super) struct Queue {
     asked_to_wait: bool,
     pub(super) failing: bool,
     /// Why items are dropped; `None` once a batch is delivered.
-    pub(super) trouble: Option<Trouble>,
+    pub(super) trouble: Option<SinkError>,
     pub(super) told: u32,
     pub(super) last_delivery: Option<Nanos>,
     pub(super) waiting_since: Option<Nanos>,
@@ -51,7 +51,7 @@ impl Queue {
         clippy::indexing_slicing,
         reason = "signals index arrays of their own number"
     )]
-    pub(super) fn hold(&mut self, signal: Signal, items: u64) {
+    pub(super) fn hold(&mut self, signal: RecordKind, items: u64) {
         self.held[signal as usize] += items;
     }
 
@@ -60,7 +60,7 @@ impl Queue {
         clippy::indexing_slicing,
         reason = "signals index arrays of their own number"
     )]
-    pub(super) fn release(&mut self, signal: Signal, items: u64) -> u64 {
+    pub(super) fn release(&mut self, signal: RecordKind, items: u64) -> u64 {
         let held = &mut self.held[signal as usize];
         let released = items.min(*held);
         *held -= released;
@@ -73,10 +73,10 @@ impl Queue {
     }
 
     /// Drops all that the consumer has; how many items.
-    pub(super) fn drop_held(&mut self, reason: Reason, books: &Books) -> u64 {
+    pub(super) fn drop_held(&mut self, reason: DropReason, counters: &RecordCounters) -> u64 {
         let held = std::mem::take(&mut self.held);
-        for (signal, items) in Signal::ALL.into_iter().zip(held) {
-            books.dropped(signal, reason, items);
+        for (signal, items) in RecordKind::ALL.into_iter().zip(held) {
+            counters.dropped(signal, reason, items);
         }
         held.iter().sum()
     }

@@ -5,35 +5,37 @@ use tokio::runtime::Handle;
 
 use super::dates::{ahead, retry_after};
 use super::queue::Queue;
-use super::{Batch, Deliver, End, Fate, RemoteSetup, Verdict};
+use super::{Batch, BatchOutcome, Deliver, ItemOutcome, RemoteSetup, Verdict};
 use crate::clock::{Clock, Nanos};
-use crate::model::{Books, Notices, Reason, Signal, caught, lock, peek};
-use crate::worker::client::{Answer, Client};
-use crate::worker::intake::Intake;
-use crate::worker::sink::{Heard, SinkStatus};
-use crate::worker::trouble::Trouble;
+use crate::model::{
+    Diagnostics, DropReason, RecordCounters, RecordKind, catch_panic, lock, lock_for_status,
+};
+use crate::worker::client::{HttpClient, HttpResponse};
+use crate::worker::line_sink::{ReceiverStatus, SinkStatus};
+use crate::worker::record_queue::RecordQueue;
+use crate::worker::trouble::SinkError;
 
 /// Sentences that one sink says about its receiver.
 const MAX_TOLD: u32 = 16;
 
 /// One receiver's queue of batches, with at most one request under way.
 ///
-/// Items come into the books under the queue's lock alone: what an answer settles is counted when it comes,
+/// Items come into the counters under the queue's lock alone: what an answer settles is counted when it comes,
 /// what is left is counted by [`close`](Self::close), and after that nobody counts.
 pub(in crate::worker) struct Remote {
     pub(in crate::worker) name: &'static str,
     max_bytes: usize,
     max_items: u64,
     timeout: Duration,
-    client: Client,
+    client: HttpClient,
     deliver: Box<dyn Deliver>,
     /// The host's clock: dates in answers go by it.
     clock: Clock,
     pace: Clock,
-    intake: Arc<Intake>,
-    books: Arc<Books>,
-    notices: Arc<Notices>,
-    heard: Mutex<Heard>,
+    record_queue: Arc<RecordQueue>,
+    counters: Arc<RecordCounters>,
+    diagnostics: Arc<Diagnostics>,
+    heard: Mutex<ReceiverStatus>,
     queue: Mutex<Queue>,
 }
 
@@ -53,9 +55,9 @@ impl Remote {
     pub(in crate::worker) fn new(
         setup: RemoteSetup,
         (clock, pace): (Clock, Clock),
-        intake: Arc<Intake>,
-        (books, notices): (Arc<Books>, Arc<Notices>),
-    ) -> (Self, Box<dyn super::Consume>) {
+        record_queue: Arc<RecordQueue>,
+        (counters, diagnostics): (Arc<RecordCounters>, Arc<Diagnostics>),
+    ) -> (Self, Box<dyn super::Encode>) {
         let sink = Self {
             name: setup.name,
             max_bytes: setup.max_bytes,
@@ -65,9 +67,9 @@ impl Remote {
             deliver: setup.deliver,
             clock,
             pace,
-            intake,
-            books,
-            notices,
+            record_queue,
+            counters,
+            diagnostics,
             heard: Mutex::default(),
             queue: Mutex::default(),
         };
@@ -75,10 +77,10 @@ impl Remote {
     }
 
     /// Items lie with the consumer from now on; `false` if the sink is closed and they are dropped.
-    pub(super) fn hold(&self, signal: Signal, items: u64) -> bool {
+    pub(super) fn hold(&self, signal: RecordKind, items: u64) -> bool {
         let mut queue = self.lock();
         if queue.closed {
-            self.books.dropped(signal, Reason::Shutdown, items);
+            self.counters.dropped(signal, DropReason::Shutdown, items);
             return false;
         }
         queue.hold(signal, items);
@@ -86,27 +88,27 @@ impl Remote {
     }
 
     /// The consumer found more items in a record than it promised, or fewer.
-    pub(super) fn correct(&self, signal: Signal, promised: u64, found: u64) {
+    pub(super) fn correct(&self, signal: RecordKind, promised: u64, found: u64) {
         let mut queue = self.lock();
         if queue.closed {
             return;
         }
         if found > promised {
-            self.books.emitted(signal, found - promised);
+            self.counters.emitted(signal, found - promised);
             queue.hold(signal, found - promised);
         } else {
             let lost = queue.release(signal, promised - found);
-            self.books.dropped(signal, Reason::Panic, lost);
+            self.counters.dropped(signal, DropReason::Panic, lost);
         }
     }
 
     /// The consumer has made an end of items.
-    pub(super) fn settle_held(&self, signal: Signal, fate: Fate, items: u64) {
+    pub(super) fn settle_held(&self, signal: RecordKind, fate: ItemOutcome, items: u64) {
         // What it had when the sink was closed was counted then.
         let items = self.lock().release(signal, items);
         match fate {
-            Fate::Spooled => self.books.spooled(signal, items),
-            Fate::Dropped(reason) => self.books.dropped(signal, reason, items),
+            ItemOutcome::Spooled => self.counters.spooled(signal, items),
+            ItemOutcome::Dropped(reason) => self.counters.dropped(signal, reason, items),
         }
     }
 
@@ -118,14 +120,14 @@ impl Remote {
     /// The consumer has lost all that it had.
     pub(super) fn lose_held(&self) {
         self.consumer_panicked();
-        self.lock().drop_held(Reason::Panic, &self.books);
+        self.lock().drop_held(DropReason::Panic, &self.counters);
     }
 
     /// The consumer panicked.
     #[cold]
     pub(super) fn consumer_panicked(&self) {
         let mut queue = self.lock();
-        if queue.trouble.replace(Trouble::Panicked) != Some(Trouble::Panicked) {
+        if queue.trouble.replace(SinkError::Panicked) != Some(SinkError::Panicked) {
             self.tell(&mut queue, || {
                 format!(
                     "the sink `{}` panicked while it prepared records: they are counted as dropped",
@@ -141,13 +143,13 @@ impl Remote {
         if queue.closed {
             // What the consumer had was counted when the sink was closed.
             if batch.found {
-                let _end = self.count_undelivered(&batch, Reason::Shutdown);
+                let _end = self.count_undelivered(&batch, DropReason::Shutdown);
             }
             return;
         }
         if !batch.found {
             let held = queue.release(batch.signal, batch.items);
-            self.books.emitted(batch.signal, batch.items - held);
+            self.counters.emitted(batch.signal, batch.items - held);
         }
         let now = self.pace.now();
         let fits = queue.bytes.saturating_add(batch.body.len()) <= self.max_bytes
@@ -157,13 +159,13 @@ impl Remote {
             return;
         }
         let reason = if queue.is_rate_limited(now) {
-            Reason::RatelimitBackoff
+            DropReason::RatelimitBackoff
         } else {
-            Reason::QueueOverflow
+            DropReason::QueueOverflow
         };
         let end = self.count_undelivered(&batch, reason);
         drop(queue);
-        caught(|| self.deliver.settled(&batch, end));
+        catch_panic(|| self.deliver.settled(&batch, end));
     }
 
     /// Sends the next batch if there is one, it may be sent, and none is under way.
@@ -179,13 +181,13 @@ impl Remote {
                 next = sink.lock().start(sink.pace.now()).map(|it| it.batch);
             }
             // The worker looks whether somebody waited for this, and when to come back.
-            sink.intake.ring();
+            sink.record_queue.ring();
         });
     }
 
     async fn fly(&self, batch: Batch) {
         let mut flight = Flight(Some(self));
-        let verdict = match caught(|| self.deliver.request(&batch)) {
+        let verdict = match catch_panic(|| self.deliver.request(&batch)) {
             Some(request) => match self.client.send(request, self.timeout).await {
                 Ok(answer) => self.judge(&batch, answer),
                 Err(failure) => Verdict::Retry {
@@ -199,14 +201,14 @@ impl Remote {
         self.land(verdict);
     }
 
-    fn judge(&self, batch: &Batch, mut answer: Answer) -> Verdict {
+    fn judge(&self, batch: &Batch, mut answer: HttpResponse) -> Verdict {
         let wall = Duration::from_nanos(self.clock.wall(self.clock.now()));
         answer.retry_after = retry_after(&answer.headers, wall);
-        *self.heard() = Heard {
+        *self.heard() = ReceiverStatus {
             status: Some(answer.status),
             ahead: ahead(&answer.headers, wall),
         };
-        caught(|| self.deliver.judge(batch, &answer)).unwrap_or_else(panicked)
+        catch_panic(|| self.deliver.judge(batch, &answer)).unwrap_or_else(panicked)
     }
 
     /// Settles the batch that was under way, or has it tried again.
@@ -214,12 +216,12 @@ impl Remote {
         let halves = match &verdict {
             Verdict::Split => {
                 let batch = self.lock().in_flight.as_ref().map(|it| it.batch.clone());
-                batch.and_then(|batch| caught(|| self.deliver.split(&batch)).flatten())
+                batch.and_then(|batch| catch_panic(|| self.deliver.split(&batch)).flatten())
             }
             _ => None,
         };
         let pause = match &verdict {
-            Verdict::Delivered | Verdict::Partial { .. } => caught(|| self.deliver.pause()),
+            Verdict::Delivered | Verdict::Partial { .. } => catch_panic(|| self.deliver.pause()),
             _ => None,
         };
         let ended = {
@@ -234,7 +236,7 @@ impl Remote {
             ended
         };
         if let Some((batch, end)) = ended {
-            caught(|| self.deliver.settled(&batch, end));
+            catch_panic(|| self.deliver.settled(&batch, end));
         }
     }
 
@@ -243,21 +245,22 @@ impl Remote {
         queue: &mut Queue,
         verdict: Verdict,
         halves: Option<[Batch; 2]>,
-    ) -> Option<(Batch, End)> {
+    ) -> Option<(Batch, BatchOutcome)> {
         let now = self.pace.now();
         match verdict {
             Verdict::Delivered => {
                 let batch = queue.finish()?;
-                self.books.delivered(batch.signal, batch.items);
+                self.counters.delivered(batch.signal, batch.items);
                 self.delivers(queue, now);
-                Some((batch, End::Delivered))
+                Some((batch, BatchOutcome::Delivered))
             }
             Verdict::Partial { rejected, why } => {
                 let batch = queue.finish()?;
                 let rejected = rejected.min(batch.items);
-                self.books.delivered(batch.signal, batch.items - rejected);
-                self.books
-                    .dropped(batch.signal, Reason::SendError, rejected);
+                self.counters
+                    .delivered(batch.signal, batch.items - rejected);
+                self.counters
+                    .dropped(batch.signal, DropReason::SendError, rejected);
                 self.delivers(queue, now);
                 self.tell(queue, || {
                     format!(
@@ -265,7 +268,7 @@ impl Remote {
                         self.name
                     )
                 });
-                Some((batch, End::Delivered))
+                Some((batch, BatchOutcome::Delivered))
             }
             Verdict::Retry { after, why } => {
                 queue.retry(now, after);
@@ -281,19 +284,19 @@ impl Remote {
             }
             Verdict::Refused { reason, why, pause } => {
                 let batch = queue.finish()?;
-                self.books.dropped(batch.signal, reason, batch.items);
+                self.counters.dropped(batch.signal, reason, batch.items);
                 queue.pause(now, pause);
                 queue.failing = true;
                 queue.trouble = match reason {
-                    Reason::Panic => Some(Trouble::Panicked),
-                    Reason::SendError => Some(Trouble::Rejected),
+                    DropReason::Panic => Some(SinkError::Panicked),
+                    DropReason::SendError => Some(SinkError::Rejected),
                     // It asks for less, and takes more later.
                     _ => queue.trouble,
                 };
                 self.tell(queue, || {
                     format!("the receiver of `{}` refuses a batch for good ({why}): it is counted as dropped", self.name)
                 });
-                Some((batch, End::Dropped(reason)))
+                Some((batch, BatchOutcome::Dropped(reason)))
             }
             Verdict::Split => {
                 let whole = queue.in_flight.as_ref()?.batch.items;
@@ -304,12 +307,12 @@ impl Remote {
                     return None;
                 }
                 let batch = queue.finish()?;
-                self.books
-                    .dropped(batch.signal, Reason::TooLarge, batch.items);
+                self.counters
+                    .dropped(batch.signal, DropReason::TooLarge, batch.items);
                 self.tell(queue, || {
                     format!("the receiver of `{}` finds a single item too large: it is counted as dropped", self.name)
                 });
-                Some((batch, End::Dropped(Reason::TooLarge)))
+                Some((batch, BatchOutcome::Dropped(DropReason::TooLarge)))
             }
         }
     }
@@ -326,7 +329,7 @@ impl Remote {
     fn tell(&self, queue: &mut Queue, sentence: impl FnOnce() -> String) {
         if queue.told < MAX_TOLD {
             queue.told += 1;
-            self.notices.say(sentence());
+            self.diagnostics.report(sentence());
         }
     }
 
@@ -351,21 +354,21 @@ impl Remote {
     pub(in crate::worker) fn close(&self) -> bool {
         let mut queue = self.lock();
         queue.closed = true;
-        let mut left = queue.drop_held(Reason::Shutdown, &self.books);
+        let mut left = queue.drop_held(DropReason::Shutdown, &self.counters);
         for batch in queue.empty() {
             left += batch.items;
-            let _end = self.count_undelivered(&batch, Reason::Shutdown);
+            let _end = self.count_undelivered(&batch, DropReason::Shutdown);
         }
         left == 0
     }
 
-    fn count_undelivered(&self, batch: &Batch, reason: Reason) -> End {
-        if caught(|| self.deliver.is_stored(batch)).unwrap_or_default() {
-            self.books.spooled(batch.signal, batch.items);
-            End::Spooled
+    fn count_undelivered(&self, batch: &Batch, reason: DropReason) -> BatchOutcome {
+        if catch_panic(|| self.deliver.is_stored(batch)).unwrap_or_default() {
+            self.counters.spooled(batch.signal, batch.items);
+            BatchOutcome::Spooled
         } else {
-            self.books.dropped(batch.signal, reason, batch.items);
-            End::Dropped(reason)
+            self.counters.dropped(batch.signal, reason, batch.items);
+            BatchOutcome::Dropped(reason)
         }
     }
 
@@ -373,18 +376,18 @@ impl Remote {
     pub(in crate::worker) fn status(&self) -> Option<SinkStatus> {
         let now = self.pace.now();
         let age = |at: Nanos| Duration::from_nanos(now.saturating_sub(at));
-        let queue = peek(&self.queue)?;
+        let queue = lock_for_status(&self.queue)?;
         Some(SinkStatus {
             name: self.name,
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
             trouble: queue.trouble,
-            heard: *peek(&self.heard)?,
+            heard: *lock_for_status(&self.heard)?,
         })
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard> {
+    fn heard(&self) -> MutexGuard<'_, ReceiverStatus> {
         lock(&self.heard)
     }
 
@@ -395,7 +398,7 @@ impl Remote {
 
 fn panicked() -> Verdict {
     Verdict::Refused {
-        reason: Reason::Panic,
+        reason: DropReason::Panic,
         why: "code panicked while it worked on it".to_owned(),
         pause: None,
     }

@@ -9,11 +9,11 @@ use http::Uri;
 
 use super::*;
 use crate::clock::{Clock, nanos};
-use crate::model::{Books, Notices, Totals};
-use crate::worker::client::Trust;
-use crate::worker::intake::Intake;
+use crate::model::{Diagnostics, RecordCounters, RecordTotals};
+use crate::worker::client::TlsRoots;
 use crate::worker::peer::{Peer, Reply, Seen};
-use crate::worker::trouble::Trouble;
+use crate::worker::record_queue::RecordQueue;
+use crate::worker::trouble::SinkError;
 use crate::worker::{SinkStatus, Worker, WorkerConfig, WorkerSetup};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -41,9 +41,9 @@ impl Ids {
     }
 }
 
-impl Consume for Ids {
-    fn takes(&self, signal: Signal) -> bool {
-        signal == Signal::Span
+impl Encode for Ids {
+    fn takes(&self, signal: RecordKind) -> bool {
+        signal == RecordKind::Span
     }
 
     fn take(&mut self, record: &Record<'_>) -> u64 {
@@ -91,7 +91,7 @@ fn planned_panic() -> ! {
 
 fn batch(ids: &[u32]) -> Batch {
     let body: String = ids.iter().map(|id| format!("{id}\n")).collect();
-    Batch::new(Signal::Span, ids.len() as u64, body.into())
+    Batch::new(RecordKind::Span, ids.len() as u64, body.into())
 }
 
 fn ids(body: &[u8]) -> Vec<u32> {
@@ -100,7 +100,7 @@ fn ids(body: &[u8]) -> Vec<u32> {
 }
 
 /// What became of batches, by their tags.
-type Ends = Arc<Mutex<Vec<(u64, End)>>>;
+type Ends = Arc<Mutex<Vec<(u64, BatchOutcome)>>>;
 
 /// Posts to a URL; judges by the status alone.
 struct Post {
@@ -118,7 +118,7 @@ impl Deliver for Post {
         request.body(batch.body.clone()).unwrap()
     }
 
-    fn judge(&self, _batch: &Batch, answer: &Answer) -> Verdict {
+    fn judge(&self, _batch: &Batch, answer: &HttpResponse) -> Verdict {
         let why = answer.status.to_string();
         match answer.status.as_u16() {
             200 => Verdict::Delivered,
@@ -129,19 +129,19 @@ impl Deliver for Post {
                 why,
             },
             401 => Verdict::Refused {
-                reason: Reason::SendError,
+                reason: DropReason::SendError,
                 why,
                 pause: Some(300 * SECOND),
             },
             _ => Verdict::Refused {
-                reason: Reason::SendError,
+                reason: DropReason::SendError,
                 why,
                 pause: None,
             },
         }
     }
 
-    fn settled(&self, batch: &Batch, end: End) {
+    fn settled(&self, batch: &Batch, end: BatchOutcome) {
         self.ends.lock().unwrap().push((batch.tag, end));
     }
 
@@ -172,9 +172,9 @@ fn keeping(
 
 struct Rig {
     worker: Arc<Worker>,
-    intake: Arc<Intake>,
-    books: Arc<Books>,
-    notices: Arc<Notices>,
+    record_queue: Arc<RecordQueue>,
+    counters: Arc<RecordCounters>,
+    diagnostics: Arc<Diagnostics>,
     /// What panics: takes of the consumer, the request of a batch.
     consumer_panics: Arc<AtomicU32>,
     request_panics: Arc<AtomicBool>,
@@ -187,7 +187,7 @@ fn setup(peer: &Peer, consume: Ids, request_panics: &Arc<AtomicBool>) -> RemoteS
         max_bytes: 64 << 10,
         max_items: 100_000,
         timeout: SECOND,
-        client: Client::new(&Trust::default()).unwrap(),
+        client: HttpClient::new(&TlsRoots::default()).unwrap(),
         consume: Box::new(consume),
         deliver: Box::new(Post {
             url: peer.url("/in").parse().unwrap(),
@@ -198,9 +198,9 @@ fn setup(peer: &Peer, consume: Ids, request_panics: &Arc<AtomicBool>) -> RemoteS
 }
 
 fn rig(peer: &Peer) -> Rig {
-    let books = Arc::new(Books::default());
-    let notices = Arc::new(Notices::default());
-    let intake = Arc::new(Intake::new(1 << 20, Arc::clone(&books)));
+    let counters = Arc::new(RecordCounters::default());
+    let diagnostics = Arc::new(Diagnostics::default());
+    let record_queue = Arc::new(RecordQueue::new(1 << 20, Arc::clone(&counters)));
     let consume = Ids::new(10, Duration::from_millis(50));
     let consumer_panics = Arc::clone(&consume.panics);
     let request_panics = Arc::default();
@@ -208,18 +208,18 @@ fn rig(peer: &Peer) -> Rig {
         taps: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
-        intake: Arc::clone(&intake),
-        books: Arc::clone(&books),
-        notices: Arc::clone(&notices),
+        record_queue: Arc::clone(&record_queue),
+        counters: Arc::clone(&counters),
+        diagnostics: Arc::clone(&diagnostics),
         sinks: Vec::new(),
         remotes: vec![setup(peer, consume, &request_panics)],
         ticks: Vec::new(),
     });
     Rig {
         worker: worker.unwrap(),
-        intake,
-        books,
-        notices,
+        record_queue,
+        counters,
+        diagnostics,
         consumer_panics,
         request_panics,
         next: AtomicU32::new(0),
@@ -231,14 +231,15 @@ impl Rig {
     fn emit(&self, records: u32, items: u32) {
         for _ in 0..records {
             let first = self.next.fetch_add(items, SeqCst);
-            self.intake.push_many(Signal::Span, items, 0, |out| {
-                (first..first + items).for_each(|id| out.extend_from_slice(&id.to_le_bytes()));
-            });
+            self.record_queue
+                .push_many(RecordKind::Span, items, 0, |out| {
+                    (first..first + items).for_each(|id| out.extend_from_slice(&id.to_le_bytes()));
+                });
         }
     }
 
-    fn totals(&self) -> Totals {
-        self.books.totals(Signal::Span)
+    fn totals(&self) -> RecordTotals {
+        self.counters.totals(RecordKind::Span)
     }
 
     /// How the sink is once the answers that are under way to it have come.
@@ -262,13 +263,13 @@ impl Rig {
         flushed
     }
 
-    /// The end: within its time, with exact books.
-    fn shutdown(&self, timeout: Duration) -> Totals {
+    /// The end: within its time, with exact counters.
+    fn shutdown(&self, timeout: Duration) -> RecordTotals {
         let begun = Instant::now();
         let report = self.worker.shutdown_blocking(timeout);
         let took = begun.elapsed();
         assert!(took < timeout + Duration::from_millis(100), "{took:?}");
-        let totals = *report.totals(Signal::Span);
+        let totals = *report.totals(RecordKind::Span);
         assert_eq!(totals.on_their_way(), 0, "{report}");
         assert_eq!(
             totals.emitted(),
@@ -306,29 +307,33 @@ fn a_receiver_that_is_well_gets_everything_once() {
     let totals = rig.shutdown(SECOND);
     assert_eq!(totals.delivered(), 703);
     rig.emit(1, 4);
-    assert_eq!(rig.totals().dropped(Reason::Shutdown), 4);
-    assert!(rig.notices.said().is_empty(), "{:?}", rig.notices.said());
+    assert_eq!(rig.totals().dropped(DropReason::Shutdown), 4);
+    assert!(
+        rig.diagnostics.notices().is_empty(),
+        "{:?}",
+        rig.diagnostics.notices()
+    );
 }
 
 #[test]
 fn nothing_is_counted_where_nobody_takes_it() {
-    let books = Arc::new(Books::default());
-    let intake = Arc::new(Intake::new(1 << 20, Arc::clone(&books)));
+    let counters = Arc::new(RecordCounters::default());
+    let record_queue = Arc::new(RecordQueue::new(1 << 20, Arc::clone(&counters)));
     let peer = Peer::always(Reply::status(200));
     let _worker = Worker::start(WorkerSetup {
         taps: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
-        intake: Arc::clone(&intake),
-        books: Arc::clone(&books),
-        notices: Arc::default(),
+        record_queue: Arc::clone(&record_queue),
+        counters: Arc::clone(&counters),
+        diagnostics: Arc::default(),
         sinks: Vec::new(),
         remotes: vec![setup(&peer, Ids::new(1, SECOND), &Arc::default())],
         ticks: Vec::new(),
     });
-    assert!(intake.is_mute(Signal::Log) && !intake.is_mute(Signal::Span));
-    intake.push(Signal::Log, 0, |_| {});
-    assert_eq!(books.totals(Signal::Log).emitted(), 0);
+    assert!(record_queue.is_mute(RecordKind::Log) && !record_queue.is_mute(RecordKind::Span));
+    record_queue.push(RecordKind::Log, 0, |_| {});
+    assert_eq!(counters.totals(RecordKind::Log).emitted(), 0);
 }
 
 #[test]
@@ -347,7 +352,7 @@ fn an_outage_loses_nothing_and_is_told_once() {
     // A flush waits for no back-off.
     assert!(rig.flush(SECOND));
     assert_eq!((rig.totals().delivered(), distinct(&taken)), (200, 200));
-    let said = rig.notices.said();
+    let said = rig.diagnostics.notices();
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(
         said[0].starts_with("`test` is not delivered (the connection was refused)"),
@@ -383,7 +388,7 @@ fn whatever_the_receiver_does_flush_and_shutdown_keep_their_time() {
         assert!(!rig.flush(Duration::from_millis(150)), "{reply:?}");
         let totals = rig.shutdown(Duration::from_millis(150));
         assert_eq!(
-            (totals.delivered(), totals.dropped(Reason::Shutdown)),
+            (totals.delivered(), totals.dropped(DropReason::Shutdown)),
             (0, 90),
             "{reply:?}"
         );
@@ -423,7 +428,7 @@ fn a_refusal_drops_its_batch_alone() {
     let totals = rig.shutdown(SECOND);
     // Three batches were taken but for one item each.
     assert_eq!(
-        (totals.delivered(), totals.dropped(Reason::SendError)),
+        (totals.delivered(), totals.dropped(DropReason::SendError)),
         (30 + 27, 30 + 3)
     );
 }
@@ -448,7 +453,7 @@ fn a_batch_that_is_too_large_is_halved_down_to_one_item() {
     assert_eq!(sizes, [1, 1, 2, 2, 2, 2, 4, 4, 8]);
     let totals = rig.shutdown(SECOND);
     assert_eq!(
-        (totals.delivered(), totals.dropped(Reason::TooLarge)),
+        (totals.delivered(), totals.dropped(DropReason::TooLarge)),
         (7, 1)
     );
     assert_eq!(taken.lock().unwrap().len(), 7);
@@ -463,7 +468,10 @@ fn panics_cost_what_they_touch() {
     rig.emit(5, 3);
     assert!(rig.flush(5 * SECOND));
     let totals = rig.totals();
-    assert_eq!((totals.delivered(), totals.dropped(Reason::Panic)), (9, 6));
+    assert_eq!(
+        (totals.delivered(), totals.dropped(DropReason::Panic)),
+        (9, 6)
+    );
     rig.request_panics.store(true, SeqCst);
     rig.emit(1, 4);
     assert!(rig.flush(5 * SECOND));
@@ -472,7 +480,7 @@ fn panics_cost_what_they_touch() {
     assert!(rig.flush(5 * SECOND));
     let totals = rig.shutdown(SECOND);
     assert_eq!(
-        (totals.delivered(), totals.dropped(Reason::Panic)),
+        (totals.delivered(), totals.dropped(DropReason::Panic)),
         (14, 10)
     );
     assert_eq!(taken.lock().unwrap().len(), 14);
@@ -494,18 +502,18 @@ fn a_sink_that_loses_what_it_is_given_says_why_until_it_delivers() {
     };
     assert_eq!(after_one_record(), None);
     rig.consumer_panics.store(1, SeqCst);
-    assert_eq!(after_one_record(), Some(Trouble::Panicked));
+    assert_eq!(after_one_record(), Some(SinkError::Panicked));
     assert_eq!(after_one_record(), None);
     rig.request_panics.store(true, SeqCst);
-    assert_eq!(after_one_record(), Some(Trouble::Panicked));
+    assert_eq!(after_one_record(), Some(SinkError::Panicked));
     rig.request_panics.store(false, SeqCst);
     assert_eq!(after_one_record(), None);
     refuses.store(true, SeqCst);
-    assert_eq!(after_one_record(), Some(Trouble::Rejected));
+    assert_eq!(after_one_record(), Some(SinkError::Rejected));
     refuses.store(false, SeqCst);
     assert_eq!(after_one_record(), None);
     // Said once each time that it begins.
-    let said = rig.notices.said();
+    let said = rig.diagnostics.notices();
     let panics = said.iter().filter(|it| it.contains("prepared records"));
     assert_eq!(panics.count(), 1, "{said:#?}");
 }
@@ -522,7 +530,7 @@ fn a_hundred_panics_in_a_row_end_nothing() {
     assert!(rig.flush(5 * SECOND));
     let totals = rig.shutdown(SECOND);
     assert_eq!(
-        (totals.delivered(), totals.dropped(Reason::Panic)),
+        (totals.delivered(), totals.dropped(DropReason::Panic)),
         (1, 1000)
     );
 }
@@ -531,17 +539,17 @@ fn a_hundred_panics_in_a_row_end_nothing() {
 struct Alone {
     sink: Arc<Remote>,
     clock: Clock,
-    books: Arc<Books>,
-    notices: Arc<Notices>,
-    intake: Arc<Intake>,
+    counters: Arc<RecordCounters>,
+    diagnostics: Arc<Diagnostics>,
+    record_queue: Arc<RecordQueue>,
     ends: Ends,
     runtime: tokio::runtime::Runtime,
 }
 
 fn alone(peer: &Peer, max_items: u64) -> Alone {
-    let books = Arc::new(Books::default());
-    let notices = Arc::new(Notices::default());
-    let intake = Arc::new(Intake::new(1 << 20, Arc::clone(&books)));
+    let counters = Arc::new(RecordCounters::default());
+    let diagnostics = Arc::new(Diagnostics::default());
+    let record_queue = Arc::new(RecordQueue::new(1 << 20, Arc::clone(&counters)));
     let clock = Clock::driven(Duration::from_secs(784_111_777));
     let ends = Ends::default();
     let setup = RemoteSetup {
@@ -556,8 +564,8 @@ fn alone(peer: &Peer, max_items: u64) -> Alone {
     let (sink, _) = Remote::new(
         setup,
         (clock.clone(), clock.clone()),
-        Arc::clone(&intake),
-        (Arc::clone(&books), Arc::clone(&notices)),
+        Arc::clone(&record_queue),
+        (Arc::clone(&counters), Arc::clone(&diagnostics)),
     );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -565,9 +573,9 @@ fn alone(peer: &Peer, max_items: u64) -> Alone {
     Alone {
         sink: Arc::new(sink),
         clock,
-        books,
-        notices,
-        intake,
+        counters,
+        diagnostics,
+        record_queue,
         ends,
         runtime: runtime.unwrap(),
     }
@@ -575,8 +583,8 @@ fn alone(peer: &Peer, max_items: u64) -> Alone {
 
 impl Alone {
     fn accept(&self, ids: &[u32]) {
-        self.books.emitted(Signal::Span, ids.len() as u64);
-        self.sink.hold(Signal::Span, ids.len() as u64);
+        self.counters.emitted(RecordKind::Span, ids.len() as u64);
+        self.sink.hold(RecordKind::Span, ids.len() as u64);
         self.sink.accept(batch(ids));
     }
 
@@ -588,7 +596,7 @@ impl Alone {
             .is_some_and(|at| at <= self.clock.now());
         self.sink.dispatch(self.runtime.handle());
         if due {
-            self.runtime.block_on(self.intake.rung());
+            self.runtime.block_on(self.record_queue.rung());
         }
         due
     }
@@ -599,8 +607,8 @@ impl Alone {
         Duration::from_nanos(at.saturating_sub(self.clock.now()))
     }
 
-    fn totals(&self) -> Totals {
-        self.books.totals(Signal::Span)
+    fn totals(&self) -> RecordTotals {
+        self.counters.totals(RecordKind::Span)
     }
 }
 
@@ -623,11 +631,14 @@ fn a_receiver_that_fails_is_asked_ever_more_rarely() {
         alone.clock.advance(short);
     }
     assert_eq!(peer.seen().len(), 11);
-    assert_eq!(alone.notices.said().len(), 1);
+    assert_eq!(alone.diagnostics.notices().len(), 1);
     peer.script(|_| Reply::status(200));
     assert!(alone.turn());
     assert_eq!(
-        (alone.totals().delivered(), alone.notices.said().len()),
+        (
+            alone.totals().delivered(),
+            alone.diagnostics.notices().len()
+        ),
         (1, 2)
     );
 }
@@ -671,23 +682,23 @@ fn what_does_not_fit_is_dropped_by_its_reason() {
     // The first is taken whatever it is.
     alone.accept(&[1, 2, 3, 4]);
     alone.accept(&[5]);
-    assert_eq!(alone.totals().dropped(Reason::QueueOverflow), 1);
+    assert_eq!(alone.totals().dropped(DropReason::QueueOverflow), 1);
     assert!(alone.turn());
     alone.accept(&[6]);
-    assert_eq!(alone.totals().dropped(Reason::QueueOverflow), 2);
+    assert_eq!(alone.totals().dropped(DropReason::QueueOverflow), 2);
     peer.script(|_| Reply::with(429, "retry-after", "60"));
     alone.clock.advance(60 * SECOND);
     assert!(alone.turn());
     alone.accept(&[7, 8]);
-    assert_eq!(alone.totals().dropped(Reason::RatelimitBackoff), 2);
+    assert_eq!(alone.totals().dropped(DropReason::RatelimitBackoff), 2);
     // The bytes that wait are bounded too.
-    alone.books.emitted(Signal::Span, 1);
+    alone.counters.emitted(RecordKind::Span, 1);
     alone
         .sink
-        .accept(Batch::new(Signal::Span, 0, vec![0; 64 << 10].into()));
+        .accept(Batch::new(RecordKind::Span, 0, vec![0; 64 << 10].into()));
     assert_eq!(alone.sink.status().unwrap().queued_bytes, 8);
     assert!(!alone.sink.close());
-    assert_eq!(alone.totals().dropped(Reason::Shutdown), 4);
+    assert_eq!(alone.totals().dropped(DropReason::Shutdown), 4);
 }
 
 #[test]
@@ -700,8 +711,8 @@ fn a_receiver_that_does_not_know_us_is_asked_every_five_minutes() {
         alone.clock.advance(60 * SECOND);
     }
     assert_eq!(peer.seen().len(), 6);
-    assert_eq!(alone.totals().dropped(Reason::SendError), 6);
-    assert_eq!(alone.notices.said().len(), 1);
+    assert_eq!(alone.totals().dropped(DropReason::SendError), 6);
+    assert_eq!(alone.diagnostics.notices().len(), 1);
     // A flush asks at once.
     alone.sink.want_all(true);
     assert!(alone.turn());
@@ -712,7 +723,7 @@ fn a_receiver_that_does_not_know_us_is_asked_every_five_minutes() {
 fn what_a_store_keeps_is_not_dropped_at_the_end() {
     let peer = Peer::always(Reply::status(503));
     let alone = alone(&peer, 1000);
-    alone.books.emitted(Signal::Span, 2);
+    alone.counters.emitted(RecordKind::Span, 2);
     alone.sink.accept(Batch {
         stored: true,
         found: true,
@@ -728,7 +739,7 @@ fn what_a_store_keeps_is_not_dropped_at_the_end() {
 fn the_end_of_each_batch_is_told() {
     let peer = Peer::replies([200, 503, 206, 400].map(Reply::status));
     let alone = alone(&peer, 1000);
-    alone.books.emitted(Signal::Span, 6);
+    alone.counters.emitted(RecordKind::Span, 6);
     for tag in 1..=3 {
         alone.sink.accept(Batch {
             tag,
@@ -740,10 +751,14 @@ fn the_end_of_each_batch_is_told() {
     assert!(alone.turn());
     alone.clock.advance(SECOND);
     assert!(alone.turn());
-    let refused = End::Dropped(Reason::SendError);
+    let refused = BatchOutcome::Dropped(DropReason::SendError);
     assert_eq!(
         *alone.ends.lock().unwrap(),
-        [(1, End::Delivered), (2, End::Delivered), (3, refused)]
+        [
+            (1, BatchOutcome::Delivered),
+            (2, BatchOutcome::Delivered),
+            (3, refused)
+        ]
     );
     assert_eq!(
         (alone.totals().delivered(), alone.totals().on_their_way()),
@@ -756,8 +771,8 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
     let taken = Taken::default();
     let hung = Peer::always(Reply::Hang);
     let well = Peer::start(keeping(&taken, |_| Reply::status(200)));
-    let books = Arc::new(Books::default());
-    let intake = Arc::new(Intake::new(1 << 20, Arc::clone(&books)));
+    let counters = Arc::new(RecordCounters::default());
+    let record_queue = Arc::new(RecordQueue::new(1 << 20, Arc::clone(&counters)));
     let ids = || Ids::new(10, Duration::from_millis(50));
     let hanging = RemoteSetup {
         timeout: 10 * SECOND,
@@ -767,9 +782,9 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
         taps: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
-        intake: Arc::clone(&intake),
-        books: Arc::clone(&books),
-        notices: Arc::default(),
+        record_queue: Arc::clone(&record_queue),
+        counters: Arc::clone(&counters),
+        diagnostics: Arc::default(),
         sinks: Vec::new(),
         remotes: vec![hanging, setup(&well, ids(), &Arc::default())],
         ticks: Vec::new(),
@@ -777,7 +792,7 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
     .unwrap();
     for round in 0..10_u32 {
         let begun = Instant::now();
-        intake.push_many(Signal::Span, 1, 0, |out| {
+        record_queue.push_many(RecordKind::Span, 1, 0, |out| {
             out.extend_from_slice(&round.to_le_bytes());
         });
         well.await_seen(round as usize + 1, 2 * SECOND);
@@ -789,11 +804,11 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
     assert!(!worker.flush_blocking(Duration::from_millis(100)));
     let report = worker.shutdown_blocking(Duration::from_millis(100));
     assert!(begun.elapsed() < Duration::from_millis(400));
-    let totals = report.totals(Signal::Span);
+    let totals = report.totals(RecordKind::Span);
     // Emitted once for each sink.
     assert_eq!((totals.emitted(), totals.on_their_way()), (20, 0));
     assert_eq!(
-        (totals.delivered(), totals.dropped(Reason::Shutdown)),
+        (totals.delivered(), totals.dropped(DropReason::Shutdown)),
         (10, 10)
     );
     assert_eq!(taken.lock().unwrap().len(), 10);
@@ -823,7 +838,7 @@ fn faults_that_come_and_go_leave_exact_books() {
         rig.flush(Duration::from_millis(30));
     }
     let totals = rig.shutdown(SECOND);
-    let refused = totals.dropped(Reason::SendError);
+    let refused = totals.dropped(DropReason::SendError);
     assert_eq!(totals.delivered(), distinct(&taken), "{totals:?}");
     assert_eq!(totals.delivered() as usize, taken.lock().unwrap().len());
     assert!(refused > 0 && totals.delivered() > 0, "{totals:?}");

@@ -1,29 +1,29 @@
 //! What is stored before it is sent: records in append-only files of the data directory.
 //!
-//! A record is on the disk when [`Keeper`] says so; until it is acknowledged it is found again after a
-//! restart. [`Spool`] is the state machine over [`Files`], [`Keeper`] runs it on the worker's blocking pool.
+//! A record is on the disk when [`SpoolWriter`] says so; until it is acknowledged it is found again after a
+//! restart. [`Spool`] is the state machine over [`Files`], [`SpoolWriter`] runs it on the worker's blocking pool.
 
 mod disk;
 mod files;
-mod keeper;
 mod segment;
-mod state;
+mod store;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-pub(crate) use self::keeper::{Keeper, KeeperStatus};
+pub(crate) use self::writer::{SpoolStatus, SpoolWriter};
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::disk::Disk;
 use self::files::Files;
-use self::state::Spool;
-use super::Intake;
+use self::store::Spool;
+use super::RecordQueue;
 use crate::clock::Clock;
-use crate::model::Notices;
+use crate::model::Diagnostics;
 
-impl Keeper {
+impl SpoolWriter {
     /// A store in this directory, of at most so many bytes of files. `name` is what is stored, as notices
     /// call it.
     pub(crate) fn in_directory(
@@ -31,10 +31,10 @@ impl Keeper {
         path: PathBuf,
         max_bytes: u64,
         clock: &Clock,
-        (intake, notices): (&Arc<Intake>, &Arc<Notices>),
+        (record_queue, diagnostics): (&Arc<RecordQueue>, &Arc<Diagnostics>),
     ) -> Self {
         let open = move || Spool::open(Box::new(Disk::new(&path)), max_bytes);
         let times = (Clock::system(), clock.wall(clock.now()));
-        Self::new(name, Box::new(open), times, intake, notices)
+        Self::new(name, Box::new(open), times, record_queue, diagnostics)
     }
 }

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::errors::event::ErrorEvent;
 use crate::errors::sentry::BeforeSend;
-use crate::model::{Notices, Reason, caught};
+use crate::model::{Diagnostics, DropReason, catch_panic};
 
 /// Panics after which the hook is not called any more.
 const MAX_PANICS: u32 = 10;
@@ -13,33 +13,33 @@ const MAX_PANICS: u32 = 10;
 pub(super) struct BeforeSendHook {
     call: BeforeSend,
     panics: AtomicU32,
-    notices: Arc<Notices>,
+    diagnostics: Arc<Diagnostics>,
 }
 
 impl BeforeSendHook {
-    pub(super) fn new(call: BeforeSend, notices: &Arc<Notices>) -> Self {
+    pub(super) fn new(call: BeforeSend, diagnostics: &Arc<Diagnostics>) -> Self {
         Self {
             call,
             panics: AtomicU32::new(0),
-            notices: Arc::clone(notices),
+            diagnostics: Arc::clone(diagnostics),
         }
     }
 
     /// Shows an event; why it is not to be sent, if it is not.
-    pub(super) fn show(&self, event: &mut ErrorEvent) -> Result<(), Reason> {
+    pub(super) fn show(&self, event: &mut ErrorEvent) -> Result<(), DropReason> {
         if self.panics.load(Relaxed) >= MAX_PANICS {
-            return Err(Reason::Panic);
+            return Err(DropReason::Panic);
         }
-        match caught(|| (self.call)(event)) {
+        match catch_panic(|| (self.call)(event)) {
             Some(true) => Ok(()),
-            Some(false) => Err(Reason::BeforeSend),
+            Some(false) => Err(DropReason::BeforeSend),
             None => {
                 let panics = self.panics.fetch_add(1, Relaxed) + 1;
-                self.notices.say("the hook given to `.before_send(..)` panicked: the event is not sent and counted as dropped; mend the hook");
+                self.diagnostics.report("the hook given to `.before_send(..)` panicked: the event is not sent and counted as dropped; mend the hook");
                 if panics == MAX_PANICS {
-                    self.notices.say("the hook given to `.before_send(..)` panicked 10 times and is not called any more: no event is sent");
+                    self.diagnostics.report("the hook given to `.before_send(..)` panicked 10 times and is not called any more: no event is sent");
                 }
-                Err(Reason::Panic)
+                Err(DropReason::Panic)
             }
         }
     }
@@ -49,6 +49,6 @@ impl Drop for BeforeSendHook {
     fn drop(&mut self) {
         // What the closure holds is the host's: its drop may panic.
         let call = std::mem::replace(&mut self.call, Box::new(|_| true));
-        caught(|| drop(call));
+        catch_panic(|| drop(call));
     }
 }

@@ -2,7 +2,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::json;
 
-use crate::model::Reason;
+use crate::model::DropReason;
 
 /// The protocol's words for the reasons that we have, and how many events were dropped for each.
 #[derive(Debug, Default)]
@@ -25,13 +25,13 @@ const WORDS: [&str; 6] = [
 ];
 
 impl ClientReport {
-    pub(super) fn add(&self, reason: Reason, events: u64) {
+    pub(super) fn add(&self, reason: DropReason, events: u64) {
         let word = match reason {
-            Reason::QueueOverflow => 0,
-            Reason::CacheOverflow => 1,
-            Reason::BeforeSend => 2,
-            Reason::SendError | Reason::TooLarge => 4,
-            Reason::RatelimitBackoff => 5,
+            DropReason::QueueOverflow => 0,
+            DropReason::CacheOverflow => 1,
+            DropReason::BeforeSend => 2,
+            DropReason::SendError | DropReason::TooLarge => 4,
+            DropReason::RatelimitBackoff => 5,
             _ => 3,
         };
         if let Some(count) = self.lock().waiting.get_mut(word) {
@@ -79,13 +79,13 @@ mod tests {
     fn what_was_taken_is_not_told_again() {
         let report = ClientReport::default();
         assert_eq!(report.begin(1.0), None);
-        report.add(Reason::SendError, 2);
-        report.add(Reason::BeforeSend, 1);
+        report.add(DropReason::SendError, 2);
+        report.add(DropReason::BeforeSend, 1);
         let told: serde_json::Value = serde_json::from_str(&report.begin(1.5).unwrap()).unwrap();
         let lost = |reason, quantity| json!({ "reason": reason, "category": "error", "quantity": quantity });
         let all = [lost("before_send", 1), lost("send_error", 2)];
         assert_eq!(told, json!({ "timestamp": 1.5, "discarded_events": all }));
-        report.add(Reason::SendError, 1);
+        report.add(DropReason::SendError, 1);
         report.taken();
         let told: serde_json::Value = serde_json::from_str(&report.begin(2.0).unwrap()).unwrap();
         assert_eq!(told["discarded_events"], json!([lost("send_error", 1)]));

@@ -10,9 +10,9 @@ use crate::clock::Nanos;
 use crate::errors::capture::CaptureState;
 use crate::errors::event::ErrorEvent;
 use crate::errors::stored_record::{self, StoredRecord};
-use crate::model::{Books, EventId, Reason, Signal};
+use crate::model::{DropReason, EventId, RecordCounters, RecordKind};
 use crate::record::ErrorRecord;
-use crate::worker::{Batch, Consume, Fate, Keeper, Record};
+use crate::worker::{Batch, Encode, ItemOutcome, Record, SpoolWriter};
 
 /// Bytes of events that the sink may have while there is a store: what is beyond stays there.
 const WINDOW: usize = 1 << 20;
@@ -25,7 +25,7 @@ pub(super) struct EventEncoder {
     shared: Arc<CaptureState>,
     origin: EventOrigin,
     hook: Option<BeforeSendHook>,
-    books: Arc<Books>,
+    counters: Arc<RecordCounters>,
     report: Arc<ClientReport>,
     /// Bytes that the sink has.
     waiting: Arc<AtomicUsize>,
@@ -35,7 +35,7 @@ pub(super) struct EventEncoder {
     asked: bool,
     /// The last that was left in the store.
     left: u64,
-    fates: Vec<(Signal, Fate, u64)>,
+    outcomes: Vec<(RecordKind, ItemOutcome, u64)>,
     evicted: u64,
 }
 
@@ -43,7 +43,7 @@ impl EventEncoder {
     pub(super) fn new(
         shared: &Arc<CaptureState>,
         (origin, hook): (EventOrigin, Option<BeforeSendHook>),
-        books: Arc<Books>,
+        counters: Arc<RecordCounters>,
         (waiting, report): (Arc<AtomicUsize>, Arc<ClientReport>),
     ) -> Self {
         Self {
@@ -51,16 +51,16 @@ impl EventEncoder {
                 .keeper
                 .as_ref()
                 .filter(|keeper| !keeper.is_empty())
-                .map(Keeper::acked),
+                .map(SpoolWriter::acked),
             shared: Arc::clone(shared),
             origin,
             hook,
-            books,
+            counters,
             report,
             waiting,
             asked: false,
             left: 0,
-            fates: Vec::new(),
+            outcomes: Vec::new(),
             evicted: 0,
         }
     }
@@ -70,13 +70,13 @@ impl EventEncoder {
     }
 
     /// The batch of an event; why there is none, if the hook says so.
-    fn batch(&self, mut event: ErrorEvent, number: Option<u64>) -> Result<Batch, Reason> {
+    fn batch(&self, mut event: ErrorEvent, number: Option<u64>) -> Result<Batch, DropReason> {
         if let Some(hook) = &self.hook {
             hook.show(&mut event)
                 .inspect_err(|reason| self.report.add(*reason, 1))?;
         }
         let body = envelope(&event, &self.origin);
-        let mut batch = Batch::new(Signal::Error, 1, body.into());
+        let mut batch = Batch::new(RecordKind::Error, 1, body.into());
         batch.stored = number.is_some();
         batch.tag = number.unwrap_or_default();
         self.waiting.fetch_add(batch.body.len(), Relaxed);
@@ -84,7 +84,7 @@ impl EventEncoder {
     }
 
     /// Takes what the store has read, and asks for more.
-    fn take_stored(&mut self, keeper: &Keeper, out: &mut Vec<Batch>) {
+    fn take_stored(&mut self, keeper: &SpoolWriter, out: &mut Vec<Batch>) {
         let Some(behind) = self.behind else { return };
         if self.asked {
             let Some(records) = keeper.take_read() else {
@@ -127,13 +127,13 @@ impl EventEncoder {
             if number < self.shared.first {
                 self.shared.groups.add(&Arc::new(event.clone()));
             }
-            self.books.emitted(Signal::Error, 1);
+            self.counters.emitted(RecordKind::Error, 1);
             match self.batch(event, Some(number)) {
                 Ok(mut batch) => {
                     batch.found = true;
                     out.push(batch);
                 }
-                Err(reason) => self.books.dropped(Signal::Error, reason, 1),
+                Err(reason) => self.counters.dropped(RecordKind::Error, reason, 1),
             }
         }
     }
@@ -143,7 +143,9 @@ impl EventEncoder {
         let shared = Arc::clone(&self.shared);
         let Some(outbox) = &shared.outbox else { return };
         let keeper = shared.keeper.as_ref();
-        let fails = keeper.and_then(Keeper::status).is_none_or(|it| it.failing);
+        let fails = keeper
+            .and_then(SpoolWriter::status)
+            .is_none_or(|it| it.failing);
         loop {
             let stored = |number: Option<u64>| {
                 number.is_some_and(|number| keeper.is_some_and(|it| it.is_stored(number)))
@@ -159,22 +161,26 @@ impl EventEncoder {
             {
                 self.behind.get_or_insert(number - 1);
                 self.left = number;
-                self.fates.push((Signal::Error, Fate::Spooled, 1));
+                self.outcomes
+                    .push((RecordKind::Error, ItemOutcome::Spooled, 1));
                 continue;
             }
             // What is not in the store overtakes what is, and so must acknowledge nothing.
             let number = next.number.filter(|_| self.behind.is_none());
             match self.batch(Arc::unwrap_or_clone(next.event), number) {
                 Ok(batch) => out.push(batch),
-                Err(reason) => self.fates.push((Signal::Error, Fate::Dropped(reason), 1)),
+                Err(reason) => {
+                    self.outcomes
+                        .push((RecordKind::Error, ItemOutcome::Dropped(reason), 1));
+                }
             }
         }
     }
 }
 
-impl Consume for EventEncoder {
-    fn takes(&self, signal: Signal) -> bool {
-        signal == Signal::Error
+impl Encode for EventEncoder {
+    fn takes(&self, signal: RecordKind) -> bool {
+        signal == RecordKind::Error
     }
 
     fn take(&mut self, record: &Record<'_>) -> u64 {
@@ -192,18 +198,18 @@ impl Consume for EventEncoder {
                 // They were spooled, and so are emitted anew to be dropped.
                 let lost = evicted - self.evicted;
                 self.evicted = evicted;
-                self.books.emitted(Signal::Error, lost);
-                self.books
-                    .dropped(Signal::Error, Reason::CacheOverflow, lost);
-                self.report.add(Reason::CacheOverflow, lost);
+                self.counters.emitted(RecordKind::Error, lost);
+                self.counters
+                    .dropped(RecordKind::Error, DropReason::CacheOverflow, lost);
+                self.report.add(DropReason::CacheOverflow, lost);
             }
             self.take_stored(keeper, out);
         }
         self.take_new(all, out);
     }
 
-    fn fates(&mut self) -> Vec<(Signal, Fate, u64)> {
-        std::mem::take(&mut self.fates)
+    fn take_outcomes(&mut self) -> Vec<(RecordKind, ItemOutcome, u64)> {
+        std::mem::take(&mut self.outcomes)
     }
 
     fn due(&self) -> Option<Nanos> {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::SentrySetup;
 use crate::errors::capture::CaptureState;
-use crate::worker::{Client, RemoteSetup, Trust};
+use crate::worker::{HttpClient, RemoteSetup, TlsRoots};
 
 mod before_send;
 mod client_report;
@@ -32,12 +32,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The sink to which events go.
 pub(crate) fn remote(shared: &Arc<CaptureState>, setup: SentrySetup<'_>) -> Option<RemoteSetup> {
-    let client = match Client::new(&Trust::default()) {
+    let client = match HttpClient::new(&TlsRoots::default()) {
         Ok(client) => client,
         Err(problem) => {
             setup
-                .notices
-                .say(format!("errors are not sent to Sentry: {problem}"));
+                .diagnostics
+                .report(format!("errors are not sent to Sentry: {problem}"));
             return None;
         }
     };
@@ -49,7 +49,7 @@ pub(crate) fn remote(shared: &Arc<CaptureState>, setup: SentrySetup<'_>) -> Opti
     let report = Arc::new(ClientReport::default());
     let hook = setup
         .before_send
-        .map(|call| BeforeSendHook::new(call, setup.notices));
+        .map(|call| BeforeSendHook::new(call, setup.diagnostics));
     let server = SentryTransport::new(&setup.dsn, shared, &report, setup.clock);
     let waiting = server.waiting();
     Some(RemoteSetup {
@@ -61,7 +61,7 @@ pub(crate) fn remote(shared: &Arc<CaptureState>, setup: SentrySetup<'_>) -> Opti
         consume: Box::new(EventEncoder::new(
             shared,
             (origin, hook),
-            setup.books,
+            setup.counters,
             (waiting, report),
         )),
         deliver: Box::new(server),

@@ -11,8 +11,8 @@ use super::rate_limits::RateLimits;
 use crate::clock::Clock;
 use crate::errors::capture::CaptureState;
 use crate::errors::sentry::Dsn;
-use crate::model::Reason;
-use crate::worker::{Answer, Batch, Deliver, End, Verdict};
+use crate::model::DropReason;
+use crate::worker::{Batch, BatchOutcome, Deliver, HttpResponse, Verdict};
 
 /// How long the server is left alone that says 429 and no more.
 const LIMITED: Duration = Duration::from_secs(60);
@@ -87,7 +87,7 @@ impl Deliver for SentryTransport {
         request
     }
 
-    fn judge(&self, _: &Batch, answer: &Answer) -> Verdict {
+    fn judge(&self, _: &Batch, answer: &HttpResponse) -> Verdict {
         self.limits.hear(&answer.headers);
         let status = answer.status;
         let why = format!("it answered {}", status.as_u16());
@@ -106,9 +106,9 @@ impl Deliver for SentryTransport {
             _ if status.is_server_error() => answer.retry_after.max(self.limits.left()),
             _ => {
                 let reason = if status == StatusCode::PAYLOAD_TOO_LARGE {
-                    Reason::TooLarge
+                    DropReason::TooLarge
                 } else {
-                    Reason::SendError
+                    DropReason::SendError
                 };
                 return Verdict::Refused {
                     reason,
@@ -129,18 +129,19 @@ impl Deliver for SentryTransport {
         batch.stored && keeper.is_some_and(|keeper| keeper.is_stored(batch.tag))
     }
 
-    fn settled(&self, batch: &Batch, end: End) {
+    fn settled(&self, batch: &Batch, end: BatchOutcome) {
         let before = self.waiting.fetch_sub(batch.body.len(), Relaxed);
         if before < batch.body.len() {
             self.waiting.store(0, Relaxed);
         }
-        if let End::Dropped(reason) = end {
+        if let BatchOutcome::Dropped(reason) = end {
             self.report.add(reason, batch.items);
         }
         // What was turned away overtook those that wait, and must not acknowledge them.
         let in_order = !matches!(
             end,
-            End::Spooled | End::Dropped(Reason::QueueOverflow | Reason::RatelimitBackoff)
+            BatchOutcome::Spooled
+                | BatchOutcome::Dropped(DropReason::QueueOverflow | DropReason::RatelimitBackoff)
         );
         if let Some(keeper) = &self.shared.keeper
             && batch.stored
@@ -149,6 +150,6 @@ impl Deliver for SentryTransport {
             keeper.ack(batch.tag);
         }
         // There may be room for what is in the store.
-        self.shared.intake.ring();
+        self.shared.record_queue.ring();
     }
 }

@@ -3,8 +3,8 @@ use opentelemetry_sdk::trace::SpanData;
 use super::body::Encoder;
 use super::{Decode, OtlpConfig};
 use crate::clock::{Nanos, nanos};
-use crate::model::Signal;
-use crate::worker::{Batch, Consume, Fate, Record};
+use crate::model::RecordKind;
+use crate::worker::{Batch, Encode, ItemOutcome, Record};
 
 /// A request is closed when the records of its spans had so many bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -21,7 +21,7 @@ pub(super) struct Batches {
     /// When the oldest span was seen.
     since: Option<Nanos>,
     /// Of spans of which no body could be made.
-    fates: Vec<(Signal, Fate, u64)>,
+    outcomes: Vec<(RecordKind, ItemOutcome, u64)>,
 }
 
 impl Batches {
@@ -34,7 +34,7 @@ impl Batches {
             max_spans: config.max_export_batch_size.max(1) as usize,
             delay: nanos(config.schedule_delay),
             since: None,
-            fates: Vec::new(),
+            outcomes: Vec::new(),
         }
     }
 
@@ -51,9 +51,9 @@ impl Batches {
     }
 }
 
-impl Consume for Batches {
-    fn takes(&self, signal: Signal) -> bool {
-        signal == Signal::Span
+impl Encode for Batches {
+    fn takes(&self, signal: RecordKind) -> bool {
+        signal == RecordKind::Span
     }
 
     fn take(&mut self, record: &Record<'_>) -> u64 {
@@ -81,18 +81,18 @@ impl Consume for Batches {
             let spans = self.spans.drain(..count).collect();
             self.sizes.drain(..count);
             match self.encoder.encode(spans) {
-                Ok(body) => out.push(Batch::new(Signal::Span, count as u64, body)),
+                Ok(body) => out.push(Batch::new(RecordKind::Span, count as u64, body)),
                 Err(reason) => {
-                    let fate = Fate::Dropped(reason);
-                    self.fates.push((Signal::Span, fate, count as u64));
+                    let fate = ItemOutcome::Dropped(reason);
+                    self.outcomes.push((RecordKind::Span, fate, count as u64));
                 }
             }
             self.since = (!self.spans.is_empty()).then_some(now);
         }
     }
 
-    fn fates(&mut self) -> Vec<(Signal, Fate, u64)> {
-        std::mem::take(&mut self.fates)
+    fn take_outcomes(&mut self) -> Vec<(RecordKind, ItemOutcome, u64)> {
+        std::mem::take(&mut self.outcomes)
     }
 
     fn due(&self) -> Option<Nanos> {

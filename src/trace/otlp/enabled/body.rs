@@ -16,7 +16,7 @@ use prost::Message;
 
 use super::MAX_BODY;
 use super::export::Exporter;
-use crate::model::Reason;
+use crate::model::DropReason;
 
 /// Makes bodies of spans.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Encoder {
     }
 
     /// A body, or as what the spans are to be counted.
-    pub(super) fn encode(&self, spans: Vec<SpanData>) -> Result<Bytes, Reason> {
+    pub(super) fn encode(&self, spans: Vec<SpanData>) -> Result<Bytes, DropReason> {
         let plain = match &self.exporter {
             Some(exporter) => exporter.encode(spans)?,
             None => message(group_spans_by_resource_and_scope(spans, &self.resource)),

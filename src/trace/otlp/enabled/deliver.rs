@@ -5,8 +5,8 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri};
 
 use super::body;
-use crate::model::Reason;
-use crate::worker::{Answer, Batch, Deliver, Verdict};
+use crate::model::DropReason;
+use crate::worker::{Batch, Deliver, HttpResponse, Verdict};
 
 /// Where the next request would fare no better, none is sent for so long.
 const PAUSE: Duration = Duration::from_secs(300);
@@ -50,7 +50,7 @@ impl Deliver for Traces {
         request
     }
 
-    fn judge(&self, _batch: &Batch, answer: &Answer) -> Verdict {
+    fn judge(&self, _batch: &Batch, answer: &HttpResponse) -> Verdict {
         let status = answer.status;
         match status {
             _ if status.is_success() => accepted(answer),
@@ -63,7 +63,7 @@ impl Deliver for Traces {
             },
             StatusCode::PAYLOAD_TOO_LARGE => Verdict::Split,
             _ => Verdict::Refused {
-                reason: Reason::SendError,
+                reason: DropReason::SendError,
                 why: format!("it answers {}{}", status.as_u16(), advice(status)),
                 pause: is_lasting(status).then_some(PAUSE),
             },
@@ -80,7 +80,7 @@ impl Deliver for Traces {
     }
 }
 
-fn accepted(answer: &Answer) -> Verdict {
+fn accepted(answer: &HttpResponse) -> Verdict {
     // Of a body that was cut nothing can be said but that the receiver took the request.
     let rejected = answer.whole.then(|| body::rejected(&answer.body)).flatten();
     match rejected {

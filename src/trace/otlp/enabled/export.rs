@@ -13,7 +13,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use super::body;
-use crate::model::Reason;
+use crate::model::DropReason;
 
 /// Set so that the environment's is not asked for; nothing is ever sent there.
 const ENDPOINT: &str = "http://127.0.0.1/v1/traces";
@@ -70,18 +70,18 @@ impl Exporter {
     }
 
     /// The message of these spans, not compressed; else as what they are to be counted.
-    pub(super) fn encode(&self, spans: Vec<SpanData>) -> Result<Bytes, Reason> {
+    pub(super) fn encode(&self, spans: Vec<SpanData>) -> Result<Bytes, DropReason> {
         drop(self.capture.take());
         let export = pin!(self.inner.export(spans));
         // The client answers at once, so there is nothing to wait for.
         match export.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => {}
             // Before a request is made it looks for nothing but the size.
-            Poll::Ready(Err(_)) => return Err(Reason::TooLarge),
-            Poll::Pending => return Err(Reason::Panic),
+            Poll::Ready(Err(_)) => return Err(DropReason::TooLarge),
+            Poll::Pending => return Err(DropReason::Panic),
         }
-        let body = self.capture.take().ok_or(Reason::Panic)?;
-        plain(body, self.max_bytes).ok_or(Reason::Panic)
+        let body = self.capture.take().ok_or(DropReason::Panic)?;
+        plain(body, self.max_bytes).ok_or(DropReason::Panic)
     }
 }
 

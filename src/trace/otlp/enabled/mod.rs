@@ -1,8 +1,8 @@
 use opentelemetry_sdk::Resource;
 
 use super::{Decode, OtlpCompression, OtlpConfig};
-use crate::model::Notices;
-use crate::worker::{Client, RemoteSetup, Trust};
+use crate::model::Diagnostics;
+use crate::worker::{HttpClient, RemoteSetup, TlsRoots};
 
 mod batches;
 mod body;
@@ -26,16 +26,16 @@ pub(crate) fn remote(
     config: &OtlpConfig,
     resource: &Resource,
     decode: Box<dyn Decode>,
-    notices: &Notices,
+    diagnostics: &Diagnostics,
 ) -> Option<RemoteSetup> {
     let url = config.traces_url()?;
-    let trust = Trust {
+    let trust = TlsRoots {
         authorities: config.certificate.clone(),
     };
-    let client = match Client::new(&trust) {
+    let client = match HttpClient::new(&trust) {
         Ok(client) => client,
         Err(problem) => {
-            notices.say(format!(
+            diagnostics.report(format!(
                 "traces are not sent: {problem}; correct the setting `otlp.certificate`"
             ));
             return None;

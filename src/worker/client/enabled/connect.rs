@@ -11,9 +11,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
-use super::names::LookUp;
+use super::resolver::LookUp;
 use super::stream::Stream;
-use super::{Failure, Names, tls};
+use super::{HttpError, Names, tls};
 use crate::model::port_of;
 
 /// How long a connection may take to stand, its TLS included.
@@ -34,13 +34,13 @@ impl Connector {
         }
     }
 
-    async fn connect(self, url: Uri) -> Result<Stream, Failure> {
+    async fn connect(self, url: Uri) -> Result<Stream, HttpError> {
         let host = url
             .host()
-            .ok_or_else(|| Failure::new("the URL names no host"))?;
+            .ok_or_else(|| HttpError::new("the URL names no host"))?;
         let secure = url.scheme() == Some(&Scheme::HTTPS);
         let named = url.authority().map(port_of).transpose();
-        let named = named.map_err(|what| Failure::new(format!("the URL is bad: {what}")))?;
+        let named = named.map_err(|what| HttpError::new(format!("the URL is bad: {what}")))?;
         let port = named.flatten().unwrap_or(if secure { 443 } else { 80 });
         let addresses = self.look_up.addresses(host, port).await?;
         let until = Instant::now() + TIMEOUT;
@@ -52,7 +52,7 @@ impl Connector {
         match timeout_at(until, self.tls.connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(Stream::tls(stream)),
             Ok(Err(error)) => Err(tls::cause(&error)),
-            Err(_) => Err(Failure::new(format!(
+            Err(_) => Err(HttpError::new(format!(
                 "the TLS handshake was not over within {} s",
                 TIMEOUT.as_secs()
             ))),
@@ -61,7 +61,7 @@ impl Connector {
 }
 
 /// The first address that answers. Each gets its share of the time that is left.
-async fn dial(addresses: &[SocketAddr], until: Instant) -> Result<TcpStream, Failure> {
+async fn dial(addresses: &[SocketAddr], until: Instant) -> Result<TcpStream, HttpError> {
     let mut last = None;
     for (n, address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - n).unwrap_or(u32::MAX);
@@ -79,19 +79,19 @@ async fn dial(addresses: &[SocketAddr], until: Instant) -> Result<TcpStream, Fai
     }
     Err(match last.flatten() {
         Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            Failure::new("the connection was refused")
+            HttpError::new("the connection was refused")
         }
-        Some(error) => Failure::new(format!("no connection ({})", error.kind())),
-        None => Failure::new(format!("no connection within {} s", TIMEOUT.as_secs())),
+        Some(error) => HttpError::new(format!("no connection ({})", error.kind())),
+        None => HttpError::new(format!("no connection within {} s", TIMEOUT.as_secs())),
     })
 }
 
 impl Service<Uri> for Connector {
     type Response = Stream;
-    type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, Failure>> + Send>>;
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, HttpError>> + Send>>;
 
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), HttpError>> {
         Poll::Ready(Ok(()))
     }
 

@@ -15,12 +15,12 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
 use self::connect::Connector;
-use self::once::Once;
-use super::{Answer, Failure, Trust};
+use self::full_body::Once;
+use super::{HttpError, HttpResponse, TlsRoots};
 
 mod connect;
-mod names;
-mod once;
+mod full_body;
+mod resolver;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -38,18 +38,18 @@ pub(crate) type Names = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send 
 
 /// The HTTP client. Cheap to clone; clones share their connections.
 #[derive(Clone)]
-pub(crate) struct Client(Arc<legacy::Client<Connector, Once>>);
+pub(crate) struct HttpClient(Arc<legacy::Client<Connector, Once>>);
 
-impl Client {
+impl HttpClient {
     /// A client that believes whom `trust` says. Reads the file that `trust` names.
     ///
     /// # Errors
     ///
     /// What is wrong with that file, in plain text.
-    pub(crate) fn new(trust: &Trust) -> Result<Self, String> {
+    pub(crate) fn new(trust: &TlsRoots) -> Result<Self, String> {
         Ok(Self::with_names(
             tls::connector(trust)?,
-            Arc::new(names::system),
+            Arc::new(resolver::system),
         ))
     }
 
@@ -79,7 +79,7 @@ impl Client {
         &self,
         request: Request<Bytes>,
         timeout: Duration,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<HttpResponse, HttpError> {
         let until = Instant::now() + timeout;
         let sent = self.0.request(request.map(Once::new));
         let (head, body) = match timeout_at(until, sent).await {
@@ -87,13 +87,13 @@ impl Client {
             Ok(Err(error)) => return Err(cause(&error)),
             Err(_) => {
                 let seconds = timeout.as_secs_f64();
-                return Err(Failure::new(format!("no answer within {seconds} s")));
+                return Err(HttpError::new(format!("no answer within {seconds} s")));
             }
         };
-        let mut answer = Answer {
+        let mut answer = HttpResponse {
             status: head.status,
             headers: head.headers,
-            ..Answer::default()
+            ..HttpResponse::default()
         };
         let mut read = BytesMut::new();
         answer.whole = timeout_at(until, take(body, &mut read))
@@ -121,11 +121,11 @@ async fn take(mut body: Incoming, into: &mut BytesMut) -> bool {
 }
 
 /// The cause that lies deepest: what is above it says where it was met.
-fn cause(error: &legacy::Error) -> Failure {
+fn cause(error: &legacy::Error) -> HttpError {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     let mut parse = None;
     while let Some(error) = next {
-        if let Some(failure) = error.downcast_ref::<Failure>() {
+        if let Some(failure) = error.downcast_ref::<HttpError>() {
             return failure.clone();
         }
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
@@ -133,14 +133,14 @@ fn cause(error: &legacy::Error) -> Failure {
         }
         next = error.source();
     }
-    Failure::new(match parse {
+    HttpError::new(match parse {
         Some(()) => "the answer is not HTTP",
         None => "the connection broke off before the answer",
     })
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Client")
+        f.write_str("HttpClient")
     }
 }

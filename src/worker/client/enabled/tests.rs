@@ -5,8 +5,8 @@ use http::Method;
 use super::*;
 use crate::worker::peer::{Authority, Certificate, Peer, Reply};
 
-fn client() -> Client {
-    Client::new(&Trust::default()).unwrap()
+fn client() -> HttpClient {
+    HttpClient::new(&TlsRoots::default()).unwrap()
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -24,11 +24,11 @@ fn post(url: &str) -> Request<Bytes> {
     request.body(Bytes::from_static(b"hello")).unwrap()
 }
 
-fn send(client: &Client, url: &str, millis: u64) -> Result<Answer, Failure> {
+fn send(client: &HttpClient, url: &str, millis: u64) -> Result<HttpResponse, HttpError> {
     run(client.send(post(url), Duration::from_millis(millis)))
 }
 
-fn failure(client: &Client, url: &str, millis: u64) -> String {
+fn failure(client: &HttpClient, url: &str, millis: u64) -> String {
     send(client, url, millis).unwrap_err().to_string()
 }
 
@@ -136,11 +136,11 @@ fn a_failure_names_its_cause_and_no_secret() {
 fn certificates_are_judged() {
     let directory = tempfile::tempdir().unwrap();
     let authority = Authority::new();
-    let trust = Trust {
+    let trust = TlsRoots {
         authorities: Some(authority.file(directory.path())),
     };
-    let ours = Client::new(&trust).unwrap();
-    let outcome = |client: &Client, kind| {
+    let ours = HttpClient::new(&trust).unwrap();
+    let outcome = |client: &HttpClient, kind| {
         let peer = Peer::tls(authority.server(kind), |_| Reply::status(204));
         match send(client, &peer.url_by_name("localhost", "/"), 5_000) {
             Ok(answer) => {
@@ -189,10 +189,10 @@ fn a_file_without_certificates_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("none.pem");
     let told = |path: &std::path::Path| {
-        let trust = Trust {
+        let trust = TlsRoots {
             authorities: Some(path.to_owned()),
         };
-        Client::new(&trust).unwrap_err()
+        HttpClient::new(&trust).unwrap_err()
     };
     assert!(told(&path).contains("cannot be read"));
     std::fs::write(&path, "nothing").unwrap();
@@ -209,8 +209,8 @@ fn a_slow_name_server_holds_up_nobody() {
         }
         Ok(vec![address])
     });
-    let tls = tls::connector(&Trust::default()).unwrap();
-    let client = Client::with_names(tls, names);
+    let tls = tls::connector(&TlsRoots::default()).unwrap();
+    let client = HttpClient::with_names(tls, names);
     run(async {
         let slow = async {
             let begun = Clock::now();
@@ -257,8 +257,8 @@ fn a_name_is_looked_up_again_when_the_connection_is_gone() {
     let addresses = Arc::new(std::sync::Mutex::new(vec![old.address()]));
     let told = Arc::clone(&addresses);
     let names: Arc<Names> = Arc::new(move |_: &str, _| Ok(told.lock().unwrap().clone()));
-    let tls = tls::connector(&Trust::default()).unwrap();
-    let client = Client::with_names(tls, names);
+    let tls = tls::connector(&TlsRoots::default()).unwrap();
+    let client = HttpClient::with_names(tls, names);
     run(async {
         let send = || client.send(post("http://moved.test/"), Duration::from_secs(5));
         assert!(send().await.is_ok());

@@ -7,13 +7,13 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use super::{Failure, Trust};
+use super::{HttpError, TlsRoots};
 
 /// The longest cause that is told as rustls words it.
 const MAX_CAUSE: usize = 120;
 
 /// TLS 1.2 and 1.3 by ring, whatever provider the process has made its default.
-pub(super) fn connector(trust: &Trust) -> Result<TlsConnector, String> {
+pub(super) fn connector(trust: &TlsRoots) -> Result<TlsConnector, String> {
     let roots = match &trust.authorities {
         Some(path) => authorities(path)
             .map_err(|problem| format!("the certificates in `{}` {problem}", path.display()))?,
@@ -43,21 +43,21 @@ fn authorities(path: &Path) -> Result<RootCertStore, String> {
 }
 
 /// The name that the certificate has to bear.
-pub(super) fn name(host: &str) -> Result<ServerName<'static>, Failure> {
+pub(super) fn name(host: &str) -> Result<ServerName<'static>, HttpError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(bare.to_owned())
-        .map_err(|_| Failure::new("the host's name cannot stand in a certificate"))
+        .map_err(|_| HttpError::new("the host's name cannot stand in a certificate"))
 }
 
 /// Why a handshake failed.
-pub(super) fn cause(error: &io::Error) -> Failure {
+pub(super) fn cause(error: &io::Error) -> HttpError {
     let Some(error) = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>())
     else {
-        return Failure::new("the connection broke off during the TLS handshake");
+        return HttpError::new("the connection broke off during the TLS handshake");
     };
-    Failure::new(match error {
+    HttpError::new(match error {
         Error::InvalidCertificate(why) => match why {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 "its certificate has expired".to_owned()

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 mod power;
 
 use super::files::Files;
-use super::state::Spool;
+use super::store::Spool;
 
 /// Files in memory. What was not synced may be lost.
 #[derive(Debug, Clone, Default)]

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
 use super::super::files::Files;
-use super::super::state::Spool;
+use super::super::store::Spool;
 
 type Contents = BTreeMap<String, Vec<u8>>;
 

@@ -22,9 +22,9 @@ use prost::Message;
 use super::super::{Decode, OtlpCompression, OtlpConfig};
 use super::{Resource, remote};
 use crate::clock::Clock;
-use crate::model::{Books, Notices, Reason, Signal, Totals};
+use crate::model::{Diagnostics, DropReason, RecordCounters, RecordKind, RecordTotals};
 use crate::worker::peer::{Authority, Certificate, Peer, Reply, Seen};
-use crate::worker::{Intake, Record, Worker, WorkerConfig, WorkerSetup};
+use crate::worker::{Record, RecordQueue, Worker, WorkerConfig, WorkerSetup};
 
 #[cfg(unix)]
 mod environment;
@@ -74,9 +74,9 @@ fn span(id: u64) -> SpanData {
 
 struct Rig {
     worker: Arc<Worker>,
-    intake: Arc<Intake>,
-    books: Arc<Books>,
-    notices: Arc<Notices>,
+    record_queue: Arc<RecordQueue>,
+    counters: Arc<RecordCounters>,
+    diagnostics: Arc<Diagnostics>,
 }
 
 fn config(peer: &Peer) -> OtlpConfig {
@@ -88,51 +88,52 @@ fn config(peer: &Peer) -> OtlpConfig {
 }
 
 fn rig(config: &OtlpConfig) -> Rig {
-    let books = Arc::new(Books::default());
-    let notices = Arc::new(Notices::default());
-    let intake = Arc::new(Intake::new(8 << 20, Arc::clone(&books)));
+    let counters = Arc::new(RecordCounters::default());
+    let diagnostics = Arc::new(Diagnostics::default());
+    let record_queue = Arc::new(RecordQueue::new(8 << 20, Arc::clone(&counters)));
     let resource = Resource::builder_empty()
         .with_attribute(KeyValue::new("service.name", "shop"))
         .build();
-    let remote = remote(config, &resource, Box::new(Ids), &notices);
+    let remote = remote(config, &resource, Box::new(Ids), &diagnostics);
     let worker = Worker::start(WorkerSetup {
         taps: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
-        intake: Arc::clone(&intake),
-        books: Arc::clone(&books),
-        notices: Arc::clone(&notices),
+        record_queue: Arc::clone(&record_queue),
+        counters: Arc::clone(&counters),
+        diagnostics: Arc::clone(&diagnostics),
         sinks: Vec::new(),
         remotes: remote.into_iter().collect(),
         ticks: Vec::new(),
     });
     Rig {
         worker: worker.unwrap(),
-        intake,
-        books,
-        notices,
+        record_queue,
+        counters,
+        diagnostics,
     }
 }
 
 impl Rig {
     fn emit(&self, ids: std::ops::Range<u64>) {
         let items = u32::try_from(ids.end - ids.start).unwrap();
-        self.intake.push_many(Signal::Span, items, 0, |out| {
-            ids.for_each(|id| out.extend_from_slice(&id.to_le_bytes()));
-        });
+        self.record_queue
+            .push_many(RecordKind::Span, items, 0, |out| {
+                ids.for_each(|id| out.extend_from_slice(&id.to_le_bytes()));
+            });
     }
 
     fn flush(&self) -> bool {
         self.worker.flush_blocking(Duration::from_secs(5))
     }
 
-    fn totals(&self) -> Totals {
-        self.books.totals(Signal::Span)
+    fn totals(&self) -> RecordTotals {
+        self.counters.totals(RecordKind::Span)
     }
 
-    fn end(&self) -> Totals {
+    fn end(&self) -> RecordTotals {
         let report = self.worker.shutdown_blocking(Duration::from_millis(100));
-        let totals = *report.totals(Signal::Span);
+        let totals = *report.totals(RecordKind::Span);
         assert_eq!(totals.on_their_way(), 0, "{report}");
         totals
     }
@@ -371,17 +372,17 @@ fn answers_are_judged_as_the_protocol_says() {
                     "{reply:?}"
                 );
                 assert_eq!(peer.seen().len(), 1, "{reply:?}");
-                assert_eq!(rig.end().dropped(Reason::Shutdown), 2, "{reply:?}");
+                assert_eq!(rig.end().dropped(DropReason::Shutdown), 2, "{reply:?}");
                 continue;
             }
         };
         let totals = rig.totals();
         assert_eq!(totals.delivered(), delivered, "{reply:?}");
-        assert_eq!(totals.dropped(Reason::SendError), dropped, "{reply:?}");
+        assert_eq!(totals.dropped(DropReason::SendError), dropped, "{reply:?}");
         if matches!(fate, Dropped | Lasting) {
             assert_eq!(requests, 1, "{reply:?}");
-            let [said] = &rig.notices.said()[..] else {
-                panic!("{:?}", rig.notices.said())
+            let [said] = &rig.diagnostics.notices()[..] else {
+                panic!("{:?}", rig.diagnostics.notices())
             };
             assert!(
                 !said.contains(char::is_control) && said.contains("`otlp`"),
@@ -452,8 +453,8 @@ fn it_goes_over_tls_and_never_beside_it() {
     });
     stranger.emit(1..4);
     assert!(!stranger.worker.flush_blocking(Duration::from_millis(300)));
-    assert_eq!(stranger.end().dropped(Reason::Shutdown), 3);
-    let said = stranger.notices.said();
+    assert_eq!(stranger.end().dropped(DropReason::Shutdown), 3);
+    let said = stranger.diagnostics.notices();
     assert!(
         said[0].contains("an authority that is not trusted"),
         "{said:?}"
@@ -467,7 +468,7 @@ fn it_goes_over_tls_and_never_beside_it() {
     without.emit(1..4);
     assert!(without.flush());
     assert_eq!(without.totals().emitted(), 0);
-    assert!(without.notices.said()[0].contains("`otlp.certificate`"));
+    assert!(without.diagnostics.notices()[0].contains("`otlp.certificate`"));
 }
 
 #[test]
@@ -483,33 +484,33 @@ fn a_decoder_that_panics_or_reads_less_costs_what_it_touches() {
         }
     }
     let peer = Peer::always(Reply::status(200));
-    let notices = Notices::default();
+    let diagnostics = Diagnostics::default();
     let resource = Resource::builder_empty().build();
-    let books = Arc::new(Books::default());
-    let intake = Arc::new(Intake::new(8 << 20, Arc::clone(&books)));
-    let remote = remote(&config(&peer), &resource, Box::new(Odd), &notices);
+    let counters = Arc::new(RecordCounters::default());
+    let record_queue = Arc::new(RecordQueue::new(8 << 20, Arc::clone(&counters)));
+    let remote = remote(&config(&peer), &resource, Box::new(Odd), &diagnostics);
     let worker = Worker::start(WorkerSetup {
         taps: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
-        intake: Arc::clone(&intake),
-        books: Arc::clone(&books),
-        notices: Arc::default(),
+        record_queue: Arc::clone(&record_queue),
+        counters: Arc::clone(&counters),
+        diagnostics: Arc::default(),
         sinks: Vec::new(),
         remotes: remote.into_iter().collect(),
         ticks: Vec::new(),
     })
     .unwrap();
     for items in [1, 4, 3, 1] {
-        intake.push_many(Signal::Span, items, 0, |_| {});
+        record_queue.push_many(RecordKind::Span, items, 0, |_| {});
     }
     assert!(worker.flush_blocking(Duration::from_secs(5)));
-    let totals = books.totals(Signal::Span);
+    let totals = counters.totals(RecordKind::Span);
     assert_eq!(
         (
             totals.emitted(),
             totals.delivered(),
-            totals.dropped(Reason::Panic)
+            totals.dropped(DropReason::Panic)
         ),
         (9, 4, 5)
     );

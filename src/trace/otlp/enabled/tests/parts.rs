@@ -3,7 +3,7 @@
 use super::super::batches::Batches;
 use super::super::body::Encoder;
 use super::*;
-use crate::worker::{Batch, Consume, Fate};
+use crate::worker::{Batch, Encode, ItemOutcome};
 
 fn encoder(max_bytes: usize) -> Encoder {
     let resource = Resource::builder_empty()
@@ -28,7 +28,7 @@ fn spans_of_which_no_body_can_be_made_are_counted() {
     let ids: Vec<u8> = (1_u64..600).flat_map(u64::to_le_bytes).collect();
     let record = Record {
         source: 0,
-        signal: Signal::Span,
+        signal: RecordKind::Span,
         items: 599,
         at: 0,
         body: &ids,
@@ -37,9 +37,15 @@ fn spans_of_which_no_body_can_be_made_are_counted() {
     let mut made: Vec<Batch> = Vec::new();
     batches.batches(0, true, &mut made);
     assert!(made.is_empty());
-    let too_large = |items| (Signal::Span, Fate::Dropped(Reason::TooLarge), items);
-    assert_eq!(batches.fates(), [too_large(512), too_large(87)]);
-    assert!(batches.fates().is_empty() && batches.due().is_none());
+    let too_large = |items| {
+        (
+            RecordKind::Span,
+            ItemOutcome::Dropped(DropReason::TooLarge),
+            items,
+        )
+    };
+    assert_eq!(batches.take_outcomes(), [too_large(512), too_large(87)]);
+    assert!(batches.take_outcomes().is_empty() && batches.due().is_none());
     // The next is as good as any.
     let record = Record {
         source: 0,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Failure, Names};
-use crate::model::caught;
+use super::{HttpError, Names};
+use crate::model::catch_panic;
 
 /// How long a name may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -47,7 +47,7 @@ impl LookUp {
         &self,
         host: &str,
         port: u16,
-    ) -> Result<Vec<SocketAddr>, Failure> {
+    ) -> Result<Vec<SocketAddr>, HttpError> {
         // An IPv6 address stands in brackets.
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         if let Ok(address) = bare.parse::<IpAddr>() {
@@ -56,31 +56,32 @@ impl LookUp {
         let place = self.place()?;
         let (names, name) = (Arc::clone(&self.names), host.to_owned());
         // The pool panics where no thread can be had.
-        let task = caught(|| {
+        let task = catch_panic(|| {
             tokio::task::spawn_blocking(move || {
                 let _place = place;
                 names(&name, port)
             })
         });
-        let task = task.ok_or_else(|| Failure::new("no thread can be had to look the name up"))?;
+        let task =
+            task.ok_or_else(|| HttpError::new("no thread can be had to look the name up"))?;
         match timeout(TIMEOUT, task).await {
             Ok(Ok(Ok(addresses))) if !addresses.is_empty() => Ok(addresses),
-            Ok(_) => Err(Failure::new(format!(
+            Ok(_) => Err(HttpError::new(format!(
                 "the name `{host}` cannot be resolved"
             ))),
-            Err(_) => Err(Failure::new(format!(
+            Err(_) => Err(HttpError::new(format!(
                 "the name `{host}` was not resolved within {} s",
                 TIMEOUT.as_secs()
             ))),
         }
     }
 
-    fn place(&self) -> Result<Place, Failure> {
+    fn place(&self) -> Result<Place, HttpError> {
         let place = Place(Arc::clone(&self.under_way));
         if self.under_way.fetch_add(1, Relaxed) < MAX_LOOK_UPS {
             Ok(place)
         } else {
-            Err(Failure::new("earlier look-ups of names still hang"))
+            Err(HttpError::new("earlier look-ups of names still hang"))
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What is recorded once, at its end.
-pub(crate) trait Guarded {
+pub(crate) trait EndOnPanic {
     /// Ends it as panicked.
     fn panicked(self);
 }
 
 /// Runs code that may call the host's. If it panics, what `owner` owns ends as panicked; the panic goes on.
 #[inline]
-pub(crate) fn guarded<T: Guarded, R>(
+pub(crate) fn end_on_panic<T: EndOnPanic, R>(
     owner: &mut Option<T>,
     run: impl FnOnce(&mut Option<T>) -> R,
 ) -> R {
@@ -20,12 +20,12 @@ pub(crate) fn guarded<T: Guarded, R>(
     value
 }
 
-struct Guard<'a, T: Guarded> {
+struct Guard<'a, T: EndOnPanic> {
     owner: &'a mut Option<T>,
     done: bool,
 }
 
-impl<T: Guarded> Drop for Guard<'_, T> {
+impl<T: EndOnPanic> Drop for Guard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         if !self.done
@@ -38,7 +38,7 @@ impl<T: Guarded> Drop for Guard<'_, T> {
 
 /// Runs code of the host's where the state is only shared. A panic is noted for its end; the panic goes on.
 #[inline]
-pub(crate) fn noted<R>(panicked: Option<&AtomicBool>, run: impl FnOnce() -> R) -> R {
+pub(crate) fn flag_on_panic<R>(panicked: Option<&AtomicBool>, run: impl FnOnce() -> R) -> R {
     let mut note = Note {
         panicked,
         done: false,
@@ -69,9 +69,9 @@ impl Drop for Note<'_> {
 /// [`begins`](Self::begins) is called before the fields are dropped, [`panicked`](Self::panicked) by the one that is
 /// dropped after the host's: a thread that panics then and did not before panics in the host's `Drop`.
 #[derive(Debug, Default)]
-pub(crate) struct Dropping(bool);
+pub(crate) struct DropPanicCheck(bool);
 
-impl Dropping {
+impl DropPanicCheck {
     pub(crate) fn begins(&mut self) {
         self.0 = !std::thread::panicking();
     }

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::shares::{Shares, reserved};
 use crate::clock::Nanos;
-use crate::model::{Books, Reason, Signal, thread_number};
+use crate::model::{DropReason, RecordCounters, RecordKind, thread_number};
 
 /// Threads spread over this many buffers.
 const SHARDS: usize = 8;
@@ -19,14 +19,14 @@ pub(crate) const MAX_RECORD: usize = 64 * 1024;
 /// Bounded in bytes, never waits for the worker, wakes it only when a buffer is half full or the worker
 /// had gone to sleep for want of work.
 #[derive(Debug)]
-pub(crate) struct Intake {
+pub(crate) struct RecordQueue {
     shards: [Mutex<Shard>; SHARDS],
     max_shard_bytes: usize,
     /// From here on a buffer takes records of those sources only that have little in the rest of it.
     open_shard_bytes: usize,
     /// The buffers that are filled so far, one bit each: nobody looks at them for room.
     filled: AtomicU8,
-    books: Arc<Books>,
+    counters: Arc<RecordCounters>,
     /// The worker waits for the bell alone, without a time-out.
     dozing: AtomicBool,
     bell: Notify,
@@ -35,10 +35,10 @@ pub(crate) struct Intake {
 #[derive(Debug, Default)]
 struct Shard {
     bytes: Vec<u8>,
-    /// Counted here, under the lock that is held anyway; brought to the books when drained.
-    emitted: [u64; Signal::ALL.len()],
-    overflowed: [u64; Signal::ALL.len()],
-    too_large: [u64; Signal::ALL.len()],
+    /// Counted here, under the lock that is held anyway; brought to the counters when drained.
+    emitted: [u64; RecordKind::ALL.len()],
+    overflowed: [u64; RecordKind::ALL.len()],
+    too_large: [u64; RecordKind::ALL.len()],
     /// Bytes that each source has in the last part of the buffer; all zero where that is empty.
     last_part: Shares,
     rung: bool,
@@ -52,8 +52,8 @@ struct Shard {
 /// A record as the worker finds it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
-    pub(crate) signal: Signal,
-    /// So many things that the books count.
+    pub(crate) signal: RecordKind,
+    /// So many things that the counters count.
     pub(crate) items: u32,
     pub(crate) at: Nanos,
     /// Where it comes from: the kind of record, with the route or the callsite.
@@ -61,16 +61,16 @@ pub(crate) struct Record<'a> {
     pub(crate) body: &'a [u8],
 }
 
-impl Intake {
+impl RecordQueue {
     /// A queue of at most `max_bytes` in all.
-    pub(crate) fn new(max_bytes: usize, books: Arc<Books>) -> Self {
+    pub(crate) fn new(max_bytes: usize, counters: Arc<RecordCounters>) -> Self {
         let max_shard_bytes = (max_bytes / SHARDS).max(MAX_RECORD);
         Self {
             shards: Default::default(),
             max_shard_bytes,
             open_shard_bytes: max_shard_bytes - reserved(max_shard_bytes),
             filled: AtomicU8::new(0),
-            books,
+            counters,
             dozing: AtomicBool::new(false),
             bell: Notify::new(),
         }
@@ -79,7 +79,7 @@ impl Intake {
     /// Appends a record of `signal`, of the time `at`. `write` appends its body; it runs under the
     /// buffer's lock and so must call nothing foreign.
     #[inline]
-    pub(crate) fn push(&self, signal: Signal, at: Nanos, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn push(&self, signal: RecordKind, at: Nanos, write: impl FnOnce(&mut Vec<u8>)) {
         self.push_many(signal, 1, at, write);
     }
 
@@ -88,7 +88,7 @@ impl Intake {
     #[inline]
     pub(crate) fn push_of(
         &self,
-        signal: Signal,
+        signal: RecordKind,
         source: u32,
         at: Nanos,
         write: impl FnOnce(&mut Vec<u8>),
@@ -97,11 +97,11 @@ impl Intake {
     }
 
     /// As [`push`](Self::push), of a record that stands for `items` things, all of which are delivered or
-    /// dropped by the books.
+    /// dropped by the counters.
     #[inline]
     pub(crate) fn push_many(
         &self,
-        signal: Signal,
+        signal: RecordKind,
         items: u32,
         at: Nanos,
         write: impl FnOnce(&mut Vec<u8>),
@@ -117,7 +117,7 @@ impl Intake {
     )]
     fn push_record(
         &self,
-        (signal, items, source): (Signal, u32, u32),
+        (signal, items, source): (RecordKind, u32, u32),
         at: Nanos,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
@@ -201,11 +201,11 @@ impl Intake {
     }
 
     #[cold]
-    fn turn_away(&self, closed: bool, signal: Signal, items: u32) {
+    fn turn_away(&self, closed: bool, signal: RecordKind, items: u32) {
         if closed {
-            self.books.emitted(signal, u64::from(items));
-            self.books
-                .dropped(signal, Reason::Shutdown, u64::from(items));
+            self.counters.emitted(signal, u64::from(items));
+            self.counters
+                .dropped(signal, DropReason::Shutdown, u64::from(items));
         }
     }
 
@@ -219,7 +219,7 @@ impl Intake {
     }
 
     /// From now on records of this signal go nowhere and are not counted: no sink takes them.
-    pub(crate) fn mute(&self, signal: Signal) {
+    pub(crate) fn mute(&self, signal: RecordKind) {
         for shard in &self.shards {
             self.repaired(shard.lock()).away |= bit(signal);
         }
@@ -227,7 +227,7 @@ impl Intake {
 
     /// Whether records of this signal go nowhere: nobody need make one.
     #[cfg_attr(not(test), expect(dead_code, reason = "nothing asks yet"))]
-    pub(crate) fn is_mute(&self, signal: Signal) -> bool {
+    pub(crate) fn is_mute(&self, signal: RecordKind) -> bool {
         self.shard().1.away & bit(signal) != 0
     }
 
@@ -277,14 +277,15 @@ impl Intake {
             let torn = shard.bytes.get(whole..);
             if let Some((signal, items)) = torn.and_then(|it| Some((signal_of(it)?, items_of(it)?)))
             {
-                self.books.dropped(signal, Reason::Panic, u64::from(items));
+                self.counters
+                    .dropped(signal, DropReason::Panic, u64::from(items));
             }
             shard.bytes.truncate(whole);
             shard
         })
     }
 
-    /// Moves what is queued into `into`, one buffer a shard, and brings the counts to the books. The
+    /// Moves what is queued into `into`, one buffer a shard, and brings the counts to the counters. The
     /// buffers in `into` are handed back to the shards, emptied, so that nothing is allocated.
     #[expect(
         clippy::indexing_slicing,
@@ -303,21 +304,22 @@ impl Intake {
                 }
                 shard.counts()
             };
-            for signal in Signal::ALL {
+            for signal in RecordKind::ALL {
                 let [emitted, overflowed, too_large] = counts.map(|of| of[signal as usize]);
                 if emitted > 0 {
-                    self.books.emitted(signal, emitted);
-                    self.books
-                        .dropped(signal, Reason::QueueOverflow, overflowed);
-                    self.books.dropped(signal, Reason::TooLarge, too_large);
+                    self.counters.emitted(signal, emitted);
+                    self.counters
+                        .dropped(signal, DropReason::QueueOverflow, overflowed);
+                    self.counters
+                        .dropped(signal, DropReason::TooLarge, too_large);
                 }
             }
         }
     }
 
-    /// Drops what is queued in a child made by `fork`, which has no worker, and counts it in `books`. A buffer that
+    /// Drops what is queued in a child made by `fork`, which has no worker, and counts it in `counters`. A buffer that
     /// another thread of the parent was at when it forked stays locked for ever, and is left alone.
-    pub(crate) fn drop_in_child(&self, books: &[&Books]) {
+    pub(crate) fn drop_in_child(&self, counters: &[&RecordCounters]) {
         for shard in &self.shards {
             let mut shard = match shard.try_lock() {
                 Ok(shard) => shard,
@@ -327,13 +329,14 @@ impl Intake {
             (shard.bytes, shard.last_part) = Default::default();
             let [emitted, overflowed, too_large] = shard.counts();
             let all = emitted.iter().zip(overflowed).zip(too_large);
-            for (signal, ((emitted, overflowed), too_large)) in Signal::ALL.into_iter().zip(all) {
+            for (signal, ((emitted, overflowed), too_large)) in RecordKind::ALL.into_iter().zip(all)
+            {
                 let queued = emitted.saturating_sub(overflowed).saturating_sub(too_large);
-                for books in books {
-                    books.emitted(signal, *emitted);
-                    books.dropped(signal, Reason::QueueOverflow, overflowed);
-                    books.dropped(signal, Reason::TooLarge, too_large);
-                    books.dropped(signal, Reason::Shutdown, queued);
+                for counters in counters {
+                    counters.emitted(signal, *emitted);
+                    counters.dropped(signal, DropReason::QueueOverflow, overflowed);
+                    counters.dropped(signal, DropReason::TooLarge, too_large);
+                    counters.dropped(signal, DropReason::Shutdown, queued);
                 }
             }
         }
@@ -361,7 +364,7 @@ impl Intake {
 
 impl Shard {
     /// What was counted since the last time: emitted, overflowed, too large. The buffer is empty by now.
-    fn counts(&mut self) -> [[u64; Signal::ALL.len()]; 3] {
+    fn counts(&mut self) -> [[u64; RecordKind::ALL.len()]; 3] {
         (self.rung, self.whole) = (false, 0);
         [
             std::mem::take(&mut self.emitted),
@@ -392,15 +395,15 @@ impl<'a> Record<'a> {
     }
 }
 
-fn signal_of(record: &[u8]) -> Option<Signal> {
-    Signal::ALL.get(usize::from(*record.get(4)?)).copied()
+fn signal_of(record: &[u8]) -> Option<RecordKind> {
+    RecordKind::ALL.get(usize::from(*record.get(4)?)).copied()
 }
 
 fn items_of(record: &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(*record.get(5..9)?.first_chunk()?))
 }
 
-const fn bit(signal: Signal) -> u32 {
+const fn bit(signal: RecordKind) -> u32 {
     1 << signal as u32
 }
 
@@ -408,9 +411,9 @@ const fn bit(signal: Signal) -> u32 {
 mod tests {
     use super::*;
 
-    fn drain(intake: &Intake) -> Vec<(Signal, Nanos, Vec<u8>)> {
+    fn drain(record_queue: &RecordQueue) -> Vec<(RecordKind, Nanos, Vec<u8>)> {
         let mut buffers = Vec::new();
-        intake.drain(&mut buffers);
+        record_queue.drain(&mut buffers);
         let all = buffers.iter().flat_map(|buffer| Record::all(buffer));
         all.map(|record| (record.signal, record.at, record.body.to_vec()))
             .collect()
@@ -418,45 +421,45 @@ mod tests {
 
     #[test]
     fn records_come_out_as_they_went_in() {
-        let intake = Intake::new(1 << 20, Arc::default());
-        intake.push(Signal::Request, 5, |out| out.extend_from_slice(b"one"));
-        intake.push(Signal::Log, 6, |_| {});
+        let record_queue = RecordQueue::new(1 << 20, Arc::default());
+        record_queue.push(RecordKind::Request, 5, |out| out.extend_from_slice(b"one"));
+        record_queue.push(RecordKind::Log, 6, |_| {});
         assert_eq!(
-            drain(&intake),
+            drain(&record_queue),
             [
-                (Signal::Request, 5, b"one".to_vec()),
-                (Signal::Log, 6, Vec::new())
+                (RecordKind::Request, 5, b"one".to_vec()),
+                (RecordKind::Log, 6, Vec::new())
             ]
         );
-        assert!(drain(&intake).is_empty());
+        assert!(drain(&record_queue).is_empty());
     }
 
     #[test]
     fn what_does_not_fit_is_counted_by_reason() {
-        let books = Arc::new(Books::default());
-        let intake = Intake::new(0, Arc::clone(&books));
-        intake.push(Signal::Log, 0, |out| out.resize(MAX_RECORD + 1, 0));
+        let counters = Arc::new(RecordCounters::default());
+        let record_queue = RecordQueue::new(0, Arc::clone(&counters));
+        record_queue.push(RecordKind::Log, 0, |out| out.resize(MAX_RECORD + 1, 0));
         for _ in 0..1000 {
-            intake.push(Signal::Log, 0, |out| out.resize(out.len() + 1000, 0));
+            record_queue.push(RecordKind::Log, 0, |out| out.resize(out.len() + 1000, 0));
         }
-        let kept = drain(&intake).len() as u64;
-        let totals = books.totals(Signal::Log);
+        let kept = drain(&record_queue).len() as u64;
+        let totals = counters.totals(RecordKind::Log);
         assert_eq!(
-            (totals.emitted(), totals.dropped(Reason::TooLarge)),
+            (totals.emitted(), totals.dropped(DropReason::TooLarge)),
             (1001, 1)
         );
-        assert_eq!(totals.dropped(Reason::QueueOverflow) + kept, 1000);
+        assert_eq!(totals.dropped(DropReason::QueueOverflow) + kept, 1000);
         // Of eight buffers of 64 KiB all but the last part.
         assert!((480..=500).contains(&kept), "{kept}");
     }
 
     #[test]
     fn one_thread_fills_the_whole_queue_and_the_last_part_is_for_others() {
-        let books = Arc::new(Books::default());
-        let intake = Intake::new(8 << 20, Arc::clone(&books));
+        let counters = Arc::new(RecordCounters::default());
+        let record_queue = RecordQueue::new(8 << 20, Arc::clone(&counters));
         let push = |source: u32, count: usize| {
             for _ in 0..count {
-                intake.push_of(Signal::Log, source, 0, |out| {
+                record_queue.push_of(RecordKind::Log, source, 0, |out| {
                     out.resize(out.len() + 1000 - HEAD, source as u8);
                 });
             }
@@ -466,126 +469,135 @@ mod tests {
         for source in 2..10 {
             push(source, 5);
         }
-        intake.push(Signal::Error, 0, |out| out.push(1));
+        record_queue.push(RecordKind::Error, 0, |out| out.push(1));
         push(1, 100);
         let mut got = [0; 10];
-        let all = drain(&intake);
+        let all = drain(&record_queue);
         for (signal, _, body) in &all {
-            if *signal == Signal::Log {
+            if *signal == RecordKind::Log {
                 got[usize::from(body[0])] += 1;
             }
         }
         let bytes = got[1] * 1000;
         assert!(bytes > 15 * (8 << 20) / 16 && bytes <= 8 << 20, "{got:?}");
         assert_eq!(got[2..], [5; 8]);
-        assert!(all.iter().any(|(signal, ..)| *signal == Signal::Error));
-        let totals = books.totals(Signal::Log);
+        assert!(all.iter().any(|(signal, ..)| *signal == RecordKind::Error));
+        let totals = counters.totals(RecordKind::Log);
         let kept: u64 = got.iter().sum();
         assert_eq!(
             totals.emitted(),
-            totals.dropped(Reason::QueueOverflow) + kept
+            totals.dropped(DropReason::QueueOverflow) + kept
         );
         // Emptied, it takes as much again.
         push(1, 20_000);
-        assert_eq!(drain(&intake).len() as u64, got[1]);
+        assert_eq!(drain(&record_queue).len() as u64, got[1]);
     }
 
     #[test]
     fn buffers_fill_while_all_threads_push() {
-        let books = Arc::new(Books::default());
-        let intake = Intake::new(8 << 20, Arc::clone(&books));
+        let counters = Arc::new(RecordCounters::default());
+        let record_queue = RecordQueue::new(8 << 20, Arc::clone(&counters));
         let barrier = std::sync::Barrier::new(12);
         std::thread::scope(|scope| {
             for n in 0..12 {
-                let (intake, barrier) = (&intake, &barrier);
+                let (record_queue, barrier) = (&record_queue, &barrier);
                 scope.spawn(move || {
                     barrier.wait();
                     for _ in 0..2000 {
-                        intake.push_of(Signal::Log, n, 0, |out| {
+                        record_queue.push_of(RecordKind::Log, n, 0, |out| {
                             out.resize(out.len() + 1000 - HEAD, 0);
                         });
                     }
                 });
             }
         });
-        let kept = drain(&intake).len() as u64;
-        let totals = books.totals(Signal::Log);
+        let kept = drain(&record_queue).len() as u64;
+        let totals = counters.totals(RecordKind::Log);
         assert_eq!(totals.emitted(), 24_000);
-        assert_eq!(totals.dropped(Reason::QueueOverflow) + kept, 24_000);
+        assert_eq!(totals.dropped(DropReason::QueueOverflow) + kept, 24_000);
         assert!(kept * 1000 > 15 * (8 << 20) / 16, "{kept}");
     }
 
     #[test]
     fn threads_do_not_lose_each_others_records() {
-        let books = Arc::new(Books::default());
-        let intake = Intake::new(64 << 20, Arc::clone(&books));
+        let counters = Arc::new(RecordCounters::default());
+        let record_queue = RecordQueue::new(64 << 20, Arc::clone(&counters));
         std::thread::scope(|scope| {
             for _ in 0..16 {
                 scope.spawn(|| {
-                    (0..1000).for_each(|n| intake.push(Signal::Request, n, |out| out.push(1)));
+                    (0..1000)
+                        .for_each(|n| record_queue.push(RecordKind::Request, n, |out| out.push(1)));
                 });
             }
         });
-        assert_eq!(drain(&intake).len(), 16_000);
-        assert_eq!(books.totals(Signal::Request).emitted(), 16_000);
+        assert_eq!(drain(&record_queue).len(), 16_000);
+        assert_eq!(counters.totals(RecordKind::Request).emitted(), 16_000);
     }
 
     #[test]
     fn a_record_stands_for_its_items() {
-        let books = Arc::new(Books::default());
-        let intake = Intake::new(0, Arc::clone(&books));
-        intake.push_many(Signal::Span, 7, 3, |out| out.push(1));
-        intake.push_many(Signal::Span, 5, 4, |out| {
+        let counters = Arc::new(RecordCounters::default());
+        let record_queue = RecordQueue::new(0, Arc::clone(&counters));
+        record_queue.push_many(RecordKind::Span, 7, 3, |out| out.push(1));
+        record_queue.push_many(RecordKind::Span, 5, 4, |out| {
             out.resize(out.len() + MAX_RECORD, 0);
         });
         let mut buffers = Vec::new();
-        intake.drain(&mut buffers);
+        record_queue.drain(&mut buffers);
         let records: Vec<_> = buffers.iter().flat_map(|it| Record::all(it)).collect();
         let [record] = records.as_slice() else {
             panic!("{} records", records.len())
         };
         assert_eq!((record.items, record.at, record.body), (7, 3, &[1][..]));
-        let totals = books.totals(Signal::Span);
+        let totals = counters.totals(RecordKind::Span);
         assert_eq!(
-            (totals.emitted(), totals.dropped(Reason::TooLarge)),
+            (totals.emitted(), totals.dropped(DropReason::TooLarge)),
             (12, 5)
         );
     }
 
     #[test]
     fn a_record_that_panicked_takes_no_other_with_it() {
-        let books = Arc::new(Books::default());
-        let intake = Intake::new(1 << 20, Arc::clone(&books));
-        intake.push(Signal::Log, 1, |out| out.push(1));
+        let counters = Arc::new(RecordCounters::default());
+        let record_queue = RecordQueue::new(1 << 20, Arc::clone(&counters));
+        record_queue.push(RecordKind::Log, 1, |out| out.push(1));
         let halfway = std::panic::AssertUnwindSafe(|| {
-            intake.push(Signal::Request, 2, |out| {
+            record_queue.push(RecordKind::Request, 2, |out| {
                 out.push(2);
                 panic!("halfway");
             });
         });
         assert!(std::panic::catch_unwind(halfway).is_err());
-        intake.push(Signal::Log, 3, |out| out.push(3));
-        assert_eq!(drain(&intake).len(), 2);
-        intake.push(Signal::Log, 4, |out| out.push(4));
-        assert_eq!(drain(&intake), [(Signal::Log, 4, vec![4])]);
-        let request = books.totals(Signal::Request);
-        assert_eq!((request.emitted(), request.dropped(Reason::Panic)), (1, 1));
-        assert_eq!(books.totals(Signal::Log).emitted(), 3);
+        record_queue.push(RecordKind::Log, 3, |out| out.push(3));
+        assert_eq!(drain(&record_queue).len(), 2);
+        record_queue.push(RecordKind::Log, 4, |out| out.push(4));
+        assert_eq!(drain(&record_queue), [(RecordKind::Log, 4, vec![4])]);
+        let request = counters.totals(RecordKind::Request);
+        assert_eq!(
+            (request.emitted(), request.dropped(DropReason::Panic)),
+            (1, 1)
+        );
+        assert_eq!(counters.totals(RecordKind::Log).emitted(), 3);
     }
 
     #[test]
     fn a_closed_intake_counts_and_a_mute_one_does_not() {
-        let books = Arc::new(Books::default());
-        let intake = Intake::new(1 << 20, Arc::clone(&books));
-        assert!(!intake.is_mute(Signal::Log));
-        intake.mute(Signal::Log);
-        assert!(intake.is_mute(Signal::Log) && !intake.is_mute(Signal::Request));
-        intake.push(Signal::Log, 0, |_| {});
-        assert_eq!(books.totals(Signal::Log).emitted(), 0);
-        intake.close();
-        intake.push(Signal::Log, 0, |_| {});
-        let totals = books.totals(Signal::Log);
-        assert_eq!((totals.emitted(), totals.dropped(Reason::Shutdown)), (1, 1));
-        assert!(drain(&intake).is_empty());
+        let counters = Arc::new(RecordCounters::default());
+        let record_queue = RecordQueue::new(1 << 20, Arc::clone(&counters));
+        assert!(!record_queue.is_mute(RecordKind::Log));
+        record_queue.mute(RecordKind::Log);
+        assert!(
+            record_queue.is_mute(RecordKind::Log) && !record_queue.is_mute(RecordKind::Request)
+        );
+        record_queue.push(RecordKind::Log, 0, |_| {});
+        assert_eq!(counters.totals(RecordKind::Log).emitted(), 0);
+        record_queue.close();
+        record_queue.push(RecordKind::Log, 0, |_| {});
+        let totals = counters.totals(RecordKind::Log);
+        assert_eq!(
+            (totals.emitted(), totals.dropped(DropReason::Shutdown)),
+            (1, 1)
+        );
+        assert!(drain(&record_queue).is_empty());
     }
 }

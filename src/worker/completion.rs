@@ -8,7 +8,7 @@ use crate::model::{lock, recover};
 
 /// An answer that comes once, from whichever side is first, and can be awaited or waited for, with any
 /// runtime or none.
-pub(crate) struct Answer<T> {
+pub(crate) struct Completion<T> {
     state: Mutex<State<T>>,
     given: Condvar,
 }
@@ -18,7 +18,7 @@ struct State<T> {
     wakers: Vec<Waker>,
 }
 
-impl<T: Clone> Answer<T> {
+impl<T: Clone> Completion<T> {
     /// Gives the answer. A second answer is ignored.
     pub(crate) fn give(&self, value: T) {
         let wakers = {
@@ -32,7 +32,7 @@ impl<T: Clone> Answer<T> {
         self.given.notify_all();
         for waker in wakers {
             // Foreign code: the waker of whatever runtime awaits.
-            crate::model::caught(|| waker.wake());
+            crate::model::catch_panic(|| waker.wake());
         }
     }
 
@@ -54,7 +54,7 @@ impl<T: Clone> Answer<T> {
     }
 }
 
-impl<T> Default for Answer<T> {
+impl<T> Default for Completion<T> {
     fn default() -> Self {
         let state = State {
             value: None,
@@ -68,9 +68,9 @@ impl<T> Default for Answer<T> {
 }
 
 /// Awaits an answer. Cancel safe: what was asked goes on.
-pub(crate) struct Awaited<T>(pub(crate) Arc<Answer<T>>);
+pub(crate) struct CompletionFuture<T>(pub(crate) Arc<Completion<T>>);
 
-impl<T: Clone> Future for Awaited<T> {
+impl<T: Clone> Future for CompletionFuture<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
@@ -85,9 +85,9 @@ impl<T: Clone> Future for Awaited<T> {
     }
 }
 
-impl<T> fmt::Debug for Awaited<T> {
+impl<T> fmt::Debug for CompletionFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Awaited")
+        f.write_str("CompletionFuture")
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_first_answer_stands() {
-        let answer = Arc::new(Answer::default());
+        let answer = Arc::new(Completion::default());
         assert_eq!(answer.wait(Duration::ZERO), None);
         answer.give(1);
         answer.give(2);
@@ -109,15 +109,15 @@ mod tests {
 
     #[test]
     fn every_waiter_is_told() {
-        let answer = Arc::new(Answer::default());
+        let answer = Arc::new(Completion::default());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         std::thread::scope(|scope| {
             let blocked = scope.spawn(|| answer.wait(Duration::from_secs(10)));
             let told = runtime.block_on(async {
-                let first = tokio::spawn(Awaited(Arc::clone(&answer)));
-                let second = tokio::spawn(Awaited(Arc::clone(&answer)));
+                let first = tokio::spawn(CompletionFuture(Arc::clone(&answer)));
+                let second = tokio::spawn(CompletionFuture(Arc::clone(&answer)));
                 tokio::task::yield_now().await;
                 answer.give(5);
                 (first.await.unwrap(), second.await.unwrap())

@@ -1,29 +1,29 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use super::answer::Answer;
+use super::any_sink::AnySink;
+use super::completion::Completion;
 use super::deadline::{Deadlines, Pending};
-use super::outlet::Outlet;
-use super::{Intake, Record};
+use super::{Record, RecordQueue};
 use crate::clock::{Clock, Nanos};
-use crate::model::{Books, Notices, Reason, ShutdownReport, Signal, lock};
+use crate::model::{Diagnostics, DropReason, RecordCounters, RecordKind, ShutdownReport, lock};
 
 /// What the worker's thread shares with those who ask something of it.
-pub(super) struct Core {
+pub(super) struct WorkerShared {
     /// The host's clock, which a test may drive: it tells times.
     pub(super) clock: Clock,
     /// The machine's clock: waits and deadlines go by it.
     pub(super) pace: Clock,
-    pub(super) intake: Arc<Intake>,
-    pub(super) books: Arc<Books>,
+    pub(super) record_queue: Arc<RecordQueue>,
+    pub(super) counters: Arc<RecordCounters>,
     /// In a child made by `fork`, what was recorded there.
-    child: Books,
-    pub(super) notices: Arc<Notices>,
-    pub(super) sinks: Vec<Outlet>,
+    child: RecordCounters,
+    pub(super) diagnostics: Arc<Diagnostics>,
+    pub(super) sinks: Vec<AnySink>,
     pub(super) deadlines: Deadlines,
     commands: Mutex<Vec<Command>>,
     /// Given when the worker has ended, or was given up at a deadline.
-    pub(super) finished: Arc<Answer<ShutdownReport>>,
+    pub(super) finished: Arc<Completion<ShutdownReport>>,
     finishing: AtomicBool,
     pub(super) beat: AtomicU64,
     pub(super) panics: AtomicU64,
@@ -34,28 +34,28 @@ pub(super) struct Core {
 pub(super) enum Command {
     Flush {
         until: Nanos,
-        answer: Arc<Answer<bool>>,
+        answer: Arc<Completion<bool>>,
     },
     Shutdown {
         until: Nanos,
     },
 }
 
-impl Core {
+impl WorkerShared {
     pub(super) fn new(
         (clock, pace): (Clock, Clock),
-        intake: Arc<Intake>,
-        (books, notices): (Arc<Books>, Arc<Notices>),
-        sinks: Vec<Outlet>,
+        record_queue: Arc<RecordQueue>,
+        (counters, diagnostics): (Arc<RecordCounters>, Arc<Diagnostics>),
+        sinks: Vec<AnySink>,
     ) -> Self {
         Self {
             clock,
             deadlines: Deadlines::new(pace.clone()),
             pace,
-            intake,
-            books,
-            child: Books::default(),
-            notices,
+            record_queue,
+            counters,
+            child: RecordCounters::default(),
+            diagnostics,
             sinks,
             commands: Mutex::default(),
             finished: Arc::default(),
@@ -80,7 +80,7 @@ impl Core {
         if self.is_finished() {
             self.answer_leftovers();
         } else {
-            self.intake.ring();
+            self.record_queue.ring();
         }
     }
 
@@ -92,36 +92,39 @@ impl Core {
         self.finished.value().is_some()
     }
 
-    /// Ends everything now: closes the intake and the sinks, drops and counts what is left, and gives the
+    /// Ends everything now: closes the record queue and the sinks, drops and counts what is left, and gives the
     /// report. From any thread, whatever the worker's thread is doing; the first call counts.
     pub(super) fn finish(&self) {
         if self.finishing.swap(true, Relaxed) {
             return;
         }
-        self.intake.close();
+        self.record_queue.close();
         let mut buffers = Vec::new();
-        self.intake.drain(&mut buffers);
+        self.record_queue.drain(&mut buffers);
         for record in buffers.iter().flat_map(|buffer| Record::all(buffer)) {
             let items = u64::from(record.items);
-            self.books.dropped(record.signal, Reason::Shutdown, items);
+            self.counters
+                .dropped(record.signal, DropReason::Shutdown, items);
         }
         // Every sink is closed, whatever the others had left.
         let left = self.sinks.iter().filter(|sink| !sink.close()).count();
-        let settled = |signal| self.books.totals(signal).on_their_way() == 0;
-        let complete =
-            left == 0 && buffers.iter().all(Vec::is_empty) && Signal::ALL.into_iter().all(settled);
-        self.finished.give(self.books.report(complete));
+        let settled = |signal| self.counters.totals(signal).on_their_way() == 0;
+        let complete = left == 0
+            && buffers.iter().all(Vec::is_empty)
+            && RecordKind::ALL.into_iter().all(settled);
+        self.finished.give(self.counters.report(complete));
         self.answer_leftovers();
         self.deadlines.look();
         // For the worker's thread, should it only be asleep.
-        self.intake.ring();
+        self.record_queue.ring();
     }
 
-    /// What a child made by `fork` has recorded so far: all of it is dropped, for there is no worker. The books have it
+    /// What a child made by `fork` has recorded so far: all of it is dropped, for there is no worker. The counters have it
     /// too, behind what stood in them when the parent forked. What the parent recorded in the milliseconds before that
     /// cannot be told from it.
     pub(super) fn report_in_child(&self) -> ShutdownReport {
-        self.intake.drop_in_child(&[&self.books, &self.child]);
+        self.record_queue
+            .drop_in_child(&[&self.counters, &self.child]);
         self.child.report(false).in_child()
     }
 
@@ -136,7 +139,7 @@ impl Core {
     }
 }
 
-impl Pending for Answer<bool> {
+impl Pending for Completion<bool> {
     fn is_settled(&self) -> bool {
         self.value().is_some()
     }
@@ -146,7 +149,7 @@ impl Pending for Answer<bool> {
     }
 }
 
-impl Pending for Core {
+impl Pending for WorkerShared {
     fn is_settled(&self) -> bool {
         self.is_finished()
     }
@@ -162,26 +165,27 @@ mod tests {
 
     #[test]
     fn a_child_reports_what_it_recorded_and_delivers_nothing() {
-        let books = Arc::new(Books::default());
-        let intake = Arc::new(Intake::new(0, Arc::clone(&books)));
+        let counters = Arc::new(RecordCounters::default());
+        let record_queue = Arc::new(RecordQueue::new(0, Arc::clone(&counters)));
         let clocks = (Clock::system(), Clock::system());
-        let core = Core::new(
+        let core = WorkerShared::new(
             clocks,
-            Arc::clone(&intake),
-            (Arc::clone(&books), Arc::default()),
+            Arc::clone(&record_queue),
+            (Arc::clone(&counters), Arc::default()),
             Vec::new(),
         );
-        // What stood in the books when the parent forked is the parent's.
-        books.emitted(Signal::Error, 40);
-        books.delivered(Signal::Error, 40);
+        // What stood in the counters when the parent forked is the parent's.
+        counters.emitted(RecordKind::Error, 40);
+        counters.delivered(RecordKind::Error, 40);
         let nothing = core.report_in_child();
         assert!(nothing.to_string().starts_with("nothing was emitted\n"));
         for _ in 0..300 {
-            intake.push(Signal::Error, 0, |out| out.resize(out.len() + 2000, 0));
+            record_queue.push(RecordKind::Error, 0, |out| out.resize(out.len() + 2000, 0));
         }
         let report = core.report_in_child();
-        let errors = report.totals(Signal::Error);
-        let dropped = [Reason::QueueOverflow, Reason::Shutdown].map(|it| errors.dropped(it));
+        let errors = report.totals(RecordKind::Error);
+        let dropped =
+            [DropReason::QueueOverflow, DropReason::Shutdown].map(|it| errors.dropped(it));
         assert_eq!((errors.emitted(), dropped.iter().sum()), (300, 300_u64));
         assert!(dropped[0] > 0 && dropped[1] > 0, "{report}");
         assert!(!report.is_complete());
@@ -190,12 +194,12 @@ mod tests {
             text.contains("300 emitted, 0 delivered") && text.contains("`fork`"),
             "{text}"
         );
-        assert_eq!(books.totals(Signal::Error).emitted(), 340);
+        assert_eq!(counters.totals(RecordKind::Error).emitted(), 340);
         // A buffer that a thread of the parent was at stays locked in the child.
-        intake.push(Signal::Error, 0, |_| {});
-        let again = intake.while_locked(|| core.report_in_child());
-        assert_eq!(again.totals(Signal::Error).emitted(), 300);
+        record_queue.push(RecordKind::Error, 0, |_| {});
+        let again = record_queue.while_locked(|| core.report_in_child());
+        assert_eq!(again.totals(RecordKind::Error).emitted(), 300);
         let last = core.report_in_child();
-        assert_eq!(last.totals(Signal::Error).emitted(), 301);
+        assert_eq!(last.totals(RecordKind::Error).emitted(), 301);
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 /// Of several reasons the first in this order is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Kept {
+pub enum KeepReason {
     /// Code under the root panicked.
     Panic,
     /// Time ran out.
@@ -22,7 +22,7 @@ pub enum Kept {
     Head,
 }
 
-impl Kept {
+impl KeepReason {
     /// Every reason, in the order of [`index`](Self::index).
     const ALL: [Self; 7] = [
         Self::Panic,
@@ -56,7 +56,7 @@ impl Kept {
     }
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -68,9 +68,9 @@ mod tests {
 
     #[test]
     fn the_index_leads_back() {
-        for kept in Kept::ALL {
-            assert_eq!(Kept::from_index(kept.index()), Some(kept));
+        for kept in KeepReason::ALL {
+            assert_eq!(KeepReason::from_index(kept.index()), Some(kept));
         }
-        assert_eq!(Kept::from_index(7), None);
+        assert_eq!(KeepReason::from_index(7), None);
     }
 }

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use super::answer::{Answer, Awaited};
-use super::core::{Command, Core};
+use super::any_sink::AnySink;
+use super::completion::{Completion, CompletionFuture};
 use super::deadline::Deadlines;
-use super::engine::{Engine, Tick, supervise};
+use super::event_loop::{EventLoop, PeriodicTask, supervise};
 use super::format::{Format, Formatter};
-use super::outlet::Outlet;
-use super::remote::{Feed, Remote, RemoteSetup};
-use super::sink::{Sink, SinkStatus};
-use super::tap::Tap;
-use super::{Intake, WorkerConfig};
+use super::line_sink::{Sink, SinkStatus};
+use super::processor::RecordProcessor;
+use super::remote::{Batcher, Remote, RemoteSetup};
+use super::shared::{Command, WorkerShared};
+use super::{RecordQueue, WorkerConfig};
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::caught;
-use crate::model::{Books, Notices, ShutdownReport, Signal, mark_own_thread};
-use crate::model::{is_forked_from, note_process};
+use crate::model::catch_panic;
+use crate::model::{Diagnostics, RecordCounters, RecordKind, ShutdownReport, suppress_thread};
+use crate::model::{is_forked_from, record_process};
 use crate::redact::RedactionRules;
 
 /// Threads of the blocking pool: a hanging sink or check holds one.
@@ -30,13 +30,13 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(crate) struct WorkerSetup {
     pub(crate) config: WorkerConfig,
     pub(crate) clock: Clock,
-    pub(crate) intake: Arc<Intake>,
-    pub(crate) books: Arc<Books>,
-    pub(crate) notices: Arc<Notices>,
+    pub(crate) record_queue: Arc<RecordQueue>,
+    pub(crate) counters: Arc<RecordCounters>,
+    pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) sinks: Vec<SinkSetup>,
-    pub(crate) taps: Vec<Box<dyn Tap>>,
+    pub(crate) taps: Vec<Box<dyn RecordProcessor>>,
     pub(crate) remotes: Vec<RemoteSetup>,
-    pub(crate) ticks: Vec<Tick>,
+    pub(crate) ticks: Vec<PeriodicTask>,
 }
 
 /// One place where lines go.
@@ -49,7 +49,7 @@ pub(crate) struct SinkSetup {
 
 /// The handle of the worker's thread. Dropping it ends the thread without waiting for it.
 pub(crate) struct Worker {
-    core: Arc<Core>,
+    core: Arc<WorkerShared>,
     handle: Handle,
     process: u32,
 }
@@ -69,14 +69,14 @@ pub(crate) struct WorkerStatus {
 }
 
 /// How the sinks of a worker do, for whom it does not matter whether it runs.
-pub(crate) struct Watch {
-    core: Arc<Core>,
+pub(crate) struct SinkObserver {
+    core: Arc<WorkerShared>,
     process: u32,
 }
 
-impl Watch {
+impl SinkObserver {
     pub(crate) fn sinks(&self) -> Vec<SinkStatus> {
-        self.core.sinks.iter().filter_map(Outlet::status).collect()
+        self.core.sinks.iter().filter_map(AnySink::status).collect()
     }
 
     /// Whether this process is a child made by `fork` after the worker was started.
@@ -113,7 +113,7 @@ impl Worker {
             .thread_name("watchpost-io")
             // A writer that logs would otherwise write about its writing for ever.
             .on_thread_start(move || {
-                mark_own_thread();
+                suppress_thread();
                 of_pool.stay();
             })
             .build()?;
@@ -122,9 +122,9 @@ impl Worker {
         let WorkerSetup {
             config,
             clock,
-            intake,
-            books,
-            notices,
+            record_queue,
+            counters,
+            diagnostics,
             sinks,
             taps,
             remotes,
@@ -140,37 +140,37 @@ impl Worker {
                 name,
                 config.max_sink_bytes,
                 writer,
-                (pace.clone(), Arc::clone(&intake)),
-                (Arc::clone(&books), Arc::clone(&notices)),
+                (pace.clone(), Arc::clone(&record_queue)),
+                (Arc::clone(&counters), Arc::clone(&diagnostics)),
             );
-            Formatter::new(Arc::new(sink), format, Arc::clone(&books))
+            Formatter::new(Arc::new(sink), format, Arc::clone(&counters))
         };
         let formatters: Vec<_> = sinks.into_iter().map(formatter).collect();
         let feed = |setup: RemoteSetup| {
             let (sink, consume) = Remote::new(
                 setup,
                 (clock.clone(), pace.clone()),
-                Arc::clone(&intake),
-                (Arc::clone(&books), Arc::clone(&notices)),
+                Arc::clone(&record_queue),
+                (Arc::clone(&counters), Arc::clone(&diagnostics)),
             );
-            Feed::new(Arc::new(sink), consume)
+            Batcher::new(Arc::new(sink), consume)
         };
         let feeds: Vec<_> = remotes.into_iter().map(feed).collect();
-        for signal in Signal::ALL {
+        for signal in RecordKind::ALL {
             let lines = signal.is_line() && !formatters.is_empty();
             let tapped = taps.iter().any(|tap| tap.signal() == signal);
             if !lines && !tapped && !feeds.iter().any(|feed| feed.takes(signal)) {
-                intake.mute(signal);
+                record_queue.mute(signal);
             }
         }
         let lines = formatters
             .iter()
-            .map(|it| Outlet::Lines(Arc::clone(&it.sink)));
-        let remote = feeds.iter().map(|it| Outlet::Remote(Arc::clone(&it.sink)));
+            .map(|it| AnySink::Lines(Arc::clone(&it.sink)));
+        let remote = feeds.iter().map(|it| AnySink::Remote(Arc::clone(&it.sink)));
         let sinks = lines.chain(remote).collect();
-        let core = Core::new((clock, pace), intake, (books, notices), sinks);
+        let core = WorkerShared::new((clock, pace), record_queue, (counters, diagnostics), sinks);
         let core = Arc::new(core);
-        let engine = Engine::new(
+        let engine = EventLoop::new(
             Arc::clone(&core),
             handle.clone(),
             (formatters, feeds),
@@ -178,11 +178,11 @@ impl Worker {
             ticks,
         );
         let shared = Arc::clone(&core);
-        note_process();
+        record_process();
         std::thread::Builder::new()
             .name("watchpost".to_owned())
             .spawn(move || {
-                mark_own_thread();
+                suppress_thread();
                 rules.stay();
                 run(&shared, engine, runtime);
             })?;
@@ -218,7 +218,7 @@ impl Worker {
             let until = self.until(timeout);
             self.core.deadlines.add(until, Arc::clone(&answer) as _);
         }
-        Awaited(answer)
+        CompletionFuture(answer)
     }
 
     /// [`flush`](Self::flush), blocking the calling thread.
@@ -226,8 +226,8 @@ impl Worker {
         self.ask_flush(timeout).wait(timeout).unwrap_or(false)
     }
 
-    fn ask_flush(&self, timeout: Duration) -> Arc<Answer<bool>> {
-        let answer = Arc::<Answer<bool>>::default();
+    fn ask_flush(&self, timeout: Duration) -> Arc<Completion<bool>> {
+        let answer = Arc::<Completion<bool>>::default();
         if self.is_forked() {
             answer.give(false);
         } else {
@@ -250,15 +250,15 @@ impl Worker {
         timeout: Duration,
     ) -> impl Future<Output = ShutdownReport> + Send + use<> + 'static {
         if self.is_forked() {
-            let answer = Arc::<Answer<ShutdownReport>>::default();
+            let answer = Arc::<Completion<ShutdownReport>>::default();
             answer.give(self.core.report_in_child());
-            return Awaited(answer);
+            return CompletionFuture(answer);
         }
         if !self.core.is_finished() {
             let until = self.ask_shutdown(timeout);
             self.core.deadlines.add(until, Arc::clone(&self.core) as _);
         }
-        Awaited(Arc::clone(&self.core.finished))
+        CompletionFuture(Arc::clone(&self.core.finished))
     }
 
     /// [`shutdown`](Self::shutdown), blocking the calling thread.
@@ -273,7 +273,7 @@ impl Worker {
             self.core
                 .finished
                 .wait(LAST_WORDS)
-                .unwrap_or_else(|| self.core.books.report(false))
+                .unwrap_or_else(|| self.core.counters.report(false))
         })
     }
 
@@ -301,16 +301,16 @@ impl Worker {
     #[cfg(test)]
     pub(crate) fn while_sinks_are_locked<R>(&self, run: impl FnOnce() -> R) -> R {
         let lines = self.core.sinks.iter().filter_map(|sink| match sink {
-            Outlet::Lines(sink) => Some(sink),
-            Outlet::Remote(_) => None,
+            AnySink::Lines(sink) => Some(sink),
+            AnySink::Remote(_) => None,
         });
         let _locked: Vec<_> = lines.map(|sink| sink.lock()).collect();
         run()
     }
 
     /// What tells how the sinks do, and keeps nothing running.
-    pub(crate) fn watch(&self) -> Watch {
-        Watch {
+    pub(crate) fn watch(&self) -> SinkObserver {
+        SinkObserver {
             core: Arc::clone(&self.core),
             process: self.process,
         }
@@ -334,14 +334,14 @@ impl Drop for Worker {
 }
 
 /// The life of the worker's thread.
-fn run(core: &Core, mut engine: Engine, runtime: Background) {
+fn run(core: &WorkerShared, mut engine: EventLoop, runtime: Background) {
     if let Background(Some(runtime)) = &runtime {
         supervise(&core.panics, || runtime.block_on(engine.run()));
     }
     // Formats, ticks and writers are foreign: each may panic or hang when it is dropped, and by now
     // nobody waits for this thread.
     core.has_thread.store(false, Relaxed);
-    caught(|| drop(engine));
-    core.sinks.iter().for_each(Outlet::drop_writer);
+    catch_panic(|| drop(engine));
+    core.sinks.iter().for_each(AnySink::drop_writer);
     drop(runtime);
 }

@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use super::{lock, peek};
+use super::{lock, lock_for_status};
 use crate::redact;
 
-/// Notices kept for `report()`.
+/// Diagnostics kept for `report()`.
 const KEPT: usize = 256;
 
 /// What this crate has to say about itself: each sentence once, bounded, never from a `tracing` event of
@@ -12,7 +12,7 @@ const KEPT: usize = 256;
 ///
 /// The worker writes what is new to the console; `MonitorGuard::report` lists all.
 #[derive(Debug, Default)]
-pub(crate) struct Notices(Mutex<Inner>);
+pub(crate) struct Diagnostics(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -21,20 +21,20 @@ struct Inner {
     left_out: u64,
 }
 
-impl Notices {
+impl Diagnostics {
     /// Sentences to begin with.
     pub(crate) fn of(sentences: Vec<String>) -> Self {
-        let notices = Self::default();
+        let diagnostics = Self::default();
         for sentence in sentences {
-            notices.say(sentence);
+            diagnostics.report(sentence);
         }
-        notices
+        diagnostics
     }
 
     /// Says a sentence, unless it was said before. A sentence says what is wrong and what to write. It is scrubbed: it
     /// may quote an error or a setting.
     #[cold]
-    pub(crate) fn say(&self, sentence: impl Into<String>) {
+    pub(crate) fn report(&self, sentence: impl Into<String>) {
         let sentence = redact::text(&sentence.into()).into_owned();
         let mut inner = lock(&self.0);
         if inner.said.contains(&sentence) {
@@ -49,8 +49,8 @@ impl Notices {
     }
 
     /// All sentences so far. None in a child made by `fork` whose parent was at them.
-    pub(crate) fn said(&self) -> Vec<String> {
-        peek(&self.0).map_or_else(Vec::new, |inner| inner.said.clone())
+    pub(crate) fn notices(&self) -> Vec<String> {
+        lock_for_status(&self.0).map_or_else(Vec::new, |inner| inner.said.clone())
     }
 
     /// The sentences that nobody has taken yet.
@@ -66,9 +66,9 @@ mod tests {
 
     #[test]
     fn a_sentence_holds_no_secret() {
-        let notices = Notices::default();
-        notices.say("the receiver https://u:hush@h/x?key=hush refused: password=hush");
-        let said = notices.said().concat();
+        let diagnostics = Diagnostics::default();
+        diagnostics.report("the receiver https://u:hush@h/x?key=hush refused: password=hush");
+        let said = diagnostics.notices().concat();
         assert!(
             !said.contains("hush") && said.contains("/x?key=REDACTED"),
             "{said}"
@@ -77,12 +77,12 @@ mod tests {
 
     #[test]
     fn a_sentence_is_said_once_and_the_list_is_bounded() {
-        let notices = Notices::default();
+        let diagnostics = Diagnostics::default();
         for n in 0..1000 {
-            notices.say(format!("sentence {}", n % 300));
+            diagnostics.report(format!("sentence {}", n % 300));
         }
-        assert_eq!(notices.said().len(), KEPT);
-        assert_eq!(notices.take_unwritten().len(), KEPT);
-        assert!(notices.take_unwritten().is_empty());
+        assert_eq!(diagnostics.notices().len(), KEPT);
+        assert_eq!(diagnostics.take_unwritten().len(), KEPT);
+        assert!(diagnostics.take_unwritten().is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 ///
 /// What the closure works on may be left half-done: the caller answers for that.
 #[inline]
-pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(value) => Some(value),
         Err(payload) => {
@@ -41,9 +41,9 @@ mod tests {
 
     #[test]
     fn a_panic_is_none_even_if_its_payload_panics_too() {
-        assert_eq!(caught(|| 7), Some(7));
+        assert_eq!(catch_panic(|| 7), Some(7));
         assert_eq!(
-            caught(|| std::panic::panic_any(PanicsOnDrop)).map(|()| 0),
+            catch_panic(|| std::panic::panic_any(PanicsOnDrop)).map(|()| 0),
             None
         );
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::Intake;
+use super::RecordQueue;
 use super::block::{Block, Lines, MAX_BLOCK};
 use super::shares::reserved;
-use super::trouble::Trouble;
+use super::trouble::SinkError;
 use super::writer::{Stop, Writer};
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::{Books, Notices, Reason, caught, lock, peek};
+use crate::model::{Diagnostics, DropReason, RecordCounters, catch_panic, lock, lock_for_status};
 
 /// After a refused write the next block waits this long, twice as long after each further refusal ..
 const FIRST_BACK_OFF: Duration = Duration::from_millis(50);
@@ -21,15 +21,15 @@ const LAST_BACK_OFF: Duration = Duration::from_secs(1);
 /// One sink's queue of blocks and its `Write`.
 ///
 /// Who holds the [`Writer`] writes: it lies in the queue or a single task on the blocking pool has taken
-/// it. Lines come into the books under the queue's lock alone, which is what makes each count once: the
+/// it. Lines come into the counters under the queue's lock alone, which is what makes each count once: the
 /// task counts what goes out, [`close`](Self::close) counts what is left, and after that nobody counts.
 pub(super) struct Sink {
     pub(super) name: &'static str,
     max_bytes: usize,
     pace: Clock,
-    intake: Arc<Intake>,
-    books: Arc<Books>,
-    notices: Arc<Notices>,
+    record_queue: Arc<RecordQueue>,
+    counters: Arc<RecordCounters>,
+    diagnostics: Arc<Diagnostics>,
     queue: Mutex<Queue>,
 }
 
@@ -50,8 +50,8 @@ pub(super) struct Queue {
     scheduled: bool,
     refusals: u32,
     /// Why the last block was not written, and why the last flush failed.
-    write_trouble: Option<Trouble>,
-    flush_trouble: Option<Trouble>,
+    write_trouble: Option<SinkError>,
+    flush_trouble: Option<SinkError>,
     not_before: Nanos,
     last_delivery: Option<Nanos>,
     waiting_since: Option<Nanos>,
@@ -69,14 +69,14 @@ pub(crate) struct SinkStatus {
     /// Bytes that wait or are being written.
     pub(crate) queued_bytes: usize,
     /// Why it drops what it is given; `None` once it delivers again.
-    pub(crate) trouble: Option<Trouble>,
+    pub(crate) trouble: Option<SinkError>,
     /// What a receiver of requests last said.
-    pub(crate) heard: Heard,
+    pub(crate) heard: ReceiverStatus,
 }
 
 /// What an answer tells beside its verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Heard {
+pub(crate) struct ReceiverStatus {
     pub(crate) status: Option<http::StatusCode>,
     /// By how many seconds our clock is ahead of the receiver's.
     pub(crate) ahead: Option<i64>,
@@ -87,8 +87,8 @@ impl Sink {
         name: &'static str,
         max_bytes: usize,
         out: Box<dyn Write + Send>,
-        (pace, intake): (Clock, Arc<Intake>),
-        (books, notices): (Arc<Books>, Arc<Notices>),
+        (pace, record_queue): (Clock, Arc<RecordQueue>),
+        (counters, diagnostics): (Arc<RecordCounters>, Arc<Diagnostics>),
     ) -> Self {
         let queue = Queue {
             blocks: VecDeque::new(),
@@ -113,9 +113,9 @@ impl Sink {
             name,
             max_bytes,
             pace,
-            intake,
-            books,
-            notices,
+            record_queue,
+            counters,
+            diagnostics,
             queue: Mutex::new(queue),
         }
     }
@@ -126,9 +126,11 @@ impl Sink {
         let mut queue = self.lock();
         let cost = block.cost();
         if queue.closed {
-            block.lines.drop_rest(Reason::Shutdown, &self.books);
+            block.lines.drop_rest(DropReason::Shutdown, &self.counters);
         } else if queue.bytes > 0 && queue.bytes.saturating_add(cost) > self.max_bytes {
-            block.lines.drop_rest(Reason::QueueOverflow, &self.books);
+            block
+                .lines
+                .drop_rest(DropReason::QueueOverflow, &self.counters);
         } else {
             queue.bytes += cost;
             queue.accepted += 1;
@@ -161,7 +163,7 @@ impl Sink {
         }
         let sink = Arc::clone(self);
         // The pool panics where no thread can be had.
-        if caught(|| drop(pool.spawn_blocking(move || sink.work()))).is_none() {
+        if catch_panic(|| drop(pool.spawn_blocking(move || sink.work()))).is_none() {
             let mut queue = self.lock();
             queue.scheduled = false;
             queue.not_before = self.pace.now().saturating_add(nanos(LAST_BACK_OFF));
@@ -225,7 +227,7 @@ impl Sink {
     /// Counts the lines that are wholly out; whether to go on.
     fn count(&self, accepted: usize) -> bool {
         let mut queue = self.lock();
-        if queue.in_flight.deliver(accepted, &self.books) > 0 {
+        if queue.in_flight.deliver(accepted, &self.counters) > 0 {
             let now = self.pace.now();
             queue.last_delivery = Some(now);
             queue.waiting_since = Some(now);
@@ -250,26 +252,26 @@ impl Sink {
                 return queue.taken != queue.wanted;
             }
             Err(Stop::Panic) => {
-                queue.write_trouble = Some(Trouble::Panicked);
-                self.notices.say(format!(
+                queue.write_trouble = Some(SinkError::Panicked);
+                self.diagnostics.report(format!(
                     "the sink `{}` panicked while it wrote: the lines of that block are counted as dropped",
                     self.name
                 ));
-                Reason::Panic
+                DropReason::Panic
             }
             Err(Stop::Io(error)) => {
-                queue.write_trouble = Some(Trouble::Refused(error.kind()));
-                self.notices.say(format!(
+                queue.write_trouble = Some(SinkError::Refused(error.kind()));
+                self.diagnostics.report(format!(
                     "the sink `{}` refused a write ({error}): lines are counted as dropped until it takes them again",
                     self.name
                 ));
-                Reason::Io
+                DropReason::Io
             }
-            Err(Stop::Closed) => Reason::Shutdown,
+            Err(Stop::Closed) => DropReason::Shutdown,
         };
-        queue.in_flight.drop_rest(reason, &self.books);
+        queue.in_flight.drop_rest(reason, &self.counters);
         let back_off = match reason {
-            Reason::Panic => FIRST_BACK_OFF,
+            DropReason::Panic => FIRST_BACK_OFF,
             _ => FIRST_BACK_OFF
                 .saturating_mul(1 << queue.refusals.min(8))
                 .min(LAST_BACK_OFF),
@@ -280,11 +282,11 @@ impl Sink {
     }
 
     /// Lays the writer down, unless there is more to write at once.
-    fn rest(&self, writer: Writer, flushed: Result<(), Trouble>) -> Option<Writer> {
+    fn rest(&self, writer: Writer, flushed: Result<(), SinkError>) -> Option<Writer> {
         let mut queue = self.lock();
         if queue.closed {
             drop(queue);
-            caught(|| drop(writer));
+            catch_panic(|| drop(writer));
             return None;
         }
         queue.flush_trouble = flushed.err();
@@ -306,7 +308,7 @@ impl Sink {
         drop(queue);
         // Somebody waits for these blocks, or the worker has to come back for the others.
         if awaited || resting && more {
-            self.intake.ring();
+            self.record_queue.ring();
         }
         writer
     }
@@ -316,9 +318,11 @@ impl Sink {
     pub(super) fn close(&self) -> bool {
         let mut queue = self.lock();
         queue.closed = true;
-        let mut left = queue.in_flight.drop_rest(Reason::Shutdown, &self.books);
+        let mut left = queue
+            .in_flight
+            .drop_rest(DropReason::Shutdown, &self.counters);
         for mut block in std::mem::take(&mut queue.blocks) {
-            left += block.lines.drop_rest(Reason::Shutdown, &self.books);
+            left += block.lines.drop_rest(DropReason::Shutdown, &self.counters);
         }
         queue.bytes = 0;
         queue.settled = queue.accepted;
@@ -328,21 +332,21 @@ impl Sink {
     /// Drops the `Write` of a closed sink, unless a task holds it, which then drops it.
     pub(super) fn drop_writer(&self) {
         let writer = self.lock().writer.take();
-        caught(|| drop(writer));
+        catch_panic(|| drop(writer));
     }
 
     /// `None` in a child made by `fork` whose parent was at it.
     pub(super) fn status(&self) -> Option<SinkStatus> {
         let now = self.pace.now();
         let age = |at: Nanos| Duration::from_nanos(now.saturating_sub(at));
-        let queue = peek(&self.queue)?;
+        let queue = lock_for_status(&self.queue)?;
         Some(SinkStatus {
             name: self.name,
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
             trouble: queue.write_trouble.or(queue.flush_trouble),
-            heard: Heard::default(),
+            heard: ReceiverStatus::default(),
         })
     }
 

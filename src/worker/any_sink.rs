@@ -2,18 +2,18 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::line_sink::{Sink, SinkStatus};
 use super::remote::Remote;
-use super::sink::{Sink, SinkStatus};
 use crate::clock::Nanos;
 
 /// A sink of either kind, as flush, shutdown and health see it.
 #[derive(Clone)]
-pub(super) enum Outlet {
+pub(super) enum AnySink {
     Lines(Arc<Sink>),
     Remote(Arc<Remote>),
 }
 
-impl Outlet {
+impl AnySink {
     /// Sets it to work if there is something to do now.
     pub(super) fn dispatch(&self, runtime: &Handle) {
         match self {

@@ -3,9 +3,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Whether a monitor is at work. Globals of the process that it took are free for the next one after its end.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Life(Arc<AtomicBool>);
+pub(crate) struct MonitorLifetime(Arc<AtomicBool>);
 
-impl Life {
+impl MonitorLifetime {
     /// The monitor was shut down, or its last handle was dropped.
     pub(crate) fn end(&self) {
         self.0.store(true, Relaxed);

@@ -5,15 +5,15 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::Record;
-use super::answer::Answer;
-use super::core::{Command, Core};
+use super::any_sink::AnySink;
+use super::completion::Completion;
 use super::format::Formatter;
-use super::outlet::Outlet;
-use super::remote::Feed;
-use super::tap::{self, Tap};
+use super::processor::{self, RecordProcessor};
+use super::remote::Batcher;
+use super::shared::{Command, WorkerShared};
 use crate::clock::{Nanos, nanos};
-use crate::model::caught;
-use crate::model::{Reason, Signal};
+use crate::model::catch_panic;
+use crate::model::{DropReason, RecordKind};
 
 /// How often the buffers are emptied while records come.
 const ROUND: Duration = Duration::from_millis(20);
@@ -22,16 +22,16 @@ const DOZE: Duration = Duration::from_secs(1);
 
 /// Something that the worker does from time to time, on its own thread: it must be short, for nothing else
 /// goes on meanwhile. A tick that panics is called again at its next time.
-pub(crate) type Tick = (Duration, Box<dyn FnMut() + Send>);
+pub(crate) type PeriodicTask = (Duration, Box<dyn FnMut() + Send>);
 
 /// The worker's loop.
-pub(super) struct Engine {
-    core: Arc<Core>,
+pub(super) struct EventLoop {
+    core: Arc<WorkerShared>,
     pool: Handle,
     formatters: Vec<Formatter>,
-    taps: Vec<Box<dyn Tap>>,
-    feeds: Vec<Feed>,
-    ticks: Vec<(Nanos, Tick)>,
+    taps: Vec<Box<dyn RecordProcessor>>,
+    feeds: Vec<Batcher>,
+    ticks: Vec<(Nanos, PeriodicTask)>,
     buffers: Vec<Vec<u8>>,
     flushes: Vec<Flush>,
     /// The deadline of the shutdown, once one was asked for.
@@ -48,16 +48,16 @@ struct Flush {
     blocks: Vec<u64>,
     /// What each tap had taken.
     marks: Vec<u64>,
-    answer: Arc<Answer<bool>>,
+    answer: Arc<Completion<bool>>,
 }
 
-impl Engine {
+impl EventLoop {
     pub(super) fn new(
-        core: Arc<Core>,
+        core: Arc<WorkerShared>,
         pool: Handle,
-        (formatters, feeds): (Vec<Formatter>, Vec<Feed>),
-        taps: Vec<Box<dyn Tap>>,
-        ticks: Vec<Tick>,
+        (formatters, feeds): (Vec<Formatter>, Vec<Batcher>),
+        taps: Vec<Box<dyn RecordProcessor>>,
+        ticks: Vec<PeriodicTask>,
     ) -> Self {
         let now = core.pace.now();
         let ticks = ticks.into_iter().map(|tick| (now + nanos(tick.0), tick));
@@ -84,7 +84,7 @@ impl Engine {
             if dozing {
                 // Memory of a burst is given back.
                 self.buffers = Vec::new();
-                self.core.intake.doze(true);
+                self.core.record_queue.doze(true);
                 // A record that came before the bell was armed rings nobody.
                 if self.round() {
                     return;
@@ -92,9 +92,9 @@ impl Engine {
             }
             if !dozing || self.since(self.last_record) >= DOZE {
                 let timeout = self.sleep(if dozing { DOZE } else { ROUND });
-                drop(tokio::time::timeout(timeout, self.core.intake.rung()).await);
+                drop(tokio::time::timeout(timeout, self.core.record_queue.rung()).await);
             }
-            self.core.intake.doze(false);
+            self.core.record_queue.doze(false);
         }
     }
 
@@ -118,13 +118,13 @@ impl Engine {
         for command in &commands {
             if let Command::Shutdown { until } = *command {
                 self.shutdown = Some(self.shutdown.map_or(until, |before| before.min(until)));
-                self.core.intake.close();
+                self.core.record_queue.close();
                 self.asked_anew = true;
             }
         }
         self.take_records(now);
         for tap in &mut self.taps {
-            tap::round(tap.as_mut(), &self.pool, &self.core.panics);
+            processor::run_due(tap.as_mut(), &self.pool, &self.core.panics);
         }
         self.write_notices();
         for formatter in &mut self.formatters {
@@ -157,7 +157,7 @@ impl Engine {
     }
 
     fn take_records(&mut self, now: Nanos) {
-        self.core.intake.drain(&mut self.buffers);
+        self.core.record_queue.drain(&mut self.buffers);
         let bytes: usize = self.buffers.iter().map(Vec::len).sum();
         // About as many as there are, so that the list hardly grows.
         let mut records = Vec::with_capacity(bytes / 128);
@@ -176,15 +176,16 @@ impl Engine {
         records.sort_by_key(|record| record.at);
         let core = &self.core;
         for tap in &mut self.taps {
-            let taken = tap::show(tap.as_mut(), &records, &self.pool, &core.panics);
+            let taken = processor::process_batch(tap.as_mut(), &records, &self.pool, &core.panics);
             let signal = tap.signal();
             let lines = signal.is_line() && !self.formatters.is_empty();
             if !lines && !self.feeds.iter().any(|feed| feed.takes(signal)) {
                 // No sink takes them: what the tap has is where it was to go.
                 let all = records.iter().filter(|it| it.signal == signal);
                 let all: u64 = all.map(|it| u64::from(it.items)).sum();
-                core.books.delivered(signal, taken);
-                core.books.dropped(signal, Reason::Panic, all - taken);
+                core.counters.delivered(signal, taken);
+                core.counters
+                    .dropped(signal, DropReason::Panic, all - taken);
             }
         }
         for feed in &mut self.feeds {
@@ -198,7 +199,7 @@ impl Engine {
 
     /// A record is emitted once for each sink that takes it; for the first of them it is already counted.
     fn count_for_further_sinks(&self, records: &[Record<'_>]) {
-        for signal in Signal::ALL {
+        for signal in RecordKind::ALL {
             let lines = if signal.is_line() {
                 self.formatters.len()
             } else {
@@ -209,7 +210,7 @@ impl Engine {
             if further > 0 {
                 let of_signal = records.iter().filter(|record| record.signal == signal);
                 let items: u64 = of_signal.map(|record| u64::from(record.items)).sum();
-                self.core.books.emitted(signal, further * items);
+                self.core.counters.emitted(signal, further * items);
             }
         }
     }
@@ -218,7 +219,7 @@ impl Engine {
         if self.formatters.is_empty() {
             return;
         }
-        for sentence in self.core.notices.take_unwritten() {
+        for sentence in self.core.diagnostics.take_unwritten() {
             for formatter in &mut self.formatters {
                 formatter.notice(self.core.clock.now(), &sentence, &self.pool);
             }
@@ -268,7 +269,7 @@ impl Engine {
             && self.feeds.iter().all(|feed| feed.sink.holds_nothing());
         // Last: what is delivered needs no keeping any more.
         let mut taps = self.taps.iter_mut();
-        let done = delivered && taps.all(|tap| caught(|| tap.ends()).unwrap_or(true));
+        let done = delivered && taps.all(|tap| catch_panic(|| tap.ends()).unwrap_or(true));
         done || self.core.pace.now() >= until
     }
 
@@ -276,7 +277,7 @@ impl Engine {
         for (due, (period, tick)) in &mut self.ticks {
             if now >= *due {
                 *due = now.saturating_add(nanos(*period));
-                if caught(tick).is_none() {
+                if catch_panic(tick).is_none() {
                     self.core.panics.fetch_add(1, Relaxed);
                 }
             }
@@ -287,9 +288,9 @@ impl Engine {
     fn sleep(&self, longest: Duration) -> Duration {
         let now = self.core.pace.now();
         let ticks = self.ticks.iter().map(|(due, _)| *due);
-        let sinks = self.core.sinks.iter().filter_map(Outlet::next_dispatch);
+        let sinks = self.core.sinks.iter().filter_map(AnySink::next_dispatch);
         let flushes = self.flushes.iter().map(|flush| flush.until);
-        let feeds = self.feeds.iter().filter_map(Feed::due);
+        let feeds = self.feeds.iter().filter_map(Batcher::due);
         let next = ticks
             .chain(sinks)
             .chain(feeds)
@@ -313,7 +314,7 @@ impl Engine {
 /// rises from 10 ms to 640 ms. `panics` counts.
 pub(super) fn supervise(panics: &AtomicU64, mut run: impl FnMut()) {
     let mut in_a_row = 0_u32;
-    while caught(&mut run).is_none() {
+    while catch_panic(&mut run).is_none() {
         panics.fetch_add(1, Relaxed);
         std::thread::sleep(Duration::from_millis(10 << in_a_row.min(6)));
         in_a_row = in_a_row.saturating_add(1);

@@ -1,17 +1,17 @@
 use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, RwLock};
 
-use super::{Life, read_lock, write_lock};
+use super::{MonitorLifetime, read_lock, write_lock};
 
 /// Who has a global of the process after a monitor asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
+pub(crate) enum ClaimResult {
     /// The monitor, from now on.
-    Now,
+    Claimed,
     /// The monitor, since an earlier call.
-    Before,
+    AlreadyClaimed,
     /// Another monitor, which is at work.
-    Other,
+    HeldByOther,
     /// Somebody else.
     Foreign,
 }
@@ -21,7 +21,7 @@ pub(crate) enum Taken {
 ///
 /// A process with one monitor pays one load of a flag that nobody writes.
 #[derive(Debug)]
-pub(crate) struct Successive<T> {
+pub(crate) struct GlobalSlot<T> {
     /// It stays for good, as the global does.
     first: T,
     /// How often another monitor took over.
@@ -32,11 +32,11 @@ pub(crate) struct Successive<T> {
 #[derive(Debug)]
 struct Now<T> {
     later: Option<Arc<T>>,
-    life: Life,
+    life: MonitorLifetime,
 }
 
-impl<T> Successive<T> {
-    pub(crate) fn new(first: T, life: Life) -> Self {
+impl<T> GlobalSlot<T> {
+    pub(crate) fn new(first: T, life: MonitorLifetime) -> Self {
         Self {
             first,
             changes: AtomicU32::new(0),
@@ -79,19 +79,19 @@ impl<T> Successive<T> {
     }
 
     /// Whether a monitor has the global.
-    pub(crate) fn is_of(&self, life: &Life) -> bool {
+    pub(crate) fn is_owned_by(&self, life: &MonitorLifetime) -> bool {
         let now = read_lock(&self.now);
         now.life.is(life)
     }
 
     /// Gives the global to a monitor, if the one that has it has ended.
-    pub(crate) fn take_over(&self, part: T, life: &Life) -> Taken {
+    pub(crate) fn claim(&self, part: T, life: &MonitorLifetime) -> ClaimResult {
         let mut now = write_lock(&self.now);
         if now.life.is(life) {
-            return Taken::Before;
+            return ClaimResult::AlreadyClaimed;
         }
         if !now.life.has_ended() {
-            return Taken::Other;
+            return ClaimResult::HeldByOther;
         }
         let before = now.later.replace(Arc::new(part));
         now.life = life.clone();
@@ -99,7 +99,7 @@ impl<T> Successive<T> {
         drop(now);
         // Outside the lock: it may be the last owner.
         drop(before);
-        Taken::Now
+        ClaimResult::Claimed
     }
 }
 
@@ -109,18 +109,21 @@ mod tests {
 
     #[test]
     fn the_next_one_follows_the_end_of_the_one_before() {
-        let lives: [Life; 3] = Default::default();
+        let lives: [MonitorLifetime; 3] = Default::default();
         let [first, second, third] = &lives;
-        let global = Successive::new(1, first.clone());
+        let global = GlobalSlot::new(1, first.clone());
         let now = || global.with(|part| *part);
-        assert_eq!(global.take_over(1, first), Taken::Before);
-        assert_eq!((global.take_over(2, second), now()), (Taken::Other, 1));
+        assert_eq!(global.claim(1, first), ClaimResult::AlreadyClaimed);
+        assert_eq!(
+            (global.claim(2, second), now()),
+            (ClaimResult::HeldByOther, 1)
+        );
         first.end();
-        assert_eq!((global.take_over(2, second), now()), (Taken::Now, 2));
-        assert_eq!(global.take_over(2, second), Taken::Before);
-        assert_eq!(global.take_over(1, first), Taken::Other);
+        assert_eq!((global.claim(2, second), now()), (ClaimResult::Claimed, 2));
+        assert_eq!(global.claim(2, second), ClaimResult::AlreadyClaimed);
+        assert_eq!(global.claim(1, first), ClaimResult::HeldByOther);
         second.end();
-        assert_eq!((global.take_over(3, third), now()), (Taken::Now, 3));
+        assert_eq!((global.claim(3, third), now()), (ClaimResult::Claimed, 3));
         assert_eq!((global.changes(), *global.first()), (2, 1));
     }
 }

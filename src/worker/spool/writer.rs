@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Spool;
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::{Notices, caught, lock, peek};
-use crate::worker::answer::Answer;
-use crate::worker::{Intake, Jobs};
+use crate::model::{Diagnostics, catch_panic, lock, lock_for_status};
+use crate::worker::completion::Completion;
+use crate::worker::{BlockingPool, RecordQueue};
 
 /// After an error of the disk the next attempt waits so long.
 const RETRY: Duration = Duration::from_secs(5);
@@ -30,14 +30,14 @@ pub(super) type Open = dyn Fn() -> io::Result<Spool> + Send + Sync;
 /// One task at a time holds the [`Spool`]; it takes all that waits, writes and syncs it once, and answers
 /// those who wait for it. Where the disk fails, records are in memory alone until it does better.
 #[derive(Clone)]
-pub(crate) struct Keeper(Arc<Shared>);
+pub(crate) struct SpoolWriter(Arc<Shared>);
 
 struct Shared {
     name: &'static str,
     open: Box<Open>,
     pace: Clock,
-    intake: Arc<Intake>,
-    notices: Arc<Notices>,
+    record_queue: Arc<RecordQueue>,
+    diagnostics: Arc<Diagnostics>,
     state: Mutex<State>,
 }
 
@@ -57,13 +57,13 @@ struct State {
     look_due: Option<Nanos>,
     read: Reading,
     not_before: Nanos,
-    status: KeeperStatus,
+    status: SpoolStatus,
 }
 
 struct Waiting {
     number: u64,
     body: Vec<u8>,
-    answer: Option<Arc<Answer<bool>>>,
+    answer: Option<Arc<Completion<bool>>>,
 }
 
 enum Reading {
@@ -74,7 +74,7 @@ enum Reading {
 
 /// How the store does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct KeeperStatus {
+pub(crate) struct SpoolStatus {
     /// Whether the disk refuses what comes.
     pub(crate) failing: bool,
     /// Bytes of its files.
@@ -98,17 +98,17 @@ struct Work {
     read: Option<u64>,
 }
 
-impl Keeper {
+impl SpoolWriter {
     /// A store that `open` opens, at once. Where that fails it is tried again later. Numbers begin behind
     /// what is stored, and behind `wall`, so that they rise even where the disk cannot be read now.
     pub(super) fn new(
         name: &'static str,
         open: Box<Open>,
         (pace, wall): (Clock, u64),
-        intake: &Arc<Intake>,
-        notices: &Arc<Notices>,
+        record_queue: &Arc<RecordQueue>,
+        diagnostics: &Arc<Diagnostics>,
     ) -> Self {
-        let opened = caught(&open).unwrap_or_else(panicked);
+        let opened = catch_panic(&open).unwrap_or_else(panicked);
         let (spool, error) = match opened {
             Ok(spool) => (Some(spool), None),
             Err(error) => (None, Some(error)),
@@ -121,8 +121,8 @@ impl Keeper {
         let shared = Shared {
             name,
             open,
-            intake: Arc::clone(intake),
-            notices: Arc::clone(notices),
+            record_queue: Arc::clone(record_queue),
+            diagnostics: Arc::clone(diagnostics),
             state: Mutex::new(State {
                 spool,
                 busy: false,
@@ -136,10 +136,10 @@ impl Keeper {
                 look_due: (damaged > 0).then(|| pace.now() + nanos(LOOK_AGAIN)),
                 read: Reading::Idle,
                 not_before: 0,
-                status: KeeperStatus {
+                status: SpoolStatus {
                     bytes: known.2,
                     damaged,
-                    ..KeeperStatus::default()
+                    ..SpoolStatus::default()
                 },
             }),
             pace,
@@ -152,7 +152,7 @@ impl Keeper {
 
     /// Stores a record, some time soon; its number. `answer` is told when it is on the disk, or that the
     /// disk refused it for now.
-    pub(crate) fn push(&self, body: Vec<u8>, answer: Option<Arc<Answer<bool>>>) -> u64 {
+    pub(crate) fn push(&self, body: Vec<u8>, answer: Option<Arc<Completion<bool>>>) -> u64 {
         let mut state = self.0.lock();
         let number = state.next;
         state.next += 1;
@@ -262,8 +262,8 @@ impl Keeper {
     }
 
     /// How it does; `None` in a child made by `fork` whose parent was at it.
-    pub(crate) fn status(&self) -> Option<KeeperStatus> {
-        peek(&self.0.state).map(|state| state.status)
+    pub(crate) fn status(&self) -> Option<SpoolStatus> {
+        lock_for_status(&self.0.state).map(|state| state.status)
     }
 
     /// Runs code while other code is at the store, as a thread of the parent may have been when it forked.
@@ -274,7 +274,7 @@ impl Keeper {
     }
 
     /// Sets a task to work where there is something to do and none is at it.
-    pub(crate) fn dispatch(&self, jobs: &Jobs<'_>) {
+    pub(crate) fn dispatch(&self, jobs: &BlockingPool<'_>) {
         {
             let now = self.0.pace.now();
             let mut state = self.0.lock();
@@ -363,7 +363,7 @@ impl Shared {
             spool = self.one(spool, work);
         }
         // Somebody may wait for what is stored or read now.
-        self.intake.ring();
+        self.record_queue.ring();
     }
 
     /// Does one round of work; the spool if it is still good.
@@ -379,23 +379,23 @@ impl Shared {
             .into_iter()
             .map(|it| ((it.number, it.body), it.answer))
             .unzip();
-        let mut spool = match spool.map_or_else(|| caught(&self.open).unwrap_or_else(panicked), Ok)
-        {
-            Ok(spool) => spool,
-            Err(error) => {
-                self.give_back(numbered, answers, &error);
-                return None;
-            }
-        };
+        let mut spool =
+            match spool.map_or_else(|| catch_panic(&self.open).unwrap_or_else(panicked), Ok) {
+                Ok(spool) => spool,
+                Err(error) => {
+                    self.give_back(numbered, answers, &error);
+                    return None;
+                }
+            };
         spool.ack(acked);
-        let done = caught(|| {
+        let done = catch_panic(|| {
             // One more try, on a new file: a file system may have got over it.
             let stored = spool.append(&numbered).or_else(|_| spool.append(&numbered));
             stored.and_then(|()| if save_acks { spool.save_acks() } else { Ok(()) })
         });
         let read = match read {
             Some(after) if matches!(done, Some(Ok(()))) => {
-                Some(caught(|| spool.read(after, MAX_READ)).unwrap_or_default())
+                Some(catch_panic(|| spool.read(after, MAX_READ)).unwrap_or_default())
             }
             _ => None,
         };
@@ -419,7 +419,7 @@ impl Shared {
         }
         state.status.bytes = spool.bytes();
         if spool.corrupt() > state.status.corrupt {
-            self.notices.say(format!(
+            self.diagnostics.report(format!(
                 "a file of the stored {} is damaged and was set aside as `*.corrupt-N` in the data directory: the \
                  records in it are lost; look at the file, then remove it",
                 self.name
@@ -433,8 +433,8 @@ impl Shared {
         state.look_due = (spool.damaged() > 0).then_some(due);
         state.status.evicted += spool.take_evicted();
         if std::mem::take(&mut state.status.failing) {
-            self.notices
-                .say(format!("{} are stored on disk again", self.name));
+            self.diagnostics
+                .report(format!("{} are stored on disk again", self.name));
         }
         drop(state);
         for answer in answers.into_iter().flatten() {
@@ -447,7 +447,7 @@ impl Shared {
     fn give_back(
         &self,
         records: Vec<(u64, Vec<u8>)>,
-        answers: Vec<Option<Arc<Answer<bool>>>>,
+        answers: Vec<Option<Arc<Completion<bool>>>>,
         error: &io::Error,
     ) {
         let mut state = self.lock();
@@ -469,7 +469,7 @@ impl Shared {
     fn fail(&self, state: &mut State, error: &io::Error) {
         state.status.failing = true;
         state.not_before = self.pace.now() + nanos(RETRY);
-        self.notices.say(format!(
+        self.diagnostics.report(format!(
             "{} are in memory alone: the data directory refuses them ({error}); it is tried again every 5 s",
             self.name
         ));
@@ -484,9 +484,9 @@ fn panicked<T>() -> io::Result<T> {
     Err(io::Error::other("code panicked"))
 }
 
-impl std::fmt::Debug for Keeper {
+impl std::fmt::Debug for SpoolWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keeper")
+        f.debug_struct("SpoolWriter")
             .field("status", &self.status())
             .finish_non_exhaustive()
     }

@@ -70,12 +70,12 @@ impl Counts {
         }
     }
 
-    fn hook_is_set(&self) {
+    fn record_hook_set(&self) {
         self.set.store(true, Relaxed);
         self.missed.store(0, Relaxed);
     }
 
-    fn hook_saw_panic(&self) {
+    fn record_hook_panic(&self) {
         let more = |spare: u32| (spare < MOST_SPARE).then_some(spare + 1);
         let _counted = self.spare.fetch_update(Relaxed, Relaxed, more);
         let _ended = HERE.try_with(|here| {
@@ -85,7 +85,7 @@ impl Counts {
         });
     }
 
-    fn layer_saw_panic(&self, monitor: u32) {
+    fn record_layer_panic(&self, monitor: u32) {
         let _ended = HERE.try_with(|here| {
             let Ok(mut here) = here.try_borrow_mut() else {
                 return;
@@ -112,30 +112,30 @@ impl Counts {
 }
 
 /// A hook of ours is the first that a panic meets from now on.
-pub(crate) fn hook_is_set() {
-    COUNTS.hook_is_set();
+pub(crate) fn record_hook_set() {
+    COUNTS.record_hook_set();
 }
 
 /// Whether a hook of ours was ever set in this process.
-pub(crate) fn has_hook() -> bool {
+pub(crate) fn has_panic_hook() -> bool {
     COUNTS.set.load(Relaxed)
 }
 
 /// Panics that layers saw and no hook of ours did, since the hook was set last.
-pub(crate) fn panics_missed() -> u64 {
+pub(crate) fn missed_panics() -> u64 {
     COUNTS.missed.load(Relaxed)
 }
 
 /// The hook was called. It calls nothing foreign and waits for no lock.
-pub(crate) fn hook_saw_panic() {
-    COUNTS.hook_saw_panic();
+pub(crate) fn record_hook_panic() {
+    COUNTS.record_hook_panic();
 }
 
 /// A layer of a monitor saw a panic. One that the hook saw on another thread (`resume_unwind`) counts as seen.
 #[cold]
 #[inline(never)]
-pub(crate) fn layer_saw_panic(monitor: u32) {
-    COUNTS.layer_saw_panic(monitor);
+pub(crate) fn record_layer_panic(monitor: u32) {
+    COUNTS.record_layer_panic(monitor);
 }
 
 #[cfg(test)]
@@ -146,17 +146,17 @@ mod tests {
     fn a_panic_is_missed_if_no_hook_saw_it_on_any_thread() {
         let counts = Counts::new();
         let elsewhere = || {
-            std::thread::scope(|scope| scope.spawn(|| counts.hook_saw_panic()).join().unwrap());
+            std::thread::scope(|scope| scope.spawn(|| counts.record_hook_panic()).join().unwrap());
         };
         // The layers of two monitors see each.
         let missed = || {
             let before = counts.missed.load(Relaxed);
-            counts.layer_saw_panic(1);
-            counts.layer_saw_panic(2);
+            counts.record_layer_panic(1);
+            counts.record_layer_panic(2);
             counts.missed.load(Relaxed) - before
         };
         for _ in 0..3 {
-            counts.hook_saw_panic();
+            counts.record_hook_panic();
             assert_eq!(missed(), 0);
         }
         assert_eq!((missed(), missed()), (1, 1));
@@ -168,7 +168,7 @@ mod tests {
         }
         let hidden = (0..300).take_while(|_| missed() == 0).count();
         assert_eq!(hidden, MOST_SPARE as usize);
-        counts.hook_is_set();
+        counts.record_hook_set();
         assert_eq!(counts.missed.load(Relaxed), 0);
     }
 }

@@ -4,20 +4,20 @@ use tokio::runtime::Handle;
 
 use super::Record;
 use crate::clock::Nanos;
-use crate::model::Signal;
-use crate::model::caught;
+use crate::model::RecordKind;
+use crate::model::catch_panic;
 
 /// Reads the records of one signal on the worker's thread, before the sinks get them. What it does must be
 /// short.
-pub(crate) trait Tap: Send {
+pub(crate) trait RecordProcessor: Send {
     /// The signal that it reads.
-    fn signal(&self) -> Signal;
+    fn signal(&self) -> RecordKind;
 
     /// Reads a record.
-    fn take(&mut self, record: &Record<'_>, jobs: &Jobs<'_>);
+    fn take(&mut self, record: &Record<'_>, jobs: &BlockingPool<'_>);
 
     /// Does what is due, after the records of a round.
-    fn round(&mut self, _: &Jobs<'_>) {}
+    fn round(&mut self, _: &BlockingPool<'_>) {}
 
     /// When [`round`](Self::round) has something to do that nothing announces.
     fn due(&self) -> Option<Nanos> {
@@ -41,35 +41,35 @@ pub(crate) trait Tap: Send {
 }
 
 /// Where a tap leaves what takes longer.
-pub(crate) struct Jobs<'a>(pub(super) &'a Handle);
+pub(crate) struct BlockingPool<'a>(pub(super) &'a Handle);
 
-impl Jobs<'_> {
+impl BlockingPool<'_> {
     /// Runs a job on the blocking pool, some time; whether it will.
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> bool {
         // The pool panics where no thread can be had.
-        caught(|| drop(self.0.spawn_blocking(job))).is_some()
+        catch_panic(|| drop(self.0.spawn_blocking(job))).is_some()
     }
 }
 
 /// Has a tap do what is due; `panics` counts.
-pub(super) fn round(tap: &mut dyn Tap, pool: &Handle, panics: &AtomicU64) {
-    if caught(|| tap.round(&Jobs(pool))).is_none() {
+pub(super) fn run_due(tap: &mut dyn RecordProcessor, pool: &Handle, panics: &AtomicU64) {
+    if catch_panic(|| tap.round(&BlockingPool(pool))).is_none() {
         panics.fetch_add(1, Relaxed);
     }
 }
 
 /// Shows a batch to a tap. A record at which it panics is passed over; `panics` counts. How many
 /// items it took.
-pub(super) fn show(
-    tap: &mut dyn Tap,
+pub(super) fn process_batch(
+    tap: &mut dyn RecordProcessor,
     records: &[Record<'_>],
     pool: &Handle,
     panics: &AtomicU64,
 ) -> u64 {
-    let (signal, jobs) = (tap.signal(), Jobs(pool));
+    let (signal, jobs) = (tap.signal(), BlockingPool(pool));
     let mut taken = 0;
     for record in records.iter().filter(|record| record.signal == signal) {
-        match caught(|| tap.take(record, &jobs)) {
+        match catch_panic(|| tap.take(record, &jobs)) {
             Some(()) => taken += u64::from(record.items),
             None => {
                 panics.fetch_add(1, Relaxed);

@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 static FIRST: OnceLock<u32> = OnceLock::new();
 
 /// Notes the process in which a monitor is built.
-pub(crate) fn note_process() {
+pub(crate) fn record_process() {
     FIRST.get_or_init(std::process::id);
 }
 
@@ -23,12 +23,12 @@ pub(crate) fn note_process() {
 ///
 /// In a child made by `fork` a lock that a thread of the parent held stays locked for ever. There the read waits a few
 /// milliseconds, then it is `None`; elsewhere it is never `None`.
-pub(crate) fn peek<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+pub(crate) fn lock_for_status<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     look(|| mutex.try_lock(), || lock(mutex))
 }
 
-/// As [`peek`], of a lock that readers share.
-pub(crate) fn peek_shared<T>(lock: &RwLock<T>) -> Option<RwLockReadGuard<'_, T>> {
+/// As [`lock_for_status`], of a lock that readers share.
+pub(crate) fn read_for_status<T>(lock: &RwLock<T>) -> Option<RwLockReadGuard<'_, T>> {
     look(|| lock.try_read(), || read_lock(lock))
 }
 
@@ -85,16 +85,16 @@ mod tests {
 
     #[test]
     fn a_child_does_not_wait_for_a_lock() {
-        note_process();
+        record_process();
         let (mutex, shared) = (Mutex::new(1), RwLock::new(2));
         as_in_child(|| {
-            assert_eq!(peek(&mutex).as_deref(), Some(&1));
-            assert_eq!(peek_shared(&shared).as_deref(), Some(&2));
+            assert_eq!(lock_for_status(&mutex).as_deref(), Some(&1));
+            assert_eq!(read_for_status(&shared).as_deref(), Some(&2));
         });
         let (_held, _written) = (mutex.lock().unwrap(), shared.write().unwrap());
         as_in_child(|| {
-            assert!(peek(&mutex).is_none());
-            assert!(peek_shared(&shared).is_none());
+            assert!(lock_for_status(&mutex).is_none());
+            assert!(read_for_status(&shared).is_none());
         });
     }
 }

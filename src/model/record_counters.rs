@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// A kind of record that this crate sends somewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Signal {
+pub enum RecordKind {
     /// The line of a request.
     Request,
     /// A `tracing` event.
@@ -17,7 +17,7 @@ pub enum Signal {
     Span,
 }
 
-impl Signal {
+impl RecordKind {
     /// Every signal.
     pub const ALL: [Self; 5] = [
         Self::Request,
@@ -47,7 +47,7 @@ impl Signal {
 /// Why a record was dropped. Each record that is dropped is counted under one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum DropReason {
     /// A bounded queue was full; the newest record went.
     QueueOverflow,
     /// The operating system refused the write.
@@ -69,7 +69,7 @@ pub enum Reason {
     BeforeSend,
 }
 
-impl Reason {
+impl DropReason {
     /// Every reason.
     pub const ALL: [Self; 9] = [
         Self::QueueOverflow,
@@ -102,8 +102,8 @@ impl Reason {
 /// The running account of every signal: each term is counted where it happens, none is computed from
 /// the others, so that `emitted == delivered + spooled + dropped` can be asserted.
 #[derive(Debug, Default)]
-pub(crate) struct Books {
-    signals: [Account; Signal::ALL.len()],
+pub(crate) struct RecordCounters {
+    signals: [Account; RecordKind::ALL.len()],
 }
 
 #[derive(Debug, Default)]
@@ -111,40 +111,40 @@ struct Account {
     emitted: AtomicU64,
     delivered: AtomicU64,
     spooled: AtomicU64,
-    dropped: [AtomicU64; Reason::ALL.len()],
+    dropped: [AtomicU64; DropReason::ALL.len()],
 }
 
 #[expect(
     clippy::indexing_slicing,
     reason = "both arrays are as long as their enums"
 )]
-impl Books {
-    pub(crate) fn emitted(&self, signal: Signal, n: u64) {
+impl RecordCounters {
+    pub(crate) fn emitted(&self, signal: RecordKind, n: u64) {
         self.signals[signal as usize].emitted.fetch_add(n, Relaxed);
     }
 
-    pub(crate) fn delivered(&self, signal: Signal, n: u64) {
+    pub(crate) fn delivered(&self, signal: RecordKind, n: u64) {
         self.signals[signal as usize]
             .delivered
             .fetch_add(n, Relaxed);
     }
 
-    pub(crate) fn spooled(&self, signal: Signal, n: u64) {
+    pub(crate) fn spooled(&self, signal: RecordKind, n: u64) {
         self.signals[signal as usize].spooled.fetch_add(n, Relaxed);
     }
 
-    pub(crate) fn dropped(&self, signal: Signal, reason: Reason, n: u64) {
+    pub(crate) fn dropped(&self, signal: RecordKind, reason: DropReason, n: u64) {
         self.signals[signal as usize].dropped[reason as usize].fetch_add(n, Relaxed);
     }
 
-    /// What stands in the books of one signal.
-    pub(crate) fn totals(&self, signal: Signal) -> Totals {
+    /// What stands in the counters of one signal.
+    pub(crate) fn totals(&self, signal: RecordKind) -> RecordTotals {
         let account = &self.signals[signal as usize];
-        let mut dropped = [0; Reason::ALL.len()];
+        let mut dropped = [0; DropReason::ALL.len()];
         for (out, count) in dropped.iter_mut().zip(&account.dropped) {
             *out = count.load(Relaxed);
         }
-        Totals {
+        RecordTotals {
             signal,
             delivered: account.delivered.load(Relaxed),
             spooled: account.spooled.load(Relaxed),
@@ -154,10 +154,10 @@ impl Books {
         }
     }
 
-    /// What stands in all books.
+    /// What stands in all counters.
     pub(crate) fn report(&self, complete: bool) -> ShutdownReport {
         ShutdownReport {
-            signals: Signal::ALL.map(|signal| self.totals(signal)),
+            signals: RecordKind::ALL.map(|signal| self.totals(signal)),
             complete,
             in_child: false,
         }
@@ -166,17 +166,17 @@ impl Books {
 
 /// What became of one signal's records since the monitor was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
-    signal: Signal,
+pub struct RecordTotals {
+    signal: RecordKind,
     emitted: u64,
     delivered: u64,
     spooled: u64,
-    dropped: [u64; Reason::ALL.len()],
+    dropped: [u64; DropReason::ALL.len()],
 }
 
-impl Totals {
+impl RecordTotals {
     /// Whose account it is.
-    pub fn signal(&self) -> Signal {
+    pub fn signal(&self) -> RecordKind {
         self.signal
     }
 
@@ -197,7 +197,7 @@ impl Totals {
 
     /// Records dropped for one reason.
     #[expect(clippy::indexing_slicing, reason = "the array is as long as the enum")]
-    pub fn dropped(&self, reason: Reason) -> u64 {
+    pub fn dropped(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]
     }
 
@@ -221,7 +221,7 @@ impl Totals {
 /// Its `Display` is one line a signal, for the end of a service's own log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownReport {
-    signals: [Totals; Signal::ALL.len()],
+    signals: [RecordTotals; RecordKind::ALL.len()],
     complete: bool,
     in_child: bool,
 }
@@ -242,23 +242,23 @@ impl ShutdownReport {
 
     /// The account of one signal.
     #[expect(clippy::indexing_slicing, reason = "the array is as long as the enum")]
-    pub fn totals(&self, signal: Signal) -> &Totals {
+    pub fn totals(&self, signal: RecordKind) -> &RecordTotals {
         &self.signals[signal as usize]
     }
 
     /// Records of all signals that their receivers took.
     pub fn delivered(&self) -> u64 {
-        self.signals.iter().map(Totals::delivered).sum()
+        self.signals.iter().map(RecordTotals::delivered).sum()
     }
 
     /// Records of all signals that are kept on disk for later.
     pub fn spooled(&self) -> u64 {
-        self.signals.iter().map(Totals::spooled).sum()
+        self.signals.iter().map(RecordTotals::spooled).sum()
     }
 
     /// Records of all signals that were dropped.
     pub fn dropped(&self) -> u64 {
-        self.signals.iter().map(Totals::dropped_in_all).sum()
+        self.signals.iter().map(RecordTotals::dropped_in_all).sum()
     }
 }
 
@@ -272,7 +272,7 @@ impl fmt::Display for ShutdownReport {
             if !std::mem::take(&mut first) {
                 f.write_str("\n")?;
             }
-            let Totals {
+            let RecordTotals {
                 signal,
                 emitted,
                 delivered,
@@ -284,7 +284,7 @@ impl fmt::Display for ShutdownReport {
                 f,
                 "{name}: {emitted} emitted, {delivered} delivered, {spooled} spooled"
             )?;
-            for reason in Reason::ALL {
+            for reason in DropReason::ALL {
                 match totals.dropped(reason) {
                     0 => {}
                     n => write!(f, ", {n} dropped ({})", reason.as_str())?,
@@ -307,12 +307,12 @@ mod tests {
 
     #[test]
     fn a_report_tells_each_signal_by_reason() {
-        let books = Books::default();
-        books.emitted(Signal::Log, 5);
-        books.delivered(Signal::Log, 2);
-        books.dropped(Signal::Log, Reason::Io, 2);
-        let report = books.report(true);
-        assert_eq!(report.totals(Signal::Log).on_their_way(), 1);
+        let counters = RecordCounters::default();
+        counters.emitted(RecordKind::Log, 5);
+        counters.delivered(RecordKind::Log, 2);
+        counters.dropped(RecordKind::Log, DropReason::Io, 2);
+        let report = counters.report(true);
+        assert_eq!(report.totals(RecordKind::Log).on_their_way(), 1);
         assert_eq!(
             (report.delivered(), report.spooled(), report.dropped()),
             (2, 0, 2)
@@ -322,7 +322,7 @@ mod tests {
             "log: 5 emitted, 2 delivered, 0 spooled, 2 dropped (io)"
         );
         assert_eq!(
-            Books::default().report(true).to_string(),
+            RecordCounters::default().report(true).to_string(),
             "nothing was emitted"
         );
     }
