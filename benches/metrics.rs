@@ -1,6 +1,7 @@
-//! What counting costs, and what a scrape does. `cargo bench --all-features --bench metrics`
+//! The cost of recording metrics and of a scrape: `cargo bench --all-features --bench metrics`.
 //!
-//! Each row is the best of some runs, in nanoseconds a call, the empty loop's own time among them.
+//! Each row shows nanoseconds per call: the best of several runs, with the time of the empty loop (`nothing`) included.
+//! For a page, it shows the time of the whole page and of its longest poll.
 
 use std::hint::black_box;
 use std::pin::Pin;
@@ -23,17 +24,17 @@ fn main() {
         black_box(());
     });
     let atomic = AtomicU64::new(0);
-    row("an atomic of one's own", || {
+    row("a plain atomic", || {
         atomic.fetch_add(1, Relaxed);
     });
     let jobs = metrics.counter("jobs").build().with([("queue", "mail")]);
-    row("counter, kept handle", || jobs.add(black_box(1)));
+    row("counter, stored handle", || jobs.add(black_box(1)));
     let level = metrics.up_down_counter("level").build();
-    row("up-down counter, kept handle", || level.add(black_box(-1)));
+    row("up-down counter, stored handle", || level.add(black_box(-1)));
     let gauge = metrics.gauge("room").build();
-    row("gauge, kept handle", || gauge.set(black_box(1.0)));
+    row("gauge, stored handle", || gauge.set(black_box(1.0)));
     let took = metrics.histogram("took").unit("s").build();
-    row("histogram, kept handle", || took.record(black_box(0.03)));
+    row("histogram, stored handle", || took.record(black_box(0.03)));
     row("counter looked up by label", || {
         jobs.with([("queue", "post")]).add(1);
     });
@@ -113,14 +114,14 @@ fn pages(name: &str, metrics: &Metrics) {
     }
 }
 
-/// The time of a whole page and of its longest poll, and its size.
+/// The time of a page and of its longest poll, and its size in bytes.
 fn page(metrics: &Metrics, encoding: &'static str) -> (Duration, Duration, usize) {
     let request = Request::builder()
         .header("accept-encoding", encoding)
         .body(());
     let start = Instant::now();
-    let answer = metrics.prometheus().call(request.expect("a request"));
-    let mut body = answer.into_inner().expect("an answer").into_body();
+    let response = metrics.prometheus().call(request.expect("a request"));
+    let mut body = response.into_inner().expect("a response").into_body();
     let (mut longest, mut bytes) = (start.elapsed(), 0);
     loop {
         let poll = Instant::now();

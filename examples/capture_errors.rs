@@ -1,8 +1,25 @@
-//! Errors and panics captured in handlers, with what is known of their request; kept in a data directory, told by
-//! kind, and sent to a Sentry where `SENTRY_DSN` names one.
+//! Errors and panics captured in handlers, with the request they happened in. Errors of one kind form a group.
 //!
-//! `cargo run --example capture_errors`, then `curl -i http://127.0.0.1:3000/orders/7` a few times and
-//! `curl http://127.0.0.1:3000/errors`. Another address is the first argument.
+//! ```text
+//! $ cargo run --example capture_errors
+//! capture_errors listens on http://127.0.0.1:3000
+//! $ curl http://127.0.0.1:3000/orders/7
+//! order 7
+//! $ curl http://127.0.0.1:3000/orders/12       # responds with 500
+//! $ curl http://127.0.0.1:3000/orders/seven    # responds with 400
+//! $ curl http://127.0.0.1:3000/panic           # closes the connection
+//! $ curl http://127.0.0.1:3000/errors
+//! @ERRORS
+//! ```
+//!
+//! Each captured error is also a log line, with the trace ID and the route of its request (shortened here):
+//!
+//! ```json
+//! @LINE
+//! ```
+//!
+//! With `WATCHPOST_DATA_DIR` captured errors survive a crash of the process. With `SENTRY_DSN` and the feature `sentry`
+//! they are sent to a Sentry. The first argument sets another address.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -19,56 +36,51 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let monitor = Monitor::builder("capture_errors").install()?;
     let app = Router::new()
         .route("/orders/{id}", get(order))
-        .route("/panic", get(async || -> () { panic!("this is meant") }))
+        .route("/panic", get(async || -> () { panic!("a planned panic") }))
         .route("/errors", get(errors))
         .route_service("/metrics", monitor.prometheus())
         .layer(monitor.layer())
         .with_state(Monitor::clone(&monitor));
 
     let address = std::env::args().nth(1);
-    let listener =
-        tokio::net::TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
-    eprintln!("capture_errors serves http://{}", listener.local_addr()?);
-    axum::serve(
-        listener,
-        app.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
-    .await?;
+    let address = address.as_deref().unwrap_or("127.0.0.1:3000");
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    eprintln!("capture_errors listens on http://{}", listener.local_addr()?);
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
+        .await?;
     eprintln!("{}", monitor.shutdown(Duration::from_secs(3)).await);
     Ok(())
 }
 
-/// Every order from 1 to 9 is there; the others are not, and that is worth an event.
+/// Orders 1 to 9 exist.
 async fn order(
     State(monitor): State<Monitor>,
     Path(id): Path<String>,
 ) -> Result<String, StatusCode> {
-    tracing::info!(id, "an order is looked for");
-    // `capture` keeps the error for us and hands it on.
+    // `capture` records the error and passes it on.
     let number: u32 = id.parse().capture().map_err(|_| StatusCode::BAD_REQUEST)?;
     if number < 10 {
         return Ok(format!("order {number}\n"));
     }
-    let error = std::io::Error::other(format!("order {number} is in no file"));
+    let error = std::io::Error::other(format!("order {number} is missing"));
+    // With tags of its own, and an event ID that a user can quote.
     let event = monitor
         .error_capture(&error)
         .tag("store", "orders")
         .capture();
-    tracing::warn!(%event, "captured");
+    tracing::warn!(%event, "the order is not there");
     Err(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// The kinds of errors so far.
+/// The groups of errors, most recent first.
 async fn errors(State(monitor): State<Monitor>) -> String {
     let mut page = String::new();
     for group in monitor.error_groups() {
-        // A string takes everything.
-        let _infallible = writeln!(
-            page,
-            "{} x {}: {}",
-            group.count, group.error_type, group.message
-        );
+        let (count, kind, message) = (group.count, &group.error_type, &group.message);
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(page, "{count} x {kind}: {message}");
     }
     page
 }

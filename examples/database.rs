@@ -1,8 +1,25 @@
-//! Queries under the monitor's eyes: a span and a series each, a table of the slowest, and a request that asks for
-//! each row in a loop. The database is `SQLite` in memory, called by rusqlite, which blocks.
+//! Queries as spans and metrics, a table of the slowest ones, and a request that queries in a loop (N+1).
 //!
-//! `cargo run --example database`, then `curl http://127.0.0.1:3000/orders`, `curl http://127.0.0.1:3000/loop` and
-//! `curl http://127.0.0.1:3000/slowest`. Another address is the first argument.
+//! The database is `SQLite` in memory, used through rusqlite, which blocks. For SQLx, tokio-postgres and deadpool-postgres
+//! there are adapters: see `watchpost::db`.
+//!
+//! ```text
+//! $ cargo run --example database
+//! database listens on http://127.0.0.1:3000
+//! $ curl http://127.0.0.1:3000/orders          # one query
+//! $ curl http://127.0.0.1:3000/loop            # a query for each order
+//! $ curl http://127.0.0.1:3000/slowest
+//! @TABLE
+//! ```
+//!
+//! The log line of `/loop` shows the loop (shortened here); `watchpost.db.n_plus_one` is added where the duplicates take
+//! more than 50 ms:
+//!
+//! ```json
+//! @LINE
+//! ```
+//!
+//! The first argument sets another address.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -20,7 +37,7 @@ use watchpost::errors::ResultExt;
 #[derive(Clone)]
 struct Shop {
     monitor: Monitor,
-    /// Kept where the connection is kept.
+    /// Describes the database to the monitor; made once for each connection or pool.
     db: Database,
     connection: Arc<Mutex<Connection>>,
 }
@@ -41,29 +58,27 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let app = Router::new()
         .route("/orders", get(orders))
-        .route("/loop", get(in_a_loop))
+        .route("/loop", get(orders_one_by_one))
         .route("/slowest", get(slowest))
         .route_service("/metrics", monitor.prometheus())
         .layer(monitor.layer())
         .with_state(shop);
 
     let address = std::env::args().nth(1);
-    let listener =
-        tokio::net::TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
-    eprintln!("database serves http://{}", listener.local_addr()?);
-    axum::serve(
-        listener,
-        app.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
-    .await?;
+    let address = address.as_deref().unwrap_or("127.0.0.1:3000");
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    eprintln!("database listens on http://{}", listener.local_addr()?);
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
+        .await?;
     eprintln!("{}", monitor.shutdown(Duration::from_secs(3)).await);
     Ok(())
 }
 
 impl Shop {
-    /// The texts of the first column, read where blocking hurts nobody.
-    async fn texts(
+    /// Runs a query on a thread where blocking is allowed, and returns the first column.
+    async fn query(
         &self,
         sql: &'static str,
         parameters: Vec<i64>,
@@ -73,58 +88,59 @@ impl Shop {
             let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let mut statement = connection.prepare_cached(sql)?;
             let parameters: Vec<&dyn ToSql> = parameters.iter().map(|it| it as _).collect();
-            let texts = statement.query_map(&*parameters, |row| row.get(0))?;
-            texts.collect()
+            let rows = statement.query_map(&*parameters, |row| row.get(0))?;
+            rows.collect()
         };
-        let query = self.db.query(sql);
-        // The query's span goes with the work.
+        // `watchpost::spawn_blocking` makes the query's span the current one on the other thread.
         let task = async {
-            watchpost::spawn_blocking(work)
-                .await
-                .expect("it does not panic")
+            let joined = watchpost::spawn_blocking(work).await;
+            joined.expect("the query does not panic")
         };
-        query.try_run_with(task, code).await
+        self.db.query(sql).try_run_with(task, error_code).await
     }
 }
 
-/// `SQLite`'s code of an error.
-fn code(error: &rusqlite::Error) -> Option<String> {
+/// `SQLite`'s extended code, which becomes `db.response.status_code`.
+fn error_code(error: &rusqlite::Error) -> Option<String> {
     Some(error.sqlite_error()?.extended_code.to_string())
 }
 
-/// One statement for all orders.
+/// One query for all orders.
 async fn orders(State(shop): State<Shop>) -> Result<String, StatusCode> {
-    let texts = shop.texts("SELECT mail FROM orders WHERE id > ?", vec![0]);
-    answer(texts.await)
+    let mails = shop.query("SELECT mail FROM orders WHERE id > ?", vec![0]);
+    respond(mails.await)
 }
 
-/// A statement for each order: its line says `watchpost.db.duplicates`, and `watchpost.db.n_plus_one` where they
-/// take more than 50 ms in all.
-async fn in_a_loop(State(shop): State<Shop>) -> Result<String, StatusCode> {
-    let mut mails = shop.texts("SELECT 'mails:'", Vec::new()).await;
+/// A query for each order.
+async fn orders_one_by_one(State(shop): State<Shop>) -> Result<String, StatusCode> {
+    let mut mails = Vec::new();
     for id in 1..=20 {
-        let of_one = shop.texts("SELECT mail FROM orders WHERE id = ?", vec![id]);
-        if let (Ok(mails), Ok(more)) = (&mut mails, of_one.await) {
-            mails.extend(more);
+        let one = shop.query("SELECT mail FROM orders WHERE id = ?", vec![id]);
+        match one.await {
+            Ok(one) => mails.extend(one),
+            Err(error) => return respond(Err(error)),
         }
     }
-    answer(mails)
+    respond(Ok(mails))
 }
 
-fn answer(texts: rusqlite::Result<Vec<String>>) -> Result<String, StatusCode> {
-    let texts = texts.capture();
-    let texts = texts.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    Ok(texts.join("\n") + "\n")
+fn respond(mails: rusqlite::Result<Vec<String>>) -> Result<String, StatusCode> {
+    match mails.capture() {
+        Ok(mails) => Ok(mails.join("\n") + "\n"),
+        Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
+    }
 }
 
-/// The statements so far, those that took longest in all first.
+/// The statements, by the time they took in total.
 async fn slowest(State(shop): State<Shop>) -> String {
     let mut table = String::new();
     for row in shop.monitor.queries() {
-        let _written = writeln!(
+        let (calls, total, p95) = (row.calls, row.total, row.p95);
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(
             table,
-            "{:>5} calls, {:>9.3?} in all, {:>9.3?} at p95, by {:?}: {}",
-            row.calls, row.total, row.p95, row.callers, row.text
+            "{calls:>3} calls, {total:>9.3?} in total, p95 {p95:>9.3?}: {} {:?}",
+            row.text, row.callers
         );
     }
     table

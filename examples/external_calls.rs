@@ -1,8 +1,27 @@
-//! Outgoing calls under the monitor's eyes: a span and a series each, the limits that the service tells, and whether it
-//! can be relied on. The service stands on loopback here; it answers two of three times.
+//! Calls of another service: a span and metrics for each, the rate limits that its responses state, and whether it is up.
 //!
-//! `cargo run --example external_calls`, then `curl http://127.0.0.1:3000/ask` some times and
-//! `curl http://127.0.0.1:3000/dependencies`. Another address is the first argument.
+//! The other service runs in this process. It allows 100 calls a minute and responds with 503 to every third one.
+//!
+//! ```text
+//! $ cargo run --example external_calls
+//! external_calls listens on http://127.0.0.1:3000
+//! $ curl http://127.0.0.1:3000/weather
+//! rain
+//! $ curl http://127.0.0.1:3000/weather
+//! rain
+//! $ curl http://127.0.0.1:3000/weather
+//! the weather service responded with 503 Service Unavailable
+//! $ curl http://127.0.0.1:3000/dependencies
+//! @TABLE
+//! ```
+//!
+//! The URL template names the call in metrics, so that the city makes no series of its own (labels shortened here):
+//!
+//! ```text
+//! @METRICS
+//! ```
+//!
+//! The first argument sets another address.
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,96 +34,105 @@ use axum::http::{Request, StatusCode};
 use axum::response::IntoResponse;
 use axum::{Router, routing::get};
 use http_body_util::BodyExt;
-use hyper_util::client::legacy::{Client as Hyper, connect::HttpConnector};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tower::{Layer, Service};
 use watchpost::Monitor;
-use watchpost::external::{Client, UrlTemplate};
+use watchpost::external::{Client as Watched, UrlTemplate};
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Clone)]
-struct Shop {
+struct App {
     monitor: Monitor,
-    client: Client<Hyper<HttpConnector, Body>>,
+    client: Watched<Client<HttpConnector, Body>>,
     weather: SocketAddr,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let monitor = Monitor::builder("external_calls").install()?;
-    let client = Hyper::builder(TokioExecutor::new()).build_http();
-    let shop = Shop {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let state = App {
         monitor: Monitor::clone(&monitor),
         client: monitor.external("weather").client_layer().layer(client),
-        weather: weather().await?,
+        weather: start_weather().await?,
     };
     let app = Router::new()
-        .route("/ask", get(ask))
+        .route("/weather", get(weather))
         .route("/dependencies", get(dependencies))
         .route_service("/metrics", monitor.prometheus())
         .layer(monitor.layer())
-        .with_state(shop);
+        .with_state(state);
 
     let address = std::env::args().nth(1);
-    let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
-    eprintln!("external_calls serves http://{}", listener.local_addr()?);
-    axum::serve(
-        listener,
-        app.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
-    .await?;
+    let address = address.as_deref().unwrap_or("127.0.0.1:3000");
+    let listener = TcpListener::bind(address).await?;
+    eprintln!("external_calls listens on http://{}", listener.local_addr()?);
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
+        .await?;
     eprintln!("{}", monitor.shutdown(Duration::from_secs(3)).await);
     Ok(())
 }
 
-/// Asks the service; its answer is read to the end, which is the end of the call.
-async fn ask(State(mut shop): State<Shop>) -> Result<Vec<u8>, StatusCode> {
-    let request = Request::get(format!("http://{}/today/Oslo?key=secret", shop.weather))
-        .extension(UrlTemplate("/today/{city}".into()))
-        .body(Body::empty());
-    let request = request.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    let answer = shop.client.call(request).await;
-    let answer = answer.map_err(|_| StatusCode::BAD_GATEWAY)?;
-    let body = answer.into_body().collect().await;
-    let body = body.map_err(|_| StatusCode::BAD_GATEWAY)?;
-    Ok(body.to_bytes().to_vec())
+async fn weather(State(app): State<App>) -> Result<String, (StatusCode, String)> {
+    let weather = app.get_weather("Oslo").await;
+    weather.map_err(|error| (StatusCode::BAD_GATEWAY, format!("{error}\n")))
 }
 
-/// How the services do.
-async fn dependencies(State(shop): State<Shop>) -> String {
-    let mut table = String::new();
-    for service in shop.monitor.dependencies() {
-        let _written = writeln!(
-            table,
-            "{}: {}, {} calls, {} errors, {:.1?} at p95. {}\n{:#?}",
-            service.service,
-            service.state.as_str(),
-            service.calls,
-            service.errors,
-            service.p95,
-            service.reason,
-            service.limits,
-        );
+impl App {
+    /// The call ends with the last byte of the response's body, so it is read here.
+    async fn get_weather(mut self, city: &str) -> Result<String, AnyError> {
+        let request = Request::get(format!("http://{}/today/{city}", self.weather))
+            .extension(UrlTemplate("/today/{city}".into()))
+            .body(Body::empty())?;
+        let response = self.client.call(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        if !status.is_success() {
+            return Err(format!("the weather service responded with {status}").into());
+        }
+        Ok(String::from_utf8(body.to_vec())?)
     }
-    table
 }
 
-/// A service as there are many: it allows a hundred calls a minute, says so, and is sometimes out of order.
-async fn weather() -> std::io::Result<SocketAddr> {
-    static ASKED: AtomicU64 = AtomicU64::new(0);
-    let answer = async || {
-        let asked = ASKED.fetch_add(1, Relaxed);
-        let left = 100_u64.saturating_sub(asked);
+/// The state of each service that is called, and its limits.
+async fn dependencies(State(app): State<App>) -> String {
+    let mut page = String::new();
+    for it in app.monitor.dependencies() {
+        let (service, state, calls, errors) = (&it.service, it.state.as_str(), it.calls, it.errors);
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(
+            page,
+            "{service}: {state}, {calls} calls, {errors} errors, p95 {:.1?}. {}",
+            it.p95, it.reason
+        );
+        for limit in it.limits {
+            let (left, reset) = (limit.remaining.unwrap_or(0), limit.reset.unwrap_or_default());
+            let _ = writeln!(page, "  limit {}: {left} left for {reset:.0?}", limit.window);
+        }
+    }
+    page
+}
+
+/// Starts the other service.
+async fn start_weather() -> std::io::Result<SocketAddr> {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let today = async || {
+        let calls = CALLS.fetch_add(1, Relaxed) + 1;
+        let left = 100_u64.saturating_sub(calls);
         let limit = [("RateLimit", format!("\"minute\";r={left};t=60"))];
-        if asked % 3 == 2 {
-            return (StatusCode::SERVICE_UNAVAILABLE, limit, "out of order\n").into_response();
+        if calls % 3 == 0 {
+            return (StatusCode::SERVICE_UNAVAILABLE, limit).into_response();
         }
         (limit, "rain\n").into_response()
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
-    let app = Router::new().route("/today/{city}", get(answer));
+    let app = Router::new().route("/today/{city}", get(today));
     tokio::spawn(async move { axum::serve(listener, app).await });
     Ok(address)
 }

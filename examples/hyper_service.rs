@@ -1,8 +1,17 @@
-//! A service on hyper alone, without a router: the layer asks a hook for the route, and the pages have
-//! a port and a thread of their own.
+//! A service on hyper without a router: a hook names the route of each request, and the monitor's pages have a port and a
+//! thread of their own.
 //!
-//! `cargo run --example hyper_service`, then `curl -i http://127.0.0.1:3000/hello/you`. Another address
-//! is the first argument.
+//! ```text
+//! $ cargo run --example hyper_service
+//! hyper_service listens on http://127.0.0.1:3000
+//!   metrics  http://127.0.0.1:@PORT/metrics
+//! $ curl http://127.0.0.1:3000/hello/you
+//! hello you
+//! $ curl -s http://127.0.0.1:@PORT/metrics | grep -E '^http_server_request_duration_seconds_count'
+//! @METRICS
+//! ```
+//!
+//! The first argument sets another address.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -25,12 +34,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let monitor = Monitor::builder("hyper-service").install()?;
     let service = ServiceBuilder::new()
         .layer(monitor.layer().route(route))
-        .service(service_fn(answer));
+        .service(service_fn(handle));
     let pages = monitor.serve("127.0.0.1:0")?;
 
     let address = std::env::args().nth(1);
     let listener = TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
-    eprintln!("hyper_service serves http://{}", listener.local_addr()?);
+    eprintln!("hyper_service listens on http://{}", listener.local_addr()?);
     eprintln!("  metrics  http://{}/metrics", pages.local_addr());
 
     let server = Builder::new(TokioExecutor::new());
@@ -41,7 +50,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // Mostly no file descriptor is left: wait until some are closed.
+                    // Usually the process is out of file descriptors: wait until some are closed.
                     tracing::warn!(%error, "cannot accept");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
@@ -51,17 +60,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let service = TowerToHyperService::new(service.clone());
         let connection = server.serve_connection(TokioIo::new(stream), service);
-        // A connection that breaks is told by the requests on it.
+        // The result is not needed: a connection that breaks shows in the outcomes of its requests.
         tokio::spawn(connections.watch(connection.into_owned()));
     }
-    tokio::time::timeout(Duration::from_secs(10), connections.shutdown())
-        .await
-        .ok();
+    let closed = tokio::time::timeout(Duration::from_secs(10), connections.shutdown()).await;
+    if closed.is_err() {
+        eprintln!("some connections are still open after 10 s");
+    }
     eprintln!("{}", monitor.shutdown(Duration::from_secs(3)).await);
     Ok(())
 }
 
-/// The route's pattern; none for a path that this service does not know.
+/// The route of a request, or `None` if this service has no such path.
 fn route(parts: &Parts) -> Option<Cow<'static, str>> {
     match parts.uri.path() {
         "/" => Some("/".into()),
@@ -70,12 +80,12 @@ fn route(parts: &Parts) -> Option<Cow<'static, str>> {
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn handle(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path();
     let (status, text) = match (path, path.strip_prefix("/hello/")) {
-        ("/", _) => (StatusCode::OK, "say /hello/you\n".to_owned()),
+        ("/", _) => (StatusCode::OK, "try /hello/you\n".to_owned()),
         (_, Some(name)) => (StatusCode::OK, format!("hello {name}\n")),
-        _ => (StatusCode::NOT_FOUND, "there is nothing here\n".to_owned()),
+        _ => (StatusCode::NOT_FOUND, "not found\n".to_owned()),
     };
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;

@@ -1,7 +1,33 @@
-//! The shortest start: an axum service with metrics, request lines and health.
+//! The shortest start: an axum service with metrics, log lines, traces and health pages.
 //!
-//! `cargo run --example quickstart`, then `curl -i http://127.0.0.1:3000/hello/you` and
-//! `curl http://127.0.0.1:3000/metrics`. Another address is the first argument.
+//! ```text
+//! $ cargo run --example quickstart
+//! quickstart listens on http://127.0.0.1:3000
+//! $ curl http://127.0.0.1:3000/hello/you
+//! hello you
+//! ```
+//!
+//! Standard output gets a log line for each request, and one for each event of its handler. Both carry the request's
+//! trace ID, which the response has as `x-trace-id`:
+//!
+//! ```json
+//! @LINES
+//! ```
+//!
+//! `curl http://127.0.0.1:3000/metrics` returns the same request as metrics:
+//!
+//! ```text
+//! @METRICS
+//! ```
+//!
+//! Ctrl-C or SIGTERM drains the service: `/readyz` responds with 503, requests under way complete, and the last log lines
+//! are written. The totals of the shutdown show that none was lost:
+//!
+//! ```text
+//! @REPORT
+//! ```
+//!
+//! The first argument sets another address.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,15 +46,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .layer(monitor.layer());
 
     let address = std::env::args().nth(1);
-    let listener =
-        tokio::net::TcpListener::bind(address.as_deref().unwrap_or("127.0.0.1:3000")).await?;
-    eprintln!("quickstart serves http://{}", listener.local_addr()?);
-    axum::serve(
-        listener,
-        app.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
-    .await?;
+    let address = address.as_deref().unwrap_or("127.0.0.1:3000");
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    eprintln!("quickstart listens on http://{}", listener.local_addr()?);
+    // With connect info, log lines have the client's address.
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
+        .await?;
     eprintln!("{}", monitor.shutdown(Duration::from_secs(3)).await);
     Ok(())
 }

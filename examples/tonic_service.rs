@@ -1,8 +1,20 @@
-//! A gRPC service on tonic: the method is the route and `rpc.method`, and the status of each call is counted.
+//! A gRPC service on tonic: each call is counted by its method and its gRPC status.
 //!
-//! The service is the standard health service, and a client of it asks once a second, now and then for
-//! a service that nobody knows. `cargo run --example tonic_service`; another address is the first
-//! argument.
+//! The service is the standard health service. A client in the same process calls it once a second, every third time for
+//! a service that does not exist:
+//!
+//! ```text
+//! $ cargo run --example tonic_service
+//! tonic_service listens on http://127.0.0.1:50051 (gRPC)
+//!   metrics  http://127.0.0.1:@PORT/metrics
+//! content: Serving
+//! content: Serving
+//! unknown: @NOTFOUND
+//! $ curl -s http://127.0.0.1:@PORT/metrics | grep -E '^rpc_server_call_duration_seconds_count'
+//! @METRICS
+//! ```
+//!
+//! The first argument sets another address.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -27,13 +39,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1);
     let address = address.as_deref().unwrap_or("127.0.0.1:50051");
     let listener = tokio::net::TcpListener::bind(address).await?;
-    let here = listener.local_addr()?;
-    eprintln!("tonic_service serves http://{here} (gRPC)");
+    let address = listener.local_addr()?;
+    eprintln!("tonic_service listens on http://{address} (gRPC)");
     eprintln!("  metrics  http://{}/metrics", pages.local_addr());
 
-    let client = tokio::spawn(ask(here));
+    let client = tokio::spawn(call_once_a_second(address));
     let drained = monitor.drain(watchpost::shutdown_signal());
-    // tonic has a type of its own for the address of the peer.
+    // tonic puts the client's address into a type of its own.
     let layer = monitor
         .layer()
         .peer_addr(|extensions| extensions.get::<TcpConnectInfo>()?.remote_addr());
@@ -49,15 +61,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn ask(address: SocketAddr) -> Result<(), tonic::transport::Error> {
+async fn call_once_a_second(address: SocketAddr) -> Result<(), tonic::transport::Error> {
     let channel = Endpoint::from_shared(format!("http://{address}"))?.connect_lazy();
     let mut client = HealthClient::new(channel);
-    for service in ["content", "content", "nobody"].into_iter().cycle() {
+    for service in ["content", "content", "unknown"].into_iter().cycle() {
         let request = HealthCheckRequest {
             service: service.into(),
         };
         match client.check(request).await {
-            Ok(answer) => eprintln!("{service}: {:?}", answer.into_inner().status()),
+            Ok(response) => eprintln!("{service}: {:?}", response.into_inner().status()),
             Err(status) => eprintln!("{service}: {}", status.code()),
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,6 +1,11 @@
-//! `tracing` spans in traces, also where their work goes on in other tasks, and the kept traces in memory.
+//! `tracing` spans as traces, across tasks and threads, read back from memory.
 //!
-//! `cargo run --example tracing_spans` works for a moment and prints its traces as trees.
+//! ```text
+//! $ cargo run --example tracing_spans
+//! @TREES
+//! ```
+//!
+//! `head` says that the trace was sampled when it began, `error` that it was kept because a span failed.
 
 use std::time::Duration;
 
@@ -11,16 +16,16 @@ use watchpost::{Monitor, SpanId};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A host with a `tracing` subscriber of its own adds `.with(monitor.tracing_layer())` to that one.
+    // A host that has a `tracing` subscriber adds `.with(monitor.tracing_layer())` to it instead.
     let monitor = Monitor::builder("tracing-spans").console(false).install()?;
 
-    // Where there is no request, the topmost span is the root of a trace.
+    // Outside of a request, the topmost span is the root of a trace.
     for order in [7, 8] {
         pack(order).instrument(info_span!("pack", order)).await;
     }
-    // Why it failed is on its span, and its trace is kept at any ratio.
+    // The error becomes the span's status, and the trace is kept at any sampling ratio.
     let failed = monitor.trace("send").try_run(async { Err("no van") });
-    let _told: Result<(), &str> = failed.await;
+    let _failed: Result<(), &str> = failed.await;
 
     monitor.flush(Duration::from_secs(1)).await;
     for trace in monitor.recent_traces().iter().rev() {
@@ -34,16 +39,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn pack(order: u32) {
-    info!(order, "an event of the span that is current");
+    info!(order, "begin to pack");
     sleep(Duration::from_millis(2))
         .instrument(info_span!("fetch"))
         .await;
 
-    // A task has no current span of its own: `watchpost::spawn` takes the trace along.
+    // A new task has no current span. `watchpost::spawn` and `spawn_blocking` pass the current one on,
     let label = watchpost::spawn(print_label(order));
     let paid = watchpost::spawn_blocking(|| info_span!("check the payment").in_scope(|| true));
-    // So does `in_current_trace`, for whatever runs a future elsewhere.
-    let mail = tokio::spawn(watchpost::in_current_trace(tell_the_customer()));
+    // and `in_current_trace` does so for a future that is spawned in another way.
+    let mail = tokio::spawn(watchpost::in_current_trace(notify_customer()));
     let _done = tokio::join!(label, paid, mail);
 }
 
@@ -53,11 +58,12 @@ async fn print_label(order: u32) {
 }
 
 #[tracing::instrument]
-async fn tell_the_customer() {
-    info_span!("write a mail").in_scope(|| info!("a mail is written"));
+async fn notify_customer() {
+    info_span!("write a mail").in_scope(|| info!("mail written"));
     sleep(Duration::from_millis(1)).await;
 }
 
+/// Prints a span, its events and its children.
 fn print(trace: &KeptTrace, span: &Span, depth: usize) {
     let (name, took, indent) = (&span.name, span.duration, depth * 2);
     println!("{:indent$}{name} {took:.1?} {}", "", span.status_message);

@@ -1,4 +1,4 @@
-//! What the doctor finds. Each case is a process of its own: some of it is about what a process has once.
+//! Findings of the doctor. Each test runs in a process of its own, since many findings are about globals.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ fn builder() -> MonitorBuilder {
     Monitor::builder("host").env(false).console(false)
 }
 
-/// What the findings are about.
+/// The subjects of the findings.
 fn about(monitor: &Monitor) -> Vec<&'static str> {
     let findings = monitor.doctor();
     assert!(
@@ -41,8 +41,8 @@ fn in_directory() -> (tempfile::TempDir, MonitorBuilder) {
 }
 
 #[test]
-fn nothing_where_all_is_well() {
-    in_child_process("nothing_where_all_is_well", &[], || {
+fn a_complete_setup_has_no_findings() {
+    in_child_process("a_complete_setup_has_no_findings", &[], || {
         let (_dir, builder) = in_directory();
         let monitor = builder.install().unwrap();
         assert_eq!(monitor.doctor(), []);
@@ -52,8 +52,8 @@ fn nothing_where_all_is_well() {
 }
 
 #[test]
-fn what_nobody_installed() {
-    in_child_process("what_nobody_installed", &[], || {
+fn missing_globals_are_reported() {
+    in_child_process("missing_globals_are_reported", &[], || {
         let monitor = builder().build().unwrap();
         assert_eq!(
             about(&monitor),
@@ -71,11 +71,11 @@ fn what_nobody_installed() {
 }
 
 #[test]
-fn what_is_not_wanted_is_not_missed() {
-    in_child_process("what_is_not_wanted_is_not_missed", &[], || {
+fn disabled_globals_are_not_reported() {
+    in_child_process("disabled_globals_are_not_reported", &[], || {
         let (_dir, builder) = in_directory();
         let settings = tempfile::NamedTempFile::new().unwrap();
-        // As the finding says.
+        // The settings that the finding recommends.
         std::fs::write(
             &settings,
             "trace.propagators = [\"none\"]\ninstall.panic_hook = false",
@@ -86,7 +86,7 @@ fn what_is_not_wanted_is_not_missed() {
     });
 }
 
-/// The findings beside those of `build`, under a global subscriber.
+/// The findings under a global subscriber, without those that `build` always has.
 fn under<S>(make: impl FnOnce(&MonitorGuard) -> S) -> Vec<&'static str>
 where
     S: tracing::Subscriber + Send + Sync,
@@ -95,7 +95,7 @@ where
     let monitor = builder.build().unwrap();
     tracing::subscriber::set_global_default(make(&monitor)).unwrap();
     let before = about(&monitor);
-    // A span that comes proves that spans come.
+    // A recorded span proves that spans reach the layer.
     tracing::error_span!("comes").in_scope(|| {});
     let after = about(&monitor);
     assert!(
@@ -188,7 +188,7 @@ fn a_data_directory_that_cannot_be_used() {
     });
 }
 
-/// A console that can be read.
+/// A console that stores what is written.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
 
@@ -203,8 +203,8 @@ impl Write for Written {
 }
 
 #[test]
-fn each_thing_is_said_once_on_the_console() {
-    in_child_process("each_thing_is_said_once_on_the_console", &[], || {
+fn each_finding_is_printed_once_on_the_console() {
+    in_child_process("each_finding_is_printed_once_on_the_console", &[], || {
         let written = Written::default();
         let builder = Monitor::builder("host").env(false);
         let builder = builder.histogram_off("http.server.request.duratoin");
@@ -229,7 +229,7 @@ fn each_thing_is_said_once_on_the_console() {
         std::thread::sleep(Duration::from_secs(11));
         monitor.flush_blocking(Duration::from_secs(5)).unwrap();
         let mut found = about(&monitor);
-        // That of the feature for SQLx, whose events the filter hides too.
+        // The finding for SQLx, whose events the filter hides as well.
         found.retain(|it| *it != "sqlx");
         assert_eq!(
             found,
@@ -256,7 +256,7 @@ mod sinks {
 
     use super::{in_child_process, in_directory};
 
-    /// A receiver that answers everything in one way; its address.
+    /// Starts a receiver with the same response to every request; returns its address.
     fn receiver(answer: String) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();

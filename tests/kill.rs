@@ -1,8 +1,8 @@
-//! `kill -9` at any moment, with at least a thousand captures a second under way: nothing that was awaited is
-//! lost, and of the rest what was captured in the last moments alone.
+//! `kill -9` at any time during at least 1000 captures per second: no awaited event is lost, and of the others only those
+//! captured in the last moments.
 //!
-//! The program is both: without arguments it kills its own children, `WATCHPOST_KILLS` of them, of which the first
-//! has the number `WATCHPOST_KILLS_FROM`: it decides how long it lives.
+//! Without arguments, the program starts and kills children of itself. `WATCHPOST_KILLS` is their number, and
+//! `WATCHPOST_KILLS_FROM` the number of the first one, which determines how long it lives.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use watchpost::Monitor;
 
-/// Children that are killed unless the environment says otherwise.
+/// The default number of children.
 const KILLS: u32 = 100;
-/// Captures a second that are asked of a child.
+/// Captures per second that a child must reach.
 const RATE: u64 = 1000;
 
 fn main() -> ExitCode {
@@ -31,9 +31,9 @@ fn main() -> ExitCode {
     let (mut ages, mut slow) = (Vec::new(), 0_u32);
     for n in from..from + kills {
         let directory = tempfile::tempdir().expect("a directory");
-        // From the first moments on, at no moment that repeats.
+        // Times that begin early and do not repeat.
         let life = Duration::from_micros(60_000 + u64::from(n) * 7919 % 190_000);
-        // Those who wait wake the worker, so that the others are stored sooner than they would be alone.
+        // Awaited captures wake the worker, so that the others are stored sooner.
         let told = run(directory.path(), n % 2 * 8, life);
         let stored = stored(&directory.path().join("errors"));
         let end = told.iter().map(|it| it.at).max().unwrap_or_default();
@@ -87,11 +87,11 @@ fn main() -> ExitCode {
 struct Told {
     id: u128,
     awaited: bool,
-    /// Microseconds of the child's clock.
+    /// Microseconds since the child's start.
     at: u64,
 }
 
-/// Starts a child, kills it after a while, and tells what it said.
+/// Starts a child, kills it after `life`, and returns the captures that it reported.
 fn run(directory: &Path, waiters: u32, life: Duration) -> Vec<Told> {
     let program = std::env::current_exe().expect("the program");
     let mut child = Command::new(program)
@@ -122,7 +122,7 @@ fn run(directory: &Path, waiters: u32, life: Duration) -> Vec<Told> {
     told.collect()
 }
 
-/// The ids of the whole records in a store's files.
+/// The IDs of the complete records in the files of a store.
 fn stored(directory: &Path) -> HashSet<u128> {
     const MARK: &[u8] = &[0xa5, b'W', b'P', 0x5a];
     let mut ids = HashSet::new();
@@ -149,7 +149,7 @@ fn stored(directory: &Path) -> HashSet<u128> {
     ids
 }
 
-/// Captures until it is killed.
+/// Captures errors until it is killed.
 fn child(waiters: u32, directory: &Path) -> ! {
     let monitor = Monitor::builder("kill")
         .env(false)
@@ -160,7 +160,7 @@ fn child(waiters: u32, directory: &Path) -> ! {
     let begun = Instant::now();
     let say = Arc::new(move |kind: &str, id: watchpost::EventId| {
         let line = format!("{kind} {id} {};\n", begun.elapsed().as_micros());
-        // One write: a pipe takes a short line whole.
+        // A single write: a pipe accepts a short line as a whole.
         drop(std::io::stdout().lock().write_all(line.as_bytes()));
     });
     let (other, speak) = ((*monitor).clone(), Arc::clone(&say));

@@ -1,5 +1,5 @@
-//! Records of the `log` crate, through the bridge that `install` sets and through one of the host's. Processes of their
-//! own: the logger is the process's.
+//! Records of the `log` crate, through the bridge that `install` sets and through one of the host's. Each test runs in a
+//! process of its own, since a process has one logger.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ impl Write for Written {
 }
 
 impl Written {
-    /// The log records so far whose message begins so.
+    /// The log records so far whose message begins with `prefix`.
     fn records(&self, monitor: &Monitor, message: &str) -> Vec<Value> {
         assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
@@ -52,7 +52,7 @@ fn builder(level: &str) -> (MonitorBuilder, Written) {
     (builder, written)
 }
 
-/// What must hold whoever made the bridge.
+/// The checks for both bridges.
 fn check(monitor: &Monitor, written: &Written) {
     log::warn!("plain {}", 1);
     let line = line!() - 1;
@@ -88,7 +88,7 @@ fn check(monitor: &Monitor, written: &Written) {
         "{text}"
     );
 
-    // A trace has them as events of its span, and a captured error as what came before it.
+    // In a trace they are events of their span, in a captured error they are breadcrumbs.
     let job = monitor.trace("job").run(async {
         log::warn!(target: "shop::db", "in a job");
         monitor.capture_error(&std::io::Error::other("it failed"));
@@ -110,7 +110,7 @@ fn check(monitor: &Monitor, written: &Written) {
     let sample = monitor.error_groups()[0].sample.clone().unwrap();
     assert_eq!(sample.breadcrumbs.last().unwrap().target, "shop::db");
 
-    // What `tracing` itself hands to `log` (its feature `log-always`) comes from the place of an event of its own.
+    // A record that `tracing` passes to `log` (with its feature `log-always`) has the location of an event.
     tracing::warn!(target: "shop", "once");
     let line = line!() - 1;
     let copy = log::Record::builder()
@@ -137,7 +137,7 @@ fn records_of_the_log_crate_are_log_records() {
             monitor.report()
         );
         check(&monitor, &written);
-        // Levels act at once, also on records that were not even made before.
+        // A level applies at once, also to records that were disabled before.
         assert!(!log::log_enabled!(target: "quiet", log::Level::Trace));
         monitor.set_log_level("trace").unwrap();
         log::trace!(target: "quiet", "now it is wanted");
@@ -145,14 +145,14 @@ fn records_of_the_log_crate_are_log_records() {
         monitor.set_log_level("error").unwrap();
         log::info!(target: "quiet", "now it is wanted no more");
         assert_eq!(written.records(&monitor, "now it is wanted").len(), 1);
-        // Events of spans are wanted at INFO, and SQLx's own events at DEBUG.
+        // Events of spans are enabled at INFO, and SQLx's own events at DEBUG.
         assert!(log::max_level() < log::LevelFilter::Trace);
     });
 }
 
 #[test]
-fn a_bridge_of_the_hosts_is_recorded_once() {
-    in_child_process("a_bridge_of_the_hosts_is_recorded_once", &[], || {
+fn records_of_the_hosts_own_bridge_are_recorded_once() {
+    in_child_process("records_of_the_hosts_own_bridge_are_recorded_once", &[], || {
         tracing_log::LogTracer::init().unwrap();
         let (builder, written) = builder(LEVELS);
         let monitor = builder.build().unwrap();
@@ -163,8 +163,8 @@ fn a_bridge_of_the_hosts_is_recorded_once() {
 }
 
 #[test]
-fn another_logger_stays_and_the_report_says_so() {
-    in_child_process("another_logger_stays_and_the_report_says_so", &[], || {
+fn another_logger_stays_and_is_reported() {
+    in_child_process("another_logger_stays_and_is_reported", &[], || {
         struct Counting(Mutex<u32>);
         impl log::Log for Counting {
             fn enabled(&self, _: &log::Metadata<'_>) -> bool {

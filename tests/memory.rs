@@ -36,11 +36,11 @@ fn measured(name: &str, test: impl FnOnce()) {
 fn resident() -> Option<i64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: i64 = statm.split_whitespace().nth(1)?.parse().ok()?;
-    // Of 4 KiB, or larger: then the figure told is smaller than it should be.
+    // If pages are larger than 4 KiB, the result is too small.
     Some(pages * 4 * KIB)
 }
 
-/// How many KiB the process grows by while `work` runs.
+/// The growth of the process in KiB while `work` runs.
 fn growth(work: impl FnOnce()) -> i64 {
     let before = resident().unwrap();
     work();
@@ -48,9 +48,9 @@ fn growth(work: impl FnOnce()) -> i64 {
 }
 
 const PATHS: u64 = 100_000;
-/// Before the figure: caches, pools and buffers as they are in a service that runs.
+/// Warm-up: fills caches, pools and buffers as in a running service.
 const WARM: u64 = 10_000;
-/// Kept traces stay in memory up to a bound: one that the first part reaches, or the figure shows how it fills.
+/// A limit for kept traces that the warm-up reaches, so that the result does not include them.
 const RECENT_TRACES: &str = "[trace]\nrecent_bytes = 32768\n";
 
 fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) {
@@ -108,7 +108,7 @@ fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> Monitor
         "{series:?}"
     );
     assert!(!page.contains("admin.php"));
-    // The figures have more digits.
+    // The values have more digits.
     assert!(
         page.len() < before.len() + before.len() / 20,
         "{} {}",

@@ -1,4 +1,4 @@
-//! What the registry and the table of queries may cost in memory, counted by an allocator of this binary's own.
+//! The memory of the registry and the table of queries, measured by an allocator in this binary.
 
 use std::alloc::System;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use watchpost::metrics::Metrics;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// One test at a time: all share the allocator's counts.
+/// Lets one test run at a time, since all share the allocator's counts.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -20,20 +20,20 @@ fn alone() -> MutexGuard<'static, ()> {
 
 const MIB: isize = 1024 * 1024;
 
-/// Bytes that live now and did not when the region began.
+/// The allocated bytes, minus those at the beginning of the region.
 fn live(region: &Region<'_, System>) -> isize {
     let change = region.change();
     change.bytes_allocated.cast_signed() - change.bytes_deallocated.cast_signed()
 }
 
-/// How many bytes more live after `work` than before.
+/// The growth of allocated bytes during `work`.
 fn growth(work: impl FnOnce()) -> isize {
     let region = Region::new(ALLOCATOR);
     work();
     live(&region)
 }
 
-/// How often `work` allocates. The fewest of some rounds: the test harness allocates beside it.
+/// The number of allocations of `work`: the minimum of several rounds, since the test harness allocates as well.
 fn allocations(work: impl Fn()) -> usize {
     let rounds = (0..10).map(|_| {
         let region = Region::new(ALLOCATOR);
@@ -194,7 +194,7 @@ fn a_known_query_in_a_request_allocates_nothing() {
     let work = || (0..100).for_each(|_| db.query("SELECT * FROM orders WHERE id = 17").finish());
     monitor.trace("work").in_scope(|| {
         work();
-        // The trace's buffer doubles now and then.
+        // The trace's buffer doubles occasionally.
         let allocated = allocations(work);
         assert!(allocated <= 1, "{allocated}");
     });

@@ -1,8 +1,8 @@
-//! With every crate at TRACE, nothing that is written is about the monitor itself: not from its threads, not
-//! for its pages, not by what it writes. 5 s each, 60 s where `WATCHPOST_LONG` is set.
+//! With every crate at TRACE, no record is about the monitor itself: not about its threads, its pages or its writes. Each
+//! test takes 5 s, or 60 s if `WATCHPOST_LONG` is set.
 //!
-//! Three processes: two whose subscriber `install` sets, and one in which a second layer beside the
-//! monitor's counts every event by the thread that it came from.
+//! There are three processes: two with the subscriber of `install`, and one in which a second layer counts every event by
+//! the thread that it comes from.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -39,12 +39,12 @@ mod process;
 use process::in_child_process;
 
 const FIGURES: [&str; 2] = ["own traffic: ", "result: {"];
-/// Of the host's visitors.
+/// The pause between requests to the host.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Of those who ask for the monitor's own pages, and of flushes.
+/// The pause between requests to the monitor's own pages, and between flushes.
 const OWN_PAUSE: Duration = Duration::from_millis(50);
 const OWN_PAGES: [&str; 4] = ["/metrics", "/livez", "/readyz", "/health"];
-/// Who must have spoken: else the test shows nothing.
+/// The crates that must have emitted events; otherwise the test proves nothing.
 const SPEAKERS: [&str; 5] = ["h2", "hyper_util", "tower", "axum", "own_traffic"];
 
 fn length() -> Duration {
@@ -56,8 +56,8 @@ fn length() -> Duration {
 }
 
 #[test]
-fn nothing_about_ourselves_when_installed() {
-    in_child_process("nothing_about_ourselves_when_installed", &FIGURES, || {
+fn nothing_is_recorded_about_the_monitor_when_installed() {
+    in_child_process("nothing_is_recorded_about_the_monitor_when_installed", &FIGURES, || {
         let (builder, written) = builder();
         let monitor = builder.install().unwrap();
         assert_eq!(monitor.report().not_installed, Vec::<String>::new());
@@ -66,9 +66,9 @@ fn nothing_about_ourselves_when_installed() {
 }
 
 #[test]
-fn nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry() {
+fn nothing_is_recorded_about_the_monitor_with_tracing_opentelemetry() {
     in_child_process(
-        "nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry",
+        "nothing_is_recorded_about_the_monitor_with_tracing_opentelemetry",
         &FIGURES,
         || {
             let (builder, written) = builder();
@@ -84,9 +84,9 @@ fn nothing_about_ourselves_with_the_layer_of_tracing_opentelemetry() {
 }
 
 #[test]
-fn nothing_from_our_threads_where_all_events_are_counted() {
+fn no_event_of_the_monitors_threads_is_recorded() {
     in_child_process(
-        "nothing_from_our_threads_where_all_events_are_counted",
+        "no_event_of_the_monitors_threads_is_recorded",
         &FIGURES,
         || {
             let (builder, written) = builder();
@@ -112,7 +112,7 @@ fn builder() -> (MonitorBuilder, Written) {
     (builder, written)
 }
 
-/// Counts events by whether they come from a thread of the monitor's.
+/// Counts the events of the monitor's threads, and all others.
 #[derive(Clone, Default)]
 struct Witness(Arc<Witnessed>);
 
@@ -126,7 +126,7 @@ impl<S: Subscriber> Layer<S> for Witness {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let thread = thread::current();
         let own = match thread.name() {
-            // The check is the host's, its timer is not.
+            // The check is code of the host, its timer is not.
             Some("watchpost-check") => event.metadata().target() != "own_traffic",
             name => name.is_some_and(|name| name.starts_with("watchpost")),
         };
@@ -135,21 +135,21 @@ impl<S: Subscriber> Layer<S> for Witness {
     }
 }
 
-/// The console's receiver. It logs what it does, as a careless one would.
+/// The console's writer, which logs its own writes.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Seen>>);
 
 #[derive(Default, Clone)]
 struct Seen {
     lines: u64,
-    /// Events by the crate of their target.
+    /// The number of events by the crate of their target.
     events: BTreeMap<String, u64>,
-    /// Requests by their route.
+    /// The number of requests by route.
     requests: BTreeMap<String, u64>,
     checks: u64,
-    /// Neither: notices.
+    /// All other lines, which are notices.
     others: Vec<String>,
-    /// What should not be there.
+    /// Lines that are about the monitor.
     wrong: Vec<String>,
 }
 
@@ -182,7 +182,7 @@ impl Seen {
             let route = value("http.route").unwrap_or("_unmatched").to_owned();
             *self.requests.entry(route).or_default() += 1;
         } else if let Some(target) = value("target").filter(|target| *target != "watchpost") {
-            // What is logged while one of our own answers is made carries its route.
+            // An event that is logged while the monitor responds has the route of its page.
             let route = value("http.route").unwrap_or_default();
             wrong |= target.starts_with("watchpost") || OWN_PAGES.contains(&route);
             self.checks += u64::from(line.contains("the check is heard"));
@@ -191,14 +191,14 @@ impl Seen {
         } else {
             self.others.push(line.to_owned());
         }
-        // A panic here would be caught.
+        // The writer must not panic, since the monitor catches that.
         if wrong && self.wrong.len() < 10 {
             self.wrong.push(line.to_owned());
         }
     }
 }
 
-/// A host whose handlers, buffer, client and server all log.
+/// A host whose handlers, buffer, client and server emit events.
 struct Host {
     runtime: Runtime,
     address: SocketAddr,
@@ -245,7 +245,7 @@ impl Host {
         }
     }
 
-    /// Visits over HTTP/1 and HTTP/2: the host's own pages and these on the same port.
+    /// Sends requests over HTTP/1 and HTTP/2 to the host's routes and to `pages` on the same port.
     fn visit(&mut self, pages: &'static [&str], time: Duration) {
         let address = self.address;
         self.asked += self.runtime.block_on(async move {
@@ -279,7 +279,7 @@ fn get_page(address: SocketAddr, path: &str) -> String {
     http_client::http_get(address, path, "accept-encoding: gzip\r\n")
 }
 
-/// Uses everything of the monitor's that is no request of the host's.
+/// Uses every function of the monitor that is no request of the host.
 fn use_the_monitor(monitor: &Monitor, port: SocketAddr, time: Duration) -> u64 {
     let patience = Instant::now() + Duration::from_secs(30);
     while !get_page(port, "/readyz").starts_with("HTTP/1.1 200") {
@@ -343,20 +343,20 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
     let port = server.local_addr();
     let mut host = Host::start(monitor);
 
-    // Half of the time with the host's own traffic ..
+    // The first half is with traffic of the host,
     let own = {
         let monitor = Monitor::clone(monitor);
         thread::spawn(move || use_the_monitor(&monitor, port, length() / 2))
     };
-    // Where each event is counted, all must be the host's.
+    // If each event is counted, all must be the host's.
     let pages: &[_] = if witness.is_some() { &[] } else { &OWN_PAGES };
     host.visit(pages, length() / 2);
     let mut answers = own.join().unwrap();
     let before = settled(monitor);
-    // .. and half in which nobody but us has anything to do,
+    // the second half only with that of the monitor,
     answers += use_the_monitor(monitor, port, length() / 2);
     assert_eq!(emitted(monitor), before, "requests, events, notices");
-    // then a second in which nobody asks anybody.
+    // and the last second without any.
     thread::sleep(Duration::from_secs(1));
     assert_eq!(emitted(monitor), before);
 
@@ -416,7 +416,7 @@ fn check(report: &ShutdownReport, seen: &Seen, asked: u64) {
         );
     }
     assert_eq!(seen.checks, 1);
-    // The token that was made up for `/health` on the own port, and what the doctor misses.
+    // The notices about the generated token of `/health` on the own port, and about findings of the doctor.
     let missed = [
         "\"message\":\"propagator: ",
         "\"message\":\"data directory: ",

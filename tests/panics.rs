@@ -1,4 +1,4 @@
-//! Panics are captured once each, whatever catches them. A process of its own: the hook is the process'.
+//! Each panic is captured once, whatever catches it. This is a process of its own, since it has one panic hook.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -27,7 +27,7 @@ impl std::error::Error for PanicsWhenShown {}
 
 #[tokio::test]
 async fn each_panic_is_captured_once() {
-    // The host's own hook stays behind ours.
+    // The host's own hook is still called.
     std::panic::set_hook(Box::new(|_| {
         BEFORE.fetch_add(1, Relaxed);
     }));
@@ -82,7 +82,7 @@ async fn each_panic_is_captured_once() {
     assert_eq!(monitor.totals(RecordKind::Error).delivered(), 4);
     assert_eq!(second.totals(RecordKind::Error).emitted(), 0);
 
-    // Outside a request, with a payload that is no text, and while an error is shown.
+    // Outside of a request, with a payload that is no text, and during `Display` of an error.
     let thrown = std::thread::spawn(|| std::panic::panic_any(7_u8)).join();
     assert!(thrown.is_err());
     drop(catch_unwind(AssertUnwindSafe(|| {
@@ -99,7 +99,7 @@ async fn each_panic_is_captured_once() {
     assert!(messages.contains(&"<panicked while it was formatted>".to_owned()));
     assert_eq!(BEFORE.load(Relaxed), 6);
     let report = monitor.shutdown(Duration::from_secs(5)).await;
-    assert_eq!(report.totals(RecordKind::Error).delivered(), 6);
-    // What comes later is counted, and nothing panics.
+    assert_eq!(report.totals(Signal::Error).delivered(), 6);
+    // Later panics are counted.
     assert!(watchpost::capture_error(&std::fmt::Error).to_string().len() == 32);
 }

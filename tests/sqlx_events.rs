@@ -1,5 +1,5 @@
-//! SQLx's own events: in a process of its own, for `SQLite`'s statements run on threads that only the global subscriber
-//! hears.
+//! SQLx's own events, in a process of its own: `SQLite`'s statements run on threads for which only the global subscriber
+//! is active.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn row(harness: &Harness, text: &str) -> QueryStats {
     rows.find(|row| &*row.text == text).expect(text)
 }
 
-/// Waits until so many queries are counted, and a little for those that should not be.
+/// Waits until this number of queries is counted, then a little for those that must not be.
 async fn settled(harness: &Harness, count: u64) -> u64 {
     let calls = || harness.queries().iter().map(|row| row.calls).sum::<u64>();
     for _ in 0..1000 {
@@ -42,7 +42,7 @@ async fn events_of_a_bare_pool_are_counted_and_none_twice() {
     let subscriber = tracing_subscriber::registry().with(harness.tracing_layer());
     tracing::subscriber::set_global_default(subscriber).expect("it is this process' first");
     let adapted = harness.db_pool(&bare);
-    // The first one of all is the adapter's.
+    // The first statement of all is one of the adapter.
     adapted.execute("DELETE FROM orders").await.unwrap();
     let before = settled(&harness, 1).await;
     assert_eq!(row(&harness, "DELETE FROM orders").calls, 1);
@@ -65,7 +65,7 @@ async fn events_of_a_bare_pool_are_counted_and_none_twice() {
     let found = row(&harness, "SELECT id FROM orders WHERE id = ?");
     assert_eq!((found.system, found.calls), (DbSystem::Sqlite, 10));
 
-    // A statement that carries its trace as a comment is sent, and heard of, as another text.
+    // A statement with its trace in a comment has another text in its event.
     let commented = harness.db_pool(&bare).comments(true);
     let in_a_trace = harness.trace("job").run(async {
         for id in 0..5_i64 {
@@ -77,7 +77,7 @@ async fn events_of_a_bare_pool_are_counted_and_none_twice() {
     let before = before + 5;
     assert_eq!(settled(&harness, before + 20).await, before + 20);
 
-    // By a guard made by hand, whose statement the driver runs elsewhere all the same.
+    // With a query guard, while the driver runs the statement on another thread.
     let by_hand = harness.db(DbSystem::Sqlite);
     by_hand
         .query("SELECT mail FROM orders WHERE id = 1")
@@ -89,7 +89,7 @@ async fn events_of_a_bare_pool_are_counted_and_none_twice() {
     let last = settled(&harness, before + 22).await;
     assert!((before + 22..=before + 23).contains(&last));
 
-    // As log records they have a message, and keep their other fields.
+    // As log records they have a message and their other fields.
     let lines = harness.lines();
     let of = |message: &str| {
         let found = lines
@@ -100,7 +100,7 @@ async fn events_of_a_bare_pool_are_counted_and_none_twice() {
     assert!(of("DELETE FROM orders").contains("\"rows_affected\":0"));
     assert!(of("SELECT mail FROM orders …").contains("\"target\":\"sqlx::query\""));
 
-    // Rows that a statement of a bare pool changed.
+    // Rows affected by a statement of a bare pool.
     let insert = "INSERT INTO orders (mail) VALUES ('a'), ('b')";
     sqlx::query(insert).execute(&bare).await.unwrap();
     settled(&harness, last + 1).await;

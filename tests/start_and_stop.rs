@@ -1,4 +1,4 @@
-//! A service as a process: what it says at its start, and how it ends when it is asked to.
+//! A service as a process: its output at the start, and how it ends after a signal.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -45,7 +45,7 @@ fn main() {
 /// Why a test cannot run on this system, if it cannot.
 fn cannot_run(name: &str) -> Option<&'static str> {
     match name {
-        "a_captured_error_costs_no_process_its_memory" if !cfg!(target_os = "linux") => {
+        "a_captured_error_respects_the_memory_limit" if !cfg!(target_os = "linux") => {
             Some("this system does not report how much memory is left below a limit")
         }
         "standard_output_that_refuses_every_write_is_a_warning_at_once"
@@ -59,20 +59,20 @@ fn cannot_run(name: &str) -> Option<&'static str> {
 
 const TESTS: [(&str, fn()); 7] = [
     (
-        "a_captured_error_costs_no_process_its_memory",
-        a_captured_error_costs_no_process_its_memory,
+        "a_captured_error_respects_the_memory_limit",
+        a_captured_error_respects_the_memory_limit,
     ),
     (
-        "either_signal_ends_a_service_that_nobody_probes_at_once",
-        either_signal_ends_a_service_that_nobody_probes_at_once,
+        "either_signal_ends_an_unprobed_service_at_once",
+        either_signal_ends_an_unprobed_service_at_once,
     ),
     (
-        "a_service_that_is_probed_says_503_before_it_ends_within_ten_seconds",
-        a_service_that_is_probed_says_503_before_it_ends_within_ten_seconds,
+        "a_probed_service_responds_503_before_it_ends_within_ten_seconds",
+        a_probed_service_responds_503_before_it_ends_within_ten_seconds,
     ),
     (
-        "a_substitute_token_stands_on_standard_error_alone",
-        a_substitute_token_stands_on_standard_error_alone,
+        "a_generated_token_is_printed_on_standard_error_only",
+        a_generated_token_is_printed_on_standard_error_only,
     ),
     (
         "a_data_directory_that_cannot_be_used_is_a_warning_at_once",
@@ -132,7 +132,7 @@ async fn serve() -> i32 {
     i32::from(!report.is_complete())
 }
 
-/// Captures errors at three places and says whether the first has frames.
+/// Captures errors at three locations and prints the number of groups and frames.
 fn capture() {
     let monitor = Monitor::builder("service").install().unwrap();
     let error = std::io::Error::other("one");
@@ -141,7 +141,7 @@ fn capture() {
         monitor.capture_error(&error);
         watchpost::capture_error(&error);
     }
-    // Naming the calls is a job beside the records.
+    // Backtraces are resolved independently of the records.
     let deadline = Instant::now() + Duration::from_secs(20);
     let first = || monitor.error_groups()[0].sample.clone();
     assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
@@ -175,7 +175,7 @@ struct Service {
     host: SocketAddr,
     own: SocketAddr,
     errors: mpsc::Receiver<String>,
-    /// What stood on standard error before the service listened.
+    /// The lines on standard error before the service listens.
     before: String,
 }
 
@@ -238,7 +238,7 @@ impl Service {
         while self.errors.recv_timeout(patience).unwrap() != wanted {}
     }
 
-    /// Waits for the end: the time it took, whether it ended well, and its standard output and error.
+    /// Waits for the end. Returns the time that it took, whether the status is a success, standard output and standard error.
     fn end(mut self) -> (Duration, bool, String, String) {
         let start = Instant::now();
         let mut stdout = String::new();
@@ -256,7 +256,7 @@ impl Service {
         )
     }
 
-    /// The health page in detail, once `good` says so.
+    /// The detailed health page, once `good` returns true for it.
     fn health_until(&self, token: &str, good: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
@@ -272,9 +272,9 @@ impl Service {
     }
 }
 
-fn a_captured_error_costs_no_process_its_memory() {
-    // In kilobytes: so little that the program's symbols may not fit, and as much as there is. Each further arena of the
-    // allocator takes 64 MiB of the address space.
+fn a_captured_error_respects_the_memory_limit() {
+    // Limits in kilobytes, from one in which the program's symbols may not fit to none. Each further arena of the allocator
+    // takes 64 MiB of the address space.
     for (limit, arenas, named) in [
         ("200000", "1", Some(false)),
         ("400000", "", None),
@@ -298,7 +298,7 @@ fn a_captured_error_costs_no_process_its_memory() {
             named.is_none_or(|named| named == frames),
             "{limit}: {stdout}"
         );
-        // Either the calls are there, or a notice says why not.
+        // Either there are frames, or a notice gives the reason.
         assert_eq!(
             stdout.contains("backtraces have no frames"),
             !frames,
@@ -307,7 +307,7 @@ fn a_captured_error_costs_no_process_its_memory() {
     }
 }
 
-fn either_signal_ends_a_service_that_nobody_probes_at_once() {
+fn either_signal_ends_an_unprobed_service_at_once() {
     for (signal, runtime) in [
         (Signal::TERM, "multi"),
         (Signal::INT, "multi"),
@@ -315,14 +315,14 @@ fn either_signal_ends_a_service_that_nobody_probes_at_once() {
         (Signal::INT, "current"),
     ] {
         let service = Service::start(runtime, &[], Stdio::piped());
-        // A request under way is finished.
+        // A request in progress is completed.
         let host = service.host;
         let slow = thread::spawn(move || http_get(host, "/slow", ""));
         service.await_line(IN_SLOW);
         service.signal(signal);
         let (took, well, stdout, stderr) = service.end();
         assert!(well, "{signal:?} {runtime}: {stderr}");
-        // The setting `drain.wait` is 3 s.
+        // `drain.wait` is 3 s.
         assert!(
             took < Duration::from_millis(2900),
             "{signal:?} {runtime}: {took:?}"
@@ -332,7 +332,7 @@ fn either_signal_ends_a_service_that_nobody_probes_at_once() {
     }
 }
 
-fn a_service_that_is_probed_says_503_before_it_ends_within_ten_seconds() {
+fn a_probed_service_responds_503_before_it_ends_within_ten_seconds() {
     let service = Service::start("multi", &[], Stdio::piped());
     assert!(http_get(service.host, "/readyz", "").ends_with("ok"));
     service.signal(Signal::TERM);
@@ -340,7 +340,7 @@ fn a_service_that_is_probed_says_503_before_it_ends_within_ten_seconds() {
     while !http_get(service.host, "/readyz", "").ends_with("draining") {
         assert!(Instant::now() < deadline);
     }
-    // It goes on serving meanwhile.
+    // It still serves requests meanwhile.
     assert!(http_get(service.host, "/slow", "").ends_with("slow"));
     let (took, well, _, stderr) = service.end();
     assert!(well, "{stderr}");
@@ -350,7 +350,7 @@ fn a_service_that_is_probed_says_503_before_it_ends_within_ten_seconds() {
     );
 }
 
-fn a_substitute_token_stands_on_standard_error_alone() {
+fn a_generated_token_is_printed_on_standard_error_only() {
     for (name, value) in [
         ("WATCHPOST_TOKEN", "your-token-goes-here-8fj3k2l1m5n6b"),
         ("WATCHPOST_TOKEN", "changeme-changeme-changeme-changeme"),
@@ -382,8 +382,7 @@ fn a_substitute_token_stands_on_standard_error_alone() {
     }
 }
 
-/// The token that stands on standard error and opens the own port's page, and what that page shows: the host's page may
-/// have another.
+/// The token on standard error that opens the page of the own port, and that page. The host's page may have another token.
 fn own_token(service: &Service, name: &str) -> (String, Value) {
     let mut line = service.before.clone();
     loop {
@@ -445,7 +444,7 @@ fn standard_output_that_refuses_every_write_is_a_warning_at_once() {
     assert!(output.contains("refused"), "{output}");
     assert_eq!(json["status"], "warn", "{json}");
     service.signal(Signal::TERM);
-    // Its records were dropped and counted: the report says that it is not complete.
+    // Its records are dropped and counted, so the shutdown report is not complete.
     let (_, _, _, stderr) = service.end();
     assert!(stderr.contains("io"), "{stderr}");
 }
@@ -494,7 +493,7 @@ fn a_damaged_file_of_stored_errors_is_a_warning_until_it_is_removed() {
         service.signal(Signal::TERM);
         let (_, well, stdout, _) = service.end();
         assert!(well);
-        // The notice comes with the damage, the warning lasts.
+        // The notice is written once, the warning stays.
         assert_eq!(
             stdout.contains("is damaged and was set aside"),
             round == 0,

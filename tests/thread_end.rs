@@ -1,5 +1,5 @@
-//! Everything may be used in the destructor of a thread local of the host's: nothing panics there, for that would end
-//! the process. A process of its own: the hook is the process'.
+//! Every function may be called in the destructor of a thread local: a panic there would end the process. This is a
+//! process of its own, since it observes the panic hook.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -32,13 +32,13 @@ fn at_the_end(work: Work) {
     HOST.with(|host| *host.borrow_mut() = Some(OnDrop(Some(work))));
 }
 
-/// What a destructor may do.
+/// The calls in the destructor.
 fn works(monitor: &Monitor) -> Vec<(&'static str, Work)> {
     fn of(monitor: &Monitor, run: impl FnOnce(Monitor) + 'static) -> Work {
         let monitor = monitor.clone();
         Box::new(move || run(monitor))
     }
-    // Begun while the thread lives, ended in the destructor.
+    // Begun while the thread runs, ended in the destructor.
     let (trace, query) = (
         monitor.trace("begun"),
         monitor.db(DbSystem::Sqlite).query("SELECT 1"),
@@ -152,7 +152,7 @@ fn nothing_panics_in_a_destructor_of_a_thread_local() {
                     });
                 }
                 if order == "in a span" {
-                    // Never left: it is closed at the thread's end.
+                    // Never exited: the span is closed at the end of the thread.
                     Box::leak(Box::new(tracing::info_span!("left").entered()));
                 }
                 work.take().into_iter().for_each(at_the_end);

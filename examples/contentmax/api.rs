@@ -28,10 +28,10 @@ use crate::store::{Content, Store, User};
 
 /// The longest body that is read, in bytes.
 const MAX_BODY: usize = 16 * 1024;
-/// How long a handler may take before the answer is 408.
+/// How long a handler may take before the response is 408.
 const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What is here, for who begins at the front door.
+/// The page at `/`: a list of the routes.
 const INDEX: &str = "\
 contentmax
 
@@ -39,13 +39,13 @@ GET  /api/content  /api/content/7  /api/users/7  /api/search?q=rivers
 POST /api/content             {\"title\": text, \"body\": text}
 POST /api/content/generate    {\"prompt\": text}
 POST /api/digests             starts the job that writes each user's digest
-GET  /api/story?lines=100     as the generator sends it
+GET  /api/story?lines=100     passed on from the generator
 GET  /static/about.txt  /static/export.bin
 GET  /api/fail  /api/panic  /api/slow?ms=1500  /api/stream?chunks=3&ms=100  /ws/echo
 GET  /metrics  /livez  /readyz  /health
 ";
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     pub(crate) monitor: Monitor,
@@ -57,7 +57,7 @@ pub(crate) struct Api {
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-/// The routes, with the files of `files` under `/static`.
+/// The routes. `files` are served under `/static`.
 pub(crate) fn router(api: Api, files: ServeDir) -> Router {
     Router::new()
         .route("/", get(async || INDEX))
@@ -92,7 +92,7 @@ async fn list(
 ) -> Result<Json<Vec<Content>>, Problem> {
     match limit.unwrap_or(20) {
         limit @ 1..=100 => Ok(Json(api.store.contents(limit).await?)),
-        _ => Err(Problem::bad_request("`limit` goes from 1 to 100")),
+        _ => Err(Problem::bad_request("`limit` must be from 1 to 100")),
     }
 }
 
@@ -123,24 +123,24 @@ async fn show(
 }
 
 #[derive(Deserialize)]
-struct Wish {
+struct Generate {
     prompt: String,
 }
 
 async fn generate(
     State(api): State<Api>,
-    FromBody(Wish { prompt }): FromBody<Wish>,
+    FromBody(Generate { prompt }): FromBody<Generate>,
 ) -> Result<Response, Problem> {
     let prompt = text("prompt", prompt, 1000)?;
     let writing = api.monitor.trace("write a text");
     let writing = writing.attr("contentmax.words", prompt.split_whitespace().count() as u64);
     let body = writing.try_run(api.generator.generate(prompt.clone()));
     let body = api.generated.count(body).await.capture()?;
-    // As a library does that knows OpenTelemetry and not the monitor.
+    // A library that uses plain OpenTelemetry: its span is part of the same trace.
     let titles = global::tracer("contentmax.titles");
     let title = titles.in_span("make a title", |_| prompt.chars().take(200).collect());
     let content = api.store.add(title, body).await?;
-    tracing::info!(content.id = content.id, "a text was generated");
+    tracing::info!(content.id = content.id, "text generated");
     api.written
         .with([("contentmax.author", "generator")])
         .add(1);
@@ -166,16 +166,16 @@ async fn search(
     Ok(Json(api.store.search(&words).await?))
 }
 
-/// Starts a run of the job. It goes on after the response, in traces of its own.
+/// Starts a run of the job. It continues after the response, in traces of its own.
 async fn digests(State(api): State<Api>) -> Result<StatusCode, Problem> {
     if api.digests.start() {
         return Ok(StatusCode::ACCEPTED);
     }
-    let error = "enough runs are waiting";
+    let error = "too many runs are waiting";
     Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, error))
 }
 
-/// What the generator sends, handed on as it comes.
+/// Streams what the generator sends.
 async fn story(
     State(api): State<Api>,
     method: Method,
@@ -186,13 +186,13 @@ async fn story(
 }
 
 async fn fail() -> Problem {
-    tracing::error!("this route fails whenever it is asked");
+    tracing::error!("this route fails on every request");
     watchpost::capture_error(&std::io::Error::other("this route always fails"));
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "this route always fails")
 }
 
 async fn panic() -> Problem {
-    panic!("this route panics whenever it is asked")
+    panic!("this route panics on every request")
 }
 
 #[derive(Deserialize)]
@@ -201,10 +201,10 @@ struct Slow {
     ms: u64,
 }
 
-/// Answers after `ms` milliseconds.
+/// Responds after `ms` milliseconds.
 async fn slow(FromQuery(Slow { ms }): FromQuery<Slow>) -> Result<String, Problem> {
     if ms > 600_000 {
-        return Err(Problem::bad_request("`ms` goes up to 600000"));
+        return Err(Problem::bad_request("`ms` must be at most 600000"));
     }
     tokio::time::sleep(Duration::from_millis(ms)).await;
     Ok(format!("that took {ms} ms\n"))
@@ -216,7 +216,7 @@ struct Flow {
     chunks: u32,
     #[serde(default)]
     ms: u64,
-    /// Break the stream with an error behind so many chunks.
+    /// Breaks the stream with an error after this number of chunks.
     break_after: Option<u32>,
 }
 
@@ -224,7 +224,7 @@ fn ten() -> u32 {
     10
 }
 
-/// Sends `chunks` lines, one each `ms` milliseconds.
+/// Sends `chunks` lines, one every `ms` milliseconds.
 async fn stream(FromQuery(query): FromQuery<Flow>) -> Result<Body, Problem> {
     let Flow {
         chunks,
@@ -232,7 +232,7 @@ async fn stream(FromQuery(query): FromQuery<Flow>) -> Result<Body, Problem> {
         break_after,
     } = query;
     if chunks > 100_000 || ms > 60_000 {
-        let error = "`chunks` goes up to 100000 and `ms` to 60000";
+        let error = "`chunks` must be at most 100000 and `ms` at most 60000";
         return Err(Problem::bad_request(error));
     }
     Ok(Body::from_stream(stream::unfold(
@@ -243,7 +243,7 @@ async fn stream(FromQuery(query): FromQuery<Flow>) -> Result<Body, Problem> {
             }
             tokio::time::sleep(Duration::from_millis(ms)).await;
             let line = if break_after == Some(sent) {
-                Err(std::io::Error::other("the stream was to break here"))
+                Err(std::io::Error::other("the stream breaks on purpose"))
             } else {
                 Ok(format!("chunk {}\n", sent + 1))
             };
@@ -252,16 +252,16 @@ async fn stream(FromQuery(query): FromQuery<Flow>) -> Result<Body, Problem> {
     )))
 }
 
-/// Sends each message back. The layer sees the upgrade; the life of the socket is seen here.
+/// Sends each message back. The layer records the upgrade; `connection` records how long the socket stays open.
 async fn echo(
     State(api): State<Api>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let connection = api.monitor.connection("/ws/echo");
-    Ok(upgrade?.on_upgrade(move |socket| connection.run(converse(socket, api.stopping))))
+    Ok(upgrade?.on_upgrade(move |socket| connection.run(echo_messages(socket, api.stopping))))
 }
 
-async fn converse(mut socket: WebSocket, mut stopping: watch::Receiver<bool>) {
+async fn echo_messages(mut socket: WebSocket, mut stopping: watch::Receiver<bool>) {
     loop {
         let message = tokio::select! {
             message = socket.recv() => message,
@@ -271,7 +271,7 @@ async fn converse(mut socket: WebSocket, mut stopping: watch::Receiver<bool>) {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                 socket.send(message).await
             }
-            // axum itself answers pings and closes.
+            // axum responds to pings and to close messages.
             Some(Ok(_)) => Ok(()),
             Some(Err(error)) => Err(error),
             None => break,
@@ -280,23 +280,23 @@ async fn converse(mut socket: WebSocket, mut stopping: watch::Receiver<bool>) {
             return;
         }
     }
-    // The other side may have gone first.
+    // The client may already be gone.
     let _closed = socket.send(Message::Close(None)).await;
 }
 
 async fn unknown_path(uri: Uri) -> Problem {
-    Problem::not_found(format!("there is nothing at {}", uri.path()))
+    Problem::not_found(format!("no route for {}", uri.path()))
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    let error = format!("{} does not take {method}", uri.path());
+    let error = format!("{} does not support {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, error)
 }
 
 async fn limit_time(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(HANDLER_TIMEOUT, next.run(request)).await;
-    answer.unwrap_or_else(|_| {
-        let error = format!("no answer within {} s", HANDLER_TIMEOUT.as_secs());
+    let response = tokio::time::timeout(HANDLER_TIMEOUT, next.run(request)).await;
+    response.unwrap_or_else(|_| {
+        let error = format!("no response within {} s", HANDLER_TIMEOUT.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, error).into_response()
     })
 }
@@ -307,7 +307,7 @@ fn created(content: Content) -> Response {
     (StatusCode::CREATED, headers, Json(content)).into_response()
 }
 
-/// A text of 1 to `max` characters that is not all blank.
+/// Checks that a text has 1 to `max` characters and is not blank.
 fn text(name: &str, value: String, max: usize) -> Result<String, Problem> {
     if value.trim().is_empty() {
         return Err(Problem::bad_request(format!("`{name}` is empty")));

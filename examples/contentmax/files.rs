@@ -1,4 +1,4 @@
-//! The files of the service: a short one, and one that takes a while to download.
+//! Static files: a short one, and one that takes a while to download.
 
 use std::fs::{File, create_dir_all};
 use std::io;
@@ -7,10 +7,10 @@ use std::path::Path;
 use tower_http::services::ServeDir;
 
 const ABOUT: &str = "contentmax keeps contents, and writes new ones.\n";
-/// More than the buffers of a connection hold, so that a client can leave in the middle.
+/// More than the buffers of a connection hold, so that a client can disconnect in the middle.
 const EXPORT_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Writes the files into a folder in `directory` where they are not there yet. Returns the service for the folder.
+/// Creates the files in a folder of `directory` and returns a service for the folder.
 pub(crate) fn serve(directory: &Path) -> io::Result<ServeDir> {
     let folder = directory.join("static");
     create_dir_all(&folder)?;
@@ -18,7 +18,7 @@ pub(crate) fn serve(directory: &Path) -> io::Result<ServeDir> {
     if !about.exists() {
         std::fs::write(about, ABOUT)?;
     }
-    // A hole: it is read as zeros, and takes no room on the disk.
+    // A sparse file: it reads as zeros and takes no space on the disk.
     let export = File::options()
         .write(true)
         .create(true)

@@ -1,4 +1,4 @@
-//! What the service is for, as figures of its own: contents that were generated.
+//! Metrics of the service's own: contents that were generated.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use watchpost::metrics::{Counter, Histogram};
 
 use crate::generator::MODEL;
 
-/// Contents generated, and how long that took.
+/// Counts generated contents and measures how long they take.
 #[derive(Debug, Clone)]
 pub(crate) struct Generated {
     contents: Counter,
@@ -20,7 +20,7 @@ impl Generated {
         Self {
             contents: metrics
                 .counter("content.generated")
-                .description("Contents generated, by model and whether that worked.")
+                .description("Contents generated, by model and status.")
                 .build(),
             duration: metrics
                 .histogram("content.generation.duration")
@@ -30,7 +30,7 @@ impl Generated {
         }
     }
 
-    /// Counts what comes of `generating`.
+    /// Runs `generating` and records its result and duration.
     pub(crate) async fn count<T, E>(
         &self,
         generating: impl Future<Output = Result<T, E>>,

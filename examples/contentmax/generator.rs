@@ -1,5 +1,5 @@
-//! The outbound API that writes texts: its client, and, so that the example needs nobody else, a
-//! server for it on loopback. In life the server is someone else's.
+//! A text generator, as an external HTTP API: its client, and a server on loopback so that the example needs no other
+//! service.
 
 use std::error::Error;
 use std::net::Ipv4Addr;
@@ -27,13 +27,13 @@ use crate::problem::Problem;
 
 /// How long the generator may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// The longest answer that is read, in bytes.
-const MAX_ANSWER: usize = 64 * 1024;
+/// The longest response that is read, in bytes.
+const MAX_RESPONSE: usize = 64 * 1024;
 /// The most lines that a story has.
 const MAX_LINES: u32 = 100_000;
 /// A line of a story.
 const LINE: &str = "Once there was a fox that found a stone.\n";
-/// Headers that are about one connection, and so are not handed on.
+/// Headers that belong to one connection and are not passed on.
 const HOP_BY_HOP: [HeaderName; 6] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -43,18 +43,18 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     header::UPGRADE,
 ];
 
-/// The model that is asked, and what a thousand of its tokens cost, going in and coming out, in dollars.
+/// The model, and what 1000 of its input and output tokens cost in dollars.
 pub(crate) const MODEL: &str = "storyteller-1";
 const COST: (f64, f64) = (0.0005, 0.0015);
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Ask {
+struct GenerateRequest {
     model: String,
     prompt: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Answer {
+struct GenerateResponse {
     text: String,
     usage: Usage,
 }
@@ -73,10 +73,10 @@ impl Usage {
     }
 }
 
-/// What came back: a status, and what was read of the body.
+/// A response: its status and, if that is a success, its body.
 struct Reply {
     status: StatusCode,
-    answer: Option<Answer>,
+    body: Option<GenerateResponse>,
 }
 
 type AnyError = Box<dyn Error + Send + Sync>;
@@ -104,11 +104,11 @@ impl Generator {
     /// A text for `prompt`.
     pub(crate) async fn generate(&self, prompt: String) -> Result<String, Problem> {
         let model = MODEL.to_owned();
-        let ask = serde_json::to_vec(&Ask { model, prompt }).unwrap_or_default();
+        let body = serde_json::to_vec(&GenerateRequest { model, prompt }).unwrap_or_default();
         let url = format!("{}/v1/generate", self.url);
         let mut request = Request::post(&url)
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::from(ask))
+            .body(Full::from(body))
             .map_err(|error| bad_gateway(&error.to_string()))?;
         let call = self.service.call(Method::POST, &url);
         let call = call
@@ -117,8 +117,8 @@ impl Generator {
         call.inject(request.headers_mut());
         let reply = call.try_run_with(self.exchange(request), |call, reply| {
             let call = call.status(reply.status.as_u16());
-            match &reply.answer {
-                Some(Answer { usage, .. }) => call
+            match &reply.body {
+                Some(GenerateResponse { usage, .. }) => call
                     .tokens(usage.input_tokens, usage.output_tokens)
                     .cost(usage.cost()),
                 None => call,
@@ -126,32 +126,32 @@ impl Generator {
         });
         match reply.await {
             Ok(Reply {
-                answer: Some(answer),
+                body: Some(body),
                 ..
-            }) => Ok(answer.text),
-            Ok(Reply { status, .. }) => Err(bad_gateway(&format!("it answered {status}"))),
+            }) => Ok(body.text),
+            Ok(Reply { status, .. }) => Err(bad_gateway(&format!("it responded with {status}"))),
             Err(error) if error.is::<Elapsed>() => Err(too_slow()),
             Err(error) => Err(bad_gateway(&error.to_string())),
         }
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the response to its end.
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, AnyError> {
         let exchange = async {
             let response = self.client.request(request).await?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER).collect();
+            let body = Limited::new(response.into_body(), MAX_RESPONSE).collect();
             let body = body.await?.to_bytes();
-            let answer = match status.is_success() {
+            let body = match status.is_success() {
                 true => Some(serde_json::from_slice(&body)?),
                 false => None,
             };
-            Ok(Reply { status, answer })
+            Ok(Reply { status, body })
         };
         tokio::time::timeout(TIMEOUT, exchange).await?
     }
 
-    /// Hands on the generator's response to a request for a story: its status, its headers and, as it comes, its body.
+    /// Passes on the generator's response to a request for a story: its status, its headers and, as a stream, its body.
     pub(crate) async fn story(&self, method: Method, query: &str) -> Result<Response, Problem> {
         let request = Request::builder()
             .method(method)
@@ -174,7 +174,7 @@ impl Generator {
         Ok(response)
     }
 
-    /// Whether the generator answers: a health check, through a client that needs no more than the layer around it.
+    /// Health check: fails if the generator does not respond. Here the client layer alone records the call.
     pub(crate) async fn ping(&self) -> Result<(), String> {
         let request = Request::get(format!("{}/v1/health", self.url))
             .extension(UrlTemplate("/v1/health".into()))
@@ -184,17 +184,17 @@ impl Generator {
         let exchange = async {
             let response = client.call(request).await?;
             let status = response.status();
-            // The call ends with its body.
-            Limited::new(response.into_body(), MAX_ANSWER)
+            // The call ends with the end of the body.
+            Limited::new(response.into_body(), MAX_RESPONSE)
                 .collect()
                 .await?;
             Ok::<_, AnyError>(status)
         };
         match tokio::time::timeout(TIMEOUT, exchange).await {
             Ok(Ok(status)) if status.is_success() => Ok(()),
-            Ok(Ok(status)) => Err(format!("it answered {status}")),
+            Ok(Ok(status)) => Err(format!("it responded with {status}")),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {TIMEOUT:?}")),
+            Err(_) => Err(format!("no response within {TIMEOUT:?}")),
         }
     }
 }
@@ -209,7 +209,7 @@ fn too_slow() -> Problem {
     Problem::new(StatusCode::GATEWAY_TIMEOUT, "the generator took too long")
 }
 
-/// The generator's own server, with a monitor of its own: in life it is somebody else's.
+/// The generator's server, with a monitor of its own, as another service would have.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) url: String,
@@ -217,8 +217,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves the API on a free port of loopback until the process ends. Its traces go where the service's go, and
-    /// are parts of theirs.
+    /// Serves the API on a free loopback port until the process ends. Its spans are sent to the same receiver and continue the
+    /// traces of the service.
     pub(crate) async fn start(otlp: Option<String>) -> Result<Self, Box<dyn Error>> {
         let monitor = Monitor::builder("generator").env(false).console(false);
         let monitor = match otlp {
@@ -237,27 +237,26 @@ impl Server {
         Ok(Self { url, monitor })
     }
 
-    /// Hands over what its monitor holds.
+    /// Sends what its monitor still has.
     pub(crate) async fn stop(self) {
-        // What became of it is its own team's.
         let _report = self.monitor.shutdown(Duration::from_secs(3)).await;
     }
 }
 
-/// Takes longer for longer prompts; a prompt with `overload` in it is refused.
-async fn write(axum::Json(ask): axum::Json<Ask>) -> Result<axum::Json<Answer>, StatusCode> {
-    if ask.prompt.contains("overload") {
+/// Takes longer for longer prompts, and refuses a prompt that contains `overload`.
+async fn write(axum::Json(request): axum::Json<GenerateRequest>) -> Result<axum::Json<GenerateResponse>, StatusCode> {
+    if request.prompt.contains("overload") {
         return Err(StatusCode::SERVICE_UNAVAILABLE);
     }
-    let words = ask.prompt.split_whitespace().count();
-    let thinking = Duration::from_millis(5 + 2 * words.min(50) as u64);
-    tokio::time::sleep(thinking).await;
-    let text = format!("Once there was {}. The end.", ask.prompt.trim());
+    let words = request.prompt.split_whitespace().count();
+    let delay = Duration::from_millis(5 + 2 * words.min(50) as u64);
+    tokio::time::sleep(delay).await;
+    let text = format!("Once there was {}. The end.", request.prompt.trim());
     let usage = Usage {
         input_tokens: words as u64,
         output_tokens: text.split_whitespace().count() as u64,
     };
-    Ok(axum::Json(Answer { text, usage }))
+    Ok(axum::Json(GenerateResponse { text, usage }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -267,7 +266,7 @@ struct Story {
     /// Milliseconds before each line.
     #[serde(default)]
     ms: u64,
-    /// Break off after so many lines.
+    /// Breaks the stream with an error after this number of lines.
     break_after: Option<u32>,
 }
 
@@ -275,7 +274,7 @@ fn hundred() -> u32 {
     100
 }
 
-/// A story as a stream whose length is known.
+/// A story as a stream with a `content-length`.
 async fn story(Query(story): Query<Story>) -> Result<Response, StatusCode> {
     let Story {
         lines,
@@ -291,7 +290,7 @@ async fn story(Query(story): Query<Story>) -> Result<Response, StatusCode> {
         }
         tokio::time::sleep(Duration::from_millis(ms)).await;
         let line = if break_after == Some(sent) {
-            Err(std::io::Error::other("the story breaks off here"))
+            Err(std::io::Error::other("the story breaks on purpose"))
         } else {
             Ok(LINE)
         };

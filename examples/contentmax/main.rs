@@ -1,8 +1,17 @@
-//! A content API that watches itself: a whole service, as its team would write it.
+//! A complete service: a content API with a database, a file server, calls of another service and health checks.
 //!
-//! `cargo run --example contentmax --all-features` starts it with some built-in visitors; `--help`
-//! after a `--` tells its flags. Standard output carries the monitor's lines alone, what the example
-//! itself has to say goes to standard error.
+//! `cargo run --example contentmax --all-features` starts it with built-in visitors, `cargo run .. -- --help` lists its
+//! flags. Standard output contains only log lines; what the example prints itself goes to standard error:
+//!
+//! ```text
+//! @HEAD
+//! ```
+//!
+//! A log line of a request that reads from the database (shortened here):
+//!
+//! ```json
+//! @LINE
+//! ```
 
 mod api;
 mod digests;
@@ -33,7 +42,7 @@ use crate::generated::Generated;
 use crate::generator::Generator;
 use crate::store::Store;
 
-/// How long requests that are under way at the end may go on.
+/// How long requests may continue after the shutdown has begun.
 const GRACE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
@@ -44,8 +53,8 @@ async fn main() -> ExitCode {
             println!("{help}");
             return ExitCode::SUCCESS;
         }
-        Err(wrong) => {
-            eprintln!("{wrong}");
+        Err(invalid) => {
+            eprintln!("{invalid}");
             return ExitCode::from(2);
         }
     };
@@ -62,7 +71,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(flags.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", flags.listen))?;
-    let here = reachable(listener.local_addr()?);
+    let address = reachable(listener.local_addr()?);
     let (directory, temporary) = data_dir(flags.data_dir.clone())?;
     let monitor = Monitor::builder("contentmax")
         .service_version(env!("CARGO_PKG_VERSION"))
@@ -80,7 +89,7 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         ),
     })?;
     let (generator, own) = generator(&monitor).await?;
-    watch_dependencies(&monitor, &store, &generator);
+    register_checks(&monitor, &store, &generator);
 
     let files = files::serve(&directory)
         .map_err(|error| format!("cannot write files in {}: {error}", directory.display()))?;
@@ -108,19 +117,19 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
 
     let kept = match (&url, temporary.is_some()) {
         (Some(_), _) => "kept; the contents are in the database of DATABASE_URL",
-        (None, true) => "temporary: gone at the end; --data-dir keeps it",
+        (None, true) => "temporary: removed at the end; --data-dir keeps it",
         (None, false) => "kept",
     };
-    say_where_to_look(here, &directory, kept, flags.traffic);
-    tokio::spawn(visitors::visit(here, flags.traffic, stopping.clone()));
+    print_start(address, &directory, kept, flags.traffic);
+    tokio::spawn(visitors::visit(address, flags.traffic, stopping.clone()));
 
-    let stop_asked = async move {
-        asked_to_stop(flags.run_for).await;
-        eprintln!("contentmax: ending; /readyz says 503 from now on, a second ctrl-c ends at once");
-        // The receivers may all be gone.
-        let _told = stop.send(true);
+    let stop_requested = async move {
+        wait_for_stop(flags.run_for).await;
+        eprintln!("contentmax: shutting down; /readyz responds with 503 from now on, a second ctrl-c ends at once");
+        // All receivers may be gone.
+        let _sent = stop.send(true);
     };
-    let drained = monitor.drain(stop_asked);
+    let drained = monitor.drain(stop_requested);
     let (closing, closed) = watch::channel(false);
     let server = axum::serve(
         listener,
@@ -128,12 +137,12 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
     )
     .with_graceful_shutdown(async move {
         drained.await;
-        let _told = closing.send(true);
+        let _sent = closing.send(true);
     });
     tokio::select! {
         ended = server => ended?,
-        () = grace_is_over(closed) => {
-            eprintln!("contentmax: left requests that were not done after {GRACE:?}");
+        () = grace_period(closed) => {
+            eprintln!("contentmax: some requests were not complete after {GRACE:?}");
         }
     }
 
@@ -143,11 +152,11 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
         }
     };
     let (report, ()) = tokio::join!(monitor.shutdown(Duration::from_secs(3)), own_stops);
-    eprintln!("contentmax: what became of the monitor's records\n{report}");
+    eprintln!("contentmax: records of the monitor\n{report}");
     Ok(())
 }
 
-/// The generator: that of `GENERATOR_URL`, else one of our own.
+/// The text generator of `GENERATOR_URL`, or one that is started here.
 async fn generator(
     monitor: &Monitor,
 ) -> Result<(Generator, Option<generator::Server>), Box<dyn Error>> {
@@ -159,7 +168,7 @@ async fn generator(
     Ok((Generator::new(&own.url, monitor), Some(own)))
 }
 
-/// The layer with what only this service knows: who a request's user is.
+/// The endpoint layer, with a hook that finds the user of a request.
 fn layer(monitor: &Monitor) -> EndpointLayer {
     monitor.layer().user(|parts| {
         let user = parts.headers.get("x-user-id")?;
@@ -167,8 +176,8 @@ fn layer(monitor: &Monitor) -> EndpointLayer {
     })
 }
 
-/// The database is needed for any answer; without the generator most answers are still there.
-fn watch_dependencies(monitor: &Monitor, store: &Store, generator: &Generator) {
+/// Registers health checks. The database is critical; without the generator most routes still work.
+fn register_checks(monitor: &Monitor, store: &Store, generator: &Generator) {
     let store = store.clone();
     monitor.health().check("database", move || {
         let store = store.clone();
@@ -184,7 +193,7 @@ fn watch_dependencies(monitor: &Monitor, store: &Store, generator: &Generator) {
         .critical(false);
 }
 
-/// The data directory and, where none was named, the guard that removes it at the end.
+/// The data directory. Without `--data-dir` it is temporary, and the guard removes it at the end.
 fn data_dir(named: Option<PathBuf>) -> Result<(PathBuf, Option<TempDir>), Box<dyn Error>> {
     if let Some(directory) = named {
         std::fs::create_dir_all(&directory)
@@ -206,14 +215,14 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Waits for ctrl-c, SIGTERM or the end of `run_for`. A further signal then ends the process.
-async fn asked_to_stop(run_for: Option<Duration>) {
+/// Waits for ctrl-c, SIGTERM or the end of `run_for`. After that, another signal ends the process at once.
+async fn wait_for_stop(run_for: Option<Duration>) {
     let signals = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),
     );
     let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
-        eprintln!("contentmax: signals cannot be caught; they end the process at once");
+        eprintln!("contentmax: signals cannot be handled and end the process at once");
         return time_is_up(run_for).await;
     };
     tokio::select! {
@@ -238,33 +247,33 @@ async fn time_is_up(run_for: Option<Duration>) {
     }
 }
 
-/// [`GRACE`] after the server began to close.
-async fn grace_is_over(mut closed: watch::Receiver<bool>) {
+/// Completes [`GRACE`] after the server has begun to close.
+async fn grace_period(mut closed: watch::Receiver<bool>) {
     if closed.wait_for(|closed| *closed).await.is_err() {
-        // The server is gone already, and its end is the one that counts.
+        // The server has already ended, and `select!` takes its result.
         std::future::pending::<()>().await;
     }
     tokio::time::sleep(GRACE).await;
 }
 
-fn say_where_to_look(here: SocketAddr, directory: &Path, kept: &str, traffic: u32) {
+fn print_start(address: SocketAddr, directory: &Path, kept: &str, traffic: u32) {
     eprintln!(
         "\
-contentmax serves http://{here}
-  contents    http://{here}/api/content   http://{here}/api/content/7   http://{here}/api/search?q=rivers
-  files       http://{here}/static/about.txt   http://{here}/static/export.bin
-  trouble     http://{here}/api/fail   http://{here}/api/panic   http://{here}/api/slow?ms=1500
-  metrics     http://{here}/metrics
-  health      http://{here}/readyz   http://{here}/health
-              in detail, with the token from WATCHPOST_TOKEN or from the line that tells the one made up:
-              curl -H 'authorization: Bearer TOKEN' http://{here}/health
-  lines       on standard output, one a request; its trace_id is the x-trace-id header of the answer:
-              curl -i http://{here}/api/users/7
-  traces      to the OTLP receiver of OTEL_EXPORTER_OTLP_ENDPOINT, such as http://localhost:4318, where it is set
-  errors      in the lines with an `event_id`, and to the Sentry of SENTRY_DSN, where it is set
+contentmax listens on http://{address}
+  contents    http://{address}/api/content   http://{address}/api/content/7   http://{address}/api/search?q=rivers
+  files       http://{address}/static/about.txt   http://{address}/static/export.bin
+  faults      http://{address}/api/fail   http://{address}/api/panic   http://{address}/api/slow?ms=1500
+  metrics     http://{address}/metrics
+  health      http://{address}/readyz   http://{address}/health
+              in detail, with WATCHPOST_TOKEN or, if that is not set, the token printed at the start:
+              curl -H 'authorization: Bearer TOKEN' http://{address}/health
+  log lines   on standard output, one for each request; its trace_id is the x-trace-id header of the response:
+              curl -i http://{address}/api/users/7
+  traces      sent to OTEL_EXPORTER_OTLP_ENDPOINT if it is set, for example http://localhost:4318
+  errors      log lines with an `event_id`; sent to the Sentry of SENTRY_DSN if it is set
   data        {} ({kept})
-  visitors    {traffic} requests a second, some of them for trouble (--traffic 0: none)
-  the end     ctrl-c",
+  visitors    {traffic} requests per second, some of which fail on purpose (--traffic 0: none)
+  stop        ctrl-c",
         directory.display(),
     );
 }

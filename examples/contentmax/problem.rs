@@ -1,4 +1,4 @@
-//! Errors as this API tells them: a status and `{"error": ".."}`, also where axum itself refuses.
+//! Error responses: a status and `{"error": ".."}`, also where an extractor of axum rejects a request.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-/// An answer that is no success.
+/// An error response.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -48,7 +48,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// What the database says is for the team; the caller learns that it was not their fault.
+/// The database's message is captured; the client only learns that the database failed.
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         watchpost::capture_error(&error);
@@ -56,7 +56,7 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
-macro_rules! told_as_problem {
+macro_rules! problem_from {
     ($($rejection:ty),+) => {
         $(impl From<$rejection> for Problem {
             fn from(rejection: $rejection) -> Self {
@@ -66,7 +66,7 @@ macro_rules! told_as_problem {
     };
 }
 
-told_as_problem!(
+problem_from!(
     JsonRejection,
     PathRejection,
     QueryRejection,

@@ -1,5 +1,4 @@
-//! Built-in visitors: over real sockets, at a steady rate, through every route and every way in which
-//! a request can end.
+//! Built-in visitors: requests over real sockets at a steady rate, on every route and with every outcome.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,14 +20,14 @@ use tokio_stream::StreamExt;
 
 use crate::store::{CONTENTS, USERS};
 
-/// Visitors under way at once; where that many wait, the next ones stay at home.
+/// The most visitors at a time; beyond that, ticks are skipped.
 const MAX_VISITORS: usize = 512;
-/// How long a visitor waits for anything.
+/// How long a visit may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Sends `rps` visitors a second to `address` until `stopping` says so.
+/// Sends `rps` requests per second to `address` until `stopping` is true.
 pub(crate) async fn visit(address: SocketAddr, rps: u32, mut stopping: watch::Receiver<bool>) {
     if rps == 0 {
         return;
@@ -50,27 +49,27 @@ pub(crate) async fn visit(address: SocketAddr, rps: u32, mut stopping: watch::Re
             address,
             client: client.clone(),
         };
-        let errand = Errand::pick(&mut dice);
+        let visit = Visit::pick(&mut dice);
         tokio::spawn(async move {
-            // How a visit ends is for the monitor to tell: some are meant to fail.
-            let _ended = timeout(PATIENCE, visitor.go(errand)).await;
+            // The monitor records how a visit ends; some fail on purpose.
+            let _ended = timeout(PATIENCE, visitor.go(visit)).await;
             drop(place);
         });
     }
 }
 
-/// What a visitor comes for.
-enum Errand {
+/// What a visitor does.
+enum Visit {
     Get(String),
     Post(&'static str, String),
-    /// Ask, and leave before the answer.
-    LeaveBefore(&'static str),
-    /// Ask, and leave in the middle of the answer.
-    LeaveWithin(&'static str),
-    Talk,
+    /// Disconnects before the response.
+    DisconnectBefore(&'static str),
+    /// Disconnects in the middle of the response.
+    DisconnectWithin(&'static str),
+    WebSocket,
 }
 
-impl Errand {
+impl Visit {
     fn pick(dice: &mut Dice) -> Self {
         let number = dice.roll(1000);
         match dice.roll(220) {
@@ -83,28 +82,28 @@ impl Errand {
                 Self::Post("/api/content", draft)
             }
             160..169 => {
-                let wish = format!(r#"{{"prompt": "a fox that found {number} stones"}}"#);
-                Self::Post("/api/content/generate", wish)
+                let prompt = format!(r#"{{"prompt": "a fox that found {number} stones"}}"#);
+                Self::Post("/api/content/generate", prompt)
             }
             169..174 => Self::Get(format!("/api/slow?ms={}", 20 + number / 2)),
             174..179 => Self::Get("/api/stream?chunks=20&ms=10".into()),
-            179..182 => Self::Talk,
-            182..185 => Self::LeaveBefore("/api/slow?ms=2000"),
-            185..188 => Self::LeaveWithin("/api/stream?chunks=1000&ms=10"),
+            179..182 => Self::WebSocket,
+            182..185 => Self::DisconnectBefore("/api/slow?ms=2000"),
+            185..188 => Self::DisconnectWithin("/api/stream?chunks=1000&ms=10"),
             188..190 => Self::Get("/api/stream?chunks=10&ms=5&break_after=5".into()),
             190..192 => Self::Get(format!("/wp-login-{number}.php")),
             192..194 => Self::Get("/api/users/100000".into()),
             194..196 => Self::Post("/api/content", r#"{"title": "#.into()),
             196 => Self::Get("/api/content/not-a-number".into()),
             197 => {
-                let wish = r#"{"prompt": "overload, please"}"#;
-                Self::Post("/api/content/generate", wish.into())
+                let prompt = r#"{"prompt": "overload, please"}"#;
+                Self::Post("/api/content/generate", prompt.into())
             }
             198 => Self::Get("/api/fail".into()),
             199 => Self::Get("/api/panic".into()),
             200..208 => Self::Get("/static/about.txt".into()),
             208..210 => Self::Get("/static/not-there.txt".into()),
-            210..212 => Self::LeaveWithin("/static/export.bin"),
+            210..212 => Self::DisconnectWithin("/static/export.bin"),
             212..218 => Self::Get("/api/story?lines=20&ms=5".into()),
             218 => Self::Get("/api/story?lines=20&ms=5&break_after=10".into()),
             _ => Self::Post("/api/digests", String::new()),
@@ -118,28 +117,28 @@ struct Visitor {
 }
 
 impl Visitor {
-    async fn go(&self, errand: Errand) -> Result<(), AnyError> {
-        match errand {
-            Errand::Get(path) => {
+    async fn go(&self, visit: Visit) -> Result<(), AnyError> {
+        match visit {
+            Visit::Get(path) => {
                 self.send(Request::get(self.url(&path)), String::new())
                     .await
             }
-            Errand::Post(path, body) => {
+            Visit::Post(path, body) => {
                 let request = Request::post(self.url(path));
                 let request = request.header("content-type", "application/json");
                 self.send(request, body).await
             }
-            Errand::LeaveBefore(path) => {
-                let _connection = self.ask(path).await?;
+            Visit::DisconnectBefore(path) => {
+                let _connection = self.open_request(path).await?;
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 Ok(())
             }
-            Errand::LeaveWithin(path) => {
-                let mut connection = self.ask(path).await?;
+            Visit::DisconnectWithin(path) => {
+                let mut connection = self.open_request(path).await?;
                 connection.read_exact(&mut [0; 256]).await?;
                 Ok(())
             }
-            Errand::Talk => self.talk().await,
+            Visit::WebSocket => self.use_websocket().await,
         }
     }
 
@@ -154,15 +153,15 @@ impl Visitor {
         Ok(())
     }
 
-    /// Sends a request by hand; dropping the connection is leaving.
-    async fn ask(&self, path: &str) -> Result<TcpStream, AnyError> {
+    /// Sends a request over a plain connection; dropping the connection disconnects.
+    async fn open_request(&self, path: &str) -> Result<TcpStream, AnyError> {
         let mut connection = TcpStream::connect(self.address).await?;
         let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
         connection.write_all(request.as_bytes()).await?;
         Ok(connection)
     }
 
-    async fn talk(&self) -> Result<(), AnyError> {
+    async fn use_websocket(&self) -> Result<(), AnyError> {
         let connection = TcpStream::connect(self.address).await?;
         let url = format!("ws://{}/ws/echo", self.address);
         let (mut socket, _) = tokio_tungstenite::client_async(url, connection).await?;
@@ -175,7 +174,7 @@ impl Visitor {
     }
 }
 
-/// Chance that is the same in each run.
+/// Random numbers, the same in each run.
 struct Dice(u64);
 
 impl Dice {

@@ -1,5 +1,5 @@
-//! Keys of attributes are unique and the last value wins: of spans, events and links, in memory and on the wire, in log
-//! records and in captured errors, whoever makes the spans.
+//! Attribute keys are unique and the last value wins: on spans, events and links, in memory and as sent, in log records
+//! and in captured errors, whichever API makes the spans.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -40,7 +40,7 @@ fn harness(mode: Spans, configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder
     })
 }
 
-/// The harness' layers as this thread's subscriber.
+/// Sets the harness' layers as this thread's subscriber.
 fn listen(harness: &Harness) -> tracing::subscriber::DefaultGuard {
     let subscriber = tracing_subscriber::registry()
         .with(harness.tracing_layer())
@@ -53,7 +53,7 @@ fn named<'a>(traces: &'a [KeptTrace], name: &str) -> &'a Span {
     spans.find(|span| span.name == name).expect(name)
 }
 
-/// The value of a key, which is there once.
+/// The value of a key, which must exist exactly once.
 fn value<'a>(all: &'a [(String, Value)], key: &str) -> Option<&'a Value> {
     let keys: BTreeSet<_> = all.iter().map(|(key, _)| key).collect();
     assert_eq!(keys.len(), all.len(), "a key is there twice: {all:?}");
@@ -67,7 +67,7 @@ fn is_unique(all: &[proto::KeyValue]) {
     assert_eq!(keys.len(), all.len(), "a key is there twice: {all:?}");
 }
 
-/// The spans that a receiver was sent, each with unique keys.
+/// The spans that a receiver got, each checked for unique keys.
 fn sent(peer: &Peer) -> Vec<WireSpan> {
     let mut spans = Vec::new();
     for seen in peer.seen() {
@@ -93,7 +93,7 @@ fn sent(peer: &Peer) -> Vec<WireSpan> {
     spans
 }
 
-/// A JSON object with all of its keys, also those that are there twice.
+/// A JSON object with all of its keys, including duplicates.
 struct Object(Vec<(String, Json)>);
 
 impl<'de> Deserialize<'de> for Object {
@@ -118,7 +118,7 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// The log records so far, of which none has a key twice.
+/// The log records so far, each checked for unique keys.
 fn records(harness: &Harness) -> Vec<Json> {
     let lines = harness.lines();
     let read = lines.iter().map(|line| {
@@ -143,7 +143,7 @@ async fn the_last_value_of_a_spans_field_wins_in_both_modes() {
                 span.record("progress", n);
             }
             let _entered = span.enter();
-            // Also while it runs, and as another type.
+            // While the span runs, and with another type.
             for n in 0..5000 {
                 span.record("progress", n);
             }
@@ -152,7 +152,7 @@ async fn the_last_value_of_a_spans_field_wins_in_both_modes() {
         tracing::info_span!("twins", a = 1, a = "two").in_scope(|| {});
         {
             let span = tracing::info_span!("set");
-            // Of OpenTelemetry's extension trait, which one of the modes has.
+            // With OpenTelemetry's extension trait, which exists in one of the modes.
             for n in 0..300 {
                 span.set_attribute("progress", n);
             }
@@ -162,7 +162,7 @@ async fn the_last_value_of_a_spans_field_wins_in_both_modes() {
             }
         }
         {
-            // As many keys as a span may have, each set twice.
+            // The most keys of a span, each set twice.
             let span = tracing::info_span!("two errors", error = Empty);
             for n in 0..70 {
                 let error = std::io::Error::other(format!("error {n}"));
@@ -209,7 +209,7 @@ async fn the_last_value_of_an_events_field_wins_in_both_modes() {
             tracing::info!(a = 1, a = Option::<u64>::None, "none");
             tracing::info!(level = "one", level = "two", "both");
         });
-        // Outside any `tracing` span they are events of the root.
+        // Outside of `tracing` spans they are events of the root.
         harness
             .trace("root")
             .in_scope(|| tracing::info!(a = 1, a = 2, level = "mine", "in the root"));
@@ -284,12 +284,12 @@ async fn the_last_value_of_an_sdk_spans_attribute_wins() {
     assert_eq!(value(&event.attributes, "a"), Some(&Value::I64(11)));
     assert_eq!(value(&link.attributes, "a"), Some(&Value::I64(21)));
     assert_eq!(of("guard", "a"), Some(Value::Str("two".into())));
-    // What the end says is later than what the code said.
+    // The values at the end come after those set by the code.
     assert_eq!(of("guard", "error.type"), Some(Value::Str("&str".into())));
 }
 
 #[tokio::test]
-async fn what_hooks_set_is_later_than_what_the_request_says() {
+async fn attributes_of_hooks_replace_those_of_the_request() {
     const BUILT_IN: [&str; 8] = [
         "http.route",
         "http.request.method",
@@ -310,9 +310,9 @@ async fn what_hooks_set_is_later_than_what_the_request_says() {
         for key in ["timestamp", "level", "message", "trace_id", "truncated"] {
             attributes.insert(key, "hook");
         }
-        // As the prefix of the one above makes it.
+        // The name that the prefix of the one above results in.
         attributes.insert("attributes.level", "host");
-        // Keys that are one when they are scrubbed.
+        // Keys that are equal after scrubbing.
         for n in 1..5 {
             attributes.insert(format!("AKIAIOSFODNN7EXAMPL{n}"), n);
         }
@@ -333,7 +333,7 @@ async fn what_hooks_set_is_later_than_what_the_request_says() {
     }
     let records = records(&harness);
     let record = &records[0];
-    // A log record has both: its own, and the host's behind a prefix.
+    // A log record has both: its own, and the host's with a prefix.
     assert_eq!(record["http.route"], "/a/{id}");
     assert_eq!(record["attributes.http.route"], "end");
     assert_eq!(record["url.path"], "/a/1");
@@ -407,12 +407,12 @@ async fn a_captured_error_has_each_tag_once() {
         .tag("tenant", "acme")
         .extra("attempt", 1)
         .extra("attempt", 2)
-        // One name for a tag and an extra.
+        // The same name for a tag and an extra.
         .tag("shard", "tag")
         .extra("shard", "extra")
         .extra("event_id", "mine")
         .tag("message", "mine");
-    // More keys than there may be, each twice; those that are there go on to take values.
+    // More keys than allowed, each twice; existing keys still take new values.
     for n in 0..100 {
         capture = capture.tag(format!("key{}", n % 60), n.to_string());
     }

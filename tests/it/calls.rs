@@ -1,4 +1,4 @@
-//! Outgoing calls: over real sockets, against a peer that follows a script.
+//! Outgoing calls over real sockets, to a peer that follows a script.
 
 use std::io;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn client_request(url: &str) -> Request<Full<bytes::Bytes>> {
     Request::get(url).body(Full::default()).unwrap()
 }
 
-/// The only span of the kept traces that a call made.
+/// The only client span in the kept traces.
 pub(crate) async fn span(harness: &Harness) -> Span {
     assert!(harness.flush(Duration::from_secs(10)).await);
     let traces = harness.recent_traces();
@@ -144,8 +144,8 @@ async fn a_call_through_the_layer_carries_the_trace_and_ends_with_its_body() {
 }
 
 #[tokio::test]
-async fn dead_hanging_and_resetting_upstreams_are_told_apart() {
-    // What the peer does, and what is told of the call.
+async fn dead_hanging_and_resetting_upstreams_have_different_error_types() {
+    // What the peer does, and how the call is recorded.
     let cases = [
         (
             Reply::status(404),
@@ -188,7 +188,7 @@ async fn dead_hanging_and_resetting_upstreams_are_told_apart() {
         let harness = harness();
         let peer = Peer::always(reply.clone());
         let service = harness.external("upstream");
-        // The time-out stands inside of the layer, as an error.
+        // The timeout is inside of the layer, which sees its error.
         let inner = tower::timeout::Timeout::new(
             Hyper::builder(TokioExecutor::new()).build_http::<Full<bytes::Bytes>>(),
             Duration::from_millis(150),
@@ -233,7 +233,7 @@ async fn dead_hanging_and_resetting_upstreams_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_call_that_nobody_waits_for_is_cancelled() {
+async fn a_call_whose_future_is_dropped_is_cancelled() {
     let harness = harness();
     let hung = Peer::always(Reply::Hang);
     let service = harness.external("slow");
@@ -289,7 +289,7 @@ async fn a_call_that_nobody_waits_for_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_guard_tells_what_it_is_told() {
+async fn a_call_guard_records_what_is_set_on_it() {
     let harness = harness();
     let service = harness.external("pay");
     let url = format!("https://user:{SECRET}@pay.example/charges/17?token={SECRET}");
@@ -348,8 +348,8 @@ async fn a_guard_tells_what_it_is_told() {
 }
 
 #[tokio::test]
-async fn without_traces_the_request_goes_along() {
-    let harness = Harness::with(|builder| builder.record_spans(false));
+async fn without_traces_calls_are_sent_unchanged_and_counted() {
+    let harness = Harness::with(|builder| builder.traces(false));
     let service = harness.external("a");
     let app = Router::new()
         .route(
@@ -377,7 +377,7 @@ async fn without_traces_the_request_goes_along() {
 }
 
 #[tokio::test]
-async fn names_that_others_choose_are_bounded() {
+async fn service_names_from_outside_are_bounded() {
     let harness = harness();
     for n in 0..1000 {
         let service = harness.external(format!("service {n}"));
@@ -392,7 +392,7 @@ async fn names_that_others_choose_are_bounded() {
 }
 
 #[tokio::test]
-async fn calls_of_models_tell_tokens_and_cost() {
+async fn model_calls_record_tokens_and_cost() {
     let harness = harness();
     let service = harness.external("openai");
     let app = Router::new()

@@ -1,5 +1,5 @@
-//! The console under fault with at least 1,000 lines a second in flight: requests, `/metrics` and `flush`
-//! go on unmoved, and the books agree with what the receiver got.
+//! Faults of the console under at least 1,000 log lines per second: requests, `/metrics` and `flush` are not affected, and
+//! the counters agree with what the receiver got.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -19,10 +19,10 @@ use watchpost::{Access, DropReason, Monitor, MonitorGuard, RecordKind, ShutdownR
 
 use crate::support::{on_a_small_disk, skip, whole_lines};
 
-/// Requests a second.
+/// Requests per second.
 const RATE: f64 = 1_200.0;
 
-/// A service under load whose lines go to `console`.
+/// A service under load whose log lines go to `console`.
 struct Loaded {
     monitor: MonitorGuard,
     app: Router,
@@ -55,8 +55,7 @@ impl Loaded {
         }
     }
 
-    /// For as long, asks for `/metrics` and a flush again and again. Returns whether the last flush was
-    /// true.
+    /// Requests `/metrics` and a flush repeatedly for `time`. Returns the result of the last flush.
     fn watch(&self, time: Duration) -> bool {
         let end = Instant::now() + time;
         let mut flushed = false;
@@ -81,7 +80,7 @@ impl Loaded {
         flushed
     }
 
-    /// Ends the load and the monitor: the host was not moved and the books balance.
+    /// Ends the load and the monitor, and checks that the host was not affected and the counters balance.
     fn end(self, deadline: Duration) -> ShutdownReport {
         self.stop.store(true, SeqCst);
         let load = self.load.join().unwrap();
@@ -103,7 +102,7 @@ impl Loaded {
     }
 }
 
-/// Sends requests until it is told to stop and has kept up its rate.
+/// Sends requests until it is stopped, and checks that it kept its rate.
 fn load(app: &Router, stop: &AtomicBool) -> Load {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -152,7 +151,7 @@ fn dropped(report: &ShutdownReport, reason: DropReason) -> u64 {
 }
 
 #[test]
-fn a_full_pipe_for_30_seconds() {
+fn a_full_pipe_for_30_seconds_does_not_block_requests() {
     let (mut reader, writer) = io::pipe().unwrap();
     let loaded = Loaded::start(writer);
     assert!(!loaded.watch(Duration::from_secs(30)));
@@ -167,7 +166,7 @@ fn a_full_pipe_for_30_seconds() {
             .unwrap()
     );
     let report = loaded.end(Duration::from_secs(20));
-    // The monitor has let go of its end.
+    // The monitor has closed its end.
     let got = reading.join().unwrap().unwrap();
     assert!(report.is_complete(), "{report}");
     assert_eq!(whole_lines(&got), report.delivered());
@@ -179,11 +178,11 @@ fn a_full_pipe_for_30_seconds() {
 }
 
 #[test]
-fn a_closed_pipe() {
+fn a_closed_pipe_drops_and_counts_lines() {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
     let loaded = Loaded::start(writer);
-    // Everything is counted in time.
+    // Everything is counted before the flush ends.
     assert!(loaded.watch(Duration::from_secs(4)));
     let report = loaded.end(Duration::from_secs(5));
     assert!(report.is_complete(), "{report}");
@@ -194,10 +193,10 @@ fn a_closed_pipe() {
 }
 
 #[test]
-fn a_device_that_is_always_full() {
+fn a_full_device_drops_and_counts_lines() {
     let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
         return skip(
-            "console_faults::a_device_that_is_always_full",
+            "console_faults::a_full_device_drops_and_counts_lines",
             "there is no /dev/full",
         );
     };
@@ -240,7 +239,7 @@ fn full_disk(disk: &Path) {
     assert!(dropped(&report, DropReason::Io) > 0, "{report}");
 }
 
-/// What the receiver got, and how it takes the next write.
+/// A writer whose behavior is a function; it stores what it accepts.
 struct Scripted<F> {
     got: Arc<Mutex<Vec<u8>>>,
     writes: u64,
@@ -273,13 +272,13 @@ where
     (writer, got)
 }
 
-/// Without the panic hook's output.
+/// Panics without output of the panic hook.
 fn planned_panic() -> ! {
     std::panic::resume_unwind(Box::new("a planned panic"))
 }
 
 #[test]
-fn a_write_that_panics_a_hundred_times() {
+fn a_writer_that_panics_a_hundred_times_is_used_again() {
     let (writer, got) = scripted(|number, bytes: &[u8]| {
         if number <= 100 {
             planned_panic();
@@ -299,7 +298,7 @@ fn a_write_that_panics_a_hundred_times() {
 }
 
 #[test]
-fn a_write_that_hangs() {
+fn a_writer_that_hangs_does_not_block_requests() {
     let (release, released): (Sender<()>, Receiver<()>) = channel();
     let (writer, got) = scripted(move |number, bytes: &[u8]| {
         if number > 10 {
@@ -320,7 +319,7 @@ fn a_write_that_hangs() {
 }
 
 #[test]
-fn a_write_that_errs_at_random() {
+fn a_writer_that_fails_at_random_loses_no_whole_lines_uncounted() {
     let mut seed = 11_u64;
     let (writer, got) = scripted(move |_, bytes: &[u8]| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -381,7 +380,7 @@ impl Write for Faulty {
 }
 
 #[test]
-fn health_warns_as_soon_as_the_console_loses_what_it_is_given() {
+fn health_warns_when_the_console_loses_records() {
     for (fault, sentence) in [
         (Fault::Panics, "panics"),
         (Fault::TakesNothing, "writes are refused"),
@@ -401,7 +400,7 @@ fn health_warns_as_soon_as_the_console_loses_what_it_is_given() {
             .route_service("/health", health)
             .route("/work", get(|| async { "done" }))
             .layer(monitor.layer());
-        // Asks until health says this of the console, with a record before each time.
+        // Reads health until it reports this about the console, with a log record before each attempt.
         let comes = |status: &str, sentence: &str| {
             let end = Instant::now() + Duration::from_secs(5);
             loop {

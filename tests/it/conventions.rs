@@ -1,4 +1,4 @@
-//! What OpenTelemetry's conventions for HTTP say of server spans and request methods.
+//! OpenTelemetry's semantic conventions for HTTP: server spans and request methods.
 
 use std::net::SocketAddr;
 
@@ -55,8 +55,8 @@ fn number(span: &Span, key: &str) -> Option<i64> {
 }
 
 #[tokio::test]
-async fn server_spans_name_the_server_as_the_client_did() {
-    // The target of the request, its headers, and what the span says.
+async fn server_spans_have_the_server_address_of_the_request() {
+    // The target of the request, its headers, and the attributes of the span.
     type Case = (
         &'static str,
         &'static [(&'static str, &'static str)],
@@ -78,7 +78,7 @@ async fn server_spans_name_the_server_as_the_client_did() {
         ),
         ("/users/1", &[("host", "[::1]:80")], Some("::1"), Some(80)),
         ("/users/1", &[], None, None),
-        // The authority of HTTP/2, before a header.
+        // The authority of HTTP/2 takes precedence over a header.
         (
             "http://shop.test:81/users/1",
             &[("host", "other.test")],
@@ -91,11 +91,11 @@ async fn server_spans_name_the_server_as_the_client_did() {
             Some("shop.test"),
             None,
         ),
-        // No names.
+        // Invalid names.
         ("/users/1", &[("host", "shop test")], None, None),
         ("/users/1", &[("host", "shop.test:99999")], None, None),
         ("/users/1", &[("host", "\"><script>")], None, None),
-        // What nobody trusts says nothing.
+        // Headers of untrusted peers are ignored.
         (
             "/users/1",
             &[("host", "shop.test"), ("x-forwarded-host", "evil.test")],
@@ -125,7 +125,7 @@ async fn server_spans_name_the_server_as_the_client_did() {
         assert_eq!(number(&span, "server.port"), port, "{target} {headers:?}");
         assert_eq!(text(&span, "network.peer.address"), Some("10.0.0.1"));
         assert_eq!(text(&span, "client.address"), Some("10.0.0.1"));
-        // The status says it all.
+        // The status is sufficient.
         assert_eq!(span.status_message, "");
         let failed = target == "/fail";
         assert_eq!(span.status == SpanStatus::Error, failed);
@@ -140,7 +140,7 @@ async fn server_spans_name_the_server_as_the_client_did() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_says_whom_the_client_asked() {
+async fn a_trusted_proxy_sets_the_server_address() {
     let harness = Harness::with(|builder| {
         let file =
             std::env::temp_dir().join(format!("watchpost-proxy-{}.toml", std::process::id()));
@@ -193,7 +193,7 @@ async fn a_trusted_proxy_says_whom_the_client_asked() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_no_label_is_kept_on_span_and_log_record() {
+async fn an_unknown_method_is_on_span_and_log_record_and_no_label() {
     let usual = Harness::new();
     let own = Harness::with(|builder| {
         let file =
@@ -247,7 +247,7 @@ async fn a_method_that_is_no_label_is_kept_on_span_and_log_record() {
 }
 
 #[tokio::test]
-async fn a_head_request_has_no_body_whether_its_method_is_known_or_not() {
+async fn a_head_request_has_no_response_body_size() {
     let harness = Harness::with(|builder| {
         let file = std::env::temp_dir().join(format!("watchpost-head-{}.toml", std::process::id()));
         std::fs::write(&file, "[http]\nknown_methods = [\"GET\"]\n").unwrap();
@@ -260,7 +260,7 @@ async fn a_head_request_has_no_body_whether_its_method_is_known_or_not() {
 }
 
 #[tokio::test]
-async fn client_spans_describe_no_error_that_their_status_tells() {
+async fn client_spans_have_no_error_description_beside_a_status_code() {
     let harness = Harness::new();
     let shop = harness.external("shop");
     let call = |method: &'static str| shop.call(method, "http://127.0.0.1:9/orders");

@@ -1,4 +1,4 @@
-//! What a database's error leaves behind: on the event, on its log record and on the request's; rows that were changed.
+//! Database errors: their attributes on the event, on its log record and on the request's log record; affected rows.
 
 use std::error::Error;
 use std::fmt;
@@ -31,7 +31,7 @@ async fn pool(harness: &Harness) -> Pool {
     pool
 }
 
-/// An application's error, `depth` levels above SQLx's.
+/// An application's error, `depth` levels above the error of SQLx.
 #[derive(Debug)]
 struct Above(u32, Box<dyn Error + Send + Sync>);
 
@@ -52,7 +52,7 @@ fn above(depth: u32, error: sqlx::Error) -> Above {
     (1..depth).fold(first, |error, level| Above(level, Box::new(error)))
 }
 
-/// The log record of the event that was captured last.
+/// The log record of the last captured event.
 fn last_event(harness: &Harness) -> Value {
     let mut lines = json_lines(harness).into_iter();
     lines.rfind(|line| line.get("event_id").is_some()).unwrap()
@@ -63,7 +63,7 @@ fn known(line: &Value) -> [&str; 2] {
 }
 
 #[tokio::test]
-async fn a_captured_error_has_the_code_and_the_query_however_deep_it_lies() {
+async fn a_captured_error_has_the_code_and_query_of_a_nested_database_error() {
     let harness = Harness::new();
     let pool = pool(&harness).await;
     let twice = ["1555", "INSERT orders"];
@@ -85,21 +85,21 @@ async fn a_captured_error_has_the_code_and_the_query_however_deep_it_lies() {
             .trace("work")
             .run(async {
                 let error = pool.execute(INSERT).await.unwrap_err();
-                // Others do not take its place.
+                // Other errors do not replace it.
                 pool.execute("SELECT 1").await.unwrap();
                 assert!(!capture(&harness, error).is_nil());
             })
             .await;
         let line = last_event(&harness);
         assert_eq!(known(&line), twice, "{n}: {line}");
-        // A literal of the statement is nowhere.
+        // No output contains a literal of the statement.
         assert!(!harness.written().contains("ada@example.org"));
     }
 }
 
 #[tokio::test]
-async fn an_error_outside_any_trace_has_its_code_alone() {
-    let harness = Harness::with(|builder| builder.record_spans(false));
+async fn an_error_outside_of_a_trace_has_a_code_and_no_query() {
+    let harness = Harness::with(|builder| builder.traces(false));
     let pool = pool(&harness).await;
     let error = pool.execute(INSERT).await.unwrap_err();
     harness.capture_error(&error);
@@ -107,7 +107,7 @@ async fn an_error_outside_any_trace_has_its_code_alone() {
 }
 
 #[tokio::test]
-async fn no_other_error_is_given_the_query() {
+async fn other_errors_do_not_get_the_query() {
     let harness = Harness::new();
     let pool = pool(&harness).await;
     let other = "INSERT INTO orders (id) VALUES (2)";
@@ -117,16 +117,16 @@ async fn no_other_error_is_given_the_query() {
             let first = pool.execute(INSERT).await.unwrap_err();
             harness.capture_error(&std::io::Error::other("the disk is gone"));
             assert_eq!(known(&last_event(&harness)), ["-", "-"]);
-            // Another one failed since.
+            // Another query has failed since.
             let second = pool.execute(other).await.unwrap_err();
             harness.capture_error(&above(1, first));
             assert_eq!(known(&last_event(&harness)), ["1555", "-"]);
             harness.capture_error(&second);
             assert_eq!(known(&last_event(&harness)), ["1299", "INSERT orders"]);
-            // What the capture says itself stays.
-            harness.error_capture(&second).extra(CODE, "mine").capture();
+            // Attributes that the capture sets stay.
+            harness.error(&second).extra(CODE, "mine").capture();
             assert_eq!(known(&last_event(&harness)), ["mine", "INSERT orders"]);
-            // A kind that is no code of the database's.
+            // An error type that is no code of the database.
             let none = sqlx::query("SELECT id FROM orders WHERE id = 9").fetch_one(&pool);
             let none = none.await.unwrap_err();
             harness.capture_error(&none);
@@ -138,7 +138,7 @@ async fn no_other_error_is_given_the_query() {
 }
 
 #[tokio::test]
-async fn a_guard_by_hand_gives_the_query_to_errors_of_its_type() {
+async fn a_query_guard_attaches_the_query_to_errors_of_its_type() {
     let harness = Harness::new();
     let db = harness.db(DbSystem::Mysql);
     harness
@@ -187,7 +187,7 @@ async fn a_failed_request_names_its_last_failed_query() {
         ("/409", ["-", "-"], None),
         ("/503", ["-", "SELECT a"], Some("core::fmt::Error")),
         ("/fine", ["-", "-"], None),
-        // The slot of one that had a failed query is used again.
+        // The slot of a request with a failed query is used again.
         ("/500", ["1555", "INSERT orders"], None),
         ("/fine", ["-", "-"], None),
     ] {
@@ -211,7 +211,7 @@ fn rows(harness: &Harness, text: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn what_is_executed_counts_the_rows_that_it_changed() {
+async fn statements_record_affected_rows() {
     let harness = Harness::new();
     let pool = pool(&harness).await;
     for (sql, text, expected) in [
@@ -225,7 +225,7 @@ async fn what_is_executed_counts_the_rows_that_it_changed() {
             "UPDATE orders SET mail = ?",
             4,
         ),
-        // It changes nothing, and SQLite repeats what was changed last.
+        // This statement changes nothing, and SQLite repeats the last count.
         (
             "CREATE INDEX mails ON orders (mail)",
             "CREATE INDEX mails ON orders (mail)",
@@ -264,7 +264,7 @@ async fn what_is_executed_counts_the_rows_that_it_changed() {
 }
 
 #[tokio::test]
-async fn the_any_driver_tells_changed_rows_too() {
+async fn the_any_driver_records_affected_rows() {
     install_default_drivers();
     let harness = Harness::new();
     let options = AnyPoolOptions::new().max_connections(1);

@@ -1,4 +1,4 @@
-//! The check of a database: what it says of one that is well, gone, silent, or out of connections.
+//! Health checks of databases: one that responds, is gone, is silent, or has no free connection.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
@@ -31,7 +31,7 @@ async fn entry(harness: &Harness, name: &str) -> Value {
     page["checks"][name][0].clone()
 }
 
-/// Waits until the check has this status, and its output holds this.
+/// Waits until the check has this status and its output contains this text.
 async fn until(harness: &Harness, name: &str, status: &str, output: &str) -> Value {
     let patience = Instant::now() + Duration::from_secs(20);
     loop {
@@ -69,13 +69,13 @@ fn deadpool(address: SocketAddr) -> deadpool_postgres::Pool {
     deadpool_postgres::Pool::builder(manager).build().unwrap()
 }
 
-/// An address at which nobody listens.
-fn nobody() -> SocketAddr {
+/// An address without a listener.
+fn unused_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
 
-/// A server that takes connections and says this to each, if anything, once it was spoken to.
+/// A server that accepts connections and responds to the first bytes of each with `response`, if there is one.
 fn server(answer: Option<Vec<u8>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -93,7 +93,7 @@ fn server(answer: Option<Vec<u8>>) -> SocketAddr {
     address
 }
 
-/// An error as `PostgreSQL` sends it.
+/// An error message of the `PostgreSQL` protocol.
 fn refusal() -> Vec<u8> {
     let said = "password authentication failed, see postgres://ada:hunter2hunter2@db/shop";
     let fields = format!("SFATAL\0VFATAL\0C28P01\0M{said}\0\0");
@@ -104,7 +104,7 @@ fn refusal() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_database_that_answers_is_up_and_nothing_of_the_check_is_counted() {
+async fn a_database_that_responds_is_up_and_its_checks_are_not_counted() {
     let harness = Harness::in_real_time(|builder| builder);
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("shop.sqlite3");
@@ -121,7 +121,7 @@ async fn a_database_that_answers_is_up_and_nothing_of_the_check_is_counted() {
     until(&harness, "watched", "pass", "").await;
     assert!(harness.queries().is_empty());
 
-    // The pool has none free, and the database answers.
+    // The pool has no free connection, and the database responds.
     let held = pool.acquire().await.unwrap();
     let check = harness.health().database_as("exhausted", &pool);
     drop(check.interval(20 * MS).timeout(Duration::from_secs(5)));
@@ -129,7 +129,7 @@ async fn a_database_that_answers_is_up_and_nothing_of_the_check_is_counted() {
     until(&harness, "exhausted", "warn", none_free).await;
     drop(held);
 
-    // No file any more, and one that is none.
+    // A file that was removed, and one that is no database.
     std::fs::write(&file, vec![7; 8192]).unwrap();
     until(&harness, "database", "fail", "file is not a database (26)").await;
     drop(watched);
@@ -138,9 +138,9 @@ async fn a_database_that_answers_is_up_and_nothing_of_the_check_is_counted() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_gone_is_told_by_the_drivers_error_at_once() {
+async fn a_server_that_is_gone_is_reported_at_once_with_the_drivers_error() {
     let harness = Harness::in_real_time(|builder| builder);
-    let address = nobody();
+    let address = unused_address();
     quick(&harness.health().database(&lazy(address)));
     quick(&harness.health().database_as("deadpool", &deadpool(address)));
     let watched = harness.db_pool(&lazy(address));
@@ -158,7 +158,7 @@ async fn a_server_that_is_gone_is_told_by_the_drivers_error_at_once() {
 }
 
 #[tokio::test]
-async fn what_the_server_says_is_told_with_its_code_and_without_credentials() {
+async fn a_servers_error_is_reported_with_its_code_and_without_credentials() {
     let harness = Harness::in_real_time(|builder| builder);
     let address = server(Some(refusal()));
     quick(&harness.health().database(&lazy(address)));
@@ -173,7 +173,7 @@ async fn what_the_server_says_is_told_with_its_code_and_without_credentials() {
 }
 
 #[tokio::test]
-async fn one_that_is_silent_is_told_by_what_was_waited_for() {
+async fn a_silent_server_is_reported_with_the_step_that_timed_out() {
     let harness = Harness::in_real_time(|builder| builder);
     let address = server(None);
     quick(&harness.health().database(&lazy(address)));
@@ -184,7 +184,7 @@ async fn one_that_is_silent_is_told_by_what_was_waited_for() {
     }
 }
 
-/// A database that can be told what to do.
+/// A database with a scripted result.
 #[derive(Clone, Default)]
 struct Told {
     hangs: Arc<AtomicBool>,
@@ -211,7 +211,7 @@ impl Probe for Told {
 }
 
 #[tokio::test]
-async fn the_last_error_is_told_until_a_success() {
+async fn the_last_error_is_reported_until_a_success() {
     let harness = Harness::in_real_time(|builder| builder);
     let told = Told::default();
     quick(&harness.health().database(&told));

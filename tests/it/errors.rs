@@ -1,4 +1,4 @@
-//! Captured errors: what an event holds, where it is told, what is left out.
+//! Captured errors: the contents of an event, its records, and what is left out.
 
 use std::error::Error;
 use std::fmt;
@@ -40,7 +40,7 @@ fn store_error(row: u32) -> StoreError {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn an_error_in_a_request_has_all_that_is_known_of_it() {
+async fn an_error_in_a_request_has_the_attributes_of_the_request() {
     let harness = Harness::in_real_time(|builder| builder);
     let subscriber = tracing_subscriber::registry().with(harness.tracing_layer());
     let _default = tracing::subscriber::set_default(subscriber);
@@ -126,7 +126,7 @@ async fn an_error_in_a_request_has_all_that_is_known_of_it() {
 }
 
 #[test]
-fn groups_are_by_type_message_place_and_route() {
+fn errors_are_grouped_by_type_message_location_and_route() {
     let harness = Harness::new();
     let one = |row| harness.capture_error(&store_error(row));
     let ids: Vec<EventId> = (0..10).map(one).collect();
@@ -179,7 +179,7 @@ fn groups_are_by_type_message_place_and_route() {
 }
 
 #[test]
-fn a_thousand_groups_are_kept_those_seen_last() {
+fn the_thousand_most_recent_groups_are_kept() {
     let harness = Harness::with(|builder| builder.backtraces(Backtraces::Off));
     for n in 0..1500_u32 {
         let text = format!(
@@ -205,7 +205,7 @@ fn a_thousand_groups_are_kept_those_seen_last() {
 }
 
 #[test]
-fn books_are_exact_with_a_console_and_without() {
+fn counters_are_exact_with_and_without_a_console() {
     for console in [true, false] {
         let harness = Harness::with(|builder| builder.console(console));
         for n in 0..100 {
@@ -222,7 +222,7 @@ fn books_are_exact_with_a_console_and_without() {
 }
 
 #[test]
-fn without_a_monitor_it_is_counted_and_the_id_is_nil() {
+fn without_a_monitor_a_capture_is_counted_and_returns_a_nil_id() {
     let harness = Harness::new();
     let unclaimed = || harness.page().sum("watchpost_errors_unclaimed_total", &[]);
     let before = unclaimed();
@@ -234,7 +234,7 @@ fn without_a_monitor_it_is_counted_and_the_id_is_nil() {
 }
 
 #[tokio::test]
-async fn anywhere_in_a_request_its_own_monitor_captures() {
+async fn errors_in_a_request_are_captured_by_its_own_monitor() {
     let (one, two) = (Harness::new(), Harness::new());
     let handler = async || {
         drop("x".parse::<u8>().capture());
@@ -256,7 +256,7 @@ async fn anywhere_in_a_request_its_own_monitor_captures() {
 }
 
 #[test]
-fn the_first_five_of_a_kind_have_a_backtrace() {
+fn the_first_five_errors_of_a_group_have_a_backtrace() {
     let harness = Harness::in_real_time(|builder| builder);
     for n in 0..10 {
         harness.capture_error(&store_error(n));
@@ -271,7 +271,7 @@ fn the_first_five_of_a_kind_have_a_backtrace() {
     };
     let patience = std::time::Instant::now();
     while frames() == 0 && patience.elapsed() < Duration::from_secs(20) {
-        // Those above went without if another test named calls meanwhile.
+        // The errors above have none if another test resolved a backtrace meanwhile.
         harness.capture_error(&store_error(10));
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -284,7 +284,7 @@ fn the_first_five_of_a_kind_have_a_backtrace() {
     assert!(frames[0].in_app);
 }
 
-/// An error whose texts panic, and one that captures itself.
+/// An error whose `Display` captures it again.
 #[derive(Debug)]
 struct Hostile(Harness);
 
@@ -308,7 +308,7 @@ fn an_error_that_captures_itself_is_captured_once() {
 }
 
 #[tokio::test]
-async fn what_is_stored_is_found_by_the_next_process() {
+async fn stored_errors_are_found_by_the_next_process() {
     let dir = tempfile::tempdir().unwrap();
     let open = || Harness::in_real_time(|builder| builder.data_dir(dir.path()));
     let first = open();
@@ -358,9 +358,9 @@ async fn what_is_stored_is_found_by_the_next_process() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_written_costs_nothing_but_the_store() {
+async fn a_store_that_cannot_be_written_affects_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
-    // A file where the directory should be.
+    // A file in place of the directory.
     std::fs::write(dir.path().join("errors"), "mine").unwrap();
     let harness = Harness::in_real_time(|builder| builder.data_dir(dir.path()));
     let begun = std::time::Instant::now();
@@ -377,7 +377,7 @@ async fn a_store_that_cannot_be_written_costs_nothing_but_the_store() {
     );
     assert_eq!(harness.error_groups().len(), 1);
     assert!(harness.written().contains("are in memory alone"));
-    // The directory may be mended while the service runs.
+    // The directory can be repaired while the service runs.
     std::fs::remove_file(dir.path().join("errors")).unwrap();
     tokio::time::sleep(Duration::from_millis(5500)).await;
     assert!(
@@ -386,7 +386,7 @@ async fn a_store_that_cannot_be_written_costs_nothing_but_the_store() {
             .await
             .is_stored()
     );
-    // And it may vanish.
+    // It can also vanish.
     std::fs::remove_dir_all(dir.path().join("errors")).unwrap();
     let stored = harness.capture_error_durable(&store_error(3)).await;
     assert!(stored.is_stored(), "a new directory is made at once");
@@ -395,7 +395,7 @@ async fn a_store_that_cannot_be_written_costs_nothing_but_the_store() {
 }
 
 #[test]
-fn fifty_milliseconds_after_a_capture_it_is_stored() {
+fn a_capture_is_stored_after_fifty_milliseconds() {
     let dir = tempfile::tempdir().unwrap();
     let harness = Harness::in_real_time(|builder| builder.data_dir(dir.path()));
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -415,13 +415,13 @@ fn fifty_milliseconds_after_a_capture_it_is_stored() {
         "stored: p50 {:?}, p99 {:?}, longest {:?}",
         times[100], times[197], times[199]
     );
-    // The machine may be busy: the figure is for the reader, the bound for the fault.
+    // The machine may be busy, so the assertion is wider than the printed figure.
     assert!(times[197] < Duration::from_millis(500), "{:?}", times[197]);
 }
 
-/// One place that captures very many errors at once leaves room in the queue for the others.
+/// One location that captures many errors at once leaves room in the queue for the others.
 #[test]
-fn a_burst_of_one_place_leaves_room_for_a_rare_one() {
+fn a_burst_from_one_location_leaves_room_for_a_rare_error() {
     let harness =
         Harness::in_real_time(|builder| builder.console(false).backtraces(Backtraces::Off));
     let long = "x".repeat(2000);

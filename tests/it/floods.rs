@@ -1,5 +1,5 @@
-//! Texts from outside, ten thousand of each: what real routes, services and databases show stays as it is, and the page
-//! stays bounded.
+//! Ten thousand texts of each kind from outside: the metrics of real routes, services and databases stay as they are, and
+//! the metrics page stays bounded.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use watchpost::testing::{Harness, Sample};
 use crate::support::{get_request, send};
 
 const FLOOD: usize = 10_000;
-/// Bytes that a flood may add to the page: the known methods and versions, all of them, on two routes.
+/// The bytes that a flood may add to the page: all known methods and versions on two routes.
 const MAX_GROWTH: usize = 600_000;
 const REAL: [&str; 4] = ["/users/1", "/users/2", "/orders", "/static/a.css"];
 
@@ -34,7 +34,7 @@ fn app(harness: &Harness) -> Router {
         .layer(harness.layer().allow_headers([http::header::ACCEPT]))
 }
 
-/// What a page says of routes that no flood asks for. Times stand still.
+/// The samples of the routes that no flood requests. The clock does not advance.
 fn shown(harness: &Harness) -> Vec<String> {
     let page = harness.page();
     let names = [
@@ -64,7 +64,7 @@ fn build(request: http::request::Builder) -> Request<Body> {
     request.body(Body::empty()).unwrap()
 }
 
-/// A kind of flood: the request of a number.
+/// A kind of flood: its name, and the request with a number.
 type Kind = (&'static str, fn(usize) -> Request<Body>);
 
 const KINDS: [Kind; 18] = [
@@ -140,7 +140,7 @@ const KINDS: [Kind; 18] = [
 ];
 
 #[tokio::test]
-async fn texts_of_clients_change_nothing_of_what_real_routes_show() {
+async fn client_texts_do_not_change_the_metrics_of_routes() {
     let quiet = Harness::new();
     request_known_routes(&app(&quiet)).await;
     let (expected, size) = (shown(&quiet), quiet.metrics().render().len());
@@ -152,7 +152,7 @@ async fn texts_of_clients_change_nothing_of_what_real_routes_show() {
             let response = app.clone().oneshot(request(n)).await.unwrap();
             drop(response.into_body().collect().await);
             if n % 1_000 == 0 {
-                // A busy runtime leaves the worker time to write.
+                // Gives the worker time to write.
                 assert!(harness.flush(Duration::from_secs(10)).await);
             }
         }
@@ -167,11 +167,11 @@ async fn texts_of_clients_change_nothing_of_what_real_routes_show() {
 }
 
 #[tokio::test]
-async fn names_that_a_host_takes_from_outside_leave_room_for_routes() {
+async fn names_from_outside_leave_room_for_routes() {
     let quiet = Harness::new();
     request_known_routes(&app(&quiet)).await;
     let expected = shown(&quiet);
-    // A hook that answers with the path, connections named after users, and spans after requests.
+    // A hook that returns the path, connections named after users, and spans named after requests.
     let harness = Harness::new();
     let hooked = Router::new()
         .layer(harness.layer())
@@ -205,7 +205,7 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 #[tokio::test]
-async fn texts_of_errors_make_no_groups() {
+async fn error_messages_do_not_create_groups() {
     let harness = Harness::new();
     for n in 0..FLOOD {
         harness.capture_error(&Refused(n));
@@ -221,7 +221,7 @@ async fn texts_of_errors_make_no_groups() {
 }
 
 #[tokio::test]
-async fn targets_of_calls_leave_room_for_other_services() {
+async fn call_targets_leave_room_for_other_services() {
     let harness = Harness::new();
     let count = "http_client_request_duration_seconds_count";
     let hooks = harness.external("webhooks");
@@ -316,7 +316,7 @@ fn run_statement(harness: &Harness, statement: impl AsRef<str>) {
     db.query(statement).finish();
 }
 
-/// The calls of a summary in the table of queries, and in the series.
+/// The calls with a summary: in the table of queries, and in the series.
 fn query_counts(harness: &Harness, summary: &str) -> (u64, f64) {
     let rows = harness.queries();
     let rows = rows.iter().filter(|row| &*row.summary == summary);
@@ -327,7 +327,7 @@ fn query_counts(harness: &Harness, summary: &str) -> (u64, f64) {
     (rows.map(|row| row.calls).sum(), series)
 }
 
-/// All calls and errors, and the calls in the series.
+/// All calls and errors in the table, and all calls in the series.
 fn total_query_counts(harness: &Harness) -> (u64, u64, f64) {
     let rows = harness.queries();
     let page = harness.page();
@@ -345,7 +345,7 @@ fn summaries_on_page(harness: &Harness) -> usize {
 }
 
 #[tokio::test]
-async fn statements_after_a_flood_of_statements_are_told_apart() {
+async fn statements_after_a_flood_have_their_own_rows() {
     let word = |n: usize| format!("SELECT a FROM t ORDER BY w{n}");
     let table = |n: usize| format!("SELECT a FROM flooded{n}");
     let twice = |n: usize| format!("SELECT a FROM flooded{} WHERE b = {n}", n / 2);
@@ -358,7 +358,7 @@ async fn statements_after_a_flood_of_statements_are_told_apart() {
             for n in 0..FLOOD {
                 run_statement(&harness, flood(n));
                 all += 1;
-                // Twenty statements run all along.
+                // Twenty statements run during the whole flood.
                 if n % 20 == 0 {
                     run_statement(&harness, format!("SELECT a FROM steady{}", n / 20 % 20));
                     all += 1;
@@ -392,7 +392,7 @@ async fn statements_that_run_once_do_not_fill_the_series() {
             run_statement(&harness, format!("SELECT a FROM once{hour}_{n}"));
         }
         let series = summaries_on_page(&harness);
-        // Under a driven clock nothing takes idle series off the page. Their summaries make room for others all the same.
+        // With the driven clock, idle series stay on the page. Their summaries make room for others anyway.
         assert!(series <= 502 + 500 * (hour / 2), "{hour}: {series}");
         harness.advance(Duration::from_secs(3600));
     }
@@ -407,17 +407,17 @@ async fn statements_that_run_once_do_not_fill_the_series() {
 }
 
 #[tokio::test]
-async fn what_evicted_statements_counted_stays_in_the_totals() {
+async fn totals_include_evicted_statements() {
     let harness = Harness::new();
     let db = harness.db(DbSystem::Postgresql).namespace("shop");
-    // Under way while its place is given away, and known to another thread.
+    // In progress while its entry is evicted, and cached on another thread.
     let held = db.query("SELECT a FROM held");
     let threads: Vec<_> = (0..4)
         .map(|thread| {
             let db = db.clone();
             std::thread::spawn(move || {
                 for n in 0..5000 {
-                    // Each statement on every thread, so that all caches hold shapes that others evict.
+                    // Each statement runs on every thread, so that all caches contain entries that others evict.
                     let query = db.query(format!("SELECT a FROM s{}", n / 2));
                     match (n + thread) % 4 {
                         0 => query.fail(&fmt::Error),
@@ -434,7 +434,7 @@ async fn what_evicted_statements_counted_stays_in_the_totals() {
     assert_eq!(total_query_counts(&harness), (20_001, 5000, 20_001.0));
     let rows: u64 = harness.queries().iter().map(|row| row.rows).sum();
     assert_eq!(rows, 15_000);
-    // An evicted statement that comes back gets its place again, on a thread that still had it in its cache, too.
+    // An evicted statement that runs again gets an entry again, also on a thread that still has it in its cache.
     let before = query_counts(&harness, "SELECT held").0;
     for _ in 0..40 {
         run_statement(&harness, "SELECT a FROM held");
@@ -464,7 +464,7 @@ async fn statements_that_run_regularly_outlast_floods_that_repeat() {
     assert_eq!(total_query_counts(&harness), (all, 0, all as f64));
 }
 
-/// Names of models that clients choose: the first ones stay apart, the page stays bounded, and the totals are exact.
+/// Model names from clients: the first ones have their own series, the page stays bounded, and the totals are exact.
 #[tokio::test]
 async fn names_of_models_are_bounded() {
     let harness = Harness::with(|builder| builder.console(false));

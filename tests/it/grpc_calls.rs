@@ -1,4 +1,4 @@
-//! gRPC calls: how they ended, which method they called, and that failures are told as failures.
+//! gRPC calls: their outcome, their method and their failures.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -50,7 +50,7 @@ fn trailers(name: &'static str, value: &str) -> Frame<Bytes> {
     Frame::trailers(trailers)
 }
 
-/// A message, and a status behind it.
+/// A message, then a status in the trailers.
 fn ended(status: &str) -> Response<Body> {
     let all = vec![data(&[0; 7]), trailers("grpc-status", status)];
     frames("application/grpc", all)
@@ -63,8 +63,8 @@ fn refused(status: &str) -> Response<Body> {
     response.body(Body::empty()).unwrap()
 }
 
-/// A harness that has seen the method.
-async fn knows() -> Harness {
+/// A harness that has confirmed the method `ADD`.
+async fn with_known_method() -> Harness {
     let harness = Harness::with(|builder| builder.trace_ratio(1.0));
     respond(&harness.layer(), call(ADD), ended("0")).await;
     harness
@@ -122,7 +122,7 @@ async fn each_status_has_a_series_and_the_servers_errors_are_failures() {
         ("15", "DATA_LOSS", true),
         ("16", "UNAUTHENTICATED", false),
     ];
-    let harness = knows().await;
+    let harness = with_known_method().await;
     for (code, name, failed) in names {
         for response in [ended(code), refused(code)] {
             respond(&harness.layer(), call(ADD), response).await;
@@ -160,7 +160,7 @@ async fn each_status_has_a_series_and_the_servers_errors_are_failures() {
             assert_eq!(error, failed.then_some(name));
         }
     }
-    // Whatever stands there, the series are bounded.
+    // The series are bounded for any value.
     for n in 0..500 {
         respond(&harness.layer(), call(ADD), ended(&n.to_string())).await;
     }
@@ -176,7 +176,7 @@ async fn http_traffic_has_no_series_of_calls() {
     let plain = || Response::new(Body::from("plain"));
     let request = Request::get("/").body(Body::empty()).unwrap();
     respond(&layer, request, plain()).await;
-    // Nor has what only claims to be a call.
+    // Nor has a request that only has the content type of a call.
     respond(&layer, call("/a.B/C"), plain()).await;
     let page = harness.metrics().render();
     assert!(!page.contains("rpc_"), "{page}");
@@ -187,7 +187,7 @@ async fn http_traffic_has_no_series_of_calls() {
 
 #[tokio::test]
 async fn a_known_method_keeps_its_route_however_its_call_ends() {
-    let harness = knows().await;
+    let harness = with_known_method().await;
     let layer = harness.layer();
     // It panics.
     let panics = tower::service_fn(|_: Request<Body>| async {
@@ -199,7 +199,7 @@ async fn a_known_method_keeps_its_route_however_its_call_ends() {
     let service = layer.layer(panics);
     let task = tokio::spawn(service.oneshot(call(ADD)));
     assert!(task.await.unwrap_err().is_panic());
-    // It is given up by a time-out outside of the layer.
+    // A timeout outside of the layer drops it.
     let hangs = tower::service_fn(|_: Request<Body>| async {
         pending::<()>().await;
         Ok::<_, Infallible>(Response::new(Body::empty()))
@@ -260,7 +260,7 @@ async fn a_stream_shows_its_method_with_its_first_message() {
         assert_eq!(&*harness.in_flight()[0].route, "_unmatched");
         drop(response.body_mut().frame().await);
         assert_eq!(&*harness.in_flight()[0].route, ADD);
-        // The client leaves, as those of endless streams do.
+        // The client disconnects, as clients of endless streams do.
         drop(response);
         let labels = [("http_route", ADD), ("watchpost_outcome", "body_dropped")];
         assert_eq!(harness.page().sum(HTTP, &labels), 1.0);
@@ -269,7 +269,7 @@ async fn a_stream_shows_its_method_with_its_first_message() {
 
 #[tokio::test]
 async fn a_long_poll_of_a_known_method_has_its_route() {
-    let harness = std::sync::Arc::new(knows().await);
+    let harness = std::sync::Arc::new(with_known_method().await);
     let blocked = std::sync::Arc::clone(&harness);
     let blocks = tower::service_fn(move |_: Request<Body>| {
         let blocked = std::sync::Arc::clone(&blocked);
@@ -288,8 +288,8 @@ async fn a_long_poll_of_a_known_method_has_its_route() {
 }
 
 #[tokio::test]
-async fn a_scan_of_unknown_methods_is_no_failure_and_one_series() {
-    let harness = knows().await;
+async fn a_scan_of_unknown_methods_has_one_series_and_no_failures() {
+    let harness = with_known_method().await;
     let layer = harness.layer();
     for n in 0..1000 {
         let path = format!("/scan.S{n}/Method");
@@ -433,9 +433,9 @@ fn endings() -> [Ending; 16] {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_as_one_wherever_its_status_stands() {
+async fn a_failure_is_recorded_wherever_its_status_is_sent() {
     for (case, kind, all, status) in endings() {
-        let harness = knows().await;
+        let harness = with_known_method().await;
         respond(&harness.layer(), call_of(ADD, kind), frames(kind, all)).await;
         let record = last(&harness);
         assert_eq!(
@@ -460,11 +460,11 @@ async fn a_failure_is_told_as_one_wherever_its_status_stands() {
     }
 }
 
-/// A middleware refuses a call by HTTP's status, of which clients make one of gRPC's that is not UNKNOWN.
+/// A middleware rejects a call with an HTTP status that clients map to a gRPC status other than UNKNOWN.
 #[tokio::test]
-async fn a_refusal_by_http_is_no_failure_of_the_service() {
+async fn a_rejection_by_http_status_is_no_failure_of_the_service() {
     for status in [401, 403, 429] {
-        let harness = knows().await;
+        let harness = with_known_method().await;
         let mut response = frames("application/grpc", vec![data(b"no")]);
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
         respond(&harness.layer(), call(ADD), response).await;
@@ -495,7 +495,7 @@ async fn grpc_web_shows_its_methods() {
         (web(0, b""), false),
     ] {
         let harness = Harness::new();
-        // A body that knows its length is read too.
+        // A body of known length is read as well.
         for known_length in [false, true] {
             let response = if known_length {
                 let response = Response::builder().header("content-type", kind);
@@ -513,7 +513,7 @@ async fn grpc_web_shows_its_methods() {
 
 #[tokio::test]
 async fn a_body_that_is_dropped_or_breaks_has_no_status() {
-    let harness = knows().await;
+    let harness = with_known_method().await;
     let kind = "application/grpc-web";
     for kind in ["application/grpc", kind] {
         let body = Body::from_stream(futures_util::stream::iter([
@@ -544,7 +544,7 @@ async fn a_body_that_is_dropped_or_breaks_has_no_status() {
     }
 }
 
-/// A router as tonic's `Routes` makes it: one pattern for all methods of a service.
+/// A router like that of tonic's `Routes`: one pattern for all methods of a service.
 fn routes(harness: &Harness, layer: EndpointLayer) -> Router {
     let _ = harness;
     let service = |request: Request<Body>| async move {
@@ -562,7 +562,7 @@ fn routes(harness: &Harness, layer: EndpointLayer) -> Router {
 }
 
 #[tokio::test]
-async fn a_services_pattern_gives_way_to_the_method() {
+async fn the_method_replaces_the_pattern_of_a_service_as_route() {
     let harness = Harness::new();
     let app = routes(&harness, harness.layer());
     let send = async |path: &str| {
@@ -618,7 +618,7 @@ async fn a_services_pattern_gives_way_to_the_method() {
 }
 
 #[tokio::test]
-async fn a_route_that_is_a_method_needs_no_proof_and_hooks_see_the_status() {
+async fn a_route_that_is_a_method_is_used_at_once_and_hooks_see_the_status() {
     let harness = Harness::new();
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let notes = std::sync::Arc::clone(&seen);
@@ -644,7 +644,7 @@ async fn a_route_that_is_a_method_needs_no_proof_and_hooks_see_the_status() {
 }
 
 #[tokio::test]
-async fn a_hook_finds_the_peer_and_proxies_are_asked_about_it() {
+async fn a_hook_finds_the_peer_address_and_trusted_proxies_apply_to_it() {
     #[derive(Clone)]
     struct Connected(Option<SocketAddr>);
     for (peer, client) in [

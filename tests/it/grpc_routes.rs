@@ -1,5 +1,5 @@
-//! Which paths of gRPC requests become routes. A client chooses the path and the content type, so neither makes a
-//! label; a gRPC response that shows the method does.
+//! Which paths of gRPC requests become routes. A client chooses the path and the content type, so neither creates a label;
+//! a gRPC response that confirms the method does.
 
 use axum::Router;
 use axum::body::Body;
@@ -16,16 +16,16 @@ use crate::support::respond;
 
 const COUNT: &str = "http_server_request_duration_seconds_count";
 
-/// What a service answers to every gRPC request.
+/// The response of a service to every gRPC request.
 #[derive(Debug, Clone, Copy)]
 enum Answers {
-    /// No gRPC: a plain response with this status.
+    /// A response without gRPC, with this HTTP status.
     Plain(u16),
-    /// The status stands in the headers, and there is no body.
+    /// A gRPC status in the headers, and no body.
     Headers(&'static str),
-    /// Messages of so many bytes, and the status behind them.
+    /// Messages of this number of bytes, then the gRPC status in the trailers.
     Trailers(usize, &'static str),
-    /// gRPC's content type and no status at all.
+    /// The content type of gRPC without a status.
     NoStatus,
 }
 
@@ -78,7 +78,7 @@ fn routes(page: &Page) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_path_is_a_route_after_a_grpc_response_that_shows_its_method() {
+async fn a_path_is_a_route_once_a_grpc_response_confirms_its_method() {
     for (answers, shows) in [
         (Answers::Headers("0"), true),
         (Answers::Trailers(5, "0"), true),
@@ -88,7 +88,7 @@ async fn a_path_is_a_route_after_a_grpc_response_that_shows_its_method() {
         (Answers::Headers("12"), false),
         (Answers::Trailers(0, "12"), false),
         (Answers::Trailers(5, "12"), true),
-        // A check of tokens, a limit of load, a time-out or a proxy answers so before any method.
+        // Authentication, load shedding, a timeout or a proxy responds like this before any method runs.
         (Answers::Headers("16"), false),
         (Answers::Headers("7"), false),
         (Answers::Headers("8"), false),
@@ -115,7 +115,7 @@ async fn a_path_is_a_route_after_a_grpc_response_that_shows_its_method() {
 }
 
 #[tokio::test]
-async fn a_method_that_was_shown_keeps_its_route_when_it_fails() {
+async fn a_confirmed_method_keeps_its_route_when_it_fails() {
     let harness = Harness::new();
     let layer = harness.layer();
     for answers in [
@@ -132,7 +132,7 @@ async fn a_method_that_was_shown_keeps_its_route_when_it_fails() {
 }
 
 #[tokio::test]
-async fn a_hook_that_names_no_route_is_not_overruled() {
+async fn a_hook_that_returns_no_route_is_respected() {
     let harness = Harness::new();
     let none = harness.layer().route(|_| None);
     let listed_first = harness
@@ -156,7 +156,7 @@ async fn a_hook_that_names_no_route_is_not_overruled() {
 }
 
 #[tokio::test]
-async fn a_list_of_methods_is_all_that_counts() {
+async fn with_a_list_of_methods_no_other_path_is_a_route() {
     let by_setting = Harness::with(|builder| {
         let file = std::env::temp_dir().join(format!("watchpost-grpc-{}.toml", std::process::id()));
         std::fs::write(&file, "[http]\ngrpc_methods = [\"/shop.Cart/Add\"]\n").unwrap();
@@ -175,7 +175,7 @@ async fn a_list_of_methods_is_all_that_counts() {
 
 #[tokio::test]
 async fn a_flood_of_grpc_paths_leaves_the_routes_alone() {
-    // What answers: a router without gRPC, an answer to anything, a refusal before the methods, a proxy.
+    // A router without gRPC, a fallback for any path, a rejection before the methods, a proxy.
     let kinds: [(&str, fn(&Harness) -> Router, usize); 5] = [
         ("a router without gRPC", |_| Router::new(), 0),
         (
@@ -244,7 +244,7 @@ async fn grpc_is_known_by_its_media_type_in_any_case() {
         ("application/grpc-webby", false),
         ("application/json", false),
     ] {
-        // As the request's type, beside a response of gRPC, and the other way round.
+        // As the type of the request with a gRPC response, and the other way round.
         for (sent, answered) in [
             (media_type, "application/grpc"),
             ("application/grpc", media_type),

@@ -1,4 +1,4 @@
-//! Health and the monitor's own port, while the host is well, blocked and on its way out.
+//! Health pages and the monitor's own port: in normal operation, while the host is blocked, and during shutdown.
 
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -29,7 +29,7 @@ fn builder() -> watchpost::MonitorBuilder {
 }
 
 #[test]
-fn own_port_answers_while_the_host_is_blocked() {
+fn the_own_port_responds_while_the_host_is_blocked() {
     let monitor = builder().build().unwrap();
     let port = monitor.serve("127.0.0.1:0").unwrap();
     let (blocked, is_blocked) = mpsc::channel();
@@ -101,7 +101,7 @@ fn own_port_answers_while_the_host_is_blocked() {
 }
 
 #[test]
-fn own_port_outlives_the_hosts_runtime_and_ends_when_dropped() {
+fn the_own_port_outlives_the_hosts_runtime_and_closes_when_dropped() {
     let monitor = builder().build().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let port = runtime.block_on(async { monitor.serve("127.0.0.1:0").unwrap() });
@@ -118,7 +118,7 @@ fn own_port_outlives_the_hosts_runtime_and_ends_when_dropped() {
 }
 
 #[test]
-fn own_port_answers_after_the_monitors_end_until_it_is_dropped() {
+fn the_own_port_responds_after_shutdown_until_it_is_dropped() {
     let monitor = builder().build().unwrap();
     let port = monitor.serve("127.0.0.1:0").unwrap();
     let address = port.local_addr();
@@ -126,7 +126,7 @@ fn own_port_answers_after_the_monitors_end_until_it_is_dropped() {
     orders.add(1);
     let report = monitor.shutdown_blocking(Duration::from_secs(5)).unwrap();
     assert!(report.is_complete(), "{report}");
-    // What happened on the way out is still told.
+    // Metrics recorded after the shutdown are still shown.
     orders.add(2);
     let pages = || {
         let page = http_get(address, "/metrics", "");
@@ -146,7 +146,7 @@ fn own_port_answers_after_the_monitors_end_until_it_is_dropped() {
 }
 
 #[tokio::test]
-async fn pages_on_the_hosts_router_are_not_counted_and_tell_of_checks() {
+async fn pages_on_the_hosts_router_are_not_counted_and_show_checks() {
     let harness = Harness::new();
     let good = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&good);
@@ -193,7 +193,7 @@ async fn pages_on_the_hosts_router_are_not_counted_and_tell_of_checks() {
 }
 
 #[tokio::test]
-async fn a_drain_says_so_before_the_signal_passes_on() {
+async fn readyz_reports_draining_before_the_signal_resolves() {
     let harness = Harness::with(|builder| builder.drain_wait(Duration::from_millis(200)));
     let readyz = Router::new().route_service("/readyz", harness.health().readyz());
     assert_eq!(send(&readyz, get_request("/readyz")).await.body, "ok");
@@ -211,7 +211,7 @@ async fn a_drain_says_so_before_the_signal_passes_on() {
 }
 
 #[test]
-fn a_check_that_blocks_delays_no_end() {
+fn a_check_that_blocks_does_not_delay_shutdown() {
     let monitor = builder().build().unwrap();
     let (release, blocked) = mpsc::channel::<()>();
     let blocked = Arc::new(std::sync::Mutex::new(blocked));

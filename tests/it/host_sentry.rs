@@ -1,4 +1,4 @@
-//! A Sentry that the host set up itself, beside us.
+//! A Sentry client that the host has set up itself, next to the monitor.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn trace_of(event: &Event<'_>) -> Option<(String, String)> {
     }
 }
 
-/// What the host's Sentry would send after `run`.
+/// The events that the host's Sentry client sends during `run`.
 fn captured(options: ClientOptions, run: impl Future<Output = ()>) -> Vec<Event<'static>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -30,7 +30,7 @@ fn captured(options: ClientOptions, run: impl Future<Output = ()>) -> Vec<Event<
 }
 
 #[test]
-fn its_events_carry_the_ids_of_their_request_whose_trace_is_kept() {
+fn events_of_the_hosts_sentry_have_the_ids_of_their_request() {
     let harness = Harness::in_real_time(|builder| builder.trace_ratio(0.0));
     let options = ClientOptions::new().add_integration(harness.sentry_integration());
     let app = Router::new()
@@ -66,12 +66,12 @@ fn its_events_carry_the_ids_of_their_request_whose_trace_is_kept() {
         assert_eq!(kept.kept, KeepReason::Captured);
         assert_eq!(kept.spans[0].span_id.to_string(), span);
     }
-    // It is the host's event: none of it is ours.
-    assert!(harness.error_groups().is_empty());
+    // The event is the host's, so the monitor captures none.
+    assert!(harness.errors().is_empty());
 }
 
 #[test]
-fn the_requests_of_another_monitor_and_what_the_host_set_stay_as_they_are() {
+fn the_integration_keeps_the_hosts_trace_context_and_other_monitors_requests() {
     let (ours, other) = (Harness::new(), Harness::new());
     let options = ClientOptions::new().add_integration(ours.sentry_integration());
     let handler = async || {
@@ -102,7 +102,7 @@ fn the_requests_of_another_monitor_and_what_the_host_set_stay_as_they_are() {
 }
 
 #[test]
-fn plain_spans_are_found_too_and_a_monitor_that_is_gone_does_nothing() {
+fn the_integration_finds_plain_spans_and_ignores_a_monitor_that_is_gone() {
     use opentelemetry::trace::{Tracer, TracerProvider};
 
     let harness = Harness::in_real_time(|builder| builder.trace_ratio(0.0));

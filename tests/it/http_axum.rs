@@ -78,7 +78,7 @@ fn idle(page: &Page) {
 }
 
 #[tokio::test]
-async fn every_outcome_is_told_once() {
+async fn every_outcome_is_recorded_once() {
     let harness = Harness::new();
     let app = app(&harness);
     send(&app, get_request("/users/7")).await;
@@ -194,7 +194,7 @@ async fn duration_and_bytes_run_to_the_last_byte() {
 }
 
 #[tokio::test]
-async fn ids_come_in_go_out_and_stand_on_the_line() {
+async fn trace_ids_are_continued_returned_and_logged() {
     let harness = Harness::new();
     let app = app(&harness);
     let request = Request::get("/users/1")
@@ -228,8 +228,8 @@ async fn ids_come_in_go_out_and_stand_on_the_line() {
 }
 
 #[tokio::test]
-async fn at_the_edge_each_request_begins_a_trace() {
-    let harness = Harness::with(|builder| builder.public_endpoint(true).trace_header(false));
+async fn a_public_endpoint_begins_a_trace_for_each_request() {
+    let harness = Harness::with(|builder| builder.edge(true).trace_header(false));
     let request = Request::get("/users/1")
         .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"))
         .body(Body::empty())
@@ -242,7 +242,7 @@ async fn at_the_edge_each_request_begins_a_trace() {
 }
 
 #[tokio::test]
-async fn routes_methods_and_hosts_are_no_playground() {
+async fn unknown_paths_methods_and_hosts_create_no_series() {
     let harness = Harness::new();
     let app = app(&harness);
     for n in 0..2000 {
@@ -269,8 +269,8 @@ async fn routes_methods_and_hosts_are_no_playground() {
 }
 
 #[tokio::test]
-async fn ten_thousand_aborts_and_panics_leave_nothing_active() {
-    let harness = Harness::with(|builder| builder.request_logs(RequestLogs::Off));
+async fn no_request_is_active_after_ten_thousand_aborts_and_panics() {
+    let harness = Harness::with(|builder| builder.request_lines(RequestLogs::Off));
     let app = app(&harness);
     for n in 0..10_000 {
         let mut app = app.clone();
@@ -298,7 +298,7 @@ async fn ten_thousand_aborts_and_panics_leave_nothing_active() {
 }
 
 #[tokio::test]
-async fn what_has_no_body_ends_at_its_headers() {
+async fn a_response_without_a_body_ends_at_its_headers() {
     let harness = Harness::new();
     let app = app(&harness);
     let head = Request::builder()
@@ -349,7 +349,7 @@ async fn a_body_of_known_length_needs_no_last_poll() {
 }
 
 #[tokio::test]
-async fn our_own_answers_are_in_no_figure() {
+async fn the_monitors_own_responses_are_not_recorded() {
     let harness = Harness::new();
     let app = app(&harness);
     let answer = send(&app, get_request("/metrics")).await;
@@ -360,7 +360,7 @@ async fn our_own_answers_are_in_no_figure() {
 }
 
 #[tokio::test]
-async fn hooks_add_skip_judge_and_may_panic() {
+async fn hooks_set_attributes_skip_classify_and_may_panic() {
     let harness = Harness::new();
     let layer = harness
         .layer()
@@ -428,7 +428,7 @@ fn panicking_hook() {
 }
 
 #[tokio::test]
-async fn request_bodies_are_counted_when_asked() {
+async fn request_bodies_are_counted_if_enabled() {
     let harness = Harness::new();
     let app = Router::new()
         .route("/create", post(|body: String| async move { body }))
@@ -446,7 +446,7 @@ async fn request_bodies_are_counted_when_asked() {
 }
 
 #[tokio::test]
-async fn the_clients_address_and_the_query() {
+async fn log_records_have_the_client_address_and_the_redacted_query() {
     let harness = Harness::new();
     let layer = harness
         .layer()
@@ -471,7 +471,7 @@ async fn the_clients_address_and_the_query() {
 }
 
 #[tokio::test]
-async fn around_the_finished_router_it_says_so_once() {
+async fn a_layer_around_the_router_is_reported_once() {
     let harness = Harness::new();
     let router = Router::new().route("/users/{id}", get(|| async { "user" }));
     let outside = harness.layer().layer(router);
@@ -496,8 +496,8 @@ async fn around_the_finished_router_it_says_so_once() {
 }
 
 #[tokio::test]
-async fn errors_and_slow_ones_only() {
-    let harness = Harness::with(|builder| builder.request_logs(RequestLogs::ErrorsAndSlow));
+async fn only_errors_and_slow_requests_are_logged_if_set() {
+    let harness = Harness::with(|builder| builder.request_lines(RequestLogs::ErrorsAndSlow));
     let app = app(&harness);
     send(&app, get_request("/users/1")).await;
     send(&app, get_request("/fail")).await;
@@ -512,7 +512,7 @@ async fn errors_and_slow_ones_only() {
 }
 
 #[tokio::test]
-async fn what_runs_now_is_listed_and_a_long_poll_counted() {
+async fn requests_in_flight_are_listed_and_long_polls_counted() {
     let harness = Harness::new();
     let app = app(&harness);
     let mut pending = std::pin::pin!(app.clone().oneshot(get_request("/pending")));
@@ -550,7 +550,7 @@ async fn what_runs_now_is_listed_and_a_long_poll_counted() {
 }
 
 #[test]
-fn two_monitors_do_not_meet() {
+fn two_monitors_are_independent() {
     let (a, b) = (Harness::new(), Harness::new());
     let inner = Router::new()
         .route("/inner", get(|| async { tracing::info!("from inside") }))
@@ -594,7 +594,7 @@ fn two_monitors_do_not_meet() {
 }
 
 #[tokio::test]
-async fn a_handler_gets_the_monitor_that_watches_its_request() {
+async fn a_handler_extracts_the_monitor_of_its_request() {
     let (inner, outer) = (Harness::new(), Harness::new());
     let count = |monitor: &Monitor| monitor.metrics().counter("asked").build().add(1);
     let handler = move |monitor: Monitor| async move {
@@ -611,7 +611,7 @@ async fn a_handler_gets_the_monitor_that_watches_its_request() {
     }
     assert_eq!(inner.page().sum("asked_total", &[]), 1.0);
     assert_eq!(outer.page().sum("asked_total", &[]), 2.0);
-    // Without a layer there is none, and the handler is not called.
+    // Without a layer there is no monitor, and the handler is not called.
     let bare = Router::new().route("/", get(handler));
     let answer = send(&bare, get_request("/")).await;
     assert_eq!(answer.status, 500);

@@ -1,4 +1,4 @@
-//! The endpoint layer under hyper's and tonic's services, over real sockets.
+//! The endpoint layer in services of hyper and tonic, over real sockets.
 
 use std::net::SocketAddr;
 
@@ -23,7 +23,7 @@ async fn listener() -> (tokio::net::TcpListener, SocketAddr) {
 }
 
 #[tokio::test]
-async fn under_hyper_with_routes_by_a_hook() {
+async fn a_hyper_service_has_its_routes_from_a_hook() {
     let harness = Harness::new();
     let layer = harness.layer().route(|parts| match parts.uri.path() {
         "/hello" => Some("/hello".into()),
@@ -80,7 +80,7 @@ async fn under_hyper_with_routes_by_a_hook() {
 }
 
 #[tokio::test]
-async fn under_tonic_the_path_is_the_route() {
+async fn a_tonic_service_has_its_path_as_route() {
     let harness = Harness::new();
     let (_reporter, health) = tonic_health::server::health_reporter();
     let (listener, address) = listener().await;
@@ -122,7 +122,7 @@ async fn under_tonic_the_path_is_the_route() {
         statuses,
         [Some("OK"), Some("NOT_FOUND"), Some("UNIMPLEMENTED")]
     );
-    // The trailers of the first end its body; the others have no body.
+    // The body of the first ends with trailers; the others have no body.
     for line in &lines {
         assert_eq!(line["watchpost.outcome"], "completed", "{line}");
     }
@@ -130,9 +130,9 @@ async fn under_tonic_the_path_is_the_route() {
     assert!(harness.in_flight().is_empty());
 }
 
-/// `HandleError > layer > timeout`: what the host makes of the error comes after the layer.
+/// `HandleError > layer > timeout`: the host handles the error outside of the layer.
 #[tokio::test]
-async fn a_time_out_inside_the_layer_is_one() {
+async fn a_timeout_inside_of_the_layer_is_recorded_as_timeout() {
     let harness = Harness::new();
     let never = tower::service_fn(async |_: http::Request<String>| {
         std::future::pending::<Result<http::Response<String>, std::io::Error>>().await

@@ -1,4 +1,4 @@
-//! Flush, shutdown and the end of the process: in time under every runtime and none, with a sink that
+//! Flush, shutdown and the end of the process complete in time with every kind of runtime and without one, while a sink
 //! hangs.
 
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use crate::support::{output_of_one_test, test_command};
 
 const D: Duration = Duration::from_secs(1);
 
-/// Hangs in every write until its other end is dropped.
+/// A writer that hangs in every write until the sender is dropped.
 struct Hanging(Receiver<()>);
 
 impl Write for Hanging {
@@ -31,7 +31,7 @@ impl Write for Hanging {
     }
 }
 
-/// A monitor whose console hangs, with the lines of ten requests before it.
+/// A monitor with a console that hangs and ten queued log lines.
 fn hanging() -> (MonitorGuard, Sender<()>) {
     let (release, released) = channel();
     let monitor = with_lines(Hanging(released));
@@ -68,12 +68,12 @@ fn current() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A runtime whose timers nobody enabled.
+/// A runtime without timers.
 fn timeless() -> Runtime {
     Builder::new_current_thread().build().unwrap()
 }
 
-/// The promise is d + 100 ms; the rest is slack for a busy machine.
+/// The documented limit is the timeout + 100 ms; the rest is slack for a busy machine.
 fn in_time<T>(call: impl FnOnce() -> T) -> T {
     let before = Instant::now();
     let value = call();
@@ -86,7 +86,7 @@ fn in_time<T>(call: impl FnOnce() -> T) -> T {
     value
 }
 
-/// A flush in vain, then a shutdown that leaves ten lines, then the same report again.
+/// A flush that fails, a shutdown that drops ten log lines, then a second shutdown with the same report.
 fn check(flush: impl FnOnce(&Monitor) -> bool, shutdown: impl Fn(&Monitor) -> ShutdownReport) {
     let (monitor, release) = hanging();
     assert!(!in_time(|| flush(&monitor)));
@@ -104,7 +104,7 @@ fn check(flush: impl FnOnce(&Monitor) -> bool, shutdown: impl Fn(&Monitor) -> Sh
 }
 
 #[test]
-fn under_a_multi_thread_runtime() {
+fn flush_and_shutdown_end_in_time_on_a_multi_thread_runtime() {
     let runtime = multi();
     check(
         |monitor| {
@@ -119,7 +119,7 @@ fn under_a_multi_thread_runtime() {
 }
 
 #[test]
-fn under_a_current_thread_runtime() {
+fn flush_and_shutdown_end_in_time_on_a_current_thread_runtime() {
     let runtime = current();
     check(
         |monitor| runtime.block_on(monitor.flush(D)),
@@ -128,7 +128,7 @@ fn under_a_current_thread_runtime() {
 }
 
 #[test]
-fn under_a_runtime_without_timers() {
+fn flush_and_shutdown_end_in_time_on_a_runtime_without_timers() {
     let runtime = timeless();
     check(
         |monitor| runtime.block_on(monitor.flush(D)),
@@ -137,7 +137,7 @@ fn under_a_runtime_without_timers() {
 }
 
 #[test]
-fn with_no_runtime() {
+fn flush_and_shutdown_end_in_time_without_a_runtime() {
     check(
         |monitor| monitor.flush_blocking(D).unwrap(),
         |monitor| monitor.shutdown_blocking(D).unwrap(),
@@ -145,7 +145,7 @@ fn with_no_runtime() {
 }
 
 #[test]
-fn on_a_blocking_thread_and_in_a_local_set() {
+fn flush_and_shutdown_end_in_time_on_a_blocking_thread_and_in_a_local_set() {
     let runtime = multi();
     check(
         |monitor| {
@@ -158,7 +158,7 @@ fn on_a_blocking_thread_and_in_a_local_set() {
 }
 
 #[test]
-fn after_the_runtime_that_made_it_is_gone() {
+fn flush_and_shutdown_end_in_time_after_their_runtime_is_gone() {
     let (release, released) = channel();
     let runtime = multi();
     let monitor = runtime.block_on(async {
@@ -203,7 +203,7 @@ fn a_blocking_call_inside_a_runtime_is_an_error() {
 }
 
 #[test]
-fn a_sink_that_works_is_flushed_and_shut_down_at_once() {
+fn a_working_sink_is_flushed_and_shut_down_at_once() {
     let monitor = with_lines(io::sink());
     let before = Instant::now();
     assert!(monitor.flush_blocking(Duration::from_secs(60)).unwrap());
@@ -214,7 +214,7 @@ fn a_sink_that_works_is_flushed_and_shut_down_at_once() {
 }
 
 #[test]
-fn dropping_the_guard_takes_a_tenth_of_a_second_at_most() {
+fn dropping_the_guard_takes_at_most_100_ms() {
     let (monitor, release) = hanging();
     let before = Instant::now();
     drop(monitor);
@@ -226,13 +226,13 @@ fn dropping_the_guard_takes_a_tenth_of_a_second_at_most() {
     drop(release);
 }
 
-/// A process that leaves `main` while its console hangs, with and without its guard dropped.
+/// A process that returns from `main` while its console hangs, with the guard dropped and leaked.
 #[test]
 #[expect(
     clippy::mem_forget,
     reason = "the process leaves with both still there"
 )]
-fn a_hanging_console_does_not_keep_the_process() {
+fn a_hanging_console_does_not_keep_the_process_alive() {
     const CHILD: &str = "WATCHPOST_TEST_LEAVES";
     if let Ok(way) = std::env::var(CHILD) {
         let (monitor, release) = hanging();
@@ -244,7 +244,7 @@ fn a_hanging_console_does_not_keep_the_process() {
     }
     for way in ["drop", "leak"] {
         let before = Instant::now();
-        let name = "life_cycle::a_hanging_console_does_not_keep_the_process";
+        let name = "life_cycle::a_hanging_console_does_not_keep_the_process_alive";
         let child = test_command(name).env(CHILD, way).output().unwrap();
         output_of_one_test(&child);
         assert!(

@@ -1,4 +1,4 @@
-//! Lines: events beside requests, levels, escapes, and that nothing secret is in anything that is written.
+//! Log lines: events of requests, levels, escapes, and redaction in every output.
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -16,14 +16,14 @@ use watchpost::testing::Harness;
 
 use crate::support::{get_request, json_lines, send};
 
-/// The harness' `tracing` layer as this thread's subscriber.
+/// Sets the harness' `tracing` layer as this thread's subscriber.
 fn listen(harness: &Harness) -> tracing::subscriber::DefaultGuard {
     let subscriber = tracing_subscriber::registry().with(harness.tracing_layer());
     tracing::subscriber::set_default(subscriber)
 }
 
 #[tokio::test]
-async fn events_carry_the_trace_and_route_of_their_request() {
+async fn events_have_the_trace_and_route_of_their_request() {
     let harness = Harness::new();
     let _listening = listen(&harness);
     let app = Router::new()
@@ -70,7 +70,7 @@ async fn events_carry_the_trace_and_route_of_their_request() {
 }
 
 #[tokio::test]
-async fn events_of_an_event_stream_carry_the_ids_of_its_request() {
+async fn events_of_an_event_stream_have_the_ids_of_its_request() {
     let harness = Harness::new();
     let _listening = listen(&harness);
     let events = || async {
@@ -93,7 +93,7 @@ async fn events_of_an_event_stream_carry_the_ids_of_its_request() {
         |answer: &Response<Body>| answer.headers()["x-trace-id"].to_str().unwrap().to_owned();
     let traces = [trace_of(&one), trace_of(&two)];
     assert!(harness.in_flight().is_empty(), "the requests are over");
-    // By turns on one thread; the last poll of each panics.
+    // In turn on one thread; the last poll of each panics.
     for _ in 0..2 {
         one.body_mut().frame().await.unwrap().unwrap();
         tracing::info!("between");
@@ -136,7 +136,7 @@ async fn events_of_an_event_stream_carry_the_ids_of_its_request() {
 }
 
 #[tokio::test]
-async fn one_record_is_one_line_whatever_it_holds() {
+async fn one_record_is_one_line_for_any_content() {
     let harness = Harness::new();
     let _listening = listen(&harness);
     let evil = "a\n{\"level\":\"forged\"}\r\u{1b}[31m\u{2028}\u{202e}\0\"\\";
@@ -154,7 +154,7 @@ async fn one_record_is_one_line_whatever_it_holds() {
 }
 
 #[tokio::test]
-async fn levels_change_while_it_runs() {
+async fn log_levels_change_at_run_time() {
     let harness = Harness::new();
     let _listening = listen(&harness);
     let speak = |round: u32| {
@@ -179,7 +179,7 @@ async fn levels_change_while_it_runs() {
 }
 
 #[tokio::test]
-async fn a_debug_that_panics_or_logs_costs_its_field_alone() {
+async fn a_debug_impl_that_panics_or_logs_costs_only_its_field() {
     struct Panics;
     impl std::fmt::Debug for Panics {
         fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -209,7 +209,7 @@ async fn a_debug_that_panics_or_logs_costs_its_field_alone() {
     assert_eq!(of("second")["nested"], "logged");
 }
 
-/// Secrets of the known shapes, made here so that none stands in the source as one piece.
+/// Secrets of the known formats, assembled here so that the source contains none.
 fn secrets() -> Vec<String> {
     let letters = "abcdefghijABCDEFGHIJ0123456789klmnopqrst";
     let some = |n: usize| letters.chars().cycle().take(n).collect::<String>();
@@ -277,7 +277,7 @@ fn secrets() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_anything_that_is_written() {
+async fn no_output_contains_a_secret() {
     let harness = Harness::new();
     let _listening = listen(&harness);
     let allowed = HeaderName::from_static("x-allowed");

@@ -21,19 +21,19 @@ use crate::support::{get_request, http_get, on_a_small_disk, send, whole_lines};
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// What a writer that panics has seen.
+/// The state of a writer that panics.
 #[derive(Default)]
 struct Seen {
     got: Vec<u8>,
-    /// Lines in the block that met the first panic; after it, a line's end goes first.
+    /// The lines in the block of the first panic; after it, a line end is written first.
     lost: u64,
     panics: u64,
     last_panic: Option<Instant>,
-    /// From the last panic to the next write.
+    /// The time from the last panic to the next write.
     back_after: Option<Duration>,
 }
 
-/// Panics in its first so many writes.
+/// A writer that panics in its first writes; the first field is their number.
 struct Panics(u64, Arc<Mutex<Seen>>);
 
 impl Write for Panics {
@@ -59,7 +59,7 @@ impl Write for Panics {
     }
 }
 
-/// Requests at about a thousand a second until the writer is back, and their number.
+/// Sends about 1000 requests per second until the writer works again, and returns their number.
 async fn until_back(app: &Router, seen: &Mutex<Seen>) -> u64 {
     let (patience, mut sent) = (Instant::now() + LONG * 6, 0);
     while seen.lock().unwrap().back_after.is_none() {
@@ -79,17 +79,15 @@ async fn sink_that_panics(times: u64) {
     let app = Router::new()
         .route("/work/{id}", get(|| async { "done" }))
         .layer(monitor.layer());
-    // A flush does not wait for the back-off: all panics but the last in a row, as fast as they can.
+    // A flush does not wait for the back-off, so all panics but the last come immediately one after another.
     let mut sent = 0;
     while seen.lock().unwrap().panics + 1 < times {
         send(&app, get_request("/work/1")).await;
         sent += 1;
         assert!(monitor.flush(LONG).await);
     }
-    // A block each, with the one line that was flushed, or with the notice about it.
-    let singly = monitor
-        .totals(RecordKind::Request)
-        .dropped(DropReason::Panic);
+    // One block for each panic, with the one line that was flushed or the notice about it.
+    let singly = monitor.totals(Signal::Request).dropped(Reason::Panic);
     assert!(singly < times, "{singly}");
     sent += until_back(&app, &seen).await;
     let report = monitor.shutdown(LONG).await;
@@ -127,7 +125,7 @@ async fn a_sink_that_panics_a_hundred_times_recovers() {
     sink_that_panics(100).await;
 }
 
-/// Waits for a future with nothing but the standard library.
+/// Runs a future to completion with only the standard library.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(thread::Thread);
     impl Wake for Unpark {
@@ -173,7 +171,7 @@ fn a_host_without_a_runtime_is_monitored() {
         it.join().unwrap();
     }
     harness.metrics().counter("made").build().add(1);
-    // A reactor and timers are there for checks.
+    // Health checks have a reactor and timers.
     harness.health().check("reactor", || async {
         tokio::time::sleep(Duration::from_millis(1)).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -227,7 +225,7 @@ fn a_writer_that_is_full_after_one_mebibyte_drops_and_counts_log_lines() {
     full_disk("a writer of 1 MiB", limited, || got.lock().unwrap().clone());
 }
 
-/// Takes one mebibyte, the last write in part, and is full.
+/// A writer that is full after one mebibyte; it accepts a part of the last write.
 #[derive(Default)]
 struct Limited(Arc<Mutex<Vec<u8>>>);
 
@@ -258,7 +256,7 @@ fn full_disk(what: &str, console: impl Write + Send + 'static, got: impl Fn() ->
         .unwrap();
     for n in 0..DISK_LINES {
         runtime.block_on(send(&app, get_request(&format!("/work/{n}"))));
-        // So that no queue is full beside the disk.
+        // So that no queue is full as well.
         if n % 1000 == 999 {
             assert!(monitor.flush_blocking(LONG).unwrap());
         }

@@ -1,4 +1,4 @@
-//! What a request adds to the metrics page, and how the page's histograms are set.
+//! The metrics of a request on the page, and the settings of histograms.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -47,7 +47,7 @@ async fn visited(harness: &Harness) -> Page {
     harness.page()
 }
 
-/// The label names of all samples of a histogram, and its bounds.
+/// The label names and bounds of a histogram.
 fn form(page: &Page, family: &str) -> (BTreeSet<String>, Vec<String>) {
     let name = format!("{family}_bucket");
     let mut names = BTreeSet::new();
@@ -68,7 +68,7 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn durations_have_the_conventions_labels_and_the_rest_has_few() {
+async fn durations_have_the_labels_of_the_conventions_and_sizes_fewer() {
     let harness = Harness::new();
     let page = visited(&harness).await;
     let (labels, bounds) = form(&page, DURATION);
@@ -92,7 +92,7 @@ async fn durations_have_the_conventions_labels_and_the_rest_has_few() {
         assert_eq!(labels, names(&few), "{sizes}");
         assert_eq!(bounds, ["+Inf"], "{sizes}");
     }
-    // Statuses of one route and method share a series, and a method without bodies has none of them.
+    // The statuses of one route and method share a series, and a method without bodies has no series of sizes.
     let of_b = [("http_route", "/b"), ("http_request_method", "GET")];
     let count = |family: &str| page.sum(&format!("{family}_count"), &of_b);
     let all = [DURATION, TO_HEADERS, RESPONSE, REQUEST];
@@ -102,7 +102,7 @@ async fn durations_have_the_conventions_labels_and_the_rest_has_few() {
 }
 
 #[tokio::test]
-async fn a_histogram_is_switched_off_or_given_bounds_by_name_in_code_and_in_a_file() {
+async fn histograms_are_configured_by_name_in_code_and_in_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("watchpost.toml");
     let text = "[metrics.histograms]\nhttp_server_response_body_size_bytes = [10, 100]\nhttp.server.request.body.size = 'off'\n";
@@ -138,7 +138,7 @@ fn a_bad_bound_or_name_is_reported_with_every_other_problem() {
 }
 
 #[test]
-fn a_duration_in_code_keeps_what_is_below_a_millisecond() {
+fn a_duration_set_in_code_keeps_microseconds() {
     let monitor = Monitor::builder("page").env(false);
     let monitor = monitor
         .slow_trace_threshold(Duration::from_micros(500))
@@ -148,7 +148,7 @@ fn a_duration_in_code_keeps_what_is_below_a_millisecond() {
 }
 
 #[tokio::test]
-async fn the_doctor_names_histograms_that_are_set_and_do_not_exist() {
+async fn the_doctor_reports_settings_of_unknown_histograms() {
     let harness = Harness::with(|builder| {
         builder
             .histogram_off("http.server.request.durations")
@@ -173,7 +173,7 @@ fn about_histograms(harness: &Harness) -> Vec<String> {
 }
 
 #[test]
-fn a_wrong_histogram_of_this_crate_is_found_at_once() {
+fn an_unknown_histogram_name_of_this_crate_is_reported_at_once() {
     for (name, near) in [
         (
             "http.server.request.duratoin",
@@ -214,7 +214,7 @@ fn a_wrong_histogram_of_this_crate_is_found_at_once() {
 }
 
 #[test]
-fn a_histogram_that_is_made_later_is_no_mistake() {
+fn a_histogram_that_is_created_later_is_not_reported() {
     for name in [
         "http.server.request.duration",
         "http_client_request_duration_seconds",
@@ -231,7 +231,7 @@ fn a_histogram_that_is_made_later_is_no_mistake() {
 }
 
 #[test]
-fn a_wrong_histogram_of_the_host_is_found_after_minutes() {
+fn an_unknown_histogram_name_of_the_host_is_reported_after_minutes() {
     for (name, expected) in [
         ("my_h", "names `my_h` (the nearest is `my.h`), and"),
         (
@@ -250,7 +250,7 @@ fn a_wrong_histogram_of_the_host_is_found_after_minutes() {
         let sentences = about_histograms(&harness);
         assert_eq!(sentences.len(), 1, "{name}: {sentences:?}");
         assert!(sentences[0].contains(expected), "{name}: {sentences:?}");
-        // As soon as there is such a histogram, nothing is wrong.
+        // Once such a histogram exists, the finding is gone.
         harness.metrics().histogram("orders").build();
         assert_eq!(about_histograms(&harness).is_empty(), name == "orders");
     }
@@ -266,7 +266,7 @@ fn a_wrong_histogram_of_the_host_is_found_after_minutes() {
     );
 }
 
-/// What is on the page of a histogram `my.h` in seconds, under each pair of settings.
+/// The histogram `my.h` (unit s) on the page for each pair of settings.
 #[test]
 fn a_later_source_wins_under_either_name_of_a_histogram() {
     let directory = tempfile::tempdir().unwrap();
@@ -277,7 +277,7 @@ fn a_later_source_wins_under_either_name_of_a_histogram() {
         let values = ["\"off\"", "[0.3]", "\"default\""];
         for (early, late) in [(0, 1), (1, 0), (1, 2), (0, 2)] {
             let expected = ["off", "0.3", "default"][late];
-            // Code has no call for the default.
+            // Code cannot set the default.
             let call = |builder: watchpost::MonitorBuilder, name: &str, value: usize| match value {
                 0 => builder.histogram_off(name),
                 _ => builder.histogram_bounds(name, [0.3]),
@@ -309,7 +309,7 @@ fn a_later_source_wins_under_either_name_of_a_histogram() {
                 check("file, code", code_after_file());
                 check("code, code", code_after_code());
             }
-            // TOML refuses a key that comes twice.
+            // TOML rejects duplicate keys.
             if first != second {
                 check("file twice", twice_in_file());
             }
@@ -330,7 +330,7 @@ fn shown_as(harness: &Harness) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_called_url_with_a_port_that_is_none_has_no_server() {
+async fn a_call_to_an_invalid_port_has_no_server_address() {
     let harness = Harness::new();
     let service = harness.external("peer");
     for url in [
@@ -359,7 +359,7 @@ async fn a_called_url_with_a_port_that_is_none_has_no_server() {
 }
 
 #[tokio::test]
-async fn a_called_url_with_a_port_that_is_none_is_reported_once_for_each_service() {
+async fn a_call_to_an_invalid_port_is_reported_once_per_service() {
     for (url, is_reported) in [
         ("http://example.com:0/x", true),
         ("http://example.com:000", true),

@@ -1,5 +1,5 @@
-//! A receiver on the loopback that does what a script says, right or wrong, and remembers what it was
-//! sent. Shared with the library's own tests: it uses nothing of the crate.
+//! A receiver on loopback that follows a script, with correct and faulty responses, and stores the requests. The
+//! library's own tests include this file as well, so it does not use the crate.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -19,15 +19,15 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     pub method: String,
     pub target: String,
-    /// Names in lower case.
+    /// Header names are in lower case.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// Which of the peer's connections brought it, from 0.
+    /// The number of its connection, from 0.
     pub connection: usize,
     pub at: Option<Instant>,
 }
@@ -39,26 +39,26 @@ impl Seen {
     }
 }
 
-/// What is done with a request that was read.
+/// What the receiver does after it has read a request.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    /// A whole answer.
+    /// Sends a response.
     Answer(u16, Vec<(String, String)>, Vec<u8>),
-    /// No answer, ever.
+    /// Never responds.
     Hang,
-    /// The answer, one byte each so often.
+    /// Sends the response byte by byte, with this pause before each.
     Drip(Duration),
-    /// The connection is reset before the answer.
+    /// Resets the connection before the response.
     Reset,
-    /// The connection is reset within the body of an answer of this status.
+    /// Resets the connection in the body of a response with this status.
     ResetInBody(u16),
-    /// An answer of this status with a body of so many bytes.
+    /// Sends a response with this status and a body of this number of bytes.
     Huge(u16, u64),
-    /// An answer of this status that ends before its length.
+    /// Sends a response with this status that ends before its declared length.
     Short(u16),
-    /// Something that is not HTTP.
+    /// Sends bytes that are not HTTP.
     Garbage,
-    /// A whole answer, this much later.
+    /// Sends a response after this delay.
     Late(Duration, u16),
 }
 
@@ -78,7 +78,7 @@ impl Reply {
 
 type Script = dyn FnMut(&Seen) -> Reply + Send;
 
-/// The receiver. Its threads end with it.
+/// The receiver. Dropping it ends its threads.
 pub struct Peer {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -90,7 +90,7 @@ struct Shared {
     seen: Mutex<Vec<Seen>>,
     streams: Mutex<Vec<TcpStream>>,
     connections: AtomicUsize,
-    /// Connections are accepted and never read.
+    /// Connections are accepted and not read.
     deaf: AtomicBool,
     listening: AtomicBool,
     ended: AtomicBool,
@@ -98,17 +98,17 @@ struct Shared {
 }
 
 impl Peer {
-    /// A receiver in the clear.
+    /// A receiver without TLS.
     pub fn start(script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
         Self::start_with(None, script)
     }
 
-    /// A receiver that always answers so.
+    /// A receiver with the same reply to every request.
     pub fn always(reply: Reply) -> Self {
         Self::start(move |_| reply.clone())
     }
 
-    /// A receiver that answers these in turn, the last of them from then on.
+    /// A receiver with these replies in turn; the last one repeats.
     pub fn replies(replies: impl IntoIterator<Item = Reply>) -> Self {
         let mut replies = replies.into_iter().collect::<Vec<_>>().into_iter();
         let mut last = Reply::status(200);
@@ -120,7 +120,7 @@ impl Peer {
         })
     }
 
-    /// A receiver behind TLS.
+    /// A receiver with TLS.
     pub fn tls(
         config: Arc<ServerConfig>,
         script: impl FnMut(&Seen) -> Reply + Send + 'static,
@@ -157,12 +157,12 @@ impl Peer {
         self.address
     }
 
-    /// The URL of a path, by the receiver's address.
+    /// The URL of a path, with the receiver's address.
     pub fn url(&self, path: &str) -> String {
         format!("{}://{}{path}", self.scheme, self.address)
     }
 
-    /// The URL of a path under another host's name.
+    /// The URL of a path, with another host name.
     pub fn url_by_name(&self, host: &str, path: &str) -> String {
         format!("{}://{host}:{}{path}", self.scheme, self.address.port())
     }
@@ -172,7 +172,7 @@ impl Peer {
         lock(&self.shared.seen).clone()
     }
 
-    /// Waits until there were so many requests; panics if that takes too long.
+    /// Waits until this number of requests has arrived; panics if that takes too long.
     pub fn await_seen(&self, requests: usize, within: Duration) -> Vec<Seen> {
         let begun = Instant::now();
         loop {
@@ -191,18 +191,18 @@ impl Peer {
         self.shared.connections.load(SeqCst)
     }
 
-    /// From now on it follows another script.
+    /// Replaces the script.
     pub fn script(&self, script: impl FnMut(&Seen) -> Reply + Send + 'static) {
         *lock(&self.shared.script) = Box::new(script);
     }
 
-    /// Whether connections that come are accepted and never read. Those that stand are cut.
+    /// Sets whether new connections are accepted without being read. Existing connections are closed.
     pub fn deaf(&self, deaf: bool) {
         self.shared.deaf.store(deaf, SeqCst);
         self.shared.cut();
     }
 
-    /// Refuses connections; those that stand are cut.
+    /// Refuses new connections and closes existing ones.
     pub fn refuse(&self) {
         self.shared.listening.store(false, SeqCst);
         self.shared.cut();
@@ -257,7 +257,7 @@ impl Shared {
             let number = self.connections.fetch_add(1, SeqCst);
             lock(&self.streams).extend(stream.try_clone());
             if self.deaf.load(SeqCst) {
-                // The clone in the list keeps it open.
+                // The clone in the list keeps the connection open.
                 continue;
             }
             spawn(&self, move |shared| drop(shared.serve(stream, number)));
@@ -305,7 +305,7 @@ impl Shared {
                     stream.write_all(&answer(status, &[], 0))?;
                 }
                 Reply::Hang => {
-                    // Until the other side goes.
+                    // Until the other side closes the connection.
                     drop(stream.read(&mut [0]));
                     return Ok(());
                 }
@@ -402,13 +402,13 @@ fn answer(status: u16, headers: &[(String, String)], length: u64) -> Vec<u8> {
     head.into_bytes()
 }
 
-/// An authority of the tests' own, and certificates that it gives.
+/// A certificate authority of the tests, and its certificates.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
-/// What is right or wrong with a certificate.
+/// What is wrong with a certificate, if anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
     Good,
@@ -432,14 +432,14 @@ impl Authority {
         }
     }
 
-    /// Its certificate, as a PEM file in a directory.
+    /// Writes its certificate as a PEM file into a directory.
     pub fn file(&self, directory: &std::path::Path) -> PathBuf {
         let path = directory.join("authority.pem");
         std::fs::write(&path, &self.pem).expect("the file can be written");
         path
     }
 
-    /// What a server at `localhost` and `127.0.0.1` shows.
+    /// The certificate of a server at `localhost` and `127.0.0.1`.
     pub fn server(&self, kind: Certificate) -> Arc<ServerConfig> {
         let names = match kind {
             Certificate::OtherHost => vec!["example.com".to_owned()],

@@ -1,4 +1,4 @@
-//! Where the endpoint layer stands: around nested services, twice around a route, and in the wrong place.
+//! Places of the endpoint layer: around nested services, twice around a route, and a wrong place.
 
 use std::convert::Infallible;
 
@@ -13,7 +13,7 @@ use crate::support::{get_request, json_lines, send};
 
 const COUNT: &str = "http_server_request_duration_seconds_count";
 
-/// Route and status of every series, with the number of its requests.
+/// The route, status and request count of every series.
 fn counts(page: &Page) -> Vec<(String, String, f64)> {
     let mut counts: Vec<_> = page
         .samples(COUNT, &[])
@@ -34,7 +34,7 @@ fn count(route: &str, status: &str, count: f64) -> (String, String, f64) {
     (route.to_owned(), status.to_owned(), count)
 }
 
-/// As a service of files: it knows one.
+/// Like a file service that has one file.
 async fn files(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let mut response = Response::new(Body::from("file"));
     if !request.uri().path().ends_with("/a.css") {
@@ -44,7 +44,7 @@ async fn files(request: Request<Body>) -> Result<Response<Body>, Infallible> {
 }
 
 #[tokio::test]
-async fn a_nested_service_has_its_pattern_as_its_route() {
+async fn a_nested_service_has_its_pattern_as_route() {
     let harness = Harness::new();
     let service = || tower::service_fn(files);
     let inner = Router::new().nest_service("/deep", service());
@@ -91,7 +91,7 @@ async fn a_nested_service_has_its_pattern_as_its_route() {
 }
 
 #[tokio::test]
-async fn a_hook_names_nested_services_first() {
+async fn a_hook_takes_precedence_for_nested_services() {
     let harness = Harness::new();
     let hook = |parts: &http::request::Parts| {
         (parts.uri.path() == "/static/a.css").then(|| "styles".into())
@@ -112,7 +112,7 @@ async fn a_hook_names_nested_services_first() {
     );
 }
 
-/// An extension whose copy panics.
+/// An extension whose `clone` panics.
 #[derive(Debug)]
 struct NoCopy;
 
@@ -123,7 +123,7 @@ impl Clone for NoCopy {
 }
 
 #[tokio::test]
-async fn an_extension_that_cannot_be_copied_hurts_no_request() {
+async fn an_extension_whose_clone_panics_hurts_no_request() {
     let harness = Harness::new();
     let app = Router::new()
         .nest_service("/static", tower::service_fn(files))
@@ -135,12 +135,12 @@ async fn an_extension_that_cannot_be_copied_hurts_no_request() {
 }
 
 #[tokio::test]
-async fn a_layer_inside_another_passes_requests_through() {
+async fn a_layer_inside_of_another_does_not_record_requests() {
     let harness = Harness::new();
     let layer = || harness.layer();
     let users = || Router::new().route("/users/{id}", get(|| async { "user" }));
     let by_hand = layer().layer(tower::service_fn(files));
-    // Each with the path that is asked.
+    // Each with the requested path.
     let cases: [(Router, &str); 5] = [
         (users().layer(layer()).layer(layer()), "/users/7"),
         (
@@ -176,7 +176,7 @@ async fn a_layer_inside_another_passes_requests_through() {
     assert_eq!(page.sum(COUNT, &[("http_route", "/users/{id}")]), 6.0);
     assert_eq!(page.sum(COUNT, &[("http_route", "/api/users/{id}")]), 6.0);
     assert_eq!(page.sum(COUNT, &[("http_route", "/static/*")]), 3.0);
-    // And the notice.
+    // The notice is written as well.
     assert_eq!(json_lines(&harness).len(), 15 + 1);
     let twice = |notice: &&String| notice.contains("stands twice");
     assert_eq!(harness.notices().iter().filter(twice).count(), 1);
@@ -185,7 +185,7 @@ async fn a_layer_inside_another_passes_requests_through() {
 }
 
 #[tokio::test]
-async fn a_request_that_a_handler_makes_is_a_request_of_its_own() {
+async fn a_request_made_by_a_handler_is_recorded_separately() {
     let harness = Harness::new();
     let inner = Router::new()
         .route("/users/{id}", get(|| async { "user" }))
@@ -216,7 +216,7 @@ async fn a_request_that_a_handler_makes_is_a_request_of_its_own() {
 }
 
 #[tokio::test]
-async fn two_monitors_watch_one_route_each_for_itself() {
+async fn two_monitors_record_one_route_independently() {
     let (one, two) = (Harness::new(), Harness::new());
     let app = Router::new()
         .route("/users/{id}", get(|| async { "user" }))
@@ -232,7 +232,7 @@ async fn two_monitors_watch_one_route_each_for_itself() {
 }
 
 #[tokio::test]
-async fn a_request_inside_a_span_is_a_request() {
+async fn a_request_inside_of_a_span_is_recorded() {
     let harness = Harness::new();
     let app = Router::new()
         .route("/users/{id}", get(|| async { "user" }))
@@ -245,7 +245,7 @@ async fn a_request_inside_a_span_is_a_request() {
 }
 
 #[tokio::test]
-async fn a_skipped_request_may_be_watched_inside() {
+async fn a_skipped_request_can_be_recorded_by_an_inner_layer() {
     let harness = Harness::new();
     let app = Router::new()
         .route("/users/{id}", get(|| async { "user" }))

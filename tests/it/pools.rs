@@ -1,4 +1,4 @@
-//! What connection pools hold, and who waits for them.
+//! Connection pools: the state of their connections and the waits for them.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -42,7 +42,7 @@ fn value(page: &Page, name: &str, pool: &str, state: &str) -> Option<f64> {
 }
 
 #[test]
-fn a_page_without_pools_tells_of_none() {
+fn a_page_without_pools_has_no_pool_metrics() {
     let page = Harness::new().page();
     for name in ["db_client_connection_count", "db_client_connection_max"] {
         assert!(page.samples(name, &[]).next().is_none());
@@ -50,7 +50,7 @@ fn a_page_without_pools_tells_of_none() {
 }
 
 #[test]
-fn what_a_pool_holds_is_asked_when_the_page_is_read() {
+fn pool_states_are_read_when_the_page_is_read() {
     let harness = Harness::new();
     let pool = Arc::new(Pool::default());
     harness.watch_pool("orders", &pool);
@@ -63,7 +63,7 @@ fn what_a_pool_holds_is_asked_when_the_page_is_read() {
     assert_eq!(of("db_client_connection_idle_min", ""), Some(2.0));
     assert_eq!(of("db_client_connection_pending_requests", ""), Some(0.0));
 
-    // One that panics is missing, and nothing else is.
+    // A pool that panics is missing; all others are shown.
     let other = Arc::new(Pool::default());
     harness.watch_pool("mails", &other);
     pool.used.store(BROKEN, Relaxed);
@@ -82,7 +82,7 @@ fn what_a_pool_holds_is_asked_when_the_page_is_read() {
 }
 
 #[test]
-fn a_pool_is_let_go_when_it_is_closed_or_another_has_its_name() {
+fn a_pool_is_released_when_it_is_closed_or_replaced() {
     let harness = Harness::new();
     let closed = Arc::new(Pool::default());
     let replaced = Arc::new(Pool::default());
@@ -102,7 +102,7 @@ fn a_pool_is_let_go_when_it_is_closed_or_another_has_its_name() {
 }
 
 #[test]
-fn a_hundred_pools_are_sixty_four_and_the_rest() {
+fn pools_beyond_sixty_four_share_one_series() {
     let harness = Harness::new();
     let pools: Vec<_> = (0..100).map(|_| Arc::new(Pool::default())).collect();
     let names = (0..100).map(|n| format!("pool {n}\n{}", "x".repeat(200)));
@@ -120,7 +120,7 @@ fn a_hundred_pools_are_sixty_four_and_the_rest() {
 }
 
 #[tokio::test]
-async fn who_waits_is_counted_and_for_how_long() {
+async fn waiting_for_a_connection_is_counted_and_timed() {
     let harness = Harness::new();
     let pool = Arc::new(Pool::default());
     let watch = harness.watch_pool("orders", &pool);
@@ -171,11 +171,11 @@ async fn who_waits_is_counted_and_for_how_long() {
 }
 
 #[tokio::test]
-async fn a_watch_outlives_its_monitor() {
+async fn a_pool_registration_may_outlive_its_monitor() {
     let pool = Arc::new(Pool::default());
     let harness = Harness::new();
     let watch = harness.watch_pool("orders", &pool);
-    // As a subscriber that stays for good holds it.
+    // Like a subscriber that is never dropped.
     let _layer = harness.tracing_layer();
     drop(harness);
     let weak: Weak<_> = Arc::downgrade(&pool);

@@ -1,7 +1,6 @@
-//! The trace of a caller: which headers are read, what is sent on, and whose sampling decision holds.
+//! Propagation: which headers of a caller are read, what is sent on, and whose sampling decision applies.
 //!
-//! Each class of headers has its cases with the expected `traceparent` and `tracestate` of a call that the handler
-//! makes.
+//! Each class of headers has cases with the expected `traceparent` and `tracestate` of a call that the handler makes.
 
 use std::time::Duration;
 
@@ -45,7 +44,7 @@ fn app(harness: &Harness) -> Router {
         )
 }
 
-/// What came back: the id of the trace here and the headers of the call.
+/// The response: the ID of the trace here and the headers of the call.
 struct Sent {
     trace: String,
     headers: HeaderMap,
@@ -87,7 +86,7 @@ fn parent(flags: &str) -> String {
     format!("00-{TRACE}-{SPAN}-{flags}")
 }
 
-/// The values of `traceparent` that a request carries, and whether its trace goes on.
+/// The values of `traceparent` in a request, and whether its trace is continued.
 const PARENTS: [(&str, &[&str], bool); 39] = {
     const T: bool = true;
     const F: bool = false;
@@ -302,7 +301,7 @@ const PARENTS: [(&str, &[&str], bool); 39] = {
 };
 
 #[tokio::test]
-async fn a_traceparent_is_read_by_its_version() {
+async fn traceparent_is_parsed_by_its_version() {
     let harness = harness(|builder| builder);
     let app = app(&harness);
     for (class, values, goes_on) in PARENTS {
@@ -313,13 +312,13 @@ async fn a_traceparent_is_read_by_its_version() {
         let out = sent.header("traceparent");
         assert_eq!(&out[..36], format!("00-{}-", sent.trace), "{class}");
         assert_ne!(&out[36..52], SPAN, "{class}");
-        // Of a trace that begins here nothing of the caller's goes on.
+        // A trace that begins here continues nothing of the caller's.
         let state = if goes_on { "a=1" } else { "" };
         assert_eq!(sent.header("tracestate"), state, "{class}: {values:?}");
     }
 }
 
-/// The values of `tracestate` that a request carries, and the one that is sent on.
+/// The values of `tracestate` in a request, and the one that is sent on.
 fn states() -> Vec<(&'static str, Vec<String>, String)> {
     let of = |class, values: &[&str], sent: &str| {
         let values = values.iter().map(|value| (*value).to_owned());
@@ -419,7 +418,7 @@ fn states() -> Vec<(&'static str, Vec<String>, String)> {
 }
 
 #[tokio::test]
-async fn a_tracestate_is_one_list_and_is_sent_on_whole_or_not_at_all() {
+async fn tracestate_is_one_list_and_is_propagated_completely_or_not_at_all() {
     for traces in [true, false] {
         let harness = harness(|builder| builder.record_spans(traces));
         let app = app(&harness);
@@ -435,7 +434,7 @@ async fn a_tracestate_is_one_list_and_is_sent_on_whole_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_tracestate_of_one_request_is_not_that_of_the_next() {
+async fn tracestate_does_not_leak_into_the_next_request() {
     let harness = harness(|builder| builder);
     let app = app(&harness);
     let parent = parent("01");
@@ -486,9 +485,9 @@ async fn baggage_of_several_headers_is_one_list() {
     }
 }
 
-/// Baggage goes on without a trace; at the edge, of trusted peers alone.
+/// Baggage is propagated without a trace; a public endpoint propagates only that of trusted peers.
 #[tokio::test]
-async fn baggage_goes_on_without_a_trace_context() {
+async fn baggage_is_propagated_without_a_trace_context() {
     let parent = parent("01");
     let whole = [("traceparent", parent.as_str()), ("baggage", "a=1")];
     let alone = [("baggage", "a=1")];
@@ -511,9 +510,9 @@ async fn baggage_goes_on_without_a_trace_context() {
     }
 }
 
-/// The edge begins a trace for strangers. A trusted peer, such as a load balancer that has begun the trace, is none.
+/// A public endpoint begins a new trace, except for trusted peers such as a load balancer that has begun the trace.
 #[tokio::test]
-async fn the_edge_continues_the_trace_of_a_trusted_peer() {
+async fn a_public_endpoint_continues_the_trace_of_a_trusted_peer() {
     let parent = parent("01");
     let headers = [("traceparent", parent.as_str())];
     for (edge, peer, continues) in [
@@ -529,8 +528,8 @@ async fn the_edge_continues_the_trace_of_a_trusted_peer() {
     }
 }
 
-/// The samplers by their names, and whether each samples a trace without a caller, with one that samples it and with
-/// one that does not; the callers are trusted.
+/// The names of the samplers, and whether each samples a trace without a caller, with a trusted caller that samples it, and
+/// with one that does not.
 const SAMPLERS: [(&str, f64, [bool; 3]); 8] = [
     ("always_on", 0.0, [true, true, true]),
     ("always_off", 1.0, [false, false, false]),
@@ -543,7 +542,7 @@ const SAMPLERS: [(&str, f64, [bool; 3]); 8] = [
 ];
 
 #[tokio::test]
-async fn a_trusted_callers_decision_holds_where_the_sampler_asks_for_it() {
+async fn parent_based_samplers_follow_a_trusted_caller() {
     for (name, ratio, [without, sampled, unsampled]) in SAMPLERS {
         let file = tempfile::NamedTempFile::new().unwrap();
         let text = format!("[trace]\nsampler = \"{name}\"\nsampler_arg = {ratio:?}\n");
@@ -556,7 +555,7 @@ async fn a_trusted_callers_decision_holds_where_the_sampler_asks_for_it() {
             (Some("03"), "10.0.0.1", sampled),
             (Some("00"), "10.0.0.1", unsampled),
             (Some("02"), "10.0.0.1", unsampled),
-            // A stranger decides nothing.
+            // An untrusted caller has no influence.
             (Some("01"), "192.0.2.1", without),
             (Some("00"), "192.0.2.1", without),
         ] {
@@ -578,7 +577,7 @@ async fn a_trusted_callers_decision_holds_where_the_sampler_asks_for_it() {
             assert!(harness.flush(Duration::from_secs(10)).await);
             let id: TraceId = sent.trace.parse().unwrap();
             let kept = harness.recent_trace(id).map(|trace| trace.kept);
-            // Traces of one id are one: only the first of them can be asked for.
+            // Traces with the same ID are one trace, so only the first of them can be looked up.
             if flags.is_none() {
                 assert_eq!(kept, expected.then_some(KeepReason::Head), "{said}");
             }
@@ -587,7 +586,7 @@ async fn a_trusted_callers_decision_holds_where_the_sampler_asks_for_it() {
 }
 
 #[tokio::test]
-async fn a_failure_under_an_unsampled_caller_stays_in_this_process() {
+async fn a_failure_with_an_unsampled_caller_is_kept_in_memory_only() {
     let harness = harness(|builder| builder);
     let app = app(&harness);
     let parent = parent("00");
@@ -604,7 +603,7 @@ async fn a_failure_under_an_unsampled_caller_stays_in_this_process() {
 }
 
 #[tokio::test]
-async fn tasks_and_spans_of_a_request_send_its_decision_on() {
+async fn tasks_and_spans_of_a_request_propagate_its_sampling_decision() {
     use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
     let harness = harness(|builder| builder);
     let service = harness.external("next");
@@ -660,7 +659,7 @@ async fn tasks_and_spans_of_a_request_send_its_decision_on() {
 }
 
 #[tokio::test]
-async fn a_plain_span_with_a_remote_parent_follows_its_decision() {
+async fn a_plain_span_follows_the_decision_of_its_remote_parent() {
     use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, Tracer, TracerProvider};
     for (flags, kept, sent) in [
         (0, None, "00"),
@@ -696,8 +695,8 @@ async fn a_plain_span_with_a_remote_parent_follows_its_decision() {
 }
 
 #[tokio::test]
-async fn without_spans_a_trusted_callers_flags_go_on() {
-    let harness = harness(|builder| builder.record_spans(false));
+async fn without_spans_the_flags_of_a_trusted_caller_are_propagated() {
+    let harness = harness(|builder| builder.traces(false));
     let app = app(&harness);
     for (flags, peer, sent) in [
         ("00", "10.0.0.1", "00"),
@@ -746,7 +745,7 @@ mod exported {
     }
 
     #[tokio::test]
-    async fn what_an_unsampled_caller_asks_is_not_exported() {
+    async fn requests_of_an_unsampled_caller_are_not_exported() {
         let peer = Peer::always(Reply::Answer(200, Vec::new(), Vec::new()));
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "[otlp]\ncompression = \"none\"\n").unwrap();
@@ -788,7 +787,7 @@ mod exported {
         assert_eq!(spans(&peer), expected);
         let books = harness.totals(RecordKind::Span);
         assert_eq!((books.emitted(), books.delivered()), (4, 4));
-        // Exemplars name no trace that the receiver does not have.
+        // Exemplars refer only to traces that are exported.
         let page = harness.metrics().render();
         for n in [1, 2, 5] {
             assert!(!page.contains(&format!("trace_id=\"{n:032x}\"")), "{page}");

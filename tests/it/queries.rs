@@ -1,4 +1,4 @@
-//! Queries: their spans, series, table, and what a request says of them.
+//! Queries: their spans, series and table, and the totals of their requests.
 
 use std::convert::Infallible;
 use std::io;
@@ -41,7 +41,7 @@ fn text(span: &Span, key: &str) -> String {
     }
 }
 
-/// The row of a summary.
+/// The row with this summary.
 fn row(harness: &Harness, summary: &str) -> QueryStats {
     let rows = harness.queries();
     let mut rows = rows.into_iter();
@@ -49,7 +49,7 @@ fn row(harness: &Harness, summary: &str) -> QueryStats {
 }
 
 #[tokio::test]
-async fn a_query_is_a_span_a_series_and_a_row() {
+async fn a_query_has_a_span_a_series_and_a_row() {
     let harness = harness();
     let db = shop(&harness);
     let app = Router::new()
@@ -86,7 +86,7 @@ async fn a_query_is_a_span_a_series_and_a_row() {
     ] {
         assert_eq!(text(span, key), value);
     }
-    // SQL may do several things to several tables: the conventions forbid to take these from its text.
+    // A text may contain several operations on several tables, so the conventions forbid deriving these from it.
     for key in ["db.operation.name", "db.collection.name"] {
         assert_eq!(attribute(span, key), None);
     }
@@ -131,7 +131,7 @@ async fn a_query_is_a_span_a_series_and_a_row() {
 }
 
 #[tokio::test]
-async fn every_end_is_told_apart() {
+async fn every_end_of_a_query_has_its_own_outcome() {
     let harness = harness();
     let db = shop(&harness);
     let done: Result<u8, Infallible> = db.query("SELECT a").try_run(async { Ok(1) }).await;
@@ -144,7 +144,7 @@ async fn every_end_is_told_apart() {
         .try_run_with(async { Err(refused()) }, |_| Some("23505".to_owned()))
         .await;
     assert!(coded.is_err());
-    // A closure that panics changes nothing but that there is no code.
+    // If the closure panics, only the code is missing.
     let clumsy =
         |_: &io::Error| -> Option<String> { std::panic::resume_unwind(Box::new("planned")) };
     let failed: Result<(), _> = db
@@ -220,7 +220,7 @@ async fn every_end_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_text_is_no_code() {
+async fn a_text_is_not_accepted_as_error_code() {
     let harness = harness();
     let db = shop(&harness);
     let codes = ["ORA-00001", "57P01", "mysql:1062", "SQLITE_BUSY"];
@@ -245,7 +245,7 @@ async fn a_text_is_no_code() {
 }
 
 #[tokio::test]
-async fn a_loop_of_queries_is_told() {
+async fn a_loop_of_queries_is_detected() {
     let harness = std::sync::Arc::new(harness());
     let (db, of) = (shop(&harness), std::sync::Arc::clone(&harness));
     let app = Router::new()
@@ -261,7 +261,7 @@ async fn a_loop_of_queries_is_told() {
                 for id in 0..6 {
                     timed(format!("SELECT * FROM comments WHERE post = {id}"), 10 * MS);
                 }
-                // A part of the request's work on another task counts too.
+                // Queries on another task of the request are counted as well.
                 let db = db.clone();
                 let task = watchpost::spawn(async move { db.query("SELECT 1").finish() });
                 task.await.unwrap();
@@ -317,8 +317,8 @@ async fn a_loop_of_queries_is_told() {
 }
 
 #[tokio::test]
-async fn without_traces_queries_are_counted_all_the_same() {
-    let harness = Harness::with(|builder| builder.record_spans(false));
+async fn without_traces_queries_are_counted() {
+    let harness = Harness::with(|builder| builder.traces(false));
     let db = shop(&harness);
     let app = Router::new()
         .route(
@@ -342,7 +342,7 @@ async fn without_traces_queries_are_counted_all_the_same() {
 }
 
 #[tokio::test]
-async fn of_a_key_value_store_only_the_command_is_kept() {
+async fn a_key_value_store_records_only_the_command() {
     let harness = harness();
     let redis = harness.db(DbSystem::Redis).server("cache", 6379);
     redis.query(format!("set user:{SECRET} hunter2")).finish();
@@ -360,7 +360,7 @@ async fn of_a_key_value_store_only_the_command_is_kept() {
 }
 
 #[tokio::test]
-async fn callers_that_know_them_set_operation_and_collection() {
+async fn operation_and_collection_can_be_set_explicitly() {
     let harness = harness();
     let db = harness.db(DbSystem::Mongodb).namespace("shop");
     let app = Router::new()
@@ -397,7 +397,7 @@ async fn callers_that_know_them_set_operation_and_collection() {
 }
 
 #[tokio::test]
-async fn a_span_without_a_summary_is_named_by_where_its_query_goes() {
+async fn a_span_without_a_summary_is_named_after_its_database() {
     let harness = harness();
     let system = harness.db(DbSystem::OtherSql);
     let server = system.clone().server("db.internal", 9000);
@@ -421,7 +421,7 @@ async fn a_span_without_a_summary_is_named_by_where_its_query_goes() {
     }
 }
 
-/// Statements about users and keys: of each dialect some, with a secret that is no literal of its grammar.
+/// Statements about users and keys in each dialect, with a secret that is no literal in the grammar.
 const UNQUOTED: &[(DbSystem, &str)] = {
     use DbSystem::{
         Clickhouse, Cockroachdb, Mariadb, MicrosoftSqlServer, Mysql, OracleDb, OtherSql,
@@ -524,7 +524,7 @@ async fn databases_and_statements_are_bounded() {
 }
 
 #[test]
-fn sixty_databases_are_told_apart_by_all_their_names() {
+fn sixty_databases_are_distinguished_by_all_their_names() {
     let harness = harness();
     let named = |n: u16| {
         let db = harness.db(DbSystem::Mysql).namespace(format!("shop {n}"));
@@ -540,7 +540,7 @@ fn sixty_databases_are_told_apart_by_all_their_names() {
 }
 
 #[test]
-fn two_monitors_do_not_meet() {
+fn two_monitors_are_independent() {
     let (one, two) = (harness(), harness());
     for (monitor, times) in [(&one, 2), (&two, 3)] {
         for _ in 0..times {
@@ -551,7 +551,7 @@ fn two_monitors_do_not_meet() {
 }
 
 #[test]
-fn many_statements_in_turn_are_told_apart_in_two_databases() {
+fn many_statements_in_two_databases_have_their_own_rows() {
     let harness = harness();
     let databases = ["shop", "archive"].map(|name| shop(&harness).namespace(name));
     let texts: Vec<_> = (0..450)
@@ -562,7 +562,7 @@ fn many_statements_in_turn_are_told_apart_in_two_databases() {
             .iter()
             .flat_map(|it| texts.iter().map(move |text| (it, text)))
         {
-            // Once by the same text at another address.
+            // Once with the same text at another address.
             let copy = text.clone();
             let text = if round == 1 { &copy } else { text };
             database.query(text).finish();

@@ -12,7 +12,7 @@ use watchpost::{DropReason, Monitor, MonitorBuilder, RecordKind, RecordTotals};
 use crate::peer::{Peer, Reply};
 use crate::support::on_a_small_disk;
 
-/// What a deadline may be missed by.
+/// How much later than its deadline a call may end.
 const LATE: Duration = Duration::from_millis(100);
 
 fn builder(peer: &Peer) -> MonitorBuilder {
@@ -129,7 +129,7 @@ fn errors_are_stored_again_after_the_disk_was_full() {
     on_a_small_disk(name, "full disk: ", full_disk);
 }
 
-/// A disk that is full, then is not; errors that wait for a receiver that is not there.
+/// A disk becomes full and has space again, while the receiver refuses connections.
 fn full_disk(disk: &Path) {
     let peer = Peer::always(Reply::status(200));
     peer.refuse();
@@ -146,7 +146,7 @@ fn full_disk(disk: &Path) {
     let first = start();
     let awaited = |monitor: &Monitor| runtime.block_on(monitor.capture_error_durable(&error()));
     assert!(awaited(&first).is_stored());
-    // The disk fills up, by somebody else.
+    // Another file fills the disk.
     let mut filler = File::create(disk.join("filler")).unwrap();
     while filler.write_all(&[1; 4096]).is_ok() {}
     let mut all = 1;
@@ -158,7 +158,7 @@ fn full_disk(disk: &Path) {
     let notices = first.report().notices;
     let said = |it: &String| it.contains("captured errors are in memory alone");
     assert!(notices.iter().any(said), "{notices:?}");
-    // There is room again: what waited in memory comes to the disk, without anybody's help.
+    // Once there is space, the events in memory are written to the disk.
     drop(filler);
     std::fs::remove_file(disk.join("filler")).unwrap();
     let begun = Instant::now();
@@ -173,7 +173,7 @@ fn full_disk(disk: &Path) {
     let totals = balance(&first, RecordKind::Error);
     assert_eq!((totals.emitted(), totals.spooled()), (all, all), "{report}");
     drop(first);
-    // The next process finds all of them.
+    // The next process delivers all of them.
     peer.listen();
     let second = start();
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! Requests of reqwest: over real sockets, against a peer that follows a script.
+//! Requests of reqwest over real sockets, to a peer that follows a script.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::support::attribute;
 const SECRET: &str = "hunter2";
 
 #[tokio::test]
-async fn a_request_carries_the_trace_and_its_answer_is_the_same_but_watched() {
+async fn a_request_carries_the_trace_and_its_response_is_unchanged() {
     let harness = harness();
     let peer = Peer::always(Reply::Answer(
         201,
@@ -80,7 +80,7 @@ fn calls_open(harness: &watchpost::testing::Harness) -> f64 {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_told_apart() {
+async fn every_reqwest_error_has_its_own_error_type() {
     let cases = [
         (Reply::status(404), Outcome::Completed, "404"),
         (Reply::status(503), Outcome::Completed, "503"),
@@ -128,7 +128,7 @@ async fn what_goes_wrong_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_time_out_within_the_body_is_one() {
+async fn a_timeout_during_the_body_is_recorded_as_timeout() {
     let harness = harness();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -155,7 +155,7 @@ async fn a_time_out_within_the_body_is_one() {
 }
 
 #[tokio::test]
-async fn a_request_or_answer_that_is_dropped_is_told_apart_and_one_not_built_is_none() {
+async fn dropped_requests_and_responses_are_cancelled_and_unbuilt_ones_not_recorded() {
     let harness = harness();
     let service = harness.external("slow");
     let client = Client::new();
@@ -180,7 +180,7 @@ async fn a_request_or_answer_that_is_dropped_is_told_apart_and_one_not_built_is_
 }
 
 #[tokio::test]
-async fn redirects_belong_to_the_one_call() {
+async fn redirects_belong_to_one_call() {
     let harness = harness();
     let there = Peer::always(Reply::Answer(200, Vec::new(), b"there".to_vec()));
     let here = Peer::always(Reply::with(302, "location", &there.url("/there")));
@@ -202,7 +202,7 @@ async fn redirects_belong_to_the_one_call() {
 }
 
 #[tokio::test]
-async fn a_model_is_asked_through_a_guard_and_reqwest() {
+async fn a_call_guard_records_a_model_call_made_with_reqwest() {
     let harness = harness();
     let peer = Peer::always(Reply::Answer(200, Vec::new(), b"12 300".to_vec()));
     let url = peer.url("/v1/responses");

@@ -1,5 +1,5 @@
-//! Forty secrets, each through every end that its query or call can have, seen meanwhile and afterwards. For each a
-//! harmless neighbour is in each place where it should be.
+//! Forty secrets, each in queries and calls with every possible end, looked for during and after the work. A harmless
+//! text next to each secret must appear in all expected places.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,7 +22,7 @@ use watchpost::testing::Harness;
 
 use crate::support::send;
 
-/// Statements with a secret: `{s}` as text, `{x}` in hexadecimal, `{d}` as a number. `{n}` is its neighbour.
+/// Statements with a secret: `{s}` as text, `{x}` in hexadecimal, `{d}` as a number. `{n}` is the harmless text.
 const QUERIES: [(DbSystem, &str); 28] = {
     use DbSystem::{
         Clickhouse, Cockroachdb, Elasticsearch, Mariadb, Memcached, MicrosoftSqlServer, Mongodb,
@@ -121,7 +121,7 @@ const CALLS: [&str; 12] = [
     "//user:{s}@{n}.example/?{s}",
 ];
 
-/// A secret and what stands beside it.
+/// A secret and the harmless text next to it.
 #[derive(Clone)]
 struct Planted {
     secret: String,
@@ -151,12 +151,12 @@ impl Planted {
             .replace("{n}", &self.near)
     }
 
-    /// An error whose text quotes the secret, as databases and clients do.
+    /// An error whose message quotes the secret, as those of databases and clients do.
     fn error(&self) -> io::Error {
         io::Error::other(self.fill("duplicate key ({s}, {d}) of https://user:{s}@a.example/?{s}"))
     }
 
-    /// An answer with secrets in its headers, and with a limit.
+    /// A response with secrets and a rate limit in its headers.
     fn answer<B>(&self, body: B) -> Response<B> {
         Response::builder()
             .header("set-cookie", self.fill("sid={s}"))
@@ -168,7 +168,7 @@ impl Planted {
     }
 }
 
-/// Runs a statement to each of its ends; what is seen meanwhile.
+/// Runs a statement with each end, and returns what is visible meanwhile.
 async fn run_query_in_each_way(
     harness: &Harness,
     db: &Database,
@@ -182,7 +182,7 @@ async fn run_query_in_each_way(
     guard.rows(1).run(meanwhile).await;
     let refused = || async { Err::<(), _>(planted.error()) };
     db.query(sql).try_run(refused()).await.unwrap_err();
-    // A text is no code.
+    // A text is not accepted as code.
     let code = |error: &io::Error| Some(error.to_string());
     let coded = db.query(sql).try_run_with(refused(), code);
     coded.await.unwrap_err();
@@ -197,7 +197,7 @@ async fn run_query_in_each_way(
     seen.into_inner().unwrap()
 }
 
-/// Makes calls that end in each way; what is seen meanwhile.
+/// Makes calls with each end, and returns what is visible meanwhile.
 async fn call(harness: &Harness, service: &External, planted: &Planted, url: &str) -> String {
     let begin = || {
         let call = service.call("POST", url).gen_ai("chat", &planted.near);
@@ -208,7 +208,7 @@ async fn call(harness: &Harness, service: &External, planted: &Planted, url: &st
     let answered = async { Ok::<_, Infallible>(planted.answer(())) };
     let note = |call: CallGuard, answer: &Response<()>| call.status(200).headers(answer.headers());
     guard.try_run_with(answered, note).await.unwrap();
-    // So often that the service is down, and it is said why.
+    // Often enough for the state "down" with its reason.
     for _ in 0..8 {
         let failed = begin().try_run(async { Err::<(), _>(planted.error()) });
         failed.await.unwrap_err();
@@ -219,7 +219,7 @@ async fn call(harness: &Harness, service: &External, planted: &Planted, url: &st
     assert!(AssertUnwindSafe(panics).catch_unwind().await.is_err());
     drop(begin());
 
-    // Through the layer: a prompt and its answer, an error, and an error in the body.
+    // With the client layer: a prompt and its response, an error, and an error in the body.
     for way in 0..3 {
         let of = planted.clone();
         let client = tower::service_fn(move |request: Request<String>| {
@@ -248,7 +248,7 @@ async fn call(harness: &Harness, service: &External, planted: &Planted, url: &st
             .header("x-api-key", &planted.secret)
             .header("cookie", planted.fill("sid={s}"))
             .body(planted.fill("What is {s}?"));
-        // Not all of the URLs are such to this client.
+        // This client does not accept all of the URLs.
         let Ok(request) = request else { continue };
         let answer = service.client_layer().layer(client).oneshot(request).await;
         if let Ok(answer) = answer {
@@ -260,7 +260,7 @@ async fn call(harness: &Harness, service: &External, planted: &Planted, url: &st
 }
 
 #[tokio::test]
-async fn no_end_of_a_query_or_a_call_tells_a_secret() {
+async fn no_end_of_a_query_or_call_exposes_a_secret() {
     let harness = Arc::new(Harness::with(|builder| {
         builder.trace_ratio(1.0).max_traces_per_second(100_000)
     }));
@@ -333,7 +333,7 @@ async fn no_end_of_a_query_or_a_call_tells_a_secret() {
     }
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
 
-    // What was looked at is what the work left: every end of every query and call.
+    // All ends of all queries and calls were recorded, so the search covered them.
     let queries = harness.queries();
     assert_eq!(queries.len(), QUERIES.len());
     for row in &queries {
@@ -350,7 +350,7 @@ async fn no_end_of_a_query_or_a_call_tells_a_secret() {
     }
 }
 
-/// Texts with a URL or a command in them: `{s}` is secret, `{n}` stands beside it and stays.
+/// Texts with a URL or a command: `{s}` is the secret, `{n}` is harmless and stays.
 const TEXTS: [&str; 12] = [
     "error sending request for url (https://{n}.example/v1?user={s}&page=7)",
     "GET /{n}/cb?code={s}&state={s} failed",
@@ -367,7 +367,7 @@ const TEXTS: [&str; 12] = [
 ];
 
 #[tokio::test]
-async fn urls_inside_texts_keep_no_value_in_any_sink() {
+async fn urls_inside_of_texts_are_redacted_in_every_sink() {
     let harness = Arc::new(Harness::with(|builder| {
         let builder = builder.trace_ratio(1.0).max_traces_per_second(100_000);
         let builder = builder
@@ -447,7 +447,7 @@ async fn urls_inside_texts_keep_no_value_in_any_sink() {
 }
 
 #[test]
-fn what_is_redacted_is_set_in_a_file_too() {
+fn redaction_rules_can_be_set_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("watchpost.toml");
     let text =
@@ -468,7 +468,7 @@ fn what_is_redacted_is_set_in_a_file_too() {
         settings.value("redact.paths"),
         Some("[\"/invites/{token}\"]")
     );
-    // A name of secrets is never shown.
+    // The value of a sensitive key is never shown.
     let refused = watchpost::Monitor::builder("shop")
         .env(false)
         .allow_query(["page", "token"])
@@ -477,7 +477,7 @@ fn what_is_redacted_is_set_in_a_file_too() {
     assert!(problems.contains("remove `token`"), "{problems}");
 }
 
-/// A number is a secret too under such a key, except where the key counts or measures.
+/// A number under a sensitive key is a secret as well, unless the key counts or measures.
 #[tokio::test]
 async fn numbers_under_sensitive_keys_are_replaced() {
     let harness = Harness::with(|builder| builder.trace_ratio(1.0));

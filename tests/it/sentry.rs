@@ -1,4 +1,4 @@
-//! Captured errors on their way to a Sentry: what is sent, when, and what is left of it when that fails.
+//! Captured errors sent to a Sentry: contents, timing, and behavior after failures.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -33,12 +33,12 @@ fn harness(peer: &Peer, configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder
     Harness::in_real_time(|builder| configure(builder.console(false).sentry_dsn(dsn)))
 }
 
-/// A harness that stores events too.
+/// A harness with a data directory.
 fn storing(peer: &Peer, dir: &Path) -> Harness {
     harness(peer, |builder| builder.data_dir(dir))
 }
 
-/// The head of an envelope and its items, each with its kind.
+/// The header of an envelope and its items, each with its type.
 fn envelope(seen: &Seen) -> (Value, Vec<(String, Value)>) {
     let text = String::from_utf8(seen.body.clone()).unwrap();
     let mut lines = text.lines();
@@ -74,16 +74,16 @@ fn hex(ids: impl IntoIterator<Item = EventId>) -> HashSet<String> {
     ids.into_iter().map(|id| id.to_string()).collect()
 }
 
-/// The books balance; what stands in them.
-fn balance(harness: &Harness) -> RecordTotals {
-    let totals = harness.totals(RecordKind::Error);
+/// The totals of captured errors, after a check that they balance.
+fn balance(harness: &Harness) -> Totals {
+    let totals = harness.totals(Signal::Error);
     let settled = totals.delivered() + totals.spooled() + totals.dropped_in_all();
     assert_eq!(totals.emitted(), settled, "{totals:?}");
     totals
 }
 
 #[tokio::test]
-async fn an_event_is_sent_as_the_protocol_wants_it() {
+async fn an_event_is_sent_in_the_format_of_the_protocol() {
     let peer = Peer::always(Reply::status(200));
     let harness = harness(&peer, |builder| {
         builder.service_version("1.2.3").service_environment("test")
@@ -120,7 +120,7 @@ async fn an_event_is_sent_as_the_protocol_wants_it() {
     ] {
         assert_eq!(event[key], value, "{key}");
     }
-    // An event without a level is an error's.
+    // An event without a level has the level error.
     assert_eq!(event.get("level"), None);
     let value = &event["exception"]["values"][0];
     assert_eq!(
@@ -192,7 +192,7 @@ async fn an_outage_and_a_restart_lose_nothing_that_is_stored() {
         0
     );
     drop(second);
-    // The acknowledgements are on the disk by now, or come to it a second later: at most they are sent again.
+    // The acknowledgements are on the disk within a second; events without one are sent again.
     let before = peer.seen().len();
     let third = storing(&peer, dir.path());
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -239,7 +239,7 @@ async fn more_than_the_memory_holds_comes_from_the_store() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_dropped_and_reported() {
+async fn rejected_events_are_dropped_and_reported() {
     for (status, reason) in [
         (400, DropReason::SendError),
         (404, DropReason::SendError),
@@ -269,7 +269,7 @@ async fn what_is_refused_is_dropped_and_reported() {
 }
 
 #[tokio::test]
-async fn limits_are_obeyed_whatever_the_answer() {
+async fn rate_limits_are_obeyed_with_every_status() {
     let limited = |status| Reply::with(status, "x-sentry-rate-limits", "1:error:key, 90:span:key");
     for status in [200, 429] {
         let peer = Peer::replies([limited(status), Reply::status(200)]);
@@ -289,7 +289,7 @@ async fn limits_are_obeyed_whatever_the_answer() {
 }
 
 #[tokio::test]
-async fn other_categories_and_unknown_keys() {
+async fn limits_of_other_categories_and_unknown_keys_are_handled() {
     let other = Reply::with(
         200,
         "x-sentry-rate-limits",
@@ -302,7 +302,7 @@ async fn other_categories_and_unknown_keys() {
     }
     assert!(quick.flush(PATIENCE).await);
     assert_eq!(balance(&quick).delivered(), 3);
-    // A key that is not known is not tried again at once, and the event is kept.
+    // With an unknown key, there is no immediate retry and the event is kept.
     let peer = Peer::always(Reply::status(403));
     let dir = tempfile::tempdir().unwrap();
     let kept = storing(&peer, dir.path());
@@ -315,7 +315,7 @@ async fn other_categories_and_unknown_keys() {
 }
 
 #[tokio::test]
-async fn a_hook_may_change_drop_and_panic() {
+async fn before_send_may_change_drop_and_panic() {
     let peer = Peer::always(Reply::status(200));
     let dsn = dsn(&peer);
     let harness = Harness::in_real_time(|builder| {
@@ -349,7 +349,7 @@ async fn a_hook_may_change_drop_and_panic() {
 }
 
 #[tokio::test]
-async fn no_fault_of_the_server_holds_the_host() {
+async fn no_fault_of_the_server_blocks_the_host() {
     for reply in [
         Reply::Hang,
         Reply::Reset,

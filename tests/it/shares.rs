@@ -1,4 +1,4 @@
-//! Budgets are shared: what one source takes leaves room for the others. In virtual time.
+//! Shared budgets: one source leaves room for the others. The tests use the driven clock.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn harness(configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Harness 
     Harness::with(|builder| configure(builder.console(false)))
 }
 
-/// How many kept traces have a root of this name, and of all roots.
+/// The number of kept traces with a root of this name, and of all kept traces.
 async fn count_kept(harness: &Harness, name: &str) -> (usize, usize) {
     assert!(harness.flush(Duration::from_secs(10)).await);
     let traces = harness.recent_traces();
@@ -53,7 +53,7 @@ async fn a_rare_route_gets_its_traces_beside_one_asked_ten_thousand_times_a_seco
     }
     let (rare, all) = count_kept(&harness, "GET /rare").await;
     assert_eq!(rare, 4);
-    // The burst, and 100 a second.
+    // The burst, then 100 per second.
     assert!((450..=505).contains(&all), "{all}");
 }
 
@@ -77,7 +77,7 @@ async fn a_batch_job_does_not_hide_requests_nor_other_jobs() {
     }
     let (rare, all) = count_kept(&harness, "GET /rare").await;
     assert_eq!(rare, 4);
-    // Several sources have more at once than one, and no more in the long run.
+    // Several sources together get more at first than a single one, and the same in the long run.
     assert!((450..=541).contains(&all), "{all}");
     assert_eq!(count_kept(&harness, "nightly report").await.0, 4);
 }
@@ -86,7 +86,7 @@ async fn a_batch_job_does_not_hide_requests_nor_other_jobs() {
 async fn a_route_that_always_fails_leaves_room_for_the_failures_of_others() {
     let harness = harness(|builder| builder.trace_ratio(0.0).max_traces_per_second(0));
     let app = app(&harness);
-    // More than the burst of the tail's budget.
+    // More than the burst of the budget for failed traces.
     for _ in 0..30_000 {
         send(&app, get_request("/hot/fails")).await;
     }

@@ -28,7 +28,7 @@ fn monitor(ratio: f64) -> MonitorGuard {
     builder(ratio).build().unwrap()
 }
 
-/// `name<parent name` of every span but roots, sorted.
+/// `name<parent name` of every span except roots, sorted.
 fn tree(trace: &KeptTrace) -> Vec<String> {
     let name = |id: SpanId| {
         let of = trace.spans.iter().find(|span| span.span_id == id);
@@ -108,7 +108,7 @@ async fn spans_of_every_kind_have_the_right_parent() {
     look_closer(&trace);
 }
 
-/// Attributes by type, events, times.
+/// Checks attributes of each type, events and times.
 fn look_closer(trace: &KeptTrace) {
     let root = trace.spans.iter().find(|span| span.is_root).unwrap();
     assert_eq!(
@@ -161,7 +161,7 @@ fn look_closer(trace: &KeptTrace) {
 }
 
 #[tokio::test]
-async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
+async fn at_ratio_0_failed_traces_are_kept_with_all_children() {
     let monitor = builder(0.0)
         .slow_trace_threshold(Duration::from_secs(60))
         .build()
@@ -185,7 +185,7 @@ async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
                     let (done, wait) = tokio::sync::oneshot::channel::<()>();
                     let task = watchpost::spawn(late.run(async move { wait.await.unwrap() }));
                     tokio::spawn(async move {
-                        // After the root's end.
+                        // After the end of the root.
                         tokio::time::sleep(Duration::from_millis(50)).await;
                         done.send(()).unwrap();
                     });
@@ -243,7 +243,7 @@ async fn at_ratio_0_what_failed_is_kept_with_all_its_children() {
 }
 
 #[tokio::test]
-async fn a_trace_is_kept_for_what_happened_in_it() {
+async fn failed_and_slow_traces_are_kept() {
     let monitor = builder(0.0)
         .slow_trace_threshold(Duration::from_millis(30))
         .build()
@@ -344,7 +344,7 @@ async fn a_trace_without_a_request_has_its_topmost_span_as_root() {
 }
 
 #[tokio::test]
-async fn a_callers_trace_goes_on_and_a_strangers_is_linked() {
+async fn a_trusted_callers_trace_is_continued_and_a_strangers_linked() {
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let request = || {
         Request::builder()
@@ -363,7 +363,7 @@ async fn a_callers_trace_goes_on_and_a_strangers_is_linked() {
         assert_eq!(id.to_string() == parent[3..35], !edge);
         assert!(monitor.flush(Duration::from_secs(10)).await);
         let Some(trace) = monitor.recent_trace(id) else {
-            // The caller's flag counts for nothing: it is no trusted proxy.
+            // The flag of an untrusted caller is ignored.
             assert_eq!(ratio, 0.0);
             continue;
         };
@@ -380,7 +380,7 @@ async fn a_callers_trace_goes_on_and_a_strangers_is_linked() {
 }
 
 #[tokio::test]
-async fn aborting_clients_fill_nothing() {
+async fn aborted_requests_leave_no_memory_in_use() {
     let monitor = monitor(0.0);
     let of = monitor.clone();
     let app = Router::new()
@@ -413,7 +413,7 @@ async fn aborting_clients_fill_nothing() {
 }
 
 #[tokio::test]
-async fn names_of_spans_are_no_routes() {
+async fn span_names_create_no_routes() {
     let monitor = monitor(0.0);
     for n in 0..5_000 {
         monitor.trace(format!("job {n}")).in_scope(|| {});
@@ -511,7 +511,7 @@ async fn a_secret_that_is_cut_in_half_is_not_shown() {
 }
 
 #[tokio::test]
-async fn a_plain_span_goes_on_with_a_trace_from_elsewhere() {
+async fn a_plain_span_continues_a_remote_trace() {
     use opentelemetry::trace::{SpanContext, TraceContextExt, TraceFlags, TraceState};
     let monitor = monitor(1.0);
     let tracer = monitor.otel().tracer_provider().tracer("plain");
@@ -532,7 +532,7 @@ async fn a_plain_span_goes_on_with_a_trace_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn what_no_propagator_reads_is_ignored() {
+async fn headers_without_a_propagator_are_ignored() {
     let file = tempfile::NamedTempFile::new().unwrap();
     for (names, continues, carries) in [
         ("[\"tracecontext\", \"baggage\"]", true, true),
@@ -570,7 +570,7 @@ async fn what_no_propagator_reads_is_ignored() {
 }
 
 #[tokio::test]
-async fn what_clients_break_off_makes_nothing_else_slow() {
+async fn aborted_requests_do_not_make_others_slow() {
     let harness = std::sync::Arc::new(watchpost::testing::Harness::with(|builder| {
         builder.trace_ratio(0.0)
     }));
@@ -596,7 +596,7 @@ async fn what_clients_break_off_makes_nothing_else_slow() {
     for _ in 0..1000 {
         ask(true).await;
     }
-    // The worker looks every five seconds how long a route takes.
+    // The worker updates the durations of routes every five seconds.
     tokio::time::sleep(Duration::from_secs(6)).await;
     for _ in 0..20 {
         ask(false).await;
@@ -608,7 +608,7 @@ async fn what_clients_break_off_makes_nothing_else_slow() {
     );
 }
 
-/// What the spans of traces that are not decided hold.
+/// The bytes of spans in undecided traces.
 fn open_bytes(monitor: &Monitor) -> String {
     let page = monitor.metrics().render();
     let line = page
@@ -623,7 +623,7 @@ async fn spans_of_a_connection_without_a_request_are_a_trace() {
         let monitor = monitor(ratio);
         let task = async {
             monitor.trace("one").run(async {}).await;
-            // Made inside the other: of its trace.
+            // A span inside of the other belongs to its trace.
             let nested = monitor.connection("nested");
             let deeper = async {
                 let deepest = monitor.connection("deepest");

@@ -1,4 +1,4 @@
-//! SQLx: pools, connections and transactions that are watched, and its own events.
+//! SQLx: wrapped pools, connections and transactions, and its own events.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn harness() -> Harness {
     Harness::with(|builder| builder.trace_ratio(1.0).max_traces_per_second(100_000))
 }
 
-/// A pool of one connection to a database in memory, with a table.
+/// A pool with one connection to a database in memory that has a table.
 async fn bare() -> SqlitePool {
     let options = SqlitePoolOptions::new()
         .max_connections(1)
@@ -42,7 +42,7 @@ async fn watched(harness: &Harness) -> Pool {
     harness.db_pool(&bare().await).namespace("orders")
 }
 
-/// What is known of a statement.
+/// The statistics of a statement.
 fn row(harness: &Harness, text: &str) -> QueryStats {
     let rows = harness.queries();
     let known: Vec<_> = rows.iter().map(|row| row.text.to_string()).collect();
@@ -51,13 +51,13 @@ fn row(harness: &Harness, text: &str) -> QueryStats {
     found.unwrap_or_else(|| panic!("{text} is not among {known:?}"))
 }
 
-/// Calls, errors and cancelled ones of a statement.
+/// The numbers of calls, errors and cancellations of a statement.
 fn ended(harness: &Harness, text: &str) -> (u64, u64, u64) {
     let row = row(harness, text);
     (row.calls, row.errors, row.cancelled)
 }
 
-/// Runs `work` in a request; the trace that it made.
+/// Runs `work` in a request and returns the trace.
 async fn in_a_request<F>(
     harness: &Harness,
     work: impl Fn() -> F + Clone + Send + Sync + 'static,
@@ -80,7 +80,7 @@ where
 }
 
 #[tokio::test]
-async fn what_is_executed_on_pool_connection_and_transaction_is_watched() {
+async fn statements_on_pool_connection_and_transaction_are_recorded() {
     let harness = harness();
     let pool = watched(&harness).await;
     let trace = in_a_request(&harness, move || {
@@ -167,7 +167,7 @@ async fn what_is_executed_on_pool_connection_and_transaction_is_watched() {
 }
 
 #[tokio::test]
-async fn what_fails_or_is_dropped_is_told_apart() {
+async fn failed_and_dropped_statements_have_different_outcomes() {
     let harness = harness();
     let pool = watched(&harness).await;
     let statement = "INSERT INTO orders (id, mail) VALUES (7, 'secret')";
@@ -180,7 +180,7 @@ async fn what_fails_or_is_dropped_is_told_apart() {
             pool.fetch_optional("SELECT * FROM nothing")
                 .await
                 .unwrap_err();
-            // Its rows are not all taken.
+            // Not all of its rows are read.
             let mut rows = pool.fetch(MANY);
             rows.next().await.unwrap().unwrap();
             drop(rows);
@@ -205,14 +205,14 @@ async fn what_fails_or_is_dropped_is_told_apart() {
         .filter(|span| span.status == SpanStatus::Error)
         .collect();
     assert_eq!(failed.len(), 2);
-    // SQLite's own code of a key that is there twice.
+    // SQLite's code for a duplicate key.
     let code = attribute(failed[0], "db.response.status_code");
     assert_eq!(code, Some(&Value::Str("1555".into())));
     assert_eq!(attribute(failed[0], "error.type"), code);
     let all = format!("{trace:?}{:?}{:?}", harness.queries(), harness.page());
     assert!(!all.contains("secret"));
 
-    // The one connection is taken.
+    // The only connection is in use.
     let held = pool.acquire().await.unwrap();
     let waits = pool.fetch_all("SELECT mail FROM orders").await.unwrap_err();
     assert!(matches!(waits, sqlx::Error::PoolTimedOut));
@@ -252,7 +252,7 @@ async fn what_fails_or_is_dropped_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_request_tells_its_queries_through_the_adapter() {
+async fn a_request_counts_the_queries_of_the_adapter() {
     let harness = harness();
     let pool = watched(&harness).await;
     let trace = in_a_request(&harness, move || {
@@ -277,7 +277,7 @@ async fn a_request_tells_its_queries_through_the_adapter() {
 }
 
 #[tokio::test]
-async fn any_driver_tells_the_system_by_its_url() {
+async fn the_any_driver_takes_the_system_from_the_url() {
     install_default_drivers();
     let harness = harness();
     let pool = AnyPoolOptions::new()
@@ -295,10 +295,10 @@ async fn any_driver_tells_the_system_by_its_url() {
 }
 
 #[tokio::test]
-async fn a_comment_tells_the_trace_to_the_database() {
+async fn a_comment_passes_the_trace_to_the_database() {
     let harness = harness();
     let pool = watched(&harness).await.comments(true);
-    // SQLite keeps the text by which a view was made.
+    // SQLite stores the text that created a view.
     let trace = in_a_request(&harness, move || {
         let pool = pool.clone();
         async move {

@@ -26,7 +26,7 @@ pub(crate) use self::child::{output_of_one_test, test_command};
 pub(crate) use self::http_client::http_get;
 pub(crate) use self::skip::skip;
 
-/// The trace id of the recommendation's example.
+/// The trace ID in the examples of W3C Trace Context.
 pub(crate) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 /// A response, read to its end.
@@ -76,12 +76,12 @@ pub(crate) async fn respond(
     drop(response.into_body().collect().await);
 }
 
-/// What the future comes to, if it does so in time; it is dropped otherwise.
+/// The output of the future if it completes in time; otherwise it is dropped.
 pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
     tokio::time::timeout(time, future).await.ok()
 }
 
-/// The lines written so far, each read as JSON.
+/// The log lines written so far, parsed as JSON.
 pub(crate) fn json_lines(harness: &Harness) -> Vec<Value> {
     let lines = harness.lines();
     lines
@@ -90,7 +90,7 @@ pub(crate) fn json_lines(harness: &Harness) -> Vec<Value> {
         .collect()
 }
 
-/// Whole lines among what a receiver got.
+/// The number of complete JSON lines in `got`.
 pub(crate) fn whole_lines(got: &[u8]) -> u64 {
     let lines = got.split_inclusive(|byte| *byte == b'\n');
     let whole =

@@ -1,4 +1,4 @@
-//! `tracing` spans by tracing-opentelemetry's layer, in our traces.
+//! `tracing` spans of tracing-opentelemetry's layer in the monitor's traces.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn trace_of(harness: &Harness, answer: &TestResponse) -> Option<KeptTrace> {
     traces.find(|trace| trace.trace_id.to_string() == id)
 }
 
-/// `name<parent name` of every span but roots, sorted.
+/// `name<parent name` of every span except roots, sorted.
 fn tree(trace: &KeptTrace) -> Vec<String> {
     let name = |id: SpanId| {
         let of = trace.spans.iter().find(|span| span.span_id == id);
@@ -60,7 +60,7 @@ fn named<'a>(trace: &'a KeptTrace, name: &str) -> &'a Span {
 }
 
 #[tokio::test]
-async fn they_have_the_right_parent_among_all_kinds() {
+async fn spans_of_tracing_opentelemetry_have_the_right_parent_among_all_kinds() {
     let harness = harness(|builder| builder);
     let subscriber = subscriber(&harness);
     let _default = tracing::dispatcher::set_default(&subscriber);
@@ -115,7 +115,7 @@ async fn they_have_the_right_parent_among_all_kinds() {
     assert_eq!(events(outer), ["inside"]);
     assert_eq!(events(nested), ["deep"]);
     assert_eq!(events(named(&trace, "GET /all")), ["at the root"]);
-    // The lines name the span that they were written in.
+    // Log lines have the ID of the span that they were written in.
     let lines = json_lines(&harness);
     for (message, span) in [("inside", outer), ("deep", nested)] {
         let line = lines
@@ -128,8 +128,8 @@ async fn they_have_the_right_parent_among_all_kinds() {
 }
 
 #[tokio::test]
-async fn they_may_end_in_tasks_on_threads_and_after_their_root() {
-    let harness = harness(|builder| builder.trace_ratio(0.0).slow_trace_threshold(PATIENCE));
+async fn spans_of_tracing_opentelemetry_may_end_anywhere_and_after_their_root() {
+    let harness = harness(|builder| builder.trace_ratio(0.0).slow_trace(PATIENCE));
     let subscriber = subscriber(&harness);
     let _default = tracing::dispatcher::set_default(&subscriber);
     let of = subscriber.clone();
@@ -193,7 +193,7 @@ async fn they_may_end_in_tasks_on_threads_and_after_their_root() {
 }
 
 #[tokio::test]
-async fn their_extension_trait_works_and_a_span_without_a_request_is_a_root() {
+async fn the_extension_trait_works_and_a_span_without_a_request_is_a_root() {
     let harness = harness(|builder| builder);
     let subscriber = subscriber(&harness);
     let _default = tracing::dispatcher::set_default(&subscriber);
@@ -247,7 +247,7 @@ async fn their_extension_trait_works_and_a_span_without_a_request_is_a_root() {
     let below = named(alone, "below");
     assert_eq!(below.parent_span_id, alone.spans[0].span_id);
     assert_eq!(sample.span_id, below.span_id);
-    // Where it is not chosen there is none.
+    // Without the setting there is no such span.
     let none = Harness::new();
     assert!(
         none.otel()

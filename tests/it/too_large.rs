@@ -1,4 +1,4 @@
-//! No input makes a record too large: every text is cut to its limit when it is copied, and what is shortened says so.
+//! No input makes a record too large: every text is cut to its limit when it is copied, and shortened records are marked.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -21,7 +21,7 @@ use watchpost::{DropReason, KeepReason, Level, RecordKind, TraceId};
 use crate::support::{attribute, json_lines, send};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// More than a record may have.
+/// More bytes than a record may have.
 const HUGE: usize = 100_000;
 
 fn harness(spans: Spans) -> Harness {
@@ -44,7 +44,7 @@ fn huge() -> String {
     "x".repeat(HUGE)
 }
 
-/// Texts whose form is longer when it is shown, or shorter when it is scrubbed.
+/// Texts that become longer when they are escaped, or shorter when they are scrubbed.
 fn texts() -> [String; 5] {
     [
         huge(),
@@ -55,7 +55,7 @@ fn texts() -> [String; 5] {
     ]
 }
 
-/// No record was too large, and each is there.
+/// Checks that no record was dropped as too large and each is delivered.
 fn none_is_lost(harness: &Harness) {
     for signal in [
         RecordKind::Request,
@@ -76,7 +76,7 @@ fn is_marked(span: &Span) -> bool {
     attribute(span, "watchpost.truncated") == Some(&Value::Bool(true))
 }
 
-/// The log record of the request with this trace, and its trace's root; the request answered 500.
+/// The log record and the root span of the request with this trace; the request has status 500.
 async fn failed(harness: &Harness, trace: &str) -> (Json, Span) {
     assert!(harness.flush(PATIENCE).await);
     let id: TraceId = trace.parse().unwrap();
@@ -99,7 +99,7 @@ fn failing(harness: &Harness) -> Router {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_cannot_hide_its_request() {
+async fn a_client_cannot_prevent_the_record_of_its_request() {
     let harness = harness(Spans::Watchpost);
     let app = failing(&harness);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -133,7 +133,7 @@ async fn a_client_cannot_hide_its_request() {
         let (record, root) = failed(&harness, &trace).await;
         assert_eq!(record["truncated"], true, "{path} {query} {agent}");
         assert!(is_marked(&root), "{path} {query} {agent}");
-        // Who asked is there, whatever was asked.
+        // The client address is recorded for any request.
         assert_eq!(record["client.address"], "127.0.0.1");
         assert_eq!(record["user.id"], "u-7");
         let length = |key: &str| record[key].as_str().unwrap().len();
@@ -153,7 +153,7 @@ async fn a_client_cannot_hide_its_request() {
 }
 
 #[tokio::test]
-async fn hooks_and_headers_of_any_size_leave_the_record_there() {
+async fn hooks_and_headers_of_any_size_do_not_prevent_the_record() {
     for text in texts() {
         let harness = harness(Spans::Watchpost);
         let names: Vec<_> = (0..20)
@@ -224,7 +224,7 @@ impl std::error::Error for Deep {
 }
 
 #[tokio::test]
-async fn a_captured_error_with_all_that_it_can_have_is_there() {
+async fn a_captured_error_with_every_text_at_its_limit_is_recorded() {
     for text in texts() {
         let harness = harness(Spans::Watchpost);
         let _listening = listen(&harness);
@@ -290,7 +290,7 @@ async fn a_captured_error_with_all_that_it_can_have_is_there() {
 }
 
 #[tokio::test]
-async fn spans_of_every_kind_with_huge_texts_are_there() {
+async fn spans_of_every_kind_with_huge_texts_are_recorded() {
     for mode in [Spans::Watchpost, Spans::TracingOpentelemetry] {
         for text in texts() {
             let harness = harness(mode);
@@ -305,14 +305,14 @@ async fn spans_of_every_kind_with_huge_texts_are_there() {
                     "/{*rest}",
                     get(async move || {
                         let text = of_spans;
-                        // By hand.
+                        // With the monitor.
                         let mut guard = monitor.trace(format!("guard {text}"));
                         for n in 0..130 {
                             guard = guard.attr(format!("key{n}"), text.clone());
                         }
                         let failed = guard.try_run(async { Err::<(), _>(text.clone()) });
                         failed.await.unwrap_err();
-                        // Of `tracing`.
+                        // With `tracing`.
                         let span = tracing::info_span!(
                             "tracing",
                             said = %text,
@@ -325,7 +325,7 @@ async fn spans_of_every_kind_with_huge_texts_are_there() {
                             tracing::error!("{text}");
                         });
                         tracing::error!("at the root {text}");
-                        // Of the SDK.
+                        // With the SDK.
                         let mut span = tracer.start(format!("plain {text}"));
                         let array = vec![StringValue::from(text.clone()); 3];
                         let array = OtelValue::Array(Array::String(array));
@@ -387,7 +387,7 @@ async fn spans_of_every_kind_with_huge_texts_are_there() {
 }
 
 #[tokio::test]
-async fn a_long_text_without_blanks_is_shown_in_part() {
+async fn a_long_text_without_spaces_is_shown_in_part() {
     let harness = Harness::in_real_time(|builder| builder);
     let _listening = listen(&harness);
     tracing::info_span!("work").in_scope(|| {

@@ -53,7 +53,7 @@ impl Host {
         let address = process
             .wait_for(&said, |said| {
                 let line =
-                    |line: &str| line.strip_prefix("contentmax serves http://")?.parse().ok();
+                    |line: &str| line.strip_prefix("contentmax listens on http://")?.parse().ok();
                 said.lines().find_map(line)
             })
             .await?;

@@ -97,7 +97,7 @@ async fn work(host: &Host) -> Result<Vec<String>, AnyError> {
 
 /// Digests that the host says it wrote.
 fn written(lines: &[Value]) -> u64 {
-    let is_run = |line: &&Value| line.to_string().contains("digests were written");
+    let is_run = |line: &&Value| line.to_string().contains("digests written");
     let runs = lines.iter().filter(is_run);
     runs.filter_map(|line| line["written"].as_u64()).sum()
 }

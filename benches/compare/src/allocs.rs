@@ -1,4 +1,4 @@
-//! An allocator that counts what the calling thread asks of it.
+//! An allocator that counts the allocations of the calling thread.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -29,7 +29,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Allocations of this thread while `work` ran.
+/// The number of allocations of this thread while `work` runs.
 pub fn during(work: impl FnOnce()) -> u64 {
     let before = COUNT.get();
     work();

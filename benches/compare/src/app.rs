@@ -1,4 +1,4 @@
-//! The application: twenty routes that answer at once, and the visitors' requests.
+//! The application: twenty routes that respond at once, and the requests to them.
 
 use axum::body::Body;
 use axum::extract::Path;
@@ -94,7 +94,7 @@ const PATHS: [&str; 18] = [
     "/weeks/2026/48",
 ];
 
-/// The `n`-th request: eighteen GETs and two POSTs in turn, as a browser behind a proxy sends them.
+/// The `n`-th request: eighteen GETs and two POSTs in turn, with the headers of a browser behind a proxy.
 pub fn request(n: u64) -> Request<Body> {
     let turn = (n % 20) as usize;
     let request = Request::builder()
@@ -124,7 +124,7 @@ pub fn request(n: u64) -> Request<Body> {
     .expect("a request")
 }
 
-/// Requests to twelve of the routes with what goes right and wrong there: method, path, content type and body.
+/// Successful and failing requests to twelve of the routes: method, path, content type and body.
 const MIXED: [(&str, &str, &str, &str); 47] = [
     ("GET", "/", "", ""),
     ("POST", "/", "", ""),
@@ -178,8 +178,8 @@ const MIXED: [(&str, &str, &str, &str); 47] = [
 const JSON: &str = "application/json";
 const NEW: &str = r#"{"title":"A new one"}"#;
 
-/// The 141 requests whose metrics page is compared: each of the above three times.
-#[allow(dead_code, reason = "not every program shows a page")]
+/// The 141 requests of the comparison of metrics pages: each of the above three times.
+#[allow(dead_code, reason = "only some programs print a page")]
 pub fn mixed() -> impl Iterator<Item = Request<Body>> {
     MIXED
         .iter()

@@ -1,6 +1,6 @@
-//! Counters of the `metrics` facade, asked for by their name and labels each time.
+//! Counters of the `metrics` facade, looked up by name and labels on each call.
 
-/// A counter whose label takes `keys` values in turn.
+/// A counter with a label that has `keys` values in turn.
 pub fn label_sets(keys: usize, n: u64, measure: &mut dyn FnMut(&mut dyn FnMut())) {
     let values: Vec<&'static str> = (0..keys).map(|key| &*format!("job-{key}").leak()).collect();
     let count = |value: &&'static str| metrics::counter!("facade", "job" => *value).increment(1);

@@ -1,10 +1,10 @@
-//! What the endpoint layer adds to a request, beside the bare router in the same process.
+//! Measures what the endpoint layer adds to a request, compared with the bare router in the same process.
 //!
-//! `compare count STACK N` is for callgrind: only what runs in [`measured`] counts. `compare count events N`
-//! speaks N `tracing` events instead. `compare allocs STACK`
-//! asks the allocator, `compare time STACK` alternates bare and stacked in small chunks, `compare scale
-//! STACK` compares two threads with one; `compare page` prints the metrics page after the requests of
-//! [`app::mixed`]. `run` beside this file calls them all and prints the table.
+//! `compare count STACK N` runs N requests for callgrind, which counts only what runs in [`measured`]; `compare count
+//! events N` emits N `tracing` events instead. `compare allocs STACK` counts allocations, `compare time STACK` alternates
+//! the bare router and the stack in small chunks, `compare scale STACK` compares two threads with one, and `compare page`
+//! prints the metrics page after the requests of [`app::mixed`]. `op`, `op-allocs` and `op-time` do the same for single
+//! operations. The script `run` calls all of them and prints the table.
 
 mod allocs;
 mod app;

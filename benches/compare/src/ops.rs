@@ -17,12 +17,12 @@ use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 use crate::outgoing::{SIX, URL, answer, calls, headers};
 use crate::{allocs, facade, measured, stacks, work};
 
-/// Runs what is measured.
+/// Runs a closure in the measured region.
 type Measure<'a> = &'a mut dyn FnMut(&mut dyn FnMut());
-/// Does an operation so many times, all of them inside what is measured.
+/// Does an operation the given number of times, all inside the measured region.
 type Op = fn(u64, Measure<'_>);
 
-/// Spans of one trace, and events.
+/// Spans and events per trace.
 const IN_A_TRACE: u64 = 16;
 
 pub const OPS: &[(&str, Op)] = &[
@@ -185,7 +185,7 @@ fn untraced() -> MonitorGuard {
     builder.record_spans(false).build().expect("a monitor")
 }
 
-/// A layer that hears everything and does nothing.
+/// A layer that is enabled for everything and does nothing.
 struct Deaf;
 
 impl<S: tracing::Subscriber> Layer<S> for Deaf {}
@@ -201,11 +201,11 @@ fn span(n: u64) {
     tracing::info_span!("read a row", row = n, table = "articles").in_scope(|| _ = black_box(n));
 }
 
-/// A statement as an ORM writes it, 91 bytes.
+/// A statement of an ORM, 91 bytes.
 const QUERY: &str =
     "SELECT articles.id, articles.title, articles.body FROM articles WHERE articles.author_id = ";
 
-/// The same query again and again, its database known, as in a handler.
+/// The same query on each call, with a stored database handle, as in a handler.
 fn queries(ratio: f64, n: u64, measure: Measure<'_>, ask: impl Fn(&Database)) {
     let db = OnceCell::new();
     in_traces(ratio, n, measure, |monitor, turns| {
@@ -216,7 +216,8 @@ fn queries(ratio: f64, n: u64, measure: Measure<'_>, ask: impl Fn(&Database)) {
     });
 }
 
-/// Known statements in turn: `KEYS` texts, each of a table of its own. One that has no place is known after 32 runs.
+/// `KEYS` known statements in turn, each of a table of its own. A statement without a place in the table is known after 32
+/// runs.
 fn known_texts<const KEYS: usize>(n: u64, measure: Measure<'_>) {
     let text = |key| QUERY.replace("articles", &format!("articles_{key}"));
     let texts: Vec<_> = (0..KEYS).map(text).collect();
@@ -227,7 +228,7 @@ fn known_texts<const KEYS: usize>(n: u64, measure: Measure<'_>) {
     measure(&mut || texts.iter().cycle().take(n as usize).for_each(ask));
 }
 
-/// A counter of the facade by its name and a label that takes `KEYS` values in turn.
+/// A counter of the facade, looked up by its name and a label with `KEYS` values in turn.
 fn label_sets<const KEYS: usize>(n: u64, measure: Measure<'_>) {
     let _monitor = Monitor::builder("ops").env(false).console(false).install();
     facade::label_sets(KEYS, n, measure);
@@ -244,7 +245,7 @@ fn clients(ratio: f64, n: u64, measure: Measure<'_>) {
     });
 }
 
-/// Calls by hand, whose answers have these limits among their headers; `read` is whether anybody looks.
+/// Calls with a call guard, whose responses have these rate limits in their headers; `read` says whether they are exposed.
 fn limits(limits: &[(&'static str, &'static str)], read: bool, n: u64, measure: Measure<'_>) {
     let monitor = untraced();
     let (service, headers) = (monitor.external("rows"), headers(limits));
@@ -266,7 +267,7 @@ fn sdk_spans(monitor: &MonitorGuard, turns: std::ops::Range<u64>) {
     }
 }
 
-/// Does some of the work in each of many traces. What begins and ends the trace is not measured.
+/// Does a part of the work in each of many traces. The begin and end of the trace are not measured.
 fn in_traces(
     ratio: f64,
     n: u64,
@@ -282,7 +283,7 @@ fn in_traces(
     for from in (0..n).step_by(IN_A_TRACE as usize) {
         let turns = from..n.min(from + IN_A_TRACE);
         monitor.trace("work").in_scope(|| {
-            // A request's memory is pooled and there from the start, a trace's alone comes with its first span.
+            // The buffer of a request is pooled and exists from the start; that of a trace is allocated with its first span.
             work(&monitor, from..from + 1);
             measure(&mut || work(&monitor, turns.clone()));
         });
@@ -312,7 +313,7 @@ pub fn count(name: &str, n: u64) {
     find(name)(n, &mut |work| measured(work));
 }
 
-/// Prints allocations an operation, of its own thread.
+/// Prints allocations per operation on its thread.
 pub fn allocs(name: &str) {
     const N: u64 = 4096;
     let mut all = 0;
@@ -320,7 +321,7 @@ pub fn allocs(name: &str) {
     println!("{:.2}", all as f64 / N as f64);
 }
 
-/// Prints nanoseconds an operation: the median of many runs of sixteen.
+/// Prints nanoseconds per operation: the median of many runs of sixteen.
 pub fn time(name: &str) {
     let mut took = Vec::new();
     for _ in 0..400 {
@@ -335,7 +336,7 @@ pub fn time(name: &str) {
     println!("{:.0}", work::median(&mut took));
 }
 
-/// Speaks `n` events outside any request, for the worker's part of it.
+/// Emits `n` events outside of requests, to measure the worker's part.
 pub fn events(n: u64) {
     let monitor = stacks::lines(|builder| builder.record_spans(false));
     let _listening = listening(monitor.tracing_layer());

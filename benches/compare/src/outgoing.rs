@@ -1,4 +1,4 @@
-//! Calls to elsewhere, answered at once: what remains is what is around the client.
+//! Outgoing calls whose response is there at once, so that only the cost of the layer remains.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -13,13 +13,13 @@ pub const URL: &str = "http://127.0.0.1:8080/v1/responses?page=2";
 
 type Whole = Full<Bytes>;
 
-/// What answers.
+/// The transport.
 pub async fn answer(request: Request<Whole>) -> Result<Response<Whole>, Infallible> {
     black_box(request);
-    Ok(Response::new(Full::from("an answer")))
+    Ok(Response::new(Full::from("a response")))
 }
 
-/// Calls a client so many times, and reads each answer to its end.
+/// Calls a client `n` times and reads each response to its end.
 pub fn calls<S, B>(client: &mut S, n: u64)
 where
     S: Service<Request<Whole>, Response = Response<B>>,
@@ -40,7 +40,7 @@ where
     }
 }
 
-/// What a model's service tells of its limits.
+/// The rate limits of a service for language models.
 pub const SIX: [(&str, &str); 6] = [
     ("x-ratelimit-limit-requests", "10000"),
     ("x-ratelimit-limit-tokens", "2000000"),
@@ -50,7 +50,7 @@ pub const SIX: [(&str, &str); 6] = [
     ("x-ratelimit-reset-tokens", "7ms"),
 ];
 
-/// An answer's headers, with these among them.
+/// The headers of a response, with these added.
 pub fn headers(limits: &[(&'static str, &'static str)]) -> HeaderMap {
     let always = [
         ("content-type", "application/json"),

@@ -6,7 +6,7 @@ use axum::Router;
 use watchpost::logs::RequestLogs;
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
-/// A router, and what is to be done when its run is over, with the number of requests that it had.
+/// A router, and a function for the end of the run that takes the number of requests.
 pub struct Stack {
     pub router: Router,
     pub end: Box<dyn FnOnce(u64)>,
@@ -28,7 +28,7 @@ impl Stack {
     }
 }
 
-/// Shuts down and prints the books.
+/// Shuts down and prints the totals.
 pub fn end(monitor: &MonitorGuard) {
     let report = monitor.shutdown_blocking(Duration::from_secs(60));
     eprintln!("{}", report.expect("outside a runtime"));
@@ -38,7 +38,7 @@ type Build = fn(Router) -> Stack;
 
 pub const STACKS: &[(&str, Build)] = &[
     ("bare", Stack::without),
-    // What any layer costs that wraps the body, as ours must.
+    // The cost of any layer that wraps the body.
     ("no-op layer", |router| {
         Stack::without(router.layer(tower::layer::layer_fn(|inner| inner)))
     }),
@@ -54,7 +54,7 @@ pub const STACKS: &[(&str, Build)] = &[
     ("lines", |router| {
         with_lines(router, |builder| builder.record_spans(false))
     }),
-    // A tenth of the traces, and what fails or is slow.
+    // Keeps a tenth of the traces, and those that fail or are slow.
     ("everything", |router| {
         with_lines(router, |builder| {
             builder.trace_ratio(0.1).max_traces_per_second(1_000_000)
@@ -66,7 +66,7 @@ fn with_lines(router: Router, set: fn(MonitorBuilder) -> MonitorBuilder) -> Stac
     Stack::of(router, lines(set))
 }
 
-/// A monitor that writes lines, and nowhere.
+/// A monitor whose log lines are formatted and discarded.
 pub fn lines(set: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> MonitorGuard {
     let builder = set(Monitor::builder("compare")
         .service_version("1.4.2")
@@ -77,7 +77,7 @@ pub fn lines(set: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> MonitorGuard
     builder.max_sink_bytes(64 << 20).build().expect("a monitor")
 }
 
-/// The metrics page that a monitor of defaults has after the mixed requests.
+/// The metrics page of a monitor with default settings after the mixed requests.
 pub fn page() -> String {
     let builder = Monitor::builder("compare").env(false);
     let monitor = builder.console_to(std::io::sink()).build();
@@ -92,7 +92,7 @@ pub fn build(name: &str) -> Stack {
         .find(|(have, _)| *have == name)
         .expect("a stack that `list` names");
     let mut stack = build(crate::app::router());
-    // As `axum::serve` does: without it, axum builds each route anew for each request.
+    // As `axum::serve` does: otherwise axum builds each route again for each request.
     stack.router = stack.router.with_state(());
     stack
 }

@@ -1,5 +1,4 @@
-//! Requests through a stack, as hyper sends them: the service cloned, called once, the body read to its
-//! end.
+//! Sends requests through a stack as hyper does: the service is cloned and called once, and the body is read to its end.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -14,7 +13,7 @@ use tower::ServiceExt;
 
 use crate::{allocs, app, measured, stacks};
 
-/// Requests in a chunk: built outside the measured region.
+/// Requests in a chunk, which are built outside of the measured region.
 const CHUNK: u64 = 64;
 
 pub fn runtime() -> Runtime {
@@ -24,7 +23,7 @@ pub fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// The number that an argument is.
+/// Parses an argument.
 pub fn number(text: &str) -> u64 {
     text.parse()
         .unwrap_or_else(|_| panic!("`{text}` is not a number"))
@@ -47,7 +46,7 @@ pub fn drive(runtime: &Runtime, router: &Router, requests: Vec<Request<Body>>) {
     });
 }
 
-/// Runs `n` requests in the measured region, after a warm-up outside it.
+/// Runs `n` requests in the measured region, after a warm-up outside of it.
 pub fn count(stack: &str, n: u64) {
     let (runtime, stack) = (runtime(), stacks::build(stack));
     drive(&runtime, &stack.router, requests(0, 512));
@@ -59,7 +58,7 @@ pub fn count(stack: &str, n: u64) {
 }
 
 /// Events of four kinds in turn, in the measured region.
-#[allow(dead_code, reason = "not every program speaks")]
+#[allow(dead_code, reason = "only some programs emit events")]
 pub fn say(turns: std::ops::Range<u64>) {
     for turn in turns {
         measured(|| event(turn));
@@ -83,7 +82,7 @@ pub fn event(turn: u64) {
     }
 }
 
-/// Sends the requests of [`app::mixed`], each read to its end whatever its status.
+/// Sends the requests of [`app::mixed`] and reads each response to its end.
 pub fn send_mixed(router: &Router) {
     let router = router.clone().with_state(());
     runtime().block_on(async {
@@ -94,7 +93,7 @@ pub fn send_mixed(router: &Router) {
     });
 }
 
-/// Prints allocations a request, of the request's thread.
+/// Prints allocations per request on the request's thread.
 pub fn allocs(stack: &str) {
     let (runtime, stack) = (runtime(), stacks::build(stack));
     drive(&runtime, &stack.router, requests(0, 4096));
@@ -106,7 +105,7 @@ pub fn allocs(stack: &str) {
     );
 }
 
-/// Prints nanoseconds a request of the bare router, those that the stack adds, and their ratio.
+/// Prints nanoseconds per request of the bare router, those that the stack adds, and the ratio.
 pub fn time(stack: &str) {
     let runtime = runtime();
     let (bare, stacked) = (stacks::build("bare"), stacks::build(stack));
@@ -118,7 +117,7 @@ pub fn time(stack: &str) {
     };
     let (mut of_bare, mut of_stacked) = (Vec::new(), Vec::new());
     for n in 0..6000 {
-        // A B, B A: drift of the machine cancels.
+        // In the order A B, B A, so that drift of the machine cancels out.
         let (b, s) = if n % 2 == 0 {
             let b = chunk(&bare.router, n);
             (b, chunk(&stacked.router, n))
@@ -135,7 +134,7 @@ pub fn time(stack: &str) {
     println!("{b:.0} {:.0} {:.2}", s - b, s / b);
 }
 
-/// Prints the throughput of two threads over that of one, for the bare router and for the stack.
+/// Prints the ratio of the throughput of two threads to that of one, for the bare router and the stack.
 pub fn scale(stack: &str) {
     let (bare, stacked) = (stacks::build("bare"), stacks::build(stack));
     let of = |router: &Router| {
@@ -150,7 +149,7 @@ pub fn scale(stack: &str) {
     println!("{b:.2} {s:.2} {:.2}", s / b);
 }
 
-/// Seconds that `threads` threads take for some thousand requests each.
+/// The seconds that `threads` threads take for some thousand requests each.
 fn window(router: &Router, threads: usize) -> f64 {
     let barrier = Barrier::new(threads);
     let run = || {

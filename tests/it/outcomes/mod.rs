@@ -1,4 +1,4 @@
-//! How requests end, over real sockets: servers and clients that are whole, leave, break off and panic.
+//! Outcomes of requests over real sockets: complete ones, disconnects, broken bodies and panics.
 
 mod outgoing;
 mod panics;
@@ -21,7 +21,7 @@ use crate::support::json_lines;
 const COUNT: &str = "http_server_request_duration_seconds_count";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Serves a router over HTTP/1 and HTTP/2, until the test's runtime ends.
+/// Serves a router over HTTP/1 and HTTP/2 until the test's runtime ends.
 async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -29,14 +29,14 @@ async fn serve(app: Router) -> SocketAddr {
     address
 }
 
-/// Sends bytes over a connection of its own.
+/// Opens a connection and sends `bytes`.
 async fn connect(address: SocketAddr, request: &[u8]) -> TcpStream {
     let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(request).await.unwrap();
     client
 }
 
-/// Everything that the server sends until it closes the connection. A reset is an end too.
+/// Everything that the server sends until it closes or resets the connection.
 async fn read_all(client: &mut TcpStream) -> Vec<u8> {
     let mut got = Vec::new();
     let read = tokio::time::timeout(PATIENCE, client.read_to_end(&mut got));
@@ -44,7 +44,7 @@ async fn read_all(client: &mut TcpStream) -> Vec<u8> {
     got
 }
 
-/// Reads until these bytes came.
+/// Reads until these bytes have arrived.
 async fn read_until(client: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     let mut got = Vec::new();
     while !got.windows(end.len()).any(|window| window == end) {
@@ -54,7 +54,7 @@ async fn read_until(client: &mut TcpStream, end: &[u8]) -> Vec<u8> {
     got
 }
 
-/// Waits until so many requests are recorded, and none is under way.
+/// Waits until this number of requests is recorded and none is in progress.
 async fn settled(harness: &Harness, requests: usize) {
     let wait = async {
         loop {
@@ -74,7 +74,7 @@ async fn settled(harness: &Harness, requests: usize) {
     }
 }
 
-/// How the only request of a harness ended.
+/// The outcome of the only request of a harness.
 async fn ended(harness: &Harness) -> Ended {
     settled(harness, 1).await;
     let lines = json_lines(harness);

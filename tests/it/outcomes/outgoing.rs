@@ -1,4 +1,4 @@
-//! Outgoing calls end with their responses' bodies, as far as those declare their length.
+//! Outgoing calls end with the bodies of their responses, at their declared length if there is one.
 
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, Response};
@@ -12,11 +12,11 @@ use super::serve;
 use super::whole::{app, files};
 use crate::calls::{calls, harness};
 
-/// How much of a body its reader reads before it drops it.
+/// How much of a body is read before it is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reads {
     ToTheEnd,
-    /// So many bytes.
+    /// This number of bytes.
     Bytes(usize),
     ToTheTrailers,
     Nothing,
@@ -42,7 +42,7 @@ async fn read(mut body: impl hyper::body::Body<Data = Bytes> + Unpin, reads: Rea
 }
 
 #[tokio::test]
-async fn a_call_is_completed_when_all_that_was_declared_came() {
+async fn a_call_is_completed_when_its_declared_length_was_read() {
     let files = files();
     let cases = [
         // Read to the end.
@@ -51,18 +51,18 @@ async fn a_call_is_completed_when_all_that_was_declared_came() {
         ("GET", "/static/big.bin", ToTheEnd, Completed),
         ("GET", "/declared/nothing", ToTheEnd, Completed),
         ("GET", "/trailers", ToTheEnd, Completed),
-        // Read as far as was declared.
+        // Read up to the declared length.
         ("GET", "/declared", First(15), Completed),
         ("GET", "/declared/never_ends", First(15), Completed),
         ("GET", "/static/hello.txt", First(11), Completed),
         ("GET", "/static/empty.txt", Nothing, Completed),
         ("GET", "/declared/nothing", Nothing, Completed),
-        // No body, whatever is declared.
+        // No body, for any declared length.
         ("HEAD", "/declared", Nothing, Completed),
         ("HEAD", "/declared", ToTheEnd, Completed),
         ("HEAD", "/static/hello.txt", Nothing, Completed),
         ("GET", "/nothing", Nothing, Completed),
-        // Dropped before.
+        // Dropped before the end.
         ("GET", "/declared/stalls", First(10), BodyDropped),
         ("GET", "/endless", First(5), BodyDropped),
         ("GET", "/declared", Nothing, BodyDropped),
@@ -73,7 +73,7 @@ async fn a_call_is_completed_when_all_that_was_declared_came() {
     ];
     for (method, path, reads, outcome) in cases {
         for (http2, opaque) in [(false, false), (false, true), (true, false), (true, true)] {
-            // Over HTTP/1 a body that breaks off at once takes its headers with it.
+            // Over HTTP/1 the headers of a body that breaks off at once are lost as well.
             if !http2 && outcome == BodyError {
                 continue;
             }
@@ -82,7 +82,7 @@ async fn a_call_is_completed_when_all_that_was_declared_came() {
             let client = Client::builder(TokioExecutor::new())
                 .http2_only(http2)
                 .build_http::<Full<Bytes>>();
-            // A client whose bodies do not know their length hands on the headers all the same.
+            // A client whose bodies have no known length still passes the headers on.
             let client = client.map_response(move |response: Response<hyper::body::Incoming>| {
                 response.map(|body| {
                     if opaque {
@@ -138,7 +138,7 @@ async fn trailers_end_a_call() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_short_is_an_error_though_its_client_tells_none() {
+async fn a_body_that_ends_early_is_an_error_even_if_the_client_reports_none() {
     for (length, outcome) in [("5", Completed), ("9", BodyError), ("3", BodyError)] {
         let harness = harness();
         let client = tower::service_fn(move |_: Request<()>| async move {

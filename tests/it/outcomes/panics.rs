@@ -1,4 +1,4 @@
-//! The host's code that panics wherever the layers call it: one record, and nothing stays under way.
+//! Panics in every place where the layers call code of the host: each makes one record, and nothing stays in progress.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -27,13 +27,13 @@ fn panics<T>() -> T {
     std::panic::resume_unwind(Box::new("planned"))
 }
 
-/// Where a service, or its body, panics: at which call of it, counted from 1.
+/// The place where a service or its body panics, with the number of the call, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Where {
     Call,
     Poll,
     FutureDrop,
-    /// The service gives an error in the end.
+    /// The service returns an error.
     FailedDrop,
     SizeHint(u32),
     IsEnd(u32),
@@ -48,7 +48,7 @@ use Where::{
     Remaining, SizeHint as Hint,
 };
 
-/// Counts its calls and panics at one of them.
+/// Counts calls and panics in one of them.
 #[derive(Debug, Default)]
 struct Calls(AtomicU32);
 
@@ -58,7 +58,7 @@ impl Calls {
     }
 }
 
-/// Two chunks of five bytes, whose length it knows or not.
+/// A body of two chunks of five bytes, with or without a known length.
 #[derive(Debug)]
 struct Bad {
     place: Where,
@@ -135,7 +135,7 @@ impl Drop for Bad {
     }
 }
 
-/// Bytes whose number panics the first time that it is asked for.
+/// Bytes whose `remaining` panics on its first call.
 #[derive(Debug)]
 struct Chunk {
     data: Bytes,
@@ -159,7 +159,7 @@ impl Buf for Chunk {
     }
 }
 
-/// A future that panics when it is dropped, after `ready` polls of which the last gives an error, if any.
+/// A future that panics when it is dropped, after `ready` polls of which the last may return an error.
 struct BadDrop;
 
 impl Drop for BadDrop {
@@ -230,7 +230,7 @@ const PLACES: &[Where] = &[
     BodyDrop,
 ];
 
-/// Every place in a body that knows its length, in one whose headers declare it, and in one of unknown length.
+/// Every place in a body of known length, in one with a declared length, and in one of unknown length.
 fn all() -> impl Iterator<Item = Bads> {
     PLACES.iter().flat_map(|place| {
         [(true, false), (false, true), (false, false)].map(|(knows, declares)| Bads {
@@ -264,7 +264,7 @@ async fn under_a_server_every_panic_is_recorded_once() {
             read_all(&mut client).await;
         }
         let ended = ended(&harness).await;
-        // A body that is at its end before it is dropped has ended the request.
+        // A body that was read to its end has ended the request before it is dropped.
         let is_over = bads.place == BodyDrop && !bads.declares;
         let told = if is_over {
             ended.tells("completed", "200", "")
@@ -276,7 +276,7 @@ async fn under_a_server_every_panic_is_recorded_once() {
     }
 }
 
-/// Reads a body as a server does, or only its first frame.
+/// Reads a body like a server, or only its first frame.
 async fn read<B: Body + Unpin>(mut body: B, whole: bool) {
     if body.is_end_stream() {
         return;
@@ -312,7 +312,7 @@ async fn a_caller_that_catches_the_panic_finds_nothing_under_way() {
 }
 
 #[tokio::test]
-async fn outgoing_calls_too() {
+async fn every_panic_in_an_outgoing_call_is_recorded_once() {
     for bads in all() {
         let harness = calls::harness();
         let client = harness.external("bad").client_layer().layer(bads.clone());
@@ -337,7 +337,7 @@ async fn outgoing_calls_too() {
 }
 
 #[tokio::test]
-async fn a_guards_future_that_panics_when_it_is_dropped() {
+async fn a_call_guard_records_a_future_that_panics_when_dropped() {
     let harness = calls::harness();
     let service = harness.external("bad");
     let pending = || async {
@@ -353,7 +353,7 @@ async fn a_guards_future_that_panics_when_it_is_dropped() {
     assert_eq!(calls::calls(&harness, Outcome::Panicked, "panicked"), 2.0);
 }
 
-/// An error whose sources cannot be asked for.
+/// An error whose `source` panics.
 #[derive(Debug)]
 struct BadSource;
 
@@ -379,7 +379,7 @@ async fn a_bad_error_of_a_client_reaches_its_caller() {
     assert_eq!(calls::calls(&harness, Outcome::Failed, ""), 1.0);
 }
 
-/// Among a response's extensions, it panics when it is cloned or dropped.
+/// A response extension that panics when it is cloned or dropped.
 struct BadExtension(Arc<AtomicU32>, bool);
 
 impl Clone for BadExtension {
@@ -394,7 +394,7 @@ impl Clone for BadExtension {
 
 impl Drop for BadExtension {
     fn drop(&mut self) {
-        // The last one alone: the host's own.
+        // Only the last one, which is the host's own.
         if !self.1 && self.0.fetch_sub(1, Relaxed) > 0 && !std::thread::panicking() {
             panics::<()>();
         }
@@ -407,7 +407,7 @@ fn forget<T>(value: T) {
 }
 
 #[tokio::test]
-async fn what_hooks_get_and_do() {
+async fn panics_in_hooks_and_their_arguments_hurt_no_request() {
     let hooks: [(&str, fn(EndpointLayer) -> EndpointLayer); 7] = [
         ("skip", |layer| layer.skip(|_| panics())),
         ("route", |layer| layer.route(|_| panics())),
@@ -458,7 +458,7 @@ async fn what_hooks_get_and_do() {
 }
 
 #[tokio::test]
-async fn a_service_that_panics_before_the_request_has_none() {
+async fn a_service_that_panics_before_a_request_records_none() {
     #[derive(Clone)]
     struct NeverReady;
 

@@ -1,4 +1,4 @@
-//! Event streams and upgraded connections come to an end too.
+//! The end of event streams and upgraded connections.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::support::json_lines;
 
 const LIFE: &str = "watchpost_http_connection_duration_seconds";
 
-/// What an event stream does next.
+/// The next step of an event stream.
 enum Next {
     Event,
     Fail,
@@ -46,7 +46,7 @@ fn feed() -> (
     (feed, events)
 }
 
-/// A server with one event stream, fed by the test.
+/// A server with one event stream whose events the test sends.
 async fn host(harness: &Harness) -> (std::net::SocketAddr, Feed) {
     let (feed, events) = feed();
     let events = std::sync::Mutex::new(Some(events));
@@ -69,7 +69,7 @@ async fn over(harness: &Harness) {
     assert_eq!(harness.page().sum("watchpost_http_connections", &[]), 0.0);
 }
 
-/// Ends the stream from one side; the other side stays.
+/// Ends the stream on one side; the other side stays open.
 async fn end(
     how: &str,
     feed: Feed,
@@ -132,7 +132,7 @@ async fn an_event_stream_ends_with_an_outcome_and_a_second_record() {
                 if seconds > 60 { 2 } else { 1 },
                 "{what}: {lines:#?}"
             );
-            // The request itself ended with its headers.
+            // The request has ended with its headers.
             assert_eq!(lines[0]["watchpost.outcome"], "completed", "{what}");
             assert!(lines[0]["watchpost.record"].is_null(), "{what}");
             let Some(last) = lines.get(1) else { continue };
@@ -173,7 +173,7 @@ async fn an_event_stream_ends_with_an_outcome_and_a_second_record() {
 }
 
 #[tokio::test]
-async fn over_http2_the_client_resets_its_stream() {
+async fn an_http2_client_that_resets_an_event_stream_is_recorded() {
     let harness = Harness::new();
     let (address, feed) = host(&harness).await;
     let client = Client::builder(TokioExecutor::new())
@@ -201,7 +201,7 @@ fn one_event() -> Body {
 }
 
 #[tokio::test]
-async fn what_is_an_event_stream_and_what_is_not() {
+async fn event_streams_are_recognized_by_status_and_media_type() {
     let harness = Harness::new();
     let app = Router::new()
         .route("/events", get(|| async { events(one_event()) }))
@@ -256,7 +256,7 @@ async fn what_is_an_event_stream_and_what_is_not() {
 }
 
 #[tokio::test]
-async fn an_event_stream_is_known_by_its_media_type_in_any_case() {
+async fn the_media_type_of_event_streams_ignores_case() {
     for (media_type, is_stream) in [
         ("text/event-stream", true),
         ("Text/Event-Stream", true),
@@ -285,7 +285,7 @@ async fn an_event_stream_is_known_by_its_media_type_in_any_case() {
 }
 
 #[tokio::test]
-async fn second_records_are_as_many_as_log_records_are_wanted() {
+async fn second_records_follow_the_setting_for_log_records() {
     for (wanted, how, records) in [
         (RequestLogs::All, "completed", 2),
         (RequestLogs::ErrorsAndSlow, "completed", 0),
@@ -308,7 +308,7 @@ async fn second_records_are_as_many_as_log_records_are_wanted() {
 }
 
 #[tokio::test]
-async fn an_upgraded_connection_has_an_outcome_too() {
+async fn an_upgraded_connection_has_an_outcome() {
     let harness = Harness::new();
     let count = |outcome: &str| {
         let labels = [("http_route", "/ws"), ("watchpost_outcome", outcome)];

@@ -1,4 +1,4 @@
-//! Clients that leave while they send a request's body.
+//! Clients that disconnect while they send the body of a request.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn panics(body: Body) {
     }
 }
 
-/// Reads in a task of its own.
+/// Reads the body in a task of its own.
 async fn spawned(body: Body) -> StatusCode {
     let read = tokio::spawn(body.collect()).await.unwrap();
     read.map_or(StatusCode::INTERNAL_SERVER_ERROR, |_| StatusCode::CREATED)
@@ -84,19 +84,19 @@ fn app(harness: &Harness) -> Router {
         .layer(harness.layer())
 }
 
-/// How the client ends its part.
+/// How the client ends the upload.
 #[derive(Debug, Clone, Copy)]
 enum Leave {
     /// It closes the connection.
     Close,
     /// It resets it.
     Reset,
-    /// It closes its half and waits for the response.
+    /// It closes its sending half and waits for the response.
     Half,
 }
 
 async fn leave(mut client: TcpStream, how: Leave) {
-    // What was sent is on its way before the end.
+    // The sent bytes arrive before the end of the connection.
     tokio::time::sleep(Duration::from_millis(20)).await;
     match how {
         Leave::Close => drop(client),
@@ -117,11 +117,11 @@ fn is_abort(ended: &Ended, bytes: u64) -> bool {
 
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-async fn a_client_that_leaves_while_it_uploads_is_no_failure() {
+async fn a_client_that_disconnects_during_its_upload_is_no_failure() {
     const CHUNKED: &str = "transfer-encoding: chunked\r\n\r\n";
     const LENGTH: &str = "content-length: 100\r\n\r\n";
     let cases = [
-        // What the handler makes of it.
+        // How the handler reacts.
         (
             "POST /bytes HTTP/1.1",
             LENGTH,
@@ -164,7 +164,7 @@ async fn a_client_that_leaves_while_it_uploads_is_no_failure() {
             Leave::Close,
             10,
         ),
-        // How much of the body came.
+        // How much of the body arrives.
         ("POST /strict HTTP/1.1", LENGTH, "", Leave::Close, 0),
         (
             "POST /strict HTTP/1.1",
@@ -195,7 +195,7 @@ async fn a_client_that_leaves_while_it_uploads_is_no_failure() {
             Leave::Close,
             5,
         ),
-        // How the client leaves.
+        // How the client disconnects.
         (
             "POST /strict HTTP/1.1",
             LENGTH,
@@ -290,7 +290,7 @@ async fn a_client_that_leaves_while_it_uploads_is_no_failure() {
 
 type Chunks = tokio::sync::mpsc::Sender<Result<Frame<Bytes>, std::io::Error>>;
 
-/// An HTTP/2 request whose body comes from the sender, and the client's end of its connection.
+/// An HTTP/2 request with a body that the test sends, and the client's connection.
 async fn upload(
     address: SocketAddr,
     path: &str,
@@ -318,7 +318,7 @@ async fn upload(
 }
 
 #[tokio::test]
-async fn over_http2_too() {
+async fn an_http2_client_that_resets_its_upload_is_no_failure() {
     for (path, length) in [
         ("/strict", Some(100)),
         ("/strict", None),
@@ -340,14 +340,14 @@ async fn over_http2_too() {
             }
             tokio::time::sleep(Duration::from_millis(30)).await;
             if resets {
-                // The client's stream is reset with an error of its body.
+                // An error of its body resets the client's stream.
                 drop(chunks.send(Err(std::io::Error::other("left"))).await);
             } else {
                 connection.shutdown(std::net::Shutdown::Both).unwrap();
             }
             let ended = ended(&harness).await;
             let what = format!("{path} {length:?} {resets}: {ended:?}");
-            // The server may see the end of its own response first.
+            // The server may see the end of the response first.
             let dropped = path == "/echo" && ended.tells("body_dropped", "200", "");
             assert!(is_abort(&ended, 10) || dropped, "{what}");
             response.abort();
@@ -356,7 +356,7 @@ async fn over_http2_too() {
 }
 
 #[tokio::test]
-async fn what_is_no_leaving_stays_what_it_was() {
+async fn other_upload_errors_keep_their_outcome() {
     let whole = "content-length: 10\r\n\r\n0123456789";
     let chunked = "transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
     for (head, rest, outcome, status, received) in [
@@ -377,7 +377,7 @@ async fn what_is_no_leaving_stays_what_it_was() {
         ("GET /get", "\r\n", "completed", "200", None),
         ("POST /unread", whole, "completed", "200", Some(10)),
         ("POST /refused", whole, "completed", "401", Some(10)),
-        // A body that cannot be read, and one that is too long.
+        // A body that cannot be decoded, and one that is too long.
         (
             "POST /bytes",
             "transfer-encoding: chunked\r\n\r\nzz\r\nhello\r\n",
@@ -419,7 +419,7 @@ async fn what_is_no_leaving_stays_what_it_was() {
 }
 
 #[tokio::test]
-async fn who_leaves_after_the_upload_or_makes_a_handler_panic() {
+async fn disconnects_after_the_upload_and_panics_keep_their_outcome() {
     let whole = b"POST /waits HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nhi";
     let harness = Harness::new();
     let address = serve(app(&harness)).await;
@@ -437,7 +437,7 @@ async fn who_leaves_after_the_upload_or_makes_a_handler_panic() {
 }
 
 #[tokio::test]
-async fn a_limit_around_the_layer_is_seen_as_without_it() {
+async fn a_body_limit_around_the_layer_works_as_without_it() {
     let limit =
         |request: Request<Body>| async { request.map(|body| Body::new(Limited::new(body, 10))) };
     let request = b"POST /bytes HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nf\r\n012345678901234\r\n0\r\n\r\n";
@@ -462,7 +462,7 @@ async fn a_limit_around_the_layer_is_seen_as_without_it() {
 }
 
 #[tokio::test]
-async fn a_service_that_hands_on_the_error_has_not_failed() {
+async fn a_service_that_returns_the_upload_error_has_not_failed() {
     use tower::Layer;
     let harness = Harness::new();
     let answer = async |request: Request<Body>| {
@@ -489,7 +489,7 @@ async fn a_service_that_hands_on_the_error_has_not_failed() {
 }
 
 #[tokio::test]
-async fn a_thousand_uploads_over_one_connection() {
+async fn a_thousand_uploads_over_one_connection_are_recorded() {
     let harness = Harness::new();
     let address = serve(app(&harness)).await;
     let mut client = TcpStream::connect(address).await.unwrap();
@@ -519,7 +519,7 @@ async fn a_thousand_uploads_over_one_connection() {
 }
 
 #[tokio::test]
-async fn errors_without_a_socket_are_told_apart_by_what_they_say() {
+async fn upload_errors_without_a_socket_are_classified_by_their_source() {
     use std::io::{Error, ErrorKind};
     use tower::ServiceExt;
     for (kind, outcome, status) in [

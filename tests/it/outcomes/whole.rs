@@ -1,4 +1,4 @@
-//! Bodies that were handed over whole, and those that were not.
+//! Complete bodies, and bodies that break off.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -49,7 +49,7 @@ fn with_trailers(n: usize) -> Body {
     Body::new(StreamBody::new(data.chain(trailers)))
 }
 
-/// Says that it has 15 bytes and gives fewer.
+/// A body with a declared length of 15 bytes and less content.
 struct Liar(usize);
 
 impl hyper::body::Body for Liar {
@@ -72,12 +72,12 @@ impl hyper::body::Body for Liar {
     }
 }
 
-/// Hands on what another server responds, headers and all.
+/// Passes on the response of another server with all of its headers.
 async fn proxy(to: SocketAddr) -> Response {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let url = format!("http://{to}/declared").parse().unwrap();
     let (parts, body) = client.get(url).await.unwrap().into_parts();
-    // As through a client whose body does not know its length.
+    // Like a client whose bodies have no known length.
     let body = Body::from_stream(Body::new(body).into_data_stream());
     Response::from_parts(parts, body)
 }
@@ -218,7 +218,7 @@ const NONE: (&str, &str) = ("accept", "*/*");
 
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-async fn what_was_handed_over_whole_is_completed() {
+async fn complete_bodies_are_completed_responses() {
     let files = files();
     let upstream = serve(app(files.path(), None)).await;
     let range = |range| ("range", range);
@@ -239,7 +239,7 @@ async fn what_was_handed_over_whole_is_completed() {
             "304",
             Some(0),
         ),
-        // Parts of files.
+        // Ranges of files.
         Case(
             ALL,
             "GET",
@@ -281,7 +281,7 @@ async fn what_was_handed_over_whole_is_completed() {
             "416",
             None,
         ),
-        // A stream under a declared length.
+        // A stream with a declared length.
         Case(ALL, "GET", "/declared", NONE, "200", Some(15)),
         Case(ALL, "HEAD", "/declared", NONE, "200", Some(0)),
         Case(ALL, "GET", "/declared/nothing", NONE, "200", Some(0)),
@@ -308,7 +308,7 @@ async fn what_was_handed_over_whole_is_completed() {
         Case(ALL, "GET", "/trailers", NONE, "200", Some(15)),
         Case(ALL, "GET", "/declared/trailers", NONE, "200", Some(15)),
         Case(ALL, "HEAD", "/trailers", NONE, "200", Some(0)),
-        // Neighbours that always were.
+        // Cases that need no declared length.
         Case(ALL, "GET", "/known", NONE, "200", Some(5)),
         Case(ALL, "GET", "/empty", NONE, "200", Some(0)),
         Case(ALL, "GET", "/nothing", NONE, "204", Some(0)),
@@ -333,7 +333,7 @@ async fn what_was_handed_over_whole_is_completed() {
 }
 
 #[tokio::test]
-async fn what_breaks_off_is_an_error_of_the_body() {
+async fn a_body_that_breaks_off_is_a_body_error() {
     let files = files();
     let known_too = if cfg!(debug_assertions) {
         &[Http2][..]
@@ -362,7 +362,7 @@ async fn what_breaks_off_is_an_error_of_the_body() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_within_a_body_is_no_error() {
+async fn a_client_that_disconnects_during_a_body_is_no_error() {
     let files = files();
     for path in ["/endless", "/declared/stalls"] {
         let harness = Harness::new();
@@ -399,7 +399,7 @@ async fn a_client_that_leaves_within_a_body_is_no_error() {
 }
 
 #[tokio::test]
-async fn the_body_is_shown_as_it_is() {
+async fn the_layer_does_not_change_the_body() {
     use hyper::body::Body as _;
     use tower::ServiceExt;
     let files = files();

@@ -1,4 +1,4 @@
-//! Responses whose `Content-Length` is wrong or cannot be read: what reaches the client, and what is recorded.
+//! Responses with a wrong or invalid `Content-Length`: what reaches the client, and what is recorded.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -15,13 +15,13 @@ use watchpost::testing::Harness;
 
 use super::{connect, ended, read_all, serve};
 
-/// A body of three frames of ten bytes that does not know its length.
+/// A body of three frames of ten bytes, of unknown length.
 fn frames() -> Body {
     let frame = || Ok::<_, Infallible>(Bytes::from_static(b"0123456789"));
     Body::from_stream(stream::iter([frame(), frame(), frame()]))
 }
 
-/// A body of thirty bytes that knows its length.
+/// A body of thirty bytes, of known length.
 fn known() -> Body {
     Body::from("0123456789".repeat(3))
 }
@@ -43,7 +43,7 @@ fn host(status: u16, headers: Headers, body: fn() -> Body, harness: &Harness) ->
         .layer(harness.layer())
 }
 
-/// What comes back over HTTP/1: the bytes of the body; `None` where nothing comes at all.
+/// The bytes of the body over HTTP/1; `None` if there is no response.
 async fn over_http1(address: SocketAddr, method: &str, version: &str) -> Option<usize> {
     let request = format!("{method} / HTTP/{version}\r\nhost: x\r\nconnection: close\r\n\r\n");
     let got = read_all(&mut connect(address, request.as_bytes()).await).await;
@@ -51,7 +51,7 @@ async fn over_http1(address: SocketAddr, method: &str, version: &str) -> Option<
     Some(got.len() - head - 4)
 }
 
-/// What comes back over HTTP/2: the bytes of the body; `None` where the client finds the response malformed.
+/// The bytes of the body over HTTP/2; `None` if the client rejects the response as malformed.
 async fn over_http2(address: SocketAddr) -> Option<usize> {
     let client = Client::builder(TokioExecutor::new())
         .http2_only(true)
@@ -65,15 +65,15 @@ async fn over_http2(address: SocketAddr) -> Option<usize> {
 const CL: &str = "content-length";
 const TE: &str = "transfer-encoding";
 
-/// What reaches the client, the outcome and the bytes that are recorded: over HTTP/1.0, HTTP/1.1 and HTTP/2.
+/// What reaches the client, and the recorded outcome and bytes, over HTTP/1.0, HTTP/1.1 and HTTP/2.
 type Seen = (Option<usize>, &'static str, u64);
 
 /// The server closes the connection and sends nothing.
 const NOTHING: Seen = (None, "body_error", 0);
 const WHOLE: Seen = (Some(30), "completed", 30);
-/// The server sends all, and the client finds it malformed. How much was handed over by then varies.
+/// The server sends everything, and the client rejects it as malformed. The recorded bytes vary.
 const MALFORMED: Seen = (None, "body_error", u64::MAX);
-/// The server sends the header as it is, which no client reads.
+/// The server sends the header unchanged, and no client accepts it.
 const UNREADABLE: Seen = (Some(30), "body_error", 30);
 
 const OPEN: &[(Headers, &[Seen])] = &[
@@ -94,19 +94,19 @@ const OPEN: &[(Headers, &[Seen])] = &[
         &[(CL, "18446744073709551616")],
         &[NOTHING, NOTHING, MALFORMED],
     ),
-    // More than one.
+    // More than one value.
     (&[(CL, "30, 30")], &[NOTHING, NOTHING, MALFORMED]),
     (&[(CL, "30"), (CL, "40")], &[NOTHING, NOTHING, MALFORMED]),
     (&[(CL, "30"), (CL, "x")], &[NOTHING, NOTHING, MALFORMED]),
     (&[(CL, "x"), (CL, "30")], &[NOTHING, NOTHING, MALFORMED]),
-    // With an encoding, which HTTP/2 leaves out.
+    // With a transfer encoding, which HTTP/2 omits.
     (&[(CL, "30"), (TE, "chunked")], &[NOTHING, NOTHING, WHOLE]),
     (&[(TE, "chunked"), (CL, "30")], &[WHOLE, NOTHING, WHOLE]),
     (
         &[(TE, "chunked")],
         &[WHOLE, (Some(50), "completed", 30), WHOLE],
     ),
-    // Fewer bytes than there are: the frame that crosses the end is cut.
+    // A length below the number of bytes: the frame that crosses the end is cut.
     (
         &[(CL, "25")],
         &[
@@ -131,7 +131,7 @@ const OPEN: &[(Headers, &[Seen])] = &[
             MALFORMED,
         ],
     ),
-    // The server asks for no frame behind the last one that it needs.
+    // The server polls no frame after the last one that it needs.
     (
         &[(CL, "20")],
         &[
@@ -140,7 +140,7 @@ const OPEN: &[(Headers, &[Seen])] = &[
             MALFORMED,
         ],
     ),
-    // More bytes than there are.
+    // A length above the number of bytes.
     (
         &[(CL, "31")],
         &[
@@ -154,7 +154,7 @@ const OPEN: &[(Headers, &[Seen])] = &[
 const KNOWN: &[(Headers, &[Seen])] = &[
     (&[(CL, "30")], &[WHOLE, WHOLE, WHOLE]),
     (&[(CL, "30"), (CL, "30")], &[WHOLE, WHOLE, WHOLE]),
-    // Over HTTP/1 the server sends the first alone.
+    // Over HTTP/1 the server sends only the first value.
     (&[(CL, "30"), (CL, "x")], &[WHOLE, WHOLE, MALFORMED]),
     (&[(CL, "30, 30")], &[WHOLE, WHOLE, MALFORMED]),
     (&[(CL, "abc")], &[UNREADABLE, UNREADABLE, MALFORMED]),
@@ -195,7 +195,7 @@ async fn check(status: u16, body: fn() -> Body, cases: &[(Headers, &[Seen])]) {
 }
 
 #[tokio::test]
-async fn a_stream_with_a_wrong_length_is_an_error_of_the_body() {
+async fn a_stream_with_a_wrong_length_is_a_body_error() {
     check(200, frames, OPEN).await;
 }
 
@@ -205,10 +205,10 @@ async fn a_body_that_knows_its_length_may_have_a_wrong_header() {
 }
 
 #[tokio::test]
-async fn a_response_without_a_body_may_be_unsendable_too() {
+async fn a_response_without_a_body_may_have_a_wrong_length() {
     const NONE: Seen = (Some(0), "completed", 0);
     const NO_BODY: &[(Headers, &[Seen])] = &[
-        // Over HTTP/2 the server sends the body all the same.
+        // Over HTTP/2 the server sends the body anyway.
         (&[(CL, "30")], &[NONE, NONE]),
         (&[(CL, "abc")], &[NOTHING, NOTHING]),
         (&[(CL, "30"), (CL, "40")], &[NOTHING, NOTHING]),
@@ -238,7 +238,7 @@ async fn a_response_without_a_body_may_be_unsendable_too() {
 }
 
 #[tokio::test]
-async fn an_event_stream_with_a_wrong_length_is_one_too() {
+async fn an_event_stream_with_a_wrong_length_is_a_body_error() {
     let headers: Headers = &[("content-type", "text/event-stream"), (CL, "abc")];
     check(200, frames, &[(headers, &[NOTHING, NOTHING, MALFORMED])]).await;
 }

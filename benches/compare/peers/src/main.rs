@@ -1,6 +1,6 @@
-//! What a service has without this crate: stacks put together by hand from the crates that there are, in the same
-//! application and measured in the same way. `peers count STACK N`, `peers allocs STACK`, `peers time STACK`; single operations by
-//! `peers op NAME N` and `peers op-time NAME`; the metrics page by `peers page`.
+//! Stacks assembled from other crates, in the same application and measured in the same way: `peers count STACK N`, `peers
+//! allocs STACK`, `peers time STACK`; single operations with `peers op NAME N` and `peers op-time NAME`; the metrics page
+//! with `peers page`.
 
 #[path = "../../src/allocs.rs"]
 mod allocs;

@@ -1,4 +1,4 @@
-//! Single operations as they are done by hand, or by another crate.
+//! Single operations as written by hand, or with another crate.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use tracing_subscriber::prelude::*;
 use crate::outgoing::{SIX, answer, calls, headers};
 use crate::{facade, measured, sinks};
 
-/// As metrics-exporter-prometheus counts them.
+/// With metrics-exporter-prometheus.
 fn label_sets<const KEYS: usize>(n: u64, measure: Measure<'_>) {
     let recorder = PrometheusBuilder::new().build_recorder();
     metrics::with_local_recorder(&recorder, || facade::label_sets(KEYS, n, measure));
@@ -94,8 +94,8 @@ fn providers(sampler: Sampler) -> (SdkTracerProvider, SdkMeterProvider) {
     (traces, meters.build())
 }
 
-/// A span and a duration with the conventions' attributes, by the SDK alone, under a parent. Its statement is
-/// written by hand without literals.
+/// A child span and a duration with the attributes of the semantic conventions, with the SDK only. The statement is written
+/// by hand without literals.
 fn query(sampler: Sampler, n: u64, measure: Measure<'_>) {
     let (traces, meters) = providers(sampler);
     let tracer = traces.tracer("queries");
@@ -141,7 +141,7 @@ pub fn count(name: &str, n: u64) {
     find(name)(n, &mut |work| measured(work));
 }
 
-/// Prints nanoseconds an operation: the median of many runs.
+/// Prints nanoseconds per operation: the median of many runs.
 pub fn time(name: &str) {
     let mut took = Vec::new();
     find(name)(256, &mut |work| {

@@ -1,4 +1,4 @@
-//! Ends of the line: each counts what comes and drops it.
+//! Sinks that count what they get and discard it.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub static SPANS: AtomicU64 = AtomicU64::new(0);
 pub static MEASURED: AtomicU64 = AtomicU64::new(0);
 pub static EVENTS: AtomicU64 = AtomicU64::new(0);
 
-/// What the log's thread writes to.
+/// The writer of the log thread.
 pub struct Lines;
 
 impl Write for Lines {
@@ -44,7 +44,7 @@ impl SpanExporter for Spans {
     }
 }
 
-/// Remembers how many requests the durations had at the last collection.
+/// Stores the count of request durations at the last collection.
 pub struct Measurements;
 
 impl PushMetricExporter for Measurements {
@@ -87,7 +87,7 @@ impl Transport for Events {
     }
 }
 
-/// Sentry with its usual integrations and without a network.
+/// Sentry with its default integrations and without a network.
 pub fn sentry() -> sentry::ClientInitGuard {
     let transport = |_: &ClientOptions| -> Arc<dyn Transport> { Arc::new(Events) };
     let mut options = ClientOptions::default();

@@ -1,4 +1,4 @@
-//! The stacks: traces a tenth of which are kept, request metrics, errors to Sentry, a line a request.
+//! The stacks: traces of which a tenth is kept, request metrics, errors to Sentry, and a log line per request.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::sinks;
 
-/// A router, and what is to be done when its run is over, with the number of requests that it had.
+/// A router, and a function for the end of the run that takes the number of requests.
 pub struct Stack {
     pub router: Router,
     pub end: Box<dyn FnOnce(u64)>,
@@ -40,7 +40,7 @@ pub const STACKS: &[(&str, Build)] = &[
     ("lean, by hand", lean),
 ];
 
-/// The metrics page that axum-prometheus has after the mixed requests.
+/// The metrics page of axum-prometheus after the mixed requests.
 pub fn page() -> String {
     let runtime = crate::work::runtime();
     let (metrics, page) = {
@@ -72,12 +72,12 @@ fn traces() -> SdkTracerProvider {
     traces
 }
 
-/// `tower_http`'s `TraceLayer` with spans by tracing-opentelemetry, axum-prometheus, Sentry's layers, and
-/// `tracing-subscriber`'s JSON by a writer with a thread of its own.
+/// `tower_http`'s `TraceLayer` with spans of tracing-opentelemetry, axum-prometheus, Sentry's layers, and
+/// `tracing-subscriber`'s JSON with a writer on a thread of its own.
 fn full(router: Router) -> Stack {
     let (sentry, traces) = (sinks::sentry(), traces());
     let (writer, written) = tracing_appender::non_blocking(sinks::Lines);
-    // It spawns its upkeep where it is made; nothing drives it here.
+    // It spawns its upkeep task on this runtime; nothing drives it here.
     let runtime = crate::work::runtime();
     let (metrics, page) = {
         let _entered = runtime.enter();
@@ -137,8 +137,8 @@ fn span(request: &Request) -> Span {
     )
 }
 
-/// The least that these crates come to: opentelemetry-instrumentation-tower for spans and metrics, Sentry's
-/// layers, and one event a request to the same JSON writer.
+/// The leanest stack of such crates: opentelemetry-instrumentation-tower for spans and metrics, Sentry's layers, and one
+/// event per request with the same JSON writer.
 fn lean(router: Router) -> Stack {
     let (sentry, traces) = (sinks::sentry(), traces());
     let meters = SdkMeterProvider::builder()
@@ -185,7 +185,7 @@ async fn line(request: Request, next: Next) -> Response {
     response
 }
 
-/// Speaks `n` events to `tracing-subscriber`'s JSON by a writer with a thread of its own.
+/// Emits `n` events to `tracing-subscriber`'s JSON with a writer on a thread of its own.
 pub fn events(n: u64) {
     let (writer, written) = tracing_appender::non_blocking(sinks::Lines);
     tracing_subscriber::registry()
