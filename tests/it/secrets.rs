@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -20,7 +20,7 @@ use watchpost::db::{Database, DbSystem};
 use watchpost::external::{CallGuard, External};
 use watchpost::testing::Harness;
 
-use crate::support::send;
+use crate::support::{get_request, send};
 
 /// Statements with a secret: `{s}` as text, `{x}` in hexadecimal, `{d}` as a number. `{n}` is the harmless text.
 const QUERIES: [(DbSystem, &str); 28] = {
@@ -410,18 +410,20 @@ async fn urls_inside_of_texts_are_redacted_in_every_sink() {
         assert_eq!(send(&app, request).await.status, 200, "{n}");
     }
     assert!(harness.flush(Duration::from_secs(10)).await);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let health = Router::new().route_service(
+    let page = Router::new().route_service(
         "/health",
         harness
             .health()
             .details(watchpost::Access::open_to_anyone()),
     );
-    let health = send(
-        &health,
-        Request::get("/health").body(Body::empty()).unwrap(),
-    )
-    .await;
+    // Until every check has run.
+    let shows_all = |page: &str| (0..TEXTS.len()).all(|n| page.contains(&format!("near{n:02}")));
+    let patience = Instant::now() + Duration::from_secs(20);
+    let mut health = send(&page, get_request("/health")).await;
+    while !shows_all(&health.body) && Instant::now() < patience {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        health = send(&page, get_request("/health")).await;
+    }
     let places = [
         ("the log", harness.written()),
         ("the traces", format!("{:?}", harness.recent_traces())),

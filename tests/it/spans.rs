@@ -1,5 +1,6 @@
 //! Spans of every kind in one trace, and which traces are kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -8,13 +9,14 @@ use axum::http::{Request, StatusCode};
 use axum::routing::get;
 use http_body_util::BodyExt;
 use opentelemetry::trace::{Tracer, TracerProvider};
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 use tracing::Instrument;
 use tracing_subscriber::prelude::*;
 use watchpost::trace::{AttributeValue as Value, KeptTrace, SpanKind, SpanStatus};
 use watchpost::{KeepReason, Monitor, MonitorGuard, SpanId, TraceId};
 
-use crate::support::{attribute, get_request, kept_trace, send};
+use crate::support::{attribute, get_request, kept_trace, send, tree};
 
 fn builder(ratio: f64) -> watchpost::MonitorBuilder {
     Monitor::builder("spans")
@@ -26,20 +28,6 @@ fn builder(ratio: f64) -> watchpost::MonitorBuilder {
 
 fn monitor(ratio: f64) -> MonitorGuard {
     builder(ratio).build().unwrap()
-}
-
-/// `name<parent name` of every span except roots, sorted.
-fn tree(trace: &KeptTrace) -> Vec<String> {
-    let name = |id: SpanId| {
-        let of = trace.spans.iter().find(|span| span.span_id == id);
-        of.map_or("?", |span| &span.name)
-    };
-    let children = trace.spans.iter().filter(|span| !span.is_root);
-    let mut all: Vec<_> = children
-        .map(|span| format!("{}<{}", span.name, name(span.parent_span_id)))
-        .collect();
-    all.sort();
-    all
 }
 
 #[tokio::test]
@@ -172,6 +160,10 @@ async fn at_ratio_0_failed_traces_are_kept_with_all_children() {
     let of = monitor.clone();
     let child = monitor.clone();
     let (release, released) = tokio::sync::watch::channel(false);
+    let (end_late, late_may_end) = tokio::sync::watch::channel(false);
+    // Permits for handlers that have started, and for late children that have ended.
+    let (started, late_ended) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (starts, late_ends) = (Arc::clone(&started), Arc::clone(&late_ended));
     let app = Router::new()
         .route(
             "/fine",
@@ -182,14 +174,14 @@ async fn at_ratio_0_failed_traces_are_kept_with_all_children() {
             get(
                 async move |axum::extract::Path(fails): axum::extract::Path<bool>| {
                     let late = of.trace("late");
-                    let (done, wait) = tokio::sync::oneshot::channel::<()>();
-                    let task = watchpost::spawn(late.run(async move { wait.await.unwrap() }));
-                    tokio::spawn(async move {
-                        // After the end of the root.
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                        done.send(()).unwrap();
-                    });
-                    drop(task);
+                    let (mut may_end, ends) = (late_may_end.clone(), Arc::clone(&late_ends));
+                    drop(watchpost::spawn(async move {
+                        // It ends after the root.
+                        let end = late.run(async { may_end.wait_for(|may| *may).await.map(drop) });
+                        end.await.unwrap();
+                        ends.add_permits(1);
+                    }));
+                    starts.add_permits(1);
                     async { tokio::task::yield_now().await }
                         .instrument(tracing::info_span!("tracing"))
                         .await;
@@ -219,13 +211,14 @@ async fn at_ratio_0_failed_traces_are_kept_with_all_children() {
         let app = app.clone();
         tasks.spawn(async move { send(&app, get_request(&format!("/work/{}", n % 2 == 0))).await });
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(started.acquire_many(64).await);
     for _ in 0..100_000 {
         send(&app, get_request("/fine")).await;
     }
     release.send(true).unwrap();
     let answers = tasks.join_all().await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    end_late.send(true).unwrap();
+    drop(late_ended.acquire_many(64).await);
     assert!(monitor.flush(Duration::from_secs(10)).await);
     assert_eq!(monitor.recent_traces().len(), 32);
     for response in answers {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tower::{Layer, ServiceExt};
 use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue, KeptTrace, Span};
-use watchpost::{EndpointLayer, Monitor, TraceId};
+use watchpost::{EndpointLayer, Monitor, SpanId, TraceId};
 
 #[path = "../support/child.rs"]
 mod child;
@@ -110,6 +110,20 @@ pub(crate) fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a AttributeVa
     attributes
         .find(|(have, _)| have == key)
         .map(|(_, value)| value)
+}
+
+/// `name<parent name` of every span except roots, sorted.
+pub(crate) fn tree(trace: &KeptTrace) -> Vec<String> {
+    let name = |id: SpanId| {
+        let of = trace.spans.iter().find(|span| span.span_id == id);
+        of.map_or("?", |span| &span.name)
+    };
+    let children = trace.spans.iter().filter(|span| !span.is_root);
+    let mut all: Vec<_> = children
+        .map(|span| format!("{}<{}", span.name, name(span.parent_span_id)))
+        .collect();
+    all.sort();
+    all
 }
 
 /// Runs `test` in a child process with an empty disk of 1 MiB, where it is the test named `name` (with its modules), and

@@ -1,5 +1,6 @@
 //! `tracing` spans of tracing-opentelemetry's layer in the monitor's traces.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,9 +13,9 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::prelude::*;
 use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanKind, SpanStatus, Spans};
-use watchpost::{KeepReason, MonitorBuilder, SpanId};
+use watchpost::{Kept, MonitorBuilder};
 
-use crate::support::{TestResponse, get_request, json_lines, send};
+use crate::support::{TestResponse, get_request, json_lines, send, tree};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -36,23 +37,7 @@ fn subscriber(harness: &Harness) -> tracing::Dispatch {
 }
 
 fn trace_of(harness: &Harness, answer: &TestResponse) -> Option<KeptTrace> {
-    let id = answer.headers["x-trace-id"].to_str().unwrap();
-    let mut traces = harness.recent_traces().into_iter();
-    traces.find(|trace| trace.trace_id.to_string() == id)
-}
-
-/// `name<parent name` of every span except roots, sorted.
-fn tree(trace: &KeptTrace) -> Vec<String> {
-    let name = |id: SpanId| {
-        let of = trace.spans.iter().find(|span| span.span_id == id);
-        of.map_or("?", |span| &span.name)
-    };
-    let children = trace.spans.iter().filter(|span| !span.is_root);
-    let mut all: Vec<_> = children
-        .map(|span| format!("{}<{}", span.name, name(span.parent_span_id)))
-        .collect();
-    all.sort();
-    all
+    harness.recent_trace(answer.trace_id())
 }
 
 fn named<'a>(trace: &'a KeptTrace, name: &str) -> &'a Span {
@@ -133,19 +118,25 @@ async fn spans_of_tracing_opentelemetry_may_end_anywhere_and_after_their_root() 
     let subscriber = subscriber(&harness);
     let _default = tracing::dispatcher::set_default(&subscriber);
     let of = subscriber.clone();
+    let (end_late, late_may_end) = tokio::sync::watch::channel(false);
+    let late_ended = Arc::new(Semaphore::new(0));
+    let late_ends = Arc::clone(&late_ended);
     let app = Router::new()
         .route(
             "/work/{fails}",
             get(
                 async move |axum::extract::Path(fails): axum::extract::Path<bool>| {
-                    let late = async {
-                        tokio::time::sleep(Duration::from_millis(80)).await;
+                    let (mut may_end, ends) = (late_may_end.clone(), Arc::clone(&late_ends));
+                    let late = async move {
+                        may_end.wait_for(|may| *may).await.map(drop).unwrap();
                         tracing::info_span!("late child").in_scope(|| {});
                     };
-                    tokio::spawn(
-                        late.instrument(tracing::info_span!("late"))
-                            .with_current_subscriber(),
-                    );
+                    let late = late.instrument(tracing::info_span!("late"));
+                    let task = async move {
+                        late.await;
+                        ends.add_permits(1);
+                    };
+                    tokio::spawn(task.with_current_subscriber());
                     let span = tracing::info_span!("thread");
                     let of = of.clone();
                     std::thread::scope(|scope| {
@@ -172,7 +163,8 @@ async fn spans_of_tracing_opentelemetry_may_end_anywhere_and_after_their_root() 
         tasks.spawn(ask.with_current_subscriber());
     }
     let answers = tasks.join_all().await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    end_late.send(true).unwrap();
+    drop(late_ended.acquire_many(64).await);
     assert!(harness.flush(PATIENCE).await);
     assert_eq!(harness.recent_traces().len(), 32);
     let root = "GET /work/{fails}";

@@ -258,7 +258,9 @@ async fn under_a_server_every_panic_is_recorded_once() {
         let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         let mut client = connect(address, request).await;
         if bads.place == FutureDrop {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            while harness.in_flight().is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
             drop(client);
         } else {
             read_all(&mut client).await;
