@@ -1,4 +1,4 @@
-//! A host that has nothing of its own.
+//! A host without a subscriber, recorder, provider or hook of its own.
 
 use axum::Router;
 use axum::body::Body;

@@ -1,4 +1,5 @@
-//! Cases and how they run: the parent starts itself once for each, and judges by exit status and host output.
+//! Test cases and their runner: the parent starts itself once for each case, and checks the exit status and the host's
+//! output.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,16 +8,16 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-/// How long one process may take.
+/// The time limit of a process.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Names the case in a child.
+/// The name of the case, in a child.
 const CASE: &str = "BESIDE_CASE";
-/// Whether this crate is added, in a child.
+/// Set if this crate is added, in a child.
 const ADDED: &str = "BESIDE_ADDED";
 /// The file for the host's own output, in a child.
 const OUTPUT: &str = "BESIDE_OUTPUT";
 
-/// One combination.
+/// A test of one combination.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     name: &'static str,
@@ -36,8 +37,8 @@ impl Case {
         Self { name, test }
     }
 
-    /// A test that runs twice: without this crate (`false`), then with it (`true`). What both hand to
-    /// [`host_output`] must be the same byte for byte, and not empty.
+    /// A test that runs twice: without this crate (`false`), then with it (`true`). Both must pass the same bytes to
+    /// [`host_output`], and not none.
     pub(crate) const fn unchanged(name: &'static str, test: fn(bool)) -> Self {
         let test = Test::Unchanged(test);
         Self { name, test }
@@ -50,7 +51,7 @@ impl Case {
                 let without = child(self.name, false)?;
                 let with = child(self.name, true)?;
                 if without.is_empty() {
-                    return Err("the host wrote nothing, so nothing was compared".to_owned());
+                    return Err("the host wrote nothing to compare".to_owned());
                 }
                 if with == without {
                     return Ok(());
@@ -63,13 +64,13 @@ impl Case {
     }
 }
 
-/// Keeps what the host itself wrote, for the comparison of [`Case::unchanged`]. Call it once, at the end.
+/// Stores the output of the host for the comparison of [`Case::unchanged`]. Called once, at the end.
 pub(crate) fn host_output(bytes: &[u8]) {
-    let path = env::var_os(OUTPUT).expect("only a case has host output");
+    let path = env::var_os(OUTPUT).expect("host output is for cases of `unchanged`");
     fs::write(path, bytes).unwrap();
 }
 
-/// Runs the cases that the arguments name, or this process's own.
+/// Runs the cases that the arguments select; in a child, its own case.
 pub(crate) fn run(all: &[Case]) -> ExitCode {
     if let Ok(name) = env::var(CASE) {
         let case = all.iter().find(|case| case.name == name).unwrap();
@@ -176,7 +177,7 @@ fn child(name: &str, added: bool) -> Result<String, String> {
         Some(status) if status.success() => Ok(read(&output)),
         Some(status) => Err(format!("{status}\n{}{}", read(&stdout), read(&stderr))),
         None => Err(format!(
-            "not done after {PATIENCE:?}\n{}{}",
+            "not finished after {PATIENCE:?}\n{}{}",
             read(&stdout),
             read(&stderr)
         )),

@@ -1,5 +1,5 @@
-//! One answer to what is current. In any nesting these name the same operation: an event's log record, the span that
-//! holds the event, the parent of a child span, the ids of a captured error and the outgoing context.
+//! The current operation. In any nesting these refer to the same one: the log record of an event, the span that contains
+//! the event, the parent of a child span, the IDs of a captured error and the outgoing context.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ pub(crate) const CASES: [Case; 10] = [
     Case::new("current_in_tasks_of_many_threads", in_tasks),
 ];
 
-/// A host with the monitor's layers, and what it wrote.
+/// A host with the monitor's layers, and its output.
 struct Host {
     monitor: MonitorGuard,
     written: Written,
@@ -78,7 +78,7 @@ impl Host {
     }
 
     /// Runs work in a request.
-    fn ask<F>(&self, work: impl Fn(Speaker) -> F + Clone + Send + Sync + 'static) -> impl Future
+    fn in_request<F>(&self, work: impl Fn(Speaker) -> F + Clone + Send + Sync + 'static) -> impl Future
     where
         F: Future<Output = ()> + Send,
     {
@@ -108,7 +108,7 @@ impl Host {
     }
 }
 
-/// Speaks in every way there is.
+/// Emits events, spans, errors and calls through every API.
 #[derive(Clone)]
 struct Speaker {
     monitor: Monitor,
@@ -116,7 +116,7 @@ struct Speaker {
 }
 
 thread_local! {
-    /// What was carried to elsewhere, by name.
+    /// The injected headers, by name.
     static CARRIED: RefCell<HashMap<String, String>> = RefCell::default();
 }
 
@@ -132,13 +132,13 @@ impl Speaker {
         global::get_text_map_propagator(|it| it.inject_context(&Context::current(), &mut carrier));
         let header = carrier.remove("traceparent").unwrap_or_default();
         CARRIED.with_borrow_mut(|all| all.insert(name.to_owned(), header));
-        // The second event finds the same.
+        // The second event has the same IDs.
         tracing::warn!("again {name}");
     }
 }
 
-/// What all cases assert: the span that the records of a name's events name, which is the one with these events, the
-/// parent of the children, the one of the captured error, and the one that was sent on.
+/// The assertion of all cases: the log records, the span with the events, the parent of the children, the captured error and
+/// the outgoing context of a name have the same span ID, which is returned.
 fn assert_one(host: &Host, names: &[(&str, &str)]) {
     let records = records(&host.monitor, &host.written);
     let traces = host.monitor.recent_traces();
@@ -196,7 +196,7 @@ fn span_of<'a>(traces: &'a [KeptTrace], record: &Value) -> &'a Span {
     one
 }
 
-/// The spans that have an event whose name or message is this.
+/// The spans with an event of this name or message.
 fn spans_with(traces: &[KeptTrace], message: &str) -> Vec<watchpost::SpanId> {
     let is = |event: &watchpost::trace::SpanEvent| event.name == message;
     all_spans(traces)
@@ -209,7 +209,7 @@ const REQUEST: &str = "GET /work";
 fn in_requests(spans: Spans) {
     let host = Host::new(spans);
     block_on(async {
-        host.ask(async move |of| {
+        host.in_request(async move |of| {
             of.speak("request");
             async {
                 of.speak("tracing");
@@ -337,7 +337,7 @@ fn outside_requests(spans: Spans) {
             .trace("last builder")
             .in_scope(|| of.speak("last builder"));
     });
-    // Nothing is current: a record without ids.
+    // Without a current operation, the record has no IDs.
     tracing::info!("alone");
     assert_one(
         &host,
@@ -361,7 +361,7 @@ fn outside_requests(spans: Spans) {
 fn by_explicit_parents(spans: Spans) {
     let host = Host::new(spans);
     block_on(async {
-        host.ask(async move |of| {
+        host.in_request(async move |of| {
             let named = tracing::info_span!("named");
             let quiet = tracing::trace_span!("quiet");
             let builder = of.monitor.trace("builder").run(async {
@@ -400,7 +400,7 @@ fn by_explicit_parents(spans: Spans) {
             [expected]
         );
         if spans == Spans::TracingOpentelemetry && message == "by name" {
-            // A span of OpenTelemetry has no id before it is entered: the record names what lies around it.
+            // A span of tracing-opentelemetry has no ID before it is entered, so the record has the enclosing one.
             assert_eq!(span.name, REQUEST);
         } else {
             assert_eq!(with, [span.span_id], "{message}");
@@ -417,7 +417,7 @@ fn by_explicit_parents(spans: Spans) {
 fn around_the_layer(spans: Spans) {
     let host = Host::new(spans);
     block_on(async {
-        let request = host.ask(async move |of| {
+        let request = host.in_request(async move |of| {
             of.speak("handler");
             tracing::error!("a failure in the handler");
             of.monitor
@@ -446,7 +446,7 @@ fn around_the_layer(spans: Spans) {
             ("around", "around"),
         ],
     );
-    // What fails inside the request is no failure of the span around it.
+    // A failure in the request is no failure of the span around it.
     let traces = host.monitor.recent_traces();
     let around = all_spans(&traces).find(|it| it.name == "around").unwrap();
     assert_eq!(around.status, watchpost::trace::SpanStatus::Unset);

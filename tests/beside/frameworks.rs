@@ -1,4 +1,4 @@
-//! The layer around services of other frameworks.
+//! The endpoint layer around services of other frameworks.
 
 use axum_07::Router;
 use axum_07::body::Body;
@@ -59,7 +59,7 @@ fn count(monitor: &Monitor, route: &str) -> usize {
         .map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
 }
 
-/// Its `MatchedPath` is a type that this crate does not know: the finding says so, and what to write.
+/// The `MatchedPath` of axum 0.7 is unknown to this crate: a finding reports that, with the code to add.
 fn axum_07_alone() {
     let (builder, _written) = builder();
     let monitor = builder.build().unwrap();
@@ -75,7 +75,7 @@ fn axum_07_alone() {
     );
 }
 
-/// What the finding says to write.
+/// The code that the finding recommends.
 fn axum_07_with_a_route_hook() {
     let (builder, _written) = builder();
     let monitor = builder.build().unwrap();

@@ -1,4 +1,4 @@
-//! The client layer around a `Channel` of tonic: real clients and servers over the loopback.
+//! The client layer around a `Channel` of tonic, with real clients and servers over loopback.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn cart(monitor: &Monitor) -> Dependency {
     all.find(|it| &*it.service == "cart").unwrap()
 }
 
-/// The spans of the calls in a job's trace, in their order.
+/// The spans of the calls in a job's trace, in order.
 async fn calls(monitor: &Monitor) -> Vec<Span> {
     assert!(monitor.flush(Duration::from_secs(10)).await);
     let traces = monitor.recent_traces();
@@ -89,7 +89,7 @@ fn monitor() -> MonitorGuard {
     builder().0.build().unwrap()
 }
 
-/// Each code of gRPC, as the client sees it and as it is recorded.
+/// Each gRPC status code, as the client sees it and as it is recorded.
 fn statuses() {
     let monitor = monitor();
     block_on(async {
@@ -149,7 +149,7 @@ fn statuses() {
             let name = attribute(span, "rpc.response.status_code").unwrap();
             assert_eq!(attribute(span, "error.type"), (code > 0).then_some(name));
         }
-        // A dependency whose calls all fail is down.
+        // A dependency is down if all of its calls fail.
         for _ in 0..50 {
             assert_eq!(call(&mut client, &[14]).await, Code::Unavailable);
         }
@@ -159,7 +159,7 @@ fn statuses() {
     });
 }
 
-/// A stream ends with its trailers; one that is dropped has no status.
+/// A stream ends with its trailers; a dropped stream has no status.
 fn streams() {
     let monitor = monitor();
     block_on(async {
@@ -200,7 +200,7 @@ fn streams() {
     });
 }
 
-/// Nobody listens.
+/// A port without a listener.
 fn refused() {
     let monitor = monitor();
     block_on(async {
@@ -231,7 +231,7 @@ fn refused() {
     });
 }
 
-/// A deadline of the endpoint's, which the client keeps.
+/// A timeout of the `Endpoint`, which the client enforces.
 fn deadlines() {
     let monitor = monitor();
     block_on(async {
@@ -251,7 +251,7 @@ fn deadlines() {
     });
 }
 
-/// What is not gRPC's has no series of calls.
+/// Plain HTTP has no series of RPC calls.
 fn plain_http() {
     let monitor = monitor();
     block_on(async {
@@ -265,7 +265,7 @@ fn plain_http() {
         tower::Service::call(&mut client, request).await.unwrap();
         assert!(!monitor.metrics().render().contains("rpc_client_call"));
         assert_eq!(monitor.dependencies()[0].errors, 0);
-        // A client that reads a failure in the headers does not read the body.
+        // With a failure in the headers, the client does not read the body.
         let client = tower::service_fn(async |_: http::Request<String>| {
             let body = http_body_util::StreamBody::new(futures_util::stream::pending::<
                 Result<http_body::Frame<Bytes>, std::io::Error>,
@@ -283,7 +283,7 @@ fn plain_http() {
             ("error_type", "UNAVAILABLE"),
         ];
         assert_eq!(page(&monitor).sum(RPC, &early), 1.0);
-        // The status of gRPC-Web is in the body, which is not read: it is no failure.
+        // The status of gRPC-Web is in the body, which the layer does not read: no failure is recorded.
         let client = tower::service_fn(async |_: http::Request<String>| {
             Ok::<_, std::io::Error>(http::Response::new(String::new()))
         });

@@ -1,4 +1,4 @@
-//! gRPC servers on tonic with the layer around them: real servers and clients over the loopback.
+//! gRPC servers on tonic with the endpoint layer, with real servers and clients over loopback.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -48,7 +48,7 @@ const RPC: &str = "rpc_server_call_duration_seconds_count";
 pub(crate) const CALL: &str = "/shop.Cart/Call";
 pub(crate) const WATCH: &str = "/shop.Cart/Watch";
 
-/// Messages are bytes.
+/// A codec whose messages are bytes.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Raw;
 
@@ -86,7 +86,7 @@ impl Decoder for Raw {
     }
 }
 
-/// A service whose calls end as their message says: in a panic, never, or with a status.
+/// A service whose calls end as their message requests: with a panic, never, or with a status.
 #[derive(Clone)]
 pub(crate) struct Cart;
 
@@ -120,7 +120,7 @@ impl tower_service::Service<Request<Body>> for Cart {
                     let call = |request: tonic::Request<Bytes>| answer(request.into_inner());
                     grpc.unary(tower::service_fn(call), request).await
                 }
-                // Two messages, and then the status that the message says, or nothing for ever.
+                // Two messages, then the requested status, or nothing forever.
                 WATCH => {
                     let watch = |request: tonic::Request<Bytes>| async move {
                         let two = [Ok(Bytes::from("1")), Ok(Bytes::from("2"))];
@@ -143,7 +143,7 @@ impl tower_service::Service<Request<Body>> for Cart {
     }
 }
 
-/// The layer with the address of tonic's peers.
+/// The layer with the peer address of tonic.
 fn layer(monitor: &Monitor) -> EndpointLayer {
     monitor
         .layer()
@@ -156,7 +156,7 @@ pub(crate) async fn listen() -> (TcpListenerStream, SocketAddr) {
     (TcpListenerStream::new(listener), address)
 }
 
-/// The service behind the layer; returns its address.
+/// Serves the service with the layer; returns its address.
 async fn serve(layer: EndpointLayer) -> SocketAddr {
     let (incoming, address) = listen().await;
     let server = Server::builder().layer(layer).add_service(Cart);
@@ -190,7 +190,7 @@ pub(crate) fn page(monitor: &Monitor) -> Page {
     Page::read(&monitor.metrics().render())
 }
 
-/// Waits until so many requests have ended.
+/// Waits until this number of requests has ended.
 async fn ended(monitor: &Monitor, requests: f64) -> Page {
     loop {
         let page = page(monitor);
@@ -213,7 +213,7 @@ fn requests(monitor: &Monitor, written: &Written) -> Vec<Value> {
     all
 }
 
-/// Each request has one record, one trace with its id, one count of each kind.
+/// Checks that each request has one log record, one trace with its ID, and one count in each metric.
 fn once(monitor: &Monitor, written: &Written, all: usize) -> Vec<Value> {
     let records = requests(monitor, written);
     assert_eq!(records.len(), all, "{records:#?}");
@@ -242,10 +242,10 @@ fn of_tonic() {
                 Code::from(i32::from(code))
             );
         }
-        // The task of the stream panics; the connection lives.
+        // The task of the stream panics; the connection stays open.
         assert_ne!(call(&mut client, b"panic").await, Code::Ok);
         ended(&monitor, 18.0).await;
-        // The client gives up.
+        // The client cancels.
         let mut second = client.clone();
         let hanging = tokio::spawn(async move { call(&mut second, b"hang").await });
         loop {
@@ -258,7 +258,7 @@ fn of_tonic() {
         }
         hanging.abort();
         ended(&monitor, 19.0).await;
-        // A deadline that the client sends, which tonic's server keeps.
+        // A deadline that the client sends and tonic's server enforces.
         client.ready().await.unwrap();
         let mut request = tonic::Request::new(Bytes::from("hang"));
         request.set_timeout(Duration::from_millis(20));
@@ -266,7 +266,7 @@ fn of_tonic() {
         let late = client.unary::<Bytes, Bytes, _>(request, path, Raw).await;
         assert_ne!(late.unwrap_err().code(), Code::Ok);
         ended(&monitor, 20.0).await;
-        // A stream that ends, one that fails, and one that the client leaves.
+        // A stream that ends, one that fails, and one that the client cancels.
         for (message, code) in [(&b"ok"[..], Code::Ok), (&[13], Code::Internal)] {
             client.ready().await.unwrap();
             let request = tonic::Request::new(Bytes::from_static(message));
@@ -326,7 +326,7 @@ fn of_tonic() {
     assert_eq!(failed.count(), 8);
 }
 
-/// A raw request over HTTP/2, or HTTP/1.1, to its end: the headers, the data, the trailers.
+/// Sends a request over HTTP/2 or HTTP/1.1 and reads the headers, the data and the trailers.
 async fn raw(
     address: SocketAddr,
     http2: bool,
@@ -405,7 +405,7 @@ fn health() {
         };
         client.check(of("")).await.unwrap();
         client.check(of("nobody")).await.unwrap_err();
-        // It never ends by itself.
+        // This call never ends by itself.
         let mut watch = client.watch(of("")).await.unwrap().into_inner();
         watch.message().await.unwrap().unwrap();
         let under_way = monitor.in_flight();
@@ -437,7 +437,7 @@ fn web(inside: bool) {
             let mut server = server.layer(web).layer(layer(&monitor));
             tokio::spawn(server.add_service(Cart).serve_with_incoming(incoming));
         }
-        // `AAAAAAJvaw==` is the message `ok`, and `AAAAAAEN` asks for INTERNAL.
+        // `AAAAAAJvaw==` is the message `ok`, and `AAAAAAEN` requests INTERNAL.
         for (kind, message) in [
             ("application/grpc-web+proto", frame(b"ok")),
             ("application/grpc-web+proto", frame(&[13])),
@@ -450,7 +450,7 @@ fn web(inside: bool) {
                 assert!(headers["content-type"].to_str().unwrap().starts_with(kind));
             }
         }
-        // Its failure stands behind messages.
+        // Its failure comes after messages.
         for (kind, message) in [
             ("application/grpc-web", frame(&[14])),
             ("application/grpc-web-text", b"AAAAAAEO".to_vec()),
@@ -536,7 +536,7 @@ fn interceptor() {
             .add_service(service);
         tokio::spawn(server.serve_with_incoming(incoming));
         let mut client = connect(address).await;
-        // A refusal alone shows no method.
+        // A rejection alone does not confirm the method.
         assert_eq!(call(&mut client, b"ok").await, Code::Unauthenticated);
         client.ready().await.unwrap();
         let mut request = tonic::Request::new(Bytes::from("ok"));
@@ -592,7 +592,7 @@ fn unix_socket() {
     assert_eq!(records[0]["rpc.response.status_code"], "OK");
 }
 
-/// tonic's `trace_fn` and tower-http's layer for gRPC, as their docs set them up.
+/// tonic's `trace_fn` and tower-http's layer for gRPC, set up as in their documentation.
 fn with_traces(added: bool) {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
@@ -601,7 +601,7 @@ fn with_traces(added: bool) {
         .without_time()
         .with_ansi(false)
         .with_writer(host.clone());
-    // The time that a call took is not the same twice.
+    // Durations differ between the runs.
     let trace = || {
         tower_http::trace::TraceLayer::new_for_grpc()
             .on_response(
@@ -661,7 +661,7 @@ fn with_traces(added: bool) {
         ask(address).await;
         ended(&monitor, 3.0).await;
     });
-    // The span of `trace_fn` stands around the layers and is an operation of its own.
+    // The span of `trace_fn` is around the layers and is an operation of its own.
     let all = requests(&monitor, &written);
     assert_eq!(all.len(), 3, "{all:#?}");
     let kept = monitor.recent_traces();
@@ -675,7 +675,7 @@ fn with_traces(added: bool) {
         .map(|record| record["rpc.response.status_code"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["OK", "NOT_FOUND", "INTERNAL"]);
-    // What the host says inside of a call has the ids of its record.
+    // Events of the host in a call have the IDs of its log record.
     for record in written.objects() {
         let ids: Vec<_> = all.iter().map(|request| &request["trace_id"]).collect();
         assert!(ids.contains(&&record["trace_id"]), "{record}");

@@ -1,4 +1,4 @@
-//! What the doctor says of a host's subscriber: by what reaches the layer, not by what was composed.
+//! Findings of the doctor about a host's subscriber. They depend on what reaches the layer, not on the composition.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::EnvFilter;
@@ -68,11 +68,11 @@ fn failed_init() {
     let report = monitor.install();
     assert_eq!(report.state(Global::Subscriber), Some(GlobalState::Missing));
     assert!(has(&monitor, "subscriber"));
-    // The questions are no events.
+    // The doctor emits no events.
     assert_eq!(host.text().lines().count(), 1, "{}", host.text());
 }
 
-/// Composes the layer with others and sets the subscriber: there is no finding, before and after something was heard.
+/// Composes the layer with others and sets the subscriber: there is no finding before and after the first event.
 fn composed(init: impl FnOnce(watchpost::logs::TracingLayer)) {
     let (builder, written) = builder();
     let monitor: MonitorGuard = builder.build().unwrap();
@@ -97,7 +97,7 @@ fn on_a_thread() {
     assert!(!has(&monitor, "subscriber"));
 }
 
-async fn ask(pool: &sqlx::SqlitePool) {
+async fn run_query(pool: &sqlx::SqlitePool) {
     sqlx::query("SELECT 1").execute(pool).await.unwrap();
 }
 
@@ -119,19 +119,19 @@ fn sqlx_under_a_filter() {
         .init();
     block_on(async {
         let pool = pool().await;
-        ask(&pool).await;
+        run_query(&pool).await;
         assert_eq!(calls(&monitor), 0);
         let all = monitor.doctor();
         let found: Vec<_> = all.iter().filter(|it| it.about == "sqlx").collect();
         assert_eq!(found.len(), 1, "{all:?}");
         let sentence = &found[0].sentence;
         assert!(sentence.contains("`sqlx::query=debug`"), "{sentence}");
-        // As it says.
+        // As the finding recommends.
         handle
             .reload(EnvFilter::new("info,sqlx::query=debug"))
             .unwrap();
         assert!(!has(&monitor, "sqlx"));
-        ask(&pool).await;
+        run_query(&pool).await;
         assert_eq!(calls(&monitor), 1);
         assert!(!has(&monitor, "sqlx"));
     });

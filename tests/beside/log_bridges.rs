@@ -1,5 +1,4 @@
-//! Records of the `log` crate, by whichever logger the host has: one log record each, with the target and level that it
-//! was made with.
+//! Records of the `log` crate with each kind of logger: each becomes one log record with its own target and level.
 
 use log::{Level as LogLevel, LevelFilter as LogFilter, Log, Metadata, Record};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -32,7 +31,7 @@ fn speak() {
     log::debug!(target: "beside::loud", "loud");
 }
 
-/// One record each, by the record's own target.
+/// Checks that there is one record for each, with its own target.
 fn assert_bridged(monitor: &MonitorGuard, written: &Written) {
     for (message, target, level) in [
         ("as it is", module_path!(), "INFO"),
@@ -87,7 +86,7 @@ fn of_a_log_tracer() {
     assert_bridged(&monitor, &written);
 }
 
-/// A bridge as a host writes it: the target `log`, and the record's own in fields named as tracing-log names them.
+/// A bridge written by a host: events have the target `log`, and that of the record is in a field, as in tracing-log.
 struct Own;
 
 impl Log for Own {
@@ -133,7 +132,7 @@ fn of_the_hosts_own() {
     assert_bridged(&monitor, &written);
 }
 
-/// Events with the target `log` and without such fields are the host's own: their target is `log`.
+/// Events with the target `log` and without such fields are the host's own and keep that target.
 fn named_targets() {
     let (monitor, written) = monitor();
     monitor.install();
@@ -167,7 +166,7 @@ fn beside_env_logger(added: bool) {
         assert_eq!(report.state(Global::LogBridge), Some(GlobalState::Missing));
     }
     speak();
-    // env_logger makes no events.
+    // env_logger emits no events.
     assert_eq!(records_of(&monitor, &written, "as it is").len(), 0);
     host_output(&host.bytes());
 }

@@ -1,5 +1,5 @@
-//! What a service already has, and this crate beside it: each case is a process of its own, since subscribers,
-//! loggers, recorders, providers and panic hooks belong to the process.
+//! This crate together with what a service already uses. Each case is a process of its own, since subscribers, loggers,
+//! recorders, providers and panic hooks belong to the process.
 //!
 //! `cargo test --manifest-path tests/beside/Cargo.toml -- FILTER` runs the cases whose name contains FILTER. The last
 //! line is `N passed, N failed`.

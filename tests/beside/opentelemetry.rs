@@ -1,4 +1,5 @@
-//! OpenTelemetry of the host's own: its layer, its provider, its middleware. Its exporter gets what it got before.
+//! A host with OpenTelemetry: its layer, its provider, its middleware. Its exporter gets the same spans as without this
+//! crate.
 
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub(crate) const CASES: [Case; 21] = [
     Case::new("otel_another_version", another_version),
 ];
 
-/// The host's provider, and what it exports.
+/// The host's provider and its exporter.
 fn provider(sampler: Sampler) -> (SdkTracerProvider, InMemorySpanExporter) {
     let exporter = InMemorySpanExporter::default();
     let provider = SdkTracerProvider::builder()
@@ -73,8 +74,8 @@ fn parent_based() -> Sampler {
     Sampler::ParentBased(Box::new(Sampler::AlwaysOn))
 }
 
-/// Sends `GET /rows/7` twice; the trace ids of the responses.
-fn ask(app: &Router) -> Vec<String> {
+/// Sends `GET /rows/7` twice and returns the trace IDs of the responses.
+fn get_rows(app: &Router) -> Vec<String> {
     crate::support::block_on(async {
         let mut ids = Vec::new();
         for _ in 0..2 {
@@ -106,7 +107,7 @@ fn app(monitor: &Monitor) -> Router {
         .layer(monitor.layer())
 }
 
-/// The host's exporter has two complete traces of an outer and an inner span each.
+/// Checks that the host's exporter has two complete traces with an outer and an inner span each.
 fn complete(exporter: &InMemorySpanExporter) -> Vec<SpanData> {
     let spans = exporter.get_finished_spans().unwrap();
     let names: Vec<_> = spans.iter().map(|it| it.name.as_ref()).collect();
@@ -126,7 +127,7 @@ fn traces(monitor: &Monitor) -> Vec<KeptTrace> {
     monitor.recent_traces()
 }
 
-/// Each of our traces has the request, and the outer and the inner span once.
+/// Checks that each of the monitor's traces has the request, the outer and the inner span once.
 fn ours(monitor: &Monitor, ids: &[String]) -> Vec<KeptTrace> {
     let traces = traces(monitor);
     assert_eq!(traces.len(), ids.len());
@@ -215,7 +216,7 @@ fn filtered(monitor: &Monitor, provider: &SdkTracerProvider) {
         .init();
 }
 
-/// A host's layer over its own provider, beside ours, whose ratio chooses nothing.
+/// A host's layer with its own provider next to the monitor's layer, whose sampling ratio is 0.
 fn layers(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
     let (provider, exporter) = provider(parent_based());
     let (builder, written) = builder();
@@ -226,7 +227,7 @@ fn layers(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
         .build()
         .unwrap();
     compose(&monitor, &provider);
-    let ids = ask(&app(&monitor));
+    let ids = get_rows(&app(&monitor));
     complete(&exporter);
     ours(&monitor, &ids);
     let records = crate::support::records_of(&monitor, &written, "an event");
@@ -240,7 +241,7 @@ fn layers(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
     assert_eq!(findings(&monitor, STEPPED_ASIDE), stepped);
 }
 
-/// The host's provider brings its spans to us: the same ids on both sides.
+/// The host's provider passes its spans to the monitor: both sides have the same IDs.
 fn joined(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
     let exporter = InMemorySpanExporter::default();
     let monitor = builder().0.spans(mode).build().unwrap();
@@ -248,7 +249,7 @@ fn joined(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
     let host = monitor.otel().join(host, parent_based()).build();
     global::set_tracer_provider(host.clone());
     compose(&monitor, &host);
-    let ids = ask(&app(&monitor));
+    let ids = get_rows(&app(&monitor));
     let spans = complete(&exporter);
     for (at, span) in spans.iter().enumerate() {
         assert_eq!(span.span_context.trace_id().to_string(), ids[at / 2]);
@@ -262,7 +263,7 @@ fn joined(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
     assert_eq!(findings(&monitor, ""), 0, "{:?}", monitor.doctor());
 }
 
-/// An `Option` does not tell our layer that it is in a subscriber.
+/// An `Option` does not call the layer's `on_layer`.
 fn in_an_option(monitor: &Monitor, provider: &SdkTracerProvider) {
     let theirs = tracing_opentelemetry::layer().with_tracer(provider.tracer("host"));
     tracing_subscriber::registry()
@@ -271,7 +272,7 @@ fn in_an_option(monitor: &Monitor, provider: &SdkTracerProvider) {
         .init();
 }
 
-/// Both look for the layer of the host's, which both find. Nothing panics meanwhile, not even unseen.
+/// Both monitors look for the host's layer and find it. Nothing panics meanwhile, not even caught.
 fn two_monitors() {
     let (provider, exporter) = provider(parent_based());
     let panics = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -296,7 +297,7 @@ fn two_monitors() {
         .with(one.otel().tracing_layer())
         .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("host")))
         .init();
-    let ids = ask(&app(&one));
+    let ids = get_rows(&app(&one));
     complete(&exporter);
     ours(&one, &ids);
     assert_eq!(findings(&two, STEPPED_ASIDE), 1);
@@ -323,7 +324,7 @@ fn joined_plain_spans() {
     let host = SdkTracerProvider::builder().with_simple_exporter(exporter.clone());
     let host = monitor.otel().join(host, parent_based()).build();
     global::set_tracer_provider(host);
-    let ids = ask(&plain_app(&monitor));
+    let ids = get_rows(&plain_app(&monitor));
     let spans = complete(&exporter);
     for (at, span) in spans.iter().enumerate() {
         assert_eq!(span.span_context.trace_id().to_string(), ids[at / 2]);
@@ -332,7 +333,7 @@ fn joined_plain_spans() {
     assert_eq!(findings(&monitor, ""), 0);
 }
 
-/// What the host's sampler drops is not exported by the host, and is part of our traces.
+/// A span that the host's sampler drops is not exported by the host, and is part of the monitor's traces.
 fn joined_sampler_decides() {
     let exporter = InMemorySpanExporter::default();
     let monitor = builder().0.build().unwrap();
@@ -340,7 +341,7 @@ fn joined_sampler_decides() {
     let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(0.0)));
     let host = monitor.otel().join(host, sampler).build();
     global::set_tracer_provider(host);
-    let ids = ask(&plain_app(&monitor));
+    let ids = get_rows(&plain_app(&monitor));
     assert_eq!(exporter.get_finished_spans().unwrap().len(), 0);
     ours(&monitor, &ids);
 }
@@ -349,7 +350,7 @@ fn foreign_provider() {
     let (provider, exporter) = provider(parent_based());
     global::set_tracer_provider(provider);
     let guard = builder().0.trace_ratio(0.0).install().unwrap();
-    ask(&plain_app(&guard));
+    get_rows(&plain_app(&guard));
     complete(&exporter);
     assert_eq!(findings(&guard, NOT_JOINED), 1);
 }
@@ -360,11 +361,11 @@ fn provider_set_after_us() {
     assert_eq!(findings(&guard, NOT_JOINED), 0);
     global::set_tracer_provider(provider);
     assert_eq!(findings(&guard, NOT_JOINED), 1);
-    ask(&plain_app(&guard));
+    get_rows(&plain_app(&guard));
     complete(&exporter);
 }
 
-/// The receiver of a call, which has to name the current span.
+/// A server that checks that its request has the current span as parent.
 async fn receive(request: Request<Body>) -> Result<http::Response<Body>, std::convert::Infallible> {
     let header = request.headers()["traceparent"]
         .to_str()
@@ -376,7 +377,7 @@ async fn receive(request: Request<Body>) -> Result<http::Response<Body>, std::co
     Ok(http::Response::new(Body::empty()))
 }
 
-/// A middleware of the host's around our layer: the request is below its span, and what goes out names the innermost.
+/// A middleware of the host around the endpoint layer: the request is a child of its span, and the innermost span is sent on.
 fn middleware_outside() {
     let (provider, exporter) = provider(parent_based());
     global::set_tracer_provider(provider.clone());
@@ -389,7 +390,7 @@ fn middleware_outside() {
             .body(Body::empty())
             .unwrap();
         call.oneshot(request).await.unwrap();
-        // So does the process's propagator, which is this crate's.
+        // The global propagator, which is that of this crate, does the same.
         let mut headers = std::collections::HashMap::new();
         global::get_text_map_propagator(|it| it.inject(&mut headers));
         let span = Context::current().span().span_context().clone();
@@ -409,7 +410,7 @@ fn middleware_outside() {
                 next.run(request).with_context(context).await
             },
         ));
-    let ids = ask(&app);
+    let ids = get_rows(&app);
     let spans = exporter.get_finished_spans().unwrap();
     assert_eq!(spans.len(), 2);
     for (span, id) in spans.iter().zip(&ids) {
@@ -432,7 +433,7 @@ fn middleware_outside() {
 
 fn we_are_the_provider() {
     let guard = builder().0.install().unwrap();
-    let ids = ask(&plain_app(&guard));
+    let ids = get_rows(&plain_app(&guard));
     ours(&guard, &ids);
     assert_eq!(findings(&guard, ""), 0);
 }
@@ -446,7 +447,7 @@ fn layer_missing() {
     tracing_subscriber::registry()
         .with(monitor.tracing_layer())
         .init();
-    ask(&app(&monitor));
+    get_rows(&app(&monitor));
     assert_eq!(findings(&monitor, "in no subscriber"), 1);
 }
 
@@ -460,9 +461,9 @@ fn another_version() {
         .with(tracing_opentelemetry_032::layer().with_tracer(before.tracer("host")))
         .with(monitor.tracing_layer())
         .init();
-    let ids = ask(&app(&monitor));
+    let ids = get_rows(&app(&monitor));
     ours(&monitor, &ids);
-    // It spoke before there was a subscriber; now it does again.
+    // The callsite was used before there was a subscriber; now it is used again.
     opentelemetry_031::global::set_tracer_provider(before);
     assert_eq!(
         findings(&monitor, "speaks in this process"),

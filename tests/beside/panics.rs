@@ -1,4 +1,4 @@
-//! A host with panic hooks of its own.
+//! Hosts with panic hooks of their own.
 
 use std::panic::{
     AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook,
@@ -54,7 +54,7 @@ async fn again() -> &'static str {
     }
 }
 
-fn ask(layers: &[EndpointLayer], path: &str) {
+fn request_path(layers: &[EndpointLayer], path: &str) {
     let mut app = Router::new()
         .route("/panics", get(panics))
         .route("/again", get(again));
@@ -82,37 +82,37 @@ fn color_eyre_before_ours() {
     color_eyre::install().unwrap();
     let monitor = builder().0.install().unwrap();
     for n in 1..4 {
-        ask(&[monitor.layer()], "/panics");
+        request_path(&[monitor.layer()], "/panics");
         assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
     }
 }
 
 fn color_eyre_after_ours() {
     let monitor = builder().0.install().unwrap();
-    ask(&[monitor.layer()], "/panics");
+    request_path(&[monitor.layer()], "/panics");
     assert_eq!((captured(&monitor), finding(&monitor)), (1, None));
     color_eyre::install().unwrap();
-    // Nothing shows it yet.
+    // There is no finding yet.
     assert_eq!(finding(&monitor), None);
     for n in 1..4 {
-        ask(&[monitor.layer()], "/panics");
+        request_path(&[monitor.layer()], "/panics");
         assert_eq!(captured(&monitor), 1);
         let said = finding(&monitor).unwrap();
         assert!(said.contains(&format!("({n} so far)")), "{said}");
         assert!(said.contains("color-eyre"), "{said}");
     }
-    // What the finding advises.
+    // As the finding recommends.
     let report = monitor.install();
     assert_eq!(
         report.state(Global::PanicHook),
         Some(GlobalState::Installed)
     );
     assert_eq!(finding(&monitor), None);
-    ask(&[monitor.layer()], "/panics");
+    request_path(&[monitor.layer()], "/panics");
     assert_eq!((captured(&monitor), finding(&monitor)), (2, None));
 }
 
-/// As human-panic and most others do it.
+/// Like human-panic and most other crates.
 fn chains_after_ours() {
     let monitor = builder().0.install().unwrap();
     let before = take_hook();
@@ -121,17 +121,17 @@ fn chains_after_ours() {
         before(info);
     }));
     for n in 1..4 {
-        ask(&[monitor.layer()], "/panics");
+        request_path(&[monitor.layer()], "/panics");
         assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
     }
     assert_eq!(HOST.load(Relaxed), 3);
-    // Ours is set again in front of it, and captures once.
+    // The monitor's hook is set again in front of it, and captures once.
     let report = monitor.install();
     assert_eq!(
         report.state(Global::PanicHook),
         Some(GlobalState::Installed)
     );
-    ask(&[monitor.layer()], "/panics");
+    request_path(&[monitor.layer()], "/panics");
     assert_eq!((captured(&monitor), finding(&monitor)), (4, None));
     assert_eq!(HOST.load(Relaxed), 4);
     let report = monitor.install();
@@ -142,15 +142,15 @@ fn chains_after_ours() {
 fn never_chains() {
     let monitor = builder().0.install().unwrap();
     set_hook(Box::new(count));
-    ask(&[monitor.layer()], "/panics");
+    request_path(&[monitor.layer()], "/panics");
     assert_eq!((captured(&monitor), HOST.load(Relaxed)), (0, 1));
     assert!(finding(&monitor).unwrap().contains("(1 so far)"));
-    // The next monitor sets it again.
+    // The next monitor sets the hook again.
     monitor.shutdown_blocking(Duration::from_secs(5)).unwrap();
     drop(monitor);
     let next = builder().0.install().unwrap();
     assert_eq!(finding(&next), None);
-    ask(&[next.layer()], "/panics");
+    request_path(&[next.layer()], "/panics");
     assert_eq!((captured(&next), HOST.load(Relaxed)), (1, 2));
     assert_eq!(finding(&next), None);
 }
@@ -164,7 +164,7 @@ fn between_two_of_ours() {
     }));
     let second = builder().0.install().unwrap();
     for monitor in [&first, &second] {
-        ask(&[monitor.layer()], "/panics");
+        request_path(&[monitor.layer()], "/panics");
         assert_eq!(captured(monitor), 1);
     }
     assert_eq!(HOST.load(Relaxed), 2);
@@ -173,7 +173,7 @@ fn between_two_of_ours() {
 fn raised_again() {
     let monitor = builder().0.install().unwrap();
     for n in 1..30 {
-        ask(&[monitor.layer()], "/again");
+        request_path(&[monitor.layer()], "/again");
         assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
     }
 }
@@ -183,7 +183,7 @@ fn two_monitors() {
     let second = builder().0.install().unwrap();
     for path in ["/panics", "/again"] {
         for _ in 0..20 {
-            ask(&[first.layer(), second.layer()], path);
+            request_path(&[first.layer(), second.layer()], path);
         }
     }
     assert_eq!(finding(&first), None);
@@ -191,7 +191,7 @@ fn two_monitors() {
     assert_eq!(captured(&first) + captured(&second), 40);
 }
 
-/// A handler asks a router of the same monitor's, in which it panics once.
+/// A handler sends a request to a router with the same monitor, which panics once.
 fn through_two_requests() {
     let monitor = builder().0.install().unwrap();
     let inner = Router::new()
@@ -213,11 +213,11 @@ fn through_two_requests() {
     }
 }
 
-/// Ours is gone, and one of the host's may lie where it lay.
+/// The monitor's hook is dropped, and one of the host's may have the same address.
 fn in_place_of_ours() {
     let monitor = builder().0.install().unwrap();
     for n in 1..50_u64 {
-        // As large as one of ours, and made when that has just gone.
+        // As large as the monitor's hook, and allocated right after that is freed.
         let (one, two, three) = (Box::new(n), Box::new(n), Box::new(n));
         drop(take_hook());
         if n % 2 == 0 {
@@ -234,12 +234,12 @@ fn in_place_of_ours() {
         let report = monitor.install();
         let state = report.state(Global::PanicHook);
         assert_eq!(state, Some(GlobalState::Installed), "{n}");
-        ask(&[monitor.layer()], "/panics");
+        request_path(&[monitor.layer()], "/panics");
         assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
     }
 }
 
-/// The layer sees no panic there, and nothing is wrong.
+/// The layer sees no panic, and there is no finding.
 fn caught_inside() {
     let monitor = builder().0.install().unwrap();
     for n in 1..30 {
@@ -254,7 +254,7 @@ fn caught_inside() {
     }
 }
 
-/// The host's Sentry with its panic integration; the events that it sent.
+/// Runs `work` with the host's Sentry and its panic integration; returns the events that it sends.
 fn sentry() -> (sentry::ClientInitGuard, Arc<sentry::test::TestTransport>) {
     let transport = sentry::test::TestTransport::new();
     let options = sentry::ClientOptions::new()
@@ -266,7 +266,7 @@ fn sentry() -> (sentry::ClientInitGuard, Arc<sentry::test::TestTransport>) {
 fn sentry_before_ours() {
     let (_sentry, sent) = sentry();
     let monitor = builder().0.install().unwrap();
-    ask(&[monitor.layer()], "/panics");
+    request_path(&[monitor.layer()], "/panics");
     assert_eq!((captured(&monitor), finding(&monitor)), (1, None));
     assert_eq!(sent.fetch_and_clear_events().len(), 1);
 }
@@ -275,14 +275,14 @@ fn sentry_after_ours() {
     let monitor = builder().0.install().unwrap();
     let (_sentry, sent) = sentry();
     for n in 1..3 {
-        ask(&[monitor.layer()], "/panics");
+        request_path(&[monitor.layer()], "/panics");
         assert_eq!((captured(&monitor), finding(&monitor)), (n, None));
         assert_eq!(sent.fetch_and_clear_events().len(), 1);
         monitor.install();
     }
 }
 
-/// The hook cannot be changed then; the rest is installed, and a second call sets it.
+/// The hook cannot be set during a panic; everything else is installed, and a second call sets it.
 fn install_while_panicking() {
     struct Installs(MonitorGuard);
 
@@ -305,6 +305,6 @@ fn install_while_panicking() {
     let report = handle.install();
     let state = report.state(Global::PanicHook);
     assert_eq!(state, Some(GlobalState::Installed));
-    ask(&[handle.layer()], "/panics");
+    request_path(&[handle.layer()], "/panics");
     assert_eq!((captured(&handle), finding(&handle)), (1, None));
 }

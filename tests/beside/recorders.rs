@@ -1,4 +1,4 @@
-//! A recorder of the `metrics` facade that the host set.
+//! Hosts with a recorder of the `metrics` facade.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ fn counters_keep_their_names() {
     for line in theirs.lines().filter(|line| !line.is_empty()) {
         assert!(ours.lines().any(|it| it == line), "{line}\n{ours}");
     }
-    // What would be another counter of the same family is not added to this one.
+    // A counter of the same family with other labels is not added to this one.
     metrics::counter!("jobs_total", "queue" => "a").increment(50);
     let ours = guard.metrics().render();
     assert!(ours.lines().any(|it| it == "jobs{queue=\"a\"} 2"), "{ours}");

@@ -1,4 +1,4 @@
-//! A Sentry that the host set up: its events keep their link to its own transactions, and find our trace.
+//! Hosts with Sentry: its events keep the link to its own transactions and get the monitor's trace ID.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,8 +57,8 @@ fn trace_of(contexts: &sentry::protocol::Map<String, Context>) -> (String, Strin
     (trace.trace_id.to_string(), trace.span_id.to_string())
 }
 
-/// Sends `GET /rows/7`, and returns the trace id of the response.
-fn ask(app: Router) -> String {
+/// Sends `GET /rows/7` and returns the trace ID of the response.
+fn get_rows(app: Router) -> String {
     let response = block_on(async {
         let request = Request::get("/rows/7").body(Body::empty()).unwrap();
         let response = app.oneshot(request).await.unwrap();
@@ -76,7 +76,7 @@ fn capture() {
     sentry::capture_message("the disk is slow", sentry::Level::Warning);
 }
 
-/// The event is linked to the transaction, and its tag and context to our trace.
+/// Checks that the event is linked to the transaction, and that its tag and context have the monitor's trace ID.
 fn linked(monitor: &Monitor, event: &Event<'_>, transaction: &Transaction<'_>, id: &str) {
     assert_eq!(
         trace_of(&event.contexts).0,
@@ -99,7 +99,7 @@ fn without_a_transaction() {
     let app = Router::new()
         .route("/rows/{id}", get(async || capture()))
         .layer(monitor.layer());
-    let id = ask(app);
+    let id = get_rows(app);
     let (events, _) = sent(&transport);
     assert_eq!(events.len(), 1);
     assert_eq!(trace_of(&events[0].contexts).0, id);
@@ -115,11 +115,11 @@ fn tower_transaction() {
         .layer(monitor.layer())
         .layer(sentry::integrations::tower::SentryHttpLayer::new().enable_transaction())
         .layer(sentry::integrations::tower::NewSentryLayer::new_from_top());
-    let id = ask(app);
+    let id = get_rows(app);
     let (events, transactions) = sent(&transport);
     assert_eq!((events.len(), transactions.len()), (1, 1));
     linked(&monitor, &events[0], &transactions[0], &id);
-    // It is the transaction's own span that the event names.
+    // The event has the span of the transaction itself.
     assert_eq!(
         trace_of(&events[0].contexts).1,
         trace_of(&transactions[0].contexts).1
@@ -134,7 +134,7 @@ fn tower_below_ours() {
         .layer(sentry::integrations::tower::SentryHttpLayer::new().enable_transaction())
         .layer(sentry::integrations::tower::NewSentryLayer::new_from_top())
         .layer(monitor.layer());
-    let id = ask(app);
+    let id = get_rows(app);
     let (events, transactions) = sent(&transport);
     assert_eq!((events.len(), transactions.len()), (1, 1));
     linked(&monitor, &events[0], &transactions[0], &id);
@@ -157,11 +157,11 @@ fn tracing_span() {
             }),
         )
         .layer(monitor.layer());
-    let id = ask(app);
+    let id = get_rows(app);
     let (events, transactions) = sent(&transport);
     assert_eq!((events.len(), transactions.len()), (1, 1));
     linked(&monitor, &events[0], &transactions[0], &id);
-    // The inner span is one of the transaction's, of which the event names the span and nothing else.
+    // The inner span belongs to the transaction; the event has its span ID and nothing else of it.
     let inner = &transactions[0].spans[0];
     assert_eq!(trace_of(&events[0].contexts).1, inner.span_id.to_string());
 }
@@ -175,7 +175,7 @@ fn panic_once_each() {
         .layer(guard.layer())
         .layer(sentry::integrations::tower::SentryHttpLayer::new().enable_transaction())
         .layer(sentry::integrations::tower::NewSentryLayer::new_from_top());
-    let id = ask(app);
+    let id = get_rows(app);
     let (events, transactions) = sent(&transport);
     assert_eq!((events.len(), transactions.len()), (1, 1));
     assert!(events[0].exception.values[0].value.as_deref() == Some("no paper"));

@@ -1,4 +1,4 @@
-//! Build, compose, install the rest; and one monitor after the other.
+//! Ways to start: build, compose and install the rest; and one monitor after another.
 
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -100,7 +100,7 @@ pub(crate) const CASES: [Case; 29] = [
     ),
 ];
 
-/// The states, in the order of `Global::ALL`.
+/// The states of the globals, in the order of `Global::ALL`.
 fn states(report: &InstallReport) -> [GlobalState; 7] {
     assert_eq!(report.globals.len(), Global::ALL.len());
     let lines = report.to_string();
@@ -110,7 +110,7 @@ fn states(report: &InstallReport) -> [GlobalState; 7] {
     Global::ALL.map(|global| report.state(global).unwrap())
 }
 
-/// Each sentence stands in the report once, those of what is missing alone.
+/// Checks that the report has a sentence for each missing global, once, and no other.
 fn assert_said_once(monitor: &MonitorGuard) {
     let report = monitor.report();
     let printed = report.to_string();
@@ -133,7 +133,7 @@ async fn handler() -> &'static str {
     "hello"
 }
 
-fn ask(monitor: &Monitor, path: &str) {
+fn request_path(monitor: &Monitor, path: &str) {
     let app = Router::new()
         .route("/hello", get(handler))
         .route(
@@ -143,7 +143,7 @@ fn ask(monitor: &Monitor, path: &str) {
         .layer(monitor.layer());
     let request = Request::get(path).body(Body::empty()).unwrap();
     block_on(async move {
-        // A task of its own: it may panic.
+        // A task of its own, since it may panic.
         if let Ok(response) = tokio::spawn(app.oneshot(request)).await {
             axum::body::to_bytes(response.unwrap().into_body(), 100)
                 .await
@@ -158,7 +158,7 @@ fn value(monitor: &Monitor, line: &str) -> f64 {
     found.map_or(0.0, |value| value.trim().parse().unwrap())
 }
 
-/// What the handler does is there once: its event, its record of `log`, its counter, its span.
+/// Checks that everything of the handler is recorded once: its event, its record of `log`, its counter, its span.
 fn assert_once(monitor: &Monitor, written: &Written) {
     assert_eq!(records_of(monitor, written, "in the handler").len(), 1);
     assert_eq!(records_of(monitor, written, "a log record").len(), 1);
@@ -195,9 +195,9 @@ fn two_steps_beside_fmt(added: bool) {
         );
         assert_said_once(monitor);
         assert_eq!(monitor.report().to_string(), "nothing to report");
-        ask(monitor, "/hello");
+        request_path(monitor, "/hello");
         assert_once(monitor, &written);
-        ask(monitor, "/panics");
+        request_path(monitor, "/panics");
         assert_eq!(panics(monitor), 1);
         assert_eq!(monitor.report().to_string(), "nothing to report");
         let findings = monitor.doctor();
@@ -289,7 +289,7 @@ fn beside_another_propagator() {
     assert_eq!(fields(), ["baggage"]);
 }
 
-/// A propagator whose headers nobody can learn.
+/// A propagator that panics when its fields are read.
 #[derive(Debug)]
 struct Panicking;
 
@@ -312,7 +312,7 @@ fn beside_a_propagator_that_panics() {
     assert!(std::panic::catch_unwind(fields).is_err());
 }
 
-/// One that is at work keeps its headers, whatever the next one wants.
+/// An installed propagator keeps its headers, whatever the next monitor sets.
 fn another_propagator_beside_the_first() {
     let settings = std::env::temp_dir().join(format!("beside-prop-{}.toml", std::process::id()));
     std::fs::write(&settings, "[trace]\npropagators = [\"tracecontext\"]\n").unwrap();
@@ -336,7 +336,7 @@ fn fields() -> Vec<String> {
     fields
 }
 
-/// Keeps everything, and counts how often it is asked.
+/// A sampler that samples everything and counts its calls.
 #[derive(Clone, Debug, Default)]
 struct Counting(Arc<AtomicUsize>);
 
@@ -359,7 +359,7 @@ impl ShouldSample for Counting {
     }
 }
 
-/// A log of what OpenTelemetry and the host say at every level.
+/// A log of the events of OpenTelemetry and the host at every level.
 fn all_of_opentelemetry(
     host: &Written,
 ) -> impl tracing_subscriber::Layer<tracing_subscriber::Registry> {
@@ -434,7 +434,7 @@ fn one_step_after_their_init() {
     tracing_subscriber::registry().with(fmt).init();
     let (builder, written) = builder();
     let monitor = builder.install().unwrap();
-    // The logger of `init()` hands records to `tracing`: nothing is wrong with it.
+    // The logger of `init()` passes records to `tracing`, so there is no finding.
     assert_eq!(
         states(&monitor.report().install),
         [
@@ -443,7 +443,7 @@ fn one_step_after_their_init() {
     );
     assert_said_once(&monitor);
     assert!(monitor.report().to_string().contains("monitor.install()"));
-    ask(&monitor, "/panics");
+    request_path(&monitor, "/panics");
     assert_eq!(panics(&monitor), 1);
     assert_eq!(records_of(&monitor, &written, "in the handler").len(), 0);
 }
@@ -463,13 +463,13 @@ fn one_step_before_their_init() {
     assert!(subscriber.try_init().is_err());
     let init = catch_unwind(|| tracing_subscriber::registry().init());
     assert!(init.is_err());
-    // The host's own panic.
+    // A panic of the host.
     assert_eq!(panics(&monitor), 1);
-    ask(&monitor, "/hello");
+    request_path(&monitor, "/hello");
     assert_once(&monitor, &written);
 }
 
-/// No logger is set that would make the host's `init()` fail.
+/// The monitor sets no logger, which would make the host's `init()` fail.
 fn switched_off_before_their_init() {
     let (builder, written) = builder();
     let monitor = builder
@@ -486,7 +486,7 @@ fn switched_off_before_their_init() {
         [Off, InPlace, AlreadyInstalled]
     );
     assert_eq!(monitor.report().not_installed, Vec::<String>::new());
-    ask(&monitor, "/hello");
+    request_path(&monitor, "/hello");
     assert_once(&monitor, &written);
 }
 
@@ -512,7 +512,7 @@ fn switched_off_by_settings() {
     assert_eq!(monitor.report().to_string(), "nothing to report");
     assert!(Monitor::current().is_none() && fields().is_empty());
     assert!(monitor.doctor().iter().all(|it| it.about != "panic hook"));
-    ask(&monitor, "/panics");
+    request_path(&monitor, "/panics");
     assert_eq!(panics(&monitor), 0);
     assert!(monitor.doctor().iter().all(|it| it.about != "panic hook"));
     tracing_subscriber::registry().init();
@@ -540,17 +540,17 @@ fn boxed_and_reloaded_layers() {
 fn install_before_the_subscriber() {
     let (builder, written) = builder();
     let monitor = builder.build().unwrap();
-    // A subscriber of this thread alone is not the process's.
+    // A subscriber of this thread is not the global one.
     let _scoped = tracing::subscriber::set_default(tracing_subscriber::registry());
     let report = monitor.install();
     assert_eq!(states(&report), [Installed; 7]);
-    ask(&monitor, "/hello");
+    request_path(&monitor, "/hello");
     drop(_scoped);
-    ask(&monitor, "/hello");
+    request_path(&monitor, "/hello");
     assert_eq!(records_of(&monitor, &written, "in the handler").len(), 1);
 }
 
-/// The host has the layer already: its `init()` works.
+/// The host already has the layer, so its `init()` works.
 fn install_before_their_init() {
     let (builder, written) = builder();
     let monitor = builder.build().unwrap();
@@ -566,7 +566,7 @@ fn install_before_their_init() {
         [InPlace, InPlace, AlreadyInstalled]
     );
     assert_eq!(monitor.report().to_string(), "nothing to report");
-    ask(&monitor, "/hello");
+    request_path(&monitor, "/hello");
     assert_once(&monitor, &written);
 }
 
@@ -580,7 +580,7 @@ fn build_alone() {
             .map(|it| it.sentence)
     };
     assert!(finding().unwrap().contains("(0 reached a layer so far)"));
-    ask(&monitor, "/panics");
+    request_path(&monitor, "/panics");
     assert_eq!(panics(&monitor), 0);
     assert!(finding().unwrap().contains("(1 reached a layer so far)"));
     let outside = || {
@@ -595,7 +595,7 @@ fn build_alone() {
     monitor.install();
     assert!(!outside());
     assert_eq!(finding(), None);
-    ask(&monitor, "/panics");
+    request_path(&monitor, "/panics");
     assert_eq!((panics(&monitor), finding()), (1, None));
 }
 
@@ -607,9 +607,9 @@ fn twice() {
     }
     assert_said_once(&monitor);
     assert_eq!(monitor.report().to_string(), "nothing to report");
-    ask(&monitor, "/hello");
+    request_path(&monitor, "/hello");
     assert_once(&monitor, &written);
-    ask(&monitor, "/panics");
+    request_path(&monitor, "/panics");
     assert_eq!(panics(&monitor), 1);
 }
 
@@ -623,9 +623,9 @@ const NEXT: [GlobalState; 7] = [
     Installed,
 ];
 
-/// A monitor that is installed after others has what happens from then on, outside requests too.
+/// A monitor that is installed after another one records from then on, outside of requests as well.
 fn assert_has_all(monitor: &MonitorGuard, written: &Written) {
-    ask(monitor, "/hello");
+    request_path(monitor, "/hello");
     assert_once(monitor, written);
     let tracer = global::tracer("host");
     tracing::info!("outside");
@@ -634,7 +634,7 @@ fn assert_has_all(monitor: &MonitorGuard, written: &Written) {
     metrics::counter!("outside").increment(2);
     watchpost::capture_error(&std::fmt::Error);
     assert!(std::thread::spawn(|| panic!("outside")).join().is_err());
-    ask(monitor, "/panics");
+    request_path(monitor, "/panics");
     for message in ["outside", "in a job"] {
         let mut records = records_of(monitor, written, message);
         records.retain(|it| it["level"] == "INFO");
@@ -673,7 +673,7 @@ fn second_after_the_first() {
         assert_eq!(states(&monitor.install()), [AlreadyInstalled; 7]);
         assert_eq!(monitor.report().to_string(), "nothing to report");
         assert_has_all(&monitor, &written);
-        // A tracer that the host keeps follows.
+        // A tracer that the host has stored uses the next monitor.
         let tracer = tracer.get_or_init(|| global::tracer("kept"));
         tracer.in_span("kept", |_| {});
         assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
@@ -686,7 +686,7 @@ fn second_after_the_first() {
     }
 }
 
-/// A span that was entered under the second monitor is left under the third.
+/// A span that is entered with the second monitor is exited with the third.
 fn entered_under_another() {
     let mut entered = Vec::new();
     for n in 0..3 {
@@ -711,7 +711,7 @@ fn entered_under_another() {
     }
 }
 
-/// The guard of the first is kept.
+/// The guard of the first monitor is not dropped.
 fn second_after_a_shutdown() {
     let (first_builder, _) = builder();
     let first = first_builder.install().unwrap();
@@ -740,8 +740,8 @@ fn second_beside_the_first() {
     ];
     assert_eq!(states(&second.report().install), others);
     assert_said_once(&second);
-    // Each captures what panics in its own requests.
-    ask(&second, "/panics");
+    // Each captures the panics in its own requests.
+    request_path(&second, "/panics");
     assert_eq!(panics(&second), 1);
     assert_eq!(panics(&first), 0);
     assert_has_all(&first, &written);
@@ -753,7 +753,7 @@ fn second_beside_the_first() {
     assert_eq!(number(&Monitor::current().unwrap()), number(&second));
 }
 
-/// Threads emit while monitors end and begin: nothing panics or waits, and each count is in one of them.
+/// Threads emit while monitors end and begin: nothing panics or blocks, and each count is in one monitor.
 fn while_threads_emit() {
     const THREADS: u64 = 4;
     const ROUNDS: usize = 8;
@@ -784,7 +784,7 @@ fn while_threads_emit() {
             threads.extend((0..THREADS).map(|_| std::thread::spawn(emit.clone())));
             begun.wait();
         }
-        // Some work happens under each.
+        // Some work happens with each monitor.
         let before = emitted.load(Relaxed);
         while emitted.load(Relaxed) < before + 50 {
             std::thread::yield_now();
@@ -799,7 +799,7 @@ fn while_threads_emit() {
         registries.push(monitor.metrics().clone());
         monitor.shutdown_blocking(Duration::from_secs(30)).unwrap();
     }
-    // What came after a monitor's end stands in its registry too.
+    // Counts after a monitor's end are in its registry as well.
     let pages: Vec<_> = registries.iter().map(Metrics::render).collect();
     let sum = |name: &str, signal: &str| -> f64 {
         let lines = pages.iter().flat_map(|page| page.lines());
@@ -842,7 +842,7 @@ fn on_a_current_thread_runtime() {
     assert_has_all(&monitor, &written);
 }
 
-/// What the host sets after the first monitor stays when the second is installed.
+/// Globals that the host sets after the first monitor stay when the second is installed.
 fn their_own_after_the_first() {
     let first = builder().0.install().unwrap();
     drop(first);
@@ -859,7 +859,7 @@ fn their_own_after_the_first() {
     assert_eq!(fields(), ["traceparent", "tracestate"]);
 }
 
-/// Each global goes to one of the monitors, and each is told so.
+/// Each global goes to one of the monitors, and the reports agree.
 fn at_once_on_many_threads() {
     let begin = Barrier::new(8);
     let install = || {
@@ -888,7 +888,7 @@ fn at_once_on_many_threads() {
     assert_eq!(all.iter().map(|(it, ..)| panics(it)).sum::<u64>(), 1);
 }
 
-/// That subscriber serves the first monitor alone.
+/// The subscriber belongs to the first monitor only.
 fn spans_of_tracing_opentelemetry() {
     use watchpost::trace::Spans;
     let first = builder().0.spans(Spans::TracingOpentelemetry);
@@ -903,7 +903,7 @@ fn spans_of_tracing_opentelemetry() {
     assert_said_once(&second);
 }
 
-/// Hooks that others swap meanwhile are not lost, and nothing waits for ever.
+/// Hooks that other threads swap meanwhile are not lost, and nothing blocks forever.
 fn while_hooks_are_swapped() {
     let monitor = builder().0.install().unwrap();
     let begin = Barrier::new(3);
@@ -923,6 +923,6 @@ fn while_hooks_are_swapped() {
         }
     });
     monitor.install();
-    ask(&monitor, "/panics");
+    request_path(&monitor, "/panics");
     assert_eq!(panics(&monitor), 1);
 }

@@ -1,6 +1,6 @@
-//! A host with a `tracing` subscriber of its own: what its layers see and write stays the same, byte for byte, wherever
-//! the monitor's layer stands, and so does the level up to which `tracing` makes events at all. console-subscriber is not
-//! among them: its layer panics in a process that is built without `tokio_unstable`.
+//! Hosts with a `tracing` subscriber of their own: the input and output of their layers stay the same, byte for byte, for
+//! each place of the monitor's layer, and so does the maximum level of `tracing`. console-subscriber is not included: its
+//! layer panics in a process that is built without `tokio_unstable`.
 
 use std::sync::{Arc, Mutex};
 
@@ -122,7 +122,7 @@ pub(crate) const CASES: [Case; 26] = [
         });
     }),
     Case::unchanged("subscriber_beside_a_filtered_layer", |added| {
-        // Without a filter of its own the layer asks for no limit.
+        // Without a filter of its own, the layer sets no maximum level.
         let level = if added {
             LevelFilter::TRACE
         } else {
@@ -190,7 +190,7 @@ fn monitor(added: bool) -> (Option<MonitorGuard>, Written) {
     (added.then(|| builder.build().unwrap()), written)
 }
 
-/// Says something at each level, in spans of each.
+/// Emits an event at each level, in spans of each level.
 fn speak() {
     let outer = tracing::info_span!("outer", item = 7);
     outer.in_scope(|| {
@@ -206,7 +206,7 @@ fn speak() {
     });
 }
 
-/// What every case asserts: the level that remains, and one record of each event that gets through.
+/// The assertion of every case: the maximum level, and one record of each enabled event.
 fn assert_heard(monitor: &MonitorGuard, written: &Written) {
     for (message, level) in [
         ("an error", LevelFilter::ERROR),
@@ -220,7 +220,7 @@ fn assert_heard(monitor: &MonitorGuard, written: &Written) {
             "{message}"
         );
     }
-    // The monitor's own levels hold.
+    // The monitor's own levels apply.
     assert_eq!(records_of(monitor, written, "some detail").len(), 0);
     assert_eq!(records_of(monitor, written, "all detail").len(), 0);
     let doctor: Vec<_> = monitor.doctor().iter().map(|it| it.about).collect();
@@ -284,7 +284,7 @@ fn error_layer(added: bool) {
     host_output(all.as_bytes());
 }
 
-/// A layer as bunyan's, which records everything that it sees.
+/// A layer like that of tracing-bunyan-formatter, which records everything.
 #[derive(Clone, Default)]
 struct RecordsAll(Arc<Mutex<String>>);
 
@@ -293,7 +293,7 @@ impl RecordsAll {
         use std::fmt::Write as _;
         let mut out = self.0.lock().unwrap();
         let (level, target, name) = (metadata.level(), metadata.target(), metadata.name());
-        // The lines of a file move.
+        // Line numbers change with the file.
         let name = if name.starts_with("event ") || name.starts_with("log event") {
             "event"
         } else {
@@ -354,7 +354,7 @@ fn records_all(added: bool) {
         .init();
     assert_eq!(LevelFilter::current(), LevelFilter::TRACE);
     if let Some(monitor) = &monitor {
-        // Neither the doctor nor the installation speaks to the host's layers.
+        // Neither the doctor nor the installation emits anything to the host's layers.
         let _findings = monitor.doctor();
         monitor.install();
         let _findings = monitor.doctor();
@@ -387,7 +387,7 @@ fn rolling_file(added: bool) {
     host_output(&output);
 }
 
-/// The layer names no level, whatever it stands in; with its filter it names what is recorded.
+/// The layer sets no maximum level in any composition; with its filter it sets the level that is recorded.
 fn levels_alone() {
     let monitor = builder().0.log_level("info,beside=debug").build().unwrap();
     let level = |make: &dyn Fn() -> Dispatch| {
@@ -440,11 +440,11 @@ fn levels_alone() {
     }
 }
 
-/// A subscriber that this crate sets has no other layers, so the level is that of what is recorded.
+/// The subscriber of `install` has no other layers, so the maximum level is the level that is recorded.
 fn own_level() {
     let (builder, written) = builder();
     let monitor = builder.log_level("info").install().unwrap();
-    // SQLx's events come at `DEBUG`.
+    // SQLx's events have the level `DEBUG`.
     assert_eq!(LevelFilter::current(), LevelFilter::DEBUG);
     speak();
     assert_heard(&monitor, &written);

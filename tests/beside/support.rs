@@ -1,4 +1,4 @@
-//! What cases share: writers that keep what is written, and readers of log records.
+//! Helpers of the cases: a writer that stores what is written, and readers of log records.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -41,7 +41,7 @@ impl Written {
         String::from_utf8(self.bytes()).unwrap()
     }
 
-    /// The JSON objects that were written so far, one a line.
+    /// The JSON objects written so far, one in each line.
     pub(crate) fn objects(&self) -> Vec<Value> {
         let text = self.text();
         text.lines()
@@ -56,7 +56,7 @@ pub(crate) fn records(monitor: &Monitor, written: &Written) -> Vec<Value> {
     written.objects()
 }
 
-/// The log records so far that have this message.
+/// The log records so far with this message.
 pub(crate) fn records_of(monitor: &Monitor, written: &Written, message: &str) -> Vec<Value> {
     let mut all = records(monitor, written);
     all.retain(|record| record["message"] == message);

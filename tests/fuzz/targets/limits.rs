@@ -1,4 +1,4 @@
-//! Any headers at any time, as those of an answer: what is read is bounded, and rubbish is counted.
+//! Arbitrary response headers at arbitrary times: the parsed rate limits are bounded, and invalid values are counted.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../../src/external/limits/mod.rs"]
 mod limits;
 
-/// Names, of which each line's first byte chooses one.
+/// Header names; the first byte of each line selects one.
 const NAMES: [&str; 20] = [
     "ratelimit",
     "ratelimit-policy",
@@ -34,7 +34,7 @@ const NAMES: [&str; 20] = [
     "retry-after",
 ];
 
-/// Nothing lasts longer.
+/// The longest duration of a limit.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
 fuzz_target!(|data: &[u8]| {
@@ -43,7 +43,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let [a, b, c, d, e] = *seconds;
     let seconds = Duration::from_secs(u64::from_be_bytes([0, 0, 0, 0, b, c, d, e]));
-    // Clocks before the epoch too, and far behind it.
+    // Clocks before the epoch as well, and long after it.
     let now = match a {
         0 => UNIX_EPOCH.checked_sub(seconds),
         a => UNIX_EPOCH.checked_add(seconds.saturating_mul(1 << (a % 16))),
@@ -83,7 +83,7 @@ fuzz_target!(|data: &[u8]| {
     rubbish_is_counted(headers, &read, now);
 });
 
-/// What is none of a header's values is counted, and changes nothing else.
+/// An invalid value of a header is counted and changes nothing else.
 fn rubbish_is_counted(mut headers: HeaderMap, read: &limits::Read, now: SystemTime) {
     let added = [
         ("x-ratelimit-limit", "-1"),
@@ -101,7 +101,7 @@ fn rubbish_is_counted(mut headers: HeaderMap, read: &limits::Read, now: SystemTi
     }
     let with_more = limits::read(&headers, now);
     assert_eq!(with_more.rubbish, read.rubbish + added.len() as u32);
-    // Windows come in the order of the headers, which is the map's.
+    // Windows have the order of the headers in the map.
     assert_eq!(with_more.windows.len(), read.windows.len());
     for window in &read.windows {
         assert!(

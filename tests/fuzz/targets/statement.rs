@@ -1,4 +1,4 @@
-//! Any text, as a statement of any dialect: what is put out is bounded and holds no literal.
+//! Arbitrary texts as statements of each dialect: the output is bounded and contains no literal.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -16,7 +16,7 @@ const DIALECTS: [Dialect; 6] = [
     Dialect::Other,
     Dialect::Unknown,
 ];
-/// What stands in literals and comments, and nowhere else.
+/// A text in literals and comments, and nowhere else.
 const SECRET: &str = "zqsecret";
 /// Statements with a place for a literal.
 const AROUND: [(&str, &str); 6] = [
@@ -28,7 +28,7 @@ const AROUND: [(&str, &str); 6] = [
     ("CALL a(", ")"),
 ];
 
-/// Statements with a place for a secret without quotes.
+/// Statements with a place for an unquoted secret.
 const ANNOUNCED: [(&str, &str); 8] = [
     ("CREATE USER a IDENTIFIED BY ", " ACCOUNT UNLOCK"),
     ("ALTER USER a IDENTIFIED BY b REPLACE ", ""),
@@ -47,7 +47,7 @@ fuzz_target!(|data: &[u8]| {
     let [which, data @ ..] = data else { return };
     let dialect = DIALECTS[usize::from(*which) % DIALECTS.len()];
     let text = String::from_utf8_lossy(data);
-    // Some so long that not all is read.
+    // Some are so long that only a part is read.
     let text = text.repeat(if *which < 240 { 1 } else { 80 });
     bounded(&text, dialect);
     command(&text);
@@ -81,10 +81,10 @@ fn bounded(text: &str, dialect: Dialect) -> NormalizedStatement {
     assert!(!read.summary.contains(is_hidden), "{:?}", read.summary);
     assert_eq!(read, NormalizedStatement::read(text, dialect));
     if !read.text.contains('…') {
-        // A blank stands for what is not seen, and is one for who reads the text again; so is a placeholder behind an
-        // `@` a part of an operator of PostgreSQL's.
-        let again = NormalizedStatement::read(&read.text, dialect);
-        let third = NormalizedStatement::read(&again.text, dialect);
+        // The output has a space in place of removed text, and reading it again sees a space; likewise, a placeholder after
+        // an `@` becomes a part of an operator of PostgreSQL.
+        let again = Statement::read(&read.text, dialect);
+        let third = Statement::read(&again.text, dialect);
         assert_eq!(third.text, again.text, "{dialect:?}: {text:?}");
         let is_odd = |c: char| is_hidden(c) && !matches!(c, '\t' | '\n' | '\r');
         if !text.contains(is_odd) && !read.text.contains("@?") {
@@ -99,7 +99,7 @@ fn is_hidden(c: char) -> bool {
     c.is_control() || is_mark(c)
 }
 
-/// Of a command nothing is kept but its name.
+/// Only the name of a command is kept.
 fn command(text: &str) {
     let read = NormalizedStatement::command(text);
     let name = &*read.summary;
@@ -111,7 +111,7 @@ fn command(text: &str) {
         format!("{name} {text}"),
         format!(" {}\n{SECRET}", name.to_ascii_lowercase()),
     ] {
-        // What follows no name is one.
+        // A text that follows no name is one itself.
         if !name.is_empty() {
             let more = NormalizedStatement::command(&with_more);
             assert_eq!(read.digest, more.digest, "{with_more:?}");
@@ -120,7 +120,7 @@ fn command(text: &str) {
     }
 }
 
-/// A text without these characters, and without the secret.
+/// The text without these characters and without the secret.
 fn without(text: &str, characters: &[char]) -> String {
     let mut text = text.replace(characters, "");
     while text.contains(SECRET) {
@@ -129,16 +129,16 @@ fn without(text: &str, characters: &[char]) -> String {
     text
 }
 
-/// The secret as a word of this text.
+/// The secret as a word of the text.
 fn bare(text: &str) -> String {
     let word: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("p{}{SECRET}{}", without(&word, &[]), without(&word, &[]))
 }
 
-/// Literals and comments with a text in them, as the dialect writes them.
+/// Literals and comments of the dialect that contain a text.
 fn planted(text: &str, dialect: Dialect) -> Vec<String> {
     let text = without(text, &[]);
-    // Where a backslash escapes, or may.
+    // Dialects in which a backslash escapes, or may escape.
     let escaped = match dialect {
         Dialect::Mysql => text.replace('\\', "\\\\"),
         Dialect::Other | Dialect::Unknown => without(&text, &['\\']),

@@ -1,4 +1,4 @@
-//! Any text, as a URL: what is shown is bounded, without credentials, values of the query and fragment.
+//! Arbitrary texts as URLs: the output is bounded and contains no credentials, query values or fragment.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,19 +6,19 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../../src/external/url/mod.rs"]
 mod url;
 
-/// What stands where secrets do, and nowhere else.
+/// A text in the places of secrets, and nowhere else.
 const SECRET: &str = "zqsecret";
 
 fuzz_target!(|data: &[u8]| {
     let text = String::from_utf8_lossy(data);
     bounded(&text);
-    // So long that it is cut.
+    // Long enough to be cut.
     bounded(&text.repeat(2048 / text.len().max(1) + 1));
     if let Some(target) = url::target(&text) {
         assert!(target.host.len() <= 3 * 255);
     }
 
-    // What ends a part, and so begins the next, stands in none.
+    // Without the characters that end a part of a URL.
     let user = without(&text, &['/', '?', '#', '\\', '@']);
     let value = without(&text, &['&', ';', '#', '=']);
     let path = without(&text, &['?', '#', '@']);
@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// The text without some characters, nor the secret, which what was around them may make.
+/// The text without some characters, and without the secret, which their removal may form.
 fn without(text: &str, characters: &[char]) -> String {
     let mut text = text.replace(characters, "");
     while text.contains(SECRET) {
@@ -49,7 +49,7 @@ fn bounded(url: &str) -> String {
     let shown = url::shown(url, |_, _| false);
     assert!(shown.len() <= 2048);
     assert!(!shown.contains(char::is_control), "{url:?}: {shown:?}");
-    // What was cut may end in half of what tells a port from a password.
+    // A cut text may end before the part that distinguishes a port from a password.
     if !shown.ends_with('…') {
         assert_eq!(url::shown(&shown, |_, _| false), shown, "{url:?}");
     }
