@@ -1,5 +1,5 @@
-//! The adapters of `PostgreSQL`'s drivers on a real one: what they count beside what the server counted, and what it
-//! sees of a trace.
+//! The adapters of the `PostgreSQL` drivers with a real server: their counts compared with those of the server, and the
+//! trace that the server sees.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub(crate) async fn check(postgres: &Postgres, checks: &mut Checks) {
     );
 }
 
-/// A database of its own for a user, with a table.
+/// A database for a user, with a table.
 async fn set_up(postgres: &Postgres, user: &str) -> Result<MonitorGuard, AnyError> {
     let set_up = [
         format!("CREATE ROLE {user} LOGIN"),
@@ -55,7 +55,7 @@ async fn set_up(postgres: &Postgres, user: &str) -> Result<MonitorGuard, AnyErro
     Ok(monitor.build()?)
 }
 
-/// What the monitor and the server counted: finished, failed, cancelled and calls.
+/// Finished, failed and cancelled queries of the monitor, and the calls of the server.
 async fn counted(postgres: &Postgres, user: &str, monitor: &Monitor) -> Result<[u64; 4], AnyError> {
     let queries = monitor.queries();
     let sum = |of: fn(&watchpost::db::QueryStats) -> u64| queries.iter().map(of).sum::<u64>();
@@ -64,7 +64,7 @@ async fn counted(postgres: &Postgres, user: &str, monitor: &Monitor) -> Result<[
     Ok([finished, failed, cancelled, postgres.calls(user).await?])
 }
 
-/// Compares them once nothing is cancelled, and when it was.
+/// Compares the counts, with and without cancelled queries.
 async fn compare(
     postgres: &Postgres,
     user: &str,
@@ -96,7 +96,7 @@ async fn compare(
     Ok(format!("{exact}; then {}", between.await?))
 }
 
-/// The server's list of running queries tells of the trace.
+/// The server's list of running queries contains the trace.
 async fn seen(
     postgres: &Postgres,
     monitor: &Monitor,
@@ -173,7 +173,7 @@ async fn of_sqlx(postgres: &Postgres) -> Result<String, AnyError> {
     Ok(told)
 }
 
-/// One that is committed, one in it that is given up, and one that is dropped.
+/// A committed transaction with a rolled back savepoint, and a dropped transaction.
 async fn in_transactions(pool: &SqlxPool<sqlx::Postgres>, id: i64) -> Result<(), AnyError> {
     let mut transaction = pool.begin().await?;
     sqlx::query("UPDATE items SET name = $2 WHERE id = $1")
@@ -256,7 +256,7 @@ async fn of_deadpool(postgres: &Postgres) -> Result<String, AnyError> {
     Ok(told)
 }
 
-/// Statements of every kind, two of them wrong.
+/// Statements of every kind, two of which are invalid.
 async fn mixed<C: Session>(client: &Client<C>, id: i64) -> Result<(), AnyError> {
     let insert = client.prepare(INSERT).await?;
     same("rows", client.execute(&insert, &[&id, &"a name"]).await?, 1)?;
@@ -292,8 +292,8 @@ async fn mixed<C: Session>(client: &Client<C>, id: i64) -> Result<(), AnyError> 
     Ok(())
 }
 
-/// A savepoint that is committed and one that is given up, in a transaction that is committed.
-async fn in_both<T: watchpost::db::tokio_postgres::TransactionSession>(
+/// A committed and a rolled back savepoint in a committed transaction.
+async fn in_both<T: watchpost::db::tokio_postgres::InTransaction>(
     mut transaction: Transaction<T>,
 ) -> Result<(), AnyError> {
     transaction

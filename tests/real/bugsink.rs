@@ -1,4 +1,4 @@
-//! A real server that speaks Sentry's protocol, and what it received, by its API.
+//! A real server for Sentry's protocol, and the events that it has received, read through its API.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,9 +17,9 @@ use crate::{AnyError, Place};
 
 #[derive(Debug)]
 pub(crate) struct Bugsink {
-    /// Where its programs are.
+    /// The folder of its programs.
     installed: PathBuf,
-    /// Where its database is.
+    /// The folder of its database.
     dir: PathBuf,
     pids: PathBuf,
     log: PathBuf,
@@ -29,7 +29,7 @@ pub(crate) struct Bugsink {
     pub(crate) server: Server,
 }
 
-/// A project of its own for each instance.
+/// A project; each instance has its own.
 #[derive(Debug)]
 pub(crate) struct Project {
     id: String,
@@ -96,7 +96,7 @@ impl Bugsink {
         let id = project["id"].as_str().ok_or("a project has no id")?;
         let project = self.get(&format!("projects/{id}/")).await?;
         let dsn = project["dsn"].as_str().ok_or("a project has no DSN")?;
-        // The one that it makes names the address of its settings.
+        // The DSN that it generates has the address of its settings.
         let (key, _) = dsn.split_once('@').ok_or("the DSN has no key")?;
         Ok(Project {
             id: id.to_owned(),
@@ -104,7 +104,7 @@ impl Bugsink {
         })
     }
 
-    /// The events of a project by their ids, each with the number under which it can be asked for.
+    /// The events of a project by ID, each with the number for requests to the API.
     pub(crate) async fn events(
         &self,
         project: &Project,
@@ -120,7 +120,7 @@ impl Bugsink {
         Ok(events)
     }
 
-    /// What was sent of an event, by its number.
+    /// The sent data of an event, by its number.
     pub(crate) async fn event(&self, number: &str) -> Result<Value, AnyError> {
         Ok(self.get(&format!("events/{number}/")).await?["data"].clone())
     }

@@ -1,4 +1,4 @@
-//! A real OpenTelemetry Collector, and what it received, by its file exporter.
+//! A real OpenTelemetry Collector, and the spans that it has received, read from its file exporter.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,12 +26,12 @@ pub(crate) struct Collector {
     pub(crate) server: Server,
 }
 
-/// A span as the Collector wrote it.
+/// A span in the Collector's file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Span {
     pub(crate) trace: String,
     pub(crate) id: String,
-    /// Empty: it has none.
+    /// Empty if there is none.
     pub(crate) parent: String,
     pub(crate) name: String,
     pub(crate) kind: u64,
@@ -45,11 +45,11 @@ pub(crate) struct Span {
     pub(crate) end: u64,
 }
 
-/// Spans by their ids.
+/// Spans by ID.
 pub(crate) type Spans = BTreeMap<String, Span>;
 
 impl Collector {
-    /// One that keeps its port and its file when it is stopped and started again.
+    /// Prepares a Collector that keeps its port and file when it is restarted.
     pub(crate) async fn start(place: &Place, binary: PathBuf) -> Result<Self, AnyError> {
         let address = free_port().await?;
         let received = place.dir.join("collector.jsonl");
@@ -85,7 +85,7 @@ service:
         format!("http://{}", self.address)
     }
 
-    /// Starts it and waits until it takes something.
+    /// Starts it and waits until it accepts data.
     pub(crate) async fn start_again(&mut self) -> Result<(), AnyError> {
         let mut command = Command::new(&self.binary);
         command.arg("--config").arg(&self.settings);
@@ -110,12 +110,12 @@ service:
         }
     }
 
-    /// The distinct spans of one instance so far, and how often one came again.
+    /// The distinct spans of one instance so far, and the number of duplicates.
     pub(crate) fn spans(&self, instance: &str) -> Result<(Spans, u64), AnyError> {
         self.spans_of("service.instance.id", instance)
     }
 
-    /// The same of those whose resource has this attribute.
+    /// As above, for spans whose resource has this attribute.
     pub(crate) fn spans_of(&self, key: &str, value: &str) -> Result<(Spans, u64), AnyError> {
         let text = std::fs::read_to_string(&self.received)?;
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
@@ -165,7 +165,7 @@ fn attributes(of: &Value) -> BTreeMap<String, Value> {
     list(&of["attributes"]).iter().map(pair).collect()
 }
 
-/// A text, by itself or as an attribute's value.
+/// A text, plain or as the value of an attribute.
 pub(crate) fn text_of(value: &Value) -> &str {
     let text = value.get("stringValue").unwrap_or(value);
     text.as_str().unwrap_or_default()

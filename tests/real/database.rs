@@ -1,4 +1,4 @@
-//! The host on a real `PostgreSQL`: what it counts of its queries beside what the server counted.
+//! The host with a real `PostgreSQL`: its query counts compared with those of the server.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use crate::traces::whole_trace;
 use crate::web::Web;
 use crate::{AnyError, Checks, Place, until, visits};
 
-/// By this name the host knows itself, and the server knows it.
+/// The name of the host's instance and of its database user.
 const NAME: &str = "database";
-/// Times that the table is locked, so that queries on it wait.
+/// How often the table is locked, so that queries on it wait.
 const LOCKS: u32 = 5;
-/// Clients that leave meanwhile.
+/// Clients that disconnect meanwhile.
 const LEAVE: usize = 20;
 
 pub(crate) async fn check(
@@ -70,7 +70,7 @@ pub(crate) async fn check(
     Ok(())
 }
 
-/// The queries to `PostgreSQL` on the host's page, by how they ended.
+/// The queries to `PostgreSQL` on the host's page, by outcome.
 async fn ended(host: &Host) -> Result<BTreeMap<String, u64>, AnyError> {
     let mut ended = BTreeMap::new();
     let page = text_page(host.address).await?;
@@ -94,9 +94,9 @@ async fn ended(host: &Host) -> Result<BTreeMap<String, u64>, AnyError> {
     Ok(ended)
 }
 
-/// Where no query was cancelled and none failed, the server executed what is finished.
+/// Without cancelled and failed queries, the server has executed the finished ones.
 async fn exact(postgres: &Postgres, host: &Host) -> Result<String, AnyError> {
-    // In this order twice: a health check's may come between.
+    // Twice in this order, since a query of a health check may come between.
     let before = ended(host).await?;
     let calls = postgres.calls(NAME).await?;
     let after = ended(host).await?;
@@ -109,7 +109,7 @@ async fn exact(postgres: &Postgres, host: &Host) -> Result<String, AnyError> {
     }
 }
 
-/// Clients leave while their queries wait for a lock: the server executes those all the same.
+/// Clients disconnect while their queries wait for a lock; the server still executes these.
 async fn cancelled(postgres: &Postgres, host: &Host) -> Result<String, AnyError> {
     let before = ended(host).await?;
     for _ in 0..LOCKS {
@@ -117,7 +117,7 @@ async fn cancelled(postgres: &Postgres, host: &Host) -> Result<String, AnyError>
         let (locked, left) = tokio::join!(postgres.run_in(NAME, &lock), leave(host));
         locked?;
         left?;
-        // Some that are answered.
+        // Some get a response.
         let web = Web::default();
         for _ in 0..10 {
             web.get(format!("http://{}/api/content", host.address))
@@ -142,7 +142,7 @@ async fn cancelled(postgres: &Postgres, host: &Host) -> Result<String, AnyError>
     .await
 }
 
-/// Clients that ask, and leave before the answer.
+/// Clients that send a request and disconnect before the response.
 async fn leave(host: &Host) -> Result<(), AnyError> {
     sleep(Duration::from_millis(200)).await;
     let mut clients = Vec::new();

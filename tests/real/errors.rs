@@ -1,4 +1,4 @@
-//! What Bugsink knows of the errors that a host captured.
+//! The captured errors of a host in Bugsink.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::traces::{Call, same, trace_of};
 use crate::web::Web;
 use crate::{AnyError, Checks, MAIN, Place, until};
 
-/// What the main host's errors look like in Bugsink.
+/// Checks the main host's errors in Bugsink.
 pub(crate) async fn check(
     bugsink: &Bugsink,
     project: &Project,
@@ -28,7 +28,7 @@ pub(crate) async fn check(
     checks.note("a panic in Bugsink", panic(bugsink, project, host).await);
 }
 
-/// The event whose id a line tells, once it is there.
+/// The event with the ID in a log line, once Bugsink has it.
 async fn event_of(bugsink: &Bugsink, project: &Project, line: &Value) -> Result<Value, AnyError> {
     let id = line["event_id"]
         .as_str()
@@ -135,7 +135,7 @@ async fn panic(bugsink: &Bugsink, project: &Project, host: &Host) -> Result<Stri
     Ok(format!("{trace} and {}", text_of(&event["event_id"])))
 }
 
-/// The books of errors: each captured one has a line and, at the receiver, an event.
+/// The totals of errors: each captured error has a log line and an event at the receiver.
 pub(crate) async fn exact(
     bugsink: &Bugsink,
     project: &Project,
@@ -166,7 +166,7 @@ pub(crate) async fn exact(
     }
 }
 
-/// Bugsink stopped, hung and started again while a host captures errors.
+/// Bugsink is stopped, suspended and restarted while a host captures errors.
 pub(crate) async fn outages(place: &Place, bugsink: &mut Bugsink, checks: &mut Checks) {
     let result = come_and_go(place, bugsink, checks).await;
     checks.note("books after Bugsink's stop, start and hang", result);
@@ -220,7 +220,7 @@ async fn come_and_go(
     exact(bugsink, &project, &report, &lines().await?).await
 }
 
-/// What a host could not deliver its successor does.
+/// The next process delivers what a host could not.
 async fn found_again(place: &Place, bugsink: &mut Bugsink) -> Result<String, AnyError> {
     let instance = "errors-kept";
     let project = bugsink.project(instance).await?;
@@ -228,7 +228,7 @@ async fn found_again(place: &Place, bugsink: &mut Bugsink) -> Result<String, Any
     let host = Host::start(place, instance, &settings).await?;
     let traffic = Traffic::new(&host).await?;
     traffic.flow(&host, seconds(2)).await?;
-    // None may be on its way: Bugsink would keep what it answered to nobody. Each has its line by then.
+    // No event may be in transit, since Bugsink would store it without a response. Each has its log line by then.
     sleep(seconds(1)).await;
     let all = events_of(place, instance)?.len();
     until(async || {

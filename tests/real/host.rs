@@ -1,4 +1,4 @@
-//! Host examples under watch.
+//! Processes of the host example.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -16,13 +16,13 @@ use crate::{AnyError, Place};
 pub(crate) struct Host {
     process: Process,
     pub(crate) address: SocketAddr,
-    /// Its standard output.
+    /// The file of its standard output.
     lines: PathBuf,
-    /// Its standard error.
+    /// The file of its standard error.
     said: PathBuf,
 }
 
-/// The account of one signal in a host's report.
+/// The totals of one signal in a host's report.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Account {
     pub(crate) emitted: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Account {
 }
 
 impl Host {
-    /// Starts one that knows itself by `instance`.
+    /// Starts a host with `service.instance.id` set to `instance`.
     pub(crate) async fn start(
         place: &Place,
         instance: &str,
@@ -40,7 +40,7 @@ impl Host {
     ) -> Result<Self, AnyError> {
         let lines = place.dir.join(format!("{instance}.lines"));
         let said = place.dir.join(format!("{instance}.said"));
-        // What one before it said is no news of this one; its lines are.
+        // Standard error of an earlier process is removed; its log lines stay.
         let _gone = std::fs::remove_file(&said);
         let mut command = Command::new(&place.contentmax);
         command
@@ -65,19 +65,19 @@ impl Host {
         })
     }
 
-    /// Its lines so far, each of which must be one JSON object.
+    /// Its log lines so far, each of which must be one JSON object.
     pub(crate) fn lines(&self) -> Result<Vec<Value>, AnyError> {
         read_lines(&self.lines)
     }
 
-    /// The lines of requests.
+    /// The log lines of requests.
     pub(crate) fn request_lines(&self) -> Result<Vec<Value>, AnyError> {
         let mut lines = self.lines()?;
         lines.retain(|line| line.get("watchpost.outcome").is_some());
         Ok(lines)
     }
 
-    /// Ends it as a service manager would; what it reports of each signal.
+    /// Ends it as a service manager would; returns the reported totals by signal.
     pub(crate) async fn end(self) -> Result<BTreeMap<String, Account>, AnyError> {
         let status = self
             .process
@@ -93,13 +93,13 @@ impl Host {
             .skip_while(|line| !line.contains("what became"));
         let report: BTreeMap<_, _> = report.skip(1).filter_map(account).collect();
         if report.is_empty() {
-            return Err("the host gave no report".into());
+            return Err("the host printed no totals".into());
         }
         Ok(report)
     }
 }
 
-/// The event ids in the lines that an instance of one name wrote, in all its lives.
+/// The event IDs in the log lines of all processes of one instance.
 pub(crate) fn events_of(place: &Place, instance: &str) -> Result<BTreeSet<String>, AnyError> {
     let lines = place.dir.join(format!("{instance}.lines"));
     let id = |line: Value| Some(line.get("event_id")?.as_str()?.to_owned());
@@ -108,7 +108,7 @@ pub(crate) fn events_of(place: &Place, instance: &str) -> Result<BTreeSet<String
 
 fn read_lines(file: &Path) -> Result<Vec<Value>, AnyError> {
     let text = std::fs::read_to_string(file)?;
-    // The last line may be half written.
+    // The last line may be incomplete.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let read = |line| {
         serde_json::from_str(line).map_err(|error| format!("{error} in the line {line}").into())

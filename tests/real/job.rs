@@ -1,4 +1,4 @@
-//! A job outside any request, at full speed: its queries in Prometheus, and its traces beside those of requests.
+//! A background job at full speed: its queries in Prometheus, and its traces next to those of requests.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,18 +16,18 @@ use crate::web::Web;
 use crate::{AnyError, Checks, Place, relay, until};
 
 const NAME: &str = "job";
-/// Runs of the job, and digests that one writes, each with three queries in a trace of its own.
+/// The runs of the job, and the digests per run, each with three queries in a trace of its own.
 const RUNS: u64 = 60;
 const DIGESTS: u64 = 100;
-/// The name of a digest's root span.
+/// The name of the root span of a digest.
 const ROOT: &str = "write a digest";
-/// Between two requests of a client that asks rarely.
+/// The pause between two requests of a slow client.
 const PACE: Duration = Duration::from_millis(250);
-/// What that client asks for, by turns.
+/// The paths that this client requests in turn.
 const PATHS: [&str; 2] = ["/api/users/7", "/static/about.txt"];
-/// Bytes of the file.
+/// The size of the file in bytes.
 const ABOUT_BYTES: u64 = 48;
-/// Traces kept in a second, by default.
+/// The default limit of kept traces per second.
 const MAX_PER_SECOND: u64 = 100;
 
 pub(crate) async fn check(
@@ -67,7 +67,7 @@ pub(crate) async fn check(
     Ok(())
 }
 
-/// Starts the job's runs and asks now and then until they are done. The traces of what was asked, an even number.
+/// Starts the runs of the job and sends requests until they are done. Returns the traces of the requests, an even number.
 async fn work(host: &Host) -> Result<Vec<String>, AnyError> {
     let web = Web::default();
     for _ in 0..RUNS {
@@ -89,20 +89,20 @@ async fn work(host: &Host) -> Result<Vec<String>, AnyError> {
             asked.push(answer.trace()?.to_owned());
         }
     }
-    // One more run's lines would be one too many.
+    // One more run would be too many.
     sleep(PACE).await;
     same("digests", written(&host.lines()?), RUNS * DIGESTS)?;
     Ok(asked)
 }
 
-/// Digests that the host says it wrote.
+/// The number of digests that the host has logged.
 fn written(lines: &[Value]) -> u64 {
     let is_run = |line: &&Value| line.to_string().contains("digests written");
     let runs = lines.iter().filter(is_run);
     runs.filter_map(|line| line["written"].as_u64()).sum()
 }
 
-/// Each of the job's queries is counted, and each that requests made.
+/// Checks that each query of the job and of the requests is counted.
 async fn queries(
     prometheus: &Prometheus,
     host: &Host,
@@ -152,7 +152,7 @@ async fn bytes(prometheus: &Prometheus, host: &Host, files: u64) -> Result<Strin
     .await
 }
 
-/// All traces of requests were kept, and of the job's as many as there was room for.
+/// Checks that all traces of requests are kept, and as many of the job's as the budget allows.
 fn beside(spans: &Spans, asked: &[String], took: Duration) -> Result<String, AnyError> {
     let there: BTreeSet<&str> = spans.values().map(|span| span.trace.as_str()).collect();
     if let Some(lost) = asked.iter().find(|trace| !there.contains(trace.as_str())) {
@@ -171,7 +171,7 @@ fn beside(spans: &Spans, asked: &[String], took: Duration) -> Result<String, Any
     let with_user = with_user.filter(|span| span.attributes.contains_key("user.id"));
     same("digests with a user", with_user.count(), roots.len())?;
     let kept = roots.len() as u64;
-    // What fills up while the job runs, and the burst before.
+    // The budget that accrues while the job runs, and the burst before.
     let most = (took.as_secs() + 3) * MAX_PER_SECOND;
     if kept == 0 || kept > most {
         return Err(format!("{kept} traces of the job, at most {most} are kept").into());

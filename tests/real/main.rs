@@ -1,5 +1,5 @@
-//! A client of the host example that counts for itself, and asks a real Prometheus whether it knows
-//! the same. `tests/real/run` starts it; without that it does nothing.
+//! A client of the host example that counts its requests and compares the counts with those of real servers, such as
+//! Prometheus. `tests/real/run` starts it; otherwise it does nothing.
 
 mod adapters;
 mod bugsink;
@@ -36,30 +36,30 @@ use crate::postgres::Postgres;
 use crate::prometheus::Prometheus;
 use crate::tally::Tally;
 
-/// How long a figure may take to arrive: some scrapes.
+/// How long a value may take to arrive: several scrapes.
 const ARRIVAL: Duration = Duration::from_secs(30);
-/// How long all of it may take.
+/// The time limit of all checks.
 const DEADLINE: Duration = Duration::from_secs(540);
-/// The name by which the host that all servers watch knows itself.
+/// The instance of the main host, which all servers observe.
 const MAIN: &str = "main";
 
 pub(crate) type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What `tests/real/run` hands over.
+/// The settings from `tests/real/run`.
 pub(crate) struct Place {
-    /// Where files are left.
+    /// The folder of files.
     pub(crate) dir: PathBuf,
-    /// The host's binary.
+    /// The binary of the host.
     pub(crate) contentmax: PathBuf,
-    /// The ids of what was started.
+    /// The file with the IDs of started processes.
     pub(crate) pids: PathBuf,
-    /// Prometheus' binary, if there is one. It looks for what to read in `host.json` and `relay.json`.
+    /// The binary of Prometheus, if there is one. It reads its targets from `host.json` and `relay.json`.
     prometheus: Option<PathBuf>,
-    /// The Collector's binary, if there is one.
+    /// The binary of the Collector, if there is one.
     collector: Option<PathBuf>,
-    /// Where Bugsink is installed, if it is.
+    /// The folder of Bugsink, if it is installed.
     bugsink: Option<PathBuf>,
-    /// Where `PostgreSQL`'s programs are, if there is one with a database.
+    /// The folder of `PostgreSQL`'s programs, if it is installed with a database.
     postgres: Option<PathBuf>,
 }
 
@@ -82,7 +82,7 @@ impl Place {
     }
 }
 
-/// Names and results of the checks.
+/// The names and results of the checks.
 #[derive(Default)]
 pub(crate) struct Checks {
     passed: u32,
@@ -130,7 +130,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Our shapes of statements beside those of a real database, and a host that uses it.
+/// The monitor's fingerprints of statements compared with those of a real database, and a host that uses it.
 async fn check_postgres(
     place: &Place,
     collector: Option<&Collector>,
@@ -146,14 +146,14 @@ async fn check_postgres(
     );
     database::check(place, &postgres, collector, checks).await?;
     adapters::check(&postgres, checks).await;
-    // It ends the server.
+    // This check ends the server.
     sessions::check(&mut postgres, checks).await;
     Ok(())
 }
 
 async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
     checks.note(
-        "events, kept for Sentry's normaliser",
+        "events, stored for Sentry's normalizer",
         schema::keep_events(place).await,
     );
     let mut collector = match &place.collector {
@@ -250,7 +250,7 @@ async fn check(place: &Place, checks: &mut Checks) -> Result<(), AnyError> {
     Ok(())
 }
 
-/// The main host's end and its books.
+/// The shutdown of the main host and its totals.
 async fn end(
     place: &Place,
     host: Host,
@@ -265,7 +265,7 @@ async fn end(
     let accounts = || report.iter().filter(|(signal, _)| *signal != "span");
     let told = format!("{:?}", report.get("request"));
     let whole = accounts().all(|(signal, account)| {
-        // Events for which the queue has no room stay in the store, and are emitted anew from there.
+        // Events that do not fit into the queue stay in the store and are emitted again from there.
         let anew = if signal == "error" {
             account.spooled
         } else {
@@ -282,7 +282,7 @@ async fn end(
         },
     );
     if let Some(collector) = collector {
-        // The Collector writes what it took within a tenth of a second.
+        // The Collector writes received data within 100 ms.
         let books = until(async || {
             let (spans, again) = collector.spans(MAIN)?;
             traces::exact(&report, &spans, again)
@@ -298,7 +298,7 @@ async fn end(
     }
 }
 
-/// Asks again until `ask` says yes, or tells what it said last.
+/// Calls `ask` until it succeeds, or returns its last error.
 pub(crate) async fn until(
     mut ask: impl AsyncFnMut() -> Result<String, AnyError>,
 ) -> Result<String, AnyError> {

@@ -1,4 +1,4 @@
-//! The Collector and Prometheus stopped, hung and started again while a host is at work.
+//! The Collector and Prometheus are stopped, suspended and restarted while a host is under load.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::traces::exact;
 use crate::web::Web;
 use crate::{AnyError, Checks, Place, until};
 
-/// Between two requests.
+/// The pause between two requests.
 const PACE: Duration = Duration::from_millis(20);
-/// What any answer may take: less than an attempt to send may, so that no request ever waited for one.
+/// The time limit of a response: less than that of an export, so that no request has waited for one.
 const LONGEST: Duration = Duration::from_secs(2);
-/// What an attempt to send may take, in milliseconds.
+/// The time limit of an export in milliseconds.
 const ATTEMPT: &str = "3000";
 
-/// The one that is asked with a body; its failure is captured.
+/// The request with a body; its failure is captured.
 const GENERATE: &str = "/api/content/generate";
-/// Answers that are always the same.
+/// Requests whose responses are always the same.
 const PATHS: [(&str, u16); 7] = [
     (GENERATE, 502),
     ("/api/content/7", 200),
@@ -36,7 +36,7 @@ const PATHS: [(&str, u16); 7] = [
     ("/nothing", 404),
 ];
 
-/// Requests at a steady rate, whose answers must stay what they were at first.
+/// Requests at a steady rate, whose responses must not change.
 pub(crate) struct Traffic {
     web: Web,
     first: BTreeMap<&'static str, Bytes>,
@@ -48,7 +48,7 @@ impl Traffic {
         for (path, status) in PATHS {
             let answer = web.send(request(host, path)?).await?;
             if answer.status != status {
-                return Err(format!("{path} was answered with {}", answer.status).into());
+                return Err(format!("{path} responded with {}", answer.status).into());
             }
             first.insert(path, answer.body);
         }
@@ -78,7 +78,7 @@ impl Traffic {
             let (path, status, answer, took) = done??;
             if answer.status != status || self.first.get(path) != Some(&answer.body) {
                 let (status, body) = (answer.status, answer.body);
-                return Err(format!("{path} was answered with {status} and {body:?}").into());
+                return Err(format!("{path} responded with {status} and {body:?}").into());
             }
             times.push(took);
         }
@@ -86,7 +86,7 @@ impl Traffic {
         let slowest = times.last().copied().unwrap_or_default();
         let middle = times.get(times.len() / 2).copied().unwrap_or_default();
         let told = format!(
-            "{} answers as before, half within {middle:.1?}, the slowest {slowest:.1?}",
+            "{} responses as before, half within {middle:.1?}, the slowest {slowest:.1?}",
             times.len()
         );
         if slowest < LONGEST {
@@ -135,7 +135,7 @@ pub(crate) async fn check(place: &Place, collector: &mut Collector, checks: &mut
     );
 }
 
-/// Prometheus comes and goes, and knows of every request in the end.
+/// Prometheus is restarted and has every request in the end.
 pub(crate) async fn of_prometheus(place: &Place, prometheus: &mut Prometheus, checks: &mut Checks) {
     let result = come_and_go_before(place, prometheus, checks).await;
     checks.note(
@@ -153,22 +153,22 @@ async fn come_and_go_before(
     relay::targets(&place.dir.join("host.json"), host.address)?;
     let traffic = Traffic::new(&host).await?;
     checks.note(
-        "answers with Prometheus up",
+        "responses with Prometheus up",
         traffic.flow(&host, seconds(3)).await,
     );
     prometheus.server.stop().await?;
     checks.note(
-        "answers with Prometheus stopped",
+        "responses with Prometheus stopped",
         traffic.flow(&host, seconds(4)).await,
     );
     prometheus.start_again().await?;
     checks.note(
-        "answers with Prometheus started again",
+        "responses with Prometheus restarted",
         traffic.flow(&host, seconds(3)).await,
     );
     prometheus.server.hang()?;
     checks.note(
-        "answers while Prometheus hangs",
+        "responses while Prometheus is suspended",
         traffic.flow(&host, seconds(5)).await,
     );
     prometheus.server.go_on()?;
@@ -192,7 +192,7 @@ async fn come_and_go_before(
     known
 }
 
-/// All of it in the life of one host, which then has delivered everything.
+/// All outages during one process, which has delivered everything in the end.
 async fn come_and_go(
     place: &Place,
     collector: &mut Collector,
@@ -202,17 +202,17 @@ async fn come_and_go(
     let host = host(place, collector, instance).await?;
     let traffic = Traffic::new(&host).await?;
     checks.note(
-        "answers with the Collector up",
+        "responses with the Collector up",
         traffic.flow(&host, seconds(3)).await,
     );
     collector.server.stop().await?;
     checks.note(
-        "answers with it stopped",
+        "responses with the Collector stopped",
         traffic.flow(&host, seconds(5)).await,
     );
     collector.start_again().await?;
     checks.note(
-        "answers with it started again",
+        "responses with the Collector restarted",
         traffic.flow(&host, seconds(4)).await,
     );
     collector.server.hang()?;
@@ -228,14 +228,14 @@ async fn come_and_go(
     let report = host.end().await?;
     let (spans, again) = settled(collector, instance).await?;
     let books = exact(&report, &spans, again)?;
-    // Nothing was too much for the queue, and the receiver was there at the end.
+    // The queue was never full, and the receiver was available at the end.
     match report.get("span") {
         Some(account) if account.dropped.is_empty() && account.emitted > 0 => Ok(books),
         _ => Err(books.into()),
     }
 }
 
-/// The host's end does not wait for a receiver that is gone, and what it had not delivered is told.
+/// The shutdown does not wait for a receiver that is gone, and the report contains what was not delivered.
 async fn end_without(
     place: &Place,
     collector: &mut Collector,
@@ -249,7 +249,7 @@ async fn end_without(
     let host = host(place, collector, instance).await?;
     let traffic = Traffic::new(&host).await?;
     traffic.flow(&host, seconds(2)).await?;
-    // Nothing may be on its way or unwritten now: what is left over of a hang never runs again.
+    // Nothing may be in transit or unwritten: a suspended process never continues.
     sleep(seconds(3)).await;
     if hangs {
         collector.server.hang()?;
@@ -269,7 +269,7 @@ async fn end_without(
         "{}; the end took {took:.1?}",
         exact(&report, &spans, again)?
     );
-    // Nobody probes it, so its drain takes no time; what is left then has 3 s.
+    // Without probes, draining takes no time; sending the rest has 3 s.
     let lost = report
         .get("span")
         .is_some_and(|span| span.dropped.contains_key("shutdown"));
@@ -280,7 +280,7 @@ async fn end_without(
     }
 }
 
-/// What the Collector has once nothing more comes: it may still be at what it was sent twice.
+/// The spans in the Collector once no more arrive; it may still process duplicates.
 async fn settled(
     collector: &Collector,
     instance: &str,

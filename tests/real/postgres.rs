@@ -1,4 +1,4 @@
-//! A real `PostgreSQL`, asked by `psql`.
+//! A real `PostgreSQL`, queried with `psql`.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -13,15 +13,15 @@ use crate::{AnyError, Place};
 
 #[derive(Debug)]
 pub(crate) struct Postgres {
-    /// Where its programs are.
+    /// The folder of its programs.
     programs: PathBuf,
-    /// Where its database and its socket are.
+    /// The folder of its database and socket.
     dir: PathBuf,
     pub(crate) server: Server,
 }
 
 impl Postgres {
-    /// Starts it over the database that `tests/real/run` settled, and waits until it answers.
+    /// Starts it with the database that `tests/real/run` has created, and waits until it responds.
     pub(crate) async fn start(place: &Place, programs: PathBuf) -> Result<Self, AnyError> {
         let mut postgres = Self {
             programs,
@@ -55,20 +55,20 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// The URL of a database of it, for a user.
+    /// The URL of a database for a user.
     pub(crate) fn url(&self, user: &str, database: &str) -> String {
         let dir = self.dir.display().to_string().replace('/', "%2F");
         format!("postgres://{user}@localhost/{database}?host={dir}")
     }
 
-    /// How tokio-postgres gets to a user's database of the same name.
+    /// The settings of tokio-postgres for a user's database of the same name.
     pub(crate) fn options(&self, user: &str) -> tokio_postgres::Config {
         let mut options = tokio_postgres::Config::new();
         options.host_path(&self.dir).user(user).dbname(user);
         options
     }
 
-    /// The statements of a user that the server executed.
+    /// The number of statements of a user that the server has executed.
     pub(crate) async fn calls(&self, user: &str) -> Result<u64, AnyError> {
         let sum = format!(
             "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements JOIN pg_roles ON pg_roles.oid = userid
@@ -77,7 +77,7 @@ impl Postgres {
         Ok(self.run(&[sum]).await?.trim().parse()?)
     }
 
-    /// What `psql` prints of these, in one session and each sent as it is; it goes on where one fails.
+    /// Runs these statements in one session of `psql`, unchanged, and returns the output; continues after failures.
     pub(crate) async fn run(&self, commands: &[String]) -> Result<String, AnyError> {
         self.run_in("postgres", commands).await
     }
@@ -108,7 +108,7 @@ impl Postgres {
             stdout,
             stderr,
         } = output.map_err(|error| format!("psql cannot be started: {error}"))?;
-        // 2: there was no server, or it went away.
+        // 2: there is no server, or the connection was lost.
         if status.code().is_none_or(|code| code > 1) {
             let said = String::from_utf8_lossy(&stderr);
             let last = said.lines().last().unwrap_or_default();

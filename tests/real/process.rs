@@ -1,4 +1,4 @@
-//! Processes that the checks start. Their ids stand in a file, from which `tests/real/run` ends what is left over.
+//! Processes that the checks start. Their IDs are written to a file, so that `tests/real/run` can end the remaining ones.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::AnyError;
 
-/// A process with a group of its own, so that signals reach its children too.
+/// A process in a group of its own, so that signals reach its children as well.
 #[derive(Debug)]
 pub(crate) struct Process {
     name: String,
@@ -23,14 +23,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it, its standard output and error going to the ends of two files.
+    /// Starts it; standard output and standard error are appended to two files.
     pub(crate) fn start(
         name: &str,
         command: &mut Command,
         pids: &Path,
         (out, err): (&Path, &Path),
     ) -> Result<Self, AnyError> {
-        // None of the settings of whoever runs the checks.
+        // Without the settings of the calling shell.
         for (key, _) in std::env::vars_os() {
             let key_text = key.to_string_lossy();
             let is_a_setting = ["OTEL_", "WATCHPOST_", "DATABASE_URL", "GENERATOR_URL"];
@@ -63,7 +63,7 @@ impl Process {
         Ok(())
     }
 
-    /// Signals it and waits for its end.
+    /// Sends a signal and waits for the end.
     pub(crate) async fn end(
         mut self,
         signal: Signal,
@@ -74,7 +74,7 @@ impl Process {
         Ok(ended.map_err(|_| format!("{} has not ended within {within:?}", self.name))??)
     }
 
-    /// Waits until `seen` finds something in a file that the process writes.
+    /// Waits until `seen` finds something in a file of the process.
     pub(crate) async fn wait_for<T>(
         &mut self,
         file: &PathBuf,
@@ -96,7 +96,7 @@ impl Process {
     }
 }
 
-/// A server that comes and goes.
+/// A server that can be stopped and restarted.
 #[derive(Debug, Default)]
 pub(crate) struct Server(Option<Process>);
 
@@ -110,12 +110,12 @@ impl Server {
         self.end(Signal::TERM).await
     }
 
-    /// Interrupts it: `PostgreSQL` ends its connections then, and does not wait for them.
+    /// Sends SIGINT: `PostgreSQL` closes its connections and does not wait for them.
     pub(crate) async fn interrupt(&mut self) -> Result<(), AnyError> {
         self.end(Signal::INT).await
     }
 
-    /// Ends it at once.
+    /// Kills it.
     pub(crate) async fn kill(&mut self) -> Result<(), AnyError> {
         self.end(Signal::KILL).await
     }
@@ -126,7 +126,7 @@ impl Server {
         Ok(())
     }
 
-    /// Its connections stay and new ones are made, but it does nothing.
+    /// Suspends it: connections stay open and new ones are accepted, but it does nothing.
     pub(crate) fn hang(&self) -> Result<(), AnyError> {
         self.signal(Signal::STOP)
     }
@@ -141,7 +141,7 @@ impl Server {
     }
 }
 
-/// A port that nobody has now, below those that the system hands out by itself.
+/// A free port, below those that the system assigns by itself.
 pub(crate) async fn free_port() -> Result<SocketAddr, AnyError> {
     for port in (20_000..30_000).step_by(7) {
         let address = SocketAddr::from(([127, 0, 0, 1], port));

@@ -1,4 +1,4 @@
-//! Prometheus: its life, and its HTTP API.
+//! Prometheus: its process and its HTTP API.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ type Labels = BTreeMap<String, String>;
 
 pub(crate) struct Prometheus {
     binary: PathBuf,
-    /// Where its configuration is, and its data is to be.
+    /// The folder of its configuration and data.
     dir: PathBuf,
     pids: PathBuf,
     address: SocketAddr,
@@ -44,7 +44,7 @@ impl Prometheus {
         Ok(prometheus)
     }
 
-    /// Starts it, over the data that it left, and waits until it answers.
+    /// Starts it with its existing data, and waits until it responds.
     pub(crate) async fn start_again(&mut self) -> Result<(), AnyError> {
         let flag = |name: &str, value: String| format!("--{name}={value}");
         let path = |name: &str| self.dir.join(name).display().to_string();
@@ -94,7 +94,7 @@ impl Prometheus {
         Ok(values)
     }
 
-    /// The trace id of each exemplar of a metric, with its series' labels.
+    /// The trace ID of each exemplar of a metric, with the labels of its series.
     pub(crate) async fn exemplars(&self, name: &str) -> Result<Vec<(Labels, String)>, AnyError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let (start, end) = (now - 1800, now + 60);

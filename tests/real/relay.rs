@@ -1,5 +1,5 @@
-//! A scraper of this Prometheus always asks for the other form first. The relay asks the host for the text
-//! form and hands that on, so that a second job reads it too.
+//! This Prometheus always prefers OpenMetrics. The relay requests the text format from the host and passes it on, so that a
+//! second job reads that as well.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::AnyError;
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Starts the relay and writes where it is into `targets`, for Prometheus' file discovery.
+/// Starts the relay and writes its address to `targets`, for the file discovery of Prometheus.
 pub(crate) async fn start(host: SocketAddr, targets: &Path) -> Result<String, AnyError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
@@ -33,9 +33,9 @@ pub(crate) async fn start(host: SocketAddr, targets: &Path) -> Result<String, An
     Ok(address.to_string())
 }
 
-/// Writes what is to be read for Prometheus' file discovery.
+/// Writes a target for the file discovery of Prometheus.
 pub(crate) fn targets(targets: &Path, address: SocketAddr) -> Result<(), AnyError> {
-    // Renamed, so that it is never read half written.
+    // Renamed, so that Prometheus never reads an incomplete file.
     let written = targets.with_extension("new");
     let text = json!([{ "targets": [address.to_string()] }]).to_string();
     std::fs::write(&written, text)?;
@@ -43,14 +43,14 @@ pub(crate) fn targets(targets: &Path, address: SocketAddr) -> Result<(), AnyErro
     Ok(())
 }
 
-/// Leaves the host's page in the text form in a file.
+/// Stores the host's page in the text format in a file.
 pub(crate) async fn keep_page(host: SocketAddr, file: &Path) -> Result<String, AnyError> {
     let page = text_page(host).await?;
     std::fs::write(file, &page)?;
     Ok(format!("{} lines", page.lines().count()))
 }
 
-/// The host's page in the text form.
+/// The host's page in the text format.
 pub(crate) async fn text_page(host: SocketAddr) -> Result<String, AnyError> {
     let request = Request::get(format!("http://{host}/metrics"))
         .header(header::ACCEPT, "text/plain;version=0.0.4")

@@ -1,4 +1,4 @@
-//! The events of a host, kept as they were sent, for Sentry's own normaliser to read.
+//! The events of a host as they are sent, for Sentry's own normalizer.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +14,10 @@ use crate::host::Host;
 use crate::web::Web;
 use crate::{AnyError, Place, until};
 
-/// Requests whose handler fails or panics, each so often.
+/// The number of requests whose handler fails, and of those whose handler panics.
 const TURNS: usize = 5;
 
-/// Leaves the events of errors and panics in `events.jsonl`, one a line.
+/// Writes the events of errors and panics to `events.jsonl`, one in each line.
 pub(crate) async fn keep_events(place: &Place) -> Result<String, AnyError> {
     let kept: Arc<Mutex<Vec<Bytes>>> = Arc::default();
     let keep = Arc::clone(&kept);

@@ -1,4 +1,4 @@
-//! What a client counted against what Prometheus and the host's lines tell.
+//! The counts of the client compared with those of Prometheus and the host's log lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +8,9 @@ use crate::tally::{Key, Tally};
 use crate::traces::same;
 use crate::{AnyError, Checks, until};
 
-/// Stories that came whole.
+/// The number of complete stories.
 const STORIES: u64 = 250;
-/// The calls of the generator that the client's requests cause: method, status, outcome.
+/// The calls of the generator caused by the client's requests: method, status, outcome.
 const CALLS: [([&str; 3], u64); 8] = [
     (["POST", "200", "completed"], 300),
     (["POST", "503", "completed"], 50),
@@ -61,7 +61,7 @@ async fn same_series(
     .await
 }
 
-/// The calls that the client's requests caused, by method, status and outcome.
+/// The calls caused by the client's requests, by method, status and outcome.
 async fn calls(prometheus: &Prometheus, job: &str) -> Result<String, AnyError> {
     until(async || {
         let query = "http_client_request_duration_seconds_count";
@@ -75,7 +75,7 @@ async fn calls(prometheus: &Prometheus, job: &str) -> Result<String, AnyError> {
             ];
             *theirs.entry(key.map(label)).or_default() += value;
         }
-        // Those of the health check come on top.
+        // The calls of the health check are added.
         let health = ["GET", "200", "completed"].map(str::to_owned);
         if let Some(count) = theirs.get_mut(&health) {
             *count = (*count).min(STORIES);
@@ -120,7 +120,7 @@ async fn none_under_way(prometheus: &Prometheus, job: &str) -> Result<String, An
     .await
 }
 
-/// Each request has one line, with the same words as its series, and the answer's trace id is on it.
+/// Each request has one log line, with the same values as its series and the trace ID of the response.
 async fn one_line_each(host: &Host, tally: &Tally) -> Result<String, AnyError> {
     until(async || {
         let mut theirs: BTreeMap<Key, u64> = BTreeMap::new();

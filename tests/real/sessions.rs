@@ -1,5 +1,5 @@
-//! Transactions by options, savepoints by name, `COPY` and errors of tokio-postgres and SQLx on a real `PostgreSQL`, beside
-//! what the server counted; and the check of a database that is well, refuses, hangs and is gone.
+//! Transactions with options, named savepoints, `COPY` and errors of tokio-postgres and SQLx with a real `PostgreSQL`,
+//! compared with the counts of the server; and health checks of a database that works, refuses, hangs and is gone.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -109,7 +109,7 @@ async fn sessions(postgres: &Postgres) -> Result<String, AnyError> {
     Ok(told.join(", "))
 }
 
-/// Queries that finished, failed and were cancelled.
+/// The numbers of finished, failed and cancelled queries.
 fn counted(harness: &Harness) -> [u64; 3] {
     let queries = harness.queries();
     let sum = |of: fn(&watchpost::db::QueryStats) -> u64| queries.iter().map(of).sum::<u64>();
@@ -117,8 +117,8 @@ fn counted(harness: &Harness) -> [u64; 3] {
     [sum(|row| row.calls) - failed - cancelled, failed, cancelled]
 }
 
-/// Everything once or more; how many failed.
-async fn mixed<C: ClientSession>(mut client: Client<C>) -> Result<u64, AnyError> {
+/// Runs everything at least once; returns the number of failures.
+async fn mixed<C: Connected>(mut client: Client<C>) -> Result<u64, AnyError> {
     let serializable = client
         .build_transaction()
         .isolation_level(IsolationLevel::Serializable);
@@ -141,7 +141,7 @@ async fn mixed<C: ClientSession>(mut client: Client<C>) -> Result<u64, AnyError>
     drop(transaction.savepoint("dropped").await?);
     transaction.rollback().await?;
 
-    // In a transaction that has failed already: the server refuses to begin, and tokio-postgres rolls back.
+    // In a failed transaction, the server refuses to begin and tokio-postgres rolls back.
     client.batch_execute("BEGIN").await?;
     client
         .query("SELECT nothing FROM nowhere", &[])
@@ -169,7 +169,7 @@ async fn mixed<C: ClientSession>(mut client: Client<C>) -> Result<u64, AnyError>
         .await
         .err();
     same("refused", refused.is_some(), true)?;
-    // It was rolled back.
+    // It has been rolled back.
     client.query("SELECT id FROM items", &[]).await?;
 
     let mut sink = pin!(client.copy_in(COPY_IN).await?);
@@ -190,7 +190,7 @@ async fn mixed<C: ClientSession>(mut client: Client<C>) -> Result<u64, AnyError>
         Some("22P02".to_owned()),
     )?;
     {
-        // Given up: the server knows no such statement as executed.
+        // Cancelled: the server has executed no such statement.
         let mut sink = pin!(client.copy_in::<_, bytes::Bytes>(COPY_IN).await?);
         sink.send(bytes::Bytes::from("1000\tname\n")).await?;
     }
@@ -271,7 +271,7 @@ async fn errors(postgres: &Postgres) -> Result<String, AnyError> {
     Ok("code, query and constraint".to_owned())
 }
 
-/// Waits until the check's output holds this.
+/// Waits until the output of the check contains this text.
 async fn says(harness: &Harness, name: &str, output: &str) -> Result<String, AnyError> {
     let deadline = Instant::now() + Duration::from_secs(15);
     loop {
@@ -337,12 +337,12 @@ async fn health(postgres: &mut Postgres) -> Result<String, AnyError> {
     postgres.server.hang()?;
     let connects = says(&harness, "lazy", "no answer within 700 ms while connecting").await;
     postgres.server.go_on()?;
-    // Each connection has a process of its own, which hangs alone.
+    // Each connection has a server process of its own, of which one is suspended.
     let id: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
         .fetch_one(&well)
         .await?;
     let backend = Pid::from_raw(id).ok_or("no process")?;
-    // It is back in the pool by then.
+    // By then the connection is back in the pool.
     sleep(Duration::from_millis(500)).await;
     kill_process(backend, Signal::STOP)?;
     let waits = "no answer within 700 ms while waiting for the answer of an idle connection";

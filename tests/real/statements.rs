@@ -1,4 +1,4 @@
-//! Our shapes of statements beside the `queryid` that `PostgreSQL` gives them.
+//! The monitor's fingerprints of statements compared with the `queryid` of `PostgreSQL`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -11,22 +11,22 @@ use crate::postgres::Postgres;
 
 /// What is compared.
 const CORPUS: &str = include_str!("statements.txt");
-/// The least that it is to hold.
+/// The minimum of statements.
 const STATEMENTS: usize = 300;
 const CLASSES: usize = 12;
 /// In the text of what is not of the corpus.
 const OURS: &str = "/* watchpost */";
-/// How many faults are told.
+/// The most faults that are printed.
 const TOLD: usize = 20;
 
-/// Statements that differ in what makes no shape.
+/// Statements that have the same fingerprint.
 #[derive(Debug, Default)]
 struct Group<'a> {
     line: usize,
     statements: Vec<String>,
-    /// Why `PostgreSQL` tells them apart.
+    /// Why `PostgreSQL` gives them different IDs.
     apart: Option<&'a str>,
-    /// Why it does not tell them from other groups.
+    /// Why it gives other groups the same ID.
     alike: Vec<&'a str>,
     /// Refused inside a transaction.
     alone: bool,
@@ -37,7 +37,7 @@ struct Class<'a> {
     groups: Vec<Group<'a>>,
 }
 
-/// A statement, and what it is for both.
+/// A statement with its fingerprint and its `queryid`.
 #[derive(Debug)]
 struct Known<'a> {
     group: &'a Group<'a>,
@@ -46,21 +46,21 @@ struct Known<'a> {
     id: i64,
 }
 
-/// Pairs of statements of one class.
+/// The pairs of statements in one class.
 #[derive(Debug, Default)]
 struct Pairs<'a> {
-    /// Of one shape and of one id.
+    /// One fingerprint and one ID.
     same: u64,
-    /// Of two shapes and of two ids.
+    /// Two fingerprints and two IDs.
     different: u64,
-    /// Of one shape and of two ids, by cause.
+    /// One fingerprint and two IDs, by cause.
     apart: BTreeMap<&'a str, u64>,
-    /// Of two shapes and of one id, by cause.
+    /// Two fingerprints and one ID, by cause.
     alike: BTreeMap<&'a str, u64>,
 }
 
-/// All statements of a group have one shape, those of two groups two, and `PostgreSQL` says the same but for
-/// the causes that the corpus names.
+/// Checks that all statements of a group have one fingerprint, that those of two groups differ, and that `PostgreSQL` agrees
+/// except for the causes in the corpus.
 pub(crate) async fn check(postgres: &Postgres) -> Result<String, AnyError> {
     let classes = read(CORPUS)?;
     let (schema, classes) = classes.split_first().ok_or("the corpus is empty")?;
@@ -175,7 +175,7 @@ fn statements<'a>(class: &'a Class<'a>) -> impl Iterator<Item = (&'a Group<'a>, 
     class.groups.iter().flat_map(of)
 }
 
-/// The `queryid` of each statement, each run by itself and taken back.
+/// The `queryid` of each statement, each run by itself and rolled back.
 async fn ids<'a>(
     postgres: &Postgres,
     schema: &[String],
@@ -243,12 +243,12 @@ async fn ids<'a>(
     Ok(ids)
 }
 
-/// Our shapes, by what anybody may ask of a monitor.
+/// The monitor's fingerprints, read through its public API.
 #[derive(Debug)]
 struct Shapes {
     monitor: MonitorGuard,
     db: Database,
-    /// Calls by the text of a shape.
+    /// The calls by normalized text.
     calls: BTreeMap<String, u64>,
 }
 
@@ -265,7 +265,7 @@ impl Shapes {
         })
     }
 
-    /// The text of the one shape that has a call more after this.
+    /// The normalized text whose calls increase with this statement.
     fn of(&mut self, statement: &str) -> Result<String, AnyError> {
         self.db.query(statement).finish();
         let mut grown = Vec::new();

@@ -1,4 +1,4 @@
-//! What the client counted.
+//! The counts of the client.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::AnyError;
 
-/// What tells requests apart in a series and in a line. What is absent there is empty here.
+/// The values that identify a kind of request in series and log lines. Absent values are empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     method: String,
@@ -18,7 +18,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// The words for a request of which the client knows how it ended.
+    /// The values for a request whose end the client knows.
     pub(crate) fn new(method: &str, route: &str, status: Option<u16>, outcome: &str) -> Self {
         let status = status.map(|status| status.to_string()).unwrap_or_default();
         let error_type = if status.starts_with('5') {
@@ -41,7 +41,7 @@ impl Key {
         }
     }
 
-    /// The words of a series.
+    /// The values of a series.
     pub(crate) fn of_labels(labels: &BTreeMap<String, String>) -> Self {
         let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
         Self {
@@ -53,7 +53,7 @@ impl Key {
         }
     }
 
-    /// The words of a request's line.
+    /// The values of the log line of a request.
     pub(crate) fn of_line(line: &Value) -> Self {
         let field = |name: &str| match &line[name] {
             Value::Null => String::new(),
@@ -89,9 +89,9 @@ impl fmt::Display for Key {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     counts: BTreeMap<Key, u64>,
-    /// Trace ids that answers carried.
+    /// The trace IDs of the responses.
     pub(crate) traces: Vec<String>,
-    /// Sockets that were opened and closed.
+    /// The number of WebSockets that were opened and closed.
     pub(crate) sockets: u64,
 }
 
@@ -104,7 +104,7 @@ impl Tally {
         self.counts.values().sum()
     }
 
-    /// Whether they counted the same, kind by kind, and nothing else.
+    /// Checks that both have the same counts for each kind, and no others.
     pub(crate) fn compare(&self, theirs: &BTreeMap<Key, u64>) -> Result<String, AnyError> {
         let mut keys: Vec<&Key> = self.counts.keys().chain(theirs.keys()).collect();
         keys.sort_unstable();

@@ -1,4 +1,4 @@
-//! What the Collector knows of the traces of a host.
+//! The traces of a host in the Collector.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ use crate::prometheus::Prometheus;
 use crate::web::{Answer, Web};
 use crate::{AnyError, Checks, MAIN, Place, until};
 
-/// A request that has children of every kind, made for a caller that traces.
+/// A request with children of every kind, for a caller with a trace.
 pub(crate) struct Call {
     pub(crate) trace: String,
     parent: String,
@@ -51,12 +51,12 @@ impl Call {
         if answer.status == status {
             Ok(answer)
         } else {
-            Err(format!("it was answered with {}", answer.status).into())
+            Err(format!("the status is {}", answer.status).into())
         }
     }
 }
 
-/// What the main host's traces look like in the Collector.
+/// Checks the main host's traces in the Collector.
 pub(crate) async fn check(
     collector: &Collector,
     host: &Host,
@@ -80,7 +80,7 @@ pub(crate) async fn check(
     checks.note("every child under its parent", all_whole(collector).await);
 }
 
-/// The spans of one trace once they are all there.
+/// The spans of one trace, once the Collector has all of them.
 pub(crate) async fn trace_of(
     collector: &Collector,
     instance: &str,
@@ -104,14 +104,14 @@ pub(crate) async fn trace_of(
     there.map(|_| found)
 }
 
-/// A span's name, or the id itself if it is none of these spans'.
+/// The name of the span with this ID, or the ID if there is none.
 fn name_of<'a>(spans: &'a [Span], id: &'a str) -> &'a str {
     let of = spans.iter().find(|span| span.id == id);
     of.map_or(id, |span| &span.name)
 }
 
-/// One trace: its spans' names, kinds, scopes and parents, their attributes by type, their times; and the generator's
-/// part of it, which another service told.
+/// Checks one trace: names, kinds, scopes, parents, attributes by type and times of its spans, and the generator's part,
+/// which another service has sent.
 pub(crate) async fn whole_trace(
     collector: &Collector,
     host: &Host,
@@ -212,10 +212,10 @@ pub(crate) async fn whole_trace(
     Ok(format!("{} spans of {}", spans.len(), call.trace))
 }
 
-/// The span of a call of the generator.
+/// The span of a call to the generator.
 const MODEL_CALL: &str = "text_completion storyteller-1";
 
-/// What the model's call says, and that the generator's own span lies under it.
+/// Checks the attributes of the model call, and that the generator's own span is its child.
 async fn generators_part(collector: &Collector, call: &Span) -> Result<String, AnyError> {
     let text = |key: &str| call.attributes.get(key).map_or("", text_of);
     let number = |key: &str| {
@@ -265,7 +265,7 @@ async fn generators_part(collector: &Collector, call: &Span) -> Result<String, A
     .await
 }
 
-/// One trace id in the answer's header, in the lines, in an exemplar and in the Collector.
+/// Checks that one trace ID is in the response's headers, in the log lines, in an exemplar and in the Collector.
 async fn one_id(
     collector: &Collector,
     host: &Host,
@@ -273,7 +273,7 @@ async fn one_id(
 ) -> Result<String, AnyError> {
     let (web, mut n, mut calls) = (Web::default(), 0, Vec::new());
     let mut seen = None;
-    // A bucket takes a new exemplar once a second, and Prometheus sees the last.
+    // A bucket takes a new exemplar once a second, and Prometheus reads the last one.
     until(async || {
         n += 1;
         let call = Call::new(n)?;
@@ -307,7 +307,7 @@ async fn one_id(
     Ok(format!("{trace} in {n} calls"))
 }
 
-/// Each exemplar's trace was kept, and so the Collector has it.
+/// Checks that the Collector has the trace of each exemplar.
 async fn exemplars_were_kept(
     collector: &Collector,
     prometheus: &Prometheus,
@@ -326,7 +326,7 @@ async fn exemplars_were_kept(
     .await
 }
 
-/// At ratio 0 the Collector has what failed and what was slow, whole, and nothing else.
+/// At ratio 0 the Collector has the complete traces that failed or were slow, and no others.
 pub(crate) async fn kept_at_ratio_0(
     place: &Place,
     collector: &Collector,
@@ -359,17 +359,17 @@ pub(crate) async fn kept_at_ratio_0(
             .body(Body::from(r#"{"prompt": "overload"}"#))?;
         let answer = web.send(overload).await?;
         expected.insert(answer.trace()?.to_owned(), ("error", 3));
-        // A stranger's word that the trace is kept counts for nothing.
+        // The sampled flag of an untrusted caller is ignored.
         Call::new(round)?.make(&web, &host).await?;
     }
     let answer = web.get(url("/api/slow?ms=1200")).await?;
     expected.insert(answer.trace()?.to_owned(), ("slow", 1));
-    // Its connection ends without an answer, so its trace is not told.
+    // The connection ends without a response, so the client does not know the trace ID.
     let panicked = web.get(url("/api/panic")).await;
-    same("a panic was answered", panicked.is_ok(), false)?;
+    same("a response after a panic", panicked.is_ok(), false)?;
 
     let report = host.end().await?;
-    // The Collector writes what it took within a tenth of a second.
+    // The Collector writes received data within 100 ms.
     until(async || {
         let (spans, again) = collector.spans(instance)?;
         let books = exact(&report, &spans, again)?;
@@ -380,7 +380,8 @@ pub(crate) async fn kept_at_ratio_0(
     .await
 }
 
-/// A panic's trace and these are there, each for its reason and with so many spans, and nothing else. How many.
+/// Checks that the trace of a panic and these traces exist, each with its reason and number of spans, and no others; returns
+/// their number.
 fn only(
     mut spans: Spans,
     expected: &BTreeMap<String, (&'static str, usize)>,
@@ -405,7 +406,7 @@ fn kept(root: &Span) -> &str {
     root.attributes.get("watchpost.kept").map_or("", text_of)
 }
 
-/// The host's books against what the Collector has: `delivered` is the number of distinct spans there.
+/// Compares the host's totals with the Collector: `delivered` is the number of distinct spans there.
 pub(crate) fn exact(
     report: &BTreeMap<String, Account>,
     spans: &Spans,
@@ -433,8 +434,8 @@ pub(crate) fn exact(
     }
 }
 
-/// Every span has its parent beside it, but roots: requests, whose parents are elsewhere, and the calls of health
-/// checks, which are alone in their traces.
+/// Checks that every span has its parent in the Collector, except for roots: requests, whose parents are remote, and calls of
+/// health checks, which are single spans.
 fn whole(spans: &Spans) -> Result<String, AnyError> {
     let mut children = 0;
     let is_alone = |span: &Span| {
@@ -459,9 +460,9 @@ fn whole(spans: &Spans) -> Result<String, AnyError> {
     Ok(format!("{children} children among {} spans", spans.len()))
 }
 
-/// The children of all that the host did lie under their roots.
+/// Checks that all children have their roots.
 async fn all_whole(collector: &Collector) -> Result<String, AnyError> {
-    // Those of the last batch.
+    // Waits for the last batch.
     sleep(Duration::from_secs(2)).await;
     until(async || whole(&collector.spans(MAIN)?.0)).await
 }

@@ -1,4 +1,4 @@
-//! The host's generator is dead, hangs, resets what it is asked, or breaks off its response: the host tells them apart.
+//! The host's generator is dead, hangs, resets connections or breaks off its responses: each has its own error type.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::relay::text_page;
 use crate::web::Web;
 use crate::{AnyError, Checks, Place};
 
-/// Times that each is asked.
+/// The number of requests in each case.
 const CALLS: u64 = 3;
 
 pub(crate) async fn check(place: &Place, checks: &mut Checks) {
-    // Status of the host's answer, outcome and error type of its calls.
+    // The status of the host's response, and the outcome and error type of its calls.
     let cases = [
         ("dead", 502, "failed", "connection_refused"),
         ("hanging", 504, "timeout", "timeout"),
@@ -38,7 +38,7 @@ pub(crate) async fn check(place: &Place, checks: &mut Checks) {
     }
 }
 
-/// Starts one that goes on until this process ends.
+/// Starts a server that runs until this process ends.
 async fn upstream(name: &str) -> Result<SocketAddr, AnyError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
@@ -64,19 +64,19 @@ async fn upstream(name: &str) -> Result<SocketAddr, AnyError> {
     Ok(address)
 }
 
-/// A part of a response, if any, and the connection's end.
+/// A part of a response, if any, and how the connection ends.
 async fn break_off(client: &mut TcpStream, answers: bool, resets: bool) -> Result<(), AnyError> {
     let read = client.read(&mut [0; 1024]).await?;
     if answers && read > 0 {
         let part = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nOnce there was";
         client.write_all(part.as_bytes()).await?;
-        // It is on its way before the connection ends.
+        // The bytes arrive before the connection ends.
         sleep(Duration::from_millis(100)).await;
     }
     if !resets {
         return Ok(());
     }
-    // What is dropped then is reset.
+    // Dropping the connection resets it.
     socket2::SockRef::from(&*client).set_linger(Some(Duration::ZERO))?;
     Ok(())
 }
@@ -96,7 +96,7 @@ async fn told(
             .body(Body::from(r#"{"prompt": "a fox"}"#))?;
         let answer = web.send(request).await?;
         if answer.status != status {
-            return Err(format!("it was answered with {}", answer.status).into());
+            return Err(format!("the status is {}", answer.status).into());
         }
     }
     let page = text_page(host.address).await?;
@@ -113,7 +113,7 @@ async fn told(
     )
 }
 
-/// The host's clients see the break, and it is the upstream's.
+/// The host's clients see the break, and it is recorded as that of the upstream.
 async fn handed_on(place: &Place, name: &str) -> Result<String, AnyError> {
     let url = format!("http://{}", upstream(name).await?);
     let instance = name.replace(' ', "-");
@@ -137,7 +137,7 @@ async fn handed_on(place: &Place, name: &str) -> Result<String, AnyError> {
             ("error_type", "body_error"),
         ],
     )?;
-    // Calls of the health check break off too.
+    // Calls of the health check break off as well.
     let line = page.lines().find(|line| {
         line.starts_with("http_client_request_duration_seconds_count{")
             && line.contains("watchpost_outcome=\"body_error\"")
@@ -150,7 +150,7 @@ async fn handed_on(place: &Place, name: &str) -> Result<String, AnyError> {
     }
 }
 
-/// The one series with these labels counts every call.
+/// Checks that the only series with these labels counts every call.
 fn counted(page: &str, name: &str, labels: &[(&str, &str)]) -> Result<String, AnyError> {
     let of_name = |line: &&str| line.starts_with(&format!("{name}{{"));
     let has =

@@ -1,7 +1,6 @@
-//! 10,000 requests: every route, and every way in which a request to it can end.
+//! 10,000 requests to every route with every outcome.
 //!
-//! One way is missing: an axum router never returns an error in place of an answer, so no request to
-//! this host is `failed`.
+//! One outcome is missing: an axum router never returns an error in place of a response, so no request is `failed`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,12 +24,12 @@ use crate::AnyError;
 use crate::relay::text_page;
 use crate::tally::{Key, Tally};
 
-/// How long one request may take: longer than the host's own limit for a handler.
+/// The time limit of a request, which is longer than the host's limit for a handler.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Requests under way at once.
+/// The number of concurrent requests.
 const AT_ONCE: usize = 32;
 
-/// A request that is answered. `{n}` in the path is replaced by a number from 1 to 20.
+/// A request with a complete response. `{n}` in the path is replaced by a number from 1 to 20.
 struct Plain {
     times: u64,
     method: &'static str,
@@ -39,11 +38,11 @@ struct Plain {
     route: &'static str,
     status: u16,
     header: (&'static str, &'static str),
-    /// What the response declares as the length of its body, where the client holds it to that.
+    /// The declared length of the response body, if the client checks it.
     length: Option<u64>,
 }
 
-/// A header that changes nothing.
+/// A header without an effect.
 const NO_HEADER: (&str, &str) = ("x-no", "header");
 
 const fn get(times: u64, path: &'static str, route: &'static str, status: u16) -> Plain {
@@ -59,7 +58,7 @@ const fn get(times: u64, path: &'static str, route: &'static str, status: u16) -
     }
 }
 
-/// A file, or a part of it, of this length.
+/// A file or a range of it, of this length.
 const fn file(
     times: u64,
     path: &'static str,
@@ -74,7 +73,7 @@ const fn file(
     }
 }
 
-/// A response that the host hands on.
+/// A response that the host passes on.
 const fn story(times: u64, path: &'static str, status: u16, length: u64) -> Plain {
     Plain {
         length: Some(length),
@@ -95,13 +94,13 @@ const fn post(times: u64, path: &'static str, body: &'static str, status: u16) -
     }
 }
 
-/// Stands for a body that is longer than the host reads.
+/// A placeholder for a body that is longer than the host accepts.
 const TOO_LONG: &str = "too long";
 
 const ABOUT: &str = "/static/about.txt";
 const EXPORT: &str = "/static/export.bin";
 const EXPORT_BYTES: u64 = 16 * 1024 * 1024;
-/// A story's lines, each of this length.
+/// The length of each line of a story.
 const STORY_LINE: u64 = 41;
 
 const PLAIN: [Plain; 38] = [
@@ -191,7 +190,7 @@ const HTTP2: u64 = 100;
 const FILES_HTTP2: u64 = 50;
 const BODY_DROPPED: u64 = 150;
 const BODY_ERROR: u64 = 100;
-/// Of the large file and of handed-on responses, each.
+/// The number of requests for the large file, and for passed-on responses.
 const MORE_DROPPED: u64 = 50;
 const FILES_DROPPED_HTTP2: u64 = 30;
 const UPSTREAM_BROKEN: u64 = 50;
@@ -199,13 +198,13 @@ const PANICKED: u64 = 100;
 const TIMED_OUT: u64 = 20;
 const UPGRADED: u64 = 100;
 
-/// How a request ended for the client, and the trace id that its answer carried.
+/// How a request ended for the client, and the trace ID of its response.
 type Ended = Result<(Key, Option<String>), AnyError>;
 
-/// Makes them all and counts them.
+/// Sends all requests and counts them.
 pub(crate) async fn make(host: SocketAddr, tally: &mut Tally) -> Result<String, AnyError> {
     let begun = Instant::now();
-    // First those that need a quiet host: it tells when it has seen them all.
+    // First those that need an idle host, which shows when it has all of them.
     for _ in 0..3 {
         leave_before_the_answer(host, CANCELLED / 3, tally).await?;
     }
@@ -217,7 +216,7 @@ pub(crate) async fn make(host: SocketAddr, tally: &mut Tally) -> Result<String, 
         .build_http();
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let mut visits = JoinSet::new();
-    // They wait for the host's own limit, so they take no room from the others.
+    // They wait for the host's own limit, so they need no permit.
     for _ in 0..TIMED_OUT {
         visits.spawn(timed_out(http1.clone(), host));
     }
@@ -268,7 +267,7 @@ fn upgraded() -> Key {
     Key::new("GET", "/ws/echo", Some(101), "upgraded")
 }
 
-/// The same disorder in each run, so that kinds overlap.
+/// A pseudo-random order, the same in each run, so that kinds overlap.
 fn mix<T>(items: &mut [T]) {
     let mut dice = 0x9E37_79B9_7F4A_7C15_u64;
     for n in (1..items.len()).rev() {
@@ -282,11 +281,11 @@ fn mix<T>(items: &mut [T]) {
     }
 }
 
-/// A response in the middle of which the client leaves.
+/// A response in whose middle the client disconnects.
 struct Left {
     path: &'static str,
     route: &'static str,
-    /// What the client waits for before.
+    /// What the client reads before.
     seen: &'static [u8],
 }
 
@@ -308,7 +307,7 @@ const LEFT: [Left; 3] = [
     },
 ];
 
-/// Paths and routes of responses that break off: the host's own, and one of its upstream.
+/// The paths and routes of responses that break off: one of the host, and one of its upstream.
 const BROKEN: [(&str, &str); 2] = [
     ("/api/stream?chunks=5&ms=1&break_after=2", "/api/stream"),
     ("/api/story?lines=5&ms=1&break_after=2", "/api/story"),
@@ -365,7 +364,7 @@ async fn answered(
         .map_err(|error| told(plain, &error))?;
     let status = response.status().as_u16();
     if response.headers().get_all("x-trace-id").iter().count() > 1 {
-        return Err(format!("{} was answered with two trace ids", plain.path).into());
+        return Err(format!("{} has two trace IDs in its response", plain.path).into());
     }
     let trace = response.headers().get("x-trace-id");
     let trace = trace
@@ -386,7 +385,7 @@ async fn answered(
     }
     if status != plain.status {
         let Plain { method, path, .. } = plain;
-        return Err(format!("{method} {path} was answered with {status}").into());
+        return Err(format!("{method} {path} has status {status}").into());
     }
     let trace = trace.ok_or("an answer has no x-trace-id")?;
     let method = if plain.method == "BREW" {
@@ -408,19 +407,19 @@ fn told(plain: &Plain, error: &dyn std::error::Error) -> AnyError {
     .into()
 }
 
-/// The handler outlives the host's limit, and the host says 408.
+/// The handler exceeds the host's limit, and the host responds with 408.
 async fn timed_out(client: Client<HttpConnector, Body>, host: SocketAddr) -> Ended {
     let request = Request::get(format!("http://{host}/api/slow?ms=100000")).body(Body::empty())?;
     let response = timeout(PATIENCE, client.request(request)).await??;
     let status = response.status().as_u16();
     response.into_body().collect().await?;
     if status != 408 {
-        return Err(format!("an endless handler was answered with {status}").into());
+        return Err(format!("an endless handler has status {status}").into());
     }
     Ok((Key::new("GET", "/api/slow", Some(status), "timeout"), None))
 }
 
-/// The host breaks its body in the middle.
+/// The host breaks off the body in the middle.
 async fn broken(
     (path, route): &(&str, &str),
     client: Client<HttpConnector, Body>,
@@ -437,22 +436,22 @@ async fn broken(
     }
 }
 
-/// The connection ends without an answer.
+/// The connection ends without a response.
 async fn panicked(host: SocketAddr) -> Ended {
-    let mut connection = ask(host, "/api/panic").await?;
+    let mut connection = open_get(host, "/api/panic").await?;
     let mut answer = Vec::new();
-    // A reset is an end too.
+    // A reset ends it as well.
     let _ended = connection.read_to_end(&mut answer).await;
     if answer.is_empty() {
         Ok((Key::new("GET", "/api/panic", None, "panicked"), None))
     } else {
-        Err("a panic was answered".into())
+        Err("there is a response after a panic".into())
     }
 }
 
-/// Leaves behind the first bytes.
+/// Disconnects after the first bytes.
 async fn leave_within_the_answer(left: &Left, host: SocketAddr) -> Ended {
-    let mut connection = ask(host, left.path).await?;
+    let mut connection = open_get(host, left.path).await?;
     let (mut head, seen) = (Vec::new(), left.seen);
     while !head.windows(seen.len()).any(|window| window == seen) {
         if connection.read_buf(&mut head).await? == 0 {
@@ -462,7 +461,7 @@ async fn leave_within_the_answer(left: &Left, host: SocketAddr) -> Ended {
     Ok((Key::new("GET", left.route, Some(200), "body_dropped"), None))
 }
 
-/// Over HTTP/2: the stream is reset behind the first bytes, its connection stays.
+/// Over HTTP/2, resets the stream after the first bytes; the connection stays open.
 async fn reset_within_a_file(client: Client<HttpConnector, Body>, host: SocketAddr) -> Ended {
     let request = Request::get(format!("http://{host}{EXPORT}")).body(Body::empty())?;
     let mut body = client.request(request).await?.into_body();
@@ -490,15 +489,15 @@ async fn talk(host: SocketAddr) -> Ended {
     Ok((upgraded(), trace))
 }
 
-/// Sends a GET by hand; dropping the connection is leaving.
-async fn ask(host: SocketAddr, path: &str) -> Result<TcpStream, AnyError> {
+/// Sends a GET over a plain connection; dropping the connection disconnects.
+async fn open_get(host: SocketAddr, path: &str) -> Result<TcpStream, AnyError> {
     let mut connection = TcpStream::connect(host).await?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
     connection.write_all(request.as_bytes()).await?;
     Ok(connection)
 }
 
-/// `n` clients ask, and leave when the host is at work for all of them.
+/// `n` clients send requests and disconnect once all of them are in progress.
 async fn leave_before_the_answer(
     host: SocketAddr,
     n: u64,
@@ -506,7 +505,7 @@ async fn leave_before_the_answer(
 ) -> Result<(), AnyError> {
     let mut connections = Vec::new();
     for _ in 0..n {
-        connections.push(ask(host, "/api/slow?ms=29000").await?);
+        connections.push(open_get(host, "/api/slow?ms=29000").await?);
     }
     under_way(host, n).await?;
     drop(connections);
@@ -517,7 +516,7 @@ async fn leave_before_the_answer(
     Ok(())
 }
 
-/// The same over HTTP/2: the streams are reset, their connection stays.
+/// As above over HTTP/2: the streams are reset, the connection stays open.
 async fn leave_streams(host: SocketAddr, n: u64, tally: &mut Tally) -> Result<(), AnyError> {
     let client: Client<_, Body> = Client::builder(TokioExecutor::new())
         .http2_only(true)
@@ -536,7 +535,7 @@ async fn leave_streams(host: SocketAddr, n: u64, tally: &mut Tally) -> Result<()
     Ok(())
 }
 
-/// Waits until the host says that `n` requests are under way.
+/// Waits until the host shows `n` requests in progress.
 async fn under_way(host: SocketAddr, n: u64) -> Result<(), AnyError> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {

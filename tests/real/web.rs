@@ -1,4 +1,4 @@
-//! Requests and whole answers.
+//! An HTTP client that reads complete responses.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Request};
