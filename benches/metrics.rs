@@ -30,7 +30,9 @@ fn main() {
     let jobs = metrics.counter("jobs").build().with([("queue", "mail")]);
     row("counter, stored handle", || jobs.add(black_box(1)));
     let level = metrics.up_down_counter("level").build();
-    row("up-down counter, stored handle", || level.add(black_box(-1)));
+    row("up-down counter, stored handle", || {
+        level.add(black_box(-1))
+    });
     let gauge = metrics.gauge("room").build();
     row("gauge, stored handle", || gauge.set(black_box(1.0)));
     let took = metrics.histogram("took").unit("s").build();

@@ -45,7 +45,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1);
     let address = address.as_deref().unwrap_or("127.0.0.1:3000");
     let listener = tokio::net::TcpListener::bind(address).await?;
-    eprintln!("capture_errors listens on http://{}", listener.local_addr()?);
+    eprintln!(
+        "capture_errors listens on http://{}",
+        listener.local_addr()?
+    );
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service)
         .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))

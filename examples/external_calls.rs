@@ -69,7 +69,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1);
     let address = address.as_deref().unwrap_or("127.0.0.1:3000");
     let listener = TcpListener::bind(address).await?;
-    eprintln!("external_calls listens on http://{}", listener.local_addr()?);
+    eprintln!(
+        "external_calls listens on http://{}",
+        listener.local_addr()?
+    );
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service)
         .with_graceful_shutdown(monitor.drain(watchpost::shutdown_signal()))
@@ -111,8 +114,15 @@ async fn dependencies(State(app): State<App>) -> String {
             it.p95, it.reason
         );
         for limit in it.limits {
-            let (left, reset) = (limit.remaining.unwrap_or(0), limit.reset.unwrap_or_default());
-            let _ = writeln!(page, "  limit {}: {left} left for {reset:.0?}", limit.window);
+            let (left, reset) = (
+                limit.remaining.unwrap_or(0),
+                limit.reset.unwrap_or_default(),
+            );
+            let _ = writeln!(
+                page,
+                "  limit {}: {left} left for {reset:.0?}",
+                limit.window
+            );
         }
     }
     page

@@ -152,14 +152,18 @@ fn records_of_the_log_crate_are_log_records() {
 
 #[test]
 fn records_of_the_hosts_own_bridge_are_recorded_once() {
-    in_child_process("records_of_the_hosts_own_bridge_are_recorded_once", &[], || {
-        tracing_log::LogTracer::init().unwrap();
-        let (builder, written) = builder(LEVELS);
-        let monitor = builder.build().unwrap();
-        let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
-        tracing::subscriber::set_global_default(subscriber).unwrap();
-        check(&monitor, &written);
-    });
+    in_child_process(
+        "records_of_the_hosts_own_bridge_are_recorded_once",
+        &[],
+        || {
+            tracing_log::LogTracer::init().unwrap();
+            let (builder, written) = builder(LEVELS);
+            let monitor = builder.build().unwrap();
+            let subscriber = tracing_subscriber::registry().with(monitor.tracing_layer());
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+            check(&monitor, &written);
+        },
+    );
 }
 
 #[test]

@@ -57,12 +57,16 @@ fn length() -> Duration {
 
 #[test]
 fn nothing_is_recorded_about_the_monitor_when_installed() {
-    in_child_process("nothing_is_recorded_about_the_monitor_when_installed", &FIGURES, || {
-        let (builder, written) = builder();
-        let monitor = builder.install().unwrap();
-        assert_eq!(monitor.report().not_installed, Vec::<String>::new());
-        watch(&monitor, &written, None);
-    });
+    in_child_process(
+        "nothing_is_recorded_about_the_monitor_when_installed",
+        &FIGURES,
+        || {
+            let (builder, written) = builder();
+            let monitor = builder.install().unwrap();
+            assert_eq!(monitor.report().not_installed, Vec::<String>::new());
+            watch(&monitor, &written, None);
+        },
+    );
 }
 
 #[test]

@@ -126,8 +126,7 @@ impl Generator {
         });
         match reply.await {
             Ok(Reply {
-                body: Some(body),
-                ..
+                body: Some(body), ..
             }) => Ok(body.text),
             Ok(Reply { status, .. }) => Err(bad_gateway(&format!("it responded with {status}"))),
             Err(error) if error.is::<Elapsed>() => Err(too_slow()),
@@ -244,7 +243,9 @@ impl Server {
 }
 
 /// Takes longer for longer prompts, and refuses a prompt that contains `overload`.
-async fn write(axum::Json(request): axum::Json<GenerateRequest>) -> Result<axum::Json<GenerateResponse>, StatusCode> {
+async fn write(
+    axum::Json(request): axum::Json<GenerateRequest>,
+) -> Result<axum::Json<GenerateResponse>, StatusCode> {
     if request.prompt.contains("overload") {
         return Err(StatusCode::SERVICE_UNAVAILABLE);
     }

@@ -125,7 +125,9 @@ async fn run(flags: Flags) -> Result<(), Box<dyn Error>> {
 
     let stop_requested = async move {
         wait_for_stop(flags.run_for).await;
-        eprintln!("contentmax: shutting down; /readyz responds with 503 from now on, a second ctrl-c ends at once");
+        eprintln!(
+            "contentmax: shutting down; /readyz responds with 503 from now on, a second ctrl-c ends at once"
+        );
         // All receivers may be gone.
         let _sent = stop.send(true);
     };

@@ -169,7 +169,9 @@ impl Store {
     async fn fill(&self, dialect: &Dialect) -> sqlx::Result<()> {
         let mut transaction = self.pool.begin().await?;
         for table in TABLES {
-            let table = table.replace("{ID}", dialect.id).replace("{NOW}", dialect.now);
+            let table = table
+                .replace("{ID}", dialect.id)
+                .replace("{NOW}", dialect.now);
             sqlx::query(AssertSqlSafe(table))
                 .execute(&mut transaction)
                 .await?;

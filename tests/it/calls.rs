@@ -349,7 +349,7 @@ async fn a_call_guard_records_what_is_set_on_it() {
 
 #[tokio::test]
 async fn without_traces_calls_are_sent_unchanged_and_counted() {
-    let harness = Harness::with(|builder| builder.traces(false));
+    let harness = Harness::with(|builder| builder.record_spans(false));
     let service = harness.external("a");
     let app = Router::new()
         .route(

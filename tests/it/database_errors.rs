@@ -99,7 +99,7 @@ async fn a_captured_error_has_the_code_and_query_of_a_nested_database_error() {
 
 #[tokio::test]
 async fn an_error_outside_of_a_trace_has_a_code_and_no_query() {
-    let harness = Harness::with(|builder| builder.traces(false));
+    let harness = Harness::with(|builder| builder.record_spans(false));
     let pool = pool(&harness).await;
     let error = pool.execute(INSERT).await.unwrap_err();
     harness.capture_error(&error);
@@ -124,7 +124,7 @@ async fn other_errors_do_not_get_the_query() {
             harness.capture_error(&second);
             assert_eq!(known(&last_event(&harness)), ["1299", "INSERT orders"]);
             // Attributes that the capture sets stay.
-            harness.error(&second).extra(CODE, "mine").capture();
+            harness.error_capture(&second).extra(CODE, "mine").capture();
             assert_eq!(known(&last_event(&harness)), ["mine", "INSERT orders"]);
             // An error type that is no code of the database.
             let none = sqlx::query("SELECT id FROM orders WHERE id = 9").fetch_one(&pool);

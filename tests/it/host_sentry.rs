@@ -67,7 +67,7 @@ fn events_of_the_hosts_sentry_have_the_ids_of_their_request() {
         assert_eq!(kept.spans[0].span_id.to_string(), span);
     }
     // The event is the host's, so the monitor captures none.
-    assert!(harness.errors().is_empty());
+    assert!(harness.error_groups().is_empty());
 }
 
 #[test]

@@ -229,7 +229,7 @@ async fn trace_ids_are_continued_returned_and_logged() {
 
 #[tokio::test]
 async fn a_public_endpoint_begins_a_trace_for_each_request() {
-    let harness = Harness::with(|builder| builder.edge(true).trace_header(false));
+    let harness = Harness::with(|builder| builder.public_endpoint(true).trace_header(false));
     let request = Request::get("/users/1")
         .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"))
         .body(Body::empty())
@@ -270,7 +270,7 @@ async fn unknown_paths_methods_and_hosts_create_no_series() {
 
 #[tokio::test]
 async fn no_request_is_active_after_ten_thousand_aborts_and_panics() {
-    let harness = Harness::with(|builder| builder.request_lines(RequestLogs::Off));
+    let harness = Harness::with(|builder| builder.request_logs(RequestLogs::Off));
     let app = app(&harness);
     for n in 0..10_000 {
         let mut app = app.clone();
@@ -497,7 +497,7 @@ async fn a_layer_around_the_router_is_reported_once() {
 
 #[tokio::test]
 async fn only_errors_and_slow_requests_are_logged_if_set() {
-    let harness = Harness::with(|builder| builder.request_lines(RequestLogs::ErrorsAndSlow));
+    let harness = Harness::with(|builder| builder.request_logs(RequestLogs::ErrorsAndSlow));
     let app = app(&harness);
     send(&app, get_request("/users/1")).await;
     send(&app, get_request("/fail")).await;

@@ -696,7 +696,7 @@ async fn a_plain_span_follows_the_decision_of_its_remote_parent() {
 
 #[tokio::test]
 async fn without_spans_the_flags_of_a_trusted_caller_are_propagated() {
-    let harness = harness(|builder| builder.traces(false));
+    let harness = harness(|builder| builder.record_spans(false));
     let app = app(&harness);
     for (flags, peer, sent) in [
         ("00", "10.0.0.1", "00"),

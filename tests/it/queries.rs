@@ -318,7 +318,7 @@ async fn a_loop_of_queries_is_detected() {
 
 #[tokio::test]
 async fn without_traces_queries_are_counted() {
-    let harness = Harness::with(|builder| builder.traces(false));
+    let harness = Harness::with(|builder| builder.record_spans(false));
     let db = shop(&harness);
     let app = Router::new()
         .route(

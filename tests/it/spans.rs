@@ -564,10 +564,10 @@ async fn headers_without_a_propagator_are_ignored() {
 
 #[tokio::test]
 async fn aborted_requests_do_not_make_others_slow() {
-    let harness = std::sync::Arc::new(watchpost::testing::Harness::with(|builder| {
+    let harness = Arc::new(watchpost::testing::Harness::with(|builder| {
         builder.trace_ratio(0.0)
     }));
-    let of = std::sync::Arc::clone(&harness);
+    let of = Arc::clone(&harness);
     let app = Router::new()
         .route(
             "/work/{hangs}",

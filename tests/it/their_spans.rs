@@ -115,7 +115,7 @@ async fn spans_of_tracing_opentelemetry_have_the_right_parent_among_all_kinds() 
 
 #[tokio::test]
 async fn spans_of_tracing_opentelemetry_may_end_anywhere_and_after_their_root() {
-    let harness = harness(|builder| builder.trace_ratio(0.0).slow_trace(PATIENCE));
+    let harness = harness(|builder| builder.trace_ratio(0.0).slow_trace_threshold(PATIENCE));
     let subscriber = subscriber(&harness);
     let _default = tracing::dispatcher::set_default(&subscriber);
     let of = subscriber.clone();

@@ -293,7 +293,7 @@ async fn mixed<C: Session>(client: &Client<C>, id: i64) -> Result<(), AnyError> 
 }
 
 /// A committed and a rolled back savepoint in a committed transaction.
-async fn in_both<T: watchpost::db::tokio_postgres::InTransaction>(
+async fn in_both<T: watchpost::db::tokio_postgres::TransactionSession>(
     mut transaction: Transaction<T>,
 ) -> Result<(), AnyError> {
     transaction

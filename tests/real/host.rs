@@ -52,8 +52,11 @@ impl Host {
         let mut process = Process::start(instance, &mut command, &place.pids, (&lines, &said))?;
         let address = process
             .wait_for(&said, |said| {
-                let line =
-                    |line: &str| line.strip_prefix("contentmax listens on http://")?.parse().ok();
+                let line = |line: &str| {
+                    line.strip_prefix("contentmax listens on http://")?
+                        .parse()
+                        .ok()
+                };
                 said.lines().find_map(line)
             })
             .await?;

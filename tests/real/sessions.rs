@@ -118,7 +118,7 @@ fn counted(harness: &Harness) -> [u64; 3] {
 }
 
 /// Runs everything at least once; returns the number of failures.
-async fn mixed<C: Connected>(mut client: Client<C>) -> Result<u64, AnyError> {
+async fn mixed<C: ClientSession>(mut client: Client<C>) -> Result<u64, AnyError> {
     let serializable = client
         .build_transaction()
         .isolation_level(IsolationLevel::Serializable);
