@@ -257,7 +257,7 @@ mod sinks {
     use super::{in_child_process, in_directory};
 
     /// Starts a receiver with the same response to every request; returns its address.
-    fn receiver(answer: String) -> SocketAddr {
+    fn receiver(response: String) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
@@ -272,7 +272,7 @@ mod sinks {
                 }
                 let mut body = vec![0; length];
                 stream.read_exact(&mut body).unwrap();
-                stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                stream.get_mut().write_all(response.as_bytes()).unwrap();
             }
         });
         address
@@ -285,7 +285,7 @@ mod sinks {
             &[],
             || {
                 let end = "content-length: 0\r\nconnection: close\r\n\r\n";
-                for (answer, said) in [
+                for (response, said) in [
                     (format!("HTTP/1.1 404 Not Found\r\n{end}"), Some("404")),
                     (
                         format!("HTTP/1.1 200 OK\r\ndate: Tue, 24 Nov 2020 08:49:37 GMT\r\n{end}"),
@@ -298,7 +298,7 @@ mod sinks {
                     (format!("HTTP/1.1 200 OK\r\n{end}"), None),
                 ] {
                     let (_dir, builder) = in_directory();
-                    let address = receiver(answer);
+                    let address = receiver(response);
                     let monitor = builder
                         .otlp_endpoint(format!("http://{address}"))
                         .build()

@@ -68,8 +68,8 @@ fn unmatched_paths(what: &str, configure: impl FnOnce(MonitorBuilder) -> Monitor
     let get_body = |path: &str| {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let body = runtime.block_on(async {
-            let answer = app.clone().oneshot(request).await.unwrap();
-            answer.into_body().collect().await.unwrap().to_bytes()
+            let response = app.clone().oneshot(request).await.unwrap();
+            response.into_body().collect().await.unwrap().to_bytes()
         });
         String::from_utf8(body.to_vec()).unwrap()
     };

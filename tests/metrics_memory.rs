@@ -221,8 +221,8 @@ fn a_page_is_written_in_little_memory() {
 }
 
 fn body(metrics: &Metrics) -> watchpost::metrics::PageBody {
-    let answer = tower::Service::call(&mut metrics.prometheus(), http::Request::new(()));
-    answer.into_inner().unwrap().into_body()
+    let response = tower::Service::call(&mut metrics.prometheus(), http::Request::new(()));
+    response.into_inner().unwrap().into_body()
 }
 
 fn next(body: &mut watchpost::metrics::PageBody) -> Option<bytes::Bytes> {

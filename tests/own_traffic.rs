@@ -218,11 +218,11 @@ impl Host {
             .build()
             .unwrap();
         let _entered = runtime.enter();
-        let answer = tower::service_fn(|id: u32| {
+        let response = tower::service_fn(|id: u32| {
             tracing::trace!(id, "in the service");
             std::future::ready(Ok::<_, Infallible>(id.to_string()))
         });
-        let buffered = Buffer::new(answer, 16);
+        let buffered = Buffer::new(response, 16);
         let work = move |Path(id): Path<u32>| async move {
             tracing::debug!(id, "in the handler");
             buffered.clone().oneshot(id).await.unwrap()
@@ -266,8 +266,8 @@ impl Host {
                             .version(version)
                             .body(Empty::new())
                             .unwrap();
-                        let answer = client.request(request).await.unwrap();
-                        answer.into_body().collect().await.unwrap();
+                        let response = client.request(request).await.unwrap();
+                        response.into_body().collect().await.unwrap();
                         asked += u64::from(path.starts_with("/work/"));
                     }
                 }
@@ -289,24 +289,24 @@ fn use_the_monitor(monitor: &Monitor, port: SocketAddr, time: Duration) -> u64 {
     while !get_page(port, "/readyz").starts_with("HTTP/1.1 200") {
         assert!(Instant::now() < patience, "never ready");
     }
-    let (end, mut answers) = (Instant::now() + time, 0);
+    let (end, mut responses) = (Instant::now() + time, 0);
     while Instant::now() < end {
         for path in OWN_PAGES {
-            let answer = get_page(port, path);
-            let head = answer.to_lowercase();
+            let response = get_page(port, path);
+            let head = response.to_lowercase();
             assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
             assert_eq!(
                 head.contains("\r\ncontent-encoding: gzip\r\n"),
                 path == "/metrics"
             );
-            answers += 1;
+            responses += 1;
         }
         assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
         assert!(monitor.in_flight().len() < 10);
         assert!(monitor.metrics().render().contains("watchpost_"));
         thread::sleep(OWN_PAUSE);
     }
-    answers
+    responses
 }
 
 fn emitted(monitor: &Monitor) -> [u64; 3] {
@@ -355,10 +355,10 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
     // If each event is counted, all must be the host's.
     let pages: &[_] = if witness.is_some() { &[] } else { &OWN_PAGES };
     host.visit(pages, length() / 2);
-    let mut answers = own.join().unwrap();
+    let mut responses = own.join().unwrap();
     let before = settled(monitor);
     // the second half only with that of the monitor,
-    answers += use_the_monitor(monitor, port, length() / 2);
+    responses += use_the_monitor(monitor, port, length() / 2);
     assert_eq!(emitted(monitor), before, "requests, events, notices");
     // and the last second without any.
     thread::sleep(Duration::from_secs(1));
@@ -381,13 +381,13 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
     let seen = written.0.lock().unwrap().clone();
     check(&report, &seen, host.asked);
     println!(
-        "own traffic: {:?} at trace, {answers} answers of ours, 0 records about ourselves of {}; {:?}",
+        "own traffic: {:?} at trace, {responses} responses of the monitor, 0 of {} records about the monitor; {:?}",
         length(),
         seen.lines,
         seen.events
     );
     println!(
-        "result: {{\"seconds\":{},\"own_answers\":{answers},\"about_ourselves\":0,\"lines\":{},\"events\":{:?}}}",
+        "result: {{\"seconds\":{},\"own_answers\":{responses},\"about_ourselves\":0,\"lines\":{},\"events\":{:?}}}",
         length().as_secs(),
         seen.lines,
         seen.events

@@ -85,12 +85,12 @@ fn works(monitor: &Monitor) -> Vec<(&'static str, Work)> {
         (
             "request",
             of(monitor, |m| {
-                let answer = async |_: http::Request<String>| {
+                let response = async |_: http::Request<String>| {
                     Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
                 };
                 let mut service = tower::ServiceBuilder::new()
                     .layer(m.layer())
-                    .service(tower::service_fn(answer));
+                    .service(tower::service_fn(response));
                 let called = async { service.ready().await?.call(http::Request::default()).await };
                 drop(futures_util::FutureExt::now_or_never(called));
             }),

@@ -94,7 +94,7 @@ impl NamedService for Cart {
     const NAME: &'static str = "shop.Cart";
 }
 
-async fn answer(message: Bytes) -> Result<tonic::Response<Bytes>, Status> {
+async fn response(message: Bytes) -> Result<tonic::Response<Bytes>, Status> {
     match &*message {
         b"panic" => std::panic::resume_unwind(Box::new("planned")),
         b"hang" => std::future::pending().await,
@@ -117,7 +117,7 @@ impl tower_service::Service<Request<Body>> for Cart {
             let mut grpc = tonic::server::Grpc::new(Raw);
             Ok(match request.uri().path() {
                 CALL => {
-                    let call = |request: tonic::Request<Bytes>| answer(request.into_inner());
+                    let call = |request: tonic::Request<Bytes>| response(request.into_inner());
                     grpc.unary(tower::service_fn(call), request).await
                 }
                 // Two messages, then the requested status, or nothing forever.
@@ -125,7 +125,7 @@ impl tower_service::Service<Request<Body>> for Cart {
                     let watch = |request: tonic::Request<Bytes>| async move {
                         let two = [Ok(Bytes::from("1")), Ok(Bytes::from("2"))];
                         let last = async move {
-                            answer(request.into_inner())
+                            response(request.into_inner())
                                 .await
                                 .map(tonic::Response::into_inner)
                         };

@@ -196,7 +196,7 @@ fn speak() {
     outer.in_scope(|| {
         tracing::error!(code = 5, "an error");
         tracing::warn!("a warning");
-        tracing::info!(answer = 42, "an event");
+        tracing::info!(response = 42, "an event");
         tracing::debug_span!("middle").in_scope(|| {
             tracing::debug!("some detail");
             tracing::trace_span!("inner", deep = true).in_scope(|| tracing::trace!("all detail"));

@@ -79,15 +79,15 @@ async fn a_call_through_the_layer_carries_the_trace_and_ends_with_its_body() {
         .route(
             "/ask",
             get(move || async move {
-                let answer = client
+                let response = client
                     .ready()
                     .await
                     .unwrap()
                     .call(client_request(&url))
                     .await
                     .unwrap();
-                assert_eq!(answer.status(), StatusCode::OK);
-                answer.into_body().collect().await.unwrap();
+                assert_eq!(response.status(), StatusCode::OK);
+                response.into_body().collect().await.unwrap();
                 "asked"
             }),
         )
@@ -102,9 +102,9 @@ async fn a_call_through_the_layer_carries_the_trace_and_ends_with_its_body() {
         .header("baggage", "tenant=acme")
         .body(Body::empty())
         .unwrap();
-    let answer = app.oneshot(request).await.unwrap();
-    let id = answer.headers()["x-trace-id"].to_str().unwrap().to_owned();
-    answer.into_body().collect().await.unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    let id = response.headers()["x-trace-id"].to_str().unwrap().to_owned();
+    response.into_body().collect().await.unwrap();
 
     let span = span(&harness).await;
     assert_eq!((&*span.name, span.status), ("GET", SpanStatus::Unset));
@@ -195,14 +195,14 @@ async fn dead_hanging_and_resetting_upstreams_have_different_error_types() {
         );
         let mut client = service.client_layer().layer(inner);
         for _ in 0..5 {
-            let answer = client
+            let response = client
                 .ready()
                 .await
                 .unwrap()
                 .call(client_request(&peer.url("/")))
                 .await;
-            if let Ok(answer) = answer {
-                drop(answer.into_body().collect().await);
+            if let Ok(response) = response {
+                drop(response.into_body().collect().await);
             }
         }
         assert_eq!(calls(&harness, outcome, error), 5.0, "{reply:?}");
@@ -221,13 +221,13 @@ async fn dead_hanging_and_resetting_upstreams_have_different_error_types() {
     let dead = Peer::always(Reply::status(200));
     dead.refuse();
     let mut client = http(&harness.external("dead"));
-    let answer = client
+    let response = client
         .ready()
         .await
         .unwrap()
         .call(client_request(&dead.url("/")))
         .await;
-    assert!(answer.is_err());
+    assert!(response.is_err());
     let refused = calls(&harness, Outcome::Failed, "connection_refused");
     assert_eq!(refused, 1.0);
 }
@@ -258,9 +258,9 @@ async fn a_call_whose_future_is_dropped_is_cancelled() {
     let request = Request::get("http://a.example/")
         .body(String::new())
         .unwrap();
-    let mut answer = client.call(request).await.unwrap();
-    answer.body_mut().frame().await.unwrap().unwrap();
-    drop(answer);
+    let mut response = client.call(request).await.unwrap();
+    response.body_mut().frame().await.unwrap().unwrap();
+    drop(response);
     assert_eq!(calls(&harness, Outcome::BodyDropped, ""), 1.0);
 
     let waiting = service
@@ -299,12 +299,12 @@ async fn a_call_guard_records_what_is_set_on_it() {
         .template("/charges/{id}")
         .resends(2);
     call.inject(&mut headers);
-    let answer = async { Ok::<_, io::Error>(Response::builder().status(402).body(()).unwrap()) };
-    let note = |call: CallGuard, answer: &Response<()>| {
-        call.status(answer.status().as_u16())
-            .headers(answer.headers())
+    let response = async { Ok::<_, io::Error>(Response::builder().status(402).body(()).unwrap()) };
+    let note = |call: CallGuard, response: &Response<()>| {
+        call.status(response.status().as_u16())
+            .headers(response.headers())
     };
-    call.try_run_with(answer, note).await.unwrap();
+    call.try_run_with(response, note).await.unwrap();
     let span = span(&harness).await;
     assert_eq!(&*span.name, "POST /charges/{id}");
     assert_eq!(
@@ -333,9 +333,9 @@ async fn a_call_guard_records_what_is_set_on_it() {
     );
     let clumsy =
         |_: CallGuard, (): &()| -> CallGuard { std::panic::resume_unwind(Box::new("planned")) };
-    let answer = async { Ok::<_, io::Error>(()) };
-    let answered = service.call("GET", &url).try_run_with(answer, clumsy).await;
-    assert!(answered.is_ok());
+    let response = async { Ok::<_, io::Error>(()) };
+    let called = service.call("GET", &url).try_run_with(response, clumsy).await;
+    assert!(called.is_ok());
     assert_eq!(calls(&harness, Outcome::Cancelled, ""), 1.0);
     let failed = service
         .call("GET", &url)
@@ -363,12 +363,12 @@ async fn without_traces_calls_are_sent_unchanged_and_counted() {
             }),
         )
         .layer(harness.layer());
-    let answer = app
+    let response = app
         .oneshot(Request::get("/").body(Body::empty()).unwrap())
         .await
         .unwrap();
-    let id = answer.headers()["x-trace-id"].to_str().unwrap().to_owned();
-    let sent = answer.into_body().collect().await.unwrap().to_bytes();
+    let id = response.headers()["x-trace-id"].to_str().unwrap().to_owned();
+    let sent = response.into_body().collect().await.unwrap().to_bytes();
     let sent = std::str::from_utf8(&sent).unwrap();
     assert!(
         sent.starts_with(&format!("00-{id}-")) && sent.ends_with("-00"),
@@ -401,11 +401,11 @@ async fn model_calls_record_tokens_and_cost() {
             get(move || async move {
                 let call = service.call("POST", "https://api.openai.com/v1/responses");
                 let call = call.gen_ai("chat", "gpt-5");
-                let answer = async { Ok::<_, io::Error>((12, 300)) };
+                let response = async { Ok::<_, io::Error>((12, 300)) };
                 let note = |call: CallGuard, (input, output): &(u64, u64)| {
                     call.status(200).tokens(*input, *output).cost(0.25)
                 };
-                call.try_run_with(answer, note).await.unwrap();
+                call.try_run_with(response, note).await.unwrap();
                 let refused = service.call("POST", "https://api.openai.com/v1/responses");
                 refused
                     .gen_ai("chat", "gpt-5")

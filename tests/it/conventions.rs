@@ -26,8 +26,8 @@ fn app(harness: &Harness) -> Router {
 async fn root(harness: &Harness, mut request: Request<Body>) -> Span {
     let peer: SocketAddr = "10.0.0.1:4711".parse().unwrap();
     request.extensions_mut().insert(ConnectInfo(peer));
-    let answer = send(&app(harness), request).await;
-    let id = answer.headers["x-trace-id"].to_str().unwrap();
+    let response = send(&app(harness), request).await;
+    let id = response.headers["x-trace-id"].to_str().unwrap();
     assert!(harness.flush(std::time::Duration::from_secs(10)).await);
     let trace = harness.recent_trace(id.parse().unwrap());
     trace

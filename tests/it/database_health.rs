@@ -26,8 +26,8 @@ const MS: Duration = Duration::from_millis(1);
 async fn entry(harness: &Harness, name: &str) -> Value {
     let page = harness.health().details(Access::open_to_anyone());
     let app = Router::new().route_service("/health", page);
-    let answer = send(&app, get_request("/health")).await;
-    let page: Value = serde_json::from_str(&answer.body).unwrap();
+    let response = send(&app, get_request("/health")).await;
+    let page: Value = serde_json::from_str(&response.body).unwrap();
     page["checks"][name][0].clone()
 }
 
@@ -76,16 +76,16 @@ fn unused_address() -> SocketAddr {
 }
 
 /// A server that accepts connections and responds to the first bytes of each with `response`, if there is one.
-fn server(answer: Option<Vec<u8>>) -> SocketAddr {
+fn server(response: Option<Vec<u8>>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let held = Mutex::new(Vec::new());
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            if let Some(answer) = &answer {
+            if let Some(response) = &response {
                 let _read = stream.read(&mut [0; 1024]);
-                std::io::Write::write_all(&mut stream, answer).unwrap();
+                std::io::Write::write_all(&mut stream, response).unwrap();
             }
             held.lock().unwrap().push(stream);
         }

@@ -18,7 +18,7 @@ const COUNT: &str = "http_server_request_duration_seconds_count";
 
 /// The response of a service to every gRPC request.
 #[derive(Debug, Clone, Copy)]
-enum Answers {
+enum Responses {
     /// A response without gRPC, with this HTTP status.
     Plain(u16),
     /// A gRPC status in the headers, and no body.
@@ -29,7 +29,7 @@ enum Answers {
     NoStatus,
 }
 
-impl Answers {
+impl Responses {
     fn response(self) -> Response<Body> {
         let grpc = Response::builder().header("content-type", "application/grpc");
         match self {
@@ -62,9 +62,9 @@ fn call(path: &str) -> Request<Body> {
         .unwrap()
 }
 
-/// Calls the method `path` of a service that responds as `answers` says.
-async fn call_method(layer: &EndpointLayer, answers: Answers, path: &str) {
-    respond(layer, call(path), answers.response()).await;
+/// Calls the method `path` of a service that responds as `responses` says.
+async fn call_method(layer: &EndpointLayer, responses: Responses, path: &str) {
+    respond(layer, call(path), responses.response()).await;
 }
 
 fn routes(page: &Page) -> Vec<String> {
@@ -79,38 +79,38 @@ fn routes(page: &Page) -> Vec<String> {
 
 #[tokio::test]
 async fn a_path_is_a_route_once_a_grpc_response_confirms_its_method() {
-    for (answers, shows) in [
-        (Answers::Headers("0"), true),
-        (Answers::Trailers(5, "0"), true),
-        (Answers::Trailers(0, "0"), true),
-        (Answers::Trailers(5, "13"), true),
-        (Answers::Trailers(5, "5"), true),
-        (Answers::Headers("12"), false),
-        (Answers::Trailers(0, "12"), false),
-        (Answers::Trailers(5, "12"), true),
+    for (responses, shows) in [
+        (Responses::Headers("0"), true),
+        (Responses::Trailers(5, "0"), true),
+        (Responses::Trailers(0, "0"), true),
+        (Responses::Trailers(5, "13"), true),
+        (Responses::Trailers(5, "5"), true),
+        (Responses::Headers("12"), false),
+        (Responses::Trailers(0, "12"), false),
+        (Responses::Trailers(5, "12"), true),
         // Authentication, load shedding, a timeout or a proxy responds like this before any method runs.
-        (Answers::Headers("16"), false),
-        (Answers::Headers("7"), false),
-        (Answers::Headers("8"), false),
-        (Answers::Headers("14"), false),
-        (Answers::Headers("4"), false),
-        (Answers::Trailers(0, "13"), false),
-        (Answers::Headers("rubbish"), false),
-        (Answers::NoStatus, false),
-        (Answers::Plain(200), false),
-        (Answers::Plain(404), false),
-        (Answers::Plain(415), false),
-        (Answers::Plain(401), false),
-        (Answers::Plain(500), false),
+        (Responses::Headers("16"), false),
+        (Responses::Headers("7"), false),
+        (Responses::Headers("8"), false),
+        (Responses::Headers("14"), false),
+        (Responses::Headers("4"), false),
+        (Responses::Trailers(0, "13"), false),
+        (Responses::Headers("rubbish"), false),
+        (Responses::NoStatus, false),
+        (Responses::Plain(200), false),
+        (Responses::Plain(404), false),
+        (Responses::Plain(415), false),
+        (Responses::Plain(401), false),
+        (Responses::Plain(500), false),
     ] {
         let harness = Harness::new();
-        call_method(&harness.layer(), answers, "/shop.Cart/Add").await;
+        call_method(&harness.layer(), responses, "/shop.Cart/Add").await;
         let expected = if shows {
             "/shop.Cart/Add"
         } else {
             "_unmatched"
         };
-        assert_eq!(routes(&harness.page()), [expected], "{answers:?}");
+        assert_eq!(routes(&harness.page()), [expected], "{responses:?}");
     }
 }
 
@@ -118,14 +118,14 @@ async fn a_path_is_a_route_once_a_grpc_response_confirms_its_method() {
 async fn a_confirmed_method_keeps_its_route_when_it_fails() {
     let harness = Harness::new();
     let layer = harness.layer();
-    for answers in [
-        Answers::Headers("0"),
-        Answers::Headers("13"),
-        Answers::Headers("16"),
-        Answers::Plain(503),
+    for responses in [
+        Responses::Headers("0"),
+        Responses::Headers("13"),
+        Responses::Headers("16"),
+        Responses::Plain(503),
     ] {
-        call_method(&layer, answers, "/shop.Cart/Add").await;
-        call_method(&harness.layer(), answers, "/shop.Cart/Add").await;
+        call_method(&layer, responses, "/shop.Cart/Add").await;
+        call_method(&harness.layer(), responses, "/shop.Cart/Add").await;
     }
     let page = harness.page();
     assert_eq!(page.sum(COUNT, &[("http_route", "/shop.Cart/Add")]), 8.0);
@@ -147,11 +147,11 @@ async fn a_hook_that_returns_no_route_is_respected() {
         .layer()
         .route(|_| std::panic::resume_unwind(Box::new("planned")));
     for layer in [&none, &listed_first, &listed_last, &panics] {
-        call_method(layer, Answers::Headers("0"), "/shop.Cart/Add").await;
+        call_method(layer, Responses::Headers("0"), "/shop.Cart/Add").await;
     }
     assert_eq!(routes(&harness.page()), ["_unmatched"]);
     let named = harness.layer().route(|_| Some("cart".into()));
-    call_method(&named, Answers::Headers("0"), "/shop.Cart/Add").await;
+    call_method(&named, Responses::Headers("0"), "/shop.Cart/Add").await;
     assert_eq!(routes(&harness.page()), ["_unmatched", "cart"]);
 }
 
@@ -167,8 +167,8 @@ async fn with_a_list_of_methods_no_other_path_is_a_route() {
         (&by_setting, by_setting.layer()),
         (&by_call, by_call.layer().grpc_methods(["/shop.Cart/Add"])),
     ] {
-        call_method(&layer, Answers::Headers("16"), "/shop.Cart/Add").await;
-        call_method(&layer, Answers::Headers("0"), "/shop.Cart/Remove").await;
+        call_method(&layer, Responses::Headers("16"), "/shop.Cart/Add").await;
+        call_method(&layer, Responses::Headers("0"), "/shop.Cart/Remove").await;
         assert_eq!(routes(&harness.page()), ["/shop.Cart/Add", "_unmatched"]);
     }
 }
@@ -179,7 +179,7 @@ async fn a_flood_of_grpc_paths_leaves_the_routes_alone() {
     let kinds: [(&str, fn(&Harness) -> Router, usize); 5] = [
         ("a router without gRPC", |_| Router::new(), 0),
         (
-            "plain answers to anything",
+            "plain responses to anything",
             |_| Router::new().fallback(|| async { "plain" }),
             0,
         ),
@@ -190,12 +190,12 @@ async fn a_flood_of_grpc_paths_leaves_the_routes_alone() {
         ),
         (
             "a check of tokens in gRPC's form",
-            |_| Router::new().fallback(|| async { Answers::Headers("16").response() }),
+            |_| Router::new().fallback(|| async { Responses::Headers("16").response() }),
             0,
         ),
         (
             "a proxy that takes any path",
-            |_| Router::new().fallback(|| async { Answers::Headers("0").response() }),
+            |_| Router::new().fallback(|| async { Responses::Headers("0").response() }),
             128,
         ),
     ];
@@ -245,7 +245,7 @@ async fn grpc_is_known_by_its_media_type_in_any_case() {
         ("application/json", false),
     ] {
         // As the type of the request with a gRPC response, and the other way round.
-        for (sent, answered) in [
+        for (sent, response_type) in [
             (media_type, "application/grpc"),
             ("application/grpc", media_type),
         ] {
@@ -255,7 +255,7 @@ async fn grpc_is_known_by_its_media_type_in_any_case() {
                     .layer()
                     .layer(tower::service_fn(move |_: Request<Body>| async move {
                         let response = Response::builder()
-                            .header("content-type", answered)
+                            .header("content-type", response_type)
                             .header("grpc-status", "0");
                         Ok::<_, std::convert::Infallible>(response.body(Body::empty()).unwrap())
                     }));
@@ -265,7 +265,7 @@ async fn grpc_is_known_by_its_media_type_in_any_case() {
             let response = service.oneshot(request).await.unwrap();
             drop(response.into_body().collect().await);
             let route = if is_grpc { "/a.B/C" } else { "_unmatched" };
-            assert_eq!(routes(&harness.page()), [route], "{sent:?} {answered:?}");
+            assert_eq!(routes(&harness.page()), [route], "{sent:?} {response_type:?}");
         }
     }
 }

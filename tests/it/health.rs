@@ -75,10 +75,10 @@ fn the_own_port_responds_while_the_host_is_blocked() {
             ("/metrics", "process_start_time_seconds"),
         ] {
             let before = Instant::now();
-            let answer = http_get(port.local_addr(), path, "");
+            let response = http_get(port.local_addr(), path, "");
             let took = before.elapsed();
-            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-            assert!(answer.contains(expected), "{answer}");
+            assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+            assert!(response.contains(expected), "{response}");
             slowest = slowest.max(took);
         }
         let running = monitor.in_flight();
@@ -94,8 +94,8 @@ fn the_own_port_responds_while_the_host_is_blocked() {
     }
     assert!(slowest < Duration::from_millis(100), "{slowest:?}");
     assert!(rounds > 10);
-    let answer = client.join().unwrap();
-    assert!(answer.ends_with("awake"), "{answer}");
+    let response = client.join().unwrap();
+    assert!(response.ends_with("awake"), "{response}");
     host.join().unwrap();
     assert!(monitor.in_flight().is_empty());
 }

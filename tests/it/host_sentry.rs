@@ -45,8 +45,8 @@ fn events_of_the_hosts_sentry_have_the_ids_of_their_request() {
     let events = captured(options, async {
         sentry::capture_message("at the start", sentry::Level::Info);
         for n in 0..3 {
-            let answer = send(&app, get_request(&format!("/rows/{n}"))).await;
-            ids.push(answer.headers["x-trace-id"].to_str().unwrap().to_owned());
+            let response = send(&app, get_request(&format!("/rows/{n}"))).await;
+            ids.push(response.headers["x-trace-id"].to_str().unwrap().to_owned());
         }
         assert!(harness.flush(Duration::from_secs(5)).await);
     });
@@ -88,8 +88,8 @@ fn the_integration_keeps_the_hosts_trace_context_and_other_monitors_requests() {
     let mut ids = Vec::new();
     let events = captured(options, async {
         for app in [route(&ours), route(&other)] {
-            let answer = send(&app, get_request("/")).await;
-            ids.push(answer.headers["x-trace-id"].to_str().unwrap().to_owned());
+            let response = send(&app, get_request("/")).await;
+            ids.push(response.headers["x-trace-id"].to_str().unwrap().to_owned());
         }
     });
     assert!(

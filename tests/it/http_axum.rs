@@ -201,8 +201,8 @@ async fn trace_ids_are_continued_returned_and_logged() {
         .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"))
         .body(Body::empty())
         .unwrap();
-    let answer = send(&app, request).await;
-    assert_eq!(answer.headers["x-trace-id"], TRACE);
+    let response = send(&app, request).await;
+    assert_eq!(response.headers["x-trace-id"], TRACE);
     let bad = Request::get("/users/1")
         .header("traceparent", "rubbish")
         .body(Body::empty())
@@ -234,8 +234,8 @@ async fn a_public_endpoint_begins_a_trace_for_each_request() {
         .header("traceparent", format!("00-{TRACE}-b7ad6b7169203331-01"))
         .body(Body::empty())
         .unwrap();
-    let answer = send(&app(&harness), request).await;
-    assert!(!answer.headers.contains_key("x-trace-id"));
+    let response = send(&app(&harness), request).await;
+    assert!(!response.headers.contains_key("x-trace-id"));
     let line = &json_lines(&harness)[0];
     assert_ne!(line["trace_id"], TRACE);
     assert_eq!(line["watchpost.parent.trace_id"], TRACE);
@@ -338,11 +338,11 @@ async fn a_response_without_a_body_ends_at_its_headers() {
 #[tokio::test]
 async fn a_body_of_known_length_needs_no_last_poll() {
     let harness = Harness::new();
-    let answer = app(&harness)
+    let response = app(&harness)
         .oneshot(get_request("/users/1"))
         .await
         .unwrap();
-    let mut body = answer.into_body();
+    let mut body = response.into_body();
     body.frame().await.unwrap().unwrap();
     drop(body);
     one(&harness.page(), &[("watchpost_outcome", "completed")]);
@@ -352,8 +352,8 @@ async fn a_body_of_known_length_needs_no_last_poll() {
 async fn the_monitors_own_responses_are_not_recorded() {
     let harness = Harness::new();
     let app = app(&harness);
-    let answer = send(&app, get_request("/metrics")).await;
-    assert_eq!(answer.status, StatusCode::OK);
+    let response = send(&app, get_request("/metrics")).await;
+    assert_eq!(response.status, StatusCode::OK);
     assert_eq!(harness.page().sum(COUNT, &[]), 0.0);
     idle(&harness.page());
     assert!(harness.lines().is_empty());
@@ -476,12 +476,12 @@ async fn a_layer_around_the_router_is_reported_once() {
     let router = Router::new().route("/users/{id}", get(|| async { "user" }));
     let outside = harness.layer().layer(router);
     for _ in 0..300 {
-        let answer = outside
+        let response = outside
             .clone()
             .oneshot(get_request("/users/1"))
             .await
             .unwrap();
-        answer.into_response().into_body().collect().await.unwrap();
+        response.into_response().into_body().collect().await.unwrap();
     }
     let said = harness
         .lines()
@@ -613,12 +613,12 @@ async fn a_handler_extracts_the_monitor_of_its_request() {
     assert_eq!(outer.page().sum("asked_total", &[]), 2.0);
     // Without a layer there is no monitor, and the handler is not called.
     let bare = Router::new().route("/", get(handler));
-    let answer = send(&bare, get_request("/")).await;
-    assert_eq!(answer.status, 500);
+    let response = send(&bare, get_request("/")).await;
+    assert_eq!(response.status, 500);
     assert!(
-        answer.body.contains(".layer(monitor.layer())"),
+        response.body.contains(".layer(monitor.layer())"),
         "{}",
-        answer.body
+        response.body
     );
     assert!(Monitor::current().is_none());
 }

@@ -29,13 +29,13 @@ async fn a_hyper_service_has_its_routes_from_a_hook() {
         "/hello" => Some("/hello".into()),
         _ => None,
     });
-    let answer = async |request: http::Request<Incoming>| {
+    let response = async |request: http::Request<Incoming>| {
         if request.uri().path() == "/error" {
-            return Err("no answer");
+            return Err("no response");
         }
         Ok(http::Response::new(Full::new(Bytes::from("hello"))))
     };
-    let service = layer.layer(tower::service_fn(answer));
+    let service = layer.layer(tower::service_fn(response));
     let (listener, address) = listener().await;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -45,15 +45,15 @@ async fn a_hyper_service_has_its_routes_from_a_hook() {
         }
     });
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    for (path, answered) in [("/hello", true), ("/other", true), ("/error", false)] {
-        let answer = client
+    for (path, is_response) in [("/hello", true), ("/other", true), ("/error", false)] {
+        let response = client
             .get(format!("http://{address}{path}").parse().unwrap())
             .await;
-        assert_eq!(answer.is_ok(), answered, "{path}");
-        if let Ok(answer) = answer {
-            assert_eq!(answer.headers()["x-trace-id"].len(), 32);
+        assert_eq!(response.is_ok(), is_response, "{path}");
+        if let Ok(response) = response {
+            assert_eq!(response.headers()["x-trace-id"].len(), 32);
             assert_eq!(
-                answer.into_body().collect().await.unwrap().to_bytes(),
+                response.into_body().collect().await.unwrap().to_bytes(),
                 "hello"
             );
         }
@@ -106,9 +106,9 @@ async fn a_tonic_service_has_its_path_as_route() {
         .header("content-type", "application/grpc")
         .body(Full::new(Bytes::new()))
         .unwrap();
-    let answer = raw.request(scan).await.unwrap();
-    assert_eq!(answer.headers()["grpc-status"], "12");
-    drop(answer);
+    let response = raw.request(scan).await.unwrap();
+    assert_eq!(response.headers()["grpc-status"], "12");
+    drop(response);
     let page = harness.page();
     let check = [("http_route", "/grpc.health.v1.Health/Check")];
     assert_eq!(page.sum(COUNT, &check), 2.0);

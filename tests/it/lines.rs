@@ -37,10 +37,10 @@ async fn events_have_the_trace_and_route_of_their_request() {
             }),
         )
         .layer(harness.layer());
-    let answer = send(&app, get_request("/work/1")).await;
+    let response = send(&app, get_request("/work/1")).await;
     tracing::info!("outside");
     let lines = json_lines(&harness);
-    let trace = answer.headers["x-trace-id"].to_str().unwrap();
+    let trace = response.headers["x-trace-id"].to_str().unwrap();
     let of = |message: &str| {
         lines
             .iter()
@@ -90,7 +90,7 @@ async fn events_of_an_event_stream_have_the_ids_of_its_request() {
     let open = async |uri| app.clone().oneshot(get_request(uri)).await.unwrap();
     let (mut one, mut two) = (open("/events/1").await, open("/events/2").await);
     let trace_of =
-        |answer: &Response<Body>| answer.headers()["x-trace-id"].to_str().unwrap().to_owned();
+        |response: &Response<Body>| response.headers()["x-trace-id"].to_str().unwrap().to_owned();
     let traces = [trace_of(&one), trace_of(&two)];
     assert!(harness.in_flight().is_empty(), "the requests are over");
     // In turn on one thread; the last poll of each panics.
@@ -99,8 +99,8 @@ async fn events_of_an_event_stream_have_the_ids_of_its_request() {
         tracing::info!("between");
         two.body_mut().frame().await.unwrap().unwrap();
     }
-    for answer in [one, two] {
-        let mut body = answer.into_body();
+    for response in [one, two] {
+        let mut body = response.into_body();
         let polled = AssertUnwindSafe(body.frame()).catch_unwind();
         assert!(polled.await.is_err());
         tracing::info!("between");

@@ -159,8 +159,8 @@ fn a_host_without_a_runtime_is_monitored() {
                 let listening = tracing_subscriber::registry().with(layer);
                 tracing::subscriber::with_default(listening, || {
                     for _ in 0..250 {
-                        let answer = block_on(service.clone().oneshot(get_request("/"))).unwrap();
-                        let body = axum::body::to_bytes(Body::new(answer.into_body()), 100);
+                        let response = block_on(service.clone().oneshot(get_request("/"))).unwrap();
+                        let body = axum::body::to_bytes(Body::new(response.into_body()), 100);
                         assert_eq!(block_on(body).unwrap(), "done");
                     }
                 });

@@ -297,12 +297,12 @@ impl Shared {
             let reset = || socket2::SockRef::from(raw).set_linger(Some(Duration::ZERO));
             match reply {
                 Reply::Answer(status, headers, body) => {
-                    stream.write_all(&answer(status, &headers, body.len() as u64))?;
+                    stream.write_all(&response(status, &headers, body.len() as u64))?;
                     stream.write_all(&body)?;
                 }
                 Reply::Late(wait, status) => {
                     thread::sleep(wait);
-                    stream.write_all(&answer(status, &[], 0))?;
+                    stream.write_all(&response(status, &[], 0))?;
                 }
                 Reply::Hang => {
                     // Until the other side closes the connection.
@@ -310,7 +310,7 @@ impl Shared {
                     return Ok(());
                 }
                 Reply::Drip(pause) => {
-                    for byte in answer(200, &[], 1 << 20) {
+                    for byte in response(200, &[], 1 << 20) {
                         stream.write_all(&[byte])?;
                         stream.flush()?;
                         thread::sleep(pause);
@@ -323,7 +323,7 @@ impl Shared {
                     return Ok(());
                 }
                 Reply::ResetInBody(status) => {
-                    stream.write_all(&answer(status, &[], 1000))?;
+                    stream.write_all(&response(status, &[], 1000))?;
                     stream.write_all(&[b'x'; 100])?;
                     stream.flush()?;
                     thread::sleep(Duration::from_millis(20));
@@ -332,7 +332,7 @@ impl Shared {
                     return Ok(());
                 }
                 Reply::Huge(status, bytes) => {
-                    stream.write_all(&answer(status, &[], bytes))?;
+                    stream.write_all(&response(status, &[], bytes))?;
                     let block = [b'x'; 8192];
                     let mut left = bytes;
                     while left > 0 {
@@ -342,7 +342,7 @@ impl Shared {
                     }
                 }
                 Reply::Short(status) => {
-                    stream.write_all(&answer(status, &[], 1000))?;
+                    stream.write_all(&response(status, &[], 1000))?;
                     stream.write_all(b"too short")?;
                     stream.flush()?;
                     raw.shutdown(std::net::Shutdown::Both)?;
@@ -390,7 +390,7 @@ fn read_request(stream: &mut impl Read) -> io::Result<Seen> {
     Ok(seen)
 }
 
-fn answer(status: u16, headers: &[(String, String)], length: u64) -> Vec<u8> {
+fn response(status: u16, headers: &[(String, String)], length: u64) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));

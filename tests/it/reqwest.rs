@@ -32,15 +32,15 @@ async fn a_request_carries_the_trace_and_its_response_is_unchanged() {
         .body("ask");
     let request = weather.send(request).template("/v1/cities/{id}");
     assert!(!format!("{request:?}").contains(SECRET));
-    let answer = request.await.unwrap();
+    let response = request.await.unwrap();
     assert_eq!(calls_open(&harness), 1.0, "its body is not read yet");
 
-    assert_eq!(answer.status(), StatusCode::CREATED);
-    assert_eq!(answer.url().path(), "/v1/cities/17");
-    assert_eq!(answer.remote_addr(), Some(peer.address()));
-    assert_eq!(answer.content_length(), Some(5));
-    assert_eq!(answer.headers()["x-ratelimit-remaining-requests"], "7");
-    assert_eq!(answer.text().await.unwrap(), "hello");
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(response.url().path(), "/v1/cities/17");
+    assert_eq!(response.remote_addr(), Some(peer.address()));
+    assert_eq!(response.content_length(), Some(5));
+    assert_eq!(response.headers()["x-ratelimit-remaining-requests"], "7");
+    assert_eq!(response.text().await.unwrap(), "hello");
 
     assert_eq!(calls(&harness, Outcome::Completed, ""), 1.0);
     let span = span(&harness).await;
@@ -99,8 +99,8 @@ async fn every_reqwest_error_has_its_own_error_type() {
         let peer = Peer::always(reply.clone());
         let service = harness.external("upstream");
         for _ in 0..5 {
-            if let Ok(answer) = service.send(client.get(peer.url("/"))).await {
-                drop(answer.bytes().await);
+            if let Ok(response) = service.send(client.get(peer.url("/"))).await {
+                drop(response.bytes().await);
             }
         }
         assert_eq!(calls(&harness, outcome, error), 5.0, "{reply:?}");
@@ -143,12 +143,12 @@ async fn a_timeout_during_the_body_is_recorded_as_timeout() {
         .timeout(Duration::from_millis(300))
         .build()
         .unwrap();
-    let answer = harness
+    let response = harness
         .external("stalls")
         .send(client.get(url))
         .await
         .unwrap();
-    assert!(answer.bytes().await.unwrap_err().is_timeout());
+    assert!(response.bytes().await.unwrap_err().is_timeout());
     assert_eq!(calls(&harness, Outcome::Timeout, "timeout"), 1.0);
     assert_eq!(harness.dependencies()[0].timeouts, 1);
     stalls.abort();
@@ -167,8 +167,8 @@ async fn dropped_requests_and_responses_are_cancelled_and_unbuilt_ones_not_recor
     assert_eq!(calls(&harness, Outcome::Cancelled, ""), 1.0);
 
     let huge = Peer::always(Reply::Huge(200, 10_000_000));
-    let answer = service.send(client.get(huge.url("/"))).await.unwrap();
-    drop(answer);
+    let response = service.send(client.get(huge.url("/"))).await.unwrap();
+    drop(response);
     assert_eq!(calls(&harness, Outcome::BodyDropped, ""), 1.0);
 
     let wrong = service.send(client.get("no url at all")).await;
@@ -185,12 +185,12 @@ async fn redirects_belong_to_one_call() {
     let there = Peer::always(Reply::Answer(200, Vec::new(), b"there".to_vec()));
     let here = Peer::always(Reply::with(302, "location", &there.url("/there")));
     let service = harness.external("moved");
-    let answer = service
+    let response = service
         .send(Client::new().get(here.url("/here")))
         .await
         .unwrap();
-    assert_eq!(answer.url().as_str(), there.url("/there"));
-    assert_eq!(answer.text().await.unwrap(), "there");
+    assert_eq!(response.url().as_str(), there.url("/there"));
+    assert_eq!(response.text().await.unwrap(), "there");
     assert_eq!(calls(&harness, Outcome::Completed, ""), 1.0);
 
     let round = Peer::always(Reply::with(302, "location", "/round"));
@@ -217,9 +217,9 @@ async fn a_call_guard_records_a_model_call_made_with_reqwest() {
         .headers(headers)
         .body("a secret prompt");
     let asks = async {
-        let answer = request.send().await?;
-        let status = answer.status().as_u16();
-        Ok::<_, reqwest::Error>((status, answer.text().await?))
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        Ok::<_, reqwest::Error>((status, response.text().await?))
     };
     let note = |call: watchpost::external::CallGuard, (status, text): &(u16, String)| {
         let (input, output) = text.split_once(' ').unwrap();

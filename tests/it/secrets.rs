@@ -157,7 +157,7 @@ impl Planted {
     }
 
     /// A response with secrets and a rate limit in its headers.
-    fn answer<B>(&self, body: B) -> Response<B> {
+    fn response<B>(&self, body: B) -> Response<B> {
         Response::builder()
             .header("set-cookie", self.fill("sid={s}"))
             .header("x-ratelimit-limit", &self.secret)
@@ -205,9 +205,9 @@ async fn call(harness: &Harness, service: &External, planted: &Planted, url: &st
     };
     let guard = begin();
     let seen = format!("{guard:?}{:?}", harness.in_flight());
-    let answered = async { Ok::<_, Infallible>(planted.answer(())) };
-    let note = |call: CallGuard, answer: &Response<()>| call.status(200).headers(answer.headers());
-    guard.try_run_with(answered, note).await.unwrap();
+    let responds = async { Ok::<_, Infallible>(planted.response(())) };
+    let note = |call: CallGuard, response: &Response<()>| call.status(200).headers(response.headers());
+    guard.try_run_with(responds, note).await.unwrap();
     // Often enough for the state "down" with its reason.
     for _ in 0..8 {
         let failed = begin().try_run(async { Err::<(), _>(planted.error()) });
@@ -234,11 +234,11 @@ async fn call(harness: &Harness, service: &External, planted: &Planted, url: &st
                 assert!(request.body().contains(&of.secret));
                 let (said, error) = (of.fill("It is {s}."), of.error());
                 match way {
-                    0 => Ok(of.answer(Body::from(said))),
+                    0 => Ok(of.response(Body::from(said))),
                     1 => Err(error),
                     _ => {
                         let body = stream::iter([Ok(said), Err(error)]);
-                        Ok(of.answer(Body::from_stream(body)))
+                        Ok(of.response(Body::from_stream(body)))
                     }
                 }
             }
@@ -250,9 +250,9 @@ async fn call(harness: &Harness, service: &External, planted: &Planted, url: &st
             .body(planted.fill("What is {s}?"));
         // This client does not accept all of the URLs.
         let Ok(request) = request else { continue };
-        let answer = service.client_layer().layer(client).oneshot(request).await;
-        if let Ok(answer) = answer {
-            let body = answer.into_body().collect().await;
+        let response = service.client_layer().layer(client).oneshot(request).await;
+        if let Ok(response) = response {
+            let body = response.into_body().collect().await;
             assert_eq!(body.is_ok(), way == 0);
         }
     }

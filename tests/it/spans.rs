@@ -216,12 +216,12 @@ async fn at_ratio_0_failed_traces_are_kept_with_all_children() {
         send(&app, get_request("/fine")).await;
     }
     release.send(true).unwrap();
-    let answers = tasks.join_all().await;
+    let responses = tasks.join_all().await;
     end_late.send(true).unwrap();
     drop(late_ended.acquire_many(64).await);
     assert!(monitor.flush(Duration::from_secs(10)).await);
     assert_eq!(monitor.recent_traces().len(), 32);
-    for response in answers {
+    for response in responses {
         let (status, id) = (response.status, response.trace_id());
         let trace = monitor.recent_trace(id);
         assert_eq!(trace.is_some(), status.is_server_error());
@@ -391,9 +391,9 @@ async fn aborted_requests_leave_no_memory_in_use() {
         )
         .layer(monitor.layer());
     for _ in 0..5_000 {
-        let mut answer = Box::pin(app.clone().oneshot(get_request("/")));
-        assert!(futures_util::poll!(&mut answer).is_pending());
-        drop(answer);
+        let mut response = Box::pin(app.clone().oneshot(get_request("/")));
+        assert!(futures_util::poll!(&mut response).is_pending());
+        drop(response);
     }
     assert!(monitor.flush(Duration::from_secs(10)).await);
     assert!(monitor.recent_traces().is_empty());
@@ -583,8 +583,8 @@ async fn aborted_requests_do_not_make_others_slow() {
         .layer(harness.layer());
     let ask = async |hangs: bool| {
         let call = app.clone().oneshot(get_request(&format!("/work/{hangs}")));
-        let answer = tokio::time::timeout(Duration::from_millis(u64::from(!hangs) * 5000), call);
-        drop(answer.await);
+        let response = tokio::time::timeout(Duration::from_millis(u64::from(!hangs) * 5000), call);
+        drop(response.await);
     };
     for _ in 0..1000 {
         ask(true).await;

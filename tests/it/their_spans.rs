@@ -37,8 +37,8 @@ fn subscriber(harness: &Harness) -> tracing::Dispatch {
         .into()
 }
 
-fn trace_of(harness: &Harness, answer: &TestResponse) -> Option<KeptTrace> {
-    harness.recent_trace(answer.trace_id())
+fn trace_of(harness: &Harness, response: &TestResponse) -> Option<KeptTrace> {
+    harness.recent_trace(response.trace_id())
 }
 
 fn named<'a>(trace: &'a KeptTrace, name: &str) -> &'a Span {
@@ -79,9 +79,9 @@ async fn spans_of_tracing_opentelemetry_have_the_right_parent_among_all_kinds() 
             }),
         )
         .layer(harness.layer());
-    let answer = send(&app, get_request("/all")).await;
+    let response = send(&app, get_request("/all")).await;
     assert!(harness.flush(PATIENCE).await);
-    let trace = trace_of(&harness, &answer).unwrap();
+    let trace = trace_of(&harness, &response).unwrap();
     assert_eq!(
         tree(&trace),
         [
@@ -163,15 +163,15 @@ async fn spans_of_tracing_opentelemetry_may_end_anywhere_and_after_their_root() 
         let ask = async move { send(&app, get_request(&format!("/work/{}", n % 2 == 0))).await };
         tasks.spawn(ask.with_current_subscriber());
     }
-    let answers = tasks.join_all().await;
+    let responses = tasks.join_all().await;
     end_late.send(true).unwrap();
     drop(late_ended.acquire_many(64).await);
     assert!(harness.flush(PATIENCE).await);
     assert_eq!(harness.recent_traces().len(), 32);
     let root = "GET /work/{fails}";
-    for answer in answers {
-        let trace = trace_of(&harness, &answer);
-        assert_eq!(trace.is_some(), answer.status.is_server_error());
+    for response in responses {
+        let trace = trace_of(&harness, &response);
+        assert_eq!(trace.is_some(), response.status.is_server_error());
         let Some(trace) = trace else { continue };
         assert_eq!(trace.kept, KeepReason::Error);
         let mut expected = ["late", "task", "thread"]
@@ -202,8 +202,8 @@ async fn the_extension_trait_works_and_a_span_without_a_request_is_a_root() {
             }),
         )
         .layer(harness.layer());
-    let answer = send(&app, get_request("/")).await;
-    assert_eq!(answer.headers["x-trace-id"].to_str().unwrap(), answer.body);
+    let response = send(&app, get_request("/")).await;
+    assert_eq!(response.headers["x-trace-id"].to_str().unwrap(), response.body);
     let mut event = None;
     tracing::info_span!("alone").in_scope(|| {
         tracing::info!("by itself");
@@ -212,7 +212,7 @@ async fn the_extension_trait_works_and_a_span_without_a_request_is_a_root() {
         });
     });
     assert!(harness.flush(PATIENCE).await);
-    let trace = trace_of(&harness, &answer).unwrap();
+    let trace = trace_of(&harness, &response).unwrap();
     let asked = named(&trace, "asked");
     assert!(
         asked

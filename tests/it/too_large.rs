@@ -115,10 +115,10 @@ async fn a_client_cannot_prevent_the_record_of_its_request() {
             "GET /{path}?{query}=1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\nuser-agent: {agent}\r\n\r\n"
         )
         .unwrap();
-        let mut answer = String::new();
-        client.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
-        let (_, rest) = answer.split_once("x-trace-id: ").unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 500"), "{response}");
+        let (_, rest) = response.split_once("x-trace-id: ").unwrap();
         rest[..32].to_owned()
     };
     for (path, query, agent) in [
@@ -261,8 +261,8 @@ async fn a_captured_error_with_every_text_at_its_limit_is_recorded() {
             .header("user-agent", "a".repeat(HUGE))
             .body(Body::empty())
             .unwrap();
-        let answer = send(&app, request).await;
-        failed(&harness, answer.headers["x-trace-id"].to_str().unwrap()).await;
+        let response = send(&app, request).await;
+        failed(&harness, response.headers["x-trace-id"].to_str().unwrap()).await;
         let records = json_lines(&harness);
         let captured = records
             .iter()
@@ -362,8 +362,8 @@ async fn spans_of_every_kind_with_huge_texts_are_recorded() {
                 .header("user-agent", "a".repeat(HUGE))
                 .body(Body::empty())
                 .unwrap();
-            let answer = send(&app, request).await;
-            let id = answer.headers["x-trace-id"].to_str().unwrap();
+            let response = send(&app, request).await;
+            let id = response.headers["x-trace-id"].to_str().unwrap();
             let (_, root) = failed(&harness, id).await;
             assert!(is_marked(&root));
             let trace = harness.recent_trace(id.parse().unwrap()).unwrap();

@@ -78,7 +78,7 @@ impl Bugsink {
                 .web
                 .get(format!("http://{}/health/ready", self.address));
             match ready.await {
-                Ok(answer) if answer.status == 200 => return Ok(()),
+                Ok(response) if response.status == 200 => return Ok(()),
                 refused if Instant::now() > deadline => {
                     let log = std::fs::read_to_string(&self.log).unwrap_or_default();
                     let last = log.lines().last().unwrap_or_default();
@@ -137,28 +137,28 @@ impl Bugsink {
     }
 
     async fn get(&self, path: &str) -> Result<Value, AnyError> {
-        self.ask(Request::get(self.url(path)).body(Body::empty())?)
+        self.send(Request::get(self.url(path)).body(Body::empty())?)
             .await
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value, AnyError> {
         let request = Request::post(self.url(&format!("{path}/")));
         let request = request.header("content-type", "application/json");
-        self.ask(request.body(Body::from(body.to_string()))?).await
+        self.send(request.body(Body::from(body.to_string()))?).await
     }
 
     fn url(&self, path: &str) -> String {
         format!("http://{}/api/canonical/0/{path}", self.address)
     }
 
-    async fn ask(&self, mut request: Request<Body>) -> Result<Value, AnyError> {
+    async fn send(&self, mut request: Request<Body>) -> Result<Value, AnyError> {
         let token = format!("Bearer {}", self.token).parse()?;
         request.headers_mut().insert("authorization", token);
-        let answer = self.web.send(request).await?;
-        if !matches!(answer.status, 200 | 201) {
-            let (status, body) = (answer.status, answer.body);
-            return Err(format!("Bugsink answered {status}: {body:?}").into());
+        let response = self.web.send(request).await?;
+        if !matches!(response.status, 200 | 201) {
+            let (status, body) = (response.status, response.body);
+            return Err(format!("Bugsink responded with {status}: {body:?}").into());
         }
-        Ok(serde_json::from_slice(&answer.body)?)
+        Ok(serde_json::from_slice(&response.body)?)
     }
 }

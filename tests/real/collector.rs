@@ -99,7 +99,7 @@ service:
                 .header("content-type", "application/json")
                 .body(Body::from("{}"))?;
             match web.send(nothing).await {
-                Ok(answer) if answer.status == 200 => return Ok(()),
+                Ok(response) if response.status == 200 => return Ok(()),
                 refused if Instant::now() > deadline => {
                     let log = std::fs::read_to_string(&self.log).unwrap_or_default();
                     let last = log.lines().last().unwrap_or_default();

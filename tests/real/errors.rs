@@ -54,8 +54,8 @@ async fn followed(
     collector: Option<&Collector>,
 ) -> Result<String, AnyError> {
     let call = Call::new(7)?;
-    let answer = call.ask(&Web::default(), host, "overload", 502).await?;
-    same("the header's trace", answer.trace()?, call.trace.as_str())?;
+    let response = call.send(&Web::default(), host, "overload", 502).await?;
+    same("the header's trace", response.trace()?, call.trace.as_str())?;
     let mut told = None;
     until(async || {
         let lines = host.lines()?.into_iter();
@@ -188,22 +188,22 @@ async fn come_and_go(
     let traffic = Traffic::new(&host).await?;
     bugsink.server.stop().await?;
     checks.note(
-        "answers with Bugsink stopped",
+        "responses with Bugsink stopped",
         traffic.flow(&host, seconds(4)).await,
     );
     bugsink.start_again().await?;
     checks.note(
-        "answers with it started again",
+        "responses with Bugsink restarted",
         traffic.flow(&host, seconds(4)).await,
     );
     bugsink.server.hang()?;
     checks.note(
-        "answers while it hangs",
+        "responses while Bugsink is suspended",
         traffic.flow(&host, seconds(8)).await,
     );
     bugsink.server.go_on()?;
     checks.note(
-        "answers when it goes on",
+        "responses after Bugsink is resumed",
         traffic.flow(&host, seconds(4)).await,
     );
     let lines = async || events_of(place, instance);

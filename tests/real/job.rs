@@ -72,8 +72,8 @@ async fn work(host: &Host) -> Result<Vec<String>, AnyError> {
     let web = Web::default();
     for _ in 0..RUNS {
         let request = Request::post(format!("http://{}/api/digests", host.address));
-        let answer = web.send(request.body(Body::empty())?).await?;
-        same("the start of a run", answer.status, 202)?;
+        let response = web.send(request.body(Body::empty())?).await?;
+        same("the start of a run", response.status, 202)?;
     }
     let mut asked = Vec::new();
     let mut pace = interval(PACE);
@@ -84,9 +84,9 @@ async fn work(host: &Host) -> Result<Vec<String>, AnyError> {
         }
         for path in PATHS {
             pace.tick().await;
-            let answer = web.get(format!("http://{}{path}", host.address)).await?;
-            same("a request beside the job", answer.status, 200)?;
-            asked.push(answer.trace()?.to_owned());
+            let response = web.get(format!("http://{}{path}", host.address)).await?;
+            same("a request beside the job", response.status, 200)?;
+            asked.push(response.trace()?.to_owned());
         }
     }
     // One more run would be too many.

@@ -304,9 +304,9 @@ pub(crate) async fn until(
 ) -> Result<String, AnyError> {
     let deadline = Instant::now() + ARRIVAL;
     loop {
-        let answer = ask().await;
-        if answer.is_ok() || Instant::now() > deadline {
-            return answer;
+        let response = ask().await;
+        if response.is_ok() || Instant::now() > deadline {
+            return response;
         }
         sleep(Duration::from_millis(300)).await;
     }

@@ -46,11 +46,11 @@ impl Traffic {
     pub(crate) async fn new(host: &Host) -> Result<Self, AnyError> {
         let (web, mut first) = (Web::default(), BTreeMap::new());
         for (path, status) in PATHS {
-            let answer = web.send(request(host, path)?).await?;
-            if answer.status != status {
-                return Err(format!("{path} responded with {}", answer.status).into());
+            let response = web.send(request(host, path)?).await?;
+            if response.status != status {
+                return Err(format!("{path} responded with {}", response.status).into());
             }
-            first.insert(path, answer.body);
+            first.insert(path, response.body);
         }
         Ok(Self { web, first })
     }
@@ -69,15 +69,15 @@ impl Traffic {
             let request = request(host, path)?;
             requests.spawn(async move {
                 let asked = Instant::now();
-                let answer = web.send(request).await?;
-                Ok::<_, AnyError>((path, status, answer, asked.elapsed()))
+                let response = web.send(request).await?;
+                Ok::<_, AnyError>((path, status, response, asked.elapsed()))
             });
         }
         let mut times = Vec::new();
         while let Some(done) = requests.join_next().await {
-            let (path, status, answer, took) = done??;
-            if answer.status != status || self.first.get(path) != Some(&answer.body) {
-                let (status, body) = (answer.status, answer.body);
+            let (path, status, response, took) = done??;
+            if response.status != status || self.first.get(path) != Some(&response.body) {
+                let (status, body) = (response.status, response.body);
                 return Err(format!("{path} responded with {status} and {body:?}").into());
             }
             times.push(took);
@@ -217,12 +217,12 @@ async fn come_and_go(
     );
     collector.server.hang()?;
     checks.note(
-        "answers while it hangs",
+        "responses while the Collector is suspended",
         traffic.flow(&host, seconds(9)).await,
     );
     collector.server.go_on()?;
     checks.note(
-        "answers when it goes on",
+        "responses after the Collector is resumed",
         traffic.flow(&host, seconds(4)).await,
     );
     let report = host.end().await?;

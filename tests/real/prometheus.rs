@@ -81,8 +81,8 @@ impl Prometheus {
         name: &str,
         job: &str,
     ) -> Result<Vec<(Labels, u64)>, AnyError> {
-        let answer = self.get(&format!("/api/v1/query?query={name}")).await?;
-        let series = answer["data"]["result"].as_array().cloned();
+        let response = self.get(&format!("/api/v1/query?query={name}")).await?;
+        let series = response["data"]["result"].as_array().cloned();
         let mut values = Vec::new();
         for series in series.unwrap_or_default() {
             let labels: Labels = serde_json::from_value(series["metric"].clone())?;
@@ -99,9 +99,9 @@ impl Prometheus {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let (start, end) = (now - 1800, now + 60);
         let path = format!("/api/v1/query_exemplars?query={name}&start={start}&end={end}");
-        let answer = self.get(&path).await?;
+        let response = self.get(&path).await?;
         let mut found = Vec::new();
-        for series in answer["data"].as_array().cloned().unwrap_or_default() {
+        for series in response["data"].as_array().cloned().unwrap_or_default() {
             let labels: Labels = serde_json::from_value(series["seriesLabels"].clone())?;
             for exemplar in series["exemplars"].as_array().cloned().unwrap_or_default() {
                 let trace = exemplar["labels"]["trace_id"].as_str().unwrap_or_default();
@@ -114,11 +114,11 @@ impl Prometheus {
     async fn get(&self, path: &str) -> Result<Value, AnyError> {
         let request = Request::get(format!("http://{}{path}", self.address)).body(Body::empty())?;
         let body = self.client.request(request).await?.into_body();
-        let answer: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
-        if answer["status"] == "success" {
-            Ok(answer)
+        let response: Value = serde_json::from_slice(&body.collect().await?.to_bytes())?;
+        if response["status"] == "success" {
+            Ok(response)
         } else {
-            Err(answer.to_string().into())
+            Err(response.to_string().into())
         }
     }
 }

@@ -22,11 +22,11 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(crate) async fn start(host: SocketAddr, targets: &Path) -> Result<String, AnyError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
-    let answer = move || async move {
+    let response = move || async move {
         let page = text_page(host).await.map_err(|_| StatusCode::BAD_GATEWAY)?;
         Ok::<_, StatusCode>(([(header::CONTENT_TYPE, TEXT)], page))
     };
-    let app = Router::new().route("/metrics", get(answer));
+    let app = Router::new().route("/metrics", get(response));
     tokio::spawn(async move { axum::serve(listener, app).await });
 
     self::targets(targets, address)?;

@@ -134,9 +134,9 @@ async fn one_line_each(host: &Host, tally: &Tally) -> Result<String, AnyError> {
         }
         let same = tally.compare(&theirs)?;
         match tally.traces.iter().find(|trace| !traces.contains(*trace)) {
-            Some(trace) => Err(format!("trace {trace} of an answer is in no line").into()),
+            Some(trace) => Err(format!("trace {trace} of a response is in no log line").into()),
             None => Ok(format!(
-                "{same}; {} answers found by trace id",
+                "{same}; {} responses found by trace id",
                 tally.traces.len()
             )),
         }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::collector::{Collector, Span, Spans, text_of};
 use crate::host::{Account, Host};
 use crate::prometheus::Prometheus;
-use crate::web::{Answer, Web};
+use crate::web::{WebResponse, Web};
 use crate::{AnyError, Checks, MAIN, Place, until};
 
 /// A request with children of every kind, for a caller with a trace.
@@ -29,17 +29,17 @@ impl Call {
         })
     }
 
-    async fn make(&self, web: &Web, host: &Host) -> Result<Answer, AnyError> {
-        self.ask(web, host, "a fox and a stone", 201).await
+    async fn make(&self, web: &Web, host: &Host) -> Result<WebResponse, AnyError> {
+        self.send(web, host, "a fox and a stone", 201).await
     }
 
-    pub(crate) async fn ask(
+    pub(crate) async fn send(
         &self,
         web: &Web,
         host: &Host,
         prompt: &str,
         status: u16,
-    ) -> Result<Answer, AnyError> {
+    ) -> Result<WebResponse, AnyError> {
         let request = Request::post(format!("http://{}/api/content/generate", host.address))
             .header("content-type", "application/json")
             .header(
@@ -47,11 +47,11 @@ impl Call {
                 format!("00-{}-{}-01", self.trace, self.parent),
             )
             .body(Body::from(json!({ "prompt": prompt }).to_string()))?;
-        let answer = web.send(request).await?;
-        if answer.status == status {
-            Ok(answer)
+        let response = web.send(request).await?;
+        if response.status == status {
+            Ok(response)
         } else {
-            Err(format!("the status is {}", answer.status).into())
+            Err(format!("the status is {}", response.status).into())
         }
     }
 }
@@ -118,8 +118,8 @@ pub(crate) async fn whole_trace(
     (instance, system): (&str, &str),
 ) -> Result<String, AnyError> {
     let call = Call::new(0)?;
-    let answer = call.make(&Web::default(), host).await?;
-    same("the header's trace", answer.trace()?, call.trace.as_str())?;
+    let response = call.make(&Web::default(), host).await?;
+    same("the header's trace", response.trace()?, call.trace.as_str())?;
     let spans = trace_of(collector, instance, &call.trace, 5).await?;
     let mut tree: Vec<_> = spans
         .iter()
@@ -277,8 +277,8 @@ async fn one_id(
     until(async || {
         n += 1;
         let call = Call::new(n)?;
-        let answer = call.make(&web, host).await?;
-        same("the header's trace", answer.trace()?, call.trace.as_str())?;
+        let response = call.make(&web, host).await?;
+        same("the header's trace", response.trace()?, call.trace.as_str())?;
         calls.push(call);
         let exemplars = prometheus.exemplars("http_server_request_duration_seconds_bucket");
         let exemplars = exemplars.await?;
@@ -349,21 +349,21 @@ pub(crate) async fn kept_at_ratio_0(
             ("/api/users/5000", None),
             ("/api/fail", Some("error")),
         ] {
-            let answer = web.get(url(path)).await?;
+            let response = web.get(url(path)).await?;
             if let Some(kept) = kept {
-                expected.insert(answer.trace()?.to_owned(), (kept, 1));
+                expected.insert(response.trace()?.to_owned(), (kept, 1));
             }
         }
         let overload = Request::post(url("/api/content/generate"))
             .header("content-type", "application/json")
             .body(Body::from(r#"{"prompt": "overload"}"#))?;
-        let answer = web.send(overload).await?;
-        expected.insert(answer.trace()?.to_owned(), ("error", 3));
+        let response = web.send(overload).await?;
+        expected.insert(response.trace()?.to_owned(), ("error", 3));
         // The sampled flag of an untrusted caller is ignored.
         Call::new(round)?.make(&web, &host).await?;
     }
-    let answer = web.get(url("/api/slow?ms=1200")).await?;
-    expected.insert(answer.trace()?.to_owned(), ("slow", 1));
+    let response = web.get(url("/api/slow?ms=1200")).await?;
+    expected.insert(response.trace()?.to_owned(), ("slow", 1));
     // The connection ends without a response, so the client does not know the trace ID.
     let panicked = web.get(url("/api/panic")).await;
     same("a response after a panic", panicked.is_ok(), false)?;

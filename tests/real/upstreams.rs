@@ -46,7 +46,7 @@ async fn upstream(name: &str) -> Result<SocketAddr, AnyError> {
         return Ok(address);
     }
     let hangs = name == "hanging";
-    let (answers, resets) = match name {
+    let (responses, resets) = match name {
         "ending short" => (true, false),
         "resetting within" => (true, true),
         _ => (false, true),
@@ -57,7 +57,7 @@ async fn upstream(name: &str) -> Result<SocketAddr, AnyError> {
             if hangs {
                 held.push(client);
             } else {
-                tokio::spawn(async move { break_off(&mut client, answers, resets).await });
+                tokio::spawn(async move { break_off(&mut client, responses, resets).await });
             }
         }
     });
@@ -65,9 +65,9 @@ async fn upstream(name: &str) -> Result<SocketAddr, AnyError> {
 }
 
 /// A part of a response, if any, and how the connection ends.
-async fn break_off(client: &mut TcpStream, answers: bool, resets: bool) -> Result<(), AnyError> {
+async fn break_off(client: &mut TcpStream, responses: bool, resets: bool) -> Result<(), AnyError> {
     let read = client.read(&mut [0; 1024]).await?;
-    if answers && read > 0 {
+    if responses && read > 0 {
         let part = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nOnce there was";
         client.write_all(part.as_bytes()).await?;
         // The bytes arrive before the connection ends.
@@ -94,9 +94,9 @@ async fn told(
         let request = Request::post(format!("http://{}/api/content/generate", host.address))
             .header("content-type", "application/json")
             .body(Body::from(r#"{"prompt": "a fox"}"#))?;
-        let answer = web.send(request).await?;
-        if answer.status != status {
-            return Err(format!("the status is {}", answer.status).into());
+        let response = web.send(request).await?;
+        if response.status != status {
+            return Err(format!("the status is {}", response.status).into());
         }
     }
     let page = text_page(host.address).await?;
@@ -120,8 +120,8 @@ async fn handed_on(place: &Place, name: &str) -> Result<String, AnyError> {
     let host = Host::start(place, &instance, &[("GENERATOR_URL", url.as_str())]).await?;
     let web = Web::default();
     for _ in 0..CALLS {
-        let answer = web.get(format!("http://{}/api/story", host.address)).await;
-        if answer.is_ok() {
+        let response = web.get(format!("http://{}/api/story", host.address)).await;
+        if response.is_ok() {
             return Err("a response that was broken off came to a good end".into());
         }
     }

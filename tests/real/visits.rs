@@ -329,7 +329,7 @@ impl Visit {
     async fn go(self, host: SocketAddr) -> Ended {
         let visit = async {
             match self {
-                Self::Plain(plain, n, client) => answered(plain, n, client, host).await,
+                Self::Plain(plain, n, client) => complete(plain, n, client, host).await,
                 Self::LeaveWithin(left) => leave_within_the_answer(left, host).await,
                 Self::ResetWithin(client) => reset_within_a_file(client, host).await,
                 Self::Broken(broken, client) => self::broken(broken, client, host).await,
@@ -341,7 +341,7 @@ impl Visit {
     }
 }
 
-async fn answered(
+async fn complete(
     plain: &Plain,
     n: u64,
     client: Client<HttpConnector, Body>,
@@ -387,7 +387,7 @@ async fn answered(
         let Plain { method, path, .. } = plain;
         return Err(format!("{method} {path} has status {status}").into());
     }
-    let trace = trace.ok_or("an answer has no x-trace-id")?;
+    let trace = trace.ok_or("a response has no x-trace-id")?;
     let method = if plain.method == "BREW" {
         "_OTHER"
     } else {
@@ -439,10 +439,10 @@ async fn broken(
 /// The connection ends without a response.
 async fn panicked(host: SocketAddr) -> Ended {
     let mut connection = open_get(host, "/api/panic").await?;
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     // A reset ends it as well.
-    let _ended = connection.read_to_end(&mut answer).await;
-    if answer.is_empty() {
+    let _ended = connection.read_to_end(&mut response).await;
+    if response.is_empty() {
         Ok((Key::new("GET", "/api/panic", None, "panicked"), None))
     } else {
         Err("there is a response after a panic".into())

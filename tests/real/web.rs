@@ -14,7 +14,7 @@ use crate::AnyError;
 pub(crate) struct Web(Client<HttpConnector, Body>);
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct WebResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -27,24 +27,24 @@ impl Default for Web {
 }
 
 impl Web {
-    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Answer, AnyError> {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Result<WebResponse, AnyError> {
         let response = self.0.request(request).await?;
         let (parts, body) = response.into_parts();
-        Ok(Answer {
+        Ok(WebResponse {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: body.collect().await?.to_bytes(),
         })
     }
 
-    pub(crate) async fn get(&self, url: String) -> Result<Answer, AnyError> {
+    pub(crate) async fn get(&self, url: String) -> Result<WebResponse, AnyError> {
         self.send(Request::get(url).body(Body::empty())?).await
     }
 }
 
-impl Answer {
+impl WebResponse {
     pub(crate) fn trace(&self) -> Result<&str, AnyError> {
         let trace = self.headers.get("x-trace-id");
-        Ok(trace.ok_or("an answer has no x-trace-id")?.to_str()?)
+        Ok(trace.ok_or("a response has no x-trace-id")?.to_str()?)
     }
 }

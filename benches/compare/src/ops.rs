@@ -14,7 +14,7 @@ use watchpost::db::{Database, DbSystem};
 use watchpost::errors::Backtraces;
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
-use crate::outgoing::{SIX, URL, answer, calls, headers};
+use crate::outgoing::{SIX, URL, response, calls, headers};
 use crate::{allocs, facade, measured, stacks, work};
 
 /// Runs a closure in the measured region.
@@ -104,7 +104,7 @@ pub const OPS: &[(&str, Op)] = &[
     ("facade counter, 500 label sets", label_sets::<500>),
     ("facade counter, 2000 label sets", label_sets::<2000>),
     ("client, bare", |n, measure| {
-        let mut client = tower::service_fn(answer);
+        let mut client = tower::service_fn(response);
         measure(&mut || calls(&mut client, n));
     }),
     ("client layer, not kept", |n, measure| {
@@ -239,7 +239,7 @@ fn clients(ratio: f64, n: u64, measure: Measure<'_>) {
     in_traces(ratio, n, measure, |monitor, turns| {
         let client = client.get_or_init(|| {
             let layer = monitor.external("rows").client_layer();
-            RefCell::new(layer.layer(tower::service_fn(answer)))
+            RefCell::new(layer.layer(tower::service_fn(response)))
         });
         calls(&mut *client.borrow_mut(), turns.end - turns.start);
     });

@@ -14,7 +14,7 @@ pub const URL: &str = "http://127.0.0.1:8080/v1/responses?page=2";
 type Whole = Full<Bytes>;
 
 /// The transport.
-pub async fn answer(request: Request<Whole>) -> Result<Response<Whole>, Infallible> {
+pub async fn response(request: Request<Whole>) -> Result<Response<Whole>, Infallible> {
     black_box(request);
     Ok(Response::new(Full::from("a response")))
 }
@@ -29,8 +29,8 @@ where
         let request = Request::get(URL).body(Full::default());
         let call = client.call(request.expect("a request"));
         let whole = async {
-            let Ok(answer) = call.await else { return };
-            let mut body = std::pin::pin!(answer.into_body());
+            let Ok(response) = call.await else { return };
+            let mut body = std::pin::pin!(response.into_body());
             while let Some(frame) = body.frame().await {
                 black_box(frame.is_ok());
             }

@@ -465,11 +465,11 @@ async fn a_body_limit_around_the_layer_works_as_without_it() {
 async fn a_service_that_returns_the_upload_error_has_not_failed() {
     use tower::Layer;
     let harness = Harness::new();
-    let answer = async |request: Request<Body>| {
+    let response = async |request: Request<Body>| {
         let body = request.into_body().collect().await?;
         Ok::<_, axum::Error>(Response::new(http_body_util::Full::new(body.to_bytes())))
     };
-    let service = harness.layer().layer(tower::service_fn(answer));
+    let service = harness.layer().layer(tower::service_fn(response));
     let service = tower::ServiceBuilder::new()
         .map_request(|request: Request<hyper::body::Incoming>| request.map(Body::new))
         .service(service);

@@ -12,7 +12,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tower::Layer;
 use tracing_subscriber::prelude::*;
 
-use crate::outgoing::{SIX, answer, calls, headers};
+use crate::outgoing::{SIX, response, calls, headers};
 use crate::{facade, measured, sinks};
 
 /// With metrics-exporter-prometheus.
@@ -51,7 +51,7 @@ pub const OPS: &[(&str, Op)] = &[
     ("facade counter, 500 label sets", label_sets::<500>),
     ("facade counter, 2000 label sets", label_sets::<2000>),
     ("client, bare", |n, measure| {
-        let mut client = tower::service_fn(answer);
+        let mut client = tower::service_fn(response);
         measure(&mut || calls(&mut client, n));
     }),
     ("client, tower-otel", |n, measure| {
@@ -63,7 +63,7 @@ pub const OPS: &[(&str, Op)] = &[
         let meter = opentelemetry::metrics::MeterProvider::meter(&meters, "client");
         let metrics = tower_otel::metrics::HttpLayer::client(&meter);
         let spans = tower_otel::trace::HttpLayer::client(tracing::Level::INFO).trace_body();
-        let mut client = metrics.layer(spans.layer(tower::service_fn(answer)));
+        let mut client = metrics.layer(spans.layer(tower::service_fn(response)));
         calls(&mut client, 64);
         measure(&mut || calls(&mut client, n));
     }),

@@ -94,7 +94,7 @@ fn full(router: Router) -> Stack {
         |response: &Response, took: Duration, span: &Span| {
             let status = response.status().as_u16();
             span.record("http.response.status_code", status);
-            info!(status, ms = took.as_secs_f64() * 1e3, "answered");
+            info!(status, ms = took.as_secs_f64() * 1e3, "request completed");
         },
     );
     let router = router
@@ -181,7 +181,7 @@ async fn line(request: Request, next: Next) -> Response {
     let route = route.as_ref().map_or("", MatchedPath::as_str);
     let status = response.status().as_u16();
     let ms = start.elapsed().as_secs_f64() * 1e3;
-    info!(%method, route, path = uri.path(), status, ms, "answered");
+    info!(%method, route, path = uri.path(), status, ms, "request completed");
     response
 }
 
