@@ -9,13 +9,17 @@
 //! $ curl http://127.0.0.1:3000/orders/seven    # responds with 400
 //! $ curl http://127.0.0.1:3000/panic           # closes the connection
 //! $ curl http://127.0.0.1:3000/errors
-//! @ERRORS
+//! 1 x panic: a planned panic
+//! 1 x core::num::error::ParseIntError: invalid digit found in string
+//! 1 x std::io::error::Error: order 12 is missing
 //! ```
 //!
 //! Each captured error is also a log line, with the trace ID and the route of its request (shortened here):
 //!
 //! ```json
-//! @LINE
+//! {"level":"ERROR","message":"order 12 is missing",..,"event_id":"6d5e7d21d03f418a83c93603b46d81c2",
+//!  "trace_id":"4a07383392da906340d255d2ae0d3c6f",..,"http.route":"/orders/{id}","exception.type":"std::io::error::Error",..,
+//!  "code.file.path":"examples/capture_errors.rs","code.line.number":73,"store":"orders"}
 //! ```
 //!
 //! With `WATCHPOST_DATA_DIR` captured errors survive a crash of the process. With `SENTRY_DSN` and the feature `sentry`

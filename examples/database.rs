@@ -9,14 +9,15 @@
 //! $ curl http://127.0.0.1:3000/orders          # one query
 //! $ curl http://127.0.0.1:3000/loop            # a query for each order
 //! $ curl http://127.0.0.1:3000/slowest
-//! @TABLE
+//!  20 calls, 790.479µs in total, p95  53.019µs: SELECT mail FROM orders WHERE id = ? [("/loop", 20)]
+//!   1 calls, 422.588µs in total, p95 422.588µs: SELECT mail FROM orders WHERE id > ? [("/orders", 1)]
 //! ```
 //!
 //! The log line of `/loop` shows the loop (shortened here); `watchpost.db.n_plus_one` is added where the duplicates take
 //! more than 50 ms:
 //!
 //! ```json
-//! @LINE
+//! {"level":"INFO","message":"GET /loop 200 1.401 ms",..,"watchpost.db.queries":20,..,"watchpost.db.duplicates":19}
 //! ```
 //!
 //! The first argument sets another address.

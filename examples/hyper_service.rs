@@ -4,11 +4,12 @@
 //! ```text
 //! $ cargo run --example hyper_service
 //! hyper_service listens on http://127.0.0.1:3000
-//!   metrics  http://127.0.0.1:@PORT/metrics
+//!   metrics  http://127.0.0.1:43697/metrics
 //! $ curl http://127.0.0.1:3000/hello/you
 //! hello you
-//! $ curl -s http://127.0.0.1:@PORT/metrics | grep -E '^http_server_request_duration_seconds_count'
-//! @METRICS
+//! $ curl -s http://127.0.0.1:43697/metrics | grep request_duration_seconds_count
+//! http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",
+//!   http_route="/hello/{name}",network_protocol_version="1.1",url_scheme="http",watchpost_outcome="completed"} 1
 //! ```
 //!
 //! The first argument sets another address.

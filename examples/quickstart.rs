@@ -7,24 +7,29 @@
 //! hello you
 //! ```
 //!
-//! Standard output gets a log line for each request, and one for each event of its handler. Both carry the request's
-//! trace ID, which the response has as `x-trace-id`:
+//! Standard output gets a log line for each request, and one for each event of its handler (shortened here). Both have the
+//! trace ID of the request, which the response has as `x-trace-id`:
 //!
 //! ```json
-//! @LINES
+//! {"level":"INFO","message":"greeting",..,"trace_id":"103f94d384129dff9958808bc80d6d7f",..,"name":"you"}
+//! {"level":"INFO","message":"GET /hello/{name} 200 0.839 ms",..,"trace_id":"103f94d384129dff9958808bc80d6d7f",
+//!  "http.request.method":"GET","http.route":"/hello/{name}","http.response.status_code":200,
+//!  "watchpost.outcome":"completed","duration_ms":0.839,..,"client.address":"127.0.0.1"}
 //! ```
 //!
 //! `curl http://127.0.0.1:3000/metrics` returns the same request as metrics:
 //!
 //! ```text
-//! @METRICS
+//! http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",
+//!   http_route="/hello/{name}",network_protocol_version="1.1",url_scheme="http",watchpost_outcome="completed"} 1
 //! ```
 //!
 //! Ctrl-C or SIGTERM drains the service: `/readyz` responds with 503, requests under way complete, and the last log lines
 //! are written. The totals of the shutdown show that none was lost:
 //!
 //! ```text
-//! @REPORT
+//! request: 1 emitted, 1 delivered, 0 spooled
+//! log: 1 emitted, 1 delivered, 0 spooled
 //! ```
 //!
 //! The first argument sets another address.

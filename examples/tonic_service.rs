@@ -6,12 +6,15 @@
 //! ```text
 //! $ cargo run --example tonic_service
 //! tonic_service listens on http://127.0.0.1:50051 (gRPC)
-//!   metrics  http://127.0.0.1:@PORT/metrics
+//!   metrics  http://127.0.0.1:36983/metrics
 //! content: Serving
 //! content: Serving
-//! unknown: @NOTFOUND
-//! $ curl -s http://127.0.0.1:@PORT/metrics | grep -E '^rpc_server_call_duration_seconds_count'
-//! @METRICS
+//! unknown: NotFound
+//! $ curl -s http://127.0.0.1:36983/metrics | grep rpc_server_call_duration_seconds_count
+//! rpc_server_call_duration_seconds_count{rpc_method="grpc.health.v1.Health/Check",
+//!   rpc_response_status_code="NOT_FOUND",rpc_system_name="grpc"} 1
+//! rpc_server_call_duration_seconds_count{rpc_method="grpc.health.v1.Health/Check",
+//!   rpc_response_status_code="OK",rpc_system_name="grpc"} 2
 //! ```
 //!
 //! The first argument sets another address.
@@ -70,7 +73,7 @@ async fn call_once_a_second(address: SocketAddr) -> Result<(), tonic::transport:
         };
         match client.check(request).await {
             Ok(response) => eprintln!("{service}: {:?}", response.into_inner().status()),
-            Err(status) => eprintln!("{service}: {}", status.code()),
+            Err(status) => eprintln!("{service}: {:?}", status.code()),
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

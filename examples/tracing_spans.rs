@@ -2,7 +2,18 @@
 //!
 //! ```text
 //! $ cargo run --example tracing_spans
-//! @TREES
+//! 68696f698df80b1d0ad36cdd19c7284f (head)
+//!   pack 6.2ms
+//!     - begin to pack
+//!     fetch 3.3ms
+//!     print_label 2.6ms
+//!     check the payment 18.7µs
+//!     notify_customer 2.1ms
+//!       write a mail 60.3µs
+//!         - mail written
+//! ..
+//! 728b86b5e747b02723fe47a0224edbb3 (error)
+//!   send 33.7µs no van
 //! ```
 //!
 //! `head` says that the trace was sampled when it began, `error` that it was kept because a span failed.

@@ -4,13 +4,19 @@
 //! flags. Standard output contains only log lines; what the example prints itself goes to standard error:
 //!
 //! ```text
-//! @HEAD
+//! contentmax listens on http://127.0.0.1:3000
+//!   contents    http://127.0.0.1:3000/api/content   http://127.0.0.1:3000/api/content/7   ..
+//!   faults      http://127.0.0.1:3000/api/fail   http://127.0.0.1:3000/api/panic   ..
+//!   metrics     http://127.0.0.1:3000/metrics
+//!   ..
 //! ```
 //!
 //! A log line of a request that reads from the database (shortened here):
 //!
 //! ```json
-//! @LINE
+//! {"level":"INFO","message":"GET /api/users/{id} 200 0.980 ms",..,"trace_id":"d8a8b32f4a71f2a75d301a0032d4aa79",..,
+//!  "http.route":"/api/users/{id}","http.response.status_code":200,"watchpost.outcome":"completed",..,"duration_ms":0.980,..,
+//!  "url.path":"/api/users/58","client.address":"127.0.0.1",..,"watchpost.db.queries":1,..}
 //! ```
 
 mod api;

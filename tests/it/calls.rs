@@ -103,7 +103,10 @@ async fn a_call_through_the_layer_carries_the_trace_and_ends_with_its_body() {
         .body(Body::empty())
         .unwrap();
     let response = app.oneshot(request).await.unwrap();
-    let id = response.headers()["x-trace-id"].to_str().unwrap().to_owned();
+    let id = response.headers()["x-trace-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
     response.into_body().collect().await.unwrap();
 
     let span = span(&harness).await;
@@ -334,7 +337,10 @@ async fn a_call_guard_records_what_is_set_on_it() {
     let clumsy =
         |_: CallGuard, (): &()| -> CallGuard { std::panic::resume_unwind(Box::new("planned")) };
     let response = async { Ok::<_, io::Error>(()) };
-    let called = service.call("GET", &url).try_run_with(response, clumsy).await;
+    let called = service
+        .call("GET", &url)
+        .try_run_with(response, clumsy)
+        .await;
     assert!(called.is_ok());
     assert_eq!(calls(&harness, Outcome::Cancelled, ""), 1.0);
     let failed = service
@@ -367,7 +373,10 @@ async fn without_traces_calls_are_sent_unchanged_and_counted() {
         .oneshot(Request::get("/").body(Body::empty()).unwrap())
         .await
         .unwrap();
-    let id = response.headers()["x-trace-id"].to_str().unwrap().to_owned();
+    let id = response.headers()["x-trace-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
     let sent = response.into_body().collect().await.unwrap().to_bytes();
     let sent = std::str::from_utf8(&sent).unwrap();
     assert!(

@@ -265,7 +265,11 @@ async fn grpc_is_known_by_its_media_type_in_any_case() {
             let response = service.oneshot(request).await.unwrap();
             drop(response.into_body().collect().await);
             let route = if is_grpc { "/a.B/C" } else { "_unmatched" };
-            assert_eq!(routes(&harness.page()), [route], "{sent:?} {response_type:?}");
+            assert_eq!(
+                routes(&harness.page()),
+                [route],
+                "{sent:?} {response_type:?}"
+            );
         }
     }
 }

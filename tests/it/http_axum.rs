@@ -481,7 +481,12 @@ async fn a_layer_around_the_router_is_reported_once() {
             .oneshot(get_request("/users/1"))
             .await
             .unwrap();
-        response.into_response().into_body().collect().await.unwrap();
+        response
+            .into_response()
+            .into_body()
+            .collect()
+            .await
+            .unwrap();
     }
     let said = harness
         .lines()

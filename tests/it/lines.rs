@@ -89,8 +89,12 @@ async fn events_of_an_event_stream_have_the_ids_of_its_request() {
         .layer(harness.layer());
     let open = async |uri| app.clone().oneshot(get_request(uri)).await.unwrap();
     let (mut one, mut two) = (open("/events/1").await, open("/events/2").await);
-    let trace_of =
-        |response: &Response<Body>| response.headers()["x-trace-id"].to_str().unwrap().to_owned();
+    let trace_of = |response: &Response<Body>| {
+        response.headers()["x-trace-id"]
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
     let traces = [trace_of(&one), trace_of(&two)];
     assert!(harness.in_flight().is_empty(), "the requests are over");
     // In turn on one thread; the last poll of each panics.

@@ -206,7 +206,8 @@ async fn call(harness: &Harness, service: &External, planted: &Planted, url: &st
     let guard = begin();
     let seen = format!("{guard:?}{:?}", harness.in_flight());
     let responds = async { Ok::<_, Infallible>(planted.response(())) };
-    let note = |call: CallGuard, response: &Response<()>| call.status(200).headers(response.headers());
+    let note =
+        |call: CallGuard, response: &Response<()>| call.status(200).headers(response.headers());
     guard.try_run_with(responds, note).await.unwrap();
     // Often enough for the state "down" with its reason.
     for _ in 0..8 {

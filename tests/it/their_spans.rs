@@ -203,7 +203,10 @@ async fn the_extension_trait_works_and_a_span_without_a_request_is_a_root() {
         )
         .layer(harness.layer());
     let response = send(&app, get_request("/")).await;
-    assert_eq!(response.headers["x-trace-id"].to_str().unwrap(), response.body);
+    assert_eq!(
+        response.headers["x-trace-id"].to_str().unwrap(),
+        response.body
+    );
     let mut event = None;
     tracing::info_span!("alone").in_scope(|| {
         tracing::info!("by itself");

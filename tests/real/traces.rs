@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::collector::{Collector, Span, Spans, text_of};
 use crate::host::{Account, Host};
 use crate::prometheus::Prometheus;
-use crate::web::{WebResponse, Web};
+use crate::web::{Web, WebResponse};
 use crate::{AnyError, Checks, MAIN, Place, until};
 
 /// A request with children of every kind, for a caller with a trace.
