@@ -99,7 +99,7 @@ async fn each_panic_is_captured_once() {
     assert!(messages.contains(&"<panicked while it was formatted>".to_owned()));
     assert_eq!(BEFORE.load(Relaxed), 6);
     let report = monitor.shutdown(Duration::from_secs(5)).await;
-    assert_eq!(report.totals(Signal::Error).delivered(), 6);
+    assert_eq!(report.totals(RecordKind::Error).delivered(), 6);
     // Later panics are counted.
     assert!(watchpost::capture_error(&std::fmt::Error).to_string().len() == 32);
 }

@@ -87,7 +87,9 @@ async fn sink_that_panics(times: u64) {
         assert!(monitor.flush(LONG).await);
     }
     // One block for each panic, with the one line that was flushed or the notice about it.
-    let singly = monitor.totals(Signal::Request).dropped(Reason::Panic);
+    let singly = monitor
+        .totals(RecordKind::Request)
+        .dropped(DropReason::Panic);
     assert!(singly < times, "{singly}");
     sent += until_back(&app, &seen).await;
     let report = monitor.shutdown(LONG).await;

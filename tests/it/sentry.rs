@@ -75,8 +75,8 @@ fn hex(ids: impl IntoIterator<Item = EventId>) -> HashSet<String> {
 }
 
 /// The totals of captured errors, after a check that they balance.
-fn balance(harness: &Harness) -> Totals {
-    let totals = harness.totals(Signal::Error);
+fn balance(harness: &Harness) -> RecordTotals {
+    let totals = harness.totals(RecordKind::Error);
     let settled = totals.delivered() + totals.spooled() + totals.dropped_in_all();
     assert_eq!(totals.emitted(), settled, "{totals:?}");
     totals

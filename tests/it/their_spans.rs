@@ -14,7 +14,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::prelude::*;
 use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanKind, SpanStatus, Spans};
-use watchpost::{Kept, MonitorBuilder};
+use watchpost::{KeepReason, MonitorBuilder};
 
 use crate::support::{TestResponse, get_request, json_lines, send, tree};
 
