@@ -16,7 +16,7 @@
 //!   send 33.7µs no van
 //! ```
 //!
-//! `head` says that the trace was sampled when it began, `error` that it was kept because a span failed.
+//! `head` means that the trace was sampled when it began, `error` that it was kept because a span failed.
 
 use std::time::Duration;
 

@@ -285,7 +285,7 @@ mod sinks {
             &[],
             || {
                 let end = "content-length: 0\r\nconnection: close\r\n\r\n";
-                for (response, said) in [
+                for (response, expected) in [
                     (format!("HTTP/1.1 404 Not Found\r\n{end}"), Some("404")),
                     (
                         format!("HTTP/1.1 200 OK\r\ndate: Tue, 24 Nov 2020 08:49:37 GMT\r\n{end}"),
@@ -307,9 +307,9 @@ mod sinks {
                     monitor.flush_blocking(Duration::from_secs(5)).unwrap();
                     let findings = monitor.doctor();
                     let of_sink = findings.iter().find(|it| it.about == "otlp");
-                    match said {
-                        Some(said) => {
-                            assert!(of_sink.unwrap().sentence.contains(said), "{findings:?}");
+                    match expected {
+                        Some(expected) => {
+                            assert!(of_sink.unwrap().sentence.contains(expected), "{findings:?}");
                         }
                         None => assert_eq!(of_sink, None),
                     }

@@ -34,20 +34,20 @@ fn main() -> ExitCode {
         // Times that begin early and do not repeat.
         let life = Duration::from_micros(60_000 + u64::from(n) * 7919 % 190_000);
         // Awaited captures wake the worker, so that the others are stored sooner.
-        let told = run(directory.path(), n % 2 * 8, life);
+        let captures = run(directory.path(), n % 2 * 8, life);
         let stored = stored(&directory.path().join("errors"));
-        let end = told.iter().map(|it| it.at).max().unwrap_or_default();
-        let begin = told.iter().map(|it| it.at).min().unwrap_or_default();
-        for event in told.iter().filter(|event| event.awaited) {
+        let end = captures.iter().map(|it| it.at).max().unwrap_or_default();
+        let begin = captures.iter().map(|it| it.at).min().unwrap_or_default();
+        for event in captures.iter().filter(|event| event.awaited) {
             awaited += 1;
             lost_awaited += u64::from(!stored.contains(&event.id));
         }
-        let captured: Vec<_> = told.iter().filter(|event| !event.awaited).collect();
+        let captured: Vec<_> = captures.iter().filter(|event| !event.awaited).collect();
         others += captured.len();
         let lost = captured.iter().filter(|event| !stored.contains(&event.id));
         ages.extend(lost.map(|event| end - event.at));
         let lived = (end - begin).max(1);
-        slow += u32::from(told.len() as u64 * 1_000_000 / lived < RATE);
+        slow += u32::from(captures.len() as u64 * 1_000_000 / lived < RATE);
     }
     ages.sort_unstable();
     println!(
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-struct Told {
+struct CapturedEvent {
     id: u128,
     awaited: bool,
     /// Microseconds since the child's start.
@@ -92,7 +92,7 @@ struct Told {
 }
 
 /// Starts a child, kills it after `life`, and returns the captures that it reported.
-fn run(directory: &Path, waiters: u32, life: Duration) -> Vec<Told> {
+fn run(directory: &Path, waiters: u32, life: Duration) -> Vec<CapturedEvent> {
     let program = std::env::current_exe().expect("the program");
     let mut child = Command::new(program)
         .arg("child")
@@ -112,14 +112,14 @@ fn run(directory: &Path, waiters: u32, life: Duration) -> Vec<Told> {
     child.kill().expect("killed");
     child.wait().expect("ended");
     let text = reader.join().expect("its words");
-    let told = text.lines().filter_map(|line| {
+    let captures = text.lines().filter_map(|line| {
         let mut words = line.split(' ');
         let awaited = words.next()? == "a";
         let id = u128::from_str_radix(words.next()?, 16).ok()?;
         let at = words.next()?.strip_suffix(';')?.parse().ok()?;
-        Some(Told { id, awaited, at })
+        Some(CapturedEvent { id, awaited, at })
     });
-    told.collect()
+    captures.collect()
 }
 
 /// The IDs of the complete records in the files of a store.
@@ -158,16 +158,16 @@ fn child(waiters: u32, directory: &Path) -> ! {
         .build()
         .expect("a monitor");
     let begun = Instant::now();
-    let say = Arc::new(move |kind: &str, id: watchpost::EventId| {
+    let report = Arc::new(move |kind: &str, id: watchpost::EventId| {
         let line = format!("{kind} {id} {};\n", begun.elapsed().as_micros());
         // A single write: a pipe accepts a short line as a whole.
         drop(std::io::stdout().lock().write_all(line.as_bytes()));
     });
-    let (other, speak) = ((*monitor).clone(), Arc::clone(&say));
+    let (other, report_other) = ((*monitor).clone(), Arc::clone(&report));
     std::thread::spawn(move || {
         for n in 0_u64.. {
             let id = other.capture_error(&std::io::Error::other(format!("event {n}")));
-            speak("c", id);
+            report_other("c", id);
             std::thread::sleep(Duration::from_micros(100));
         }
     });
@@ -177,13 +177,13 @@ fn child(waiters: u32, directory: &Path) -> ! {
         .expect("a runtime");
     runtime.block_on(async {
         for _ in 0..waiters {
-            let (monitor, say) = ((*monitor).clone(), Arc::clone(&say));
+            let (monitor, report) = ((*monitor).clone(), Arc::clone(&report));
             tokio::spawn(async move {
                 loop {
                     let error = std::io::Error::other("awaited");
                     let stored = monitor.capture_error_durable(&error).await;
                     if stored.is_stored() {
-                        say("a", stored.id());
+                        report("a", stored.id());
                     }
                 }
             });

@@ -189,7 +189,7 @@ impl Seen {
             // An event that is logged while the monitor responds has the route of its page.
             let route = value("http.route").unwrap_or_default();
             wrong |= target.starts_with("watchpost") || OWN_PAGES.contains(&route);
-            self.checks += u64::from(line.contains("the check is heard"));
+            self.checks += u64::from(line.contains("event of the check"));
             let name = target.split("::").next().unwrap_or_default().to_owned();
             *self.events.entry(name).or_default() += 1;
         } else {
@@ -206,7 +206,7 @@ impl Seen {
 struct Host {
     runtime: Runtime,
     address: SocketAddr,
-    asked: u64,
+    requests_sent: u64,
 }
 
 impl Host {
@@ -245,19 +245,19 @@ impl Host {
         Self {
             runtime,
             address,
-            asked: 0,
+            requests_sent: 0,
         }
     }
 
     /// Sends requests over HTTP/1 and HTTP/2 to the host's routes and to `pages` on the same port.
     fn visit(&mut self, pages: &'static [&str], time: Duration) {
         let address = self.address;
-        self.asked += self.runtime.block_on(async move {
+        self.requests_sent += self.runtime.block_on(async move {
             let one = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
             let two = Client::builder(TokioExecutor::new())
                 .http2_only(true)
                 .build_http::<Empty<Bytes>>();
-            let (end, mut asked) = (Instant::now() + time, 0);
+            let (end, mut requests_sent) = (Instant::now() + time, 0);
             while Instant::now() < end {
                 for (client, version) in [(&one, Version::HTTP_11), (&two, Version::HTTP_2)] {
                     for path in ["/work/7", "/work/none"].iter().chain(pages) {
@@ -268,12 +268,12 @@ impl Host {
                             .unwrap();
                         let response = client.request(request).await.unwrap();
                         response.into_body().collect().await.unwrap();
-                        asked += u64::from(path.starts_with("/work/"));
+                        requests_sent += u64::from(path.starts_with("/work/"));
                     }
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            asked
+            requests_sent
         });
     }
 }
@@ -339,7 +339,7 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
     let spoke = AtomicBool::new(false);
     drop(health.check("cache", move || {
         if !spoke.swap(true, Relaxed) {
-            tracing::info!("the check is heard");
+            tracing::info!("event of the check");
         }
         std::future::ready(Ok::<_, String>(()))
     }));
@@ -368,7 +368,7 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
         let Witnessed { own, others } = &*witness.0;
         let (own, others) = (own.load(Relaxed), others.load(Relaxed));
         assert_eq!(before[1], others, "every event of the host's is a record");
-        assert!(own > 0, "nothing was said on the monitor's threads");
+        assert!(own > 0, "no event came from the monitor's threads");
         println!("own traffic: {own} events on our own threads, none recorded");
     }
 
@@ -379,7 +379,7 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
     let report = monitor.shutdown_blocking(Duration::from_secs(10)).unwrap();
     drop(host.runtime);
     let seen = written.0.lock().unwrap().clone();
-    check(&report, &seen, host.asked);
+    check(&report, &seen, host.requests_sent);
     println!(
         "own traffic: {:?} at trace, {responses} responses of the monitor, 0 of {} records about the monitor; {:?}",
         length(),
@@ -394,7 +394,7 @@ fn watch(monitor: &MonitorGuard, written: &Written, witness: Option<&Witness>) {
     );
 }
 
-fn check(report: &ShutdownReport, seen: &Seen, asked: u64) {
+fn check(report: &ShutdownReport, seen: &Seen, requests_sent: u64) {
     assert_eq!(seen.wrong, Vec::<String>::new());
     assert!(report.is_complete(), "{report}");
     for signal in RecordKind::ALL {
@@ -406,11 +406,11 @@ fn check(report: &ShutdownReport, seen: &Seen, asked: u64) {
         );
     }
     assert_eq!(seen.lines, report.delivered(), "{report}");
-    assert_eq!(report.totals(RecordKind::Request).emitted(), asked);
+    assert_eq!(report.totals(RecordKind::Request).emitted(), requests_sent);
     assert_eq!(report.dropped(), 0, "{report}");
     assert_eq!(
         seen.requests,
-        BTreeMap::from([("/work/{id}".to_owned(), asked)])
+        BTreeMap::from([("/work/{id}".to_owned(), requests_sent)])
     );
     for speaker in SPEAKERS {
         assert!(

@@ -78,7 +78,10 @@ impl Host {
     }
 
     /// Runs work in a request.
-    fn in_request<F>(&self, work: impl Fn(Speaker) -> F + Clone + Send + Sync + 'static) -> impl Future
+    fn in_request<F>(
+        &self,
+        work: impl Fn(Speaker) -> F + Clone + Send + Sync + 'static,
+    ) -> impl Future
     where
         F: Future<Output = ()> + Send,
     {

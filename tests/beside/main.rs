@@ -7,10 +7,11 @@
 mod alone;
 mod cases;
 mod current;
+mod findings;
 mod frameworks;
 mod grpc_client;
 mod grpc_server;
-mod heard;
+
 mod log_bridges;
 mod opentelemetry;
 mod panics;
@@ -30,7 +31,7 @@ fn all() -> Vec<Case> {
     all.extend(grpc_server::CASES);
     all.extend(frameworks::CASES);
     all.extend(current::CASES);
-    all.extend(heard::CASES);
+    all.extend(findings::CASES);
     all.extend(log_bridges::CASES);
     all.extend(opentelemetry::CASES);
     all.extend(panics::CASES);

@@ -97,9 +97,9 @@ fn color_eyre_after_ours() {
     for n in 1..4 {
         request_path(&[monitor.layer()], "/panics");
         assert_eq!(captured(&monitor), 1);
-        let said = finding(&monitor).unwrap();
-        assert!(said.contains(&format!("({n} so far)")), "{said}");
-        assert!(said.contains("color-eyre"), "{said}");
+        let sentence = finding(&monitor).unwrap();
+        assert!(sentence.contains(&format!("({n} so far)")), "{sentence}");
+        assert!(sentence.contains("color-eyre"), "{sentence}");
     }
     // As the finding recommends.
     let report = monitor.install();

@@ -398,8 +398,8 @@ fn no_trace_in_their_provider(added: bool) {
     global::tracer("host").in_span("theirs", |_| {});
     let spans = exporter.get_finished_spans().unwrap();
     let names: Vec<_> = spans.iter().map(|span| span.name.to_string()).collect();
-    let asked = sampler.0.load(Relaxed);
-    host_output(format!("{names:?} {asked}\n{}", host.text()).as_bytes());
+    let calls = sampler.0.load(Relaxed);
+    host_output(format!("{names:?} {calls}\n{}", host.text()).as_bytes());
 }
 
 fn no_line_in_their_log(added: bool) {

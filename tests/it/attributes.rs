@@ -506,8 +506,8 @@ async fn an_error_event_makes_its_spans_status_an_error_in_both_modes() {
         roots.sort_unstable();
         let expected = ["GET /", "around", "job", "later", "logs", "named"];
         assert_eq!(roots, expected, "{mode:?}");
-        for (name, said) in [("job", "out of paper"), ("later", "too late")] {
-            assert_eq!(named(&traces, name).status_message, said, "{mode:?}");
+        for (name, message) in [("job", "out of paper"), ("later", "too late")] {
+            assert_eq!(named(&traces, name).status_message, message, "{mode:?}");
         }
         let of_request = traces
             .iter()

@@ -36,8 +36,8 @@ async fn until(harness: &Harness, name: &str, status: &str, output: &str) -> Val
     let patience = Instant::now() + Duration::from_secs(20);
     loop {
         let entry = entry(harness, name).await;
-        let told = entry["output"].as_str().unwrap_or_default();
-        if entry["status"] == status && told.contains(output) {
+        let shown = entry["output"].as_str().unwrap_or_default();
+        if entry["status"] == status && shown.contains(output) {
             return entry;
         }
         assert!(
@@ -95,8 +95,8 @@ fn server(response: Option<Vec<u8>>) -> SocketAddr {
 
 /// An error message of the `PostgreSQL` protocol.
 fn refusal() -> Vec<u8> {
-    let said = "password authentication failed, see postgres://ada:hunter2hunter2@db/shop";
-    let fields = format!("SFATAL\0VFATAL\0C28P01\0M{said}\0\0");
+    let message = "password authentication failed, see postgres://ada:hunter2hunter2@db/shop";
+    let fields = format!("SFATAL\0VFATAL\0C28P01\0M{message}\0\0");
     let mut message = vec![b'E'];
     message.extend_from_slice(&(fields.len() as u32 + 4).to_be_bytes());
     message.extend_from_slice(fields.as_bytes());
@@ -186,13 +186,13 @@ async fn a_silent_server_is_reported_with_the_step_that_timed_out() {
 
 /// A database with a scripted result.
 #[derive(Clone, Default)]
-struct Told {
+struct ScriptedDatabase {
     hangs: Arc<AtomicBool>,
     blocks: Arc<AtomicBool>,
     fails: Arc<AtomicBool>,
 }
 
-impl Probe for Told {
+impl Probe for ScriptedDatabase {
     async fn probe(&self, report: &ProbeReport) -> Result<(), String> {
         report.stage("connecting to the replica");
         if self.blocks.load(SeqCst) {
@@ -213,25 +213,25 @@ impl Probe for Told {
 #[tokio::test]
 async fn the_last_error_is_reported_until_a_success() {
     let harness = Harness::in_real_time(|builder| builder);
-    let told = Told::default();
-    quick(&harness.health().database(&told));
+    let database = ScriptedDatabase::default();
+    quick(&harness.health().database(&database));
     until(&harness, "database", "pass", "").await;
-    told.fails.store(true, SeqCst);
+    database.fails.store(true, SeqCst);
     let entry = until(&harness, "database", "fail", "").await;
     assert_eq!(output(&entry), "token=[Filtered] was refused");
-    told.hangs.store(true, SeqCst);
-    told.fails.store(false, SeqCst);
+    database.hangs.store(true, SeqCst);
+    database.fails.store(false, SeqCst);
     let hangs = "no answer within 400 ms while connecting to the replica; the last error: token=[Filtered] was refused";
     until(&harness, "database", "fail", hangs).await;
-    told.hangs.store(false, SeqCst);
+    database.hangs.store(false, SeqCst);
     until(&harness, "database", "pass", "").await;
-    told.blocks.store(true, SeqCst);
+    database.blocks.store(true, SeqCst);
     let entry = until(&harness, "database", "fail", "").await;
     assert!(
         output(&entry).contains("while connecting to the replica"),
         "{entry}"
     );
     assert!(!output(&entry).contains("refused"), "{entry}");
-    told.blocks.store(false, SeqCst);
+    database.blocks.store(false, SeqCst);
     until(&harness, "database", "pass", "").await;
 }

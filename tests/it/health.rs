@@ -33,7 +33,7 @@ fn the_own_port_responds_while_the_host_is_blocked() {
     let monitor = builder().build().unwrap();
     let port = monitor.serve("127.0.0.1:0").unwrap();
     let (blocked, is_blocked) = mpsc::channel();
-    let (tell, address) = mpsc::channel();
+    let (sender, address) = mpsc::channel();
     let layer = monitor.layer();
     let host = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -50,7 +50,7 @@ fn the_own_port_responds_while_the_host_is_blocked() {
                 .route("/sleep/{id}", get(handler))
                 .layer(layer);
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            tell.send(listener.local_addr().unwrap()).unwrap();
+            sender.send(listener.local_addr().unwrap()).unwrap();
             let once = async {
                 let (stream, _) = listener.accept().await.unwrap();
                 let io = hyper_util::rt::TokioIo::new(stream);
@@ -149,10 +149,10 @@ fn the_own_port_responds_after_shutdown_until_it_is_dropped() {
 async fn pages_on_the_hosts_router_are_not_counted_and_show_checks() {
     let harness = Harness::new();
     let good = Arc::new(AtomicBool::new(true));
-    let asked = Arc::clone(&good);
+    let is_good = Arc::clone(&good);
     let health = harness.health();
     health.check("database", move || {
-        let good = asked.load(SeqCst);
+        let good = is_good.load(SeqCst);
         async move { if good { Ok(()) } else { Err("gone") } }
     });
     let app = Router::new()
@@ -200,13 +200,16 @@ async fn readyz_reports_draining_before_the_signal_resolves() {
     let (signal, signalled) = tokio::sync::oneshot::channel::<()>();
     let drained = tokio::spawn(harness.drain(signalled));
     signal.send(()).unwrap();
-    let mut said = send(&readyz, get_request("/readyz")).await;
-    while said.body == "ok" {
+    let mut response = send(&readyz, get_request("/readyz")).await;
+    while response.body == "ok" {
         assert!(!drained.is_finished());
         tokio::time::sleep(Duration::from_millis(1)).await;
-        said = send(&readyz, get_request("/readyz")).await;
+        response = send(&readyz, get_request("/readyz")).await;
     }
-    assert_eq!((said.status.as_u16(), &*said.body), (503, "draining"));
+    assert_eq!(
+        (response.status.as_u16(), &*response.body),
+        (503, "draining")
+    );
     drained.await.unwrap();
 }
 
@@ -215,9 +218,9 @@ fn a_check_that_blocks_does_not_delay_shutdown() {
     let monitor = builder().build().unwrap();
     let (release, blocked) = mpsc::channel::<()>();
     let blocked = Arc::new(std::sync::Mutex::new(blocked));
-    let (tell, begun) = mpsc::channel();
+    let (sender, begun) = mpsc::channel();
     monitor.health().check("stuck", move || {
-        tell.send(()).unwrap();
+        sender.send(()).unwrap();
         let blocked = Arc::clone(&blocked);
         async move {
             let _ended = blocked.lock().unwrap().recv();

@@ -174,8 +174,8 @@ async fn duration_and_bytes_run_to_the_last_byte() {
     let page = harness.page();
     let labels = [("http_route", "/slow")];
     let about = |name: &str, seconds: f64| {
-        let told = page.sum(name, &labels);
-        assert!((told - seconds).abs() < 1e-6, "{name}: {told}");
+        let sum = page.sum(name, &labels);
+        assert!((sum - seconds).abs() < 1e-6, "{name}: {sum}");
     };
     about("http_server_request_duration_seconds_sum", 0.42);
     about("watchpost_http_time_to_headers_seconds_sum", 0.02);
@@ -436,12 +436,12 @@ async fn request_bodies_are_counted_if_enabled() {
     let body = Body::from_stream(stream::iter([Ok::<_, Infallible>("abc"), Ok("de")]));
     send(&app, Request::post("/create").body(body).unwrap()).await;
     assert_eq!(json_lines(&harness)[0]["http.request.body.size"], 5);
-    let told = Request::post("/create")
+    let request = Request::post("/create")
         .header("content-length", "2")
         .body(Body::from("hi"))
         .unwrap();
     let harness = Harness::new();
-    send(&self::app(&harness), told).await;
+    send(&self::app(&harness), request).await;
     assert_eq!(json_lines(&harness)[0]["http.request.body.size"], 2);
 }
 
@@ -488,12 +488,12 @@ async fn a_layer_around_the_router_is_reported_once() {
             .await
             .unwrap();
     }
-    let said = harness
+    let reports = harness
         .lines()
         .iter()
         .filter(|line| line.contains("sees no route"))
         .count();
-    assert_eq!(said, 1);
+    assert_eq!(reports, 1);
     assert_eq!(
         harness.page().sum(COUNT, &[("http_route", "_unmatched")]),
         300.0
@@ -601,7 +601,7 @@ fn two_monitors_are_independent() {
 #[tokio::test]
 async fn a_handler_extracts_the_monitor_of_its_request() {
     let (inner, outer) = (Harness::new(), Harness::new());
-    let count = |monitor: &Monitor| monitor.metrics().counter("asked").build().add(1);
+    let count = |monitor: &Monitor| monitor.metrics().counter("handled").build().add(1);
     let handler = move |monitor: Monitor| async move {
         tokio::task::yield_now().await;
         count(&monitor);

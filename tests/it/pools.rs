@@ -156,7 +156,9 @@ async fn waiting_for_a_connection_is_counted_and_timed() {
         .acquire_with(async { Err::<(), _>("late") }, |error| *error == "late")
         .await
         .unwrap_err();
-    let asks = watch.acquire_with(async { Err::<(), _>("late") }, |_| panic!("it cannot say"));
+    let asks = watch.acquire_with(async { Err::<(), _>("late") }, |_| {
+        panic!("a planned panic")
+    });
     asks.await.unwrap_err();
 
     let page = harness.page();

@@ -117,27 +117,27 @@ const PARENTS: [(&str, &[&str], bool); 39] = {
             T,
         ),
         (
-            "version 00 goes on",
+            "version 00 is continued",
             &["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-"],
             F,
         ),
         (
-            "version 00 goes on",
+            "version 00 is continued",
             &["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"],
             F,
         ),
         (
-            "version 00 goes on",
+            "version 00 is continued",
             &["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-011"],
             F,
         ),
         (
-            "version 00 goes on",
+            "version 00 is continued",
             &["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01,x"],
             F,
         ),
         (
-            "version 00 goes on",
+            "version 00 is continued",
             &["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 1"],
             F,
         ),
@@ -567,19 +567,19 @@ async fn parent_based_samplers_follow_a_trusted_caller() {
             } else {
                 0
             };
-            let said = format!("{name} {ratio} {flags:?} {peer}");
+            let case = format!("{name} {ratio} {flags:?} {peer}");
             let sent = send(&app, "/", peer, &headers).await;
             assert_eq!(
                 sent.flags(),
                 format!("{:02x}", u8::from(expected) | random),
-                "{said}"
+                "{case}"
             );
             assert!(harness.flush(Duration::from_secs(10)).await);
             let id: TraceId = sent.trace.parse().unwrap();
             let kept = harness.recent_trace(id).map(|trace| trace.kept);
             // Traces with the same ID are one trace, so only the first of them can be looked up.
             if flags.is_none() {
-                assert_eq!(kept, expected.then_some(KeepReason::Head), "{said}");
+                assert_eq!(kept, expected.then_some(KeepReason::Head), "{case}");
             }
         }
     }
@@ -785,8 +785,8 @@ mod exported {
         }
         assert!(harness.flush(Duration::from_secs(10)).await);
         assert_eq!(spans(&peer), expected);
-        let books = harness.totals(RecordKind::Span);
-        assert_eq!((books.emitted(), books.delivered()), (4, 4));
+        let totals = harness.totals(RecordKind::Span);
+        assert_eq!((totals.emitted(), totals.delivered()), (4, 4));
         // Exemplars refer only to traces that are exported.
         let page = harness.metrics().render();
         for n in [1, 2, 5] {

@@ -350,12 +350,12 @@ async fn a_key_value_store_records_only_the_command() {
     redis.query("get user:2").finish();
     redis.query("").finish();
     let rows = harness.queries();
-    let mut told: Vec<_> = rows
+    let mut operations: Vec<_> = rows
         .iter()
         .map(|row| (&*row.summary, &*row.text, row.calls))
         .collect();
-    told.sort_unstable();
-    assert_eq!(told, [("", "", 1), ("GET", "", 2), ("set", "", 1)]);
+    operations.sort_unstable();
+    assert_eq!(operations, [("", "", 1), ("GET", "", 2), ("set", "", 1)]);
     assert!(!harness.metrics().render().contains(SECRET));
 }
 

@@ -156,8 +156,8 @@ fn full_disk(disk: &Path) {
     let about: Vec<_> = first.doctor().iter().map(|it| it.about).collect();
     assert!(about.contains(&"data directory"), "{about:?}");
     let notices = first.report().notices;
-    let said = |it: &String| it.contains("captured errors are in memory alone");
-    assert!(notices.iter().any(said), "{notices:?}");
+    let is_reported = |it: &String| it.contains("captured errors are in memory alone");
+    assert!(notices.iter().any(is_reported), "{notices:?}");
     // Once there is space, the events in memory are written to the disk.
     drop(filler);
     std::fs::remove_file(disk.join("filler")).unwrap();

@@ -160,8 +160,8 @@ async fn dropped_requests_and_responses_are_cancelled_and_unbuilt_ones_not_recor
     let service = harness.external("slow");
     let client = Client::new();
     let hung = Peer::always(Reply::Hang);
-    let asked = service.send(client.get(hung.url("/"))).into_future();
-    tokio::time::timeout(Duration::from_millis(100), asked)
+    let pending = service.send(client.get(hung.url("/"))).into_future();
+    tokio::time::timeout(Duration::from_millis(100), pending)
         .await
         .unwrap_err();
     assert_eq!(calls(&harness, Outcome::Cancelled, ""), 1.0);

@@ -233,12 +233,12 @@ async fn call(harness: &Harness, service: &External, planted: &Planted, url: &st
                         .contains(&of.secret)
                 );
                 assert!(request.body().contains(&of.secret));
-                let (said, error) = (of.fill("It is {s}."), of.error());
+                let (reply, error) = (of.fill("It is {s}."), of.error());
                 match way {
-                    0 => Ok(of.response(Body::from(said))),
+                    0 => Ok(of.response(Body::from(reply))),
                     1 => Err(error),
                     _ => {
-                        let body = stream::iter([Ok(said), Err(error)]);
+                        let body = stream::iter([Ok(reply), Err(error)]);
                         Ok(of.response(Body::from_stream(body)))
                     }
                 }
@@ -270,7 +270,7 @@ async fn no_end_of_a_query_or_call_exposes_a_secret() {
     let all: Arc<[Planted]> = (0..QUERIES.len() + CALLS.len()).map(Planted::new).collect();
     assert_eq!(all.len(), 40);
     let seen = Arc::new(Mutex::new(String::new()));
-    let (of, secrets, told) = (Arc::clone(&harness), Arc::clone(&all), Arc::clone(&seen));
+    let (of, secrets, visible) = (Arc::clone(&harness), Arc::clone(&all), Arc::clone(&seen));
     let handler = move |Path((n, _)): Path<(usize, String)>| async move {
         let planted = &secrets[n];
         let meanwhile = if let Some((system, sql)) = QUERIES.get(n) {
@@ -279,7 +279,7 @@ async fn no_end_of_a_query_or_call_exposes_a_secret() {
             let url = planted.fill(CALLS[n - QUERIES.len()]);
             call(&of, &of.external(&planted.near), planted, &url).await
         };
-        *told.lock().unwrap() += &meanwhile;
+        *visible.lock().unwrap() += &meanwhile;
         tracing::warn!("{} is done", planted.near);
     };
     let app = Router::new()
@@ -317,7 +317,7 @@ async fn no_end_of_a_query_or_call_exposes_a_secret() {
                 if let Some(at) = text.find(secret.as_str()) {
                     let from = text.floor_char_boundary(at.saturating_sub(80));
                     let to = text.floor_char_boundary(at + 40);
-                    wrong.push(format!("{place} tell of {what}: {}", &text[from..to]));
+                    wrong.push(format!("{place} expose {what}: {}", &text[from..to]));
                 }
             }
             let is_query = n < QUERIES.len();

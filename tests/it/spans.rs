@@ -140,11 +140,13 @@ fn look_closer(trace: &KeptTrace) {
             .contains(&("word".into(), Value::Str("hello".into())))
     );
     let head = ["level", "target"].map(|key| {
-        let mut said = event.attributes.iter();
-        said.find(|(name, _)| name == key).map(|it| it.1.clone())
+        let mut attributes = event.attributes.iter();
+        attributes
+            .find(|(name, _)| name == key)
+            .map(|it| it.1.clone())
     });
-    let said = ["INFO", module_path!()].map(|text| Some(Value::Str(text.into())));
-    assert_eq!(head, said);
+    let expected = ["INFO", module_path!()].map(|text| Some(Value::Str(text.into())));
+    assert_eq!(head, expected);
     assert!(trace.spans.iter().all(|span| span.start >= root.start));
 }
 
@@ -485,8 +487,8 @@ async fn a_secret_that_is_cut_in_half_is_not_shown() {
                 let guard = of.trace(text(1024)).attr("guard", text(4096));
                 let failed = guard.try_run(async { Err::<(), _>(text(1024)) });
                 failed.await.unwrap_err();
-                let span = tracing::info_span!("tracing", said = text(4096));
-                span.in_scope(|| tracing::info!(said = text(4096), "event"));
+                let span = tracing::info_span!("tracing", note = text(4096));
+                span.in_scope(|| tracing::info!(note = text(4096), "event"));
             }),
         )
         .layer(monitor.layer().on_request(move |_, attributes| {
@@ -495,11 +497,11 @@ async fn a_secret_that_is_cut_in_half_is_not_shown() {
     let id = send(&app, get_request("/")).await.trace_id();
     let trace = kept_trace(&monitor, id).await;
     assert_eq!(trace.spans.len(), 3);
-    let told = format!("{trace:?}");
-    for shown in ["guard", "hook", "said", "event"] {
-        assert!(told.contains(shown), "{shown}");
+    let shown = format!("{trace:?}");
+    for name in ["guard", "hook", "note", "event"] {
+        assert!(shown.contains(name), "{name}");
     }
-    let at = told.find("ghp_").map(|at| &told[at..at + 24]);
+    let at = shown.find("ghp_").map(|at| &shown[at..at + 24]);
     assert_eq!(at, None);
 }
 

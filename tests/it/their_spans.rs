@@ -194,7 +194,7 @@ async fn the_extension_trait_works_and_a_span_without_a_request_is_a_root() {
         .route(
             "/",
             get(async || {
-                let span = tracing::info_span!("asked");
+                let span = tracing::info_span!("call");
                 span.set_attribute("set.later", 3);
                 span.set_status(opentelemetry::trace::Status::error("no paper"));
                 let context = span.context();
@@ -216,13 +216,12 @@ async fn the_extension_trait_works_and_a_span_without_a_request_is_a_root() {
     });
     assert!(harness.flush(PATIENCE).await);
     let trace = trace_of(&harness, &response).unwrap();
-    let asked = named(&trace, "asked");
+    let call = named(&trace, "call");
     assert!(
-        asked
-            .attributes
+        call.attributes
             .contains(&("set.later".into(), Value::I64(3)))
     );
-    assert_eq!(asked.status, SpanStatus::Error);
+    assert_eq!(call.status, SpanStatus::Error);
     let traces = harness.recent_traces();
     let alone = traces
         .iter()

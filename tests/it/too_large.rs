@@ -315,7 +315,7 @@ async fn spans_of_every_kind_with_huge_texts_are_recorded() {
                         // With `tracing`.
                         let span = tracing::info_span!(
                             "tracing",
-                            said = %text,
+                            note = %text,
                             other = text,
                             "otel.status_description" = text
                         );

@@ -141,7 +141,7 @@ impl<'a> Resolver<'a> {
         None
     }
 
-    /// A path that stands in `module`, from `crate` on; none if it leads to another crate.
+    /// The absolute path of a path in `module`; none if it leads to another crate.
     fn absolute(&self, module: &[String], path: &[String]) -> Option<Vec<String>> {
         let (first, rest) = path.split_first()?;
         if first == "crate" {

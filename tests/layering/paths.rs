@@ -51,7 +51,7 @@ pub(crate) struct File {
     pub(crate) referred: BTreeSet<String>,
     /// Names of structs, enums, unions, traits and type aliases, associated types apart.
     pub(crate) types: Vec<String>,
-    /// Lines that say `extern crate`.
+    /// Lines with `extern crate`.
     pub(crate) extern_crates: Vec<usize>,
     /// Lines that hold code outside of tests.
     pub(crate) lines_of_code: usize,
@@ -179,7 +179,7 @@ impl Reader<'_> {
         kept && self.ident(1).is_some()
     }
 
-    /// An attribute; where it says `cfg(test)`, what it stands on is passed over.
+    /// An attribute. An item with `cfg(test)` is skipped.
     fn attribute(&mut self) {
         let start = self.at;
         let inner = self.is(1, '!');
@@ -205,7 +205,7 @@ impl Reader<'_> {
         if for_tests && inner {
             self.at = self.tokens.len();
         } else if for_tests {
-            self.pass_over_item();
+            self.skip_item();
         } else {
             let end = self.at;
             self.at = start;
@@ -216,7 +216,7 @@ impl Reader<'_> {
     }
 
     /// Up to the item's `;` or the end of its braces.
-    fn pass_over_item(&mut self) {
+    fn skip_item(&mut self) {
         if self.ident(0) == Some("mod")
             && self.is(2, ';')
             && let Some(name) = self.ident(1)
@@ -252,7 +252,7 @@ impl Reader<'_> {
         self.step();
     }
 
-    /// What stands behind `use`, into `leaves`.
+    /// Adds the paths of a `use` to `leaves`.
     fn use_tree(&mut self, prefix: &[String], leaves: &mut Vec<Named>) {
         let line = self.tokens.get(self.at).map_or(0, |token| token.line);
         let mut path = prefix.to_vec();
@@ -285,7 +285,7 @@ impl Reader<'_> {
                 break;
             }
         }
-        // What cannot be read is left where the reader stands, for `run` to go on with.
+        // A token that is no part of a path is skipped; `run` continues after it.
         if path == prefix && self.at < self.tokens.len() && !self.is(0, ';') {
             self.step();
         }
@@ -349,7 +349,7 @@ impl Reader<'_> {
             here.pop();
             rest = &rest[1..];
         }
-        // `{self}` of a group stands for what is before it.
+        // `{self}` in a group is the path before it.
         let rest = rest.iter().filter(|name| *name != "self").cloned();
         let path = if local {
             ["crate".to_owned()]

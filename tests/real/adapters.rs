@@ -74,9 +74,13 @@ async fn compare(
 ) -> Result<String, AnyError> {
     let exact = until(async || {
         let now = counted(postgres, user, monitor).await?;
-        let told = format!("{} finished, {} failed, {} calls", now[0], now[1], now[3]);
+        let summary = format!("{} finished, {} failed, {} calls", now[0], now[1], now[3]);
         let whole = now[0] == now[3] && now[1] == failed && now[2] == 0 && now[0] > 500;
-        if whole { Ok(told) } else { Err(told.into()) }
+        if whole {
+            Ok(summary)
+        } else {
+            Err(summary.into())
+        }
     });
     let exact = exact.await?;
     for _ in 0..LEFT {
@@ -84,13 +88,13 @@ async fn compare(
     }
     let between = until(async || {
         let [finished, _, cancelled, calls] = counted(postgres, user, monitor).await?;
-        let told = format!("{cancelled} cancelled, {calls} calls");
+        let summary = format!("{cancelled} cancelled, {calls} calls");
         let whole =
             cancelled == u64::from(LEFT) && (finished..=finished + cancelled).contains(&calls);
         if whole {
-            Ok(told)
+            Ok(summary)
         } else {
-            Err(format!("{finished} finished, {told}").into())
+            Err(format!("{finished} finished, {summary}").into())
         }
     });
     Ok(format!("{exact}; then {}", between.await?))
@@ -168,9 +172,9 @@ async fn of_sqlx(postgres: &Postgres) -> Result<String, AnyError> {
         let sleeps = timeout(Duration::from_millis(100), pool.execute(SLEEP)).await;
         same("it sleeps", sleeps.is_err(), true)
     });
-    let told = left.await?;
+    let summary = left.await?;
     pool.as_sqlx().close().await;
-    Ok(told)
+    Ok(summary)
 }
 
 /// A committed transaction with a rolled back savepoint, and a dropped transaction.
@@ -246,14 +250,14 @@ async fn of_deadpool(postgres: &Postgres) -> Result<String, AnyError> {
         }
     }
     drop(held);
-    let told = compare(postgres, user, &monitor, 2 * ROUNDS as u64, async || {
+    let summary = compare(postgres, user, &monitor, 2 * ROUNDS as u64, async || {
         let client = pool.get().await?;
         let sleeps = timeout(Duration::from_millis(100), client.query(SLEEP, &[])).await;
         same("it sleeps", sleeps.is_err(), true)
     });
-    let told = told.await?;
+    let summary = summary.await?;
     pool.as_deadpool().close();
-    Ok(told)
+    Ok(summary)
 }
 
 /// Statements of every kind, two of which are invalid.

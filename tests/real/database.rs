@@ -101,11 +101,11 @@ async fn exact(postgres: &Postgres, host: &Host) -> Result<String, AnyError> {
     let calls = postgres.calls(NAME).await?;
     let after = ended(host).await?;
     let finished = after.get("completed").copied().unwrap_or_default();
-    let told = format!("{after:?}, {calls} calls");
+    let summary = format!("{after:?}, {calls} calls");
     if before == after && after.len() == 1 && finished == calls && calls > 5000 {
-        Ok(told)
+        Ok(summary)
     } else {
-        Err(told.into())
+        Err(summary.into())
     }
 }
 
@@ -129,14 +129,14 @@ async fn cancelled(postgres: &Postgres, host: &Host) -> Result<String, AnyError>
         let calls = postgres.calls(NAME).await?;
         let count = |outcome: &str| now.get(outcome).copied().unwrap_or_default();
         let (finished, cancelled) = (count("completed"), count("cancelled"));
-        let told = format!("{finished} finished, {cancelled} cancelled, {calls} calls");
+        let summary = format!("{finished} finished, {cancelled} cancelled, {calls} calls");
         let all = now.values().sum::<u64>() == finished + cancelled;
         let were = before.get("cancelled").copied().unwrap_or_default();
         let enough = cancelled >= were + u64::from(LOCKS);
         if all && enough && (finished..=finished + cancelled).contains(&calls) {
-            Ok(told)
+            Ok(summary)
         } else {
-            Err(format!("{told}; {now:?}").into())
+            Err(format!("{summary}; {now:?}").into())
         }
     })
     .await

@@ -56,17 +56,18 @@ async fn followed(
     let call = Call::new(7)?;
     let response = call.send(&Web::default(), host, "overload", 502).await?;
     same("the header's trace", response.trace()?, call.trace.as_str())?;
-    let mut told = None;
+    let mut captured = None;
     until(async || {
         let lines = host.lines()?.into_iter();
         let mut lines = lines.filter(|line| text_of(&line["trace_id"]) == call.trace);
-        told = lines.find(|line| line.get("event_id").is_some());
-        told.as_ref()
+        captured = lines.find(|line| line.get("event_id").is_some());
+        captured
+            .as_ref()
             .map(|_| String::new())
             .ok_or("no line has its event".into())
     })
     .await?;
-    let event = event_of(bugsink, project, &told.ok_or("it is gone")?).await?;
+    let event = event_of(bugsink, project, &captured.ok_or("it is gone")?).await?;
     let trace = &event["contexts"]["trace"];
     same(
         "the event's trace",
@@ -151,7 +152,7 @@ pub(crate) async fn exact(
         dropped,
     } = account;
     let events = bugsink.events(project).await?;
-    let told = format!(
+    let summary = format!(
         "{emitted} emitted, {delivered} delivered, {spooled} spooled, dropped {dropped:?}; {} lines, {} distinct events",
         lines.len(),
         events.len()
@@ -160,16 +161,19 @@ pub(crate) async fn exact(
     let known = events.keys().all(|id| lines.contains(id));
     let received = (lines.len() + events.len()) as u64;
     if *emitted == settled && *delivered == received && known && !lines.is_empty() {
-        Ok(told)
+        Ok(summary)
     } else {
-        Err(told.into())
+        Err(summary.into())
     }
 }
 
 /// Bugsink is stopped, suspended and restarted while a host captures errors.
 pub(crate) async fn outages(place: &Place, bugsink: &mut Bugsink, checks: &mut Checks) {
     let result = come_and_go(place, bugsink, checks).await;
-    checks.note("books after Bugsink's stop, start and hang", result);
+    checks.note(
+        "totals after Bugsink was stopped, restarted and suspended",
+        result,
+    );
     let result = found_again(place, bugsink).await;
     checks.note(
         "errors of a host that ended while Bugsink was stopped",
@@ -208,11 +212,11 @@ async fn come_and_go(
     );
     let lines = async || events_of(place, instance);
     until(async || {
-        let (told, there) = (lines().await?.len(), bugsink.events(&project).await?.len());
-        if told == there {
+        let (summary, there) = (lines().await?.len(), bugsink.events(&project).await?.len());
+        if summary == there {
             Ok(String::new())
         } else {
-            Err(format!("{there} of {told} events are there").into())
+            Err(format!("{there} of {summary} events have arrived").into())
         }
     })
     .await?;
@@ -245,7 +249,7 @@ async fn found_again(place: &Place, bugsink: &mut Bugsink) -> Result<String, Any
     let report = host.end().await?;
     bugsink.start_again().await?;
     let lines = events_of(place, instance)?;
-    let books = exact(bugsink, &project, &report, &lines).await?;
+    let totals = exact(bugsink, &project, &report, &lines).await?;
     let kept = report.get("error").map_or(0, |account| account.spooled);
     same(
         "all that was left is kept",
@@ -259,12 +263,12 @@ async fn found_again(place: &Place, bugsink: &mut Bugsink) -> Result<String, Any
         if there == lines {
             Ok(String::new())
         } else {
-            Err(format!("{} of {} events are there", there.len(), lines.len()).into())
+            Err(format!("{} of {} events have arrived", there.len(), lines.len()).into())
         }
     })
     .await?;
     let report = host.end().await?;
     let delivered = report.get("error").map_or(0, |account| account.delivered);
     same("what the next one delivered", delivered, kept)?;
-    Ok(format!("{books}; the next one delivered {delivered}"))
+    Ok(format!("{totals}; the next one delivered {delivered}"))
 }

@@ -19,7 +19,7 @@ pub(crate) struct Host {
     /// The file of its standard output.
     lines: PathBuf,
     /// The file of its standard error.
-    said: PathBuf,
+    stderr: PathBuf,
 }
 
 /// The totals of one signal in a host's report.
@@ -39,9 +39,9 @@ impl Host {
         settings: &[(&str, &str)],
     ) -> Result<Self, AnyError> {
         let lines = place.dir.join(format!("{instance}.lines"));
-        let said = place.dir.join(format!("{instance}.said"));
+        let stderr = place.dir.join(format!("{instance}.stderr"));
         // Standard error of an earlier process is removed; its log lines stay.
-        let _gone = std::fs::remove_file(&said);
+        let _gone = std::fs::remove_file(&stderr);
         let mut command = Command::new(&place.contentmax);
         command
             .args(["--listen", "127.0.0.1:0", "--traffic", "0"])
@@ -49,22 +49,22 @@ impl Host {
             .arg(place.dir.join(format!("{instance}.data")))
             .env("WATCHPOST_SERVICE_INSTANCE", instance)
             .envs(settings.iter().copied());
-        let mut process = Process::start(instance, &mut command, &place.pids, (&lines, &said))?;
+        let mut process = Process::start(instance, &mut command, &place.pids, (&lines, &stderr))?;
         let address = process
-            .wait_for(&said, |said| {
+            .wait_for(&stderr, |stderr| {
                 let line = |line: &str| {
                     line.strip_prefix("contentmax listens on http://")?
                         .parse()
                         .ok()
                 };
-                said.lines().find_map(line)
+                stderr.lines().find_map(line)
             })
             .await?;
         Ok(Self {
             process,
             address,
             lines,
-            said,
+            stderr,
         })
     }
 
@@ -86,12 +86,12 @@ impl Host {
             .process
             .end(Signal::TERM, Duration::from_secs(40))
             .await?;
-        let said = std::fs::read_to_string(&self.said)?;
+        let stderr = std::fs::read_to_string(&self.stderr)?;
         if !status.success() {
-            let last = said.lines().last().unwrap_or_default();
+            let last = stderr.lines().last().unwrap_or_default();
             return Err(format!("the host ended with {status}: {last}").into());
         }
-        let report = said
+        let report = stderr
             .lines()
             .skip_while(|line| !line.contains("what became"));
         let report: BTreeMap<_, _> = report.skip(1).filter_map(account).collect();

@@ -45,24 +45,24 @@ pub(crate) async fn check(
     let host = Host::start(place, NAME, &settings).await?;
     relay::targets(&place.dir.join("host.json"), host.address)?;
     let begun = Instant::now();
-    let asked = work(&host).await?;
+    let requested = work(&host).await?;
     let took = begun.elapsed();
     checks.note(
         "a job's queries in Prometheus",
-        queries(prometheus, &host, asked.len() as u64 / 2).await,
+        queries(prometheus, &host, requested.len() as u64 / 2).await,
     );
     checks.note(
         "bytes of a file in Prometheus",
-        bytes(prometheus, &host, asked.len() as u64 / 2).await,
+        bytes(prometheus, &host, requested.len() as u64 / 2).await,
     );
     let report = host.end().await?;
     if let Some(collector) = collector {
         let kept = until(async || {
             let (spans, again) = collector.spans(NAME)?;
-            let books = exact(&report, &spans, again)?;
-            Ok(format!("{}; {books}", beside(&spans, &asked, took)?))
+            let totals = exact(&report, &spans, again)?;
+            Ok(format!("{}; {totals}", beside(&spans, &requested, took)?))
         });
-        checks.note("traces of rarely asked routes beside a job's", kept.await);
+        checks.note("traces of rare requests next to those of a job", kept.await);
     }
     Ok(())
 }
@@ -75,7 +75,7 @@ async fn work(host: &Host) -> Result<Vec<String>, AnyError> {
         let response = web.send(request.body(Body::empty())?).await?;
         same("the start of a run", response.status, 202)?;
     }
-    let mut asked = Vec::new();
+    let mut requested = Vec::new();
     let mut pace = interval(PACE);
     let deadline = Instant::now() + Duration::from_secs(60);
     while written(&host.lines()?) < RUNS * DIGESTS {
@@ -86,13 +86,13 @@ async fn work(host: &Host) -> Result<Vec<String>, AnyError> {
             pace.tick().await;
             let response = web.get(format!("http://{}{path}", host.address)).await?;
             same("a request beside the job", response.status, 200)?;
-            asked.push(response.trace()?.to_owned());
+            requested.push(response.trace()?.to_owned());
         }
     }
     // One more run would be too many.
     sleep(PACE).await;
     same("digests", written(&host.lines()?), RUNS * DIGESTS)?;
-    Ok(asked)
+    Ok(requested)
 }
 
 /// The number of digests that the host has logged.
@@ -153,9 +153,12 @@ async fn bytes(prometheus: &Prometheus, host: &Host, files: u64) -> Result<Strin
 }
 
 /// Checks that all traces of requests are kept, and as many of the job's as the budget allows.
-fn beside(spans: &Spans, asked: &[String], took: Duration) -> Result<String, AnyError> {
+fn beside(spans: &Spans, requested: &[String], took: Duration) -> Result<String, AnyError> {
     let there: BTreeSet<&str> = spans.values().map(|span| span.trace.as_str()).collect();
-    if let Some(lost) = asked.iter().find(|trace| !there.contains(trace.as_str())) {
+    if let Some(lost) = requested
+        .iter()
+        .find(|trace| !there.contains(trace.as_str()))
+    {
         return Err(format!("trace {lost} of a request is not there").into());
     }
     let roots: BTreeSet<&str> = spans
@@ -178,7 +181,7 @@ fn beside(spans: &Spans, asked: &[String], took: Duration) -> Result<String, Any
     }
     Ok(format!(
         "all {} of requests, {kept} of the job's {} in {took:.1?}",
-        asked.len(),
+        requested.len(),
         RUNS * DIGESTS,
     ))
 }

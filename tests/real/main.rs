@@ -263,7 +263,7 @@ async fn end(
         Err(error) => return checks.note("the host ends cleanly on SIGTERM", Err(error)),
     };
     let accounts = || report.iter().filter(|(signal, _)| *signal != "span");
-    let told = format!("{:?}", report.get("request"));
+    let summary = format!("{:?}", report.get("request"));
     let whole = accounts().all(|(signal, account)| {
         // Events that do not fit into the queue stay in the store and are emitted again from there.
         let anew = if signal == "error" {
@@ -276,25 +276,25 @@ async fn end(
     checks.note(
         "the host ends cleanly on SIGTERM, its lines all written",
         if whole {
-            Ok(told)
+            Ok(summary)
         } else {
             Err(format!("{report:?}").into())
         },
     );
     if let Some(collector) = collector {
         // The Collector writes received data within 100 ms.
-        let books = until(async || {
+        let totals = until(async || {
             let (spans, again) = collector.spans(MAIN)?;
             traces::exact(&report, &spans, again)
         });
-        checks.note("the books of the spans", books.await);
+        checks.note("totals of spans", totals.await);
     }
     if let Some((bugsink, project)) = errors {
-        let books = match events_of(place, MAIN) {
+        let totals = match events_of(place, MAIN) {
             Ok(lines) => errors::exact(bugsink, project, &report, &lines).await,
             Err(error) => Err(error),
         };
-        checks.note("the books of the errors", books);
+        checks.note("totals of errors", totals);
     }
 }
 

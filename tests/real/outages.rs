@@ -68,9 +68,9 @@ impl Traffic {
             let web = self.web.clone();
             let request = request(host, path)?;
             requests.spawn(async move {
-                let asked = Instant::now();
+                let begun = Instant::now();
                 let response = web.send(request).await?;
-                Ok::<_, AnyError>((path, status, response, asked.elapsed()))
+                Ok::<_, AnyError>((path, status, response, begun.elapsed()))
             });
         }
         let mut times = Vec::new();
@@ -85,14 +85,14 @@ impl Traffic {
         times.sort_unstable();
         let slowest = times.last().copied().unwrap_or_default();
         let middle = times.get(times.len() / 2).copied().unwrap_or_default();
-        let told = format!(
+        let summary = format!(
             "{} responses as before, half within {middle:.1?}, the slowest {slowest:.1?}",
             times.len()
         );
         if slowest < LONGEST {
-            Ok(told)
+            Ok(summary)
         } else {
-            Err(told.into())
+            Err(summary.into())
         }
     }
 }
@@ -122,15 +122,18 @@ async fn host(place: &Place, collector: &Collector, name: &str) -> Result<Host, 
 
 pub(crate) async fn check(place: &Place, collector: &mut Collector, checks: &mut Checks) {
     let result = come_and_go(place, collector, checks).await;
-    checks.note("books after a stop, a start and a hang", result);
+    checks.note(
+        "totals after the Collector was stopped, restarted and suspended",
+        result,
+    );
     let result = end_without(place, collector, false).await;
     checks.note(
-        "books of a host that ends while the Collector is stopped",
+        "totals of a host that ends while the Collector is stopped",
         result,
     );
     let result = end_without(place, collector, true).await;
     checks.note(
-        "books of a host that ends while the Collector hangs",
+        "totals of a host that ends while the Collector is suspended",
         result,
     );
 }
@@ -227,11 +230,11 @@ async fn come_and_go(
     );
     let report = host.end().await?;
     let (spans, again) = settled(collector, instance).await?;
-    let books = exact(&report, &spans, again)?;
+    let totals = exact(&report, &spans, again)?;
     // The queue was never full, and the receiver was available at the end.
     match report.get("span") {
-        Some(account) if account.dropped.is_empty() && account.emitted > 0 => Ok(books),
-        _ => Err(books.into()),
+        Some(account) if account.dropped.is_empty() && account.emitted > 0 => Ok(totals),
+        _ => Err(totals.into()),
     }
 }
 
@@ -265,7 +268,7 @@ async fn end_without(
     }
     let (spans, again) = collector.spans(instance)?;
     collector.start_again().await?;
-    let books = format!(
+    let totals = format!(
         "{}; the end took {took:.1?}",
         exact(&report, &spans, again)?
     );
@@ -274,9 +277,9 @@ async fn end_without(
         .get("span")
         .is_some_and(|span| span.dropped.contains_key("shutdown"));
     if lost && !spans.is_empty() && took < seconds(10) {
-        Ok(books)
+        Ok(totals)
     } else {
-        Err(books.into())
+        Err(totals.into())
     }
 }
 

@@ -110,8 +110,8 @@ impl Postgres {
         } = output.map_err(|error| format!("psql cannot be started: {error}"))?;
         // 2: there is no server, or the connection was lost.
         if status.code().is_none_or(|code| code > 1) {
-            let said = String::from_utf8_lossy(&stderr);
-            let last = said.lines().last().unwrap_or_default();
+            let message = String::from_utf8_lossy(&stderr);
+            let last = message.lines().last().unwrap_or_default();
             return Err(format!("psql ended with {status}: {last}").into());
         }
         Ok(String::from_utf8(stdout)?)

@@ -62,7 +62,7 @@ pub(crate) async fn text_page(host: SocketAddr) -> Result<String, AnyError> {
         .as_ref()
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
     {
-        return Err(format!("asked for text, the page is {kind:?}").into());
+        return Err(format!("the page is not in the text format but {kind:?}").into());
     }
     let body = response.into_body().collect().await?.to_bytes();
     Ok(String::from_utf8(body.into())?)

@@ -163,8 +163,12 @@ async fn exemplars(prometheus: &Prometheus, host: &Host) -> Result<String, AnyEr
         for (labels, trace) in &exemplars {
             let route = labels.get("http_route").map_or("", String::as_str);
             match routes.get(trace) {
-                Some(told) if told == route => {}
-                told => return Err(format!("{trace} of {route} is in a line of {told:?}").into()),
+                Some(line_route) if line_route == route => {}
+                line_route => {
+                    return Err(
+                        format!("{trace} of {route} is in a log line of {line_route:?}").into(),
+                    );
+                }
             }
         }
         Ok(format!(

@@ -63,7 +63,7 @@ async fn set_up(postgres: &Postgres, user: &str) -> Result<(), AnyError> {
 
 async fn sessions(postgres: &Postgres) -> Result<String, AnyError> {
     let harness = Harness::in_real_time(|builder| builder);
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     for user in ["by_session", "by_pooled_session"] {
         set_up(postgres, user).await?;
         let config = postgres.options(user);
@@ -98,7 +98,7 @@ async fn sessions(postgres: &Postgres) -> Result<String, AnyError> {
             sleep(Duration::from_millis(50)).await;
         }
         same("failed and cancelled", [ended[1], ended[2]], [failed, 1])?;
-        told.push(format!("{ended:?}"));
+        shown.push(format!("{ended:?}"));
     }
     let page = harness.metrics().render();
     same(
@@ -106,7 +106,7 @@ async fn sessions(postgres: &Postgres) -> Result<String, AnyError> {
         page.contains("db_namespace=\"by_session\""),
         true,
     )?;
-    Ok(told.join(", "))
+    Ok(shown.join(", "))
 }
 
 /// The numbers of finished, failed and cancelled queries.
@@ -272,7 +272,7 @@ async fn errors(postgres: &Postgres) -> Result<String, AnyError> {
 }
 
 /// Waits until the output of the check contains this text.
-async fn says(harness: &Harness, name: &str, output: &str) -> Result<String, AnyError> {
+async fn await_output(harness: &Harness, name: &str, output: &str) -> Result<String, AnyError> {
     let deadline = Instant::now() + Duration::from_secs(15);
     loop {
         let page = harness.health().details(Access::open_to_anyone());
@@ -281,16 +281,16 @@ async fn says(harness: &Harness, name: &str, output: &str) -> Result<String, Any
         let page = response.into_body().collect().await?.to_bytes();
         let page: serde_json::Value = serde_json::from_slice(&page)?;
         let entry = &page["checks"][name][0];
-        let told = entry["output"].as_str().unwrap_or_default();
+        let shown = entry["output"].as_str().unwrap_or_default();
         let is_it = match output {
             "" => entry["status"] == "pass",
-            output => told.contains(output),
+            output => shown.contains(output),
         };
         if is_it {
-            return Ok(told.to_owned());
+            return Ok(shown.to_owned());
         }
         if Instant::now() > deadline {
-            return Err(format!("{name} does not say {output:?} but {entry}").into());
+            return Err(format!("{name} does not show {output:?} but {entry}").into());
         }
         sleep(Duration::from_millis(20)).await;
     }
@@ -327,15 +327,15 @@ async fn health(postgres: &mut Postgres) -> Result<String, AnyError> {
         .successes(1);
     drop(check.timeout(Duration::from_millis(700)));
     for name in ["well", "lazy", "deadpool"] {
-        says(&harness, name, "").await?;
+        await_output(&harness, name, "").await?;
     }
     drop(pooled.get().await?);
-    says(&harness, "nowhere", "(3D000)").await?;
-    let nobody = says(&harness, "nobody", "(28000)").await?;
+    await_output(&harness, "nowhere", "(3D000)").await?;
+    let nobody = await_output(&harness, "nobody", "(28000)").await?;
     same("no queries", harness.queries().len(), 0)?;
 
     postgres.server.hang()?;
-    let connects = says(&harness, "lazy", "no answer within 700 ms while connecting").await;
+    let connects = await_output(&harness, "lazy", "no answer within 700 ms while connecting").await;
     postgres.server.go_on()?;
     // Each connection has a server process of its own, of which one is suspended.
     let id: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
@@ -346,18 +346,22 @@ async fn health(postgres: &mut Postgres) -> Result<String, AnyError> {
     sleep(Duration::from_millis(500)).await;
     kill_process(backend, Signal::STOP)?;
     let waits = "no answer within 700 ms while waiting for the answer of an idle connection";
-    let hangs = says(&harness, "well", waits).await;
+    let hangs = await_output(&harness, "well", waits).await;
     kill_process(backend, Signal::CONT)?;
-    let told = [nobody, connects?, hangs?];
+    let shown = [nobody, connects?, hangs?];
     for name in ["well", "lazy", "deadpool"] {
-        says(&harness, name, "").await?;
+        await_output(&harness, name, "").await?;
     }
     postgres.server.interrupt().await?;
     let mut gone = Vec::new();
     for name in ["well", "lazy", "deadpool"] {
-        gone.push(says(&harness, name, "os error").await?);
+        gone.push(await_output(&harness, name, "os error").await?);
     }
     well.close().await;
-    says(&harness, "well", "closed pool").await?;
-    Ok(told.into_iter().chain(gone).collect::<Vec<_>>().join(" | "))
+    await_output(&harness, "well", "closed pool").await?;
+    Ok(shown
+        .into_iter()
+        .chain(gone)
+        .collect::<Vec<_>>()
+        .join(" | "))
 }

@@ -113,16 +113,16 @@ pub(crate) async fn check(postgres: &Postgres) -> Result<String, AnyError> {
         let (statements, classes) = (all.len(), classes.len());
         return Ok(format!(
             "{statements} statements in {groups} groups and {classes} classes, {}",
-            pairs.told()
+            pairs.summary()
         ));
     }
     let more = faults.len().saturating_sub(TOLD);
     faults.truncate(TOLD);
-    let mut told = faults.join("\n  ");
+    let mut summary = faults.join("\n  ");
     if more > 0 {
-        write!(told, "\n  and {more} more")?;
+        write!(summary, "\n  and {more} more")?;
     }
-    Err(told.into())
+    Err(summary.into())
 }
 
 /// The classes of a corpus.
@@ -182,7 +182,7 @@ async fn ids<'a>(
     statements: &[(&'a Group<'a>, &'a str)],
     faults: &mut Vec<String>,
 ) -> Result<BTreeMap<&'a str, i64>, AnyError> {
-    let told =
+    let summary =
         |at: usize| format!(r"\echo watchpost ran {at} :ERROR :SQLSTATE :LAST_ERROR_MESSAGE");
     let mut commands = vec!["CREATE EXTENSION pg_stat_statements".to_owned()];
     commands.extend_from_slice(schema);
@@ -195,7 +195,7 @@ async fn ids<'a>(
             commands.push(format!("BEGIN {OURS}"));
         }
         commands.push((*text).to_owned());
-        commands.push(told(at));
+        commands.push(summary(at));
         commands.push(format!("ROLLBACK {OURS}"));
         commands.push(format!(
             "SELECT 'watchpost knows {at} ' || queryid FROM pg_stat_statements WHERE query NOT LIKE '%{OURS}%' {OURS}"
@@ -323,7 +323,7 @@ impl<'a> Pairs<'a> {
                     let lines = (one.group.line, other.group.line);
                     let (one, other) = (one.text, other.text);
                     faults.push(format!(
-                        "without a cause PostgreSQL tells these {what}, of the groups of lines {lines:?}: {one} | {other}"
+                        "without a cause PostgreSQL treats these as {what}, of the groups of lines {lines:?}: {one} | {other}"
                     ));
                 }
             }
@@ -339,7 +339,7 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    fn told(&self) -> String {
+    fn summary(&self) -> String {
         let by_cause = |causes: &BTreeMap<&str, u64>| {
             let each = causes
                 .iter()
@@ -354,7 +354,7 @@ impl<'a> Pairs<'a> {
         let percent = 100.0 * agreed as f64 / all as f64;
         format!(
             "{all} pairs, agreed on {agreed} ({percent:.1} %): {same} same, {different} different; \
-             PostgreSQL tells apart {apart}; does not {alike}"
+             PostgreSQL distinguishes {apart}; does not distinguish {alike}"
         )
     }
 }

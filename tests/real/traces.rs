@@ -254,10 +254,10 @@ async fn generators_part(collector: &Collector, call: &Span) -> Result<String, A
         let [span] = seen[..] else {
             return Err(format!("{} spans of the generator are there", seen.len()).into());
         };
-        let told = (span.name.as_str(), span.parent.as_str(), span.kind);
+        let summary = (span.name.as_str(), span.parent.as_str(), span.kind);
         same(
             "the generator's span",
-            told,
+            summary,
             ("POST /v1/generate", call.id.as_str(), 2),
         )?;
         Ok(String::new())
@@ -372,10 +372,10 @@ pub(crate) async fn kept_at_ratio_0(
     // The Collector writes received data within 100 ms.
     until(async || {
         let (spans, again) = collector.spans(instance)?;
-        let books = exact(&report, &spans, again)?;
+        let totals = exact(&report, &spans, again)?;
         whole(&spans)?;
         let traces = only(spans, &expected)?;
-        Ok(format!("{traces} traces; {books}"))
+        Ok(format!("{traces} traces; {totals}"))
     })
     .await
 }
@@ -421,16 +421,16 @@ pub(crate) fn exact(
         spooled,
         ..
     } = account;
-    let told = format!(
+    let summary = format!(
         "{emitted} emitted, {delivered} delivered, dropped {:?}; {} distinct in the Collector, {again} came again",
         account.dropped,
         spans.len(),
     );
     let balanced = *emitted == delivered + spooled + dropped;
     if balanced && *delivered == spans.len() as u64 {
-        Ok(told)
+        Ok(summary)
     } else {
-        Err(told.into())
+        Err(summary.into())
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn check(place: &Place, checks: &mut Checks) {
     for (name, status, outcome, error) in cases {
         checks.note(
             &format!("a generator that is {name}"),
-            told(place, name, status, (outcome, error)).await,
+            check_case(place, name, status, (outcome, error)).await,
         );
     }
     for name in ["ending short", "resetting within"] {
@@ -81,7 +81,7 @@ async fn break_off(client: &mut TcpStream, responses: bool, resets: bool) -> Res
     Ok(())
 }
 
-async fn told(
+async fn check_case(
     place: &Place,
     name: &str,
     status: u16,

@@ -361,7 +361,7 @@ async fn complete(
     let response = client
         .request(request)
         .await
-        .map_err(|error| told(plain, &error))?;
+        .map_err(|error| with_path(plain, &error))?;
     let status = response.status().as_u16();
     if response.headers().get_all("x-trace-id").iter().count() > 1 {
         return Err(format!("{} has two trace IDs in its response", plain.path).into());
@@ -397,7 +397,7 @@ async fn complete(
     Ok((key, Some(trace)))
 }
 
-fn told(plain: &Plain, error: &dyn std::error::Error) -> AnyError {
+fn with_path(plain: &Plain, error: &dyn std::error::Error) -> AnyError {
     format!(
         "{} {}: {error}: {:?}",
         plain.method,

@@ -14,7 +14,7 @@ use watchpost::db::{Database, DbSystem};
 use watchpost::errors::Backtraces;
 use watchpost::{Monitor, MonitorBuilder, MonitorGuard};
 
-use crate::outgoing::{SIX, URL, response, calls, headers};
+use crate::outgoing::{SIX, URL, calls, headers, response};
 use crate::{allocs, facade, measured, stacks, work};
 
 /// Runs a closure in the measured region.
@@ -340,6 +340,6 @@ pub fn time(name: &str) {
 pub fn events(n: u64) {
     let monitor = stacks::lines(|builder| builder.record_spans(false));
     let _listening = listening(monitor.tracing_layer());
-    work::say(0..n);
+    work::emit_events(0..n);
     stacks::end(&monitor);
 }

@@ -59,7 +59,7 @@ pub fn count(stack: &str, n: u64) {
 
 /// Events of four kinds in turn, in the measured region.
 #[allow(dead_code, reason = "only some programs emit events")]
-pub fn say(turns: std::ops::Range<u64>) {
+pub fn emit_events(turns: std::ops::Range<u64>) {
     for turn in turns {
         measured(|| event(turn));
     }

@@ -122,7 +122,7 @@ struct Ended {
 }
 
 impl Ended {
-    fn tells(&self, outcome: &str, status: &str, error: &str) -> bool {
+    fn has(&self, outcome: &str, status: &str, error: &str) -> bool {
         (&*self.outcome, &*self.status, &*self.error) == (outcome, status, error)
             && self.failed != error.is_empty()
     }

@@ -268,12 +268,12 @@ async fn under_a_server_every_panic_is_recorded_once() {
         let ended = ended(&harness).await;
         // A body that was read to its end has ended the request before it is dropped.
         let is_over = bads.place == BodyDrop && !bads.declares;
-        let told = if is_over {
-            ended.tells("completed", "200", "")
+        let as_expected = if is_over {
+            ended.has("completed", "200", "")
         } else {
             (&*ended.outcome, &*ended.error) == ("panicked", "panicked") && ended.failed
         };
-        assert!(told, "{bads:?}: {ended:?}");
+        assert!(as_expected, "{bads:?}: {ended:?}");
         assert!(harness.in_flight().is_empty());
     }
 }
@@ -429,7 +429,7 @@ async fn panics_in_hooks_and_their_arguments_hurt_no_request() {
         let response = service.oneshot(Request::new(String::new())).await.unwrap();
         read(Box::pin(response.into_body()), true).await;
         let ended = ended(&harness).await;
-        assert!(ended.tells("completed", "200", ""), "{name}: {ended:?}");
+        assert!(ended.has("completed", "200", ""), "{name}: {ended:?}");
         let panics = harness
             .page()
             .sum("watchpost_hook_panics_total", &[("hook", name)]);

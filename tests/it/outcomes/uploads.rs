@@ -112,7 +112,7 @@ async fn leave(mut client: TcpStream, how: Leave) {
 }
 
 fn is_abort(ended: &Ended, bytes: u64) -> bool {
-    ended.tells(Outcome::UploadAborted.as_str(), "", "") && ended.received == Some(bytes)
+    ended.has(Outcome::UploadAborted.as_str(), "", "") && ended.received == Some(bytes)
 }
 
 #[tokio::test]
@@ -348,7 +348,7 @@ async fn an_http2_client_that_resets_its_upload_is_no_failure() {
             let ended = ended(&harness).await;
             let what = format!("{path} {length:?} {resets}: {ended:?}");
             // The server may see the end of the response first.
-            let dropped = path == "/echo" && ended.tells("body_dropped", "200", "");
+            let dropped = path == "/echo" && ended.has("body_dropped", "200", "");
             assert!(is_abort(&ended, 10) || dropped, "{what}");
             response.abort();
         }
@@ -413,7 +413,7 @@ async fn other_upload_errors_keep_their_outcome() {
         );
         let ended = ended(&harness).await;
         let error = if status.starts_with('5') { status } else { "" };
-        assert!(ended.tells(outcome, status, error), "{request}: {ended:?}");
+        assert!(ended.has(outcome, status, error), "{request}: {ended:?}");
         assert_eq!(ended.received, received, "{request}");
     }
 }
@@ -425,14 +425,14 @@ async fn disconnects_after_the_upload_and_panics_keep_their_outcome() {
     let address = serve(app(&harness)).await;
     leave(connect(address, whole).await, Leave::Close).await;
     let waits = ended(&harness).await;
-    assert!(waits.tells("cancelled", "", ""), "{waits:?}");
+    assert!(waits.has("cancelled", "", ""), "{waits:?}");
 
     let harness = Harness::new();
     let address = serve(app(&harness)).await;
     let part = b"POST /panics HTTP/1.1\r\nhost: x\r\ncontent-length: 20\r\n\r\nhi";
     leave(connect(address, part).await, Leave::Close).await;
     let panicked = ended(&harness).await;
-    assert!(panicked.tells("panicked", "", "panicked"), "{panicked:?}");
+    assert!(panicked.has("panicked", "", "panicked"), "{panicked:?}");
     assert_eq!(panicked.received, Some(2));
 }
 
@@ -456,7 +456,7 @@ async fn a_body_limit_around_the_layer_works_as_without_it() {
             String::from_utf8_lossy(&got)
         );
         if watched {
-            assert!(ended(&harness).await.tells("completed", "413", ""));
+            assert!(ended(&harness).await.has("completed", "413", ""));
         }
     }
 }
@@ -542,7 +542,7 @@ async fn upload_errors_without_a_socket_are_classified_by_their_source() {
         assert_eq!(response.status(), 500);
         let ended = ended(&harness).await;
         let error = if status == "500" { "500" } else { "" };
-        assert!(ended.tells(outcome, status, error), "{kind:?}: {ended:?}");
+        assert!(ended.has(outcome, status, error), "{kind:?}: {ended:?}");
     }
 }
 

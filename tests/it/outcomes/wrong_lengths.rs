@@ -182,7 +182,7 @@ async fn check(status: u16, body: fn() -> Body, cases: &[(Headers, &[Seen])]) {
                 *outcome
             };
             if got != *reaches
-                || !ended.tells(outcome, &status.to_string(), error)
+                || !ended.has(outcome, &status.to_string(), error)
                 || *bytes != u64::MAX && ended.sent != Some(*bytes)
             {
                 wrong.push(format!(
@@ -233,7 +233,7 @@ async fn a_response_without_a_body_may_have_a_wrong_length() {
         let got = over_http1(address, "HEAD", version).await;
         let ended = ended(&harness).await;
         assert_eq!(got, Some(0));
-        assert!(ended.tells("completed", "200", ""), "{ended:?}");
+        assert!(ended.has("completed", "200", ""), "{ended:?}");
     }
 }
 

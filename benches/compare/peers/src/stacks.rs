@@ -192,7 +192,7 @@ pub fn events(n: u64) {
         .with(LevelFilter::INFO)
         .with(fmt::layer().json().with_writer(writer))
         .init();
-    crate::work::say(0..n);
+    crate::work::emit_events(0..n);
     drop(written);
     let lines: &AtomicU64 = &sinks::LINES;
     assert_eq!(lines.load(Relaxed), n);

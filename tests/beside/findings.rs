@@ -11,17 +11,17 @@ use crate::cases::Case;
 use crate::support::{Written, block_on, builder, records_of};
 
 pub(crate) const CASES: [Case; 9] = [
-    Case::new("heard_not_after_a_failed_init", failed_init),
-    Case::new("heard_in_a_vec", || {
+    Case::new("findings_not_after_a_failed_init", failed_init),
+    Case::new("findings_in_a_vec", || {
         composed(|layer| tracing_subscriber::registry().with(vec![layer]).init());
     }),
-    Case::new("heard_in_a_vec_under_reload", || {
+    Case::new("findings_in_a_vec_under_reload", || {
         composed(|layer| {
             let (layer, _handle) = reload::Layer::new(vec![layer.boxed()]);
             tracing_subscriber::registry().with(layer).init();
         });
     }),
-    Case::new("heard_under_an_env_filter_and_reload", || {
+    Case::new("findings_under_an_env_filter_and_reload", || {
         composed(|layer| {
             let (layer, _handle) = reload::Layer::new(layer);
             let filter = EnvFilter::new("warn,beside=info");
@@ -31,18 +31,18 @@ pub(crate) const CASES: [Case; 9] = [
                 .init();
         });
     }),
-    Case::new("heard_with_a_filter_of_its_own", || {
+    Case::new("findings_with_a_filter_of_its_own", || {
         composed(|layer| {
             let layer = layer.with_filter(LevelFilter::INFO);
             tracing_subscriber::registry().with(layer).init();
         });
     }),
-    Case::new("heard_filtered", || {
+    Case::new("findings_filtered", || {
         composed(|layer| tracing_subscriber::registry().with(layer.filtered()).init());
     }),
-    Case::new("heard_on_a_thread_alone", on_a_thread),
-    Case::new("heard_sqlx_under_a_filter", sqlx_under_a_filter),
-    Case::new("heard_sqlx_by_a_wrapped_pool", sqlx_wrapped),
+    Case::new("findings_on_a_thread_alone", on_a_thread),
+    Case::new("findings_sqlx_under_a_filter", sqlx_under_a_filter),
+    Case::new("findings_sqlx_by_a_wrapped_pool", sqlx_wrapped),
 ];
 
 fn about(monitor: &Monitor) -> Vec<&'static str> {
