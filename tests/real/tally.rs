@@ -91,7 +91,7 @@ pub(crate) struct Tally {
     counts: BTreeMap<Key, u64>,
     /// The trace IDs of the responses.
     pub(crate) traces: Vec<String>,
-    /// The number of WebSockets that were opened and closed.
+    /// The number of web sockets that were opened and closed.
     pub(crate) sockets: u64,
 }
 

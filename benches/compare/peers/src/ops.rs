@@ -12,7 +12,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use tower::Layer;
 use tracing_subscriber::prelude::*;
 
-use crate::outgoing::{SIX, response, calls, headers};
+use crate::outgoing::{SIX, calls, headers, response};
 use crate::{facade, measured, sinks};
 
 /// With metrics-exporter-prometheus.
