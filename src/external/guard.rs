@@ -116,7 +116,7 @@ impl CallGuard {
             method,
             original,
             active,
-            url: url::shown(url, |name, value| calls.rules.shows(name, value)),
+            url: url::shown(url, |name, value| calls.rules.shows_value(name, value)),
             template: None,
             version: None,
             status: None,

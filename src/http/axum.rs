@@ -1,4 +1,4 @@
-//! What axum tells: the matched route, the peer's address, the request's body.
+//! What only axum knows: the matched route, the peer's address, the type of request bodies.
 
 use std::any::{Any, TypeId, type_name};
 use std::convert::Infallible;
@@ -18,10 +18,10 @@ use crate::model::catch_panic;
 
 use super::upload::UploadProgress;
 
-/// What is reported where no route is seen and the service's axum is not this crate's.
+/// The notice where no route is seen and the service's axum is another version than this crate's.
 pub(super) const OTHER_AXUM: &str = "the endpoint layer sees no route: this service uses another version of axum than this crate (0.8), whose `MatchedPath` is a type of its own; name routes with `monitor.layer().route(|parts| parts.extensions.get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned().into()))`, inside the router as `Router::new().route(..).layer(..)`";
 
-/// Whether a body of this type is that of an axum that this crate was not built for.
+/// Whether a body of this type belongs to a version of axum that this crate was not built for.
 #[inline]
 pub(super) fn is_other_axum<B: 'static>() -> bool {
     TypeId::of::<B>() != TypeId::of::<Body>() && type_name::<B>() == type_name::<Body>()
@@ -35,9 +35,9 @@ pub(super) fn matched_path(extensions: &Extensions) -> Option<&str> {
 
 /// The pattern of a nested service that matched, such as `/static/*`.
 ///
-/// axum keeps it where routers inside the service find it, under a type that it does not export. So a router of one
-/// route is called with the same extensions: what it shows as matched begins with the pattern. The call copies the
-/// extensions, and is made only where no route matched.
+/// axum keeps the pattern for routers inside the service, under a type that it does not export. So this calls a router of
+/// one route with the same extensions: the path that it reports as matched begins with the pattern. The call clones the
+/// extensions, so it is made only where no route matched.
 #[cold]
 #[inline(never)]
 pub(super) fn nested_path(extensions: &Extensions) -> Option<String> {
@@ -46,7 +46,7 @@ pub(super) fn nested_path(extensions: &Extensions) -> Option<String> {
         return None;
     }
     let probe = PROBE.get_or_init(|| {
-        let answer = async |request: Request<Body>| {
+        let respond = async |request: Request<Body>| {
             let mut response = http::Response::new(Body::empty());
             let matched = request.extensions().get::<MatchedPath>().cloned();
             if let Some(matched) = matched {
@@ -54,20 +54,20 @@ pub(super) fn nested_path(extensions: &Extensions) -> Option<String> {
             }
             Ok::<_, Infallible>(response)
         };
-        Router::new().route_service("/", tower::service_fn(answer))
+        Router::new().route_service("/", tower::service_fn(respond))
     });
-    // The values in the extensions are the host's, and so is the code that copies them.
+    // The values in the extensions are the host's, and so is the code that clones them.
     let response = catch_panic(|| {
         let mut request = Request::new(Body::empty());
         *request.extensions_mut() = extensions.clone();
-        let answer = pin!(probe.clone().call(request));
-        match answer.poll(&mut Context::from_waker(Waker::noop())) {
+        let response = pin!(probe.clone().call(request));
+        match response.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(response)) => Some(response),
             _ => None,
         }
     });
     let matched = matched_path(response.flatten()?.extensions())?.to_owned();
-    // Of nothing but the probe's own route there is no pattern.
+    // A match of the probe's own route alone is no pattern.
     (matched.len() > 1 && matched.ends_with('/')).then(|| matched + "*")
 }
 
@@ -84,16 +84,16 @@ pub(super) fn peer(extensions: &Extensions) -> Option<IpAddr> {
         .map(|info| info.0.ip())
 }
 
-/// Wraps a request's body so that what comes of it is noted in the upload that `upload` makes. `None` if the body is
-/// not axum's, `false` if there is nothing to send in it and it is not wrapped `anyway`.
+/// Wraps a request's body so that it reports to the upload that `upload` makes. `None` if the body is not axum's; `false`
+/// if it is empty and not wrapped `always`.
 pub(super) fn watch_body<B: 'static>(
     request: &mut Request<B>,
-    anyway: bool,
+    always: bool,
     upload: impl FnOnce() -> Arc<UploadProgress>,
 ) -> Option<bool> {
     let body = (request.body_mut() as &mut dyn Any).downcast_mut::<Body>()?;
-    // A body that panics here is left to who reads it.
-    if !anyway && catch_panic(|| body.is_end_stream()).unwrap_or(true) {
+    // A body that panics here will panic again where it is read.
+    if !always && catch_panic(|| body.is_end_stream()).unwrap_or(true) {
         return Some(false);
     }
     let inner = std::mem::take(body);
@@ -104,8 +104,8 @@ pub(super) fn watch_body<B: 'static>(
     Some(true)
 }
 
-/// A request's body. Its length and its end are those of the body inside; its errors too, without axum's wrapper,
-/// which `Body::new` puts around them again: what looks for a cause in them looks two wrappers deep.
+/// A request's body that reports to an upload. Its size hint, its end and its errors are those of the body inside. The
+/// errors lose axum's wrapper here, because `Body::new` adds one: code that looks for a cause expects a fixed depth.
 #[derive(Debug)]
 struct UploadBody {
     body: Body,
@@ -125,23 +125,23 @@ impl HttpBody for UploadBody {
             Some(Ok(frame)) => {
                 match frame.data_ref() {
                     Some(data) => {
-                        self.upload.received(data.len());
-                        // Who asks this does not poll for the end.
+                        self.upload.add_bytes(data.len());
+                        // A reader that asks this does not poll for the end.
                         if self.body.is_end_stream() {
-                            self.upload.ended();
+                            self.upload.end();
                         }
                     }
-                    None => self.upload.ended(),
+                    None => self.upload.end(),
                 }
                 Some(Ok(frame))
             }
             Some(Err(error)) => {
                 let error = error.into_inner();
-                self.upload.broke(&*error);
+                self.upload.fail(&*error);
                 Some(Err(error))
             }
             None => {
-                self.upload.ended();
+                self.upload.end();
                 None
             }
         })

@@ -12,31 +12,29 @@ use super::response_body::PollMode;
 use crate::model::{Outcome, Progress, end_on_panic, flag_on_panic};
 
 pin_project! {
-    /// The body of an [`EndpointService`](super::EndpointService)'s response: counts its bytes and ends the request. Its frames, its
-    /// length and its end are those of the body inside.
+    /// The body of an [`EndpointService`](super::EndpointService)'s response. It counts the bytes and ends the request.
+    /// Its frames, its size hint and its end are those of the body inside.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before its end, the request counts as `body_dropped`, unless all bytes were handed over that the body
-    /// or `Content-Length` declares.
+    /// If the body is dropped before its end, the request is recorded with the outcome `body_dropped`, unless the server
+    /// has taken all bytes that the body or `Content-Length` declares.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
-        // Before `track` and `stream`: what it drops still belongs to the request.
+        // Before `request` and `stream`: what its drop does still belongs to the request.
         #[pin]
         inner: B,
-        track: Option<RequestGuard>,
-        // Lives as long as an event stream does.
+        request: RequestGuard,
+        // The body is an event stream, and its request has ended.
         stream: Option<Box<ConnectionRecorder>>,
     }
 
     impl<B> PinnedDrop for ResponseBody<B> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if let Some(track) = this.track {
-                track.dropping();
-            }
+            this.request.drop_started();
             if let Some(stream) = this.stream {
-                stream.dropping();
+                stream.drop_started();
             }
         }
     }
@@ -45,25 +43,23 @@ pin_project! {
 impl<B> ResponseBody<B> {
     #[inline]
     pub(super) fn new(inner: B, after: AfterHeaders) -> Self {
-        let (track, stream) = match after {
-            AfterHeaders::Ended => (None, None),
-            AfterHeaders::Body(track) => (track, None),
-            AfterHeaders::Stream(stream) => (None, Some(stream)),
+        let (request, stream) = match after {
+            AfterHeaders::Ended => (RequestGuard::empty(), None),
+            AfterHeaders::Body(request) => (request, None),
+            AfterHeaders::Stream(stream) => (RequestGuard::empty(), Some(stream)),
         };
         Self {
             inner,
-            track,
+            request,
             stream,
         }
     }
 
-    /// Where a panic is noted of code that is called while the body is shared.
+    /// Where a panic is noted of code that runs behind a shared reference.
     #[inline]
-    fn panic_note(&self) -> Option<&AtomicBool> {
-        match &self.track {
-            Some(track) => track.panic_note(),
-            None => self.stream.as_deref().map(ConnectionRecorder::panic_note),
-        }
+    fn panic_flag(&self) -> Option<&AtomicBool> {
+        let of_stream = || self.stream.as_deref().map(ConnectionRecorder::panic_flag);
+        self.request.panic_flag().or_else(of_stream)
     }
 }
 
@@ -76,87 +72,87 @@ impl<B: Body> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let polls = match this.track.as_mut().and_then(RequestGuard::active) {
+        let mode = match this.request.request() {
             None => return poll_stream(this.inner, this.stream, cx),
-            Some(active) => active.sent.polls(),
+            Some(request) => request.response_body.poll_mode(),
         };
-        let polled = match polls {
+        let polled = match mode {
             // A body that knows its length is data, not code: no clock reads, no current request.
-            PollMode::Known => end_on_panic(this.track, |_| this.inner.as_mut().poll_frame(cx)),
-            PollMode::Open => poll_open(this.inner.as_mut(), this.track, cx),
-            PollMode::Read => poll_read(this.inner.as_mut(), this.track, cx),
+            PollMode::Data => this
+                .request
+                .end_on_panic(|_| this.inner.as_mut().poll_frame(cx)),
+            PollMode::Code => poll_code(this.inner.as_mut(), this.request, cx),
+            PollMode::Read => poll_and_read(this.inner.as_mut(), this.request, cx),
         };
         let frame = ready!(polled);
         let inner = this.inner.as_ref();
-        match end_on_panic(this.track, |_| {
-            Progress::of(frame.as_ref(), inner.get_ref())
-        }) {
-            Progress::Data(bytes) => sent(this.track, bytes),
+        let progress = this
+            .request
+            .end_on_panic(|_| Progress::of(frame.as_ref(), inner.get_ref()));
+        match progress {
+            Progress::Data(bytes) => add_bytes(this.request, bytes),
             Progress::LastData(bytes) => {
-                sent(this.track, bytes);
-                end(this.track);
+                add_bytes(this.request, bytes);
+                this.request.body_ended();
             }
             Progress::Trailers => {
-                if let Some(active) = this.track.as_mut().and_then(RequestGuard::active)
+                if let Some(request) = this.request.request()
                     && let Some(Ok(frame)) = &frame
                     && let Some(trailers) = frame.trailers_ref()
                 {
-                    active.trailers(trailers);
+                    request.trailers(trailers);
                 }
-                end(this.track);
+                this.request.body_ended();
             }
-            Progress::Ended => end(this.track),
-            Progress::Broken => {
-                if let Some(track) = this.track.take() {
-                    track.finish(Outcome::BodyError);
-                }
-            }
+            Progress::Ended => this.request.body_ended(),
+            Progress::Broken => this.request.finish(Outcome::BodyError),
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        flag_on_panic(self.panic_note(), || self.inner.is_end_stream())
+        flag_on_panic(self.panic_flag(), || self.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        flag_on_panic(self.panic_note(), || self.inner.size_hint())
+        flag_on_panic(self.panic_flag(), || self.inner.size_hint())
     }
 }
 
 /// Polls a body that may run the host's code.
-fn poll_open<B: Body>(
+fn poll_code<B: Body>(
     inner: Pin<&mut B>,
-    track: &mut Option<RequestGuard>,
+    request: &mut RequestGuard,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-    if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
-        active.poll_begins();
+    if let Some(request) = request.request() {
+        request.poll_started();
     }
-    let polling = PollGuard::enter(track);
+    let poll = PollGuard::enter(request);
     let polled = inner.poll_frame(cx);
-    polling.leave();
-    if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
-        active.poll_pends();
+    poll.leave();
+    if let Some(request) = request.request() {
+        request.poll_pending();
     }
     polled
 }
 
-/// Polls a body whose data is read, too.
+/// Polls a body that may run the host's code, and reads its data.
 #[cold]
 #[inline(never)]
-fn poll_read<B: Body>(
+fn poll_and_read<B: Body>(
     inner: Pin<&mut B>,
-    track: &mut Option<RequestGuard>,
+    request: &mut RequestGuard,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-    let polled = poll_open(inner, track, cx);
+    let polled = poll_code(inner, request, cx);
     if let Poll::Ready(Some(Ok(frame))) = &polled
         && let Some(data) = frame.data_ref()
     {
-        end_on_panic(track, |track| {
-            if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
-                active.read(data);
+        // `Buf` is the host's code.
+        request.end_on_panic(|request| {
+            if let Some(request) = request {
+                request.read_data(data);
             }
         });
     }
@@ -181,7 +177,7 @@ fn poll_stream<B: Body>(
     if let Progress::Data(bytes) | Progress::LastData(bytes) = progress
         && let Some(stream) = stream
     {
-        stream.sent(bytes);
+        stream.add_bytes(bytes);
     }
     let outcome = match progress {
         Progress::Data(_) => None,
@@ -197,15 +193,8 @@ fn poll_stream<B: Body>(
 }
 
 #[inline]
-fn sent(track: &mut Option<RequestGuard>, bytes: usize) {
-    if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
-        active.sent.add(bytes);
-    }
-}
-
-#[inline]
-fn end(track: &mut Option<RequestGuard>) {
-    if let Some(track) = track.take() {
-        track.body_ended();
+fn add_bytes(request: &mut RequestGuard, bytes: usize) {
+    if let Some(request) = request.request() {
+        request.response_body.add_bytes(bytes);
     }
 }

@@ -2,10 +2,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A network of IP addresses, such as `10.0.0.0/8` or `2001:db8::/32`; a lone address is a network of
-/// one.
+/// A network of IP addresses, such as `10.0.0.0/8` or `2001:db8::/32`. An address alone is a network of one.
 ///
-/// An IPv4 address inside IPv6 (`::ffff:10.0.0.1`) is the IPv4 address that it holds.
+/// An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) counts as the IPv4 address that it holds.
 ///
 /// ```
 /// let network: watchpost::http::Cidr = "10.0.0.0/8".parse().unwrap();
@@ -26,14 +25,13 @@ impl Cidr {
             && address.to_canonical().is_ipv4() == self.first.is_ipv4()
     }
 
-    /// How many leading bits are the same in the whole network.
+    /// The length of the prefix: 0 to 32 bits for IPv4, 0 to 128 for IPv6.
     pub fn prefix(&self) -> u8 {
         self.prefix
     }
 }
 
-/// The first address of the network of `prefix` bits around `address`; `None` where the address has
-/// fewer bits.
+/// The first address of the network of `prefix` bits around `address`; `None` if the address has fewer bits.
 fn network(address: IpAddr, prefix: u8) -> Option<IpAddr> {
     let prefix = u32::from(prefix);
     match address {
@@ -53,12 +51,12 @@ fn network(address: IpAddr, prefix: u8) -> Option<IpAddr> {
 impl FromStr for Cidr {
     type Err = CidrError;
 
-    /// Reads `address/prefix` or a lone address.
+    /// Parses `address/prefix`, or an address alone.
     ///
     /// # Errors
     ///
-    /// Where the address or the prefix is none, and where bits behind the prefix are set: the error
-    /// then tells the network that was perhaps meant.
+    /// If the address or the prefix cannot be parsed, or if bits behind the prefix are set. The last error names the
+    /// network that holds the address.
     fn from_str(text: &str) -> Result<Self, CidrError> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
@@ -67,7 +65,7 @@ impl FromStr for Cidr {
         let written: IpAddr = address.parse().map_err(|_| CidrError::Address)?;
         let written_bits: u8 = if written.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
-            // `+8` and `08` are no prefixes, though they are numbers.
+            // `parse` takes `+8` and `08`, which are no prefixes.
             Some(digits)
                 if digits != "0" && !digits.starts_with(|c: char| ('1'..='9').contains(&c)) =>
             {
@@ -98,20 +96,20 @@ impl fmt::Display for Cidr {
     }
 }
 
-/// Why a text is no network. Its text does not repeat what was read.
+/// Why a text is no network. The message does not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CidrError {
-    /// What stands before the `/` is no IP address.
+    /// The part before the `/` is no IP address.
     Address,
-    /// What stands behind the `/` is no number from 0 to so many.
+    /// The part behind the `/` is no number from 0 to this one.
     Prefix(u8),
-    /// The address has bits behind the prefix; this network holds it.
+    /// Bits of the address behind the prefix are set.
     #[non_exhaustive]
     HostBits {
-        /// The network's first address.
+        /// The first address of the network that holds it.
         first: IpAddr,
-        /// The network's prefix.
+        /// The prefix of that network.
         prefix: u8,
     },
 }
@@ -137,7 +135,7 @@ impl std::error::Error for CidrError {}
 mod tests {
     use super::*;
 
-    fn holds(network: &str, address: &str) -> bool {
+    fn contains(network: &str, address: &str) -> bool {
         network
             .parse::<Cidr>()
             .unwrap()
@@ -145,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_holds_its_own_addresses_alone() {
+    fn a_network_contains_its_own_addresses_only() {
         for (network, inside, outside) in [
             ("10.0.0.0/8", "10.255.255.255", "11.0.0.0"),
             ("192.168.1.7", "192.168.1.7", "192.168.1.8"),
@@ -157,13 +155,13 @@ mod tests {
             ("::ffff:10.0.0.0/104", "10.1.2.3", "11.1.2.3"),
             ("fe80::/10", "febf::1", "fec0::1"),
         ] {
-            assert!(holds(network, inside), "{inside} is in {network}");
-            assert!(!holds(network, outside), "{outside} is not in {network}");
+            assert!(contains(network, inside), "{inside} is in {network}");
+            assert!(!contains(network, outside), "{outside} is not in {network}");
         }
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn other_texts_are_refused() {
         for text in [
             "",
             "/",
@@ -186,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn it_prints_as_it_is_read() {
+    fn display_is_what_was_parsed() {
         for text in ["10.0.0.0/8", "1.2.3.4/32", "2001:db8::/32", "0.0.0.0/0"] {
             assert_eq!(text.parse::<Cidr>().unwrap().to_string(), text);
         }

@@ -1,21 +1,21 @@
-//! What is a failure.
+//! Which responses are failures.
 
 use http::Response;
 use tower_http::classify::{ClassifiedResponse, ClassifyResponse, ServerErrorsAsFailures};
 
-/// Whether an answer is a failure of the service.
+/// Whether a response is a failure of the service, as [`EndpointLayer::classify`](super::EndpointLayer::classify) decides.
 ///
-/// A failure counts into the error rate, has an `error.type` and an ERROR line.
+/// A failure counts into the error rate, has an `error.type`, and its log record has the level ERROR. Its trace is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Class {
-    /// The service did what it is there for, which may be to refuse.
+    /// The service did what it is for, which may be to refuse a request.
     Success,
     /// The service failed.
     Failure,
 }
 
-/// tower-http's judgement: a 5xx is a failure.
+/// tower-http's classification: a 5xx is a failure.
 #[inline]
 pub(super) fn by_status<B>(response: &Response<B>) -> Class {
     match ServerErrorsAsFailures::new().classify_response(response) {

@@ -1,4 +1,4 @@
-//! `client.address`: the peer, or what trusted proxies say of the client.
+//! `client.address`: the peer's address, or the client's as trusted proxies forward it.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -11,12 +11,14 @@ use super::framework;
 use crate::model::codec::{put_bytes, put_str};
 use crate::model::prefix;
 
-/// Bytes of a server's name with its port.
+/// Bytes of a host with its port.
 const MAX_HOST: usize = 261;
 
-/// The address of a request's peer, for hosts without axum: put it into the request's extensions.
+/// The address of a request's peer, for servers other than axum's: insert it into the request's extensions. It becomes
+/// `client.address`, unless the peer is a [trusted proxy](super::EndpointLayer::trusted_proxies).
 ///
-/// With axum, serve with `into_make_service_with_connect_info::<SocketAddr>()` instead.
+/// With axum, serve with `into_make_service_with_connect_info::<SocketAddr>()` instead. For servers with a connection type
+/// of their own, use [`EndpointLayer::peer_addr`](super::EndpointLayer::peer_addr).
 ///
 /// ```
 /// use watchpost::http::PeerAddr;
@@ -31,7 +33,7 @@ const MAX_HOST: usize = 261;
 )]
 pub struct PeerAddr(pub IpAddr);
 
-/// Whether the peer is a proxy whose word is believed.
+/// Whether the peer is a trusted proxy.
 #[inline]
 pub(super) fn is_trusted<B>(request: &Request<B>, config: &HttpConfig) -> bool {
     !config.trusted_proxies.is_empty() && peer(request).is_some_and(|peer| config.trusts(peer))
@@ -42,8 +44,8 @@ fn peer<B>(request: &Request<B>) -> Option<IpAddr> {
     framework::peer(extensions).or_else(|| extensions.get::<PeerAddr>().map(|peer| peer.0))
 }
 
-/// Appends the client's address, the server's name as the client knows it, and the peer's address where it is not
-/// the client's: the last three of a record's texts of a request. What is not known is empty.
+/// Appends the last three texts of a request's record: the client's address, the host as the client knows it, and the
+/// peer's address where it is not the client's. An unknown one is empty.
 #[inline]
 pub(super) fn put_addresses<B>(
     out: &mut Vec<u8>,
@@ -54,7 +56,7 @@ pub(super) fn put_addresses<B>(
     let peer = peer(request);
     if config.trusted_proxies.is_empty() {
         put_address(out, peer);
-        put_bytes(out, named_host(request, header));
+        put_bytes(out, requested_host(request, header));
         return put_str(out, "");
     }
     let client = peer.map(|peer| client(peer, request.headers(), config));
@@ -62,30 +64,30 @@ pub(super) fn put_addresses<B>(
     let trusted = peer.filter(|peer| config.trusts(*peer));
     let forwarded = trusted.and_then(|_| forwarded_host(request.headers()));
     let host = forwarded.map(str::as_bytes);
-    put_bytes(out, host.unwrap_or_else(|| named_host(request, header)));
+    put_bytes(out, host.unwrap_or_else(|| requested_host(request, header)));
     put_address(out, peer.filter(|_| client != peer));
 }
 
-/// The host of the request's target, which HTTP/2 has in place of the header, or of the header.
+/// The host of the request's target, which HTTP/2 has in place of the header, else the `Host` header.
 #[inline]
-fn named_host<'a, B>(request: &'a Request<B>, header: Option<&'a HeaderValue>) -> &'a [u8] {
+fn requested_host<'a, B>(request: &'a Request<B>, header: Option<&'a HeaderValue>) -> &'a [u8] {
     let host = match request.uri().authority().map(Authority::as_str) {
         Some(authority) => authority.as_bytes(),
         None => header.map(HeaderValue::as_bytes).unwrap_or_default(),
     };
-    // A header's value has no control characters. Cut anywhere, what is ASCII stays a text.
+    // A header's value has no control characters, and ASCII can be cut anywhere.
     if !host.is_ascii() {
         return b"";
     }
     if host.len() <= MAX_HOST {
         return host;
     }
-    // The user information is removed later, where the cut leaves it whole.
+    // User information in front is removed later; a cut must not leave a part of it.
     let host = host.rsplit(|byte| *byte == b'@').next().unwrap_or(host);
     host.get(..MAX_HOST).unwrap_or(host)
 }
 
-/// What the client asked a proxy for.
+/// The host that the client asked a proxy for.
 #[cold]
 fn forwarded_host(headers: &HeaderMap) -> Option<&str> {
     let first = |name| headers.get(name)?.to_str().ok()?.split(',').next();
@@ -114,8 +116,8 @@ fn put_address(out: &mut Vec<u8>, address: Option<IpAddr>) {
     );
 }
 
-/// The last address that no trusted proxy could have forged: the peer itself if it is no trusted proxy,
-/// else the first from the right in `Forwarded` or `X-Forwarded-For` that is none.
+/// The client's address: the peer's if the peer is no trusted proxy, else the first from the right in `Forwarded` or
+/// `X-Forwarded-For` that is no trusted proxy. A client can forge only what stands left of it.
 fn client(peer: IpAddr, headers: &HeaderMap, config: &HttpConfig) -> IpAddr {
     if !config.trusts(peer) {
         return peer;
@@ -127,7 +129,7 @@ fn client(peer: IpAddr, headers: &HeaderMap, config: &HttpConfig) -> IpAddr {
     };
     let mut client = peer;
     for hop in hops.iter().rev() {
-        // What is not an address ends the chain: nothing before it can be believed.
+        // Anything but an address ends the chain: nothing left of it can be trusted.
         let Some(address) = hop.and_then(address) else {
             break;
         };
@@ -139,7 +141,7 @@ fn client(peer: IpAddr, headers: &HeaderMap, config: &HttpConfig) -> IpAddr {
     client
 }
 
-/// The hops of all headers of one name, in their order; at most 64 of them from the end.
+/// The hops of all headers of one name, in their order; at most the last 64.
 fn hops<'a>(
     headers: &'a HeaderMap,
     name: &str,
@@ -171,7 +173,7 @@ fn directive<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
     })
 }
 
-/// An address, with or without brackets and port.
+/// Parses an address with or without brackets and port.
 fn address(text: &str) -> Option<IpAddr> {
     if let Some(rest) = text.strip_prefix('[') {
         return rest.split_once(']')?.0.parse().ok();
@@ -185,7 +187,7 @@ fn address(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn told(peer: &str, headers: &[(&'static str, &'static str)]) -> String {
+    fn client_of(peer: &str, headers: &[(&'static str, &'static str)]) -> String {
         let config = HttpConfig::default()
             .trusted_proxies(["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
         let mut map = HeaderMap::new();
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trusted_proxies_are_believed() {
+    fn only_trusted_proxies_name_the_client() {
         let xff = "x-forwarded-for";
         for (peer, headers, expected) in [
             ("192.0.2.1", &[(xff, "198.51.100.7")][..], "192.0.2.1"),
@@ -243,7 +245,7 @@ mod tests {
             ("fd00::1", &[(xff, "2001:db8::2")], "2001:db8::2"),
             ("10.0.0.1", &[(xff, "10.0.0.2, 10.0.0.3")], "10.0.0.2"),
         ] {
-            assert_eq!(told(peer, headers), expected, "{peer} {headers:?}");
+            assert_eq!(client_of(peer, headers), expected, "{peer} {headers:?}");
         }
     }
 }

@@ -6,7 +6,19 @@ use super::Cidr;
 use crate::model::ExplicitKeys;
 use crate::record::Method;
 
-/// How inbound requests are observed.
+/// How inbound requests are recorded: the settings under `http.`, for
+/// [`MonitorBuilder::http`](crate::MonitorBuilder::http).
+///
+/// ```
+/// use std::time::Duration;
+/// use watchpost::http::HttpConfig;
+///
+/// let config = HttpConfig::default()
+///     .public_endpoint(true)
+///     .timeout_statuses([504])
+///     .long_poll(Duration::from_millis(50));
+/// let builder = watchpost::Monitor::builder("shop").http(config);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
@@ -15,39 +27,39 @@ use crate::record::Method;
     reason = "settings that have nothing to do with each other"
 )]
 pub struct HttpConfig {
-    /// Whether the response carries `x-trace-id`.
+    /// Whether responses carry `x-trace-id`.
     pub trace_header: bool,
-    /// Whether clients are strangers: a new trace then starts here, and the parent's id stands on the
-    /// line alone.
+    /// Whether callers are not trusted: each request then starts a new trace, and only its log record and span name the
+    /// caller's. Trusted proxies are excepted.
     pub public_endpoint: bool,
     /// Whether a caller's `traceparent` and `tracestate` are read, as `trace.propagators` says.
     pub(crate) trace_context: bool,
     /// Whether a caller's `baggage` is read, as `trace.propagators` says.
     pub(crate) baggage: bool,
-    /// The proxies whose `Forwarded` and `X-Forwarded-For` are believed.
+    /// The networks of proxies whose `Forwarded` and `X-Forwarded-For` are trusted, and whose sampling decision counts.
     pub trusted_proxies: Vec<Cidr>,
-    /// The request headers that the line shows.
+    /// The request headers that log records and spans show.
     pub allow_headers: Vec<HeaderName>,
-    /// The statuses, beside 408, that say that time ran out.
+    /// The statuses that mean, beside 408, that time ran out.
     pub timeout_statuses: Vec<u16>,
-    /// A poll that takes longer is counted as one that blocks its thread.
+    /// A poll that takes longer is counted in `watchpost_long_polls_total`: it kept its thread from other tasks.
     pub long_poll: Duration,
     /// The request methods that can be labels; all others are `_OTHER`.
     pub known_methods: Vec<String>,
-    /// The gRPC methods whose path is a route; empty: those that responses show.
+    /// The gRPC methods whose path is a route; empty for those that responses show to exist.
     pub grpc_methods: Vec<String>,
     pub(crate) explicit: ExplicitKeys,
 }
 
 impl HttpConfig {
-    /// The response carries `x-trace-id`.
+    /// Responses carry `x-trace-id`.
     pub const DEFAULT_TRACE_HEADER: bool = true;
-    /// Parents are believed.
+    /// Callers' traces are continued.
     pub const DEFAULT_PUBLIC_ENDPOINT: bool = false;
     /// 100 milliseconds.
     pub const DEFAULT_LONG_POLL: Duration = Duration::from_millis(100);
 
-    /// Sets whether the response carries `x-trace-id`.
+    /// Sets whether responses carry `x-trace-id`.
     ///
     /// Default: [`DEFAULT_TRACE_HEADER`](Self::DEFAULT_TRACE_HEADER).
     pub fn trace_header(mut self, trace_header: bool) -> Self {
@@ -56,7 +68,8 @@ impl HttpConfig {
         self
     }
 
-    /// Sets whether clients are strangers, whose trace is not continued.
+    /// Sets whether callers are not trusted: each request then starts a new trace. Use it for a service that clients of any
+    /// kind reach directly.
     ///
     /// Default: [`DEFAULT_PUBLIC_ENDPOINT`](Self::DEFAULT_PUBLIC_ENDPOINT).
     pub fn public_endpoint(mut self, public_endpoint: bool) -> Self {
@@ -65,7 +78,8 @@ impl HttpConfig {
         self
     }
 
-    /// Sets the proxies whose word about the client's address is believed.
+    /// Sets the networks of trusted proxies: `client.address` is read from their `Forwarded` or `X-Forwarded-For`, and the
+    /// [sampling decision](crate::trace#the-callers-sampling-decision) from their `traceparent`.
     ///
     /// Default: none.
     pub fn trusted_proxies(mut self, trusted_proxies: impl IntoIterator<Item = Cidr>) -> Self {
@@ -74,7 +88,8 @@ impl HttpConfig {
         self
     }
 
-    /// Sets the request headers that the line shows.
+    /// Sets the request headers that log records and spans show, as `http.request.header.<name>`. Secrets in their values
+    /// are redacted.
     ///
     /// Default: none.
     pub fn allow_headers(mut self, allow_headers: impl IntoIterator<Item = HeaderName>) -> Self {
@@ -83,7 +98,7 @@ impl HttpConfig {
         self
     }
 
-    /// Sets the statuses, beside 408, that say that time ran out.
+    /// Sets the statuses that mean, beside 408, that time ran out: the outcome is then `timeout`. 400 to 599.
     ///
     /// Default: none.
     pub fn timeout_statuses(mut self, timeout_statuses: impl IntoIterator<Item = u16>) -> Self {
@@ -92,7 +107,7 @@ impl HttpConfig {
         self
     }
 
-    /// Sets how long a poll may take before it is counted.
+    /// Sets how long a poll may take before it is counted in `watchpost_long_polls_total`. 1 ms to 1 minute.
     ///
     /// Default: [`DEFAULT_LONG_POLL`](Self::DEFAULT_LONG_POLL).
     pub fn long_poll(mut self, long_poll: Duration) -> Self {
@@ -101,7 +116,7 @@ impl HttpConfig {
         self
     }
 
-    /// Sets the request methods that can be labels, in place of the semantic conventions' list. All others are
+    /// Sets the request methods that can be labels, instead of the list of the semantic conventions. All others are
     /// `_OTHER`. Case matters.
     ///
     /// Default: the list of the semantic conventions, `GET` to `QUERY`.
@@ -111,8 +126,8 @@ impl HttpConfig {
         self
     }
 
-    /// Sets the gRPC methods whose path is a route, such as `/grpc.health.v1.Health/Check`. With a list, no method
-    /// is learnt from responses.
+    /// Sets the gRPC methods whose path is a route, such as `/grpc.health.v1.Health/Check`. With a list, no method is learnt
+    /// from responses.
     ///
     /// Default: none, and methods are learnt.
     pub fn grpc_methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
@@ -141,14 +156,14 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
-    /// Whether a peer is a proxy whose word is believed.
+    /// Whether a peer is a trusted proxy.
     pub(super) fn trusts(&self, peer: std::net::IpAddr) -> bool {
         self.trusted_proxies
             .iter()
             .any(|network| network.contains(peer))
     }
 
-    /// Whether a status says that time ran out.
+    /// Whether a status means that time ran out.
     #[inline]
     pub(super) fn is_timeout(&self, status: u16) -> bool {
         status == 408 || self.timeout_statuses.contains(&status)

@@ -1,4 +1,4 @@
-//! What lives on after its request: event streams and upgraded sockets.
+//! Event streams and upgraded connections, which go on after their request.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,105 +7,116 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::panic::saw_panic;
-use super::series::{HttpInstruments, seconds};
+use super::panic::count_panic;
+use super::series::HttpInstruments;
 use super::stream_end::StreamEndRecord;
-use crate::clock::Nanos;
+use crate::clock::{Nanos, seconds};
 use crate::context::{self, Ids, Requests, Slot};
 use crate::metrics::{Histogram, UpDownCounter};
 use crate::model::{DropPanicCheck, EndOnPanic, Outcome, SpanId, TraceId, end_on_panic};
 use crate::semconv;
 use crate::trace::Traces;
 
-/// Counts the life of one stream: one more while it lives, its duration and outcome when it ends.
+/// Records one event stream or upgraded connection: one more under way while it lives, its duration and outcome when it
+/// ends.
 #[derive(Debug)]
 pub(super) struct ConnectionRecorder {
     requests: Arc<Requests>,
-    /// Decides the trace at the end, where it began with the stream and no request decides it.
+    /// Decides at the end on a trace that started with the connection; `None` where it continues the request's trace.
     traces: Option<Arc<Traces>>,
     duration: Histogram,
     active: UpDownCounter,
     route: Box<str>,
     ids: Ids,
     start: Nanos,
-    /// In no list: the request itself is over.
+    /// Not listed among the requests under way: the request is over. `None` while the thread's stack holds it.
     slot: Option<Arc<Slot>>,
     bytes: u64,
     /// The outcome if it is dropped now.
     outcome: Outcome,
     panicked: AtomicBool,
     dropping: DropPanicCheck,
-    last: Option<StreamEndRecord>,
+    end_record: Option<StreamEndRecord>,
+}
+
+/// What is known of a connection when it starts.
+pub(super) struct ConnectionStart<'a> {
+    pub(super) route: &'a str,
+    pub(super) ids: Ids,
+    /// The slot of the request that it comes from.
+    pub(super) parent: Option<Arc<Slot>>,
+    /// For the trace of a connection without a request.
+    pub(super) traces: Option<&'a Arc<Traces>>,
+    pub(super) outcome_if_dropped: Outcome,
+    /// The log record of its end.
+    pub(super) end_record: Option<StreamEndRecord>,
 }
 
 impl ConnectionRecorder {
-    /// A stream begins, with the outcome that it has if it is dropped before its end.
-    pub(super) fn begin(
+    pub(super) fn start(
         requests: &Arc<Requests>,
         instruments: &HttpInstruments,
-        route: &str,
-        ids: Ids,
-        goes_on: Option<Arc<Slot>>,
-        traces: Option<&Arc<Traces>>,
-        dropped: Outcome,
+        start: ConnectionStart<'_>,
     ) -> Self {
+        let ConnectionStart {
+            route,
+            ids,
+            parent,
+            traces,
+            outcome_if_dropped,
+            end_record,
+        } = start;
         let active = instruments
             .connections
             .with([(semconv::HTTP_ROUTE, route.to_owned())]);
         active.add(1);
         let start = requests.clock().now();
-        let traces = traces.filter(|_| goes_on.is_none()).cloned();
-        let slot = match goes_on {
-            // A trace of its own is listed, so that one open for too long is decided before its end.
+        let traces = traces.filter(|_| parent.is_none()).cloned();
+        let slot = match parent {
+            // A trace of its own is listed, so that one which stays open for too long is decided before its end.
             None if traces.is_some() => requests.new_trace_slot(),
-            goes_on => requests.unlisted_slot(goes_on),
+            parent => requests.unlisted_slot(parent),
         };
         slot.open(ids, start);
         Self {
             start,
             requests: Arc::clone(requests),
             traces,
-            duration: instruments.connection.clone(),
+            duration: instruments.connection_duration.clone(),
             active,
             route: route.into(),
             ids,
             slot: Some(slot),
             bytes: 0,
-            outcome: dropped,
+            outcome: outcome_if_dropped,
             panicked: AtomicBool::new(false),
             dropping: DropPanicCheck::default(),
-            last: None,
+            end_record,
         }
     }
 
-    /// Adds the log record of its end.
-    pub(super) fn with_record(mut self, last: Option<StreamEndRecord>) -> Self {
-        self.last = last;
-        self
-    }
-
-    /// The stream is the thread's current request until the value is dropped.
+    /// Makes the connection the thread's current operation until the value is dropped.
     pub(super) fn enter(&mut self) -> CurrentConnection<'_> {
         CurrentConnection::enter(&mut self.slot, self.ids.span)
     }
 
-    /// Counts bytes.
-    pub(super) fn sent(&mut self, bytes: usize) {
+    pub(super) fn add_bytes(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
-    /// The stream ends with this outcome, now.
+    /// Ends the connection with an outcome.
     pub(super) fn end(mut self: Box<Self>, outcome: Outcome) {
         self.outcome = outcome;
     }
 
-    /// Where a panic is noted of code that is called while the stream is shared.
-    pub(super) fn panic_note(&self) -> &AtomicBool {
+    /// Where a panic is noted of code that runs behind a shared reference.
+    pub(super) fn panic_flag(&self) -> &AtomicBool {
         &self.panicked
     }
 
-    /// What owns the stream is dropped, the host's part of it first.
-    pub(super) fn dropping(&mut self) {
+    /// Must be called before the fields of this value's owner are dropped: the host's part is dropped before it, and may
+    /// panic.
+    pub(super) fn drop_started(&mut self) {
         self.dropping.begins();
     }
 }
@@ -113,7 +124,7 @@ impl ConnectionRecorder {
 impl EndOnPanic for Box<ConnectionRecorder> {
     #[cold]
     fn panicked(self) {
-        saw_panic(self.requests.number());
+        count_panic(self.requests.number());
         self.end(Outcome::Panicked);
     }
 }
@@ -122,11 +133,12 @@ impl Drop for ConnectionRecorder {
     fn drop(&mut self) {
         let now = self.requests.clock().now();
         if self.dropping.panicked() | *self.panicked.get_mut() {
-            saw_panic(self.requests.number());
+            count_panic(self.requests.number());
             self.outcome = Outcome::Panicked;
         }
         let life = now.saturating_sub(self.start);
         self.active.add(-1);
+        // A request's trace is decided by the request; one without a request ends here.
         if let (Some(traces), Some(slot)) = (&self.traces, &self.slot) {
             traces.rootless_ended(slot);
         }
@@ -137,13 +149,13 @@ impl Drop for ConnectionRecorder {
         self.duration
             .with(labels)
             .record_traced(seconds(life), self.ids.trace, now);
-        if let Some(last) = &self.last {
-            last.queue(self.outcome, life, self.bytes, now);
+        if let Some(record) = &self.end_record {
+            record.queue(self.outcome, life, self.bytes, now);
         }
     }
 }
 
-/// An upgraded connection, made by [`Monitor::connection`](crate::Monitor::connection).
+/// An upgraded connection, such as a WebSocket, made by [`Monitor::connection`](crate::Monitor::connection).
 #[derive(Debug)]
 #[must_use = "a connection is counted while `run` is awaited"]
 pub struct Connection {
@@ -151,7 +163,7 @@ pub struct Connection {
     traces: Option<Arc<Traces>>,
     instruments: Arc<HttpInstruments>,
     name: String,
-    /// The request that was upgraded, if this is its handler.
+    /// The request that is upgraded, if this was made in its handler.
     upgraded: Option<Arc<Slot>>,
 }
 
@@ -172,15 +184,17 @@ impl Connection {
         }
     }
 
-    /// Runs the connection's task: counted in `watchpost_http_connections` while it runs and in
-    /// `watchpost_http_connection_duration_seconds` when it ends, with the outcome `completed`, `cancelled` if it is
-    /// dropped before, or `panicked`. Its `tracing` events carry the trace id of the request that was upgraded, if
-    /// `connection` was called in its handler, and its spans belong to the request's trace. Otherwise its spans are a
-    /// trace of their own, which is kept or dropped when the task ends, or after `trace.max_open`.
+    /// Runs the connection's task and records it. `watchpost_http_connections` counts it while it runs;
+    /// `watchpost_http_connection_duration_seconds` records its duration when it ends, with the outcome `completed`,
+    /// `cancelled` if the future was dropped before, or `panicked`. A panic goes on unchanged.
+    ///
+    /// If `connection` was called in the handler of the request that was upgraded, the events and spans of the task belong
+    /// to that request's trace. Otherwise the spans are a trace of their own, which is kept or dropped when the task ends,
+    /// or after `trace.max_open`.
     ///
     /// # Cancel safety
     ///
-    /// As `task` is: dropping the future drops the task and ends the count.
+    /// That of `task`: dropping the future drops the task and ends the connection.
     pub fn run<F: Future>(self, task: F) -> RunConnection<F> {
         let ids = Ids {
             trace: match &self.upgraded {
@@ -190,17 +204,18 @@ impl Connection {
             span: SpanId::random(),
             route: self.requests.routes().named(&self.name),
         };
+        let start = ConnectionStart {
+            route: &self.requests.routes().name(ids.route),
+            ids,
+            parent: self.upgraded,
+            traces: self.traces.as_ref(),
+            outcome_if_dropped: Outcome::Cancelled,
+            end_record: None,
+        };
+        let recorder = ConnectionRecorder::start(&self.requests, &self.instruments, start);
         RunConnection {
             task,
-            stream: Some(Box::new(ConnectionRecorder::begin(
-                &self.requests,
-                &self.instruments,
-                &self.requests.routes().name(ids.route),
-                ids,
-                self.upgraded,
-                self.traces.as_ref(),
-                Outcome::Cancelled,
-            ))),
+            connection: Some(Box::new(recorder)),
         }
     }
 }
@@ -210,16 +225,16 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct RunConnection<F> {
-        // Before `stream`: what it drops still belongs to the connection.
+        // Before `connection`: what its drop does still belongs to the connection.
         #[pin]
         task: F,
-        stream: Option<Box<ConnectionRecorder>>,
+        connection: Option<Box<ConnectionRecorder>>,
     }
 
     impl<F> PinnedDrop for RunConnection<F> {
         fn drop(this: Pin<&mut Self>) {
-            if let Some(stream) = this.project().stream {
-                stream.dropping();
+            if let Some(connection) = this.project().connection {
+                connection.drop_started();
             }
         }
     }
@@ -230,31 +245,34 @@ impl<F: Future> Future for RunConnection<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let output = ready!(end_on_panic(this.stream, |stream| {
-            let _current = stream.as_deref_mut().map(ConnectionRecorder::enter);
+        let output = ready!(end_on_panic(this.connection, |connection| {
+            let _current = connection.as_deref_mut().map(ConnectionRecorder::enter);
             this.task.poll(cx)
         }));
-        if let Some(stream) = this.stream.take() {
-            stream.end(Outcome::Completed);
+        if let Some(connection) = this.connection.take() {
+            connection.end(Outcome::Completed);
         }
         Poll::Ready(output)
     }
 }
 
-/// The stream is the thread's current request until this is dropped.
-pub(super) struct CurrentConnection<'a>(&'a mut Option<Arc<Slot>>, SpanId);
+/// Keeps a connection the thread's current operation until it is dropped.
+pub(super) struct CurrentConnection<'a> {
+    slot: &'a mut Option<Arc<Slot>>,
+    span: SpanId,
+}
 
 impl<'a> CurrentConnection<'a> {
     fn enter(slot: &'a mut Option<Arc<Slot>>, span: SpanId) -> Self {
         *slot = slot.take().and_then(|slot| context::enter(slot, span));
-        Self(slot, span)
+        Self { slot, span }
     }
 }
 
 impl Drop for CurrentConnection<'_> {
     fn drop(&mut self) {
-        if self.0.is_none() {
-            *self.0 = context::leave(self.1);
+        if self.slot.is_none() {
+            *self.slot = context::leave(self.span);
         }
     }
 }

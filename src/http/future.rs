@@ -9,45 +9,44 @@ use super::body::ResponseBody;
 use super::poll_guard::PollGuard;
 use super::request_guard::RequestGuard;
 use super::service_error;
-use crate::model::end_on_panic;
 
 pin_project! {
     /// The future of an [`EndpointService`](super::EndpointService)'s response.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is ready, the request counts as `cancelled`.
+    /// If the future is dropped before it is ready, the request is recorded with the outcome `cancelled`.
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
-        // Before `track`: what it drops still belongs to the request.
+        // Before `request`: what its drop does still belongs to the request.
         #[pin]
         inner: F,
-        track: Option<RequestGuard>,
+        request: RequestGuard,
         polled: bool,
     }
 
     impl<F> PinnedDrop for ResponseFuture<F> {
         fn drop(this: Pin<&mut Self>) {
-            if let Some(track) = this.project().track {
-                track.dropping();
-            }
+            this.project().request.drop_started();
         }
     }
 }
 
 impl<F> ResponseFuture<F> {
+    /// The future of a request that is not recorded, or not yet.
     #[inline]
-    pub(super) fn untracked(inner: F) -> Self {
+    pub(super) fn unrecorded(inner: F) -> Self {
         Self {
             inner,
-            track: None,
+            request: RequestGuard::empty(),
             polled: false,
         }
     }
 
+    /// Hands over the request that the future ends.
     #[inline]
-    pub(super) fn track(&mut self, track: Option<RequestGuard>) {
-        self.track = track;
+    pub(super) fn set_request(&mut self, request: RequestGuard) {
+        self.request = request;
     }
 }
 
@@ -61,31 +60,30 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        // The first poll follows the request's start, whose time it has.
         if std::mem::replace(this.polled, true)
-            && let Some(active) = this.track.as_mut().and_then(RequestGuard::active)
+            && let Some(request) = this.request.request()
         {
-            active.poll_begins();
+            request.poll_started();
         }
-        let polling = PollGuard::enter(this.track);
+        let poll = PollGuard::enter(this.request);
         let polled = this.inner.poll(cx);
-        polling.leave();
+        poll.leave();
         match polled {
             Poll::Pending => {
-                if let Some(active) = this.track.as_mut().and_then(RequestGuard::active) {
-                    active.poll_pends();
+                if let Some(request) = this.request.request() {
+                    request.poll_pending();
                 }
                 Poll::Pending
             }
             Poll::Ready(Err(error)) => {
-                if let Some(track) = this.track.take() {
-                    track.finish(service_error::outcome(&error));
+                if this.request.request().is_some() {
+                    this.request.finish(service_error::outcome(&error));
                 }
                 Poll::Ready(Err(error))
             }
             Poll::Ready(Ok(mut response)) => {
-                let after = end_on_panic(this.track, |track| {
-                    RequestGuard::headers(track, &mut response)
-                });
+                let after = this.request.response_started(&mut response);
                 Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, after))))
             }
         }

@@ -1,5 +1,5 @@
-//! What users hang into the layer. Each hook runs in place, its panics are caught; one that keeps
-//! panicking is no longer called.
+//! The closures that users give to a layer. A hook runs in place, on the thread of the request. Its panics are caught;
+//! after ten of them it is switched off.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -42,8 +42,8 @@ pub(super) struct Hooks {
 }
 
 impl Hooks {
-    /// Whether any hook wants to see the request's head.
-    pub(super) fn want_request(&self) -> bool {
+    /// Whether a hook runs before the service is called.
+    pub(super) fn run_on_request(&self) -> bool {
         self.skip.is_set()
             || self.route.is_set()
             || self.peer.is_set()
@@ -52,7 +52,15 @@ impl Hooks {
     }
 }
 
-/// One hook, or none.
+/// What the hooks returned for a request's head.
+#[derive(Debug, Default)]
+pub(super) struct HookOutput {
+    pub(super) route: Option<Cow<'static, str>>,
+    pub(super) user: Option<String>,
+    pub(super) attributes: Option<Attributes>,
+}
+
+/// A hook, or none.
 pub(super) struct OptionalHook<F: ?Sized>(Option<Arc<HookState<F>>>);
 
 struct HookState<F: ?Sized> {
@@ -60,13 +68,13 @@ struct HookState<F: ?Sized> {
     panics: AtomicU32,
     counter: Counter,
     diagnostics: Arc<Diagnostics>,
-    call: Box<F>,
+    hook: Box<F>,
 }
 
 impl<F: ?Sized> OptionalHook<F> {
     pub(super) fn new(
         name: &'static str,
-        call: Box<F>,
+        hook: Box<F>,
         counter: &Counter,
         diagnostics: &Arc<Diagnostics>,
     ) -> Self {
@@ -75,7 +83,7 @@ impl<F: ?Sized> OptionalHook<F> {
             panics: AtomicU32::new(0),
             counter: counter.with([("hook", name)]),
             diagnostics: Arc::clone(diagnostics),
-            call,
+            hook,
         })))
     }
 
@@ -84,32 +92,32 @@ impl<F: ?Sized> OptionalHook<F> {
         self.0.is_some()
     }
 
-    /// What `ask` gets from the hook; `None` where there is none, where it panics and where it is off.
+    /// Runs the hook by `call`. `None` where there is no hook, where it panics and where it is switched off.
     #[inline]
-    pub(super) fn ask<R>(&self, ask: impl FnOnce(&F) -> R) -> Option<R> {
-        self.0.as_ref().and_then(|set| set.ask(ask))
+    pub(super) fn run<R>(&self, call: impl FnOnce(&F) -> R) -> Option<R> {
+        self.0.as_ref().and_then(|hook| hook.run(call))
     }
 }
 
 impl<F: ?Sized> HookState<F> {
-    fn ask<R>(&self, ask: impl FnOnce(&F) -> R) -> Option<R> {
+    fn run<R>(&self, call: impl FnOnce(&F) -> R) -> Option<R> {
         if self.panics.load(Relaxed) >= MAX_PANICS {
             return None;
         }
-        let answer = catch_panic(|| ask(&self.call));
-        if answer.is_none() {
-            self.panicked();
+        let returned = catch_panic(|| call(&self.hook));
+        if returned.is_none() {
+            self.count_panic();
         }
-        answer
+        returned
     }
 
     #[cold]
-    fn panicked(&self) {
+    fn count_panic(&self) {
         self.counter.add(1);
         if self.panics.fetch_add(1, Relaxed) + 1 == MAX_PANICS {
             let name = self.name;
             self.diagnostics.report(format!(
-                "the endpoint layer's hook `{name}` panicked {MAX_PANICS} times and is not called any more: mend the closure given to `.{name}(..)`"
+                "the endpoint layer's hook `{name}` panicked {MAX_PANICS} times and is switched off: fix the closure given to `.{name}(..)`"
             ));
         }
     }

@@ -9,133 +9,69 @@ use tower::Layer;
 
 use super::cidr::Cidr;
 use super::classify::Class;
-use super::config::HttpConfig;
-use super::connection::Connection;
 use super::finished::FinishedRequest;
-use super::grpc::GrpcMethods;
+use super::grpc_methods::GrpcMethods;
 use super::hooks::{Hooks, OptionalHook};
-use super::layer_state::{LayerState, RequestLogMode};
-use super::series::HttpInstruments;
+use super::layer_context::LayerContext;
+use super::layer_state::LayerState;
 use super::service::EndpointService;
-use super::unrouted::UnroutedResponses;
 use crate::clock::nanos;
-use crate::context::Requests;
-use crate::metrics::Metrics;
-use crate::model::{Attributes, Diagnostics};
-use crate::trace::Traces;
-use crate::worker::RecordQueue;
+use crate::model::Attributes;
 
-/// What a layer stands on; one a monitor.
-#[derive(Debug, Clone)]
-pub(crate) struct LayerContext {
-    pub(crate) requests: Arc<Requests>,
-    pub(crate) metrics: Metrics,
-    pub(crate) record_queue: Arc<RecordQueue>,
-    pub(crate) diagnostics: Arc<Diagnostics>,
-    pub(crate) lines: RequestLogMode,
-    pub(crate) config: HttpConfig,
-    /// `None`: no spans are made.
-    pub(crate) traces: Option<Arc<Traces>>,
-    instruments: Arc<HttpInstruments>,
-    unrouted: Arc<UnroutedResponses>,
-    grpc: Arc<GrpcMethods>,
-}
-
-impl LayerContext {
-    /// What is to be said where no route was seen although enough was answered.
-    pub(crate) fn sees_no_route(&self) -> Option<&'static str> {
-        let enough = self.unrouted.are_many();
-        (enough && self.requests.routes().none_seen()).then(|| self.unrouted.sentence())
-    }
-
-    /// Whether a request was answered, but for those that no route wanted.
-    pub(crate) fn has_answered(&self) -> bool {
-        self.unrouted.is_any() || !self.requests.routes().none_seen()
-    }
-
-    pub(crate) fn new(
-        requests: &Arc<Requests>,
-        metrics: &Metrics,
-        record_queue: &Arc<RecordQueue>,
-        diagnostics: &Arc<Diagnostics>,
-        lines: RequestLogMode,
-        config: HttpConfig,
-        traces: Option<Arc<Traces>>,
-    ) -> Self {
-        let listed = &config.grpc_methods;
-        let grpc = if listed.is_empty() {
-            GrpcMethods::default()
-        } else {
-            GrpcMethods::listed(listed, requests.routes())
-        };
-        Self {
-            grpc: Arc::new(grpc),
-            requests: Arc::clone(requests),
-            metrics: metrics.clone(),
-            record_queue: Arc::clone(record_queue),
-            diagnostics: Arc::clone(diagnostics),
-            lines,
-            config,
-            traces,
-            instruments: Arc::new(HttpInstruments::new(metrics)),
-            unrouted: Arc::default(),
-        }
-    }
-
-    pub(crate) fn connection(&self, name: String) -> Connection {
-        Connection::new(
-            &self.requests,
-            self.traces.as_ref(),
-            &self.instruments,
-            name,
-        )
-    }
-}
-
-/// Watches every request that passes it. Made by [`Monitor::layer`](crate::Monitor::layer); cheap to
-/// clone.
+/// A [`tower::Layer`] that records every request to the service inside: metrics, a log record and a trace.
 ///
-/// See the [module](super) for what it counts and when a request ends. With axum it stands inside the
-/// router, `Router::new().route(..).layer(monitor.layer())`, where it sees the routes' patterns; it
-/// works over any [`tower::Service`] of `http` requests and changes neither the request's body type nor
-/// the service's error.
+/// Made by [`Monitor::layer`](crate::Monitor::layer); cheap to clone. It stands around any service of `http` requests and
+/// changes neither the request's body type nor the service's error type. With axum it is the last call on the router:
 ///
-/// The closures given to its setters run in place, on the request's thread: they must not block. One
-/// that panics is as if it had not been asked; after ten panics it is not asked any more, and a notice
-/// says so.
+/// ```
+/// # #[cfg(feature = "axum")] fn example(monitor: watchpost::Monitor, routes: axum::Router) -> axum::Router {
+/// axum::Router::new().merge(routes).layer(monitor.layer())
+/// # }
+/// ```
+///
+/// [`watchpost::http`](super) explains [where the layer goes](super#where-to-put-the-layer), [what it
+/// records](super#metrics) and [when a request ends](super#when-a-request-ends).
+///
+/// # Hooks
+///
+/// The closures given to its methods run on the thread of the request, so they must not block.
+/// [`watchpost::http`](super#hooks) shows when each one runs. A hook that panics counts as not set for this request, and
+/// `watchpost_hook_panics_total{hook}` counts the panic. After ten panics the hook is switched off, and a notice says so.
+///
+/// A method that is called twice replaces what the first call set.
 #[derive(Debug, Clone)]
 pub struct EndpointLayer {
-    shared: Arc<LayerState>,
+    state: Arc<LayerState>,
 }
 
 impl EndpointLayer {
-    pub(crate) fn new(inbound: &LayerContext) -> Self {
+    pub(crate) fn new(context: &LayerContext) -> Self {
         let LayerContext {
             requests,
             metrics,
             record_queue,
             diagnostics,
-            lines,
+            log_mode,
             config,
             traces,
             instruments,
             unrouted,
             grpc,
-        } = inbound.clone();
+        } = context.clone();
         Self {
-            shared: Arc::new(LayerState {
-                number: LayerState::next_number(),
+            state: Arc::new(LayerState {
+                id: LayerState::next_id(),
                 requests,
                 metrics,
                 instruments,
                 record_queue,
                 diagnostics,
-                lines,
+                log_mode,
                 traces,
                 long_poll: nanos(config.long_poll),
                 config,
                 count_request_body: false,
-                looks_closer: false,
+                has_request_hooks: false,
                 hooks: Hooks::default(),
                 unrouted,
                 grpc,
@@ -143,67 +79,92 @@ impl EndpointLayer {
         }
     }
 
-    fn change(self, change: impl FnOnce(&mut LayerState)) -> Self {
-        let mut shared = Arc::unwrap_or_clone(self.shared);
-        change(&mut shared);
-        shared.looks_closer = shared.count_request_body || shared.hooks.want_request();
+    fn with(self, set: impl FnOnce(&mut LayerState)) -> Self {
+        let mut state = Arc::unwrap_or_clone(self.state);
+        set(&mut state);
+        state.has_request_hooks = state.hooks.run_on_request();
         Self {
-            shared: Arc::new(shared),
+            state: Arc::new(state),
         }
     }
 
-    fn hook<F: ?Sized>(&self, name: &'static str, call: Box<F>) -> OptionalHook<F> {
+    fn hook<F: ?Sized>(&self, name: &'static str, hook: Box<F>) -> OptionalHook<F> {
         OptionalHook::new(
             name,
-            call,
-            &self.shared.instruments.hook_panics,
-            &self.shared.diagnostics,
+            hook,
+            &self.state.instruments.hook_panics,
+            &self.state.diagnostics,
         )
     }
 
-    /// Passes over requests of which `skip` says so: no series, no line, no header.
+    /// Sets a hook that decides which requests are not recorded: they have no metrics, no log record, no trace and no
+    /// `x-trace-id`.
     ///
-    /// By default, every request counts but those that a monitor's own pages answer.
+    /// It runs before the service is called. By default every request is recorded, except those to the monitor's own
+    /// pages (`/metrics`, health).
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// let layer = monitor.layer().skip(|parts| parts.uri.path() == "/favicon.ico");
+    /// # }
+    /// ```
     #[must_use]
     pub fn skip(self, skip: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         let hook = self.hook("skip", Box::new(skip) as Box<_>);
-        self.change(|shared| shared.hooks.skip = hook)
+        self.with(|state| state.hooks.skip = hook)
     }
 
-    /// Names the route of requests for which the framework does not: a pattern from a small set, never a
-    /// path. `None` is `_unmatched`.
+    /// Sets a hook that names the route of requests for which axum matched none. `None` is `_unmatched`.
     ///
-    /// By default, the route is axum's matched path, and for gRPC the path of a
-    /// [method that is known](Self::grpc_methods). With this hook no path is a route.
+    /// Return a pattern from a small set (`/users/{id}`), never a path: each name becomes a label. Names from this hook
+    /// have a budget of their own; beyond it they are counted as `_overflow`.
+    ///
+    /// It runs before the service is called. By default the route is axum's matched path, and for gRPC the path of a
+    /// [known method](Self::grpc_methods). With this hook no path of a gRPC call becomes a route by itself.
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// let layer = monitor.layer().route(|parts| {
+    ///     let is_user = parts.uri.path().starts_with("/users/");
+    ///     is_user.then(|| "/users/{id}".into())
+    /// });
+    /// # }
+    /// ```
     #[must_use]
     pub fn route(
         self,
         route: impl Fn(&Parts) -> Option<Cow<'static, str>> + Send + Sync + 'static,
     ) -> Self {
         let hook = self.hook("route", Box::new(route) as Box<_>);
-        self.change(|shared| shared.hooks.route = hook)
+        self.with(|state| state.hooks.route = hook)
     }
 
-    /// Lists the gRPC methods whose path is a route, such as `/grpc.health.v1.Health/Check`: the calls of all
-    /// others are `_unmatched`.
+    /// Lists the gRPC methods whose path is a route, such as `/grpc.health.v1.Health/Check`. Calls of all others are
+    /// `_unmatched`.
     ///
-    /// By default, a path is a route once a gRPC response with the status OK, or with a message, has shown that
-    /// its method exists; at most 128 paths are learnt. A service that takes calls to any path, such as a proxy,
-    /// lists its methods.
+    /// By default a path becomes a route once a gRPC response with the status OK, or with a message, has shown that its
+    /// method exists; at most 128 paths are learnt. A service that takes calls to any path, such as a proxy, should list
+    /// its methods.
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// let layer = monitor.layer().grpc_methods(["/shop.Cart/Add", "/shop.Cart/Pay"]);
+    /// # }
+    /// ```
     #[must_use]
     pub fn grpc_methods<M: Into<String>>(self, methods: impl IntoIterator<Item = M>) -> Self {
-        self.change(|shared| {
+        self.with(|state| {
             let methods: Vec<_> = methods.into_iter().map(Into::into).collect();
-            let listed = GrpcMethods::listed(&methods, shared.requests.routes());
-            shared.grpc = Arc::new(listed);
+            let listed = GrpcMethods::listed(&methods, state.requests.routes());
+            state.grpc = Arc::new(listed);
         })
     }
 
-    /// Sets a hook that finds the peer's address in a request's extensions. Use it with servers whose connection type this
-    /// crate does not know. The address becomes `client.address`, and `trusted_proxies` applies to it.
+    /// Sets a hook that finds the peer's address in a request's extensions, for servers whose connection type this crate
+    /// does not know. The address becomes `client.address`, and [`trusted_proxies`](Self::trusted_proxies) applies to it.
     ///
-    /// By default, axum's `ConnectInfo<SocketAddr>` and [`PeerAddr`](super::PeerAddr) are looked for. With tonic's server
-    /// write:
+    /// It runs before the service is called, and before all other hooks. By default the layer looks for axum's
+    /// `ConnectInfo<SocketAddr>` and for [`PeerAddr`](super::PeerAddr). With tonic's server write:
     ///
     /// ```
     /// # fn example(monitor: watchpost::Monitor) {
@@ -215,7 +176,7 @@ impl EndpointLayer {
     /// # }
     /// ```
     ///
-    /// With TLS, that is `TlsConnectInfo<TcpConnectInfo>`, whose `get_ref()` gives the same. A connection over a Unix
+    /// With TLS the type is `TlsConnectInfo<TcpConnectInfo>`, whose `get_ref()` gives the same. A connection over a Unix
     /// socket has no address.
     #[must_use]
     pub fn peer_addr(
@@ -223,92 +184,166 @@ impl EndpointLayer {
         peer: impl Fn(&Extensions) -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Self {
         let hook = self.hook("peer_addr", Box::new(peer) as Box<_>);
-        self.change(|shared| shared.hooks.peer = hook)
+        self.with(|state| state.hooks.peer = hook)
     }
 
-    /// Says who the user of a request is, for its line: an id, not a name.
+    /// Sets a hook that returns the ID of the request's user. It becomes `user.id` of the log record, the span and
+    /// captured errors; at most 256 bytes are kept. Return an ID, not a name or an address.
     ///
-    /// By default, no user is told.
+    /// It runs before the service is called. By default a request has no user.
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// #[derive(Clone)]
+    /// struct UserId(u64);
+    ///
+    /// let layer = monitor
+    ///     .layer()
+    ///     .user(|parts| Some(parts.extensions.get::<UserId>()?.0.to_string()));
+    /// # }
+    /// ```
     #[must_use]
     pub fn user(self, user: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         let hook = self.hook("user", Box::new(user) as Box<_>);
-        self.change(|shared| shared.hooks.user = hook)
+        self.with(|state| state.hooks.user = hook)
     }
 
-    /// Adds attributes to a request's line from its head.
+    /// Sets a hook that adds attributes to the log record and the span from the request's head.
+    ///
+    /// It runs before the service is called.
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// let layer = monitor.layer().on_request(|parts, attributes| {
+    ///     if let Some(tenant) = parts.headers.get("x-tenant").and_then(|it| it.to_str().ok()) {
+    ///         attributes.insert("shop.tenant", tenant.to_owned());
+    ///     }
+    /// });
+    /// # }
+    /// ```
     #[must_use]
     pub fn on_request(
         self,
         on_request: impl Fn(&Parts, &mut Attributes) + Send + Sync + 'static,
     ) -> Self {
         let hook = self.hook("on_request", Box::new(on_request) as Box<_>);
-        self.change(|shared| shared.hooks.on_request = hook)
+        self.with(|state| state.hooks.on_request = hook)
     }
 
-    /// Adds attributes to a request's line from the head of its answer.
+    /// Sets a hook that adds attributes to the log record and the span from the response's head.
+    ///
+    /// It runs when the service has responded, before the body is sent. It sees the head that the service made, without
+    /// `x-trace-id`.
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// let layer = monitor.layer().on_response(|parts, attributes| {
+    ///     attributes.insert("shop.cached", parts.headers.contains_key("age"));
+    /// });
+    /// # }
+    /// ```
     #[must_use]
     pub fn on_response(
         self,
         on_response: impl Fn(&ResponseParts, &mut Attributes) + Send + Sync + 'static,
     ) -> Self {
         let hook = self.hook("on_response", Box::new(on_response) as Box<_>);
-        self.change(|shared| shared.hooks.on_response = hook)
+        self.with(|state| state.hooks.on_response = hook)
     }
 
-    /// Is told of each request once, when it ends, and may add attributes to its line.
+    /// Sets a hook that sees each request once, when it has ended, and may add the last attributes to the log record and
+    /// the span.
+    ///
+    /// It also runs for requests that were cancelled or panicked. It may run in the `Drop` of the response's future or
+    /// body, on the thread that drops it.
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// let layer = monitor.layer().on_end(|request, attributes| {
+    ///     if request.response_bytes > Some(1_000_000) {
+    ///         attributes.insert("shop.large", true);
+    ///     }
+    /// });
+    /// # }
+    /// ```
     #[must_use]
     pub fn on_end(
         self,
         on_end: impl Fn(&FinishedRequest<'_>, &mut Attributes) + Send + Sync + 'static,
     ) -> Self {
         let hook = self.hook("on_end", Box::new(on_end) as Box<_>);
-        self.change(|shared| shared.hooks.on_end = hook)
+        self.with(|state| state.hooks.on_end = hook)
     }
 
-    /// Judges answers, from their head and, where the body brought some, their trailers.
+    /// Sets a hook that decides which responses are failures, from the response's head and the trailers, if the body had
+    /// some.
     ///
-    /// By default, a 5xx is a failure, and for gRPC a status that is an [error of the server](super#grpc).
+    /// It runs once: when the trailers have come, else when the request ends. Requests without a response are not judged
+    /// by it. By default a 5xx is a failure, and for gRPC a status that is an [error of the server](super#grpc).
+    ///
+    /// ```
+    /// use watchpost::http::Class;
+    ///
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// // A 501 says what this service is there to say.
+    /// let layer = monitor.layer().classify(|parts, _trailers| match parts.status.as_u16() {
+    ///     501 => Class::Success,
+    ///     500.. => Class::Failure,
+    ///     _ => Class::Success,
+    /// });
+    /// # }
+    /// ```
     #[must_use]
     pub fn classify(
         self,
         classify: impl Fn(&ResponseParts, Option<&HeaderMap>) -> Class + Send + Sync + 'static,
     ) -> Self {
         let hook = self.hook("classify", Box::new(classify) as Box<_>);
-        self.change(|shared| shared.hooks.classify = hook)
+        self.with(|state| state.hooks.classify = hook)
     }
 
-    /// Statuses that mean, beside 408, that time ran out.
+    /// Sets the statuses that mean, beside 408, that time ran out: requests with them have the outcome `timeout`.
     ///
-    /// By default, none.
+    /// Default: those of [`HttpConfig::timeout_statuses`](super::HttpConfig::timeout_statuses), which are none.
     #[must_use]
     pub fn timeout_statuses(self, statuses: impl IntoIterator<Item = u16>) -> Self {
-        self.change(|shared| shared.config.timeout_statuses = statuses.into_iter().collect())
+        self.with(|state| state.config.timeout_statuses = statuses.into_iter().collect())
     }
 
-    /// Request headers that lines carry, as `http.request.header.<name>`. Their values are scrubbed.
+    /// Sets the request headers that log records and spans show, as `http.request.header.<name>`. Secrets in their values
+    /// are redacted.
     ///
-    /// By default, none.
+    /// Default: those of [`HttpConfig::allow_headers`](super::HttpConfig::allow_headers), which are none.
     #[must_use]
     pub fn allow_headers(self, names: impl IntoIterator<Item = HeaderName>) -> Self {
-        self.change(|shared| shared.config.allow_headers = names.into_iter().collect())
+        self.with(|state| state.config.allow_headers = names.into_iter().collect())
     }
 
-    /// Networks whose hosts are believed when they say in `Forwarded` or `X-Forwarded-For` who the
-    /// client is, and in `traceparent` whether they [sample](crate::trace#the-callers-sampling-decision) the trace.
+    /// Sets the networks of proxies that are trusted: `client.address` is then read from their `Forwarded` or
+    /// `X-Forwarded-For`, the host from `Forwarded` or `X-Forwarded-Host`, and the [sampling
+    /// decision](crate::trace#the-callers-sampling-decision) from their `traceparent`.
     ///
-    /// By default, nobody is: `client.address` is the peer's, and the sampled flag is ignored.
+    /// Default: those of [`HttpConfig::trusted_proxies`](super::HttpConfig::trusted_proxies), which are none:
+    /// `client.address` is the peer's address, and a caller's sampled flag is ignored.
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) -> Result<(), watchpost::http::CidrError> {
+    /// let layer = monitor.layer().trusted_proxies(["10.0.0.0/8".parse()?]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn trusted_proxies(self, networks: impl IntoIterator<Item = Cidr>) -> Self {
-        self.change(|shared| shared.config.trusted_proxies = networks.into_iter().collect())
+        self.with(|state| state.config.trusted_proxies = networks.into_iter().collect())
     }
 
-    /// Records the bytes of request bodies that were read, where the body is axum's `Body`.
+    /// Records as a request's size the bytes of its body that were read, if the body is axum's `Body`.
     ///
-    /// By default, a request's size is what its `Content-Length` says, and what came where there is none or the client
-    /// left before the body's end.
+    /// By default the size is what `Content-Length` says. Without `Content-Length`, or where the client left before the
+    /// body's end, it is the bytes that came.
     #[must_use]
     pub fn count_request_body(self) -> Self {
-        self.change(|shared| shared.count_request_body = true)
+        self.with(|state| state.count_request_body = true)
     }
 }
 
@@ -318,7 +353,7 @@ impl<S> Layer<S> for EndpointLayer {
     fn layer(&self, inner: S) -> EndpointService<S> {
         EndpointService {
             inner,
-            shared: Arc::clone(&self.shared),
+            layer: Arc::clone(&self.state),
         }
     }
 }

@@ -1,77 +1,46 @@
-//! Inbound requests: the endpoint layer.
+//! Inbound requests: the endpoint layer, a [`tower::Layer`] that records every request to a service.
 //!
-//! # When a request ends
+//! ```
+//! # #[cfg(feature = "axum")] fn example(monitor: watchpost::Monitor) -> axum::Router {
+//! use axum::{Router, routing::get};
 //!
-//! A request begins when the service is called and ends with the last byte of the response's body. Each is recorded
-//! once, with one [outcome](crate::Outcome), whatever the service, its bodies or the layer's hooks do:
-//!
-//! | `watchpost_outcome` | how it ended | error rate |
-//! |---|---|---|
-//! | `completed` | the response was handed to the server to its last byte | if its status is 5xx |
-//! | `timeout` | as `completed`, with status 408 or one of `timeout_statuses`; or the service gave an error that is a time-out, such as tower's `Elapsed` | if its status is 5xx, or without a status |
-//! | `upgraded` | the connection became a WebSocket or a tunnel | no |
-//! | `cancelled` | the service's future was dropped before it gave headers | no |
-//! | `upload_aborted` | the client left while it sent the request's body; there is no status | no |
-//! | `body_dropped` | the response's body was dropped before its end: mostly, the client left | if its status is 5xx |
-//! | `body_error` | the response's body gave an error, or ended with other bytes than it declared | yes |
-//! | `failed` | the service gave another error instead of a response; there is no status | yes |
-//! | `panicked` | the service, or its body, panicked; the panic goes on unchanged | yes |
-//!
-//! `error_type` is the status for a 5xx, else the [gRPC status](#grpc) of a failure, else the outcome where it is in the
-//! error rate by itself, or `timeout`.
-//!
-//! # When a body is whole
-//!
-//! A body ends when it says so, with its trailers, or when the server drops it after all bytes that were declared:
-//! those of the body's exact `size_hint`, else those of the response's `Content-Length`. Servers do not poll a body
-//! again once they have them. So files, ranges of files, streams with a `Content-Length` and proxied responses are
-//! `completed`. A body that ends with other bytes than it declared is a `body_error`. Over HTTP/1 a server cuts the chunk
-//! that crosses the declared length, which is one too, with the bytes that were sent; where a chunk ends at that length,
-//! the server asks for no further one, and the request is `completed`.
-//!
-//! A response whose `Content-Length` no client can read is a `body_error` as well. The header is no number (`abc`, `+30`,
-//! `-1`), differs from the length that the body knows, or stands beside `Transfer-Encoding` over HTTP/1.1; of a body that
-//! does not know its length, it is a list (`30, 30`), or there are several that differ. hyper then closes an HTTP/1
-//! connection without a response. A body that knows its length, and any body over HTTP/2, it sends with the header as it
-//! is.
-//!
-//! The layer sees what the server takes, not what the client receives. A body of known length, such as a `String` or
-//! `Bytes`, is taken whole: over HTTP/2 at once, over HTTP/1 as soon as the connection takes any of it. Such a
-//! request is `completed` even if the client leaves before it has read the response. Of a stream, what the server and
-//! the system hold in their buffers counts as sent.
-//!
-//! # When a client leaves while it uploads
-//!
-//! The service then finds an error in the request's body and responds to nobody, often with 400 or 500. The request is
-//! recorded as `upload_aborted`, without that status, and with the bytes that came as its size. It takes a body that
-//! the layer can see: axum's `Body`. What is no lost connection (a chunk that cannot be read, a limit that is
-//! exceeded) stays what the service makes of it. Where the service's future is dropped before it reads on, the
-//! request is `cancelled`.
-//!
-//! A request without a body costs nothing for this. One that has a body costs an allocation, and a call more for each
-//! chunk that is read. A body without `Content-Length` that is read to its end has its size recorded this way.
-//!
-//! With every other outcome than `upload_aborted`, `http.request.body.size` is what `Content-Length` declares, read or not,
-//! also where the client leaves and the request is `cancelled`; [`count_request_body`](EndpointLayer::count_request_body)
-//! records the bytes that were read instead.
-//!
-//! # Event streams and upgraded connections
-//!
-//! A response of the media type `text/event-stream`, in any case and with any parameters, without a length ends its request
-//! at the headers. The stream's own life is
-//! recorded in `watchpost_http_connection_duration_seconds`, by route and `watchpost_outcome`: `completed` if the
-//! service ended it, `body_dropped` if the client left or the server gave it up, `body_error`, or `panicked`. One that
-//! lasts longer than a minute has a second log record when it ends, with the ids and fields of its request's, and
-//! `watchpost.record` `stream_end`:
-//!
-//! ```json
-//! {"timestamp":"2026-01-01T00:01:30.000Z","level":"INFO","message":"GET /events stream body_dropped 90000.000 ms","service.name":"shop","trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331","http.request.method":"GET","http.route":"/events","http.response.status_code":200,"watchpost.outcome":"body_dropped","watchpost.record":"stream_end","duration_ms":90000.000,"http.response.body.size":12,"url.path":"/events"}
+//! Router::new()
+//!     .route("/users/{id}", get(async || "a user"))
+//!     .layer(monitor.layer()) // last, after all routes and the fallback
+//! # }
 //! ```
 //!
-//! A WebSocket's or tunnel's task is wrapped by [`Monitor::connection`](crate::Monitor::connection) and recorded in
-//! the same series: `completed`, `cancelled` if the task is dropped, or `panicked`.
+//! Each request is recorded once, when it has ended: as metrics, a log record and a trace that share one trace ID. The
+//! response carries that ID as `x-trace-id`. After `curl http://shop.example/users/17?token=abc` the log has this
+//! record:
 //!
-//! # Where the layer stands
+//! ```json
+//! {"timestamp":"2026-01-01T00:00:00.012000Z","level":"INFO","message":"GET /users/{id} 200 12.000 ms","service.name":"shop","trace_id":"6a1cbb26c60f98b21e459be664a000dd","span_id":"86c8bee032b1cb8d","http.request.method":"GET","http.route":"/users/{id}","http.response.status_code":200,"watchpost.outcome":"completed","time_to_headers_ms":12.000,"duration_ms":12.000,"http.response.body.size":6,"url.path":"/users/17","url.query":"token=REDACTED","user_agent.original":"curl/8.5.0"}
+//! ```
+//!
+//! The metrics have these series, and the buckets of the durations:
+//!
+//! ```text
+//! http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",http_route="/users/{id}",network_protocol_version="1.1",url_scheme="http",watchpost_outcome="completed"} 1
+//! http_server_request_duration_seconds_sum{http_request_method="GET",http_response_status_code="200",http_route="/users/{id}",network_protocol_version="1.1",url_scheme="http",watchpost_outcome="completed"} 0.012
+//! watchpost_http_time_to_headers_seconds_count{http_request_method="GET",http_route="/users/{id}"} 1
+//! watchpost_http_time_to_headers_seconds_sum{http_request_method="GET",http_route="/users/{id}"} 0.012
+//! http_server_response_body_size_bytes_count{http_request_method="GET",http_route="/users/{id}",url_scheme="http"} 1
+//! http_server_response_body_size_bytes_sum{http_request_method="GET",http_route="/users/{id}",url_scheme="http"} 6
+//! http_server_active_requests{http_request_method="GET",url_scheme="http"} 0
+//! ```
+//!
+//! The root span of the trace is `GET /users/{id}`, of kind `SERVER`, and has the log record's attributes, with
+//! `server.address`, `url.scheme` and `network.protocol.version`. [`watchpost::trace`](crate::trace) shows what lies
+//! below it and which traces are kept.
+//!
+//! Contents: [placement](#where-to-put-the-layer), [outcomes](#how-a-request-can-end), [metrics](#metrics), [end of a
+//! request](#when-a-request-ends), [uploads](#uploads-that-break-off), [streams and
+//! upgrades](#event-streams-and-upgraded-connections), [hooks](#hooks), [routes](#which-route-a-request-has), [client
+//! addresses](#which-client-a-request-has), [other frameworks](#other-frameworks), [gRPC](#grpc),
+//! [limits](#what-the-layer-cannot-see).
+//!
+//! # Where to put the layer
 //!
 //! With axum, the layer is the last call on the router, after all routes and the fallback: axum puts a layer around what
 //! the router has at that moment.
@@ -85,46 +54,200 @@
 //!
 //! | written | what is wrong |
 //! |---|---|
-//! | `Router::new().layer(monitor.layer()).merge(routes)` | no request to `routes` is recorded: they came after the layer |
-//! | `Router::new().merge(routes).layer(monitor.layer()).fallback(not_found)` | what the fallback responds to is not recorded |
-//! | `monitor.layer().layer(router)` | every request is recorded, and none has a route; a notice says so after 100 of them |
+//! | `Router::new().layer(monitor.layer()).merge(routes)` | Requests to `routes` are not recorded: they were added after the layer. |
+//! | `Router::new().merge(routes).layer(monitor.layer()).fallback(not_found)` | Requests to the fallback are not recorded. |
+//! | `monitor.layer().layer(router)` | Every request is recorded, and none has a route. A notice says so after 100 responses. |
 //!
-//! The layer may stand inside another one of the same monitor, such as in a router that is merged. The outer layer
-//! records the request; the inner one passes it through, calls no hook, and a notice says so once. A request that a
-//! handler makes to a router is a request of its own. A request that crosses to another task between the two layers, as
+//! Layers that are added after it lie outside: a time-out there drops the request, which is then `cancelled`, and a
+//! response that they make is not recorded. Layers that were added before lie inside, and what they respond is recorded.
+//!
+//! The layer may lie inside another one of the same monitor, for example in a router that is merged. The outer layer
+//! records the request; the inner one passes it through and runs no hook, and a notice says so once. A request that a
+//! handler makes to a router is a request of its own. A request that moves to another task between the two layers, as
 //! with tower's `Buffer`, may be recorded by both.
+//!
+//! # How a request can end
+//!
+//! Each request has one [outcome](crate::Outcome), whatever the service, its bodies or the hooks do:
+//!
+//! | `watchpost_outcome` | how the request ended | status | `error_type` | error rate, level ERROR |
+//! |---|---|---|---|---|
+//! | `completed` | The server has taken the response to its last byte. | yes | the status, if it is 5xx | if the status is 5xx |
+//! | `timeout` | As `completed`, with status 408 or one of [`timeout_statuses`](EndpointLayer::timeout_statuses). | yes | the status if it is 5xx, else `timeout` | if the status is 5xx |
+//! | `timeout` | The service returned a time-out error, such as tower's `Elapsed`. | none | `timeout` | yes |
+//! | `upgraded` | The connection became a WebSocket or a tunnel. | 101, or 2xx to CONNECT | none | no |
+//! | `cancelled` | The service's future was dropped before it gave a response: the client left, or an outer layer gave up. | none | none | no |
+//! | `upload_aborted` | The client left while it sent the request's body. | none | none | no |
+//! | `body_dropped` | The response's body was dropped before its end: mostly, the client left. | yes | the status, if it is 5xx | if the status is 5xx |
+//! | `body_error` | The response's body returned an error, or ended with other bytes than it declared. | yes | the status if it is 5xx, else `body_error` | yes |
+//! | `failed` | The service returned another error instead of a response. | none | `failed` | yes |
+//! | `panicked` | The service or its body panicked. The panic goes on unchanged. | if there were headers | the status if it is 5xx, else `panicked` | yes |
+//!
+//! For gRPC a failed [status](#grpc) takes the place of 5xx. The [`classify`](EndpointLayer::classify) hook can make any
+//! response a failure; its `error_type` is then `failure`. Log records of failures have the level ERROR, all others
+//! INFO. The traces of failures, time-outs and slow requests are kept, whatever the sampling ratio. This is the error
+//! rate in the query language of Prometheus; a 408 has an `error_type`, and the second condition leaves it out:
+//!
+//! ```text
+//! sum(rate(http_server_request_duration_seconds_count{error_type!="",http_response_status_code!="408"}[5m]))
+//!   / sum(rate(http_server_request_duration_seconds_count[5m]))
+//! ```
+//!
+//! # Metrics
+//!
+//! | series | labels | unit and kind |
+//! |---|---|---|
+//! | `http_server_request_duration_seconds` | `http_request_method`, `http_route`, `http_response_status_code`, `watchpost_outcome`, `error_type`, `url_scheme`, `network_protocol_version` | seconds, histogram |
+//! | `http_server_active_requests` | `http_request_method`, `url_scheme` | requests under way, gauge |
+//! | `watchpost_http_time_to_headers_seconds` | `http_request_method`, `http_route` | seconds, histogram |
+//! | `http_server_request_body_size_bytes`, `http_server_response_body_size_bytes` | `http_request_method`, `http_route`, `url_scheme` | bytes, count and sum |
+//! | `watchpost_http_connections` | `http_route` | event streams and upgraded connections under way, gauge |
+//! | `watchpost_http_connection_duration_seconds` | `http_route`, `watchpost_outcome` | seconds, histogram |
+//! | `watchpost_request_db_duration_seconds` | `http_route` | seconds in queries of a request, histogram |
+//! | `watchpost_request_db_queries_total`, `watchpost_request_db_duplicates_total`, `watchpost_request_n_plus_one_total` | `http_route` | queries, repeated queries, requests with a query in a loop; counters |
+//! | `rpc_server_call_duration_seconds` | `rpc_system_name`, `rpc_method`, `rpc_response_status_code`, `error_type` | seconds, histogram |
+//! | `watchpost_long_polls_total` | `http_route` | polls that kept their thread for longer than `http.long_poll` (100 ms), counter |
+//! | `watchpost_hook_panics_total` | `hook` | panics of hooks, counter |
+//!
+//! Labels without a value are left out. The bucket bounds of requests are 1 ms, 5 ms, 25 ms, 100 ms, 500 ms and 2.5 s;
+//! those of connections are 1 ms, 100 ms, 1 s, 10 s, 1 min, 10 min and 1 h. The setting `metrics.histograms` sets
+//! others. The series of queries and of gRPC calls appear with the first one. Exemplars of durations name a kept trace.
+//!
+//! **Cardinality.** No text that a client chooses is a label. A method that is not among `http.known_methods` is
+//! `_OTHER`; log records and spans have it as `http.request.method_original`. A monitor has at most 4,096 routes, 512 of
+//! them from hooks and [connections](crate::Monitor::connection); the requests of all others are counted under `_overflow`.
+//!
+//! # When a request ends
+//!
+//! A request starts when the service is called, and its durations are measured from then. It ends with the last byte of
+//! the response's body:
+//!
+//! | response | when the request ends |
+//! |---|---|
+//! | a body of known length (`String`, `Bytes`, a file, `Content-Length`) | when the server has taken all declared bytes |
+//! | a stream without a length | with the body's end |
+//! | a body with trailers | with the trailers |
+//! | no body; 204, 304, or a response to HEAD | with the headers |
+//! | an event stream without a length | with the headers; see [below](#event-streams-and-upgraded-connections) |
+//! | 101, or 2xx to CONNECT | with the headers, as `upgraded` |
+//! | an error of the service, a panic, a future or body that is dropped | then |
+//!
+//! Servers do not poll a body again once they have the declared bytes: those of its exact `size_hint`, else those of
+//! `Content-Length`. So files, ranges of files and proxied responses are `completed` without a last poll.
+//!
+//! **The layer sees what the server takes, not what the client receives.** A body of known length is taken at once over
+//! HTTP/2, and over HTTP/1 as soon as the connection takes any of it. Such a request is `completed` even if the client
+//! leaves before it has read the response. Of a stream, bytes in the buffers of the server and the system count as sent.
+//!
+//! **Wrong lengths.** A body that ends with other bytes than it declared is a `body_error`. Over HTTP/1 a server cuts
+//! the chunk that crosses the declared length; the size is then the bytes that were sent. If a chunk ends at that
+//! length, the server asks for no further one, and the request is `completed`.
+//!
+//! **Unreadable lengths.** A response is a `body_error` as well if no client can read its `Content-Length`: the header
+//! is no number (`abc`, `+30`, `-1`), differs from the length that the body knows, or stands beside `Transfer-Encoding`
+//! over HTTP/1.1. If the body does not know its length, so are a list (`30, 30`) and several headers that differ. hyper
+//! closes an HTTP/1 connection without a response then. It sends the header as it is with a body that knows its length,
+//! and over HTTP/2.
+//!
+//! # Uploads that break off
+//!
+//! If the client leaves while it uploads, the service finds an error in the request's body and responds to nobody, often
+//! with 400 or 500. The request is recorded as `upload_aborted`, without that status, and with the bytes that came as
+//! its size. The layer must be able to see the body for this: it must be axum's `Body`. Errors that are no lost
+//! connection, such as a chunk that cannot be read or a limit that is exceeded, keep the service's response. If the
+//! service's future is dropped before it reads on, the request is `cancelled`.
+//!
+//! A request without a body costs nothing for this; one with a body costs an allocation, and a call for each chunk.
+//!
+//! `http.request.body.size` is what `Content-Length` declares, whether the service has read it or not. Without that
+//! header it is the bytes of a body that was read to its end. [`count_request_body`](EndpointLayer::count_request_body)
+//! records the bytes that were read instead.
+//!
+//! # Event streams and upgraded connections
+//!
+//! A response with the media type `text/event-stream` and no length ends its request at the headers. The stream has a
+//! series of its own, `watchpost_http_connection_duration_seconds`, with the outcomes `completed` if the service ended
+//! it, `body_dropped` if the client left or the server gave it up, `body_error` and `panicked`. A stream that lasts
+//! longer than a minute has a second log record when it ends, with the IDs and fields of its request and
+//! `watchpost.record` `stream_end`:
+//!
+//! ```json
+//! {"timestamp":"2026-01-01T00:01:30.050000Z","level":"INFO","message":"GET /events stream body_dropped 90000.000 ms","service.name":"shop","trace_id":"b8404f9551d2ddffc65adf3b028cf8ef","span_id":"1da70ae7da6b28cd","http.request.method":"GET","http.route":"/events","http.response.status_code":200,"watchpost.outcome":"body_dropped","watchpost.record":"stream_end","duration_ms":90000.000,"http.response.body.size":0,"url.path":"/events","user_agent.original":"curl/8.5.0"}
+//! ```
+//!
+//! ```text
+//! watchpost_http_connection_duration_seconds_count{http_route="/events",watchpost_outcome="body_dropped"} 1
+//! watchpost_http_connection_duration_seconds_sum{http_route="/events",watchpost_outcome="body_dropped"} 90
+//! watchpost_http_connections{http_route="/events"} 0
+//! ```
+//!
+//! The request of a WebSocket or a tunnel ends as `upgraded`. Wrap the task that serves the connection with
+//! [`Monitor::connection`](crate::Monitor::connection): it is recorded in the same series, as `completed`, `cancelled`
+//! if the task is dropped, or `panicked`, and its spans belong to the request's trace.
+//!
+//! # Hooks
+//!
+//! Hooks are closures that the layer's methods set. They run on the request's thread, so they must not block.
+//!
+//! | hook | when it runs | what it gets | what it may do |
+//! |---|---|---|---|
+//! | [`peer_addr`](EndpointLayer::peer_addr) | before the service is called, first | the request's extensions | return the peer's address |
+//! | [`skip`](EndpointLayer::skip) | before the service is called | the request's head | return `true`: the request is not recorded |
+//! | [`route`](EndpointLayer::route) | before the service is called, if axum matched no route | the request's head | name the route |
+//! | [`user`](EndpointLayer::user) | before the service is called | the request's head | return the user's ID |
+//! | [`on_request`](EndpointLayer::on_request) | before the service is called, last | the request's head | add attributes |
+//! | [`on_response`](EndpointLayer::on_response) | when the service has responded | the response's head | add attributes |
+//! | [`classify`](EndpointLayer::classify) | with the trailers, else at the end | the response's head and trailers | decide whether the response is a failure |
+//! | [`on_end`](EndpointLayer::on_end) | at the end of every request, also one that was cancelled or panicked | a [`FinishedRequest`] | add attributes |
+//!
+//! Attributes are fields of the log record and of the span; the last value of a key wins. No hook can change the request
+//! or the response.
+//!
+//! **Panics.** A hook that panics counts as not set for this request; the request goes on. `watchpost_hook_panics_total`
+//! counts the panic. After ten panics the hook is switched off, and a notice names it.
 //!
 //! # Which route a request has
 //!
 //! `http.route` is the pattern of the route that axum matched, such as `/users/{id}`. Requests of a nested service have
-//! its prefix: those of `nest_service("/static", ..)` are `/static/*`, also where the service responds with 404. A
-//! `Router` is nested with `nest`, which keeps its inner routes (`/svc/items/{id}`); `nest_service` makes one route of it
-//! (`/svc/*`). Where axum matched nothing, the [`route`](EndpointLayer::route) hook names the route, and else it is `_unmatched`.
+//! its prefix: those of `nest_service("/static", ..)` are `/static/*`, also if the service responds with 404. A `Router`
+//! should be nested with `nest`, which keeps its inner routes (`/svc/items/{id}`); `nest_service` makes one route of it
+//! (`/svc/*`). If axum matched nothing, the [`route`](EndpointLayer::route) hook names the route; without a name it is
+//! `_unmatched`.
 //!
-//! No text that a client chooses is a label. A method that is not among `http.known_methods` is `_OTHER`; spans and log
-//! records have it as `http.request.method_original`. The `Host` is `server.address` and `server.port` on spans alone.
+//! # Which client a request has
+//!
+//! `client.address` of log records and spans is the address of the connection's peer. axum knows it if the service is
+//! served with `into_make_service_with_connect_info::<SocketAddr>()`. With other servers, insert a [`PeerAddr`] or set
+//! [`peer_addr`](EndpointLayer::peer_addr).
+//!
+//! If the peer is among [`trusted_proxies`](EndpointLayer::trusted_proxies), `client.address` is the last address in
+//! `Forwarded`, else in `X-Forwarded-For`, that is no trusted proxy, and `network.peer.address` is the proxy's. The
+//! headers of all other peers are ignored, because a client can send any.
+//!
+//! A caller's `traceparent` is continued. With `http.public_endpoint` a new trace starts instead, unless the peer is a
+//! trusted proxy. The caller's sampled flag counts only from trusted proxies.
 //!
 //! # Other frameworks
 //!
-//! The layer stands around any tower service of `http` requests. Only axum 0.8 shows it a route; elsewhere the host names
-//! routes by a hook. After 100 responses without a route a notice and [`doctor`](crate::Monitor::doctor) say what to write.
+//! The layer stands around any tower service of `http` requests. Only axum 0.8 shows it a route; elsewhere a hook names
+//! the routes. After 100 responses without a route, a notice and [`doctor`](crate::Monitor::doctor) say what to write.
 //!
 //! | framework | what to write |
 //! |---|---|
 //! | axum 0.8 | `Router::new().route(..).layer(monitor.layer())` |
-//! | axum 0.7 | the same, with `monitor.layer().route(..)`, where the hook reads that axum's `MatchedPath` from `parts.extensions` |
-//! | tonic | `Server::builder().layer(monitor.layer())`; see below |
-//! | hyper | the layer around the service, and `hyper_util::service::TowerToHyperService` around both; see the example `hyper_service` |
-//! | warp 0.4 | `layer.layer(warp::service(filter))`, served by hyper, with a `route` hook |
-//! | salvo 1 | `Router::new().hoop(layer.compat())`, with a `route` hook; what no route of that router wants does not reach the layer |
-//! | `lambda_http` 1 | `lambda_http::run(layer.layer(handler))`, with a `route` hook; call `monitor.flush(..)` before the handler returns, since nothing runs between invocations |
-//! | poem, actix-web, rocket | their middleware has request types of its own, so the layer cannot stand there. Requests are recorded where they reach a tower service, for example one that poem mounts by `.compat()`; handlers use [`Monitor::trace`](crate::Monitor::trace), queries and calls as everywhere |
+//! | axum 0.7 | The same, with `monitor.layer().route(..)`: the hook reads that axum's `MatchedPath` from `parts.extensions`. |
+//! | tonic | `Server::builder().layer(monitor.layer())`; see [below](#grpc). |
+//! | hyper | The layer around the service, and `hyper_util::service::TowerToHyperService` around both; see the example `hyper_service`. |
+//! | warp 0.4 | `layer.layer(warp::service(filter))`, served by hyper, with a `route` hook. |
+//! | salvo 1 | `Router::new().hoop(layer.compat())`, with a `route` hook. Requests that no route of that router takes do not reach the layer. |
+//! | `lambda_http` 1 | `lambda_http::run(layer.layer(handler))`, with a `route` hook. Call `monitor.flush(..)` before the handler returns: nothing runs between invocations. |
+//! | poem, actix-web, rocket | Their middleware has request types of its own, so the layer cannot stand there. Requests are recorded at a tower service, for example one that poem mounts by `.compat()`. Handlers use [`Monitor::trace`](crate::Monitor::trace), queries and outgoing calls as everywhere. |
 //!
 //! # gRPC
 //!
-//! A gRPC call is an HTTP request and is recorded as one. Beside that it is recorded by OpenTelemetry's conventions for
-//! gRPC: `rpc_server_call_duration_seconds` has a series for each method and status, so that an alert can ask for any
-//! status. A page without gRPC calls has no such series.
+//! A gRPC call is an HTTP request and is recorded as one. In addition it is recorded by OpenTelemetry's conventions for
+//! RPC: `rpc_server_call_duration_seconds` has a series for each method and status, so that an alert can ask for any
+//! status. A service without gRPC calls has no such series.
 //!
 //! ```text
 //! rpc_server_call_duration_seconds_count{rpc_method="grpc.health.v1.Health/Check",rpc_response_status_code="NOT_FOUND",rpc_system_name="grpc"} 2
@@ -132,43 +255,43 @@
 //! http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="200",http_route="/grpc.health.v1.Health/Check",network_protocol_version="2",url_scheme="http",watchpost_outcome="completed"} 6
 //! ```
 //!
-//! This rule of Prometheus fires where more than one call in twenty is refused for its load:
+//! This rule of Prometheus fires if more than one call in twenty is refused for its load:
 //!
 //! ```text
 //! sum by (rpc_method) (rate(rpc_server_call_duration_seconds_count{rpc_response_status_code="RESOURCE_EXHAUSTED"}[5m]))
 //!   > 0.05 * sum by (rpc_method) (rate(rpc_server_call_duration_seconds_count[5m]))
 //! ```
 //!
-//! The log record has the same names. The span has them too, and its name is the method, or `grpc` where no method is
+//! The log record has the same names. The span has them too, and its name is the method, or `grpc` if no method is
 //! known:
 //!
 //! ```json
-//! {"timestamp":"2026-01-01T00:00:01.000Z","level":"INFO","message":"POST /grpc.health.v1.Health/Check OK 0.387 ms","service.name":"tonic-service","trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331","http.request.method":"POST","http.route":"/grpc.health.v1.Health/Check","http.response.status_code":200,"rpc.system.name":"grpc","rpc.method":"grpc.health.v1.Health/Check","rpc.response.status_code":"OK","watchpost.outcome":"completed","time_to_headers_ms":0.267,"duration_ms":0.387,"http.response.body.size":7,"url.path":"/grpc.health.v1.Health/Check","client.address":"127.0.0.1","user_agent.original":"tonic/0.14.9"}
+//! {"timestamp":"2026-01-01T00:00:01.000000Z","level":"INFO","message":"POST /grpc.health.v1.Health/Check OK 0.387 ms","service.name":"tonic-service","trace_id":"0af7651916cd43dd8448eb211c80319c","span_id":"b7ad6b7169203331","http.request.method":"POST","http.route":"/grpc.health.v1.Health/Check","http.response.status_code":200,"rpc.system.name":"grpc","rpc.method":"grpc.health.v1.Health/Check","rpc.response.status_code":"OK","watchpost.outcome":"completed","time_to_headers_ms":0.267,"duration_ms":0.387,"http.response.body.size":7,"url.path":"/grpc.health.v1.Health/Check","client.address":"127.0.0.1","user_agent.original":"tonic/0.14.9"}
 //! ```
 //!
 //! **Failures.** UNKNOWN, `DEADLINE_EXCEEDED`, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and `DATA_LOSS` are failures of the
-//! service, as the conventions say, and are its `error_type`. All other statuses are successes, as a 4xx is.
-//! UNIMPLEMENTED is a failure of a method that is known; to call a method that the service does not have is none.
+//! service, as the conventions say, and become its `error_type`. All other statuses are successes, as a 4xx is.
+//! UNIMPLEMENTED is a failure of a known method; a call of a method that the service does not have is none.
 //!
 //! **Where the status is read.** In the headers, in the trailers, and for gRPC-Web in the last frame of the body, in its
-//! binary and its text form. A status that cannot be read is UNKNOWN. So is the status of a gRPC response with HTTP's 200
-//! that comes to its end without one, with or without trailers: clients report it as UNKNOWN. A call that panics, is cancelled, or
-//! whose body is dropped or breaks off has no `rpc_response_status_code`; `error_type` has the outcome where that is an
+//! binary and its text form. A status that cannot be read is UNKNOWN. So is that of a gRPC response with HTTP's 200 that
+//! ends without a status, with or without trailers: clients report it as UNKNOWN. A call that panics, is cancelled, or
+//! whose body is dropped or breaks off has no `rpc_response_status_code`; `error_type` is the outcome, if that is an
 //! error. A compressed frame of trailers is not read: the call then has no status.
 //!
-//! **Methods.** The path of a call is its route and its `rpc_method` where `http.grpc_methods` lists it, or once a gRPC
+//! **Methods.** The path of a call is its route and its `rpc_method` if `http.grpc_methods` lists it, or once a gRPC
 //! response has shown that the method exists: with the status OK, or with a message. At most 128 paths are learnt, and
-//! none where there is a [`route`](EndpointLayer::route) hook. From then on the route is there from the start of each
-//! call, and so in [`in_flight`](crate::Monitor::in_flight), in long polls, and for calls that panic or are cancelled.
-//! Until then `http_route` is `_unmatched` and `rpc_method` is `_OTHER`; list the methods of a service whose calls may
-//! all fail. A scan of methods that do not exist makes one series.
+//! none with a [`route`](EndpointLayer::route) hook. From then on the route is known from the start of each call: in
+//! [`in_flight`](crate::Monitor::in_flight), in long polls, and for calls that panic or are cancelled. Until then
+//! `http_route` is `_unmatched` and `rpc_method` is `_OTHER`; list the methods of a service whose calls may all fail. A
+//! scan of methods that do not exist makes one series.
 //!
-//! **tonic inside axum.** `Routes::into_axum_router` has one pattern for a service, `/package.Service/{*rest}`. The path
-//! of a method takes its place by the same rule.
+//! **tonic inside axum.** `Routes::into_axum_router` has one pattern for each service, `/package.Service/{*rest}`. The
+//! path of a method takes its place by the same rule.
 //!
-//! **Addresses.** tonic keeps the peer's address in a type of its own. Name it with
-//! [`peer_addr`](EndpointLayer::peer_addr), and `client.address` and `trusted_proxies` work as with axum. A time-out of
-//! tonic's `Server::timeout` stands outside of the layers of `Server::layer`: it is `cancelled`.
+//! **Addresses.** tonic keeps the peer's address in a type of its own. Read it with
+//! [`peer_addr`](EndpointLayer::peer_addr), and `client.address` and `trusted_proxies` work as with axum. tonic's
+//! `Server::timeout` lies outside the layers of `Server::layer`: a call that it ends is `cancelled`.
 //!
 //! ```
 //! # fn example(monitor: watchpost::Monitor) {
@@ -180,6 +303,19 @@
 //! let server = Server::builder().layer(layer);
 //! # }
 //! ```
+//!
+//! # What the layer cannot see
+//!
+//! - **The client.** A response that the server has taken may never arrive, and a dropped future does not say who
+//!   dropped it: the client, or an outer layer.
+//! - **The time before the service.** Time in the listen backlog, the TLS handshake and the server's queue, and a
+//!   request that the server refuses itself (a malformed head, too many headers) never reach the layer.
+//! - **Outer layers.** What they add to the time, and responses that they make, are not recorded.
+//! - **Work after the response.** A task that a handler spawned is no part of the request's duration; its spans belong
+//!   to the trace if it was started with [`spawn`](crate::trace::spawn).
+//! - **Compressed sizes.** `http.response.body.size` counts the bytes that pass the layer. A compression layer inside it
+//!   makes it the compressed size, one outside leaves the uncompressed size.
+//! - **Routes of other frameworks**, and request bodies of types other than axum's.
 
 mod body;
 mod cidr;
@@ -192,11 +328,13 @@ mod finished;
 #[cfg_attr(not(feature = "axum"), path = "no_axum.rs")]
 mod framework;
 mod future;
-mod grpc;
+mod grpc_methods;
 mod hooks;
 mod in_flight;
 mod known_headers;
+mod labels;
 mod layer;
+mod layer_context;
 mod layer_state;
 mod nested_layer;
 mod panic;
@@ -230,5 +368,5 @@ pub use self::future::ResponseFuture;
 pub use self::layer::EndpointLayer;
 pub use self::service::EndpointService;
 
-pub(crate) use self::layer::LayerContext;
+pub(crate) use self::layer_context::LayerContext;
 pub(crate) use self::layer_state::RequestLogMode;

@@ -1,4 +1,4 @@
-//! Without axum nothing is known of routes, peers and bodies but what the host says.
+//! Without axum: hooks alone name routes and peers, and no request body is watched.
 
 use std::any::type_name;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use http::{Extensions, Request};
 
 use super::upload::UploadProgress;
 
-/// What is reported where no route is seen and the service is one of axum's.
+/// The notice where no route is seen and the service is one of axum.
 pub(super) const OTHER_AXUM: &str = "the endpoint layer sees no route: the feature `axum` of this crate is off, and this service uses axum; switch it on, or name routes with `monitor.layer().route(|parts| ..)`";
 
 /// Whether a body of this type is axum's.

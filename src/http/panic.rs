@@ -1,12 +1,12 @@
 use crate::context;
 use crate::model::record_layer_panic;
 
-/// A panic ended a request or a connection of this monitor. Of several inside each other on one thread the outermost counts
-/// it: each sees the same panic.
+/// Counts a panic that ended a request or a connection of this monitor. Where several lie inside each other on one thread,
+/// all see the same panic, and the outermost counts it.
 #[cold]
-pub(super) fn saw_panic(monitor: u32) {
-    let lies_in_request = context::with_current(Some(monitor), |slot, _| slot.is_request());
-    if lies_in_request != Some(true) {
+pub(super) fn count_panic(monitor: u32) {
+    let is_inside_request = context::with_current(Some(monitor), |slot, _| slot.is_request());
+    if is_inside_request != Some(true) {
         record_layer_panic(monitor);
     }
 }

@@ -1,36 +1,36 @@
 use super::request_guard::RequestGuard;
-use crate::model::EndOnPanic as _;
 use crate::trace::Attached;
 
-/// While it lives, the request is the current one of its thread. Dropped by an unwinding panic, it ends
-/// the request as panicked; the panic goes on unchanged.
+/// Makes a request the current one of the thread while the host's code is polled. Dropped by an unwinding panic, it ends
+/// the request as panicked; the panic goes on.
 pub(super) struct PollGuard<'a> {
-    track: &'a mut Option<RequestGuard>,
+    request: &'a mut RequestGuard,
     /// The OpenTelemetry context of the request.
     attached: Option<Attached>,
 }
 
 impl<'a> PollGuard<'a> {
     #[inline]
-    pub(super) fn enter(track: &'a mut Option<RequestGuard>) -> Self {
+    pub(super) fn enter(request: &'a mut RequestGuard) -> Self {
         let mut attached = None;
-        if let Some(active) = track.as_mut().and_then(RequestGuard::active) {
-            active.enter();
-            attached = active.traced.attach();
+        if let Some(request) = request.request() {
+            request.enter();
+            attached = request.trace.attach();
         }
-        Self { track, attached }
+        Self { request, attached }
     }
 
-    /// The code that was polled has returned.
+    /// The polled code has returned.
     #[inline]
     #[expect(
         clippy::mem_forget,
-        reason = "what a panic would leave to its drop is done, and the test for it is saved"
+        reason = "nothing is left for the drop after a panic, and its test is saved"
     )]
     pub(super) fn leave(mut self) {
+        // The context first: contexts are detached in the reverse order.
         self.attached = None;
-        if let Some(active) = self.track.as_mut().and_then(RequestGuard::active) {
-            active.leave();
+        if let Some(request) = self.request.request() {
+            request.leave();
         }
         std::mem::forget(self);
     }
@@ -39,11 +39,9 @@ impl<'a> PollGuard<'a> {
 impl Drop for PollGuard<'_> {
     fn drop(&mut self) {
         self.attached = None;
-        if let Some(mut track) = self.track.take() {
-            if let Some(active) = track.active() {
-                active.leave();
-            }
-            track.panicked();
+        if let Some(request) = self.request.request() {
+            request.leave();
         }
+        self.request.panicked();
     }
 }

@@ -1,14 +1,12 @@
-//! What a request asked of databases, as its line, its span and the series of its route tell it.
+//! The database queries of a request, as its log record, its span and the series of its route show them.
 
-use crate::clock::Nanos;
+use crate::clock::{Nanos, seconds};
 use crate::context::{Slot, Tally};
 use crate::metrics::{Counter, Histogram, Metrics};
 use crate::model::Attributes;
 use crate::semconv;
 
-use super::series::seconds;
-
-/// The sums of a request's queries.
+/// The totals of a request's queries.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct QueryTotals {
     queries: u64,
@@ -17,7 +15,7 @@ pub(super) struct QueryTotals {
     n_plus_one: bool,
 }
 
-/// The instruments, or the series of one route.
+/// The instruments of queries by route, or the series of one route.
 #[derive(Debug)]
 pub(super) struct QuerySeries {
     queries: Counter,
@@ -27,13 +25,13 @@ pub(super) struct QuerySeries {
 }
 
 impl QueryTotals {
-    /// What was asked in this slot's request, noted among its attributes; `None` where nothing was.
+    /// The totals of this slot's request, also added to its attributes. `None` without queries.
     #[inline]
     pub(super) fn of(slot: &Slot, attributes: &mut Attributes) -> Option<Self> {
-        slot.tally(|tally| Self::noted(tally, attributes))
+        slot.tally(|tally| Self::note(tally, attributes))
     }
 
-    /// Notes the last failed query of a request that failed among its attributes.
+    /// Adds the last failed query of a failed request to its attributes.
     #[cold]
     pub(super) fn note_failed(slot: &Slot, attributes: &mut Attributes) {
         let Some(failed) = slot.failed_query() else {
@@ -49,7 +47,7 @@ impl QueryTotals {
         }
     }
 
-    fn noted(tally: &Tally, attributes: &mut Attributes) -> Self {
+    fn note(tally: &Tally, attributes: &mut Attributes) -> Self {
         let slowest = tally.n_plus_one();
         attributes.insert(semconv::DB_QUERIES, number(tally.queries()));
         attributes.insert(semconv::DB_DURATION, seconds(tally.nanos()));
@@ -83,11 +81,11 @@ impl QuerySeries {
             ),
             duplicates: counter(
                 "watchpost.request.db_duplicates",
-                "Database queries of a shape that came before in the same request, by route",
+                "Database queries whose digest came before in the same HTTP server request, by route",
             ),
             n_plus_one: counter(
                 "watchpost.request.n_plus_one",
-                "Requests that ran a statement in a loop, by route",
+                "HTTP server requests that ran a statement in a loop, by route",
             ),
             duration: metrics
                 .histogram(semconv::REQUEST_DB_DURATION)

@@ -8,13 +8,14 @@ use super::layer_state::LayerState;
 use super::upload::UploadProgress;
 use crate::record::Method;
 
-/// What is known of a request's body.
+/// Whether a request has a body, and whether the layer watches it.
 #[derive(Debug, Default)]
 pub(super) struct RequestBodyState {
-    /// Whether there may be one.
+    /// Whether there may be a body.
     may_come: bool,
-    /// Whether what comes of it is noted in `upload`, which stays for the next request.
+    /// Whether the body is wrapped, so that it reports to `upload`.
     is_watched: bool,
+    /// Stays for the next request of this state.
     upload: Option<Arc<UploadProgress>>,
 }
 
@@ -22,39 +23,39 @@ pub(super) struct RequestBodyState {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UploadSummary {
     pub(super) bytes: u64,
-    /// It was read to its end.
+    /// Whether it was read to its end.
     pub(super) ended: bool,
-    /// The client left before its end.
+    /// Whether the client left before its end.
     pub(super) aborted: bool,
 }
 
 impl RequestBodyState {
-    /// A request begins; its body is watched `anyway`, or if there may be one.
+    /// Starts a request, whose body is watched `always`, or if there may be one.
     #[inline]
-    pub(super) fn begin(&mut self, seen: &KnownHeaders<'_>, method: Method, anyway: bool) {
+    pub(super) fn start(&mut self, known: &KnownHeaders<'_>, method: Method, always: bool) {
         self.may_come =
-            anyway | seen.content_length.is_some() | seen.is_chunked | method.sends_content();
+            always | known.content_length.is_some() | known.is_chunked | method.sends_content();
         self.is_watched = false;
     }
 
-    /// Whether there may be a body. Nothing is done for a request that has none.
+    /// Whether there may be a body. A request without one costs nothing here.
     #[inline]
     pub(super) fn may_come(&self) -> bool {
         self.may_come
     }
 
-    /// Wraps the request's body, where there is one and it can be wrapped.
+    /// Wraps the request's body, if there is one and it can be wrapped.
     #[inline(never)]
-    pub(super) fn watch<B: 'static>(&mut self, request: &mut Request<B>, shared: &LayerState) {
-        let anyway = shared.count_request_body;
-        let kept = &mut self.upload;
+    pub(super) fn watch<B: 'static>(&mut self, request: &mut Request<B>, layer: &LayerState) {
+        let always = layer.count_request_body;
+        let last = &mut self.upload;
         let upload = || {
-            let next = UploadProgress::next(kept.take());
-            Arc::clone(kept.insert(next))
+            let next = UploadProgress::next(last.take());
+            Arc::clone(last.insert(next))
         };
-        match framework::watch_body(request, anyway, upload) {
-            Some(watched) => self.is_watched = watched,
-            None if anyway => shared.diagnostics.report(
+        match framework::watch_body(request, always, upload) {
+            Some(is_watched) => self.is_watched = is_watched,
+            None if always => layer.diagnostics.report(
                 "`.count_request_body()` counts bodies of axum's `Body` type only, and this service's is another: `Content-Length` is recorded instead; remove the call",
             ),
             None => {}
@@ -66,13 +67,13 @@ impl RequestBodyState {
         self.is_watched
     }
 
-    /// What came of the body that was watched.
-    pub(super) fn came(&self) -> UploadSummary {
+    /// What came of the body.
+    pub(super) fn summary(&self) -> UploadSummary {
         let upload = self.upload.as_deref();
         UploadSummary {
             ended: upload.is_some_and(UploadProgress::is_ended),
             aborted: upload.is_some_and(UploadProgress::is_aborted),
-            // Read after the end, which the wrapper notes last.
+            // After the end: the wrapper stores the end last.
             bytes: upload.map_or(0, UploadProgress::bytes),
         }
     }

@@ -1,4 +1,4 @@
-//! One request from its first byte to its last.
+//! The owner of a request's state: it ends the request, once.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -6,257 +6,274 @@ use std::sync::atomic::AtomicBool;
 use http::{HeaderMap, Request, Response, header};
 use http_body::Body;
 
-use super::connection::ConnectionRecorder;
-use super::in_flight::InFlightRequest;
+use super::connection::{ConnectionRecorder, ConnectionStart};
+use super::hooks::HookOutput;
+use super::in_flight::{InFlightRequest, with_cache};
 use super::known_headers::KnownHeaders;
-use super::layer_state::{HookOutput, LayerState, RequestLogMode};
-use super::panic::saw_panic;
-use super::stream_end::StreamEndRecord;
-use super::{framework, grpc, thread_cache};
+use super::layer_state::LayerState;
+use super::panic::count_panic;
+use super::{framework, grpc_methods};
 use crate::clock::Nanos;
 use crate::context::RouteId;
-use crate::model::{EndOnPanic, Outcome, OwnResponse, is_media_type};
+use crate::model::{EndOnPanic, Outcome, OwnResponse, end_on_panic, is_media_type};
 
-/// Owns a request's state; dropped before the end, the request was cancelled, its body dropped, or the host's code
-/// panicked.
+/// Owns the state of a request until the request ends; empty afterwards, and for requests that are not recorded.
+///
+/// Each way of ending takes the state out, so a request cannot end twice. A guard that is dropped with its state ends
+/// the request: as cancelled, as one whose body was dropped, or as panicked.
 #[derive(Debug)]
 pub(super) struct RequestGuard(Option<Box<InFlightRequest>>);
 
-/// Whether the response goes on after its headers.
+/// What is left of a request after the response's headers.
 #[derive(Debug)]
 pub(super) enum AfterHeaders {
-    /// It ended with them, or is not ours to count.
+    /// Nothing: the request has ended, or is not recorded.
     Ended,
-    /// It ends with its body.
-    Body(Option<RequestGuard>),
-    /// Its body is an event stream, whose life is counted apart.
+    /// The request ends with the response's body.
+    Body(RequestGuard),
+    /// The request has ended; the event stream that is its body is recorded by itself.
     Stream(Box<ConnectionRecorder>),
 }
 
 impl RequestGuard {
-    /// Begins a request.
+    /// A guard of no request.
     #[inline]
-    pub(super) fn begin<B>(
-        shared: &Arc<LayerState>,
-        request: &Request<B>,
-        asked: Option<HookOutput>,
+    pub(super) const fn empty() -> Self {
+        Self(None)
+    }
+
+    /// Starts a request, and watches its body.
+    #[inline]
+    pub(super) fn start<B: 'static>(
+        layer: &Arc<LayerState>,
+        request: &mut Request<B>,
+        hooks: Option<HookOutput>,
     ) -> Self {
-        let start = shared.now();
-        let seen = KnownHeaders::of(request.headers());
+        let start = layer.now();
+        let known = KnownHeaders::of(request.headers());
         let matched = framework::matched_path(request.extensions());
-        let routes = shared.requests.routes();
-        let pattern = matched.or_else(|| asked.as_ref()?.route.as_deref());
+        let routes = layer.requests.routes();
+        let pattern = matched.or_else(|| hooks.as_ref()?.route.as_deref());
+        // Names from hooks have a budget of their own.
         let find = |pattern: &str| match matched {
             Some(_) => routes.id(pattern),
             None => routes.named(pattern),
         };
-        let (pooled, route) = thread_cache::with(shared.number, |local| {
-            let route = pattern.map(|pattern| local.route(pattern, find));
-            (local.take_state(), route)
+        let (pooled, route) = with_cache(layer.id, |cache| {
+            let route = pattern.map(|pattern| cache.route(pattern, find));
+            (cache.take_pooled(), route)
         })
         .unwrap_or_else(|| (None, pattern.map(find)));
         let route = match route {
-            Some(route) if !seen.grpc => Some(route),
-            route => unmatched(shared, request, route, seen.grpc),
+            Some(route) if !known.grpc => Some(route),
+            route => fallback_route(layer, request, route, known.grpc),
         };
-        let mut active = pooled.unwrap_or_else(|| InFlightRequest::new(shared));
-        if let Some(asked) = asked {
-            active.heed(asked);
+        let mut state = pooled.unwrap_or_else(|| InFlightRequest::new(layer));
+        if let Some(hooks) = hooks {
+            state.apply_hooks(hooks);
         }
-        active.begin(request, &seen, route, start);
-        Self(Some(active))
+        state.start(request, &known, route, start);
+        state.watch_body(request);
+        Self(Some(state))
     }
 
     /// The request's state, until its end.
     #[inline]
-    pub(super) fn active(&mut self) -> Option<&mut InFlightRequest> {
+    pub(super) fn request(&mut self) -> Option<&mut InFlightRequest> {
         self.0.as_deref_mut()
     }
 
-    /// Watches the request's body, if there may be one.
+    /// Runs code that may be the host's. If it panics, the request ends as panicked; the panic goes on.
     #[inline]
-    pub(super) fn watch_body<B: 'static>(&mut self, request: &mut Request<B>) {
-        if let Some(active) = self.active() {
-            active.watch_body(request);
-        }
+    pub(super) fn end_on_panic<R>(
+        &mut self,
+        run: impl FnOnce(Option<&mut InFlightRequest>) -> R,
+    ) -> R {
+        end_on_panic(&mut self.0, |request| run(request.as_deref_mut()))
     }
 
-    /// The service responded: what there is to know at the headers. The request stays with `track` while the host's
-    /// code runs, and as long as its body goes on with it.
+    /// The service responded. The request stays in this guard while the host's code runs, and moves to the
+    /// response's body, if there is one.
     #[inline]
-    pub(super) fn headers<B: Body>(
-        track: &mut Option<Self>,
-        response: &mut Response<B>,
-    ) -> AfterHeaders {
-        let Some(active) = track.as_mut().and_then(Self::active) else {
-            return AfterHeaders::Ended;
-        };
-        let now = active.shared.now();
-        active.poll_ended(now);
-        if response.extensions().get::<OwnResponse>().is_some() {
-            Self::give_up(track);
-            return AfterHeaders::Ended;
-        }
-        active.headers(response, now);
-        let planned = active.planned;
-        if planned != Outcome::Upgraded {
-            active.begin_body(response);
-            if !active.has_no_body() && !response.body().is_end_stream() {
-                // One that says how long it is, is a response like any other.
-                if active.sent.is_declared() || !is_event_stream(response.headers()) {
-                    return AfterHeaders::Body(track.take());
-                }
-                let stream = begin_stream(active);
-                Self::end(track, planned, Some(now));
-                return AfterHeaders::Stream(stream);
-            }
-            if active.sent.is_broken() && active.is_unreadable(response.body().is_end_stream()) {
-                Self::end(track, Outcome::BodyError, Some(now));
-                return AfterHeaders::Ended;
-            }
-        }
-        Self::end(track, planned, Some(now));
-        AfterHeaders::Ended
+    pub(super) fn response_started<B: Body>(&mut self, response: &mut Response<B>) -> AfterHeaders {
+        end_on_panic(&mut self.0, |request| response_started(request, response))
     }
 
-    /// The request is not to be recorded.
-    #[cold]
-    fn give_up(track: &mut Option<Self>) {
-        if let Some(mut active) = track.take().and_then(|mut track| track.0.take()) {
-            active.close();
-            active.drop_trace();
-            active.pool();
-        }
-    }
-
+    /// Ends the request with an outcome.
     #[inline]
-    fn end(track: &mut Option<Self>, outcome: Outcome, now: Option<Nanos>) {
-        if let Some(active) = track.take().and_then(|mut track| track.0.take()) {
-            active.finish(outcome, now);
-        }
+    pub(super) fn finish(&mut self, outcome: Outcome) {
+        end(&mut self.0, outcome, None);
     }
 
-    /// The request ends with this outcome, now.
-    pub(super) fn finish(mut self, outcome: Outcome) {
-        if let Some(active) = self.0.take() {
-            active.finish(outcome, None);
-        }
-    }
-
-    /// The body came to its end: short of what was declared, that is an error.
+    /// Ends the request at the end of the response's body: with an error, if the body is shorter or longer than it
+    /// declared.
     #[inline]
-    pub(super) fn body_ended(mut self) {
-        if let Some(active) = self.0.take() {
-            let outcome = match active.is_whole() {
+    pub(super) fn body_ended(&mut self) {
+        if let Some(request) = self.0.take() {
+            let outcome = match request.response_body.is_complete() {
                 Some(false) => Outcome::BodyError,
-                _ => active.planned,
+                _ => request.outcome_if_complete,
             };
-            active.finish(outcome, None);
+            request.finish(outcome, None);
         }
     }
 
-    /// Where a panic is noted of code that is called while the request is shared.
-    #[inline]
-    pub(super) fn panic_note(&self) -> Option<&AtomicBool> {
-        self.0.as_deref().map(|active| &active.panicked)
+    /// Ends the request as panicked.
+    #[cold]
+    pub(super) fn panicked(&mut self) {
+        if let Some(request) = self.0.take() {
+            request.panicked();
+        }
     }
 
-    /// What owns the track is dropped, the host's part of it first.
+    /// Where a panic is noted of code that runs behind a shared reference.
     #[inline]
-    pub(super) fn dropping(&mut self) {
-        if let Some(active) = self.active() {
-            active.dropping.begins();
+    pub(super) fn panic_flag(&self) -> Option<&AtomicBool> {
+        self.0.as_deref().map(|request| &request.panicked)
+    }
+
+    /// Must be called before the fields of this guard's owner are dropped: the host's future or body is dropped before
+    /// the guard, and may panic.
+    #[inline]
+    pub(super) fn drop_started(&mut self) {
+        if let Some(request) = self.request() {
+            request.dropping.begins();
         }
     }
 }
 
-impl EndOnPanic for RequestGuard {
+/// Ends the request, if it has not ended.
+#[inline]
+fn end(request: &mut Option<Box<InFlightRequest>>, outcome: Outcome, now: Option<Nanos>) {
+    if let Some(request) = request.take() {
+        request.finish(outcome, now);
+    }
+}
+
+/// Discards a request that is not to be recorded.
+#[cold]
+fn discard(request: &mut Option<Box<InFlightRequest>>) {
+    if let Some(mut request) = request.take() {
+        request.close();
+        request.discard_trace();
+        request.recycle();
+    }
+}
+
+#[inline]
+fn response_started<B: Body>(
+    owner: &mut Option<Box<InFlightRequest>>,
+    response: &mut Response<B>,
+) -> AfterHeaders {
+    let Some(request) = owner.as_deref_mut() else {
+        return AfterHeaders::Ended;
+    };
+    let now = request.layer.now();
+    request.poll_ended(now);
+
+    // The monitor's own pages are no traffic of the service.
+    if response.extensions().get::<OwnResponse>().is_some() {
+        discard(owner);
+        return AfterHeaders::Ended;
+    }
+
+    // Head and hooks; from here on the outcome is known, unless the body changes it.
+    request.response_started(response, now);
+    let outcome = request.outcome_if_complete;
+    if outcome != Outcome::Upgraded {
+        request.body_started(response);
+        if !request.has_no_body() && !response.body().is_end_stream() {
+            // An event stream of a declared length is a response like any other.
+            if request.response_body.is_declared() || !is_event_stream(response.headers()) {
+                return AfterHeaders::Body(RequestGuard(owner.take()));
+            }
+            let stream = start_stream(request);
+            end(owner, outcome, Some(now));
+            return AfterHeaders::Stream(stream);
+        }
+        // There is no body; its declared length can still make the response unreadable.
+        if request.response_body.is_broken()
+            && request.is_unreadable(response.body().is_end_stream())
+        {
+            end(owner, Outcome::BodyError, Some(now));
+            return AfterHeaders::Ended;
+        }
+    }
+    end(owner, outcome, Some(now));
+    AfterHeaders::Ended
+}
+
+impl EndOnPanic for Box<InFlightRequest> {
     #[cold]
     fn panicked(self) {
-        if let Some(active) = self.0.as_deref() {
-            saw_panic(active.shared.requests.number());
-        }
-        self.finish(Outcome::Panicked);
+        count_panic(self.layer.requests.number());
+        self.finish(Outcome::Panicked, None);
     }
 }
 
 impl Drop for RequestGuard {
     fn drop(&mut self) {
-        let Some(mut active) = self.0.take() else {
+        let Some(mut request) = self.0.take() else {
             return;
         };
-        let panicked = active.dropping.panicked() | std::mem::take(active.panicked.get_mut());
+        let panicked = request.dropping.panicked() | std::mem::take(request.panicked.get_mut());
         let outcome = if panicked {
-            saw_panic(active.shared.requests.number());
+            count_panic(request.layer.requests.number());
             Outcome::Panicked
-        } else if active.headers_at.is_none() {
+        } else if request.headers_at.is_none() {
             Outcome::Cancelled
-        } else if active.is_whole() == Some(true) {
-            // Servers stop asking once they have the bytes that were promised.
-            active.planned
-        } else if active.sent.is_wrong() {
-            // The server gave it up, whether or not the client left.
+        } else if request.response_body.is_complete() == Some(true) {
+            // Servers do not poll a body again once they have the bytes that were declared.
+            request.outcome_if_complete
+        } else if request.response_body.cannot_complete() {
+            // The server gave the response up, whether or not the client left.
             Outcome::BodyError
         } else {
             Outcome::BodyDropped
         };
-        active.finish(outcome, None);
+        request.finish(outcome, None);
     }
 }
 
-/// The route of a request that no pattern and no hook names, and of a gRPC request, whose pattern may be that of its
+/// The route of a request that no pattern and no hook names, and of a gRPC call, whose pattern may be that of its
 /// service.
 #[cold]
 #[inline(never)]
-fn unmatched<B>(
-    shared: &LayerState,
+fn fallback_route<B>(
+    layer: &LayerState,
     request: &Request<B>,
     route: Option<RouteId>,
-    grpc: bool,
+    is_grpc: bool,
 ) -> Option<RouteId> {
     let extensions = request.extensions();
-    let of_service = || framework::matched_path(extensions).is_some_and(grpc::is_service);
-    let methods = shared
-        .grpc()
-        .filter(|_| grpc && (route.is_none() || of_service()));
+    let of_service = || framework::matched_path(extensions).is_some_and(grpc_methods::is_service);
+    let methods = layer
+        .grpc_methods()
+        .filter(|_| is_grpc && (route.is_none() || of_service()));
     let method = methods.and_then(|methods| methods.route(request.uri().path()));
     method.or(route).or_else(|| {
         let nested = framework::nested_path(request.extensions())?;
-        Some(shared.requests.routes().id(&nested))
+        Some(layer.requests.routes().id(&nested))
     })
 }
 
-/// Begins the event stream that is the response's body, before its request ends.
+/// Starts to record the event stream that is the response's body, before its request ends.
 #[cold]
-fn begin_stream(active: &InFlightRequest) -> Box<ConnectionRecorder> {
+fn start_stream(request: &InFlightRequest) -> Box<ConnectionRecorder> {
     let LayerState {
         requests,
         instruments,
-        record_queue,
-        lines,
         ..
-    } = &*active.shared;
-    let last = active
-        .repeated()
-        .map(|(record, texts, attributes)| StreamEndRecord {
-            record_queue: Arc::clone(record_queue),
-            errors_only: *lines != RequestLogMode::All,
-            record,
-            texts,
-            attributes,
-        });
-    let route = active.route_name();
-    let slot = active.slot();
-    let stream = ConnectionRecorder::begin(
-        requests,
-        instruments,
-        &route,
-        active.ids,
-        slot,
-        None,
-        Outcome::BodyDropped,
-    );
-    Box::new(stream.with_record(last))
+    } = &*request.layer;
+    let start = ConnectionStart {
+        route: &request.route_name(),
+        ids: request.ids,
+        parent: request.slot(),
+        traces: None,
+        outcome_if_dropped: Outcome::BodyDropped,
+        end_record: request.stream_end_record(),
+    };
+    Box::new(ConnectionRecorder::start(requests, instruments, start))
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

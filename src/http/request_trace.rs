@@ -1,4 +1,4 @@
-//! A request as the root of its part of a trace.
+//! The request as the root of this service's part of a trace.
 
 use http::{HeaderMap, HeaderValue};
 
@@ -7,49 +7,50 @@ use crate::context::Ids;
 use crate::model::Sampling;
 use crate::trace::{self, Attached, OtelContext};
 
-/// What a request's state keeps for its trace.
+/// The trace of a request.
 #[derive(Debug, Default)]
 pub(super) struct RequestTrace {
-    /// The decision at its start.
+    /// The sampling decision, made when the request starts.
     pub(super) sampling: Sampling,
     /// The caller's `tracestate`.
     pub(super) state: String,
     context: Option<OtelContext>,
 }
 
-/// What the caller's `traceparent` says.
+/// The caller's span, as its `traceparent` has it.
 pub(super) struct RemoteParent {
-    /// Whether its trace goes on here.
-    pub(super) continues: bool,
-    /// Its flags, where it does.
+    /// Whether its trace is continued here.
+    pub(super) is_continued: bool,
+    /// Its flags, if the trace is continued.
     pub(super) flags: u8,
-    /// A trusted caller's decision.
+    /// The sampling decision of a trusted caller.
     pub(super) sampled: Option<bool>,
 }
 
 impl RequestTrace {
-    /// Begins a request's part of a trace. `caller`: the headers where the trace is the caller's.
+    /// Starts a trace, or continues the caller's, whose `headers` are then given.
     #[inline]
-    pub(super) fn begin(
+    pub(super) fn start(
         &mut self,
         sampling: Sampling,
-        caller: Option<&HeaderMap>,
-        seen: &KnownHeaders<'_>,
+        headers: Option<&HeaderMap>,
+        known: &KnownHeaders<'_>,
     ) {
         self.sampling = sampling;
-        if let Some(headers) = caller
-            && seen.trace_state.is_some()
+        if let Some(headers) = headers
+            && known.trace_state.is_some()
         {
-            self.keep_state(headers);
+            self.copy_state(headers);
         }
     }
 
     #[cold]
-    fn keep_state(&mut self, headers: &HeaderMap) {
+    fn copy_state(&mut self, headers: &HeaderMap) {
         self.state = trace::trace_state(all(headers, "tracestate"));
     }
 
-    /// Makes the request an OpenTelemetry span, unless contexts are left to the service, with the baggage in `headers`.
+    /// Makes an OpenTelemetry context with the request as its span, unless the service's own provider does, and with the
+    /// baggage in `headers`.
     #[inline]
     pub(super) fn make_context(
         &mut self,
@@ -68,13 +69,13 @@ impl RequestTrace {
         });
     }
 
-    /// Makes the request the thread's current OpenTelemetry span.
+    /// Makes the request's context the thread's current one.
     #[inline]
     pub(super) fn attach(&self) -> Option<Attached> {
         self.context.as_ref().map(OtelContext::attach)
     }
 
-    /// Forgets the request.
+    /// Forgets the trace.
     #[inline]
     pub(super) fn clear(&mut self) {
         self.state.clear();

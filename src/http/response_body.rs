@@ -1,61 +1,61 @@
 use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body;
 
-use super::series::ProtocolVersion;
+use super::labels::ProtocolVersion;
 use crate::model::length;
 
-/// How the body is polled.
+/// How a response's body is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum PollMode {
-    /// It knows its own length: polls run no code of the host's.
+    /// It knows its own length: a poll runs no code of the host.
     #[default]
-    Known,
-    /// Polls may run the host's code.
-    Open,
-    /// As `Open`, and its data is read: the status of a gRPC-Web call is in it.
+    Data,
+    /// A poll may run code of the host.
+    Code,
+    /// As `Code`, and the data is read: it holds the status of a gRPC-Web call, or the first message of a call.
     Read,
 }
 
-/// What a response's body says of its length, and what was handed over of it.
+/// The declared length of a response's body, and the bytes that the server has taken of it.
 #[derive(Debug, Default)]
 pub(super) struct ResponseBodyState {
     bytes: u64,
-    /// The length that the body itself knows, else the one that the headers declare.
+    /// The length that the body knows, else the one that the headers declare.
     declared: Option<u64>,
-    polls: PollMode,
-    /// Whether the headers declare a length that no server sends and no client reads.
+    poll_mode: PollMode,
+    /// Whether the headers declare a length that no server sends or no client can read.
     is_broken: bool,
 }
 
 impl ResponseBodyState {
-    /// A response begins. Calls the body's code.
+    /// Takes over the length of a response's body. Calls the body's code.
     #[inline]
-    pub(super) fn begin<B: Body>(&mut self, response: &Response<B>, version: ProtocolVersion) {
+    pub(super) fn start<B: Body>(&mut self, response: &Response<B>, version: ProtocolVersion) {
         self.bytes = 0;
         self.declared = response.body().size_hint().exact();
-        self.polls = match self.declared {
-            None => PollMode::Open,
-            Some(_) => PollMode::Known,
+        self.poll_mode = match self.declared {
+            None => PollMode::Code,
+            Some(_) => PollMode::Data,
         };
         self.is_broken = false;
         let mut names = response.headers().keys();
         if names.any(|name| name == header::CONTENT_LENGTH) {
-            self.declares(response.headers(), version);
+            self.read_content_length(response.headers(), version);
         }
     }
 
-    /// The headers have a `Content-Length`.
+    /// Compares `Content-Length` with the length that the body knows, or takes it over.
     #[inline(never)]
-    fn declares(&mut self, headers: &HeaderMap, version: ProtocolVersion) {
+    fn read_content_length(&mut self, headers: &HeaderMap, version: ProtocolVersion) {
         if let Some(known) = self.declared {
-            self.is_broken = !agrees(headers, known, version);
+            self.is_broken = !matches_known(headers, known, version);
         } else {
             self.declared = declared(headers, version);
             self.is_broken = self.declared.is_none();
         }
     }
 
-    /// There is no response yet.
+    /// Forgets the last response.
     #[inline]
     pub(super) fn clear(&mut self) {
         self.bytes = 0;
@@ -63,11 +63,12 @@ impl ResponseBodyState {
     }
 
     #[inline]
-    pub(super) fn add(&mut self, bytes: usize) {
+    /// Counts bytes that the server has taken.
+    pub(super) fn add_bytes(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
-    /// The bytes that were handed over. Over HTTP/1 a server sends none beyond the declared length.
+    /// The bytes that the server has taken. Over HTTP/1 it sends none beyond the declared length.
     #[inline]
     pub(super) fn bytes(&self, version: ProtocolVersion) -> u64 {
         match self.declared {
@@ -77,50 +78,51 @@ impl ResponseBodyState {
     }
 
     #[inline]
+    /// Whether the body does not know its length.
     pub(super) fn is_open(&self) -> bool {
-        self.polls == PollMode::Open
+        self.poll_mode == PollMode::Code
     }
 
     #[inline]
-    pub(super) fn polls(&self) -> PollMode {
-        self.polls
+    pub(super) fn poll_mode(&self) -> PollMode {
+        self.poll_mode
     }
 
-    /// The body's data is to be read.
-    pub(super) fn read(&mut self) {
-        self.polls = PollMode::Read;
+    /// Has the body's data read.
+    pub(super) fn read_data(&mut self) {
+        self.poll_mode = PollMode::Read;
     }
 
-    /// Whether the headers declare a length that a server refuses to send.
+    /// Whether the headers declare a length that no server sends or no client can read.
     #[inline]
     pub(super) fn is_broken(&self) -> bool {
         self.is_broken
     }
 
-    /// Whether a length is declared, be it a wrong one.
+    /// Whether a length is declared, right or wrong.
     #[inline]
     pub(super) fn is_declared(&self) -> bool {
         self.declared.is_some() || self.is_broken
     }
 
-    /// Whether the bytes so far are those that were declared; `None` where no length was.
+    /// Whether the bytes so far are as many as declared; `None` without a declared length.
     #[inline]
-    pub(super) fn is_whole(&self) -> Option<bool> {
+    pub(super) fn is_complete(&self) -> Option<bool> {
         if self.is_broken {
             return Some(false);
         }
         Some(self.bytes == self.declared?)
     }
 
-    /// Whether the body cannot become whole any more: its length cannot be read, or it has more bytes than declared.
+    /// Whether the body can no longer become complete: its length cannot be read, or it has more bytes than declared.
     #[inline]
-    pub(super) fn is_wrong(&self) -> bool {
+    pub(super) fn cannot_complete(&self) -> bool {
         self.is_broken || self.declared.is_some_and(|declared| self.bytes > declared)
     }
 }
 
-/// The length that a server declares for a body which does not know its own; `None` where the headers contradict each
-/// other or are no number, so that the server sends nothing.
+/// The length that a server declares for a body that does not know its own. `None` where the headers contradict each other
+/// or are no number: the server then sends no response.
 ///
 /// A list such as `5, 5` is not sent over HTTP/1 and ends the stream over HTTP/2. Over HTTP/1 `Transfer-Encoding` excludes
 /// `Content-Length`; HTTP/1.0 leaves it out where it comes first, HTTP/2 always.
@@ -143,9 +145,9 @@ fn declared(headers: &HeaderMap, version: ProtocolVersion) -> Option<u64> {
     declared
 }
 
-/// Whether clients read the length of a body that knows it. Over HTTP/1 servers send the first `Content-Length` as it is,
+/// Whether clients can read the length of a body that knows it. Over HTTP/1 servers send the first `Content-Length` as it is,
 /// and clients take a list of one number; over HTTP/2 servers send all of them.
-fn agrees(headers: &HeaderMap, known: u64, version: ProtocolVersion) -> bool {
+fn matches_known(headers: &HeaderMap, known: u64, version: ProtocolVersion) -> bool {
     if !version.is_http1() {
         let mut all = headers.get_all(header::CONTENT_LENGTH).iter();
         return all.all(|value| length(value) == Some(known));

@@ -1,4 +1,4 @@
-//! The series of gRPC calls, by the conventions for calls.
+//! The series of gRPC calls, by OpenTelemetry's conventions for RPC.
 
 use std::sync::OnceLock;
 
@@ -6,11 +6,11 @@ use crate::metrics::{Histogram, Metrics};
 use crate::model::grpc::{Call, Status, rpc_method};
 use crate::semconv;
 
-/// The series of one method and `error.type`, by status; the last is that of calls without one.
+/// The series of one method and `error.type`, by status. The last one is for calls without a status.
 #[derive(Debug, Default)]
 pub(super) struct RpcSeries(Box<[OnceLock<Histogram>; Status::COUNT + 1]>);
 
-/// The histogram of all calls.
+/// The histogram of gRPC calls.
 pub(super) fn duration(metrics: &Metrics) -> Histogram {
     metrics
         .histogram(semconv::RPC_SERVER_CALL_DURATION)

@@ -1,72 +1,46 @@
-//! The layer's instruments, and the series of each combination of route, method, status and outcome.
+//! The layer's instruments, and the series of each label set.
 
 use std::sync::{Arc, OnceLock};
 
+use super::labels::{ErrorType, RequestLabels};
 use super::query_totals::{QuerySeries, QueryTotals};
 use super::rpc_series::{self, RpcSeries};
-use crate::clock::Nanos;
-use crate::context::{RouteId, Routes};
+use crate::clock::{Nanos, seconds};
+use crate::context::Routes;
 use crate::metrics::{Counter, Histogram, Metrics, UpDownCounter};
-use crate::model::grpc::{Call, Status};
-use crate::model::{Outcome, TraceId};
-use crate::record::{self, Method, Scheme};
+use crate::model::TraceId;
+use crate::model::grpc::Call;
+use crate::record::{Method, Scheme};
 use crate::semconv;
 use crate::trace::{RouteTimes, Traces};
 
-/// One combination of labels, packed: the key under which threads keep its series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct RequestLabels {
-    pub(super) route: RouteId,
-    pub(super) method: Method,
-    pub(super) scheme: Scheme,
-    pub(super) version: ProtocolVersion,
-    pub(super) status: Option<u16>,
-    pub(super) outcome: Outcome,
-    pub(super) error: ErrorType,
-}
-
-/// `network.protocol.version`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct ProtocolVersion(u8);
-
-/// `error.type`, from a closed set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum ErrorType {
-    Absent,
-    Status,
-    Outcome,
-    /// A failure by judgement of the `classify` hook alone.
-    Failure,
-    Grpc(Status),
-}
-
-/// The series of one combination of labels.
+/// The series of one label set.
 #[derive(Debug)]
 pub(super) struct RequestSeries {
     pub(super) route: Arc<str>,
-    /// The durations of the route, where traces are made.
+    /// The route's recent durations, with traces: they decide what is slow.
     pub(super) times: Option<Arc<RouteTimes>>,
     pub(super) error_type: Box<str>,
     duration: Histogram,
     by_route: RouteInstruments,
-    /// Of the route and method, once one of its requests has a body.
+    /// Of the route and method; made with the first request that has a body.
     request_bytes: OnceLock<Histogram>,
     method: Method,
     scheme: Scheme,
-    /// Of the route, once one of its requests asked a database.
-    queried: OnceLock<QuerySeries>,
-    /// Of the method, once one of its requests is a gRPC call.
+    /// Of the route; made with the first request that queries a database.
+    queries: OnceLock<QuerySeries>,
+    /// Of the method; made with the first gRPC call.
     calls: OnceLock<RpcSeries>,
 }
 
-/// What has few labels: the series of a route and method, which several statuses and outcomes share.
+/// The series of a route and method, which several statuses and outcomes share.
 #[derive(Debug)]
 struct RouteInstruments {
     time_to_headers: Histogram,
     response_bytes: Histogram,
 }
 
-/// What is recorded of one request.
+/// The values that are recorded of one request: times in nanoseconds, sizes in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestMeasurements {
     pub(super) duration: Nanos,
@@ -85,104 +59,14 @@ pub(super) struct HttpInstruments {
     /// By method and scheme.
     actives: [OnceLock<UpDownCounter>; Method::COUNT * 2],
     long_polls: Counter,
-    /// Made with the first query of a request.
-    queried: OnceLock<QuerySeries>,
+    /// Made with the first query.
+    queries: OnceLock<QuerySeries>,
     /// Made with the first gRPC call.
     calls: OnceLock<Histogram>,
     metrics: Metrics,
-    pub(super) connection: Histogram,
+    pub(super) connection_duration: Histogram,
     pub(super) connections: UpDownCounter,
     pub(super) hook_panics: Counter,
-}
-
-impl ProtocolVersion {
-    #[inline]
-    pub(super) fn of(version: http::Version) -> Self {
-        Self(match version {
-            http::Version::HTTP_09 => 0,
-            http::Version::HTTP_10 => 1,
-            http::Version::HTTP_2 => 3,
-            http::Version::HTTP_3 => 4,
-            _ => 2,
-        })
-    }
-
-    /// Whether it is HTTP/1.1 or older.
-    pub(super) fn is_http1(self) -> bool {
-        self.0 < 3
-    }
-
-    /// Whether it is HTTP/1.1, which has `Transfer-Encoding: chunked`.
-    pub(super) fn has_chunks(self) -> bool {
-        self.0 == 2
-    }
-
-    pub(super) fn as_str(self) -> &'static str {
-        record::VERSIONS
-            .get(usize::from(self.0))
-            .copied()
-            .unwrap_or("1.1")
-    }
-}
-
-impl ErrorType {
-    /// The status for a 5xx, else the gRPC status of a failure, else the outcome where that is one.
-    #[inline]
-    pub(super) fn of(status: Option<u16>, call: Call, outcome: Outcome, failure: bool) -> Self {
-        match status {
-            Some(500..) if failure => Self::Status,
-            _ if failure && call != Call::NONE => Self::of_call(call, outcome),
-            _ if outcome.is_error_type() => Self::Outcome,
-            _ if failure => Self::Failure,
-            _ => Self::Absent,
-        }
-    }
-
-    #[cold]
-    fn of_call(call: Call, outcome: Outcome) -> Self {
-        match call.status() {
-            Some(status) if status != Status::OK => Self::Grpc(status),
-            _ if outcome.is_error_type() => Self::Outcome,
-            _ => Self::Failure,
-        }
-    }
-
-    #[inline]
-    fn packed(self) -> u64 {
-        match self {
-            Self::Absent => 0,
-            Self::Status => 1,
-            Self::Outcome => 2,
-            Self::Failure => 3,
-            Self::Grpc(status) => 4 + u64::from(status.code()),
-        }
-    }
-
-    /// The label's text; empty for none.
-    pub(super) fn text(self, status: &'static str, outcome: Outcome) -> &'static str {
-        match self {
-            Self::Absent => "",
-            Self::Status => status,
-            Self::Outcome => outcome.as_str(),
-            Self::Failure => "failure",
-            Self::Grpc(status) => status.name(),
-        }
-    }
-}
-
-impl RequestLabels {
-    /// All labels in one number. Statuses have ten bits: those above 1023 cannot be made with `http`.
-    #[inline]
-    pub(super) fn packed(self) -> u64 {
-        const { assert!(Method::COUNT <= 256 && Outcome::ALL.len() <= 16) };
-        u64::from(self.route.0) << 32
-            | u64::from(self.method.index()) << 24
-            | u64::from(self.scheme == Scheme::Https) << 23
-            | u64::from(self.version.0) << 20
-            | u64::from(self.status.unwrap_or(0)) << 10
-            | u64::from(self.outcome.index()) << 6
-            | self.error.packed()
-    }
 }
 
 impl RequestSeries {
@@ -191,7 +75,7 @@ impl RequestSeries {
     pub(super) fn record(
         &self,
         instruments: &HttpInstruments,
-        measured: &RequestMeasurements,
+        measurements: &RequestMeasurements,
         trace: TraceId,
         at: Nanos,
     ) {
@@ -199,18 +83,20 @@ impl RequestSeries {
             time_to_headers,
             response_bytes,
         } = &self.by_route;
-        let request_bytes = measured.request_bytes.map(|bytes| {
+        let request_bytes = measurements.request_bytes.map(|bytes| {
             let series = || instruments.request_bytes(&self.route, self.method, self.scheme);
             (self.request_bytes.get_or_init(series), bytes)
         });
-        let response_bytes = measured.response_bytes.map(|bytes| (response_bytes, bytes));
+        let response_bytes = measurements
+            .response_bytes
+            .map(|bytes| (response_bytes, bytes));
         let seconds_of = |histogram, time: Option<Nanos>| Some((histogram, seconds(time?), trace));
-        // Sizes have no buckets that an exemplar would explain.
+        // Sizes have no buckets, so no exemplar.
         let size_of = |(histogram, bytes)| (histogram, bytes as f64, TraceId::NIL);
-        // One loop, so that the recording is compiled in place.
+        // One loop, so that the recording is inlined.
         let all = [
-            seconds_of(&self.duration, Some(measured.duration)),
-            seconds_of(time_to_headers, measured.time_to_headers),
+            seconds_of(&self.duration, Some(measurements.duration)),
+            seconds_of(time_to_headers, measurements.time_to_headers),
             request_bytes.map(size_of),
             response_bytes.map(size_of),
         ];
@@ -218,26 +104,22 @@ impl RequestSeries {
             histogram.record_traced(value, trace, at);
         }
     }
-}
 
-impl RequestSeries {
-    /// Counts what a request asked of databases.
+    /// Records the totals of a request's queries.
     #[cold]
-    pub(super) fn queried(&self, instruments: &HttpInstruments, queried: &QueryTotals) {
+    pub(super) fn record_queries(&self, instruments: &HttpInstruments, queries: &QueryTotals) {
         let all = || QuerySeries::new(&instruments.metrics);
-        let series = || instruments.queried.get_or_init(all).of(&self.route);
-        self.queried.get_or_init(series).record(queried);
+        let series = || instruments.queries.get_or_init(all).of(&self.route);
+        self.queries.get_or_init(series).record(queries);
     }
-}
 
-impl RequestSeries {
-    /// Counts a gRPC call.
+    /// Records a gRPC call.
     #[cold]
-    pub(super) fn called(
+    pub(super) fn record_call(
         &self,
         instruments: &HttpInstruments,
         call: Call,
-        measured: &RequestMeasurements,
+        measurements: &RequestMeasurements,
         trace: TraceId,
         at: Nanos,
     ) {
@@ -248,7 +130,7 @@ impl RequestSeries {
         };
         let calls = self.calls.get_or_init(RpcSeries::default);
         let series = calls.of(call, all, &self.route, &self.error_type);
-        series.record_traced(seconds(measured.duration), trace, at);
+        series.record_traced(seconds(measurements.duration), trace, at);
     }
 }
 
@@ -259,7 +141,7 @@ impl HttpInstruments {
             let bounds = semconv::HTTP_DURATION_BOUNDS;
             time(name, what).bounds(bounds).build()
         };
-        // A count and a sum, from which averages and rates are made.
+        // Count and sum alone: they give averages and rates.
         let bytes = |name, what: &'static str| {
             let bytes = metrics.histogram(name).unit("By").description(what);
             bytes.bounds([f64::INFINITY]).build()
@@ -272,7 +154,7 @@ impl HttpInstruments {
             by_route: RouteInstruments {
                 time_to_headers: request_time(
                     semconv::HTTP_TIME_TO_HEADERS,
-                    "Time of HTTP server requests to the headers of the response, by route and method",
+                    "Time from the start of HTTP server requests to the response headers, by route and method",
                 ),
                 response_bytes: bytes(
                     semconv::HTTP_SERVER_RESPONSE_BODY_SIZE,
@@ -291,15 +173,15 @@ impl HttpInstruments {
             long_polls: metrics
                 .counter("watchpost.long_polls")
                 .description(
-                    "Polls of a request that kept their runtime's thread too long, by route",
+                    "Polls of HTTP server requests that blocked their thread for longer than http.long_poll, by route",
                 )
                 .build(),
-            queried: OnceLock::new(),
+            queries: OnceLock::new(),
             calls: OnceLock::new(),
             metrics: metrics.clone(),
-            connection: time(
+            connection_duration: time(
                 semconv::HTTP_CONNECTION_DURATION,
-                "Life of event streams and upgraded connections",
+                "Duration of event streams and upgraded connections, by route and outcome",
             )
             .bounds(semconv::HTTP_CONNECTION_BOUNDS)
             .build(),
@@ -309,12 +191,12 @@ impl HttpInstruments {
                 .build(),
             hook_panics: metrics
                 .counter("watchpost.hook_panics")
-                .description("Panics of the closures given to the endpoint layer, by hook")
+                .description("Panics of hooks of the endpoint layer, by hook")
                 .build(),
         }
     }
 
-    /// Requests under way of one method and scheme.
+    /// The number of requests under way of one method and scheme.
     #[inline]
     pub(super) fn active(&self, method: Method, scheme: Scheme) -> &UpDownCounter {
         let index = usize::from(method.index()) * 2 + usize::from(scheme == Scheme::Https);
@@ -329,15 +211,15 @@ impl HttpInstruments {
             .map_or(&self.active, |active| active.get_or_init(labelled))
     }
 
-    /// Counts a poll of a route that kept its thread too long.
+    /// Counts a poll that kept its thread for longer than `http.long_poll`.
     #[cold]
-    pub(super) fn long_poll(&self, route: &str) {
+    pub(super) fn count_long_poll(&self, route: &str) {
         self.long_polls
             .with([(semconv::HTTP_ROUTE, route.to_owned())])
             .add(1);
     }
 
-    /// The series of a combination of labels. Slow: threads keep what they got.
+    /// The series of a label set. Slow: threads cache the result.
     #[cold]
     pub(super) fn series(
         &self,
@@ -396,7 +278,7 @@ impl HttpInstruments {
             request_bytes: OnceLock::new(),
             method: labels.method,
             scheme: labels.scheme,
-            queried: OnceLock::new(),
+            queries: OnceLock::new(),
             calls: OnceLock::new(),
         })
     }
@@ -414,9 +296,4 @@ fn of_body(route: &str, method: Method, scheme: Scheme) -> [(&'static str, Strin
         (semconv::URL_SCHEME, scheme.as_str().to_owned()),
         (semconv::HTTP_ROUTE, route.to_owned()),
     ]
-}
-
-#[inline]
-pub(super) fn seconds(time: Nanos) -> f64 {
-    time as f64 / 1e9
 }

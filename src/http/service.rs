@@ -1,24 +1,29 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::request::Parts;
 use http::{Request, Response};
 use tower::Service;
 
 use super::body::ResponseBody;
 use super::client_address::PeerAddr;
-use super::framework;
 use super::future::ResponseFuture;
-use super::layer_state::{HookOutput, LayerState};
-use super::nested_layer;
+use super::hooks::HookOutput;
+use super::layer_state::LayerState;
 use super::poll_guard::PollGuard;
 use super::request_guard::RequestGuard;
+use super::{framework, nested_layer};
 use crate::model::Attributes;
 
-/// A service inside an [`EndpointLayer`](super::EndpointLayer).
+/// The service that an [`EndpointLayer`](super::EndpointLayer) makes: it calls the service inside and records each
+/// request.
+///
+/// Its readiness and its errors are those of the service inside; its responses have a
+/// [`ResponseBody`] around their body, and the header `x-trace-id`.
 #[derive(Debug, Clone)]
 pub struct EndpointService<S> {
     pub(super) inner: S,
-    pub(super) shared: Arc<LayerState>,
+    pub(super) layer: Arc<LayerState>,
 }
 
 impl<S, B, R> Service<Request<B>> for EndpointService<S>
@@ -37,78 +42,86 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if nested_layer::passes(&self.shared, &request) {
-            return ResponseFuture::untracked(self.inner.call(request));
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // A layer around this one records the request.
+        if nested_layer::is_nested(&self.layer, &request) {
+            return ResponseFuture::unrecorded(self.inner.call(request));
         }
-        // Known when this is compiled.
+        // Decided when this is compiled.
         if framework::is_other_axum::<B>() {
-            self.shared.unrouted.note_other_axum();
+            self.layer.unrouted.note_other_axum();
         }
-        if self.shared.looks_closer {
-            return self.call_closely(request);
+        if self.layer.has_request_hooks {
+            return self.call_with_hooks(request);
         }
-        nested_layer::mark(&self.shared, &mut request);
-        let mut track = RequestGuard::begin(&self.shared, &request, None);
-        track.watch_body(&mut request);
-        let mut track = Some(track);
-        let polling = PollGuard::enter(&mut track);
-        // First without its state: the inner future is then written where it stays.
-        let mut future = ResponseFuture::untracked(self.inner.call(request));
-        polling.leave();
-        future.track(track);
-        future
+        self.call_recorded(request, None)
     }
 }
 
 impl<S> EndpointService<S> {
-    /// Asks the hooks first.
+    /// Runs the hooks on the request's head, then calls the service.
     #[inline(never)]
-    fn call_closely<B: 'static>(&mut self, request: Request<B>) -> ResponseFuture<S::Future>
+    fn call_with_hooks<B: 'static>(&mut self, request: Request<B>) -> ResponseFuture<S::Future>
     where
         S: Service<Request<B>>,
     {
         let (mut parts, body) = request.into_parts();
-        let asked = ask(&self.shared, &mut parts);
-        let mut request = Request::from_parts(parts, body);
-        let Some(asked) = asked else {
-            return ResponseFuture::untracked(self.inner.call(request));
-        };
-        nested_layer::mark(&self.shared, &mut request);
-        let mut track = RequestGuard::begin(&self.shared, &request, Some(asked));
-        track.watch_body(&mut request);
-        let mut track = Some(track);
-        let polling = PollGuard::enter(&mut track);
-        // First without its state: the inner future is then written where it stays.
-        let mut future = ResponseFuture::untracked(self.inner.call(request));
-        polling.leave();
-        future.track(track);
+        let output = run_request_hooks(&self.layer, &mut parts);
+        let request = Request::from_parts(parts, body);
+        if output.is_none() {
+            return ResponseFuture::unrecorded(self.inner.call(request));
+        }
+        self.call_recorded(request, output)
+    }
+
+    /// Starts to record the request and calls the service.
+    #[expect(
+        clippy::inline_always,
+        reason = "the common call has no hooks, and their output is then not passed on"
+    )]
+    #[inline(always)]
+    fn call_recorded<B: 'static>(
+        &mut self,
+        mut request: Request<B>,
+        hooks: Option<HookOutput>,
+    ) -> ResponseFuture<S::Future>
+    where
+        S: Service<Request<B>>,
+    {
+        nested_layer::mark(&self.layer, &mut request);
+        let mut guard = RequestGuard::start(&self.layer, &mut request, hooks);
+        let poll = PollGuard::enter(&mut guard);
+        // First without its request: the inner future is then written where it stays.
+        let mut future = ResponseFuture::unrecorded(self.inner.call(request));
+        poll.leave();
+        future.set_request(guard);
         future
     }
 }
 
-/// What the hooks say of a request; `None`: skip it.
+/// Runs the hooks on a request's head. `None`: the request is skipped.
 #[cold]
-fn ask(shared: &LayerState, parts: &mut http::request::Parts) -> Option<HookOutput> {
-    let hooks = &shared.hooks;
-    let peer = hooks.peer.ask(|hook| hook(&parts.extensions)).flatten();
+fn run_request_hooks(layer: &LayerState, parts: &mut Parts) -> Option<HookOutput> {
+    let hooks = &layer.hooks;
+    // The peer first: the other hooks find it among the extensions.
+    let peer = hooks.peer.run(|hook| hook(&parts.extensions)).flatten();
     if let Some(peer) = peer {
         parts.extensions.insert(PeerAddr(peer.ip()));
     }
     let parts = &*parts;
-    if hooks.skip.ask(|hook| hook(parts)) == Some(true) {
+    if hooks.skip.run(|hook| hook(parts)) == Some(true) {
         return None;
     }
-    let matched = framework::matched_path(&parts.extensions).is_some();
-    let route = if matched {
+    let is_matched = framework::matched_path(&parts.extensions).is_some();
+    let route = if is_matched {
         None
     } else {
-        hooks.route.ask(|hook| hook(parts)).flatten()
+        hooks.route.run(|hook| hook(parts)).flatten()
     };
-    let user = hooks.user.ask(|hook| hook(parts)).flatten();
+    let user = hooks.user.run(|hook| hook(parts)).flatten();
     let attributes = hooks.on_request.is_set().then(|| {
         let mut attributes = Attributes::default();
-        hooks.on_request.ask(|hook| hook(parts, &mut attributes));
+        hooks.on_request.run(|hook| hook(parts, &mut attributes));
         attributes
     });
     Some(HookOutput {

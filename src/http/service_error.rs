@@ -1,42 +1,40 @@
-//! What an error of the service says.
+//! The outcome of a request whose service returned an error.
 
 use std::any::Any;
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use tower::BoxError;
 use tower::timeout::error::Elapsed;
 
 use crate::model::{Outcome, catch_panic};
 
-type BoxError = Box<dyn Error + Send + Sync>;
-
-/// The outcome of a request whose service gave this error: `timeout` where the error, or one behind it, is a time-out of
-/// tower, tokio or the system; else `failed`.
+/// `timeout` where the error, or a source of it, is a time-out of tower, tokio or the system; else `failed`.
 #[cold]
 pub(super) fn outcome<E: 'static>(error: &E) -> Outcome {
-    // Their `source` is the host's code, which would not have run without this layer.
-    match catch_panic(|| timed_out(error)) {
+    // `source` is the host's code, and would not run without this layer.
+    match catch_panic(|| is_timeout(error)) {
         Some(true) => Outcome::Timeout,
         _ => Outcome::Failed,
     }
 }
 
-fn timed_out(error: &dyn Any) -> bool {
+fn is_timeout(error: &dyn Any) -> bool {
     if let Some(error) = error.downcast_ref::<BoxError>() {
-        return is_in_chain(&**error);
+        return chain_has_timeout(&**error);
     }
     if let Some(error) = error.downcast_ref::<Box<dyn Error>>() {
-        return is_in_chain(&**error);
+        return chain_has_timeout(&**error);
     }
     if let Some(error) = error.downcast_ref::<io::Error>() {
-        return is_in_chain(error);
+        return chain_has_timeout(error);
     }
     error.is::<Elapsed>() || error.is::<tokio::time::error::Elapsed>()
 }
 
-fn is_in_chain(error: &(dyn Error + 'static)) -> bool {
+fn chain_has_timeout(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
-    // A chain may be a ring.
+    // A chain of sources may be a ring.
     for _ in 0..32 {
         let Some(error) = next else { break };
         if error.is::<Elapsed>() || error.is::<tokio::time::error::Elapsed>() {
@@ -59,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_outs_are_known_wherever_they_are() {
+    fn a_time_out_is_found_anywhere_in_the_chain() {
         let late = || io::Error::from(ErrorKind::TimedOut);
         let boxed = |error: io::Error| -> BoxError { error.into() };
         for error in [

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::series::ErrorType;
+use super::labels::ErrorType;
 use crate::clock::Nanos;
 use crate::model::codec::put_str;
 use crate::model::grpc::Call;
@@ -8,16 +8,16 @@ use crate::model::{Outcome, RecordKind};
 use crate::record::{RequestRecord, put_fixed};
 use crate::worker::RecordQueue;
 
-/// Event streams that last longer have a log record of their end.
-const LONG: Nanos = 60 * 1_000_000_000;
+/// Event streams that last longer get a log record of their end.
+const LONG_STREAM: Nanos = 60 * 1_000_000_000;
 
-/// The log record of an event stream's end: prepared at the headers, when its request ends.
+/// The log record of an event stream's end. It is prepared when the stream's request ends, at the headers.
 #[derive(Debug)]
 pub(super) struct StreamEndRecord {
     pub(super) record_queue: Arc<RecordQueue>,
-    /// Whether only failures have log records.
+    /// Whether only failures get log records.
     pub(super) errors_only: bool,
-    /// Those of its request, but for what the end changes.
+    /// The fields of the request; the end changes some of them.
     pub(super) record: RequestRecord<'static>,
     /// Route, path, query, user agent, client address and user.
     pub(super) texts: Vec<u8>,
@@ -25,10 +25,10 @@ pub(super) struct StreamEndRecord {
 }
 
 impl StreamEndRecord {
-    /// Queues the record, if there is to be one.
+    /// Queues the record, if the stream was long enough and is one to log.
     pub(super) fn queue(&self, outcome: Outcome, life: Nanos, bytes: u64, now: Nanos) {
         let failed = matches!(outcome, Outcome::BodyError | Outcome::Panicked);
-        if life <= LONG || self.errors_only && !failed {
+        if life <= LONG_STREAM || self.errors_only && !failed {
             return;
         }
         let error = ErrorType::of(None, Call::NONE, outcome, failed);

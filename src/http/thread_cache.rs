@@ -1,15 +1,16 @@
-//! What each thread keeps for each layer, so that the common request takes no lock: routes it has seen,
-//! series it has recorded to, states to use again, a block to cut trace ids from.
+//! What each thread keeps for each layer, so that the common request takes no lock: the routes and series that it has
+//! used, request states to use again, and a block of bytes for trace IDs.
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::thread::LocalKey;
 
 use bytes::BytesMut;
 use http::HeaderValue;
 use rustc_hash::FxHashMap;
 
-use super::in_flight::InFlightRequest;
-use super::series::{RequestLabels, RequestSeries};
+use super::labels::RequestLabels;
+use super::series::RequestSeries;
 use crate::context::{MAX_NAME, OVERFLOW, RouteId};
 use crate::model::TraceId;
 
@@ -17,73 +18,80 @@ use crate::model::TraceId;
 const MAX_LAYERS: usize = 8;
 /// Routes and series in a thread's cache; beyond them the shared tables are asked.
 const MAX_CACHED: usize = 16_384;
-/// States that a thread keeps for the next requests.
+/// States in a thread's pool.
 const MAX_POOLED: usize = 256;
-/// Bytes from which 128 trace ids are cut.
+/// Bytes of a block, from which 128 trace IDs are cut.
 const ID_BLOCK: usize = 4096;
 
-thread_local! {
-    // The layer that was last asked for stands in front.
-    #[expect(clippy::vec_box, reason = "parts change places")]
-    static LOCALS: RefCell<Vec<Box<ThreadCache>>> = const { RefCell::new(Vec::new()) };
+/// One thread's caches. The one of the layer that was used last is the first.
+pub(super) type ThreadCaches<T> = RefCell<Vec<Box<ThreadCache<T>>>>;
+
+/// No caches.
+pub(super) const fn empty<T>() -> ThreadCaches<T> {
+    RefCell::new(Vec::new())
 }
 
-/// One thread's part of one layer.
+/// One thread's cache of one layer, with a pool of `T`.
 #[derive(Debug)]
-pub(super) struct ThreadCache {
+pub(super) struct ThreadCache<T> {
     layer: u32,
+    /// The registry's epoch: the series belong to it.
     epoch: u64,
     routes: FxHashMap<Box<str>, RouteId>,
     series: FxHashMap<u64, Arc<RequestSeries>>,
-    #[expect(
-        clippy::vec_box,
-        reason = "a state moves between the pool and a request as it is"
-    )]
-    pool: Vec<Box<InFlightRequest>>,
+    /// Boxed, so that a state moves between the pool and a request without being copied.
+    pool: Vec<Box<T>>,
     ids: BytesMut,
 }
 
-/// Runs `work` with the calling thread's part of a layer. `None` while the thread ends, and inside
-/// itself. `work` calls nothing foreign.
+/// Runs `work` with the calling thread's cache of a layer. `None` while the thread ends, and inside itself: `work` must
+/// not call code of the host.
 #[inline]
-pub(super) fn with<R>(layer: u32, work: impl FnOnce(&mut ThreadCache) -> R) -> Option<R> {
+pub(super) fn with<T: 'static, R>(
+    caches: &'static LocalKey<ThreadCaches<T>>,
+    layer: u32,
+    work: impl FnOnce(&mut ThreadCache<T>) -> R,
+) -> Option<R> {
     let mut evicted = None;
-    let done = LOCALS.try_with(|locals| {
-        let mut locals = locals.try_borrow_mut().ok()?;
-        if locals.first().is_none_or(|local| local.layer != layer) {
-            evicted = to_front(&mut locals, layer);
+    let done = caches.try_with(|caches| {
+        let mut caches = caches.try_borrow_mut().ok()?;
+        if caches.first().is_none_or(|cache| cache.layer != layer) {
+            evicted = move_to_front(&mut caches, layer);
         }
-        locals.first_mut().map(|local| work(local))
+        caches.first_mut().map(|cache| work(cache))
     });
-    // Dropped outside the borrow: it may be the last owner of a layer and so of its hooks.
+    // Dropped outside the borrow: the cache may be the last owner of a layer and so of its hooks.
     if let Some(evicted) = evicted {
-        forget(evicted);
+        free(evicted);
     }
     done.ok().flatten()
 }
 
-/// A place of its own for a drop that is hardly ever due.
+/// Drops a cache. Not inlined: caches are seldom evicted.
 #[cold]
 #[inline(never)]
-fn forget(evicted: Box<ThreadCache>) {
+fn free<T>(evicted: Box<ThreadCache<T>>) {
     drop(evicted);
 }
 
-/// Puts the layer's part in front, made anew where this thread has none; what had to go.
+/// Moves the layer's cache to the front, or makes one. Returns the cache that had to go for it.
 #[cold]
 #[inline(never)]
 #[expect(clippy::vec_box, reason = "parts change places")]
-fn to_front(locals: &mut Vec<Box<ThreadCache>>, layer: u32) -> Option<Box<ThreadCache>> {
-    if let Some(at) = locals.iter().position(|local| local.layer == layer) {
-        locals.swap(0, at);
+fn move_to_front<T>(
+    caches: &mut Vec<Box<ThreadCache<T>>>,
+    layer: u32,
+) -> Option<Box<ThreadCache<T>>> {
+    if let Some(at) = caches.iter().position(|cache| cache.layer == layer) {
+        caches.swap(0, at);
         return None;
     }
-    let evicted = (locals.len() == MAX_LAYERS).then(|| locals.pop()).flatten();
-    locals.insert(0, Box::new(ThreadCache::new(layer)));
+    let evicted = (caches.len() == MAX_LAYERS).then(|| caches.pop()).flatten();
+    caches.insert(0, Box::new(ThreadCache::new(layer)));
     evicted
 }
 
-impl ThreadCache {
+impl<T> ThreadCache<T> {
     fn new(layer: u32) -> Self {
         Self {
             layer,
@@ -95,22 +103,21 @@ impl ThreadCache {
         }
     }
 
-    /// The number of a route's pattern, which `find` finds where this thread has not seen it.
+    /// The ID of a route's pattern; `find` finds one that this thread has not seen.
     #[inline]
     pub(super) fn route(&mut self, name: &str, find: impl FnOnce(&str) -> RouteId) -> RouteId {
         if let Some(id) = self.routes.get(name) {
             return *id;
         }
         let id = find(name);
-        // What the table has no room for would fill this one, and a pattern may find room there later.
+        // A pattern without room in the shared table may find room there later, and must not fill this one.
         if self.routes.len() < MAX_CACHED && id != OVERFLOW && name.len() <= MAX_NAME {
             self.routes.insert(name.into(), id);
         }
         id
     }
 
-    /// The series of a combination of labels, made by `make` where this thread has not seen it in this
-    /// epoch of the registry.
+    /// The series of a label set; `make` makes one that this thread has not seen in this epoch of the registry.
     #[inline]
     pub(super) fn series(
         &mut self,
@@ -125,17 +132,15 @@ impl ThreadCache {
         self.series.entry(labels.packed()).or_insert_with(make)
     }
 
+    /// Takes a state out of the pool.
     #[inline]
-    pub(super) fn take_state(&mut self) -> Option<Box<InFlightRequest>> {
+    pub(super) fn take_pooled(&mut self) -> Option<Box<T>> {
         self.pool.pop()
     }
 
-    /// Keeps a state for later, or gives it back where there are enough.
+    /// Puts a state into the pool; returns it where the pool is full.
     #[inline]
-    pub(super) fn keep_state(
-        &mut self,
-        state: Box<InFlightRequest>,
-    ) -> Option<Box<InFlightRequest>> {
+    pub(super) fn put_pooled(&mut self, state: Box<T>) -> Option<Box<T>> {
         if self.pool.len() == MAX_POOLED {
             return Some(state);
         }
@@ -143,9 +148,9 @@ impl ThreadCache {
         None
     }
 
-    /// The id as a header's value, cut from a block that many share.
+    /// A trace ID as a header's value. Many share one block of bytes.
     #[inline]
-    pub(super) fn id_value(&mut self, trace: TraceId) -> Option<HeaderValue> {
+    pub(super) fn trace_id_header(&mut self, trace: TraceId) -> Option<HeaderValue> {
         let hex = trace.hex();
         if self.ids.capacity() < hex.len() {
             self.ids = BytesMut::with_capacity(ID_BLOCK);

@@ -1,4 +1,4 @@
-//! What came of a request's body.
+//! How a request's body is received.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -14,7 +14,7 @@ const ENDED: u8 = 1;
 const ABORTED: u8 = 2;
 const BROKEN: u8 = 3;
 
-/// What came of one request's body: written by the wrapper around the body, read when the request ends.
+/// What has come of one request's body. The wrapper around the body writes it; the request's end reads it.
 #[derive(Debug, Default)]
 pub(super) struct UploadProgress {
     bytes: AtomicU64,
@@ -22,7 +22,7 @@ pub(super) struct UploadProgress {
 }
 
 impl UploadProgress {
-    /// A fresh one, for the next request; made of `last`, where the body that had it is gone.
+    /// An upload for the next request. It uses the allocation of `last`, if no body holds that any more.
     pub(super) fn next(last: Option<Arc<Self>>) -> Arc<Self> {
         if let Some(mut last) = last
             && let Some(upload) = Arc::get_mut(&mut last)
@@ -33,27 +33,27 @@ impl UploadProgress {
         Arc::default()
     }
 
-    /// Counts bytes. One thread at a time does.
+    /// Counts bytes. Load and store are enough: one thread at a time polls the body.
     #[inline]
-    pub(super) fn received(&self, bytes: usize) {
+    pub(super) fn add_bytes(&self, bytes: usize) {
         let before = self.bytes.load(Relaxed);
         self.bytes
             .store(before.saturating_add(bytes as u64), Relaxed);
     }
 
-    /// The body came to its end. A body that is polled on after its error has no end.
+    /// Notes the body's end. A body that is polled again after an error has no end.
     #[inline]
-    pub(super) fn ended(&self) {
+    pub(super) fn end(&self) {
         if self.end.load(Relaxed) == 0 {
             self.end.store(ENDED, Release);
         }
     }
 
-    /// The body gave an error.
+    /// Notes the body's error.
     #[cold]
-    pub(super) fn broke(&self, error: &(dyn Error + 'static)) {
-        // Their `source` is the host's code, which would not have run without this layer.
-        let aborted = catch_panic(|| connection_broke(error)) == Some(true);
+    pub(super) fn fail(&self, error: &(dyn Error + 'static)) {
+        // `source` is the host's code, and would not run without this layer.
+        let aborted = catch_panic(|| is_connection_error(error)) == Some(true);
         let end = if aborted { ABORTED } else { BROKEN };
         if self.end.load(Relaxed) == 0 {
             self.end.store(end, Release);
@@ -74,19 +74,19 @@ impl UploadProgress {
     }
 }
 
-/// Whether a body's error says that the connection or the stream ended before the body did. A body that cannot be
-/// read, and a limit that a layer sets, say something else.
-fn connection_broke(error: &(dyn Error + 'static)) -> bool {
-    let (mut next, mut of_hyper) = (Some(error), false);
-    // A chain may be a ring.
+/// Whether a body's error means that the connection or the stream ended before the body did. A chunk that cannot be read
+/// and a limit that a layer sets are other errors.
+fn is_connection_error(error: &(dyn Error + 'static)) -> bool {
+    let (mut next, mut is_hyper) = (Some(error), false);
+    // A chain of sources may be a ring.
     for _ in 0..32 {
         let Some(error) = next else { break };
         if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
-            // An aborted write is a connection whose task is gone.
+            // An aborted write means that the connection's task is gone.
             if hyper.is_parse() || hyper.is_user() && !hyper.is_body_write_aborted() {
                 return false;
             }
-            of_hyper = true;
+            is_hyper = true;
         }
         let io = error.downcast_ref::<io::Error>();
         match io.map(io::Error::kind) {
@@ -105,8 +105,8 @@ fn connection_broke(error: &(dyn Error + 'static)) -> bool {
             None => error.source(),
         };
     }
-    // What is left of hyper's: the end of the connection, and the end of an HTTP/2 stream.
-    of_hyper
+    // hyper's other errors are the end of the connection or of an HTTP/2 stream.
+    is_hyper
 }
 
 #[cfg(test)]
@@ -114,10 +114,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_connection_that_ends_aborts() {
+    fn only_a_broken_connection_aborts() {
         let aborts = |error: io::Error| {
             let upload = UploadProgress::default();
-            upload.broke(&error);
+            upload.fail(&error);
             upload.is_aborted()
         };
         let of = |kind| io::Error::new(kind, "why");
@@ -163,7 +163,7 @@ mod tests {
 
         for odd in [Odd(true), Odd(false)] {
             let upload = UploadProgress::default();
-            upload.broke(&odd);
+            upload.fail(&odd);
             assert!(!upload.is_aborted());
         }
     }
@@ -175,21 +175,21 @@ mod tests {
             (ErrorKind::InvalidData, false),
         ] {
             let upload = UploadProgress::default();
-            upload.broke(&io::Error::new(kind, "why"));
-            upload.ended();
+            upload.fail(&io::Error::new(kind, "why"));
+            upload.end();
             assert_eq!((upload.is_aborted(), upload.is_ended()), (aborted, false));
         }
         let upload = UploadProgress::default();
-        upload.ended();
-        upload.broke(&io::Error::from(ErrorKind::ConnectionReset));
+        upload.end();
+        upload.fail(&io::Error::from(ErrorKind::ConnectionReset));
         assert!(upload.is_ended() && !upload.is_aborted());
     }
 
     #[test]
-    fn the_next_request_begins_afresh() {
+    fn the_next_request_starts_from_zero() {
         let one = UploadProgress::next(None);
-        one.received(5);
-        one.ended();
+        one.add_bytes(5);
+        one.end();
         let held = Arc::clone(&one);
         let two = UploadProgress::next(Some(one));
         assert_eq!((two.bytes(), two.is_ended(), held.bytes()), (0, false, 5));

@@ -125,7 +125,7 @@ impl Doctor {
         };
         let filter = probe.then(|| self.filter()).flatten();
         let sqlx = probe.then(|| self.sqlx()).flatten();
-        let route = self.inbound.sees_no_route().map(str::to_owned);
+        let route = self.inbound.no_route_advice().map(str::to_owned);
         let [provider, layer] = self.layer.besides();
         let data_directory = self.data_directory();
         let panic_kind = if has_panic_hook() {
@@ -367,7 +367,7 @@ impl Rounds {
         let look = move || {
             let Some(doctor) = rounds.0.get() else { return };
             // Once in a life, for filters may hang; and a service that does nothing yet has no spans.
-            let probe = !probed && doctor.inbound.has_answered();
+            let probe = !probed && doctor.inbound.has_served_requests();
             probed |= probe;
             for finding in doctor.examine(probe) {
                 let once = (finding.about, finding.kind);

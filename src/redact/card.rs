@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-/// The number that begins at `start`, where a word begins: the digits of a known issuer, in one piece
-/// or in the groups printed on cards, right by their check digit.
+/// The card number at `start`, the start of a word: digits of a known issuer, in one piece or in the groups printed on
+/// cards, with a valid check digit.
 pub(super) fn number(text: &[u8], start: usize) -> Option<Range<usize>> {
-    // The digits after a decimal point are no card's.
+    // Digits after a decimal point are no card number.
     if start > 0 && matches!(text.get(start - 1), Some(b'.')) {
         return None;
     }
     let rest = text.get(start..)?;
-    // The shortest number, and the first of its groups.
+    // The shortest number, and its first group.
     let (group, _) = rest.first_chunk::<13>()?.split_first_chunk::<4>()?;
     if !group.iter().all(u8::is_ascii_digit) {
         return None;
@@ -19,14 +19,14 @@ pub(super) fn number(text: &[u8], start: usize) -> Option<Range<usize>> {
     let (mut count, mut end, mut separator) = (0, 0, None);
     for (n, &byte) in rest.iter().enumerate() {
         if byte.is_ascii_digit() {
-            // A longer number is no card's.
+            // A longer number is no card number.
             *digits.get_mut(count)? = byte - b'0';
             count += 1;
             end = n + 1;
         } else if matches!(byte, b' ' | b'-')
             && end == n
             && separator.is_none_or(|have| have == byte)
-            && at_a_gap(digits, count)
+            && is_group_end(digits, count)
         {
             separator = Some(byte);
         } else {
@@ -36,11 +36,11 @@ pub(super) fn number(text: &[u8], start: usize) -> Option<Range<usize>> {
     let follows = rest.get(end);
     let ends = follows.is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
     let digits = digits.get(..count)?;
-    (ends && is_issued(digits) && is_right(digits)).then_some(start..start + end)
+    (ends && is_issued(digits) && passes_luhn(digits)).then_some(start..start + end)
 }
 
 /// Whether a group ends after `count` digits: 4-4-4-4, or 4-6-5 on the cards of 15 digits.
-fn at_a_gap(digits: [u8; 19], count: usize) -> bool {
+fn is_group_end(digits: [u8; 19], count: usize) -> bool {
     if digits.first() == Some(&3) {
         count == 4 || count == 10
     } else {
@@ -64,8 +64,8 @@ fn is_issued(digits: &[u8]) -> bool {
     }
 }
 
-/// Luhn's check.
-fn is_right(digits: &[u8]) -> bool {
+/// The Luhn check.
+fn passes_luhn(digits: &[u8]) -> bool {
     let sum: u32 = digits
         .iter()
         .rev()

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::{option, pair};
+use super::mark::count_visited;
+use super::{option, value};
 
-/// Bytes of a command that are looked through for its option.
+/// Bytes of a command in which its option is searched.
 const MAX: usize = 512;
 
 /// Commands and the letter of the option that carries a password.
@@ -22,7 +23,7 @@ const COMMANDS: [(&[u8], u8); 11] = [
     (b"redis-cli", b'a'),
 ];
 
-/// The password of the command that begins at `start`. Nothing before `read` is read again.
+/// The password of the command at `start`. Bytes before `read` were read by an earlier call and are skipped.
 pub(super) fn secret(text: &[u8], start: usize, read: &mut usize) -> Option<Range<usize>> {
     let rest = text.get(start..)?;
     let name = rest.iter().take(16);
@@ -31,37 +32,37 @@ pub(super) fn secret(text: &[u8], start: usize, read: &mut usize) -> Option<Rang
         .count();
     let command = rest.get(..name)?;
     let (_, letter) = COMMANDS.iter().find(|(known, _)| *known == command)?;
-    // Of these the value is attached; what follows apart is the name of a database.
+    // The MySQL commands attach the value; a separate argument is the name of a database.
     let attached = command.starts_with(b"m");
     let from = (start + name).max(*read);
     let window = text.get(from..text.len().min(start + name + MAX))?;
     let ends = |byte: &u8| matches!(byte, b'\n' | b'\r' | b';' | b'|');
     let length = window.iter().position(ends).unwrap_or(window.len());
     let window = window.get(..length)?;
-    super::count_visited(length);
+    count_visited(length);
     *read = from + length;
     let is_option = |three: &[u8]| matches!(three, [b' ' | b'\t' | b'"' | b'\'', b'-', found] if found == letter);
     let mut at = 0;
     while let Some(found) = window.get(at..)?.windows(3).position(is_option) {
         at += found + 3;
-        if let Some(value) = value(text, from + at, attached) {
+        if let Some(value) = option_value(text, from + at, attached) {
             return Some(value);
         }
     }
     None
 }
 
-/// The value of the option that ends at `at`.
-fn value(text: &[u8], at: usize, attached: bool) -> Option<Range<usize>> {
+/// The value of the option letter before `at`.
+fn option_value(text: &[u8], at: usize, attached: bool) -> Option<Range<usize>> {
     let next = text.get(at)?;
     let apart = matches!(next, b' ' | b'\t' | b'"' | b'\'' | b',');
-    // A quote ends an argument of a list, or begins a value that a shell joins.
+    // A quote ends an argument in a list, or starts a value that a shell joins to the option.
     let begins_quoted = matches!(next, b'"' | b'\'')
         && text
             .get(at + 1)
             .is_some_and(|byte| !byte.is_ascii_whitespace() && !b",]\"'".contains(byte));
     let value = if begins_quoted {
-        at + 1..pair::end_of_quoted(text, at + 1)
+        at + 1..value::end_of_quoted(text, at + 1)
     } else if !apart {
         let rest = text.get(at..)?;
         let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`<>".contains(byte);
@@ -71,6 +72,6 @@ fn value(text: &[u8], at: usize, attached: bool) -> Option<Range<usize>> {
     } else {
         option::value(text, at)?
     };
-    let value = option::without_marks(text, value);
-    (!option::says_nothing(text, &value)).then_some(value)
+    let value = option::without_punctuation(text, value);
+    (!option::is_placeholder(text, &value)).then_some(value)
 }

@@ -1,10 +1,11 @@
-//! Secrets that a form other than `key=value` names: `Password("x")`, `ApiKey { value: "x" }`,
+//! Secrets in forms other than `key=value`: `Password("x")`, `ApiKey { value: "x" }`,
 //! `<password>x</password>`, a part of a multipart body, `PASSWORD 'x'`.
 
 use std::ops::Range;
 
-use super::key::is_sensitive;
-use super::pair;
+use super::mark::count_visited;
+use super::rules::is_sensitive;
+use super::value;
 
 /// Bytes of a name.
 const MAX_NAME: usize = 64;
@@ -41,24 +42,24 @@ fn is_type(name: &[u8]) -> bool {
         && is_sensitive(name)
 }
 
-/// The quoted value behind `at`, where one stands there.
+/// The quoted value at `at`.
 fn quoted(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let quote = pair::quote_at(text, at);
-    let value = at + quote..pair::end_of_quoted(text, at + quote);
-    (quote > 0 && !pair::says_nothing(text.get(value.clone())?)).then_some(value)
+    let quote = value::quote_at(text, at);
+    let value = at + quote..value::end_of_quoted(text, at + quote);
+    (quote > 0 && !value::is_placeholder(text.get(value.clone())?)).then_some(value)
 }
 
-/// The text of a tuple structure whose parenthesis is at `open`: `Password("x")`.
-pub(super) fn of_tuple(text: &[u8], floor: usize, open: usize) -> Option<Range<usize>> {
-    if pair::quote_at(text, open + 1) == 0 || !is_type(last_name(text.get(floor..open)?)) {
+/// The value of a tuple struct whose parenthesis is at `open`: `Password("x")`.
+pub(super) fn tuple_value(text: &[u8], floor: usize, open: usize) -> Option<Range<usize>> {
+    if value::quote_at(text, open + 1) == 0 || !is_type(last_name(text.get(floor..open)?)) {
         return None;
     }
     quoted(text, open + 1)
 }
 
-/// The text of a structure's only field, whose name begins at `key` and ends with the colon before `after`:
+/// The value of a struct's first field, whose name is at `key`, with a colon before `after`:
 /// `ApiKey { value: "x" }`.
-pub(super) fn of_field(
+pub(super) fn field_value(
     text: &[u8],
     floor: usize,
     key: Range<usize>,
@@ -95,8 +96,8 @@ pub(super) fn of_field(
 
 const CDATA: &[u8] = b"<![CDATA[";
 
-/// The text of the element whose tag begins at `start`: `<password>x</password>`.
-pub(super) fn of_element(text: &[u8], start: usize) -> Option<Range<usize>> {
+/// The text of the element whose tag starts at `start`: `<password>x</password>`.
+pub(super) fn element_text(text: &[u8], start: usize) -> Option<Range<usize>> {
     let rest = text.get(start + 1..)?;
     if !rest.first()?.is_ascii_alphabetic() {
         return None;
@@ -128,7 +129,7 @@ pub(super) fn of_element(text: &[u8], start: usize) -> Option<Range<usize>> {
         (0, b"")
     };
     let content = content.get(skipped..)?;
-    // A section that is not closed ends where the next one begins, so that no byte is read for many of them.
+    // An unclosed section ends at the start of the next one, so that no byte is read once for each of them.
     let is_end = |(at, byte): (usize, &u8)| match byte {
         b']' => skipped > 0,
         b'<' => {
@@ -140,7 +141,7 @@ pub(super) fn of_element(text: &[u8], start: usize) -> Option<Range<usize>> {
         _ => false,
     };
     let length = content.iter().enumerate().position(is_end);
-    super::count_visited(length.unwrap_or(content.len()));
+    count_visited(length.unwrap_or(content.len()));
     let tail = content.get(length?..)?;
     let is_closed = || {
         Some(
@@ -153,7 +154,7 @@ pub(super) fn of_element(text: &[u8], start: usize) -> Option<Range<usize>> {
         return None;
     }
     let value = content.get(..length?)?;
-    if pair::says_nothing(value.trim_ascii()) {
+    if value::is_placeholder(value.trim_ascii()) {
         return None;
     }
     let blanks = value.len() - value.trim_ascii_start().len();
@@ -161,7 +162,7 @@ pub(super) fn of_element(text: &[u8], start: usize) -> Option<Range<usize>> {
     Some(from..from + value.trim_ascii().len())
 }
 
-/// The length of a line's end at this place, as it is or escaped.
+/// The length of the line end at `at`, plain or escaped; 0 if there is none.
 fn line_end(text: &[u8], at: usize) -> usize {
     match text.get(at..).unwrap_or_default() {
         [b'\\', b'r', b'\\', b'n', ..] => 4,
@@ -171,10 +172,10 @@ fn line_end(text: &[u8], at: usize) -> usize {
     }
 }
 
-/// The body of the part of a multipart message whose parameter `name` ends with the equals sign before
-/// `after`: `name="password"`, an empty line, the value.
-pub(super) fn of_part(text: &[u8], after: usize) -> Option<Range<usize>> {
-    let quote = pair::quote_at(text, after);
+/// The body of a part of a multipart message. Its parameter `name` ends with the equals sign before `after`:
+/// `name="password"`, an empty line, the value.
+pub(super) fn multipart_value(text: &[u8], after: usize) -> Option<Range<usize>> {
+    let quote = value::quote_at(text, after);
     let name = text.get(after + quote..)?;
     let length = name.iter().take(MAX_NAME);
     let length = length.take_while(|byte| is_name_byte(**byte)).count();
@@ -182,11 +183,11 @@ pub(super) fn of_part(text: &[u8], after: usize) -> Option<Range<usize>> {
         return None;
     }
     let closing = after + quote + length;
-    let mut at = closing + pair::quote_at(text, closing);
+    let mut at = closing + value::quote_at(text, closing);
     if at == closing {
         return None;
     }
-    // Its other headers.
+    // The part's other headers.
     for _ in 0..4 {
         let end = line_end(text, at);
         if end == 0 {
@@ -203,7 +204,7 @@ pub(super) fn of_part(text: &[u8], after: usize) -> Option<Range<usize>> {
             let length = (0..rest.len()).find(|n| is_end(*n));
             let value = at..at + length.unwrap_or(rest.len());
             let bytes = text.get(value.clone())?;
-            return (!pair::says_nothing(bytes) && !bytes.starts_with(b"--")).then_some(value);
+            return (!value::is_placeholder(bytes) && !bytes.starts_with(b"--")).then_some(value);
         }
         let header = text.get(at..)?;
         if !header.get(..8)?.eq_ignore_ascii_case(b"content-") {
@@ -215,8 +216,8 @@ pub(super) fn of_part(text: &[u8], after: usize) -> Option<Range<usize>> {
     None
 }
 
-/// What is in the quotes that begin at `quote`, behind a word as in SQL: `PASSWORD 'x'`, `IDENTIFIED BY 'x'`.
-pub(super) fn of_statement(text: &[u8], floor: usize, quote: usize) -> Option<Range<usize>> {
+/// The literal whose quote is at `quote`, behind a keyword of SQL: `PASSWORD 'x'`, `IDENTIFIED BY 'x'`.
+pub(super) fn sql_literal(text: &[u8], floor: usize, quote: usize) -> Option<Range<usize>> {
     let before = text.get(floor..quote)?.strip_suffix(b" ")?;
     let ends = |words: &[u8]| {
         let at = before.len().checked_sub(words.len());

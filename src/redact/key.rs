@@ -1,30 +1,9 @@
-//! Which keys name a secret.
+//! Keys that name a secret.
 
-use super::rules::is_hosts_key;
+/// Bytes of a key that are checked together.
+pub(super) const MAX_KEY: usize = 128;
 
-/// Bytes of a key that are looked at together.
-const MAX: usize = 128;
-
-/// Whether what stands under this key is a secret: `password`, `X-Api-Key`, `sessionId`, `user[pin]`.
-///
-/// Case, `-_. []` and `camelCase` make no difference. Long names count wherever they stand in the key,
-/// short ones as a word of their own. Keys that only measure or describe (`token_count`,
-/// `prompt_tokens`, `session_timeout`, `cookie_name`) are no secrets.
-pub(crate) fn is_sensitive_key(key: &str) -> bool {
-    is_sensitive(key.as_bytes())
-}
-
-pub(super) fn is_sensitive(key: &[u8]) -> bool {
-    if key.len() > MAX {
-        let (head, tail) = (key.first_chunk::<MAX>(), key.last_chunk::<MAX>());
-        return head.is_some_and(|key| is_sensitive(key))
-            || tail.is_some_and(|key| is_sensitive(key));
-    }
-    let name = NormalizedKey::of(key);
-    name.names_a_secret() && !name.only_describes() || is_hosts_key(&name)
-}
-
-/// A key that a host adds: it names a secret alone and as whole words of a longer key.
+/// A key that the service adds. It matches alone, and as whole words of a longer key.
 #[derive(Debug)]
 pub(super) struct CustomKey(NormalizedKey);
 
@@ -40,7 +19,7 @@ impl CustomKey {
         }
         let begins = |at: usize| at == name.len || name.starts >> at & 1 == 1;
         !own.is_empty()
-            && !name.only_describes()
+            && !name.is_descriptive()
             && letters
                 .windows(own.len())
                 .enumerate()
@@ -48,7 +27,7 @@ impl CustomKey {
     }
 }
 
-/// Names of parameters that carry a grant in a query or a form, and name harmless things elsewhere.
+/// Whether a parameter of this name carries a grant in a query or a form. Elsewhere these names are harmless.
 pub(super) fn is_grant(key: &[u8]) -> bool {
     let names: [&[u8]; 10] = [
         b"code",
@@ -68,21 +47,22 @@ pub(super) fn is_grant(key: &[u8]) -> bool {
 /// A key in lower case, without its separators.
 #[derive(Debug)]
 pub(super) struct NormalizedKey {
-    letters: [u8; MAX],
+    letters: [u8; MAX_KEY],
     len: usize,
-    /// Bit n: a word begins at letter n.
+    /// Bit n: a word starts at letter n.
     starts: u128,
 }
 
 impl NormalizedKey {
-    /// Of a key that may be too long: its beginning.
+    /// The first bytes of a key that may be too long.
     pub(super) fn of_short(key: &[u8]) -> Self {
-        Self::of(key.get(..key.len().min(MAX)).unwrap_or_default())
+        Self::of(key.get(..key.len().min(MAX_KEY)).unwrap_or_default())
     }
 
-    fn of(key: &[u8]) -> Self {
+    #[inline]
+    pub(super) fn of(key: &[u8]) -> Self {
         let mut name = Self {
-            letters: [0; MAX],
+            letters: [0; MAX_KEY],
             len: 0,
             starts: 0,
         };
@@ -128,21 +108,27 @@ impl NormalizedKey {
         })
     }
 
-    fn names_a_secret(&self) -> bool {
-        let letters = self.letters();
-        (0..letters.len()).any(|at| letters.get(at..).is_some_and(begins_with_a_secrets_name))
-            || self.words().any(is_a_secrets_word)
+    /// Whether the built-in rules declare this key a secret.
+    #[inline]
+    pub(super) fn is_built_in(&self) -> bool {
+        self.names_secret() && !self.is_descriptive()
     }
 
-    fn only_describes(&self) -> bool {
+    fn names_secret(&self) -> bool {
+        let letters = self.letters();
+        (0..letters.len()).any(|at| letters.get(at..).is_some_and(starts_with_secret_name))
+            || self.words().any(is_secret_word)
+    }
+
+    fn is_descriptive(&self) -> bool {
         let last = self.words().last().unwrap_or_default();
-        is_describing(last)
-            || self.words().any(|word| word == b"tokens") && self.words().any(is_a_quantity)
+        is_descriptive_word(last)
+            || self.words().any(|word| word == b"tokens") && self.words().any(is_quantity)
     }
 }
 
-/// Names that are long enough to be no part of another word.
-fn begins_with_a_secrets_name(letters: &[u8]) -> bool {
+/// Whether the letters start with a name that is long enough to be no part of another word.
+fn starts_with_secret_name(letters: &[u8]) -> bool {
     let any = |names: &[&[u8]]| names.iter().any(|name| letters.starts_with(name));
     let unless = |name: &[u8], more: &[&[u8]]| {
         letters
@@ -152,7 +138,7 @@ fn begins_with_a_secrets_name(letters: &[u8]) -> bool {
     let Some((first, second)) = letters.first().zip(letters.get(1)) else {
         return false;
     };
-    // Most letters begin no name.
+    // Most pairs of letters start no name.
     let seconds: &[u8] = match first {
         b'a' => b"cpu",
         b'b' | b'd' | b'v' => b"e",
@@ -237,8 +223,8 @@ fn begins_with_a_secrets_name(letters: &[u8]) -> bool {
     }
 }
 
-/// Names that are secret only as a word of their own.
-fn is_a_secrets_word(word: &[u8]) -> bool {
+/// Whether a word is a name that matches only as a whole word.
+fn is_secret_word(word: &[u8]) -> bool {
     matches!(
         word,
         b"auth"
@@ -259,8 +245,8 @@ fn is_a_secrets_word(word: &[u8]) -> bool {
     )
 }
 
-/// Last words of a key that tells something about a secret, not the secret.
-fn is_describing(word: &[u8]) -> bool {
+/// Whether a key that ends with this word describes a secret and does not hold it.
+fn is_descriptive_word(word: &[u8]) -> bool {
     matches!(
         word,
         b"age"
@@ -298,7 +284,7 @@ fn is_describing(word: &[u8]) -> bool {
             | b"uri"
             | b"url"
             | b"valid"
-            // A source file and its line.
+            // A source file, before its line number.
             | b"go"
             | b"html"
             | b"java"
@@ -310,8 +296,8 @@ fn is_describing(word: &[u8]) -> bool {
     )
 }
 
-/// Words beside `tokens` that make it a number of them.
-fn is_a_quantity(word: &[u8]) -> bool {
+/// Whether this word beside `tokens` makes it a number of tokens.
+fn is_quantity(word: &[u8]) -> bool {
     matches!(
         word,
         b"budget"
@@ -335,10 +321,10 @@ fn is_a_quantity(word: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::redact::is_sensitive_key;
 
     #[test]
-    fn secrets_are_known_by_their_key() {
+    fn keys_of_secrets_match() {
         let keys = "password Password user_password passwd passphrase client_secret secretKey x-api-key \
             api.key APIKey aws_access_key private-key credentials mysql_pwd Authorization \
             proxy-authorization cookie set-cookie session_id sessionId JSESSIONID PHPSESSID token \
@@ -353,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_left_alone() {
+    fn other_keys_do_not_match() {
         let keys = "token_count tokens_used max_tokens promptTokens total_tokens author authority authors \
             authenticated session_count sessions keyboard key monkey pinned spin option panic expand \
             compass passenger passport tokenizer secretary token_type session_timeout cookie_name \

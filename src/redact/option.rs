@@ -2,15 +2,15 @@
 
 use std::ops::Range;
 
-use super::key::is_sensitive;
-use super::pair::{self, end_of_quoted};
+use super::rules::is_sensitive;
+use super::value::{self, end_of_quoted};
 
 /// Bytes of an option's name.
 const MAX_NAME: usize = 64;
-/// What may stand between an option and its value: blanks, and what separates a list's items.
+/// Bytes between an option and its value: blanks, and the separators of a list's items.
 const MAX_BETWEEN: usize = 6;
 
-/// The value of the option whose two dashes begin at `start`.
+/// The value of the option whose two dashes are at `start`.
 pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
     if start > 0
         && text
@@ -25,7 +25,7 @@ pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
     }
     let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let length = rest.iter().take(MAX_NAME).take_while(is_name).count();
-    // Another option begins there.
+    // Another option starts there.
     let next = rest.get(..length)?.windows(2).position(|two| two == b"--");
     let length = next.unwrap_or(length);
     let name = rest.get(..length)?;
@@ -34,8 +34,8 @@ pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
     }
     let from = start + 2 + length;
     value(text, from)
-        .map(|value| without_marks(text, value))
-        .filter(|value| !says_nothing(text, value))
+        .map(|value| without_punctuation(text, value))
+        .filter(|value| !is_placeholder(text, value))
 }
 
 /// The value behind an option that ends at `from`.
@@ -62,15 +62,15 @@ pub(super) fn value(text: &[u8], from: usize) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-/// Without what ends a sentence, a list or a group.
-pub(super) fn without_marks(text: &[u8], value: Range<usize>) -> Range<usize> {
+/// The value without punctuation that ends a sentence, a list or a group.
+pub(super) fn without_punctuation(text: &[u8], value: Range<usize>) -> Range<usize> {
     let bytes = text.get(value.clone()).unwrap_or_default();
     let last = bytes.iter().rposition(|byte| !b".,;:)]}".contains(byte));
     value.start..value.start + last.map_or(0, |last| last + 1)
 }
 
-/// Whether what follows an option is prose, another option or nothing.
-pub(super) fn says_nothing(text: &[u8], value: &Range<usize>) -> bool {
+/// Whether the text behind an option is prose, another option or nothing.
+pub(super) fn is_placeholder(text: &[u8], value: &Range<usize>) -> bool {
     let value = text.get(value.clone()).unwrap_or_default();
     let words: [&[u8]; 40] = [
         b"a",
@@ -118,6 +118,6 @@ pub(super) fn says_nothing(text: &[u8], value: &Range<usize>) -> bool {
         || value.starts_with(b"$")
         || value.starts_with(b"|")
         || value.starts_with(b"[Filtered")
-        || pair::says_nothing(value)
+        || value::is_placeholder(value)
         || words.iter().any(|word| value.eq_ignore_ascii_case(word))
 }

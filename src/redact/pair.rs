@@ -2,23 +2,26 @@
 
 use std::ops::Range;
 
-use super::key::{is_grant, is_sensitive};
+use super::key::is_grant;
+use super::mark::count_visited;
+use super::rules::is_sensitive;
 use super::segment::looks_random;
-use super::{FILTERED, REDACTED, ansi, form};
+use super::value::{end_of_plain, end_of_quoted, is_placeholder, is_space, quote_at};
+use super::{ansi, form};
 
-/// Bytes that are walked back from a separator in search of its key.
+/// Bytes before a separator in which its key is searched.
 const MAX_KEY: usize = 128;
-/// Bytes of a value that are looked at to tell whether it is a grant.
+/// Bytes of a value that decide whether it is a grant.
 const MAX_GRANT: usize = 512;
-/// Bytes of such values that are looked at, beside half of the text.
+/// Bytes of such values that are read in one text, in addition to half of its length.
 const MAX_GRANTS: usize = 4096;
 /// Blanks before a line of a block.
 const MAX_INDENTATION: usize = 64;
 /// Spaces between a separator and its value.
 const MAX_SPACES: usize = 4;
 
-/// The secret whose key ends before the separator at `separator` and whose value begins after it, at
-/// `after`. The key is not looked for before `floor`, where the last secret ended.
+/// The secret value that starts at `after`, behind the separator at `separator` and its key. The key starts at `floor` or
+/// later: that is the end of the last secret.
 pub(super) fn secret(
     text: &[u8],
     floor: usize,
@@ -36,9 +39,9 @@ pub(super) fn secret(
         return if is_grant(key) {
             grant(text, floor + key_at.start, separator, after, grants)
         } else if text.get(separator) == Some(&b':') {
-            form::of_field(text, floor, floor + key_at.start..floor + key_at.end, after)
+            form::field_value(text, floor, floor + key_at.start..floor + key_at.end, after)
         } else if key == b"name" {
-            form::of_part(text, after)
+            form::multipart_value(text, after)
         } else {
             None
         };
@@ -53,7 +56,7 @@ pub(super) fn secret(
         return None;
     }
     let arrow = text.get(after) == Some(&b'>');
-    let mut start = ansi::behind(text, after + usize::from(arrow));
+    let mut start = ansi::skip(text, after + usize::from(arrow));
     let spaced = separator > 0 && text.get(separator - 1).copied().is_some_and(is_space);
     let after = text.get(start..)?.iter().take(MAX_SPACES);
     let spaces = after.take_while(|byte| is_space(**byte)).count();
@@ -61,7 +64,7 @@ pub(super) fn secret(
         // `password= next=1`: there is no value.
         return None;
     }
-    start = ansi::behind(text, start + spaces);
+    start = ansi::skip(text, start + spaces);
     let quote = quote_at(text, start);
     if quote > 0 {
         let from = start + quote;
@@ -77,13 +80,13 @@ pub(super) fn secret(
     } else if holds(key, b"cookie") {
         end = end_of_cookies(text, end);
     }
-    if counts(key, text.get(start..end)?) {
+    if is_count(key, text.get(start..end)?) {
         return None;
     }
     secret_at(text, start..end)
 }
 
-/// The lines of a block of YAML whose mark is at `start`: `key: |`, and what stands further in than the key.
+/// The lines of a YAML block whose indicator is at `start`: `key: |`, and the lines that are indented more than the key.
 fn block(text: &[u8], key: usize, start: usize) -> Option<Range<usize>> {
     let rest = text.get(start..)?;
     let mark = match rest {
@@ -133,8 +136,8 @@ fn block(text: &[u8], key: usize, start: usize) -> Option<Range<usize>> {
     (end > first).then_some(first + indentation..end)
 }
 
-/// Whether a key and its value tell how many tokens there are, or a version: `tokens=512`.
-fn counts(key: &[u8], value: &[u8]) -> bool {
+/// Whether a key and its value are a number of tokens, or a version: `tokens=512`.
+fn is_count(key: &[u8], value: &[u8]) -> bool {
     let ends = |word: &[u8]| {
         let tail = key
             .len()
@@ -147,10 +150,11 @@ fn counts(key: &[u8], value: &[u8]) -> bool {
         && (ends(b"tokens") || ends(b"version"))
 }
 
-/// The value of a parameter that may carry a grant (`code`, `state`), where its key begins at `start`: one of
-/// several that `&` separates, or what looks random. Elsewhere these keys are harmless.
+/// The value of a parameter that may carry a grant (`code`, `state`), whose key starts at `start`. It is a grant if `&`
+/// separates it from other parameters, or if it looks random. Elsewhere these keys are harmless.
 ///
-/// `read` counts the bytes that were looked at in vain. Where they are many, what follows is a grant.
+/// `read` counts the bytes of values that were no grants. Above a limit every further value is taken for one, so that the
+/// time stays linear.
 fn grant(
     text: &[u8],
     start: usize,
@@ -165,7 +169,7 @@ fn grant(
     if *read > MAX_GRANTS + text.len() / 2 {
         return secret_at(text, value_at(text, after));
     }
-    // Enough to decide; a value that is none would be read once for each key before it.
+    // Enough to decide. Without the limit a long value would be read once for each key before it.
     let window = text.get(..text.len().min(after + MAX_GRANT))?;
     let at = value_at(window, after);
     let value = window.get(at.clone())?;
@@ -178,12 +182,12 @@ fn grant(
         secret_at(text, value_at(text, after))
     } else {
         *read += value.len();
-        super::count_visited(value.len());
+        count_visited(value.len());
         None
     }
 }
 
-/// The value that begins at `after`, behind blanks and without its quotes.
+/// The value at `after`, without blanks in front and without its quotes.
 fn value_at(text: &[u8], after: usize) -> Range<usize> {
     let rest = text.get(after..).unwrap_or_default();
     let spaces = rest.iter().take(MAX_SPACES);
@@ -197,7 +201,7 @@ fn value_at(text: &[u8], after: usize) -> Range<usize> {
     }
 }
 
-/// Where the query begins that is the value of the field `query` whose separator is at `separator`.
+/// The start of a query that is the value of a field `query` with the separator at `separator`.
 pub(super) fn start_of_query(text: &[u8], floor: usize, separator: usize) -> Option<usize> {
     let before = text.get(floor..separator)?;
     let before = before.strip_suffix(b"\"").unwrap_or(before);
@@ -212,14 +216,14 @@ pub(super) fn start_of_query(text: &[u8], floor: usize, separator: usize) -> Opt
         start += 5;
     }
     start += quote_at(text, start);
-    // A question mark is found by itself.
+    // The scan finds a question mark by itself.
     text.get(start)
         .is_some_and(u8::is_ascii_alphanumeric)
         .then_some(start)
 }
 
-/// What stands behind `-u` or `--user` around the colon at `separator`, as curl takes it: `name:password`.
-/// The numbers of a user and a group are none.
+/// The password of `name:password` behind `-u` or `--user`, as curl takes it, with the colon at `separator`. The numbers of
+/// a user and a group are no password.
 pub(super) fn user_option(
     text: &[u8],
     floor: usize,
@@ -230,7 +234,7 @@ pub(super) fn user_option(
     let (head, name) = text
         .get(floor..separator)?
         .split_at_checked(start - floor)?;
-    // What the options below end with.
+    // The last bytes of the options below.
     if name.len() > MAX_KEY || !matches!(head.last(), Some(b' ' | b'=' | b'"' | b'\'')) {
         return None;
     }
@@ -266,11 +270,11 @@ pub(super) struct PrecedingWord {
 }
 
 impl PrecedingWord {
-    /// Where the word begins that goes on at `at`, from `floor` on.
+    /// The start of the word that ends at `at`, not before `floor`.
     fn start(&mut self, text: &[u8], floor: usize, at: usize) -> usize {
         let from = self.read.max(floor);
         let unread = text.get(from..at).unwrap_or_default();
-        super::count_visited(unread.len());
+        count_visited(unread.len());
         let is_part = |byte: &u8| !byte.is_ascii_whitespace() && !b"\"'=,".contains(byte);
         if let Some(last) = unread.iter().rposition(|byte| !is_part(byte)) {
             self.start = from + last + 1;
@@ -281,51 +285,20 @@ impl PrecedingWord {
     }
 }
 
-/// Whether the value of a sensitive key tells nothing: there is none, or it was scrubbed before.
-pub(super) fn says_nothing(value: &[u8]) -> bool {
-    let words: [&[u8]; 20] = [
-        b"",
-        b"true",
-        b"false",
-        b"null",
-        b"nil",
-        b"none",
-        b"undefined",
-        b"unset",
-        b"set",
-        b"empty",
-        b"missing",
-        b"required",
-        b"invalid",
-        b"expired",
-        b"denied",
-        b"failed",
-        b"ok",
-        b"yes",
-        b"no",
-        b"-",
-    ];
-    value.len() <= 10
-        && (value == FILTERED.as_bytes()
-            || value == REDACTED.as_bytes()
-            || words.iter().any(|word| value.eq_ignore_ascii_case(word)))
-}
-
 fn secret_at(text: &[u8], at: Range<usize>) -> Option<Range<usize>> {
-    (!says_nothing(text.get(at.clone())?)).then_some(at)
+    (!is_placeholder(text.get(at.clone())?)).then_some(at)
 }
 
-/// Where the key stands at the end of `text`, without its quotes and colours; with its brackets, as in
-/// `user[pin]`.
+/// The key at the end of `text`, without quotes and colour sequences, with brackets as in `user[pin]`.
 fn key_before(text: &[u8]) -> Option<Range<usize>> {
-    let mut end = ansi::before(text);
+    let mut end = ansi::trimmed_len(text);
     let last = |end: usize| end.checked_sub(1).and_then(|at| text.get(at)).copied();
     for _ in 0..2 {
         if last(end).is_some_and(is_space) {
             end -= 1;
         }
     }
-    end = ansi::before(text.get(..end)?);
+    end = ansi::trimmed_len(text.get(..end)?);
     if matches!(last(end), Some(b'"' | b'\'' | b'`')) {
         end -= 1;
         if last(end) == Some(b'\\') {
@@ -344,7 +317,7 @@ fn key_before(text: &[u8]) -> Option<Range<usize>> {
     Some(without_colour(text, start..end))
 }
 
-/// Without the end of an escape sequence that the key begins behind: `0m` of `ESC [ 1 ; 0 m`.
+/// Skips the rest of an escape sequence in front of the key: `0m` of `ESC [ 1 ; 0 m`.
 fn without_colour(text: &[u8], key: Range<usize>) -> Range<usize> {
     let bytes = text.get(key.clone()).unwrap_or_default();
     let digits = bytes
@@ -355,11 +328,11 @@ fn without_colour(text: &[u8], key: Range<usize>) -> Range<usize> {
     let is_sequence = bytes.get(digits) == Some(&b'm')
         && text
             .get(..start)
-            .is_some_and(|head| ansi::before(head) < start);
+            .is_some_and(|head| ansi::trimmed_len(head) < start);
     if is_sequence { start..key.end } else { key }
 }
 
-/// Where the bracket opens that is open at the end of `text`, unless it holds the mark of a secret.
+/// The bracket that is open at the end of `text`, unless it holds a redacted secret.
 fn opening_bracket(text: &[u8]) -> Option<usize> {
     let inner = text
         .iter()
@@ -376,88 +349,13 @@ fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
-}
-
-fn is_quote(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\'' | b'`')
-}
-
-/// Whether `part` stands in the key, in any case.
+/// Whether the key contains `part`, ignoring case.
 fn holds(key: &[u8], part: &[u8]) -> bool {
     key.windows(part.len())
         .any(|window| window.eq_ignore_ascii_case(part))
 }
 
-/// The length of the opening quote at `at`, an escaped one too.
-pub(super) fn quote_at(text: &[u8], at: usize) -> usize {
-    match (text.get(at), text.get(at + 1)) {
-        (Some(&quote), _) if is_quote(quote) => 1,
-        (Some(b'\\'), Some(&quote)) if is_quote(quote) => 2,
-        _ => 0,
-    }
-}
-
-/// Where the quoted value that begins at `from` ends: before the same quote, or with the line.
-pub(super) fn end_of_quoted(text: &[u8], from: usize) -> usize {
-    let quote = from.checked_sub(1).and_then(|at| text.get(at));
-    let escaped = from >= 2 && text.get(from - 2) == Some(&b'\\');
-    let mut at = from;
-    while let Some(&byte) = text.get(at) {
-        match byte {
-            b'\n' | b'\r' => return at,
-            b'\\' if escaped && text.get(at + 1) == quote => return at,
-            b'\\' if !escaped => at += 1,
-            byte if !escaped && Some(&byte) == quote => return at,
-            _ => {}
-        }
-        at += 1;
-    }
-    text.len()
-}
-
-/// Where the value without quotes that begins at `start` ends. What stands in brackets belongs to it:
-/// `Some("hunter2")`, `["a", "b"]`.
-fn end_of_plain(text: &[u8], start: usize) -> usize {
-    let (mut at, mut depth) = (start, 0_usize);
-    while let Some(&byte) = text.get(at) {
-        match byte {
-            b'\n' | b'\r' => return at,
-            0x1b | b'\\' if ansi::length(text, at) > 0 => {
-                if depth == 0 {
-                    return at;
-                }
-                at += ansi::length(text, at) - 1;
-            }
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' if depth > 0 => depth -= 1,
-            byte if is_quote(byte) && (depth > 0 || at - start <= 2 && at > start) => {
-                at = end_of_quoted(text, at + 1);
-                if !text.get(at).copied().is_some_and(is_quote) {
-                    return at;
-                }
-            }
-            _ if depth > 0 => {}
-            b' ' | b'\t' | b',' | b';' | b'&' | b'<' | b'>' | b'|' => return at,
-            byte if is_quote(byte) => return at,
-            b'\\' if quote_at(text, at) == 2 => return at,
-            b'\\' if matches!(text.get(at + 1), Some(b'n' | b'r' | b't')) => return at,
-            b')' | b']' | b'}' => {
-                let next = text.get(at + 1..).unwrap_or_default();
-                let goes_on = next.first().is_some_and(u8::is_ascii_alphanumeric);
-                if !goes_on || next.starts_with(REDACTED.as_bytes()) {
-                    return at;
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    text.len()
-}
-
-/// As far as the credentials go after the name of their scheme: `Basic dXNl..`, `Digest a="b", c=..`.
+/// The end of the credentials behind the name of their scheme: `Basic dXNl..`, `Digest a="b", c=..`.
 fn end_of_credentials(text: &[u8], start: usize, end: usize) -> usize {
     let scheme = text.get(start..end).unwrap_or_default();
     let known: [&[u8]; 9] = [
@@ -487,7 +385,7 @@ fn end_of_credentials(text: &[u8], start: usize, end: usize) -> usize {
     end
 }
 
-/// As far as further cookies follow: `a=b; c=d`.
+/// The end of the cookies that follow each other: `a=b; c=d`.
 fn end_of_cookies(text: &[u8], mut end: usize) -> usize {
     while let Some(rest) = text.get(end..).and_then(|rest| rest.strip_prefix(b"; ")) {
         let name = rest.iter().take_while(|byte| is_key_byte(**byte)).count();

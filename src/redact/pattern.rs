@@ -1,21 +1,23 @@
-//! Paths that the host says have a secret in them.
+//! Paths that the service declares to have a secret in them.
 
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::REDACTED;
+use super::escape::slash_len;
+use super::mark::REDACTED;
+use super::segment;
 
-/// Bytes of a pattern, and its segments.
+/// Bytes and segments of a pattern.
 const MAX_BYTES: usize = 256;
 const MAX_SEGMENTS: usize = 16;
 
 /// A path with a secret in it, such as `/invites/{token}`.
 ///
-/// A segment is a literal, `*` for any one segment, or has one `{name}` for a secret, alone or behind and
-/// before literal text (`bot{token}`, `{token}.ics`). `{*name}` as the last segment stands for the rest of the path. One
-/// segment holds a secret, and the first is a literal: the pattern fits wherever its segments follow each
-/// other, so that a prefix where the service is mounted makes no difference.
+/// A segment is a literal, `*` for any one segment, or has one `{name}` for a secret, alone or between literal text
+/// (`bot{token}`, `{token}.ics`). `{*name}` as the last segment is the rest of the path. At least one segment holds a
+/// secret, and the first one starts with a literal. A pattern matches wherever its segments follow each other, so that the
+/// path under which a service is mounted makes no difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PathPattern {
     text: String,
@@ -112,7 +114,7 @@ fn segment(text: &str) -> Result<PatternSegment, &'static str> {
     })
 }
 
-/// The text with each secret of the patterns replaced; `None` where there is none.
+/// Replaces the secrets of the patterns; `None` if there are none.
 pub(super) fn scrub(patterns: &[PathPattern], text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut found: Vec<Range<usize>> = Vec::new();
@@ -145,21 +147,21 @@ pub(super) fn scrub(patterns: &[PathPattern], text: &str) -> Option<String> {
 }
 
 impl PathPattern {
-    /// Adds the secrets of this pattern where its first segment begins at `start`. Where it ends, or `start`.
+    /// Adds the secrets of this pattern, if it matches at `start`. Returns the end of the match, or `start`.
     fn find(&self, text: &[u8], start: usize, found: &mut Vec<Range<usize>>) -> usize {
         let before = found.len();
-        self.fits(text, start, found).unwrap_or_else(|| {
+        self.matches(text, start, found).unwrap_or_else(|| {
             found.truncate(before);
             start
         })
     }
 
-    fn fits(&self, text: &[u8], mut at: usize, found: &mut Vec<Range<usize>>) -> Option<usize> {
+    fn matches(&self, text: &[u8], mut at: usize, found: &mut Vec<Range<usize>>) -> Option<usize> {
         for (n, segment) in self.segments.iter().enumerate() {
             if n > 0 {
-                at += separator(text, at)?;
+                at += slash_len(text, at)?;
             }
-            let end = end_of_segment(text, at);
+            let end = segment::end(text, at);
             let bytes = text.get(at..end)?;
             if bytes.is_empty() {
                 return None;
@@ -174,7 +176,7 @@ impl PathPattern {
                     if !head.eq_ignore_ascii_case(before.as_bytes()) || bytes.len() == head.len() {
                         return None;
                     }
-                    // Where the end is not as it should be, the text may have been cut.
+                    // Without the literal end the text may have been cut.
                     let tail = if bytes.ends_with(after.as_bytes()) {
                         after.len()
                     } else {
@@ -187,8 +189,8 @@ impl PathPattern {
                 }
                 PatternSegment::Rest => {
                     let mut end = end;
-                    while let Some(more) = separator(text, end) {
-                        end = end_of_segment(text, end + more);
+                    while let Some(more) = slash_len(text, end) {
+                        end = segment::end(text, end + more);
                     }
                     found.push(at..end);
                     return Some(end);
@@ -200,24 +202,15 @@ impl PathPattern {
     }
 }
 
-/// The length of a slash at this place, also of an encoded or an escaped one.
-fn separator(text: &[u8], at: usize) -> Option<usize> {
-    super::segment::separator(text, at)
-}
-
 fn next_separator(text: &[u8], from: usize) -> Option<Range<usize>> {
     let rest = text.get(from..)?;
     rest.iter().enumerate().find_map(|(n, byte)| {
         if !matches!(byte, b'/' | b'%' | b'\\') {
             return None;
         }
-        let length = separator(text, from + n)?;
+        let length = slash_len(text, from + n)?;
         Some(from + n..from + n + length)
     })
-}
-
-fn end_of_segment(text: &[u8], start: usize) -> usize {
-    super::segment::end(text, start)
 }
 
 #[cfg(test)]
@@ -230,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_fit_wherever_their_segments_follow_each_other() {
+    fn patterns_match_wherever_their_segments_follow_each_other() {
         let cases = [
             ("/invites/{token}", "/invites/abc", "/invites/REDACTED"),
             (
@@ -292,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_patterns_are_refused() {
+    fn invalid_patterns_are_refused() {
         for text in [
             "",
             "/",

@@ -1,9 +1,9 @@
-//! What a host adds to the built-in rules.
+//! The rules that a service adds to the built-in ones.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use super::key::{CustomKey, NormalizedKey, is_grant, is_sensitive};
+use super::key::{CustomKey, MAX_KEY, NormalizedKey, is_grant};
 use super::pattern::PathPattern;
 
 /// The settings of redaction.
@@ -18,7 +18,7 @@ pub(crate) struct RedactConfig {
 }
 
 impl RedactConfig {
-    /// Puts the keys and paths of `earlier` before these, each once.
+    /// Inserts the keys and paths of `earlier` before these, each once.
     pub(crate) fn add(&mut self, earlier: Self) {
         prepend(&mut self.keys, earlier.keys);
         prepend(&mut self.paths, earlier.paths);
@@ -34,8 +34,8 @@ fn prepend<T: PartialEq>(list: &mut Vec<T>, earlier: Vec<T>) {
     }
 }
 
-/// The rules of one monitor. Its worker and whatever else formats its texts use them on their threads;
-/// a thread without rules has the built-in ones and shows no query value.
+/// The rules of one monitor, or the built-in ones. Each thread that formats texts of a monitor sets its rules. A thread
+/// without rules uses the built-in ones and shows no query value.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RedactionRules(Option<Arc<RuleSet>>);
 
@@ -46,13 +46,13 @@ struct RuleSet {
     allow_query: Vec<String>,
 }
 
-/// Which of the lists are not empty.
+/// Bits for the lists that are not empty.
 const KEYS: u8 = 1;
 const PATHS: u8 = 2;
 const ALLOWED: u8 = 4;
 
 thread_local! {
-    /// Read without touching the rules themselves, which most threads do not have.
+    /// Apart from the rules, so that threads without any read one byte.
     static LISTS: Cell<u8> = const { Cell::new(0) };
     static CURRENT: RefCell<RedactionRules> = const { RefCell::new(RedactionRules(None)) };
 }
@@ -76,12 +76,12 @@ impl RedactionRules {
             .unwrap_or_default()
     }
 
-    /// Makes these the rules of the calling thread for its life.
-    pub(crate) fn stay(&self) {
+    /// Makes these the rules of the calling thread, until it ends.
+    pub(crate) fn set_for_thread(&self) {
         self.replace();
     }
 
-    /// Makes these the rules of the calling thread until what is returned is dropped.
+    /// Makes these the rules of the calling thread until the guard is dropped.
     pub(crate) fn enter(&self) -> RulesGuard {
         RulesGuard(self.replace())
     }
@@ -95,10 +95,10 @@ impl RedactionRules {
 
     /// Whether the value of a query parameter is shown.
     #[inline]
-    pub(crate) fn shows(&self, name: &str, value: &str) -> bool {
+    pub(crate) fn shows_value(&self, name: &str, value: &str) -> bool {
         self.0
             .as_ref()
-            .is_some_and(|rules| rules.shows(name, value))
+            .is_some_and(|rules| rules.shows_value(name, value))
     }
 
     fn replace(&self) -> Self {
@@ -118,8 +118,8 @@ impl RedactionRules {
     }
 }
 
-/// Gives the thread back the rules that it had before.
-#[must_use = "the rules hold until this is dropped"]
+/// Restores the thread's previous rules when it is dropped.
+#[must_use = "the rules are in force until this is dropped"]
 pub(crate) struct RulesGuard(RedactionRules);
 
 impl Drop for RulesGuard {
@@ -128,7 +128,7 @@ impl Drop for RulesGuard {
     }
 }
 
-/// Whether the thread's rules have one of the lists.
+/// Whether a list of the thread's rules is not empty.
 #[inline]
 fn has(list: u8) -> bool {
     LISTS.try_with(|lists| lists.get() & list != 0) == Ok(true)
@@ -142,34 +142,53 @@ fn with<T: Default>(body: impl FnOnce(&RuleSet) -> T) -> T {
         .unwrap_or_default()
 }
 
-/// Whether the host says that what stands under this key is a secret.
+/// Whether the value of this key is a secret: `password`, `X-Api-Key`, `sessionId`, `user[pin]`.
+///
+/// Case, `-_. []` and `camelCase` make no difference. Long names match anywhere in the key, short ones only as a whole
+/// word. Keys that measure or describe a secret (`token_count`, `prompt_tokens`, `session_timeout`, `cookie_name`) do not
+/// match.
+pub(crate) fn is_sensitive_key(key: &str) -> bool {
+    is_sensitive(key.as_bytes())
+}
+
+pub(super) fn is_sensitive(key: &[u8]) -> bool {
+    if key.len() > MAX_KEY {
+        let (head, tail) = (key.first_chunk::<MAX_KEY>(), key.last_chunk::<MAX_KEY>());
+        return head.is_some_and(|key| is_sensitive(key))
+            || tail.is_some_and(|key| is_sensitive(key));
+    }
+    let name = NormalizedKey::of(key);
+    name.is_built_in() || is_custom_key(&name)
+}
+
+/// Whether the thread's rules declare this key a secret.
 #[inline]
-pub(super) fn is_hosts_key(name: &NormalizedKey) -> bool {
+fn is_custom_key(name: &NormalizedKey) -> bool {
     has(KEYS) && with(|rules| rules.keys.iter().any(|key| key.names(name)))
 }
 
-/// Whether the host has path patterns.
+/// Whether the thread's rules have path patterns.
 #[inline]
 pub(super) fn has_patterns() -> bool {
     has(PATHS)
 }
 
-/// The text with the secrets of the host's path patterns replaced; `None` where there are none.
+/// Replaces the secrets of the path patterns of the thread's rules; `None` if there are none.
 #[cold]
-pub(super) fn without_hosts_paths(text: &str) -> Option<String> {
+pub(super) fn without_custom_paths(text: &str) -> Option<String> {
     with(|rules| super::pattern::scrub(&rules.paths, text))
 }
 
 /// Whether the thread's rules show the value of a query parameter.
 #[inline]
-pub(super) fn shows(name: &str, value: &str) -> bool {
-    has(ALLOWED) && with(|rules| rules.shows(name, value))
+pub(super) fn shows_value(name: &str, value: &str) -> bool {
+    has(ALLOWED) && with(|rules| rules.shows_value(name, value))
 }
 
 impl RuleSet {
-    /// A sensitive name never is shown. Those of OAuth that also name harmless things (`code`, `state`) are shown with a
-    /// word or a short number alone.
-    fn shows(&self, name: &str, value: &str) -> bool {
+    /// Values of sensitive names are never shown. Names of OAuth that also name harmless things (`code`, `state`) are shown
+    /// only with a word or a short number.
+    fn shows_value(&self, name: &str, value: &str) -> bool {
         let bytes = name.as_bytes();
         self.allow_query.iter().any(|allowed| allowed == name)
             && !is_sensitive(bytes)
@@ -181,7 +200,7 @@ impl RuleSet {
     }
 }
 
-/// Lower-case letters, or a few digits.
+/// Whether a value has lower-case letters only, or a few digits.
 fn is_word(value: &[u8]) -> bool {
     let letters = value
         .iter()

@@ -1,39 +1,43 @@
-//! The one pass over a text.
+//! The pass over a text that finds its secrets.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::parameters::{self, ParameterKind, ParameterScan, PathEnds};
-use super::{REDACTED, ansi, card, command, form, option, pair, rules, segment, shape, url};
+use super::authority::{AtSignSearch, UserInfo, end_of_encoded_user, end_of_user_information};
+use super::escape::{percent_escape, slash_len, unicode_escape};
+use super::mark::REDACTED;
+use super::parameters::{ParameterKind, ParameterScan, PathEnds};
+use super::{ansi, card, command, form, option, pair, rules, segment, shape};
 
-/// With which a word begins that may be a token of a known shape, or a card's number.
+/// A byte that starts a word which may be a token of a known shape, or a card number.
 const HEAD: u16 = 1;
-/// At which a pair or an escape may begin.
+/// A punctuation mark at which a pair or an escape may start.
 const MARK: u16 = 2;
-/// Two of which begin a URL's authority, or a key's block.
+/// Two of them start a URL's authority.
 const SLASH: u16 = 4;
+/// Two of them start an option of a command line, or the header of a PEM block.
 const DASH: u16 = 8;
-/// With which a segment of a path begins that may be a keyword.
+/// A byte that starts a segment of a path which may be a keyword.
 const SEGMENT: u16 = 16;
 
-/// What each byte is; in the high half, what the next byte is looked at for: a word has one beginning, and
-/// of slashes and dashes the second counts.
+/// The classes of each byte. The high half has the classes that the next byte is checked for: a word starts once, and of two
+/// slashes or dashes the second counts.
 static CLASSES: [u16; 256] = classes();
-/// At the beginning, and behind the mark of a secret.
-const ANEW: u16 = MARK | HEAD;
+/// The classes to check for at the start of a text and behind a redacted secret.
+const WORD_START: u16 = MARK | HEAD;
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn classes() -> [u16; 256] {
-    let mut classes = [ANEW << 8; 256];
+    let mut classes = [WORD_START << 8; 256];
     let mut byte = 0_u8;
     while byte < 128 {
         if byte.is_ascii_alphanumeric() {
             classes[byte as usize] = MARK << 8;
         }
-        if shape::seconds(byte) != 0 {
+        if shape::second_letters(byte) != 0 {
             classes[byte as usize] |= HEAD;
         }
-        if segment::SECONDS[byte as usize] != 0 {
+        if segment::SECOND_LETTERS[byte as usize] != 0 {
             classes[byte as usize] |= SEGMENT;
         }
         byte += 1;
@@ -49,21 +53,21 @@ const fn classes() -> [u16; 256] {
     classes
 }
 
-/// Passes over a text that holds secrets: what one replaces may lay bare another.
+/// Passes over a text with secrets: replacing one can reveal another.
 const PASSES: usize = 4;
 
-/// Secrets of a text that are replaced one by one, and bytes of the text for each one more. What follows
-/// more than so many is replaced as a whole.
+/// Secrets of a text that are replaced one by one, and the bytes of text for which one more is. The text behind more
+/// secrets is replaced as a whole.
 const MAX_SECRETS: usize = 64;
 const BYTES_A_SECRET: usize = 64;
 
-/// The text with each secret replaced by `with`; in a URL's authority, query and patterns by `REDACTED`.
+/// Replaces each secret by `with`; in a URL's authority and query, and for path patterns, by `REDACTED`.
 pub(super) fn scrub<'a>(text: &'a str, with: &'static str) -> Cow<'a, str> {
-    let Some(mut scrubbed) = whole_pass(text, with) else {
+    let Some(mut scrubbed) = pass_with_patterns(text, with) else {
         return Cow::Borrowed(text);
     };
     for _ in 1..PASSES {
-        match whole_pass(&scrubbed, with) {
+        match pass_with_patterns(&scrubbed, with) {
             Some(again) if again != scrubbed => scrubbed = again,
             _ => break,
         }
@@ -75,24 +79,24 @@ pub(super) fn scrub<'a>(text: &'a str, with: &'static str) -> Cow<'a, str> {
     }
 }
 
-/// Whether no secret is in a text.
+/// Whether a text has no secret.
 pub(super) fn is_clean(text: &[u8]) -> bool {
     TextScan::of(text).next_secret().is_none()
         && (!rules::has_patterns()
-            || rules::without_hosts_paths(&String::from_utf8_lossy(text)).is_none())
+            || rules::without_custom_paths(&String::from_utf8_lossy(text)).is_none())
 }
 
-/// By the host's patterns first: what they name is replaced as a whole. `None` where there is no secret.
-fn whole_pass(text: &str, with: &'static str) -> Option<String> {
+/// One pass, after the path patterns, whose matches are replaced as a whole. `None` if there is no secret.
+fn pass_with_patterns(text: &str, with: &'static str) -> Option<String> {
     if rules::has_patterns()
-        && let Some(scrubbed) = rules::without_hosts_paths(text)
+        && let Some(scrubbed) = rules::without_custom_paths(text)
     {
         return Some(pass(&scrubbed, with).unwrap_or(scrubbed));
     }
     pass(text, with)
 }
 
-/// `None` where there is no secret.
+/// One pass. `None` if there is no secret.
 fn pass(text: &str, with: &'static str) -> Option<String> {
     let mut scan = TextScan::of(text.as_bytes());
     let mut secret = scan.next_secret()?;
@@ -100,7 +104,7 @@ fn pass(text: &str, with: &'static str) -> Option<String> {
     let mut copied = 0;
     let mut secrets = 0;
     loop {
-        // Secrets begin and end beside ASCII bytes: each range is one of whole characters.
+        // Secrets start and end at ASCII bytes, so each range has whole characters.
         out.push_str(text.get(copied..secret.at.start).unwrap_or_default());
         out.push_str(secret.with.unwrap_or(with));
         copied = secret.at.end;
@@ -121,27 +125,27 @@ fn pass(text: &str, with: &'static str) -> Option<String> {
 
 struct SecretMatch {
     at: Range<usize>,
-    /// In place of the usual replacement.
+    /// Instead of the usual replacement.
     with: Option<&'static str>,
 }
 
 struct TextScan<'a> {
     text: &'a [u8],
     at: usize,
-    /// Where the last secret ended.
+    /// The end of the last secret.
     floor: usize,
     no_jwt_before: usize,
     /// The parameters that are being read.
-    query: Option<ParameterScan>,
-    seen: ScanMemory,
+    parameters: Option<ParameterScan>,
+    memory: ScanMemory,
 }
 
-/// What was read around marks, so that none of it is read again for each of them.
+/// What was read around marks, so that it is not read again for each of them.
 #[derive(Default)]
 struct ScanMemory {
     paths: PathEnds,
-    behind: url::AtSignSearch,
-    user: url::UserInfo,
+    behind: AtSignSearch,
+    user: UserInfo,
     option: pair::PrecedingWord,
     grants: usize,
     commands: usize,
@@ -154,15 +158,15 @@ impl<'a> TextScan<'a> {
             at: 0,
             floor: 0,
             no_jwt_before: 0,
-            query: None,
-            seen: ScanMemory::default(),
+            parameters: None,
+            memory: ScanMemory::default(),
         }
     }
 
     fn next_secret(&mut self) -> Option<SecretMatch> {
-        let mut wanted = ANEW;
+        let mut wanted = WORD_START;
         loop {
-            if let Some(secret) = self.next_in_query() {
+            if let Some(secret) = self.next_in_parameters() {
                 return Some(secret);
             }
             let (hit, byte) = self.next_hit(&mut wanted)?;
@@ -171,12 +175,16 @@ impl<'a> TextScan<'a> {
             let secret = if hit & (HEAD | SEGMENT) != 0 {
                 self.word(hit, at, byte)
             } else {
-                // Of two the first was passed.
+                // `at` is the second of two; the mark starts at the first.
                 let first = at - usize::from(hit & (SLASH | DASH) != 0);
                 let (secret, next) = self.mark(first, byte);
                 if next > first + 1 {
                     let slash = matches!(byte, b'%' | b'\\') && self.ends_in_slash(next);
-                    wanted = if slash { ANEW | SEGMENT } else { ANEW };
+                    wanted = if slash {
+                        WORD_START | SEGMENT
+                    } else {
+                        WORD_START
+                    };
                 }
                 self.at = self.at.max(next);
                 secret
@@ -189,13 +197,15 @@ impl<'a> TextScan<'a> {
         }
     }
 
-    /// The next secret of the query that is being read, if one is.
-    fn next_in_query(&mut self) -> Option<SecretMatch> {
-        let query = self.query.as_mut()?;
-        let found = query.next(self.text);
-        self.at = self.at.max(found.as_ref().map_or(query.end(), |at| at.end));
+    /// The next secret of the parameters that are being read.
+    fn next_in_parameters(&mut self) -> Option<SecretMatch> {
+        let parameters = self.parameters.as_mut()?;
+        let found = parameters.next(self.text);
+        self.at = self
+            .at
+            .max(found.as_ref().map_or(parameters.end(), |at| at.end));
         let Some(at) = found else {
-            self.query = None;
+            self.parameters = None;
             return None;
         };
         self.floor = at.end;
@@ -205,21 +215,22 @@ impl<'a> TextScan<'a> {
         })
     }
 
-    /// Begins to read the parameters behind the mark at `mark`, from `at` on.
-    fn begin(&mut self, mark: usize, at: usize, begin: ParameterKind) {
-        let paths = &mut self.seen.paths;
-        self.query = Some(ParameterScan::new(self.text, mark, at, begin, paths));
+    /// Starts to read the parameters behind the mark at `mark`, from `at` on.
+    fn start_parameters(&mut self, mark: usize, at: usize, kind: ParameterKind) {
+        let paths = &mut self.memory.paths;
+        let scan = ParameterScan::new(self.text, mark, at, kind, paths, is_clean);
+        self.parameters = Some(scan);
     }
 
-    /// Whether an encoded or an escaped slash ends at this place.
+    /// Whether an encoded or an escaped slash ends at `at`.
     fn ends_in_slash(&self, at: usize) -> bool {
         let before = self.text.get(..at).unwrap_or_default();
         matches!(before, [.., b'2', b'f' | b'F'] | [.., b'\\', b'/'])
     }
 
-    /// Goes to where the next secret may begin: for what the byte there counts, and the byte.
+    /// Advances to the next byte that can start a secret; returns its classes and the byte.
     ///
-    /// Not inlined: among what follows a hit its loop would take three times as many instructions.
+    /// Not inlined: inside the caller its loop takes three times as many instructions.
     #[inline(never)]
     #[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
     fn next_hit(&mut self, wanted: &mut u16) -> Option<(u16, u8)> {
@@ -236,11 +247,11 @@ impl<'a> TextScan<'a> {
             self.at += found;
             let byte = *rest.get(found)?;
             let second = rest.get(found + 1).copied().unwrap_or_default();
-            let goes_on =
+            let continues =
                 |seconds: &[u32; 256]| seconds[usize::from(byte)] >> (second & 31) & 1 != 0;
             if hit & (HEAD | SEGMENT) == 0
-                || hit & HEAD != 0 && goes_on(&shape::SECONDS)
-                || hit & SEGMENT != 0 && goes_on(&segment::SECONDS)
+                || hit & HEAD != 0 && continues(&shape::SECOND_LETTERS)
+                || hit & SEGMENT != 0 && continues(&segment::SECOND_LETTERS)
             {
                 *wanted = last;
                 return Some((hit, byte));
@@ -265,19 +276,19 @@ impl<'a> TextScan<'a> {
             shape::token(self.text, at, &mut self.no_jwt_before).or_else(|| {
                 let head = self.text.get(at..at + 3)?;
                 if matches!(head, b"mys" | b"mar" | b"ssh" | b"red") {
-                    command::secret(self.text, at, &mut self.seen.commands)
+                    command::secret(self.text, at, &mut self.memory.commands)
                 } else {
                     None
                 }
             })
         };
-        // The only token that is a part of a URL by itself.
+        // Only a hook's token is a part of a URL.
         let of_hook = self.text.get(at + 1) == Some(&b'o') && byte == b'h';
         let with = of_hook.then_some(REDACTED);
         found.map(|at| SecretMatch { at, with })
     }
 
-    /// What begins at a mark, and where to go on without it.
+    /// The secret that starts at a mark, and where to continue without one.
     fn mark(&mut self, at: usize, byte: u8) -> (Option<SecretMatch>, usize) {
         let next = self.text.get(at + 1).copied();
         let plain = |found: Option<Range<usize>>| found.map(|at| SecretMatch { at, with: None });
@@ -288,44 +299,45 @@ impl<'a> TextScan<'a> {
             b':' if next == Some(b'/') => (None, at + 1),
             b'=' => (self.pair_or_query(at), at + 1),
             b':' => {
-                let found = shape::telegram(self.text, self.floor, at, at + 1).or_else(|| {
-                    pair::user_option(self.text, self.floor, at, &mut self.seen.option)
-                });
+                let found =
+                    shape::telegram_token(self.text, self.floor, at, at + 1).or_else(|| {
+                        pair::user_option(self.text, self.floor, at, &mut self.memory.option)
+                    });
                 let found = plain(found).or_else(|| self.pair_or_query(at));
                 (found, at + 1)
             }
             b'/' => (self.authority(at + 2), at + 2),
             b'-' => (
-                plain(shape::pem(self.text, at).or_else(|| option::secret(self.text, at))),
+                plain(shape::pem_block(self.text, at).or_else(|| option::secret(self.text, at))),
                 at + 1,
             ),
             b'%' => self.percent(at),
             b'?' => {
-                self.begin(at, at + 1, ParameterKind::Query);
+                self.start_parameters(at, at + 1, ParameterKind::Query);
                 (None, at + 1)
             }
             b'#' => {
-                self.begin(at, at + 1, ParameterKind::Fragment);
+                self.start_parameters(at, at + 1, ParameterKind::Fragment);
                 (None, at + 1)
             }
             b'@' => (self.without_scheme(at), at + 1),
-            b'(' => (plain(form::of_tuple(self.text, self.floor, at)), at + 1),
-            b'<' => (plain(form::of_element(self.text, at)), at + 1),
-            b'\'' => (plain(form::of_statement(self.text, self.floor, at)), at + 1),
+            b'(' => (plain(form::tuple_value(self.text, self.floor, at)), at + 1),
+            b'<' => (plain(form::element_text(self.text, at)), at + 1),
+            b'\'' => (plain(form::sql_literal(self.text, self.floor, at)), at + 1),
             b'\\' => self.backslash(at),
-            // The last letter of a sequence belongs to no word.
-            0x1b => (None, at + ansi::length(self.text, at).max(1)),
+            // The last letter of a sequence is no part of a word.
+            0x1b => (None, at + ansi::sequence_len(self.text, at).max(1)),
             _ => (None, at + 1),
         }
     }
 
-    /// The value of a key, or the parameters of a query that stands as a field: `query: Some("a=b")`.
+    /// The value of a key, or the parameters of a query that is a field's value: `query: Some("a=b")`.
     fn pair_or_query(&mut self, at: usize) -> Option<SecretMatch> {
         let found = self.pair(at, at + 1);
         if found.is_none()
             && let Some(start) = pair::start_of_query(self.text, self.floor, at)
         {
-            self.begin(start - 1, start, ParameterKind::Query);
+            self.start_parameters(start - 1, start, ParameterKind::Query);
         }
         found
     }
@@ -336,7 +348,7 @@ impl<'a> TextScan<'a> {
             self.floor,
             separator,
             after,
-            &mut self.seen.grants,
+            &mut self.memory.grants,
         )?;
         Some(SecretMatch { at, with: None })
     }
@@ -344,15 +356,15 @@ impl<'a> TextScan<'a> {
     fn backslash(&mut self, at: usize) -> (Option<SecretMatch>, usize) {
         match self.text.get(at + 1..).unwrap_or_default() {
             [b'/', b'\\', b'/', ..] => (self.authority(at + 4), at + 4),
-            // The letter of an escape belongs to no word.
+            // The letter of an escape is no part of a word.
             [b'/' | b'n' | b'r' | b't', ..] => (None, at + 2),
-            [b'x' | b'u' | b'0', ..] if ansi::length(self.text, at) > 0 => {
-                (None, at + ansi::length(self.text, at))
+            [b'x' | b'u' | b'0', ..] if ansi::sequence_len(self.text, at) > 0 => {
+                (None, at + ansi::sequence_len(self.text, at))
             }
-            [b'u', ..] => match parameters::unicode(self.text, at) {
+            [b'u', ..] => match unicode_escape(self.text, at) {
                 Some((length, b'=' | b':')) => (self.pair(at, at + length), at + length),
                 Some((length, b'?')) => {
-                    self.begin(at, at + length, ParameterKind::Query);
+                    self.start_parameters(at, at + length, ParameterKind::Query);
                     (None, at + length)
                 }
                 Some((length, _)) => (None, at + length),
@@ -362,26 +374,26 @@ impl<'a> TextScan<'a> {
         }
     }
 
-    /// An escape of URLs: a sign that counts is what it stands for, the digits belong to no word.
+    /// A percent escape: an encoded mark counts as that mark, and the digits are no part of a word.
     fn percent(&mut self, at: usize) -> (Option<SecretMatch>, usize) {
-        let Some((length, digits)) = parameters::encoded(self.text, at) else {
+        let Some((length, digits)) = percent_escape(self.text, at) else {
             return (None, at + 1);
         };
         let next = at + length;
         match &digits {
             b"3d" => (self.pair(at, next), next),
             b"3a" => {
-                let token = shape::telegram(self.text, self.floor, at, next);
+                let token = shape::telegram_token(self.text, self.floor, at, next);
                 let token = token.map(|at| SecretMatch { at, with: None });
                 (token.or_else(|| self.pair(at, next)), next)
             }
             b"3f" => {
-                self.begin(at, next, ParameterKind::Query);
+                self.start_parameters(at, next, ParameterKind::Query);
                 (None, next)
             }
-            b"2f" => match segment::separator(self.text, next) {
+            b"2f" => match slash_len(self.text, next) {
                 Some(second) => {
-                    let found = url::end_of_encoded_user(self.text, next + second);
+                    let found = end_of_encoded_user(self.text, next + second);
                     let secret = found.map(|end| SecretMatch {
                         at: next + second..end,
                         with: Some("REDACTED:REDACTED"),
@@ -395,11 +407,10 @@ impl<'a> TextScan<'a> {
         }
     }
 
-    /// What is secret in the authority that begins at `start`, or in a path behind it that is one as a whole.
+    /// The user information of the authority at `start`, or the secret path of a known host.
     fn authority(&mut self, start: usize) -> Option<SecretMatch> {
-        let Some(end) = url::end_of_user_information(self.text, start, &mut self.seen.behind)
-        else {
-            let at = segment::of_host(self.text, start)?;
+        let Some(end) = end_of_user_information(self.text, start, &mut self.memory.behind) else {
+            let at = segment::host_secret(self.text, start)?;
             return Some(SecretMatch {
                 at,
                 with: Some(REDACTED),
@@ -408,9 +419,9 @@ impl<'a> TextScan<'a> {
         self.user(start..end)
     }
 
-    /// User information before a place and without a scheme.
+    /// User information before the `@` at `at`, without a scheme.
     fn without_scheme(&mut self, at: usize) -> Option<SecretMatch> {
-        let start = self.seen.user.start(self.text, self.floor, at)?;
+        let start = self.memory.user.start(self.text, self.floor, at)?;
         self.user(start..at)
     }
 

@@ -1,17 +1,18 @@
-//! Tokens in the segments of a path: webhooks, links of one use, addresses that are secrets themselves.
+//! Tokens in the segments of a path: webhooks, one-time links, secret addresses.
 
 use std::ops::Range;
 
-use super::REDACTED;
+use super::escape::{ends_url, is_encoded, slash_len};
+use super::mark::{FILTERED, REDACTED};
 
-/// Segments behind a keyword that are looked at.
+/// Segments behind a keyword that are checked.
 const MAX_SEGMENTS: usize = 6;
 /// Bytes of a keyword.
 const MAX_KEYWORD: usize = 24;
-/// Bytes of a host that is looked at.
+/// Bytes of a host that are checked.
 const MAX_HOST: usize = 96;
 
-/// Segments behind which tokens stand, in alphabetical order. The first letters are what the scan looks for.
+/// Segments that tokens follow, in alphabetical order. The scan looks for their first letters.
 const KEYWORDS: [&[u8]; 57] = [
     b"activate",
     b"activation",
@@ -72,10 +73,10 @@ const KEYWORDS: [&[u8]; 57] = [
     b"wpush",
 ];
 
-/// Keywords behind which every segment is a part of a secret, whatever it looks like.
+/// Keywords whose following segments all are parts of a secret.
 const WHOLE: [&[u8]; 1] = [b"webhookb2"];
 
-/// Hosts whose paths are secrets: all of such an address is known to those alone who may use it.
+/// Hosts whose paths are secrets: whoever knows such an address may use it.
 const HOSTS: [&[u8]; 11] = [
     b".webhook.office.com",
     b"outlook.office.com",
@@ -90,9 +91,9 @@ const HOSTS: [&[u8]; 11] = [
     b"rpc.ankr.com",
 ];
 
-/// With which letter a segment goes on that may be a keyword, by its first: a bit for each last five bits.
+/// The second letters of keywords, by the first letter: a bit for the last five bits of each.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-pub(super) static SECONDS: [u32; 256] = {
+pub(super) static SECOND_LETTERS: [u32; 256] = {
     let mut all = [0; 256];
     let mut n = 0;
     while n < KEYWORDS.len() + WHOLE.len() {
@@ -108,7 +109,7 @@ pub(super) static SECONDS: [u32; 256] = {
     all
 };
 
-/// Where the keywords begin and end that begin with a letter, by its last five bits.
+/// The range of the keywords that start with a letter, by its last five bits.
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -128,30 +129,14 @@ static BY_LETTER: [(u8, u8); 32] = {
     all
 };
 
-/// The keywords that begin with this letter.
+/// The keywords that start with this letter.
 fn keywords_of(letter: u8) -> &'static [&'static [u8]] {
     let at = BY_LETTER.get(usize::from(letter & 31));
     at.and_then(|(start, end)| KEYWORDS.get(usize::from(*start)..usize::from(*end)))
         .unwrap_or_default()
 }
 
-/// The length of a slash at this place, also of an encoded or an escaped one.
-pub(super) fn separator(text: &[u8], at: usize) -> Option<usize> {
-    match text.get(at..)? {
-        [b'/', ..] => Some(1),
-        [b'\\', b'/', ..] => Some(2),
-        [b'%', rest @ ..] => {
-            let deeper = rest.chunks(2).take_while(|pair| pair == b"25").count();
-            let [b'2', b'f' | b'F', ..] = rest.get(deeper * 2..)? else {
-                return None;
-            };
-            Some(3 + deeper * 2)
-        }
-        _ => None,
-    }
-}
-
-/// Where the segment ends that begins at `start`.
+/// The end of the segment at `start`.
 pub(super) fn end(text: &[u8], start: usize) -> usize {
     let rest = text.get(start..).unwrap_or_default();
     let ends = |(n, byte): (usize, &u8)| match byte {
@@ -168,16 +153,13 @@ pub(super) fn end(text: &[u8], start: usize) -> usize {
         | b'|'
         | b'\\'
         | b'&' => true,
-        b'%' => {
-            separator(text, start + n).is_some()
-                || super::parameters::is_encoded(text, start + n, b'3', b'f')
-        }
-        // In a sentence or a list, and not inside a segment.
+        b'%' => slash_len(text, start + n).is_some() || is_encoded(text, start + n, b'3', b'f'),
+        // Punctuation of a sentence or a list, unless a segment continues behind it.
         b',' | b';' | b')' | b']' | b'}' | b'.' | b'!' | b':' => {
             let next = rest.get(n + 1);
             !next.is_some_and(|next| next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-'))
         }
-        0xc2.. => super::parameters::ends_at_sign(rest.get(n..).unwrap_or_default()),
+        0xc2.. => ends_url(rest.get(n..).unwrap_or_default()),
         _ => false,
     };
     let length = rest
@@ -187,14 +169,14 @@ pub(super) fn end(text: &[u8], start: usize) -> usize {
     start + length.unwrap_or(rest.len())
 }
 
-/// The tokens behind the keyword that a segment may be which begins at `start`.
+/// The tokens behind the segment at `start`, if that is a keyword.
 pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
     let window = text.get(start..text.len().min(start + MAX_KEYWORD))?;
     let length = window
         .iter()
         .position(|byte| matches!(byte, b'/' | b'%' | b'\\'))?;
     let word = window.get(..length)?;
-    let separator = separator(text, start + length)?;
+    let separator = slash_len(text, start + length)?;
     let is = |keyword: &&[u8]| keyword.len() == length && word.eq_ignore_ascii_case(keyword);
     let whole = WHOLE.iter().any(is);
     if !whole && !keywords_of(*word.first()?).iter().any(is) {
@@ -202,17 +184,17 @@ pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
     }
     let from = start + length + separator;
     if is(&(b"hooks" as &[u8])) && text.get(from..)?.starts_with(b"catch/") {
-        // Short ones, behind the number of an account.
+        // Zapier: short tokens behind the number of an account.
         let account = end(text, from + 6);
-        let hook = account + self::separator(text, account)?;
+        let hook = account + slash_len(text, account)?;
         let range = hook..end(text, hook);
         return (range.len() >= 5 && !is_mark(text.get(range.clone())?)).then_some(range);
     }
     tokens(text, from, whole)
 }
 
-/// The tokens in the path of an address that begins at `start` with its host, if that is known to have some.
-pub(super) fn of_host(text: &[u8], start: usize) -> Option<Range<usize>> {
+/// The tokens in the path behind the host at `start`, if the host is one of [`HOSTS`].
+pub(super) fn host_secret(text: &[u8], start: usize) -> Option<Range<usize>> {
     let window = text.get(start..text.len().min(start + MAX_HOST))?;
     let length = window
         .iter()
@@ -228,11 +210,11 @@ pub(super) fn of_host(text: &[u8], start: usize) -> Option<Range<usize>> {
     if !HOSTS.iter().any(is_known) {
         return None;
     }
-    let separator = separator(text, start + length)?;
+    let separator = slash_len(text, start + length)?;
     tokens(text, start + length + separator, false)
 }
 
-/// From the first to the last token of the segments that begin at `start`, or all of them.
+/// From the first to the last token of the segments at `start`, or all segments.
 fn tokens(text: &[u8], start: usize, whole: bool) -> Option<Range<usize>> {
     let mut found: Option<Range<usize>> = None;
     let mut at = start;
@@ -242,7 +224,7 @@ fn tokens(text: &[u8], start: usize, whole: bool) -> Option<Range<usize>> {
             let start = found.map_or(at, |found| found.start);
             found = Some(start..end);
         }
-        let Some(length) = separator(text, end) else {
+        let Some(length) = slash_len(text, end) else {
             break;
         };
         at = end + length;
@@ -251,10 +233,10 @@ fn tokens(text: &[u8], start: usize, whole: bool) -> Option<Range<usize>> {
 }
 
 fn is_mark(segment: &[u8]) -> bool {
-    segment == REDACTED.as_bytes() || segment == super::FILTERED.as_bytes()
+    segment == REDACTED.as_bytes() || segment == FILTERED.as_bytes()
 }
 
-/// Whether a segment looks like a token, and not like words, a number or a file's name.
+/// Whether a segment looks like a token and not like words, a number or a file name.
 fn is_token(segment: &[u8]) -> bool {
     if segment.len() < 16 || segment.len() > 4096 {
         return false;
@@ -263,11 +245,11 @@ fn is_token(segment: &[u8]) -> bool {
     segment.iter().all(is_sign)
         && (is_uuid(segment.get(..36).unwrap_or_default())
             || looks_random(segment)
-            || is_long_and_plain(segment))
+            || is_long_alphanumeric(segment))
 }
 
-/// So many letters and digits without a break are no word.
-fn is_long_and_plain(segment: &[u8]) -> bool {
+/// Whether a segment has more letters and digits in a row than any word.
+fn is_long_alphanumeric(segment: &[u8]) -> bool {
     segment.len() >= 28
         && segment.iter().all(u8::is_ascii_alphanumeric)
         && segment.iter().any(u8::is_ascii_alphabetic)
@@ -281,7 +263,7 @@ fn is_uuid(segment: &[u8]) -> bool {
         })
 }
 
-/// Whether letters and digits take turns as in a token: more often than words in camel case and versions do.
+/// Whether letters and digits alternate as in a token: more often than in camel case and versions.
 pub(super) fn looks_random(text: &[u8]) -> bool {
     if text.len() < 16 {
         return false;
@@ -297,7 +279,7 @@ pub(super) fn looks_random(text: &[u8]) -> bool {
     for byte in text {
         let kind = kind(*byte);
         digits += usize::from(kind == 3);
-        // A word begins with a capital.
+        // A capital at the start of a word is no change of kind.
         turns +=
             usize::from(kind != 0 && before != 0 && kind != before && (before, kind) != (2, 1));
         before = kind;
@@ -311,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_told_from_words() {
+    fn tokens_differ_from_words() {
         for token in [
             "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
             "a1Bc2De3Fg4Hi5Jk6Lm7",

@@ -1,8 +1,8 @@
-//! Tokens that are known by their form.
+//! Tokens of known forms.
 
 use std::ops::Range;
 
-use super::REDACTED;
+use super::mark::REDACTED;
 
 type ByteClass = fn(u8) -> bool;
 
@@ -26,14 +26,14 @@ fn any_base64(byte: u8) -> bool {
     base64(byte) || url_safe(byte)
 }
 
-/// What an `Authorization` header may carry as its token.
+/// The characters of a token in an `Authorization` header.
 fn token68(byte: u8) -> bool {
     any_base64(byte) || matches!(byte, b'.' | b'~')
 }
 
-/// How many bytes at the front belong to the set. The mark of an earlier secret belongs to none, so that
-/// nothing grows over it.
-fn run(text: &[u8], set: ByteClass) -> usize {
+/// The number of bytes at the front that belong to the set. It ends before a redacted secret, so that no token grows over
+/// one.
+fn run_len(text: &[u8], set: ByteClass) -> usize {
     let mark = REDACTED.as_bytes();
     let is_mark = |at| text.get(at..).is_some_and(|rest| rest.starts_with(mark));
     text.iter()
@@ -42,13 +42,13 @@ fn run(text: &[u8], set: ByteClass) -> usize {
         .unwrap_or(text.len())
 }
 
-/// The length of `prefix` and at least `min` bytes of the set.
+/// The length of `prefix` and of at least `min` bytes of the set behind it.
 fn prefixed(text: &[u8], prefix: &[u8], set: ByteClass, min: usize) -> Option<usize> {
-    let length = run(text.strip_prefix(prefix)?, set);
+    let length = run_len(text.strip_prefix(prefix)?, set);
     (length >= min).then_some(prefix.len() + length)
 }
 
-/// As [`prefixed`], but with exactly this length and no alphanumeric after it.
+/// As [`prefixed`], with exactly this length and no alphanumeric character behind it.
 fn exactly(text: &[u8], prefix: &[u8], set: ByteClass, length: usize) -> Option<usize> {
     let end = prefix.len() + length;
     (prefixed(text, prefix, set, length)? == end
@@ -56,22 +56,21 @@ fn exactly(text: &[u8], prefix: &[u8], set: ByteClass, length: usize) -> Option<
     .then_some(end)
 }
 
-/// With which letter a word goes on that may be a token or a card's number, by its first: a bit for each
-/// last five bits.
+/// The second letters of tokens and card numbers, by the first letter: a bit for the last five bits of each.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-pub(super) static SECONDS: [u32; 256] = {
+pub(super) static SECOND_LETTERS: [u32; 256] = {
     let mut all = [0; 256];
     let mut byte = 0;
     while byte < 128 {
-        all[byte as usize] = seconds(byte);
+        all[byte as usize] = second_letters(byte);
         byte += 1;
     }
     all
 };
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
-pub(super) const fn seconds(first: u8) -> u32 {
-    let seconds: &[u8] = match first {
+pub(super) const fn second_letters(first: u8) -> u32 {
+    let letters: &[u8] = match first {
         b'A' => b"3BCGIKST",
         b'B' | b'b' => b"ae",
         b'E' => b"A",
@@ -99,15 +98,15 @@ pub(super) const fn seconds(first: u8) -> u32 {
         _ => b"",
     };
     let (mut bits, mut n) = (0, 0);
-    while n < seconds.len() {
-        bits |= 1 << (seconds[n] & 31);
+    while n < letters.len() {
+        bits |= 1 << (letters[n] & 31);
         n += 1;
     }
     bits
 }
 
-/// The token that begins at `start`, where a word begins with one of its [`SECONDS`]. `no_jwt_before` carries over what an earlier
-/// call found out, so that no text is read more than twice.
+/// The token at `start`, where a word starts whose second letter is one of [`SECOND_LETTERS`]. `no_jwt_before` is what an
+/// earlier call found out, so that no text is read more than twice.
 #[inline]
 pub(super) fn token(text: &[u8], start: usize, no_jwt_before: &mut usize) -> Option<Range<usize>> {
     let rest = text.get(start..)?;
@@ -169,7 +168,7 @@ pub(super) fn token(text: &[u8], start: usize, no_jwt_before: &mut usize) -> Opt
     end.or_else(|| vendor(rest)).map(|end| start..start + end)
 }
 
-/// Further vendors' prefixes, each with the least that follows one.
+/// Prefixes of further vendors, each with the least length behind it.
 const VENDORS: [(&[u8], usize); 34] = [
     (b"AGE-SECRET-KEY-1", 50),
     (b"ATATT3x", 60),
@@ -209,7 +208,7 @@ const VENDORS: [(&[u8], usize); 34] = [
 
 /// A token with the prefix of one of the [`VENDORS`].
 fn vendor(rest: &[u8]) -> Option<usize> {
-    // Most words that begin with the same two letters are none.
+    // Most words with the same first two letters are no token.
     if !matches!(
         rest.get(..3)?,
         b"AGE"
@@ -261,15 +260,15 @@ fn vault(rest: &[u8]) -> Option<usize> {
     let mixed = count(u8::is_ascii_digit) >= 2
         && count(u8::is_ascii_uppercase) >= 2
         && count(u8::is_ascii_lowercase) >= 2;
-    let goes_on = match rest.get(length) {
+    let continues = match rest.get(length) {
         Some(b'_' | b'(' | b'-') => true,
         Some(b'.') => rest.get(length + 1).is_some_and(u8::is_ascii_alphanumeric),
         _ => false,
     };
-    (mixed && !goes_on).then_some(length)
+    (mixed && !continues).then_some(length)
 }
 
-/// Whether a name goes on at `start`: `self.s.x`.
+/// Whether `start` is inside a dotted name: `self.s.x`.
 fn is_part(text: &[u8], start: usize) -> bool {
     let before = start.checked_sub(1).and_then(|at| text.get(at));
     matches!(before, Some(b'.' | b'_' | b'-'))
@@ -277,15 +276,15 @@ fn is_part(text: &[u8], start: usize) -> bool {
 
 /// The token of a Discord bot: its number in base 64, a time and a signature.
 fn discord_bot(rest: &[u8]) -> Option<usize> {
-    let number = run(rest.get(..rest.len().min(32))?, alphanumeric);
+    let number = run_len(rest.get(..rest.len().min(32))?, alphanumeric);
     let time = number + prefixed(rest.get(number..)?, b".", url_safe, 6)?;
     let signature = prefixed(rest.get(time..)?, b".", url_safe, 25)?;
     (number >= 23 && time == number + 7).then_some(time + signature)
 }
 
-/// The secret of a payment that its client has.
+/// The client secret of a payment (Stripe).
 fn client_secret(rest: &[u8]) -> Option<usize> {
-    let head = 3 + run(rest.get(3..rest.len().min(64))?, alphanumeric);
+    let head = 3 + run_len(rest.get(3..rest.len().min(64))?, alphanumeric);
     prefixed(rest.get(head..)?, b"_secret_", alphanumeric, 16).map(|tail| head + tail)
 }
 
@@ -318,12 +317,12 @@ fn send_grid(rest: &[u8]) -> Option<usize> {
     prefixed(rest.get(head..)?, b".", url_safe, 16).map(|tail| head + tail)
 }
 
-/// A signed or encrypted JSON web token, with all its parts; or how far there is none.
+/// The end of a signed or encrypted JSON web token with all its parts; else the end of what was read.
 fn jwt(rest: &[u8]) -> Result<Option<usize>, usize> {
     if !rest.starts_with(b"eyJ") {
         return Ok(None);
     }
-    let mut end = run(rest, url_safe);
+    let mut end = run_len(rest, url_safe);
     let payload = |end| prefixed(rest.get(end..)?, b".", url_safe, 10);
     if end < 13 || payload(end).is_none() {
         return Err(end);
@@ -337,25 +336,25 @@ fn jwt(rest: &[u8]) -> Result<Option<usize>, usize> {
     Ok(Some(end))
 }
 
-/// The secret part of a hook's address.
+/// The secret part of a webhook's address.
 fn slack_hook(rest: &[u8]) -> Option<Range<usize>> {
     let host = b"hooks.slack.com/";
     let path = rest.strip_prefix(host)?;
     let kinds: [&[u8]; 3] = [b"services/", b"workflows/", b"triggers/"];
     let kind = kinds.iter().find(|kind| path.starts_with(kind))?;
     let start = host.len() + kind.len();
-    let length = run(rest.get(start..)?, |byte| base64(byte) || url_safe(byte));
+    let length = run_len(rest.get(start..)?, |byte| base64(byte) || url_safe(byte));
     (length >= 16).then_some(start..start + length)
 }
 
-/// Where the credentials of an `Authorization` value begin, after the scheme's name and a space.
+/// The start of the credentials of an `Authorization` value, behind the scheme and a space.
 fn after_scheme(rest: &[u8], scheme: &[u8]) -> Option<usize> {
     let (head, tail) = rest.split_at_checked(scheme.len())?;
     if !head.eq_ignore_ascii_case(scheme) {
         return None;
     }
     let space = match tail {
-        [b' ' | b'\t', ..] => run(tail, |byte| matches!(byte, b' ' | b'\t')),
+        [b' ' | b'\t', ..] => run_len(tail, |byte| matches!(byte, b' ' | b'\t')),
         [b'+', ..] => 1,
         [b'%', b'2', b'0', ..] => 3,
         _ => return None,
@@ -363,12 +362,12 @@ fn after_scheme(rest: &[u8], scheme: &[u8]) -> Option<usize> {
     Some(scheme.len() + space)
 }
 
-/// What follows `Bearer`, unless it is a word of prose.
+/// The token behind `Bearer`, unless it is a word of prose.
 fn bearer(rest: &[u8]) -> Option<Range<usize>> {
     let start = after_scheme(rest, b"Bearer")?;
     let token = rest.get(start..)?;
-    let token = without_last_dots(token.get(..run(token, token68))?);
-    // The first letter of a sentence's word may be large, no other.
+    let token = without_trailing_dots(token.get(..run_len(token, token68))?);
+    // In a word of prose only the first letter may be upper-case.
     let mut before = b'A';
     let looks_random = token.iter().any(|&byte| {
         let inner = byte.is_ascii_uppercase() && before.is_ascii_lowercase();
@@ -378,11 +377,11 @@ fn bearer(rest: &[u8]) -> Option<Range<usize>> {
     (token.len() >= 16 || looks_random && token.len() >= 6).then_some(start..start + token.len())
 }
 
-/// What follows `Basic`: the base64 of a text with a colon, or what can hardly be a word.
+/// The token behind `Basic`: base64 of a text with a colon, or a text that can hardly be a word.
 fn basic(rest: &[u8]) -> Option<Range<usize>> {
     let start = after_scheme(rest, b"Basic")?;
     let token = rest.get(start..)?;
-    let token = token.get(..run(token, any_base64))?;
+    let token = token.get(..run_len(token, any_base64))?;
     let has = |what: ByteClass| token.iter().any(|byte| what(*byte));
     let mixed = token
         .windows(2)
@@ -392,8 +391,8 @@ fn basic(rest: &[u8]) -> Option<Range<usize>> {
     (unlike_a_word || decodes_to_a_pair(token)).then_some(start..start + token.len())
 }
 
-/// Whether a colon is decoded before anything that no text holds. More of the token never makes less of
-/// the answer: what cuts it short does not make a secret of it.
+/// Whether base64 decodes to a colon before any byte that no text contains. A longer token never turns the result from
+/// `true` to `false`, so cutting a token does not change what it is.
 fn decodes_to_a_pair(token: &[u8]) -> bool {
     let (mut bits, mut count) = (0_u32, 0_u32);
     for &byte in token.iter().take_while(|byte| **byte != b'=') {
@@ -418,11 +417,10 @@ fn decodes_to_a_pair(token: &[u8]) -> bool {
     false
 }
 
-/// A private or public key in its text form, to the end of its block; without an end, to the end of the
-/// text.
-pub(super) fn pem(text: &[u8], start: usize) -> Option<Range<usize>> {
+/// A private or public key in PEM form, to the end of its block; without an end, to the end of the text.
+pub(super) fn pem_block(text: &[u8], start: usize) -> Option<Range<usize>> {
     let rest = text.get(start..)?.strip_prefix(b"-----BEGIN ")?;
-    let label = run(rest, |byte| {
+    let label = run_len(rest, |byte| {
         byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' '
     });
     let is_key = rest.get(..label)?.windows(3).any(|three| three == b"KEY");
@@ -437,16 +435,16 @@ pub(super) fn pem(text: &[u8], start: usize) -> Option<Range<usize>> {
     let Some(end) = found.map(|found| start + found + end_mark.len()) else {
         return Some(start..text.len());
     };
-    let label = run(text.get(end..)?, |byte| {
+    let label = run_len(text.get(end..)?, |byte| {
         byte.is_ascii_uppercase() || byte == b' '
     });
-    let dashes = run(text.get(end + label..)?, |byte| byte == b'-');
+    let dashes = run_len(text.get(end + label..)?, |byte| byte == b'-');
     Some(start..end + label + dashes)
 }
 
-/// The token of a Telegram bot around the colon at `separator`: its number, and at least 30 characters that
-/// begin with `A`, or 20 of any in a path behind `bot`. The number is not looked for before `floor`.
-pub(super) fn telegram(
+/// The token of a Telegram bot around the colon at `separator`: its number, and at least 30 characters that start with `A`,
+/// or in a path behind `bot` at least 20 of any. The number starts at `floor` or later.
+pub(super) fn telegram_token(
     text: &[u8],
     floor: usize,
     separator: usize,
@@ -467,14 +465,14 @@ pub(super) fn telegram(
     if !of_bot && head.last().is_some_and(u8::is_ascii_alphanumeric) {
         return None;
     }
-    let length = run(tail, url_safe);
+    let length = run_len(tail, url_safe);
     let least = if of_bot { 20 } else { 30 };
     (length >= least && (of_bot || tail.starts_with(b"A")))
         .then_some(separator - digits..after + length)
 }
 
-/// Without the dots that end a sentence.
-fn without_last_dots(mut text: &[u8]) -> &[u8] {
+/// The text without the dots at the end of a sentence.
+fn without_trailing_dots(mut text: &[u8]) -> &[u8] {
     while let [head @ .., b'.'] = text {
         text = head;
     }

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::mark::VISITED;
 use super::*;
 
 /// Letters, digits, hexadecimal digits or capitals, the same ones each time.

@@ -114,7 +114,7 @@ impl Worker {
             // A writer that logs would otherwise write about its writing for ever.
             .on_thread_start(move || {
                 suppress_thread();
-                of_pool.stay();
+                of_pool.set_for_thread();
             })
             .build()?;
         let handle = runtime.handle().clone();
@@ -183,7 +183,7 @@ impl Worker {
             .name("watchpost".to_owned())
             .spawn(move || {
                 suppress_thread();
-                rules.stay();
+                rules.set_for_thread();
                 run(&shared, engine, runtime);
             })?;
         Ok(Arc::new(Self {

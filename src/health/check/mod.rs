@@ -256,7 +256,7 @@ fn start(check: &Arc<RegisteredCheck>, run: u64, handle: &Handle) {
         .name("watchpost-check".to_owned())
         .spawn(move || {
             suppress_thread();
-            rules.stay();
+            rules.set_for_thread();
             match catch_unwind(AssertUnwindSafe(|| runtime.block_on(on.run()))) {
                 Ok(ran) => on.finished(run, ran),
                 Err(payload) => {

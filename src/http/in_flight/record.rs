@@ -1,42 +1,32 @@
-//! The record of a request under way.
+//! The encoding of a request's record.
 
-use super::InFlightRequest;
-use crate::clock::Nanos;
+use std::sync::Arc;
+
+use super::end::RequestEnd;
+use super::state::InFlightRequest;
 use crate::http::layer_state::RequestLogMode;
-use crate::http::series::{RequestLabels, RequestMeasurements, RequestSeries};
+use crate::http::series::{RequestMeasurements, RequestSeries};
+use crate::http::stream_end::StreamEndRecord;
 use crate::model::codec::put_str;
 use crate::model::{Outcome, RecordKind};
 use crate::record::{RequestRecord, note_left_out, put_attributes, put_fixed};
 
 impl InFlightRequest {
-    /// Queues the request's record.
-    pub(super) fn line(
-        &self,
-        series: &RequestSeries,
-        labels: RequestLabels,
-        measured: &RequestMeasurements,
-        failed: bool,
-        now: Nanos,
-    ) {
+    /// Queues the request's log record.
+    pub(super) fn queue_record(&self, series: &RequestSeries, end: &RequestEnd) {
         let route = self.ids.route.number();
-        self.shared
+        self.layer
             .record_queue
-            .push_of(RecordKind::Request, route, now, |out| {
-                self.write(series, labels, measured, failed, out);
+            .push_of(RecordKind::Request, route, end.now, |out| {
+                self.encode(series, end, out);
             });
     }
 
-    /// Appends the request's record.
-    pub(super) fn write(
-        &self,
-        series: &RequestSeries,
-        labels: RequestLabels,
-        measured: &RequestMeasurements,
-        failed: bool,
-        out: &mut Vec<u8>,
-    ) {
+    /// Appends the request's record: its fixed part, its texts and its attributes.
+    pub(super) fn encode(&self, series: &RequestSeries, end: &RequestEnd, out: &mut Vec<u8>) {
         let start = out.len();
-        put_fixed(out, &self.fixed(labels.outcome, measured, failed));
+        let fixed = self.fixed_part(end.labels.outcome, &end.measurements, end.failed);
+        put_fixed(out, &fixed);
         put_str(out, &series.route);
         out.extend_from_slice(&self.texts);
         put_str(out, &self.user);
@@ -56,10 +46,10 @@ impl InFlightRequest {
         reason = "the fields go from the request's state to the bytes without a record between them"
     )]
     #[inline(always)]
-    fn fixed(
+    fn fixed_part(
         &self,
         outcome: Outcome,
-        measured: &RequestMeasurements,
+        measurements: &RequestMeasurements,
         failed: bool,
     ) -> RequestRecord<'static> {
         RequestRecord {
@@ -67,10 +57,10 @@ impl InFlightRequest {
             span: self.ids.span,
             parent_span: self.parent_span,
             parent_trace: self.parent_trace,
-            duration: measured.duration,
-            time_to_headers: measured.time_to_headers,
-            request_bytes: measured.request_bytes,
-            response_bytes: measured.response_bytes,
+            duration: measurements.duration,
+            time_to_headers: measurements.time_to_headers,
+            request_bytes: measurements.request_bytes,
+            response_bytes: measurements.response_bytes,
             status: self.status,
             call: self.call,
             method: self.method,
@@ -84,13 +74,14 @@ impl InFlightRequest {
         }
     }
 
-    /// The request as the record of its event stream's end repeats it; `None` where there are no log records.
+    /// The record of the end of this request's event stream. It repeats the request's fields, and is complete but for
+    /// what the end adds. `None` without log records.
     #[cold]
-    pub(in crate::http) fn repeated(&self) -> Option<(RequestRecord<'static>, Vec<u8>, Vec<u8>)> {
-        if self.shared.lines == RequestLogMode::Off {
+    pub(in crate::http) fn stream_end_record(&self) -> Option<StreamEndRecord> {
+        if self.layer.log_mode == RequestLogMode::Off {
             return None;
         }
-        let measured = RequestMeasurements {
+        let measurements = RequestMeasurements {
             duration: 0,
             time_to_headers: None,
             request_bytes: self.request_bytes,
@@ -99,16 +90,22 @@ impl InFlightRequest {
         let (mut texts, mut attributes) = (Vec::new(), Vec::new());
         put_str(&mut texts, &self.route_name());
         match &self.slot {
-            Some(slot) if self.has_lent => {
+            Some(slot) if self.texts_in_slot => {
                 slot.lend(|facts| texts.extend_from_slice(&facts.texts));
             }
             _ => (0..6).for_each(|_| put_str(&mut texts, "")),
         }
         put_str(&mut texts, &self.user);
         let left_out = put_attributes(&mut attributes, &self.attributes);
-        let mut record = self.fixed(Outcome::Completed, &measured, false);
+        let mut record = self.fixed_part(Outcome::Completed, &measurements, false);
         record.left_out = record.left_out.saturating_add(left_out);
         record.shortened |= left_out > 0;
-        Some((record, texts, attributes))
+        Some(StreamEndRecord {
+            record_queue: Arc::clone(&self.layer.record_queue),
+            errors_only: self.layer.log_mode != RequestLogMode::All,
+            record,
+            texts,
+            attributes,
+        })
     }
 }

@@ -1,7 +1,6 @@
-//! Which route a request under way has, and what is said where it has none.
+//! The route, where it becomes known late or not at all.
 
-use super::InFlightRequest;
-use super::grpc_call::RpcPath;
+use super::state::{InFlightRequest, RpcPath};
 use crate::context::Facts;
 use crate::model::codec::Reader;
 use crate::model::prefix;
@@ -9,7 +8,7 @@ use crate::record::MAX_METHOD;
 use crate::semconv;
 
 impl InFlightRequest {
-    /// Takes the route that a layer inside has seen.
+    /// Takes over the route that a layer inside has found.
     #[inline]
     pub(super) fn take_route(&mut self) {
         if let Some(slot) = &self.slot {
@@ -17,18 +16,20 @@ impl InFlightRequest {
         }
     }
 
-    /// The path of a gRPC call becomes its route: what has come of the response shows that the method exists.
+    /// Makes the path of a gRPC call its route: the response has shown that the method exists.
     #[cold]
     pub(super) fn learn_route(&mut self) {
         if self.grpc.path != RpcPath::Learns {
             return;
         }
         self.grpc.path = RpcPath::Unknown;
-        let shared = &self.shared;
+        let layer = &self.layer;
         let learn = |facts: &mut Facts| {
             let path = Reader::new(&facts.texts).str()?;
-            let routes = shared.requests.routes();
-            shared.grpc()?.learn(path, routes, &shared.diagnostics)
+            let routes = layer.requests.routes();
+            layer
+                .grpc_methods()?
+                .learn(path, routes, &layer.diagnostics)
         };
         let Some(slot) = &self.slot else { return };
         let mut route = None;
@@ -41,20 +42,21 @@ impl InFlightRequest {
         }
     }
 
-    /// Keeps the method that is no label.
+    /// Adds the method as it was sent, where it is no label.
     #[cold]
-    pub(super) fn keep_method(&mut self, method: &http::Method) {
+    pub(super) fn note_original_method(&mut self, method: &http::Method) {
         let method = prefix(method.as_str(), MAX_METHOD).to_owned();
         self.attributes
             .insert(semconv::HTTP_REQUEST_METHOD_ORIGINAL, method);
     }
 
-    /// Counts an answer without a route, until it is clear that the layer can see none.
+    /// Counts a response without a route. After 100 of them, and where no request had a route, the layer stands in a
+    /// place where it can see none, and a notice says so.
     #[cold]
-    pub(super) fn unrouted(&self) {
-        let shared = &self.shared;
-        if shared.unrouted.count() && shared.requests.routes().none_seen() {
-            shared.diagnostics.report(shared.unrouted.sentence());
+    pub(super) fn count_unrouted(&self) {
+        let layer = &self.layer;
+        if layer.unrouted.count() && layer.requests.routes().none_seen() {
+            layer.diagnostics.report(layer.unrouted.advice());
         }
     }
 }

@@ -1,32 +1,32 @@
 //! The gRPC methods whose path is a route.
 //!
-//! A client chooses the path of its requests, so a path becomes a label only where the host listed it, or after a
-//! response has shown that the method exists.
+//! A client chooses the path of its requests, so a path becomes a label only if the service lists it, or after a response
+//! has shown that the method exists.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::RwLock;
 
 use http::{Response, StatusCode, header};
 use rustc_hash::FxHashMap;
 
 use crate::context::{RouteId, Routes};
 use crate::model::grpc::{Status, is_method};
-use crate::model::{Diagnostics, is_grpc};
+use crate::model::{Diagnostics, is_grpc, read_lock, write_lock};
 
-/// Methods that one monitor learns from responses. A service has tens; a proxy that takes any path gets no more.
+/// Methods that one monitor learns from responses. A service has tens of them; a proxy that takes any path gets no more.
 const MAX_LEARNT: usize = 128;
-/// Said once, when no more methods are learnt.
+/// Reported once, when no more methods are learnt.
 const FULL: &str = "128 gRPC methods were learnt from responses, and no more are: calls of others are counted as `_unmatched`; list the service's methods with `monitor.layer().grpc_methods([..])` or `http.grpc_methods`";
 
-/// The known methods of one layer, or those that all layers of a monitor learn together.
+/// The methods that one layer lists, or that all layers of a monitor learn together.
 #[derive(Debug, Default)]
 pub(super) struct GrpcMethods {
-    /// The host listed the methods: none is learnt.
+    /// Whether the methods are listed, so that none is learnt.
     listed: bool,
     methods: RwLock<FxHashMap<Box<str>, RouteId>>,
 }
 
 impl GrpcMethods {
-    /// Exactly these methods.
+    /// These methods and no others.
     pub(super) fn listed(paths: &[String], routes: &Routes) -> Self {
         let methods = paths
             .iter()
@@ -37,10 +37,10 @@ impl GrpcMethods {
         }
     }
 
-    /// The route of a path, where its method is known.
+    /// The route of a path, if its method is known.
     #[cold]
     pub(super) fn route(&self, path: &str) -> Option<RouteId> {
-        let methods = self.methods.read().unwrap_or_else(PoisonError::into_inner);
+        let methods = read_lock(&self.methods);
         methods.get(path).copied()
     }
 
@@ -49,7 +49,8 @@ impl GrpcMethods {
         !self.listed
     }
 
-    /// A response has shown that the path's method exists: its route, unless enough methods are known.
+    /// Learns that a path's method exists, and returns its route. `None` if the path is no method, the methods are listed,
+    /// or enough are known.
     #[cold]
     pub(super) fn learn(
         &self,
@@ -60,7 +61,7 @@ impl GrpcMethods {
         if self.listed || !is_method(path) {
             return None;
         }
-        let mut methods = self.methods.write().unwrap_or_else(PoisonError::into_inner);
+        let mut methods = write_lock(&self.methods);
         if let Some(route) = methods.get(path) {
             return Some(*route);
         }
@@ -78,7 +79,7 @@ impl GrpcMethods {
     }
 }
 
-/// Whether the head of a response is gRPC's.
+/// Whether a response is one of gRPC, by its head.
 pub(super) fn is_response<B>(response: &Response<B>) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
     response.status() == StatusCode::OK && kind.is_some_and(|kind| is_grpc(kind.as_bytes()))
@@ -86,8 +87,8 @@ pub(super) fn is_response<B>(response: &Response<B>) -> bool {
 
 /// Whether a gRPC response with this status and so many bytes of messages shows that its method exists.
 ///
-/// OK does, and any message before an error. An error alone does not: what stands before the methods (a check of
-/// tokens, a limit of load, a proxy) answers it to every path.
+/// OK does, and so does a message before an error. An error alone does not: authentication, a load limit or a proxy in
+/// front of the methods returns it for every path.
 pub(super) fn shows_method(status: Option<Status>, bytes: u64) -> bool {
     match status {
         Some(Status::OK) => true,
@@ -96,7 +97,7 @@ pub(super) fn shows_method(status: Option<Status>, bytes: u64) -> bool {
     }
 }
 
-/// Whether data begins with a message of gRPC: with the flag for compression and the length.
+/// Whether data begins with a message of gRPC: the flag for compression and the length.
 pub(super) fn begins_message(data: &[u8]) -> bool {
     matches!(data, [0 | 1, _, _, _, _, ..])
 }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_all_that_is_known() {
+    fn listed_methods_are_the_only_ones() {
         let (routes, diagnostics) = (Routes::default(), Diagnostics::default());
         let methods = GrpcMethods::listed(&["/a.B/C".to_owned()], &routes);
         assert!(methods.route("/a.B/C").is_some());
