@@ -40,6 +40,8 @@
 //! addresses](#which-client-a-request-has), [other frameworks](#other-frameworks), [gRPC](#grpc),
 //! [limits](#what-the-layer-cannot-see).
 //!
+//! [`HttpConfig`] has the settings; [`watchpost::config`](crate::config) lists their names in files and variables.
+//!
 //! # Where to put the layer
 //!
 //! With axum, the layer is the last call on the router, after all routes and the fallback: axum puts a layer around what
@@ -85,12 +87,22 @@
 //!
 //! For gRPC a failed [status](#grpc) takes the place of 5xx. The [`classify`](EndpointLayer::classify) hook can make any
 //! response a failure; its `error_type` is then `failure`. Log records of failures have the level ERROR, all others
-//! INFO. The traces of failures, time-outs and slow requests are kept, whatever the sampling ratio. This is the error
-//! rate in the query language of Prometheus; a 408 has an `error_type`, and the second condition leaves it out:
+//! INFO. The traces of failures, time-outs and slow requests are kept whatever the sampling ratio, within a budget.
+//!
+//! This is the error rate in the query language of Prometheus. A 408 has an `error_type`; the second condition leaves it
+//! out:
 //!
 //! ```text
 //! sum(rate(http_server_request_duration_seconds_count{error_type!="",http_response_status_code!="408"}[5m]))
 //!   / sum(rate(http_server_request_duration_seconds_count[5m]))
+//! ```
+//!
+//! These are the records of a 500, of a handler that panics, and of a client that leaves before the response:
+//!
+//! ```json
+//! {"timestamp":"2026-01-01T00:00:00.042000Z","level":"ERROR","message":"POST /orders 500 30.000 ms","service.name":"shop","trace_id":"e7f8643b45843fff22ddf060b1f05c53","span_id":"dcdad548d1250885","http.request.method":"POST","http.route":"/orders","http.response.status_code":500,"watchpost.outcome":"completed","error.type":"500","time_to_headers_ms":30.000,"duration_ms":30.000,"http.response.body.size":2,"url.path":"/orders","user_agent.original":"curl/8.5.0"}
+//! {"timestamp":"2026-01-01T00:00:00.044000Z","level":"ERROR","message":"GET /boom panicked 2.000 ms","service.name":"shop","trace_id":"090308a727d22794783d5478435fb085","span_id":"1855f99e25520e19","http.request.method":"GET","http.route":"/boom","watchpost.outcome":"panicked","error.type":"panicked","duration_ms":2.000,"url.path":"/boom","user_agent.original":"curl/8.5.0"}
+//! {"timestamp":"2026-01-01T00:00:00.049000Z","level":"INFO","message":"GET /slow cancelled 5.000 ms","service.name":"shop","trace_id":"e67bd27ef1aab01b30732c1829f8d8fd","span_id":"cf3f073e57bdd279","http.request.method":"GET","http.route":"/slow","watchpost.outcome":"cancelled","duration_ms":5.000,"url.path":"/slow","user_agent.original":"curl/8.5.0"}
 //! ```
 //!
 //! # Metrics

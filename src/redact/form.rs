@@ -25,7 +25,7 @@ fn last_name(text: &[u8]) -> &[u8] {
 
 /// Whether a type of this name holds a secret: `Password`, and not `UnexpectedToken`.
 fn is_type(name: &[u8]) -> bool {
-    let tells: [&[u8]; 8] = [
+    let no_secret: [&[u8]; 8] = [
         b"Error",
         b"Expected",
         b"expected",
@@ -36,7 +36,7 @@ fn is_type(name: &[u8]) -> bool {
         b"Kind",
     ];
     name.first().is_some_and(u8::is_ascii_uppercase)
-        && !tells
+        && !no_secret
             .iter()
             .any(|part| name.windows(part.len()).any(|window| window == *part))
         && is_sensitive(name)
