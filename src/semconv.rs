@@ -135,9 +135,9 @@ pub(crate) const DB_DURATION_BOUNDS: [f64; 9] =
 pub(crate) const WATCHPOST_DB_CONSTRAINT: &str = "watchpost.db.constraint";
 /// The kind of error of a request's last failed query, where the database gave no code.
 pub(crate) const WATCHPOST_DB_ERROR_TYPE: &str = "watchpost.db.error.type";
-/// Queries of a request, and the time in them in seconds; ours.
+/// Queries of a request, and the time in them in milliseconds; ours.
 pub(crate) const DB_QUERIES: &str = "watchpost.db.queries";
-pub(crate) const DB_DURATION: &str = "watchpost.db.duration";
+pub(crate) const DB_DURATION_MS: &str = "watchpost.db.duration_ms";
 /// The histogram of that time, by route; ours.
 pub(crate) const REQUEST_DB_DURATION: &str = "watchpost.request.db_duration";
 /// Queries of a shape that came before in the same request; ours.

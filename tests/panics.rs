@@ -95,7 +95,7 @@ async fn each_panic_is_captured_once() {
         .map(|group| group.message)
         .collect();
     assert_eq!(messages.len(), 3, "{messages:?}");
-    assert!(messages.contains(&"a panic whose payload is no text".to_owned()));
+    assert!(messages.contains(&"a panic whose payload is not a string".to_owned()));
     assert!(messages.contains(&"<panicked while it was formatted>".to_owned()));
     assert_eq!(BEFORE.load(Relaxed), 6);
     let report = monitor.shutdown(Duration::from_secs(5)).await;

@@ -110,7 +110,7 @@
 //! | the trace | a span named by the statement's summary, with the attributes of the semantic conventions |
 //! | `db_client_operation_duration_seconds` | a histogram by system, namespace, server, summary (at most 80 bytes, cut after a whole word, with `…`), the operation and collection that the caller named, `watchpost_outcome` and `error_type` |
 //! | [`monitor.queries()`](crate::Monitor::queries) | by statement: calls, errors, times, quantiles, rows, routes, and the trace of the slowest query |
-//! | the request's log record and span | `watchpost.db.queries`, `watchpost.db.duration` in seconds, `watchpost.db.duplicates` (queries whose statement ran before in the request) and `watchpost.db.n_plus_one`, if there were any |
+//! | the request's log record and span | `watchpost.db.queries`, `watchpost.db.duration_ms`, `watchpost.db.duplicates` (queries whose statement ran before in the request) and `watchpost.db.n_plus_one`, if there were any |
 //! | the log record and span of a request that failed | of its last failed query: `db.query.summary`, `db.response.status_code` and `watchpost.db.constraint` if the driver reports them, else `watchpost.db.error.type` |
 //! | the event and log record of a captured error | the same code and constraint; the summary if it is the error of the last failed query |
 //! | by pool | `db_client_connection_count` by state, `_max`, `_idle_min`, `_pending_requests`, `_timeouts_total`, and the histogram `db_client_connection_wait_time_seconds`; see [`watch_pool`](crate::Monitor::watch_pool) |

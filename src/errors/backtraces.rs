@@ -1,179 +1,183 @@
-//! Backtraces between the thread that took them and the one that names their calls.
+//! Backtraces between the thread that captures them and the one that resolves their frames.
 
 use std::backtrace::Backtrace;
 use std::collections::VecDeque;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError, RwLock, TryLockError};
+use std::sync::{Mutex, RwLock, TryLockError};
 
 use super::config::Backtraces;
 use super::event::Frame;
 use super::fingerprint::GroupHash;
 use super::frames;
-use crate::model::EventId;
+use crate::model::{EventId, lock, write_lock};
 
-/// Errors of one type at one place that take a backtrace.
+/// The errors of one type at one location that get a backtrace.
 const FIRST: u64 = 5;
-/// Places that are told apart; others take none.
+/// The sites that are counted; errors at further sites get no backtrace. A site is a type of errors at a location.
 const SITES: usize = 1024;
-/// Places that one looks at.
+/// The slots of the site table that a look-up examines.
 const PROBES: usize = 8;
-/// Backtraces that wait; the oldest of the place that has the most makes room.
+/// The backtraces that wait to be resolved. A further one replaces the oldest one of the site that has the most.
 const MAX_WAITING: usize = 256;
 
-/// The standard library takes a backtrace and names the calls of one under one lock of the process, and naming may
-/// take a second: meanwhile nobody takes one, and so nobody waits.
-static NAMING: RwLock<()> = RwLock::new(());
+/// Held while a backtrace is resolved.
+///
+/// The standard library captures and resolves backtraces under one lock of the process, and resolving may take a
+/// second. So nobody captures one meanwhile: no capture waits for that lock.
+static RESOLVING: RwLock<()> = RwLock::new(());
 
-/// Who takes a backtrace, and those that were taken.
+/// Decides which events get a backtrace, and keeps the backtraces until they are resolved.
 #[derive(Debug)]
 pub(super) struct BacktraceQueue {
-    wanted: Backtraces,
-    /// For each place the upper bits of its hash and how often it was seen.
+    mode: Backtraces,
+    /// For each site the upper bits of its hash, and in the lowest byte how often it was seen.
     sites: Box<[AtomicU64]>,
-    /// With the hash of its place.
-    taken: Mutex<VecDeque<(EventId, u64, Backtrace)>>,
-    naming: &'static RwLock<()>,
+    /// Captured and not resolved: the event, the hash of its site and the backtrace, the oldest first.
+    waiting: Mutex<VecDeque<(EventId, u64, Backtrace)>>,
+    resolving: &'static RwLock<()>,
 }
 
 impl BacktraceQueue {
-    pub(super) fn new(wanted: Backtraces) -> Self {
-        Self::with(wanted, &NAMING)
+    pub(super) fn new(mode: Backtraces) -> Self {
+        Self::with_lock(mode, &RESOLVING)
     }
 
-    fn with(wanted: Backtraces, naming: &'static RwLock<()>) -> Self {
+    fn with_lock(mode: Backtraces, resolving: &'static RwLock<()>) -> Self {
         Self {
-            wanted,
+            mode,
             sites: (0..SITES).map(|_| AtomicU64::new(0)).collect(),
-            taken: Mutex::default(),
-            naming,
+            waiting: Mutex::default(),
+            resolving,
         }
     }
 
-    /// Takes a backtrace for an event, where it is to have one; whether it did.
-    pub(super) fn take(&self, event: EventId, kind: &str, at: &Location<'_>) -> bool {
-        if self.wanted == Backtraces::Off {
+    /// Captures a backtrace for an event if the event is to have one; returns whether it was captured.
+    pub(super) fn capture(&self, event: EventId, type_name: &str, at: &Location<'_>) -> bool {
+        if self.mode == Backtraces::Off {
             return false;
         }
-        let _nobody_names = match self.naming.try_read() {
+        // Before the site is counted: an event that gets none must not use up one of the site's five.
+        let _not_resolving = match self.resolving.try_read() {
             Ok(guard) => guard,
             Err(TryLockError::Poisoned(guard)) => guard.into_inner(),
             Err(TryLockError::WouldBlock) => return false,
         };
-        let place = place(kind, at);
-        let wanted = self.wanted == Backtraces::All || self.is_among_first(place);
-        if wanted {
-            let backtrace = Backtrace::force_capture();
-            let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-            let gone = if taken.len() >= MAX_WAITING {
-                oldest_of_most(&taken).and_then(|at| taken.remove(at))
-            } else {
-                None
-            };
-            taken.push_back((event, place, backtrace));
-            drop(taken);
-            drop(gone);
+        let site = site_hash(type_name, at);
+        if self.mode != Backtraces::All && !self.is_among_first(site) {
+            return false;
         }
-        wanted
+        let backtrace = Backtrace::force_capture();
+        let mut waiting = lock(&self.waiting);
+        let replaced = if waiting.len() >= MAX_WAITING {
+            oldest_of_busiest_site(&waiting).and_then(|at| waiting.remove(at))
+        } else {
+            None
+        };
+        waiting.push_back((event, site, backtrace));
+        // Freeing a backtrace takes a while, so it happens outside the lock.
+        drop(waiting);
+        drop(replaced);
+        true
     }
 
+    /// Counts an error at a site; returns whether it is among the first of them.
     fn is_among_first(&self, hash: u64) -> bool {
         const COUNT: u64 = 0xff;
+        // The bit above the count is always set, so that no used slot is 0.
         let mark = hash & !COUNT | 1 << 8;
         for probe in 0..PROBES {
-            let Some(site) = self
-                .sites
-                .get(((hash >> 40) as usize).wrapping_add(probe) % SITES)
-            else {
+            let slot = ((hash >> 40) as usize).wrapping_add(probe) % SITES;
+            let Some(site) = self.sites.get(slot) else {
                 return false;
             };
             let seen = site.load(Relaxed);
-            let ours = seen == 0 || seen & !COUNT == mark;
-            if ours && seen & COUNT >= FIRST {
+            let is_ours = seen == 0 || seen & !COUNT == mark;
+            if is_ours && seen & COUNT >= FIRST {
                 return false;
             }
             let next = mark | ((seen & COUNT) + 1);
-            if ours {
-                // Of two threads at once one may lose; the other's event has the backtrace.
+            if is_ours {
+                // Of two threads at the same time, one may fail; the other one's event has the backtrace.
                 return site.compare_exchange(seen, next, Relaxed, Relaxed).is_ok();
             }
         }
         false
     }
 
-    /// The calls of a backtrace with their names, which may take a while: without those of the capture at `location`
-    /// itself and of what started the thread.
-    pub(super) fn name(&self, backtrace: &Backtrace, location: &str) -> Vec<Frame> {
-        let naming = self.naming.write().unwrap_or_else(PoisonError::into_inner);
+    /// The frames of a backtrace, without those of the capture at `location` and of the start of the thread. It may
+    /// take a second.
+    pub(super) fn resolve(&self, backtrace: &Backtrace, location: &str) -> Vec<Frame> {
+        let resolving = write_lock(self.resolving);
         let text = backtrace.to_string();
-        drop(naming);
+        drop(resolving);
         frames::read(&text, location)
     }
 
-    /// The backtrace of an event, if it is there still.
-    pub(super) fn of(&self, event: EventId) -> Option<Backtrace> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = taken.iter().position(|(id, ..)| *id == event)?;
-        taken.remove(at).map(|(.., backtrace)| backtrace)
+    /// Takes out the backtrace of an event, if it is still waiting.
+    pub(super) fn remove(&self, event: EventId) -> Option<Backtrace> {
+        let mut waiting = lock(&self.waiting);
+        let at = waiting.iter().position(|(id, ..)| *id == event)?;
+        waiting.remove(at).map(|(.., backtrace)| backtrace)
     }
 }
 
-/// The hash of a type of errors at a place.
-fn place(kind: &str, at: &Location<'_>) -> u64 {
-    let hash = GroupHash::new().with(kind).with(at.file()).number();
+/// The hash of a type of errors at a location.
+fn site_hash(type_name: &str, at: &Location<'_>) -> u64 {
+    let hash = GroupHash::new().with(type_name).with(at.file()).finish();
     hash ^ (u64::from(at.line()) << 32 | u64::from(at.column())).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// Where the oldest backtrace of the place stands that has the most of those that wait. Places that share eight bits of
-/// their hashes count as one.
-fn oldest_of_most(taken: &VecDeque<(EventId, u64, Backtrace)>) -> Option<usize> {
-    let row = |place: u64| usize::from((place >> 24) as u8);
+/// The index of the oldest backtrace of the site that has the most waiting ones. Sites that share eight bits of their
+/// hashes count as one.
+fn oldest_of_busiest_site(waiting: &VecDeque<(EventId, u64, Backtrace)>) -> Option<usize> {
+    let row = |site: u64| usize::from((site >> 24) as u8);
     let mut counts = [0_u16; 256];
-    for (_, place, _) in taken {
-        if let Some(count) = counts.get_mut(row(*place)) {
+    for (_, site, _) in waiting {
+        if let Some(count) = counts.get_mut(row(*site)) {
             *count = count.saturating_add(1);
         }
     }
     let most = counts.iter().max().copied()?;
-    let is_most = |place: u64| counts.get(row(place)).copied() == Some(most);
-    taken.iter().position(|(_, place, _)| is_most(*place))
+    let is_busiest = |site: u64| counts.get(row(site)).copied() == Some(most);
+    waiting.iter().position(|(_, site, _)| is_busiest(*site))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// One whose lock nobody else has.
-    fn alone(wanted: Backtraces) -> BacktraceQueue {
-        BacktraceQueue::with(wanted, Box::leak(Box::default()))
+    /// A queue with a lock of its own, so that tests do not disturb each other.
+    fn alone(mode: Backtraces) -> BacktraceQueue {
+        BacktraceQueue::with_lock(mode, Box::leak(Box::default()))
     }
 
     #[test]
-    fn the_first_five_of_a_place_take_one() {
-        let waiting = alone(Backtraces::First);
+    fn the_first_five_errors_of_a_site_get_a_backtrace() {
+        let queue = alone(Backtraces::First);
         let here = Location::caller();
         let taken = (1..=20)
-            .filter(|n| waiting.take(EventId::from_u128(*n), "a", here))
+            .filter(|n| queue.capture(EventId::from_u128(*n), "a", here))
             .count();
         assert_eq!(taken, 5);
-        assert!(waiting.take(EventId::from_u128(30), "b", here));
-        assert!(waiting.of(EventId::from_u128(1)).is_some());
-        assert!(waiting.of(EventId::from_u128(1)).is_none());
+        assert!(queue.capture(EventId::from_u128(30), "b", here));
+        assert!(queue.remove(EventId::from_u128(1)).is_some());
+        assert!(queue.remove(EventId::from_u128(1)).is_none());
         let off = alone(Backtraces::Off);
-        assert!(!off.take(EventId::from_u128(1), "a", here));
+        assert!(!off.capture(EventId::from_u128(1), "a", here));
     }
 
     #[test]
-    fn what_waits_and_what_is_told_apart_is_bounded() {
+    fn waiting_backtraces_and_sites_are_bounded() {
         let all = alone(Backtraces::All);
         for n in 1..=300 {
-            assert!(all.take(EventId::from_u128(n), "a", Location::caller()));
+            assert!(all.capture(EventId::from_u128(n), "a", Location::caller()));
         }
-        assert_eq!(all.taken.lock().unwrap().len(), MAX_WAITING);
-        assert!(all.of(EventId::from_u128(1)).is_none());
+        assert_eq!(all.waiting.lock().unwrap().len(), MAX_WAITING);
+        assert!(all.remove(EventId::from_u128(1)).is_none());
         let first = alone(Backtraces::First);
         for n in 0..10_000 {
-            first.is_among_first(place(&n.to_string(), Location::caller()));
+            first.is_among_first(site_hash(&n.to_string(), Location::caller()));
         }
         assert!(
             first
@@ -184,34 +188,34 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_fails_all_the_time_leaves_the_backtraces_of_others() {
+    fn a_site_that_fails_all_the_time_leaves_the_backtraces_of_others() {
         let all = alone(Backtraces::All);
         let here = Location::caller();
         for n in 1..=3 {
-            assert!(all.take(EventId::from_u128(n), "rare", here));
+            assert!(all.capture(EventId::from_u128(n), "rare", here));
         }
         for n in 100..1000 {
-            assert!(all.take(EventId::from_u128(n), "noisy", here));
+            assert!(all.capture(EventId::from_u128(n), "noisy", here));
         }
-        assert!((1..=3).all(|n| all.of(EventId::from_u128(n)).is_some()));
-        assert!(all.of(EventId::from_u128(999)).is_some());
+        assert!((1..=3).all(|n| all.remove(EventId::from_u128(n)).is_some()));
+        assert!(all.remove(EventId::from_u128(999)).is_some());
     }
 
     #[test]
-    fn a_backtrace_of_this_place_has_calls() {
-        let waiting = alone(Backtraces::Off);
-        assert!(!waiting.name(&Backtrace::force_capture(), "").is_empty());
+    fn a_resolved_backtrace_has_frames() {
+        let queue = alone(Backtraces::Off);
+        assert!(!queue.resolve(&Backtrace::force_capture(), "").is_empty());
     }
 
     #[test]
-    fn nobody_waits_for_a_backtrace_that_is_named() {
-        let waiting = alone(Backtraces::First);
+    fn no_capture_waits_while_a_backtrace_is_resolved() {
+        let queue = alone(Backtraces::First);
         let here = Location::caller();
-        let naming = waiting.naming.write().unwrap();
-        assert!((1..20).all(|n| !waiting.take(EventId::from_u128(n), "a", here)));
-        drop(naming);
-        // None of those has taken the place of one of the first five.
-        let taken = (21..40).filter(|n| waiting.take(EventId::from_u128(*n), "a", here));
+        let resolving = queue.resolving.write().unwrap();
+        assert!((1..20).all(|n| !queue.capture(EventId::from_u128(n), "a", here)));
+        drop(resolving);
+        // None of those counted as one of the first five.
+        let taken = (21..40).filter(|n| queue.capture(EventId::from_u128(*n), "a", here));
         assert_eq!(taken.count(), 5);
     }
 }

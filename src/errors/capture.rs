@@ -1,57 +1,31 @@
+//! From an error to a record in the queue, on the caller's thread.
+
 use std::cell::Cell;
-use std::error::Error;
 use std::hash::BuildHasher;
 use std::panic::Location;
-use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
-use super::backtraces::BacktraceQueue;
-use super::chain::{ChainSummary, put_chain, put_text};
-use super::config::ErrorsConfig;
+use super::chain::ChainSummary;
 use super::details::CaptureDetails;
-use super::durable::DurableWaiters;
-use super::groups::{ErrorGroup, ErrorGroups};
-use super::sentry::{self, Outbox, SentrySetup};
-use crate::context::{self, Facts, NO_REQUEST, ReadDriverError, Requests, Slot};
+use super::registry::count_unrouted;
+use super::shared::CaptureState;
+use crate::clock::Nanos;
+use crate::context::{self, Facts, NO_REQUEST, Slot};
 use crate::model::codec::{Reader, put_str};
 use crate::model::{EventId, Level, RecordKind, SpanId, TraceId, cut, is_suppressed, prefix};
-use crate::record::{self, ErrorKind, ErrorRecord, Pairs, put_more};
-use crate::trace::Traces;
-use crate::worker::{Deadlines, RecordQueue, RemoteSetup, SpoolStatus, SpoolWriter};
+use crate::record::{ErrorKind, ErrorRecord, Method, Pairs, put_more};
 
-/// Bytes of a path, a query, a user agent or an address.
+/// The most bytes of a path, a query, a user agent or an address.
 const MAX_TEXT: usize = 2048;
-/// Bytes of the request's user and attributes; more are left out.
+/// The most bytes of the request's user and attributes; further attributes are left out.
 const MAX_MORE: usize = 8 * 1024;
-/// Bytes of a source file's name.
+/// The most bytes of a source file's name.
 const MAX_FILE: usize = 512;
+/// The most bytes of a thread's name.
+const MAX_THREAD: usize = 64;
 
-/// Where errors are captured; one a monitor. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct ErrorTracker {
-    pub(super) shared: Arc<CaptureState>,
-}
-
-#[derive(Debug)]
-pub(super) struct CaptureState {
-    pub(super) record_queue: Arc<RecordQueue>,
-    pub(super) requests: Arc<Requests>,
-    pub(super) waiting: BacktraceQueue,
-    pub(super) groups: ErrorGroups,
-    pub(super) keeper: Option<SpoolWriter>,
-    /// The number of the first record that this process stores.
-    pub(super) first: u64,
-    /// Where events wait for who sends them.
-    pub(super) outbox: Option<Outbox>,
-    pub(super) awaited: Arc<DurableWaiters>,
-    /// Who knows of plain OpenTelemetry spans, where spans are made.
-    traces: Option<Arc<Traces>>,
-    /// Reads errors of database drivers.
-    pub(super) read_driver: ReadDriverError,
-}
-
-/// What is captured.
+/// One capture, apart from the error itself.
 pub(super) struct CaptureInput<'a> {
     pub(super) kind: ErrorKind,
     pub(super) level: Level,
@@ -60,245 +34,183 @@ pub(super) struct CaptureInput<'a> {
     pub(super) details: Option<&'a CaptureDetails>,
 }
 
+impl<'a> CaptureInput<'a> {
+    /// A new event without details.
+    pub(super) fn new(kind: ErrorKind, level: Level, location: &'a Location<'a>) -> Self {
+        Self {
+            kind,
+            level,
+            event: EventId::random(),
+            location,
+            details: None,
+        }
+    }
+}
+
 thread_local! {
-    /// Taken while a record is made: a `Display` that captures an error itself finds an empty one.
+    /// The buffer in which records are made. It is taken out meanwhile, so that a `Display` that captures an error
+    /// itself finds an empty one.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    /// Whether this thread is capturing: a panic meanwhile is part of it and no event of its own.
+    /// Whether this thread is capturing. A panic meanwhile belongs to the capture and is no event of its own.
     static CAPTURING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the calling thread is capturing an error this moment.
+/// Whether this thread is capturing an error.
 pub(super) fn is_capturing() -> bool {
     CAPTURING.try_with(Cell::get).unwrap_or(true)
 }
 
-impl ErrorTracker {
-    /// `keeper` stores events, where there is a data directory; `traces` knows of plain OpenTelemetry spans;
-    /// `read_driver` reads errors of database drivers.
-    pub(crate) fn new(
-        config: &ErrorsConfig,
-        record_queue: &Arc<RecordQueue>,
-        requests: &Arc<Requests>,
-        keeper: Option<SpoolWriter>,
-        traces: Option<Arc<Traces>>,
-        read_driver: ReadDriverError,
-    ) -> Self {
-        let shared = CaptureState {
-            record_queue: Arc::clone(record_queue),
-            requests: Arc::clone(requests),
-            waiting: BacktraceQueue::new(config.backtraces),
-            groups: ErrorGroups::default(),
-            first: keeper.as_ref().map_or(0, SpoolWriter::last) + 1,
-            outbox: Outbox::new(config.dsn.is_some()),
-            keeper,
-            awaited: DurableWaiters::new(),
-            traces,
-            read_driver,
-        };
-        let shared = Arc::new(shared);
-        super::global::register(requests.number(), &shared);
-        Self { shared }
-    }
-
-    /// Who keeps the deadlines of captures that wait.
-    pub(crate) fn keep_by(&self, deadlines: Deadlines) {
-        self.shared.awaited.keep_by(deadlines);
-    }
-
-    /// Captures an error with its sources.
-    #[track_caller]
-    pub(crate) fn error<E: Error + ?Sized>(&self, error: &E) -> EventId {
-        let captured = CaptureInput {
-            kind: ErrorKind::Error,
-            event: EventId::random(),
-            level: Level::Error,
-            location: Location::caller(),
-            details: None,
-        };
-        let read = self.shared.read_driver;
-        self.shared
-            .capture(&captured, |out| put_chain(out, error, read))
-    }
-
-    /// Captures a text.
-    #[track_caller]
-    pub(crate) fn message(&self, level: Level, text: &str) -> EventId {
-        let captured = CaptureInput {
-            kind: ErrorKind::Message,
-            event: EventId::random(),
-            level,
-            location: Location::caller(),
-            details: None,
-        };
-        self.shared
-            .capture(&captured, |out| put_text(out, "", text))
-    }
-
-    /// The sink that sends events to Sentry.
-    pub(crate) fn remote(&self, setup: SentrySetup<'_>) -> Option<RemoteSetup> {
-        sentry::remote(&self.shared, setup)
-    }
-
-    /// How the store does, where there is one and it can be read.
-    pub(crate) fn store(&self) -> Option<SpoolStatus> {
-        self.shared.keeper.as_ref().and_then(SpoolWriter::status)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn while_store_is_locked<R>(&self, run: impl FnOnce() -> R) -> R {
-        match &self.shared.keeper {
-            Some(keeper) => keeper.while_locked(run),
-            None => run(),
-        }
-    }
-
-    /// The errors told apart, the one seen last first.
-    pub(crate) fn groups(&self) -> Vec<ErrorGroup> {
-        self.shared.groups.snapshot()
-    }
-}
-
 impl CaptureState {
-    /// Queues the record of an event; its id. `chain` appends types and messages; it may run foreign code.
+    /// Queues the record of an event and returns the event's ID. `put_chain` appends types and messages; it may run
+    /// code of the host.
     pub(super) fn capture(
         &self,
-        captured: &CaptureInput<'_>,
-        chain: impl FnOnce(&mut Vec<u8>) -> ChainSummary,
+        input: &CaptureInput<'_>,
+        put_chain: impl FnOnce(&mut Vec<u8>) -> ChainSummary,
     ) -> EventId {
-        // What runs on our own threads must not feed itself.
+        // 1. A capture on a thread of this crate, or inside another capture, would feed itself.
         if is_suppressed() || CAPTURING.try_with(|it| it.replace(true)).unwrap_or(true) {
-            super::global::count_unclaimed();
+            count_unrouted();
             return EventId::NIL;
         }
+        // 2. The host's code runs first, while no lock is held: its result is in the buffer before the request is
+        // looked at.
         let at = self.requests.clock().now();
-        let event = captured.event;
         let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
         scratch.clear();
-        let chain = chain(&mut scratch);
-        self.push(captured, (event, at), &mut scratch, &chain);
-        // A thread that is ending drops it.
+        let chain = put_chain(&mut scratch);
+        // 3. The rest runs code of this crate alone.
+        self.push(input, at, &mut scratch, &chain);
+        // 4. The buffer is kept for the next capture. On a thread that is ending, both calls fail and drop it.
         let _ended = SCRATCH.try_with(|kept| kept.set(scratch));
         let _ended = CAPTURING.try_with(|it| it.set(false));
-        event
+        input.event
     }
 
-    /// Looks at the operation that the thread is at. `look` calls nothing foreign.
-    pub(super) fn at<R>(&self, look: impl FnOnce(&Arc<Slot>, SpanId) -> R) -> Option<R> {
-        // For plain spans OpenTelemetry is asked, and in a panic hook nothing foreign may run.
-        match self.traces.as_deref().filter(|_| !std::thread::panicking()) {
-            Some(traces) => traces.with_current(look),
-            None => context::with_current(Some(self.requests.number()), look),
-        }
-    }
-
-    /// Queues the record, whose chain stands in `scratch`.
+    /// Queues the record of an event whose chain is in `scratch`.
     fn push(
         &self,
-        captured: &CaptureInput<'_>,
-        (event, at): (EventId, u64),
+        input: &CaptureInput<'_>,
+        at: Nanos,
         scratch: &mut Vec<u8>,
         chain: &ChainSummary,
     ) {
+        // 1. Copy what is known of the request, behind the chain.
         let chain_end = scratch.len();
         let mut query = None;
-        let seen = self.at(|slot, span| {
+        let request = self.with_current(|slot, span| {
             slot.touch_captured();
-            // In a panic hook no lock is waited for.
-            if captured.kind == ErrorKind::Error {
+            // A panic hook must not wait for a lock, which this thread may hold.
+            if input.kind == ErrorKind::Error {
                 query = slot.failed_query();
             }
             copy_request(slot, span, scratch)
         });
+        let request = request.unwrap_or(RequestParts::none(chain_end));
         let part = |from: usize, to: usize| scratch.get(from..to).unwrap_or_default();
-        let seen = seen.unwrap_or(RequestParts {
+
+        // 2. Take a backtrace where this place is to have one. It stays in memory until the worker resolves it.
+        let pairs = Pairs(part(0, chain_end));
+        let error_type = pairs.iter().next().map_or("", |(error_type, _)| error_type);
+        let has_backtrace = input.kind != ErrorKind::Message
+            && self
+                .backtraces
+                .capture(input.event, error_type, input.location);
+
+        // 3. Encode the details. A query belongs to this error only if it failed with it.
+        let no_details = CaptureDetails::default();
+        let details = input.details.unwrap_or(&no_details);
+        let query = query.filter(|query| query.is_of(chain.driver.as_ref(), error_type));
+        let encoded = details.encode(chain.driver.as_ref(), query.as_deref());
+
+        // On a thread whose locals are gone, asking for the current thread would panic.
+        let thread = SCRATCH.try_with(|_| std::thread::current()).ok();
+        let thread = thread.as_ref().and_then(std::thread::Thread::name);
+        let record = ErrorRecord {
+            event: input.event,
+            trace: request.ids.trace,
+            span: request.ids.span,
+            route: request.ids.route.0,
+            kind: input.kind,
+            level: input.level,
+            backtrace: has_backtrace,
+            shortened: !(chain.complete && request.complete) || encoded.shortened,
+            file: prefix(input.location.file(), MAX_FILE),
+            line: input.location.line(),
+            column: input.location.column(),
+            thread: prefix(thread.unwrap_or_default(), MAX_THREAD),
+            method: request.method,
+            chain: pairs,
+            texts: part(chain_end, request.texts_end),
+            more: part(request.texts_end, request.more_end),
+            user: &details.user,
+            tags: Pairs(&encoded.tags),
+            extra: &encoded.extra,
+            fingerprint: &details.fingerprint,
+            crumbs: part(request.more_end, scratch.len()),
+        };
+        // 4. Queue the record. When the queue is almost full, each location has a share of the rest, so that one
+        // that fails all the time leaves room for the others.
+        let source = source_of(input.location);
+        self.record_queue
+            .push_of(RecordKind::Error, source, at, |out| record.put(out));
+    }
+}
+
+/// What is known of the current request. Its bytes are in the scratch buffer: texts, user and attributes, events.
+struct RequestParts {
+    ids: context::Ids,
+    method: &'static str,
+    texts_end: usize,
+    more_end: usize,
+    /// Whether nothing was cut or left out.
+    complete: bool,
+}
+
+impl RequestParts {
+    /// Those of a capture outside a request, whose chain ends at `end`.
+    fn none(end: usize) -> Self {
+        Self {
             ids: context::Ids {
                 trace: TraceId::NIL,
                 span: SpanId::NIL,
                 route: NO_REQUEST,
             },
             method: "",
-            texts_end: chain_end,
-            more_end: chain_end,
-            whole: true,
-        });
-        let pairs = Pairs(part(0, chain_end));
-        let kind = pairs.iter().next().map_or("", |(kind, _)| kind);
-        let backtrace = captured.kind != ErrorKind::Message
-            && self.waiting.take(event, kind, captured.location);
-        // A thread whose locals are gone does not know its name either.
-        let thread = SCRATCH.try_with(|_| std::thread::current()).ok();
-        let thread = thread.as_ref().and_then(std::thread::Thread::name);
-        let nothing = CaptureDetails::default();
-        let details = captured.details.unwrap_or(&nothing);
-        let query = query.filter(|query| query.is_of(chain.driver.as_ref(), kind));
-        let told = details.told(chain.driver.as_ref(), query.as_deref());
-        let record = ErrorRecord {
-            event,
-            trace: seen.ids.trace,
-            span: seen.ids.span,
-            route: seen.ids.route.0,
-            kind: captured.kind,
-            level: captured.level,
-            backtrace,
-            shortened: !(chain.whole && seen.whole) || told.shortened,
-            file: prefix(captured.location.file(), MAX_FILE),
-            line: captured.location.line(),
-            column: captured.location.column(),
-            thread: prefix(thread.unwrap_or_default(), 64),
-            method: seen.method,
-            chain: pairs,
-            texts: part(chain_end, seen.texts_end),
-            more: part(seen.texts_end, seen.more_end),
-            user: &details.user,
-            tags: Pairs(&told.tags),
-            extra: &told.extra,
-            fingerprint: &details.fingerprint,
-            crumbs: part(seen.more_end, scratch.len()),
-        };
-        // Where it was captured: an event of a place that captures many leaves room for the others.
-        let source = source_of(captured.location);
-        self.record_queue
-            .push_of(RecordKind::Error, source, at, |out| record.put(out));
+            texts_end: end,
+            more_end: end,
+            complete: true,
+        }
     }
 }
 
-/// What is known of the current request; the bytes follow each other in the scratch.
-struct RequestParts {
-    ids: context::Ids,
-    method: &'static str,
-    texts_end: usize,
-    more_end: usize,
-    /// Whether nothing of it was cut or left out.
-    whole: bool,
-}
-
-/// A number of a place in the code.
+/// A number for a place in the code, never 0.
 fn source_of(location: &Location<'_>) -> u32 {
     let place = (location.file(), location.line(), location.column());
     let hash = FxBuildHasher.hash_one(place);
-    // The intake shifts it by what a signal takes.
+    // The queue shifts the number by the bits of a signal, so the upper half, which is mixed best, is used.
     (hash >> 32 | 1) as u32
 }
 
 fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> RequestParts {
-    let mut whole = true;
+    let mut complete = true;
     let texts_end = slot.facts(|facts: &Facts| {
         let mut texts = Reader::new(&facts.texts);
         // Path, query, user agent and client address.
         for text in std::iter::from_fn(|| texts.str()).take(4) {
             put_str(out, &cut(text, MAX_TEXT));
-            whole &= text.len() <= MAX_TEXT;
+            complete &= text.len() <= MAX_TEXT;
         }
         out.len()
     });
     let texts_end = texts_end.unwrap_or(out.len());
-    let method = slot.method().map_or("", record::Method::as_str);
+    let method = slot.method().map_or("", Method::as_str);
     slot.facts(|facts| {
         if facts.more.len() <= MAX_MORE {
             out.extend_from_slice(&facts.more);
         } else {
             put_more(out, &facts.more, MAX_MORE);
-            whole = false;
+            complete = false;
         }
     });
     let more_end = out.len();
@@ -308,6 +220,6 @@ fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> RequestParts {
         method,
         texts_end,
         more_end,
-        whole,
+        complete,
     }
 }

@@ -1,4 +1,6 @@
-//! An error and its sources as texts. `Display`, `Debug` and `source` are foreign: each may panic.
+//! An error and its sources as texts.
+//!
+//! `Display`, `Debug` and `source` are code of the host: each of them may panic, and each call is guarded.
 
 use std::error::Error;
 use std::fmt::{self, Write};
@@ -8,21 +10,21 @@ use crate::model::codec::{put_sized, put_str};
 use crate::model::text::put_formatted;
 use crate::model::{catch_panic, cut, prefix};
 
-/// The error and nine sources.
+/// The most errors of a chain: the error and nine sources.
 const MAX_CAUSES: usize = 10;
-/// Bytes of one message.
+/// The most bytes of one message.
 const MAX_MESSAGE: usize = 8 * 1024;
-/// Bytes of all of them: what is left is cut.
+/// The most bytes of all types and messages together.
 const MAX_CHAIN: usize = 20 * 1024;
-/// Bytes of a type's name.
+/// The most bytes of a type's name.
 const MAX_TYPE: usize = 256;
 
-/// What became of an error that was written.
+/// The result of encoding a chain.
 #[derive(Debug, Default)]
 pub(super) struct ChainSummary {
-    /// Whether all messages and sources are there, in whole.
-    pub(super) whole: bool,
-    /// What a database driver tells of one of the sources.
+    /// Whether every message and every source is included completely.
+    pub(super) complete: bool,
+    /// Code and constraint of the first source that a database driver returned.
     pub(super) driver: Option<DriverError>,
 }
 
@@ -30,16 +32,16 @@ pub(super) struct ChainSummary {
 pub(super) fn put_chain<E: Error + ?Sized>(
     out: &mut Vec<u8>,
     error: &E,
-    read: ReadDriverError,
+    read_driver_error: ReadDriverError,
 ) -> ChainSummary {
     let end = out.len() + MAX_CHAIN;
-    let named = std::any::type_name::<E>();
-    if named.starts_with("dyn ") {
-        put_type_of(out, format_args!("{error:?}"));
+    let type_name = std::any::type_name::<E>();
+    if type_name.starts_with("dyn ") {
+        put_debug_name(out, format_args!("{error:?}"));
     } else {
-        put_str(out, prefix(named, MAX_TYPE));
+        put_str(out, prefix(type_name, MAX_TYPE));
     }
-    let mut whole = put_message(out, end, format_args!("{error}"));
+    let mut complete = put_message(out, end, format_args!("{error}"));
     let mut next = source_of(|| error.source());
     let mut driver: Option<DriverError> = None;
     for _ in 1..MAX_CAUSES {
@@ -47,25 +49,26 @@ pub(super) fn put_chain<E: Error + ?Sized>(
         if out.len() >= end {
             break;
         }
+        // A driver's error without a code may wrap the one that has it.
         if driver.as_ref().is_none_or(|driver| driver.code.is_none()) {
-            driver = read(cause).or(driver);
+            driver = read_driver_error(cause).or(driver);
         }
-        put_type_of(out, format_args!("{cause:?}"));
-        whole &= put_message(out, end, format_args!("{cause}"));
+        put_debug_name(out, format_args!("{cause:?}"));
+        complete &= put_message(out, end, format_args!("{cause}"));
         next = source_of(|| cause.source());
     }
     ChainSummary {
-        whole: whole && next.is_none(),
+        complete: complete && next.is_none(),
         driver,
     }
 }
 
 /// Appends a type and a message that are texts already.
-pub(super) fn put_text(out: &mut Vec<u8>, kind: &str, message: &str) -> ChainSummary {
-    put_str(out, kind);
+pub(super) fn put_text(out: &mut Vec<u8>, type_name: &str, message: &str) -> ChainSummary {
+    put_str(out, type_name);
     put_str(out, &cut(message, MAX_MESSAGE));
     ChainSummary {
-        whole: message.len() <= MAX_MESSAGE,
+        complete: message.len() <= MAX_MESSAGE,
         driver: None,
     }
 }
@@ -76,43 +79,46 @@ fn source_of<'a>(
     catch_panic(source).flatten()
 }
 
+/// Appends a message; returns whether all of it had room.
 fn put_message(out: &mut Vec<u8>, end: usize, message: fmt::Arguments<'_>) -> bool {
     let room = end.saturating_sub(out.len()).min(MAX_MESSAGE);
     put_formatted(out, message, room)
 }
 
-/// Appends the name with which a derived `Debug` begins.
-fn put_type_of(out: &mut Vec<u8>, error: fmt::Arguments<'_>) {
+/// Appends the type name with which a derived `Debug` begins, or `Error` if `debug` does not begin with one.
+///
+/// The name is the only one that a program has of a source, which it knows as `dyn Error`.
+fn put_debug_name(out: &mut Vec<u8>, debug: fmt::Arguments<'_>) {
     put_sized(out, |out| {
         let start = out.len();
         let mut name = TypeNameWriter {
             end: start + MAX_TYPE,
             out,
-            whole: true,
+            is_type: true,
         };
-        // The error with which the name ends the writing is no failure.
-        let _ended = catch_panic(|| name.write_fmt(error));
-        let named = name.whole && name.out.get(start).is_some_and(u8::is_ascii_uppercase);
-        if !named {
+        // The writer ends the formatting with an error after the name.
+        let _ended = catch_panic(|| name.write_fmt(debug));
+        let found = name.is_type && name.out.get(start).is_some_and(u8::is_ascii_uppercase);
+        if !found {
             name.out.truncate(start);
             name.out.extend_from_slice(b"Error");
         }
     });
 }
 
-/// Takes a leading name, and ends the writing after it.
+/// Takes a leading name, then ends the formatting with an error.
 struct TypeNameWriter<'a> {
     out: &'a mut Vec<u8>,
     end: usize,
-    /// Whether what follows the name is what follows a type's.
-    whole: bool,
+    /// Whether the name is followed by what a derived `Debug` prints behind a type's name.
+    is_type: bool,
 }
 
 impl Write for TypeNameWriter<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             if !(byte.is_ascii_alphanumeric() || byte == b'_') {
-                self.whole = matches!(byte, b'(' | b'{') || text == " { ";
+                self.is_type = matches!(byte, b'(' | b'{') || text == " { ";
                 return Err(fmt::Error);
             }
             if self.out.len() >= self.end {
@@ -131,16 +137,16 @@ mod tests {
     use crate::model::text::PANICKED;
 
     #[derive(Debug)]
-    struct Level(u32, Option<Box<Self>>);
+    struct Nested(u32, Option<Box<Self>>);
 
-    impl fmt::Display for Level {
+    impl fmt::Display for Nested {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             assert_ne!(self.0, 99, "a planned panic");
             write!(f, "level {}", self.0)
         }
     }
 
-    impl Error for Level {
+    impl Error for Nested {
         fn source(&self) -> Option<&(dyn Error + 'static)> {
             assert_ne!(self.0, 98, "a planned panic");
             self.1.as_deref().map(|error| error as _)
@@ -149,7 +155,7 @@ mod tests {
 
     fn type_of(error: &dyn fmt::Debug) -> String {
         let mut out = Vec::new();
-        put_type_of(&mut out, format_args!("{error:?}"));
+        put_debug_name(&mut out, format_args!("{error:?}"));
         String::from_utf8(out.split_off(4)).unwrap()
     }
 
@@ -162,20 +168,20 @@ mod tests {
 
     #[test]
     fn sources_are_followed_ten_deep() {
-        let mut error = Level(0, None);
+        let mut error = Nested(0, None);
         for n in 1..20 {
-            error = Level(n, Some(Box::new(error)));
+            error = Nested(n, Some(Box::new(error)));
         }
-        let told = chain(&error);
-        assert_eq!(told.len(), 10);
-        assert!(told[0].0.ends_with("chain::tests::Level"), "{told:?}");
-        assert_eq!(told[9], ("Level".to_owned(), "level 10".to_owned()));
+        let causes = chain(&error);
+        assert_eq!(causes.len(), 10);
+        assert!(causes[0].0.ends_with("chain::tests::Nested"), "{causes:?}");
+        assert_eq!(causes[9], ("Nested".to_owned(), "level 10".to_owned()));
         let erased: &(dyn Error + Send + Sync) = &error;
-        assert_eq!(chain(erased)[0].0, "Level");
+        assert_eq!(chain(erased)[0].0, "Nested");
     }
 
     #[test]
-    fn a_type_is_named_only_where_one_stands() {
+    fn a_type_name_is_taken_only_where_debug_begins_with_one() {
         assert_eq!(type_of(&fmt::Error), "Error");
         assert_eq!(type_of(&std::io::Error::from_raw_os_error(2)), "Os");
         assert_eq!(type_of(&"Text, not a type"), "Error");
@@ -184,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn what_panics_is_told_as_that_and_length_is_bounded() {
+    fn a_panic_while_formatting_is_recorded_and_length_is_bounded() {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| {}));
-        assert_eq!(chain(&Level(99, None))[0].1, PANICKED);
-        assert_eq!(chain(&Level(98, Some(Box::new(Level(1, None))))).len(), 1);
+        assert_eq!(chain(&Nested(99, None))[0].1, PANICKED);
+        assert_eq!(chain(&Nested(98, Some(Box::new(Nested(1, None))))).len(), 1);
         std::panic::set_hook(hook);
         let long = std::io::Error::other("é".repeat(100_000));
-        let told = chain(&long);
-        assert_eq!(told[0].1.len(), MAX_MESSAGE);
+        let causes = chain(&long);
+        assert_eq!(causes[0].1.len(), MAX_MESSAGE);
     }
 }

@@ -1,25 +1,34 @@
 use super::sentry::Dsn;
 use crate::model::ExplicitKeys;
 
-/// When a captured error takes a backtrace along, which costs ten times the rest.
+/// Which captured errors get a backtrace. A backtrace costs about ten times the rest of a capture.
 ///
-/// Naming the first one takes about 40 MB of memory in a release build, and up to the size of the program's file more
-/// with debug information; the standard library keeps it. While less than 64 MiB and the size of the program's file are
-/// left under a limit of memory, backtraces are not named.
+/// Resolving the first backtrace takes about 40 MB of memory in a release build, and up to the size of the program's
+/// file more with debug information; the standard library keeps it. Backtraces are not resolved while less than 64 MiB
+/// and the size of the program's file are available under a memory limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Backtraces {
-    /// For the first five errors of one type at one place, and for all where `RUST_LIB_BACKTRACE` or
-    /// `RUST_BACKTRACE` is set and not `0`.
+    /// The first five errors of one type at one location; all errors if `RUST_LIB_BACKTRACE` or `RUST_BACKTRACE` is
+    /// set and not `0`.
     #[default]
     First,
-    /// For every one, but those that come while the calls of another are named.
+    /// All errors, except those that are captured while another backtrace is being resolved.
     All,
-    /// For none.
+    /// None.
     Off,
 }
 
-/// What is captured with an error, and where it goes.
+/// Settings of error capture: backtraces, the store, Sentry.
+///
+/// ```
+/// use watchpost::errors::{Backtraces, ErrorsConfig};
+///
+/// let config = ErrorsConfig::default()
+///     .backtraces(Backtraces::Off)
+///     .max_stored_bytes(16 << 20);
+/// assert_eq!(config.max_stored_bytes, 16_777_216);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorsConfig {
@@ -30,9 +39,9 @@ pub struct ErrorsConfig {
     pub sentry_environment: Option<String>,
     /// The release of events at Sentry; `None`: the service's version.
     pub sentry_release: Option<String>,
-    /// When a backtrace is taken.
+    /// Which errors get a backtrace.
     pub backtraces: Backtraces,
-    /// Bytes of the files in which events are stored.
+    /// The most bytes of the files in which events are stored.
     pub max_stored_bytes: usize,
     pub(crate) explicit: ExplicitKeys,
 }
@@ -51,11 +60,11 @@ impl Default for ErrorsConfig {
 }
 
 impl ErrorsConfig {
-    /// 64 MiB: some 30,000 events.
+    /// 64 MiB, which is about 30,000 events.
     pub const DEFAULT_MAX_STORED_BYTES: usize = 64 << 20;
 
-    /// Sets how many bytes of files events may be stored in; the oldest make room. Default:
-    /// [`DEFAULT_MAX_STORED_BYTES`](Self::DEFAULT_MAX_STORED_BYTES).
+    /// Sets the most bytes of the files in which events are stored; when they are full, the oldest events are removed.
+    /// Default: [`DEFAULT_MAX_STORED_BYTES`](Self::DEFAULT_MAX_STORED_BYTES).
     #[must_use]
     pub fn max_stored_bytes(mut self, bytes: usize) -> Self {
         self.explicit.add("errors.max_stored_bytes");
@@ -79,7 +88,7 @@ impl ErrorsConfig {
         self
     }
 
-    /// When a backtrace is taken. Default: [`Backtraces::First`].
+    /// Sets which errors get a backtrace. Default: [`Backtraces::First`].
     #[must_use]
     pub fn backtraces(mut self, backtraces: Backtraces) -> Self {
         self.explicit.add("errors.backtraces");

@@ -1,39 +1,47 @@
-//! From the compact record to the event: texts are scrubbed here, before anybody keeps them.
+//! From the record in the queue to the event. Texts are scrubbed here, before anything keeps them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::capture::CaptureState;
 use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind};
-use super::fingerprint::{GroupHash, normalise};
+use super::fingerprint::{GroupHash, normalize_message};
+use super::shared::CaptureState;
+use crate::clock::Nanos;
 use crate::context::{ReadCrumb, RouteId};
 use crate::model::codec::{Reader, Text};
 use crate::model::{Attributes, Value};
 use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
 use crate::redact;
 
-/// The part of a fingerprint that stands for what it would be without.
+/// The part of a fingerprint that stands for the default grouping.
 const DEFAULT_PART: &str = "{{ default }}";
 
-/// The event of a record of the time `at`; `None` if it cannot be read.
+/// A decoded event.
+pub(super) struct DecodedEvent {
+    pub(super) event: ErrorEvent,
+    /// Whether a backtrace was taken, which is yet to be resolved.
+    pub(super) has_backtrace: bool,
+}
+
+/// Decodes the record of an event that was captured `at`; `None` if it is damaged.
 pub(super) fn event(
     shared: &CaptureState,
-    at: u64,
+    at: Nanos,
     body: &[u8],
     read_crumb: ReadCrumb,
-) -> Option<(ErrorEvent, bool)> {
+) -> Option<DecodedEvent> {
     let record = ErrorRecord::read(body)?;
-    let wall = |at| time(shared.requests.clock().wall(at));
+    let wall_time = |at| system_time(shared.requests.clock().wall(at));
     let request = record.request();
     let route = shared.requests.routes().name(RouteId(record.route));
     let route = route.as_ref().to_owned();
-    let causes = record.chain.iter().map(|(kind, message)| Cause {
-        type_name: kind.to_owned(),
+    let causes = record.chain.iter().map(|(type_name, message)| Cause {
+        type_name: type_name.to_owned(),
         message: redact::text(message).into_owned(),
     });
     let causes = causes.collect();
     let mut event = ErrorEvent {
         id: record.event,
-        at: wall(at),
+        at: wall_time(at),
         level: record.level,
         kind: match record.kind {
             ErrorKind::Error => EventKind::Error,
@@ -58,7 +66,7 @@ pub(super) fn event(
         attributes: attributes(record.attributes()),
         tags: tags(&record),
         extra: attributes(record.extra()),
-        breadcrumbs: breadcrumbs(record.crumbs, read_crumb, wall),
+        breadcrumbs: breadcrumbs(record.crumbs, read_crumb, wall_time),
         frames: Vec::new(),
         fingerprint: record
             .fingerprint()
@@ -68,16 +76,20 @@ pub(super) fn event(
         resident_bytes: None,
         truncated: record.shortened,
     };
+    // The group is that of the scrubbed texts: a token in a message does not make a group of its own.
     event.group = group(&event);
-    Some((event, record.backtrace))
+    Some(DecodedEvent {
+        event,
+        has_backtrace: record.backtrace,
+    })
 }
 
-/// A wall time in nanoseconds since the epoch.
-fn time(wall: u64) -> SystemTime {
+/// The time of `wall` nanoseconds since the Unix epoch.
+fn system_time(wall: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(wall)
 }
 
-/// The tags, scrubbed: two keys may be one then, and the last value stays.
+/// The scrubbed tags. Scrubbing can make two keys equal; the last value stays.
 fn tags(record: &ErrorRecord<'_>) -> Vec<(String, String)> {
     let mut tags: Vec<(String, String)> = Vec::new();
     for (key, value) in record.tags.iter() {
@@ -102,7 +114,7 @@ fn attributes<'a>(all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>) -> At
             }
             AttributeRef::I64(number) => Value::from(number),
             AttributeRef::F64(number) => Value::from(number),
-            AttributeRef::Bool(truth) => Value::from(truth),
+            AttributeRef::Bool(value) => Value::from(value),
         };
         out.insert(redact::text(key).into_owned(), value);
     }
@@ -112,7 +124,7 @@ fn attributes<'a>(all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>) -> At
 fn breadcrumbs(
     crumbs: &[u8],
     read: ReadCrumb,
-    wall: impl Fn(u64) -> SystemTime,
+    wall_time: impl Fn(Nanos) -> SystemTime,
 ) -> Vec<Breadcrumb> {
     let mut reader = Reader::new(crumbs);
     let all = std::iter::from_fn(|| reader.bytes());
@@ -121,7 +133,7 @@ fn breadcrumbs(
         let at = crumb.u64()?;
         let crumb = read(crumb.rest())?;
         Some(Breadcrumb {
-            at: wall(at),
+            at: wall_time(at),
             level: crumb.level,
             target: crumb.target.into_owned(),
             message: crumb.message,
@@ -131,6 +143,7 @@ fn breadcrumbs(
     .collect()
 }
 
+/// The number of the event's group.
 fn group(event: &ErrorEvent) -> u64 {
     let default = |hash: GroupHash| {
         let hash = hash.with(match event.kind {
@@ -138,21 +151,21 @@ fn group(event: &ErrorEvent) -> u64 {
             EventKind::Message => "message",
             EventKind::Panic => "panic",
         });
-        let first = event.error().map_or(("", ""), |cause| {
+        let (type_name, message) = event.error().map_or(("", ""), |cause| {
             (cause.type_name.as_str(), cause.message.as_str())
         });
-        hash.with(first.0)
-            .with(&normalise(first.1))
+        hash.with(type_name)
+            .with(&normalize_message(message))
             .with(&event.location)
             .with(&event.route)
     };
     if event.fingerprint.is_empty() {
-        return default(GroupHash::new()).number();
+        return default(GroupHash::new()).finish();
     }
     let parts = event.fingerprint.iter();
     let hash = parts.fold(GroupHash::new(), |hash, part| match part.as_str() {
         DEFAULT_PART => default(hash),
         part => hash.with(part),
     });
-    hash.number()
+    hash.finish()
 }

@@ -2,118 +2,120 @@ use std::time::SystemTime;
 
 use crate::model::{Attributes, EventId, Level, SpanId, TraceId};
 
-/// A captured error as every sink gets it: scrubbed, with what was known of its request.
+/// A captured error as every sink receives it: scrubbed, with what is known of its request.
 ///
-/// Texts are empty and ids nil where something is not known.
+/// A text is empty, and an ID nil, where a value is unknown. [`before_send`](crate::MonitorBuilder::before_send) gets
+/// an event before it is sent, and [`ErrorGroup::sample`](crate::errors::ErrorGroup::sample) is one.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorEvent {
-    /// The event's id, the same everywhere.
+    /// The ID of the event, as the capture returned it; equal in the log record, the store and Sentry.
     pub id: EventId,
-    /// When it was captured, by the service's clock.
+    /// When the error was captured, by the system's clock.
     pub at: SystemTime,
-    /// How bad it is.
+    /// The severity.
     pub level: Level,
-    /// Whether it is a panic, a message or an error.
+    /// What was captured: an error, a message or a panic.
     pub kind: EventKind,
-    /// The error, then its sources, at most ten.
+    /// The error and its sources, the outermost first, at most ten.
     pub causes: Vec<Cause>,
-    /// Where it was captured, or where the panic was: `file:line:column`.
+    /// Where the error was captured, or where the panic happened: `file:line:column`.
     pub location: String,
-    /// The thread's name.
+    /// The name of the thread.
     pub thread: String,
-    /// The request's trace.
+    /// The trace of the request.
     pub trace_id: TraceId,
-    /// The request's span.
+    /// The span in which the error was captured.
     pub span_id: SpanId,
-    /// The request's method.
+    /// The method of the request.
     pub method: String,
-    /// The route's pattern; empty outside a request.
+    /// The route of the request, such as `/orders/{id}`; empty outside a request.
     pub route: String,
-    /// The request's path.
+    /// The path of the request.
     pub path: String,
-    /// The names in the request's query, without their values.
+    /// The query of the request: names of parameters, with redacted values.
     pub query: String,
-    /// The request's user agent.
+    /// The user agent of the request.
     pub user_agent: String,
-    /// The client's address.
+    /// The address of the client.
     pub client_address: String,
-    /// Whom it concerned.
+    /// The user whom the error concerns: set by the capture, or else by the request.
     pub user: String,
-    /// The request's attributes, allowed headers among them.
+    /// The attributes of the request, allowed headers among them.
     pub attributes: Attributes,
-    /// What the capture is found by: each key once.
+    /// The tags that the capture set. Each key is unique.
     pub tags: Vec<(String, String)>,
-    /// What else the capture told.
+    /// The extra attributes that the capture set, and those of a failed database query.
     pub extra: Attributes,
-    /// The last `tracing` events of the request, oldest first, at most twenty.
+    /// The last `tracing` events of the request, the oldest first, at most twenty.
     pub breadcrumbs: Vec<Breadcrumb>,
-    /// The calls that led there, the innermost first; empty where no backtrace was taken.
+    /// The frames of the backtrace, the innermost first; empty without a backtrace.
     pub frames: Vec<Frame>,
-    /// The parts of the fingerprint, where the capture named them.
+    /// The parts of the fingerprint that the capture set.
     pub fingerprint: Vec<String>,
-    /// The number of the group that it belongs to.
+    /// The number of the group to which the event belongs.
     pub group: u64,
-    /// Bytes of memory that the process had, as the system counts them.
+    /// The resident memory of the process in bytes; `None` where the system does not report it.
     pub resident_bytes: Option<u64>,
-    /// Whether a text was cut, or a part was left out, because it was too large.
+    /// Whether a text was cut or a part was left out because of its size.
     pub truncated: bool,
 }
 
-/// What kind of event was captured.
+/// What an [`ErrorEvent`] is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// An error that was handed over.
+    /// A captured error.
     Error,
-    /// A text that was handed over.
+    /// A captured text, from `capture_message`.
     Message,
     /// A panic.
     Panic,
 }
 
-/// An error, or the source of one.
+/// An error of a chain: the captured one or one of its sources.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Cause {
-    /// The type's path, as far as the program knows it: for sources the name that `Debug` prints.
+    /// The path of the type. Of a source, and of an error behind `dyn Error`, it is the name that `Debug` prints, or
+    /// `Error`.
     pub type_name: String,
-    /// What `Display` prints.
+    /// What `Display` prints, at most 8 KiB.
     pub message: String,
 }
 
-/// A `tracing` event of the request.
+/// A `tracing` event of the request in which an error was captured.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Breadcrumb {
-    /// When it came.
+    /// When the event happened.
     pub at: SystemTime,
-    /// How bad it was.
+    /// The severity.
     pub level: Level,
-    /// The event's target: mostly its module.
+    /// The target, which is usually a module.
     pub target: String,
-    /// Its message.
+    /// The message.
     pub message: String,
-    /// Its other fields.
+    /// The other fields, by name.
     pub fields: Vec<(String, String)>,
 }
 
-/// A call in a backtrace.
+/// A frame of a backtrace: one function call.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Frame {
-    /// The function's path.
+    /// The path of the function.
     pub function: String,
-    /// The source file; empty where the program does not know it.
+    /// The source file; empty if the program has no debug information for it.
     pub file: String,
-    /// The line, counted from one; 0 where the program does not know it.
+    /// The line, from 1; 0 if the program has no debug information for it.
     pub line: u32,
-    /// Whether it is the service's own code, as far as the path tells.
+    /// Whether the function belongs to the service rather than a library, judged by file and crate.
     pub in_app: bool,
 }
 
 impl ErrorEvent {
-    /// The error itself: the first of the causes.
+    /// The captured error itself, which is the first of [`causes`](Self::causes).
     pub fn error(&self) -> Option<&Cause> {
         self.causes.first()
     }

@@ -1,27 +1,27 @@
-//! Which errors are one error.
+//! The grouping of events: normalized messages and the hash of a group.
 
-/// Bytes of a message that count.
+/// The bytes of a message that count for its group.
 const MAX_BYTES: usize = 1024;
 
-/// The message with what differs from one event to the next taken out: quoted text, UUIDs, hexadecimal
-/// and other ids, numbers.
-pub(super) fn normalise(message: &str) -> String {
+/// The message with placeholders in place of what differs from one event to the next: quoted text, UUIDs, hexadecimal
+/// and other IDs, numbers.
+pub(super) fn normalize_message(message: &str) -> String {
     let message = crate::model::prefix(message, MAX_BYTES);
     let mut out = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(first) = rest.chars().next() {
-        let (len, stands) = token(rest, first, out.chars().next_back());
+        let (len, placeholder) = token(rest, first, out.chars().next_back());
         let (this, after) = rest.split_at_checked(len).unwrap_or((rest, ""));
-        match stands {
-            Some(mark) => out.push_str(mark),
-            None => numbers_out(this, &mut out),
+        match placeholder {
+            Some(placeholder) => out.push_str(placeholder),
+            None => replace_numbers(this, &mut out),
         }
         rest = after;
     }
     out
 }
 
-/// The length of what stands in front, and what it is replaced by.
+/// The length of the first token, and the placeholder that replaces it as a whole, if one does.
 fn token(text: &str, first: char, before: Option<char>) -> (usize, Option<&'static str>) {
     if matches!(first, '"' | '\'' | '`')
         && !before.is_some_and(char::is_alphanumeric)
@@ -42,7 +42,8 @@ fn token(text: &str, first: char, before: Option<char>) -> (usize, Option<&'stat
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let hex = word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let prefixed = word.strip_prefix("0x").unwrap_or_default();
-    let mark = if !prefixed.is_empty() && prefixed.bytes().all(|byte| byte.is_ascii_hexdigit())
+    let placeholder = if !prefixed.is_empty()
+        && prefixed.bytes().all(|byte| byte.is_ascii_hexdigit())
         || hex && len >= 7 && digits > 0 && digits < len
     {
         Some("<hex>")
@@ -51,10 +52,10 @@ fn token(text: &str, first: char, before: Option<char>) -> (usize, Option<&'stat
     } else {
         None
     };
-    (len, mark)
+    (len, placeholder)
 }
 
-/// The length of a quoted text, its quotes included, if it ends within the line.
+/// The length of a quoted text with its quotes, if the closing quote is on the same line.
 fn quoted(text: &str, quote: char) -> Option<usize> {
     let inside = text.get(1..)?;
     let end = inside.find([quote, '\n'])?;
@@ -77,7 +78,8 @@ fn is_uuid(text: &str) -> bool {
             })
 }
 
-fn numbers_out(word: &str, out: &mut String) {
+/// Appends a word with a placeholder for each run of digits.
+fn replace_numbers(word: &str, out: &mut String) {
     let mut in_number = false;
     for char in word.chars() {
         let digit = char.is_ascii_digit();
@@ -90,17 +92,17 @@ fn numbers_out(word: &str, out: &mut String) {
     }
 }
 
-/// A hash that is the same in every process and release: the group's number.
+/// A hash that is equal in every process and release (FNV-1a): the number of a group.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GroupHash(u64);
 
 impl GroupHash {
-    /// Of the way in which groups are told apart; counted up when it changes.
+    /// A hash of nothing but the version of the grouping, which is counted up when the grouping changes.
     pub(super) fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325).with("1")
     }
 
-    /// Takes a part in; parts do not run into each other.
+    /// Adds a part. A separator behind each part keeps `ab`, `c` apart from `a`, `bc`.
     pub(super) fn with(self, part: &str) -> Self {
         let bytes = part.bytes().chain([0xff]);
         Self(bytes.fold(self.0, |hash, byte| {
@@ -108,8 +110,8 @@ impl GroupHash {
         }))
     }
 
-    pub(super) fn number(self) -> u64 {
-        // FNV leaves the high bits of short inputs alike.
+    pub(super) fn finish(self) -> u64 {
+        // FNV mixes the high bits of short inputs badly.
         let mixed = (self.0 ^ self.0 >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^ mixed >> 29
     }
@@ -120,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_differs_by_event_is_taken_out() {
+    fn placeholders_replace_what_differs_between_events() {
         for (message, normal) in [
             ("row 42 of 1000 failed", "row <n> of <n> failed"),
             ("user42 is gone", "user<n> is gone"),
@@ -138,8 +140,8 @@ mod tests {
             ("größe 3µs", "größe <n>µs"),
             ("", ""),
         ] {
-            assert_eq!(normalise(message), normal);
-            assert_eq!(normalise(normal), normal, "twice");
+            assert_eq!(normalize_message(message), normal);
+            assert_eq!(normalize_message(normal), normal, "twice");
         }
     }
 
@@ -149,7 +151,7 @@ mod tests {
             let hash = parts
                 .iter()
                 .fold(GroupHash::new(), |hash, part| hash.with(part));
-            hash.number()
+            hash.finish()
         };
         assert_ne!(number(&["ab", "c"]), number(&["a", "bc"]));
         assert_ne!(number(&["a"]), number(&["a", ""]));

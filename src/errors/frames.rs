@@ -1,20 +1,21 @@
-//! From the text of a backtrace to its calls, and which of them are the service's own.
+//! From the text of a backtrace to its frames, and which of them are the service's own code.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::RwLock;
 
 use super::event::Frame;
+use crate::model::{read_lock, write_lock};
 
-/// Calls of a backtrace that are kept.
+/// The most frames of one backtrace.
 const MAX_FRAMES: usize = 50;
-/// Bytes of a name in it.
+/// The most bytes of a function's or a file's name.
 const MAX_NAME: usize = 512;
-/// Crates of the host that are remembered.
+/// The most crates in [`HOST_CRATES`].
 const MAX_HOST_CRATES: usize = 64;
 
-/// The host's crates, as far as errors were captured in them.
+/// The crates of the host in which errors were captured so far.
 static HOST_CRATES: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
-/// Crates that most services stand on. A call in one of them is not the host's own, also where the program has no file
+/// Crates that most services depend on. A frame in one of them is not the host's own, even if the program has no file
 /// names.
 const OTHERS: [&str; 44] = [
     "addr2line",
@@ -63,10 +64,10 @@ const OTHERS: [&str; 44] = [
     "watchpost",
 ];
 
-/// Reads the text that a backtrace prints: a number and a name for each call, then a line `at file:line:column`.
+/// Reads what a backtrace prints: a number and a name for each frame, then a line `at file:line:column`.
 ///
-/// `location` is the place of the capture, `file:line:column`. The innermost call that is not part of the capture
-/// stands there: if that is no library's file, its crate is the host's.
+/// `location` is where the error was captured, `file:line:column`. The innermost frame that is not part of the capture
+/// is there: if that file belongs to no library, the frame's crate is the host's.
 pub(super) fn read(text: &str, location: &str) -> Vec<Frame> {
     let mut frames: Vec<Frame> = Vec::new();
     for line in text.lines().map(str::trim) {
@@ -94,14 +95,14 @@ pub(super) fn read(text: &str, location: &str) -> Vec<Frame> {
     {
         remember_host(crate_of(&frame.function));
     }
-    let hosts = HOST_CRATES.read().unwrap_or_else(PoisonError::into_inner);
+    let hosts = read_lock(&HOST_CRATES);
     for frame in &mut frames {
         frame.in_app = is_in_app(&frame.function, &frame.file, &hosts);
     }
     frames
 }
 
-/// The file and the line of `file`, `file:line` or `file:line:column`; 0 where there is no line.
+/// File and line of `file`, `file:line` or `file:line:column`; the line is 0 if there is none.
 fn split_place(place: &str) -> (&str, u32) {
     let number = |text: &str| text.parse::<u32>().ok();
     let Some((rest, last)) = place.rsplit_once(':') else {
@@ -116,27 +117,25 @@ fn split_place(place: &str) -> (&str, u32) {
     }
 }
 
+/// Adds a crate of the host, if there is room.
 fn remember_host(name: &str) {
     let is_known = |hosts: &Vec<String>| hosts.iter().any(|host| host == name);
-    if name.is_empty()
-        || is_other(name)
-        || is_known(&HOST_CRATES.read().unwrap_or_else(PoisonError::into_inner))
-    {
+    if name.is_empty() || is_other(name) || is_known(&read_lock(&HOST_CRATES)) {
         return;
     }
-    let mut hosts = HOST_CRATES.write().unwrap_or_else(PoisonError::into_inner);
+    let mut hosts = write_lock(&HOST_CRATES);
     if !is_known(&hosts) && hosts.len() < MAX_HOST_CRATES {
         hosts.push(name.to_owned());
     }
 }
 
-/// The calls of this crate and of the standard library that lie between the error and its backtrace.
+/// Whether a frame belongs to this crate or the standard library, between the error and its backtrace.
 fn is_capture(name: &str) -> bool {
     const CAPTURE: [&str; 5] = ["watchpost", "std", "core", "alloc", "__rustc"];
     CAPTURE.contains(&crate_of(name)) || name == "rust_begin_unwind"
 }
 
-/// Whether a call is the host's own: by its file, or where that is not known by its crate.
+/// Whether a frame is the host's own: by its file, or by its crate if the file is unknown.
 fn is_in_app(name: &str, file: &str, hosts: &[String]) -> bool {
     let of = crate_of(name);
     if of == "watchpost" {
@@ -145,7 +144,7 @@ fn is_in_app(name: &str, file: &str, hosts: &[String]) -> bool {
     if !file.is_empty() {
         return !is_library_file(file);
     }
-    // Without a file a name of one part is the system's, such as `__libc_start_main`.
+    // A name of one part without a file is the system's, such as `__libc_start_main`.
     if of.is_empty() || is_other(of) {
         return false;
     }
@@ -169,7 +168,7 @@ fn is_other(name: &str) -> bool {
     OTHERS.binary_search(&name).is_ok() || FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
-/// The crate in whose code a function stands; empty if the name has one part alone.
+/// The crate that contains a function; empty if the name has only one part.
 ///
 /// Handles `<hyper_util::rt::TokioIo<T> as tokio::io::AsyncRead>::poll_read`, `<&mut shop::Order as Trait>::f` and
 /// `<impl shop::Trait for T>::f`.
@@ -190,7 +189,7 @@ fn crate_of(name: &str) -> &str {
         .find(|c: char| !(c.is_alphanumeric() || c == '_'))
         .unwrap_or(rest.len());
     let (name, rest) = rest.split_at(end);
-    // A crate's disambiguator, as in `shop[1f2e3d4c]::orders::place`.
+    // The disambiguator of a crate, as in `shop[1f2e3d4c]::orders::place`.
     let rest = match rest.strip_prefix('[') {
         Some(hash) => hash.split_once(']').map_or("", |(_, rest)| rest),
         None => rest,
@@ -225,7 +224,7 @@ fn is_library_file(file: &str) -> bool {
         || is_trimmed(file)
 }
 
-/// Whether a path begins with a package and its version, which is what cargo's `trim-paths` leaves of a registry's.
+/// Whether a path begins with a package and its version, as cargo's `trim-paths` shortens a path in the registry.
 fn is_trimmed(file: &str) -> bool {
     let mut parts = file.trim_start_matches('/').split('/').take(2);
     parts.any(|part| {
@@ -245,8 +244,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_read_from_what_is_printed() {
-        let text = "   0: std::backtrace_rs::backtrace::trace\n             at /rustc/1/library/std/src/b.rs:1:5\n   1: watchpost::errors::capture::ErrorTracker::capture\n             at ./src/errors/capture.rs:10:1\n   2: shop::orders::place\n             at ./src/orders.rs:42:9\n   3: tokio::runtime::task::poll\n             at /home/x/.cargo/registry/src/tokio/src/a.rs:9:1\n   4: std::sys::backtrace::__rust_begin_short_backtrace\n   5: main\n";
+    fn frames_are_read_from_the_printed_backtrace() {
+        let text = "   0: std::backtrace_rs::backtrace::trace\n             at /rustc/1/library/std/src/b.rs:1:5\n   1: watchpost::errors::capture::capture\n             at ./src/errors/capture.rs:10:1\n   2: shop::orders::place\n             at ./src/orders.rs:42:9\n   3: tokio::runtime::task::poll\n             at /home/x/.cargo/registry/src/tokio/src/a.rs:9:1\n   4: std::sys::backtrace::__rust_begin_short_backtrace\n   5: main\n";
         let frames = read(text, "src/orders.rs:42:9");
         assert_eq!(frames.len(), 2, "{frames:?}");
         assert_eq!(frames[0].function, "shop::orders::place");
@@ -263,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_has_a_line_with_and_without_a_column() {
+    fn a_location_has_a_line_with_and_without_a_column() {
         for (place, file, line) in [
             ("src/a.rs:7:3", "src/a.rs", 7),
             ("src/a.rs:7", "src/a.rs", 7),
@@ -304,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hosts_own_calls_are_told_by_file_then_by_crate() {
+    fn the_hosts_own_frames_are_known_by_file_then_by_crate() {
         let hosts = ["shop".to_owned()];
         let registry = "/root/.cargo/registry/src/index-1/hyper-util-0.1.19/src/rt.rs";
         for (name, file, in_app) in [
@@ -372,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_learnt_where_the_capture_stands_in_no_library() {
+    fn a_crate_outside_libraries_becomes_the_hosts() {
         let text = |of: &str| {
             format!(
                 "0: watchpost::errors::capture\n1: {of}::orders::place\n2: {of}::main\n3: zzlib::run\n"

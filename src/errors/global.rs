@@ -1,124 +1,74 @@
-//! Capturing anywhere: by the current request's monitor, else by the installed one.
+//! Captures without a monitor at hand.
 
 use std::error::Error;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::ops::DerefMut;
 
-use super::capture::{CaptureState, ErrorTracker};
-use crate::context;
-use crate::model::{ClaimResult, EventId, Level, MonitorLifetime, read_for_status};
+use super::registry::{count_unrouted, current};
+use super::tracker::ErrorTracker;
+use crate::model::{EventId, Level, catch_panic};
 
-/// The monitors of the process, and which of them is installed.
-static MONITORS: RwLock<Monitors> = RwLock::new(Monitors {
-    all: Vec::new(),
-    installed: None,
-});
-
-/// Events that no monitor took.
-static UNCLAIMED: AtomicU64 = AtomicU64::new(0);
-
-struct Monitors {
-    all: Vec<(u32, Weak<CaptureState>)>,
-    installed: Option<(Weak<CaptureState>, MonitorLifetime)>,
-}
-
-/// Makes a monitor known.
-pub(super) fn register(number: u32, shared: &Arc<CaptureState>) {
-    let mut monitors = MONITORS.write().unwrap_or_else(PoisonError::into_inner);
-    monitors.all.retain(|(_, one)| one.strong_count() > 0);
-    monitors.all.push((number, Arc::downgrade(shared)));
-}
-
-/// Makes a monitor the one that captures outside requests, unless another is that is at work.
-pub(super) fn install(shared: &Arc<CaptureState>, life: &MonitorLifetime) -> ClaimResult {
-    let mut monitors = MONITORS.write().unwrap_or_else(PoisonError::into_inner);
-    match &monitors.installed {
-        Some((_, has)) if has.is(life) => return ClaimResult::AlreadyClaimed,
-        Some((_, has)) if !has.has_ended() => return ClaimResult::HeldByOther,
-        _ => {}
-    }
-    monitors.installed = Some((Arc::downgrade(shared), life.clone()));
-    ClaimResult::Claimed
-}
-
-/// Forgets a monitor whose last handle is dropped. Its parts may live on in globals that cannot be unset.
-pub(super) fn uninstall(shared: &Arc<CaptureState>) {
-    let is = |one: &Weak<CaptureState>| std::ptr::eq(one.as_ptr(), Arc::as_ptr(shared));
-    let mut monitors = MONITORS.write().unwrap_or_else(PoisonError::into_inner);
-    monitors.all.retain(|(_, one)| !is(one));
-    if monitors.installed.as_ref().is_some_and(|(one, _)| is(one)) {
-        monitors.installed = None;
-    }
-}
-
-/// The monitor of the current request, else the installed one.
-pub(super) fn current() -> Option<Arc<CaptureState>> {
-    let number = context::with_current(None, |slot, _| slot.monitor());
-    let monitors = MONITORS.read().unwrap_or_else(PoisonError::into_inner);
-    let of_request = number.and_then(|number| {
-        let mut all = monitors.all.iter();
-        all.find(|(one, _)| *one == number)
-            .and_then(|(_, shared)| shared.upgrade())
-    });
-    of_request.or_else(|| monitors.installed.as_ref()?.0.upgrade())
-}
-
-/// The number of the monitor of the current request, else of the installed one.
-pub(crate) fn current_monitor() -> Option<u32> {
-    current().map(|shared| shared.requests.number())
-}
-
-/// Whether a monitor that is at work captures outside requests.
-pub(crate) fn has_installed() -> bool {
-    let installed = |monitors: &Monitors| {
-        let installed = monitors.installed.as_ref();
-        installed.is_some_and(|(_, life)| !life.has_ended())
-    };
-    read_for_status(&MONITORS).is_none_or(|monitors| installed(&monitors))
-}
-
-#[cold]
-pub(super) fn count_unclaimed() {
-    UNCLAIMED.fetch_add(1, Relaxed);
-}
-
-/// Events of this process that no monitor took.
-pub(crate) fn unclaimed() -> u64 {
-    UNCLAIMED.load(Relaxed)
-}
-
-/// Captures an error by the monitor of the current request, else by the installed one. Without either it is
-/// counted, and the id is nil.
+/// Captures an error with the monitor of the current request, or else with the installed monitor. Returns the event's
+/// ID.
 ///
-/// Never waits and never panics. See [`Monitor::capture_error`](crate::Monitor::capture_error).
+/// Without either monitor nothing is captured: the event is counted in `watchpost_errors_unrouted_total` of every
+/// monitor, and the ID is nil. It never blocks and never panics.
+///
+/// [`Monitor::capture_error`](crate::Monitor::capture_error) does the same with a monitor that is at hand, and
+/// [`ResultExt::capture`] in front of a `?`.
 ///
 /// ```
 /// if let Err(error) = "x".parse::<u8>() {
 ///     watchpost::capture_error(&error);
 /// }
 /// ```
+///
+/// An `anyhow::Error`, an `eyre::Report` and a `Box<dyn Error>` do not implement `Error`, but dereference to a type that
+/// does:
+///
+/// ```
+/// fn load() -> anyhow::Result<()> {
+///     anyhow::bail!("the configuration is empty")
+/// }
+///
+/// if let Err(error) = load() {
+///     watchpost::capture_error(&*error);
+/// }
+/// ```
 #[track_caller]
 pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
     if let Some(shared) = current() {
-        ErrorTracker { shared }.error(error)
+        ErrorTracker { shared }.capture_error(error)
     } else {
-        count_unclaimed();
+        count_unrouted();
         EventId::NIL
     }
 }
 
-/// Captures a text as [`capture_error`] does an error.
+/// Captures a text as an event, as [`capture_error`] captures an error. Of a longer text the first 8 KiB are kept.
+///
+/// ```
+/// use watchpost::Level;
+///
+/// watchpost::capture_message(Level::Warning, "the cache was rebuilt");
+/// ```
 #[track_caller]
 pub fn capture_message(level: Level, text: impl AsRef<str>) -> EventId {
     if let Some(shared) = current() {
-        ErrorTracker { shared }.message(level, text.as_ref())
+        ErrorTracker { shared }.capture_message(level, text.as_ref())
     } else {
-        count_unclaimed();
+        count_unrouted();
         EventId::NIL
     }
 }
 
-/// Captures the error of a result on its way.
+/// Captures the error of a result that is passed on.
+///
+/// It is implemented for results whose error
+///
+/// - implements [`Error`], or
+/// - owns an error behind a pointer, as `anyhow::Error`, `eyre::Report` and `Box<dyn Error + Send + Sync>` do.
+///
+/// `Via` distinguishes the two and is always inferred.
 ///
 /// ```
 /// use watchpost::ResultExt;
@@ -129,14 +79,40 @@ pub fn capture_message(level: Level, text: impl AsRef<str>) -> EventId {
 /// }
 /// assert!(port("none").is_err());
 /// ```
-pub trait ResultExt: Sized {
-    /// Hands the result on as it is; an error is captured as by [`capture_error`].
-    #[must_use = "the error was captured, not handled"]
+///
+/// With anyhow, eyre or a boxed error:
+///
+/// ```
+/// use watchpost::ResultExt;
+///
+/// fn with_anyhow(path: &str) -> anyhow::Result<String> {
+///     use anyhow::Context;
+///
+///     let text = std::fs::read_to_string(path).context("the prices cannot be read").capture()?;
+///     Ok(text)
+/// }
+///
+/// fn with_eyre(path: &str) -> eyre::Result<String> {
+///     use eyre::WrapErr;
+///
+///     let text = std::fs::read_to_string(path).wrap_err("the prices cannot be read").capture()?;
+///     Ok(text)
+/// }
+///
+/// fn boxed(path: &str) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+///     Ok(std::fs::read_to_string(path).capture()?)
+/// }
+///
+/// assert!(with_anyhow("gone").is_err() && with_eyre("gone").is_err() && boxed("gone").is_err());
+/// ```
+pub trait ResultExt<Via>: Sized {
+    /// Returns the result unchanged; an error in it is captured as by [`capture_error`].
+    #[must_use = "the error is captured, not handled"]
     #[track_caller]
     fn capture(self) -> Self;
 }
 
-impl<T, E: Error> ResultExt for Result<T, E> {
+impl<T, E: Error> ResultExt<via::Direct> for Result<T, E> {
     #[track_caller]
     fn capture(self) -> Self {
         if let Err(error) = &self {
@@ -144,4 +120,44 @@ impl<T, E: Error> ResultExt for Result<T, E> {
         }
         self
     }
+}
+
+// `DerefMut`, not `Deref`: an `Arc<dyn Error>` dereferences to an error and implements `Error`, so that the compiler
+// could not choose between the two implementations. No type of the standard library does both with `DerefMut`.
+impl<T, E: DerefMut<Target: via::ErasedError>> ResultExt<via::Pointer> for Result<T, E> {
+    #[track_caller]
+    fn capture(self) -> Self {
+        // `deref` may be code of the host.
+        if let Err(error) = &self
+            && let Some(error) = catch_panic(|| &**error)
+        {
+            capture_error(error);
+        }
+        self
+    }
+}
+
+/// How a result's error leads to an [`Error`].
+#[expect(
+    unnameable_types,
+    reason = "sealed: the compiler infers the types, and nobody implements the trait"
+)]
+mod via {
+    use std::error::Error;
+
+    /// The error implements it.
+    #[derive(Debug)]
+    pub enum Direct {}
+
+    /// The error dereferences to an [`ErasedError`].
+    #[derive(Debug)]
+    pub enum Pointer {}
+
+    /// An error whose type is erased. A pointer to an error of a known type, such as `Box<io::Error>`, implements
+    /// [`Error`] itself.
+    pub trait ErasedError: Error {}
+
+    impl ErasedError for dyn Error {}
+    impl ErasedError for dyn Error + Send {}
+    impl ErasedError for dyn Error + Send + Sync {}
 }

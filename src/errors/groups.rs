@@ -1,70 +1,72 @@
-//! The errors told apart, in memory.
+//! The groups of captured errors, in memory.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use rustc_hash::FxHashMap;
 
 use super::event::{ErrorEvent, Frame};
 use super::fingerprint::GroupHash;
-use crate::model::EventId;
-use crate::model::lock_for_status;
+use crate::model::{EventId, lock, lock_for_status};
 
-/// Groups that are kept. Of the place of capture that has the most of them, the one that was not seen for longest makes
-/// room: a place whose messages all differ does not drive the others out.
+/// The most groups. A further group replaces the one that was seen least recently, of the location that has the most
+/// groups: a location whose messages all differ does not displace the others.
 const MAX_GROUPS: usize = 1000;
-/// Bytes that the samples of all groups may take, roughly. The place whose samples take the most makes room for one that
-/// takes less; else a group has none.
+/// The most bytes of all samples together, approximately. A new sample replaces samples of the location that has the
+/// most bytes; a group whose own location has the most gets no sample.
 const MAX_SAMPLE_BYTES: usize = 8 << 20;
-/// Samples that make room for one.
-const MAX_GONE: usize = 16;
+/// The most samples that are removed for a new one.
+const MAX_EVICTIONS: usize = 16;
 
-/// Errors that are one error: same type, same message but for what changes from one to the next, same
-/// place, same route.
+/// A group of events that are the same error: equal type, location and route, and equal messages apart from numbers,
+/// IDs and quoted text; or equal [fingerprints](crate::errors::ErrorCapture::fingerprint).
+///
+/// [`Monitor::error_groups`](crate::Monitor::error_groups) lists the groups.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ErrorGroup {
-    /// The group's number, the same in every process.
+    /// The number of the group, equal in every process and release.
     pub number: u64,
-    /// How many events it has had since the start.
+    /// Events since the start of the process; with a data directory, including those that were found there.
     pub count: u64,
-    /// When the first of them was captured.
+    /// When the first event was captured.
     pub first_seen: SystemTime,
-    /// When the last of them was captured.
+    /// When the last event was captured.
     pub last_seen: SystemTime,
-    /// The id of the last of them.
+    /// The ID of the last event.
     pub last_event: EventId,
-    /// The type of the error.
+    /// The type of the error, as in [`Cause::type_name`](crate::errors::Cause::type_name).
     pub error_type: String,
-    /// The message of the first one, at most 1 KiB of it.
+    /// The message of the first event, cut at 1 KiB.
     pub message: String,
-    /// Where it was captured.
+    /// Where the events were captured: `file:line:column`.
     pub location: String,
-    /// The route in which it was captured; empty outside a request.
+    /// The route in which they were captured; empty outside a request.
     pub route: String,
-    /// The first event that there was room for; `None` where errors of other places needed the room.
+    /// One event of the group, the first for which there was memory. `None` while events of other locations use it.
     pub sample: Option<Arc<ErrorEvent>>,
 }
 
-/// All groups of one monitor.
+/// The groups of one monitor.
 #[derive(Debug, Default)]
 pub(super) struct ErrorGroups(Mutex<GroupTable>);
 
 #[derive(Debug, Default)]
 struct GroupTable {
     groups: FxHashMap<u64, GroupEntry>,
-    /// What each place of capture has here.
-    places: FxHashMap<u64, LocationUsage>,
+    /// What each location uses, by its hash.
+    locations: FxHashMap<u64, LocationUsage>,
     sample_bytes: usize,
 }
 
 #[derive(Debug)]
 struct GroupEntry {
     group: ErrorGroup,
-    place: u64,
+    /// The hash of the group's location.
+    location: u64,
 }
 
-/// What the errors of one place of capture have.
+/// The groups and the bytes of samples of one location.
 #[derive(Debug, Clone, Copy, Default)]
 struct LocationUsage {
     groups: usize,
@@ -72,7 +74,7 @@ struct LocationUsage {
 }
 
 impl ErrorGroups {
-    /// Counts an event; whether its group is new.
+    /// Adds an event to its group; returns whether the group is new.
     pub(super) fn add(&self, event: &Arc<ErrorEvent>) -> bool {
         let mut table = self.lock();
         if let Some(GroupEntry { group, .. }) = table.groups.get_mut(&event.group) {
@@ -84,12 +86,12 @@ impl ErrorGroups {
         if table.groups.len() >= MAX_GROUPS {
             table.drop_group();
         }
-        let place = GroupHash::new().with(&event.location).number();
+        let location = GroupHash::new().with(&event.location).finish();
         let size = size_of_event(event);
-        let room = table.make_room(place, size);
-        table.places.entry(place).or_default().groups += 1;
+        let room = table.make_room(location, size);
+        table.locations.entry(location).or_default().groups += 1;
         if room {
-            table.resize_sample(place, 0, size);
+            table.resize_sample(location, 0, size);
         }
         let error = event.error().cloned().unwrap_or_default();
         let group = ErrorGroup {
@@ -106,31 +108,31 @@ impl ErrorGroups {
         };
         table
             .groups
-            .insert(event.group, GroupEntry { group, place });
+            .insert(event.group, GroupEntry { group, location });
         true
     }
 
-    /// Gives an event its backtrace, where it is the sample of its group.
-    pub(super) fn add_frames(&self, event: EventId, frames: &[Frame]) {
+    /// Sets the frames of an event, if it is the sample of its group.
+    pub(super) fn set_sample_frames(&self, event: EventId, frames: &[Frame]) {
         let mut table = self.lock();
         let mut samples = table
             .groups
             .values_mut()
-            .filter_map(|it| Some((it.place, it.group.sample.as_mut()?)));
+            .filter_map(|it| Some((it.location, it.group.sample.as_mut()?)));
         let sample = samples.find(|(_, sample)| sample.id == event);
-        if let Some((place, sample)) = sample {
+        if let Some((location, sample)) = sample {
             let sample = Arc::make_mut(sample);
             let before = size_of_frames(&sample.frames);
             sample.frames = frames.to_vec();
-            table.resize_sample(place, before, size_of_frames(frames));
+            table.resize_sample(location, before, size_of_frames(frames));
         }
     }
 
-    /// Gives an event its backtrace as [`add_frames`](Self::add_frames) does; it becomes the sample of its group
-    /// where that has none.
-    pub(super) fn add_named(&self, event: &ErrorEvent, frames: &[Frame]) {
+    /// Sets the frames of an event as [`set_sample_frames`](Self::set_sample_frames) does. If the sample of its group
+    /// has no frames, the event becomes the sample.
+    pub(super) fn offer_sample(&self, event: &ErrorEvent, frames: &[Frame]) {
         let mut table = self.lock();
-        let Some(GroupEntry { group, place }) = table.groups.get_mut(&event.group) else {
+        let Some(GroupEntry { group, location }) = table.groups.get_mut(&event.group) else {
             return;
         };
         let Some(sample) = group.sample.as_mut() else {
@@ -145,14 +147,14 @@ impl ErrorGroups {
             sample.clone_from(event);
         }
         sample.frames = frames.to_vec();
-        let (after, place) = (size_of_event(sample), *place);
-        table.resize_sample(place, before, after);
+        let (after, location) = (size_of_event(sample), *location);
+        table.resize_sample(location, before, after);
     }
 
-    /// The groups, the one seen last first.
+    /// The groups, the most recently seen first.
     pub(super) fn snapshot(&self) -> Vec<ErrorGroup> {
         let mut groups: Vec<_> = {
-            // In a child made by `fork` whose parent was at it, there are none.
+            // A child process made by `fork` while the lock was held cannot read the table.
             let Some(table) = lock_for_status(&self.0) else {
                 return Vec::new();
             };
@@ -163,55 +165,59 @@ impl ErrorGroups {
     }
 
     fn lock(&self) -> MutexGuard<'_, GroupTable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
 impl GroupTable {
-    /// Drops a group of the place that has the most.
+    /// Removes the least recently seen group of the location that has the most groups.
     fn drop_group(&mut self) {
-        let Some((&most, _)) = self.places.iter().max_by_key(|(_, has)| has.groups) else {
+        let Some((&most, _)) = self.locations.iter().max_by_key(|(_, has)| has.groups) else {
             return;
         };
-        let of_place = self.groups.values().filter(|it| it.place == most);
-        let oldest = of_place.min_by_key(|it| it.group.last_seen);
+        let of_location = self.groups.values().filter(|it| it.location == most);
+        let oldest = of_location.min_by_key(|it| it.group.last_seen);
         let Some(number) = oldest.map(|it| it.group.number) else {
             return;
         };
         self.drop_sample(number);
         self.groups.remove(&number);
-        if let Some(place) = self.places.get_mut(&most) {
-            place.groups = place.groups.saturating_sub(1);
-            if place.groups == 0 {
-                self.places.remove(&most);
+        if let Some(location) = self.locations.get_mut(&most) {
+            location.groups = location.groups.saturating_sub(1);
+            if location.groups == 0 {
+                self.locations.remove(&most);
             }
         }
     }
 
+    /// Removes the sample of a group.
     fn drop_sample(&mut self, number: u64) {
         let Some(entry) = self.groups.get_mut(&number) else {
             return;
         };
         if let Some(sample) = entry.group.sample.take() {
-            let place = entry.place;
-            self.resize_sample(place, size_of_event(&sample), 0);
+            let location = entry.location;
+            self.resize_sample(location, size_of_event(&sample), 0);
         }
     }
 
-    /// Whether there is room for a sample of a place, for which places that have more give up some of theirs.
-    fn make_room(&mut self, place: u64, size: usize) -> bool {
-        let has = self.places.get(&place).map_or(0, |has| has.sample_bytes);
-        for _ in 0..MAX_GONE {
+    /// Whether there is room for a sample of a location. Locations that use more give up samples for it.
+    fn make_room(&mut self, location: u64, size: usize) -> bool {
+        let has = self
+            .locations
+            .get(&location)
+            .map_or(0, |has| has.sample_bytes);
+        for _ in 0..MAX_EVICTIONS {
             if self.sample_bytes + size <= MAX_SAMPLE_BYTES {
                 return true;
             }
-            let most = self.places.iter().max_by_key(|(_, it)| it.sample_bytes);
+            let most = self.locations.iter().max_by_key(|(_, it)| it.sample_bytes);
             let Some((&most, _)) = most.filter(|(_, it)| it.sample_bytes > has + size) else {
                 return false;
             };
-            let with_sample = |it: &&GroupEntry| it.place == most && it.group.sample.is_some();
-            let of_place = self.groups.values().filter(with_sample);
-            let oldest = of_place.min_by_key(|it| it.group.last_seen);
+            let with_sample = |it: &&GroupEntry| it.location == most && it.group.sample.is_some();
+            let of_location = self.groups.values().filter(with_sample);
+            let oldest = of_location.min_by_key(|it| it.group.last_seen);
             let Some(number) = oldest.map(|it| it.group.number) else {
                 return false;
             };
@@ -220,16 +226,16 @@ impl GroupTable {
         self.sample_bytes + size <= MAX_SAMPLE_BYTES
     }
 
-    /// Counts that a sample of a place takes so many bytes in place of so many.
-    fn resize_sample(&mut self, place: u64, before: usize, after: usize) {
+    /// Counts that a sample of a location takes `after` bytes instead of `before`.
+    fn resize_sample(&mut self, location: u64, before: usize, after: usize) {
         let resized = |bytes: usize| (bytes + after).saturating_sub(before);
         self.sample_bytes = resized(self.sample_bytes);
-        let place = self.places.entry(place).or_default();
-        place.sample_bytes = resized(place.sample_bytes);
+        let location = self.locations.entry(location).or_default();
+        location.sample_bytes = resized(location.sample_bytes);
     }
 }
 
-/// The memory of an event, roughly.
+/// The memory of an event, approximately.
 fn size_of_event(event: &ErrorEvent) -> usize {
     let causes = event.causes.iter();
     let causes: usize = causes.map(|it| it.type_name.len() + it.message.len()).sum();
@@ -266,14 +272,14 @@ mod tests {
     use super::*;
     use crate::model::{Attributes, Level, SpanId, TraceId};
 
-    fn event(place: &str, group: u64, at: u64, text: usize) -> Arc<ErrorEvent> {
+    fn event(location: &str, group: u64, at: u64, text: usize) -> Arc<ErrorEvent> {
         Arc::new(ErrorEvent {
             id: EventId::from_u128(group.into()),
             at: UNIX_EPOCH + Duration::from_secs(at),
             level: Level::Error,
             kind: EventKind::Error,
             causes: Vec::new(),
-            location: place.to_owned(),
+            location: location.to_owned(),
             thread: String::new(),
             trace_id: TraceId::NIL,
             span_id: SpanId::NIL,
@@ -296,14 +302,14 @@ mod tests {
         })
     }
 
-    fn at(groups: &ErrorGroups, place: &str) -> Vec<ErrorGroup> {
+    fn at(groups: &ErrorGroups, location: &str) -> Vec<ErrorGroup> {
         let mut all = groups.snapshot();
-        all.retain(|group| group.location == place);
+        all.retain(|group| group.location == location);
         all
     }
 
     #[test]
-    fn a_place_whose_errors_all_differ_leaves_the_groups_of_others() {
+    fn a_location_whose_errors_all_differ_leaves_the_groups_of_others() {
         let groups = ErrorGroups::default();
         for n in 0..5 {
             groups.add(&event(&format!("rare:{n}"), n, 0, 10));
@@ -317,25 +323,25 @@ mod tests {
         let noisy = at(&groups, "noisy:1");
         assert_eq!(noisy.len(), MAX_GROUPS - 5);
         assert!(noisy.iter().all(|group| group.number >= 5000 - 995));
-        // Two noisy places have as many each.
+        // Two noisy locations have equally many.
         for n in 5000..9000 {
             groups.add(&event("noisy:2", n, n, 10));
         }
-        let [one, two] = ["noisy:1", "noisy:2"].map(|place| at(&groups, place).len());
+        let [one, two] = ["noisy:1", "noisy:2"].map(|location| at(&groups, location).len());
         assert_eq!(one + two, MAX_GROUPS - 5);
         assert!(one.abs_diff(two) <= 1, "{one} {two}");
         let table = groups.lock();
-        assert_eq!(table.places.len(), 7);
+        assert_eq!(table.locations.len(), 7);
     }
 
     #[test]
-    fn a_place_with_large_samples_makes_room_for_those_of_others() {
+    fn a_location_with_large_samples_makes_room_for_those_of_others() {
         let groups = ErrorGroups::default();
         for n in 100..400 {
             groups.add(&event("noisy:1", n, n, 60_000));
         }
-        let with_sample = |place: &str| {
-            let all = at(&groups, place);
+        let with_sample = |location: &str| {
+            let all = at(&groups, location);
             all.iter().filter(|group| group.sample.is_some()).count()
         };
         let before = with_sample("noisy:1");

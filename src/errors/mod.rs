@@ -1,102 +1,192 @@
-//! Errors: captured where they happen, told apart, kept.
+//! Error capture: each error is an event with its sources and its request, grouped, stored and sent.
 //!
 //! ```
 //! # fn main() -> watchpost::Result<()> {
 //! # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+//! use watchpost::ResultExt;
+//!
+//! // In front of a `?`, with the monitor of the current request:
+//! fn order(path: &str) -> std::io::Result<String> {
+//!     Ok(std::fs::read_to_string(path).capture()?)
+//! }
+//! # let _not_found = order("/var/shop/orders/17.json");
+//!
+//! // With details, and the monitor at hand:
 //! let error = std::io::Error::other("the disk is gone");
-//! let id = monitor.error_capture(&error).tag("disk", "sda").capture();
+//! let id = monitor
+//!     .error_capture(&error)
+//!     .tag("disk", "sda")
+//!     .extra("attempt", 2)
+//!     .user("u-17")
+//!     .capture();
 //! assert!(!id.is_nil());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What is captured
+//! # How to capture
 //!
-//! [`Monitor::capture_error`](crate::Monitor::capture_error) takes any error by reference,
-//! [`capture_error`] does so without a monitor at hand, and
-//! [`ResultExt::capture`] stands before a `?`. The event has the error's type and
-//! message and those of its sources, where it was captured, and what is known of the request: its ids, route,
-//! method, path, user, the attributes of the layer's hooks, and its last twenty `tracing` events. A message
-//! that is no error is captured with [`Monitor::capture_message`](crate::Monitor::capture_message).
+//! | call | captures |
+//! |---|---|
+//! | [`result.capture()?`](ResultExt::capture) | the error of a result that is passed on, also an `anyhow::Error`, an `eyre::Report` and a `Box<dyn Error>` |
+//! | [`capture_error(&error)`](capture_error) | an error, with the monitor of the current request, or else with the installed one |
+//! | [`monitor.capture_error(&error)`](crate::Monitor::capture_error) | an error, with this monitor |
+//! | [`monitor.error_capture(&error)..capture()`](crate::Monitor::error_capture) | an error with tags, extra attributes, a user, a level, a fingerprint |
+//! | [`monitor.capture_error_durable(&error).await`](crate::Monitor::capture_error_durable) | an error, and completes when the event is on disk |
+//! | [`monitor.capture_message(level, text)`](crate::Monitor::capture_message) | a text |
+//! | the panic hook | a panic, after [`install`](crate::Monitor::install) |
 //!
-//! A panic is captured once by a hook that [`install`](crate::Monitor::install) sets in front of the one that is there,
-//! and that calls it, whether a layer catches the panic or not, inside ours or outside. Set a hook that does not call the
-//! one before it, such as color-eyre's, before `install`: after it, that hook hides panics from this one.
-//! [`Monitor::doctor`](crate::Monitor::doctor) reports panics that reached a layer and not the hook; a second call of
-//! `install` sets the hook in front again. [`build`](crate::MonitorBuilder::build) alone sets no hook.
+//! # What an event contains
 //!
-//! Of an error that a database returned, through SQLx or tokio-postgres with their features, the event's extra has the
-//! code (`db.response.status_code`), the constraint that was violated (`watchpost.db.constraint`; SQLx tells it for
-//! `PostgreSQL`) and, where it is the error of the last query that failed in the same trace, what that query was
+//! Type and message of the error and of up to nine sources, the location of the capture, and what is known of the
+//! request: IDs, route, method, path, user, the attributes of the layer's hooks, and the last twenty `tracing`
+//! events. An event of the example above, captured while a request was handled, is this [`ErrorEvent`] (`{:#?}`,
+//! without empty fields):
+//!
+//! ```text
+//! ErrorEvent {
+//!     id: 77d7bdbf1d9d4e04a2942fff03187769,
+//!     level: Error,
+//!     kind: Error,
+//!     causes: [
+//!         Cause {
+//!             type_name: "std::io::error::Error",
+//!             message: "the disk is gone",
+//!         },
+//!     ],
+//!     location: "src/orders.rs:19:17",
+//!     thread: "tokio-rt-worker",
+//!     trace_id: 4433808d45890a008fb200197c911045,
+//!     span_id: 22b5b5514c4d2b63,
+//!     method: "GET",
+//!     route: "/orders/{id}",
+//!     path: "/orders/17",
+//!     query: "token=REDACTED&page=REDACTED",
+//!     user_agent: "curl/8.5.0",
+//!     user: "u-17",
+//!     tags: [("disk", "sda")],
+//!     extra: Attributes { items: [("attempt", I64(2))], .. },
+//!     breadcrumbs: [
+//!         Breadcrumb {
+//!             level: Info,
+//!             target: "shop::orders",
+//!             message: "loading the order",
+//!             fields: [("order.id", "17"), ("password", "[Filtered]")],
+//!         },
+//!     ],
+//!     group: 4286495750451534375,
+//!     resident_bytes: Some(33894400),
+//! }
+//! ```
+//!
+//! An error that a database returned, through SQLx or tokio-postgres with their features, has further extra
+//! attributes: the code (`db.response.status_code`), the violated constraint (`watchpost.db.constraint`; with SQLx
+//! for `PostgreSQL` only) and, if it is the error of the last failed query of the trace, that query's summary
 //! (`db.query.summary`).
+//!
+//! # Where an event goes
+//!
+//! Each event becomes a log record, whose level is ERROR unless the capture sets another one:
+//!
+//! ```text
+//! {"timestamp":"2026-11-29T11:06:11.620922Z","level":"ERROR","message":"the disk is gone","service.name":"shop","event_id":"77d7bdbf1d9d4e04a2942fff03187769","trace_id":"4433808d45890a008fb200197c911045","span_id":"22b5b5514c4d2b63","http.route":"/orders/{id}","exception.type":"std::io::error::Error","exception.message":"the disk is gone","code.file.path":"src/orders.rs","code.line.number":19,"user.id":"u-17","disk":"sda","attempt":2}
+//! ```
+//!
+//! It is counted by type and level:
+//!
+//! ```text
+//! watchpost_errors_total{error_type="std::io::error::Error",level="error"} 1
+//! ```
+//!
+//! `error_type` is the path of the type. An error behind `dyn Error`, as in `anyhow::Error`, counts as `_OTHER`:
+//! its only name is what its `Debug` prints, and that may contain data. A panic counts as `panic`, a text as
+//! `message`.
+//!
+//! It is added to its group, is stored if there is a data directory, and is sent to Sentry if there is a DSN. If no
+//! monitor captures an error, because no monitor is installed and the code runs outside a request, the error counts
+//! in `watchpost_errors_unrouted_total`.
+//!
+//! # Which events form a group
+//!
+//! Events of one type, location and route whose messages are equal apart from numbers, IDs and quoted text. A
+//! capture can set a [fingerprint](ErrorCapture::fingerprint) instead.
+//! [`Monitor::error_groups`](crate::Monitor::error_groups) lists the groups, each with its count, its first and
+//! last time and a sample event. At most a thousand groups are kept, the most recently seen ones.
+//!
+//! # Panics
+//!
+//! [`install`](crate::Monitor::install) sets a panic hook in front of the process's hook, which runs after it. It
+//! captures each panic once, whether or not a layer catches the panic. Set a hook that does not call the one before
+//! it, such as color-eyre's, before `install`: after it, that hook hides panics from this one.
+//! [`Monitor::doctor`](crate::Monitor::doctor) reports panics that reached a layer but not the hook; another call
+//! of `install` sets the hook in front again. [`build`](crate::MonitorBuilder::build) alone sets no hook.
 //!
 //! # What a capture costs
 //!
-//! Some texts are formatted and copied into the queue; nothing is awaited, resolved or scrubbed on the
-//! caller's thread. A backtrace costs ten times as much: it is taken for the first five errors of one type at
-//! one place, and its calls are named on a thread of ours. While it names some, nobody takes another: the
-//! standard library does both under one lock.
+//! On the caller's thread, a capture formats some texts and copies them into the queue. It waits for nothing;
+//! scrubbing, grouping and storing happen on the worker's thread.
 //!
-//! Naming the first backtrace reads the program's symbols, which stay in memory: about 40 MB for a release build without
-//! debug information, and up to the size of the program's file more with it. It is skipped while less than 64 MiB and
-//! the size of the program's file are left under the limits of the control group and the machine, or 192 MiB more under
-//! that of the address space, of which the allocator reserves large parts;
-//! the event then has no frames, and a notice says so. [`Backtraces::Off`] avoids the cost.
+//! A backtrace costs ten times as much. So it is captured for the first five errors of one type at one location,
+//! and its frames are resolved on the worker. Meanwhile other captures get no backtrace: the standard library
+//! captures and resolves under one lock.
 //!
-//! # Where it goes
-//!
-//! Each event is a line of level ERROR (WARN, INFO, DEBUG where the capture says so), counts in
-//! `watchpost_errors_total` by `error_type` and `level`, and in its group:
-//! [`Monitor::error_groups`](crate::Monitor::error_groups) lists them. `error_type` is the type's path; an error behind
-//! `dyn Error` counts as `_OTHER`, for its name is what its `Debug` prints.
-//!
-//! # Which errors are one group
-//!
-//! Those of one type at one place and route whose messages are alike once numbers, ids and quoted text are
-//! taken out; or those of one [`fingerprint`](ErrorCapture::fingerprint), in which `{{ default }}` stands for
-//! the former. A thousand groups are kept, those seen last.
+//! Resolving the first backtrace reads the program's symbols, which stay in memory: about 40 MB for a release build
+//! without debug information, and up to the size of the program's file more with it. It is skipped while less than
+//! 64 MiB and the size of the program's file are available under the limits of the control group and the machine,
+//! or 192 MiB more under that of the address space, of which the allocator reserves large parts. The event then has
+//! no frames, and a notice says so. [`Backtraces::Off`] avoids the cost.
 //!
 //! # What is stored
 //!
-//! With a data directory every event is on the disk some milliseconds after its capture, whatever becomes of the
-//! process: within 50 in 99 of 100 cases, more where disk and cores are busy. What was captured in that window is
-//! lost by a `kill -9`, but never what [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable) said was stored. The
-//! next process finds the events and takes them into its groups. A disk that is full, broken or gone costs
-//! nothing but that: events are in memory alone, a notice says so, and it is tried again every five seconds. The
-//! files hold at most 64 MiB; the oldest make room and are counted.
+//! With a data directory, every event is on disk some milliseconds after its capture: within 50 ms in 99 of 100
+//! cases, later if disk and cores are busy. A `kill -9` loses what was captured within that window, but never an
+//! event that [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable) reported as stored. The
+//! next process reads the events and adds them to its groups.
 //!
-//! # What goes to Sentry
+//! If the disk is full, broken or gone, events are kept in memory only, a notice says so, and the store tries again
+//! every five seconds. The files hold at most 64 MiB; when they are full, the oldest events are removed and counted
+//! in `watchpost_errors_evicted_total`.
 //!
-//! With a DSN ([`sentry_dsn`](crate::MonitorBuilder::sentry_dsn), `SENTRY_DSN`) and the feature `sentry` each
-//! event is sent with the id that the capture returned; performance data is not. With a data directory an event
-//! is sent once it is stored and kept until the server took it or refused it for good: across an outage of any
-//! length, a restart and a `kill -9`, up to the cap of the store. It may be sent twice, with the same id.
-//! Without one, up to 8 MiB of events wait in memory. 429 and the server's limits for errors are obeyed; 401 and
-//! 403 are tried again every five minutes; other refusals drop the event, count it, and are told to the server
-//! with a later one. [`before_send`](crate::MonitorBuilder::before_send) sees each event first.
+//! # What is sent to Sentry
 //!
-//! # Beside a Sentry of your own
+//! With a DSN ([`sentry_dsn`](crate::MonitorBuilder::sentry_dsn), `SENTRY_DSN`) and the feature `sentry`, each
+//! event is sent with the ID that the capture returned. [`before_send`](crate::MonitorBuilder::before_send) can
+//! change or drop it. Traces are not sent to Sentry.
 //!
-//! A service that calls [`sentry`](https://docs.rs/sentry) itself goes on doing so:
-//! [`Monitor::sentry_integration`](crate::Monitor::sentry_integration) gives its events the ids of their request,
-//! so that they lead to its lines and its trace. An event inside a transaction of Sentry's keeps its link to that, and
-//! carries the trace ID in the tag `watchpost.trace_id`. Nothing of watchpost's takes the global hub, and events
-//! captured here go their own way. A panic that `sentry::init` catches is an event of its too: set no
-//! `sentry.dsn` here, or take its panic integration out, if one of the two is enough.
+//! | | with a data directory | without |
+//! |---|---|---|
+//! | an event is sent | once it is stored | at once |
+//! | it is kept | until the server accepts it or refuses it for good, across outages, restarts and `kill -9`, within the limit of the store | in memory, at most 8 MiB in all |
+//! | it may be sent | again with the same ID, after a restart | once |
 //!
-//! # What is scrubbed
+//! A response of 429 and rate limits for errors are obeyed. After 401 and 403, the sink tries again every five
+//! minutes. Other refusals drop the event, count it and report it to the server with a later event.
 //!
-//! Every text, on the worker, before it is written or kept: values under sensitive keys, and secrets known by
-//! their shape. Of a query the names are told and no value.
+//! # With a Sentry client of your own
+//!
+//! A service that uses [`sentry`](https://docs.rs/sentry) itself can keep it.
+//! [`Monitor::sentry_integration`](crate::Monitor::sentry_integration) adds the IDs of the current request to its
+//! events, so that they lead to the log records and the trace. An event inside a transaction of Sentry's keeps its
+//! link to that, and has the trace ID in the tag `watchpost.trace_id`. This crate does not use the global hub, and
+//! sends its own events separately. A panic that `sentry::init` catches is an event of that client too. If one of
+//! the two is enough, set no `sentry.dsn` here, or remove Sentry's panic integration.
+//!
+//! # What is redacted
+//!
+//! Every text is scrubbed on the worker's thread before anything keeps or sends it: values under sensitive keys,
+//! and secrets with a known form. Query strings keep parameter names; values are redacted. See
+//! [`logs`](crate::logs#what-is-redacted).
 
 mod available_memory;
 mod backtraces;
+mod builder;
 mod capture;
 mod chain;
 mod config;
 mod decode;
 mod details;
 mod durable;
+mod durable_waiters;
 mod event;
 mod fingerprint;
 mod frames;
@@ -104,12 +194,15 @@ mod global;
 mod groups;
 mod panics;
 mod processor;
+mod registry;
 mod resident_memory;
 mod sentry;
+mod shared;
 mod stored_record;
+mod tracker;
 
+pub use self::builder::ErrorCapture;
 pub use self::config::{Backtraces, ErrorsConfig};
-pub use self::details::ErrorCapture;
 pub use self::durable::{CaptureReceipt, DurableCapture};
 pub use self::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 pub use self::global::{ResultExt, capture_error, capture_message};
@@ -117,7 +210,7 @@ pub use self::groups::ErrorGroup;
 #[cfg(feature = "sentry")]
 pub use self::sentry::SentryIntegration;
 
-pub(crate) use self::capture::ErrorTracker;
-pub(crate) use self::global::{current_monitor, has_installed, unclaimed};
 pub(crate) use self::panics::set_panic_hook;
+pub(crate) use self::registry::{AnyMonitor, current_monitor, has_installed, unrouted};
 pub(crate) use self::sentry::{BeforeSend, Dsn, SentrySetup};
+pub(crate) use self::tracker::{ErrorTracker, ErrorTrackerSetup};

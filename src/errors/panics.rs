@@ -1,31 +1,30 @@
-//! Panics, captured once each by a hook: layers that catch them come later, in whatever order.
+//! The panic hook. It captures each panic once; layers that catch the panic come later, in any order.
 
 use std::cell::Cell;
 use std::panic::PanicHookInfo;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
-use super::capture::{CaptureInput, ErrorTracker, is_capturing};
+use super::capture::{CaptureInput, is_capturing};
 use super::chain::put_text;
-use super::global;
-use crate::model::{
-    ClaimResult, EventId, Level, MonitorLifetime, is_suppressed, record_hook_panic, record_hook_set,
-};
+use super::registry;
+use crate::model::{ClaimResult, Level, is_suppressed, lock, record_hook_panic, record_hook_set};
 use crate::record::ErrorKind;
 
-/// The type that a panic is told under.
+/// The type name of a panic's event.
 const PANIC: &str = "panic";
 
-/// Where the hook lies that was set last, and its number. Nothing else lies there as long as it is alive.
+/// The address of the hook that this crate set last, and its number. While that hook lives, nothing else has the
+/// address.
 static LAST_HOOK: Mutex<Option<(usize, u64)>> = Mutex::new(None);
-/// The number of that hook while it is alive, else 0.
+/// The number of that hook while it lives, else 0.
 static LIVE_HOOK: AtomicU64 = AtomicU64::new(0);
 
-/// Goes with a hook of this number when that is dropped.
+/// Owned by the hook with this number; dropped with it.
 struct HookLifetime(u64);
 
 impl HookLifetime {
-    fn new() -> Self {
+    fn begin() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Relaxed);
         LIVE_HOOK.store(number, Relaxed);
@@ -35,87 +34,73 @@ impl HookLifetime {
 
 impl Drop for HookLifetime {
     fn drop(&mut self) {
-        let _other = LIVE_HOOK.compare_exchange(self.0, 0, Relaxed, Relaxed);
+        let _newer = LIVE_HOOK.compare_exchange(self.0, 0, Relaxed, Relaxed);
     }
 }
 
 thread_local! {
-    /// Whether a hook of ours is at work on this thread: another of ours below it captures nothing.
+    /// Whether a hook of this crate runs on this thread. Another one that it calls captures nothing.
     static IN_HOOK: Cell<bool> = const { Cell::new(false) };
 }
 
-impl ErrorTracker {
-    /// Captures from now on what happens outside every monitor's requests too, unless another monitor does.
-    pub(crate) fn install(&self, life: &MonitorLifetime) -> ClaimResult {
-        global::install(&self.shared, life)
-    }
-
-    /// The monitor has ended.
-    pub(crate) fn uninstall(&self) {
-        global::uninstall(&self.shared);
-    }
-}
-
-/// Makes a hook of ours the first that a panic meets; the one that was there runs after it. `None`: this thread is
-/// panicking, and the hook cannot be changed.
+/// Sets a hook of this crate in front of the process's hook, which runs after it. Returns `None` on a panicking thread,
+/// where a hook cannot be changed.
 ///
-/// Where somebody has set another hook since, ours is set again: that one may not call the one before it. Of several
-/// hooks of ours that call each other the first captures.
+/// If another hook was set since the last call, this crate's is set again: that hook may not call the one before it. Of
+/// several hooks of this crate that call each other, the first captures.
 pub(crate) fn set_panic_hook() -> Option<ClaimResult> {
+    // `take_hook` and `set_hook` panic there, which would abort the process.
     if std::thread::panicking() {
         return None;
     }
-    let mut ours = LAST_HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut last_hook = lock(&LAST_HOOK);
     let before = std::panic::take_hook();
-    let place = |hook: &(dyn Fn(&PanicHookInfo<'_>) + Send + Sync)| {
+    let address = |hook: &(dyn Fn(&PanicHookInfo<'_>) + Send + Sync)| {
         std::ptr::from_ref(hook).cast::<()>().addr()
     };
-    if *ours == Some((place(&*before), LIVE_HOOK.load(Relaxed))) {
+    // The address alone is no proof: after a hook is dropped, another one may get its memory.
+    if *last_hook == Some((address(&*before), LIVE_HOOK.load(Relaxed))) {
         std::panic::set_hook(before);
         record_hook_set();
         return Some(ClaimResult::AlreadyClaimed);
     }
-    let alive = HookLifetime::new();
-    let number = alive.0;
+    let lifetime = HookLifetime::begin();
+    let number = lifetime.0;
     let hook = Box::new(move |info: &PanicHookInfo<'_>| {
-        let _with_it = &alive;
-        let outer = IN_HOOK.try_with(|it| !it.replace(true)).unwrap_or(true);
-        if outer {
+        let _owned_by_the_hook = &lifetime;
+        let is_outermost = IN_HOOK.try_with(|it| !it.replace(true)).unwrap_or(true);
+        if is_outermost {
             capture(info);
         }
         before(info);
-        if outer {
+        if is_outermost {
             let _ended = IN_HOOK.try_with(|it| it.set(false));
         }
     });
-    *ours = Some((place(&*hook), number));
+    *last_hook = Some((address(&*hook), number));
     std::panic::set_hook(hook);
     record_hook_set();
     Some(ClaimResult::Claimed)
 }
 
-/// Runs while a thread panics, where another panic ends the process: nothing foreign is called here, and
-/// nothing that may be locked by this thread is waited for.
+/// Captures a panic.
+///
+/// It runs while the thread panics, when a second panic aborts the process. So it calls no code of the host and waits
+/// for no lock that this thread may hold.
 fn capture(info: &PanicHookInfo<'_>) {
     if is_suppressed() || is_capturing() {
         return;
     }
     record_hook_panic();
-    let (Some(shared), Some(location)) = (global::current(), info.location()) else {
-        return global::count_unclaimed();
+    let (Some(shared), Some(location)) = (registry::current(), info.location()) else {
+        return registry::count_unrouted();
     };
     let payload = info.payload();
     let message = payload
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a panic whose payload is no text");
-    let captured = CaptureInput {
-        kind: ErrorKind::Panic,
-        event: EventId::random(),
-        level: Level::Fatal,
-        location,
-        details: None,
-    };
-    shared.capture(&captured, |out| put_text(out, PANIC, message));
+        .unwrap_or("a panic whose payload is not a string");
+    let input = CaptureInput::new(ErrorKind::Panic, Level::Fatal, location);
+    shared.capture(&input, |out| put_text(out, PANIC, message));
 }

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use super::capture::{CaptureState, ErrorTracker};
 use super::event::{ErrorEvent, EventKind, Frame};
 use super::resident_memory::ResidentMemory;
+use super::shared::CaptureState;
 use super::stored_record::StoredRecord;
+use super::tracker::ErrorTracker;
 use super::{available_memory, decode, stored_record};
 use crate::context::ReadCrumb;
 use crate::metrics::{Counter, Metrics};
 use crate::model::{Diagnostics, EventId, RecordKind};
 use crate::worker::{BlockingPool, Record, RecordProcessor, SpoolWriter};
 
-/// Reads captured errors on the worker's thread: tells them apart and counts them.
+/// Decodes captured errors on the worker's thread, groups, counts and stores them.
 #[derive(Debug)]
 pub(crate) struct ErrorProcessor {
     shared: Arc<CaptureState>,
@@ -20,22 +21,22 @@ pub(crate) struct ErrorProcessor {
     diagnostics: Arc<Diagnostics>,
     resident: ResidentMemory,
     counter: Counter,
-    /// Behind which number stored events of earlier processes are still to be read.
-    finding: Option<u64>,
+    /// The number behind which stored events of earlier processes are still to be loaded; `None` once all are.
+    load_after: Option<u64>,
 }
 
 impl ErrorTracker {
-    /// What the worker is to do with what is captured. `read_crumb` reads the `tracing` events of a request.
-    pub(crate) fn tap(
+    /// The worker's side of this tracker. `read_crumb` decodes the `tracing` events of a request.
+    pub(crate) fn processor(
         &self,
         metrics: &Metrics,
         diagnostics: &Arc<Diagnostics>,
         read_crumb: ReadCrumb,
     ) -> ErrorProcessor {
-        let keeper = self.shared.keeper.as_ref();
+        let store = self.shared.store.as_ref();
         ErrorProcessor {
-            // Who sends them reads them too.
-            finding: keeper
+            // With a Sentry sink, the sink reads them and adds them to the groups.
+            load_after: store
                 .filter(|_| self.shared.outbox.is_none())
                 .map(SpoolWriter::acked),
             shared: Arc::clone(&self.shared),
@@ -56,37 +57,39 @@ impl RecordProcessor for ErrorProcessor {
     }
 
     fn round(&mut self, jobs: &BlockingPool<'_>) {
-        self.find();
-        if let Some(keeper) = &self.shared.keeper {
-            keeper.dispatch(jobs);
+        self.load_earlier_events();
+        if let Some(store) = &self.shared.store {
+            store.dispatch(jobs);
         }
     }
 
     fn due(&self) -> Option<u64> {
-        self.shared.keeper.as_ref()?.due()
+        self.shared.store.as_ref()?.due()
     }
 
     fn ends(&mut self) -> bool {
-        let keeper = self.shared.keeper.as_ref();
-        keeper.is_none_or(|keeper| keeper.save_acks() && keeper.is_settled(keeper.last()))
+        let store = self.shared.store.as_ref();
+        store.is_none_or(|store| store.save_acks() && store.is_settled(store.last()))
     }
 
     fn mark(&self) -> u64 {
-        self.shared.keeper.as_ref().map_or(0, SpoolWriter::last)
+        self.shared.store.as_ref().map_or(0, SpoolWriter::last)
     }
 
     fn is_settled(&self, mark: u64) -> bool {
-        let keeper = self.shared.keeper.as_ref();
-        keeper.is_none_or(|keeper| keeper.is_settled(mark))
+        let store = self.shared.store.as_ref();
+        store.is_none_or(|store| store.is_settled(mark))
     }
 
     fn take(&mut self, record: &Record<'_>, jobs: &BlockingPool<'_>) {
-        let Some((mut event, backtrace)) =
-            decode::event(&self.shared, record.at, record.body, self.read_crumb)
+        // 1. Decode and scrub. A record that cannot be decoded is left out; the queue has counted it.
+        let Some(decoded) = decode::event(&self.shared, record.at, record.body, self.read_crumb)
         else {
             return;
         };
+        let mut event = decoded.event;
         event.resident_bytes = self.resident.bytes();
+        // 2. Count and group, whether or not the event can be stored or sent.
         let labels = [
             ("error_type", type_label(&event).to_owned()),
             ("level", event.level.as_str().to_owned()),
@@ -94,100 +97,107 @@ impl RecordProcessor for ErrorProcessor {
         self.counter.with(labels).add(1);
         let event = Arc::new(event);
         self.shared.groups.add(&event);
+        // 3. Store before handing over: the sink sends a stored event only once it is on disk, by its number.
         let number = self.store(&event, jobs);
         if let Some(outbox) = &self.shared.outbox {
-            outbox.add(number, &event, backtrace);
+            outbox.add(number, &event, decoded.has_backtrace);
         }
-        if backtrace {
-            self.name_calls(event, jobs);
+        // 4. Resolve the backtrace last: it takes long, and everybody above already has the event without frames.
+        if decoded.has_backtrace {
+            self.resolve_backtrace(event, jobs);
         }
     }
 }
 
 impl ErrorProcessor {
-    /// Stores the event where there is a store, and tells who waits for that; its number there.
+    /// Stores the event and returns its number in the store, if there is one. A capture that waits for the event is
+    /// completed then, or at once without a store.
     fn store(&self, event: &ErrorEvent, jobs: &BlockingPool<'_>) -> Option<u64> {
-        let awaited = self.shared.awaited.of(event.id);
-        let Some(keeper) = &self.shared.keeper else {
-            if let Some(answer) = awaited {
-                answer.give(false);
+        let completion = self.shared.durable_waiters.remove(event.id);
+        let Some(store) = &self.shared.store else {
+            if let Some(completion) = completion {
+                completion.give(false);
             }
             return None;
         };
-        let number = keeper.push(stored_record::put_event(event), awaited);
-        keeper.dispatch(jobs);
+        let number = store.push(stored_record::encode_event(event), completion);
+        store.dispatch(jobs);
         Some(number)
     }
 
-    /// Takes what earlier processes stored into the groups, some at a time.
-    fn find(&mut self) {
-        let (Some(after), Some(keeper)) = (self.finding, &self.shared.keeper) else {
+    /// Adds events that earlier processes stored to the groups, one batch in each round.
+    fn load_earlier_events(&mut self) {
+        let (Some(after), Some(store)) = (self.load_after, &self.shared.store) else {
             return;
         };
-        match keeper.take_read() {
-            None => keeper.want_read(after),
-            Some(records) => {
-                let found = records
-                    .iter()
-                    .take_while(|(number, _)| *number < self.shared.first);
-                for (_, record) in found {
-                    match stored_record::read(record) {
-                        Some(StoredRecord::Event(event)) => {
-                            self.shared.groups.add(&Arc::from(event));
-                        }
-                        Some(StoredRecord::Frames(event, frames)) => {
-                            self.shared.groups.add_frames(event, &frames);
-                        }
-                        None => {}
-                    }
+        // 1. Reading is a job of the store; ask for it, and look for its result in later rounds.
+        let Some(records) = store.take_read() else {
+            store.want_read(after);
+            return;
+        };
+        // 2. Records of this process are in the groups already.
+        let first = self.shared.first_number;
+        let earlier = records.iter().take_while(|(number, _)| *number < first);
+        for (_, record) in earlier {
+            match stored_record::decode(record) {
+                Some(StoredRecord::Event(event)) => {
+                    self.shared.groups.add(&Arc::from(event));
                 }
-                let last = records.last().map(|(number, _)| *number);
-                self.finding = last.filter(|last| *last < self.shared.first);
-                if let Some(after) = self.finding {
-                    keeper.want_read(after);
+                Some(StoredRecord::Frames(event, frames)) => {
+                    self.shared.groups.set_sample_frames(event, &frames);
                 }
+                None => {}
             }
+        }
+        // 3. Go on behind the last record, until there is none or it is one of this process.
+        let last = records.last().map(|(number, _)| *number);
+        self.load_after = last.filter(|last| *last < first);
+        if let Some(after) = self.load_after {
+            store.want_read(after);
         }
     }
 
-    /// Names the calls of the event's backtrace. The first time reads the program's symbols, so it is a job.
-    fn name_calls(&self, event: Arc<ErrorEvent>, jobs: &BlockingPool<'_>) {
+    /// Resolves the frames of the event's backtrace in a job: the first time reads the program's symbols.
+    fn resolve_backtrace(&self, event: Arc<ErrorEvent>, jobs: &BlockingPool<'_>) {
         let shared = Arc::clone(&self.shared);
-        let Some(backtrace) = shared.waiting.of(event.id) else {
-            return shared.name(event.id, Vec::new());
+        // It may have made room for another one.
+        let Some(backtrace) = shared.backtraces.remove(event.id) else {
+            return shared.publish_frames(event.id, Vec::new());
         };
         let diagnostics = Arc::clone(&self.diagnostics);
         jobs.run(move || {
-            let needed = available_memory::needed();
-            let frames = if available_memory::left().is_none_or(|left| left >= needed) {
-                shared.waiting.name(&backtrace, &event.location)
+            let required = available_memory::required();
+            let frames = if available_memory::available().is_none_or(|bytes| bytes >= required) {
+                shared.backtraces.resolve(&backtrace, &event.location)
             } else {
                 diagnostics.report(format!(
-                    "backtraces have no frames while less than {} MiB of memory are left: naming them reads the program's symbols; raise the limit of memory, or set errors.backtraces = \"off\"",
-                    needed >> 20
+                    "backtraces have no frames while less than {} MiB of memory are available: resolving them reads the program's symbols; raise the memory limit, or set errors.backtraces = \"off\"",
+                    required >> 20
                 ));
                 Vec::new()
             };
-            shared.groups.add_named(&event, &frames);
-            if let Some(keeper) = &shared.keeper {
-                keeper.push(stored_record::put_frames(event.id, &frames), None);
+            shared.groups.offer_sample(&event, &frames);
+            if let Some(store) = &shared.store {
+                store.push(stored_record::encode_frames(event.id, &frames), None);
             }
-            shared.name(event.id, frames);
+            shared.publish_frames(event.id, frames);
+            // The sink may wait for these frames, and the store has a record to write.
             shared.record_queue.ring();
         });
     }
 }
 
 impl CaptureState {
-    /// Gives an event on its way the calls that led to it.
-    fn name(&self, event: EventId, frames: Vec<Frame>) {
+    /// Adds the frames to an event that is on its way to a sink.
+    fn publish_frames(&self, event: EventId, frames: Vec<Frame>) {
         if let Some(outbox) = &self.outbox {
-            outbox.add_frames(event, frames);
+            outbox.set_frames(event, frames);
         }
     }
 }
 
-/// The type as a label: a path that the compiler wrote, never what a `Debug` printed.
+/// The label `error_type`: a path that the compiler wrote. What a `Debug` printed is no label, since the host's data
+/// may be in it.
 fn type_label(event: &ErrorEvent) -> &str {
     match event.kind {
         EventKind::Panic => "panic",

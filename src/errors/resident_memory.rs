@@ -1,10 +1,12 @@
+//! How much memory the process holds.
+
 use super::available_memory::kilobytes;
 use crate::clock::{Clock, Nanos};
 
-/// The system is asked at most this often.
+/// The shortest time between two readings of the system's figure.
 const INTERVAL: Nanos = 1_000_000_000;
 
-/// The memory that the process holds.
+/// The resident memory of this process (`VmRSS`), cached for a second.
 #[derive(Debug)]
 pub(super) struct ResidentMemory {
     clock: Clock,
@@ -16,7 +18,7 @@ impl ResidentMemory {
         Self { clock, last: None }
     }
 
-    /// Bytes, where the system tells them.
+    /// The bytes; `None` where the system has no such figure.
     pub(super) fn bytes(&mut self) -> Option<u64> {
         let now = self.clock.now();
         if let Some((at, bytes)) = self.last
@@ -40,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_is_read() {
+    fn the_line_of_the_status_file_is_read() {
         assert_eq!(
             resident("VmPeak:\t 9 kB\nVmRSS:\t   12 kB\n"),
             Some(12 * 1024)

@@ -1,4 +1,6 @@
-//! Events as they are kept on disk: scrubbed, complete, and readable by later releases of this form.
+//! The records of the store: scrubbed events, and the frames of their backtraces.
+//!
+//! A later release reads the records of an earlier one, so a form never changes: a new form gets a new number.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,22 +10,22 @@ use crate::model::codec::{Reader, put_bytes, put_str};
 use crate::model::{Attributes, EventId, Level, SpanId, TraceId, Value};
 use crate::record::{AttributeRef, attributes_of, put_attributes};
 
-/// The form of an event; another one gets another number.
+/// The form of an event.
 const EVENT: u8 = 1;
-/// The form of the calls of an event's backtrace, which are named later than the event is stored.
+/// The form of an event's frames, which are resolved after the event is stored.
 const FRAMES: u8 = 2;
-/// Added to the kind of an event that was shortened.
+/// A bit of the kind: the event is truncated.
 const TRUNCATED: u8 = 1 << 7;
 
-/// What a record of the store holds.
+/// A decoded record.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum StoredRecord {
     Event(Box<ErrorEvent>),
     Frames(EventId, Vec<Frame>),
 }
 
-/// An event as a record.
-pub(super) fn put_event(event: &ErrorEvent) -> Vec<u8> {
+/// Encodes an event.
+pub(super) fn encode_event(event: &ErrorEvent) -> Vec<u8> {
     let mut out = vec![EVENT];
     out.extend_from_slice(&event.id.to_u128().to_le_bytes());
     out.extend_from_slice(&event.trace_id.to_u128().to_le_bytes());
@@ -60,7 +62,7 @@ pub(super) fn put_event(event: &ErrorEvent) -> Vec<u8> {
     put_pairs(&mut out, event.tags.iter().map(|(key, value)| (key, value)));
     for attributes in [&event.attributes, &event.extra] {
         put_part(&mut out, |out| {
-            // They came from a record, and so have room.
+            // They come from a record, so all of them have room.
             put_attributes(out, attributes);
         });
     }
@@ -81,8 +83,8 @@ pub(super) fn put_event(event: &ErrorEvent) -> Vec<u8> {
     out
 }
 
-/// The calls of an event's backtrace as a record.
-pub(super) fn put_frames(event: EventId, frames: &[Frame]) -> Vec<u8> {
+/// Encodes the frames of an event.
+pub(super) fn encode_frames(event: EventId, frames: &[Frame]) -> Vec<u8> {
     let mut out = vec![FRAMES];
     out.extend_from_slice(&event.to_u128().to_le_bytes());
     for frame in frames {
@@ -94,8 +96,8 @@ pub(super) fn put_frames(event: EventId, frames: &[Frame]) -> Vec<u8> {
     out
 }
 
-/// Reads a record; `None` if it is none of this form.
-pub(super) fn read(record: &[u8]) -> Option<StoredRecord> {
+/// Decodes a record; `None` if it has another form or is damaged.
+pub(super) fn decode(record: &[u8]) -> Option<StoredRecord> {
     let mut r = Reader::new(record);
     match r.u8()? {
         EVENT => event(r).map(|event| StoredRecord::Event(Box::new(event))),
@@ -201,14 +203,14 @@ fn attributes(bytes: &[u8]) -> Attributes {
             AttributeRef::Str(text) => Value::from(text.as_str().to_owned()),
             AttributeRef::I64(number) => Value::from(number),
             AttributeRef::F64(number) => Value::from(number),
-            AttributeRef::Bool(truth) => Value::from(truth),
+            AttributeRef::Bool(value) => Value::from(value),
         };
         out.insert(key.as_str().to_owned(), value);
     }
     out
 }
 
-/// Nanoseconds since the epoch.
+/// Nanoseconds since the Unix epoch.
 fn wall(at: SystemTime) -> u64 {
     nanos(at.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
@@ -262,10 +264,10 @@ mod tests {
             resident_bytes: Some(7),
             truncated: true,
         };
-        let record = put_event(&event);
-        assert_eq!(read(&record), Some(StoredRecord::Event(Box::new(event))));
+        let record = encode_event(&event);
+        assert_eq!(decode(&record), Some(StoredRecord::Event(Box::new(event))));
         for len in 0..record.len() {
-            let _any = read(&record[..len]);
+            let _any = decode(&record[..len]);
         }
         let frames = vec![Frame {
             function: "f".to_owned(),
@@ -275,9 +277,9 @@ mod tests {
         }];
         let id = EventId::from_u128(1);
         assert_eq!(
-            read(&put_frames(id, &frames)),
+            decode(&encode_frames(id, &frames)),
             Some(StoredRecord::Frames(id, frames))
         );
-        assert_eq!(read(&[9, 9]), None);
+        assert_eq!(decode(&[9, 9]), None);
     }
 }

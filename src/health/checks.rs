@@ -3,45 +3,45 @@ use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::HealthConfig;
-use super::check::{Check, CheckFn, RegisteredCheck, watch};
-use super::component::{ComponentStatus, SuccessDetail};
+use super::check::{Check, CheckFn, CheckRunner, RegisteredCheck, watch};
+use super::component::ComponentStatus;
+use super::config::HealthConfig;
 use super::disk;
-use super::document::Readiness;
-use super::service::{HealthPage, HealthService};
+use super::readiness::Readiness;
 use super::state::{CheckRules, CheckVerdict};
-use crate::access::{Access, Keys};
+use super::status::SuccessDetail;
+use crate::access::Keys;
 use crate::clock::{Clock, nanos};
 use crate::db::{Probe, ProbeReport};
-use crate::model::Diagnostics;
-use crate::model::lock_for_status;
+use crate::model::{Diagnostics, lock, lock_for_status};
 
-/// Checks of one monitor; more are refused.
+/// The most checks of one monitor; further ones are refused.
 const MAX_CHECKS: usize = 256;
-/// From one look at the disk to the next.
+/// The interval of the check of the data directory.
 const DISK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The checks of one monitor and the pages that tell of them. Cheap to clone; clones share everything.
+/// The health checks of one monitor, and the services that report them. Cheap to clone; clones share everything.
 ///
-/// The [module page](super) says which page is for whom and what a failing check does.
+/// Returned by [`Monitor::health`](crate::Monitor::health). The [module documentation](super) says which endpoint is for
+/// what, and what a failing check does.
 #[derive(Clone)]
 pub struct Health(pub(super) Arc<HealthShared>);
 
 pub(super) struct HealthShared {
     pub(super) setup: HealthSetup,
     pub(super) checks: Mutex<Vec<Arc<RegisteredCheck>>>,
-    readings: OnceLock<Box<ListComponents>>,
+    list_components: OnceLock<Box<ListComponents>>,
     draining: AtomicBool,
-    /// When `/readyz` was last asked, plus one; 0: never.
-    ready_asked: AtomicU64,
+    /// The time of the last request for `/readyz` plus one nanosecond; 0 if there was none.
+    last_ready_request: AtomicU64,
 }
 
-/// Hands each reading and its name to the given function.
+/// Calls a function with the name and the status of each component.
 type ListComponents = dyn Fn(&mut dyn FnMut(&str, ComponentStatus)) + Send + Sync;
 
 /// What a [`Health`] is made of.
@@ -49,41 +49,44 @@ type ListComponents = dyn Fn(&mut dyn FnMut(&str, ComponentStatus)) + Send + Syn
 pub(crate) struct HealthSetup {
     pub(crate) config: HealthConfig,
     pub(crate) clock: Clock,
-    /// The worker's runtime: it waits for the checks and drives their timers and sockets.
+    /// The worker's runtime, on which the checks' tasks run, and their timers and sockets.
     pub(crate) handle: Handle,
     pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) keys: Keys,
     /// The service's name.
     pub(crate) service: String,
-    /// The version that runs.
+    /// The service's version.
     pub(crate) release: Option<String>,
 }
 
 impl Health {
-    /// No checks yet.
+    /// A `Health` without checks.
     pub(crate) fn new(setup: HealthSetup) -> Self {
         Self(Arc::new(HealthShared {
             setup,
             checks: Mutex::default(),
-            readings: OnceLock::new(),
+            list_components: OnceLock::new(),
             draining: AtomicBool::new(false),
-            ready_asked: AtomicU64::new(0),
+            last_ready_request: AtomicU64::new(0),
         }))
     }
 
-    /// Adds a check. It first runs at once, then each interval, whether anyone asks or not; a page tells
-    /// the last result. The value that comes back changes its settings.
+    /// Adds a check. It runs at once, then at each interval; the endpoints report its last result and never run it. The
+    /// returned [`Check`] changes its settings.
     ///
-    /// `run` is called once a run, on a thread for that run, within the runtime of the monitor's worker:
-    /// Tokio's timers and sockets work in it, a blocking call is no harm, and neither is a panic. A future
-    /// that is not ready in time is dropped, so it must be cancel safe. The text of an error stands on
-    /// the detailed page, cut at 1 KiB; secrets of a known shape are taken out, others it must not have.
-    /// Its `tracing` events become lines, those of a task that it spawns there do not.
+    /// `run` is called for each run, on a thread of its own within the runtime of the monitor's worker. Tokio's timers and
+    /// sockets work there; blocking calls and panics do no harm.
     ///
-    /// Two checks may have one name; both are listed under it. After 256 checks a further one is not
-    /// added, which the monitor says.
+    /// The text of an error is shown to clients with access to `/health`, cut at 1 KiB. Secrets with a known form are
+    /// redacted; other secrets must not be in it. `tracing` events of a run become log records; those of a task that it
+    /// spawns do not.
     ///
-    /// # Examples
+    /// Several checks may have the same name and are then listed under it. A monitor has at most 256 checks. A further one
+    /// is not run, which the monitor reports.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future of a run that exceeds its time limit is dropped, so it must be cancel safe.
     ///
     /// ```no_run
     /// # fn checks(health: &watchpost::health::Health) {
@@ -112,15 +115,15 @@ impl Health {
         )
     }
 
-    /// Adds the check `database`: whether a database answers, through its pool. As [`check`](Self::check), its output
-    /// is the driver's error; where a run is out of time it says what was waited for and the last error since the last
-    /// success, such as the reason for which a pool makes no connection.
+    /// Adds the check `database`, which asks a database through its pool.
     ///
-    /// An idle connection of the pool is asked. Where there is none, the check connects by itself, with the pool's
-    /// options, and closes that connection: a pool would go on trying until its own time is up, which is longer than a
-    /// check may take. A database that answers while the pool has no free connection for a second is a warning, and so is
-    /// a server that has no room for one connection more: neither makes the service unready. Of `SQLite` the file is
-    /// opened and read each time. What is executed here counts with no query.
+    /// The output of a failure is the driver's error. When a run exceeds its time limit, the output says what it was waiting
+    /// for, and the last error since the last success, such as the reason why a pool cannot connect.
+    ///
+    /// The check uses an idle connection of the pool. Without one it connects by itself, with the pool's options, and closes
+    /// that connection afterwards: a pool retries for longer than a check may take. It is a warning if the database answers
+    /// while the pool has no free connection for a second, or if the server refuses further connections; neither makes the
+    /// service unready. For `SQLite`, the file is opened and read each time. The check's statements do not count as queries.
     ///
     /// ```no_run
     /// # #[cfg(feature = "sqlx")]
@@ -129,22 +132,22 @@ impl Health {
     /// # }
     /// ```
     ///
-    /// The pools of SQLx and deadpool-postgres and shared clients of tokio-postgres are probes, bare or watched, with the
-    /// features of their names; see [`Probe`] for others.
+    /// [`Probe`] is implemented for the pools of SQLx and deadpool-postgres and for shared clients of tokio-postgres,
+    /// instrumented or not, with the features of their names. Implement it for others.
     pub fn database<P: Probe + Clone>(&self, pool: &P) -> Check {
         self.database_as("database", pool)
     }
 
-    /// As [`database`](Self::database), by this name: for one of several.
+    /// As [`database`](Self::database), with another name for the check, for one of several databases.
     pub fn database_as<P: Probe + Clone>(
         &self,
         name: impl Into<Cow<'static, str>>,
         pool: &P,
     ) -> Check {
         let (pool, report) = (Arc::new(pool.clone()), ProbeReport::default());
-        let reports = report.clone();
+        let run_report = report.clone();
         let run = move || -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
-            let (pool, report) = (Arc::clone(&pool), reports.clone());
+            let (pool, report) = (Arc::clone(&pool), run_report.clone());
             Box::pin(async move {
                 match pool.probe(&report).await {
                     Ok(()) => Ok(SuccessDetail {
@@ -158,17 +161,21 @@ impl Health {
                 }
             })
         };
-        self.add_reporting(name.into(), Box::new(run), report)
+        let runner = CheckRunner {
+            run: Box::new(run),
+            report,
+        };
+        self.add_runner(name.into(), runner)
             .component_type("datastore")
     }
 
-    /// Adds the check of the data directory: that a file can be written there, and how much room is left
-    /// where the system tells. It makes nobody unready.
-    pub(crate) fn watch_disk(&self, directory: PathBuf) {
+    /// Adds the check of the data directory: that a file can be written there, and that the disk has free space, where the
+    /// system reports it. It does not make the service unready.
+    pub(crate) fn check_disk(&self, directory: PathBuf) {
         let directory: Arc<std::path::Path> = directory.into();
         let run = move || -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
             let directory = Arc::clone(&directory);
-            Box::pin(async move { disk::look(&directory) })
+            Box::pin(async move { disk::check(&directory) })
         };
         self.add(Cow::Borrowed("disk"), Box::new(run))
             .critical(false)
@@ -176,25 +183,26 @@ impl Health {
             .component_type("system");
     }
 
-    /// Hands over what tells of the monitor's own parts: called whenever the detailed page is made, so it
-    /// must neither wait nor allocate much. The first one stands.
-    pub(crate) fn watch_parts(
+    /// Sets the function that lists the components of the monitor. It is called for each `/health` document, so it must
+    /// neither wait nor allocate much. The first function stays.
+    pub(crate) fn set_components(
         &self,
-        readings: impl Fn(&mut dyn FnMut(&str, ComponentStatus)) + Send + Sync + 'static,
+        list: impl Fn(&mut dyn FnMut(&str, ComponentStatus)) + Send + Sync + 'static,
     ) {
-        self.0.readings.get_or_init(|| Box::new(readings));
+        self.0.list_components.get_or_init(|| Box::new(list));
     }
 
     fn add(&self, name: Cow<'static, str>, run: Box<CheckFn>) -> Check {
-        self.add_reporting(name, run, ProbeReport::default())
+        self.add_runner(
+            name,
+            CheckRunner {
+                run,
+                report: ProbeReport::default(),
+            },
+        )
     }
 
-    fn add_reporting(
-        &self,
-        name: Cow<'static, str>,
-        run: Box<CheckFn>,
-        report: ProbeReport,
-    ) -> Check {
+    fn add_runner(&self, name: Cow<'static, str>, runner: CheckRunner) -> Check {
         let HealthSetup {
             config,
             clock,
@@ -209,98 +217,80 @@ impl Health {
             successes: config.successes,
             critical: true,
         };
-        let check = Arc::new(RegisteredCheck::new(
-            name,
-            rules,
-            clock.clone(),
-            (run, report),
-        ));
-        let mut checks = self.0.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let check = Arc::new(RegisteredCheck::new(name, rules, clock.clone(), runner));
+        let mut checks = lock(&self.0.checks);
         if checks.len() < MAX_CHECKS {
             checks.push(Arc::clone(&check));
             drop(handle.spawn(watch(Arc::clone(&check), handle.clone())));
         } else {
             diagnostics.report(format!(
-                "{MAX_CHECKS} health checks have been added: further ones are not run. Add checks once, \
-                 at the start."
+                "{MAX_CHECKS} health checks have been added: further ones are not run; add checks once, \
+                 at the start"
             ));
         }
         drop(checks);
         Check(check)
     }
 
-    /// The page that says that the process lives: `200`, `ok`, whatever else is wrong.
-    pub fn livez(&self) -> HealthService {
-        HealthService::new(self, HealthPage::Live)
-    }
-
-    /// The page that says whether to send traffic here: `200` and `ok`, or `503` and `starting`,
-    /// `draining` or `not ready`. No detail stands on it, so it may be open.
-    pub fn readyz(&self) -> HealthService {
-        HealthService::new(self, HealthPage::Ready)
-    }
-
-    /// The page for people and monitors, in `application/health+json`: the overall status for anybody, all
-    /// checks for whom `access` admits.
-    pub fn details(&self, access: Access) -> HealthService {
-        self.0.setup.keys.resolve(&access);
-        HealthService::new(self, HealthPage::Details(access))
-    }
-
-    /// `/readyz` is being asked.
-    pub(super) fn note_ready_asked(&self) {
+    /// Notes a request for `/readyz`.
+    pub(super) fn note_ready_request(&self) {
         let now = self.0.setup.clock.now();
-        self.0.ready_asked.store(now.saturating_add(1), Relaxed);
+        self.0
+            .last_ready_request
+            .store(now.saturating_add(1), Relaxed);
     }
 
-    /// Whether anything has asked `/readyz` within this time.
-    pub(crate) fn ready_asked_within(&self, time: Duration) -> bool {
+    /// Whether `/readyz` was requested within this time.
+    pub(crate) fn had_ready_request_within(&self, time: Duration) -> bool {
         let now = self.0.setup.clock.now();
-        let asked = self.0.ready_asked.load(Relaxed).checked_sub(1);
-        asked.is_some_and(|asked| now.saturating_sub(asked) <= nanos(time))
+        let last = self.0.last_ready_request.load(Relaxed).checked_sub(1);
+        last.is_some_and(|last| now.saturating_sub(last) <= nanos(time))
     }
 
-    /// Says whether the service is on its way out: the readiness page then says `draining`.
-    pub(crate) fn drain(&self, draining: bool) {
+    /// Sets whether the service is draining, which makes it not ready.
+    pub(crate) fn set_draining(&self, draining: bool) {
         self.0.draining.store(draining, Relaxed);
     }
 
-    /// Ends all checks; the pages go on to tell the last results. To be called before the worker's runtime
-    /// ends: a timer of a check that is still under way would panic without it.
+    /// Ends all checks; the endpoints go on to report the last results.
+    ///
+    /// To be called before the worker's runtime ends: without it, the timer of a run in progress would panic.
     pub(crate) fn stop(&self) {
         self.0.stop();
     }
 
-    /// Whether traffic should come here.
-    pub(super) fn ready(&self) -> Readiness {
+    /// Whether the service is ready for traffic.
+    pub(super) fn readiness(&self) -> Readiness {
         if self.0.draining.load(Relaxed) {
             return Readiness::Draining;
         }
-        let mut ready = Readiness::Yes;
-        // In a child made by `fork`, what the parent was at cannot be read: the checks run in the parent alone.
+        let mut readiness = Readiness::Yes;
+        // A child process made by `fork` may not be able to read them. The checks run in the parent only.
         let checks = lock_for_status(&self.0.checks);
         for check in checks.iter().flat_map(|checks| checks.iter()) {
-            let Some(state) = check.seen() else { continue };
+            let Some(state) = check.peek_state() else {
+                continue;
+            };
             match (state.rules.critical, state.verdict) {
                 (true, CheckVerdict::Down) => return Readiness::No,
-                (true, CheckVerdict::Starting) => ready = Readiness::Starting,
+                (true, CheckVerdict::Starting) => readiness = Readiness::Starting,
                 (false, _) | (true, CheckVerdict::Up) => {}
             }
         }
-        ready
+        readiness
     }
 
-    /// The monitor's own parts, each with its name.
-    pub(super) fn parts(&self, mut each: impl FnMut(&str, ComponentStatus)) {
-        if let Some(readings) = self.0.readings.get() {
-            readings(&mut each);
+    /// Calls `each` with the name and the status of each component of the monitor.
+    pub(super) fn components(&self, mut each: impl FnMut(&str, ComponentStatus)) {
+        if let Some(list) = self.0.list_components.get() {
+            list(&mut each);
         }
     }
 }
 
 impl HealthShared {
     fn stop(&self) {
-        let checks = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let checks = lock(&self.checks);
         checks.iter().for_each(|check| check.end());
     }
 }
@@ -313,7 +303,7 @@ impl Drop for HealthShared {
 
 impl fmt::Debug for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let checks = self.0.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        let checks = lock(&self.0.checks);
         f.debug_struct("Health")
             .field("draining", &self.0.draining)
             .field("checks", &checks.len())

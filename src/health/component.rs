@@ -1,53 +1,27 @@
 use std::time::Duration;
 
-use super::state::told;
+use super::status::{HealthStatus, format_span};
 use crate::clock::nanos;
 
-/// A sink that has had work for this long without a delivery is told.
-const SINK_PATIENCE: Duration = Duration::from_secs(300);
-/// A worker that has not shown itself for this long is told.
-const WORKER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a sink may have work without a delivery before it is a warning.
+const MAX_SINK_STALL: Duration = Duration::from_secs(300);
+/// How long the worker may show no sign of life before it is a warning.
+const MAX_WORKER_STALL: Duration = Duration::from_secs(30);
 
-/// How something is, in the words of the health format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) enum HealthStatus {
-    #[default]
-    Pass,
-    Warn,
-    Fail,
-}
-
-impl HealthStatus {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
-    }
-}
-
-/// What a run of a check has to say beside its success.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct SuccessDetail {
-    /// A sentence that makes the success a warning.
-    pub(crate) warning: Option<String>,
-    pub(crate) observed: Option<(f64, &'static str)>,
-}
-
-/// How one of the monitor's own parts is, read at once whenever it is asked for. No reading makes the
-/// host unready: that monitoring is ill is no reason to take the host's traffic away.
+/// The status of a component of the monitor, at the moment when it is read.
+///
+/// It is a warning at worst: a fault in the monitoring must not take the service out of rotation.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ComponentStatus {
     pub(crate) status: HealthStatus,
-    /// A sentence; empty where there is nothing to say.
+    /// A sentence; empty if the component is healthy.
     pub(crate) output: String,
     /// A value and its unit.
     pub(crate) observed: Option<(f64, &'static str)>,
 }
 
 impl ComponentStatus {
-    /// A part that works, but not as it was set up to.
+    /// A component that works, but not as configured.
     pub(crate) fn warning(sentence: &str) -> Self {
         Self {
             status: HealthStatus::Warn,
@@ -56,10 +30,10 @@ impl ComponentStatus {
         }
     }
 
-    /// A store on disk: whether the disk refuses it, how many damaged files lie there, and the bytes of its files.
+    /// A store on disk: whether the disk refuses writes, how many damaged files there are, and the bytes of its files.
     pub(crate) fn store(failing: bool, damaged: u64, bytes: u64) -> Self {
         let output = if failing {
-            "the data directory refuses what is captured: it is in memory alone".to_owned()
+            "the data directory refuses writes: captured errors are in memory only".to_owned()
         } else if damaged > 0 {
             format!(
                 "{damaged} damaged files were set aside as `*.corrupt-N`: look at them, then remove them"
@@ -67,9 +41,9 @@ impl ComponentStatus {
         } else {
             String::new()
         };
-        let well = output.is_empty();
+        let is_healthy = output.is_empty();
         Self {
-            status: if well {
+            status: if is_healthy {
                 HealthStatus::Pass
             } else {
                 HealthStatus::Warn
@@ -79,13 +53,13 @@ impl ComponentStatus {
         }
     }
 
-    /// The worker's thread: whether it runs, and when it last showed itself.
+    /// The worker's thread: whether it runs, and the time since its last sign of life.
     pub(crate) fn worker(alive: bool, beat_age: Duration) -> Self {
         let (status, output) = if !alive {
             let output = "the worker's thread has ended: nothing is written or sent any more";
             (HealthStatus::Warn, output.to_owned())
-        } else if beat_age > WORKER_PATIENCE {
-            let age = told(nanos(beat_age));
+        } else if beat_age > MAX_WORKER_STALL {
+            let age = format_span(nanos(beat_age));
             (
                 HealthStatus::Warn,
                 format!("the worker has not moved for {age}"),
@@ -100,25 +74,25 @@ impl ComponentStatus {
         }
     }
 
-    /// A sink: since when work waits for it, the age of its last delivery, and why it drops what it is given.
+    /// A sink: how long its work has been waiting, the time since its last delivery, and why it drops records, if it does.
     pub(crate) fn sink(
         waiting: Option<Duration>,
         last_delivery_age: Option<Duration>,
-        trouble: Option<String>,
+        problem: Option<String>,
     ) -> Self {
-        // Work that has waited for less than the patience, or beside which something was delivered.
-        let unserved = match (waiting, last_delivery_age) {
+        // The time without a delivery in which there was work.
+        let stalled = match (waiting, last_delivery_age) {
             (Some(waiting), Some(age)) => waiting.min(age),
             (Some(waiting), None) => waiting,
             (None, _) => Duration::ZERO,
         };
-        let (status, output) = if let Some(trouble) = trouble {
-            (HealthStatus::Warn, trouble)
-        } else if unserved > SINK_PATIENCE {
-            let span = told(nanos(unserved));
+        let (status, output) = if let Some(problem) = problem {
+            (HealthStatus::Warn, problem)
+        } else if stalled > MAX_SINK_STALL {
+            let span = format_span(nanos(stalled));
             (
                 HealthStatus::Warn,
-                format!("work waits, and nothing was delivered for {span}"),
+                format!("work is waiting, and nothing was delivered for {span}"),
             )
         } else {
             (HealthStatus::Pass, String::new())
@@ -140,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sink_is_ill_when_work_waits_and_nothing_is_delivered() {
+    fn a_sink_is_a_warning_while_work_waits_and_nothing_is_delivered() {
         for (waiting, delivered, status) in [
             (None, None, HealthStatus::Pass),
             (None, Some(s(9999)), HealthStatus::Pass),
@@ -150,9 +124,9 @@ mod tests {
             (Some(s(1)), Some(s(9999)), HealthStatus::Pass),
             (Some(s(400)), Some(s(9999)), HealthStatus::Warn),
         ] {
-            let reading = ComponentStatus::sink(waiting, delivered, None);
-            assert_eq!(reading.status, status, "{waiting:?} {delivered:?}");
-            assert_eq!(reading.output.is_empty(), status == HealthStatus::Pass);
+            let component = ComponentStatus::sink(waiting, delivered, None);
+            assert_eq!(component.status, status, "{waiting:?} {delivered:?}");
+            assert_eq!(component.output.is_empty(), status == HealthStatus::Pass);
             let troubled = ComponentStatus::sink(waiting, delivered, Some("why".to_owned()));
             assert_eq!(
                 (troubled.status, &*troubled.output),
@@ -162,22 +136,22 @@ mod tests {
     }
 
     #[test]
-    fn a_store_warns_while_it_fails_or_damaged_files_lie_there() {
+    fn a_store_is_a_warning_while_it_fails_or_has_damaged_files() {
         assert_eq!(
             ComponentStatus::store(false, 0, 9).status,
             HealthStatus::Pass
         );
-        for reading in [
+        for component in [
             ComponentStatus::store(true, 0, 9),
             ComponentStatus::store(false, 2, 9),
         ] {
-            assert_eq!(reading.status, HealthStatus::Warn);
-            assert!(!reading.output.is_empty());
+            assert_eq!(component.status, HealthStatus::Warn);
+            assert!(!component.output.is_empty());
         }
     }
 
     #[test]
-    fn a_worker_is_ill_when_it_is_gone_or_stuck() {
+    fn a_worker_is_a_warning_when_it_has_ended_or_is_stuck() {
         assert_eq!(
             ComponentStatus::worker(true, s(1)).status,
             HealthStatus::Pass

@@ -2,17 +2,25 @@ use std::time::Duration;
 
 use crate::model::ExplicitKeys;
 
-/// How checks are run and judged, unless a check says otherwise.
+/// Settings of health checks. A [`Check`](super::Check) can change each of them for itself.
+///
+/// ```
+/// use std::time::Duration;
+/// use watchpost::health::HealthConfig;
+///
+/// let config = HealthConfig::default().timeout(Duration::from_secs(2)).failures(5);
+/// assert_eq!(config.successes, HealthConfig::DEFAULT_SUCCESSES);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HealthConfig {
-    /// How long a run of a check may take; one that takes longer is a failure.
+    /// The time limit of one run; a run that takes longer has failed.
     pub timeout: Duration,
     /// From the start of one run to the start of the next.
     pub interval: Duration,
-    /// Failures in a row that bring a check down. 0 is read as 1.
+    /// Consecutive failures after which a check is down. 0 counts as 1.
     pub failures: u32,
-    /// Successes in a row that bring a check up again. 0 is read as 1.
+    /// Consecutive successes after which a check is up again. 0 counts as 1.
     pub successes: u32,
     pub(crate) explicit: ExplicitKeys,
 }
@@ -27,7 +35,7 @@ impl HealthConfig {
     /// 2.
     pub const DEFAULT_SUCCESSES: u32 = 2;
 
-    /// Sets [`timeout`](Self::timeout).
+    /// Sets the time limit of one run. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.explicit.add("health.timeout");
@@ -35,7 +43,8 @@ impl HealthConfig {
         self
     }
 
-    /// Sets [`interval`](Self::interval).
+    /// Sets the time from the start of one run to the start of the next. Shorter times than 10 ms count as 10 ms.
+    /// Default: [`DEFAULT_INTERVAL`](Self::DEFAULT_INTERVAL).
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.explicit.add("health.interval");
@@ -43,7 +52,8 @@ impl HealthConfig {
         self
     }
 
-    /// Sets [`failures`](Self::failures).
+    /// Sets the consecutive failures after which a check is down. Default:
+    /// [`DEFAULT_FAILURES`](Self::DEFAULT_FAILURES).
     #[must_use]
     pub fn failures(mut self, failures: u32) -> Self {
         self.explicit.add("health.failures");
@@ -51,7 +61,8 @@ impl HealthConfig {
         self
     }
 
-    /// Sets [`successes`](Self::successes).
+    /// Sets the consecutive successes after which a check is up again. Default:
+    /// [`DEFAULT_SUCCESSES`](Self::DEFAULT_SUCCESSES).
     #[must_use]
     pub fn successes(mut self, successes: u32) -> Self {
         self.explicit.add("health.successes");

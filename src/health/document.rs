@@ -1,38 +1,18 @@
-//! The detailed page, in the words of draft-inadarei-api-health-check.
+//! The document of `/health`, in the format of draft-inadarei-api-health-check.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::check::RegisteredCheck;
-use super::component::{ComponentStatus, HealthStatus};
-use super::state::{CheckVerdict, LastResult, told};
-use super::{Health, HealthSetup};
+use super::checks::{Health, HealthSetup};
+use super::component::ComponentStatus;
+use super::readiness::Readiness;
+use super::state::{CheckVerdict, LastResult};
+use super::status::{HealthStatus, format_span};
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::json;
-use crate::model::lock_for_status;
+use crate::model::{json, lock_for_status};
 
-/// Whether traffic should come here, and why not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Readiness {
-    Yes,
-    Starting,
-    Draining,
-    No,
-}
-
-impl Readiness {
-    /// All that the open page says.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Yes => "ok",
-            Self::Starting => "starting",
-            Self::Draining => "draining",
-            Self::No => "not ready",
-        }
-    }
-}
-
-/// One thing as the page tells it.
+/// One entry of the document: a check or a component of the monitor.
 struct DocumentEntry {
     component_type: String,
     status: HealthStatus,
@@ -41,13 +21,13 @@ struct DocumentEntry {
     at: Option<Nanos>,
 }
 
-/// The overall status and the page; no more than the status for those without access.
-pub(super) fn write(health: &Health, admitted: bool) -> (HealthStatus, Vec<u8>) {
-    let ready = health.ready();
+/// The overall status and the document, which has only the status for a client without access.
+pub(super) fn write(health: &Health, has_access: bool) -> (HealthStatus, Vec<u8>) {
+    let readiness = health.readiness();
     let entries = entries(health);
     let worst = entries.values().flatten().map(|entry| entry.status);
-    let overall = match ready {
-        // What is down without being critical is a warning for the whole.
+    let overall = match readiness {
+        // A check that is down and not critical is a warning for the service.
         Readiness::Yes => worst.max().unwrap_or_default().min(HealthStatus::Warn),
         Readiness::Starting | Readiness::Draining | Readiness::No => HealthStatus::Fail,
     };
@@ -59,14 +39,14 @@ pub(super) fn write(health: &Health, admitted: bool) -> (HealthStatus, Vec<u8>) 
     } = &health.0.setup;
     let mut object = JsonObject::new(Vec::with_capacity(256));
     object.text("status", overall.name());
-    if admitted {
+    if has_access {
         if let Some(release) = release {
             object.text("version", major(release));
             object.text("releaseId", release);
         }
         object.text("serviceId", service);
-        if ready != Readiness::Yes {
-            object.text("output", ready.word());
+        if readiness != Readiness::Yes {
+            object.text("output", readiness.word());
         }
         object.key("checks");
         let mut checks = JsonObject::new(object.out);
@@ -100,33 +80,38 @@ fn entries(health: &Health) -> BTreeMap<String, Vec<DocumentEntry>> {
             .or_default()
             .push(entry);
     }
-    health.parts(|name, reading| {
-        let entry = DocumentEntry::of_part(reading, now);
+    health.components(|name, status| {
+        let entry = DocumentEntry::of_component(status, now);
         entries.entry(name.to_owned()).or_default().push(entry);
     });
     entries
 }
 
 impl DocumentEntry {
-    /// `None` in a child made by `fork` whose parent was at the check.
+    /// `None` in a child process made by `fork` while the check was locked.
     fn of_check(check: &RegisteredCheck, now: Nanos) -> Option<Self> {
-        let state = check.seen()?;
+        let state = check.peek_state()?;
         let mut entry = Self {
-            component_type: check.component()?.into_owned(),
+            component_type: check.peek_component_type()?.into_owned(),
             status: HealthStatus::Warn,
             output: "no result yet".to_owned(),
             observed: None,
             at: None,
         };
-        if let Some(LastResult { at, took, ran }) = &state.last {
+        if let Some(LastResult {
+            at,
+            duration,
+            result,
+        }) = &state.last
+        {
             entry.at = Some(*at);
-            entry.observed = Some((Duration::from_nanos(*took).as_secs_f64() * 1e3, "ms"));
-            entry.status = match ran {
+            entry.observed = Some((Duration::from_nanos(*duration).as_secs_f64() * 1e3, "ms"));
+            entry.status = match result {
                 _ if state.verdict == CheckVerdict::Down => HealthStatus::Fail,
                 Ok(note) if note.warning.is_none() => HealthStatus::Pass,
                 Ok(_) | Err(_) => HealthStatus::Warn,
             };
-            entry.output = match ran {
+            entry.output = match result {
                 Ok(note) => {
                     entry.observed = note.observed.or(entry.observed);
                     note.warning.clone().unwrap_or_default()
@@ -135,23 +120,23 @@ impl DocumentEntry {
             };
         }
         if state.verdict == CheckVerdict::Down && entry.output.is_empty() {
-            let more = "succeeded, and is taken for up after more successes in a row";
-            more.clone_into(&mut entry.output);
+            let output = "succeeded; the check is up again after more consecutive successes";
+            output.clone_into(&mut entry.output);
         }
         if let Some(age) = state.stale(now) {
             entry.status = entry.status.max(HealthStatus::Warn);
-            let age = told(nanos(age));
+            let age = format_span(nanos(age));
             entry.output = format!("no newer result for {age}; the last: {}", entry.output);
         }
         Some(entry)
     }
 
-    fn of_part(reading: ComponentStatus, now: Nanos) -> Self {
+    fn of_component(component: ComponentStatus, now: Nanos) -> Self {
         Self {
             component_type: "system".to_owned(),
-            status: reading.status,
-            output: reading.output,
-            observed: reading.observed,
+            status: component.status,
+            output: component.output,
+            observed: component.observed,
             at: Some(now),
         }
     }
@@ -168,7 +153,7 @@ impl DocumentEntry {
             object.out.extend_from_slice(format!("{value}").as_bytes());
             object.text("observedUnit", unit);
         }
-        // The format wants it left out where all is well.
+        // The format says to leave it out of an entry that passes.
         if self.status != HealthStatus::Pass {
             object.text("output", &self.output);
         }
@@ -176,7 +161,8 @@ impl DocumentEntry {
     }
 }
 
-/// The first number of a version, which is what callers of an API go by; the whole where it is none.
+/// The first number of a version, which is the version of the API; or the complete text if it does not begin with a
+/// number.
 fn major(release: &str) -> &str {
     match release.trim_start_matches('v').split_once('.') {
         Some((major, _)) if major.bytes().all(|digit| digit.is_ascii_digit()) => major,
@@ -215,7 +201,7 @@ impl JsonObject {
     }
 }
 
-/// A wall time, in nanoseconds since the Unix epoch, to the millisecond.
+/// The time of `wall` nanoseconds since the Unix epoch, to the millisecond.
 fn rfc3339(wall: u64) -> String {
     let ms = wall / 1_000_000;
     let (day, ms) = (ms / 86_400_000, ms % 86_400_000);
@@ -224,8 +210,9 @@ fn rfc3339(wall: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z")
 }
 
-/// The date of a day since 1970-01-01 (`civil_from_days` of Howard Hinnant's "chrono-compatible low-level
-/// date algorithms", for days that are not negative).
+/// The date (year, month, day) of a day, counted since 1970-01-01.
+///
+/// This is Howard Hinnant's `civil_from_days` for days that are not negative.
 fn date(day: u64) -> (u64, u64, u64) {
     let shifted = day + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);

@@ -1,5 +1,4 @@
-//! Whether the service can do its work, asked by those who send it traffic and by those who look after
-//! it.
+//! Health checks, and the endpoints `/livez`, `/readyz` and `/health`.
 //!
 //! ```
 //! # fn main() -> watchpost::Result<()> {
@@ -19,34 +18,107 @@
 //!
 //! # Which endpoint for what
 //!
-//! | page | asked by | says | status |
+//! | endpoint | for | body | status |
 //! |---|---|---|---|
-//! | `/livez` ([`Health::livez`]) | whoever restarts the process | `ok` | 200 for as long as the process answers |
-//! | `/readyz` ([`Health::readyz`]) | whoever sends it traffic | `ok`; `starting`, `draining`, `not ready` | 200; 503 |
-//! | `/health` ([`Health::details`]) | people, dashboards | `application/health+json` | 200 for `pass` and `warn`; 503 for `fail` |
+//! | `/livez` ([`Health::livez`]) | what restarts the process | `ok` | 200 for as long as the process responds |
+//! | `/readyz` ([`Health::readyz`]) | what sends traffic | `ok`, or `starting`, `draining`, `not ready` | 200, or 503 |
+//! | `/health` ([`Health::details`]) | people, dashboards, monitoring | a document in `application/health+json` | 200 for `pass` and `warn`, 503 for `fail` |
 //!
-//! `/livez` depends on nothing else: a database that is down is no reason to restart the service, which
-//! would only lose what it has in hand. `/readyz` depends on the critical checks. Both are made to be
-//! asked often: no page runs a check or waits for one.
+//! `/livez` checks no dependencies: restarting the service would not repair its database and would drop in-flight
+//! work. `/readyz` depends on the critical checks. All of them can be requested often: no request runs a check or
+//! waits for one.
 //!
-//! On the host's own router a page is as alive as the host's runtime; on
-//! [`Monitor::serve`](crate::Monitor::serve)'s port it answers even while that is blocked, so point what
-//! restarts a process at the former and what watches it at the latter.
+//! On your own router, an endpoint responds for as long as your runtime works. On the port of
+//! [`Monitor::serve`](crate::Monitor::serve), it also responds while your runtime is blocked. So point your restart
+//! probe at your own port, and your monitoring at the monitor's port.
 //!
-//! # When a check is down
+//! # What `/health` shows
 //!
-//! A check runs at once when it is added, then every 10 s, whether anyone asks or not. It fails when it
-//! returns an error, takes longer than 5 s, or panics. Three failures in a row bring it down, two
-//! successes in a row up again; [`Check`] and [`HealthConfig`] change these numbers. While a check has
-//! failed but is not down, it is a `warn` on `/health` and the service stays ready.
+//! A client with access sees every check and every component of the monitor. Here the database has been down for
+//! three runs:
 //!
-//! Until its first success a check is *starting*, and runs every second: a service is ready only after
-//! each critical check has succeeded once.
+//! ```text
+//! {
+//!   "status": "fail",
+//!   "version": "1",
+//!   "releaseId": "1.4.2",
+//!   "serviceId": "shop",
+//!   "output": "not ready",
+//!   "checks": {
+//!     "cache": [
+//!       {
+//!         "componentType": "component",
+//!         "status": "pass",
+//!         "time": "2026-11-29T11:06:02.018Z",
+//!         "observedValue": 0.12893,
+//!         "observedUnit": "ms"
+//!       }
+//!     ],
+//!     "console": [
+//!       {
+//!         "componentType": "system",
+//!         "status": "pass",
+//!         "time": "2026-11-29T11:06:06.044Z",
+//!         "observedValue": 4.002623232,
+//!         "observedUnit": "s"
+//!       }
+//!     ],
+//!     "database": [
+//!       {
+//!         "componentType": "datastore",
+//!         "status": "fail",
+//!         "time": "2026-11-29T11:06:04.021Z",
+//!         "observedValue": 1.82323,
+//!         "observedUnit": "ms",
+//!         "output": "Connection refused (os error 111)"
+//!       }
+//!     ],
+//!     "worker": [
+//!       {
+//!         "componentType": "system",
+//!         "status": "pass",
+//!         "time": "2026-11-29T11:06:06.044Z",
+//!         "observedValue": 0.986373152,
+//!         "observedUnit": "s"
+//!       }
+//!     ]
+//!   }
+//! }
+//! ```
 //!
-//! A check that is not [`critical`](Check::critical) never makes the service unready; when it is down,
-//! `/health` as a whole says `warn`.
+//! The observed value is the duration of the last run of a check, the time since the last delivery of a sink, and
+//! the time since the last sign of life of the worker. Without access, a client sees `{"status":"fail"}`.
 //!
-//! # Whether a database answers
+//! The monitor adds its own components to the document:
+//!
+//! | component | when it is a `warn` |
+//! |---|---|
+//! | `worker` | its thread has ended, or shows no sign of life for 30 s |
+//! | `console`, `otlp`, `sentry`: each sink | work has been waiting for five minutes without a delivery; at once if the sink drops records because its writer refuses them, its code panics, or its receiver refuses batches for good |
+//! | `data directory` | the configured directory cannot be used |
+//! | `errors.store` | the disk refuses writes, or a damaged file was set aside |
+//! | `disk` | less than a twentieth of the data directory's disk is free. Without write access, or below 16 MiB, it is a `fail` |
+//!
+//! None of them makes the service unready: a fault in the monitoring must not take the service out of rotation.
+//!
+//! # When a check is up or down
+//!
+//! A check runs at once when it is added, then every 10 s. A run fails if it returns an error, exceeds its time
+//! limit of 5 s, or panics. After three consecutive failures the check is down, and after two consecutive successes
+//! it is up again; [`Check`] and [`HealthConfig`] change these numbers.
+//!
+//! | check | `/readyz` | the check in `/health` |
+//! |---|---|---|
+//! | starting: no success yet | `starting` | `warn` |
+//! | up, the last run succeeded | `ok` | `pass` |
+//! | up, the last run failed or returned a warning | `ok` | `warn` |
+//! | down | `not ready` | `fail` |
+//! | not [critical](Check::critical), in any state | `ok` | as above; `/health` as a whole is `warn` at worst |
+//!
+//! Until its first success, a check runs at least every second: the service is ready only after each critical check
+//! has succeeded once.
+//!
+//! # Whether a database responds
 //!
 //! [`monitor.health().database(&pool)`](Health::database) checks the database behind a pool of SQLx or
 //! deadpool-postgres, or a client of tokio-postgres, and reports the driver's own error:
@@ -59,27 +131,19 @@
 //!
 //! # When a check hangs
 //!
-//! Each run has a thread of its own, so a check that blocks it holds up neither a page nor another check
-//! nor the monitor's work. A future that waits too long is dropped, and the check runs again when it is
-//! due. A run that blocks its thread cannot be ended: it is a failure now and one more each interval, the
-//! check is not started a second time beside it, and a result that comes at last counts for nothing. After
-//! it the check runs again as before.
+//! Each run has a thread of its own, so a check that blocks its thread delays neither an endpoint nor another check
+//! nor the monitor's work.
 //!
-//! # What the monitor adds
+//! - A future that exceeds the time limit is dropped, and the check runs again when it is due.
+//! - A run that blocks its thread cannot be ended. It counts as failed now and once more at each interval. The
+//!   check does not start again until the run returns, and the result of that run is ignored.
 //!
-//! On `/health` stand, beside the checks: the worker, each sink (a `warn` where work has waited for 5
-//! minutes without a delivery, and at once where it drops what it is given: its writes are refused, its
-//! code panics, its receiver refuses batches for good), and the data directory where there is one (whether a file can be written,
-//! and the room left on Linux). None of them makes the service unready: that its monitoring is ill is no
-//! reason to take its traffic away.
+//! # Who sees what
 //!
-//! # What is told to whom
-//!
-//! `/livez` and `/readyz` say one word and may be open. `/health` says `{"status":"pass"}`, `warn` or
-//! `fail` to anybody; names of checks, versions and error texts go only to those whom its
-//! [`Access`](crate::Access) admits. Texts of checks are scrubbed of secrets with a known shape and cut at
-//! 1 KiB. The pages carry `Cache-Control: no-store`, answer only `GET` and `HEAD`, and are left out of the
-//! service's own series and lines.
+//! `/livez` and `/readyz` have one word and can be open to anyone. `/health` shows the overall status to anyone;
+//! names of checks, versions and error texts are for clients that its [`Access`](crate::Access) admits. The texts
+//! of checks are scrubbed of secrets with a known form and cut at 1 KiB. Responses have `Cache-Control: no-store`.
+//! Requests to the endpoints are left out of the service's own metrics, log records and traces.
 
 mod body;
 mod check;
@@ -88,8 +152,10 @@ mod component;
 mod config;
 mod disk;
 mod document;
+mod readiness;
 mod service;
 mod state;
+mod status;
 #[cfg(test)]
 mod test_support;
 
@@ -100,4 +166,4 @@ pub use self::config::HealthConfig;
 pub use self::service::HealthService;
 
 pub(crate) use self::checks::HealthSetup;
-pub(crate) use self::component::{ComponentStatus, HealthStatus};
+pub(crate) use self::component::ComponentStatus;

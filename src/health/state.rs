@@ -1,84 +1,85 @@
-//! The pure part of a check: when it is due, and what its results amount to.
+//! The state of a check: when it is due, and whether it is up. No clock, lock or I/O is used here.
 
 use std::time::Duration;
 
-use super::component::SuccessDetail;
+use super::status::{CheckResult, format_span};
 use crate::clock::{Nanos, nanos};
 use crate::db::ProbeReport;
 
-/// Until its first success a check runs at least this often, so that a service is ready soon after
-/// what it waits for.
-const EAGER: Nanos = 1_000_000_000;
-/// No check runs more often than this, whatever its interval.
-const BREATH: Nanos = 10_000_000;
+/// The longest interval until the first success, so that a service is ready soon after what it waits for.
+const MAX_STARTING_INTERVAL: Nanos = 1_000_000_000;
+/// The shortest interval.
+const MIN_INTERVAL: Nanos = 10_000_000;
 
 /// How a check is run and judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CheckRules {
     pub(super) timeout: Duration,
     pub(super) interval: Duration,
-    /// Failures in a row that bring it down.
+    /// Consecutive failures after which it is down.
     pub(super) failures: u32,
-    /// Successes in a row that bring it up again.
+    /// Consecutive successes after which it is up again.
     pub(super) successes: u32,
+    /// Whether the service is not ready while the check is down.
     pub(super) critical: bool,
 }
 
-/// What the results so far amount to.
+/// Whether a check is up, by its results so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CheckVerdict {
-    /// No success yet, and too few failures to call it down.
+    /// No success yet, and too few failures to be down.
     Starting,
     Up,
     Down,
 }
 
-/// The result of one run.
-pub(super) type CheckResult = Result<SuccessDetail, String>;
-
-/// What is to be done next.
+/// What to do next for a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NextStep {
-    /// Start the run of this number now.
+    /// Start the run with this number now.
     Run(u64),
-    /// Nothing until this time, or until something changes.
+    /// Wait until this time, or until something changes.
     Wait(Nanos),
 }
 
+/// The state of a check.
 #[derive(Debug)]
 pub(super) struct CheckState {
     pub(super) rules: CheckRules,
     pub(super) verdict: CheckVerdict,
-    /// The last result.
+    /// The last result, if there is one.
     pub(super) last: Option<LastResult>,
-    /// Results of the other kind than the verdict, in a row.
+    /// Consecutive results that contradict the verdict.
     contrary: u32,
+    /// The number of the last run.
     runs: u64,
     running: Option<RunInProgress>,
-    /// When the next run is due, counted from the start of the last one.
+    /// When the next run is due: an interval after the start of the last one.
     due: Nanos,
-    /// What a run that is out of time was at.
+    /// What the current run was doing, for the error of a run that exceeds its time limit.
     pub(super) report: ProbeReport,
 }
 
+/// The last result of a check.
 #[derive(Debug)]
 pub(super) struct LastResult {
     pub(super) at: Nanos,
-    pub(super) took: Nanos,
-    pub(super) ran: CheckResult,
+    pub(super) duration: Nanos,
+    pub(super) result: CheckResult,
 }
 
+/// The current run.
 #[derive(Debug, Clone, Copy)]
 struct RunInProgress {
     since: Nanos,
-    /// Whether it has been counted as a failure, so that its own result comes too late.
-    given_up: bool,
-    /// When it is to be counted, for the first time or once more.
-    overdue: Nanos,
+    /// Whether it has exceeded its time limit. It counts as failed then, and its own result is ignored.
+    timed_out: bool,
+    /// When it counts as failed, for the first time or again.
+    deadline: Nanos,
 }
 
 impl CheckState {
-    /// A check that is due at `now`.
+    /// The state of a new check, which is due at `now`.
     pub(super) fn new(rules: CheckRules, now: Nanos) -> Self {
         Self {
             rules,
@@ -92,25 +93,27 @@ impl CheckState {
         }
     }
 
-    /// Changes the rules. What is under way is measured by the new ones.
-    pub(super) fn set(&mut self, change: impl FnOnce(&mut CheckRules)) {
+    /// Changes the rules. The new ones also apply to the current run and to the time until the next one.
+    pub(super) fn change_rules(&mut self, change: impl FnOnce(&mut CheckRules)) {
         change(&mut self.rules);
         if let Some(running) = &mut self.running
-            && !running.given_up
+            && !running.timed_out
         {
-            running.overdue = running.since.saturating_add(nanos(self.rules.timeout));
+            running.deadline = running.since.saturating_add(nanos(self.rules.timeout));
         }
         if let Some(last) = &self.last {
             self.due = last
                 .at
-                .saturating_sub(last.took)
-                .saturating_add(self.pause());
+                .saturating_sub(last.duration)
+                .saturating_add(self.interval());
         }
     }
 
-    /// What is to be done at `now`. A run that is not back in time is a failure, and one more at each
-    /// interval for as long as it does not come back; it is never started a second time beside itself.
-    pub(super) fn step(&mut self, now: Nanos) -> NextStep {
+    /// What to do at `now`.
+    ///
+    /// A run that exceeds its time limit is a failure, and another failure at each interval until it returns. No run
+    /// starts while another one of the check is in progress.
+    pub(super) fn next_step(&mut self, now: Nanos) -> NextStep {
         let Some(running) = self.running else {
             if now < self.due {
                 return NextStep::Wait(self.due);
@@ -118,47 +121,48 @@ impl CheckState {
             self.runs += 1;
             self.running = Some(RunInProgress {
                 since: now,
-                given_up: false,
-                overdue: now.saturating_add(nanos(self.rules.timeout)),
+                timed_out: false,
+                deadline: now.saturating_add(nanos(self.rules.timeout)),
             });
             return NextStep::Run(self.runs);
         };
-        if now < running.overdue {
-            return NextStep::Wait(running.overdue);
+        if now < running.deadline {
+            return NextStep::Wait(running.deadline);
         }
-        let took = now.saturating_sub(running.since);
-        let told = if running.given_up {
+        let duration = now.saturating_sub(running.since);
+        let error = if running.timed_out {
             format!(
                 "no answer for {}{}; still running, so not started again",
-                told(took),
+                format_span(duration),
                 self.report.timed_out()
             )
         } else {
-            timed_out(self.rules.timeout, &self.report)
+            timeout_error(self.rules.timeout, &self.report)
         };
-        self.judge(now, took, Err(told));
-        let overdue = now.saturating_add(self.pause());
+        self.judge(now, duration, Err(error));
+        let deadline = now.saturating_add(self.interval());
         self.running = Some(RunInProgress {
-            given_up: true,
-            overdue,
+            timed_out: true,
+            deadline,
             ..running
         });
-        NextStep::Wait(overdue)
+        NextStep::Wait(deadline)
     }
 
-    /// The run of this number has come back. Its result counts unless it had been given up.
-    pub(super) fn finished(&mut self, run: u64, now: Nanos, ran: CheckResult) {
+    /// Takes the result of the run with this number. It counts unless the run has exceeded its time limit.
+    pub(super) fn finish_run(&mut self, run: u64, now: Nanos, result: CheckResult) {
         let Some(running) = self.running.take_if(|_| run == self.runs) else {
             return;
         };
-        if !running.given_up {
-            self.judge(now, now.saturating_sub(running.since), ran);
+        if !running.timed_out {
+            self.judge(now, now.saturating_sub(running.since), result);
         }
-        self.due = running.since.saturating_add(self.pause()).max(now);
+        self.due = running.since.saturating_add(self.interval()).max(now);
     }
 
-    fn judge(&mut self, at: Nanos, took: Nanos, ran: CheckResult) {
-        let (agrees, turned, needed) = match (self.verdict, ran.is_ok()) {
+    /// Records a result and updates the verdict.
+    fn judge(&mut self, at: Nanos, duration: Nanos, result: CheckResult) {
+        let (agrees, next, needed) = match (self.verdict, result.is_ok()) {
             (CheckVerdict::Starting, true) => (false, CheckVerdict::Up, 1),
             (CheckVerdict::Starting | CheckVerdict::Up, false) => {
                 (false, CheckVerdict::Down, self.rules.failures)
@@ -172,22 +176,26 @@ impl CheckState {
             self.contrary.saturating_add(1)
         };
         if self.contrary >= needed {
-            self.verdict = turned;
+            self.verdict = next;
             self.contrary = 0;
         }
-        self.last = Some(LastResult { at, took, ran });
+        self.last = Some(LastResult {
+            at,
+            duration,
+            result,
+        });
     }
 
-    fn pause(&self) -> Nanos {
-        let interval = nanos(self.rules.interval).max(BREATH);
+    /// The time from the start of one run to the start of the next.
+    fn interval(&self) -> Nanos {
+        let interval = nanos(self.rules.interval).max(MIN_INTERVAL);
         match self.verdict {
-            CheckVerdict::Starting => interval.min(EAGER),
+            CheckVerdict::Starting => interval.min(MAX_STARTING_INTERVAL),
             CheckVerdict::Up | CheckVerdict::Down => interval,
         }
     }
 
-    /// For how long there should have been a newer result, where that is so: the one who starts the runs
-    /// does not.
+    /// The age of the last result, if there should be a newer one. Then the worker's runtime does not start runs.
     pub(super) fn stale(&self, now: Nanos) -> Option<Duration> {
         let last = self.last.as_ref()?;
         let age = now.saturating_sub(last.at);
@@ -198,25 +206,18 @@ impl CheckState {
     }
 }
 
-/// What is said of a run that took longer than it may.
-pub(super) fn timed_out(timeout: Duration, report: &ProbeReport) -> String {
+/// The error of a run that exceeded its time limit.
+pub(super) fn timeout_error(timeout: Duration, report: &ProbeReport) -> String {
     format!(
         "no answer within {}{}",
-        told(nanos(timeout)),
+        format_span(nanos(timeout)),
         report.timed_out()
     )
 }
 
-/// A span of time in a sentence.
-pub(super) fn told(span: Nanos) -> String {
-    match span / 1_000_000 {
-        ms @ 0..10_000 => format!("{ms} ms"),
-        ms => format!("{} s", ms / 1000),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::status::SuccessDetail;
     use super::*;
     use crate::clock::Clock;
 
@@ -247,24 +248,24 @@ mod tests {
         }
 
         fn start(&mut self) -> u64 {
-            match self.state.step(self.clock.now()) {
+            match self.state.next_step(self.clock.now()) {
                 NextStep::Run(run) => run,
                 NextStep::Wait(until) => panic!("not due before {until}"),
             }
         }
 
         fn waits(&mut self, until: u64) {
-            let step = self.state.step(self.clock.now());
+            let step = self.state.next_step(self.clock.now());
             assert_eq!(step, NextStep::Wait(until * 1_000_000_000));
         }
 
         fn finish(&mut self, run: u64, ok: bool) -> CheckVerdict {
-            let ran = if ok {
+            let result = if ok {
                 Ok(SuccessDetail::default())
             } else {
                 Err("no".to_owned())
             };
-            self.state.finished(run, self.clock.now(), ran);
+            self.state.finish_run(run, self.clock.now(), result);
             self.state.verdict
         }
 
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn three_failures_bring_down_and_two_successes_up() {
+    fn three_failures_bring_a_check_down_and_two_successes_up() {
         use CheckVerdict::{Down, Up};
         let mut check = DrivenCheck::new();
         for (ok, verdict) in [
@@ -347,12 +348,12 @@ mod tests {
         check.waits(45);
         assert_eq!(check.state.verdict, CheckVerdict::Down);
         let last = check.state.last.as_ref().unwrap();
-        let told = last.ran.as_ref().unwrap_err();
+        let error = last.result.as_ref().unwrap_err();
         assert_eq!(
-            told,
+            error,
             "no answer for 25 s; still running, so not started again"
         );
-        // It comes back with a success: too late to count, but it may be started again.
+        // It returns a success: too late to count, but the next run may start.
         assert_eq!(check.finish(run, true), CheckVerdict::Down);
         assert_eq!(
             [check.run(true), check.run(true)],
@@ -374,23 +375,23 @@ mod tests {
     }
 
     #[test]
-    fn changed_rules_hold_at_once() {
+    fn changed_rules_apply_at_once() {
         let mut check = DrivenCheck::new();
         check.start();
         check
             .state
-            .set(|rules| rules.timeout = Duration::from_secs(2));
+            .change_rules(|rules| rules.timeout = Duration::from_secs(2));
         check.waits(2);
         let mut check = DrivenCheck::new();
         check.run(true);
         check
             .state
-            .set(|rules| rules.interval = Duration::from_secs(30));
+            .change_rules(|rules| rules.interval = Duration::from_secs(30));
         check.waits(30);
     }
 
     #[test]
-    fn results_that_stay_away_are_told() {
+    fn a_missing_result_is_reported() {
         let mut check = DrivenCheck::new();
         assert_eq!(check.state.stale(u64::MAX), None);
         check.run(true);

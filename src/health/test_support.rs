@@ -1,4 +1,4 @@
-//! What the tests of this room stand on: a runtime like the worker's, on a thread of its own.
+//! The fixture of this module's tests: a `Health` with a runtime like the worker's, on a thread of its own.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
@@ -14,6 +14,7 @@ use crate::access::Keys;
 use crate::clock::Clock;
 use crate::model::Diagnostics;
 
+/// A `Health` and what it works with. Its runtime ends with it.
 pub(super) struct Fixture {
     pub(super) health: Health,
     pub(super) diagnostics: Arc<Diagnostics>,
@@ -24,14 +25,14 @@ pub(super) struct Fixture {
 }
 
 impl Fixture {
-    /// Checks that run every 10 ms and may take 5 s.
+    /// A `Health` whose checks run every 10 ms and have a time limit of 5 s.
     pub(super) fn new() -> Self {
         let (end, ended) = oneshot::channel::<()>();
-        let (tell, handle) = mpsc::channel();
+        let (sender, handle) = mpsc::channel();
         let thread = thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = runtime.enable_all().build().unwrap();
-            tell.send(runtime.handle().clone()).unwrap();
+            sender.send(runtime.handle().clone()).unwrap();
             drop(runtime.block_on(ended));
             runtime.shutdown_background();
         });
@@ -57,7 +58,7 @@ impl Fixture {
         }
     }
 
-    /// Ends the runtime, as when the worker has gone.
+    /// Ends the runtime, as at the end of the worker.
     pub(super) fn end_runtime(&mut self) {
         self.health.stop();
         drop(self.end.take());
@@ -66,12 +67,12 @@ impl Fixture {
         }
     }
 
-    /// What the readiness page says.
+    /// The body of `/readyz`.
     pub(super) fn ready(&self) -> String {
         get(&self.health.readyz()).1
     }
 
-    /// Waits until the readiness page says so.
+    /// Waits until the body of `/readyz` is `word`.
     pub(super) fn wait_ready(&self, word: &str) {
         until(&format!("readyz says {word:?}"), || self.ready() == word);
     }
@@ -83,23 +84,23 @@ impl Drop for Fixture {
     }
 }
 
-/// Waits for something that happens on another thread.
+/// Waits until something has happened on another thread.
 pub(super) fn until(what: &str, happened: impl Fn() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while !happened() {
-        assert!(Instant::now() < patience, "never: {what}");
+        assert!(Instant::now() < deadline, "never: {what}");
         thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// The status and the text of an answer to `GET`.
+/// The status and the body of the response to `GET`.
 pub(super) fn get(page: &HealthService) -> (u16, String) {
-    let (response, text) = ask(page, &Method::GET, &HeaderMap::new());
+    let (response, text) = send(page, &Method::GET, &HeaderMap::new());
     (response.status().as_u16(), text)
 }
 
-/// An answer and its body's text.
-pub(super) fn ask(
+/// The response to a request, and its body.
+pub(super) fn send(
     page: &HealthService,
     method: &Method,
     headers: &HeaderMap,
@@ -107,8 +108,8 @@ pub(super) fn ask(
     let mut request = Request::new(());
     *request.method_mut() = method.clone();
     *request.headers_mut() = headers.clone();
-    let answer = page.clone().call(request).into_inner();
-    let (parts, mut body) = answer.unwrap().into_parts();
+    let response = page.clone().call(request).into_inner();
+    let (parts, mut body) = response.unwrap().into_parts();
     let mut text = Vec::new();
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     while let std::task::Poll::Ready(Some(frame)) =

@@ -50,7 +50,7 @@ impl QueryTotals {
     fn note(tally: &Tally, attributes: &mut Attributes) -> Self {
         let slowest = tally.n_plus_one();
         attributes.insert(semconv::DB_QUERIES, number(tally.queries()));
-        attributes.insert(semconv::DB_DURATION, seconds(tally.nanos()));
+        attributes.insert(semconv::DB_DURATION_MS, millis(tally.nanos()));
         if tally.duplicates() > 0 {
             attributes.insert(semconv::DB_DUPLICATES, number(tally.duplicates()));
         }
@@ -64,6 +64,11 @@ impl QueryTotals {
             n_plus_one: slowest.is_some(),
         }
     }
+}
+
+/// Milliseconds to the microsecond, as every duration of a log record has them.
+fn millis(nanos: Nanos) -> f64 {
+    (nanos / 1000) as f64 / 1000.0
 }
 
 /// A count as an attribute.

@@ -1,4 +1,4 @@
-//! A request's events, read again when an error is captured.
+//! From the record of an event to a breadcrumb of a captured error.
 
 use tracing::Level as Tracing;
 
@@ -7,11 +7,11 @@ use crate::model::Level;
 use crate::model::codec::Reader;
 use crate::trace::{AttributeValue, callsites, event, log_event};
 
-/// Reads the record of an event, which may have been cut, and scrubs it.
+/// Decodes and scrubs the record of an event, which may have been cut.
 pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
     let mut reader = Reader::new(record);
     let metadata = callsites::metadata(reader.u32()? & !event::SHORTENED)?;
-    // The request's ids, which the error has.
+    // The IDs of the request, which the error has too.
     let _ids = (reader.u128()?, reader.u64()?, reader.u32()?);
     let level = match *metadata.level() {
         Tracing::ERROR => Level::Error,
@@ -33,7 +33,7 @@ pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
             AttributeValue::Str(text) => text,
             AttributeValue::I64(number) => number.to_string(),
             AttributeValue::F64(number) => number.to_string(),
-            AttributeValue::Bool(truth) => truth.to_string(),
+            AttributeValue::Bool(value) => value.to_string(),
             AttributeValue::Array(_) => continue,
         };
         if name == message {

@@ -1,33 +1,34 @@
-//! Parts of lines that come again and again.
+//! A cache of rendered fragments of log lines.
 
 use std::collections::hash_map::Entry;
 use std::hash::Hasher;
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-/// Bytes of a key, and of what is kept for it, beyond which it is not worth keeping.
+/// The most bytes of a key, and of a fragment. Longer ones are not cached.
 const MAX_KEY: usize = 512;
-const MAX_PART: usize = 4096;
+const MAX_FRAGMENT: usize = 4096;
 
-/// Parts of lines as they were written the first time, each under a number and a text. Once they take more
-/// bytes than they may, all are forgotten.
+/// Fragments as they were rendered the first time, each under a number and a text. When they take more bytes than
+/// allowed, all of them are removed.
 #[derive(Debug)]
 pub(super) struct RenderCache {
-    /// By the hash of their key: of two with one hash the later stays.
-    parts: FxHashMap<u64, CachedPart>,
+    /// By the hash of the key. Of two keys with one hash, the later one stays.
+    fragments: FxHashMap<u64, CachedFragment>,
     bytes: usize,
     max_bytes: usize,
 }
 
 #[derive(Debug)]
-struct CachedPart {
+struct CachedFragment {
     number: u64,
     key: Box<[u8]>,
     bytes: Box<[u8]>,
+    /// Where the second half begins.
     split: usize,
 }
 
-impl CachedPart {
+impl CachedFragment {
     fn cost(&self) -> usize {
         size_of::<(u64, Self)>() + self.key.len() + self.bytes.len()
     }
@@ -36,26 +37,26 @@ impl CachedPart {
 impl RenderCache {
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
-            parts: FxHashMap::default(),
+            fragments: FxHashMap::default(),
             bytes: 0,
             max_bytes,
         }
     }
 
-    /// The two halves of what `make` wrote for this key, now or earlier; it answers where the second
-    /// begins. `None` where they are too long to be kept.
+    /// The two halves of the fragment that `render` wrote for this key, now or earlier. `render` returns where the second
+    /// half begins. `None` if key or fragment is too long.
     #[inline]
     pub(super) fn get(
         &mut self,
         number: u64,
         key: &[u8],
-        make: impl FnOnce(&mut Vec<u8>) -> usize,
+        render: impl FnOnce(&mut Vec<u8>) -> usize,
     ) -> Option<(&[u8], &[u8])> {
         if key.len() > MAX_KEY {
             return None;
         }
         if self.bytes > self.max_bytes {
-            self.parts.clear();
+            self.fragments.clear();
             self.bytes = 0;
         }
         let mut hasher = FxHasher::default();
@@ -63,31 +64,31 @@ impl RenderCache {
         hasher.write(key);
         let make = || {
             let mut bytes = Vec::new();
-            let split = make(&mut bytes);
-            (bytes.len() <= MAX_PART).then(|| CachedPart {
+            let split = render(&mut bytes);
+            (bytes.len() <= MAX_FRAGMENT).then(|| CachedFragment {
                 number,
                 key: key.into(),
                 bytes: bytes.into(),
                 split,
             })
         };
-        let part = match self.parts.entry(hasher.finish()) {
+        let fragment = match self.fragments.entry(hasher.finish()) {
             Entry::Occupied(have) => {
                 let have = have.into_mut();
                 if have.number != number || *have.key != *key {
-                    let part = make()?;
-                    self.bytes = self.bytes.saturating_sub(have.cost()) + part.cost();
-                    *have = part;
+                    let fragment = make()?;
+                    self.bytes = self.bytes.saturating_sub(have.cost()) + fragment.cost();
+                    *have = fragment;
                 }
                 have
             }
             Entry::Vacant(place) => {
-                let part = make()?;
-                self.bytes += part.cost();
-                place.insert(part)
+                let fragment = make()?;
+                self.bytes += fragment.cost();
+                place.insert(fragment)
             }
         };
-        part.bytes.split_at_checked(part.split)
+        fragment.bytes.split_at_checked(fragment.split)
     }
 }
 
@@ -96,18 +97,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_is_made_once_and_bounded() {
-        let mut kept = RenderCache::new(64 * 1024);
+    fn a_fragment_is_rendered_once_and_the_cache_is_bounded() {
+        let mut cache = RenderCache::new(64 * 1024);
         let mut made = 0;
         let mut get = |number, key: &[u8]| {
-            let parts = kept.get(number, key, |out| {
+            let parts = cache.get(number, key, |out| {
                 made += 1;
                 out.extend_from_slice(key);
                 out.extend_from_slice(number.to_string().as_bytes());
                 key.len()
             });
-            let told = parts.map(|(a, b)| (a.to_vec(), b.to_vec()));
-            (told, made, kept.bytes)
+            let halves = parts.map(|(a, b)| (a.to_vec(), b.to_vec()));
+            (halves, made, cache.bytes)
         };
         assert_eq!(get(1, b"a").0, Some((b"a".to_vec(), b"1".to_vec())));
         assert_eq!(get(1, b"a").1, 1);

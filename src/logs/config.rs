@@ -2,20 +2,20 @@ use std::time::Duration;
 
 use crate::model::ExplicitKeys;
 
-/// How lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum LogFormat {
-    /// Pretty on a terminal, JSON otherwise.
+    /// [`Pretty`](Self::Pretty) on a terminal, [`Json`](Self::Json) otherwise.
     #[default]
     Auto,
-    /// One JSON object a line.
+    /// One JSON object in each line.
     Json,
-    /// For reading by eye: time, level, message, then `key=value`.
+    /// For people: time, level, message, then `key=value`.
     Pretty,
 }
 
-/// Which requests get a line.
+/// Which requests get a log record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum RequestLogs {
@@ -24,11 +24,11 @@ pub enum RequestLogs {
     All,
     /// None.
     Off,
-    /// Those that failed and those that took longer than [`LogsConfig::slow`].
+    /// Requests that failed, and requests that took at least [`LogsConfig::slow`].
     ErrorsAndSlow,
 }
 
-/// What is written as lines, and how.
+/// Settings of log records: what is recorded, and in which format.
 ///
 /// ```
 /// use watchpost::logs::{LogFormat, LogsConfig};
@@ -39,28 +39,28 @@ pub enum RequestLogs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogsConfig {
-    /// Whether lines go to the standard output.
+    /// Whether log records go to standard output.
     pub console: bool,
-    /// How they look.
+    /// The format of log lines.
     pub format: LogFormat,
-    /// Which requests get a line.
+    /// Which requests get a log record.
     pub requests: RequestLogs,
-    /// From which duration on a request is slow.
+    /// The shortest duration of a slow request.
     pub slow: Duration,
-    /// Which events get a line: directives such as `info,hyper=off,my_crate::db=debug`.
+    /// Which events get a log record: directives such as `info,hyper=off,my_crate::db=debug`.
     pub level: String,
     pub(crate) explicit: ExplicitKeys,
 }
 
 impl LogsConfig {
-    /// Lines go to the standard output.
+    /// Log records go to standard output.
     pub const DEFAULT_CONSOLE: bool = true;
-    /// From one second on a request is slow.
+    /// One second.
     pub const DEFAULT_SLOW: Duration = Duration::from_secs(1);
-    /// Events from `INFO` up.
+    /// Events of the levels `INFO`, `WARN` and `ERROR`.
     pub const DEFAULT_LEVEL: &'static str = "info";
 
-    /// Whether lines go to the standard output. Default: [`DEFAULT_CONSOLE`](Self::DEFAULT_CONSOLE).
+    /// Sets whether log records go to standard output. Default: [`DEFAULT_CONSOLE`](Self::DEFAULT_CONSOLE).
     #[must_use]
     pub fn console(mut self, console: bool) -> Self {
         self.explicit.add("log.console");
@@ -68,7 +68,7 @@ impl LogsConfig {
         self
     }
 
-    /// How lines look. Default: [`LogFormat::Auto`].
+    /// Sets the format of log lines. Default: [`LogFormat::Auto`].
     #[must_use]
     pub fn format(mut self, format: LogFormat) -> Self {
         self.explicit.add("log.format");
@@ -76,7 +76,7 @@ impl LogsConfig {
         self
     }
 
-    /// Which requests get a line. Default: [`RequestLogs::All`].
+    /// Sets which requests get a log record. Default: [`RequestLogs::All`].
     #[must_use]
     pub fn requests(mut self, requests: RequestLogs) -> Self {
         self.explicit.add("log.requests");
@@ -84,7 +84,7 @@ impl LogsConfig {
         self
     }
 
-    /// From which duration on a request is slow. Default: [`DEFAULT_SLOW`](Self::DEFAULT_SLOW).
+    /// Sets the shortest duration of a slow request, for [`RequestLogs::ErrorsAndSlow`]. Default: [`DEFAULT_SLOW`](Self::DEFAULT_SLOW).
     #[must_use]
     pub fn slow(mut self, slow: Duration) -> Self {
         self.explicit.add("log.slow");
@@ -92,7 +92,7 @@ impl LogsConfig {
         self
     }
 
-    /// Which events get a line: directives as in the section "Levels" of [the module](crate::logs). Default:
+    /// Sets which events get a log record, by directives as in "Levels" of [the module](crate::logs#levels). Default:
     /// [`DEFAULT_LEVEL`](Self::DEFAULT_LEVEL).
     #[must_use]
     pub fn level(mut self, level: impl Into<String>) -> Self {
@@ -115,7 +115,7 @@ impl Default for LogsConfig {
     }
 }
 
-/// Who writes the lines.
+/// The fields of the service, which every log record has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ServiceFields {
     pub(crate) name: String,

@@ -14,19 +14,19 @@ const fn pairs() -> [[u8; 2]; 100] {
     pairs
 }
 
-/// The last two digits.
+/// The last two digits of a number.
 #[inline]
 #[expect(
     clippy::indexing_slicing,
     reason = "a number below 100 indexes a table of 100"
 )]
-pub(super) fn two(number: u32) -> [u8; 2] {
+pub(super) fn two_digits(number: u32) -> [u8; 2] {
     PAIRS[(number % 100) as usize]
 }
 
-/// Appends a whole number.
+/// Appends a number.
 #[inline]
-pub(super) fn put_whole(out: &mut Vec<u8>, number: u64) {
+pub(super) fn put_u64(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
@@ -34,12 +34,12 @@ pub(super) fn put_whole(out: &mut Vec<u8>, number: u64) {
 pub(super) fn put_millis(out: &mut Vec<u8>, nanos: u64) {
     let micros = nanos / 1000;
     let (millis, rest) = (micros / 1000, (micros % 1000) as u32);
-    let [a, [b, c]] = [two(rest / 100), two(rest)];
+    let [a, [b, c]] = [two_digits(rest / 100), two_digits(rest)];
     let [_, a] = a;
     if millis < 10 {
         out.extend_from_slice(&[b'0' + millis as u8, b'.', a, b, c]);
     } else {
-        put_whole(out, millis);
+        put_u64(out, millis);
         out.extend_from_slice(&[b'.', a, b, c]);
     }
 }
@@ -49,16 +49,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nanoseconds_are_told_as_milliseconds() {
-        let told = |nanos| {
+    fn nanoseconds_become_milliseconds() {
+        let millis = |nanos| {
             let mut out = Vec::new();
             put_millis(&mut out, nanos);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(told(999), "0.000");
-        assert_eq!(told(1_234_999), "1.234");
-        assert_eq!(told(9_999_999), "9.999");
-        assert_eq!(told(10_050_000), "10.050");
-        assert_eq!(told(u64::MAX), "18446744073709.551");
+        assert_eq!(millis(999), "0.000");
+        assert_eq!(millis(1_234_999), "1.234");
+        assert_eq!(millis(9_999_999), "9.999");
+        assert_eq!(millis(10_050_000), "10.050");
+        assert_eq!(millis(u64::MAX), "18446744073709.551");
     }
 }

@@ -1,9 +1,9 @@
-//! The line of a captured error.
+//! The log line of a captured error.
 
 use tracing::Level;
 
+use super::attributes::put_attributes;
 use super::field_names::FieldNames;
-use super::formatter::{end_message, put_attributes, put_level};
 use super::keys;
 use super::log_line::{LogLine, MAX_FIELD};
 use crate::context::{Requests, RouteId};
@@ -12,34 +12,35 @@ use crate::model::{Level as ErrorLevel, TraceId};
 use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
 use crate::redact;
 
+/// Appends the rest of a line that has its time.
 pub(super) fn put_error(
     mut line: LogLine<'_>,
     record: &ErrorRecord<'_>,
     requests: &Requests,
     service: &[u8],
 ) {
-    put_level(&mut line, level_of(record.level));
-    let (kind, message) = record.first();
+    line.begin_message(tracing_level(record.level));
+    let (type_name, message) = record.first();
     let message = redact::text(message);
-    line.text_within(Text::from(&*message), MAX_FIELD);
-    end_message(&mut line, service);
-    line.plain(&keys::EVENT_ID, &record.event.hex());
+    line.put_text_within(Text::from(&*message), MAX_FIELD);
+    line.end_message(service);
+    line.put_plain_field(&keys::EVENT_ID, &record.event.hex());
     if record.trace != TraceId::NIL {
-        line.plain(&keys::TRACE_ID, &record.trace.hex());
-        line.plain(&keys::SPAN_ID, &record.span.hex());
+        line.put_plain_field(&keys::TRACE_ID, &record.trace.hex());
+        line.put_plain_field(&keys::SPAN_ID, &record.span.hex());
         let route = requests.routes().name(RouteId(record.route));
-        line.field(&keys::ROUTE, Text::from(&*route));
+        line.put_field(&keys::ROUTE, Text::from(&*route));
     }
     if record.kind != ErrorKind::Message {
-        line.field(&keys::EXCEPTION_TYPE, kind.into());
-        line.field(&keys::EXCEPTION_MESSAGE, Text::from(&*message));
+        line.put_field(&keys::EXCEPTION_TYPE, type_name.into());
+        line.put_field(&keys::EXCEPTION_MESSAGE, Text::from(&*message));
     }
     let causes = record.chain.iter().skip(1).map(|(_, message)| message);
     let causes = causes.collect::<Vec<_>>().join(": ");
-    line.field(&keys::CAUSES, Text::from(&*redact::text(&causes)));
-    line.field(&keys::FILE, record.file.into());
-    line.whole(&keys::LINE, record.line.into());
-    line.field(&keys::USER, Text::from(&*redact::text(record.user())));
+    line.put_field(&keys::CAUSES, Text::from(&*redact::text(&causes)));
+    line.put_field(&keys::FILE, record.file.into());
+    line.put_u64_field(&keys::LINE, record.line.into());
+    line.put_field(&keys::USER, Text::from(&*redact::text(record.user())));
     let tags = record.tags.iter();
     let mut names = FieldNames::default();
     put_attributes(
@@ -49,12 +50,12 @@ pub(super) fn put_error(
     );
     put_attributes(&mut line, &mut names, record.extra());
     if record.shortened {
-        line.mark_cut();
+        line.mark_truncated();
     }
-    line.end();
+    line.finish();
 }
 
-fn level_of(level: ErrorLevel) -> Level {
+fn tracing_level(level: ErrorLevel) -> Level {
     match level {
         ErrorLevel::Fatal | ErrorLevel::Error => Level::ERROR,
         ErrorLevel::Warning => Level::WARN,
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_with_all_that_the_capture_said() {
+    fn a_line_has_everything_that_the_capture_set() {
         let in_request = line(false, TraceId::from_u128(2), ErrorKind::Error);
         assert_eq!(
             in_request,

@@ -1,10 +1,10 @@
-//! What keeps one record on one line: control characters written as escapes.
+//! Escapes: they keep each record on one line and control characters out of terminals.
 
 use crate::model::codec::Text;
 
-/// Bytes that end a run of ordinary ones, in JSON.
+/// The bytes that end a run of ordinary ones, in JSON.
 static SPECIAL: [bool; 256] = special(true);
-/// The same without quotes and backslashes.
+/// As [`SPECIAL`], without quotes and backslashes.
 static CONTROL: [bool; 256] = special(false);
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
@@ -16,7 +16,7 @@ const fn special(json: bool) -> [bool; 256] {
         byte += 1;
     }
     special[0x7f] = true;
-    // The first bytes of C1 controls, of U+061C and of U+2000 to U+2FFF.
+    // The first bytes of C1 controls, of U+061C, and of U+2000 to U+2FFF.
     special[0xc2] = true;
     special[0xd8] = true;
     special[0xe2] = true;
@@ -25,19 +25,19 @@ const fn special(json: bool) -> [bool; 256] {
     special
 }
 
-/// How a text is written.
+/// What surrounds a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escape {
-    /// As the inside of a JSON string.
+    /// The text is inside a JSON string.
     Json,
-    /// As it is, control characters apart.
+    /// Nothing; only control characters are escaped.
     Plain,
 }
 
-/// Appends the text with its control characters escaped, as far as it fits into `max` bytes; cut at a
-/// character. Says whether all of it fitted.
+/// Appends a text with escapes for its control characters, at most `max` bytes of it, cut between characters. Returns
+/// whether all of it had room.
 ///
-/// Escaped are C0, DEL, C1, the line and paragraph separators and the controls of writing direction.
+/// Escaped are C0, DEL, C1, the line and paragraph separators, and the controls of writing direction.
 #[inline]
 pub(super) fn put_escaped(out: &mut Vec<u8>, text: Text<'_>, escape: Escape, max: usize) -> bool {
     let bytes = text.as_bytes();
@@ -73,7 +73,7 @@ fn put_special(out: &mut Vec<u8>, text: &str, escape: Escape, max: usize) -> boo
     }
 }
 
-/// How many bytes at the front need no second look.
+/// How many bytes at the beginning need no escape.
 #[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
 fn run(text: &[u8], escape: Escape) -> usize {
     let special = match escape {
@@ -86,7 +86,7 @@ fn run(text: &[u8], escape: Escape) -> usize {
     ordinary + run.unwrap_or(rest.len())
 }
 
-/// How many bytes at the front are printable ASCII other than quotes and backslashes.
+/// How many bytes at the beginning are printable ASCII other than quotes and backslashes.
 #[inline]
 fn ordinary(text: &[u8]) -> usize {
     let (words, tail) = text.as_chunks();
@@ -97,7 +97,7 @@ fn ordinary(text: &[u8]) -> usize {
     }
     match text.last_chunk() {
         _ if tail.is_empty() => text.len(),
-        // The last eight, those that were looked at before among them.
+        // The last eight bytes, some of which were examined before.
         Some(word) => first_special(*word).map_or(text.len(), |at| text.len() - WORD + at),
         None => {
             let special = |byte: &u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\');
@@ -108,15 +108,15 @@ fn ordinary(text: &[u8]) -> usize {
 
 const WORD: usize = 8;
 
-/// Where among eight bytes the first is that is no printable ASCII, a quote or a backslash.
+/// The index of the first of eight bytes that is a quote, a backslash or no printable ASCII.
 #[inline]
 fn first_special(word: [u8; WORD]) -> Option<usize> {
     const fn each(byte: u8) -> u64 {
         u64::from_le_bytes([byte; WORD])
     }
     let word = u64::from_le_bytes(word);
-    // The high bit of a byte says that it is special. What is borrowed or carried over goes to later
-    // bytes, and only beyond a special one: the first is right.
+    // The high bit of a byte becomes 1 if the byte is special. A borrow or a carry changes only bytes behind a special
+    // one, so the first is right.
     let special = word.wrapping_sub(each(b' '))
         | (word ^ each(b'"')).wrapping_sub(each(1))
         | (word ^ each(b'\\')).wrapping_sub(each(1))
@@ -143,7 +143,7 @@ fn put_char(out: &mut Vec<u8>, char: char, escape: Escape) {
     }
 }
 
-/// Characters that a terminal or a reader of lines may act upon.
+/// Whether a terminal or a reader of lines may act upon a character.
 fn is_control(char: char) -> bool {
     char.is_control()
         || matches!(
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn controls_of_every_kind_are_escaped() {
+    fn control_characters_of_every_kind_are_escaped() {
         let text = "a\n\r\t\u{1b}[0m\u{7f}\u{85}\u{9b}\u{2028}\u{202e}\u{2066}\u{61c}\"\\é…ب";
         let (json, _) = escaped(text, Escape::Json, 1000);
         assert_eq!(
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn each_byte_is_found_at_each_place() {
+    fn each_special_byte_is_found_at_each_index() {
         for byte in 0..=u8::MAX {
             let special = !(b' '..=b'~').contains(&byte) || byte == b'"' || byte == b'\\';
             for length in 1..28 {
@@ -196,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn json_reads_back_and_nothing_is_cut_in_two(text in ".{0,60}|\\PC{0,60}|[\\x00-\\xff]{0,60}", max in 0_usize..80) {
+        fn json_reads_back_and_nothing_is_cut_in_two_digits(text in ".{0,60}|\\PC{0,60}|[\\x00-\\xff]{0,60}", max in 0_usize..80) {
             let (json, whole) = escaped(&text, Escape::Json, usize::MAX);
             prop_assert!(whole);
             let read: String = serde_json::from_str(&format!("\"{json}\"")).unwrap();

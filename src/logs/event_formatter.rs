@@ -1,9 +1,8 @@
-//! The line of a `tracing` event.
+//! The log line of a `tracing` event.
 
 use std::sync::Arc;
 
 use super::cache::RenderCache;
-use super::formatter::{end_message, put_level};
 use super::keys;
 use super::log_line::LogLine;
 use crate::context::{Requests, RouteId};
@@ -13,36 +12,38 @@ use crate::redact::{self, FILTERED};
 use crate::trace::event::{self, Fields, Value};
 use crate::trace::{callsites, log_event};
 
-/// Bytes that are kept for routes.
+/// The most bytes of the cache of routes.
 const MAX_ROUTES: usize = 256 * 1024;
 
-/// Writes events.
+/// Formats events.
 #[derive(Debug)]
 pub(super) struct EventFormatter {
     requests: Arc<Requests>,
-    /// By their number: as many as the source has.
+    /// By number. There are as many as the program's source has.
     callsites: Vec<Option<Callsite>>,
+    /// Routes as fields.
     routes: RenderCache,
 }
 
-/// What all events of a callsite have in common.
+/// What all events of a callsite share.
 #[derive(Debug)]
 struct Callsite {
-    /// Level and the beginning of the message.
+    /// Level and the beginning of the message, rendered.
     head: Box<[u8]>,
+    /// The field `target`, rendered.
     target: Box<[u8]>,
-    /// Whether it stands for records of the `log` crate.
+    /// Whether its events are records of the `log` crate.
     is_log: bool,
     fields: Box<[CallsiteField]>,
-    /// Whether two fields have one name.
-    has_twins: bool,
+    /// Whether two fields have the same name.
+    has_duplicates: bool,
 }
 
 #[derive(Debug)]
 struct CallsiteField {
     name: &'static str,
-    /// The name as it stands on the line.
-    part: Box<[u8]>,
+    /// The name as it is on a line.
+    rendered_name: Box<[u8]>,
     is_message: bool,
     is_secret: bool,
 }
@@ -56,8 +57,9 @@ impl EventFormatter {
         }
     }
 
+    /// Appends the rest of a line that has its time; `None` if the record is damaged.
     pub(super) fn put(&mut self, mut line: LogLine<'_>, body: &[u8], service: &[u8]) -> Option<()> {
-        let pretty = line.pretty();
+        let pretty = line.is_pretty();
         let mut reader = Reader::new(body);
         let number = reader.u32()?;
         let trace = TraceId::from_u128(reader.u128()?);
@@ -68,70 +70,74 @@ impl EventFormatter {
             names: &callsite.fields,
             reader,
         };
-        let all = fields.clone();
-        line.raw(&callsite.head);
+        let all_fields = fields.clone();
+        line.put_raw(&callsite.head);
         let messages = fields.clone().filter(|(field, _)| field.is_message);
-        let message = if callsite.has_twins {
+        let message = if callsite.has_duplicates {
             messages.last()
         } else {
             { messages }.next()
         };
         if let Some((_, Value::Str(message))) = message {
-            line.scrubbed(message);
+            line.put_scrubbed(message);
         }
-        end_message(&mut line, service);
-        match callsite.is_log.then(|| own_target(&fields)).flatten() {
-            Some(target) => line.field(&keys::TARGET, target.as_str().into()),
-            None => line.raw(&callsite.target),
+        line.end_message(service);
+        match callsite.is_log.then(|| log_target(&fields)).flatten() {
+            Some(target) => line.put_field(&keys::TARGET, target.as_str().into()),
+            None => line.put_raw(&callsite.target),
         }
         if trace != TraceId::NIL {
-            line.plain(&keys::TRACE_ID, &trace.hex());
-            line.plain(&keys::SPAN_ID, &span.hex());
+            line.put_plain_field(&keys::TRACE_ID, &trace.hex());
+            line.put_plain_field(&keys::SPAN_ID, &span.hex());
             let put = |line: &mut LogLine<'_>| {
                 let name = self.requests.routes().name(route);
-                line.field(&keys::ROUTE, (&*name).into());
+                line.put_field(&keys::ROUTE, (&*name).into());
             };
-            let kept = self.routes.get(route.0.into(), &[], |out| {
-                put(&mut LogLine::part(out, pretty));
+            let cached = self.routes.get(route.0.into(), &[], |out| {
+                put(&mut LogLine::fragment(out, pretty));
                 0
             });
-            if !line.kept(kept.map(|(_, route)| route)) {
+            if !line.put_cached(cached.map(|(_, route)| route)) {
                 put(&mut line);
             }
         }
         while let Some((field, value)) = fields.next() {
-            // Of two fields with one name the last stays.
-            let is_replaced = || fields.clone().any(|(later, _)| later.part == field.part);
-            if field.is_message || callsite.has_twins && is_replaced() {
+            // Of two fields with one name, the last one stays.
+            let is_replaced = || {
+                fields
+                    .clone()
+                    .any(|(later, _)| later.rendered_name == field.rendered_name)
+            };
+            if field.is_message || callsite.has_duplicates && is_replaced() {
                 continue;
             }
-            if callsite.is_log && is_shown_as_target(field.name, &value, &all) {
+            if callsite.is_log && repeats_target(field.name, &value, &all_fields) {
                 continue;
             }
-            if line.takes(field.name.len()) {
-                line.raw(&field.part);
+            if line.has_room_for(field.name.len()) {
+                line.put_raw(&field.rendered_name);
                 match value {
-                    Value::Str(text) => line.scrubbed_value(field.is_secret, text),
+                    Value::Str(text) => line.put_scrubbed_value(field.is_secret, text),
                     Value::I64(_) | Value::U64(_) | Value::F64(_) if field.is_secret => {
-                        line.value(Text::from(FILTERED));
+                        line.put_value(Text::from(FILTERED));
                     }
                     Value::I64(number) => line.put_i64(number),
-                    Value::U64(number) => line.put_whole(number),
+                    Value::U64(number) => line.put_u64(number),
                     Value::F64(number) => line.put_f64(number),
-                    Value::Bool(truth) => line.put_bool(truth),
+                    Value::Bool(value) => line.put_bool(value),
                 }
             }
         }
         if number & event::SHORTENED != 0 {
-            line.mark_cut();
+            line.mark_truncated();
         }
-        line.end();
+        line.finish();
         Some(())
     }
 }
 
-/// The target of a record of the `log` crate.
-fn own_target<'a>(fields: &Fields<'a, CallsiteField>) -> Option<Text<'a>> {
+/// The target that a record of the `log` crate has itself.
+fn log_target<'a>(fields: &Fields<'a, CallsiteField>) -> Option<Text<'a>> {
     match fields
         .clone()
         .find(|(field, _)| field.name == log_event::TARGET)?
@@ -142,40 +148,45 @@ fn own_target<'a>(fields: &Fields<'a, CallsiteField>) -> Option<Text<'a>> {
     }
 }
 
-/// Whether a field of a record of the `log` crate says what its target says.
-fn is_shown_as_target(name: &str, value: &Value<'_>, all: &Fields<'_, CallsiteField>) -> bool {
+/// Whether a field of a record of the `log` crate repeats its target.
+fn repeats_target(name: &str, value: &Value<'_>, all: &Fields<'_, CallsiteField>) -> bool {
     let Value::Str(text) = value else {
         return false;
     };
     name == log_event::TARGET
         || name == log_event::MODULE
-            && own_target(all).is_some_and(|target| target.as_str() == text.as_str())
+            && log_target(all).is_some_and(|target| target.as_str() == text.as_str())
 }
 
-fn callsite_of(known: &mut Vec<Option<Callsite>>, number: u32, pretty: bool) -> Option<&Callsite> {
+/// The callsite with this number, made at its first event.
+fn callsite_of(
+    callsites: &mut Vec<Option<Callsite>>,
+    number: u32,
+    pretty: bool,
+) -> Option<&Callsite> {
     let at = number as usize;
-    if known.get(at).is_none_or(Option::is_none) {
-        let callsite = Callsite::of(number, pretty)?;
-        known.resize_with(known.len().max(at + 1), || None);
-        *known.get_mut(at)? = Some(callsite);
+    if callsites.get(at).is_none_or(Option::is_none) {
+        let callsite = Callsite::new(number, pretty)?;
+        callsites.resize_with(callsites.len().max(at + 1), || None);
+        *callsites.get_mut(at)? = Some(callsite);
     }
-    known.get(at)?.as_ref()
+    callsites.get(at)?.as_ref()
 }
 
 impl Callsite {
     #[cold]
-    fn of(number: u32, pretty: bool) -> Option<Self> {
+    fn new(number: u32, pretty: bool) -> Option<Self> {
         let metadata = callsites::metadata(number)?;
-        let part = |put: &dyn Fn(&mut LogLine<'_>)| -> Box<[u8]> {
+        let render = |put: &dyn Fn(&mut LogLine<'_>)| -> Box<[u8]> {
             let mut out = Vec::new();
-            put(&mut LogLine::part(&mut out, pretty));
+            put(&mut LogLine::fragment(&mut out, pretty));
             out.into()
         };
         let message = event::message_field(metadata);
         let is_log = log_event::is_log(metadata);
         let put_name = |line: &mut LogLine<'_>, name| match log_event::shown_name(name) {
-            shown if is_log && shown != name => line.named("", shown),
-            _ => line.foreign(name),
+            shown if is_log && shown != name => line.put_key("", shown),
+            _ => line.put_host_key(name),
         };
         let fields: Box<[_]> = metadata
             .fields()
@@ -184,21 +195,21 @@ impl Callsite {
                 let name = field.name();
                 CallsiteField {
                     name,
-                    part: part(&|line| put_name(line, name)),
+                    rendered_name: render(&|line| put_name(line, name)),
                     is_message: name == message,
                     is_secret: redact::is_sensitive_key(name),
                 }
             })
             .collect();
-        let mut parts: Vec<_> = fields.iter().map(|field| &field.part).collect();
-        parts.sort_unstable();
-        let count = parts.len();
-        parts.dedup();
+        let mut names: Vec<_> = fields.iter().map(|field| &field.rendered_name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
         Some(Self {
-            head: part(&|line| put_level(line, *metadata.level())),
-            target: part(&|line| line.field(&keys::TARGET, metadata.target().into())),
+            head: render(&|line| line.begin_message(*metadata.level())),
+            target: render(&|line| line.put_field(&keys::TARGET, metadata.target().into())),
             is_log,
-            has_twins: parts.len() < count,
+            has_duplicates: names.len() < count,
             fields,
         })
     }

@@ -1,48 +1,48 @@
-//! The names of the host's fields in one log record: each is there once, with the last of its values.
+//! Unique field names: of the host's fields with one name, the last one stays on a line.
 
 use super::log_line::LogLine;
 
-/// Where the host's fields of a log record stand. The memory is used again for the next record.
+/// The positions of the host's fields on one line. The memory is reused for the next line.
 #[derive(Debug, Default)]
 pub(super) struct FieldNames {
-    /// One bit for each name that may be there, so that a new name is added without a search.
+    /// A Bloom filter of the names: a name whose bit is not set is new, and is added without a search.
     bits: u64,
-    /// Where each field begins, and the length of its name with what surrounds it.
+    /// Where each field begins, and the length of its name with the separators around it.
     fields: Vec<(usize, usize)>,
 }
 
 impl FieldNames {
-    /// A new record begins.
+    /// Begins a new line.
     #[inline]
     pub(super) fn clear(&mut self) {
         self.bits = 0;
         self.fields.clear();
     }
 
-    /// The line ends with the name of a field, which begins at `start`. An earlier field of this name is taken out.
+    /// Adds the field whose name the line ends with, from `start` on. An earlier field with this name is removed.
     #[inline]
     pub(super) fn add(&mut self, line: &mut LogLine<'_>, start: usize) {
         let name = line.since(start);
         let (bit, length) = (bit_of(name), name.len());
-        let taken_out = if self.bits & bit == 0 {
+        let removed = if self.bits & bit == 0 {
             0
         } else {
-            self.take_out(line, start)
+            self.remove_earlier(line, start)
         };
         self.bits |= bit;
-        self.fields.push((start - taken_out, length));
+        self.fields.push((start - removed, length));
     }
 
-    /// Takes out the field that has the same name as the one that begins at `start`; returns its length.
+    /// Removes the earlier field with the name of the one that begins at `start`; returns the length of what was removed.
     #[cold]
-    fn take_out(&mut self, line: &mut LogLine<'_>, start: usize) -> usize {
+    fn remove_earlier(&mut self, line: &mut LogLine<'_>, start: usize) -> usize {
         let name = line.since(start);
         let mut fields = self.fields.iter();
         let same = fields.position(|(from, length)| line.since(*from).get(..*length) == Some(name));
         let Some(at) = same else { return 0 };
         let (from, _) = self.fields.remove(at);
         let to = self.fields.get(at).map_or(start, |(next, _)| *next);
-        line.take_out(from..to);
+        line.remove(from..to);
         for (later, _) in self.fields.iter_mut().skip(at) {
             *later -= to - from;
         }
@@ -50,7 +50,7 @@ impl FieldNames {
     }
 }
 
-/// The bit of a name, which stands between separators.
+/// The bit of a name, which is between separators.
 #[inline]
 fn bit_of(name: &[u8]) -> u64 {
     let at = |at: usize| u32::from(name.get(at).copied().unwrap_or_default());
@@ -69,18 +69,18 @@ mod tests {
 
     fn put(pretty: bool, names: &[&str]) -> String {
         let (mut out, mut all) = (b"before".to_vec(), FieldNames::default());
-        let mut line = LogLine::part(&mut out, pretty);
+        let mut line = LogLine::fragment(&mut out, pretty);
         for (n, name) in names.iter().enumerate() {
             let start = line.len();
-            line.foreign(name);
+            line.put_host_key(name);
             all.add(&mut line, start);
-            line.put_whole(n as u64);
+            line.put_u64(n as u64);
         }
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn a_name_is_there_once_with_its_last_value() {
+    fn a_name_is_unique_and_has_its_last_value() {
         for (names, json, pretty) in [
             (&["a", "b"][..], r#","a":0,"b":1"#, " a=0 b=1"),
             (&["a", "a"], r#","a":1"#, " a=1"),

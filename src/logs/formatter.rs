@@ -1,4 +1,4 @@
-//! Records as lines.
+//! From records to log lines.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use tracing::Level;
 use super::config::ServiceFields;
 use super::error_formatter::put_error;
 use super::event_formatter::EventFormatter;
-use super::field_names::FieldNames;
 use super::keys;
 use super::log_line::LogLine;
 use super::request_formatter::RequestFormatter;
@@ -15,94 +14,39 @@ use super::timestamp::TimestampWriter;
 use crate::clock::Nanos;
 use crate::context::Requests;
 use crate::model::RecordKind;
-use crate::model::codec::Text;
-use crate::record::{AttributeRef, ErrorRecord, RequestRecord};
-use crate::redact;
+use crate::record::{ErrorRecord, RequestRecord};
 use crate::worker::{Format, Record};
 
-/// Writes each record as one line.
+/// Formats each record as one line.
 #[derive(Debug)]
 pub(crate) struct LogFormatter {
     pretty: bool,
     requests: Arc<Requests>,
-    stamp: TimestampWriter,
-    /// What every line says of the service, ready to be copied.
+    timestamps: TimestampWriter,
+    /// The fields of the service, which are copied into every line.
     service: Vec<u8>,
-    of_requests: RequestFormatter,
-    of_events: EventFormatter,
+    request_formatter: RequestFormatter,
+    event_formatter: EventFormatter,
 }
 
 impl LogFormatter {
     pub(crate) fn new(pretty: bool, service: &ServiceFields, requests: Arc<Requests>) -> Self {
-        let mut constant = Vec::new();
+        let mut service_fields = Vec::new();
         if !pretty {
             let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
-            let mut part = LogLine::part(&mut constant, false);
-            part.field(&keys::SERVICE_NAME, (&*service.name).into());
-            part.field(&keys::SERVICE_VERSION, (&*text(&service.version)).into());
-            part.field(&keys::SERVICE_INSTANCE, (&*text(&service.instance)).into());
-            part.field(&keys::ENVIRONMENT, (&*text(&service.environment)).into());
+            let mut part = LogLine::fragment(&mut service_fields, false);
+            part.put_field(&keys::SERVICE_NAME, (&*service.name).into());
+            part.put_field(&keys::SERVICE_VERSION, (&*text(&service.version)).into());
+            part.put_field(&keys::SERVICE_INSTANCE, (&*text(&service.instance)).into());
+            part.put_field(&keys::ENVIRONMENT, (&*text(&service.environment)).into());
         }
         Self {
             pretty,
-            stamp: TimestampWriter::default(),
-            service: constant,
-            of_requests: RequestFormatter::default(),
-            of_events: EventFormatter::new(Arc::clone(&requests)),
+            timestamps: TimestampWriter::default(),
+            service: service_fields,
+            request_formatter: RequestFormatter::default(),
+            event_formatter: EventFormatter::new(Arc::clone(&requests)),
             requests,
-        }
-    }
-}
-
-/// Level and the beginning of the message, which follows; then [`end_message`].
-pub(super) fn put_level(line: &mut LogLine<'_>, level: Level) {
-    if line.pretty() {
-        line.raw(match level {
-            Level::ERROR => b" ERROR ",
-            Level::WARN => b"  WARN ",
-            Level::INFO => b"  INFO ",
-            Level::DEBUG => b" DEBUG ",
-            Level::TRACE => b" TRACE ",
-        });
-    } else {
-        line.raw(b"\",\"level\":\"");
-        line.raw(level.as_str().as_bytes());
-        line.raw(b"\",\"message\":\"");
-    }
-}
-
-#[inline]
-pub(super) fn end_message(line: &mut LogLine<'_>, service: &[u8]) {
-    if !line.pretty() {
-        line.raw(b"\"");
-        line.raw(service);
-    }
-}
-
-/// Appends attributes of the host's. Of two with one name the last stays.
-pub(super) fn put_attributes<'a>(
-    line: &mut LogLine<'_>,
-    names: &mut FieldNames,
-    attributes: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>,
-) {
-    for (key, value) in attributes {
-        let key = key.as_str();
-        let name = redact::text(key);
-        if line.takes(name.len()) {
-            let start = line.len();
-            line.foreign(&name);
-            names.add(line, start);
-            match value {
-                AttributeRef::Str(text) => {
-                    line.value(Text::from(&*redact::value(key, text.as_str())));
-                }
-                AttributeRef::I64(_) | AttributeRef::F64(_) if redact::is_sensitive_key(key) => {
-                    line.value(Text::from(redact::FILTERED));
-                }
-                AttributeRef::I64(number) => line.put_i64(number),
-                AttributeRef::F64(number) => line.put_f64(number),
-                AttributeRef::Bool(truth) => line.put_bool(truth),
-            }
         }
     }
 }
@@ -110,13 +54,13 @@ pub(super) fn put_attributes<'a>(
 impl Format for LogFormatter {
     fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
         let wall = self.requests.clock().wall(record.at);
-        let line = LogLine::begin(out, self.pretty, &mut self.stamp, wall);
+        let line = LogLine::begin(out, self.pretty, &mut self.timestamps, wall);
         match record.signal {
             RecordKind::Request => {
                 let Some(request) = RequestRecord::read(record.body) else {
                     return false;
                 };
-                self.of_requests.put(line, &request, &self.service);
+                self.request_formatter.put(line, &request, &self.service);
                 true
             }
             RecordKind::Error => {
@@ -127,7 +71,7 @@ impl Format for LogFormatter {
                 true
             }
             _ => self
-                .of_events
+                .event_formatter
                 .put(line, record.body, &self.service)
                 .is_some(),
         }
@@ -135,12 +79,12 @@ impl Format for LogFormatter {
 
     fn notice(&mut self, at: Nanos, sentence: &str, out: &mut Vec<u8>) {
         let wall = self.requests.clock().wall(at);
-        let mut line = LogLine::begin(out, self.pretty, &mut self.stamp, wall);
-        put_level(&mut line, Level::WARN);
-        line.scrubbed(sentence.into());
-        end_message(&mut line, &self.service);
-        line.field(&keys::TARGET, "watchpost".into());
-        line.end();
+        let mut line = LogLine::begin(out, self.pretty, &mut self.timestamps, wall);
+        line.begin_message(Level::WARN);
+        line.put_scrubbed(sentence.into());
+        line.end_message(&self.service);
+        line.put_field(&keys::TARGET, "watchpost".into());
+        line.finish();
     }
 }
 
@@ -174,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_changes_no_line() {
+    fn the_cache_changes_no_line() {
         let long = "/long".repeat(1700);
         let odd = "/a\"b\n/é";
         let agent = "password=hunter2 \u{1b}";
@@ -207,11 +151,11 @@ mod tests {
                 assert!(lines.format(&record, &mut out));
                 String::from_utf8(out).unwrap()
             };
-            let mut keeping = lines();
+            let mut cached = lines();
             for body in &records {
                 let first = line(&mut lines(), body);
-                assert_eq!(line(&mut keeping, body), first);
-                assert_eq!(line(&mut keeping, body), first);
+                assert_eq!(line(&mut cached, body), first);
+                assert_eq!(line(&mut cached, body), first);
                 assert!(!first.contains("hunter2") && first.len() <= 16 * 1024);
                 assert!(pretty || serde_json::from_str::<serde_json::Value>(&first).is_ok());
             }

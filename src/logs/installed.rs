@@ -1,6 +1,6 @@
-//! The layer of the process's own subscriber, which stays for good and serves one monitor after the other.
+//! The layer of the subscriber that this crate sets. It cannot be unset, so it serves one monitor after the other.
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use tracing::level_filters::LevelFilter;
 use tracing::metadata::Kind;
@@ -11,19 +11,19 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::layer::TracingLayer;
-use crate::model::{ClaimResult, GlobalSlot, MonitorLifetime};
+use crate::model::{ClaimResult, GlobalSlot, MonitorLifetime, read_lock, write_lock};
 use crate::trace::{leave_span, probe};
 
-/// That of the process, once its subscriber is set.
+/// The layer of the process's subscriber, once this crate has set one.
 static INSTALLED: OnceLock<InstalledLayer> = OnceLock::new();
 
-/// A layer that leads to that of the monitor which has the process's subscriber.
+/// A layer that passes everything to the layer of the monitor that has the process's subscriber.
 #[derive(Debug, Clone)]
 pub(crate) struct InstalledLayer {
     layers: Arc<GlobalSlot<TracingLayer>>,
-    /// The numbers of the monitors that took over.
+    /// The numbers of the monitors that took the subscriber over.
     later: Arc<RwLock<Vec<u32>>>,
-    /// Whether the subscriber has parts that serve the first monitor alone.
+    /// Whether other layers of the subscriber serve the first monitor only.
     is_bound: bool,
 }
 
@@ -36,37 +36,35 @@ impl InstalledLayer {
         }
     }
 
-    /// The layer of the subscriber that this crate set, if it did.
+    /// The layer of the process's subscriber, if this crate has set it.
     pub(crate) fn of_process() -> Option<&'static Self> {
         INSTALLED.get()
     }
 
-    /// It is in the process's subscriber.
+    /// Notes that the process's subscriber has this layer.
     pub(crate) fn note_set(self) {
         self.layers.with(TracingLayer::note_subscriber);
         let _first = INSTALLED.set(self);
     }
 
     /// Whether the subscriber serves this monitor.
-    pub(crate) fn is_owned_by(&self, life: &MonitorLifetime) -> bool {
+    pub(crate) fn serves(&self, life: &MonitorLifetime) -> bool {
         self.layers.is_owned_by(life)
     }
 
-    /// Whether the subscriber has parts that serve the first monitor alone.
+    /// Whether other layers of the subscriber serve the first monitor only.
     pub(crate) fn is_bound(&self) -> bool {
         self.is_bound
     }
 
-    /// Leads to this layer from now on, if the monitor that had the subscriber has ended.
+    /// Passes everything to this layer from now on, if the monitor that had the subscriber has ended.
     pub(crate) fn claim(&self, layer: TracingLayer, life: &MonitorLifetime) -> ClaimResult {
         let number = layer.monitor();
         let taken = self.layers.claim(layer, life);
         if taken == ClaimResult::Claimed {
-            let mut later = self.later.write().unwrap_or_else(PoisonError::into_inner);
-            later.push(number);
-            drop(later);
+            write_lock(&self.later).push(number);
             self.layers.with(TracingLayer::note_subscriber);
-            // The levels are others.
+            // `tracing` has cached what the levels of the former monitor select.
             tracing::callsite::rebuild_interest_cache();
         }
         taken
@@ -78,8 +76,9 @@ impl InstalledLayer {
     }
 }
 
-/// Whether the layer of a monitor is in a subscriber in use: it is found there, or hears of an error of one of the
-/// targets. A filter that hides even those hides the layer, where it stands behind `reload`.
+/// Whether a subscriber in use has the layer of a monitor: it is found there by its type, or it is asked about an error
+/// event of one of the targets. Behind `reload`, where types are not found, a filter that hides even such events hides
+/// the layer.
 pub(crate) fn has_layer_of(subscriber: &Dispatch, monitor: u32, targets: &[&str]) -> bool {
     if subscriber.is::<NoSubscriber>() {
         return false;
@@ -104,7 +103,7 @@ impl<S> Layer<S> for InstalledLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    // `on_register_dispatch` is left out: it looks for other layers, and this crate's subscriber has none.
+    // Without `on_register_dispatch`, which looks for other layers: this crate's subscriber has none.
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         self.layers
@@ -115,7 +114,8 @@ where
         self.layers.with(|layer| layer.enabled(metadata, context))
     }
 
-    /// The subscriber is this crate's: there is nobody for whom less would be hidden.
+    /// A hint, unlike that of [`TracingLayer`]: the subscriber is this crate's, so it has no layer that the hint could
+    /// affect.
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(self.layers.with(TracingLayer::max_level))
     }
@@ -145,9 +145,9 @@ where
 
     fn on_exit(&self, id: &Id, context: Context<'_, S>) {
         if self.layers.changes() > 0 {
-            // It may have been entered under any monitor before.
+            // The span may have been entered while another monitor had the subscriber.
             self.layers.first().on_exit(id, context.clone());
-            let later = self.later.read().unwrap_or_else(PoisonError::into_inner);
+            let later = read_lock(&self.later);
             later.iter().for_each(|monitor| leave_span(*monitor, id));
             return;
         }
@@ -161,7 +161,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    /// The methods of the `Layer` that a source implements.
+    /// The methods of `Layer` that a source file implements.
     fn methods(source: &str) -> Vec<&str> {
         let from = source.find("impl<S> Layer<S> for").unwrap();
         let lines = source[from..].lines().take_while(|line| *line != "}");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn each_method_of_the_layer_is_handed_on() {
+    fn each_method_of_the_layer_is_passed_on() {
         let mut layers = methods(include_str!("layer.rs"));
         layers.retain(|name| *name != "on_register_dispatch");
         assert_eq!(methods(include_str!("installed.rs")), layers);

@@ -1,10 +1,10 @@
-//! The names of our own fields, ready to be copied.
+//! The names of this crate's fields, rendered at compile time.
 
 use crate::semconv;
 
-/// The name of a field, as it stands before its value.
+/// The name of a field, as it is in front of its value.
 pub(super) struct FieldKey<const JSON: usize, const PLAIN: usize> {
-    /// `,"name":"`; without its last byte before a value that needs no quotes.
+    /// `,"name":"`. A value without quotes uses all but the last byte.
     pub(super) json: [u8; JSON],
     /// ` name=`.
     pub(super) plain: [u8; PLAIN],
@@ -72,7 +72,7 @@ keys! {
     TRUNCATED = "truncated",
 }
 
-/// Whether a name is ours: a field or attribute of the host's of that name gets a prefix.
+/// Whether a field of this crate has the name. A field or an attribute of the host with such a name gets a prefix.
 pub(super) fn is_own(name: &str) -> bool {
     matches!(name, "timestamp" | "level" | "message") || NAMES.contains(&name)
 }

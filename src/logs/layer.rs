@@ -14,19 +14,21 @@ use crate::model::{RecordKind, is_suppressed};
 use crate::trace::{Levels, SpanLayer, callsites, event, probe, versions};
 use crate::worker::RecordQueue;
 
-/// Where the fields begin in the record of an event: behind the callsite and the ids.
-const HEAD: usize = 4 + 16 + 8 + 4;
+/// Where the fields begin in the record of an event: behind the callsite, the trace ID, the span ID and the route.
+const FIELDS_START: usize = 4 + 16 + 8 + 4;
 
-/// Writes `tracing` events as lines, and makes `tracing` spans a part of their request's trace. Made by
-/// [`Monitor::tracing_layer`](crate::Monitor::tracing_layer);
-/// [`Monitor::install`](crate::Monitor::install) makes it the process's subscriber where there is none.
+/// A [`Layer`] that writes `tracing` events as log records and adds `tracing` spans to the trace of their request.
 ///
-/// It records what its levels want and disables nothing for other layers, wherever it stands: alone, in a box, a `Vec`, an
-/// `Option` or `and_then`, behind `reload`, inside and outside filters. Therefore it names no most verbose level, and
-/// [`LevelFilter::current`] is what the other layers and filters make it, `TRACE` where they name none either.
+/// Made by [`Monitor::tracing_layer`](crate::Monitor::tracing_layer), for a subscriber of your own.
+/// [`Monitor::install`](crate::Monitor::install) sets a subscriber with this layer if the process has none.
 ///
-/// An event that nobody records then costs a call of each layer. Where every other layer has a filter of its own, or
-/// there is none, [`filtered`](Self::filtered) leaves the level at what is recorded.
+/// The layer records what its levels select and disables nothing for other layers, wherever it is: alone, in a box, a
+/// `Vec`, an `Option` or `and_then`, behind `reload`, inside and outside filters. For that it gives no hint of a most
+/// verbose level. [`LevelFilter::current`] is then what the other layers and filters make it: `TRACE` if they give no
+/// hint either.
+///
+/// An event that no layer records then costs one call of each layer. If every other layer has a filter of its own, or
+/// there is no other layer, use [`filtered`](Self::filtered), which avoids that cost.
 #[derive(Debug)]
 pub struct TracingLayer {
     record_queue: Arc<RecordQueue>,
@@ -36,11 +38,11 @@ pub struct TracingLayer {
     listener: Option<EventListener>,
 }
 
-/// Who else hears of events.
+/// Another part of the monitor that receives events.
 pub(crate) struct EventListener {
-    /// The level up to which they must come.
+    /// The most verbose level that it needs.
     pub(crate) level: LevelFilter,
-    pub(crate) hear: Box<dyn Fn(&Event<'_>) + Send + Sync>,
+    pub(crate) on_event: Box<dyn Fn(&Event<'_>) + Send + Sync>,
 }
 
 impl fmt::Debug for EventListener {
@@ -52,7 +54,8 @@ impl fmt::Debug for EventListener {
 }
 
 thread_local! {
-    /// Taken while a record is made: a field's `Debug` that logs itself finds an empty one.
+    /// The buffer in which records are made. It is taken out meanwhile, so that a field's `Debug` that logs itself finds
+    /// an empty one.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -73,23 +76,23 @@ impl TracingLayer {
         }
     }
 
-    /// The number of the monitor that made it.
+    /// The number of the monitor that made the layer.
     pub(crate) fn monitor(&self) -> u32 {
         self.requests.number()
     }
 
-    /// The subscriber that this crate sets has the layer in it and is in use.
+    /// Notes that the subscriber that this crate sets has the layer and is in use.
     pub(crate) fn note_subscriber(&self) {
         self.spans.note_alone();
         self.spans.note_heard();
     }
 
-    /// The layer with a filter of its own, which hides what is more verbose than all that the monitor records.
+    /// Adds a filter to the layer that hides what is more verbose than everything that the monitor records.
     ///
-    /// If every layer of a subscriber has its own filter, `tracing` skips what none of them wants before the event is
-    /// made: with a `fmt` layer at `INFO`, a `TRACE` event costs a comparison. Beside a layer without one this changes
-    /// nothing. As with any filter of a layer, it must be there when the subscriber is made: a `reload` handle that puts
-    /// it in later panics in a debug build.
+    /// If every layer of a subscriber has its own filter, `tracing` skips what none of them needs before the event is
+    /// made: beside a `fmt` layer at `INFO`, a `TRACE` event costs one comparison. Beside a layer without a filter this
+    /// changes nothing. As with any filter of a layer, it must be there when the subscriber is made: adding it later
+    /// through a `reload` handle panics in a debug build.
     ///
     /// ```
     /// use tracing_subscriber::filter::LevelFilter;
@@ -112,26 +115,27 @@ impl TracingLayer {
         let filter = MaxLevelFilter {
             levels: Arc::clone(&self.levels),
             spans: Arc::clone(&self.spans),
-            heard: self.heard_level(),
+            listener: self.listener_level(),
         };
         self.with_filter(filter)
     }
 
-    /// The most verbose level of what is recorded.
+    /// The most verbose level that is recorded.
     pub(crate) fn max_level(&self) -> LevelFilter {
-        max_level(&self.levels, &self.spans, self.heard_level())
+        max_level(&self.levels, &self.spans, self.listener_level())
     }
 
-    /// The level up to which the listener must hear.
-    fn heard_level(&self) -> LevelFilter {
+    /// The most verbose level that the listener needs.
+    fn listener_level(&self) -> LevelFilter {
         let listener = self.listener.as_ref();
         listener.map_or(LevelFilter::OFF, |listener| listener.level)
     }
 
-    /// Makes an event's record, once for all that want it: its line, the last events of its request, its span.
-    fn tell<S>(
+    /// Makes the record of an event, once for everything that uses it: the log record, the breadcrumbs of its request,
+    /// its span.
+    fn record_event<S>(
         &self,
-        (line, span): (bool, bool),
+        wanted: WantedBy,
         callsite: u32,
         event: &Event<'_>,
         context: &Context<'_, S>,
@@ -139,11 +143,13 @@ impl TracingLayer {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         self.spans.note_heard();
+        // 1. Find the IDs once; log record, breadcrumb and span use the same ones.
         let ids = self.spans.ids(event, context);
-        let span = ids.filter(|ids| span && !self.spans.leaves(event, *ids, context));
-        if !line && span.is_none() {
+        let span = ids.filter(|ids| wanted.span && !self.spans.leaves(event, *ids, context));
+        if !wanted.log && span.is_none() {
             return;
         }
+        // 2. Encode the event. `Debug` and `Display` of its fields run here, while no lock is held.
         let at = self.requests.clock().now();
         let mut record = SCRATCH.try_with(Cell::take).unwrap_or_default();
         record.clear();
@@ -157,11 +163,12 @@ impl TracingLayer {
         let mut callsite = callsite;
         if !event::put_fields(&mut record, event) {
             callsite |= event::SHORTENED;
-            if let Some(place) = record.get_mut(..4) {
-                place.copy_from_slice(&callsite.to_le_bytes());
+            if let Some(number) = record.get_mut(..4) {
+                number.copy_from_slice(&callsite.to_le_bytes());
             }
         }
-        if line {
+        // 3. Hand it on: to the request for a later capture, to the queue, to the span.
+        if wanted.log {
             context::with_current(Some(self.requests.number()), |slot, _| {
                 slot.leave_crumb(at, &record);
             });
@@ -171,33 +178,42 @@ impl TracingLayer {
                 });
         }
         if let Some(ids) = span
-            && let Some(fields) = record.get(HEAD..)
+            && let Some(fields) = record.get(FIELDS_START..)
         {
-            let said = (at, callsite, fields);
-            self.spans.on_event(event, ids, said, context);
+            let encoded = (at, callsite, fields);
+            self.spans.on_event(event, ids, encoded, context);
         }
-        // A thread that is ending drops it.
+        // On a thread that is ending, this fails and drops the buffer.
         let _ended = SCRATCH.try_with(|scratch| scratch.set(record));
     }
 }
 
-/// Hides what is more verbose than all that a monitor records.
+/// What an event is recorded for.
+#[derive(Debug, Clone, Copy)]
+struct WantedBy {
+    /// A log record and a breadcrumb of the request.
+    log: bool,
+    /// The event's span.
+    span: bool,
+}
+
+/// Hides what is more verbose than everything that a monitor records.
 #[derive(Debug)]
 struct MaxLevelFilter {
     levels: Arc<Levels>,
     spans: Arc<SpanLayer>,
-    /// The level up to which a listener must hear.
-    heard: LevelFilter,
+    /// The most verbose level that a listener needs.
+    listener: LevelFilter,
 }
 
 impl MaxLevelFilter {
     fn max_level(&self) -> LevelFilter {
-        max_level(&self.levels, &self.spans, self.heard)
+        max_level(&self.levels, &self.spans, self.listener)
     }
 }
 
-fn max_level(levels: &Levels, spans: &SpanLayer, heard: LevelFilter) -> LevelFilter {
-    levels.max().max(spans.max_level()).max(heard)
+fn max_level(levels: &Levels, spans: &SpanLayer, listener: LevelFilter) -> LevelFilter {
+    levels.max().max(spans.max_level()).max(listener)
 }
 
 impl<S> Filter<S> for MaxLevelFilter {
@@ -206,7 +222,7 @@ impl<S> Filter<S> for MaxLevelFilter {
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        // What is remembered of callsites is forgotten when the levels change.
+        // `tracing` caches this answer until the levels change, which clears the cache.
         if *metadata.level() <= self.max_level() {
             Interest::always()
         } else {
@@ -223,14 +239,14 @@ impl<S> Layer<S> for TracingLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    // The subscriber may never come into use, so being told of it proves nothing of that.
+    // This call does not show that the subscriber is in use: it may never be.
     fn on_register_dispatch(&self, subscriber: &Dispatch) {
         self.spans.look_for_theirs(subscriber);
     }
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         versions::note(metadata.file());
-        // Anything less would disable the callsite for other layers.
+        // Any other interest could disable the callsite for other layers.
         Interest::always()
     }
 
@@ -239,7 +255,7 @@ where
         true
     }
 
-    /// Of a layer that names a level and one that names none, `tracing` takes the former for both.
+    /// No hint: of a layer with a hint and one without, `tracing` applies the hint to both.
     fn max_level_hint(&self) -> Option<LevelFilter> {
         None
     }
@@ -261,12 +277,16 @@ where
             return;
         }
         if let Some(listener) = &self.listener {
-            (listener.hear)(event);
+            (listener.on_event)(event);
         }
-        let line = callsites::wanted_event(event, &self.levels);
+        let log = callsites::wanted_event(event, &self.levels);
         let span = self.spans.wanted(event);
-        if let Some(callsite) = line.or(span) {
-            self.tell((line.is_some(), span.is_some()), callsite, event, &context);
+        if let Some(callsite) = log.or(span) {
+            let wanted = WantedBy {
+                log: log.is_some(),
+                span: span.is_some(),
+            };
+            self.record_event(wanted, callsite, event, &context);
         }
     }
 

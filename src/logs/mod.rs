@@ -1,88 +1,118 @@
-//! Lines: one a request, one a `tracing` event.
+//! Log records: one for each request, each `tracing` event and each captured error.
 //!
-//! # What a line holds
+//! ```no_run
+//! use watchpost::logs::{LogFormat, LogsConfig, RequestLogs};
 //!
-//! On a terminal a line is for the eye; elsewhere it is one JSON object. Every line has `timestamp` (RFC
-//! 3339, UTC), `level`, `message`, `service.name` and, where they are set, `service.version`,
-//! `service.instance.id` and `deployment.environment.name`.
+//! # fn main() -> watchpost::Result<()> {
+//! let monitor = watchpost::Monitor::builder("shop")
+//!     .logs(
+//!         LogsConfig::default()
+//!             .format(LogFormat::Json)
+//!             .level("info,hyper=off,shop::db=debug")
+//!             .requests(RequestLogs::ErrorsAndSlow),
+//!     )
+//!     .install()?;
+//! tracing::info!(order.id = 17, "the service has started");
+//! # drop(monitor);
+//! # Ok(())
+//! # }
+//! ```
 //!
-//! A request's line adds, where they are known: `trace_id`, `span_id`, `parent_span_id`,
-//! `http.request.method`, `http.route`, `http.response.status_code`, `watchpost.outcome`, `error.type`,
-//! `time_to_headers_ms`, `duration_ms`, `http.request.body.size`, `http.response.body.size`, `url.path`,
-//! `url.query`, `client.address`, `user_agent.original`, `user.id`, and the attributes that hooks added. Its
-//! level is ERROR for a failure and INFO otherwise.
+//! # What a log record contains
 //!
-//! An event stream that lasts longer than a minute has a second log record when it ends, with the fields of its
-//! request's, `watchpost.record` `stream_end`, and the duration, bytes and outcome of the stream.
+//! Elsewhere than on a terminal, a log record is one JSON object in one line. This is the record of a request:
 //!
-//! An event's line adds `target`, the trace id and route of the request in which it came, and its fields.
-//! An event in a spawned task has them too if the task runs in a `tracing` span made in the request.
+//! ```text
+//! {"timestamp":"2026-11-29T11:06:11.621101Z","level":"ERROR","message":"GET /orders/{id} 500 1.101 ms","service.name":"shop","trace_id":"4433808d45890a008fb200197c911045","span_id":"22b5b5514c4d2b63","http.request.method":"GET","http.route":"/orders/{id}","http.response.status_code":500,"watchpost.outcome":"completed","error.type":"500","time_to_headers_ms":1.101,"duration_ms":1.101,"http.response.body.size":0,"url.path":"/orders/17","url.query":"token=REDACTED&page=REDACTED","user_agent.original":"curl/8.5.0"}
+//! ```
 //!
-//! The line of a captured error adds `event_id`, `exception.type`, `exception.message`, the messages of its
-//! sources as `exception.causes`, `code.file.path`, `code.line.number`, the ids and route of the request, the
-//! user, and what the capture told. See [`errors`](crate::errors).
+//! and this the record of an event in it, `tracing::info!(order.id = id, password, "loading the order")`:
 //!
-//! One record is one line of at most 16 KiB. Control characters are escaped in every text. A text that is too long is
-//! cut after it was scrubbed, an attribute without room is left out, and the record has `truncated` then. The path, the
-//! query and the user agent of a request have at most 4 KiB each, so that no client can make a record too large.
+//! ```text
+//! {"timestamp":"2026-11-29T11:06:11.620440Z","level":"INFO","message":"loading the order","service.name":"shop","target":"shop::orders","trace_id":"4433808d45890a008fb200197c911045","span_id":"22b5b5514c4d2b63","http.route":"/orders/{id}","order.id":17,"password":"[Filtered]"}
+//! ```
 //!
-//! A key is there once. Of two fields, attributes, tags or extra attributes of one name the last stays. A field or an
-//! attribute that is named as one of the fields above gets `attributes.` before its name.
+//! On a terminal, the same records have the format [`LogFormat::Pretty`]:
+//!
+//! ```text
+//! 2026-11-29T11:06:06.047890Z  INFO GET /ok 200 0.650 ms trace_id=7c3954459849c4e588e82db30cae064f span_id=466ac9d34e1079c5 http.request.method=GET http.route=/ok http.response.status_code=200 watchpost.outcome=completed time_to_headers_ms=0.564 duration_ms=0.650 http.response.body.size=5 url.path=/ok
+//! ```
+//!
+//! A field is left out where its value is unknown.
+//!
+//! | record | level | fields |
+//! |---|---|---|
+//! | every one | | `timestamp` (RFC 3339, UTC), `level`, `message`, `service.name`, `service.version`, `service.instance.id`, `deployment.environment.name` |
+//! | of a request | ERROR for a failure, else INFO | `trace_id`, `span_id`, `parent_span_id`, `http.request.method`, `http.route`, `http.response.status_code`, `rpc.system.name`, `rpc.method`, `rpc.response.status_code`, `watchpost.outcome`, `error.type`, `time_to_headers_ms`, `duration_ms`, `http.request.body.size`, `http.response.body.size`, `url.path`, `url.query`, `client.address`, `user_agent.original`, `user.id`, the query counts of [`db`](crate::db) with `watchpost.db.duration_ms`, and the attributes that hooks set |
+//! | of the end of a stream | as of a request | those of the request's record, with duration, bytes and outcome of the stream and `watchpost.record` `stream_end`. Only event streams that last longer than a minute have it |
+//! | of an event | the event's | `target`, `trace_id`, `span_id` and `http.route` of the request, and the event's fields |
+//! | of a captured error | ERROR, or the capture's | `event_id`, `exception.type`, `exception.message`, `exception.causes` (messages of the sources), `code.file.path`, `code.line.number`, `trace_id`, `span_id`, `http.route`, `user.id`, tags and extra attributes. See [`errors`](crate::errors) |
+//!
+//! Every duration is in milliseconds, and its name ends in `_ms`. Sizes are in bytes. An event in a spawned task
+//! has the IDs of the request if the task runs in a `tracing` span of the request.
+//!
+//! A record is one line of at most 16 KiB. Control characters are escaped in every text. A text that is too long is
+//! cut after it is scrubbed, an attribute without room is left out, and the record then has `truncated`. Path,
+//! query and user agent of a request have at most 4 KiB each, so that no client can make a record too large.
+//!
+//! Each key is unique. Of two fields, attributes, tags or extra attributes with one name, the last one stays. A
+//! field or an attribute of the host with the name of a field above gets the prefix `attributes.`.
 //!
 //! # What is redacted
 //!
-//! Every text of a request, an event, a span and an error is redacted on the worker, before any sink sees it:
+//! Every text of a request, an event, a span and an error is redacted on the worker's thread, before any sink
+//! receives it:
 //!
 //! | what | before | after |
 //! |---|---|---|
 //! | values under sensitive keys | `password=hunter2`, `"apiKey":"x"`, `--token x` | `password=[Filtered]`, .. |
-//! | tokens known by their shape: JSON web tokens, cloud and vendor keys, private keys, card numbers | `ghp_..` | `[Filtered]` |
+//! | tokens with a known form: JSON web tokens, cloud and vendor keys, private keys, card numbers | `ghp_..` | `[Filtered]` |
 //! | query values, in every URL inside a text and in every query | `/cb?code=x&page=2` | `/cb?code=REDACTED&page=REDACTED` |
 //! | values in a URL's fragment | `#access_token=x` | `#access_token=REDACTED` |
 //! | user information | `postgres://app:x@db/app` | `postgres://REDACTED:REDACTED@db/app` |
 //! | tokens in paths: webhooks, bots, links to reset, verify, invite | `/reset/4f9c..` | `/reset/REDACTED` |
 //!
-//! A URL is found with and without its scheme, percent-encoded, escaped in JSON, HTML and Markdown. Parameter names stay,
-//! and so do hosts and the rest of the path. A host adds to the rules and makes exceptions, in code, in a file
-//! (section `[redact]`) or by variables (`WATCHPOST_REDACT_KEYS`, ..):
+//! URLs are found with and without their scheme, percent-encoded, and escaped in JSON, HTML and Markdown. Parameter
+//! names, hosts and the rest of a path are kept. A service can extend the rules and make exceptions, in code, in a
+//! file (section `[redact]`) or by variables (`WATCHPOST_REDACT_KEYS`, ..):
 //!
 //! - [`redact_keys`](crate::MonitorBuilder::redact_keys): further keys whose values are secrets;
-//! - [`redact_paths`](crate::MonitorBuilder::redact_paths): paths of yours with a secret in them;
-//! - [`allow_query`](crate::MonitorBuilder::allow_query): query parameters whose values are shown, so that the log says
-//!   which `page` failed.
+//! - [`redact_paths`](crate::MonitorBuilder::redact_paths): paths of the service that contain a secret;
+//! - [`allow_query`](crate::MonitorBuilder::allow_query): query parameters whose values are shown, so that the log
+//!   record says which `page` failed.
 //!
-//! What redaction cannot know is a secret without a key, a shape or a URL around it: a password alone in a sentence.
+//! A secret without a key, a known form or a URL around it cannot be recognized: a password alone in a sentence.
 //!
-//! Headers are shown only by name, see
+//! Headers are shown only if they are listed, see
 //! [`EndpointLayer::allow_headers`](crate::http::EndpointLayer::allow_headers).
 //!
 //! # Records of the `log` crate
 //!
-//! With the feature `log`, which is on by default, [`install`](crate::Monitor::install) makes the process's
-//! logger one that turns records of the [`log`](https://docs.rs/log) crate into `tracing` events, unless a logger was
-//! set before. Such a log record has the record's own `target`, by which levels go, `code.file.path` and
-//! `code.line.number`, and `log.module_path` where that is not the target. The same holds for records that a bridge of
-//! the host's turns into events, such as the one of tracing-subscriber's `init()`. Copies that `tracing` itself hands
-//! to `log` (its feature `log-always`) are not recorded twice.
+//! With the feature `log`, which is on by default, [`install`](crate::Monitor::install) sets a logger that turns
+//! records of the [`log`](https://docs.rs/log) crate into `tracing` events, unless the process has a logger. Their
+//! log records have the record's own `target`, which directives match, `code.file.path`, `code.line.number`, and
+//! `log.module_path` if it differs from the target. The same holds for events that another bridge makes, such as
+//! that of tracing-subscriber's `init()`. Copies that `tracing` itself passes to `log` (its feature `log-always`)
+//! are not recorded twice.
 //!
 //! # Levels
 //!
-//! Directives are a level for all, and levels of targets: `info,hyper=off,shop::db=debug`. The longest
-//! target that fits decides. [`Monitor::set_log_level`](crate::Monitor::set_log_level) changes them while
-//! the service runs.
+//! Directives are a level for everything, and levels of targets: `info,hyper=off,shop::db=debug`. The longest
+//! target that matches decides. [`Monitor::set_log_level`](crate::Monitor::set_log_level) changes them while the
+//! service runs.
 //!
-//! # What is about the monitor itself
+//! # What is not recorded
 //!
-//! Nothing that is logged on the monitor's own threads or while one of its pages answers becomes a line,
-//! whatever the levels are: not what its libraries say, nor what a writer of yours says while it writes. A
-//! health check of yours is heard. What a server of yours logs of the connection on which it serves a page
-//! of ours is the server's, and a line.
+//! Events on the monitor's own threads, and events while one of its endpoints responds, at any level. This covers
+//! what libraries log there, and what a writer of yours logs while it writes. Events of your health checks are
+//! recorded. So is what a server of yours logs of the connection on which it serves an endpoint of the monitor.
 //!
-//! # Beside a subscriber of your own
+//! # With a subscriber of your own
 //!
-//! [`Monitor::tracing_layer`](crate::Monitor::tracing_layer) composes with other layers and disables
-//! nothing for them: what it does not want it leaves to them.
+//! [`Monitor::tracing_layer`](crate::Monitor::tracing_layer) composes with other layers and disables nothing for
+//! them. See [`TracingLayer`].
 
+mod attributes;
 mod breadcrumb;
 mod bridge;
 mod cache;

@@ -1,10 +1,10 @@
-//! The line of a request.
+//! The log line of a request.
 
 use tracing::Level;
 
+use super::attributes::put_attributes;
 use super::cache::RenderCache;
 use super::field_names::FieldNames;
-use super::formatter::{end_message, put_attributes, put_level};
 use super::keys;
 use super::log_line::LogLine;
 use crate::model::codec::Text;
@@ -13,17 +13,17 @@ use crate::model::{Outcome, SpanId, TraceId};
 use crate::record::RequestRecord;
 use crate::redact;
 
-/// Bytes that are kept for requests of the same kind, and for user agents.
+/// The most bytes of the caches of request kinds and of user agents.
 const MAX_KINDS: usize = 512 * 1024;
 const MAX_AGENTS: usize = 128 * 1024;
 
-/// Writes requests.
+/// Formats requests.
 #[derive(Debug)]
 pub(super) struct RequestFormatter {
-    /// What the requests of one route, method and end have in common: level and message as far as the
-    /// milliseconds, and the fields that repeat it. There are hundreds.
+    /// By kind of request: level and message up to the milliseconds, and the fields that repeat them. Requests of one
+    /// route with equal method, status and outcome are one kind; a service has hundreds.
     kinds: RenderCache,
-    /// User agents as fields, scrubbed: visitors have few, and each is long.
+    /// Scrubbed user agents as fields. A service sees few of them, and each is long.
     agents: RenderCache,
     query: String,
     names: FieldNames,
@@ -41,71 +41,76 @@ impl Default for RequestFormatter {
 }
 
 impl RequestFormatter {
+    /// Appends the rest of a line that has its time.
     pub(super) fn put(
         &mut self,
         mut line: LogLine<'_>,
         record: &RequestRecord<'_>,
         service: &[u8],
     ) {
-        let pretty = line.pretty();
+        let pretty = line.is_pretty();
+        // 1. What requests of this kind share comes from the cache, or is made as if there were none.
         let kind = self
             .kinds
-            .get(number_of(record), record.route.as_bytes(), |out| {
-                let mut part = LogLine::part(out, pretty);
-                put_head(&mut part, record);
-                let split = part.len();
-                put_kind(&mut part, record);
+            .get(kind_number(record), record.route.as_bytes(), |out| {
+                let mut fragment = LogLine::fragment(out, pretty);
+                put_head(&mut fragment, record);
+                let split = fragment.len();
+                put_kind(&mut fragment, record);
                 split
             });
         let (head, kind) = kind.unzip();
-        if !line.kept(head) {
+        if !line.put_cached(head) {
             put_head(&mut line, record);
         }
+        // 2. The duration ends the message; the service's fields follow every message.
         line.put_millis(record.duration);
-        line.raw(b" ms");
-        end_message(&mut line, service);
-        line.plain(&keys::TRACE_ID, &record.trace.hex());
-        line.plain(&keys::SPAN_ID, &record.span.hex());
+        line.put_raw(b" ms");
+        line.end_message(service);
+        // 3. The fields in the order of the guide.
+        line.put_plain_field(&keys::TRACE_ID, &record.trace.hex());
+        line.put_plain_field(&keys::SPAN_ID, &record.span.hex());
         if record.parent_span != SpanId::NIL {
-            line.plain(&keys::PARENT_SPAN_ID, &record.parent_span.hex());
+            line.put_plain_field(&keys::PARENT_SPAN_ID, &record.parent_span.hex());
         }
         if record.parent_trace != TraceId::NIL {
-            line.plain(&keys::PARENT_TRACE_ID, &record.parent_trace.hex());
+            line.put_plain_field(&keys::PARENT_TRACE_ID, &record.parent_trace.hex());
         }
-        if !line.kept(kind) {
+        if !line.put_cached(kind) {
             put_kind(&mut line, record);
         }
-        line.field(&keys::ERROR_TYPE, record.error_type);
+        line.put_field(&keys::ERROR_TYPE, record.error_type);
         if let Some(time) = record.time_to_headers {
-            line.millis(&keys::TIME_TO_HEADERS, time);
+            line.put_millis_field(&keys::TIME_TO_HEADERS, time);
         }
-        line.millis(&keys::DURATION, record.duration);
+        line.put_millis_field(&keys::DURATION, record.duration);
         if let Some(bytes) = record.request_bytes {
-            line.whole(&keys::REQUEST_BYTES, bytes);
+            line.put_u64_field(&keys::REQUEST_BYTES, bytes);
         }
         if let Some(bytes) = record.response_bytes {
-            line.whole(&keys::RESPONSE_BYTES, bytes);
+            line.put_u64_field(&keys::RESPONSE_BYTES, bytes);
         }
         if record.path == record.route {
-            // The host's own text, which the record shows anyway.
-            line.field(&keys::PATH, record.path);
+            // A text of the host's code, which the line shows as the route already: no secret to look for.
+            line.put_field(&keys::PATH, record.path);
         } else {
-            line.path(&keys::PATH, record.path);
+            line.put_path(&keys::PATH, record.path);
         }
         if !record.query.is_empty() {
             self.query.clear();
             redact::put_query(&mut self.query, record.query.as_str());
-            line.field(&keys::QUERY, (&*self.query).into());
+            line.put_field(&keys::QUERY, (&*self.query).into());
         }
-        line.field(&keys::CLIENT, record.client_address);
+        line.put_field(&keys::CLIENT, record.client_address);
         self.put_agent(&mut line, record.user_agent);
-        put_scrubbed_field(&mut line, record.user);
+        put_user(&mut line, record.user);
+        // 4. The host's attributes come last: a line that is full loses them first.
         self.names.clear();
         put_attributes(&mut line, &mut self.names, record.attributes());
         if record.shortened {
-            line.mark_cut();
+            line.mark_truncated();
         }
-        line.end();
+        line.finish();
     }
 
     #[inline]
@@ -113,23 +118,23 @@ impl RequestFormatter {
         if agent.is_empty() {
             return;
         }
-        let pretty = line.pretty();
+        let pretty = line.is_pretty();
         let put = |line: &mut LogLine<'_>| {
-            line.field(&keys::AGENT, Text::from(&*redact::text(agent.as_str())));
+            line.put_field(&keys::AGENT, Text::from(&*redact::text(agent.as_str())));
         };
-        let kept = self.agents.get(0, agent.as_bytes(), |out| {
-            put(&mut LogLine::part(out, pretty));
+        let cached = self.agents.get(0, agent.as_bytes(), |out| {
+            put(&mut LogLine::fragment(out, pretty));
             0
         });
-        if !line.kept(kept.map(|(_, agent)| agent)) {
+        if !line.put_cached(cached.map(|(_, agent)| agent)) {
             put(line);
         }
     }
 }
 
-/// A number that requests of one kind share, as far as their route is the same.
+/// A number that is equal for requests of one kind, apart from their route.
 #[inline]
-fn number_of(record: &RequestRecord<'_>) -> u64 {
+fn kind_number(record: &RequestRecord<'_>) -> u64 {
     u64::from(record.status.unwrap_or(0))
         | u64::from(record.call.byte()) << 16
         | u64::from(record.method.index()) << 24
@@ -138,7 +143,7 @@ fn number_of(record: &RequestRecord<'_>) -> u64 {
         | u64::from(record.stream) << 41
 }
 
-/// As far as the milliseconds in the message.
+/// Appends level and message up to the milliseconds.
 #[cold]
 fn put_head(line: &mut LogLine<'_>, record: &RequestRecord<'_>) {
     let level = if record.failed {
@@ -146,47 +151,47 @@ fn put_head(line: &mut LogLine<'_>, record: &RequestRecord<'_>) {
     } else {
         Level::INFO
     };
-    put_level(line, level);
-    line.raw(record.method.as_str().as_bytes());
-    line.raw(b" ");
-    line.text(record.route);
-    line.raw(b" ");
+    line.begin_message(level);
+    line.put_raw(record.method.as_str().as_bytes());
+    line.put_raw(b" ");
+    line.put_text(record.route);
+    line.put_raw(b" ");
     if record.stream {
-        line.raw(b"stream ");
+        line.put_raw(b"stream ");
     }
     let completed = !record.stream && record.outcome == Outcome::Completed;
     match (record.status, record.call.status()) {
-        (Some(_), Some(status)) if completed => line.raw(status.name().as_bytes()),
-        (Some(status), None) if completed => line.put_whole(status.into()),
-        _ => line.raw(record.outcome.as_str().as_bytes()),
+        (Some(_), Some(status)) if completed => line.put_raw(status.name().as_bytes()),
+        (Some(status), None) if completed => line.put_u64(status.into()),
+        _ => line.put_raw(record.outcome.as_str().as_bytes()),
     }
-    line.raw(b" ");
+    line.put_raw(b" ");
 }
 
-/// The fields that all requests of a kind share.
+/// Appends the fields that all requests of a kind share.
 #[cold]
 fn put_kind(line: &mut LogLine<'_>, record: &RequestRecord<'_>) {
-    line.plain(&keys::METHOD, record.method.as_str().as_bytes());
-    line.field(&keys::ROUTE, record.route);
+    line.put_plain_field(&keys::METHOD, record.method.as_str().as_bytes());
+    line.put_field(&keys::ROUTE, record.route);
     if let Some(status) = record.status {
-        line.whole(&keys::STATUS, status.into());
+        line.put_u64_field(&keys::STATUS, status.into());
     }
     if record.call != Call::NONE {
-        line.plain(&keys::RPC_SYSTEM, b"grpc");
-        line.field(&keys::RPC_METHOD, rpc_method(record.route.as_str()).into());
+        line.put_plain_field(&keys::RPC_SYSTEM, b"grpc");
+        line.put_field(&keys::RPC_METHOD, rpc_method(record.route.as_str()).into());
         if let Some(status) = record.call.status() {
-            line.plain(&keys::RPC_STATUS, status.name().as_bytes());
+            line.put_plain_field(&keys::RPC_STATUS, status.name().as_bytes());
         }
     }
-    line.plain(&keys::OUTCOME, record.outcome.as_str().as_bytes());
+    line.put_plain_field(&keys::OUTCOME, record.outcome.as_str().as_bytes());
     if record.stream {
-        line.plain(&keys::RECORD, b"stream_end");
+        line.put_plain_field(&keys::RECORD, b"stream_end");
     }
 }
 
 #[inline]
-fn put_scrubbed_field(line: &mut LogLine<'_>, user: Text<'_>) {
+fn put_user(line: &mut LogLine<'_>, user: Text<'_>) {
     if !user.is_empty() {
-        line.field(&keys::USER, Text::from(&*redact::text(user.as_str())));
+        line.put_field(&keys::USER, Text::from(&*redact::text(user.as_str())));
     }
 }

@@ -1,61 +1,62 @@
-//! RFC 3339 in UTC.
+//! Timestamps in the form of RFC 3339, in UTC.
 
-use super::digits::two;
+use super::digits::two_digits;
 
-/// Bytes of `2026-11-24T00:10:17.`.
+/// The bytes of `2026-11-24T00:10:17.`.
 const SECOND: usize = 20;
-/// Bytes of `2026-11-24T00:10:17.123456Z`.
-const WHOLE: usize = SECOND + 7;
+/// The bytes of `2026-11-24T00:10:17.123456Z`.
+const TIMESTAMP: usize = SECOND + 7;
 
-/// Writes times; the text of the last second is kept, since neighbours share it.
+/// Writes timestamps. It keeps the text of the last second, which neighbouring records share.
 #[derive(Debug)]
 pub(super) struct TimestampWriter {
-    /// When that second began.
-    begin: u64,
-    text: [u8; WHOLE],
+    /// When that second began, in nanoseconds since the Unix epoch.
+    second_start: u64,
+    text: [u8; TIMESTAMP],
 }
 
 impl Default for TimestampWriter {
     fn default() -> Self {
         Self {
-            begin: 0,
+            second_start: 0,
             text: *b"1970-01-01T00:00:00.000000Z",
         }
     }
 }
 
 impl TimestampWriter {
-    /// Appends `nanos` since the Unix epoch with six decimals, as `2026-11-24T00:10:17.123456Z`.
+    /// Appends the time of `nanos` nanoseconds since the Unix epoch with six decimals, as `2026-11-24T00:10:17.123456Z`.
     pub(super) fn put(&mut self, out: &mut Vec<u8>, nanos: u64) {
         const SECOND_NANOS: u64 = 1_000_000_000;
-        if nanos.wrapping_sub(self.begin) >= SECOND_NANOS {
+        if nanos.wrapping_sub(self.second_start) >= SECOND_NANOS {
             let second = nanos / SECOND_NANOS;
-            self.begin = second * SECOND_NANOS;
+            self.second_start = second * SECOND_NANOS;
             if let Some(text) = self.text.first_chunk_mut() {
-                *text = text_of(second);
+                *text = format_second(second);
             }
         }
-        let micros = (nanos - self.begin) as u32 / 1000;
+        let micros = (nanos - self.second_start) as u32 / 1000;
         let digits = self.text.get_mut(SECOND..).unwrap_or_default();
         let pairs = digits.as_chunks_mut().0.iter_mut();
         for (pair, number) in pairs.zip([micros / 10_000, micros / 100, micros]) {
-            *pair = two(number);
+            *pair = two_digits(number);
         }
         out.extend_from_slice(&self.text);
     }
 }
 
-/// Writes a number to the end of its digits.
-fn digits(into: Option<&mut [u8]>, mut number: u32) {
+/// Writes a number as digits with leading zeros.
+fn put_digits(into: Option<&mut [u8]>, mut number: u32) {
     for digit in into.unwrap_or_default().iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;
         number /= 10;
     }
 }
 
-fn text_of(second: u64) -> [u8; SECOND] {
+/// The first part of a timestamp: the second, counted since the Unix epoch.
+fn format_second(second: u64) -> [u8; SECOND] {
     let (days, of_day) = (second / 86_400, (second % 86_400) as u32);
-    let (year, month, day) = civil(days);
+    let (year, month, day) = date_of_day(days);
     let mut text = *b"0000-00-00T00:00:00.";
     for (at, length, number) in [
         (0, 4, year),
@@ -65,14 +66,15 @@ fn text_of(second: u64) -> [u8; SECOND] {
         (14, 2, of_day / 60 % 60),
         (17, 2, of_day % 60),
     ] {
-        digits(text.get_mut(at..at + length), number);
+        put_digits(text.get_mut(at..at + length), number);
     }
     text
 }
 
-/// The date of a day since 1970-01-01, after Howard Hinnant's `civil_from_days`: eras of 400 years that
-/// begin on the first of March.
-fn civil(days: u64) -> (u32, u32, u32) {
+/// The date (year, month, day) of a day, counted since 1970-01-01.
+///
+/// This is Howard Hinnant's `civil_from_days`: eras of 400 years that begin on 1 March.
+fn date_of_day(days: u64) -> (u32, u32, u32) {
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -88,35 +90,35 @@ fn civil(days: u64) -> (u32, u32, u32) {
 mod tests {
     use super::*;
 
-    fn stamp(nanos: u64) -> String {
+    fn timestamp(nanos: u64) -> String {
         let mut out = Vec::new();
         TimestampWriter::default().put(&mut out, nanos);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn times_are_told_in_utc() {
-        assert_eq!(stamp(0), "1970-01-01T00:00:00.000000Z");
+    fn times_are_written_in_utc() {
+        assert_eq!(timestamp(0), "1970-01-01T00:00:00.000000Z");
         assert_eq!(
-            stamp(951_782_400_000_001_999),
+            timestamp(951_782_400_000_001_999),
             "2000-02-29T00:00:00.000001Z"
         );
         assert_eq!(
-            stamp(1_709_251_199_999_999_999),
+            timestamp(1_709_251_199_999_999_999),
             "2024-02-29T23:59:59.999999Z"
         );
         assert_eq!(
-            stamp(4_107_542_400_000_000_000),
+            timestamp(4_107_542_400_000_000_000),
             "2100-03-01T00:00:00.000000Z"
         );
-        assert_eq!(stamp(u64::MAX), "2554-07-21T23:34:33.709551Z");
+        assert_eq!(timestamp(u64::MAX), "2554-07-21T23:34:33.709551Z");
     }
 
     #[test]
-    fn days_follow_each_other() {
-        let mut before = civil(0);
+    fn each_day_is_the_day_after_the_one_before() {
+        let mut before = date_of_day(0);
         for days in 1..300_000 {
-            let next = civil(days);
+            let next = date_of_day(days);
             assert!(
                 next > before && (1..=12).contains(&next.1) && (1..=31).contains(&next.2),
                 "{next:?}"

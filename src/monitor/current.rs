@@ -1,18 +1,13 @@
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 
 use super::handle::{Inner, Monitor};
-use crate::errors;
+use crate::errors::{self, AnyMonitor};
 
-/// The monitors of the process by the number that their requests carry.
-static ALL: RwLock<Vec<(u32, Weak<Inner>)>> = RwLock::new(Vec::new());
-
-/// A monitor that is known to [`Monitor::current`] from now on.
-pub(super) fn known(inner: Inner) -> Monitor {
+/// The handle of a new monitor, which [`Monitor::current`] and `capture_error` find from now on.
+pub(super) fn registered(inner: Inner) -> Monitor {
     let inner = Arc::new(inner);
-    let mut all = ALL.write().unwrap_or_else(PoisonError::into_inner);
-    all.retain(|(_, one)| one.strong_count() > 0);
-    all.push((inner.requests.number(), Arc::downgrade(&inner)));
-    drop(all);
+    let monitor: Weak<AnyMonitor> = Weak::<Inner>::clone(&Arc::downgrade(&inner));
+    inner.errors.register(monitor);
     Monitor { inner }
 }
 
@@ -34,9 +29,7 @@ impl Monitor {
     /// # }
     /// ```
     pub fn current() -> Option<Self> {
-        let number = errors::current_monitor()?;
-        let all = ALL.read().unwrap_or_else(PoisonError::into_inner);
-        let (_, inner) = all.iter().find(|(have, _)| *have == number)?;
-        inner.upgrade().map(|inner| Self { inner })
+        let inner = errors::current_monitor()?.downcast().ok()?;
+        Some(Self { inner })
     }
 }

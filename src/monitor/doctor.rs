@@ -15,7 +15,7 @@ use super::handle::Inner;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::config::{InstallConfig, program, suggest};
 use crate::db::Queries;
-use crate::errors::{ErrorTracker, has_installed, unclaimed};
+use crate::errors::{ErrorTracker, has_installed, unrouted};
 use crate::http::LayerContext;
 use crate::logs::{has_layer_of, monitor_of};
 use crate::metrics::{Metrics, is_in_own_namespace};
@@ -146,7 +146,7 @@ impl Doctor {
             about("opentelemetry", Kind::Provider, provider.map(str::to_owned)),
             about("opentelemetry", Kind::SpanLayer, layer.map(str::to_owned)),
             about("panic hook", panic_kind, self.panic_hook()),
-            about("capture_error", Kind::Surroundings, self.unclaimed()),
+            about("capture_error", Kind::Surroundings, self.unrouted()),
             about("data directory", Kind::Surroundings, data_directory),
         ];
         let sinks = sinks.iter().flat_map(|sink| {
@@ -171,8 +171,8 @@ impl Doctor {
     }
 
     /// What nobody captured though this monitor was to be installed for it.
-    fn unclaimed(&self) -> Option<String> {
-        let lost = unclaimed();
+    fn unrouted(&self) -> Option<String> {
+        let lost = unrouted();
         (self.install.capture_error && lost > 0 && !has_installed()).then(|| format!(
             "{lost} errors and panics outside requests were captured by no monitor: call `monitor.install()`, or `monitor.capture_error(..)`; `install.capture_error = false` says that nothing is to be captured there"
         ))
@@ -269,7 +269,7 @@ impl Doctor {
                 path.display()
             )),
             Some((path, true)) => {
-                let failing = self.errors.store().is_some_and(|store| store.failing);
+                let failing = self.errors.store_status().is_some_and(|store| store.failing);
                 failing.then(|| format!(
                     "`{}` refuses what is written, so it is in memory alone: look for a full disk, a quota, or lost rights",
                     path.display()

@@ -8,8 +8,8 @@ const PROBED_WITHIN: Duration = Duration::from_secs(60);
 /// See [`Monitor::drain`]. The wait runs on the worker's runtime, so that the host's needs no timer.
 pub(super) async fn drain<S: Future + Send>(monitor: Monitor, signal: S) {
     signal.await;
-    let probed = monitor.inner.health.ready_asked_within(PROBED_WITHIN);
-    monitor.inner.health.drain(true);
+    let probed = monitor.inner.health.had_ready_request_within(PROBED_WITHIN);
+    monitor.inner.health.set_draining(true);
     if !probed {
         return;
     }

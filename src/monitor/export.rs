@@ -22,7 +22,7 @@ pub(super) fn errors(
     let or = |first: &Option<String>, second: &Option<String>| {
         first.as_ref().or(second.as_ref()).cloned()
     };
-    errors.remote(SentrySetup {
+    errors.sentry_sink(SentrySetup {
         dsn,
         environment: or(&settings.sentry_environment, &service.environment),
         release: or(&settings.sentry_release, &service.version),

@@ -137,7 +137,7 @@ impl Monitor {
             let queries = Arc::downgrade(queries);
             EventListener {
                 level: Queries::EVENT_LEVEL,
-                hear: Box::new(move |event| {
+                on_event: Box::new(move |event| {
                     if let Some(queries) = queries.upgrade() {
                         queries.on_event(event);
                     }
@@ -291,13 +291,13 @@ impl Monitor {
     /// ```
     #[track_caller]
     pub fn capture_error<E: std::error::Error + ?Sized>(&self, error: &E) -> EventId {
-        self.inner.errors.error(error)
+        self.inner.errors.capture_error(error)
     }
 
     /// Captures a text that is no error, of at most 8 KiB; what is longer is cut.
     #[track_caller]
     pub fn capture_message(&self, level: Level, text: impl AsRef<str>) -> EventId {
-        self.inner.errors.message(level, text.as_ref())
+        self.inner.errors.capture_message(level, text.as_ref())
     }
 
     /// Begins the capture of an error with more to tell: tags, extra values, a user, a level, a fingerprint.
@@ -550,7 +550,7 @@ impl Inner {
     /// Nobody is ready from now on, and no check runs any more.
     fn end(&self) {
         self.life.end();
-        self.health.drain(true);
+        self.health.set_draining(true);
         self.health.stop();
     }
 }
@@ -558,7 +558,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.life.end();
-        self.errors.uninstall();
+        self.errors.unregister();
         // Before the worker goes, whose runtime the checks' timers need.
         self.health.stop();
     }

@@ -115,7 +115,7 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
     let is_bound = theirs.is_some();
     let taken = match InstalledLayer::of_process() {
         Some(installed) if installed.is_bound() || is_bound => {
-            if installed.is_owned_by(life) {
+            if installed.serves(life) {
                 ClaimResult::AlreadyClaimed
             } else {
                 return (

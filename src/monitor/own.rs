@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use super::doctor::FORKED;
 use super::handle::Inner;
 use super::serve::ServerCounters;
-use crate::errors::{ErrorTracker, unclaimed};
+use crate::errors::{ErrorTracker, unrouted};
 use crate::health::{ComponentStatus, Health};
 use crate::metrics::{Kind, Metrics};
 use crate::model::{DropReason, RecordCounters, RecordKind};
@@ -32,7 +32,7 @@ pub(super) fn observe(inner: &Inner) {
     observe_servers(metrics, &inner.server_counters);
     watch_parts(health, worker, errors, inner.data_dir_problem.clone());
     if let Some(data_dir) = &inner.data_dir {
-        health.watch_disk(data_dir.path().to_owned());
+        health.check_disk(data_dir.path().to_owned());
     }
 }
 
@@ -153,18 +153,18 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
         // What is stored holds no registry.
         let errors = errors.clone();
         let read = move |tell: &mut dyn FnMut(&[(&str, &str)], f64)| {
-            if let Some(store) = errors.store() {
+            if let Some(store) = errors.store_status() {
                 tell(&[], of(&store) as f64);
             }
         };
         metrics.observe(name, unit, description, kind, Arc::new(read));
     }
     metrics.observe(
-        "watchpost.errors.unclaimed",
+        "watchpost.errors.unrouted",
         "",
         "Errors of the process that no monitor captured",
         Kind::Counter,
-        Arc::new(|tell| tell(&[], unclaimed() as f64)),
+        Arc::new(|tell| tell(&[], unrouted() as f64)),
     );
 }
 
@@ -218,11 +218,11 @@ fn watch_parts(
 ) {
     let errors = errors.clone();
     let of = Arc::downgrade(worker);
-    health.watch_parts(move |tell| {
+    health.set_components(move |tell| {
         if let Some(problem) = &data_dir_problem {
             tell("data directory", ComponentStatus::warning(problem));
         }
-        if let Some(store) = errors.store() {
+        if let Some(store) = errors.store_status() {
             tell(
                 "errors.store",
                 ComponentStatus::store(store.failing, store.damaged, store.bytes),

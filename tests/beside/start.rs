@@ -774,7 +774,7 @@ fn while_threads_emit() {
             }
         }
     };
-    let mut unclaimed = 0.0;
+    let mut unrouted = 0.0;
     let mut threads = Vec::new();
     let mut registries = Vec::new();
     for round in 0..ROUNDS {
@@ -794,7 +794,7 @@ fn while_threads_emit() {
             for thread in threads.drain(..) {
                 thread.join().unwrap();
             }
-            unclaimed = value(&monitor, "watchpost_errors_unclaimed_total");
+            unrouted = value(&monitor, "watchpost_errors_unrouted_total");
         }
         registries.push(monitor.metrics().clone());
         monitor.shutdown_blocking(Duration::from_secs(30)).unwrap();
@@ -815,7 +815,7 @@ fn while_threads_emit() {
         let of = |word: &str| sum(&format!("watchpost_records_{word}_total"), &label);
         assert_eq!(of("emitted"), of("delivered") + of("dropped"), "{signal}");
         match signal {
-            "error" => assert_eq!(of("emitted") + unclaimed, emitted),
+            "error" => assert_eq!(of("emitted") + unrouted, emitted),
             "log" => assert_eq!(of("emitted"), emitted),
             _ => {}
         }

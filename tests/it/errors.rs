@@ -224,12 +224,12 @@ fn counters_are_exact_with_and_without_a_console() {
 #[test]
 fn without_a_monitor_a_capture_is_counted_and_returns_a_nil_id() {
     let harness = Harness::new();
-    let unclaimed = || harness.page().sum("watchpost_errors_unclaimed_total", &[]);
-    let before = unclaimed();
+    let unrouted = || harness.page().sum("watchpost_errors_unrouted_total", &[]);
+    let before = unrouted();
     assert!(watchpost::capture_error(&store_error(1)).is_nil());
     assert!(watchpost::capture_message(Level::Info, "hello").is_nil());
     assert!("x".parse::<u8>().capture().is_err());
-    assert!(unclaimed() >= before + 3.0);
+    assert!(unrouted() >= before + 3.0);
     assert!(harness.lines().is_empty());
 }
 
@@ -253,6 +253,82 @@ async fn errors_in_a_request_are_captured_by_its_own_monitor() {
     assert_eq!(one.totals(RecordKind::Error).delivered(), 1);
     assert_eq!(two.totals(RecordKind::Error).delivered(), 2);
     assert_eq!(two.error_groups()[0].route, "/");
+}
+
+#[tokio::test]
+async fn errors_behind_pointers_are_captured_with_their_sources() {
+    type BoxError = Box<dyn Error + Send + Sync>;
+
+    fn with_anyhow() -> anyhow::Result<()> {
+        anyhow::Context::context(Err(store_error(1)), "anyhow's context").capture()?;
+        Ok(())
+    }
+    fn with_eyre() -> eyre::Result<()> {
+        eyre::WrapErr::wrap_err(Err(store_error(2)), "eyre's context").capture()?;
+        Ok(())
+    }
+    fn boxed() -> Result<(), BoxError> {
+        Err(BoxError::from(store_error(3))).capture()?;
+        Ok(())
+    }
+    fn generic<E: Error>(error: E) -> Result<(), E> {
+        Err(error).capture()
+    }
+
+    let harness = Harness::in_real_time(|builder| builder.backtraces(Backtraces::Off));
+    let line = line!() + 8;
+    let handler = async move || {
+        assert!(with_anyhow().unwrap_err().is::<StoreError>());
+        assert!(with_eyre().unwrap_err().is::<StoreError>());
+        assert!(boxed().unwrap_err().is::<StoreError>());
+        let plain: Result<(), Box<dyn Error>> = Err(store_error(4).into());
+        assert!(plain.capture().is_err());
+        let sent: Result<(), Box<dyn Error + Send>> = Err(Box::new(store_error(5)));
+        assert!(sent.capture().is_err());
+        // Pointers that implement `Error` themselves.
+        assert!(generic(Box::new(store_error(6))).is_err());
+        let shared: std::sync::Arc<dyn Error + Send + Sync> = std::sync::Arc::new(store_error(7));
+        assert!(Err::<(), _>(shared).capture().is_err());
+        watchpost::capture_error(&*anyhow::anyhow!("a message"));
+        assert!(Ok::<_, anyhow::Error>(8).capture().is_ok());
+        "done"
+    };
+    let app = Router::new()
+        .route("/", get(handler))
+        .layer(harness.layer());
+    send(&app, crate::support::get_request("/")).await;
+    harness.lines();
+    let groups = harness.error_groups();
+    assert_eq!(harness.totals(RecordKind::Error).delivered(), 8);
+    let causes: Vec<Vec<&str>> = groups
+        .iter()
+        .map(|group| {
+            let causes = group.sample.as_ref().unwrap().causes.iter();
+            causes.map(|cause| cause.message.as_str()).collect()
+        })
+        .collect();
+    for expected in [
+        &[
+            "anyhow's context",
+            "row 1 cannot be read",
+            "the disk is gone",
+        ][..],
+        &["eyre's context", "row 2 cannot be read", "the disk is gone"],
+        &["row 3 cannot be read", "the disk is gone"],
+        &["row 4 cannot be read", "the disk is gone"],
+        &["row 5 cannot be read", "the disk is gone"],
+        &["row 6 cannot be read", "the disk is gone"],
+        &["row 7 cannot be read", "the disk is gone"],
+        &["a message"],
+    ] {
+        assert!(causes.iter().any(|causes| causes == expected), "{causes:?}");
+    }
+    // The location is that of the call of `capture`.
+    let sent = groups
+        .iter()
+        .find(|it| it.message == "row 5 cannot be read");
+    let place = format!("{}:{line}:", file!());
+    assert!(sent.unwrap().location.starts_with(&place), "{groups:?}");
 }
 
 #[test]

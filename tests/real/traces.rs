@@ -157,7 +157,7 @@ pub(crate) async fn whole_trace(
     for time in [
         "watchpost.time_to_headers_ms",
         "http.response.body.size",
-        "watchpost.db.duration",
+        "watchpost.db.duration_ms",
     ] {
         let value = attributes.remove(time).unwrap_or_default();
         let number = value["doubleValue"].as_f64();

@@ -4,23 +4,23 @@ use http::Uri;
 
 use crate::model::{Secret, port_of};
 
-/// Where events go: `https://key@host/project`.
+/// A Sentry DSN, `https://key@host/project`: the server, the project and the key that events are sent with.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Dsn {
     key: Secret,
-    /// The URL of the project's envelopes.
+    /// The URL to which the project's envelopes are sent.
     url: String,
 }
 
 impl Dsn {
-    /// Reads a DSN.
+    /// Parses a DSN.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, without any part of it.
+    /// Says what is wrong with the text, and quotes no part of it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         const FORM: &str = "it is not of the form `https://key@host/project`";
-        // A fragment is dropped by the parser.
+        // The parser drops a fragment.
         if text.contains('#') {
             return Err(FORM);
         }
@@ -32,18 +32,20 @@ impl Dsn {
         let authority = uri.authority().ok_or(FORM)?;
         port_of(authority)?;
         let (user, host) = authority.as_str().rsplit_once('@').ok_or("it has no key")?;
-        // Old ones have a secret after the key, which nobody asks for any more.
+        // Old DSNs have a secret behind the key, which no server needs any more.
         let key = user.split(':').next().unwrap_or_default();
-        let fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if key.is_empty() || !key.bytes().all(fit) {
-            return Err("its key is none");
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if key.is_empty() || !key.bytes().all(is_allowed) {
+            return Err(
+                "its key is missing, or has other characters than letters, digits, `-` and `_`",
+            );
         }
         if uri.query().is_some() {
             return Err(FORM);
         }
         let path = uri.path().trim_end_matches('/');
         let (prefix, project) = path.rsplit_once('/').ok_or(FORM)?;
-        if project.is_empty() || !project.bytes().all(fit) {
+        if project.is_empty() || !project.bytes().all(is_allowed) {
             return Err("it has no project at its end");
         }
         Ok(Self {
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_are_found_and_nothing_is_printed() {
+    fn the_parts_are_parsed_and_nothing_is_printed() {
         for (text, key, url) in [
             (
                 "https://abc@o1.ingest.sentry.io/42",

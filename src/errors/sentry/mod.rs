@@ -1,15 +1,21 @@
-//! Events to a server that speaks Sentry's protocol.
+//! The sink that sends events to a server with Sentry's protocol.
 //!
-//! Each event is an envelope of its own, sent with the id that the capture returned: a server that gets one
-//! twice keeps one. With a store an event is sent once it is stored, and kept until the server took it or
-//! refused it for good; those of earlier processes come first.
+//! Each event is an envelope of its own, with the ID that the capture returned: a server that receives an event twice
+//! keeps one. With a store, an event is sent once it is stored, and stays stored until the server has accepted it or
+//! refused it for good; events of earlier processes are sent first.
 //!
-//! # What is done with an answer
+//! # What happens after a response
 //!
-//! 2xx: taken. 429: sent again after the longest of what `Retry-After` and `X-Sentry-Rate-Limits` ask for
-//! errors, 60 s where they ask for nothing; limits that come with another answer hold too. 401 and 403: sent
-//! again after five minutes, for a key may be mended. 413 and other 4xx: dropped. 5xx and no answer: sent
-//! again. What was dropped is told to the server in a client report with a later event.
+//! | response | what happens |
+//! |---|---|
+//! | 2xx | the event is delivered |
+//! | 429 | the event is sent again after the longest time that `Retry-After` and `X-Sentry-Rate-Limits` ask for errors, or after 60 s |
+//! | 401, 403 | the event is sent again after five minutes, since the key may be corrected |
+//! | 413 and other 4xx | the event is dropped |
+//! | 5xx, none | the event is sent again |
+//!
+//! Rate limits are obeyed in every response. Dropped events are counted in a client report, which goes with a later
+//! event.
 
 #[cfg(not(feature = "sentry"))]
 mod disabled;
@@ -33,10 +39,10 @@ use super::event::ErrorEvent;
 use crate::clock::Clock;
 use crate::model::{Diagnostics, RecordCounters};
 
-/// What is asked before an event is sent: it may change the event, and says whether it is to be sent.
+/// The host's hook that runs before an event is sent. It may change the event and returns whether to send it.
 pub(crate) type BeforeSend = Box<dyn Fn(&mut ErrorEvent) -> bool + Send + Sync>;
 
-/// What a receiver of events is made of.
+/// What the sink is made of.
 #[cfg_attr(
     not(feature = "sentry"),
     expect(dead_code, reason = "this build cannot send")

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -14,28 +14,25 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::state::{CheckResult, CheckRules, CheckState, NextStep, timed_out};
+use super::state::{CheckRules, CheckState, NextStep, timeout_error};
+use super::status::CheckResult;
 use crate::clock::Clock;
 use crate::db::ProbeReport;
-use crate::model::lock_for_status;
-use crate::model::{prefix, suppress_thread, unsuppressed};
+use crate::model::{lock, lock_for_status, prefix, suppress_thread, unsuppressed};
 use crate::redact;
 
-/// The longest text of a check that is kept, in bytes.
+/// The most bytes of a check's text that are kept.
 const MAX_OUTPUT: usize = 1024;
-/// How much of a check's text is looked at, in bytes.
+/// The most bytes of a check's text that are read.
 const MAX_READ: usize = 64 * 1024;
 
-/// Makes the future of one run.
+/// Begins one run.
 pub(super) type CheckFn =
     dyn Fn() -> Pin<Box<dyn Future<Output = CheckResult> + Send>> + Send + Sync;
 
-/// A check that has been added: its settings may be changed, then and later.
+/// A check that was added to [`Health`](super::Health). Its methods change its settings, at once or later.
 ///
-/// Dropping this value changes nothing; the check goes on for as long as its [`Health`](super::Health)
-/// lives.
-///
-/// # Examples
+/// Dropping this value changes nothing: the check runs for as long as its `Health` lives.
 ///
 /// ```no_run
 /// # async fn ping() -> Result<(), std::io::Error> { Ok(()) }
@@ -52,89 +49,90 @@ pub(super) type CheckFn =
 #[derive(Clone)]
 pub struct Check(pub(super) Arc<RegisteredCheck>);
 
-/// A check as its own task, its runs and the pages see it.
+/// How a check is run.
+pub(super) struct CheckRunner {
+    pub(super) run: Box<CheckFn>,
+    /// Where a run says what it is doing.
+    pub(super) report: ProbeReport,
+}
+
+/// A check: what its task, its runs and the pages share.
 pub(super) struct RegisteredCheck {
     pub(super) name: Cow<'static, str>,
     run: Box<CheckFn>,
-    /// What the run under way has reported.
+    /// What the current run is doing.
     report: ProbeReport,
     state: Mutex<CheckState>,
     component_type: Mutex<Cow<'static, str>>,
-    /// A run came back, or the rules were changed.
-    moved: Notify,
+    /// Notified when a run returns and when the rules change.
+    changed: Notify,
     ended: AtomicBool,
-    /// The run under way is to end too. One permit is enough: there is one run at a time.
-    over: Notify,
+    /// Notified when the current run is to end. One permit is enough, since there is one run at a time.
+    cancelled: Notify,
     clock: Clock,
 }
 
 impl Check {
-    /// How long a run may take before it is a failure. Default: 5 s.
+    /// Sets the time limit of one run, after which it counts as failed. Default: 5 s.
     #[expect(
         clippy::return_self_not_must_use,
         reason = "the check is added already"
     )]
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.set(|rules| rules.timeout = timeout)
+        self.change_rules(|rules| rules.timeout = timeout)
     }
 
-    /// From the start of one run to the start of the next, at least 10 ms. Default: 10 s, and 1 s until
-    /// the first success.
+    /// Sets the time from the start of one run to the start of the next, at least 10 ms. Default: 10 s. Until the first
+    /// success it is at most 1 s.
     #[expect(
         clippy::return_self_not_must_use,
         reason = "the check is added already"
     )]
     pub fn interval(self, interval: Duration) -> Self {
-        self.set(|rules| rules.interval = interval)
+        self.change_rules(|rules| rules.interval = interval)
     }
 
-    /// Whether the service is unready while this check is down. Default: yes.
+    /// Sets whether the service is not ready while this check is down. Default: `true`.
     #[expect(
         clippy::return_self_not_must_use,
         reason = "the check is added already"
     )]
     pub fn critical(self, critical: bool) -> Self {
-        self.set(|rules| rules.critical = critical)
+        self.change_rules(|rules| rules.critical = critical)
     }
 
-    /// Failures in a row that bring the check down. Default: 3.
+    /// Sets the consecutive failures after which the check is down. Default: 3.
     #[expect(
         clippy::return_self_not_must_use,
         reason = "the check is added already"
     )]
     pub fn failures(self, failures: u32) -> Self {
-        self.set(|rules| rules.failures = failures)
+        self.change_rules(|rules| rules.failures = failures)
     }
 
-    /// Successes in a row that bring the check up again. Default: 2; the first of all is enough.
+    /// Sets the consecutive successes after which the check is up again. Default: 2. The very first success is enough
+    /// to be up.
     #[expect(
         clippy::return_self_not_must_use,
         reason = "the check is added already"
     )]
     pub fn successes(self, successes: u32) -> Self {
-        self.set(|rules| rules.successes = successes)
+        self.change_rules(|rules| rules.successes = successes)
     }
 
-    /// What the checked thing is, in the words of the health format: `component` (default), `datastore`,
-    /// `system` or a word of your own.
+    /// Sets the `componentType` of the health format: `component` (default), `datastore`, `system` or a word of your own.
     #[expect(
         clippy::return_self_not_must_use,
         reason = "the check is added already"
     )]
     pub fn component_type(self, kind: impl Into<Cow<'static, str>>) -> Self {
-        let mut held = self
-            .0
-            .component_type
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *held = kind.into();
-        drop(held);
+        *lock(&self.0.component_type) = kind.into();
         self
     }
 
-    fn set(self, change: impl FnOnce(&mut CheckRules)) -> Self {
-        self.0.state().set(change);
-        self.0.moved.notify_one();
+    fn change_rules(self, change: impl FnOnce(&mut CheckRules)) -> Self {
+        self.0.state().change_rules(change);
+        self.0.changed.notify_one();
         self
     }
 }
@@ -152,8 +150,9 @@ impl RegisteredCheck {
         name: Cow<'static, str>,
         rules: CheckRules,
         clock: Clock,
-        (run, report): (Box<CheckFn>, ProbeReport),
+        runner: CheckRunner,
     ) -> Self {
+        let CheckRunner { run, report } = runner;
         let mut state = CheckState::new(rules, clock.now());
         state.report = report.clone();
         Self {
@@ -162,93 +161,94 @@ impl RegisteredCheck {
             report,
             state: Mutex::new(state),
             component_type: Mutex::new(Cow::Borrowed("component")),
-            moved: Notify::new(),
+            changed: Notify::new(),
             ended: AtomicBool::new(false),
-            over: Notify::new(),
+            cancelled: Notify::new(),
             clock,
         }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, CheckState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
-    /// The state for a page; `None` in a child made by `fork` whose parent was at it.
-    pub(super) fn seen(&self) -> Option<MutexGuard<'_, CheckState>> {
+    /// The state for a page; `None` in a child process made by `fork` while the state was locked.
+    pub(super) fn peek_state(&self) -> Option<MutexGuard<'_, CheckState>> {
         lock_for_status(&self.state)
     }
 
-    pub(super) fn component(&self) -> Option<Cow<'static, str>> {
+    /// As [`peek_state`](Self::peek_state), for the component type.
+    pub(super) fn peek_component_type(&self) -> Option<Cow<'static, str>> {
         lock_for_status(&self.component_type).map(|held| held.clone())
     }
 
-    /// Ends the check: no run starts any more, and the future of the one under way is dropped.
+    /// Ends the check: no further run starts, and the future of the current one is dropped.
     pub(super) fn end(&self) {
         self.ended.store(true, Relaxed);
-        self.moved.notify_one();
-        self.over.notify_one();
+        self.changed.notify_one();
+        self.cancelled.notify_one();
     }
 
-    /// One run, until it comes back, is out of time or the check is ended.
+    /// One run, until it returns, exceeds its time limit or the check ends.
     async fn run(&self) -> CheckResult {
-        let (mut over, mut run) = (pin!(self.over.notified()), pin!(self.in_time()));
-        poll_fn(|context| match over.as_mut().poll(context) {
-            // First: the runtime, without which timers panic, may be gone.
+        let (mut cancelled, mut run) = (pin!(self.cancelled.notified()), pin!(self.run_in_time()));
+        poll_fn(|context| match cancelled.as_mut().poll(context) {
+            // First, because the runtime may have ended, and timers panic without one.
             Poll::Ready(()) => Poll::Ready(Err("ended".to_owned())),
             Poll::Pending => run.as_mut().poll(context),
         })
         .await
     }
 
-    /// One run. A future that does not come back in time is dropped.
-    async fn in_time(&self) -> CheckResult {
+    /// One run. Its future is dropped when it exceeds its time limit.
+    async fn run_in_time(&self) -> CheckResult {
         let since = self.clock.now();
         self.report.begin(self.state().rules.timeout);
-        // The timer is ours, what is timed is the host's.
+        // The timer is this crate's code, the check is the host's: only the latter's `tracing` events are recorded.
         let mut run = unsuppressed(|| (self.run)());
         loop {
-            // Read again each time: the rules may be changed meanwhile.
+            // Read each time: the rules may change meanwhile.
             let allowed = self.state().rules.timeout;
             let spent = Duration::from_nanos(self.clock.now().saturating_sub(since));
             let Some(left) = allowed.checked_sub(spent).filter(|left| !left.is_zero()) else {
-                return Err(timed_out(allowed, &self.report));
+                return Err(timeout_error(allowed, &self.report));
             };
             let polled = poll_fn(|context| unsuppressed(|| run.as_mut().poll(context)));
-            if let Ok(ran) = timeout(left, polled).await {
-                return ran;
+            if let Ok(result) = timeout(left, polled).await {
+                return result;
             }
         }
     }
 
-    /// Everything that a check says passes here.
-    fn finished(&self, run: u64, ran: CheckResult) {
-        let ran = ran.map_err(|said| kept(&said)).map(|mut note| {
-            note.warning = note.warning.map(|said| kept(&said));
-            note
+    /// Takes the result of a run. Every text of a check passes here and is scrubbed.
+    fn finish_run(&self, run: u64, result: CheckResult) {
+        let result = result.map_err(|error| scrubbed(&error)).map(|mut detail| {
+            detail.warning = detail.warning.map(|warning| scrubbed(&warning));
+            detail
         });
-        self.state().finished(run, self.clock.now(), ran);
-        self.moved.notify_one();
+        self.state().finish_run(run, self.clock.now(), result);
+        self.changed.notify_one();
     }
 }
 
-/// Starts the runs of a check when they are due, until it is ended.
+/// Starts the runs of a check when they are due, until the check ends.
 pub(super) async fn watch(check: Arc<RegisteredCheck>, handle: Handle) {
     while !check.ended.load(Relaxed) {
         let now = check.clock.now();
-        let step = check.state().step(now);
-        match step {
+        let next = check.state().next_step(now);
+        match next {
             NextStep::Run(run) => start(&check, run, &handle),
             NextStep::Wait(until) => {
                 let pause = Duration::from_nanos(until.saturating_sub(now));
-                // Whether time has passed or something moved: look again.
-                let (Ok(()) | Err(_)) = timeout(pause, check.moved.notified()).await;
+                // Whether the time has passed or something has changed: look again.
+                let (Ok(()) | Err(_)) = timeout(pause, check.changed.notified()).await;
             }
         }
     }
 }
 
-/// Starts a run on a thread of its own: one that blocks its thread keeps neither the worker nor another
-/// check waiting, and takes no place in the pool from which the worker's sinks write.
+/// Starts a run on a thread of its own. So a run that blocks its thread delays neither the worker nor another check, and
+/// takes no thread from the pool that the worker's sinks write from.
 fn start(check: &Arc<RegisteredCheck>, run: u64, handle: &Handle) {
     let (on, runtime) = (Arc::clone(check), handle.clone());
     let rules = redact::RedactionRules::current();
@@ -258,20 +258,21 @@ fn start(check: &Arc<RegisteredCheck>, run: u64, handle: &Handle) {
             suppress_thread();
             rules.set_for_thread();
             match catch_unwind(AssertUnwindSafe(|| runtime.block_on(on.run()))) {
-                Ok(ran) => on.finished(run, ran),
+                Ok(result) => on.finish_run(run, result),
                 Err(payload) => {
-                    on.finished(run, Err(panicked(&*payload)));
-                    // Last, because a payload's own drop may panic too.
+                    on.finish_run(run, Err(panic_error(&*payload)));
+                    // Last, because the drop of a payload may panic too.
                     drop(payload);
                 }
             }
         });
     if let Err(error) = started {
-        check.finished(run, Err(format!("no thread could be started: {error}")));
+        check.finish_run(run, Err(format!("no thread could be started: {error}")));
     }
 }
 
-fn panicked(payload: &(dyn Any + Send)) -> String {
+/// The error of a run that panicked.
+fn panic_error(payload: &(dyn Any + Send)) -> String {
     let message = payload
         .downcast_ref::<&str>()
         .copied()
@@ -282,9 +283,11 @@ fn panicked(payload: &(dyn Any + Send)) -> String {
     }
 }
 
-/// A check's text without secrets, bounded. It is scrubbed before it is cut; what could be cut from a
-/// secret at the first bound is far behind the second.
-fn kept(text: &str) -> String {
+/// A check's text without secrets, cut at [`MAX_OUTPUT`].
+///
+/// It is scrubbed before it is cut, so that no secret loses the part by which it is recognized. A secret that is cut at
+/// [`MAX_READ`] is far beyond what is kept.
+fn scrubbed(text: &str) -> String {
     let text = redact::text(prefix(text, MAX_READ));
     prefix(&text, MAX_OUTPUT).to_owned()
 }

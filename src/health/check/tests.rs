@@ -2,7 +2,7 @@ use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
 
-use super::super::test_support::{Fixture, ask, get, until};
+use super::super::test_support::{Fixture, get, send, until};
 use super::*;
 use crate::access::Access;
 
@@ -13,17 +13,17 @@ fn ms(ms: u64) -> Duration {
 /// The output of the check of this name, once it has failed.
 fn failing(fixture: &Fixture, name: &str) -> String {
     let page = fixture.health.details(Access::open_to_anyone());
-    let told = || -> Option<String> {
+    let output = || -> Option<String> {
         let json: serde_json::Value = serde_json::from_str(&get(&page).1).unwrap();
         let entry = &json["checks"][name][0];
         (entry["status"] == "fail").then(|| entry["output"].as_str().unwrap().to_owned())
     };
-    until("the check fails", || told().is_some());
-    told().unwrap()
+    until("the check fails", || output().is_some());
+    output().unwrap()
 }
 
 #[test]
-fn a_first_success_makes_ready_and_a_page_runs_no_check() {
+fn the_first_success_makes_ready_and_an_endpoint_runs_no_check() {
     let fixture = Fixture::new();
     assert_eq!(fixture.ready(), "ok");
     let runs = Arc::new(AtomicUsize::new(0));
@@ -54,7 +54,7 @@ fn a_first_success_makes_ready_and_a_page_runs_no_check() {
 }
 
 #[test]
-fn errors_bring_down_and_successes_up_again() {
+fn errors_bring_a_check_down_and_successes_up_again() {
     let fixture = Fixture::new();
     let good = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&good);
@@ -93,18 +93,18 @@ fn a_check_that_is_not_critical_leaves_the_service_ready() {
     assert_eq!(get(&page), (200, r#"{"status":"warn"}"#.to_owned()));
 }
 
-struct PanicsWhenTold;
+struct PanicsInDisplay;
 
-impl fmt::Display for PanicsWhenTold {
+impl fmt::Display for PanicsInDisplay {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        panic!("while told")
+        panic!("in display")
     }
 }
 
 #[test]
 fn a_panic_anywhere_in_a_check_is_a_failure() {
     let fixture = Fixture::new();
-    let refuse = |told: &str| -> std::future::Ready<Result<(), String>> { panic!("{told}") };
+    let refuse = |message: &str| -> std::future::Ready<Result<(), String>> { panic!("{message}") };
     fixture.health.check("at once", move || refuse("before"));
     fixture.health.check("inside", || async {
         tokio::task::yield_now().await;
@@ -113,29 +113,29 @@ fn a_panic_anywhere_in_a_check_is_a_failure() {
     });
     fixture
         .health
-        .check("telling", || async { Err::<(), _>(PanicsWhenTold) });
+        .check("display", || async { Err::<(), _>(PanicsInDisplay) });
     fixture.health.check("other", || async {
         if true {
             std::panic::panic_any(7);
         }
         Ok::<(), String>(())
     });
-    for (name, told) in [
+    for (name, output) in [
         ("at once", "panicked: before"),
         (
             "inside",
             "panicked: assertion `left == right` failed: within\n  left: 2\n right: 3",
         ),
-        ("telling", "panicked: while told"),
+        ("display", "panicked: in display"),
         ("other", "panicked"),
     ] {
-        assert_eq!(failing(&fixture, name), told);
+        assert_eq!(failing(&fixture, name), output);
     }
     assert_eq!(fixture.ready(), "not ready");
 }
 
 #[test]
-fn a_future_that_hangs_is_dropped_and_a_failure() {
+fn a_future_that_hangs_is_dropped_and_counts_as_a_failure() {
     struct Alive(Arc<AtomicUsize>);
     impl Drop for Alive {
         fn drop(&mut self) {
@@ -156,14 +156,14 @@ fn a_future_that_hangs_is_dropped_and_a_failure() {
             }
         })
         .timeout(ms(20));
-    let told = failing(&fixture, "queue");
-    assert!(told.starts_with("no answer "), "{told}");
+    let output = failing(&fixture, "queue");
+    assert!(output.starts_with("no answer "), "{output}");
     fixture.health.stop();
     until("the last future is dropped", || alive.load(SeqCst) == 0);
 }
 
 #[test]
-fn a_check_that_blocks_its_thread_is_down_alone_and_run_once() {
+fn a_check_that_blocks_its_thread_delays_no_other_and_runs_once() {
     let fixture = Fixture::new();
     let (release, blocked) = mpsc::channel::<()>();
     let (blocked, runs) = (Arc::new(Mutex::new(blocked)), Arc::new(AtomicUsize::new(0)));
@@ -185,10 +185,10 @@ fn a_check_that_blocks_its_thread_is_down_alone_and_run_once() {
         counted.fetch_add(1, SeqCst);
         async { Ok::<(), String>(()) }
     });
-    let told = failing(&fixture, "disk");
+    let output = failing(&fixture, "disk");
     assert!(
-        told.ends_with("still running, so not started again"),
-        "{told}"
+        output.ends_with("still running, so not started again"),
+        "{output}"
     );
     assert_eq!(runs.load(SeqCst), 1);
     let before = beside.load(SeqCst);
@@ -202,7 +202,7 @@ fn a_check_that_blocks_its_thread_is_down_alone_and_run_once() {
 }
 
 #[test]
-fn many_blocked_checks_do_not_hold_up_another() {
+fn many_blocked_checks_delay_no_other() {
     let fixture = Fixture::new();
     let (release, blocked) = mpsc::channel::<()>();
     let blocked = Arc::new(Mutex::new(blocked));
@@ -227,7 +227,7 @@ fn many_blocked_checks_do_not_hold_up_another() {
 }
 
 #[test]
-fn what_a_check_says_is_bounded() {
+fn the_text_of_a_check_is_bounded() {
     let fixture = Fixture::new();
     fixture
         .health
@@ -236,21 +236,21 @@ fn what_a_check_says_is_bounded() {
 }
 
 #[test]
-fn what_a_check_says_is_scrubbed() {
+fn the_text_of_a_check_is_scrubbed() {
     let fixture = Fixture::new();
     fixture.health.check("database", || async {
         Err::<(), _>("no route to postgres://shop:hunter2hunter2@db.internal/shop")
     });
-    let told = failing(&fixture, "database");
-    assert!(!told.contains("hunter2"), "{told}");
+    let output = failing(&fixture, "database");
+    assert!(!output.contains("hunter2"), "{output}");
     assert!(
-        told.contains("no route to") && told.contains("db.internal"),
-        "{told}"
+        output.contains("no route to") && output.contains("db.internal"),
+        "{output}"
     );
 }
 
 #[test]
-fn there_is_an_end_to_the_number_of_checks() {
+fn the_number_of_checks_is_bounded() {
     let fixture = Fixture::new();
     for _ in 0..300 {
         fixture
@@ -266,7 +266,7 @@ fn there_is_an_end_to_the_number_of_checks() {
 }
 
 #[test]
-fn checks_end_with_their_health() {
+fn checks_end_when_the_health_is_dropped() {
     let mut fixture = Fixture::new();
     let held = Arc::new(());
     let token = Arc::clone(&held);
@@ -286,7 +286,7 @@ fn checks_end_with_their_health() {
 }
 
 #[test]
-fn pages_answer_after_the_runtime_has_gone() {
+fn endpoints_respond_after_the_runtime_has_ended() {
     let mut fixture = Fixture::new();
     fixture
         .health
@@ -300,7 +300,7 @@ fn pages_answer_after_the_runtime_has_gone() {
     assert_eq!(fixture.ready(), "starting");
     let page = fixture.health.details(Access::open_to_anyone());
     assert_eq!(
-        ask(&page, &http::Method::HEAD, &http::HeaderMap::new()).1,
+        send(&page, &http::Method::HEAD, &http::HeaderMap::new()).1,
         ""
     );
 }

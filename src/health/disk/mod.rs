@@ -1,4 +1,4 @@
-//! A look at the data directory. It may block for as long as the disk does.
+//! The check of the data directory. It blocks for as long as the disk does.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -7,34 +7,34 @@ use std::path::Path;
 #[cfg_attr(not(target_os = "linux"), path = "no_space.rs")]
 mod space;
 
-use super::component::SuccessDetail;
-use super::state::CheckResult;
+use super::status::{CheckResult, SuccessDetail};
 
-/// Less room than this is a failure, in bytes.
-const LEAST: u64 = 16 << 20;
+/// The least free space in bytes; with less, the check fails.
+const MIN_AVAILABLE: u64 = 16 << 20;
 
-/// Room on a disk, in bytes.
+/// The space of a disk in bytes.
 #[derive(Debug, Clone, Copy)]
 struct DiskSpace {
-    /// For us.
+    /// What this process can use.
     available: u64,
     total: u64,
 }
 
-/// Whether a file can be written in the directory, and how much room is left there.
-pub(super) fn look(directory: &Path) -> CheckResult {
+/// Checks that a file can be written in the directory, and that its disk has free space.
+pub(super) fn check(directory: &Path) -> CheckResult {
     write_and_remove(directory).map_err(|error| format!("the data directory: {error}"))?;
-    judge(space::of(directory))
+    let space = space::of(directory);
+    judge(space.map(|(available, total)| DiskSpace { available, total }))
 }
 
-/// Room as a result: a failure where there is next to none, a warning under a twentieth.
+/// A failure below 16 MiB of free space, a warning below a twentieth of the disk.
 #[expect(clippy::cast_precision_loss, reason = "exact to 8 PiB")]
 fn judge(space: Option<DiskSpace>) -> CheckResult {
     let Some(DiskSpace { available, total }) = space else {
         return Ok(SuccessDetail::default());
     };
     let mib = available >> 20;
-    if available < LEAST {
+    if available < MIN_AVAILABLE {
         return Err(format!("the data directory's disk is full: {mib} MiB left"));
     }
     let low = available < total / 20;
@@ -44,12 +44,12 @@ fn judge(space: Option<DiskSpace>) -> CheckResult {
     })
 }
 
-/// Leaves nothing behind, and follows no link that somebody put there.
+/// Writes a file and removes it. An existing file or link with the name is never followed.
 fn write_and_remove(directory: &Path) -> io::Result<()> {
     let path = directory.join(format!(".watchpost-probe-{}", std::process::id()));
     let create = || OpenOptions::new().write(true).create_new(true).open(&path);
     let mut file = match create() {
-        // Left by a process that ended between two lines of this function.
+        // A process with this ID may have ended in the middle of this function.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             fs::remove_file(&path)?;
             create()?
@@ -76,7 +76,7 @@ mod tests {
             "left over",
         )
         .unwrap();
-        look(directory.path()).unwrap();
+        check(directory.path()).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
@@ -86,13 +86,13 @@ mod tests {
         let file = directory.path().join("file");
         fs::write(&file, "").unwrap();
         for path in [directory.path().join("gone"), file] {
-            let told = look(&path).unwrap_err();
-            assert!(told.starts_with("the data directory: "), "{told}");
+            let error = check(&path).unwrap_err();
+            assert!(error.starts_with("the data directory: "), "{error}");
         }
     }
 
     #[test]
-    fn little_room_is_told() {
+    fn little_free_space_is_a_warning_or_a_failure() {
         let of = |available, total| judge(Some(DiskSpace { available, total }));
         assert!(of(1 << 20, 1 << 40).unwrap_err().contains("full: 1 MiB"));
         let low = of(1 << 30, 1 << 40).unwrap();
@@ -107,8 +107,8 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_room_left_is_known() {
-        let space = space::of(Path::new("/")).unwrap();
-        assert!(space.available <= space.total && space.total > 0);
+    fn the_free_space_is_known() {
+        let (available, total) = space::of(Path::new("/")).unwrap();
+        assert!(available <= total && total > 0);
     }
 }

@@ -1,12 +1,10 @@
 use std::path::Path;
 
-use super::DiskSpace;
-
-/// The room on the disk of `directory`.
-pub(super) fn of(directory: &Path) -> Option<DiskSpace> {
+/// The space of the disk with `directory` in bytes: what this process can use, and the total.
+pub(super) fn of(directory: &Path) -> Option<(u64, u64)> {
     let stat = rustix::fs::statvfs(directory).ok()?;
-    Some(DiskSpace {
-        available: stat.f_bavail.saturating_mul(stat.f_frsize),
-        total: stat.f_blocks.saturating_mul(stat.f_frsize),
-    })
+    Some((
+        stat.f_bavail.saturating_mul(stat.f_frsize),
+        stat.f_blocks.saturating_mul(stat.f_frsize),
+    ))
 }

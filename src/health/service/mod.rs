@@ -7,54 +7,72 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use tower::Service;
 
-use super::document::{self, Readiness};
-use super::{Health, HealthBody, HealthStatus};
+use super::body::HealthBody;
+use super::checks::Health;
+use super::document;
+use super::readiness::Readiness;
+use super::status::HealthStatus;
 use crate::access::Access;
 use crate::model::{OwnResponse, suppressed};
 
+/// The content type of `/livez` and `/readyz`.
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// The content type of `/health`.
 const JSON: HeaderValue = HeaderValue::from_static("application/health+json");
 
-/// One health page as a tower service: for a router's `route_service`, or for anything else that serves
-/// `http` requests, whatever their body.
+/// One health endpoint as a tower [`Service`]: for a router's `route_service`, or for any other server of `http` requests,
+/// with any request body.
 ///
-/// It answers `GET` and `HEAD`, without reading the request's body, without running a check and without
-/// waiting for one. Its answers appear neither in the monitor's series nor in its lines.
+/// Made by [`Health::livez`], [`Health::readyz`] and [`Health::details`]. It responds to `GET` and `HEAD`, and to other
+/// methods with 405. It does not read the request's body, and neither runs a check nor waits for one. Its requests are
+/// left out of the monitor's metrics, log records and traces.
+///
+/// ```
+/// # fn main() -> watchpost::Result<()> {
+/// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+/// # #[cfg(feature = "axum")]
+/// let app: axum::Router = axum::Router::new()
+///     .route_service("/livez", monitor.health().livez())
+///     .route_service("/readyz", monitor.health().readyz());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct HealthService {
     health: Health,
     page: HealthPage,
 }
 
+/// The endpoint that a service is.
 #[derive(Debug, Clone)]
-pub(super) enum HealthPage {
+enum HealthPage {
     Live,
     Ready,
     Details(Access),
 }
 
 impl HealthService {
-    pub(super) fn new(health: &Health, page: HealthPage) -> Self {
+    fn new(health: &Health, page: HealthPage) -> Self {
         Self {
             health: health.clone(),
             page,
         }
     }
 
-    /// The answer to a request of this head.
-    fn answer(&self, method: &Method, headers: &HeaderMap) -> Response<HealthBody> {
+    /// The response to a request with this method and these headers.
+    fn respond(&self, method: &Method, headers: &HeaderMap) -> Response<HealthBody> {
         if method != Method::GET && method != Method::HEAD {
             let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n".into());
             let allowed = HeaderValue::from_static("GET, HEAD");
             refused.headers_mut().insert(ALLOW, allowed);
             return refused;
         }
-        let mut answer = match &self.page {
+        let mut response = match &self.page {
             HealthPage::Live => text(StatusCode::OK, Readiness::Yes.word().into()),
             HealthPage::Ready => {
-                self.health.note_ready_asked();
-                let ready = self.health.ready();
-                text(status(ready != Readiness::Yes), ready.word().into())
+                self.health.note_ready_request();
+                let readiness = self.health.readiness();
+                text(status(readiness != Readiness::Yes), readiness.word().into())
             }
             HealthPage::Details(access) => {
                 let (overall, json) = document::write(&self.health, access.allows(headers));
@@ -62,9 +80,29 @@ impl HealthService {
             }
         };
         if method == Method::HEAD {
-            *answer.body_mut() = HealthBody::default();
+            *response.body_mut() = HealthBody::default();
         }
-        answer
+        response
+    }
+}
+
+impl Health {
+    /// The endpoint `/livez`: 200 and `ok` for as long as the process responds, whatever the checks say.
+    pub fn livez(&self) -> HealthService {
+        HealthService::new(self, HealthPage::Live)
+    }
+
+    /// The endpoint `/readyz`: 200 and `ok`, or 503 and `starting`, `draining` or `not ready`. It has no details, so it
+    /// can be open to anyone.
+    pub fn readyz(&self) -> HealthService {
+        HealthService::new(self, HealthPage::Ready)
+    }
+
+    /// The endpoint `/health` for people and dashboards, in `application/health+json`: the overall status for anyone, and
+    /// all checks and components for clients that `access` admits.
+    pub fn details(&self, access: Access) -> HealthService {
+        self.0.setup.keys.resolve(&access);
+        HealthService::new(self, HealthPage::Details(access))
     }
 }
 
@@ -104,10 +142,10 @@ impl<B> Service<Request<B>> for HealthService {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         ready(Ok(suppressed(|| {
-            let answer = self.answer(request.method(), request.headers());
-            // Its body may log when it is dropped.
+            let response = self.respond(request.method(), request.headers());
+            // Within `suppressed`, because the request's body may log when it is dropped.
             drop(request);
-            answer
+            response
         })))
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 
 use super::super::ComponentStatus;
-use super::super::test_support::{Fixture, ask, get};
+use super::super::test_support::{Fixture, get, send};
 use super::*;
 
 const TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
@@ -16,7 +16,7 @@ fn with_token(token: &str) -> HeaderMap {
 }
 
 #[test]
-fn every_page_answers_every_method() {
+fn every_endpoint_responds_to_every_method() {
     let fixture = Fixture::new();
     let health = &fixture.health;
     let details = || health.details(Access::token(TOKEN));
@@ -29,7 +29,7 @@ fn every_page_answers_every_method() {
             "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW",
         ] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            let (response, body) = ask(&page, &method, &HeaderMap::new());
+            let (response, body) = send(&page, &method, &HeaderMap::new());
             let headers = response.headers();
             let header = |name| headers.get(name).map(|value| value.to_str().unwrap());
             let read = method == Method::GET || method == Method::HEAD;
@@ -52,7 +52,7 @@ fn every_page_answers_every_method() {
 }
 
 #[test]
-fn details_are_for_those_admitted() {
+fn details_are_for_clients_with_access() {
     let fixture = Fixture::new();
     fixture
         .health
@@ -60,7 +60,7 @@ fn details_are_for_those_admitted() {
             Err::<(), _>("line\nbreak \u{2028} \"quoted\"")
         })
         .component_type("datastore");
-    fixture.health.watch_parts(|each| {
+    fixture.health.set_components(|each| {
         each(
             "worker",
             ComponentStatus::worker(true, Duration::from_millis(500)),
@@ -77,13 +77,13 @@ fn details_are_for_those_admitted() {
         with_token("wrong"),
         with_token(&TOKEN[..31]),
     ] {
-        let (response, body) = ask(&page, &Method::GET, &headers);
+        let (response, body) = send(&page, &Method::GET, &headers);
         assert_eq!(
             (response.status().as_u16(), &*body),
             (503, r#"{"status":"fail"}"#)
         );
     }
-    let (response, body) = ask(&page, &Method::GET, &with_token(TOKEN));
+    let (response, body) = send(&page, &Method::GET, &with_token(TOKEN));
     assert_eq!(response.status(), 503);
     assert!(!body.contains('\n'));
     let json: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -136,11 +136,11 @@ fn details_are_for_those_admitted() {
 }
 
 #[test]
-fn a_part_that_is_ill_warns_and_leaves_ready() {
+fn a_faulty_component_is_a_warning_and_leaves_the_service_ready() {
     let fixture = Fixture::new();
     fixture
         .health
-        .watch_parts(|each| each("worker", ComponentStatus::worker(false, Duration::ZERO)));
+        .set_components(|each| each("worker", ComponentStatus::worker(false, Duration::ZERO)));
     assert_eq!(fixture.ready(), "ok");
     let page = fixture.health.details(Access::open_to_anyone());
     assert!(
@@ -152,41 +152,41 @@ fn a_part_that_is_ill_warns_and_leaves_ready() {
 }
 
 #[test]
-fn draining_is_unready_and_alive() {
+fn a_draining_service_is_not_ready_and_alive() {
     let fixture = Fixture::new();
-    fixture.health.drain(true);
+    fixture.health.set_draining(true);
     assert_eq!(get(&fixture.health.readyz()), (503, "draining".to_owned()));
     assert_eq!(get(&fixture.health.livez()), (200, "ok".to_owned()));
     let page = fixture.health.details(Access::token(TOKEN));
     assert_eq!(get(&page), (503, r#"{"status":"fail"}"#.to_owned()));
-    fixture.health.drain(false);
+    fixture.health.set_draining(false);
     assert_eq!(get(&fixture.health.readyz()), (200, "ok".to_owned()));
 }
 
 #[test]
-fn an_unset_token_is_made_up_and_told() {
+fn a_missing_token_is_generated_and_announced() {
     let fixture = Fixture::new();
     let page = fixture.health.details(Access::token_env("WATCHPOST_TOKEN"));
     let announced = fixture.announced.lock().unwrap();
     let (_, rest) = announced[0].split_once("the token is ").unwrap();
     let token = rest.trim_end();
     assert!(!fixture.diagnostics.notices()[0].contains(token));
-    let (_, body) = ask(&page, &Method::GET, &with_token(token));
+    let (_, body) = send(&page, &Method::GET, &with_token(token));
     assert!(body.contains("serviceId"), "{body}");
     assert_eq!(get(&page).1, r#"{"status":"pass"}"#);
 }
 
 #[test]
-fn a_disk_check_stands_on_the_page() {
+fn the_check_of_the_disk_is_in_the_document() {
     let fixture = Fixture::new();
     let directory = tempfile::tempdir().unwrap();
-    fixture.health.watch_disk(directory.path().to_owned());
+    fixture.health.check_disk(directory.path().to_owned());
     let page = fixture.health.details(Access::open_to_anyone());
     let disk = || -> serde_json::Value {
         let json: serde_json::Value = serde_json::from_str(&get(&page).1).unwrap();
         json["checks"]["disk"][0].clone()
     };
-    super::super::test_support::until("the disk is looked at", || disk()["time"].is_string());
+    super::super::test_support::until("the disk is checked", || disk()["time"].is_string());
     assert_ne!(disk()["status"], "fail", "{}", disk());
     assert_eq!(fixture.ready(), "ok");
 }

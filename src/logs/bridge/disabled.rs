@@ -1,6 +1,6 @@
 use super::BridgeState;
 
-/// Without the feature `log` there is no bridge.
+/// Sets no logger: without the feature `log` there is none.
 pub(crate) fn install() -> BridgeState {
     BridgeState::Unavailable
 }

@@ -10,11 +10,11 @@ use tracing_log::{AsLog, LogTracer};
 use super::BridgeState;
 use crate::model::catch_panic;
 
-/// Whether the process's logger is ours.
+/// Whether the process's logger is the one that this crate set.
 static OURS: AtomicBool = AtomicBool::new(false);
 
-/// Makes the process's logger one that turns records into `tracing` events, up to the level that the subscribers of the
-/// process want.
+/// Sets a logger that turns records into `tracing` events, up to the most verbose level that the process's subscribers
+/// select. Returns which logger the process has then.
 pub(crate) fn install() -> BridgeState {
     if OURS.load(Relaxed) {
         follow_levels();
@@ -32,8 +32,8 @@ pub(crate) fn install() -> BridgeState {
     }
 }
 
-/// Makes no more records than the subscribers of the process want, if the process's logger is ours. To be called when
-/// their levels have changed.
+/// Sets the most verbose level of the `log` crate to that of the process's subscribers, if the logger is this crate's.
+/// To be called after their levels have changed.
 pub(crate) fn follow_levels() {
     if OURS.load(Relaxed) {
         log::set_max_level(LevelFilter::current().as_log());
@@ -41,12 +41,12 @@ pub(crate) fn follow_levels() {
 }
 
 thread_local! {
-    /// Whether the logger asked the subscriber.
+    /// Whether the logger has asked the subscriber.
     static ASKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the process's logger asks the thread's subscriber whether it wants a record, as that of tracing-log does. No
-/// record is made.
+/// Whether the process's logger asks the thread's subscriber whether a record is enabled, as the logger of tracing-log
+/// does. No record is made.
 fn asks_tracing() -> bool {
     if !tracing::dispatcher::has_been_set() {
         return false;
@@ -56,16 +56,16 @@ fn asks_tracing() -> bool {
         .level(log::Level::Error)
         .target(env!("CARGO_PKG_NAME"))
         .build();
-    let listens = Dispatch::new(ProbeSubscriber);
+    let probe = Dispatch::new(ProbeSubscriber);
     let ask = || catch_panic(|| log::logger().enabled(&metadata));
-    tracing::dispatcher::with_default(&listens, ask);
-    drop(listens);
-    // What it said of callsites is forgotten.
+    tracing::dispatcher::with_default(&probe, ask);
+    drop(probe);
+    // Removes what `tracing` has cached of the probe's answers.
     tracing::callsite::rebuild_interest_cache();
     ASKED.get()
 }
 
-/// Wants nothing, and notes that it was asked.
+/// A subscriber that selects nothing and notes that it was asked.
 struct ProbeSubscriber;
 
 impl Subscriber for ProbeSubscriber {

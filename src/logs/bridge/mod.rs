@@ -6,22 +6,22 @@ mod installed;
 
 pub(crate) use self::installed::{follow_levels, install};
 
-/// Which logger the process has, after it was asked to take ours.
+/// Which logger the process has after [`install`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(
     not(feature = "log"),
     expect(dead_code, reason = "the other half of the feature")
 )]
 pub(crate) enum BridgeState {
-    /// Ours, from now on.
+    /// This crate's, set by this call.
     Installed,
-    /// Ours, since an earlier call.
+    /// This crate's, set by an earlier call.
     Before,
-    /// Another one, which asks the thread's `tracing` subscriber whether it wants a record.
+    /// Another one, which asks the thread's `tracing` subscriber whether a record is enabled.
     AsksTracing,
-    /// Another one that was not seen to ask `tracing`.
+    /// Another one, which did not ask `tracing`.
     Foreign,
-    /// None is needed: the feature `log` is off.
+    /// This crate has none: its feature `log` is off.
     #[cfg_attr(
         feature = "log",
         expect(dead_code, reason = "the other half of the feature")

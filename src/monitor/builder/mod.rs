@@ -22,7 +22,9 @@ use crate::config::{
 use crate::context::{self, Requests};
 use crate::db::Queries;
 use crate::error::{Error, Result};
-use crate::errors::{Backtraces, BeforeSend, ErrorEvent, ErrorTracker, ErrorsConfig};
+use crate::errors::{
+    Backtraces, BeforeSend, ErrorEvent, ErrorTracker, ErrorTrackerSetup, ErrorsConfig,
+};
 use crate::external::Calls;
 use crate::health::{Health, HealthConfig, HealthSetup};
 use crate::http::{HttpConfig, LayerContext, RequestLogMode};
@@ -646,7 +648,7 @@ impl MonitorBuilder {
         };
         let worker = Worker::start(setup)
             .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
-        errors.keep_by(worker.deadlines());
+        errors.set_deadlines(worker.deadlines());
         let health = Health::new(HealthSetup {
             config: config.health.clone(),
             clock,
@@ -695,7 +697,7 @@ impl MonitorBuilder {
         };
         own::observe(&inner);
         inner.rounds.begin(Doctor::of(&inner, config.data_dir));
-        Ok(current::known(inner))
+        Ok(current::registered(inner))
     }
 }
 
@@ -739,16 +741,14 @@ fn capture(
     keeper: Option<SpoolWriter>,
     tracing: &Tracing,
 ) -> ErrorTracker {
-    let traces = tracing.traces.clone();
-    let read_driver = crate::db::driver_error;
-    ErrorTracker::new(
-        &config.errors,
+    ErrorTracker::new(ErrorTrackerSetup {
+        config: &config.errors,
         record_queue,
         requests,
-        keeper,
-        traces,
-        read_driver,
-    )
+        store: keeper,
+        traces: tracing.traces.clone(),
+        read_driver_error: crate::db::driver_error,
+    })
 }
 
 fn levels(config: &Config) -> Result<Levels> {
@@ -761,7 +761,7 @@ fn taps(
     tracing: &Tracing,
 ) -> Vec<Box<dyn RecordProcessor>> {
     let mut taps: Vec<Box<dyn RecordProcessor>> =
-        vec![Box::new(errors.tap(metrics, diagnostics, read_crumb))];
+        vec![Box::new(errors.processor(metrics, diagnostics, read_crumb))];
     taps.extend(tracing.tap());
     taps
 }

@@ -5,11 +5,12 @@ use crate::errors::event::ErrorEvent;
 use crate::errors::sentry::BeforeSend;
 use crate::model::{Diagnostics, DropReason, catch_panic};
 
-/// Panics after which the hook is not called any more.
+/// The panics after which the hook is not called any more.
 const MAX_PANICS: u32 = 10;
 
-/// What the host wants to see of each event before it is sent. An event at which it panics is not sent: what
-/// it was to take out would be in it.
+/// The host's hook, with its panics caught.
+///
+/// An event on which the hook panics is not sent: the hook may exist to remove something from it.
 pub(super) struct BeforeSendHook {
     call: BeforeSend,
     panics: AtomicU32,
@@ -25,8 +26,12 @@ impl BeforeSendHook {
         }
     }
 
-    /// Shows an event; why it is not to be sent, if it is not.
-    pub(super) fn show(&self, event: &mut ErrorEvent) -> Result<(), DropReason> {
+    /// Calls the hook.
+    ///
+    /// # Errors
+    ///
+    /// The reason to drop the event: the hook refused it or panicked.
+    pub(super) fn call(&self, event: &mut ErrorEvent) -> Result<(), DropReason> {
         if self.panics.load(Relaxed) >= MAX_PANICS {
             return Err(DropReason::Panic);
         }
@@ -35,7 +40,7 @@ impl BeforeSendHook {
             Some(false) => Err(DropReason::BeforeSend),
             None => {
                 let panics = self.panics.fetch_add(1, Relaxed) + 1;
-                self.diagnostics.report("the hook given to `.before_send(..)` panicked: the event is not sent and counted as dropped; mend the hook");
+                self.diagnostics.report("the hook given to `.before_send(..)` panicked: the event is not sent and counts as dropped; correct the hook");
                 if panics == MAX_PANICS {
                     self.diagnostics.report("the hook given to `.before_send(..)` panicked 10 times and is not called any more: no event is sent");
                 }
@@ -47,7 +52,7 @@ impl BeforeSendHook {
 
 impl Drop for BeforeSendHook {
     fn drop(&mut self) {
-        // What the closure holds is the host's: its drop may panic.
+        // The closure holds values of the host, whose drop may panic.
         let call = std::mem::replace(&mut self.call, Box::new(|_| true));
         catch_panic(|| drop(call));
     }

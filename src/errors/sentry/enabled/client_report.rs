@@ -1,21 +1,25 @@
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! The client report: how many events were dropped, by reason.
+
+use std::sync::{Mutex, MutexGuard};
 
 use serde_json::json;
 
-use crate::model::DropReason;
+use crate::model::{DropReason, lock};
 
-/// The protocol's words for the reasons that we have, and how many events were dropped for each.
+/// Counts dropped events until a report with them has been accepted.
 #[derive(Debug, Default)]
 pub(super) struct ClientReport(Mutex<DiscardCounts>);
 
 #[derive(Debug, Default)]
 struct DiscardCounts {
-    waiting: [u64; WORDS.len()],
-    /// What stands in the envelope that is under way.
-    sent: [u64; WORDS.len()],
+    /// Not yet accepted by the server, those in the report under way included.
+    unreported: [u64; REASONS.len()],
+    /// In the report of the envelope that is under way.
+    in_flight: [u64; REASONS.len()],
 }
 
-const WORDS: [&str; 6] = [
+/// The protocol's names of the reasons.
+const REASONS: [&str; 6] = [
     "queue_overflow",
     "cache_overflow",
     "before_send",
@@ -25,8 +29,9 @@ const WORDS: [&str; 6] = [
 ];
 
 impl ClientReport {
+    /// Counts dropped events.
     pub(super) fn add(&self, reason: DropReason, events: u64) {
-        let word = match reason {
+        let index = match reason {
             DropReason::QueueOverflow => 0,
             DropReason::CacheOverflow => 1,
             DropReason::BeforeSend => 2,
@@ -34,40 +39,40 @@ impl ClientReport {
             DropReason::RatelimitBackoff => 5,
             _ => 3,
         };
-        if let Some(count) = self.lock().waiting.get_mut(word) {
+        if let Some(count) = self.lock().unreported.get_mut(index) {
             *count += events;
         }
     }
 
-    /// The report that goes with an envelope, if there is something to report.
-    pub(super) fn begin(&self, timestamp: f64) -> Option<String> {
+    /// The report that goes with the next envelope; `None` if no event was dropped.
+    pub(super) fn attach(&self, timestamp: f64) -> Option<String> {
         let mut counts = self.lock();
-        counts.sent = counts.waiting;
-        if counts.sent.iter().all(|count| *count == 0) {
+        counts.in_flight = counts.unreported;
+        if counts.in_flight.iter().all(|count| *count == 0) {
             return None;
         }
-        let told = WORDS
+        let discarded = REASONS
             .iter()
-            .zip(counts.sent)
+            .zip(counts.in_flight)
             .filter(|(_, count)| *count > 0);
-        let told = told.map(
+        let discarded = discarded.map(
             |(reason, count)| json!({ "reason": reason, "category": "error", "quantity": count }),
         );
-        let told: Vec<_> = told.collect();
-        Some(json!({ "timestamp": timestamp, "discarded_events": told }).to_string())
+        let discarded: Vec<_> = discarded.collect();
+        Some(json!({ "timestamp": timestamp, "discarded_events": discarded }).to_string())
     }
 
-    /// The envelope was taken, its report with it.
-    pub(super) fn taken(&self) {
+    /// The server has accepted the envelope, and the report with it.
+    pub(super) fn accepted(&self) {
         let mut counts = self.lock();
-        let sent = std::mem::take(&mut counts.sent);
-        for (waiting, sent) in counts.waiting.iter_mut().zip(sent) {
-            *waiting = waiting.saturating_sub(sent);
+        let reported = std::mem::take(&mut counts.in_flight);
+        for (unreported, reported) in counts.unreported.iter_mut().zip(reported) {
+            *unreported = unreported.saturating_sub(reported);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, DiscardCounts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
@@ -76,20 +81,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_taken_is_not_told_again() {
+    fn an_accepted_report_is_not_sent_again() {
         let report = ClientReport::default();
-        assert_eq!(report.begin(1.0), None);
+        assert_eq!(report.attach(1.0), None);
         report.add(DropReason::SendError, 2);
         report.add(DropReason::BeforeSend, 1);
-        let told: serde_json::Value = serde_json::from_str(&report.begin(1.5).unwrap()).unwrap();
+        let sent: serde_json::Value = serde_json::from_str(&report.attach(1.5).unwrap()).unwrap();
         let lost = |reason, quantity| json!({ "reason": reason, "category": "error", "quantity": quantity });
         let all = [lost("before_send", 1), lost("send_error", 2)];
-        assert_eq!(told, json!({ "timestamp": 1.5, "discarded_events": all }));
+        assert_eq!(sent, json!({ "timestamp": 1.5, "discarded_events": all }));
         report.add(DropReason::SendError, 1);
-        report.taken();
-        let told: serde_json::Value = serde_json::from_str(&report.begin(2.0).unwrap()).unwrap();
-        assert_eq!(told["discarded_events"], json!([lost("send_error", 1)]));
-        report.taken();
-        assert_eq!(report.begin(3.0), None);
+        report.accepted();
+        let sent: serde_json::Value = serde_json::from_str(&report.attach(2.0).unwrap()).unwrap();
+        assert_eq!(sent["discarded_events"], json!([lost("send_error", 1)]));
+        report.accepted();
+        assert_eq!(report.attach(3.0), None);
     }
 }

@@ -1,3 +1,5 @@
+//! From events to envelopes, in the order in which the store may forget them.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -7,166 +9,175 @@ use super::before_send::BeforeSendHook;
 use super::client_report::ClientReport;
 use super::envelope::{EventOrigin, envelope};
 use crate::clock::Nanos;
-use crate::errors::capture::CaptureState;
 use crate::errors::event::ErrorEvent;
+use crate::errors::shared::CaptureState;
 use crate::errors::stored_record::{self, StoredRecord};
 use crate::model::{DropReason, EventId, RecordCounters, RecordKind};
 use crate::record::ErrorRecord;
 use crate::worker::{Batch, Encode, ItemOutcome, Record, SpoolWriter};
 
-/// Bytes of events that the sink may have while there is a store: what is beyond stays there.
+/// The most bytes of stored events that the sink queues; further events stay in the store until there is room.
 const WINDOW: usize = 1 << 20;
 
-/// Makes envelopes of events.
+/// What an [`EventEncoder`] is made of.
+pub(super) struct EncoderSetup {
+    pub(super) shared: Arc<CaptureState>,
+    pub(super) origin: EventOrigin,
+    pub(super) before_send: Option<BeforeSendHook>,
+    pub(super) counters: Arc<RecordCounters>,
+    /// Bytes of envelopes that the sink holds. The transport subtracts what is settled.
+    pub(super) queued_bytes: Arc<AtomicUsize>,
+    pub(super) report: Arc<ClientReport>,
+}
+
+/// Makes envelopes of events, from memory and from the store.
 ///
-/// Acknowledging an event acknowledges all before it, so events go to the sink in the order of their numbers.
-/// Once one is left in the store, all after it are, and come from there.
+/// Acknowledging a stored event acknowledges all events before it, so events go to the sink in the order of their
+/// numbers. Once one event is left in the store, all later ones are left there too, and are read from the store.
 pub(super) struct EventEncoder {
-    shared: Arc<CaptureState>,
-    origin: EventOrigin,
-    hook: Option<BeforeSendHook>,
-    counters: Arc<RecordCounters>,
-    report: Arc<ClientReport>,
-    /// Bytes that the sink has.
-    waiting: Arc<AtomicUsize>,
-    /// Behind which number the store is to be read; none while nothing is left there.
-    behind: Option<u64>,
-    /// Whether the store was asked and has not answered.
-    asked: bool,
-    /// The last that was left in the store.
-    left: u64,
+    setup: EncoderSetup,
+    /// The number behind which the store is to be read; `None` while no unsent event is only there.
+    read_after: Option<u64>,
+    /// Whether the store was asked to read and has no result yet.
+    is_reading: bool,
+    /// The number of the last event that was left in the store.
+    last_left: u64,
     outcomes: Vec<(RecordKind, ItemOutcome, u64)>,
+    /// Events that the store has removed to make room, as far as they are counted.
     evicted: u64,
 }
 
 impl EventEncoder {
-    pub(super) fn new(
-        shared: &Arc<CaptureState>,
-        (origin, hook): (EventOrigin, Option<BeforeSendHook>),
-        counters: Arc<RecordCounters>,
-        (waiting, report): (Arc<AtomicUsize>, Arc<ClientReport>),
-    ) -> Self {
+    pub(super) fn new(setup: EncoderSetup) -> Self {
+        let store = setup.shared.store.as_ref();
+        // What earlier processes left in the store comes first.
+        let read_after = store
+            .filter(|store| !store.is_empty())
+            .map(SpoolWriter::acked);
         Self {
-            behind: shared
-                .keeper
-                .as_ref()
-                .filter(|keeper| !keeper.is_empty())
-                .map(SpoolWriter::acked),
-            shared: Arc::clone(shared),
-            origin,
-            hook,
-            counters,
-            report,
-            waiting,
-            asked: false,
-            left: 0,
+            setup,
+            read_after,
+            is_reading: false,
+            last_left: 0,
             outcomes: Vec::new(),
             evicted: 0,
         }
     }
 
     fn has_room(&self) -> bool {
-        self.waiting.load(Relaxed) < WINDOW
+        self.setup.queued_bytes.load(Relaxed) < WINDOW
     }
 
-    /// The batch of an event; why there is none, if the hook says so.
+    /// The batch of an event.
+    ///
+    /// # Errors
+    ///
+    /// The reason to drop it, if the host's hook keeps it from being sent.
     fn batch(&self, mut event: ErrorEvent, number: Option<u64>) -> Result<Batch, DropReason> {
-        if let Some(hook) = &self.hook {
-            hook.show(&mut event)
-                .inspect_err(|reason| self.report.add(*reason, 1))?;
+        if let Some(hook) = &self.setup.before_send {
+            hook.call(&mut event)
+                .inspect_err(|reason| self.setup.report.add(*reason, 1))?;
         }
-        let body = envelope(&event, &self.origin);
+        let body = envelope(&event, &self.setup.origin);
         let mut batch = Batch::new(RecordKind::Error, 1, body.into());
         batch.stored = number.is_some();
         batch.tag = number.unwrap_or_default();
-        self.waiting.fetch_add(batch.body.len(), Relaxed);
+        self.setup.queued_bytes.fetch_add(batch.body.len(), Relaxed);
         Ok(batch)
     }
 
-    /// Takes what the store has read, and asks for more.
-    fn take_stored(&mut self, keeper: &SpoolWriter, out: &mut Vec<Batch>) {
-        let Some(behind) = self.behind else { return };
-        if self.asked {
-            let Some(records) = keeper.take_read() else {
+    /// Takes the result of a read from the store, and asks for more while there is room.
+    fn take_stored(&mut self, store: &SpoolWriter, out: &mut Vec<Batch>) {
+        let Some(after) = self.read_after else { return };
+        if self.is_reading {
+            let Some(records) = store.take_read() else {
                 return;
             };
-            self.asked = false;
+            self.is_reading = false;
             match records.last() {
                 Some((last, _)) => {
-                    self.behind = Some(behind.max(*last));
-                    self.found(&records, out);
+                    self.read_after = Some(after.max(*last));
+                    self.add_stored(&records, out);
                 }
-                // The last one may have been left there after it was read.
-                None if self.left <= behind => self.behind = None,
+                // Nothing is left behind `after`: from now on events come from memory again. But an event may have
+                // been left in the store after it was read; then the next read finds it.
+                None if self.last_left <= after => self.read_after = None,
                 None => {}
             }
         }
-        let Some(behind) = self.behind else { return };
+        let Some(after) = self.read_after else { return };
         if self.has_room() {
-            self.asked = true;
-            keeper.want_read(behind);
+            self.is_reading = true;
+            store.want_read(after);
         }
     }
 
-    fn found(&mut self, records: &[(u64, Vec<u8>)], out: &mut Vec<Batch>) {
+    /// Makes batches of stored events.
+    fn add_stored(&self, records: &[(u64, Vec<u8>)], out: &mut Vec<Batch>) {
+        let setup = &self.setup;
         let mut events = Vec::new();
         let mut frames: FxHashMap<EventId, Vec<_>> = FxHashMap::default();
         for (number, record) in records {
-            match stored_record::read(record) {
+            match stored_record::decode(record) {
                 Some(StoredRecord::Event(event)) => events.push((*number, *event)),
-                Some(StoredRecord::Frames(event, calls)) => {
-                    frames.insert(event, calls);
+                Some(StoredRecord::Frames(event, of_event)) => {
+                    frames.insert(event, of_event);
                 }
                 None => {}
             }
         }
         for (number, mut event) in events {
-            if let Some(calls) = frames.remove(&event.id) {
-                event.frames = calls;
+            if let Some(of_event) = frames.remove(&event.id) {
+                event.frames = of_event;
             }
-            if number < self.shared.first {
-                self.shared.groups.add(&Arc::new(event.clone()));
+            // Those of this process are in the groups already.
+            if number < setup.shared.first_number {
+                setup.shared.groups.add(&Arc::new(event.clone()));
             }
-            self.counters.emitted(RecordKind::Error, 1);
+            // It was counted as spooled, or by an earlier process. So it is emitted anew.
+            setup.counters.emitted(RecordKind::Error, 1);
             match self.batch(event, Some(number)) {
                 Ok(mut batch) => {
                     batch.found = true;
                     out.push(batch);
                 }
-                Err(reason) => self.counters.dropped(RecordKind::Error, reason, 1),
+                Err(reason) => setup.counters.dropped(RecordKind::Error, reason, 1),
             }
         }
     }
 
-    /// Takes events that the tap has read.
+    /// Makes batches of the events that the processor has put into the outbox, or leaves them in the store.
     fn take_new(&mut self, all: bool, out: &mut Vec<Batch>) {
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.setup.shared);
         let Some(outbox) = &shared.outbox else { return };
-        let keeper = shared.keeper.as_ref();
-        let fails = keeper
+        let store = shared.store.as_ref();
+        let store_fails = store
             .and_then(SpoolWriter::status)
             .is_none_or(|it| it.failing);
         loop {
-            let stored = |number: Option<u64>| {
-                number.is_some_and(|number| keeper.is_some_and(|it| it.is_stored(number)))
+            // 1. The next event is ready once it is stored. It is ready at once if the store fails, and in a flush,
+            // which waits for the server and must not wait for the disk before that.
+            let is_on_disk = |number: Option<u64>| {
+                number.is_some_and(|number| store.is_some_and(|it| it.is_stored(number)))
             };
-            // Whoever flushes waits for the server, not for the disk before it.
-            let at_once = fails || all && self.behind.is_none();
-            let ready = outbox.take(all, |next| at_once || stored(next.number));
+            let at_once = store_fails || all && self.read_after.is_none();
+            let ready = outbox.pop_ready(all, |next| at_once || is_on_disk(next.number));
             let Some(next) = ready else { return };
-            let is_stored = stored(next.number);
+            // 2. A stored event stays in the store if an earlier one did, or if the sink has no room. It counts as
+            // spooled and comes back through `add_stored`.
             if let Some(number) = next.number
-                && is_stored
-                && (self.behind.is_some() || !self.has_room())
+                && is_on_disk(next.number)
+                && (self.read_after.is_some() || !self.has_room())
             {
-                self.behind.get_or_insert(number - 1);
-                self.left = number;
+                self.read_after.get_or_insert(number - 1);
+                self.last_left = number;
                 self.outcomes
                     .push((RecordKind::Error, ItemOutcome::Spooled, 1));
                 continue;
             }
-            // What is not in the store overtakes what is, and so must acknowledge nothing.
-            let number = next.number.filter(|_| self.behind.is_none());
+            // 3. Anything else goes to the sink. While earlier events are in the store, it overtakes them, so it must
+            // not acknowledge anything.
+            let number = next.number.filter(|_| self.read_after.is_none());
             match self.batch(Arc::unwrap_or_clone(next.event), number) {
                 Ok(batch) => out.push(batch),
                 Err(reason) => {
@@ -174,6 +185,20 @@ impl EventEncoder {
                         .push((RecordKind::Error, ItemOutcome::Dropped(reason), 1));
                 }
             }
+        }
+    }
+
+    /// Counts events that the store has removed to make room.
+    fn count_evicted(&mut self, store: &SpoolWriter) {
+        let evicted = store.status().unwrap_or_default().evicted;
+        if evicted > self.evicted {
+            let lost = evicted - self.evicted;
+            self.evicted = evicted;
+            // They were counted as spooled. So they are emitted anew to be dropped.
+            let counters = &self.setup.counters;
+            counters.emitted(RecordKind::Error, lost);
+            counters.dropped(RecordKind::Error, DropReason::CacheOverflow, lost);
+            self.setup.report.add(DropReason::CacheOverflow, lost);
         }
     }
 }
@@ -185,25 +210,17 @@ impl Encode for EventEncoder {
 
     fn take(&mut self, record: &Record<'_>) -> u64 {
         let event = ErrorRecord::read(record.body).map(|record| record.event);
-        let outbox = self.shared.outbox.as_ref();
-        let told = event.is_some_and(|event| outbox.is_some_and(|outbox| outbox.tell(event)));
-        u64::from(told)
+        let outbox = self.setup.shared.outbox.as_ref();
+        let claimed = event.is_some_and(|event| outbox.is_some_and(|outbox| outbox.claim(event)));
+        u64::from(claimed)
     }
 
     fn batches(&mut self, _: Nanos, all: bool, out: &mut Vec<Batch>) {
-        let shared = Arc::clone(&self.shared);
-        if let Some(keeper) = &shared.keeper {
-            let evicted = keeper.status().unwrap_or_default().evicted;
-            if evicted > self.evicted {
-                // They were spooled, and so are emitted anew to be dropped.
-                let lost = evicted - self.evicted;
-                self.evicted = evicted;
-                self.counters.emitted(RecordKind::Error, lost);
-                self.counters
-                    .dropped(RecordKind::Error, DropReason::CacheOverflow, lost);
-                self.report.add(DropReason::CacheOverflow, lost);
-            }
-            self.take_stored(keeper, out);
+        let shared = Arc::clone(&self.setup.shared);
+        if let Some(store) = &shared.store {
+            self.count_evicted(store);
+            // Stored events are older than those in the outbox.
+            self.take_stored(store, out);
         }
         self.take_new(all, out);
     }
@@ -213,11 +230,11 @@ impl Encode for EventEncoder {
     }
 
     fn due(&self) -> Option<Nanos> {
-        self.shared.outbox.as_ref()?.due()
+        self.setup.shared.outbox.as_ref()?.due()
     }
 
     fn forget(&mut self) {
-        if let Some(outbox) = &self.shared.outbox {
+        if let Some(outbox) = &self.setup.shared.outbox {
             outbox.clear();
         }
     }

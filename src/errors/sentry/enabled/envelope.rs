@@ -1,4 +1,4 @@
-//! An event as the protocol wants it, by the `sentry` crate's types.
+//! From an event to an envelope, with the protocol types of the `sentry` crate.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,14 +12,14 @@ use serde_json::json;
 use crate::errors::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 use crate::model::{Level, SpanId, TraceId, Value, prefix};
 
-/// Bytes of a tag's value.
+/// The most bytes of a tag's value.
 const MAX_TAG: usize = 200;
-/// The whole event; a larger one goes without its breadcrumbs and extras, and is marked.
+/// The most bytes of an event. A larger one is sent without breadcrumbs and extra attributes, and marked.
 const MAX_EVENT: usize = 200 * 1024;
-/// What attributes are called that are request headers.
-const HEADER: &str = "http.request.header.";
+/// The prefix of the attributes that are request headers.
+const HEADER_PREFIX: &str = "http.request.header.";
 
-/// Whose events they are.
+/// The service that the events come from.
 #[derive(Debug, Default)]
 pub(super) struct EventOrigin {
     pub(super) environment: Option<String>,
@@ -27,17 +27,17 @@ pub(super) struct EventOrigin {
     pub(super) service: String,
 }
 
-/// The envelope of an event.
+/// The envelope with one event.
 pub(super) fn envelope(event: &ErrorEvent, origin: &EventOrigin) -> Vec<u8> {
-    let mut whole = translated(event, origin);
-    let mut payload = payload(&whole, &event.path);
+    let mut sent = protocol_event(event, origin);
+    let mut payload = payload(&sent, &event.path);
     if payload.len() > MAX_EVENT {
-        whole.extra.clear();
-        whole.breadcrumbs.values.clear();
-        if let Some(Context::Other(own)) = whole.contexts.get_mut("watchpost") {
+        sent.extra.clear();
+        sent.breadcrumbs.values.clear();
+        if let Some(Context::Other(own)) = sent.contexts.get_mut("watchpost") {
             own.insert("truncated".to_owned(), true.into());
         }
-        payload = self::payload(&whole, &event.path);
+        payload = self::payload(&sent, &event.path);
     }
     let mut out = Vec::with_capacity(payload.len() + 128);
     put_line(&mut out, &json!({ "event_id": event.id.to_string() }));
@@ -57,16 +57,16 @@ fn put_line(out: &mut Vec<u8>, head: &serde_json::Value) {
     out.push(b'\n');
 }
 
-/// Seconds since the epoch.
+/// Seconds since the Unix epoch.
 pub(super) fn timestamp(at: SystemTime) -> f64 {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    // Finer than a microsecond a float of this size is not.
+    // A float of this size is no finer than a microsecond.
     since.as_micros() as f64 / 1e6
 }
 
 fn payload(event: &Event<'_>, path: &str) -> String {
     let mut json = serde_json::to_value(event).unwrap_or_default();
-    // The crate's type wants a whole URL, and of ours the path is what is known.
+    // The crate's type wants a complete URL; only the path is known.
     if let Some(request) = json.get_mut("request").and_then(|it| it.as_object_mut())
         && !path.is_empty()
     {
@@ -75,18 +75,19 @@ fn payload(event: &Event<'_>, path: &str) -> String {
     json.to_string()
 }
 
-fn translated(event: &ErrorEvent, origin: &EventOrigin) -> Event<'static> {
+/// The event in the protocol's form.
+fn protocol_event(event: &ErrorEvent, origin: &EventOrigin) -> Event<'static> {
     let transaction = format!("{} {}", event.method, event.route);
     let mut out = Event {
         event_id: Uuid::from_u128(event.id.to_u128()),
         timestamp: event.at,
-        // The protocol has no word of its own for Rust.
+        // The protocol has no platform of its own for Rust.
         platform: "native".into(),
         level: level(event.level),
         release: origin.release.clone().map(Into::into),
         environment: origin.environment.clone().map(Into::into),
-        transaction: some(transaction.trim()),
-        user: some(&event.user).map(|id| User {
+        transaction: non_empty(transaction.trim()),
+        user: non_empty(&event.user).map(|id| User {
             id: Some(id),
             ..User::default()
         }),
@@ -113,7 +114,7 @@ fn translated(event: &ErrorEvent, origin: &EventOrigin) -> Event<'static> {
         });
     } else {
         let causes = event.causes.iter().enumerate();
-        // The innermost cause first.
+        // The protocol lists the innermost cause first.
         let causes = causes
             .rev()
             .map(|(at, cause)| exception(cause, (at == 0).then_some(event)));
@@ -124,8 +125,8 @@ fn translated(event: &ErrorEvent, origin: &EventOrigin) -> Event<'static> {
     out
 }
 
-/// A text, unless it is empty.
-pub(super) fn some(text: &str) -> Option<String> {
+/// The text, unless it is empty.
+pub(super) fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
@@ -142,9 +143,9 @@ fn level(level: Level) -> protocol::Level {
 fn exception(cause: &Cause, outermost: Option<&ErrorEvent>) -> Exception {
     let (module, name) = type_parts(&cause.type_name);
     let mut out = Exception {
-        ty: some(name).unwrap_or_else(|| "Error".to_owned()),
-        value: some(&cause.message),
-        module: some(module),
+        ty: non_empty(name).unwrap_or_else(|| "Error".to_owned()),
+        value: non_empty(&cause.message),
+        module: non_empty(module),
         ..Exception::default()
     };
     if let Some(event) = outermost {
@@ -156,8 +157,8 @@ fn exception(cause: &Cause, outermost: Option<&ErrorEvent>) -> Exception {
         });
         out.stacktrace = Some(Stacktrace {
             frames: match event.frames.as_slice() {
-                [] => vec![place(&event.location)],
-                // The outermost call first.
+                [] => vec![location_frame(&event.location)],
+                // The protocol lists the outermost frame first.
                 frames => frames.iter().rev().map(frame).collect(),
             },
             ..Stacktrace::default()
@@ -166,7 +167,7 @@ fn exception(cause: &Cause, outermost: Option<&ErrorEvent>) -> Exception {
     out
 }
 
-/// The module and the name of a type's path; generic arguments stay with the name.
+/// Module and name of a type's path. Generic arguments belong to the name.
 fn type_parts(path: &str) -> (&str, &str) {
     let plain = path.split('<').next().unwrap_or(path);
     let at = plain.rfind("::");
@@ -174,13 +175,13 @@ fn type_parts(path: &str) -> (&str, &str) {
         .unwrap_or(("", path))
 }
 
-/// The place of the capture, where no backtrace was taken.
-fn place(location: &str) -> protocol::Frame {
+/// The location of the capture as a frame, for an event without a backtrace.
+fn location_frame(location: &str) -> protocol::Frame {
     let mut parts = location.rsplitn(3, ':');
     let (column, line) = (parts.next(), parts.next());
     let number = |part: Option<&str>| part.and_then(|it| it.parse().ok());
     protocol::Frame {
-        filename: parts.next().and_then(some),
+        filename: parts.next().and_then(non_empty),
         lineno: number(line),
         colno: number(column),
         in_app: Some(true),
@@ -190,9 +191,9 @@ fn place(location: &str) -> protocol::Frame {
 
 fn frame(frame: &Frame) -> protocol::Frame {
     protocol::Frame {
-        function: some(&frame.function),
-        filename: frame.file.rsplit('/').next().and_then(some),
-        abs_path: some(&frame.file),
+        function: non_empty(&frame.function),
+        filename: frame.file.rsplit('/').next().and_then(non_empty),
+        abs_path: non_empty(&frame.file),
         lineno: (frame.line > 0).then_some(frame.line.into()),
         in_app: Some(frame.in_app),
         ..protocol::Frame::default()
@@ -204,24 +205,24 @@ fn request(event: &ErrorEvent) -> Option<Request> {
         return None;
     }
     let mut headers = BTreeMap::new();
-    if let Some(agent) = some(&event.user_agent) {
+    if let Some(agent) = non_empty(&event.user_agent) {
         headers.insert("User-Agent".to_owned(), agent);
     }
     for (key, value) in event.attributes.iter() {
-        if let (Some(name), Value::Str(value)) = (key.strip_prefix(HEADER), value) {
+        if let (Some(name), Value::Str(value)) = (key.strip_prefix(HEADER_PREFIX), value) {
             headers.insert(name.to_owned(), value.to_string());
         }
     }
     Some(Request {
-        method: some(&event.method),
-        query_string: some(&event.query),
+        method: non_empty(&event.method),
+        query_string: non_empty(&event.query),
         headers,
         ..Request::default()
     })
 }
 
-/// The trace as the protocol has it, if there is one.
-pub(super) fn trace(trace: TraceId, span: SpanId) -> Option<TraceContext> {
+/// The trace context of the protocol, if there is a trace.
+pub(super) fn trace_context(trace: TraceId, span: SpanId) -> Option<TraceContext> {
     (trace != TraceId::NIL && span != SpanId::NIL).then(|| TraceContext {
         trace_id: trace.to_u128().to_be_bytes().into(),
         span_id: span.to_u64().to_be_bytes().into(),
@@ -231,11 +232,11 @@ pub(super) fn trace(trace: TraceId, span: SpanId) -> Option<TraceContext> {
 
 fn contexts(event: &ErrorEvent) -> BTreeMap<String, Context> {
     let mut out = BTreeMap::new();
-    if let Some(mut trace) = trace(event.trace_id, event.span_id) {
+    if let Some(mut trace) = trace_context(event.trace_id, event.span_id) {
         trace.op = Some("http.server".to_owned());
         out.insert("trace".to_owned(), trace.into());
     }
-    let headers = |key: &&str| !key.starts_with(HEADER);
+    let headers = |key: &&str| !key.starts_with(HEADER_PREFIX);
     let mut own = values(event.attributes.iter().filter(|(key, _)| headers(key)));
     let mut put = |key: &str, value| own.insert(key.to_owned(), value);
     put("group", format!("{:016x}", event.group).into());
@@ -246,7 +247,7 @@ fn contexts(event: &ErrorEvent) -> BTreeMap<String, Context> {
     if let Some(bytes) = event.resident_bytes {
         put("resident_bytes", bytes.into());
     }
-    if let Some(route) = some(&event.route) {
+    if let Some(route) = non_empty(&event.route) {
         put("http.route", route.into());
     }
     out.insert("watchpost".to_owned(), Context::Other(own));
@@ -254,13 +255,13 @@ fn contexts(event: &ErrorEvent) -> BTreeMap<String, Context> {
 }
 
 fn tags(event: &ErrorEvent, origin: &EventOrigin) -> BTreeMap<String, String> {
-    let theirs = event.tags.iter();
-    let theirs = theirs.map(|(key, value)| (key.as_str(), prefix(value, MAX_TAG)));
-    let ours = [
+    let of_event = event.tags.iter();
+    let of_event = of_event.map(|(key, value)| (key.as_str(), prefix(value, MAX_TAG)));
+    let own = [
         ("service", origin.service.as_str()),
         ("thread", &event.thread),
     ];
-    let all = theirs.chain(ours).filter(|(_, value)| !value.is_empty());
+    let all = of_event.chain(own).filter(|(_, value)| !value.is_empty());
     all.map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
 }
@@ -271,10 +272,10 @@ fn values<'a>(
     let value = |value: &Value| match value {
         Value::Str(text) => text.as_ref().into(),
         Value::I64(number) => (*number).into(),
-        // As a text where JSON has no word for it.
+        // JSON has no such numbers.
         Value::F64(number) if !number.is_finite() => number.to_string().into(),
         Value::F64(number) => (*number).into(),
-        Value::Bool(truth) => (*truth).into(),
+        Value::Bool(value) => (*value).into(),
     };
     all.map(|(key, it)| (key.to_owned(), value(it))).collect()
 }
@@ -284,8 +285,8 @@ fn breadcrumb(crumb: &Breadcrumb) -> protocol::Breadcrumb {
     protocol::Breadcrumb {
         timestamp: crumb.at,
         level: level(crumb.level),
-        category: some(&crumb.target),
-        message: some(&crumb.message),
+        category: non_empty(&crumb.target),
+        message: non_empty(&crumb.message),
         data: fields
             .map(|(key, value)| (key.clone(), value.as_str().into()))
             .collect(),
@@ -298,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_of_types_are_parted_at_the_name() {
+    fn the_path_of_a_type_is_split_before_the_name() {
         assert_eq!(type_parts("a::b::C"), ("a::b", "C"));
         assert_eq!(type_parts("a::C<x::Y>"), ("a", "C<x::Y>"));
         assert_eq!(type_parts("Os"), ("", "Os"));

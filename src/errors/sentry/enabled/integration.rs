@@ -4,25 +4,26 @@ use std::sync::{Arc, Weak};
 use sentry::protocol::{Context, Event, TraceContext};
 use sentry::{ClientOptions, TransactionOrSpan};
 
-use super::envelope::{some, trace};
-use crate::errors::capture::{CaptureState, ErrorTracker};
+use super::envelope::{non_empty, trace_context};
+use crate::errors::shared::CaptureState;
+use crate::errors::tracker::ErrorTracker;
 use crate::record::Method;
 
-/// The tag with our trace id, and the context with our ids, of an event that belongs to a span of Sentry's.
+/// The tag with the trace ID, and the context with both IDs, of an event that belongs to a span of Sentry's.
 const TRACE_TAG: &str = "watchpost.trace_id";
 const CONTEXT: &str = "watchpost";
 
-/// Gives the events of a Sentry that the host set up itself the ids of the request that they come from.
+/// Adds the IDs of the current request to the events of a Sentry client that the service set up itself.
 ///
-/// Made by [`Monitor::sentry_integration`](crate::Monitor::sentry_integration).
-#[must_use = "it does its work once Sentry's options have it"]
+/// Made by [`Monitor::sentry_integration`](crate::Monitor::sentry_integration); add it to Sentry's `ClientOptions`.
+#[must_use = "add it to Sentry's options"]
 pub struct SentryIntegration {
-    // The host's Sentry may outlive the monitor.
+    // Weak: the service's Sentry client may outlive the monitor.
     errors: Weak<CaptureState>,
 }
 
 impl ErrorTracker {
-    /// What a Sentry of the host's is given.
+    /// The integration for a Sentry client of the service.
     pub(crate) fn sentry_integration(&self) -> SentryIntegration {
         SentryIntegration {
             errors: Arc::downgrade(&self.shared),
@@ -43,25 +44,25 @@ impl sentry::Integration for SentryIntegration {
         let Some(errors) = self.errors.upgrade() else {
             return Some(event);
         };
-        let seen = errors.at(|slot, span| {
-            // Who follows the id finds the trace.
+        let current = errors.with_current(|slot, span| {
+            // The trace is kept, so that the ID leads to it.
             slot.touch_captured();
             let method = slot.method().map_or("", Method::as_str);
             (slot.ids(), span, method)
         });
-        let Some((ids, span, method)) = seen else {
+        let Some((ids, span, method)) = current else {
             return Some(event);
         };
-        if let Some(trace) = trace(ids.trace, span) {
-            if belongs_to_their_span(&event) {
+        if let Some(trace) = trace_context(ids.trace, span) {
+            if belongs_to_sentry_span(&event) {
                 let trace_id = trace.trace_id.to_string();
                 event.tags.entry(TRACE_TAG.to_owned()).or_insert(trace_id);
-                let own = [
+                let ids = [
                     ("trace_id", trace.trace_id.to_string()),
                     ("span_id", trace.span_id.to_string()),
                 ];
-                let own = own.map(|(key, id)| (key.to_owned(), id.into()));
-                let own = Context::Other(own.into_iter().collect());
+                let ids = ids.map(|(key, id)| (key.to_owned(), id.into()));
+                let own = Context::Other(ids.into_iter().collect());
                 event.contexts.entry(CONTEXT.to_owned()).or_insert(own);
             } else {
                 event.contexts.insert("trace".to_owned(), trace.into());
@@ -69,28 +70,28 @@ impl sentry::Integration for SentryIntegration {
         }
         if event.transaction.is_none() {
             let route = errors.requests.routes().name(ids.route);
-            event.transaction = some(format!("{method} {route}").trim());
+            event.transaction = non_empty(format!("{method} {route}").trim());
         }
         Some(event)
     }
 }
 
-/// Whether the event's trace context is one that a span of Sentry's, or the host, has set. Without either, Sentry puts
-/// ids of its own there that lead nowhere.
-fn belongs_to_their_span(event: &Event<'_>) -> bool {
-    let Some(Context::Trace(theirs)) = event.contexts.get("trace") else {
+/// Whether the event's trace context was set by a span of Sentry's or by the host. Otherwise Sentry has put IDs of its
+/// own there, which lead nowhere.
+fn belongs_to_sentry_span(event: &Event<'_>) -> bool {
+    let Some(Context::Trace(context)) = event.contexts.get("trace") else {
         return event.contexts.contains_key("trace");
     };
-    let says_more = **theirs
+    let has_more = **context
         != TraceContext {
-            trace_id: theirs.trace_id,
-            span_id: theirs.span_id,
+            trace_id: context.trace_id,
+            span_id: context.span_id,
             ..TraceContext::default()
         };
-    // A span without an operation, a parent or a status says nothing but its ids.
-    says_more
+    // A span without an operation, a parent or a status has only its IDs.
+    has_more
         || sentry::configure_scope(|scope| scope.get_span()).is_some_and(|span| {
-            theirs.span_id
+            context.span_id
                 == match span {
                     TransactionOrSpan::Transaction(it) => it.get_trace_context().span_id,
                     TransactionOrSpan::Span(it) => it.get_span_id(),

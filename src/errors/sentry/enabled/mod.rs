@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::SentrySetup;
-use crate::errors::capture::CaptureState;
+use crate::errors::shared::CaptureState;
 use crate::worker::{HttpClient, RemoteSetup, TlsRoots};
 
 mod before_send;
@@ -20,17 +20,17 @@ pub(crate) use self::outbox::Outbox;
 
 use self::before_send::BeforeSendHook;
 use self::client_report::ClientReport;
-use self::encoder::EventEncoder;
+use self::encoder::{EncoderSetup, EventEncoder};
 use self::envelope::EventOrigin;
 use self::transport::SentryTransport;
 
-/// Bytes and events that wait for the server beside those in the store.
+/// The most bytes and events that wait for the server, apart from those in the store.
 const MAX_BYTES: usize = 8 << 20;
 const MAX_ITEMS: u64 = 20_000;
-/// What one request may take.
+/// The time limit of one request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The sink to which events go.
+/// The sink that sends events; `None` if no HTTP client can be made, which is then reported.
 pub(crate) fn remote(shared: &Arc<CaptureState>, setup: SentrySetup<'_>) -> Option<RemoteSetup> {
     let client = match HttpClient::new(&TlsRoots::default()) {
         Ok(client) => client,
@@ -41,29 +41,29 @@ pub(crate) fn remote(shared: &Arc<CaptureState>, setup: SentrySetup<'_>) -> Opti
             return None;
         }
     };
-    let origin = EventOrigin {
-        environment: setup.environment,
-        release: setup.release,
-        service: setup.service,
-    };
     let report = Arc::new(ClientReport::default());
-    let hook = setup
-        .before_send
-        .map(|call| BeforeSendHook::new(call, setup.diagnostics));
-    let server = SentryTransport::new(&setup.dsn, shared, &report, setup.clock);
-    let waiting = server.waiting();
+    let transport = SentryTransport::new(&setup.dsn, shared, &report, setup.clock);
+    let encoder = EventEncoder::new(EncoderSetup {
+        shared: Arc::clone(shared),
+        origin: EventOrigin {
+            environment: setup.environment,
+            release: setup.release,
+            service: setup.service,
+        },
+        before_send: setup
+            .before_send
+            .map(|call| BeforeSendHook::new(call, setup.diagnostics)),
+        counters: setup.counters,
+        queued_bytes: transport.queued_bytes(),
+        report,
+    });
     Some(RemoteSetup {
         name: "sentry",
         max_bytes: MAX_BYTES,
         max_items: MAX_ITEMS,
         timeout: TIMEOUT,
         client,
-        consume: Box::new(EventEncoder::new(
-            shared,
-            (origin, hook),
-            setup.counters,
-            (waiting, report),
-        )),
-        deliver: Box::new(server),
+        consume: Box::new(encoder),
+        deliver: Box::new(transport),
     })
 }

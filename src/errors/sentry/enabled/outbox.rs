@@ -1,15 +1,15 @@
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::clock::{Clock, Nanos, nanos};
 use crate::errors::event::{ErrorEvent, Frame};
-use crate::model::EventId;
+use crate::model::{EventId, lock};
 
-/// How long an event waits for the names of its backtrace's calls.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest time that an event waits for the frames of its backtrace.
+const MAX_WAIT_FOR_FRAMES: Duration = Duration::from_secs(5);
 
-/// Events on their way from the tap, which reads records, to the sink.
+/// Events on their way from the processor, which decodes records, to the sink.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     clock: Clock,
@@ -18,17 +18,17 @@ pub(crate) struct Outbox {
 
 #[derive(Debug)]
 pub(super) struct OutboxEntry {
-    /// Its number in the store, if there is one.
+    /// The number of the event in the store, if there is one.
     pub(super) number: Option<u64>,
     pub(super) event: Arc<ErrorEvent>,
-    /// Until when its calls are waited for.
-    named_by: Option<Nanos>,
-    /// Whether the sink knows of it.
-    told: bool,
+    /// Until when the event waits for its frames; `None` if it has them or gets none.
+    frames_deadline: Option<Nanos>,
+    /// Whether the sink has counted the event's record as its own.
+    is_claimed: bool,
 }
 
 impl Outbox {
-    /// One, if it is `wanted`.
+    /// An outbox, if one is `wanted`.
     pub(crate) fn new(wanted: bool) -> Option<Self> {
         wanted.then(|| Self {
             clock: Clock::system(),
@@ -36,50 +36,52 @@ impl Outbox {
         })
     }
 
-    /// Adds an event. `unnamed`: its calls come later.
-    pub(crate) fn add(&self, number: Option<u64>, event: &Arc<ErrorEvent>, unnamed: bool) {
-        let named_by = unnamed.then(|| self.clock.now() + nanos(PATIENCE));
+    /// Adds an event. `frames_follow`: the frames of its backtrace are set later.
+    pub(crate) fn add(&self, number: Option<u64>, event: &Arc<ErrorEvent>, frames_follow: bool) {
+        let deadline = || self.clock.now() + nanos(MAX_WAIT_FOR_FRAMES);
+        let frames_deadline = frames_follow.then(deadline);
         self.lock().push_back(OutboxEntry {
             number,
             event: Arc::clone(event),
-            named_by,
-            told: false,
+            frames_deadline,
+            is_claimed: false,
         });
     }
 
-    /// Gives an event its calls.
-    pub(crate) fn add_frames(&self, event: EventId, frames: Vec<Frame>) {
+    /// Sets the frames of an event, if it is still here.
+    pub(crate) fn set_frames(&self, event: EventId, frames: Vec<Frame>) {
         let mut events = self.lock();
-        if let Some(out) = events.iter_mut().find(|out| out.event.id == event) {
-            Arc::make_mut(&mut out.event).frames = frames;
-            out.named_by = None;
+        if let Some(entry) = events.iter_mut().find(|entry| entry.event.id == event) {
+            Arc::make_mut(&mut entry.event).frames = frames;
+            entry.frames_deadline = None;
         }
     }
 
-    /// Whether the event is there and was not asked for before.
-    pub(super) fn tell(&self, event: EventId) -> bool {
+    /// Marks an event as counted by the sink. Returns whether it is here and was not marked before.
+    pub(super) fn claim(&self, event: EventId) -> bool {
         let mut events = self.lock();
-        // Asked in the order in which they came, soon after.
-        let out = events.iter_mut().rev().find(|out| out.event.id == event);
-        out.is_some_and(|out| !std::mem::replace(&mut out.told, true))
+        // Events are claimed soon after they are added, so the search begins at the end.
+        let entry = events.iter_mut().rev().find(|it| it.event.id == event);
+        entry.is_some_and(|entry| !std::mem::replace(&mut entry.is_claimed, true))
     }
 
-    /// Takes the first event if `ready` says so and its calls have names; these are not waited for if `all`.
-    pub(super) fn take(
+    /// Takes out the first event if it is claimed, has its frames, and `is_ready` accepts it. With `all`, it does not
+    /// wait for frames.
+    pub(super) fn pop_ready(
         &self,
         all: bool,
-        ready: impl FnOnce(&OutboxEntry) -> bool,
+        is_ready: impl FnOnce(&OutboxEntry) -> bool,
     ) -> Option<OutboxEntry> {
         let now = self.clock.now();
         let mut events = self.lock();
         let first = events.front()?;
-        let named = first.named_by.is_none_or(|by| now >= by);
-        (first.told && (all || named) && ready(first)).then(|| events.pop_front())?
+        let has_frames = first.frames_deadline.is_none_or(|deadline| now >= deadline);
+        (first.is_claimed && (all || has_frames) && is_ready(first)).then(|| events.pop_front())?
     }
 
-    /// When the first event stops to wait for its calls.
+    /// When the first event stops waiting for its frames.
     pub(super) fn due(&self) -> Option<Nanos> {
-        self.lock().front()?.named_by
+        self.lock().front()?.frames_deadline
     }
 
     pub(super) fn clear(&self) {
@@ -87,6 +89,6 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<OutboxEntry>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.events)
     }
 }

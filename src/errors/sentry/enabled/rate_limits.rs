@@ -1,16 +1,17 @@
-//! How long the server wants no errors.
+//! The server's rate limits for errors.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use http::HeaderMap;
 
 use crate::clock::{Clock, Nanos, nanos};
+use crate::model::lock;
 
-/// The longest that a server is believed.
-const LONGEST: Duration = Duration::from_secs(86_400);
+/// The longest limit that is obeyed.
+const MAX_LIMIT: Duration = Duration::from_secs(86_400);
 
-/// The limit that holds. Of two the longer counts; it goes by a clock that nothing sets back.
+/// The current limit. Of two limits the later one holds. Time is that of a monotonic clock.
 #[derive(Debug)]
 pub(super) struct RateLimits {
     clock: Clock,
@@ -25,41 +26,42 @@ impl RateLimits {
         }
     }
 
-    /// Takes in what an answer asks for.
-    pub(super) fn hear(&self, headers: &HeaderMap) {
-        let asked = headers
+    /// Reads the limits in the headers of a response.
+    pub(super) fn update(&self, headers: &HeaderMap) {
+        let limits = headers
             .get_all("x-sentry-rate-limits")
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .filter_map(for_errors);
-        if let Some(longest) = asked.max() {
-            self.hold(longest);
+            .filter_map(limit_for_errors);
+        if let Some(longest) = limits.max() {
+            self.extend(longest);
         }
     }
 
-    pub(super) fn hold(&self, wait: Duration) {
-        let until = self.clock.now().saturating_add(nanos(wait.min(LONGEST)));
-        let mut now = self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = until.max(*now);
+    /// Sets a limit of `wait` from now, unless a longer one holds.
+    pub(super) fn extend(&self, wait: Duration) {
+        let until = self.clock.now().saturating_add(nanos(wait.min(MAX_LIMIT)));
+        let mut current = lock(&self.until);
+        *current = until.max(*current);
     }
 
-    /// How long nothing is to be sent.
-    pub(super) fn left(&self) -> Option<Duration> {
-        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = until.checked_sub(self.clock.now())?;
-        (left > 0).then(|| Duration::from_nanos(left))
+    /// The time for which nothing is to be sent.
+    pub(super) fn remaining(&self) -> Option<Duration> {
+        let until = *lock(&self.until);
+        let remaining = until.checked_sub(self.clock.now())?;
+        (remaining > 0).then(|| Duration::from_nanos(remaining))
     }
 }
 
-/// The seconds of one limit, `seconds:categories:..`, if it is one for errors: no category means all.
-fn for_errors(limit: &str) -> Option<Duration> {
+/// The time of one limit, `seconds:categories:..`, if it applies to errors. A limit without categories applies to all.
+fn limit_for_errors(limit: &str) -> Option<Duration> {
     let mut parts = limit.trim().split(':');
     let seconds: f64 = parts.next()?.trim().parse().ok()?;
     let categories = parts.next()?.trim();
-    let ours = categories.is_empty() || categories.split(';').any(|it| it.trim() == "error");
-    (ours && seconds.is_finite() && seconds >= 0.0)
-        .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST))
+    let applies = categories.is_empty() || categories.split(';').any(|it| it.trim() == "error");
+    (applies && seconds.is_finite() && seconds >= 0.0)
+        .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(MAX_LIMIT))
 }
 
 #[cfg(test)]
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_of_our_category_hold_and_the_longer_wins() {
+    fn limits_for_errors_are_obeyed_and_the_longer_wins() {
         for (text, seconds) in [
             ("60:error:key", Some(60)),
             ("60::organization", Some(60)),
@@ -89,14 +91,14 @@ mod tests {
             let limits = RateLimits::new(clock.clone());
             let mut headers = HeaderMap::new();
             headers.insert("x-sentry-rate-limits", HeaderValue::from_static(text));
-            limits.hear(&headers);
-            let left = limits.left().map(|left| left.as_secs());
-            assert_eq!(left, seconds, "{text}");
-            limits.hold(Duration::from_secs(1));
+            limits.update(&headers);
+            let remaining = limits.remaining().map(|wait| wait.as_secs());
+            assert_eq!(remaining, seconds, "{text}");
+            limits.extend(Duration::from_secs(1));
             let longer = seconds.unwrap_or(0).max(1);
-            assert_eq!(limits.left(), Some(Duration::from_secs(longer)));
+            assert_eq!(limits.remaining(), Some(Duration::from_secs(longer)));
             clock.advance(Duration::from_secs(longer));
-            assert_eq!(limits.left(), None);
+            assert_eq!(limits.remaining(), None);
         }
     }
 }

@@ -9,18 +9,18 @@ use super::client_report::ClientReport;
 use super::envelope::{put_item, timestamp};
 use super::rate_limits::RateLimits;
 use crate::clock::Clock;
-use crate::errors::capture::CaptureState;
 use crate::errors::sentry::Dsn;
+use crate::errors::shared::CaptureState;
 use crate::model::DropReason;
 use crate::worker::{Batch, BatchOutcome, Deliver, HttpResponse, Verdict};
 
-/// How long the server is left alone that says 429 and no more.
-const LIMITED: Duration = Duration::from_secs(60);
-/// How long it is left alone when it does not know the key.
+/// The pause after a 429 without a time.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
+/// The pause after the server has refused the key.
 const UNKNOWN_KEY: Duration = Duration::from_secs(300);
 const AGENT: &str = concat!("watchpost/", env!("CARGO_PKG_VERSION"));
 
-/// How events are sent, one an envelope.
+/// Sends envelopes of one event each, and judges the responses.
 pub(super) struct SentryTransport {
     url: String,
     auth: HeaderValue,
@@ -28,8 +28,8 @@ pub(super) struct SentryTransport {
     report: Arc<ClientReport>,
     shared: Arc<CaptureState>,
     clock: Clock,
-    /// Bytes of events that the sink has.
-    waiting: Arc<AtomicUsize>,
+    /// Bytes of envelopes that the sink holds. The encoder adds each new one.
+    queued_bytes: Arc<AtomicUsize>,
 }
 
 impl SentryTransport {
@@ -52,19 +52,19 @@ impl SentryTransport {
             report: Arc::clone(report),
             shared: Arc::clone(shared),
             clock,
-            waiting: Arc::default(),
+            queued_bytes: Arc::default(),
         }
     }
 
-    pub(super) fn waiting(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.waiting)
+    pub(super) fn queued_bytes(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.queued_bytes)
     }
 }
 
 impl Deliver for SentryTransport {
     fn request(&self, batch: &Batch) -> Request<Bytes> {
         let wall = Duration::from_nanos(self.clock.wall(self.clock.now()));
-        let body = match self.report.begin(timestamp(UNIX_EPOCH + wall)) {
+        let body = match self.report.attach(timestamp(UNIX_EPOCH + wall)) {
             None => batch.body.clone(),
             Some(report) => {
                 let mut body = batch.body.to_vec();
@@ -88,22 +88,22 @@ impl Deliver for SentryTransport {
     }
 
     fn judge(&self, _: &Batch, answer: &HttpResponse) -> Verdict {
-        self.limits.hear(&answer.headers);
+        self.limits.update(&answer.headers);
         let status = answer.status;
         let why = format!("it answered {}", status.as_u16());
         if status.is_success() {
-            self.report.taken();
+            self.report.accepted();
             return Verdict::Delivered;
         }
         let after = match status {
             StatusCode::TOO_MANY_REQUESTS => {
                 if let Some(wait) = answer.retry_after {
-                    self.limits.hold(wait);
+                    self.limits.extend(wait);
                 }
-                Some(self.limits.left().unwrap_or(LIMITED))
+                Some(self.limits.remaining().unwrap_or(DEFAULT_LIMIT))
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(UNKNOWN_KEY),
-            _ if status.is_server_error() => answer.retry_after.max(self.limits.left()),
+            _ if status.is_server_error() => answer.retry_after.max(self.limits.remaining()),
             _ => {
                 let reason = if status == StatusCode::PAYLOAD_TOO_LARGE {
                     DropReason::TooLarge
@@ -113,7 +113,7 @@ impl Deliver for SentryTransport {
                 return Verdict::Refused {
                     reason,
                     why,
-                    pause: self.limits.left(),
+                    pause: self.limits.remaining(),
                 };
             }
         };
@@ -121,35 +121,36 @@ impl Deliver for SentryTransport {
     }
 
     fn pause(&self) -> Option<Duration> {
-        self.limits.left()
+        self.limits.remaining()
     }
 
     fn is_stored(&self, batch: &Batch) -> bool {
-        let keeper = self.shared.keeper.as_ref();
-        batch.stored && keeper.is_some_and(|keeper| keeper.is_stored(batch.tag))
+        let store = self.shared.store.as_ref();
+        batch.stored && store.is_some_and(|store| store.is_stored(batch.tag))
     }
 
     fn settled(&self, batch: &Batch, end: BatchOutcome) {
-        let before = self.waiting.fetch_sub(batch.body.len(), Relaxed);
+        let before = self.queued_bytes.fetch_sub(batch.body.len(), Relaxed);
         if before < batch.body.len() {
-            self.waiting.store(0, Relaxed);
+            self.queued_bytes.store(0, Relaxed);
         }
         if let BatchOutcome::Dropped(reason) = end {
             self.report.add(reason, batch.items);
         }
-        // What was turned away overtook those that wait, and must not acknowledge them.
+        // Acknowledging an event acknowledges all before it. A batch that the queue refused ended before earlier ones
+        // that still wait.
         let in_order = !matches!(
             end,
             BatchOutcome::Spooled
                 | BatchOutcome::Dropped(DropReason::QueueOverflow | DropReason::RatelimitBackoff)
         );
-        if let Some(keeper) = &self.shared.keeper
+        if let Some(store) = &self.shared.store
             && batch.stored
             && in_order
         {
-            keeper.ack(batch.tag);
+            store.ack(batch.tag);
         }
-        // There may be room for what is in the store.
+        // The queue may have room for stored events now.
         self.shared.record_queue.ring();
     }
 }

@@ -1,0 +1,35 @@
+//! Attributes of the host as fields of a log line.
+
+use super::field_names::FieldNames;
+use super::log_line::LogLine;
+use crate::model::codec::Text;
+use crate::record::AttributeRef;
+use crate::redact;
+
+/// Appends attributes of the host. Of two attributes with one name, the last one stays.
+pub(super) fn put_attributes<'a>(
+    line: &mut LogLine<'_>,
+    names: &mut FieldNames,
+    attributes: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>,
+) {
+    for (key, value) in attributes {
+        let key = key.as_str();
+        let name = redact::text(key);
+        if line.has_room_for(name.len()) {
+            let start = line.len();
+            line.put_host_key(&name);
+            names.add(line, start);
+            match value {
+                AttributeRef::Str(text) => {
+                    line.put_value(Text::from(&*redact::value(key, text.as_str())));
+                }
+                AttributeRef::I64(_) | AttributeRef::F64(_) if redact::is_sensitive_key(key) => {
+                    line.put_value(Text::from(redact::FILTERED));
+                }
+                AttributeRef::I64(number) => line.put_i64(number),
+                AttributeRef::F64(number) => line.put_f64(number),
+                AttributeRef::Bool(value) => line.put_bool(value),
+            }
+        }
+    }
+}
