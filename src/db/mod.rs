@@ -137,8 +137,8 @@
 //!
 //! The normalized text: literals and placeholders become `?`, a list of them becomes one, and comments and line breaks
 //! become a blank. Statements with the same normalized text have one *digest*, as in `MySQL`: one series and one row of
-//! [`monitor.queries()`](crate::Monitor::queries). Of systems without SQL, only the name of the command is kept. Of an
-//! error, its type and the database's code are kept. Its text is not, because databases quote values in it.
+//! [`monitor.queries()`](crate::Monitor::queries). For systems without SQL, only the name of the command is kept. Errors
+//! are recorded with their type and the database's code, and without their text, because databases quote values in it.
 //!
 //! Compared with `PostgreSQL`'s `queryid`, digests depend a little more on how a statement is written (`!=` and `<>`,
 //! an alias, `*`), and less on its values (the lengths of lists, the types of literals).

@@ -2,8 +2,8 @@ use super::statement::Dialect;
 
 /// A database system, with its name in the semantic conventions (`db.system.name`).
 ///
-/// It selects the SQL dialect in which statements are read. Of systems without SQL the name of the command is kept, and
-/// nothing else.
+/// It selects the SQL dialect in which statements are read. For systems without SQL, only the name of the command is
+/// kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DbSystem {

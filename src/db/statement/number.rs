@@ -16,14 +16,14 @@ pub(super) fn number_length(sql: &[u8]) -> usize {
 }
 
 fn decimal_length(sql: &[u8]) -> usize {
-    let at = |at: usize| sql.get(at).copied();
+    let byte_at = |offset: usize| sql.get(offset).copied();
     let mut end = digits(sql, 0);
-    if at(end) == Some(b'.') && at(end + 1) != Some(b'.') {
+    if byte_at(end) == Some(b'.') && byte_at(end + 1) != Some(b'.') {
         end = digits(sql, end + 1);
     }
-    if matches!(at(end), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(at(end + 1), Some(b'+' | b'-')));
-        if at(end + 1 + sign).is_some_and(|byte| byte.is_ascii_digit()) {
+    if matches!(byte_at(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(byte_at(end + 1), Some(b'+' | b'-')));
+        if byte_at(end + 1 + sign).is_some_and(|byte| byte.is_ascii_digit()) {
             end = digits(sql, end + 1 + sign);
         }
     }

@@ -19,7 +19,8 @@ const MAX_BRACKETED: usize = 128;
 pub(super) struct SqlScanner<'a> {
     sql: &'a str,
     bytes: &'a [u8],
-    at: usize,
+    /// The position in `bytes`.
+    offset: usize,
     dialect: Dialect,
     /// Whether the last token ended an operand.
     after_operand: bool,
@@ -38,7 +39,7 @@ impl<'a> SqlScanner<'a> {
         Self {
             sql,
             bytes: sql.as_bytes(),
-            at: 0,
+            offset: 0,
             dialect,
             after_operand: false,
             last: TokenKind::Semicolon,
@@ -51,18 +52,18 @@ impl<'a> SqlScanner<'a> {
 
     #[inline]
     fn peek(&self, ahead: usize) -> Option<u8> {
-        self.bytes.get(self.at + ahead).copied()
+        self.bytes.get(self.offset + ahead).copied()
     }
 
     fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+        self.bytes.get(self.offset..).unwrap_or_default()
     }
 
     #[inline]
     pub(super) fn next(&mut self) -> Option<SqlToken<'a>> {
         // 1. White space and comments separate tokens and are left out.
         let spaced = self.skip_blanks();
-        let start = self.at;
+        let start = self.offset;
         let first = self.peek(0)?;
         let mut word = &NAME;
         // 2. After a word that announces a secret, the secret is one literal, whatever it looks like.
@@ -77,7 +78,7 @@ impl<'a> SqlScanner<'a> {
         };
         let token = SqlToken {
             kind,
-            text: self.sql.get(start..self.at).unwrap_or_default(),
+            text: self.sql.get(start..self.offset).unwrap_or_default(),
             word,
             spaced,
             operand: !self.after_operand,
@@ -149,7 +150,7 @@ impl<'a> SqlScanner<'a> {
         let Some(first) = self.peek(0) else {
             return TokenKind::Literal;
         };
-        let start = self.at;
+        let start = self.offset;
         match (extent, first) {
             (SecretExtent::Sign, _) => return self.read_byte(TokenKind::Operator),
             // In a text that was normalized before, a `?` stands for it.
@@ -166,9 +167,9 @@ impl<'a> SqlScanner<'a> {
             },
             (SecretExtent::Account, _) => {
                 self.skip_attached(0);
-                let read = self.bytes.get(start..self.at).unwrap_or_default();
+                let read = self.bytes.get(start..self.offset).unwrap_or_default();
                 if !read.contains(&b'/') {
-                    self.at = start;
+                    self.offset = start;
                     return self.read_token(first, spaced, word);
                 }
             }
@@ -191,8 +192,8 @@ impl<'a> SqlScanner<'a> {
             match byte {
                 b'\'' | b'"' | b'`' => {
                     let escapes = self.dialect.escapes();
-                    let end = end_of_quoted(self.bytes, self.at + 1, byte, escapes);
-                    self.at = end.unwrap_or(self.bytes.len());
+                    let end = end_of_quoted(self.bytes, self.offset + 1, byte, escapes);
+                    self.offset = end.unwrap_or(self.bytes.len());
                     continue;
                 }
                 b'(' | b'[' | b'{' => depth += 1,
@@ -202,7 +203,7 @@ impl<'a> SqlScanner<'a> {
                 _ if token_start(byte) == TokenStart::Blank || self.begins_comment(byte) => break,
                 _ => {}
             }
-            self.at += 1;
+            self.offset += 1;
         }
     }
 
@@ -249,20 +250,20 @@ impl<'a> SqlScanner<'a> {
     /// Skips white space and comments. Returns whether there were any.
     #[inline]
     fn skip_blanks(&mut self) -> bool {
-        let start = self.at;
+        let start = self.offset;
         while let Some(first) = self.peek(0) {
             match first {
                 b'-' | b'/' | b'#' | b'*' => {
                     let Some(end) = self.comment_end(first) else {
                         break;
                     };
-                    self.at = end;
+                    self.offset = end;
                 }
-                _ if token_start(first) == TokenStart::Blank => self.at += 1,
+                _ if token_start(first) == TokenStart::Blank => self.offset += 1,
                 _ => break,
             }
         }
-        self.at > start
+        self.offset > start
     }
 
     /// The end of the comment that begins here, if there is one.
@@ -287,14 +288,14 @@ impl<'a> SqlScanner<'a> {
                     self.in_code_comment = true;
                     let version = self.rest().iter().skip(code);
                     let digits = version.take(6).take_while(|byte| byte.is_ascii_digit());
-                    return Some(self.at + code + digits.count());
+                    return Some(self.offset + code + digits.count());
                 }
                 let nested = self.dialect.nested_comments();
-                Some(end_of_block_comment(self.bytes, self.at + 2, nested))
+                Some(end_of_block_comment(self.bytes, self.offset + 2, nested))
             }
             (b'*', Some(b'/')) if self.in_code_comment => {
                 self.in_code_comment = false;
-                Some(self.at + 2)
+                Some(self.offset + 2)
             }
             _ => None,
         }
@@ -302,7 +303,7 @@ impl<'a> SqlScanner<'a> {
 
     fn end_of_line(&self) -> usize {
         let end = |byte: &u8| matches!(byte, b'\n' | b'\r');
-        self.at
+        self.offset
             + self
                 .rest()
                 .iter()
@@ -311,7 +312,7 @@ impl<'a> SqlScanner<'a> {
     }
 
     fn read_byte(&mut self, kind: TokenKind) -> TokenKind {
-        self.at += 1;
+        self.offset += 1;
         kind
     }
 
@@ -330,7 +331,7 @@ impl<'a> SqlScanner<'a> {
 
     /// Reads up to `end`. Without an end, the rest of the text is one literal.
     fn read_until(&mut self, end: Option<usize>, kind: TokenKind) -> TokenKind {
-        self.at = end.unwrap_or(self.bytes.len());
+        self.offset = end.unwrap_or(self.bytes.len());
         if end.is_some() {
             kind
         } else {
@@ -345,7 +346,7 @@ impl<'a> SqlScanner<'a> {
         escapes: Escapes,
         kind: TokenKind,
     ) -> TokenKind {
-        let end = end_of_quoted(self.bytes, self.at + skip, quote, escapes);
+        let end = end_of_quoted(self.bytes, self.offset + skip, quote, escapes);
         self.read_until(end, kind)
     }
 
@@ -412,7 +413,7 @@ impl<'a> SqlScanner<'a> {
             let text = self.rest().get(..length).unwrap_or_default();
             *word = keyword(text).unwrap_or(&NAME);
         }
-        self.at += length.max(1);
+        self.offset += length.max(1);
         TokenKind::Word
     }
 
@@ -432,33 +433,33 @@ impl<'a> SqlScanner<'a> {
         }
         let last = self.peek(length - 1)?.to_ascii_uppercase();
         if other && last == b'Q' && (length == 1 || length == 2 && first == b'N') {
-            let end = end_of_q_literal(self.bytes, self.at + length + 1);
+            let end = end_of_q_literal(self.bytes, self.offset + length + 1);
             return Some(self.read_until(end, TokenKind::Literal));
         }
         None
     }
 
     fn read_number(&mut self) -> TokenKind {
-        self.at += number_length(self.rest());
+        self.offset += number_length(self.rest());
         TokenKind::Number
     }
 
     fn read_dollar(&mut self, word: &mut &'static Keyword) -> TokenKind {
         if self.dialect.dollar_quotes()
-            && let Some(tag) = dollar_tag(self.bytes, self.at)
+            && let Some(tag) = dollar_tag(self.bytes, self.offset)
         {
-            let end = end_of_dollars(self.bytes, self.at + tag.len(), tag);
+            let end = end_of_dollars(self.bytes, self.offset + tag.len(), tag);
             return self.read_until(end, TokenKind::Literal);
         }
         match self.peek(1) {
             Some(b'0'..=b'9') => {
-                self.at += 1;
+                self.offset += 1;
                 self.read_number();
                 TokenKind::Placeholder
             }
             Some(next) if token_start(next) == TokenStart::Letter => {
                 if self.dialect == Dialect::Sqlite {
-                    self.at += self.word_length();
+                    self.offset += self.word_length();
                     return TokenKind::Placeholder;
                 }
                 self.read_word(word);
@@ -472,7 +473,7 @@ impl<'a> SqlScanner<'a> {
     fn read_colon(&mut self, spaced: bool) -> TokenKind {
         match self.peek(1) {
             Some(b':') => {
-                self.at += 2;
+                self.offset += 2;
                 return TokenKind::Cast;
             }
             Some(next) if begins_name(next) => {
@@ -480,8 +481,8 @@ impl<'a> SqlScanner<'a> {
                 // Part of a path or a slice: `a:b`, `a[b:c]`.
                 let inside = self.after_operand && (!spaced || self.open_brackets > 0);
                 if !numbered && !inside {
-                    self.at += 1;
-                    self.at += self.word_length();
+                    self.offset += 1;
+                    self.offset += self.word_length();
                     return TokenKind::Placeholder;
                 }
             }
@@ -493,19 +494,19 @@ impl<'a> SqlScanner<'a> {
     fn read_at_sign(&mut self) -> TokenKind {
         let next = self.peek(1);
         if next == Some(b'@') && self.dialect != Dialect::Postgresql {
-            self.at += 2;
-            self.at += self.word_length();
+            self.offset += 2;
+            self.offset += self.word_length();
             return TokenKind::Word;
         }
         if next.is_some_and(begins_name) {
             if self.dialect.at_placeholders() {
-                self.at += 1;
-                self.at += self.word_length();
+                self.offset += 1;
+                self.offset += self.word_length();
                 return TokenKind::Placeholder;
             }
             if self.dialect == Dialect::Mysql {
-                self.at += 1;
-                self.at += self.word_length();
+                self.offset += 1;
+                self.offset += self.word_length();
                 return TokenKind::Word;
             }
         }
@@ -517,22 +518,22 @@ impl<'a> SqlScanner<'a> {
         if self.dialect == Dialect::Postgresql
             && let Some(length) = question_operator_length(self.rest())
         {
-            self.at += length;
+            self.offset += length;
             return TokenKind::Operator;
         }
         self.read_placeholder()
     }
 
     fn read_placeholder(&mut self) -> TokenKind {
-        self.at += 1;
+        self.offset += 1;
         let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit());
-        self.at += digits.count();
+        self.offset += digits.count();
         TokenKind::Placeholder
     }
 
     /// One character, or in `PostgreSQL` a whole operator.
     fn read_operator(&mut self) -> TokenKind {
-        self.at += match self.dialect {
+        self.offset += match self.dialect {
             Dialect::Postgresql => operator_length(self.rest()),
             _ => 1,
         };

@@ -102,10 +102,13 @@ impl SecretDetector {
     /// The extent of the secret that begins here; `None` if none does. Called only while a secret is due.
     #[cold]
     pub(super) fn next_extent(&mut self, rest: &[u8]) -> Option<SecretExtent> {
-        let stays = self.mode == SecretMode::All;
+        let stays_due = self.mode == SecretMode::All;
+        // 1. Punctuation before the secret, or in its place.
         match rest {
             [b'=', ..] => return Some(SecretExtent::Sign),
+            // An assignment: the secret is still due after it.
             [b':', b'=', ..] => return None,
+            // The arguments stand in brackets: the secret is still due inside.
             [b'(', ..]
                 if matches!(
                     self.mode,
@@ -114,8 +117,9 @@ impl SecretDetector {
             {
                 return None;
             }
+            // There is no operand.
             [b',' | b';' | b')' | b']' | b'.', ..] => {
-                self.is_due = stays;
+                self.is_due = stays_due;
                 return None;
             }
             _ => {}
@@ -125,6 +129,7 @@ impl SecretDetector {
             let end = near.iter().position(|byte| !byte.is_ascii_alphanumeric());
             near.get(..end.unwrap_or(near.len())).unwrap_or_default()
         };
+        // 2. The secret itself. How much belongs to it depends on the statement.
         match self.mode {
             SecretMode::All => Some(SecretExtent::Word),
             SecretMode::Arguments => Some(SecretExtent::Argument),
@@ -132,7 +137,7 @@ impl SecretDetector {
                 self.mode = SecretMode::Connected;
                 Some(SecretExtent::Account)
             }
-            // A column of this name, in a query that is copied.
+            // The word before was a column in a query that is copied, and not the name of a key.
             SecretMode::Store if is_any_of(word(), &["FROM", "WHERE", "AS", "AND", "OR"]) => {
                 self.is_due = false;
                 None
@@ -284,7 +289,8 @@ impl SecretDetector {
     /// A word that may announce a secret.
     fn announcement(&mut self, token: &SqlToken<'_>) {
         let text = token.text.as_bytes();
-        let keyed = match self.mode {
+        // 1. The names of keys and the other words that announce a secret in this kind of statement.
+        let is_announced = match self.mode {
             SecretMode::Define => self.object_kind(token) && is_key(text),
             SecretMode::User => {
                 is_key(text) || is_any_of(text, &["USING", "SALT", "HASH", "VERIFIER"])
@@ -308,14 +314,16 @@ impl SecretDetector {
             SecretMode::Keyed | SecretMode::Set => is_key(text),
             _ => false,
         };
-        let behind = self.after_identified
+        // 2. After `IDENTIFIED`, also the words that may follow it.
+        let follows_identified = self.after_identified
             && is_any_of(text, &["BY", "AS", "USING", "REPLACE", "PASSWORD", "SALT"]);
-        let by = token.word.text == "BY";
+        let is_by = token.word.text == "BY";
         self.after_identified |=
-            token.role() == Role::Identified || self.last == Role::Identified && by;
-        let by = self.after_identified && by;
-        self.is_due = keyed || behind || by;
-        self.is_list = by;
+            token.role() == Role::Identified || self.last == Role::Identified && is_by;
+        // 3. `IDENTIFIED BY a, b` has several secrets.
+        let is_identified_by = self.after_identified && is_by;
+        self.is_due = is_announced || follows_identified || is_identified_by;
+        self.is_list = is_identified_by;
     }
 
     /// A word between `CREATE` or `ALTER` and a name. Returns whether it may be the name of a key.

@@ -44,7 +44,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn every_case_of_the_corpus() {
+fn each_case_of_the_corpus_has_its_text_and_summary() {
     for case in cases() {
         let read = NormalizedStatement::read(&case.sql, case.dialect);
         assert_eq!(*read.text, *case.text, "text of {}", case.sql);
@@ -65,7 +65,7 @@ fn each_class_has_its_cases() {
 }
 
 #[test]
-fn reading_a_text_again_changes_nothing() {
+fn normalizing_a_normalized_text_changes_nothing() {
     for case in cases() {
         assert_eq!(*text(&case.text, case.dialect), *case.text, "{}", case.sql);
         if !matches!(&*case.class, "[hostile]" | "[unterminated]") {
@@ -80,7 +80,7 @@ fn reading_a_text_again_changes_nothing() {
 }
 
 #[test]
-fn no_secret_of_the_corpus_is_put_out() {
+fn no_secret_of_the_corpus_is_in_the_output() {
     let (mut planted, mut users) = (0, 0);
     for case in cases() {
         let read = NormalizedStatement::read(&case.sql, case.dialect);

@@ -318,7 +318,7 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn these_have_one_shape() {
+fn statements_that_differ_in_values_have_one_digest() {
     assert!(SAME.len() >= 40);
     for (dialect, one, other) in SAME {
         let dialect = named(dialect);
@@ -331,7 +331,7 @@ fn these_have_one_shape() {
 }
 
 #[test]
-fn these_have_two_shapes() {
+fn statements_that_differ_in_more_have_two_digests() {
     assert!(DIFFERENT.len() >= 40);
     for (dialect, one, other) in DIFFERENT {
         let dialect = named(dialect);
@@ -344,7 +344,7 @@ fn these_have_two_shapes() {
 }
 
 #[test]
-fn shapes_stay_as_they_are() {
+fn digests_do_not_change_between_releases() {
     let sql = "SELECT a FROM t WHERE b IN (1, 2) AND c = 'x'";
     assert_eq!(digest(sql, named("pg")), 11_709_137_569_412_938_218);
 }

@@ -7,7 +7,7 @@ use proptest::sample::select;
 use super::super::{Dialect, NormalizedStatement};
 use super::{ALL, digest, text};
 
-/// What no text and no summary may hold.
+/// Values that must be in no text and no summary.
 const SECRET: &str = "zqsecret";
 const NUMBER: &str = "42424242";
 
@@ -15,12 +15,12 @@ const NUMBER: &str = "42424242";
 enum Piece {
     Keyword(&'static str),
     Name(&'static str),
-    /// As it is.
+    /// Written as it is.
     Sign(&'static str),
     Literal,
     /// Literals with commas.
     List,
-    /// Rows of so many literals.
+    /// Rows with this many literals each.
     Rows(usize),
 }
 use Piece::{Keyword, List, Literal, Name, Rows, Sign};
@@ -136,7 +136,7 @@ fn statement() -> impl Strategy<Value = Vec<Piece>> {
     ]
 }
 
-/// Literals that hold a secret.
+/// Literals that contain a secret.
 fn literals(dialect: Dialect) -> Vec<&'static str> {
     let mut all = vec![
         "'zqsecret'",
@@ -222,7 +222,7 @@ fn literals(dialect: Dialect) -> Vec<&'static str> {
     all
 }
 
-/// Writes the pieces; `choices` say how.
+/// Writes the pieces; `choices` selects case, spacing and literals.
 fn write(pieces: &[Piece], dialect: Dialect, choices: &[u8]) -> String {
     let mut choices = choices.iter().copied().cycle();
     let mut choose = move |most: usize| usize::from(choices.next().unwrap_or(0)) % most;
@@ -310,7 +310,7 @@ const ANNOUNCED: &[(&str, &str)] = &[
     ("BEGIN; ALTER USER ada PASSWORD ", "; COMMIT"),
 ];
 
-/// Secrets as they are written with and without quotes.
+/// Secrets with and without quotes.
 const WRITTEN: &[&str] = &[
     "zqsecret",
     "ZQSECRET",
@@ -341,7 +341,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
-    fn no_literal_survives_and_the_shape_is_one(
+    fn no_literal_is_in_the_output_and_the_digest_is_one(
         pieces in statement(), of in 0_usize..5, one in vec(any::<u8>(), 1..40), two in vec(any::<u8>(), 1..40),
     ) {
         let dialect = ALL[of];
@@ -360,7 +360,7 @@ proptest! {
     }
 
     #[test]
-    fn no_announced_secret_survives(
+    fn no_announced_secret_is_in_the_output(
         (before, after) in select(ANNOUNCED), one in select(WRITTEN), two in select(WRITTEN), of in 0_usize..6,
     ) {
         let dialect = ALL[of];
@@ -378,7 +378,7 @@ proptest! {
     }
 
     #[test]
-    fn other_pieces_have_another_shape(one in statement(), two in statement(), of in 0_usize..5) {
+    fn other_pieces_have_another_digest(one in statement(), two in statement(), of in 0_usize..5) {
         prop_assume!(one != two);
         let (a, b) = (write(&one, ALL[of], &[0]), write(&two, ALL[of], &[0]));
         prop_assert_ne!(digest(&a, ALL[of]), digest(&b, ALL[of]), "{}\n{}", a, b);

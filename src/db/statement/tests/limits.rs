@@ -17,7 +17,7 @@ fn check(sql: &str, dialect: Dialect) -> NormalizedStatement {
 }
 
 #[test]
-fn signs_side_by_side_are_not_put_out_as_a_comment() {
+fn adjacent_signs_do_not_become_a_comment() {
     // In MySQL two signs open a comment only before a blank.
     let sql = "SELECT 1---2, ---GCT FROM t";
     let read = text(sql, Dialect::Mysql);
@@ -26,7 +26,7 @@ fn signs_side_by_side_are_not_put_out_as_a_comment() {
 }
 
 #[test]
-fn of_a_command_the_name_alone_is_kept() {
+fn only_the_name_of_a_command_is_kept() {
     for sql in [
         "SET user:secret secret",
         " set\tsecret",
@@ -68,7 +68,7 @@ fn of_a_command_the_name_alone_is_kept() {
 }
 
 #[test]
-fn what_a_caller_names_is_bounded() {
+fn names_given_by_a_caller_are_bounded() {
     let read = NormalizedStatement::named("findAndModify", "orders");
     assert_eq!(
         (&*read.operation, read.collection.as_deref(), &*read.summary),
@@ -86,7 +86,7 @@ fn what_a_caller_names_is_bounded() {
 }
 
 #[test]
-fn an_empty_statement_says_nothing() {
+fn an_empty_statement_has_no_text_and_no_summary() {
     for sql in ["", " \n", ";", "-- a", "/* a */ ;", "\u{0}"] {
         for dialect in ALL {
             let read = check(sql, dialect);
@@ -111,7 +111,7 @@ fn a_long_text_is_cut_between_tokens() {
         read.text
     );
     assert_eq!(&*read.summary, "SELECT t");
-    // What is cut from the text is in the digest.
+    // The part cut from the text is still in the digest.
     assert_ne!(
         read.digest,
         digest(&sql.replace("z FROM", "y FROM"), Dialect::Postgresql)
@@ -123,7 +123,7 @@ fn a_long_text_is_cut_between_tokens() {
 }
 
 #[test]
-fn what_follows_a_long_list_is_put_out() {
+fn the_text_after_a_long_list_is_in_the_output() {
     let list = vec!["'x'"; 3000].join(", ");
     let sql = format!("SELECT a FROM t WHERE b IN ({list}) AND c IN ({list}) AND d");
     let text = text(&sql, Dialect::Postgresql);
@@ -147,7 +147,7 @@ fn a_summary_is_cut_at_a_word() {
 }
 
 #[test]
-fn what_is_cut_at_64_kib_is_not_put_out() {
+fn a_token_cut_at_64_kib_is_left_out() {
     for dialect in ALL {
         for tail in 0..12 {
             let start = format!(
@@ -170,7 +170,7 @@ fn what_is_cut_at_64_kib_is_not_put_out() {
 }
 
 #[test]
-fn a_list_longer_than_what_is_read_has_the_shape_of_a_short_one() {
+fn a_list_beyond_the_read_limit_has_the_digest_of_a_short_one() {
     let rows = |n: usize| {
         format!(
             "INSERT INTO t (a, b) VALUES (1, 'x'){}",
@@ -202,7 +202,7 @@ fn a_list_longer_than_what_is_read_has_the_shape_of_a_short_one() {
 }
 
 #[test]
-fn names_are_put_out_without_control_characters() {
+fn names_have_no_control_characters() {
     let read = check(
         "SELECT \"a\u{1b}[0m\u{202e}\" FROM \"x\ny\", z\u{85}z",
         Dialect::Postgresql,
@@ -211,7 +211,7 @@ fn names_are_put_out_without_control_characters() {
     assert_eq!(&*read.summary, "SELECT \"x y\" z z");
 }
 
-/// Reads all of a text, however long.
+/// Reads a whole text, whatever its length.
 fn read_whole(sql: &str, dialect: Dialect) -> usize {
     let mut tokens = SqlScanner::new(sql, dialect);
     let mut digest = Normalizer::new(dialect, OutputText::new(sql.len(), MAX_TEXT));
@@ -227,7 +227,7 @@ fn read_whole(sql: &str, dialect: Dialect) -> usize {
     count
 }
 
-/// What an input may be made of that invites to look at it again and again.
+/// Pieces that could make a careless reader scan the input repeatedly.
 const HOSTILE: &[&str] = &[
     "/*",
     "/* ",
@@ -265,7 +265,7 @@ const HOSTILE: &[&str] = &[
     "PASSWORD'",
     "ALTER USER a IDENTIFIED BY (",
 ];
-/// The same, less so.
+/// More such pieces, which are read in fewer combinations.
 const ODD: &[&str] = &[
     "' ",
     "\"\"",
@@ -338,7 +338,7 @@ fn a_mebibyte_of_anything_is_read() {
 }
 
 #[test]
-fn much_of_anything_is_read_in_every_dialect() {
+fn repeated_pieces_are_read_in_linear_time_in_every_dialect() {
     for kind in HOSTILE.iter().chain(ODD) {
         for dialect in ALL {
             for start in ["", "SELECT * FROM a WHERE b IN (1, ", "WITH a AS (SELECT "] {
@@ -353,7 +353,7 @@ fn much_of_anything_is_read_in_every_dialect() {
 }
 
 #[test]
-fn a_tag_that_nearly_ends_again_and_again_is_searched_once() {
+fn a_dollar_tag_with_many_near_matches_is_searched_once() {
     let tag = "t".repeat(32_000);
     let sql = format!("${tag}${}", format!("${tag}x").repeat(30));
     assert_eq!(&*text(&sql, Dialect::Postgresql), "?…");
@@ -361,7 +361,7 @@ fn a_tag_that_nearly_ends_again_and_again_is_searched_once() {
 
 proptest! {
     #[test]
-    fn anything_is_read(
+    fn any_text_is_read(
         sql in prop_oneof![
             "[ -~\n\té…]{0,80}",
             "[-'\"$a/*()\\[\\]IN,;1?: ]{0,60}",
