@@ -72,7 +72,7 @@ async fn order(
     Path(id): Path<u32>,
 ) -> Result<String, (StatusCode, String)> {
     let order = monitor
-        .trace("load an order")
+        .span("load an order")
         .attr("order.id", id)
         .try_run(load(id))
         .await;

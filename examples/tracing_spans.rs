@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         pack(order).instrument(info_span!("pack", order)).await;
     }
     // The error becomes the span's status, and the trace is kept at any sampling ratio.
-    let failed = monitor.trace("send").try_run(async { Err("no van") });
+    let failed = monitor.span("send").try_run(async { Err("no van") });
     let _failed: Result<(), &str> = failed.await;
 
     monitor.flush(Duration::from_secs(1)).await;

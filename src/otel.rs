@@ -8,18 +8,18 @@ use tracing::Subscriber;
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::trace::{Theirs, Traces, join, provider};
+use crate::trace::{Traces, TracingOtelFilter, join, provider};
 
 /// A monitor as OpenTelemetry sees it.
 #[derive(Debug, Clone)]
 pub struct Otel {
     provider: SdkTracerProvider,
     traces: Option<Arc<Traces>>,
-    theirs: Option<Theirs>,
+    theirs: Option<TracingOtelFilter>,
 }
 
 impl Otel {
-    pub(crate) fn new(traces: Option<&Arc<Traces>>, theirs: Option<Theirs>) -> Self {
+    pub(crate) fn new(traces: Option<&Arc<Traces>>, theirs: Option<TracingOtelFilter>) -> Self {
         let none = || SdkTracerProvider::builder().build();
         Self {
             provider: traces.map_or_else(none, provider),
@@ -46,7 +46,7 @@ impl Otel {
     /// ```
     pub fn tracer_provider(&self) -> SdkTracerProvider {
         if let Some(traces) = &self.traces {
-            traces.beside().note_provider_given();
+            traces.foreign_otel().note_provider_given();
         }
         self.provider.clone()
     }
@@ -88,17 +88,17 @@ impl Otel {
     }
 
     /// The layer of tracing-opentelemetry over [`tracer_provider`](Self::tracer_provider), where
-    /// [`Spans::TracingOpentelemetry`](crate::trace::Spans) is chosen; else there is none. It stands behind the monitor's own layer,
+    /// [`SpanBackend::TracingOpentelemetry`](crate::trace::SpanBackend) is chosen; else there is none. It stands behind the monitor's own layer,
     /// which goes on to write lines. `install` adds it itself.
     ///
     /// It sees the spans that `trace.level` lets through, and leaves out source locations, threads and busy times.
     ///
     /// ```
     /// use tracing_subscriber::prelude::*;
-    /// use watchpost::trace::Spans;
+    /// use watchpost::trace::SpanBackend;
     ///
     /// # fn main() -> watchpost::Result<()> {
-    /// let builder = watchpost::Monitor::builder("shop").spans(Spans::TracingOpentelemetry);
+    /// let builder = watchpost::Monitor::builder("shop").spans(SpanBackend::TracingOpentelemetry);
     /// # let builder = builder.env(false).console(false);
     /// let monitor = builder.build()?;
     /// let subscriber = tracing_subscriber::registry()

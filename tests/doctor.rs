@@ -303,7 +303,7 @@ mod sinks {
                         .otlp_endpoint(format!("http://{address}"))
                         .build()
                         .unwrap();
-                    monitor.trace("sent").in_scope(|| {});
+                    monitor.span("sent").in_scope(|| {});
                     monitor.flush_blocking(Duration::from_secs(5)).unwrap();
                     let findings = monitor.doctor();
                     let of_sink = findings.iter().find(|it| it.about == "otlp");

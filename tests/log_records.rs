@@ -89,7 +89,7 @@ fn check(monitor: &Monitor, written: &Written) {
     );
 
     // In a trace they are events of their span, in a captured error they are breadcrumbs.
-    let job = monitor.trace("job").run(async {
+    let job = monitor.span("job").run(async {
         log::warn!(target: "shop::db", "in a job");
         monitor.capture_error(&std::io::Error::other("it failed"));
     });

@@ -192,7 +192,7 @@ fn a_known_query_in_a_request_allocates_nothing() {
     let monitor = monitor.build().unwrap();
     let db = monitor.db(DbSystem::Postgresql).namespace("shop");
     let work = || (0..100).for_each(|_| db.query("SELECT * FROM orders WHERE id = 17").finish());
-    monitor.trace("work").in_scope(|| {
+    monitor.span("work").in_scope(|| {
         work();
         // The trace's buffer doubles occasionally.
         let allocated = allocations(work);

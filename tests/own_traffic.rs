@@ -76,7 +76,7 @@ fn nothing_is_recorded_about_the_monitor_with_tracing_opentelemetry() {
         &FIGURES,
         || {
             let (builder, written) = builder();
-            let builder = builder.spans(watchpost::trace::Spans::TracingOpentelemetry);
+            let builder = builder.spans(watchpost::trace::SpanBackend::TracingOpentelemetry);
             let monitor = builder.install().unwrap();
             assert_eq!(monitor.report().not_installed, Vec::<String>::new());
             watch(&monitor, &written, None);

@@ -67,7 +67,7 @@ async fn events_of_a_bare_pool_are_counted_and_none_twice() {
 
     // A statement with its trace in a comment has another text in its event.
     let commented = harness.db_pool(&bare).comments(true);
-    let in_a_trace = harness.trace("job").run(async {
+    let in_a_trace = harness.span("job").run(async {
         for id in 0..5_i64 {
             let find = sqlx::query("SELECT id, mail FROM orders WHERE id = ?").bind(id);
             find.fetch_all(&commented).await.unwrap();

@@ -40,24 +40,24 @@ fn works(monitor: &Monitor) -> Vec<(&'static str, Work)> {
     }
     // Begun while the thread runs, ended in the destructor.
     let (trace, query) = (
-        monitor.trace("begun"),
+        monitor.span("begun"),
         monitor.db(DbSystem::Sqlite).query("SELECT 1"),
     );
     let call = monitor.external("begun").call("GET", "http://h/");
     let polled = watchpost::in_current_trace(async { 7 });
     vec![
-        ("trace", of(monitor, |m| m.trace("x").in_scope(|| ()))),
+        ("trace", of(monitor, |m| m.span("x").in_scope(|| ()))),
         (
             "run",
             of(monitor, |m| {
-                futures_util::FutureExt::now_or_never(m.trace("x").run(async {}));
+                futures_util::FutureExt::now_or_never(m.span("x").run(async {}));
             }),
         ),
         (
             "nested traces and a capture",
             of(monitor, |m| {
-                m.trace("x")
-                    .in_scope(|| m.trace("y").in_scope(|| m.capture_error(&std::fmt::Error)));
+                m.span("x")
+                    .in_scope(|| m.span("y").in_scope(|| m.capture_error(&std::fmt::Error)));
             }),
         ),
         (
@@ -146,7 +146,7 @@ fn nothing_panics_in_a_destructor_of_a_thread_local() {
                     work.take().into_iter().for_each(at_the_end);
                 }
                 if order != "alone" {
-                    monitor.trace("warm").in_scope(|| {
+                    monitor.span("warm").in_scope(|| {
                         monitor.capture_error(&std::fmt::Error);
                         tracing::info_span!("warm").in_scope(|| tracing::info!("warm"));
                     });

@@ -132,7 +132,7 @@ async fn generate(
     FromBody(Generate { prompt }): FromBody<Generate>,
 ) -> Result<Response, Problem> {
     let prompt = text("prompt", prompt, 1000)?;
-    let writing = api.monitor.trace("write a text");
+    let writing = api.monitor.span("write a text");
     let writing = writing.attr("contentmax.words", prompt.split_whitespace().count() as u64);
     let body = writing.try_run(api.generator.generate(prompt.clone()));
     let body = api.generated.count(body).await.capture()?;

@@ -36,7 +36,7 @@ async fn work(store: Store, monitor: Monitor, mut waiting: Receiver<()>) {
         let mut written = 0_u32;
         for user in 1..=i64::from(USERS) {
             // Outside of a request this is a root span, so the queries of one digest form one trace.
-            let writing = monitor.trace("write a digest").attr("user.id", user);
+            let writing = monitor.span("write a digest").attr("user.id", user);
             let digest = writing.try_run(store.write_digest(user)).await;
             written += u32::from(digest.capture().is_ok());
         }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::errors::Backtraces;
 use crate::logs::{LogFormat, RequestLogs};
-use crate::trace::{OtlpCompression, OtlpProtocol, SamplerKind, SpanLimits, Spans, TraceExporter};
+use crate::trace::{
+    OtlpCompression, OtlpProtocol, SamplerKind, SpanBackend, SpanLimits, TraceExporter,
+};
 
 use super::value::{
     Binding, BoolParser, CappedParser, CertificateFileParser, ChoiceParser, DirectivesParser,
@@ -135,9 +137,9 @@ const REQUESTS: ChoiceParser<RequestLogs> = ChoiceParser(&[
     ("errors", RequestLogs::ErrorsAndSlow),
 ]);
 
-const SPANS: ChoiceParser<Spans> = ChoiceParser(&[
-    ("watchpost", Spans::Watchpost),
-    ("tracing-opentelemetry", Spans::TracingOpentelemetry),
+const SPANS: ChoiceParser<SpanBackend> = ChoiceParser(&[
+    ("watchpost", SpanBackend::Watchpost),
+    ("tracing-opentelemetry", SpanBackend::TracingOpentelemetry),
 ]);
 const BACKTRACES: ChoiceParser<Backtraces> = ChoiceParser(&[
     ("first", Backtraces::First),

@@ -5,7 +5,7 @@ use crate::model::Level;
 
 /// A `tracing` event of a request, read and scrubbed.
 #[derive(Debug, Clone)]
-pub(crate) struct Crumb {
+pub(crate) struct EventBreadcrumb {
     pub(crate) level: Level,
     pub(crate) target: Cow<'static, str>,
     pub(crate) message: String,
@@ -13,37 +13,37 @@ pub(crate) struct Crumb {
 }
 
 /// Reads the record of an event, which may have been cut; from whoever writes them.
-pub(crate) type ReadCrumb = fn(&[u8]) -> Option<Crumb>;
+pub(crate) type DecodeBreadcrumb = fn(&[u8]) -> Option<EventBreadcrumb>;
 
 /// Events of a request that are kept.
-const MAX_CRUMBS: usize = 20;
+const MAX_BREADCRUMBS: usize = 20;
 /// Bytes that they take together.
 const MAX_BYTES: usize = 4096;
 /// Bytes of one of them; what is longer is cut.
-const MAX_CRUMB: usize = 1024;
+const MAX_BREADCRUMB_BYTES: usize = 1024;
 /// Room for the first of them.
 const FIRST: usize = 1024;
 
 /// The last events of a request, oldest first, as the records that they became: each a length and its
 /// bytes. The memory is the slot's and is used again for its next request.
 #[derive(Debug, Default)]
-pub(super) struct Crumbs {
+pub(super) struct BreadcrumbBuffer {
     bytes: VecDeque<u8>,
     count: usize,
 }
 
-impl Crumbs {
+impl BreadcrumbBuffer {
     /// Keeps an event of the time `at`; the oldest make room for it.
     pub(super) fn push(&mut self, at: u64, record: &[u8]) {
-        let record = record.get(..MAX_CRUMB).unwrap_or(record);
+        let record = record.get(..MAX_BREADCRUMB_BYTES).unwrap_or(record);
         let len = record.len() + size_of_val(&at);
-        while self.count == MAX_CRUMBS || self.bytes.len() + 4 + len > MAX_BYTES {
+        while self.count == MAX_BREADCRUMBS || self.bytes.len() + 4 + len > MAX_BYTES {
             self.drop_oldest();
         }
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(FIRST);
         }
-        // At most `MAX_CRUMB` and eight.
+        // At most `MAX_BREADCRUMB_BYTES` and eight.
         self.bytes.extend((len as u32).to_le_bytes());
         self.bytes.extend(at.to_le_bytes());
         self.bytes.extend(record);
@@ -81,9 +81,9 @@ mod tests {
     use super::*;
     use crate::model::codec::Reader;
 
-    fn read(crumbs: &Crumbs) -> Vec<(u64, Vec<u8>)> {
+    fn read(breadcrumbs: &BreadcrumbBuffer) -> Vec<(u64, Vec<u8>)> {
         let mut bytes = Vec::new();
-        crumbs.copy(&mut bytes);
+        breadcrumbs.copy(&mut bytes);
         let mut reader = Reader::new(&bytes);
         std::iter::from_fn(|| {
             let mut crumb = Reader::new(reader.bytes()?);
@@ -95,27 +95,27 @@ mod tests {
 
     #[test]
     fn the_last_twenty_are_kept_in_order() {
-        let mut crumbs = Crumbs::default();
+        let mut breadcrumbs = BreadcrumbBuffer::default();
         for n in 0..100_u8 {
-            crumbs.push(n.into(), &[n; 3]);
+            breadcrumbs.push(n.into(), &[n; 3]);
         }
-        let kept = read(&crumbs);
+        let kept = read(&breadcrumbs);
         assert_eq!(kept.len(), 20);
         assert_eq!(kept.first(), Some(&(80, vec![80; 3])));
         assert_eq!(kept.last(), Some(&(99, vec![99; 3])));
-        crumbs.clear();
-        assert!(read(&crumbs).is_empty());
+        breadcrumbs.clear();
+        assert!(read(&breadcrumbs).is_empty());
     }
 
     #[test]
     fn bytes_are_bounded_and_long_ones_are_cut() {
-        let mut crumbs = Crumbs::default();
+        let mut breadcrumbs = BreadcrumbBuffer::default();
         for n in 0..50_u64 {
-            crumbs.push(n, &vec![1; 100 + 90 * n as usize]);
-            assert!(crumbs.bytes.len() <= MAX_BYTES);
+            breadcrumbs.push(n, &vec![1; 100 + 90 * n as usize]);
+            assert!(breadcrumbs.bytes.len() <= MAX_BYTES);
         }
-        let kept = read(&crumbs);
-        assert_eq!(kept.last(), Some(&(49, vec![1; MAX_CRUMB])));
+        let kept = read(&breadcrumbs);
+        assert_eq!(kept.last(), Some(&(49, vec![1; MAX_BREADCRUMB_BYTES])));
         assert_eq!(kept.len(), 3);
     }
 }

@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::ids::Ids;
+use super::ids::OperationIds;
 use super::slot::Slot;
 use crate::model::SpanId;
 
@@ -9,10 +9,10 @@ thread_local! {
     /// The operations that this thread is at, the innermost last: requests, for one router may be called from
     /// another's handler, and spans inside them. Borrowed only for a push, a pop or a look, never across
     /// foreign code.
-    static STACK: RefCell<Vec<Entry>> = const { RefCell::new(Vec::new()) };
+    static STACK: RefCell<Vec<StackEntry>> = const { RefCell::new(Vec::new()) };
 }
 
-struct Entry {
+struct StackEntry {
     slot: Arc<Slot>,
     /// The request's own, or that of a span inside it.
     span: SpanId,
@@ -25,7 +25,7 @@ pub(crate) fn enter(slot: Arc<Slot>, span: SpanId) -> Option<Arc<Slot>> {
     let mut slot = Some(slot);
     let pushed = STACK.try_with(|stack| {
         if let Some(slot) = slot.take() {
-            stack.borrow_mut().push(Entry { slot, span });
+            stack.borrow_mut().push(StackEntry { slot, span });
         }
     });
     pushed.err().and(slot)
@@ -35,7 +35,7 @@ pub(crate) fn enter(slot: Arc<Slot>, span: SpanId) -> Option<Arc<Slot>> {
 /// such as a `tracing` span whose guard is held over an await, is left with it.
 #[inline]
 pub(crate) fn leave(span: SpanId) -> Option<Arc<Slot>> {
-    let pop = |stack: &RefCell<Vec<Entry>>| {
+    let pop = |stack: &RefCell<Vec<StackEntry>>| {
         let mut stack = stack.borrow_mut();
         let top = stack.pop()?;
         if top.span == span {
@@ -48,15 +48,15 @@ pub(crate) fn leave(span: SpanId) -> Option<Arc<Slot>> {
 }
 
 #[cold]
-fn leave_below(stack: &mut Vec<Entry>, span: SpanId) -> Option<Arc<Slot>> {
+fn leave_below(stack: &mut Vec<StackEntry>, span: SpanId) -> Option<Arc<Slot>> {
     let at = stack.iter().rposition(|entry| entry.span == span)?;
     stack.truncate(at + 1);
     stack.pop().map(|entry| entry.slot)
 }
 
 /// Ends what [`enter`] began with this span, and nothing that was entered after it.
-pub(crate) fn leave_alone(span: SpanId) {
-    let remove = |stack: &RefCell<Vec<Entry>>| {
+pub(crate) fn leave_only(span: SpanId) {
+    let remove = |stack: &RefCell<Vec<StackEntry>>| {
         let mut stack = stack.borrow_mut();
         if stack.last()?.span == span {
             return stack.pop();
@@ -69,8 +69,11 @@ pub(crate) fn leave_alone(span: SpanId) {
 
 /// The ids of the operation of this monitor that the calling thread is at.
 #[inline]
-pub(crate) fn current(monitor: u32) -> Option<Ids> {
-    with_current(Some(monitor), |slot, span| Ids { span, ..slot.ids() })
+pub(crate) fn current(monitor: u32) -> Option<OperationIds> {
+    with_current(Some(monitor), |slot, span| OperationIds {
+        span,
+        ..slot.ids()
+    })
 }
 
 /// The slot of the operation of this monitor that the calling thread is at, and the operation's span.
@@ -80,8 +83,8 @@ pub(crate) fn current_slot(monitor: u32) -> Option<(Arc<Slot>, SpanId)> {
 }
 
 /// The slots of all operations that the calling thread is at, with their spans, the innermost last.
-pub(crate) fn all_current() -> Vec<(Arc<Slot>, SpanId)> {
-    let copy = |stack: &RefCell<Vec<Entry>>| {
+pub(crate) fn current_stack() -> Vec<(Arc<Slot>, SpanId)> {
+    let copy = |stack: &RefCell<Vec<StackEntry>>| {
         let stack = stack.borrow();
         let all = stack
             .iter()
@@ -98,7 +101,7 @@ pub(crate) fn with_current<R>(
     monitor: Option<u32>,
     look: impl FnOnce(&Arc<Slot>, SpanId) -> R,
 ) -> Option<R> {
-    let find = |stack: &RefCell<Vec<Entry>>| {
+    let find = |stack: &RefCell<Vec<StackEntry>>| {
         // In a panic hook anything may be borrowed.
         let stack = stack.try_borrow().ok()?;
         let mut entries = stack.iter().rev();
@@ -124,7 +127,7 @@ mod tests {
         );
         let open = |requests: &Requests, trace| {
             let slot = requests.new_slot();
-            let ids = Ids {
+            let ids = OperationIds {
                 trace: TraceId::from_u128(trace),
                 span: SpanId::NIL,
                 route: UNMATCHED,
@@ -153,9 +156,9 @@ mod tests {
         for n in 1..=4 {
             assert!(of(n).is_none());
         }
-        leave_alone(SpanId::from_u64(3));
+        leave_only(SpanId::from_u64(3));
         assert_eq!(at(), Some(4));
-        leave_alone(SpanId::from_u64(3));
+        leave_only(SpanId::from_u64(3));
         assert!(leave(SpanId::from_u64(2)).is_some());
         assert_eq!(at(), Some(1));
         assert!(leave(SpanId::from_u64(1)).is_some());

@@ -3,7 +3,7 @@ use crate::model::{SpanId, TraceId};
 
 /// What identifies an operation: its trace, itself, and the route of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ids {
+pub(crate) struct OperationIds {
     pub(crate) trace: TraceId,
     pub(crate) span: SpanId,
     pub(crate) route: RouteId,

@@ -15,14 +15,14 @@ mod trace_memory;
 
 pub use self::requests::InFlight;
 
-pub(crate) use self::breadcrumbs::{Crumb, ReadCrumb};
+pub(crate) use self::breadcrumbs::{DecodeBreadcrumb, EventBreadcrumb};
 pub(crate) use self::current::{
-    all_current, current, current_slot, enter, leave, leave_alone, with_current,
+    current, current_slot, current_stack, enter, leave, leave_only, with_current,
 };
 pub(crate) use self::failed_query::{DriverError, FailedQuery, ReadDriverError};
-pub(crate) use self::ids::Ids;
-pub(crate) use self::query_tally::{Asked, Tally};
+pub(crate) use self::ids::OperationIds;
+pub(crate) use self::query_tally::{QueryTally, QueryTiming};
 pub(crate) use self::requests::Requests;
 pub(crate) use self::routes::{MAX_NAME, NO_REQUEST, OVERFLOW, RouteId, Routes, UNMATCHED};
-pub(crate) use self::slot::{Facts, Slot};
-pub(crate) use self::span_buffer::{Added, Decision, Taken};
+pub(crate) use self::slot::{RequestHead, Slot};
+pub(crate) use self::span_buffer::{AddOutcome, BufferedTrace, Decision};

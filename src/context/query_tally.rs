@@ -15,8 +15,8 @@ const N_PLUS_ONE_NANOS: Nanos = 50_000_000;
 /// A number of similar queries one after the other, after some query that they follow from, is "N+1 queries";
 /// source: <https://docs.sentry.io/product/issues/issue-details/performance-issues/n-one-queries/>.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
-    shapes: Vec<OfShape>,
+pub(crate) struct QueryTally {
+    shapes: Vec<DigestTally>,
     /// When the first of all had ended.
     first_end: Option<Nanos>,
     /// Queries of further shapes, and the time in them.
@@ -28,7 +28,7 @@ pub(crate) struct Tally {
 
 /// A query that ended.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct QueryTiming<'a> {
     /// The number of its shape.
     pub(crate) shape: u64,
     pub(crate) summary: &'a Arc<str>,
@@ -38,7 +38,7 @@ pub(crate) struct Asked<'a> {
 
 /// The queries of one shape.
 #[derive(Debug)]
-struct OfShape {
+struct DigestTally {
     shape: u64,
     summary: Arc<str>,
     queries: u64,
@@ -51,10 +51,10 @@ struct OfShape {
     follows: bool,
 }
 
-impl Tally {
+impl QueryTally {
     /// Counts a query that ended.
     #[inline]
-    pub(super) fn count(&mut self, query: &Asked<'_>) {
+    pub(super) fn count(&mut self, query: &QueryTiming<'_>) {
         let nanos = query.end.saturating_sub(query.start);
         let mut shapes = self.shapes.iter_mut();
         let Some(known) = shapes.find(|known| known.shape == query.shape) else {
@@ -70,11 +70,11 @@ impl Tally {
     }
 
     #[cold]
-    fn count_first(&mut self, query: &Asked<'_>, nanos: Nanos) {
+    fn count_first(&mut self, query: &QueryTiming<'_>, nanos: Nanos) {
         let follows = self.first_end.is_some_and(|first| first <= query.start);
         self.first_end.get_or_insert(query.end);
         if self.shapes.len() < MAX_SHAPES {
-            self.shapes.push(OfShape {
+            self.shapes.push(DigestTally {
                 shape: query.shape,
                 summary: Arc::clone(query.summary),
                 queries: 1,
@@ -143,11 +143,11 @@ mod tests {
     const MS: Nanos = 1_000_000;
 
     /// Queries of a shape, when they began and ended, in milliseconds.
-    fn tally(queries: &[(u64, Nanos, Nanos)]) -> Tally {
-        let mut tally = Tally::default();
+    fn tally(queries: &[(u64, Nanos, Nanos)]) -> QueryTally {
+        let mut tally = QueryTally::default();
         for (shape, start, end) in queries {
             let summary = format!("SELECT s{shape}").into();
-            tally.count(&Asked {
+            tally.count(&QueryTiming {
                 shape: *shape,
                 summary: &summary,
                 start: start * MS,
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn duplicates_and_time_are_counted_and_forgotten() {
         let mut many = tally(&[in_turn(1, 0, 3, 10), in_turn(2, 30, 1, 5)].concat());
-        let sums = |of: &Tally| (of.queries(), of.duplicates(), of.nanos());
+        let sums = |of: &QueryTally| (of.queries(), of.duplicates(), of.nanos());
         assert_eq!(sums(&many), (4, 2, 35 * MS));
         many.clear();
         assert_eq!(sums(&many), (0, 0, 0));

@@ -1,12 +1,13 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use super::routes::Routes;
 use super::slot::Slot;
-use super::trace_memory::Room;
+use super::trace_memory::TraceMemory;
 use crate::clock::Clock;
 use crate::model::TraceId;
+use crate::model::lock;
 use crate::record::KnownMethods;
 
 /// The requests of one monitor: its routes and the list of those under way.
@@ -18,13 +19,13 @@ pub(crate) struct Requests {
     methods: KnownMethods,
     /// Whether a request reached a layer inside another request, so that the layers mark those that they watch.
     marks: AtomicBool,
-    slots: Mutex<Slots>,
+    slots: Mutex<SlotList>,
     /// What undecided traces may hold together.
-    room: Arc<Room>,
+    room: Arc<TraceMemory>,
 }
 
 #[derive(Debug, Default)]
-struct Slots {
+struct SlotList {
     all: Vec<Weak<Slot>>,
     /// The length at which dead entries are swept out.
     sweep_at: usize,
@@ -48,11 +49,11 @@ pub struct InFlight {
 impl Requests {
     #[cfg(test)]
     pub(crate) fn new(clock: Clock) -> Self {
-        Self::with_room(clock, 16 << 20)
+        Self::with_trace_memory(clock, 16 << 20)
     }
 
     /// Requests whose undecided traces may hold `room` bytes together.
-    pub(crate) fn with_room(clock: Clock, room: usize) -> Self {
+    pub(crate) fn with_trace_memory(clock: Clock, room: usize) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Relaxed);
         Self {
@@ -62,7 +63,7 @@ impl Requests {
             methods: KnownMethods::default(),
             marks: AtomicBool::new(false),
             slots: Mutex::default(),
-            room: Arc::new(Room::new(room)),
+            room: Arc::new(TraceMemory::new(room)),
         }
     }
 
@@ -90,7 +91,7 @@ impl Requests {
     }
 
     #[inline]
-    pub(crate) fn room(&self) -> &Room {
+    pub(crate) fn trace_memory(&self) -> &TraceMemory {
         &self.room
     }
 
@@ -110,10 +111,10 @@ impl Requests {
     }
 
     /// A new slot that is in no list: for what outlives its request, in whose slot the trace goes on.
-    pub(crate) fn unlisted_slot(&self, goes_on: Option<Arc<Slot>>) -> Arc<Slot> {
+    pub(crate) fn unlisted_slot(&self, parent: Option<Arc<Slot>>) -> Arc<Slot> {
         // What goes on in a slot that goes on itself belongs to the first one's trace.
-        let goes_on = goes_on.map(|slot| slot.origin().unwrap_or(slot));
-        Arc::new(Slot::new(self.number, &self.room, goes_on, false))
+        let parent = parent.map(|slot| slot.origin().unwrap_or(slot));
+        Arc::new(Slot::new(self.number, &self.room, parent, false))
     }
 
     /// A new slot in the list of requests. The caller pools it.
@@ -130,7 +131,7 @@ impl Requests {
 
     fn listed(&self, of_request: bool) -> Arc<Slot> {
         let slot = Arc::new(Slot::new(self.number, &self.room, None, of_request));
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = lock(&self.slots);
         if slots.all.len() >= slots.sweep_at {
             slots.all.retain(|slot| slot.strong_count() > 0);
             slots.sweep_at = (slots.all.len() * 2).max(64);
@@ -140,27 +141,26 @@ impl Requests {
     }
 
     /// The slots of the traces that began at least `age` ago and are not over.
-    pub(crate) fn open_since(&self, age: Duration) -> Vec<Arc<Slot>> {
+    pub(crate) fn older_than(&self, age: Duration) -> Vec<Arc<Slot>> {
         let before = self.clock.now().saturating_sub(crate::clock::nanos(age));
         let slots = self.all();
         let old = slots.iter().filter_map(Weak::upgrade);
-        old.filter(|slot| slot.read().is_some_and(|seen| seen.start <= before))
+        old.filter(|slot| slot.read().is_some_and(|snapshot| snapshot.start <= before))
             .collect()
     }
 
     /// The slot of a trace that is under way.
-    pub(crate) fn of_trace(&self, trace: TraceId) -> Option<Arc<Slot>> {
+    pub(crate) fn find_trace(&self, trace: TraceId) -> Option<Arc<Slot>> {
         let slots = self.all();
         let mut open = slots.iter().filter_map(Weak::upgrade);
-        open.find(|slot| slot.read().is_some_and(|seen| seen.ids.trace == trace))
+        open.find(|slot| {
+            slot.read()
+                .is_some_and(|snapshot| snapshot.ids.trace == trace)
+        })
     }
 
     fn all(&self) -> Vec<Weak<Slot>> {
-        self.slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .all
-            .clone()
+        lock(&self.slots).all.clone()
     }
 
     /// The requests under way, the longest first.
@@ -168,15 +168,15 @@ impl Requests {
         let slots = self.all();
         let now = self.clock.now();
         let slots = slots.iter().filter_map(Weak::upgrade);
-        let seen = slots
+        let snapshot = slots
             .filter(|slot| slot.is_request())
             .filter_map(|slot| slot.read());
-        let mut list: Vec<_> = seen
-            .map(|seen| InFlight {
-                route: self.routes.name(seen.ids.route),
-                trace_id: seen.ids.trace,
-                running_for: Duration::from_nanos(now.saturating_sub(seen.start)),
-                polled_for: seen
+        let mut list: Vec<_> = snapshot
+            .map(|snapshot| InFlight {
+                route: self.routes.name(snapshot.ids.route),
+                trace_id: snapshot.ids.trace,
+                running_for: Duration::from_nanos(now.saturating_sub(snapshot.start)),
+                polled_for: snapshot
                     .polled_since
                     .map(|at| Duration::from_nanos(now.saturating_sub(at))),
             })
@@ -189,7 +189,7 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::{Ids, UNMATCHED};
+    use crate::context::{OperationIds, UNMATCHED};
     use crate::model::SpanId;
 
     #[test]
@@ -200,7 +200,7 @@ mod tests {
         let route = requests.routes().id("/slow");
         let trace = TraceId::from_u128(5);
         one.open(
-            Ids {
+            OperationIds {
                 trace,
                 span: SpanId::from_u64(1),
                 route,
@@ -209,14 +209,14 @@ mod tests {
         );
         clock.advance(Duration::from_secs(3));
         two.open(
-            Ids {
+            OperationIds {
                 trace: TraceId::from_u128(6),
                 span: SpanId::NIL,
                 route: UNMATCHED,
             },
             clock.now(),
         );
-        two.polled(None);
+        two.set_poll_start(None);
         let list = requests.in_flight();
         assert_eq!(list.len(), 2);
         assert_eq!((&*list[0].route, list[0].trace_id), ("/slow", trace));

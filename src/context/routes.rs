@@ -1,9 +1,10 @@
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use rustc_hash::FxHashMap;
 
 use crate::model::prefix;
 use crate::model::read_for_status;
+use crate::model::{read_lock, write_lock};
 
 /// Routes that one monitor tells apart. A router has hundreds.
 const MAX_ROUTES: usize = 4096;
@@ -35,10 +36,10 @@ impl RouteId {
 
 /// The append-only table of one monitor's route patterns. Threads keep a cache of it.
 #[derive(Debug)]
-pub(crate) struct Routes(RwLock<Table>);
+pub(crate) struct Routes(RwLock<RouteTable>);
 
 #[derive(Debug, Default)]
-struct Table {
+struct RouteTable {
     names: Vec<Arc<str>>,
     /// How many of them hooks and connections named.
     named: usize,
@@ -47,7 +48,7 @@ struct Table {
 
 impl Default for Routes {
     fn default() -> Self {
-        let mut table = Table::default();
+        let mut table = RouteTable::default();
         for name in RESERVED {
             table.add(name);
         }
@@ -71,13 +72,13 @@ impl Routes {
     }
 
     fn known(&self, name: &str) -> Option<RouteId> {
-        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let table = read_lock(&self.0);
         table.ids.get(prefix(name, MAX_NAME)).copied()
     }
 
     fn add(&self, name: &str, named: usize) -> RouteId {
         let name = prefix(name, MAX_NAME);
-        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut table = write_lock(&self.0);
         match table.ids.get(name) {
             Some(id) => *id,
             None if table.names.len() >= MAX_ROUTES || named > 0 && table.named >= MAX_NAMED => {
@@ -92,12 +93,7 @@ impl Routes {
 
     /// Whether no pattern came yet.
     pub(crate) fn none_seen(&self) -> bool {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .names
-            .len()
-            == RESERVED.len()
+        read_lock(&self.0).names.len() == RESERVED.len()
     }
 
     /// The pattern of a number.
@@ -111,7 +107,7 @@ impl Routes {
     }
 }
 
-impl Table {
+impl RouteTable {
     fn add(&mut self, name: &str) -> RouteId {
         let name: Arc<str> = name.into();
         let id = RouteId(u32::try_from(self.names.len()).unwrap_or(OVERFLOW.0));

@@ -2,16 +2,17 @@ use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
-use super::breadcrumbs::Crumbs;
+use super::breadcrumbs::BreadcrumbBuffer;
 use super::failed_query::FailedQuery;
-use super::ids::Ids;
-use super::query_tally::{Asked, Tally};
+use super::ids::OperationIds;
+use super::query_tally::{QueryTally, QueryTiming};
 use super::routes::RouteId;
-use super::span_buffer::{Added, Tree};
-use super::trace_memory::Room;
+use super::span_buffer::{AddOutcome, TraceBuffer};
+use super::trace_memory::TraceMemory;
 use crate::clock::Nanos;
+use crate::model::lock;
 use crate::model::{Sampling, SpanId, TraceId};
 use crate::record::Method;
 
@@ -34,16 +35,16 @@ pub(crate) struct Slot {
     /// The reading at which the poll that runs now began, plus one; 0 between polls.
     polled_since: AtomicU64,
     /// The spans of its trace. Where a request's trace goes on in another's slot, that one's.
-    tree: Tree,
-    goes_on: Option<Arc<Self>>,
+    buffer: TraceBuffer,
+    parent: Option<Arc<Self>>,
     /// Whether it is a request's, and not that of a trace without one.
     of_request: bool,
-    /// Whether there are crumbs of an earlier request or of this one.
-    has_crumbs: AtomicBool,
-    crumbs: Mutex<Crumbs>,
+    /// Whether there are breadcrumbs of an earlier request or of this one.
+    has_breadcrumbs: AtomicBool,
+    breadcrumbs: Mutex<BreadcrumbBuffer>,
     /// Whether there is a tally of an earlier request or of this one.
     has_tally: AtomicBool,
-    facts: Mutex<Facts>,
+    head: Mutex<RequestHead>,
     /// The request's method, as a number and one more; 0 for none. [`MARKED`] is added where the request is marked.
     method: AtomicU8,
     /// The bits of the trace's sampling decision, and the two below.
@@ -59,7 +60,7 @@ const HAS_STATE: u8 = 0x40;
 /// What is known of a request's head while it is under way: lent by the state that owns the texts, so
 /// that nothing is copied unless somebody asks.
 #[derive(Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct RequestHead {
     /// Path, query, user agent, client address, host and peer address, as a record has them; empty where none are
     /// kept.
     pub(crate) texts: Vec<u8>,
@@ -68,8 +69,8 @@ pub(crate) struct Facts {
 }
 
 /// What one reading of a slot saw.
-pub(super) struct Seen {
-    pub(super) ids: Ids,
+pub(super) struct SlotSnapshot {
+    pub(super) ids: OperationIds,
     pub(super) start: Nanos,
     pub(super) polled_since: Option<Nanos>,
 }
@@ -77,8 +78,8 @@ pub(super) struct Seen {
 impl Slot {
     pub(super) fn new(
         monitor: u32,
-        room: &Arc<Room>,
-        goes_on: Option<Arc<Self>>,
+        room: &Arc<TraceMemory>,
+        parent: Option<Arc<Self>>,
         of_request: bool,
     ) -> Self {
         Self {
@@ -90,13 +91,13 @@ impl Slot {
             trace_low: AtomicU64::new(0),
             span: AtomicU64::new(0),
             polled_since: AtomicU64::new(0),
-            tree: Tree::new(room),
-            goes_on,
+            buffer: TraceBuffer::new(room),
+            parent,
             of_request,
-            has_crumbs: AtomicBool::new(false),
-            crumbs: Mutex::default(),
+            has_breadcrumbs: AtomicBool::new(false),
+            breadcrumbs: Mutex::default(),
             has_tally: AtomicBool::new(false),
-            facts: Mutex::default(),
+            head: Mutex::default(),
             method: AtomicU8::new(0),
             sampling: AtomicU8::new(0),
             trace_state: Mutex::default(),
@@ -105,7 +106,7 @@ impl Slot {
 
     /// The slot in which this one's trace goes on, where that is another.
     pub(super) fn origin(&self) -> Option<Arc<Self>> {
-        self.goes_on.clone()
+        self.parent.clone()
     }
 
     #[inline]
@@ -115,27 +116,27 @@ impl Slot {
 
     /// The spans of its trace.
     #[inline]
-    pub(crate) fn tree(&self) -> &Tree {
-        self.goes_on
+    pub(crate) fn trace_buffer(&self) -> &TraceBuffer {
+        self.parent
             .as_deref()
-            .map_or(&self.tree, |slot| &slot.tree)
+            .map_or(&self.buffer, |slot| &slot.buffer)
     }
 
     /// Opens the slot for a request that began at `start`, whose first poll follows at once.
     #[inline]
-    pub(crate) fn open(&self, ids: Ids, start: Nanos) {
-        self.tree.open(self.has_tally.load(Relaxed));
+    pub(crate) fn open(&self, ids: OperationIds, start: Nanos) {
+        self.buffer.open(self.has_tally.load(Relaxed));
         self.has_tally.store(false, Relaxed);
-        if self.has_crumbs.load(Relaxed) {
-            self.has_crumbs.store(false, Relaxed);
-            own(&self.crumbs).clear();
+        if self.has_breadcrumbs.load(Relaxed) {
+            self.has_breadcrumbs.store(false, Relaxed);
+            own(&self.breadcrumbs).clear();
         }
-        self.rename(ids, start);
+        self.set_ids(ids, start);
     }
 
     /// Changes what others see of the request under way.
     #[inline]
-    pub(crate) fn rename(&self, ids: Ids, start: Nanos) {
+    pub(crate) fn set_ids(&self, ids: OperationIds, start: Nanos) {
         self.start.store(start, Relaxed);
         self.route.store(ids.route.0, Relaxed);
         let trace = ids.trace.to_u128();
@@ -157,17 +158,17 @@ impl Slot {
 
     /// Notes the beginning (`Some`) or the end of a poll.
     #[inline]
-    pub(crate) fn polled(&self, since: Option<Nanos>) {
+    pub(crate) fn set_poll_start(&self, since: Option<Nanos>) {
         self.polled_since
             .store(since.map_or(0, |at| at + 1), Relaxed);
     }
 
     /// The ids of the request under way; only for whoever knows that one is.
     #[inline]
-    pub(crate) fn ids(&self) -> Ids {
+    pub(crate) fn ids(&self) -> OperationIds {
         let high = u128::from(self.trace_high.load(Relaxed));
         let low = u128::from(self.trace_low.load(Relaxed));
-        Ids {
+        OperationIds {
             trace: TraceId::from_u128(high << 64 | low),
             span: SpanId::from_u64(self.span.load(Relaxed)),
             route: self.route(),
@@ -181,50 +182,50 @@ impl Slot {
     }
 
     /// Notes that an error was captured in this request.
-    pub(crate) fn touch_captured(&self) {
-        self.tree().capture();
+    pub(crate) fn mark_captured(&self) {
+        self.trace_buffer().capture();
     }
 
     /// Whether an error was captured in this request; holds until the next one opens the slot.
     #[inline]
     pub(crate) fn is_captured(&self) -> bool {
-        self.tree().is_captured()
+        self.trace_buffer().is_captured()
     }
 
     /// Keeps an event among the request's last ones. Never waits: an event that comes while another
     /// thread is at them is left out.
     #[inline]
-    pub(crate) fn leave_crumb(&self, at: Nanos, record: &[u8]) {
-        if let Some(mut crumbs) = free(&self.crumbs) {
-            crumbs.push(at, record);
-            self.has_crumbs.store(true, Relaxed);
+    pub(crate) fn push_breadcrumb(&self, at: Nanos, record: &[u8]) {
+        if let Some(mut breadcrumbs) = free(&self.breadcrumbs) {
+            breadcrumbs.push(at, record);
+            self.has_breadcrumbs.store(true, Relaxed);
         }
     }
 
     /// Appends the request's last events: length-prefixed, the time first.
-    pub(crate) fn copy_crumbs(&self, out: &mut Vec<u8>) {
-        if self.has_crumbs.load(Relaxed)
-            && let Some(crumbs) = free(&self.crumbs)
+    pub(crate) fn copy_breadcrumbs(&self, out: &mut Vec<u8>) {
+        if self.has_breadcrumbs.load(Relaxed)
+            && let Some(breadcrumbs) = free(&self.breadcrumbs)
         {
-            crumbs.copy(out);
+            breadcrumbs.copy(out);
         }
     }
 
     /// Counts a query that ended, for the request whose trace this is.
     #[inline]
-    pub(crate) fn count_query(&self, query: &Asked<'_>) {
+    pub(crate) fn count_query(&self, query: &QueryTiming<'_>) {
         self.with_tally().count(query);
     }
 
-    /// Counts a query that ended and adds its span, as [`Tree::add`] does. When the trace is kept the span takes
+    /// Counts a query that ended and adds its span, as [`TraceBuffer::add`] does. When the trace is kept the span takes
     /// `later` bytes more.
     #[inline]
     pub(crate) fn add_query(
         &self,
-        query: &Asked<'_>,
+        query: &QueryTiming<'_>,
         later: usize,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> Added {
+    ) -> AddOutcome {
         self.with_tally().add_query(query, later, write)
     }
 
@@ -237,28 +238,28 @@ impl Slot {
     /// The last query that failed, of the request whose trace this is.
     #[cold]
     pub(crate) fn failed_query(&self) -> Option<Arc<FailedQuery>> {
-        let slot = self.goes_on.as_deref().unwrap_or(self);
+        let slot = self.parent.as_deref().unwrap_or(self);
         slot.tally(|tally| tally.failed().cloned()).flatten()
     }
 
     /// The tree, which will have a tally.
     #[inline]
-    fn with_tally(&self) -> &Tree {
-        let slot = self.goes_on.as_deref().unwrap_or(self);
+    fn with_tally(&self) -> &TraceBuffer {
+        let slot = self.parent.as_deref().unwrap_or(self);
         slot.has_tally.store(true, Relaxed);
-        &slot.tree
+        &slot.buffer
     }
 
     /// Shows what the request asked of databases, if it asked anything.
     #[inline]
-    pub(crate) fn tally<R>(&self, look: impl FnOnce(&Tally) -> R) -> Option<R> {
+    pub(crate) fn tally<R>(&self, look: impl FnOnce(&QueryTally) -> R) -> Option<R> {
         let has = self.has_tally.load(Relaxed);
-        has.then(|| self.tree.tally(look))
+        has.then(|| self.buffer.tally(look))
     }
 
     /// Notes the request's method, and whether the request is marked.
     #[inline]
-    pub(crate) fn by(&self, method: Method, marked: bool) {
+    pub(crate) fn set_method(&self, method: Method, marked: bool) {
         let marked = u8::from(marked) * MARKED;
         self.method.store((method.index() + 1) | marked, Relaxed);
     }
@@ -288,7 +289,7 @@ impl Slot {
     /// Notes the sampling decision of the trace and the `tracestate` that it came with. A slot that is used again is
     /// given another before anything can read it.
     #[inline]
-    pub(crate) fn sample(&self, sampling: Sampling, trace_state: &str) {
+    pub(crate) fn set_sampling(&self, sampling: Sampling, trace_state: &str) {
         let mut bits = sampling.bits() | IS_DECIDED;
         if !trace_state.is_empty() {
             trace_state.clone_into(&mut own(&self.trace_state));
@@ -300,14 +301,14 @@ impl Slot {
     /// The sampling decision of the trace; `None` in a slot for which none was made.
     #[inline]
     pub(crate) fn sampling(&self) -> Option<Sampling> {
-        let bits = self.of_trace().sampling.load(Relaxed);
+        let bits = self.root_slot().sampling.load(Relaxed);
         (bits & IS_DECIDED != 0).then(|| Sampling::from_bits(bits))
     }
 
     /// The caller's `tracestate`; empty without one.
     #[inline]
     pub(crate) fn trace_state(&self) -> String {
-        let slot = self.of_trace();
+        let slot = self.root_slot();
         if slot.sampling.load(Relaxed) & HAS_STATE == 0 {
             return String::new();
         }
@@ -316,29 +317,29 @@ impl Slot {
 
     /// The slot in which the trace began.
     #[inline]
-    fn of_trace(&self) -> &Self {
-        self.goes_on.as_deref().unwrap_or(self)
+    fn root_slot(&self) -> &Self {
+        self.parent.as_deref().unwrap_or(self)
     }
 
     /// Lends the facts of the request, by `swap`, or takes them back.
     #[inline]
-    pub(crate) fn lend(&self, swap: impl FnOnce(&mut Facts)) {
-        swap(&mut own(&self.facts));
+    pub(crate) fn with_head_mut(&self, swap: impl FnOnce(&mut RequestHead)) {
+        swap(&mut own(&self.head));
     }
 
     /// Shows what was lent, if nobody is at it this moment.
-    pub(crate) fn facts<R>(&self, look: impl FnOnce(&Facts) -> R) -> Option<R> {
-        free(&self.facts).map(|facts| look(&facts))
+    pub(crate) fn try_with_head<R>(&self, look: impl FnOnce(&RequestHead) -> R) -> Option<R> {
+        free(&self.head).map(|facts| look(&facts))
     }
 
     /// The request under way as another thread sees it; `None` between requests.
-    pub(super) fn read(&self) -> Option<Seen> {
+    pub(super) fn read(&self) -> Option<SlotSnapshot> {
         for _ in 0..4 {
             let before = self.generation.load(Acquire);
             if before & 1 == 0 {
                 return None;
             }
-            let seen = Seen {
+            let snapshot = SlotSnapshot {
                 ids: self.ids(),
                 start: self.start.load(Relaxed),
                 polled_since: self.polled_since.load(Relaxed).checked_sub(1),
@@ -346,7 +347,7 @@ impl Slot {
             // Pairs with the stores of `close` and `open`: the fields read above are of `before`.
             std::sync::atomic::fence(Acquire);
             if self.generation.load(Relaxed) == before {
-                return Some(seen);
+                return Some(snapshot);
             }
         }
         None
@@ -354,7 +355,7 @@ impl Slot {
 }
 
 fn own<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&of)
 }
 
 fn free<T>(of: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
@@ -375,26 +376,26 @@ mod tests {
     fn marks_and_crumbs_last_as_long_as_the_request() {
         let requests = Requests::new(Clock::system());
         let slot = requests.new_slot();
-        let ids = Ids {
+        let ids = OperationIds {
             trace: TraceId::from_u128(1),
             span: SpanId::NIL,
             route: UNMATCHED,
         };
-        let crumbs = |slot: &Slot| {
+        let breadcrumbs = |slot: &Slot| {
             let mut out = Vec::new();
-            slot.copy_crumbs(&mut out);
+            slot.copy_breadcrumbs(&mut out);
             out.len()
         };
         slot.open(ids, 0);
-        slot.touch_captured();
-        slot.leave_crumb(1, b"event");
-        slot.rename(ids, 0);
+        slot.mark_captured();
+        slot.push_breadcrumb(1, b"event");
+        slot.set_ids(ids, 0);
         assert!(slot.is_captured());
-        assert_eq!(crumbs(&slot), 4 + 8 + 5);
+        assert_eq!(breadcrumbs(&slot), 4 + 8 + 5);
         slot.close();
         assert!(slot.is_captured());
         slot.open(ids, 0);
         assert!(!slot.is_captured());
-        assert_eq!(crumbs(&slot), 0);
+        assert_eq!(breadcrumbs(&slot), 0);
     }
 }

@@ -4,13 +4,14 @@ use std::sync::atomic::{
     AtomicBool,
     Ordering::{Relaxed, SeqCst},
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::failed_query::FailedQuery;
-use super::query_tally::{Asked, Tally};
-use super::span_events::{EventsOfSpan, SpanEvents};
-use super::trace_memory::Room;
+use super::query_tally::{QueryTally, QueryTiming};
+use super::span_events::{PendingSpanEvents, SpanEventBuffer};
+use super::trace_memory::TraceMemory;
 use crate::model::{KeepReason, SpanId};
+use crate::model::{lock, recover};
 
 /// Bytes that one trace may hold.
 const MAX_TREE: usize = 1 << 20;
@@ -24,9 +25,9 @@ const FIRST: usize = 1024;
 ///
 /// Whoever holds the request's slot can add to it: from a task, another thread, after the root.
 #[derive(Debug)]
-pub(crate) struct Tree {
-    room: Arc<Room>,
-    state: Mutex<State>,
+pub(crate) struct TraceBuffer {
+    room: Arc<TraceMemory>,
+    state: Mutex<BufferState>,
     /// Something under the root asked for the trace to be kept.
     captured: AtomicBool,
     /// Spans under way have events: read without the lock, so that spans that end without any pay nothing.
@@ -34,7 +35,7 @@ pub(crate) struct Tree {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BufferState {
     spans: Vec<u8>,
     /// Bytes that the spans take beside these when the trace is kept.
     later: usize,
@@ -42,19 +43,19 @@ struct State {
     /// Events outside any span but the root.
     events: Vec<u8>,
     event_count: u32,
-    of_spans: SpanEvents,
+    of_spans: PendingSpanEvents,
     /// Spans that were left out of this trace.
     lost: u32,
     /// Events of its root that were left out.
     events_lost: u32,
     decision: Decision,
     /// What the request asked of databases: it stands here so that a query takes one lock.
-    tally: Tally,
+    tally: QueryTally,
 }
 
 /// What a trace has when it is decided.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Taken<'a> {
+pub(crate) struct BufferedTrace<'a> {
     pub(crate) spans: &'a [u8],
     /// Spans that were left out.
     pub(crate) lost: u32,
@@ -75,19 +76,19 @@ pub(crate) enum Decision {
 
 /// What became of a span that was added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Added {
+pub(crate) enum AddOutcome {
     /// It waits for the decision.
-    Held,
+    Buffered,
     /// The trace was decided and is kept: the span goes the way of late ones.
     Late(KeepReason),
     /// The trace was decided and is not kept.
-    Unkept,
+    Discarded,
     /// There is no room for it.
     NoRoom,
 }
 
-impl Tree {
-    pub(super) fn new(room: &Arc<Room>) -> Self {
+impl TraceBuffer {
+    pub(super) fn new(room: &Arc<TraceMemory>) -> Self {
         Self {
             room: Arc::clone(room),
             state: Mutex::default(),
@@ -114,7 +115,7 @@ impl Tree {
     }
 
     /// Adds a span that has ended; `write` appends it and calls nothing foreign.
-    pub(crate) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) -> Added {
+    pub(crate) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) -> AddOutcome {
         self.lock().add(&self.room, 0, write)
     }
 
@@ -122,17 +123,17 @@ impl Tree {
     #[inline]
     pub(super) fn add_query(
         &self,
-        query: &Asked<'_>,
+        query: &QueryTiming<'_>,
         later: usize,
         write: impl FnOnce(&mut Vec<u8>),
-    ) -> Added {
+    ) -> AddOutcome {
         let mut state = self.lock();
         state.tally.count(query);
         state.add(&self.room, later, write)
     }
 
     /// Counts a query that ended.
-    pub(super) fn count(&self, query: &Asked<'_>) {
+    pub(super) fn count(&self, query: &QueryTiming<'_>) {
         self.lock().tally.count(query);
     }
 
@@ -141,12 +142,12 @@ impl Tree {
         self.lock().tally.fail(query);
     }
 
-    pub(super) fn tally<R>(&self, look: impl FnOnce(&Tally) -> R) -> R {
+    pub(super) fn tally<R>(&self, look: impl FnOnce(&QueryTally) -> R) -> R {
         look(&self.lock().tally)
     }
 
     /// Counts a span as left out for want of room.
-    pub(crate) fn lose(&self) {
+    pub(crate) fn count_lost_span(&self) {
         let mut state = self.lock();
         state.lost = state.lost.saturating_add(1);
         self.room.lost.fetch_add(1, Relaxed);
@@ -181,7 +182,7 @@ impl Tree {
     /// Adds an event of a span under way that is neither the root nor keeps its events itself. `write` appends it and
     /// calls nothing foreign. An event over the limits is left out and counted.
     #[cold]
-    pub(crate) fn add_event_of(&self, span: SpanId, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn add_span_event(&self, span: SpanId, write: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
         if state.decision == Decision::Dropped {
             return;
@@ -193,7 +194,7 @@ impl Tree {
         self.has_span_events.store(true, Relaxed);
     }
 
-    /// Whether [`add_event_of`](Self::add_event_of) was called for a span that has not ended.
+    /// Whether [`add_span_event`](Self::add_span_event) was called for a span that has not ended.
     #[inline]
     pub(crate) fn has_span_events(&self) -> bool {
         self.has_span_events.load(Relaxed)
@@ -201,18 +202,18 @@ impl Tree {
 
     /// Whether it was called for this span.
     #[inline]
-    pub(crate) fn has_events_of(&self, span: SpanId) -> bool {
-        self.has_span_events() && self.finds_events_of(span)
+    pub(crate) fn has_span_events_of(&self, span: SpanId) -> bool {
+        self.has_span_events() && self.find_span_events(span)
     }
 
     #[cold]
-    fn finds_events_of(&self, span: SpanId) -> bool {
+    fn find_span_events(&self, span: SpanId) -> bool {
         self.lock().of_spans.has(span)
     }
 
     /// Takes the events of a span that ends.
     #[cold]
-    pub(crate) fn take_events_of(&self, span: SpanId) -> Option<EventsOfSpan> {
+    pub(crate) fn take_span_events(&self, span: SpanId) -> Option<SpanEventBuffer> {
         let mut state = self.lock();
         let taken = state.of_spans.take(&self.room, span);
         self.has_span_events
@@ -233,12 +234,16 @@ impl Tree {
     /// Decides, once: `take` gets what is there, if the trace is kept. It calls nothing foreign. A second decision
     /// is ignored; the answer is the one that holds.
     #[inline]
-    pub(crate) fn decide(&self, decision: Decision, take: impl FnOnce(&Taken<'_>)) -> Decision {
+    pub(crate) fn decide(
+        &self,
+        decision: Decision,
+        take: impl FnOnce(&BufferedTrace<'_>),
+    ) -> Decision {
         let mut state = self.lock();
         if state.decision == Decision::Open {
             state.decision = decision;
             if matches!(decision, Decision::Kept(_)) {
-                take(&Taken {
+                take(&BufferedTrace {
                     spans: &state.spans,
                     lost: state.lost,
                     events: &state.events,
@@ -253,7 +258,7 @@ impl Tree {
     }
 
     /// Gives the spans up that wait for a decision, and goes on.
-    pub(crate) fn give_up(&self) {
+    pub(crate) fn discard_spans(&self) {
         let mut state = self.lock();
         let count = state.count;
         state.lost = state.lost.saturating_add(count);
@@ -272,27 +277,32 @@ impl Tree {
     }
 
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BufferState> {
+        lock(&self.state)
     }
 }
 
-impl Drop for Tree {
+impl Drop for TraceBuffer {
     /// What was never decided holds no room when nobody can decide it any more.
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = recover(self.state.get_mut());
         self.room
             .give_back(state.spans.len() + state.events.len() + state.of_spans.bytes());
     }
 }
 
-impl State {
+impl BufferState {
     #[inline]
-    fn add(&mut self, room: &Room, later: usize, write: impl FnOnce(&mut Vec<u8>)) -> Added {
+    fn add(
+        &mut self,
+        room: &TraceMemory,
+        later: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> AddOutcome {
         match self.decision {
             Decision::Open => {}
-            Decision::Kept(kept) => return Added::Late(kept),
-            Decision::Dropped => return Added::Unkept,
+            Decision::Kept(kept) => return AddOutcome::Late(kept),
+            Decision::Dropped => return AddOutcome::Discarded,
         }
         if self.spans.capacity() == 0 {
             self.spans.reserve(FIRST);
@@ -303,14 +313,14 @@ impl State {
         let own = self.spans.len();
         if own + self.later + later > MAX_TREE || !room.take(bytes, own) {
             self.spans.truncate(before);
-            return Added::NoRoom;
+            return AddOutcome::NoRoom;
         }
         self.later += later;
         self.count += 1;
-        Added::Held
+        AddOutcome::Buffered
     }
 
-    fn release(&mut self, room: &Room) {
+    fn release(&mut self, room: &TraceMemory) {
         room.give_back(self.spans.len() + self.events.len());
         self.spans.clear();
         self.later = 0;
@@ -330,34 +340,38 @@ mod tests {
 
     #[test]
     fn spans_wait_for_the_decision_and_come_late_after_it() {
-        let room = Arc::new(Room::new(100));
-        let tree = Tree::new(&room);
+        let room = Arc::new(TraceMemory::new(100));
+        let tree = TraceBuffer::new(&room);
         let add = |n: usize| tree.add(|out| out.resize(out.len() + n, 1));
         assert_eq!(
             (add(40), add(40), add(40)),
-            (Added::Held, Added::Held, Added::NoRoom)
+            (
+                AddOutcome::Buffered,
+                AddOutcome::Buffered,
+                AddOutcome::NoRoom
+            )
         );
         assert_eq!((room.held(), room.lost()), (80, 0));
-        tree.lose();
+        tree.count_lost_span();
         assert_eq!(room.lost(), 1);
         let mut taken = (0, 0);
         let kept = Decision::Kept(KeepReason::Error);
         tree.decide(kept, |all| taken = (all.spans.len(), all.lost));
         assert_eq!((taken, room.held()), ((80, 1), 0));
-        assert_eq!(add(1), Added::Late(KeepReason::Error));
+        assert_eq!(add(1), AddOutcome::Late(KeepReason::Error));
         assert_eq!(tree.decide(Decision::Dropped, |_| {}), kept);
         tree.open(false);
-        assert_eq!(add(30), Added::Held);
+        assert_eq!(add(30), AddOutcome::Buffered);
         tree.decide(Decision::Dropped, |_| unreachable!());
-        assert_eq!((add(1), room.held()), (Added::Unkept, 0));
+        assert_eq!((add(1), room.held()), (AddOutcome::Discarded, 0));
     }
 
     #[test]
     fn what_waits_can_be_given_up() {
-        let room = Arc::new(Room::new(100));
-        let tree = Tree::new(&room);
+        let room = Arc::new(TraceMemory::new(100));
+        let tree = TraceBuffer::new(&room);
         tree.add(|out| out.push(1));
-        tree.give_up();
+        tree.discard_spans();
         assert_eq!((room.held(), room.lost()), (0, 1));
         tree.add(|out| out.push(2));
         let mut taken = Vec::new();
@@ -370,8 +384,8 @@ mod tests {
 
     #[test]
     fn large_traces_leave_room_for_small_ones() {
-        let room = Arc::new(Room::new(16 << 20));
-        let large: Vec<_> = (0..40).map(|_| Tree::new(&room)).collect();
+        let room = Arc::new(TraceMemory::new(16 << 20));
+        let large: Vec<_> = (0..40).map(|_| TraceBuffer::new(&room)).collect();
         for _ in 0..100 {
             for tree in &large {
                 tree.add(|out| out.resize(out.len() + 32_000, 1));
@@ -380,19 +394,19 @@ mod tests {
         let free = (16 << 20) - room.held();
         assert!((10_000..100_000).contains(&free), "{free}");
         for _ in 0..20 {
-            let small = Tree::new(&room);
+            let small = TraceBuffer::new(&room);
             let added = (0..5).map(|_| small.add(|out| out.resize(out.len() + 300, 1)));
-            assert!(added.into_iter().all(|added| added == Added::Held));
+            assert!(added.into_iter().all(|added| added == AddOutcome::Buffered));
         }
     }
 
     #[test]
     fn a_tree_that_is_gone_holds_no_room() {
-        let room = Arc::new(Room::new(100));
-        let tree = Tree::new(&room);
+        let room = Arc::new(TraceMemory::new(100));
+        let tree = TraceBuffer::new(&room);
         tree.add(|out| out.resize(60, 1));
         tree.add_event(|out| out.resize(20, 1));
-        tree.add_event_of(SpanId::from_u64(1), |out| out.resize(5, 1));
+        tree.add_span_event(SpanId::from_u64(1), |out| out.resize(5, 1));
         assert_eq!(room.held(), 85);
         drop(tree);
         assert_eq!((room.held(), room.lost()), (0, 0));

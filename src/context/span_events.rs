@@ -1,6 +1,6 @@
 //! Events of spans that have begun and not ended, and whose owner keeps no events itself.
 
-use super::trace_memory::Room;
+use super::trace_memory::TraceMemory;
 use crate::model::SpanId;
 
 /// Spans of one trace that may have such events at a time.
@@ -11,13 +11,13 @@ const MAX_BYTES: usize = 8 * 1024;
 
 /// The events of the spans of one trace.
 #[derive(Debug, Default)]
-pub(super) struct SpanEvents {
-    all: Vec<EventsOfSpan>,
+pub(super) struct PendingSpanEvents {
+    all: Vec<SpanEventBuffer>,
 }
 
 /// The events of one span.
 #[derive(Debug)]
-pub(crate) struct EventsOfSpan {
+pub(crate) struct SpanEventBuffer {
     span: SpanId,
     /// One after the other, in their compact form.
     pub(crate) bytes: Vec<u8>,
@@ -26,12 +26,12 @@ pub(crate) struct EventsOfSpan {
     pub(crate) left_out: u32,
 }
 
-impl SpanEvents {
+impl PendingSpanEvents {
     /// Adds an event, which `write` appends. `own`: bytes that the trace holds beside these. Returns `false` where too
     /// many spans have events already; an event for which its span has no room is counted with the span.
     pub(super) fn add(
         &mut self,
-        room: &Room,
+        room: &TraceMemory,
         own: usize,
         span: SpanId,
         write: impl FnOnce(&mut Vec<u8>),
@@ -42,7 +42,7 @@ impl SpanEvents {
             if self.all.len() >= MAX_SPANS {
                 return false;
             }
-            self.all.push(EventsOfSpan {
+            self.all.push(SpanEventBuffer {
                 span,
                 bytes: Vec::new(),
                 count: 0,
@@ -75,14 +75,14 @@ impl SpanEvents {
     }
 
     /// Takes out the events of a span.
-    pub(super) fn take(&mut self, room: &Room, span: SpanId) -> Option<EventsOfSpan> {
+    pub(super) fn take(&mut self, room: &TraceMemory, span: SpanId) -> Option<SpanEventBuffer> {
         let at = self.all.iter().position(|of| of.span == span)?;
         let taken = self.all.swap_remove(at);
         room.give_back(taken.bytes.len());
         Some(taken)
     }
 
-    pub(super) fn clear(&mut self, room: &Room) {
+    pub(super) fn clear(&mut self, room: &TraceMemory) {
         room.give_back(self.bytes());
         self.all.clear();
     }
@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn events_wait_for_the_end_of_their_span_within_limits() {
-        let room = Room::new(1 << 20);
-        let mut all = SpanEvents::default();
+        let room = TraceMemory::new(1 << 20);
+        let mut all = PendingSpanEvents::default();
         let span = SpanId::from_u64;
         for n in 0..200 {
             assert!(all.add(&room, 0, span(1), |out| out.push(n)));
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn what_the_monitor_has_no_room_for_is_counted() {
-        let room = Room::new(100);
-        let mut all = SpanEvents::default();
+        let room = TraceMemory::new(100);
+        let mut all = PendingSpanEvents::default();
         let span = SpanId::from_u64(1);
         assert!(all.add(&room, 0, span, |out| out.extend([1; 60])));
         assert!(all.add(&room, 0, span, |out| out.extend([1; 60])));

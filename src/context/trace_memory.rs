@@ -5,14 +5,14 @@ const OF_FREE: usize = 16;
 
 /// How many bytes the undecided traces of one monitor hold together, and how many they may.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct TraceMemory {
     held: AtomicUsize,
     max: usize,
     /// Spans for which there was none.
     pub(super) lost: AtomicU64,
 }
 
-impl Room {
+impl TraceMemory {
     pub(crate) fn new(max: usize) -> Self {
         Self {
             held: AtomicUsize::new(0),

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::trace::Carried;
+use crate::trace::Propagation;
 
 /// What a comment carries: the trace context, and no baggage, which callers may have filled.
-pub(super) const CARRIED: Carried = Carried {
+pub(super) const CARRIED: Propagation = Propagation {
     trace_context: true,
     baggage: false,
 };

@@ -12,11 +12,11 @@ use super::stats::{DigestIdentity, DigestStats, QueryStats};
 use super::summary_labels::LabelClaim;
 use super::target::DatabaseTarget;
 use crate::clock::Nanos;
-use crate::context::{self, Asked, Routes, Slot};
+use crate::context::{self, QueryTiming, Routes, Slot};
 use crate::metrics::Histogram;
 use crate::model::prefix;
 use crate::semconv;
-use crate::trace::{Bounded, Prepared, SpanKind, SpanRecord, SpanValue, attributes_of};
+use crate::trace::{AttributeBuffer, SpanKind, SpanRecord, SpanTemplate, SpanValue, attributes_of};
 
 /// The summary of the statements for which the table has no room.
 const OTHER: &str = "_other";
@@ -41,7 +41,7 @@ pub(super) struct Digest {
     collection: Option<Box<str>>,
     /// The span of a query that completed and has no attributes of its own. The normalized text is among its attributes
     /// and stored nowhere else, since it may be long.
-    pub(super) span_template: Prepared,
+    pub(super) span_template: SpanTemplate,
     pub(super) stats: DigestStats,
     /// Held while the summary labels series. Otherwise queries count in the series of [`OTHER`].
     label: LabelClaim,
@@ -85,7 +85,7 @@ impl Digest {
             summary: summary.into(),
             operation,
             collection,
-            span_template: Prepared::default(),
+            span_template: SpanTemplate::default(),
             stats: DigestStats::default(),
             completed: OnceLock::new(),
             cancelled: OnceLock::new(),
@@ -116,8 +116,8 @@ impl Digest {
     }
 
     /// Encodes the span of a completed query once, for all queries of the digest.
-    fn prepare_span(&self, text: &str) -> Prepared {
-        let mut attributes = Bounded::attributes();
+    fn prepare_span(&self, text: &str) -> SpanTemplate {
+        let mut attributes = AttributeBuffer::attributes();
         for (key, value) in self.labels() {
             attributes.text(key, &value);
         }
@@ -140,7 +140,7 @@ impl Digest {
         };
         match &self.instruments.traces {
             Some(traces) => traces.prepare(&record),
-            None => Prepared::new(&record),
+            None => SpanTemplate::new(&record),
         }
     }
 
@@ -221,8 +221,8 @@ impl Digest {
 
     /// The times of a query, as a request's tally counts it.
     #[inline]
-    pub(super) fn timing(&self, start: Nanos, end: Nanos) -> Asked<'_> {
-        Asked {
+    pub(super) fn timing(&self, start: Nanos, end: Nanos) -> QueryTiming<'_> {
+        QueryTiming {
             shape: self.id,
             summary: &self.summary,
             start,

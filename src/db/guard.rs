@@ -12,7 +12,8 @@ use crate::context::DriverError;
 use crate::model::within;
 use crate::semconv;
 use crate::trace::{
-    Begun, Bounded, Counts, SpanRecord, SpanStatus, SpanValue, Traces, carry_request,
+    ActiveSpan, AttributeBuffer, CountAttributes, SpanRecord, SpanStatus, SpanValue, Traces,
+    inject_request,
 };
 
 /// Bytes of a database's error code.
@@ -42,7 +43,7 @@ const MAX_CODE: usize = 32;
 pub struct QueryGuard {
     digest: Arc<Digest>,
     /// `None` if traces are off.
-    span: Option<Begun>,
+    span: Option<ActiveSpan>,
     start: Nanos,
     rows: Option<u64>,
     batch: Option<u64>,
@@ -59,7 +60,7 @@ impl QueryGuard {
         let start = instruments.requests.clock().now();
         let traces = instruments.traces.as_deref();
         Self {
-            span: traces.map(|traces| Begun::at(traces, start)),
+            span: traces.map(|traces| ActiveSpan::at(traces, start)),
             digest,
             start,
             rows: None,
@@ -157,7 +158,7 @@ impl QueryGuard {
         let mut put = |key: &'static str, value: &str| comment.put(key, value);
         match self.span() {
             Some((span, traces)) => span.carry(traces, comment::CARRIED, &mut put),
-            None => carry_request(
+            None => inject_request(
                 &self.digest.instruments.requests,
                 comment::CARRIED,
                 &mut put,
@@ -213,7 +214,7 @@ impl QueryGuard {
     }
 
     #[inline]
-    fn span(&self) -> Option<(&Begun, &Traces)> {
+    fn span(&self) -> Option<(&ActiveSpan, &Traces)> {
         let traces = self.digest.instruments.traces.as_deref()?;
         Some((self.span.as_ref()?, traces))
     }
@@ -258,7 +259,7 @@ impl QueryGuard {
     }
 
     #[inline]
-    fn counts(&self) -> Counts {
+    fn counts(&self) -> CountAttributes {
         [
             (semconv::DB_RESPONSE_RETURNED_ROWS, self.rows),
             (semconv::DB_OPERATION_BATCH_SIZE, self.batch),
@@ -272,7 +273,7 @@ impl QueryGuard {
             return;
         };
         let template = self.digest.span_template.record();
-        let mut attributes = Bounded::more(&template);
+        let mut attributes = AttributeBuffer::more(&template);
         for (key, count) in self.counts() {
             if let Some(count) = count {
                 let count = i64::try_from(count).unwrap_or(i64::MAX);

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::clock::{Nanos, seconds};
-use crate::context::{Asked, DriverError, FailedQuery};
+use crate::context::{DriverError, FailedQuery, QueryTiming};
 
 /// How a query ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) enum QueryOutcome {
 /// A query that has ended.
 #[derive(Debug)]
 pub(super) struct EndedQuery<'a> {
-    pub(super) timing: Asked<'a>,
+    pub(super) timing: QueryTiming<'a>,
     pub(super) outcome: &'a QueryOutcome,
     /// Rows returned or changed, if known.
     pub(super) rows: Option<u64>,
@@ -37,7 +37,11 @@ pub(super) struct EndedQuery<'a> {
 
 impl<'a> EndedQuery<'a> {
     #[inline]
-    pub(super) fn new(timing: Asked<'a>, outcome: &'a QueryOutcome, rows: Option<u64>) -> Self {
+    pub(super) fn new(
+        timing: QueryTiming<'a>,
+        outcome: &'a QueryOutcome,
+        rows: Option<u64>,
+    ) -> Self {
         let nanos = timing.end.saturating_sub(timing.start);
         Self {
             timing,

@@ -11,10 +11,10 @@ use super::details::CaptureDetails;
 use super::registry::count_unrouted;
 use super::shared::CaptureState;
 use crate::clock::Nanos;
-use crate::context::{self, Facts, NO_REQUEST, Slot};
+use crate::context::{self, NO_REQUEST, RequestHead, Slot};
 use crate::model::codec::{Reader, put_str};
 use crate::model::{EventId, Level, RecordKind, SpanId, TraceId, cut, is_suppressed, prefix};
-use crate::record::{ErrorKind, ErrorRecord, Method, Pairs, put_more};
+use crate::record::{ErrorKind, ErrorRecord, Method, TextPairs, put_user_and_attributes};
 
 /// The most bytes of a path, a query, a user agent or an address.
 const MAX_TEXT: usize = 2048;
@@ -99,7 +99,7 @@ impl CaptureState {
         let chain_end = scratch.len();
         let mut query = None;
         let request = self.with_current(|slot, span| {
-            slot.touch_captured();
+            slot.mark_captured();
             // A panic hook must not wait for a lock, which this thread may hold.
             if input.kind == ErrorKind::Error {
                 query = slot.failed_query();
@@ -110,7 +110,7 @@ impl CaptureState {
         let part = |from: usize, to: usize| scratch.get(from..to).unwrap_or_default();
 
         // 2. Take a backtrace where this place is to have one. It stays in memory until the worker resolves it.
-        let pairs = Pairs(part(0, chain_end));
+        let pairs = TextPairs(part(0, chain_end));
         let error_type = pairs.iter().next().map_or("", |(error_type, _)| error_type);
         let has_backtrace = input.kind != ErrorKind::Message
             && self
@@ -144,10 +144,10 @@ impl CaptureState {
             texts: part(chain_end, request.texts_end),
             more: part(request.texts_end, request.more_end),
             user: &details.user,
-            tags: Pairs(&encoded.tags),
+            tags: TextPairs(&encoded.tags),
             extra: &encoded.extra,
             fingerprint: &details.fingerprint,
-            crumbs: part(request.more_end, scratch.len()),
+            breadcrumbs: part(request.more_end, scratch.len()),
         };
         // 4. Queue the record. When the queue is almost full, each location has a share of the rest, so that one
         // that fails all the time leaves room for the others.
@@ -159,7 +159,7 @@ impl CaptureState {
 
 /// What is known of the current request. Its bytes are in the scratch buffer: texts, user and attributes, events.
 struct RequestParts {
-    ids: context::Ids,
+    ids: context::OperationIds,
     method: &'static str,
     texts_end: usize,
     more_end: usize,
@@ -171,7 +171,7 @@ impl RequestParts {
     /// Those of a capture outside a request, whose chain ends at `end`.
     fn none(end: usize) -> Self {
         Self {
-            ids: context::Ids {
+            ids: context::OperationIds {
                 trace: TraceId::NIL,
                 span: SpanId::NIL,
                 route: NO_REQUEST,
@@ -194,7 +194,7 @@ fn source_of(location: &Location<'_>) -> u32 {
 
 fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> RequestParts {
     let mut complete = true;
-    let texts_end = slot.facts(|facts: &Facts| {
+    let texts_end = slot.try_with_head(|facts: &RequestHead| {
         let mut texts = Reader::new(&facts.texts);
         // Path, query, user agent and client address.
         for text in std::iter::from_fn(|| texts.str()).take(4) {
@@ -205,18 +205,18 @@ fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> RequestParts {
     });
     let texts_end = texts_end.unwrap_or(out.len());
     let method = slot.method().map_or("", Method::as_str);
-    slot.facts(|facts| {
+    slot.try_with_head(|facts| {
         if facts.more.len() <= MAX_MORE {
             out.extend_from_slice(&facts.more);
         } else {
-            put_more(out, &facts.more, MAX_MORE);
+            put_user_and_attributes(out, &facts.more, MAX_MORE);
             complete = false;
         }
     });
     let more_end = out.len();
-    slot.copy_crumbs(out);
+    slot.copy_breadcrumbs(out);
     RequestParts {
-        ids: context::Ids { span, ..slot.ids() },
+        ids: context::OperationIds { span, ..slot.ids() },
         method,
         texts_end,
         more_end,

@@ -6,7 +6,7 @@ use super::event::{Breadcrumb, Cause, ErrorEvent, EventKind};
 use super::fingerprint::{GroupHash, normalize_message};
 use super::shared::CaptureState;
 use crate::clock::Nanos;
-use crate::context::{ReadCrumb, RouteId};
+use crate::context::{DecodeBreadcrumb, RouteId};
 use crate::model::codec::{Reader, Text};
 use crate::model::{Attributes, Value};
 use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
@@ -27,7 +27,7 @@ pub(super) fn event(
     shared: &CaptureState,
     at: Nanos,
     body: &[u8],
-    read_crumb: ReadCrumb,
+    decode_breadcrumb: DecodeBreadcrumb,
 ) -> Option<DecodedEvent> {
     let record = ErrorRecord::read(body)?;
     let wall_time = |at| system_time(shared.requests.clock().wall(at));
@@ -66,7 +66,7 @@ pub(super) fn event(
         attributes: attributes(record.attributes()),
         tags: tags(&record),
         extra: attributes(record.extra()),
-        breadcrumbs: breadcrumbs(record.crumbs, read_crumb, wall_time),
+        breadcrumbs: breadcrumbs(record.breadcrumbs, decode_breadcrumb, wall_time),
         frames: Vec::new(),
         fingerprint: record
             .fingerprint()
@@ -122,11 +122,11 @@ fn attributes<'a>(all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>) -> At
 }
 
 fn breadcrumbs(
-    crumbs: &[u8],
-    read: ReadCrumb,
+    breadcrumbs: &[u8],
+    read: DecodeBreadcrumb,
     wall_time: impl Fn(Nanos) -> SystemTime,
 ) -> Vec<Breadcrumb> {
-    let mut reader = Reader::new(crumbs);
+    let mut reader = Reader::new(breadcrumbs);
     let all = std::iter::from_fn(|| reader.bytes());
     all.filter_map(|crumb| {
         let mut crumb = Reader::new(crumb);

@@ -239,7 +239,7 @@ impl GroupTable {
 fn size_of_event(event: &ErrorEvent) -> usize {
     let causes = event.causes.iter();
     let causes: usize = causes.map(|it| it.type_name.len() + it.message.len()).sum();
-    let crumbs = event.breadcrumbs.iter().map(|crumb| {
+    let breadcrumbs = event.breadcrumbs.iter().map(|crumb| {
         let fields = crumb
             .fields
             .iter()
@@ -254,7 +254,13 @@ fn size_of_event(event: &ErrorEvent) -> usize {
         .map(|(key, value)| key.len() + value.len())
         .sum();
     let frames = size_of_frames(&event.frames);
-    size_of::<ErrorEvent>() + causes + crumbs.sum::<usize>() + request + attributes + tags + frames
+    size_of::<ErrorEvent>()
+        + causes
+        + breadcrumbs.sum::<usize>()
+        + request
+        + attributes
+        + tags
+        + frames
 }
 
 fn size_of_frames(frames: &[Frame]) -> usize {

@@ -8,7 +8,7 @@ use super::shared::CaptureState;
 use super::stored_record::StoredRecord;
 use super::tracker::ErrorTracker;
 use super::{available_memory, decode, stored_record};
-use crate::context::ReadCrumb;
+use crate::context::DecodeBreadcrumb;
 use crate::metrics::{Counter, Metrics};
 use crate::model::{Diagnostics, EventId, RecordKind};
 use crate::worker::{BlockingPool, Record, RecordProcessor, SpoolWriter};
@@ -17,7 +17,7 @@ use crate::worker::{BlockingPool, Record, RecordProcessor, SpoolWriter};
 #[derive(Debug)]
 pub(crate) struct ErrorProcessor {
     shared: Arc<CaptureState>,
-    read_crumb: ReadCrumb,
+    decode_breadcrumb: DecodeBreadcrumb,
     diagnostics: Arc<Diagnostics>,
     resident: ResidentMemory,
     counter: Counter,
@@ -26,12 +26,12 @@ pub(crate) struct ErrorProcessor {
 }
 
 impl ErrorTracker {
-    /// The worker's side of this tracker. `read_crumb` decodes the `tracing` events of a request.
+    /// The worker's side of this tracker. `decode_breadcrumb` decodes the `tracing` events of a request.
     pub(crate) fn processor(
         &self,
         metrics: &Metrics,
         diagnostics: &Arc<Diagnostics>,
-        read_crumb: ReadCrumb,
+        decode_breadcrumb: DecodeBreadcrumb,
     ) -> ErrorProcessor {
         let store = self.shared.store.as_ref();
         ErrorProcessor {
@@ -40,7 +40,7 @@ impl ErrorTracker {
                 .filter(|_| self.shared.outbox.is_none())
                 .map(SpoolWriter::acked),
             shared: Arc::clone(&self.shared),
-            read_crumb,
+            decode_breadcrumb,
             diagnostics: Arc::clone(diagnostics),
             resident: ResidentMemory::new(self.shared.requests.clock().clone()),
             counter: metrics
@@ -83,7 +83,8 @@ impl RecordProcessor for ErrorProcessor {
 
     fn take(&mut self, record: &Record<'_>, jobs: &BlockingPool<'_>) {
         // 1. Decode and scrub. A record that cannot be decoded is left out; the queue has counted it.
-        let Some(decoded) = decode::event(&self.shared, record.at, record.body, self.read_crumb)
+        let Some(decoded) =
+            decode::event(&self.shared, record.at, record.body, self.decode_breadcrumb)
         else {
             return;
         };

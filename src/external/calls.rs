@@ -16,7 +16,7 @@ use crate::model::grpc::rpc_method;
 use crate::model::{lock_for_status, prefix};
 use crate::redact::RedactionRules;
 use crate::semconv;
-use crate::trace::{Carried, Traces};
+use crate::trace::{Propagation, Traces};
 
 /// Services and servers of one monitor that are told apart, each.
 const MAX_NAMES: usize = 64;
@@ -36,7 +36,7 @@ pub(crate) struct Calls {
     pub(super) requests: Arc<Requests>,
     pub(super) traces: Option<Arc<Traces>>,
     /// What of the trace goes along.
-    pub(super) carried: Carried,
+    pub(super) carried: Propagation,
     /// Which query values are shown.
     pub(super) rules: RedactionRules,
     instruments: OnceLock<Instruments>,
@@ -79,7 +79,7 @@ impl Calls {
         metrics: &Metrics,
         requests: &Arc<Requests>,
         traces: Option<&Arc<Traces>>,
-        carried: Carried,
+        carried: Propagation,
     ) -> Self {
         Self {
             requests: Arc::clone(requests),

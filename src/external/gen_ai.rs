@@ -15,7 +15,7 @@ use crate::metrics::{Histogram, HistogramBuilder, Metrics};
 use crate::model::lock_for_status;
 use crate::model::{cut, within};
 use crate::semconv;
-use crate::trace::{Bounded, SpanValue};
+use crate::trace::{AttributeBuffer, SpanValue};
 
 /// Bytes of an operation's and of a model's name.
 const MAX_NAME: usize = 128;
@@ -154,7 +154,7 @@ impl GenAi {
         format!("{} {}", self.operation, self.model)
     }
 
-    pub(super) fn attributes(&self, service: &str, out: &mut Bounded) {
+    pub(super) fn attributes(&self, service: &str, out: &mut AttributeBuffer) {
         out.text(semconv::GEN_AI_OPERATION_NAME, &self.operation);
         out.text(semconv::GEN_AI_REQUEST_MODEL, &self.model);
         out.text(semconv::GEN_AI_PROVIDER_NAME, service);

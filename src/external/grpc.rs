@@ -11,7 +11,7 @@ use super::server::Server;
 use crate::metrics::Histogram;
 use crate::model::grpc::Status;
 use crate::semconv;
-use crate::trace::Bounded;
+use crate::trace::AttributeBuffer;
 
 /// What is known of a call that is gRPC's.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Grpc {
         self.status.or((!self.is_web).then_some(Status::UNKNOWN))
     }
 
-    pub(super) fn attributes(&self, end: &End, attributes: &mut Bounded) {
+    pub(super) fn attributes(&self, end: &End, attributes: &mut AttributeBuffer) {
         attributes.text(semconv::RPC_SYSTEM_NAME, "grpc");
         attributes.text(semconv::RPC_METHOD, &self.method);
         if let Some(status) = end.grpc {

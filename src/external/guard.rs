@@ -22,7 +22,9 @@ use crate::metrics::UpDownCounter;
 use crate::model::{DropPanicCheck, Outcome, catch_panic, prefix, within};
 use crate::record::{MAX_METHOD, Method};
 use crate::semconv;
-use crate::trace::{Bounded, OpenSpan, SpanKind, SpanRecord, SpanStatus, SpanValue, carry_request};
+use crate::trace::{
+    AttributeBuffer, OwnedSpan, SpanKind, SpanRecord, SpanStatus, SpanValue, inject_request,
+};
 
 /// Bytes of a URL's template.
 const MAX_TEMPLATE: usize = 256;
@@ -51,7 +53,7 @@ pub struct CallGuard {
     calls: Arc<Calls>,
     service: Arc<Watched>,
     server: Arc<Server>,
-    open: Option<OpenSpan>,
+    open: Option<OwnedSpan>,
     start: Nanos,
     method: Method,
     /// The method as it is sent, where it is `_OTHER`.
@@ -98,8 +100,8 @@ impl CallGuard {
         let other = known == Method::OTHER;
         let original = other.then(|| prefix(method, MAX_METHOD).into());
         let method = known;
-        let open = calls.traces.clone().map(OpenSpan::begin);
-        let start = open.as_ref().map_or_else(|| calls.now(), OpenSpan::start);
+        let open = calls.traces.clone().map(OwnedSpan::begin);
+        let start = open.as_ref().map_or_else(|| calls.now(), OwnedSpan::start);
         let server = match (url::target(url), server) {
             (Some(target), _) => calls.server(service, &target.host, target.port),
             (None, Some(server)) => Arc::clone(server),
@@ -241,14 +243,14 @@ impl CallGuard {
         };
         match &self.open {
             Some(open) => open.carry(self.calls.carried, &mut put),
-            None => carry_request(&self.calls.requests, self.calls.carried, &mut put),
+            None => inject_request(&self.calls.requests, self.calls.carried, &mut put),
         }
     }
 
     fn now(&self) -> Nanos {
         self.open
             .as_ref()
-            .map_or_else(|| self.calls.now(), OpenSpan::now)
+            .map_or_else(|| self.calls.now(), OwnedSpan::now)
     }
 
     /// The answer came. From 400 on its status is an error.
@@ -402,8 +404,8 @@ impl CallGuard {
         self.calls.usage.record(gen_ai, &used);
     }
 
-    fn end_span(&self, open: &OpenSpan, end: &End, now: Nanos) {
-        let mut attributes = Bounded::attributes();
+    fn end_span(&self, open: &OwnedSpan, end: &End, now: Nanos) {
+        let mut attributes = AttributeBuffer::attributes();
         attributes.text(semconv::HTTP_REQUEST_METHOD, self.method.as_str());
         if let Some(original) = &self.original {
             attributes.text(semconv::HTTP_REQUEST_METHOD_ORIGINAL, original);

@@ -11,7 +11,7 @@ use super::panic::count_panic;
 use super::series::HttpInstruments;
 use super::stream_end::StreamEndRecord;
 use crate::clock::{Nanos, seconds};
-use crate::context::{self, Ids, Requests, Slot};
+use crate::context::{self, OperationIds, Requests, Slot};
 use crate::metrics::{Histogram, UpDownCounter};
 use crate::model::{DropPanicCheck, EndOnPanic, Outcome, SpanId, TraceId, end_on_panic};
 use crate::semconv;
@@ -27,7 +27,7 @@ pub(super) struct ConnectionRecorder {
     duration: Histogram,
     active: UpDownCounter,
     route: Box<str>,
-    ids: Ids,
+    ids: OperationIds,
     start: Nanos,
     /// Not listed among the requests under way: the request is over. `None` while the thread's stack holds it.
     slot: Option<Arc<Slot>>,
@@ -42,7 +42,7 @@ pub(super) struct ConnectionRecorder {
 /// What is known of a connection when it starts.
 pub(super) struct ConnectionStart<'a> {
     pub(super) route: &'a str,
-    pub(super) ids: Ids,
+    pub(super) ids: OperationIds,
     /// The slot of the request that it comes from.
     pub(super) parent: Option<Arc<Slot>>,
     /// For the trace of a connection without a request.
@@ -196,7 +196,7 @@ impl Connection {
     ///
     /// That of `task`: dropping the future drops the task and ends the connection.
     pub fn run<F: Future>(self, task: F) -> RunConnection<F> {
-        let ids = Ids {
+        let ids = OperationIds {
             trace: match &self.upgraded {
                 Some(slot) => slot.ids().trace,
                 None => TraceId::random(),

@@ -253,7 +253,7 @@
 //! | warp 0.4 | `layer.layer(warp::service(filter))`, served by hyper, with a `route` hook. |
 //! | salvo 1 | `Router::new().hoop(layer.compat())`, with a `route` hook. Requests that no route of that router takes do not reach the layer. |
 //! | `lambda_http` 1 | `lambda_http::run(layer.layer(handler))`, with a `route` hook. Call `monitor.flush(..)` before the handler returns: nothing runs between invocations. |
-//! | poem, actix-web, rocket | Their middleware has request types of its own, so the layer cannot stand there. Requests are recorded at a tower service, for example one that poem mounts by `.compat()`. Handlers use [`Monitor::trace`](crate::Monitor::trace), queries and outgoing calls as everywhere. |
+//! | poem, actix-web, rocket | Their middleware has request types of its own, so the layer cannot stand there. Requests are recorded at a tower service, for example one that poem mounts by `.compat()`. Handlers use [`Monitor::span`](crate::Monitor::span), queries and outgoing calls as everywhere. |
 //!
 //! # gRPC
 //!

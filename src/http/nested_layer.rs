@@ -81,7 +81,7 @@ fn looks_like_current<B>(layer: &LayerState, slot: &Arc<Slot>, request: &Request
         let outer = Reader::new(texts).str();
         outer.is_none_or(|outer| path == "/" || outer.ends_with(path))
     };
-    slot.facts(|facts| is_end_of_outer(&facts.texts))
+    slot.try_with_head(|facts| is_end_of_outer(&facts.texts))
         .unwrap_or(true)
 }
 

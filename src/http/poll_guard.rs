@@ -1,12 +1,12 @@
 use super::request_guard::RequestGuard;
-use crate::trace::Attached;
+use crate::trace::AttachedContext;
 
 /// Makes a request the current one of the thread while the host's code is polled. Dropped by an unwinding panic, it ends
 /// the request as panicked; the panic goes on.
 pub(super) struct PollGuard<'a> {
     request: &'a mut RequestGuard,
     /// The OpenTelemetry context of the request.
-    attached: Option<Attached>,
+    attached: Option<AttachedContext>,
 }
 
 impl<'a> PollGuard<'a> {

@@ -1,7 +1,7 @@
 //! The database queries of a request, as its log record, its span and the series of its route show them.
 
 use crate::clock::{Nanos, seconds};
-use crate::context::{Slot, Tally};
+use crate::context::{QueryTally, Slot};
 use crate::metrics::{Counter, Histogram, Metrics};
 use crate::model::Attributes;
 use crate::semconv;
@@ -47,7 +47,7 @@ impl QueryTotals {
         }
     }
 
-    fn note(tally: &Tally, attributes: &mut Attributes) -> Self {
+    fn note(tally: &QueryTally, attributes: &mut Attributes) -> Self {
         let slowest = tally.n_plus_one();
         attributes.insert(semconv::DB_QUERIES, number(tally.queries()));
         attributes.insert(semconv::DB_DURATION_MS, millis(tally.nanos()));

@@ -3,9 +3,9 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::known_headers::KnownHeaders;
-use crate::context::Ids;
+use crate::context::OperationIds;
 use crate::model::Sampling;
-use crate::trace::{self, Attached, OtelContext};
+use crate::trace::{self, AttachedContext, OtelContext};
 
 /// The trace of a request.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ impl RequestTrace {
     #[inline]
     pub(super) fn make_context(
         &mut self,
-        ids: Ids,
+        ids: OperationIds,
         headers: Option<&HeaderMap>,
         leaves_span: bool,
     ) {
@@ -71,7 +71,7 @@ impl RequestTrace {
 
     /// Makes the request's context the thread's current one.
     #[inline]
-    pub(super) fn attach(&self) -> Option<Attached> {
+    pub(super) fn attach(&self) -> Option<AttachedContext> {
         self.context.as_ref().map(OtelContext::attach)
     }
 

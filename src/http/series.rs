@@ -12,14 +12,14 @@ use crate::model::TraceId;
 use crate::model::grpc::Call;
 use crate::record::{Method, Scheme};
 use crate::semconv;
-use crate::trace::{RouteTimes, Traces};
+use crate::trace::{RouteLatency, Traces};
 
 /// The series of one label set.
 #[derive(Debug)]
 pub(super) struct RequestSeries {
     pub(super) route: Arc<str>,
     /// The route's recent durations, with traces: they decide what is slow.
-    pub(super) times: Option<Arc<RouteTimes>>,
+    pub(super) times: Option<Arc<RouteLatency>>,
     pub(super) error_type: Box<str>,
     duration: Histogram,
     by_route: RouteInstruments,

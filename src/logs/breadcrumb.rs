@@ -2,13 +2,13 @@
 
 use tracing::Level as Tracing;
 
-use crate::context::Crumb;
+use crate::context::EventBreadcrumb;
 use crate::model::Level;
 use crate::model::codec::Reader;
 use crate::trace::{AttributeValue, callsites, event, log_event};
 
 /// Decodes and scrubs the record of an event, which may have been cut.
-pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
+pub(crate) fn decode_breadcrumb(record: &[u8]) -> Option<EventBreadcrumb> {
     let mut reader = Reader::new(record);
     let metadata = callsites::metadata(reader.u32()? & !event::SHORTENED)?;
     // The IDs of the request, which the error has too.
@@ -19,7 +19,7 @@ pub(crate) fn read_crumb(record: &[u8]) -> Option<Crumb> {
         Tracing::INFO => Level::Info,
         _ => Level::Debug,
     };
-    let mut crumb = Crumb {
+    let mut crumb = EventBreadcrumb {
         level,
         target: metadata.target().into(),
         message: String::new(),

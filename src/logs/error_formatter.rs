@@ -75,7 +75,7 @@ mod tests {
     use crate::context::{Requests, UNMATCHED};
     use crate::model::codec::put_str;
     use crate::model::{Attributes, EventId, Level, RecordKind, SpanId, TraceId};
-    use crate::record::{ErrorKind, ErrorRecord, Pairs, put_attributes};
+    use crate::record::{ErrorKind, ErrorRecord, TextPairs, put_attributes};
     use crate::worker::{Format, Record};
 
     fn line(pretty: bool, trace: TraceId, kind: ErrorKind) -> String {
@@ -106,14 +106,14 @@ mod tests {
             column: 6,
             thread: "main",
             method: "GET",
-            chain: Pairs(&chain),
+            chain: TextPairs(&chain),
             texts: &[],
             more: &[],
             user: "ann",
-            tags: Pairs(&tags),
+            tags: TextPairs(&tags),
             extra: &extra,
             fingerprint: &[],
-            crumbs: &[],
+            breadcrumbs: &[],
         };
         let mut body = Vec::new();
         record.put(&mut body);

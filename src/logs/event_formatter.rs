@@ -9,7 +9,7 @@ use crate::context::{Requests, RouteId};
 use crate::model::codec::{Reader, Text};
 use crate::model::{SpanId, TraceId};
 use crate::redact::{self, FILTERED};
-use crate::trace::event::{self, Fields, Value};
+use crate::trace::event::{self, EventFields, EventValue};
 use crate::trace::{callsites, log_event};
 
 /// The most bytes of the cache of routes.
@@ -66,7 +66,7 @@ impl EventFormatter {
         let span = SpanId::from_u64(reader.u64()?);
         let route = RouteId(reader.u32()?);
         let callsite = callsite_of(&mut self.callsites, number & !event::SHORTENED, pretty)?;
-        let mut fields = Fields {
+        let mut fields = EventFields {
             names: &callsite.fields,
             reader,
         };
@@ -78,7 +78,7 @@ impl EventFormatter {
         } else {
             { messages }.next()
         };
-        if let Some((_, Value::Str(message))) = message {
+        if let Some((_, EventValue::Str(message))) = message {
             line.put_scrubbed(message);
         }
         line.end_message(service);
@@ -117,14 +117,16 @@ impl EventFormatter {
             if line.has_room_for(field.name.len()) {
                 line.put_raw(&field.rendered_name);
                 match value {
-                    Value::Str(text) => line.put_scrubbed_value(field.is_secret, text),
-                    Value::I64(_) | Value::U64(_) | Value::F64(_) if field.is_secret => {
+                    EventValue::Str(text) => line.put_scrubbed_value(field.is_secret, text),
+                    EventValue::I64(_) | EventValue::U64(_) | EventValue::F64(_)
+                        if field.is_secret =>
+                    {
                         line.put_value(Text::from(FILTERED));
                     }
-                    Value::I64(number) => line.put_i64(number),
-                    Value::U64(number) => line.put_u64(number),
-                    Value::F64(number) => line.put_f64(number),
-                    Value::Bool(value) => line.put_bool(value),
+                    EventValue::I64(number) => line.put_i64(number),
+                    EventValue::U64(number) => line.put_u64(number),
+                    EventValue::F64(number) => line.put_f64(number),
+                    EventValue::Bool(value) => line.put_bool(value),
                 }
             }
         }
@@ -137,20 +139,24 @@ impl EventFormatter {
 }
 
 /// The target that a record of the `log` crate has itself.
-fn log_target<'a>(fields: &Fields<'a, CallsiteField>) -> Option<Text<'a>> {
+fn log_target<'a>(fields: &EventFields<'a, CallsiteField>) -> Option<Text<'a>> {
     match fields
         .clone()
         .find(|(field, _)| field.name == log_event::TARGET)?
         .1
     {
-        Value::Str(target) => Some(target),
+        EventValue::Str(target) => Some(target),
         _ => None,
     }
 }
 
 /// Whether a field of a record of the `log` crate repeats its target.
-fn repeats_target(name: &str, value: &Value<'_>, all: &Fields<'_, CallsiteField>) -> bool {
-    let Value::Str(text) = value else {
+fn repeats_target(
+    name: &str,
+    value: &EventValue<'_>,
+    all: &EventFields<'_, CallsiteField>,
+) -> bool {
+    let EventValue::Str(text) = value else {
         return false;
     };
     name == log_event::TARGET

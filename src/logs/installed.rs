@@ -11,8 +11,9 @@ use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::layer::TracingLayer;
+use super::subscriber_probe;
 use crate::model::{ClaimResult, GlobalSlot, MonitorLifetime, read_lock, write_lock};
-use crate::trace::{leave_span, probe};
+use crate::trace::leave_span;
 
 /// The layer of the process's subscriber, once this crate has set one.
 static INSTALLED: OnceLock<InstalledLayer> = OnceLock::new();
@@ -85,7 +86,7 @@ pub(crate) fn has_layer_of(subscriber: &Dispatch, monitor: u32, targets: &[&str]
     }
     let reaches = |target: &&str| {
         let level = LevelFilter::ERROR;
-        probe::reaches(subscriber, monitor, target, level, Kind::EVENT)
+        subscriber_probe::reaches(subscriber, monitor, target, level, Kind::EVENT)
     };
     monitor_of(subscriber) == Some(monitor) || targets.iter().any(reaches)
 }

@@ -9,9 +9,11 @@ use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::{otel_versions, subscriber_probe};
 use crate::context::{self, Requests};
+use crate::model::LevelDirectives;
 use crate::model::{RecordKind, is_suppressed};
-use crate::trace::{Levels, SpanLayer, callsites, event, probe, versions};
+use crate::trace::{SpanLayer, callsite_filter, event};
 use crate::worker::RecordQueue;
 
 /// Where the fields begin in the record of an event: behind the callsite, the trace ID, the span ID and the route.
@@ -33,7 +35,7 @@ const FIELDS_START: usize = 4 + 16 + 8 + 4;
 pub struct TracingLayer {
     record_queue: Arc<RecordQueue>,
     requests: Arc<Requests>,
-    levels: Arc<Levels>,
+    levels: Arc<LevelDirectives>,
     spans: Arc<SpanLayer>,
     listener: Option<EventListener>,
 }
@@ -63,7 +65,7 @@ impl TracingLayer {
     pub(crate) fn new(
         record_queue: Arc<RecordQueue>,
         requests: Arc<Requests>,
-        levels: Arc<Levels>,
+        levels: Arc<LevelDirectives>,
         spans: Arc<SpanLayer>,
         listener: Option<EventListener>,
     ) -> Self {
@@ -170,7 +172,7 @@ impl TracingLayer {
         // 3. Hand it on: to the request for a later capture, to the queue, to the span.
         if wanted.log {
             context::with_current(Some(self.requests.number()), |slot, _| {
-                slot.leave_crumb(at, &record);
+                slot.push_breadcrumb(at, &record);
             });
             self.record_queue
                 .push_of(RecordKind::Log, callsite, at, |out| {
@@ -200,7 +202,7 @@ struct WantedBy {
 /// Hides what is more verbose than everything that a monitor records.
 #[derive(Debug)]
 struct MaxLevelFilter {
-    levels: Arc<Levels>,
+    levels: Arc<LevelDirectives>,
     spans: Arc<SpanLayer>,
     /// The most verbose level that a listener needs.
     listener: LevelFilter,
@@ -212,7 +214,7 @@ impl MaxLevelFilter {
     }
 }
 
-fn max_level(levels: &Levels, spans: &SpanLayer, listener: LevelFilter) -> LevelFilter {
+fn max_level(levels: &LevelDirectives, spans: &SpanLayer, listener: LevelFilter) -> LevelFilter {
     levels.max().max(spans.max_level()).max(listener)
 }
 
@@ -245,13 +247,13 @@ where
     }
 
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        versions::note(metadata.file());
+        otel_versions::note(metadata.file());
         // Any other interest could disable the callsite for other layers.
         Interest::always()
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        probe::asked(self.requests.number(), metadata);
+        subscriber_probe::asked(self.requests.number(), metadata);
         true
     }
 
@@ -279,7 +281,7 @@ where
         if let Some(listener) = &self.listener {
             (listener.on_event)(event);
         }
-        let log = callsites::wanted_event(event, &self.levels);
+        let log = callsite_filter::wanted_event(event, &self.levels);
         let span = self.spans.wanted(event);
         if let Some(callsite) = log.or(span) {
             let wanted = WantedBy {

@@ -95,7 +95,7 @@
 //! that of tracing-subscriber's `init()`. Copies that `tracing` itself passes to `log` (its feature `log-always`)
 //! are not recorded twice.
 //!
-//! # Levels
+//! # LevelDirectives
 //!
 //! Directives are a level for everything, and levels of targets: `info,hyper=off,shop::db=debug`. The longest
 //! target that matches decides. [`Monitor::set_log_level`](crate::Monitor::set_log_level) changes them while the
@@ -127,14 +127,16 @@ mod installed;
 mod keys;
 mod layer;
 mod log_line;
+pub(crate) mod otel_versions;
 mod request_formatter;
+pub(crate) mod subscriber_probe;
 mod timestamp;
 
 pub use self::config::{LogFormat, LogsConfig, RequestLogs};
 pub(crate) use self::layer::EventListener;
 pub use self::layer::TracingLayer;
 
-pub(crate) use self::breadcrumb::read_crumb;
+pub(crate) use self::breadcrumb::decode_breadcrumb;
 pub(crate) use self::bridge::{BridgeState, follow_levels, install as install_log_bridge};
 pub(crate) use self::config::ServiceFields;
 pub(crate) use self::formatter::LogFormatter;

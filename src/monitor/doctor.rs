@@ -18,9 +18,10 @@ use crate::db::Queries;
 use crate::errors::{ErrorTracker, has_installed, unrouted};
 use crate::http::LayerContext;
 use crate::logs::{has_layer_of, monitor_of};
+use crate::logs::{otel_versions, subscriber_probe};
 use crate::metrics::{Metrics, is_in_own_namespace};
 use crate::model::{Diagnostics, catch_panic, has_panic_hook, missed_panics};
-use crate::trace::{Propagators, SpanLayer, probe, versions};
+use crate::trace::{Propagators, SpanLayer};
 use crate::worker::{PeriodicTask, SinkObserver, SinkStatus};
 
 /// What is said in a child made by `fork`.
@@ -217,7 +218,15 @@ impl Doctor {
         let level = self.layer.misses(&target)?;
         let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
         let asked = self.is_in(&subscriber) && level != LevelFilter::OFF;
-        if !asked || probe::reaches(&subscriber, self.monitor, &target, level, TracingKind::SPAN) {
+        if !asked
+            || subscriber_probe::reaches(
+                &subscriber,
+                self.monitor,
+                &target,
+                level,
+                TracingKind::SPAN,
+            )
+        {
             return None;
         }
         Some(format!(
@@ -235,7 +244,13 @@ impl Doctor {
         let (target, level) = self.queries.upgrade()?.missing_events()?;
         let subscriber = tracing::dispatcher::get_default(Dispatch::clone);
         let hidden = self.is_in(&subscriber)
-            && !probe::reaches(&subscriber, self.monitor, target, level, TracingKind::EVENT);
+            && !subscriber_probe::reaches(
+                &subscriber,
+                self.monitor,
+                target,
+                level,
+                TracingKind::EVENT,
+            );
         hidden.then(|| format!(
             "a filter of the subscriber hides what SQLx says of its queries at `{level}`, so those of pools that are not wrapped are not recorded: add `{target}={level}` to the filter, and give a layer that shall not write them a filter of its own with `.with_filter(..)`; or wrap the pool with `monitor.db_pool(..)`"
         ))
@@ -304,7 +319,7 @@ fn no_such_histogram(unknown: &[String], names: &[String]) -> Option<String> {
 }
 
 fn opentelemetry() -> Option<String> {
-    let others = versions::others();
+    let others = otel_versions::others();
     (!others.is_empty()).then(|| {
         format!(
             "{} speaks in this process beside the version that watchpost is built with: spans, contexts and propagators of the two never meet; `cargo tree -d -e normal` names who brings it",

@@ -6,8 +6,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::errors::{BeforeSend, ErrorTracker, SentrySetup};
 use crate::model::{Diagnostics, RecordCounters};
-use crate::trace::otlp::{self, Decode};
-use crate::trace::{Origin, TraceExporter, resource};
+use crate::trace::otlp::{self, DecodeSpans};
+use crate::trace::{ServiceIdentity, TraceExporter, resource};
 use crate::worker::RemoteSetup;
 
 /// The receiver of captured errors, if the settings name one.
@@ -37,7 +37,7 @@ pub(super) fn errors(
 /// The receivers that the settings name, for the records that `decode` makes spans of.
 pub(super) fn remotes(
     config: &Config,
-    decode: Option<Box<dyn Decode>>,
+    decode: Option<Box<dyn DecodeSpans>>,
     diagnostics: &Diagnostics,
 ) -> Vec<RemoteSetup> {
     let sends = !config.trace.disabled && config.trace.exporter == TraceExporter::Otlp;
@@ -45,7 +45,7 @@ pub(super) fn remotes(
         return Vec::new();
     };
     let service = &config.service;
-    let resource = resource(&Origin {
+    let resource = resource(&ServiceIdentity {
         name: &service.name,
         version: service.version.as_deref(),
         environment: service.environment.as_deref(),

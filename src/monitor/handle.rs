@@ -26,12 +26,13 @@ use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, LayerContext};
 use crate::logs::{self, EventListener, TracingLayer};
 use crate::metrics::{Metrics, Prometheus};
+use crate::model::LevelDirectives;
 use crate::model::{
     Diagnostics, EventId, Level, MonitorLifetime, RecordCounters, RecordKind, RecordTotals,
     ShutdownReport, TraceId,
 };
 use crate::otel::Otel;
-use crate::trace::{KeptTrace, Levels, Propagators, Trace};
+use crate::trace::{KeptTrace, Propagators, SpanBuilder};
 use crate::worker::{RecordQueue, Worker};
 
 /// The handle from which everything is reached. Cheap to clone; clones are the same monitor.
@@ -57,7 +58,7 @@ pub(super) struct Inner {
     pub(super) record_queue: Arc<RecordQueue>,
     pub(super) counters: Arc<RecordCounters>,
     pub(super) diagnostics: Arc<Diagnostics>,
-    pub(super) levels: Arc<Levels>,
+    pub(super) levels: Arc<LevelDirectives>,
     pub(super) tracing: Tracing,
     pub(super) inbound: LayerContext,
     pub(super) queries: Arc<Queries>,
@@ -153,21 +154,21 @@ impl Monitor {
         )
     }
 
-    /// A span of this name around a future or a closure: a part of what is current, or the root of a trace of its
-    /// own. See [`trace`](crate::trace).
+    /// Prepares a span of this name around a future or a closure. It becomes a child of the current operation, or the
+    /// root of a trace of its own where there is none. See [`trace`](crate::trace).
     ///
     /// ```
     /// # async fn example(monitor: watchpost::Monitor) {
     /// let words = monitor
-    ///     .trace("count words")
+    ///     .span("count words")
     ///     .attr("content.id", 17)
     ///     .run(async { 1200 })
     ///     .await;
     /// # assert_eq!(words, 1200);
     /// # }
     /// ```
-    pub fn trace(&self, name: impl Into<Cow<'static, str>>) -> Trace {
-        Trace::new(self.inner.tracing.traces.clone(), name.into())
+    pub fn span(&self, name: impl Into<Cow<'static, str>>) -> SpanBuilder {
+        SpanBuilder::new(self.inner.tracing.traces.clone(), name.into())
     }
 
     /// Watches what a connection pool holds, under this name: `db_client_connection_count` by state, `_max`,

@@ -40,7 +40,7 @@ impl Monitor {
     /// Each global serves one monitor, until that monitor is shut down or its last handle is dropped. The next monitor
     /// that is installed then takes it over. Handles that the host has kept of the first monitor's recorder, such as a
     /// `metrics::Counter` in a static, go on counting there; so does a subscriber of the host's with the first monitor's
-    /// layer. With [`Spans::TracingOpentelemetry`](crate::trace::Spans) the subscriber stays with the first monitor.
+    /// layer. With [`SpanBackend::TracingOpentelemetry`](crate::trace::SpanBackend) the subscriber stays with the first monitor.
     ///
     /// # Examples
     ///

@@ -9,9 +9,13 @@ use crate::config::Config;
 use crate::context::Requests;
 use crate::error::{Error, Result};
 use crate::model::Diagnostics;
+use crate::model::LevelDirectives;
 use crate::otel::Otel;
-use crate::trace::otlp::Decode;
-use crate::trace::{Decoder, Levels, Recent, RecentTap, SpanLayer, Spans, Theirs, Traces};
+use crate::trace::otlp::DecodeSpans;
+use crate::trace::{
+    RecentTraces, RecentTracesProcessor, SpanBackend, SpanDecoder, SpanLayer, Traces,
+    TracingOtelFilter,
+};
 use crate::worker::{PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup};
 
 /// How often what is open for too long is looked for.
@@ -22,7 +26,7 @@ pub(super) struct Tracing {
     /// `None`: no spans are made.
     pub(super) traces: Option<Arc<Traces>>,
     pub(super) layer: Arc<SpanLayer>,
-    pub(super) recent: Arc<Recent>,
+    pub(super) recent: Arc<RecentTraces>,
     pub(super) otel: Otel,
     clock: Clock,
 }
@@ -37,7 +41,8 @@ impl Tracing {
         let clock = requests.clock().clone();
         let traces =
             (!trace.disabled).then(|| Arc::new(Traces::new(trace, requests, record_queue)));
-        let levels = Levels::parse(&trace.level).map_err(|problem| Error::config(vec![problem]))?;
+        let levels =
+            LevelDirectives::parse(&trace.level).map_err(|problem| Error::config(vec![problem]))?;
         let levels = Arc::new(levels);
         let layer = SpanLayer::new(
             Arc::clone(requests),
@@ -47,13 +52,13 @@ impl Tracing {
         );
         let theirs = traces
             .clone()
-            .filter(|_| trace.spans == Spans::TracingOpentelemetry)
-            .map(|traces| Theirs::new(levels, trace.events, traces));
+            .filter(|_| trace.spans == SpanBackend::TracingOpentelemetry)
+            .map(|traces| TracingOtelFilter::new(levels, trace.events, traces));
         Ok(Self {
             otel: Otel::new(traces.as_ref(), theirs),
             traces,
             layer: Arc::new(layer),
-            recent: Arc::new(Recent::new(trace.recent_bytes, clock.clone())),
+            recent: Arc::new(RecentTraces::new(trace.recent_bytes, clock.clone())),
             clock,
         })
     }
@@ -63,7 +68,7 @@ impl Tracing {
         let recent = Arc::clone(&self.recent);
         self.traces
             .as_ref()
-            .map(|_| Box::new(RecentTap(recent)) as Box<_>)
+            .map(|_| Box::new(RecentTracesProcessor(recent)) as Box<_>)
     }
 
     pub(super) fn tick(&self) -> Option<PeriodicTask> {
@@ -81,8 +86,8 @@ impl Tracing {
     }
 
     /// What makes OpenTelemetry's spans of ours.
-    fn decoder(&self, config: &Config) -> Option<Box<dyn Decode>> {
-        let decoder = || Decoder::new(self.clock.clone(), config.trace.limits);
+    fn decoder(&self, config: &Config) -> Option<Box<dyn DecodeSpans>> {
+        let decoder = || SpanDecoder::new(self.clock.clone(), config.trace.limits);
         self.traces.as_ref().map(|_| Box::new(decoder()) as Box<_>)
     }
 }

@@ -36,24 +36,24 @@ pub(crate) struct ErrorRecord<'a> {
     /// The request's method; empty where it is not known.
     pub(crate) method: &'a str,
     /// Type and message of the error, then of its sources.
-    pub(crate) chain: Pairs<'a>,
+    pub(crate) chain: TextPairs<'a>,
     /// Path, query, user agent and client address of the request.
     pub(crate) texts: &'a [u8],
     /// User and attributes of the request.
     pub(crate) more: &'a [u8],
     /// The user that the capture named.
     pub(crate) user: &'a str,
-    pub(crate) tags: Pairs<'a>,
+    pub(crate) tags: TextPairs<'a>,
     /// Attributes.
     pub(crate) extra: &'a [u8],
     /// The parts of the fingerprint that the capture named.
     pub(crate) fingerprint: &'a [u8],
     /// The request's last events.
-    pub(crate) crumbs: &'a [u8],
+    pub(crate) breadcrumbs: &'a [u8],
 }
 
 /// Appends the user and the attributes of a request, of which those are left out for which `max` bytes have no room.
-pub(crate) fn put_more(out: &mut Vec<u8>, more: &[u8], max: usize) {
+pub(crate) fn put_user_and_attributes(out: &mut Vec<u8>, more: &[u8], max: usize) {
     let mut reader = Reader::new(more);
     let user = reader.bytes().unwrap_or_default();
     put_bytes(out, user);
@@ -66,7 +66,7 @@ pub(crate) fn put_more(out: &mut Vec<u8>, more: &[u8], max: usize) {
 
 /// Pairs of texts, up to the first that cannot be read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Pairs<'a>(pub(crate) &'a [u8]);
+pub(crate) struct TextPairs<'a>(pub(crate) &'a [u8]);
 
 /// The request of an error, as far as it is known.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,7 +78,7 @@ pub(crate) struct RequestRef<'a> {
     pub(crate) client_address: &'a str,
 }
 
-impl<'a> Pairs<'a> {
+impl<'a> TextPairs<'a> {
     pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let mut reader = Reader::new(self.0);
         std::iter::from_fn(move || Some((reader.str()?, reader.str()?)))
@@ -109,7 +109,7 @@ impl<'a> ErrorRecord<'a> {
             self.tags.0,
             self.extra,
             self.fingerprint,
-            self.crumbs,
+            self.breadcrumbs,
         ] {
             put_bytes(out, part);
         }
@@ -144,13 +144,13 @@ impl<'a> ErrorRecord<'a> {
             thread: r.str()?,
             method: r.str()?,
             user: r.str()?,
-            chain: Pairs(r.bytes()?),
+            chain: TextPairs(r.bytes()?),
             texts: r.bytes()?,
             more: r.bytes()?,
-            tags: Pairs(r.bytes()?),
+            tags: TextPairs(r.bytes()?),
             extra: r.bytes()?,
             fingerprint: r.bytes()?,
-            crumbs: r.bytes()?,
+            breadcrumbs: r.bytes()?,
         })
     }
 
@@ -242,14 +242,14 @@ mod tests {
             column: 6,
             thread: "main",
             method: "GET",
-            chain: Pairs(&chain),
+            chain: TextPairs(&chain),
             texts: &texts,
             more: &more,
             user: "",
-            tags: Pairs(&tags),
+            tags: TextPairs(&tags),
             extra: &extra,
             fingerprint: &[],
-            crumbs: b"crumbs",
+            breadcrumbs: b"crumbs",
         };
         let mut record = Vec::new();
         written.put(&mut record);

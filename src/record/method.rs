@@ -1,7 +1,8 @@
 //! Request methods as numbers.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::RwLock;
 
+use crate::model::{read_lock, write_lock};
 /// A request method that can be a label: one of the semantic conventions', one that a host added, or `_OTHER`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Method(u8);
@@ -78,14 +79,14 @@ impl Method {
 
 #[cold]
 fn added(index: usize) -> Option<&'static str> {
-    let added = ADDED.read().unwrap_or_else(PoisonError::into_inner);
+    let added = read_lock(&ADDED);
     added.get(index.checked_sub(METHODS.len())?).copied()
 }
 
 /// The number of a name that the conventions do not know. Its text stays for the life of the process, so there are
 /// at most [`MAX_ADDED`].
 fn add(name: &str) -> Option<Method> {
-    let mut added = ADDED.write().unwrap_or_else(PoisonError::into_inner);
+    let mut added = write_lock(&ADDED);
     let at = match added.iter().position(|known| *known == name) {
         Some(at) => at,
         None if added.len() >= MAX_ADDED => return None,

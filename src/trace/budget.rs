@@ -34,22 +34,22 @@ pub(crate) struct Budget {
     full_at: AtomicU64,
     /// What was taken fades to a half in two to this power of units of time.
     half_life: u32,
-    sources: [Box<[Usage]>; ROWS],
-    classes: [Usage; 2],
+    sources: [Box<[SourceUsage]>; ROWS],
+    classes: [SourceUsage; 2],
 }
 
 /// Who asks for a part of a budget.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Source {
+pub(crate) struct BudgetSource {
     in_request: bool,
     hash: u64,
 }
 
 /// What was taken lately, in nanoseconds of filling, and when that was.
 #[derive(Debug, Default)]
-struct Usage(AtomicU64);
+struct SourceUsage(AtomicU64);
 
-impl Source {
+impl BudgetSource {
     /// The requests of a route.
     #[inline]
     pub(crate) fn of_route(route: RouteId) -> Self {
@@ -92,7 +92,7 @@ impl Budget {
     pub(crate) fn new(per_second: u64, burst: u64) -> Self {
         let full = (u128::from(burst) * 1_000_000_000 / u128::from(per_second.max(1))) as u64;
         let units = (full >> TIME_BITS).max(1);
-        let row = || (0..COLUMNS).map(|_| Usage::default()).collect();
+        let row = || (0..COLUMNS).map(|_| SourceUsage::default()).collect();
         Self {
             per_second,
             burst: full,
@@ -104,7 +104,7 @@ impl Budget {
     }
 
     /// Takes so many tokens for a source; whether they are there for it.
-    pub(crate) fn take(&self, source: Source, tokens: u64, now: Nanos) -> bool {
+    pub(crate) fn take(&self, source: BudgetSource, tokens: u64, now: Nanos) -> bool {
         if self.per_second == 0 {
             return false;
         }
@@ -134,7 +134,7 @@ impl Budget {
     }
 
     /// What a source leaves in the bucket for others.
-    fn leave(&self, source: Source, cost: u64, now: Nanos) -> u64 {
+    fn leave(&self, source: BudgetSource, cost: u64, now: Nanos) -> u64 {
         let places = self.of_source(source).into_iter().flatten();
         let lately = places.map(|usage| usage.read(now, self.half_life)).min();
         let lately = lately.unwrap_or_default();
@@ -144,20 +144,20 @@ impl Budget {
         own + class
     }
 
-    fn of_source(&self, source: Source) -> [Option<&Usage>; ROWS] {
+    fn of_source(&self, source: BudgetSource) -> [Option<&SourceUsage>; ROWS] {
         let [one, other] = &self.sources;
         let hash = source.hash;
         let at = |hash: u64| (hash >> 40) as usize % COLUMNS;
         [one.get(at(hash)), other.get(at(mixed(hash)))]
     }
 
-    fn of_class(&self, source: Source) -> &Usage {
+    fn of_class(&self, source: BudgetSource) -> &SourceUsage {
         let [outside, requests] = &self.classes;
         if source.in_request { requests } else { outside }
     }
 }
 
-impl Usage {
+impl SourceUsage {
     /// The amount that is left of what was taken, in nanoseconds.
     fn read(&self, now: Nanos, half_life: u32) -> u64 {
         Self::faded(self.0.load(Relaxed), now, half_life) << AMOUNT_BITS
@@ -194,12 +194,12 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn route(n: u32) -> Source {
-        Source::of_route(RouteId(n + 10))
+    fn route(n: u32) -> BudgetSource {
+        BudgetSource::of_route(RouteId(n + 10))
     }
 
     /// Who asks how often a second.
-    type Load = Vec<(Source, u64)>;
+    type Load = Vec<(BudgetSource, u64)>;
 
     /// Runs a load for ten seconds; what each source got after the first of them, in a second.
     fn run(budget: &Budget, load: &Load, tokens: u64) -> Vec<f64> {
@@ -251,30 +251,30 @@ mod tests {
         let jobs = |count: u32| {
             let names = (0..count).map(|n| format!("job {}", char::from_u32(0x4e00 + n).unwrap()));
             names
-                .map(|name| (Source::of_root(&name), 200))
+                .map(|name| (BudgetSource::of_root(&name), 200))
                 .collect::<Load>()
         };
-        let numbered = (0..100).map(|n| (Source::of_root(&format!("item {n}")), 100));
+        let numbered = (0..100).map(|n| (BudgetSource::of_root(&format!("item {n}")), 100));
         for (name, others) in [
             ("one hot route", vec![hot(0)]),
             ("three hot routes", vec![hot(0), hot(1), hot(2)]),
             ("thirty warm routes", many(30, 200)),
             (
                 "a batch job",
-                vec![(Source::of_root("INSERT orders"), 10_000)],
+                vec![(BudgetSource::of_root("INSERT orders"), 10_000)],
             ),
             ("a numbered batch job", numbered.collect()),
             ("jobs of many names", jobs(50)),
             (
                 "unmatched paths",
-                vec![(Source::of_route(RouteId(0)), 20_000)],
+                vec![(BudgetSource::of_route(RouteId(0)), 20_000)],
             ),
             (
                 "everything",
                 [vec![hot(0), hot(1)], many(20, 200), jobs(20)].concat(),
             ),
         ] {
-            for rare in [route(5000), Source::of_root("nightly report")] {
+            for rare in [route(5000), BudgetSource::of_root("nightly report")] {
                 for per_second in [8, 100] {
                     let budget = Budget::new(per_second, per_second);
                     let mut load = others.clone();
@@ -316,7 +316,7 @@ mod tests {
         let budget = Budget::new(1 << 20, 8 << 20);
         let load = vec![
             (route(1), 10_000),
-            (Source::of_root("batch"), 1000),
+            (BudgetSource::of_root("batch"), 1000),
             (route(2), 2),
         ];
         let got = run(&budget, &load, 4096);

@@ -57,7 +57,7 @@ pub struct TraceConfig {
     /// Which `tracing` spans are recorded: directives such as `info,hyper=off,shop::db=debug`.
     pub level: String,
     /// Which layer makes spans of `tracing` spans.
-    pub spans: Spans,
+    pub spans: SpanBackend,
     /// Whether `tracing` events become events of their span.
     pub events: bool,
     /// How much one span may hold.
@@ -187,8 +187,8 @@ impl TraceConfig {
         self
     }
 
-    /// Sets which layer makes spans of `tracing` spans. Default: [`Spans::Watchpost`].
-    pub fn spans(mut self, spans: Spans) -> Self {
+    /// Sets which layer makes spans of `tracing` spans. Default: [`SpanBackend::Watchpost`].
+    pub fn spans(mut self, spans: SpanBackend) -> Self {
         self.explicit.add("trace.spans");
         self.spans = spans;
         self
@@ -274,7 +274,7 @@ impl Default for TraceConfig {
             max_bytes_per_second: Self::DEFAULT_MAX_BYTES_PER_SECOND,
             recent_bytes: Self::DEFAULT_RECENT_BYTES,
             level: Self::DEFAULT_LEVEL.to_owned(),
-            spans: Spans::default(),
+            spans: SpanBackend::default(),
             events: Self::DEFAULT_EVENTS,
             limits: SpanLimits::default(),
             rules: Vec::new(),
@@ -327,7 +327,7 @@ impl Default for Propagators {
 /// Which layer makes spans of `tracing` spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Spans {
+pub enum SpanBackend {
     /// This crate's own layer, at a third of the other's cost.
     #[default]
     Watchpost,

@@ -5,8 +5,8 @@ use std::fmt;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata};
 
+use super::attribute_value::{AttributeValue, set};
 use super::log_event;
-use super::read::AttributeValue;
 use crate::model::codec::{Reader, Text, put_bytes};
 use crate::model::text::put_formatted;
 use crate::model::{BEYOND, cut, prefix};
@@ -41,18 +41,18 @@ pub(crate) fn message_field(metadata: &'static Metadata<'static>) -> &'static st
 /// Appends an event's fields; returns whether they are all there, in whole. `Debug` and `Display` of their values run
 /// here.
 pub(crate) fn put_fields(out: &mut Vec<u8>, event: &Event<'_>) -> bool {
-    let mut encoder = Encoder { out, whole: true };
+    let mut encoder = FieldEncoder { out, whole: true };
     event.record(&mut encoder);
     encoder.whole
 }
 
 /// Appends fields: the field's index, its kind, its value.
-struct Encoder<'a> {
+struct FieldEncoder<'a> {
     out: &'a mut Vec<u8>,
     whole: bool,
 }
 
-impl Encoder<'_> {
+impl FieldEncoder<'_> {
     /// Whether there is room for the field; then its head is written.
     fn begin(&mut self, field: &Field, kind: u8) -> bool {
         let index = u8::try_from(field.index()).ok();
@@ -77,7 +77,7 @@ impl Encoder<'_> {
     }
 }
 
-impl Visit for Encoder<'_> {
+impl Visit for FieldEncoder<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if self.begin(field, STR) {
             put_bytes(self.out, cut(value, MAX_FIELD).as_bytes());
@@ -113,12 +113,12 @@ impl Visit for Encoder<'_> {
 }
 
 /// The fields of an event, up to the first that cannot be read, each with what stands for it in `names`.
-pub(crate) struct Fields<'a, N> {
+pub(crate) struct EventFields<'a, N> {
     pub(crate) names: &'a [N],
     pub(crate) reader: Reader<'a>,
 }
 
-pub(crate) enum Value<'a> {
+pub(crate) enum EventValue<'a> {
     Str(Text<'a>),
     I64(i64),
     U64(u64),
@@ -126,25 +126,25 @@ pub(crate) enum Value<'a> {
     Bool(bool),
 }
 
-impl<N> Clone for Fields<'_, N> {
+impl<N> Clone for EventFields<'_, N> {
     #[inline]
     fn clone(&self) -> Self {
         Self { ..*self }
     }
 }
 
-impl<'a, N> Iterator for Fields<'a, N> {
-    type Item = (&'a N, Value<'a>);
+impl<'a, N> Iterator for EventFields<'a, N> {
+    type Item = (&'a N, EventValue<'a>);
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let name = self.names.get(usize::from(self.reader.u8()?))?;
         let value = match self.reader.u8()? {
-            STR => Value::Str(self.reader.text()?),
-            I64 => Value::I64(self.reader.i64()?),
-            U64 => Value::U64(self.reader.u64()?),
-            F64 => Value::F64(self.reader.f64()?),
-            BOOL => Value::Bool(self.reader.u8()? == 1),
+            STR => EventValue::Str(self.reader.text()?),
+            I64 => EventValue::I64(self.reader.i64()?),
+            U64 => EventValue::U64(self.reader.u64()?),
+            F64 => EventValue::F64(self.reader.f64()?),
+            BOOL => EventValue::Bool(self.reader.u8()? == 1),
             _ => return None,
         };
         Some((name, value))
@@ -158,7 +158,7 @@ pub(crate) fn scrubbed_fields(
     reader: Reader<'_>,
 ) -> (Vec<(&'static str, AttributeValue)>, bool) {
     let names: Vec<&str> = metadata.fields().iter().map(|field| field.name()).collect();
-    let mut fields = Fields {
+    let mut fields = EventFields {
         names: &names,
         reader,
     };
@@ -176,29 +176,20 @@ pub(crate) fn scrubbed_fields(
             return (all, before.rest().is_empty());
         };
         let value = match value {
-            Value::Str(it) => text(name, it.as_str()),
-            Value::I64(_) | Value::U64(_) | Value::F64(_) if redact::is_sensitive_key(name) => {
+            EventValue::Str(it) => text(name, it.as_str()),
+            EventValue::I64(_) | EventValue::U64(_) | EventValue::F64(_)
+                if redact::is_sensitive_key(name) =>
+            {
                 AttributeValue::Str(redact::FILTERED.to_owned())
             }
-            Value::I64(number) => AttributeValue::I64(number),
+            EventValue::I64(number) => AttributeValue::I64(number),
             // What no whole number of OpenTelemetry's holds is told as text.
-            Value::U64(number) => i64::try_from(number)
+            EventValue::U64(number) => i64::try_from(number)
                 .map_or_else(|_| text(name, &number.to_string()), AttributeValue::I64),
-            Value::F64(number) => AttributeValue::F64(number),
-            Value::Bool(truth) => AttributeValue::Bool(truth),
+            EventValue::F64(number) => AttributeValue::F64(number),
+            EventValue::Bool(truth) => AttributeValue::Bool(truth),
         };
         set(&mut all, name, value);
-    }
-}
-
-/// Sets a value in place of an earlier one of this key.
-pub(super) fn set<K, Q, V>(all: &mut Vec<(K, V)>, key: Q, value: V)
-where
-    K: PartialEq<Q> + From<Q>,
-{
-    match all.iter_mut().find(|(have, _)| *have == key) {
-        Some((_, old)) => *old = value,
-        None => all.push((K::from(key), value)),
     }
 }
 

@@ -9,18 +9,18 @@ use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, SpanRef};
 
-use super::bounded::Bounded;
-use super::entered::{self, Entered};
-use super::fields::Fields;
-use super::open::{Place, end_span};
+use super::active_span::{SpanParent, end_span};
+use super::attribute_buffer::AttributeBuffer;
+use super::entered_spans::{self, EnteredSpan};
 use super::otel_context::{OtelContext, current_span};
-use super::span::{SpanKind, SpanRecord, SpanStatus, put_link, put_tracing_event};
+use super::span_fields::SpanFields;
+use super::span_record::{SpanKind, SpanRecord, SpanStatus, put_link, put_tracing_event};
 use super::traces::Traces;
-use super::{Levels, Spans, callsites, event, their_layer};
+use super::{SpanBackend, callsite_filter, event, layer_probe};
 use crate::clock::Nanos;
 use crate::context::{self, Requests, Slot};
 use crate::model::codec::Reader;
-use crate::model::{SpanId, is_suppressed};
+use crate::model::{LevelDirectives, SpanId, is_suppressed};
 
 /// Makes spans of `tracing` spans, and their events' part of them.
 #[derive(Debug)]
@@ -28,55 +28,55 @@ pub(crate) struct SpanLayer {
     requests: Arc<Requests>,
     /// `None`: no spans are made; events in a `tracing` span still find their request.
     traces: Option<Arc<Traces>>,
-    levels: Arc<Levels>,
+    levels: Arc<LevelDirectives>,
     /// Who makes spans; where it is not this layer, events in a span are not for it either.
-    spans: Spans,
+    spans: SpanBackend,
     events: bool,
-    standing: Standing,
+    standing: LayerActivity,
 }
 
 /// What the layer has heard. A layer that was composed may stand in a subscriber that never came into use.
 #[derive(Debug, Default)]
-struct Standing {
+struct LayerActivity {
     hears_events: AtomicBool,
     hears_spans: AtomicBool,
 }
 
 /// What a `tracing` span is to the monitors whose layers saw it; in its extensions.
-struct OfMonitors {
-    first: OfMonitor,
-    others: Vec<OfMonitor>,
+struct SpanExtension {
+    first: MonitorSpan,
+    others: Vec<MonitorSpan>,
 }
 
-struct OfMonitor {
+struct MonitorSpan {
     monitor: u32,
     slot: Arc<Slot>,
     /// The span itself where it is recorded, else the one that it lies in.
     span: SpanId,
-    recorded: Option<Recorded>,
+    recorded: Option<RecordingSpan>,
 }
 
 /// A span under way.
-struct Recorded {
-    place: Place,
+struct RecordingSpan {
+    place: SpanParent,
     start: Nanos,
     kind: SpanKind,
     status: SpanStatus,
     /// What the last event of the level ERROR said.
     said: String,
-    fields: Fields,
-    events: Bounded,
-    links: Bounded,
+    fields: SpanFields,
+    events: AttributeBuffer,
+    links: AttributeBuffer,
 }
 
-impl OfMonitors {
-    fn of(&self, monitor: u32) -> Option<&OfMonitor> {
+impl SpanExtension {
+    fn of(&self, monitor: u32) -> Option<&MonitorSpan> {
         std::iter::once(&self.first)
             .chain(&self.others)
             .find(|of| of.monitor == monitor)
     }
 
-    fn of_mut(&mut self, monitor: u32) -> Option<&mut OfMonitor> {
+    fn of_mut(&mut self, monitor: u32) -> Option<&mut MonitorSpan> {
         std::iter::once(&mut self.first)
             .chain(&mut self.others)
             .find(|of| of.monitor == monitor)
@@ -87,8 +87,8 @@ impl SpanLayer {
     pub(crate) fn new(
         requests: Arc<Requests>,
         traces: Option<Arc<Traces>>,
-        levels: Arc<Levels>,
-        (spans, events): (Spans, bool),
+        levels: Arc<LevelDirectives>,
+        (spans, events): (SpanBackend, bool),
     ) -> Self {
         Self {
             requests,
@@ -96,7 +96,7 @@ impl SpanLayer {
             levels,
             spans,
             events,
-            standing: Standing::default(),
+            standing: LayerActivity::default(),
         }
     }
 
@@ -111,14 +111,14 @@ impl SpanLayer {
     /// Looks whether a subscriber that has the layer has one of tracing-opentelemetry that is not this monitor's.
     pub(crate) fn look_for_theirs(&self, subscriber: &Dispatch) {
         if let Some(traces) = &self.traces {
-            traces.beside().look_in(subscriber);
+            traces.foreign_otel().look_in(subscriber);
         }
     }
 
     /// The layer is in a subscriber that has no layer of others.
     pub(crate) fn note_alone(&self) {
         if let Some(traces) = &self.traces {
-            traces.beside().note_layer(false);
+            traces.foreign_otel().note_layer(false);
         }
     }
 
@@ -126,10 +126,10 @@ impl SpanLayer {
     /// the service's own over a provider that brings them here.
     #[inline]
     fn makes_spans(&self) -> bool {
-        let beside = self.traces.as_ref().map(|traces| traces.beside());
+        let beside = self.traces.as_ref().map(|traces| traces.foreign_otel());
         match beside.filter(|it| it.has_layer()) {
             Some(beside) => !beside.is_joined(),
-            None => self.spans == Spans::Watchpost,
+            None => self.spans == SpanBackend::Watchpost,
         }
     }
 
@@ -137,7 +137,7 @@ impl SpanLayer {
     fn first_span(&self) {
         self.standing.hears_spans.store(true, Relaxed);
         if let Some(traces) = &self.traces {
-            traces.beside().look_for_layer();
+            traces.foreign_otel().look_for_layer();
         }
     }
 
@@ -155,13 +155,13 @@ impl SpanLayer {
     /// What is wrong between the service's own OpenTelemetry and this monitor: about its provider, and about layers of
     /// tracing-opentelemetry.
     pub(crate) fn besides(&self) -> [Option<&'static str>; 2] {
-        let Some(beside) = self.traces.as_ref().map(|traces| traces.beside()) else {
+        let Some(beside) = self.traces.as_ref().map(|traces| traces.foreign_otel()) else {
             return [None, None];
         };
         let provider = beside.misses_spans().then_some(
             "the service has an OpenTelemetry provider of its own that was not joined: its spans go to its exporter, complete and by its sampler, with trace IDs that are not those of the requests here, and they are no part of this monitor's traces: build it with `monitor.otel().join(builder, sampler)`, or use `monitor.otel().tracer_provider()` in its place",
         );
-        let theirs = self.spans == Spans::TracingOpentelemetry;
+        let theirs = self.spans == SpanBackend::TracingOpentelemetry;
         let hears = self.standing.hears_spans.load(Relaxed);
         let layer = if beside.has_layer() {
             (theirs && !beside.is_joined()).then_some(
@@ -205,7 +205,7 @@ impl SpanLayer {
         }
         if let Some(parent) = span.parent() {
             let extensions = parent.extensions();
-            let all = extensions.get::<OfMonitors>();
+            let all = extensions.get::<SpanExtension>();
             if let Some(of) = all.and_then(|all| all.of(number)) {
                 return Some((Arc::clone(&of.slot), of.span));
             }
@@ -214,7 +214,7 @@ impl SpanLayer {
             .traces
             .as_ref()
             .filter(|_| attributes.is_contextual())?;
-        traces.plain().current()
+        traces.sdk_spans().current()
     }
 
     pub(crate) fn on_new_span<S>(
@@ -237,10 +237,10 @@ impl SpanLayer {
             .traces
             .as_ref()
             .filter(|_| self.makes_spans())
-            .filter(|_| callsites::wanted(attributes.metadata(), &self.levels).is_some());
+            .filter(|_| callsite_filter::wanted(attributes.metadata(), &self.levels).is_some());
         let of = match (wanted, parent) {
             (Some(traces), parent) => self.begin(traces, attributes, parent),
-            (None, Some((slot, span))) => OfMonitor {
+            (None, Some((slot, span))) => MonitorSpan {
                 monitor: self.requests.number(),
                 slot,
                 span,
@@ -249,10 +249,10 @@ impl SpanLayer {
             (None, None) => return,
         };
         let mut extensions = span.extensions_mut();
-        if let Some(OfMonitors { others, .. }) = extensions.get_mut() {
+        if let Some(SpanExtension { others, .. }) = extensions.get_mut() {
             others.push(of);
         } else {
-            extensions.insert(OfMonitors {
+            extensions.insert(SpanExtension {
                 first: of,
                 others: Vec::new(),
             });
@@ -264,31 +264,31 @@ impl SpanLayer {
         traces: &Arc<Traces>,
         attributes: &Attributes<'_>,
         parent: Option<(Arc<Slot>, SpanId)>,
-    ) -> OfMonitor {
+    ) -> MonitorSpan {
         let (span, start) = (SpanId::random(), self.requests.clock().now());
         let place = match parent {
-            Some((slot, parent)) => Place {
+            Some((slot, parent)) => SpanParent {
                 slot,
                 parent,
                 root: None,
             },
-            None => Place::root(traces, span, start),
+            None => SpanParent::root(traces, span, start),
         };
-        let mut fields = Fields::new();
+        let mut fields = SpanFields::new();
         attributes.record(&mut fields);
-        OfMonitor {
+        MonitorSpan {
             monitor: self.requests.number(),
             slot: Arc::clone(&place.slot),
             span,
-            recorded: Some(Recorded {
+            recorded: Some(RecordingSpan {
                 place,
                 start,
                 kind: SpanKind::Internal,
                 status: SpanStatus::Unset,
                 said: String::new(),
                 fields,
-                events: Bounded::events(),
-                links: Bounded::links(),
+                events: AttributeBuffer::events(),
+                links: AttributeBuffer::links(),
             }),
         }
     }
@@ -298,7 +298,7 @@ impl SpanLayer {
         &self,
         id: &Id,
         context: &Context<'_, S>,
-        work: impl FnOnce(&mut OfMonitor) -> R,
+        work: impl FnOnce(&mut MonitorSpan) -> R,
     ) -> Option<R>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -306,7 +306,7 @@ impl SpanLayer {
         let span = context.span(id)?;
         let mut extensions = span.extensions_mut();
         let of = extensions
-            .get_mut::<OfMonitors>()?
+            .get_mut::<SpanExtension>()?
             .of_mut(self.requests.number())?;
         Some(work(of))
     }
@@ -316,7 +316,7 @@ impl SpanLayer {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         // The values are formatted outside the extensions' lock: `Debug` is foreign.
-        let mut fields = Fields::new();
+        let mut fields = SpanFields::new();
         values.record(&mut fields);
         self.with(id, context, |of| {
             if let Some(recorded) = &mut of.recorded {
@@ -329,7 +329,7 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if their_layer::answer(self.requests.number(), id, context) {
+        if layer_probe::answer(self.requests.number(), id, context) {
             return;
         }
         let Some((trace, span)) = self.with(follows, context, |of| (of.slot.ids().trace, of.span))
@@ -346,7 +346,11 @@ impl SpanLayer {
     /// The ids of the operation that an event belongs to: the one that is current, unless the event names another span,
     /// or none.
     #[inline]
-    pub(crate) fn ids<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<context::Ids>
+    pub(crate) fn ids<S>(
+        &self,
+        event: &Event<'_>,
+        context: &Context<'_, S>,
+    ) -> Option<context::OperationIds>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
@@ -358,27 +362,29 @@ impl SpanLayer {
     }
 
     /// The ids of the operation that is current.
-    pub(crate) fn ids_here(&self) -> Option<context::Ids> {
+    pub(crate) fn ids_here(&self) -> Option<context::OperationIds> {
         match &self.traces {
-            Some(traces) => traces.with_current(|slot, span| context::Ids { span, ..slot.ids() }),
+            Some(traces) => {
+                traces.with_current(|slot, span| context::OperationIds { span, ..slot.ids() })
+            }
             None => context::current(self.requests.number()),
         }
     }
 
     /// The ids of the span that an event names as its own, where that is not the current one.
-    fn ids_of_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<context::Ids>
+    fn ids_of_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<context::OperationIds>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         if !self.makes_spans()
             && let Some(here) = self.ids_here()
-            && entered::is_last(self.requests.number(), id.into_u64())
+            && entered_spans::is_last(self.requests.number(), id.into_u64())
             && self.is_of_tracing(here.span)
         {
             // The id of a span of that layer is known while it is current alone.
             return Some(here);
         }
-        self.with(id, context, |of| context::Ids {
+        self.with(id, context, |of| context::OperationIds {
             span: of.span,
             ..of.slot.ids()
         })
@@ -391,7 +397,7 @@ impl SpanLayer {
         if self.traces.is_none() || !(self.events || self.fails(event)) {
             return None;
         }
-        callsites::wanted_event(event, &self.levels)
+        callsite_filter::wanted_event(event, &self.levels)
     }
 
     /// Whether an event sets the status of a span that this layer makes.
@@ -405,7 +411,7 @@ impl SpanLayer {
     pub(crate) fn leaves<S>(
         &self,
         event: &Event<'_>,
-        ids: context::Ids,
+        ids: context::OperationIds,
         context: &Context<'_, S>,
     ) -> bool
     where
@@ -415,22 +421,28 @@ impl SpanLayer {
     }
 
     #[cold]
-    fn is_theirs<S>(&self, event: &Event<'_>, ids: context::Ids, context: &Context<'_, S>) -> bool
+    fn is_theirs<S>(
+        &self,
+        event: &Event<'_>,
+        ids: context::OperationIds,
+        context: &Context<'_, S>,
+    ) -> bool
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         if self
             .traces
             .as_ref()
-            .is_some_and(|it| it.beside().has_layer())
+            .is_some_and(|it| it.foreign_otel().has_layer())
         {
             // The service's own layer makes spans of all, under filters that nobody knows.
             return context.event_span(event).is_some();
         }
         match event.parent().map(|parent| context.span(parent)) {
             // That layer makes spans of those that the levels want.
-            Some(named) => named
-                .is_some_and(|named| callsites::wanted(named.metadata(), &self.levels).is_some()),
+            Some(named) => named.is_some_and(|named| {
+                callsite_filter::wanted(named.metadata(), &self.levels).is_some()
+            }),
             None => self.is_of_tracing(ids.span),
         }
     }
@@ -438,7 +450,7 @@ impl SpanLayer {
     /// Whether tracing-opentelemetry's layer made the span of a `tracing` span.
     fn is_of_tracing(&self, span: SpanId) -> bool {
         let traces = self.traces.as_ref();
-        traces.is_some_and(|traces| traces.plain().is_of_tracing(span))
+        traces.is_some_and(|traces| traces.sdk_spans().is_of_tracing(span))
     }
 
     /// Makes an event a part of the span that its log record names, `ids`. It comes with its time, callsite and fields.
@@ -446,7 +458,7 @@ impl SpanLayer {
     pub(crate) fn on_event<S>(
         &self,
         event: &Event<'_>,
-        ids: context::Ids,
+        ids: context::OperationIds,
         (at, callsite, fields): (Nanos, u32, &[u8]),
         context: &Context<'_, S>,
     ) where
@@ -456,7 +468,7 @@ impl SpanLayer {
         let mut into = |span: &SpanRef<'_, S>| {
             let mut extensions = span.extensions_mut();
             let of = extensions
-                .get_mut::<OfMonitors>()
+                .get_mut::<SpanExtension>()
                 .and_then(|all| all.of_mut(self.requests.number()))
                 .filter(|of| of.span == ids.span);
             let Some(recorded) = of.and_then(|of| of.recorded.as_mut()) else {
@@ -478,7 +490,7 @@ impl SpanLayer {
         let in_root = |slot: &Arc<Slot>| {
             let is_root = slot.ids().span == ids.span;
             if is_root && self.events {
-                slot.tree().add_event(put);
+                slot.trace_buffer().add_event(put);
             }
             is_root
         };
@@ -500,7 +512,7 @@ impl SpanLayer {
             && slot.ids().trace == ids.trace
             && !in_root(&slot)
         {
-            slot.tree().add_event_of(ids.span, put);
+            slot.trace_buffer().add_span_event(ids.span, put);
         }
     }
 
@@ -531,13 +543,13 @@ impl SpanLayer {
             Some(root) => Some(root.attach()),
             None => self.context_of(&slot).map(|context| context.attach()),
         };
-        let entered = Entered {
+        let entered = EnteredSpan {
             monitor: self.requests.number(),
             id: id.into_u64(),
             span,
             attached,
         };
-        if entered::push(entered) {
+        if entered_spans::push(entered) {
             drop(context::enter(slot, span));
         }
     }
@@ -558,7 +570,7 @@ impl SpanLayer {
     fn new_context_of(&self, slot: &Slot) -> Option<OtelContext> {
         let traces = self.traces.as_ref()?;
         let ids = slot.ids();
-        if traces.beside().leaves_contexts() {
+        if traces.foreign_otel().leaves_contexts() {
             return None;
         }
         if current_span().is_some_and(|(trace, _)| trace == ids.trace) {
@@ -581,7 +593,7 @@ impl SpanLayer {
         let taken = {
             let mut extensions = span.extensions_mut();
             let of = extensions
-                .get_mut::<OfMonitors>()
+                .get_mut::<SpanExtension>()
                 .and_then(|all| all.of_mut(self.requests.number()));
             of.and_then(|of| Some((of.span, of.recorded.take()?)))
         };
@@ -594,12 +606,12 @@ impl SpanLayer {
 /// The thread leaves a span that it entered under this monitor.
 #[inline]
 pub(crate) fn leave_span(monitor: u32, id: &Id) {
-    if let Some(left) = entered::take(monitor, id.into_u64()) {
-        context::leave_alone(left.span);
+    if let Some(left) = entered_spans::take(monitor, id.into_u64()) {
+        context::leave_only(left.span);
     }
 }
 
-impl Recorded {
+impl RecordingSpan {
     fn end(self, traces: &Traces, span: SpanId, metadata: &Metadata<'_>) {
         let fields = &self.fields;
         let panicked = std::thread::panicking();

@@ -6,9 +6,9 @@ use std::fmt;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata};
 
+use super::attribute_value::AttributeValue;
 use super::callsites;
-use super::levels::Levels;
-use super::read::AttributeValue;
+use crate::model::LevelDirectives;
 
 /// The record's own target.
 pub(crate) const TARGET: &str = "log.target";
@@ -35,8 +35,8 @@ pub(crate) fn shown_name(name: &'static str) -> &'static str {
 /// Whether these levels want a bridged record, by its own target. What `tracing` itself hands to `log` is not wanted:
 /// its event was recorded already.
 #[cold]
-pub(super) fn wanted(event: &Event<'_>, levels: &Levels) -> bool {
-    let mut source = Source {
+pub(super) fn wanted(event: &Event<'_>, levels: &LevelDirectives) -> bool {
+    let mut source = BridgedRecordVisitor {
         wanted: false,
         event,
         levels,
@@ -49,16 +49,16 @@ pub(super) fn wanted(event: &Event<'_>, levels: &Levels) -> bool {
 }
 
 /// What decides whether a bridged record is wanted.
-struct Source<'a> {
+struct BridgedRecordVisitor<'a> {
     wanted: bool,
     event: &'a Event<'a>,
-    levels: &'a Levels,
+    levels: &'a LevelDirectives,
     /// A hash of the file's name.
     file: Option<u64>,
     line: Option<u64>,
 }
 
-impl Visit for Source<'_> {
+impl Visit for BridgedRecordVisitor<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             TARGET => self.wanted = self.levels.wants(value, *self.event.metadata().level()),

@@ -5,9 +5,9 @@
 //!
 //! | written as | where |
 //! |---|---|
-//! | [`monitor.trace("name").run(future)`](crate::Monitor::trace) | anywhere; sees errors with `try_run` |
+//! | [`monitor.span("name").run(future)`](crate::Monitor::span) | anywhere; sees errors with `try_run` |
 //! | `tracing` spans, `#[instrument]` | with [`install`](crate::Monitor::install) or [`tracing_layer`](crate::Monitor::tracing_layer) |
-//! | the same, by tracing-opentelemetry | where [`Spans::TracingOpentelemetry`] is chosen |
+//! | the same, by tracing-opentelemetry | where [`SpanBackend::TracingOpentelemetry`] is chosen |
 //! | OpenTelemetry spans | by a tracer of [`monitor.otel()`](crate::Monitor::otel), which `install` makes the process' own |
 //! | tasks and threads | [`spawn`], [`spawn_blocking`], [`in_current_trace`] |
 //!
@@ -18,7 +18,7 @@
 //! # async fn example() -> watchpost::Result<()> {
 //! let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
 //! let packed = monitor
-//!     .trace("pack")
+//!     .span("pack")
 //!     .attr("order.id", 17)
 //!     .try_run(async { Err::<(), _>("out of paper") })
 //!     .await;
@@ -65,7 +65,7 @@
 //! # When a span ends
 //!
 //! A request's span begins with its first byte and ends with the last byte of its answer's body, or where
-//! [`http`](crate::http) says that a request ends. A span of `monitor.trace` ends when its future is done, or is
+//! [`http`](crate::http) says that a request ends. A span of `monitor.span` ends when its future is done, or is
 //! dropped: then its `watchpost.outcome` is `cancelled`, or, in a panic, its status an error. A `tracing` span ends
 //! when its last handle is dropped, an OpenTelemetry span when it is ended.
 //!
@@ -143,7 +143,7 @@
 //! aborts leaves nothing behind. A span whose trace nobody knows any more counts as `late`.
 //!
 //! Traces that would have been kept, but for the budget, count in `watchpost_traces_over_budget_total`. From there on
-//! a kept span is a record like any other: `watchpost_records_*_total{signal="span"}` has its counters, and the
+//! a kept span is a record like any other: `watchpost_records_*_total{signal="span"}` has its books, and the
 //! sink's bounds are those of [`otlp_endpoint`](crate::MonitorBuilder::otlp_endpoint).
 //!
 //! # What a span holds
@@ -151,73 +151,79 @@
 //! Its [attributes, events and links](#attributes-and-limits) within their limits. Names, attributes and texts are
 //! scrubbed on the worker before anything shows them. A `tracing` event at the level of `trace.level` becomes an
 //! event of the innermost operation, which is also the one that its log record names. That operation is a `tracing` span, a
-//! span of [`Monitor::trace`](crate::Monitor::trace), a query, a call, an OpenTelemetry span or the root. Children, captured
+//! span of [`Monitor::span`](crate::Monitor::span), a query, a call, an OpenTelemetry span or the root. Children, captured
 //! errors and outgoing headers name the same one. An event with an explicit `parent:` belongs to that span; with
 //! `parent: None` it belongs to none. The fields `otel.name`, `otel.kind`, `otel.status_code` and
 //! `otel.status_description` of a `tracing` span mean what tracing-opentelemetry says.
 
-mod beside;
-mod bounded;
+mod active_span;
+mod attribute_buffer;
+mod attribute_value;
 mod budget;
+pub(crate) mod callsite_filter;
 pub(crate) mod callsites;
 mod config;
-mod entered;
+mod decode;
+mod entered_spans;
 pub(crate) mod event;
-mod fields;
-mod guard;
-mod installed;
-mod joined;
+mod foreign_otel;
+mod global_provider;
+mod joined_provider;
 mod layer;
-mod levels;
+mod layer_probe;
 mod limits;
 pub(crate) mod log_event;
-mod open;
+mod manual_span;
 mod otel_context;
-mod otel_span;
 pub(crate) mod otlp;
-mod plain;
-mod prepared;
-pub(crate) mod probe;
-mod read;
-mod recent;
+mod propagate;
+mod recent_traces;
 mod resource;
-mod running;
+mod route_latency;
 mod sampler;
-mod slow;
-mod span;
-mod task;
-mod their_layer;
-mod theirs;
+mod sdk_encoding;
+mod sdk_processor;
+mod sdk_provider;
+mod sdk_spans;
+mod span_builder;
+mod span_decoder;
+mod span_fields;
+mod span_record;
+mod span_template;
 mod trace_state;
 mod traceparent;
 mod traces;
-mod unique;
-pub(crate) mod versions;
+mod tracing_otel_filter;
+mod unique_attributes;
 
-pub use self::config::{Propagators, SamplerKind, Spans, TraceConfig, TraceExporter};
-pub use self::guard::{RunTrace, Trace, TryRunTrace};
+pub use self::attribute_value::AttributeValue;
+pub use self::config::{Propagators, SamplerKind, SpanBackend, TraceConfig, TraceExporter};
+pub use self::decode::{Span, SpanEvent, SpanLink};
 pub use self::limits::SpanLimits;
 pub use self::otlp::{OtlpCompression, OtlpConfig, OtlpProtocol};
-pub use self::read::{AttributeValue, Span, SpanEvent, SpanLink};
-pub use self::recent::KeptTrace;
-pub use self::span::{SpanKind, SpanStatus};
-pub use self::task::{InTrace, in_current_trace, spawn, spawn_blocking};
+pub use self::propagate::{InTrace, in_current_trace, spawn, spawn_blocking};
+pub use self::recent_traces::KeptTrace;
+pub use self::span_builder::{RunSpan, SpanBuilder, TryRunSpan};
+pub use self::span_record::{SpanKind, SpanStatus};
 
-pub(crate) use self::bounded::Bounded;
-pub(crate) use self::installed::install_provider;
-pub(crate) use self::joined::join;
+pub(crate) use self::active_span::{ActiveSpan, OwnedSpan, inject_request};
+pub(crate) use self::attribute_buffer::AttributeBuffer;
+pub(crate) use self::global_provider::install_provider;
+pub(crate) use self::joined_provider::join;
 pub(crate) use self::layer::{SpanLayer, leave_span};
-pub(crate) use self::levels::Levels;
-pub(crate) use self::open::{Begun, OpenSpan, carry_request};
-pub(crate) use self::otel_context::{Attached, Carried, OtelContext, their_current_span};
-pub(crate) use self::otel_span::Decoder;
-pub(crate) use self::plain::{outgoing, provider};
-pub(crate) use self::prepared::{Counts, Prepared};
-pub(crate) use self::recent::{Recent, RecentTap};
-pub(crate) use self::resource::{Origin, resource};
-pub(crate) use self::slow::RouteTimes;
-pub(crate) use self::span::{SpanRecord, ValueRef as SpanValue, attributes as attributes_of};
-pub(crate) use self::theirs::Theirs;
+pub(crate) use self::otel_context::{
+    AttachedContext, OtelContext, Propagation, their_current_span,
+};
+pub(crate) use self::recent_traces::{RecentTraces, RecentTracesProcessor};
+pub(crate) use self::resource::{ServiceIdentity, resource};
+pub(crate) use self::route_latency::RouteLatency;
+pub(crate) use self::sdk_provider::{outgoing, provider};
+pub(crate) use self::span_decoder::SpanDecoder;
+pub(crate) use self::span_record::{
+    SpanRecord, ValueRef as SpanValue, attributes as attributes_of,
+};
+pub(crate) use self::span_template::{CountAttributes, SpanTemplate};
 pub(crate) use self::trace_state::{baggage, trace_state};
 pub(crate) use self::traceparent::parse_traceparent;
-pub(crate) use self::traces::{RootEnd, RootForm, Traces};
+pub(crate) use self::traces::{RootEnd, RootRecord, Traces};
+pub(crate) use self::tracing_otel_filter::TracingOtelFilter;

@@ -15,19 +15,19 @@ use crate::model::{Sampling, SpanId, TraceId, catch_panic};
 pub(crate) struct OtelContext(Option<Context>);
 
 /// While it lives, the context is the thread's current one.
-pub(crate) struct Attached(Option<ContextGuard>);
+pub(crate) struct AttachedContext(Option<ContextGuard>);
 
 /// Whether the thread has OpenTelemetry's context, which is a thread local with a destructor.
 ///
 /// It is initialized after that thread local, so it is destroyed before it: once it is gone, the context may be gone
 /// too, and touching it panics, which in a destructor of a thread local ends the process.
-struct HasContext(bool);
+struct ContextAlive(bool);
 
 thread_local! {
-    static HAS_CONTEXT: HasContext = HasContext(catch_panic(|| Context::map_current(|_| ())).is_some());
+    static HAS_CONTEXT: ContextAlive = ContextAlive(catch_panic(|| Context::map_current(|_| ())).is_some());
 }
 
-impl Drop for HasContext {
+impl Drop for ContextAlive {
     fn drop(&mut self) {
         self.0 = false;
     }
@@ -48,7 +48,7 @@ fn with_context<R>(work: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-impl Drop for Attached {
+impl Drop for AttachedContext {
     #[inline]
     fn drop(&mut self) {
         let Some(guard) = self.0.take() else { return };
@@ -108,7 +108,7 @@ impl OtelContext {
         let Self(Some(context)) = &self else {
             return self;
         };
-        let with = BaggagePropagator::new().extract_with_context(context, &Header(header));
+        let with = BaggagePropagator::new().extract_with_context(context, &BaggageHeader(header));
         // An empty one would be a value for nothing.
         if with.baggage().is_empty() {
             self
@@ -119,15 +119,15 @@ impl OtelContext {
 
     /// Makes it the thread's current context. Does nothing on a thread that is ending.
     #[inline]
-    pub(crate) fn attach(&self) -> Attached {
+    pub(crate) fn attach(&self) -> AttachedContext {
         let context = self.0.as_ref();
-        Attached(context.and_then(|it| with_context(|| it.clone().attach())))
+        AttachedContext(context.and_then(|it| with_context(|| it.clone().attach())))
     }
 }
 
 /// What of a trace goes along with a call to elsewhere.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Carried {
+pub(crate) struct Propagation {
     pub(crate) trace_context: bool,
     pub(crate) baggage: bool,
 }
@@ -139,7 +139,7 @@ pub(super) fn headers(
     slot: &Slot,
     span: SpanId,
     sampling: Sampling,
-    carried: Carried,
+    carried: Propagation,
     beside: bool,
     put: &mut dyn FnMut(&'static str, &str),
 ) {
@@ -151,7 +151,7 @@ pub(super) fn headers(
     };
     if carried.trace_context && beside && is_theirs() {
         // The receiver of the service's provider gets that span, and none gets ours.
-        TraceContextPropagator::new().inject_context(&context, &mut Put(put));
+        TraceContextPropagator::new().inject_context(&context, &mut HeaderInjector(put));
     } else if carried.trace_context {
         let trace = slot.ids().trace;
         let mut state = slot.trace_state();
@@ -174,14 +174,14 @@ pub(super) fn headers(
         }
     }
     if carried.baggage {
-        BaggagePropagator::new().inject_context(&context, &mut Put(put));
+        BaggagePropagator::new().inject_context(&context, &mut HeaderInjector(put));
     }
 }
 
 /// A carrier that hands headers on.
-struct Put<'a>(&'a mut dyn FnMut(&'static str, &str));
+struct HeaderInjector<'a>(&'a mut dyn FnMut(&'static str, &str));
 
-impl Injector for Put<'_> {
+impl Injector for HeaderInjector<'_> {
     fn set(&mut self, key: &str, value: String) {
         let names = ["baggage", "traceparent", "tracestate"];
         if let Some(name) = names.into_iter().find(|name| *name == key)
@@ -193,9 +193,9 @@ impl Injector for Put<'_> {
 }
 
 /// A carrier with one header.
-struct Header<'a>(&'a str);
+struct BaggageHeader<'a>(&'a str);
 
-impl Extractor for Header<'_> {
+impl Extractor for BaggageHeader<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         (key == "baggage").then_some(self.0)
     }
@@ -213,8 +213,8 @@ pub(crate) fn their_current_span() -> Option<(TraceId, SpanId, u8)> {
         let of = span.span_context();
         (of.is_valid() && !of.is_remote()).then(|| {
             (
-                TraceId::from_u128(u128::from_be_bytes(of.trace_id().to_bytes())),
-                SpanId::from_u64(u64::from_be_bytes(of.span_id().to_bytes())),
+                trace_id(of.trace_id()),
+                span_id(of.span_id()),
                 of.trace_flags().to_u8(),
             )
         })
@@ -222,17 +222,21 @@ pub(crate) fn their_current_span() -> Option<(TraceId, SpanId, u8)> {
     with_context(|| Context::map_current(look)).flatten()
 }
 
+pub(super) fn trace_id(id: opentelemetry::TraceId) -> TraceId {
+    TraceId::from_u128(u128::from_be_bytes(id.to_bytes()))
+}
+
+pub(super) fn span_id(id: opentelemetry::SpanId) -> SpanId {
+    SpanId::from_u64(u64::from_be_bytes(id.to_bytes()))
+}
+
 /// The ids of the thread's current OpenTelemetry span, if there is one.
 pub(super) fn current_span() -> Option<(TraceId, SpanId)> {
     let look = |context: &Context| {
         let span = context.span();
         let of = span.span_context();
-        of.is_valid().then(|| {
-            (
-                TraceId::from_u128(u128::from_be_bytes(of.trace_id().to_bytes())),
-                SpanId::from_u64(u64::from_be_bytes(of.span_id().to_bytes())),
-            )
-        })
+        of.is_valid()
+            .then(|| (trace_id(of.trace_id()), span_id(of.span_id())))
     };
     with_context(|| Context::map_current(look)).flatten()
 }

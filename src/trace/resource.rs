@@ -6,7 +6,7 @@ use crate::semconv;
 
 /// Who speaks, as the settings know it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Origin<'a> {
+pub(crate) struct ServiceIdentity<'a> {
     pub(crate) name: &'a str,
     pub(crate) version: Option<&'a str>,
     pub(crate) environment: Option<&'a str>,
@@ -16,7 +16,7 @@ pub(crate) struct Origin<'a> {
 }
 
 /// What all spans of this process have in common. Without an instance's name one is made up.
-pub(crate) fn resource(origin: &Origin<'_>) -> Resource {
+pub(crate) fn resource(origin: &ServiceIdentity<'_>) -> Resource {
     // Where a key comes twice the later holds: what is detected, what the host says, what the settings say.
     let mut all = vec![KeyValue::new("process.pid", i64::from(std::process::id()))];
     all.extend(host_name().map(|name| KeyValue::new("host.name", name)));
@@ -81,7 +81,7 @@ mod tests {
             "telemetry.sdk.name",
         ];
         let attributes = attributes.map(|key| (key.to_owned(), "given".to_owned()));
-        let resource = resource(&Origin {
+        let resource = resource(&ServiceIdentity {
             name: "shop",
             version: None,
             environment: None,
@@ -106,7 +106,7 @@ mod tests {
             ("team".to_owned(), "red".to_owned()),
             ("team".to_owned(), "blue".to_owned()),
         ];
-        let resource = resource(&Origin {
+        let resource = resource(&ServiceIdentity {
             name: "shop",
             version: Some("1.2"),
             environment: None,

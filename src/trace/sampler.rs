@@ -1,6 +1,6 @@
 //! Which traces are kept: by ratio at their start, by what happened at their end, within limits.
 
-use super::budget::{Budget, Source};
+use super::budget::{Budget, BudgetSource};
 use super::config::TraceConfig;
 use crate::clock::Nanos;
 use crate::context::{RouteId, Routes};
@@ -54,12 +54,12 @@ impl Sampler {
     }
 
     /// Whether one more sampled trace of a source fits into this second.
-    pub(crate) fn take_trace(&self, source: Source, now: Nanos) -> bool {
+    pub(crate) fn take_trace(&self, source: BudgetSource, now: Nanos) -> bool {
         self.traces.take(source, 1, now)
     }
 
     /// Whether so many bytes of a trace that is kept for what happened fit into the budget.
-    pub(crate) fn take_bytes(&self, source: Source, bytes: u64, now: Nanos) -> bool {
+    pub(crate) fn take_bytes(&self, source: BudgetSource, bytes: u64, now: Nanos) -> bool {
         self.bytes.take(source, bytes, now)
     }
 }

@@ -5,7 +5,7 @@ const LEN: usize = 55;
 
 /// What a caller says of its own operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Parent {
+pub(crate) struct Traceparent {
     pub(crate) trace: TraceId,
     pub(crate) span: SpanId,
     /// The flags as they came.
@@ -17,7 +17,7 @@ pub(crate) struct Parent {
 ///
 /// [recommendation]: https://www.w3.org/TR/trace-context/#traceparent-header
 #[inline]
-pub(crate) fn parse_traceparent(value: &[u8]) -> Option<Parent> {
+pub(crate) fn parse_traceparent(value: &[u8]) -> Option<Traceparent> {
     if value.len() == LEN {
         return parse(value, &[]);
     }
@@ -44,7 +44,7 @@ pub(super) fn text(trace: TraceId, span: SpanId, flags: u8) -> [u8; LEN] {
 
 /// Reads the first 55 bytes of a header; `rest` is what follows them.
 #[inline]
-fn parse(value: &[u8], rest: &[u8]) -> Option<Parent> {
+fn parse(value: &[u8], rest: &[u8]) -> Option<Traceparent> {
     let [v1, v0, b'-', ids @ .., b'-', f1, f0] = value else {
         return None;
     };
@@ -61,7 +61,7 @@ fn parse(value: &[u8], rest: &[u8]) -> Option<Parent> {
     let span = number(span)?;
     let flags = digit(*f1)? << 4 | digit(*f0)?;
     let valid = trace != 0 && span != 0;
-    valid.then(|| Parent {
+    valid.then(|| Traceparent {
         trace: TraceId::from_u128(trace),
         span: SpanId::from_u64(span),
         flags,
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for (trace, span, flags) in [(1, 1, 0), (u128::MAX, u64::MAX, 0xff), (5 << 100, 7, 0x2a)] {
-            let parent = Parent {
+            let parent = Traceparent {
                 trace: TraceId::from_u128(trace),
                 span: SpanId::from_u64(span),
                 flags,

@@ -2,24 +2,25 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::beside::Beside;
-use super::budget::Source;
+use super::budget::BudgetSource;
 use super::config::TraceConfig;
-use super::plain::PlainSpans;
-use super::prepared::{AllPrepared, Prepared, Waiting};
+use super::foreign_otel::ForeignOtel;
+use super::route_latency::{RouteLatencies, RouteLatency};
 use super::sampler::Sampler;
-use super::slow::{RouteTimes, Times};
-use super::span::{
+use super::sdk_spans::SdkSpans;
+use super::span_record::{
     MAX_SPAN, SpanRecord, put_head, put_no_root, put_request_root, put_span, put_span_root,
 };
+use super::span_template::{EncodedSpans, SpanTemplate, SpanTemplates};
 use crate::clock::{Nanos, nanos};
-use crate::context::{self, Added, Decision, Requests, RouteId, Slot, Taken};
+use crate::context::{self, AddOutcome, BufferedTrace, Decision, Requests, RouteId, Slot};
 use crate::model::codec::put_bytes;
+use crate::model::lock;
 use crate::model::{KeepReason, RecordKind, Sampling, SpanId, TraceId};
 use crate::worker::{MAX_RECORD, RecordQueue};
 
@@ -41,14 +42,14 @@ pub(crate) struct Traces {
     record_queue: Arc<RecordQueue>,
     sampler: Sampler,
     asks_parent: bool,
-    times: Times,
+    times: RouteLatencies,
     /// A set limit for what is slow.
     slow: Option<Nanos>,
     max_open: Duration,
-    decided: Mutex<Decided>,
-    plain: PlainSpans,
-    beside: Beside,
-    prepared: AllPrepared,
+    decided: Mutex<RecentDecisions>,
+    sdk_spans: SdkSpans,
+    foreign_otel: ForeignOtel,
+    prepared: SpanTemplates,
     /// Whether spans go anywhere but into this process' memory: the books are of what is sent.
     is_sent: AtomicBool,
     /// Spans that came when nothing was known of their trace any more.
@@ -58,7 +59,7 @@ pub(crate) struct Traces {
 }
 
 #[derive(Debug, Default)]
-struct Decided {
+struct RecentDecisions {
     kept: FxHashMap<TraceId, (KeepReason, Sampling)>,
     order: VecDeque<(Nanos, TraceId)>,
 }
@@ -75,7 +76,7 @@ pub(crate) struct RootEnd<'a> {
 }
 
 /// What a root is on its way to the worker.
-pub(crate) enum RootForm<'a> {
+pub(crate) enum RootRecord<'a> {
     /// A request: appends its record.
     Request(&'a dyn Fn(&mut Vec<u8>)),
     Span(&'a SpanRecord<'a>),
@@ -83,7 +84,7 @@ pub(crate) enum RootForm<'a> {
 
 /// Spans that did not get anywhere, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Lost {
+pub(crate) struct LostSpans {
     /// There was no room for them while their trace was undecided.
     pub(crate) no_room: u64,
     pub(crate) late: u64,
@@ -104,13 +105,13 @@ impl Traces {
             record_queue: Arc::clone(record_queue),
             sampler: Sampler::new(config),
             asks_parent: config.sampler.is_parent_based(),
-            times: Times::default(),
+            times: RouteLatencies::default(),
             slow: Some(nanos(config.slow)).filter(|slow| *slow > 0),
             max_open: config.max_open,
             decided: Mutex::default(),
-            plain: PlainSpans::default(),
-            beside: Beside::default(),
-            prepared: AllPrepared::default(),
+            sdk_spans: SdkSpans::default(),
+            foreign_otel: ForeignOtel::default(),
+            prepared: SpanTemplates::default(),
             is_sent: AtomicBool::new(false),
             late: AtomicU64::new(0),
             over_budget: AtomicU64::new(0),
@@ -142,14 +143,14 @@ impl Traces {
 
     /// Prepares a span that will say the same each time but for its ids and times. It is kept for good: the caller
     /// bounds how many there are, and their bytes.
-    pub(crate) fn prepare(&self, record: &SpanRecord<'_>) -> Prepared {
+    pub(crate) fn prepare(&self, record: &SpanRecord<'_>) -> SpanTemplate {
         self.prepared.add(record)
     }
 
     /// What else in the process makes OpenTelemetry spans.
     #[inline]
-    pub(crate) fn beside(&self) -> &Beside {
-        &self.beside
+    pub(crate) fn foreign_otel(&self) -> &ForeignOtel {
+        &self.foreign_otel
     }
 
     /// Whether spans go anywhere but into this process' memory.
@@ -158,8 +159,8 @@ impl Traces {
     }
 
     /// The plain OpenTelemetry spans under way.
-    pub(super) fn plain(&self) -> &PlainSpans {
-        &self.plain
+    pub(super) fn sdk_spans(&self) -> &SdkSpans {
+        &self.sdk_spans
     }
 
     /// Looks at the operation that the thread is at, plain OpenTelemetry spans among them. `look` calls nothing
@@ -172,7 +173,7 @@ impl Traces {
             Some(look(slot, self.innermost(slot, span)))
         });
         if let Some(look) = look {
-            let (slot, span) = self.plain.current()?;
+            let (slot, span) = self.sdk_spans.current()?;
             return Some(look(&slot, span));
         }
         seen.flatten()
@@ -186,14 +187,14 @@ impl Traces {
                 let span = self.innermost(&slot, span);
                 Some((slot, span))
             }
-            None => self.plain.current(),
+            None => self.sdk_spans.current(),
         }
     }
 
     /// The innermost operation, of which `current` is the innermost of ours.
     #[inline]
     pub(super) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
-        self.plain.innermost(slot, current)
+        self.sdk_spans.innermost(slot, current)
     }
 
     /// Decides on a trace that begins in this process; `parent`: the decision of a trusted caller, which holds where
@@ -222,30 +223,30 @@ impl Traces {
     }
 
     /// The durations of a route.
-    pub(crate) fn times(&self, route: RouteId) -> Arc<RouteTimes> {
+    pub(crate) fn times(&self, route: RouteId) -> Arc<RouteLatency> {
         self.times.of(route)
     }
 
     /// Whether a root took long: by the set limit, else for its route, where it has one.
     #[inline]
-    pub(crate) fn is_slow(&self, times: Option<&RouteTimes>, duration: Nanos) -> bool {
-        let slow = times.is_some_and(|times| times.is_slow(duration));
+    pub(crate) fn is_slow(&self, times: Option<&RouteLatency>, duration: Nanos) -> bool {
+        let slow = times.is_some_and(|times| times.record_and_check(duration));
         self.slow.map_or(slow, |limit| duration >= limit)
     }
 
     /// A span that is no root has ended.
     #[inline]
     pub(crate) fn span_ended(&self, slot: &Slot, span: &SpanRecord<'_>) {
-        let tree = slot.tree();
+        let tree = slot.trace_buffer();
         match tree.add(|out| put_span(out, span)) {
-            Added::Held | Added::Unkept => {}
-            Added::Late(kept) => self.span_late(slot, kept, span),
-            Added::NoRoom => {
+            AddOutcome::Buffered | AddOutcome::Discarded => {}
+            AddOutcome::Late(kept) => self.span_late(slot, kept, span),
+            AddOutcome::NoRoom => {
                 self.decide_as_it_stands(slot);
                 match tree.add(|out| put_span(out, span)) {
-                    Added::Late(kept) => self.span_late(slot, kept, span),
-                    Added::NoRoom => tree.lose(),
-                    Added::Held | Added::Unkept => {}
+                    AddOutcome::Late(kept) => self.span_late(slot, kept, span),
+                    AddOutcome::NoRoom => tree.count_lost_span(),
+                    AddOutcome::Buffered | AddOutcome::Discarded => {}
                 }
             }
         }
@@ -274,7 +275,7 @@ impl Traces {
         &self,
         slot: &Slot,
         end: &RootEnd<'_>,
-        root: &RootForm<'_>,
+        root: &RootRecord<'_>,
     ) -> Option<KeepReason> {
         let captured = slot.is_captured().then_some(KeepReason::Captured);
         let why = match (end.why, captured) {
@@ -282,7 +283,7 @@ impl Traces {
             (why, captured) => why.or(captured),
         };
         if why.is_none() && !end.sampling.is_sampled() {
-            return match slot.tree().decide(Decision::Dropped, |_| {}) {
+            return match slot.trace_buffer().decide(Decision::Dropped, |_| {}) {
                 Decision::Kept(kept) => Some(self.push_late_root(kept, end, root)),
                 _ => None,
             };
@@ -296,18 +297,18 @@ impl Traces {
         slot: &Slot,
         end: &RootEnd<'_>,
         why: Option<KeepReason>,
-        root: &RootForm<'_>,
+        root: &RootRecord<'_>,
     ) -> Option<KeepReason> {
         // What was decided before its end is not paid for again.
-        match slot.tree().decision() {
+        match slot.trace_buffer().decision() {
             Decision::Kept(kept) => return Some(self.push_late_root(kept, end, root)),
             Decision::Dropped => return None,
             Decision::Open => {}
         }
-        let bytes = slot.tree().bytes() as u64 + ROOT_BYTES;
+        let bytes = slot.trace_buffer().bytes() as u64 + ROOT_BYTES;
         let source = match root {
-            RootForm::Request(_) => Source::of_route(slot.route()),
-            RootForm::Span(span) => Source::of_root(span.name),
+            RootRecord::Request(_) => BudgetSource::of_route(slot.route()),
+            RootRecord::Span(span) => BudgetSource::of_root(span.name),
         };
         let chosen = || {
             let reason = end.sampling.reason()?;
@@ -328,7 +329,7 @@ impl Traces {
         });
         let decision = kept.map_or(Decision::Dropped, Decision::Kept);
         let mut sent = false;
-        let held = slot.tree().decide(decision, |taken| {
+        let held = slot.trace_buffer().decide(decision, |taken| {
             sent = true;
             if let Decision::Kept(kept) = decision {
                 self.push(end, kept, taken, Some(root));
@@ -350,9 +351,9 @@ impl Traces {
         &self,
         kept: KeepReason,
         end: &RootEnd<'_>,
-        root: &RootForm<'_>,
+        root: &RootRecord<'_>,
     ) -> KeepReason {
-        self.push(end, kept, &Taken::default(), Some(root));
+        self.push(end, kept, &BufferedTrace::default(), Some(root));
         kept
     }
 
@@ -381,7 +382,7 @@ impl Traces {
         match self.chosen(slot, now) {
             Some(kept) => self.keep_as_it_stands(slot, kept, now),
             None => {
-                slot.tree().decide(Decision::Dropped, |_| {});
+                slot.trace_buffer().decide(Decision::Dropped, |_| {});
             }
         }
     }
@@ -392,7 +393,7 @@ impl Traces {
         let now = self.requests.clock().now();
         match self.chosen(slot, now) {
             Some(kept) => self.keep_as_it_stands(slot, kept, now),
-            None => slot.tree().give_up(),
+            None => slot.trace_buffer().discard_spans(),
         }
     }
 
@@ -402,8 +403,8 @@ impl Traces {
             return Some(KeepReason::Captured);
         }
         let reason = self.sampling(slot).reason()?;
-        let source = Source::of_route(slot.route());
-        let has_spans = slot.tree().bytes() > 0;
+        let source = BudgetSource::of_route(slot.route());
+        let has_spans = slot.trace_buffer().bytes() > 0;
         (has_spans && self.sampler.take_trace(source, now)).then_some(reason)
     }
 
@@ -417,7 +418,7 @@ impl Traces {
             now,
         };
         let mut decided = false;
-        slot.tree().decide(Decision::Kept(kept), |taken| {
+        slot.trace_buffer().decide(Decision::Kept(kept), |taken| {
             decided = true;
             self.push(&end, kept, taken, None);
         });
@@ -431,8 +432,8 @@ impl Traces {
         &self,
         end: &RootEnd<'_>,
         kept: KeepReason,
-        taken: &Taken<'_>,
-        root: Option<&RootForm<'_>>,
+        taken: &BufferedTrace<'_>,
+        root: Option<&RootRecord<'_>>,
     ) {
         self.prepared.with(taken.spans, |waiting| {
             self.push_waiting(end, kept, taken, waiting, root);
@@ -443,9 +444,9 @@ impl Traces {
         &self,
         end: &RootEnd<'_>,
         kept: KeepReason,
-        taken: &Taken<'_>,
-        mut waiting: Waiting<'_>,
-        mut root: Option<&RootForm<'_>>,
+        taken: &BufferedTrace<'_>,
+        mut waiting: EncodedSpans<'_>,
+        mut root: Option<&RootRecord<'_>>,
     ) {
         loop {
             let root = root.take();
@@ -468,8 +469,8 @@ impl Traces {
                     put_bytes(out, events);
                     match root {
                         None => put_no_root(out),
-                        Some(RootForm::Request(write)) => put_request_root(out, write),
-                        Some(RootForm::Span(span)) => put_span_root(out, span),
+                        Some(RootRecord::Request(write)) => put_request_root(out, write),
+                        Some(RootRecord::Span(span)) => put_span_root(out, span),
                     }
                     these.put(out);
                 });
@@ -494,25 +495,25 @@ impl Traces {
     /// it every few seconds.
     pub(crate) fn tick(&self) {
         self.times.renew();
-        self.beside.tick();
-        for slot in self.requests.open_since(self.max_open) {
-            if slot.tree().decision() == Decision::Open {
+        self.foreign_otel.tick();
+        for slot in self.requests.older_than(self.max_open) {
+            if slot.trace_buffer().decision() == Decision::Open {
                 self.decide_as_it_stands(&slot);
             }
         }
     }
 
-    pub(crate) fn lost(&self) -> Lost {
-        Lost {
-            no_room: self.requests.room().lost(),
+    pub(crate) fn lost(&self) -> LostSpans {
+        LostSpans {
+            no_room: self.requests.trace_memory().lost(),
             late: self.late.load(Relaxed),
-            open_bytes: self.requests.room().held() as u64,
+            open_bytes: self.requests.trace_memory().held() as u64,
             traces_over_budget: self.over_budget.load(Relaxed),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Decided> {
-        self.decided.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, RecentDecisions> {
+        lock(&self.decided)
     }
 }
 
@@ -520,24 +521,27 @@ impl Traces {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::context::Ids;
-    use crate::trace::span::{Part, Root, SpanKind, SpanStatus};
+    use crate::context::OperationIds;
+    use crate::trace::span_record::{SpanKind, SpanStatus, TracePart, TraceRoot};
     use crate::worker::Record;
 
-    struct Rig {
+    struct Fixture {
         clock: Clock,
         traces: Traces,
         record_queue: Arc<RecordQueue>,
     }
 
-    fn rig(change: impl FnOnce(&mut TraceConfig)) -> Rig {
+    fn fixture(change: impl FnOnce(&mut TraceConfig)) -> Fixture {
         let mut config = TraceConfig::default();
         change(&mut config);
         let clock = Clock::driven(Duration::ZERO);
         clock.advance(Duration::from_secs(100));
-        let requests = Arc::new(Requests::with_room(clock.clone(), config.max_open_bytes));
+        let requests = Arc::new(Requests::with_trace_memory(
+            clock.clone(),
+            config.max_open_bytes,
+        ));
         let record_queue = Arc::new(RecordQueue::new(64 << 20, Arc::default()));
-        Rig {
+        Fixture {
             traces: Traces::new(&config, &requests, &record_queue),
             clock,
             record_queue,
@@ -548,10 +552,10 @@ mod tests {
         config.sampler_arg = 0.0;
     }
 
-    impl Rig {
+    impl Fixture {
         fn open(&self, trace: u128) -> Arc<Slot> {
             let slot = self.traces.requests().new_trace_slot();
-            let ids = Ids {
+            let ids = OperationIds {
                 trace: TraceId::from_u128(trace),
                 span: SpanId::from_u64(1),
                 route: self.traces.requests().routes().id("job"),
@@ -571,7 +575,7 @@ mod tests {
             };
             slot.close();
             self.traces
-                .root_ended(slot, &end, &RootForm::Span(&span("root", 10)))
+                .root_ended(slot, &end, &RootRecord::Span(&span("root", 10)))
         }
 
         /// The parts that went to the worker: why, whether with the root, the spans beside it, those lost.
@@ -581,8 +585,8 @@ mod tests {
             let records = buffers.iter().flat_map(|buffer| Record::all(buffer));
             records
                 .map(|record| {
-                    let part = Part::read(record.body).unwrap();
-                    let has_root = !matches!(part.root, Root::None);
+                    let part = TracePart::read(record.body).unwrap();
+                    let has_root = !matches!(part.root, TraceRoot::None);
                     (part.kept, has_root, part.spans().count(), part.lost)
                 })
                 .collect()
@@ -610,88 +614,91 @@ mod tests {
 
     #[test]
     fn a_large_trace_goes_in_several_records_and_no_span_is_lost() {
-        let rig = rig(|_| {});
-        let slot = rig.open(1);
+        let fixture = fixture(|_| {});
+        let slot = fixture.open(1);
         for n in 0..30 {
-            rig.traces.span_ended(
+            fixture.traces.span_ended(
                 &slot,
                 &span("child", if n % 2 == 0 { 31_000 } else { 10_000 }),
             );
         }
         assert_eq!(
-            rig.end(&slot, Some(KeepReason::Error)),
+            fixture.end(&slot, Some(KeepReason::Error)),
             Some(KeepReason::Error)
         );
-        let sent = rig.sent();
+        let sent = fixture.sent();
         assert!(sent.len() >= 10);
         assert_eq!(sent.iter().map(|part| part.2).sum::<usize>(), 30);
         assert_eq!(sent.iter().filter(|part| part.1).count(), 1);
-        rig.traces.span_ended(&slot, &span("late", 10));
-        assert_eq!(rig.sent(), [(KeepReason::Error, false, 1, 0)]);
+        fixture.traces.span_ended(&slot, &span("late", 10));
+        assert_eq!(fixture.sent(), [(KeepReason::Error, false, 1, 0)]);
     }
 
     #[test]
     fn without_room_a_trace_is_decided_as_it_stands() {
-        let rig = rig(|config| config.max_open_bytes = 64 << 10);
-        let chosen = rig.open(1);
+        let fixture = fixture(|config| config.max_open_bytes = 64 << 10);
+        let chosen = fixture.open(1);
         for _ in 0..4 {
-            rig.traces.span_ended(&chosen, &span("child", 20_000));
+            fixture.traces.span_ended(&chosen, &span("child", 20_000));
         }
         // The fourth found no room: three went out, and it after them.
         assert_eq!(
-            rig.sent(),
+            fixture.sent(),
             [
                 (KeepReason::Head, false, 3, 0),
                 (KeepReason::Head, false, 1, 0)
             ]
         );
-        assert_eq!(rig.end(&chosen, None), Some(KeepReason::Head));
-        assert_eq!(rig.sent(), [(KeepReason::Head, true, 0, 0)]);
+        assert_eq!(fixture.end(&chosen, None), Some(KeepReason::Head));
+        assert_eq!(fixture.sent(), [(KeepReason::Head, true, 0, 0)]);
     }
 
     #[test]
     fn without_room_what_is_not_chosen_gives_its_spans_up_and_says_so() {
-        let rig = rig(|config| {
+        let fixture = fixture(|config| {
             never(config);
             config.max_open_bytes = 64 << 10;
         });
-        let slot = rig.open(1);
+        let slot = fixture.open(1);
         for _ in 0..4 {
-            rig.traces.span_ended(&slot, &span("child", 20_000));
+            fixture.traces.span_ended(&slot, &span("child", 20_000));
         }
-        assert_eq!(rig.sent(), []);
+        assert_eq!(fixture.sent(), []);
         assert_eq!(
-            rig.end(&slot, Some(KeepReason::Error)),
+            fixture.end(&slot, Some(KeepReason::Error)),
             Some(KeepReason::Error)
         );
-        assert_eq!(rig.sent(), [(KeepReason::Error, true, 1, 3)]);
+        assert_eq!(fixture.sent(), [(KeepReason::Error, true, 1, 3)]);
         assert_eq!(
-            (rig.traces.lost().no_room, rig.traces.lost().open_bytes),
+            (
+                fixture.traces.lost().no_room,
+                fixture.traces.lost().open_bytes
+            ),
             (3, 0)
         );
     }
 
     #[test]
     fn what_is_open_for_too_long_is_decided_as_it_stands() {
-        let rig = rig(never);
-        let (captured, other) = (rig.open(1), rig.open(2));
+        let fixture = fixture(never);
+        let (captured, other) = (fixture.open(1), fixture.open(2));
         for slot in [&captured, &other] {
-            rig.traces.span_ended(slot, &span("child", 10));
+            fixture.traces.span_ended(slot, &span("child", 10));
         }
-        captured.touch_captured();
-        rig.clock.advance(Duration::from_secs(59));
-        rig.traces.tick();
-        assert_eq!(rig.sent(), []);
-        rig.clock.advance(Duration::from_secs(1));
-        rig.traces.tick();
-        assert_eq!(rig.sent(), [(KeepReason::Captured, false, 1, 0)]);
-        assert_eq!(rig.end(&captured, None), Some(KeepReason::Captured));
+        captured.mark_captured();
+        fixture.clock.advance(Duration::from_secs(59));
+        fixture.traces.tick();
+        assert_eq!(fixture.sent(), []);
+        fixture.clock.advance(Duration::from_secs(1));
+        fixture.traces.tick();
+        assert_eq!(fixture.sent(), [(KeepReason::Captured, false, 1, 0)]);
+        assert_eq!(fixture.end(&captured, None), Some(KeepReason::Captured));
         assert_eq!(
-            rig.end(&other, Some(KeepReason::Timeout)),
+            fixture.end(&other, Some(KeepReason::Timeout)),
             Some(KeepReason::Timeout)
         );
         assert_eq!(
-            rig.sent(),
+            fixture.sent(),
             [
                 (KeepReason::Captured, true, 0, 0),
                 (KeepReason::Timeout, true, 0, 1)
@@ -701,42 +708,44 @@ mod tests {
 
     #[test]
     fn a_span_of_a_trace_that_nobody_knows_is_late() {
-        let rig = rig(never);
-        let (kept, dropped) = (rig.open(1), rig.open(2));
-        rig.end(&kept, Some(KeepReason::Error));
-        rig.end(&dropped, None);
-        rig.sent();
+        let fixture = fixture(never);
+        let (kept, dropped) = (fixture.open(1), fixture.open(2));
+        fixture.end(&kept, Some(KeepReason::Error));
+        fixture.end(&dropped, None);
+        fixture.sent();
         for trace in [1, 2] {
-            rig.traces
+            fixture
+                .traces
                 .orphan_ended(TraceId::from_u128(trace), &span("orphan", 10));
         }
-        assert_eq!(rig.sent(), [(KeepReason::Error, false, 1, 0)]);
-        rig.clock.advance(Duration::from_secs(31));
-        rig.end(&rig.open(3), Some(KeepReason::Error));
-        rig.traces
+        assert_eq!(fixture.sent(), [(KeepReason::Error, false, 1, 0)]);
+        fixture.clock.advance(Duration::from_secs(31));
+        fixture.end(&fixture.open(3), Some(KeepReason::Error));
+        fixture
+            .traces
             .orphan_ended(TraceId::from_u128(1), &span("orphan", 10));
-        assert_eq!((rig.sent().len(), rig.traces.lost().late), (1, 2));
+        assert_eq!((fixture.sent().len(), fixture.traces.lost().late), (1, 2));
     }
 
     #[test]
     fn the_budget_of_what_happened_and_the_limit_of_what_is_chosen_hold() {
-        let rig = rig(|config| {
+        let fixture = fixture(|config| {
             config.max_per_second = 3;
             config.max_bytes_per_second = 1024;
         });
         let chosen = (0..10)
-            .filter_map(|n| rig.end(&rig.open(n + 1), None))
+            .filter_map(|n| fixture.end(&fixture.open(n + 1), None))
             .count();
         assert_eq!(chosen, 3);
         let failed: Vec<_> = (0..30)
-            .filter_map(|n| rig.end(&rig.open(n + 20), Some(KeepReason::Error)))
+            .filter_map(|n| fixture.end(&fixture.open(n + 20), Some(KeepReason::Error)))
             .collect();
         // Eight seconds' worth at once.
         assert_eq!(failed.len(), 16);
-        assert_eq!(rig.traces.lost().traces_over_budget, 14);
-        rig.clock.advance(Duration::from_secs(1));
+        assert_eq!(fixture.traces.lost().traces_over_budget, 14);
+        fixture.clock.advance(Duration::from_secs(1));
         assert_eq!(
-            rig.end(&rig.open(99), Some(KeepReason::Error)),
+            fixture.end(&fixture.open(99), Some(KeepReason::Error)),
             Some(KeepReason::Error)
         );
     }

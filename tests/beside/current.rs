@@ -19,34 +19,36 @@ use tracing::Instrument as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use watchpost::db::DbSystem;
-use watchpost::trace::{KeptTrace, Span, Spans};
+use watchpost::trace::{KeptTrace, Span, SpanBackend};
 use watchpost::{Level, Monitor, MonitorGuard};
 
 use crate::cases::Case;
 use crate::support::{Written, block_on, builder, records};
 
 pub(crate) const CASES: [Case; 10] = [
-    Case::new("current_in_requests", || in_requests(Spans::Watchpost)),
+    Case::new("current_in_requests", || {
+        in_requests(SpanBackend::Watchpost)
+    }),
     Case::new("current_in_requests_opentelemetry", || {
-        in_requests(Spans::TracingOpentelemetry);
+        in_requests(SpanBackend::TracingOpentelemetry);
     }),
     Case::new("current_outside_requests", || {
-        outside_requests(Spans::Watchpost);
+        outside_requests(SpanBackend::Watchpost);
     }),
     Case::new("current_outside_requests_opentelemetry", || {
-        outside_requests(Spans::TracingOpentelemetry);
+        outside_requests(SpanBackend::TracingOpentelemetry);
     }),
     Case::new("current_by_explicit_parents", || {
-        by_explicit_parents(Spans::Watchpost);
+        by_explicit_parents(SpanBackend::Watchpost);
     }),
     Case::new("current_by_explicit_parents_opentelemetry", || {
-        by_explicit_parents(Spans::TracingOpentelemetry);
+        by_explicit_parents(SpanBackend::TracingOpentelemetry);
     }),
     Case::new("current_of_a_span_around_the_layer", || {
-        around_the_layer(Spans::Watchpost);
+        around_the_layer(SpanBackend::Watchpost);
     }),
     Case::new("current_of_a_span_around_the_layer_opentelemetry", || {
-        around_the_layer(Spans::TracingOpentelemetry);
+        around_the_layer(SpanBackend::TracingOpentelemetry);
     }),
     Case::new("current_many_events_in_a_builder_span", many_events),
     Case::new("current_in_tasks_of_many_threads", in_tasks),
@@ -60,7 +62,7 @@ struct Host {
 }
 
 impl Host {
-    fn new(spans: Spans) -> Self {
+    fn new(spans: SpanBackend) -> Self {
         let (builder, written) = builder();
         let builder = builder.spans(spans).max_traces_per_second(100_000);
         let monitor = builder.build().unwrap();
@@ -126,7 +128,7 @@ thread_local! {
 impl Speaker {
     fn speak(&self, name: &str) {
         tracing::info!("event {name}");
-        self.monitor.trace(format!("child {name}")).in_scope(|| {});
+        self.monitor.span(format!("child {name}")).in_scope(|| {});
         drop(tracing::info_span!("t", otel.name = format!("tracing child {name}")).entered());
         self.tracer.in_span(format!("plain child {name}"), |_| {});
         self.monitor
@@ -209,14 +211,14 @@ fn spans_with(traces: &[KeptTrace], message: &str) -> Vec<watchpost::SpanId> {
 
 const REQUEST: &str = "GET /work";
 
-fn in_requests(spans: Spans) {
+fn in_requests(spans: SpanBackend) {
     let host = Host::new(spans);
     block_on(async {
         host.in_request(async move |of| {
             of.speak("request");
             async {
                 of.speak("tracing");
-                let builder = of.monitor.trace("builder").run(async {
+                let builder = of.monitor.span("builder").run(async {
                     of.speak("builder");
                     tokio::task::yield_now().await;
                     of.speak("builder after await");
@@ -235,7 +237,7 @@ fn in_requests(spans: Spans) {
                 of.speak("tracing after builder");
                 of.tracer.in_span("plain", |_| {
                     of.speak("plain");
-                    of.monitor.trace("builder in plain").in_scope(|| {
+                    of.monitor.span("builder in plain").in_scope(|| {
                         of.speak("builder in plain");
                         tracing::info_span!("deep tracing")
                             .in_scope(|| of.speak("tracing in builder in plain"));
@@ -263,14 +265,14 @@ fn in_requests(spans: Spans) {
                 moved.speak("task");
                 moved
                     .monitor
-                    .trace("builder in task")
+                    .span("builder in task")
                     .in_scope(|| moved.speak("builder in task"));
             };
             tokio::spawn(task.instrument(tracing::info_span!("task")))
                 .await
                 .unwrap();
             of.monitor
-                .trace("spawning")
+                .span("spawning")
                 .run(async {
                     let moved = of.clone();
                     watchpost::spawn(async move { moved.speak("spawned") })
@@ -318,17 +320,17 @@ fn in_requests(spans: Spans) {
     );
 }
 
-fn outside_requests(spans: Spans) {
+fn outside_requests(spans: SpanBackend) {
     let host = Host::new(spans);
     let of = host.speaker();
-    of.monitor.trace("root builder").in_scope(|| {
+    of.monitor.span("root builder").in_scope(|| {
         of.speak("root builder");
         tracing::info_span!("below").in_scope(|| of.speak("below"));
     });
     of.tracer.in_span("root plain", |_| {
         of.speak("root plain");
         of.monitor
-            .trace("builder below")
+            .span("builder below")
             .in_scope(|| of.speak("builder below"));
         tracing::info_span!("tracing below").in_scope(|| of.speak("tracing below"));
     });
@@ -337,7 +339,7 @@ fn outside_requests(spans: Spans) {
         of.tracer
             .in_span("plain below", |_| of.speak("plain below"));
         of.monitor
-            .trace("last builder")
+            .span("last builder")
             .in_scope(|| of.speak("last builder"));
     });
     // Without a current operation, the record has no IDs.
@@ -361,13 +363,13 @@ fn outside_requests(spans: Spans) {
     assert_eq!(spans_with(&host.monitor.recent_traces(), "alone"), []);
 }
 
-fn by_explicit_parents(spans: Spans) {
+fn by_explicit_parents(spans: SpanBackend) {
     let host = Host::new(spans);
     block_on(async {
         host.in_request(async move |of| {
             let named = tracing::info_span!("named");
             let quiet = tracing::trace_span!("quiet");
-            let builder = of.monitor.trace("builder").run(async {
+            let builder = of.monitor.span("builder").run(async {
                 let inside = tracing::trace_span!("quiet in builder");
                 tracing::info!(parent: &named, "by name");
                 tracing::info!(parent: &quiet, "by a quiet name");
@@ -402,7 +404,7 @@ fn by_explicit_parents(spans: Spans) {
             with.iter().copied().map(name).collect::<Vec<_>>(),
             [expected]
         );
-        if spans == Spans::TracingOpentelemetry && message == "by name" {
+        if spans == SpanBackend::TracingOpentelemetry && message == "by name" {
             // A span of tracing-opentelemetry has no ID before it is entered, so the record has the enclosing one.
             assert_eq!(span.name, REQUEST);
         } else {
@@ -417,14 +419,14 @@ fn by_explicit_parents(spans: Spans) {
     assert_eq!(spans_with(&traces, "of nobody"), []);
 }
 
-fn around_the_layer(spans: Spans) {
+fn around_the_layer(spans: SpanBackend) {
     let host = Host::new(spans);
     block_on(async {
         let request = host.in_request(async move |of| {
             of.speak("handler");
             tracing::error!("a failure in the handler");
             of.monitor
-                .trace("builder")
+                .span("builder")
                 .run(async {
                     of.speak("builder");
                     tokio::task::yield_now().await;
@@ -456,16 +458,16 @@ fn around_the_layer(spans: Spans) {
 }
 
 fn many_events() {
-    let host = Host::new(Spans::Watchpost);
+    let host = Host::new(SpanBackend::Watchpost);
     let of = host.speaker();
-    of.monitor.trace("root").in_scope(|| {
-        of.monitor.trace("many").in_scope(|| {
+    of.monitor.span("root").in_scope(|| {
+        of.monitor.span("many").in_scope(|| {
             for n in 0..1000 {
                 tracing::info!(n, "one of many");
             }
         });
         of.monitor
-            .trace("few")
+            .span("few")
             .in_scope(|| tracing::info!("one of few"));
     });
     let records = records(&host.monitor, &host.written);
@@ -485,7 +487,7 @@ fn many_events() {
 }
 
 fn in_tasks() {
-    let host = Host::new(Spans::Watchpost);
+    let host = Host::new(SpanBackend::Watchpost);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -498,7 +500,7 @@ fn in_tasks() {
             let work = async move {
                 for turn in 0..20 {
                     of.monitor
-                        .trace(format!("builder {n}"))
+                        .span(format!("builder {n}"))
                         .run(async {
                             tracing::info!("event {n} {turn}");
                             tokio::task::yield_now().await;

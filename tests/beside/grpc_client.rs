@@ -107,7 +107,7 @@ fn statuses() {
                 );
             }
         };
-        monitor.trace("job").run(job).await;
+        monitor.span("job").run(job).await;
         let page = page(&monitor);
         assert_eq!(page.sum(RPC, &[]), 17.0);
         assert_eq!(page.sum(HTTP, &[]), 17.0);
@@ -210,7 +210,7 @@ fn refused() {
         let job = async {
             assert_eq!(call(&mut client, b"x").await, Code::Unavailable);
         };
-        monitor.trace("job").run(job).await;
+        monitor.span("job").run(job).await;
         let error = [
             ("error_type", "connection_refused"),
             ("rpc_method", "shop.Cart/Call"),

@@ -15,39 +15,41 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry, reload};
 use watchpost::Monitor;
-use watchpost::trace::{KeptTrace, Spans};
+use watchpost::trace::{KeptTrace, SpanBackend};
 
 use crate::cases::Case;
 use crate::support::builder;
 
 pub(crate) const CASES: [Case; 21] = [
-    Case::new("otel_layer_first", || layers(Spans::Watchpost, first)),
-    Case::new("otel_layer_last", || layers(Spans::Watchpost, last)),
-    Case::new("otel_layer_filtered", || layers(Spans::Watchpost, filtered)),
+    Case::new("otel_layer_first", || layers(SpanBackend::Watchpost, first)),
+    Case::new("otel_layer_last", || layers(SpanBackend::Watchpost, last)),
+    Case::new("otel_layer_filtered", || {
+        layers(SpanBackend::Watchpost, filtered)
+    }),
     Case::new("otel_layer_both_first", || {
-        layers(Spans::TracingOpentelemetry, first)
+        layers(SpanBackend::TracingOpentelemetry, first)
     }),
     Case::new("otel_layer_both_last", || {
-        layers(Spans::TracingOpentelemetry, last)
+        layers(SpanBackend::TracingOpentelemetry, last)
     }),
     Case::new("otel_layer_both_boxed", || {
-        layers(Spans::TracingOpentelemetry, boxed)
+        layers(SpanBackend::TracingOpentelemetry, boxed)
     }),
     Case::new("otel_layer_both_in_a_vec", || {
-        layers(Spans::TracingOpentelemetry, in_a_vec)
+        layers(SpanBackend::TracingOpentelemetry, in_a_vec)
     }),
     Case::new("otel_layer_both_reload", || {
-        layers(Spans::TracingOpentelemetry, reloaded)
+        layers(SpanBackend::TracingOpentelemetry, reloaded)
     }),
     Case::new("otel_layer_both_filtered", || {
-        layers(Spans::TracingOpentelemetry, filtered)
+        layers(SpanBackend::TracingOpentelemetry, filtered)
     }),
-    Case::new("otel_layer_joined", || joined(Spans::Watchpost, last)),
+    Case::new("otel_layer_joined", || joined(SpanBackend::Watchpost, last)),
     Case::new("otel_layer_joined_in_an_option", || {
-        joined(Spans::Watchpost, in_an_option)
+        joined(SpanBackend::Watchpost, in_an_option)
     }),
     Case::new("otel_layer_joined_both", || {
-        joined(Spans::TracingOpentelemetry, last)
+        joined(SpanBackend::TracingOpentelemetry, last)
     }),
     Case::new("otel_two_monitors_in_one_subscriber", two_monitors),
     Case::new("otel_joined_plain_spans", joined_plain_spans),
@@ -217,7 +219,7 @@ fn filtered(monitor: &Monitor, provider: &SdkTracerProvider) {
 }
 
 /// A host's layer with its own provider next to the monitor's layer, whose sampling ratio is 0.
-fn layers(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
+fn layers(mode: SpanBackend, compose: fn(&Monitor, &SdkTracerProvider)) {
     let (provider, exporter) = provider(parent_based());
     let (builder, written) = builder();
     let monitor = builder
@@ -237,12 +239,12 @@ fn layers(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
         .collect();
     assert_eq!(of, ids);
     assert_eq!(findings(&monitor, NOT_JOINED), 1);
-    let stepped = usize::from(mode == Spans::TracingOpentelemetry);
+    let stepped = usize::from(mode == SpanBackend::TracingOpentelemetry);
     assert_eq!(findings(&monitor, STEPPED_ASIDE), stepped);
 }
 
 /// The host's provider passes its spans to the monitor: both sides have the same IDs.
-fn joined(mode: Spans, compose: fn(&Monitor, &SdkTracerProvider)) {
+fn joined(mode: SpanBackend, compose: fn(&Monitor, &SdkTracerProvider)) {
     let exporter = InMemorySpanExporter::default();
     let monitor = builder().0.spans(mode).build().unwrap();
     let host = SdkTracerProvider::builder().with_simple_exporter(exporter.clone());
@@ -283,12 +285,12 @@ fn two_monitors() {
     }));
     let one = builder()
         .0
-        .spans(Spans::TracingOpentelemetry)
+        .spans(SpanBackend::TracingOpentelemetry)
         .build()
         .unwrap();
     let two = builder()
         .0
-        .spans(Spans::TracingOpentelemetry)
+        .spans(SpanBackend::TracingOpentelemetry)
         .build()
         .unwrap();
     tracing_subscriber::registry()
@@ -441,7 +443,7 @@ fn we_are_the_provider() {
 fn layer_missing() {
     let monitor = builder()
         .0
-        .spans(Spans::TracingOpentelemetry)
+        .spans(SpanBackend::TracingOpentelemetry)
         .build()
         .unwrap();
     tracing_subscriber::registry()

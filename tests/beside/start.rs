@@ -702,7 +702,7 @@ fn entered_under_another() {
         tracing::info!("alone or not");
         let record = &records_of(&monitor, &written, "alone or not")[0];
         assert_eq!(record["trace_id"].is_null(), n == 2, "{record}");
-        block_on(monitor.trace("job").run(async {}));
+        block_on(monitor.span("job").run(async {}));
         assert!(monitor.flush_blocking(Duration::from_secs(10)).unwrap());
         let jobs = monitor.recent_traces().into_iter();
         let roots = jobs.filter(|it| it.spans[0].name == "job" && it.spans[0].is_root);
@@ -890,8 +890,8 @@ fn at_once_on_many_threads() {
 
 /// The subscriber belongs to the first monitor only.
 fn spans_of_tracing_opentelemetry() {
-    use watchpost::trace::Spans;
-    let first = builder().0.spans(Spans::TracingOpentelemetry);
+    use watchpost::trace::SpanBackend;
+    let first = builder().0.spans(SpanBackend::TracingOpentelemetry);
     let first = first.install().unwrap();
     assert_eq!(states(&first.report().install), [Installed; 7]);
     assert_eq!(states(&first.install()), [AlreadyInstalled; 7]);

@@ -24,16 +24,16 @@ use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::prelude::*;
 use watchpost::testing::Harness;
-use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanStatus, Spans};
+use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanBackend, SpanStatus};
 use watchpost::{KeepReason, Level, MonitorBuilder};
 
 use crate::peer::{Peer, Reply};
 use crate::support::{get_request, send};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const MODES: [Spans; 2] = [Spans::Watchpost, Spans::TracingOpentelemetry];
+const MODES: [SpanBackend; 2] = [SpanBackend::Watchpost, SpanBackend::TracingOpentelemetry];
 
-fn harness(mode: Spans, configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Harness {
+fn harness(mode: SpanBackend, configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Harness {
     Harness::in_real_time(|builder| {
         let builder = builder.spans(mode).max_traces_per_second(100_000);
         configure(builder)
@@ -177,7 +177,7 @@ async fn the_last_value_of_a_spans_field_wins_in_both_modes() {
         assert_eq!(of("record", "progress"), Some(Value::I64(4999)), "{mode:?}");
         assert_eq!(of("record", "state"), Some(Value::Bool(true)), "{mode:?}");
         assert_eq!(of("twins", "a"), Some(Value::Str("two".into())), "{mode:?}");
-        let set = (mode == Spans::TracingOpentelemetry).then_some(Value::I64(299));
+        let set = (mode == SpanBackend::TracingOpentelemetry).then_some(Value::I64(299));
         assert_eq!(of("set", "progress"), set);
         let last = Some(Value::Str("error 69".into()));
         assert_eq!(of("two errors", "error"), last, "{mode:?}");
@@ -211,7 +211,7 @@ async fn the_last_value_of_an_events_field_wins_in_both_modes() {
         });
         // Outside of `tracing` spans they are events of the root.
         harness
-            .trace("root")
+            .span("root")
             .in_scope(|| tracing::info!(a = 1, a = 2, level = "mine", "in the root"));
         assert!(harness.flush(PATIENCE).await);
         let traces = harness.recent_traces();
@@ -244,7 +244,9 @@ async fn the_last_value_of_an_events_field_wins_in_both_modes() {
 async fn the_last_value_of_an_sdk_spans_attribute_wins() {
     let peer = Peer::always(Reply::status(200));
     let endpoint = format!("http://{}", peer.address());
-    let harness = harness(Spans::Watchpost, |builder| builder.otlp_endpoint(endpoint));
+    let harness = harness(SpanBackend::Watchpost, |builder| {
+        builder.otlp_endpoint(endpoint)
+    });
     let tracer = harness.otel().tracer_provider().tracer("plain");
     let pair = |n: i64| vec![KeyValue::new("a", n), KeyValue::new("a", n + 1)];
     let builder = tracer.span_builder("built").with_attributes(pair(1));
@@ -265,7 +267,7 @@ async fn the_last_value_of_an_sdk_spans_attribute_wins() {
     span.add_link(elsewhere, pair(20));
     span.end();
     harness
-        .trace("guard")
+        .span("guard")
         .attr("a", 1)
         .attr("error.type", "mine")
         .attr("a", "two")
@@ -302,7 +304,9 @@ async fn attributes_of_hooks_replace_those_of_the_request() {
     ];
     let peer = Peer::always(Reply::status(200));
     let endpoint = format!("http://{}", peer.address());
-    let harness = harness(Spans::Watchpost, |builder| builder.otlp_endpoint(endpoint));
+    let harness = harness(SpanBackend::Watchpost, |builder| {
+        builder.otlp_endpoint(endpoint)
+    });
     let layer = harness.layer().on_request(|_, attributes| {
         for key in BUILT_IN {
             attributes.insert(key, "hook");
@@ -347,7 +351,7 @@ async fn attributes_of_hooks_replace_those_of_the_request() {
 
 #[tokio::test]
 async fn a_log_record_has_each_key_once() {
-    let harness = harness(Spans::Watchpost, |builder| builder);
+    let harness = harness(SpanBackend::Watchpost, |builder| builder);
     let _listening = listen(&harness);
     tracing::info!(n = 0, a = 1, a = 2, "");
     tracing::info!(n = 1, a = 1, b = "x", a = "2", b = false, "");
@@ -397,7 +401,7 @@ async fn a_log_record_has_each_key_once() {
 async fn a_captured_error_has_each_tag_once() {
     let peer = Peer::always(Reply::status(200));
     let address = peer.address();
-    let harness = harness(Spans::Watchpost, |builder| {
+    let harness = harness(SpanBackend::Watchpost, |builder| {
         builder.sentry_dsn(format!("http://0123456789abcdef@{address}/7"))
     });
     let error = std::io::Error::other("no paper");
@@ -522,7 +526,7 @@ async fn an_error_event_makes_its_spans_status_an_error_in_both_modes() {
 async fn an_error_event_counts_where_events_are_no_part_of_spans() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "[trace]\nevents = false\n").unwrap();
-    let harness = harness(Spans::Watchpost, |builder| {
+    let harness = harness(SpanBackend::Watchpost, |builder| {
         builder
             .file(file.path())
             .trace_ratio(0.0)

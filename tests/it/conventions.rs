@@ -264,7 +264,7 @@ async fn client_spans_have_no_error_description_beside_a_status_code() {
     let harness = Harness::new();
     let shop = harness.external("shop");
     let call = |method: &'static str| shop.call(method, "http://127.0.0.1:9/orders");
-    let job = harness.trace("job");
+    let job = harness.span("job");
     let id = job
         .run(async {
             call("GET").status(200).finish();

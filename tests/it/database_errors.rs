@@ -82,7 +82,7 @@ async fn a_captured_error_has_the_code_and_query_of_a_nested_database_error() {
     .enumerate()
     {
         harness
-            .trace("work")
+            .span("work")
             .run(async {
                 let error = pool.execute(INSERT).await.unwrap_err();
                 // Other errors do not replace it.
@@ -112,7 +112,7 @@ async fn other_errors_do_not_get_the_query() {
     let pool = pool(&harness).await;
     let other = "INSERT INTO orders (id) VALUES (2)";
     harness
-        .trace("work")
+        .span("work")
         .run(async {
             let first = pool.execute(INSERT).await.unwrap_err();
             harness.capture_error(&std::io::Error::other("the disk is gone"));
@@ -142,7 +142,7 @@ async fn a_query_guard_attaches_the_query_to_errors_of_its_type() {
     let harness = Harness::new();
     let db = harness.db(DbSystem::Mysql);
     harness
-        .trace("work")
+        .span("work")
         .run(async {
             let error = std::num::ParseIntError::clone(&"x".parse::<u8>().unwrap_err());
             db.query("UPDATE orders SET n = 1")

@@ -186,7 +186,7 @@ async fn names_from_outside_leave_room_for_routes() {
     for n in 0..FLOOD {
         send(&hooked, get_request(&format!("/hooked/{n}"))).await;
         harness.connection(format!("user {n}")).run(async {}).await;
-        harness.trace(format!("span {n}")).run(async {}).await;
+        harness.span(format!("span {n}")).run(async {}).await;
     }
     request_known_routes(&app(&harness)).await;
     assert_eq!(shown(&harness), expected);

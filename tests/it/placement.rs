@@ -238,7 +238,7 @@ async fn a_request_inside_of_a_span_is_recorded() {
         .route("/users/{id}", get(|| async { "user" }))
         .layer(harness.layer());
     harness
-        .trace("job")
+        .span("job")
         .run(async { send(&app, get_request("/users/7")).await })
         .await;
     assert_eq!(counts(&harness.page()), [count("/users/{id}", "200", 1.0)]);

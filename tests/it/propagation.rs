@@ -624,7 +624,7 @@ async fn tasks_and_spans_of_a_request_propagate_its_sampling_decision() {
                     )
                 };
                 let mut all = vec![sent()];
-                all.push(monitor.trace("guard").in_scope(&sent));
+                all.push(monitor.span("guard").in_scope(&sent));
                 all.push(tracer.in_span("plain", |context| {
                     assert!(!context.span().span_context().is_sampled());
                     sent()

@@ -43,7 +43,7 @@ fn shutdown_and_drop_end_in_time_while_a_receiver_hangs() {
     let wait = Duration::from_secs(2);
     let monitor = builder(&peer).build().unwrap();
     monitor.capture_error(&error());
-    monitor.trace("work").in_scope(|| {});
+    monitor.span("work").in_scope(|| {});
     peer.await_seen(2, Duration::from_secs(20));
     let begun = Instant::now();
     let report = monitor.shutdown_blocking(wait).unwrap();
@@ -107,7 +107,7 @@ fn shutdown_ends_in_time_with_a_hundred_thousand_spans_and_a_receiver_that_hangs
     let monitor = builder(&peer).build().unwrap();
     let begun = Instant::now();
     for _ in 0..100_000 {
-        monitor.trace("work").in_scope(|| {});
+        monitor.span("work").in_scope(|| {});
     }
     let made = begun.elapsed();
     let begun = Instant::now();

@@ -67,12 +67,12 @@ async fn a_batch_job_does_not_hide_requests_nor_other_jobs() {
             database
                 .query("INSERT INTO orders (id) VALUES ($1)")
                 .finish();
-            harness.trace(format!("row {ms}{n}")).in_scope(|| {});
+            harness.span(format!("row {ms}{n}")).in_scope(|| {});
         }
         harness.advance(Duration::from_millis(1));
         if ms % 1000 == 900 {
             send(&app, get_request("/rare")).await;
-            harness.trace("nightly report").in_scope(|| {});
+            harness.span("nightly report").in_scope(|| {});
         }
     }
     let (rare, all) = count_kept(&harness, "GET /rare").await;

@@ -41,23 +41,23 @@ async fn spans_of_every_kind_have_the_right_parent() {
         .route(
             "/all/{id}",
             get(move || async move {
-                of.trace("guard")
+                of.span("guard")
                     .attr("n", 3)
                     .run(async {
                         let inside = async {
                             tracing::info!(word = "hello", "inside");
                             tracer.in_span("plain", |_| {
-                                of.trace("in plain").in_scope(|| {
+                                of.span("in plain").in_scope(|| {
                                     tracer.in_span("deepest", |_| {});
                                 });
                             });
                             tokio::task::yield_now().await;
-                            watchpost::spawn(of.trace("spawned").run(async {}))
+                            watchpost::spawn(of.span("spawned").run(async {}))
                                 .await
                                 .unwrap();
                             let blocking = of.clone();
                             watchpost::spawn_blocking(move || {
-                                blocking.trace("blocking").in_scope(|| {});
+                                blocking.span("blocking").in_scope(|| {});
                             })
                             .await
                             .unwrap();
@@ -169,13 +169,13 @@ async fn at_ratio_0_failed_traces_are_kept_with_all_children() {
     let app = Router::new()
         .route(
             "/fine",
-            get(async move || child.trace("child").run(async {}).await),
+            get(async move || child.span("child").run(async {}).await),
         )
         .route(
             "/work/{fails}",
             get(
                 async move |axum::extract::Path(fails): axum::extract::Path<bool>| {
-                    let late = of.trace("late");
+                    let late = of.span("late");
                     let (mut may_end, ends) = (late_may_end.clone(), Arc::clone(&late_ends));
                     drop(watchpost::spawn(async move {
                         // It ends after the root.
@@ -188,11 +188,11 @@ async fn at_ratio_0_failed_traces_are_kept_with_all_children() {
                         .instrument(tracing::info_span!("tracing"))
                         .await;
                     drop(released.clone().wait_for(|released| *released).await);
-                    of.trace("guard").run(tokio::task::yield_now()).await;
+                    of.span("guard").run(tokio::task::yield_now()).await;
                     tracer.in_span("plain", |_| {});
                     let of = of.clone();
                     std::thread::scope(|scope| {
-                        let context = watchpost::in_current_trace(of.trace("thread").run(async {}));
+                        let context = watchpost::in_current_trace(of.span("thread").run(async {}));
                         let runtime = || {
                             let runtime = tokio::runtime::Builder::new_current_thread().build();
                             runtime.unwrap().block_on(context);
@@ -286,7 +286,7 @@ async fn a_trace_without_a_request_has_its_topmost_span_as_root() {
     let _default = tracing::subscriber::set_default(subscriber);
     let tracer = monitor.otel().tracer_provider().tracer("plain");
     let failed = monitor
-        .trace("job")
+        .span("job")
         .try_run(async {
             tracer.in_span("plain", |_| {});
             tracing::info_span!("tracing").in_scope(|| {});
@@ -298,12 +298,12 @@ async fn a_trace_without_a_request_has_its_topmost_span_as_root() {
         let span = tracing::error_span!("task", "otel.status_code" = "error");
         let _entered = span.enter();
         monitor
-            .trace("guard")
+            .span("guard")
             .in_scope(|| tracer.in_span("plain", |_| {}));
     }
     tracer.in_span("otel root", |context| {
         use opentelemetry::trace::{Status, TraceContextExt};
-        monitor.trace("guard").in_scope(|| {});
+        monitor.span("guard").in_scope(|| {});
         context.span().set_status(Status::error("no"));
     });
     assert!(monitor.flush(Duration::from_secs(10)).await);
@@ -383,7 +383,7 @@ async fn aborted_requests_leave_no_memory_in_use() {
             "/",
             get(async move || {
                 for _ in 0..10 {
-                    of.trace("child")
+                    of.span("child")
                         .attr("text", "x".repeat(1000))
                         .run(async {})
                         .await;
@@ -411,7 +411,7 @@ async fn aborted_requests_leave_no_memory_in_use() {
 async fn span_names_create_no_routes() {
     let monitor = monitor(0.0);
     for n in 0..5_000 {
-        monitor.trace(format!("job {n}")).in_scope(|| {});
+        monitor.span(format!("job {n}")).in_scope(|| {});
     }
     let app = Router::new()
         .route("/after", get(async || {}))
@@ -435,7 +435,7 @@ async fn spans_and_requests_of_any_size_are_kept_within_bounds() {
             "/",
             get(async move || {
                 let text = "x".repeat(4096);
-                let mut guard = of.trace("guard");
+                let mut guard = of.span("guard");
                 for n in 0..128 {
                     guard = guard.attr(format!("key{n}"), text.clone());
                 }
@@ -484,7 +484,7 @@ async fn a_secret_that_is_cut_in_half_is_not_shown() {
         .route(
             "/",
             get(async move || {
-                let guard = of.trace(text(1024)).attr("guard", text(4096));
+                let guard = of.span(text(1024)).attr("guard", text(4096));
                 let failed = guard.try_run(async { Err::<(), _>(text(1024)) });
                 failed.await.unwrap_err();
                 let span = tracing::info_span!("tracing", note = text(4096));
@@ -617,12 +617,12 @@ async fn spans_of_a_connection_without_a_request_are_a_trace() {
     for (ratio, traces) in [(1.0, 1), (0.0, 0)] {
         let monitor = monitor(ratio);
         let task = async {
-            monitor.trace("one").run(async {}).await;
+            monitor.span("one").run(async {}).await;
             // A span inside of the other belongs to its trace.
             let nested = monitor.connection("nested");
             let deeper = async {
                 let deepest = monitor.connection("deepest");
-                deepest.run(monitor.trace("three").run(async {})).await;
+                deepest.run(monitor.span("three").run(async {})).await;
             };
             nested.run(deeper).await;
         };

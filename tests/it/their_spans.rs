@@ -13,7 +13,9 @@ use tracing::instrument::WithSubscriber;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::prelude::*;
 use watchpost::testing::Harness;
-use watchpost::trace::{AttributeValue as Value, KeptTrace, Span, SpanKind, SpanStatus, Spans};
+use watchpost::trace::{
+    AttributeValue as Value, KeptTrace, Span, SpanBackend, SpanKind, SpanStatus,
+};
 use watchpost::{KeepReason, MonitorBuilder};
 
 use crate::support::{TestResponse, get_request, json_lines, send, tree};
@@ -24,7 +26,7 @@ fn harness(configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Harness 
     Harness::in_real_time(|builder| {
         configure(
             builder
-                .spans(Spans::TracingOpentelemetry)
+                .spans(SpanBackend::TracingOpentelemetry)
                 .max_traces_per_second(100_000),
         )
     })
@@ -59,7 +61,7 @@ async fn spans_of_tracing_opentelemetry_have_the_right_parent_among_all_kinds() 
                 let inner = async {
                     tracing::info!(word = "hello", "inside");
                     monitor
-                        .trace("guard")
+                        .span("guard")
                         .run(async {
                             let work = async {
                                 tokio::task::yield_now().await;

@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 use tracing_subscriber::prelude::*;
 use watchpost::db::DbSystem;
 use watchpost::testing::Harness;
-use watchpost::trace::{AttributeValue as Value, Span, SpanStatus, Spans};
+use watchpost::trace::{AttributeValue as Value, Span, SpanBackend, SpanStatus};
 use watchpost::{DropReason, KeepReason, Level, RecordKind, TraceId};
 
 use crate::support::{attribute, json_lines, send};
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// More bytes than a record may have.
 const HUGE: usize = 100_000;
 
-fn harness(spans: Spans) -> Harness {
+fn harness(spans: SpanBackend) -> Harness {
     Harness::in_real_time(|builder| {
         builder
             .spans(spans)
@@ -100,7 +100,7 @@ fn failing(harness: &Harness) -> Router {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_cannot_prevent_the_record_of_its_request() {
-    let harness = harness(Spans::Watchpost);
+    let harness = harness(SpanBackend::Watchpost);
     let app = failing(&harness);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -155,7 +155,7 @@ async fn a_client_cannot_prevent_the_record_of_its_request() {
 #[tokio::test]
 async fn hooks_and_headers_of_any_size_do_not_prevent_the_record() {
     for text in texts() {
-        let harness = harness(Spans::Watchpost);
+        let harness = harness(SpanBackend::Watchpost);
         let names: Vec<_> = (0..20)
             .map(|n| HeaderName::try_from(format!("x-header-{n}")).unwrap())
             .collect();
@@ -226,7 +226,7 @@ impl std::error::Error for Deep {
 #[tokio::test]
 async fn a_captured_error_with_every_text_at_its_limit_is_recorded() {
     for text in texts() {
-        let harness = harness(Spans::Watchpost);
+        let harness = harness(SpanBackend::Watchpost);
         let _listening = listen(&harness);
         let (monitor, of_hook) = ((*harness).clone(), text.clone());
         let of_capture = text.clone();
@@ -291,7 +291,7 @@ async fn a_captured_error_with_every_text_at_its_limit_is_recorded() {
 
 #[tokio::test]
 async fn spans_of_every_kind_with_huge_texts_are_recorded() {
-    for mode in [Spans::Watchpost, Spans::TracingOpentelemetry] {
+    for mode in [SpanBackend::Watchpost, SpanBackend::TracingOpentelemetry] {
         for text in texts() {
             let harness = harness(mode);
             let _listening = listen(&harness);
@@ -306,7 +306,7 @@ async fn spans_of_every_kind_with_huge_texts_are_recorded() {
                     get(async move || {
                         let text = of_spans;
                         // With the monitor.
-                        let mut guard = monitor.trace(format!("guard {text}"));
+                        let mut guard = monitor.span(format!("guard {text}"));
                         for n in 0..130 {
                             guard = guard.attr(format!("key{n}"), text.clone());
                         }

@@ -113,7 +113,7 @@ async fn seen(
         postgres.run(&[running.to_owned()]).await
     };
     let (slept, running) = monitor
-        .trace("sleeps")
+        .span("sleeps")
         .run(async { tokio::join!(sleeps, look) })
         .await;
     slept?;

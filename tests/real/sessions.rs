@@ -221,14 +221,14 @@ async fn errors(postgres: &Postgres) -> Result<String, AnyError> {
         let error = pool.execute(insert).await.unwrap_err();
         harness.capture_error(&error);
     };
-    harness.trace("work").run(by_sqlx).await;
+    harness.span("work").run(by_sqlx).await;
     let by_tokio_postgres = async {
         let error = client.execute(insert, &[]).await.unwrap_err();
         harness.capture_error(&error);
         let error: Box<dyn std::error::Error + Send + Sync> = error.into();
         harness.capture_error(&*error);
     };
-    harness.trace("work").run(by_tokio_postgres).await;
+    harness.span("work").run(by_tokio_postgres).await;
     let lines = harness.lines();
     let events: Vec<_> = lines
         .iter()

@@ -278,11 +278,11 @@ fn in_traces(
     let monitor = stacks::lines(set);
     let _listening = listening(monitor.tracing_layer());
     monitor
-        .trace("warm")
+        .span("warm")
         .in_scope(|| work(&monitor, 0..IN_A_TRACE));
     for from in (0..n).step_by(IN_A_TRACE as usize) {
         let turns = from..n.min(from + IN_A_TRACE);
-        monitor.trace("work").in_scope(|| {
+        monitor.span("work").in_scope(|| {
             // The buffer of a request is pooled and exists from the start; that of a trace is allocated with its first span.
             work(&monitor, from..from + 1);
             measure(&mut || work(&monitor, turns.clone()));

@@ -254,7 +254,7 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
         (1 << 20, 2 << 20)
     );
     assert_eq!((trace.level.as_str(), trace.events), ("debug", false));
-    assert_eq!(trace.spans, crate::trace::Spans::TracingOpentelemetry);
+    assert_eq!(trace.spans, crate::trace::SpanBackend::TracingOpentelemetry);
     assert!(trace.disabled && trace.exporter == TraceExporter::None);
     assert_eq!(trace.sampler, SamplerKind::TraceIdRatio);
     assert_eq!(trace.sampler_arg.to_string(), "0.25");

@@ -154,9 +154,9 @@ impl<'a> SqlScanner<'a> {
         match (extent, first) {
             (SecretExtent::Sign, _) => return self.read_byte(TokenKind::Operator),
             // In a text that was normalized before, a `?` stands for it.
-            (SecretExtent::Attached, b'?') => _ = self.read_placeholder(),
-            (SecretExtent::Attached, b'`' | b'{') => self.skip_attached(0),
-            (SecretExtent::Attached, _) => match self.read_token(first, spaced, word) {
+            (SecretExtent::AttachedContext, b'?') => _ = self.read_placeholder(),
+            (SecretExtent::AttachedContext, b'`' | b'{') => self.skip_attached(0),
+            (SecretExtent::AttachedContext, _) => match self.read_token(first, spaced, word) {
                 TokenKind::Text | TokenKind::Prefixed | TokenKind::Literal | TokenKind::Quoted => {}
                 TokenKind::Open => self.skip_attached(1),
                 TokenKind::OpenBracket => {

@@ -56,12 +56,12 @@ enum SecretMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SecretExtent {
     /// At a blank, a comma, a semicolon or a closing bracket, outside of brackets.
-    Attached,
+    AttachedContext,
     /// After its first token, if that is a word or a name.
     Word,
     /// As [`Word`](Self::Word), unless it is a keyword.
     Argument,
-    /// As [`Attached`](Self::Attached), if it contains a slash: `user/password@server`. Otherwise it is no secret.
+    /// As [`AttachedContext`](Self::AttachedContext), if it contains a slash: `user/password@server`. Otherwise it is no secret.
     Account,
     /// It does not begin yet: a sign precedes it.
     Sign,
@@ -142,7 +142,7 @@ impl SecretDetector {
                 self.is_due = false;
                 None
             }
-            _ => Some(SecretExtent::Attached),
+            _ => Some(SecretExtent::AttachedContext),
         }
     }
 

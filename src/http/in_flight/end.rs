@@ -15,7 +15,7 @@ use crate::http::query_totals::QueryTotals;
 use crate::http::series::{RequestMeasurements, RequestSeries};
 use crate::model::grpc::{Call, Status};
 use crate::model::{KeepReason, Outcome, TraceId};
-use crate::trace::{RootEnd, RootForm, Traces};
+use crate::trace::{RootEnd, RootRecord, Traces};
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy)]
@@ -197,7 +197,7 @@ impl InFlightRequest {
             now: end.now,
         };
         let encode = |out: &mut Vec<u8>| self.encode(series, end, out);
-        match traces.root_ended(slot, &end_of_root, &RootForm::Request(&encode)) {
+        match traces.root_ended(slot, &end_of_root, &RootRecord::Request(&encode)) {
             Some(_) if traces.shows(self.trace.sampling) => self.ids.trace,
             _ => TraceId::NIL,
         }

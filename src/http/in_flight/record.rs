@@ -91,7 +91,7 @@ impl InFlightRequest {
         put_str(&mut texts, &self.route_name());
         match &self.slot {
             Some(slot) if self.texts_in_slot => {
-                slot.lend(|facts| texts.extend_from_slice(&facts.texts));
+                slot.with_head_mut(|facts| texts.extend_from_slice(&facts.texts));
             }
             _ => (0..6).for_each(|_| put_str(&mut texts, "")),
         }

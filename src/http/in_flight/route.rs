@@ -1,7 +1,7 @@
 //! The route, where it becomes known late or not at all.
 
 use super::state::{InFlightRequest, RpcPath};
-use crate::context::Facts;
+use crate::context::RequestHead;
 use crate::model::codec::Reader;
 use crate::model::prefix;
 use crate::record::MAX_METHOD;
@@ -24,7 +24,7 @@ impl InFlightRequest {
         }
         self.grpc.path = RpcPath::Unknown;
         let layer = &self.layer;
-        let learn = |facts: &mut Facts| {
+        let learn = |facts: &mut RequestHead| {
             let path = Reader::new(&facts.texts).str()?;
             let routes = layer.requests.routes();
             layer
@@ -33,12 +33,12 @@ impl InFlightRequest {
         };
         let Some(slot) = &self.slot else { return };
         let mut route = None;
-        slot.lend(|facts| route = learn(facts));
+        slot.with_head_mut(|facts| route = learn(facts));
         if let Some(route) = route {
             self.ids.route = route;
             self.grpc.path = RpcPath::Route;
-            slot.rename(self.ids, self.start);
-            slot.polled(None);
+            slot.set_ids(self.ids, self.start);
+            slot.set_poll_start(None);
         }
     }
 

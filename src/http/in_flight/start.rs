@@ -4,7 +4,7 @@ use http::{HeaderValue, Request};
 
 use super::state::{InFlightRequest, RpcPath};
 use crate::clock::Nanos;
-use crate::context::{Ids, RouteId, UNMATCHED};
+use crate::context::{OperationIds, RouteId, UNMATCHED};
 use crate::http::classify::Class;
 use crate::http::client_address;
 use crate::http::hooks::HookOutput;
@@ -126,7 +126,7 @@ impl InFlightRequest {
                     || !self.layer.config.public_endpoint
                     || client_address::is_trusted(request, &self.layer.config));
             let headers = Some(request.headers()).filter(|_| reads_baggage);
-            let leaves = traces.beside().leaves_contexts();
+            let leaves = traces.foreign_otel().leaves_contexts();
             self.trace.make_context(self.ids, headers, leaves);
         }
     }
@@ -137,12 +137,12 @@ impl InFlightRequest {
         let layer = &self.layer;
         let slot = self.slot.get_or_insert_with(|| layer.requests.new_slot());
         slot.open(self.ids, start);
-        slot.sample(self.trace.sampling, &self.trace.state);
-        slot.by(self.method, layer.requests.marks());
+        slot.set_sampling(self.trace.sampling, &self.trace.state);
+        slot.set_method(self.method, layer.requests.marks());
         let (texts, user, attributes) = (&mut self.texts, &self.user, &self.attributes);
         self.texts_in_slot = !(texts.is_empty() && user.is_empty() && attributes.is_empty());
         if self.texts_in_slot {
-            slot.lend(|facts| {
+            slot.with_head_mut(|facts| {
                 std::mem::swap(&mut facts.texts, texts);
                 if !(user.is_empty() && attributes.is_empty()) {
                     put_str(&mut facts.more, user);
@@ -166,7 +166,7 @@ impl InFlightRequest {
         let parent = parent.and_then(|value| parse_traceparent(value.as_bytes()));
         // A span of the service's own provider is closer than the caller's.
         let theirs = self.layer.traces.as_ref().and_then(|traces| {
-            let beside = traces.beside();
+            let beside = traces.foreign_otel();
             beside.leaves_contexts().then(their_current_span).flatten()
         });
         if let Some((trace, span, flags)) = theirs {
@@ -201,7 +201,7 @@ impl InFlightRequest {
 
     #[inline]
     fn set_new_span(&mut self, trace: TraceId, route: Option<RouteId>) {
-        self.ids = Ids {
+        self.ids = OperationIds {
             trace,
             span: SpanId::random(),
             route: route.unwrap_or(UNMATCHED),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::clock::Nanos;
-use crate::context::{self, Decision, Ids, Slot, UNMATCHED};
+use crate::context::{self, Decision, OperationIds, Slot, UNMATCHED};
 use crate::http::classify::Class;
 use crate::http::labels::ProtocolVersion;
 use crate::http::layer_state::LayerState;
@@ -21,7 +21,7 @@ pub(in crate::http) struct InFlightRequest {
     pub(in crate::http) layer: Arc<LayerState>,
     /// `None` while the thread's stack of current requests holds it.
     pub(super) slot: Option<Arc<Slot>>,
-    pub(in crate::http) ids: Ids,
+    pub(in crate::http) ids: OperationIds,
     pub(super) parent_span: SpanId,
     /// The caller's trace, where this service does not continue it.
     pub(super) parent_trace: TraceId,
@@ -95,7 +95,7 @@ impl InFlightRequest {
         Box::new(Self {
             layer: Arc::clone(layer),
             slot: None,
-            ids: Ids {
+            ids: OperationIds {
                 trace: TraceId::NIL,
                 span: SpanId::NIL,
                 route: UNMATCHED,
@@ -150,7 +150,7 @@ impl InFlightRequest {
     pub(in crate::http) fn poll_started(&mut self) {
         self.poll_start = self.layer.now();
         if let Some(slot) = &self.slot {
-            slot.polled(Some(self.poll_start));
+            slot.set_poll_start(Some(self.poll_start));
         }
     }
 
@@ -165,7 +165,7 @@ impl InFlightRequest {
     #[inline]
     pub(in crate::http) fn poll_ended(&mut self, now: Nanos) {
         if let Some(slot) = &self.slot {
-            slot.polled(None);
+            slot.set_poll_start(None);
         }
         if now.saturating_sub(self.poll_start) > self.layer.long_poll {
             self.layer.instruments.count_long_poll(&self.route_name());
@@ -191,7 +191,7 @@ impl InFlightRequest {
     pub(in crate::http) fn close(&mut self) {
         if let Some(slot) = &self.slot {
             if self.texts_in_slot {
-                slot.lend(|facts| {
+                slot.with_head_mut(|facts| {
                     std::mem::swap(&mut facts.texts, &mut self.texts);
                     facts.more.clear();
                 });
@@ -216,7 +216,7 @@ impl InFlightRequest {
     /// Discards the spans of a request that is not recorded.
     pub(in crate::http) fn discard_trace(&self) {
         if let Some(slot) = &self.slot {
-            slot.tree().decide(Decision::Dropped, |_| {});
+            slot.trace_buffer().decide(Decision::Dropped, |_| {});
         }
     }
 

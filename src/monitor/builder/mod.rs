@@ -28,12 +28,15 @@ use crate::errors::{
 use crate::external::Calls;
 use crate::health::{Health, HealthConfig, HealthSetup};
 use crate::http::{HttpConfig, LayerContext, RequestLogMode};
-use crate::logs::{LogFormat, LogFormatter, LogsConfig, RequestLogs, ServiceFields, read_crumb};
+use crate::logs::{
+    LogFormat, LogFormatter, LogsConfig, RequestLogs, ServiceFields, decode_breadcrumb,
+};
 use crate::metrics::{Buckets, Metrics, MetricsConfig};
+use crate::model::LevelDirectives;
 use crate::model::TraceId;
 use crate::model::{Diagnostics, MonitorLifetime, RecordCounters, Secret};
 use crate::redact::RedactionRules;
-use crate::trace::{Carried, Levels, OtlpConfig, SamplerKind, Spans, TraceConfig, Traces};
+use crate::trace::{OtlpConfig, Propagation, SamplerKind, SpanBackend, TraceConfig, Traces};
 use crate::worker::{
     Console, PeriodicTask, RecordProcessor, RecordQueue, SinkSetup, SpoolWriter, Worker,
     WorkerSetup,
@@ -373,7 +376,7 @@ impl MonitorBuilder {
     }
 
     /// Sets which layer makes spans of `tracing` spans. Default: this crate's own.
-    pub fn spans(self, spans: Spans) -> Self {
+    pub fn spans(self, spans: SpanBackend) -> Self {
         self.set(".spans(..)", &[], |all| {
             all.trace = TraceConfig::default().spans(spans);
         })
@@ -618,7 +621,7 @@ impl MonitorBuilder {
             Arc::clone(&diagnostics),
         );
         let room = config.trace.max_open_bytes;
-        let requests = Requests::with_room(clock.clone(), room);
+        let requests = Requests::with_trace_memory(clock.clone(), room);
         let requests = Arc::new(requests.with_methods(&config.http.known_methods));
         let record_queue = Arc::new(RecordQueue::new(
             config.worker.max_queue_bytes,
@@ -722,7 +725,7 @@ fn outgoing(
     requests: &Arc<Requests>,
     tracing: &Tracing,
 ) -> (Arc<Queries>, Arc<Calls>) {
-    let carried = Carried {
+    let carried = Propagation {
         trace_context: config.trace.propagators.trace_context,
         baggage: config.trace.propagators.baggage,
     };
@@ -751,8 +754,8 @@ fn capture(
     })
 }
 
-fn levels(config: &Config) -> Result<Levels> {
-    Levels::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
+fn levels(config: &Config) -> Result<LevelDirectives> {
+    LevelDirectives::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
 }
 
 fn taps(
@@ -760,8 +763,11 @@ fn taps(
     (metrics, diagnostics): (&Metrics, &Arc<Diagnostics>),
     tracing: &Tracing,
 ) -> Vec<Box<dyn RecordProcessor>> {
-    let mut taps: Vec<Box<dyn RecordProcessor>> =
-        vec![Box::new(errors.processor(metrics, diagnostics, read_crumb))];
+    let mut taps: Vec<Box<dyn RecordProcessor>> = vec![Box::new(errors.processor(
+        metrics,
+        diagnostics,
+        decode_breadcrumb,
+    ))];
     taps.extend(tracing.tap());
     taps
 }

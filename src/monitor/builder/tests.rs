@@ -90,7 +90,7 @@ fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
         "trace.max_bytes_per_second" => builder.trace(trace().max_bytes_per_second(0)),
         "trace.recent_bytes" => builder.trace(trace().recent_bytes(0)),
         "trace.level" => builder.trace(trace().level("debug")),
-        "trace.spans" => builder.trace(trace().spans(Spans::TracingOpentelemetry)),
+        "trace.spans" => builder.trace(trace().spans(SpanBackend::TracingOpentelemetry)),
         "trace.events" => builder.trace(trace().events(false)),
         "trace.max_attributes" => builder.trace(trace().max_attributes(1)),
         "trace.max_value_length" => builder.trace(trace().max_value_length(2)),

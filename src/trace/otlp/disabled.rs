@@ -1,6 +1,6 @@
 use opentelemetry_sdk::Resource;
 
-use super::{Decode, OtlpConfig};
+use super::{DecodeSpans, OtlpConfig};
 use crate::model::Diagnostics;
 use crate::worker::RemoteSetup;
 
@@ -8,7 +8,7 @@ use crate::worker::RemoteSetup;
 pub(crate) fn remote(
     config: &OtlpConfig,
     _resource: &Resource,
-    _decode: Box<dyn Decode>,
+    _decode: Box<dyn DecodeSpans>,
     diagnostics: &Diagnostics,
 ) -> Option<RemoteSetup> {
     if config.traces_url().is_some() {

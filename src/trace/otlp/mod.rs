@@ -28,7 +28,7 @@ pub(crate) use self::disabled::remote;
 pub(crate) use self::enabled::remote;
 
 /// Makes spans of a record. Runs on the worker's thread and must be quick; it may panic.
-pub(crate) trait Decode: Send {
+pub(crate) trait DecodeSpans: Send {
     /// Appends the spans of a record, as many as it has items; those that it cannot read are left out and
     /// counted as dropped.
     #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing is sent"))]

@@ -120,8 +120,8 @@ fn protocol_event(event: &ErrorEvent, origin: &EventOrigin) -> Event<'static> {
             .map(|(at, cause)| exception(cause, (at == 0).then_some(event)));
         out.exception = causes.collect::<Vec<_>>().into();
     }
-    let crumbs = event.breadcrumbs.iter().map(breadcrumb);
-    out.breadcrumbs = crumbs.collect::<Vec<_>>().into();
+    let breadcrumbs = event.breadcrumbs.iter().map(breadcrumb);
+    out.breadcrumbs = breadcrumbs.collect::<Vec<_>>().into();
     out
 }
 

@@ -46,7 +46,7 @@ impl sentry::Integration for SentryIntegration {
         };
         let current = errors.with_current(|slot, span| {
             // The trace is kept, so that the ID leads to it.
-            slot.touch_captured();
+            slot.mark_captured();
             let method = slot.method().map_or("", Method::as_str);
             (slot.ids(), span, method)
         });

@@ -1,7 +1,7 @@
 use opentelemetry_sdk::trace::SpanData;
 
-use super::body::Encoder;
-use super::{Decode, OtlpConfig};
+use super::body::BodyEncoder;
+use super::{DecodeSpans, OtlpConfig};
 use crate::clock::{Nanos, nanos};
 use crate::model::RecordKind;
 use crate::worker::{Batch, Encode, ItemOutcome, Record};
@@ -10,9 +10,9 @@ use crate::worker::{Batch, Encode, ItemOutcome, Record};
 const MAX_BYTES: usize = 1 << 20;
 
 /// Collects spans into requests.
-pub(super) struct Batches {
-    decode: Box<dyn Decode>,
-    encoder: Encoder,
+pub(super) struct SpanBatcher {
+    decode: Box<dyn DecodeSpans>,
+    encoder: BodyEncoder,
     spans: Vec<SpanData>,
     /// For each span its share of its record's bytes.
     sizes: Vec<usize>,
@@ -24,8 +24,12 @@ pub(super) struct Batches {
     outcomes: Vec<(RecordKind, ItemOutcome, u64)>,
 }
 
-impl Batches {
-    pub(super) fn new(config: &OtlpConfig, encoder: Encoder, decode: Box<dyn Decode>) -> Self {
+impl SpanBatcher {
+    pub(super) fn new(
+        config: &OtlpConfig,
+        encoder: BodyEncoder,
+        decode: Box<dyn DecodeSpans>,
+    ) -> Self {
         Self {
             decode,
             encoder,
@@ -51,7 +55,7 @@ impl Batches {
     }
 }
 
-impl Encode for Batches {
+impl Encode for SpanBatcher {
     fn takes(&self, signal: RecordKind) -> bool {
         signal == RecordKind::Span
     }

@@ -15,23 +15,23 @@ use opentelemetry_sdk::trace::SpanData;
 use prost::Message;
 
 use super::MAX_BODY;
-use super::export::Exporter;
+use super::export::ExporterEncoder;
 use crate::model::DropReason;
 
 /// Makes bodies of spans.
 #[derive(Debug)]
-pub(super) struct Encoder {
+pub(super) struct BodyEncoder {
     /// None where the environment makes it write what cannot be read here.
-    exporter: Option<Exporter>,
+    exporter: Option<ExporterEncoder>,
     resource: ResourceAttributesWithSchema,
     gzip: bool,
 }
 
-impl Encoder {
+impl BodyEncoder {
     /// No body that is not compressed is larger than `max_bytes`.
     pub(super) fn new(resource: &Resource, gzip: bool, max_bytes: usize) -> Self {
         Self {
-            exporter: Exporter::new(resource, max_bytes),
+            exporter: ExporterEncoder::new(resource, max_bytes),
             resource: resource.into(),
             gzip,
         }

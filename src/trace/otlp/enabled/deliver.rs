@@ -14,13 +14,13 @@ const PAUSE: Duration = Duration::from_secs(300);
 const MAX_WORDS: usize = 200;
 
 /// Posts traces, and judges what is answered by OTLP's own rules.
-pub(super) struct Traces {
+pub(super) struct TraceTransport {
     url: Uri,
     headers: HeaderMap,
     gzip: bool,
 }
 
-impl Traces {
+impl TraceTransport {
     pub(super) fn new(url: Uri, extra: &[(HeaderName, HeaderValue)], gzip: bool) -> Self {
         let mut headers = HeaderMap::new();
         let agent = concat!("watchpost/", env!("CARGO_PKG_VERSION"));
@@ -41,7 +41,7 @@ impl Traces {
     }
 }
 
-impl Deliver for Traces {
+impl Deliver for TraceTransport {
     fn request(&self, batch: &Batch) -> Request<Bytes> {
         let mut request = Request::new(batch.body.clone());
         *request.method_mut() = http::Method::POST;

@@ -25,13 +25,13 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 /// so nothing in a request's head is believed. Those for compression hold where none is set, and there is no
 /// setting for none: so the body's own first bytes say what it is, and it is made plain again.
 #[derive(Debug)]
-pub(super) struct Exporter {
+pub(super) struct ExporterEncoder {
     inner: SpanExporter,
-    capture: Capture,
+    capture: BodyCapture,
     max_bytes: usize,
 }
 
-impl Exporter {
+impl ExporterEncoder {
     /// `None` if the environment asks for a compression that cannot be undone here, and of which the build
     /// knows no other.
     pub(super) fn new(resource: &Resource, max_bytes: usize) -> Option<Self> {
@@ -45,7 +45,7 @@ impl Exporter {
         resource: &Resource,
         max_bytes: usize,
     ) -> Option<Self> {
-        let capture = Capture::default();
+        let capture = BodyCapture::default();
         let mut builder = SpanExporter::builder()
             .with_http()
             .with_http_client(capture.clone())
@@ -94,13 +94,13 @@ fn plain(body: Bytes, max_bytes: usize) -> Option<Bytes> {
     }
 }
 
-/// The client of an [`Exporter`]: it keeps the body and says that all is well.
+/// The client of an [`ExporterEncoder`]: it keeps the body and says that all is well.
 #[derive(Debug, Clone, Default)]
-struct Capture {
+struct BodyCapture {
     body: Arc<Mutex<Option<Bytes>>>,
 }
 
-impl Capture {
+impl BodyCapture {
     fn take(&self) -> Option<Bytes> {
         self.replace(None)
     }
@@ -111,7 +111,7 @@ impl Capture {
     }
 }
 
-impl HttpClient for Capture {
+impl HttpClient for BodyCapture {
     // What `async fn` is in this trait of boxed futures.
     fn send_bytes<'a, 'b>(
         &'a self,
@@ -156,11 +156,11 @@ mod tests {
     fn the_compression_that_is_asked_for_is_undone() {
         let resource = Resource::builder_empty().build();
         let of = |compression| {
-            let exporter = Exporter::with(compression, &resource, 1 << 20).unwrap();
+            let exporter = ExporterEncoder::with(compression, &resource, 1 << 20).unwrap();
             exporter.encode(Vec::new()).unwrap()
         };
         assert_eq!(of(None), of(Some(Compression::Gzip)));
         // This one is not in the build.
-        assert!(Exporter::with(Some(Compression::Zstd), &resource, 1 << 20).is_none());
+        assert!(ExporterEncoder::with(Some(Compression::Zstd), &resource, 1 << 20).is_none());
     }
 }

@@ -1,6 +1,6 @@
 use opentelemetry_sdk::Resource;
 
-use super::{Decode, OtlpCompression, OtlpConfig};
+use super::{DecodeSpans, OtlpCompression, OtlpConfig};
 use crate::model::Diagnostics;
 use crate::worker::{HttpClient, RemoteSetup, TlsRoots};
 
@@ -11,9 +11,9 @@ mod export;
 #[cfg(test)]
 mod tests;
 
-use self::batches::Batches;
-use self::body::Encoder;
-use self::deliver::Traces;
+use self::batches::SpanBatcher;
+use self::body::BodyEncoder;
+use self::deliver::TraceTransport;
 
 /// Bytes of requests that wait for the receiver.
 const MAX_BYTES: usize = 8 << 20;
@@ -25,7 +25,7 @@ const MAX_BODY: usize = 256 << 20;
 pub(crate) fn remote(
     config: &OtlpConfig,
     resource: &Resource,
-    decode: Box<dyn Decode>,
+    decode: Box<dyn DecodeSpans>,
     diagnostics: &Diagnostics,
 ) -> Option<RemoteSetup> {
     let url = config.traces_url()?;
@@ -42,14 +42,14 @@ pub(crate) fn remote(
         }
     };
     let gzip = config.compression == OtlpCompression::Gzip;
-    let encoder = Encoder::new(resource, gzip, MAX_BODY);
+    let encoder = BodyEncoder::new(resource, gzip, MAX_BODY);
     Some(RemoteSetup {
         name: "otlp",
         max_bytes: MAX_BYTES,
         max_items: u64::from(config.max_queue_size),
         timeout: config.timeout.min(config.export_timeout),
         client,
-        consume: Box::new(Batches::new(config, encoder, decode)),
-        deliver: Box::new(Traces::new(url, &config.headers, gzip)),
+        consume: Box::new(SpanBatcher::new(config, encoder, decode)),
+        deliver: Box::new(TraceTransport::new(url, &config.headers, gzip)),
     })
 }

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::super::body::Encoder;
+use super::super::body::BodyEncoder;
 use super::*;
 
 #[path = "../../../../../tests/support/child.rs"]
@@ -51,7 +51,7 @@ fn sent() -> String {
     let resource = Resource::builder_empty().build();
     sent + &format!(
         "{}\n",
-        Encoder::new(&resource, false, 1 << 20).has_exporter()
+        BodyEncoder::new(&resource, false, 1 << 20).has_exporter()
     )
 }
 

@@ -19,7 +19,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use prost::Message;
 
-use super::super::{Decode, OtlpCompression, OtlpConfig};
+use super::super::{DecodeSpans, OtlpCompression, OtlpConfig};
 use super::{Resource, remote};
 use crate::clock::Clock;
 use crate::model::{Diagnostics, DropReason, RecordCounters, RecordKind, RecordTotals};
@@ -33,7 +33,7 @@ mod parts;
 /// A span for each eight bytes of a record: its id.
 struct Ids;
 
-impl Decode for Ids {
+impl DecodeSpans for Ids {
     fn spans(&mut self, record: &Record<'_>, out: &mut Vec<SpanData>) {
         let ids = record.body.chunks_exact(8);
         out.extend(ids.map(|id| span(u64::from_le_bytes(id.try_into().unwrap()))));
@@ -474,7 +474,7 @@ fn it_goes_over_tls_and_never_beside_it() {
 #[test]
 fn a_decoder_that_panics_or_reads_less_costs_what_it_touches() {
     struct Odd;
-    impl Decode for Odd {
+    impl DecodeSpans for Odd {
         fn spans(&mut self, record: &Record<'_>, out: &mut Vec<SpanData>) {
             out.push(span(u64::from(record.items)));
             assert!(record.items != 4, "a planned panic");

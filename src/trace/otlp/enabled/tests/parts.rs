@@ -1,15 +1,15 @@
 //! The encoder and the batches, without a worker.
 
-use super::super::batches::Batches;
-use super::super::body::Encoder;
+use super::super::batches::SpanBatcher;
+use super::super::body::BodyEncoder;
 use super::*;
 use crate::worker::{Batch, Encode, ItemOutcome};
 
-fn encoder(max_bytes: usize) -> Encoder {
+fn encoder(max_bytes: usize) -> BodyEncoder {
     let resource = Resource::builder_empty()
         .with_attribute(KeyValue::new("service.name", "shop"))
         .build();
-    Encoder::new(&resource, false, max_bytes)
+    BodyEncoder::new(&resource, false, max_bytes)
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn with_the_exporter_and_without_it_bodies_are_the_same() {
 
 #[test]
 fn spans_of_which_no_body_can_be_made_are_counted() {
-    let mut batches = Batches::new(&OtlpConfig::default(), encoder(1000), Box::new(Ids));
+    let mut batches = SpanBatcher::new(&OtlpConfig::default(), encoder(1000), Box::new(Ids));
     let ids: Vec<u8> = (1_u64..600).flat_map(u64::to_le_bytes).collect();
     let record = Record {
         source: 0,

@@ -9,8 +9,11 @@ use opentelemetry::trace::{Span, SpanBuilder, SpanContext, Status, Tracer};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 
-use super::plain::MAX_SET;
-use super::their_layer;
+use super::layer_probe;
+
+/// Calls of `set_attribute` on one span that the SDK keeps. It keeps each of them, also those of one key, of which the
+/// last counts; a span has fewer keys.
+pub(super) const MAX_SET: usize = 1024;
 
 thread_local! {
     /// Whether the thread is starting a span of tracing-opentelemetry's layer.
@@ -29,7 +32,7 @@ impl Tracer for UniqueTracer {
     type Span = UniqueSpan;
 
     fn build_with_context(&self, mut builder: SpanBuilder, parent: &Context) -> UniqueSpan {
-        their_layer::note_ours();
+        layer_probe::note_ours();
         let set = builder.attributes.take().unwrap_or_default();
         let _ended = STARTS.try_with(|starts| starts.set(true));
         let started = self.0.build_with_context(builder, parent);

@@ -13,30 +13,30 @@ use crate::model::SpanId;
 
 /// The operations that the calling thread is at, of every monitor, and the OpenTelemetry context.
 #[derive(Debug, Clone)]
-struct Carried {
+struct CapturedContext {
     operations: Vec<(Arc<Slot>, SpanId)>,
 }
 
-impl Carried {
+impl CapturedContext {
     fn take() -> Self {
         Self {
-            operations: context::all_current(),
+            operations: context::current_stack(),
         }
     }
 
     /// Makes the operations the thread's current ones until the value is dropped.
-    fn enter(&self) -> Entered<'_> {
+    fn enter(&self) -> OperationGuard<'_> {
         for (slot, span) in &self.operations {
             // A thread that is ending has none.
             drop(context::enter(Arc::clone(slot), *span));
         }
-        Entered(self)
+        OperationGuard(self)
     }
 }
 
-struct Entered<'a>(&'a Carried);
+struct OperationGuard<'a>(&'a CapturedContext);
 
-impl Drop for Entered<'_> {
+impl Drop for OperationGuard<'_> {
     fn drop(&mut self) {
         for (_, span) in self.0.operations.iter().rev() {
             context::leave(*span);
@@ -56,7 +56,7 @@ impl Drop for Entered<'_> {
 /// ```
 pub fn in_current_trace<F: Future>(future: F) -> InTrace<F> {
     InTrace {
-        carried: Carried::take(),
+        captured: CapturedContext::take(),
         future,
         context: OtelContext::current(),
     }
@@ -70,7 +70,7 @@ pin_project! {
         #[pin]
         future: F,
         context: OtelContext,
-        carried: Carried,
+        captured: CapturedContext,
     }
 }
 
@@ -80,7 +80,7 @@ impl<F: Future> Future for InTrace<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let _attached = this.context.attach();
-        let _entered = this.carried.enter();
+        let _entered = this.captured.enter();
         this.future.poll(cx)
     }
 }
@@ -108,10 +108,10 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let (carried, context) = (Carried::take(), OtelContext::current());
+    let (captured, context) = (CapturedContext::take(), OtelContext::current());
     tokio::task::spawn_blocking(move || {
         let _attached = context.attach();
-        let _entered = carried.enter();
+        let _entered = captured.enter();
         work()
     })
 }

@@ -23,12 +23,12 @@ thread_local! {
 }
 
 /// Where the probe seems to come from. It is registered nowhere.
-struct Nowhere;
+struct ProbeCallsite;
 
-static NOWHERE: Nowhere = Nowhere;
+static CALLSITE: ProbeCallsite = ProbeCallsite;
 static METADATA: Metadata<'static> = metadata("watchpost", Level::INFO, Kind::SPAN);
 
-impl Callsite for Nowhere {
+impl Callsite for ProbeCallsite {
     fn set_interest(&self, _: Interest) {}
 
     fn metadata(&self) -> &Metadata<'_> {
@@ -37,7 +37,7 @@ impl Callsite for Nowhere {
 }
 
 const fn metadata(target: &str, level: Level, kind: Kind) -> Metadata<'_> {
-    let fields = FieldSet::new(&[], Identifier(&NOWHERE));
+    let fields = FieldSet::new(&[], Identifier(&CALLSITE));
     Metadata::new(NAME, target, level, None, None, None, fields, kind)
 }
 

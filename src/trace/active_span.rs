@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::otel_context::{self, Carried, OtelContext};
-use super::prepared::{Counts, Prepared};
-use super::span::{SpanRecord, SpanStatus};
-use super::traces::{RootEnd, RootForm, Traces};
+use super::otel_context::{self, OtelContext, Propagation};
+use super::span_record::{SpanRecord, SpanStatus};
+use super::span_template::{CountAttributes, SpanTemplate};
+use super::traces::{RootEnd, RootRecord, Traces};
 use crate::clock::Nanos;
-use crate::context::{self, Added, Asked, Ids, NO_REQUEST, Requests, Slot};
+use crate::context::{self, AddOutcome, NO_REQUEST, OperationIds, QueryTiming, Requests, Slot};
 use crate::model::{KeepReason, SpanId, TraceId};
 
 /// Where a span hangs: in whose slot, under which span.
-pub(super) struct Place {
+pub(super) struct SpanParent {
     pub(super) slot: Arc<Slot>,
     pub(super) parent: SpanId,
     /// The context that is attached while the span is current; a root's alone, for its children find the
@@ -19,7 +19,7 @@ pub(super) struct Place {
     pub(super) root: Option<OtelContext>,
 }
 
-impl Place {
+impl SpanParent {
     /// The place of a new span: under what is current, else as the root of a new trace.
     #[inline]
     pub(super) fn find(traces: &Traces, span: SpanId, start: Nanos) -> Self {
@@ -39,19 +39,19 @@ impl Place {
         let requests = traces.requests();
         let slot = requests.new_trace_slot();
         let trace = TraceId::random();
-        let ids = Ids {
+        let ids = OperationIds {
             trace,
             span,
             route: NO_REQUEST,
         };
         slot.open(ids, start);
-        slot.polled(None);
+        slot.set_poll_start(None);
         let sampling = traces.sample(trace, NO_REQUEST, None);
-        slot.sample(sampling, "");
+        slot.set_sampling(sampling, "");
         Self {
             slot,
             parent: SpanId::NIL,
-            root: Some(if traces.beside().leaves_contexts() {
+            root: Some(if traces.foreign_otel().leaves_contexts() {
                 OtelContext::none()
             } else {
                 OtelContext::new(trace, span, sampling, "")
@@ -61,10 +61,15 @@ impl Place {
 }
 
 /// Ends a span, or the trace where it is the root.
-pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, panicked: bool) {
+pub(super) fn end_span(
+    traces: &Traces,
+    place: &SpanParent,
+    record: &SpanRecord<'_>,
+    panicked: bool,
+) {
     let slot = &place.slot;
     if place.root.is_none() {
-        if slot.tree().has_span_events() {
+        if slot.trace_buffer().has_span_events() {
             end_with_events(traces, slot, record);
         } else {
             traces.span_ended(slot, record);
@@ -86,13 +91,13 @@ pub(super) fn end_span(traces: &Traces, place: &Place, record: &SpanRecord<'_>, 
         sampling: traces.sampling(slot),
         now: record.end,
     };
-    traces.root_ended(slot, &end, &RootForm::Span(record));
+    traces.root_ended(slot, &end, &RootRecord::Span(record));
 }
 
 /// Ends a span that may have events beside those of its record.
 #[cold]
 fn end_with_events(traces: &Traces, slot: &Slot, record: &SpanRecord<'_>) {
-    let Some(more) = slot.tree().take_events_of(record.span) else {
+    let Some(more) = slot.trace_buffer().take_span_events(record.span) else {
         return traces.span_ended(slot, record);
     };
     let events = [record.events, &more.bytes].concat();
@@ -106,14 +111,14 @@ fn end_with_events(traces: &Traces, slot: &Slot, record: &SpanRecord<'_>) {
 
 /// A span under way, of which nobody else knows yet what it will say. Whoever has one ends it, with the traces that
 /// it was begun with.
-pub(crate) struct Begun {
-    place: Place,
+pub(crate) struct ActiveSpan {
+    place: SpanParent,
     span: SpanId,
     start: Nanos,
     panicked: bool,
 }
 
-impl Begun {
+impl ActiveSpan {
     /// Begins a span under what is current, else as the root of a new trace.
     #[expect(
         clippy::inline_always,
@@ -123,7 +128,7 @@ impl Begun {
     pub(crate) fn at(traces: &Traces, start: Nanos) -> Self {
         let span = SpanId::random();
         Self {
-            place: Place::find(traces, span, start),
+            place: SpanParent::find(traces, span, start),
             span,
             start,
             panicked: false,
@@ -141,7 +146,7 @@ impl Begun {
         let attached = self.place.root.as_ref().map(OtelContext::attach);
         // A thread that is ending enters nothing.
         drop(context::enter(Arc::clone(&self.place.slot), self.span));
-        let mut inside = Inside {
+        let mut inside = EnterGuard {
             open: self,
             returned: false,
         };
@@ -156,11 +161,11 @@ impl Begun {
     pub(crate) fn carry(
         &self,
         traces: &Traces,
-        carried: Carried,
+        carried: Propagation,
         put: &mut dyn FnMut(&'static str, &str),
     ) {
         let slot = &self.place.slot;
-        let beside = traces.beside().leaves_contexts() && !traces.is_sent();
+        let beside = traces.foreign_otel().leaves_contexts() && !traces.is_sent();
         otel_context::headers(slot, self.span, traces.sampling(slot), carried, beside, put);
     }
 
@@ -181,9 +186,9 @@ impl Begun {
     #[inline]
     pub(crate) fn end_query(
         &self,
-        query: &Asked<'_>,
-        prepared: &Prepared,
-        counts: &Counts,
+        query: &QueryTiming<'_>,
+        prepared: &SpanTemplate,
+        counts: &CountAttributes,
     ) -> bool {
         let numbers = [
             self.span.to_u64(),
@@ -192,28 +197,28 @@ impl Begun {
             query.end,
         ];
         let slot = &self.place.slot;
-        if self.place.root.is_some() || slot.tree().has_events_of(self.span) {
+        if self.place.root.is_some() || slot.trace_buffer().has_span_events_of(self.span) {
             slot.count_query(query);
             return false;
         }
         let put = |out: &mut Vec<u8>| prepared.put(out, numbers, counts);
         let added = slot.add_query(query, prepared.later, put);
-        matches!(added, Added::Held | Added::Unkept)
+        matches!(added, AddOutcome::Buffered | AddOutcome::Discarded)
     }
 }
 
 /// A span under way that holds the traces that it was begun with.
-pub(crate) struct OpenSpan {
+pub(crate) struct OwnedSpan {
     traces: Arc<Traces>,
-    begun: Begun,
+    begun: ActiveSpan,
 }
 
-impl OpenSpan {
+impl OwnedSpan {
     /// Begins a span under what is current, else as the root of a new trace.
     pub(crate) fn begin(traces: Arc<Traces>) -> Self {
         let start = traces.requests().clock().now();
         Self {
-            begun: Begun::at(&traces, start),
+            begun: ActiveSpan::at(&traces, start),
             traces,
         }
     }
@@ -242,7 +247,7 @@ impl OpenSpan {
     }
 
     /// Tells the headers that a call to elsewhere carries, which is this span.
-    pub(crate) fn carry(&self, carried: Carried, put: &mut dyn FnMut(&'static str, &str)) {
+    pub(crate) fn carry(&self, carried: Propagation, put: &mut dyn FnMut(&'static str, &str)) {
         self.begun.carry(&self.traces, carried, put);
     }
 
@@ -253,9 +258,9 @@ impl OpenSpan {
 }
 
 /// Tells the headers that a call to elsewhere carries where no spans are made: the request is what others see.
-pub(crate) fn carry_request(
+pub(crate) fn inject_request(
     requests: &Requests,
-    carried: Carried,
+    carried: Propagation,
     put: &mut dyn FnMut(&'static str, &str),
 ) {
     if let Some((slot, span)) = context::current_slot(requests.number()) {
@@ -265,12 +270,12 @@ pub(crate) fn carry_request(
 }
 
 /// Code runs in the span. Dropped before it returned, it panicked.
-struct Inside<'a> {
-    open: &'a mut Begun,
+struct EnterGuard<'a> {
+    open: &'a mut ActiveSpan,
     returned: bool,
 }
 
-impl Drop for Inside<'_> {
+impl Drop for EnterGuard<'_> {
     fn drop(&mut self) {
         context::leave(self.open.span);
         self.open.panicked |= !self.returned;

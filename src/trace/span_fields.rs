@@ -4,15 +4,15 @@ use std::fmt;
 
 use tracing::field::{Field, Visit};
 
-use super::bounded::{Bounded, MAX_VALUE};
-use super::span::{SpanKind, SpanStatus, ValueRef};
+use super::attribute_buffer::{AttributeBuffer, MAX_VALUE};
+use super::span_record::{SpanKind, SpanStatus, ValueRef};
 use crate::model::codec::Reader;
 use crate::model::text::put_formatted;
 
 /// What a span says. `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_description` have the meaning
 /// that tracing-opentelemetry gave them.
-pub(super) struct Fields {
-    pub(super) attributes: Bounded,
+pub(super) struct SpanFields {
+    pub(super) attributes: AttributeBuffer,
     /// Length-prefixed: `otel.name`; empty for none.
     pub(super) name: Vec<u8>,
     pub(super) status_text: Vec<u8>,
@@ -20,10 +20,10 @@ pub(super) struct Fields {
     pub(super) status: Option<SpanStatus>,
 }
 
-impl Fields {
+impl SpanFields {
     pub(super) fn new() -> Self {
         Self {
-            attributes: Bounded::attributes(),
+            attributes: AttributeBuffer::attributes(),
             name: Vec::new(),
             status_text: Vec::new(),
             kind: None,
@@ -95,7 +95,7 @@ fn may_be_special(key: &str) -> bool {
     key.starts_with("otel.")
 }
 
-impl Visit for Fields {
+impl Visit for SpanFields {
     fn record_str(&mut self, field: &Field, value: &str) {
         let key = field.name();
         if !may_be_special(key) || !self.special(key, format_args!("{value}")) {

@@ -1,8 +1,9 @@
 //! Which versions of OpenTelemetry speak in this process, as far as the files of their `tracing` callsites tell.
 
+use crate::model::lock;
 use crate::model::lock_for_status;
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// The version that this crate is built with, as far as it may not differ.
 const OURS: &str = "0.33";
@@ -23,7 +24,7 @@ pub(crate) fn note(file: Option<&str>) {
     let Some(other) = file.and_then(other) else {
         return;
     };
-    let mut all = OTHERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut all = lock(&OTHERS);
     all.insert(other);
 }
 

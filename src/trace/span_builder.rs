@@ -1,4 +1,4 @@
-//! Spans that a user makes by hand: `monitor.trace("name").run(future)`.
+//! Spans that a user makes by hand: `monitor.span("name").run(future)`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,26 +8,26 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::running::Running;
-use super::span::{SpanKind, SpanStatus};
+use super::manual_span::ManualSpan;
+use super::span_record::{SpanKind, SpanStatus};
 use super::traces::Traces;
 use crate::model::text::put_formatted;
 use crate::model::{Attributes, Value};
 
-/// A span to be, made by [`Monitor::trace`](crate::Monitor::trace).
+/// A span to be, made by [`Monitor::span`](crate::Monitor::span).
 ///
 /// It begins with [`run`](Self::run), [`try_run`](Self::try_run) or [`in_scope`](Self::in_scope), as a child
 /// of the span or request that is current there; where there is none, it is the root of a trace of its own.
 #[derive(Debug)]
 #[must_use = "a span begins when it is run"]
-pub struct Trace {
+pub struct SpanBuilder {
     traces: Option<Arc<Traces>>,
     name: Cow<'static, str>,
     kind: SpanKind,
     attributes: Attributes,
 }
 
-impl Trace {
+impl SpanBuilder {
     /// Without traces the code runs as it is.
     pub(crate) fn new(traces: Option<Arc<Traces>>, name: Cow<'static, str>) -> Self {
         Self {
@@ -50,9 +50,9 @@ impl Trace {
         self
     }
 
-    fn begin(self) -> Option<Running> {
+    fn begin(self) -> Option<ManualSpan> {
         let traces = self.traces?;
-        Some(Running::begin(
+        Some(ManualSpan::begin(
             traces,
             self.name,
             self.kind,
@@ -65,8 +65,8 @@ impl Trace {
     /// # Cancel safety
     ///
     /// As `future` is. Dropped before it is done, the span ends with `watchpost.outcome` `cancelled`.
-    pub fn run<F: Future>(self, future: F) -> RunTrace<F> {
-        RunTrace {
+    pub fn run<F: Future>(self, future: F) -> RunSpan<F> {
+        RunSpan {
             running: self.begin(),
             future,
         }
@@ -77,12 +77,12 @@ impl Trace {
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub fn try_run<F, T, E>(self, future: F) -> TryRunTrace<F>
+    pub fn try_run<F, T, E>(self, future: F) -> TryRunSpan<F>
     where
         F: Future<Output = Result<T, E>>,
         E: fmt::Display,
     {
-        TryRunTrace {
+        TryRunSpan {
             running: self.begin(),
             future,
         }
@@ -91,7 +91,7 @@ impl Trace {
     /// Runs a closure in the span.
     pub fn in_scope<R>(self, work: impl FnOnce() -> R) -> R {
         let mut running = self.begin();
-        let done = Running::inside(&mut running, work);
+        let done = ManualSpan::inside(&mut running, work);
         if let Some(running) = running {
             running.end(SpanStatus::Unset, None, None);
         }
@@ -100,23 +100,23 @@ impl Trace {
 }
 
 pin_project! {
-    /// The future of [`Trace::run`].
+    /// The future of [`SpanBuilder::run`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
-    pub struct RunTrace<F> {
+    pub struct RunSpan<F> {
         // Before `running`: what it drops still belongs to the span.
         #[pin]
         future: F,
-        running: Option<Running>,
+        running: Option<ManualSpan>,
     }
 }
 
-impl<F: Future> Future for RunTrace<F> {
+impl<F: Future> Future for RunSpan<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let polled = Running::inside(this.running, || this.future.poll(cx));
+        let polled = ManualSpan::inside(this.running, || this.future.poll(cx));
         if polled.is_ready()
             && let Some(running) = this.running.take()
         {
@@ -127,17 +127,17 @@ impl<F: Future> Future for RunTrace<F> {
 }
 
 pin_project! {
-    /// The future of [`Trace::try_run`].
+    /// The future of [`SpanBuilder::try_run`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
-    pub struct TryRunTrace<F> {
+    pub struct TryRunSpan<F> {
         #[pin]
         future: F,
-        running: Option<Running>,
+        running: Option<ManualSpan>,
     }
 }
 
-impl<F, T, E> Future for TryRunTrace<F>
+impl<F, T, E> Future for TryRunSpan<F>
 where
     F: Future<Output = Result<T, E>>,
     E: fmt::Display,
@@ -146,7 +146,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let polled = Running::inside(this.running, || this.future.poll(cx));
+        let polled = ManualSpan::inside(this.running, || this.future.poll(cx));
         if let Poll::Ready(done) = &polled
             && let Some(running) = this.running.take()
         {

@@ -9,22 +9,22 @@ use std::time::Duration;
 use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, dispatcher};
 
-use super::installed::has_foreign_provider;
-use super::their_layer;
+use super::global_provider::has_foreign_provider;
+use super::layer_probe;
 
 /// How long the thread that asks first waits for the answer, once.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What is known of the service's own OpenTelemetry.
 #[derive(Debug, Default)]
-pub(crate) struct Beside {
+pub(crate) struct ForeignOtel {
     /// One of the three below.
     contexts: AtomicU8,
     /// The service took this monitor's provider, and may have made it the global one.
     gave_provider: AtomicBool,
     /// The service's provider brings its spans to this monitor.
     joined: AtomicBool,
-    layers: Arc<Layers>,
+    layers: Arc<ForeignLayers>,
     /// This monitor's layer of tracing-opentelemetry was asked whether it wants a span.
     asked: AtomicBool,
     /// The global provider is somebody else's.
@@ -33,7 +33,7 @@ pub(crate) struct Beside {
 
 /// What is known of layers of tracing-opentelemetry that are not this monitor's.
 #[derive(Debug, Default)]
-struct Layers {
+struct ForeignLayers {
     /// A subscriber with this monitor's layer has one.
     found: AtomicBool,
     /// A subscriber with this monitor's layer was asked.
@@ -42,7 +42,7 @@ struct Layers {
     looking: AtomicBool,
 }
 
-impl Layers {
+impl ForeignLayers {
     fn note(&self, found: bool) {
         if found {
             self.found.store(true, Relaxed);
@@ -55,7 +55,7 @@ const UNKNOWN: u8 = 0;
 const OURS: u8 = 1;
 const THEIRS: u8 = 2;
 
-impl Beside {
+impl ForeignOtel {
     /// Whether OpenTelemetry's contexts are the service's: its spans take their parents and the sampling decision from
     /// there, so this crate puts no span of its own into them.
     #[inline]
@@ -99,7 +99,7 @@ impl Beside {
 
     /// Looks for a layer of the service's own in a subscriber that has this monitor's layer.
     pub(super) fn look_in(&self, subscriber: &Dispatch) {
-        if let Some(found) = their_layer::is_in(subscriber) {
+        if let Some(found) = layer_probe::is_in(subscriber) {
             self.note_layer(found);
         }
     }
@@ -139,7 +139,7 @@ impl Beside {
         let layers = Arc::clone(&self.layers);
         let ask = move || {
             // A subscriber that panics is not asked again.
-            if let Some(found) = their_layer::is_in(&subscriber) {
+            if let Some(found) = layer_probe::is_in(&subscriber) {
                 layers.note(found);
             }
             // Nobody may wait any more.

@@ -25,8 +25,8 @@ use crate::model::catch_panic;
 
 /// What the thread is asking at the moment.
 #[derive(Debug, Clone, Copy)]
-struct Question {
-    step: Step,
+struct LayerProbe {
+    step: ProbeStep,
     /// The monitor whose layer does what is asked: the first that is told. Data may be put into a span once.
     by: Option<u32>,
     /// Links that were added to the first span.
@@ -36,7 +36,7 @@ struct Question {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum ProbeStep {
     /// Puts data into the span that is named first.
     Insert,
     /// Layers add their links.
@@ -46,12 +46,12 @@ enum Step {
 }
 
 thread_local! {
-    static ASKING: Cell<Option<Question>> = const { Cell::new(None) };
+    static ASKING: Cell<Option<LayerProbe>> = const { Cell::new(None) };
 }
 
-struct Nowhere;
+struct LayerProbeCallsite;
 
-static NOWHERE: Nowhere = Nowhere;
+static NOWHERE: LayerProbeCallsite = LayerProbeCallsite;
 static METADATA: Metadata<'static> = Metadata::new(
     "watchpost probe",
     "watchpost",
@@ -63,7 +63,7 @@ static METADATA: Metadata<'static> = Metadata::new(
     Kind::SPAN,
 );
 
-impl Callsite for Nowhere {
+impl Callsite for LayerProbeCallsite {
     fn set_interest(&self, _: Interest) {}
 
     fn metadata(&self) -> &Metadata<'_> {
@@ -84,11 +84,11 @@ pub(super) fn is_in(subscriber: &Dispatch) -> Option<bool> {
     // The last one never has data, so that nobody adds a link but in the one step.
     let [first, second, none] = [new(), new(), new()];
     let tell = |step, span: &Id, follows: &Id| {
-        let ask = |asking: &Cell<Option<Question>>| {
+        let ask = |asking: &Cell<Option<LayerProbe>>| {
             let before = asking.get();
             let (by, links, ours) =
                 before.map_or((None, 0, false), |it| (it.by, it.links, it.ours));
-            asking.set(Some(Question {
+            asking.set(Some(LayerProbe {
                 step,
                 by,
                 links,
@@ -100,12 +100,12 @@ pub(super) fn is_in(subscriber: &Dispatch) -> Option<bool> {
         }
     };
     let asked = catch_panic(|| {
-        tell(Step::Insert, &first, &none);
-        tell(Step::Insert, &second, &none);
-        tell(Step::Count, &first, &second);
-        tell(Step::Remove, &second, &none);
+        tell(ProbeStep::Insert, &first, &none);
+        tell(ProbeStep::Insert, &second, &none);
+        tell(ProbeStep::Count, &first, &second);
+        tell(ProbeStep::Remove, &second, &none);
         let ours = ASKING.try_with(Cell::get).ok().flatten();
-        tell(Step::Remove, &first, &none);
+        tell(ProbeStep::Remove, &first, &none);
         let all = ASKING.try_with(Cell::get).ok().flatten();
         (ours.is_some_and(|it| it.ours), all.map_or(0, |it| it.links))
     });
@@ -127,12 +127,12 @@ where
     }
     change(|question| question.by = Some(monitor));
     let layer = tracing_opentelemetry::layer()
-        .with_tracer(Counter)
+        .with_tracer(LinkCounter)
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false);
     match question.step {
-        Step::Insert => {
+        ProbeStep::Insert => {
             // No SDK makes a span of what is started in there.
             let _suppressed = OtelContext::enter_telemetry_suppressed_scope();
             let fields = METADATA.fields();
@@ -141,18 +141,18 @@ where
             let attributes = Attributes::new(&METADATA, &values);
             layer.on_new_span(&attributes, span, context.clone());
         }
-        Step::Count => {}
-        Step::Remove => layer.on_close(span.clone(), context.clone()),
+        ProbeStep::Count => {}
+        ProbeStep::Remove => layer.on_close(span.clone(), context.clone()),
     }
     true
 }
 
 /// A tracer of ours starts a span; whether that is only asked.
 pub(super) fn note_ours() {
-    change(|question| question.ours |= question.step == Step::Count);
+    change(|question| question.ours |= question.step == ProbeStep::Count);
 }
 
-fn change(change: impl FnOnce(&mut Question)) {
+fn change(change: impl FnOnce(&mut LayerProbe)) {
     let _ended = ASKING.try_with(|asking| {
         if let Some(mut question) = asking.get() {
             change(&mut question);
@@ -162,9 +162,9 @@ fn change(change: impl FnOnce(&mut Question)) {
 }
 
 /// A tracer that counts the links of what it starts.
-struct Counter;
+struct LinkCounter;
 
-impl Tracer for Counter {
+impl Tracer for LinkCounter {
     type Span = <NoopTracer as Tracer>::Span;
 
     fn build_with_context(&self, builder: SpanBuilder, parent: &OtelContext) -> Self::Span {

@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::{
 
 use std::sync::Arc;
 
-use super::plain::Processor;
+use super::sdk_processor::SdkSpanProcessor;
 use super::traces::Traces;
 
 /// Adds to a provider what brings its spans to our traces, under its own sampler.
@@ -18,21 +18,21 @@ pub(crate) fn join(
     sampler: Box<dyn ShouldSample>,
     traces: &Arc<Traces>,
 ) -> TracerProviderBuilder {
-    traces.beside().note_joined();
+    traces.foreign_otel().note_joined();
     builder
-        .with_sampler(Recording(sampler))
-        .with_id_generator(Ids::new(traces))
-        .with_span_processor(Processor(Arc::clone(traces)))
+        .with_sampler(RecordingSampler(sampler))
+        .with_id_generator(TraceIdGenerator::new(traces))
+        .with_span_processor(SdkSpanProcessor(Arc::clone(traces)))
 }
 
 /// Gives a root span the id of the trace that the thread is at.
 #[derive(Debug)]
-pub(super) struct Ids {
+pub(super) struct TraceIdGenerator {
     traces: Arc<Traces>,
     random: RandomIdGenerator,
 }
 
-impl Ids {
+impl TraceIdGenerator {
     pub(super) fn new(traces: &Arc<Traces>) -> Self {
         Self {
             traces: Arc::clone(traces),
@@ -41,7 +41,7 @@ impl Ids {
     }
 }
 
-impl IdGenerator for Ids {
+impl IdGenerator for TraceIdGenerator {
     fn new_trace_id(&self) -> OtelTraceId {
         let current = self.traces.with_current(|slot, _| slot.ids().trace);
         match current {
@@ -57,9 +57,9 @@ impl IdGenerator for Ids {
 
 /// The service's sampler. What it drops is recorded and not sampled: exporters leave it out, and our traces have it.
 #[derive(Debug, Clone)]
-struct Recording(Box<dyn ShouldSample>);
+struct RecordingSampler(Box<dyn ShouldSample>);
 
-impl ShouldSample for Recording {
+impl ShouldSample for RecordingSampler {
     fn should_sample(
         &self,
         parent: Option<&Context>,

@@ -8,9 +8,10 @@ use opentelemetry::trace::{
 use opentelemetry::{Array, InstrumentationScope, KeyValue, StringValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::otlp::Decode;
-use super::read::{AttributeValue, Span, read_part};
-use super::span::Part;
+use super::attribute_value::AttributeValue;
+use super::decode::{Span, read_part};
+use super::otlp::DecodeSpans;
+use super::span_record::TracePart;
 use super::trace_state::otel_state;
 use super::{SpanKind, SpanLimits, SpanStatus};
 use crate::clock::Clock;
@@ -19,13 +20,13 @@ use crate::semconv;
 use crate::worker::Record;
 
 /// Makes OpenTelemetry's spans of records.
-pub(crate) struct Decoder {
+pub(crate) struct SpanDecoder {
     clock: Clock,
     limits: SpanLimits,
     own: InstrumentationScope,
 }
 
-impl Decoder {
+impl SpanDecoder {
     pub(crate) fn new(clock: Clock, limits: SpanLimits) -> Self {
         Self {
             clock,
@@ -97,14 +98,14 @@ impl Decoder {
         }
     }
 
-    fn event(&self, event: super::read::SpanEvent) -> Event {
+    fn event(&self, event: super::decode::SpanEvent) -> Event {
         let mut dropped = 0;
         let max = self.limits.event_attributes;
         let attributes = self.attributes(event.attributes, max, &mut dropped);
         Event::new(event.name, event.at, attributes, dropped)
     }
 
-    fn link(&self, link: super::read::SpanLink) -> Link {
+    fn link(&self, link: super::decode::SpanLink) -> Link {
         let mut dropped = 0;
         let max = self.limits.link_attributes;
         let attributes = self.attributes(link.attributes, max, &mut dropped);
@@ -190,11 +191,11 @@ impl Decoder {
     }
 }
 
-impl Decode for Decoder {
+impl DecodeSpans for SpanDecoder {
     fn spans(&mut self, record: &Record<'_>, out: &mut Vec<SpanData>) {
         // Its caller decided against the trace: it is shown here and sent nowhere.
-        let is_local = |part: Part<'_>| part.sampling.is_local();
-        if Part::read(record.body).is_none_or(is_local) {
+        let is_local = |part: TracePart<'_>| part.sampling.is_local();
+        if TracePart::read(record.body).is_none_or(is_local) {
             return;
         }
         let Some(part) = read_part(record.body, record.at, &self.clock) else {

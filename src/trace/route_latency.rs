@@ -1,12 +1,13 @@
 //! What is slow for a route: longer than 99 of 100 of its recent requests.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustc_hash::FxHashMap;
 
 use crate::clock::Nanos;
 use crate::context::RouteId;
+use crate::model::lock;
 
 /// Four buckets a power of two, from about 1 microsecond to 2 minutes: a limit is at most 19 % too high.
 const BUCKETS: usize = 4 * 27;
@@ -16,12 +17,12 @@ const ENOUGH: u64 = 500;
 
 /// The durations of one route and its limit.
 #[derive(Debug)]
-pub(crate) struct RouteTimes {
+pub(crate) struct RouteLatency {
     counts: [AtomicU32; BUCKETS],
     limit: AtomicU64,
 }
 
-impl RouteTimes {
+impl RouteLatency {
     fn new() -> Self {
         Self {
             counts: [const { AtomicU32::new(0) }; BUCKETS],
@@ -31,7 +32,7 @@ impl RouteTimes {
 
     /// Counts a duration; whether it is over the limit.
     #[inline]
-    pub(crate) fn is_slow(&self, duration: Nanos) -> bool {
+    pub(crate) fn record_and_check(&self, duration: Nanos) -> bool {
         if let Some(count) = self.counts.get(bucket(duration)) {
             count.fetch_add(1, Relaxed);
         }
@@ -84,20 +85,20 @@ fn upper_bound(bucket: usize) -> Nanos {
 
 /// The times of one monitor's routes, which are bounded in number.
 #[derive(Debug, Default)]
-pub(crate) struct Times(Mutex<FxHashMap<RouteId, Arc<RouteTimes>>>);
+pub(crate) struct RouteLatencies(Mutex<FxHashMap<RouteId, Arc<RouteLatency>>>);
 
-impl Times {
-    pub(crate) fn of(&self, route: RouteId) -> Arc<RouteTimes> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+impl RouteLatencies {
+    pub(crate) fn of(&self, route: RouteId) -> Arc<RouteLatency> {
+        let mut all = lock(&self.0);
         let times = all
             .entry(route)
-            .or_insert_with(|| Arc::new(RouteTimes::new()));
+            .or_insert_with(|| Arc::new(RouteLatency::new()));
         Arc::clone(times)
     }
 
     pub(crate) fn renew(&self) {
         let all: Vec<_> = {
-            let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let all = lock(&self.0);
             all.values().cloned().collect()
         };
         for times in all {
@@ -125,16 +126,16 @@ mod tests {
 
     #[test]
     fn one_of_a_hundred_is_slow_once_enough_were_seen() {
-        let times = RouteTimes::new();
+        let times = RouteLatency::new();
         let ms = 1_000_000;
         for n in 0..1000 {
-            assert!(!times.is_slow(if n % 200 == 0 { 80 * ms } else { 5 * ms }));
+            assert!(!times.record_and_check(if n % 200 == 0 { 80 * ms } else { 5 * ms }));
         }
         times.renew();
-        assert!(!times.is_slow(5 * ms) && times.is_slow(8 * ms));
-        let few = RouteTimes::new();
-        few.is_slow(1);
+        assert!(!times.record_and_check(5 * ms) && times.record_and_check(8 * ms));
+        let few = RouteLatency::new();
+        few.record_and_check(1);
         few.renew();
-        assert!(!few.is_slow(Nanos::MAX - 1));
+        assert!(!few.record_and_check(Nanos::MAX - 1));
     }
 }

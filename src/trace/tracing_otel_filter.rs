@@ -8,21 +8,20 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::Levels;
 use super::traces::Traces;
-use super::unique::UniqueTracer;
-use crate::model::is_suppressed;
+use super::unique_attributes::UniqueTracer;
+use crate::model::{LevelDirectives, is_suppressed};
 
 /// What tracing-opentelemetry's layer gets to see: what ours would make spans of.
 #[derive(Debug, Clone)]
-pub(crate) struct Theirs {
-    levels: Arc<Levels>,
+pub(crate) struct TracingOtelFilter {
+    levels: Arc<LevelDirectives>,
     events: bool,
     traces: Arc<Traces>,
 }
 
-impl Theirs {
-    pub(crate) fn new(levels: Arc<Levels>, events: bool, traces: Arc<Traces>) -> Self {
+impl TracingOtelFilter {
+    pub(crate) fn new(levels: Arc<LevelDirectives>, events: bool, traces: Arc<Traces>) -> Self {
         Self {
             levels,
             events,
@@ -51,10 +50,10 @@ impl Theirs {
     }
 }
 
-impl<S> Filter<S> for Theirs {
+impl<S> Filter<S> for TracingOtelFilter {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         // Two layers of tracing-opentelemetry in one subscriber panic: the service's own stays.
-        !is_suppressed() && self.wants(metadata) && self.traces.beside().is_alone()
+        !is_suppressed() && self.wants(metadata) && self.traces.foreign_otel().is_alone()
     }
 
     /// An event is for that layer where the operation that its log record names is one of its spans, or where it names
@@ -64,11 +63,11 @@ impl<S> Filter<S> for Theirs {
             return !event.is_root();
         }
         let current = self.traces.current();
-        current.is_some_and(|(_, span)| self.traces.plain().is_of_tracing(span))
+        current.is_some_and(|(_, span)| self.traces.sdk_spans().is_of_tracing(span))
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        self.traces.beside().note_asked();
+        self.traces.foreign_otel().note_asked();
         if self.wants(metadata) {
             // Asked each time: the thread may be one of ours.
             Interest::sometimes()

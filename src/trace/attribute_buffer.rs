@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::span::{SpanRecord, ValueRef, attributes, items, put_mark, put_value};
+use super::span_record::{SpanRecord, ValueRef, attributes, items, put_mark, put_value};
 use crate::model::codec::put_str;
 use crate::model::{Attributes, Value, prefix};
 use crate::semconv;
@@ -33,7 +33,7 @@ fn spare() -> Vec<u8> {
 /// Items one after the other: attributes with unique keys, or events, or links. What has no room is left out and
 /// counted.
 #[derive(Debug)]
-pub(crate) struct Bounded {
+pub(crate) struct AttributeBuffer {
     bytes: Vec<u8>,
     count: usize,
     left_out: u32,
@@ -44,7 +44,7 @@ pub(crate) struct Bounded {
     marked: bool,
 }
 
-impl Bounded {
+impl AttributeBuffer {
     /// The attributes of a span: 16 KiB.
     pub(crate) fn attributes() -> Self {
         Self::of(16 * 1024)
@@ -228,7 +228,7 @@ fn bit_of(key: &[u8]) -> u64 {
     1 << (mixed >> 26)
 }
 
-impl Drop for Bounded {
+impl Drop for AttributeBuffer {
     fn drop(&mut self) {
         let capacity = self.bytes.capacity();
         if capacity == 0 || capacity > MAX_SPARE_BYTES {
@@ -249,16 +249,16 @@ impl Drop for Bounded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::span::attributes;
+    use crate::trace::span_record::attributes;
 
-    fn read(of: &Bounded) -> Vec<(String, ValueRef<'_>)> {
+    fn read(of: &AttributeBuffer) -> Vec<(String, ValueRef<'_>)> {
         let all = attributes(of.bytes());
         all.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
     #[test]
     fn what_has_no_room_is_counted_and_the_rest_is_whole() {
-        let mut few = Bounded::attributes();
+        let mut few = AttributeBuffer::attributes();
         let text = "x".repeat(5000);
         for n in 0..10 {
             few.value(&format!("key{n}"), ValueRef::Str(&text));
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!((attributes(few.bytes()).count(), few.left_out()), (4, 7));
         few.value("small", ValueRef::I64(1));
         assert_eq!(attributes(few.bytes()).count(), 5);
-        let mut many = Bounded::attributes();
+        let mut many = AttributeBuffer::attributes();
         for n in 0..200 {
             many.value(&format!("key{n}"), ValueRef::I64(n));
         }
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_key_is_there_once_and_the_last_value_wins() {
-        let mut all = Bounded::attributes();
+        let mut all = AttributeBuffer::attributes();
         for n in 0..10_000 {
             all.value("progress", ValueRef::I64(n));
         }
@@ -296,7 +296,7 @@ mod tests {
             (vec![("progress".to_owned(), ValueRef::Str("done"))], 0)
         );
         // Also where there is no room for another key.
-        let mut full = Bounded::attributes();
+        let mut full = AttributeBuffer::attributes();
         for n in 0..128 {
             full.value(&format!("key{n}"), ValueRef::I64(n));
         }
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn keys_that_differ_anywhere_are_different_keys() {
-        let mut all = Bounded::attributes();
+        let mut all = AttributeBuffer::attributes();
         let keys: Vec<_> = (0..100)
             .map(|n| format!("k{:02}k{:02}k", n % 10, n / 10))
             .collect();
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_stale_value_does_not_stay_where_the_new_one_has_no_room() {
-        let mut all = Bounded::attributes();
+        let mut all = AttributeBuffer::attributes();
         all.value("state", ValueRef::I64(1));
         let text = "x".repeat(4000);
         for n in 0..4 {
@@ -339,11 +339,11 @@ mod tests {
 
     #[test]
     fn what_is_cut_is_marked_once() {
-        let mut all = Bounded::attributes();
+        let mut all = AttributeBuffer::attributes();
         all.text("a", &"x".repeat(5000));
         all.text("b", &"y".repeat(5000));
         all.text(&"k".repeat(200), "long key");
-        let mut more = Bounded::attributes();
+        let mut more = AttributeBuffer::attributes();
         more.text("c", &"z".repeat(5000));
         all.append(&more);
         let marks = read(&all)

@@ -1,17 +1,18 @@
 //! Spans that say the same each time but for their ids, times and some counts, such as those of one statement. While
 //! a trace is undecided it holds those numbers alone; what its spans say is copied when it is kept.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
-use super::span::{SpanRecord, ValueRef, put_span, put_value};
+use super::span_record::{SpanRecord, ValueRef, put_span, put_value};
 use crate::model::codec::{Reader, put_sized, put_str};
+use crate::model::{read_lock, write_lock};
 
 /// The span, its parent, its start and its end: what a span's record begins with.
-pub(crate) type Numbers = [u64; 4];
+pub(crate) type SpanNumbers = [u64; 4];
 
-const NUMBERS: usize = size_of::<Numbers>();
+const NUMBERS_LEN: usize = size_of::<SpanNumbers>();
 /// Attributes that are counts; those that are none are left out.
-pub(crate) type Counts = [(&'static str, Option<u64>); 2];
+pub(crate) type CountAttributes = [(&'static str, Option<u64>); 2];
 
 /// In the place of a span's length: the number of a prepared span, ..
 const PREPARED: u32 = 1 << 31;
@@ -22,11 +23,11 @@ const HEAD: usize = size_of::<u32>();
 
 /// The prepared spans of one monitor, by their number. None is ever taken out: who prepares spans bounds them.
 #[derive(Debug, Default)]
-pub(super) struct AllPrepared(RwLock<Vec<Prepared>>);
+pub(super) struct SpanTemplates(RwLock<Vec<SpanTemplate>>);
 
 /// What a span says. The numbers are there, and zero.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Prepared {
+pub(crate) struct SpanTemplate {
     number: u32,
     record: Arc<[u8]>,
     /// Where in it the length of the attributes stands.
@@ -35,23 +36,23 @@ pub(crate) struct Prepared {
     pub(super) later: usize,
 }
 
-impl AllPrepared {
-    pub(super) fn add(&self, record: &SpanRecord<'_>) -> Prepared {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let mut prepared = Prepared::new(record);
+impl SpanTemplates {
+    pub(super) fn add(&self, record: &SpanRecord<'_>) -> SpanTemplate {
+        let mut all = write_lock(&self.0);
+        let mut prepared = SpanTemplate::new(record);
         prepared.number = all.len() as u32;
         all.push(prepared.clone());
         prepared
     }
 
     /// Shows the spans that wait in a tree. `look` calls nothing foreign.
-    pub(super) fn with<R>(&self, spans: &[u8], look: impl FnOnce(Waiting<'_>) -> R) -> R {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        look(Waiting { spans, all: &all })
+    pub(super) fn with<R>(&self, spans: &[u8], look: impl FnOnce(EncodedSpans<'_>) -> R) -> R {
+        let all = read_lock(&self.0);
+        look(EncodedSpans { spans, all: &all })
     }
 }
 
-impl Prepared {
+impl SpanTemplate {
     /// One that no trace will hold.
     pub(crate) fn new(record: &SpanRecord<'_>) -> Self {
         let mut bytes = Vec::new();
@@ -64,7 +65,7 @@ impl Prepared {
         Self {
             number: 0,
             attributes_at: record.len().saturating_sub(last),
-            later: record.len().saturating_sub(NUMBERS),
+            later: record.len().saturating_sub(NUMBERS_LEN),
             record,
         }
     }
@@ -81,10 +82,10 @@ impl Prepared {
 
     /// Appends the span that has these numbers, as it waits in a tree.
     #[inline]
-    pub(super) fn put(&self, out: &mut Vec<u8>, numbers: Numbers, counts: &Counts) {
+    pub(super) fn put(&self, out: &mut Vec<u8>, numbers: SpanNumbers, counts: &CountAttributes) {
         let is_counted = counts.iter().any(|(_, count)| count.is_some());
         let counted = if is_counted { COUNTED } else { 0 };
-        let mut entry = [0; HEAD + NUMBERS];
+        let mut entry = [0; HEAD + NUMBERS_LEN];
         let (head, rest) = entry.split_at_mut(HEAD);
         head.copy_from_slice(&(PREPARED | counted | self.number).to_le_bytes());
         for (place, number) in rest.chunks_exact_mut(size_of::<u64>()).zip(numbers) {
@@ -98,11 +99,11 @@ impl Prepared {
 }
 
 #[inline(never)]
-fn put_sized_counts(out: &mut Vec<u8>, counts: &Counts) {
+fn put_sized_counts(out: &mut Vec<u8>, counts: &CountAttributes) {
     put_sized(out, |out| put_counts(out, counts));
 }
 
-fn put_counts(out: &mut Vec<u8>, counts: &Counts) {
+fn put_counts(out: &mut Vec<u8>, counts: &CountAttributes) {
     for (key, count) in counts {
         if let Some(count) = count {
             put_str(out, key);
@@ -114,14 +115,14 @@ fn put_counts(out: &mut Vec<u8>, counts: &Counts) {
 
 /// Spans that wait in a tree, one after the other.
 #[derive(Debug, Clone)]
-pub(super) struct Waiting<'a> {
+pub(super) struct EncodedSpans<'a> {
     spans: &'a [u8],
-    all: &'a [Prepared],
+    all: &'a [SpanTemplate],
 }
 
 /// The parts of a span's record.
 #[derive(Debug, Default)]
-pub(super) struct Parts<'a> {
+pub(super) struct SpanParts<'a> {
     /// All of it; the numbers of a prepared one.
     first: &'a [u8],
     /// What a prepared one says, up to its attributes and from there on.
@@ -131,7 +132,7 @@ pub(super) struct Parts<'a> {
     counts: &'a [u8],
 }
 
-impl Parts<'_> {
+impl SpanParts<'_> {
     fn len(&self) -> usize {
         let parts = [self.first, self.texts, self.attributes, self.counts];
         parts.iter().map(|part| part.len()).sum()
@@ -154,7 +155,7 @@ impl Parts<'_> {
     }
 }
 
-impl Waiting<'_> {
+impl EncodedSpans<'_> {
     /// Takes from the front what fits into `max` bytes, with their number; `least`: one at least.
     pub(super) fn take_front(&mut self, max: usize, least: bool) -> (Self, u32) {
         let (before, mut ahead) = (self.spans, self.clone());
@@ -181,21 +182,21 @@ impl Waiting<'_> {
     }
 }
 
-impl<'a> Iterator for Waiting<'a> {
-    type Item = Parts<'a>;
+impl<'a> Iterator for EncodedSpans<'a> {
+    type Item = SpanParts<'a>;
 
-    fn next(&mut self) -> Option<Parts<'a>> {
+    fn next(&mut self) -> Option<SpanParts<'a>> {
         let (head, rest) = self.spans.split_first_chunk::<HEAD>()?;
         let head = u32::from_le_bytes(*head);
-        let mut parts = Parts::default();
+        let mut parts = SpanParts::default();
         if head & PREPARED == 0 {
             (parts.first, self.spans) = rest.split_at_checked(head as usize)?;
             return Some(parts);
         }
         let prepared = self.all.get((head & !(PREPARED | COUNTED)) as usize)?;
         let (texts, attributes) = prepared.record.split_at_checked(prepared.attributes_at)?;
-        (parts.texts, parts.attributes) = (texts.get(NUMBERS..)?, attributes);
-        let (numbers, rest) = rest.split_at_checked(NUMBERS)?;
+        (parts.texts, parts.attributes) = (texts.get(NUMBERS_LEN..)?, attributes);
+        let (numbers, rest) = rest.split_at_checked(NUMBERS_LEN)?;
         parts.first = numbers;
         let mut reader = Reader::new(rest);
         if head & COUNTED != 0 {
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_whole_again_when_it_is_taken() {
-        let all = AllPrepared::default();
+        let all = SpanTemplates::default();
         let (one, two) = (all.add(&span("one")), all.add(&span("two")));
         assert_eq!((one.record().name, two.record().name), ("one", "two"));
         let (mut waiting, mut whole) = (Vec::new(), Vec::new());

@@ -304,7 +304,7 @@ pub(crate) fn links(bytes: &[u8]) -> impl Iterator<Item = (TraceId, SpanId, &[u8
 
 /// The root of a trace's part.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Root<'a> {
+pub(crate) enum TraceRoot<'a> {
     /// None: these are further spans of a trace.
     None,
     /// A request, in the form of `record::RequestRecord`; its end is the record's time.
@@ -314,7 +314,7 @@ pub(crate) enum Root<'a> {
 
 /// Spans of one kept trace.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Part<'a> {
+pub(crate) struct TracePart<'a> {
     pub(crate) trace: TraceId,
     pub(crate) kept: KeepReason,
     /// The decision at its start.
@@ -326,7 +326,7 @@ pub(crate) struct Part<'a> {
     pub(crate) trace_state: &'a str,
     /// Events of the root, beside its own.
     pub(crate) events: &'a [u8],
-    pub(crate) root: Root<'a>,
+    pub(crate) root: TraceRoot<'a>,
     spans: &'a [u8],
 }
 
@@ -362,7 +362,7 @@ pub(crate) fn put_span_root(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
     put_span(out, span);
 }
 
-impl<'a> Part<'a> {
+impl<'a> TracePart<'a> {
     /// Reads a part; `None` if it is not one.
     pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
         let mut r = Reader::new(record);
@@ -373,9 +373,9 @@ impl<'a> Part<'a> {
         let trace_state = r.str()?;
         let events = r.bytes()?;
         let root = match r.u8()? {
-            0 => Root::None,
-            1 => Root::Request(r.bytes()?),
-            _ => Root::Span(SpanRecord::read(r.bytes()?)?),
+            0 => TraceRoot::None,
+            1 => TraceRoot::Request(r.bytes()?),
+            _ => TraceRoot::Span(SpanRecord::read(r.bytes()?)?),
         };
         Some(Self {
             trace,
@@ -437,14 +437,14 @@ mod tests {
         put_span_root(&mut record, &span);
         put_span(&mut record, &span);
         put_span(&mut record, &span);
-        let part = Part::read(&record).unwrap();
+        let part = TracePart::read(&record).unwrap();
         assert_eq!(
             (part.trace.to_u128(), part.kept, part.trace_state),
             (6, KeepReason::Slow, "a=1")
         );
         assert_eq!(part.sampling, sampling);
         assert_eq!((part.lost, part.events_lost), (2, 7));
-        let Root::Span(root) = part.root else {
+        let TraceRoot::Span(root) = part.root else {
             panic!("no root")
         };
         assert_eq!(format!("{root:?}"), format!("{span:?}"));
@@ -463,7 +463,7 @@ mod tests {
             Some(8)
         );
         for len in 0..record.len() {
-            if let Some(part) = Part::read(&record[..len]) {
+            if let Some(part) = TracePart::read(&record[..len]) {
                 part.spans()
                     .for_each(|span| assert!(attributes(span.attributes).count() <= 2));
             }

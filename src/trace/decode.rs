@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::event::set;
-use super::span::{
-    EventRef, Part, Root, SpanKind, SpanRecord, SpanStatus, ValueRef, attributes, events, links,
-    value,
+use super::attribute_value::{AttributeValue, set};
+use super::span_record::{
+    EventRef, SpanKind, SpanRecord, SpanStatus, TracePart, TraceRoot, ValueRef, attributes, events,
+    links, value,
 };
 use super::{callsites, event};
 use crate::clock::{Clock, Nanos};
@@ -15,22 +15,6 @@ use crate::model::{KeepReason, Outcome, Sampling, SpanId, TraceId, split_host};
 use crate::record::{AttributeRef, RequestRecord};
 use crate::redact;
 use crate::semconv;
-
-/// The value of an attribute of a recorded span.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum AttributeValue {
-    /// A text.
-    Str(String),
-    /// A whole number.
-    I64(i64),
-    /// A number.
-    F64(f64),
-    /// A truth value.
-    Bool(bool),
-    /// Values of one type.
-    Array(Vec<Self>),
-}
 
 /// Something that happened during a span.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,7 +81,7 @@ pub struct Span {
 /// Spans of one kept trace.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub(crate) struct ReadPart {
+pub(crate) struct DecodedPart {
     pub(crate) kept: KeepReason,
     pub(crate) sampling: Sampling,
     pub(crate) trace_state: String,
@@ -105,16 +89,16 @@ pub(crate) struct ReadPart {
 }
 
 /// Reads a record of kept spans; `None` if it is not one.
-pub(crate) fn read_part(record: &[u8], at: Nanos, clock: &Clock) -> Option<ReadPart> {
-    let part = Part::read(record)?;
-    let reading = Reading { part: &part, clock };
+pub(crate) fn read_part(record: &[u8], at: Nanos, clock: &Clock) -> Option<DecodedPart> {
+    let part = TracePart::read(record)?;
+    let reading = SpanReader { part: &part, clock };
     let root = match part.root {
-        Root::None => None,
-        Root::Request(request) => Some(reading.request(&RequestRecord::read(request)?, at)),
-        Root::Span(span) => Some(reading.root(&span)),
+        TraceRoot::None => None,
+        TraceRoot::Request(request) => Some(reading.request(&RequestRecord::read(request)?, at)),
+        TraceRoot::Span(span) => Some(reading.root(&span)),
     };
     let others = part.spans().map(|span| reading.span(&span));
-    Some(ReadPart {
+    Some(DecodedPart {
         kept: part.kept,
         sampling: part.sampling,
         trace_state: part.trace_state.to_owned(),
@@ -122,12 +106,12 @@ pub(crate) fn read_part(record: &[u8], at: Nanos, clock: &Clock) -> Option<ReadP
     })
 }
 
-struct Reading<'a> {
-    part: &'a Part<'a>,
+struct SpanReader<'a> {
+    part: &'a TracePart<'a>,
     clock: &'a Clock,
 }
 
-impl Reading<'_> {
+impl SpanReader<'_> {
     fn time(&self, at: Nanos) -> SystemTime {
         UNIX_EPOCH + Duration::from_nanos(self.clock.wall(at))
     }

@@ -26,7 +26,7 @@ thread_local! {
 /// Makes a monitor's provider the global one, unless another monitor that is at work or somebody else has it.
 pub(crate) fn install_provider(provider: SdkTracerProvider, life: &MonitorLifetime) -> ClaimResult {
     let who = who();
-    if who == Who::SomebodyElse {
+    if who == ProviderOwner::Foreign {
         return ClaimResult::Foreign;
     }
     let mut taken = ClaimResult::Claimed;
@@ -38,32 +38,32 @@ pub(crate) fn install_provider(provider: SdkTracerProvider, life: &MonitorLifeti
     if let Some(provider) = provider {
         taken = installed.claim(provider, life);
     }
-    if who == Who::Nobody {
-        set(Installed(Arc::clone(installed)));
+    if who == ProviderOwner::NotSet {
+        set(GlobalProvider(Arc::clone(installed)));
     }
     taken
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
-    Nobody,
-    Us,
-    SomebodyElse,
+enum ProviderOwner {
+    NotSet,
+    Own,
+    Foreign,
 }
 
 /// Whether the global provider is somebody else's. What the service takes from this crate and sets itself counts as that.
 pub(super) fn has_foreign_provider() -> bool {
-    crate::model::catch_panic(who) == Some(Who::SomebodyElse)
+    crate::model::catch_panic(who) == Some(ProviderOwner::Foreign)
 }
 
 /// Whose the global provider is. OpenTelemetry has no way to ask. Where nobody set one, a span has its parent's ids; the
 /// SDK makes none where telemetry is suppressed, so that neither its sampler nor its processors hear of the question. The
 /// parent is not sampled, for a provider that does not know of that.
-fn who() -> Who {
+fn who() -> ProviderOwner {
     ASKED.set(false);
     let tracer = global::tracer(PROBE);
     if ASKED.get() {
-        return Who::Us;
+        return ProviderOwner::Own;
     }
     let parent = SpanContext::new(
         TraceId::from(1),
@@ -76,14 +76,14 @@ fn who() -> Who {
     let builder = SpanBuilder::from_name(PROBE);
     let span = tracer.build_with_context(builder, &context.with_telemetry_suppressed());
     if *span.span_context() == parent {
-        Who::Nobody
+        ProviderOwner::NotSet
     } else {
-        Who::SomebodyElse
+        ProviderOwner::Foreign
     }
 }
 
 /// OpenTelemetry writes an event that a provider was set: it is no event of the host's.
-fn set(provider: Installed) {
+fn set(provider: GlobalProvider) {
     let set = || global::set_tracer_provider(provider);
     if tracing::dispatcher::has_been_set() {
         tracing::dispatcher::with_default(&Dispatch::none(), set);
@@ -94,17 +94,17 @@ fn set(provider: Installed) {
 }
 
 /// The provider that stays.
-struct Installed(Arc<GlobalSlot<SdkTracerProvider>>);
+struct GlobalProvider(Arc<GlobalSlot<SdkTracerProvider>>);
 
-impl TracerProvider for Installed {
-    type Tracer = InstalledTracer;
+impl TracerProvider for GlobalProvider {
+    type Tracer = GlobalTracer;
 
-    fn tracer_with_scope(&self, scope: InstrumentationScope) -> InstalledTracer {
+    fn tracer_with_scope(&self, scope: InstrumentationScope) -> GlobalTracer {
         if scope.name() == PROBE {
             ASKED.set(true);
         }
         let changes = self.0.changes();
-        InstalledTracer {
+        GlobalTracer {
             tracer: self.0.with(|it| it.tracer_with_scope(scope.clone())),
             scope,
             changes,
@@ -114,7 +114,7 @@ impl TracerProvider for Installed {
 }
 
 /// A tracer of the monitor that has the provider when a span starts.
-struct InstalledTracer {
+struct GlobalTracer {
     tracer: SdkTracer,
     scope: InstrumentationScope,
     /// How often the provider had changed when the tracer was made.
@@ -122,7 +122,7 @@ struct InstalledTracer {
     providers: Arc<GlobalSlot<SdkTracerProvider>>,
 }
 
-impl Tracer for InstalledTracer {
+impl Tracer for GlobalTracer {
     type Span = Span;
 
     #[inline]
@@ -134,7 +134,7 @@ impl Tracer for InstalledTracer {
     }
 }
 
-impl InstalledTracer {
+impl GlobalTracer {
     #[cold]
     fn of_now(&self) -> SdkTracer {
         self.providers

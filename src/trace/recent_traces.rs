@@ -1,14 +1,15 @@
 //! The kept traces that stay in memory. The routes and the jobs whose traces they are share it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use rustc_hash::FxHashMap;
 
-use super::read::{Span, read_part};
-use super::span::{Part, Root};
+use super::decode::{Span, read_part};
+use super::span_record::{TracePart, TraceRoot};
 use crate::clock::{Clock, Nanos};
+use crate::model::lock;
 use crate::model::lock_for_status;
 use crate::model::{KeepReason, RecordKind, TraceId};
 use crate::record::RequestRecord;
@@ -34,27 +35,27 @@ pub struct KeptTrace {
 /// Kept traces in their compact form, bounded in bytes. Of the source (a route, or the name of a topmost span) whose
 /// traces take the most, the oldest makes room.
 #[derive(Debug)]
-pub(crate) struct Recent {
+pub(crate) struct RecentTraces {
     max_bytes: usize,
     clock: Clock,
     /// Of the monitor; a trace is read on any thread.
     rules: RedactionRules,
-    state: Mutex<State>,
+    state: Mutex<RecentState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct RecentState {
     bytes: usize,
-    traces: FxHashMap<TraceId, Held>,
+    traces: FxHashMap<TraceId, StoredTrace>,
     /// As many as [`SOURCES`].
-    sources: Vec<OfSource>,
+    sources: Vec<SourceTraces>,
     /// Traces that came so far.
     count: u64,
 }
 
 /// What is held of a trace.
 #[derive(Debug)]
-struct Held {
+struct StoredTrace {
     /// Its place in the order in which traces came.
     number: u64,
     source: usize,
@@ -63,7 +64,7 @@ struct Held {
 
 /// The traces of one source, in the order in which they came.
 #[derive(Debug, Default)]
-struct OfSource {
+struct SourceTraces {
     bytes: usize,
     order: VecDeque<TraceId>,
 }
@@ -74,21 +75,21 @@ const SOURCES: usize = 256;
 /// What an entry takes beside its bytes.
 const OVERHEAD: usize = 96;
 
-impl Recent {
+impl RecentTraces {
     pub(crate) fn new(max_bytes: usize, clock: Clock) -> Self {
         Self {
             max_bytes,
             clock,
             rules: RedactionRules::current(),
-            state: Mutex::new(State {
-                sources: (0..SOURCES).map(|_| OfSource::default()).collect(),
-                ..State::default()
+            state: Mutex::new(RecentState {
+                sources: (0..SOURCES).map(|_| SourceTraces::default()).collect(),
+                ..RecentState::default()
             }),
         }
     }
 
     fn add(&self, at: Nanos, record: &[u8]) {
-        let Some(part) = Part::read(record) else {
+        let Some(part) = TracePart::read(record) else {
             return;
         };
         let trace = part.trace;
@@ -143,12 +144,12 @@ impl Recent {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, RecentState> {
+        lock(&self.state)
     }
 }
 
-impl State {
+impl RecentState {
     fn add(&mut self, trace: TraceId, source: usize, part: (Nanos, Box<[u8]>)) {
         let cost = part.1.len() + OVERHEAD;
         let (count, sources) = (&mut self.count, &mut self.sources);
@@ -157,7 +158,7 @@ impl State {
             if let Some(of) = sources.get_mut(source) {
                 of.order.push_back(trace);
             }
-            Held {
+            StoredTrace {
                 number: *count,
                 source,
                 parts: Vec::new(),
@@ -188,14 +189,14 @@ impl State {
 }
 
 /// The number of a part's source. Spans that come without their root have one together.
-fn source_of(part: &Part<'_>) -> usize {
+fn source_of(part: &TracePart<'_>) -> usize {
     let name = match part.root {
-        Root::None => return 0,
-        Root::Request(request) => {
+        TraceRoot::None => return 0,
+        TraceRoot::Request(request) => {
             RequestRecord::read(request).map_or(&[][..], |it| it.route.as_bytes())
         }
         // Names may be numbered.
-        Root::Span(span) => {
+        TraceRoot::Span(span) => {
             let mut parts = span.name.as_bytes().split(u8::is_ascii_digit);
             parts.next().unwrap_or_default()
         }
@@ -207,9 +208,9 @@ fn source_of(part: &Part<'_>) -> usize {
 }
 
 /// Hands kept traces to the memory.
-pub(crate) struct RecentTap(pub(crate) Arc<Recent>);
+pub(crate) struct RecentTracesProcessor(pub(crate) Arc<RecentTraces>);
 
-impl RecordProcessor for RecentTap {
+impl RecordProcessor for RecentTracesProcessor {
     fn signal(&self) -> RecordKind {
         RecordKind::Span
     }
@@ -224,7 +225,7 @@ mod tests {
     use super::*;
     use crate::model::codec::put_bytes;
     use crate::model::{Sampling, SpanId};
-    use crate::trace::span::{SpanRecord, put_head, put_span_root};
+    use crate::trace::span_record::{SpanRecord, put_head, put_span_root};
 
     fn record(trace: u128, name: &str) -> Vec<u8> {
         let span = SpanRecord {
@@ -242,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_source_with_the_most_makes_room_by_its_oldest() {
-        let recent = Recent::new(64 << 10, Clock::driven(Duration::ZERO));
+        let recent = RecentTraces::new(64 << 10, Clock::driven(Duration::ZERO));
         for n in 0..5 {
             recent.add(0, &record(n, "nightly report"));
         }
@@ -264,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_none_is_passed_over() {
-        let recent = Recent::new(64 << 10, Clock::driven(Duration::ZERO));
+        let recent = RecentTraces::new(64 << 10, Clock::driven(Duration::ZERO));
         recent.add(0, b"none");
         assert!(recent.traces().is_empty());
     }

@@ -1,13 +1,14 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::LevelFilter;
 
+use super::lock::{read_lock, write_lock};
 /// Which events are recorded: a level for all, and levels of targets. Can be replaced at run time.
 #[derive(Debug)]
-pub(crate) struct Levels {
-    directives: RwLock<Arc<Directives>>,
+pub(crate) struct LevelDirectives {
+    directives: RwLock<Arc<DirectiveSet>>,
     /// Changes with the directives, so that threads know when what they remember is old.
     generation: AtomicU64,
     /// The rank of the most verbose level of any directive, to pass over what is more verbose at no price.
@@ -15,20 +16,20 @@ pub(crate) struct Levels {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Directives {
+struct DirectiveSet {
     default: LevelFilter,
     /// The longest first.
     targets: Vec<(String, LevelFilter)>,
 }
 
-impl Levels {
+impl LevelDirectives {
     /// Reads directives such as `info,hyper=off,my_crate::db=debug`; the last one of a target counts.
     ///
     /// # Errors
     ///
     /// A sentence about the first directive that is none, and what to write.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let directives = Directives::parse(text)?;
+        let directives = DirectiveSet::parse(text)?;
         Ok(Self {
             most: AtomicU8::new(directives.most()),
             directives: RwLock::new(Arc::new(directives)),
@@ -42,13 +43,10 @@ impl Levels {
     ///
     /// As [`parse`](Self::parse); the old directives then stay.
     pub(crate) fn replace(&self, text: &str) -> Result<(), String> {
-        let directives = Arc::new(Directives::parse(text)?);
+        let directives = Arc::new(DirectiveSet::parse(text)?);
         let most = directives.most();
         {
-            let mut now = self
-                .directives
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut now = write_lock(&self.directives);
             *now = directives;
             // Under the lock: of two changes at once both parts are the last one's.
             self.most.store(most, Relaxed);
@@ -91,13 +89,8 @@ impl Levels {
         self.directives().max()
     }
 
-    fn directives(&self) -> Arc<Directives> {
-        Arc::clone(
-            &self
-                .directives
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+    fn directives(&self) -> Arc<DirectiveSet> {
+        Arc::clone(&read_lock(&self.directives))
     }
 }
 
@@ -126,7 +119,7 @@ fn is_own(target: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-impl Directives {
+impl DirectiveSet {
     fn parse(text: &str) -> Result<Self, String> {
         let mut default = LevelFilter::OFF;
         let mut targets: Vec<(String, LevelFilter)> = Vec::new();
@@ -209,7 +202,7 @@ mod tests {
     #[test]
     fn the_longest_target_decides() {
         let directives =
-            Directives::parse("info, hyper=off,my_crate::db=TRACE,my_crate=warn").unwrap();
+            DirectiveSet::parse("info, hyper=off,my_crate::db=TRACE,my_crate=warn").unwrap();
         for (target, expected) in [
             ("other", LevelFilter::INFO),
             ("hyper", LevelFilter::OFF),
@@ -222,11 +215,11 @@ mod tests {
         ] {
             assert_eq!(directives.level_of(target), expected, "{target}");
         }
-        let twice = Directives::parse("a=info,a=debug").unwrap();
+        let twice = DirectiveSet::parse("a=info,a=debug").unwrap();
         assert_eq!(twice.level_of("a"), LevelFilter::DEBUG);
         assert_eq!(twice.level_of("b"), LevelFilter::OFF);
         assert_eq!(
-            Levels::parse("warn,a=debug").unwrap().max(),
+            LevelDirectives::parse("warn,a=debug").unwrap().max(),
             LevelFilter::DEBUG
         );
     }
@@ -234,10 +227,10 @@ mod tests {
     #[test]
     fn a_bad_directive_is_told_with_what_to_write() {
         for bad in ["verbose", "a=loud", "=info", "a b=info", "info,5"] {
-            let problem = Levels::parse(bad).unwrap_err();
+            let problem = LevelDirectives::parse(bad).unwrap_err();
             assert!(problem.contains("write "), "{problem}");
         }
-        let levels = Levels::parse("warn").unwrap();
+        let levels = LevelDirectives::parse("warn").unwrap();
         let before = levels.generation();
         assert!(levels.replace("loud").is_err());
         assert_eq!(

@@ -4,24 +4,24 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::bounded::Bounded;
-use super::open::OpenSpan;
-use super::span::{SpanKind, SpanRecord, SpanStatus};
+use super::active_span::OwnedSpan;
+use super::attribute_buffer::AttributeBuffer;
+use super::span_record::{SpanKind, SpanRecord, SpanStatus};
 use super::traces::Traces;
 use crate::model::Attributes;
 use crate::model::codec::Reader;
 use crate::semconv;
 
 /// A span under way. Dropped before its end, it was cancelled, or what ran in it panicked.
-pub(super) struct Running {
-    open: OpenSpan,
+pub(super) struct ManualSpan {
+    open: OwnedSpan,
     name: Cow<'static, str>,
     kind: SpanKind,
     attributes: Attributes,
     ended: bool,
 }
 
-impl Running {
+impl ManualSpan {
     pub(super) fn begin(
         traces: Arc<Traces>,
         name: Cow<'static, str>,
@@ -29,7 +29,7 @@ impl Running {
         attributes: Attributes,
     ) -> Self {
         Self {
-            open: OpenSpan::begin(traces),
+            open: OwnedSpan::begin(traces),
             name,
             kind,
             attributes,
@@ -61,7 +61,7 @@ impl Running {
 
     fn finish(&mut self, status: SpanStatus, text: &str) {
         self.ended = true;
-        let mut attributes = Bounded::attributes();
+        let mut attributes = AttributeBuffer::attributes();
         attributes.all(&self.attributes);
         let record = SpanRecord {
             kind: self.kind,
@@ -76,7 +76,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ManualSpan {
     fn drop(&mut self) {
         if self.ended {
             return;
@@ -92,9 +92,9 @@ impl Drop for Running {
     }
 }
 
-impl fmt::Debug for Running {
+impl fmt::Debug for ManualSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running")
+        f.debug_struct("ManualSpan")
             .field("name", &self.name)
             .finish_non_exhaustive()
     }

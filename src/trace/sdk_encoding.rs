@@ -1,0 +1,139 @@
+//! The SDK's span data in the compact encoding.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use opentelemetry::trace::{SpanContext, SpanKind as OtelKind, Status};
+use opentelemetry::{Array, KeyValue, Value};
+use opentelemetry_sdk::trace::SpanData;
+
+use super::attribute_buffer::AttributeBuffer;
+use super::otel_context::{span_id, trace_id};
+use super::span_record::{
+    SpanKind, SpanRecord, SpanStatus, ValueRef, put_event, put_link, put_value,
+};
+use super::traces::Traces;
+use crate::clock::Nanos;
+use crate::model::codec::Reader;
+use crate::model::{SpanId, cut};
+
+/// Bytes of a text in an array.
+const MAX_ITEM: usize = 1024;
+
+/// The parts of a span in their compact form.
+pub(super) struct EncodedSpanData {
+    attributes: AttributeBuffer,
+    events: AttributeBuffer,
+    links: AttributeBuffer,
+}
+
+impl EncodedSpanData {
+    pub(super) fn new(traces: &Traces, span: &SpanData) -> Self {
+        let mut written = Self {
+            attributes: AttributeBuffer::attributes(),
+            events: AttributeBuffer::events(),
+            links: AttributeBuffer::links(),
+        };
+        put_attributes(&mut written.attributes, &span.attributes);
+        for event in span.events.iter() {
+            let mut fields = AttributeBuffer::small_attributes();
+            put_attributes(&mut fields, &event.attributes);
+            let (at, name) = (reading(traces, event.timestamp), &event.name);
+            written
+                .events
+                .put(|out| put_event(out, at, name, fields.bytes()));
+        }
+        for link in span.links.iter() {
+            let mut fields = AttributeBuffer::small_attributes();
+            put_attributes(&mut fields, &link.attributes);
+            let to: &SpanContext = &link.span_context;
+            let (trace, span) = (trace_id(to.trace_id()), span_id(to.span_id()));
+            written
+                .links
+                .put(|out| put_link(out, trace, span, fields.bytes()));
+        }
+        written.attributes.lost(span.dropped_attributes_count);
+        written.events.lost(span.events.dropped_count);
+        written.links.lost(span.links.dropped_count);
+        written
+    }
+
+    pub(super) fn record<'a>(
+        &'a self,
+        traces: &Traces,
+        span: &'a SpanData,
+        parent: Option<SpanId>,
+    ) -> SpanRecord<'a> {
+        let (status, status_text) = match &span.status {
+            Status::Unset => (SpanStatus::Unset, ""),
+            Status::Ok => (SpanStatus::Ok, ""),
+            Status::Error { description } => (SpanStatus::Error, &**description),
+        };
+        let parts = [&self.attributes, &self.events, &self.links];
+        SpanRecord {
+            span: span_id(span.span_context.span_id()),
+            parent: parent.unwrap_or_else(|| span_id(span.parent_span_id)),
+            start: reading(traces, span.start_time),
+            end: reading(traces, span.end_time),
+            kind: match span.span_kind {
+                OtelKind::Client => SpanKind::Client,
+                OtelKind::Server => SpanKind::Server,
+                OtelKind::Producer => SpanKind::Producer,
+                OtelKind::Consumer => SpanKind::Consumer,
+                OtelKind::Internal => SpanKind::Internal,
+            },
+            status,
+            name: &span.name,
+            status_text,
+            scope: span.instrumentation_scope.name(),
+            attributes: self.attributes.bytes(),
+            events: self.events.bytes(),
+            links: self.links.bytes(),
+            left_out: parts.iter().map(|part| part.left_out()).sum(),
+        }
+    }
+}
+
+/// A time of the wall clock as a reading of the monitor's.
+fn reading(traces: &Traces, time: SystemTime) -> Nanos {
+    let wall = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let clock = traces.requests().clock();
+    crate::clock::nanos(wall).saturating_sub(clock.wall(0))
+}
+
+fn put_attributes(out: &mut AttributeBuffer, attributes: &[KeyValue]) {
+    for KeyValue { key, value, .. } in attributes {
+        let key = key.as_str();
+        match value {
+            Value::Bool(truth) => out.value(key, ValueRef::Bool(*truth)),
+            Value::I64(number) => out.value(key, ValueRef::I64(*number)),
+            Value::F64(number) => out.value(key, ValueRef::F64(*number)),
+            Value::Array(array) => {
+                let (items, whole) = items(array);
+                let items = ValueRef::Array(Reader::new(items.bytes()));
+                out.value(key, items);
+                if !whole {
+                    out.mark();
+                }
+            }
+            other => out.value(key, ValueRef::Str(&other.as_str())),
+        }
+    }
+}
+
+/// The values of an array, as many as have room, and whether these are all of them, in whole.
+fn items(array: &Array) -> (AttributeBuffer, bool) {
+    let (mut out, mut whole) = (AttributeBuffer::small_attributes(), true);
+    let mut put = |value: ValueRef<'_>| out.put(|out| put_value(out, value));
+    match array {
+        Array::Bool(all) => all.iter().for_each(|truth| put(ValueRef::Bool(*truth))),
+        Array::I64(all) => all.iter().for_each(|number| put(ValueRef::I64(*number))),
+        Array::F64(all) => all.iter().for_each(|number| put(ValueRef::F64(*number))),
+        Array::String(all) => all.iter().for_each(|text| {
+            whole &= text.as_str().len() <= MAX_ITEM;
+            put(ValueRef::Str(&cut(text.as_str(), MAX_ITEM)));
+        }),
+        _ => {}
+    }
+    whole &= out.left_out() == 0;
+    (out, whole)
+}
