@@ -39,6 +39,8 @@ pub mod otel;
 mod record;
 mod redact;
 mod semconv;
+#[cfg(feature = "serde")]
+mod serialize;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod trace;

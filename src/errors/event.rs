@@ -73,6 +73,17 @@ pub enum EventKind {
     Panic,
 }
 
+impl EventKind {
+    /// The name, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Message => "message",
+            Self::Panic => "panic",
+        }
+    }
+}
+
 /// An error of a chain: the captured one or one of its sources.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]

@@ -2,3 +2,6 @@
 
 #[doc = include_str!("beside.md")]
 pub mod beside {}
+
+#[doc = include_str!("cost.md")]
+pub mod cost {}

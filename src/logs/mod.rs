@@ -141,3 +141,5 @@ pub(crate) use self::bridge::{BridgeState, follow_levels, install as install_log
 pub(crate) use self::config::ServiceFields;
 pub(crate) use self::formatter::LogFormatter;
 pub(crate) use self::installed::{InstalledLayer, has_layer_of, monitor_of};
+#[cfg(feature = "serde")]
+pub(crate) use self::timestamp::TimestampWriter;

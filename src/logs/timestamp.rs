@@ -9,7 +9,7 @@ const TIMESTAMP: usize = SECOND + 7;
 
 /// Writes timestamps. It keeps the text of the last second, which neighbouring records share.
 #[derive(Debug)]
-pub(super) struct TimestampWriter {
+pub(crate) struct TimestampWriter {
     /// When that second began, in nanoseconds since the Unix epoch.
     second_start: u64,
     text: [u8; TIMESTAMP],
@@ -26,7 +26,7 @@ impl Default for TimestampWriter {
 
 impl TimestampWriter {
     /// Appends the time of `nanos` nanoseconds since the Unix epoch with six decimals, as `2026-11-24T00:10:17.123456Z`.
-    pub(super) fn put(&mut self, out: &mut Vec<u8>, nanos: u64) {
+    pub(crate) fn put(&mut self, out: &mut Vec<u8>, nanos: u64) {
         const SECOND_NANOS: u64 = 1_000_000_000;
         if nanos.wrapping_sub(self.second_start) >= SECOND_NANOS {
             let second = nanos / SECOND_NANOS;

@@ -36,6 +36,19 @@ impl Global {
         Self::CaptureError,
     ];
 
+    /// The name, in lower case with underscores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Subscriber => "subscriber",
+            Self::LogBridge => "log_bridge",
+            Self::Recorder => "recorder",
+            Self::Propagator => "propagator",
+            Self::TracerProvider => "tracer_provider",
+            Self::PanicHook => "panic_hook",
+            Self::CaptureError => "capture_error",
+        }
+    }
+
     /// Its key in the settings, such as `install.panic_hook`.
     pub fn setting(self) -> &'static str {
         match self {
@@ -82,6 +95,19 @@ pub enum GlobalState {
     Missing,
     /// The settings do not want it.
     Off,
+}
+
+impl GlobalState {
+    /// The name, in lower case with underscores.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Installed => "installed",
+            Self::AlreadyInstalled => "already_installed",
+            Self::InPlace => "in_place",
+            Self::Missing => "missing",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// One line of an [`InstallReport`].

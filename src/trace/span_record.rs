@@ -68,6 +68,15 @@ pub enum SpanStatus {
 
 impl SpanStatus {
     const ALL: [Self; 3] = [Self::Unset, Self::Ok, Self::Error];
+
+    /// The name, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unset => "unset",
+            Self::Ok => "ok",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// A span in its compact form. Texts are as they came: whoever shows them scrubs them first.

@@ -38,6 +38,8 @@ mod reqwest;
 mod secrets;
 #[cfg(feature = "sentry")]
 mod sentry;
+#[cfg(feature = "serde")]
+mod serialize;
 mod shares;
 mod spans;
 #[cfg(feature = "sqlx")]
