@@ -13,7 +13,7 @@ use http::Request;
 use http_body::Body as _;
 use metrics::counter;
 use tower::Service as _;
-use watchpost::metrics::{Metrics, PageBody};
+use watchpost::metrics::{ExpositionBody, Metrics};
 
 const CALLS: u32 = 1_000_000;
 const RUNS: u32 = 7;
@@ -136,7 +136,7 @@ fn page(metrics: &Metrics, encoding: &'static str) -> (Duration, Duration, usize
     }
 }
 
-fn next(body: &mut PageBody) -> Option<usize> {
+fn next(body: &mut ExpositionBody) -> Option<usize> {
     let mut cx = Context::from_waker(Waker::noop());
     match Pin::new(body).poll_frame(&mut cx) {
         Poll::Ready(Some(Ok(frame))) => frame.data_ref().map(bytes::Bytes::len),

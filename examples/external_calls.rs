@@ -43,14 +43,14 @@ use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tower::{Layer, Service};
 use watchpost::Monitor;
-use watchpost::external::{Client as Watched, UrlTemplate};
+use watchpost::external::{ClientService, UrlTemplate};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Clone)]
 struct App {
     monitor: Monitor,
-    client: Watched<Client<HttpConnector, Body>>,
+    client: ClientService<Client<HttpConnector, Body>>,
     weather: SocketAddr,
 }
 

@@ -220,12 +220,12 @@ fn a_page_is_written_in_little_memory() {
     assert!(most <= MIB / 2, "{most} bytes for a page of {bytes}");
 }
 
-fn body(metrics: &Metrics) -> watchpost::metrics::PageBody {
+fn body(metrics: &Metrics) -> watchpost::metrics::ExpositionBody {
     let response = tower::Service::call(&mut metrics.prometheus(), http::Request::new(()));
     response.into_inner().unwrap().into_body()
 }
 
-fn next(body: &mut watchpost::metrics::PageBody) -> Option<bytes::Bytes> {
+fn next(body: &mut watchpost::metrics::ExpositionBody) -> Option<bytes::Bytes> {
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     match http_body::Body::poll_frame(std::pin::Pin::new(body), &mut cx) {
         std::task::Poll::Ready(frame) => frame.map(|frame| frame.unwrap().into_data().unwrap()),

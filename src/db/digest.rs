@@ -259,7 +259,7 @@ impl Digest {
             QueryOutcome::Failed { .. } | QueryOutcome::Panicked | QueryOutcome::Unknown => None,
         };
         match series {
-            Some(series) => series.record_alone(query.seconds),
+            Some(series) => series.record_untraced(query.seconds),
             None => self.record_uncached(query),
         }
     }
@@ -287,8 +287,8 @@ impl Digest {
         let has_own_label = self.other.is_some() || self.acquire_label(now);
         let series = || self.series(query.outcome, has_own_label);
         match handle.filter(|_| has_own_label) {
-            Some(handle) => handle.get_or_init(series).record_alone(query.seconds),
-            None => series().record_alone(query.seconds),
+            Some(handle) => handle.get_or_init(series).record_untraced(query.seconds),
+            None => series().record_untraced(query.seconds),
         }
     }
 

@@ -6,7 +6,7 @@ use super::outcome::{EndedQuery, QueryOutcome};
 use super::system::DbSystem;
 use crate::clock::Nanos;
 use crate::context::{RouteId, Routes, Slot};
-use crate::metrics::Exponential;
+use crate::metrics::ExponentialHistogram;
 use crate::model::{TraceId, lock, lock_for_status};
 
 /// Routes that a digest counts separately as callers.
@@ -25,7 +25,7 @@ pub(super) struct DigestStats {
     callers: [RouteCalls; MAX_CALLERS],
     other_callers: AtomicU64,
     /// Durations of all calls. Its count is the number of calls.
-    times: Exponential,
+    times: ExponentialHistogram,
 }
 
 /// A route and its calls. The route's number is stored plus one; 0 is a free place.

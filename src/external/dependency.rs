@@ -1,55 +1,55 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::quota::Limit;
+use super::service_limits::Limit;
 use crate::clock::Nanos;
 
-/// Recent calls that must be there before a service is called bad.
-const ENOUGH: usize = 5;
-/// A service of which so great a part of the recent calls failed is down ..
+/// The minimum number of recent calls before a service can be degraded or down by its error rate.
+const MIN_CALLS: usize = 5;
+/// The error rate of recent calls from which on a service is down.
 const DOWN: f64 = 0.5;
-/// .. or, from this part on, degraded.
+/// The error rate of recent calls from which on a service is degraded.
 const DEGRADED: f64 = 0.1;
 
-/// How a service elsewhere does, as [`Monitor::dependencies`](crate::Monitor::dependencies) tells it.
+/// The state of a service that the host calls, returned by [`Monitor::dependencies`](crate::Monitor::dependencies).
 ///
-/// "Recent" calls are the last 256 of the last five minutes.
+/// "Recent" calls are the last 256 calls of the last five minutes.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Dependency {
-    /// Its name here.
+    /// The name that was given to [`Monitor::external`](crate::Monitor::external).
     pub service: Arc<str>,
-    /// Up, degraded or down.
+    /// Whether the service is up, degraded or down.
     pub state: DependencyState,
-    /// Why, in a sentence; empty while it is up.
+    /// The reason for the state, one sentence; empty if the service is up.
     pub reason: String,
-    /// Calls since the start that ended, however.
+    /// The number of calls that have ended since the start, with any outcome.
     pub calls: u64,
-    /// Those without an answer, and those answered by a 5xx or 429.
+    /// Calls that got no response, or a 5xx or 429.
     pub errors: u64,
-    /// Those of the errors that ran out of time.
+    /// Errors that were time-outs.
     pub timeouts: u64,
-    /// Calls that were dropped before the end of their answer.
+    /// Calls that were dropped before the end of the response.
     pub cancelled: u64,
-    /// Recent calls a second.
+    /// Recent calls per second.
     pub rate: f64,
-    /// The part of recent calls that failed, from 0 to 1.
+    /// The share of recent calls that failed, from 0 to 1.
     pub error_rate: f64,
-    /// 95 of 100 recent calls took no longer; zero without one.
+    /// The 95th percentile of the durations of recent calls; zero if there are none.
     pub p95: Duration,
-    /// The last error.
+    /// The last error since the start.
     pub last_error: Option<LastError>,
-    /// Its limits, as its answers told them.
+    /// The rate limits that the service has reported, at most 16 windows.
     pub limits: Vec<Limit>,
 }
 
-/// The last failure of a service.
+/// The last error of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LastError {
-    /// `error.type`: the status, the error's type, or `timeout`.
+    /// The `error.type`: the status, the type of the error, or `timeout`.
     pub error: String,
-    /// How long ago.
+    /// The time since the error.
     pub age: Duration,
 }
 
@@ -57,16 +57,16 @@ pub struct LastError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DependencyState {
-    /// It answers, or was not asked.
+    /// The service responds, or was not called recently.
     Up,
-    /// One in ten recent calls failed, or it asked to be left alone.
+    /// At least one in ten of five or more recent calls failed, or the service asked to be called later.
     Degraded,
-    /// Half of the recent calls failed, of five or more.
+    /// At least half of five or more recent calls failed.
     Down,
 }
 
 impl DependencyState {
-    /// The name, in lower case.
+    /// Returns the name of the state: `up`, `degraded` or `down`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Up => "up",
@@ -76,42 +76,67 @@ impl DependencyState {
     }
 }
 
+/// The number of calls of a service since the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ServiceTotals {
+    pub(super) calls: u64,
+    pub(super) errors: u64,
+    pub(super) timeouts: u64,
+    pub(super) cancelled: u64,
+}
+
 /// A recent call.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
+pub(super) struct RecentCall {
     pub(super) at: Nanos,
     pub(super) duration: Nanos,
     pub(super) failed: bool,
 }
 
 impl Dependency {
-    /// What recent calls, the oldest first, say of a service.
-    pub(super) fn judged(
+    /// Derives the state of a service from its recent calls, the oldest first, and from the wait that it asked for.
+    pub(super) fn assess(
         service: &Arc<str>,
-        recent: &[Seen],
+        totals: ServiceTotals,
+        recent: &[RecentCall],
         now: Nanos,
         last_error: Option<LastError>,
-        rests: Option<Duration>,
+        back_off: Option<Duration>,
     ) -> Self {
-        let (count, failed) = (
-            recent.len(),
-            recent.iter().filter(|seen| seen.failed).count(),
-        );
+        let count = recent.len();
+        let failed = recent.iter().filter(|call| call.failed).count();
         let error_rate = failed as f64 / count.max(1) as f64;
-        let (state, reason) = judge(count, failed, error_rate, last_error.as_ref(), rests);
-        // Over a second at least: one call is no rate of thousands.
-        let begun = recent.first().map_or(now, |seen| seen.at);
-        let span = Duration::from_nanos(now.saturating_sub(begun))
+        let (state, reason) = if count >= MIN_CALLS && error_rate >= DEGRADED {
+            let error = last_error.as_ref().map_or("", |last| &last.error);
+            let reason =
+                format!("{failed} of the last {count} calls failed, the last one with `{error}`");
+            let is_down = error_rate >= DOWN;
+            let state = if is_down {
+                DependencyState::Down
+            } else {
+                DependencyState::Degraded
+            };
+            (state, reason)
+        } else if let Some(wait) = back_off {
+            let seconds = wait.as_secs().max(1);
+            let reason = format!("it asked to be called no earlier than in {seconds} s");
+            (DependencyState::Degraded, reason)
+        } else {
+            (DependencyState::Up, String::new())
+        };
+        // The rate covers at least a second, so that a single call is not a rate of thousands.
+        let oldest = recent.first().map_or(now, |call| call.at);
+        let span = Duration::from_nanos(now.saturating_sub(oldest))
             .as_secs_f64()
             .max(1.0);
         Self {
             service: Arc::clone(service),
             state,
             reason,
-            calls: 0,
-            errors: 0,
-            timeouts: 0,
-            cancelled: 0,
+            calls: totals.calls,
+            errors: totals.errors,
+            timeouts: totals.timeouts,
+            cancelled: totals.cancelled,
             rate: count as f64 / span,
             error_rate,
             p95: p95(recent),
@@ -121,40 +146,9 @@ impl Dependency {
     }
 }
 
-fn judge(
-    count: usize,
-    failed: usize,
-    error_rate: f64,
-    last: Option<&LastError>,
-    rests: Option<Duration>,
-) -> (DependencyState, String) {
-    let bad = count >= ENOUGH && error_rate >= DEGRADED;
-    if bad {
-        let error = last.map_or("", |last| &last.error);
-        let reason =
-            format!("{failed} of the last {count} calls failed, the last one with `{error}`");
-        let is_down = error_rate >= DOWN;
-        let state = if is_down {
-            DependencyState::Down
-        } else {
-            DependencyState::Degraded
-        };
-        return (state, reason);
-    }
-    match rests {
-        Some(rests) => (
-            DependencyState::Degraded,
-            format!(
-                "it asked to be left alone for another {} s",
-                rests.as_secs().max(1)
-            ),
-        ),
-        None => (DependencyState::Up, String::new()),
-    }
-}
-
-fn p95(recent: &[Seen]) -> Duration {
-    let mut durations: Vec<_> = recent.iter().map(|seen| seen.duration).collect();
+/// The exact 95th percentile of the durations.
+fn p95(recent: &[RecentCall]) -> Duration {
+    let mut durations: Vec<_> = recent.iter().map(|call| call.duration).collect();
     durations.sort_unstable();
     let rank = (durations.len() * 95).div_ceil(100);
     let found = rank.checked_sub(1).and_then(|rank| durations.get(rank));
@@ -167,19 +161,26 @@ mod tests {
 
     const SECOND: Nanos = 1_000_000_000;
 
-    fn judged(calls: &[bool], rests: Option<Duration>) -> Dependency {
-        let seen = |(n, failed): (usize, &bool)| Seen {
+    fn assess(calls: &[bool], back_off: Option<Duration>) -> Dependency {
+        let call = |(n, failed): (usize, &bool)| RecentCall {
             at: n as u64 * SECOND,
             duration: (n as u64 + 1) * SECOND,
             failed: *failed,
         };
-        let recent: Vec<_> = calls.iter().enumerate().map(seen).collect();
+        let recent: Vec<_> = calls.iter().enumerate().map(call).collect();
         let last = LastError {
             error: "503".to_owned(),
             age: Duration::ZERO,
         };
         let now = calls.len() as u64 * SECOND;
-        Dependency::judged(&"openai".into(), &recent, now, Some(last), rests)
+        Dependency::assess(
+            &"openai".into(),
+            ServiceTotals::default(),
+            &recent,
+            now,
+            Some(last),
+            back_off,
+        )
     }
 
     #[test]
@@ -196,19 +197,27 @@ mod tests {
             (&[ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, bad], Up),
         ];
         for (calls, state) in cases {
-            let judged = judged(calls, None);
-            assert_eq!(judged.state, state, "{calls:?}");
-            assert_eq!(judged.reason.is_empty(), state == Up, "{}", judged.reason);
+            let dependency = assess(calls, None);
+            assert_eq!(dependency.state, state, "{calls:?}");
+            assert_eq!(
+                dependency.reason.is_empty(),
+                state == Up,
+                "{}",
+                dependency.reason
+            );
         }
-        let five = judged(&[bad; 5], None);
+        let five = assess(&[bad; 5], None);
         assert_eq!(
             five.reason,
             "5 of the last 5 calls failed, the last one with `503`"
         );
         assert_eq!((five.rate, five.error_rate), (1.0, 1.0));
         assert_eq!(five.p95, Duration::from_secs(5));
-        let resting = judged(&[ok], Some(Duration::from_secs(9)));
-        assert_eq!(resting.state, Degraded);
-        assert_eq!(resting.reason, "it asked to be left alone for another 9 s");
+        let waiting = assess(&[ok], Some(Duration::from_secs(9)));
+        assert_eq!(waiting.state, Degraded);
+        assert_eq!(
+            waiting.reason,
+            "it asked to be called no earlier than in 9 s"
+        );
     }
 }

@@ -1,26 +1,27 @@
 use std::any::type_name;
 use std::borrow::Cow;
 
-use super::known::{Cause, ErrorTypes, cause};
+use super::error_kind::{ErrorCause, ErrorTypes, classify_error};
 use crate::model::grpc::Status;
 use crate::model::{Outcome, catch_panic};
 
-const TIMEOUT: Cause = Cause::Known("timeout");
+const TIMEOUT: ErrorCause = ErrorCause::Known("timeout");
 
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct End {
+pub(super) struct CallEnd {
     pub(super) outcome: Outcome,
+    /// The HTTP status.
     pub(super) status: Option<u16>,
     /// The status of a gRPC call.
     pub(super) grpc: Option<Status>,
-    /// The status from 400 on, the gRPC status but OK, the error's type, or the outcome's name.
+    /// The status from 400 on, the gRPC status except OK, the type of the error, or the name of the outcome.
     pub(super) error_type: Option<Cow<'static, str>>,
 }
 
-impl End {
-    /// The answer came, as far as anybody looked.
-    pub(super) fn answered(status: Option<u16>) -> Self {
+impl CallEnd {
+    /// The response was received.
+    pub(super) fn completed(status: Option<u16>) -> Self {
         let failed = status.filter(|status| *status >= 400);
         Self {
             outcome: Outcome::Completed,
@@ -30,18 +31,18 @@ impl End {
         }
     }
 
-    /// The response to a gRPC call came, with this status: each but OK is an error of the call, as the conventions say.
-    pub(super) fn of_call(status: Option<u16>, grpc: Status) -> Self {
-        let failed = (grpc != Status::OK).then(|| grpc.name().into());
+    /// The response to a gRPC call was received. By the conventions, each status except OK is an error of the call.
+    pub(super) fn grpc_completed(status: Option<u16>, grpc: Status) -> Self {
+        let error_type = (grpc != Status::OK).then(|| grpc.name().into());
         Self {
             outcome: Outcome::Completed,
             status,
             grpc: Some(grpc),
-            error_type: failed,
+            error_type,
         }
     }
 
-    /// The client gave an error: a time-out where it says so. Its type is a word for what it says, else its own.
+    /// The client returned an error. The outcome is a time-out if the error is one.
     pub(super) fn failed<E: 'static>(
         status: Option<u16>,
         error: &E,
@@ -57,31 +58,30 @@ impl End {
             status,
             grpc: None,
             error_type: Some(match cause {
-                Cause::Known(word) => word.into(),
-                // The conventions' word for what has none.
-                Cause::Boxed => "_OTHER".into(),
-                Cause::Unknown => type_name::<E>().into(),
+                ErrorCause::Known(word) => word.into(),
+                // The conventions' word for an error without a known type.
+                ErrorCause::Boxed => "_OTHER".into(),
+                ErrorCause::Unknown => type_name::<E>().into(),
             }),
         }
     }
 
-    /// The answer's body gave an error.
+    /// The response body returned an error.
     pub(super) fn body_failed<E: 'static>(
         status: Option<u16>,
         error: &E,
         types: Option<&ErrorTypes>,
     ) -> Self {
-        let timed_out = cause_of(error, types) == TIMEOUT;
-        let outcome = if timed_out {
+        let outcome = if cause_of(error, types) == TIMEOUT {
             Outcome::Timeout
         } else {
             Outcome::BodyError
         };
-        Self::by(outcome, status)
+        Self::from_outcome(outcome, status)
     }
 
-    /// It ended in no answer and no error.
-    pub(super) fn by(outcome: Outcome, status: Option<u16>) -> Self {
+    /// The call ended without a complete response and without an error of the client.
+    pub(super) fn from_outcome(outcome: Outcome, status: Option<u16>) -> Self {
         let is_error = !matches!(
             outcome,
             Outcome::Cancelled | Outcome::BodyDropped | Outcome::Upgraded
@@ -94,13 +94,13 @@ impl End {
         }
     }
 
-    /// Whether the response's status is the error.
-    pub(super) fn is_status(&self) -> bool {
+    pub(super) fn is_completed(&self) -> bool {
         self.outcome == Outcome::Completed
     }
 
-    /// Whether the service is to blame: no answer, or one that says that it failed or is overloaded.
-    pub(super) fn is_the_services_failure(&self) -> bool {
+    /// Whether the call counts as a failure of the service: there was no response, or its status says that the service
+    /// failed or is overloaded.
+    pub(super) fn is_service_failure(&self) -> bool {
         match self.outcome {
             Outcome::Failed | Outcome::Timeout | Outcome::BodyError => true,
             Outcome::Completed => match self.grpc {
@@ -114,9 +114,10 @@ impl End {
     }
 }
 
-/// What an error says. Its `source` is the host's code, which would not have run without us.
-fn cause_of<E: 'static>(error: &E, types: Option<&ErrorTypes>) -> Cause {
-    catch_panic(|| cause(error, types)).unwrap_or(Cause::Unknown)
+/// Classifies an error. The panic is caught because `Error::source` is the host's code, which would not have run
+/// without this crate.
+fn cause_of<E: 'static>(error: &E, types: Option<&ErrorTypes>) -> ErrorCause {
+    catch_panic(|| classify_error(error, types)).unwrap_or(ErrorCause::Unknown)
 }
 
 #[cfg(test)]
@@ -126,15 +127,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_to_blame() {
-        let blamed = |end: &End| end.is_the_services_failure();
-        let of = |status| blamed(&End::answered(Some(status)));
+    fn some_ends_count_as_failures_of_the_service() {
+        let is_failure = |end: &CallEnd| end.is_service_failure();
+        let of = |status| is_failure(&CallEnd::completed(Some(status)));
         assert_eq!(
             [200, 404, 429, 500, 503].map(of),
             [false, false, true, true, true]
         );
-        assert!(blamed(&End::failed(None, &io::Error::other("why"), None)));
-        assert!(!blamed(&End::by(Outcome::Cancelled, None)));
-        assert_eq!(End::answered(Some(404)).error_type.as_deref(), Some("404"));
+        assert!(is_failure(&CallEnd::failed(
+            None,
+            &io::Error::other("why"),
+            None
+        )));
+        assert!(!is_failure(&CallEnd::from_outcome(
+            Outcome::Cancelled,
+            None
+        )));
+        assert_eq!(
+            CallEnd::completed(Some(404)).error_type.as_deref(),
+            Some("404")
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Calls of models: their tokens and what they cost.
+//! Calls of generative AI models: their tokens and their cost.
 //!
 //! Source: <https://opentelemetry.io/docs/specs/semconv/gen-ai/>
 
@@ -8,111 +8,123 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustc_hash::FxHashMap;
 
-use super::calls::lock;
-use super::end::End;
+use super::end::CallEnd;
 use crate::context::{NO_REQUEST, RouteId, Routes};
 use crate::metrics::{Histogram, HistogramBuilder, Metrics};
-use crate::model::lock_for_status;
-use crate::model::{cut, within};
+use crate::model::{cut, lock, lock_for_status, within};
 use crate::semconv;
 use crate::trace::{AttributeBuffer, SpanValue};
 
-/// Bytes of an operation's and of a model's name.
+/// The maximum length of the name of an operation or a model, in bytes.
 const MAX_NAME: usize = 128;
-/// Models told apart, and those among them of one service; the others are `_OTHER`.
+/// The maximum number of models that have their own series; further ones are `_OTHER`.
 const MAX_MODELS: usize = 64;
-const MAX_MODELS_OF_ONE: usize = 32;
-const OTHER_MODEL: &str = "_OTHER";
-/// Operations told apart.
+/// The maximum number of models of one service that have their own series.
+const MAX_MODELS_PER_SERVICE: usize = 32;
+/// The name of models and operations beyond the limits.
+const OTHER: &str = "_OTHER";
+/// The maximum number of operations that have their own series.
 const MAX_OPERATIONS: usize = 8;
-/// Rows of the table, and the days that they reach back.
+/// The maximum number of rows of the usage table.
 const MAX_ROWS: usize = 2048;
+/// The number of days that the usage table covers, including today.
 const MAX_DAYS: u64 = 31;
+/// The seconds of a day.
 const DAY: u64 = 86_400;
 
-/// A call of a model.
+/// The operation, model and usage of a call of a model.
 #[derive(Debug)]
-pub(super) struct GenAi {
+pub(super) struct GenAiCall {
     operation: Cow<'static, str>,
     model: Arc<str>,
-    input: Option<u64>,
-    output: Option<u64>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
     cost: Option<f64>,
 }
 
-/// What was used of a model by a route on a day, as [`Monitor::model_usage`](crate::Monitor::model_usage) tells it.
+/// The usage of a model by one route on one day, returned by [`Monitor::model_usage`](crate::Monitor::model_usage).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ModelUsage {
-    /// The beginning of the day, in UTC.
+    /// The start of the day, in UTC.
     pub day: SystemTime,
-    /// The service that was asked.
+    /// The service that was called.
     pub service: Arc<str>,
-    /// The model that was asked for; `_OTHER` for all beyond the first 32 of a service or the first 64 in all.
+    /// The requested model; `_OTHER` for models beyond the first 32 of a service or the first 64 in all.
     pub model: Arc<str>,
-    /// The route that asked; empty outside a request.
+    /// The route of the request that made the calls; empty outside of a request.
     pub route: Arc<str>,
-    /// Calls that ended, however.
+    /// The number of calls that have ended, with any outcome.
     pub calls: u64,
-    /// Those that did not end in an answer below 400.
+    /// Calls that ended without a response or with a status from 400 on.
     pub errors: u64,
-    /// Tokens that went in.
+    /// The number of input tokens.
     pub input_tokens: u64,
-    /// Tokens that came out.
+    /// The number of output tokens.
     pub output_tokens: u64,
-    /// What they cost, in the currency that the host counts in.
+    /// The cost, in the currency that the host uses.
     pub cost: f64,
 }
 
-/// A row's name.
-type Key = (u64, Arc<str>, Arc<str>, RouteId);
+/// The key of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct ModelUsageKey {
+    /// Days since the Unix epoch.
+    day: u64,
+    service: Arc<str>,
+    model: Arc<str>,
+    route: RouteId,
+}
 
+/// The values of a row.
 #[derive(Debug, Clone, Copy, Default)]
-struct Row {
+struct ModelTotals {
     calls: u64,
     errors: u64,
-    input: u64,
-    output: u64,
+    input_tokens: u64,
+    output_tokens: u64,
     cost: f64,
 }
 
-/// What was used of models.
+/// The usage of models: a row for each day, service, model and route, and the metrics.
 #[derive(Debug)]
-pub(super) struct Usage {
+pub(super) struct ModelUsageTable {
     metrics: Metrics,
-    rows: Mutex<FxHashMap<Key, Row>>,
-    names: Mutex<Names>,
+    rows: Mutex<FxHashMap<ModelUsageKey, ModelTotals>>,
+    names: Mutex<ModelNames>,
 }
 
-/// The names that are told apart, in order of their first call.
+/// The names that have their own series, in the order of their first call.
 #[derive(Debug, Default)]
-struct Names {
-    /// A service and a model of it.
+struct ModelNames {
+    /// A service and one of its models.
     models: Vec<(Arc<str>, Arc<str>)>,
     operations: Vec<Box<str>>,
 }
 
-impl Names {
+impl ModelNames {
+    /// The label of a model.
     fn model(&mut self, service: &Arc<str>, model: &Arc<str>) -> Arc<str> {
         let of_service = self.models.iter().filter(|(of, _)| of == service);
-        let (mut known, mut count) = (false, 0);
+        let (mut is_known, mut count) = (false, 0);
         for (_, other) in of_service {
-            known |= other == model;
+            is_known |= other == model;
             count += 1;
         }
-        if !known {
-            if self.models.len() >= MAX_MODELS || count >= MAX_MODELS_OF_ONE {
-                return OTHER_MODEL.into();
+        if !is_known {
+            if self.models.len() >= MAX_MODELS || count >= MAX_MODELS_PER_SERVICE {
+                return OTHER.into();
             }
             self.models.push((Arc::clone(service), Arc::clone(model)));
         }
         Arc::clone(model)
     }
 
+    /// The label of an operation.
     fn operation(&mut self, operation: &str) -> String {
         if !self.operations.iter().any(|it| **it == *operation) {
             if self.operations.len() >= MAX_OPERATIONS {
-                return OTHER_MODEL.to_owned();
+                return OTHER.to_owned();
             }
             self.operations.push(operation.into());
         }
@@ -120,47 +132,48 @@ impl Names {
     }
 }
 
-/// The end of a call as the usage needs it.
-pub(super) struct Used<'a> {
+/// A call that has ended, and the request that made it.
+pub(super) struct FinishedCall<'a> {
     pub(super) service: &'a Arc<str>,
-    pub(super) route: (RouteId, Arc<str>),
-    pub(super) end: &'a End,
+    pub(super) route: RouteId,
+    pub(super) route_name: Arc<str>,
+    pub(super) end: &'a CallEnd,
     pub(super) seconds: f64,
-    /// Since the Unix epoch.
-    pub(super) wall: Duration,
+    /// The time of the end since the Unix epoch.
+    pub(super) wall_time: Duration,
 }
 
-impl GenAi {
+impl GenAiCall {
     pub(super) fn new(operation: Cow<'static, str>, model: &str) -> Self {
         Self {
             operation: within(operation, MAX_NAME),
             model: cut(model, MAX_NAME).into(),
-            input: None,
-            output: None,
+            input_tokens: None,
+            output_tokens: None,
             cost: None,
         }
     }
 
-    pub(super) fn tokens(&mut self, input: u64, output: u64) {
-        (self.input, self.output) = (Some(input), Some(output));
+    pub(super) fn set_tokens(&mut self, input: u64, output: u64) {
+        (self.input_tokens, self.output_tokens) = (Some(input), Some(output));
     }
 
-    pub(super) fn cost(&mut self, cost: f64) {
+    pub(super) fn set_cost(&mut self, cost: f64) {
         self.cost = Some(cost).filter(|cost| cost.is_finite() && *cost >= 0.0);
     }
 
-    /// The span's name.
-    pub(super) fn name(&self) -> String {
+    /// The name of the span.
+    pub(super) fn span_name(&self) -> String {
         format!("{} {}", self.operation, self.model)
     }
 
-    pub(super) fn attributes(&self, service: &str, out: &mut AttributeBuffer) {
+    pub(super) fn add_attributes(&self, service: &str, out: &mut AttributeBuffer) {
         out.text(semconv::GEN_AI_OPERATION_NAME, &self.operation);
         out.text(semconv::GEN_AI_REQUEST_MODEL, &self.model);
         out.text(semconv::GEN_AI_PROVIDER_NAME, service);
         let tokens = [
-            (semconv::GEN_AI_USAGE_INPUT_TOKENS, self.input),
-            (semconv::GEN_AI_USAGE_OUTPUT_TOKENS, self.output),
+            (semconv::GEN_AI_USAGE_INPUT_TOKENS, self.input_tokens),
+            (semconv::GEN_AI_USAGE_OUTPUT_TOKENS, self.output_tokens),
         ];
         for (key, tokens) in tokens {
             if let Some(tokens) = tokens {
@@ -174,7 +187,7 @@ impl GenAi {
     }
 }
 
-impl Usage {
+impl ModelUsageTable {
     pub(super) fn new(metrics: &Metrics) -> Self {
         Self {
             metrics: metrics.clone(),
@@ -183,48 +196,53 @@ impl Usage {
         }
     }
 
-    /// A call of a model ended.
-    pub(super) fn record(&self, gen_ai: &GenAi, used: &Used<'_>) {
+    /// Records the end of a call of a model.
+    pub(super) fn record(&self, gen_ai: &GenAiCall, call: &FinishedCall<'_>) {
         let (operation, model) = {
             let mut names = lock(&self.names);
-            let model = names.model(used.service, &gen_ai.model);
+            let model = names.model(call.service, &gen_ai.model);
             (names.operation(&gen_ai.operation), model)
         };
         let labels = || {
             vec![
                 (semconv::GEN_AI_OPERATION_NAME, operation.clone()),
                 (semconv::GEN_AI_REQUEST_MODEL, model.to_string()),
-                (semconv::GEN_AI_PROVIDER_NAME, used.service.to_string()),
+                (semconv::GEN_AI_PROVIDER_NAME, call.service.to_string()),
             ]
         };
         let mut with_error = labels();
-        let error = used.end.error_type.as_ref().map(ToString::to_string);
+        let error = call.end.error_type.as_ref().map(ToString::to_string);
         with_error.extend(error.map(|error| (semconv::ERROR_TYPE, error)));
-        self.duration().with(with_error).record_alone(used.seconds);
-        for (kind, tokens) in [("input", gen_ai.input), ("output", gen_ai.output)] {
+        self.duration()
+            .with(with_error)
+            .record_untraced(call.seconds);
+        for (kind, tokens) in [
+            ("input", gen_ai.input_tokens),
+            ("output", gen_ai.output_tokens),
+        ] {
             if let Some(tokens) = tokens {
                 let mut labels = labels();
                 labels.push((semconv::GEN_AI_TOKEN_TYPE, kind.to_owned()));
-                labels.push((semconv::HTTP_ROUTE, used.route.1.to_string()));
-                self.tokens().with(labels).record_alone(tokens as f64);
+                labels.push((semconv::HTTP_ROUTE, call.route_name.to_string()));
+                self.tokens().with(labels).record_untraced(tokens as f64);
             }
         }
         if let Some(cost) = gen_ai.cost {
             let mut labels = labels();
-            labels.push((semconv::HTTP_ROUTE, used.route.1.to_string()));
-            self.cost().with(labels).record_alone(cost);
+            labels.push((semconv::HTTP_ROUTE, call.route_name.to_string()));
+            self.cost().with(labels).record_untraced(cost);
         }
-        self.add(gen_ai, model, used);
+        self.add(gen_ai, model, call);
     }
 
-    fn histogram(&self, name: &'static str, what: &'static str) -> HistogramBuilder {
-        self.metrics.histogram(name).description(what)
+    fn histogram(&self, name: &'static str, description: &'static str) -> HistogramBuilder {
+        self.metrics.histogram(name).description(description)
     }
 
     fn duration(&self) -> Histogram {
         self.histogram(
             semconv::GEN_AI_CLIENT_OPERATION_DURATION,
-            "Duration of calls of models",
+            "Duration of calls of generative AI models",
         )
         .unit("s")
         .bounds(semconv::GEN_AI_DURATION_BOUNDS)
@@ -234,7 +252,7 @@ impl Usage {
     fn tokens(&self) -> Histogram {
         self.histogram(
             semconv::GEN_AI_CLIENT_TOKEN_USAGE,
-            "Tokens of calls of models, by kind and route",
+            "Tokens of calls of generative AI models, by type and route",
         )
         .bounds(semconv::GEN_AI_TOKEN_BOUNDS)
         .build()
@@ -243,56 +261,61 @@ impl Usage {
     fn cost(&self) -> Histogram {
         self.histogram(
             semconv::GEN_AI_COST,
-            "What calls of models cost, by route, in the currency that the host counts in",
+            "Cost of calls of generative AI models, by route, in the currency that the host uses",
         )
         .bounds(semconv::GEN_AI_COST_BOUNDS)
         .build()
     }
 
-    fn add(&self, gen_ai: &GenAi, model: Arc<str>, used: &Used<'_>) {
-        let day = used.wall.as_secs() / DAY;
-        let mut key = (day, Arc::clone(used.service), model, used.route.0);
+    /// Adds a call to its row.
+    fn add(&self, gen_ai: &GenAiCall, model: Arc<str>, call: &FinishedCall<'_>) {
+        let day = call.wall_time.as_secs() / DAY;
+        let mut key = ModelUsageKey {
+            day,
+            service: Arc::clone(call.service),
+            model,
+            route: call.route,
+        };
         let mut rows = lock(&self.rows);
         if rows.len() >= MAX_ROWS && !rows.contains_key(&key) {
-            rows.retain(|(of, ..), _| of + MAX_DAYS > day);
+            rows.retain(|key, _| key.day + MAX_DAYS > day);
             if rows.len() >= MAX_ROWS {
-                // One row for each service, which are bounded.
-                (key.2, key.3) = (OTHER_MODEL.into(), NO_REQUEST);
+                // The table is full: count the call in one row for each service, whose number is bounded.
+                (key.model, key.route) = (OTHER.into(), NO_REQUEST);
             }
         }
         let row = rows.entry(key).or_default();
         row.calls += 1;
-        row.errors += u64::from(used.end.error_type.is_some());
-        row.input = row.input.saturating_add(gen_ai.input.unwrap_or(0));
-        row.output = row.output.saturating_add(gen_ai.output.unwrap_or(0));
+        row.errors += u64::from(call.end.error_type.is_some());
+        let (input, output) = (gen_ai.input_tokens, gen_ai.output_tokens);
+        row.input_tokens = row.input_tokens.saturating_add(input.unwrap_or(0));
+        row.output_tokens = row.output_tokens.saturating_add(output.unwrap_or(0));
         row.cost += gen_ai.cost.unwrap_or(0.0);
     }
 
     /// The rows of the last 31 days, the newest day first.
-    pub(super) fn read(&self, routes: &Routes, wall: Duration) -> Vec<ModelUsage> {
-        let today = wall.as_secs() / DAY;
+    pub(super) fn snapshot(&self, routes: &Routes, wall_time: Duration) -> Vec<ModelUsage> {
+        let today = wall_time.as_secs() / DAY;
         let rows: Vec<_> = {
             let Some(rows) = lock_for_status(&self.rows) else {
                 return Vec::new();
             };
-            let recent = rows.iter().filter(|((day, ..), _)| day + MAX_DAYS > today);
+            let recent = rows.iter().filter(|(key, _)| key.day + MAX_DAYS > today);
             recent.map(|(key, row)| (key.clone(), *row)).collect()
         };
-        let read = rows
-            .into_iter()
-            .map(|((day, service, model, route), row)| ModelUsage {
-                day: UNIX_EPOCH + Duration::from_secs(day * DAY),
-                service,
-                model,
-                route: routes.name(route),
-                calls: row.calls,
-                errors: row.errors,
-                input_tokens: row.input,
-                output_tokens: row.output,
-                cost: row.cost,
-            });
-        let mut read: Vec<_> = read.collect();
-        read.sort_by(|one, other| {
+        let usage = rows.into_iter().map(|(key, row)| ModelUsage {
+            day: UNIX_EPOCH + Duration::from_secs(key.day * DAY),
+            service: key.service,
+            model: key.model,
+            route: routes.name(key.route),
+            calls: row.calls,
+            errors: row.errors,
+            input_tokens: row.input_tokens,
+            output_tokens: row.output_tokens,
+            cost: row.cost,
+        });
+        let mut usage: Vec<_> = usage.collect();
+        usage.sort_by(|one, other| {
             let newest = other.day.cmp(&one.day);
             newest.then_with(|| {
                 (&one.service, &one.model, &one.route).cmp(&(
@@ -302,6 +325,6 @@ impl Usage {
                 ))
             })
         });
-        read
+        usage
     }
 }

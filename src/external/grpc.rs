@@ -1,31 +1,27 @@
-//! gRPC calls: their method and their status.
+//! gRPC calls: their method, their status and their series.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::HeaderMap;
 
-use super::calls::lock;
-use super::end::End;
-use super::server::Server;
+use super::end::CallEnd;
+use super::server::{GrpcSeriesKey, MAX_CACHED_SERIES, RemoteServer};
 use crate::metrics::Histogram;
 use crate::model::grpc::Status;
+use crate::model::lock;
 use crate::semconv;
 use crate::trace::AttributeBuffer;
 
-/// What is known of a call that is gRPC's.
+/// The method and status of a gRPC call.
 #[derive(Debug)]
-pub(super) struct Grpc {
+pub(super) struct GrpcClientCall {
     method: Arc<str>,
     status: Option<Status>,
-    /// The status may be in a frame of the body, which is not read here.
+    /// Whether the call uses gRPC-Web, whose status may be in a frame of the body. Those frames are not read.
     is_web: bool,
 }
 
-/// What tells the series of one server's gRPC calls apart: method, status, `error.type`, service.
-pub(super) type Key = (Arc<str>, Option<Status>, Cow<'static, str>, Arc<str>);
-
-impl Grpc {
+impl GrpcClientCall {
     pub(super) fn new(method: Arc<str>, is_web: bool) -> Self {
         Self {
             method,
@@ -34,7 +30,7 @@ impl Grpc {
         }
     }
 
-    /// The method, or `grpc` where it is not known.
+    /// The method, or `grpc` beyond the limit of methods.
     pub(super) fn span_name(&self) -> &str {
         match &*self.method {
             "_OTHER" => "grpc",
@@ -42,23 +38,23 @@ impl Grpc {
         }
     }
 
-    /// Reads the status where headers or trailers have it. The last one holds.
-    pub(super) fn read(&mut self, headers: &HeaderMap) {
+    /// Reads the status from headers or trailers. The last status wins.
+    pub(super) fn record_status(&mut self, headers: &HeaderMap) {
         self.status = Status::of_headers(headers).or(self.status);
     }
 
-    /// Whether a status came that is not OK.
+    /// Whether a status other than OK was received.
     pub(super) fn has_failed(&self) -> bool {
         self.status.is_some_and(|status| status != Status::OK)
     }
 
-    /// The response came to its end. As clients do, one without a status is taken for UNKNOWN; that of gRPC-Web is not
-    /// known.
-    pub(super) fn ended(&self) -> Option<Status> {
+    /// The status at the end of the response. As in gRPC clients, a missing status is UNKNOWN. With gRPC-Web it may be in
+    /// the body, so a missing one is `None`.
+    pub(super) fn final_status(&self) -> Option<Status> {
         self.status.or((!self.is_web).then_some(Status::UNKNOWN))
     }
 
-    pub(super) fn attributes(&self, end: &End, attributes: &mut AttributeBuffer) {
+    pub(super) fn add_attributes(&self, end: &CallEnd, attributes: &mut AttributeBuffer) {
         attributes.text(semconv::RPC_SYSTEM_NAME, "grpc");
         attributes.text(semconv::RPC_METHOD, &self.method);
         if let Some(status) = end.grpc {
@@ -66,20 +62,20 @@ impl Grpc {
         }
     }
 
-    /// The series of calls that ended so.
+    /// The duration series of calls that ended in this way.
     pub(super) fn series(
         &self,
         base: &Histogram,
-        server: &Server,
+        server: &RemoteServer,
         service: &Arc<str>,
-        end: &End,
+        end: &CallEnd,
     ) -> Histogram {
-        let key = (
-            Arc::clone(&self.method),
-            end.grpc,
-            end.error_type.clone().unwrap_or_default(),
-            Arc::clone(service),
-        );
+        let key = GrpcSeriesKey {
+            method: Arc::clone(&self.method),
+            status: end.grpc,
+            error_type: end.error_type.clone().unwrap_or_default(),
+            service: Arc::clone(service),
+        };
         if let Some(series) = lock(&server.grpc_series).get(&key) {
             return series.clone();
         }
@@ -94,9 +90,9 @@ impl Grpc {
         labels.extend(error.map(|error| (semconv::ERROR_TYPE, error)));
         labels.extend(server.address_labels());
         let series = base.with(labels);
-        let mut known = lock(&server.grpc_series);
-        if known.len() < super::server::MAX_SERIES {
-            known.insert(key, series.clone());
+        let mut cached = lock(&server.grpc_series);
+        if cached.len() < MAX_CACHED_SERIES {
+            cached.insert(key, series.clone());
         }
         series
     }

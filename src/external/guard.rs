@@ -8,14 +8,14 @@ use std::task::{Context, Poll};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 
-use super::calls::Calls;
-use super::end::End;
-use super::gen_ai::{GenAi, Used};
-use super::grpc::Grpc;
-use super::known::ErrorTypes;
-use super::server::Server;
+use super::calls::ExternalCalls;
+use super::end::CallEnd;
+use super::error_kind::ErrorTypes;
+use super::gen_ai::{FinishedCall, GenAiCall};
+use super::grpc::GrpcClientCall;
+use super::server::RemoteServer;
+use super::service_state::ServiceState;
 use super::url;
-use super::watched::Watched;
 use crate::clock::Nanos;
 use crate::context::{self, NO_REQUEST};
 use crate::metrics::UpDownCounter;
@@ -26,13 +26,14 @@ use crate::trace::{
     AttributeBuffer, OwnedSpan, SpanKind, SpanRecord, SpanStatus, SpanValue, inject_request,
 };
 
-/// Bytes of a URL's template.
+/// The maximum length of a URL template, in bytes.
 const MAX_TEMPLATE: usize = 256;
 
-/// A call under way, made by [`External::call`](super::External::call).
+/// A call in progress, made by [`External::call`](super::External::call).
 ///
-/// It begins when it is made, as a part of the request or span that is current there, and ends with what is called
-/// of it last. Dropped before that it was cancelled, or what ran in it panicked.
+/// The call begins when the guard is made, as a child of the current request or span. It ends when
+/// [`finish`](Self::finish), [`fail`](Self::fail), [`time_out`](Self::time_out) or one of the `run` methods completes.
+/// A guard that is dropped earlier ends with the outcome `cancelled`, or `panicked` if code in the call panicked.
 ///
 /// # Examples
 ///
@@ -43,80 +44,79 @@ const MAX_TEMPLATE: usize = 256;
 /// let call = openai.call(http::Method::GET, "https://api.openai.com/v1/models");
 /// call.inject(request.headers_mut());
 /// match send(request).await {
-///     Ok(answer) => call.status(answer.status().as_u16()).headers(answer.headers()).finish(),
+///     Ok(response) => call.status(response.status().as_u16()).headers(response.headers()).finish(),
 ///     Err(error) => call.fail(&error),
 /// }
 /// # }
 /// ```
-#[must_use = "dropped before its end, a call counts as cancelled"]
+#[must_use = "a call that is dropped before it ends counts as cancelled"]
 pub struct CallGuard {
-    calls: Arc<Calls>,
-    service: Arc<Watched>,
-    server: Arc<Server>,
-    open: Option<OwnedSpan>,
+    calls: Arc<ExternalCalls>,
+    service: Arc<ServiceState>,
+    server: Arc<RemoteServer>,
+    span: Option<OwnedSpan>,
     start: Nanos,
     method: Method,
-    /// The method as it is sent, where it is `_OTHER`.
-    original: Option<Box<str>>,
+    /// The method as it is sent, if `method` is `_OTHER`.
+    original_method: Option<Box<str>>,
     active: UpDownCounter,
     url: String,
     template: Option<Cow<'static, str>>,
     version: Option<&'static str>,
     status: Option<u16>,
     resends: u32,
-    gen_ai: Option<Box<GenAi>>,
-    grpc: Option<Box<Grpc>>,
+    gen_ai: Option<Box<GenAiCall>>,
+    grpc: Option<Box<GrpcClientCall>>,
     error_types: Option<Arc<ErrorTypes>>,
-    /// Code runs in it; if so still when it is dropped, that panicked.
-    runs: bool,
-    /// Code panicked that was called while the call was shared.
+    /// Whether code runs inside the call. If it still does when the guard is dropped, that code panicked.
+    is_running: bool,
+    /// Whether code panicked that was called through a shared reference.
     panicked: AtomicBool,
     dropping: DropPanicCheck,
-    ended: bool,
+    has_ended: bool,
 }
 
 impl CallGuard {
     pub(super) fn begin(
-        calls: &Arc<Calls>,
-        service: &Arc<Watched>,
+        calls: &Arc<ExternalCalls>,
+        service: &Arc<ServiceState>,
         method: &str,
         url: &str,
     ) -> Self {
         Self::begin_at(calls, service, None, method, url)
     }
 
-    /// As [`begin`](Self::begin), to this server where the URL names none.
+    /// Like [`begin`](Self::begin). `server` is the server if the URL has none.
     pub(super) fn begin_at(
-        calls: &Arc<Calls>,
-        service: &Arc<Watched>,
-        server: Option<&Arc<Server>>,
+        calls: &Arc<ExternalCalls>,
+        service: &Arc<ServiceState>,
+        server: Option<&Arc<RemoteServer>>,
         method: &str,
         url: &str,
     ) -> Self {
+        // A text that is not an HTTP method becomes `_OTHER`, like a method that is not known.
         let sent = http::Method::from_bytes(method.as_bytes());
         let methods = calls.requests.methods();
-        // What is no method is `_OTHER`, as those that are not known are.
         let known = sent.as_ref().map_or(Method::OTHER, |sent| methods.of(sent));
-        let other = known == Method::OTHER;
-        let original = other.then(|| prefix(method, MAX_METHOD).into());
-        let method = known;
-        let open = calls.traces.clone().map(OwnedSpan::begin);
-        let start = open.as_ref().map_or_else(|| calls.now(), OwnedSpan::start);
-        let server = match (url::target(url), server) {
-            (Some(target), _) => calls.server(service, &target.host, target.port),
+        let is_other = known == Method::OTHER;
+        let original_method = is_other.then(|| prefix(method, MAX_METHOD).into());
+        let span = calls.traces.clone().map(OwnedSpan::begin);
+        let start = span.as_ref().map_or_else(|| calls.now(), OwnedSpan::start);
+        let server = match (url::host_port(url), server) {
+            (Some(found), _) => calls.server(service, &found.host, found.port),
             (None, Some(server)) => Arc::clone(server),
-            (None, None) => calls.no_server(service, url),
+            (None, None) => calls.unknown_server(service, url),
         };
-        let active = server.active(method);
+        let active = server.active(known);
         active.add(1);
         Self {
             calls: Arc::clone(calls),
             service: Arc::clone(service),
             server,
-            open,
+            span,
             start,
-            method,
-            original,
+            method: known,
+            original_method,
             active,
             url: url::shown(url, |name, value| calls.rules.shows_value(name, value)),
             template: None,
@@ -126,27 +126,30 @@ impl CallGuard {
             gen_ai: None,
             grpc: None,
             error_types: None,
-            runs: false,
+            is_running: false,
             panicked: AtomicBool::new(false),
             dropping: DropPanicCheck::default(),
-            ended: false,
+            has_ended: false,
         }
     }
 
-    /// Sets the answer's status.
+    /// Sets the status of the response.
     pub fn status(mut self, status: u16) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// Reads the answer's headers for limits of the service: `RateLimit`, `X-RateLimit-*` and their relatives,
-    /// `Retry-After`. See [`external`](crate::external).
+    /// Reads the rate limits of the service from the response's headers: `RateLimit`, `X-RateLimit-*` and similar ones,
+    /// and `Retry-After`.
+    ///
+    /// The guide of [`external`](crate::external#which-rate-limits-are-read) lists them.
     pub fn headers(self, headers: &HeaderMap) -> Self {
-        self.service.answered(&self.calls, headers, self.now());
+        self.calls
+            .record_headers(&self.service, headers, self.now());
         self
     }
 
-    /// Sets the URL's template, such as `/v1/models/{id}`, which names the span (`url.template`); at most 256 bytes.
+    /// Sets the URL template (`url.template`), such as `/v1/models/{id}`, which names the span. It is cut to 256 bytes.
     pub fn template(mut self, template: impl Into<Cow<'static, str>>) -> Self {
         self.template = Some(within(template.into(), MAX_TEMPLATE));
         self
@@ -158,19 +161,23 @@ impl CallGuard {
         self
     }
 
-    /// Says that a model is called: which operation (`chat`, `text_completion`, `embeddings`, ..) of which model. They
-    /// name the span and label the series: let clients choose among the models that you know, and no others. What goes
-    /// in and comes out is never kept, but its [tokens](Self::tokens).
+    /// Marks the call as one of a generative AI model: an operation (`chat`, `text_completion`, `embeddings`, ..) and
+    /// the requested model.
+    ///
+    /// Both name the span and label the metrics, so let clients choose only among models that you know. Prompts and
+    /// completions are never recorded, only the number of [tokens](Self::tokens).
+    ///
+    /// # Examples
     ///
     /// ```
     /// # async fn example(openai: watchpost::external::External) -> Result<(), std::io::Error> {
-    /// # struct Answer { input_tokens: u64, output_tokens: u64 }
-    /// # async fn send() -> Result<Answer, std::io::Error> { Ok(Answer { input_tokens: 12, output_tokens: 300 }) }
+    /// # struct Completion { input_tokens: u64, output_tokens: u64 }
+    /// # async fn send() -> Result<Completion, std::io::Error> { Ok(Completion { input_tokens: 12, output_tokens: 300 }) }
     /// let call = openai.call("POST", "https://api.openai.com/v1/responses").gen_ai("chat", "gpt-5");
-    /// let note = |call: watchpost::external::CallGuard, answer: &Answer| {
-    ///     call.tokens(answer.input_tokens, answer.output_tokens).cost(0.003)
+    /// let record = |call: watchpost::external::CallGuard, completion: &Completion| {
+    ///     call.tokens(completion.input_tokens, completion.output_tokens).cost(0.003)
     /// };
-    /// let answer = call.try_run_with(send(), note).await?;
+    /// let completion = call.try_run_with(send(), record).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -179,51 +186,52 @@ impl CallGuard {
         operation: impl Into<Cow<'static, str>>,
         model: impl AsRef<str>,
     ) -> Self {
-        self.gen_ai = Some(Box::new(GenAi::new(operation.into(), model.as_ref())));
+        self.gen_ai = Some(Box::new(GenAiCall::new(operation.into(), model.as_ref())));
         self
     }
 
-    /// Sets how many tokens went in and came out, of a [model](Self::gen_ai)'s call.
+    /// Sets the number of input and output tokens of a [model's](Self::gen_ai) call. Ignored for other calls.
     pub fn tokens(mut self, input: u64, output: u64) -> Self {
         if let Some(gen_ai) = &mut self.gen_ai {
-            gen_ai.tokens(input, output);
+            gen_ai.set_tokens(input, output);
         }
         self
     }
 
-    /// Sets what a [model](Self::gen_ai)'s call costs, in whatever currency the host counts in; a number below zero
-    /// is none.
+    /// Sets the cost of a [model's](Self::gen_ai) call, in any currency. Ignored for other calls, and if `cost` is
+    /// negative or not finite.
     pub fn cost(mut self, cost: f64) -> Self {
         if let Some(gen_ai) = &mut self.gen_ai {
-            gen_ai.cost(cost);
+            gen_ai.set_cost(cost);
         }
         self
     }
 
-    /// The call is gRPC's, of the method of this path.
+    /// Marks the call as one of the gRPC method with this path.
     #[cold]
-    pub(super) fn is_grpc(&mut self, path: &str, is_web: bool) {
-        self.grpc = Some(Box::new(Grpc::new(self.calls.grpc_method(path), is_web)));
+    pub(super) fn set_grpc(&mut self, path: &str, is_web: bool) {
+        let method = self.calls.grpc_method(path);
+        self.grpc = Some(Box::new(GrpcClientCall::new(method, is_web)));
     }
 
-    /// Headers or trailers of a response came, which have the status of a gRPC call.
-    pub(super) fn grpc_status(&mut self, headers: &HeaderMap) {
+    /// Reads the status of a gRPC call from headers or trailers of the response.
+    pub(super) fn record_grpc_status(&mut self, headers: &HeaderMap) {
         if let Some(grpc) = &mut self.grpc {
-            grpc.read(headers);
+            grpc.record_status(headers);
         }
     }
 
-    /// Whether headers have said that a gRPC call failed.
+    /// Whether a gRPC status other than OK was received.
     pub(super) fn has_grpc_failure(&self) -> bool {
         self.grpc.as_ref().is_some_and(|grpc| grpc.has_failed())
     }
 
-    /// Sets the types of errors whose sources are looked at.
-    pub(super) fn error_types(&mut self, types: &Arc<ErrorTypes>) {
+    /// Sets the error types whose sources are examined.
+    pub(super) fn set_error_types(&mut self, types: &Arc<ErrorTypes>) {
         self.error_types = Some(Arc::clone(types));
     }
 
-    pub(super) fn version(&mut self, version: http::Version) {
+    pub(super) fn set_version(&mut self, version: http::Version) {
         self.version = Some(match version {
             http::Version::HTTP_10 => "1.0",
             http::Version::HTTP_2 => "2",
@@ -232,67 +240,73 @@ impl CallGuard {
         });
     }
 
-    /// Puts what the other side needs to go on with the trace into a request's headers: `traceparent`, and
-    /// `tracestate` and `baggage` where there are any. [`run`](Self::run) and the others do not, for they do not see
-    /// the request; the [layer](super::External::client_layer) does.
+    /// Adds the headers that carry the trace to a request: `traceparent`, and `tracestate` and `baggage` if there are
+    /// any.
+    ///
+    /// The [layer](super::External::client_layer) does this for each request. [`run`](Self::run) and its variants do
+    /// not see the request and cannot.
     pub fn inject(&self, headers: &mut HeaderMap) {
-        let mut put = |name: &'static str, value: &str| {
+        let mut insert = |name: &'static str, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
                 headers.insert(HeaderName::from_static(name), value);
             }
         };
-        match &self.open {
-            Some(open) => open.carry(self.calls.carried, &mut put),
-            None => inject_request(&self.calls.requests, self.calls.carried, &mut put),
+        match &self.span {
+            Some(span) => span.carry(self.calls.propagation, &mut insert),
+            None => inject_request(&self.calls.requests, self.calls.propagation, &mut insert),
         }
     }
 
     fn now(&self) -> Nanos {
-        self.open
+        self.span
             .as_ref()
             .map_or_else(|| self.calls.now(), OwnedSpan::now)
     }
 
-    /// The answer came. From 400 on its status is an error.
+    /// Ends a call that got a response. A status from 400 on is an error of the span.
     pub fn finish(mut self) {
-        let ok = self.status.is_none_or(|status| status == 200);
-        let grpc = self.grpc.as_ref().filter(|_| ok);
-        let end = match grpc.and_then(|grpc| grpc.ended()) {
-            Some(status) => End::of_call(self.status, status),
-            None => End::answered(self.status),
+        // The gRPC status counts only with HTTP status 200: another HTTP status is the error itself.
+        let is_ok = self.status.is_none_or(|status| status == 200);
+        let grpc = self.grpc.as_ref().filter(|_| is_ok);
+        let end = match grpc.and_then(|grpc| grpc.final_status()) {
+            Some(status) => CallEnd::grpc_completed(self.status, status),
+            None => CallEnd::completed(self.status),
         };
         self.end(&end);
     }
 
-    /// The client gave an error in place of an answer. Its text is not kept, which may hold the URL, but what it says
-    /// in a word where it, or one behind it, is of `std`, tokio, tower, hyper or reqwest, or is boxed; else its type.
-    /// See [`external`](crate::external). A time-out that an error does not tell is told by [`time_out`](Self::time_out).
+    /// Ends a call for which the client returned an error instead of a response.
+    ///
+    /// The `error_type` is a word such as `connection_refused` or `timeout` if the error, or one of its sources, is of
+    /// `std`, tokio, tower, hyper or reqwest, or if it is boxed; otherwise it is the name of the error's type. The
+    /// error's text is not recorded, since it may contain the URL. Use [`time_out`](Self::time_out) for a time-out that
+    /// the error does not show.
     pub fn fail<E: 'static>(mut self, error: &E) {
-        let end = End::failed(self.status, error, self.error_types.as_deref());
+        let end = CallEnd::failed(self.status, error, self.error_types.as_deref());
         self.end(&end);
     }
 
-    /// Nobody waits for the answer any more, because time ran out.
+    /// Ends a call that is abandoned because it took too long.
     pub fn time_out(self) {
-        self.by(Outcome::Timeout);
+        self.finish_with(Outcome::Timeout);
     }
 
-    /// The answer's body gave an error.
+    /// Ends a call whose response body returned an error.
     pub(super) fn fail_body<E: 'static>(mut self, error: &E) {
-        let end = End::body_failed(self.status, error, self.error_types.as_deref());
+        let end = CallEnd::body_failed(self.status, error, self.error_types.as_deref());
         self.end(&end);
     }
 
-    pub(super) fn by(mut self, outcome: Outcome) {
-        let end = End::by(outcome, self.status);
+    pub(super) fn finish_with(mut self, outcome: Outcome) {
+        let end = CallEnd::from_outcome(outcome, self.status);
         self.end(&end);
     }
 
-    /// Runs a future in the call, which ends when the future is done.
+    /// Runs a future inside the call, which ends when the future completes.
     ///
     /// # Cancel safety
     ///
-    /// As `future` is. Dropped before it is done, the call was cancelled.
+    /// As safe as `future`. If the returned future is dropped before it completes, the call ends as cancelled.
     pub fn run<F: Future>(self, future: F) -> RunCall<F> {
         RunCall {
             future,
@@ -300,7 +314,7 @@ impl CallGuard {
         }
     }
 
-    /// As [`run`](Self::run); an `Err` makes it a call that [failed](Self::fail).
+    /// Like [`run`](Self::run); with an `Err` the call has [failed](Self::fail).
     ///
     /// # Cancel safety
     ///
@@ -313,13 +327,15 @@ impl CallGuard {
         self.try_run_with(future, |call, _| call)
     }
 
-    /// As [`try_run`](Self::try_run), and `note` tells of the answer what the call should know: its status and its
-    /// headers. Should it panic, the answer comes all the same, and the call counts as cancelled.
+    /// Like [`try_run`](Self::try_run), and passes the response to `record`, which adds what it reports to the call: its
+    /// status and its headers.
+    ///
+    /// If `record` panics, the panic is caught: the response is returned, and the call ends as cancelled.
     ///
     /// # Cancel safety
     ///
     /// As [`run`](Self::run).
-    pub fn try_run_with<F, T, E, N>(self, future: F, note: N) -> TryRunCall<F, N>
+    pub fn try_run_with<F, T, E, N>(self, future: F, record: N) -> TryRunCall<F, N>
     where
         F: Future<Output = Result<T, E>>,
         E: 'static,
@@ -327,103 +343,94 @@ impl CallGuard {
     {
         TryRunCall {
             future,
-            guard: Some((self, note)),
+            guard: Some((self, record)),
         }
     }
 
-    pub(super) fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        self.runs = true;
-        let done = match &mut self.open {
-            Some(open) => open.inside(work),
+    /// Runs code of the host's inside the call: spans that it begins are children of the call's.
+    pub(super) fn in_scope<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        self.is_running = true;
+        let result = match &mut self.span {
+            Some(span) => span.inside(work),
             None => work(),
         };
-        self.runs = false;
-        done
+        self.is_running = false;
+        result
     }
 
-    /// Whether the response has no body by its method and status, whatever the body type says.
-    pub(super) fn is_bodiless(&self) -> bool {
-        // A host's list of known methods may leave HEAD out.
+    /// Whether the response cannot have a body, by its method and status, whatever its body type reports.
+    pub(super) fn has_no_body(&self) -> bool {
+        // The host's list of known methods may not include HEAD.
         self.method == Method::HEAD
-            || self.original.as_deref() == Some("HEAD")
+            || self.original_method.as_deref() == Some("HEAD")
             || matches!(self.status, Some(204 | 304))
     }
 
-    /// Where a panic is noted of code that is called while the call is shared.
-    pub(super) fn panic_note(&self) -> &AtomicBool {
+    /// The flag that is set when code panics that is called through a shared reference.
+    pub(super) fn panic_flag(&self) -> &AtomicBool {
         &self.panicked
     }
 
-    /// What owns the call is dropped, the host's part of it first.
+    /// Records that the owner of the call is being dropped, the host's part of it first.
     pub(super) fn dropping(&mut self) {
         self.dropping.begins();
     }
 
-    /// Whether the host's code has panicked in the call, which is dropped now.
+    /// Whether the host's code has panicked in the call, which is being dropped.
     pub(super) fn has_panicked(&mut self) -> bool {
-        self.runs | *self.panicked.get_mut() | self.dropping.panicked()
+        self.is_running | *self.panicked.get_mut() | self.dropping.panicked()
     }
 
-    fn end(&mut self, end: &End) {
-        self.ended = true;
+    /// Records the end of the call.
+    fn end(&mut self, end: &CallEnd) {
+        // Set first: if anything below panics, `drop` must not record the end again.
+        self.has_ended = true;
         self.active.add(-1);
         let now = self.now();
         let duration = now.saturating_sub(self.start);
+        let seconds = duration as f64 / 1e9;
+        // Step 1: the metrics.
         let (base, service) = (self.calls.duration(), &self.service.name);
         let series = self
             .server
             .series(base, service, self.method, self.version, end);
-        series.record_alone(duration as f64 / 1e9);
+        series.record_untraced(seconds);
         if let Some(grpc) = &self.grpc {
-            let series = grpc.series(self.calls.grpc_duration(), &self.server, service, end);
-            series.record_alone(duration as f64 / 1e9);
+            let base = self.calls.grpc_duration();
+            let series = grpc.series(base, &self.server, service, end);
+            series.record_untraced(seconds);
         }
-        self.service.ended(end, duration, now);
+        // Step 2: the state of the service, and the usage of the model.
+        self.service.record_end(end, duration, now);
         if let Some(gen_ai) = &self.gen_ai {
-            self.used(gen_ai, end, duration, now);
+            self.record_model_usage(gen_ai, end, seconds, now);
         }
-        if let Some(open) = &self.open {
-            self.end_span(open, end, now);
+        // Step 3: the span.
+        if let Some(span) = &self.span {
+            self.end_span(span, end, now);
         }
     }
 
-    /// Counts the call of a model.
-    fn used(&self, gen_ai: &GenAi, end: &End, duration: Nanos, now: Nanos) {
+    fn record_model_usage(&self, gen_ai: &GenAiCall, end: &CallEnd, seconds: f64, now: Nanos) {
         let requests = &self.calls.requests;
-        let route = match &self.open {
-            Some(open) => open.slot().ids().route,
+        let route = match &self.span {
+            Some(span) => span.slot().ids().route,
             None => context::current(requests.number()).map_or(NO_REQUEST, |ids| ids.route),
         };
-        let used = Used {
+        let call = FinishedCall {
             service: &self.service.name,
-            route: (route, requests.routes().name(route)),
+            route,
+            route_name: requests.routes().name(route),
             end,
-            seconds: duration as f64 / 1e9,
-            wall: self.calls.wall(now),
+            seconds,
+            wall_time: self.calls.wall_time(now),
         };
-        self.calls.usage.record(gen_ai, &used);
+        self.calls.model_usage.record(gen_ai, &call);
     }
 
-    fn end_span(&self, open: &OwnedSpan, end: &End, now: Nanos) {
+    fn end_span(&self, span: &OwnedSpan, end: &CallEnd, now: Nanos) {
         let mut attributes = AttributeBuffer::attributes();
-        attributes.text(semconv::HTTP_REQUEST_METHOD, self.method.as_str());
-        if let Some(original) = &self.original {
-            attributes.text(semconv::HTTP_REQUEST_METHOD_ORIGINAL, original);
-        }
-        attributes.text(semconv::URL_FULL, &self.url);
-        if !self.server.address.is_empty() {
-            attributes.text(semconv::SERVER_ADDRESS, &self.server.address);
-        }
-        if let Some(port) = self.server.port {
-            attributes.value(semconv::SERVER_PORT, SpanValue::I64(port.into()));
-        }
-        attributes.text(semconv::SERVICE_PEER_NAME, &self.service.name);
-        if let Some(template) = &self.template {
-            attributes.text(semconv::URL_TEMPLATE, template);
-        }
-        if let Some(version) = self.version {
-            attributes.text(semconv::NETWORK_PROTOCOL_VERSION, version);
-        }
+        self.add_request_attributes(&mut attributes);
         if let Some(status) = end.status {
             attributes.value(
                 semconv::HTTP_RESPONSE_STATUS_CODE,
@@ -442,38 +449,63 @@ impl CallGuard {
             attributes.text(semconv::ERROR_TYPE, error);
         }
         if let Some(grpc) = &self.grpc {
-            grpc.attributes(end, &mut attributes);
+            grpc.add_attributes(end, &mut attributes);
         }
         if let Some(gen_ai) = &self.gen_ai {
-            gen_ai.attributes(&self.service.name, &mut attributes);
+            gen_ai.add_attributes(&self.service.name, &mut attributes);
         }
-        let method = match self.method {
-            Method::OTHER => "HTTP",
-            method => method.as_str(),
-        };
-        let name = match (&self.gen_ai, &self.template) {
-            (Some(gen_ai), _) => gen_ai.name().into(),
-            (None, None) if let Some(grpc) = &self.grpc => grpc.span_name().into(),
-            (None, Some(template)) => format!("{method} {template}").into(),
-            (None, None) => Cow::Borrowed(method),
-        };
         let record = SpanRecord {
             kind: SpanKind::Client,
-            name: &name,
+            name: &self.span_name(),
             status: error.map_or(SpanStatus::Unset, |_| SpanStatus::Error),
-            // What a status says by itself is no description.
-            status_text: error.filter(|_| !end.is_status()).unwrap_or_default(),
+            // By the conventions, the description is empty if the status code shows the error.
+            status_text: error.filter(|_| !end.is_completed()).unwrap_or_default(),
             attributes: attributes.bytes(),
             left_out: attributes.left_out(),
             ..SpanRecord::default()
         };
-        open.end(now, &record);
+        span.end(now, &record);
+    }
+
+    fn add_request_attributes(&self, attributes: &mut AttributeBuffer) {
+        attributes.text(semconv::HTTP_REQUEST_METHOD, self.method.as_str());
+        if let Some(original) = &self.original_method {
+            attributes.text(semconv::HTTP_REQUEST_METHOD_ORIGINAL, original);
+        }
+        attributes.text(semconv::URL_FULL, &self.url);
+        if !self.server.address.is_empty() {
+            attributes.text(semconv::SERVER_ADDRESS, &self.server.address);
+        }
+        if let Some(port) = self.server.port {
+            attributes.value(semconv::SERVER_PORT, SpanValue::I64(port.into()));
+        }
+        attributes.text(semconv::SERVICE_PEER_NAME, &self.service.name);
+        if let Some(template) = &self.template {
+            attributes.text(semconv::URL_TEMPLATE, template);
+        }
+        if let Some(version) = self.version {
+            attributes.text(semconv::NETWORK_PROTOCOL_VERSION, version);
+        }
+    }
+
+    /// The span's name: the operation and model, the method and template, the gRPC method, or the method.
+    fn span_name(&self) -> Cow<'_, str> {
+        let method = match self.method {
+            Method::OTHER => "HTTP",
+            method => method.as_str(),
+        };
+        match (&self.gen_ai, &self.template) {
+            (Some(gen_ai), _) => gen_ai.span_name().into(),
+            (None, None) if let Some(grpc) = &self.grpc => grpc.span_name().into(),
+            (None, Some(template)) => format!("{method} {template}").into(),
+            (None, None) => Cow::Borrowed(method),
+        }
     }
 }
 
 impl Drop for CallGuard {
     fn drop(&mut self) {
-        if self.ended {
+        if self.has_ended {
             return;
         }
         let outcome = if self.has_panicked() {
@@ -481,7 +513,7 @@ impl Drop for CallGuard {
         } else {
             Outcome::Cancelled
         };
-        self.end(&End::by(outcome, self.status));
+        self.end(&CallEnd::from_outcome(outcome, self.status));
     }
 }
 
@@ -494,11 +526,11 @@ impl fmt::Debug for CallGuard {
 }
 
 pin_project! {
-    /// The future of [`CallGuard::run`].
+    /// The future returned by [`CallGuard::run`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct RunCall<F> {
-        // Before `guard`: what it drops still belongs to the call.
+        // Dropped before `guard`, so that code in the future's `Drop` still runs inside the call.
         #[pin]
         future: F,
         guard: Option<CallGuard>,
@@ -519,7 +551,7 @@ impl<F: Future> Future for RunCall<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let polled = match this.guard {
-            Some(guard) => guard.inside(|| this.future.poll(cx)),
+            Some(guard) => guard.in_scope(|| this.future.poll(cx)),
             None => this.future.poll(cx),
         };
         if polled.is_ready()
@@ -532,10 +564,10 @@ impl<F: Future> Future for RunCall<F> {
 }
 
 pin_project! {
-    /// The future of [`CallGuard::try_run`] and [`CallGuard::try_run_with`].
+    /// The future returned by [`CallGuard::try_run`] and [`CallGuard::try_run_with`].
     #[must_use = "futures do nothing unless awaited"]
     pub struct TryRunCall<F, N> {
-        // Before `guard`: what it drops still belongs to the call.
+        // Dropped before `guard`, so that code in the future's `Drop` still runs inside the call.
         #[pin]
         future: F,
         guard: Option<(CallGuard, N)>,
@@ -561,15 +593,17 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let polled = match this.guard {
-            Some((guard, _)) => guard.inside(|| this.future.poll(cx)),
+            Some((guard, _)) => guard.in_scope(|| this.future.poll(cx)),
             None => this.future.poll(cx),
         };
-        if let Poll::Ready(done) = &polled
-            && let Some((guard, note)) = this.guard.take()
+        if let Poll::Ready(result) = &polled
+            && let Some((guard, record)) = this.guard.take()
         {
-            match done {
-                // Where it panics, the call goes with it, as one that nobody told about.
-                Ok(answer) => drop(catch_panic(|| note(guard, answer)).map(CallGuard::finish)),
+            match result {
+                // If `record` panics, the guard is dropped in it, and the call ends as cancelled.
+                Ok(response) => {
+                    let _ended = catch_panic(|| record(guard, response)).map(CallGuard::finish);
+                }
                 Err(error) => guard.fail(error),
             }
         }

@@ -3,32 +3,33 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response, header};
+use http::{Request, Response, StatusCode, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::body::{AnswerBody, Ends};
-use super::calls::Calls;
+use super::body::{ClientResponseBody, PendingCall};
+use super::calls::ExternalCalls;
+use super::error_kind::ErrorTypes;
 use super::guard::CallGuard;
-use super::known::ErrorTypes;
-use super::server::Server;
-use super::watched::Watched;
+use super::server::RemoteServer;
+use super::service_state::ServiceState;
 use crate::model::grpc::Frames;
 use crate::model::{Outcome, is_grpc};
 
-/// A layer around an HTTP client, made by [`External::client_layer`](super::External::client_layer).
+/// A tower layer that records the calls of an HTTP client, made by
+/// [`External::client_layer`](super::External::client_layer).
 #[derive(Debug, Clone)]
 pub struct ClientLayer {
-    calls: Arc<Calls>,
-    service: Arc<Watched>,
-    /// Of requests whose URI names none.
-    server: Option<Arc<Server>>,
+    calls: Arc<ExternalCalls>,
+    service: Arc<ServiceState>,
+    /// The server of requests whose URI has none.
+    server: Option<Arc<RemoteServer>>,
     error_types: Option<Arc<ErrorTypes>>,
 }
 
 impl ClientLayer {
-    pub(super) fn new(calls: &Arc<Calls>, service: &Arc<Watched>) -> Self {
+    pub(super) fn new(calls: &Arc<ExternalCalls>, service: &Arc<ServiceState>) -> Self {
         Self {
             calls: Arc::clone(calls),
             service: Arc::clone(service),
@@ -37,8 +38,11 @@ impl ClientLayer {
         }
     }
 
-    /// Names the server (`server.address`, `server.port`) of requests whose URI has no authority. Those to a `Channel` of
-    /// tonic have none: the channel adds it later.
+    /// Sets the server (`server.address`, `server.port`) of requests whose URI has no authority.
+    ///
+    /// Requests to a tonic `Channel` have none, since the channel adds it later.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # fn example(monitor: watchpost::Monitor) {
@@ -54,9 +58,12 @@ impl ClientLayer {
         self
     }
 
-    /// Names a type of the client's errors, or of its bodies' errors, whose sources are then looked at for what went wrong:
-    /// `connection_refused`, `timeout` and so on. Without it the `error_type` of a type that this crate does not know is the
-    /// type's name. It takes a call for each type.
+    /// Adds an error type of the client, or of its response bodies, whose sources are examined.
+    ///
+    /// The `error_type` is then a word for the cause, such as `connection_refused` or `timeout`. Without it, the
+    /// `error_type` of a type that this crate does not know is the name of the type. Call it once for each type.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # fn example(monitor: watchpost::Monitor) {
@@ -76,8 +83,11 @@ impl ClientLayer {
     }
 }
 
-/// The template of a request's URL, such as `/v1/models/{id}`, among the request's extensions: the
-/// [layer](ClientLayer) names the span by it.
+/// The template of a request's URL, such as `/v1/models/{id}`.
+///
+/// Insert it into the request's extensions: [`ClientLayer`] names the span by it.
+///
+/// # Examples
 ///
 /// ```
 /// use watchpost::external::UrlTemplate;
@@ -86,35 +96,35 @@ impl ClientLayer {
 /// request.extensions_mut().insert(UrlTemplate("/v1/models/{id}".into()));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "a name for a text")]
+#[expect(clippy::exhaustive_structs, reason = "a newtype for a text")]
 pub struct UrlTemplate(pub Cow<'static, str>);
 
 impl<S> Layer<S> for ClientLayer {
-    type Service = Client<S>;
+    type Service = ClientService<S>;
 
-    fn layer(&self, inner: S) -> Client<S> {
-        Client {
+    fn layer(&self, inner: S) -> ClientService<S> {
+        ClientService {
             inner,
             layer: self.clone(),
         }
     }
 }
 
-/// An HTTP client whose calls are watched.
+/// An HTTP client whose calls are recorded, made by [`ClientLayer`].
 #[derive(Debug, Clone)]
-pub struct Client<S> {
+pub struct ClientService<S> {
     inner: S,
     layer: ClientLayer,
 }
 
-impl<S, B, R> Service<Request<B>> for Client<S>
+impl<S, B, R> Service<Request<B>> for ClientService<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: 'static,
     R: Body,
     R::Error: 'static,
 {
-    type Response = Response<AnswerBody<R>>;
+    type Response = Response<ClientResponseBody<R>>;
     type Error = S::Error;
     type Future = ClientFuture<S::Future>;
 
@@ -132,29 +142,33 @@ where
         let url = request.uri().to_string();
         let method = request.method().as_str();
         let mut guard = CallGuard::begin_at(calls, service, server.as_ref(), method, &url);
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        if let Some(kind) = kind.filter(|kind| is_grpc(kind.as_bytes())) {
-            let is_web = Frames::of(kind.as_bytes()).is_some();
-            guard.is_grpc(request.uri().path(), is_web);
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        if let Some(content_type) = content_type.filter(|kind| is_grpc(kind.as_bytes())) {
+            let is_web = Frames::of(content_type.as_bytes()).is_some();
+            guard.set_grpc(request.uri().path(), is_web);
         }
         if let Some(types) = error_types {
-            guard.error_types(types);
+            guard.set_error_types(types);
         }
         if let Some(UrlTemplate(template)) = request.extensions().get() {
             guard = guard.template(template.clone());
         }
         guard.inject(request.headers_mut());
-        let future = guard.inside(|| self.inner.call(request));
+        let future = guard.in_scope(|| self.inner.call(request));
         ClientFuture::new(guard, future)
     }
 }
 
 pin_project! {
-    /// The future of a call through [`Client`].
+    /// The future of a call of [`ClientService`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As safe as the client's future. If it is dropped before the response arrives, the call ends as cancelled.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct ClientFuture<F> {
-        // Before `guard`: what it drops still belongs to the call.
+        // Dropped before `guard`, so that code in the future's `Drop` still runs inside the call.
         #[pin]
         future: F,
         guard: Option<CallGuard>,
@@ -184,34 +198,24 @@ where
     R: Body,
     E: 'static,
 {
-    type Output = Result<Response<AnswerBody<R>>, E>;
+    type Output = Result<Response<ClientResponseBody<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let polled = match this.guard {
-            Some(guard) => guard.inside(|| this.future.poll(cx)),
+            Some(guard) => guard.in_scope(|| this.future.poll(cx)),
             None => this.future.poll(cx),
         };
-        let done = ready!(polled);
+        let result = ready!(polled);
         let guard = this.guard.take();
-        Poll::Ready(match done {
-            Ok(answer) => {
-                let guard = guard.map(|mut guard| {
-                    guard.version(answer.version());
-                    guard.grpc_status(answer.headers());
-                    guard
-                        .status(answer.status().as_u16())
-                        .headers(answer.headers())
-                });
-                let ends = match guard {
-                    Some(guard) if answer.status().as_u16() == 101 => {
-                        guard.by(Outcome::Upgraded);
-                        Ends::default()
-                    }
-                    Some(guard) => Ends::with(guard, &answer),
-                    None => Ends::default(),
+        Poll::Ready(match result {
+            Ok(response) => {
+                // The call ends with the body. A switch of protocols ends it now: there is no body to wait for.
+                let call = match guard {
+                    Some(guard) => end_with_body(guard, &response),
+                    None => PendingCall::default(),
                 };
-                Ok(answer.map(|body| AnswerBody::new(body, ends)))
+                Ok(response.map(|body| ClientResponseBody::new(body, call)))
             }
             Err(error) => {
                 if let Some(guard) = guard {
@@ -221,4 +225,17 @@ where
             }
         })
     }
+}
+
+/// Records the head of a response, and lets the call end with its body.
+fn end_with_body<R: Body>(mut guard: CallGuard, response: &Response<R>) -> PendingCall {
+    let status = response.status();
+    guard.set_version(response.version());
+    guard.record_grpc_status(response.headers());
+    let guard = guard.status(status.as_u16()).headers(response.headers());
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        guard.finish_with(Outcome::Upgraded);
+        return PendingCall::default();
+    }
+    PendingCall::new(guard, response)
 }

@@ -3,41 +3,51 @@ use std::sync::{Arc, Mutex};
 
 use rustc_hash::FxHashMap;
 
-use super::calls::lock;
-use super::end::End;
-use super::grpc;
+use super::end::CallEnd;
 use crate::metrics::{Histogram, UpDownCounter};
-use crate::model::Outcome;
+use crate::model::grpc::Status;
+use crate::model::{Outcome, lock};
 use crate::record::Method;
 use crate::semconv;
 
-/// Series of one server that are found again without asking the registry.
-pub(super) const MAX_SERIES: usize = 256;
+/// The maximum number of series of one server whose handles are cached. Further ones are looked up in the registry.
+pub(super) const MAX_CACHED_SERIES: usize = 256;
 
-/// A server that calls go to.
+/// A server that receives calls.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct RemoteServer {
     pub(super) address: Arc<str>,
     pub(super) port: Option<u16>,
-    /// The service that called it first.
+    /// The name of the service that called the server first.
     pub(super) added_by: Arc<str>,
+    /// The number of calls in flight, without labels.
     active: UpDownCounter,
-    actives: Mutex<FxHashMap<u8, UpDownCounter>>,
-    series: Mutex<FxHashMap<Key, Histogram>>,
-    pub(super) grpc_series: Mutex<FxHashMap<grpc::Key, Histogram>>,
+    active_by_method: Mutex<FxHashMap<u8, UpDownCounter>>,
+    series: Mutex<FxHashMap<ClientSeriesKey, Histogram>>,
+    pub(super) grpc_series: Mutex<FxHashMap<GrpcSeriesKey, Histogram>>,
 }
 
-/// What tells the series of one server apart.
-type Key = (
-    u8,
-    Option<u16>,
-    Outcome,
-    Cow<'static, str>,
-    Arc<str>,
-    Option<&'static str>,
-);
+/// The labels that distinguish the duration series of one server.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct ClientSeriesKey {
+    method: u8,
+    status: Option<u16>,
+    outcome: Outcome,
+    error_type: Cow<'static, str>,
+    service: Arc<str>,
+    version: Option<&'static str>,
+}
 
-impl Server {
+/// The labels that distinguish the gRPC duration series of one server.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct GrpcSeriesKey {
+    pub(super) method: Arc<str>,
+    pub(super) status: Option<Status>,
+    pub(super) error_type: Cow<'static, str>,
+    pub(super) service: Arc<str>,
+}
+
+impl RemoteServer {
     pub(super) fn new(
         address: &str,
         port: Option<u16>,
@@ -49,7 +59,7 @@ impl Server {
             port,
             added_by: Arc::clone(added_by),
             active,
-            actives: Mutex::default(),
+            active_by_method: Mutex::default(),
             series: Mutex::default(),
             grpc_series: Mutex::default(),
         }
@@ -69,32 +79,32 @@ impl Server {
         std::iter::once(address).chain(port)
     }
 
-    /// Calls under way with this method.
+    /// The number of calls in flight with this method.
     pub(super) fn active(&self, method: Method) -> UpDownCounter {
-        let mut actives = lock(&self.actives);
-        let active = actives.entry(method.index());
+        let mut active_by_method = lock(&self.active_by_method);
+        let active = active_by_method.entry(method.index());
         active
             .or_insert_with(|| self.active.with(self.labels(method)))
             .clone()
     }
 
-    /// The series of calls of a service that ended so.
+    /// The duration series of a service's calls that ended in this way.
     pub(super) fn series(
         &self,
         base: &Histogram,
         service: &Arc<str>,
         method: Method,
         version: Option<&'static str>,
-        end: &End,
+        end: &CallEnd,
     ) -> Histogram {
-        let key = (
-            method.index(),
-            end.status,
-            end.outcome,
-            end.error_type.clone().unwrap_or_default(),
-            Arc::clone(service),
+        let key = ClientSeriesKey {
+            method: method.index(),
+            status: end.status,
+            outcome: end.outcome,
+            error_type: end.error_type.clone().unwrap_or_default(),
+            service: Arc::clone(service),
             version,
-        );
+        };
         if let Some(series) = lock(&self.series).get(&key) {
             return series.clone();
         }
@@ -108,9 +118,9 @@ impl Server {
         let error = end.error_type.as_ref().map(ToString::to_string);
         labels.extend(error.map(|error| (semconv::ERROR_TYPE, error)));
         let series = base.with(labels);
-        let mut known = lock(&self.series);
-        if known.len() < MAX_SERIES {
-            known.insert(key, series.clone());
+        let mut cached = lock(&self.series);
+        if cached.len() < MAX_CACHED_SERIES {
+            cached.insert(key, series.clone());
         }
         series
     }

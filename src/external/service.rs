@@ -1,22 +1,23 @@
 use std::sync::Arc;
 
-use super::calls::Calls;
+use super::calls::ExternalCalls;
 use super::guard::CallGuard;
 use super::layer::ClientLayer;
-use super::limits::Window;
-use super::watched::Watched;
+use super::limits::LimitWindow;
+use super::service_state::ServiceState;
 
-/// A service elsewhere whose calls are watched, made by [`Monitor::external`](crate::Monitor::external). Cheap to
-/// clone; keep it where the client is kept.
+/// A service that the host calls, made by [`Monitor::external`](crate::Monitor::external).
+///
+/// Cheap to clone. Keep it beside the client.
 #[derive(Debug, Clone)]
-#[must_use = "a service is watched by the calls that are made of it"]
+#[must_use = "nothing is recorded until a call is made through it"]
 pub struct External {
-    calls: Arc<Calls>,
-    service: Arc<Watched>,
+    calls: Arc<ExternalCalls>,
+    service: Arc<ServiceState>,
 }
 
 impl External {
-    pub(crate) fn new(calls: &Arc<Calls>, name: &str) -> Self {
+    pub(crate) fn new(calls: &Arc<ExternalCalls>, name: &str) -> Self {
         Self {
             calls: Arc::clone(calls),
             service: calls.service(name),
@@ -24,21 +25,23 @@ impl External {
     }
 
     #[cfg(feature = "reqwest")]
-    pub(super) fn parts(&self) -> (&Arc<Calls>, &Arc<Watched>) {
+    pub(super) fn parts(&self) -> (&Arc<ExternalCalls>, &Arc<ServiceState>) {
         (&self.calls, &self.service)
     }
 
-    /// Begins a call. Of the URL credentials and the values of the query are not kept.
+    /// Begins a call. Credentials, query values and the fragment of the URL are not recorded.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # async fn example(monitor: watchpost::Monitor) -> Result<(), std::io::Error> {
     /// # async fn send() -> Result<http::Response<String>, std::io::Error> { Ok(http::Response::default()) }
     /// let openai = monitor.external("openai");
     /// let call = openai.call(http::Method::POST, "https://api.openai.com/v1/responses");
-    /// let note = |call: watchpost::external::CallGuard, answer: &http::Response<String>| {
-    ///     call.status(answer.status().as_u16()).headers(answer.headers())
+    /// let record = |call: watchpost::external::CallGuard, response: &http::Response<String>| {
+    ///     call.status(response.status().as_u16()).headers(response.headers())
     /// };
-    /// let answer = call.try_run_with(send(), note).await?;
+    /// let response = call.try_run_with(send(), record).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -46,8 +49,11 @@ impl External {
         CallGuard::begin(&self.calls, &self.service, method.as_ref(), url.as_ref())
     }
 
-    /// A tower layer around an HTTP client: each of its requests is a call, carries the trace, and ends with the last
-    /// byte of its answer.
+    /// Returns a tower layer for an HTTP client.
+    ///
+    /// Each request becomes a call: it carries the trace, and ends with the last byte of the response.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tower::{Layer, Service};
@@ -58,25 +64,34 @@ impl External {
     /// });
     /// let mut client = monitor.external("openai").client_layer().layer(client);
     /// let request = http::Request::get("http://127.0.0.1:9/").body(String::new()).unwrap();
-    /// let answer = client.call(request).await;
+    /// let response = client.call(request).await;
     /// # }
     /// ```
     pub fn client_layer(&self) -> ClientLayer {
         ClientLayer::new(&self.calls, &self.service)
     }
 
-    /// Tells how much of a quota is used, where the service does not say it in its answers.
+    /// Sets how much of a quota is used, for a service that does not report it in its responses.
     ///
-    /// Shown as the window `quota` beside those that answers tell.
+    /// It becomes the window `quota`, beside the windows that responses report.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn example(monitor: watchpost::Monitor) {
+    /// monitor.external("mailer").quota(10_000, 2_400);
+    /// # }
+    /// ```
     pub fn quota(&self, limit: u64, used: u64) {
-        let window = Window {
+        let window = LimitWindow {
             name: "quota".into(),
             limit: Some(limit),
             remaining: Some(limit.saturating_sub(used)),
             reset: None,
-            window: None,
+            length: None,
         };
         let now = self.calls.now();
-        self.service.told(&self.calls, vec![window], now);
+        let gauges = &self.calls.limit_gauges;
+        self.service.record_limits(gauges, vec![window], now);
     }
 }

@@ -116,6 +116,6 @@ impl QuerySeries {
         self.queries.add(queried.queries);
         self.duplicates.add(queried.duplicates);
         self.n_plus_one.add(queried.n_plus_one.into());
-        self.duration.record_alone(seconds(queried.nanos));
+        self.duration.record_untraced(seconds(queried.nanos));
     }
 }

@@ -2,14 +2,14 @@ use std::sync::Arc;
 
 use super::handles::{Counter, Gauge, Histogram, UpDownCounter};
 use super::metric::Metric;
-use super::name::Kind;
-use super::registry::{Registry, Wanted};
+use super::name::InstrumentKind;
+use super::registry::{InstrumentSpec, Registry};
 
 macro_rules! builder {
-    ($(#[$doc:meta])* $builder:ident, $handle:ident, $kind:ident) => {
+    ($(#[$doc:meta])* $builder:ident, $handle:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone)]
-        #[must_use = "a metric stands on the page once it is built"]
+        #[must_use = "the metric is registered when it is built"]
         pub struct $builder {
             registry: Arc<Registry>,
             name: String,
@@ -29,32 +29,34 @@ macro_rules! builder {
                 }
             }
 
-            /// The unit, as OpenTelemetry writes it: `s`, `By`, `{request}`. On the page it is a word
-            /// at the end of the name: `_seconds`, `_bytes`; braces and an empty text add none.
+            /// Sets the unit, as OpenTelemetry writes it: `s`, `By`, `{request}`.
+            ///
+            /// The exposed name ends in the word for the unit: `_seconds`, `_bytes`. A unit in braces and an empty
+            /// text add nothing.
             pub fn unit(mut self, unit: impl Into<String>) -> Self {
                 self.unit = unit.into();
                 self
             }
 
-            /// What the metric says, in a sentence: the page's `# HELP`.
+            /// Sets the description, one sentence: the `# HELP` line of the exposition.
             pub fn description(mut self, description: impl Into<String>) -> Self {
                 self.description = description.into();
                 self
             }
 
-            /// The handle without labels; [`with`](super::$handle::with) adds them.
+            /// Registers the metric and returns its handle without labels; [`with`](super::$handle::with) adds labels.
             ///
-            /// A name that is there already gives a handle to the same metric, and the first unit,
-            /// description and bounds stay. If it has another type, the first one stays on the page, the
-            /// new handle counts into nothing that is shown, and the monitor's report says so.
+            /// If the name is registered already, the handle records into the same metric, whose first unit,
+            /// description and bounds stay. If it is registered as another kind of instrument, the first one wins:
+            /// the new handle records nothing that is exposed, and the monitor's report lists the conflict.
             pub fn build(self) -> $handle {
                 $handle::new(self.metric())
             }
 
             fn metric(&self) -> Arc<Metric> {
-                self.registry.typed(&Wanted {
+                self.registry.typed(&InstrumentSpec {
                     name: &self.name,
-                    kind: Kind::$kind,
+                    kind: InstrumentKind::$handle,
                     unit: &self.unit,
                     description: &self.description,
                     bounds: self.bounds.as_deref(),
@@ -65,36 +67,33 @@ macro_rules! builder {
 }
 
 builder!(
-    /// A [`Counter`](super::Counter) to be.
+    /// Builds a [`Counter`](super::Counter); made by [`Metrics::counter`](super::Metrics::counter).
     CounterBuilder,
-    Counter,
     Counter
 );
 builder!(
-    /// A [`Gauge`](super::Gauge) to be.
+    /// Builds a [`Gauge`](super::Gauge); made by [`Metrics::gauge`](super::Metrics::gauge).
     GaugeBuilder,
-    Gauge,
     Gauge
 );
 builder!(
-    /// An [`UpDownCounter`](super::UpDownCounter) to be.
+    /// Builds an [`UpDownCounter`](super::UpDownCounter); made by
+    /// [`Metrics::up_down_counter`](super::Metrics::up_down_counter).
     UpDownCounterBuilder,
-    UpDownCounter,
     UpDownCounter
 );
 builder!(
-    /// A [`Histogram`](super::Histogram) to be.
+    /// Builds a [`Histogram`](super::Histogram); made by [`Metrics::histogram`](super::Metrics::histogram).
     HistogramBuilder,
-    Histogram,
     Histogram
 );
 
 impl HistogramBuilder {
-    /// The buckets' upper bounds, in the histogram's unit, in any order: at most 128 finite numbers. Every histogram
-    /// has the bound `+Inf`; given alone, it makes a histogram of one bucket, which is a count and a sum.
+    /// Sets the upper bounds of the buckets, in the histogram's unit and in any order: at most 128 finite numbers.
     ///
-    /// The default is those that OpenTelemetry's conventions give to durations in seconds, from 5 ms to 10 s. What the
-    /// setting [`metrics.histograms`](crate::config) says of this name goes before both.
+    /// Every histogram has the bound `+Inf`. Given alone, it makes a histogram with one bucket, which is a count and a
+    /// sum. The default is the bounds that OpenTelemetry's conventions give to durations in seconds, from 5 ms to
+    /// 10 s. The setting [`metrics.histograms`](crate::config) overrides both.
     pub fn bounds(mut self, bounds: impl IntoIterator<Item = f64>) -> Self {
         self.bounds = Some(bounds.into_iter().collect());
         self

@@ -2,63 +2,63 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::model::thread_number;
 
-/// A cache line of atomics: two threads that count do not write to one line.
+/// A cache line of atomics. Threads of different shards never write to one cache line.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Line([AtomicU64; 8]);
+struct CacheLine([AtomicU64; 8]);
 
-/// Numbers that threads add to, a shard for each few threads; a shard is whole cache lines.
+/// Numbers that threads add to. Each thread adds to one shard, which consists of whole cache lines.
 #[derive(Debug)]
 pub(super) struct Shards {
-    lines: Box<[Line]>,
-    lines_of_a_shard: usize,
-    /// The number of shards less one; a power of two less one.
+    lines: Box<[CacheLine]>,
+    lines_per_shard: usize,
+    /// The number of shards, which is a power of two, minus one.
     mask: usize,
 }
 
 impl Shards {
     pub(super) fn new(shards: usize, numbers: usize) -> Self {
         let shards = shards.next_power_of_two();
-        let lines_of_a_shard = numbers.div_ceil(8).max(1);
+        let lines_per_shard = numbers.div_ceil(8).max(1);
         Self {
-            lines: std::iter::repeat_with(Line::default)
-                .take(shards * lines_of_a_shard)
+            lines: std::iter::repeat_with(CacheLine::default)
+                .take(shards * lines_per_shard)
                 .collect(),
-            lines_of_a_shard,
+            lines_per_shard,
             mask: shards - 1,
         }
     }
 
-    /// The calling thread's cell of one number.
+    /// One number in the calling thread's shard.
     #[inline]
-    pub(super) fn own(&self, number: usize) -> Option<&AtomicU64> {
+    pub(super) fn local(&self, number: usize) -> Option<&AtomicU64> {
         self.at(thread_number() & self.mask, number)
     }
 
-    /// The calling thread's cells of two numbers.
+    /// Two numbers in the calling thread's shard.
     #[inline]
-    pub(super) fn own_two(&self, one: usize, two: usize) -> Option<(&AtomicU64, &AtomicU64)> {
+    pub(super) fn local_pair(&self, one: usize, two: usize) -> Option<(&AtomicU64, &AtomicU64)> {
         let shard = thread_number() & self.mask;
         Some((self.at(shard, one)?, self.at(shard, two)?))
     }
 
     #[inline]
     fn at(&self, shard: usize, number: usize) -> Option<&AtomicU64> {
-        let line = self.lines.get(shard * self.lines_of_a_shard + number / 8)?;
+        let line = self.lines.get(shard * self.lines_per_shard + number / 8)?;
         line.0.get(number % 8)
     }
 
-    /// One number of every shard.
-    pub(super) fn all(&self, number: usize) -> impl Iterator<Item = u64> {
+    /// One number in each shard.
+    pub(super) fn values(&self, number: usize) -> impl Iterator<Item = u64> {
         (0..=self.mask).filter_map(move |shard| Some(self.at(shard, number)?.load(Relaxed)))
     }
 
     pub(super) fn sum(&self, number: usize) -> u64 {
-        self.all(number).fold(0, u64::wrapping_add)
+        self.values(number).fold(0, u64::wrapping_add)
     }
 }
 
-/// A counter: whole numbers that only grow.
+/// The value of a counter: a whole number that only grows.
 #[derive(Debug)]
 pub(super) struct CounterCell(Shards);
 
@@ -69,7 +69,7 @@ impl CounterCell {
 
     #[inline]
     pub(super) fn add(&self, n: u64) {
-        if let Some(cell) = self.0.own(0) {
+        if let Some(cell) = self.0.local(0) {
             cell.fetch_add(n, Relaxed);
         }
     }
@@ -79,8 +79,8 @@ impl CounterCell {
     }
 }
 
-/// A counter that goes both ways. What went up and what went down are kept apart, so that their sum
-/// tells whether anything happened.
+/// The value of an up-down counter. Increments and decrements are summed apart, so that their total changes with each
+/// use.
 #[derive(Debug)]
 pub(super) struct UpDownCell(Shards);
 
@@ -91,7 +91,7 @@ impl UpDownCell {
 
     #[inline]
     pub(super) fn add(&self, n: i64) {
-        if let Some(cell) = self.0.own(usize::from(n < 0)) {
+        if let Some(cell) = self.0.local(usize::from(n < 0)) {
             cell.fetch_add(n.unsigned_abs(), Relaxed);
         }
     }
@@ -100,55 +100,59 @@ impl UpDownCell {
         self.0.sum(0).wrapping_sub(self.0.sum(1)).cast_signed()
     }
 
+    /// A number that changes with each use.
     pub(super) fn activity(&self) -> u64 {
         self.0.sum(0).wrapping_add(self.0.sum(1))
     }
 }
 
-/// A value that is set, or moved.
+/// The value of a gauge, which is set or changed by a delta.
 #[derive(Debug, Default)]
 pub(super) struct GaugeCell {
     bits: AtomicU64,
-    touches: AtomicU64,
-    moves: AtomicU64,
+    sets: AtomicU64,
+    adds: AtomicU64,
 }
 
 impl GaugeCell {
     #[inline]
     pub(super) fn set(&self, value: f64) {
         self.bits.store(value.to_bits(), Relaxed);
-        self.touches.fetch_add(1, Relaxed);
+        self.sets.fetch_add(1, Relaxed);
     }
 
     #[inline]
     pub(super) fn add(&self, delta: f64) {
         add_f64(&self.bits, delta);
-        self.moves.fetch_add(1, Relaxed);
+        self.adds.fetch_add(1, Relaxed);
     }
 
     pub(super) fn value(&self) -> f64 {
         f64::from_bits(self.bits.load(Relaxed))
     }
 
+    /// A number that changes with each use.
     pub(super) fn activity(&self) -> u64 {
-        let touches = self.touches.load(Relaxed);
-        touches.wrapping_add(self.moves.load(Relaxed))
+        let sets = self.sets.load(Relaxed);
+        sets.wrapping_add(self.adds.load(Relaxed))
     }
 
-    /// Whether the value is the sum of moves that are not yet undone: such a value must not be lost.
+    /// Whether the value results from calls of `add` and is not 0. Such a value is kept: the owner will undo it with a
+    /// negative delta, which must find it.
     pub(super) fn is_level(&self) -> bool {
-        self.moves.load(Relaxed) > 0 && self.value() != 0.0
+        self.adds.load(Relaxed) > 0 && self.value() != 0.0
     }
 }
 
+/// Adds to a floating-point number that is stored as its bits.
 #[inline]
 pub(super) fn add_f64(bits: &AtomicU64, delta: f64) {
-    let mut seen = bits.load(Relaxed);
+    let mut current = bits.load(Relaxed);
     loop {
-        let new = (f64::from_bits(seen) + delta).to_bits();
-        match bits.compare_exchange_weak(seen, new, Relaxed, Relaxed) {
+        let new = (f64::from_bits(current) + delta).to_bits();
+        match bits.compare_exchange_weak(current, new, Relaxed, Relaxed) {
             Ok(_) => return,
-            Err(other) => seen = other,
+            Err(other) => current = other,
         }
     }
 }
@@ -186,6 +190,6 @@ mod tests {
     fn a_shard_is_whole_cache_lines() {
         let shards = Shards::new(3, 9);
         assert_eq!((shards.lines.len(), shards.mask), (8, 3));
-        assert_eq!(size_of::<Line>(), 64);
+        assert_eq!(size_of::<CacheLine>(), 64);
     }
 }

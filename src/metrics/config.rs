@@ -2,23 +2,25 @@ use std::time::Duration;
 
 use crate::model::ExplicitKeys;
 
-/// The limits of the registry, and the buckets of its histograms. Over a limit, values are folded or cut and counted;
-/// nothing fails.
+/// The limits of the registry, and the buckets of its histograms.
+///
+/// Exceeding a limit never fails a call: label sets are merged into an overflow series, texts are cut, and both are
+/// counted.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MetricsConfig {
-    /// Label sets that one metric may have.
+    /// The maximum number of label sets of one metric.
     pub max_series_per_metric: usize,
-    /// Label sets that all metrics together may have.
+    /// The maximum number of label sets of all metrics together.
     pub max_series: usize,
-    /// How long a series stays on the page after it was last used.
+    /// How long a series is exposed after its last use.
     pub idle_after: Duration,
-    /// Whether a counter of the `metrics` facade has the name on the page that the program gives it, without a `_total`
-    /// added to it.
+    /// Whether a counter of the `metrics` facade is exposed under the name that the program gives it, without an added
+    /// `_total`.
     pub keep_counter_names: bool,
-    /// Histograms that are off or have other bounds than their own, by name. A name is written as the program writes
-    /// it (`http.server.request.duration`) or as the page does (`http_server_request_duration_seconds`). Of two
-    /// entries for one histogram, the last one holds.
+    /// Histograms that are switched off or have other bounds than their own, by name. A name is either the program's
+    /// (`http.server.request.duration`) or the exposed one (`http_server_request_duration_seconds`). If a histogram has
+    /// two entries, the last one wins.
     pub histograms: Vec<(String, Buckets)>,
     pub(crate) explicit: ExplicitKeys,
 }
@@ -27,9 +29,9 @@ pub struct MetricsConfig {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Buckets {
-    /// With its own bounds.
+    /// The histogram keeps its own bounds.
     Default,
-    /// The histogram is not on the page and records nothing.
+    /// The histogram is not exposed and records nothing.
     Off,
     /// The upper bounds of its buckets, in its unit: at most 128 finite numbers, in any order. `+Inf` alone means one
     /// bucket.
@@ -37,14 +39,14 @@ pub enum Buckets {
 }
 
 impl MetricsConfig {
-    /// Label sets of one metric: 2,000, as OpenTelemetry's.
+    /// The default maximum of label sets of one metric: 2,000, OpenTelemetry's default.
     pub const DEFAULT_MAX_SERIES_PER_METRIC: usize = 2_000;
-    /// Label sets of all metrics: 20,000.
+    /// The default maximum of label sets of all metrics: 20,000.
     pub const DEFAULT_MAX_SERIES: usize = 20_000;
-    /// An unused series leaves the page after one hour.
+    /// The default time after which an unused series is removed: one hour.
     pub const DEFAULT_IDLE_AFTER: Duration = Duration::from_secs(3600);
 
-    /// Sets how many label sets one metric may have; the rest share one overflow series.
+    /// Sets the maximum number of label sets of one metric; further ones share one overflow series.
     ///
     /// The default is [`DEFAULT_MAX_SERIES_PER_METRIC`](Self::DEFAULT_MAX_SERIES_PER_METRIC).
     #[must_use]
@@ -54,7 +56,7 @@ impl MetricsConfig {
         self
     }
 
-    /// Sets how many label sets all metrics together may have.
+    /// Sets the maximum number of label sets of all metrics together.
     ///
     /// The default is [`DEFAULT_MAX_SERIES`](Self::DEFAULT_MAX_SERIES).
     #[must_use]
@@ -64,7 +66,7 @@ impl MetricsConfig {
         self
     }
 
-    /// Sets how long a series that nobody uses stays on the page; [`Duration::MAX`] keeps all.
+    /// Sets how long an unused series stays exposed; [`Duration::MAX`] keeps every series.
     ///
     /// The default is [`DEFAULT_IDLE_AFTER`](Self::DEFAULT_IDLE_AFTER).
     #[must_use]
@@ -75,8 +77,10 @@ impl MetricsConfig {
     }
 
     /// Sets whether counters of the `metrics` facade keep the name that the program gives them, as with
-    /// metrics-exporter-prometheus. In `OpenMetrics` form, where the samples of a counter end in `_total`, the type of such
-    /// a counter is `unknown`.
+    /// metrics-exporter-prometheus.
+    ///
+    /// In the `OpenMetrics` format, where the samples of a counter end in `_total`, the type of such a counter is
+    /// `unknown`.
     ///
     /// By default, `_total` is added to names that do not end in it.
     #[must_use]
@@ -86,8 +90,9 @@ impl MetricsConfig {
         self
     }
 
-    /// Sets the buckets of one histogram, or switches it off. The last call for a histogram wins, whether it has the
-    /// name in the program or the name on the page.
+    /// Sets the buckets of one histogram, or switches it off.
+    ///
+    /// `name` is the program's name or the exposed one. The last call for a histogram wins, whichever name it uses.
     #[must_use]
     pub fn histogram(mut self, name: impl Into<String>, buckets: Buckets) -> Self {
         self.explicit.add("metrics.histograms");
@@ -97,8 +102,8 @@ impl MetricsConfig {
         self
     }
 
-    /// What is set for a histogram of this name in the program or on the page: the entry that was set last, since a
-    /// later source wins under either name.
+    /// The entry of a histogram, by the program's name or the exposed one: the one that was set last, since a later
+    /// source wins under either name.
     pub(super) fn buckets(&self, name: &str, family: &str) -> Option<&Buckets> {
         let mut all = self.histograms.iter().rev();
         let found = all.find(|(set, _)| *set == name || *set == family);

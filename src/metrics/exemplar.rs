@@ -2,13 +2,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::clock::Nanos;
-use crate::model::TraceId;
-use crate::model::lock_for_status;
+use crate::model::{TraceId, lock_for_status};
 
-/// A bucket takes a new exemplar this often.
+/// The minimum time between two exemplars of one bucket.
 const INTERVAL: Nanos = 1_000_000_000;
 
-/// One value and the trace that it came from.
+/// A recorded value and the trace that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Exemplar {
     pub(super) value: f64,
@@ -20,9 +19,9 @@ pub(super) struct Exemplar {
 /// The exemplar of one bucket.
 #[derive(Debug, Default)]
 pub(super) struct ExemplarSlot {
-    /// When the next one is taken.
+    /// When the next exemplar is accepted.
     due: AtomicU64,
-    kept: Mutex<Option<Exemplar>>,
+    exemplar: Mutex<Option<Exemplar>>,
 }
 
 impl ExemplarSlot {
@@ -31,16 +30,16 @@ impl ExemplarSlot {
         at >= self.due.load(Relaxed)
     }
 
-    /// Never waits: if another thread is at it, that one's exemplar is as good.
+    /// Stores an exemplar. Never waits: if another thread stores one now, that one serves as well.
     #[cold]
-    pub(super) fn keep(&self, value: f64, trace: TraceId, at: Nanos, wall: u64) {
-        if let Ok(mut kept) = self.kept.try_lock() {
+    pub(super) fn store(&self, value: f64, trace: TraceId, at: Nanos, wall: u64) {
+        if let Ok(mut exemplar) = self.exemplar.try_lock() {
             self.due.store(at.saturating_add(INTERVAL), Relaxed);
-            *kept = Some(Exemplar { value, trace, wall });
+            *exemplar = Some(Exemplar { value, trace, wall });
         }
     }
 
-    pub(super) fn kept(&self) -> Option<Exemplar> {
-        lock_for_status(&self.kept).and_then(|kept| *kept)
+    pub(super) fn load(&self) -> Option<Exemplar> {
+        lock_for_status(&self.exemplar).and_then(|exemplar| *exemplar)
     }
 }

@@ -1,16 +1,17 @@
-//! A histogram for quantiles: 32 buckets a power of two, those of OpenTelemetry's exponential histogram at scale 5.
+//! A histogram for quantiles with 32 buckets per power of two: OpenTelemetry's exponential histogram at scale 5.
 //!
 //! Source: <https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram>
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The least power of two that is told apart: values up to 2^-20, of seconds about one microsecond, fall into the
-/// first bucket ..
+/// The exponent of the lowest octave. Values up to 2^-20 (about 1 µs, in seconds) fall into the first bucket.
 const FIRST_EXPONENT: i32 = -20;
-/// .. and values above 2^12, of seconds more than an hour, into the last.
+/// The number of powers of two. Values above 2^12 (more than an hour, in seconds) fall into the last bucket.
 const OCTAVES: usize = 32;
+/// The number of buckets in one octave.
 const BUCKETS: usize = 32;
+/// The bits of a mantissa.
 const MANTISSA: u64 = (1 << 52) - 1;
 
 /// The mantissas of 2^(k/32) for k from 1 to 31, rounded down.
@@ -48,12 +49,13 @@ const BOUNDS: [u64; BUCKETS - 1] = [
     0xf_5076_5b6e_4540,
 ];
 
-/// A mantissa's first six bits tell its bucket but for one bound: bounds are further apart than those bits tell.
+/// The number of cells that the first six bits of a mantissa distinguish. Bounds are further apart than cells, so at
+/// most one bound lies in a cell.
 const CELLS: usize = 64;
 const CELL_BITS: u32 = 52 - CELLS.ilog2();
 static CELL_STARTS: [u8; CELLS] = cell_starts();
 
-/// The bucket of the least mantissa of each cell.
+/// The bucket of the lowest mantissa of each cell.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
 const fn cell_starts() -> [u8; CELLS] {
     let mut starts = [0; CELLS];
@@ -68,18 +70,18 @@ const fn cell_starts() -> [u8; CELLS] {
     starts
 }
 
-/// Counts by fine buckets: a quantile is off by at most 1.1 %. An octave's buckets take 256 bytes from its first
-/// value on.
+/// Counts values in fine buckets. The relative error of a quantile is at most 1.1 %. The buckets of an octave are
+/// allocated with its first value and take 256 bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Exponential {
+pub(crate) struct ExponentialHistogram {
     octaves: [OnceLock<Box<[AtomicU64; BUCKETS]>>; OCTAVES],
 }
 
-impl Exponential {
-    /// Counts a value.
+impl ExponentialHistogram {
+    /// Records a value.
     #[inline]
     pub(crate) fn record(&self, value: f64) {
-        let (octave, bucket) = place(value);
+        let (octave, bucket) = position(value);
         let Some(octave) = self.octaves.get(octave) else {
             return;
         };
@@ -92,7 +94,7 @@ impl Exponential {
         }
     }
 
-    /// Moves all counts of another one here.
+    /// Moves all counts of another histogram into this one.
     pub(crate) fn absorb(&self, other: &Self) {
         for (octave, from) in self.octaves.iter().zip(&other.octaves) {
             let Some(from) = from.get() else { continue };
@@ -102,15 +104,15 @@ impl Exponential {
         }
     }
 
-    /// Values counted.
+    /// The number of recorded values.
     pub(crate) fn count(&self) -> u64 {
         let octaves = self.octaves.iter().filter_map(OnceLock::get);
         let counts = octaves.flat_map(|octave| octave.iter());
         counts.map(|count| count.load(Relaxed)).sum()
     }
 
-    /// The values below which so great a part of all lies, for each of `parts`; `None` before the first value.
-    pub(crate) fn quantiles<const N: usize>(&self, parts: [f64; N]) -> Option<[f64; N]> {
+    /// The quantiles at these ranks, from 0 to 1; `None` before the first value.
+    pub(crate) fn quantiles<const N: usize>(&self, ranks: [f64; N]) -> Option<[f64; N]> {
         let counts: Vec<(f64, u64)> = (FIRST_EXPONENT..)
             .zip(&self.octaves)
             .filter_map(|(exponent, octave)| Some((exponent, octave.get()?)))
@@ -120,10 +122,10 @@ impl Exponential {
             })
             .filter(|(_, count)| *count > 0)
             .collect();
-        let all: u64 = counts.iter().map(|(_, count)| count).sum();
+        let total: u64 = counts.iter().map(|(_, count)| count).sum();
         let (largest, _) = *counts.last()?;
-        Some(parts.map(|part| {
-            let rank = (part * all as f64).ceil();
+        Some(ranks.map(|rank| {
+            let rank = (rank * total as f64).ceil();
             let mut below = 0;
             let found = counts.iter().find(|(_, count)| {
                 below += count;
@@ -134,16 +136,16 @@ impl Exponential {
     }
 }
 
-/// The middle of a bucket, by ratio.
+/// The geometric middle of a bucket.
 fn middle(exponent: i32, bucket: i32) -> f64 {
     (f64::from(exponent) + (f64::from(bucket) + 0.5) / BUCKETS as f64).exp2()
 }
 
-/// The octave and the bucket of a value: the bucket's upper bound belongs to it.
+/// The octave and the bucket of a value. A bucket includes its upper bound.
 #[inline]
-fn place(value: f64) -> (usize, usize) {
+fn position(value: f64) -> (usize, usize) {
     const FIRST: u64 = (1023 + FIRST_EXPONENT) as u64;
-    // Positive numbers order as their bits do; what is zero, negative or no number goes to the first bucket.
+    // Positive numbers are ordered like their bits. Zero, negative numbers and NaN go to the first bucket.
     if value.is_nan() || value <= 0.0 {
         return (0, 0);
     }
@@ -172,21 +174,21 @@ mod tests {
         for k in 1..i32::try_from(OCTAVES * BUCKETS).unwrap() {
             let bound = (f64::from(FIRST_EXPONENT) + f64::from(k) / 32.0).exp2();
             let at = |value| {
-                let (octave, bucket) = place(value);
+                let (octave, bucket) = position(value);
                 i32::try_from(octave * BUCKETS + bucket).unwrap()
             };
             assert_eq!((at(bound * 0.999), at(bound * 1.001)), (k - 1, k), "{k}");
         }
         assert_eq!(
-            place(0.25),
+            position(0.25),
             (17, 31),
             "an upper bound belongs to its bucket"
         );
         for odd in [0.0, -1.0, f64::NAN, f64::MIN_POSITIVE, f64::NEG_INFINITY] {
-            assert_eq!(place(odd), (0, 0), "{odd}");
+            assert_eq!(position(odd), (0, 0), "{odd}");
         }
         for large in [1e9, f64::MAX, f64::INFINITY] {
-            assert_eq!(place(large), (OCTAVES - 1, BUCKETS - 1), "{large}");
+            assert_eq!(position(large), (OCTAVES - 1, BUCKETS - 1), "{large}");
         }
     }
 
@@ -196,7 +198,7 @@ mod tests {
         for edge in BOUNDS.into_iter().chain(cells) {
             for mantissa in [edge.saturating_sub(1), edge, edge + 1] {
                 // An upper bound belongs to its bucket, so that one more is looked at.
-                let (_, bucket) = place(f64::from_bits((1023 << 52 | mantissa) + 1));
+                let (_, bucket) = position(f64::from_bits((1023 << 52 | mantissa) + 1));
                 let full = BOUNDS.partition_point(|bound| *bound <= mantissa);
                 assert_eq!(bucket, full, "{mantissa:x}");
             }
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_off_by_no_more_than_half_a_bucket() {
-        let all = Exponential::default();
+        let all = ExponentialHistogram::default();
         assert_eq!(all.quantiles([0.5]), None);
         for n in 1..=10_000 {
             all.record(f64::from(n) / 1000.0);

@@ -6,30 +6,30 @@ use metrics::{CounterFn, GaugeFn, HistogramFn, Key, KeyName, Label, Metadata, Sh
 
 use super::handles::record;
 use super::metric::Metric;
-use super::name::Kind;
+use super::name::InstrumentKind;
 use super::registry::Registry;
-use super::series::{Cell, Series};
+use super::series::{Series, SeriesCell};
 use crate::model::Cache;
 use crate::semconv::{DURATION_BOUNDS, SIZE_BOUNDS};
 
-/// Places for the keys that a thread remembers of one registry, of 16 bytes each; some two thousand keys are all found
-/// again.
-const MAX_PLACES: usize = 4096;
-/// Bytes of these keys and their handles. A key of more than a sixteenth of it is looked up each time.
+/// The number of slots of one thread's cache of one registry, of 16 bytes each. Some two thousand keys fit without
+/// displacing each other.
+const MAX_SLOTS: usize = 4096;
+/// The maximum size of the cached keys and handles, in bytes. A key of more than a sixteenth of it is not cached.
 const MAX_BYTES: usize = 512 * 1024;
-/// Registries that a thread remembers.
-const REGISTRIES: usize = 4;
+/// The maximum number of registries that a thread caches keys of.
+const MAX_REGISTRIES: usize = 4;
 
-/// The recorder of the `metrics` facade over the registry.
-pub(super) struct Recorder(Arc<Registry>);
+/// The recorder of the `metrics` facade that records into a registry.
+pub(super) struct FacadeRecorder(Arc<Registry>);
 
-impl Recorder {
+impl FacadeRecorder {
     pub(super) fn new(registry: &Arc<Registry>) -> Self {
         Self(Arc::clone(registry))
     }
 
-    fn series(&self, key: &Key, kind: Kind) -> FacadeSeries {
-        let metric = self.0.of_facade(key.name(), kind, facade_bounds);
+    fn series(&self, key: &Key, kind: InstrumentKind) -> FacadeSeries {
+        let metric = self.0.facade(key.name(), kind, facade_bounds);
         let labels = key
             .labels()
             .map(|label| (label.key().into(), label.value().into()));
@@ -38,69 +38,73 @@ impl Recorder {
     }
 }
 
+/// The default bounds of a facade's histogram, by its name and unit.
 fn facade_bounds(name: &str, unit: &str) -> &'static [f64] {
-    let bytes = unit.ends_with("bytes")
+    let is_size = unit.ends_with("bytes")
         || name
             .split(['.', '_'])
             .any(|word| matches!(word, "bytes" | "size"));
-    if bytes {
+    if is_size {
         &SIZE_BOUNDS
     } else {
         &DURATION_BOUNDS
     }
 }
 
-impl metrics::Recorder for Recorder {
+impl metrics::Recorder for FacadeRecorder {
     fn describe_counter(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
-        self.0.describe(key.as_str(), word(unit), &description);
+        self.0.describe(key.as_str(), unit_word(unit), &description);
     }
 
     fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
-        self.0.describe(key.as_str(), word(unit), &description);
+        self.0.describe(key.as_str(), unit_word(unit), &description);
     }
 
     fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
-        self.0.describe(key.as_str(), word(unit), &description);
+        self.0.describe(key.as_str(), unit_word(unit), &description);
     }
 
     #[inline]
     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> metrics::Counter {
         let make = || {
-            Known::Counter(metrics::Counter::from_arc(Arc::new(
-                self.series(key, Kind::Counter),
+            FacadeHandle::Counter(metrics::Counter::from_arc(Arc::new(
+                self.series(key, InstrumentKind::Counter),
             )))
         };
-        known(&self.0, key, Known::counter, make).unwrap_or_else(metrics::Counter::noop)
+        cached_handle(&self.0, key, FacadeHandle::counter, make)
+            .unwrap_or_else(metrics::Counter::noop)
     }
 
     #[inline]
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> metrics::Gauge {
         let make = || {
-            Known::Gauge(metrics::Gauge::from_arc(Arc::new(
-                self.series(key, Kind::Gauge),
+            FacadeHandle::Gauge(metrics::Gauge::from_arc(Arc::new(
+                self.series(key, InstrumentKind::Gauge),
             )))
         };
-        known(&self.0, key, Known::gauge, make).unwrap_or_else(metrics::Gauge::noop)
+        cached_handle(&self.0, key, FacadeHandle::gauge, make).unwrap_or_else(metrics::Gauge::noop)
     }
 
     #[inline]
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> metrics::Histogram {
         let make = || {
-            Known::Histogram(metrics::Histogram::from_arc(Arc::new(
-                self.series(key, Kind::Histogram),
+            FacadeHandle::Histogram(metrics::Histogram::from_arc(Arc::new(
+                self.series(key, InstrumentKind::Histogram),
             )))
         };
-        known(&self.0, key, Known::histogram, make).unwrap_or_else(metrics::Histogram::noop)
+        cached_handle(&self.0, key, FacadeHandle::histogram, make)
+            .unwrap_or_else(metrics::Histogram::noop)
     }
 }
 
-impl fmt::Debug for Recorder {
+impl fmt::Debug for FacadeRecorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").finish_non_exhaustive()
+        f.debug_struct("FacadeRecorder").finish_non_exhaustive()
     }
 }
 
-fn word(unit: Option<Unit>) -> &'static str {
+/// Prometheus' word for a unit of the facade.
+fn unit_word(unit: Option<Unit>) -> &'static str {
     match unit {
         None | Some(Unit::Count) => "",
         Some(Unit::Percent) => "ratio",
@@ -108,6 +112,7 @@ fn word(unit: Option<Unit>) -> &'static str {
     }
 }
 
+/// The handle that the facade's macros record into.
 struct FacadeSeries {
     metric: Arc<Metric>,
     series: Arc<Series>,
@@ -115,13 +120,13 @@ struct FacadeSeries {
 
 impl CounterFn for FacadeSeries {
     fn increment(&self, value: u64) {
-        if let Cell::Counter(cell) = &self.series.cell {
+        if let SeriesCell::Counter(cell) = &self.series.cell {
             cell.add(value);
         }
     }
 
     fn absolute(&self, value: u64) {
-        if let Cell::Counter(cell) = &self.series.cell {
+        if let SeriesCell::Counter(cell) = &self.series.cell {
             self.metric.set_total(cell, value);
         }
     }
@@ -129,7 +134,7 @@ impl CounterFn for FacadeSeries {
 
 impl GaugeFn for FacadeSeries {
     fn increment(&self, value: f64) {
-        if let Cell::Gauge(cell) = &self.series.cell {
+        if let SeriesCell::Gauge(cell) = &self.series.cell {
             cell.add(value);
         }
     }
@@ -139,7 +144,7 @@ impl GaugeFn for FacadeSeries {
     }
 
     fn set(&self, value: f64) {
-        if let Cell::Gauge(cell) = &self.series.cell {
+        if let SeriesCell::Gauge(cell) = &self.series.cell {
             cell.set(value);
         }
     }
@@ -160,16 +165,16 @@ impl HistogramFn for FacadeSeries {
     }
 }
 
-/// A handle as the facade's macros want it. Each thread has an `Arc` of its own, so that the clone
-/// that a macro makes touches no line of another thread.
+/// A handle of the facade. Each thread has an `Arc` of its own: a macro clones it, and the reference count must not
+/// be shared between threads.
 #[derive(Clone)]
-enum Known {
+enum FacadeHandle {
     Counter(metrics::Counter),
     Gauge(metrics::Gauge),
     Histogram(metrics::Histogram),
 }
 
-impl Known {
+impl FacadeHandle {
     fn counter(&self) -> Option<metrics::Counter> {
         match self {
             Self::Counter(handle) => Some(handle.clone()),
@@ -192,77 +197,79 @@ impl Known {
     }
 }
 
-/// A key and its handle.
-type Entry = Box<(Key, Known)>;
+/// A cached key and its handle.
+type FacadeEntry = Box<(Key, FacadeHandle)>;
 
-/// What a thread remembers of one registry.
-struct Remembered {
+/// The keys of one registry that a thread has cached.
+struct KeyCache {
+    /// The registry's number.
     registry: u64,
+    /// The registry's epoch when the cache was last cleared.
     epoch: u64,
-    keys: Cache<Entry>,
+    keys: Cache<FacadeEntry>,
 }
 
-impl Remembered {
+impl KeyCache {
     fn new(registry: u64) -> Self {
         Self {
             registry,
             epoch: 0,
-            keys: Cache::new(MAX_PLACES, MAX_BYTES),
+            keys: Cache::new(MAX_SLOTS, MAX_BYTES),
         }
     }
 }
 
 thread_local! {
-    static REMEMBERED: RefCell<Vec<Remembered>> = const { RefCell::new(Vec::new()) };
+    static KEY_CACHES: RefCell<Vec<KeyCache>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The handle of a key: from the thread's cache, else made and put there. While the thread ends, or
-/// inside the cache itself, it is made each time.
+/// The handle of a key, from the thread's cache if possible. While the thread ends, and inside of the cache itself, a
+/// new handle is made each time.
 #[inline]
-fn known<T>(
+fn cached_handle<T>(
     registry: &Registry,
     key: &Key,
-    of: fn(&Known) -> Option<T>,
-    make: impl Fn() -> Known,
+    of: fn(&FacadeHandle) -> Option<T>,
+    make: impl Fn() -> FacadeHandle,
 ) -> Option<T> {
-    let found = REMEMBERED.try_with(|all| {
+    let found = KEY_CACHES.try_with(|all| {
         let mut all = all.try_borrow_mut().ok()?;
         let keys = keys(&mut all, registry)?;
-        // One name of two types has an entry for each.
-        let is = |entry: &Entry| same(&entry.0, key) && of(&entry.1).is_some();
-        let (_, entry) = keys.find(hash(key), is)?;
+        // A name that is used for two kinds of instruments has an entry for each.
+        let matches = |entry: &FacadeEntry| is_same_key(&entry.0, key) && of(&entry.1).is_some();
+        let (_, entry) = keys.find(hash(key), matches)?;
         of(&entry.1)
     });
     match found {
         Ok(Some(handle)) => Some(handle),
-        _ => learn(registry, key, of, make),
+        _ => make_handle(registry, key, of, make),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn learn<T>(
+fn make_handle<T>(
     registry: &Registry,
     key: &Key,
-    of: fn(&Known) -> Option<T>,
-    make: impl Fn() -> Known,
+    of: fn(&FacadeHandle) -> Option<T>,
+    make: impl Fn() -> FacadeHandle,
 ) -> Option<T> {
-    // Made outside the borrow: what it drops and allocates may come back here.
-    let known = make();
-    let handle = of(&known);
-    let new = Box::new((key.to_retained(), known));
+    // Made outside of the borrow, since allocating may run code of the host that records a metric.
+    let made = make();
+    let handle = of(&made);
+    let entry = Box::new((key.to_retained(), made));
     let size = size_of_entry(key);
-    let _kept = REMEMBERED.try_with(|all| {
+    let _cached = KEY_CACHES.try_with(|all| {
         if let Ok(mut all) = all.try_borrow_mut()
             && let Some(keys) = keys(&mut all, registry)
         {
-            keys.insert(hash(key), size, new);
+            keys.insert(hash(key), size, entry);
         }
     });
     handle
 }
 
-/// A key's hash, whose low bits alone are poor.
+/// A hash of a key. The low bits of the facade's own hash are not well distributed.
 #[inline]
 fn hash(key: &Key) -> u32 {
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -270,43 +277,43 @@ fn hash(key: &Key) -> u32 {
     ((hash ^ hash >> 32).wrapping_mul(SPREAD) >> 32) as u32
 }
 
-/// What an entry takes at most: its texts may be borrowed from the program.
+/// The maximum size of an entry, in bytes. Its texts count although they may be borrowed from the program.
 fn size_of_entry(key: &Key) -> usize {
     const HANDLE: usize = size_of::<FacadeSeries>() + 2 * size_of::<usize>();
     let label = |label: &Label| size_of::<Label>() + label.key().len() + label.value().len();
     let labels = key.labels().map(label).sum::<usize>();
-    size_of::<(Key, Known)>() + HANDLE + key.name().len() + labels
+    size_of::<(Key, FacadeHandle)>() + HANDLE + key.name().len() + labels
 }
 
-/// The keys of a registry. What was remembered before its handles were to be looked up again is forgotten.
+/// The cached keys of a registry. The cache is cleared first if the registry's handles have to be looked up again.
 #[inline]
-fn keys<'a>(all: &'a mut Vec<Remembered>, registry: &Registry) -> Option<&'a mut Cache<Entry>> {
-    let number = registry.common.number;
-    if all.first().is_none_or(|of| of.registry != number) {
-        to_front(all, number);
+fn keys<'a>(all: &'a mut Vec<KeyCache>, registry: &Registry) -> Option<&'a mut Cache<FacadeEntry>> {
+    let number = registry.context.number;
+    if all.first().is_none_or(|cache| cache.registry != number) {
+        move_to_front(all, number);
     }
-    let of = all.first_mut()?;
+    let cache = all.first_mut()?;
     let epoch = registry.epoch();
-    if of.epoch != epoch {
-        of.keys.clear();
-        of.epoch = epoch;
+    if cache.epoch != epoch {
+        cache.keys.clear();
+        cache.epoch = epoch;
     }
-    Some(&mut of.keys)
+    Some(&mut cache.keys)
 }
 
 #[cold]
-fn to_front(all: &mut Vec<Remembered>, number: u64) {
-    if let Some(at) = all.iter().position(|of| of.registry == number) {
+fn move_to_front(all: &mut Vec<KeyCache>, number: u64) {
+    if let Some(at) = all.iter().position(|cache| cache.registry == number) {
         all.swap(0, at);
     } else {
-        all.truncate(REGISTRIES - 1);
-        all.insert(0, Remembered::new(number));
+        all.truncate(MAX_REGISTRIES - 1);
+        all.insert(0, KeyCache::new(number));
     }
 }
 
-/// `==`, quicker where both keys are of one macro call: those share the text of their labels.
+/// Whether two keys are equal. Fast for keys of one macro call, which share the text of their labels.
 #[inline]
-fn same(known: &Key, key: &Key) -> bool {
+fn is_same_key(known: &Key, key: &Key) -> bool {
     let (ours, theirs) = (known.labels().as_slice(), key.labels().as_slice());
     if known.get_hash() == key.get_hash() && std::ptr::eq(ours, theirs) {
         return known.name() == key.name();

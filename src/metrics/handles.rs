@@ -2,11 +2,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::metric::Metric;
-use super::series::{Cell, Series};
+use super::series::{Series, SeriesCell};
 use crate::clock::Nanos;
 use crate::model::TraceId;
 
-/// Counts what only grows. Cheap to clone and to use: no lock, no allocation.
+/// A value that only grows. Cheap to clone and to use: no lock, no allocation.
+///
+/// # Examples
 ///
 /// ```
 /// # #[cfg(feature = "testing")] {
@@ -18,29 +20,67 @@ use crate::model::TraceId;
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Counter(Handle);
+pub struct Counter(SeriesHandle);
 
-/// Tells a value as it is now.
-#[derive(Debug, Clone)]
-pub struct Gauge(Handle);
-
-/// Counts what comes and goes.
+/// A current value, which is set or changed by a delta.
 ///
-/// A series that is not 0 never leaves the page.
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// let metrics = watchpost::metrics::Metrics::standalone();
+/// let temperature = metrics.gauge("room.temperature").unit("Cel").build();
+/// temperature.set(21.5);
+/// assert!(metrics.render().contains("room_temperature_celsius 21.5\n"));
+/// # }
+/// ```
 #[derive(Debug, Clone)]
-pub struct UpDownCounter(Handle);
+pub struct Gauge(SeriesHandle);
 
-/// Counts values by size, in buckets, and adds them up.
+/// A value that goes up and down, such as the number of requests in flight. It is exposed as a gauge.
+///
+/// A series whose value is not 0 is never removed.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// let metrics = watchpost::metrics::Metrics::standalone();
+/// let open = metrics.up_down_counter("uploads.open").build();
+/// open.add(2);
+/// open.add(-1);
+/// assert!(metrics.render().contains("uploads_open 1\n"));
+/// # }
+/// ```
 #[derive(Debug, Clone)]
-pub struct Histogram(Handle);
+pub struct UpDownCounter(SeriesHandle);
 
+/// A distribution of values: a count for each bucket, and the sum.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "testing")] {
+/// let metrics = watchpost::metrics::Metrics::standalone();
+/// let wait = metrics.histogram("job.wait").unit("s").bounds([0.1, 1.0]).build();
+/// wait.record(0.25);
+/// let exposition = metrics.render();
+/// assert!(exposition.contains("job_wait_seconds_bucket{le=\"0.1\"} 0\n"));
+/// assert!(exposition.contains("job_wait_seconds_bucket{le=\"1\"} 1\n"));
+/// assert!(exposition.contains("job_wait_seconds_sum 0.25\n"));
+/// # }
+/// ```
 #[derive(Debug, Clone)]
-struct Handle {
+pub struct Histogram(SeriesHandle);
+
+/// One series and the metric that it belongs to.
+#[derive(Debug, Clone)]
+struct SeriesHandle {
     metric: Arc<Metric>,
     series: Arc<Series>,
 }
 
-impl Handle {
+impl SeriesHandle {
     fn new(metric: Arc<Metric>) -> Self {
         let series = metric.series("", []);
         Self { metric, series }
@@ -65,14 +105,14 @@ macro_rules! with_labels {
     ($handle:ident) => {
         impl $handle {
             pub(super) fn new(metric: Arc<Metric>) -> Self {
-                Self(Handle::new(metric))
+                Self(SeriesHandle::new(metric))
             }
 
-            /// The series with these labels beside those that it has; of two with one key the later
-            /// stays. An empty value is no label.
+            /// Returns the handle of the series with these labels in addition to its own. If a key comes twice, the
+            /// later value wins. A label with an empty value is left out.
             ///
-            /// It takes a lock that is shared and some allocations: keep the handle where it is used often.
-            /// Over the cap the handle counts in the metric's overflow series.
+            /// This takes a shared lock and allocates: keep the handle if it is used often. If the metric has no room
+            /// for another label set, the handle records into the metric's overflow series.
             #[must_use]
             pub fn with<K, V>(&self, labels: impl IntoIterator<Item = (K, V)>) -> Self
             where
@@ -91,10 +131,10 @@ with_labels!(UpDownCounter);
 with_labels!(Histogram);
 
 impl Counter {
-    /// Adds `n`. A total over 2^64 starts again at 0, as Prometheus expects of a counter.
+    /// Adds `n`. A total of 2^64 wraps around to 0, which Prometheus takes for a reset.
     #[inline]
     pub fn add(&self, n: u64) {
-        if let Cell::Counter(cell) = &self.0.series.cell {
+        if let SeriesCell::Counter(cell) = &self.0.series.cell {
             cell.add(n);
         }
     }
@@ -104,15 +144,15 @@ impl Gauge {
     /// Sets the value.
     #[inline]
     pub fn set(&self, value: f64) {
-        if let Cell::Gauge(cell) = &self.0.series.cell {
+        if let SeriesCell::Gauge(cell) = &self.0.series.cell {
             cell.set(value);
         }
     }
 
-    /// Moves the value by `delta`, which may be negative.
+    /// Adds `delta`, which may be negative, to the value.
     #[inline]
     pub fn add(&self, delta: f64) {
-        if let Cell::Gauge(cell) = &self.0.series.cell {
+        if let SeriesCell::Gauge(cell) = &self.0.series.cell {
             cell.add(delta);
         }
     }
@@ -122,59 +162,59 @@ impl UpDownCounter {
     /// Adds `n`, which may be negative.
     #[inline]
     pub fn add(&self, n: i64) {
-        if let Cell::UpDown(cell) = &self.0.series.cell {
+        if let SeriesCell::UpDown(cell) = &self.0.series.cell {
             cell.add(n);
         }
     }
 }
 
 impl Histogram {
-    /// Counts a value, in the histogram's unit. What is no finite number is not counted.
+    /// Records a value, in the histogram's unit. A value that is not finite is ignored.
     ///
-    /// Inside a request the value's bucket keeps the trace id as an exemplar, at most one a second.
+    /// Inside a request, the trace ID becomes the exemplar of the value's bucket, at most once a second.
     #[inline]
     pub fn record(&self, value: f64) {
         record(&self.0.metric, &self.0.series, value, 1);
     }
 
-    /// Counts a value that is no exemplar of anything.
+    /// Records a value without an exemplar.
     #[inline]
-    pub(crate) fn record_alone(&self, value: f64) {
+    pub(crate) fn record_untraced(&self, value: f64) {
         self.record_traced(value, TraceId::NIL, 0);
     }
 
-    /// Counts a value of a trace that the caller knows, at a reading of the monitor's clock.
+    /// Records a value with the trace that it belongs to. `at` is the current time of the monitor's clock.
     #[expect(
         clippy::inline_always,
         reason = "each request records three, and a call saves and restores six registers"
     )]
     #[inline(always)]
     pub(crate) fn record_traced(&self, value: f64, trace: TraceId, at: Nanos) {
-        if let Cell::Histogram(cell) = &self.0.series.cell
+        if let SeriesCell::Histogram(cell) = &self.0.series.cell
             && let Some(bucket) = cell.record(value)
             && trace != TraceId::NIL
         {
-            cell.trace(bucket, value, trace, at, || {
-                self.0.metric.common.clock.wall(at)
+            cell.record_exemplar(bucket, value, trace, at, || {
+                self.0.metric.context.clock.wall(at)
             });
         }
     }
 }
 
-/// Counts a value; its trace is asked for only when its bucket would take one.
+/// Records a value `times` times. The calling thread's trace is looked up only if the bucket accepts an exemplar now.
 #[inline]
 pub(super) fn record(metric: &Metric, series: &Series, value: f64, times: u64) {
-    if let Cell::Histogram(cell) = &series.cell
+    if let SeriesCell::Histogram(cell) = &series.cell
         && let Some(bucket) = cell.record_many(value, times)
-        && let Some(source) = metric.common.trace_source.get()
+        && let Some(source) = metric.context.trace_source.get()
     {
-        let clock = &metric.common.clock;
+        let clock = &metric.context.clock;
         let at = clock.now();
-        if cell.wants_trace(bucket, at)
+        if cell.accepts_exemplar(bucket, at)
             && let Some(trace) = source()
             && trace != TraceId::NIL
         {
-            cell.trace(bucket, value, trace, at, || clock.wall(at));
+            cell.record_exemplar(bucket, value, trace, at, || clock.wall(at));
         }
     }
 }

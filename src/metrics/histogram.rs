@@ -3,32 +3,35 @@ use std::sync::{Arc, OnceLock};
 
 use super::cell::{Shards, add_f64};
 use super::exemplar::{Exemplar, ExemplarSlot};
-use super::page::number::push_f64;
+use super::number::push_f64;
 use crate::clock::Nanos;
 use crate::model::TraceId;
 use crate::semconv::DURATION_BOUNDS;
 
-/// Bounds that one histogram may have.
+/// The maximum number of bounds of one histogram.
 const MAX_BOUNDS: usize = 128;
 
-/// The upper bounds of a histogram's buckets, ascending, and how the page writes them.
+/// The upper bounds of a histogram's buckets, in ascending order, and their exposed texts.
 #[derive(Debug)]
 pub(super) struct Bounds {
     values: Box<[f64]>,
-    /// By a value's binary exponent, from [`FIRST_EXPONENT`] on: the first bucket that such a value may
-    /// fall into, so that a search looks at the bounds of one power of two alone.
+    /// For each binary exponent from [`FIRST_EXPONENT`] on, the first bucket that a value with this exponent may fall
+    /// into. A search then compares the bounds of one power of two only.
     starts: Box<[u8; EXPONENTS]>,
-    /// `le` of each bucket and of the last, `+Inf`: the plain form, and `OpenMetrics`' with its `.0`.
+    /// The `le` label of each bucket, including the last (`+Inf`): in the text format, and in `OpenMetrics`, which
+    /// writes whole numbers with `.0`.
     pub(super) plain: Box<[Box<str>]>,
     pub(super) canonical: Box<[Box<str>]>,
 }
 
 impl Bounds {
-    /// Ascending, finite, each once, at most 128; the conventions' bounds of a duration if none is left. `+Inf`, the
-    /// bound of every histogram's last bucket, makes that the only one where it stands alone.
+    /// Sorts and deduplicates the finite bounds and keeps at most 128.
+    ///
+    /// Without any, the bounds that the conventions give to durations are used. `+Inf` is the bound of each histogram's
+    /// last bucket; given alone, it makes that the only bucket.
     pub(super) fn new(bounds: &[f64]) -> Self {
         let finite = bounds.iter().copied().filter(|bound| bound.is_finite());
-        // Adding zero makes `-0.0` one with `0.0`.
+        // Adding zero turns `-0.0` into `0.0`.
         let mut values: Vec<f64> = finite.map(|bound| bound + 0.0).collect();
         values.sort_by(f64::total_cmp);
         values.dedup();
@@ -55,7 +58,7 @@ impl Bounds {
         }
     }
 
-    /// The bucket of a value: the first whose bound is not below it.
+    /// The bucket of a value: the first whose bound is not less than it.
     #[inline]
     fn bucket(&self, value: f64) -> usize {
         let mut bucket = usize::from(self.starts.get(exponent(value)).copied().unwrap_or(0));
@@ -65,28 +68,27 @@ impl Bounds {
         bucket
     }
 
-    /// Buckets, with the last one, which has no bound.
+    /// The number of buckets, including the last one, which has no finite bound.
     pub(super) fn buckets(&self) -> usize {
         self.values.len() + 1
     }
 
     fn any_negative(&self) -> bool {
-        self.values.first().is_some_and(|least| *least < 0.0)
+        self.values.first().is_some_and(|lowest| *lowest < 0.0)
     }
 }
 
-/// The power of two of the first entry of [`Bounds::starts`]: 2^-32, about 0.2 ns.
+/// The biased exponent of the first entry of [`Bounds::starts`]: 2^-32, about 0.2 ns.
 const FIRST_EXPONENT: u64 = 1023 - 32;
-/// The number of that power.
-const LEAST: f64 = f64::from_bits(FIRST_EXPONENT << 52);
-/// Powers of two told apart, up to 2^63.
+/// The lowest number with that exponent.
+const LOWEST: f64 = f64::from_bits(FIRST_EXPONENT << 52);
+/// The number of exponents that are distinguished, up to 2^63.
 const EXPONENTS: usize = 96;
 
-/// Which entry of [`Bounds::starts`] a value has: 0 for those that are small, zero or negative, the last
-/// for those that are large.
+/// The index into [`Bounds::starts`] of a value: 0 for values that are tiny, zero or negative, the last for large ones.
 #[inline]
 fn exponent(value: f64) -> usize {
-    if value < LEAST {
+    if value < LOWEST {
         return 0;
     }
     let exponent = (value.to_bits() >> 52) - FIRST_EXPONENT;
@@ -96,8 +98,8 @@ fn exponent(value: f64) -> usize {
 fn starts(bounds: &[f64]) -> [u8; EXPONENTS] {
     let mut starts = [0; EXPONENTS];
     for (exponent, start) in (FIRST_EXPONENT..).zip(starts.iter_mut()).skip(1) {
-        let least = f64::from_bits(exponent << 52);
-        *start = bounds.partition_point(|bound| *bound < least) as u8;
+        let lowest = f64::from_bits(exponent << 52);
+        *start = bounds.partition_point(|bound| *bound < lowest) as u8;
     }
     starts
 }
@@ -116,13 +118,13 @@ fn with_point(text: &str) -> Box<str> {
     }
 }
 
-/// A histogram: a count a bucket and the sum, by shard.
+/// The values of one histogram series: a count for each bucket and the sum, in shards.
 #[derive(Debug)]
 pub(super) struct HistogramCell {
     bounds: Arc<Bounds>,
-    /// A shard is the buckets' counts, then the sum's bits.
+    /// A shard holds the counts of the buckets, then the bits of the sum.
     shards: Shards,
-    /// Made when the first value with a trace comes.
+    /// Created with the first value that has a trace.
     exemplars: OnceLock<Box<[ExemplarSlot]>>,
     /// Whether a negative value was recorded.
     any_negative: AtomicBool,
@@ -138,13 +140,14 @@ impl HistogramCell {
         }
     }
 
-    /// Counts a value; the answer is its bucket. What is no finite number is not counted: one would
-    /// make the sum useless for good.
+    /// Records a value and returns its bucket. A value that is not finite is ignored, since it would make the sum
+    /// useless for good.
     #[inline]
     pub(super) fn record(&self, value: f64) -> Option<usize> {
         self.record_many(value, 1)
     }
 
+    /// Records a value `times` times and returns its bucket.
     #[inline]
     #[expect(
         clippy::cast_precision_loss,
@@ -154,34 +157,34 @@ impl HistogramCell {
         if !value.is_finite() || times == 0 {
             return None;
         }
-        let bucket = if value < LEAST {
-            self.small(value)
+        let bucket = if value < LOWEST {
+            self.bucket_of_small(value)
         } else {
             self.bounds.bucket(value)
         };
-        let (count, sum) = self.shards.own_two(bucket, self.bounds.buckets())?;
+        let (count, sum) = self.shards.local_pair(bucket, self.bounds.buckets())?;
         count.fetch_add(times, Relaxed);
         add_f64(sum, value * times as f64);
         Some(bucket)
     }
 
-    /// The bucket of a value that is tiny, zero or negative; notes a negative one.
+    /// The bucket of a value that is tiny, zero or negative. Remembers that a negative value was recorded.
     #[cold]
-    fn small(&self, value: f64) -> usize {
+    fn bucket_of_small(&self, value: f64) -> usize {
         if value < 0.0 {
             self.any_negative.store(true, Relaxed);
         }
         self.bounds.bucket(value)
     }
 
-    /// Whether the sum is a counter: there is no negative bound and no negative value was recorded.
-    pub(super) fn sum_only_grows(&self) -> bool {
+    /// Whether the sum never decreases: there is no negative bound, and no negative value was recorded.
+    pub(super) fn is_sum_monotonic(&self) -> bool {
         !self.bounds.any_negative() && !self.any_negative.load(Relaxed)
     }
 
-    /// Keeps the trace of a value as its bucket's exemplar, at most one a second.
+    /// Stores a value and its trace as its bucket's exemplar, at most once a second.
     #[inline]
-    pub(super) fn trace(
+    pub(super) fn record_exemplar(
         &self,
         bucket: usize,
         value: f64,
@@ -196,13 +199,13 @@ impl HistogramCell {
         if let Some(slot) = slots.get(bucket)
             && slot.is_due(at)
         {
-            slot.keep(value, trace, at, wall());
+            slot.store(value, trace, at, wall());
         }
     }
 
-    /// Whether a bucket would take an exemplar now.
+    /// Whether a bucket accepts an exemplar now.
     #[inline]
-    pub(super) fn wants_trace(&self, bucket: usize, at: Nanos) -> bool {
+    pub(super) fn accepts_exemplar(&self, bucket: usize, at: Nanos) -> bool {
         let slots = self.exemplars.get().and_then(|slots| slots.get(bucket));
         slots.is_none_or(|slot| slot.is_due(at))
     }
@@ -220,26 +223,26 @@ impl HistogramCell {
         &self.bounds
     }
 
-    /// The count of one bucket alone.
-    pub(super) fn count_of(&self, bucket: usize) -> u64 {
+    /// The count of one bucket, not cumulated.
+    pub(super) fn bucket_count(&self, bucket: usize) -> u64 {
         self.shards.sum(bucket)
     }
 
-    /// Values counted.
+    /// The number of recorded values.
     pub(super) fn count(&self) -> u64 {
         (0..self.bounds.buckets())
-            .map(|bucket| self.count_of(bucket))
+            .map(|bucket| self.bucket_count(bucket))
             .fold(0, u64::wrapping_add)
     }
 
     pub(super) fn sum(&self) -> f64 {
-        // From +0: the empty sum of floats is -0.
-        let sums = self.shards.all(self.bounds.buckets());
+        // The fold starts at +0, since the empty sum of floats is -0.
+        let sums = self.shards.values(self.bounds.buckets());
         sums.fold(0.0, |sum, bits| sum + f64::from_bits(bits))
     }
 
     pub(super) fn exemplar(&self, bucket: usize) -> Option<Exemplar> {
-        self.exemplars.get()?.get(bucket)?.kept()
+        self.exemplars.get()?.get(bucket)?.load()
     }
 }
 
@@ -267,7 +270,7 @@ mod tests {
             cell.record(value);
         }
         cell.record_many(2.0, 3);
-        let counts: Vec<u64> = (0..4).map(|bucket| cell.count_of(bucket)).collect();
+        let counts: Vec<u64> = (0..4).map(|bucket| cell.bucket_count(bucket)).collect();
         assert_eq!((counts, cell.count()), (vec![2, 1, 5, 1], 9));
         assert!((cell.sum() - 28.5).abs() < 1e-9);
         assert_eq!(Bounds::new(&[]).buckets(), 15);
@@ -310,18 +313,18 @@ mod tests {
         let cell = HistogramCell::new(1, &Arc::new(Bounds::new(&[1.0])));
         let second = 1_000_000_000;
         assert_eq!(cell.exemplar(0), None);
-        assert!(cell.wants_trace(0, 0));
+        assert!(cell.accepts_exemplar(0, 0));
         for at in [0, second - 1, second] {
             let trace = TraceId::from_u128(u128::from(at) + 1);
-            cell.trace(0, 0.5, trace, at, || at);
+            cell.record_exemplar(0, 0.5, trace, at, || at);
         }
         let kept = cell.exemplar(0).unwrap();
         assert_eq!(
             (kept.trace.to_u128(), kept.wall),
             (u128::from(second) + 1, second)
         );
-        assert!(!cell.wants_trace(0, second + 1));
-        assert!(cell.wants_trace(1, second + 1));
+        assert!(!cell.accepts_exemplar(0, second + 1));
+        assert!(cell.accepts_exemplar(1, second + 1));
         assert_eq!(cell.exemplar(1), None);
     }
 }

@@ -4,30 +4,30 @@ use metrics_exporter_prometheus::formatting::sanitize_label_key;
 
 use crate::model::prefix;
 
-/// Labels of one series that are kept.
+/// The maximum number of labels of one series.
 const MAX_LABELS: usize = 16;
-/// Bytes of a label's name that are kept.
+/// The maximum length of a label's name, in bytes.
 const MAX_KEY: usize = 128;
-/// Bytes of a label's value that are kept.
+/// The maximum length of a label's value, in bytes.
 const MAX_VALUE: usize = 256;
 
-/// The label of the series that takes what is over the cap.
+/// The labels of the overflow series, which counts the label sets beyond the limit.
 pub(super) const OVERFLOW: &str = "otel_metric_overflow=\"true\"";
 
-/// A label set in canonical form, as it stands on the page: `key="value",..` by key, escaped.
+/// A label set in canonical form, as it is exposed: `key="value",..`, sorted by key and escaped.
 ///
-/// Two sets are one series if and only if this text is the same. So what Prometheus could not tell
-/// apart (`a.b` and `a_b`, an empty value and none) is one series here too.
+/// Two sets are one series if and only if their texts are equal. Label sets that Prometheus cannot distinguish (`a.b`
+/// and `a_b`, an empty value and a missing label) are therefore one series here too.
 #[derive(Debug, Default)]
-pub(super) struct Labels {
+pub(super) struct LabelSet {
     pub(super) text: String,
-    /// Labels that were cut or left out.
+    /// The number of labels that were cut or left out.
     pub(super) truncated: u64,
 }
 
-impl Labels {
-    /// The labels of `base`, which is canonical, and `more`; of two with one key the later stays.
-    /// `reserved` is a key that the metric's own lines use.
+impl LabelSet {
+    /// The labels of `base`, which is canonical, and `more`. If a key comes twice, the later value wins. `reserved` is a
+    /// key that the metric's own samples use.
     pub(super) fn new<'a>(
         base: &str,
         more: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
@@ -93,7 +93,7 @@ pub(super) fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
 
 fn label_key(raw: &str, reserved: Option<&str>) -> String {
     let mut key = sanitize_label_key(raw);
-    // Two leading underscores are Prometheus' own: `__name__` would rename the metric.
+    // Names with two leading underscores are reserved by Prometheus: `__name__` would rename the metric.
     while key.starts_with("__") {
         key.remove(0);
     }
@@ -103,8 +103,8 @@ fn label_key(raw: &str, reserved: Option<&str>) -> String {
     key
 }
 
-/// A label's value between its quotes. (`sanitize_label_value` of the exporter takes two backslashes
-/// for one that was escaped already, so that two values would become one.)
+/// Escapes a label's value. (The exporter's `sanitize_label_value` leaves two backslashes as they are, as if they were
+/// escaped already, so that two different values would become equal.)
 pub(super) fn escaped(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for c in value.chars() {
@@ -126,7 +126,7 @@ mod tests {
 
     fn canonical(base: &str, more: &[(&str, &str)]) -> String {
         let more = more.iter().map(|(k, v)| ((*k).into(), (*v).into()));
-        Labels::new(base, more, Some("le")).text
+        LabelSet::new(base, more, Some("le")).text
     }
 
     #[test]
@@ -148,10 +148,10 @@ mod tests {
     #[test]
     fn what_is_over_a_limit_is_cut_and_counted() {
         let long = "ä".repeat(200);
-        let labels = Labels::new("", [("k".into(), long.as_str().into())], None);
+        let labels = LabelSet::new("", [("k".into(), long.as_str().into())], None);
         assert_eq!((labels.text.len(), labels.truncated), (256 + 4, 1));
         let many = (0..20).map(|n| (format!("k{n}").into(), "v".into()));
-        let labels = Labels::new("", many, None);
+        let labels = LabelSet::new("", many, None);
         assert_eq!((pairs(&labels.text).count(), labels.truncated), (16, 4));
     }
 
@@ -159,7 +159,7 @@ mod tests {
         #[test]
         fn any_value_parses_back(values in proptest::collection::vec(".{0,60}|[\\\\\"\n,=]{0,20}", 0..8)) {
             let more = values.iter().enumerate().map(|(n, v)| (format!("k{n}").into(), v.into()));
-            let text = Labels::new("", more, None).text;
+            let text = LabelSet::new("", more, None).text;
             let back: Vec<String> = pairs(&text).map(|(_, value)| unescaped(value)).collect();
             let kept: Vec<String> = values.into_iter().filter(|v| !v.is_empty()).collect();
             prop_assert_eq!(back, kept);

@@ -5,101 +5,111 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed},
     fence,
 };
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use super::cell::{CounterCell, GaugeCell, UpDownCell};
-use super::common::Common;
+use super::context::RegistryContext;
 use super::histogram::{Bounds, HistogramCell};
-use super::labels::{Labels, OVERFLOW};
-use super::name::{Kind, Name};
-use super::series::{Age, ByLabels, Cell, Series};
+use super::labels::{LabelSet, OVERFLOW};
+use super::name::{InstrumentKind, MetricName};
+use super::series::{ByLabels, Series, SeriesAge, SeriesCell};
 use crate::clock::nanos;
-use crate::model::{lock_for_status, read_for_status};
+use crate::model::{lock, lock_for_status, read_for_status, read_lock, write_lock};
 
-/// One metric: its name, and its series up to the cap.
+/// One metric: its name and its series, up to the limit.
 #[derive(Debug)]
 pub(super) struct Metric {
-    pub(super) common: Arc<Common>,
-    pub(super) name: Name,
-    pub(super) kind: Kind,
-    /// Of a histogram that is not off.
+    pub(super) context: Arc<RegistryContext>,
+    pub(super) name: MetricName,
+    pub(super) kind: InstrumentKind,
+    /// Set for a histogram that is not switched off.
     bounds: Option<Arc<Bounds>>,
     description: Mutex<String>,
     series: RwLock<HashSet<ByLabels>>,
     max_series: usize,
-    /// The series of all label sets that are over the cap, or the only one of a histogram that is off.
+    /// The series of all label sets beyond the limit, or the only series of a histogram that is switched off.
     overflow: OnceLock<Arc<Series>>,
-    /// How often a label set was asked for that had no room.
-    overflowed: AtomicU64,
-    /// Held while a counter is set to a total that somebody else keeps.
-    absolute: Mutex<()>,
+    /// How often a label set was requested for which there was no room.
+    overflows: AtomicU64,
+    /// Held while a counter is set to a total that the host keeps.
+    set_total: Mutex<()>,
+}
+
+/// How much room a metric uses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MetricUsage {
+    /// The number of series, without the overflow series.
+    pub(super) series: usize,
+    /// How often a label set was requested for which there was no room.
+    pub(super) overflows: u64,
 }
 
 impl Metric {
     pub(super) fn new(
-        common: &Arc<Common>,
-        name: Name,
-        kind: Kind,
+        context: &Arc<RegistryContext>,
+        name: MetricName,
+        kind: InstrumentKind,
         description: &str,
         bounds: Option<&[f64]>,
     ) -> Self {
         Self {
             name,
             kind,
-            bounds: (kind == Kind::Histogram)
+            bounds: (kind == InstrumentKind::Histogram)
                 .then(|| Arc::new(Bounds::new(bounds.unwrap_or_default()))),
             description: Mutex::new(description.to_owned()),
             series: RwLock::default(),
-            max_series: common.config.max_series_per_metric,
+            max_series: context.config.max_series_per_metric,
             overflow: OnceLock::new(),
-            overflowed: AtomicU64::new(0),
-            absolute: Mutex::new(()),
-            common: Arc::clone(common),
+            overflows: AtomicU64::new(0),
+            set_total: Mutex::new(()),
+            context: Arc::clone(context),
         }
     }
 
-    /// A metric whose name is taken: on no page, one series for all label sets.
+    /// A metric whose name is taken. It is not exposed, and all its label sets share one series.
     pub(super) fn refused(
-        common: &Arc<Common>,
-        name: Name,
-        kind: Kind,
+        context: &Arc<RegistryContext>,
+        name: MetricName,
+        kind: InstrumentKind,
         bounds: Option<&[f64]>,
     ) -> Self {
         Self {
             max_series: 0,
-            ..Self::new(common, name, kind, "", bounds)
+            ..Self::new(context, name, kind, "", bounds)
         }
     }
 
-    /// Makes a new histogram record nothing and leaves it off the page.
+    /// Switches a new histogram off: it records nothing and is not exposed.
     pub(super) fn switch_off(&mut self) {
         self.bounds = None;
     }
 
     fn is_off(&self) -> bool {
-        self.kind == Kind::Histogram && self.bounds.is_none()
+        self.kind == InstrumentKind::Histogram && self.bounds.is_none()
     }
 
-    /// The series of `base`, which is canonical, and `more` labels.
+    /// The series of the labels `base`, which are canonical, and `more`.
     pub(super) fn series<'a>(
         &self,
         base: &str,
         more: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,
     ) -> Arc<Series> {
         if self.is_off() {
-            let none = || self.new_series(Box::default());
-            return Arc::clone(self.overflow.get_or_init(none));
+            let off = || self.new_series(Box::default());
+            return Arc::clone(self.overflow.get_or_init(off));
         }
-        // A handle to the overflow series stays there: its labels are not a set of its own.
+        // Labels added to the overflow series change nothing: its label is not a label set of the host's.
         if base == OVERFLOW {
             return self.overflow();
         }
-        let labels = Labels::new(base, more, (self.kind == Kind::Histogram).then_some("le"));
+        let reserved = (self.kind == InstrumentKind::Histogram).then_some("le");
+        let labels = LabelSet::new(base, more, reserved);
         if labels.truncated > 0 {
-            self.common.truncated.fetch_add(labels.truncated, Relaxed);
+            self.context.truncated.fetch_add(labels.truncated, Relaxed);
         }
         {
-            let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
+            let series = read_lock(&self.series);
             if let Some(found) = series.get(labels.text.as_str()) {
                 return Arc::clone(&found.0);
             }
@@ -108,16 +118,17 @@ impl Metric {
                 return self.overflow();
             }
         }
-        self.add(labels.text)
+        self.add_series(labels.text)
     }
 
+    /// Adds a series, unless another thread has added it meanwhile or there is no room.
     #[cold]
-    fn add(&self, labels: String) -> Arc<Series> {
-        let mut all = self.series.write().unwrap_or_else(PoisonError::into_inner);
+    fn add_series(&self, labels: String) -> Arc<Series> {
+        let mut all = write_lock(&self.series);
         if let Some(found) = all.get(labels.as_str()) {
             return Arc::clone(&found.0);
         }
-        if all.len() >= self.max_series || !self.common.take_room() {
+        if all.len() >= self.max_series || !self.context.reserve_series() {
             drop(all);
             return self.overflow();
         }
@@ -127,11 +138,11 @@ impl Metric {
     }
 
     fn overflow(&self) -> Arc<Series> {
-        if self.overflowed.fetch_add(1, Relaxed) == 0 && self.max_series > 0 {
-            self.common.diagnostics.report(format!(
+        if self.overflows.fetch_add(1, Relaxed) == 0 && self.max_series > 0 {
+            self.context.diagnostics.report(format!(
                 "The metric `{}` has more label sets than there is room for: the rest are counted together in its series {{{OVERFLOW}}}. \
                  Take out the label whose values never end, or raise `metrics.max_series_per_metric` ({}) or `metrics.max_series` ({}).",
-                self.name.family, self.max_series, self.common.config.max_series,
+                self.name.family, self.max_series, self.context.config.max_series,
             ));
         }
         Arc::clone(
@@ -141,20 +152,23 @@ impl Metric {
     }
 
     fn new_series(&self, labels: Box<str>) -> Arc<Series> {
-        let shards = self.common.shards;
+        let shards = self.context.shards;
         let cell = match (self.kind, &self.bounds) {
-            (Kind::Histogram, Some(bounds)) => Cell::Histogram(HistogramCell::new(shards, bounds)),
-            (Kind::Gauge, _) => Cell::Gauge(GaugeCell::default()),
-            (Kind::UpDownCounter, _) => Cell::UpDown(UpDownCell::new(shards)),
-            (Kind::Histogram, None) => Cell::Off,
-            (Kind::Counter, _) => Cell::Counter(CounterCell::new(shards)),
+            (InstrumentKind::Histogram, Some(bounds)) => {
+                SeriesCell::Histogram(HistogramCell::new(shards, bounds))
+            }
+            (InstrumentKind::Gauge, _) => SeriesCell::Gauge(GaugeCell::default()),
+            (InstrumentKind::UpDownCounter, _) => SeriesCell::UpDown(UpDownCell::new(shards)),
+            (InstrumentKind::Histogram, None) => SeriesCell::Off,
+            (InstrumentKind::Counter, _) => SeriesCell::Counter(CounterCell::new(shards)),
         };
-        Arc::new(Series::new(labels, cell, self.common.clock.now()))
+        Arc::new(Series::new(labels, cell, self.context.clock.now()))
     }
 
-    /// Sets a counter to a total that somebody else keeps, if it is behind.
+    /// Raises a counter to a total that the host keeps; a lower total changes nothing.
     pub(super) fn set_total(&self, counter: &CounterCell, total: u64) {
-        let _one_at_a_time = self.absolute.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two threads that read the same total at once would both add the difference.
+        let _one_at_a_time = lock(&self.set_total);
         counter.add(total.saturating_sub(counter.total()));
     }
 
@@ -162,84 +176,87 @@ impl Metric {
         lock_for_status(&self.description).map_or_else(String::new, |text| text.clone())
     }
 
-    /// Takes a description, unless there is one.
+    /// Sets the description if there is none.
     pub(super) fn describe(&self, text: &str) {
-        let mut description = self
-            .description
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut description = lock(&self.description);
         if description.is_empty() {
             text.clone_into(&mut description);
         }
     }
 
-    /// What the page shows now, in order of the labels. The series without labels is left out while
-    /// others stand there and nothing was ever counted in it: it is then but what they were made from.
-    pub(super) fn shown(&self) -> Vec<Arc<Series>> {
+    /// The series that are exposed now, in the order of their labels.
+    ///
+    /// The series without labels is left out if nothing was recorded in it and others exist: it is then only the base
+    /// from which `with` made them.
+    pub(super) fn exposed_series(&self) -> Vec<Arc<Series>> {
         if self.is_off() {
             return Vec::new();
         }
-        let mut shown: Vec<_> = {
+        let mut exposed: Vec<_> = {
             let Some(series) = read_for_status(&self.series) else {
                 return Vec::new();
             };
             let all = series.iter().map(|series| &series.0);
-            all.filter(|series| series.is_shown()).cloned().collect()
+            all.filter(|series| series.is_exposed()).cloned().collect()
         };
-        shown.extend(self.overflow.get().cloned());
-        shown.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
-        if shown.len() > 1
-            && let Some(first) = shown.first()
+        exposed.extend(self.overflow.get().cloned());
+        exposed.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
+        if exposed.len() > 1
+            && let Some(first) = exposed.first()
             && first.labels.is_empty()
             && first.activity() == 0
         {
-            shown.remove(0);
+            exposed.remove(0);
         }
-        shown
+        exposed
     }
 
-    /// Takes series off the page that nobody has used for a while, and frees those that nobody holds.
-    /// Answers whether handles that somebody caches should be looked up again.
+    /// Expires series that have been idle for `idle_after`, and frees those whose handles are all dropped. Returns
+    /// whether cached handles have to be looked up again.
     pub(super) fn expire(&self) -> bool {
         let (now, idle_after) = (
-            self.common.clock.now(),
-            nanos(self.common.config.idle_after),
+            self.context.clock.now(),
+            nanos(self.context.config.idle_after),
         );
-        let (mut left, mut freed) = (false, false);
-        let mut any_to_free = false;
-        {
-            let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
-            for ByLabels(series) in series.iter() {
-                let age = series.look(now, idle_after);
-                left |= age == Age::LeavesNow;
-                any_to_free |= age != Age::Used && Arc::strong_count(series) == 1;
-            }
+        // Step 1: check every series under the shared lock, so that recording threads do not wait.
+        let (mut expires_now, mut any_to_free) = (false, false);
+        for ByLabels(series) in read_lock(&self.series).iter() {
+            let age = series.check_age(now, idle_after);
+            expires_now |= age == SeriesAge::ExpiresNow;
+            any_to_free |= age != SeriesAge::Active && Arc::strong_count(series) == 1;
         }
-        if any_to_free {
-            let mut all = self.series.write().unwrap_or_else(PoisonError::into_inner);
-            let before = all.len();
-            all.retain(|ByLabels(series)| {
-                // Nobody else holds it and nobody can come by it while the lock is held. The fence
-                // pairs with the release of the last holder: what that one counted is seen here.
-                if Arc::strong_count(series) > 1 || series.is_shown() {
-                    return true;
-                }
-                fence(Acquire);
-                series.is_used_again()
-            });
-            let removed = before - all.len();
-            if all.capacity() > 4 * all.len() + 64 {
-                all.shrink_to_fit();
-            }
-            self.common.series.fetch_sub(removed, Relaxed);
-            freed = removed > 0;
-        }
-        left || (freed && self.overflow.get().is_some())
+        // Step 2: take the exclusive lock only if a series can be freed.
+        let freed = any_to_free && self.free_expired() > 0;
+        // A thread that caches a handle of an expired series would keep that series alive. A thread that caches the
+        // overflow series has to look again once there is room.
+        expires_now || (freed && self.overflow.get().is_some())
     }
 
-    /// The series that there are, overflow apart, and how often one had no room.
-    pub(super) fn room(&self) -> (usize, u64) {
-        let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
-        (series.len(), self.overflowed.load(Relaxed))
+    /// Frees the expired series that have no handles; returns their number.
+    fn free_expired(&self) -> usize {
+        let mut all = write_lock(&self.series);
+        let before = all.len();
+        all.retain(|ByLabels(series)| {
+            if Arc::strong_count(series) > 1 || series.is_exposed() {
+                return true;
+            }
+            // The set holds the only reference, and no thread can get another one while the lock is held. The fence
+            // pairs with the release of the last handle: values that were recorded through it are seen here.
+            fence(Acquire);
+            series.was_used_since_check()
+        });
+        let removed = before - all.len();
+        if all.capacity() > 4 * all.len() + 64 {
+            all.shrink_to_fit();
+        }
+        self.context.series.fetch_sub(removed, Relaxed);
+        removed
+    }
+
+    pub(super) fn usage(&self) -> MetricUsage {
+        MetricUsage {
+            series: read_lock(&self.series).len(),
+            overflows: self.overflows.load(Relaxed),
+        }
     }
 }

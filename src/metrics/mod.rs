@@ -1,51 +1,76 @@
-//! Metrics: one registry for typed handles and the `metrics` facade, and the page that Prometheus scrapes.
+//! Metrics: instruments, the `metrics` facade, and the exposition that Prometheus scrapes.
 //!
-//! A monitor has one registry, [`Metrics`], which [`Monitor::metrics`](crate::Monitor::metrics) hands out. Typed handles and
-//! the macros of the `metrics` facade count into it alike; [`Prometheus`] is the page over it.
+//! A monitor has one registry, [`Metrics`], which [`Monitor::metrics`](crate::Monitor::metrics) returns. Typed instruments
+//! and the macros of the `metrics` facade record into it. [`Prometheus`] is the service that exposes it.
 //!
 //! ```
 //! # #[cfg(feature = "testing")] {
 //! # let metrics = watchpost::metrics::Metrics::standalone();
-//! let took = metrics
-//!     .histogram("content.generation.duration")
+//! let wait = metrics
+//!     .histogram("job.wait")
 //!     .unit("s")
-//!     .description("Time to generate a content.")
+//!     .description("Time that a job waits")
+//!     .bounds([0.1, 1.0, 10.0])
 //!     .build();
-//! let draft = took.with([("content.type", "draft")]); // Keep it where it is used often.
-//! draft.record(0.42);
-//! assert!(metrics.render().contains(
-//!     "content_generation_duration_seconds_count{content_type=\"draft\"} 1\n"
-//! ));
+//! let mail = wait.with([("queue", "mail")]); // Keep it if it is used often.
+//! mail.record(0.25);
+//! mail.record(2.5);
+//! assert!(metrics.render().contains("job_wait_seconds_count{queue=\"mail\"} 2\n"));
 //! # }
 //! ```
 //!
-//! # What is counted
+//! The exposition of this histogram:
 //!
-//! | | takes | on the page |
+//! ```text
+//! # HELP job_wait_seconds Time that a job waits
+//! # TYPE job_wait_seconds histogram
+//! job_wait_seconds_bucket{queue="mail",le="0.1"} 0
+//! job_wait_seconds_bucket{queue="mail",le="1"} 1
+//! job_wait_seconds_bucket{queue="mail",le="10"} 2
+//! job_wait_seconds_bucket{queue="mail",le="+Inf"} 2
+//! job_wait_seconds_sum{queue="mail"} 2.75
+//! job_wait_seconds_count{queue="mail"} 2
+//! ```
+//!
+//! # Instruments
+//!
+//! | instrument | records | exposed as |
 //! |---|---|---|
-//! | [`Counter`] | whole numbers that add up | `name_total` |
-//! | [`UpDownCounter`] | whole numbers, up and down | a gauge |
-//! | [`Gauge`] | a value as it is now | a gauge |
-//! | [`Histogram`] | values, into buckets; no sample is kept | `name_bucket`, `name_sum`, `name_count` |
+//! | [`Counter`] | whole numbers that add up | a counter, `name_total` |
+//! | [`UpDownCounter`] | whole numbers that go up and down | a gauge |
+//! | [`Gauge`] | a current value | a gauge |
+//! | [`Histogram`] | a distribution of values, in buckets | `name_bucket`, `name_sum`, `name_count` |
 //!
-//! Each is exact under any number of threads: a series is a few cells of which a thread uses its own, and a
-//! scrape adds them up. A kept handle takes no lock and allocates nothing. Memory does not grow with what is
-//! counted, scraped or not, but with the number of series alone.
+//! Every value is exact under any number of threads: a series consists of a few shards, each thread adds to one of them,
+//! and a scrape sums them. Recording through a handle takes no lock and allocates nothing. Memory grows with the number
+//! of series, never with the number of recorded values.
 //!
-//! Typed names are written as OpenTelemetry writes them and take Prometheus' form on the page: dots become
-//! `_`, the unit a word at the end (`http.server.request.duration` in `s` is
-//! `http_server_request_duration_seconds`). Names of the facade stay as written, apart from a counter's
-//! `_total`. Two spellings of one name on the page are one metric. The first type of a name stays; a handle
-//! of another type counts into nothing that is shown, and the monitor's report says so.
+//! # Names
 //!
-//! A histogram of the facade has the bounds that OpenTelemetry's conventions give to durations, 5 ms to 10 s; where its
-//! name has the word `bytes` or `size`, or its unit says bytes, powers of four from 64 B to 64 MiB.
+//! Typed instruments have OpenTelemetry names, which are converted to Prometheus' form: dots become `_`, and the word for
+//! the unit is appended. `http.server.request.duration` in `s` is exposed as `http_server_request_duration_seconds`.
+//! Names of the facade stay as the program writes them, except that a counter gets `_total`.
 //!
-//! The page also has what the system says of the process (`process_*`), what tokio says of each runtime that
-//! [`watch_runtime`](Metrics::watch_runtime) was told of (`tokio_*`), and what the monitor says of itself
-//! (`watchpost_*`).
+//! Two spellings with the same exposed name are one metric. If two instruments register one name with different kinds,
+//! the first one wins. The second records nothing that is exposed, and the monitor's report lists the conflict.
 //!
-//! # HTTP requests on the page
+//! # Bounds of the facade's histograms
+//!
+//! A histogram of the facade has the bounds that OpenTelemetry's conventions give to durations, from 5 ms to 10 s. If its
+//! name contains the word `bytes` or `size`, or its unit is bytes, the bounds are powers of four from 64 B to 64 MiB.
+//!
+//! # What the crate exposes
+//!
+//! | names | what |
+//! |---|---|
+//! | `http_server_*`, `rpc_server_*` | requests, see below |
+//! | `http_client_*`, `rpc_client_*`, `gen_ai_client_*` | outgoing calls, see [`external`](crate::external) |
+//! | `db_client_*` | queries and pools, see [`db`](crate::db) |
+//! | `process_*` | the operating system's figures of the process |
+//! | `tokio_*` | figures of each runtime given to [`watch_runtime`](Metrics::watch_runtime) |
+//! | `watchpost_*` | the monitor itself |
+//!
+//! # Metrics of HTTP requests
 //!
 //! | histogram | labels | bounds |
 //! |---|---|---|
@@ -53,21 +78,18 @@
 //! | `rpc_server_call_duration_seconds` | method, status and `error_type` of [gRPC calls](crate::http#grpc) | the same |
 //! | `watchpost_http_time_to_headers_seconds` | method and route | the same |
 //! | `http_server_response_body_size_bytes`, `http_server_request_body_size_bytes` | method, scheme and route | none: a count and a sum |
-//! | `watchpost_http_connection_duration_seconds` | route | 1 and 100 ms, 1 and 10 s, 1 and 10 min, 1 h |
+//! | `watchpost_http_connection_duration_seconds` | route and outcome | 1 and 100 ms, 1 and 10 s, 1 and 10 min, 1 h |
 //! | `http_client_request_duration_seconds` | see [`external`](crate::external) | as the server's |
 //!
-//! The page is the largest part of what metrics cost, and a label set costs a line for each bound. With these bounds it
-//! is less than twice as large as the page that axum-prometheus has for the same requests. Of the conventions' bounds
-//! these are every second or third, and 1 ms. A query for another `le`, such as an SLO of 250 ms, finds nothing until
-//! that bound is set. Quantiles by `histogram_quantile` are interpolated between bounds that are four to five times
-//! apart.
+//! The size of the exposition is most of what metrics cost: each label set takes a line for each bound. With these bounds
+//! it is less than twice as large as the exposition of axum-prometheus for the same requests. They are every second or
+//! third bound of the conventions, and 1 ms. A query for another `le`, such as an SLO of 250 ms, finds nothing until that
+//! bound is set. `histogram_quantile` interpolates between bounds that are a factor of four to five apart.
 //!
-//! # Other buckets, or none
+//! # Setting other buckets
 //!
-//! The setting `metrics.histograms` gives a histogram other bounds, or switches it off, by its name in the program or on
-//! the page. It holds for every histogram: those of this crate, typed ones and those of the facade. Code goes before the
-//! environment, and the environment before the file, whichever of the two names each uses. Within one source the last
-//! entry of a histogram holds. [`Monitor::doctor`](crate::Monitor::doctor) reports names that no histogram has.
+//! The setting `metrics.histograms` gives a histogram other bounds or switches it off. It applies to every histogram: this
+//! crate's, typed ones and those of the facade. A name is either the program's or the exposed one.
 //!
 //! ```toml
 //! [metrics.histograms]
@@ -82,294 +104,338 @@
 //! ```
 //!
 //! In code, [`histogram_bounds`](crate::MonitorBuilder::histogram_bounds) and
-//! [`histogram_off`](crate::MonitorBuilder::histogram_off) do the same.
+//! [`histogram_off`](crate::MonitorBuilder::histogram_off) do the same. Code overrides the environment, and the
+//! environment overrides the file, whichever of the two names they use. Within one source, the last entry of a histogram
+//! wins. [`Monitor::doctor`](crate::Monitor::doctor) reports names that no histogram has.
 //!
-//! # Values below zero
+//! # Negative values
 //!
-//! In the OpenMetrics form a histogram has no `_sum` and no `_count` while it has a bound below zero, and from the first
-//! negative value on: its specification takes a sum for a counter, which may not fall. The number of values is that of
-//! the bucket `+Inf`. The text form has both. Values that are not finite are not recorded.
+//! In the OpenMetrics format, a histogram with a negative bound has no `_sum` and no `_count`, and neither has a histogram
+//! from its first negative value on: the specification requires a sum that never decreases. The bucket `+Inf` still counts
+//! all values. The text format has both. Values that are not finite are not recorded.
 //!
-//! # What happens at the cap
+//! # Cardinality limits
 //!
-//! A metric has at most 2,000 series and a registry 20,000; [`MetricsConfig`] sets both. A label set that
-//! has no room is counted in the metric's one overflow series, `{otel_metric_overflow="true"}`: the sum over
-//! all series stays exact, only who is who is lost. The report says it once a metric,
-//! [`Metrics::capped`] lists the metrics, and `watchpost_metrics_overflows_total` tells how often.
+//! A metric has at most 2,000 series, and a registry 20,000; [`MetricsConfig`] sets both. A label set for which there is
+//! no room is counted in the metric's overflow series, `{otel_metric_overflow="true"}`. The total stays exact; only the
+//! breakdown by label is lost. The report names each such metric once, [`Metrics::capped`] lists them, and
+//! `watchpost_metrics_overflows_total` counts the requests.
 //!
-//! Other limits are fixed: 2,000 metric names, 16 labels a series, 128 bytes of a label's name, 256 of its
-//! value. What is longer is cut, what is more is left out, and `watchpost_metrics_truncated_total` counts it.
-//! Nothing fails and nothing is said to the caller.
+//! | what | maximum | beyond it |
+//! |---|---|---|
+//! | series of a metric | 2,000 (`metrics.max_series_per_metric`) | the overflow series |
+//! | series of a registry | 20,000 (`metrics.max_series`) | the overflow series |
+//! | metric names | 2,000 | not exposed, and reported |
+//! | labels of a series | 16 | left out |
+//! | bytes of a label's name | 128 | cut |
+//! | bytes of a label's value | 256 | cut |
 //!
-//! # When a series leaves the page
+//! `watchpost_metrics_truncated_total` counts labels that were cut or left out. No call fails or returns an error.
 //!
-//! A series that nobody used for `idle_after` (an hour) leaves the page. Its memory is freed where nobody
-//! holds its handle any more. Where somebody does, the series comes back with its total when it is used
-//! again. What would be wrong if it was forgotten stays however long it rests: an up-down counter that is
-//! not 0, a gauge that was moved by `add` and is not 0, the overflow series. A gauge that is only set tells
-//! old news after an hour: set it again now and then, or let `idle_after` be long.
+//! # When a series is removed
 //!
-//! The series without labels, from which others were made by `with`, is shown only if it counted itself or is
-//! the metric's only one.
+//! A series that was not used for `metrics.idle_after` (one hour) is no longer exposed. Its memory is freed once its
+//! handles are dropped. If a handle is still held, the series returns with its total when it is used again.
+//!
+//! Some series are kept however long they are idle: an up-down counter that is not 0, a gauge that was changed by `add`
+//! and is not 0, and the overflow series. A gauge that is only set is removed after `idle_after`: set it from time to
+//! time, or raise `idle_after`.
+//!
+//! The series without labels, from which `with` makes others, is exposed only if a value was recorded in it or it is the
+//! only one of its metric.
 //!
 //! # Exemplars
 //!
-//! In [OpenMetrics] form a bucket carries the trace id of a value that fell into it, the value and the time:
-//! from a slow bucket to a trace in one click. Durations of requests have them, and every histogram of the host's that
-//! is recorded inside a request. A bucket takes a new one at most once a second. Prometheus asks for this form
-//! by itself, and keeps them where it runs with `--enable-feature=exemplar-storage`.
+//! In the [OpenMetrics] format, a bucket carries an exemplar: a value that fell into it, its time and its trace ID. A
+//! dashboard can link from a slow bucket to a trace. Durations of requests have exemplars, and so does every histogram
+//! that the host records inside a request. A bucket takes a new exemplar at most once a second.
 //!
-//! # Beside a recorder of your own
+//! ```text
+//! wait_seconds_bucket{kind="x",le="1.0"} 2 # {trace_id="00000000000000000000000000000abc"} 0.75 1700000001.250
+//! ```
 //!
-//! [`install`](crate::Monitor::install) makes this registry the facade's recorder, unless there is one. A service that has the
-//! recorder of `metrics-exporter-prometheus` already keeps it, and joins its page to this one:
+//! Prometheus requests this format by default. It stores exemplars if it runs with `--enable-feature=exemplar-storage`.
+//!
+//! # Using it beside another recorder
+//!
+//! [`install`](crate::Monitor::install) makes this registry the facade's recorder, unless one is set already. A service
+//! with the recorder of `metrics-exporter-prometheus` keeps it and joins its exposition to this one:
 //!
 //! ```ignore
 //! let handle = PrometheusBuilder::new().install_recorder()?;
 //! let upkeep = handle.clone();
-//! monitor.metrics().join_page(move || handle.render(), move || upkeep.run_upkeep());
+//! monitor.metrics().join_exposition(move || handle.render(), move || upkeep.run_upkeep());
 //! ```
 //!
-//! Its text follows ours at each scrape, in both forms, without the families that ours has; the upkeep runs
-//! every ten seconds on the monitor's thread. Its page is made in one piece, on the thread that is scraped.
-//! A host that composes recorders itself takes [`Metrics::recorder`].
+//! At each scrape, its text follows this registry's in both formats, without the families that this registry has. It is
+//! rendered in one piece on the thread that is scraped. The upkeep function runs every ten seconds on the monitor's
+//! thread. A host that composes recorders itself uses [`Metrics::recorder`].
 //!
-//! A service that moves from metrics-exporter-prometheus to `install()` sees its counters renamed: this page adds `_total`
-//! to names that do not end in it, so `jobs` becomes `jobs_total`. Rename them in queries and alerts, or keep the old names
-//! with [`keep_counter_names(true)`](crate::MonitorBuilder::keep_counter_names). Histograms without buckets are summaries
+//! # Moving from metrics-exporter-prometheus
+//!
+//! A service that moves to `install()` sees its counters renamed: `_total` is added to names that do not end in it, so
+//! `jobs` becomes `jobs_total`. Rename them in queries and alerts, or keep the old names with
+//! [`keep_counter_names(true)`](crate::MonitorBuilder::keep_counter_names). Histograms without buckets are summaries
 //! there and histograms here.
 //!
 //! [OpenMetrics]: https://prometheus.io/docs/specs/om/open_metrics_spec/
 
 mod builder;
 mod cell;
-mod common;
 mod config;
+mod context;
 mod exemplar;
 mod exponential;
+mod exposition;
 mod facade;
+mod global;
 mod handles;
 mod histogram;
-mod installed;
-mod known;
+mod joined;
 mod labels;
 mod metric;
 mod name;
-mod observed;
-mod own;
-mod page;
+mod number;
+mod observable;
+mod own_histograms;
 mod process;
 mod registry;
 mod runtime;
+mod runtime_metrics;
+mod self_metrics;
 mod series;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 pub use self::builder::{CounterBuilder, GaugeBuilder, HistogramBuilder, UpDownCounterBuilder};
 pub use self::config::{Buckets, MetricsConfig};
+pub use self::exposition::{ExpositionBody, Prometheus};
 pub use self::handles::{Counter, Gauge, Histogram, UpDownCounter};
-pub use self::page::{PageBody, Prometheus};
 
-pub(crate) use self::common::TraceSource;
-pub(crate) use self::exponential::Exponential;
-pub(crate) use self::installed::install_recorder;
-pub(crate) use self::known::is_in_own_namespace;
-pub(crate) use self::name::Kind;
-pub(crate) use self::observed::Observer;
+pub(crate) use self::context::TraceSource;
+pub(crate) use self::exponential::ExponentialHistogram;
+pub(crate) use self::name::InstrumentKind;
+pub(crate) use self::observable::Observer;
+pub(crate) use self::own_histograms::is_in_own_namespace;
 
-use self::common::Common;
-use self::facade::Recorder;
-use self::page::join::Joined;
-use self::page::{Form, Page};
-use self::registry::{Registry, Wanted};
+use self::context::RegistryContext;
+use self::exposition::{Exposition, ExpositionFormat};
+use self::facade::FacadeRecorder;
+use self::joined::JoinedExposition;
+use self::registry::{InstrumentSpec, Registry};
 use crate::clock::Clock;
-use crate::model::Diagnostics;
+use crate::model::{ClaimResult, Diagnostics, MonitorLifetime, write_lock};
 
-/// The metrics of one monitor. Cheap to clone; clones share the registry.
+/// The metrics of one monitor: creates instruments and exposes their values.
+///
+/// [`Monitor::metrics`](crate::Monitor::metrics) returns it. Cheap to clone; clones share the registry.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
 }
 
-/// A metric that has more label sets than there is room for.
+/// A metric that has reached its maximum number of label sets; listed by [`Metrics::capped`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Capped {
-    /// The metric's name on the page, without `_total`.
+pub struct CappedMetric {
+    /// The exposed name of the metric, without `_total`.
     pub metric: String,
-    /// Its series now, the overflow series apart.
+    /// The current number of series, without the overflow series.
     pub series: usize,
-    /// How often a label set was asked for that had no room. One label set may have been asked for often.
+    /// How often a label set was requested for which there was no room. Each request of one label set counts.
     pub overflowed: u64,
 }
 
 impl Metrics {
     pub(crate) fn new(config: MetricsConfig, clock: Clock, diagnostics: Arc<Diagnostics>) -> Self {
-        let common = Arc::new(Common::new(config, clock, diagnostics));
+        let context = Arc::new(RegistryContext::new(config, clock, diagnostics));
         Self {
-            registry: Arc::new(Registry::new(common)),
+            registry: Arc::new(Registry::new(context)),
         }
     }
 
-    /// A registry of its own, without a monitor, for tests and benches.
+    /// Creates a registry without a monitor, for tests and benchmarks.
     #[cfg(feature = "testing")]
     pub fn standalone() -> Self {
         Self::new(MetricsConfig::default(), Clock::system(), Arc::default())
     }
 
-    /// A counter of this name, to be built: `http.requests`, `jobs`. The page adds `_total`.
+    /// Returns the builder of a counter with this name: `http.requests`, `jobs`. The exposed name ends in `_total`.
     pub fn counter(&self, name: &str) -> CounterBuilder {
         CounterBuilder::new(&self.registry, name)
     }
 
-    /// A gauge of this name, to be built.
+    /// Returns the builder of a gauge with this name.
     pub fn gauge(&self, name: &str) -> GaugeBuilder {
         GaugeBuilder::new(&self.registry, name)
     }
 
-    /// An up-down counter of this name, to be built; on the page it is a gauge.
+    /// Returns the builder of an up-down counter with this name, which is exposed as a gauge.
     pub fn up_down_counter(&self, name: &str) -> UpDownCounterBuilder {
         UpDownCounterBuilder::new(&self.registry, name)
     }
 
-    /// A histogram of this name, to be built.
+    /// Returns the builder of a histogram with this name.
     pub fn histogram(&self, name: &str) -> HistogramBuilder {
         HistogramBuilder::new(&self.registry, name)
     }
 
-    /// A recorder of the `metrics` facade over this registry, for a host that composes recorders.
-    /// `install()` makes it the process's own.
+    /// Returns a recorder of the `metrics` facade that records into this registry, for a host that composes recorders.
+    ///
+    /// [`install`](crate::Monitor::install) sets it as the process's recorder.
     pub fn recorder(&self) -> impl metrics::Recorder + fmt::Debug + Send + Sync + 'static {
-        Recorder::new(&self.registry)
+        FacadeRecorder::new(&self.registry)
     }
 
-    /// The service that answers scrapes.
+    /// Makes this registry's recorder the process's, unless another running monitor or the host has set one.
+    pub(crate) fn install_recorder(&self, life: &MonitorLifetime) -> ClaimResult {
+        global::install(FacadeRecorder::new(&self.registry), life)
+    }
+
+    /// Returns the tower service that responds to scrapes.
     pub fn prometheus(&self) -> Prometheus {
         Prometheus::new(&self.registry)
     }
 
-    /// The whole page in the text form. [`prometheus`](Self::prometheus) sends it piece by piece.
+    /// Returns the whole exposition in the text format. [`prometheus`](Self::prometheus) sends it in frames.
     pub fn render(&self) -> String {
-        self.render_as(Form::Text)
+        self.render_as(ExpositionFormat::Text)
     }
 
-    fn render_as(&self, form: Form) -> String {
-        let mut page = Page::new(&self.registry, form);
+    fn render_as(&self, format: ExpositionFormat) -> String {
+        let mut exposition = Exposition::new(&self.registry, format);
         let mut bytes = Vec::new();
-        while let Some(frame) = page.frame() {
+        while let Some(frame) = exposition.next_frame() {
             bytes.extend_from_slice(&frame);
         }
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The metrics that have more label sets than there is room for, by name.
-    pub fn capped(&self) -> Vec<Capped> {
+    /// Lists the metrics that have reached their maximum number of label sets, in the order of their names.
+    pub fn capped(&self) -> Vec<CappedMetric> {
         let metrics = self.registry.metrics();
         let capped = metrics.filter_map(|metric| {
-            let (series, overflowed) = metric.room();
-            (overflowed > 0).then(|| Capped {
+            let usage = metric.usage();
+            (usage.overflows > 0).then(|| CappedMetric {
                 metric: metric.name.family.clone(),
-                series,
-                overflowed,
+                series: usage.series,
+                overflowed: usage.overflows,
             })
         });
         capped.collect()
     }
 
-    /// Names that the settings have buckets for and no histogram has so far. Histograms that this crate makes with their
-    /// first value count as made.
+    /// The names that the settings give buckets to, but that no histogram has yet. Histograms that this crate creates
+    /// with their first value count as existing.
     pub(crate) fn unknown_histograms(&self) -> Vec<String> {
         self.registry.unknown_histograms()
     }
 
-    /// The names that histograms have, in the program and on the page: this crate's own, then the host's, which are
-    /// bounded.
+    /// The names of histograms, in the program's form and the exposed one: this crate's own, then at most 500 of the
+    /// host's.
     pub(crate) fn histogram_names(&self) -> Vec<String> {
         self.registry.histogram_names()
     }
 
-    /// Says a sentence about this crate, once.
+    /// Reports a sentence as a notice, once.
     #[cold]
     pub(crate) fn notice(&self, sentence: String) {
-        self.registry.common.diagnostics.report(sentence);
+        self.registry.context.diagnostics.report(sentence);
     }
 
-    /// Joins the page of a recorder of the host's own to this one: `render` is asked at each scrape for
-    /// its text, `upkeep` is called every ten seconds from a thread of the monitor.
+    /// Appends the exposition of a recorder of the host's to this one.
     ///
-    /// Both run under a guard against panics. A family that is on this page already is left out of theirs, and a notice
-    /// names it.
-    pub fn join_page(
+    /// `render` is called at each scrape and returns the text format. `upkeep` is called every ten seconds on a thread
+    /// of the monitor. If one of them panics, the panic is caught and counted. A family that this registry exposes too
+    /// is left out of the joined text, and a notice names it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "testing")] {
+    /// let metrics = watchpost::metrics::Metrics::standalone();
+    /// metrics.counter("jobs").build().add(1);
+    /// metrics.join_exposition(|| "# TYPE mails counter\nmails 5\n".to_owned(), || {});
+    /// assert!(metrics.render().ends_with("jobs_total 1\n# TYPE mails counter\nmails 5\n"));
+    /// # }
+    /// ```
+    pub fn join_exposition(
         &self,
         render: impl Fn() -> String + Send + Sync + 'static,
         upkeep: impl Fn() + Send + Sync + 'static,
     ) {
-        let joined = Joined {
+        let joined = JoinedExposition {
             render: Arc::new(render),
             upkeep: Arc::new(upkeep),
         };
-        let mut pages = self
-            .registry
-            .joined
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        pages.push(joined);
+        write_lock(&self.registry.joined).push(joined);
     }
 
-    /// Puts values on the page that are read when it is asked for.
+    /// Registers a metric whose values `observer` reports when it is scraped.
     pub(crate) fn observe(
         &self,
         name: &str,
         unit: &str,
         description: &str,
-        kind: Kind,
-        read: Observer,
+        kind: InstrumentKind,
+        observer: Observer,
     ) {
-        let wanted = Wanted {
+        let spec = InstrumentSpec {
             name,
             kind,
             unit,
             description,
             bounds: None,
         };
-        self.registry.observe(&wanted, read);
+        self.registry.observe(&spec, observer);
     }
 
-    /// Puts a tokio runtime's figures on the page, read at each scrape, at most once a second, each with
-    /// the label `runtime`: `tokio_workers`, `tokio_alive_tasks`, `tokio_global_queue_depth`,
-    /// `tokio_busy_ratio`, `tokio_busy_seconds_total`, `tokio_parks_total`.
+    /// Exposes the figures of a tokio runtime, read when they are scraped, at most once a second.
     ///
-    /// A name that is watched already gets the new runtime. A runtime that has ended keeps its last figures.
+    /// They have the label `runtime`: `tokio_workers`, `tokio_alive_tasks`, `tokio_global_queue_depth`,
+    /// `tokio_busy_ratio`, `tokio_busy_seconds_total` and `tokio_parks_total`. A second runtime with the same `name`
+    /// replaces the first. A runtime that has ended keeps its last figures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # async fn example(monitor: watchpost::Monitor) {
+    /// monitor.metrics().watch_runtime("main", &tokio::runtime::Handle::current());
+    /// # }
+    /// ```
     pub fn watch_runtime(&self, name: &str, runtime: &tokio::runtime::Handle) {
-        runtime::watch(self, name, runtime);
+        runtime_metrics::watch(&self.registry, name, runtime);
     }
 
-    /// Puts `process_*` and the registry's own figures on the page.
+    /// Registers the `process_*` metrics and those of the registry itself.
     pub(crate) fn watch_process(&self) {
-        process::watch(self);
-        own::watch(self);
+        process::register(&self.registry);
+        self_metrics::register(&self.registry);
     }
 
-    /// Says who knows the calling thread's trace. The first one stays.
-    pub(crate) fn trace_source(&self, source: TraceSource) {
-        let first = self.registry.common.trace_source.set(source).is_ok();
-        debug_assert!(first, "a monitor has one source of traces");
+    /// Sets the function that returns the calling thread's trace. Only the first call has an effect.
+    pub(crate) fn set_trace_source(&self, source: TraceSource) {
+        let is_first = self.registry.context.trace_source.set(source).is_ok();
+        debug_assert!(is_first, "a monitor has one source of traces");
     }
 
-    /// How long a series stays on the page that nobody uses.
-    pub(crate) fn idle_after(&self) -> std::time::Duration {
-        self.registry.common.config.idle_after
+    /// How long an unused series stays exposed.
+    pub(crate) fn idle_after(&self) -> Duration {
+        self.registry.context.config.idle_after
     }
 
-    /// Takes series off the page that nobody has used for `idle_after`. The worker calls it every 10 s.
+    /// Expires series that were not used for `idle_after`, and runs the upkeep of joined expositions. The worker calls
+    /// it every 10 s.
     pub(crate) fn expire(&self) {
         self.registry.expire();
+        exposition::join::upkeep(&self.registry);
     }
 
-    /// A number that changes when handles that somebody caches must be looked up again: a cached handle
-    /// keeps an idle series in memory.
+    /// A number that changes when cached handles have to be looked up again: a cached handle keeps an idle series in
+    /// memory.
     #[inline]
     pub(crate) fn epoch(&self) -> u64 {
         self.registry.epoch()
@@ -379,7 +445,7 @@ impl Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics")
-            .field("series", &self.registry.common.series.load(Relaxed))
+            .field("series", &self.registry.context.series.load(Relaxed))
             .finish_non_exhaustive()
     }
 }

@@ -4,20 +4,20 @@ use metrics_exporter_prometheus::formatting::sanitize_metric_name;
 
 use crate::model::prefix;
 
-/// Bytes of a metric's name that are kept.
+/// The maximum length of a metric's name, in bytes; a longer one is cut.
 const MAX_NAME: usize = 256;
 
-/// What a metric counts.
+/// The kind of an instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum InstrumentKind {
     Counter,
     Gauge,
     UpDownCounter,
     Histogram,
 }
 
-impl Kind {
-    /// The word of the `# TYPE` line.
+impl InstrumentKind {
+    /// The type in the `# TYPE` line.
     pub(super) fn type_word(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -26,15 +26,15 @@ impl Kind {
         }
     }
 
-    /// The word of a sentence.
-    pub(super) fn word(self) -> &'static str {
+    /// The name of the kind, for messages.
+    pub(super) fn label(self) -> &'static str {
         match self {
             Self::UpDownCounter => "up-down counter",
             other => other.type_word(),
         }
     }
 
-    /// What is appended to the family's name, in every sample that the family may write.
+    /// The suffixes of all sample names that a family may write.
     pub(super) fn suffixes(self) -> &'static [&'static str] {
         match self {
             Self::Counter => &["", "_total", "_created"],
@@ -44,56 +44,66 @@ impl Kind {
     }
 }
 
-/// A metric's name as Prometheus sees it.
+/// The exposed name of a metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Name {
-    /// The family: without `_total`.
+pub(super) struct MetricName {
+    /// The name of the metric family, without `_total`.
     pub(super) family: String,
-    /// The unit's word, where the family ends in it; else empty.
+    /// The word for the unit if the family's name ends in it, otherwise empty.
     pub(super) unit: Cow<'static, str>,
-    /// Whether the samples of a counter end in `_total`.
-    pub(super) total: bool,
+    /// Whether the sample names of a counter end in `_total`.
+    pub(super) has_total: bool,
 }
 
-impl Name {
-    /// What the samples of a counter have behind the family's name.
+impl MetricName {
+    /// The suffix of a counter's sample names.
     pub(super) fn counter_suffix(&self) -> &'static str {
-        if self.total { "_total" } else { "" }
+        if self.has_total { "_total" } else { "" }
     }
 }
 
-/// The name of a typed metric: OpenTelemetry's in, Prometheus' out, the unit appended.
-pub(super) fn typed(raw: &str, kind: Kind, unit: &str) -> Name {
-    let mut family = family(raw, kind);
+/// Converts the OpenTelemetry name of a typed instrument to Prometheus' form and appends the unit.
+pub(super) fn typed_name(raw: &str, kind: InstrumentKind, unit: &str) -> MetricName {
+    let mut family = family_name(raw, kind);
     let unit = unit_word(unit, kind);
-    if !unit.is_empty() && !ends_in(&family, &unit) {
+    if !unit.is_empty() && !has_unit_suffix(&family, &unit) {
         family.push('_');
         family.push_str(&unit);
     }
-    Name {
+    MetricName {
         family,
         unit,
-        total: true,
+        has_total: true,
     }
 }
 
-/// The name of a metric of the facade, taken as it is written: a description may come at any time
-/// and must not rename what is on the page already. A counter gets `_total`, unless `keep` leaves it as it is, too.
-pub(super) fn as_written(raw: &str, kind: Kind, unit: &'static str, keep: bool) -> Name {
-    // Kept is what the other exporter shows: the name with other characters replaced.
-    let total = !keep || sanitize_metric_name(prefix(raw, MAX_NAME)).ends_with("_total");
-    let family = family(raw, kind);
-    let unit = if ends_in(&family, unit) { unit } else { "" };
-    Name {
+/// The name of a metric of the facade. It stays as the program writes it: a unit may be described at any time, and must
+/// not rename a metric that is exposed already. A counter gets `_total` unless `keep_counter_names` is set.
+pub(super) fn facade_name(
+    raw: &str,
+    kind: InstrumentKind,
+    unit: &'static str,
+    keep_counter_names: bool,
+) -> MetricName {
+    // A name that is kept is exposed as metrics-exporter-prometheus exposes it: with invalid characters replaced.
+    let has_total =
+        !keep_counter_names || sanitize_metric_name(prefix(raw, MAX_NAME)).ends_with("_total");
+    let family = family_name(raw, kind);
+    let unit = if has_unit_suffix(&family, unit) {
+        unit
+    } else {
+        ""
+    };
+    MetricName {
         family,
         unit: unit.into(),
-        total,
+        has_total,
     }
 }
 
-fn family(raw: &str, kind: Kind) -> String {
+fn family_name(raw: &str, kind: InstrumentKind) -> String {
     let mut family = sanitize_metric_name(prefix(raw, MAX_NAME));
-    if kind == Kind::Counter
+    if kind == InstrumentKind::Counter
         && let Some(stem) = family.strip_suffix("_total")
     {
         family.truncate(stem.len());
@@ -104,24 +114,24 @@ fn family(raw: &str, kind: Kind) -> String {
     family
 }
 
-fn ends_in(family: &str, unit: &str) -> bool {
+fn has_unit_suffix(family: &str, unit: &str) -> bool {
     family
         .strip_suffix(unit)
         .is_some_and(|stem| !unit.is_empty() && stem.ends_with('_'))
 }
 
-/// Prometheus' word for a unit of [UCUM], as OpenTelemetry writes units.
+/// Prometheus' word for a [UCUM] unit, as OpenTelemetry writes units.
 ///
 /// [UCUM]: https://opentelemetry.io/docs/specs/semconv/general/metrics/#instrument-units
-fn unit_word(unit: &str, kind: Kind) -> Cow<'static, str> {
+fn unit_word(unit: &str, kind: InstrumentKind) -> Cow<'static, str> {
     match unit.split_once('/') {
-        Some((of, per)) => match (plain_word(of), plain_word(per)) {
+        Some((of, per)) => match (simple_unit_word(of), simple_unit_word(per)) {
             (of, per) if per.is_empty() => of,
             (of, per) if of.is_empty() => format!("per_{}", singular(&per)).into(),
             (of, per) => format!("{of}_per_{}", singular(&per)).into(),
         },
-        None if unit == "1" && kind == Kind::Gauge => "ratio".into(),
-        None => plain_word(unit),
+        None if unit == "1" && kind == InstrumentKind::Gauge => "ratio".into(),
+        None => simple_unit_word(unit),
     }
 }
 
@@ -129,9 +139,9 @@ fn singular(word: &str) -> &str {
     word.strip_suffix('s').unwrap_or(word)
 }
 
-fn plain_word(unit: &str) -> Cow<'static, str> {
+fn simple_unit_word(unit: &str) -> Cow<'static, str> {
     let word = match unit {
-        // A number of things, whatever the braces call them.
+        // A number without a unit, such as `{request}`.
         "" | "1" => "",
         unit if unit.starts_with('{') => "",
         "d" => "days",
@@ -173,39 +183,57 @@ mod tests {
 
     #[test]
     fn names_take_prometheus_form() {
-        let of = |raw, kind, unit| typed(raw, kind, unit).family;
+        let of = |raw, kind, unit| typed_name(raw, kind, unit).family;
         assert_eq!(
-            of("http.server.request.duration", Kind::Histogram, "s"),
+            of(
+                "http.server.request.duration",
+                InstrumentKind::Histogram,
+                "s"
+            ),
             "http_server_request_duration_seconds"
         );
         assert_eq!(
             of(
                 "http.server.active_requests",
-                Kind::UpDownCounter,
+                InstrumentKind::UpDownCounter,
                 "{request}"
             ),
             "http_server_active_requests"
         );
-        assert_eq!(of("jobs_total", Kind::Counter, ""), "jobs");
-        assert_eq!(of("read.bytes", Kind::Counter, "By"), "read_bytes");
-        assert_eq!(of("read", Kind::Counter, "By/s"), "read_bytes_per_second");
+        assert_eq!(of("jobs_total", InstrumentKind::Counter, ""), "jobs");
         assert_eq!(
-            of("cpu.utilization", Kind::Gauge, "1"),
+            of("read.bytes", InstrumentKind::Counter, "By"),
+            "read_bytes"
+        );
+        assert_eq!(
+            of("read", InstrumentKind::Counter, "By/s"),
+            "read_bytes_per_second"
+        );
+        assert_eq!(
+            of("cpu.utilization", InstrumentKind::Gauge, "1"),
             "cpu_utilization_ratio"
         );
-        assert_eq!(of("9 läuse", Kind::Gauge, "furlong"), "__l_use_furlong");
-        assert_eq!(of("", Kind::Counter, ""), "_");
-        assert_eq!(of("_total", Kind::Counter, ""), "_");
+        assert_eq!(
+            of("9 läuse", InstrumentKind::Gauge, "furlong"),
+            "__l_use_furlong"
+        );
+        assert_eq!(of("", InstrumentKind::Counter, ""), "_");
+        assert_eq!(of("_total", InstrumentKind::Counter, ""), "_");
     }
 
     #[test]
     fn a_facade_name_stays_and_its_unit_shows_where_the_name_ends_in_it() {
-        let name = as_written("io.wait_seconds_total", Kind::Counter, "seconds", false);
+        let name = facade_name(
+            "io.wait_seconds_total",
+            InstrumentKind::Counter,
+            "seconds",
+            false,
+        );
         assert_eq!(
             (name.family.as_str(), &*name.unit),
             ("io_wait_seconds", "seconds")
         );
-        let name = as_written("io.wait", Kind::Counter, "seconds", false);
+        let name = facade_name("io.wait", InstrumentKind::Counter, "seconds", false);
         assert_eq!((name.family.as_str(), &*name.unit), ("io_wait", ""));
     }
 }

@@ -3,173 +3,168 @@ use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
-use super::common::Common;
 use super::config::Buckets;
-use super::known::own_histograms;
+use super::context::RegistryContext;
+use super::joined::JoinedExposition;
 use super::metric::Metric;
-use super::name::{Kind, Name, as_written, typed};
-use super::observed::{Observed, Observer};
-use super::page::join::Joined;
-use super::runtime::Runtimes;
-use crate::model::read_for_status;
+use super::name::{InstrumentKind, MetricName, facade_name, typed_name};
+use super::observable::{ObservableMetric, Observer};
+use super::own_histograms::own_histograms;
+use super::runtime::WatchedRuntimes;
+use crate::model::{lock, prefix, read_for_status, read_lock, write_lock};
 
-/// Metric names of one registry.
+/// The maximum number of metric names of one registry.
 const MAX_NAMES: usize = 2_000;
-/// Names of the host's histograms that are listed.
+/// The maximum number of names of the host's histograms that are listed.
 const MAX_LISTED: usize = 500;
 
 /// All metrics of one monitor.
 #[derive(Debug)]
 pub(super) struct Registry {
-    pub(super) common: Arc<Common>,
+    pub(super) context: Arc<RegistryContext>,
     families: RwLock<Families>,
-    /// What the facade described before it used it.
-    described: Mutex<HashMap<String, Described>>,
-    pub(super) joined: RwLock<Vec<Joined>>,
-    /// How often a host's own page failed to come.
+    /// Descriptions that the facade gave before the metric was first used.
+    described: Mutex<HashMap<String, Description>>,
+    pub(super) joined: RwLock<Vec<JoinedExposition>>,
+    /// How often a function of a joined exposition panicked.
     pub(super) join_panics: AtomicU64,
-    /// Families of joined pages that are left out, as far as notices have named them.
+    /// Families of joined expositions that are left out and that a notice has named.
     pub(super) left_out: Mutex<HashSet<String>>,
-    pub(super) runtimes: Runtimes,
+    pub(super) runtimes: WatchedRuntimes,
 }
 
 #[derive(Debug, Default)]
 struct Families {
-    /// By the name that the program wrote.
+    /// Metrics by the name that the program gives.
     by_name: HashMap<Box<str>, Arc<Metric>>,
-    /// By the name on the page.
+    /// Families by the exposed name.
     all: BTreeMap<String, Family>,
-    /// Every name that a sample of some family may have.
+    /// Every sample name that a family may use.
     taken: HashSet<String>,
 }
 
-/// What stands on the page under one name.
+/// The metrics that are exposed under one family name.
 #[derive(Debug, Clone)]
 pub(super) enum Family {
     Metric(Arc<Metric>),
-    Observed(Arc<Observed>),
+    Observable(Arc<ObservableMetric>),
 }
 
 #[derive(Debug, Default, Clone)]
-struct Described {
+struct Description {
     unit: &'static str,
     text: String,
 }
 
-/// What is asked of the registry.
+/// The instrument that a caller requests.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct InstrumentSpec<'a> {
     pub(super) name: &'a str,
-    pub(super) kind: Kind,
+    pub(super) kind: InstrumentKind,
     pub(super) unit: &'a str,
     pub(super) description: &'a str,
     pub(super) bounds: Option<&'a [f64]>,
 }
 
-/// A metric that is new: the name on the page, and what else is known of it.
-struct New<'a> {
-    name: Name,
+/// A metric that is about to be registered.
+struct NewMetric<'a> {
+    name: MetricName,
     description: String,
     bounds: Option<&'a [f64]>,
 }
 
 impl Registry {
-    pub(super) fn new(common: Arc<Common>) -> Self {
+    pub(super) fn new(context: Arc<RegistryContext>) -> Self {
         Self {
-            common,
+            context,
             families: RwLock::default(),
             described: Mutex::default(),
             joined: RwLock::default(),
             join_panics: AtomicU64::new(0),
             left_out: Mutex::default(),
-            runtimes: Runtimes::default(),
+            runtimes: WatchedRuntimes::default(),
         }
     }
 
     /// The metric of a typed handle.
-    pub(super) fn typed<'a>(&'a self, wanted: &Wanted<'a>) -> Arc<Metric> {
-        let metric = self.metric(wanted.name, wanted.kind, || New {
-            name: typed(wanted.name, wanted.kind, wanted.unit),
-            description: wanted.description.to_owned(),
-            bounds: wanted.bounds,
+    pub(super) fn typed<'a>(&'a self, spec: &InstrumentSpec<'a>) -> Arc<Metric> {
+        let metric = self.metric(spec.name, spec.kind, || NewMetric {
+            name: typed_name(spec.name, spec.kind, spec.unit),
+            description: spec.description.to_owned(),
+            bounds: spec.bounds,
         });
-        metric.describe(wanted.description);
+        metric.describe(spec.description);
         metric
     }
 
-    /// The metric of a name of the facade; `bounds` are those of its histogram, given its unit.
-    pub(super) fn of_facade(
+    /// The metric of a name of the facade. `bounds` returns the default bounds of a histogram of this name and unit.
+    pub(super) fn facade(
         &self,
         name: &str,
-        kind: Kind,
+        kind: InstrumentKind,
         bounds: fn(name: &str, unit: &str) -> &'static [f64],
     ) -> Arc<Metric> {
         self.metric(name, kind, || {
-            let described = self
-                .described
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let Described { unit, text } = described.get(name).cloned().unwrap_or_default();
-            New {
-                name: as_written(name, kind, unit, self.common.config.keep_counter_names),
+            let described = lock(&self.described).get(name).cloned();
+            let Description { unit, text } = described.unwrap_or_default();
+            NewMetric {
+                name: facade_name(name, kind, unit, self.context.config.keep_counter_names),
                 description: text,
                 bounds: Some(bounds(name, unit)),
             }
         })
     }
 
-    /// Keeps what the facade says of a name.
+    /// Stores the unit and description that the facade gives to a name.
     pub(super) fn describe(&self, name: &str, unit: &'static str, text: &str) {
         {
-            let mut described = self
-                .described
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut described = lock(&self.described);
             if described.len() < MAX_NAMES || described.contains_key(name) {
                 let text = text.to_owned();
-                described.insert(name.to_owned(), Described { unit, text });
+                described.insert(name.to_owned(), Description { unit, text });
             }
         }
-        let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(metric) = families.by_name.get(name) {
+        if let Some(metric) = read_lock(&self.families).by_name.get(name) {
             metric.describe(text);
         }
     }
 
-    fn metric<'a>(&'a self, raw: &str, kind: Kind, new: impl FnOnce() -> New<'a>) -> Arc<Metric> {
+    /// The metric of a name that the program gives; `new` describes it if it is not registered yet.
+    fn metric<'a>(
+        &'a self,
+        raw: &str,
+        kind: InstrumentKind,
+        new: impl FnOnce() -> NewMetric<'a>,
+    ) -> Arc<Metric> {
+        // Step 1: the usual case under the shared lock. The metric is registered.
+        if let Some(found) = read_lock(&self.families).by_name.get(raw)
+            && found.kind == kind
         {
-            let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(found) = families.by_name.get(raw)
-                && found.kind == kind
-            {
-                return Arc::clone(found);
-            }
+            return Arc::clone(found);
         }
+        // Step 2: build the new metric without a lock. Bounds of the settings override the histogram's own.
         let mut new = new();
-        // Bounds that are set go before the histogram's own.
-        let buckets = self.common.config.buckets(raw, &new.name.family);
+        let buckets = self.context.config.buckets(raw, &new.name.family);
         if let Some(Buckets::Bounds(bounds)) = buckets {
             new.bounds = Some(bounds);
         }
-        let mut families = self
-            .families
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        // Step 3: look again under the exclusive lock, since another thread may have registered the name meanwhile.
+        let mut families = write_lock(&self.families);
         if let Some(found) = families.by_name.get(raw) {
             if found.kind == kind {
                 return Arc::clone(found);
             }
             let first = found.kind;
             drop(families);
-            return self.refuse(raw, kind, new, &format!("is a {} already", first.word()));
+            return self.refuse(raw, kind, new, &format!("is a {} already", first.label()));
         }
-        // Two spellings of one name on the page are one metric.
+        // Step 4: two spellings with one exposed name are one metric. Where counters keep their names, `jobs` and
+        // `jobs_total` are exposed under different names.
         if let Some(Family::Metric(found)) = families.all.get(&new.name.family)
             && found.kind == kind
-            // `jobs` and `jobs_total` are two where names are kept.
-            && found.name.total == new.name.total
+            && found.name.has_total == new.name.has_total
         {
             let found = Arc::clone(found);
             if families.by_name.len() < 2 * MAX_NAMES {
@@ -177,21 +172,23 @@ impl Registry {
             }
             return found;
         }
+        // Step 5: refuse a name for which there is no room, or whose samples would collide with another family's.
         if families.all.len() >= MAX_NAMES {
             drop(families);
             return self.refuse(raw, kind, new, "is one of more than 2000 names: names are for what is counted, labels for the rest");
         }
-        if !families.take(&new.name, kind) {
+        if !families.reserve_names(&new.name, kind) {
             drop(families);
             return self.refuse(
                 raw,
                 kind,
                 new,
-                "is on the page already, or a line of another metric",
+                "is exposed already, or has the name of another metric's sample",
             );
         }
-        let mut metric = Metric::new(&self.common, new.name, kind, &new.description, new.bounds);
-        if kind == Kind::Histogram && buckets == Some(&Buckets::Off) {
+        // Step 6: register the metric.
+        let mut metric = Metric::new(&self.context, new.name, kind, &new.description, new.bounds);
+        if kind == InstrumentKind::Histogram && buckets == Some(&Buckets::Off) {
             metric.switch_off();
         }
         let metric = Arc::new(metric);
@@ -201,55 +198,60 @@ impl Registry {
         metric
     }
 
+    /// Reports a metric that cannot be exposed, and returns one that records into nothing.
     #[cold]
-    fn refuse(&self, raw: &str, kind: Kind, new: New<'_>, why: &str) -> Arc<Metric> {
-        self.common.refused.fetch_add(1, Relaxed);
-        self.common.diagnostics.report(format!(
-            "The metric `{}` {why}: the {} of that name is not shown. Give one of them another name.",
-            crate::model::prefix(raw, 256),
-            kind.word(),
+    fn refuse(
+        &self,
+        raw: &str,
+        kind: InstrumentKind,
+        new: NewMetric<'_>,
+        why: &str,
+    ) -> Arc<Metric> {
+        self.context.refused.fetch_add(1, Relaxed);
+        self.context.diagnostics.report(format!(
+            "The metric `{}` {why}: the {} of that name is not exposed. Give one of them another name.",
+            prefix(raw, 256),
+            kind.label(),
         ));
-        Arc::new(Metric::refused(&self.common, new.name, kind, new.bounds))
+        Arc::new(Metric::refused(&self.context, new.name, kind, new.bounds))
     }
 
-    /// Puts values on the page that are read when it is asked for. The first of a name stays.
-    pub(super) fn observe(&self, wanted: &Wanted<'_>, read: Observer) {
-        let name = typed(wanted.name, wanted.kind, wanted.unit);
-        let mut families = self
-            .families
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        if families.all.len() >= MAX_NAMES || !families.take(&name, wanted.kind) {
+    /// Registers a metric whose values `observer` reports when it is scraped. The first metric of a name stays.
+    pub(super) fn observe(&self, spec: &InstrumentSpec<'_>, observer: Observer) {
+        let name = typed_name(spec.name, spec.kind, spec.unit);
+        let mut families = write_lock(&self.families);
+        if families.all.len() >= MAX_NAMES || !families.reserve_names(&name, spec.kind) {
             drop(families);
-            self.common.refused.fetch_add(1, Relaxed);
-            self.common.diagnostics.report(format!(
-                "The metric `{}` is on the page already: its second source is not read.",
+            self.context.refused.fetch_add(1, Relaxed);
+            self.context.diagnostics.report(format!(
+                "The metric `{}` is exposed already, so its second source is not read.",
                 name.family
             ));
             return;
         }
         let family = name.family.clone();
-        let observed = Observed {
-            common: Arc::clone(&self.common),
+        let metric = ObservableMetric {
+            context: Arc::clone(&self.context),
             name,
-            kind: wanted.kind,
-            description: wanted.description.to_owned(),
-            read,
+            kind: spec.kind,
+            description: spec.description.to_owned(),
+            observer,
         };
         families
             .all
-            .insert(family, Family::Observed(Arc::new(observed)));
+            .insert(family, Family::Observable(Arc::new(metric)));
     }
 
-    /// All families, by name.
+    /// All families, in the order of their names.
     pub(super) fn families(&self) -> Vec<Family> {
         let families = read_for_status(&self.families);
         families.map_or_else(Vec::new, |it| it.all.values().cloned().collect())
     }
 
-    /// Names that the settings have buckets for and no histogram has so far, besides this crate's own.
+    /// The names that the settings give buckets to, but that no histogram has yet. Names of this crate's own
+    /// histograms are left out.
     pub(super) fn unknown_histograms(&self) -> Vec<String> {
-        if self.common.config.histograms.is_empty() {
+        if self.context.config.histograms.is_empty() {
             return Vec::new();
         }
         let own: Vec<_> = own_histograms().collect();
@@ -257,77 +259,71 @@ impl Registry {
             return Vec::new();
         };
         let is_unknown = |name: &String| {
-            let by_program = families.by_name.get(name.as_str());
-            let metric = by_program.or(match families.all.get(name.as_str()) {
+            let by_name = families.by_name.get(name.as_str());
+            let metric = by_name.or(match families.all.get(name.as_str()) {
                 Some(Family::Metric(metric)) => Some(metric),
                 _ => None,
             });
-            metric.is_none_or(|metric| metric.kind != Kind::Histogram)
+            metric.is_none_or(|metric| metric.kind != InstrumentKind::Histogram)
         };
-        let set = self.common.config.histograms.iter();
-        set.map(|(name, _)| name)
+        let configured = self.context.config.histograms.iter();
+        configured
+            .map(|(name, _)| name)
             .filter(|name| is_unknown(name) && !own.contains(name))
             .cloned()
             .collect()
     }
 
-    /// The names that histograms have, in the program and on the page: this crate's own, then some of the host's.
+    /// The names of histograms, in the program's form and the exposed one: this crate's own, then at most 500 of the
+    /// host's.
     pub(super) fn histogram_names(&self) -> Vec<String> {
-        let families = self.families.read().unwrap_or_else(PoisonError::into_inner);
-        let made = families.by_name.iter();
-        let made = made.filter(|(_, metric)| metric.kind == Kind::Histogram);
-        let made = made.flat_map(|(name, metric)| [name.to_string(), metric.name.family.clone()]);
-        own_histograms().chain(made.take(MAX_LISTED)).collect()
+        let families = read_lock(&self.families);
+        let host = families.by_name.iter();
+        let host = host.filter(|(_, metric)| metric.kind == InstrumentKind::Histogram);
+        let host = host.flat_map(|(name, metric)| [name.to_string(), metric.name.family.clone()]);
+        own_histograms().chain(host.take(MAX_LISTED)).collect()
     }
 
-    /// All metrics that are counted here, by name.
+    /// All metrics that are recorded here, in the order of their names.
     pub(super) fn metrics(&self) -> impl Iterator<Item = Arc<Metric>> {
         self.families()
             .into_iter()
             .filter_map(|family| match family {
                 Family::Metric(metric) => Some(metric),
-                Family::Observed(_) => None,
+                Family::Observable(_) => None,
             })
     }
 
-    /// Takes idle series off the page and lets the hosts' own recorders tidy up.
+    /// Expires idle series.
     pub(super) fn expire(&self) {
-        let mut moved = false;
+        let mut is_stale = false;
         for metric in self.metrics() {
-            moved |= metric.expire();
+            is_stale |= metric.expire();
         }
-        if moved {
-            // Release: who sees the new epoch sees what led to it.
-            self.common.epoch.fetch_add(1, Release);
-        }
-        let joined = self
-            .joined
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        for page in joined {
-            page.upkeep(self);
+        if is_stale {
+            // Release pairs with the acquire in `epoch`: a thread that reads the new epoch sees the expired series.
+            self.context.epoch.fetch_add(1, Release);
         }
     }
 
     #[inline]
     pub(super) fn epoch(&self) -> u64 {
-        self.common.epoch.load(Acquire)
+        self.context.epoch.load(Acquire)
     }
 }
 
 impl Families {
-    /// Takes all names that a family may write; `false` if one is another family's.
-    fn take(&mut self, name: &Name, kind: Kind) -> bool {
+    /// Reserves every sample name of a family. Returns `false`, and reserves none, if one is taken.
+    fn reserve_names(&mut self, name: &MetricName, kind: InstrumentKind) -> bool {
         let names = kind
             .suffixes()
             .iter()
             .map(|suffix| format!("{}{suffix}", name.family));
         let names: Vec<String> = names.collect();
-        let free = !names.iter().any(|name| self.taken.contains(name));
-        if free {
+        let is_free = !names.iter().any(|name| self.taken.contains(name));
+        if is_free {
             self.taken.extend(names);
         }
-        free
+        is_free
     }
 }

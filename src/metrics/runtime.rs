@@ -1,42 +1,44 @@
-//! What tokio says of a runtime, read when the page is asked for.
-
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio_metrics::{RuntimeMetrics, RuntimeMonitor};
 
-use super::name::Kind;
-use super::{Metrics, Observer};
+use super::observable::ObserveFn;
 use crate::clock::{Clock, Nanos};
-use crate::model::lock_for_status;
+use crate::model::{lock, lock_for_status};
 
-/// A runtime is read at most this often: the busy ratio is of one such interval at least.
+/// The minimum time between two readings of a runtime. The busy ratio covers at least this interval.
 const INTERVAL: Nanos = 1_000_000_000;
 
-/// The runtimes that one registry watches.
+/// The tokio runtimes that one registry reads.
 #[derive(Debug, Default)]
-pub(super) struct Runtimes(Mutex<Vec<Watched>>);
+pub(super) struct WatchedRuntimes(Mutex<Vec<WatchedRuntime>>);
 
-struct Watched {
+struct WatchedRuntime {
     name: String,
     intervals: Box<dyn Iterator<Item = RuntimeMetrics> + Send>,
     read_at: Option<Nanos>,
-    now: Reading,
+    stats: RuntimeStats,
 }
 
+/// The last reading of a runtime.
 #[derive(Debug, Default, Clone, Copy)]
-struct Reading {
-    workers: f64,
-    alive_tasks: f64,
-    global_queue_depth: f64,
-    busy_ratio: f64,
-    busy: Duration,
-    parks: u64,
+pub(super) struct RuntimeStats {
+    pub(super) workers: f64,
+    pub(super) alive_tasks: f64,
+    pub(super) global_queue_depth: f64,
+    /// The share of the last interval that the workers spent polling, from 0 to 1.
+    pub(super) busy_ratio: f64,
+    /// Summed over all readings.
+    pub(super) busy: Duration,
+    /// Summed over all readings.
+    pub(super) parks: u64,
 }
 
-impl Watched {
+impl WatchedRuntime {
+    /// Reads the runtime, unless the last reading is recent.
     fn read(&mut self, now: Nanos) {
         if self
             .read_at
@@ -48,138 +50,68 @@ impl Watched {
             return;
         };
         self.read_at = Some(now);
-        let old = self.now;
-        let work = interval.elapsed.as_secs_f64() * float(interval.workers_count);
+        let last = self.stats;
+        let available = interval.elapsed.as_secs_f64() * float(interval.workers_count);
         let busy = interval.total_busy_duration;
-        self.now = Reading {
+        self.stats = RuntimeStats {
             workers: float(interval.workers_count),
             alive_tasks: float(interval.live_tasks_count),
             global_queue_depth: float(interval.global_queue_depth),
-            busy_ratio: if work > 0.0 {
-                (busy.as_secs_f64() / work).min(1.0)
+            busy_ratio: if available > 0.0 {
+                (busy.as_secs_f64() / available).min(1.0)
             } else {
                 0.0
             },
-            busy: old.busy.saturating_add(busy),
-            parks: old.parks.saturating_add(interval.total_park_count),
+            busy: last.busy.saturating_add(busy),
+            parks: last.parks.saturating_add(interval.total_park_count),
         };
     }
 }
 
-impl fmt::Debug for Watched {
+impl fmt::Debug for WatchedRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched")
+        f.debug_struct("WatchedRuntime")
             .field("name", &self.name)
-            .field("now", &self.now)
+            .field("stats", &self.stats)
             .finish_non_exhaustive()
     }
 }
 
-/// What an observer tells a value to.
-type Tell<'a> = &'a mut dyn FnMut(&[(&str, &str)], f64);
-
-/// One row of the table: name, unit, what it says, kind, value.
-type Row = (
-    &'static str,
-    &'static str,
-    &'static str,
-    Kind,
-    fn(&Reading) -> f64,
-);
-
-const ROWS: [Row; 6] = [
-    (
-        "tokio_workers",
-        "",
-        "Worker threads of the runtime.",
-        Kind::Gauge,
-        |r| r.workers,
-    ),
-    (
-        "tokio_alive_tasks",
-        "",
-        "Tasks of the runtime that have not ended.",
-        Kind::Gauge,
-        |r| r.alive_tasks,
-    ),
-    (
-        "tokio_global_queue_depth",
-        "",
-        "Tasks that wait in the runtime's global queue.",
-        Kind::Gauge,
-        |r| r.global_queue_depth,
-    ),
-    (
-        "tokio_busy_ratio",
-        "1",
-        "Share of the workers' time that went into polling since the last reading, from 0 to 1.",
-        Kind::Gauge,
-        |r| r.busy_ratio,
-    ),
-    (
-        "tokio_busy_seconds",
-        "s",
-        "Time that the workers spent polling since the runtime was first watched.",
-        Kind::Counter,
-        |r| r.busy.as_secs_f64(),
-    ),
-    (
-        "tokio_parks",
-        "",
-        "How often workers went to sleep since the runtime was first watched.",
-        Kind::Counter,
-        |r| float(r.parks),
-    ),
-];
-
-#[expect(clippy::cast_precision_loss, reason = "a page's number is a float")]
-fn float(number: impl TryInto<u64>) -> f64 {
-    number.try_into().unwrap_or(u64::MAX) as f64
-}
-
-impl Runtimes {
-    /// Adds a runtime; one of that name is watched no longer. Answers whether it is the first of all.
-    fn add(&self, name: &str, handle: &Handle) -> bool {
-        let watched = Watched {
+impl WatchedRuntimes {
+    /// Adds a runtime, which replaces one of the same name. Returns whether it is the first of this registry.
+    pub(super) fn add(&self, name: &str, handle: &Handle) -> bool {
+        let runtime = WatchedRuntime {
             name: name.to_owned(),
             intervals: Box::new(RuntimeMonitor::new(handle).intervals()),
             read_at: None,
-            now: Reading::default(),
+            stats: RuntimeStats::default(),
         };
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = all.is_empty();
+        let mut all = lock(&self.0);
+        let is_first = all.is_empty();
         all.retain(|other| other.name != name);
-        all.push(watched);
-        first
+        all.push(runtime);
+        is_first
     }
 
-    fn tell(&self, clock: &Clock, tell: Tell<'_>, of: fn(&Reading) -> f64) {
+    /// Reports one value of each runtime.
+    pub(super) fn observe(
+        &self,
+        clock: &Clock,
+        observe: ObserveFn<'_>,
+        value: fn(&RuntimeStats) -> f64,
+    ) {
         let Some(mut all) = lock_for_status(&self.0) else {
             return;
         };
         let now = clock.now();
         for runtime in all.iter_mut() {
             runtime.read(now);
-            tell(&[("runtime", &runtime.name)], of(&runtime.now));
+            observe(&[("runtime", &runtime.name)], value(&runtime.stats));
         }
     }
 }
 
-/// Puts a runtime's figures on the page.
-pub(super) fn watch(metrics: &Metrics, name: &str, handle: &Handle) {
-    let registry = &metrics.registry;
-    if !registry.runtimes.add(name, handle) {
-        return;
-    }
-    let clock = &registry.common.clock;
-    for (row, unit, description, kind, of) in ROWS {
-        // The registry holds the observer: a strong reference would hold both for good.
-        let (registry, clock) = (Arc::downgrade(registry), clock.clone());
-        let read: Observer = Arc::new(move |tell| {
-            if let Some(registry) = registry.upgrade() {
-                registry.runtimes.tell(&clock, tell, of);
-            }
-        });
-        metrics.observe(row, unit, description, kind, read);
-    }
+#[expect(clippy::cast_precision_loss, reason = "exposed numbers are floats")]
+pub(super) fn float(number: impl TryInto<u64>) -> f64 {
+    number.try_into().unwrap_or(u64::MAX) as f64
 }

@@ -7,98 +7,100 @@ use super::cell::{CounterCell, GaugeCell, UpDownCell};
 use super::histogram::HistogramCell;
 use crate::clock::Nanos;
 
-/// One label set of one metric.
+/// One label set of one metric, and its value.
 #[derive(Debug)]
 pub(super) struct Series {
     /// In canonical form.
     pub(super) labels: Box<str>,
-    pub(super) cell: Cell,
-    /// The activity when the registry last looked.
-    seen: AtomicU64,
-    /// When the registry last saw it change.
-    since: AtomicU64,
-    hidden: AtomicBool,
+    pub(super) cell: SeriesCell,
+    /// The activity at the last check.
+    checked_activity: AtomicU64,
+    /// The time of the last check that found a change.
+    active_at: AtomicU64,
+    /// Whether the series was removed from the exposition because it was idle.
+    is_expired: AtomicBool,
 }
 
 #[derive(Debug)]
-pub(super) enum Cell {
+pub(super) enum SeriesCell {
     Counter(CounterCell),
     Gauge(GaugeCell),
     UpDown(UpDownCell),
     Histogram(HistogramCell),
-    /// Of a histogram that is off.
+    /// The cell of a histogram that is switched off.
     Off,
 }
 
-/// What a look at a series' age found.
+/// The result of a check whether a series is idle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Age {
-    Used,
-    /// Idle for long enough, seen now for the first time.
-    LeavesNow,
-    Left,
+pub(super) enum SeriesAge {
+    Active,
+    /// The series has been idle for long enough and was not expired before.
+    ExpiresNow,
+    Expired,
 }
 
 impl Series {
-    pub(super) fn new(labels: Box<str>, cell: Cell, now: Nanos) -> Self {
+    pub(super) fn new(labels: Box<str>, cell: SeriesCell, now: Nanos) -> Self {
         Self {
             labels,
             cell,
-            seen: AtomicU64::new(0),
-            since: AtomicU64::new(now),
-            hidden: AtomicBool::new(false),
+            checked_activity: AtomicU64::new(0),
+            active_at: AtomicU64::new(now),
+            is_expired: AtomicBool::new(false),
         }
     }
 
     /// A number that changes with each use.
     pub(super) fn activity(&self) -> u64 {
         match &self.cell {
-            Cell::Counter(cell) => cell.total(),
-            Cell::Gauge(cell) => cell.activity(),
-            Cell::UpDown(cell) => cell.activity(),
-            Cell::Histogram(cell) => cell.count(),
-            Cell::Off => 0,
+            SeriesCell::Counter(cell) => cell.total(),
+            SeriesCell::Gauge(cell) => cell.activity(),
+            SeriesCell::UpDown(cell) => cell.activity(),
+            SeriesCell::Histogram(cell) => cell.count(),
+            SeriesCell::Off => 0,
         }
     }
 
-    /// Whether the value is a level that its holders will undo: it is shown and kept however old.
+    /// Whether the value is a level that its owners will undo. Such a series is exposed and kept however long it is
+    /// idle.
     fn is_level(&self) -> bool {
         match &self.cell {
-            Cell::Counter(_) | Cell::Histogram(_) | Cell::Off => false,
-            Cell::Gauge(cell) => cell.is_level(),
-            Cell::UpDown(cell) => cell.value() != 0,
+            SeriesCell::Counter(_) | SeriesCell::Histogram(_) | SeriesCell::Off => false,
+            SeriesCell::Gauge(cell) => cell.is_level(),
+            SeriesCell::UpDown(cell) => cell.value() != 0,
         }
     }
 
-    /// Looks whether the series was used since the last look.
-    pub(super) fn look(&self, now: Nanos, idle_after: Nanos) -> Age {
+    /// Checks whether the series was used since the last check, and expires it if it was not for `idle_after`.
+    pub(super) fn check_age(&self, now: Nanos, idle_after: Nanos) -> SeriesAge {
         let activity = self.activity();
-        if self.seen.swap(activity, Relaxed) != activity || self.is_level() {
-            self.since.store(now, Relaxed);
-            self.hidden.store(false, Relaxed);
-            return Age::Used;
+        if self.checked_activity.swap(activity, Relaxed) != activity || self.is_level() {
+            self.active_at.store(now, Relaxed);
+            self.is_expired.store(false, Relaxed);
+            return SeriesAge::Active;
         }
-        if now.saturating_sub(self.since.load(Relaxed)) < idle_after {
-            return Age::Used;
+        if now.saturating_sub(self.active_at.load(Relaxed)) < idle_after {
+            return SeriesAge::Active;
         }
-        if self.hidden.swap(true, Relaxed) {
-            Age::Left
+        if self.is_expired.swap(true, Relaxed) {
+            SeriesAge::Expired
         } else {
-            Age::LeavesNow
+            SeriesAge::ExpiresNow
         }
     }
 
-    /// Whether the page shows it: a series that had left and is used again is back at once.
-    pub(super) fn is_shown(&self) -> bool {
-        !self.hidden.load(Relaxed) || self.is_used_again()
+    /// Whether the series is exposed. An expired series that is used again is exposed at once, before the next check.
+    pub(super) fn is_exposed(&self) -> bool {
+        !self.is_expired.load(Relaxed) || self.was_used_since_check()
     }
 
-    pub(super) fn is_used_again(&self) -> bool {
-        self.activity() != self.seen.load(Relaxed)
+    pub(super) fn was_used_since_check(&self) -> bool {
+        self.activity() != self.checked_activity.load(Relaxed)
     }
 }
 
-/// A series in its metric's set, found by its labels.
+/// A series in the set of its metric, found by its labels.
 #[derive(Debug)]
 pub(super) struct ByLabels(pub(super) Arc<Series>);
 

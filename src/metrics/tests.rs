@@ -16,27 +16,27 @@ use crate::model::{OwnResponse, TraceId};
 const WALL: Duration = Duration::from_secs(1_700_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
 
-struct Fixture {
+struct MetricsFixture {
     metrics: Metrics,
     clock: Clock,
     diagnostics: Arc<Diagnostics>,
 }
 
-fn fixture(config: MetricsConfig) -> Fixture {
+fn fixture(config: MetricsConfig) -> MetricsFixture {
     let (clock, diagnostics) = (Clock::driven(WALL), Arc::<Diagnostics>::default());
     let metrics = Metrics::new(config, clock.clone(), Arc::clone(&diagnostics));
-    Fixture {
+    MetricsFixture {
         metrics,
         clock,
         diagnostics,
     }
 }
 
-fn registry() -> Fixture {
+fn registry() -> MetricsFixture {
     fixture(MetricsConfig::default())
 }
 
-fn filled() -> Fixture {
+fn filled() -> MetricsFixture {
     let fixture = registry();
     let metrics = &fixture.metrics;
     let jobs = metrics
@@ -70,17 +70,17 @@ fn filled() -> Fixture {
         "seen.bytes",
         "By",
         "Read now.",
-        Kind::Counter,
-        Arc::new(|tell| {
-            tell(&[("b", "2")], 2.5);
-            tell(&[], 1.0);
+        InstrumentKind::Counter,
+        Arc::new(|observe| {
+            observe(&[("b", "2")], 2.5);
+            observe(&[], 1.0);
         }),
     );
     fixture
 }
 
 #[test]
-fn the_text_form_is_this() {
+fn the_text_format_is_exact() {
     assert_eq!(
         filled().metrics.render(),
         r#"# TYPE http_server_active_requests gauge
@@ -106,9 +106,9 @@ wait_seconds_count{kind="x"} 3
 }
 
 #[test]
-fn openmetrics_is_this() {
+fn the_openmetrics_format_is_exact() {
     assert_eq!(
-        filled().metrics.render_as(Form::OpenMetrics),
+        filled().metrics.render_as(ExpositionFormat::OpenMetrics),
         r#"# TYPE http_server_active_requests gauge
 http_server_active_requests -2
 # TYPE jobs_done counter
@@ -136,8 +136,8 @@ wait_seconds_count{kind="x"} 3
 }
 
 /// Sums every sample of a name.
-fn sum(page: &str, name: &str) -> f64 {
-    let samples = page.lines().filter(|line| {
+fn sum(exposition: &str, name: &str) -> f64 {
+    let samples = exposition.lines().filter(|line| {
         let rest = line.strip_prefix(name);
         rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
     });
@@ -146,11 +146,11 @@ fn sum(page: &str, name: &str) -> f64 {
 }
 
 #[test]
-fn over_the_cap_one_series_takes_the_rest_and_the_total_stays_exact() {
+fn label_sets_beyond_the_limit_share_one_series_and_the_total_stays_exact() {
     let config = MetricsConfig::default()
         .max_series_per_metric(10)
         .max_series(15);
-    let Fixture {
+    let MetricsFixture {
         metrics,
         diagnostics,
         ..
@@ -163,15 +163,16 @@ fn over_the_cap_one_series_takes_the_rest_and_the_total_stays_exact() {
     for n in 0..1000_u32 {
         b.with([("user", n.to_string())]).record(1.0);
     }
-    let page = metrics.render();
-    assert_eq!(sum(&page, "a_total").to_string(), "499500");
-    assert_eq!(sum(&page, "b_count").to_string(), "1000");
+    let exposition = metrics.render();
+    assert_eq!(sum(&exposition, "a_total").to_string(), "499500");
+    assert_eq!(sum(&exposition, "b_count").to_string(), "1000");
     assert!(
-        page.contains("a_total{otel_metric_overflow=\"true\"} 499464\n"),
-        "{page}"
+        exposition.contains("a_total{otel_metric_overflow=\"true\"} 499464\n"),
+        "{exposition}"
     );
     assert_eq!(
-        page.lines()
+        exposition
+            .lines()
             .filter(|line| line.starts_with("a_total"))
             .count(),
         10
@@ -194,14 +195,14 @@ fn over_the_cap_one_series_takes_the_rest_and_the_total_stays_exact() {
         ("b", 5, 996)
     );
     assert_eq!(diagnostics.notices().len(), 2);
-    // A handle into the overflow series stays one, whatever it is given.
+    // A handle of the overflow series stays one, whatever labels are added.
     a.with([("user", "x")]).with([("more", "y")]).add(1);
     assert_eq!(sum(&metrics.render(), "a_total").to_string(), "499501");
 }
 
 #[test]
-fn the_first_type_of_a_name_stays() {
-    let Fixture {
+fn the_first_kind_of_a_name_wins() {
+    let MetricsFixture {
         metrics,
         diagnostics,
         ..
@@ -212,12 +213,18 @@ fn the_first_type_of_a_name_stays() {
     metrics.counter("x").build().add(1);
     metrics.histogram("y").build().record(1.0);
     metrics.gauge("y.count").build().set(1.0);
-    metrics.observe("x", "", "", Kind::Gauge, Arc::new(|tell| tell(&[], 9.0)));
-    let page = metrics.render();
-    assert_eq!(page.matches("# TYPE").count(), 2, "{page}");
+    metrics.observe(
+        "x",
+        "",
+        "",
+        InstrumentKind::Gauge,
+        Arc::new(|observe| observe(&[], 9.0)),
+    );
+    let exposition = metrics.render();
+    assert_eq!(exposition.matches("# TYPE").count(), 2, "{exposition}");
     assert!(
-        page.starts_with("# TYPE x_total counter\nx_total 2\n"),
-        "{page}"
+        exposition.starts_with("# TYPE x_total counter\nx_total 2\n"),
+        "{exposition}"
     );
     let said = diagnostics.notices();
     assert_eq!(said.len(), 3, "{said:?}");
@@ -229,7 +236,7 @@ fn the_first_type_of_a_name_stays() {
 
 #[test]
 fn two_spellings_of_a_name_are_one_metric() {
-    let Fixture {
+    let MetricsFixture {
         metrics,
         diagnostics,
         ..
@@ -245,8 +252,8 @@ fn two_spellings_of_a_name_are_one_metric() {
 }
 
 #[test]
-fn names_are_bounded_too() {
-    let Fixture {
+fn the_number_of_names_is_bounded() {
+    let MetricsFixture {
         metrics,
         diagnostics,
         ..
@@ -259,21 +266,21 @@ fn names_are_bounded_too() {
 }
 
 #[test]
-fn the_series_without_labels_is_hidden_while_it_is_but_a_stem() {
-    let Fixture { metrics, .. } = registry();
-    let stem = metrics.counter("x").build();
+fn the_series_without_labels_is_hidden_if_it_is_only_a_base() {
+    let MetricsFixture { metrics, .. } = registry();
+    let base = metrics.counter("x").build();
     assert!(metrics.render().contains("x_total 0\n"));
-    let branch = stem.with([("a", "b")]);
+    let labelled = base.with([("a", "b")]);
     assert!(!metrics.render().contains("x_total 0\n"));
     assert!(metrics.render().contains("x_total{a=\"b\"} 0\n"));
-    stem.add(1);
-    branch.add(1);
+    base.add(1);
+    labelled.add(1);
     assert_eq!(sum(&metrics.render(), "x_total").to_string(), "2");
 }
 
 #[test]
-fn an_idle_series_leaves_the_page_and_a_held_handle_brings_its_total_back() {
-    let Fixture { metrics, clock, .. } = registry();
+fn an_idle_series_is_removed_and_returns_with_its_total_if_a_handle_is_held() {
+    let MetricsFixture { metrics, clock, .. } = registry();
     let jobs = metrics.counter("jobs").build();
     let held = jobs.with([("q", "held")]);
     held.add(5);
@@ -282,7 +289,7 @@ fn an_idle_series_leaves_the_page_and_a_held_handle_brings_its_total_back() {
     level.with([("q", "up")]).add(1);
     level.with([("q", "even")]).add(1);
     level.with([("q", "even")]).add(-1);
-    let size = || metrics.registry.common.series.load(Relaxed);
+    let size = || metrics.registry.context.series.load(Relaxed);
     assert_eq!(size(), 6);
     metrics.expire();
     clock.advance(Duration::from_secs(3599));
@@ -292,14 +299,14 @@ fn an_idle_series_leaves_the_page_and_a_held_handle_brings_its_total_back() {
     clock.advance(Duration::from_secs(1));
     metrics.expire();
     assert_eq!(metrics.render(), "# TYPE level gauge\nlevel{q=\"up\"} 1\n");
-    assert_ne!(metrics.epoch(), epoch, "who caches handles is told");
-    // The stems, the held one, the level that is not even.
+    assert_ne!(metrics.epoch(), epoch, "cached handles are looked up again");
+    // Left are the two bases, the held series, and the level that is not 0.
     assert_eq!(size(), 4);
     held.add(2);
-    let page = metrics.render();
+    let exposition = metrics.render();
     assert!(
-        page.starts_with("# TYPE jobs_total counter\njobs_total{q=\"held\"} 7\n"),
-        "{page}"
+        exposition.starts_with("# TYPE jobs_total counter\njobs_total{q=\"held\"} 7\n"),
+        "{exposition}"
     );
     metrics.expire();
     clock.advance(Duration::from_secs(3599));
@@ -308,8 +315,9 @@ fn an_idle_series_leaves_the_page_and_a_held_handle_brings_its_total_back() {
 }
 
 #[test]
-fn an_idle_series_makes_room_under_the_cap() {
-    let Fixture { metrics, clock, .. } = fixture(MetricsConfig::default().max_series_per_metric(3));
+fn an_idle_series_makes_room_for_another() {
+    let MetricsFixture { metrics, clock, .. } =
+        fixture(MetricsConfig::default().max_series_per_metric(3));
     let jobs = metrics.counter("jobs").build();
     jobs.with([("n", "1")]).add(1);
     jobs.with([("n", "2")]).add(1);
@@ -323,17 +331,20 @@ fn an_idle_series_makes_room_under_the_cap() {
     clock.advance(HOUR);
     metrics.expire();
     jobs.with([("n", "3")]).add(1);
-    let page = metrics.render();
-    assert!(page.contains("jobs_total{n=\"3\"} 1\n"), "{page}");
+    let exposition = metrics.render();
     assert!(
-        page.contains("otel_metric_overflow=\"true\"} 1\n"),
-        "{page}"
+        exposition.contains("jobs_total{n=\"3\"} 1\n"),
+        "{exposition}"
+    );
+    assert!(
+        exposition.contains("otel_metric_overflow=\"true\"} 1\n"),
+        "{exposition}"
     );
 }
 
 #[test]
-fn a_gauge_that_is_moved_is_a_level_and_one_that_is_set_is_not() {
-    let Fixture { metrics, clock, .. } = registry();
+fn a_gauge_changed_by_add_is_kept_and_one_that_is_set_expires() {
+    let MetricsFixture { metrics, clock, .. } = registry();
     metrics.gauge("set").build().set(4.0);
     metrics.gauge("moved").build().add(4.0);
     metrics.expire();
@@ -345,8 +356,8 @@ fn a_gauge_that_is_moved_is_a_level_and_one_that_is_set_is_not() {
 }
 
 #[test]
-fn the_facade_counts_into_the_same_registry() {
-    let Fixture { metrics, clock, .. } = registry();
+fn the_facade_records_into_the_same_registry() {
+    let MetricsFixture { metrics, clock, .. } = registry();
     let recorder = metrics.recorder();
     let count = || {
         metrics::with_local_recorder(&recorder, || {
@@ -364,7 +375,11 @@ fn the_facade_counts_into_the_same_registry() {
     };
     metrics::with_local_recorder(&recorder, || {
         describe_counter!("jobs", metrics::Unit::Bytes, "Jobs done.");
-        describe_histogram!("late", metrics::Unit::Bytes, "Described before it is used.");
+        describe_histogram!(
+            "late",
+            metrics::Unit::Bytes,
+            "Description before it is used."
+        );
         histogram!("late").record(1.0);
     });
     count();
@@ -374,25 +389,37 @@ fn the_facade_counts_into_the_same_registry() {
         .build()
         .with([("queue", "mail"), ("to", "x")])
         .add(10);
-    let page = metrics.render();
+    let exposition = metrics.render();
     assert!(
-        page.contains("# HELP jobs_total Jobs done.\n# TYPE jobs_total counter\n"),
-        "{page}"
+        exposition.contains("# HELP jobs_total Jobs done.\n# TYPE jobs_total counter\n"),
+        "{exposition}"
     );
     assert!(
-        page.contains("jobs_total{queue=\"mail\",to=\"x\"} 14\n"),
-        "{page}"
+        exposition.contains("jobs_total{queue=\"mail\",to=\"x\"} 14\n"),
+        "{exposition}"
     );
     assert!(
-        page.contains("jobs_total{queue=\"5\",to=\"x\"} 2\n"),
-        "{page}"
+        exposition.contains("jobs_total{queue=\"5\",to=\"x\"} 2\n"),
+        "{exposition}"
     );
-    assert!(page.contains("total_elsewhere_total 50\n"), "{page}");
-    assert!(page.contains("g 2\n"), "{page}");
-    assert!(page.contains("took_bucket{le=\"0.5\"} 6\n"), "{page}");
-    assert!(page.contains("body_size_bucket{le=\"256\"} 2\n"), "{page}");
-    assert!(page.contains("late_bucket{le=\"64\"} 1\n"), "{page}");
-    // A thread's cache lets go of what left the page.
+    assert!(
+        exposition.contains("total_elsewhere_total 50\n"),
+        "{exposition}"
+    );
+    assert!(exposition.contains("g 2\n"), "{exposition}");
+    assert!(
+        exposition.contains("took_bucket{le=\"0.5\"} 6\n"),
+        "{exposition}"
+    );
+    assert!(
+        exposition.contains("body_size_bucket{le=\"256\"} 2\n"),
+        "{exposition}"
+    );
+    assert!(
+        exposition.contains("late_bucket{le=\"64\"} 1\n"),
+        "{exposition}"
+    );
+    // A thread's cache drops handles of removed series.
     metrics.expire();
     clock.advance(HOUR);
     metrics.expire();
@@ -400,15 +427,15 @@ fn the_facade_counts_into_the_same_registry() {
     metrics.expire();
     assert!(!metrics.render().contains("mail"));
     count();
-    let page = metrics.render();
+    let exposition = metrics.render();
     assert!(
-        page.contains("jobs_total{queue=\"mail\",to=\"x\"} 2\n"),
-        "freed: it starts again\n{page}"
+        exposition.contains("jobs_total{queue=\"mail\",to=\"x\"} 2\n"),
+        "freed, so it starts again\n{exposition}"
     );
 }
 
 #[test]
-fn a_thread_that_ends_still_counts_and_two_registries_do_not_meet() {
+fn a_thread_that_ends_still_records_and_registries_are_separate() {
     struct CountsAtExit(Metrics);
     impl Drop for CountsAtExit {
         fn drop(&mut self) {
@@ -434,17 +461,17 @@ fn a_thread_that_ends_still_counts_and_two_registries_do_not_meet() {
         }
     }
     for one in &all {
-        let page = one.render();
+        let exposition = one.render();
         assert!(
-            page.contains("exits_total 1\n") && page.contains("work_total 4\n"),
-            "{page}"
+            exposition.contains("exits_total 1\n") && exposition.contains("work_total 4\n"),
+            "{exposition}"
         );
     }
 }
 
 #[test]
 fn totals_of_many_threads_are_exact() {
-    let Fixture { metrics, .. } = registry();
+    let MetricsFixture { metrics, .. } = registry();
     let start = Barrier::new(8);
     std::thread::scope(|scope| {
         for thread in 0..8_u32 {
@@ -468,31 +495,31 @@ fn totals_of_many_threads_are_exact() {
             });
         }
     });
-    let page = metrics.render();
+    let exposition = metrics.render();
     for name in ["typed_total", "facade_total", "h_count"] {
-        assert_eq!(sum(&page, name).to_string(), "40000", "{name}");
+        assert_eq!(sum(&exposition, name).to_string(), "40000", "{name}");
     }
-    assert_eq!(sum(&page, "h_sum").to_string(), "380000");
+    assert_eq!(sum(&exposition, "h_sum").to_string(), "380000");
 }
 
 #[test]
-fn an_exemplar_is_of_the_calling_threads_trace() {
-    let Fixture { metrics, clock, .. } = registry();
+fn an_exemplar_has_the_calling_threads_trace() {
+    let MetricsFixture { metrics, clock, .. } = registry();
     let trace = TraceId::from_u128(7);
-    metrics.trace_source(Arc::new(move || Some(trace)));
+    metrics.set_trace_source(Arc::new(move || Some(trace)));
     let recorder = metrics.recorder();
     metrics::with_local_recorder(&recorder, || histogram!("took").record(0.3));
     metrics.histogram("typed").build().record(0.3);
     clock.advance(HOUR);
-    let page = metrics.render_as(Form::OpenMetrics);
+    let exposition = metrics.render_as(ExpositionFormat::OpenMetrics);
     let exemplar = format!(" # {{trace_id=\"{trace}\"}} 0.3 1700000000.000\n");
-    assert_eq!(page.matches(&exemplar).count(), 2, "{page}");
+    assert_eq!(exposition.matches(&exemplar).count(), 2, "{exposition}");
     assert!(!metrics.render().contains("trace_id"));
 }
 
 #[test]
-fn a_source_that_panics_hurts_nobody() {
-    let Fixture {
+fn an_observer_that_panics_affects_no_other_metric() {
+    let MetricsFixture {
         metrics,
         diagnostics,
         ..
@@ -502,24 +529,24 @@ fn a_source_that_panics_hurts_nobody() {
         "bad",
         "",
         "",
-        Kind::Gauge,
-        Arc::new(|tell| {
-            tell(&[], 1.0);
+        InstrumentKind::Gauge,
+        Arc::new(|observe| {
+            observe(&[], 1.0);
             std::panic::resume_unwind(Box::new("no"));
         }),
     );
-    metrics.join_page(
+    metrics.join_exposition(
         || std::panic::resume_unwind(Box::new("no")),
         || std::panic::resume_unwind(Box::new("no")),
     );
-    metrics.join_page(
+    metrics.join_exposition(
         || "# TYPE x_total counter\nx_total 9\n# TYPE z gauge\nz 1\n".to_owned(),
         || {},
     );
     metrics.expire();
-    let page = metrics.render();
+    let exposition = metrics.render();
     assert_eq!(
-        page,
+        exposition,
         "# TYPE bad gauge\nbad 1\n# TYPE x_total counter\nx_total 1\n# TYPE z gauge\nz 1\n"
     );
     metrics.render();
@@ -528,11 +555,11 @@ fn a_source_that_panics_hurts_nobody() {
     assert!(said[3].contains("`x_total`"), "{said:?}");
 }
 
-async fn ask(
+async fn scrape(
     metrics: &Metrics,
     method: Method,
     headers: &[(http::HeaderName, &'static str)],
-) -> Response<PageBody> {
+) -> Response<ExpositionBody> {
     let mut request = Request::new(());
     *request.method_mut() = method;
     for (name, value) in headers {
@@ -541,7 +568,7 @@ async fn ask(
     metrics.prometheus().oneshot(request).await.unwrap()
 }
 
-async fn frames(mut body: PageBody) -> Vec<Bytes> {
+async fn frames(mut body: ExpositionBody) -> Vec<Bytes> {
     let mut frames = Vec::new();
     while let Some(frame) = body.frame().await {
         frames.push(frame.unwrap().into_data().unwrap());
@@ -550,9 +577,9 @@ async fn frames(mut body: PageBody) -> Vec<Bytes> {
 }
 
 #[tokio::test]
-async fn the_service_answers_scrapes_and_marks_its_answers() {
-    let Fixture { metrics, .. } = filled();
-    let response = ask(&metrics, Method::GET, &[]).await;
+async fn the_service_responds_to_scrapes_and_marks_its_responses() {
+    let MetricsFixture { metrics, .. } = filled();
+    let response = scrape(&metrics, Method::GET, &[]).await;
     assert!(response.extensions().get::<OwnResponse>().is_some());
     assert_eq!(
         response.headers()[CONTENT_TYPE],
@@ -561,34 +588,37 @@ async fn the_service_answers_scrapes_and_marks_its_answers() {
     let body = frames(response.into_body()).await.concat();
     assert_eq!(body, metrics.render().as_bytes());
 
-    let open = [
+    let openmetrics = [
         (ACCEPT, "application/openmetrics-text;version=1.0.0"),
         (ACCEPT_ENCODING, "gzip"),
     ];
-    let response = ask(&metrics, Method::GET, &open).await;
+    let response = scrape(&metrics, Method::GET, &openmetrics).await;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     assert_eq!(response.headers()[CONTENT_TYPE], kind);
     assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
-    let packed = frames(response.into_body()).await.concat();
-    let mut page = String::new();
-    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed[..]), &mut page)
-        .unwrap();
-    assert_eq!(page, metrics.render_as(Form::OpenMetrics));
+    let compressed = frames(response.into_body()).await.concat();
+    let mut exposition = String::new();
+    std::io::Read::read_to_string(
+        &mut flate2::read::GzDecoder::new(&compressed[..]),
+        &mut exposition,
+    )
+    .unwrap();
+    assert_eq!(exposition, metrics.render_as(ExpositionFormat::OpenMetrics));
 
-    let response = ask(&metrics, Method::HEAD, &[]).await;
+    let response = scrape(&metrics, Method::HEAD, &[]).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(frames(response.into_body()).await.is_empty());
-    let response = ask(&metrics, Method::POST, &[]).await;
+    let response = scrape(&metrics, Method::POST, &[]).await;
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(response.headers()["allow"], "GET, HEAD");
     assert!(response.extensions().get::<OwnResponse>().is_some());
 }
 
 #[tokio::test]
-async fn a_guarded_page_is_shown_to_whom_its_access_admits() {
-    let Fixture { metrics, .. } = filled();
+async fn a_restricted_exposition_needs_a_valid_token() {
+    let MetricsFixture { metrics, .. } = filled();
     let token = "correct-horse-battery-staple-0123456789";
-    let page = metrics.prometheus().access(Access::token(token));
+    let exposition = metrics.prometheus().access(Access::token(token));
     for (shown, status) in [
         (None, StatusCode::UNAUTHORIZED),
         (Some("Bearer wrong".to_owned()), StatusCode::UNAUTHORIZED),
@@ -600,20 +630,21 @@ async fn a_guarded_page_is_shown_to_whom_its_access_admits() {
                 .headers_mut()
                 .insert(AUTHORIZATION, shown.parse().unwrap());
         }
-        let response = page.clone().oneshot(request).await.unwrap();
+        let response = exposition.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), status);
         assert!(response.extensions().get::<OwnResponse>().is_some());
-        let page = frames(response.into_body()).await.concat();
+        let exposition = frames(response.into_body()).await.concat();
         assert_eq!(
-            page == metrics.render().as_bytes(),
+            exposition == metrics.render().as_bytes(),
             status == StatusCode::OK
         );
     }
 }
 
 #[tokio::test]
-async fn ten_thousand_series_come_in_frames_of_64_kib_and_while_they_change() {
-    let Fixture { metrics, clock, .. } = fixture(MetricsConfig::default().max_series(30_000));
+async fn ten_thousand_series_are_sent_in_frames_of_64_kib_while_they_change() {
+    let MetricsFixture { metrics, clock, .. } =
+        fixture(MetricsConfig::default().max_series(30_000));
     for metric in 0..5 {
         let counter = metrics.counter(&format!("c{metric}")).build();
         let histogram = metrics.histogram(&format!("h{metric}")).build();
@@ -625,7 +656,7 @@ async fn ten_thousand_series_come_in_frames_of_64_kib_and_while_they_change() {
         }
     }
     for encoding in ["identity", "gzip"] {
-        let response = ask(&metrics, Method::GET, &[(ACCEPT_ENCODING, encoding)]).await;
+        let response = scrape(&metrics, Method::GET, &[(ACCEPT_ENCODING, encoding)]).await;
         let all = frames(response.into_body()).await;
         assert!(all.len() > 10, "{}", all.len());
         assert!(
@@ -633,42 +664,42 @@ async fn ten_thousand_series_come_in_frames_of_64_kib_and_while_they_change() {
                 .all(|frame| !frame.is_empty() && frame.len() <= 64 * 1024)
         );
     }
-    let mut body = ask(&metrics, Method::GET, &[]).await.into_body();
+    let mut body = scrape(&metrics, Method::GET, &[]).await.into_body();
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
     metrics.expire();
     clock.advance(2 * HOUR);
     metrics.expire();
     metrics.counter("new").build().add(1);
-    let mut page = first.to_vec();
-    page.extend(frames(body).await.concat());
-    let page = String::from_utf8(page).unwrap();
-    let mut seen = HashMap::new();
-    for line in page.lines().filter(|line| !line.starts_with('#')) {
+    let mut exposition = first.to_vec();
+    exposition.extend(frames(body).await.concat());
+    let exposition = String::from_utf8(exposition).unwrap();
+    let mut samples = HashMap::new();
+    for line in exposition.lines().filter(|line| !line.starts_with('#')) {
         let (name, _) = line.rsplit_once(' ').unwrap();
-        *seen.entry(name).or_insert(0) += 1;
+        *samples.entry(name).or_insert(0) += 1;
     }
-    assert!(seen.len() >= 1000 && seen.values().all(|times| *times == 1));
+    assert!(samples.len() >= 1000 && samples.values().all(|times| *times == 1));
 }
 
 #[test]
-fn a_series_larger_than_a_frame_is_cut_between_frames() {
-    let Fixture { metrics, .. } = registry();
+fn a_series_larger_than_a_frame_is_split() {
+    let MetricsFixture { metrics, .. } = registry();
     let bounds = (0..128).map(f64::from);
     let labels = (0..16).map(|n| (format!("label_{n}_{}", "k".repeat(100)), "\\".repeat(256)));
     let histogram = metrics.histogram("large").bounds(bounds).build();
     histogram.with(labels).record(1.0);
-    let mut page = Page::new(&metrics.registry, Form::Text);
+    let mut exposition = Exposition::new(&metrics.registry, ExpositionFormat::Text);
     let mut bytes = 0;
-    while let Some(frame) = page.frame() {
+    while let Some(frame) = exposition.next_frame() {
         assert!(frame.len() <= 64 * 1024);
         bytes += frame.len();
     }
-    assert!(bytes > 1_000_000 && page.is_at_end());
+    assert!(bytes > 1_000_000 && exposition.is_at_end());
 }
 
 #[test]
-fn the_process_and_its_runtimes_are_on_the_page() {
-    let Fixture {
+fn the_process_and_its_runtimes_are_exposed() {
+    let MetricsFixture {
         metrics,
         clock,
         diagnostics,
@@ -690,7 +721,7 @@ fn the_process_and_its_runtimes_are_on_the_page() {
     });
     barrier.wait();
     clock.advance(Duration::from_secs(2));
-    let page = metrics.render();
+    let exposition = metrics.render();
     for line in [
         "tokio_workers{runtime=\"main\"} 2\n",
         "tokio_workers{runtime=\"other\"} 2\n",
@@ -701,11 +732,17 @@ fn the_process_and_its_runtimes_are_on_the_page() {
         "# TYPE process_cpu_seconds_total counter\n",
         "watchpost_metrics_series 0\n",
     ] {
-        assert!(page.contains(line), "{line} in\n{page}");
+        assert!(exposition.contains(line), "{line} in\n{exposition}");
     }
-    assert!(sum(&page, "tokio_parks_total") > 0.0, "{page}");
-    assert!(sum(&page, "process_resident_memory_bytes") > 1e6, "{page}");
-    assert!(sum(&page, "process_start_time_seconds") > 1.6e9, "{page}");
+    assert!(sum(&exposition, "tokio_parks_total") > 0.0, "{exposition}");
+    assert!(
+        sum(&exposition, "process_resident_memory_bytes") > 1e6,
+        "{exposition}"
+    );
+    assert!(
+        sum(&exposition, "process_start_time_seconds") > 1.6e9,
+        "{exposition}"
+    );
     assert_eq!(diagnostics.notices(), Vec::<String>::new());
     drop(runtime);
     clock.advance(Duration::from_secs(2));
@@ -718,7 +755,7 @@ fn the_process_and_its_runtimes_are_on_the_page() {
     drop(metrics);
     assert!(
         registry.upgrade().is_none(),
-        "nothing holds the registry for good"
+        "no reference cycle keeps the registry alive"
     );
 }
 
@@ -728,19 +765,19 @@ fn a_histogram_is_off_or_has_the_bounds_that_are_set_for_its_name() {
     let config = MetricsConfig::default()
         .max_series_per_metric(2)
         .histogram("by.program", bounds.clone())
-        .histogram("by_page_seconds", bounds.clone())
+        .histogram("by_exposed_seconds", bounds.clone())
         .histogram("of.facade", bounds)
         .histogram("none", Buckets::Off)
         .histogram("none.of.facade", Buckets::Off)
         .histogram("as.it.is", Buckets::Default)
         .histogram("counter", Buckets::Off);
-    let Fixture {
+    let MetricsFixture {
         metrics,
         diagnostics,
         ..
     } = fixture(config);
     let histogram = |name: &str| metrics.histogram(name).unit("s").bounds([7.0]).build();
-    for name in ["by.program", "by.page", "none", "as.it.is"] {
+    for name in ["by.program", "by.exposed", "none", "as.it.is"] {
         let histogram = histogram(name);
         (0..9).for_each(|n| histogram.with([("n", n.to_string())]).record(1.5));
     }
@@ -749,18 +786,18 @@ fn a_histogram_is_off_or_has_the_bounds_that_are_set_for_its_name() {
         histogram!("of.facade").record(1.5);
         histogram!("none.of.facade", "a" => "b").record(1.5);
     });
-    let page = metrics.render();
+    let exposition = metrics.render();
     for there in [
         "by_program_seconds_bucket{n=\"0\",le=\"2\"} 1\n",
-        "by_page_seconds_bucket{n=\"0\",le=\"1\"} 0\n",
+        "by_exposed_seconds_bucket{n=\"0\",le=\"1\"} 0\n",
         "of_facade_bucket{le=\"2\"} 1\n",
         "as_it_is_seconds_bucket{n=\"0\",le=\"7\"} 1\n",
         "counter_total 1\n",
     ] {
-        assert!(page.contains(there), "{there} in\n{page}");
+        assert!(exposition.contains(there), "{there} in\n{exposition}");
     }
-    assert!(!page.contains("none"), "{page}");
-    // What is off has no series that could be too many.
+    assert!(!exposition.contains("none"), "{exposition}");
+    // A histogram that is off has no series and cannot reach a limit.
     assert!(
         metrics
             .capped()

@@ -21,7 +21,7 @@ use crate::db::{
 };
 use crate::error::{Error, Result};
 use crate::errors::{DurableCapture, ErrorCapture, ErrorGroup, ErrorTracker};
-use crate::external::{Calls, Dependency, External, ModelUsage};
+use crate::external::{Dependency, External, ExternalCalls, ModelUsage};
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer, LayerContext};
 use crate::logs::{self, EventListener, TracingLayer};
@@ -62,7 +62,7 @@ pub(super) struct Inner {
     pub(super) tracing: Tracing,
     pub(super) inbound: LayerContext,
     pub(super) queries: Arc<Queries>,
-    pub(super) calls: Arc<Calls>,
+    pub(super) calls: Arc<ExternalCalls>,
     pub(super) errors: ErrorTracker,
     pub(super) health: Health,
     pub(super) worker: Arc<Worker>,

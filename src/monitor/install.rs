@@ -13,7 +13,6 @@ use super::propagator;
 use crate::config::program;
 use crate::errors::set_panic_hook;
 use crate::logs::{BridgeState, InstalledLayer, has_layer_of, install_log_bridge};
-use crate::metrics::install_recorder;
 use crate::model::ClaimResult;
 use crate::trace::install_provider;
 
@@ -239,12 +238,12 @@ fn has_global_subscriber() -> bool {
 
 fn recorder(monitor: &Monitor) -> (GlobalState, String) {
     told(
-        install_recorder(monitor.metrics(), &monitor.inner.life),
+        monitor.metrics().install_recorder(&monitor.inner.life),
         [
             "the `metrics` recorder is the monitor's: a later one of another exporter fails",
             "the `metrics` recorder is the monitor's since an earlier call",
             "the `metrics` recorder is another monitor's, which is at work: use `monitor.metrics()` for this one's",
-            "a `metrics` recorder was set before and stays: join its page to ours with `monitor.metrics().join_page(..)`",
+            "a `metrics` recorder was set before and stays: join its exposition to ours with `monitor.metrics().join_exposition(..)`",
         ],
     )
 }

@@ -7,7 +7,7 @@ use super::handle::Inner;
 use super::serve::ServerCounters;
 use crate::errors::{ErrorTracker, unrouted};
 use crate::health::{ComponentStatus, Health};
-use crate::metrics::{Kind, Metrics};
+use crate::metrics::{InstrumentKind, Metrics};
 use crate::model::{DropReason, RecordCounters, RecordKind};
 use crate::trace::Traces;
 use crate::worker::{SpoolStatus, Worker, WorkerStatus};
@@ -43,7 +43,7 @@ fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
         "watchpost.records.emitted",
         "",
         "Records made: lines of requests, of events and of notices",
-        Kind::Counter,
+        InstrumentKind::Counter,
         Arc::new(move |tell| {
             for s in RecordKind::ALL {
                 tell(&[signal(s)], of.totals(s).emitted() as f64);
@@ -55,7 +55,7 @@ fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
         "watchpost.records.delivered",
         "",
         "Records that their receiver took",
-        Kind::Counter,
+        InstrumentKind::Counter,
         Arc::new(move |tell| {
             for s in RecordKind::ALL {
                 tell(&[signal(s)], of.totals(s).delivered() as f64);
@@ -67,7 +67,7 @@ fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
         "watchpost.records.dropped",
         "",
         "Records dropped, by reason",
-        Kind::Counter,
+        InstrumentKind::Counter,
         Arc::new(move |tell| {
             for s in RecordKind::ALL {
                 let totals = of.totals(s);
@@ -86,7 +86,7 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
         "watchpost.spans.lost",
         "",
         "Spans of undecided traces for which there was no room, and spans whose trace was forgotten",
-        Kind::Counter,
+        InstrumentKind::Counter,
         Arc::new(move |tell| {
             let lost = of.lost();
             tell(&[("reason", "no_room")], lost.no_room as f64);
@@ -98,7 +98,7 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
         "watchpost.traces.over_budget",
         "",
         "Traces that would have been kept for what happened in them, but for the budget",
-        Kind::Counter,
+        InstrumentKind::Counter,
         Arc::new(move |tell| tell(&[], of.lost().traces_over_budget as f64)),
     );
     let of = Arc::clone(traces);
@@ -106,7 +106,7 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
         "watchpost.traces.open",
         "By",
         "What the spans of undecided traces hold",
-        Kind::Gauge,
+        InstrumentKind::Gauge,
         Arc::new(move |tell| tell(&[], of.lost().open_bytes as f64)),
     );
 }
@@ -116,7 +116,7 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
         &'static str,
         &'static str,
         &'static str,
-        Kind,
+        InstrumentKind,
         fn(&SpoolStatus) -> u64,
     );
     const STORE: [Row; 4] = [
@@ -124,28 +124,28 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
             "watchpost.errors.stored",
             "By",
             "Bytes of the files in which captured errors are stored",
-            Kind::Gauge,
+            InstrumentKind::Gauge,
             |store| store.bytes,
         ),
         (
             "watchpost.errors.unstored",
             "",
             "Captured errors that were never stored, for the disk refused them",
-            Kind::Counter,
+            InstrumentKind::Counter,
             |store| store.unstored,
         ),
         (
             "watchpost.errors.evicted",
             "",
             "Stored errors that made room for newer ones",
-            Kind::Counter,
+            InstrumentKind::Counter,
             |store| store.evicted,
         ),
         (
             "watchpost.errors.corrupt_files",
             "",
             "Files of stored errors that were damaged",
-            Kind::Counter,
+            InstrumentKind::Counter,
             |store| store.corrupt,
         ),
     ];
@@ -163,7 +163,7 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
         "watchpost.errors.unrouted",
         "",
         "Errors of the process that no monitor captured",
-        Kind::Counter,
+        InstrumentKind::Counter,
         Arc::new(|tell| tell(&[], unrouted() as f64)),
     );
 }
@@ -175,7 +175,7 @@ fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
         "watchpost.worker.restarts",
         "",
         "Panics that the worker went on after",
-        Kind::Counter,
+        InstrumentKind::Counter,
         Arc::new(move |tell| {
             if let Some(status) = status(&of) {
                 tell(&[], status.restarts as f64);
@@ -187,7 +187,7 @@ fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
         "watchpost.sink.queued",
         "By",
         "Bytes of lines that wait for a sink or are being written",
-        Kind::Gauge,
+        InstrumentKind::Gauge,
         Arc::new(move |tell| {
             for sink in status(&of).iter().flat_map(|status| &status.sinks) {
                 tell(&[("sink", sink.name)], sink.queued_bytes as f64);
@@ -202,7 +202,7 @@ fn observe_servers(metrics: &Metrics, counters: &Arc<ServerCounters>) {
         "watchpost.serve.connections.closed",
         "",
         "Connections of the own port that were closed because all places were taken, by reason",
-        Kind::Counter,
+        InstrumentKind::Counter,
         Arc::new(move |tell| {
             tell(&[("reason", "evicted")], counters.evicted() as f64);
             tell(&[("reason", "refused")], counters.refused() as f64);

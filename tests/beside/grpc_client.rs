@@ -9,7 +9,7 @@ use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Status};
 use tower::Layer as _;
-use watchpost::external::{Client, Dependency};
+use watchpost::external::{ClientService, Dependency};
 use watchpost::trace::{AttributeValue, KeptTrace, Span, SpanStatus};
 use watchpost::{Monitor, MonitorGuard};
 
@@ -38,7 +38,7 @@ async fn serve() -> SocketAddr {
     address
 }
 
-fn watched(monitor: &Monitor, channel: Channel, address: SocketAddr) -> Grpc<Client<Channel>> {
+fn watched(monitor: &Monitor, channel: Channel, address: SocketAddr) -> Grpc<ClientService<Channel>> {
     let layer = monitor.external("cart").client_layer();
     let layer = layer
         .server(address.ip().to_string(), address.port())

@@ -10,7 +10,7 @@ use crate::support::builder;
 pub(crate) const CASES: [Case; 3] = [
     Case::unchanged("recorder_prometheus_keeps_its_page", keeps_its_page),
     Case::new(
-        "recorder_join_page_names_what_it_drops",
+        "recorder_join_exposition_names_what_it_drops",
         names_what_it_drops,
     ),
     Case::new(
@@ -27,7 +27,7 @@ fn keeps_its_page(added: bool) {
         let (render, upkeep) = (theirs.clone(), theirs.clone());
         guard
             .metrics()
-            .join_page(move || render.render(), move || upkeep.run_upkeep());
+            .join_exposition(move || render.render(), move || upkeep.run_upkeep());
         let page = guard.metrics().render();
         assert_eq!(page.matches("\njobs 2\n").count(), 1, "{page}");
     }
@@ -43,7 +43,7 @@ fn names_what_it_drops() {
     let (render, upkeep) = (theirs.clone(), theirs.clone());
     guard
         .metrics()
-        .join_page(move || render.render(), move || upkeep.run_upkeep());
+        .join_exposition(move || render.render(), move || upkeep.run_upkeep());
     for _ in 0..3 {
         let page = guard.metrics().render();
         assert!(page.contains("\njobs_total 1\n") && page.contains("\ndepth 3\n"));

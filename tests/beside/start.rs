@@ -255,7 +255,7 @@ fn two_steps_beside_a_recorder(added: bool) {
             .init();
         assert_eq!(states(&monitor.install())[2], Missing);
         assert_said_once(&monitor);
-        assert!(monitor.report().to_string().contains("join_page"));
+        assert!(monitor.report().to_string().contains("join_exposition"));
         let (builder, _) = crate::support::builder();
         let quiet = builder
             .install_global(Global::Recorder, false)

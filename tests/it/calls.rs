@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tower::{Layer, Service, ServiceExt};
 use watchpost::Outcome;
-use watchpost::external::{CallGuard, Client, Dependency, DependencyState, External};
+use watchpost::external::{CallGuard, ClientService, Dependency, DependencyState, External};
 use watchpost::testing::Harness;
 use watchpost::trace::{AttributeValue as Value, Span, SpanKind, SpanStatus};
 
@@ -22,7 +22,7 @@ use crate::support::attribute;
 
 const SECRET: &str = "hunter2";
 
-type Http = Client<Hyper<HttpConnector, Full<bytes::Bytes>>>;
+type Http = ClientService<Hyper<HttpConnector, Full<bytes::Bytes>>>;
 
 pub(crate) fn harness() -> Harness {
     Harness::in_real_time(|builder| builder.trace_ratio(1.0).max_traces_per_second(100_000))
@@ -177,7 +177,7 @@ async fn dead_hanging_and_resetting_upstreams_have_different_error_types() {
         (
             Reply::Garbage,
             Outcome::Failed,
-            "invalid_answer",
+            "invalid_response",
             DependencyState::Down,
         ),
         (

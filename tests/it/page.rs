@@ -393,7 +393,7 @@ async fn a_call_to_an_invalid_port_is_reported_once_per_service() {
         let notices = harness.notices();
         let about = |service: &str| {
             let start = format!(
-                "A URL of the service `{service}` has a port that is no number from 1 to 65535"
+                "A URL of the service `{service}` has a port that is not a number from 1 to 65535"
             );
             notices.iter().filter(|it| it.starts_with(&start)).count()
         };

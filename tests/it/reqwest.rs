@@ -86,7 +86,7 @@ async fn every_reqwest_error_has_its_own_error_type() {
         (Reply::status(503), Outcome::Completed, "503"),
         (Reply::Hang, Outcome::Timeout, "timeout"),
         (Reply::Reset, Outcome::Failed, "connection_reset"),
-        (Reply::Garbage, Outcome::Failed, "invalid_answer"),
+        (Reply::Garbage, Outcome::Failed, "invalid_response"),
         (Reply::ResetInBody(200), Outcome::BodyError, "body_error"),
         (Reply::Short(200), Outcome::BodyError, "body_error"),
     ];

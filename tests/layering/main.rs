@@ -29,7 +29,7 @@ const HOMES: [(&[&str], &[&str]); 31] = [
     (
         &["hyper"],
         &[
-            "external/known/",
+            "external/error_kind/",
             "http/upload.rs",
             "monitor/serve/",
             "worker/client/",
@@ -37,12 +37,12 @@ const HOMES: [(&[&str], &[&str]); 31] = [
     ),
     (
         &["hyper_util"],
-        &["external/known/", "monitor/serve/", "worker/client/"],
+        &["external/error_kind/", "monitor/serve/", "worker/client/"],
     ),
     (&["rustls"], &["worker/client/"]),
     (&["tokio_rustls"], &["worker/client/"]),
     (&["webpki_roots"], &["worker/client/"]),
-    (&["reqwest"], &["external/known/", "external/reqwest/"]),
+    (&["reqwest"], &["external/error_kind/", "external/reqwest/"]),
     (&["rcgen"], &[]),
     (&["httpdate"], &["external/limits/", "worker/remote/"]),
     (&["opentelemetry_http"], &["trace/otlp/"]),

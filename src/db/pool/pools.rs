@@ -6,7 +6,7 @@ use super::super::target::clean_name;
 use super::state::{ConnectionPool, PoolState};
 use super::watch::{PoolWaits, PoolWatch};
 use crate::clock::Clock;
-use crate::metrics::{Kind, Metrics};
+use crate::metrics::{InstrumentKind, Metrics};
 use crate::model::{catch_panic, lock, lock_for_status};
 use crate::semconv;
 
@@ -150,7 +150,7 @@ impl Pools {
                 metric.name,
                 metric.unit,
                 metric.description,
-                Kind::UpDownCounter,
+                InstrumentKind::UpDownCounter,
                 Arc::new(move |observe| {
                     if let Some(pools) = pools.upgrade() {
                         observe_pools(&pools, &metric, observe);

@@ -1,21 +1,21 @@
-//! Lists of items with parameters, by RFC 9651 where it matters.
+//! Lists of items with parameters. Quoting and escapes follow RFC 9651.
 
 use std::borrow::Cow;
 
 use super::number;
 
-/// What an item of a list begins with.
+/// The first part of a list item, before its parameters.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Subject<'a> {
+pub(super) enum ListItem<'a> {
     /// A policy's name.
     Name(Cow<'a, str>),
-    /// A quota without a name.
+    /// The limit of a policy without a name.
     Quota(u64),
-    /// One entry of a dictionary.
+    /// One entry of a dictionary: its key and value.
     Pair(&'a str, &'a str),
 }
 
-/// The parts of a text between separators that stand in no quoted string, trimmed.
+/// Splits a text at the separators outside of quoted strings and trims the parts.
 pub(super) fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -42,7 +42,7 @@ fn end_of_part(text: &str, separator: u8) -> usize {
     text.len()
 }
 
-/// A parameter: its key, and its value where it has one.
+/// Splits a parameter into its key and its optional value.
 pub(super) fn parameter(part: &str) -> (&str, Option<&str>) {
     match part.split_once('=') {
         Some((key, value)) => (key.trim(), Some(value.trim())),
@@ -50,27 +50,28 @@ pub(super) fn parameter(part: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Reads an item without its parameters.
-pub(super) fn subject(item: &str) -> Option<Subject<'_>> {
-    if let Some(quoted) = item.strip_prefix('"') {
-        return unquoted(quoted.strip_suffix('"')?).map(Subject::Name);
+/// Parses an item without its parameters.
+pub(super) fn item(text: &str) -> Option<ListItem<'_>> {
+    if let Some(quoted) = text.strip_prefix('"') {
+        return unquoted(quoted.strip_suffix('"')?).map(ListItem::Name);
     }
-    if let (key, Some(value)) = parameter(item) {
-        return is_token(key).then_some(Subject::Pair(key, value));
+    if let (key, Some(value)) = parameter(text) {
+        return is_token(key).then_some(ListItem::Pair(key, value));
     }
-    if let Some(quota) = number::integer(item) {
-        return Some(Subject::Quota(quota));
+    if let Some(quota) = number::integer(text) {
+        return Some(ListItem::Quota(quota));
     }
-    let is_name = is_token(item) && item.starts_with(|c: char| c.is_ascii_alphabetic() || c == '*');
-    is_name.then_some(Subject::Name(Cow::Borrowed(item)))
+    let is_name = is_token(text) && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '*');
+    is_name.then_some(ListItem::Name(Cow::Borrowed(text)))
 }
 
 fn is_token(text: &str) -> bool {
-    let holds = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte);
-    !text.is_empty() && text.bytes().all(holds)
+    let is_allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_allowed)
 }
 
-/// What stands in a quoted string.
+/// The content of a quoted string. Returns `None` for an invalid escape or a bare quote.
 fn unquoted(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains(['"', '\\']) {
         return Some(Cow::Borrowed(text));

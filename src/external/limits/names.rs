@@ -1,59 +1,61 @@
-//! Names of headers and of windows.
+//! The names of rate-limit headers and of windows.
 
-/// The window of an answer that names none.
+/// The name of the window if a response names none.
 pub(super) const DEFAULT: &str = "default";
-/// Longer names of windows are refused: cut ones could be taken for each other.
+/// The maximum length of a window's name, in bytes. A longer name is refused: two names that were cut could be
+/// mistaken for each other.
 const MAX_NAME: usize = 32;
 
+/// What a header reports about a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub(super) enum LimitField {
     RetryAfter,
-    /// A list of policies with what is left of them, or with their quotas.
+    /// A list of policies with their limits, or with what remains of them.
     List,
     Limit,
     Remaining,
     Used,
     Reset,
-    /// As `Reset`, and preferred to it: it needs no clock.
+    /// Like `Reset`, and preferred to it, since a relative time needs no clock.
     ResetAfter,
     /// The default window's name.
     Name,
 }
 
-/// What a header tells, and of which window.
+/// The field that a header reports, and the window it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header<'a> {
-    pub(super) field: Field,
-    /// `None` is the default window.
+pub(super) struct LimitHeader<'a> {
+    pub(super) field: LimitField,
+    /// `None` for the default window.
     pub(super) window: Option<&'a str>,
 }
 
-/// What a header tells by its name, which is in lower case.
+/// Identifies a header by its name, which is in lower case.
 #[inline]
-pub(super) fn header(name: &str) -> Option<Header<'_>> {
-    // Nearly all headers end here.
-    let least = match name.as_bytes().first()? {
+pub(super) fn header(name: &str) -> Option<LimitHeader<'_>> {
+    // Rules out nearly all headers by their first byte and length.
+    let min_length = match name.as_bytes().first()? {
         b'r' => "ratelimit".len(),
         b'x' => "x-ratelimit-used".len(),
         b'a' => "anthropic-ratelimit-x-reset".len(),
         _ => return None,
     };
-    if name.len() < least {
+    if name.len() < min_length {
         return None;
     }
-    known(name)
+    parse(name)
 }
 
-fn known(name: &str) -> Option<Header<'_>> {
-    let of_default = |field| Header {
+fn parse(name: &str) -> Option<LimitHeader<'_>> {
+    let of_default = |field| LimitHeader {
         field,
         window: None,
     };
     if name == "retry-after" {
-        return Some(of_default(Field::RetryAfter));
+        return Some(of_default(LimitField::RetryAfter));
     }
     if name == "ratelimit" {
-        return Some(of_default(Field::List));
+        return Some(of_default(LimitField::List));
     }
     let families = [
         "ratelimit-",
@@ -76,30 +78,30 @@ fn known(name: &str) -> Option<Header<'_>> {
             .and_then(|(window, last)| Some((field(last)?, window)))
     };
     match first.or_else(last)? {
-        (Field::Reset, "after" | "in") => Some(of_default(Field::ResetAfter)),
-        (Field::Reset, "at") => Some(of_default(Field::Reset)),
-        // Another unit, and no window's name.
-        (Field::Reset, "ms") | (Field::List | Field::Name, _) => None,
-        (field, window) => Some(Header {
+        (LimitField::Reset, "after" | "in") => Some(of_default(LimitField::ResetAfter)),
+        (LimitField::Reset, "at") => Some(of_default(LimitField::Reset)),
+        // `ms` is a unit that is not supported, not the name of a window. A list or a name has no window in its header.
+        (LimitField::Reset, "ms") | (LimitField::List | LimitField::Name, _) => None,
+        (field, window) => Some(LimitHeader {
             field,
             window: Some(window),
         }),
     }
 }
 
-fn field(word: &str) -> Option<Field> {
+fn field(word: &str) -> Option<LimitField> {
     Some(match word {
-        "limit" => Field::Limit,
-        "remaining" => Field::Remaining,
-        "used" | "observed" => Field::Used,
-        "reset" => Field::Reset,
-        "resource" | "name" => Field::Name,
-        "policy" => Field::List,
+        "limit" => LimitField::Limit,
+        "remaining" => LimitField::Remaining,
+        "used" | "observed" => LimitField::Used,
+        "reset" => LimitField::Reset,
+        "resource" | "name" => LimitField::Name,
+        "policy" => LimitField::List,
         _ => return None,
     })
 }
 
-/// A window's name from what an answer calls it: in lower case, with `_` for what may not stand in it.
+/// Converts the name that a response gives to a window: lower case, with `_` for each character that is not allowed.
 pub(super) fn window(raw: &str) -> Option<Box<str>> {
     let raw = raw.trim();
     if raw.is_empty() {
@@ -108,9 +110,9 @@ pub(super) fn window(raw: &str) -> Option<Box<str>> {
     if raw.len() > MAX_NAME {
         return None;
     }
-    let kept = |c: char| match c.to_ascii_lowercase() {
+    let sanitized = |c: char| match c.to_ascii_lowercase() {
         c @ ('a'..='z' | '0'..='9' | '_' | '.' | '-') => c,
         _ => '_',
     };
-    Some(raw.chars().map(kept).collect::<String>().into())
+    Some(raw.chars().map(sanitized).collect::<String>().into())
 }

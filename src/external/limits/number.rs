@@ -1,8 +1,8 @@
-//! Numbers without a sign.
+//! Parsers of numbers without a sign.
 
 use std::time::Duration;
 
-/// A count; decimals, as Reddit has them, are dropped.
+/// Parses a count. Decimals, which Reddit sends, are dropped.
 pub(super) fn count(text: &str) -> Option<u64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     if is_digits(decimals) {
@@ -12,13 +12,13 @@ pub(super) fn count(text: &str) -> Option<u64> {
     }
 }
 
-/// Seconds, perhaps with decimals.
+/// Parses seconds with optional decimals.
 pub(super) fn seconds(text: &str) -> Option<Duration> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     Some(Duration::new(integer(whole)?, nanos(decimals)?))
 }
 
-/// Digits alone.
+/// Parses a number that consists of digits only.
 pub(super) fn integer(text: &str) -> Option<u64> {
     if is_digits(text) {
         text.parse().ok()
@@ -27,7 +27,7 @@ pub(super) fn integer(text: &str) -> Option<u64> {
     }
 }
 
-/// The decimals of a second; what is below a nanosecond is dropped.
+/// Parses the decimals of a second. Digits beyond the nanosecond are dropped.
 pub(super) fn nanos(decimals: &str) -> Option<u32> {
     if !is_digits(decimals) {
         return None;

@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 
+use super::window::MAX_WINDOWS;
 use super::*;
 
 /// 2024-01-01T00:00:00Z.
@@ -23,17 +24,17 @@ fn headers<'a>(all: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> HeaderMap 
     headers
 }
 
-fn read_one(name: &str, value: &str) -> Read {
+fn read_one(name: &str, value: &str) -> ResponseLimits {
     read(&headers([(name, value.as_bytes())]), now())
 }
 
-/// What was read, as the corpus writes it.
-fn summary(read: &Read) -> String {
+/// The parsed limits, as the corpus writes them.
+fn summary(read: &ResponseLimits) -> String {
     let number = |n: Option<u64>| n.map_or("-".into(), |n| n.to_string());
     let length = |d: Option<Duration>| d.map_or("-".into(), |d| format!("{d:?}"));
     let mut out = String::new();
     for window in &read.windows {
-        let [reset, window_length] = [window.reset, window.window].map(length);
+        let [reset, window_length] = [window.reset, window.length].map(length);
         let separator = if out.is_empty() { "" } else { ", " };
         write!(
             out,
@@ -50,13 +51,13 @@ fn summary(read: &Read) -> String {
     if let Some(wait) = read.retry_after {
         write!(out, ", retry {wait:?}").unwrap();
     }
-    if read.rubbish > 0 {
-        write!(out, ", rubbish {}", read.rubbish).unwrap();
+    if read.parse_errors > 0 {
+        write!(out, ", invalid {}", read.parse_errors).unwrap();
     }
     out
 }
 
-/// The corpus' seconds as `Duration` writes them.
+/// Converts the seconds of the corpus to the form that `Duration` prints.
 fn with_units(expected: &str) -> String {
     let seconds = |text: &str| match text {
         "-" => "-".to_owned(),
@@ -81,7 +82,7 @@ fn with_units(expected: &str) -> String {
 }
 
 #[test]
-fn the_corpus_holds_case_by_case() {
+fn each_case_of_the_corpus_holds() {
     let corpus = include_str!("corpus.txt");
     let mut class = "";
     let mut counts = Vec::new();
@@ -115,14 +116,14 @@ fn the_corpus_holds_case_by_case() {
 }
 
 #[test]
-fn an_answer_without_limits_costs_no_allocation() {
+fn a_response_without_limits_costs_no_allocation() {
     let plain = headers([
         ("content-type", &b"text/plain"[..]),
         ("x-content-type-options", b"nosniff"),
         ("accept-ranges", b"bytes"),
     ]);
     let read = read(&plain, now());
-    assert_eq!(read, Read::default());
+    assert_eq!(read, ResponseLimits::default());
     assert_eq!(read.windows.capacity(), 0);
 }
 
@@ -131,29 +132,29 @@ fn eight_windows_are_kept() {
     let list: Vec<_> = (0..20).map(|n| format!("\"w{n}\";r={n}")).collect();
     let read = read_one("ratelimit", &list.join(", "));
     assert_eq!(read.windows.len(), MAX_WINDOWS);
-    assert_eq!(read.rubbish, 0);
+    assert_eq!(read.parse_errors, 0);
     let many: Vec<_> = (0..500).map(|n| format!("x-ratelimit-limit-{n}")).collect();
     let many = headers(many.iter().map(|name| (&**name, &b"1"[..])));
     assert_eq!(super::read(&many, now()).windows.len(), MAX_WINDOWS);
 }
 
 #[test]
-fn long_and_binary_values_are_rubbish() {
+fn long_and_binary_values_are_invalid() {
     let longest = format!("{:0>1024}", 7);
     let read = read_one("x-ratelimit-limit", &longest);
     assert_eq!(read.windows[0].limit, Some(7));
     for value in ["0".repeat(1025), "\"a\";r=1,".repeat(1 << 17)] {
         for name in ["ratelimit", "x-ratelimit-limit", "retry-after"] {
             let read = read_one(name, &value);
-            assert_eq!((read.windows.len(), read.rubbish), (0, 1), "{name}");
+            assert_eq!((read.windows.len(), read.parse_errors), (0, 1), "{name}");
         }
     }
     let read = super::read(&headers([("retry-after", &b"\xff5"[..])]), now());
-    assert_eq!(read.rubbish, 1);
+    assert_eq!(read.parse_errors, 1);
 }
 
 #[test]
-fn a_clock_before_the_epoch_is_no_panic() {
+fn a_clock_before_the_epoch_does_not_panic() {
     let headers = headers([("x-ratelimit-reset", &b"5"[..])]);
     let before = UNIX_EPOCH - Duration::from_secs(1 << 40);
     assert_eq!(
@@ -163,13 +164,13 @@ fn a_clock_before_the_epoch_is_no_panic() {
 }
 
 #[test]
-fn every_day_has_its_number() {
+fn the_days_of_430_years_are_consecutive() {
     let mut day = 0;
     for year in 1970..2400_u64 {
         for month in 1..=12_u64 {
             for of_month in 1..=31_u64 {
                 let text = format!("{year}-{month:02}-{of_month:02}T00:00:00Z");
-                if let Some(time) = clock_time::since_epoch(&text) {
+                if let Some(time) = rfc3339::since_epoch(&text) {
                     assert_eq!(time.as_secs(), day * 86_400, "{text}");
                     day += 1;
                 }
@@ -206,7 +207,7 @@ fn name() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(NAMES.as_slice())
 }
 
-/// Pieces of what may stand in a value.
+/// Values that are made of pieces of valid ones.
 fn nearly() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         proptest::sample::select(
@@ -252,7 +253,7 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-fn check(read: &Read) {
+fn check(read: &ResponseLimits) {
     let names: BTreeSet<_> = read.windows.iter().map(|window| &window.name).collect();
     assert_eq!(names.len(), read.windows.len());
     assert!(names.len() <= MAX_WINDOWS);
@@ -262,7 +263,7 @@ fn check(read: &Read) {
         let holds = |b: u8| b"_.-".contains(&b) || b.is_ascii_digit() || b.is_ascii_lowercase();
         assert!(window.name.bytes().all(holds), "{window:?}");
         assert!(window.reset.is_none_or(|reset| reset <= longest));
-        assert!(window.window.is_none_or(|length| length <= longest));
+        assert!(window.length.is_none_or(|length| length <= longest));
     }
     assert!(read.retry_after.is_none_or(|wait| wait <= longest));
 }
@@ -326,15 +327,15 @@ proptest! {
             ]),
             now(),
         );
-        let expected = Window {
+        let expected = LimitWindow {
             name: name.into(),
             limit: Some(quota),
             remaining: Some(left),
             reset: Some(Duration::from_secs(reset)),
-            window: Some(Duration::from_secs(length)),
+            length: Some(Duration::from_secs(length)),
         };
         prop_assert!(read.windows.contains(&expected), "{:?}", read);
-        prop_assert_eq!(read.rubbish, 0);
+        prop_assert_eq!(read.parse_errors, 0);
     }
 
     #[test]
@@ -360,7 +361,7 @@ proptest! {
         for name in ["x-ratelimit-reset", "x-ratelimit-reset-tokens", "ratelimit-reset"] {
             let read = read_one(name, &value);
             prop_assert_eq!(read.windows[0].reset, Some(expected), "{}", value);
-            prop_assert_eq!(read.rubbish, 0);
+            prop_assert_eq!(read.parse_errors, 0);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Requests of reqwest.
+//! Calls that are made with reqwest.
 
 mod send;
 

@@ -6,47 +6,52 @@ use std::sync::Arc;
 use http::Response;
 use reqwest::{Body, RequestBuilder, ResponseBuilderExt as _};
 
-use super::super::calls::Calls;
+use super::super::calls::ExternalCalls;
 use super::super::guard::CallGuard;
 use super::super::layer::ClientFuture;
 use super::super::service::External;
-use super::super::watched::Watched;
+use super::super::service_state::ServiceState;
 
-/// A request of reqwest that is to be sent, made by [`External::send`].
-#[must_use = "a request is sent when it is awaited"]
+/// A reqwest request that is sent when it is awaited, made by [`External::send`].
+#[must_use = "the request is sent only when this is awaited"]
 pub struct SendRequest {
-    calls: Arc<Calls>,
-    service: Arc<Watched>,
+    calls: Arc<ExternalCalls>,
+    service: Arc<ServiceState>,
     builder: RequestBuilder,
     template: Option<Cow<'static, str>>,
 }
 
 impl External {
-    /// Sends a request of reqwest as a call: it carries the trace and ends with the last byte of its answer. Feature
-    /// `reqwest`.
+    /// Sends a reqwest request as a call, with the feature `reqwest`.
+    ///
+    /// The request carries the trace, and the call ends with the last byte of the response. Redirects and retries of
+    /// reqwest belong to the one call; the trace's headers are sent along a redirect, also to other servers. A request
+    /// that cannot be built is not recorded as a call.
+    ///
+    /// To record more, such as the [tokens](CallGuard::tokens) that a response reports, begin the call with
+    /// [`call`](External::call), [`inject`](CallGuard::inject) its headers into the request, and read the response in
+    /// [`try_run_with`](CallGuard::try_run_with).
+    ///
+    /// # Examples
     ///
     /// ```
     /// # async fn example(monitor: watchpost::Monitor, client: reqwest::Client) -> reqwest::Result<()> {
     /// let weather = monitor.external("weather");
     /// let request = client.get("http://weather.internal/v1/cities/17?key=secret");
-    /// let answer = weather.send(request).template("/v1/cities/{id}").await?;
-    /// let text = answer.text().await?;
+    /// let response = weather.send(request).template("/v1/cities/{id}").await?;
+    /// let text = response.text().await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
-    /// Redirects and retries are reqwest's own and belong to the one call; the trace's headers go along where a
-    /// redirect leads, to other servers too. A request that cannot be built is no call. To say more of a call, such as the [tokens](CallGuard::tokens) that its answer tells, begin it by
-    /// [`call`](External::call), [`inject`](CallGuard::inject) its headers into the request and read the answer in
-    /// [`try_run_with`](CallGuard::try_run_with).
-    ///
     /// # Errors
     ///
-    /// Those of [`RequestBuilder::send`](reqwest::RequestBuilder::send).
+    /// Returns the errors of [`RequestBuilder::send`](reqwest::RequestBuilder::send).
     ///
     /// # Cancel safety
     ///
-    /// Dropped before the answer came, the call was cancelled; with the answer dropped before its end, its body was.
+    /// If the future is dropped before the response arrives, the call ends as cancelled. If the response is dropped
+    /// before its end, the outcome is `body_dropped`.
     pub fn send(&self, request: RequestBuilder) -> SendRequest {
         let (calls, service) = self.parts();
         SendRequest {
@@ -59,7 +64,7 @@ impl External {
 }
 
 impl SendRequest {
-    /// Sets the URL's template, such as `/v1/models/{id}`, which names the span; at most 256 bytes.
+    /// Sets the URL template, such as `/v1/models/{id}`, which names the span. It is cut to 256 bytes.
     pub fn template(mut self, template: impl Into<Cow<'static, str>>) -> Self {
         self.template = Some(template.into());
         self
@@ -69,7 +74,7 @@ impl SendRequest {
         let (client, request) = self.builder.build_split();
         let mut request = request?;
         if !matches!(request.url().scheme(), "http" | "https") {
-            // reqwest refuses it: nothing is sent, and no service is to blame.
+            // reqwest returns an error and sends nothing, so this is not a call of the service.
             return client.execute(request).await;
         }
         let url = request.url().as_str();
@@ -79,18 +84,18 @@ impl SendRequest {
             guard = guard.template(template);
         }
         guard.inject(request.headers_mut());
-        let answer = guard.inside(|| client.execute(request));
-        let answer = ClientFuture::new(guard, async {
-            let answer = answer.await?;
-            let url = answer.url().clone();
-            let (mut parts, body) = Response::<Body>::from(answer).into_parts();
-            // The URL's place among the extensions is reqwest's secret.
+        let response = guard.in_scope(|| client.execute(request));
+        let response = ClientFuture::new(guard, async {
+            let response = response.await?;
+            let url = response.url().clone();
+            let (mut parts, body) = Response::<Body>::from(response).into_parts();
+            // reqwest stores the URL in an extension of a private type, which only its builder can make.
             if let Ok(with_url) = Response::builder().url(url).body(()) {
                 parts.extensions.extend(with_url.into_parts().0.extensions);
             }
             Ok(Response::from_parts(parts, body))
         });
-        Ok(reqwest::Response::from(answer.await?.map(Body::wrap)))
+        Ok(reqwest::Response::from(response.await?.map(Body::wrap)))
     }
 }
 
@@ -105,7 +110,7 @@ impl IntoFuture for SendRequest {
 
 impl fmt::Debug for SendRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The request's own may show secrets.
+        // The request is left out, since its `Debug` output may show secrets.
         f.debug_struct("SendRequest")
             .field("service", &self.service.name)
             .finish_non_exhaustive()

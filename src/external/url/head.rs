@@ -1,69 +1,70 @@
-//! What stands before the query: scheme, authority and path, in whatever state.
+//! The part before the query: scheme, authority and path, well-formed or not.
 
-use super::room::{Room, is_hidden};
-use super::{REDACTED, at};
+use super::buffer::{REDACTED, UrlBuffer, is_hidden};
+use super::percent;
 
 /// Stands for user information.
-const NOBODY: &str = "REDACTED:REDACTED@";
+const REDACTED_USER: &str = "REDACTED:REDACTED@";
 
-/// What a part between slashes may be.
+/// What a text between slashes may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// A scheme, or an authority without one, or the beginning of a path.
+enum UrlPart {
+    /// A scheme, an authority without a scheme, or the start of a path.
     First,
     Authority,
     Path,
 }
 
-/// Puts what stands before the query and the fragment; the rest begins with those.
-pub(super) fn put<'a>(room: &mut Room, url: &'a str) -> &'a str {
-    let mut head = Head {
-        room,
+/// Appends the part before the query and the fragment. Returns the rest, which begins with `?` or `#`.
+pub(super) fn push<'a>(buffer: &mut UrlBuffer, url: &'a str) -> &'a str {
+    let mut head = UrlHead {
+        buffer,
         rest: url,
-        last_at: at::end_of_last_at(url).map_or(usize::MAX, |end| url.len() - end),
+        after_last_at: percent::end_of_last_at(url).map_or(usize::MAX, |end| url.len() - end),
     };
-    let mut part = Part::First;
+    let mut part = UrlPart::First;
     loop {
         let ends_in_colon = match part {
-            Part::First | Part::Authority => head.put_authority(part),
-            Part::Path => head.put_part(head.part()),
+            UrlPart::First | UrlPart::Authority => head.push_authority(part),
+            UrlPart::Path => head.push_part(head.part()),
         };
         let run = slashes(head.rest);
         if run.is_empty() {
             return head.rest;
         }
         let is_double = run.bytes().filter(|byte| is_slash(*byte)).nth(1).is_some();
-        // A path may hold a URL, with two slashes or one.
-        part = if ends_in_colon || part == Part::First && is_double {
-            Part::Authority
+        // A path may contain another URL, after a colon and one or two slashes.
+        part = if ends_in_colon || part == UrlPart::First && is_double {
+            UrlPart::Authority
         } else {
-            Part::Path
+            UrlPart::Path
         };
-        head.room.put(run);
+        head.buffer.push(run);
         head.skip(run.len());
-        if head.room.is_full() {
+        if head.buffer.is_full() {
             return "";
         }
     }
 }
 
-struct Head<'a, 'b> {
-    room: &'b mut Room,
+/// The state while a URL is read from the left.
+struct UrlHead<'a, 'b> {
+    buffer: &'b mut UrlBuffer,
     rest: &'a str,
-    /// Bytes behind the last `@` of the whole text; very many where there is none.
-    last_at: usize,
+    /// The number of bytes after the last `@` of the whole text; `usize::MAX` if there is none.
+    after_last_at: usize,
 }
 
-impl<'a> Head<'a, '_> {
+impl<'a> UrlHead<'a, '_> {
     fn skip(&mut self, bytes: usize) {
         self.rest = self.rest.get(bytes..).unwrap_or_default();
     }
 
     fn has_at_ahead(&self) -> bool {
-        self.last_at < self.rest.len()
+        self.after_last_at < self.rest.len()
     }
 
-    /// What goes up to the next slash, query or fragment.
+    /// The text up to the next slash, query or fragment.
     fn part(&self) -> &'a str {
         let end = self.rest.find(['/', '\\', '?', '#']);
         self.rest
@@ -71,30 +72,30 @@ impl<'a> Head<'a, '_> {
             .unwrap_or_default()
     }
 
-    /// Puts an authority without its user information; whether it ends in a colon.
-    fn put_authority(&mut self, part: Part) -> bool {
+    /// Appends an authority without its user information. Returns whether it ends in a colon.
+    fn push_authority(&mut self, part: UrlPart) -> bool {
         let mut authority = self.part();
         let mut is_redacted = false;
-        // What is left may look like user information again.
+        // What follows the user information may look like user information again.
         while self.has_at_ahead() {
             let end = if let Some(at) = authority.rfind('@') {
                 at + 1
             } else if !ends_in_port(authority, part)
-                && let Some((before, rest)) = split_from_end(self.rest, self.last_at)
+                && let Some((before, rest)) = split_from_end(self.rest, self.after_last_at)
             {
-                // A password with a slash or a question mark in it: what follows the colon is no port.
+                // The text after the colon is no port, so it is a password with a slash or a question mark in it.
                 is_redacted = true;
                 self.rest = rest;
                 if before.contains(['?', '#']) {
-                    // Or there is a query with that `@` in a value: nothing of it can be told from a host.
-                    self.room.put(NOBODY);
-                    self.room.put(REDACTED);
+                    // Or the `@` stands in a value of a query. The host cannot be told apart from either.
+                    self.buffer.push(REDACTED_USER);
+                    self.buffer.push(REDACTED);
                     self.rest = "";
                     return false;
                 }
                 authority = self.part();
                 continue;
-            } else if let Some(end) = at::end_of_last_at(authority) {
+            } else if let Some(end) = percent::end_of_last_at(authority) {
                 end
             } else {
                 break;
@@ -104,39 +105,39 @@ impl<'a> Head<'a, '_> {
             is_redacted = true;
         }
         if is_redacted {
-            self.room.put(NOBODY);
+            self.buffer.push(REDACTED_USER);
         }
-        if part == Part::Authority
+        if part == UrlPart::Authority
             && !ends_in_port(authority, part)
             && let Some((host, _)) = authority.split_once(':')
         {
-            self.room.put(host);
-            self.room.put(":");
-            self.room.put(REDACTED);
+            self.buffer.push(host);
+            self.buffer.push(":");
+            self.buffer.push(REDACTED);
             self.skip(authority.len());
             return false;
         }
-        self.put_part(authority)
+        self.push_part(authority)
     }
 
-    /// Puts a part, without the user information of an encoded URL in it; whether it ends in a colon.
-    fn put_part(&mut self, part: &str) -> bool {
+    /// Appends a part without the user information of an encoded URL in it. Returns whether it ends in a colon.
+    fn push_part(&mut self, part: &str) -> bool {
         let authority = if self.has_at_ahead() {
-            authority_of_encoded(part)
+            encoded_authority(part)
         } else {
             None
         };
         self.skip(part.len());
         let ends = authority.and_then(|start| {
-            let end = at::end_of_last_at(part.get(start..)?)?;
+            let end = percent::end_of_last_at(part.get(start..)?)?;
             Some((part.get(..start)?, part.get(start + end..)?))
         });
         if let Some((before, behind)) = ends {
-            self.room.put(before);
-            self.room.put(NOBODY);
-            self.room.put(behind);
+            self.buffer.push(before);
+            self.buffer.push(REDACTED_USER);
+            self.buffer.push(behind);
         } else {
-            self.room.put(part);
+            self.buffer.push(part);
         }
         let part = part.trim_end_matches(is_hidden);
         let tail = part.len().checked_sub(3).and_then(|at| part.get(at..));
@@ -144,20 +145,20 @@ impl<'a> Head<'a, '_> {
     }
 }
 
-/// Splits off the last bytes of a text.
+/// Splits a text before its last `bytes` bytes.
 fn split_from_end(text: &str, bytes: usize) -> Option<(&str, &str)> {
     text.split_at_checked(text.len().checked_sub(bytes)?)
 }
 
-/// Where the authority of a URL begins that stands with encoded slashes in a part of a path.
-fn authority_of_encoded(part: &str) -> Option<usize> {
+/// Where the authority of a URL starts that is part of a path, with encoded slashes.
+fn encoded_authority(part: &str) -> Option<usize> {
     if !part.contains('%') {
         return None;
     }
     let bytes = part.as_bytes();
-    let slash = |at: usize| at::length(bytes.get(at..)?, b'/', *b"2f");
+    let slash = |at: usize| percent::length(bytes.get(at..)?, b'/', *b"2f");
     let mut start = (0..bytes.len()).find_map(|at| {
-        let colon = at + at::length(bytes.get(at..)?, b':', *b"3a")?;
+        let colon = at + percent::length(bytes.get(at..)?, b':', *b"3a")?;
         Some(colon + slash(colon)?)
     })?;
     while let Some(length) = slash(start) {
@@ -166,17 +167,17 @@ fn authority_of_encoded(part: &str) -> Option<usize> {
     Some(start)
 }
 
-/// Whether what follows the host may be a port.
-fn ends_in_port(authority: &str, part: Part) -> bool {
+/// Whether the text after the host may be a port.
+fn ends_in_port(authority: &str, part: UrlPart) -> bool {
     let port = match authority.split_once(']') {
         Some((host, port)) if host.starts_with('[') => port.strip_prefix(':'),
-        _ if part == Part::First => authority.rsplit_once(':').map(|(_, port)| port),
+        _ if part == UrlPart::First => authority.rsplit_once(':').map(|(_, port)| port),
         _ => authority.split_once(':').map(|(_, port)| port),
     };
     port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Slashes of either kind, and what is not seen between them.
+/// The slashes and backslashes at the start of a text, with invisible characters between them.
 fn slashes(text: &str) -> &str {
     if !text.bytes().next().is_some_and(is_slash) {
         return "";

@@ -1,28 +1,28 @@
-//! What is kept of an outgoing URL.
+//! The URL of an outgoing call: what is recorded of it, and its server.
 
-mod at;
+mod buffer;
 mod head;
+mod host_port;
+mod percent;
 mod query;
-mod room;
-mod target;
 
-use self::room::Room;
-pub(super) use self::target::{has_bad_port, target};
+use self::buffer::UrlBuffer;
+pub(super) use self::host_port::{has_invalid_port, host_port};
 
-/// Stands for a secret.
-const REDACTED: &str = "REDACTED";
-
-/// `url.full` as it may be shown, of any text: without user information and fragment, in at most 2,048 bytes. A
-/// query keeps its names; of its values those that `shows` says, given a name and its value. Secrets in the path are left to whoever scrubs paths.
+/// Returns `url.full` as it may be recorded, for any text: without user information and fragment, in at most 2,048
+/// bytes.
+///
+/// A query keeps its parameter names. A value is kept if `shows` allows it, given the name and the value; all others
+/// are replaced. Secrets in the path are left to the redaction of paths.
 pub(super) fn shown(url: &str, shows: impl Fn(&str, &str) -> bool) -> String {
-    let mut room = Room::new(url.len());
-    let rest = head::put(&mut room, url);
+    let mut buffer = UrlBuffer::new(url.len());
+    let rest = head::push(&mut buffer, url);
     if let Some(query) = rest.strip_prefix('?') {
-        room.put("?");
+        buffer.push("?");
         let query = query.split('#').next().unwrap_or_default();
-        query::put(&mut room, query, &shows);
+        query::push(&mut buffer, query, &shows);
     }
-    room.into_text()
+    buffer.into_text()
 }
 
 #[cfg(test)]

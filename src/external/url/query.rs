@@ -1,23 +1,24 @@
-//! The query: its names stay.
+//! The query: parameter names are kept, values are replaced.
 
-use super::room::Room;
-use super::{REDACTED, at};
+use super::buffer::{REDACTED, UrlBuffer};
+use super::percent;
 
-/// Parameters shown.
+/// The maximum number of parameters that are kept.
 const MAX_PARAMETERS: usize = 32;
-/// Bytes of a name.
+/// The maximum length of a name, in bytes; a longer one is cut.
 const MAX_NAME: usize = 128;
-/// Bytes of what is a name though it has no value.
+/// The maximum length of a text that counts as a name although it has no value, in bytes.
 const MAX_BARE: usize = 32;
-/// Bytes of a value that is shown.
+/// The maximum length of a value that is kept, in bytes.
 const MAX_VALUE: usize = 128;
+/// Stands for further parameters.
 const MORE: &str = "…";
 
-/// Puts a query with `REDACTED` for every value but those that are shown.
+/// Appends a query. Every value that `shows` does not allow becomes `REDACTED`.
 ///
-/// `;` separates too, but what follows it may be the rest of a value, and what has no equals sign may be
-/// one: those stay only where they look like a name.
-pub(super) fn put(room: &mut Room, query: &str, shows: &impl Fn(&str, &str) -> bool) {
+/// `;` separates parameters too, but the text after it may be the rest of a value, and a text without an equals sign
+/// may be a value. Such a text is kept only if it looks like a name.
+pub(super) fn push(buffer: &mut UrlBuffer, query: &str, shows: &impl Fn(&str, &str) -> bool) {
     let mut rest = query;
     let mut before = '&';
     for _ in 0..MAX_PARAMETERS {
@@ -25,65 +26,65 @@ pub(super) fn put(room: &mut Room, query: &str, shows: &impl Fn(&str, &str) -> b
         let (parameter, tail) = rest
             .split_at_checked(end.unwrap_or(rest.len()))
             .unwrap_or_default();
-        put_parameter(room, parameter, before, shows);
+        push_parameter(buffer, parameter, before, shows);
         let mut tail = tail.chars();
         let Some(separator) = tail.next() else { return };
         before = separator;
         rest = tail.as_str();
-        room.put(if separator == ';' { ";" } else { "&" });
-        if room.is_full() {
+        buffer.push(if separator == ';' { ";" } else { "&" });
+        if buffer.is_full() {
             return;
         }
     }
-    room.put(MORE);
+    buffer.push(MORE);
 }
 
-fn put_parameter(
-    room: &mut Room,
+fn push_parameter(
+    buffer: &mut UrlBuffer,
     parameter: &str,
     before: char,
     shows: &impl Fn(&str, &str) -> bool,
 ) {
-    let Some(equals) = at::first(parameter, '=', *b"3d") else {
-        let stays = parameter.is_empty()
+    let Some(equals) = percent::first(parameter, '=', *b"3d") else {
+        let is_kept = parameter.is_empty()
             || parameter == REDACTED
             || parameter == MORE
             || before == '&' && is_plain(parameter);
-        room.put(if stays { parameter } else { REDACTED });
+        buffer.push(if is_kept { parameter } else { REDACTED });
         return;
     };
     let name = parameter.get(..equals.start).unwrap_or_default();
     let value = parameter.get(equals.end..).unwrap_or_default();
-    let stays = match before {
+    let is_kept = match before {
         ';' => is_plain(name),
-        // What ends in equals signs may be a value in base 64.
+        // A text that ends in equals signs may be a value in base64.
         _ if value.is_empty() => is_plain(&name.to_ascii_lowercase()),
         _ if value.bytes().all(|byte| byte == b'=') => false,
         _ => !holds_more(name),
     };
-    if stays {
-        room.put_short(name, MAX_NAME);
+    if is_kept {
+        buffer.push_truncated(name, MAX_NAME);
     } else {
-        room.put(REDACTED);
+        buffer.push(REDACTED);
     }
-    room.put("=");
+    buffer.push("=");
     if value.is_empty() {
-    } else if stays && before == '&' && value.len() <= MAX_VALUE && shows(name, value) {
-        room.put(value);
+    } else if is_kept && before == '&' && value.len() <= MAX_VALUE && shows(name, value) {
+        buffer.push(value);
     } else {
-        room.put(REDACTED);
+        buffer.push(REDACTED);
     }
 }
 
 fn is_plain(name: &str) -> bool {
-    let holds = |byte: u8| byte.is_ascii_lowercase() || b"-_.[]$".contains(&byte);
-    name.len() <= MAX_BARE && name.bytes().all(holds)
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || b"-_.[]$".contains(&byte);
+    name.len() <= MAX_BARE && name.bytes().all(is_allowed)
 }
 
-/// Whether user information or another query may stand in a name.
+/// Whether a name may contain user information or another query.
 fn holds_more(name: &str) -> bool {
     name.contains("//")
         || name.contains('\\')
         || name.trim_start_matches('?').contains('?')
-        || at::end_of_last_at(name).is_some()
+        || percent::end_of_last_at(name).is_some()
 }

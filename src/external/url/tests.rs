@@ -2,13 +2,14 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use super::host_port::HostPort;
 use super::*;
 
 fn shown(url: &str) -> String {
     super::shown(url, |_, _| false)
 }
 
-/// Stands in all that must not be shown.
+/// Part of every text that must not be shown.
 const SECRET: &str = "sEcr";
 
 fn unescaped(text: &str) -> String {
@@ -21,16 +22,16 @@ fn unescaped(text: &str) -> String {
         .replace("\\0", "\0")
 }
 
-fn line_of(target: Option<&target::Target<'_>>) -> String {
-    let Some(target) = target else {
+fn line_of(server: Option<&HostPort<'_>>) -> String {
+    let Some(server) = server else {
         return "none".into();
     };
-    let port = target.port.map_or("-".into(), |port| port.to_string());
-    format!("{} {port}", target.host)
+    let port = server.port.map_or("-".into(), |port| port.to_string());
+    format!("{} {port}", server.host)
 }
 
 #[test]
-fn the_corpus_holds_case_by_case() {
+fn each_case_of_the_corpus_holds() {
     let corpus = include_str!("corpus.txt");
     let mut class = "";
     let mut counts = Vec::new();
@@ -50,7 +51,7 @@ fn the_corpus_holds_case_by_case() {
         let input = unescaped(input);
         let expected = if expected == "same" { &input } else { expected };
         let got = if class.contains("target") {
-            line_of(target(&input).as_ref())
+            line_of(host_port(&input).as_ref())
         } else {
             shown(&input)
         };
@@ -66,8 +67,8 @@ fn the_corpus_holds_case_by_case() {
 }
 
 #[test]
-fn what_is_shown_is_shown_so_again() {
-    // What is not seen before user information goes with it, and what looks like more of it too.
+fn a_shown_url_is_shown_unchanged() {
+    // Invisible characters before user information are removed with it, and so is a text that looks like more of it.
     for url in [
         "https://\0user:sEcr@example.com/",
         "https:// \u{200b}user@example.com//\0",
@@ -107,7 +108,7 @@ fn names_and_parameters_are_bounded() {
 }
 
 #[test]
-fn the_values_of_allowed_names_stay() {
+fn the_values_of_allowed_names_are_kept() {
     let allowed = |name: &str, _: &str| matches!(name, "page" | "offset");
     let cases = [
         (
@@ -138,7 +139,7 @@ fn the_values_of_allowed_names_stay() {
 }
 
 #[test]
-fn no_half_token_stands_at_the_end_of_a_path_that_is_cut() {
+fn a_path_that_is_cut_does_not_end_in_half_of_a_token() {
     for before in 1950..2045 {
         let path = "/x".repeat(before / 2);
         let shown = shown(&format!(
@@ -153,7 +154,7 @@ fn no_half_token_stands_at_the_end_of_a_path_that_is_cut() {
 }
 
 #[test]
-fn a_whole_is_cut_at_a_character() {
+fn a_long_url_is_cut_at_a_character_boundary() {
     let most = format!("https://h/{}", "x".repeat(2038));
     assert_eq!(shown(&most), most);
     assert_eq!(shown(&(most.clone() + "x")), most[..2045].to_owned() + "…");
@@ -170,7 +171,7 @@ fn a_whole_is_cut_at_a_character() {
 }
 
 #[test]
-fn a_megabyte_is_read_at_once() {
+fn a_megabyte_is_read_quickly() {
     let pieces = [
         "a",
         "@",
@@ -203,7 +204,7 @@ fn a_megabyte_is_read_at_once() {
         ("https://h/?", ""),
         ("u:p/x%3a%2f", "?x=a@b"),
     ];
-    // Slow without optimisation: a part of the pairs is enough then.
+    // Slow without optimization, so only some of the pairs are tested then.
     let step = if cfg!(debug_assertions) { 4 } else { 1 };
     let pairs = pieces
         .iter()
@@ -212,13 +213,13 @@ fn a_megabyte_is_read_at_once() {
         let text = format!("{start}{}{end}", piece.repeat((1 << 20) / piece.len()));
         let begin = Instant::now();
         assert!(shown(&text).len() <= 2048);
-        target(&text);
+        host_port(&text);
         let took = begin.elapsed();
         assert!(took < Duration::from_secs(3), "{start}{piece}: {took:?}");
     }
 }
 
-/// What may stand in user information or in a value, as it is or encoded, around the secret.
+/// Texts that may surround the secret in user information or in a value, plain or encoded.
 fn around(set: &'static [&'static str]) -> impl Strategy<Value = String> {
     let piece = proptest::sample::select(set);
     let side = || proptest::collection::vec(piece.clone(), 0..5).prop_map(|pieces| pieces.concat());
@@ -266,9 +267,9 @@ proptest! {
     fn any_text_is_shown(text in "\\PC*|(?s).{0,200}") {
         let shown = shown(&text);
         prop_assert!(shown.len() <= 2048);
-        prop_assert!(!shown.contains(room::is_hidden));
+        prop_assert!(!shown.contains(buffer::is_hidden));
         prop_assert_eq!(super::shown(&shown, |_, _| false), shown);
-        target(&text);
+        host_port(&text);
     }
 
     #[test]
@@ -277,10 +278,10 @@ proptest! {
     )) {
         let text = pieces.concat();
         let once = shown(&text);
-        prop_assert!(!once.contains(room::is_hidden));
+        prop_assert!(!once.contains(buffer::is_hidden));
         prop_assert_eq!(&shown(&once), &once);
-        if let Some(target) = target(&text) {
-            prop_assert!(!target.host.contains('@'));
+        if let Some(server) = host_port(&text) {
+            prop_assert!(!server.host.contains('@'));
         }
     }
 
@@ -302,12 +303,12 @@ proptest! {
         let text = format!("{start}{user}@{host}{port}{path}{query}{fragment}");
         let shown = shown(&text);
         prop_assert!(!shown.contains(SECRET), "{}\n{}", text, shown);
-        // What is not seen in a scheme makes it a user's name.
+        // A scheme with an invisible character is taken for a user name.
         let is_kept = shown.contains(&host) || shown.ends_with("@REDACTED") || start.contains(":\t");
         prop_assert!(is_kept, "{}\n{}", text, shown);
         if !start.contains("proxy") {
-            let target = target(&text);
-            prop_assert!(!line_of(target.as_ref()).contains(SECRET), "{}", text);
+            let server = host_port(&text);
+            prop_assert!(!line_of(server.as_ref()).contains(SECRET), "{}", text);
         }
     }
 
@@ -327,7 +328,7 @@ proptest! {
             if all.is_empty() { String::new() } else { format!("?{}", all.join("&")) }
         };
         let text = format!("{scheme}://{user}{host}{after}{path}{}#x", query("value"));
-        let read = target(&text).unwrap();
+        let read = host_port(&text).unwrap();
         prop_assert_eq!(read.host, &*host);
         if port.is_some() {
             prop_assert_eq!(read.port, port);

@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::errors::{
     Backtraces, BeforeSend, ErrorEvent, ErrorTracker, ErrorTrackerSetup, ErrorsConfig,
 };
-use crate::external::Calls;
+use crate::external::ExternalCalls;
 use crate::health::{Health, HealthConfig, HealthSetup};
 use crate::http::{HttpConfig, LayerContext, RequestLogMode};
 use crate::logs::{
@@ -633,7 +633,7 @@ impl MonitorBuilder {
         let levels = Arc::new(levels(&config)?);
         let tracing = Tracing::new(&config, &requests, &record_queue)?;
         let errors = capture(&config, &record_queue, &requests, keeper, &tracing);
-        metrics.trace_source(trace_source(&requests, tracing.traces.clone()));
+        metrics.set_trace_source(trace_source(&requests, tracing.traces.clone()));
         let mut remotes = tracing.remotes(&config, &diagnostics);
         let told = (&clock, &counters, &diagnostics);
         remotes.extend(export::errors(&errors, &config, self.before_send, told));
@@ -724,7 +724,7 @@ fn outgoing(
     metrics: &Metrics,
     requests: &Arc<Requests>,
     tracing: &Tracing,
-) -> (Arc<Queries>, Arc<Calls>) {
+) -> (Arc<Queries>, Arc<ExternalCalls>) {
     let carried = Propagation {
         trace_context: config.trace.propagators.trace_context,
         baggage: config.trace.propagators.baggage,
@@ -732,7 +732,7 @@ fn outgoing(
     let traces = tracing.traces.as_ref();
     (
         Arc::new(Queries::new(metrics, requests, traces)),
-        Arc::new(Calls::new(metrics, requests, traces, carried)),
+        Arc::new(ExternalCalls::new(metrics, requests, traces, carried)),
     )
 }
 

@@ -66,7 +66,7 @@ fuzz_target!(|data: &[u8]| {
     let mut names = BTreeSet::new();
     for window in &read.windows {
         assert!((1..=32).contains(&window.name.len()));
-        let times = [window.reset, window.window];
+        let times = [window.reset, window.length];
         assert!(times.into_iter().flatten().all(|time| time <= LONGEST));
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
         assert!(window.name.chars().all(is_plain), "{:?}", window.name);
@@ -77,14 +77,18 @@ fuzz_target!(|data: &[u8]| {
         );
     }
     if values == 0 {
-        assert!(read.windows.is_empty() && read.retry_after.is_none() && read.rubbish == 0);
+        assert!(read.windows.is_empty() && read.retry_after.is_none() && read.parse_errors == 0);
     }
     assert_eq!(read, limits::read(&headers, now));
-    rubbish_is_counted(headers, &read, now);
+    invalid_values_are_counted(headers, &read, now);
 });
 
 /// An invalid value of a header is counted and changes nothing else.
-fn rubbish_is_counted(mut headers: HeaderMap, read: &limits::Read, now: SystemTime) {
+fn invalid_values_are_counted(
+    mut headers: HeaderMap,
+    read: &limits::ResponseLimits,
+    now: SystemTime,
+) {
     let added = [
         ("x-ratelimit-limit", "-1"),
         ("x-ratelimit-remaining", "NaN"),
@@ -100,7 +104,10 @@ fn rubbish_is_counted(mut headers: HeaderMap, read: &limits::Read, now: SystemTi
         );
     }
     let with_more = limits::read(&headers, now);
-    assert_eq!(with_more.rubbish, read.rubbish + added.len() as u32);
+    assert_eq!(
+        with_more.parse_errors,
+        read.parse_errors + added.len() as u32
+    );
     // Windows have the order of the headers in the map.
     assert_eq!(with_more.windows.len(), read.windows.len());
     for window in &read.windows {

@@ -14,8 +14,8 @@ fuzz_target!(|data: &[u8]| {
     bounded(&text);
     // Long enough to be cut.
     bounded(&text.repeat(2048 / text.len().max(1) + 1));
-    if let Some(target) = url::target(&text) {
-        assert!(target.host.len() <= 3 * 255);
+    if let Some(server) = url::host_port(&text) {
+        assert!(server.host.len() <= 3 * 255);
     }
 
     // Without the characters that end a part of a URL.

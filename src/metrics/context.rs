@@ -7,33 +7,33 @@ use super::config::MetricsConfig;
 use crate::clock::Clock;
 use crate::model::{Diagnostics, TraceId};
 
-/// Shards of one series at most: beyond that, memory costs more than contention.
+/// The maximum number of shards of one series. Beyond it, memory costs more than contention.
 const MAX_SHARDS: usize = 8;
 
-/// Who knows the trace of the calling thread.
+/// Returns the trace of the calling thread, for exemplars.
 pub(crate) type TraceSource = Arc<dyn Fn() -> Option<TraceId> + Send + Sync>;
 
-/// What all metrics of one registry share.
-pub(super) struct Common {
-    /// The registry's number in this process: what a thread keeps of several registries is told apart by it.
+/// What all metrics of one registry share: limits, clock and counters.
+pub(super) struct RegistryContext {
+    /// The registry's number in this process. Thread-local caches distinguish registries by it.
     pub(super) number: u64,
     pub(super) config: MetricsConfig,
     pub(super) clock: Clock,
     pub(super) diagnostics: Arc<Diagnostics>,
-    /// A power of two.
+    /// The number of shards of each series, a power of two.
     pub(super) shards: usize,
     pub(super) trace_source: OnceLock<TraceSource>,
-    /// Series in all, overflow series apart.
+    /// The number of series, without overflow series.
     pub(super) series: AtomicUsize,
-    /// Labels that were cut or left out.
+    /// The number of labels that were cut or left out.
     pub(super) truncated: AtomicU64,
-    /// Metrics that are not shown: their name was taken, or too many names.
+    /// The number of metrics that are not exposed, since their name was taken or the registry was full.
     pub(super) refused: AtomicU64,
-    /// Changes when handles that somebody caches must be looked up again.
+    /// Changes when cached handles have to be looked up again.
     pub(super) epoch: AtomicU64,
 }
 
-impl Common {
+impl RegistryContext {
     pub(super) fn new(config: MetricsConfig, clock: Clock, diagnostics: Arc<Diagnostics>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -51,8 +51,8 @@ impl Common {
         }
     }
 
-    /// Takes room for one more series; `false` if all room is taken.
-    pub(super) fn take_room(&self) -> bool {
+    /// Reserves one series; returns whether the limit allows it.
+    pub(super) fn reserve_series(&self) -> bool {
         let limit = self.config.max_series;
         self.series
             .fetch_update(Relaxed, Relaxed, |n| (n < limit).then_some(n + 1))
@@ -60,9 +60,9 @@ impl Common {
     }
 }
 
-impl fmt::Debug for Common {
+impl fmt::Debug for RegistryContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Common")
+        f.debug_struct("RegistryContext")
             .field("number", &self.number)
             .field("config", &self.config)
             .field("series", &self.series)

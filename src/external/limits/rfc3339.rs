@@ -1,13 +1,14 @@
-//! RFC 3339.
+//! A parser of RFC 3339 timestamps.
 
 use std::time::Duration;
 
 use super::number;
 
+/// The seconds of a day.
 const DAY: i64 = 86_400;
 
-/// The time since the Unix epoch of `2024-01-01T00:00:00Z`, with decimals or an offset too; zero before
-/// the epoch.
+/// Parses a timestamp such as `2024-01-01T00:00:00Z`, with optional decimals or an offset, into the time since the
+/// Unix epoch; zero for a time before the epoch.
 pub(super) fn since_epoch(text: &str) -> Option<Duration> {
     let (date, rest) = text.split_at_checked(10)?;
     let (separator, rest) = rest.split_at_checked(1)?;
@@ -20,12 +21,12 @@ pub(super) fn since_epoch(text: &str) -> Option<Duration> {
     let (hour, minute_second) = time.split_once(':')?;
     let (minute, second) = pair(minute_second, ':')?;
     let year = number::integer(year)?;
-    let hour = two(hour)?;
+    let hour = two_digits(hour)?;
     let valid = (1..=12).contains(&month)
-        && (1..=days_of(year, month)).contains(&day)
+        && (1..=days_of_month(year, month)).contains(&day)
         && hour < 24
         && minute < 60
-        // A leap second.
+        // 60 is a leap second.
         && second <= 60;
     if !valid {
         return None;
@@ -36,14 +37,14 @@ pub(super) fn since_epoch(text: &str) -> Option<Duration> {
         "" => 0,
         decimals => number::nanos(decimals.strip_prefix('.')?)?,
     };
-    let seconds = days(year, month, day)
+    let seconds = days_since_epoch(year, month, day)
         .checked_mul(DAY)?
         .checked_add_unsigned(hour * 3600 + minute * 60 + second)?
         .checked_sub(offset(zone)?)?;
     Some(u64::try_from(seconds).map_or(Duration::ZERO, |seconds| Duration::new(seconds, nanos)))
 }
 
-/// Seconds by which a zone is ahead.
+/// The offset of a zone from UTC, in seconds.
 fn offset(zone: &str) -> Option<i64> {
     if matches!(zone, "Z" | "z") {
         return Some(0);
@@ -61,17 +62,17 @@ fn offset(zone: &str) -> Option<i64> {
     }
 }
 
-/// Two numbers of two digits.
-fn pair(text: &str, between: char) -> Option<(u64, u64)> {
-    let (first, second) = text.split_once(between)?;
-    Some((two(first)?, two(second)?))
+/// Parses two numbers of two digits.
+fn pair(text: &str, separator: char) -> Option<(u64, u64)> {
+    let (first, second) = text.split_once(separator)?;
+    Some((two_digits(first)?, two_digits(second)?))
 }
 
-fn two(text: &str) -> Option<u64> {
+fn two_digits(text: &str) -> Option<u64> {
     (text.len() == 2).then(|| number::integer(text))?
 }
 
-fn days_of(year: u64, month: u64) -> u64 {
+fn days_of_month(year: u64, month: u64) -> u64 {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
         2 if leap => 29,
@@ -81,9 +82,9 @@ fn days_of(year: u64, month: u64) -> u64 {
     }
 }
 
-/// Days from the epoch to a date of a year with four digits.
-fn days(year: u64, month: u64, day: u64) -> i64 {
-    // Years begin in March: the leap day is their last.
+/// The days from the epoch to a date whose year has four digits.
+fn days_since_epoch(year: u64, month: u64, day: u64) -> i64 {
+    // The year is counted from March, so that a leap day is its last day.
     let (year, month) = if month > 2 {
         (year + 4800, month - 3)
     } else {

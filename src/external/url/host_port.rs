@@ -1,28 +1,28 @@
-//! Where a URL leads.
+//! The server of a URL.
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
-use super::room::is_hidden;
+use super::buffer::is_hidden;
 
-/// Bytes of a host.
+/// The maximum length of a host, in bytes.
 const MAX_HOST: usize = 255;
 
-/// Where a URL leads.
+/// The host and port of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Target<'a> {
+pub(crate) struct HostPort<'a> {
     /// In lower case, without the brackets of an IPv6 address.
     pub(crate) host: Cow<'a, str>,
-    /// The scheme's own where the URL names none.
+    /// The default port of the scheme if the URL has none.
     pub(crate) port: Option<u16>,
 }
 
-/// Reads an absolute URL; `None` for what is none, or has no host or no valid one.
-pub(crate) fn target(url: &str) -> Option<Target<'_>> {
-    let (scheme, place) = scheme_and_place(url)?;
-    let (host, port) = host_and_port(place)?;
+/// Parses an absolute URL. Returns `None` for another text, or if the host is missing or invalid.
+pub(crate) fn host_port(url: &str) -> Option<HostPort<'_>> {
+    let (scheme, authority) = scheme_and_authority(url)?;
+    let (host, port) = split_host_port(authority)?;
     let scheme = lower_case(scheme);
-    Some(Target {
+    Some(HostPort {
         port: match port {
             Some(port) => Some(port),
             None => default_port(&scheme),
@@ -31,21 +31,21 @@ pub(crate) fn target(url: &str) -> Option<Target<'_>> {
     })
 }
 
-/// Whether an absolute URL has something for a port that is no number from 1 to 65535.
+/// Whether an absolute URL has a port that is not a number from 1 to 65535.
 #[cold]
-pub(crate) fn has_bad_port(url: &str) -> bool {
-    let port = scheme_and_place(url).and_then(|(_, place)| {
-        let behind = match place.strip_prefix('[') {
+pub(crate) fn has_invalid_port(url: &str) -> bool {
+    let port = scheme_and_authority(url).and_then(|(_, authority)| {
+        let behind = match authority.strip_prefix('[') {
             Some(bracketed) => bracketed.split_once(']')?.1,
-            None => place,
+            None => authority,
         };
         Some(behind.split_once(':')?.1)
     });
-    port.is_some_and(|port| read_port(port).is_err())
+    port.is_some_and(|port| parse_port(port).is_err())
 }
 
-/// The scheme of an absolute URL, and its host with the port.
-fn scheme_and_place(url: &str) -> Option<(&str, &str)> {
+/// The scheme of an absolute URL, and its authority without user information.
+fn scheme_and_authority(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once(':')?;
     let rest = rest.strip_prefix("//")?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -57,12 +57,14 @@ fn scheme_and_place(url: &str) -> Option<(&str, &str)> {
     }
     let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
     let authority = rest.get(..end)?;
-    let place = authority.rsplit_once('@').map_or(authority, |(_, at)| at);
-    Some((scheme, place))
+    let authority = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, rest)| rest);
+    Some((scheme, authority))
 }
 
-fn host_and_port(place: &str) -> Option<(&str, Option<u16>)> {
-    let (host, port) = if let Some(bracketed) = place.strip_prefix('[') {
+fn split_host_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
         let (host, port) = bracketed.split_once(']')?;
         let (address, zone) = host.split_once('%').unwrap_or((host, "0"));
         let is_zone = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte);
@@ -76,8 +78,8 @@ fn host_and_port(place: &str) -> Option<(&str, Option<u16>)> {
         };
         (host, port)
     } else {
-        let (host, port) = place.split_once(':').unwrap_or((place, ""));
-        // An encoded `@` is one for some: what stands before it is no part of a host.
+        let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+        // Some parsers decode `%40` to `@`, so a host with a percent sign may contain user information.
         let is_no_host = |c: char| is_hidden(c) || "%<>^|\"`{}[]@".contains(c);
         if host.is_empty() || host.contains(is_no_host) {
             return None;
@@ -87,20 +89,20 @@ fn host_and_port(place: &str) -> Option<(&str, Option<u16>)> {
     if host.len() > MAX_HOST {
         return None;
     }
-    Some((host, read_port(port).ok()?))
+    Some((host, parse_port(port).ok()?))
 }
 
-/// A text for a port that is no number from 1 to 65535.
-struct BadPort;
+/// The text of a port is not a number from 1 to 65535.
+struct InvalidPort;
 
-/// The port, if there is one.
-fn read_port(text: &str) -> Result<Option<u16>, BadPort> {
+/// Parses a port; an empty text is no port.
+fn parse_port(text: &str) -> Result<Option<u16>, InvalidPort> {
     if text.is_empty() {
         return Ok(None);
     }
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let port = text.parse().ok().filter(|port| digits && *port != 0);
-    port.map(Some).ok_or(BadPort)
+    port.map(Some).ok_or(InvalidPort)
 }
 
 fn lower_case(text: &str) -> Cow<'_, str> {

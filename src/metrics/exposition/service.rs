@@ -7,19 +7,30 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY, W
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use tower::Service;
 
-use super::negotiate::takes_gzip;
-use super::{Form, Page, PageBody};
+use super::body::ExpositionBody;
+use super::frames::Exposition;
+use super::negotiate::{ExpositionFormat, accepts_gzip};
 use crate::access::Access;
 use crate::metrics::registry::Registry;
 use crate::model::{OwnResponse, suppressed};
 
-/// Answers scrapes: a tower service over any request body, for `route_service("/metrics", ..)`.
+/// A tower service that responds to scrapes; made by [`Metrics::prometheus`](crate::metrics::Metrics::prometheus).
 ///
-/// It answers `GET` and `HEAD`, anything else with 405. The form follows `Accept` (Prometheus' text
-/// 0.0.4 or `OpenMetrics` 1.0.0, which has the exemplars), gzip follows `Accept-Encoding`. Its answers
-/// carry a mark that keeps them out of the host's own figures.
+/// It serves `GET` and `HEAD` and responds to other methods with 405. The format follows `Accept` (Prometheus' text
+/// format 0.0.4, or `OpenMetrics` 1.0.0, which has exemplars); gzip follows `Accept-Encoding`. Its responses are marked,
+/// so that the monitor does not record them as requests of the host's.
 ///
-/// Anybody who reaches it may read it, unless [`access`](Self::access) says who may.
+/// Everybody who can reach it may read it, unless [`access`](Self::access) restricts it.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "axum")]
+/// # fn example(monitor: watchpost::Monitor) {
+/// let prometheus = monitor.metrics().prometheus();
+/// let app: axum::Router = axum::Router::new().route_service("/metrics", prometheus);
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Prometheus {
     registry: Arc<Registry>,
@@ -34,15 +45,16 @@ impl Prometheus {
         }
     }
 
-    /// Shows the page to those alone whom `access` admits; others get 401. In Prometheus the token
-    /// goes into the job's `authorization`.
+    /// Restricts the exposition to requests that `access` allows; others get 401.
+    ///
+    /// In Prometheus, set the token as the `authorization` of the scrape job.
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
         self.access = Some(access);
         self
     }
 
-    fn answer(&self, method: &Method, headers: &HeaderMap) -> Response<PageBody> {
+    fn respond(&self, method: &Method, headers: &HeaderMap) -> Response<ExpositionBody> {
         if method != Method::GET && method != Method::HEAD {
             let mut response = status(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n");
             response
@@ -58,16 +70,19 @@ impl Prometheus {
             response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
             return response;
         }
-        let form = Form::of(headers);
-        let gzip = takes_gzip(headers);
+        let format = ExpositionFormat::negotiate(headers);
+        let gzip = accepts_gzip(headers);
         let body = match (method == Method::HEAD, gzip) {
-            (true, _) => PageBody::text(""),
-            (false, true) => PageBody::gzip(Page::new(&self.registry, form)),
-            (false, false) => PageBody::plain(Page::new(&self.registry, form)),
+            (true, _) => ExpositionBody::text(""),
+            (false, true) => ExpositionBody::gzip(Exposition::new(&self.registry, format)),
+            (false, false) => ExpositionBody::plain(Exposition::new(&self.registry, format)),
         };
         let mut response = Response::new(body);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static(format.content_type()),
+        );
         headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if gzip {
@@ -77,8 +92,8 @@ impl Prometheus {
     }
 }
 
-fn status(status: StatusCode, text: &'static str) -> Response<PageBody> {
-    let mut response = Response::new(PageBody::text(text));
+fn status(status: StatusCode, text: &'static str) -> Response<ExpositionBody> {
+    let mut response = Response::new(ExpositionBody::text(text));
     *response.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, plain);
@@ -86,7 +101,7 @@ fn status(status: StatusCode, text: &'static str) -> Response<PageBody> {
 }
 
 impl<B> Service<Request<B>> for Prometheus {
-    type Response = Response<PageBody>;
+    type Response = Response<ExpositionBody>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -96,9 +111,9 @@ impl<B> Service<Request<B>> for Prometheus {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         ready(Ok(suppressed(|| {
-            let mut response = self.answer(request.method(), request.headers());
+            let mut response = self.respond(request.method(), request.headers());
             response.extensions_mut().insert(OwnResponse);
-            // Its body may log when it is dropped.
+            // Dropped in here, since the request's body may log when it is dropped.
             drop(request);
             response
         })))

@@ -1,14 +1,14 @@
 use std::any::Any;
 use std::error::Error;
 
-/// The error, if it is this client's.
-pub(super) fn error(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
+/// Downcasts a value to reqwest's error.
+pub(super) fn downcast(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
     let error = any.downcast_ref::<reqwest::Error>()?;
     Some(error)
 }
 
-/// What it says by itself.
-pub(super) fn says(error: &(dyn Error + 'static)) -> Option<&'static str> {
+/// Classifies reqwest's error.
+pub(super) fn classify(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let error = error.downcast_ref::<reqwest::Error>()?;
     if error.is_timeout() {
         Some("timeout")

@@ -1,16 +1,16 @@
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName};
 
-/// How the page is written.
+/// The format of an exposition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::metrics) enum Form {
-    /// Prometheus' text format 0.0.4.
+pub(in crate::metrics) enum ExpositionFormat {
+    /// Prometheus' text format, version 0.0.4.
     Text,
-    /// `OpenMetrics` 1.0.0: with exemplars.
+    /// `OpenMetrics` 1.0.0, which has exemplars.
     OpenMetrics,
 }
 
-impl Form {
+impl ExpositionFormat {
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -18,37 +18,37 @@ impl Form {
         }
     }
 
-    /// What the client asks for: `OpenMetrics` where it likes it at least as much and names it. A client
-    /// that accepts neither gets the text: it is a page of text, whatever the client calls it.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let mut text = Liking::default();
-        let mut open = Liking::default();
+    /// Selects the format by the `Accept` header: `OpenMetrics` if the client names it and prefers it at least equally.
+    /// A client that accepts neither gets the text format.
+    pub(super) fn negotiate(headers: &HeaderMap) -> Self {
+        let mut text = Preference::default();
+        let mut open_metrics = Preference::default();
         for (range, q, version) in ranges(headers, &ACCEPT) {
-            let specific = match range {
+            let (preference, specificity) = match range {
                 range if range.eq_ignore_ascii_case("application/openmetrics-text") => {
                     if version.is_none_or(|version| version == "1.0.0") {
-                        open.say(3, q);
+                        open_metrics.update(3, q);
                     }
                     continue;
                 }
                 range if range.eq_ignore_ascii_case("text/plain") => {
                     if version.is_none_or(|version| version == "0.0.4") {
-                        text.say(3, q);
+                        text.update(3, q);
                     }
                     continue;
                 }
-                range if range.eq_ignore_ascii_case("application/*") => (&mut open, 2),
+                range if range.eq_ignore_ascii_case("application/*") => (&mut open_metrics, 2),
                 range if range.eq_ignore_ascii_case("text/*") => (&mut text, 2),
                 "*/*" => {
-                    open.say(1, q);
+                    open_metrics.update(1, q);
                     (&mut text, 1)
                 }
                 _ => continue,
             };
-            specific.0.say(specific.1, q);
+            preference.update(specificity, q);
         }
-        let named = open.specific > 1;
-        if open.q > text.q || (named && open.q > 0 && open.q == text.q) {
+        let is_named = open_metrics.specificity > 1;
+        if open_metrics.q > text.q || (is_named && open_metrics.q > 0 && open_metrics.q == text.q) {
             Self::OpenMetrics
         } else {
             Self::Text
@@ -56,40 +56,40 @@ impl Form {
     }
 }
 
-/// Whether the client takes gzip and likes it at least as much as nothing.
-pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
-    let (mut gzip, mut identity) = (Liking::default(), Liking::default());
+/// Whether the client accepts gzip and prefers it at least equally to no compression.
+pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let (mut gzip, mut identity) = (Preference::default(), Preference::default());
     for (coding, q, _) in ranges(headers, &ACCEPT_ENCODING) {
         match coding {
-            coding if coding.eq_ignore_ascii_case("gzip") => gzip.say(2, q),
-            coding if coding.eq_ignore_ascii_case("x-gzip") => gzip.say(2, q),
-            coding if coding.eq_ignore_ascii_case("identity") => identity.say(2, q),
-            "*" => gzip.say(1, q),
+            coding if coding.eq_ignore_ascii_case("gzip") => gzip.update(2, q),
+            coding if coding.eq_ignore_ascii_case("x-gzip") => gzip.update(2, q),
+            coding if coding.eq_ignore_ascii_case("identity") => identity.update(2, q),
+            "*" => gzip.update(1, q),
             _ => {}
         }
     }
     gzip.q > 0 && gzip.q >= identity.q
 }
 
-/// How much a client likes something, by its most specific word on it.
+/// A client's preference for something, by the most specific range that covers it.
 #[derive(Debug, Default, Clone, Copy)]
-struct Liking {
-    specific: u8,
-    /// In thousandths.
+struct Preference {
+    specificity: u8,
+    /// The weight, in thousandths.
     q: u16,
 }
 
-impl Liking {
-    fn say(&mut self, specific: u8, q: u16) {
-        if specific > self.specific {
-            *self = Self { specific, q };
-        } else if specific == self.specific {
+impl Preference {
+    fn update(&mut self, specificity: u8, q: u16) {
+        if specificity > self.specificity {
+            *self = Self { specificity, q };
+        } else if specificity == self.specificity {
             self.q = self.q.max(q);
         }
     }
 }
 
-/// The ranges of a header, each with its liking and its `version`. What cannot be read is passed over.
+/// The ranges of a header, each with its weight and its `version`. A range that cannot be parsed is skipped.
 fn ranges<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -113,7 +113,7 @@ fn ranges<'a>(
     })
 }
 
-/// A weight of at most three decimals, in thousandths.
+/// Parses a weight of at most three decimals, in thousandths.
 fn thousandths(q: &str) -> Option<u16> {
     let (whole, decimals) = q.split_once('.').unwrap_or((q, ""));
     if decimals.len() > 3 || !decimals.bytes().all(|b| b.is_ascii_digit()) {
@@ -134,24 +134,27 @@ mod tests {
 
     use super::*;
 
-    fn form(accept: &str) -> Form {
-        Form::of(&HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]))
+    fn format(accept: &str) -> ExpositionFormat {
+        ExpositionFormat::negotiate(&HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]))
     }
 
     fn gzip(accept: &str) -> bool {
-        takes_gzip(&HeaderMap::from_iter([(
+        accepts_gzip(&HeaderMap::from_iter([(
             ACCEPT_ENCODING,
             accept.parse().unwrap(),
         )]))
     }
 
     #[test]
-    fn the_form_is_what_the_client_likes_most() {
-        assert_eq!(Form::of(&HeaderMap::new()), Form::Text);
+    fn the_format_is_what_the_client_prefers() {
+        assert_eq!(
+            ExpositionFormat::negotiate(&HeaderMap::new()),
+            ExpositionFormat::Text
+        );
         let prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
             application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
             text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-        assert_eq!(form(prometheus), Form::OpenMetrics);
+        assert_eq!(format(prometheus), ExpositionFormat::OpenMetrics);
         let text = [
             "",
             "*/*",
@@ -166,7 +169,7 @@ mod tests {
             "application/*;q=0.1, text/*;q=0.2",
         ];
         for accept in text {
-            assert_eq!(form(accept), Form::Text, "{accept}");
+            assert_eq!(format(accept), ExpositionFormat::Text, "{accept}");
         }
         let open = [
             "application/openmetrics-text",
@@ -176,12 +179,12 @@ mod tests {
             "text/plain, application/openmetrics-text",
         ];
         for accept in open {
-            assert_eq!(form(accept), Form::OpenMetrics, "{accept}");
+            assert_eq!(format(accept), ExpositionFormat::OpenMetrics, "{accept}");
         }
     }
 
     #[test]
-    fn gzip_is_taken_where_it_is_liked() {
+    fn gzip_is_used_if_the_client_prefers_it() {
         for accept in [
             "gzip",
             "GZIP;q=0.1",
@@ -209,7 +212,7 @@ mod tests {
         fn no_header_is_too_odd(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 let headers = HeaderMap::from_iter([(ACCEPT, value.clone()), (ACCEPT_ENCODING, value)]);
-                let _ = (Form::of(&headers), takes_gzip(&headers));
+                let _ = (ExpositionFormat::negotiate(&headers), accepts_gzip(&headers));
             }
         }
     }

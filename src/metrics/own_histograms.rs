@@ -1,9 +1,9 @@
-//! The names of this crate's own histograms, some of which are made with their first value.
+//! The names of this crate's own histograms, some of which are created with their first value.
 
-use super::name::{Kind, typed};
+use super::name::{InstrumentKind, typed_name};
 use crate::semconv;
 
-/// Every histogram that this crate makes, with its unit.
+/// Every histogram of this crate and its unit.
 const OWN: [(&str, &str); 14] = [
     (semconv::HTTP_SERVER_REQUEST_DURATION, "s"),
     (semconv::HTTP_SERVER_REQUEST_BODY_SIZE, "By"),
@@ -21,7 +21,7 @@ const OWN: [(&str, &str); 14] = [
     (semconv::GEN_AI_COST, ""),
 ];
 
-/// How names begin that this crate alone gives, in the program and on the page.
+/// The prefixes of names that are reserved for this crate, in the program and in the exposition.
 const NAMESPACES: [&str; 12] = [
     "http.",
     "http_server_",
@@ -37,15 +37,16 @@ const NAMESPACES: [&str; 12] = [
     "watchpost_",
 ];
 
-/// Both names of each.
+/// The names of this crate's histograms: each in the program's form and the exposed one.
 pub(super) fn own_histograms() -> impl Iterator<Item = String> {
     OWN.into_iter().flat_map(|(name, unit)| {
-        let family = typed(name, Kind::Histogram, unit).family;
+        let family = typed_name(name, InstrumentKind::Histogram, unit).family;
         [name.to_owned(), family]
     })
 }
 
-/// Whether a name lies in a namespace of this crate, so that it is known from the start whether a histogram has it.
+/// Whether a name lies in a namespace of this crate, so that a histogram of this name exists either from the start or
+/// never.
 pub(crate) fn is_in_own_namespace(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     NAMESPACES.iter().any(|start| name.starts_with(start))

@@ -1,17 +1,19 @@
 //! A text of bounded length.
 
-/// Bytes of a whole text.
+/// Stands for a secret.
+pub(super) const REDACTED: &str = "REDACTED";
+/// The maximum length of the text, in bytes.
 const MAX: usize = 2048;
-/// Ends what was cut.
+/// Marks the end of a text that was cut.
 const CUT: &str = "…";
-/// Bytes before the end of what is cut that are left out back to a slash: the beginning of a token in a path,
-/// which has not been scrubbed yet, would be no longer known.
+/// A path that is cut ends at a slash if one stands in the last bytes, this many. The path is redacted later, and the
+/// first half of a token would not be recognized as one.
 const MAX_TOKEN: usize = 64;
 
-/// Takes text, with control characters and blanks percent-encoded, until it is full.
-pub(super) struct Room(String);
+/// Collects text until it is full. Control characters and whitespace are percent-encoded.
+pub(super) struct UrlBuffer(String);
 
-impl Room {
+impl UrlBuffer {
     pub(super) fn new(length: usize) -> Self {
         Self(String::with_capacity(
             length.saturating_add(32).min(MAX + 16),
@@ -22,43 +24,43 @@ impl Room {
         self.0.len() > MAX
     }
 
-    pub(super) fn put(&mut self, text: &str) {
-        // One byte too many is enough to know that it has to be cut.
-        let text = beginning(text, (MAX + 4).saturating_sub(self.0.len()));
+    pub(super) fn push(&mut self, text: &str) {
+        // `MAX` plus one character is enough to know that the text has to be cut.
+        let text = prefix(text, (MAX + 4).saturating_sub(self.0.len()));
         let mut rest = text;
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_hidden(*c)) {
             let (clean, tail) = rest.split_at_checked(at).unwrap_or_default();
             self.0.push_str(clean);
             for byte in c.encode_utf8(&mut [0; 4]).bytes() {
                 self.0.push('%');
-                self.0.push(digit(byte >> 4));
-                self.0.push(digit(byte & 15));
+                self.0.push(hex_digit(byte >> 4));
+                self.0.push(hex_digit(byte & 15));
             }
             rest = tail.get(c.len_utf8()..).unwrap_or_default();
         }
         self.0.push_str(rest);
     }
 
-    /// Puts a text of which at most `max` bytes are shown.
-    pub(super) fn put_short(&mut self, text: &str, max: usize) {
+    /// Appends a text, cut to `max` bytes.
+    pub(super) fn push_truncated(&mut self, text: &str, max: usize) {
         let start = self.0.len();
-        self.put(beginning(text, max.saturating_add(4)));
+        self.push(prefix(text, max.saturating_add(4)));
         self.cut(start, max);
     }
 
-    /// Cuts what stands from `start` on down to `max` bytes.
+    /// Cuts the text after `start` to `max` bytes.
     fn cut(&mut self, start: usize, max: usize) {
         if self.0.len().saturating_sub(start) <= max {
             return;
         }
         let end = start.saturating_add(max).saturating_sub(CUT.len());
-        let mut end = beginning(&self.0, end).len();
-        // No half of a percent-encoded byte.
-        let broken = (1..=2).find(|back| {
+        let mut end = prefix(&self.0, end).len();
+        // Do not leave half of a percent-encoded byte.
+        let half_code = (1..=2).find(|back| {
             let at = end.checked_sub(*back);
             at.and_then(|at| self.0.as_bytes().get(at)) == Some(&b'%')
         });
-        end = end.saturating_sub(broken.unwrap_or_default()).max(start);
+        end = end.saturating_sub(half_code.unwrap_or_default()).max(start);
         self.0.truncate(end);
         self.0.push_str(CUT);
     }
@@ -78,8 +80,8 @@ impl Room {
     }
 }
 
-/// The longest beginning of at most `max` bytes that ends at a character.
-fn beginning(text: &str, max: usize) -> &str {
+/// The longest prefix of at most `max` bytes that ends at a character boundary.
+fn prefix(text: &str, max: usize) -> &str {
     let mut end = max.min(text.len());
     while !text.is_char_boundary(end) {
         end = end.saturating_sub(1);
@@ -87,7 +89,7 @@ fn beginning(text: &str, max: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// Blanks, control characters, and those that are not seen but change how a line is read.
+/// Whitespace, control characters, and invisible characters that change how a text is displayed.
 pub(super) fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c <= ' ' || c == '\x7f';
@@ -97,7 +99,7 @@ pub(super) fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-fn digit(value: u8) -> char {
+fn hex_digit(value: u8) -> char {
     char::from_digit(value.into(), 16)
         .unwrap_or('0')
         .to_ascii_uppercase()

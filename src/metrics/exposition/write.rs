@@ -1,86 +1,98 @@
 use metrics_exporter_prometheus::formatting::{write_help_line, write_type_line};
 
-use super::Form;
-use super::number::{push_f64, push_int};
+use super::negotiate::ExpositionFormat;
 use crate::metrics::exemplar::Exemplar;
 use crate::metrics::histogram::HistogramCell;
 use crate::metrics::labels::escaped;
 use crate::metrics::metric::Metric;
-use crate::metrics::name::{Kind, Name};
-use crate::metrics::observed::Observed;
-use crate::metrics::series::{Cell, Series};
+use crate::metrics::name::{InstrumentKind, MetricName};
+use crate::metrics::number::{push_f64, push_int};
+use crate::metrics::observable::ObservableMetric;
+use crate::metrics::series::{Series, SeriesCell};
 
-/// The lines above a family's samples.
-pub(super) fn header(out: &mut String, form: Form, name: &Name, kind: Kind, description: &str) {
-    match form {
-        Form::Text => {
-            // The text form speaks of a counter by the name of its samples.
-            let total = (kind == Kind::Counter && name.total).then_some("total");
+/// Writes the `# TYPE`, `# UNIT` and `# HELP` lines of a family.
+pub(super) fn header(
+    out: &mut String,
+    format: ExpositionFormat,
+    name: &MetricName,
+    kind: InstrumentKind,
+    description: &str,
+) {
+    match format {
+        ExpositionFormat::Text => {
+            // In the text format, a counter's header has the name of its samples.
+            let total = (kind == InstrumentKind::Counter && name.has_total).then_some("total");
             if !description.is_empty() {
                 write_help_line(out, &name.family, None, total, description);
             }
             write_type_line(out, &name.family, None, total, kind.type_word());
         }
-        Form::OpenMetrics => {
-            // A counter of OpenMetrics has `_total`.
-            let word = if kind == Kind::Counter && !name.total {
+        ExpositionFormat::OpenMetrics => {
+            // In OpenMetrics, the samples of a counter end in `_total`. A counter that keeps its name is `unknown`.
+            let type_word = if kind == InstrumentKind::Counter && !name.has_total {
                 "unknown"
             } else {
                 kind.type_word()
             };
-            write_type_line(out, &name.family, None, None, word);
+            write_type_line(out, &name.family, None, None, type_word);
             if !name.unit.is_empty() {
-                meta(out, "# UNIT ", &name.family, &name.unit);
+                metadata(out, "# UNIT ", &name.family, &name.unit);
             }
             if !description.is_empty() {
-                meta(out, "# HELP ", &name.family, &escaped(description));
+                metadata(out, "# HELP ", &name.family, &escaped(description));
             }
         }
     }
 }
 
-fn meta(out: &mut String, word: &str, family: &str, text: &str) {
+fn metadata(out: &mut String, word: &str, family: &str, text: &str) {
     for part in [word, family, " ", text, "\n"] {
         out.push_str(part);
     }
 }
 
-/// The lines of one series.
-pub(super) fn series(out: &mut String, form: Form, metric: &Metric, series: &Series) {
+/// Writes the samples of one series.
+pub(super) fn series(out: &mut String, format: ExpositionFormat, metric: &Metric, series: &Series) {
     let family = &metric.name.family;
     let labels = &series.labels;
     match &series.cell {
-        Cell::Counter(cell) => {
+        SeriesCell::Counter(cell) => {
             sample(out, family, metric.name.counter_suffix(), labels);
             push_int(out, cell.total());
         }
-        Cell::UpDown(cell) => {
+        SeriesCell::UpDown(cell) => {
             sample(out, family, "", labels);
             push_int(out, cell.value());
         }
-        Cell::Gauge(cell) => {
+        SeriesCell::Gauge(cell) => {
             sample(out, family, "", labels);
             push_f64(out, cell.value());
         }
-        Cell::Histogram(cell) => {
-            histogram(out, form, family, labels, cell);
+        SeriesCell::Histogram(cell) => {
+            histogram(out, format, family, labels, cell);
             return;
         }
-        Cell::Off => return,
+        SeriesCell::Off => return,
     }
     out.push('\n');
 }
 
-fn histogram(out: &mut String, form: Form, family: &str, labels: &str, cell: &HistogramCell) {
+fn histogram(
+    out: &mut String,
+    format: ExpositionFormat,
+    family: &str,
+    labels: &str,
+    cell: &HistogramCell,
+) {
     let bounds = cell.bounds();
-    let les = match form {
-        Form::Text => &bounds.plain,
-        Form::OpenMetrics => &bounds.canonical,
+    let les = match format {
+        ExpositionFormat::Text => &bounds.plain,
+        ExpositionFormat::OpenMetrics => &bounds.canonical,
     };
-    // One reading of each bucket: the count of the last line is the sum of those above it.
+    // Each bucket is read once, so that `_count` equals the last cumulated bucket.
     let mut count = 0_u64;
     for (bucket, le) in les.iter().enumerate() {
-        count = count.wrapping_add(cell.count_of(bucket));
+        count = count.wrapping_add(cell.bucket_count(bucket));
         out.push_str(family);
         out.push_str("_bucket{");
         if !labels.is_empty() {
@@ -91,15 +103,15 @@ fn histogram(out: &mut String, form: Form, family: &str, labels: &str, cell: &Hi
         out.push_str(le);
         out.push_str("\"} ");
         push_int(out, count);
-        if form == Form::OpenMetrics
+        if format == ExpositionFormat::OpenMetrics
             && let Some(exemplar) = cell.exemplar(bucket)
         {
             push_exemplar(out, &exemplar);
         }
         out.push('\n');
     }
-    // OpenMetrics: a sum is a counter, so one that may fall is left out, and the count with it.
-    if form == Form::OpenMetrics && !cell.sum_only_grows() {
+    // In OpenMetrics, a sum may not decrease. One that can is left out, and with it the count.
+    if format == ExpositionFormat::OpenMetrics && !cell.is_sum_monotonic() {
         return;
     }
     sample(out, family, "_sum", labels);
@@ -124,32 +136,26 @@ fn push_exemplar(out: &mut String, exemplar: &Exemplar) {
     }
 }
 
-/// A family that is read now.
-pub(super) fn observed(out: &mut String, form: Form, observed: &Observed) {
-    let values = observed.values();
+/// Reads the values of an observable metric and writes them.
+pub(super) fn observable(out: &mut String, format: ExpositionFormat, metric: &ObservableMetric) {
+    let values = metric.values();
     if values.is_empty() {
         return;
     }
-    header(
-        out,
-        form,
-        &observed.name,
-        observed.kind,
-        &observed.description,
-    );
-    let suffix = if observed.kind == Kind::Counter {
+    header(out, format, &metric.name, metric.kind, &metric.description);
+    let suffix = if metric.kind == InstrumentKind::Counter {
         "_total"
     } else {
         ""
     };
     for (labels, value) in values {
-        sample(out, &observed.name.family, suffix, &labels);
+        sample(out, &metric.name.family, suffix, &labels);
         push_f64(out, value);
         out.push('\n');
     }
 }
 
-/// A sample's line up to its value.
+/// Writes a sample up to its value.
 #[inline]
 fn sample(out: &mut String, family: &str, suffix: &str, labels: &str) {
     out.push_str(family);

@@ -1,29 +1,29 @@
-//! Whether a page is `OpenMetrics` to a reader who takes every MUST of its text at its word.
+//! Checks an exposition against every MUST of the `OpenMetrics` specification.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use metrics::{gauge, histogram};
 
-use super::Form;
+use super::ExpositionFormat;
 use crate::clock::Clock;
 use crate::metrics::labels::pairs;
-use crate::metrics::{Kind, Metrics, MetricsConfig, Observer};
+use crate::metrics::{InstrumentKind, Metrics, MetricsConfig, Observer};
 use crate::model::TraceId;
 
 #[derive(Debug, Default)]
-struct Group {
+struct HistogramSamples {
     buckets: Vec<(f64, f64)>,
     sum: Option<f64>,
     count: Option<f64>,
 }
 
-/// Panics at the first rule that is broken.
-fn check(page: &str) {
-    let body = page.strip_suffix("# EOF\n").expect("an end");
+/// Panics at the first violation.
+fn check(exposition: &str) {
+    let body = exposition.strip_suffix("# EOF\n").expect("an end");
     let (mut family, mut kind) = ("", "unknown");
     let mut families = HashSet::new();
-    let mut groups = BTreeMap::<(String, String), Group>::new();
+    let mut groups = BTreeMap::<(String, String), HistogramSamples>::new();
     for line in body.lines() {
         assert!(!line.is_empty(), "a blank line");
         if let Some(meta) = line.strip_prefix("# ") {
@@ -70,7 +70,7 @@ fn check(page: &str) {
                     _ => panic!("{line}"),
                 }
             }
-            other => panic!("{other} is no type"),
+            other => panic!("{other} is not a type"),
         }
         assert!(
             !line.contains(" # ") || suffix == "_bucket" || suffix == "_total",
@@ -98,7 +98,7 @@ fn name_of(sample: &str) -> String {
     sample[..end].to_owned()
 }
 
-fn page() -> Metrics {
+fn exposition() -> Metrics {
     let clock = Clock::driven(std::time::Duration::from_secs(1_700_000_000));
     let config = MetricsConfig::default().max_series_per_metric(3);
     let metrics = Metrics::new(config, clock, Arc::default());
@@ -121,7 +121,7 @@ fn page() -> Metrics {
     ] {
         metrics.gauge(name).unit("Cel").build().set(value);
     }
-    // What a histogram may be given, by name; with its own bounds and with some below zero.
+    // Values of histograms by name. Each histogram exists with default bounds and with negative ones.
     let values: [(&str, &[f64]); 12] = [
         ("never", &[]),
         ("zero", &[0.0, -0.0]),
@@ -153,18 +153,18 @@ fn page() -> Metrics {
         });
     }
     metrics::with_local_recorder(&metrics.recorder(), || gauge!("facade_gauge").set(-1.5));
-    let observed: Observer = Arc::new(|tell| {
-        tell(&[("b", "2")], 2.5);
-        tell(&[], 1.0);
+    let observer: Observer = Arc::new(|observe| {
+        observe(&[("b", "2")], 2.5);
+        observe(&[], 1.0);
     });
-    let again = Arc::clone(&observed);
-    metrics.observe("seen", "By", "Read now.", Kind::Counter, again);
-    metrics.observe("held", "", "Read now.", Kind::Gauge, observed);
-    metrics.join_page(|| THEIRS.to_owned(), || {});
+    let again = Arc::clone(&observer);
+    metrics.observe("seen", "By", "Read now.", InstrumentKind::Counter, again);
+    metrics.observe("held", "", "Read now.", InstrumentKind::Gauge, observer);
+    metrics.join_exposition(|| THEIRS.to_owned(), || {});
     metrics
 }
 
-/// A page of another recorder, in the text form.
+/// An exposition of another recorder, in the text format.
 const THEIRS: &str = "# TYPE level_total counter\nlevel_total 3\n\
     # TYPE their_jobs_total counter\ntheir_jobs_total{q=\"}\"} 3 1700000000000\n\
     # TYPE their_summary summary\ntheir_summary{quantile=\"0\"} -2\ntheir_summary{quantile=\"1\"} 5\n\
@@ -178,10 +178,10 @@ const THEIRS: &str = "# TYPE level_total counter\nlevel_total 3\n\
     their_below_sum 4\ntheir_below_count 2\n";
 
 #[test]
-fn every_kind_of_instrument_and_value_is_strict_openmetrics() {
-    let metrics = page();
-    let page = metrics.render_as(Form::OpenMetrics);
-    check(&page);
+fn every_kind_of_instrument_and_value_is_valid_openmetrics() {
+    let metrics = exposition();
+    let exposition = metrics.render_as(ExpositionFormat::OpenMetrics);
+    check(&exposition);
     for there in [
         "own_usual_seconds_sum{of=\"usual\"} 7.203\n",
         "own_nan_seconds_count{of=\"nan\"} 0\n",
@@ -191,10 +191,10 @@ fn every_kind_of_instrument_and_value_is_strict_openmetrics() {
         "their_took_sum{q=\"b\"} 4\ntheir_took_count{q=\"b\"} 2\n",
         "their_summary_count 4\n",
     ] {
-        assert!(page.contains(there), "{there} in\n{page}");
+        assert!(exposition.contains(there), "{there} in\n{exposition}");
     }
     let text = metrics.render();
-    // The text form has no such rule: what was recorded stays readable.
+    // The text format has no such rule.
     for there in ["own_negative_seconds_sum -1\n", "below_usual_count 3\n"] {
         assert!(text.contains(there), "{there} in\n{text}");
     }

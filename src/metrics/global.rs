@@ -1,33 +1,32 @@
-//! The process's recorder of the `metrics` facade, which stays for good and serves one monitor after the other.
+//! The process's recorder of the `metrics` facade. It is set once and serves one monitor after another.
 
 use std::sync::{Arc, OnceLock};
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 
-use super::Metrics;
-use super::facade::Recorder;
+use super::facade::FacadeRecorder;
 use crate::model::{ClaimResult, GlobalSlot, MonitorLifetime};
 
-static INSTALLED: OnceLock<Arc<GlobalSlot<Recorder>>> = OnceLock::new();
+static GLOBAL: OnceLock<Arc<GlobalSlot<FacadeRecorder>>> = OnceLock::new();
 
-/// Makes a monitor's registry that of the process's recorder, unless another monitor that is at work or somebody else
-/// has it. Handles that the host has kept count where they were made.
-pub(crate) fn install_recorder(metrics: &Metrics, life: &MonitorLifetime) -> ClaimResult {
-    let recorder = Recorder::new(&metrics.registry);
-    if let Some(installed) = INSTALLED.get() {
+/// Makes `recorder` the process's, unless another running monitor or the host has set one. Handles that the host
+/// holds keep recording into the registry that made them.
+pub(super) fn install(recorder: FacadeRecorder, life: &MonitorLifetime) -> ClaimResult {
+    if let Some(installed) = GLOBAL.get() {
         return installed.claim(recorder, life);
     }
     let installed = Arc::new(GlobalSlot::new(recorder, life.clone()));
-    if metrics::set_global_recorder(Installed(Arc::clone(&installed))).is_err() {
+    if metrics::set_global_recorder(GlobalRecorder(Arc::clone(&installed))).is_err() {
         return ClaimResult::Foreign;
     }
-    let _first = INSTALLED.set(installed);
+    // Only the call whose `set_global_recorder` succeeded comes here, so this is the first `set`.
+    let _first = GLOBAL.set(installed);
     ClaimResult::Claimed
 }
 
-struct Installed(Arc<GlobalSlot<Recorder>>);
+struct GlobalRecorder(Arc<GlobalSlot<FacadeRecorder>>);
 
-impl metrics::Recorder for Installed {
+impl metrics::Recorder for GlobalRecorder {
     fn describe_counter(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
         self.0
             .with(|it| it.describe_counter(key, unit, description));

@@ -1,8 +1,8 @@
-//! Finds characters that may be percent-encoded, once or more often.
+//! Finds characters that may be percent-encoded, once or several times.
 
 use std::ops::Range;
 
-/// The length of `%xx`, `%25xx`, `%2525xx` and so on at the beginning of a text; `code` is in lower case.
+/// The length of `%xx`, `%25xx`, `%2525xx` and so on at the start of a text. `code` is in lower case.
 fn encoded(text: &[u8], code: [u8; 2]) -> Option<usize> {
     let mut rest = text.strip_prefix(b"%")?;
     while let Some(tail) = rest.strip_prefix(b"25") {
@@ -12,7 +12,7 @@ fn encoded(text: &[u8], code: [u8; 2]) -> Option<usize> {
     (found.to_ascii_lowercase() == code).then(|| text.len() - rest.len())
 }
 
-/// The length of a character, as it is or encoded, at the beginning of a text.
+/// The length of a character, plain or encoded, at the start of a text.
 pub(super) fn length(text: &[u8], plain: u8, code: [u8; 2]) -> Option<usize> {
     if text.first() == Some(&plain) {
         return Some(1);
@@ -20,7 +20,7 @@ pub(super) fn length(text: &[u8], plain: u8, code: [u8; 2]) -> Option<usize> {
     encoded(text, code)
 }
 
-/// The first place of a character, as it is or encoded.
+/// The first occurrence of a character, plain or encoded.
 pub(super) fn first(text: &str, plain: char, code: [u8; 2]) -> Option<Range<usize>> {
     let at = text.find(plain);
     let before = text.get(..at.unwrap_or(text.len()))?;
@@ -31,7 +31,7 @@ pub(super) fn first(text: &str, plain: char, code: [u8; 2]) -> Option<Range<usiz
     encoded.or_else(|| at.map(|at| at..at + plain.len_utf8()))
 }
 
-/// The end of the last `@`, as it is or encoded.
+/// The end of the last `@`, plain or encoded.
 pub(super) fn end_of_last_at(text: &str) -> Option<usize> {
     let start = text.rfind('@').map_or(0, |at| at + 1);
     let behind = text.get(start..)?;

@@ -1,0 +1,16 @@
+//! The exposition: the text that Prometheus scrapes, written in frames while it is sent.
+
+mod body;
+mod frames;
+pub(super) mod join;
+mod negotiate;
+mod service;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub(super) use self::frames::Exposition;
+pub(super) use self::negotiate::ExpositionFormat;
+
+pub use self::body::ExpositionBody;
+pub use self::service::Prometheus;
