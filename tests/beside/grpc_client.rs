@@ -38,7 +38,11 @@ async fn serve() -> SocketAddr {
     address
 }
 
-fn watched(monitor: &Monitor, channel: Channel, address: SocketAddr) -> Grpc<ClientService<Channel>> {
+fn watched(
+    monitor: &Monitor,
+    channel: Channel,
+    address: SocketAddr,
+) -> Grpc<ClientService<Channel>> {
     let layer = monitor.external("cart").client_layer();
     let layer = layer
         .server(address.ip().to_string(), address.port())
