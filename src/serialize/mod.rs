@@ -12,7 +12,7 @@ use crate::context::InFlight;
 use crate::db::{DbSystem, PoolState, QueryStats};
 use crate::errors::{Breadcrumb, Cause, ErrorEvent, ErrorGroup, EventKind, Frame};
 use crate::external::{Dependency, DependencyState, LastError, Limit, ModelUsage};
-use crate::metrics::Capped;
+use crate::metrics::CappedMetric;
 use crate::model::{
     Attributes, DropReason, EventId, KeepReason, Level, Outcome, RecordKind, RecordTotals,
     ShutdownReport, SpanId, TraceId, Value,
@@ -145,7 +145,7 @@ as_struct!(Frame {
     in_app
 });
 
-as_struct!(Capped {
+as_struct!(CappedMetric {
     metric,
     series,
     overflowed
