@@ -155,11 +155,15 @@
 //! the chunk that crosses the declared length; the size is then the bytes that were sent. If a chunk ends at that
 //! length, the server asks for no further one, and the request is `completed`.
 //!
-//! **Unreadable lengths.** A response is a `body_error` as well if no client can read its `Content-Length`: the header
-//! is no number (`abc`, `+30`, `-1`), differs from the length that the body knows, or stands beside `Transfer-Encoding`
-//! over HTTP/1.1. If the body does not know its length, so are a list (`30, 30`) and several headers that differ. hyper
-//! closes an HTTP/1 connection without a response then. It sends the header as it is with a body that knows its length,
-//! and over HTTP/2.
+//! **Unreadable lengths.** A response is a `body_error` as well if no client can read its `Content-Length`:
+//!
+//! - The header is no number (`abc`, `+30`, `-1`).
+//! - It differs from the length that the body knows.
+//! - It is sent together with `Transfer-Encoding` over HTTP/1.1.
+//! - The body does not know its length, and the header is a list (`30, 30`), or several headers differ.
+//!
+//! Over HTTP/1, hyper closes the connection without a response if the body does not know its length. In all other cases it
+//! sends the header unchanged.
 //!
 //! # Uploads that break off
 //!
@@ -195,7 +199,16 @@
 //!
 //! The request of a WebSocket or a tunnel ends as `upgraded`. Wrap the task that serves the connection with
 //! [`Monitor::connection`](crate::Monitor::connection): it is recorded in the same series, as `completed`, `cancelled`
-//! if the task is dropped, or `panicked`, and its spans belong to the request's trace.
+//! if the task is dropped, or `panicked`.
+//!
+//! ```
+//! # async fn serve(_: ()) {}
+//! # fn example(monitor: &watchpost::Monitor, socket: ()) {
+//! // In the handler of the upgrade: the task's events and spans then belong to the request's trace.
+//! let connection = monitor.connection("/ws");
+//! tokio::spawn(connection.run(serve(socket)));
+//! # }
+//! ```
 //!
 //! # Hooks
 //!
@@ -216,7 +229,11 @@
 //! or the response.
 //!
 //! **Panics.** A hook that panics counts as not set for this request; the request goes on. `watchpost_hook_panics_total`
-//! counts the panic. After ten panics the hook is switched off, and a notice names it.
+//! counts the panic. After ten panics the hook is switched off, and a notice names it:
+//!
+//! ```text
+//! the endpoint layer's hook `user` panicked 10 times and is switched off: fix the closure given to `.user(..)`
+//! ```
 //!
 //! # Which route a request has
 //!
