@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::end::RequestEnd;
-use super::state::InFlightRequest;
+use super::state::{InFlightRequest, TEXTS};
 use crate::http::layer_state::RequestLogMode;
 use crate::http::series::{RequestMeasurements, RequestSeries};
 use crate::http::stream_end::StreamEndRecord;
@@ -93,7 +93,7 @@ impl InFlightRequest {
             Some(slot) if self.texts_in_slot => {
                 slot.with_head_mut(|facts| texts.extend_from_slice(&facts.texts));
             }
-            _ => (0..6).for_each(|_| put_str(&mut texts, "")),
+            _ => (0..TEXTS).for_each(|_| put_str(&mut texts, "")),
         }
         put_str(&mut texts, &self.user);
         let left_out = put_attributes(&mut attributes, &self.attributes);

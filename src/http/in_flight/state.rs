@@ -15,6 +15,9 @@ use crate::model::grpc::{Call, Frames};
 use crate::model::{Attributes, DropPanicCheck, Outcome, SpanId, TraceId};
 use crate::record::{Method, Scheme};
 
+/// The number of texts in [`InFlightRequest::texts`]; a record has all of them, also empty ones.
+pub(super) const TEXTS: usize = 6;
+
 /// The state of a request under way. Pooled: a state serves one request after the other.
 #[derive(Debug)]
 pub(in crate::http) struct InFlightRequest {
@@ -207,10 +210,10 @@ impl InFlightRequest {
             .add(-1);
     }
 
-    /// The thread has ended and took the slot with its texts along: the record still needs six of them.
+    /// The thread has ended and took the slot with its texts along: the record still needs a place for each.
     #[cold]
     fn put_empty_texts(&mut self) {
-        (0..6).for_each(|_| put_str(&mut self.texts, ""));
+        (0..TEXTS).for_each(|_| put_str(&mut self.texts, ""));
     }
 
     /// Discards the spans of a request that is not recorded.
