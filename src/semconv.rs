@@ -140,7 +140,7 @@ pub(crate) const DB_QUERIES: &str = "watchpost.db.queries";
 pub(crate) const DB_DURATION_MS: &str = "watchpost.db.duration_ms";
 /// The histogram of that time, by route; ours.
 pub(crate) const REQUEST_DB_DURATION: &str = "watchpost.request.db_duration";
-/// Queries of a shape that came before in the same request; ours.
+/// Queries of a request whose statement ran before in it; ours.
 pub(crate) const DB_DUPLICATES: &str = "watchpost.db.duplicates";
 /// The summary of the statement that a request ran in a loop; ours.
 pub(crate) const DB_N_PLUS_ONE: &str = "watchpost.db.n_plus_one";

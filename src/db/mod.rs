@@ -63,7 +63,7 @@
 //!   "message": "GET /orders/{id} 503 69.100 ms",
 //!   "trace_id": "5c99c83e250b6dab81883960969b8be7",
 //!   "watchpost.db.queries": 8,
-//!   "watchpost.db.duration": 0.0685,
+//!   "watchpost.db.duration_ms": 68.5,
 //!   "watchpost.db.duplicates": 5,
 //!   "watchpost.db.n_plus_one": "SELECT items",
 //!   "db.query.summary": "UPDATE orders",
@@ -137,8 +137,9 @@
 //!
 //! The normalized text: literals and placeholders become `?`, a list of them becomes one, and comments and line breaks
 //! become a blank. Statements with the same normalized text have one *digest*, as in `MySQL`: one series and one row of
-//! [`monitor.queries()`](crate::Monitor::queries). For systems without SQL, only the name of the command is kept. Errors
-//! are recorded with their type and the database's code, and without their text, because databases quote values in it.
+//! [`monitor.queries()`](crate::Monitor::queries). For systems without SQL, only the name of the command is kept.
+//! Errors are recorded with their type and the database's code, and without their text, because databases quote values
+//! in it.
 //!
 //! Compared with `PostgreSQL`'s `queryid`, digests depend a little more on how a statement is written (`!=` and `<>`,
 //! an alias, `*`), and less on its values (the lengths of lists, the types of literals).

@@ -40,6 +40,10 @@ impl<DB: Database> PoolConnection<DB> {
     /// # Errors
     ///
     /// As [`sqlx::Connection::begin`](sqlx::Connection::begin).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, a transaction that has begun is rolled back and the query counts as cancelled.
     pub async fn begin(&mut self) -> Result<Transaction<'_, DB>, Error> {
         let connection = TransactionConnection::Borrowed(&mut *self.connection);
         Transaction::begin(connection, &self.database, None).await

@@ -53,6 +53,10 @@ impl<DB: Driver> Pool<DB> {
     /// # Errors
     ///
     /// As [`sqlx::Pool::acquire`](sqlx::Pool::acquire). A timeout counts in `db_client_connection_timeouts_total`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`sqlx::Pool::acquire`](sqlx::Pool::acquire). A dropped future records no wait time.
     pub async fn acquire(&self) -> Result<PoolConnection<DB>, Error> {
         let is_timeout = |error: &Error| matches!(error, Error::PoolTimedOut);
         let connection = self.watch.acquire_with(self.inner.acquire(), is_timeout);
@@ -73,6 +77,10 @@ impl<DB: Driver> Pool<DB> {
     /// # Errors
     ///
     /// As [`sqlx::Pool::begin`](sqlx::Pool::begin).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, a transaction that has begun is rolled back and the query counts as cancelled.
     pub async fn begin(&self) -> Result<Transaction<'static, DB>, Error> {
         self.begin_inner(None).await
     }
@@ -82,6 +90,10 @@ impl<DB: Driver> Pool<DB> {
     /// # Errors
     ///
     /// As [`begin`](Self::begin); also if the statement begins no transaction.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`begin`](Self::begin).
     pub async fn begin_with(
         &self,
         statement: impl SqlSafeStr,

@@ -81,6 +81,10 @@ impl<'c, DB: Database> Transaction<'c, DB> {
     /// # Errors
     ///
     /// As [`sqlx::Connection::begin`](sqlx::Connection::begin).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, a savepoint that has begun is rolled back and the query counts as cancelled.
     pub async fn begin_inside(&mut self) -> Result<Transaction<'_, DB>, Error> {
         let connection = TransactionConnection::Borrowed(self.connection.get());
         Transaction::begin(connection, &self.database, None).await
@@ -91,6 +95,11 @@ impl<'c, DB: Database> Transaction<'c, DB> {
     /// # Errors
     ///
     /// As [`sqlx::Transaction::commit`](sqlx::Transaction::commit).
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, the database may have committed or not. The query counts as
+    /// cancelled.
     pub async fn commit(mut self) -> Result<(), Error> {
         let is_savepoint = self.connection.depth() > 1;
         let guard = self.database.query(pick(COMMIT, is_savepoint));
@@ -106,6 +115,10 @@ impl<'c, DB: Database> Transaction<'c, DB> {
     /// # Errors
     ///
     /// As [`sqlx::Transaction::rollback`](sqlx::Transaction::rollback).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the transaction is rolled back all the same. The query counts as cancelled.
     pub async fn rollback(mut self) -> Result<(), Error> {
         let is_savepoint = self.connection.depth() > 1;
         let guard = self.database.query(pick(ROLLBACK, is_savepoint));

@@ -40,6 +40,10 @@ impl<T: Buf + Send + 'static> CopyInSink<T> {
     /// # Errors
     ///
     /// As [`tokio_postgres::CopyInSink::finish`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the copy is still open, and `finish` can be called again.
     pub async fn finish(mut self: Pin<&mut Self>) -> Result<u64, Error> {
         poll_fn(|cx| self.as_mut().poll_finish(cx)).await
     }

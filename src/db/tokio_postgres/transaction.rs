@@ -93,6 +93,11 @@ impl<T: TransactionSession> Transaction<T> {
     /// # Errors
     ///
     /// As [`tokio_postgres::Transaction::transaction`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the server may have made the savepoint; it ends with the transaction. The query counts
+    /// as cancelled.
     pub async fn transaction(&mut self) -> Result<Transaction<T::Transaction<'_>>, Error> {
         let Client { inner, database } = &mut self.client;
         Transaction::begin_savepoint(inner.begin(), database).await
@@ -104,6 +109,10 @@ impl<T: TransactionSession> Transaction<T> {
     /// # Errors
     ///
     /// As [`tokio_postgres::Transaction::savepoint`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`transaction`](Self::transaction).
     pub async fn savepoint(
         &mut self,
         name: impl Into<String>,
@@ -117,6 +126,10 @@ impl<T: TransactionSession> Transaction<T> {
     /// # Errors
     ///
     /// As [`tokio_postgres::Transaction::commit`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, the server may commit all the same. The query counts as cancelled.
     pub async fn commit(self) -> Result<(), Error> {
         let Self {
             client,
@@ -134,6 +147,10 @@ impl<T: TransactionSession> Transaction<T> {
     /// # Errors
     ///
     /// As [`tokio_postgres::Transaction::rollback`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the transaction is rolled back all the same. The query counts as cancelled.
     pub async fn rollback(self) -> Result<(), Error> {
         let Self {
             client,
@@ -158,6 +175,10 @@ impl<C: Session> Client<C> {
     /// # Errors
     ///
     /// As [`tokio_postgres::Client::transaction`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, a transaction that has begun is rolled back and the query counts as cancelled.
     pub async fn transaction(&mut self) -> Result<Transaction<C::Transaction<'_>>, Error> {
         Transaction::begin(self.inner.begin(), &self.database, BEGIN).await
     }

@@ -62,6 +62,10 @@ impl<'a, C: ClientSession> TransactionBuilder<'a, C> {
     /// # Errors
     ///
     /// As [`tokio_postgres::TransactionBuilder::start`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, a transaction that has begun is rolled back and the query counts as cancelled.
     pub async fn start(self) -> Result<Transaction<C::Transaction<'a>>, Error> {
         let Self { client, options } = self;
         let begin = client.inner.begin_with(options);
