@@ -38,6 +38,16 @@ impl CaptureReceipt {
 /// Made by [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable) and
 /// [`ErrorCapture::capture_durable`](crate::errors::ErrorCapture::capture_durable).
 ///
+/// ```no_run
+/// # async fn example(monitor: watchpost::Monitor) {
+/// let error = std::io::Error::other("the payment was taken and the order was not written");
+/// let receipt = monitor.capture_error_durable(&error).await;
+/// if !receipt.is_stored() {
+///     tracing::warn!(event_id = %receipt.id(), "the event is in memory only");
+/// }
+/// # }
+/// ```
+///
 /// # Cancel safety
 ///
 /// The event is captured before this value exists; dropping it cancels only the wait.

@@ -6,6 +6,14 @@ use crate::model::{Attributes, EventId, Level, SpanId, TraceId};
 ///
 /// A text is empty, and an ID nil, where a value is unknown. [`before_send`](crate::MonitorBuilder::before_send) gets
 /// an event before it is sent, and [`ErrorGroup::sample`](crate::errors::ErrorGroup::sample) is one.
+///
+/// ```
+/// let builder = watchpost::Monitor::builder("shop").before_send(|event| {
+///     event.client_address.clear();
+///     event.route != "/internal"
+/// });
+/// # drop(builder);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorEvent {

@@ -22,6 +22,16 @@ const MAX_EVICTIONS: usize = 16;
 /// IDs and quoted text; or equal [fingerprints](crate::errors::ErrorCapture::fingerprint).
 ///
 /// [`Monitor::error_groups`](crate::Monitor::error_groups) lists the groups.
+///
+/// ```
+/// # fn main() -> watchpost::Result<()> {
+/// # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+/// for group in monitor.error_groups() {
+///     println!("{} times: {} at {}", group.count, group.message, group.location);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ErrorGroup {

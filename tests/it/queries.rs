@@ -310,6 +310,16 @@ async fn a_loop_of_queries_is_detected() {
         .iter()
         .find(|line| line.contains(r#""/loop""#))
         .unwrap();
+    // Every duration of a log record has one unit, which its name says.
+    let record: serde_json::Value = serde_json::from_str(line).unwrap();
+    let of_record = |key: &str| record[key].as_f64();
+    assert_eq!(of_record("watchpost.db.duration_ms"), Some(65.0), "{line}");
+    assert!(of_record("duration_ms") >= Some(65.0), "{line}");
+    for key in record.as_object().unwrap().keys() {
+        let is_duration = ["duration", "elapsed", "seconds", "time_to"];
+        let is_duration = is_duration.iter().any(|word| key.contains(word));
+        assert!(!is_duration || key.ends_with("_ms"), "{key}");
+    }
     assert!(
         line.contains(r#""watchpost.db.n_plus_one":"SELECT comments""#),
         "{line}"
