@@ -139,7 +139,7 @@ impl Digest {
             ..SpanRecord::default()
         };
         match &self.instruments.traces {
-            Some(traces) => traces.prepare(&record),
+            Some(traces) => traces.sender().add_template(&record),
             None => SpanTemplate::new(&record),
         }
     }

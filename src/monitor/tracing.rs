@@ -80,7 +80,7 @@ impl Tracing {
     pub(super) fn remotes(&self, config: &Config, diagnostics: &Diagnostics) -> Vec<RemoteSetup> {
         let remotes = export::remotes(config, self.decoder(config), diagnostics);
         if let Some(traces) = self.traces.as_ref().filter(|_| !remotes.is_empty()) {
-            traces.are_sent();
+            traces.sender().set_exported();
         }
         remotes
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::otel_context::{self, OtelContext, Propagation};
 use super::span_record::{SpanRecord, SpanStatus};
 use super::span_template::{CountAttributes, SpanTemplate};
-use super::traces::{RootEnd, RootRecord, Traces};
+use super::trace_sender::{RootEnd, RootRecord};
+use super::traces::Traces;
 use crate::clock::Nanos;
 use crate::context::{self, AddOutcome, NO_REQUEST, OperationIds, QueryTiming, Requests, Slot};
 use crate::model::{KeepReason, SpanId, TraceId};
@@ -165,7 +166,7 @@ impl ActiveSpan {
         put: &mut dyn FnMut(&'static str, &str),
     ) {
         let slot = &self.place.slot;
-        let beside = traces.foreign_otel().leaves_contexts() && !traces.is_sent();
+        let beside = traces.foreign_otel().leaves_contexts() && !traces.sender().is_exported();
         otel_context::headers(slot, self.span, traces.sampling(slot), carried, beside, put);
     }
 

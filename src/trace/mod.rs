@@ -177,6 +177,7 @@ mod manual_span;
 mod otel_context;
 pub(crate) mod otlp;
 mod propagate;
+mod recent_decisions;
 mod recent_traces;
 mod resource;
 mod route_latency;
@@ -190,6 +191,7 @@ mod span_decoder;
 mod span_fields;
 mod span_record;
 mod span_template;
+mod trace_sender;
 mod trace_state;
 mod traceparent;
 mod traces;
@@ -223,7 +225,8 @@ pub(crate) use self::span_record::{
     SpanRecord, ValueRef as SpanValue, attributes as attributes_of,
 };
 pub(crate) use self::span_template::{CountAttributes, SpanTemplate};
+pub(crate) use self::trace_sender::{RootEnd, RootRecord};
 pub(crate) use self::trace_state::{baggage, trace_state};
 pub(crate) use self::traceparent::parse_traceparent;
-pub(crate) use self::traces::{RootEnd, RootRecord, Traces};
+pub(crate) use self::traces::Traces;
 pub(crate) use self::tracing_otel_filter::TracingOtelFilter;

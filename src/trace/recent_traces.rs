@@ -225,7 +225,7 @@ mod tests {
     use super::*;
     use crate::model::codec::put_bytes;
     use crate::model::{Sampling, SpanId};
-    use crate::trace::span_record::{SpanRecord, put_head, put_span_root};
+    use crate::trace::span_record::{PartHead, SpanRecord, put_head, put_span_root};
 
     fn record(trace: u128, name: &str) -> Vec<u8> {
         let span = SpanRecord {
@@ -234,8 +234,15 @@ mod tests {
             ..SpanRecord::default()
         };
         let mut out = Vec::new();
-        let kept = (KeepReason::Head, Sampling::own(true));
-        put_head(&mut out, TraceId::from_u128(trace), kept, (0, 0), "");
+        let head = PartHead {
+            trace: TraceId::from_u128(trace),
+            reason: KeepReason::Head,
+            sampling: Sampling::own(true),
+            lost_spans: 0,
+            lost_events: 0,
+            trace_state: "",
+        };
+        put_head(&mut out, &head);
         put_bytes(&mut out, &[]);
         put_span_root(&mut out, &span);
         out

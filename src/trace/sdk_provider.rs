@@ -36,7 +36,7 @@ pub(crate) fn outgoing(context: &Context) -> Option<Context> {
         let (_, traces) = all.iter().find(|(number, _)| *number == monitor)?;
         traces.upgrade()?
     };
-    if traces.foreign_otel().leaves_contexts() && !traces.is_sent() {
+    if traces.foreign_otel().leaves_contexts() && !traces.sender().is_exported() {
         // The receiver of the service's provider gets the span of its context, and none gets ours.
         return None;
     }

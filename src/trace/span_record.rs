@@ -339,19 +339,27 @@ pub(crate) struct TracePart<'a> {
     spans: &'a [u8],
 }
 
-/// Appends the head of a part; the root's further events, the root and the other spans follow.
-pub(crate) fn put_head(
-    out: &mut Vec<u8>,
-    trace: TraceId,
-    (kept, sampling): (KeepReason, Sampling),
-    (lost, events_lost): (u32, u32),
-    trace_state: &str,
-) {
-    out.extend_from_slice(&trace.to_u128().to_le_bytes());
-    out.extend_from_slice(&[kept.index(), sampling.bits()]);
-    out.extend_from_slice(&lost.to_le_bytes());
-    out.extend_from_slice(&events_lost.to_le_bytes());
-    put_str(out, trace_state);
+/// The head of a part.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartHead<'a> {
+    pub(crate) trace: TraceId,
+    pub(crate) reason: KeepReason,
+    /// The sampling decision at the trace's start.
+    pub(crate) sampling: Sampling,
+    /// Spans of the trace that had no room.
+    pub(crate) lost_spans: u32,
+    /// Events of the root that had no room.
+    pub(crate) lost_events: u32,
+    pub(crate) trace_state: &'a str,
+}
+
+/// Appends the head of a part. The root's further events, the root and the other spans follow.
+pub(crate) fn put_head(out: &mut Vec<u8>, head: &PartHead<'_>) {
+    out.extend_from_slice(&head.trace.to_u128().to_le_bytes());
+    out.extend_from_slice(&[head.reason.index(), head.sampling.bits()]);
+    out.extend_from_slice(&head.lost_spans.to_le_bytes());
+    out.extend_from_slice(&head.lost_events.to_le_bytes());
+    put_str(out, head.trace_state);
 }
 
 /// Appends that there is no root.
@@ -440,8 +448,15 @@ mod tests {
         };
         let mut record = Vec::new();
         let sampling = Sampling::of_parent(false);
-        let (trace, kept) = (TraceId::from_u128(6), (KeepReason::Slow, sampling));
-        put_head(&mut record, trace, kept, (2, 7), "a=1");
+        let head = PartHead {
+            trace: TraceId::from_u128(6),
+            reason: KeepReason::Slow,
+            sampling,
+            lost_spans: 2,
+            lost_events: 7,
+            trace_state: "a=1",
+        };
+        put_head(&mut record, &head);
         put_bytes(&mut record, &[]);
         put_span_root(&mut record, &span);
         put_span(&mut record, &span);

@@ -1,37 +1,23 @@
-//! The traces of one monitor: who is kept, and the way of the kept ones to the worker.
+//! The traces of one monitor: which operation is current, which traces are kept, and when that is decided.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use rustc_hash::FxHashMap;
 
 use super::budget::BudgetSource;
 use super::config::TraceConfig;
 use super::foreign_otel::ForeignOtel;
+use super::recent_decisions::{KeptTraceInfo, RecentDecisions};
 use super::route_latency::{RouteLatencies, RouteLatency};
 use super::sampler::Sampler;
 use super::sdk_spans::SdkSpans;
-use super::span_record::{
-    MAX_SPAN, SpanRecord, put_head, put_no_root, put_request_root, put_span, put_span_root,
-};
-use super::span_template::{EncodedSpans, SpanTemplate, SpanTemplates};
+use super::span_record::{SpanRecord, put_span};
+use super::trace_sender::{RootEnd, RootRecord, TraceSender};
 use crate::clock::{Nanos, nanos};
-use crate::context::{self, AddOutcome, BufferedTrace, Decision, Requests, RouteId, Slot};
-use crate::model::codec::put_bytes;
-use crate::model::lock;
-use crate::model::{KeepReason, RecordKind, Sampling, SpanId, TraceId};
-use crate::worker::{MAX_RECORD, RecordQueue};
+use crate::context::{self, AddOutcome, Decision, Requests, RouteId, Slot};
+use crate::model::{KeepReason, Sampling, SpanId, TraceId, lock};
+use crate::worker::RecordQueue;
 
-/// How long the decision on a kept trace is remembered for spans that come by their trace id alone.
-const REMEMBERED: Duration = Duration::from_secs(30);
-/// Decisions remembered at most.
-const MAX_REMEMBERED: usize = 100_000;
-/// Bytes of a record that its head and the root with its events may take; the rest is for other spans.
-const FOR_ROOT: usize = MAX_SPAN + 10 * 1024;
-/// The same without a root.
-const FOR_HEAD: usize = 1024;
 /// What a root is taken to weigh in the budget.
 const ROOT_BYTES: u64 = 512;
 
@@ -39,47 +25,20 @@ const ROOT_BYTES: u64 = 512;
 #[derive(Debug)]
 pub(crate) struct Traces {
     requests: Arc<Requests>,
-    record_queue: Arc<RecordQueue>,
+    sender: TraceSender,
     sampler: Sampler,
     asks_parent: bool,
     times: RouteLatencies,
     /// A set limit for what is slow.
     slow: Option<Nanos>,
     max_open: Duration,
-    decided: Mutex<RecentDecisions>,
+    decisions: Mutex<RecentDecisions>,
     sdk_spans: SdkSpans,
     foreign_otel: ForeignOtel,
-    prepared: SpanTemplates,
-    /// Whether spans go anywhere but into this process' memory: the books are of what is sent.
-    is_sent: AtomicBool,
     /// Spans that came when nothing was known of their trace any more.
     late: AtomicU64,
     /// Traces that would have been kept for what happened in them, but for the budget.
     over_budget: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct RecentDecisions {
-    kept: FxHashMap<TraceId, (KeepReason, Sampling)>,
-    order: VecDeque<(Nanos, TraceId)>,
-}
-
-/// How a root ended.
-pub(crate) struct RootEnd<'a> {
-    pub(crate) trace: TraceId,
-    pub(crate) trace_state: &'a str,
-    /// What happened in it that is worth keeping.
-    pub(crate) why: Option<KeepReason>,
-    /// The decision at its start.
-    pub(crate) sampling: Sampling,
-    pub(crate) now: Nanos,
-}
-
-/// What a root is on its way to the worker.
-pub(crate) enum RootRecord<'a> {
-    /// A request: appends its record.
-    Request(&'a dyn Fn(&mut Vec<u8>)),
-    Span(&'a SpanRecord<'a>),
 }
 
 /// Spans that did not get anywhere, by reason.
@@ -102,17 +61,15 @@ impl Traces {
     ) -> Self {
         Self {
             requests: Arc::clone(requests),
-            record_queue: Arc::clone(record_queue),
+            sender: TraceSender::new(record_queue),
             sampler: Sampler::new(config),
             asks_parent: config.sampler.is_parent_based(),
             times: RouteLatencies::default(),
             slow: Some(nanos(config.slow)).filter(|slow| *slow > 0),
             max_open: config.max_open,
-            decided: Mutex::default(),
+            decisions: Mutex::default(),
             sdk_spans: SdkSpans::default(),
             foreign_otel: ForeignOtel::default(),
-            prepared: SpanTemplates::default(),
-            is_sent: AtomicBool::new(false),
             late: AtomicU64::new(0),
             over_budget: AtomicU64::new(0),
         }
@@ -122,40 +79,10 @@ impl Traces {
         &self.requests
     }
 
-    /// Says that kept spans are sent somewhere, and so stand in the books.
-    pub(crate) fn are_sent(&self) {
-        self.is_sent.store(true, Relaxed);
-    }
-
-    /// How many spans of so many stand in the books: those that are sent.
-    fn counted(&self, sampling: Sampling, items: u32) -> u32 {
-        if self.is_sent.load(Relaxed) && !sampling.is_local() {
-            items
-        } else {
-            0
-        }
-    }
-
-    /// Whether a kept trace is found where traces are looked for: a receiver, where there is one.
-    pub(crate) fn shows(&self, sampling: Sampling) -> bool {
-        !(sampling.is_local() && self.is_sent.load(Relaxed))
-    }
-
-    /// Prepares a span that will say the same each time but for its ids and times. It is kept for good: the caller
-    /// bounds how many there are, and their bytes.
-    pub(crate) fn prepare(&self, record: &SpanRecord<'_>) -> SpanTemplate {
-        self.prepared.add(record)
-    }
-
     /// What else in the process makes OpenTelemetry spans.
     #[inline]
     pub(crate) fn foreign_otel(&self) -> &ForeignOtel {
         &self.foreign_otel
-    }
-
-    /// Whether spans go anywhere but into this process' memory.
-    pub(super) fn is_sent(&self) -> bool {
-        self.is_sent.load(Relaxed)
     }
 
     /// The plain OpenTelemetry spans under way.
@@ -234,18 +161,26 @@ impl Traces {
         self.slow.map_or(slow, |limit| duration >= limit)
     }
 
-    /// A span that is no root has ended.
+    /// The sender of kept traces.
+    #[inline]
+    pub(crate) fn sender(&self) -> &TraceSender {
+        &self.sender
+    }
+
+    /// Records a span that has ended and is not a root.
     #[inline]
     pub(crate) fn span_ended(&self, slot: &Slot, span: &SpanRecord<'_>) {
-        let tree = slot.trace_buffer();
-        match tree.add(|out| put_span(out, span)) {
+        let buffer = slot.trace_buffer();
+        match buffer.add(|out| put_span(out, span)) {
             AddOutcome::Buffered | AddOutcome::Discarded => {}
-            AddOutcome::Late(kept) => self.span_late(slot, kept, span),
+            AddOutcome::Late(reason) => self.send_late(slot, reason, span),
             AddOutcome::NoRoom => {
-                self.decide_as_it_stands(slot);
-                match tree.add(|out| put_span(out, span)) {
-                    AddOutcome::Late(kept) => self.span_late(slot, kept, span),
-                    AddOutcome::NoRoom => tree.count_lost_span(),
+                // Deciding the trace now either empties its buffer or makes this span a late one. Only a span that
+                // has no room in an empty buffer is lost.
+                self.decide_unfinished(slot);
+                match buffer.add(|out| put_span(out, span)) {
+                    AddOutcome::Late(reason) => self.send_late(slot, reason, span),
+                    AddOutcome::NoRoom => buffer.count_lost_span(),
                     AddOutcome::Buffered | AddOutcome::Discarded => {}
                 }
             }
@@ -253,23 +188,29 @@ impl Traces {
     }
 
     #[cold]
-    fn span_late(&self, slot: &Slot, kept: KeepReason, span: &SpanRecord<'_>) {
-        let state = slot.trace_state();
-        self.push_late(slot.ids().trace, (kept, self.sampling(slot)), &state, span);
+    fn send_late(&self, slot: &Slot, reason: KeepReason, span: &SpanRecord<'_>) {
+        let kept = KeptTraceInfo {
+            trace: slot.ids().trace,
+            reason,
+            sampling: self.sampling(slot),
+        };
+        self.sender.send_span(kept, &slot.trace_state(), span);
     }
 
-    /// A span has ended of which only the trace's id is known.
+    /// Records a span that has ended and of whose trace only the ID is known.
+    ///
+    /// The span is sent if its trace was kept during the last 30 seconds. Otherwise it counts as late.
     pub(crate) fn orphan_ended(&self, trace: TraceId, span: &SpanRecord<'_>) {
-        let kept = self.lock().kept.get(&trace).copied();
+        let kept = lock(&self.decisions).get(trace);
         match kept {
-            Some(kept) => self.push_late(trace, kept, "", span),
+            Some(kept) => self.sender.send_span(kept, "", span),
             None => {
                 self.late.fetch_add(1, Relaxed);
             }
         }
     }
 
-    /// The root has ended: decides, and sends the trace on its way if it is kept.
+    /// Decides a trace whose root has ended, and sends it if it is kept. Returns why it is kept.
     #[inline]
     pub(crate) fn root_ended(
         &self,
@@ -277,128 +218,112 @@ impl Traces {
         end: &RootEnd<'_>,
         root: &RootRecord<'_>,
     ) -> Option<KeepReason> {
+        // Of two reasons the lesser one counts: the variants are in the order of their importance.
         let captured = slot.is_captured().then_some(KeepReason::Captured);
-        let why = match (end.why, captured) {
-            (Some(why), Some(captured)) => Some(why.min(captured)),
-            (why, captured) => why.or(captured),
+        let reason = match (end.why, captured) {
+            (Some(reason), Some(captured)) => Some(reason.min(captured)),
+            (reason, captured) => reason.or(captured),
         };
-        if why.is_none() && !end.sampling.is_sampled() {
+        // Nothing happened, and the sampler did not choose the trace: most requests end here. The buffer's decision
+        // may still be `Kept`, if the trace was decided before its end; then its root follows its spans.
+        if reason.is_none() && !end.sampling.is_sampled() {
             return match slot.trace_buffer().decide(Decision::Dropped, |_| {}) {
-                Decision::Kept(kept) => Some(self.push_late_root(kept, end, root)),
+                Decision::Kept(reason) => {
+                    self.sender.send_root(end, reason, root);
+                    Some(reason)
+                }
                 _ => None,
             };
         }
-        self.keep(slot, end, why, root)
+        self.keep_within_budget(slot, end, reason, root)
     }
 
+    /// Keeps a trace for `reason` or because it was sampled, if a budget has room for it.
     #[inline(never)]
-    fn keep(
+    fn keep_within_budget(
         &self,
         slot: &Slot,
         end: &RootEnd<'_>,
-        why: Option<KeepReason>,
+        reason: Option<KeepReason>,
         root: &RootRecord<'_>,
     ) -> Option<KeepReason> {
-        // What was decided before its end is not paid for again.
+        // 1. A trace that was decided before its end was paid for then.
         match slot.trace_buffer().decision() {
-            Decision::Kept(kept) => return Some(self.push_late_root(kept, end, root)),
+            Decision::Kept(reason) => {
+                self.sender.send_root(end, reason, root);
+                return Some(reason);
+            }
             Decision::Dropped => return None,
             Decision::Open => {}
         }
+        // 2. The budget of bytes pays for what happened. Each reason is a part of its source with a share of its own,
+        //    so that failures of a busy route leave room for its slow requests.
         let bytes = slot.trace_buffer().bytes() as u64 + ROOT_BYTES;
         let source = match root {
             RootRecord::Request(_) => BudgetSource::of_route(slot.route()),
             RootRecord::Span(span) => BudgetSource::of_root(span.name),
         };
-        let chosen = || {
-            let reason = end.sampling.reason()?;
-            let taken = self.sampler.take_trace(source, end.now);
-            taken.then_some(reason)
-        };
-        // Failures of a hot route leave room for what is slow in it.
-        let for_this = why.filter(|why| {
-            let source = source.part(why.index());
+        let paid = reason.filter(|reason| {
+            let source = source.part(reason.index());
             self.sampler.take_bytes(source, bytes, end.now)
         });
-        let kept = for_this.or_else(|| {
-            let kept = chosen();
-            if why.is_some() && kept.is_none() {
+        // 3. Without that, a sampled trace may still be kept within the limit of traces a second. Only a trace that
+        //    neither budget paid for counts as over the budget.
+        let kept = paid.or_else(|| {
+            let sampled = end.sampling.reason();
+            let sampled = sampled.filter(|_| self.sampler.take_trace(source, end.now));
+            if reason.is_some() && sampled.is_none() {
                 self.over_budget.fetch_add(1, Relaxed);
             }
-            kept
+            sampled
         });
+        // 4. The decision and the copy of the buffered spans are one step under the buffer's lock: a span that ends at
+        //    the same time on another thread is either part of the copy or finds the decision.
         let decision = kept.map_or(Decision::Dropped, Decision::Kept);
-        let mut sent = false;
-        let held = slot.trace_buffer().decide(decision, |taken| {
-            sent = true;
-            if let Decision::Kept(kept) = decision {
-                self.push(end, kept, taken, Some(root));
+        let mut is_sent = false;
+        let held = slot.trace_buffer().decide(decision, |buffered| {
+            is_sent = true;
+            if let Decision::Kept(reason) = decision {
+                self.sender.send(end, reason, buffered, Some(root));
             }
         });
-        let Decision::Kept(kept) = held else {
+        let Decision::Kept(reason) = held else {
             return None;
         };
-        if sent {
-            self.remember(end.trace, (kept, end.sampling), end.now);
-            return Some(kept);
+        // 5. Another thread may have decided between steps 1 and 4. Then its decision holds, the spans are sent, and
+        //    the root alone is still to be sent.
+        if is_sent {
+            self.remember(end, reason);
+        } else {
+            self.sender.send_root(end, reason, root);
         }
-        Some(self.push_late_root(kept, end, root))
+        Some(reason)
     }
 
-    /// The root of a trace that was decided before its end.
-    #[cold]
-    fn push_late_root(
-        &self,
-        kept: KeepReason,
-        end: &RootEnd<'_>,
-        root: &RootRecord<'_>,
-    ) -> KeepReason {
-        self.push(end, kept, &BufferedTrace::default(), Some(root));
-        kept
-    }
-
-    #[cold]
-    fn push_late(
-        &self,
-        trace: TraceId,
-        kept: (KeepReason, Sampling),
-        state: &str,
-        span: &SpanRecord<'_>,
-    ) {
-        let items = self.counted(kept.1, 1);
-        self.record_queue
-            .push_many(RecordKind::Span, items, span.end, |out| {
-                put_head(out, trace, kept, (0, 0), state);
-                put_bytes(out, &[]);
-                put_no_root(out);
-                put_span(out, span);
-            });
-    }
-
-    /// What has no span as its root, a connection, has ended: what waits for a decision gets it.
+    /// Decides what is buffered for a connection, which has no span as its root, when it has ended.
     pub(crate) fn rootless_ended(&self, slot: &Slot) {
         slot.close();
         let now = self.requests.clock().now();
-        match self.chosen(slot, now) {
-            Some(kept) => self.keep_as_it_stands(slot, kept, now),
+        match self.reason_without_root(slot, now) {
+            Some(reason) => self.keep_unfinished(slot, reason, now),
             None => {
                 slot.trace_buffer().decide(Decision::Dropped, |_| {});
             }
         }
     }
 
-    /// Decides on a trace before its root has ended: what is chosen or has a captured error goes out as it is;
-    /// of any other the spans so far are given up.
-    fn decide_as_it_stands(&self, slot: &Slot) {
+    /// Decides a trace before its root has ended. A sampled one, and one with a captured error, is sent as it is. Of
+    /// any other the spans so far are discarded, and the trace stays undecided.
+    fn decide_unfinished(&self, slot: &Slot) {
         let now = self.requests.clock().now();
-        match self.chosen(slot, now) {
-            Some(kept) => self.keep_as_it_stands(slot, kept, now),
+        match self.reason_without_root(slot, now) {
+            Some(reason) => self.keep_unfinished(slot, reason, now),
             None => slot.trace_buffer().discard_spans(),
         }
     }
 
-    /// Why a trace without an ended root is kept; nothing is paid for one that has no spans.
-    fn chosen(&self, slot: &Slot, now: Nanos) -> Option<KeepReason> {
+    /// Why a trace is kept whose root has not ended. A trace without spans takes nothing from the budget.
+    fn reason_without_root(&self, slot: &Slot, now: Nanos) -> Option<KeepReason> {
         if slot.is_captured() {
             return Some(KeepReason::Captured);
         }
@@ -408,87 +333,32 @@ impl Traces {
         (has_spans && self.sampler.take_trace(source, now)).then_some(reason)
     }
 
-    fn keep_as_it_stands(&self, slot: &Slot, kept: KeepReason, now: Nanos) {
-        let (ids, sampling) = (slot.ids(), self.sampling(slot));
+    fn keep_unfinished(&self, slot: &Slot, reason: KeepReason, now: Nanos) {
         let end = RootEnd {
-            trace: ids.trace,
+            trace: slot.ids().trace,
             trace_state: &slot.trace_state(),
             why: None,
-            sampling,
+            sampling: self.sampling(slot),
             now,
         };
-        let mut decided = false;
-        slot.trace_buffer().decide(Decision::Kept(kept), |taken| {
-            decided = true;
-            self.push(&end, kept, taken, None);
-        });
-        if decided {
-            self.remember(ids.trace, (kept, sampling), now);
+        let mut is_decided = false;
+        slot.trace_buffer()
+            .decide(Decision::Kept(reason), |buffered| {
+                is_decided = true;
+                self.sender.send(&end, reason, buffered, None);
+            });
+        if is_decided {
+            self.remember(&end, reason);
         }
     }
 
-    /// Queues a kept trace, in as many records as it takes.
-    fn push(
-        &self,
-        end: &RootEnd<'_>,
-        kept: KeepReason,
-        taken: &BufferedTrace<'_>,
-        root: Option<&RootRecord<'_>>,
-    ) {
-        self.prepared.with(taken.spans, |waiting| {
-            self.push_waiting(end, kept, taken, waiting, root);
-        });
-    }
-
-    fn push_waiting(
-        &self,
-        end: &RootEnd<'_>,
-        kept: KeepReason,
-        taken: &BufferedTrace<'_>,
-        mut waiting: EncodedSpans<'_>,
-        mut root: Option<&RootRecord<'_>>,
-    ) {
-        loop {
-            let root = root.take();
-            let room = MAX_RECORD - if root.is_some() { FOR_ROOT } else { FOR_HEAD };
-            let (these, count) = waiting.take_front(room, root.is_none());
-            let items = count + u32::from(root.is_some());
-            if items == 0 {
-                return;
-            }
-            let items = self.counted(end.sampling, items);
-            self.record_queue
-                .push_many(RecordKind::Span, items, end.now, |out| {
-                    let (events, events_lost) = match root {
-                        Some(_) => (taken.events, taken.events_lost),
-                        None => (&[][..], 0),
-                    };
-                    let kept = (kept, end.sampling);
-                    let lost = (taken.lost, events_lost);
-                    put_head(out, end.trace, kept, lost, end.trace_state);
-                    put_bytes(out, events);
-                    match root {
-                        None => put_no_root(out),
-                        Some(RootRecord::Request(write)) => put_request_root(out, write),
-                        Some(RootRecord::Span(span)) => put_span_root(out, span),
-                    }
-                    these.put(out);
-                });
-        }
-    }
-
-    fn remember(&self, trace: TraceId, kept: (KeepReason, Sampling), now: Nanos) {
-        let mut decided = self.lock();
-        if decided.kept.insert(trace, kept).is_none() {
-            decided.order.push_back((now, trace));
-        }
-        let before = now.saturating_sub(nanos(REMEMBERED));
-        while let Some((at, trace)) = decided.order.front().copied()
-            && (at < before || decided.order.len() > MAX_REMEMBERED)
-        {
-            decided.order.pop_front();
-            decided.kept.remove(&trace);
-        }
+    fn remember(&self, end: &RootEnd<'_>, reason: KeepReason) {
+        let kept = KeptTraceInfo {
+            trace: end.trace,
+            reason,
+            sampling: end.sampling,
+        };
+        lock(&self.decisions).insert(kept, end.now);
     }
 
     /// Looks after what nobody else would: traces that are open for too long, what is slow now. The worker calls
@@ -498,7 +368,7 @@ impl Traces {
         self.foreign_otel.tick();
         for slot in self.requests.older_than(self.max_open) {
             if slot.trace_buffer().decision() == Decision::Open {
-                self.decide_as_it_stands(&slot);
+                self.decide_unfinished(&slot);
             }
         }
     }
@@ -510,10 +380,6 @@ impl Traces {
             open_bytes: self.requests.trace_memory().held() as u64,
             traces_over_budget: self.over_budget.load(Relaxed),
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, RecentDecisions> {
-        lock(&self.decided)
     }
 }
 

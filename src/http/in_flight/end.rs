@@ -198,7 +198,7 @@ impl InFlightRequest {
         };
         let encode = |out: &mut Vec<u8>| self.encode(series, end, out);
         match traces.root_ended(slot, &end_of_root, &RootRecord::Request(&encode)) {
-            Some(_) if traces.shows(self.trace.sampling) => self.ids.trace,
+            Some(_) if traces.sender().can_look_up(self.trace.sampling) => self.ids.trace,
             _ => TraceId::NIL,
         }
     }
