@@ -13,7 +13,7 @@ use super::{otel_versions, subscriber_probe};
 use crate::context::{self, Requests};
 use crate::model::LevelDirectives;
 use crate::model::{RecordKind, is_suppressed};
-use crate::trace::{SpanLayer, callsite_filter, event};
+use crate::trace::{EncodedEvent, SpanLayer, callsite_filter, event};
 use crate::worker::RecordQueue;
 
 /// Where the fields begin in the record of an event: behind the callsite, the trace ID, the span ID and the route.
@@ -182,8 +182,12 @@ impl TracingLayer {
         if let Some(ids) = span
             && let Some(fields) = record.get(FIELDS_START..)
         {
-            let encoded = (at, callsite, fields);
-            self.spans.on_event(event, ids, encoded, context);
+            let encoded = EncodedEvent {
+                at,
+                callsite,
+                fields,
+            };
+            self.spans.on_event(event, ids, &encoded, context);
         }
         // On a thread that is ending, this fails and drops the buffer.
         let _ended = SCRATCH.try_with(|scratch| scratch.set(record));

@@ -13,8 +13,8 @@ use crate::model::LevelDirectives;
 use crate::otel::Otel;
 use crate::trace::otlp::DecodeSpans;
 use crate::trace::{
-    RecentTraces, RecentTracesProcessor, SpanBackend, SpanDecoder, SpanLayer, Traces,
-    TracingOtelFilter,
+    RecentTraces, RecentTracesProcessor, SpanBackend, SpanDecoder, SpanLayer, SpanLayerConfig,
+    Traces, TracingOtelFilter,
 };
 use crate::worker::{PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup};
 
@@ -47,8 +47,11 @@ impl Tracing {
         let layer = SpanLayer::new(
             Arc::clone(requests),
             traces.clone(),
-            Arc::clone(&levels),
-            (trace.spans, trace.events),
+            SpanLayerConfig {
+                levels: Arc::clone(&levels),
+                backend: trace.spans,
+                events: trace.events,
+            },
         );
         let theirs = traces
             .clone()

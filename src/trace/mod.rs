@@ -212,7 +212,7 @@ pub(crate) use self::active_span::{ActiveSpan, OwnedSpan, inject_request};
 pub(crate) use self::attribute_buffer::AttributeBuffer;
 pub(crate) use self::global_provider::install_provider;
 pub(crate) use self::joined_provider::join;
-pub(crate) use self::layer::{SpanLayer, leave_span};
+pub(crate) use self::layer::{EncodedEvent, SpanLayer, SpanLayerConfig, leave_span};
 pub(crate) use self::otel_context::{
     AttachedContext, OtelContext, Propagation, their_current_span,
 };

@@ -1,9 +1,4 @@
-use std::io::{Read, Write};
-
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
@@ -14,9 +9,12 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use prost::Message;
 
-use super::MAX_BODY;
 use super::export::ExporterEncoder;
+use super::gzip::{compressed, decompressed};
 use crate::model::DropReason;
+
+/// The most that a body has before it is compressed.
+pub(super) const MAX_BODY: usize = 256 << 20;
 
 /// Makes bodies of spans.
 #[derive(Debug)]
@@ -65,25 +63,6 @@ fn message(resource_spans: Vec<ResourceSpans>) -> Bytes {
     ExportTraceServiceRequest { resource_spans }
         .encode_to_vec()
         .into()
-}
-
-fn compressed(plain: Bytes, gzip: bool) -> Bytes {
-    if !gzip {
-        return plain;
-    }
-    // The quickest level: spans repeat themselves so much that the others gain little.
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    // A `Vec` refuses nothing.
-    drop(encoder.write_all(&plain));
-    encoder.finish().unwrap_or_default().into()
-}
-
-/// What was compressed; `None` if it is damaged or has more than `max_bytes`.
-pub(super) fn decompressed(body: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
-    let mut plain = Vec::new();
-    let mut decoder = GzDecoder::new(body).take(max_bytes as u64 + 1);
-    decoder.read_to_end(&mut plain).ok()?;
-    (plain.len() <= max_bytes).then_some(plain)
 }
 
 fn unpack(body: &[u8], gzip: bool) -> Option<ExportTraceServiceRequest> {

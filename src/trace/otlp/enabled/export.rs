@@ -12,7 +12,7 @@ use opentelemetry_otlp::{
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
-use super::body;
+use super::gzip;
 use crate::model::DropReason;
 
 /// Set so that the environment's is not asked for; nothing is ever sent there.
@@ -87,7 +87,7 @@ impl ExporterEncoder {
 
 fn plain(body: Bytes, max_bytes: usize) -> Option<Bytes> {
     match body.get(..2) {
-        Some([0x1f, 0x8b]) => body::decompressed(&body, max_bytes).map(Bytes::from),
+        Some([0x1f, 0x8b]) => gzip::decompressed(&body, max_bytes).map(Bytes::from),
         // The message's one field, `resource_spans`, of which there is one at least.
         Some([0x0a, _]) => Some(body),
         _ => None,

@@ -8,6 +8,7 @@ mod batches;
 mod body;
 mod deliver;
 mod export;
+mod gzip;
 #[cfg(test)]
 mod tests;
 
@@ -15,10 +16,8 @@ use self::batches::SpanBatcher;
 use self::body::BodyEncoder;
 use self::deliver::TraceTransport;
 
-/// Bytes of requests that wait for the receiver.
+/// The most bytes of requests that wait for the receiver.
 const MAX_BYTES: usize = 8 << 20;
-/// The most that a body has before it is compressed.
-const MAX_BODY: usize = 256 << 20;
 
 /// The sink to which kept traces go; `None` where no endpoint is set, or where its certificates cannot be
 /// used, which a notice tells.
@@ -42,7 +41,7 @@ pub(crate) fn remote(
         }
     };
     let gzip = config.compression == OtlpCompression::Gzip;
-    let encoder = BodyEncoder::new(resource, gzip, MAX_BODY);
+    let encoder = BodyEncoder::new(resource, gzip, body::MAX_BODY);
     Some(RemoteSetup {
         name: "otlp",
         max_bytes: MAX_BYTES,

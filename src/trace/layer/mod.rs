@@ -1,0 +1,332 @@
+//! `tracing` spans as spans of their trace.
+
+mod events;
+mod span_extension;
+mod status;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use tracing::Subscriber;
+use tracing::span::{Attributes, Id, Record};
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::{LookupSpan, SpanRef};
+
+pub(crate) use self::events::EncodedEvent;
+use self::span_extension::{MonitorSpan, RecordingSpan, SpanExtension};
+use crate::context::{self, Requests, Slot};
+use crate::model::{LevelDirectives, SpanId, is_suppressed};
+use crate::trace::active_span::SpanParent;
+use crate::trace::attribute_buffer::AttributeBuffer;
+use crate::trace::entered_spans::{self, EnteredSpan};
+use crate::trace::otel_context::{OtelContext, current_span};
+use crate::trace::span_fields::SpanFields;
+use crate::trace::span_record::{SpanKind, SpanStatus, put_link};
+use crate::trace::traces::Traces;
+use crate::trace::{SpanBackend, callsite_filter, layer_probe};
+
+/// Makes spans of `tracing` spans, and their events' part of them.
+#[derive(Debug)]
+pub(crate) struct SpanLayer {
+    requests: Arc<Requests>,
+    /// `None`: no spans are made; events in a `tracing` span still find their request.
+    traces: Option<Arc<Traces>>,
+    levels: Arc<LevelDirectives>,
+    /// Who makes spans; where it is not this layer, events in a span are not for it either.
+    spans: SpanBackend,
+    events: bool,
+    standing: LayerActivity,
+}
+
+/// What a [`SpanLayer`] records.
+pub(crate) struct SpanLayerConfig {
+    pub(crate) levels: Arc<LevelDirectives>,
+    /// Which layer makes spans of `tracing` spans.
+    pub(crate) backend: SpanBackend,
+    /// Whether `tracing` events become events of their span.
+    pub(crate) events: bool,
+}
+
+/// What the layer has heard. A layer that was composed may stand in a subscriber that never came into use.
+#[derive(Debug, Default)]
+struct LayerActivity {
+    hears_events: AtomicBool,
+    hears_spans: AtomicBool,
+}
+
+impl SpanLayer {
+    pub(crate) fn new(
+        requests: Arc<Requests>,
+        traces: Option<Arc<Traces>>,
+        config: SpanLayerConfig,
+    ) -> Self {
+        Self {
+            requests,
+            traces,
+            levels: config.levels,
+            spans: config.backend,
+            events: config.events,
+            standing: LayerActivity::default(),
+        }
+    }
+
+    /// Whether this layer makes spans of `tracing` spans. Else a layer of tracing-opentelemetry does: this monitor's, or
+    /// the service's own over a provider that brings them here.
+    #[inline]
+    fn makes_spans(&self) -> bool {
+        let beside = self.traces.as_ref().map(|traces| traces.foreign_otel());
+        match beside.filter(|it| it.has_layer()) {
+            Some(beside) => !beside.is_joined(),
+            None => self.spans == SpanBackend::Watchpost,
+        }
+    }
+
+    #[cold]
+    fn first_span(&self) {
+        self.standing.hears_spans.store(true, Relaxed);
+        if let Some(traces) = &self.traces {
+            traces.foreign_otel().look_for_layer();
+        }
+    }
+
+    /// Where a new span lies: in the operation that is current, or under the parent that its code names.
+    fn parent<S>(
+        &self,
+        attributes: &Attributes<'_>,
+        span: &SpanRef<'_, S>,
+    ) -> Option<(Arc<Slot>, SpanId)>
+    where
+        S: for<'a> LookupSpan<'a>,
+    {
+        let number = self.requests.number();
+        if attributes.is_contextual()
+            && let Some((slot, current)) = context::current_slot(number)
+        {
+            let parent = match &self.traces {
+                Some(traces) => traces.innermost(&slot, current),
+                None => current,
+            };
+            return Some((slot, parent));
+        }
+        if let Some(parent) = span.parent() {
+            let extensions = parent.extensions();
+            let all = extensions.get::<SpanExtension>();
+            if let Some(of) = all.and_then(|all| all.of(number)) {
+                return Some((Arc::clone(&of.slot), of.span));
+            }
+        }
+        let traces = self
+            .traces
+            .as_ref()
+            .filter(|_| attributes.is_contextual())?;
+        traces.sdk_spans().current()
+    }
+
+    pub(crate) fn on_new_span<S>(
+        &self,
+        attributes: &Attributes<'_>,
+        id: &Id,
+        context: &Context<'_, S>,
+    ) where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        if is_suppressed() {
+            return;
+        }
+        if !self.standing.hears_spans.load(Relaxed) {
+            self.first_span();
+        }
+        let Some(span) = context.span(id) else { return };
+        let parent = self.parent(attributes, &span);
+        let wanted = self
+            .traces
+            .as_ref()
+            .filter(|_| self.makes_spans())
+            .filter(|_| callsite_filter::wanted(attributes.metadata(), &self.levels).is_some());
+        let of = match (wanted, parent) {
+            (Some(traces), parent) => self.begin(traces, attributes, parent),
+            (None, Some((slot, span))) => MonitorSpan {
+                monitor: self.requests.number(),
+                slot,
+                span,
+                recorded: None,
+            },
+            (None, None) => return,
+        };
+        let mut extensions = span.extensions_mut();
+        if let Some(SpanExtension { others, .. }) = extensions.get_mut() {
+            others.push(of);
+        } else {
+            extensions.insert(SpanExtension {
+                first: of,
+                others: Vec::new(),
+            });
+        }
+    }
+
+    fn begin(
+        &self,
+        traces: &Arc<Traces>,
+        attributes: &Attributes<'_>,
+        parent: Option<(Arc<Slot>, SpanId)>,
+    ) -> MonitorSpan {
+        let (span, start) = (SpanId::random(), self.requests.clock().now());
+        let place = match parent {
+            Some((slot, parent)) => SpanParent {
+                slot,
+                parent,
+                root: None,
+            },
+            None => SpanParent::root(traces, span, start),
+        };
+        let mut fields = SpanFields::new();
+        attributes.record(&mut fields);
+        MonitorSpan {
+            monitor: self.requests.number(),
+            slot: Arc::clone(&place.slot),
+            span,
+            recorded: Some(RecordingSpan {
+                place,
+                start,
+                kind: SpanKind::Internal,
+                status: SpanStatus::Unset,
+                said: String::new(),
+                fields,
+                events: AttributeBuffer::events(),
+                links: AttributeBuffer::links(),
+            }),
+        }
+    }
+
+    /// Runs `work` with what the span is to this monitor. `work` calls nothing foreign.
+    fn with<S, R>(
+        &self,
+        id: &Id,
+        context: &Context<'_, S>,
+        work: impl FnOnce(&mut MonitorSpan) -> R,
+    ) -> Option<R>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let span = context.span(id)?;
+        let mut extensions = span.extensions_mut();
+        let of = extensions
+            .get_mut::<SpanExtension>()?
+            .of_mut(self.requests.number())?;
+        Some(work(of))
+    }
+
+    pub(crate) fn on_record<S>(&self, id: &Id, values: &Record<'_>, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        // The values are formatted outside the extensions' lock: `Debug` is foreign.
+        let mut fields = SpanFields::new();
+        values.record(&mut fields);
+        self.with(id, context, |of| {
+            if let Some(recorded) = &mut of.recorded {
+                recorded.fields.append(fields);
+            }
+        });
+    }
+
+    pub(crate) fn on_follows_from<S>(&self, id: &Id, follows: &Id, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        if layer_probe::answer(self.requests.number(), id, context) {
+            return;
+        }
+        let Some((trace, span)) = self.with(follows, context, |of| (of.slot.ids().trace, of.span))
+        else {
+            return;
+        };
+        self.with(id, context, |of| {
+            if let Some(recorded) = &mut of.recorded {
+                recorded.links.put(|out| put_link(out, trace, span, &[]));
+            }
+        });
+    }
+
+    pub(crate) fn on_enter<S>(&self, id: &Id, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let entered = self.with(id, context, |of| {
+            let root = of.recorded.as_ref().and_then(|it| it.place.root.clone());
+            (Arc::clone(&of.slot), of.span, root)
+        });
+        let Some((slot, span, root)) = entered else {
+            return;
+        };
+        let attached = match &root {
+            Some(root) => Some(root.attach()),
+            None => self.context_of(&slot).map(|context| context.attach()),
+        };
+        let entered = EnteredSpan {
+            monitor: self.requests.number(),
+            id: id.into_u64(),
+            span,
+            attached,
+        };
+        if entered_spans::push(entered) {
+            drop(context::enter(slot, span));
+        }
+    }
+
+    /// The context for a span of a trace that the thread is not in, such as that of a spawned task: spans of OpenTelemetry
+    /// join the trace by it. tracing-opentelemetry's layer makes one itself.
+    #[inline]
+    fn context_of(&self, slot: &Arc<Slot>) -> Option<OtelContext> {
+        let same = |here: &Arc<Slot>, _| Arc::ptr_eq(here, slot);
+        let is_here = context::with_current(Some(self.requests.number()), same) == Some(true);
+        if is_here || !self.makes_spans() {
+            return None;
+        }
+        self.new_context_of(slot)
+    }
+
+    #[cold]
+    fn new_context_of(&self, slot: &Slot) -> Option<OtelContext> {
+        let traces = self.traces.as_ref()?;
+        let ids = slot.ids();
+        if traces.foreign_otel().leaves_contexts() {
+            return None;
+        }
+        if current_span().is_some_and(|(trace, _)| trace == ids.trace) {
+            return None;
+        }
+        let (sampling, state) = (traces.sampling(slot), slot.trace_state());
+        Some(OtelContext::new(ids.trace, ids.span, sampling, &state))
+    }
+
+    pub(crate) fn on_exit(&self, id: &Id) {
+        leave_span(self.requests.number(), id);
+    }
+
+    pub(crate) fn on_close<S>(&self, id: &Id, context: &Context<'_, S>)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let Some(traces) = &self.traces else { return };
+        let Some(span) = context.span(id) else { return };
+        let taken = {
+            let mut extensions = span.extensions_mut();
+            let of = extensions
+                .get_mut::<SpanExtension>()
+                .and_then(|all| all.of_mut(self.requests.number()));
+            of.and_then(|of| Some((of.span, of.recorded.take()?)))
+        };
+        if let Some((id, recorded)) = taken {
+            recorded.end(traces, id, span.metadata());
+        }
+    }
+}
+
+/// The thread leaves a span that it entered under this monitor.
+#[inline]
+pub(crate) fn leave_span(monitor: u32, id: &Id) {
+    if let Some(left) = entered_spans::take(monitor, id.into_u64()) {
+        context::leave_only(left.span);
+    }
+}

@@ -1,0 +1,89 @@
+//! The data of a `tracing` span in the registry's extensions.
+
+use std::sync::Arc;
+
+use tracing::Metadata;
+
+use crate::clock::Nanos;
+use crate::context::Slot;
+use crate::model::SpanId;
+use crate::model::codec::Reader;
+use crate::trace::active_span::{SpanParent, end_span};
+use crate::trace::attribute_buffer::AttributeBuffer;
+use crate::trace::span_fields::SpanFields;
+use crate::trace::span_record::{SpanKind, SpanRecord, SpanStatus};
+use crate::trace::traces::Traces;
+
+/// What a `tracing` span is to the monitors whose layers saw it; in its extensions.
+pub(super) struct SpanExtension {
+    pub(super) first: MonitorSpan,
+    pub(super) others: Vec<MonitorSpan>,
+}
+
+pub(super) struct MonitorSpan {
+    pub(super) monitor: u32,
+    pub(super) slot: Arc<Slot>,
+    /// The span itself where it is recorded, else the one that it lies in.
+    pub(super) span: SpanId,
+    pub(super) recorded: Option<RecordingSpan>,
+}
+
+/// A span under way.
+pub(super) struct RecordingSpan {
+    pub(super) place: SpanParent,
+    pub(super) start: Nanos,
+    pub(super) kind: SpanKind,
+    pub(super) status: SpanStatus,
+    /// What the last event of the level ERROR said.
+    pub(super) said: String,
+    pub(super) fields: SpanFields,
+    pub(super) events: AttributeBuffer,
+    pub(super) links: AttributeBuffer,
+}
+
+impl SpanExtension {
+    pub(super) fn of(&self, monitor: u32) -> Option<&MonitorSpan> {
+        std::iter::once(&self.first)
+            .chain(&self.others)
+            .find(|of| of.monitor == monitor)
+    }
+
+    pub(super) fn of_mut(&mut self, monitor: u32) -> Option<&mut MonitorSpan> {
+        std::iter::once(&mut self.first)
+            .chain(&mut self.others)
+            .find(|of| of.monitor == monitor)
+    }
+}
+
+impl RecordingSpan {
+    pub(super) fn end(self, traces: &Traces, span: SpanId, metadata: &Metadata<'_>) {
+        let fields = &self.fields;
+        let panicked = std::thread::panicking();
+        let status = match fields.status.unwrap_or(self.status) {
+            SpanStatus::Unset if panicked => SpanStatus::Error,
+            status => status,
+        };
+        let status_text = Reader::new(&fields.status_text).str();
+        let said = match &*self.said {
+            _ if status != SpanStatus::Error => "",
+            "" if panicked => "panicked",
+            said => said,
+        };
+        let record = SpanRecord {
+            span,
+            parent: self.place.parent,
+            start: self.start,
+            end: traces.requests().clock().now(),
+            kind: fields.kind.unwrap_or(self.kind),
+            status,
+            name: Reader::new(&fields.name).str().unwrap_or(metadata.name()),
+            status_text: status_text.unwrap_or(said),
+            scope: metadata.target(),
+            attributes: fields.attributes.bytes(),
+            events: self.events.bytes(),
+            links: self.links.bytes(),
+            left_out: fields.attributes.left_out() + self.events.left_out() + self.links.left_out(),
+        };
+        end_span(traces, &self.place, &record, panicked);
+    }
+}
