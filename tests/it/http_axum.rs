@@ -614,8 +614,8 @@ async fn a_handler_extracts_the_monitor_of_its_request() {
     for path in ["/inner", "/outer", "/outer"] {
         assert_eq!(send(&app, get_request(path)).await.status, 200);
     }
-    assert_eq!(inner.page().sum("asked_total", &[]), 1.0);
-    assert_eq!(outer.page().sum("asked_total", &[]), 2.0);
+    assert_eq!(inner.page().sum("handled_total", &[]), 1.0);
+    assert_eq!(outer.page().sum("handled_total", &[]), 2.0);
     // Without a layer there is no monitor, and the handler is not called.
     let bare = Router::new().route("/", get(handler));
     let response = send(&bare, get_request("/")).await;
