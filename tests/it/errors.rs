@@ -354,7 +354,9 @@ fn the_first_five_errors_of_a_group_have_a_backtrace() {
     let groups = harness.error_groups();
     let frames = &groups[0].sample.as_ref().unwrap().frames;
     assert!(
-        frames[0].function.contains("the_first_five_errors_of_a_group"),
+        frames[0]
+            .function
+            .contains("the_first_five_errors_of_a_group"),
         "{frames:#?}"
     );
     assert!(frames[0].in_app);
