@@ -1,9 +1,9 @@
-//! Who may see what is not for everybody: tokens, told apart in constant time, deny by default.
+//! Access to protected pages: bearer tokens, compared in constant time. Access is denied by default.
 
-mod keys;
+mod resolver;
 mod rule;
 mod weak;
 
 pub use self::rule::Access;
 
-pub(crate) use self::keys::{Keys, to_stderr};
+pub(crate) use self::resolver::{TokenResolver, to_stderr};

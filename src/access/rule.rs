@@ -9,66 +9,68 @@ use subtle::{Choice, ConstantTimeEq};
 use super::weak::{MAX_LEN, weakness};
 use crate::model::Secret;
 
-/// Who may see a guarded page: whoever shows the token, or everybody.
+/// Who may access a protected page: requests with a token, or everybody.
 ///
-/// A request shows the token as `Authorization: Bearer <token>`. Everything else is refused: no such
-/// header, two of them, another scheme, another token. A token that has not been resolved by a monitor
-/// yet admits nobody.
+/// A request sends the token as `Authorization: Bearer <token>`. Every other request is refused: one without this
+/// header, with two of them, with another scheme, or with another token. While the monitor has not resolved the token
+/// yet, all requests are refused.
 ///
-/// Tokens are compared over a fixed length, so that the time it takes tells neither how much of a guess
-/// was right nor how long the token is.
+/// Tokens are compared in constant time over a fixed length. So the time of a refusal reveals neither how much of a
+/// guess was right nor how long the token is.
 ///
 /// # Where a token comes from
 ///
-/// A token of fewer than 32 characters, or one that is easily guessed (it repeats itself, it begins with
-/// `changeme` or `password`), guards nothing and is not used. In its place, as in that of an unset
-/// variable, the monitor makes a random token of 256 bits for this run. It writes that token once to standard
-/// error and nowhere else: no log record, notice or page shows it.
+/// A token of fewer than 32 characters is not used, nor is one that is easily guessed because it repeats itself or
+/// begins like `changeme` or `password`. In place of such a token, or of a variable that is not set, the monitor
+/// generates a random token of 256 bits for this run. It writes that token once to standard error and nowhere else: no
+/// log record, notice or page shows it.
 #[derive(Clone)]
-pub struct Access(Rule);
+pub struct Access(AccessRule);
 
 #[derive(Clone)]
-enum Rule {
+enum AccessRule {
     Open,
-    Token(Arc<Token>),
+    AccessToken(Arc<AccessToken>),
 }
 
-struct Token {
-    source: Source,
-    /// Set once: at once for a good token, else by the monitor.
-    padded: OnceLock<Padded>,
+struct AccessToken {
+    source: TokenSource,
+    /// Set once: at construction for a good token in code, else by the monitor.
+    padded: OnceLock<PaddedToken>,
 }
 
-/// Where a token is to be found.
-pub(super) enum Source {
-    /// In this variable of the environment.
+/// Where a token comes from.
+pub(super) enum TokenSource {
+    /// This environment variable.
     Env(Cow<'static, str>),
-    /// It was given in code, and is not good for this reason.
+    /// Code, but the token is too weak for this reason.
     Weak(&'static str),
-    /// In the setting `access.token`.
+    /// The setting `access.token`.
     Settings,
-    /// It was given.
-    Given,
+    /// Code.
+    Code,
 }
 
-/// A token at a fixed length.
-struct Padded {
+/// A token, padded to a fixed length.
+struct PaddedToken {
     bytes: [u8; MAX_LEN],
     len: u64,
 }
 
 impl Access {
-    /// Whoever shows the token that stands in this variable of the environment. The monitor reads the
-    /// variable when the page is made; this call cannot fail.
+    /// Allows requests with the token in this environment variable.
+    ///
+    /// The monitor reads the variable when the page is built; this call cannot fail.
     pub fn token_env(name: impl Into<Cow<'static, str>>) -> Self {
-        Self::with(Source::Env(name.into()), None)
+        Self::with(TokenSource::Env(name.into()), None)
     }
 
-    /// Whoever shows the token of the setting `access.token`: it is read from code
-    /// ([`access_token`](crate::MonitorBuilder::access_token)), else the variable `WATCHPOST_ACCESS_TOKEN`, else
-    /// `WATCHPOST_TOKEN`, else the file. The monitor's own port uses the same token. The monitor looks the setting up
-    /// when the page is made; this call cannot fail. Where the setting has no token, all pages of the monitor share
-    /// one random token.
+    /// Allows requests with the token of the setting `access.token`. The monitor's own port uses the same token.
+    ///
+    /// The first of these that is set applies: code ([`access_token`](crate::MonitorBuilder::access_token)), the
+    /// variable `WATCHPOST_ACCESS_TOKEN`, the variable `WATCHPOST_TOKEN`, the settings file. Without a token, all pages
+    /// of the monitor share one random token. The monitor reads the setting when the page is built; this call cannot
+    /// fail.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
@@ -80,54 +82,54 @@ impl Access {
     /// # }
     /// ```
     pub fn from_settings() -> Self {
-        Self::with(Source::Settings, None)
+        Self::with(TokenSource::Settings, None)
     }
 
-    /// Whoever shows this token.
+    /// Allows requests with this token.
     pub fn token(secret: impl Into<String>) -> Self {
         let secret = Secret::new(secret);
         match weakness(secret.reveal()) {
-            None => Self::with(Source::Given, Some(&secret)),
-            Some(why) => Self::with(Source::Weak(why), None),
+            None => Self::with(TokenSource::Code, Some(&secret)),
+            Some(why) => Self::with(TokenSource::Weak(why), None),
         }
     }
 
-    /// Everybody who can reach the page, without a token. Say so only where the network keeps others out.
+    /// Allows every request without a token. Use it only if the network restricts who can reach the page.
     pub fn open_to_anyone() -> Self {
-        Self(Rule::Open)
+        Self(AccessRule::Open)
     }
 
-    fn with(source: Source, secret: Option<&Secret>) -> Self {
-        let token = Token {
+    fn with(source: TokenSource, secret: Option<&Secret>) -> Self {
+        let token = AccessToken {
             source,
             padded: OnceLock::new(),
         };
         if let Some(secret) = secret {
             token.resolve(secret);
         }
-        Self(Rule::Token(Arc::new(token)))
+        Self(AccessRule::AccessToken(Arc::new(token)))
     }
 
-    /// Where the token is still to be found; `None` where there is nothing to find.
-    pub(super) fn unresolved(&self) -> Option<&Source> {
+    /// The source of a token that is not resolved yet; `None` if there is nothing to resolve.
+    pub(super) fn unresolved(&self) -> Option<&TokenSource> {
         match &self.0 {
-            Rule::Token(token) if token.padded.get().is_none() => Some(&token.source),
+            AccessRule::AccessToken(token) if token.padded.get().is_none() => Some(&token.source),
             _ => None,
         }
     }
 
-    /// Says what the token is. The first word stands.
+    /// Sets the token. Later calls are ignored.
     pub(super) fn resolve(&self, secret: &Secret) {
-        if let Rule::Token(token) = &self.0 {
+        if let AccessRule::AccessToken(token) = &self.0 {
             token.resolve(secret);
         }
     }
 
-    /// Whether a request with these headers is admitted.
+    /// Whether a request with these headers is allowed.
     pub(crate) fn allows(&self, headers: &HeaderMap) -> bool {
         match &self.0 {
-            Rule::Open => true,
-            Rule::Token(token) => match (token.padded.get(), bearer(headers)) {
+            AccessRule::Open => true,
+            AccessRule::AccessToken(token) => match (token.padded.get(), bearer(headers)) {
                 (Some(token), Some(shown)) => token.is(shown),
                 _ => false,
             },
@@ -135,16 +137,16 @@ impl Access {
     }
 }
 
-impl Token {
+impl AccessToken {
     fn resolve(&self, secret: &Secret) {
-        if let Some(padded) = Padded::new(secret.reveal().as_bytes()) {
+        if let Some(padded) = PaddedToken::new(secret.reveal().as_bytes()) {
             self.padded.get_or_init(|| padded);
         }
     }
 }
 
-impl Padded {
-    /// `None` where the text is longer than any token.
+impl PaddedToken {
+    /// `None` if the text is longer than any valid token.
     fn new(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; MAX_LEN];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
@@ -154,7 +156,7 @@ impl Padded {
         })
     }
 
-    /// Takes as long for any text of a given length.
+    /// Compares in a time that depends only on the length of `shown`.
     fn is(&self, shown: &[u8]) -> bool {
         let Some(shown) = Self::new(shown) else {
             return false;
@@ -164,7 +166,7 @@ impl Padded {
     }
 }
 
-/// The token that a request shows, where it shows exactly one.
+/// The token of a request, if it has exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else {
@@ -172,21 +174,23 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     };
     let (scheme, rest) = value.as_bytes().split_at_checked(b"bearer".len())?;
     let shown = rest.trim_ascii();
-    let told = scheme.eq_ignore_ascii_case(b"bearer") && rest.first() == Some(&b' ');
-    (told && !shown.is_empty()).then_some(shown)
+    let is_bearer = scheme.eq_ignore_ascii_case(b"bearer") && rest.first() == Some(&b' ');
+    (is_bearer && !shown.is_empty()).then_some(shown)
 }
 
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told = match &self.0 {
-            Rule::Open => "Access(open to anyone)",
-            Rule::Token(token) => match &token.source {
-                Source::Env(name) => return write!(f, "Access(token in {name:?}: [REDACTED])"),
-                Source::Settings => "Access(token of the settings: [REDACTED])",
-                Source::Weak(_) | Source::Given => "Access(token: [REDACTED])",
+        let text = match &self.0 {
+            AccessRule::Open => "Access(open to anyone)",
+            AccessRule::AccessToken(token) => match &token.source {
+                TokenSource::Env(name) => {
+                    return write!(f, "Access(token in {name:?}: [REDACTED])");
+                }
+                TokenSource::Settings => "Access(token of the settings: [REDACTED])",
+                TokenSource::Weak(_) | TokenSource::Code => "Access(token: [REDACTED])",
             },
         };
-        f.write_str(told)
+        f.write_str(text)
     }
 }
 
@@ -237,11 +241,15 @@ mod tests {
             (vec![right.as_bytes(), right.as_bytes()], false),
             (vec![right.as_bytes(), b"Basic eDp5"], false),
         ] {
-            let told: Vec<_> = values
+            let values_text: Vec<_> = values
                 .iter()
                 .map(|value| String::from_utf8_lossy(value))
                 .collect();
-            assert_eq!(access.allows(&headers(&values)), admitted, "{told:?}");
+            assert_eq!(
+                access.allows(&headers(&values)),
+                admitted,
+                "{values_text:?}"
+            );
         }
         assert!(Access::open_to_anyone().allows(&headers(&[])));
     }
@@ -269,10 +277,10 @@ mod tests {
             Access::open_to_anyone(),
         ] {
             access.resolve(&Secret::new(TOKEN));
-            let told = format!("{access:?} {access:#?}");
+            let printed = format!("{access:?} {access:#?}");
             assert!(
-                !told.contains(TOKEN) && !told.contains("changeme"),
-                "{told}"
+                !printed.contains(TOKEN) && !printed.contains("changeme"),
+                "{printed}"
             );
         }
     }

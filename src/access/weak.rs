@@ -1,11 +1,11 @@
-//! What is too easily guessed to guard anything.
+//! Detection of tokens that are too easily guessed.
 
-/// The shortest token that is taken, in bytes.
+/// The least bytes of a token.
 const MIN_LEN: usize = 32;
-/// The longest token that is taken, in bytes.
+/// The most bytes of a token.
 pub(super) const MAX_LEN: usize = 512;
 
-/// How texts begin that stand in examples and lists of leaked passwords.
+/// Prefixes of tokens in examples and in lists of leaked passwords.
 const KNOWN: [&str; 14] = [
     "admin",
     "changeme",
@@ -23,8 +23,7 @@ const KNOWN: [&str; 14] = [
     "your",
 ];
 
-/// Why `token` must not be used as one, as the end of a sentence that begins with its name; `None` for
-/// a good one.
+/// Why `token` must not be used, as the end of a sentence that begins with its name; `None` if it is good.
 pub(super) fn weakness(token: &str) -> Option<&'static str> {
     let bytes = token.as_bytes();
     let lower = token.to_ascii_lowercase();
@@ -40,14 +39,14 @@ pub(super) fn weakness(token: &str) -> Option<&'static str> {
         Some("begins like a well-known example")
     } else if repeats(bytes) {
         Some("repeats itself")
-    } else if counts(bytes) {
+    } else if is_run(bytes) {
         Some("is a run of neighbouring characters")
     } else {
         None
     }
 }
 
-/// Whether the text is a beginning of at most half its length, over and over.
+/// Whether the text repeats a prefix of at most half its length.
 fn repeats(bytes: &[u8]) -> bool {
     (1..=bytes.len() / 2).any(|period| {
         let shifted = bytes.iter().skip(period);
@@ -55,8 +54,8 @@ fn repeats(bytes: &[u8]) -> bool {
     })
 }
 
-/// Whether most characters are the neighbour of the one before, as in `abcdef..` or `aaaabbbb..`.
-fn counts(bytes: &[u8]) -> bool {
+/// Whether most characters equal or neighbour the one before, as in `abcdef..` or `aaaabbbb..`.
+fn is_run(bytes: &[u8]) -> bool {
     let near = bytes
         .iter()
         .zip(bytes.iter().skip(1))

@@ -1,4 +1,4 @@
-//! The time source: monotonic nanoseconds for measuring, a wall-clock anchor for telling.
+//! The time source: monotonic nanoseconds to measure durations, and an anchor to convert them to wall-clock time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -6,27 +6,27 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[cfg_attr(not(target_os = "linux"), path = "std_monotonic.rs")]
 mod monotonic;
+mod nanos;
 
-/// Monotonic nanoseconds since the clock was made. A plain number, so that it fits an atomic.
-pub(crate) type Nanos = u64;
+pub(crate) use self::nanos::{Nanos, nanos, seconds};
 
-/// Where a monitor's time comes from. Cheap to clone; clones share the anchor.
+/// The clock of a monitor. Cheap to clone; clones share the anchor.
 ///
-/// Durations, time-outs and back-off use [`now`](Self::now), which no step of the wall clock moves.
-/// Wall time is told as an anchor plus the monotonic reading; the worker renews the anchor, so that a
-/// step of the wall clock shows in the lines within a second and never in a duration.
+/// Durations, time-outs and back-off use [`now`](Self::now), which is independent of steps of the wall clock. Wall time
+/// is an anchor plus the monotonic reading. The worker renews the anchor, so that log records follow a step of the wall
+/// clock within about a second, and durations never do.
 #[derive(Debug, Clone)]
 pub(crate) struct Clock {
-    /// The machine's monotonic reading when the clock was made.
+    /// The system's monotonic reading when the clock was made.
     origin: Nanos,
-    /// The reading of a clock that is driven.
+    /// The reading of a driven clock; `None` for the system's clock.
     driven: Option<Arc<AtomicU64>>,
     /// Nanoseconds since the Unix epoch at `now() == 0`.
     anchor: Arc<AtomicU64>,
 }
 
 impl Clock {
-    /// The machine's clocks.
+    /// The system's clocks.
     pub(crate) fn system() -> Self {
         let clock = Self {
             driven: None,
@@ -36,7 +36,7 @@ impl Clock {
         clock
     }
 
-    /// A clock that stands until it is told to move, at `wall` since the Unix epoch.
+    /// A clock for tests that stands still until `advance` is called. It starts at `wall` since the Unix epoch.
     pub(crate) fn driven(wall: Duration) -> Self {
         Self {
             origin: monotonic::now(),
@@ -61,10 +61,13 @@ impl Clock {
     }
 
     /// Reads the wall clock again. A driven clock keeps its anchor.
-    #[expect(clippy::disallowed_methods, reason = "the one home of the wall clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the only place that reads the wall clock"
+    )]
     pub(crate) fn renew_anchor(&self) {
         if self.driven.is_none() {
-            // A clock before 1970 tells the epoch.
+            // A wall clock before 1970 counts as the epoch.
             let wall = SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or_default();
@@ -73,29 +76,13 @@ impl Clock {
         }
     }
 
-    /// Moves a driven clock on; a system clock takes no notice.
+    /// Moves a driven clock forward. Has no effect on a system clock.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn advance(&self, by: Duration) {
         if let Some(now) = &self.driven {
             now.fetch_add(nanos(by), Relaxed);
         }
     }
-}
-
-/// A duration as nanoseconds, at most 584 years.
-#[inline]
-pub(crate) fn nanos(duration: Duration) -> Nanos {
-    duration
-        .as_secs()
-        .saturating_mul(1_000_000_000)
-        .saturating_add(u64::from(duration.subsec_nanos()))
-}
-
-/// Nanoseconds as seconds.
-#[inline]
-pub(crate) fn seconds(nanos: Nanos) -> f64 {
-    // Half of 584 years is long enough, and a signed number takes one instruction.
-    nanos.cast_signed() as f64 / 1e9
 }
 
 #[cfg(test)]
@@ -115,8 +102,8 @@ mod tests {
     #[test]
     fn wall_time_is_close_to_the_machines() {
         let clock = Clock::system();
-        let told = Duration::from_nanos(clock.wall(clock.now()));
+        let wall = Duration::from_nanos(clock.wall(clock.now()));
         let machine = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        assert!(machine.abs_diff(told) < Duration::from_secs(5));
+        assert!(machine.abs_diff(wall) < Duration::from_secs(5));
     }
 }

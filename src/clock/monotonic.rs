@@ -1,14 +1,14 @@
-//! The monotonic clock by the kernel's own call: a third of the instructions of `std`'s `Instant`, which
-//! measures a difference of seconds and nanoseconds with care for both orders.
+//! The monotonic clock by a system call of Linux. It takes a third of the instructions of `std`'s `Instant`, whose
+//! differences handle seconds and nanoseconds in both orders.
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::Nanos;
+use super::nanos::Nanos;
 
-/// Nanoseconds since some moment before the process began.
+/// Nanoseconds since an arbitrary time before the process started.
 #[inline]
 pub(super) fn now() -> Nanos {
     let now = clock_gettime(ClockId::Monotonic);
-    // Neither is ever negative, and 64 bits hold 584 years.
+    // Neither is ever negative, and 64 bits are enough for 584 years.
     now.tv_sec.cast_unsigned().wrapping_mul(1_000_000_000) + now.tv_nsec.cast_unsigned()
 }

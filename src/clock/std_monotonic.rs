@@ -1,18 +1,18 @@
-//! The monotonic clock where the kernel's own call is not to be had.
+//! The monotonic clock of the standard library, for systems other than Linux.
 
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use super::{Nanos, nanos};
+use super::nanos::{Nanos, nanos};
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one home of the monotonic clock"
+    reason = "the only place that reads the monotonic clock"
 )]
-static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// Nanoseconds since the first call.
 #[inline]
 pub(super) fn now() -> Nanos {
-    nanos(BEGUN.elapsed())
+    nanos(START.elapsed())
 }

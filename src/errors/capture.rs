@@ -153,7 +153,7 @@ impl CaptureState {
         // that fails all the time leaves room for the others.
         let source = source_of(input.location);
         self.record_queue
-            .push_of(RecordKind::Error, source, at, |out| record.put(out));
+            .push_from(RecordKind::Error, source, at, |out| record.put(out));
     }
 }
 

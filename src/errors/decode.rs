@@ -7,7 +7,7 @@ use super::fingerprint::{GroupHash, normalize_message};
 use super::shared::CaptureState;
 use crate::clock::Nanos;
 use crate::context::{DecodeBreadcrumb, RouteId};
-use crate::model::codec::{Reader, Text};
+use crate::model::codec::{Reader, RecordText};
 use crate::model::{Attributes, Value};
 use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
 use crate::redact;
@@ -103,7 +103,7 @@ fn tags(record: &ErrorRecord<'_>) -> Vec<(String, String)> {
     tags
 }
 
-fn attributes<'a>(all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>) -> Attributes {
+fn attributes<'a>(all: impl Iterator<Item = (RecordText<'a>, AttributeRef<'a>)>) -> Attributes {
     let mut out = Attributes::default();
     for (key, value) in all {
         let key = key.as_str();

@@ -81,14 +81,14 @@ impl CaptureState {
             // Before the record is queued: the worker may store the event at once.
             self.durable_waiters.add(input.event, &completion);
         } else {
-            completion.give(false);
+            completion.complete(false);
         }
         let id = self.capture(input, put_chain);
         if id.is_nil() {
-            completion.give(false);
+            completion.complete(false);
         }
         // The worker stores the event now, not in its next round.
-        self.record_queue.ring();
+        self.record_queue.wake();
         DurableCapture {
             id,
             awaited: CompletionFuture(completion),

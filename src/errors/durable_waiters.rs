@@ -59,13 +59,13 @@ impl DurableWaiters {
     pub(super) fn add(self: &Arc<Self>, event: EventId, completion: &Arc<Completion<bool>>) {
         let now = self.clock.now();
         if std::process::id() != self.process {
-            return completion.give(false);
+            return completion.complete(false);
         }
         let mut waiting = self.lock();
         let has_room = waiting.events.len() < MAX_WAITERS;
         let (true, Some(deadlines)) = (has_room, self.deadlines.get()) else {
             drop(waiting);
-            return completion.give(false);
+            return completion.complete(false);
         };
         waiting.events.insert(event, (now, Arc::clone(completion)));
         let had_deadline = std::mem::replace(&mut waiting.has_deadline, true);
@@ -104,7 +104,7 @@ impl Pending for DurableWaiters {
             deadlines.add_after(MAX_WAIT / 4, this);
         }
         for (_, (_, completion)) in late {
-            completion.give(false);
+            completion.complete(false);
         }
     }
 }

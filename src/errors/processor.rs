@@ -52,11 +52,11 @@ impl ErrorTracker {
 }
 
 impl RecordProcessor for ErrorProcessor {
-    fn signal(&self) -> RecordKind {
+    fn kind(&self) -> RecordKind {
         RecordKind::Error
     }
 
-    fn round(&mut self, jobs: &BlockingPool<'_>) {
+    fn run_due(&mut self, jobs: &BlockingPool<'_>) {
         self.load_earlier_events();
         if let Some(store) = &self.shared.store {
             store.dispatch(jobs);
@@ -67,12 +67,12 @@ impl RecordProcessor for ErrorProcessor {
         self.shared.store.as_ref()?.due()
     }
 
-    fn ends(&mut self) -> bool {
+    fn finish(&mut self) -> bool {
         let store = self.shared.store.as_ref();
         store.is_none_or(|store| store.save_acks() && store.is_settled(store.last()))
     }
 
-    fn mark(&self) -> u64 {
+    fn position(&self) -> u64 {
         self.shared.store.as_ref().map_or(0, SpoolWriter::last)
     }
 
@@ -81,7 +81,7 @@ impl RecordProcessor for ErrorProcessor {
         store.is_none_or(|store| store.is_settled(mark))
     }
 
-    fn take(&mut self, record: &Record<'_>, jobs: &BlockingPool<'_>) {
+    fn process(&mut self, record: &Record<'_>, jobs: &BlockingPool<'_>) {
         // 1. Decode and scrub. A record that cannot be decoded is left out; the queue has counted it.
         let Some(decoded) =
             decode::event(&self.shared, record.at, record.body, self.decode_breadcrumb)
@@ -117,7 +117,7 @@ impl ErrorProcessor {
         let completion = self.shared.durable_waiters.remove(event.id);
         let Some(store) = &self.shared.store else {
             if let Some(completion) = completion {
-                completion.give(false);
+                completion.complete(false);
             }
             return None;
         };
@@ -133,7 +133,7 @@ impl ErrorProcessor {
         };
         // 1. Reading is a job of the store; ask for it, and look for its result in later rounds.
         let Some(records) = store.take_read() else {
-            store.want_read(after);
+            store.request_read(after);
             return;
         };
         // 2. Records of this process are in the groups already.
@@ -154,7 +154,7 @@ impl ErrorProcessor {
         let last = records.last().map(|(number, _)| *number);
         self.load_after = last.filter(|last| *last < first);
         if let Some(after) = self.load_after {
-            store.want_read(after);
+            store.request_read(after);
         }
     }
 
@@ -166,7 +166,7 @@ impl ErrorProcessor {
             return shared.publish_frames(event.id, Vec::new());
         };
         let diagnostics = Arc::clone(&self.diagnostics);
-        jobs.run(move || {
+        jobs.spawn(move || {
             let required = available_memory::required();
             let frames = if available_memory::available().is_none_or(|bytes| bytes >= required) {
                 shared.backtraces.resolve(&backtrace, &event.location)
@@ -183,7 +183,7 @@ impl ErrorProcessor {
             }
             shared.publish_frames(event.id, frames);
             // The sink may wait for these frames, and the store has a record to write.
-            shared.record_queue.ring();
+            shared.record_queue.wake();
         });
     }
 }

@@ -7,7 +7,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::guard::CallGuard;
-use crate::model::{Outcome, Progress, declared_length, flag_on_panic};
+use crate::model::{BodyProgress, Outcome, declared_length, flag_on_panic};
 
 pin_project! {
     /// A response body of [`ClientService`](super::ClientService), with which the call ends.
@@ -127,14 +127,14 @@ where
         let Some(guard) = &mut call.guard else {
             return this.body.poll_frame(cx);
         };
-        // Step 1: poll the body inside the call. `Progress` asks the body whether this frame was the last one.
+        // Step 1: poll the body inside the call. `BodyProgress` asks the body whether this frame was the last one.
         let (frame, progress) = ready!(guard.in_scope(|| {
             let frame = ready!(this.body.as_mut().poll_frame(cx));
-            let progress = Progress::of(frame.as_ref(), this.body.as_ref().get_ref());
+            let progress = BodyProgress::of(frame.as_ref(), this.body.as_ref().get_ref());
             Poll::Ready((frame, progress))
         }));
         // Step 2: count the bytes and read the gRPC status, before either can end the call.
-        if let Progress::Data(bytes) | Progress::LastData(bytes) = progress {
+        if let BodyProgress::Data(bytes) | BodyProgress::LastData(bytes) = progress {
             call.received = call.received.saturating_add(bytes as u64);
         }
         if let Some(Ok(frame)) = &frame
@@ -144,7 +144,7 @@ where
         }
         // Step 3: end the call with an error or with the last frame.
         match (progress, &frame) {
-            (Progress::Data(_), _) => {}
+            (BodyProgress::Data(_), _) => {}
             (_, Some(Err(error))) => {
                 if let Some(guard) = call.guard.take() {
                     guard.fail_body(error);

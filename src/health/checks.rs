@@ -15,7 +15,7 @@ use super::disk;
 use super::readiness::Readiness;
 use super::state::{CheckRules, CheckVerdict};
 use super::status::SuccessDetail;
-use crate::access::Keys;
+use crate::access::TokenResolver;
 use crate::clock::{Clock, nanos};
 use crate::db::{Probe, ProbeReport};
 use crate::model::{Diagnostics, lock, lock_for_status};
@@ -52,7 +52,7 @@ pub(crate) struct HealthSetup {
     /// The worker's runtime, on which the checks' tasks run, and their timers and sockets.
     pub(crate) handle: Handle,
     pub(crate) diagnostics: Arc<Diagnostics>,
-    pub(crate) keys: Keys,
+    pub(crate) keys: TokenResolver,
     /// The service's name.
     pub(crate) service: String,
     /// The service's version.

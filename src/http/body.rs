@@ -9,7 +9,7 @@ use super::connection::ConnectionRecorder;
 use super::poll_guard::PollGuard;
 use super::request_guard::{AfterHeaders, RequestGuard};
 use super::response_body::PollMode;
-use crate::model::{Outcome, Progress, end_on_panic, flag_on_panic};
+use crate::model::{BodyProgress, Outcome, end_on_panic, flag_on_panic};
 
 pin_project! {
     /// The body of an [`EndpointService`](super::EndpointService)'s response. It counts the bytes and ends the request.
@@ -88,14 +88,14 @@ impl<B: Body> Body for ResponseBody<B> {
         let inner = this.inner.as_ref();
         let progress = this
             .request
-            .end_on_panic(|_| Progress::of(frame.as_ref(), inner.get_ref()));
+            .end_on_panic(|_| BodyProgress::of(frame.as_ref(), inner.get_ref()));
         match progress {
-            Progress::Data(bytes) => add_bytes(this.request, bytes),
-            Progress::LastData(bytes) => {
+            BodyProgress::Data(bytes) => add_bytes(this.request, bytes),
+            BodyProgress::LastData(bytes) => {
                 add_bytes(this.request, bytes);
                 this.request.body_ended();
             }
-            Progress::Trailers => {
+            BodyProgress::Trailers => {
                 if let Some(request) = this.request.request()
                     && let Some(Ok(frame)) = &frame
                     && let Some(trailers) = frame.trailers_ref()
@@ -104,8 +104,8 @@ impl<B: Body> Body for ResponseBody<B> {
                 }
                 this.request.body_ended();
             }
-            Progress::Ended => this.request.body_ended(),
-            Progress::Broken => this.request.finish(Outcome::BodyError),
+            BodyProgress::Ended => this.request.body_ended(),
+            BodyProgress::Broken => this.request.finish(Outcome::BodyError),
         }
         Poll::Ready(frame)
     }
@@ -171,18 +171,20 @@ fn poll_stream<B: Body>(
     let (frame, progress) = ready!(end_on_panic(stream, |stream| {
         let _current = stream.as_deref_mut().map(ConnectionRecorder::enter);
         let frame = ready!(inner.as_mut().poll_frame(cx));
-        let progress = Progress::of(frame.as_ref(), inner.as_ref().get_ref());
+        let progress = BodyProgress::of(frame.as_ref(), inner.as_ref().get_ref());
         Poll::Ready((frame, progress))
     }));
-    if let Progress::Data(bytes) | Progress::LastData(bytes) = progress
+    if let BodyProgress::Data(bytes) | BodyProgress::LastData(bytes) = progress
         && let Some(stream) = stream
     {
         stream.add_bytes(bytes);
     }
     let outcome = match progress {
-        Progress::Data(_) => None,
-        Progress::LastData(_) | Progress::Trailers | Progress::Ended => Some(Outcome::Completed),
-        Progress::Broken => Some(Outcome::BodyError),
+        BodyProgress::Data(_) => None,
+        BodyProgress::LastData(_) | BodyProgress::Trailers | BodyProgress::Ended => {
+            Some(Outcome::Completed)
+        }
+        BodyProgress::Broken => Some(Outcome::BodyError),
     };
     if let Some(outcome) = outcome
         && let Some(stream) = stream.take()

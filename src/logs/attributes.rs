@@ -2,7 +2,7 @@
 
 use super::field_names::FieldNames;
 use super::log_line::LogLine;
-use crate::model::codec::Text;
+use crate::model::codec::RecordText;
 use crate::record::AttributeRef;
 use crate::redact;
 
@@ -10,7 +10,7 @@ use crate::redact;
 pub(super) fn put_attributes<'a>(
     line: &mut LogLine<'_>,
     names: &mut FieldNames,
-    attributes: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>,
+    attributes: impl Iterator<Item = (RecordText<'a>, AttributeRef<'a>)>,
 ) {
     for (key, value) in attributes {
         let key = key.as_str();
@@ -21,10 +21,10 @@ pub(super) fn put_attributes<'a>(
             names.add(line, start);
             match value {
                 AttributeRef::Str(text) => {
-                    line.put_value(Text::from(&*redact::value(key, text.as_str())));
+                    line.put_value(RecordText::from(&*redact::value(key, text.as_str())));
                 }
                 AttributeRef::I64(_) | AttributeRef::F64(_) if redact::is_sensitive_key(key) => {
-                    line.put_value(Text::from(redact::FILTERED));
+                    line.put_value(RecordText::from(redact::FILTERED));
                 }
                 AttributeRef::I64(number) => line.put_i64(number),
                 AttributeRef::F64(number) => line.put_f64(number),

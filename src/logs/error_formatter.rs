@@ -7,7 +7,7 @@ use super::field_names::FieldNames;
 use super::keys;
 use super::log_line::{LogLine, MAX_FIELD};
 use crate::context::{Requests, RouteId};
-use crate::model::codec::Text;
+use crate::model::codec::RecordText;
 use crate::model::{Level as ErrorLevel, TraceId};
 use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
 use crate::redact;
@@ -22,25 +22,25 @@ pub(super) fn put_error(
     line.begin_message(tracing_level(record.level));
     let (type_name, message) = record.first();
     let message = redact::text(message);
-    line.put_text_within(Text::from(&*message), MAX_FIELD);
+    line.put_text_within(RecordText::from(&*message), MAX_FIELD);
     line.end_message(service);
     line.put_plain_field(&keys::EVENT_ID, &record.event.hex());
     if record.trace != TraceId::NIL {
         line.put_plain_field(&keys::TRACE_ID, &record.trace.hex());
         line.put_plain_field(&keys::SPAN_ID, &record.span.hex());
         let route = requests.routes().name(RouteId(record.route));
-        line.put_field(&keys::ROUTE, Text::from(&*route));
+        line.put_field(&keys::ROUTE, RecordText::from(&*route));
     }
     if record.kind != ErrorKind::Message {
         line.put_field(&keys::EXCEPTION_TYPE, type_name.into());
-        line.put_field(&keys::EXCEPTION_MESSAGE, Text::from(&*message));
+        line.put_field(&keys::EXCEPTION_MESSAGE, RecordText::from(&*message));
     }
     let causes = record.chain.iter().skip(1).map(|(_, message)| message);
     let causes = causes.collect::<Vec<_>>().join(": ");
-    line.put_field(&keys::CAUSES, Text::from(&*redact::text(&causes)));
+    line.put_field(&keys::CAUSES, RecordText::from(&*redact::text(&causes)));
     line.put_field(&keys::FILE, record.file.into());
     line.put_u64_field(&keys::LINE, record.line.into());
-    line.put_field(&keys::USER, Text::from(&*redact::text(record.user())));
+    line.put_field(&keys::USER, RecordText::from(&*redact::text(record.user())));
     let tags = record.tags.iter();
     let mut names = FieldNames::default();
     put_attributes(
@@ -120,7 +120,7 @@ mod tests {
         let requests = Arc::new(Requests::new(Clock::driven(Duration::ZERO)));
         let record = Record {
             source: 0,
-            signal: RecordKind::Error,
+            kind: RecordKind::Error,
             items: 1,
             at: 0,
             body: &body,

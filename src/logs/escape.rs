@@ -1,6 +1,6 @@
 //! Escapes: they keep each record on one line and control characters out of terminals.
 
-use crate::model::codec::Text;
+use crate::model::codec::RecordText;
 
 /// The bytes that end a run of ordinary ones, in JSON.
 static SPECIAL: [bool; 256] = special(true);
@@ -39,7 +39,12 @@ pub(super) enum Escape {
 ///
 /// Escaped are C0, DEL, C1, the line and paragraph separators, and the controls of writing direction.
 #[inline]
-pub(super) fn put_escaped(out: &mut Vec<u8>, text: Text<'_>, escape: Escape, max: usize) -> bool {
+pub(super) fn put_escaped(
+    out: &mut Vec<u8>,
+    text: RecordText<'_>,
+    escape: Escape,
+    max: usize,
+) -> bool {
     let bytes = text.as_bytes();
     if bytes.len() <= max && ordinary(bytes) == bytes.len() {
         out.extend_from_slice(bytes);

@@ -6,7 +6,7 @@ use super::cache::RenderCache;
 use super::keys;
 use super::log_line::LogLine;
 use crate::context::{Requests, RouteId};
-use crate::model::codec::{Reader, Text};
+use crate::model::codec::{Reader, RecordText};
 use crate::model::{SpanId, TraceId};
 use crate::redact::{self, FILTERED};
 use crate::trace::event::{self, EventFields, EventValue};
@@ -121,7 +121,7 @@ impl EventFormatter {
                     EventValue::I64(_) | EventValue::U64(_) | EventValue::F64(_)
                         if field.is_secret =>
                     {
-                        line.put_value(Text::from(FILTERED));
+                        line.put_value(RecordText::from(FILTERED));
                     }
                     EventValue::I64(number) => line.put_i64(number),
                     EventValue::U64(number) => line.put_u64(number),
@@ -139,7 +139,7 @@ impl EventFormatter {
 }
 
 /// The target that a record of the `log` crate has itself.
-fn log_target<'a>(fields: &EventFields<'a, CallsiteField>) -> Option<Text<'a>> {
+fn log_target<'a>(fields: &EventFields<'a, CallsiteField>) -> Option<RecordText<'a>> {
     match fields
         .clone()
         .find(|(field, _)| field.name == log_event::TARGET)?

@@ -55,7 +55,7 @@ impl Format for LogFormatter {
     fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
         let wall = self.requests.clock().wall(record.at);
         let line = LogLine::begin(out, self.pretty, &mut self.timestamps, wall);
-        match record.signal {
+        match record.kind {
             RecordKind::Request => {
                 let Some(request) = RequestRecord::read(record.body) else {
                     return false;
@@ -143,7 +143,7 @@ mod tests {
                 let mut out = Vec::new();
                 let record = Record {
                     source: 0,
-                    signal: RecordKind::Request,
+                    kind: RecordKind::Request,
                     items: 1,
                     at: 5,
                     body,

@@ -175,7 +175,7 @@ impl TracingLayer {
                 slot.push_breadcrumb(at, &record);
             });
             self.record_queue
-                .push_of(RecordKind::Log, callsite, at, |out| {
+                .push_from(RecordKind::Log, callsite, at, |out| {
                     out.extend_from_slice(&record);
                 });
         }

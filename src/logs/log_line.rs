@@ -9,7 +9,7 @@ use super::digits::{put_millis, put_u64};
 use super::escape::{Escape, put_escaped};
 use super::keys::{self, FieldKey};
 use super::timestamp::TimestampWriter;
-use crate::model::codec::Text;
+use crate::model::codec::RecordText;
 use crate::redact;
 
 /// The most bytes of a line. A longer one is cut and marked.
@@ -124,13 +124,13 @@ impl<'a> LogLine<'a> {
 
     /// Appends an escaped text without quotes, cut where the line is full.
     #[inline]
-    pub(super) fn put_text(&mut self, text: Text<'_>) {
+    pub(super) fn put_text(&mut self, text: RecordText<'_>) {
         self.put_text_within(text, MAX_TEXT);
     }
 
     /// As [`put_text`](Self::put_text), with at most `max` bytes.
     #[inline]
-    pub(super) fn put_text_within(&mut self, text: Text<'_>, max: usize) {
+    pub(super) fn put_text_within(&mut self, text: RecordText<'_>, max: usize) {
         let escape = if self.pretty {
             Escape::Plain
         } else {
@@ -141,13 +141,13 @@ impl<'a> LogLine<'a> {
     }
 
     /// As [`put_text`](Self::put_text), without the secrets in the text.
-    pub(super) fn put_scrubbed(&mut self, text: Text<'_>) {
+    pub(super) fn put_scrubbed(&mut self, text: RecordText<'_>) {
         let scrubbed;
         self.put_text(if redact::is_clean(text.as_bytes()) {
             text
         } else {
             scrubbed = redact::text(text.as_str());
-            Text::from(&*scrubbed)
+            RecordText::from(&*scrubbed)
         });
     }
 
@@ -156,7 +156,7 @@ impl<'a> LogLine<'a> {
     pub(super) fn put_field<const J: usize, const P: usize>(
         &mut self,
         key: &FieldKey<J, P>,
-        text: Text<'_>,
+        text: RecordText<'_>,
     ) {
         if text.is_empty() {
         } else if self.pretty {
@@ -174,12 +174,12 @@ impl<'a> LogLine<'a> {
     pub(super) fn put_path<const J: usize, const P: usize>(
         &mut self,
         key: &FieldKey<J, P>,
-        path: Text<'_>,
+        path: RecordText<'_>,
     ) {
         if redact::is_clean(path.as_bytes()) {
             self.put_field(key, path);
         } else {
-            self.put_field(key, Text::from(&*redact::path(path.as_str())));
+            self.put_field(key, RecordText::from(&*redact::path(path.as_str())));
         }
     }
 
@@ -272,11 +272,11 @@ impl<'a> LogLine<'a> {
     }
 
     /// Appends the value of a field: a text, in quotes where it needs them.
-    pub(super) fn put_value(&mut self, text: Text<'_>) {
+    pub(super) fn put_value(&mut self, text: RecordText<'_>) {
         self.put_value_within(text, MAX_TEXT);
     }
 
-    fn put_value_within(&mut self, text: Text<'_>, max: usize) {
+    fn put_value_within(&mut self, text: RecordText<'_>, max: usize) {
         let needs_quotes = |byte: &u8| matches!(byte, b' ' | b'"' | b'=');
         let bare = self.pretty && !text.is_empty() && !text.as_bytes().iter().any(needs_quotes);
         if bare {
@@ -290,16 +290,16 @@ impl<'a> LogLine<'a> {
 
     /// As [`put_value`](Self::put_value), without the secrets in the text. The value of a field with a sensitive name is
     /// replaced completely.
-    pub(super) fn put_scrubbed_value(&mut self, is_secret: bool, text: Text<'_>) {
+    pub(super) fn put_scrubbed_value(&mut self, is_secret: bool, text: RecordText<'_>) {
         let scrubbed;
         self.put_value(if is_secret {
             scrubbed = redact::sensitive(text.as_str());
-            Text::from(&*scrubbed)
+            RecordText::from(&*scrubbed)
         } else if redact::is_clean(text.as_bytes()) {
             text
         } else {
             scrubbed = redact::text(text.as_str());
-            Text::from(&*scrubbed)
+            RecordText::from(&*scrubbed)
         });
     }
 
@@ -325,7 +325,7 @@ impl<'a> LogLine<'a> {
             // Writing to a vector does not fail.
             let _infallible = write!(self.out, "{number}");
         } else {
-            self.put_value(Text::from(&*number.to_string()));
+            self.put_value(RecordText::from(&*number.to_string()));
         }
     }
 

@@ -7,7 +7,7 @@ use super::cache::RenderCache;
 use super::field_names::FieldNames;
 use super::keys;
 use super::log_line::LogLine;
-use crate::model::codec::Text;
+use crate::model::codec::RecordText;
 use crate::model::grpc::{Call, rpc_method};
 use crate::model::{Outcome, SpanId, TraceId};
 use crate::record::RequestRecord;
@@ -114,13 +114,16 @@ impl RequestFormatter {
     }
 
     #[inline]
-    fn put_agent(&mut self, line: &mut LogLine<'_>, agent: Text<'_>) {
+    fn put_agent(&mut self, line: &mut LogLine<'_>, agent: RecordText<'_>) {
         if agent.is_empty() {
             return;
         }
         let pretty = line.is_pretty();
         let put = |line: &mut LogLine<'_>| {
-            line.put_field(&keys::AGENT, Text::from(&*redact::text(agent.as_str())));
+            line.put_field(
+                &keys::AGENT,
+                RecordText::from(&*redact::text(agent.as_str())),
+            );
         };
         let cached = self.agents.get(0, agent.as_bytes(), |out| {
             put(&mut LogLine::fragment(out, pretty));
@@ -190,8 +193,8 @@ fn put_kind(line: &mut LogLine<'_>, record: &RequestRecord<'_>) {
 }
 
 #[inline]
-fn put_user(line: &mut LogLine<'_>, user: Text<'_>) {
+fn put_user(line: &mut LogLine<'_>, user: RecordText<'_>) {
     if !user.is_empty() {
-        line.put_field(&keys::USER, Text::from(&*redact::text(user.as_str())));
+        line.put_field(&keys::USER, RecordText::from(&*redact::text(user.as_str())));
     }
 }

@@ -2,11 +2,11 @@ use std::borrow::Cow;
 
 use super::cut::cut;
 
-/// Attributes a request may carry.
+/// The most attributes of a request.
 pub(crate) const MAX_ATTRIBUTES: usize = 128;
-/// Bytes of a key.
+/// The most bytes of a key.
 pub(crate) const MAX_KEY: usize = 128;
-/// Bytes of a value.
+/// The most bytes of a value.
 pub(crate) const MAX_VALUE: usize = 4096;
 
 /// The value of an attribute.
@@ -15,20 +15,24 @@ pub(crate) const MAX_VALUE: usize = 4096;
 pub enum Value {
     /// A text of at most 4 KiB.
     Str(Cow<'static, str>),
-    /// A whole number.
+    /// An integer.
     I64(i64),
-    /// A number.
+    /// A floating-point number.
     F64(f64),
-    /// A truth value.
+    /// A Boolean.
     Bool(bool),
 }
 
-/// What a user adds to a request: it goes to the request's line (and span), never to a series.
+/// Attributes that the host adds to a request. They appear in the request's log record and span, never in metrics.
 ///
-/// A key is there once: a later value replaces the earlier one. At most 128 attributes with keys of 128 bytes and
-/// values of 4 KiB; a longer text is cut at a character, further keys are left out and counted. The attributes of a
-/// request take at most 16 KiB in its log record and its span. A record that is shortened has `truncated`, a span
-/// `watchpost.truncated`. Values are scrubbed before they are written.
+/// Each key is unique: a later value replaces the earlier one. Values are redacted before they are written.
+///
+/// # Limits
+///
+/// At most 128 attributes, with keys of up to 128 bytes and values of up to 4 KiB. A longer text is truncated at a
+/// character boundary. Further keys are left out and [counted](Self::left_out). All attributes of a request take at
+/// most 16 KiB in its log record and in its span. A log record that is shortened has the field `truncated`, a span the
+/// attribute `watchpost.truncated`.
 ///
 /// ```
 /// use watchpost::Attributes;
@@ -42,12 +46,12 @@ pub enum Value {
 pub struct Attributes {
     items: Vec<(Cow<'static, str>, Value)>,
     left_out: u32,
-    /// Whether a key or a text was cut.
+    /// Whether a key or a text was truncated.
     shortened: bool,
 }
 
 impl Attributes {
-    /// Sets `key` to `value`, in place of an earlier value.
+    /// Sets `key` to `value`, and replaces an earlier value.
     pub fn insert(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
         let (key, value) = (key.into(), value.into());
         self.shortened |= key.len() > MAX_KEY || value.is_long();
@@ -69,33 +73,33 @@ impl Attributes {
             .map(|(_, value)| value)
     }
 
-    /// All attributes in the order in which they came.
+    /// Iterates over the attributes in the order in which they were inserted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.items.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
-    /// How many there are.
+    /// The number of attributes.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no attributes.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// How many were left out because there were 128 already.
+    /// The number of attributes that were left out because there were 128 already.
     pub fn left_out(&self) -> u32 {
         self.left_out
     }
 
-    /// Notes that a text beside the attributes was cut.
+    /// Records that another text of the request was truncated.
     #[cold]
     pub(crate) fn note_shortened(&mut self) {
         self.shortened = true;
     }
 
-    /// Whether a key or a text was cut.
+    /// Whether a key or a text was truncated.
     pub(crate) fn is_shortened(&self) -> bool {
         self.shortened
     }
@@ -120,7 +124,7 @@ impl Value {
     }
 }
 
-/// A text of at most so many bytes, scrubbed before it is cut.
+/// Truncates a text to at most `max` bytes. A text that is too long is redacted first.
 pub(crate) fn within(text: Cow<'static, str>, max: usize) -> Cow<'static, str> {
     if text.len() <= max {
         text
@@ -150,14 +154,14 @@ value_from! {
 }
 
 impl From<u64> for Value {
-    /// A number above `i64::MAX` becomes text, so that no digit is lost.
+    /// A number above `i64::MAX` becomes a text, so that no digit is lost.
     fn from(value: u64) -> Self {
         i64::try_from(value).map_or_else(|_| Self::Str(value.to_string().into()), Self::I64)
     }
 }
 
 impl From<usize> for Value {
-    /// As from `u64`.
+    /// Converts as from `u64`.
     fn from(value: usize) -> Self {
         Self::from(value as u64)
     }

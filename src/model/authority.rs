@@ -1,34 +1,36 @@
-//! Where a URL leads.
+//! Validation of a URL's authority.
 
 use std::net::Ipv6Addr;
 
 use http::uri::Authority;
 
-/// Bytes of a host's name, as DNS has it.
+/// The most bytes of a host name in DNS.
 const MAX_HOST: usize = 253;
 
-/// The port that an authority names, or `None` where it names none. `Uri::port_u16` alone says `None` for `:65536` too,
-/// so that the scheme's port would be taken.
+/// The port of an authority, or `None` if it has none. `Uri::port_u16` is not enough: it returns `None` for `:65536`
+/// too, and the scheme's port would be used.
 ///
 /// # Errors
 ///
-/// What is wrong with the host or the port, without any part of them.
+/// Returns what is wrong with the host or the port, without quoting them.
 pub(crate) fn port_of(authority: &Authority) -> Result<Option<u16>, &'static str> {
-    let whole = authority.as_str();
-    let place = whole.rsplit_once('@').map_or(whole, |(_, place)| place);
-    let (is_host, port) = if let Some(rest) = place.strip_prefix('[') {
+    let text = authority.as_str();
+    let host_port = text
+        .rsplit_once('@')
+        .map_or(text, |(_, host_port)| host_port);
+    let (is_host, port) = if let Some(rest) = host_port.strip_prefix('[') {
         let (address, port) = rest.split_once(']').unwrap_or((rest, ""));
         (address.parse::<Ipv6Addr>().is_ok(), port)
     } else {
-        let end = place.find(':').unwrap_or(place.len());
-        let (host, port) = place.split_at_checked(end).unwrap_or((place, ""));
+        let end = host_port.find(':').unwrap_or(host_port.len());
+        let (host, port) = host_port.split_at_checked(end).unwrap_or((host_port, ""));
         (is_name(host), port)
     };
     if !is_host {
         return Err("its host is neither a name nor an address");
     }
     let port = match port.strip_prefix(':') {
-        // An empty port is the scheme's.
+        // An empty port means the port of the scheme.
         Some("") => return Ok(None),
         None if port.is_empty() => return Ok(None),
         port => port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit())),
@@ -39,10 +41,10 @@ pub(crate) fn port_of(authority: &Authority) -> Result<Option<u16>, &'static str
         .ok_or("its port is no number from 1 to 65535")
 }
 
-/// A name, an IPv4 address, or what the system takes for one.
+/// Whether a host is a name, an IPv4 address, or another form of address that the operating system accepts.
 fn is_name(host: &str) -> bool {
     let host_of = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    // One dot at the end makes a name absolute.
+    // A dot at the end makes a name absolute.
     let host = host.strip_suffix('.').unwrap_or(host);
     host.len() <= MAX_HOST
         && host

@@ -1,26 +1,26 @@
-//! How a body comes to its end.
+//! The progress and the declared length of bodies.
 
 use bytes::Buf;
 use http::{HeaderMap, HeaderValue, header};
 use http_body::{Body, Frame};
 
-/// What one poll of a body brought.
+/// The result of one poll of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// So many bytes; more may follow.
+pub(crate) enum BodyProgress {
+    /// This many bytes. More may follow.
     Data(usize),
-    /// So many bytes, and the body says that they are its last.
+    /// This many bytes, and the body says that they are its last.
     LastData(usize),
-    /// Trailers, which end a body: servers and clients do not poll again.
+    /// Trailers. They end a body: servers and clients do not poll again.
     Trailers,
-    /// The end.
+    /// The end of the body.
     Ended,
-    /// An error, which is an end too.
+    /// An error, which also ends the body.
     Broken,
 }
 
-impl Progress {
-    /// What `frame` says of `body`, which gave it. Calls the code of both.
+impl BodyProgress {
+    /// Classifies a frame that `body` returned. It calls the code of both.
     #[inline]
     pub(crate) fn of<B: Body>(frame: Option<&Result<Frame<B::Data>, B::Error>>, body: &B) -> Self {
         let frame = match frame {
@@ -40,8 +40,8 @@ impl Progress {
     }
 }
 
-/// The length that a message's headers declare: `Content-Length` in digits, the same in each of its headers, and no
-/// `Transfer-Encoding`, which overrules it.
+/// The length that a message's headers declare. All `Content-Length` headers must agree, and there must be no
+/// `Transfer-Encoding`, which takes precedence.
 pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     let mut values = headers.get_all(header::CONTENT_LENGTH).iter();
     let first = values.next().and_then(length)?;
@@ -49,7 +49,7 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     (agree && !headers.contains_key(header::TRANSFER_ENCODING)).then_some(first)
 }
 
-/// The value of one `Content-Length`: digits and nothing else.
+/// The value of one `Content-Length` header, if it consists of digits only.
 pub(crate) fn length(value: &HeaderValue) -> Option<u64> {
     let text = value.to_str().ok()?;
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,54 +1,54 @@
-//! A cache of one thread: bounded in places and bytes, found again by hash.
+//! A hash-indexed cache for one thread, bounded in slots and bytes.
 
-/// Places in which an entry of one hash may lie, one behind the other.
+/// The number of consecutive slots that may hold an entry of one hash.
 const WINDOW: usize = 8;
-/// Places of a cache with its first entry.
-const FIRST_PLACES: usize = 64;
+/// The slots of a cache after its first entry.
+const FIRST_SLOTS: usize = 64;
 
-/// Entries by their hash. The table begins small and doubles while more than half of it is taken; once it has all its
-/// places, or its entries all their bytes, a new entry takes the place of an older one.
+/// Entries by their hash. The table starts small and doubles while more than half of it is in use. Once it has reached
+/// its limit of slots or bytes, a new entry reslots an older one.
 #[derive(Debug)]
 pub(crate) struct Cache<T> {
-    /// `capacity` places and, so that no window wraps, one window less a place.
-    places: Vec<Option<Place<T>>>,
+    /// `capacity` slots, and `WINDOW - 1` more so that no window wraps around.
+    slots: Vec<Option<CacheSlot<T>>>,
     /// A power of two, or 0 before the first entry.
     capacity: usize,
     len: usize,
-    /// The sizes of all entries.
+    /// The sum of the sizes of all entries.
     bytes: usize,
-    /// Where the next entry is given up.
+    /// Where the search for the next entry to evict begins.
     hand: usize,
-    max_places: usize,
+    max_slots: usize,
     max_bytes: usize,
 }
 
 #[derive(Debug)]
-struct Place<T> {
+struct CacheSlot<T> {
     hash: u32,
     size: u32,
     value: T,
 }
 
 impl<T> Cache<T> {
-    /// An empty cache, which allocates with its first entry. `max_places` is a power of two of at least 64.
-    pub(crate) const fn new(max_places: usize, max_bytes: usize) -> Self {
+    /// An empty cache, which allocates with its first entry. `max_slots` is a power of two of at least 64.
+    pub(crate) const fn new(max_slots: usize, max_bytes: usize) -> Self {
         Self {
-            places: Vec::new(),
+            slots: Vec::new(),
             capacity: 0,
             len: 0,
             bytes: 0,
             hand: 0,
-            max_places,
+            max_slots,
             max_bytes,
         }
     }
 
-    /// Places that hashes are spread over: 0 before the first entry, else a power of two.
+    /// The number of slots that hashes are spread over: 0 before the first entry, then a power of two.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// The largest entry that is kept.
+    /// The largest size of an entry that is kept.
     pub(crate) const fn max_size(&self) -> usize {
         self.max_bytes / 16
     }
@@ -58,11 +58,11 @@ impl<T> Cache<T> {
         hash as usize & self.capacity.wrapping_sub(1)
     }
 
-    /// The entry of this hash for which `is` returns true, with its place.
+    /// The entry with this hash for which `is` returns true, and its slot.
     #[inline]
     pub(crate) fn find(&self, hash: u32, is: impl Fn(&T) -> bool) -> Option<(usize, &T)> {
         let start = self.start(hash);
-        let window = self.places.get(start..start.wrapping_add(WINDOW))?;
+        let window = self.slots.get(start..start.wrapping_add(WINDOW))?;
         let mut window = (start..).zip(window);
         window.find_map(|(at, place)| {
             let place = place.as_ref()?;
@@ -70,30 +70,31 @@ impl<T> Cache<T> {
         })
     }
 
-    /// The entry in a place that [`find`](Self::find) returned; by now it may hold another one, or none.
+    /// The entry in a slot that [`find`](Self::find) returned. By now the slot may hold another entry, or none.
     #[inline]
     pub(crate) fn at(&self, place: usize) -> Option<&T> {
-        Some(&self.places.get(place)?.as_ref()?.value)
+        Some(&self.slots.get(place)?.as_ref()?.value)
     }
 
-    /// Adds an entry of this size in bytes, unless it is over [`max_size`](Self::max_size).
+    /// Adds an entry of this size in bytes, unless it exceeds [`max_size`](Self::max_size).
     pub(crate) fn insert(&mut self, hash: u32, size: usize, value: T) {
         if size > self.max_size() {
             return;
         }
         while self.bytes + size > self.max_bytes {
-            self.give_up_one();
+            self.evict_one();
         }
         if (self.len + 1) * 2 > self.capacity {
             self.grow();
         }
-        let new = Place {
+        let new = CacheSlot {
             hash,
             size: size as u32,
             value,
         };
         let mut new = self.put(new);
-        // A full window in a table with room elsewhere. Equal hashes alone do not make the table grow.
+        // The window is full, but the table has room elsewhere. The fill is checked so that equal hashes alone do not
+        // make the table grow.
         if let Some(place) = new.take_if(|_| self.len * 4 > self.capacity)
             && self.grow()
         {
@@ -106,7 +107,7 @@ impl<T> Cache<T> {
 
     /// Removes the entries for which `keep` returns false.
     pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
-        for at in 0..self.places.len() {
+        for at in 0..self.slots.len() {
             if self.at(at).is_some_and(|value| !keep(value)) {
                 self.remove(at);
             }
@@ -115,13 +116,13 @@ impl<T> Cache<T> {
 
     /// Removes all entries.
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.max_places, self.max_bytes);
+        *self = Self::new(self.max_slots, self.max_bytes);
     }
 
-    /// Puts an entry into a free place of its window; gives it back where there is none.
-    fn put(&mut self, new: Place<T>) -> Option<Place<T>> {
+    /// Puts an entry into a free slot of its window, or returns it if there is none.
+    fn put(&mut self, new: CacheSlot<T>) -> Option<CacheSlot<T>> {
         let start = self.start(new.hash);
-        let window = self.places.get_mut(start..start + WINDOW);
+        let window = self.slots.get_mut(start..start + WINDOW);
         let free = window.and_then(|window| window.iter_mut().find(|place| place.is_none()));
         let Some(free) = free else { return Some(new) };
         self.len += 1;
@@ -130,8 +131,8 @@ impl<T> Cache<T> {
         None
     }
 
-    /// Puts an entry in place of another of its window.
-    fn replace(&mut self, new: Place<T>) {
+    /// Replaces an entry of the window.
+    fn replace(&mut self, new: CacheSlot<T>) {
         let at = self.start(new.hash) + self.hand % WINDOW;
         self.hand += 1;
         self.remove(at);
@@ -139,33 +140,33 @@ impl<T> Cache<T> {
     }
 
     fn remove(&mut self, at: usize) {
-        if let Some(old) = self.places.get_mut(at).and_then(Option::take) {
+        if let Some(old) = self.slots.get_mut(at).and_then(Option::take) {
             self.len -= 1;
             self.bytes -= old.size as usize;
         }
     }
 
-    /// Removes the entry behind the one that was removed last. There is one.
-    fn give_up_one(&mut self) {
+    /// Removes the next entry after the one that was removed last. The cache is not empty.
+    fn evict_one(&mut self) {
         let before = self.len;
         while self.len == before && before > 0 {
-            self.hand = (self.hand + 1) % self.places.len().max(1);
+            self.hand = (self.hand + 1) % self.slots.len().max(1);
             self.remove(self.hand);
         }
     }
 
-    /// Doubles the table; `false` if it has all its places.
+    /// Doubles the table; `false` if it has its full number of slots.
     fn grow(&mut self) -> bool {
-        if self.capacity >= self.max_places {
+        if self.capacity >= self.max_slots {
             return false;
         }
-        self.capacity = (self.capacity * 2).max(FIRST_PLACES);
-        let mut places = Vec::new();
-        places.resize_with(self.capacity + WINDOW - 1, || None);
-        let old = std::mem::replace(&mut self.places, places);
+        self.capacity = (self.capacity * 2).max(FIRST_SLOTS);
+        let mut slots = Vec::new();
+        slots.resize_with(self.capacity + WINDOW - 1, || None);
+        let old = std::mem::replace(&mut self.slots, slots);
         (self.len, self.bytes) = (0, 0);
         for place in old.into_iter().flatten() {
-            // One whose window is full is read again when it is asked for.
+            // An entry whose window is full is lost. The caller makes it again when it is needed.
             let _forgotten = self.put(place);
         }
         true
@@ -209,12 +210,12 @@ mod tests {
             let cache = filled(keys, 1, 1 << 20);
             assert_eq!(held(&cache, keys), keys);
             assert!(!has(&cache, keys), "{keys}");
-            assert!(cache.capacity() <= (4 * keys as usize).max(FIRST_PLACES));
+            assert!(cache.capacity() <= (4 * keys as usize).max(FIRST_SLOTS));
         }
     }
 
     #[test]
-    fn places_and_bytes_are_bounded_and_still_in_use_beyond_that() {
+    fn slots_and_bytes_are_bounded_and_still_in_use_beyond_that() {
         let cache = filled(100_000, 1, 1 << 20);
         assert_eq!(cache.capacity(), PLACES);
         assert!(cache.len > PLACES * 8 / 10, "{}", cache.len);
@@ -247,7 +248,7 @@ mod tests {
             cache.insert(7, 1, key);
             assert_eq!(cache.find(7, |of| *of == key).map(|(_, of)| *of), Some(key));
         }
-        assert_eq!((cache.capacity(), cache.len), (FIRST_PLACES, WINDOW));
+        assert_eq!((cache.capacity(), cache.len), (FIRST_SLOTS, WINDOW));
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! The form of compact records: little-endian numbers and length-prefixed texts, written on a request's
-//! thread and read on the worker's. Reading never panics: a record that is cut short reads as `None`.
+//! The encoding of records, in memory and on disk: little-endian numbers and length-prefixed texts. Records are encoded
+//! on a request's thread and decoded on the worker's. Decoding never panics: a record that is cut short yields `None`.
 
-/// A text as it stands in a record: the bytes of a `str`, which are checked only where they are needed as
-/// one. Most are looked at byte by byte and copied.
+/// A text in a record: bytes that are checked to be UTF-8 only when they are needed as a `str`. Most texts are only
+/// copied.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Text<'a>(&'a [u8]);
+pub(crate) struct RecordText<'a>(&'a [u8]);
 
-impl<'a> Text<'a> {
+impl<'a> RecordText<'a> {
     #[inline]
     pub(crate) fn as_bytes(self) -> &'a [u8] {
         self.0
@@ -17,7 +17,7 @@ impl<'a> Text<'a> {
         self.0.is_empty()
     }
 
-    /// The text, as far as it is one.
+    /// The text up to the first byte that is not UTF-8.
     pub(crate) fn as_str(self) -> &'a str {
         std::str::from_utf8(self.0).unwrap_or_else(|_| {
             let first = self.0.utf8_chunks().next();
@@ -26,14 +26,14 @@ impl<'a> Text<'a> {
     }
 }
 
-impl<'a> From<&'a str> for Text<'a> {
+impl<'a> From<&'a str> for RecordText<'a> {
     #[inline]
     fn from(text: &'a str) -> Self {
         Self(text.as_bytes())
     }
 }
 
-impl std::fmt::Debug for Text<'_> {
+impl std::fmt::Debug for RecordText<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.as_str().fmt(f)
     }
@@ -50,13 +50,13 @@ pub(crate) fn put_str(out: &mut Vec<u8>, text: &str) {
 pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&len.to_le_bytes());
-    // A copy of nothing is a call all the same.
+    // Even a copy of no bytes costs a call.
     if len > 0 {
         out.extend_from_slice(bytes.get(..len as usize).unwrap_or(bytes));
     }
 }
 
-/// Appends what `write` appends, its length before it.
+/// Appends what `write` appends, prefixed with its length.
 #[inline]
 pub(crate) fn put_sized(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let head = out.len();
@@ -69,7 +69,7 @@ pub(crate) fn put_sized(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     }
 }
 
-/// Reads a record from its front.
+/// Decodes a record from its start.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
@@ -106,14 +106,14 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 
-    /// All that is left.
+    /// The bytes that are not read yet.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.0
     }
 
     #[inline]
-    pub(crate) fn text(&mut self) -> Option<Text<'a>> {
-        self.bytes().map(Text)
+    pub(crate) fn text(&mut self) -> Option<RecordText<'a>> {
+        self.bytes().map(RecordText)
     }
 
     #[inline]
@@ -150,13 +150,13 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_text_is_told_as_far_as_it_is_one() {
+    fn a_damaged_text_is_read_up_to_the_damage() {
         for (bytes, text) in [
             (&b"gr\xc3\xbcn"[..], "grün"),
             (b"gr\xc3", "gr"),
             (b"\xff", ""),
         ] {
-            assert_eq!(Text(bytes).as_str(), text);
+            assert_eq!(RecordText(bytes).as_str(), text);
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Texts of any length, cut.
+//! Truncation of texts.
 
 use std::borrow::Cow;
 
 use crate::redact;
 
-/// Bytes behind a cut that are read, so that a secret at it is known by its shape.
-pub(crate) const BEYOND: usize = 512;
+/// Look-ahead past the truncation point, so that a secret that straddles it is still recognized.
+pub(crate) const LOOKAHEAD: usize = 512;
 
 /// The longest prefix of at most `max` bytes that ends at a character.
 #[inline]
@@ -25,10 +25,10 @@ fn shorter(text: &str, max: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// The text, of which at most `max` bytes are kept.
+/// Truncates a text to at most `max` bytes.
 ///
-/// One that has to be cut is scrubbed first, because a secret cut in half would no longer be known; one that
-/// is short enough is left to whoever shows it.
+/// A text that is too long is redacted first, because a secret that is cut in half would not be recognized later. A
+/// shorter text is returned as it is: whoever shows it redacts it.
 #[inline]
 pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
     if text.len() <= max {
@@ -39,14 +39,14 @@ pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
 
 #[cold]
 fn scrubbed_and_cut(text: &str, max: usize) -> Cow<'_, str> {
-    let read = prefix(text, max + BEYOND);
+    let read = prefix(text, max + LOOKAHEAD);
     let scrubbed = redact::text(read);
-    // The end of what was read may be half a secret: it must not come into sight where secrets before it
-    // became shorter. A text may have been ended there at a character, which has up to four bytes.
-    let may_go_on = read.len() + 4 > max + BEYOND;
+    // The last bytes that were read may be half a secret. Redaction of earlier secrets may shorten the text and move
+    // them in front of the limit, so they are removed. `read` may end up to three bytes early, at a character boundary.
+    let may_go_on = read.len() + 4 > max + LOOKAHEAD;
     let sure = scrubbed
         .len()
-        .saturating_sub(if may_go_on { BEYOND } else { 0 });
+        .saturating_sub(if may_go_on { LOOKAHEAD } else { 0 });
     Cow::Owned(prefix(&scrubbed, max.min(sure)).to_owned())
 }
 

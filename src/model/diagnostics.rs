@@ -4,56 +4,57 @@ use std::sync::Mutex;
 use super::{lock, lock_for_status};
 use crate::redact;
 
-/// Diagnostics kept for `report()`.
-const KEPT: usize = 256;
+/// The most notices that are kept.
+const MAX_NOTICES: usize = 256;
 
-/// What this crate has to say about itself: each sentence once, bounded, never from a `tracing` event of
-/// its own, so that nothing that listens to everything hears itself.
+/// The notices of this crate about itself. Each is kept once, and their number is bounded.
 ///
-/// The worker writes what is new to the console; `MonitorGuard::report` lists all.
+/// They are never `tracing` events: a layer that listens to everything would then record itself. The worker writes new
+/// ones to the console, and `MonitorGuard::report` lists all.
 #[derive(Debug, Default)]
-pub(crate) struct Diagnostics(Mutex<Inner>);
+pub(crate) struct Diagnostics(Mutex<NoticeList>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    said: Vec<String>,
+struct NoticeList {
+    all: Vec<String>,
+    /// Those that the worker has not written yet.
     unwritten: VecDeque<String>,
     left_out: u64,
 }
 
 impl Diagnostics {
-    /// Sentences to begin with.
-    pub(crate) fn of(sentences: Vec<String>) -> Self {
+    /// Starts with these notices.
+    pub(crate) fn of(notices: Vec<String>) -> Self {
         let diagnostics = Self::default();
-        for sentence in sentences {
-            diagnostics.report(sentence);
+        for notice in notices {
+            diagnostics.report(notice);
         }
         diagnostics
     }
 
-    /// Says a sentence, unless it was said before. A sentence says what is wrong and what to write. It is scrubbed: it
-    /// may quote an error or a setting.
+    /// Reports a notice, unless the same one was reported before. A notice says what is wrong and what to change. It is
+    /// redacted, because it may quote an error or a setting.
     #[cold]
-    pub(crate) fn report(&self, sentence: impl Into<String>) {
-        let sentence = redact::text(&sentence.into()).into_owned();
+    pub(crate) fn report(&self, notice: impl Into<String>) {
+        let notice = redact::text(&notice.into()).into_owned();
         let mut inner = lock(&self.0);
-        if inner.said.contains(&sentence) {
+        if inner.all.contains(&notice) {
             return;
         }
-        if inner.said.len() == KEPT {
+        if inner.all.len() == MAX_NOTICES {
             inner.left_out = inner.left_out.saturating_add(1);
             return;
         }
-        inner.said.push(sentence.clone());
-        inner.unwritten.push_back(sentence);
+        inner.all.push(notice.clone());
+        inner.unwritten.push_back(notice);
     }
 
-    /// All sentences so far. None in a child made by `fork` whose parent was at them.
+    /// All notices so far. Empty in a child made by `fork` if a thread of the parent held the lock.
     pub(crate) fn notices(&self) -> Vec<String> {
-        lock_for_status(&self.0).map_or_else(Vec::new, |inner| inner.said.clone())
+        lock_for_status(&self.0).map_or_else(Vec::new, |inner| inner.all.clone())
     }
 
-    /// The sentences that nobody has taken yet.
+    /// Takes the notices that have not been written yet.
     pub(crate) fn take_unwritten(&self) -> Vec<String> {
         let mut inner = lock(&self.0);
         std::mem::take(&mut inner.unwritten).into()
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_holds_no_secret() {
+    fn a_notice_holds_no_secret() {
         let diagnostics = Diagnostics::default();
         diagnostics.report("the receiver https://u:hush@h/x?key=hush refused: password=hush");
         let said = diagnostics.notices().concat();
@@ -76,13 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_is_said_once_and_the_list_is_bounded() {
+    fn a_notice_is_kept_once_and_the_list_is_bounded() {
         let diagnostics = Diagnostics::default();
         for n in 0..1000 {
-            diagnostics.report(format!("sentence {}", n % 300));
+            diagnostics.report(format!("notice {}", n % 300));
         }
-        assert_eq!(diagnostics.notices().len(), KEPT);
-        assert_eq!(diagnostics.take_unwritten().len(), KEPT);
+        assert_eq!(diagnostics.notices().len(), MAX_NOTICES);
+        assert_eq!(diagnostics.take_unwritten().len(), MAX_NOTICES);
         assert!(diagnostics.take_unwritten().is_empty());
     }
 }

@@ -3,34 +3,34 @@ use std::sync::{Arc, RwLock};
 
 use super::{MonitorLifetime, read_lock, write_lock};
 
-/// Who has a global of the process after a monitor asked for it.
+/// The result of a monitor's claim to a global of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClaimResult {
-    /// The monitor, from now on.
+    /// The monitor has it from now on.
     Claimed,
-    /// The monitor, since an earlier call.
+    /// The monitor has had it since an earlier call.
     AlreadyClaimed,
-    /// Another monitor, which is at work.
+    /// Another monitor that is running has it.
     HeldByOther,
-    /// Somebody else.
+    /// Code other than this crate has set it.
     Foreign,
 }
 
-/// What a global that can be set once leads to: a part of the monitor that took it first, and after that monitor's end
-/// the part of the next one.
+/// What a global that can be set only once leads to: the part of the monitor that claimed it first, and after that
+/// monitor's end the part of the next one.
 ///
-/// A process with one monitor pays one load of a flag that nobody writes.
+/// In a process with one monitor, access costs one load of a flag that nobody writes.
 #[derive(Debug)]
 pub(crate) struct GlobalSlot<T> {
-    /// It stays for good, as the global does.
+    /// The part of the first monitor. It stays for ever, as the global does.
     first: T,
-    /// How often another monitor took over.
+    /// How often another monitor has taken over.
     changes: AtomicU32,
-    now: RwLock<Now<T>>,
+    now: RwLock<CurrentOwner<T>>,
 }
 
 #[derive(Debug)]
-struct Now<T> {
+struct CurrentOwner<T> {
     later: Option<Arc<T>>,
     life: MonitorLifetime,
 }
@@ -40,17 +40,17 @@ impl<T> GlobalSlot<T> {
         Self {
             first,
             changes: AtomicU32::new(0),
-            now: RwLock::new(Now { later: None, life }),
+            now: RwLock::new(CurrentOwner { later: None, life }),
         }
     }
 
-    /// How often another monitor took over.
+    /// How often another monitor has taken over.
     #[inline]
     pub(crate) fn changes(&self) -> u32 {
         self.changes.load(Acquire)
     }
 
-    /// Runs `run` with the part of the monitor that has the global now. It runs under no lock.
+    /// Runs `run` with the part of the monitor that has the global now. No lock is held meanwhile.
     #[inline]
     pub(crate) fn with<R>(&self, run: impl FnOnce(&T) -> R) -> R {
         if self.changes() > 0 {
@@ -73,18 +73,18 @@ impl<T> GlobalSlot<T> {
         now.later.clone()
     }
 
-    /// The part of the monitor that took the global first.
+    /// The part of the monitor that claimed the global first.
     pub(crate) fn first(&self) -> &T {
         &self.first
     }
 
-    /// Whether a monitor has the global.
+    /// Whether this monitor has the global.
     pub(crate) fn is_owned_by(&self, life: &MonitorLifetime) -> bool {
         let now = read_lock(&self.now);
         now.life.is(life)
     }
 
-    /// Gives the global to a monitor, if the one that has it has ended.
+    /// Gives the global to this monitor, if the one that has it has ended.
     pub(crate) fn claim(&self, part: T, life: &MonitorLifetime) -> ClaimResult {
         let mut now = write_lock(&self.now);
         if now.life.is(life) {
@@ -97,7 +97,7 @@ impl<T> GlobalSlot<T> {
         now.life = life.clone();
         self.changes.fetch_add(1, Release);
         drop(now);
-        // Outside the lock: it may be the last owner.
+        // After the lock is released: this may be the last reference, whose drop runs arbitrary code.
         drop(before);
         ClaimResult::Claimed
     }

@@ -1,6 +1,6 @@
-//! What a client calls a server.
+//! Parsing of a `Host` header.
 
-/// A server's name and port of a `Host` header or an authority; `None` for what is neither a name nor an address.
+/// Splits a `Host` header or an authority into name and port; `None` if it is neither a name nor an address.
 pub(crate) fn split_host(host: &str) -> Option<(&str, Option<u16>)> {
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     let (name, port) = match host.strip_prefix('[') {

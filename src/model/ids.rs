@@ -23,32 +23,32 @@ pub struct SpanId(u64);
 pub struct EventId(u128);
 
 impl EventId {
-    /// The id of nothing captured: all zeros.
+    /// The ID of an error that was not captured: all zeros.
     pub const NIL: Self = Self(0);
 
-    /// A new random id, never [`NIL`](Self::NIL), of version 4 as UUIDs count.
+    /// A random ID, formatted as a version 4 UUID and never [`NIL`](Self::NIL).
     #[inline]
     pub(crate) fn random() -> Self {
         let random = u128::from(random()) << 64 | u128::from(random());
         Self(random & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62)
     }
 
-    /// The id of these 16 bytes, read as one big-endian number.
+    /// The ID of these 16 bytes, as one big-endian number.
     pub const fn from_u128(id: u128) -> Self {
         Self(id)
     }
 
-    /// The id as one number.
+    /// The ID as a number.
     pub const fn to_u128(self) -> u128 {
         self.0
     }
 
-    /// Whether nothing was captured.
+    /// Whether this is [`NIL`](Self::NIL): nothing was captured.
     pub const fn is_nil(self) -> bool {
         self.0 == 0
     }
 
-    /// The 32 digits, without an allocation.
+    /// The 32 hexadecimal digits, without an allocation.
     #[inline]
     pub(crate) fn hex(self) -> [u8; 32] {
         TraceId(self.0).hex()
@@ -68,26 +68,26 @@ impl fmt::Debug for EventId {
 }
 
 impl TraceId {
-    /// The id of no trace: all zeros.
+    /// The ID of no trace: all zeros.
     pub const NIL: Self = Self(0);
 
-    /// A new random id, never [`NIL`](Self::NIL).
+    /// A random ID, never [`NIL`](Self::NIL).
     #[inline]
     pub(crate) fn random() -> Self {
         Self(u128::from(random()) << 64 | u128::from(random() | 1))
     }
 
-    /// The id of these 16 bytes, read as one big-endian number.
+    /// The ID of these 16 bytes, as one big-endian number.
     pub const fn from_u128(id: u128) -> Self {
         Self(id)
     }
 
-    /// The id as one number.
+    /// The ID as a number.
     pub const fn to_u128(self) -> u128 {
         self.0
     }
 
-    /// The 32 digits, without an allocation.
+    /// The 32 hexadecimal digits, without an allocation.
     #[inline]
     pub(crate) fn hex(self) -> [u8; 32] {
         let mut out = [0; 32];
@@ -97,26 +97,26 @@ impl TraceId {
 }
 
 impl SpanId {
-    /// The id of no operation: all zeros.
+    /// The ID of no span: all zeros.
     pub const NIL: Self = Self(0);
 
-    /// A new random id, never [`NIL`](Self::NIL).
+    /// A random ID, never [`NIL`](Self::NIL).
     #[inline]
     pub(crate) fn random() -> Self {
         Self(random() | 1)
     }
 
-    /// The id of these 8 bytes, read as one big-endian number.
+    /// The ID of these 8 bytes, as one big-endian number.
     pub const fn from_u64(id: u64) -> Self {
         Self(id)
     }
 
-    /// The id as one number.
+    /// The ID as a number.
     pub const fn to_u64(self) -> u64 {
         self.0
     }
 
-    /// The 16 digits, without an allocation.
+    /// The 16 hexadecimal digits, without an allocation.
     #[inline]
     pub(crate) fn hex(self) -> [u8; 16] {
         let mut out = [0; 16];
@@ -183,7 +183,7 @@ impl FromStr for EventId {
     }
 }
 
-/// The two digits of each byte.
+/// The two hexadecimal digits of each byte.
 static PAIRS: [[u8; 2]; 256] = pairs();
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
@@ -206,7 +206,7 @@ fn hex(out: &mut [u8], bytes: &[u8]) {
     }
 }
 
-/// The two digits of a byte.
+/// The two hexadecimal digits of a byte.
 #[inline]
 #[expect(clippy::indexing_slicing, reason = "a byte indexes a table of 256")]
 pub(crate) fn hex_of_byte(byte: u8) -> [u8; 2] {
@@ -242,7 +242,8 @@ fn seed() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
 
-/// A thread's own wyrand, seeded by the standard library's random keys. Ids must be unique, not secret.
+/// A random number of a per-thread wyrand generator, seeded from the standard library's random keys. IDs must be
+/// unique, not secret.
 #[inline]
 pub(crate) fn random() -> u64 {
     thread_local! {
@@ -256,10 +257,10 @@ pub(crate) fn random() -> u64 {
         x = x.wrapping_add(0x2d35_8dcc_aa6c_78a5);
         state.set(x);
         let wide = u128::from(x).wrapping_mul(u128::from(x ^ 0x8bb8_4b93_962e_acc9));
-        // Both halves are wanted: the fold is what makes the generator pass its tests.
+        // wyrand folds both halves: without that its output fails statistical tests.
         (wide as u64) ^ ((wide >> 64) as u64)
     };
-    // A thread that is ending gets a fresh seed a number.
+    // While a thread ends, its state is gone: each number then has a fresh seed.
     STATE.try_with(step).unwrap_or_else(|_| step(&Cell::new(0)))
 }
 

@@ -1,7 +1,8 @@
-//! Writing JSON texts.
+//! Writing JSON strings.
 
-/// Appends `text` as a JSON string, quotes included: one line whatever is in it, fit to stand in a page
-/// too. Controls (C0, DEL, C1), quotes, backslashes and the separators U+2028 and U+2029 are escaped.
+/// Appends `text` as a JSON string with its quotes. The string is always one line.
+///
+/// It escapes control characters (C0, DEL, C1), quotes, backslashes, and the separators U+2028 and U+2029.
 pub(crate) fn push_str(out: &mut Vec<u8>, text: &str) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.reserve(text.len() + 2);

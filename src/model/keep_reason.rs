@@ -1,24 +1,24 @@
 use std::fmt;
 
-/// Why a trace is kept: the attribute `watchpost.kept` of its root span.
+/// Why a trace is kept. It is the attribute `watchpost.kept` of the root span.
 ///
-/// Of several reasons the first in this order is told.
+/// If several reasons apply, the first in this order is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum KeepReason {
     /// Code under the root panicked.
     Panic,
-    /// Time ran out.
+    /// The root's outcome is a time-out.
     Timeout,
     /// The root failed.
     Error,
-    /// An error was captured in it.
+    /// An error was captured in the trace.
     Captured,
-    /// It took longer than 99 of 100 requests of its route, or than the set limit.
+    /// It took longer than the 99th percentile of its route, or than the configured limit.
     Slow,
-    /// A trusted caller keeps its part of the trace.
+    /// A trusted caller samples the trace.
     Parent,
-    /// The ratio chose it at its start.
+    /// The sampling ratio selected it at its start.
     Head,
 }
 
@@ -34,7 +34,7 @@ impl KeepReason {
         Self::Head,
     ];
 
-    /// The name that spans carry.
+    /// The value of the attribute `watchpost.kept`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Panic => "panic",

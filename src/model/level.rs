@@ -1,14 +1,14 @@
 use std::fmt;
 
-/// How bad a captured event is.
+/// The severity of a captured event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum Level {
-    /// Of use while one looks for a fault.
+    /// Useful for debugging.
     Debug,
-    /// Worth knowing.
+    /// Informational.
     Info,
-    /// Not yet an error.
+    /// A problem that is not an error yet.
     Warning,
     /// Something failed.
     #[default]
@@ -26,7 +26,7 @@ impl Level {
         Self::Fatal,
     ];
 
-    /// The name that lines, series and events carry.
+    /// The name in log records, metrics and events.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "debug",

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Whether a monitor is at work. Globals of the process that it took are free for the next one after its end.
+/// Whether a monitor is still running. After its end the next monitor can claim the globals that it had.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MonitorLifetime(Arc<AtomicBool>);
 
@@ -15,7 +15,7 @@ impl MonitorLifetime {
         self.0.load(Relaxed)
     }
 
-    /// Whether both are one monitor's.
+    /// Whether both belong to the same monitor.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

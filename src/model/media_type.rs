@@ -1,18 +1,18 @@
-/// What follows `name` in a media type such as `text/html; charset=utf-8`; `None` where it begins otherwise. `name` is in
-/// lower case. Media types are compared without regard to case.
+/// The part after `name` in a media type such as `text/html; charset=utf-8`; `None` if it does not begin with `name`.
+/// `name` is in lower case. Media types are compared case-insensitively.
 #[inline]
 fn after<'a>(value: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let (start, rest) = value.trim_ascii_start().split_at_checked(name.len())?;
     start.eq_ignore_ascii_case(name.as_bytes()).then_some(rest)
 }
 
-/// Whether a media type ends here: nothing follows, or its parameters do.
+/// Whether a media type ends here: nothing or its parameters follow.
 #[inline]
 fn ends(rest: &[u8]) -> bool {
     matches!(rest.first(), None | Some(b';' | b' ' | b'\t'))
 }
 
-/// Whether a `Content-Type` is this media type, whatever its case and parameters are.
+/// Whether a `Content-Type` has this media type, in any case and with any parameters.
 #[inline]
 pub(crate) fn is_media_type(value: &[u8], name: &str) -> bool {
     after(value, name).is_some_and(ends)

@@ -1,5 +1,5 @@
-//! What all rooms speak of: ids, outcomes, attributes, the counters of what was sent and lost, notices,
-//! and the mark of our own answers.
+//! The types that all other modules share: IDs, outcomes, attributes, record kinds and their counters, notices, the
+//! encoding of records, and helpers for locks and panics.
 
 mod attributes;
 mod authority;
@@ -41,9 +41,9 @@ pub use self::outcome::Outcome;
 pub use self::record_counters::{DropReason, RecordKind, RecordTotals, ShutdownReport};
 
 pub(crate) use self::authority::port_of;
-pub(crate) use self::body::{Progress, declared_length, length};
+pub(crate) use self::body::{BodyProgress, declared_length, length};
 pub(crate) use self::cache::Cache;
-pub(crate) use self::cut::{BEYOND, cut, prefix};
+pub(crate) use self::cut::{LOOKAHEAD, cut, prefix};
 pub(crate) use self::diagnostics::Diagnostics;
 pub(crate) use self::explicit_keys::ExplicitKeys;
 pub(crate) use self::global_slot::{ClaimResult, GlobalSlot};

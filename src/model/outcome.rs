@@ -2,30 +2,29 @@ use std::fmt;
 
 /// How a request ended. Each request has exactly one outcome.
 ///
-/// It is the label `watchpost_outcome` of the request's series and the field `watchpost.outcome` of
-/// its line.
+/// It is the label `watchpost_outcome` of the request's metrics and the field `watchpost.outcome` of its log record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The response was handed over to its last byte, whatever its status.
+    /// The response was sent completely, whatever its status is. "Sent" means handed over to the server.
     Completed,
-    /// The request's future was dropped before the headers: the client left, or a layer outside gave
-    /// up. A layer cannot tell the two apart.
+    /// The request's future was dropped before it returned the response's headers: the client disconnected, or an outer
+    /// layer gave up. A layer cannot tell the two apart.
     Cancelled,
-    /// The service returned an error instead of a response; there is no status.
+    /// The service returned an error instead of a response. There is no status.
     Failed,
-    /// The response's body was dropped before its end, mostly because the client left.
+    /// The response's body was dropped before its end, usually because the client disconnected.
     BodyDropped,
-    /// The response's body ended in an error, or short of the length that it declared.
+    /// The response's body ended with an error, or was shorter than its declared length.
     BodyError,
-    /// The service panicked. The panic goes on unchanged.
+    /// The service panicked. The panic is passed on unchanged.
     Panicked,
-    /// The response's status says that time ran out: 408, or one named as such.
+    /// The response's status signals a time-out: 408, or one that is configured as such.
     Timeout,
-    /// The connection became something else, such as a WebSocket.
+    /// The connection was upgraded to another protocol, such as WebSocket.
     Upgraded,
-    /// The client left while it sent the request's body. Whatever the service made of that, nobody receives it:
-    /// there is no status, and it is not the service's error.
+    /// The client disconnected while it sent the request's body. Nobody receives the response, so there is no status,
+    /// and it is not an error of the service.
     UploadAborted,
 }
 
@@ -43,7 +42,7 @@ impl Outcome {
         Self::UploadAborted,
     ];
 
-    /// The name that series and lines carry.
+    /// The name in metrics and log records.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",
@@ -67,8 +66,8 @@ impl Outcome {
         Self::ALL.get(usize::from(index)).copied()
     }
 
-    /// Whether the outcome by itself is an `error.type` (where the status is no 5xx). A client that leaves is not
-    /// the service's error.
+    /// Whether the outcome is an `error.type` by itself, if the status is no 5xx. A client that disconnects is not an
+    /// error of the service.
     pub(crate) const fn is_error_type(self) -> bool {
         matches!(
             self,

@@ -1,8 +1,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs foreign code; `None` if it panicked. The panic hook has printed the panic by then.
+/// Runs foreign code; `None` if it panicked. The panic hook has run by then.
 ///
-/// What the closure works on may be left half-done: the caller answers for that.
+/// A panic may leave the state that the closure works on inconsistent: the caller must cope with that.
 #[inline]
 pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(run)) {
@@ -14,7 +14,7 @@ pub(crate) fn catch_panic<T>(run: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
-/// Drops what was thrown. A payload whose own drop panics must not end the thread either.
+/// Drops the payload of a panic. If that panics too, its payload is leaked, so that nothing unwinds further.
 #[cold]
 fn discard(payload: Box<dyn std::any::Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
@@ -22,7 +22,7 @@ fn discard(payload: Box<dyn std::any::Any + Send>) {
     }
 }
 
-#[expect(clippy::mem_forget, reason = "its drop is not to be trusted")]
+#[expect(clippy::mem_forget, reason = "its drop may panic again")]
 fn leak<T>(value: T) {
     std::mem::forget(value);
 }

@@ -1,31 +1,32 @@
-//! The host's code called from places where a panic would lose a request.
+//! Guards around the host's code, so that a panic in it does not lose a request.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// What is recorded once, at its end.
+/// A value that is recorded once, when it ends.
 pub(crate) trait EndOnPanic {
-    /// Ends it as panicked.
+    /// Ends it with the outcome of a panic.
     fn panicked(self);
 }
 
-/// Runs code that may call the host's. If it panics, what `owner` owns ends as panicked; the panic goes on.
+/// Runs code that may call the host's. If it panics, the value in `owner` ends with the outcome of a panic. The panic
+/// continues.
 #[inline]
 pub(crate) fn end_on_panic<T: EndOnPanic, R>(
     owner: &mut Option<T>,
     run: impl FnOnce(&mut Option<T>) -> R,
 ) -> R {
-    let mut guard = Guard { owner, done: false };
+    let mut guard = EndGuard { owner, done: false };
     let value = run(guard.owner);
     guard.done = true;
     value
 }
 
-struct Guard<'a, T: EndOnPanic> {
+struct EndGuard<'a, T: EndOnPanic> {
     owner: &'a mut Option<T>,
     done: bool,
 }
 
-impl<T: EndOnPanic> Drop for Guard<'_, T> {
+impl<T: EndOnPanic> Drop for EndGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         if !self.done
@@ -36,10 +37,11 @@ impl<T: EndOnPanic> Drop for Guard<'_, T> {
     }
 }
 
-/// Runs code of the host's where the state is only shared. A panic is noted for its end; the panic goes on.
+/// Runs the host's code where the state is only shared. A panic sets `panicked`, for the end of the value. The panic
+/// continues.
 #[inline]
 pub(crate) fn flag_on_panic<R>(panicked: Option<&AtomicBool>, run: impl FnOnce() -> R) -> R {
-    let mut note = Note {
+    let mut note = FlagGuard {
         panicked,
         done: false,
     };
@@ -48,12 +50,12 @@ pub(crate) fn flag_on_panic<R>(panicked: Option<&AtomicBool>, run: impl FnOnce()
     value
 }
 
-struct Note<'a> {
+struct FlagGuard<'a> {
     panicked: Option<&'a AtomicBool>,
     done: bool,
 }
 
-impl Drop for Note<'_> {
+impl Drop for FlagGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         if !self.done
@@ -64,10 +66,10 @@ impl Drop for Note<'_> {
     }
 }
 
-/// Whether the code of the host's that a value owns panics while the value is dropped.
+/// Detects whether the host's code that a value owns panics while the value is dropped.
 ///
-/// [`begins`](Self::begins) is called before the fields are dropped, [`panicked`](Self::panicked) by the one that is
-/// dropped after the host's: a thread that panics then and did not before panics in the host's `Drop`.
+/// Call [`begins`](Self::begins) before the fields are dropped, and [`panicked`](Self::panicked) from the field that is
+/// dropped after the host's. A thread that panics then and did not before is panicking in the host's `Drop`.
 #[derive(Debug, Default)]
 pub(crate) struct DropPanicCheck(bool);
 
@@ -76,7 +78,7 @@ impl DropPanicCheck {
         self.0 = !std::thread::panicking();
     }
 
-    /// Forgets what it knew.
+    /// Whether the drop panicked. Resets the check.
     pub(crate) fn panicked(&mut self) -> bool {
         std::mem::take(&mut self.0) && std::thread::panicking()
     }

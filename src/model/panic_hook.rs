@@ -1,57 +1,58 @@
-//! What the panic hook saw, beside what layers saw: a panic that reaches a layer without the hook shows that the hook is
-//! not called.
+//! Compares the panics that the panic hook saw with those that layers saw. A panic that reaches a layer but not the
+//! hook shows that the hook is not called.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// Calls of the hook that may wait for a layer that sees their panic on another thread: as many as panic at once. More
-/// would hide for longer that the hook is called no more.
-const MOST_SPARE: u32 = 256;
+/// The most calls of the hook that are remembered for a layer that sees their panic on another thread: as many as may
+/// panic at once. With more, it would take longer to notice that the hook is no longer called.
+const MAX_UNMATCHED: u32 = 256;
 /// The maximum number of monitors for which a thread remembers the last panic.
 const MONITORS: usize = 8;
 
-static COUNTS: Counts = Counts::new();
-/// Numbers panics.
+static PANIC_COUNTS: PanicCounts = PanicCounts::new();
+/// The number of the last panic.
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
-/// What a process counts.
-struct Counts {
+/// The counts of the process.
+struct PanicCounts {
     /// Whether a hook of ours was ever set.
     set: AtomicBool,
-    /// Calls of the hook whose panic no layer has seen so far.
-    spare: AtomicU32,
-    /// Panics that a layer saw and the hook did not.
+    /// Calls of the hook whose panic no layer has seen yet.
+    unmatched: AtomicU32,
+    /// Panics that a layer saw and the hook did not see.
     missed: AtomicU64,
 }
 
 thread_local! {
-    static HERE: RefCell<Here> = const { RefCell::new(Here { last: 0, seen: true, by: Vec::new() }) };
+    static THREAD_PANICS: RefCell<ThreadPanics> = const { RefCell::new(ThreadPanics { last: 0, seen: true, seen_by: Vec::new() }) };
 }
 
 /// The last panic of a thread.
-struct Here {
-    /// Its number; 0: there was none.
+struct ThreadPanics {
+    /// Its number; 0 if there was none.
     last: u64,
-    /// Whether a layer saw it.
+    /// Whether a layer has seen it.
     seen: bool,
-    /// The last panic that each monitor's layers saw here.
-    by: Vec<(u32, u64)>,
+    /// For each monitor, the last panic that its layers saw on this thread.
+    seen_by: Vec<(u32, u64)>,
 }
 
-impl Here {
-    /// A monitor's layer sees the last panic. `false`: it has seen that one before, so this is another.
+impl ThreadPanics {
+    /// Records that a monitor's layer sees the last panic. `false` if it has seen that one before, so that this is
+    /// another.
     fn sees(&mut self, monitor: u32) -> bool {
         let last = self.last;
-        if let Some((_, seen)) = self.by.iter_mut().find(|(of, _)| *of == monitor) {
+        if let Some((_, seen)) = self.seen_by.iter_mut().find(|(of, _)| *of == monitor) {
             return std::mem::replace(seen, last) != last;
         }
         if last == 0 {
             return false;
         }
-        if self.by.len() == MONITORS {
-            self.by.remove(0);
+        if self.seen_by.len() == MONITORS {
+            self.seen_by.remove(0);
         }
-        self.by.push((monitor, last));
+        self.seen_by.push((monitor, last));
         true
     }
 
@@ -61,11 +62,11 @@ impl Here {
     }
 }
 
-impl Counts {
+impl PanicCounts {
     const fn new() -> Self {
         Self {
             set: AtomicBool::new(false),
-            spare: AtomicU32::new(0),
+            unmatched: AtomicU32::new(0),
             missed: AtomicU64::new(0),
         }
     }
@@ -76,9 +77,9 @@ impl Counts {
     }
 
     fn record_hook_panic(&self) {
-        let more = |spare: u32| (spare < MOST_SPARE).then_some(spare + 1);
-        let _counted = self.spare.fetch_update(Relaxed, Relaxed, more);
-        let _ended = HERE.try_with(|here| {
+        let more = |unmatched: u32| (unmatched < MAX_UNMATCHED).then_some(unmatched + 1);
+        let _counted = self.unmatched.fetch_update(Relaxed, Relaxed, more);
+        let _ended = THREAD_PANICS.try_with(|here| {
             if let Ok(mut here) = here.try_borrow_mut() {
                 here.begins(false);
             }
@@ -86,56 +87,57 @@ impl Counts {
     }
 
     fn record_layer_panic(&self, monitor: u32) {
-        let _ended = HERE.try_with(|here| {
+        let _ended = THREAD_PANICS.try_with(|here| {
             let Ok(mut here) = here.try_borrow_mut() else {
                 return;
             };
             if here.sees(monitor) {
                 if !std::mem::replace(&mut here.seen, true) {
-                    self.take_spare();
+                    self.take_unmatched();
                 }
                 return;
             }
-            if !self.take_spare() {
+            if !self.take_unmatched() {
                 self.missed.fetch_add(1, Relaxed);
             }
-            // The layers of other monitors see the same panic.
+            // Numbered, since the layers of other monitors see the same panic.
             here.begins(true);
             here.sees(monitor);
         });
     }
 
-    fn take_spare(&self) -> bool {
-        let less = |spare: u32| spare.checked_sub(1);
-        self.spare.fetch_update(Relaxed, Relaxed, less).is_ok()
+    fn take_unmatched(&self) -> bool {
+        let less = |unmatched: u32| unmatched.checked_sub(1);
+        self.unmatched.fetch_update(Relaxed, Relaxed, less).is_ok()
     }
 }
 
-/// A hook of ours is the first that a panic meets from now on.
+/// Records that a hook of ours is the first one from now on.
 pub(crate) fn record_hook_set() {
-    COUNTS.record_hook_set();
+    PANIC_COUNTS.record_hook_set();
 }
 
-/// Whether a hook of ours was ever set in this process.
+/// Whether a hook of ours has ever been set in this process.
 pub(crate) fn has_panic_hook() -> bool {
-    COUNTS.set.load(Relaxed)
+    PANIC_COUNTS.set.load(Relaxed)
 }
 
-/// Panics that layers saw and no hook of ours did, since the hook was set last.
+/// The number of panics that layers saw and no hook of ours did, since the hook was last set.
 pub(crate) fn missed_panics() -> u64 {
-    COUNTS.missed.load(Relaxed)
+    PANIC_COUNTS.missed.load(Relaxed)
 }
 
-/// The hook was called. It calls nothing foreign and waits for no lock.
+/// Records a call of the hook. It calls no foreign code and waits for no lock.
 pub(crate) fn record_hook_panic() {
-    COUNTS.record_hook_panic();
+    PANIC_COUNTS.record_hook_panic();
 }
 
-/// A layer of a monitor saw a panic. One that the hook saw on another thread (`resume_unwind`) counts as seen.
+/// Records that a layer of a monitor saw a panic. One that the hook saw on another thread (`resume_unwind`) counts as
+/// seen.
 #[cold]
 #[inline(never)]
 pub(crate) fn record_layer_panic(monitor: u32) {
-    COUNTS.record_layer_panic(monitor);
+    PANIC_COUNTS.record_layer_panic(monitor);
 }
 
 #[cfg(test)]
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_missed_if_no_hook_saw_it_on_any_thread() {
-        let counts = Counts::new();
+        let counts = PanicCounts::new();
         let elsewhere = || {
             std::thread::scope(|scope| scope.spawn(|| counts.record_hook_panic()).join().unwrap());
         };
@@ -167,7 +169,7 @@ mod tests {
             elsewhere();
         }
         let hidden = (0..300).take_while(|_| missed() == 0).count();
-        assert_eq!(hidden, MOST_SPARE as usize);
+        assert_eq!(hidden, MAX_UNMATCHED as usize);
         counts.record_hook_set();
         assert_eq!(counts.missed.load(Relaxed), 0);
     }

@@ -1,15 +1,15 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// A kind of record that this crate sends somewhere.
+/// A kind of record that this crate delivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RecordKind {
-    /// The line of a request.
+    /// The log record of a request.
     Request,
     /// A `tracing` event.
     Log,
-    /// A line of ours about this crate's own state.
+    /// A log record of this crate about its own state.
     Notice,
     /// A captured error.
     Error,
@@ -18,7 +18,7 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    /// Every signal.
+    /// Every kind.
     pub const ALL: [Self; 5] = [
         Self::Request,
         Self::Log,
@@ -27,7 +27,7 @@ impl RecordKind {
         Self::Span,
     ];
 
-    /// The name that series carry.
+    /// The value of the label `signal` in self-metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Request => "request",
@@ -38,34 +38,34 @@ impl RecordKind {
         }
     }
 
-    /// Whether its records become lines.
+    /// Whether its records become log lines.
     pub(crate) const fn is_line(self) -> bool {
         matches!(self, Self::Request | Self::Log | Self::Notice | Self::Error)
     }
 }
 
-/// Why a record was dropped. Each record that is dropped is counted under one reason.
+/// Why a record was dropped. Each dropped record counts under exactly one reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// A bounded queue was full; the newest record went.
+    /// A bounded queue was full. The newest record is dropped.
     QueueOverflow,
-    /// The operating system refused the write.
+    /// The operating system or the host's `Write` refused the write.
     Io,
-    /// Code panicked while it worked on the record.
+    /// Code panicked while it handled the record.
     Panic,
-    /// The record was larger than a record may be.
+    /// The record exceeded the size limit, or the receiver found it too large.
     TooLarge,
-    /// The deadline of the shutdown passed before the record was delivered, or the process is a child made by `fork`,
-    /// which delivers nothing.
+    /// The record was not delivered before the deadline of the shutdown, or was made after the shutdown had begun.
+    /// Also: the process is a child made by `fork`, which delivers nothing.
     Shutdown,
     /// The receiver refused it for good.
     SendError,
-    /// The queue filled up while the receiver had asked to be left alone.
+    /// The queue filled up while the receiver had asked for a wait.
     RatelimitBackoff,
-    /// A store was full; the oldest record went.
+    /// The spool on disk was full. The oldest record is dropped.
     CacheOverflow,
-    /// A hook of the host's said that it is not to be sent.
+    /// The host's `before_send` hook rejected it.
     BeforeSend,
 }
 
@@ -83,7 +83,7 @@ impl DropReason {
         Self::BeforeSend,
     ];
 
-    /// The name that series carry.
+    /// The value of the label `reason` in self-metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::QueueOverflow => "queue_overflow",
@@ -99,15 +99,17 @@ impl DropReason {
     }
 }
 
-/// The running account of every signal: each term is counted where it happens, none is computed from
-/// the others, so that `emitted == delivered + spooled + dropped` can be asserted.
+/// The counters of every record kind.
+///
+/// Each term is counted where it happens and none is computed from the others, so that
+/// `emitted == delivered + spooled + dropped` can be checked.
 #[derive(Debug, Default)]
 pub(crate) struct RecordCounters {
-    signals: [Account; RecordKind::ALL.len()],
+    kinds: [KindCounters; RecordKind::ALL.len()],
 }
 
 #[derive(Debug, Default)]
-struct Account {
+struct KindCounters {
     emitted: AtomicU64,
     delivered: AtomicU64,
     spooled: AtomicU64,
@@ -119,55 +121,53 @@ struct Account {
     reason = "both arrays are as long as their enums"
 )]
 impl RecordCounters {
-    pub(crate) fn emitted(&self, signal: RecordKind, n: u64) {
-        self.signals[signal as usize].emitted.fetch_add(n, Relaxed);
+    pub(crate) fn emitted(&self, kind: RecordKind, n: u64) {
+        self.kinds[kind as usize].emitted.fetch_add(n, Relaxed);
     }
 
-    pub(crate) fn delivered(&self, signal: RecordKind, n: u64) {
-        self.signals[signal as usize]
-            .delivered
-            .fetch_add(n, Relaxed);
+    pub(crate) fn delivered(&self, kind: RecordKind, n: u64) {
+        self.kinds[kind as usize].delivered.fetch_add(n, Relaxed);
     }
 
-    pub(crate) fn spooled(&self, signal: RecordKind, n: u64) {
-        self.signals[signal as usize].spooled.fetch_add(n, Relaxed);
+    pub(crate) fn spooled(&self, kind: RecordKind, n: u64) {
+        self.kinds[kind as usize].spooled.fetch_add(n, Relaxed);
     }
 
-    pub(crate) fn dropped(&self, signal: RecordKind, reason: DropReason, n: u64) {
-        self.signals[signal as usize].dropped[reason as usize].fetch_add(n, Relaxed);
+    pub(crate) fn dropped(&self, kind: RecordKind, reason: DropReason, n: u64) {
+        self.kinds[kind as usize].dropped[reason as usize].fetch_add(n, Relaxed);
     }
 
-    /// What stands in the counters of one signal.
-    pub(crate) fn totals(&self, signal: RecordKind) -> RecordTotals {
-        let account = &self.signals[signal as usize];
+    /// A snapshot of one kind's counters.
+    pub(crate) fn totals(&self, kind: RecordKind) -> RecordTotals {
+        let account = &self.kinds[kind as usize];
         let mut dropped = [0; DropReason::ALL.len()];
         for (out, count) in dropped.iter_mut().zip(&account.dropped) {
             *out = count.load(Relaxed);
         }
         RecordTotals {
-            signal,
+            kind,
             delivered: account.delivered.load(Relaxed),
             spooled: account.spooled.load(Relaxed),
             dropped,
-            // Last, so that a record on its way is never delivered before it was emitted.
+            // Read last: a record that is delivered meanwhile must not show as delivered and not yet emitted.
             emitted: account.emitted.load(Relaxed),
         }
     }
 
-    /// What stands in all counters.
+    /// A snapshot of all counters.
     pub(crate) fn report(&self, complete: bool) -> ShutdownReport {
         ShutdownReport {
-            signals: RecordKind::ALL.map(|signal| self.totals(signal)),
+            kinds: RecordKind::ALL.map(|kind| self.totals(kind)),
             complete,
             in_child: false,
         }
     }
 }
 
-/// What became of one signal's records since the monitor was built.
+/// Counts of one kind's records since the monitor was built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordTotals {
-    signal: RecordKind,
+    kind: RecordKind,
     emitted: u64,
     delivered: u64,
     spooled: u64,
@@ -175,27 +175,27 @@ pub struct RecordTotals {
 }
 
 impl RecordTotals {
-    /// Whose account it is.
-    pub fn signal(&self) -> RecordKind {
-        self.signal
+    /// The kind of the counted records.
+    pub fn kind(&self) -> RecordKind {
+        self.kind
     }
 
-    /// Records made.
+    /// Records emitted. With several sinks a record counts once for each.
     pub fn emitted(&self) -> u64 {
         self.emitted
     }
 
-    /// Records that the receiver took.
+    /// Records that a receiver accepted.
     pub fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// Records kept on disk for later.
+    /// Records that are kept on disk, to be sent by the next process.
     pub fn spooled(&self) -> u64 {
         self.spooled
     }
 
-    /// Records dropped for one reason.
+    /// Records dropped for this reason.
     #[expect(clippy::indexing_slicing, reason = "the array is as long as the enum")]
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.dropped[reason as usize]
@@ -206,7 +206,7 @@ impl RecordTotals {
         self.dropped.iter().sum()
     }
 
-    /// Records that are still on their way: none once a flush or a shutdown was complete.
+    /// Records that are still queued or in flight: 0 after a complete flush or shutdown.
     pub fn on_their_way(&self) -> u64 {
         let settled = self
             .delivered
@@ -216,23 +216,23 @@ impl RecordTotals {
     }
 }
 
-/// What became of every record, told at the end.
+/// What became of every record, returned by a shutdown.
 ///
-/// Its `Display` is one line a signal, for the end of a service's own log.
+/// Its `Display` has one line for each kind that emitted records, for the end of a service's own log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownReport {
-    signals: [RecordTotals; RecordKind::ALL.len()],
+    kinds: [RecordTotals; RecordKind::ALL.len()],
     complete: bool,
     in_child: bool,
 }
 
 impl ShutdownReport {
-    /// Whether everything came to rest before the deadline.
+    /// Whether every record was delivered, spooled or dropped before the deadline.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// The same of a child made by `fork`.
+    /// Marks the report of a child made by `fork`.
     pub(crate) fn in_child(self) -> Self {
         Self {
             in_child: true,
@@ -240,46 +240,46 @@ impl ShutdownReport {
         }
     }
 
-    /// The account of one signal.
+    /// The counts of one kind.
     #[expect(clippy::indexing_slicing, reason = "the array is as long as the enum")]
-    pub fn totals(&self, signal: RecordKind) -> &RecordTotals {
-        &self.signals[signal as usize]
+    pub fn totals(&self, kind: RecordKind) -> &RecordTotals {
+        &self.kinds[kind as usize]
     }
 
-    /// Records of all signals that their receivers took.
+    /// Records of all kinds that receivers accepted.
     pub fn delivered(&self) -> u64 {
-        self.signals.iter().map(RecordTotals::delivered).sum()
+        self.kinds.iter().map(RecordTotals::delivered).sum()
     }
 
-    /// Records of all signals that are kept on disk for later.
+    /// Records of all kinds that are kept on disk.
     pub fn spooled(&self) -> u64 {
-        self.signals.iter().map(RecordTotals::spooled).sum()
+        self.kinds.iter().map(RecordTotals::spooled).sum()
     }
 
-    /// Records of all signals that were dropped.
+    /// Records of all kinds that were dropped.
     pub fn dropped(&self) -> u64 {
-        self.signals.iter().map(RecordTotals::dropped_in_all).sum()
+        self.kinds.iter().map(RecordTotals::dropped_in_all).sum()
     }
 }
 
-/// What the report of a child made by `fork` says beside its counts.
+/// What the report of a child made by `fork` adds to its counts.
 const IN_CHILD: &str = "\nthis process is a child made by `fork` after the monitor was built: it has no worker and delivers nothing; build the monitor after the fork";
 
 impl fmt::Display for ShutdownReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut first = true;
-        for totals in self.signals.iter().filter(|totals| totals.emitted > 0) {
+        for totals in self.kinds.iter().filter(|totals| totals.emitted > 0) {
             if !std::mem::take(&mut first) {
                 f.write_str("\n")?;
             }
             let RecordTotals {
-                signal,
+                kind,
                 emitted,
                 delivered,
                 spooled,
                 ..
             } = totals;
-            let name = signal.as_str();
+            let name = kind.as_str();
             write!(
                 f,
                 "{name}: {emitted} emitted, {delivered} delivered, {spooled} spooled"
@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_tells_each_signal_by_reason() {
+    fn a_report_lists_each_kind_by_reason() {
         let counters = RecordCounters::default();
         counters.emitted(RecordKind::Log, 5);
         counters.delivered(RecordKind::Log, 2);

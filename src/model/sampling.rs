@@ -1,46 +1,46 @@
 use super::KeepReason;
 
-/// The sampling decision that was made when a trace began in this process, with the caller's random flag.
+/// The sampling decision that was made when a trace began in this process, and the caller's random flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Sampling(u8);
 
 /// The flags of `traceparent`.
 const SAMPLED: u8 = 1;
 const RANDOM: u8 = 2;
-/// Not a flag of `traceparent`: a trusted caller decided.
+/// Not a flag of `traceparent`: a trusted caller made the decision.
 const BY_PARENT: u8 = 4;
 
 impl Sampling {
-    /// The flags of `traceparent` that are sent on.
+    /// The flags that are propagated in `traceparent`.
     pub(crate) const TRACE_FLAGS: u8 = SAMPLED | RANDOM;
-    /// The bits that a value may have.
+    /// All bits that a value may have.
     pub(crate) const BITS: u8 = Self::TRACE_FLAGS | BY_PARENT;
 
-    /// This process decided.
+    /// A decision of this process.
     #[inline]
     pub(crate) const fn own(sampled: bool) -> Self {
         Self(sampled as u8)
     }
 
-    /// The caller decided.
+    /// A decision of the caller.
     #[inline]
     pub(crate) const fn of_parent(sampled: bool) -> Self {
         Self(sampled as u8 | BY_PARENT)
     }
 
-    /// The same decision in a trace of a caller that sent these flags: the random flag goes on.
+    /// The same decision with the random flag of these flags, which is propagated.
     #[inline]
     pub(crate) const fn with_flags(self, flags: u8) -> Self {
         Self(self.0 | flags & RANDOM)
     }
 
-    /// Whether the flags of a `traceparent` say that the caller samples the trace.
+    /// Whether the flags of a `traceparent` have the sampled flag.
     #[inline]
     pub(crate) const fn samples(flags: u8) -> bool {
         flags & SAMPLED != 0
     }
 
-    /// Whether the trace is sampled: others read it in the `traceparent` of calls.
+    /// Whether the trace is sampled, as outgoing calls propagate it.
     #[inline]
     pub(crate) const fn is_sampled(self) -> bool {
         Self::samples(self.0)

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::hint::black_box;
 
-/// A secret as text: it prints as `[REDACTED]` and is overwritten when dropped.
+/// A secret text. It prints as `[REDACTED]` and is overwritten on drop.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(String);
 
@@ -20,7 +20,7 @@ impl Drop for Secret {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.0).into_bytes();
         bytes.fill(0);
-        // Keeps the compiler from leaving the stores out.
+        // Keeps the compiler from removing the stores.
         black_box(&bytes);
     }
 }

@@ -1,4 +1,4 @@
-//! Locks as status reads take them.
+//! Locks for reads of a status, which must not hang in a child made by `fork`.
 
 use std::sync::{
     Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, TryLockError, TryLockResult,
@@ -7,33 +7,33 @@ use std::time::Duration;
 
 use super::{lock, read_lock};
 
-/// How long a read in a child made by `fork` waits for a lock.
+/// How often, and at which interval, a child made by `fork` tries a lock.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// The process in which the first monitor was built.
 static FIRST: OnceLock<u32> = OnceLock::new();
 
-/// Notes the process in which a monitor is built.
+/// Records that a monitor is built in this process.
 pub(crate) fn record_process() {
     FIRST.get_or_init(std::process::id);
 }
 
 /// Locks a mutex for a status read.
 ///
-/// In a child made by `fork` a lock that a thread of the parent held stays locked for ever. There the read waits a few
-/// milliseconds, then it is `None`; elsewhere it is never `None`.
+/// A lock that a thread of the parent held at a `fork` stays locked in the child for ever. There this waits some
+/// milliseconds and then returns `None`. In other processes it is never `None`.
 pub(crate) fn lock_for_status<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    look(|| mutex.try_lock(), || lock(mutex))
+    bounded(|| mutex.try_lock(), || lock(mutex))
 }
 
-/// As [`lock_for_status`], of a lock that readers share.
+/// As [`lock_for_status`], with an `RwLock`.
 pub(crate) fn read_for_status<T>(lock: &RwLock<T>) -> Option<RwLockReadGuard<'_, T>> {
-    look(|| lock.try_read(), || read_lock(lock))
+    bounded(|| lock.try_read(), || read_lock(lock))
 }
 
-fn look<G>(try_it: impl Fn() -> TryLockResult<G>, wait: impl FnOnce() -> G) -> Option<G> {
-    let now = || match try_it() {
+fn bounded<G>(try_lock: impl Fn() -> TryLockResult<G>, wait: impl FnOnce() -> G) -> Option<G> {
+    let now = || match try_lock() {
         Ok(guard) => Some(guard),
         Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
         Err(TryLockError::WouldBlock) => None,
@@ -56,7 +56,7 @@ fn is_child() -> bool {
     FIRST.get().is_some_and(|first| is_forked_from(*first))
 }
 
-/// Whether this process is not that of an id.
+/// Whether this process is not the one with this ID.
 pub(crate) fn is_forked_from(process: u32) -> bool {
     #[cfg(test)]
     if IMITATED.get() {

@@ -1,46 +1,47 @@
 use std::cell::Cell;
 
-/// The mark of an answer that this crate gave itself (a scrape, a health probe), put into the
-/// response's extensions. The endpoint layer keeps such a request out of series, records and lines.
+/// Marks a response of this crate's own pages (metrics, health) in its extensions. The endpoint layer does not record
+/// such a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OwnResponse;
 
 thread_local! {
-    // Without a destructor, so that it can be read while the thread ends.
-    static OWN: Cell<bool> = const { Cell::new(false) };
+    // It has no destructor, so that it can be read while the thread ends.
+    static SUPPRESSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Says that the calling thread runs this crate's work alone: what the libraries under it log there is not
-/// recorded, for it would be about ourselves.
+/// Suppresses telemetry on the calling thread for good, because it runs only this crate's work. What libraries log
+/// there is not recorded: it would describe the monitor itself.
 pub(crate) fn suppress_thread() {
-    OWN.set(true);
+    SUPPRESSED.set(true);
 }
 
-/// Whether what runs now on this thread is this crate's work.
+/// Whether telemetry is suppressed on this thread now, because it runs this crate's work.
 #[inline]
 pub(crate) fn is_suppressed() -> bool {
-    OWN.get()
+    SUPPRESSED.get()
 }
 
-/// Runs this crate's work on a thread of the host's: an answer of ours, with the drop of its request.
+/// Runs this crate's work on a thread of the host with telemetry suppressed, such as a response of ours and the drop of
+/// its request.
 #[inline]
 pub(crate) fn suppressed<T>(work: impl FnOnce() -> T) -> T {
-    let _before = Before(OWN.replace(true));
+    let _before = RestoreOnDrop(SUPPRESSED.replace(true));
     work()
 }
 
-/// Runs the host's code on a thread of ours: what it has to say is the host's.
+/// Runs the host's code on a thread of ours, such as a health check, without suppression: its telemetry is the host's.
 pub(crate) fn unsuppressed<T>(work: impl FnOnce() -> T) -> T {
-    let _before = Before(OWN.replace(false));
+    let _before = RestoreOnDrop(SUPPRESSED.replace(false));
     work()
 }
 
-/// What held before, put back when this is dropped, by a panic too.
-struct Before(bool);
+/// Restores the earlier state on drop, also when a panic unwinds.
+struct RestoreOnDrop(bool);
 
-impl Drop for Before {
+impl Drop for RestoreOnDrop {
     fn drop(&mut self) {
-        OWN.set(self.0);
+        SUPPRESSED.set(self.0);
     }
 }
 
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whose_work_it_is_comes_back_after_a_panic_too() {
+    fn suppression_is_restored_after_a_panic() {
         assert!(!is_suppressed());
         assert!(suppressed(|| is_suppressed()
             && !unsuppressed(is_suppressed)

@@ -102,7 +102,7 @@ impl Doctor {
             errors: inner.errors.clone(),
             queries: Arc::downgrade(&inner.queries),
             data_dir: wanted.map(|path| (path, inner.data_dir.is_some())),
-            worker: inner.worker.watch(),
+            worker: inner.worker.sink_observer(),
         }
     }
 
@@ -335,7 +335,7 @@ fn address(sink: &SinkStatus) -> Option<String> {
         }
         _ => "a Sentry DSN ends with the number of a project that exists",
     };
-    (sink.heard.status == Some(StatusCode::NOT_FOUND))
+    (sink.receiver.status == Some(StatusCode::NOT_FOUND))
         .then(|| format!("its receiver answers 404, so the URL is wrong: {advice}"))
 }
 
@@ -345,7 +345,7 @@ fn delivery(sink: &SinkStatus) -> Option<String> {
         .last_delivery_age
         .map_or(waiting, |age| age.min(waiting));
     (unserved > PATIENCE).then(|| {
-        let said = sink.heard.status.map_or_else(
+        let said = sink.receiver.status.map_or_else(
             || "no answer yet".to_owned(),
             |status| format!("last answer {}", status.as_u16()),
         );
@@ -359,7 +359,7 @@ fn delivery(sink: &SinkStatus) -> Option<String> {
 }
 
 fn clocks(sink: &SinkStatus) -> Option<String> {
-    let ahead = sink.heard.ahead?;
+    let ahead = sink.receiver.clock_ahead?;
     (ahead.unsigned_abs() > SKEW).then(|| {
         let word = if ahead > 0 { "ahead of" } else { "behind" };
         format!(
@@ -393,7 +393,7 @@ impl Rounds {
                 }
             }
         };
-        (EVERY, Box::new(look))
+        PeriodicTask::new(EVERY, look)
     }
 
     pub(super) fn begin(&self, doctor: Doctor) {

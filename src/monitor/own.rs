@@ -178,7 +178,7 @@ fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
         InstrumentKind::Counter,
         Arc::new(move |tell| {
             if let Some(status) = status(&of) {
-                tell(&[], status.restarts as f64);
+                tell(&[], status.recovered_panics as f64);
             }
         }),
     );
@@ -234,14 +234,14 @@ fn watch_parts(
             if status.forked {
                 ComponentStatus::warning(FORKED)
             } else {
-                ComponentStatus::worker(status.alive, status.beat_age)
+                ComponentStatus::worker(status.alive, status.round_age)
             },
         );
         for sink in &status.sinks {
-            let trouble = sink.trouble.map(|trouble| trouble.to_string());
+            let error = sink.error.map(|error| error.to_string());
             tell(
                 sink.name,
-                ComponentStatus::sink(sink.waiting_since, sink.last_delivery_age, trouble),
+                ComponentStatus::sink(sink.waiting_since, sink.last_delivery_age, error),
             );
         }
     });

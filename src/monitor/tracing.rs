@@ -76,7 +76,7 @@ impl Tracing {
 
     pub(super) fn tick(&self) -> Option<PeriodicTask> {
         let traces = self.traces.clone()?;
-        Some((EVERY, Box::new(move || traces.tick())))
+        Some(PeriodicTask::new(EVERY, move || traces.tick()))
     }
 
     /// Where kept traces are sent.

@@ -1,6 +1,6 @@
 //! Attributes as they stand in records.
 
-use crate::model::codec::{Reader, Text, put_bytes};
+use crate::model::codec::{Reader, RecordText, put_bytes};
 use crate::model::{Attributes, Value};
 
 /// Bytes of the attributes.
@@ -9,7 +9,7 @@ const MAX_ATTRIBUTES: usize = 16 * 1024;
 /// The value of an attribute in a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum AttributeRef<'a> {
-    Str(Text<'a>),
+    Str(RecordText<'a>),
     I64(i64),
     F64(f64),
     Bool(bool),
@@ -25,12 +25,12 @@ pub(crate) fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes) -> u32 
 pub(crate) fn put_attributes_within(out: &mut Vec<u8>, attributes: &Attributes, max: usize) -> u32 {
     let all = attributes.iter().map(|(key, value)| {
         let value = match value {
-            Value::Str(text) => AttributeRef::Str(Text::from(&**text)),
+            Value::Str(text) => AttributeRef::Str(RecordText::from(&**text)),
             Value::I64(number) => AttributeRef::I64(*number),
             Value::F64(number) => AttributeRef::F64(*number),
             Value::Bool(truth) => AttributeRef::Bool(*truth),
         };
-        (Text::from(key), value)
+        (RecordText::from(key), value)
     });
     put_all(out, all, max)
 }
@@ -38,7 +38,7 @@ pub(crate) fn put_attributes_within(out: &mut Vec<u8>, attributes: &Attributes, 
 /// Appends the attributes that have room in `max` bytes; returns how many have none.
 pub(super) fn put_all<'a>(
     out: &mut Vec<u8>,
-    all: impl Iterator<Item = (Text<'a>, AttributeRef<'a>)>,
+    all: impl Iterator<Item = (RecordText<'a>, AttributeRef<'a>)>,
     max: usize,
 ) -> u32 {
     let (end, mut left_out) = (out.len() + max, 0);
@@ -75,7 +75,7 @@ pub(super) fn put_all<'a>(
 /// The attributes that a reader stands before, up to the first that cannot be read.
 pub(crate) fn attributes_of(
     mut reader: Reader<'_>,
-) -> impl Iterator<Item = (Text<'_>, AttributeRef<'_>)> {
+) -> impl Iterator<Item = (RecordText<'_>, AttributeRef<'_>)> {
     std::iter::from_fn(move || {
         let key = reader.text()?;
         let value = match reader.u8()? {

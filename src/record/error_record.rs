@@ -1,5 +1,5 @@
 use super::attributes::{AttributeRef, attributes_of, put_all};
-use crate::model::codec::{Reader, Text, put_bytes, put_str};
+use crate::model::codec::{Reader, RecordText, put_bytes, put_str};
 use crate::model::{EventId, Level, SpanId, TraceId};
 
 /// Tags of one event.
@@ -182,14 +182,16 @@ impl<'a> ErrorRecord<'a> {
     /// The request's attributes.
     pub(crate) fn attributes(
         &self,
-    ) -> impl Iterator<Item = (Text<'a>, AttributeRef<'a>)> + use<'a> {
+    ) -> impl Iterator<Item = (RecordText<'a>, AttributeRef<'a>)> + use<'a> {
         let mut reader = Reader::new(self.more);
         // The user stands before them.
         let _user = reader.bytes();
         attributes_of(reader)
     }
 
-    pub(crate) fn extra(&self) -> impl Iterator<Item = (Text<'a>, AttributeRef<'a>)> + use<'a> {
+    pub(crate) fn extra(
+        &self,
+    ) -> impl Iterator<Item = (RecordText<'a>, AttributeRef<'a>)> + use<'a> {
         attributes_of(Reader::new(self.extra))
     }
 

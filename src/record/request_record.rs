@@ -1,7 +1,7 @@
 use super::attributes::{AttributeRef, attributes_of};
 use super::method::Method;
 use crate::clock::Nanos;
-use crate::model::codec::{Reader, Text, put_str};
+use crate::model::codec::{Reader, RecordText, put_str};
 use crate::model::grpc::Call;
 use crate::model::{Outcome, SpanId, TraceId, cut};
 
@@ -69,18 +69,18 @@ pub(crate) struct RequestRecord<'a> {
     pub(crate) shortened: bool,
     /// Attributes that were left out.
     pub(crate) left_out: u32,
-    pub(crate) route: Text<'a>,
-    pub(crate) path: Text<'a>,
+    pub(crate) route: RecordText<'a>,
+    pub(crate) path: RecordText<'a>,
     /// Without its question mark; empty for none.
-    pub(crate) query: Text<'a>,
-    pub(crate) user_agent: Text<'a>,
-    pub(crate) client_address: Text<'a>,
+    pub(crate) query: RecordText<'a>,
+    pub(crate) user_agent: RecordText<'a>,
+    pub(crate) client_address: RecordText<'a>,
     /// As the client named the server, with the port where it named one.
-    pub(crate) host: Text<'a>,
+    pub(crate) host: RecordText<'a>,
     /// The peer's address where it is not the client's.
-    pub(crate) peer_address: Text<'a>,
-    pub(crate) user: Text<'a>,
-    pub(crate) error_type: Text<'a>,
+    pub(crate) peer_address: RecordText<'a>,
+    pub(crate) user: RecordText<'a>,
+    pub(crate) error_type: RecordText<'a>,
     pub(crate) attributes: Reader<'a>,
 }
 
@@ -174,15 +174,15 @@ impl Default for RequestRecord<'_> {
             stream: false,
             shortened: false,
             left_out: 0,
-            route: Text::default(),
-            path: Text::default(),
-            query: Text::default(),
-            user_agent: Text::default(),
-            client_address: Text::default(),
-            host: Text::default(),
-            peer_address: Text::default(),
-            user: Text::default(),
-            error_type: Text::default(),
+            route: RecordText::default(),
+            path: RecordText::default(),
+            query: RecordText::default(),
+            user_agent: RecordText::default(),
+            client_address: RecordText::default(),
+            host: RecordText::default(),
+            peer_address: RecordText::default(),
+            user: RecordText::default(),
+            error_type: RecordText::default(),
             attributes: Reader::new(&[]),
         }
     }
@@ -265,7 +265,7 @@ impl<'a> RequestRecord<'a> {
     /// The attributes, up to the first that cannot be read.
     pub(crate) fn attributes(
         &self,
-    ) -> impl Iterator<Item = (Text<'a>, AttributeRef<'a>)> + use<'a> {
+    ) -> impl Iterator<Item = (RecordText<'a>, AttributeRef<'a>)> + use<'a> {
         attributes_of(self.attributes)
     }
 }
@@ -310,7 +310,7 @@ mod tests {
             client_address: "::1".into(),
             host: "shop.test:8080".into(),
             peer_address: "10.0.0.1".into(),
-            user: Text::default(),
+            user: RecordText::default(),
             error_type: "503".into(),
             attributes: Reader::new(&[]),
         };

@@ -208,7 +208,7 @@ impl Serialize for DroppedByReason<'_> {
 impl Serialize for RecordTotals {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("RecordTotals", 5)?;
-        out.serialize_field("kind", &self.signal())?;
+        out.serialize_field("kind", &self.kind())?;
         out.serialize_field("emitted", &self.emitted())?;
         out.serialize_field("delivered", &self.delivered())?;
         out.serialize_field("spooled", &self.spooled())?;

@@ -7,9 +7,9 @@ use tracing::{Event, Metadata};
 
 use super::attribute_value::{AttributeValue, set};
 use super::log_event;
-use crate::model::codec::{Reader, Text, put_bytes};
+use crate::model::codec::{Reader, RecordText, put_bytes};
 use crate::model::text::put_formatted;
-use crate::model::{BEYOND, cut, prefix};
+use crate::model::{LOOKAHEAD, cut, prefix};
 use crate::redact;
 
 /// Bytes of one field that a record takes; a line takes fewer.
@@ -119,7 +119,7 @@ pub(crate) struct EventFields<'a, N> {
 }
 
 pub(crate) enum EventValue<'a> {
-    Str(Text<'a>),
+    Str(RecordText<'a>),
     I64(i64),
     U64(u64),
     F64(f64),
@@ -203,7 +203,7 @@ fn last(names: &[&'static str], mut reader: Reader<'_>) -> Option<(&'static str,
     let _len = reader.u32()?;
     let text = String::from_utf8_lossy(reader.rest());
     let sure = redact::value(name, &text);
-    let sure = prefix(&sure, sure.len().saturating_sub(BEYOND));
+    let sure = prefix(&sure, sure.len().saturating_sub(LOOKAHEAD));
     // Also what ends a word before that.
     let words = text.rfind(char::is_whitespace);
     let words = words.and_then(|end| text.get(..end)).unwrap_or_default();

@@ -211,11 +211,11 @@ fn source_of(part: &TracePart<'_>) -> usize {
 pub(crate) struct RecentTracesProcessor(pub(crate) Arc<RecentTraces>);
 
 impl RecordProcessor for RecentTracesProcessor {
-    fn signal(&self) -> RecordKind {
+    fn kind(&self) -> RecordKind {
         RecordKind::Span
     }
 
-    fn take(&mut self, record: &Record<'_>, _: &BlockingPool<'_>) {
+    fn process(&mut self, record: &Record<'_>, _: &BlockingPool<'_>) {
         self.0.add(record.at, record.body);
     }
 }

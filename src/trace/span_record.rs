@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::clock::Nanos;
 use crate::model::codec::{Reader, put_bytes, put_sized, put_str};
-use crate::model::{BEYOND, KeepReason, Sampling, SpanId, TraceId, cut, prefix};
+use crate::model::{KeepReason, LOOKAHEAD, Sampling, SpanId, TraceId, cut, prefix};
 use crate::semconv;
 
 /// Bytes of one span at most: its texts are cut here, its other parts are bounded where they are made.
@@ -238,7 +238,7 @@ pub(crate) fn value<'a>(reader: &mut Reader<'a>) -> Option<ValueRef<'a>> {
 
 /// Bytes of the fields of a `tracing` event. The last of them are looked at, so that a secret at the end is known by
 /// its shape, and not shown.
-const MAX_FIELDS: usize = 4096 + BEYOND;
+const MAX_FIELDS: usize = 4096 + LOOKAHEAD;
 
 /// Something that happened during a span.
 #[derive(Debug, Clone, Copy)]

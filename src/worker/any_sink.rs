@@ -2,19 +2,20 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::line_sink::{Sink, SinkStatus};
-use super::remote::Remote;
+use super::line_sink::LineSink;
+use super::remote::RemoteSink;
+use super::sink_status::SinkStatus;
 use crate::clock::Nanos;
 
-/// A sink of either kind, as flush, shutdown and health see it.
+/// A sink of either kind, with what flush, shutdown and health need of it.
 #[derive(Clone)]
 pub(super) enum AnySink {
-    Lines(Arc<Sink>),
-    Remote(Arc<Remote>),
+    Lines(Arc<LineSink>),
+    Remote(Arc<RemoteSink>),
 }
 
 impl AnySink {
-    /// Sets it to work if there is something to do now.
+    /// Starts a delivery, if there is something to deliver now and none is running.
     pub(super) fn dispatch(&self, runtime: &Handle) {
         match self {
             Self::Lines(sink) => sink.dispatch(runtime),
@@ -22,7 +23,7 @@ impl AnySink {
         }
     }
 
-    /// When [`dispatch`](Self::dispatch) will have something to do that no record or bell announces.
+    /// When [`dispatch`](Self::dispatch) has to be called, if neither a record nor a wake-up comes before.
     pub(super) fn next_dispatch(&self) -> Option<Nanos> {
         match self {
             Self::Lines(sink) => sink.next_dispatch(),
@@ -30,16 +31,16 @@ impl AnySink {
         }
     }
 
-    /// Asks for all that was accepted so far; the number to hand to [`is_settled`](Self::is_settled).
-    /// `anew` where somebody has just asked: a receiver that fails is then tried once at once.
-    pub(super) fn want_all(&self, anew: bool) -> u64 {
+    /// Requests the delivery of everything that was accepted so far, and returns the number to pass to
+    /// [`is_settled`](Self::is_settled). `at_once` asks for one attempt now even if the sink waits after a failure.
+    pub(super) fn request_flush(&self, at_once: bool) -> u64 {
         match self {
-            Self::Lines(sink) => sink.want_all(),
-            Self::Remote(sink) => sink.want_all(anew),
+            Self::Lines(sink) => sink.request_flush(),
+            Self::Remote(sink) => sink.request_flush(at_once),
         }
     }
 
-    /// Whether everything up to that number is delivered or dropped.
+    /// Whether everything up to this number is delivered or dropped.
     pub(super) fn is_settled(&self, number: u64) -> bool {
         match self {
             Self::Lines(sink) => sink.is_settled(number),
@@ -47,7 +48,7 @@ impl AnySink {
         }
     }
 
-    /// Drops and counts what is left, from any thread; whether nothing was.
+    /// Closes the sink and counts what is left as dropped; whether nothing was left. From any thread.
     pub(super) fn close(&self) -> bool {
         match self {
             Self::Lines(sink) => sink.close(),
@@ -55,15 +56,16 @@ impl AnySink {
         }
     }
 
-    /// Drops what is foreign in a closed sink.
+    /// Drops the host's writer in a closed sink.
     pub(super) fn drop_writer(&self) {
         match self {
             Self::Lines(sink) => sink.drop_writer(),
-            // Its request is a task of the runtime, and goes with it.
+            // Its request is a task of the runtime and is dropped with that.
             Self::Remote(_) => {}
         }
     }
 
+    /// `None` in a child made by `fork` if a thread of the parent held the sink's lock.
     pub(super) fn status(&self) -> Option<SinkStatus> {
         match self {
             Self::Lines(sink) => sink.status(),

@@ -2,33 +2,33 @@ use std::collections::VecDeque;
 
 use crate::model::{DropReason, RecordCounters, RecordKind};
 
-/// A block holds at most this many bytes, unless one line alone is longer.
+/// The most bytes of a block, unless a single line is longer.
 pub(super) const MAX_BLOCK: usize = 64 * 1024;
 
-/// Whole lines that are written together.
+/// Complete lines that are written together.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     pub(super) bytes: Vec<u8>,
-    pub(super) lines: Lines,
+    pub(super) lines: PendingLines,
 }
 
-/// The lines of a block that are not yet in the counters.
+/// The lines of a block that are not counted yet.
 #[derive(Debug, Default)]
-pub(super) struct Lines(VecDeque<Line>);
+pub(super) struct PendingLines(VecDeque<LineEnd>);
 
 #[derive(Debug, Clone, Copy)]
-struct Line {
-    /// Where the line ends in its block, its newline included.
+struct LineEnd {
+    /// Where the line ends in its block, after its newline.
     end: usize,
-    signal: RecordKind,
+    kind: RecordKind,
 }
 
 impl Block {
-    /// An empty block that takes lines without growing.
-    fn roomy() -> Self {
+    /// An empty block with room for its lines.
+    fn with_capacity() -> Self {
         Self {
             bytes: Vec::with_capacity(MAX_BLOCK + MAX_BLOCK / 4),
-            lines: Lines::default(),
+            lines: PendingLines::default(),
         }
     }
 
@@ -36,32 +36,32 @@ impl Block {
         self.bytes.is_empty()
     }
 
-    /// Ends the line that was appended to `bytes`, with a newline if it has none.
-    pub(super) fn end_line(&mut self, signal: RecordKind) {
+    /// Completes the line that was appended to `bytes`. Adds a newline if it has none.
+    pub(super) fn end_line(&mut self, kind: RecordKind) {
         if self.bytes.last() != Some(&b'\n') {
             self.bytes.push(b'\n');
         }
         let end = self.bytes.len();
-        self.lines.0.push_back(Line { end, signal });
+        self.lines.0.push_back(LineEnd { end, kind });
     }
 
-    /// Takes off a line that was appended at `start` and makes the block too large: the block without it
-    /// is given back.
+    /// If the line that was appended at `start` makes the block too large, moves it to a new block and returns the old
+    /// one.
     pub(super) fn split_full(&mut self, start: usize) -> Option<Self> {
         let line = self.bytes.get(start..).filter(|_| start > 0)?;
         if self.bytes.len() <= MAX_BLOCK {
             return None;
         }
-        let mut next = Self::roomy();
+        let mut next = Self::with_capacity();
         next.bytes.extend_from_slice(line);
         self.bytes.truncate(start);
         Some(std::mem::replace(self, next))
     }
 
-    /// What it holds, as a block that keeps little more memory than it needs.
+    /// Takes the content as a block that occupies little more memory than it needs.
     pub(super) fn take(&mut self) -> Self {
         if self.bytes.len() >= self.bytes.capacity() / 2 {
-            return std::mem::replace(self, Self::roomy());
+            return std::mem::replace(self, Self::with_capacity());
         }
         let bytes = self.bytes.as_slice().into();
         self.bytes.clear();
@@ -69,37 +69,37 @@ impl Block {
         Self { bytes, lines }
     }
 
-    /// The bytes of memory that it holds.
+    /// The bytes of memory that it occupies.
     pub(super) fn cost(&self) -> usize {
-        self.bytes.len() + self.lines.0.len() * size_of::<Line>()
+        self.bytes.len() + self.lines.0.len() * size_of::<LineEnd>()
     }
 }
 
-impl Lines {
-    /// Counts the lines that end within the first `written` bytes as delivered, each once; how many.
+impl PendingLines {
+    /// Counts the lines that end within the first `written` bytes as delivered, each once, and returns their number.
     pub(super) fn deliver(&mut self, written: usize, counters: &RecordCounters) -> u64 {
-        let whole = self.0.partition_point(|line| line.end <= written);
-        let delivered = self.0.drain(..whole);
-        count(delivered, |signal, n| counters.delivered(signal, n))
+        let complete = self.0.partition_point(|line| line.end <= written);
+        let delivered = self.0.drain(..complete);
+        count(delivered, |kind, n| counters.delivered(kind, n))
     }
 
-    /// Counts what is left as dropped; how many.
+    /// Counts the lines that are left as dropped and returns their number.
     pub(super) fn drop_rest(&mut self, reason: DropReason, counters: &RecordCounters) -> u64 {
         let rest = self.0.drain(..);
-        count(rest, |signal, n| counters.dropped(signal, reason, n))
+        count(rest, |kind, n| counters.dropped(kind, reason, n))
     }
 }
 
 #[expect(
     clippy::indexing_slicing,
-    reason = "signals index arrays of their own number"
+    reason = "kinds index arrays of their own number"
 )]
-fn count(lines: impl Iterator<Item = Line>, mut book: impl FnMut(RecordKind, u64)) -> u64 {
+fn count(lines: impl Iterator<Item = LineEnd>, mut add: impl FnMut(RecordKind, u64)) -> u64 {
     let mut counts = [0; RecordKind::ALL.len()];
-    lines.for_each(|line| counts[line.signal as usize] += 1);
-    for (signal, n) in RecordKind::ALL.into_iter().zip(counts) {
+    lines.for_each(|line| counts[line.kind as usize] += 1);
+    for (kind, n) in RecordKind::ALL.into_iter().zip(counts) {
         if n > 0 {
-            book(signal, n);
+            add(kind, n);
         }
     }
     counts.iter().sum()

@@ -4,23 +4,23 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::model::{lock, recover};
+use crate::model::{catch_panic, lock, recover};
 
-/// An answer that comes once, from whichever side is first, and can be awaited or waited for, with any
+/// A value that is set once, by whichever side is first. Any number of tasks and threads can wait for it, with any
 /// runtime or none.
 pub(crate) struct Completion<T> {
-    state: Mutex<State<T>>,
-    given: Condvar,
+    state: Mutex<CompletionState<T>>,
+    completed: Condvar,
 }
 
-struct State<T> {
+struct CompletionState<T> {
     value: Option<T>,
     wakers: Vec<Waker>,
 }
 
 impl<T: Clone> Completion<T> {
-    /// Gives the answer. A second answer is ignored.
-    pub(crate) fn give(&self, value: T) {
+    /// Sets the value and wakes all who wait. Later calls are ignored.
+    pub(crate) fn complete(&self, value: T) {
         let wakers = {
             let mut state = self.lock();
             if state.value.is_some() {
@@ -29,45 +29,51 @@ impl<T: Clone> Completion<T> {
             state.value = Some(value);
             std::mem::take(&mut state.wakers)
         };
-        self.given.notify_all();
+        self.completed.notify_all();
         for waker in wakers {
-            // Foreign code: the waker of whatever runtime awaits.
-            crate::model::catch_panic(|| waker.wake());
+            // A waker is foreign code: it belongs to the runtime that awaits.
+            catch_panic(|| waker.wake());
         }
     }
 
+    /// The value, if it is set.
     pub(crate) fn value(&self) -> Option<T> {
         self.lock().value.clone()
     }
 
-    /// Blocks until the answer is there, or `None` after `timeout`.
+    /// Blocks until the value is set; `None` after `timeout`.
     pub(crate) fn wait(&self, timeout: Duration) -> Option<T> {
-        let (state, _) = recover(
-            self.given
-                .wait_timeout_while(self.lock(), timeout, |state| state.value.is_none()),
-        );
+        let (state, _) = recover(self.completed.wait_timeout_while(
+            self.lock(),
+            timeout,
+            |state| state.value.is_none(),
+        ));
         state.value.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, CompletionState<T>> {
         lock(&self.state)
     }
 }
 
 impl<T> Default for Completion<T> {
     fn default() -> Self {
-        let state = State {
+        let state = CompletionState {
             value: None,
             wakers: Vec::new(),
         };
         Self {
             state: Mutex::new(state),
-            given: Condvar::new(),
+            completed: Condvar::new(),
         }
     }
 }
 
-/// Awaits an answer. Cancel safe: what was asked goes on.
+/// Awaits the value of a [`Completion`].
+///
+/// # Cancel safety
+///
+/// Cancel safe: dropping it does not stop the work whose completion it awaits.
 pub(crate) struct CompletionFuture<T>(pub(crate) Arc<Completion<T>>);
 
 impl<T: Clone> Future for CompletionFuture<T> {
@@ -96,33 +102,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_answer_stands() {
-        let answer = Arc::new(Completion::default());
-        assert_eq!(answer.wait(Duration::ZERO), None);
-        answer.give(1);
-        answer.give(2);
+    fn the_first_value_stays() {
+        let completion = Arc::new(Completion::default());
+        assert_eq!(completion.wait(Duration::ZERO), None);
+        completion.complete(1);
+        completion.complete(2);
         assert_eq!(
-            (answer.value(), answer.wait(Duration::MAX)),
+            (completion.value(), completion.wait(Duration::MAX)),
             (Some(1), Some(1))
         );
     }
 
     #[test]
-    fn every_waiter_is_told() {
-        let answer = Arc::new(Completion::default());
+    fn every_waiter_gets_the_value() {
+        let completion = Arc::new(Completion::default());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
         std::thread::scope(|scope| {
-            let blocked = scope.spawn(|| answer.wait(Duration::from_secs(10)));
-            let told = runtime.block_on(async {
-                let first = tokio::spawn(CompletionFuture(Arc::clone(&answer)));
-                let second = tokio::spawn(CompletionFuture(Arc::clone(&answer)));
+            let blocked = scope.spawn(|| completion.wait(Duration::from_secs(10)));
+            let awaited = runtime.block_on(async {
+                let first = tokio::spawn(CompletionFuture(Arc::clone(&completion)));
+                let second = tokio::spawn(CompletionFuture(Arc::clone(&completion)));
                 tokio::task::yield_now().await;
-                answer.give(5);
+                completion.complete(5);
                 (first.await.unwrap(), second.await.unwrap())
             });
-            assert_eq!((told, blocked.join().unwrap()), ((5, 5), Some(5)));
+            assert_eq!((awaited, blocked.join().unwrap()), ((5, 5), Some(5)));
         });
     }
 }

@@ -5,35 +5,37 @@ use std::time::Duration;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::{lock, recover, suppress_thread};
 
-/// Something that has to come to an end by a deadline.
+/// Something that ends by itself or, at the latest, at a deadline.
 pub(crate) trait Pending: Send + Sync {
+    /// Whether it has ended.
     fn is_settled(&self) -> bool;
-    /// Ends it now.
+    /// Ends it now, because the deadline has passed.
     fn expire(&self);
 }
 
-/// Keeps deadlines that depend on nobody: on no timer of the caller's runtime and on no worker that may
-/// be stuck. A thread runs only while something is awaited; where none can be had, the worker's own look
-/// at the deadlines stands in.
+/// Deadlines that depend neither on a timer of the caller's runtime nor on the worker, which may be stuck.
+///
+/// A thread watches them and runs only while something is pending. If the operating system gives no thread, the
+/// worker's own checks of the deadlines remain.
 #[derive(Clone)]
-pub(crate) struct Deadlines(Arc<Shared>);
+pub(crate) struct Deadlines(Arc<DeadlinesShared>);
 
-struct Shared {
-    pace: Clock,
-    list: Mutex<List>,
+struct DeadlinesShared {
+    monotonic: Clock,
+    list: Mutex<DeadlineList>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct List {
+struct DeadlineList {
     entries: Vec<(Nanos, Arc<dyn Pending>)>,
     has_thread: bool,
 }
 
 impl Deadlines {
-    pub(super) fn new(pace: Clock) -> Self {
-        Self(Arc::new(Shared {
-            pace,
+    pub(super) fn new(monotonic: Clock) -> Self {
+        Self(Arc::new(DeadlinesShared {
+            monotonic,
             list: Mutex::default(),
             changed: Condvar::new(),
         }))
@@ -53,19 +55,19 @@ impl Deadlines {
 
     /// Expires `pending` after a time, unless it is settled by then.
     pub(crate) fn add_after(&self, wait: Duration, pending: Arc<dyn Pending>) {
-        let at = self.0.pace.now().saturating_add(nanos(wait));
+        let at = self.0.monotonic.now().saturating_add(nanos(wait));
         self.add(at, pending);
     }
 
-    /// Looks again: something was settled.
-    pub(super) fn look(&self) {
-        // The lock is taken so that the thread is either waiting or about to look.
+    /// Makes the thread check again, because something is settled.
+    pub(super) fn recheck(&self) {
+        // Under the lock the thread either waits, and hears this, or has yet to check the list.
         let _list = self.0.lock();
         self.0.changed.notify_one();
     }
 }
 
-fn spawn(shared: Arc<Shared>) -> io::Result<()> {
+fn spawn(shared: Arc<DeadlinesShared>) -> io::Result<()> {
     std::thread::Builder::new()
         .name("watchpost-wait".to_owned())
         .spawn(move || {
@@ -75,14 +77,15 @@ fn spawn(shared: Arc<Shared>) -> io::Result<()> {
         .map(drop)
 }
 
-impl Shared {
+impl DeadlinesShared {
     fn run(&self) {
         let mut list = self.lock();
         loop {
             list.entries.retain(|(_, pending)| !pending.is_settled());
-            let now = self.pace.now();
+            let now = self.monotonic.now();
             let due: Vec<_> = list.entries.extract_if(.., |(at, _)| *at <= now).collect();
             if !due.is_empty() {
+                // Without the lock: `expire` may call foreign code, and may add another deadline.
                 drop(list);
                 for (_, pending) in due {
                     pending.expire();
@@ -99,7 +102,7 @@ impl Shared {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, List> {
+    fn lock(&self) -> MutexGuard<'_, DeadlineList> {
         lock(&self.list)
     }
 }
@@ -111,19 +114,19 @@ mod tests {
 
     #[test]
     fn each_expires_at_its_own_time_and_the_thread_ends() {
-        let pace = Clock::system();
-        let deadlines = Deadlines::new(pace.clone());
+        let monotonic = Clock::system();
+        let deadlines = Deadlines::new(monotonic.clone());
         let later = Arc::new(Completion::default());
         let sooner = Arc::new(Completion::default());
         let settled = Arc::new(Completion::default());
-        let after = |ms: u64| pace.now() + ms * 1_000_000;
+        let after = |ms: u64| monotonic.now() + ms * 1_000_000;
         deadlines.add(after(80), Arc::clone(&later) as _);
         deadlines.add(after(20), Arc::clone(&sooner) as _);
         deadlines.add(after(60_000), Arc::clone(&settled) as _);
         assert_eq!(sooner.wait(Duration::from_secs(10)), Some(false));
         assert_eq!(later.wait(Duration::from_secs(10)), Some(false));
-        settled.give(true);
-        deadlines.look();
+        settled.complete(true);
+        deadlines.recheck();
         while deadlines.0.lock().has_thread {
             std::thread::yield_now();
         }

@@ -7,159 +7,211 @@ use tokio::runtime::Handle;
 use super::Record;
 use super::any_sink::AnySink;
 use super::completion::Completion;
-use super::format::Formatter;
+use super::format::LineFormatter;
 use super::processor::{self, RecordProcessor};
 use super::remote::Batcher;
 use super::shared::{Command, WorkerShared};
 use crate::clock::{Nanos, nanos};
-use crate::model::catch_panic;
-use crate::model::{DropReason, RecordKind};
+use crate::model::{DropReason, RecordKind, catch_panic};
 
-/// How often the buffers are emptied while records come.
+/// The interval between rounds while records arrive.
 const ROUND: Duration = Duration::from_millis(20);
-/// Without a record for so long the worker dozes, and looks up as often.
-const DOZE: Duration = Duration::from_secs(1);
+/// After this long without a record the worker is idle: it sleeps until it is woken, for at most as long again.
+const IDLE: Duration = Duration::from_secs(1);
 
-/// Something that the worker does from time to time, on its own thread: it must be short, for nothing else
-/// goes on meanwhile. A tick that panics is called again at its next time.
-pub(crate) type PeriodicTask = (Duration, Box<dyn FnMut() + Send>);
+/// Work that the worker repeats on its own thread. It must be short, because nothing else goes on meanwhile. A task
+/// that panics runs again after its period.
+pub(crate) struct PeriodicTask {
+    period: Duration,
+    run: Box<dyn FnMut() + Send>,
+}
+
+impl PeriodicTask {
+    pub(crate) fn new(period: Duration, run: impl FnMut() + Send + 'static) -> Self {
+        Self {
+            period,
+            run: Box::new(run),
+        }
+    }
+}
+
+/// What the event loop works with.
+pub(super) struct EventLoopSetup {
+    pub(super) shared: Arc<WorkerShared>,
+    /// The worker's runtime, for its blocking pool and for requests.
+    pub(super) runtime: Handle,
+    pub(super) formatters: Vec<LineFormatter>,
+    pub(super) batchers: Vec<Batcher>,
+    pub(super) processors: Vec<Box<dyn RecordProcessor>>,
+    pub(super) tasks: Vec<PeriodicTask>,
+}
 
 /// The worker's loop.
 pub(super) struct EventLoop {
-    core: Arc<WorkerShared>,
-    pool: Handle,
-    formatters: Vec<Formatter>,
-    taps: Vec<Box<dyn RecordProcessor>>,
-    feeds: Vec<Batcher>,
-    ticks: Vec<(Nanos, PeriodicTask)>,
+    shared: Arc<WorkerShared>,
+    runtime: Handle,
+    formatters: Vec<LineFormatter>,
+    batchers: Vec<Batcher>,
+    processors: Vec<Box<dyn RecordProcessor>>,
+    /// Each task with the time at which it runs next.
+    tasks: Vec<(Nanos, PeriodicTask)>,
     buffers: Vec<Vec<u8>>,
-    flushes: Vec<Flush>,
-    /// The deadline of the shutdown, once one was asked for.
+    flushes: Vec<PendingFlush>,
+    /// The deadline of the shutdown, once one is requested.
     shutdown: Option<Nanos>,
-    /// A shutdown was asked for in this round.
-    asked_anew: bool,
+    /// Whether this round has taken a shutdown command: the sinks then make one attempt at once.
+    shutdown_is_new: bool,
     last_record: Nanos,
     last_anchor: Nanos,
 }
 
-struct Flush {
+struct PendingFlush {
     until: Nanos,
-    /// The last block of each sink that it waits for.
-    blocks: Vec<u64>,
-    /// What each tap had taken.
-    marks: Vec<u64>,
-    answer: Arc<Completion<bool>>,
+    /// The number of the last block or batch that it awaits, for each sink.
+    sink_numbers: Vec<u64>,
+    /// The position that it awaits, for each processor.
+    positions: Vec<u64>,
+    done: Arc<Completion<bool>>,
 }
 
 impl EventLoop {
-    pub(super) fn new(
-        core: Arc<WorkerShared>,
-        pool: Handle,
-        (formatters, feeds): (Vec<Formatter>, Vec<Batcher>),
-        taps: Vec<Box<dyn RecordProcessor>>,
-        ticks: Vec<PeriodicTask>,
-    ) -> Self {
-        let now = core.pace.now();
-        let ticks = ticks.into_iter().map(|tick| (now + nanos(tick.0), tick));
-        Self {
-            pool,
+    pub(super) fn new(setup: EventLoopSetup) -> Self {
+        let EventLoopSetup {
+            shared,
+            runtime,
             formatters,
-            taps,
-            feeds,
-            ticks: ticks.collect(),
+            batchers,
+            processors,
+            tasks,
+        } = setup;
+        let now = shared.monotonic.now();
+        let tasks = tasks
+            .into_iter()
+            .map(|task| (now + nanos(task.period), task));
+        Self {
+            runtime,
+            formatters,
+            batchers,
+            processors,
+            tasks: tasks.collect(),
             buffers: Vec::new(),
             flushes: Vec::new(),
             shutdown: None,
-            asked_anew: false,
+            shutdown_is_new: false,
             last_record: now,
             last_anchor: now,
-            core,
+            shared,
         }
     }
 
-    /// Runs until a shutdown is through.
+    /// Runs rounds until the worker has ended.
     pub(super) async fn run(&mut self) {
-        while !self.round() {
-            let dozing = self.since(self.last_record) >= DOZE;
-            if dozing {
-                // Memory of a burst is given back.
+        while !self.run_round() {
+            let idle = self.since(self.last_record) >= IDLE;
+            if idle {
+                // Gives back the memory of an earlier burst.
                 self.buffers = Vec::new();
-                self.core.record_queue.doze(true);
-                // A record that came before the bell was armed rings nobody.
-                if self.round() {
+                // From here on each record wakes the worker. One that was pushed before this call did not, so that one
+                // more round has to look for it before the worker may sleep.
+                self.shared.record_queue.set_idle(true);
+                if self.run_round() {
                     return;
                 }
             }
-            if !dozing || self.since(self.last_record) >= DOZE {
-                let timeout = self.sleep(if dozing { DOZE } else { ROUND });
-                drop(tokio::time::timeout(timeout, self.core.record_queue.rung()).await);
+            // If that round found a record, the worker is not idle any more, and the next round follows without a
+            // sleep.
+            if !idle || self.since(self.last_record) >= IDLE {
+                let timeout = self.time_to_sleep(if idle { IDLE } else { ROUND });
+                drop(tokio::time::timeout(timeout, self.shared.record_queue.woken()).await);
             }
-            self.core.record_queue.doze(false);
+            self.shared.record_queue.set_idle(false);
         }
     }
 
-    /// Does all there is to do; whether the worker has ended.
-    fn round(&mut self) -> bool {
-        let now = self.core.pace.now();
-        self.core.beat.store(now, Relaxed);
-        if self.core.is_finished() {
-            // Ended from elsewhere at its deadline: all is delivered or counted.
+    /// Does everything that can be done now; whether the worker has ended.
+    ///
+    /// The order of the steps matters. Each comment says why its step stands where it does.
+    fn run_round(&mut self) -> bool {
+        let now = self.shared.monotonic.now();
+        self.shared.last_round.store(now, Relaxed);
+
+        // 1. A shutdown that ended at its deadline, on another thread, has closed the sinks and counted all records.
+        //    Nothing is left to flush.
+        if self.shared.is_finished() {
             self.flushes
                 .drain(..)
-                .for_each(|flush| flush.answer.give(true));
+                .for_each(|flush| flush.done.complete(true));
             return true;
         }
-        if self.since(self.last_anchor) >= DOZE {
+
+        // 2. The wall clock is read again, so that log lines follow its steps within about a second.
+        if self.since(self.last_anchor) >= IDLE {
             self.last_anchor = now;
-            self.core.clock.renew_anchor();
+            self.shared.clock.renew_anchor();
         }
-        // Before the records: what was emitted before a flush was asked for is in this batch.
-        let commands = self.core.take_commands();
+
+        // 3. Commands are taken before the records: everything that was pushed before a flush was requested is then in
+        //    this round's batch. A shutdown closes the queue first, so that its batch is the last one.
+        let commands = self.shared.take_commands();
         for command in &commands {
             if let Command::Shutdown { until } = *command {
                 self.shutdown = Some(self.shutdown.map_or(until, |before| before.min(until)));
-                self.core.record_queue.close();
-                self.asked_anew = true;
+                self.shared.record_queue.close();
+                self.shutdown_is_new = true;
             }
         }
+
+        // 4. The records go through processors, encoders and formatters. Processors then do their own work that is due,
+        //    with this round's records.
         self.take_records(now);
-        for tap in &mut self.taps {
-            processor::run_due(tap.as_mut(), &self.pool, &self.core.panics);
+        for processor in &mut self.processors {
+            processor::run_due(processor.as_mut(), &self.runtime, &self.shared.panics);
         }
+
+        // 5. Notices come after the records, since handling those may have reported some. Then the blocks are complete
+        //    and go to their sinks.
         self.write_notices();
         for formatter in &mut self.formatters {
-            formatter.hand_over(&self.pool);
+            formatter.hand_over(&self.runtime);
         }
-        let flushing = |command: &Command| matches!(command, Command::Flush { .. });
-        let all = self.shutdown.is_some() || commands.iter().any(flushing);
-        for feed in &mut self.feeds {
-            feed.hand_over(now, all, &self.core.panics);
-            feed.sink.dispatch(&self.pool);
+
+        // 6. Encoders hand over the batches that are due, or everything they hold if somebody waits for it.
+        let is_flush = |command: &Command| matches!(command, Command::Flush { .. });
+        let all = self.shutdown.is_some() || commands.iter().any(is_flush);
+        for batcher in &mut self.batchers {
+            batcher.hand_over(now, all, &self.shared.panics);
+            batcher.sink.dispatch(&self.runtime);
         }
+
+        // 7. Only now has every record before a flush a number at its sink, up to which the flush waits.
         for command in commands {
-            if let Command::Flush { until, answer } = command {
-                let blocks = self.want_all(true);
-                self.flushes.push(Flush {
+            if let Command::Flush { until, done } = command {
+                let sink_numbers = self.request_flush(true);
+                let positions = self.processors.iter().map(|it| it.position()).collect();
+                self.flushes.push(PendingFlush {
                     until,
-                    blocks,
-                    marks: self.taps.iter().map(|tap| tap.mark()).collect(),
-                    answer,
+                    sink_numbers,
+                    positions,
+                    done,
                 });
             }
         }
-        self.answer_flushes();
+        self.complete_flushes();
+
+        // 8. The shutdown comes last: its condition needs everything above handed over.
         if self.is_shut_down() {
-            self.core.finish();
+            self.shared.finish();
             return true;
         }
-        self.run_ticks(now);
+        self.run_tasks(now);
         false
     }
 
+    /// Drains the queue and hands the records to all who take them.
     fn take_records(&mut self, now: Nanos) {
-        self.core.record_queue.drain(&mut self.buffers);
+        self.shared.record_queue.drain(&mut self.buffers);
         let bytes: usize = self.buffers.iter().map(Vec::len).sum();
-        // About as many as there are, so that the list hardly grows.
+        // An estimate of the number of records, so that the list hardly grows.
         let mut records = Vec::with_capacity(bytes / 128);
         for buffer in &self.buffers {
             records.extend(Record::all(buffer));
@@ -168,49 +220,56 @@ impl EventLoop {
             return;
         }
         self.last_record = now;
+        // Before anything works on the records: remote sinks that are closed meanwhile count what was announced.
         self.count_for_further_sinks(&records);
-        for feed in &mut self.feeds {
-            feed.promise(&records);
+        for batcher in &mut self.batchers {
+            batcher.announce(&records);
         }
-        // One pass where they are in order, as those of one buffer mostly are.
+        // One pass if they are in order already, as the records of one buffer mostly are.
         records.sort_by_key(|record| record.at);
-        let core = &self.core;
-        for tap in &mut self.taps {
-            let taken = processor::process_batch(tap.as_mut(), &records, &self.pool, &core.panics);
-            let signal = tap.signal();
-            let lines = signal.is_line() && !self.formatters.is_empty();
-            if !lines && !self.feeds.iter().any(|feed| feed.takes(signal)) {
-                // No sink takes them: what the tap has is where it was to go.
-                let all = records.iter().filter(|it| it.signal == signal);
+        let shared = &self.shared;
+        for processor in &mut self.processors {
+            let processed = processor::process_batch(
+                processor.as_mut(),
+                &records,
+                &self.runtime,
+                &shared.panics,
+            );
+            let kind = processor.kind();
+            let lines = kind.is_line() && !self.formatters.is_empty();
+            if !lines && !self.batchers.iter().any(|batcher| batcher.takes(kind)) {
+                // No sink takes this kind: the processor is the destination, and what it has processed is delivered.
+                let all = records.iter().filter(|it| it.kind == kind);
                 let all: u64 = all.map(|it| u64::from(it.items)).sum();
-                core.counters.delivered(signal, taken);
-                core.counters
-                    .dropped(signal, DropReason::Panic, all - taken);
+                shared.counters.delivered(kind, processed);
+                shared
+                    .counters
+                    .dropped(kind, DropReason::Panic, all - processed);
             }
         }
-        for feed in &mut self.feeds {
-            feed.take(&records, &self.core.panics);
+        for batcher in &mut self.batchers {
+            batcher.encode(&records, &self.shared.panics);
         }
-        records.retain(|record| record.signal.is_line());
+        records.retain(|record| record.kind.is_line());
         for formatter in &mut self.formatters {
-            formatter.batch(&records, &self.pool, &self.core.panics);
+            formatter.format_batch(&records, &self.runtime, &self.shared.panics);
         }
     }
 
-    /// A record is emitted once for each sink that takes it; for the first of them it is already counted.
+    /// Counts each record as emitted once for every sink that takes it. The queue has counted it for the first of them.
     fn count_for_further_sinks(&self, records: &[Record<'_>]) {
-        for signal in RecordKind::ALL {
-            let lines = if signal.is_line() {
+        for kind in RecordKind::ALL {
+            let lines = if kind.is_line() {
                 self.formatters.len()
             } else {
                 0
             };
-            let remote = self.feeds.iter().filter(|feed| feed.takes(signal)).count();
+            let remote = self.batchers.iter().filter(|it| it.takes(kind)).count();
             let further = (lines + remote).saturating_sub(1) as u64;
             if further > 0 {
-                let of_signal = records.iter().filter(|record| record.signal == signal);
-                let items: u64 = of_signal.map(|record| u64::from(record.items)).sum();
-                self.core.counters.emitted(signal, further * items);
+                let of_kind = records.iter().filter(|record| record.kind == kind);
+                let items: u64 = of_kind.map(|record| u64::from(record.items)).sum();
+                self.shared.counters.emitted(kind, further * items);
             }
         }
     }
@@ -219,99 +278,103 @@ impl EventLoop {
         if self.formatters.is_empty() {
             return;
         }
-        for sentence in self.core.diagnostics.take_unwritten() {
+        for notice in self.shared.diagnostics.take_unwritten() {
             for formatter in &mut self.formatters {
-                formatter.notice(self.core.clock.now(), &sentence, &self.pool);
+                formatter.format_notice(self.shared.clock.now(), &notice, &self.runtime);
             }
         }
     }
 
-    /// Asks every sink for all that it has.
-    fn want_all(&self, anew: bool) -> Vec<u64> {
-        let sinks = self.core.sinks.iter();
+    /// Requests from every sink the delivery of everything it has, and returns their numbers.
+    fn request_flush(&self, at_once: bool) -> Vec<u64> {
+        let sinks = self.shared.sinks.iter();
         sinks
             .map(|sink| {
-                let number = sink.want_all(anew);
-                sink.dispatch(&self.pool);
+                let number = sink.request_flush(at_once);
+                sink.dispatch(&self.runtime);
                 number
             })
             .collect()
     }
 
-    fn answer_flushes(&mut self) {
-        let now = self.core.pace.now();
-        let mut answered = false;
+    /// Completes the flushes that are settled or whose deadline has passed.
+    fn complete_flushes(&mut self) {
+        let now = self.shared.monotonic.now();
+        let mut completed = false;
         self.flushes.retain(|flush| {
-            let mut sinks = self.core.sinks.iter().zip(&flush.blocks);
-            let mut taps = self.taps.iter().zip(&flush.marks);
-            let taps_settled = taps.all(|(tap, mark)| tap.is_settled(*mark));
-            let settled = sinks.all(|(sink, number)| sink.is_settled(*number)) && taps_settled;
+            let mut sinks = self.shared.sinks.iter().zip(&flush.sink_numbers);
+            let mut processors = self.processors.iter().zip(&flush.positions);
+            let settled = sinks.all(|(sink, number)| sink.is_settled(*number))
+                && processors.all(|(processor, position)| processor.is_settled(*position));
             let over = settled || now >= flush.until;
             if over {
-                flush.answer.give(settled);
-                answered = true;
+                flush.done.complete(settled);
+                completed = true;
             }
             !over
         });
-        if answered {
-            self.core.deadlines.look();
+        if completed {
+            self.shared.deadlines.recheck();
         }
     }
 
+    /// Whether a requested shutdown is complete or its deadline has passed.
     fn is_shut_down(&mut self) -> bool {
         let Some(until) = self.shutdown else {
             return false;
         };
-        let anew = std::mem::take(&mut self.asked_anew);
-        let blocks = self.want_all(anew);
-        let mut sinks = self.core.sinks.iter().zip(blocks);
+        // Processors may still have pushed something to a sink in this round, so the numbers are asked for in each.
+        // Only the first request makes sinks that wait after a failure try at once.
+        let is_new = std::mem::take(&mut self.shutdown_is_new);
+        let numbers = self.request_flush(is_new);
+        let mut sinks = self.shared.sinks.iter().zip(numbers);
         let delivered = sinks.all(|(sink, number)| sink.is_settled(number))
-            && self.feeds.iter().all(|feed| feed.sink.holds_nothing());
-        // Last: what is delivered needs no keeping any more.
-        let mut taps = self.taps.iter_mut();
-        let done = delivered && taps.all(|tap| catch_panic(|| tap.ends()).unwrap_or(true));
-        done || self.core.pace.now() >= until
+            && self.batchers.iter().all(|it| it.sink.holds_nothing());
+        // Processors finish last: they acknowledge what was delivered, so that a spool does not keep it.
+        let mut processors = self.processors.iter_mut();
+        let done = delivered && processors.all(|it| catch_panic(|| it.finish()).unwrap_or(true));
+        done || self.shared.monotonic.now() >= until
     }
 
-    fn run_ticks(&mut self, now: Nanos) {
-        for (due, (period, tick)) in &mut self.ticks {
+    fn run_tasks(&mut self, now: Nanos) {
+        for (due, task) in &mut self.tasks {
             if now >= *due {
-                *due = now.saturating_add(nanos(*period));
-                if catch_panic(tick).is_none() {
-                    self.core.panics.fetch_add(1, Relaxed);
+                *due = now.saturating_add(nanos(task.period));
+                if catch_panic(&mut task.run).is_none() {
+                    self.shared.panics.fetch_add(1, Relaxed);
                 }
             }
         }
     }
 
-    /// How long nothing has to be done, at most `longest`.
-    fn sleep(&self, longest: Duration) -> Duration {
-        let now = self.core.pace.now();
-        let ticks = self.ticks.iter().map(|(due, _)| *due);
-        let sinks = self.core.sinks.iter().filter_map(AnySink::next_dispatch);
+    /// The time until something is due, at most `longest`.
+    fn time_to_sleep(&self, longest: Duration) -> Duration {
+        let now = self.shared.monotonic.now();
+        let tasks = self.tasks.iter().map(|(due, _)| *due);
+        let sinks = self.shared.sinks.iter().filter_map(AnySink::next_dispatch);
         let flushes = self.flushes.iter().map(|flush| flush.until);
-        let feeds = self.feeds.iter().filter_map(Batcher::due);
-        let next = ticks
+        let batchers = self.batchers.iter().filter_map(Batcher::due);
+        let next = tasks
             .chain(sinks)
-            .chain(feeds)
-            .chain(self.taps.iter().filter_map(|tap| tap.due()))
+            .chain(batchers)
+            .chain(self.processors.iter().filter_map(|it| it.due()))
             .chain(flushes)
             .chain(self.shutdown)
             .min();
         let until = next.map_or(longest, |next| {
             Duration::from_nanos(next.saturating_sub(now))
         });
-        // Not at once, whatever the reckoning says: nothing here may spin.
+        // At least a millisecond, whatever the due times say: the loop must never spin.
         until.clamp(Duration::from_millis(1), longest)
     }
 
     fn since(&self, then: Nanos) -> Duration {
-        Duration::from_nanos(self.core.pace.now().saturating_sub(then))
+        Duration::from_nanos(self.shared.monotonic.now().saturating_sub(then))
     }
 }
 
-/// Runs something again and again until it comes to its end without a panic, with a pause between that
-/// rises from 10 ms to 640 ms. `panics` counts.
+/// Runs something until it ends without a panic. After each panic it is started again, after a pause that rises from 10
+/// ms to 640 ms. `panics` counts the panics.
 pub(super) fn supervise(panics: &AtomicU64, mut run: impl FnMut()) {
     let mut in_a_row = 0_u32;
     while catch_panic(&mut run).is_none() {

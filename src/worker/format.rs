@@ -5,54 +5,53 @@ use tokio::runtime::Handle;
 
 use super::Record;
 use super::block::Block;
-use super::line_sink::Sink;
-use super::shares::Shares;
+use super::line_sink::LineSink;
+use super::source_shares::SourceShares;
 use crate::clock::Nanos;
-use crate::model::catch_panic;
-use crate::model::{DropReason, RecordCounters, RecordKind};
+use crate::model::{DropReason, RecordCounters, RecordKind, catch_panic};
 
-/// After this many panics in one batch the rest of the batch is given up.
+/// After this many panics in one batch, the rest of the batch is dropped.
 const MAX_PANICS: u32 = 3;
 
-/// How records become lines. What is in `out` before stays as it is.
+/// Formats records as log lines. It appends to `out` and leaves what is there before.
 pub(crate) trait Format: Send {
-    /// Appends the record's line, its newline included; `false` if the record cannot be read, and then
-    /// what was appended is taken back.
+    /// Appends the line of a record, with its newline. If it returns `false`, because the record cannot be decoded, the
+    /// caller removes what was appended.
     fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>) -> bool;
 
-    /// Appends the line of a sentence of this crate about itself.
-    fn notice(&mut self, at: Nanos, sentence: &str, out: &mut Vec<u8>);
+    /// Appends the line of a notice of this crate.
+    fn notice(&mut self, at: Nanos, notice: &str, out: &mut Vec<u8>);
 }
 
-/// A sink with its format, and the block in the making.
-pub(super) struct Formatter {
-    pub(super) sink: Arc<Sink>,
+/// A sink of log lines with its format and the block that is being filled.
+pub(super) struct LineFormatter {
+    pub(super) sink: Arc<LineSink>,
     format: Box<dyn Format>,
     block: Block,
     counters: Arc<RecordCounters>,
-    /// While the sink's queue is full but for its last part, what has been added to that.
-    last_part: Option<Shares>,
+    /// Bytes of each source in the reserved part of the sink's queue, while all but that part is full.
+    reserved_use: Option<SourceShares>,
 }
 
-/// The records of a batch that are not yet in the counters. They are dropped for a panic if nobody comes to
-/// take them, so that a panic anywhere leaves the counters exact.
-struct Rest<'a> {
+/// The records of a batch that are not counted yet. On drop they are counted as dropped by a panic, so that the
+/// counters are exact whatever panics.
+struct UncountedRecords<'a> {
     records: &'a [Record<'a>],
     counters: &'a RecordCounters,
 }
 
-impl Drop for Rest<'_> {
+impl Drop for UncountedRecords<'_> {
     fn drop(&mut self) {
         for record in self.records {
             self.counters
-                .dropped(record.signal, DropReason::Panic, u64::from(record.items));
+                .dropped(record.kind, DropReason::Panic, u64::from(record.items));
         }
     }
 }
 
-impl Formatter {
+impl LineFormatter {
     pub(super) fn new(
-        sink: Arc<Sink>,
+        sink: Arc<LineSink>,
         format: Box<dyn Format>,
         counters: Arc<RecordCounters>,
     ) -> Self {
@@ -61,69 +60,74 @@ impl Formatter {
             format,
             block: Block::default(),
             counters,
-            last_part: None,
+            reserved_use: None,
         }
     }
 
-    /// Turns records into lines and hands them to the sink in blocks. A record whose formatting panics is
-    /// dropped alone; a batch with several of those is given up. `panics` counts each.
-    pub(super) fn batch(&mut self, records: &[Record<'_>], pool: &Handle, panics: &AtomicU64) {
+    /// Formats records as lines and hands them to the sink in blocks. A record whose formatting panics is dropped;
+    /// after several panics the rest of the batch is dropped too. `panics` counts each panic.
+    pub(super) fn format_batch(
+        &mut self,
+        records: &[Record<'_>],
+        pool: &Handle,
+        panics: &AtomicU64,
+    ) {
         let counters = Arc::clone(&self.counters);
-        let mut rest = Rest {
+        let mut rest = UncountedRecords {
             records,
             counters: &counters,
         };
-        let mut met = 0;
-        self.look_at_sink();
+        let mut panicked_records = 0;
+        self.update_reserved_use();
         while let Some((record, others)) = rest.records.split_first() {
-            let signal = record.signal;
+            let kind = record.kind;
             if !self.has_room(record.source) {
-                counters.dropped(signal, DropReason::QueueOverflow, 1);
+                counters.dropped(kind, DropReason::QueueOverflow, 1);
                 rest.records = others;
                 continue;
             }
             let before = self.block.bytes.len();
-            let made = self.line(signal, pool, |format, out| format.format(record, out));
+            let made = self.append_line(kind, pool, |format, out| format.format(record, out));
             if made != Some(true) {
-                counters.dropped(signal, DropReason::Panic, 1);
+                counters.dropped(kind, DropReason::Panic, 1);
             }
-            if let Some(shares) = &mut self.last_part {
+            if let Some(shares) = &mut self.reserved_use {
                 let after = self.block.bytes.len();
                 let len = after.checked_sub(before).unwrap_or(after);
                 shares.add(record.source, len);
             }
             if made.is_none() {
                 panics.fetch_add(1, Relaxed);
-                met += 1;
+                panicked_records += 1;
             }
             rest.records = others;
-            if met == MAX_PANICS {
+            if panicked_records == MAX_PANICS {
                 return;
             }
         }
     }
 
-    /// Looks whether the sink's queue is full but for its last part.
-    fn look_at_sink(&mut self) {
+    /// Begins or ends the accounting of the reserved part, as the sink's queue fills and empties.
+    fn update_reserved_use(&mut self) {
         if !self.sink.is_almost_full() {
-            self.last_part = None;
-        } else if self.last_part.is_none() {
-            self.last_part = Some(Shares::default());
+            self.reserved_use = None;
+        } else if self.reserved_use.is_none() {
+            self.reserved_use = Some(SourceShares::default());
         }
     }
 
-    /// Whether there is room for a line of a source. Where there is none, nobody formats it.
+    /// Whether there is room for a line of a source. If not, the line is not even formatted.
     fn has_room(&mut self, source: u32) -> bool {
         let max_bytes = self.sink.max_bytes();
-        let shares = self.last_part.as_mut();
+        let shares = self.reserved_use.as_mut();
         shares.is_none_or(|shares| shares.have_room(source, max_bytes))
     }
 
-    /// Makes a sentence a line.
-    pub(super) fn notice(&mut self, at: Nanos, sentence: &str, pool: &Handle) {
+    /// Formats a notice as a line.
+    pub(super) fn format_notice(&mut self, at: Nanos, notice: &str, pool: &Handle) {
         self.counters.emitted(RecordKind::Notice, 1);
-        let made = self.line(RecordKind::Notice, pool, |format, out| {
-            format.notice(at, sentence, out);
+        let made = self.append_line(RecordKind::Notice, pool, |format, out| {
+            format.notice(at, notice, out);
             true
         });
         if made != Some(true) {
@@ -132,11 +136,11 @@ impl Formatter {
         }
     }
 
-    /// Has a line written to the end of the block: whether there is one, `None` if that panicked. Without
-    /// one the block is as before.
-    fn line(
+    /// Appends a line to the block and returns whether there is one, or `None` if `write` panicked. Without a line the
+    /// block is unchanged.
+    fn append_line(
         &mut self,
-        signal: RecordKind,
+        kind: RecordKind,
         pool: &Handle,
         write: impl FnOnce(&mut dyn Format, &mut Vec<u8>) -> bool,
     ) -> Option<bool> {
@@ -151,13 +155,13 @@ impl Formatter {
             if self.sink.accept(full) {
                 self.sink.dispatch(pool);
             }
-            self.look_at_sink();
+            self.update_reserved_use();
         }
-        self.block.end_line(signal);
+        self.block.end_line(kind);
         Some(true)
     }
 
-    /// Hands the block to the sink, full or not.
+    /// Hands the block to the sink, full or not, and starts a write if none is running.
     pub(super) fn hand_over(&mut self, pool: &Handle) {
         if !self.block.is_empty() {
             self.sink.accept(self.block.take());

@@ -7,26 +7,29 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::any_sink::AnySink;
 use super::completion::{Completion, CompletionFuture};
+use super::context::WorkerContext;
 use super::deadline::Deadlines;
-use super::event_loop::{EventLoop, PeriodicTask, supervise};
-use super::format::{Format, Formatter};
-use super::line_sink::{Sink, SinkStatus};
+use super::event_loop::{EventLoop, EventLoopSetup, PeriodicTask, supervise};
+use super::format::{Format, LineFormatter};
+use super::line_sink::LineSink;
 use super::processor::RecordProcessor;
-use super::remote::{Batcher, Remote, RemoteSetup};
+use super::remote::{Batcher, RemoteSetup, RemoteSink};
 use super::shared::{Command, WorkerShared};
+use super::sink_status::SinkStatus;
 use super::{RecordQueue, WorkerConfig};
 use crate::clock::{Clock, Nanos, nanos};
-use crate::model::catch_panic;
-use crate::model::{Diagnostics, RecordCounters, RecordKind, ShutdownReport, suppress_thread};
-use crate::model::{is_forked_from, record_process};
+use crate::model::{
+    Diagnostics, RecordCounters, RecordKind, ShutdownReport, catch_panic, is_forked_from,
+    record_process, suppress_thread,
+};
 use crate::redact::RedactionRules;
 
-/// Threads of the blocking pool: a hanging sink or check holds one.
+/// The most threads of the blocking pool. A hanging sink or lookup holds one.
 const MAX_BLOCKING_THREADS: usize = 64;
 /// How long a worker whose last handle was dropped goes on delivering. Nobody waits for it.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const DROP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a worker is made of.
+/// The parts of a worker.
 pub(crate) struct WorkerSetup {
     pub(crate) config: WorkerConfig,
     pub(crate) clock: Clock,
@@ -34,49 +37,53 @@ pub(crate) struct WorkerSetup {
     pub(crate) counters: Arc<RecordCounters>,
     pub(crate) diagnostics: Arc<Diagnostics>,
     pub(crate) sinks: Vec<SinkSetup>,
-    pub(crate) taps: Vec<Box<dyn RecordProcessor>>,
+    pub(crate) processors: Vec<Box<dyn RecordProcessor>>,
     pub(crate) remotes: Vec<RemoteSetup>,
-    pub(crate) ticks: Vec<PeriodicTask>,
+    pub(crate) tasks: Vec<PeriodicTask>,
 }
 
-/// One place where lines go.
+/// The parts of one sink of log lines.
 pub(crate) struct SinkSetup {
     pub(crate) name: &'static str,
     pub(crate) format: Box<dyn Format>,
-    /// Unbuffered: what it accepts counts as delivered. It may hang, fail and panic.
+    /// What it accepts counts as delivered, so it should not buffer. It may hang, fail and panic.
     pub(crate) writer: Box<dyn io::Write + Send>,
 }
 
 /// The handle of the worker's thread. Dropping it ends the thread without waiting for it.
 pub(crate) struct Worker {
-    core: Arc<WorkerShared>,
-    handle: Handle,
+    shared: Arc<WorkerShared>,
+    runtime: Handle,
     process: u32,
 }
 
-/// How the worker does.
+/// The state of the worker, for health and self-metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WorkerStatus {
     /// Whether this process is a child made by `fork` after the worker was started.
     pub(crate) forked: bool,
-    /// Whether its thread runs.
+    /// Whether its thread is running.
     pub(crate) alive: bool,
-    /// Since its loop last came round: at most a second and a bit, unless something holds it up.
-    pub(crate) beat_age: Duration,
-    /// Panics that it went on after: in a format, a tick or its own loop.
-    pub(crate) restarts: u64,
+    /// The time since its last round began: little more than a second, unless something holds the loop up.
+    pub(crate) round_age: Duration,
+    /// Panics that it recovered from: in a format, a task or its own loop.
+    pub(crate) recovered_panics: u64,
     pub(crate) sinks: Vec<SinkStatus>,
 }
 
-/// How the sinks of a worker do, for whom it does not matter whether it runs.
+/// Reads the state of a worker's sinks without keeping the worker running.
 pub(crate) struct SinkObserver {
-    core: Arc<WorkerShared>,
+    shared: Arc<WorkerShared>,
     process: u32,
 }
 
 impl SinkObserver {
     pub(crate) fn sinks(&self) -> Vec<SinkStatus> {
-        self.core.sinks.iter().filter_map(AnySink::status).collect()
+        self.shared
+            .sinks
+            .iter()
+            .filter_map(AnySink::status)
+            .collect()
     }
 
     /// Whether this process is a child made by `fork` after the worker was started.
@@ -85,12 +92,12 @@ impl SinkObserver {
     }
 }
 
-/// A runtime that is never waited for.
-struct Background(Option<Runtime>);
+/// A runtime whose drop does not wait.
+struct BackgroundRuntime(Option<Runtime>);
 
-impl Drop for Background {
+impl Drop for BackgroundRuntime {
     fn drop(&mut self) {
-        // A plain drop waits for hanging tasks, and panics where another runtime is entered.
+        // A plain drop waits for hanging tasks, and panics inside another runtime.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
@@ -102,23 +109,23 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// Where the system gives no thread or no event queue.
+    /// Fails if the operating system gives no thread or no event queue.
     pub(crate) fn start(setup: WorkerSetup) -> io::Result<Arc<Self>> {
-        // What is formatted on these threads is redacted by the rules of the monitor that starts them.
+        // Texts that these threads format are redacted by the rules of the monitor that starts them.
         let rules = RedactionRules::current();
-        let of_pool = rules.clone();
+        let pool_rules = rules.clone();
         let runtime = Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(MAX_BLOCKING_THREADS)
             .thread_name("watchpost-io")
-            // A writer that logs would otherwise write about its writing for ever.
+            // Otherwise a writer that logs would produce records about its own writes for ever.
             .on_thread_start(move || {
                 suppress_thread();
-                of_pool.set_for_thread();
+                pool_rules.set_for_thread();
             })
             .build()?;
         let handle = runtime.handle().clone();
-        let runtime = Background(Some(runtime));
+        let background = BackgroundRuntime(Some(runtime));
         let WorkerSetup {
             config,
             clock,
@@ -126,181 +133,187 @@ impl Worker {
             counters,
             diagnostics,
             sinks,
-            taps,
+            processors,
             remotes,
-            ticks,
+            tasks,
         } = setup;
-        let pace = Clock::system();
+        let context = WorkerContext {
+            clock,
+            monotonic: Clock::system(),
+            record_queue,
+            counters,
+            diagnostics,
+        };
         let formatter = |SinkSetup {
                              name,
                              format,
                              writer,
                          }| {
-            let sink = Sink::new(
-                name,
-                config.max_sink_bytes,
-                writer,
-                (pace.clone(), Arc::clone(&record_queue)),
-                (Arc::clone(&counters), Arc::clone(&diagnostics)),
-            );
-            Formatter::new(Arc::new(sink), format, Arc::clone(&counters))
+            let sink = LineSink::new(name, config.max_sink_bytes, writer, &context);
+            LineFormatter::new(Arc::new(sink), format, Arc::clone(&context.counters))
         };
         let formatters: Vec<_> = sinks.into_iter().map(formatter).collect();
-        let feed = |setup: RemoteSetup| {
-            let (sink, consume) = Remote::new(
-                setup,
-                (clock.clone(), pace.clone()),
-                Arc::clone(&record_queue),
-                (Arc::clone(&counters), Arc::clone(&diagnostics)),
-            );
-            Batcher::new(Arc::new(sink), consume)
+        let batcher = |setup: RemoteSetup| {
+            let (sink, encode) = RemoteSink::new(setup, &context);
+            Batcher::new(Arc::new(sink), encode)
         };
-        let feeds: Vec<_> = remotes.into_iter().map(feed).collect();
-        for signal in RecordKind::ALL {
-            let lines = signal.is_line() && !formatters.is_empty();
-            let tapped = taps.iter().any(|tap| tap.signal() == signal);
-            if !lines && !tapped && !feeds.iter().any(|feed| feed.takes(signal)) {
-                record_queue.mute(signal);
+        let batchers: Vec<_> = remotes.into_iter().map(batcher).collect();
+        // Records that nobody takes are not even queued.
+        for kind in RecordKind::ALL {
+            let lines = kind.is_line() && !formatters.is_empty();
+            let processed = processors.iter().any(|it| it.kind() == kind);
+            if !lines && !processed && !batchers.iter().any(|it| it.takes(kind)) {
+                context.record_queue.mute(kind);
             }
         }
         let lines = formatters
             .iter()
             .map(|it| AnySink::Lines(Arc::clone(&it.sink)));
-        let remote = feeds.iter().map(|it| AnySink::Remote(Arc::clone(&it.sink)));
+        let remote = batchers
+            .iter()
+            .map(|it| AnySink::Remote(Arc::clone(&it.sink)));
         let sinks = lines.chain(remote).collect();
-        let core = WorkerShared::new((clock, pace), record_queue, (counters, diagnostics), sinks);
-        let core = Arc::new(core);
-        let engine = EventLoop::new(
-            Arc::clone(&core),
-            handle.clone(),
-            (formatters, feeds),
-            taps,
-            ticks,
-        );
-        let shared = Arc::clone(&core);
+        let shared = Arc::new(WorkerShared::new(context, sinks));
+        let event_loop = EventLoop::new(EventLoopSetup {
+            shared: Arc::clone(&shared),
+            runtime: handle.clone(),
+            formatters,
+            batchers,
+            processors,
+            tasks,
+        });
+        let of_thread = Arc::clone(&shared);
         record_process();
         std::thread::Builder::new()
             .name("watchpost".to_owned())
             .spawn(move || {
                 suppress_thread();
                 rules.set_for_thread();
-                run(&shared, engine, runtime);
+                run(&of_thread, event_loop, background);
             })?;
         Ok(Arc::new(Self {
-            core,
-            handle,
+            shared,
+            runtime: handle,
             process: std::process::id(),
         }))
     }
 
-    /// The worker's runtime: one thread, so what blocks belongs on its blocking pool.
+    /// The worker's runtime. It has one thread, so blocking work belongs on its blocking pool.
     pub(crate) fn handle(&self) -> Handle {
-        self.handle.clone()
+        self.runtime.clone()
     }
 
-    /// What keeps deadlines, whatever the worker is at.
+    /// Deadlines that hold whatever the worker is doing.
     pub(crate) fn deadlines(&self) -> Deadlines {
-        self.core.deadlines.clone()
+        self.shared.deadlines.clone()
     }
 
-    /// Delivers everything that was emitted before this call; the future says whether all of it was
-    /// delivered or counted as dropped before `timeout` was over, and is ready by then.
+    /// Delivers everything that was emitted before this call.
+    ///
+    /// The future is ready at `timeout` at the latest. It resolves to whether all of it was delivered or counted as
+    /// dropped by then.
     ///
     /// # Cancel safety
     ///
-    /// The delivery goes on when the future is dropped.
+    /// Cancel safe: the delivery goes on if the future is dropped.
     pub(crate) fn flush(
         &self,
         timeout: Duration,
     ) -> impl Future<Output = bool> + Send + use<> + 'static {
-        let answer = self.ask_flush(timeout);
-        if answer.value().is_none() {
-            let until = self.until(timeout);
-            self.core.deadlines.add(until, Arc::clone(&answer) as _);
+        let done = self.request_flush(timeout);
+        if done.value().is_none() {
+            let until = self.deadline_of(timeout);
+            self.shared.deadlines.add(until, Arc::clone(&done) as _);
         }
-        CompletionFuture(answer)
+        CompletionFuture(done)
     }
 
     /// [`flush`](Self::flush), blocking the calling thread.
     pub(crate) fn flush_blocking(&self, timeout: Duration) -> bool {
-        self.ask_flush(timeout).wait(timeout).unwrap_or(false)
+        self.request_flush(timeout).wait(timeout).unwrap_or(false)
     }
 
-    fn ask_flush(&self, timeout: Duration) -> Arc<Completion<bool>> {
-        let answer = Arc::<Completion<bool>>::default();
+    fn request_flush(&self, timeout: Duration) -> Arc<Completion<bool>> {
+        let done = Arc::<Completion<bool>>::default();
         if self.is_forked() {
-            answer.give(false);
+            done.complete(false);
         } else {
-            self.core.command(Command::Flush {
-                until: self.until(timeout),
-                answer: Arc::clone(&answer),
+            self.shared.command(Command::Flush {
+                until: self.deadline_of(timeout),
+                done: Arc::clone(&done),
             });
         }
-        answer
+        done
     }
 
-    /// Delivers what it can before `timeout` is over, drops and counts the rest, and ends the thread. A
-    /// second call gives the same report; while the first is under way, the earlier deadline holds.
+    /// Delivers what it can within `timeout`, counts the rest as dropped, and ends the thread.
+    ///
+    /// A second call resolves to the same report. While the first is under way, the earlier of the two deadlines
+    /// applies.
     ///
     /// # Cancel safety
     ///
-    /// The shutdown goes on when the future is dropped.
+    /// Cancel safe: the shutdown goes on if the future is dropped.
     pub(crate) fn shutdown(
         &self,
         timeout: Duration,
     ) -> impl Future<Output = ShutdownReport> + Send + use<> + 'static {
         if self.is_forked() {
-            let answer = Arc::<Completion<ShutdownReport>>::default();
-            answer.give(self.core.report_in_child());
-            return CompletionFuture(answer);
+            let finished = Arc::<Completion<ShutdownReport>>::default();
+            finished.complete(self.shared.report_in_child());
+            return CompletionFuture(finished);
         }
-        if !self.core.is_finished() {
-            let until = self.ask_shutdown(timeout);
-            self.core.deadlines.add(until, Arc::clone(&self.core) as _);
+        if !self.shared.is_finished() {
+            let until = self.request_shutdown(timeout);
+            self.shared
+                .deadlines
+                .add(until, Arc::clone(&self.shared) as _);
         }
-        CompletionFuture(Arc::clone(&self.core.finished))
+        CompletionFuture(Arc::clone(&self.shared.finished))
     }
 
     /// [`shutdown`](Self::shutdown), blocking the calling thread.
     pub(crate) fn shutdown_blocking(&self, timeout: Duration) -> ShutdownReport {
         if self.is_forked() {
-            return self.core.report_in_child();
+            return self.shared.report_in_child();
         }
-        self.ask_shutdown(timeout);
-        self.core.finished.wait(timeout).unwrap_or_else(|| {
-            self.core.finish();
-            // Another thread may be at it this moment; it waits for nobody.
-            self.core
+        self.request_shutdown(timeout);
+        self.shared.finished.wait(timeout).unwrap_or_else(|| {
+            // The deadline has passed: this thread finishes in the worker's place.
+            self.shared.finish();
+            // Another thread may be finishing at this moment. It waits for nobody, so the report comes at once.
+            self.shared
                 .finished
-                .wait(LAST_WORDS)
-                .unwrap_or_else(|| self.core.counters.report(false))
+                .wait(DROP_TIMEOUT)
+                .unwrap_or_else(|| self.shared.counters.report(false))
         })
     }
 
-    fn ask_shutdown(&self, timeout: Duration) -> Nanos {
-        let until = self.until(timeout);
-        if !self.core.is_finished() {
-            self.core.command(Command::Shutdown { until });
+    fn request_shutdown(&self, timeout: Duration) -> Nanos {
+        let until = self.deadline_of(timeout);
+        if !self.shared.is_finished() {
+            self.shared.command(Command::Shutdown { until });
         }
         until
     }
 
-    /// How it does now.
+    /// The current state.
     pub(crate) fn status(&self) -> WorkerStatus {
-        let beat = self.core.beat.load(Relaxed);
+        let last_round = self.shared.last_round.load(Relaxed);
+        let now = self.shared.monotonic.now();
         WorkerStatus {
             forked: self.is_forked(),
-            alive: self.core.has_thread.load(Relaxed) && !self.is_forked(),
-            beat_age: Duration::from_nanos(self.core.pace.now().saturating_sub(beat)),
-            restarts: self.core.panics.load(Relaxed),
-            sinks: self.watch().sinks(),
+            alive: self.shared.has_thread.load(Relaxed) && !self.is_forked(),
+            round_age: Duration::from_nanos(now.saturating_sub(last_round)),
+            recovered_panics: self.shared.panics.load(Relaxed),
+            sinks: self.sink_observer().sinks(),
         }
     }
 
-    /// Runs code while other code is at every sink, as a thread of the parent may have been when it forked.
+    /// Runs code while the locks of all sinks of lines are held, as a thread of the parent may hold them when it forks.
     #[cfg(test)]
     pub(crate) fn while_sinks_are_locked<R>(&self, run: impl FnOnce() -> R) -> R {
-        let lines = self.core.sinks.iter().filter_map(|sink| match sink {
+        let lines = self.shared.sinks.iter().filter_map(|sink| match sink {
             AnySink::Lines(sink) => Some(sink),
             AnySink::Remote(_) => None,
         });
@@ -308,16 +321,16 @@ impl Worker {
         run()
     }
 
-    /// What tells how the sinks do, and keeps nothing running.
-    pub(crate) fn watch(&self) -> SinkObserver {
+    /// A reader of the sinks' states that does not keep the worker running.
+    pub(crate) fn sink_observer(&self) -> SinkObserver {
         SinkObserver {
-            core: Arc::clone(&self.core),
+            shared: Arc::clone(&self.shared),
             process: self.process,
         }
     }
 
-    fn until(&self, timeout: Duration) -> Nanos {
-        self.core.pace.now().saturating_add(nanos(timeout))
+    fn deadline_of(&self, timeout: Duration) -> Nanos {
+        self.shared.monotonic.now().saturating_add(nanos(timeout))
     }
 
     fn is_forked(&self) -> bool {
@@ -328,20 +341,20 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         if !self.is_forked() {
-            self.ask_shutdown(LAST_WORDS);
+            self.request_shutdown(DROP_TIMEOUT);
         }
     }
 }
 
-/// The life of the worker's thread.
-fn run(core: &WorkerShared, mut engine: EventLoop, runtime: Background) {
-    if let Background(Some(runtime)) = &runtime {
-        supervise(&core.panics, || runtime.block_on(engine.run()));
+/// Runs the worker's thread from its start to its end.
+fn run(shared: &WorkerShared, mut event_loop: EventLoop, runtime: BackgroundRuntime) {
+    if let BackgroundRuntime(Some(runtime)) = &runtime {
+        supervise(&shared.panics, || runtime.block_on(event_loop.run()));
     }
-    // Formats, ticks and writers are foreign: each may panic or hang when it is dropped, and by now
-    // nobody waits for this thread.
-    core.has_thread.store(false, Relaxed);
-    catch_panic(|| drop(engine));
-    core.sinks.iter().for_each(AnySink::drop_writer);
+    // The report is out by now, and nobody waits for this thread any more. That matters, because formats, tasks and
+    // writers are foreign code: each may panic or hang when it is dropped.
+    shared.has_thread.store(false, Relaxed);
+    catch_panic(|| drop(event_loop));
+    shared.sinks.iter().for_each(AnySink::drop_writer);
     drop(runtime);
 }

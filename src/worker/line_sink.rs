@@ -6,104 +6,91 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::RecordQueue;
-use super::block::{Block, Lines, MAX_BLOCK};
-use super::shares::reserved;
-use super::trouble::SinkError;
-use super::writer::{Stop, Writer};
+use super::block::{Block, MAX_BLOCK, PendingLines};
+use super::context::WorkerContext;
+use super::sink_status::{ReceiverStatus, SinkError, SinkStatus};
+use super::sink_writer::{SinkWriter, WriteError};
+use super::source_shares::reserved;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::{Diagnostics, DropReason, RecordCounters, catch_panic, lock, lock_for_status};
 
-/// After a refused write the next block waits this long, twice as long after each further refusal ..
+/// The wait after the first refused write. It doubles with each further refusal.
 const FIRST_BACK_OFF: Duration = Duration::from_millis(50);
-/// .. up to this.
+/// The longest wait after a refused write.
 const LAST_BACK_OFF: Duration = Duration::from_secs(1);
 
-/// One sink's queue of blocks and its `Write`.
+/// A sink of log lines: a bounded queue of blocks, and the `Write` that they go to.
 ///
-/// Who holds the [`Writer`] writes: it lies in the queue or a single task on the blocking pool has taken
-/// it. Lines come into the counters under the queue's lock alone, which is what makes each count once: the
-/// task counts what goes out, [`close`](Self::close) counts what is left, and after that nobody counts.
-pub(super) struct Sink {
+/// Whoever holds the [`SinkWriter`] writes. It lies in the queue, or the one task on the blocking pool has taken it.
+///
+/// Lines are counted under the queue's lock only, so that each counts once: the task counts what is written,
+/// [`close`](Self::close) counts what is left, and nobody counts after that.
+pub(super) struct LineSink {
     pub(super) name: &'static str,
     max_bytes: usize,
-    pace: Clock,
+    monotonic: Clock,
     record_queue: Arc<RecordQueue>,
     counters: Arc<RecordCounters>,
     diagnostics: Arc<Diagnostics>,
-    queue: Mutex<Queue>,
+    queue: Mutex<BlockQueue>,
 }
 
-pub(super) struct Queue {
+pub(super) struct BlockQueue {
     blocks: VecDeque<Block>,
-    /// Of the blocks that wait and of the one that is being written.
+    /// Bytes of the blocks that wait and of the one that is being written.
     bytes: usize,
-    /// What is left to count of the block that is being written, and its share of `bytes`.
-    in_flight: Lines,
+    /// The lines of the block that is being written that are not counted yet, and the block's share of `bytes`.
+    in_flight: PendingLines,
     in_flight_bytes: usize,
-    /// Blocks accepted, taken by the task, and settled: delivered or dropped, and flushed.
+    /// Numbers of the last block that was accepted, that the task has taken, and that is settled: delivered or dropped,
+    /// and flushed.
     accepted: u64,
     taken: u64,
     settled: u64,
-    /// Blocks up to this one are awaited by a flush: no back-off holds them.
-    wanted: u64,
-    writer: Option<Writer>,
+    /// A flush awaits the blocks up to this one: no back-off holds them.
+    flush_up_to: u64,
+    writer: Option<SinkWriter>,
+    /// Whether a task is on the blocking pool or on its way there.
     scheduled: bool,
-    refusals: u32,
+    /// Failed blocks in a row.
+    failures: u32,
     /// Why the last block was not written, and why the last flush failed.
-    write_trouble: Option<SinkError>,
-    flush_trouble: Option<SinkError>,
+    write_error: Option<SinkError>,
+    flush_error: Option<SinkError>,
     not_before: Nanos,
     last_delivery: Option<Nanos>,
     waiting_since: Option<Nanos>,
     closed: bool,
 }
 
-/// How a sink does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SinkStatus {
-    pub(crate) name: &'static str,
-    /// Since it last took a whole line; `None` before the first.
-    pub(crate) last_delivery_age: Option<Duration>,
-    /// Since when there was something to deliver and no line went out.
-    pub(crate) waiting_since: Option<Duration>,
-    /// Bytes that wait or are being written.
-    pub(crate) queued_bytes: usize,
-    /// Why it drops what it is given; `None` once it delivers again.
-    pub(crate) trouble: Option<SinkError>,
-    /// What a receiver of requests last said.
-    pub(crate) heard: ReceiverStatus,
-}
-
-/// What an answer tells beside its verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct ReceiverStatus {
-    pub(crate) status: Option<http::StatusCode>,
-    /// By how many seconds our clock is ahead of the receiver's.
-    pub(crate) ahead: Option<i64>,
-}
-
-impl Sink {
+impl LineSink {
     pub(super) fn new(
         name: &'static str,
         max_bytes: usize,
         out: Box<dyn Write + Send>,
-        (pace, record_queue): (Clock, Arc<RecordQueue>),
-        (counters, diagnostics): (Arc<RecordCounters>, Arc<Diagnostics>),
+        context: &WorkerContext,
     ) -> Self {
-        let queue = Queue {
+        let WorkerContext {
+            monotonic,
+            record_queue,
+            counters,
+            diagnostics,
+            ..
+        } = context.clone();
+        let queue = BlockQueue {
             blocks: VecDeque::new(),
             bytes: 0,
-            in_flight: Lines::default(),
+            in_flight: PendingLines::default(),
             in_flight_bytes: 0,
             accepted: 0,
             taken: 0,
             settled: 0,
-            wanted: 0,
-            writer: Some(Writer::new(out)),
+            flush_up_to: 0,
+            writer: Some(SinkWriter::new(out)),
             scheduled: false,
-            refusals: 0,
-            write_trouble: None,
-            flush_trouble: None,
+            failures: 0,
+            write_error: None,
+            flush_error: None,
             not_before: 0,
             last_delivery: None,
             waiting_since: None,
@@ -112,7 +99,7 @@ impl Sink {
         Self {
             name,
             max_bytes,
-            pace,
+            monotonic,
             record_queue,
             counters,
             diagnostics,
@@ -120,8 +107,10 @@ impl Sink {
         }
     }
 
-    /// Queues a block, or drops and counts it where it does not fit. Whether so much waits that it should
-    /// be written before more comes: each hand-over to the pool costs some system calls.
+    /// Queues a block, or counts its lines as dropped if it does not fit.
+    ///
+    /// Returns whether so much waits that the caller should dispatch before it formats more. It does not dispatch for
+    /// each block, because a hand-over to the pool costs some system calls.
     pub(super) fn accept(&self, mut block: Block) -> bool {
         let mut queue = self.lock();
         let cost = block.cost();
@@ -134,79 +123,85 @@ impl Sink {
         } else {
             queue.bytes += cost;
             queue.accepted += 1;
-            queue.waiting_since.get_or_insert_with(|| self.pace.now());
+            queue
+                .waiting_since
+                .get_or_insert_with(|| self.monotonic.now());
             queue.blocks.push_back(block);
         }
         queue.bytes >= self.max_bytes / 4
     }
 
-    /// Bytes that may wait.
+    /// The most bytes that may wait.
     pub(super) fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 
-    /// Whether the queue is full but for the part that is shared by sources, and for the block that is being filled.
+    /// Whether the queue is full, apart from its reserved part and the block that is being filled.
     pub(super) fn is_almost_full(&self) -> bool {
         let block = MAX_BLOCK.min(self.max_bytes / 8);
         let queue = self.lock();
         !queue.closed && queue.bytes >= self.max_bytes - reserved(self.max_bytes) - block
     }
 
-    /// Puts a task on the blocking pool if there is something to write and nobody at it.
+    /// Starts a task on the blocking pool, if there is something to write now and no task is at it.
     pub(super) fn dispatch(self: &Arc<Self>, pool: &Handle) {
         {
             let mut queue = self.lock();
-            if !queue.lacks_task() || queue.is_held_back(self.pace.now()) {
+            if !queue.lacks_task() || queue.is_held_back(self.monotonic.now()) {
                 return;
             }
             queue.scheduled = true;
         }
         let sink = Arc::clone(self);
-        // The pool panics where no thread can be had.
-        if catch_panic(|| drop(pool.spawn_blocking(move || sink.work()))).is_none() {
+        // Tokio panics if the operating system gives it no thread.
+        if catch_panic(|| drop(pool.spawn_blocking(move || sink.write_blocks()))).is_none() {
             let mut queue = self.lock();
             queue.scheduled = false;
-            queue.not_before = self.pace.now().saturating_add(nanos(LAST_BACK_OFF));
+            queue.not_before = self.monotonic.now().saturating_add(nanos(LAST_BACK_OFF));
         }
     }
 
-    /// When [`dispatch`](Self::dispatch) will have something to do that no record or bell announces.
+    /// When [`dispatch`](Self::dispatch) has to be called, if neither a record nor a wake-up comes before.
     pub(super) fn next_dispatch(&self) -> Option<Nanos> {
         let queue = self.lock();
         queue.lacks_task().then_some(queue.not_before)
     }
 
-    /// Asks for all that was accepted so far to be written without back-off; the number to hand to
-    /// [`is_settled`](Self::is_settled). The bell rings when it is.
-    pub(super) fn want_all(&self) -> u64 {
+    /// Requests that everything accepted so far is written without back-off, and returns the number to pass to
+    /// [`is_settled`](Self::is_settled). The sink wakes the worker when it is settled.
+    pub(super) fn request_flush(&self) -> u64 {
         let mut queue = self.lock();
         if queue.settled < queue.accepted {
-            queue.wanted = queue.accepted;
+            queue.flush_up_to = queue.accepted;
         }
         queue.accepted
     }
 
-    /// Whether everything up to the block of that number is delivered or dropped.
+    /// Whether everything up to the block with this number is delivered or dropped.
     pub(super) fn is_settled(&self, number: u64) -> bool {
         self.lock().settled >= number
     }
 
-    /// Writes blocks until there are none, or none for now. Runs on the blocking pool; the `Write` may
-    /// hang, fail or panic.
-    fn work(&self) {
+    /// Writes blocks until none is left or a back-off begins. Runs on the blocking pool; the `Write` may hang, fail or
+    /// panic.
+    fn write_blocks(&self) {
+        // Taking the writer makes this the only task that writes.
         let Some(mut writer) = self.lock().writer.take() else {
             return;
         };
         loop {
+            // Blocks are written one after the other without a flush, until none is left, one fails, or the last one
+            // that a flush awaits is out.
             if let Some(block) = self.take_block() {
                 let end = writer.write(&block, |accepted| self.count(accepted));
                 if self.settle_block(end) {
                     continue;
                 }
             }
+            // What was written counts as settled only after this, since `Write` may buffer.
             let flushed = writer.flush();
-            match self.rest(writer, flushed) {
-                Some(back) => writer = back,
+            match self.put_back(writer, flushed) {
+                Some(more_to_write) => writer = more_to_write,
                 None => return,
             }
         }
@@ -214,7 +209,7 @@ impl Sink {
 
     fn take_block(&self) -> Option<Vec<u8>> {
         let mut queue = self.lock();
-        if queue.closed || queue.is_held_back(self.pace.now()) {
+        if queue.closed || queue.is_held_back(self.monotonic.now()) {
             return None;
         }
         let block = queue.blocks.pop_front()?;
@@ -224,19 +219,19 @@ impl Sink {
         Some(block.bytes)
     }
 
-    /// Counts the lines that are wholly out; whether to go on.
+    /// Counts the lines that are completely written; whether to go on.
     fn count(&self, accepted: usize) -> bool {
         let mut queue = self.lock();
         if queue.in_flight.deliver(accepted, &self.counters) > 0 {
-            let now = self.pace.now();
+            let now = self.monotonic.now();
             queue.last_delivery = Some(now);
             queue.waiting_since = Some(now);
         }
         !queue.closed
     }
 
-    /// Ends a block; whether to go on with the next before a flush.
-    fn settle_block(&self, end: Result<(), Stop>) -> bool {
+    /// Settles the block that was written; whether to go on with the next one before a flush.
+    fn settle_block(&self, end: Result<(), WriteError>) -> bool {
         let mut queue = self.lock();
         if queue.closed {
             return false;
@@ -244,77 +239,79 @@ impl Sink {
         queue.bytes = queue.bytes.saturating_sub(queue.in_flight_bytes);
         let reason = match end {
             Ok(()) => {
-                queue.refusals = 0;
-                queue.write_trouble = None;
+                queue.failures = 0;
+                queue.write_error = None;
                 if queue.blocks.is_empty() {
                     queue.waiting_since = None;
                 }
-                return queue.taken != queue.wanted;
+                return queue.taken != queue.flush_up_to;
             }
-            Err(Stop::Panic) => {
-                queue.write_trouble = Some(SinkError::Panicked);
+            Err(WriteError::Panic) => {
+                queue.write_error = Some(SinkError::Panicked);
                 self.diagnostics.report(format!(
                     "the sink `{}` panicked while it wrote: the lines of that block are counted as dropped",
                     self.name
                 ));
                 DropReason::Panic
             }
-            Err(Stop::Io(error)) => {
-                queue.write_trouble = Some(SinkError::Refused(error.kind()));
+            Err(WriteError::Io(error)) => {
+                queue.write_error = Some(SinkError::Refused(error.kind()));
                 self.diagnostics.report(format!(
                     "the sink `{}` refused a write ({error}): lines are counted as dropped until it takes them again",
                     self.name
                 ));
                 DropReason::Io
             }
-            Err(Stop::Closed) => DropReason::Shutdown,
+            Err(WriteError::Closed) => DropReason::Shutdown,
         };
         queue.in_flight.drop_rest(reason, &self.counters);
         let back_off = match reason {
             DropReason::Panic => FIRST_BACK_OFF,
             _ => FIRST_BACK_OFF
-                .saturating_mul(1 << queue.refusals.min(8))
+                .saturating_mul(1 << queue.failures.min(8))
                 .min(LAST_BACK_OFF),
         };
-        queue.refusals = queue.refusals.saturating_add(1);
-        queue.not_before = self.pace.now().saturating_add(nanos(back_off));
+        queue.failures = queue.failures.saturating_add(1);
+        queue.not_before = self.monotonic.now().saturating_add(nanos(back_off));
         false
     }
 
-    /// Lays the writer down, unless there is more to write at once.
-    fn rest(&self, writer: Writer, flushed: Result<(), SinkError>) -> Option<Writer> {
+    /// Settles what was flushed. Puts the writer back into the queue, or returns it if there is more to write now.
+    fn put_back(&self, writer: SinkWriter, flushed: Result<(), SinkError>) -> Option<SinkWriter> {
         let mut queue = self.lock();
         if queue.closed {
             drop(queue);
             catch_panic(|| drop(writer));
             return None;
         }
-        queue.flush_trouble = flushed.err();
-        if queue.flush_trouble.is_some() {
-            queue.waiting_since.get_or_insert_with(|| self.pace.now());
+        queue.flush_error = flushed.err();
+        if queue.flush_error.is_some() {
+            queue
+                .waiting_since
+                .get_or_insert_with(|| self.monotonic.now());
         }
         queue.settled = queue.taken;
-        let awaited = queue.wanted > 0 && queue.settled >= queue.wanted;
+        let awaited = queue.flush_up_to > 0 && queue.settled >= queue.flush_up_to;
         if awaited {
-            queue.wanted = 0;
+            queue.flush_up_to = 0;
         }
         let more = !queue.blocks.is_empty();
-        let resting = !more || queue.is_held_back(self.pace.now());
+        let resting = !more || queue.is_held_back(self.monotonic.now());
         let mut writer = Some(writer);
         if resting {
             queue.writer = writer.take();
             queue.scheduled = false;
         }
         drop(queue);
-        // Somebody waits for these blocks, or the worker has to come back for the others.
+        // A flush awaits these blocks, or the worker has to schedule the others after the back-off.
         if awaited || resting && more {
-            self.record_queue.ring();
+            self.record_queue.wake();
         }
         writer
     }
 
-    /// Closes the queue: what is not out by now is dropped, even if a hanging write takes it later.
-    /// Returns whether nothing was left.
+    /// Closes the queue and counts what is not written yet as dropped, even if a hanging write completes later. Returns
+    /// whether nothing was left.
     pub(super) fn close(&self) -> bool {
         let mut queue = self.lock();
         queue.closed = true;
@@ -329,15 +326,15 @@ impl Sink {
         left == 0
     }
 
-    /// Drops the `Write` of a closed sink, unless a task holds it, which then drops it.
+    /// Drops the `Write` of a closed sink. If a task holds it, that task drops it.
     pub(super) fn drop_writer(&self) {
         let writer = self.lock().writer.take();
         catch_panic(|| drop(writer));
     }
 
-    /// `None` in a child made by `fork` whose parent was at it.
+    /// `None` in a child made by `fork` if a thread of the parent held the lock.
     pub(super) fn status(&self) -> Option<SinkStatus> {
-        let now = self.pace.now();
+        let now = self.monotonic.now();
         let age = |at: Nanos| Duration::from_nanos(now.saturating_sub(at));
         let queue = lock_for_status(&self.queue)?;
         Some(SinkStatus {
@@ -345,22 +342,22 @@ impl Sink {
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
-            trouble: queue.write_trouble.or(queue.flush_trouble),
-            heard: ReceiverStatus::default(),
+            error: queue.write_error.or(queue.flush_error),
+            receiver: ReceiverStatus::default(),
         })
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Queue> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, BlockQueue> {
         lock(&self.queue)
     }
 }
 
-impl Queue {
+impl BlockQueue {
     fn lacks_task(&self) -> bool {
         !self.closed && !self.scheduled && self.writer.is_some() && !self.blocks.is_empty()
     }
 
     fn is_held_back(&self, now: Nanos) -> bool {
-        now < self.not_before && self.taken >= self.wanted
+        now < self.not_before && self.taken >= self.flush_up_to
     }
 }

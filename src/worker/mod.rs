@@ -1,69 +1,78 @@
-//! The background: bounded queues, the thread that empties them, and the writers behind it.
+//! The background worker: bounded queues, the thread that drains them, and the sinks behind it.
 //!
-//! A record goes from a host's thread into the [`RecordQueue`], a few hundred bytes copied under a lock that
-//! nobody holds for longer. Every 20 ms the worker's thread empties it, orders the batch by time, lets
-//! each sink's [`Format`] make lines of it, and queues these as blocks of at most 64 KiB with the sink.
-//! One task a sink, on the blocking pool of the worker's runtime, writes the blocks. After a second
-//! without a record the worker dozes: the next record wakes it.
+//! A record is copied from a host's thread into the [`RecordQueue`]: some hundred bytes, under a lock that nobody holds
+//! for longer. Every 20 ms the worker's thread drains the queue, orders the batch by time, lets the [`Format`] of each
+//! sink format it as log lines, and queues these with the sink as blocks of at most 64 KiB. One task per sink writes
+//! the blocks, on the blocking pool of the worker's runtime. After a second without a record the worker is idle until
+//! the next one wakes it.
 //!
-//! `emitted == delivered + dropped` holds for each signal once a flush was true or a shutdown is over. With
-//! several sinks a record is emitted once for each. Without any, records are not counted at all.
+//! `emitted == delivered + spooled + dropped` holds for each kind of record once a flush has returned true or a
+//! shutdown is over. With several sinks a record counts as emitted once for each. Without any sink, records are not
+//! counted.
 //!
-//! # What is dropped when the queue is full
+//! # What is dropped when a queue is full
 //!
-//! The newest, and it is counted as `queue_overflow`: the record that finds all buffers of the record queue full
-//! (`max_queue_bytes`), the block that finds its sink's queue full (`max_sink_bytes`). A sink's queue fills
-//! while its writes hang, or are refused: after a refusal (`io`: the rest of that block is dropped, lines
-//! that are wholly out are delivered) the next block waits 50 ms, then 100 ms, up to a second. So a
-//! receiver that is gone costs a write a second, and one that comes back within the queue's reach loses
-//! little. Other sinks take no notice.
+//! The newest record, counted as `queue_overflow`: the record that finds all buffers of the record queue full
+//! (`max_queue_bytes`), or the block that finds the queue of its sink full (`max_sink_bytes`).
 //!
-//! The last sixteenth of the record queue, and of the queue of a sink of lines, is for those that have little in it: each kind
-//! of record, route and callsite has a share of it, so that a storm of one event does not drop all others.
+//! The queue of a sink fills while its writes hang or fail. After a failed write (`io`: the rest of that block is
+//! dropped, complete lines that were written are delivered) the next block waits 50 ms, then 100 ms, up to a second. So
+//! a receiver that is gone costs one write per second, and little is lost if it returns before the queue is full. Other
+//! sinks are not affected.
 //!
-//! A line of which only a part went out is dropped. Before the next line ` [torn]` and a newline end it, so
-//! that no two lines are glued and no part passes for a whole.
+//! One sixteenth of the record queue, and of the queue of each sink of lines, is reserved for sources that use little
+//! of it. A source is a kind of record with a route or callsite. So a storm of one event does not drop all others.
 //!
-//! What is put into the `Write` counts as delivered: it should not buffer. It is flushed whenever the queue
-//! is empty and before a flush is answered.
+//! A line that was written only in part counts as dropped. ` [torn]` and a newline end it before the next line, so that
+//! no two lines run together and no part passes for a complete line.
+//!
+//! What a `Write` accepts counts as delivered, so it should not buffer. It is flushed whenever the queue is empty and
+//! before a flush completes.
 //!
 //! # What a panic costs
 //!
-//! In a format: its record, and after three in one batch the rest of that batch. In a `Write`: what is
-//! left of that block. In a tick: nothing. In the worker's own loop: the records in hand; it runs again
-//! within a second, on the same thread. Each is counted, dropped records as `panic`. A host that is built
-//! with `panic = "abort"` ends at any panic; nothing here can prevent it.
+//! | the code that panics | what is lost |
+//! |---|---|
+//! | a format | its record; after three panics in one batch, the rest of the batch |
+//! | a `Write` | the rest of the block |
+//! | a periodic task | nothing |
+//! | the worker's own loop | the records of the round; it runs again within a second, on the same thread |
 //!
-//! # Receivers elsewhere
+//! Lost records are counted as dropped, with the reason `panic`. A host that is built with `panic = "abort"` ends at
+//! any panic; nothing here can prevent that.
 //!
-//! A remote sink queues batches, bounded in bytes and items, and has one request under way. A request that
-//! brings no answer, or one that says "later", is tried again after a wait of at most 1 s, 2 s, 4 s, up to a
-//! minute, with the whole wait left to chance, and not before the receiver's `Retry-After`, of which an hour
-//! is believed. What the receiver refuses for good is dropped as `send_error`. So is what it says it left
-//! out of a batch that it took. A batch that is too large is sent in halves; one item that is too large is
-//! dropped as `too_large`.
+//! # Remote receivers
 //!
-//! A 2xx counts as delivered once its head is there, whatever becomes of the rest. An answer that never
-//! came leaves open whether the batch was taken: it is sent again.
+//! A remote sink queues batches, bounded in bytes and items, and has one request in flight. If a request gets no
+//! response, or one that asks to retry, the batch is retried after a random wait of at most 1 s, 2 s, 4 s, up to a
+//! minute, and not before the receiver's `Retry-After`, which is limited to an hour. A batch that the receiver refuses
+//! for good is dropped as `send_error`, and so are the items that it rejects of a batch that it accepts. A batch that
+//! is too large is sent in two halves; a single item that is too large is dropped as `too_large`.
 //!
-//! # How flush and shutdown keep their deadline
+//! A 2xx counts as delivered once its head has arrived. If no response arrives, it is unknown whether the receiver
+//! accepted the batch, and it is sent again.
 //!
-//! A flush is a command to the worker: it takes the records that are there, queues them, and answers when
-//! every block up to that point is written or dropped. It does not wait for a back-off: blocks are tried
-//! at once, and a batch for elsewhere once at once, unless its receiver asked for the wait. The answer comes from whoever is first, the worker or the deadline, and the deadline is kept
-//! by a thread that runs only while something is awaited. So it depends on no timer of the caller's
-//! runtime, on no runtime at all, and on no worker that may be stuck. The blocking variants wait on a
-//! condition variable with a time-out.
+//! # How a flush and a shutdown keep their deadline
 //!
-//! A shutdown closes the record queue (what comes later is emitted and dropped as `shutdown`), delivers like a
-//! flush, and at its deadline whoever keeps it closes the sinks: what is queued or in a hanging write is
-//! dropped as `shutdown`, once, even if the write ends later. The thread then ends, and the runtime is left
-//! to itself: a hanging task holds neither a caller nor the end of the process.
+//! A flush is a command to the worker, which takes the queued records, hands them to the sinks, and completes the flush
+//! when every block and batch up to that point is delivered or dropped. It does not wait for a back-off: blocks are
+//! tried at once, and each remote batch once at once, unless its receiver asked for the wait.
+//!
+//! The flush completes when the worker is done or at its deadline, whichever is first. A thread that runs only while
+//! something is pending keeps the deadline. So a deadline depends neither on a timer of the caller's runtime, nor on
+//! any runtime, nor on the worker, which may be stuck. The blocking variants wait on a condition variable with a
+//! time-out.
+//!
+//! A shutdown closes the record queue (later records count as emitted and as dropped with the reason `shutdown`) and
+//! delivers like a flush. At the deadline, whoever notices it closes the sinks: what is queued or in a hanging write is
+//! dropped as `shutdown`, once, even if the write completes later. Then the thread ends, and the runtime is dropped
+//! without waiting: a hanging task holds up neither a caller nor the end of the process.
 //!
 //! # After a fork
 //!
-//! The child has no worker: threads are not inherited. There a flush is false, and a shutdown reports at once how much
-//! the child recorded, all of it dropped as `shutdown` or `queue_overflow`. Build the monitor after the fork.
+//! The child has no worker, since a fork copies only the calling thread. There a flush returns false, and a shutdown
+//! reports at once how many records the child has emitted, all of them dropped as `shutdown` or `queue_overflow`. Build
+//! the monitor after the fork.
 
 mod any_sink;
 mod block;
@@ -75,6 +84,7 @@ mod client;
 mod completion;
 mod config;
 mod console;
+mod context;
 mod deadline;
 mod event_loop;
 mod format;
@@ -84,14 +94,14 @@ mod processor;
 mod record_queue;
 #[cfg_attr(
     not(all(feature = "otlp", feature = "sentry")),
-    expect(dead_code, reason = "each feature that sends takes another part")
+    expect(dead_code, reason = "each feature that sends uses another part")
 )]
 mod remote;
 mod shared;
-mod shares;
+mod sink_status;
+mod sink_writer;
+mod source_shares;
 mod spool;
-mod trouble;
-mod writer;
 
 pub use self::config::WorkerConfig;
 
@@ -106,7 +116,6 @@ pub(crate) use self::deadline::{Deadlines, Pending};
 pub(crate) use self::event_loop::PeriodicTask;
 pub(crate) use self::format::Format;
 pub(crate) use self::handle::{SinkObserver, SinkSetup, Worker, WorkerSetup, WorkerStatus};
-pub(crate) use self::line_sink::SinkStatus;
 pub(crate) use self::processor::{BlockingPool, RecordProcessor};
 pub(crate) use self::record_queue::{MAX_RECORD, Record, RecordQueue};
 #[cfg_attr(
@@ -116,12 +125,13 @@ pub(crate) use self::record_queue::{MAX_RECORD, Record, RecordQueue};
 pub(crate) use self::remote::{Batch, Deliver, Encode, RemoteSetup, Verdict};
 #[cfg_attr(
     not(feature = "sentry"),
-    expect(unused_imports, reason = "what is stored alone has these")
+    expect(unused_imports, reason = "only a sink with a spool uses these")
 )]
 pub(crate) use self::remote::{BatchOutcome, ItemOutcome};
-pub(crate) use self::spool::{SpoolStatus, SpoolWriter};
+pub(crate) use self::sink_status::SinkStatus;
+pub(crate) use self::spool::{SpoolSetup, SpoolStatus, SpoolWriter};
 
-/// A receiver that does what a script says.
+/// A test receiver that follows a script.
 #[cfg(all(test, feature = "_client"))]
 #[path = "../../tests/it/peer.rs"]
 pub(crate) mod peer;

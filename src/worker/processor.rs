@@ -4,77 +4,77 @@ use tokio::runtime::Handle;
 
 use super::Record;
 use crate::clock::Nanos;
-use crate::model::RecordKind;
-use crate::model::catch_panic;
+use crate::model::{RecordKind, catch_panic};
 
-/// Reads the records of one signal on the worker's thread, before the sinks get them. What it does must be
-/// short.
+/// Processes the records of one kind inside the process, before the sinks get them.
+///
+/// It runs on the worker's thread, where nothing else goes on meanwhile: longer work belongs on the [`BlockingPool`].
 pub(crate) trait RecordProcessor: Send {
-    /// The signal that it reads.
-    fn signal(&self) -> RecordKind;
+    /// The kind of its records.
+    fn kind(&self) -> RecordKind;
 
-    /// Reads a record.
-    fn take(&mut self, record: &Record<'_>, jobs: &BlockingPool<'_>);
+    /// Processes a record.
+    fn process(&mut self, record: &Record<'_>, pool: &BlockingPool<'_>);
 
-    /// Does what is due, after the records of a round.
-    fn round(&mut self, _: &BlockingPool<'_>) {}
+    /// Does the work that is due. Called once a round, after the records.
+    fn run_due(&mut self, _: &BlockingPool<'_>) {}
 
-    /// When [`round`](Self::round) has something to do that nothing announces.
+    /// When [`run_due`](Self::run_due) has to be called, if neither a record nor a wake-up comes before.
     fn due(&self) -> Option<Nanos> {
         None
     }
 
-    /// The number of what it took last.
-    fn mark(&self) -> u64 {
+    /// The position of the last record that it has processed, for [`is_settled`](Self::is_settled).
+    fn position(&self) -> u64 {
         0
     }
 
-    /// Whether all that it took up to this mark is where it was to go, or cannot get there now.
-    fn is_settled(&self, _mark: u64) -> bool {
+    /// Whether everything up to this position is delivered, or cannot be delivered now. A flush waits for it.
+    fn is_settled(&self, _position: u64) -> bool {
         true
     }
 
-    /// Asked at the end, again and again: whether nothing is left to be done.
-    fn ends(&mut self) -> bool {
+    /// Finishes for a shutdown; whether nothing is left to do. Called once a round until it is true.
+    fn finish(&mut self) -> bool {
         true
     }
 }
 
-/// Where a tap leaves what takes longer.
+/// The blocking pool of the worker's runtime, for work that takes longer.
 pub(crate) struct BlockingPool<'a>(pub(super) &'a Handle);
 
 impl BlockingPool<'_> {
-    /// Runs a job on the blocking pool, some time; whether it will.
-    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) -> bool {
-        // The pool panics where no thread can be had.
+    /// Queues a job; `false` if it will not run.
+    pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) -> bool {
+        // Tokio panics if the operating system gives it no thread.
         catch_panic(|| drop(self.0.spawn_blocking(job))).is_some()
     }
 }
 
-/// Has a tap do what is due; `panics` counts.
-pub(super) fn run_due(tap: &mut dyn RecordProcessor, pool: &Handle, panics: &AtomicU64) {
-    if catch_panic(|| tap.round(&BlockingPool(pool))).is_none() {
+/// Calls [`RecordProcessor::run_due`] and counts a panic in `panics`.
+pub(super) fn run_due(processor: &mut dyn RecordProcessor, pool: &Handle, panics: &AtomicU64) {
+    if catch_panic(|| processor.run_due(&BlockingPool(pool))).is_none() {
         panics.fetch_add(1, Relaxed);
     }
 }
 
-/// Shows a batch to a tap. A record at which it panics is passed over; `panics` counts. How many
-/// items it took.
+/// Hands the records of its kind to a processor and returns the number of items that it processed. A record at which it
+/// panics is skipped and counted in `panics`.
 pub(super) fn process_batch(
-    tap: &mut dyn RecordProcessor,
+    processor: &mut dyn RecordProcessor,
     records: &[Record<'_>],
     pool: &Handle,
     panics: &AtomicU64,
 ) -> u64 {
-    let (signal, jobs) = (tap.signal(), BlockingPool(pool));
-    let mut taken = 0;
-    for record in records.iter().filter(|record| record.signal == signal) {
-        match catch_panic(|| tap.take(record, &jobs)) {
-            Some(()) => taken += u64::from(record.items),
+    let (kind, pool) = (processor.kind(), BlockingPool(pool));
+    let mut processed = 0;
+    for record in records.iter().filter(|record| record.kind == kind) {
+        match catch_panic(|| processor.process(record, &pool)) {
+            Some(()) => processed += u64::from(record.items),
             None => {
                 panics.fetch_add(1, Relaxed);
             }
         }
     }
-    taken
+    processed
 }

@@ -1,142 +1,168 @@
-//! The queue between the host's threads and the worker: sharded buffers of bytes.
+//! The queue between the host's threads and the worker: sharded byte buffers.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, LockResult, Mutex, MutexGuard, TryLockError};
 
 use tokio::sync::Notify;
 
-use super::shares::{Shares, reserved};
+use super::source_shares::{SourceShares, reserved};
 use crate::clock::Nanos;
 use crate::model::{DropReason, RecordCounters, RecordKind, thread_number};
 
-/// Threads spread over this many buffers.
+/// The number of buffers that threads are spread over.
 const SHARDS: usize = 8;
-/// A record's head: its length, its signal, its items, its time, its source.
-const HEAD: usize = 4 + 1 + 4 + 8 + 4;
-/// The largest record, head included; a larger one is dropped as too large.
+/// Bytes of a record's header: its length, kind, number of items, time and source.
+const HEADER: usize = 4 + 1 + 4 + 8 + 4;
+/// The largest record in bytes, header included. A larger one is dropped as `too_large`.
 pub(crate) const MAX_RECORD: usize = 64 * 1024;
 
-/// Bounded in bytes, never waits for the worker, wakes it only when a buffer is half full or the worker
-/// had gone to sleep for want of work.
+/// A queue of records, bounded in bytes, that never waits for the worker.
+///
+/// It wakes the worker only when a buffer is half full, or when the worker sleeps because there was nothing to do.
 #[derive(Debug)]
 pub(crate) struct RecordQueue {
     shards: [Mutex<Shard>; SHARDS],
     max_shard_bytes: usize,
-    /// From here on a buffer takes records of those sources only that have little in the rest of it.
-    open_shard_bytes: usize,
-    /// The buffers that are filled so far, one bit each: nobody looks at them for room.
+    /// A buffer of this many bytes or more takes records only from sources that use little of the rest of it.
+    unreserved_bytes: usize,
+    /// One bit for each buffer that has reached `unreserved_bytes`. Threads that look for room skip these.
     filled: AtomicU8,
     counters: Arc<RecordCounters>,
-    /// The worker waits for the bell alone, without a time-out.
-    dozing: AtomicBool,
-    bell: Notify,
+    /// Whether the worker waits for `wake_up` alone, so that the next record has to wake it.
+    idle: AtomicBool,
+    wake_up: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Shard {
     bytes: Vec<u8>,
-    /// Counted here, under the lock that is held anyway; brought to the counters when drained.
+    /// Counts since the last drain, under the lock that a push holds anyway. A drain adds them to the counters.
     emitted: [u64; RecordKind::ALL.len()],
     overflowed: [u64; RecordKind::ALL.len()],
     too_large: [u64; RecordKind::ALL.len()],
-    /// Bytes that each source has in the last part of the buffer; all zero where that is empty.
-    last_part: Shares,
-    rung: bool,
-    /// Signals whose records are turned away, one bit each.
-    away: u32,
+    /// Bytes of each source in the reserved part of the buffer; all zero while that part is empty.
+    reserved_use: SourceShares,
+    /// Whether this buffer has woken the worker since the last drain.
+    woken: bool,
+    /// One bit for each kind whose records are rejected.
+    muted: u32,
     closed: bool,
-    /// How far `bytes` hold whole records: a closure that panicked may have left more.
-    whole: usize,
+    /// The length up to which `bytes` holds complete records. A closure that panicked may have left more.
+    complete_len: usize,
 }
 
-/// A record as the worker finds it.
+/// A record as the worker reads it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
-    pub(crate) signal: RecordKind,
-    /// So many things that the counters count.
+    pub(crate) kind: RecordKind,
+    /// The number of things that the record stands for, each of which counts once in the counters.
     pub(crate) items: u32,
     pub(crate) at: Nanos,
-    /// Where it comes from: the kind of record, with the route or the callsite.
+    /// Where the record comes from: its kind, combined with its route or callsite.
     pub(crate) source: u32,
     pub(crate) body: &'a [u8],
 }
 
+/// What stands before the body of a record.
+#[derive(Debug, Clone, Copy)]
+struct RecordHeader {
+    kind: RecordKind,
+    items: u32,
+    source: u32,
+    at: Nanos,
+}
+
 impl RecordQueue {
-    /// A queue of at most `max_bytes` in all.
+    /// A queue of at most `max_bytes` over all buffers, but of at least one record's size in each.
     pub(crate) fn new(max_bytes: usize, counters: Arc<RecordCounters>) -> Self {
         let max_shard_bytes = (max_bytes / SHARDS).max(MAX_RECORD);
         Self {
             shards: Default::default(),
             max_shard_bytes,
-            open_shard_bytes: max_shard_bytes - reserved(max_shard_bytes),
+            unreserved_bytes: max_shard_bytes - reserved(max_shard_bytes),
             filled: AtomicU8::new(0),
             counters,
-            dozing: AtomicBool::new(false),
-            bell: Notify::new(),
+            idle: AtomicBool::new(false),
+            wake_up: Notify::new(),
         }
     }
 
-    /// Appends a record of `signal`, of the time `at`. `write` appends its body; it runs under the
-    /// buffer's lock and so must call nothing foreign.
+    /// Appends a record of `kind` with the time `at`. `write` appends its body. It runs under the buffer's lock, so it
+    /// must not call foreign code.
     #[inline]
-    pub(crate) fn push(&self, signal: RecordKind, at: Nanos, write: impl FnOnce(&mut Vec<u8>)) {
-        self.push_many(signal, 1, at, write);
+    pub(crate) fn push(&self, kind: RecordKind, at: Nanos, write: impl FnOnce(&mut Vec<u8>)) {
+        self.push_many(kind, 1, at, write);
     }
 
-    /// As [`push`](Self::push), of a record that comes from one of many sources, such as a route or a callsite: when
-    /// the queue is almost full, each source has a share of what is left.
+    /// As [`push`](Self::push), for a record from one of many sources, such as a route or a callsite. When the queue is
+    /// almost full, each source has a share of the rest.
     #[inline]
-    pub(crate) fn push_of(
+    pub(crate) fn push_from(
         &self,
-        signal: RecordKind,
+        kind: RecordKind,
         source: u32,
         at: Nanos,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        self.push_record((signal, 1, source), at, write);
+        let header = RecordHeader {
+            kind,
+            items: 1,
+            source,
+            at,
+        };
+        self.push_record(header, write);
     }
 
-    /// As [`push`](Self::push), of a record that stands for `items` things, all of which are delivered or
-    /// dropped by the counters.
+    /// As [`push`](Self::push), for a record that stands for `items` things. Each of them is counted as delivered or
+    /// dropped.
     #[inline]
     pub(crate) fn push_many(
         &self,
-        signal: RecordKind,
+        kind: RecordKind,
         items: u32,
         at: Nanos,
         write: impl FnOnce(&mut Vec<u8>),
     ) {
-        self.push_record((signal, items, 0), at, write);
+        let header = RecordHeader {
+            kind,
+            items,
+            source: 0,
+            at,
+        };
+        self.push_record(header, write);
     }
 
     #[inline]
     #[expect(
         clippy::indexing_slicing,
         clippy::cast_possible_truncation,
-        reason = "signals index arrays of their own number; a length is at most `MAX_RECORD`"
+        reason = "kinds index arrays of their own number; a length is at most `MAX_RECORD`"
     )]
-    fn push_record(
-        &self,
-        (signal, items, source): (RecordKind, u32, u32),
-        at: Nanos,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
+    fn push_record(&self, header: RecordHeader, write: impl FnOnce(&mut Vec<u8>)) {
+        let RecordHeader {
+            kind,
+            items,
+            source,
+            at,
+        } = header;
         let (number, mut shard) = self.shard();
-        let source = source << 3 | signal as u32;
-        if shard.bytes.len() >= self.open_shard_bytes {
-            shard = self.with_room(number, shard);
+        // Sources of different kinds do not share a number: the kind takes the low three bits.
+        let source = source << 3 | kind as u32;
+        if shard.bytes.len() >= self.unreserved_bytes {
+            shard = self.shard_with_room(number, shard);
         }
-        if shard.away & bit(signal) != 0 {
-            return self.turn_away(shard.closed, signal, items);
+        if shard.muted & bit(kind) != 0 {
+            return self.reject(shard.closed, kind, items);
         }
-        shard.emitted[signal as usize] += u64::from(items);
+        // Counted before the record can be dropped or its closure can panic, so that `emitted` misses nothing.
+        shard.emitted[kind as usize] += u64::from(items);
         let start = shard.bytes.len();
-        if start >= self.open_shard_bytes && !self.has_share(&mut shard, source) {
-            shard.overflowed[signal as usize] += u64::from(items);
+        if start >= self.unreserved_bytes && !self.has_share(&mut shard, source) {
+            shard.overflowed[kind as usize] += u64::from(items);
             return;
         }
-        let mut head = [0; HEAD];
-        head[4] = signal as u8;
+        let mut head = [0; HEADER];
+        head[4] = kind as u8;
         head[5..9].copy_from_slice(&items.to_le_bytes());
         head[9..17].copy_from_slice(&at.to_le_bytes());
         head[17..].copy_from_slice(&source.to_le_bytes());
@@ -145,35 +171,36 @@ impl RecordQueue {
         let len = shard.bytes.len() - start;
         if len > MAX_RECORD {
             shard.bytes.truncate(start);
-            shard.too_large[signal as usize] += u64::from(items);
+            shard.too_large[kind as usize] += u64::from(items);
             return;
         }
         if let Some(head) = shard.bytes.get_mut(start..start + 4) {
             head.copy_from_slice(&(len as u32).to_le_bytes());
         }
-        shard.whole = start + len;
-        if start >= self.open_shard_bytes {
-            shard.last_part.add(source, len);
+        // From here on the record is complete: a panic of a later closure does not remove it.
+        shard.complete_len = start + len;
+        if start >= self.unreserved_bytes {
+            shard.reserved_use.add(source, len);
         }
-        let half_full = shard.whole > self.max_shard_bytes / 2;
-        if half_full && !std::mem::replace(&mut shard.rung, true) || self.dozing.load(Relaxed) {
+        let half_full = shard.complete_len > self.max_shard_bytes / 2;
+        if half_full && !std::mem::replace(&mut shard.woken, true) || self.idle.load(Relaxed) {
             drop(shard);
-            self.ring();
+            self.wake();
         }
     }
 
-    /// Another buffer that is not filled so far, in place of this one; else this one.
+    /// Returns another buffer that has not reached its reserved part, or this one if there is none.
     #[cold]
     #[expect(
         clippy::indexing_slicing,
         reason = "the index is taken modulo the length"
     )]
-    fn with_room<'a>(
+    fn shard_with_room<'a>(
         &'a self,
         number: usize,
         shard: MutexGuard<'a, Shard>,
     ) -> MutexGuard<'a, Shard> {
-        // Under the lock of the buffer, as where the worker clears it.
+        // The bit is set and cleared under the lock of its buffer, so that it never outlives the fill.
         self.filled.fetch_or(1 << number, Relaxed);
         if self.filled.load(Relaxed) == u8::MAX {
             return shard;
@@ -183,62 +210,63 @@ impl RecordQueue {
             if self.filled.load(Relaxed) & 1 << n != 0 {
                 continue;
             }
-            // One lock at a time, and each is held for a copy.
-            let other = self.repaired(self.shards[n].lock());
-            if other.bytes.len() < self.open_shard_bytes {
+            // One lock at a time, and each is held for one copy only.
+            let other = self.recover_shard(self.shards[n].lock());
+            if other.bytes.len() < self.unreserved_bytes {
                 return other;
             }
             self.filled.fetch_or(1 << n, Relaxed);
         }
-        self.repaired(self.shards[number % SHARDS].lock())
+        self.recover_shard(self.shards[number % SHARDS].lock())
     }
 
-    /// Whether a source may add to the last part of a buffer.
+    /// Whether a source may add to the reserved part of a buffer.
     #[cold]
     fn has_share(&self, shard: &mut Shard, source: u32) -> bool {
         shard.bytes.len() < self.max_shard_bytes
-            && shard.last_part.have_room(source, self.max_shard_bytes)
+            && shard.reserved_use.have_room(source, self.max_shard_bytes)
     }
 
+    /// Counts a record that is not taken, if the queue is closed. Records of a muted kind are not counted.
     #[cold]
-    fn turn_away(&self, closed: bool, signal: RecordKind, items: u32) {
+    fn reject(&self, closed: bool, kind: RecordKind, items: u32) {
         if closed {
-            self.counters.emitted(signal, u64::from(items));
+            self.counters.emitted(kind, u64::from(items));
             self.counters
-                .dropped(signal, DropReason::Shutdown, u64::from(items));
+                .dropped(kind, DropReason::Shutdown, u64::from(items));
         }
     }
 
-    /// From now on records are counted as emitted and dropped at once; what came before can still be
-    /// drained.
+    /// Closes the queue: each further record is counted as emitted and as dropped. What is queued can still be drained.
     pub(crate) fn close(&self) {
         for shard in &self.shards {
-            let mut shard = self.repaired(shard.lock());
-            (shard.away, shard.closed) = (u32::MAX, true);
+            let mut shard = self.recover_shard(shard.lock());
+            (shard.muted, shard.closed) = (u32::MAX, true);
         }
     }
 
-    /// From now on records of this signal go nowhere and are not counted: no sink takes them.
-    pub(crate) fn mute(&self, signal: RecordKind) {
+    /// Rejects all further records of this kind without counting them, because no sink takes them.
+    pub(crate) fn mute(&self, kind: RecordKind) {
         for shard in &self.shards {
-            self.repaired(shard.lock()).away |= bit(signal);
+            self.recover_shard(shard.lock()).muted |= bit(kind);
         }
     }
 
-    /// Whether records of this signal go nowhere: nobody need make one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing asks yet"))]
-    pub(crate) fn is_mute(&self, signal: RecordKind) -> bool {
-        self.shard().1.away & bit(signal) != 0
+    /// Whether records of this kind are rejected, so that nobody need make one.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests alone ask so far"))]
+    pub(crate) fn is_muted(&self, kind: RecordKind) -> bool {
+        self.shard().1.muted & bit(kind) != 0
     }
 
     /// Wakes the worker.
     #[cold]
-    pub(crate) fn ring(&self) {
-        self.dozing.store(false, Relaxed);
-        self.bell.notify_one();
+    pub(crate) fn wake(&self) {
+        self.idle.store(false, Relaxed);
+        self.wake_up.notify_one();
     }
 
-    /// The calling thread's buffer, or another that is free, and its number: held for a copy of some hundred bytes.
+    /// Locks the calling thread's buffer, or another one that is free, and returns it with its number. The lock is held
+    /// for a copy of some hundred bytes.
     #[inline]
     #[expect(
         clippy::indexing_slicing,
@@ -252,7 +280,7 @@ impl RecordQueue {
         self.other_shard(first)
     }
 
-    /// Another thread holds the buffer that is looked at first.
+    /// Locks any free buffer, for a thread whose own is locked or poisoned. Where none is free, it waits for its own.
     #[cold]
     #[expect(
         clippy::indexing_slicing,
@@ -262,63 +290,64 @@ impl RecordQueue {
         for n in (first..first + SHARDS).map(|n| n % SHARDS) {
             match self.shards[n].try_lock() {
                 Ok(shard) => return (n, shard),
-                Err(TryLockError::Poisoned(shard)) => return (n, self.repaired(Err(shard))),
+                Err(TryLockError::Poisoned(shard)) => return (n, self.recover_shard(Err(shard))),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        (first, self.repaired(self.shards[first].lock()))
+        (first, self.recover_shard(self.shards[first].lock()))
     }
 
-    /// A buffer without the record whose closure panicked.
-    fn repaired<'a>(&self, shard: LockResult<MutexGuard<'a, Shard>>) -> MutexGuard<'a, Shard> {
+    /// Returns the buffer of a lock. If the lock is poisoned, it first removes the record whose closure panicked and
+    /// counts it as dropped.
+    fn recover_shard<'a>(&self, shard: LockResult<MutexGuard<'a, Shard>>) -> MutexGuard<'a, Shard> {
         shard.unwrap_or_else(|poisoned| {
             let mut shard = poisoned.into_inner();
-            let whole = shard.whole;
-            let torn = shard.bytes.get(whole..);
-            if let Some((signal, items)) = torn.and_then(|it| Some((signal_of(it)?, items_of(it)?)))
-            {
+            let complete_len = shard.complete_len;
+            let torn = shard.bytes.get(complete_len..);
+            if let Some((kind, items)) = torn.and_then(|it| Some((kind_of(it)?, items_of(it)?))) {
                 self.counters
-                    .dropped(signal, DropReason::Panic, u64::from(items));
+                    .dropped(kind, DropReason::Panic, u64::from(items));
             }
-            shard.bytes.truncate(whole);
+            shard.bytes.truncate(complete_len);
             shard
         })
     }
 
-    /// Moves what is queued into `into`, one buffer a shard, and brings the counts to the counters. The
-    /// buffers in `into` are handed back to the shards, emptied, so that nothing is allocated.
+    /// Moves all queued records into `into`, one buffer per shard, and adds their counts to the counters.
+    ///
+    /// The buffers in `into` are emptied and become the buffers of the shards, so that nothing is allocated.
     #[expect(
         clippy::indexing_slicing,
-        reason = "signals index arrays of their own number"
+        reason = "kinds index arrays of their own number"
     )]
     pub(crate) fn drain(&self, into: &mut Vec<Vec<u8>>) {
         into.resize_with(SHARDS, Vec::new);
         for (n, (shard, buffer)) in self.shards.iter().zip(into).enumerate() {
             buffer.clear();
             let counts = {
-                let mut shard = self.repaired(shard.lock());
+                let mut shard = self.recover_shard(shard.lock());
                 std::mem::swap(&mut shard.bytes, buffer);
-                if buffer.len() >= self.open_shard_bytes {
-                    shard.last_part = Shares::default();
+                if buffer.len() >= self.unreserved_bytes {
+                    shard.reserved_use = SourceShares::default();
                     self.filled.fetch_and(!(1 << n), Relaxed);
                 }
-                shard.counts()
+                shard.take_counts()
             };
-            for signal in RecordKind::ALL {
-                let [emitted, overflowed, too_large] = counts.map(|of| of[signal as usize]);
+            for kind in RecordKind::ALL {
+                let [emitted, overflowed, too_large] = counts.map(|of| of[kind as usize]);
                 if emitted > 0 {
-                    self.counters.emitted(signal, emitted);
+                    self.counters.emitted(kind, emitted);
                     self.counters
-                        .dropped(signal, DropReason::QueueOverflow, overflowed);
-                    self.counters
-                        .dropped(signal, DropReason::TooLarge, too_large);
+                        .dropped(kind, DropReason::QueueOverflow, overflowed);
+                    self.counters.dropped(kind, DropReason::TooLarge, too_large);
                 }
             }
         }
     }
 
-    /// Drops what is queued in a child made by `fork`, which has no worker, and counts it in `counters`. A buffer that
-    /// another thread of the parent was at when it forked stays locked for ever, and is left alone.
+    /// Drops all queued records in a child made by `fork`, which has no worker, and counts them in `counters`.
+    ///
+    /// A buffer whose lock a thread of the parent held when it forked stays locked for ever. It is skipped.
     pub(crate) fn drop_in_child(&self, counters: &[&RecordCounters]) {
         for shard in &self.shards {
             let mut shard = match shard.try_lock() {
@@ -326,46 +355,49 @@ impl RecordQueue {
                 Err(TryLockError::Poisoned(shard)) => shard.into_inner(),
                 Err(TryLockError::WouldBlock) => continue,
             };
-            (shard.bytes, shard.last_part) = Default::default();
-            let [emitted, overflowed, too_large] = shard.counts();
+            (shard.bytes, shard.reserved_use) = Default::default();
+            let [emitted, overflowed, too_large] = shard.take_counts();
             let all = emitted.iter().zip(overflowed).zip(too_large);
-            for (signal, ((emitted, overflowed), too_large)) in RecordKind::ALL.into_iter().zip(all)
-            {
+            for (kind, ((emitted, overflowed), too_large)) in RecordKind::ALL.into_iter().zip(all) {
                 let queued = emitted.saturating_sub(overflowed).saturating_sub(too_large);
                 for counters in counters {
-                    counters.emitted(signal, *emitted);
-                    counters.dropped(signal, DropReason::QueueOverflow, overflowed);
-                    counters.dropped(signal, DropReason::TooLarge, too_large);
-                    counters.dropped(signal, DropReason::Shutdown, queued);
+                    counters.emitted(kind, *emitted);
+                    counters.dropped(kind, DropReason::QueueOverflow, overflowed);
+                    counters.dropped(kind, DropReason::TooLarge, too_large);
+                    counters.dropped(kind, DropReason::Shutdown, queued);
                 }
             }
         }
         self.filled.store(0, Relaxed);
     }
 
-    /// Runs code while another has all buffers locked.
+    /// Runs code while all buffers are locked.
     #[cfg(test)]
     pub(super) fn while_locked<R>(&self, work: impl FnOnce() -> R) -> R {
         let _all = self.shards.each_ref().map(|shard| shard.lock());
         work()
     }
 
-    /// Waits until the bell is rung. Cancel safe.
-    pub(crate) async fn rung(&self) {
-        self.bell.notified().await;
+    /// Waits for [`wake`](Self::wake).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a wake-up that comes meanwhile ends the next call.
+    pub(crate) async fn woken(&self) {
+        self.wake_up.notified().await;
     }
 
-    /// Says that the worker will wait for the bell alone. A record that comes between this call and the
-    /// wait rings.
-    pub(crate) fn doze(&self, dozing: bool) {
-        self.dozing.store(dozing, Relaxed);
+    /// Sets whether the next record wakes the worker. A record that is pushed between this call and
+    /// [`woken`](Self::woken) wakes it too.
+    pub(crate) fn set_idle(&self, idle: bool) {
+        self.idle.store(idle, Relaxed);
     }
 }
 
 impl Shard {
-    /// What was counted since the last time: emitted, overflowed, too large. The buffer is empty by now.
-    fn counts(&mut self) -> [[u64; RecordKind::ALL.len()]; 3] {
-        (self.rung, self.whole) = (false, 0);
+    /// Takes the counts since the last call: emitted, overflowed and too large. The buffer has been emptied before.
+    fn take_counts(&mut self) -> [[u64; RecordKind::ALL.len()]; 3] {
+        (self.woken, self.complete_len) = (false, 0);
         [
             std::mem::take(&mut self.emitted),
             std::mem::take(&mut self.overflowed),
@@ -375,27 +407,27 @@ impl Shard {
 }
 
 impl<'a> Record<'a> {
-    /// The records of a drained buffer, in the order in which they came.
+    /// Iterates over the records of a drained buffer, in the order in which they were pushed.
     pub(crate) fn all(mut buffer: &'a [u8]) -> impl Iterator<Item = Self> {
         std::iter::from_fn(move || {
             let len = u32::from_le_bytes(*buffer.first_chunk()?) as usize;
             let (record, rest) = buffer.split_at_checked(len)?;
             buffer = rest;
-            let signal = signal_of(record)?;
+            let kind = kind_of(record)?;
             let at = Nanos::from_le_bytes(*record.get(9..17)?.first_chunk()?);
-            let source = u32::from_le_bytes(*record.get(17..HEAD)?.first_chunk()?);
+            let source = u32::from_le_bytes(*record.get(17..HEADER)?.first_chunk()?);
             Some(Self {
-                signal,
+                kind,
                 items: items_of(record)?,
                 at,
                 source,
-                body: record.get(HEAD..)?,
+                body: record.get(HEADER..)?,
             })
         })
     }
 }
 
-fn signal_of(record: &[u8]) -> Option<RecordKind> {
+fn kind_of(record: &[u8]) -> Option<RecordKind> {
     RecordKind::ALL.get(usize::from(*record.get(4)?)).copied()
 }
 
@@ -403,8 +435,8 @@ fn items_of(record: &[u8]) -> Option<u32> {
     Some(u32::from_le_bytes(*record.get(5..9)?.first_chunk()?))
 }
 
-const fn bit(signal: RecordKind) -> u32 {
-    1 << signal as u32
+const fn bit(kind: RecordKind) -> u32 {
+    1 << kind as u32
 }
 
 #[cfg(test)]
@@ -415,7 +447,7 @@ mod tests {
         let mut buffers = Vec::new();
         record_queue.drain(&mut buffers);
         let all = buffers.iter().flat_map(|buffer| Record::all(buffer));
-        all.map(|record| (record.signal, record.at, record.body.to_vec()))
+        all.map(|record| (record.kind, record.at, record.body.to_vec()))
             .collect()
     }
 
@@ -459,13 +491,13 @@ mod tests {
         let record_queue = RecordQueue::new(8 << 20, Arc::clone(&counters));
         let push = |source: u32, count: usize| {
             for _ in 0..count {
-                record_queue.push_of(RecordKind::Log, source, 0, |out| {
-                    out.resize(out.len() + 1000 - HEAD, source as u8);
+                record_queue.push_from(RecordKind::Log, source, 0, |out| {
+                    out.resize(out.len() + 1000 - HEADER, source as u8);
                 });
             }
         };
         push(1, 20_000);
-        // Few of each of others are taken, and of other signals.
+        // Few of each of others are taken, and of other kinds.
         for source in 2..10 {
             push(source, 5);
         }
@@ -473,15 +505,15 @@ mod tests {
         push(1, 100);
         let mut got = [0; 10];
         let all = drain(&record_queue);
-        for (signal, _, body) in &all {
-            if *signal == RecordKind::Log {
+        for (kind, _, body) in &all {
+            if *kind == RecordKind::Log {
                 got[usize::from(body[0])] += 1;
             }
         }
         let bytes = got[1] * 1000;
         assert!(bytes > 15 * (8 << 20) / 16 && bytes <= 8 << 20, "{got:?}");
         assert_eq!(got[2..], [5; 8]);
-        assert!(all.iter().any(|(signal, ..)| *signal == RecordKind::Error));
+        assert!(all.iter().any(|(kind, ..)| *kind == RecordKind::Error));
         let totals = counters.totals(RecordKind::Log);
         let kept: u64 = got.iter().sum();
         assert_eq!(
@@ -504,8 +536,8 @@ mod tests {
                 scope.spawn(move || {
                     barrier.wait();
                     for _ in 0..2000 {
-                        record_queue.push_of(RecordKind::Log, n, 0, |out| {
-                            out.resize(out.len() + 1000 - HEAD, 0);
+                        record_queue.push_from(RecordKind::Log, n, 0, |out| {
+                            out.resize(out.len() + 1000 - HEADER, 0);
                         });
                     }
                 });
@@ -584,10 +616,10 @@ mod tests {
     fn a_closed_intake_counts_and_a_mute_one_does_not() {
         let counters = Arc::new(RecordCounters::default());
         let record_queue = RecordQueue::new(1 << 20, Arc::clone(&counters));
-        assert!(!record_queue.is_mute(RecordKind::Log));
+        assert!(!record_queue.is_muted(RecordKind::Log));
         record_queue.mute(RecordKind::Log);
         assert!(
-            record_queue.is_mute(RecordKind::Log) && !record_queue.is_mute(RecordKind::Request)
+            record_queue.is_muted(RecordKind::Log) && !record_queue.is_muted(RecordKind::Request)
         );
         record_queue.push(RecordKind::Log, 0, |_| {});
         assert_eq!(counters.totals(RecordKind::Log).emitted(), 0);

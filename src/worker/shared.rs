@@ -3,38 +3,41 @@ use std::sync::{Arc, Mutex};
 
 use super::any_sink::AnySink;
 use super::completion::Completion;
+use super::context::WorkerContext;
 use super::deadline::{Deadlines, Pending};
 use super::{Record, RecordQueue};
 use crate::clock::{Clock, Nanos};
 use crate::model::{Diagnostics, DropReason, RecordCounters, RecordKind, ShutdownReport, lock};
 
-/// What the worker's thread shares with those who ask something of it.
+/// The state that the worker's thread shares with its handles.
 pub(super) struct WorkerShared {
-    /// The host's clock, which a test may drive: it tells times.
+    /// The host's clock, which a test may drive: records and notices carry its times.
     pub(super) clock: Clock,
-    /// The machine's clock: waits and deadlines go by it.
-    pub(super) pace: Clock,
+    /// The machine's monotonic clock: waits and deadlines use it.
+    pub(super) monotonic: Clock,
     pub(super) record_queue: Arc<RecordQueue>,
     pub(super) counters: Arc<RecordCounters>,
-    /// In a child made by `fork`, what was recorded there.
-    child: RecordCounters,
+    /// What was recorded in a child made by `fork`.
+    child_counters: RecordCounters,
     pub(super) diagnostics: Arc<Diagnostics>,
     pub(super) sinks: Vec<AnySink>,
     pub(super) deadlines: Deadlines,
     commands: Mutex<Vec<Command>>,
-    /// Given when the worker has ended, or was given up at a deadline.
+    /// Completed when the worker has ended, or when a deadline of a shutdown has passed.
     pub(super) finished: Arc<Completion<ShutdownReport>>,
     finishing: AtomicBool,
-    pub(super) beat: AtomicU64,
+    /// When the last round began.
+    pub(super) last_round: AtomicU64,
+    /// Panics that the worker's thread recovered from.
     pub(super) panics: AtomicU64,
     pub(super) has_thread: AtomicBool,
 }
 
-/// What is asked of the worker's thread.
+/// A request to the worker's thread.
 pub(super) enum Command {
     Flush {
         until: Nanos,
-        answer: Arc<Completion<bool>>,
+        done: Arc<Completion<bool>>,
     },
     Shutdown {
         until: Nanos,
@@ -42,45 +45,46 @@ pub(super) enum Command {
 }
 
 impl WorkerShared {
-    pub(super) fn new(
-        (clock, pace): (Clock, Clock),
-        record_queue: Arc<RecordQueue>,
-        (counters, diagnostics): (Arc<RecordCounters>, Arc<Diagnostics>),
-        sinks: Vec<AnySink>,
-    ) -> Self {
-        Self {
+    pub(super) fn new(context: WorkerContext, sinks: Vec<AnySink>) -> Self {
+        let WorkerContext {
             clock,
-            deadlines: Deadlines::new(pace.clone()),
-            pace,
+            monotonic,
             record_queue,
             counters,
-            child: RecordCounters::default(),
+            diagnostics,
+        } = context;
+        Self {
+            clock,
+            deadlines: Deadlines::new(monotonic.clone()),
+            monotonic,
+            record_queue,
+            counters,
+            child_counters: RecordCounters::default(),
             diagnostics,
             sinks,
             commands: Mutex::default(),
             finished: Arc::default(),
             finishing: AtomicBool::new(false),
-            beat: AtomicU64::new(0),
+            last_round: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             has_thread: AtomicBool::new(true),
         }
     }
 
-    /// Hands a command to the worker's thread. A flush that comes when there is no thread left is
-    /// answered at once.
+    /// Hands a command to the worker's thread. A flush that comes after the worker has ended completes at once.
     pub(super) fn command(&self, command: Command) {
         {
             let mut commands = lock(&self.commands);
-            // A stuck worker takes no commands: those that have run out need not wait for it.
+            // A stuck worker takes no commands: flushes whose deadline has passed need not pile up.
             commands.retain(
-                |command| !matches!(command, Command::Flush { answer, .. } if answer.is_settled()),
+                |command| !matches!(command, Command::Flush { done, .. } if done.is_settled()),
             );
             commands.push(command);
         }
         if self.is_finished() {
-            self.answer_leftovers();
+            self.complete_leftover_flushes();
         } else {
-            self.record_queue.ring();
+            self.record_queue.wake();
         }
     }
 
@@ -92,50 +96,54 @@ impl WorkerShared {
         self.finished.value().is_some()
     }
 
-    /// Ends everything now: closes the record queue and the sinks, drops and counts what is left, and gives the
-    /// report. From any thread, whatever the worker's thread is doing; the first call counts.
+    /// Ends the worker now: closes the record queue and the sinks, counts what is left as dropped, and publishes the
+    /// report.
+    ///
+    /// It may be called from any thread, whatever the worker's thread is doing. Only the first call has an effect.
     pub(super) fn finish(&self) {
         if self.finishing.swap(true, Relaxed) {
             return;
         }
+        // First the queue, so that nothing new arrives; then what it holds, which no sink will get any more.
         self.record_queue.close();
         let mut buffers = Vec::new();
         self.record_queue.drain(&mut buffers);
         for record in buffers.iter().flat_map(|buffer| Record::all(buffer)) {
             let items = u64::from(record.items);
             self.counters
-                .dropped(record.signal, DropReason::Shutdown, items);
+                .dropped(record.kind, DropReason::Shutdown, items);
         }
-        // Every sink is closed, whatever the others had left.
+        // Every sink is closed, whatever the others had left: no short-circuit here.
         let left = self.sinks.iter().filter(|sink| !sink.close()).count();
-        let settled = |signal| self.counters.totals(signal).on_their_way() == 0;
+        let settled = |kind| self.counters.totals(kind).on_their_way() == 0;
         let complete = left == 0
             && buffers.iter().all(Vec::is_empty)
             && RecordKind::ALL.into_iter().all(settled);
-        self.finished.give(self.counters.report(complete));
-        self.answer_leftovers();
-        self.deadlines.look();
-        // For the worker's thread, should it only be asleep.
-        self.record_queue.ring();
+        self.finished.complete(self.counters.report(complete));
+        self.complete_leftover_flushes();
+        self.deadlines.recheck();
+        // The worker's thread may only be asleep, and has to notice the end.
+        self.record_queue.wake();
     }
 
-    /// What a child made by `fork` has recorded so far: all of it is dropped, for there is no worker. The counters have it
-    /// too, behind what stood in them when the parent forked. What the parent recorded in the milliseconds before that
-    /// cannot be told from it.
+    /// The report of a child made by `fork`: everything that it has recorded is dropped, because it has no worker.
+    ///
+    /// The shared counters get it too, on top of the parent's values at the fork. Records that the parent queued in the
+    /// milliseconds before the fork count as the child's.
     pub(super) fn report_in_child(&self) -> ShutdownReport {
         self.record_queue
-            .drop_in_child(&[&self.counters, &self.child]);
-        self.child.report(false).in_child()
+            .drop_in_child(&[&self.counters, &self.child_counters]);
+        self.child_counters.report(false).in_child()
     }
 
-    /// Answers the flushes that no thread will take: everything is delivered or counted.
-    fn answer_leftovers(&self) {
+    /// Completes the flushes that no thread will take: everything is delivered or counted by now.
+    fn complete_leftover_flushes(&self) {
         for command in self.take_commands() {
-            if let Command::Flush { answer, .. } = command {
-                answer.give(true);
+            if let Command::Flush { done, .. } = command {
+                done.complete(true);
             }
         }
-        self.deadlines.look();
+        self.deadlines.recheck();
     }
 }
 
@@ -145,7 +153,7 @@ impl Pending for Completion<bool> {
     }
 
     fn expire(&self) {
-        self.give(false);
+        self.complete(false);
     }
 }
 
@@ -167,22 +175,23 @@ mod tests {
     fn a_child_reports_what_it_recorded_and_delivers_nothing() {
         let counters = Arc::new(RecordCounters::default());
         let record_queue = Arc::new(RecordQueue::new(0, Arc::clone(&counters)));
-        let clocks = (Clock::system(), Clock::system());
-        let core = WorkerShared::new(
-            clocks,
-            Arc::clone(&record_queue),
-            (Arc::clone(&counters), Arc::default()),
-            Vec::new(),
-        );
-        // What stood in the counters when the parent forked is the parent's.
+        let context = WorkerContext {
+            clock: Clock::system(),
+            monotonic: Clock::system(),
+            record_queue: Arc::clone(&record_queue),
+            counters: Arc::clone(&counters),
+            diagnostics: Arc::default(),
+        };
+        let shared = WorkerShared::new(context, Vec::new());
+        // Counted before the fork, so by the parent.
         counters.emitted(RecordKind::Error, 40);
         counters.delivered(RecordKind::Error, 40);
-        let nothing = core.report_in_child();
+        let nothing = shared.report_in_child();
         assert!(nothing.to_string().starts_with("nothing was emitted\n"));
         for _ in 0..300 {
             record_queue.push(RecordKind::Error, 0, |out| out.resize(out.len() + 2000, 0));
         }
-        let report = core.report_in_child();
+        let report = shared.report_in_child();
         let errors = report.totals(RecordKind::Error);
         let dropped =
             [DropReason::QueueOverflow, DropReason::Shutdown].map(|it| errors.dropped(it));
@@ -197,9 +206,9 @@ mod tests {
         assert_eq!(counters.totals(RecordKind::Error).emitted(), 340);
         // A buffer that a thread of the parent was at stays locked in the child.
         record_queue.push(RecordKind::Error, 0, |_| {});
-        let again = record_queue.while_locked(|| core.report_in_child());
+        let again = record_queue.while_locked(|| shared.report_in_child());
         assert_eq!(again.totals(RecordKind::Error).emitted(), 300);
-        let last = core.report_in_child();
+        let last = shared.report_in_child();
         assert_eq!(last.totals(RecordKind::Error).emitted(), 301);
     }
 }

@@ -1,4 +1,4 @@
-//! The worker as a whole, with receivers that misbehave: what went out is asked of the receiver.
+//! The worker with receivers that misbehave. What was delivered is asked of the receiver.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -69,10 +69,10 @@ impl Receiver {
     fn lines(&self) -> Vec<String> {
         let got = self.got.lock().unwrap();
         let all = String::from_utf8(got.clone()).unwrap();
-        let whole = all
+        let complete = all
             .split_inclusive('\n')
             .filter(|line| line.starts_with('<') && line.ends_with(">\n"));
-        whole.map(|line| line.trim_end().to_owned()).collect()
+        complete.map(|line| line.trim_end().to_owned()).collect()
     }
 
     fn hold(&self, hold: bool) {
@@ -81,7 +81,7 @@ impl Receiver {
     }
 }
 
-struct Rig {
+struct Fixture {
     worker: Arc<Worker>,
     record_queue: Arc<RecordQueue>,
     counters: Arc<RecordCounters>,
@@ -93,7 +93,7 @@ fn well() -> Behaviour {
     Box::new(|_, bytes| Ok(bytes.len()))
 }
 
-fn rig(config: WorkerConfig, behaviours: Vec<Behaviour>, ticks: Vec<PeriodicTask>) -> Rig {
+fn fixture(config: WorkerConfig, behaviours: Vec<Behaviour>, tasks: Vec<PeriodicTask>) -> Fixture {
     let counters = Arc::new(RecordCounters::default());
     let diagnostics = Arc::new(Diagnostics::default());
     let record_queue = Arc::new(RecordQueue::new(
@@ -119,11 +119,11 @@ fn rig(config: WorkerConfig, behaviours: Vec<Behaviour>, ticks: Vec<PeriodicTask
         counters: Arc::clone(&counters),
         diagnostics: Arc::clone(&diagnostics),
         sinks: sinks.collect(),
-        taps: Vec::new(),
+        processors: Vec::new(),
         remotes: Vec::new(),
-        ticks,
+        tasks,
     });
-    Rig {
+    Fixture {
         worker: worker.unwrap(),
         record_queue,
         counters,
@@ -132,11 +132,11 @@ fn rig(config: WorkerConfig, behaviours: Vec<Behaviour>, ticks: Vec<PeriodicTask
     }
 }
 
-fn one(behaviour: Behaviour) -> Rig {
-    rig(WorkerConfig::default(), vec![behaviour], Vec::new())
+fn one(behaviour: Behaviour) -> Fixture {
+    fixture(WorkerConfig::default(), vec![behaviour], Vec::new())
 }
 
-impl Rig {
+impl Fixture {
     fn log(&self, body: &str) {
         self.record_queue.push(RecordKind::Log, 0, |out| {
             out.extend_from_slice(body.as_bytes());
@@ -153,7 +153,7 @@ impl Rig {
 
     /// The counters balance, and the receivers have what they say. Returns the number of delivered logs.
     fn balance(&self) -> u64 {
-        let totals = RecordKind::ALL.map(|signal| self.counters.totals(signal));
+        let totals = RecordKind::ALL.map(|kind| self.counters.totals(kind));
         for totals in totals {
             assert_eq!(
                 totals.emitted(),
@@ -176,11 +176,11 @@ const LONG: Duration = Duration::from_secs(20);
 
 #[test]
 fn lines_come_out_in_order_of_time_and_whole() {
-    let rig = one(well());
-    rig.receivers[0].hold(true);
+    let fixture = one(well());
+    fixture.receivers[0].hold(true);
     std::thread::scope(|scope| {
         for thread in 0..4_u64 {
-            let record_queue = &rig.record_queue;
+            let record_queue = &fixture.record_queue;
             scope.spawn(move || {
                 for n in 0..500 {
                     let at = n * 4 + thread;
@@ -191,43 +191,52 @@ fn lines_come_out_in_order_of_time_and_whole() {
             });
         }
     });
-    rig.receivers[0].hold(false);
-    assert!(rig.worker.flush_blocking(LONG));
-    rig.balance();
-    let lines = rig.receivers[0].lines();
+    fixture.receivers[0].hold(false);
+    assert!(fixture.worker.flush_blocking(LONG));
+    fixture.balance();
+    let lines = fixture.receivers[0].lines();
     assert_eq!(lines.len(), 2000);
     // Within a batch; a batch may end while a thread is about to push.
     let falls = lines.windows(2).filter(|pair| pair[0] > pair[1]).count() as u64;
-    assert!(falls <= rig.receivers[0].writes.load(SeqCst) + 4, "{falls}");
+    assert!(
+        falls <= fixture.receivers[0].writes.load(SeqCst) + 4,
+        "{falls}"
+    );
 }
 
 #[test]
 fn a_record_that_cannot_be_formatted_is_dropped_alone() {
-    let rig = one(well());
+    let fixture = one(well());
     for body in ["a", "panic", "b", "unreadable", "c"] {
-        rig.log(body);
+        fixture.log(body);
     }
-    assert!(rig.worker.flush_blocking(LONG));
-    assert_eq!(rig.receivers[0].lines(), ["<a>", "<b>", "<c>"]);
-    assert_eq!((rig.balance(), rig.dropped(DropReason::Panic)), (3, 2));
-    assert_eq!(rig.worker.status().restarts, 1);
-    assert!(rig.worker.status().alive);
+    assert!(fixture.worker.flush_blocking(LONG));
+    assert_eq!(fixture.receivers[0].lines(), ["<a>", "<b>", "<c>"]);
+    assert_eq!(
+        (fixture.balance(), fixture.dropped(DropReason::Panic)),
+        (3, 2)
+    );
+    assert_eq!(fixture.worker.status().recovered_panics, 1);
+    assert!(fixture.worker.status().alive);
 }
 
 #[test]
 fn a_format_that_keeps_panicking_costs_its_batch_and_the_next_goes_through() {
-    let rig = one(well());
-    (0..1000).for_each(|_| rig.log("panic"));
-    assert!(rig.worker.flush_blocking(LONG));
-    assert_eq!((rig.balance(), rig.dropped(DropReason::Panic)), (0, 1000));
-    rig.log("a");
-    assert!(rig.worker.flush_blocking(Duration::from_secs(1)));
-    assert_eq!(rig.balance(), 1);
+    let fixture = one(well());
+    (0..1000).for_each(|_| fixture.log("panic"));
+    assert!(fixture.worker.flush_blocking(LONG));
+    assert_eq!(
+        (fixture.balance(), fixture.dropped(DropReason::Panic)),
+        (0, 1000)
+    );
+    fixture.log("a");
+    assert!(fixture.worker.flush_blocking(Duration::from_secs(1)));
+    assert_eq!(fixture.balance(), 1);
 }
 
 #[test]
 fn a_write_that_panics_a_hundred_times_loses_its_blocks_alone() {
-    let rig = one(Box::new(|number, bytes| {
+    let fixture = one(Box::new(|number, bytes| {
         if number < 100 {
             planned_panic();
         }
@@ -235,20 +244,20 @@ fn a_write_that_panics_a_hundred_times_loses_its_blocks_alone() {
     }));
     // A flush does not wait for the back-off, so each round trip meets one panic.
     for n in 0..150 {
-        rig.log(&n.to_string());
-        assert!(rig.worker.flush_blocking(LONG));
+        fixture.log(&n.to_string());
+        assert!(fixture.worker.flush_blocking(LONG));
     }
-    rig.worker.shutdown_blocking(LONG);
-    let delivered = rig.balance();
+    fixture.worker.shutdown_blocking(LONG);
+    let delivered = fixture.balance();
     // The notice about it may have met one of the panics.
     assert!((50..=51).contains(&delivered), "{delivered}");
-    assert_eq!(rig.dropped(DropReason::Panic), 150 - delivered);
+    assert_eq!(fixture.dropped(DropReason::Panic), 150 - delivered);
 }
 
 #[test]
 fn errors_at_random_and_partial_writes_leave_the_books_exact() {
     let mut seed = 7_u64;
-    let rig = one(Box::new(move |_, bytes| {
+    let fixture = one(Box::new(move |_, bytes| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         match seed >> 33 {
             n if n % 3 == 0 => Ok(bytes.len()),
@@ -261,15 +270,15 @@ fn errors_at_random_and_partial_writes_leave_the_books_exact() {
         }
     }));
     for _ in 0..200 {
-        rig.logs(20);
-        assert!(rig.worker.flush_blocking(LONG));
-        assert_eq!(rig.counters.totals(RecordKind::Log).on_their_way(), 0);
+        fixture.logs(20);
+        assert!(fixture.worker.flush_blocking(LONG));
+        assert_eq!(fixture.counters.totals(RecordKind::Log).on_their_way(), 0);
     }
-    assert!(rig.worker.shutdown_blocking(LONG).is_complete());
-    let delivered = rig.balance();
+    assert!(fixture.worker.shutdown_blocking(LONG).is_complete());
+    let delivered = fixture.balance();
     assert!(delivered > 100 && delivered < 4000, "{delivered}");
     assert_eq!(
-        delivered + rig.dropped(DropReason::Io) + rig.dropped(DropReason::Panic),
+        delivered + fixture.dropped(DropReason::Io) + fixture.dropped(DropReason::Panic),
         4000
     );
 }
@@ -278,7 +287,7 @@ fn errors_at_random_and_partial_writes_leave_the_books_exact() {
 fn a_refusing_sink_backs_off_and_comes_back() {
     let refuse = Arc::new(AtomicBool::new(true));
     let flag = Arc::clone(&refuse);
-    let rig = one(Box::new(move |_, bytes| {
+    let fixture = one(Box::new(move |_, bytes| {
         if flag.load(SeqCst) {
             return Err(ErrorKind::BrokenPipe.into());
         }
@@ -286,32 +295,32 @@ fn a_refusing_sink_backs_off_and_comes_back() {
     }));
     let end = Instant::now() + Duration::from_secs(2);
     while Instant::now() < end {
-        rig.logs(2);
+        fixture.logs(2);
         std::thread::sleep(Duration::from_millis(2));
     }
     // 50, 100, 200, 400, 800 ms ..
-    let tries = rig.receivers[0].writes.load(SeqCst);
+    let tries = fixture.receivers[0].writes.load(SeqCst);
     assert!((2..=8).contains(&tries), "{tries}");
-    assert!(rig.worker.status().sinks[0].waiting_since.is_some());
+    assert!(fixture.worker.status().sinks[0].waiting_since.is_some());
     refuse.store(false, SeqCst);
-    assert!(rig.worker.flush_blocking(LONG));
-    assert!(rig.worker.flush_blocking(LONG));
-    assert!(rig.balance() > 0 && rig.dropped(DropReason::Io) > 0);
-    let status = rig.worker.status().sinks[0];
+    assert!(fixture.worker.flush_blocking(LONG));
+    assert!(fixture.worker.flush_blocking(LONG));
+    assert!(fixture.balance() > 0 && fixture.dropped(DropReason::Io) > 0);
+    let status = fixture.worker.status().sinks[0];
     assert!(status.last_delivery_age.is_some() && status.waiting_since.is_none());
     assert_eq!(status.queued_bytes, 0);
-    assert!(rig.diagnostics.notices()[0].contains("refused a write (broken pipe)"));
+    assert!(fixture.diagnostics.notices()[0].contains("refused a write (broken pipe)"));
 }
 
 #[test]
 fn a_hanging_sink_stalls_itself_alone() {
     let config = WorkerConfig::default().max_sink_bytes(1 << 20);
-    let rig = rig(config, vec![well(), well()], Vec::new());
-    let (hanging, other) = (&rig.receivers[0], &rig.receivers[1]);
+    let fixture = fixture(config, vec![well(), well()], Vec::new());
+    let (hanging, other) = (&fixture.receivers[0], &fixture.receivers[1]);
     hanging.hold(true);
     let long = "x".repeat(1000);
     for sent in 1..=40 {
-        (0..100).for_each(|_| rig.log(&long));
+        (0..100).for_each(|_| fixture.log(&long));
         // The other sink gets each of them.
         let end = Instant::now() + LONG;
         while other.lines().len() < sent * 100 {
@@ -320,85 +329,85 @@ fn a_hanging_sink_stalls_itself_alone() {
         }
     }
     let before = Instant::now();
-    assert!(!rig.worker.flush_blocking(Duration::from_millis(100)));
+    assert!(!fixture.worker.flush_blocking(Duration::from_millis(100)));
     assert!(before.elapsed() < Duration::from_millis(600));
-    assert!(rig.dropped(DropReason::QueueOverflow) > 2000);
-    assert!(rig.worker.status().sinks[0].queued_bytes <= 1 << 20);
+    assert!(fixture.dropped(DropReason::QueueOverflow) > 2000);
+    assert!(fixture.worker.status().sinks[0].queued_bytes <= 1 << 20);
     hanging.hold(false);
-    assert!(rig.worker.flush_blocking(LONG));
-    rig.balance();
+    assert!(fixture.worker.flush_blocking(LONG));
+    fixture.balance();
     // A record counts once for each sink that it is meant for.
-    assert_eq!(rig.counters.totals(RecordKind::Log).emitted(), 8000);
+    assert_eq!(fixture.counters.totals(RecordKind::Log).emitted(), 8000);
 }
 
 #[test]
-fn ticks_run_and_a_panicking_one_harms_nobody() {
+fn periodic_tasks_run_and_a_panicking_one_harms_nobody() {
     let (sender, ticks) = mpsc::channel();
     let every = Duration::from_millis(10);
-    let bad: PeriodicTask = (every, Box::new(|| planned_panic()));
-    let good: PeriodicTask = (every, Box::new(move || sender.send(()).unwrap_or(())));
-    let rig = rig(WorkerConfig::default(), vec![well()], vec![bad, good]);
+    let bad = PeriodicTask::new(every, || planned_panic());
+    let good = PeriodicTask::new(every, move || sender.send(()).unwrap_or(()));
+    let fixture = fixture(WorkerConfig::default(), vec![well()], vec![bad, good]);
     (0..5).for_each(|_| ticks.recv_timeout(LONG).unwrap());
-    assert!(rig.worker.status().restarts >= 4);
-    rig.log("a");
-    assert!(rig.worker.flush_blocking(LONG));
-    assert_eq!(rig.balance(), 1);
+    assert!(fixture.worker.status().recovered_panics >= 4);
+    fixture.log("a");
+    assert!(fixture.worker.flush_blocking(LONG));
+    assert_eq!(fixture.balance(), 1);
 }
 
 #[test]
 fn notices_are_lines() {
-    let rig = one(well());
-    rig.diagnostics.report("mind the gap");
+    let fixture = one(well());
+    fixture.diagnostics.report("mind the gap");
     let end = Instant::now() + LONG;
-    while rig.receivers[0].lines() != ["<mind the gap>"] {
+    while fixture.receivers[0].lines() != ["<mind the gap>"] {
         assert!(Instant::now() < end);
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert!(rig.worker.flush_blocking(LONG));
-    rig.balance();
-    assert_eq!(rig.counters.totals(RecordKind::Notice).delivered(), 1);
+    assert!(fixture.worker.flush_blocking(LONG));
+    fixture.balance();
+    assert_eq!(fixture.counters.totals(RecordKind::Notice).delivered(), 1);
 }
 
 #[test]
 fn an_idle_worker_dozes_and_wakes_for_a_record() {
-    let rig = one(well());
+    let fixture = one(well());
     std::thread::sleep(Duration::from_millis(1300));
     let before = Instant::now();
-    rig.log("a");
-    while rig.receivers[0].lines().is_empty() {
+    fixture.log("a");
+    while fixture.receivers[0].lines().is_empty() {
         assert!(before.elapsed() < LONG);
         std::thread::sleep(Duration::from_millis(1));
     }
     assert!(before.elapsed() < Duration::from_millis(500));
-    assert!(rig.worker.status().beat_age < Duration::from_secs(3));
+    assert!(fixture.worker.status().round_age < Duration::from_secs(3));
 }
 
 #[test]
 fn without_a_sink_nothing_is_counted_and_all_calls_answer() {
-    let rig = rig(WorkerConfig::default(), Vec::new(), Vec::new());
-    rig.logs(10);
-    rig.diagnostics.report("unheard");
-    assert!(rig.worker.flush_blocking(LONG));
-    let report = rig.worker.shutdown_blocking(LONG);
+    let fixture = fixture(WorkerConfig::default(), Vec::new(), Vec::new());
+    fixture.logs(10);
+    fixture.diagnostics.report("unheard");
+    assert!(fixture.worker.flush_blocking(LONG));
+    let report = fixture.worker.shutdown_blocking(LONG);
     assert!(report.is_complete());
     assert_eq!(report.totals(RecordKind::Log).emitted(), 0);
-    assert_eq!(rig.diagnostics.take_unwritten(), ["unheard"]);
+    assert_eq!(fixture.diagnostics.take_unwritten(), ["unheard"]);
 }
 
 #[test]
 fn a_shutdown_delivers_and_a_second_gives_the_same_report() {
-    let rig = one(well());
-    rig.logs(1000);
-    let report = rig.worker.shutdown_blocking(LONG);
+    let fixture = one(well());
+    fixture.logs(1000);
+    let report = fixture.worker.shutdown_blocking(LONG);
     assert!(report.is_complete());
-    assert_eq!((rig.balance(), report.delivered()), (1000, 1000));
-    rig.logs(5);
-    assert_eq!(rig.dropped(DropReason::Shutdown), 5);
+    assert_eq!((fixture.balance(), report.delivered()), (1000, 1000));
+    fixture.logs(5);
+    assert_eq!(fixture.dropped(DropReason::Shutdown), 5);
     let before = Instant::now();
-    assert_eq!(rig.worker.shutdown_blocking(LONG), report);
-    assert!(rig.worker.flush_blocking(LONG));
+    assert_eq!(fixture.worker.shutdown_blocking(LONG), report);
+    assert!(fixture.worker.flush_blocking(LONG));
     assert!(before.elapsed() < Duration::from_secs(1));
-    gone(&rig.worker);
+    gone(&fixture.worker);
 }
 
 fn gone(worker: &Worker) {
@@ -411,23 +420,23 @@ fn gone(worker: &Worker) {
 
 #[test]
 fn what_hangs_at_the_deadline_counts_once_even_if_it_ends_later() {
-    let rig = one(well());
-    rig.receivers[0].hold(true);
-    rig.logs(1000);
-    let report = in_time(|| rig.worker.shutdown_blocking(D));
+    let fixture = one(well());
+    fixture.receivers[0].hold(true);
+    fixture.logs(1000);
+    let report = in_time(|| fixture.worker.shutdown_blocking(D));
     assert!(!report.is_complete());
     assert_eq!(
         report.totals(RecordKind::Log).dropped(DropReason::Shutdown),
         1000
     );
-    gone(&rig.worker);
-    rig.receivers[0].hold(false);
+    gone(&fixture.worker);
+    fixture.receivers[0].hold(false);
     let end = Instant::now() + LONG;
-    while rig.receivers[0].got.lock().unwrap().is_empty() {
+    while fixture.receivers[0].got.lock().unwrap().is_empty() {
         assert!(Instant::now() < end);
     }
-    assert_eq!(rig.worker.shutdown_blocking(LONG), report);
-    let totals = rig.counters.totals(RecordKind::Log);
+    assert_eq!(fixture.worker.shutdown_blocking(LONG), report);
+    let totals = fixture.counters.totals(RecordKind::Log);
     assert_eq!(
         (
             totals.emitted(),
@@ -473,33 +482,33 @@ fn everywhere(call: impl Fn(&tokio::runtime::Runtime)) {
 
 #[test]
 fn a_flush_keeps_its_deadline_in_every_runtime_with_a_hanging_sink() {
-    let rig = one(well());
-    rig.receivers[0].hold(true);
-    rig.logs(1000);
+    let fixture = one(well());
+    fixture.receivers[0].hold(true);
+    fixture.logs(1000);
     everywhere(|runtime| {
-        assert!(!in_time(|| runtime.block_on(rig.worker.flush(D))));
-        let task = rig.worker.flush(D);
+        assert!(!in_time(|| runtime.block_on(fixture.worker.flush(D))));
+        let task = fixture.worker.flush(D);
         assert!(!in_time(
             || runtime.block_on(async { tokio::spawn(task).await.unwrap() })
         ));
     });
     // Without any runtime, and with one that has gone since.
-    assert!(!in_time(|| park_on(rig.worker.flush(D))));
-    assert!(!in_time(|| rig.worker.flush_blocking(D)));
-    rig.receivers[0].hold(false);
-    everywhere(|runtime| assert!(runtime.block_on(rig.worker.flush(LONG))));
-    assert_eq!(rig.balance(), 1000);
+    assert!(!in_time(|| park_on(fixture.worker.flush(D))));
+    assert!(!in_time(|| fixture.worker.flush_blocking(D)));
+    fixture.receivers[0].hold(false);
+    everywhere(|runtime| assert!(runtime.block_on(fixture.worker.flush(LONG))));
+    assert_eq!(fixture.balance(), 1000);
 }
 
 #[test]
 fn a_shutdown_keeps_its_deadline_in_every_runtime_with_a_hanging_sink() {
     let check = |shutdown: &dyn Fn(&Worker) -> ShutdownReport| {
-        let rig = one(well());
-        rig.receivers[0].hold(true);
-        rig.logs(10);
-        let report = in_time(|| shutdown(&rig.worker));
+        let fixture = one(well());
+        fixture.receivers[0].hold(true);
+        fixture.logs(10);
+        let report = in_time(|| shutdown(&fixture.worker));
         assert_eq!((report.is_complete(), report.dropped()), (false, 10));
-        rig.receivers[0].hold(false);
+        fixture.receivers[0].hold(false);
     };
     everywhere(|runtime| check(&|worker| runtime.block_on(worker.shutdown(D))));
     check(&|worker| park_on(worker.shutdown(D)));
@@ -531,40 +540,37 @@ fn park_on<T>(future: impl Future<Output = T>) -> T {
 fn a_stuck_worker_keeps_nobody_waiting() {
     let (enter, entered) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
-    let stuck: PeriodicTask = (
-        Duration::from_millis(10),
-        Box::new(move || {
-            enter.send(()).unwrap_or(());
-            released.recv().unwrap_or(());
-        }),
-    );
-    let rig = rig(WorkerConfig::default(), vec![well()], vec![stuck]);
+    let stuck = PeriodicTask::new(Duration::from_millis(10), move || {
+        enter.send(()).unwrap_or(());
+        released.recv().unwrap_or(());
+    });
+    let fixture = fixture(WorkerConfig::default(), vec![well()], vec![stuck]);
     entered.recv_timeout(LONG).unwrap();
-    rig.logs(10);
-    assert!(!in_time(|| park_on(rig.worker.flush(D))));
-    assert!(!in_time(|| rig.worker.flush_blocking(D)));
-    let report = in_time(|| park_on(rig.worker.shutdown(D)));
+    fixture.logs(10);
+    assert!(!in_time(|| park_on(fixture.worker.flush(D))));
+    assert!(!in_time(|| fixture.worker.flush_blocking(D)));
+    let report = in_time(|| park_on(fixture.worker.shutdown(D)));
     assert_eq!((report.is_complete(), report.dropped()), (false, 10));
-    assert!(rig.worker.status().alive);
+    assert!(fixture.worker.status().alive);
     drop(release);
-    gone(&rig.worker);
-    assert_eq!(rig.balance(), 0);
+    gone(&fixture.worker);
+    assert_eq!(fixture.balance(), 0);
 }
 
 #[test]
 fn of_two_shutdowns_the_earlier_deadline_holds() {
-    let rig = one(well());
-    rig.receivers[0].hold(true);
-    rig.logs(10);
-    let far = rig.worker.shutdown(Duration::from_secs(3600));
-    let near = in_time(|| rig.worker.shutdown_blocking(D));
+    let fixture = one(well());
+    fixture.receivers[0].hold(true);
+    fixture.logs(10);
+    let far = fixture.worker.shutdown(Duration::from_secs(3600));
+    let near = in_time(|| fixture.worker.shutdown_blocking(D));
     assert_eq!(park_on(far), near);
-    rig.receivers[0].hold(false);
+    fixture.receivers[0].hold(false);
 }
 
 #[test]
 fn the_last_handle_ends_the_thread_without_waiting() {
-    let Rig {
+    let Fixture {
         worker,
         record_queue,
         counters,
@@ -590,7 +596,7 @@ fn totals_are_exact_under_load_with_a_small_queue() {
     let config = WorkerConfig::default()
         .max_queue_bytes(0)
         .max_sink_bytes(64 << 10);
-    let rig = rig(
+    let fixture = fixture(
         config,
         vec![Box::new(|_, bytes| {
             std::thread::sleep(Duration::from_micros(200));
@@ -600,29 +606,31 @@ fn totals_are_exact_under_load_with_a_small_queue() {
     );
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| rig.logs(20_000));
+            scope.spawn(|| fixture.logs(20_000));
         }
     });
-    assert!(rig.worker.flush_blocking(LONG));
-    assert!(rig.balance() > 0);
-    assert_eq!(rig.counters.totals(RecordKind::Log).emitted(), 80_000);
+    assert!(fixture.worker.flush_blocking(LONG));
+    assert!(fixture.balance() > 0);
+    assert_eq!(fixture.counters.totals(RecordKind::Log).emitted(), 80_000);
 }
 
 #[test]
 fn a_storm_of_one_event_leaves_room_for_others_while_a_sink_hangs() {
     let config = WorkerConfig::default().max_sink_bytes(1 << 20);
-    let rig = rig(config, vec![well()], Vec::new());
-    rig.receivers[0].hold(true);
+    let fixture = fixture(config, vec![well()], Vec::new());
+    fixture.receivers[0].hold(true);
     let mut sent = 0;
     let mut push = |source, body: &str| {
         let write = |out: &mut Vec<u8>| out.extend_from_slice(body.as_bytes());
-        rig.record_queue.push_of(RecordKind::Log, source, 0, write);
+        fixture
+            .record_queue
+            .push_from(RecordKind::Log, source, 0, write);
         sent += 1;
         sent
     };
     let drained = |sent| {
         let end = Instant::now() + LONG;
-        while rig.counters.totals(RecordKind::Log).emitted() < sent {
+        while fixture.counters.totals(RecordKind::Log).emitted() < sent {
             assert!(Instant::now() < end);
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -634,11 +642,11 @@ fn a_storm_of_one_event_leaves_room_for_others_while_a_sink_hangs() {
         }
         drained(push(2 + n, &format!("other {n}")));
     }
-    rig.receivers[0].hold(false);
-    assert!(rig.worker.flush_blocking(LONG));
-    let lines = rig.receivers[0].lines();
+    fixture.receivers[0].hold(false);
+    assert!(fixture.worker.flush_blocking(LONG));
+    let lines = fixture.receivers[0].lines();
     let others = lines.iter().filter(|line| line.starts_with("<other "));
     assert_eq!(others.count(), 30);
-    assert!(rig.dropped(DropReason::QueueOverflow) > 1500);
-    assert!(rig.balance() > 700);
+    assert!(fixture.dropped(DropReason::QueueOverflow) > 1500);
+    assert!(fixture.balance() > 700);
 }

@@ -17,7 +17,7 @@ impl InFlightRequest {
         let route = self.ids.route.number();
         self.layer
             .record_queue
-            .push_of(RecordKind::Request, route, end.now, |out| {
+            .push_from(RecordKind::Request, route, end.now, |out| {
                 self.encode(series, end, out);
             });
     }

@@ -1,11 +1,11 @@
 use super::Status;
 
-/// Whether a request is a gRPC call, and its status: one byte, as records have it.
+/// Whether a request is a gRPC call, and its status, in one byte as in records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Call(u8);
 
 impl Call {
-    /// No gRPC.
+    /// Not a gRPC call.
     pub(crate) const NONE: Self = Self(u8::MAX);
     /// A call without a status.
     pub(crate) const OPEN: Self = Self(u8::MAX - 1);

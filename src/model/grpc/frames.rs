@@ -3,42 +3,42 @@ use bytes::Buf;
 use super::Status;
 use crate::model::is_media_type;
 
-/// Bytes of a line of trailers that are kept: `grpc-status: 16` and some space.
+/// The bytes of a trailer line that are kept: enough for `grpc-status: 16` and some spaces.
 const LINE: usize = 32;
-/// The flag of a frame that holds trailers, and the flag of one that is compressed.
+/// The flags of a frame that holds trailers, and of one that is compressed.
 const TRAILERS: u8 = 0x80;
 const COMPRESSED: u8 = 0x01;
 
-/// Reads the status of a gRPC-Web response from its body: the last frame there holds what are trailers elsewhere.
+/// Reads the status of a gRPC-Web response from its body, whose last frame holds the trailers.
 ///
-/// It sees the bytes in any pieces, keeps a few of them and allocates nothing.
+/// It accepts the body in pieces of any size, keeps a few bytes, and allocates nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     /// The body is base64 text.
     is_text: bool,
-    /// What came cannot be read, so that nothing is said of the status.
-    is_lost: bool,
-    /// A frame of trailers has come.
+    /// The body cannot be read, so its status is unknown.
+    is_unreadable: bool,
+    /// The frame of trailers has arrived.
     ended: bool,
     status: Option<Status>,
-    place: Place,
-    /// Bytes of messages, without the heads of their frames.
+    position: FramePosition,
+    /// Bytes of messages, without the frame headers.
     messages: u64,
-    group: Group,
+    base64: Base64Group,
 }
 
-/// Where in the frames the next byte stands.
+/// The position of the next byte in its frame.
 #[derive(Debug)]
-enum Place {
-    /// In the head of a frame: what has come of it, and how much that is.
+enum FramePosition {
+    /// In the header of a frame: the bytes so far, and their number.
     Head([u8; 5], usize),
-    /// In a message, so many bytes before its end.
+    /// In a message, this many bytes before its end.
     Message(u32),
-    /// In the trailers, so many bytes before their end, with the line that has begun.
+    /// In the trailers, this many bytes before their end, with the current line.
     Trailers(u32, [u8; LINE], usize),
 }
 
-impl Default for Place {
+impl Default for FramePosition {
     fn default() -> Self {
         Self::Head([0; 5], 0)
     }
@@ -46,14 +46,14 @@ impl Default for Place {
 
 /// A group of four digits of base64.
 #[derive(Debug, Default)]
-struct Group {
+struct Base64Group {
     bits: u32,
     digits: u8,
     padding: u8,
 }
 
 impl Frames {
-    /// The reader for a response of this `Content-Type`; `None` where its status is not in the body.
+    /// A reader for a response with this `Content-Type`; `None` if its status is not in the body.
     pub(crate) fn of(content_type: &[u8]) -> Option<Self> {
         let is = |name| is_media_type(content_type, name);
         let suffixed = |name: &str| {
@@ -68,14 +68,14 @@ impl Frames {
         })
     }
 
-    /// A piece of the body: all of it must lie in its first chunk, as it does in `Bytes`, or nothing is said of the
-    /// status.
+    /// Reads a piece of the body. If not all of it is in its first chunk, as it is with `Bytes`, the status remains
+    /// unknown.
     pub(crate) fn push(&mut self, data: &impl Buf) {
         let chunk = data.chunk();
         if chunk.len() < data.remaining() {
-            self.is_lost = true;
+            self.is_unreadable = true;
         }
-        if self.is_lost {
+        if self.is_unreadable {
             return;
         }
         if self.is_text {
@@ -85,38 +85,38 @@ impl Frames {
         }
     }
 
-    /// The status, once it has come.
+    /// The status, once it has arrived.
     pub(crate) fn status(&self) -> Option<Status> {
-        self.status.filter(|_| !self.is_lost)
+        self.status.filter(|_| !self.is_unreadable)
     }
 
-    /// Whether what came can be read, so that a body which ends without a status has none.
+    /// Whether the body so far is readable, so that one that ends without a status has none.
     pub(crate) fn is_readable(&self) -> bool {
-        !self.is_lost
+        !self.is_unreadable
     }
 
-    /// Bytes of messages so far.
+    /// The bytes of messages so far.
     pub(crate) fn messages(&self) -> u64 {
         self.messages
     }
 
     fn push_text(&mut self, text: &[u8]) {
         for digit in text {
-            match self.group.push(*digit) {
+            match self.base64.push(*digit) {
                 Ok(None) => {}
                 Ok(Some((bytes, len))) => {
                     let bytes = bytes.get(..len).unwrap_or_default();
                     self.push_binary(bytes);
                 }
-                Err(()) => self.is_lost = true,
+                Err(()) => self.is_unreadable = true,
             }
         }
     }
 
     fn push_binary(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() && !self.is_lost {
-            bytes = match &mut self.place {
-                Place::Head(head, len) => {
+        while !bytes.is_empty() && !self.is_unreadable {
+            bytes = match &mut self.position {
+                FramePosition::Head(head, len) => {
                     let (byte, rest) = bytes.split_at(1);
                     for (to, byte) in head.iter_mut().skip(*len).zip(byte) {
                         *to = *byte;
@@ -128,16 +128,16 @@ impl Frames {
                     }
                     rest
                 }
-                Place::Message(left) => {
+                FramePosition::Message(left) => {
                     let taken = bytes.len().min(*left as usize);
                     *left -= u32::try_from(taken).unwrap_or(u32::MAX);
                     self.messages += taken as u64;
                     if *left == 0 {
-                        self.place = Place::default();
+                        self.position = FramePosition::default();
                     }
                     bytes.get(taken..).unwrap_or_default()
                 }
-                Place::Trailers(left, line, len) => {
+                FramePosition::Trailers(left, line, len) => {
                     let (byte, rest) = bytes.split_at(1);
                     let byte = byte.first().copied().unwrap_or_default();
                     *left -= 1;
@@ -154,7 +154,7 @@ impl Frames {
                         self.status = status.or(self.status);
                     }
                     if last {
-                        self.place = Place::default();
+                        self.position = FramePosition::default();
                     }
                     rest
                 }
@@ -167,17 +167,17 @@ impl Frames {
         let trailers = flags & TRAILERS != 0;
         self.ended |= trailers;
         if trailers && flags & COMPRESSED != 0 || self.ended && !trailers {
-            self.is_lost = true;
+            self.is_unreadable = true;
         }
-        self.place = match (length, trailers) {
-            (0, _) => Place::default(),
-            (_, true) => Place::Trailers(length, [0; LINE], 0),
-            (_, false) => Place::Message(length),
+        self.position = match (length, trailers) {
+            (0, _) => FramePosition::default(),
+            (_, true) => FramePosition::Trailers(length, [0; LINE], 0),
+            (_, false) => FramePosition::Message(length),
         };
     }
 }
 
-/// The status on a line of trailers, without its end of line.
+/// The status in a trailer line without its line end.
 fn status_line(line: &[u8]) -> Option<Status> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     let (name, value) = line.split_at(colon);
@@ -187,7 +187,7 @@ fn status_line(line: &[u8]) -> Option<Status> {
         .then(|| Status::parse(value.trim_ascii()))
 }
 
-impl Group {
+impl Base64Group {
     /// Takes a digit; returns the bytes of a group that it fills, and their number. A body is several texts of base64
     /// one after the other, each with its own padding.
     fn push(&mut self, digit: u8) -> Result<Option<([u8; 3], usize)>, ()> {
@@ -232,13 +232,13 @@ mod tests {
         const DIGITS: &[u8; 64] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut out = Vec::new();
-        for group in bytes.chunks(3) {
+        for base64 in bytes.chunks(3) {
             let mut all = [0; 3];
-            all[..group.len()].copy_from_slice(group);
+            all[..base64.len()].copy_from_slice(base64);
             let bits = u32::from_be_bytes([0, all[0], all[1], all[2]]);
             for n in 0..4 {
                 let digit = DIGITS[(bits >> (18 - 6 * n)) as usize & 63];
-                out.push(if n > group.len() { b'=' } else { digit });
+                out.push(if n > base64.len() { b'=' } else { digit });
             }
         }
         out

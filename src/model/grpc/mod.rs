@@ -1,4 +1,4 @@
-//! What gRPC messages say of the status of a call: in headers, in trailers, and in the body for gRPC-Web.
+//! The status of a gRPC call, from headers, trailers, or the body of gRPC-Web.
 
 mod call;
 mod frames;

@@ -6,7 +6,7 @@ pub(crate) struct Status(u8);
 
 impl Status {
     pub(crate) const OK: Self = Self(0);
-    /// Also what clients make of a status that they cannot read, and of a response that ends without one.
+    /// Clients also use it for a status that they cannot parse, and for a response that ends without one.
     pub(crate) const UNKNOWN: Self = Self(2);
     pub(crate) const RESOURCE_EXHAUSTED: Self = Self(8);
     pub(crate) const UNIMPLEMENTED: Self = Self(12);
@@ -14,7 +14,7 @@ impl Status {
     /// The number of codes.
     pub(crate) const COUNT: usize = NAMES.len();
 
-    /// The status of a code; one that gRPC does not define is UNKNOWN.
+    /// The status with this code. A code that gRPC does not define yields UNKNOWN.
     #[inline]
     pub(crate) fn of(code: u8) -> Self {
         if usize::from(code) < Self::COUNT {
@@ -24,14 +24,14 @@ impl Status {
         }
     }
 
-    /// The status that stands in `grpc-status` of headers or trailers: `None` where there is none, UNKNOWN where it
-    /// cannot be read, as clients take it.
+    /// The status in `grpc-status` of headers or trailers: `None` if there is no such header, UNKNOWN if it cannot be
+    /// parsed, as in gRPC clients.
     pub(crate) fn of_headers(headers: &HeaderMap) -> Option<Self> {
         let value = headers.get("grpc-status")?;
         Some(Self::parse(value.as_bytes()))
     }
 
-    /// Reads the value of `grpc-status`.
+    /// Parses the value of `grpc-status`.
     pub(super) fn parse(value: &[u8]) -> Self {
         let text = std::str::from_utf8(value).unwrap_or_default();
         let plain = !text.is_empty() && text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
@@ -44,13 +44,13 @@ impl Status {
         self.0
     }
 
-    /// The name in the conventions, such as `NOT_FOUND`.
+    /// The name in the semantic conventions, such as `NOT_FOUND`.
     pub(crate) fn name(self) -> &'static str {
         NAMES.get(usize::from(self.0)).copied().unwrap_or("UNKNOWN")
     }
 
-    /// Whether the conventions call the status an [error of the server]: UNKNOWN, `DEADLINE_EXCEEDED`,
-    /// UNIMPLEMENTED, INTERNAL, UNAVAILABLE and `DATA_LOSS`. On a client's side every status but OK is an error.
+    /// Whether the semantic conventions classify the status as an [error of the server]: UNKNOWN, `DEADLINE_EXCEEDED`,
+    /// UNIMPLEMENTED, INTERNAL, UNAVAILABLE and `DATA_LOSS`. For a client every status but OK is an error.
     ///
     /// [error of the server]: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
     #[inline]
@@ -79,10 +79,10 @@ const NAMES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
-/// Bytes of a method's path.
+/// The most bytes of a method's path.
 const MAX_PATH: usize = 256;
 
-/// Whether a path has the form `/package.Service/Method`, in at most 256 bytes.
+/// Whether a path has the form `/package.Service/Method` and at most 256 bytes.
 pub(crate) fn is_method(path: &str) -> bool {
     let name = |name: &str| {
         !name.is_empty()
@@ -94,7 +94,7 @@ pub(crate) fn is_method(path: &str) -> bool {
     path.len() <= MAX_PATH && parts.is_some_and(|(service, method)| name(service) && name(method))
 }
 
-/// `rpc.method` of a call with this route.
+/// The value of `rpc.method` for a call with this route.
 pub(crate) fn rpc_method(route: &str) -> &str {
     let method = route.strip_prefix('/').filter(|_| is_method(route));
     method.unwrap_or("_OTHER")

@@ -14,7 +14,7 @@ use super::guard::MonitorGuard;
 use super::handle::{Inner, Monitor};
 use super::own;
 use super::tracing::Tracing;
-use crate::access::{self, Keys};
+use crate::access::{self, TokenResolver};
 use crate::clock::{Clock, nanos};
 use crate::config::{
     self, CodeSettings, Config, Environment, ResolvedConfig, Settings, Sources, WorkerConfig,
@@ -38,8 +38,8 @@ use crate::model::{Diagnostics, MonitorLifetime, RecordCounters, Secret};
 use crate::redact::RedactionRules;
 use crate::trace::{OtlpConfig, Propagation, SamplerKind, SpanBackend, TraceConfig, Traces};
 use crate::worker::{
-    Console, PeriodicTask, RecordProcessor, RecordQueue, SinkSetup, SpoolWriter, Worker,
-    WorkerSetup,
+    Console, PeriodicTask, RecordProcessor, RecordQueue, SinkSetup, SpoolSetup, SpoolWriter,
+    Worker, WorkerSetup,
 };
 
 /// How often series are looked through for idle ones.
@@ -607,7 +607,7 @@ impl MonitorBuilder {
         let setting = access_token(&config, &settings);
         more_backtraces(&mut config, &environment);
         let look_up = move |name: &str| environment.text(name).map(str::to_owned);
-        let keys = Keys::new(
+        let keys = TokenResolver::new(
             look_up,
             access::to_stderr,
             Arc::clone(&diagnostics),
@@ -645,8 +645,8 @@ impl MonitorBuilder {
             counters: Arc::clone(&counters),
             diagnostics: Arc::clone(&diagnostics),
             sinks: console(&config, self.console, &requests),
-            taps: taps(&errors, (&metrics, &diagnostics), &tracing),
-            ticks: ticks(&metrics, &tracing, rounds.tick(&diagnostics)),
+            processors: processors(&errors, (&metrics, &diagnostics), &tracing),
+            tasks: tasks(&metrics, &tracing, rounds.tick(&diagnostics)),
             remotes,
         };
         let worker = Worker::start(setup)
@@ -758,26 +758,26 @@ fn levels(config: &Config) -> Result<LevelDirectives> {
     LevelDirectives::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
 }
 
-fn taps(
+fn processors(
     errors: &ErrorTracker,
     (metrics, diagnostics): (&Metrics, &Arc<Diagnostics>),
     tracing: &Tracing,
 ) -> Vec<Box<dyn RecordProcessor>> {
-    let mut taps: Vec<Box<dyn RecordProcessor>> = vec![Box::new(errors.processor(
+    let mut processors: Vec<Box<dyn RecordProcessor>> = vec![Box::new(errors.processor(
         metrics,
         diagnostics,
         decode_breadcrumb,
     ))];
-    taps.extend(tracing.tap());
-    taps
+    processors.extend(tracing.tap());
+    processors
 }
 
-fn ticks(metrics: &Metrics, tracing: &Tracing, rounds: PeriodicTask) -> Vec<PeriodicTask> {
+fn tasks(metrics: &Metrics, tracing: &Tracing, rounds: PeriodicTask) -> Vec<PeriodicTask> {
     let expire = metrics.clone();
-    let mut ticks: Vec<PeriodicTask> =
-        vec![(EXPIRE_EVERY, Box::new(move || expire.expire())), rounds];
-    ticks.extend(tracing.tick());
-    ticks
+    let expire = PeriodicTask::new(EXPIRE_EVERY, move || expire.expire());
+    let mut tasks = vec![expire, rounds];
+    tasks.extend(tracing.tick());
+    tasks
 }
 
 /// Where the environment asks for backtraces, every error has one.
@@ -812,13 +812,14 @@ fn keeper(
     clock: &Clock,
     (record_queue, diagnostics): (&Arc<RecordQueue>, &Arc<Diagnostics>),
 ) -> SpoolWriter {
-    SpoolWriter::in_directory(
-        "captured errors",
-        data_dir.path().join("errors"),
-        config.errors.max_stored_bytes as u64,
-        clock,
-        (record_queue, diagnostics),
-    )
+    SpoolWriter::in_directory(SpoolSetup {
+        name: "captured errors",
+        path: data_dir.path().join("errors"),
+        max_bytes: config.errors.max_stored_bytes as u64,
+        clock: clock.clone(),
+        record_queue: Arc::clone(record_queue),
+        diagnostics: Arc::clone(diagnostics),
+    })
 }
 
 /// Who is asked for the trace of an exemplar: where traces are kept, it is one that is known to be.

@@ -5,7 +5,7 @@ use http::Request;
 
 use super::{HttpError, HttpResponse};
 
-/// There is none: no feature that sends is on.
+/// No feature that sends is on, so there is no client.
 #[derive(Debug, Clone)]
 pub(crate) enum HttpClient {}
 

@@ -1,8 +1,8 @@
-//! The one HTTP client that all sinks share.
+//! The HTTP client that all remote sinks use.
 //!
-//! It runs on the worker's runtime, so that no thread of the host's waits for it and nothing that its
-//! libraries say is recorded. HTTP/1.1 with connections kept alive, TLS by rustls and ring. Redirects
-//! are not followed, no proxy is taken from anywhere, of an answer at most 64 KiB are read.
+//! It runs on the worker's runtime, so that no thread of the host waits for it and no log event of its libraries is
+//! recorded. It speaks HTTP/1.1 with keep-alive, and TLS with rustls and ring. It follows no redirects, uses no proxy,
+//! and reads at most 64 KiB of a response body.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,27 +21,27 @@ pub(crate) use self::disabled::HttpClient;
 #[cfg(feature = "_client")]
 pub(crate) use self::enabled::HttpClient;
 
-/// Whose certificates are believed.
+/// The certificate authorities that are trusted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct TlsRoots {
-    /// PEM certificates of authorities, believed in place of the public ones.
+    /// A PEM file with the certificates of authorities that are trusted in place of the public ones.
     pub(crate) authorities: Option<PathBuf>,
 }
 
-/// What a receiver answered.
+/// The response of a receiver.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// At most 64 KiB.
     pub(crate) body: Bytes,
-    /// Whether `body` is all of it: it may have been longer, or have broken off.
-    pub(crate) whole: bool,
-    /// How long the receiver asks to be left alone, at most an hour; filled in by the sink.
+    /// Whether `body` is complete. It may have been longer than the limit, too slow, or broken off.
+    pub(crate) complete: bool,
+    /// The wait that the receiver asks for, at most an hour. The sink sets it.
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Why there is no answer: the cause in a few words, without anything of the URL but its host.
+/// Why there is no response: the cause in a few words, with nothing of the URL but its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpError(String);
 

@@ -1,15 +1,15 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// The first wait lasts at most this long, each further one twice as long ..
+/// The bound of the first wait. It doubles with each further failure.
 const FIRST: Duration = Duration::from_secs(1);
-/// .. up to this.
+/// The largest bound of a wait.
 const LAST: Duration = Duration::from_secs(60);
-/// Whatever the dice say, a receiver that fails has a moment of peace.
+/// The shortest wait.
 const LEAST: Duration = Duration::from_millis(100);
 
-/// How long to wait after so many failures in a row: anything up to the bound, so that many processes that
-/// lost the same receiver do not come back to it at once.
+/// The wait after this many failures in a row: a random part of the bound (full jitter), so that many processes that
+/// lost the same receiver do not return to it all at once.
 pub(super) fn back_off(failures: u32) -> Duration {
     let random = RandomState::new().hash_one(failures);
     within(bound(failures), random)

@@ -1,32 +1,31 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::{Batch, Encode, Remote};
+use super::{Batch, Encode, RemoteSink};
 use crate::clock::Nanos;
-use crate::model::RecordKind;
-use crate::model::catch_panic;
+use crate::model::{RecordKind, catch_panic};
 use crate::worker::record_queue::Record;
 
-/// After this many panics in one batch of records the rest of them is given up.
+/// After this many panics in one batch of records, the rest of the batch is dropped.
 const MAX_PANICS: u32 = 3;
 
-/// A remote sink with its consumer.
+/// A remote sink with the encoder that fills it.
 pub(in crate::worker) struct Batcher {
-    pub(in crate::worker) sink: Arc<Remote>,
-    consume: Box<dyn Encode>,
+    pub(in crate::worker) sink: Arc<RemoteSink>,
+    encode: Box<dyn Encode>,
     takes: [bool; RecordKind::ALL.len()],
-    /// Whether the sink has taken the promised items of each signal.
+    /// Whether the sink has accepted the items of each kind that [`announce`](Self::announce) named last.
     open: [bool; RecordKind::ALL.len()],
     batches: Vec<Batch>,
 }
 
 impl Batcher {
-    pub(in crate::worker) fn new(sink: Arc<Remote>, consume: Box<dyn Encode>) -> Self {
+    pub(in crate::worker) fn new(sink: Arc<RemoteSink>, encode: Box<dyn Encode>) -> Self {
         let takes =
-            RecordKind::ALL.map(|signal| catch_panic(|| consume.takes(signal)).unwrap_or_default());
+            RecordKind::ALL.map(|kind| catch_panic(|| encode.takes(kind)).unwrap_or_default());
         Self {
             sink,
-            consume,
+            encode,
             takes,
             open: [false; RecordKind::ALL.len()],
             batches: Vec::new(),
@@ -35,74 +34,74 @@ impl Batcher {
 
     #[expect(
         clippy::indexing_slicing,
-        reason = "signals index arrays of their own number"
+        reason = "kinds index arrays of their own number"
     )]
-    pub(in crate::worker) fn takes(&self, signal: RecordKind) -> bool {
-        self.takes[signal as usize]
+    pub(in crate::worker) fn takes(&self, kind: RecordKind) -> bool {
+        self.takes[kind as usize]
     }
 
-    /// Says to the sink what it will get of these records, before anybody works on them: a sink that is closed meanwhile
+    /// Announces the items of these records to the sink before anything works on them. A sink that is closed meanwhile
     /// finds and counts them.
-    pub(in crate::worker) fn promise(&mut self, records: &[Record<'_>]) {
-        for signal in RecordKind::ALL {
-            let of_signal = records.iter().filter(|record| record.signal == signal);
-            let items: u64 = of_signal.map(|record| u64::from(record.items)).sum();
-            let open = self.takes(signal) && (items == 0 || self.sink.hold(signal, items));
-            if let Some(slot) = self.open.get_mut(signal as usize) {
+    pub(in crate::worker) fn announce(&mut self, records: &[Record<'_>]) {
+        for kind in RecordKind::ALL {
+            let of_kind = records.iter().filter(|record| record.kind == kind);
+            let items: u64 = of_kind.map(|record| u64::from(record.items)).sum();
+            let open = self.takes(kind) && (items == 0 || self.sink.hold(kind, items));
+            if let Some(slot) = self.open.get_mut(kind as usize) {
                 *slot = open;
             }
         }
     }
 
-    /// Hands promised records to the consumer. A record at which it panics is dropped alone; after several the rest
-    /// is given up. `panics` counts each.
-    pub(in crate::worker) fn take(&mut self, records: &[Record<'_>], panics: &AtomicU64) {
-        let mut met = 0;
+    /// Encodes the announced records. A record at which the encoder panics is dropped; after several panics the rest is
+    /// dropped too. `panics` counts each panic.
+    pub(in crate::worker) fn encode(&mut self, records: &[Record<'_>], panics: &AtomicU64) {
+        let mut panicked_records = 0;
         for record in records {
-            let (signal, promised) = (record.signal, u64::from(record.items));
-            if !self.is_open(signal) {
+            let (kind, announced) = (record.kind, u64::from(record.items));
+            if !self.is_open(kind) {
                 continue;
             }
-            let found = if met < MAX_PANICS {
-                catch_panic(|| self.consume.take(record)).unwrap_or_else(|| {
+            let found = if panicked_records < MAX_PANICS {
+                catch_panic(|| self.encode.encode(record)).unwrap_or_else(|| {
                     panics.fetch_add(1, Relaxed);
-                    self.sink.consumer_panicked();
-                    met += 1;
+                    self.sink.report_encoder_panic();
+                    panicked_records += 1;
                     0
                 })
             } else {
                 0
             };
-            if found != promised {
-                self.sink.correct(signal, promised, found);
+            if found != announced {
+                self.sink.correct_held(kind, announced, found);
             }
         }
     }
 
-    fn is_open(&self, signal: RecordKind) -> bool {
-        self.open.get(signal as usize).copied().unwrap_or_default()
+    fn is_open(&self, kind: RecordKind) -> bool {
+        self.open.get(kind as usize).copied().unwrap_or_default()
     }
 
     /// Hands the batches that are due to the sink.
     pub(in crate::worker) fn hand_over(&mut self, now: Nanos, all: bool, panics: &AtomicU64) {
-        let made = catch_panic(|| self.consume.batches(now, all, &mut self.batches));
+        let made = catch_panic(|| self.encode.take_batches(now, all, &mut self.batches));
         for batch in self.batches.drain(..) {
             self.sink.accept(batch);
         }
-        for (signal, fate, items) in
-            catch_panic(|| self.consume.take_outcomes()).unwrap_or_default()
+        for (kind, outcome, items) in
+            catch_panic(|| self.encode.take_outcomes()).unwrap_or_default()
         {
-            self.sink.settle_held(signal, fate, items);
+            self.sink.settle_held(kind, outcome, items);
         }
         if made.is_none() {
             panics.fetch_add(1, Relaxed);
-            self.sink.lose_held();
-            catch_panic(|| self.consume.forget());
+            self.sink.drop_held();
+            catch_panic(|| self.encode.clear());
         }
     }
 
-    /// When [`hand_over`](Self::hand_over) has something to do without a further record.
+    /// When [`hand_over`](Self::hand_over) has to be called, if no record comes before.
     pub(in crate::worker) fn due(&self) -> Option<Nanos> {
-        catch_panic(|| self.consume.due()).flatten()
+        catch_panic(|| self.encode.due()).flatten()
     }
 }

@@ -3,27 +3,28 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
-/// The longest that a receiver is believed.
-pub(super) const LONGEST: Duration = Duration::from_secs(3600);
+/// The longest wait that a receiver can ask for.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(3600);
 
-/// How long the receiver asks to be left alone: whole seconds or an HTTP date, at most an hour. `None`
-/// where it asks for nothing that can be understood. `wall` is the time since the Unix epoch.
+/// The wait that `Retry-After` asks for, in whole seconds or until an HTTP date, at most an hour. `None` without a
+/// valid header. `wall` is the time since the Unix epoch.
 pub(super) fn retry_after(headers: &HeaderMap, wall: Duration) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit are a very long time.
+        // A number that does not fit asks for a very long wait.
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
         let date = httpdate::parse_http_date(text).ok()?;
-        // A date that is over asks for no wait.
+        // A date in the past asks for no wait.
         let since_epoch = date.duration_since(UNIX_EPOCH).unwrap_or_default();
         since_epoch.saturating_sub(wall)
     };
-    Some(wait.min(LONGEST))
+    Some(wait.min(MAX_WAIT))
 }
 
-/// By how many seconds `wall`, the time since the Unix epoch, is ahead of the receiver's `Date`.
-pub(super) fn ahead(headers: &HeaderMap, wall: Duration) -> Option<i64> {
+/// The seconds by which `wall`, the time since the Unix epoch, is ahead of the receiver's `Date`; negative if it is
+/// behind.
+pub(super) fn clock_ahead(headers: &HeaderMap, wall: Duration) -> Option<i64> {
     let text = headers.get(DATE)?.to_str().ok()?.trim();
     let date = httpdate::parse_http_date(text).ok()?;
     let theirs = date.duration_since(UNIX_EPOCH).ok()?;
@@ -79,8 +80,8 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(DATE, HeaderValue::from_str(text).unwrap());
-            assert_eq!(ahead(&headers, wall), seconds, "{text:?}");
+            assert_eq!(clock_ahead(&headers, wall), seconds, "{text:?}");
         }
-        assert_eq!(ahead(&HeaderMap::new(), wall), None);
+        assert_eq!(clock_ahead(&HeaderMap::new(), wall), None);
     }
 }

@@ -1,7 +1,7 @@
-//! What is sent to a receiver elsewhere: batches, queued and tried until they are taken or refused for good.
+//! Sinks that send to a remote receiver: batches are queued and retried until they are accepted or refused for good.
 //!
-//! A signal's module gives two things: a [`Encode`], which makes batches of records on the worker's
-//! thread, and a [`Deliver`], which makes the request for a batch and judges its answer.
+//! The module of a record kind provides two parts: an [`Encode`], which makes batches of records on the worker's
+//! thread, and a [`Deliver`], which makes the request for a batch and judges the response.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,152 +15,155 @@ use crate::clock::Nanos;
 use crate::model::{DropReason, RecordKind};
 
 mod back_off;
+mod batch_queue;
 mod batcher;
 mod dates;
-mod queue;
 mod sink;
 #[cfg(all(test, feature = "_client"))]
 mod tests;
 
 pub(super) use self::batcher::Batcher;
-pub(super) use self::sink::Remote;
+pub(super) use self::sink::RemoteSink;
 
-/// One receiver elsewhere.
+/// The parts of one remote sink.
 pub(crate) struct RemoteSetup {
     pub(crate) name: &'static str,
-    /// Bytes of batches that may wait; one batch is always taken.
+    /// The most bytes of batches that may wait. An empty queue accepts a batch of any size.
     pub(crate) max_bytes: usize,
-    /// Items that may wait.
+    /// The most items that may wait.
     pub(crate) max_items: u64,
-    /// What one request may take, from its connection to the end of its answer.
+    /// The time limit of one request, from connecting to the end of the response.
     pub(crate) timeout: Duration,
     pub(crate) client: HttpClient,
-    pub(crate) consume: Box<dyn Encode>,
+    pub(crate) encode: Box<dyn Encode>,
     pub(crate) deliver: Box<dyn Deliver>,
 }
 
 /// Items that are sent together.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
-    pub(crate) signal: RecordKind,
-    /// Each counts once in the counters.
+    pub(crate) kind: RecordKind,
+    /// The number of items, each of which counts once in the counters.
     pub(crate) items: u64,
     pub(crate) body: Bytes,
-    /// For the [`Deliver`] alone, such as the number under which a store keeps the batch.
+    /// For the [`Deliver`] only, such as the number of the batch in a spool.
     pub(crate) tag: u64,
-    /// A store keeps it: what is not delivered by the end is counted as spooled, not as dropped.
+    /// Whether a spool keeps it: if it is not delivered by the end, it counts as spooled, not as dropped.
     pub(crate) stored: bool,
-    /// Its items were never told to [`Encode::take`] in this process, as those of a store that was found
-    /// at the start: whoever makes the batch has counted them as emitted.
-    pub(crate) found: bool,
+    /// Whether its items come from an earlier process, read from a spool, and not from [`Encode::encode`]. Whoever
+    /// makes the batch has counted them as emitted.
+    pub(crate) recovered: bool,
 }
 
 impl Batch {
-    /// A batch of items that [`Encode::take`] was given.
-    pub(crate) fn new(signal: RecordKind, items: u64, body: Bytes) -> Self {
+    /// A batch of items that [`Encode::encode`] was given.
+    pub(crate) fn new(kind: RecordKind, items: u64, body: Bytes) -> Self {
         Self {
-            signal,
+            kind,
             items,
             body,
             tag: 0,
             stored: false,
-            found: false,
+            recovered: false,
         }
     }
 }
 
-/// Makes batches of records, on the worker's thread: in short time, for nothing else goes on meanwhile. It
-/// may panic, and is used again afterwards.
+/// Encodes records into batches. It runs on the worker's thread, where nothing else goes on meanwhile, so it must be
+/// quick. It may panic and is used again after that.
 pub(crate) trait Encode: Send {
-    /// Whether it takes the records of a signal. Asked once, at the start.
-    fn takes(&self, signal: RecordKind) -> bool;
+    /// Whether it takes the records of a kind. Called once per kind, at the start.
+    fn takes(&self, kind: RecordKind) -> bool;
 
-    /// Keeps what a record says for a batch; how many items these are. The record's own count is counted
-    /// as emitted; what it promised too many counts as dropped, what it promised too few as emitted.
-    fn take(&mut self, record: &Record<'_>) -> u64;
+    /// Encodes a record for a later batch and returns the number of items in it.
+    ///
+    /// The record's own number was counted as emitted. If fewer are found, the rest counts as dropped; if more, they
+    /// count as emitted too.
+    fn encode(&mut self, record: &Record<'_>) -> u64;
 
-    /// Makes the batches that are due, and of all that is kept if `all`: somebody flushes.
-    fn batches(&mut self, now: Nanos, all: bool, out: &mut Vec<Batch>);
+    /// Appends the batches that are due to `out`; with `all`, batches of everything that is held, for a flush.
+    fn take_batches(&mut self, now: Nanos, all: bool, out: &mut Vec<Batch>);
 
-    /// What became of items that it kept and made no batch of, since this was last asked.
+    /// Takes the outcomes of the items that it held and did not put into a batch, since the last call.
     fn take_outcomes(&mut self) -> Vec<(RecordKind, ItemOutcome, u64)> {
         Vec::new()
     }
 
-    /// When [`batches`](Self::batches) has something to do without a further record.
+    /// When [`take_batches`](Self::take_batches) has to be called, if no record comes before.
     fn due(&self) -> Option<Nanos>;
 
-    /// Forgets what is kept, after a panic: it is counted as dropped.
-    fn forget(&mut self);
+    /// Discards what is held, after a panic. It has been counted as dropped.
+    fn clear(&mut self);
 }
 
-/// How batches are sent. It runs on the worker's runtime; it must not block, and may panic.
+/// Makes requests of batches and judges the responses. It runs on the worker's runtime, so it must not block. It may
+/// panic.
 pub(crate) trait Deliver: Send + Sync {
-    /// The request that delivers a batch. Its URL is absolute.
+    /// The request that delivers a batch. Its URI is absolute.
     fn request(&self, batch: &Batch) -> Request<Bytes>;
 
-    /// What an answer means. Where there is none, the batch is tried again.
-    fn judge(&self, batch: &Batch, answer: &HttpResponse) -> Verdict;
+    /// What a response means for its batch. Without a response the batch is retried.
+    fn judge(&self, batch: &Batch, response: &HttpResponse) -> Verdict;
 
-    /// How long the receiver wants to be left alone, though it took the last batch.
+    /// How long the receiver asks to wait before the next request, although it accepted the last batch.
     fn pause(&self) -> Option<Duration> {
         None
     }
 
-    /// Whether a store keeps the batch, where it is not delivered by the end.
+    /// Whether a spool keeps the batch if it is not delivered by the end.
     fn is_stored(&self, batch: &Batch) -> bool {
         batch.stored
     }
 
-    /// Two batches in place of one that is too large; `None` if it cannot be divided.
+    /// Splits a batch that is too large in two; `None` if that is impossible.
     fn split(&self, batch: &Batch) -> Option<[Batch; 2]> {
         let _ = batch;
         None
     }
 
-    /// Told once of each batch that is delivered, dropped or left to a store while the sink is open.
-    fn settled(&self, batch: &Batch, end: BatchOutcome) {
-        let _ = (batch, end);
+    /// Called once for each batch that is delivered, dropped or left to a spool while the sink is open.
+    fn on_settled(&self, batch: &Batch, outcome: BatchOutcome) {
+        let _ = (batch, outcome);
     }
 }
 
-/// What an answer means for its batch. `why` is told to the host's people: a few plain words.
+/// What a response means for its batch. `why` goes to the host's operators: a few plain words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Delivered,
-    /// Taken but for so many items, which are not sent again.
+    /// Accepted except for `rejected` items, which are not sent again.
     Partial {
         rejected: u64,
         why: String,
     },
-    /// To be tried again: after this time if the receiver named one, else by the sink's own back-off.
+    /// To be retried: after this time if the receiver named one, else after the sink's own back-off.
     Retry {
         after: Option<Duration>,
         why: String,
     },
-    /// Dropped for good. Nothing else is tried before `pause` is over: the next would fare no better.
+    /// Refused for good, and dropped. The next batch waits until `pause` is over, since it would be refused too.
     Refused {
         reason: DropReason,
         why: String,
         pause: Option<Duration>,
     },
-    /// Too large: to be sent in halves.
+    /// Too large: to be sent in two halves.
     Split,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BatchOutcome {
     Delivered,
     Dropped(DropReason),
-    /// There was no room for it, and a store keeps it.
+    /// The queue had no room for it, and a spool keeps it.
     Spooled,
 }
 
-/// What became of items that were never in a batch.
+/// The outcome of items that were never in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ItemOutcome {
-    /// A store keeps them.
+    /// A spool keeps them.
     Spooled,
     Dropped(DropReason),
 }

@@ -3,61 +3,67 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::dates::{ahead, retry_after};
-use super::queue::Queue;
+use super::batch_queue::BatchQueue;
+use super::dates::{clock_ahead, retry_after};
 use super::{Batch, BatchOutcome, Deliver, ItemOutcome, RemoteSetup, Verdict};
 use crate::clock::{Clock, Nanos};
 use crate::model::{
     Diagnostics, DropReason, RecordCounters, RecordKind, catch_panic, lock, lock_for_status,
 };
 use crate::worker::client::{HttpClient, HttpResponse};
-use crate::worker::line_sink::{ReceiverStatus, SinkStatus};
+use crate::worker::context::WorkerContext;
 use crate::worker::record_queue::RecordQueue;
-use crate::worker::trouble::SinkError;
+use crate::worker::sink_status::{ReceiverStatus, SinkError, SinkStatus};
 
-/// Sentences that one sink says about its receiver.
-const MAX_TOLD: u32 = 16;
+/// The most notices of one sink about its receiver. A receiver may word each of its responses differently.
+const MAX_NOTICES: u32 = 16;
 
-/// One receiver's queue of batches, with at most one request under way.
+/// The sink of one remote receiver: a queue of batches, with at most one request in flight.
 ///
-/// Items come into the counters under the queue's lock alone: what an answer settles is counted when it comes,
-/// what is left is counted by [`close`](Self::close), and after that nobody counts.
-pub(in crate::worker) struct Remote {
+/// Items are counted under the queue's lock only, so that each counts once: a response that settles a batch counts it,
+/// [`close`](Self::close) counts what is left, and nobody counts after that.
+pub(in crate::worker) struct RemoteSink {
     pub(in crate::worker) name: &'static str,
     max_bytes: usize,
     max_items: u64,
     timeout: Duration,
     client: HttpClient,
     deliver: Box<dyn Deliver>,
-    /// The host's clock: dates in answers go by it.
+    /// The host's clock: dates in responses are compared with it.
     clock: Clock,
-    pace: Clock,
+    monotonic: Clock,
     record_queue: Arc<RecordQueue>,
     counters: Arc<RecordCounters>,
     diagnostics: Arc<Diagnostics>,
-    heard: Mutex<ReceiverStatus>,
-    queue: Mutex<Queue>,
+    receiver: Mutex<ReceiverStatus>,
+    queue: Mutex<BatchQueue>,
 }
 
-/// A batch's way to the receiver. If it ends before the batch has landed, something panicked.
-struct Flight<'a>(Option<&'a Remote>);
+/// Guards the batch in flight. If it is dropped before the batch is settled, something panicked, and the batch is
+/// settled as refused.
+struct FlightGuard<'a>(Option<&'a RemoteSink>);
 
-impl Drop for Flight<'_> {
+impl Drop for FlightGuard<'_> {
     fn drop(&mut self) {
         if let Some(sink) = self.0 {
-            sink.land(panicked());
+            sink.finish_attempt(panicked());
         }
     }
 }
 
-impl Remote {
-    /// The sink of a set-up, without its consumer.
+impl RemoteSink {
+    /// The sink of a set-up, and its encoder.
     pub(in crate::worker) fn new(
         setup: RemoteSetup,
-        (clock, pace): (Clock, Clock),
-        record_queue: Arc<RecordQueue>,
-        (counters, diagnostics): (Arc<RecordCounters>, Arc<Diagnostics>),
+        context: &WorkerContext,
     ) -> (Self, Box<dyn super::Encode>) {
+        let WorkerContext {
+            clock,
+            monotonic,
+            record_queue,
+            counters,
+            diagnostics,
+        } = context.clone();
         let sink = Self {
             name: setup.name,
             max_bytes: setup.max_bytes,
@@ -66,69 +72,69 @@ impl Remote {
             client: setup.client,
             deliver: setup.deliver,
             clock,
-            pace,
+            monotonic,
             record_queue,
             counters,
             diagnostics,
-            heard: Mutex::default(),
+            receiver: Mutex::default(),
             queue: Mutex::default(),
         };
-        (sink, setup.consume)
+        (sink, setup.encode)
     }
 
-    /// Items lie with the consumer from now on; `false` if the sink is closed and they are dropped.
-    pub(super) fn hold(&self, signal: RecordKind, items: u64) -> bool {
+    /// Counts items that the encoder holds from now on; `false` if the sink is closed and they are counted as dropped.
+    pub(super) fn hold(&self, kind: RecordKind, items: u64) -> bool {
         let mut queue = self.lock();
         if queue.closed {
-            self.counters.dropped(signal, DropReason::Shutdown, items);
+            self.counters.dropped(kind, DropReason::Shutdown, items);
             return false;
         }
-        queue.hold(signal, items);
+        queue.hold(kind, items);
         true
     }
 
-    /// The consumer found more items in a record than it promised, or fewer.
-    pub(super) fn correct(&self, signal: RecordKind, promised: u64, found: u64) {
+    /// Corrects the count of held items after the encoder found more or fewer of them in a record than were announced.
+    pub(super) fn correct_held(&self, kind: RecordKind, announced: u64, found: u64) {
         let mut queue = self.lock();
         if queue.closed {
             return;
         }
-        if found > promised {
-            self.counters.emitted(signal, found - promised);
-            queue.hold(signal, found - promised);
+        if found > announced {
+            self.counters.emitted(kind, found - announced);
+            queue.hold(kind, found - announced);
         } else {
-            let lost = queue.release(signal, promised - found);
-            self.counters.dropped(signal, DropReason::Panic, lost);
+            let lost = queue.release(kind, announced - found);
+            self.counters.dropped(kind, DropReason::Panic, lost);
         }
     }
 
-    /// The consumer has made an end of items.
-    pub(super) fn settle_held(&self, signal: RecordKind, fate: ItemOutcome, items: u64) {
-        // What it had when the sink was closed was counted then.
-        let items = self.lock().release(signal, items);
-        match fate {
-            ItemOutcome::Spooled => self.counters.spooled(signal, items),
-            ItemOutcome::Dropped(reason) => self.counters.dropped(signal, reason, items),
+    /// Counts items for which the encoder makes no batch.
+    pub(super) fn settle_held(&self, kind: RecordKind, outcome: ItemOutcome, items: u64) {
+        // What it held when the sink was closed has been counted then: `release` returns less.
+        let items = self.lock().release(kind, items);
+        match outcome {
+            ItemOutcome::Spooled => self.counters.spooled(kind, items),
+            ItemOutcome::Dropped(reason) => self.counters.dropped(kind, reason, items),
         }
     }
 
-    /// Whether the consumer has nothing that it made no batch of.
+    /// Whether the encoder holds no items.
     pub(in crate::worker) fn holds_nothing(&self) -> bool {
         self.lock().holds_nothing()
     }
 
-    /// The consumer has lost all that it had.
-    pub(super) fn lose_held(&self) {
-        self.consumer_panicked();
+    /// Counts all items that the encoder holds as dropped, after it panicked.
+    pub(super) fn drop_held(&self) {
+        self.report_encoder_panic();
         self.lock().drop_held(DropReason::Panic, &self.counters);
     }
 
-    /// The consumer panicked.
+    /// Records that the encoder panicked.
     #[cold]
-    pub(super) fn consumer_panicked(&self) {
+    pub(super) fn report_encoder_panic(&self) {
         let mut queue = self.lock();
-        if queue.trouble.replace(SinkError::Panicked) != Some(SinkError::Panicked) {
-            self.tell(&mut queue, || {
+        if queue.error.replace(SinkError::Panicked) != Some(SinkError::Panicked) {
+            self.report(&mut queue, || {
                 format!(
                     "the sink `{}` panicked while it prepared records: they are counted as dropped",
                     self.name
@@ -137,21 +143,21 @@ impl Remote {
         }
     }
 
-    /// Queues a batch, or drops and counts it where it does not fit.
+    /// Queues a batch, or counts its items as dropped if it does not fit.
     pub(super) fn accept(&self, batch: Batch) {
         let mut queue = self.lock();
         if queue.closed {
-            // What the consumer had was counted when the sink was closed.
-            if batch.found {
-                let _end = self.count_undelivered(&batch, DropReason::Shutdown);
+            // `close` has counted what the encoder held.
+            if batch.recovered {
+                let _outcome = self.count_undelivered(&batch, DropReason::Shutdown);
             }
             return;
         }
-        if !batch.found {
-            let held = queue.release(batch.signal, batch.items);
-            self.counters.emitted(batch.signal, batch.items - held);
+        if !batch.recovered {
+            let held = queue.release(batch.kind, batch.items);
+            self.counters.emitted(batch.kind, batch.items - held);
         }
-        let now = self.pace.now();
+        let now = self.monotonic.now();
         let fits = queue.bytes.saturating_add(batch.body.len()) <= self.max_bytes
             && queue.items.saturating_add(batch.items) <= self.max_items;
         if fits || queue.items == 0 {
@@ -163,33 +169,34 @@ impl Remote {
         } else {
             DropReason::QueueOverflow
         };
-        let end = self.count_undelivered(&batch, reason);
+        let outcome = self.count_undelivered(&batch, reason);
         drop(queue);
-        catch_panic(|| self.deliver.settled(&batch, end));
+        catch_panic(|| self.deliver.on_settled(&batch, outcome));
     }
 
-    /// Sends the next batch if there is one, it may be sent, and none is under way.
+    /// Sends the next batch, if one may be sent now and none is in flight.
     pub(in crate::worker) fn dispatch(self: &Arc<Self>, runtime: &Handle) {
-        let Some(first) = self.lock().start(self.pace.now()) else {
+        let Some(first) = self.lock().start(self.monotonic.now()) else {
             return;
         };
         let sink = Arc::clone(self);
         runtime.spawn(async move {
             let mut next = Some(first.batch);
             while let Some(batch) = next {
-                sink.fly(batch).await;
-                next = sink.lock().start(sink.pace.now()).map(|it| it.batch);
+                sink.send(batch).await;
+                next = sink.lock().start(sink.monotonic.now()).map(|it| it.batch);
             }
-            // The worker looks whether somebody waited for this, and when to come back.
-            sink.record_queue.ring();
+            // The worker checks whether a flush waited for this, and when to call `dispatch` again.
+            sink.record_queue.wake();
         });
     }
 
-    async fn fly(&self, batch: Batch) {
-        let mut flight = Flight(Some(self));
+    /// Sends one batch and settles it, or schedules its retry.
+    async fn send(&self, batch: Batch) {
+        let mut guard = FlightGuard(Some(self));
         let verdict = match catch_panic(|| self.deliver.request(&batch)) {
             Some(request) => match self.client.send(request, self.timeout).await {
-                Ok(answer) => self.judge(&batch, answer),
+                Ok(response) => self.judge(&batch, response),
                 Err(failure) => Verdict::Retry {
                     after: None,
                     why: failure.to_string(),
@@ -197,22 +204,23 @@ impl Remote {
             },
             None => panicked(),
         };
-        flight.0 = None;
-        self.land(verdict);
+        guard.0 = None;
+        self.finish_attempt(verdict);
     }
 
-    fn judge(&self, batch: &Batch, mut answer: HttpResponse) -> Verdict {
+    fn judge(&self, batch: &Batch, mut response: HttpResponse) -> Verdict {
         let wall = Duration::from_nanos(self.clock.wall(self.clock.now()));
-        answer.retry_after = retry_after(&answer.headers, wall);
-        *self.heard() = ReceiverStatus {
-            status: Some(answer.status),
-            ahead: ahead(&answer.headers, wall),
+        response.retry_after = retry_after(&response.headers, wall);
+        *lock(&self.receiver) = ReceiverStatus {
+            status: Some(response.status),
+            clock_ahead: clock_ahead(&response.headers, wall),
         };
-        catch_panic(|| self.deliver.judge(batch, &answer)).unwrap_or_else(panicked)
+        catch_panic(|| self.deliver.judge(batch, &response)).unwrap_or_else(panicked)
     }
 
-    /// Settles the batch that was under way, or has it tried again.
-    fn land(&self, verdict: Verdict) {
+    /// Settles the batch that was in flight, or schedules its retry.
+    fn finish_attempt(&self, verdict: Verdict) {
+        // `Deliver` runs without the queue's lock: it may be slow and may panic.
         let halves = match &verdict {
             Verdict::Split => {
                 let batch = self.lock().in_flight.as_ref().map(|it| it.batch.clone());
@@ -224,45 +232,47 @@ impl Remote {
             Verdict::Delivered | Verdict::Partial { .. } => catch_panic(|| self.deliver.pause()),
             _ => None,
         };
-        let ended = {
+        let settled = {
             let mut queue = self.lock();
+            // `close` has counted the batch already.
             if queue.closed {
                 return;
             }
-            let ended = self.settle(&mut queue, verdict, halves);
+            let settled = self.settle(&mut queue, verdict, halves);
             if let Some(pause) = pause.flatten() {
-                queue.obey(self.pace.now(), pause);
+                queue.pause_for_receiver(self.monotonic.now(), pause);
             }
-            ended
+            settled
         };
-        if let Some((batch, end)) = ended {
-            catch_panic(|| self.deliver.settled(&batch, end));
+        if let Some((batch, outcome)) = settled {
+            catch_panic(|| self.deliver.on_settled(&batch, outcome));
         }
     }
 
+    /// Counts the batch that was in flight and removes it from the queue, or puts it back for a retry. Returns what
+    /// [`Deliver::on_settled`] is called with after the lock is released.
     fn settle(
         &self,
-        queue: &mut Queue,
+        queue: &mut BatchQueue,
         verdict: Verdict,
         halves: Option<[Batch; 2]>,
     ) -> Option<(Batch, BatchOutcome)> {
-        let now = self.pace.now();
+        let now = self.monotonic.now();
         match verdict {
             Verdict::Delivered => {
                 let batch = queue.finish()?;
-                self.counters.delivered(batch.signal, batch.items);
-                self.delivers(queue, now);
+                self.counters.delivered(batch.kind, batch.items);
+                self.record_delivery(queue, now);
                 Some((batch, BatchOutcome::Delivered))
             }
             Verdict::Partial { rejected, why } => {
                 let batch = queue.finish()?;
                 let rejected = rejected.min(batch.items);
+                self.counters.delivered(batch.kind, batch.items - rejected);
                 self.counters
-                    .delivered(batch.signal, batch.items - rejected);
-                self.counters
-                    .dropped(batch.signal, DropReason::SendError, rejected);
-                self.delivers(queue, now);
-                self.tell(queue, || {
+                    .dropped(batch.kind, DropReason::SendError, rejected);
+                self.record_delivery(queue, now);
+                self.report(queue, || {
                     format!(
                         "the receiver of `{}` did not take all of a batch: {why}",
                         self.name
@@ -273,7 +283,7 @@ impl Remote {
             Verdict::Retry { after, why } => {
                 queue.retry(now, after);
                 if !std::mem::replace(&mut queue.failing, true) {
-                    self.tell(queue, || {
+                    self.report(queue, || {
                         format!(
                             "`{}` is not delivered ({why}): it waits, up to {} bytes, and is tried again",
                             self.name, self.max_bytes
@@ -284,32 +294,32 @@ impl Remote {
             }
             Verdict::Refused { reason, why, pause } => {
                 let batch = queue.finish()?;
-                self.counters.dropped(batch.signal, reason, batch.items);
+                self.counters.dropped(batch.kind, reason, batch.items);
                 queue.pause(now, pause);
                 queue.failing = true;
-                queue.trouble = match reason {
+                queue.error = match reason {
                     DropReason::Panic => Some(SinkError::Panicked),
                     DropReason::SendError => Some(SinkError::Rejected),
-                    // It asks for less, and takes more later.
-                    _ => queue.trouble,
+                    // The receiver is only overloaded and accepts more later.
+                    _ => queue.error,
                 };
-                self.tell(queue, || {
+                self.report(queue, || {
                     format!("the receiver of `{}` refuses a batch for good ({why}): it is counted as dropped", self.name)
                 });
                 Some((batch, BatchOutcome::Dropped(reason)))
             }
             Verdict::Split => {
-                let whole = queue.in_flight.as_ref()?.batch.items;
-                if let Some([mut first, mut second]) = halves.filter(|_| whole > 1) {
-                    first.items = first.items.min(whole);
-                    second.items = whole - first.items;
+                let items = queue.in_flight.as_ref()?.batch.items;
+                if let Some([mut first, mut second]) = halves.filter(|_| items > 1) {
+                    first.items = first.items.min(items);
+                    second.items = items - first.items;
                     queue.replace([first, second].into_iter());
                     return None;
                 }
                 let batch = queue.finish()?;
                 self.counters
-                    .dropped(batch.signal, DropReason::TooLarge, batch.items);
-                self.tell(queue, || {
+                    .dropped(batch.kind, DropReason::TooLarge, batch.items);
+                self.report(queue, || {
                     format!("the receiver of `{}` finds a single item too large: it is counted as dropped", self.name)
                 });
                 Some((batch, BatchOutcome::Dropped(DropReason::TooLarge)))
@@ -317,64 +327,66 @@ impl Remote {
         }
     }
 
-    fn delivers(&self, queue: &mut Queue, now: Nanos) {
-        queue.trouble = None;
-        queue.recover(now);
+    fn record_delivery(&self, queue: &mut BatchQueue, now: Nanos) {
+        queue.error = None;
+        queue.record_delivery(now);
         if std::mem::take(&mut queue.failing) {
-            self.tell(queue, || format!("`{}` is delivered again", self.name));
+            self.report(queue, || format!("`{}` is delivered again", self.name));
         }
     }
 
-    /// Says a sentence; so many a sink, for a receiver may word each of its answers anew.
-    fn tell(&self, queue: &mut Queue, sentence: impl FnOnce() -> String) {
-        if queue.told < MAX_TOLD {
-            queue.told += 1;
-            self.diagnostics.report(sentence());
+    /// Reports a notice, up to [`MAX_NOTICES`] of them.
+    fn report(&self, queue: &mut BatchQueue, notice: impl FnOnce() -> String) {
+        if queue.notices < MAX_NOTICES {
+            queue.notices += 1;
+            self.diagnostics.report(notice());
         }
     }
 
-    /// When [`dispatch`](Self::dispatch) will have something to do that nothing announces.
+    /// When [`dispatch`](Self::dispatch) has to be called, if neither a record nor a wake-up comes before.
     pub(in crate::worker) fn next_dispatch(&self) -> Option<Nanos> {
         self.lock().next_start()
     }
 
-    /// Asks for all that was accepted so far, and for an attempt at once if more is wanted than before or
-    /// if it is asked `anew`. The bell rings when the sink comes to rest.
-    pub(in crate::worker) fn want_all(&self, anew: bool) -> u64 {
-        self.lock().want_all(anew)
+    /// Requests the delivery of everything accepted so far, and returns the number to pass to
+    /// [`is_settled`](Self::is_settled). The next batch is tried at once if `at_once`, or if there are batches that no
+    /// earlier request covered. The sink wakes the worker when no request is in flight any more.
+    pub(in crate::worker) fn request_flush(&self, at_once: bool) -> u64 {
+        self.lock().request_flush(at_once)
     }
 
-    /// Whether everything up to the batch of that number is delivered or dropped.
+    /// Whether everything up to the batch with this number is delivered or dropped.
     pub(in crate::worker) fn is_settled(&self, number: u64) -> bool {
         self.lock().is_settled(number)
     }
 
-    /// Closes the queue: what has not landed by now is dropped, even if the receiver still takes it.
-    /// Returns whether nothing was left.
+    /// Closes the queue and counts what is not settled yet as dropped, even if the receiver still accepts it. Returns
+    /// whether nothing was left.
     pub(in crate::worker) fn close(&self) -> bool {
         let mut queue = self.lock();
         queue.closed = true;
         let mut left = queue.drop_held(DropReason::Shutdown, &self.counters);
-        for batch in queue.empty() {
+        for batch in queue.take_all() {
             left += batch.items;
-            let _end = self.count_undelivered(&batch, DropReason::Shutdown);
+            let _outcome = self.count_undelivered(&batch, DropReason::Shutdown);
         }
         left == 0
     }
 
+    /// Counts a batch that is not delivered: as spooled if a spool keeps it, else as dropped.
     fn count_undelivered(&self, batch: &Batch, reason: DropReason) -> BatchOutcome {
         if catch_panic(|| self.deliver.is_stored(batch)).unwrap_or_default() {
-            self.counters.spooled(batch.signal, batch.items);
+            self.counters.spooled(batch.kind, batch.items);
             BatchOutcome::Spooled
         } else {
-            self.counters.dropped(batch.signal, reason, batch.items);
+            self.counters.dropped(batch.kind, reason, batch.items);
             BatchOutcome::Dropped(reason)
         }
     }
 
-    /// `None` in a child made by `fork` whose parent was at it.
+    /// `None` in a child made by `fork` if a thread of the parent held a lock of it.
     pub(in crate::worker) fn status(&self) -> Option<SinkStatus> {
-        let now = self.pace.now();
+        let now = self.monotonic.now();
         let age = |at: Nanos| Duration::from_nanos(now.saturating_sub(at));
         let queue = lock_for_status(&self.queue)?;
         Some(SinkStatus {
@@ -382,16 +394,12 @@ impl Remote {
             last_delivery_age: queue.last_delivery.map(age),
             waiting_since: queue.waiting_since.map(age),
             queued_bytes: queue.bytes,
-            trouble: queue.trouble,
-            heard: *lock_for_status(&self.heard)?,
+            error: queue.error,
+            receiver: *lock_for_status(&self.receiver)?,
         })
     }
 
-    fn heard(&self) -> MutexGuard<'_, ReceiverStatus> {
-        lock(&self.heard)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, BatchQueue> {
         lock(&self.queue)
     }
 }

@@ -11,9 +11,10 @@ use super::*;
 use crate::clock::{Clock, nanos};
 use crate::model::{Diagnostics, RecordCounters, RecordTotals};
 use crate::worker::client::TlsRoots;
+use crate::worker::context::WorkerContext;
 use crate::worker::peer::{Peer, Reply, Seen};
 use crate::worker::record_queue::RecordQueue;
-use crate::worker::trouble::SinkError;
+use crate::worker::sink_status::SinkError;
 use crate::worker::{SinkStatus, Worker, WorkerConfig, WorkerSetup};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,11 +43,11 @@ impl Ids {
 }
 
 impl Encode for Ids {
-    fn takes(&self, signal: RecordKind) -> bool {
-        signal == RecordKind::Span
+    fn takes(&self, kind: RecordKind) -> bool {
+        kind == RecordKind::Span
     }
 
-    fn take(&mut self, record: &Record<'_>) -> u64 {
+    fn encode(&mut self, record: &Record<'_>) -> u64 {
         let ids = record.body.chunks_exact(4);
         let ids = ids.map(|id| u32::from_le_bytes(id.try_into().unwrap()));
         if self.panics.load(SeqCst) > 0 {
@@ -59,7 +60,7 @@ impl Encode for Ids {
         (self.kept.len() - before) as u64
     }
 
-    fn batches(&mut self, _now: Nanos, all: bool, out: &mut Vec<Batch>) {
+    fn take_batches(&mut self, _now: Nanos, all: bool, out: &mut Vec<Batch>) {
         let due = self.due().is_some_and(|due| self.clock.now() >= due);
         while self.kept.len() >= self.max || (all || due) && !self.kept.is_empty() {
             let n = self.max.min(self.kept.len());
@@ -79,7 +80,7 @@ impl Encode for Ids {
         Some(self.oldest? + nanos(self.delay))
     }
 
-    fn forget(&mut self) {
+    fn clear(&mut self) {
         self.kept.clear();
         self.oldest = None;
     }
@@ -118,14 +119,14 @@ impl Deliver for Post {
         request.body(batch.body.clone()).unwrap()
     }
 
-    fn judge(&self, _batch: &Batch, answer: &HttpResponse) -> Verdict {
-        let why = answer.status.to_string();
-        match answer.status.as_u16() {
+    fn judge(&self, _batch: &Batch, response: &HttpResponse) -> Verdict {
+        let why = response.status.to_string();
+        match response.status.as_u16() {
             200 => Verdict::Delivered,
             206 => Verdict::Partial { rejected: 1, why },
             413 => Verdict::Split,
             429 | 502..=504 => Verdict::Retry {
-                after: answer.retry_after,
+                after: response.retry_after,
                 why,
             },
             401 => Verdict::Refused {
@@ -141,7 +142,7 @@ impl Deliver for Post {
         }
     }
 
-    fn settled(&self, batch: &Batch, end: BatchOutcome) {
+    fn on_settled(&self, batch: &Batch, end: BatchOutcome) {
         self.ends.lock().unwrap().push((batch.tag, end));
     }
 
@@ -170,7 +171,7 @@ fn keeping(
     }
 }
 
-struct Rig {
+struct Fixture {
     worker: Arc<Worker>,
     record_queue: Arc<RecordQueue>,
     counters: Arc<RecordCounters>,
@@ -181,14 +182,14 @@ struct Rig {
     next: AtomicU32,
 }
 
-fn setup(peer: &Peer, consume: Ids, request_panics: &Arc<AtomicBool>) -> RemoteSetup {
+fn setup(peer: &Peer, encode: Ids, request_panics: &Arc<AtomicBool>) -> RemoteSetup {
     RemoteSetup {
         name: "test",
         max_bytes: 64 << 10,
         max_items: 100_000,
         timeout: SECOND,
         client: HttpClient::new(&TlsRoots::default()).unwrap(),
-        consume: Box::new(consume),
+        encode: Box::new(encode),
         deliver: Box::new(Post {
             url: peer.url("/in").parse().unwrap(),
             ends: Ends::default(),
@@ -197,25 +198,25 @@ fn setup(peer: &Peer, consume: Ids, request_panics: &Arc<AtomicBool>) -> RemoteS
     }
 }
 
-fn rig(peer: &Peer) -> Rig {
+fn fixture(peer: &Peer) -> Fixture {
     let counters = Arc::new(RecordCounters::default());
     let diagnostics = Arc::new(Diagnostics::default());
     let record_queue = Arc::new(RecordQueue::new(1 << 20, Arc::clone(&counters)));
-    let consume = Ids::new(10, Duration::from_millis(50));
-    let consumer_panics = Arc::clone(&consume.panics);
+    let encode = Ids::new(10, Duration::from_millis(50));
+    let consumer_panics = Arc::clone(&encode.panics);
     let request_panics = Arc::default();
     let worker = Worker::start(WorkerSetup {
-        taps: Vec::new(),
+        processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
         record_queue: Arc::clone(&record_queue),
         counters: Arc::clone(&counters),
         diagnostics: Arc::clone(&diagnostics),
         sinks: Vec::new(),
-        remotes: vec![setup(peer, consume, &request_panics)],
-        ticks: Vec::new(),
+        remotes: vec![setup(peer, encode, &request_panics)],
+        tasks: Vec::new(),
     });
-    Rig {
+    Fixture {
         worker: worker.unwrap(),
         record_queue,
         counters,
@@ -226,7 +227,7 @@ fn rig(peer: &Peer) -> Rig {
     }
 }
 
-impl Rig {
+impl Fixture {
     /// Emits so many records of so many items each.
     fn emit(&self, records: u32, items: u32) {
         for _ in 0..records {
@@ -242,7 +243,7 @@ impl Rig {
         self.counters.totals(RecordKind::Span)
     }
 
-    /// How the sink is once the answers that are under way to it have come.
+    /// The state of the sink once the responses in flight have arrived.
     fn at_rest(&self) -> SinkStatus {
         let begun = Instant::now();
         loop {
@@ -288,30 +289,30 @@ fn distinct(taken: &Taken) -> u64 {
 fn a_receiver_that_is_well_gets_everything_once() {
     let taken = Taken::default();
     let peer = Peer::start(keeping(&taken, |_| Reply::status(200)));
-    let rig = rig(&peer);
-    rig.emit(100, 7);
-    assert!(rig.flush(5 * SECOND));
+    let fixture = fixture(&peer);
+    fixture.emit(100, 7);
+    assert!(fixture.flush(5 * SECOND));
     assert_eq!(
-        (rig.totals().emitted(), rig.totals().delivered()),
+        (fixture.totals().emitted(), fixture.totals().delivered()),
         (700, 700)
     );
     assert_eq!(distinct(&taken), 700);
     assert_eq!(taken.lock().unwrap().len(), 700);
     assert_eq!((peer.seen().len(), peer.connections()), (70, 1));
     // Without a flush, by the schedule.
-    rig.emit(1, 3);
+    fixture.emit(1, 3);
     peer.await_seen(71, 2 * SECOND);
-    let status = rig.at_rest();
+    let status = fixture.at_rest();
     assert_eq!((status.name, status.queued_bytes), ("test", 0));
     assert_eq!(peer.seen().len(), 71);
-    let totals = rig.shutdown(SECOND);
+    let totals = fixture.shutdown(SECOND);
     assert_eq!(totals.delivered(), 703);
-    rig.emit(1, 4);
-    assert_eq!(rig.totals().dropped(DropReason::Shutdown), 4);
+    fixture.emit(1, 4);
+    assert_eq!(fixture.totals().dropped(DropReason::Shutdown), 4);
     assert!(
-        rig.diagnostics.notices().is_empty(),
+        fixture.diagnostics.notices().is_empty(),
         "{:?}",
-        rig.diagnostics.notices()
+        fixture.diagnostics.notices()
     );
 }
 
@@ -321,7 +322,7 @@ fn nothing_is_counted_where_nobody_takes_it() {
     let record_queue = Arc::new(RecordQueue::new(1 << 20, Arc::clone(&counters)));
     let peer = Peer::always(Reply::status(200));
     let _worker = Worker::start(WorkerSetup {
-        taps: Vec::new(),
+        processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
         record_queue: Arc::clone(&record_queue),
@@ -329,9 +330,9 @@ fn nothing_is_counted_where_nobody_takes_it() {
         diagnostics: Arc::default(),
         sinks: Vec::new(),
         remotes: vec![setup(&peer, Ids::new(1, SECOND), &Arc::default())],
-        ticks: Vec::new(),
+        tasks: Vec::new(),
     });
-    assert!(record_queue.is_mute(RecordKind::Log) && !record_queue.is_mute(RecordKind::Span));
+    assert!(record_queue.is_muted(RecordKind::Log) && !record_queue.is_muted(RecordKind::Span));
     record_queue.push(RecordKind::Log, 0, |_| {});
     assert_eq!(counters.totals(RecordKind::Log).emitted(), 0);
 }
@@ -340,26 +341,26 @@ fn nothing_is_counted_where_nobody_takes_it() {
 fn an_outage_loses_nothing_and_is_told_once() {
     let taken = Taken::default();
     let peer = Peer::start(keeping(&taken, |_| Reply::status(200)));
-    let rig = rig(&peer);
+    let fixture = fixture(&peer);
     peer.refuse();
-    rig.emit(20, 5);
-    assert!(!rig.flush(Duration::from_millis(200)));
-    rig.emit(20, 5);
-    assert!(!rig.flush(Duration::from_millis(200)));
-    let status = rig.worker.status().sinks;
+    fixture.emit(20, 5);
+    assert!(!fixture.flush(Duration::from_millis(200)));
+    fixture.emit(20, 5);
+    assert!(!fixture.flush(Duration::from_millis(200)));
+    let status = fixture.worker.status().sinks;
     assert!(status[0].waiting_since.unwrap() >= Duration::from_millis(200));
     peer.listen();
     // A flush waits for no back-off.
-    assert!(rig.flush(SECOND));
-    assert_eq!((rig.totals().delivered(), distinct(&taken)), (200, 200));
-    let said = rig.diagnostics.notices();
+    assert!(fixture.flush(SECOND));
+    assert_eq!((fixture.totals().delivered(), distinct(&taken)), (200, 200));
+    let said = fixture.diagnostics.notices();
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(
         said[0].starts_with("`test` is not delivered (the connection was refused)"),
         "{said:?}"
     );
     assert_eq!(said[1], "`test` is delivered again");
-    rig.shutdown(SECOND);
+    fixture.shutdown(SECOND);
 }
 
 #[test]
@@ -383,10 +384,10 @@ fn whatever_the_receiver_does_flush_and_shutdown_keep_their_time() {
     for (reply, fault) in faults {
         let peer = Peer::always(reply.clone());
         fault(&peer);
-        let rig = rig(&peer);
-        rig.emit(30, 3);
-        assert!(!rig.flush(Duration::from_millis(150)), "{reply:?}");
-        let totals = rig.shutdown(Duration::from_millis(150));
+        let fixture = fixture(&peer);
+        fixture.emit(30, 3);
+        assert!(!fixture.flush(Duration::from_millis(150)), "{reply:?}");
+        let totals = fixture.shutdown(Duration::from_millis(150));
         assert_eq!(
             (totals.delivered(), totals.dropped(DropReason::Shutdown)),
             (0, 90),
@@ -400,12 +401,12 @@ fn a_200_counts_whatever_becomes_of_its_body() {
     for reply in [Reply::ResetInBody(200), Reply::Short(200)] {
         let taken = Taken::default();
         let peer = Peer::start(keeping(&taken, move |_| reply.clone()));
-        let rig = rig(&peer);
-        rig.emit(3, 10);
-        assert!(rig.flush(2 * SECOND));
+        let fixture = fixture(&peer);
+        fixture.emit(3, 10);
+        assert!(fixture.flush(2 * SECOND));
         assert_eq!(
             (
-                rig.shutdown(SECOND).delivered(),
+                fixture.shutdown(SECOND).delivered(),
                 taken.lock().unwrap().len()
             ),
             (30, 30)
@@ -421,11 +422,11 @@ fn a_refusal_drops_its_batch_alone() {
         number += 1;
         Reply::status([400, 206, 200][number % 3])
     }));
-    let rig = rig(&peer);
-    rig.emit(90, 1);
-    assert!(rig.flush(5 * SECOND));
+    let fixture = fixture(&peer);
+    fixture.emit(90, 1);
+    assert!(fixture.flush(5 * SECOND));
     assert_eq!((peer.seen().len(), taken.lock().unwrap().len()), (9, 30));
-    let totals = rig.shutdown(SECOND);
+    let totals = fixture.shutdown(SECOND);
     // Three batches were taken but for one item each.
     assert_eq!(
         (totals.delivered(), totals.dropped(DropReason::SendError)),
@@ -444,14 +445,14 @@ fn a_batch_that_is_too_large_is_halved_down_to_one_item() {
             200
         })
     }));
-    let rig = rig(&peer);
-    rig.emit(1, 8);
-    assert!(rig.flush(5 * SECOND));
+    let fixture = fixture(&peer);
+    fixture.emit(1, 8);
+    assert!(fixture.flush(5 * SECOND));
     // 8, 4 4, 2 2 2 2, and the half with the item that is never taken in two.
     let mut sizes: Vec<_> = peer.seen().iter().map(|it| ids(&it.body).len()).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [1, 1, 2, 2, 2, 2, 4, 4, 8]);
-    let totals = rig.shutdown(SECOND);
+    let totals = fixture.shutdown(SECOND);
     assert_eq!(
         (totals.delivered(), totals.dropped(DropReason::TooLarge)),
         (7, 1)
@@ -463,22 +464,22 @@ fn a_batch_that_is_too_large_is_halved_down_to_one_item() {
 fn panics_cost_what_they_touch() {
     let taken = Taken::default();
     let peer = Peer::start(keeping(&taken, |_| Reply::status(200)));
-    let rig = rig(&peer);
-    rig.consumer_panics.store(2, SeqCst);
-    rig.emit(5, 3);
-    assert!(rig.flush(5 * SECOND));
-    let totals = rig.totals();
+    let fixture = fixture(&peer);
+    fixture.consumer_panics.store(2, SeqCst);
+    fixture.emit(5, 3);
+    assert!(fixture.flush(5 * SECOND));
+    let totals = fixture.totals();
     assert_eq!(
         (totals.delivered(), totals.dropped(DropReason::Panic)),
         (9, 6)
     );
-    rig.request_panics.store(true, SeqCst);
-    rig.emit(1, 4);
-    assert!(rig.flush(5 * SECOND));
-    rig.request_panics.store(false, SeqCst);
-    rig.emit(1, 5);
-    assert!(rig.flush(5 * SECOND));
-    let totals = rig.shutdown(SECOND);
+    fixture.request_panics.store(true, SeqCst);
+    fixture.emit(1, 4);
+    assert!(fixture.flush(5 * SECOND));
+    fixture.request_panics.store(false, SeqCst);
+    fixture.emit(1, 5);
+    assert!(fixture.flush(5 * SECOND));
+    let totals = fixture.shutdown(SECOND);
     assert_eq!(
         (totals.delivered(), totals.dropped(DropReason::Panic)),
         (14, 10)
@@ -494,26 +495,26 @@ fn a_sink_that_loses_what_it_is_given_says_why_until_it_delivers() {
         let status = if refusing.load(SeqCst) { 400 } else { 200 };
         Reply::status(status)
     }));
-    let rig = rig(&peer);
+    let fixture = fixture(&peer);
     let after_one_record = || {
-        rig.emit(1, 1);
-        assert!(rig.flush(5 * SECOND));
-        rig.worker.status().sinks[0].trouble
+        fixture.emit(1, 1);
+        assert!(fixture.flush(5 * SECOND));
+        fixture.worker.status().sinks[0].error
     };
     assert_eq!(after_one_record(), None);
-    rig.consumer_panics.store(1, SeqCst);
+    fixture.consumer_panics.store(1, SeqCst);
     assert_eq!(after_one_record(), Some(SinkError::Panicked));
     assert_eq!(after_one_record(), None);
-    rig.request_panics.store(true, SeqCst);
+    fixture.request_panics.store(true, SeqCst);
     assert_eq!(after_one_record(), Some(SinkError::Panicked));
-    rig.request_panics.store(false, SeqCst);
+    fixture.request_panics.store(false, SeqCst);
     assert_eq!(after_one_record(), None);
     refuses.store(true, SeqCst);
     assert_eq!(after_one_record(), Some(SinkError::Rejected));
     refuses.store(false, SeqCst);
     assert_eq!(after_one_record(), None);
     // Said once each time that it begins.
-    let said = rig.diagnostics.notices();
+    let said = fixture.diagnostics.notices();
     let panics = said.iter().filter(|it| it.contains("prepared records"));
     assert_eq!(panics.count(), 1, "{said:#?}");
 }
@@ -521,14 +522,14 @@ fn a_sink_that_loses_what_it_is_given_says_why_until_it_delivers() {
 #[test]
 fn a_hundred_panics_in_a_row_end_nothing() {
     let peer = Peer::always(Reply::status(200));
-    let rig = rig(&peer);
-    rig.request_panics.store(true, SeqCst);
-    rig.emit(100, 10);
-    assert!(rig.flush(5 * SECOND));
-    rig.request_panics.store(false, SeqCst);
-    rig.emit(1, 1);
-    assert!(rig.flush(5 * SECOND));
-    let totals = rig.shutdown(SECOND);
+    let fixture = fixture(&peer);
+    fixture.request_panics.store(true, SeqCst);
+    fixture.emit(100, 10);
+    assert!(fixture.flush(5 * SECOND));
+    fixture.request_panics.store(false, SeqCst);
+    fixture.emit(1, 1);
+    assert!(fixture.flush(5 * SECOND));
+    let totals = fixture.shutdown(SECOND);
     assert_eq!(
         (totals.delivered(), totals.dropped(DropReason::Panic)),
         (1, 1000)
@@ -537,7 +538,7 @@ fn a_hundred_panics_in_a_row_end_nothing() {
 
 /// A sink alone, with a clock that is driven.
 struct Alone {
-    sink: Arc<Remote>,
+    sink: Arc<RemoteSink>,
     clock: Clock,
     counters: Arc<RecordCounters>,
     diagnostics: Arc<Diagnostics>,
@@ -561,12 +562,14 @@ fn alone(peer: &Peer, max_items: u64) -> Alone {
         }),
         ..setup(peer, Ids::new(10, SECOND), &Arc::default())
     };
-    let (sink, _) = Remote::new(
-        setup,
-        (clock.clone(), clock.clone()),
-        Arc::clone(&record_queue),
-        (Arc::clone(&counters), Arc::clone(&diagnostics)),
-    );
+    let context = WorkerContext {
+        clock: clock.clone(),
+        monotonic: clock.clone(),
+        record_queue: Arc::clone(&record_queue),
+        counters: Arc::clone(&counters),
+        diagnostics: Arc::clone(&diagnostics),
+    };
+    let (sink, _) = RemoteSink::new(setup, &context);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -596,7 +599,7 @@ impl Alone {
             .is_some_and(|at| at <= self.clock.now());
         self.sink.dispatch(self.runtime.handle());
         if due {
-            self.runtime.block_on(self.record_queue.rung());
+            self.runtime.block_on(self.record_queue.woken());
         }
         due
     }
@@ -666,7 +669,7 @@ fn a_receiver_is_left_alone_as_long_as_it_asks() {
             _ => assert_eq!(wait, SECOND * seconds),
         }
         // No flush shortens what was asked for.
-        alone.sink.want_all(true);
+        alone.sink.request_flush(true);
         let kept = if seconds == 0 { Duration::ZERO } else { wait };
         assert_eq!(alone.wait(), kept);
         alone.clock.advance(wait);
@@ -714,7 +717,7 @@ fn a_receiver_that_does_not_know_us_is_asked_every_five_minutes() {
     assert_eq!(alone.totals().dropped(DropReason::SendError), 6);
     assert_eq!(alone.diagnostics.notices().len(), 1);
     // A flush asks at once.
-    alone.sink.want_all(true);
+    alone.sink.request_flush(true);
     assert!(alone.turn());
     assert_eq!(peer.seen().len(), 7);
 }
@@ -726,7 +729,7 @@ fn what_a_store_keeps_is_not_dropped_at_the_end() {
     alone.counters.emitted(RecordKind::Span, 2);
     alone.sink.accept(Batch {
         stored: true,
-        found: true,
+        recovered: true,
         ..batch(&[1, 2])
     });
     assert!(!alone.sink.close());
@@ -744,7 +747,7 @@ fn the_end_of_each_batch_is_told() {
         alone.sink.accept(Batch {
             tag,
             stored: true,
-            found: true,
+            recovered: true,
             ..batch(&[1, 2])
         });
     }
@@ -779,7 +782,7 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
         ..setup(&hung, ids(), &Arc::default())
     };
     let worker = Worker::start(WorkerSetup {
-        taps: Vec::new(),
+        processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
         record_queue: Arc::clone(&record_queue),
@@ -787,7 +790,7 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
         diagnostics: Arc::default(),
         sinks: Vec::new(),
         remotes: vec![hanging, setup(&well, ids(), &Arc::default())],
-        ticks: Vec::new(),
+        tasks: Vec::new(),
     })
     .unwrap();
     for round in 0..10_u32 {
@@ -831,13 +834,13 @@ fn faults_that_come_and_go_leave_exact_books() {
             _ => Reply::status(200),
         }
     }));
-    let rig = rig(&peer);
+    let fixture = fixture(&peer);
     for _ in 0..40 {
-        rig.emit(2, 5);
+        fixture.emit(2, 5);
         // Each flush tries once more at once.
-        rig.flush(Duration::from_millis(30));
+        fixture.flush(Duration::from_millis(30));
     }
-    let totals = rig.shutdown(SECOND);
+    let totals = fixture.shutdown(SECOND);
     let refused = totals.dropped(DropReason::SendError);
     assert_eq!(totals.delivered(), distinct(&taken), "{totals:?}");
     assert_eq!(totals.delivered() as usize, taken.lock().unwrap().len());

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::Files;
 
-/// Longest file that is read: ours are shorter.
+/// The most bytes that are read of a file: our files are shorter.
 const MAX_FILE: u64 = 8 << 20;
 
-/// A directory of the file system. It is made when it is missing, mode 0700, its files 0600, and made again
-/// when somebody removes it.
+/// A directory of the file system. It is created with mode 0700 if it is missing, also if somebody removes it later.
+/// Its files have mode 0600.
 #[derive(Debug)]
 pub(super) struct Disk {
     path: PathBuf,
     current: Option<File>,
-    /// The file's name is not on the disk yet.
+    /// Whether the name of the current file has still to be synced.
     new: bool,
 }
 
@@ -46,7 +46,7 @@ impl Disk {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let path = self.path.join(name);
-        // A link in a place of ours leads to a place that is not.
+        // Never writes through a symbolic link, which may lead out of the directory.
         if fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) {
             fs::remove_file(&path)?;
         }
@@ -98,7 +98,7 @@ impl Files for Disk {
     fn sync(&mut self) -> io::Result<()> {
         let file = self.current.as_ref().ok_or(ErrorKind::NotFound)?;
         file.sync_data()?;
-        // The file is no use where its directory was removed meanwhile.
+        // If the directory was removed meanwhile, the file is lost although its sync succeeded.
         fs::symlink_metadata(&self.path)?;
         if self.new {
             self.sync_directory()?;

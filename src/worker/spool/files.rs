@@ -1,24 +1,24 @@
 use std::io;
 
-/// The files of one directory, as a spool needs them. Every call may fail; one that failed may have done a
-/// part of its work.
+/// The file operations that a spool needs, in one directory. Every call may fail, and a call that failed may have done
+/// a part of its work.
 pub(super) trait Files: Send {
-    /// Names and lengths of the files.
+    /// Lists the names and lengths of the files.
     fn list(&mut self) -> io::Result<Vec<(String, u64)>>;
 
-    /// All of a file.
+    /// Reads a file completely.
     fn read(&mut self, name: &str) -> io::Result<Vec<u8>>;
 
-    /// Makes a file that must not exist, and appends to it from now on.
+    /// Creates a file, to which [`append`](Self::append) writes from then on. It must not exist.
     fn create(&mut self, name: &str) -> io::Result<()>;
 
-    /// Appends to the file made last.
+    /// Appends to the file that was created last.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Brings what was appended to the disk, and the file's name with it.
+    /// Syncs what was appended to the disk, and the file's name too.
     fn sync(&mut self) -> io::Result<()>;
 
-    /// Puts a file with this content in the place of one of that name, wholly or not at all.
+    /// Replaces the content of a file atomically.
     fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
 
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;

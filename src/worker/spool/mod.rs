@@ -1,7 +1,8 @@
-//! What is stored before it is sent: records in append-only files of the data directory.
+//! The spool: records in append-only files of the data directory, stored before they are sent.
 //!
-//! A record is on the disk when [`SpoolWriter`] says so; until it is acknowledged it is found again after a
-//! restart. [`Spool`] is the state machine over [`Files`], [`SpoolWriter`] runs it on the worker's blocking pool.
+//! Once [`SpoolWriter`] reports a record as stored, it is on the disk, and it is found again after a restart until it
+//! is acknowledged. [`Spool`] is the state machine over [`Files`]. [`SpoolWriter`] runs it on the worker's blocking
+//! pool.
 
 mod disk;
 mod files;
@@ -19,22 +20,43 @@ use std::sync::Arc;
 use self::disk::Disk;
 use self::files::Files;
 use self::store::Spool;
+use self::writer::SpoolWriterSetup;
 use super::RecordQueue;
 use crate::clock::Clock;
 use crate::model::Diagnostics;
 
+/// The parts of a spool in a directory.
+pub(crate) struct SpoolSetup {
+    /// What is stored, as notices call it: a plural noun.
+    pub(crate) name: &'static str,
+    pub(crate) path: PathBuf,
+    /// The most bytes of its files.
+    pub(crate) max_bytes: u64,
+    pub(crate) clock: Clock,
+    /// Wakes the worker when something is stored or read.
+    pub(crate) record_queue: Arc<RecordQueue>,
+    pub(crate) diagnostics: Arc<Diagnostics>,
+}
+
 impl SpoolWriter {
-    /// A store in this directory, of at most so many bytes of files. `name` is what is stored, as notices
-    /// call it.
-    pub(crate) fn in_directory(
-        name: &'static str,
-        path: PathBuf,
-        max_bytes: u64,
-        clock: &Clock,
-        (record_queue, diagnostics): (&Arc<RecordQueue>, &Arc<Diagnostics>),
-    ) -> Self {
+    /// Opens the spool of a directory, or tries again later if that fails.
+    pub(crate) fn in_directory(setup: SpoolSetup) -> Self {
+        let SpoolSetup {
+            name,
+            path,
+            max_bytes,
+            clock,
+            record_queue,
+            diagnostics,
+        } = setup;
         let open = move || Spool::open(Box::new(Disk::new(&path)), max_bytes);
-        let times = (Clock::system(), clock.wall(clock.now()));
-        Self::new(name, Box::new(open), times, record_queue, diagnostics)
+        Self::new(SpoolWriterSetup {
+            name,
+            open: Box::new(open),
+            monotonic: Clock::system(),
+            wall: clock.wall(clock.now()),
+            record_queue,
+            diagnostics,
+        })
     }
 }

@@ -1,13 +1,13 @@
-//! The form of a file: a header, then records. Each record has a mark, its length, a checksum over the rest,
-//! its number and its body, so that a damaged one is passed over and those behind it are found.
+//! The format of a file: a header, then records. Each record has a mark, its length, a checksum, its number and its
+//! body, so that a reader skips a damaged one and finds those after it.
 
 const MAGIC: [u8; 8] = *b"WPSPOOL1";
 const MARK: [u8; 4] = [0xa5, b'W', b'P', 0x5a];
-/// Magic, first number, checksum.
+/// Bytes of a file's header: magic, first number, checksum.
 pub(super) const HEADER: usize = 8 + 8 + 4;
-/// Mark, length, checksum, number.
+/// Bytes of a record's head: mark, length, checksum, number.
 pub(super) const HEAD: usize = 4 + 4 + 4 + 8;
-/// Bytes of a record's body.
+/// The most bytes of a record's body.
 pub(super) const MAX_BODY: usize = 1 << 20;
 
 /// The header of a file whose records are numbered from `first`.
@@ -31,7 +31,7 @@ pub(super) fn put(out: &mut Vec<u8>, number: u64, body: &[u8]) {
     out.extend_from_slice(body);
 }
 
-/// The records of a file, damaged ones left out; `None` if its header is not one.
+/// Iterates over the records of a file and skips damaged ones; `None` if the header is not valid.
 pub(super) fn records(file: &[u8]) -> Option<impl Iterator<Item = (u64, &[u8])>> {
     let first = u64::from_le_bytes(*file.get(8..16)?.first_chunk()?);
     if file.get(..HEADER)? != header(first) {
@@ -42,7 +42,7 @@ pub(super) fn records(file: &[u8]) -> Option<impl Iterator<Item = (u64, &[u8])>>
         loop {
             let at = rest.windows(MARK.len()).position(|it| it == MARK)?;
             rest = rest.get(at..)?;
-            if let Some((number, body)) = one(rest) {
+            if let Some((number, body)) = first_record(rest) {
                 rest = rest.get(HEAD + body.len()..)?;
                 return Some((number, body));
             }
@@ -51,8 +51,8 @@ pub(super) fn records(file: &[u8]) -> Option<impl Iterator<Item = (u64, &[u8])>>
     }))
 }
 
-/// The record that begins here, if it is whole.
-fn one(from: &[u8]) -> Option<(u64, &[u8])> {
+/// The record at the start of `from`, if it is complete and its checksum matches.
+fn first_record(from: &[u8]) -> Option<(u64, &[u8])> {
     let len = u32::from_le_bytes(*from.get(4..8)?.first_chunk()?) as usize;
     let check = u32::from_le_bytes(*from.get(8..12)?.first_chunk()?);
     let number = u64::from_le_bytes(*from.get(12..HEAD)?.first_chunk()?);

@@ -4,34 +4,34 @@ use std::io;
 use super::Files;
 use super::segment::{HEAD, HEADER, MAX_BODY, header, put, records};
 
-/// A file is closed when it is this long; only whole files are removed.
+/// A file is closed at this size. Only complete files are removed.
 const MAX_SEGMENT: u64 = 1 << 20;
-/// Files that are kept, whatever their size: each start begins a new one.
+/// The most files, whatever their size: each start of the process begins a new one.
 const MAX_SEGMENTS: usize = 1024;
-/// Damaged files that are kept to be looked at.
+/// The most damaged files that are kept for inspection.
 const MAX_CORRUPT: usize = 4;
-/// No number is as large.
-const LAST: u64 = 1 << 62;
+/// All record numbers are smaller.
+const MAX_NUMBER: u64 = 1 << 62;
 const CURSOR: &str = "cursor";
 const SEGMENT: &str = ".seg";
 const CORRUPT: &str = ".corrupt-";
 
-/// Records in files, each with a number that only rises.
+/// Records in files. Their numbers only rise.
 ///
-/// Nothing is ever appended to a file of an earlier start or one on which a write or a sync has failed: what
-/// such a file holds is not known.
+/// Nothing is appended to a file of an earlier process, nor to one on which a write or a sync has failed, because the
+/// content of such a file is unknown.
 pub(super) struct Spool {
     files: Box<dyn Files>,
     max_bytes: u64,
     segments: VecDeque<Segment>,
     bytes: u64,
-    /// Whether the last segment is the one that is appended to.
+    /// Whether records are appended to the last segment.
     open: bool,
     next: u64,
     acked: u64,
     acked_on_disk: u64,
     corrupt: u64,
-    /// Damaged files that were set aside and lie there still, as of the last look.
+    /// Damaged files that were renamed and are still there, as of the last count.
     damaged: u64,
     evicted: u64,
 }
@@ -39,13 +39,14 @@ pub(super) struct Spool {
 #[derive(Debug)]
 struct Segment {
     name: String,
-    /// It holds no number that is not in the next segment too and is not smaller than that one's first.
+    /// The number of its first record. Every record in it has a smaller number than the first of the next segment, or
+    /// is in that segment too.
     first: u64,
     bytes: u64,
 }
 
 impl Spool {
-    /// What is there. Numbers go on behind all that may have been given.
+    /// Opens what is there. New numbers follow all that may have been assigned.
     pub(super) fn open(mut files: Box<dyn Files>, max_bytes: u64) -> io::Result<Self> {
         let (mut found, mut damaged) = (Vec::new(), 0);
         for (name, bytes) in files.list()? {
@@ -55,7 +56,7 @@ impl Spool {
             }
         }
         found.sort_by_key(|segment| segment.first);
-        // A file of so many bytes holds fewer records.
+        // The last file has fewer records than bytes, so this number is greater than all in it.
         let beyond = found.last().map_or(1, |last| last.first + last.bytes + 1);
         let acked = files.read(CURSOR).ok().and_then(|it| read_cursor(&it));
         let acked = acked.unwrap_or_default();
@@ -79,41 +80,41 @@ impl Spool {
         self.next
     }
 
-    /// The last number that needs no keeping.
+    /// The number up to which records are acknowledged.
     pub(super) fn acked(&self) -> u64 {
         self.acked
     }
 
-    /// Bytes of all files.
+    /// The bytes of all files.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Damaged files found so far.
+    /// The number of damaged files found so far.
     pub(super) fn corrupt(&self) -> u64 {
         self.corrupt
     }
 
-    /// Damaged files that lie there still, as of the last [`look_for_damaged`](Self::look_for_damaged).
+    /// The number of damaged files that are still there, as of the last [`count_damaged`](Self::count_damaged).
     pub(super) fn damaged(&self) -> u64 {
         self.damaged
     }
 
-    /// Counts the damaged files that lie there: somebody may have removed them.
-    pub(super) fn look_for_damaged(&mut self) {
+    /// Counts the damaged files that are still there. Somebody may have removed them.
+    pub(super) fn count_damaged(&mut self) {
         if let Ok(files) = self.files.list() {
             let damaged = files.iter().filter(|(name, _)| name.contains(CORRUPT));
             self.damaged = damaged.count() as u64;
         }
     }
 
-    /// Records that had to make room since this was last asked.
+    /// Takes the number of records that were removed to make room, since the last call.
     pub(super) fn take_evicted(&mut self) -> u64 {
         std::mem::take(&mut self.evicted)
     }
 
-    /// Appends records, in the order of their numbers, and brings them to the disk. After an error none of
-    /// them counts as stored; they may be appended again.
+    /// Appends records in the order of their numbers, and syncs them to the disk. After an error none of them counts as
+    /// stored; they may be appended again.
     pub(super) fn append(&mut self, records: &[(u64, Vec<u8>)]) -> io::Result<()> {
         let done = self.try_append(records);
         if done.is_err() {
@@ -140,7 +141,7 @@ impl Spool {
                 rest = others;
             }
             let written = self.files.append(&bytes);
-            // What a failed write left behind takes room too.
+            // Counted before the error is returned: what a failed write left behind takes room too.
             self.bytes += bytes.len() as u64;
             if let Some(segment) = self.segments.back_mut() {
                 segment.bytes += bytes.len() as u64;
@@ -152,14 +153,14 @@ impl Spool {
         Ok(())
     }
 
-    /// Makes sure that there is a file to append to.
+    /// Makes sure that a file is open to append to.
     fn begin(&mut self, number: u64) -> io::Result<()> {
         let full = |segment: &Segment| segment.bytes >= MAX_SEGMENT;
         if self.open && !self.segments.back().is_none_or(full) {
             return Ok(());
         }
         self.open = false;
-        // Two attempts with the same records need two names.
+        // Two attempts to store the same records need two file names.
         let last = self.segments.back().map(|segment| segment.first + 1);
         let first = last.map_or(number, |last| number.max(last));
         let name = format!("{first:016x}{SEGMENT}");
@@ -175,7 +176,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Removes the oldest files until the rest is small enough.
+    /// Removes the oldest files until the rest is within the limits.
     fn make_room(&mut self) {
         while self.segments.len() > 1
             && (self.bytes > self.max_bytes || self.segments.len() > MAX_SEGMENTS)
@@ -190,12 +191,13 @@ impl Spool {
                 });
                 self.evicted += lost as u64;
             }
-            // A file that cannot be removed is found again at the next start.
+            // If the file cannot be removed, it is found again at the next start.
             let _left = self.files.remove(&oldest.name);
         }
     }
 
-    /// Records behind `after`, up to about `max` bytes of them, each number once. None: there are no more.
+    /// Reads records with numbers greater than `after`, up to about `max` bytes, each number once. An empty list means
+    /// that there are no more.
     pub(super) fn read(&mut self, after: u64, max: usize) -> Vec<(u64, Vec<u8>)> {
         let after = after.max(self.acked);
         let (mut out, mut bytes, mut last) = (Vec::new(), 0, after);
@@ -212,9 +214,9 @@ impl Spool {
                 if self.open && at + 1 == self.segments.len() {
                     return out;
                 }
-                // The process may have ended when a file had no header yet.
-                let cut = file.is_ok_and(|file| file.len() < HEADER);
-                self.set_aside(at, cut);
+                // A process may have ended before it had written the header of a file.
+                let has_no_header = file.is_ok_and(|file| file.len() < HEADER);
+                self.set_aside(at, has_no_header);
                 continue;
             };
             for (number, body) in all {
@@ -232,7 +234,7 @@ impl Spool {
         out
     }
 
-    /// Takes a file that is none of ours out of the list and gives it a name that says so.
+    /// Takes an unreadable file out of the list and renames it to `*.corrupt-N`. An empty one is removed.
     fn set_aside(&mut self, at: usize, empty: bool) {
         let Some(segment) = self.segments.remove(at) else {
             return;
@@ -243,25 +245,25 @@ impl Spool {
             return;
         }
         self.corrupt += 1;
-        let mut corpses: Vec<_> = self.files.list().unwrap_or_default();
-        corpses.retain(|(name, _)| name.contains(CORRUPT));
-        corpses.sort();
+        let mut damaged_files: Vec<_> = self.files.list().unwrap_or_default();
+        damaged_files.retain(|(name, _)| name.contains(CORRUPT));
+        damaged_files.sort();
         let used = |n: u64| {
             let end = format!("{CORRUPT}{n}");
-            corpses.iter().any(|(name, _)| name.ends_with(&end))
+            damaged_files.iter().any(|(name, _)| name.ends_with(&end))
         };
         let number = (1..=1 << 20).find(|n| !used(*n)).unwrap_or_default();
-        for (name, _) in corpses.iter().rev().skip(MAX_CORRUPT - 1) {
+        for (name, _) in damaged_files.iter().rev().skip(MAX_CORRUPT - 1) {
             let _left = self.files.remove(name);
         }
         let stem = segment.name.trim_end_matches(SEGMENT);
         let _left = self
             .files
             .rename(&segment.name, &format!("{stem}{CORRUPT}{number}"));
-        self.look_for_damaged();
+        self.count_damaged();
     }
 
-    /// Notes that records up to this number need no keeping.
+    /// Acknowledges every record up to this number.
     pub(super) fn ack(&mut self, number: u64) {
         self.acked = self.acked.max(number);
     }
@@ -271,7 +273,7 @@ impl Spool {
         self.acked > self.acked_on_disk
     }
 
-    /// Brings the acknowledgements to the disk, then removes files of which nothing is needed.
+    /// Writes the acknowledgements to the disk, then removes the files whose records are all acknowledged.
     pub(super) fn save_acks(&mut self) -> io::Result<()> {
         if !self.has_acks() {
             return Ok(());
@@ -279,7 +281,7 @@ impl Spool {
         self.files.replace(CURSOR, &cursor(self.acked))?;
         self.acked_on_disk = self.acked;
         if self.acked + 1 >= self.next {
-            // Nothing is needed at all; the next record begins a new file.
+            // Everything is acknowledged: the last file can go too, and the next record begins a new one.
             self.open = false;
         }
         while let Some(oldest) = self.segments.front() {
@@ -288,7 +290,7 @@ impl Spool {
                 None if self.open => return Ok(()),
                 None => self.next,
             };
-            // The end is not this file's; a number given twice may be the next one's first.
+            // `end` is not in this file, but with a number that was stored twice it may be the first of the next one.
             if end > self.acked.saturating_add(1) {
                 return Ok(());
             }
@@ -303,8 +305,8 @@ impl Spool {
 fn first_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(SEGMENT)?;
     let first = (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok())??;
-    // Numbers are nanoseconds at most: what is beyond is none of ours.
-    (first < LAST).then_some(first)
+    // Our numbers are at most nanoseconds of the wall clock: a larger one is not from us.
+    (first < MAX_NUMBER).then_some(first)
 }
 
 fn cursor(acked: u64) -> [u8; 12] {
@@ -317,5 +319,5 @@ fn cursor(acked: u64) -> [u8; 12] {
 
 fn read_cursor(bytes: &[u8]) -> Option<u64> {
     let acked = u64::from_le_bytes(*bytes.first_chunk()?);
-    (bytes == cursor(acked) && acked < LAST).then_some(acked)
+    (bytes == cursor(acked) && acked < MAX_NUMBER).then_some(acked)
 }

@@ -3,146 +3,169 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::Spool;
+use super::store::Spool;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::model::{Diagnostics, catch_panic, lock, lock_for_status};
 use crate::worker::completion::Completion;
 use crate::worker::{BlockingPool, RecordQueue};
 
-/// After an error of the disk the next attempt waits so long.
-const RETRY: Duration = Duration::from_secs(5);
-/// Acknowledgements are brought to the disk at most so often.
-const ACKS: Duration = Duration::from_secs(1);
-/// While damaged files lie there, it is looked this often whether somebody has removed them.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// Bytes that wait for a disk that is slow or fails; the oldest are given up.
-const MAX_WAITING: usize = 4 << 20;
-/// Bytes read at a time.
+/// The wait after an error of the disk.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Acknowledgements are written to the disk after this delay, together.
+const ACK_DELAY: Duration = Duration::from_secs(1);
+/// How often damaged files are counted again, while there are any: somebody may have removed them.
+const RECOUNT_DAMAGED: Duration = Duration::from_secs(30);
+/// The most bytes that wait for a slow or failing disk. Beyond that, the oldest records are given up.
+const MAX_PENDING_BYTES: usize = 4 << 20;
+/// The bytes of records that are read at a time.
 const MAX_READ: usize = 256 << 10;
-/// Stretches of records that were given up and are remembered.
+/// The most ranges of record numbers that are remembered as given up.
 const MAX_GAPS: usize = 64;
 
-/// Opens the spool, again after it was lost to an error.
-pub(super) type Open = dyn Fn() -> io::Result<Spool> + Send + Sync;
+/// Opens the spool, also again after an error.
+pub(super) type OpenSpool = dyn Fn() -> io::Result<Spool> + Send + Sync;
 
-/// Stores records before they are sent: never on the caller's thread, which waits for nothing.
+/// Stores records before they are sent, on the worker's blocking pool. No caller waits for the disk.
 ///
-/// One task at a time holds the [`Spool`]; it takes all that waits, writes and syncs it once, and answers
-/// those who wait for it. Where the disk fails, records are in memory alone until it does better.
+/// One task at a time holds the [`Spool`]. It takes all pending records, writes them, syncs once, and completes their
+/// receipts. While the disk fails, records are only in memory.
 #[derive(Clone)]
-pub(crate) struct SpoolWriter(Arc<Shared>);
+pub(crate) struct SpoolWriter(Arc<SpoolShared>);
 
-struct Shared {
+struct SpoolShared {
     name: &'static str,
-    open: Box<Open>,
-    pace: Clock,
+    open: Box<OpenSpool>,
+    monotonic: Clock,
     record_queue: Arc<RecordQueue>,
     diagnostics: Arc<Diagnostics>,
-    state: Mutex<State>,
+    state: Mutex<SpoolState>,
 }
 
-struct State {
-    /// None while a task holds it, and after it was lost to an error.
+struct SpoolState {
+    /// `None` while a task holds it, and after an error of opening it.
     spool: Option<Spool>,
+    /// Whether a task is on the blocking pool or on its way there.
     busy: bool,
-    waiting: VecDeque<Waiting>,
-    waiting_bytes: usize,
+    pending: VecDeque<PendingRecord>,
+    pending_bytes: usize,
+    /// The number of the next record.
     next: u64,
-    /// Everything up to here is on the disk, but for the gaps.
+    /// Every record up to this number is on the disk, except for the gaps.
     stored: u64,
+    /// The first and last number of each range of records that were given up.
     gaps: VecDeque<(u64, u64)>,
+    /// Every record up to this number is acknowledged.
     acked: u64,
+    /// When acknowledgements are written to the disk; `None` if all are there.
     acks_due: Option<Nanos>,
-    /// When to count damaged files again; `None` if there are none.
-    look_due: Option<Nanos>,
-    read: Reading,
+    /// When damaged files are counted again; `None` if there are none.
+    recount_due: Option<Nanos>,
+    read: ReadState,
+    /// After an error: when the disk is tried again.
     not_before: Nanos,
     status: SpoolStatus,
 }
 
-struct Waiting {
+struct PendingRecord {
     number: u64,
     body: Vec<u8>,
-    answer: Option<Arc<Completion<bool>>>,
+    receipt: Option<Arc<Completion<bool>>>,
 }
 
-enum Reading {
+enum ReadState {
     Idle,
-    Wanted(u64),
+    /// The records after this number are requested.
+    Requested(u64),
     Done(Vec<(u64, Vec<u8>)>),
 }
 
-/// How the store does.
+/// The state of the spool, for health and self-metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct SpoolStatus {
-    /// Whether the disk refuses what comes.
+    /// Whether the disk refuses records.
     pub(crate) failing: bool,
     /// Bytes of its files.
     pub(crate) bytes: u64,
     /// Damaged files found.
     pub(crate) corrupt: u64,
-    /// Damaged files that were set aside and not removed by anybody yet.
+    /// Damaged files that were renamed and are still there.
     pub(crate) damaged: u64,
-    /// Records given up unstored, for the disk failed for too long.
+    /// Records given up without being stored, because the disk failed for too long.
     pub(crate) unstored: u64,
-    /// Records that had to make room for newer ones.
+    /// Records removed to make room for newer ones.
     pub(crate) evicted: u64,
 }
 
-/// What a task has to do.
-struct Work {
-    records: Vec<Waiting>,
+/// One round of work of a task.
+struct SpoolWork {
+    records: Vec<PendingRecord>,
     acked: u64,
     save_acks: bool,
-    look: bool,
-    read: Option<u64>,
+    recount: bool,
+    /// Read the records after this number.
+    read_after: Option<u64>,
+}
+
+/// The parts of a [`SpoolWriter`].
+pub(super) struct SpoolWriterSetup {
+    pub(super) name: &'static str,
+    pub(super) open: Box<OpenSpool>,
+    pub(super) monotonic: Clock,
+    /// Nanoseconds since the Unix epoch now.
+    pub(super) wall: u64,
+    pub(super) record_queue: Arc<RecordQueue>,
+    pub(super) diagnostics: Arc<Diagnostics>,
 }
 
 impl SpoolWriter {
-    /// A store that `open` opens, at once. Where that fails it is tried again later. Numbers begin behind
-    /// what is stored, and behind `wall`, so that they rise even where the disk cannot be read now.
-    pub(super) fn new(
-        name: &'static str,
-        open: Box<Open>,
-        (pace, wall): (Clock, u64),
-        record_queue: &Arc<RecordQueue>,
-        diagnostics: &Arc<Diagnostics>,
-    ) -> Self {
+    /// Opens the spool now, or tries again later if that fails.
+    ///
+    /// Record numbers begin after all that are stored and after the wall time, so that they rise even if the disk
+    /// cannot be read now.
+    pub(super) fn new(setup: SpoolWriterSetup) -> Self {
+        let SpoolWriterSetup {
+            name,
+            open,
+            monotonic,
+            wall,
+            record_queue,
+            diagnostics,
+        } = setup;
         let opened = catch_panic(&open).unwrap_or_else(panicked);
         let (spool, error) = match opened {
             Ok(spool) => (Some(spool), None),
             Err(error) => (None, Some(error)),
         };
-        let known = spool.as_ref().map_or((1, 0, 0), |spool| {
+        let (first, acked, bytes) = spool.as_ref().map_or((1, 0, 0), |spool| {
             (spool.next(), spool.acked(), spool.bytes())
         });
         let damaged = spool.as_ref().map_or(0, Spool::damaged);
-        let next = known.0.max(wall).max(1);
-        let shared = Shared {
+        let next = first.max(wall).max(1);
+        let shared = SpoolShared {
             name,
             open,
-            record_queue: Arc::clone(record_queue),
-            diagnostics: Arc::clone(diagnostics),
-            state: Mutex::new(State {
+            record_queue,
+            diagnostics,
+            state: Mutex::new(SpoolState {
                 spool,
                 busy: false,
-                waiting: VecDeque::new(),
-                waiting_bytes: 0,
+                pending: VecDeque::new(),
+                pending_bytes: 0,
                 next,
                 stored: next - 1,
                 gaps: VecDeque::new(),
-                acked: known.1,
+                acked,
                 acks_due: None,
-                look_due: (damaged > 0).then(|| pace.now() + nanos(LOOK_AGAIN)),
-                read: Reading::Idle,
+                recount_due: (damaged > 0).then(|| monotonic.now() + nanos(RECOUNT_DAMAGED)),
+                read: ReadState::Idle,
                 not_before: 0,
                 status: SpoolStatus {
-                    bytes: known.2,
+                    bytes,
                     damaged,
                     ..SpoolStatus::default()
                 },
             }),
-            pace,
+            monotonic,
         };
         if let Some(error) = error {
             shared.fail(&mut shared.lock(), &error);
@@ -150,33 +173,33 @@ impl SpoolWriter {
         Self(Arc::new(shared))
     }
 
-    /// Stores a record, some time soon; its number. `answer` is told when it is on the disk, or that the
-    /// disk refused it for now.
-    pub(crate) fn push(&self, body: Vec<u8>, answer: Option<Arc<Completion<bool>>>) -> u64 {
+    /// Queues a record to be stored and returns its number. `receipt` completes with `true` when the record is on the
+    /// disk, or with `false` if the disk refuses it for now.
+    pub(crate) fn push(&self, body: Vec<u8>, receipt: Option<Arc<Completion<bool>>>) -> u64 {
         let mut state = self.0.lock();
         let number = state.next;
         state.next += 1;
-        state.waiting_bytes += body.len();
+        state.pending_bytes += body.len();
         let failing = state.status.failing;
-        state.waiting.push_back(Waiting {
+        state.pending.push_back(PendingRecord {
             number,
             body,
-            answer: answer.filter(|answer| {
+            receipt: receipt.filter(|receipt| {
                 if failing {
-                    answer.give(false);
+                    receipt.complete(false);
                 }
                 !failing
             }),
         });
-        while state.waiting_bytes > MAX_WAITING {
-            let Some(lost) = state.waiting.pop_front() else {
+        while state.pending_bytes > MAX_PENDING_BYTES {
+            let Some(lost) = state.pending.pop_front() else {
                 break;
             };
-            state.waiting_bytes = state.waiting_bytes.saturating_sub(lost.body.len());
+            state.pending_bytes = state.pending_bytes.saturating_sub(lost.body.len());
             state.status.unstored += 1;
             state.add_gap(lost.number);
-            if let Some(answer) = lost.answer {
-                answer.give(false);
+            if let Some(receipt) = lost.receipt {
+                receipt.complete(false);
             }
         }
         number
@@ -185,39 +208,39 @@ impl SpoolWriter {
     /// Whether a record is on the disk.
     #[cfg_attr(
         not(feature = "sentry"),
-        expect(dead_code, reason = "nobody sends what is stored")
+        expect(dead_code, reason = "no feature sends what is stored")
     )]
     pub(crate) fn is_stored(&self, number: u64) -> bool {
         self.0.lock().is_stored(number)
     }
 
-    /// Notes that nothing up to this number need be kept.
+    /// Acknowledges every record up to this number: the spool need not keep them.
     #[cfg_attr(
         not(feature = "sentry"),
-        expect(dead_code, reason = "nobody sends what is stored")
+        expect(dead_code, reason = "no feature sends what is stored")
     )]
     pub(crate) fn ack(&self, number: u64) {
-        let now = self.0.pace.now();
+        let now = self.0.monotonic.now();
         let mut state = self.0.lock();
         if number > state.acked {
             state.acked = number;
-            state.acks_due.get_or_insert(now + nanos(ACKS));
+            state.acks_due.get_or_insert(now + nanos(ACK_DELAY));
         }
     }
 
-    /// Asks for stored records behind a number, some at a time; [`take_read`](Self::take_read) has them.
-    pub(crate) fn want_read(&self, after: u64) {
+    /// Requests some of the stored records after a number, for [`take_read`](Self::take_read).
+    pub(crate) fn request_read(&self, after: u64) {
         let mut state = self.0.lock();
-        if matches!(state.read, Reading::Idle) {
-            state.read = Reading::Wanted(after);
+        if matches!(state.read, ReadState::Idle) {
+            state.read = ReadState::Requested(after);
         }
     }
 
-    /// The records that were asked for, once they are there; none are left where it is empty.
+    /// Takes the records that were requested, once they are read. An empty list means that no more are stored.
     pub(crate) fn take_read(&self) -> Option<Vec<(u64, Vec<u8>)>> {
         let mut state = self.0.lock();
-        match std::mem::replace(&mut state.read, Reading::Idle) {
-            Reading::Done(records) => Some(records),
+        match std::mem::replace(&mut state.read, ReadState::Idle) {
+            ReadState::Done(records) => Some(records),
             other => {
                 state.read = other;
                 None
@@ -230,7 +253,7 @@ impl SpoolWriter {
         self.0.lock().next - 1
     }
 
-    /// Whether all records up to this one are on the disk, or the disk refuses them.
+    /// Whether every record up to this number is on the disk, or the disk refuses them.
     pub(crate) fn is_settled(&self, number: u64) -> bool {
         let state = self.0.lock();
         state.status.failing || state.stored >= number
@@ -239,16 +262,16 @@ impl SpoolWriter {
     /// Whether there are no files, as far as is known.
     #[cfg_attr(
         not(feature = "sentry"),
-        expect(dead_code, reason = "nobody sends what is stored")
+        expect(dead_code, reason = "no feature sends what is stored")
     )]
     pub(crate) fn is_empty(&self) -> bool {
         let status = self.0.lock().status;
         status.bytes == 0 && !status.failing
     }
 
-    /// Brings what is acknowledged to the disk soon; whether it is there, or cannot be brought there.
+    /// Writes acknowledgements to the disk soon; whether they are there already, or the disk fails.
     pub(crate) fn save_acks(&self) -> bool {
-        let now = self.0.pace.now();
+        let now = self.0.monotonic.now();
         let mut state = self.0.lock();
         if let Some(due) = &mut state.acks_due {
             *due = now.min(*due);
@@ -256,27 +279,27 @@ impl SpoolWriter {
         state.acks_due.is_none() || state.status.failing
     }
 
-    /// The last number that needs no keeping.
+    /// The number up to which records are acknowledged.
     pub(crate) fn acked(&self) -> u64 {
         self.0.lock().acked
     }
 
-    /// How it does; `None` in a child made by `fork` whose parent was at it.
+    /// The current state; `None` in a child made by `fork` if a thread of the parent held the lock.
     pub(crate) fn status(&self) -> Option<SpoolStatus> {
         lock_for_status(&self.0.state).map(|state| state.status)
     }
 
-    /// Runs code while other code is at the store, as a thread of the parent may have been when it forked.
+    /// Runs code while the lock is held, as a thread of the parent may hold it when it forks.
     #[cfg(test)]
     pub(crate) fn while_locked<R>(&self, run: impl FnOnce() -> R) -> R {
         let _locked = self.0.lock();
         run()
     }
 
-    /// Sets a task to work where there is something to do and none is at it.
-    pub(crate) fn dispatch(&self, jobs: &BlockingPool<'_>) {
+    /// Starts a task, if there is work to do now and no task is at it.
+    pub(crate) fn dispatch(&self, pool: &BlockingPool<'_>) {
         {
-            let now = self.0.pace.now();
+            let now = self.0.monotonic.now();
             let mut state = self.0.lock();
             if state.busy || !state.has_work(now) {
                 return;
@@ -284,34 +307,34 @@ impl SpoolWriter {
             state.busy = true;
         }
         let shared = Arc::clone(&self.0);
-        if !jobs.run(move || shared.work()) {
+        if !pool.spawn(move || shared.work()) {
             let mut state = self.0.lock();
             state.busy = false;
-            state.not_before = self.0.pace.now() + nanos(RETRY);
+            state.not_before = self.0.monotonic.now() + nanos(RETRY_AFTER);
         }
     }
 
-    /// When [`dispatch`](Self::dispatch) has something to do that nothing announces.
+    /// When [`dispatch`](Self::dispatch) has to be called, if neither a record nor a wake-up comes before.
     pub(crate) fn due(&self) -> Option<Nanos> {
         let state = self.0.lock();
         if state.busy {
             return None;
         }
-        let waits = !state.waiting.is_empty() || matches!(state.read, Reading::Wanted(_));
+        let waits = !state.pending.is_empty() || matches!(state.read, ReadState::Requested(_));
         let work = waits.then_some(state.not_before);
-        let timed = [state.acks_due, state.look_due].into_iter().flatten();
+        let timed = [state.acks_due, state.recount_due].into_iter().flatten();
         let timed = timed.map(|due| due.max(state.not_before));
         work.into_iter().chain(timed).min()
     }
 }
 
-impl State {
+impl SpoolState {
     fn has_work(&self, now: Nanos) -> bool {
         now >= self.not_before
-            && (!self.waiting.is_empty()
-                || matches!(self.read, Reading::Wanted(_))
+            && (!self.pending.is_empty()
+                || matches!(self.read, ReadState::Requested(_))
                 || self.acks_due.is_some_and(|due| now >= due)
-                || self.look_due.is_some_and(|due| now >= due))
+                || self.recount_due.is_some_and(|due| now >= due))
     }
 
     fn is_stored(&self, number: u64) -> bool {
@@ -335,12 +358,12 @@ impl State {
     }
 }
 
-impl Shared {
-    /// Does what there is to do, until there is nothing. Runs on the blocking pool; the disk may hang.
+impl SpoolShared {
+    /// Works until nothing is left to do. Runs on the blocking pool; the disk may hang.
     fn work(&self) {
         let mut spool = self.lock().spool.take();
         loop {
-            let now = self.pace.now();
+            let now = self.monotonic.now();
             let work = {
                 let mut state = self.lock();
                 if !state.has_work(now) {
@@ -348,74 +371,78 @@ impl Shared {
                     state.busy = false;
                     break;
                 }
-                state.waiting_bytes = 0;
-                Work {
-                    records: state.waiting.drain(..).collect(),
+                state.pending_bytes = 0;
+                SpoolWork {
+                    records: state.pending.drain(..).collect(),
                     acked: state.acked,
                     save_acks: state.acks_due.is_some_and(|due| now >= due),
-                    look: state.look_due.is_some_and(|due| now >= due),
-                    read: match state.read {
-                        Reading::Wanted(after) => Some(after),
+                    recount: state.recount_due.is_some_and(|due| now >= due),
+                    read_after: match state.read {
+                        ReadState::Requested(after) => Some(after),
                         _ => None,
                     },
                 }
             };
-            spool = self.one(spool, work);
+            spool = self.run_work(spool, work);
         }
-        // Somebody may wait for what is stored or read now.
-        self.record_queue.ring();
+        // The worker checks whether somebody waits for what is stored or read now.
+        self.record_queue.wake();
     }
 
-    /// Does one round of work; the spool if it is still good.
-    fn one(&self, spool: Option<Spool>, work: Work) -> Option<Spool> {
-        let Work {
+    /// Does one round of work. Returns the spool, unless it could not be opened.
+    fn run_work(&self, spool: Option<Spool>, work: SpoolWork) -> Option<Spool> {
+        let SpoolWork {
             records,
             acked,
             save_acks,
-            look,
-            read,
+            recount,
+            read_after,
         } = work;
-        let (numbered, answers): (Vec<_>, Vec<_>) = records
+        let (numbered, receipts): (Vec<_>, Vec<_>) = records
             .into_iter()
-            .map(|it| ((it.number, it.body), it.answer))
+            .map(|it| ((it.number, it.body), it.receipt))
             .unzip();
         let mut spool =
             match spool.map_or_else(|| catch_panic(&self.open).unwrap_or_else(panicked), Ok) {
                 Ok(spool) => spool,
                 Err(error) => {
-                    self.give_back(numbered, answers, &error);
+                    self.put_back(numbered, receipts, &error);
                     return None;
                 }
             };
+        // 2. Acknowledged first, so that files of which nothing is needed are removed before others are evicted.
         spool.ack(acked);
         let done = catch_panic(|| {
-            // One more try, on a new file: a file system may have got over it.
+            // One more attempt, which begins a new file: the error may be over, and nothing is appended after an error.
             let stored = spool.append(&numbered).or_else(|_| spool.append(&numbered));
             stored.and_then(|()| if save_acks { spool.save_acks() } else { Ok(()) })
         });
-        let read = match read {
+        // 3. Read only after a successful write: after an error the disk is left alone.
+        let read = match read_after {
             Some(after) if matches!(done, Some(Ok(()))) => {
                 Some(catch_panic(|| spool.read(after, MAX_READ)).unwrap_or_default())
             }
             _ => None,
         };
         if let Err(error) = done.unwrap_or_else(panicked) {
-            self.give_back(numbered, answers, &error);
+            self.put_back(numbered, receipts, &error);
             return Some(spool);
         }
-        if look {
-            spool.look_for_damaged();
+        if recount {
+            spool.count_damaged();
         }
+        // 4. The outcome is published under the lock, and receipts complete only after it: whoever is woken finds the
+        //    new state.
         let mut state = self.lock();
         if let Some((last, _)) = numbered.last() {
             state.stored = *last;
         }
         if save_acks {
             let more = state.acked > acked;
-            state.acks_due = more.then(|| self.pace.now() + nanos(ACKS));
+            state.acks_due = more.then(|| self.monotonic.now() + nanos(ACK_DELAY));
         }
         if let Some(records) = read {
-            state.read = Reading::Done(records);
+            state.read = ReadState::Done(records);
         }
         state.status.bytes = spool.bytes();
         if spool.corrupt() > state.status.corrupt {
@@ -427,55 +454,55 @@ impl Shared {
         }
         state.status.corrupt = spool.corrupt();
         state.status.damaged = spool.damaged();
-        // Writes that come more often do not put the look off.
-        let due = state.look_due.filter(|_| !look);
-        let due = due.unwrap_or_else(|| self.pace.now() + nanos(LOOK_AGAIN));
-        state.look_due = (spool.damaged() > 0).then_some(due);
+        // The due time stays unless this round has counted: frequent writes must not put the count off.
+        let due = state.recount_due.filter(|_| !recount);
+        let due = due.unwrap_or_else(|| self.monotonic.now() + nanos(RECOUNT_DAMAGED));
+        state.recount_due = (spool.damaged() > 0).then_some(due);
         state.status.evicted += spool.take_evicted();
         if std::mem::take(&mut state.status.failing) {
             self.diagnostics
                 .report(format!("{} are stored on disk again", self.name));
         }
         drop(state);
-        for answer in answers.into_iter().flatten() {
-            answer.give(true);
+        for receipt in receipts.into_iter().flatten() {
+            receipt.complete(true);
         }
         Some(spool)
     }
 
-    /// Puts records back for the next attempt; those who wait for them are told.
-    fn give_back(
+    /// Puts records back for the next attempt, and completes their receipts with `false`.
+    fn put_back(
         &self,
         records: Vec<(u64, Vec<u8>)>,
-        answers: Vec<Option<Arc<Completion<bool>>>>,
+        receipts: Vec<Option<Arc<Completion<bool>>>>,
         error: &io::Error,
     ) {
         let mut state = self.lock();
         for (number, body) in records.into_iter().rev() {
-            state.waiting_bytes += body.len();
-            state.waiting.push_front(Waiting {
+            state.pending_bytes += body.len();
+            state.pending.push_front(PendingRecord {
                 number,
                 body,
-                answer: None,
+                receipt: None,
             });
         }
         self.fail(&mut state, error);
         drop(state);
-        for answer in answers.into_iter().flatten() {
-            answer.give(false);
+        for receipt in receipts.into_iter().flatten() {
+            receipt.complete(false);
         }
     }
 
-    fn fail(&self, state: &mut State, error: &io::Error) {
+    fn fail(&self, state: &mut SpoolState, error: &io::Error) {
         state.status.failing = true;
-        state.not_before = self.pace.now() + nanos(RETRY);
+        state.not_before = self.monotonic.now() + nanos(RETRY_AFTER);
         self.diagnostics.report(format!(
             "{} are in memory alone: the data directory refuses them ({error}); it is tried again every 5 s",
             self.name
         ));
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SpoolState> {
         lock(&self.state)
     }
 }

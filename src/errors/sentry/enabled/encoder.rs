@@ -108,7 +108,7 @@ impl EventEncoder {
         let Some(after) = self.read_after else { return };
         if self.has_room() {
             self.is_reading = true;
-            store.want_read(after);
+            store.request_read(after);
         }
     }
 
@@ -138,7 +138,7 @@ impl EventEncoder {
             setup.counters.emitted(RecordKind::Error, 1);
             match self.batch(event, Some(number)) {
                 Ok(mut batch) => {
-                    batch.found = true;
+                    batch.recovered = true;
                     out.push(batch);
                 }
                 Err(reason) => setup.counters.dropped(RecordKind::Error, reason, 1),
@@ -204,18 +204,18 @@ impl EventEncoder {
 }
 
 impl Encode for EventEncoder {
-    fn takes(&self, signal: RecordKind) -> bool {
-        signal == RecordKind::Error
+    fn takes(&self, kind: RecordKind) -> bool {
+        kind == RecordKind::Error
     }
 
-    fn take(&mut self, record: &Record<'_>) -> u64 {
+    fn encode(&mut self, record: &Record<'_>) -> u64 {
         let event = ErrorRecord::read(record.body).map(|record| record.event);
         let outbox = self.setup.shared.outbox.as_ref();
         let claimed = event.is_some_and(|event| outbox.is_some_and(|outbox| outbox.claim(event)));
         u64::from(claimed)
     }
 
-    fn batches(&mut self, _: Nanos, all: bool, out: &mut Vec<Batch>) {
+    fn take_batches(&mut self, _: Nanos, all: bool, out: &mut Vec<Batch>) {
         let shared = Arc::clone(&self.setup.shared);
         if let Some(store) = &shared.store {
             self.count_evicted(store);
@@ -233,7 +233,7 @@ impl Encode for EventEncoder {
         self.setup.shared.outbox.as_ref()?.due()
     }
 
-    fn forget(&mut self) {
+    fn clear(&mut self) {
         if let Some(outbox) = &self.setup.shared.outbox {
             outbox.clear();
         }

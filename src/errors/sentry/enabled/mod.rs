@@ -63,7 +63,7 @@ pub(crate) fn remote(shared: &Arc<CaptureState>, setup: SentrySetup<'_>) -> Opti
         max_items: MAX_ITEMS,
         timeout: TIMEOUT,
         client,
-        consume: Box::new(encoder),
+        encode: Box::new(encoder),
         deliver: Box::new(transport),
     })
 }

@@ -129,7 +129,7 @@ impl Deliver for SentryTransport {
         batch.stored && store.is_some_and(|store| store.is_stored(batch.tag))
     }
 
-    fn settled(&self, batch: &Batch, end: BatchOutcome) {
+    fn on_settled(&self, batch: &Batch, end: BatchOutcome) {
         let before = self.queued_bytes.fetch_sub(batch.body.len(), Relaxed);
         if before < batch.body.len() {
             self.queued_bytes.store(0, Relaxed);
@@ -151,6 +151,6 @@ impl Deliver for SentryTransport {
             store.ack(batch.tag);
         }
         // The queue may have room for stored events now.
-        self.shared.record_queue.ring();
+        self.shared.record_queue.wake();
     }
 }

@@ -56,11 +56,11 @@ impl SpanBatcher {
 }
 
 impl Encode for SpanBatcher {
-    fn takes(&self, signal: RecordKind) -> bool {
-        signal == RecordKind::Span
+    fn takes(&self, kind: RecordKind) -> bool {
+        kind == RecordKind::Span
     }
 
-    fn take(&mut self, record: &Record<'_>) -> u64 {
+    fn encode(&mut self, record: &Record<'_>) -> u64 {
         // A decoder that panicked may have left some, of which no count is known.
         self.spans.truncate(self.sizes.len());
         let before = self.spans.len();
@@ -71,7 +71,7 @@ impl Encode for SpanBatcher {
         found as u64
     }
 
-    fn batches(&mut self, now: Nanos, all: bool, out: &mut Vec<Batch>) {
+    fn take_batches(&mut self, now: Nanos, all: bool, out: &mut Vec<Batch>) {
         self.spans.truncate(self.sizes.len());
         if !self.spans.is_empty() {
             self.since.get_or_insert(now);
@@ -103,7 +103,7 @@ impl Encode for SpanBatcher {
         self.since.map(|since| since.saturating_add(self.delay))
     }
 
-    fn forget(&mut self) {
+    fn clear(&mut self) {
         self.spans.clear();
         self.sizes.clear();
         self.since = None;

@@ -82,7 +82,10 @@ impl Deliver for TraceTransport {
 
 fn accepted(answer: &HttpResponse) -> Verdict {
     // Of a body that was cut nothing can be said but that the receiver took the request.
-    let rejected = answer.whole.then(|| body::rejected(&answer.body)).flatten();
+    let rejected = answer
+        .complete
+        .then(|| body::rejected(&answer.body))
+        .flatten();
     match rejected {
         None => Verdict::Delivered,
         Some((rejected, why)) => Verdict::Partial {

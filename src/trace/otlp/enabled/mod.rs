@@ -48,7 +48,7 @@ pub(crate) fn remote(
         max_items: u64::from(config.max_queue_size),
         timeout: config.timeout.min(config.export_timeout),
         client,
-        consume: Box::new(SpanBatcher::new(config, encoder, decode)),
+        encode: Box::new(SpanBatcher::new(config, encoder, decode)),
         deliver: Box::new(TraceTransport::new(url, &config.headers, gzip)),
     })
 }

@@ -11,30 +11,31 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tower::Service;
 
-use super::resolver::LookUp;
-use super::stream::Stream;
-use super::{HttpError, Names, tls};
+use super::resolver::{HostResolver, Resolve};
+use super::stream::ClientStream;
+use super::tls;
 use crate::model::port_of;
+use crate::worker::client::HttpError;
 
-/// How long a connection may take to stand, its TLS included.
+/// The time limit for a connection, including TLS.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Connects, in the clear or by TLS as the URL says and never otherwise.
+/// Connects in plain text or with TLS, exactly as the scheme of the URL says.
 #[derive(Clone)]
 pub(super) struct Connector {
-    look_up: LookUp,
+    resolver: HostResolver,
     tls: TlsConnector,
 }
 
 impl Connector {
-    pub(super) fn new(tls: TlsConnector, names: Arc<Names>) -> Self {
+    pub(super) fn new(tls: TlsConnector, resolve: Arc<Resolve>) -> Self {
         Self {
-            look_up: LookUp::new(names),
+            resolver: HostResolver::new(resolve),
             tls,
         }
     }
 
-    async fn connect(self, url: Uri) -> Result<Stream, HttpError> {
+    async fn connect(self, url: Uri) -> Result<ClientStream, HttpError> {
         let host = url
             .host()
             .ok_or_else(|| HttpError::new("the URL names no host"))?;
@@ -42,15 +43,15 @@ impl Connector {
         let named = url.authority().map(port_of).transpose();
         let named = named.map_err(|what| HttpError::new(format!("the URL is bad: {what}")))?;
         let port = named.flatten().unwrap_or(if secure { 443 } else { 80 });
-        let addresses = self.look_up.addresses(host, port).await?;
+        let addresses = self.resolver.addresses(host, port).await?;
         let until = Instant::now() + TIMEOUT;
         let stream = dial(&addresses, until).await?;
         if !secure {
-            return Ok(Stream::plain(stream));
+            return Ok(ClientStream::plain(stream));
         }
         let name = tls::name(host)?;
         match timeout_at(until, self.tls.connect(name, stream)).await {
-            Ok(Ok(stream)) => Ok(Stream::tls(stream)),
+            Ok(Ok(stream)) => Ok(ClientStream::tls(stream)),
             Ok(Err(error)) => Err(tls::cause(&error)),
             Err(_) => Err(HttpError::new(format!(
                 "the TLS handshake was not over within {} s",
@@ -60,7 +61,7 @@ impl Connector {
     }
 }
 
-/// The first address that answers. Each gets its share of the time that is left.
+/// Connects to the first address that accepts. Each attempt gets its share of the time that is left.
 async fn dial(addresses: &[SocketAddr], until: Instant) -> Result<TcpStream, HttpError> {
     let mut last = None;
     for (n, address) in addresses.iter().enumerate() {
@@ -69,7 +70,7 @@ async fn dial(addresses: &[SocketAddr], until: Instant) -> Result<TcpStream, Htt
         let share = now + until.saturating_duration_since(now) / left.max(1);
         last = Some(match timeout_at(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
-                // A small request goes out at once.
+                // Small requests are sent at once.
                 drop(stream.set_nodelay(true));
                 return Ok(stream);
             }
@@ -87,9 +88,9 @@ async fn dial(addresses: &[SocketAddr], until: Instant) -> Result<TcpStream, Htt
 }
 
 impl Service<Uri> for Connector {
-    type Response = Stream;
+    type Response = ClientStream;
     type Error = HttpError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, HttpError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<ClientStream, HttpError>> + Send>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), HttpError>> {
         Poll::Ready(Ok(()))

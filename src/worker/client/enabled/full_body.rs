@@ -5,16 +5,16 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A body that is there already.
-pub(super) struct Once(Bytes);
+/// A body that is complete in memory.
+pub(super) struct FullBody(Bytes);
 
-impl Once {
+impl FullBody {
     pub(super) fn new(bytes: Bytes) -> Self {
         Self(bytes)
     }
 }
 
-impl Body for Once {
+impl Body for FullBody {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -1,7 +1,5 @@
 use std::error::Error;
 use std::fmt;
-use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +13,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
 use self::connect::Connector;
-use self::full_body::Once;
+use self::full_body::FullBody;
+use self::resolver::Resolve;
 use super::{HttpError, HttpResponse, TlsRoots};
 
 mod connect;
@@ -26,92 +25,88 @@ mod stream;
 mod tests;
 mod tls;
 
-/// The most that is read of an answer's body, and of its head.
-const MAX_ANSWER: usize = 64 * 1024;
-/// A connection that rests for so long is closed.
-const IDLE: Duration = Duration::from_secs(30);
-/// Resting connections to one receiver.
+/// The most bytes that are read of a response's body, and of its head.
+const MAX_RESPONSE: usize = 64 * 1024;
+/// An idle connection is closed after this time.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most idle connections to one receiver.
 const MAX_IDLE: usize = 2;
-
-/// Turns a name and a port into addresses. It may block, and is called on the blocking pool.
-pub(crate) type Names = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
 /// The HTTP client. Cheap to clone; clones share their connections.
 #[derive(Clone)]
-pub(crate) struct HttpClient(Arc<legacy::Client<Connector, Once>>);
+pub(crate) struct HttpClient(Arc<legacy::Client<Connector, FullBody>>);
 
 impl HttpClient {
-    /// A client that believes whom `trust` says. Reads the file that `trust` names.
+    /// A client that trusts these authorities. Reads the file that `roots` names.
     ///
     /// # Errors
     ///
-    /// What is wrong with that file, in plain text.
-    pub(crate) fn new(trust: &TlsRoots) -> Result<Self, String> {
-        Ok(Self::with_names(
-            tls::connector(trust)?,
+    /// Returns what is wrong with that file, in plain text.
+    pub(crate) fn new(roots: &TlsRoots) -> Result<Self, String> {
+        Ok(Self::with_resolver(
+            tls::connector(roots)?,
             Arc::new(resolver::system),
         ))
     }
 
-    fn with_names(tls: tokio_rustls::TlsConnector, names: Arc<Names>) -> Self {
+    fn with_resolver(tls: tokio_rustls::TlsConnector, resolve: Arc<Resolve>) -> Self {
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(MAX_IDLE)
-            .http1_max_buf_size(MAX_ANSWER)
-            .build(Connector::new(tls, names));
+            .http1_max_buf_size(MAX_RESPONSE)
+            .build(Connector::new(tls, resolve));
         Self(Arc::new(client))
     }
 
-    /// Sends a request and reads its answer, both within `timeout`. Once the head of the answer is there,
-    /// it is an answer: a body that comes too slowly or breaks off is cut there.
+    /// Sends a request and reads the response, both within `timeout`. Must be awaited on the worker's runtime.
     ///
-    /// Has to be awaited on the worker's runtime.
+    /// Once the head has arrived, the call succeeds: a body that is too slow or breaks off is incomplete.
     ///
     /// # Errors
     ///
-    /// Where there is no answer: whether the receiver took the request is then not known.
+    /// Fails if there is no response. The receiver may have processed the request all the same.
     ///
     /// # Cancel safety
     ///
-    /// A request whose future is dropped may have reached the receiver.
+    /// Not cancel safe: a request whose future is dropped may have reached the receiver.
     pub(crate) async fn send(
         &self,
         request: Request<Bytes>,
         timeout: Duration,
     ) -> Result<HttpResponse, HttpError> {
         let until = Instant::now() + timeout;
-        let sent = self.0.request(request.map(Once::new));
+        let sent = self.0.request(request.map(FullBody::new));
         let (head, body) = match timeout_at(until, sent).await {
-            Ok(Ok(answer)) => answer.into_parts(),
+            Ok(Ok(response)) => response.into_parts(),
             Ok(Err(error)) => return Err(cause(&error)),
             Err(_) => {
                 let seconds = timeout.as_secs_f64();
-                return Err(HttpError::new(format!("no answer within {seconds} s")));
+                return Err(HttpError::new(format!("no response within {seconds} s")));
             }
         };
-        let mut answer = HttpResponse {
+        let mut response = HttpResponse {
             status: head.status,
             headers: head.headers,
             ..HttpResponse::default()
         };
         let mut read = BytesMut::new();
-        answer.whole = timeout_at(until, take(body, &mut read))
+        response.complete = timeout_at(until, read_body(body, &mut read))
             .await
             .unwrap_or_default();
-        answer.body = read.freeze();
-        Ok(answer)
+        response.body = read.freeze();
+        Ok(response)
     }
 }
 
-/// Reads a body up to the limit; whether that was all.
-async fn take(mut body: Incoming, into: &mut BytesMut) -> bool {
+/// Reads a body up to the limit; whether that was all of it.
+async fn read_body(mut body: Incoming, into: &mut BytesMut) -> bool {
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let Ok(frame) = frame else { return false };
         let Some(data) = frame.data_ref() else {
             continue;
         };
-        let room = MAX_ANSWER - into.len();
+        let room = MAX_RESPONSE - into.len();
         into.extend_from_slice(data.get(..room).unwrap_or(data));
         if data.len() > room {
             return false;
@@ -120,7 +115,7 @@ async fn take(mut body: Incoming, into: &mut BytesMut) -> bool {
     true
 }
 
-/// The cause that lies deepest: what is above it says where it was met.
+/// Describes the innermost cause. The errors around it only say where it occurred.
 fn cause(error: &legacy::Error) -> HttpError {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     let mut parse = None;
@@ -134,8 +129,8 @@ fn cause(error: &legacy::Error) -> HttpError {
         next = error.source();
     }
     HttpError::new(match parse {
-        Some(()) => "the answer is not HTTP",
-        None => "the connection broke off before the answer",
+        Some(()) => "the response is not HTTP",
+        None => "the connection broke off before the response",
     })
 }
 

@@ -6,40 +6,43 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{HttpError, Names};
 use crate::model::catch_panic;
+use crate::worker::client::HttpError;
 
-/// How long a name may take.
+/// The time limit for a lookup.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Look-ups that may hang at once: each holds a thread until the system gives it up.
-const MAX_LOOK_UPS: usize = 4;
+/// The most lookups that may hang at once. Each holds a thread until the operating system gives up.
+const MAX_LOOKUPS: usize = 4;
 
-/// The system's own way.
+/// Resolves a host name and a port to addresses. It may block: it is called on the blocking pool.
+pub(super) type Resolve = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
+
+/// Resolves as the operating system does.
 pub(super) fn system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     (host, port).to_socket_addrs().map(Iterator::collect)
 }
 
-/// Looks names up on the blocking pool, so that a slow name server holds up nothing else.
+/// Resolves host names on the blocking pool, so that a slow name server holds up nothing else.
 #[derive(Clone)]
-pub(super) struct LookUp {
-    names: Arc<Names>,
-    under_way: Arc<AtomicUsize>,
+pub(super) struct HostResolver {
+    resolve: Arc<Resolve>,
+    running: Arc<AtomicUsize>,
 }
 
-/// A look-up that has a place.
-struct Place(Arc<AtomicUsize>);
+/// Permission for one lookup, given back on drop.
+struct LookupPermit(Arc<AtomicUsize>);
 
-impl Drop for Place {
+impl Drop for LookupPermit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }
 }
 
-impl LookUp {
-    pub(super) fn new(names: Arc<Names>) -> Self {
+impl HostResolver {
+    pub(super) fn new(resolve: Arc<Resolve>) -> Self {
         Self {
-            names,
-            under_way: Arc::default(),
+            resolve,
+            running: Arc::default(),
         }
     }
 
@@ -48,22 +51,22 @@ impl LookUp {
         host: &str,
         port: u16,
     ) -> Result<Vec<SocketAddr>, HttpError> {
-        // An IPv6 address stands in brackets.
+        // An IPv6 address is in brackets.
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         if let Ok(address) = bare.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        let place = self.place()?;
-        let (names, name) = (Arc::clone(&self.names), host.to_owned());
-        // The pool panics where no thread can be had.
+        let permit = self.acquire()?;
+        let (resolve, name) = (Arc::clone(&self.resolve), host.to_owned());
+        // Tokio panics if the operating system gives it no thread.
         let task = catch_panic(|| {
             tokio::task::spawn_blocking(move || {
-                let _place = place;
-                names(&name, port)
+                let _permit = permit;
+                resolve(&name, port)
             })
         });
         let task =
-            task.ok_or_else(|| HttpError::new("no thread can be had to look the name up"))?;
+            task.ok_or_else(|| HttpError::new("no thread is available to look the name up"))?;
         match timeout(TIMEOUT, task).await {
             Ok(Ok(Ok(addresses))) if !addresses.is_empty() => Ok(addresses),
             Ok(_) => Err(HttpError::new(format!(
@@ -76,12 +79,12 @@ impl LookUp {
         }
     }
 
-    fn place(&self) -> Result<Place, HttpError> {
-        let place = Place(Arc::clone(&self.under_way));
-        if self.under_way.fetch_add(1, Relaxed) < MAX_LOOK_UPS {
-            Ok(place)
+    fn acquire(&self) -> Result<LookupPermit, HttpError> {
+        let permit = LookupPermit(Arc::clone(&self.running));
+        if self.running.fetch_add(1, Relaxed) < MAX_LOOKUPS {
+            Ok(permit)
         } else {
-            Err(HttpError::new("earlier look-ups of names still hang"))
+            Err(HttpError::new("earlier lookups of names still hang"))
         }
     }
 }

@@ -8,13 +8,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// A connection, in the clear or not.
-pub(super) enum Stream {
+/// A TCP connection, with or without TLS.
+pub(super) enum ClientStream {
     Plain(TokioIo<TcpStream>),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
 }
 
-impl Stream {
+impl ClientStream {
     pub(super) fn plain(stream: TcpStream) -> Self {
         Self::Plain(TokioIo::new(stream))
     }
@@ -24,13 +24,13 @@ impl Stream {
     }
 }
 
-impl Connection for Stream {
+impl Connection for ClientStream {
     fn connected(&self) -> Connected {
         Connected::new()
     }
 }
 
-impl Read for Stream {
+impl Read for ClientStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -43,7 +43,7 @@ impl Read for Stream {
     }
 }
 
-impl Write for Stream {
+impl Write for ClientStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

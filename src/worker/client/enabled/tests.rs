@@ -43,13 +43,13 @@ fn an_answer_is_read_and_the_connection_kept() {
     run(async {
         for _ in 0..3 {
             let sent = client.send(post(&peer.url("/a?b=c")), Duration::from_secs(5));
-            let answer = sent.await.unwrap();
+            let response = sent.await.unwrap();
             assert_eq!(
-                (answer.status.as_u16(), &answer.body[..]),
+                (response.status.as_u16(), &response.body[..]),
                 (200, &b"body"[..])
             );
-            assert!(answer.whole);
-            assert_eq!(answer.headers["x-one"], "1");
+            assert!(response.complete);
+            assert_eq!(response.headers["x-one"], "1");
         }
     });
     let seen = peer.seen();
@@ -81,8 +81,11 @@ fn a_body_is_read_up_to_its_bound_and_within_the_time() {
     let client = client();
     let peer = Peer::always(Reply::Huge(200, 1 << 30));
     let begun = Clock::now();
-    let answer = send(&client, &peer.url("/"), 10_000).unwrap();
-    assert_eq!((answer.body.len(), answer.whole), (MAX_ANSWER, false));
+    let response = send(&client, &peer.url("/"), 10_000).unwrap();
+    assert_eq!(
+        (response.body.len(), response.complete),
+        (MAX_RESPONSE, false)
+    );
     assert!(
         begun.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -90,9 +93,9 @@ fn a_body_is_read_up_to_its_bound_and_within_the_time() {
     );
     for reply in [Reply::Short(200), Reply::ResetInBody(200)] {
         let peer = Peer::always(reply);
-        let answer = send(&client, &peer.url("/"), 5_000).unwrap();
-        assert_eq!((answer.status.as_u16(), answer.whole), (200, false));
-        assert!(answer.body.len() < 1000);
+        let response = send(&client, &peer.url("/"), 5_000).unwrap();
+        assert_eq!((response.status.as_u16(), response.complete), (200, false));
+        assert!(response.body.len() < 1000);
     }
 }
 
@@ -104,7 +107,7 @@ fn the_time_holds_whatever_the_peer_does() {
         let begun = Clock::now();
         assert_eq!(
             failure(&client, &peer.url("/"), 300),
-            "no answer within 0.3 s"
+            "no response within 0.3 s"
         );
         assert!(begun.elapsed() < Duration::from_millis(800));
     }
@@ -112,7 +115,7 @@ fn the_time_holds_whatever_the_peer_does() {
     peer.deaf(true);
     assert_eq!(
         failure(&client, &peer.url("/"), 300),
-        "no answer within 0.3 s"
+        "no response within 0.3 s"
     );
 }
 
@@ -121,15 +124,15 @@ fn a_failure_names_its_cause_and_no_secret() {
     let client = client();
     let peer = Peer::always(Reply::Reset);
     let url = peer.url("/secret?key=secret");
-    let told = failure(&client, &url, 5_000);
-    assert_eq!(told, "the connection broke off before the answer");
+    let error = failure(&client, &url, 5_000);
+    assert_eq!(error, "the connection broke off before the response");
     peer.script(|_| Reply::Garbage);
-    assert_eq!(failure(&client, &url, 5_000), "the answer is not HTTP");
+    assert_eq!(failure(&client, &url, 5_000), "the response is not HTTP");
     peer.refuse();
     assert_eq!(failure(&client, &url, 5_000), "the connection was refused");
     let nowhere = "http://nowhere.invalid/secret";
-    let told = failure(&client, nowhere, 5_000);
-    assert!(told.starts_with("the name `nowhere.invalid` "), "{told}");
+    let error = failure(&client, nowhere, 5_000);
+    assert!(error.starts_with("the name `nowhere.invalid` "), "{error}");
 }
 
 #[test]
@@ -143,9 +146,9 @@ fn certificates_are_judged() {
     let outcome = |client: &HttpClient, kind| {
         let peer = Peer::tls(authority.server(kind), |_| Reply::status(204));
         match send(client, &peer.url_by_name("localhost", "/"), 5_000) {
-            Ok(answer) => {
+            Ok(response) => {
                 assert_eq!(peer.seen().len(), 1);
-                answer.status.to_string()
+                response.status.to_string()
             }
             Err(failure) => {
                 assert!(peer.seen().is_empty());
@@ -176,11 +179,11 @@ fn certificates_are_judged() {
     let url = format!("https://localhost:{}/", plain.address().port());
     plain.script(|_| Reply::Garbage);
     let begun = Clock::now();
-    let told = failure(&ours, &url, 10_000);
-    assert!(told.contains("TLS"), "{told}");
+    let error = failure(&ours, &url, 10_000);
+    assert!(error.contains("TLS"), "{error}");
     plain.deaf(true);
-    let told = failure(&ours, &url, 10_000);
-    assert_eq!(told, "the TLS handshake was not over within 3 s");
+    let error = failure(&ours, &url, 10_000);
+    assert_eq!(error, "the TLS handshake was not over within 3 s");
     assert!(plain.seen().is_empty() && begun.elapsed() < Duration::from_secs(9));
 }
 
@@ -188,35 +191,35 @@ fn certificates_are_judged() {
 fn a_file_without_certificates_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("none.pem");
-    let told = |path: &std::path::Path| {
+    let problem = |path: &std::path::Path| {
         let trust = TlsRoots {
             authorities: Some(path.to_owned()),
         };
         HttpClient::new(&trust).unwrap_err()
     };
-    assert!(told(&path).contains("cannot be read"));
+    assert!(problem(&path).contains("cannot be read"));
     std::fs::write(&path, "nothing").unwrap();
-    assert!(told(&path).ends_with("are none; write a PEM file with at least one"));
+    assert!(problem(&path).ends_with("are none; write a PEM file with at least one"));
 }
 
 #[test]
 fn a_slow_name_server_holds_up_nobody() {
     let peer = Peer::always(Reply::status(200));
     let address = peer.address();
-    let names: Arc<Names> = Arc::new(move |host: &str, _| {
+    let names: Arc<Resolve> = Arc::new(move |host: &str, _| {
         if host == "slow.test" {
             std::thread::sleep(Duration::from_secs(6));
         }
         Ok(vec![address])
     });
     let tls = tls::connector(&TlsRoots::default()).unwrap();
-    let client = HttpClient::with_names(tls, names);
+    let client = HttpClient::with_resolver(tls, names);
     run(async {
         let slow = async {
             let begun = Clock::now();
             let sent = client.send(post("http://slow.test/"), Duration::from_secs(10));
-            let told = sent.await.unwrap_err().to_string();
-            assert_eq!(told, "the name `slow.test` was not resolved within 3 s");
+            let error = sent.await.unwrap_err().to_string();
+            assert_eq!(error, "the name `slow.test` was not resolved within 3 s");
             assert!(begun.elapsed() < Duration::from_millis(3500));
         };
         let quick = async {
@@ -227,7 +230,7 @@ fn a_slow_name_server_holds_up_nobody() {
         };
         // Those that hang hold a thread each: there are but so many.
         let many = async {
-            let mut told = Vec::new();
+            let mut requests = Vec::new();
             for _ in 0..4 {
                 let client = client.clone();
                 let sent = async move {
@@ -235,10 +238,10 @@ fn a_slow_name_server_holds_up_nobody() {
                         .send(post("http://slow.test/"), Duration::from_millis(500))
                         .await
                 };
-                told.push(tokio::spawn(sent));
+                requests.push(tokio::spawn(sent));
             }
             let mut causes = Vec::new();
-            for each in told {
+            for each in requests {
                 causes.push(each.await.unwrap().unwrap_err().to_string());
             }
             causes
@@ -255,10 +258,10 @@ fn a_slow_name_server_holds_up_nobody() {
 fn a_name_is_looked_up_again_when_the_connection_is_gone() {
     let [old, new] = [0, 0].map(|_: i32| Peer::always(Reply::status(200)));
     let addresses = Arc::new(std::sync::Mutex::new(vec![old.address()]));
-    let told = Arc::clone(&addresses);
-    let names: Arc<Names> = Arc::new(move |_: &str, _| Ok(told.lock().unwrap().clone()));
+    let shared = Arc::clone(&addresses);
+    let names: Arc<Resolve> = Arc::new(move |_: &str, _| Ok(shared.lock().unwrap().clone()));
     let tls = tls::connector(&TlsRoots::default()).unwrap();
-    let client = HttpClient::with_names(tls, names);
+    let client = HttpClient::with_resolver(tls, names);
     run(async {
         let send = || client.send(post("http://moved.test/"), Duration::from_secs(5));
         assert!(send().await.is_ok());
@@ -282,9 +285,9 @@ fn a_port_that_is_none_is_not_replaced_by_the_schemes() {
         "http://[::1]:70000/",
         "http://127.0.0.1:0/",
     ] {
-        let told = failure(&client(), url, 1_000);
+        let error = failure(&client(), url, 1_000);
         assert_eq!(
-            told, "the URL is bad: its port is no number from 1 to 65535",
+            error, "the URL is bad: its port is no number from 1 to 65535",
             "{url}"
         );
     }

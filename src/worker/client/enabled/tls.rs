@@ -9,12 +9,12 @@ use tokio_rustls::TlsConnector;
 
 use super::{HttpError, TlsRoots};
 
-/// The longest cause that is told as rustls words it.
+/// The most characters of an error text of rustls.
 const MAX_CAUSE: usize = 120;
 
-/// TLS 1.2 and 1.3 by ring, whatever provider the process has made its default.
-pub(super) fn connector(trust: &TlsRoots) -> Result<TlsConnector, String> {
-    let roots = match &trust.authorities {
+/// A connector for TLS 1.2 and 1.3 with ring, whatever the default provider of the process is.
+pub(super) fn connector(roots: &TlsRoots) -> Result<TlsConnector, String> {
+    let roots = match &roots.authorities {
         Some(path) => authorities(path)
             .map_err(|problem| format!("the certificates in `{}` {problem}", path.display()))?,
         None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
@@ -42,14 +42,14 @@ fn authorities(path: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// The name that the certificate has to bear.
+/// The name that the certificate must have.
 pub(super) fn name(host: &str) -> Result<ServerName<'static>, HttpError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(bare.to_owned())
         .map_err(|_| HttpError::new("the host's name cannot stand in a certificate"))
 }
 
-/// Why a handshake failed.
+/// Describes why a handshake failed.
 pub(super) fn cause(error: &io::Error) -> HttpError {
     let Some(error) = error
         .get_ref()

@@ -1,4 +1,4 @@
-//! The spool over files in memory that fail, tear and vanish as told.
+//! The spool over files in memory that fail, tear and vanish as a test says.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};

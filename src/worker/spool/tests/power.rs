@@ -1,5 +1,5 @@
 //! The power goes at any call: what was not synced is gone, there, torn, or there while what came before it is
-//! not. What `append` returned for has to be found, whole.
+//! not. What `append` returned for has to be found, complete.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -26,10 +26,10 @@ enum Op {
 
 /// A file system that remembers what it was asked.
 #[derive(Debug, Clone, Default)]
-struct Model(Arc<Mutex<State>>);
+struct Model(Arc<Mutex<SpoolState>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct SpoolState {
     begin: Contents,
     now: Contents,
     current: String,
@@ -52,10 +52,10 @@ impl Choices {
 
 impl Model {
     fn of(files: Contents) -> Self {
-        let state = State {
+        let state = SpoolState {
             begin: files.clone(),
             now: files,
-            ..State::default()
+            ..SpoolState::default()
         };
         Self(Arc::new(Mutex::new(state)))
     }
@@ -190,7 +190,7 @@ impl Files for Model {
     }
 }
 
-/// A record's body: told by its number and the run that wrote it.
+/// A record's body, which depends on its number and on the run that wrote it.
 fn body(number: u64, run: u64, len: usize) -> Vec<u8> {
     let seed = number.wrapping_mul(31).wrapping_add(run);
     (0..len)
@@ -200,7 +200,7 @@ fn body(number: u64, run: u64, len: usize) -> Vec<u8> {
 
 /// What one run of the process did: at which call what was promised, and up to where was acknowledged.
 #[derive(Default)]
-struct Told {
+struct Run {
     /// The number of calls when `append` returned, and the record.
     promised: Vec<(usize, u64, Vec<u8>)>,
     written: BTreeMap<u64, Vec<u8>>,
@@ -209,9 +209,9 @@ struct Told {
 }
 
 /// Runs a process over the files: batches of some records, acknowledgements now and then.
-fn run(model: &Model, choices: &mut Choices, run: u64, large: bool) -> Told {
+fn run(model: &Model, choices: &mut Choices, run: u64, large: bool) -> Run {
     let mut spool = Spool::open(Box::new(model.clone()), 1 << 30).unwrap();
-    let mut told = Told::default();
+    let mut run_log = Run::default();
     for _ in 0..=choices.next(6) {
         let batch: Vec<_> = (0..=choices.next(3))
             .map(|n| spool.next() + n)
@@ -224,27 +224,27 @@ fn run(model: &Model, choices: &mut Choices, run: u64, large: bool) -> Told {
                 (number, body(number, run, len))
             })
             .collect();
-        told.written.extend(batch.iter().cloned());
+        run_log.written.extend(batch.iter().cloned());
         spool.append(&batch).unwrap();
         let calls = model.len();
         let done = batch
             .iter()
             .map(|(number, body)| (calls, *number, body.clone()));
-        told.promised.extend(done);
+        run_log.promised.extend(done);
         if choices.next(3) == 0 {
             let upto = spool.acked() + choices.next(4);
             if upto < spool.next() {
-                told.acked.push((model.len(), upto));
+                run_log.acked.push((model.len(), upto));
                 spool.ack(upto);
                 spool.save_acks().unwrap();
             }
         }
     }
-    told
+    run_log
 }
 
 /// The store over what the crash left: everything promised until then is there, and nothing was made up.
-fn check(files: &Contents, upto: usize, told: &[(usize, Told)]) {
+fn check(files: &Contents, upto: usize, run_log: &[(usize, Run)]) {
     let mut spool = Spool::open(Box::new(Model::of(files.clone())), 1 << 30).unwrap();
     let mut found = BTreeMap::new();
     let mut after = 0;
@@ -255,14 +255,14 @@ fn check(files: &Contents, upto: usize, told: &[(usize, Told)]) {
         found.extend(some);
     }
     let next = spool.next();
-    let acked = told
+    let acked = run_log
         .iter()
-        .flat_map(|(_, told)| &told.acked)
+        .flat_map(|(_, run_log)| &run_log.acked)
         .filter(|(calls, _)| *calls < upto)
         .map(|(_, number)| *number);
     let acked = acked.max().unwrap_or_default();
-    for (since, told) in told {
-        for (calls, number, body) in &told.promised {
+    for (since, run_log) in run_log {
+        for (calls, number, body) in &run_log.promised {
             if (*calls <= upto || *since < upto) && *number > acked {
                 assert_eq!(
                     found.get(number),
@@ -274,9 +274,9 @@ fn check(files: &Contents, upto: usize, told: &[(usize, Told)]) {
         }
     }
     for (number, body) in &found {
-        let written = told
+        let written = run_log
             .iter()
-            .any(|(_, told)| told.written.get(number) == Some(body));
+            .any(|(_, run_log)| run_log.written.get(number) == Some(body));
         assert!(written, "record {number} is not as it was written");
     }
 }
@@ -286,7 +286,7 @@ fn every_set_of_lost_writes_leaves_what_was_promised() {
     for seed in 0..40 {
         let mut choices = Choices(seed);
         let model = Model::default();
-        let told = [(usize::MAX, run(&model, &mut choices, seed, false))];
+        let run_log = [(usize::MAX, run(&model, &mut choices, seed, false))];
         for upto in 0..=model.len() {
             let unsettled = model.unsettled(upto);
             // Four fates each, and all of them together.
@@ -296,7 +296,7 @@ fn every_set_of_lost_writes_leaves_what_was_promised() {
                     let place = some.iter().position(|it| *it == at);
                     place.map_or(0, |place| fates >> (2 * place) & 3)
                 };
-                check(&model.crash(upto, fate), upto, &told);
+                check(&model.crash(upto, fate), upto, &run_log);
             }
         }
     }
@@ -307,22 +307,22 @@ fn crash_after_crash_and_files_that_end_leave_what_was_promised() {
     for seed in 0..60 {
         let mut choices = Choices(seed ^ 0x5eed);
         let mut files = Contents::new();
-        let mut past: Vec<(usize, Told)> = Vec::new();
+        let mut past: Vec<(usize, Run)> = Vec::new();
         for process in 0..4 {
             let model = Model::of(files.clone());
             let large = seed % 6 == 0;
-            let told = run(&model, &mut choices, seed * 10 + process, large);
+            let run_log = run(&model, &mut choices, seed * 10 + process, large);
             let upto = choices.next(model.len() as u64 + 1) as usize;
             files = model.crash(upto, |_| choices.next(4));
             // What came after the crash was never promised to anybody.
-            let mut told = told;
-            told.promised.retain(|(calls, ..)| *calls <= upto);
-            told.acked.retain(|(calls, _)| *calls < upto);
+            let mut run_log = run_log;
+            run_log.promised.retain(|(calls, ..)| *calls <= upto);
+            run_log.acked.retain(|(calls, _)| *calls < upto);
             for before in &mut past {
                 before.0 = 0;
             }
-            past.push((usize::MAX, told));
-            let acks = past.iter_mut().flat_map(|(_, told)| &mut told.acked);
+            past.push((usize::MAX, run_log));
+            let acks = past.iter_mut().flat_map(|(_, run_log)| &mut run_log.acked);
             acks.for_each(|(calls, _)| *calls = 0);
             check(&files, upto.max(1), &past);
         }

@@ -96,7 +96,7 @@ fn rig(config: &OtlpConfig) -> Rig {
         .build();
     let remote = remote(config, &resource, Box::new(Ids), &diagnostics);
     let worker = Worker::start(WorkerSetup {
-        taps: Vec::new(),
+        processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
         record_queue: Arc::clone(&record_queue),
@@ -104,7 +104,7 @@ fn rig(config: &OtlpConfig) -> Rig {
         diagnostics: Arc::clone(&diagnostics),
         sinks: Vec::new(),
         remotes: remote.into_iter().collect(),
-        ticks: Vec::new(),
+        tasks: Vec::new(),
     });
     Rig {
         worker: worker.unwrap(),
@@ -490,7 +490,7 @@ fn a_decoder_that_panics_or_reads_less_costs_what_it_touches() {
     let record_queue = Arc::new(RecordQueue::new(8 << 20, Arc::clone(&counters)));
     let remote = remote(&config(&peer), &resource, Box::new(Odd), &diagnostics);
     let worker = Worker::start(WorkerSetup {
-        taps: Vec::new(),
+        processors: Vec::new(),
         config: WorkerConfig::default(),
         clock: Clock::system(),
         record_queue: Arc::clone(&record_queue),
@@ -498,7 +498,7 @@ fn a_decoder_that_panics_or_reads_less_costs_what_it_touches() {
         diagnostics: Arc::default(),
         sinks: Vec::new(),
         remotes: remote.into_iter().collect(),
-        ticks: Vec::new(),
+        tasks: Vec::new(),
     })
     .unwrap();
     for items in [1, 4, 3, 1] {

@@ -28,14 +28,14 @@ fn spans_of_which_no_body_can_be_made_are_counted() {
     let ids: Vec<u8> = (1_u64..600).flat_map(u64::to_le_bytes).collect();
     let record = Record {
         source: 0,
-        signal: RecordKind::Span,
+        kind: RecordKind::Span,
         items: 599,
         at: 0,
         body: &ids,
     };
-    assert_eq!(batches.take(&record), 599);
+    assert_eq!(batches.encode(&record), 599);
     let mut made: Vec<Batch> = Vec::new();
-    batches.batches(0, true, &mut made);
+    batches.take_batches(0, true, &mut made);
     assert!(made.is_empty());
     let too_large = |items| {
         (
@@ -53,7 +53,7 @@ fn spans_of_which_no_body_can_be_made_are_counted() {
         body: &ids[..8],
         ..record
     };
-    assert_eq!(batches.take(&record), 1);
-    batches.batches(0, true, &mut made);
+    assert_eq!(batches.encode(&record), 1);
+    batches.take_batches(0, true, &mut made);
     assert_eq!((made.len(), made[0].items), (1, 1));
 }

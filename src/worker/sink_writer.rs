@@ -1,42 +1,43 @@
 use std::io::{self, ErrorKind, Write};
 use std::time::Duration;
 
-use super::trouble::SinkError;
+use super::sink_status::SinkError;
 use crate::model::catch_panic;
 
-/// Ends a line of which only a part went out, so that the next line stands alone and the part cannot be
-/// taken for a whole.
+/// Ends a line of which only a part was written. The next line then stands alone, and nobody mistakes the part for a
+/// complete line.
 const TORN: &[u8] = b" [torn]\n";
-/// Interrupted calls in a row that are repeated at once.
-const AT_ONCE: u32 = 16;
+/// The most interrupted calls in a row that are repeated without a pause.
+const MAX_FAST_RETRIES: u32 = 16;
 
-/// A sink's `Write`, and what is known of where it stands.
-pub(super) struct Writer {
+/// A sink's `Write`, with the state of the line that was written last.
+pub(super) struct SinkWriter {
     out: Box<dyn Write + Send>,
+    /// Whether the last line was written in part.
     torn: bool,
 }
 
-/// Why a block was not written to its end.
+/// Why a block was not written completely.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum WriteError {
     Io(io::Error),
     Panic,
-    /// The sink was closed meanwhile.
+    /// The sink has been closed meanwhile.
     Closed,
 }
 
-impl Writer {
+impl SinkWriter {
     pub(super) fn new(out: Box<dyn Write + Send>) -> Self {
         Self { out, torn: false }
     }
 
-    /// Writes a block. `accepted` hears how many of its bytes are out, as often as that grows and while
-    /// the receiver is not ready; it answers whether to go on.
+    /// Writes a block. It calls `accepted` with the number of bytes written so far, whenever that grows and while the
+    /// receiver is not ready. `accepted` returns whether to go on.
     pub(super) fn write(
         &mut self,
         block: &[u8],
         mut accepted: impl FnMut(usize) -> bool,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), WriteError> {
         if self.torn {
             self.put(TORN, |_| accepted(0))?;
             self.torn = false;
@@ -47,7 +48,7 @@ impl Writer {
             accepted(bytes)
         });
         // A `write` that panicked may have taken some bytes or none.
-        self.torn = matches!(end, Err(Stop::Panic))
+        self.torn = matches!(end, Err(WriteError::Panic))
             || out
                 .checked_sub(1)
                 .and_then(|last| block.get(last))
@@ -55,16 +56,22 @@ impl Writer {
         end
     }
 
-    fn put(&mut self, bytes: &[u8], mut accepted: impl FnMut(usize) -> bool) -> Result<(), Stop> {
+    fn put(
+        &mut self,
+        bytes: &[u8],
+        mut accepted: impl FnMut(usize) -> bool,
+    ) -> Result<(), WriteError> {
         let (mut done, mut idle) = (0, 0);
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-            match catch_panic(|| self.out.write(rest)).ok_or(Stop::Panic)? {
-                Ok(0) => return Err(Stop::Io(ErrorKind::WriteZero.into())),
+            match catch_panic(|| self.out.write(rest)).ok_or(WriteError::Panic)? {
+                Ok(0) => return Err(WriteError::Io(ErrorKind::WriteZero.into())),
                 Ok(n) => {
                     done += n.min(rest.len());
                     idle = 0;
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted && idle < AT_ONCE => idle += 1,
+                Err(error) if error.kind() == ErrorKind::Interrupted && idle < MAX_FAST_RETRIES => {
+                    idle += 1
+                }
                 Err(error)
                     if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) =>
                 {
@@ -72,10 +79,10 @@ impl Writer {
                     // 1 ms rising to 64 ms.
                     std::thread::sleep(Duration::from_millis(1 << (idle / 4).min(6)));
                 }
-                Err(error) => return Err(Stop::Io(error)),
+                Err(error) => return Err(WriteError::Io(error)),
             }
             if !accepted(done) {
-                return Err(Stop::Closed);
+                return Err(WriteError::Closed);
             }
         }
         Ok(())
@@ -114,13 +121,13 @@ mod tests {
         }
     }
 
-    fn scripted(script: Vec<io::Result<usize>>) -> (Writer, Arc<Mutex<Vec<u8>>>) {
+    fn scripted(script: Vec<io::Result<usize>>) -> (SinkWriter, Arc<Mutex<Vec<u8>>>) {
         let got = Arc::default();
         let out = Scripted {
             script: script.into_iter(),
             got: Arc::clone(&got),
         };
-        (Writer::new(Box::new(out)), got)
+        (SinkWriter::new(Box::new(out)), got)
     }
 
     fn full() -> io::Result<usize> {
@@ -176,9 +183,18 @@ mod tests {
     #[test]
     fn nothing_taken_is_an_error_and_a_panic_is_one_too() {
         let (mut writer, got) = scripted(vec![Ok(0), Ok(999), Ok(999)]);
-        assert!(matches!(writer.write(b"a\n", |_| true), Err(Stop::Io(_))));
-        assert!(matches!(writer.write(b"b\n", |_| true), Err(Stop::Panic)));
-        assert!(matches!(writer.write(b"c\n", |_| true), Err(Stop::Panic)));
+        assert!(matches!(
+            writer.write(b"a\n", |_| true),
+            Err(WriteError::Io(_))
+        ));
+        assert!(matches!(
+            writer.write(b"b\n", |_| true),
+            Err(WriteError::Panic)
+        ));
+        assert!(matches!(
+            writer.write(b"c\n", |_| true),
+            Err(WriteError::Panic)
+        ));
         writer.write(b"d\n", |_| true).unwrap();
         assert_eq!(*got.lock().unwrap(), b" [torn]\nd\n");
     }
@@ -194,6 +210,6 @@ mod tests {
             asked += 1;
             asked < 3
         });
-        assert!(matches!(end, Err(Stop::Closed)));
+        assert!(matches!(end, Err(WriteError::Closed)));
     }
 }

@@ -4,42 +4,42 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use super::Access;
-use super::rule::Source;
+use super::rule::TokenSource;
 use super::weak::weakness;
 use crate::model::{Diagnostics, Secret, lock};
 
-/// Reads one variable of the environment.
+/// Reads an environment variable.
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 type Announce = dyn Fn(String) + Send + Sync;
 
-/// The variable that is named where the settings have no token.
+/// The variable that notices name if the settings have no token.
 const TOKEN_VARIABLE: &str = "WATCHPOST_TOKEN";
 
-/// Finds the tokens of one monitor's pages: two pages that name one variable, or the settings, share one token, the
-/// random one too. Clones share what was found.
+/// Resolves the tokens of one monitor's pages. Pages with the same variable, or with the settings, share one token,
+/// even if it is random. Clones share the tokens.
 #[derive(Clone)]
-pub(crate) struct Keys(Arc<Inner>);
+pub(crate) struct TokenResolver(Arc<ResolverState>);
 
-struct Inner {
+struct ResolverState {
     lookup: Box<Lookup>,
     diagnostics: Arc<Diagnostics>,
-    /// Writes a random token where the person who runs the process sees it.
+    /// Writes a random token where the operator of the process sees it.
     announce: Box<Announce>,
-    /// The setting `access.token`: how notices name it, and its value.
+    /// The setting `access.token`: its name in notices, and its value.
     setting: Option<(String, Secret)>,
     by_name: Mutex<HashMap<String, Secret>>,
 }
 
-impl Keys {
-    /// `lookup` reads the environment; `announce` writes a random token where its operator sees it; `setting` is what
-    /// notices call the setting `access.token`, and its value.
+impl TokenResolver {
+    /// `lookup` reads the environment, `announce` writes a random token where the operator sees it, and `setting` is
+    /// the name of the setting `access.token` in notices with its value.
     pub(crate) fn new(
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         announce: impl Fn(String) + Send + Sync + 'static,
         diagnostics: Arc<Diagnostics>,
         setting: Option<(String, Secret)>,
     ) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(ResolverState {
             setting,
             lookup: Box::new(lookup),
             diagnostics,
@@ -48,24 +48,29 @@ impl Keys {
         }))
     }
 
-    /// Finds out what the token of `access` is, once.
+    /// Resolves the token of `access`, once.
     pub(crate) fn resolve(&self, access: &Access) {
         let secret = match access.unresolved() {
-            None | Some(Source::Given) => None,
-            Some(Source::Env(name)) => self.named(name, || (self.0.lookup)(name)),
-            Some(Source::Settings) => match &self.0.setting {
-                Some((name, secret)) => self.named(name, || Some(secret.reveal().to_owned())),
-                None => self.named(TOKEN_VARIABLE, || (self.0.lookup)(TOKEN_VARIABLE)),
+            None | Some(TokenSource::Code) => None,
+            Some(TokenSource::Env(name)) => self.token_by_name(name, || (self.0.lookup)(name)),
+            Some(TokenSource::Settings) => match &self.0.setting {
+                Some((name, secret)) => {
+                    self.token_by_name(name, || Some(secret.reveal().to_owned()))
+                }
+                None => self.token_by_name(TOKEN_VARIABLE, || (self.0.lookup)(TOKEN_VARIABLE)),
             },
-            Some(Source::Weak(why)) => self.random("the token given to `Access::token`", why),
+            Some(TokenSource::Weak(why)) => {
+                self.random_token("the token given to `Access::token`", why)
+            }
         };
-        // Without a source of random numbers the token stays unresolved and admits nobody.
+        // Without a source of random numbers the token stays unresolved, and all requests are refused.
         if let Some(secret) = secret {
             access.resolve(&secret);
         }
     }
 
-    fn named(&self, name: &str, value: impl FnOnce() -> Option<String>) -> Option<Secret> {
+    /// The token with this name. If `value` has no good one, it is a random one.
+    fn token_by_name(&self, name: &str, value: impl FnOnce() -> Option<String>) -> Option<Secret> {
         let inner = &self.0;
         let mut by_name = lock(&inner.by_name);
         if let Some(secret) = by_name.get(name) {
@@ -75,15 +80,15 @@ impl Keys {
         let text = text.trim();
         let secret = match weakness(text) {
             None => Secret::new(text),
-            Some(why) => self.random(name, why)?,
+            Some(why) => self.random_token(name, why)?,
         };
         by_name.insert(name.to_owned(), secret.clone());
         Some(secret)
     }
 
-    /// A token for this run. Standard error alone shows it: log records and notices reach other systems.
-    fn random(&self, subject: &str, why: &str) -> Option<Secret> {
-        let Inner {
+    /// A random token for this run. Only standard error shows it, because log records and notices reach other systems.
+    fn random_token(&self, subject: &str, why: &str) -> Option<Secret> {
+        let ResolverState {
             diagnostics,
             announce,
             ..
@@ -109,7 +114,7 @@ impl Keys {
             Err(error) => {
                 diagnostics.report(format!(
                     "{subject} {why}, and the system has no random numbers to make one ({error}): \
-                     nobody is admitted; set one of at least 32 random characters."
+                     all requests are refused; set one of at least 32 random characters."
                 ));
                 None
             }
@@ -117,10 +122,10 @@ impl Keys {
     }
 }
 
-/// Writes to standard error from a thread of its own, because a pipe that nobody reads blocks its writer.
+/// Writes to standard error from a thread of its own, because a pipe that nobody reads would block the caller.
 pub(crate) fn to_stderr(text: String) {
     let write = move || {
-        // Without standard error there is nobody to tell.
+        // If standard error is closed, nothing else can be done.
         drop(std::io::stderr().write_all(text.as_bytes()));
     };
     drop(
@@ -130,9 +135,9 @@ pub(crate) fn to_stderr(text: String) {
     );
 }
 
-impl fmt::Debug for Keys {
+impl fmt::Debug for TokenResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys").finish_non_exhaustive()
+        f.debug_struct("TokenResolver").finish_non_exhaustive()
     }
 }
 
@@ -149,20 +154,20 @@ mod tests {
     /// What was shown on standard error.
     type Shown = Arc<Mutex<Vec<String>>>;
 
-    fn keys(value: Option<&'static str>) -> (Keys, Arc<Diagnostics>, Shown) {
+    fn keys(value: Option<&'static str>) -> (TokenResolver, Arc<Diagnostics>, Shown) {
         keys_with(value, None)
     }
 
     fn keys_with(
         value: Option<&'static str>,
         setting: Option<&str>,
-    ) -> (Keys, Arc<Diagnostics>, Shown) {
+    ) -> (TokenResolver, Arc<Diagnostics>, Shown) {
         let (diagnostics, shown) = (Arc::new(Diagnostics::default()), Shown::default());
         let lookup = move |name: &str| value.filter(|_| name.ends_with("TOKEN")).map(str::to_owned);
         let show = Arc::clone(&shown);
         let announce = move |text| show.lock().unwrap().push(text);
         let setting = setting.map(|it| (SETTING.to_owned(), Secret::new(it)));
-        let keys = Keys::new(lookup, announce, Arc::clone(&diagnostics), setting);
+        let keys = TokenResolver::new(lookup, announce, Arc::clone(&diagnostics), setting);
         (keys, diagnostics, shown)
     }
 
@@ -172,14 +177,14 @@ mod tests {
         access.allows(&headers)
     }
 
-    /// The token in a sentence.
-    fn told(sentence: &str) -> &str {
+    /// The token in an announcement.
+    fn announced(sentence: &str) -> &str {
         let (_, rest) = sentence.split_once("the token is ").unwrap();
         rest.trim_end()
     }
 
     #[test]
-    fn a_good_token_is_taken_from_the_variable_and_not_told() {
+    fn a_good_token_is_read_from_the_variable_and_not_shown() {
         let (keys, diagnostics, shown) = keys(Some("  9f86d081884c7d659a2feaa0c55ad015\n"));
         let access = Access::token_env("TOKEN");
         keys.resolve(&access);
@@ -188,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_weak_token_is_replaced_by_a_random_one_told_once() {
+    fn a_missing_or_weak_token_is_replaced_by_a_random_one_shown_once() {
         for value in [
             None,
             Some(""),
@@ -204,10 +209,10 @@ mod tests {
             assert_eq!(said.len(), 1, "{said:?}");
             let shown = shown.lock().unwrap();
             assert_eq!(shown.len(), 1, "{shown:?}");
-            assert_eq!(told(&shown[0]).len(), 64);
-            assert!(!said[0].contains(told(&shown[0])), "{}", said[0]);
+            assert_eq!(announced(&shown[0]).len(), 64);
+            assert!(!said[0].contains(announced(&shown[0])), "{}", said[0]);
             for access in &pages {
-                assert!(admits(access, told(&shown[0])));
+                assert!(admits(access, announced(&shown[0])));
                 assert!(!admits(access, value.unwrap_or("TOKEN")));
             }
             assert!(value.is_none_or(|value| value.is_empty() || !said[0].contains(value)));
@@ -220,7 +225,7 @@ mod tests {
         let access = Access::token("password");
         keys.resolve(&access);
         assert!(!admits(&access, "password"));
-        assert!(admits(&access, told(&shown.lock().unwrap()[0])));
+        assert!(admits(&access, announced(&shown.lock().unwrap()[0])));
         assert!(
             diagnostics.notices()[0].starts_with("the token given to `Access::token` is shorter")
         );
@@ -241,7 +246,7 @@ mod tests {
         );
         assert_eq!((said.len(), shown.len()), (1, 1));
         for access in &pages {
-            assert!(admits(access, told(&shown[0])));
+            assert!(admits(access, announced(&shown[0])));
             assert!(!admits(access, weak) && !admits(access, TOKEN));
         }
     }
@@ -273,7 +278,11 @@ mod tests {
             "{said:?}"
         );
         assert_eq!((said.len(), shown.len()), (1, 1));
-        assert!(pages.iter().all(|access| admits(access, told(&shown[0]))));
+        assert!(
+            pages
+                .iter()
+                .all(|access| admits(access, announced(&shown[0])))
+        );
     }
 
     #[test]
@@ -282,7 +291,7 @@ mod tests {
             .map(|_| {
                 let (keys, _, shown) = keys(None);
                 keys.resolve(&Access::token_env("TOKEN"));
-                told(&shown.lock().unwrap()[0]).to_owned()
+                announced(&shown.lock().unwrap()[0]).to_owned()
             })
             .collect();
         assert_eq!(tokens.len(), 50);

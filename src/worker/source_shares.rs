@@ -1,43 +1,44 @@
-/// A queue keeps so much of its room for sources that have little in that part, and a source may have so much of it.
+/// The part of a queue that is reserved: one sixteenth.
 const RESERVED: usize = 16;
+/// The part of the reserve that one source may use: one eighth.
 const SHARE: usize = 8;
-/// Sources that a row tells apart, and rows: two sources that share a place in one seldom do in the other.
+/// Counters in a row, and rows. Two sources that share a counter in one row seldom do in the other.
 const SOURCES: usize = 128;
 const ROWS: usize = 2;
 
-/// What the last part of a queue has of each source, in bytes: of the kinds of records, by route and callsite. So a storm
-/// of one event leaves room for all others.
+/// Bytes that each source uses of the reserved part of a queue: a count-min sketch. A source is a kind of record with a
+/// route or callsite. So a storm of one event leaves room for all others.
 #[derive(Debug)]
-pub(super) struct Shares([[u32; SOURCES]; ROWS]);
+pub(super) struct SourceShares([[u32; SOURCES]; ROWS]);
 
-/// The size of the last part of a queue of so many bytes.
+/// The bytes that are reserved in a queue of `max_bytes`.
 pub(super) const fn reserved(max_bytes: usize) -> usize {
     max_bytes / RESERVED
 }
 
-impl Default for Shares {
+impl Default for SourceShares {
     fn default() -> Self {
         Self([[0; SOURCES]; ROWS])
     }
 }
 
-impl Shares {
-    /// Whether a source may add to the last part of a queue of so many bytes.
+impl SourceShares {
+    /// Whether a source may use more of the reserved part of a queue of `max_bytes`.
     pub(super) fn have_room(&mut self, source: u32, max_bytes: usize) -> bool {
-        let has = self.of(source).map(|has| *has).min();
-        has.unwrap_or_default() as usize <= reserved(max_bytes) / SHARE
+        let used = self.counters(source).map(|used| *used).min();
+        used.unwrap_or_default() as usize <= reserved(max_bytes) / SHARE
     }
 
-    /// Counts what a source has added.
+    /// Counts bytes that a source has added.
     pub(super) fn add(&mut self, source: u32, bytes: usize) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        for has in self.of(source) {
-            *has = has.saturating_add(bytes);
+        for used in self.counters(source) {
+            *used = used.saturating_add(bytes);
         }
     }
 
-    /// The places of a source, one in each row.
-    fn of(&mut self, source: u32) -> impl Iterator<Item = &mut u32> {
+    /// The counters of a source, one in each row.
+    fn counters(&mut self, source: u32) -> impl Iterator<Item = &mut u32> {
         let factors = [0x9e37_79b9_u32, 0x85eb_ca6b];
         let rows = self.0.iter_mut().zip(factors);
         rows.filter_map(move |(row, factor)| {
@@ -53,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_storm_uses_up_its_own_share_alone() {
-        let mut shares = Shares::default();
+        let mut shares = SourceShares::default();
         let max = 1 << 20;
         while shares.have_room(7, max) {
             shares.add(7, 1000);
