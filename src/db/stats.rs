@@ -86,7 +86,7 @@ pub struct QueryStats {
 }
 
 impl DigestStats {
-    /// CountAttributes a query; `slot` is its operation, if it has one.
+    /// Counts a query; `slot` is its operation, if it has one.
     #[inline]
     pub(super) fn record(&self, query: &EndedQuery<'_>, slot: Option<&Slot>) {
         self.nanos.fetch_add(query.nanos, Relaxed);
@@ -146,7 +146,7 @@ impl DigestStats {
         }
     }
 
-    /// CountAttributes calls of a route, whose number is given plus one: 0 marks a free place.
+    /// Counts calls of a route, whose number is given plus one: 0 marks a free place.
     #[inline]
     fn count_caller(&self, number: u32, calls: u64) {
         for caller in &self.callers {

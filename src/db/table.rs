@@ -218,7 +218,7 @@ impl DigestEntry {
 }
 
 impl SightingCounts {
-    /// CountAttributes sightings of a statement. Returns how many there were in both periods.
+    /// Counts sightings of a statement. Returns how many there were in both periods.
     fn add(&mut self, id: u64, sightings: u64, now: Nanos) -> u64 {
         if self.current.len() >= MAX_SIGHTED
             || now.saturating_sub(self.period_start) >= SIGHTING_PERIOD

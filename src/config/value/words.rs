@@ -49,7 +49,7 @@ impl<T: Copy + PartialEq + Sync> ValueParser for ChoiceParser<T> {
     }
 }
 
-/// LevelDirectives by target: `info,hyper=off,my_crate::db=debug`.
+/// Directives by target: `info,hyper=off,my_crate::db=debug`.
 pub(in crate::config) struct DirectivesParser;
 
 impl ValueParser for DirectivesParser {
