@@ -19,8 +19,9 @@ use crate::record::Method;
 /// Added to the number of a slot's method where the request is marked.
 const MARKED: u8 = 0x80;
 
-/// What others may see of a request under way. Written by the thread that runs it, with plain stores;
-/// pooled and used again for the next request.
+/// The state of a request in flight that other threads may read.
+///
+/// The thread that runs the request writes it with plain stores. Slots are pooled and reused for later requests.
 #[derive(Debug)]
 pub(crate) struct Slot {
     monitor: u32,
@@ -32,17 +33,17 @@ pub(crate) struct Slot {
     trace_high: AtomicU64,
     trace_low: AtomicU64,
     span: AtomicU64,
-    /// The reading at which the poll that runs now began, plus one; 0 between polls.
+    /// When the current poll began, plus one; 0 between polls.
     polled_since: AtomicU64,
     /// The spans of its trace. Where a request's trace goes on in another's slot, that one's.
     buffer: TraceBuffer,
     parent: Option<Arc<Self>>,
     /// Whether it is a request's, and not that of a trace without one.
     of_request: bool,
-    /// Whether there are breadcrumbs of an earlier request or of this one.
+    /// Whether the breadcrumb buffer is not empty; it may still hold those of an earlier request.
     has_breadcrumbs: AtomicBool,
     breadcrumbs: Mutex<BreadcrumbBuffer>,
-    /// Whether there is a tally of an earlier request or of this one.
+    /// Whether the query tally is not empty; it may still be that of an earlier request.
     has_tally: AtomicBool,
     head: Mutex<RequestHead>,
     /// The request's method, as a number and one more; 0 for none. [`MARKED`] is added where the request is marked.
@@ -57,8 +58,8 @@ pub(crate) struct Slot {
 const IS_DECIDED: u8 = 0x80;
 const HAS_STATE: u8 = 0x40;
 
-/// What is known of a request's head while it is under way: lent by the state that owns the texts, so
-/// that nothing is copied unless somebody asks.
+/// The head of a request in flight. The endpoint layer moves its own buffers in and out, so that nothing is copied
+/// unless an error is captured.
 #[derive(Debug, Default)]
 pub(crate) struct RequestHead {
     /// Path, query, user agent, client address, host and peer address, as a record has them; empty where none are
@@ -129,12 +130,12 @@ impl Slot {
         self.has_tally.store(false, Relaxed);
         if self.has_breadcrumbs.load(Relaxed) {
             self.has_breadcrumbs.store(false, Relaxed);
-            own(&self.breadcrumbs).clear();
+            lock(&self.breadcrumbs).clear();
         }
         self.set_ids(ids, start);
     }
 
-    /// Changes what others see of the request under way.
+    /// Sets the IDs and the start of the request in flight.
     #[inline]
     pub(crate) fn set_ids(&self, ids: OperationIds, start: Nanos) {
         self.start.store(start, Relaxed);
@@ -156,7 +157,7 @@ impl Slot {
             .store((self.generation.load(Relaxed) | 1) + 1, Release);
     }
 
-    /// Notes the beginning (`Some`) or the end of a poll.
+    /// Sets when the current poll began; `None` when it has ended.
     #[inline]
     pub(crate) fn set_poll_start(&self, since: Option<Nanos>) {
         self.polled_since
@@ -181,7 +182,7 @@ impl Slot {
         RouteId(self.route.load(Relaxed))
     }
 
-    /// Notes that an error was captured in this request.
+    /// Marks the trace: an error was captured in it.
     pub(crate) fn mark_captured(&self) {
         self.trace_buffer().capture();
     }
@@ -192,11 +193,10 @@ impl Slot {
         self.trace_buffer().is_captured()
     }
 
-    /// Keeps an event among the request's last ones. Never waits: an event that comes while another
-    /// thread is at them is left out.
+    /// Adds an event to the breadcrumbs. It never waits: an event is left out while another thread has the lock.
     #[inline]
     pub(crate) fn push_breadcrumb(&self, at: Nanos, record: &[u8]) {
-        if let Some(mut breadcrumbs) = free(&self.breadcrumbs) {
+        if let Some(mut breadcrumbs) = try_lock(&self.breadcrumbs) {
             breadcrumbs.push(at, record);
             self.has_breadcrumbs.store(true, Relaxed);
         }
@@ -205,7 +205,7 @@ impl Slot {
     /// Appends the request's last events: length-prefixed, the time first.
     pub(crate) fn copy_breadcrumbs(&self, out: &mut Vec<u8>) {
         if self.has_breadcrumbs.load(Relaxed)
-            && let Some(breadcrumbs) = free(&self.breadcrumbs)
+            && let Some(breadcrumbs) = try_lock(&self.breadcrumbs)
         {
             breadcrumbs.copy(out);
         }
@@ -229,7 +229,7 @@ impl Slot {
         self.with_tally().add_query(query, later, write)
     }
 
-    /// Keeps a query that failed, after it was counted.
+    /// Stores a query that failed, after it was counted.
     #[cold]
     pub(crate) fn fail_query(&self, query: FailedQuery) {
         self.with_tally().fail_query(query);
@@ -242,7 +242,7 @@ impl Slot {
         slot.tally(|tally| tally.failed().cloned()).flatten()
     }
 
-    /// The tree, which will have a tally.
+    /// The trace's buffer, whose query tally is about to change.
     #[inline]
     fn with_tally(&self) -> &TraceBuffer {
         let slot = self.parent.as_deref().unwrap_or(self);
@@ -250,7 +250,7 @@ impl Slot {
         &slot.buffer
     }
 
-    /// Shows what the request asked of databases, if it asked anything.
+    /// Reads the query tally, if the request ran a query.
     #[inline]
     pub(crate) fn tally<R>(&self, look: impl FnOnce(&QueryTally) -> R) -> Option<R> {
         let has = self.has_tally.load(Relaxed);
@@ -292,7 +292,7 @@ impl Slot {
     pub(crate) fn set_sampling(&self, sampling: Sampling, trace_state: &str) {
         let mut bits = sampling.bits() | IS_DECIDED;
         if !trace_state.is_empty() {
-            trace_state.clone_into(&mut own(&self.trace_state));
+            trace_state.clone_into(&mut lock(&self.trace_state));
             bits |= HAS_STATE;
         }
         self.sampling.store(bits, Relaxed);
@@ -312,7 +312,7 @@ impl Slot {
         if slot.sampling.load(Relaxed) & HAS_STATE == 0 {
             return String::new();
         }
-        own(&slot.trace_state).clone()
+        lock(&slot.trace_state).clone()
     }
 
     /// The slot in which the trace began.
@@ -321,15 +321,15 @@ impl Slot {
         self.parent.as_deref().unwrap_or(self)
     }
 
-    /// Lends the facts of the request, by `swap`, or takes them back.
+    /// Changes the head of the request.
     #[inline]
     pub(crate) fn with_head_mut(&self, swap: impl FnOnce(&mut RequestHead)) {
-        swap(&mut own(&self.head));
+        swap(&mut lock(&self.head));
     }
 
-    /// Shows what was lent, if nobody is at it this moment.
+    /// Reads the head of the request, unless another thread has its lock.
     pub(crate) fn try_with_head<R>(&self, look: impl FnOnce(&RequestHead) -> R) -> Option<R> {
-        free(&self.head).map(|facts| look(&facts))
+        try_lock(&self.head).map(|facts| look(&facts))
     }
 
     /// The request under way as another thread sees it; `None` between requests.
@@ -354,11 +354,8 @@ impl Slot {
     }
 }
 
-fn own<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock(&of)
-}
-
-fn free<T>(of: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+/// Locks a mutex, poisoned or not, unless it is locked already.
+fn try_lock<T>(of: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     match of.try_lock() {
         Ok(guard) => Some(guard),
         Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),

@@ -1,4 +1,4 @@
-//! What the spans of one local trace leave behind, until its root has ended.
+//! The buffer for the spans of one local trace, until its root has ended.
 
 use std::sync::atomic::{
     AtomicBool,
@@ -13,34 +13,34 @@ use super::trace_memory::TraceMemory;
 use crate::model::{KeepReason, SpanId};
 use crate::model::{lock, recover};
 
-/// Bytes that one trace may hold.
+/// The most bytes that one trace may hold.
 const MAX_TREE: usize = 1 << 20;
-/// Events of its root, and their bytes.
+/// The most events of its root, and their bytes.
 const MAX_EVENTS: u32 = 128;
 const MAX_EVENT_BYTES: usize = 8 * 1024;
-/// Room for the first of either.
+/// The initial capacity for either.
 const FIRST: usize = 1024;
 
-/// The spans of one local trace that have ended, in their compact form, and what was decided of it.
+/// The ended spans of one local trace, in their compact encoding, and the decision on the trace.
 ///
-/// Whoever holds the request's slot can add to it: from a task, another thread, after the root.
+/// Everyone with the request's slot can add to it: from a task, from another thread, after the root has ended.
 #[derive(Debug)]
 pub(crate) struct TraceBuffer {
     room: Arc<TraceMemory>,
     state: Mutex<BufferState>,
-    /// Something under the root asked for the trace to be kept.
+    /// An error was captured in the trace, so it is to be kept.
     captured: AtomicBool,
-    /// Spans under way have events: read without the lock, so that spans that end without any pay nothing.
+    /// Whether an active span has events. Read without the lock, so that spans without events take no lock for it.
     has_span_events: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct BufferState {
     spans: Vec<u8>,
-    /// Bytes that the spans take beside these when the trace is kept.
+    /// Further bytes that the spans take when the trace is kept and their templates are copied.
     later: usize,
     count: u32,
-    /// Events outside any span but the root.
+    /// Events of the root.
     events: Vec<u8>,
     event_count: u32,
     of_spans: PendingSpanEvents,
@@ -49,11 +49,11 @@ struct BufferState {
     /// Events of its root that were left out.
     events_lost: u32,
     decision: Decision,
-    /// What the request asked of databases: it stands here so that a query takes one lock.
+    /// The request's query totals. They are here so that a query takes one lock.
     tally: QueryTally,
 }
 
-/// What a trace has when it is decided.
+/// What is buffered for a trace when it is decided.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BufferedTrace<'a> {
     pub(crate) spans: &'a [u8],
@@ -74,16 +74,16 @@ pub(crate) enum Decision {
     Dropped,
 }
 
-/// What became of a span that was added.
+/// The outcome of adding a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddOutcome {
-    /// It waits for the decision.
+    /// The span waits for the decision.
     Buffered,
-    /// The trace was decided and is kept: the span goes the way of late ones.
+    /// The trace was decided and is kept. The span is sent on its own.
     Late(KeepReason),
     /// The trace was decided and is not kept.
     Discarded,
-    /// There is no room for it.
+    /// The buffer is full.
     NoRoom,
 }
 
@@ -97,7 +97,7 @@ impl TraceBuffer {
         }
     }
 
-    /// Begins a new trace in a tree that nobody else holds any more.
+    /// Begins a new trace in a buffer that nobody else holds any more.
     #[inline]
     pub(super) fn open(&self, has_tally: bool) {
         let mut state = self.lock();
@@ -114,7 +114,7 @@ impl TraceBuffer {
         self.captured.store(false, Relaxed);
     }
 
-    /// Adds a span that has ended; `write` appends it and calls nothing foreign.
+    /// Adds a span that has ended; `write` appends it and must call no code of the host.
     pub(crate) fn add(&self, write: impl FnOnce(&mut Vec<u8>)) -> AddOutcome {
         self.lock().add(&self.room, 0, write)
     }
@@ -137,7 +137,7 @@ impl TraceBuffer {
         self.lock().tally.count(query);
     }
 
-    /// Keeps a query that failed.
+    /// Stores a query that failed.
     pub(super) fn fail_query(&self, query: FailedQuery) {
         self.lock().tally.fail(query);
     }
@@ -146,14 +146,14 @@ impl TraceBuffer {
         look(&self.lock().tally)
     }
 
-    /// Counts a span as left out for want of room.
+    /// Counts a span that had no room.
     pub(crate) fn count_lost_span(&self) {
         let mut state = self.lock();
         state.lost = state.lost.saturating_add(1);
         self.room.lost.fetch_add(1, Relaxed);
     }
 
-    /// Adds an event of the root; `write` appends it and calls nothing foreign. An event over the limits is left out
+    /// Adds an event of the root; `write` appends it and must call no code of the host. An event over the limits is left out
     /// and counted; so is one that comes after the decision, without the count.
     pub(crate) fn add_event(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
@@ -221,7 +221,7 @@ impl TraceBuffer {
         taken
     }
 
-    /// Asks for the trace to be kept, whatever becomes of its root.
+    /// Notes that an error was captured, so that the trace is kept however its root ends.
     pub(crate) fn capture(&self) {
         self.captured.store(true, SeqCst);
     }
@@ -231,8 +231,10 @@ impl TraceBuffer {
         self.captured.load(Relaxed)
     }
 
-    /// Decides, once: `take` gets what is there, if the trace is kept. It calls nothing foreign. A second decision
-    /// is ignored; the answer is the one that holds.
+    /// Decides whether the trace is kept. Returns the decision that holds: the first one.
+    ///
+    /// If this call makes the decision and it is to keep, `take` receives what is buffered. It runs under the lock and
+    /// must call no code of the host.
     #[inline]
     pub(crate) fn decide(
         &self,
@@ -241,6 +243,8 @@ impl TraceBuffer {
     ) -> Decision {
         let mut state = self.lock();
         if state.decision == Decision::Open {
+            // From here on, `add` returns the decision. What it added before is copied below, under the same lock, so
+            // that each span is either copied or late.
             state.decision = decision;
             if matches!(decision, Decision::Kept(_)) {
                 take(&BufferedTrace {
@@ -250,6 +254,7 @@ impl TraceBuffer {
                     events_lost: state.events_lost,
                 });
             }
+            // Most traces have no spans beside the root. For these nothing is to be released.
             if !state.spans.is_empty() || !state.events.is_empty() {
                 state.release(&self.room);
             }
@@ -257,7 +262,7 @@ impl TraceBuffer {
         state.decision
     }
 
-    /// Gives the spans up that wait for a decision, and goes on.
+    /// Discards the spans so far. The trace stays undecided.
     pub(crate) fn discard_spans(&self) {
         let mut state = self.lock();
         let count = state.count;
@@ -266,7 +271,7 @@ impl TraceBuffer {
         state.release(&self.room);
     }
 
-    /// Bytes that the trace takes if it is kept now.
+    /// Bytes that the trace would take if it were kept now.
     pub(crate) fn bytes(&self) -> usize {
         let state = self.lock();
         state.spans.len() + state.later + state.events.len()
@@ -283,7 +288,7 @@ impl TraceBuffer {
 }
 
 impl Drop for TraceBuffer {
-    /// What was never decided holds no room when nobody can decide it any more.
+    /// Releases the memory of a trace that was never decided.
     fn drop(&mut self) {
         let state = recover(self.state.get_mut());
         self.room
@@ -326,7 +331,7 @@ impl BufferState {
         self.later = 0;
         self.events.clear();
         self.event_count = 0;
-        // Memory of a large trace is given back.
+        // The slot is pooled: the capacity of a large trace is freed.
         if self.spans.capacity() > 16 * 1024 {
             self.spans = Vec::new();
         }

@@ -1,18 +1,18 @@
-//! Traces: what a request did, span by span, kept where something happened in it.
+//! Traces: what each request did, span by span.
 //!
-//! Every request that passes the endpoint layer is the root of a trace's part in this process. Spans inside it
-//! come from several sides and land in one tree with the right parents:
+//! Every request that passes the endpoint layer is the root of its trace in this process. Spans from all of these
+//! sources become one tree with the right parents:
 //!
-//! | written as | where |
+//! | source | where it works |
 //! |---|---|
-//! | [`monitor.span("name").run(future)`](crate::Monitor::span) | anywhere; sees errors with `try_run` |
+//! | [`monitor.span("name").run(future)`](crate::Monitor::span) | anywhere; `try_run` records an `Err` as the span's error |
 //! | `tracing` spans, `#[instrument]` | with [`install`](crate::Monitor::install) or [`tracing_layer`](crate::Monitor::tracing_layer) |
-//! | the same, by tracing-opentelemetry | where [`SpanBackend::TracingOpentelemetry`] is chosen |
-//! | OpenTelemetry spans | by a tracer of [`monitor.otel()`](crate::Monitor::otel), which `install` makes the process' own |
-//! | tasks and threads | [`spawn`], [`spawn_blocking`], [`in_current_trace`] |
+//! | `tracing` spans by tracing-opentelemetry | with [`SpanBackend::TracingOpentelemetry`] |
+//! | OpenTelemetry spans | from a tracer of [`monitor.otel()`](crate::Monitor::otel), whose provider `install` makes the global one |
+//! | tasks and threads | with [`spawn`], [`spawn_blocking`], [`in_current_trace`] |
 //!
-//! Where no request is under way, the topmost span is the root of a trace of its own. Kept traces stay in memory for
-//! [`monitor.recent_traces()`](crate::Monitor::recent_traces) and go out over OTLP where a receiver is set.
+//! Outside of requests, the topmost span is the root of a trace. Kept traces stay in memory for
+//! [`monitor.recent_traces()`](crate::Monitor::recent_traces), and are exported over OTLP if an endpoint is set.
 //!
 //! ```
 //! # async fn example() -> watchpost::Result<()> {
@@ -29,6 +29,106 @@
 //! # }
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 //! ```
+//!
+//! The example `tracing_spans` prints its kept traces with the reason for which each was kept:
+//!
+//! ```text
+//! 68696f698df80b1d0ad36cdd19c7284f (head)
+//!   pack 6.2ms
+//!     - begin to pack
+//!     fetch 3.3ms
+//!     print_label 2.6ms
+//!     check the payment 18.7µs
+//!     notify_customer 2.1ms
+//!       write a mail 60.3µs
+//!         - mail written
+//! 728b86b5e747b02723fe47a0224edbb3 (error)
+//!   send 33.7µs no van
+//! ```
+//!
+//! Lines with a dash are events. `head` is a trace that was sampled when it began.
+//!
+//! # When a span ends
+//!
+//! | span | ends |
+//! |---|---|
+//! | a request | with the last byte of the response body, or as [`http`](crate::http#when-a-request-ends) describes |
+//! | of `monitor.span` | when its future completes; when it is dropped before, with `watchpost.outcome` `cancelled`; when it panics, with an error as its status |
+//! | of `tracing` | when its last handle is dropped |
+//! | of OpenTelemetry | when its `end` is called, or when it is dropped |
+//!
+//! Spans may end on any thread, in any order, and after their root. Until the root has ended, they wait in a buffer of
+//! their trace. A span that ends after its root is kept or dropped as its trace was.
+//!
+//! An event of the level ERROR in a `tracing` span, such as that of `#[instrument(err)]`, sets the span's status to an
+//! error, unless `otel.status_code` sets another. The status message is the event's field `error`, or else its message.
+//!
+//! # Which traces are kept
+//!
+//! Every span is recorded. Whether a trace is kept is decided when its root has ended. The attribute `watchpost.kept` of
+//! the root has the reason:
+//!
+//! | reason | the trace | limit |
+//! |---|---|---|
+//! | [`Panic`](crate::KeepReason::Panic), [`Timeout`](crate::KeepReason::Timeout), [`Error`](crate::KeepReason::Error), [`Captured`](crate::KeepReason::Captured) | its code panicked, its time ran out, its root failed, or an error was captured in it | 1 MiB a second |
+//! | [`Slow`](crate::KeepReason::Slow) | took longer than 99 of 100 recent requests of its route (after 500 requests), or than [`slow_trace_threshold`](crate::MonitorBuilder::slow_trace_threshold) | 1 MiB a second |
+//! | [`Head`](crate::KeepReason::Head), [`Parent`](crate::KeepReason::Parent) | was sampled: by its ID, at the [ratio](crate::MonitorBuilder::trace_ratio), so that services with the same ratio sample the same traces, or by its caller | [100 a second](crate::MonitorBuilder::max_traces_per_second) |
+//!
+//! The first two rows apply at a ratio of 0, too. Exemplars name kept traces only.
+//!
+//! Of all spans, only the root's status is a reason. A trace in which a child span failed while its root succeeded is
+//! kept by the ratio alone, whichever source the child is from. To keep such a trace, capture the error.
+//!
+//! # Attributes and limits
+//!
+//! | part | limit |
+//! |---|---|
+//! | attributes of a span | 128, of 16 KiB together; a value has at most 4 KiB |
+//! | events of a span | 128, of 8 KiB together; a value has at most 2 KiB |
+//! | links of a span | 128, of 4 KiB together; a value has at most 2 KiB |
+//! | name | 1 KiB |
+//! | status message | 2 KiB |
+//!
+//! What exceeds a limit is counted as dropped. A span or an event with a truncated text has the attribute
+//! `watchpost.truncated`. Each key occurs once: the value that was set last replaces earlier ones, in `span.record`, in
+//! fields of one name, and where a hook sets an attribute that the request has already.
+//!
+//! Names, attributes and texts are redacted on the worker before anything shows them.
+//!
+//! # Which operation an event belongs to
+//!
+//! A `tracing` event at the level of `trace.level` becomes an event of the innermost operation. That is a `tracing` span, a
+//! span of [`Monitor::span`](crate::Monitor::span), a query, an outgoing call, an OpenTelemetry span or the root. The
+//! event's log record, child spans, captured errors and outgoing headers name the same operation. An event with an
+//! explicit `parent:` belongs to that span; with `parent: None` it belongs to none.
+//!
+//! The fields `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_description` of a `tracing` span have the
+//! meaning that tracing-opentelemetry gives them.
+//!
+//! # The caller's sampling decision
+//!
+//! With a `parentbased_*` sampler, which is the default, the sampled flag of a caller decides if the peer is a
+//! [trusted proxy](crate::http::EndpointLayer::trusted_proxies), as OpenTelemetry's `ParentBased` has it:
+//!
+//! | the caller | its flag | the trace |
+//! |---|---|---|
+//! | trusted | `01` | is kept and exported, within the limit of traces a second; calls carry `01` |
+//! | trusted | `00` | is not exported; calls carry `00` |
+//! | any other, or none | is ignored | the ratio decides; calls carry its decision |
+//!
+//! If something happened in a trace that a trusted caller did not sample, the trace is kept in memory: `recent_traces`
+//! returns it, it is not exported, and the flag of outgoing calls stays `00`. To export such traces, choose a sampler
+//! that ignores the caller, such as `traceidratio`. A plain OpenTelemetry span with a remote parent counts
+//! as having a trusted caller, since the host's own code read that parent.
+//!
+//! The random flag (`02`) of a caller goes on with its trace. So does its `tracestate`, if every member is valid and there
+//! are at most 32, from all headers of that name; of more than 512 bytes, members are left out, those over 128 bytes
+//! first. OpenTelemetry's own types have the keys of an earlier grammar: exported spans and propagators of the host's
+//! miss members such as `a@@b=1`, calls of [`external`](crate::external) do not. `baggage` of several headers is one list,
+//! cut after 8192 bytes; it goes on without a `traceparent` too. OpenTelemetry's propagator reads it, and leaves out
+//! white space at either end of a value, even where it is percent-encoded.
+//!
+//! With [`public_endpoint`](crate::MonitorBuilder::public_endpoint), traces and baggage of callers end here, but for those of trusted proxies.
 //!
 //! # Beside an OpenTelemetry provider of your own
 //!
@@ -62,99 +162,30 @@
 //! its traces, unless the provider is joined. A layer that is put into a running subscriber by a `reload` handle is not
 //! found.
 //!
-//! # When a span ends
-//!
-//! A request's span begins with its first byte and ends with the last byte of its answer's body, or where
-//! [`http`](crate::http) says that a request ends. A span of `monitor.span` ends when its future is done, or is
-//! dropped: then its `watchpost.outcome` is `cancelled`, or, in a panic, its status an error. A `tracing` span ends
-//! when its last handle is dropped, an OpenTelemetry span when it is ended.
-//!
-//! Spans may end on any thread, in any order, and after their root. Until the root has ended they wait in a buffer
-//! of their trace; one that ends later goes the way its trace went.
-//!
-//! An event of the level ERROR inside a `tracing` span, such as that of `#[instrument(err)]`, sets the status of the
-//! span to an error, with the text of its field `error` or else its message, unless `otel.status_code` says otherwise.
-//!
-//! # Attributes and limits
-//!
-//! A span has each attribute once, and the value that was set last counts: in `span.record`, in fields of one name, and
-//! where a hook sets an attribute of the request's own. A span has at most 128 attributes of 16 KiB together, 128 events
-//! of 8 KiB and 128 links of 4 KiB; more are counted as dropped. A value has at most 4 KiB (2 KiB in an event or a
-//! link), a name 1 KiB, a status message 2 KiB. A span or an event of which a text was cut has
-//! `watchpost.truncated`.
-//!
-//! # What is kept
-//!
-//! Everything is recorded, and what is kept is decided when the root has ended. A trace is kept whole if something
-//! happened in it: code panicked, time ran out, the root failed, an error was captured, or it was slow, which is
-//! longer than 99 of 100 requests of its route took lately (once 500 were seen), or than
-//! [`slow_trace_threshold`](crate::MonitorBuilder::slow_trace_threshold). That holds at a ratio of 0 too, within a budget of 1 MiB a
-//! second. Of all others the [ratio](crate::MonitorBuilder::trace_ratio) chooses by trace id, so that services with
-//! one ratio choose the same, up to [100 a second](crate::MonitorBuilder::max_traces_per_second). The root's
-//! `watchpost.kept` says why.
-//!
-//! Of the spans, the status of the root alone counts. A trace in which a child span has an ERROR event or an error as
-//! its status, while the root is fine and no error was captured, is kept by the ratio, and at a ratio of 0 it is not
-//! kept. That is so for every kind of span, those by tracing-opentelemetry included; there an ERROR event without a
-//! field `error` sets the status without a description. To keep such a trace, capture the error.
-//!
-//! Exemplars name kept traces only.
-//!
-//! # The caller's sampling decision
-//!
-//! With a `parentbased_*` sampler, which is the default, the sampled flag of a caller decides if the peer is a
-//! [trusted proxy](crate::http::EndpointLayer::trusted_proxies), as OpenTelemetry's `ParentBased` has it:
-//!
-//! | the caller | its flag | the trace |
-//! |---|---|---|
-//! | trusted | `01` | is kept and exported, within the limit of traces a second; calls carry `01` |
-//! | trusted | `00` | is not exported; calls carry `00` |
-//! | any other, or none | is ignored | the ratio decides; calls carry its decision |
-//!
-//! A trace that a trusted caller does not sample is kept in this process all the same if something happened in it:
-//! `recent_traces` has it, the receiver does not, and the flag of calls stays `00`. To export such traces, choose a
-//! sampler that does not ask the caller, such as `traceidratio`. A plain OpenTelemetry span with a remote parent counts
-//! as having a trusted caller, since the host's own code read that parent.
-//!
-//! The random flag (`02`) of a caller goes on with its trace. So does its `tracestate`, if every member is valid and there
-//! are at most 32, from all headers of that name; of more than 512 bytes, members are left out, those over 128 bytes
-//! first. OpenTelemetry's own types have the keys of an earlier grammar: exported spans and propagators of the host's
-//! miss members such as `a@@b=1`, calls of [`external`](crate::external) do not. `baggage` of several headers is one list,
-//! cut after 8192 bytes; it goes on without a `traceparent` too. OpenTelemetry's propagator reads it, and leaves out
-//! white space at either end of a value, even where it is percent-encoded.
-//!
-//! With [`public_endpoint`](crate::MonitorBuilder::public_endpoint), traces and baggage of callers end here, but for those of trusted proxies.
-//!
 //! # How budgets are shared
 //!
-//! The traces and the bytes of a second are shared by routes, and by the names of topmost spans outside of requests, up
-//! to the first digit of a name. A source that asks for more than there is gets what the others leave, and one that asks
-//! seldom finds something left for it: a route with a request a second has its traces beside a batch job or a route with
-//! ten thousand. Alone, a source gets all. Several may have three eighths more at once than one alone, never more in the
-//! long run. The memory of recent traces is shared as well: the oldest trace of the source that has the most
-//! in it makes room.
+//! The routes share both limits: the traces and the bytes of a second. So do the topmost spans outside of requests, by
+//! their name up to its first digit. A source that asks for more than its part gets what the others leave. A source that
+//! asks seldom still finds something left: a route with one request a second has its traces beside a batch job or a route
+//! with ten thousand. A source that is alone gets everything. Several sources may together exceed the burst of one by
+//! three eighths, never the rate in the long run.
 //!
-//! # What is dropped when the queue is full
+//! The memory of recent traces is shared in the same way: the oldest trace of the source that takes the most makes room.
 //!
-//! The traces that are undecided hold 16 MiB together and 1 MiB each. When there is no more room, the trace that
-//! asks is decided as it stands: what is chosen or has a captured error goes out as it is, of any other the spans so
-//! far are given up, and counted in `watchpost_spans_lost_total{reason="no_room"}`; the root says how many it
-//! misses in `watchpost.lost_spans`. A trace that is open for a minute is decided in the same way. A client that
-//! aborts leaves nothing behind. A span whose trace nobody knows any more counts as `late`.
+//! # What is dropped when memory is full
 //!
-//! Traces that would have been kept, but for the budget, count in `watchpost_traces_over_budget_total`. From there on
-//! a kept span is a record like any other: `watchpost_records_*_total{signal="span"}` has its books, and the
-//! sink's bounds are those of [`otlp_endpoint`](crate::MonitorBuilder::otlp_endpoint).
+//! Undecided traces hold at most 16 MiB together and 1 MiB each. A trace that finds no room is decided at once:
 //!
-//! # What a span holds
+//! - A trace that is sampled or has a captured error is sent as it is.
+//! - The spans so far of any other are discarded, and count in `watchpost_spans_lost_total{reason="no_room"}`. If its
+//!   root is kept later, the root's `watchpost.lost_spans` has their number.
 //!
-//! Its [attributes, events and links](#attributes-and-limits) within their limits. Names, attributes and texts are
-//! scrubbed on the worker before anything shows them. A `tracing` event at the level of `trace.level` becomes an
-//! event of the innermost operation, which is also the one that its log record names. That operation is a `tracing` span, a
-//! span of [`Monitor::span`](crate::Monitor::span), a query, a call, an OpenTelemetry span or the root. Children, captured
-//! errors and outgoing headers name the same one. An event with an explicit `parent:` belongs to that span; with
-//! `parent: None` it belongs to none. The fields `otel.name`, `otel.kind`, `otel.status_code` and
-//! `otel.status_description` of a `tracing` span mean what tracing-opentelemetry says.
+//! A trace that is open for a minute is decided in the same way. A span whose trace is no longer known counts as
+//! `reason="late"`. A trace that something happened in, and that no budget had room for, counts in
+//! `watchpost_traces_over_budget_total`.
+//!
+//! A kept span that is exported is a record like any other: `watchpost_records_*_total{signal="span"}` counts it, and
+//! the limits of [`otlp_endpoint`](crate::MonitorBuilder::otlp_endpoint) apply.
 
 mod active_span;
 mod attribute_buffer;
