@@ -19,17 +19,17 @@ use std::fmt;
 /// assert!(error.is_config());
 /// assert_eq!(error.problems().len(), 1);
 /// ```
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorParts>);
 
-struct Inner {
-    kind: Kind,
+struct ErrorParts {
+    kind: Category,
     message: String,
     problems: Vec<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Category {
     Config,
     Io,
     Runtime,
@@ -43,8 +43,8 @@ impl Error {
             1 => "the configuration has 1 problem".to_owned(),
             n => format!("the configuration has {n} problems"),
         };
-        Self(Box::new(Inner {
-            kind: Kind::Config,
+        Self(Box::new(ErrorParts {
+            kind: Category::Config,
             message,
             problems,
             source: None,
@@ -56,8 +56,8 @@ impl Error {
     pub(crate) fn io(doing: impl Into<String>, source: std::io::Error) -> Self {
         let message = doing.into();
         let source = Some(source.into());
-        Self(Box::new(Inner {
-            kind: Kind::Io,
+        Self(Box::new(ErrorParts {
+            kind: Category::Io,
             message,
             problems: Vec::new(),
             source,
@@ -69,8 +69,8 @@ impl Error {
     pub(crate) fn inside_runtime(call: &str, instead: &str) -> Self {
         let message =
             format!("`{call}` would block this asynchronous runtime's thread: await `{instead}`");
-        Self(Box::new(Inner {
-            kind: Kind::Runtime,
+        Self(Box::new(ErrorParts {
+            kind: Category::Runtime,
             message,
             problems: Vec::new(),
             source: None,
@@ -79,17 +79,17 @@ impl Error {
 
     /// Whether the configuration was refused; [`problems`](Self::problems) lists why.
     pub fn is_config(&self) -> bool {
-        self.0.kind == Kind::Config
+        self.0.kind == Category::Config
     }
 
     /// Whether the operating system refused something: a thread, a socket, a file.
     pub fn is_io(&self) -> bool {
-        self.0.kind == Kind::Io
+        self.0.kind == Category::Io
     }
 
     /// Whether a blocking call was made where it would have blocked an asynchronous runtime.
     pub fn is_inside_runtime(&self) -> bool {
-        self.0.kind == Kind::Runtime
+        self.0.kind == Category::Runtime
     }
 
     /// The problems of a refused configuration, each with its key, its masked value, where it came

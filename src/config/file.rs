@@ -7,11 +7,11 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{ValueOrigin, problem};
+use super::mask;
+use super::source::{TextValue, ValueOrigin, problem};
 use super::suggest::{nearest, nearest_key};
 use super::table::{SETTINGS, is_section, keys, position, sections};
 use super::value::{RawValue, TomlShape, TomlType};
-use super::{TextValue, mask};
 
 /// The most bytes of a file.
 const MAX_BYTES: u64 = 1024 * 1024;

@@ -189,10 +189,10 @@ mod env;
 mod file;
 mod install;
 mod mask;
-mod problem;
 mod resolve;
 mod service;
 mod settings;
+mod source;
 mod suggest;
 mod table;
 mod value;
@@ -211,13 +211,12 @@ pub(crate) use self::resolve::{ResolvedConfig, Sources, resolve};
 pub(crate) use self::service::ServiceConfig;
 pub(crate) use self::suggest::suggest;
 
-use self::resolve::TextValue;
 use crate::errors::ErrorsConfig;
 use crate::health::HealthConfig;
 use crate::http::HttpConfig;
 use crate::logs::LogsConfig;
 use crate::metrics::MetricsConfig;
-use crate::model::Secret;
+use crate::model::{ExplicitKeys, Secret};
 use crate::redact::RedactConfig;
 use crate::trace::{OtlpConfig, TraceConfig};
 
@@ -262,7 +261,7 @@ impl Config {
             &self.trace.explicit,
             &self.otlp.explicit,
         ];
-        all.into_iter().flat_map(|keys| keys.iter())
+        all.into_iter().flat_map(ExplicitKeys::iter)
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 use super::code::{CodeSettings, CodeValues};
-use super::problem::{ValueOrigin, problem};
 use super::settings::{ResolvedSetting, Settings};
+use super::source::{TextValue, ValueOrigin, problem};
 use super::suggest::{nearest, nearest_key};
 use super::table::{FILE_VARIABLE, PREFIX, SETTINGS, Setting, keys, position};
 use super::value::RawValue;
@@ -35,14 +35,6 @@ pub(crate) struct ResolvedConfig {
     /// What was ignored although it is no error; each says what to write.
     pub(crate) warnings: Vec<String>,
     pub(crate) settings: Settings,
-}
-
-/// A value that a source gives for a setting as text.
-pub(super) struct TextValue {
-    pub(super) raw: RawValue,
-    pub(super) origin: ValueOrigin,
-    /// A bad value is a warning, and the next source is used.
-    pub(super) warns: bool,
 }
 
 /// Finds the effective value of every setting.

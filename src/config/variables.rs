@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::problem::{ValueOrigin, problem};
+use super::source::{TextValue, ValueOrigin, problem};
 use super::table::{
     ATTRIBUTES_VARIABLE, FILE_VARIABLE, PREFIX, SETTINGS, Setting, Variable, own_variable,
 };
 use super::value::RawValue;
-use super::{Environment, TextValue, attributes, mask};
+use super::{Environment, attributes, mask};
 
 /// What the environment gives for settings.
 pub(super) struct Variables<'a> {

@@ -16,7 +16,9 @@ use crate::context::{self, QueryTiming, Routes, Slot};
 use crate::metrics::Histogram;
 use crate::model::prefix;
 use crate::semconv;
-use crate::trace::{AttributeBuffer, SpanKind, SpanRecord, SpanTemplate, SpanValue, attributes_of};
+use crate::trace::{
+    AttributeBuffer, SpanKind, SpanLimits, SpanRecord, SpanTemplate, SpanValue, attributes_of,
+};
 
 /// The summary of the statements for which the table has no room.
 const OTHER: &str = "_other";
@@ -117,7 +119,9 @@ impl Digest {
 
     /// Encodes the span of a completed query once, for all queries of the digest.
     fn prepare_span(&self, text: &str) -> SpanTemplate {
-        let mut attributes = AttributeBuffer::attributes();
+        let traces = self.instruments.traces.as_ref();
+        let limits = traces.map_or_else(SpanLimits::default, |traces| *traces.limits());
+        let mut attributes = AttributeBuffer::attributes(&limits);
         for (key, value) in self.labels() {
             attributes.text(key, &value);
         }

@@ -273,7 +273,7 @@ impl QueryGuard {
             return;
         };
         let template = self.digest.span_template.record();
-        let mut attributes = AttributeBuffer::more(&template);
+        let mut attributes = AttributeBuffer::more(&template, traces.limits());
         for (key, count) in self.counts() {
             if let Some(count) = count {
                 let count = i64::try_from(count).unwrap_or(i64::MAX);

@@ -429,7 +429,7 @@ impl CallGuard {
     }
 
     fn end_span(&self, span: &OwnedSpan, end: &CallEnd, now: Nanos) {
-        let mut attributes = AttributeBuffer::attributes();
+        let mut attributes = AttributeBuffer::attributes(span.traces().limits());
         self.add_request_attributes(&mut attributes);
         if let Some(status) = end.status {
             attributes.value(

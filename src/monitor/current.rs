@@ -1,12 +1,13 @@
 use std::sync::{Arc, Weak};
 
-use super::handle::{Inner, Monitor};
+use super::handle::Monitor;
+use super::state::MonitorState;
 use crate::errors::{self, AnyMonitor};
 
-/// The handle of a new monitor, which [`Monitor::current`] and `capture_error` find from now on.
-pub(super) fn registered(inner: Inner) -> Monitor {
-    let inner = Arc::new(inner);
-    let monitor: Weak<AnyMonitor> = Weak::<Inner>::clone(&Arc::downgrade(&inner));
+/// Registers a new monitor, so that [`Monitor::current`] and `capture_error` find it.
+pub(super) fn register(state: MonitorState) -> Monitor {
+    let inner = Arc::new(state);
+    let monitor: Weak<AnyMonitor> = Weak::<MonitorState>::clone(&Arc::downgrade(&inner));
     inner.errors.register(monitor);
     Monitor { inner }
 }

@@ -1,4 +1,4 @@
-//! What can be seen, in a service that runs, of the mistakes that are made around a monitor.
+//! Finds mistakes in how a service sets up its monitor, as far as they can be seen while it runs.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,6 @@ use tracing::level_filters::LevelFilter;
 use tracing::metadata::Kind as TracingKind;
 use tracing::subscriber::NoSubscriber;
 
-use super::handle::Inner;
 use crate::clock::{Clock, Nanos, nanos};
 use crate::config::{InstallConfig, program, suggest};
 use crate::db::Queries;
@@ -24,20 +23,20 @@ use crate::model::{Diagnostics, catch_panic, has_panic_hook, missed_panics};
 use crate::trace::{Propagators, SpanLayer};
 use crate::worker::{PeriodicTask, SinkObserver, SinkStatus};
 
-/// What is said in a child made by `fork`.
+/// The finding in a child made by `fork`.
 pub(super) const FORKED: &str = "this process is a child made by `fork` after the monitor was built: it has no worker and delivers nothing, and what the parent was writing at that moment cannot be read; build the monitor after the fork";
-/// How often it is looked for what is to be said.
+/// The interval between checks.
 const EVERY: Duration = Duration::from_secs(10);
-/// So long work waits for a sink that delivers nothing until it is told.
+/// How long a sink may stall before it is reported.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// So long a histogram of the host's may take to be made, until its name in the settings is reported.
+/// How long after the start an unknown name of a histogram is reported: the host may create its histograms late.
 const PATIENCE_FOR_NAMES: Duration = Duration::from_secs(300);
-/// Names that one sentence lists.
-const MOST_NAMES: usize = 8;
-/// Seconds by which clocks may differ.
+/// The most names that one sentence lists.
+const MAX_NAMES: usize = 8;
+/// The seconds by which clocks may differ.
 const SKEW: u64 = 60;
 
-/// Something that [`Monitor::doctor`](crate::Monitor::doctor) found: what is wrong, and what to write.
+/// A problem that [`Monitor::doctor`](crate::Monitor::doctor) found: what is wrong, and what to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -46,12 +45,12 @@ pub struct Finding {
     pub about: &'static str,
     /// What is wrong and what to do about it.
     pub sentence: String,
-    kind: Kind,
+    kind: FindingKind,
 }
 
-/// What is told once.
+/// What a finding is about; each is reported once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FindingKind {
     Surroundings,
     Provider,
     SpanLayer,
@@ -70,50 +69,33 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What it looks at. It holds nothing that its end would wait for.
+/// The parts that are examined. The worker holds the doctor, so the doctor holds nothing whose `Drop` waits for the
+/// worker.
 pub(super) struct Doctor {
-    monitor: u32,
-    propagators: Propagators,
-    install: InstallConfig,
-    layer: Arc<SpanLayer>,
-    inbound: LayerContext,
-    metrics: Metrics,
-    clock: Clock,
-    began: Nanos,
-    errors: ErrorTracker,
-    queries: Weak<Queries>,
-    /// The data directory that is wanted, and whether it could be used.
-    data_dir: Option<(PathBuf, bool)>,
-    worker: SinkObserver,
+    pub(super) monitor: u32,
+    pub(super) propagators: Propagators,
+    pub(super) install: InstallConfig,
+    pub(super) layer: Arc<SpanLayer>,
+    pub(super) inbound: LayerContext,
+    pub(super) metrics: Metrics,
+    pub(super) clock: Clock,
+    pub(super) began: Nanos,
+    pub(super) errors: ErrorTracker,
+    pub(super) queries: Weak<Queries>,
+    /// The data directory of the settings, and whether it can be used.
+    pub(super) data_dir: Option<(PathBuf, bool)>,
+    pub(super) worker: SinkObserver,
 }
 
 impl Doctor {
-    /// `wanted` is the data directory that the settings name.
-    pub(super) fn of(inner: &Inner, wanted: Option<PathBuf>) -> Self {
-        Self {
-            monitor: inner.requests.number(),
-            propagators: inner.propagators,
-            install: inner.install,
-            layer: Arc::clone(&inner.tracing.layer),
-            inbound: inner.inbound.clone(),
-            metrics: inner.metrics.clone(),
-            clock: inner.requests.clock().clone(),
-            began: inner.requests.clock().now(),
-            errors: inner.errors.clone(),
-            queries: Arc::downgrade(&inner.queries),
-            data_dir: wanted.map(|path| (path, inner.data_dir.is_some())),
-            worker: inner.worker.sink_observer(),
-        }
-    }
-
-    /// All that is wrong now. The subscriber's filters are asked only if `probe` says so: they are the host's.
+    /// All current findings. The subscriber's filters are evaluated only if `probe` is set: they are the host's code.
     fn examine(&self, probe: bool) -> Vec<Finding> {
         if self.worker.is_forked() {
-            // The rest is the parent's, and behind locks that nobody may release here.
+            // Everything else belongs to the parent, behind locks that no thread of the child may ever release.
             return vec![Finding {
                 about: "process",
                 sentence: FORKED.to_owned(),
-                kind: Kind::Surroundings,
+                kind: FindingKind::Surroundings,
             }];
         }
         let sinks = self.worker.sinks();
@@ -130,31 +112,43 @@ impl Doctor {
         let [provider, layer] = self.layer.besides();
         let data_directory = self.data_directory();
         let panic_kind = if has_panic_hook() {
-            Kind::MissedPanics
+            FindingKind::MissedPanics
         } else {
-            Kind::Surroundings
+            FindingKind::Surroundings
         };
         let [own_histograms, histograms] = self.histograms();
         let own = [
-            about("propagator", Kind::Surroundings, self.propagator()),
-            about("subscriber", Kind::Surroundings, self.subscriber(probe)),
-            about("filter", Kind::Surroundings, filter),
-            about("sqlx", Kind::Surroundings, sqlx),
-            about("route", Kind::Route, route),
-            about("histogram", Kind::OwnHistogram, own_histograms),
-            about("histogram", Kind::Histogram, histograms),
-            about("opentelemetry", Kind::Surroundings, opentelemetry()),
-            about("opentelemetry", Kind::Provider, provider.map(str::to_owned)),
-            about("opentelemetry", Kind::SpanLayer, layer.map(str::to_owned)),
+            about("propagator", FindingKind::Surroundings, self.propagator()),
+            about(
+                "subscriber",
+                FindingKind::Surroundings,
+                self.subscriber(probe),
+            ),
+            about("filter", FindingKind::Surroundings, filter),
+            about("sqlx", FindingKind::Surroundings, sqlx),
+            about("route", FindingKind::Route, route),
+            about("histogram", FindingKind::OwnHistogram, own_histograms),
+            about("histogram", FindingKind::Histogram, histograms),
+            about("opentelemetry", FindingKind::Surroundings, opentelemetry()),
+            about(
+                "opentelemetry",
+                FindingKind::Provider,
+                provider.map(str::to_owned),
+            ),
+            about(
+                "opentelemetry",
+                FindingKind::SpanLayer,
+                layer.map(str::to_owned),
+            ),
             about("panic hook", panic_kind, self.panic_hook()),
-            about("capture_error", Kind::Surroundings, self.unrouted()),
-            about("data directory", Kind::Surroundings, data_directory),
+            about("capture_error", FindingKind::Surroundings, self.unrouted()),
+            about("data directory", FindingKind::Surroundings, data_directory),
         ];
         let sinks = sinks.iter().flat_map(|sink| {
             [
-                about(sink.name, Kind::Address, address(sink)),
-                about(sink.name, Kind::Delivery, delivery(sink)),
-                about(sink.name, Kind::Clock, clocks(sink)),
+                about(sink.name, FindingKind::Address, address(sink)),
+                about(sink.name, FindingKind::Delivery, delivery(sink)),
+                about(sink.name, FindingKind::Clock, clocks(sink)),
             ]
         });
         own.into_iter().chain(sinks).flatten().collect()
@@ -171,7 +165,7 @@ impl Doctor {
         })
     }
 
-    /// What nobody captured though this monitor was to be installed for it.
+    /// Reports errors outside requests that no monitor captured, although this one was to be installed for them.
     fn unrouted(&self) -> Option<String> {
         let lost = unrouted();
         (self.install.capture_error && lost > 0 && !has_installed()).then(|| format!(
@@ -194,7 +188,8 @@ impl Doctor {
         ))
     }
 
-    /// Whether nothing reaches the layer. Layers and filters of the host's are asked only if `probe` says so.
+    /// Reports that no event and no span reaches the layer. The host's layers and filters are evaluated only if `probe`
+    /// is set.
     fn subscriber(&self, probe: bool) -> Option<String> {
         if self.layer.is_heard() {
             return None;
@@ -212,7 +207,7 @@ impl Doctor {
         Some("no `tracing` subscriber in use has this monitor's layer, or a filter hides even errors from it: no event or span has come, so events are no log records and spans no part of traces; add `.with(monitor.tracing_layer())` to the subscriber that is in use (one whose `init()` failed is not), or call `monitor.install()` where there is none".to_owned())
     }
 
-    /// Whether the thread's subscriber hides spans that would be recorded.
+    /// Reports that the thread's subscriber hides spans that would be recorded.
     fn filter(&self) -> Option<String> {
         let target = program()?;
         let level = self.layer.misses(&target)?;
@@ -234,7 +229,7 @@ impl Doctor {
         ))
     }
 
-    /// Whether a layer of this monitor is in the thread's subscriber, as far as is known without a question.
+    /// Whether a layer of this monitor is in the thread's subscriber, as far as is known without evaluating its filters.
     fn is_in(&self, subscriber: &Dispatch) -> bool {
         self.layer.is_heard() || monitor_of(subscriber) == Some(self.monitor)
     }
@@ -256,8 +251,8 @@ impl Doctor {
         ))
     }
 
-    /// Names of histograms in the settings that no histogram has: at once those in namespaces of this crate, whose
-    /// names are all known; the others after some minutes, since the host may make its histograms late.
+    /// Reports names in `metrics.histograms` that no histogram has. Names in the namespaces of this crate are reported at
+    /// once, since those names are all known; others after [`PATIENCE_FOR_NAMES`].
     fn histograms(&self) -> [Option<String>; 2] {
         let unknown = self.metrics.unknown_histograms();
         if unknown.is_empty() {
@@ -294,11 +289,11 @@ impl Doctor {
     }
 }
 
-/// What is wrong with these names of the settings, where there are any; `names` are those that histograms have.
+/// Reports the unknown names, if there are any. `names` are the names of all histograms.
 fn no_such_histogram(unknown: &[String], names: &[String]) -> Option<String> {
     let listed: Vec<_> = unknown
         .iter()
-        .take(MOST_NAMES)
+        .take(MAX_NAMES)
         .map(
             |name| match suggest(name, names.iter().map(String::as_str)) {
                 Some(near) => format!("`{name}` (the nearest is `{near}`)"),
@@ -306,7 +301,7 @@ fn no_such_histogram(unknown: &[String], names: &[String]) -> Option<String> {
             },
         )
         .collect();
-    let more = match unknown.len().saturating_sub(MOST_NAMES) {
+    let more = match unknown.len().saturating_sub(MAX_NAMES) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -369,25 +364,26 @@ fn clocks(sink: &SinkStatus) -> Option<String> {
     })
 }
 
-/// Says what is found while the service runs, each thing once.
+/// Reports findings while the service runs, each once.
 #[derive(Clone, Default)]
-pub(super) struct Rounds(Arc<OnceLock<Doctor>>);
+pub(super) struct DoctorTask(Arc<OnceLock<Doctor>>);
 
-impl Rounds {
-    /// What the worker does for it.
+impl DoctorTask {
+    /// The work of the worker for it.
     pub(super) fn tick(&self, diagnostics: &Arc<Diagnostics>) -> PeriodicTask {
         let (rounds, diagnostics) = (self.clone(), Arc::clone(diagnostics));
-        let mut said: Vec<(&'static str, Kind)> = Vec::new();
+        let mut said: Vec<(&'static str, FindingKind)> = Vec::new();
         let mut probed = false;
         let look = move || {
             let Some(doctor) = rounds.0.get() else { return };
-            // Once in a life, for filters may hang; and a service that does nothing yet has no spans.
+            // At most once per process, since evaluating filters can block; and not before the service has handled a
+            // request, since it has no spans until then.
             let probe = !probed && doctor.inbound.has_served_requests();
             probed |= probe;
             for finding in doctor.examine(probe) {
                 let once = (finding.about, finding.kind);
                 // The layer itself reports a missing route.
-                if finding.kind != Kind::Route && !said.contains(&once) {
+                if finding.kind != FindingKind::Route && !said.contains(&once) {
                     said.push(once);
                     diagnostics.report(finding.to_string());
                 }
@@ -396,11 +392,11 @@ impl Rounds {
         PeriodicTask::new(EVERY, look)
     }
 
-    pub(super) fn begin(&self, doctor: Doctor) {
+    pub(super) fn start(&self, doctor: Doctor) {
         let _first = self.0.set(doctor);
     }
 
-    /// What is wrong now. Subscribers of the host's are asked.
+    /// All current findings. The host's subscriber is evaluated.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let examine = || self.0.get().map(|doctor| doctor.examine(true));
         catch_panic(examine).flatten().unwrap_or_default()

@@ -1,12 +1,36 @@
+//! Waits for load balancers to notice that the service is about to stop.
+
 use std::time::Duration;
 
 use super::handle::Monitor;
 
-/// If nothing has asked `/readyz` for this long, no load balancer goes by it.
+/// If `/readyz` was not requested for this long, no load balancer uses it.
 const PROBED_WITHIN: Duration = Duration::from_secs(60);
 
-/// See [`Monitor::drain`]. The wait runs on the worker's runtime, so that the host's needs no timer.
-pub(super) async fn drain<S: Future + Send>(monitor: Monitor, signal: S) {
+impl Monitor {
+    /// Waits for `signal`, then answers 503 on `/readyz`, waits for the setting `drain.wait` (3 s by default) so
+    /// that load balancers see it, and completes. For `with_graceful_shutdown`, with
+    /// [`shutdown_signal`](crate::shutdown_signal) as the signal.
+    ///
+    /// The wait is skipped if nothing has asked `/readyz` in the last minute: then no load balancer goes by it, and
+    /// Ctrl-C during development ends the service at once.
+    ///
+    /// Container runtimes commonly grant 10 s between SIGTERM and SIGKILL. The default wait and a
+    /// [`shutdown`](Self::shutdown) of 3 s leave 4 s for requests in flight.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before `signal` came, nothing has changed; dropped later, `/readyz` stays at 503.
+    pub fn drain<S>(&self, signal: S) -> impl Future<Output = ()> + Send + 'static + use<S>
+    where
+        S: Future + Send + 'static,
+    {
+        drain(self.clone(), signal)
+    }
+}
+
+/// See [`Monitor::drain`]. The wait runs on the worker's runtime, so that the host's runtime needs no timer.
+async fn drain<S: Future + Send>(monitor: Monitor, signal: S) {
     signal.await;
     let probed = monitor.inner.health.had_ready_request_within(PROBED_WITHIN);
     monitor.inner.health.set_draining(true);
@@ -19,6 +43,6 @@ pub(super) async fn drain<S: Future + Send>(monitor: Monitor, signal: S) {
         .worker
         .handle()
         .spawn(async move { tokio::time::sleep(wait).await });
-    // After the worker's end there is no timer, and nobody left to wait for.
+    // This fails once the worker has ended; there is nothing to wait for then.
     drop(slept.await);
 }

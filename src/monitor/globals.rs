@@ -165,14 +165,14 @@ impl InstallReport {
 
 /// The calls of `install` so far.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Installs {
+pub(super) struct InstallHistory {
     /// What the last one did.
     pub(super) last: InstallReport,
     /// What was missing after any of them.
     said: Vec<String>,
 }
 
-impl Installs {
+impl InstallHistory {
     pub(super) fn note(&mut self, report: &InstallReport) {
         for missing in report.missing() {
             if !self.said.contains(&missing.sentence) {

@@ -8,8 +8,9 @@ use tracing::{Dispatch, dispatcher};
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::globals::{Global, GlobalReport, GlobalState, InstallReport};
-use super::handle::{Inner, Monitor};
+use super::handle::Monitor;
 use super::propagator;
+use super::state::MonitorState;
 use crate::config::program;
 use crate::errors::set_panic_hook;
 use crate::logs::{BridgeState, InstalledLayer, has_layer_of, install_log_bridge};
@@ -164,7 +165,7 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
 
 /// Whether the host has taken the layer and is still to set its subscriber, which ours would make fail.
 fn is_to_come(monitor: &Monitor) -> bool {
-    let Inner {
+    let MonitorState {
         gave_layer,
         tracing,
         ..

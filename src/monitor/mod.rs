@@ -1,8 +1,11 @@
 //! The monitor: assembles all parts, installs, drains, flushes and shuts down.
 
+mod assembly;
 #[cfg(feature = "axum")]
 mod axum;
 mod builder;
+mod capture;
+mod clients;
 mod current;
 mod data_dir;
 mod doctor;
@@ -12,10 +15,13 @@ mod globals;
 mod guard;
 mod handle;
 mod install;
-mod own;
+mod lifecycle;
 mod propagator;
+mod self_metrics;
 mod serve;
 mod signal;
+mod snapshots;
+mod state;
 mod tracing;
 
 #[cfg(feature = "axum")]

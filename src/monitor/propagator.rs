@@ -21,7 +21,7 @@ static OWNER: Mutex<Option<MonitorLifetime>> = Mutex::new(None);
 /// Sets the propagators that the settings name, if there is none, or one of a monitor that has ended. With the headers of
 /// the one that stays.
 pub(super) fn install(wanted: Propagators, life: &MonitorLifetime) -> (GlobalState, String) {
-    let ours = Ours::new(wanted);
+    let ours = OwnPropagator::new(wanted);
     let fields =
         |set: &dyn TextMapPropagator| -> Vec<String> { set.fields().map(str::to_owned).collect() };
     let there =
@@ -57,12 +57,12 @@ pub(super) fn install(wanted: Propagators, life: &MonitorLifetime) -> (GlobalSta
 /// No other propagator's `Debug` begins so.
 const NAME: &str = "watchpost propagator";
 
-struct Ours {
+struct OwnPropagator {
     all: TextMapCompositePropagator,
     wanted: Propagators,
 }
 
-impl Ours {
+impl OwnPropagator {
     fn new(wanted: Propagators) -> Self {
         let mut all: Vec<Box<dyn TextMapPropagator + Send + Sync>> = Vec::new();
         if wanted.trace_context {
@@ -78,13 +78,13 @@ impl Ours {
     }
 }
 
-impl fmt::Debug for Ours {
+impl fmt::Debug for OwnPropagator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{NAME} {:?}", self.wanted)
     }
 }
 
-impl TextMapPropagator for Ours {
+impl TextMapPropagator for OwnPropagator {
     /// What is sent names the operation that log records name, also inside spans that have no context of their own.
     fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
         let inside = outgoing(context);

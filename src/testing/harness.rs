@@ -33,7 +33,7 @@ const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
 #[derive(Debug)]
 pub struct Harness {
     monitor: MonitorGuard,
-    written: Written,
+    written: OutputBuffer,
     clock: Clock,
 }
 
@@ -67,7 +67,7 @@ impl Harness {
 
     #[expect(clippy::panic, reason = "a test that cannot begin has failed")]
     fn build(clock: Clock, configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Self {
-        let written = Written::default();
+        let written = OutputBuffer::default();
         let builder = Monitor::builder("harness")
             .env(false)
             .log_format(LogFormat::Json);
@@ -141,9 +141,9 @@ impl std::ops::Deref for Harness {
 
 /// What the console's lines are written to.
 #[derive(Debug, Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+struct OutputBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Written {
+impl Write for OutputBuffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0
             .lock()

@@ -215,6 +215,11 @@ pub(crate) struct OwnedSpan {
 }
 
 impl OwnedSpan {
+    /// The traces that record the span.
+    pub(crate) fn traces(&self) -> &Traces {
+        &self.traces
+    }
+
     /// Begins a span under what is current, else as the root of a new trace.
     pub(crate) fn begin(traces: Arc<Traces>) -> Self {
         let start = traces.requests().clock().now();

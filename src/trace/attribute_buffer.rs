@@ -2,16 +2,19 @@
 
 use std::cell::RefCell;
 
+use super::limits::SpanLimits;
 use super::span_record::{SpanRecord, ValueRef, attributes, items, put_mark, put_value};
-use crate::model::codec::put_str;
+use crate::model::codec::{Reader, put_str};
+use crate::model::text::put_formatted;
 use crate::model::{Attributes, Value, prefix};
 use crate::semconv;
 
-/// Attributes, events and links that a span may have, each.
-const MAX_ITEMS: usize = 128;
-/// Bytes of an attribute's key and of its text.
+/// The most items of an attribute's array.
+const MAX_ARRAY_ITEMS: u32 = 128;
+/// The most bytes of an attribute's key.
 const MAX_KEY: usize = 128;
-pub(super) const MAX_VALUE: usize = 4096;
+/// The most bytes of an attribute's text, whatever the settings allow.
+pub(super) const MAX_VALUE: usize = SpanLimits::MAX_VALUE_LENGTH as usize;
 /// Room for the first items, so that few need more than one allocation.
 const FIRST: usize = 256;
 /// Buffers that a thread keeps for the next ones, and the largest of them.
@@ -35,9 +38,16 @@ fn spare() -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct AttributeBuffer {
     bytes: Vec<u8>,
-    count: usize,
+    count: u32,
     left_out: u32,
+    /// The most bytes of all items together.
     max: usize,
+    /// The most items.
+    max_count: u32,
+    /// The most characters of a text.
+    max_length: u32,
+    /// The bytes up to which every text is within the limits.
+    max_plain_bytes: u32,
     /// One bit for each key that may be there, so that a new key is added without a search.
     keys: u64,
     /// Whether [`semconv::WATCHPOST_TRUNCATED`] is there.
@@ -45,47 +55,62 @@ pub(crate) struct AttributeBuffer {
 }
 
 impl AttributeBuffer {
-    /// The attributes of a span: 16 KiB.
-    pub(crate) fn attributes() -> Self {
-        Self::of(16 * 1024)
+    /// The attributes of a span: 16 KiB at most.
+    pub(crate) fn attributes(limits: &SpanLimits) -> Self {
+        Self::of(16 * 1024, limits.attributes, limits)
     }
 
-    /// Those of an event or a link: 4 KiB.
-    pub(super) fn small_attributes() -> Self {
-        Self::of(4 * 1024)
+    /// The attributes of an event: 4 KiB at most.
+    pub(super) fn event_attributes(limits: &SpanLimits) -> Self {
+        Self::of(4 * 1024, limits.event_attributes, limits)
     }
 
-    /// The events of a span: 8 KiB.
-    pub(super) fn events() -> Self {
-        Self::of(8 * 1024)
+    /// The attributes of a link: 4 KiB at most.
+    pub(super) fn link_attributes(limits: &SpanLimits) -> Self {
+        Self::of(4 * 1024, limits.link_attributes, limits)
     }
 
-    /// The links of a span: 4 KiB.
-    pub(super) fn links() -> Self {
-        Self::of(4 * 1024)
+    /// The items of an attribute's array: 4 KiB at most.
+    pub(super) fn array_items() -> Self {
+        Self::of(4 * 1024, MAX_ARRAY_ITEMS, &SpanLimits::default())
     }
 
-    fn of(max: usize) -> Self {
+    /// The events of a span: 8 KiB at most.
+    pub(super) fn events(limits: &SpanLimits) -> Self {
+        Self::of(8 * 1024, limits.events, limits)
+    }
+
+    /// The links of a span: 4 KiB at most.
+    pub(super) fn links(limits: &SpanLimits) -> Self {
+        Self::of(4 * 1024, limits.links, limits)
+    }
+
+    fn of(max: usize, max_count: u32, limits: &SpanLimits) -> Self {
+        // No text has more characters than bytes, so a text of this many bytes need not be counted.
+        let max_plain_bytes = (limits.value_length as usize).min(max_text_bytes(max));
         Self {
             bytes: Vec::new(),
             count: 0,
             left_out: 0,
             max,
+            max_count,
+            max_length: limits.value_length,
+            max_plain_bytes: max_plain_bytes as u32,
             keys: 0,
             marked: false,
         }
     }
 
     /// Attributes that a span has already, to which more can be added.
-    pub(crate) fn more(record: &SpanRecord<'_>) -> Self {
+    pub(crate) fn more(record: &SpanRecord<'_>, limits: &SpanLimits) -> Self {
         let mut bytes = spare();
         bytes.extend_from_slice(record.attributes);
         Self {
             bytes,
-            count: attributes(record.attributes).count(),
+            count: attributes(record.attributes).count() as u32,
             left_out: record.left_out,
             keys: u64::MAX,
-            ..Self::attributes()
+            ..Self::attributes(limits)
         }
     }
 
@@ -99,7 +124,7 @@ impl AttributeBuffer {
 
     /// Adds an item, which `write` appends, if there is room for it.
     pub(super) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.count >= MAX_ITEMS || self.bytes.len() >= self.max {
+        if self.count >= self.max_count || self.bytes.len() >= self.max {
             self.left_out += 1;
             return;
         }
@@ -148,26 +173,58 @@ impl AttributeBuffer {
         }
     }
 
-    /// Notes among the attributes that a text was cut. There is always room for this.
+    /// Records among the attributes that a text was cut. There is always room for this, unless no attribute is allowed.
     #[cold]
     pub(super) fn mark(&mut self) {
-        if !std::mem::replace(&mut self.marked, true) {
+        if self.max_count > 0 && !std::mem::replace(&mut self.marked, true) {
             self.make_room(semconv::WATCHPOST_TRUNCATED.as_bytes());
             put_mark(&mut self.bytes);
             self.count += 1;
         }
     }
 
-    /// Sets an attribute in place of an earlier value. A text is cut at 4 KiB, among the attributes of an event or a
-    /// link at 2 KiB, and the cut is marked.
+    /// Sets an attribute in place of an earlier value. A text is cut at the limit of characters and at 4 KiB, among the
+    /// attributes of an event or a link at 2 KiB, and the cut is marked.
     pub(crate) fn value(&mut self, key: &str, value: ValueRef<'_>) {
         match value {
-            ValueRef::Str(text) if text.len() > MAX_VALUE.min(self.max / 2) => {
-                let cut = crate::model::cut(text, MAX_VALUE.min(self.max / 2));
-                self.attribute(key, |out| put_value(out, ValueRef::Str(&cut)));
-                self.mark();
+            ValueRef::Str(text) if text.len() > self.max_plain_bytes as usize => {
+                self.long_text(key, text);
             }
             value => self.attribute(key, |out| put_value(out, value)),
+        }
+    }
+
+    /// Sets a text that may be beyond the limits.
+    #[cold]
+    fn long_text(&mut self, key: &str, text: &str) {
+        let beyond = text.char_indices().nth(self.max_length as usize);
+        let max = beyond.map_or(text.len(), |(at, _)| at);
+        let max = max.min(max_text_bytes(self.max));
+        let cut = crate::model::cut(text, max);
+        self.attribute(key, |out| put_value(out, ValueRef::Str(&cut)));
+        if text.len() > max {
+            self.mark();
+        }
+    }
+
+    /// Sets an attribute to a formatted text, which is cut as by [`value`](Self::value).
+    pub(super) fn formatted(&mut self, key: &str, value: std::fmt::Arguments<'_>) {
+        let is_complete = if self.max_plain_bytes as usize == MAX_VALUE {
+            let mut is_complete = true;
+            self.attribute(key, |out| {
+                out.push(0);
+                is_complete = put_formatted(out, value, MAX_VALUE);
+            });
+            is_complete
+        } else {
+            let mut text = Vec::new();
+            let is_complete = put_formatted(&mut text, value, MAX_VALUE);
+            let text = Reader::new(&text).str().unwrap_or_default();
+            self.value(key, ValueRef::Str(text));
+            is_complete
+        };
+        if !is_complete {
+            self.mark();
         }
     }
 
@@ -215,6 +272,11 @@ impl AttributeBuffer {
     }
 }
 
+/// The most bytes of one text among items that have `max` bytes together.
+fn max_text_bytes(max: usize) -> usize {
+    MAX_VALUE.min(max / 2)
+}
+
 /// The bit of a key: keys of one length that differ in their first, middle or last byte mostly have different ones.
 #[inline]
 fn bit_of(key: &[u8]) -> u64 {
@@ -258,7 +320,7 @@ mod tests {
 
     #[test]
     fn what_has_no_room_is_counted_and_the_rest_is_whole() {
-        let mut few = AttributeBuffer::attributes();
+        let mut few = AttributeBuffer::attributes(&SpanLimits::default());
         let text = "x".repeat(5000);
         for n in 0..10 {
             few.value(&format!("key{n}"), ValueRef::Str(&text));
@@ -267,7 +329,7 @@ mod tests {
         assert_eq!((attributes(few.bytes()).count(), few.left_out()), (4, 7));
         few.value("small", ValueRef::I64(1));
         assert_eq!(attributes(few.bytes()).count(), 5);
-        let mut many = AttributeBuffer::attributes();
+        let mut many = AttributeBuffer::attributes(&SpanLimits::default());
         for n in 0..200 {
             many.value(&format!("key{n}"), ValueRef::I64(n));
         }
@@ -286,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_key_is_there_once_and_the_last_value_wins() {
-        let mut all = AttributeBuffer::attributes();
+        let mut all = AttributeBuffer::attributes(&SpanLimits::default());
         for n in 0..10_000 {
             all.value("progress", ValueRef::I64(n));
         }
@@ -296,7 +358,7 @@ mod tests {
             (vec![("progress".to_owned(), ValueRef::Str("done"))], 0)
         );
         // Also where there is no room for another key.
-        let mut full = AttributeBuffer::attributes();
+        let mut full = AttributeBuffer::attributes(&SpanLimits::default());
         for n in 0..128 {
             full.value(&format!("key{n}"), ValueRef::I64(n));
         }
@@ -311,7 +373,7 @@ mod tests {
 
     #[test]
     fn keys_that_differ_anywhere_are_different_keys() {
-        let mut all = AttributeBuffer::attributes();
+        let mut all = AttributeBuffer::attributes(&SpanLimits::default());
         let keys: Vec<_> = (0..100)
             .map(|n| format!("k{:02}k{:02}k", n % 10, n / 10))
             .collect();
@@ -326,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_stale_value_does_not_stay_where_the_new_one_has_no_room() {
-        let mut all = AttributeBuffer::attributes();
+        let mut all = AttributeBuffer::attributes(&SpanLimits::default());
         all.value("state", ValueRef::I64(1));
         let text = "x".repeat(4000);
         for n in 0..4 {
@@ -339,11 +401,11 @@ mod tests {
 
     #[test]
     fn what_is_cut_is_marked_once() {
-        let mut all = AttributeBuffer::attributes();
+        let mut all = AttributeBuffer::attributes(&SpanLimits::default());
         all.text("a", &"x".repeat(5000));
         all.text("b", &"y".repeat(5000));
         all.text(&"k".repeat(200), "long key");
-        let mut more = AttributeBuffer::attributes();
+        let mut more = AttributeBuffer::attributes(&SpanLimits::default());
         more.text("c", &"z".repeat(5000));
         all.append(&more);
         let marks = read(&all)
@@ -351,5 +413,61 @@ mod tests {
             .filter(|(key, _)| key == semconv::WATCHPOST_TRUNCATED);
         let marks: Vec<_> = marks.map(|(_, value)| value).collect();
         assert_eq!(marks, [ValueRef::Bool(true)]);
+    }
+
+    #[test]
+    fn the_settings_limit_what_is_recorded() {
+        let limits = SpanLimits {
+            attributes: 4,
+            value_length: 5,
+            ..SpanLimits::default()
+        };
+        let mut all = AttributeBuffer::attributes(&limits);
+        all.text("short", "12345");
+        all.text("long", "äöüßé and more");
+        all.formatted("formatted", format_args!("{}-{}", 123, 456));
+        all.text("beyond", "x");
+        let expected = [
+            ("short", ValueRef::Str("12345")),
+            ("long", ValueRef::Str("äöüßé")),
+            (semconv::WATCHPOST_TRUNCATED, ValueRef::Bool(true)),
+            ("formatted", ValueRef::Str("123-4")),
+        ]
+        .map(|(key, value)| (key.to_owned(), value));
+        assert_eq!((read(&all), all.left_out()), (expected.to_vec(), 1));
+
+        let none = SpanLimits {
+            attributes: 0,
+            value_length: 0,
+            ..SpanLimits::default()
+        };
+        let mut all = AttributeBuffer::attributes(&none);
+        all.text("long", "text");
+        assert_eq!((read(&all), all.left_out()), (vec![], 1));
+    }
+
+    #[test]
+    fn a_ceiling_of_characters_is_one_of_bytes_too() {
+        let mut all = AttributeBuffer::attributes(&SpanLimits::default());
+        all.text("wide", &"ä".repeat(4096));
+        let attributes = read(&all);
+        let [(_, ValueRef::Str(text)), _] = attributes[..] else {
+            panic!("{attributes:?}");
+        };
+        assert_eq!(text.len(), 4096);
+    }
+
+    #[test]
+    fn more_attributes_than_the_default_fit() {
+        let limits = SpanLimits {
+            attributes: SpanLimits::MAX_ATTRIBUTES,
+            ..SpanLimits::default()
+        };
+        let mut all = AttributeBuffer::attributes(&limits);
+        for n in 0..1100 {
+            all.value(&format!("k{n}"), ValueRef::Bool(true));
+        }
+        let count = attributes(all.bytes()).count();
+        assert_eq!((count, all.left_out()), (1000, 100));
     }
 }

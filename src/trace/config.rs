@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::SpanLimits;
+use super::limits::SpanLimits;
 use crate::model::ExplicitKeys;
 
 /// Which traces are recorded, which are kept, and how much they may hold.
@@ -26,10 +26,6 @@ use crate::model::ExplicitKeys;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[must_use]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a setting of its own"
-)]
 pub struct TraceConfig {
     /// The headers that carry a trace from service to service.
     pub propagators: Propagators,

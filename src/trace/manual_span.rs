@@ -61,7 +61,7 @@ impl ManualSpan {
 
     fn finish(&mut self, status: SpanStatus, text: &str) {
         self.ended = true;
-        let mut attributes = AttributeBuffer::attributes();
+        let mut attributes = AttributeBuffer::attributes(self.open.traces().limits());
         attributes.all(&self.attributes);
         let record = SpanRecord {
             kind: self.kind,

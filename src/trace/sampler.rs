@@ -83,8 +83,7 @@ mod tests {
     use crate::context::UNMATCHED;
 
     fn sampler(ratio: f64, rules: &[(&str, f64)]) -> Sampler {
-        let mut config = TraceConfig::default();
-        config.sampler_arg = ratio;
+        let mut config = TraceConfig::default().sampler_arg(ratio);
         let rules = rules
             .iter()
             .map(|(route, ratio)| ((*route).to_owned(), *ratio));

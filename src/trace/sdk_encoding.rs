@@ -28,14 +28,15 @@ pub(super) struct EncodedSpanData {
 
 impl EncodedSpanData {
     pub(super) fn new(traces: &Traces, span: &SpanData) -> Self {
+        let limits = traces.limits();
         let mut written = Self {
-            attributes: AttributeBuffer::attributes(),
-            events: AttributeBuffer::events(),
-            links: AttributeBuffer::links(),
+            attributes: AttributeBuffer::attributes(limits),
+            events: AttributeBuffer::events(limits),
+            links: AttributeBuffer::links(limits),
         };
         put_attributes(&mut written.attributes, &span.attributes);
         for event in span.events.iter() {
-            let mut fields = AttributeBuffer::small_attributes();
+            let mut fields = AttributeBuffer::event_attributes(limits);
             put_attributes(&mut fields, &event.attributes);
             let (at, name) = (reading(traces, event.timestamp), &event.name);
             written
@@ -43,7 +44,7 @@ impl EncodedSpanData {
                 .put(|out| put_event(out, at, name, fields.bytes()));
         }
         for link in span.links.iter() {
-            let mut fields = AttributeBuffer::small_attributes();
+            let mut fields = AttributeBuffer::link_attributes(limits);
             put_attributes(&mut fields, &link.attributes);
             let to: &SpanContext = &link.span_context;
             let (trace, span) = (trace_id(to.trace_id()), span_id(to.span_id()));
@@ -122,7 +123,7 @@ fn put_attributes(out: &mut AttributeBuffer, attributes: &[KeyValue]) {
 
 /// The values of an array, as many as have room, and whether these are all of them, in whole.
 fn items(array: &Array) -> (AttributeBuffer, bool) {
-    let (mut out, mut whole) = (AttributeBuffer::small_attributes(), true);
+    let (mut out, mut whole) = (AttributeBuffer::array_items(), true);
     let mut put = |value: ValueRef<'_>| out.put(|out| put_value(out, value));
     match array {
         Array::Bool(all) => all.iter().for_each(|truth| put(ValueRef::Bool(*truth))),

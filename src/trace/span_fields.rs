@@ -5,6 +5,7 @@ use std::fmt;
 use tracing::field::{Field, Visit};
 
 use super::attribute_buffer::{AttributeBuffer, MAX_VALUE};
+use super::limits::SpanLimits;
 use super::span_record::{SpanKind, SpanStatus, ValueRef};
 use crate::model::codec::Reader;
 use crate::model::text::put_formatted;
@@ -21,9 +22,9 @@ pub(super) struct SpanFields {
 }
 
 impl SpanFields {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(limits: &SpanLimits) -> Self {
         Self {
-            attributes: AttributeBuffer::attributes(),
+            attributes: AttributeBuffer::attributes(limits),
             name: Vec::new(),
             status_text: Vec::new(),
             kind: None,
@@ -79,14 +80,7 @@ impl SpanFields {
         if may_be_special(key) && self.special(key, value) {
             return;
         }
-        let mut whole = true;
-        self.attributes.attribute(key, |out| {
-            out.push(0);
-            whole = put_formatted(out, value, MAX_VALUE);
-        });
-        if !whole {
-            self.attributes.mark();
-        }
+        self.attributes.formatted(key, value);
     }
 }
 

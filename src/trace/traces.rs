@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::budget::BudgetSource;
 use super::config::TraceConfig;
 use super::foreign_otel::ForeignOtel;
+use super::limits::SpanLimits;
 use super::recent_decisions::{KeptTraceInfo, RecentDecisions};
 use super::route_latency::{RouteLatencies, RouteLatency};
 use super::sampler::Sampler;
@@ -28,6 +29,7 @@ pub(crate) struct Traces {
     sender: TraceSender,
     sampler: Sampler,
     asks_parent: bool,
+    limits: SpanLimits,
     times: RouteLatencies,
     /// A set limit for what is slow.
     slow: Option<Nanos>,
@@ -64,6 +66,7 @@ impl Traces {
             sender: TraceSender::new(record_queue),
             sampler: Sampler::new(config),
             asks_parent: config.sampler.is_parent_based(),
+            limits: config.limits,
             times: RouteLatencies::default(),
             slow: Some(nanos(config.slow)).filter(|slow| *slow > 0),
             max_open: config.max_open,
@@ -73,6 +76,11 @@ impl Traces {
             late: AtomicU64::new(0),
             over_budget: AtomicU64::new(0),
         }
+    }
+
+    /// How much a span may hold.
+    pub(crate) fn limits(&self) -> &SpanLimits {
+        &self.limits
     }
 
     pub(crate) fn requests(&self) -> &Arc<Requests> {

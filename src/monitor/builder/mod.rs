@@ -1,49 +1,24 @@
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::current;
-use super::data_dir::DataDir;
-use super::doctor::{Doctor, Rounds};
-use super::export;
+use super::assembly::{AssemblyInput, assemble};
 use super::globals::Global;
 use super::guard::MonitorGuard;
-use super::handle::{Inner, Monitor};
-use super::own;
-use super::tracing::Tracing;
-use crate::access::{self, TokenResolver};
-use crate::clock::{Clock, nanos};
+use super::handle::Monitor;
+use crate::clock::Clock;
 use crate::config::{
-    self, CodeSettings, Config, Environment, ResolvedConfig, Settings, Sources, WorkerConfig,
+    self, CodeSettings, Config, Environment, ResolvedConfig, Sources, WorkerConfig,
 };
-use crate::context::{self, Requests};
-use crate::db::Queries;
-use crate::error::{Error, Result};
-use crate::errors::{
-    Backtraces, BeforeSend, ErrorEvent, ErrorTracker, ErrorTrackerSetup, ErrorsConfig,
-};
-use crate::external::ExternalCalls;
-use crate::health::{Health, HealthConfig, HealthSetup};
-use crate::http::{HttpConfig, LayerContext, RequestLogMode};
-use crate::logs::{
-    LogFormat, LogFormatter, LogsConfig, RequestLogs, ServiceFields, decode_breadcrumb,
-};
-use crate::metrics::{Buckets, Metrics, MetricsConfig};
-use crate::model::LevelDirectives;
-use crate::model::TraceId;
-use crate::model::{Diagnostics, MonitorLifetime, RecordCounters, Secret};
-use crate::redact::RedactionRules;
-use crate::trace::{OtlpConfig, Propagation, SamplerKind, SpanBackend, TraceConfig, Traces};
-use crate::worker::{
-    Console, PeriodicTask, RecordProcessor, RecordQueue, SinkSetup, SpoolSetup, SpoolWriter,
-    Worker, WorkerSetup,
-};
-
-/// How often series are looked through for idle ones.
-const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+use crate::error::Result;
+use crate::errors::{Backtraces, BeforeSend, ErrorEvent, ErrorsConfig};
+use crate::health::HealthConfig;
+use crate::http::HttpConfig;
+use crate::logs::{LogFormat, LogsConfig, RequestLogs};
+use crate::metrics::{Buckets, MetricsConfig};
+use crate::model::Secret;
+use crate::trace::{OtlpConfig, SamplerKind, SpanBackend, TraceConfig};
 
 /// Configures a monitor. Created by [`Monitor::builder`].
 ///
@@ -564,7 +539,16 @@ impl MonitorBuilder {
     /// If a setting is bad, with every problem at once; if the worker's thread cannot be started. A data
     /// directory that cannot be used is no error: nothing is then kept on disk, and a notice says so.
     pub fn build(self) -> Result<MonitorGuard> {
-        Ok(MonitorGuard::new(self.assemble()?))
+        let mut builder = self;
+        let (resolved, environment) = builder.resolve()?;
+        let input = AssemblyInput {
+            resolved,
+            environment,
+            console: builder.console,
+            before_send: builder.before_send,
+            clock: builder.clock,
+        };
+        Ok(MonitorGuard::new(assemble(input)?))
     }
 
     /// Builds the monitor and makes it the process's own, as [`build`](Self::build) and [`Monitor::install`] do one
@@ -592,287 +576,6 @@ impl MonitorBuilder {
             code: std::mem::take(&mut self.code),
         };
         Ok((config::resolve(sources)?, environment))
-    }
-
-    fn assemble(mut self) -> Result<Monitor> {
-        let (resolved, environment) = self.resolve()?;
-        let ResolvedConfig {
-            mut config,
-            warnings,
-            settings,
-        } = resolved;
-        // The worker, the checks and what reads kept traces take the rules of the thread that makes them.
-        let _entered = RedactionRules::new(&config.redact).enter();
-        let (clock, diagnostics) = (self.clock, Arc::new(Diagnostics::of(warnings)));
-        let setting = access_token(&config, &settings);
-        more_backtraces(&mut config, &environment);
-        let look_up = move |name: &str| environment.text(name).map(str::to_owned);
-        let keys = TokenResolver::new(
-            look_up,
-            access::to_stderr,
-            Arc::clone(&diagnostics),
-            setting,
-        );
-        let (data_dir, data_dir_problem) = open_data_dir(&config, &diagnostics);
-        let counters = Arc::new(RecordCounters::default());
-        let metrics = Metrics::new(
-            config.metrics.clone(),
-            clock.clone(),
-            Arc::clone(&diagnostics),
-        );
-        let room = config.trace.max_open_bytes;
-        let requests = Requests::with_trace_memory(clock.clone(), room);
-        let requests = Arc::new(requests.with_methods(&config.http.known_methods));
-        let record_queue = Arc::new(RecordQueue::new(
-            config.worker.max_queue_bytes,
-            Arc::clone(&counters),
-        ));
-        let keeper = data_dir
-            .as_ref()
-            .map(|it| keeper(it, &config, &clock, (&record_queue, &diagnostics)));
-        let levels = Arc::new(levels(&config)?);
-        let tracing = Tracing::new(&config, &requests, &record_queue)?;
-        let errors = capture(&config, &record_queue, &requests, keeper, &tracing);
-        metrics.set_trace_source(trace_source(&requests, tracing.traces.clone()));
-        let mut remotes = tracing.remotes(&config, &diagnostics);
-        let told = (&clock, &counters, &diagnostics);
-        remotes.extend(export::errors(&errors, &config, self.before_send, told));
-        let rounds = Rounds::default();
-        let setup = WorkerSetup {
-            config: config.worker.clone(),
-            clock: clock.clone(),
-            record_queue: Arc::clone(&record_queue),
-            counters: Arc::clone(&counters),
-            diagnostics: Arc::clone(&diagnostics),
-            sinks: console(&config, self.console, &requests),
-            processors: processors(&errors, (&metrics, &diagnostics), &tracing),
-            tasks: tasks(&metrics, &tracing, rounds.tick(&diagnostics)),
-            remotes,
-        };
-        let worker = Worker::start(setup)
-            .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
-        errors.set_deadlines(worker.deadlines());
-        let health = Health::new(HealthSetup {
-            config: config.health.clone(),
-            clock,
-            handle: worker.handle(),
-            diagnostics: Arc::clone(&diagnostics),
-            keys,
-            service: config.service.name.clone(),
-            release: config.service.version.clone(),
-        });
-        let lines = line_mode(&config);
-        let inbound = LayerContext::new(
-            &requests,
-            &metrics,
-            &record_queue,
-            &diagnostics,
-            lines,
-            http(&config),
-            tracing.traces.clone(),
-        );
-        let (queries, calls) = outgoing(&config, &metrics, &requests, &tracing);
-        let inner = Inner {
-            requests,
-            metrics,
-            record_queue,
-            counters,
-            diagnostics,
-            levels,
-            tracing,
-            inbound,
-            queries,
-            calls,
-            errors,
-            health,
-            worker,
-            settings,
-            drain_wait: config.drain_wait,
-            propagators: config.trace.propagators,
-            install: config.install,
-            installs: Mutex::default(),
-            life: MonitorLifetime::default(),
-            gave_layer: AtomicBool::new(false),
-            data_dir,
-            data_dir_problem,
-            server_counters: Arc::default(),
-            rounds,
-        };
-        own::observe(&inner);
-        inner.rounds.begin(Doctor::of(&inner, config.data_dir));
-        Ok(current::registered(inner))
-    }
-}
-
-fn http(config: &Config) -> HttpConfig {
-    let mut http = config.http.clone();
-    http.trace_context = config.trace.propagators.trace_context;
-    http.baggage = config.trace.propagators.baggage;
-    http
-}
-
-/// The token of the setting, and how notices name it.
-fn access_token(config: &Config, settings: &Settings) -> Option<(String, Secret)> {
-    let origin = settings.origin("access.token").unwrap_or_default();
-    let token = config.access_token.clone()?;
-    Some((format!("access.token ({origin})"), token))
-}
-
-/// What watches queries and calls to elsewhere.
-fn outgoing(
-    config: &Config,
-    metrics: &Metrics,
-    requests: &Arc<Requests>,
-    tracing: &Tracing,
-) -> (Arc<Queries>, Arc<ExternalCalls>) {
-    let carried = Propagation {
-        trace_context: config.trace.propagators.trace_context,
-        baggage: config.trace.propagators.baggage,
-    };
-    let traces = tracing.traces.as_ref();
-    (
-        Arc::new(Queries::new(metrics, requests, traces)),
-        Arc::new(ExternalCalls::new(metrics, requests, traces, carried)),
-    )
-}
-
-/// Where errors are captured; those of database drivers are read.
-fn capture(
-    config: &Config,
-    record_queue: &Arc<RecordQueue>,
-    requests: &Arc<Requests>,
-    keeper: Option<SpoolWriter>,
-    tracing: &Tracing,
-) -> ErrorTracker {
-    ErrorTracker::new(ErrorTrackerSetup {
-        config: &config.errors,
-        record_queue,
-        requests,
-        store: keeper,
-        traces: tracing.traces.clone(),
-        read_driver_error: crate::db::driver_error,
-    })
-}
-
-fn levels(config: &Config) -> Result<LevelDirectives> {
-    LevelDirectives::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
-}
-
-fn processors(
-    errors: &ErrorTracker,
-    (metrics, diagnostics): (&Metrics, &Arc<Diagnostics>),
-    tracing: &Tracing,
-) -> Vec<Box<dyn RecordProcessor>> {
-    let mut processors: Vec<Box<dyn RecordProcessor>> = vec![Box::new(errors.processor(
-        metrics,
-        diagnostics,
-        decode_breadcrumb,
-    ))];
-    processors.extend(tracing.tap());
-    processors
-}
-
-fn tasks(metrics: &Metrics, tracing: &Tracing, rounds: PeriodicTask) -> Vec<PeriodicTask> {
-    let expire = metrics.clone();
-    let expire = PeriodicTask::new(EXPIRE_EVERY, move || expire.expire());
-    let mut tasks = vec![expire, rounds];
-    tasks.extend(tracing.tick());
-    tasks
-}
-
-/// Where the environment asks for backtraces, every error has one.
-fn more_backtraces(config: &mut Config, environment: &Environment) {
-    if config.errors.backtraces == Backtraces::First && environment.asks_for_backtraces() {
-        config.errors.backtraces = Backtraces::All;
-    }
-}
-
-/// The data directory, or why it cannot be used.
-fn open_data_dir(config: &Config, diagnostics: &Diagnostics) -> (Option<DataDir>, Option<String>) {
-    let Some(path) = &config.data_dir else {
-        return (None, None);
-    };
-    match DataDir::open(path) {
-        Ok(data_dir) => (Some(data_dir), None),
-        Err(error) => {
-            let problem = format!(
-                "the data directory `{}` cannot be used ({error}): nothing is kept on disk; make it writable or set `data_dir` to another",
-                path.display()
-            );
-            diagnostics.report(problem.as_str());
-            (None, Some(problem))
-        }
-    }
-}
-
-/// Where captured errors are stored.
-fn keeper(
-    data_dir: &DataDir,
-    config: &Config,
-    clock: &Clock,
-    (record_queue, diagnostics): (&Arc<RecordQueue>, &Arc<Diagnostics>),
-) -> SpoolWriter {
-    SpoolWriter::in_directory(SpoolSetup {
-        name: "captured errors",
-        path: data_dir.path().join("errors"),
-        max_bytes: config.errors.max_stored_bytes as u64,
-        clock: clock.clone(),
-        record_queue: Arc::clone(record_queue),
-        diagnostics: Arc::clone(diagnostics),
-    })
-}
-
-/// Who is asked for the trace of an exemplar: where traces are kept, it is one that is known to be.
-fn trace_source(
-    requests: &Requests,
-    traces: Option<Arc<Traces>>,
-) -> Arc<dyn Fn() -> Option<TraceId> + Send + Sync> {
-    let number = requests.number();
-    Arc::new(move || {
-        context::with_current(Some(number), |slot, _| {
-            let sampled = traces
-                .as_ref()
-                .is_none_or(|traces| traces.sampling(slot).is_sampled());
-            sampled.then(|| slot.ids().trace)
-        })?
-    })
-}
-
-fn console(
-    config: &Config,
-    writer: Option<Box<dyn Write + Send>>,
-    requests: &Arc<Requests>,
-) -> Vec<SinkSetup> {
-    if !config.logs.console {
-        return Vec::new();
-    }
-    let terminal = writer.is_none() && Console::is_terminal();
-    let pretty = match config.logs.format {
-        LogFormat::Pretty => true,
-        LogFormat::Json => false,
-        LogFormat::Auto => terminal,
-    };
-    let service = ServiceFields {
-        name: config.service.name.clone(),
-        version: config.service.version.clone(),
-        environment: config.service.environment.clone(),
-        instance: config.service.instance.clone(),
-    };
-    let format = LogFormatter::new(pretty, &service, Arc::clone(requests));
-    let writer = writer.unwrap_or_else(|| Box::new(Console::stdout()));
-    vec![SinkSetup {
-        name: "console",
-        format: Box::new(format),
-        writer,
-    }]
-}
-
-fn line_mode(config: &Config) -> RequestLogMode {
-    match config.logs.requests {
-        _ if !config.logs.console => RequestLogMode::Off,
-        RequestLogs::Off => RequestLogMode::Off,
-        RequestLogs::All => RequestLogMode::All,
-        RequestLogs::ErrorsAndSlow => RequestLogMode::ErrorsAndSlow(nanos(config.logs.slow)),
     }
 }
 

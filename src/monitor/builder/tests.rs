@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::*;
+use crate::error::Error;
 use crate::monitor::Global;
 use crate::trace::{OtlpCompression, OtlpProtocol, Propagators, TraceExporter};
 
@@ -28,6 +29,7 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
 }
 
 /// Sets the setting of a key, to another value than its default.
+#[expect(clippy::too_many_lines, reason = "a line or two for each setting")]
 fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let logs = LogsConfig::default;
     let http = HttpConfig::default;
@@ -192,8 +194,10 @@ fn a_default_that_is_set_overrides_a_file() {
 
 #[test]
 fn a_field_that_is_assigned_is_set() {
-    let mut http = HttpConfig::default();
-    http.trace_header = false;
+    let http = HttpConfig {
+        trace_header: false,
+        ..HttpConfig::default()
+    };
     let settings = resolve(builder().http(http)).unwrap().settings;
     assert_eq!(settings.origin("http.trace_header"), Some("call .http(..)"));
 }
@@ -233,10 +237,26 @@ fn a_data_directory_need_not_be_utf8() {
     assert_eq!(config.data_dir, Some(path));
 }
 
-/// Each pair says the same by code and by a file; both are refused with the same advice.
+/// Asks that code and a file, which say the same, are refused with the same advice.
+#[track_caller]
+fn assert_same_advice(by_code: MonitorBuilder, line: &str) {
+    let (_directory, path) = file(line);
+    let by_file = resolve(builder().file(path)).unwrap_err();
+    let by_code = resolve(by_code).unwrap_err();
+    let advice = |error: &Error| {
+        let [problem] = error.problems() else {
+            panic!("{line}: {error}");
+        };
+        problem.split_once("): ").unwrap().1.to_owned()
+    };
+    assert_eq!(advice(&by_code), advice(&by_file), "{line}");
+    assert!(by_code.problems()[0].contains("(call ."), "{by_code}");
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
 #[test]
 fn code_is_held_to_the_limits_of_a_file() {
-    let hour = Duration::from_secs(3600);
     let all: Vec<(MonitorBuilder, &str)> = vec![
         (builder().service_name(" "), "service.name = ' '"),
         (
@@ -251,7 +271,7 @@ fn code_is_held_to_the_limits_of_a_file() {
             "log.slow = '0s'",
         ),
         (
-            builder().slow_trace_threshold(2 * hour),
+            builder().slow_trace_threshold(2 * HOUR),
             "trace.slow = '2h'",
         ),
         (
@@ -288,6 +308,15 @@ fn code_is_held_to_the_limits_of_a_file() {
             builder().allow_query(["token"]),
             "redact.allow_query = ['token']",
         ),
+    ];
+    for (by_code, line) in all {
+        assert_same_advice(by_code, line);
+    }
+}
+
+#[test]
+fn code_is_held_to_the_limits_of_a_file_for_traces_metrics_and_health() {
+    let all: Vec<(MonitorBuilder, &str)> = vec![
         (
             builder().trace(TraceConfig::default().sampler_arg(1.5)),
             "trace.sampler_arg = 1.5",
@@ -338,28 +367,18 @@ fn code_is_held_to_the_limits_of_a_file() {
         (builder().max_series(0), "metrics.max_series = 0"),
         (builder().max_sink_bytes(1), "worker.max_sink_bytes = 1"),
         (
-            builder().health(HealthConfig::default().timeout(2 * hour)),
+            builder().health(HealthConfig::default().timeout(2 * HOUR)),
             "health.timeout = '2h'",
         ),
         (
             builder().health(HealthConfig::default().failures(101)),
             "health.failures = 101",
         ),
-        (builder().drain_wait(hour), "drain.wait = '1h'"),
+        (builder().drain_wait(HOUR), "drain.wait = '1h'"),
         (builder().access_token("short"), "access.token = 'short'"),
     ];
     for (by_code, line) in all {
-        let (_directory, path) = file(line);
-        let by_file = resolve(builder().file(path)).unwrap_err();
-        let by_code = resolve(by_code).unwrap_err();
-        let advice = |error: &Error| {
-            let [problem] = error.problems() else {
-                panic!("{line}: {error}");
-            };
-            problem.split_once("): ").unwrap().1.to_owned()
-        };
-        assert_eq!(advice(&by_code), advice(&by_file), "{line}");
-        assert!(by_code.problems()[0].contains("(call ."), "{by_code}");
+        assert_same_advice(by_code, line);
     }
 }
 

@@ -1,4 +1,4 @@
-//! One connection: HTTP/1, with a time for everything that a client may draw out. The one place that
+//! One HTTP/1 connection, with a time limit for everything that a client may draw out. The only file of this module that
 //! names hyper.
 
 use std::convert::Infallible;
@@ -18,43 +18,43 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::sleep_until;
 
-use super::page::{PageBody, Pages, not_found};
-use super::places::Held;
-use super::stage::{Progress, Stage};
-use super::{Stop, told};
+use super::limiter::ConnectionPermit;
+use super::page::{PageTable, ServedBody, not_found};
+use super::progress::{ConnectionProgress, ConnectionStage};
+use super::shutdown::{ShutdownWatch, shutdown_requested};
 
-/// The largest head, in bytes.
+/// The most bytes of a request head.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// Serves a connection until the client closes it, its time is over, its place is needed or the server stops.
-pub(super) async fn serve(stream: TcpStream, pages: Pages, mut stop: Stop, held: Held) {
-    let progress = held.progress.clone();
-    let socket = TokioIo::new(Socket {
+/// Serves a connection until the client closes it, its time is over, it is evicted or the server shuts down.
+pub(super) async fn serve(
+    stream: TcpStream,
+    pages: PageTable,
+    mut stop: ShutdownWatch,
+    permit: ConnectionPermit,
+) {
+    let progress = permit.progress.clone();
+    let socket = TokioIo::new(TrackedSocket {
         stream,
         progress: progress.clone(),
     });
     let service = service_fn(|request: Request<Incoming>| {
-        progress.set(Stage::Answer);
-        let (answering, answer) = (progress.clone(), answer(&pages, request));
-        async move {
-            Ok::<_, Infallible>(answer.await.map(|body| Answering {
-                body,
-                progress: answering,
-            }))
-        }
+        progress.set(ConnectionStage::Response);
+        let (progress, response) = (progress.clone(), respond(&pages, request));
+        async move { Ok::<_, Infallible>(response.await.map(|body| TrackedBody { body, progress })) }
     });
     let mut connection = pin!(
         http1::Builder::new()
-            // The watch below tells a slow head from a pause between two requests.
+            // The timer below distinguishes a slow head from a pause between two requests, which this one cannot.
             .header_read_timeout(None)
             .max_buf_size(MAX_HEAD)
             .serve_connection(socket, service)
     );
     let (mut watch, mut stopped) = (
         pin!(sleep_until(progress.deadline())),
-        pin!(told(&mut stop)),
+        pin!(shutdown_requested(&mut stop)),
     );
-    let mut evicted = pin!(held.evict.notified());
+    let mut evicted = pin!(permit.evict.notified());
     let mut stopping = false;
     poll_fn(|context| {
         if !stopping && stopped.as_mut().poll(context).is_ready() {
@@ -76,29 +76,29 @@ pub(super) async fn serve(stream: TcpStream, pages: Pages, mut stop: Stop, held:
     .await;
 }
 
-/// The body of the request is dropped unread.
-fn answer(
-    pages: &Pages,
+/// The response of the page. The body of the request is dropped unread.
+fn respond(
+    pages: &PageTable,
     request: Request<Incoming>,
-) -> impl Future<Output = Response<PageBody>> + use<> {
+) -> impl Future<Output = Response<ServedBody>> + use<> {
     let path = request.uri().path();
     let page = pages.iter().find(|(at, _)| *at == path);
-    let answer = page.map(|(_, page)| page(request.map(drop)));
+    let response = page.map(|(_, page)| page(request.map(drop)));
     async move {
-        match answer {
-            Some(answer) => answer.await,
+        match response {
+            Some(response) => response.await,
             None => not_found(),
         }
     }
 }
 
-/// The socket, which tells when bytes move.
-struct Socket {
+/// The socket. It records when bytes move.
+struct TrackedSocket {
     stream: TcpStream,
-    progress: Progress,
+    progress: ConnectionProgress,
 }
 
-impl AsyncRead for Socket {
+impl AsyncRead for TrackedSocket {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -107,14 +107,16 @@ impl AsyncRead for Socket {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.progress
-                .advance(&[Stage::Silent, Stage::Idle], Stage::Head);
+            self.progress.advance(
+                &[ConnectionStage::Silent, ConnectionStage::Idle],
+                ConnectionStage::Head,
+            );
         }
         read
     }
 }
 
-impl AsyncWrite for Socket {
+impl AsyncWrite for TrackedSocket {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -148,21 +150,22 @@ impl AsyncWrite for Socket {
     }
 }
 
-impl Socket {
+impl TrackedSocket {
     fn wrote(&self, written: &Poll<io::Result<usize>>) {
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.progress.advance(&[Stage::Answer], Stage::Answer);
+            self.progress
+                .advance(&[ConnectionStage::Response], ConnectionStage::Response);
         }
     }
 }
 
-/// A page's body, which tells when it is through.
-struct Answering {
-    body: PageBody,
-    progress: Progress,
+/// The body of a page. It records when the response has ended.
+struct TrackedBody {
+    body: ServedBody,
+    progress: ConnectionProgress,
 }
 
-impl Body for Answering {
+impl Body for TrackedBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -182,8 +185,8 @@ impl Body for Answering {
     }
 }
 
-impl Drop for Answering {
+impl Drop for TrackedBody {
     fn drop(&mut self) {
-        self.progress.set(Stage::Idle);
+        self.progress.set(ConnectionStage::Idle);
     }
 }

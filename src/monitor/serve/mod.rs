@@ -1,10 +1,10 @@
-//! A port of our own: a few pages on a thread and a runtime of their own, which answer whatever the host's
-//! runtime is doing.
+//! The monitor's own port: a few pages on a thread and a runtime of their own, which respond even while the host's
+//! runtime is blocked.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 use std::task::Poll;
 use std::thread;
@@ -15,48 +15,48 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 mod connection;
+mod limiter;
 mod page;
-mod places;
-mod stage;
+mod progress;
+mod shutdown;
 
-use self::page::Pages;
-use self::places::Places;
+use self::limiter::ConnectionLimiter;
+use self::page::PageTable;
+use self::shutdown::{ShutdownWatch, shutdown_requested};
 use crate::error::{Error, Result};
 use crate::model::{Diagnostics, suppress_thread};
 
-pub(crate) use self::page::{Page, page};
-pub(crate) use self::places::ServerCounters;
+pub(crate) use self::limiter::ServerCounters;
+pub(crate) use self::page::{PageHandler, page};
 
-/// Rest after an accept that failed for want of something, mostly of file descriptors.
-const REST: Duration = Duration::from_millis(50);
-/// How long a server that is dropped without a word may take over its last answers.
-const LAST_ANSWERS: Duration = Duration::from_millis(100);
+/// The pause after an accept that failed for want of a resource, mostly of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long the responses under way may take when a server is dropped.
+const DROP_DEADLINE: Duration = Duration::from_millis(100);
 
-/// The monitor's own port, opened by [`Monitor::serve`](crate::Monitor::serve). Dropping it closes the port,
-/// and so does [`shutdown`](Self::shutdown); the end of the monitor does not, so that its last figures can be read.
+/// The monitor's own port, opened by [`Monitor::serve`](crate::Monitor::serve).
+///
+/// Dropping it closes the port, and so does [`shutdown`](Self::shutdown). The end of the monitor does not, so that a last
+/// scrape finds the last values.
 #[derive(Debug)]
 #[must_use = "dropping the server closes its port"]
 pub struct Server {
     address: SocketAddr,
-    /// Says stop, and how long the last answers may take.
+    /// Sends the shutdown, with the time that the responses under way may take.
     stop: watch::Sender<Option<Duration>>,
-    /// Hangs up when the thread ends.
+    /// Disconnects when the thread ends.
     ended: Mutex<std_mpsc::Receiver<()>>,
 }
 
-/// Becomes ready, with the time for the last answers, when the server is to stop.
-type Stop = watch::Receiver<Option<Duration>>;
-
 impl Server {
-    /// Opens the port, on the first of the addresses that can be had, and serves each page under its
-    /// exact path; other paths are not found.
+    /// Binds the first of the addresses that is free, and serves each page under its exact path; other paths are not found.
     ///
     /// # Errors
     ///
-    /// Where no address is given, none can be had, or no thread.
+    /// If no address is given or can be bound, or no thread can be started.
     pub(crate) fn start(
         address: impl ToSocketAddrs,
-        pages: impl IntoIterator<Item = (&'static str, Page)>,
+        pages: impl IntoIterator<Item = (&'static str, PageHandler)>,
         counters: Arc<ServerCounters>,
         diagnostics: Arc<Diagnostics>,
     ) -> Result<Self> {
@@ -68,8 +68,8 @@ impl Server {
         let listener = TcpListener::bind(&*addresses).map_err(refused)?;
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let pages: Pages = Arc::new(pages.into_iter().collect());
-        let places = Places::new(counters, diagnostics);
+        let pages: PageTable = Arc::new(pages.into_iter().collect());
+        let limiter = ConnectionLimiter::new(counters, diagnostics);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -80,13 +80,13 @@ impl Server {
             let _end: std_mpsc::Sender<()> = end;
             suppress_thread();
             runtime.block_on(async {
-                // Fails only outside a runtime.
+                // This fails only outside a runtime.
                 if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
                     let next = async || Ok(listener.accept().await?.0);
-                    accept(next, pages, &places, stopped).await;
+                    accept(next, pages, &limiter, stopped).await;
                 }
             });
-            // Not waited for: whatever has not been answered by now is not.
+            // Does not wait: a response that is not complete by now is given up.
             runtime.shutdown_background();
         };
         thread::Builder::new()
@@ -100,82 +100,82 @@ impl Server {
         })
     }
 
-    /// The address that is served: with the port that was given where 0 was asked for.
+    /// The bound address. If port 0 was requested, it has the port that the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Closes the port and idle connections, and gives the answers under way this long. Returns at once.
-    pub fn shutdown(&self, within: Duration) {
+    /// Closes the port and idle connections, and gives the responses under way until the deadline. Returns at once.
+    pub fn shutdown(&self, deadline: Duration) {
         self.stop.send_if_modified(|stop| {
             let first = stop.is_none();
-            stop.get_or_insert(within);
+            stop.get_or_insert(deadline);
             first
         });
     }
 
-    /// [`shutdown`](Self::shutdown), and waits for the thread; whether it ended in that time. Blocks the calling
-    /// thread.
-    pub fn shutdown_blocking(&self, within: Duration) -> bool {
-        // The thread needs some of the time to end in.
-        self.shutdown(within / 4 * 3);
+    /// As [`shutdown`](Self::shutdown), and waits for the thread of the server. Returns whether it ended within the
+    /// deadline. Blocks the calling thread.
+    pub fn shutdown_blocking(&self, deadline: Duration) -> bool {
+        // The thread needs some of the time to end after the last response.
+        self.shutdown(deadline / 4 * 3);
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.recv_timeout(within) == Err(std_mpsc::RecvTimeoutError::Disconnected)
+        ended.recv_timeout(deadline) == Err(std_mpsc::RecvTimeoutError::Disconnected)
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.shutdown(LAST_ANSWERS);
+        self.shutdown(DROP_DEADLINE);
     }
 }
 
-/// Serves what `next` accepts, until it is told to stop.
+/// Serves the connections that `next` accepts until the server is to shut down.
 async fn accept(
     mut next: impl AsyncFnMut() -> io::Result<TcpStream>,
-    pages: Pages,
-    places: &Arc<Places>,
-    mut stop: Stop,
+    pages: PageTable,
+    limiter: &Arc<ConnectionLimiter>,
+    mut stop: ShutdownWatch,
 ) {
-    // Each connection's task holds the sending side; the last one that ends closes the channel.
+    // The task of each connection holds a sender; the channel closes when the last task ends.
     let (open, mut all_closed) = mpsc::channel::<()>(1);
     let connections = stop.clone();
     loop {
-        let Some(accepted) = unless(&mut stop, next()).await else {
+        let Some(accepted) = unless_shutdown(&mut stop, next()).await else {
             break;
         };
         match accepted {
             Ok(stream) => {
-                if let Some(held) = places.take() {
+                if let Some(permit) = limiter.acquire() {
                     let (pages, stop) = (Arc::clone(&pages), connections.clone());
                     let open = open.clone();
                     drop(tokio::spawn(async move {
-                        connection::serve(stream, pages, stop, held).await;
+                        connection::serve(stream, pages, stop, permit).await;
                         drop(open);
                     }));
                 }
             }
-            // The client's fault, and gone with it.
-            Err(error) if is_the_clients(error.kind()) => {}
-            Err(_) => drop(unless(&mut stop, sleep(REST)).await),
+            // The client is gone: the next accept is unaffected.
+            Err(error) if is_client_error(error.kind()) => {}
+            Err(_) => drop(unless_shutdown(&mut stop, sleep(ACCEPT_PAUSE)).await),
         }
     }
-    let within = stop.borrow().unwrap_or(LAST_ANSWERS);
+    let deadline = stop.borrow().unwrap_or(DROP_DEADLINE);
     drop(open);
-    drop(timeout(within, all_closed.recv()).await);
+    drop(timeout(deadline, all_closed.recv()).await);
 }
 
-fn is_the_clients(error: ErrorKind) -> bool {
+fn is_client_error(error: ErrorKind) -> bool {
     matches!(
         error,
         ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused
     )
 }
 
-/// What the future comes to; `None` where the server is to stop first.
-async fn unless<F: Future>(stop: &mut Stop, future: F) -> Option<F::Output> {
+/// The output of the future; `None` if the server is to shut down first.
+async fn unless_shutdown<F: Future>(stop: &mut ShutdownWatch, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    let mut stopped = pin!(told(stop));
+    let mut stopped = pin!(shutdown_requested(stop));
     poll_fn(|context| {
         if stopped.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
@@ -184,14 +184,6 @@ async fn unless<F: Future>(stop: &mut Stop, future: F) -> Option<F::Output> {
     })
     .await
 }
-
-/// Waits until the server is to stop: told so, or dropped.
-async fn told(stop: &mut Stop) {
-    drop(stop.wait_for(Option::is_some).await);
-}
-
-/// A boxed future.
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 #[cfg(test)]
 mod tests;

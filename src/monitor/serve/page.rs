@@ -1,5 +1,5 @@
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,19 +10,20 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tower::Service;
 
-use super::Boxed;
+/// A boxed future.
+pub(super) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// A page: answers a request's head. Request bodies are not read.
-pub(crate) type Page = Box<dyn Fn(Request<()>) -> Boxed<Response<PageBody>> + Send + Sync>;
+/// Responds to the head of a request. Request bodies are not read.
+pub(crate) type PageHandler = Box<dyn Fn(Request<()>) -> Boxed<Response<ServedBody>> + Send + Sync>;
 
-/// Pages by their exact paths.
-pub(super) type Pages = Arc<Vec<(&'static str, Page)>>;
+/// The pages by their exact paths.
+pub(super) type PageTable = Arc<Vec<(&'static str, PageHandler)>>;
 
-/// Any page's body.
-pub(crate) type PageBody = Pin<Box<dyn Body<Data = Bytes, Error = Infallible> + Send>>;
+/// The body of any page.
+pub(crate) type ServedBody = Pin<Box<dyn Body<Data = Bytes, Error = Infallible> + Send>>;
 
 /// A tower service as a page.
-pub(crate) fn page<S, B>(service: S) -> Page
+pub(crate) fn page<S, B>(service: S) -> PageHandler
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
     S: Clone + Send + Sync + 'static,
@@ -36,14 +37,14 @@ where
                 poll_fn(|context| service.poll_ready(context)).await,
                 service.call(request).await,
             );
-            response.map(|body| Box::pin(body) as PageBody)
+            response.map(|body| Box::pin(body) as ServedBody)
         })
     })
 }
 
-/// The answer where no page is. The path is not repeated.
-pub(super) fn not_found() -> Response<PageBody> {
-    let mut response = Response::new(Box::pin(Text("not found\n")) as PageBody);
+/// The response if there is no such page. It does not repeat the path.
+pub(super) fn not_found() -> Response<ServedBody> {
+    let mut response = Response::new(Box::pin(StaticBody("not found\n")) as ServedBody);
     *response.status_mut() = StatusCode::NOT_FOUND;
     let headers = response.headers_mut();
     for (name, value) in [
@@ -56,9 +57,9 @@ pub(super) fn not_found() -> Response<PageBody> {
     response
 }
 
-struct Text(&'static str);
+struct StaticBody(&'static str);
 
-impl Body for Text {
+impl Body for StaticBody {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use http::{Request, Response};
 
-use super::page::PageBody;
-use super::places::MAX_CONNECTIONS;
-use super::stage::Stage;
+use super::limiter::MAX_CONNECTIONS;
+use super::page::{Boxed, ServedBody};
+use super::progress::ConnectionStage;
 use super::*;
 
 #[derive(Clone)]
@@ -45,7 +45,7 @@ fn watched_server() -> (Server, Arc<ServerCounters>, Arc<Diagnostics>) {
             ("/large", page(Says(Box::leak("x".repeat(8 << 20).into())))),
             (
                 "/hangs",
-                Box::new(|_| -> Boxed<Response<PageBody>> { Box::pin(pending()) }) as Page,
+                Box::new(|_| -> Boxed<Response<ServedBody>> { Box::pin(pending()) }) as PageHandler,
             ),
             (
                 "/blocks",
@@ -333,27 +333,27 @@ fn connections_that_are_all_served_refuse_another_and_it_is_counted() {
         Arc::<ServerCounters>::default(),
         Arc::<Diagnostics>::default(),
     );
-    let places = Places::new(Arc::clone(&counters), Arc::clone(&diagnostics));
+    let limiter = ConnectionLimiter::new(Arc::clone(&counters), Arc::clone(&diagnostics));
     let mut held: Vec<_> = (0..MAX_CONNECTIONS)
         .map(|_| {
-            let held = places.take().unwrap();
-            held.progress.set(Stage::Answer);
-            held
+            let permit = limiter.acquire().unwrap();
+            permit.progress.set(ConnectionStage::Response);
+            permit
         })
         .collect();
-    assert!(places.take().is_none());
+    assert!(limiter.acquire().is_none());
     assert_eq!((counters.evicted(), counters.refused()), (0, 1));
     assert_eq!(diagnostics.notices().len(), 1);
     // One that ends leaves its place, and one whose head is incomplete gives it up.
     held.pop();
-    let head = places.take().unwrap();
-    head.progress.set(Stage::Head);
-    let another = places.take().unwrap();
-    another.progress.set(Stage::Answer);
+    let head = limiter.acquire().unwrap();
+    head.progress.set(ConnectionStage::Head);
+    let another = limiter.acquire().unwrap();
+    another.progress.set(ConnectionStage::Response);
     assert_eq!((counters.evicted(), counters.refused()), (1, 1));
     // Its end frees no second place.
     drop(head);
-    assert!(places.take().is_none());
+    assert!(limiter.acquire().is_none());
 }
 
 /// A request whose connection may be refused.
@@ -461,7 +461,7 @@ fn failing_accepts_neither_spin_nor_end_the_loop() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(None);
-        let pages: Pages = Arc::new(vec![("/livez", page(Says("ok")))]);
+        let pages: PageTable = Arc::new(vec![("/livez", page(Says("ok")))]);
         let start = Instant::now();
         let client = thread::spawn(move || {
             let mut client = Client::connect(address).unwrap();
@@ -481,14 +481,14 @@ fn failing_accepts_neither_spin_nor_end_the_loop() {
                 _ => Ok(listener.accept().await?.0),
             }
         };
-        let places = Places::new(Arc::default(), Arc::default());
-        let serving = accept(next, pages, &places, stopped);
+        let limiter = ConnectionLimiter::new(Arc::default(), Arc::default());
+        let serving = accept(next, pages, &limiter, stopped);
         let told = async {
             let (answer, took, stop) = tokio::task::spawn_blocking(|| client.join().unwrap())
                 .await
                 .unwrap();
             assert!(answer.ends_with("ok"), "{answer}");
-            assert!(took >= 3 * REST, "{took:?}");
+            assert!(took >= 3 * ACCEPT_PAUSE, "{took:?}");
             stop.send_replace(Some(Duration::ZERO));
         };
         tokio::join!(serving, told);

@@ -179,7 +179,8 @@ impl SpanLayer {
             },
             None => SpanParent::root(traces, span, start),
         };
-        let mut fields = SpanFields::new();
+        let limits = traces.limits();
+        let mut fields = SpanFields::new(limits);
         attributes.record(&mut fields);
         MonitorSpan {
             monitor: self.requests.number(),
@@ -192,8 +193,8 @@ impl SpanLayer {
                 status: SpanStatus::Unset,
                 said: String::new(),
                 fields,
-                events: AttributeBuffer::events(),
-                links: AttributeBuffer::links(),
+                events: AttributeBuffer::events(limits),
+                links: AttributeBuffer::links(limits),
             }),
         }
     }
@@ -220,8 +221,11 @@ impl SpanLayer {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
+        let Some(traces) = &self.traces else {
+            return;
+        };
         // The values are formatted outside the extensions' lock: `Debug` is foreign.
-        let mut fields = SpanFields::new();
+        let mut fields = SpanFields::new(traces.limits());
         values.record(&mut fields);
         self.with(id, context, |of| {
             if let Some(recorded) = &mut of.recorded {

@@ -1,10 +1,10 @@
-//! What the monitor tells of itself: its own series and readings.
+//! The monitor's metrics about itself, and its components on the health page.
 
 use std::sync::{Arc, Weak};
 
 use super::doctor::FORKED;
-use super::handle::Inner;
 use super::serve::ServerCounters;
+use super::state::MonitorState;
 use crate::errors::{ErrorTracker, unrouted};
 use crate::health::{ComponentStatus, Health};
 use crate::metrics::{InstrumentKind, Metrics};
@@ -12,9 +12,9 @@ use crate::model::{DropReason, RecordCounters, RecordKind};
 use crate::trace::Traces;
 use crate::worker::{SpoolStatus, Worker, WorkerStatus};
 
-/// Puts the monitor's own series on its page and its own readings on the health page.
-pub(super) fn observe(inner: &Inner) {
-    let Inner {
+/// Adds the monitor's own series to the metrics page and its components to the health page.
+pub(super) fn observe(inner: &MonitorState) {
+    let MonitorState {
         metrics,
         counters,
         worker,
@@ -44,9 +44,9 @@ fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
         "",
         "Records made: lines of requests, of events and of notices",
         InstrumentKind::Counter,
-        Arc::new(move |tell| {
+        Arc::new(move |record| {
             for s in RecordKind::ALL {
-                tell(&[signal(s)], of.totals(s).emitted() as f64);
+                record(&[signal(s)], of.totals(s).emitted() as f64);
             }
         }),
     );
@@ -56,9 +56,9 @@ fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
         "",
         "Records that their receiver took",
         InstrumentKind::Counter,
-        Arc::new(move |tell| {
+        Arc::new(move |record| {
             for s in RecordKind::ALL {
-                tell(&[signal(s)], of.totals(s).delivered() as f64);
+                record(&[signal(s)], of.totals(s).delivered() as f64);
             }
         }),
     );
@@ -68,12 +68,12 @@ fn observe_records(metrics: &Metrics, counters: &Arc<RecordCounters>) {
         "",
         "Records dropped, by reason",
         InstrumentKind::Counter,
-        Arc::new(move |tell| {
+        Arc::new(move |record| {
             for s in RecordKind::ALL {
                 let totals = of.totals(s);
                 for reason in DropReason::ALL {
                     let labels = [signal(s), ("reason", reason.as_str())];
-                    tell(&labels, totals.dropped(reason) as f64);
+                    record(&labels, totals.dropped(reason) as f64);
                 }
             }
         }),
@@ -87,10 +87,10 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
         "",
         "Spans of undecided traces for which there was no room, and spans whose trace was forgotten",
         InstrumentKind::Counter,
-        Arc::new(move |tell| {
+        Arc::new(move |record| {
             let lost = of.lost();
-            tell(&[("reason", "no_room")], lost.no_room as f64);
-            tell(&[("reason", "late")], lost.late as f64);
+            record(&[("reason", "no_room")], lost.no_room as f64);
+            record(&[("reason", "late")], lost.late as f64);
         }),
     );
     let of = Arc::clone(traces);
@@ -99,7 +99,7 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
         "",
         "Traces that would have been kept for what happened in them, but for the budget",
         InstrumentKind::Counter,
-        Arc::new(move |tell| tell(&[], of.lost().traces_over_budget as f64)),
+        Arc::new(move |record| record(&[], of.lost().traces_over_budget as f64)),
     );
     let of = Arc::clone(traces);
     metrics.observe(
@@ -107,19 +107,19 @@ fn observe_traces(metrics: &Metrics, traces: &Arc<Traces>) {
         "By",
         "What the spans of undecided traces hold",
         InstrumentKind::Gauge,
-        Arc::new(move |tell| tell(&[], of.lost().open_bytes as f64)),
+        Arc::new(move |record| record(&[], of.lost().open_bytes as f64)),
     );
 }
 
 fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
-    type Row = (
+    type StoreMetric = (
         &'static str,
         &'static str,
         &'static str,
         InstrumentKind,
         fn(&SpoolStatus) -> u64,
     );
-    const STORE: [Row; 4] = [
+    const STORE: [StoreMetric; 4] = [
         (
             "watchpost.errors.stored",
             "By",
@@ -150,11 +150,11 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
         ),
     ];
     for (name, unit, description, kind, of) in STORE {
-        // What is stored holds no registry.
+        // The handle of the store holds no registry, so this makes no cycle.
         let errors = errors.clone();
-        let read = move |tell: &mut dyn FnMut(&[(&str, &str)], f64)| {
+        let read = move |record: &mut dyn FnMut(&[(&str, &str)], f64)| {
             if let Some(store) = errors.store_status() {
-                tell(&[], of(&store) as f64);
+                record(&[], of(&store) as f64);
             }
         };
         metrics.observe(name, unit, description, kind, Arc::new(read));
@@ -164,21 +164,21 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
         "",
         "Errors of the process that no monitor captured",
         InstrumentKind::Counter,
-        Arc::new(|tell| tell(&[], unrouted() as f64)),
+        Arc::new(|record| record(&[], unrouted() as f64)),
     );
 }
 
 fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
-    // Weak: the worker's ticks hold the registry.
+    // Weak, since the worker's periodic tasks hold the registry.
     let of = Arc::downgrade(worker);
     metrics.observe(
         "watchpost.worker.restarts",
         "",
         "Panics that the worker went on after",
         InstrumentKind::Counter,
-        Arc::new(move |tell| {
+        Arc::new(move |record| {
             if let Some(status) = status(&of) {
-                tell(&[], status.recovered_panics as f64);
+                record(&[], status.recovered_panics as f64);
             }
         }),
     );
@@ -188,9 +188,9 @@ fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
         "By",
         "Bytes of lines that wait for a sink or are being written",
         InstrumentKind::Gauge,
-        Arc::new(move |tell| {
+        Arc::new(move |record| {
             for sink in status(&of).iter().flat_map(|status| &status.sinks) {
-                tell(&[("sink", sink.name)], sink.queued_bytes as f64);
+                record(&[("sink", sink.name)], sink.queued_bytes as f64);
             }
         }),
     );
@@ -203,9 +203,9 @@ fn observe_servers(metrics: &Metrics, counters: &Arc<ServerCounters>) {
         "",
         "Connections of the own port that were closed because all places were taken, by reason",
         InstrumentKind::Counter,
-        Arc::new(move |tell| {
-            tell(&[("reason", "evicted")], counters.evicted() as f64);
-            tell(&[("reason", "refused")], counters.refused() as f64);
+        Arc::new(move |record| {
+            record(&[("reason", "evicted")], counters.evicted() as f64);
+            record(&[("reason", "refused")], counters.refused() as f64);
         }),
     );
 }
@@ -218,18 +218,18 @@ fn watch_parts(
 ) {
     let errors = errors.clone();
     let of = Arc::downgrade(worker);
-    health.set_components(move |tell| {
+    health.set_components(move |record| {
         if let Some(problem) = &data_dir_problem {
-            tell("data directory", ComponentStatus::warning(problem));
+            record("data directory", ComponentStatus::warning(problem));
         }
         if let Some(store) = errors.store_status() {
-            tell(
+            record(
                 "errors.store",
                 ComponentStatus::store(store.failing, store.damaged, store.bytes),
             );
         }
         let Some(status) = status(&of) else { return };
-        tell(
+        record(
             "worker",
             if status.forked {
                 ComponentStatus::warning(FORKED)
@@ -239,7 +239,7 @@ fn watch_parts(
         );
         for sink in &status.sinks {
             let error = sink.error.map(|error| error.to_string());
-            tell(
+            record(
                 sink.name,
                 ComponentStatus::sink(sink.waiting_since, sink.last_delivery_age, error),
             );

@@ -1,10 +1,19 @@
-//! Where a value came from, and the text of a problem with it.
+//! A value as a source gives it, where it came from, and the text of a problem with it.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use super::mask;
 use super::table::own_variable;
+use super::value::RawValue;
+
+/// A value that a source gives for a setting as text.
+pub(super) struct TextValue {
+    pub(super) raw: RawValue,
+    pub(super) origin: ValueOrigin,
+    /// A bad value is a warning, and the next source is used.
+    pub(super) warns: bool,
+}
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

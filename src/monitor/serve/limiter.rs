@@ -1,4 +1,4 @@
-//! The places of connections: a fixed number, and which connection gives its place up when all are taken.
+//! Limits the number of connections, and chooses which one to close for a new one at the limit.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::stage::{Progress, Stage};
+use super::progress::{ConnectionProgress, ConnectionStage};
 use crate::model::Diagnostics;
 
-/// Connections at one time.
+/// The most open connections.
 pub(super) const MAX_CONNECTIONS: usize = 64;
 
-/// What the servers of one monitor count.
+/// The counters of the servers of one monitor.
 #[derive(Debug, Default)]
 pub(crate) struct ServerCounters {
     evicted: AtomicU64,
@@ -32,74 +32,74 @@ impl ServerCounters {
 }
 
 /// The connections of one server.
-pub(super) struct Places {
-    taken: Mutex<Vec<Place>>,
+pub(super) struct ConnectionLimiter {
+    open: Mutex<Vec<OpenConnection>>,
     counters: Arc<ServerCounters>,
     diagnostics: Arc<Diagnostics>,
 }
 
-struct Place {
-    progress: Progress,
-    /// Tells the connection's task to end.
+struct OpenConnection {
+    progress: ConnectionProgress,
+    /// Notifies the task of the connection to end.
     evict: Arc<Notify>,
 }
 
-/// A connection's place; dropping it frees the place.
-pub(super) struct Held {
-    places: Arc<Places>,
-    pub(super) progress: Progress,
+/// The permit of a connection, which counts towards the limit until it is dropped.
+pub(super) struct ConnectionPermit {
+    limiter: Arc<ConnectionLimiter>,
+    pub(super) progress: ConnectionProgress,
     pub(super) evict: Arc<Notify>,
 }
 
-impl Places {
+impl ConnectionLimiter {
     pub(super) fn new(counters: Arc<ServerCounters>, diagnostics: Arc<Diagnostics>) -> Arc<Self> {
         Arc::new(Self {
-            taken: Mutex::default(),
+            open: Mutex::default(),
             counters,
             diagnostics,
         })
     }
 
-    /// A place for a new connection. If all are taken, the connection that has done nothing for longest is
-    /// closed for it. `None` if every connection is being served.
-    pub(super) fn take(self: &Arc<Self>) -> Option<Held> {
-        let mut taken = self.lock();
-        if taken.len() >= MAX_CONNECTIONS {
+    /// A permit for a new connection. At the limit, the connection that has done nothing for longest is closed for it.
+    /// `None` if every connection is being served.
+    pub(super) fn acquire(self: &Arc<Self>) -> Option<ConnectionPermit> {
+        let mut open = self.lock();
+        if open.len() >= MAX_CONNECTIONS {
             let now = Instant::now();
-            let idle = taken.iter().enumerate();
-            let idle = idle.filter_map(|(at, place)| Some((place.progress.evictable(now)?, at)));
+            let idle = open.iter().enumerate();
+            let idle = idle.filter_map(|(at, one)| Some((one.progress.evictable(now)?, at)));
             let Some((_, at)) = idle.min() else {
-                drop(taken);
+                drop(open);
                 self.counters.refused.fetch_add(1, Relaxed);
                 self.diagnostics.report(REFUSED);
                 return None;
             };
-            taken.swap_remove(at).evict.notify_one();
+            open.swap_remove(at).evict.notify_one();
             self.counters.evicted.fetch_add(1, Relaxed);
             self.diagnostics.report(EVICTED);
         }
-        let held = Held {
-            places: Arc::clone(self),
-            progress: Progress::new(Stage::Silent),
+        let permit = ConnectionPermit {
+            limiter: Arc::clone(self),
+            progress: ConnectionProgress::new(ConnectionStage::Silent),
             evict: Arc::new(Notify::new()),
         };
-        taken.push(Place {
-            progress: held.progress.clone(),
-            evict: Arc::clone(&held.evict),
+        open.push(OpenConnection {
+            progress: permit.progress.clone(),
+            evict: Arc::clone(&permit.evict),
         });
-        Some(held)
+        Some(permit)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<OpenConnection>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Held {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut taken = self.places.lock();
+        let mut open = self.limiter.lock();
         // An evicted connection is no longer in the list.
-        taken.retain(|place| !Arc::ptr_eq(&place.evict, &self.evict));
+        open.retain(|one| !Arc::ptr_eq(&one.evict, &self.evict));
     }
 }
 

@@ -1,0 +1,397 @@
+//! Creates the parts of a monitor and connects them.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::current;
+use super::data_dir::DataDir;
+use super::doctor::{Doctor, DoctorTask};
+use super::export;
+use super::handle::Monitor;
+use super::self_metrics;
+use super::state::MonitorState;
+use super::tracing::Tracing;
+use crate::access::{self, TokenResolver};
+use crate::clock::{Clock, nanos};
+use crate::config::{Config, Environment, ResolvedConfig, Settings};
+use crate::context::{self, Requests};
+use crate::db::Queries;
+use crate::error::{Error, Result};
+use crate::errors::{Backtraces, BeforeSend, ErrorTracker, ErrorTrackerSetup};
+use crate::external::ExternalCalls;
+use crate::health::{Health, HealthSetup};
+use crate::http::{HttpConfig, LayerContext, RequestLogMode};
+use crate::logs::{LogFormat, LogFormatter, RequestLogs, ServiceFields, decode_breadcrumb};
+use crate::metrics::Metrics;
+use crate::model::{
+    Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters, Secret, TraceId,
+};
+use crate::redact::RedactionRules;
+use crate::trace::{Propagation, Traces};
+use crate::worker::{
+    Console, PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup, SinkSetup, SpoolSetup,
+    SpoolWriter, Worker, WorkerSetup,
+};
+
+/// The interval between searches for idle series.
+const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+
+/// What a monitor is made of.
+pub(super) struct AssemblyInput {
+    pub(super) resolved: ResolvedConfig,
+    pub(super) environment: Environment,
+    pub(super) console: Option<Box<dyn Write + Send>>,
+    pub(super) before_send: Option<BeforeSend>,
+    pub(super) clock: Clock,
+}
+
+/// The parts that most others use.
+struct Foundation {
+    config: Config,
+    clock: Clock,
+    diagnostics: Arc<Diagnostics>,
+    counters: Arc<RecordCounters>,
+    metrics: Metrics,
+    requests: Arc<Requests>,
+    record_queue: Arc<RecordQueue>,
+}
+
+impl Foundation {
+    fn new(config: Config, warnings: Vec<String>, clock: Clock) -> Self {
+        let diagnostics = Arc::new(Diagnostics::of(warnings));
+        let counters = Arc::new(RecordCounters::default());
+        let metrics = Metrics::new(
+            config.metrics.clone(),
+            clock.clone(),
+            Arc::clone(&diagnostics),
+        );
+        let requests = Requests::with_trace_memory(clock.clone(), config.trace.max_open_bytes);
+        let requests = requests.with_methods(&config.http.known_methods);
+        let record_queue = RecordQueue::new(config.worker.max_queue_bytes, Arc::clone(&counters));
+        Self {
+            clock,
+            diagnostics,
+            counters,
+            metrics,
+            requests: Arc::new(requests),
+            record_queue: Arc::new(record_queue),
+            config,
+        }
+    }
+}
+
+/// Creates a monitor, starts its worker and registers it.
+///
+/// # Errors
+///
+/// If directives of levels are bad, or the worker's thread cannot be started.
+pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
+    let AssemblyInput {
+        resolved,
+        environment,
+        console: writer,
+        before_send,
+        clock,
+    } = input;
+    let ResolvedConfig {
+        mut config,
+        warnings,
+        settings,
+    } = resolved;
+    // The worker, the health checks and whatever reads kept traces inherit the rules of the thread that creates them.
+    let _entered = RedactionRules::new(&config.redact).enter();
+    apply_backtrace_variables(&mut config, &environment);
+    let base = Foundation::new(config, warnings, clock);
+
+    let keys = keys(&base, &settings, environment);
+    let (data_dir, data_dir_problem) = open_data_dir(&base);
+    let levels = Arc::new(levels(&base.config)?);
+    let tracing = Tracing::new(&base.config, &base.requests, &base.record_queue)?;
+    let errors = error_tracker(&base, data_dir.as_ref(), &tracing);
+    let source = trace_source(&base, tracing.traces.clone());
+    base.metrics.set_trace_source(source);
+
+    // The worker drains the queue from here on. The store of errors gets its deadlines from the worker, which exists only
+    // now.
+    let doctor_task = DoctorTask::default();
+    let setup = WorkerSetup {
+        sinks: console(&base, writer),
+        processors: processors(&base, &errors, &tracing),
+        tasks: periodic_tasks(&base, &tracing, &doctor_task),
+        remotes: remotes(&base, &errors, &tracing, before_send),
+        config: base.config.worker.clone(),
+        clock: base.clock.clone(),
+        record_queue: Arc::clone(&base.record_queue),
+        counters: Arc::clone(&base.counters),
+        diagnostics: Arc::clone(&base.diagnostics),
+    };
+    let worker = Worker::start(setup)
+        .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
+    errors.set_deadlines(worker.deadlines());
+
+    let health = health(&base, &worker, keys);
+    let inbound = layer_context(&base, &tracing);
+    let (queries, calls) = outgoing(&base, &tracing);
+    let Foundation {
+        config,
+        diagnostics,
+        counters,
+        metrics,
+        requests,
+        record_queue,
+        ..
+    } = base;
+    let state = MonitorState {
+        requests,
+        metrics,
+        record_queue,
+        counters,
+        diagnostics,
+        levels,
+        tracing,
+        inbound,
+        queries,
+        calls,
+        errors,
+        health,
+        worker,
+        settings,
+        drain_wait: config.drain_wait,
+        propagators: config.trace.propagators,
+        install: config.install,
+        installs: Mutex::default(),
+        life: MonitorLifetime::default(),
+        gave_layer: AtomicBool::new(false),
+        data_dir,
+        data_dir_problem,
+        server_counters: Arc::default(),
+        doctor: doctor_task,
+    };
+
+    // Both look at the complete monitor, and hold nothing of it that its end would wait for.
+    self_metrics::observe(&state);
+    state.doctor.start(doctor(&state, config.data_dir));
+    Ok(current::register(state))
+}
+
+/// The tokens that open protected pages.
+fn keys(base: &Foundation, settings: &Settings, environment: Environment) -> TokenResolver {
+    let look_up = move |name: &str| environment.text(name).map(str::to_owned);
+    let setting = access_token(&base.config, settings);
+    let diagnostics = Arc::clone(&base.diagnostics);
+    TokenResolver::new(look_up, access::to_stderr, diagnostics, setting)
+}
+
+/// The token of the setting, and its name in diagnostics.
+fn access_token(config: &Config, settings: &Settings) -> Option<(String, Secret)> {
+    let origin = settings.origin("access.token").unwrap_or_default();
+    let token = config.access_token.clone()?;
+    Some((format!("access.token ({origin})"), token))
+}
+
+/// Gives every error a backtrace if the environment asks for it.
+fn apply_backtrace_variables(config: &mut Config, environment: &Environment) {
+    if config.errors.backtraces == Backtraces::First && environment.asks_for_backtraces() {
+        config.errors.backtraces = Backtraces::All;
+    }
+}
+
+/// The data directory, or why it cannot be used, which is reported.
+fn open_data_dir(base: &Foundation) -> (Option<DataDir>, Option<String>) {
+    let Some(path) = &base.config.data_dir else {
+        return (None, None);
+    };
+    match DataDir::open(path) {
+        Ok(data_dir) => (Some(data_dir), None),
+        Err(error) => {
+            let problem = format!(
+                "the data directory `{}` cannot be used ({error}): nothing is kept on disk; make it writable or set `data_dir` to another",
+                path.display()
+            );
+            base.diagnostics.report(problem.as_str());
+            (None, Some(problem))
+        }
+    }
+}
+
+fn levels(config: &Config) -> Result<LevelDirectives> {
+    LevelDirectives::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
+}
+
+/// Captures errors, and stores them if there is a data directory.
+fn error_tracker(base: &Foundation, data_dir: Option<&DataDir>, tracing: &Tracing) -> ErrorTracker {
+    let spool = data_dir.map(|data_dir| {
+        SpoolWriter::in_directory(SpoolSetup {
+            name: "captured errors",
+            path: data_dir.path().join("errors"),
+            max_bytes: base.config.errors.max_stored_bytes as u64,
+            clock: base.clock.clone(),
+            record_queue: Arc::clone(&base.record_queue),
+            diagnostics: Arc::clone(&base.diagnostics),
+        })
+    });
+    ErrorTracker::new(ErrorTrackerSetup {
+        config: &base.config.errors,
+        record_queue: &base.record_queue,
+        requests: &base.requests,
+        store: spool,
+        traces: tracing.traces.clone(),
+        read_driver_error: crate::db::driver_error,
+    })
+}
+
+/// Returns the trace of an exemplar: the current one, if its sampler keeps it or no traces are recorded.
+fn trace_source(
+    base: &Foundation,
+    traces: Option<Arc<Traces>>,
+) -> Arc<dyn Fn() -> Option<TraceId> + Send + Sync> {
+    let number = base.requests.number();
+    Arc::new(move || {
+        context::with_current(Some(number), |slot, _| {
+            let sampled = traces
+                .as_ref()
+                .is_none_or(|traces| traces.sampling(slot).is_sampled());
+            sampled.then(|| slot.ids().trace)
+        })?
+    })
+}
+
+/// The sink of the console, unless it is off.
+fn console(base: &Foundation, writer: Option<Box<dyn Write + Send>>) -> Vec<SinkSetup> {
+    let config = &base.config;
+    if !config.logs.console {
+        return Vec::new();
+    }
+    let terminal = writer.is_none() && Console::is_terminal();
+    let pretty = match config.logs.format {
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => terminal,
+    };
+    let service = ServiceFields {
+        name: config.service.name.clone(),
+        version: config.service.version.clone(),
+        environment: config.service.environment.clone(),
+        instance: config.service.instance.clone(),
+    };
+    let format = LogFormatter::new(pretty, &service, Arc::clone(&base.requests));
+    let writer = writer.unwrap_or_else(|| Box::new(Console::stdout()));
+    vec![SinkSetup {
+        name: "console",
+        format: Box::new(format),
+        writer,
+    }]
+}
+
+/// The consumers of records in this process.
+fn processors(
+    base: &Foundation,
+    errors: &ErrorTracker,
+    tracing: &Tracing,
+) -> Vec<Box<dyn RecordProcessor>> {
+    let of_errors = errors.processor(&base.metrics, &base.diagnostics, decode_breadcrumb);
+    let mut all: Vec<Box<dyn RecordProcessor>> = vec![Box::new(of_errors)];
+    all.extend(tracing.tap());
+    all
+}
+
+/// The periodic tasks of the worker.
+fn periodic_tasks(base: &Foundation, tracing: &Tracing, doctor: &DoctorTask) -> Vec<PeriodicTask> {
+    let metrics = base.metrics.clone();
+    let expire = PeriodicTask::new(EXPIRE_EVERY, move || metrics.expire());
+    let mut all = vec![expire, doctor.tick(&base.diagnostics)];
+    all.extend(tracing.tick());
+    all
+}
+
+/// The receivers elsewhere.
+fn remotes(
+    base: &Foundation,
+    errors: &ErrorTracker,
+    tracing: &Tracing,
+    before_send: Option<BeforeSend>,
+) -> Vec<RemoteSetup> {
+    let mut remotes = tracing.remotes(&base.config, &base.diagnostics);
+    let context = (&base.clock, &base.counters, &base.diagnostics);
+    remotes.extend(export::errors(errors, &base.config, before_send, context));
+    remotes
+}
+
+fn health(base: &Foundation, worker: &Worker, keys: TokenResolver) -> Health {
+    let config = &base.config;
+    Health::new(HealthSetup {
+        config: config.health.clone(),
+        clock: base.clock.clone(),
+        handle: worker.handle(),
+        diagnostics: Arc::clone(&base.diagnostics),
+        keys,
+        service: config.service.name.clone(),
+        release: config.service.version.clone(),
+    })
+}
+
+/// What the endpoint layers share.
+fn layer_context(base: &Foundation, tracing: &Tracing) -> LayerContext {
+    LayerContext::new(
+        &base.requests,
+        &base.metrics,
+        &base.record_queue,
+        &base.diagnostics,
+        request_log_mode(&base.config),
+        http(&base.config),
+        tracing.traces.clone(),
+    )
+}
+
+/// The settings of the endpoint layers, with the propagators of `trace.propagators`.
+fn http(config: &Config) -> HttpConfig {
+    let mut http = config.http.clone();
+    http.trace_context = config.trace.propagators.trace_context;
+    http.baggage = config.trace.propagators.baggage;
+    http
+}
+
+/// Which requests get a log record.
+fn request_log_mode(config: &Config) -> RequestLogMode {
+    match config.logs.requests {
+        _ if !config.logs.console => RequestLogMode::Off,
+        RequestLogs::Off => RequestLogMode::Off,
+        RequestLogs::All => RequestLogMode::All,
+        RequestLogs::ErrorsAndSlow => RequestLogMode::ErrorsAndSlow(nanos(config.logs.slow)),
+    }
+}
+
+/// The parts that observe queries and outgoing calls.
+fn outgoing(base: &Foundation, tracing: &Tracing) -> (Arc<Queries>, Arc<ExternalCalls>) {
+    let propagators = base.config.trace.propagators;
+    let carried = Propagation {
+        trace_context: propagators.trace_context,
+        baggage: propagators.baggage,
+    };
+    let (metrics, requests, traces) = (&base.metrics, &base.requests, tracing.traces.as_ref());
+    (
+        Arc::new(Queries::new(metrics, requests, traces)),
+        Arc::new(ExternalCalls::new(metrics, requests, traces, carried)),
+    )
+}
+
+/// The doctor of the monitor. `data_dir` is the directory of the settings.
+fn doctor(state: &MonitorState, data_dir: Option<PathBuf>) -> Doctor {
+    Doctor {
+        monitor: state.requests.number(),
+        propagators: state.propagators,
+        install: state.install,
+        layer: Arc::clone(&state.tracing.layer),
+        inbound: state.inbound.clone(),
+        metrics: state.metrics.clone(),
+        clock: state.requests.clock().clone(),
+        began: state.requests.clock().now(),
+        errors: state.errors.clone(),
+        queries: Arc::downgrade(&state.queries),
+        data_dir: data_dir.map(|path| (path, state.data_dir.is_some())),
+        worker: state.worker.sink_observer(),
+    }
+}

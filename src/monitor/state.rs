@@ -1,0 +1,72 @@
+//! The parts of a monitor, which its handles share.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::data_dir::DataDir;
+use super::doctor::DoctorTask;
+use super::globals::InstallHistory;
+use super::serve::ServerCounters;
+use super::tracing::Tracing;
+use crate::config::{InstallConfig, Settings};
+use crate::context::Requests;
+use crate::db::Queries;
+use crate::errors::ErrorTracker;
+use crate::external::ExternalCalls;
+use crate::health::Health;
+use crate::http::LayerContext;
+use crate::metrics::Metrics;
+use crate::model::{Diagnostics, LevelDirectives, MonitorLifetime, RecordCounters};
+use crate::trace::Propagators;
+use crate::worker::{RecordQueue, Worker};
+
+/// The parts of a monitor.
+pub(super) struct MonitorState {
+    pub(super) requests: Arc<Requests>,
+    pub(super) metrics: Metrics,
+    pub(super) record_queue: Arc<RecordQueue>,
+    pub(super) counters: Arc<RecordCounters>,
+    pub(super) diagnostics: Arc<Diagnostics>,
+    pub(super) levels: Arc<LevelDirectives>,
+    pub(super) tracing: Tracing,
+    pub(super) inbound: LayerContext,
+    pub(super) queries: Arc<Queries>,
+    pub(super) calls: Arc<ExternalCalls>,
+    pub(super) errors: ErrorTracker,
+    pub(super) health: Health,
+    pub(super) worker: Arc<Worker>,
+    pub(super) settings: Settings,
+    pub(super) drain_wait: Duration,
+    pub(super) propagators: Propagators,
+    /// The globals that `install` is to set.
+    pub(super) install: InstallConfig,
+    pub(super) installs: Mutex<InstallHistory>,
+    pub(super) life: MonitorLifetime,
+    /// Whether the host took the `tracing` layer for a subscriber of its own.
+    pub(super) gave_layer: AtomicBool,
+    /// Keeps the lock of the directory.
+    pub(super) data_dir: Option<DataDir>,
+    /// Why the data directory of the settings is not used.
+    pub(super) data_dir_problem: Option<String>,
+    pub(super) server_counters: Arc<ServerCounters>,
+    pub(super) doctor: DoctorTask,
+}
+
+impl MonitorState {
+    /// Ends the monitor: from now on it is not ready, and no check runs.
+    pub(super) fn end(&self) {
+        self.life.end();
+        self.health.set_draining(true);
+        self.health.stop();
+    }
+}
+
+impl Drop for MonitorState {
+    fn drop(&mut self) {
+        self.life.end();
+        self.errors.unregister();
+        // Before the worker is dropped, since the timers of the checks need its runtime.
+        self.health.stop();
+    }
+}
