@@ -70,7 +70,7 @@ impl SinkWriter {
                     idle = 0;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted && idle < MAX_FAST_RETRIES => {
-                    idle += 1
+                    idle += 1;
                 }
                 Err(error)
                     if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) =>
