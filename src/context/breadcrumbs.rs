@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 
 use crate::model::Level;
 
-/// A `tracing` event of a request, read and scrubbed.
+/// A `tracing` event of a request, decoded and redacted.
 #[derive(Debug, Clone)]
 pub(crate) struct EventBreadcrumb {
     pub(crate) level: Level,
@@ -12,20 +12,20 @@ pub(crate) struct EventBreadcrumb {
     pub(crate) fields: Vec<(String, String)>,
 }
 
-/// Reads the record of an event, which may have been cut; from whoever writes them.
+/// Decodes the record of an event, which may be truncated. `logs` provides it.
 pub(crate) type DecodeBreadcrumb = fn(&[u8]) -> Option<EventBreadcrumb>;
 
-/// Events of a request that are kept.
+/// The most events of a request.
 const MAX_BREADCRUMBS: usize = 20;
-/// Bytes that they take together.
+/// The most bytes of all events.
 const MAX_BYTES: usize = 4096;
-/// Bytes of one of them; what is longer is cut.
+/// The most bytes of one event; a longer one is truncated.
 const MAX_BREADCRUMB_BYTES: usize = 1024;
-/// Room for the first of them.
+/// The initial capacity.
 const FIRST: usize = 1024;
 
-/// The last events of a request, oldest first, as the records that they became: each a length and its
-/// bytes. The memory is the slot's and is used again for its next request.
+/// The encoded last events of a request, the oldest first: each a length, a time and a record. The slot reuses the
+/// memory for its next request.
 #[derive(Debug, Default)]
 pub(super) struct BreadcrumbBuffer {
     bytes: VecDeque<u8>,
@@ -33,7 +33,7 @@ pub(super) struct BreadcrumbBuffer {
 }
 
 impl BreadcrumbBuffer {
-    /// Keeps an event of the time `at`; the oldest make room for it.
+    /// Adds an event of the time `at`, and removes the oldest ones if there is no room.
     pub(super) fn push(&mut self, at: u64, record: &[u8]) {
         let record = record.get(..MAX_BREADCRUMB_BYTES).unwrap_or(record);
         let len = record.len() + size_of_val(&at);

@@ -6,9 +6,8 @@ use super::slot::Slot;
 use crate::model::SpanId;
 
 thread_local! {
-    /// The operations that this thread is at, the innermost last: requests, for one router may be called from
-    /// another's handler, and spans inside them. Borrowed only for a push, a pop or a look, never across
-    /// foreign code.
+    /// The current operations of this thread, the innermost last: requests, since a handler may call another router,
+    /// and the spans inside them. It is borrowed for one push, pop or read at a time, and never across code of the host.
     static STACK: RefCell<Vec<StackEntry>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -18,8 +17,8 @@ struct StackEntry {
     span: SpanId,
 }
 
-/// Makes an operation of the slot's trace the current one of this thread. Gives the slot back where the thread
-/// is ending; [`leave`] then finds nothing.
+/// Makes an operation of the slot's trace the thread's current one. Returns the slot if the thread is ending; then
+/// [`leave`] returns `None`.
 #[inline]
 pub(crate) fn enter(slot: Arc<Slot>, span: SpanId) -> Option<Arc<Slot>> {
     let mut slot = Some(slot);
@@ -67,7 +66,7 @@ pub(crate) fn leave_only(span: SpanId) {
     drop(STACK.try_with(remove));
 }
 
-/// The ids of the operation of this monitor that the calling thread is at.
+/// The IDs of the calling thread's current operation of this monitor.
 #[inline]
 pub(crate) fn current(monitor: u32) -> Option<OperationIds> {
     with_current(Some(monitor), |slot, span| OperationIds {
@@ -76,13 +75,13 @@ pub(crate) fn current(monitor: u32) -> Option<OperationIds> {
     })
 }
 
-/// The slot of the operation of this monitor that the calling thread is at, and the operation's span.
+/// The slot and the span of the calling thread's current operation of this monitor.
 #[inline]
 pub(crate) fn current_slot(monitor: u32) -> Option<(Arc<Slot>, SpanId)> {
     with_current(Some(monitor), |slot, span| (Arc::clone(slot), span))
 }
 
-/// The slots of all operations that the calling thread is at, with their spans, the innermost last.
+/// The slots and spans of all current operations of the calling thread, the innermost last.
 pub(crate) fn current_stack() -> Vec<(Arc<Slot>, SpanId)> {
     let copy = |stack: &RefCell<Vec<StackEntry>>| {
         let stack = stack.borrow();
@@ -94,8 +93,8 @@ pub(crate) fn current_stack() -> Vec<(Arc<Slot>, SpanId)> {
     STACK.try_with(copy).unwrap_or_default()
 }
 
-/// Looks at the innermost operation of this monitor, or of any, that the calling thread is at. `look` calls
-/// nothing foreign.
+/// Calls `look` with the calling thread's innermost operation of this monitor, or of any. `look` must call no code of
+/// the host.
 #[inline]
 pub(crate) fn with_current<R>(
     monitor: Option<u32>,

@@ -3,14 +3,14 @@ use std::sync::Arc;
 use super::failed_query::FailedQuery;
 use crate::clock::Nanos;
 
-/// Shapes that a request tells apart. A query of a further one counts, and as no duplicate.
+/// The most digests that a request distinguishes. A query of a further one counts, but not as a duplicate.
 const MAX_SHAPES: usize = 64;
 /// The rule of "N+1 queries": so many of one shape, each begun when the one before had ended ..
 const N_PLUS_ONE: u64 = 5;
 /// .. and so long in all.
 const N_PLUS_ONE_NANOS: Nanos = 50_000_000;
 
-/// What a request asked of databases. The memory is the slot's and is used again for its next request.
+/// The totals of a request's queries. The slot reuses the memory for its next request.
 ///
 /// A number of similar queries one after the other, after some query that they follow from, is "N+1 queries";
 /// source: <https://docs.sentry.io/product/issues/issue-details/performance-issues/n-one-queries/>.

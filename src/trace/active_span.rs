@@ -1,4 +1,4 @@
-//! A span under way: its place in a trace, and the time that code is in it.
+//! A span that has started and not ended: its parent, and the code that runs in it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::clock::Nanos;
 use crate::context::{self, AddOutcome, NO_REQUEST, OperationIds, QueryTiming, Requests, Slot};
 use crate::model::{KeepReason, SpanId, TraceId};
 
-/// Where a span hangs: in whose slot, under which span.
+/// The parent of a span: its slot and its span.
 pub(super) struct SpanParent {
     pub(super) slot: Arc<Slot>,
     pub(super) parent: SpanId,
@@ -110,8 +110,8 @@ fn end_with_events(traces: &Traces, slot: &Slot, record: &SpanRecord<'_>) {
     traces.span_ended(slot, &record);
 }
 
-/// A span under way, of which nobody else knows yet what it will say. Whoever has one ends it, with the traces that
-/// it was begun with.
+/// A span that has started but not ended; its attributes are set when it ends. Its owner ends it, with the [`Traces`]
+/// that it was started with.
 pub(crate) struct ActiveSpan {
     place: SpanParent,
     span: SpanId,
@@ -208,7 +208,7 @@ impl ActiveSpan {
     }
 }
 
-/// A span under way that holds the traces that it was begun with.
+/// An [`ActiveSpan`] with the [`Traces`] that it was started with.
 pub(crate) struct OwnedSpan {
     traces: Arc<Traces>,
     begun: ActiveSpan,

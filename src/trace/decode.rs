@@ -40,15 +40,15 @@ pub struct SpanLink {
     pub attributes: Vec<(String, AttributeValue)>,
 }
 
-/// A span of a kept trace. Secrets are scrubbed.
+/// A span of a kept trace, with secrets redacted.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Span {
-    /// Its trace.
+    /// The ID of its trace.
     pub trace_id: TraceId,
-    /// Itself.
+    /// Its ID.
     pub span_id: SpanId,
-    /// The span that it is a part of; nil for the root of a trace.
+    /// The ID of its parent; nil for the root of a trace.
     pub parent_span_id: SpanId,
     /// Whether this is the root of what this process did in the trace.
     pub is_root: bool,
@@ -56,15 +56,15 @@ pub struct Span {
     pub parent_is_remote: bool,
     /// `{method} {route}` for a request.
     pub name: String,
-    /// What it is to others.
+    /// Its kind.
     pub kind: SpanKind,
-    /// How it ended.
+    /// Its status.
     pub status: SpanStatus,
-    /// What the error said.
+    /// The message of an error; empty without one.
     pub status_message: String,
     /// When it began.
     pub start: SystemTime,
-    /// How long it took; a request to the last byte of its answer.
+    /// Its duration; of a request, to the last byte of the response.
     pub duration: Duration,
     /// Its attributes: each key once, with the value that was set last.
     pub attributes: Vec<(String, AttributeValue)>,
@@ -72,7 +72,7 @@ pub struct Span {
     pub events: Vec<SpanEvent>,
     /// Links to other traces.
     pub links: Vec<SpanLink>,
-    /// Who made it: the instrumentation scope; empty for this crate.
+    /// The name of its instrumentation scope; empty for spans of this crate.
     pub scope: String,
     /// Attributes, events and links that were left out because they were too many.
     pub left_out: u32,

@@ -1,4 +1,4 @@
-//! A span under way that a user made by hand.
+//! The active span of a [`SpanBuilder`](super::SpanBuilder).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::model::Attributes;
 use crate::model::codec::Reader;
 use crate::semconv;
 
-/// A span under way. Dropped before its end, it was cancelled, or what ran in it panicked.
+/// An active span. If it is dropped before its end, it was cancelled or its code panicked.
 pub(super) struct ManualSpan {
     open: OwnedSpan,
     name: Cow<'static, str>,

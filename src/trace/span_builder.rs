@@ -14,12 +14,12 @@ use super::traces::Traces;
 use crate::model::text::put_formatted;
 use crate::model::{Attributes, Value};
 
-/// A span to be, made by [`Monitor::span`](crate::Monitor::span).
+/// A span that has not started, from [`Monitor::span`](crate::Monitor::span).
 ///
-/// It begins with [`run`](Self::run), [`try_run`](Self::try_run) or [`in_scope`](Self::in_scope), as a child
-/// of the span or request that is current there; where there is none, it is the root of a trace of its own.
+/// It starts with [`run`](Self::run), [`try_run`](Self::try_run) or [`in_scope`](Self::in_scope), as a child of the
+/// current operation, or as the root of a trace of its own where there is none.
 #[derive(Debug)]
-#[must_use = "a span begins when it is run"]
+#[must_use = "a span starts when it is run"]
 pub struct SpanBuilder {
     traces: Option<Arc<Traces>>,
     name: Cow<'static, str>,
@@ -38,13 +38,13 @@ impl SpanBuilder {
         }
     }
 
-    /// Sets an attribute; its value is scrubbed before it is shown.
+    /// Sets an attribute. Its value is redacted before it is shown.
     pub fn attr(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
         self.attributes.insert(key, value);
         self
     }
 
-    /// Says what the operation is to others. By default, [`SpanKind::Internal`].
+    /// Sets the kind of the span. Default: [`SpanKind::Internal`].
     pub fn kind(mut self, kind: SpanKind) -> Self {
         self.kind = kind;
         self
@@ -60,11 +60,12 @@ impl SpanBuilder {
         ))
     }
 
-    /// Runs a future in the span, which ends when the future is done.
+    /// Runs a future in the span, which ends when the future completes.
     ///
     /// # Cancel safety
     ///
-    /// As `future` is. Dropped before it is done, the span ends with `watchpost.outcome` `cancelled`.
+    /// As cancel safe as `future`. If it is dropped before it completes, the span ends with `watchpost.outcome`
+    /// `cancelled`.
     pub fn run<F: Future>(self, future: F) -> RunSpan<F> {
         RunSpan {
             running: self.begin(),
@@ -72,7 +73,7 @@ impl SpanBuilder {
         }
     }
 
-    /// As [`run`](Self::run), and an `Err` makes the span's status an error, with the error's text.
+    /// Runs a future as [`run`](Self::run) does. An `Err` sets the span's status to an error with the error's text.
     ///
     /// # Cancel safety
     ///

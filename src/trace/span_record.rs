@@ -15,20 +15,20 @@ const MAX_STATUS: usize = 2048;
 const MAX_EVENT_NAME: usize = 2048;
 const MAX_SCOPE: usize = 256;
 
-/// What an operation is to others.
+/// The kind of a span, as OpenTelemetry defines it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SpanKind {
-    /// A part of this service's own work.
+    /// An operation inside this service.
     #[default]
     Internal,
-    /// The answer to a call from elsewhere.
+    /// The handling of a request from another service.
     Server,
-    /// A call to elsewhere.
+    /// An outgoing call.
     Client,
-    /// A message that somebody takes later.
+    /// The sending of a message that is processed later.
     Producer,
-    /// The handling of a message.
+    /// The processing of a message.
     Consumer,
 }
 
@@ -53,14 +53,14 @@ impl SpanKind {
     }
 }
 
-/// How an operation ended.
+/// The status of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SpanStatus {
-    /// Nobody said.
+    /// No status was set.
     #[default]
     Unset,
-    /// Well, as its code says.
+    /// The code set the status to OK.
     Ok,
     /// It failed.
     Error,
