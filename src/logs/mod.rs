@@ -95,7 +95,7 @@
 //! that of tracing-subscriber's `init()`. Copies that `tracing` itself passes to `log` (its feature `log-always`)
 //! are not recorded twice.
 //!
-//! # Directives
+//! # Levels
 //!
 //! Directives are a level for everything, and levels of targets: `info,hyper=off,shop::db=debug`. The longest
 //! target that matches decides. [`Monitor::set_log_level`](crate::Monitor::set_log_level) changes them while the
