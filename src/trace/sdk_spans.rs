@@ -47,7 +47,7 @@ impl SdkSpans {
     )]
     fn table(&self, span: SpanId) -> MutexGuard<'_, FxHashMap<SpanId, SdkSpanState>> {
         let table = &self.open[span.to_u64() as usize % SHARDS];
-        lock(&table)
+        lock(table)
     }
 
     pub(super) fn find(&self, span: SpanId) -> Option<SdkSpanState> {
