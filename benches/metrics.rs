@@ -31,7 +31,7 @@ fn main() {
     row("counter, stored handle", || jobs.add(black_box(1)));
     let level = metrics.up_down_counter("level").build();
     row("up-down counter, stored handle", || {
-        level.add(black_box(-1))
+        level.add(black_box(-1));
     });
     let gauge = metrics.gauge("room").build();
     row("gauge, stored handle", || gauge.set(black_box(1.0)));

@@ -22,7 +22,6 @@
 //!
 //! The first argument sets another address.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -137,10 +136,8 @@ async fn slowest(State(shop): State<Shop>) -> String {
     let mut table = String::new();
     for row in shop.monitor.queries() {
         let (calls, total, p95) = (row.calls, row.total, row.p95);
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(
-            table,
-            "{calls:>3} calls, {total:>9.3?} in total, p95 {p95:>9.3?}: {} {:?}",
+        table += &format!(
+            "{calls:>3} calls, {total:>9.3?} in total, p95 {p95:>9.3?}: {} {:?}\n",
             row.text, row.callers
         );
     }

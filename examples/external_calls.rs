@@ -27,7 +27,6 @@
 //!
 //! The first argument sets another address.
 
-use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -111,10 +110,8 @@ async fn dependencies(State(app): State<App>) -> String {
     let mut page = String::new();
     for it in app.monitor.dependencies() {
         let (service, state, calls, errors) = (&it.service, it.state.as_str(), it.calls, it.errors);
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(
-            page,
-            "{service}: {state}, {calls} calls, {errors} errors, p95 {:.1?}{}{}",
+        page += &format!(
+            "{service}: {state}, {calls} calls, {errors} errors, p95 {:.1?}{}{}\n",
             it.p95,
             if it.reason.is_empty() { "" } else { ": " },
             it.reason
@@ -124,11 +121,7 @@ async fn dependencies(State(app): State<App>) -> String {
                 limit.remaining.unwrap_or(0),
                 limit.reset.unwrap_or_default(),
             );
-            let _ = writeln!(
-                page,
-                "  limit {}: {left} left for {reset:.0?}",
-                limit.window
-            );
+            page += &format!("  limit {}: {left} left for {reset:.0?}\n", limit.window);
         }
     }
     page
@@ -141,7 +134,7 @@ async fn start_weather() -> std::io::Result<SocketAddr> {
         let calls = CALLS.fetch_add(1, Relaxed) + 1;
         let left = 100_u64.saturating_sub(calls);
         let limit = [("RateLimit", format!("\"minute\";r={left};t=60"))];
-        if calls % 3 == 0 {
+        if calls.is_multiple_of(3) {
             return (StatusCode::SERVICE_UNAVAILABLE, limit).into_response();
         }
         (limit, "rain\n").into_response()

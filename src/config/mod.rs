@@ -32,14 +32,14 @@
 //!
 //! | keys | call | struct |
 //! |---|---|---|
-//! | `log.*` | [`logs`](crate::MonitorBuilder::logs) | [`LogsConfig`](crate::logs::LogsConfig) |
-//! | `errors.*`, `sentry.environment`, `sentry.release` | [`errors`](crate::MonitorBuilder::errors) | [`ErrorsConfig`](crate::errors::ErrorsConfig) |
-//! | `http.*` | [`http`](crate::MonitorBuilder::http) | [`HttpConfig`](crate::http::HttpConfig) |
-//! | `trace.*` | [`trace`](crate::MonitorBuilder::trace) | [`TraceConfig`](crate::trace::TraceConfig) |
-//! | `otlp.*` | [`otlp`](crate::MonitorBuilder::otlp) | [`OtlpConfig`](crate::trace::OtlpConfig) |
-//! | `metrics.*` | [`metrics`](crate::MonitorBuilder::metrics) | [`MetricsConfig`](crate::metrics::MetricsConfig) |
+//! | `log.*` | [`logs`](crate::MonitorBuilder::logs) | [`LogsConfig`] |
+//! | `errors.*`, `sentry.environment`, `sentry.release` | [`errors`](crate::MonitorBuilder::errors) | [`ErrorsConfig`] |
+//! | `http.*` | [`http`](crate::MonitorBuilder::http) | [`HttpConfig`] |
+//! | `trace.*` | [`trace`](crate::MonitorBuilder::trace) | [`TraceConfig`] |
+//! | `otlp.*` | [`otlp`](crate::MonitorBuilder::otlp) | [`OtlpConfig`] |
+//! | `metrics.*` | [`metrics`](crate::MonitorBuilder::metrics) | [`MetricsConfig`] |
 //! | `worker.*` | [`worker`](crate::MonitorBuilder::worker) | [`WorkerConfig`] |
-//! | `health.*` | [`health`](crate::MonitorBuilder::health) | [`HealthConfig`](crate::health::HealthConfig) |
+//! | `health.*` | [`health`](crate::MonitorBuilder::health) | [`HealthConfig`] |
 //! | `install.*` | [`install_global`](crate::MonitorBuilder::install_global) | |
 //! | `service.*` | [`service_name`](crate::MonitorBuilder::service_name), [`service_version`](crate::MonitorBuilder::service_version), [`service_environment`](crate::MonitorBuilder::service_environment), [`service_instance`](crate::MonitorBuilder::service_instance) | |
 //! | `redact.*` | [`redact_keys`](crate::MonitorBuilder::redact_keys), [`redact_paths`](crate::MonitorBuilder::redact_paths), [`allow_query`](crate::MonitorBuilder::allow_query) | |

@@ -29,7 +29,6 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
 }
 
 /// Sets the setting of a key, to another value than its default.
-#[expect(clippy::too_many_lines, reason = "a line or two for each setting")]
 fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let logs = LogsConfig::default;
     let http = HttpConfig::default;
