@@ -10,7 +10,7 @@ impl Monitor {
     /// [watch](PoolWatch) that this gives.
     ///
     /// The pool's handle is kept until it says that it is closed, another takes its name, or the monitor ends: close
-    /// a pool that shall end before. Sixty-four pools are told apart.
+    /// a pool that must end before. At most 64 pools have series of their own.
     pub fn watch_pool<P>(&self, name: impl AsRef<str>, pool: &P) -> PoolWatch
     where
         P: ConnectionPool + Clone + 'static,

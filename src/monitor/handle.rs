@@ -17,9 +17,9 @@ use crate::model::TraceId;
 use crate::otel::Otel;
 use crate::trace::SpanBuilder;
 
-/// The handle from which everything is reached. Cheap to clone; clones are the same monitor.
+/// The handle of a monitor, which gives access to all of its parts. It is cheap to clone; clones are the same monitor.
 ///
-/// Several monitors in one process do not meet: each has its own series, lines, ids and worker.
+/// Several monitors in one process are independent: each has its own series, log records, IDs and worker.
 ///
 /// ```
 /// # fn main() -> watchpost::Result<()> {
@@ -85,7 +85,7 @@ impl Monitor {
         } = &*self.inner;
         let listener = (Queries::EVENT_LEVEL != LevelFilter::OFF).then(|| {
             queries.listen();
-            // A subscriber may stay for good, and shall not keep the pools of a monitor that is gone.
+            // Weak: a subscriber may live as long as the process, and must not keep the pools of a monitor that has ended.
             let queries = Arc::downgrade(queries);
             EventListener {
                 level: Queries::EVENT_LEVEL,

@@ -99,7 +99,7 @@ fn take(global: Global, monitor: &Monitor) -> (GlobalState, String) {
 }
 
 /// The state and the sentence of what a monitor took or did not take.
-fn told(taken: ClaimResult, [now, before, other, foreign]: [&str; 4]) -> (GlobalState, String) {
+fn describe(taken: ClaimResult, [now, before, other, foreign]: [&str; 4]) -> (GlobalState, String) {
     let (state, sentence) = match taken {
         ClaimResult::Claimed => (Installed, now),
         ClaimResult::AlreadyClaimed => (AlreadyInstalled, before),
@@ -152,7 +152,7 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
             "the `tracing` subscriber that was set before stays and has the monitor's layer";
         return (InPlace, sentence.to_owned());
     }
-    told(
+    describe(
         taken,
         [
             "the `tracing` subscriber is the monitor's: a later `init()` of another one fails; to have layers of your own, build first, add `.with(monitor.tracing_layer())` to them, call `.init()`, then `monitor.install()`",
@@ -238,7 +238,7 @@ fn has_global_subscriber() -> bool {
 }
 
 fn recorder(monitor: &Monitor) -> (GlobalState, String) {
-    told(
+    describe(
         monitor.metrics().install_recorder(&monitor.inner.life),
         [
             "the `metrics` recorder is the monitor's: a later one of another exporter fails",
@@ -270,7 +270,7 @@ fn propagator(monitor: &Monitor) -> (GlobalState, String) {
 
 fn provider(monitor: &Monitor) -> (GlobalState, String) {
     let provider = monitor.otel().own_provider();
-    told(
+    describe(
         install_provider(provider, &monitor.inner.life),
         [
             "the OpenTelemetry tracer provider is the monitor's",
@@ -300,7 +300,7 @@ fn panic_hook() -> (GlobalState, String) {
 }
 
 fn capture_error(monitor: &Monitor) -> (GlobalState, String) {
-    told(
+    describe(
         monitor.inner.errors.install(&monitor.inner.life),
         [
             "`watchpost::capture_error`, panics outside requests and `Monitor::current()` use this monitor",

@@ -11,7 +11,7 @@ use crate::model::{RecordKind, RecordTotals, TraceId};
 use crate::trace::KeptTrace;
 
 impl Monitor {
-    /// The statements that ran since the start, told apart by their form: those that took longest in all first.
+    /// The statistics of each statement digest since the start, in falling order of their total time.
     pub fn queries(&self) -> Vec<QueryStats> {
         self.inner.queries.stats()
     }
@@ -36,7 +36,7 @@ impl Monitor {
         self.inner.tracing.recent.trace(trace_id)
     }
 
-    /// The errors captured since the start, told apart: at most a thousand groups, the one seen last first.
+    /// The groups of errors captured since the start: at most a thousand, the one seen last first.
     /// What was captured within the last 20 ms may be missing.
     pub fn error_groups(&self) -> Vec<ErrorGroup> {
         self.inner.errors.groups()
@@ -58,7 +58,7 @@ impl Monitor {
     /// |---|---|
     /// | `propagator` | OpenTelemetry has none, though [`trace.propagators`](crate::config) wants one |
     /// | `subscriber` | no `tracing` subscriber in use has the monitor's layer |
-    /// | `filter` | a filter of the subscriber hides the program's spans from it; told while no span ever came |
+    /// | `filter` | a filter of the subscriber hides the program's spans from it; reported until the first span arrives |
     /// | `route` | the endpoint layer stands around the router: 100 answers, and no route seen |
     /// | `opentelemetry` | `tracing` events from the files of another version of OpenTelemetry |
     /// | `panic hook` | none was set, or a panic reached a layer and not the hook |
