@@ -180,7 +180,7 @@
 //! | `health.successes` | `WATCHPOST_HEALTH_SUCCESSES` | `2` | a whole number from 1 to 100 | How many successes in a row bring a check up again |
 //! | `health.interval` | `WATCHPOST_HEALTH_INTERVAL` | `"10s"` | a duration from `100ms` to `1h` | The time from the start of one run of a check to the start of the next |
 //! | `health.timeout` | `WATCHPOST_HEALTH_TIMEOUT` | `"5s"` | a duration from `10ms` to `1h` | How long a run of a check may take before it is a failure; at most `health.interval` |
-//! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` answers 503 before `drain` completes |
+//! | `drain.wait` | `WATCHPOST_DRAIN_WAIT` | `"3s"` | a duration from `0s` to `10m` | How long `/readyz` responds 503 before `drain` completes |
 //! | `access.token` | `WATCHPOST_ACCESS_TOKEN`, `WATCHPOST_TOKEN` | none | 32 to 512 characters from A-Z, a-z, 0-9 and -._~+/= | The token that opens protected pages |
 
 mod attributes;
@@ -239,7 +239,7 @@ pub(crate) struct Config {
     pub(crate) health: HealthConfig,
     pub(crate) trace: TraceConfig,
     pub(crate) otlp: OtlpConfig,
-    /// How long `drain` answers 503 on `/readyz` before it completes.
+    /// how long `drain` responds 503 on `/readyz` before it completes.
     pub(crate) drain_wait: Duration,
     /// The token that opens protected pages.
     pub(crate) access_token: Option<Secret>,

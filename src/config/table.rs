@@ -619,7 +619,7 @@ pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "drain.wait",
         field!(duration(0, 10 * MINUTE), drain_wait),
-        "How long `/readyz` answers 503 before `drain` completes",
+        "How long `/readyz` responds 503 before `drain` completes",
     ),
     Setting::new(
         "access.token",

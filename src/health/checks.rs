@@ -121,7 +121,7 @@ impl Health {
     /// for, and the last error since the last success, such as the reason why a pool cannot connect.
     ///
     /// The check uses an idle connection of the pool. Without one it connects by itself, with the pool's options, and closes
-    /// that connection afterwards: a pool retries for longer than a check may take. It is a warning if the database answers
+    /// that connection afterwards: a pool retries for longer than a check may take. It is a warning if the database responds
     /// while the pool has no free connection for a second, or if the server refuses further connections; neither makes the
     /// service unready. For `SQLite`, the file is opened and read each time. The check's statements do not count as queries.
     ///

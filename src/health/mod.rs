@@ -126,7 +126,7 @@
 //! ```text
 //! error returned from database: password authentication failed for user "shop" (28P01)
 //! error connecting to server: Connection refused (os error 111)
-//! no answer within 5000 ms while connecting; the last error: error communicating with database: Connection refused (os error 111)
+//! no response within 5000 ms while connecting; the last error: error communicating with database: Connection refused (os error 111)
 //! ```
 //!
 //! # When a check hangs

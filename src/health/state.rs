@@ -132,7 +132,7 @@ impl CheckState {
         let duration = now.saturating_sub(running.since);
         let error = if running.timed_out {
             format!(
-                "no answer for {}{}; still running, so not started again",
+                "no response for {}{}; still running, so not started again",
                 format_span(duration),
                 self.report.timed_out()
             )
@@ -209,7 +209,7 @@ impl CheckState {
 /// The error of a run that exceeded its time limit.
 pub(super) fn timeout_error(timeout: Duration, report: &ProbeReport) -> String {
     format!(
-        "no answer within {}{}",
+        "no response within {}{}",
         format_span(nanos(timeout)),
         report.timed_out()
     )
@@ -351,7 +351,7 @@ mod tests {
         let error = last.result.as_ref().unwrap_err();
         assert_eq!(
             error,
-            "no answer for 25 s; still running, so not started again"
+            "no response for 25 s; still running, so not started again"
         );
         // It returns a success: too late to count, but the next run may start.
         assert_eq!(check.finish(run, true), CheckVerdict::Down);

@@ -331,7 +331,7 @@ fn address(sink: &SinkStatus) -> Option<String> {
         _ => "a Sentry DSN ends with the number of a project that exists",
     };
     (sink.receiver.status == Some(StatusCode::NOT_FOUND))
-        .then(|| format!("its receiver answers 404, so the URL is wrong: {advice}"))
+        .then(|| format!("its receiver responds 404, so the URL is wrong: {advice}"))
 }
 
 fn delivery(sink: &SinkStatus) -> Option<String> {
@@ -341,8 +341,8 @@ fn delivery(sink: &SinkStatus) -> Option<String> {
         .map_or(waiting, |age| age.min(waiting));
     (unserved > PATIENCE).then(|| {
         let said = sink.receiver.status.map_or_else(
-            || "no answer yet".to_owned(),
-            |status| format!("last answer {}", status.as_u16()),
+            || "no response yet".to_owned(),
+            |status| format!("last response {}", status.as_u16()),
         );
         let said = if sink.name == "console" { "nobody reads it" } else { &said };
         format!(

@@ -8,7 +8,7 @@ use super::handle::Monitor;
 const PROBED_WITHIN: Duration = Duration::from_secs(60);
 
 impl Monitor {
-    /// Waits for `signal`, then answers 503 on `/readyz`, waits for the setting `drain.wait` (3 s by default) so
+    /// Waits for `signal`, then responds 503 on `/readyz`, waits for the setting `drain.wait` (3 s by default) so
     /// that load balancers see it, and completes. For `with_graceful_shutdown`, with
     /// [`shutdown_signal`](crate::shutdown_signal) as the signal.
     ///

@@ -12,7 +12,7 @@ use crate::model::ShutdownReport;
 
 impl Monitor {
     /// Serves `/metrics`, `/livez`, `/readyz` and `/health` on a port and a thread of their own, which
-    /// answer while the host's runtime is blocked. Port 0 takes a free one; see
+    /// respond while the host's runtime is blocked. Port 0 takes a free one; see
     /// [`Server::local_addr`].
     ///
     /// The server lives until it is dropped or closed, and not with the monitor: [`shutdown`](Self::shutdown)
@@ -70,7 +70,7 @@ impl Monitor {
     /// then is counted as dropped. The report tells what became of every record. Returns at most 100 ms
     /// after the deadline, whatever a sink does; a second call gives the same report.
     ///
-    /// Requests go on to be counted in the series after it, and pages answer, those of a
+    /// Requests go on to be counted in the series after it, and pages respond, those of a
     /// [`Server`](crate::Server) too until it is dropped; lines are dropped and counted.
     ///
     /// # Cancel safety

@@ -274,9 +274,9 @@ mod tests {
         let inner = &monitor.inner;
         let health = || {
             let mut page = monitor.health().details(Access::open_to_anyone());
-            let answer = page.call(http::Request::get("/health").body(String::new()).unwrap());
-            let answer = answer.now_or_never().unwrap().unwrap();
-            let body = http_body_util::BodyExt::collect(answer.into_body());
+            let response = page.call(http::Request::get("/health").body(String::new()).unwrap());
+            let response = response.now_or_never().unwrap().unwrap();
+            let body = http_body_util::BodyExt::collect(response.into_body());
             let body = body.now_or_never().unwrap().unwrap().to_bytes();
             String::from_utf8(body.to_vec()).unwrap()
         };

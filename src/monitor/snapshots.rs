@@ -59,12 +59,12 @@ impl Monitor {
     /// | `propagator` | OpenTelemetry has none, though [`trace.propagators`](crate::config) wants one |
     /// | `subscriber` | no `tracing` subscriber in use has the monitor's layer |
     /// | `filter` | a filter of the subscriber hides the program's spans from it; reported until the first span arrives |
-    /// | `route` | the endpoint layer stands around the router: 100 answers, and no route seen |
+    /// | `route` | the endpoint layer stands around the router: 100 responses, and no route seen |
     /// | `opentelemetry` | `tracing` events from the files of another version of OpenTelemetry |
     /// | `panic hook` | none was set, or a panic reached a layer and not the hook |
     /// | `capture_error` | errors or panics outside requests were captured by no monitor, and none is installed |
     /// | `data directory` | there is none, or it cannot be written |
-    /// | a sink | its receiver answers 404, takes nothing for 30 s, or has a clock that differs by more than a minute |
+    /// | a sink | its receiver responds 404, takes nothing for 30 s, or has a clock that differs by more than a minute |
     ///
     /// What it finds while the service runs is written to the console too, each thing once, ten seconds after the
     /// start or later. It looks at the calling thread's subscriber. What it cannot see, such as two versions of

@@ -38,7 +38,7 @@ fn version_index(version: &str) -> u8 {
 /// A finished request in its compact form, as the worker reads it.
 ///
 /// On the codec: the fixed part ([`put_fixed`]), the texts of the request (route, path, query, user
-/// agent, client address, host, peer address), the texts of the answer (user, `error.type`), the attributes
+/// agent, client address, host, peer address), the texts of the response (user, `error.type`), the attributes
 /// ([`put_attributes`]) to the end. Texts are as they came, cut to their limits: whoever writes them anywhere scrubs
 /// them first. With every text at its limit a record has less than 32 KiB, so that no request makes one too large.
 #[derive(Debug, Clone)]

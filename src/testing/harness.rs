@@ -21,10 +21,10 @@ const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
 /// use watchpost::testing::Harness;
 ///
 /// let harness = Harness::new();
-/// let answer = tower::service_fn(async |_: http::Request<String>| {
+/// let service = tower::service_fn(async |_: http::Request<String>| {
 ///     Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
 /// });
-/// harness.layer().layer(answer).call(http::Request::new(String::new())).await.unwrap();
+/// harness.layer().layer(service).call(http::Request::new(String::new())).await.unwrap();
 /// assert_eq!(harness.lines().len(), 1);
 /// let page = harness.page();
 /// assert_eq!(page.sum("http_server_request_duration_seconds_count", &[]), 1.0);

@@ -148,7 +148,7 @@ async fn a_server_that_is_gone_is_reported_at_once_with_the_drivers_error() {
     for name in ["database", "deadpool", "watched"] {
         let entry = until(&harness, name, "fail", "").await;
         assert!(output(&entry).contains("Connection refused"), "{entry}");
-        assert!(!output(&entry).contains("no answer"), "{entry}");
+        assert!(!output(&entry).contains("no response"), "{entry}");
     }
     let entry = entry(&harness, "deadpool").await;
     assert!(
@@ -180,7 +180,7 @@ async fn a_silent_server_is_reported_with_the_step_that_timed_out() {
     quick(&harness.health().database_as("deadpool", &deadpool(address)));
     for name in ["database", "deadpool"] {
         let entry = until(&harness, name, "fail", "").await;
-        assert_eq!(output(&entry), "no answer within 400 ms while connecting");
+        assert_eq!(output(&entry), "no response within 400 ms while connecting");
     }
 }
 
@@ -221,7 +221,7 @@ async fn the_last_error_is_reported_until_a_success() {
     assert_eq!(output(&entry), "token=[Filtered] was refused");
     database.hangs.store(true, SeqCst);
     database.fails.store(false, SeqCst);
-    let hangs = "no answer within 400 ms while connecting to the replica; the last error: token=[Filtered] was refused";
+    let hangs = "no response within 400 ms while connecting to the replica; the last error: token=[Filtered] was refused";
     until(&harness, "database", "fail", hangs).await;
     database.hangs.store(false, SeqCst);
     until(&harness, "database", "pass", "").await;

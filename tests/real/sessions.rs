@@ -335,7 +335,12 @@ async fn health(postgres: &mut Postgres) -> Result<String, AnyError> {
     same("no queries", harness.queries().len(), 0)?;
 
     postgres.server.hang()?;
-    let connects = await_output(&harness, "lazy", "no answer within 700 ms while connecting").await;
+    let connects = await_output(
+        &harness,
+        "lazy",
+        "no response within 700 ms while connecting",
+    )
+    .await;
     postgres.server.go_on()?;
     // Each connection has a server process of its own, of which one is suspended.
     let id: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
@@ -345,7 +350,7 @@ async fn health(postgres: &mut Postgres) -> Result<String, AnyError> {
     // By then the connection is back in the pool.
     sleep(Duration::from_millis(500)).await;
     kill_process(backend, Signal::STOP)?;
-    let waits = "no answer within 700 ms while waiting for the answer of an idle connection";
+    let waits = "no response within 700 ms while waiting for the response of an idle connection";
     let hangs = await_output(&harness, "well", waits).await;
     kill_process(backend, Signal::CONT)?;
     let shown = [nobody, connects?, hangs?];

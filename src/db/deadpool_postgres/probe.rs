@@ -24,7 +24,7 @@ impl Probe for deadpool_postgres::Pool {
             return Err(report.error(&PoolError::Closed));
         }
         if self.status().available > 0 {
-            report.stage("waiting for the answer of an idle connection of the pool");
+            report.stage("waiting for the response of an idle connection of the pool");
             let mut timeouts = Timeouts::new();
             timeouts.wait = Some(Duration::ZERO);
             match self.timeout_get(&timeouts).await {
@@ -57,7 +57,7 @@ impl Probe for deadpool_postgres::Pool {
             manager: self.manager(),
             client,
         };
-        report.stage("waiting for the answer of a new connection");
+        report.stage("waiting for the response of a new connection");
         let response = connection.client.check_connection().await;
         drop(connection);
         response.map_err(|error| report.error(&error))?;

@@ -46,7 +46,7 @@ where
         // An open file works even if its path now leads to another file or none, so SQLite is always opened anew.
         let is_file = system(DB::NAME) == Some(DbSystem::Sqlite);
         if !is_file && let Some(connection) = self.try_acquire() {
-            report.stage("waiting for the answer of an idle connection of the pool");
+            report.stage("waiting for the response of an idle connection of the pool");
             match IdleConnection(Some(connection)).ping().await {
                 Ok(()) => return Ok(()),
                 Err(error) => _ = report.error(&error),
@@ -64,7 +64,7 @@ where
             }
             Err(error) => return Err(report.error(&error)),
         };
-        report.stage("waiting for the answer of a new connection");
+        report.stage("waiting for the response of a new connection");
         let response = match is_file {
             true => connection.execute(READ_FILE).await.map(drop),
             false => connection.ping().await,

@@ -3,7 +3,7 @@ use super::client::Client;
 
 impl Probe for tokio_postgres::Client {
     async fn probe(&self, report: &ProbeReport) -> Result<(), String> {
-        report.stage("waiting for the answer to a sync message");
+        report.stage("waiting for the response to a sync message");
         let response = self.check_connection().await;
         response.map_err(|error| report.error(&error))
     }

@@ -157,7 +157,7 @@ fn a_future_that_hangs_is_dropped_and_counts_as_a_failure() {
         })
         .timeout(ms(20));
     let output = failing(&fixture, "queue");
-    assert!(output.starts_with("no answer "), "{output}");
+    assert!(output.starts_with("no response "), "{output}");
     fixture.health.stop();
     until("the last future is dropped", || alive.load(SeqCst) == 0);
 }

@@ -498,7 +498,7 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets how long [`Monitor::drain`] waits after `/readyz` answers 503, up to 10 minutes. Default: 3 s.
+    /// Sets how long [`Monitor::drain`] waits after `/readyz` responds 503, up to 10 minutes. Default: 3 s.
     pub fn drain_wait(self, wait: Duration) -> Self {
         self.set(".drain_wait(..)", &["drain.wait"], |all| {
             all.drain_wait = wait;

@@ -4,10 +4,10 @@
 //! become requests of at most `max_export_batch_size` of them or a mebibyte, and these wait in a remote
 //! sink until the receiver takes them.
 //!
-//! # What is done with an answer
+//! # What is done with a response
 //!
 //! 2xx: delivered, but for what the receiver says it rejected, which is dropped as `send_error` and not
-//! sent again. 429, 502, 503, 504 and no answer: sent again, after `Retry-After` where there is one. 413:
+//! sent again. 429, 502, 503, 504 and no response: sent again, after `Retry-After` where there is one. 413:
 //! sent in halves. All others: dropped as `send_error`; after 401, 403, 404, 405 and redirects, which will
 //! not be better for the next request, nothing is sent for five minutes.
 

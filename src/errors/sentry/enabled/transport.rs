@@ -87,23 +87,23 @@ impl Deliver for SentryTransport {
         request
     }
 
-    fn judge(&self, _: &Batch, answer: &HttpResponse) -> Verdict {
-        self.limits.update(&answer.headers);
-        let status = answer.status;
-        let why = format!("it answered {}", status.as_u16());
+    fn judge(&self, _: &Batch, response: &HttpResponse) -> Verdict {
+        self.limits.update(&response.headers);
+        let status = response.status;
+        let why = format!("it responded {}", status.as_u16());
         if status.is_success() {
             self.report.accepted();
             return Verdict::Delivered;
         }
         let after = match status {
             StatusCode::TOO_MANY_REQUESTS => {
-                if let Some(wait) = answer.retry_after {
+                if let Some(wait) = response.retry_after {
                     self.limits.extend(wait);
                 }
                 Some(self.limits.remaining().unwrap_or(DEFAULT_LIMIT))
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(UNKNOWN_KEY),
-            _ if status.is_server_error() => answer.retry_after.max(self.limits.remaining()),
+            _ if status.is_server_error() => response.retry_after.max(self.limits.remaining()),
             _ => {
                 let reason = if status == StatusCode::PAYLOAD_TOO_LARGE {
                     DropReason::TooLarge

@@ -104,9 +104,9 @@ fn count(resource_spans: &[ResourceSpans]) -> usize {
 }
 
 /// How many spans the receiver says it rejected, and why.
-pub(super) fn rejected(answer: &[u8]) -> Option<(u64, String)> {
-    let answer = ExportTraceServiceResponse::decode(answer).ok()?;
-    let partial = answer.partial_success?;
+pub(super) fn rejected(response: &[u8]) -> Option<(u64, String)> {
+    let response = ExportTraceServiceResponse::decode(response).ok()?;
+    let partial = response.partial_success?;
     let rejected = u64::try_from(partial.rejected_spans).ok()?;
     (rejected > 0).then_some((rejected, partial.error_message))
 }

@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_secs(300);
 /// Characters of the receiver's own words that are told.
 const MAX_WORDS: usize = 200;
 
-/// Posts traces, and judges what is answered by OTLP's own rules.
+/// Posts traces, and classifies the response by the rules of OTLP.
 pub(super) struct TraceTransport {
     url: Uri,
     headers: HeaderMap,
@@ -50,21 +50,21 @@ impl Deliver for TraceTransport {
         request
     }
 
-    fn judge(&self, _batch: &Batch, answer: &HttpResponse) -> Verdict {
-        let status = answer.status;
+    fn judge(&self, _batch: &Batch, response: &HttpResponse) -> Verdict {
+        let status = response.status;
         match status {
-            _ if status.is_success() => accepted(answer),
+            _ if status.is_success() => accepted(response),
             StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT => Verdict::Retry {
-                after: answer.retry_after,
-                why: format!("it answers {}", status.as_u16()),
+                after: response.retry_after,
+                why: format!("it responded {}", status.as_u16()),
             },
             StatusCode::PAYLOAD_TOO_LARGE => Verdict::Split,
             _ => Verdict::Refused {
                 reason: DropReason::SendError,
-                why: format!("it answers {}{}", status.as_u16(), advice(status)),
+                why: format!("it responded {}{}", status.as_u16(), advice(status)),
                 pause: is_lasting(status).then_some(PAUSE),
             },
         }
@@ -80,11 +80,11 @@ impl Deliver for TraceTransport {
     }
 }
 
-fn accepted(answer: &HttpResponse) -> Verdict {
+fn accepted(response: &HttpResponse) -> Verdict {
     // Of a body that was cut nothing can be said but that the receiver took the request.
-    let rejected = answer
+    let rejected = response
         .complete
-        .then(|| body::rejected(&answer.body))
+        .then(|| body::rejected(&response.body))
         .flatten();
     match rejected {
         None => Verdict::Delivered,
