@@ -401,7 +401,7 @@ fn check(report: &ShutdownReport, seen: &Seen, requests_sent: u64) {
         let totals = report.totals(signal);
         assert_eq!(
             totals.emitted(),
-            totals.delivered() + totals.dropped_in_all(),
+            totals.delivered() + totals.dropped_total(),
             "{report}"
         );
     }

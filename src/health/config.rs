@@ -30,9 +30,9 @@ impl HealthConfig {
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
     /// 10 s.
     pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
-    /// 3.
+    /// Three failures in a row.
     pub const DEFAULT_FAILURES: u32 = 3;
-    /// 2.
+    /// Two successes in a row.
     pub const DEFAULT_SUCCESSES: u32 = 2;
 
     /// Sets the time limit of one run. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).

@@ -176,8 +176,8 @@
 //! A request without a body costs nothing for this; one with a body costs an allocation, and a call for each chunk.
 //!
 //! `http.request.body.size` is what `Content-Length` declares, whether the service has read it or not. Without that
-//! header it is the bytes of a body that was read to its end. [`count_request_body`](EndpointLayer::count_request_body)
-//! records the bytes that were read instead.
+//! header, or if the client left before the end of the body, it is the bytes that came.
+//! [`count_request_body`](EndpointLayer::count_request_body) records the bytes that were read instead.
 //!
 //! # Event streams and upgraded connections
 //!

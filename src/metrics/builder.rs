@@ -44,10 +44,10 @@ macro_rules! builder {
                 self
             }
 
-            /// Registers the metric and returns its handle without labels; [`with`](super::$handle::with) adds labels.
+            /// Registers the metric and returns its handle without labels; the handle's `with` adds labels.
             ///
-            /// If the name is registered already, the handle records into the same metric, whose first unit,
-            /// description and bounds stay. If it is registered as another kind of instrument, the first one wins:
+            /// If the name is registered already, the handle records into the same metric, which keeps its first unit
+            /// and description (and bounds, if it is a histogram). If it is registered as another kind of instrument, the first one wins:
             /// the new handle records nothing that is exposed, and the monitor's report lists the conflict.
             pub fn build(self) -> $handle {
                 $handle::new(self.metric())

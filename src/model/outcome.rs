@@ -11,15 +11,16 @@ pub enum Outcome {
     /// The request's future was dropped before it returned the response's headers: the client disconnected, or an outer
     /// layer gave up. A layer cannot tell the two apart.
     Cancelled,
-    /// The service returned an error instead of a response. There is no status.
+    /// The service returned an error instead of a response, other than a timeout. There is no status.
     Failed,
     /// The response's body was dropped before its end, usually because the client disconnected.
     BodyDropped,
-    /// The response's body ended with an error, or was shorter than its declared length.
+    /// The response's body ended with an error, or its length differs from the declared one.
     BodyError,
     /// The service panicked. The panic is passed on unchanged.
     Panicked,
-    /// The response's status signals a time-out: 408, or one that is configured as such.
+    /// The response's status signals a timeout (408, or one that is configured as such), or the service returned an
+    /// error that is a timeout, such as tower's `Elapsed`.
     Timeout,
     /// The connection was upgraded to another protocol, such as WebSocket.
     Upgraded,

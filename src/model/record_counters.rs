@@ -202,16 +202,16 @@ impl RecordTotals {
     }
 
     /// Records dropped for any reason.
-    pub fn dropped_in_all(&self) -> u64 {
+    pub fn dropped_total(&self) -> u64 {
         self.dropped.iter().sum()
     }
 
     /// Records that are still queued or in flight: 0 after a complete flush or shutdown.
-    pub fn on_their_way(&self) -> u64 {
+    pub fn in_flight(&self) -> u64 {
         let settled = self
             .delivered
             .saturating_add(self.spooled)
-            .saturating_add(self.dropped_in_all());
+            .saturating_add(self.dropped_total());
         self.emitted.saturating_sub(settled)
     }
 }
@@ -258,7 +258,7 @@ impl ShutdownReport {
 
     /// Records of all kinds that were dropped.
     pub fn dropped(&self) -> u64 {
-        self.kinds.iter().map(RecordTotals::dropped_in_all).sum()
+        self.kinds.iter().map(RecordTotals::dropped_total).sum()
     }
 }
 
@@ -312,7 +312,7 @@ mod tests {
         counters.delivered(RecordKind::Log, 2);
         counters.dropped(RecordKind::Log, DropReason::Io, 2);
         let report = counters.report(true);
-        assert_eq!(report.totals(RecordKind::Log).on_their_way(), 1);
+        assert_eq!(report.totals(RecordKind::Log).in_flight(), 1);
         assert_eq!(
             (report.delivered(), report.spooled(), report.dropped()),
             (2, 0, 2)

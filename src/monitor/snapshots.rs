@@ -47,9 +47,9 @@ impl Monitor {
         self.inner.requests.in_flight()
     }
 
-    /// What became of the records of one signal so far.
-    pub fn totals(&self, signal: RecordKind) -> RecordTotals {
-        self.inner.counters.totals(signal)
+    /// Returns what became of the records of one kind since the start.
+    pub fn totals(&self, kind: RecordKind) -> RecordTotals {
+        self.inner.counters.totals(kind)
     }
 
     /// What is wrong around the monitor, as far as a service that runs can see it; nothing if all is well.

@@ -65,14 +65,14 @@
 //!
 //! # Which traces are kept
 //!
-//! Every span is recorded. Whether a trace is kept is decided when its root has ended. The attribute `watchpost.kept` of
+//! Every span that the setting `trace.level` admits is recorded. Whether its trace is kept is decided when the root ends. The attribute `watchpost.kept` of
 //! the root has the reason:
 //!
 //! | reason | the trace | limit |
 //! |---|---|---|
 //! | [`Panic`](crate::KeepReason::Panic), [`Timeout`](crate::KeepReason::Timeout), [`Error`](crate::KeepReason::Error), [`Captured`](crate::KeepReason::Captured) | its code panicked, its time ran out, its root failed, or an error was captured in it | 1 MiB a second |
 //! | [`Slow`](crate::KeepReason::Slow) | took longer than 99 of 100 recent requests of its route (after 500 requests), or than [`slow_trace_threshold`](crate::MonitorBuilder::slow_trace_threshold) | 1 MiB a second |
-//! | [`Head`](crate::KeepReason::Head), [`Parent`](crate::KeepReason::Parent) | was sampled: by its ID, at the [ratio](crate::MonitorBuilder::trace_ratio), so that services with the same ratio sample the same traces, or by its caller | [100 a second](crate::MonitorBuilder::max_traces_per_second) |
+//! | [`Parent`](crate::KeepReason::Parent), [`Head`](crate::KeepReason::Head) | was sampled: by its caller, or by its ID, at the [ratio](crate::MonitorBuilder::trace_ratio), so that services with the same ratio sample the same traces | [100 a second](crate::MonitorBuilder::max_traces_per_second) |
 //!
 //! The first two rows apply at a ratio of 0, too. Exemplars name kept traces only.
 //!

@@ -115,7 +115,7 @@ impl WorkerShared {
         }
         // Every sink is closed, whatever the others had left: no short-circuit here.
         let left = self.sinks.iter().filter(|sink| !sink.close()).count();
-        let settled = |kind| self.counters.totals(kind).on_their_way() == 0;
+        let settled = |kind| self.counters.totals(kind).in_flight() == 0;
         let complete = left == 0
             && buffers.iter().all(Vec::is_empty)
             && RecordKind::ALL.into_iter().all(settled);

@@ -90,7 +90,7 @@ impl Loaded {
         assert!(before.elapsed() < deadline + Duration::from_millis(600));
         for signal in RecordKind::ALL {
             let totals = report.totals(signal);
-            let settled = totals.delivered() + totals.dropped_in_all();
+            let settled = totals.delivered() + totals.dropped_total();
             assert_eq!(totals.emitted(), settled, "{report}");
         }
         assert_eq!(

@@ -214,7 +214,7 @@ fn counters_are_exact_with_and_without_a_console() {
         let lines = harness.lines();
         let totals = harness.totals(RecordKind::Error);
         assert_eq!((totals.emitted(), totals.delivered()), (100, 100));
-        assert_eq!(totals.dropped_in_all(), 0);
+        assert_eq!(totals.dropped_total(), 0);
         assert_eq!(lines.len(), if console { 100 } else { 0 });
         let count: u64 = harness.error_groups().iter().map(|group| group.count).sum();
         assert_eq!(count, 100);
@@ -522,5 +522,5 @@ fn a_burst_from_one_location_leaves_room_for_a_rare_error() {
     let totals = harness.totals(RecordKind::Error);
     assert_eq!(count("rare"), 30, "{totals:?}");
     assert_eq!(totals.emitted(), 30_030);
-    assert_eq!(count("burst") + 30 + totals.dropped_in_all(), 30_030);
+    assert_eq!(count("burst") + 30 + totals.dropped_total(), 30_030);
 }

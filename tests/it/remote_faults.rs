@@ -28,7 +28,7 @@ fn builder(peer: &Peer) -> MonitorBuilder {
 
 fn balance(monitor: &Monitor, signal: RecordKind) -> RecordTotals {
     let totals = monitor.totals(signal);
-    let settled = totals.delivered() + totals.spooled() + totals.dropped_in_all();
+    let settled = totals.delivered() + totals.spooled() + totals.dropped_total();
     assert_eq!(totals.emitted(), settled, "{signal:?}: {totals:?}");
     totals
 }
@@ -53,7 +53,7 @@ fn shutdown_and_drop_end_in_time_while_a_receiver_hangs() {
         .totals(RecordKind::Error)
         .dropped(DropReason::Shutdown);
     assert_eq!(left, 1, "{report}");
-    assert_eq!(balance(&monitor, RecordKind::Span).dropped_in_all(), 1);
+    assert_eq!(balance(&monitor, RecordKind::Span).dropped_total(), 1);
     drop(monitor);
     let monitor = builder(&peer).build().unwrap();
     monitor.capture_error(&error());

@@ -77,7 +77,7 @@ fn hex(ids: impl IntoIterator<Item = EventId>) -> HashSet<String> {
 /// The totals of captured errors, after a check that they balance.
 fn balance(harness: &Harness) -> RecordTotals {
     let totals = harness.totals(RecordKind::Error);
-    let settled = totals.delivered() + totals.spooled() + totals.dropped_in_all();
+    let settled = totals.delivered() + totals.spooled() + totals.dropped_total();
     assert_eq!(totals.emitted(), settled, "{totals:?}");
     totals
 }
@@ -188,7 +188,7 @@ async fn an_outage_and_a_restart_lose_nothing_that_is_stored() {
             .shutdown(PATIENCE)
             .await
             .totals(RecordKind::Error)
-            .dropped_in_all(),
+            .dropped_total(),
         0
     );
     drop(second);
@@ -371,7 +371,7 @@ async fn no_fault_of_the_server_blocks_the_host() {
         let report = harness.shutdown(Duration::from_millis(300)).await;
         assert!(begun.elapsed() < Duration::from_millis(900), "{reply:?}");
         let totals = report.totals(RecordKind::Error);
-        assert_eq!(totals.on_their_way(), 0, "{report}");
+        assert_eq!(totals.in_flight(), 0, "{report}");
         assert_eq!(
             totals.spooled() + totals.delivered(),
             50,

@@ -65,7 +65,7 @@ fn none_is_lost(harness: &Harness) {
     ] {
         let totals = harness.totals(signal);
         assert_eq!(totals.dropped(DropReason::TooLarge), 0, "{signal:?}");
-        assert_eq!(totals.dropped_in_all(), 0, "{signal:?}: {totals:?}");
+        assert_eq!(totals.dropped_total(), 0, "{signal:?}: {totals:?}");
     }
     for line in harness.lines() {
         assert!(line.len() <= 16 * 1024, "{} bytes", line.len());

@@ -70,7 +70,7 @@ impl PoolWatch {
     }
 
     /// Like [`acquire`](Self::acquire), with a function that recognizes the timeouts among the errors. A panic of that
-    //// function is caught; the error then counts as none.
+    /// function is caught; the error then counts as none.
     ///
     /// # Cancel safety
     ///

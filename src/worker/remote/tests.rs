@@ -271,7 +271,7 @@ impl Fixture {
         let took = begun.elapsed();
         assert!(took < timeout + Duration::from_millis(100), "{took:?}");
         let totals = *report.totals(RecordKind::Span);
-        assert_eq!(totals.on_their_way(), 0, "{report}");
+        assert_eq!(totals.in_flight(), 0, "{report}");
         assert_eq!(
             totals.emitted(),
             u64::from(self.next.load(SeqCst)),
@@ -734,7 +734,7 @@ fn what_a_store_keeps_is_not_dropped_at_the_end() {
     });
     assert!(!alone.sink.close());
     let totals = alone.totals();
-    assert_eq!((totals.spooled(), totals.on_their_way()), (2, 0));
+    assert_eq!((totals.spooled(), totals.in_flight()), (2, 0));
     assert!(alone.ends.lock().unwrap().is_empty());
 }
 
@@ -764,7 +764,7 @@ fn the_end_of_each_batch_is_told() {
         ]
     );
     assert_eq!(
-        (alone.totals().delivered(), alone.totals().on_their_way()),
+        (alone.totals().delivered(), alone.totals().in_flight()),
         (3, 0)
     );
 }
@@ -809,7 +809,7 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
     assert!(begun.elapsed() < Duration::from_millis(400));
     let totals = report.totals(RecordKind::Span);
     // Emitted once for each sink.
-    assert_eq!((totals.emitted(), totals.on_their_way()), (20, 0));
+    assert_eq!((totals.emitted(), totals.in_flight()), (20, 0));
     assert_eq!(
         (totals.delivered(), totals.dropped(DropReason::Shutdown)),
         (10, 10)

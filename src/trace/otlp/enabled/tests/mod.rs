@@ -134,7 +134,7 @@ impl Rig {
     fn end(&self) -> RecordTotals {
         let report = self.worker.shutdown_blocking(Duration::from_millis(100));
         let totals = *report.totals(RecordKind::Span);
-        assert_eq!(totals.on_their_way(), 0, "{report}");
+        assert_eq!(totals.in_flight(), 0, "{report}");
         totals
     }
 }
@@ -412,7 +412,7 @@ fn what_lasts_is_not_tried_for_each_batch() {
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!((sent.len(), peer.seen().len()), (requests, requests));
         let totals = rig.end();
-        assert_eq!(totals.dropped_in_all(), 5);
+        assert_eq!(totals.dropped_total(), 5);
     }
 }
 
