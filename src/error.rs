@@ -1,18 +1,18 @@
-//! The crate's error.
+//! The error type of this crate.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// What went wrong while a monitor was set up, served or shut down.
+/// An error from setting up, serving or shutting down a monitor.
 ///
-/// The hot path never returns this type: what is dropped there is counted. An error of a bad
-/// configuration lists every problem that was found, one a line, with secrets masked.
+/// Recording functions never return this type: records that they drop are counted. A configuration error lists every
+/// problem that was found, one per line, with secrets masked.
 ///
 /// # Design
 ///
-/// The type is opaque, so that a new cause is no breaking change: ask it with the predicates. Its
-/// `Display` prints this level alone and [`source`](StdError::source) the level below; neither text
-/// is stable.
+/// The type is opaque, so that a new cause is not a breaking change. Classify an error with the `is_*` methods.
+/// `Display` prints this error with its problems, and [`source`](StdError::source) returns its cause. `Debug` prints both,
+/// since that is what a `main` that returns the error shows. None of these texts is stable.
 ///
 /// ```
 /// let error = watchpost::Monitor::builder("").build().unwrap_err();
@@ -36,7 +36,7 @@ enum Category {
 }
 
 impl Error {
-    /// Every problem of a configuration at once.
+    /// Creates an error that lists every problem of a configuration.
     #[cold]
     pub(crate) fn config(problems: Vec<String>) -> Self {
         let message = match problems.len() {
@@ -51,7 +51,7 @@ impl Error {
         }))
     }
 
-    /// `doing` could not be done; `source` says why.
+    /// Creates an error for an operation that failed: `doing` describes it, `source` is the cause.
     #[cold]
     pub(crate) fn io(doing: impl Into<String>, source: std::io::Error) -> Self {
         let message = doing.into();
@@ -64,7 +64,7 @@ impl Error {
         }))
     }
 
-    /// A blocking call inside an asynchronous runtime.
+    /// Creates an error for a blocking call inside an asynchronous runtime.
     #[cold]
     pub(crate) fn inside_runtime(call: &str, instead: &str) -> Self {
         let message =
@@ -77,23 +77,24 @@ impl Error {
         }))
     }
 
-    /// Whether the configuration was refused; [`problems`](Self::problems) lists why.
+    /// Returns whether the configuration is invalid; [`problems`](Self::problems) lists the reasons.
     pub fn is_config(&self) -> bool {
         self.0.kind == Category::Config
     }
 
-    /// Whether the operating system refused something: a thread, a socket, a file.
+    /// Returns whether an operating system call failed, such as starting a thread, binding a socket or opening a file.
     pub fn is_io(&self) -> bool {
         self.0.kind == Category::Io
     }
 
-    /// Whether a blocking call was made where it would have blocked an asynchronous runtime.
+    /// Returns whether a blocking method was called on a thread of an asynchronous runtime, which it would have
+    /// blocked.
     pub fn is_inside_runtime(&self) -> bool {
         self.0.kind == Category::Runtime
     }
 
-    /// The problems of a refused configuration, each with its key, its masked value, where it came
-    /// from and what to write instead. Empty for other errors.
+    /// Returns the problems of an invalid configuration, each with its key, its masked value, its source and the fix.
+    /// Empty for other errors.
     pub fn problems(&self) -> &[String] {
         &self.0.problems
     }
@@ -111,12 +112,12 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("problems", &self.0.problems)
-            .field("source", &self.0.source)
-            .finish()
+        // `main` prints the `Debug` form of an error that it returns.
+        fmt::Display::fmt(self, f)?;
+        match &self.0.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -129,5 +130,5 @@ impl StdError for Error {
     }
 }
 
-/// A `Result` with the crate's [`Error`].
+/// A `Result` whose error type defaults to this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

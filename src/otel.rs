@@ -1,5 +1,5 @@
-//! The public face for OpenTelemetry's own types. They are named here alone, so that their next version is a change
-//! of this module and of nothing else.
+//! The public API that uses OpenTelemetry's own types. Only this module names them, so that a new version of
+//! OpenTelemetry changes only this module.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::trace::{Traces, TracingOtelFilter, join, provider};
 
-/// A monitor as OpenTelemetry sees it.
+/// The OpenTelemetry integration of a monitor. Returned by [`Monitor::otel`](crate::Monitor::otel).
 #[derive(Debug, Clone)]
 pub struct Otel {
     provider: SdkTracerProvider,
@@ -28,11 +28,12 @@ impl Otel {
         }
     }
 
-    /// The provider whose tracers' spans join the monitor's traces, with the parent that is current where they
-    /// start. [`install`](crate::Monitor::install) makes it the process's own, unless one is set already.
+    /// Returns a tracer provider whose spans join the monitor's traces, as children of the context that is current when
+    /// they start. [`install`](crate::Monitor::install) sets it as the global provider, unless one is set already.
     ///
-    /// Its spans are recorded whatever the ratio says, and kept or dropped with their trace. Of several values of one
-    /// attribute the last counts; the SDK takes 1024 of them in one span and ignores those that come later.
+    /// Its spans are recorded regardless of the sampling ratio, and are kept or dropped with their trace. If an
+    /// attribute is set several times, the last value applies. The SDK accepts 1024 attribute values in one span and
+    /// ignores later ones.
     ///
     /// ```
     /// use opentelemetry::trace::{Tracer, TracerProvider};
@@ -51,18 +52,19 @@ impl Otel {
         self.provider.clone()
     }
 
-    /// The provider, for what is no use by the service.
+    /// Returns the provider without noting that the service uses it.
     pub(crate) fn own_provider(&self) -> SdkTracerProvider {
         self.provider.clone()
     }
 
-    /// Adds to the builder of the service's own provider what brings its spans to the monitor's traces.
+    /// Adds the spans of the service's own provider to the monitor's traces.
     ///
-    /// The service keeps its exporters and its sampler, which is given here and not with `with_sampler`; the default of
-    /// the SDK is `ParentBased(AlwaysOn)`. Its exporters get the spans that its sampler samples, with the parents that
-    /// they have without this crate. A root span that starts in a request takes the trace ID of that request. All spans,
-    /// the ones that are not sampled too, are part of the monitor's traces. Where a layer of tracing-opentelemetry of the
-    /// service's own is over this provider, it makes the spans of `tracing`, and the monitor's layer makes none.
+    /// The service keeps its exporters and its sampler. Pass the sampler here instead of to `with_sampler`; the SDK's
+    /// default is `ParentBased(AlwaysOn)`. The exporters receive the spans that the sampler samples, with the same
+    /// parents as without this crate. A root span that starts in a request takes the trace ID of that request. All
+    /// spans, including those that are not sampled, are part of the monitor's traces. If the service's own layer of
+    /// tracing-opentelemetry uses this provider, that layer creates the spans for `tracing` spans, and the monitor's
+    /// layer creates none.
     ///
     /// ```
     /// use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
@@ -87,11 +89,11 @@ impl Otel {
         }
     }
 
-    /// The layer of tracing-opentelemetry over [`tracer_provider`](Self::tracer_provider), where
-    /// [`SpanBackend::TracingOpentelemetry`](crate::trace::SpanBackend) is chosen; else there is none. It stands behind the monitor's own layer,
-    /// which goes on to write lines. `install` adds it itself.
+    /// Returns the tracing-opentelemetry layer over [`tracer_provider`](Self::tracer_provider), if
+    /// [`SpanBackend::TracingOpentelemetry`](crate::trace::SpanBackend) is chosen; else `None`. Add it after the
+    /// monitor's own layer, which still writes log records. `install` adds it automatically.
     ///
-    /// It sees the spans that `trace.level` lets through, and leaves out source locations, threads and busy times.
+    /// It receives the spans that `trace.level` enables, and omits source locations, threads and busy times.
     ///
     /// ```
     /// use tracing_subscriber::prelude::*;

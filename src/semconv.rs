@@ -1,7 +1,7 @@
-//! The names of OpenTelemetry's semantic conventions that this crate writes, and its own.
+//! The names from OpenTelemetry's semantic conventions that this crate uses, and its own names.
 //!
-//! Source: <https://opentelemetry.io/docs/specs/semconv/>, stable HTTP, database, service and client groups, and
-//! those of calls and models.
+//! Source: <https://opentelemetry.io/docs/specs/semconv/>, the stable HTTP, database, service and client groups, and
+//! the groups of calls and models.
 
 /// The version of the conventions that resources and scopes name.
 pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.42.0";
@@ -55,13 +55,13 @@ pub(crate) const URL_TEMPLATE: &str = "url.template";
 pub(crate) const USER_AGENT_ORIGINAL: &str = "user_agent.original";
 pub(crate) const USER_ID: &str = "user.id";
 
-/// How a request ended; ours.
+/// The outcome of a request. Specific to this crate.
 pub(crate) const WATCHPOST_OUTCOME: &str = "watchpost.outcome";
-/// What a log record is about, where it is not what its kind usually is about; ours.
+/// The subject of a log record, if it differs from the usual subject of its kind. Specific to this crate.
 pub(crate) const WATCHPOST_RECORD: &str = "watchpost.record";
-/// Why a trace is kept; ours.
+/// The reason why a trace is kept. Specific to this crate.
 pub(crate) const WATCHPOST_KEPT: &str = "watchpost.kept";
-/// Whether a text of a span or of an event was cut; ours.
+/// Whether a text of a span or an event was truncated. Specific to this crate.
 pub(crate) const WATCHPOST_TRUNCATED: &str = "watchpost.truncated";
 
 /// `http.server.request.duration`, seconds.
@@ -72,9 +72,9 @@ pub(crate) const HTTP_SERVER_ACTIVE_REQUESTS: &str = "http.server.active_request
 pub(crate) const HTTP_SERVER_REQUEST_BODY_SIZE: &str = "http.server.request.body.size";
 /// `http.server.response.body.size`, bytes.
 pub(crate) const HTTP_SERVER_RESPONSE_BODY_SIZE: &str = "http.server.response.body.size";
-/// Seconds to the response's headers; ours.
+/// The time to the response headers, in seconds. Specific to this crate.
 pub(crate) const HTTP_TIME_TO_HEADERS: &str = "watchpost.http.time_to_headers";
-/// Lifetime of a stream or an upgraded socket in seconds; ours.
+/// The duration of a stream or an upgraded connection, in seconds. Specific to this crate.
 pub(crate) const HTTP_CONNECTION_DURATION: &str = "watchpost.http.connection.duration";
 
 /// `rpc.client.call.duration`, seconds.
@@ -90,13 +90,13 @@ pub(crate) const HTTP_CLIENT_ACTIVE_REQUESTS: &str = "http.client.active_request
 pub(crate) const GEN_AI_CLIENT_OPERATION_DURATION: &str = "gen_ai.client.operation.duration";
 /// `gen_ai.client.token.usage`.
 pub(crate) const GEN_AI_CLIENT_TOKEN_USAGE: &str = "gen_ai.client.token.usage";
-/// What a call of a model costs; ours.
+/// The cost of a call of a model. Specific to this crate.
 pub(crate) const GEN_AI_COST: &str = "watchpost.gen_ai.cost";
-/// The specification's bounds of a model's duration, in seconds.
+/// The bucket bounds that the specification defines for the duration of a model call, in seconds.
 pub(crate) const GEN_AI_DURATION_BOUNDS: [f64; 14] = [
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ];
-/// The specification's bounds of tokens.
+/// The bucket bounds that the specification defines for token counts.
 pub(crate) const GEN_AI_TOKEN_BOUNDS: [f64; 14] = [
     1.0,
     4.0,
@@ -113,48 +113,49 @@ pub(crate) const GEN_AI_TOKEN_BOUNDS: [f64; 14] = [
     16_777_216.0,
     67_108_864.0,
 ];
-/// Bounds of a cost.
+/// Bucket bounds of a cost.
 pub(crate) const GEN_AI_COST_BOUNDS: [f64; 7] = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0];
 
 /// `db.client.operation.duration`, seconds.
 pub(crate) const DB_CLIENT_OPERATION_DURATION: &str = "db.client.operation.duration";
-/// Connections of pools.
+/// The number of connections of a pool.
 pub(crate) const DB_CLIENT_CONNECTION_COUNT: &str = "db.client.connection.count";
 pub(crate) const DB_CLIENT_CONNECTION_IDLE_MIN: &str = "db.client.connection.idle.min";
 pub(crate) const DB_CLIENT_CONNECTION_MAX: &str = "db.client.connection.max";
 pub(crate) const DB_CLIENT_CONNECTION_PENDING_REQUESTS: &str =
     "db.client.connection.pending_requests";
 pub(crate) const DB_CLIENT_CONNECTION_TIMEOUTS: &str = "db.client.connection.timeouts";
-/// Seconds.
+/// The time to get a connection from a pool, in seconds.
 pub(crate) const DB_CLIENT_CONNECTION_WAIT_TIME: &str = "db.client.connection.wait_time";
-/// The specification's bounds of a database operation's duration, in seconds.
+/// The bucket bounds that the specification defines for the duration of a database operation, in seconds.
 pub(crate) const DB_DURATION_BOUNDS: [f64; 9] =
     [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0];
 
 /// The constraint that a query violated.
 pub(crate) const WATCHPOST_DB_CONSTRAINT: &str = "watchpost.db.constraint";
-/// The kind of error of a request's last failed query, where the database gave no code.
+/// The kind of error of a request's last failed query, if the database returned no code.
 pub(crate) const WATCHPOST_DB_ERROR_TYPE: &str = "watchpost.db.error.type";
-/// Queries of a request, and the time in them in milliseconds; ours.
+/// The number of queries of a request. [`DB_DURATION_MS`] is the time in them, in milliseconds. Both are specific to
+/// this crate.
 pub(crate) const DB_QUERIES: &str = "watchpost.db.queries";
 pub(crate) const DB_DURATION_MS: &str = "watchpost.db.duration_ms";
-/// The histogram of that time, by route; ours.
+/// The histogram of a request's time in queries, by route. Specific to this crate.
 pub(crate) const REQUEST_DB_DURATION: &str = "watchpost.request.db_duration";
-/// Queries of a request whose statement ran before in it; ours.
+/// The number of queries of a request whose statement already ran in the same request. Specific to this crate.
 pub(crate) const DB_DUPLICATES: &str = "watchpost.db.duplicates";
-/// The summary of the statement that a request ran in a loop; ours.
+/// The summary of the statement that a request ran in a loop. Specific to this crate.
 pub(crate) const DB_N_PLUS_ONE: &str = "watchpost.db.n_plus_one";
 
-/// Bounds of an HTTP duration, in seconds: one below the specification's, and those of its own that are four to five
-/// times apart. With the last bucket and the sum they fill one cache line.
+/// Bucket bounds of an HTTP duration, in seconds: one bound below those of the specification, and the bounds of the
+/// specification that are four to five times apart. With the last bucket and the sum they fill one cache line.
 pub(crate) const HTTP_DURATION_BOUNDS: [f64; 6] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5];
-/// Bounds of the life of an event stream or an upgraded connection, in seconds.
+/// Bucket bounds of the duration of an event stream or an upgraded connection, in seconds.
 pub(crate) const HTTP_CONNECTION_BOUNDS: [f64; 7] = [0.001, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0];
-/// The specification's bounds of a duration, in seconds.
+/// The bucket bounds that the specification defines for a duration, in seconds.
 pub(crate) const DURATION_BOUNDS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
-/// Bounds of a size in bytes: powers of four from 64 B to 64 MiB.
+/// Bucket bounds of a size in bytes: powers of four from 64 B to 64 MiB.
 pub(crate) const SIZE_BOUNDS: [f64; 11] = [
     64.0,
     256.0,

@@ -1,4 +1,4 @@
-//! Access to protected pages: bearer tokens, compared in constant time. Access is denied by default.
+//! Access control for protected pages: bearer tokens, compared in constant time. Access is denied by default.
 
 mod resolver;
 mod rule;

@@ -12,7 +12,7 @@ use crate::model::{Diagnostics, Secret, lock};
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 type Announce = dyn Fn(String) + Send + Sync;
 
-/// The variable that notices name if the settings have no token.
+/// The variable that notices name if the settings contain no token.
 const TOKEN_VARIABLE: &str = "WATCHPOST_TOKEN";
 
 /// Resolves the tokens of one monitor's pages. Pages with the same variable, or with the settings, share one token,
@@ -23,7 +23,7 @@ pub(crate) struct TokenResolver(Arc<ResolverState>);
 struct ResolverState {
     lookup: Box<Lookup>,
     diagnostics: Arc<Diagnostics>,
-    /// Writes a random token where the operator of the process sees it.
+    /// Writes a random token to a place that the operator of the process sees.
     announce: Box<Announce>,
     /// The setting `access.token`: its name in notices, and its value.
     setting: Option<(String, Secret)>,
@@ -31,8 +31,8 @@ struct ResolverState {
 }
 
 impl TokenResolver {
-    /// `lookup` reads the environment, `announce` writes a random token where the operator sees it, and `setting` is
-    /// the name of the setting `access.token` in notices with its value.
+    /// Creates a resolver. `lookup` reads the environment, `announce` writes a random token to a place that the
+    /// operator sees, and `setting` is the name of the setting `access.token` in notices, with its value.
     pub(crate) fn new(
         lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         announce: impl Fn(String) + Send + Sync + 'static,
@@ -69,7 +69,7 @@ impl TokenResolver {
         }
     }
 
-    /// The token with this name. If `value` has no good one, it is a random one.
+    /// Returns the token with this name. If `value` returns no valid token, a random one is used.
     fn token_by_name(&self, name: &str, value: impl FnOnce() -> Option<String>) -> Option<Secret> {
         let inner = &self.0;
         let mut by_name = lock(&inner.by_name);
@@ -86,7 +86,8 @@ impl TokenResolver {
         Some(secret)
     }
 
-    /// A random token for this run. Only standard error shows it, because log records and notices reach other systems.
+    /// Generates a random token for this run. Only standard error shows it, because log records and notices reach other
+    /// systems.
     fn random_token(&self, subject: &str, why: &str) -> Option<Secret> {
         let ResolverState {
             diagnostics,
@@ -122,10 +123,10 @@ impl TokenResolver {
     }
 }
 
-/// Writes to standard error from a thread of its own, because a pipe that nobody reads would block the caller.
+/// Writes to standard error on a separate thread, because a pipe without a reader would block the caller.
 pub(crate) fn to_stderr(text: String) {
     let write = move || {
-        // If standard error is closed, nothing else can be done.
+        // If standard error is closed, there is no other way to report the token.
         drop(std::io::stderr().write_all(text.as_bytes()));
     };
     drop(
@@ -151,7 +152,7 @@ mod tests {
     const SETTING: &str = "access.token (variable WATCHPOST_ACCESS_TOKEN)";
     const TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
 
-    /// What was shown on standard error.
+    /// The texts written to standard error.
     type Shown = Arc<Mutex<Vec<String>>>;
 
     fn keys(value: Option<&'static str>) -> (TokenResolver, Arc<Diagnostics>, Shown) {
@@ -177,7 +178,7 @@ mod tests {
         access.allows(&headers)
     }
 
-    /// The token in an announcement.
+    /// Returns the token in an announcement.
     fn announced(sentence: &str) -> &str {
         let (_, rest) = sentence.split_once("the token is ").unwrap();
         rest.trim_end()

@@ -9,21 +9,21 @@ use subtle::{Choice, ConstantTimeEq};
 use super::weak::{MAX_LEN, weakness};
 use crate::model::Secret;
 
-/// Who may access a protected page: requests with a token, or everybody.
+/// The access rule of a protected page: requests with a token, or all requests.
 ///
 /// A request sends the token as `Authorization: Bearer <token>`. Every other request is refused: one without this
 /// header, with two of them, with another scheme, or with another token. While the monitor has not resolved the token
 /// yet, all requests are refused.
 ///
-/// Tokens are compared in constant time over a fixed length. So the time of a refusal reveals neither how much of a
-/// guess was right nor how long the token is.
+/// Tokens are compared in constant time over a fixed length. The time of a refusal reveals neither how much of a guess
+/// was right nor how long the token is.
 ///
 /// # Where a token comes from
 ///
-/// A token of fewer than 32 characters is not used, nor is one that is easily guessed because it repeats itself or
-/// begins like `changeme` or `password`. In place of such a token, or of a variable that is not set, the monitor
-/// generates a random token of 256 bits for this run. It writes that token once to standard error and nowhere else: no
-/// log record, notice or page shows it.
+/// The monitor does not use a token of fewer than 32 characters, or one that is easy to guess because it repeats itself
+/// or begins like `changeme` or `password`. If the token is rejected, or its variable is not set, the monitor generates
+/// a random token of 256 bits for this run. It writes that token once to standard error and nowhere else: no log
+/// record, notice or page shows it.
 #[derive(Clone)]
 pub struct Access(AccessRule);
 
@@ -35,15 +35,15 @@ enum AccessRule {
 
 struct AccessToken {
     source: TokenSource,
-    /// Set once: at construction for a good token in code, else by the monitor.
+    /// Set once: at construction for a valid token in code, otherwise by the monitor.
     padded: OnceLock<PaddedToken>,
 }
 
-/// Where a token comes from.
+/// The source of a token.
 pub(super) enum TokenSource {
-    /// This environment variable.
+    /// The environment variable of this name.
     Env(Cow<'static, str>),
-    /// Code, but the token is too weak for this reason.
+    /// Code, with a token that is too weak for this reason.
     Weak(&'static str),
     /// The setting `access.token`.
     Settings,
@@ -110,7 +110,7 @@ impl Access {
         Self(AccessRule::AccessToken(Arc::new(token)))
     }
 
-    /// The source of a token that is not resolved yet; `None` if there is nothing to resolve.
+    /// Returns the source of a token that is not resolved yet; `None` if there is nothing to resolve.
     pub(super) fn unresolved(&self) -> Option<&TokenSource> {
         match &self.0 {
             AccessRule::AccessToken(token) if token.padded.get().is_none() => Some(&token.source),
@@ -125,7 +125,7 @@ impl Access {
         }
     }
 
-    /// Whether a request with these headers is allowed.
+    /// Returns whether a request with these headers is allowed.
     pub(crate) fn allows(&self, headers: &HeaderMap) -> bool {
         match &self.0 {
             AccessRule::Open => true,
@@ -146,7 +146,7 @@ impl AccessToken {
 }
 
 impl PaddedToken {
-    /// `None` if the text is longer than any valid token.
+    /// Pads a token. Returns `None` if the text is longer than any valid token.
     fn new(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; MAX_LEN];
         bytes.get_mut(..text.len())?.copy_from_slice(text);
@@ -156,7 +156,7 @@ impl PaddedToken {
         })
     }
 
-    /// Compares in a time that depends only on the length of `shown`.
+    /// Compares tokens in a time that depends only on the length of `shown`.
     fn is(&self, shown: &[u8]) -> bool {
         let Some(shown) = Self::new(shown) else {
             return false;
@@ -166,7 +166,7 @@ impl PaddedToken {
     }
 }
 
-/// The token of a request, if it has exactly one.
+/// Returns the bearer token of a request, if it has exactly one.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else {

@@ -1,8 +1,8 @@
-//! Detection of tokens that are too easily guessed.
+//! Detection of tokens that are too easy to guess.
 
-/// The least bytes of a token.
+/// The minimum length of a token, in bytes.
 const MIN_LEN: usize = 32;
-/// The most bytes of a token.
+/// The maximum length of a token, in bytes.
 pub(super) const MAX_LEN: usize = 512;
 
 /// Prefixes of tokens in examples and in lists of leaked passwords.
@@ -23,7 +23,8 @@ const KNOWN: [&str; 14] = [
     "your",
 ];
 
-/// Why `token` must not be used, as the end of a sentence that begins with its name; `None` if it is good.
+/// Returns why `token` must not be used, as the end of a sentence that begins with its name; `None` if it is strong
+/// enough.
 pub(super) fn weakness(token: &str) -> Option<&'static str> {
     let bytes = token.as_bytes();
     let lower = token.to_ascii_lowercase();
@@ -46,7 +47,7 @@ pub(super) fn weakness(token: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether the text repeats a prefix of at most half its length.
+/// Returns whether the text repeats a prefix of at most half its length.
 fn repeats(bytes: &[u8]) -> bool {
     (1..=bytes.len() / 2).any(|period| {
         let shifted = bytes.iter().skip(period);
@@ -54,7 +55,7 @@ fn repeats(bytes: &[u8]) -> bool {
     })
 }
 
-/// Whether most characters equal or neighbour the one before, as in `abcdef..` or `aaaabbbb..`.
+/// Returns whether most characters equal or neighbour the previous one, as in `abcdef..` or `aaaabbbb..`.
 fn is_run(bytes: &[u8]) -> bool {
     let near = bytes
         .iter()

@@ -1,6 +1,6 @@
 //! OpenTelemetry's `OTEL_RESOURCE_ATTRIBUTES`: `key=value` pairs, separated by commas, percent-encoded.
 
-/// The pairs, or what is wrong: OpenTelemetry asks that one bad pair discards them all.
+/// Parses the pairs, or returns the problem. As OpenTelemetry specifies, one invalid pair discards all of them.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     let bad = |number: usize, what: &str| {
         format!(
@@ -26,7 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
         .collect()
 }
 
-/// Percent-decoded UTF-8.
+/// Percent-decodes a text; `None` if the result is not UTF-8.
 pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

@@ -8,16 +8,16 @@ use super::value::RawValue;
 /// The settings that one call in code makes.
 #[derive(Clone)]
 pub(crate) struct CodeSettings {
-    /// The call as the host wrote it, such as `.log_level(..)`.
+    /// The call as written in the host's code, such as `.log_level(..)`.
     pub(super) call: &'static str,
     pub(super) values: CodeValues,
 }
 
 #[derive(Clone)]
 pub(super) enum CodeValues {
-    /// The value of one setting as the host wrote it: a DSN, a URL.
+    /// The value of one setting as the host passed it, such as a DSN or a URL.
     Text { key: &'static str, raw: RawValue },
-    /// The values of these keys in `config`, and of all others that are not at their defaults there.
+    /// The values of these keys in `config`, and of all other keys that differ from their defaults there.
     Typed {
         keys: Vec<&'static str>,
         config: Box<Config>,
@@ -25,7 +25,7 @@ pub(super) enum CodeValues {
 }
 
 impl CodeSettings {
-    /// A setting that the host gives as text.
+    /// Creates a setting that the host gives as text.
     pub(crate) fn text(call: &'static str, key: &'static str, text: impl Into<String>) -> Self {
         let raw = RawValue::Text(text.into());
         Self {
@@ -34,7 +34,7 @@ impl CodeSettings {
         }
     }
 
-    /// A list whose items the host gives as text.
+    /// Creates a list setting whose items the host gives as text.
     pub(crate) fn items(call: &'static str, key: &'static str, items: Vec<String>) -> Self {
         let raw = RawValue::Items(items);
         Self {
@@ -43,7 +43,7 @@ impl CodeSettings {
         }
     }
 
-    /// The settings that `set` makes, those of `keys` among them even if they keep their defaults.
+    /// Creates the settings that `set` makes. Those of `keys` are included even if they keep their defaults.
     pub(crate) fn typed(
         call: &'static str,
         keys: &[&'static str],
@@ -59,7 +59,7 @@ impl CodeSettings {
         }
     }
 
-    /// The keys that are surely set, for `Debug`.
+    /// Returns the keys that are certainly set, for `Debug`.
     pub(crate) fn keys(&self) -> &[&'static str] {
         match &self.values {
             CodeValues::Text { key, .. } => std::slice::from_ref(key),
@@ -69,7 +69,7 @@ impl CodeSettings {
 }
 
 impl fmt::Debug for CodeSettings {
-    /// Values are left out: some are secrets.
+    /// Omits the values, because some are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} by {}", self.keys(), self.call)
     }

@@ -1,4 +1,4 @@
-//! The one reader of the environment.
+//! The only module that reads the environment.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,13 +9,13 @@ use std::fmt;
 pub(crate) struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// What this process was started with, if it is to be read; else no variable at all.
+    /// Copies the environment of this process if `read` is set; otherwise returns an empty environment.
     pub(crate) fn of_process(read: bool) -> Self {
         let all = read.then(std::env::vars_os);
         Self(all.into_iter().flatten().collect())
     }
 
-    /// These variables alone.
+    /// Creates an environment with only these variables.
     #[cfg(test)]
     pub(crate) fn of<K: Into<OsString>, V: Into<OsString>>(
         variables: impl IntoIterator<Item = (K, V)>,
@@ -24,18 +24,18 @@ impl Environment {
         Self(variables.collect())
     }
 
-    /// A variable that is set and not empty: an empty one counts as unset, as OpenTelemetry asks.
+    /// Returns a variable that is set and not empty. As OpenTelemetry specifies, an empty variable counts as unset.
     pub(crate) fn value(&self, name: &str) -> Option<&OsStr> {
         let value = self.0.get(OsStr::new(name))?;
         (!value.is_empty()).then_some(value)
     }
 
-    /// [`value`](Self::value) as text; `None` where it is not UTF-8.
+    /// Returns [`value`](Self::value) as text; `None` if it is not UTF-8.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.value(name)?.to_str()
     }
 
-    /// Whether backtraces are asked for, as the standard library reads it.
+    /// Returns whether the environment enables backtraces, by the rules of the standard library.
     pub(crate) fn asks_for_backtraces(&self) -> bool {
         let asked = |name| self.value(name).map(|value| value != "0");
         asked("RUST_LIB_BACKTRACE")
@@ -43,7 +43,7 @@ impl Environment {
             .unwrap_or_default()
     }
 
-    /// The names that start with `prefix`, in order.
+    /// Returns the names that start with `prefix`, in order.
     pub(super) fn names_with(&self, prefix: &str) -> impl Iterator<Item = String> {
         self.0
             .iter()
@@ -54,7 +54,8 @@ impl Environment {
     }
 }
 
-/// The name of the program as its crate has it: what its own `tracing` targets begin with, as a rule.
+/// Returns the name of the program in the form of a crate name, which usually is the prefix of its own `tracing`
+/// targets.
 pub(crate) fn program() -> Option<String> {
     let path = std::env::current_exe().ok()?;
     Some(path.file_stem()?.to_str()?.replace('-', "_"))

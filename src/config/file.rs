@@ -1,4 +1,4 @@
-//! The TOML file: read, parsed and flattened into dotted keys.
+//! Reading, parsing and flattening the TOML file into dotted keys.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,17 +13,17 @@ use super::suggest::{nearest, nearest_key};
 use super::table::{SETTINGS, is_section, keys, position, sections};
 use super::value::{RawValue, TomlShape, TomlType};
 
-/// The most bytes of a file.
+/// The maximum size of a file, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
-/// The most problems of one file that are reported one by one.
+/// The maximum number of problems of one file that are reported individually.
 const MAX_PROBLEMS: usize = 100;
 
-/// The values of a file by the index of their setting, and the problems of the file.
+/// The values of a file, by the index of their setting, and the problems of the file.
 #[derive(Default)]
 pub(super) struct FlatFile {
     pub(super) values: Vec<(usize, TextValue)>,
     pub(super) problems: Vec<String>,
-    /// Problems beyond [`MAX_PROBLEMS`].
+    /// The number of problems beyond [`MAX_PROBLEMS`].
     left_out: usize,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct FlatFile {
 ///
 /// # Errors
 ///
-/// What is wrong with the file and what to write instead.
+/// Returns the problem with the file and the fix.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -117,7 +117,7 @@ impl Flattener<'_> {
                 format!("{section}.{name}")
             };
             let line = self.line(key.span());
-            // A name with a dot was quoted: it is one part of a path and no path.
+            // A name that contains a dot was quoted, so it is a single name and not a path.
             match position(&path).filter(|_| !name.contains('.')) {
                 Some(index) => self.setting(index, value.get_ref(), line),
                 None if is_section(&path) && !name.contains('.') => match value.get_ref() {
@@ -238,13 +238,13 @@ impl Flattener<'_> {
     }
 }
 
-/// The key that the beginning of a line names in full or by its last part. Any other text is not
-/// repeated: it may be part of a secret.
+/// Returns the key that the beginning of a line names, in full or by its last part. Other text is not repeated, because
+/// it may be part of a secret.
 fn known_key(written: &str) -> Option<&'static str> {
     keys().find(|key| *key == written || key.rsplit('.').next() == Some(written))
 }
 
-/// The value as a parser reads it; `None` if its type does not fit.
+/// Converts a value to the parser's input; `None` if its type does not fit.
 fn raw(value: &DeValue<'_>, shape: TomlShape) -> Option<RawValue> {
     let one = |value: &DeValue<'_>| {
         shape
@@ -271,8 +271,8 @@ fn raw(value: &DeValue<'_>, shape: TomlShape) -> Option<RawValue> {
     }
 }
 
-/// The entries of a table as `name=value`, each with its offset in the file. Numbers of an array are separated by spaces.
-/// A dotted name that is not quoted is a nest of tables.
+/// Collects the entries of a table as `name=value`, each with its offset in the file. Numbers of an array are separated
+/// by spaces. A dotted name that is not quoted is parsed as nested tables.
 fn entries(table: &DeTable<'_>, above: &str, into: &mut Vec<(usize, String)>) -> Option<()> {
     for (key, value) in table {
         let name = format!("{above}{}", key.get_ref());
@@ -296,7 +296,7 @@ fn entries(table: &DeTable<'_>, above: &str, into: &mut Vec<(usize, String)>) ->
     Some(())
 }
 
-/// The first entry of a table whose value is of another type than [`entries`] shape.
+/// Returns the first entry of a table whose value has a type that [`entries`] does not accept.
 fn wrong_entry(table: &DeTable<'_>, above: &str) -> Option<String> {
     let mut all: Vec<_> = table.iter().collect();
     all.sort_by_key(|(key, _)| key.span().start);
@@ -321,7 +321,7 @@ fn entry(name: &str, value: &DeValue<'_>) -> String {
     format!("{{\"{}\" = {value}}}", mask::name(name))
 }
 
-/// A value as TOML, at most 40 characters of it; `None` for one that may hold a secret.
+/// Formats a value as TOML, at most 40 characters of it; `None` if it may contain a secret.
 fn plain(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => mask::is_plain(text).then(|| format!("\"{}\"", mask::cut(text))),
@@ -347,7 +347,7 @@ fn type_of(value: &DeValue<'_>) -> Option<TomlType> {
 fn scalar(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => text.clone().into_owned(),
-        // Hexadecimal, octal and binary numbers in decimal form.
+        // Hexadecimal, octal and binary numbers are printed in decimal form.
         DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
             .map_or_else(|_| integer.to_string(), |value| value.to_string()),
         DeValue::Float(float) => float.to_string(),
@@ -357,7 +357,7 @@ fn scalar(value: &DeValue<'_>) -> String {
     }
 }
 
-/// The type of a value, with its article.
+/// Returns the type of a value, with its article.
 fn type_with_article(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
@@ -384,7 +384,7 @@ fn wanted(shape: TomlShape) -> &'static str {
     }
 }
 
-/// The number of the line that a text ends in, from 1.
+/// Returns the number of the last line of a text, starting from 1.
 fn lines_in(text: &[u8]) -> usize {
     text.split(|byte| *byte == b'\n').count()
 }

@@ -1,13 +1,13 @@
-//! What of a value may be shown in a problem or a print-out.
+//! Masking of values in problems and printed settings.
 
-/// Stands for what is not shown.
+/// The replacement for text that is not shown.
 pub(super) const REDACTED: &str = "[REDACTED]";
-/// The most characters shown of a bad value.
+/// The maximum number of characters shown of an invalid value.
 const SHOWN: usize = 40;
-/// A run of so many characters may be a key.
+/// The length from which a run of characters may be a key.
 const RUN: usize = 20;
 
-/// How well-known tokens begin.
+/// The prefixes of well-known tokens.
 const TOKEN_STARTS: [&str; 14] = [
     "sk-",
     "pk-",
@@ -24,7 +24,7 @@ const TOKEN_STARTS: [&str; 14] = [
     "SG.",
     "-----BEGIN",
 ];
-/// Words before a `=` or `:` that say that a secret follows.
+/// Words that announce a secret after a following `=` or `:`.
 const SECRET_WORDS: [&str; 10] = [
     "password",
     "passwd",
@@ -38,8 +38,8 @@ const SECRET_WORDS: [&str; 10] = [
     "bearer",
 ];
 
-/// A bad value in quotes: at most 40 characters, control characters escaped, nothing that looks like
-/// a secret.
+/// Formats an invalid value in quotes: at most 40 characters, control characters escaped, without anything that looks
+/// like a secret.
 pub(super) fn shown(value: &str, secret: bool) -> String {
     let hidden = looks_secret(value) || looks_random(value) || value.contains('{');
     if secret || hidden && !is_plain(value) {
@@ -48,7 +48,8 @@ pub(super) fn shown(value: &str, secret: bool) -> String {
     format!("\"{}\"", cut(value))
 }
 
-/// Whether the text is a number, a duration, a size or a truth value, or a list of them: what cannot be a secret.
+/// Returns whether the text is a number, a duration, a size or a boolean, or a list of them. Such a text cannot be a
+/// secret.
 pub(super) fn is_plain(text: &str) -> bool {
     text.split([',', ' ']).all(|item| {
         let unsigned = item.trim_start_matches(['+', '-']);
@@ -61,7 +62,7 @@ pub(super) fn is_plain(text: &str) -> bool {
     })
 }
 
-/// Digits, at most one point, and an exponent.
+/// Returns whether the text consists of digits, at most one point, and an exponent.
 fn is_number(text: &str) -> bool {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let exponent = exponent.trim_start_matches(['+', '-']);
@@ -74,7 +75,7 @@ fn is_number(text: &str) -> bool {
         && exponent.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Numbers with units, each unit once: a key in hexadecimal digits is none.
+/// Returns whether the text consists of numbers with units, each unit at most once. A hexadecimal key does not match.
 fn has_units(text: &str) -> bool {
     const UNITS: [&str; 14] = [
         "d", "h", "m", "s", "ms", "us", "ns", "B", "kB", "MB", "GB", "KiB", "MiB", "GiB",
@@ -93,7 +94,7 @@ fn has_units(text: &str) -> bool {
     !seen.is_empty()
 }
 
-/// A name that a stranger may have written, such as that of an unknown key.
+/// Formats a name that may come from an untrusted source, such as an unknown key.
 pub(super) fn name(name: &str) -> String {
     if looks_secret(name) || looks_random(name) {
         return REDACTED.to_owned();
@@ -101,12 +102,12 @@ pub(super) fn name(name: &str) -> String {
     cut(name)
 }
 
-/// A text without control characters, for a path.
+/// Escapes control characters in a text, for a path.
 pub(super) fn escaped(text: &str) -> String {
     text.chars().flat_map(escape).collect()
 }
 
-/// At most 40 characters, control characters escaped.
+/// Truncates a text to 40 characters and escapes control characters.
 pub(super) fn cut(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).flat_map(escape).collect();
     if text.chars().nth(SHOWN).is_some() {
@@ -115,7 +116,7 @@ pub(super) fn cut(text: &str) -> String {
     shown
 }
 
-/// Escapes what moves the cursor, and what turns the direction of the text that follows.
+/// Escapes characters that move the cursor or change the direction of the following text.
 fn escape(c: char) -> impl Iterator<Item = char> {
     let hidden = c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
@@ -124,8 +125,7 @@ fn escape(c: char) -> impl Iterator<Item = char> {
     escape.into_iter().flatten().chain(plain)
 }
 
-/// Whether the text has the shape of a well-known secret: a URL's password, a token's prefix,
-/// `password=..`.
+/// Returns whether the text looks like a well-known secret: a URL's password, a token's prefix, `password=..`.
 pub(super) fn looks_secret(text: &str) -> bool {
     has_userinfo(text) || begins_like_a_token(text) || names_a_secret(text)
 }
@@ -133,7 +133,7 @@ pub(super) fn looks_secret(text: &str) -> bool {
 fn has_userinfo(text: &str) -> bool {
     text.split("://").skip(1).any(|rest| {
         let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or(rest);
-        // A password may itself hold a `/`: the `@` then stands behind it.
+        // A password may contain a `/`, with the `@` after it.
         authority.contains('@') || (authority.contains(':') && rest.contains('@'))
     })
 }
@@ -155,7 +155,7 @@ fn names_a_secret(text: &str) -> bool {
     })
 }
 
-/// Whether the text holds a long run of mixed characters, as keys are.
+/// Returns whether the text contains a long run of mixed characters, as keys do.
 fn looks_random(text: &str) -> bool {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '_' | '-' | '=')))
         .filter(|run| run.len() >= RUN)

@@ -13,22 +13,22 @@
 //! 3. the environment: of the variables in the table, the first one that is set,
 //! 4. a call in code.
 //!
-//! The environment is read once, when the monitor is built, and not at all after `.env(false)`. An empty variable counts
-//! as unset. The lists `redact.keys` and `redact.paths` add up over all sources, and `metrics.histograms` is merged by
-//! name.
+//! The environment is read once, when the monitor is built; it is not read after `.env(false)`. An empty variable
+//! counts as unset. The lists `redact.keys` and `redact.paths` are combined from all sources, and `metrics.histograms`
+//! is merged by name.
 //!
-//! The name of the service comes from the first of these that gives one: the call
-//! [`service_name`](crate::MonitorBuilder::service_name), the variables `WATCHPOST_SERVICE_NAME` and `OTEL_SERVICE_NAME`,
-//! `service.name` in `OTEL_RESOURCE_ATTRIBUTES`, the file, and the name given to
+//! The service name comes from the first of these sources that gives one: the call
+//! [`service_name`](crate::MonitorBuilder::service_name), the variables `WATCHPOST_SERVICE_NAME` and
+//! `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES`, the file, and the name given to
 //! [`Monitor::builder`](crate::Monitor::builder).
 //!
-//! [`Monitor::settings`](crate::Monitor::settings) prints the effective settings and where each came from.
+//! [`Monitor::settings`](crate::Monitor::settings) returns the effective settings and the source of each.
 //!
 //! # In code
 //!
-//! [`MonitorBuilder`](crate::MonitorBuilder) takes one config struct for each section of keys, and has a method of its own
-//! for the settings that are set most often. A struct sets what was set on it; the rest is left to the file and the
-//! environment.
+//! [`MonitorBuilder`](crate::MonitorBuilder) takes one config struct for each section of keys, and has separate methods
+//! for the most common settings. A struct applies only the values that were set on it; the other settings come from the
+//! file and the environment.
 //!
 //! | keys | call | struct |
 //! |---|---|---|
@@ -87,10 +87,10 @@
 //!
 //! # What happens to a bad value
 //!
-//! [`build`](crate::MonitorBuilder::build) fails with every problem of every source at once. Each problem names the key,
-//! the value, where it came from and what to write ([`Error::problems`](crate::Error::problems)). The value of a secret is
-//! never shown; nor is a value that looks like a secret in a wrong place, or the value of an unknown key. Numbers,
-//! durations, sizes, truth values and lists of them are shown, unless the setting is a secret.
+//! [`build`](crate::MonitorBuilder::build) returns an error that lists every problem of every source. Each problem
+//! contains the key, the value, its source and the fix ([`Error::problems`](crate::Error::problems)). These values are
+//! never shown: the value of a secret, a value that looks like a secret in a wrong place, and the value of an unknown
+//! key. Numbers, durations, sizes, booleans and lists of them are shown, unless the setting is a secret.
 //!
 //! Three things are only warnings, which [`MonitorGuard::report`](crate::MonitorGuard::report) lists:
 //!
@@ -227,7 +227,7 @@ mod tests;
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) service: ServiceConfig,
-    /// Where stores live; `None`: in memory only.
+    /// The directory of the stores. If `None`, stores are in memory only.
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) logs: LogsConfig,
     pub(crate) install: InstallConfig,
@@ -239,17 +239,17 @@ pub(crate) struct Config {
     pub(crate) health: HealthConfig,
     pub(crate) trace: TraceConfig,
     pub(crate) otlp: OtlpConfig,
-    /// how long `drain` responds 503 on `/readyz` before it completes.
+    /// How long `drain` responds 503 on `/readyz` before it completes.
     pub(crate) drain_wait: Duration,
     /// The token that opens protected pages.
     pub(crate) access_token: Option<Secret>,
 }
 
 impl Config {
-    /// Long enough for a load balancer to notice.
+    /// The default drain wait of 3 s, long enough for a load balancer to notice.
     pub(crate) const DEFAULT_DRAIN_WAIT: Duration = Duration::from_secs(3);
 
-    /// The keys of all setters that were called on the config structs.
+    /// Returns the keys of all setters that were called on the config structs.
     fn explicit_keys(&self) -> impl Iterator<Item = &'static str> {
         let all = [
             &self.logs.explicit,

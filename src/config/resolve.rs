@@ -13,18 +13,18 @@ use super::value::RawValue;
 use super::variables::Variables;
 use super::{Config, Environment, file, mask};
 
-/// The most unknown variables that are reported.
+/// The maximum number of unknown variables that are reported.
 const MAX_UNKNOWN: usize = 20;
 
-/// Where settings come from besides the defaults, in rising precedence.
+/// The sources of settings besides the defaults, lowest precedence first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sources {
     /// The name given to [`Monitor::builder`](crate::Monitor::builder), which every other source overrides.
     pub(crate) fallback_name: Option<String>,
-    /// The file that a call names; otherwise `WATCHPOST_CONFIG` may name one.
+    /// The file that a call in code names. If there is none, `WATCHPOST_CONFIG` may name one.
     pub(crate) file: Option<PathBuf>,
     pub(crate) environment: Environment,
-    /// A later one overrides an earlier one.
+    /// The calls in code. A later one overrides an earlier one.
     pub(crate) code: Vec<CodeSettings>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Sources {
 #[derive(Debug)]
 pub(crate) struct ResolvedConfig {
     pub(crate) config: Config,
-    /// What was ignored although it is no error; each says what to write.
+    /// The values that were ignored without an error. Each warning contains the fix.
     pub(crate) warnings: Vec<String>,
     pub(crate) settings: Settings,
 }
@@ -41,11 +41,11 @@ pub(crate) struct ResolvedConfig {
 ///
 /// # Errors
 ///
-/// [`Error::is_config`] with every problem of the file, the environment and the calls at once. A bad value in
-/// a variable that is not ours (`OTEL_*`, `RUST_LOG`, ..) is a warning, and the next source is used.
+/// [`Error::is_config`] with every problem of the file, the environment and the calls. An invalid value in a variable
+/// of other programs (`OTEL_*`, `RUST_LOG`, ..) is a warning, and the next source is used.
 pub(crate) fn resolve(sources: Sources) -> Result<ResolvedConfig> {
     let mut resolver = Resolver::default();
-    // Weakest first: each step overrides what the steps before it have set.
+    // Lowest precedence first: each step overrides the values of the steps before it.
     resolver.fallback_name(sources.fallback_name.as_deref());
     resolver.file(&sources);
     resolver.environment(&sources.environment);
@@ -58,7 +58,7 @@ struct Resolver {
     config: Config,
     /// The origin of each setting's value, by the setting's index.
     origins: Vec<ValueOrigin>,
-    /// Settings for which some source has a bad value, by index.
+    /// The settings for which some source has an invalid value, by index.
     bad: Vec<bool>,
     problems: Vec<String>,
     warnings: Vec<String>,
@@ -77,7 +77,7 @@ impl Default for Resolver {
 }
 
 impl Resolver {
-    /// Sets a setting from text. Returns whether the value was good.
+    /// Sets a setting from text. Returns whether the value is valid.
     fn set_text(&mut self, index: usize, value: TextValue) -> bool {
         let Some(setting) = SETTINGS.get(index) else {
             return false;
@@ -114,7 +114,7 @@ impl Resolver {
         }
     }
 
-    /// Sets a setting by `set`, and records where the value came from. `value` is masked before it is shown.
+    /// Sets a setting with `set`, and records the source of the value. `value` is masked before it is shown.
     fn set(
         &mut self,
         (index, setting): (usize, &Setting),
@@ -122,7 +122,7 @@ impl Resolver {
         value: &str,
         set: impl FnOnce(&mut Config) -> Result<Option<String>, String>,
     ) -> Result<(), String> {
-        // These lists add up: what one source redacts, no other source reveals.
+        // These lists are combined, so that no source reveals what another source redacts.
         let adds_up = matches!(setting.key, "redact.keys" | "redact.paths");
         let earlier = adds_up.then(|| self.config.redact.clone());
         let report = |advice: &str| {
@@ -193,7 +193,7 @@ impl Resolver {
         self.config.service.attributes = variables.attributes().to_vec();
         for (index, setting) in SETTINGS.iter().enumerate() {
             for found in variables.of(setting) {
-                // The first good value ends the search, and so does a bad value of our own variable.
+                // The search ends at the first valid value, and at an invalid value in a variable of this crate.
                 let done = match found {
                     Ok(value) => {
                         let warns = value.warns;
@@ -277,8 +277,8 @@ impl Resolver {
         self.config.trace.rules.extend(rules);
     }
 
-    /// Adds the problems of settings that are good alone and not together. If one of the two is bad, its own problem
-    /// is enough.
+    /// Adds the problems of settings that are valid alone but not together. If one of the two is invalid, only its own
+    /// problem is reported.
     fn contradictions(&mut self) {
         let config = &self.config;
         let pairs = [

@@ -5,12 +5,12 @@ pub(crate) struct ServiceConfig {
     pub(crate) version: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) instance: Option<String>,
-    /// The attributes of `OTEL_RESOURCE_ATTRIBUTES`, those of the fields above among them.
+    /// The attributes of `OTEL_RESOURCE_ATTRIBUTES`, including those of the fields above.
     pub(crate) attributes: Vec<(String, String)>,
 }
 
 impl ServiceConfig {
-    /// OpenTelemetry's name for a service that has none.
+    /// The default service name that OpenTelemetry specifies.
     pub(crate) const DEFAULT_NAME: &'static str = "unknown_service";
 }
 

@@ -1,34 +1,33 @@
 use std::fmt;
 
-/// The effective settings and where each came from. Returned by
-/// [`Monitor::settings`](crate::Monitor::settings).
+/// The effective settings and the source of each. Returned by [`Monitor::settings`](crate::Monitor::settings).
 ///
-/// `Display` prints one setting a line, as TOML: `key = value  # origin`. Secrets are masked.
+/// `Display` prints one setting per line, as TOML: `key = value  # origin`. Secrets are masked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings(pub(super) Vec<ResolvedSetting>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ResolvedSetting {
     pub(super) key: &'static str,
-    /// TOML; masked if it is a secret.
+    /// The value as TOML, masked if it is a secret.
     pub(super) value: Option<String>,
     pub(super) origin: String,
 }
 
 impl Settings {
-    /// The value of a key as TOML, masked if it is a secret. `None` if the setting has no value or the
-    /// key does not exist.
+    /// Returns the value of a key as TOML, masked if it is a secret. `None` if the setting has no value or the key does
+    /// not exist.
     pub fn value(&self, key: &str) -> Option<&str> {
         self.find(key)?.value.as_deref()
     }
 
-    /// Where the value came from: `default`, `file watchpost.toml line 3`, `variable WATCHPOST_LOG`,
-    /// `call .log_level(..)`. `None` if the key does not exist.
+    /// Returns the source of a value: `default`, `file watchpost.toml line 3`, `variable WATCHPOST_LOG`, `call
+    /// .log_level(..)`. `None` if the key does not exist.
     pub fn origin(&self, key: &str) -> Option<&str> {
         Some(&self.find(key)?.origin)
     }
 
-    /// Every key, in the order of the [table](crate::config#the-settings).
+    /// Returns every key, in the order of the [table](crate::config#the-settings).
     pub fn keys(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|each| each.key)
     }

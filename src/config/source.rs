@@ -1,4 +1,4 @@
-//! A value as a source gives it, where it came from, and the text of a problem with it.
+//! A value from a source, its origin, and the text of a problem with it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,15 +7,15 @@ use super::mask;
 use super::table::own_variable;
 use super::value::RawValue;
 
-/// A value that a source gives for a setting as text.
+/// A value of a setting that a source gives as text.
 pub(super) struct TextValue {
     pub(super) raw: RawValue,
     pub(super) origin: ValueOrigin,
-    /// A bad value is a warning, and the next source is used.
+    /// Whether an invalid value is only a warning, so that the next source is used.
     pub(super) warns: bool,
 }
 
-/// Where a value came from.
+/// The origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ValueOrigin {
     Default,
@@ -24,11 +24,11 @@ pub(super) enum ValueOrigin {
         line: usize,
     },
     Variable(&'static str),
-    /// `WATCHPOST_<KEY>` of a key.
+    /// The variable `WATCHPOST_<KEY>` of this key.
     OwnVariable(&'static str),
-    /// A variable, and one attribute of the list in it.
+    /// A variable and the name of an attribute in its list.
     Attribute(&'static str, &'static str),
-    /// A call in code, as the host wrote it.
+    /// A call in code, as written in the host's code.
     Call(&'static str),
 }
 
@@ -50,7 +50,8 @@ impl fmt::Display for ValueOrigin {
     }
 }
 
-/// `key = value (origin): what is wrong; what to write`, in one line. The value is masked already.
+/// Formats a problem as `key = value (origin): what is wrong; what to write`, in one line. The value must already be
+/// masked.
 pub(super) fn problem(key: &str, shown: &str, origin: &dyn fmt::Display, advice: &str) -> String {
     format!("{key} = {shown} ({origin}): {advice}")
 }

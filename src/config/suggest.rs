@@ -1,9 +1,9 @@
 //! Finds the known name that is nearest to an unknown one.
 
-/// The characters of a name that are compared.
+/// The maximum number of characters of a name that are compared.
 const MAX_COMPARED: usize = 64;
 
-/// The candidate with the smallest edit distance to `name`. Case is ignored, and `-` equals `_`.
+/// Returns the candidate with the smallest edit distance to `name`. Case is ignored, and `-` equals `_`.
 pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> &'a str {
     let name = plain(name);
     candidates
@@ -12,7 +12,7 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .unwrap_or_default()
 }
 
-/// The candidate that is [`nearest`], if it takes fewer edits than half of `name`.
+/// Returns the [`nearest`] candidate, if it takes fewer edits than half the length of `name`.
 pub(crate) fn suggest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -22,7 +22,7 @@ pub(crate) fn suggest<'a>(
     (!near.is_empty() && 2 * edits < plain(name).len()).then_some(near)
 }
 
-/// The nearest of dotted keys. A key whose last part equals the last part of `key` counts as near.
+/// Returns the nearest of dotted keys. A key whose last part equals the last part of `key` counts as near.
 pub(super) fn nearest_key<'a>(
     key: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,
@@ -66,7 +66,7 @@ fn plain(name: &str) -> Vec<char> {
         .collect()
 }
 
-/// The Levenshtein distance, computed one row at a time.
+/// Returns the Levenshtein distance, computed one row at a time.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The table of settings. Whatever reads, prints or documents settings uses this table.
+//! The table of settings, which the code that reads, prints and documents settings shares.
 
 use std::time::Duration;
 
@@ -20,14 +20,14 @@ use super::value::{
 pub(super) const PREFIX: &str = "WATCHPOST_";
 /// The variable that names the file.
 pub(super) const FILE_VARIABLE: &str = "WATCHPOST_CONFIG";
-/// OpenTelemetry's list of attributes.
+/// The variable with OpenTelemetry's list of resource attributes.
 pub(super) const ATTRIBUTES_VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
 pub(super) struct Setting {
     pub(super) key: &'static str,
     pub(super) field: &'static dyn SettingField,
-    /// The variables besides `WATCHPOST_<KEY>`, which every setting has and which comes first. The first that is set
-    /// wins.
+    /// The variables in addition to `WATCHPOST_<KEY>`, which every setting has and which takes precedence. The first
+    /// variable that is set applies.
     pub(super) variables: &'static [Variable],
     pub(super) secret: bool,
     /// The meaning: one sentence without its full stop.
@@ -38,7 +38,7 @@ pub(super) struct Setting {
     pub(super) doc: &'static str,
 }
 
-/// How a variable holds a setting's value.
+/// The form in which a variable holds a setting's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Variable {
     Value(&'static str),
@@ -85,7 +85,7 @@ macro_rules! field {
     };
 }
 
-/// The variable of a key: `WATCHPOST_<KEY>`.
+/// Returns the variable of a key: `WATCHPOST_<KEY>`.
 pub(super) fn own_variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())
 }
@@ -108,16 +108,16 @@ const fn duration(min_millis: u64, max_millis: u64) -> DurationParser {
     }
 }
 
-/// A size from `min` to 1 GiB.
+/// Returns the parser of a size from `min` to 1 GiB.
 const fn size(min: usize) -> SizeParser {
     SizeParser { min, max: 1 << 30 }
 }
 
-/// The number of a span's attributes.
+/// The parser of the number of attributes of a span.
 const ATTRIBUTE_COUNT: CappedParser = CappedParser {
     ceiling: SpanLimits::MAX_ATTRIBUTES,
 };
-/// The length of an attribute's text.
+/// The parser of the maximum length of an attribute's text.
 const VALUE_LENGTH: CappedParser = CappedParser {
     ceiling: SpanLimits::MAX_VALUE_LENGTH,
 };
@@ -166,7 +166,7 @@ const COMPRESSIONS: ChoiceParser<OtlpCompression> = ChoiceParser(&[
 const PROTOCOLS: ChoiceParser<OtlpProtocol> =
     ChoiceParser(&[("http/protobuf", OtlpProtocol::HttpProtobuf)]);
 
-/// Every setting, in the order of the print-out.
+/// All settings, in the order in which they are printed.
 pub(super) static SETTINGS: &[Setting] = &[
     Setting::new(
         "service.name",
@@ -630,12 +630,12 @@ pub(super) static SETTINGS: &[Setting] = &[
     .secret(),
 ];
 
-/// A setting by its key.
+/// Returns the index of the setting with this key.
 pub(super) fn position(key: &str) -> Option<usize> {
     SETTINGS.iter().position(|setting| setting.key == key)
 }
 
-/// Whether some keys lie in the section.
+/// Returns whether the section contains any keys.
 pub(super) fn is_section(path: &str) -> bool {
     SETTINGS.iter().any(|setting| {
         setting
@@ -645,12 +645,12 @@ pub(super) fn is_section(path: &str) -> bool {
     })
 }
 
-/// Every section, some of them several times.
+/// Returns every section, some of them several times.
 pub(super) fn sections() -> impl Iterator<Item = &'static str> + Clone {
     keys().filter_map(|key| Some(key.rsplit_once('.')?.0))
 }
 
-/// Every key.
+/// Returns every key.
 pub(super) fn keys() -> impl Iterator<Item = &'static str> + Clone {
     SETTINGS.iter().map(|setting| setting.key)
 }

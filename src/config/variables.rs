@@ -1,4 +1,4 @@
-//! What the environment gives for each setting.
+//! The values that the environment gives for settings.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::table::{
 use super::value::RawValue;
 use super::{Environment, attributes, mask};
 
-/// What the environment gives for settings.
+/// The variables and resource attributes that hold settings.
 pub(super) struct Variables<'a> {
     environment: &'a Environment,
     attributes: Result<Vec<(String, String)>, String>,
@@ -33,7 +33,7 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// Why the attributes are not used.
+    /// Returns why the attributes are not used, if they are invalid.
     pub(super) fn attributes_problem(&self) -> Option<String> {
         let advice = self.attributes.as_ref().err()?;
         let shown = match self.environment.text(ATTRIBUTES_VARIABLE) {
@@ -48,7 +48,7 @@ impl<'a> Variables<'a> {
         ))
     }
 
-    /// The values of a setting, the strongest first.
+    /// Returns the values of a setting, highest precedence first.
     pub(super) fn of(&self, setting: &'static Setting) -> impl Iterator<Item = FoundValue> {
         let own = self.read(
             setting,
@@ -71,7 +71,7 @@ impl<'a> Variables<'a> {
         own.into_iter().chain(others)
     }
 
-    /// Every variable that begins with [`PREFIX`] and has a meaning.
+    /// Returns the names of all known variables that begin with [`PREFIX`].
     pub(super) fn own_names() -> BTreeSet<String> {
         let others = SETTINGS
             .iter()
@@ -91,13 +91,13 @@ impl<'a> Variables<'a> {
             .collect()
     }
 
-    /// All attributes, also those that are no settings.
+    /// Returns all attributes, including those that are not settings.
     pub(super) fn attributes(&self) -> &[(String, String)] {
         self.attributes.as_deref().unwrap_or_default()
     }
 
     fn read(&self, setting: &Setting, name: &str, origin: ValueOrigin) -> Option<FoundValue> {
-        // A variable without our prefix may mean something else to another program.
+        // A variable without this crate's prefix may have another meaning for another program.
         let warns = !name.starts_with(PREFIX);
         let value = self.environment.value(name)?;
         Some(match value.to_str() {
@@ -128,14 +128,14 @@ impl<'a> Variables<'a> {
 
 const NOT_UTF8: &str = "not UTF-8; write it as UTF-8";
 
-/// Adds the unit: OpenTelemetry writes milliseconds as a plain number.
+/// Adds the unit, because OpenTelemetry writes milliseconds as a plain number.
 fn with_unit(found: FoundValue) -> FoundValue {
     found.map(|value| {
         let line = value.raw.line();
         let text = line.trim();
         let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         TextValue {
-            // The space makes the duration parser refuse what is no number.
+            // The space makes the duration parser reject text that is not a number.
             raw: RawValue::Text(if number {
                 format!("{text}ms")
             } else {
@@ -146,7 +146,7 @@ fn with_unit(found: FoundValue) -> FoundValue {
     })
 }
 
-/// The first path of a list: systemd may name several directories.
+/// Returns the first path of a list, because systemd may name several directories.
 fn first(found: FoundValue) -> FoundValue {
     found.map(|value| TextValue {
         raw: RawValue::Text(

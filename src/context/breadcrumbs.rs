@@ -12,16 +12,16 @@ pub(crate) struct EventBreadcrumb {
     pub(crate) fields: Vec<(String, String)>,
 }
 
-/// Decodes the record of an event, which may be truncated. `logs` provides it.
+/// Decodes the record of an event, which may be truncated. The module `logs` provides the function.
 pub(crate) type DecodeBreadcrumb = fn(&[u8]) -> Option<EventBreadcrumb>;
 
-/// The most events of a request.
+/// The maximum number of events of a request.
 const MAX_BREADCRUMBS: usize = 20;
-/// The most bytes of all events.
+/// The maximum total size of the events, in bytes.
 const MAX_BYTES: usize = 4096;
-/// The most bytes of one event; a longer one is truncated.
+/// The maximum size of one event, in bytes. A longer one is truncated.
 const MAX_BREADCRUMB_BYTES: usize = 1024;
-/// The initial capacity.
+/// The initial capacity, in bytes.
 const FIRST: usize = 1024;
 
 /// The encoded last events of a request, the oldest first: each a length, a time and a record. The slot reuses the
@@ -43,7 +43,7 @@ impl BreadcrumbBuffer {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(FIRST);
         }
-        // At most `MAX_BREADCRUMB_BYTES` and eight.
+        // At most `MAX_BREADCRUMB_BYTES` plus eight.
         self.bytes.extend((len as u32).to_le_bytes());
         self.bytes.extend(at.to_le_bytes());
         self.bytes.extend(record);
@@ -55,7 +55,7 @@ impl BreadcrumbBuffer {
         self.count = 0;
     }
 
-    /// Appends all of them: length-prefixed, the time first.
+    /// Appends all events, each length-prefixed and starting with its time.
     pub(super) fn copy(&self, out: &mut Vec<u8>) {
         let (front, back) = self.bytes.as_slices();
         out.extend_from_slice(front);

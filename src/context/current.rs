@@ -7,18 +7,19 @@ use crate::model::SpanId;
 
 thread_local! {
     /// The current operations of this thread, the innermost last: requests, since a handler may call another router,
-    /// and the spans inside them. It is borrowed for one push, pop or read at a time, and never across code of the host.
+    /// and the spans inside them. It is borrowed for one push, pop or read at a time, and never across code of the
+    /// host.
     static STACK: RefCell<Vec<StackEntry>> = const { RefCell::new(Vec::new()) };
 }
 
 struct StackEntry {
     slot: Arc<Slot>,
-    /// The request's own, or that of a span inside it.
+    /// The span of the request, or of an operation inside it.
     span: SpanId,
 }
 
-/// Makes an operation of the slot's trace the thread's current one. Returns the slot if the thread is ending; then
-/// [`leave`] returns `None`.
+/// Makes an operation of the slot's trace the thread's current one. Returns the slot if the thread is ending; in this
+/// case [`leave`] returns `None`.
 #[inline]
 pub(crate) fn enter(slot: Arc<Slot>, span: SpanId) -> Option<Arc<Slot>> {
     let mut slot = Some(slot);
@@ -30,8 +31,8 @@ pub(crate) fn enter(slot: Arc<Slot>, span: SpanId) -> Option<Arc<Slot>> {
     pushed.err().and(slot)
 }
 
-/// Ends what [`enter`] began with this span and gives its slot back. What was entered inside and not left,
-/// such as a `tracing` span whose guard is held over an await, is left with it.
+/// Leaves the operation that was [entered](enter) with this span, and returns its slot. Operations that were entered
+/// inside it and not left, such as a `tracing` span whose guard is held across an await, are left too.
 #[inline]
 pub(crate) fn leave(span: SpanId) -> Option<Arc<Slot>> {
     let pop = |stack: &RefCell<Vec<StackEntry>>| {
@@ -53,7 +54,7 @@ fn leave_below(stack: &mut Vec<StackEntry>, span: SpanId) -> Option<Arc<Slot>> {
     stack.pop().map(|entry| entry.slot)
 }
 
-/// Ends what [`enter`] began with this span, and nothing that was entered after it.
+/// Leaves the operation that was [entered](enter) with this span, but no operation that was entered after it.
 pub(crate) fn leave_only(span: SpanId) {
     let remove = |stack: &RefCell<Vec<StackEntry>>| {
         let mut stack = stack.borrow_mut();
@@ -66,7 +67,7 @@ pub(crate) fn leave_only(span: SpanId) {
     drop(STACK.try_with(remove));
 }
 
-/// The IDs of the calling thread's current operation of this monitor.
+/// Returns the IDs of the calling thread's current operation of this monitor.
 #[inline]
 pub(crate) fn current(monitor: u32) -> Option<OperationIds> {
     with_current(Some(monitor), |slot, span| OperationIds {
@@ -75,13 +76,13 @@ pub(crate) fn current(monitor: u32) -> Option<OperationIds> {
     })
 }
 
-/// The slot and the span of the calling thread's current operation of this monitor.
+/// Returns the slot and the span of the calling thread's current operation of this monitor.
 #[inline]
 pub(crate) fn current_slot(monitor: u32) -> Option<(Arc<Slot>, SpanId)> {
     with_current(Some(monitor), |slot, span| (Arc::clone(slot), span))
 }
 
-/// The slots and spans of all current operations of the calling thread, the innermost last.
+/// Returns the slots and spans of all current operations of the calling thread, the innermost last.
 pub(crate) fn current_stack() -> Vec<(Arc<Slot>, SpanId)> {
     let copy = |stack: &RefCell<Vec<StackEntry>>| {
         let stack = stack.borrow();
@@ -101,7 +102,7 @@ pub(crate) fn with_current<R>(
     look: impl FnOnce(&Arc<Slot>, SpanId) -> R,
 ) -> Option<R> {
     let find = |stack: &RefCell<Vec<StackEntry>>| {
-        // In a panic hook anything may be borrowed.
+        // In a panic hook, the stack may already be borrowed.
         let stack = stack.try_borrow().ok()?;
         let mut entries = stack.iter().rev();
         let entry =

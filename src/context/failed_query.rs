@@ -5,31 +5,31 @@ use std::sync::Arc;
 use crate::model::cut;
 use crate::semconv;
 
-/// Bytes of a constraint's name.
+/// The maximum length of a constraint's name, in bytes.
 const MAX_CONSTRAINT: usize = 128;
 
-/// What a database driver tells of an error that the database returned, or nothing of any other of its errors.
+/// A database driver's details of an error that the database returned; empty for the driver's other errors.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct DriverError {
-    /// Such as an `SQLSTATE`.
+    /// The error code, such as an `SQLSTATE`.
     pub(crate) code: Option<Cow<'static, str>>,
-    /// The constraint that was violated.
+    /// The name of the violated constraint.
     pub(crate) constraint: Option<Box<str>>,
 }
 
-/// Reads an error; `None` where it is none of a driver's.
+/// Reads the details of an error. Returns `None` if it is not a driver's error.
 pub(crate) type ReadDriverError = fn(&(dyn Error + 'static)) -> Option<DriverError>;
 
-/// A query that failed.
+/// A failed query.
 #[derive(Debug, Clone)]
 pub(crate) struct FailedQuery {
     pub(crate) summary: Arc<str>,
     /// The path of the error's type.
     pub(crate) type_name: &'static str,
-    /// The code, or the kind of error where there is none.
+    /// The error code, or the kind of error if there is no code.
     pub(crate) error_type: Cow<'static, str>,
     pub(crate) driver: DriverError,
-    /// Whether an adapter read the error: otherwise the code is what the caller said.
+    /// Whether an adapter read the error. Otherwise the caller provided the code.
     pub(crate) by_driver: bool,
 }
 
@@ -39,7 +39,7 @@ impl DriverError {
         Self { code, constraint }
     }
 
-    /// What it tells, as attributes.
+    /// Returns the details as attributes.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = (&'static str, &str)> {
         [
             (semconv::DB_RESPONSE_STATUS_CODE, self.code.as_deref()),
@@ -51,8 +51,9 @@ impl DriverError {
 }
 
 impl FailedQuery {
-    /// Whether an error is this query's: the database's with the same code, or one without a code of the same type.
-    /// `driver` is what its driver tells of one of its sources, `type_name` the path of its own type.
+    /// Whether an error is the error of this query: a database error with the same code, or an error without a code of
+    /// the same type. `driver` has the driver's details of one of the error's sources; `type_name` is the path of its
+    /// type.
     pub(crate) fn is_of(&self, driver: Option<&DriverError>, type_name: &str) -> bool {
         if let Some(code) = driver.and_then(|driver| driver.code.as_deref()) {
             return self.driver.code.as_deref() == Some(code);

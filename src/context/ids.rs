@@ -1,7 +1,7 @@
 use super::routes::RouteId;
 use crate::model::{SpanId, TraceId};
 
-/// What identifies an operation: its trace, itself, and the route of its request.
+/// The IDs of an operation: its trace, its span, and the route of its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OperationIds {
     pub(crate) trace: TraceId,

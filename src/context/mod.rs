@@ -1,5 +1,5 @@
-//! The operation that the current thread works on: which requests and spans are under way, and what their traces
-//! collect until they end.
+//! The current operation of each thread, the active requests and spans, and the data that their traces collect until
+//! they end.
 
 mod breadcrumbs;
 mod current;

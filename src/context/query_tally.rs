@@ -3,40 +3,41 @@ use std::sync::Arc;
 use super::failed_query::FailedQuery;
 use crate::clock::Nanos;
 
-/// The most digests that a request distinguishes. A query of a further one counts, but not as a duplicate.
+/// The maximum number of digests that a request distinguishes. Queries with further digests count, but not as
+/// duplicates.
 const MAX_SHAPES: usize = 64;
-/// The rule of "N+1 queries": so many of one shape, each begun when the one before had ended ..
+/// The minimum number of sequential queries of one shape that count as "N+1 queries".
 const N_PLUS_ONE: u64 = 5;
-/// .. and so long in all.
+/// The minimum total duration of these queries, in nanoseconds.
 const N_PLUS_ONE_NANOS: Nanos = 50_000_000;
 
 /// The totals of a request's queries. The slot reuses the memory for its next request.
 ///
-/// A number of similar queries one after the other, after some query that they follow from, is "N+1 queries";
-/// source: <https://docs.sentry.io/product/issues/issue-details/performance-issues/n-one-queries/>.
+/// Several similar queries in sequence, after another query, are "N+1 queries". Source:
+/// <https://docs.sentry.io/product/issues/issue-details/performance-issues/n-one-queries/>.
 #[derive(Debug, Default)]
 pub(crate) struct QueryTally {
     shapes: Vec<DigestTally>,
-    /// When the first of all had ended.
+    /// The end time of the first query.
     first_end: Option<Nanos>,
-    /// Queries of further shapes, and the time in them.
+    /// The number of queries of further shapes, and their total duration.
     more: u64,
     more_nanos: Nanos,
-    /// The last query that failed.
+    /// The last failed query.
     failed: Option<Arc<FailedQuery>>,
 }
 
-/// A query that ended.
+/// The timing of an ended query.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QueryTiming<'a> {
-    /// The number of its shape.
+    /// The number of the query's shape.
     pub(crate) shape: u64,
     pub(crate) summary: &'a Arc<str>,
     pub(crate) start: Nanos,
     pub(crate) end: Nanos,
 }
 
-/// The queries of one shape.
+/// The totals of the queries of one shape.
 #[derive(Debug)]
 struct DigestTally {
     shape: u64,
@@ -44,15 +45,15 @@ struct DigestTally {
     queries: u64,
     nanos: Nanos,
     last_end: Nanos,
-    /// Those that began when the one before had ended, and the time in them.
+    /// The number of queries that began after the previous one had ended, and their total duration.
     in_turn: u64,
     in_turn_nanos: Nanos,
-    /// Whether another query had ended before the first of them.
+    /// Whether another query had ended before the first of these queries began.
     follows: bool,
 }
 
 impl QueryTally {
-    /// Counts a query that ended.
+    /// Counts an ended query.
     #[inline]
     pub(super) fn count(&mut self, query: &QueryTiming<'_>) {
         let nanos = query.end.saturating_sub(query.start);
@@ -90,33 +91,33 @@ impl QueryTally {
         }
     }
 
-    /// Keeps the last query that failed.
+    /// Stores a failed query as the last one.
     pub(super) fn fail(&mut self, query: FailedQuery) {
         self.failed = Some(Arc::new(query));
     }
 
-    /// The last query that failed.
+    /// Returns the last failed query.
     pub(crate) fn failed(&self) -> Option<&Arc<FailedQuery>> {
         self.failed.as_ref()
     }
 
-    /// Queries that ended, cancelled ones too.
+    /// Returns the number of ended queries, including cancelled ones.
     pub(crate) fn queries(&self) -> u64 {
         self.shapes.iter().map(|of| of.queries).sum::<u64>() + self.more
     }
 
-    /// The time in them. Of queries that ran beside each other each counts.
+    /// Returns the total duration of the queries. Concurrent queries each count in full.
     pub(crate) fn nanos(&self) -> Nanos {
         let nanos = self.shapes.iter().map(|of| of.nanos);
         nanos.fold(self.more_nanos, Nanos::wrapping_add)
     }
 
-    /// Queries of a shape that came before in the same request.
+    /// Returns the number of queries whose shape occurred before in the same request.
     pub(crate) fn duplicates(&self) -> u64 {
         self.shapes.iter().map(|of| of.queries - 1).sum()
     }
 
-    /// The summary of the shape that is "N+1 queries"; of several the one that took longest.
+    /// Returns the summary of the shape that is "N+1 queries". If there are several, returns the one that took longest.
     pub(crate) fn n_plus_one(&self) -> Option<&Arc<str>> {
         let found = self.shapes.iter().filter(|of| {
             of.follows && of.in_turn >= N_PLUS_ONE && of.in_turn_nanos > N_PLUS_ONE_NANOS
@@ -142,7 +143,7 @@ mod tests {
 
     const MS: Nanos = 1_000_000;
 
-    /// Queries of a shape, when they began and ended, in milliseconds.
+    /// Counts queries, given as shape, start and end in milliseconds.
     fn tally(queries: &[(u64, Nanos, Nanos)]) -> QueryTally {
         let mut tally = QueryTally::default();
         for (shape, start, end) in queries {

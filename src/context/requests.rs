@@ -10,39 +10,39 @@ use crate::model::TraceId;
 use crate::model::lock;
 use crate::record::KnownMethods;
 
-/// The requests of one monitor: its routes and the list of those under way.
+/// The requests of one monitor: its routes and the list of requests in flight.
 #[derive(Debug)]
 pub(crate) struct Requests {
     number: u32,
     clock: Clock,
     routes: Routes,
     methods: KnownMethods,
-    /// Whether a request reached a layer inside another request, so that the layers mark those that they watch.
+    /// Whether a request reached a layer inside another request. If so, the layers mark the requests that they record.
     marks: AtomicBool,
     slots: Mutex<SlotList>,
-    /// What undecided traces may hold together.
+    /// The memory limit that undecided traces share.
     room: Arc<TraceMemory>,
 }
 
 #[derive(Debug, Default)]
 struct SlotList {
     all: Vec<Weak<Slot>>,
-    /// The length at which dead entries are swept out.
+    /// The length of the list at which dead entries are removed.
     sweep_at: usize,
 }
 
-/// A request under way, as [`Monitor::in_flight`](crate::Monitor::in_flight) tells it.
+/// A request in flight, from [`Monitor::in_flight`](crate::Monitor::in_flight).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InFlight {
-    /// The route's pattern, or `_unmatched`.
+    /// The pattern of the route, or `_unmatched`.
     pub route: Arc<str>,
-    /// The request's trace.
+    /// The ID of the request's trace.
     pub trace_id: TraceId,
-    /// How long ago it began.
+    /// The time since the request began.
     pub running_for: Duration,
-    /// For how long the poll that runs now has been running; `None` while the request waits. More than
-    /// some milliseconds is a handler that blocks its runtime's thread.
+    /// The time since the current poll began; `None` while the request waits. More than a few milliseconds indicate a
+    /// handler that blocks its runtime thread.
     pub polled_for: Option<Duration>,
 }
 
@@ -52,7 +52,7 @@ impl Requests {
         Self::with_trace_memory(clock, 16 << 20)
     }
 
-    /// Requests whose undecided traces may hold `room` bytes together.
+    /// Creates the requests of a monitor whose undecided traces may hold `room` bytes in total.
     pub(crate) fn with_trace_memory(clock: Clock, room: usize) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Relaxed);
@@ -67,24 +67,24 @@ impl Requests {
         }
     }
 
-    /// Requests whose methods are labels if `methods` names them.
+    /// Sets the methods that are used as labels.
     pub(crate) fn with_methods(mut self, methods: &[String]) -> Self {
         self.methods = KnownMethods::new(methods);
         self
     }
 
-    /// Whether the layers mark the requests that they watch.
+    /// Whether the layers mark the requests that they record.
     #[inline]
     pub(crate) fn marks(&self) -> bool {
         self.marks.load(Relaxed)
     }
 
-    /// From now on, the layers mark the requests that they watch.
+    /// Makes the layers mark the requests that they record from now on.
     pub(crate) fn begin_marking(&self) {
         self.marks.store(true, Relaxed);
     }
 
-    /// The methods that can be labels.
+    /// Returns the methods that can be labels.
     #[inline]
     pub(crate) fn methods(&self) -> &KnownMethods {
         &self.methods
@@ -95,7 +95,7 @@ impl Requests {
         &self.room
     }
 
-    /// The number of this monitor among those of the process.
+    /// Returns the number of this monitor, which is unique in the process.
     #[inline]
     pub(crate) fn number(&self) -> u32 {
         self.number
@@ -110,20 +110,21 @@ impl Requests {
         &self.routes
     }
 
-    /// A new slot that is in no list: for what outlives its request, in whose slot the trace goes on.
+    /// Returns a new slot that is in no list. It is for work that outlives its request; its trace continues in
+    /// `parent`, the slot of that request.
     pub(crate) fn unlisted_slot(&self, parent: Option<Arc<Slot>>) -> Arc<Slot> {
-        // What goes on in a slot that goes on itself belongs to the first one's trace.
+        // If the parent's trace itself continues in another slot, the new slot uses that one.
         let parent = parent.map(|slot| slot.origin().unwrap_or(slot));
         Arc::new(Slot::new(self.number, &self.room, parent, false))
     }
 
-    /// A new slot in the list of requests. The caller pools it.
+    /// Returns a new slot in the list of requests. The caller pools it.
     #[cold]
     pub(crate) fn new_slot(&self) -> Arc<Slot> {
         self.listed(true)
     }
 
-    /// A new slot for a trace without a request.
+    /// Returns a new slot for a trace without a request.
     #[cold]
     pub(crate) fn new_trace_slot(&self) -> Arc<Slot> {
         self.listed(false)
@@ -140,7 +141,7 @@ impl Requests {
         slot
     }
 
-    /// The slots of the traces that began at least `age` ago and are not over.
+    /// Returns the slots of the active traces that began at least `age` ago.
     pub(crate) fn older_than(&self, age: Duration) -> Vec<Arc<Slot>> {
         let before = self.clock.now().saturating_sub(crate::clock::nanos(age));
         let slots = self.all();
@@ -149,7 +150,7 @@ impl Requests {
             .collect()
     }
 
-    /// The slot of a trace that is under way.
+    /// Returns the slot of an active trace.
     pub(crate) fn find_trace(&self, trace: TraceId) -> Option<Arc<Slot>> {
         let slots = self.all();
         let mut open = slots.iter().filter_map(Weak::upgrade);
@@ -163,7 +164,7 @@ impl Requests {
         lock(&self.slots).all.clone()
     }
 
-    /// The requests under way, the longest first.
+    /// Returns the requests in flight, the longest-running first.
     pub(crate) fn in_flight(&self) -> Vec<InFlight> {
         let slots = self.all();
         let now = self.clock.now();

@@ -6,42 +6,43 @@ use crate::model::prefix;
 use crate::model::read_for_status;
 use crate::model::{read_lock, write_lock};
 
-/// Routes that one monitor tells apart. A router has hundreds.
+/// The maximum number of routes of one monitor. A router typically has hundreds.
 const MAX_ROUTES: usize = 4096;
-/// Those of them that hooks and connections name: they may name anything, and leave room for the router's patterns.
+/// The maximum number of those routes that hooks and connections name. Their names are arbitrary, so the limit leaves
+/// room for the router's patterns.
 const MAX_NAMED: usize = 512;
-/// Bytes of a pattern.
+/// The maximum length of a pattern, in bytes.
 pub(crate) const MAX_NAME: usize = 1024;
 
-/// The route of a request that no route matched.
+/// The route of requests that match no route.
 pub(crate) const UNMATCHED: RouteId = RouteId(0);
-/// The route of all that came after [`MAX_ROUTES`].
+/// The route of all requests whose route exceeds [`MAX_ROUTES`].
 pub(crate) const OVERFLOW: RouteId = RouteId(1);
-/// What has no request has no route: it has no name, and so no label and no field.
+/// The route of work outside of requests. Its name is empty, so it appears in no label and no field.
 pub(crate) const NO_REQUEST: RouteId = RouteId(2);
-/// The names of the above.
+/// The names of the reserved routes above.
 const RESERVED: [&str; 3] = ["_unmatched", "_overflow", ""];
 
-/// A route of one monitor, as a number.
+/// The number of a route of one monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct RouteId(pub(crate) u32);
 
 impl RouteId {
-    /// A number that no other route of the monitor has.
+    /// Returns the number, which is unique among the routes of the monitor.
     #[inline]
     pub(crate) const fn number(self) -> u32 {
         self.0
     }
 }
 
-/// The append-only table of one monitor's route patterns. Threads keep a cache of it.
+/// The append-only table of one monitor's route patterns. Each thread caches it.
 #[derive(Debug)]
 pub(crate) struct Routes(RwLock<RouteTable>);
 
 #[derive(Debug, Default)]
 struct RouteTable {
     names: Vec<Arc<str>>,
-    /// How many of them hooks and connections named.
+    /// The number of routes that hooks and connections named.
     named: usize,
     ids: FxHashMap<Arc<str>, RouteId>,
 }
@@ -57,14 +58,14 @@ impl Default for Routes {
 }
 
 impl Routes {
-    /// The number of a router's pattern, by content; of a longer one its first 1024 bytes count.
+    /// Returns the number of a router's pattern, by content. Only the first 1024 bytes of a longer pattern count.
     pub(crate) fn id(&self, name: &str) -> RouteId {
         self.known(name).unwrap_or_else(|| self.add(name, 0))
     }
 
-    /// The number of a name that a hook or a connection gives, by content.
+    /// Returns the number of a name from a hook or a connection, by content.
     pub(crate) fn named(&self, name: &str) -> RouteId {
-        // The empty name is that of work outside requests.
+        // The empty name is reserved for work outside of requests.
         if name.is_empty() {
             return UNMATCHED;
         }
@@ -91,14 +92,14 @@ impl Routes {
         }
     }
 
-    /// Whether no pattern came yet.
+    /// Whether no pattern has been added yet.
     pub(crate) fn none_seen(&self) -> bool {
         read_lock(&self.0).names.len() == RESERVED.len()
     }
 
-    /// The pattern of a number.
+    /// Returns the pattern of a route.
     pub(crate) fn name(&self, id: RouteId) -> Arc<str> {
-        // A child made by `fork` whose parent was adding one knows none.
+        // After a `fork` while the parent process was adding a route, the child process cannot read the table.
         let Some(table) = read_for_status(&self.0) else {
             return Arc::default();
         };

@@ -16,7 +16,7 @@ use crate::model::lock;
 use crate::model::{Sampling, SpanId, TraceId};
 use crate::record::Method;
 
-/// Added to the number of a slot's method where the request is marked.
+/// The flag that is added to the number of a slot's method if the request is marked.
 const MARKED: u8 = 0x80;
 
 /// The state of a request in flight that other threads may read.
@@ -25,36 +25,36 @@ const MARKED: u8 = 0x80;
 #[derive(Debug)]
 pub(crate) struct Slot {
     monitor: u32,
-    /// Odd while a request is under way: a reader that sees the same odd number before and after has
-    /// read one request.
+    /// Odd while a request is in flight. A reader that sees the same odd number before and after its reads has read one
+    /// request.
     generation: AtomicU64,
     start: AtomicU64,
     route: AtomicU32,
     trace_high: AtomicU64,
     trace_low: AtomicU64,
     span: AtomicU64,
-    /// When the current poll began, plus one; 0 between polls.
+    /// The start time of the current poll, plus one; 0 between polls.
     polled_since: AtomicU64,
-    /// The spans of its trace. Where a request's trace goes on in another's slot, that one's.
+    /// The spans of the trace. Unused if the trace continues in the slot of another request, `parent`.
     buffer: TraceBuffer,
     parent: Option<Arc<Self>>,
-    /// Whether it is a request's, and not that of a trace without one.
+    /// Whether the slot belongs to a request, and not to a trace without a request.
     of_request: bool,
-    /// Whether the breadcrumb buffer is not empty; it may still hold those of an earlier request.
+    /// Whether the breadcrumb buffer has events of this request. If not, it may still hold those of an earlier request.
     has_breadcrumbs: AtomicBool,
     breadcrumbs: Mutex<BreadcrumbBuffer>,
-    /// Whether the query tally is not empty; it may still be that of an earlier request.
+    /// Whether the query tally has queries of this request. If not, it may still be that of an earlier request.
     has_tally: AtomicBool,
     head: Mutex<RequestHead>,
-    /// The request's method, as a number and one more; 0 for none. [`MARKED`] is added where the request is marked.
+    /// The number of the request's method plus one; 0 for none. [`MARKED`] is added if the request is marked.
     method: AtomicU8,
-    /// The bits of the trace's sampling decision, and the two below.
+    /// The bits of the trace's sampling decision, with [`IS_DECIDED`] and [`HAS_STATE`].
     sampling: AtomicU8,
-    /// The caller's `tracestate`, where the bits say that there is one.
+    /// The caller's `tracestate`, if [`HAS_STATE`] is set.
     trace_state: Mutex<String>,
 }
 
-/// Whether a slot has a sampling decision, and whether a `tracestate`. No bits of [`Sampling`].
+/// The bits for whether a slot has a sampling decision and a `tracestate`. They do not overlap with [`Sampling`].
 const IS_DECIDED: u8 = 0x80;
 const HAS_STATE: u8 = 0x40;
 
@@ -62,14 +62,14 @@ const HAS_STATE: u8 = 0x40;
 /// unless an error is captured.
 #[derive(Debug, Default)]
 pub(crate) struct RequestHead {
-    /// Path, query, user agent, client address, host and peer address, as a record has them; empty where none are
-    /// kept.
+    /// Path, query, user agent, client address, host and peer address, encoded as in a record; empty if they are not
+    /// stored.
     pub(crate) texts: Vec<u8>,
-    /// User and attributes, as a record has them; empty where there are none.
+    /// User and attributes, encoded as in a record; empty if there are none.
     pub(crate) more: Vec<u8>,
 }
 
-/// What one reading of a slot saw.
+/// A consistent copy of a slot's state.
 pub(super) struct SlotSnapshot {
     pub(super) ids: OperationIds,
     pub(super) start: Nanos,
@@ -105,7 +105,7 @@ impl Slot {
         }
     }
 
-    /// The slot in which this one's trace goes on, where that is another.
+    /// Returns the slot in which this slot's trace continues, if it is another slot.
     pub(super) fn origin(&self) -> Option<Arc<Self>> {
         self.parent.clone()
     }
@@ -115,7 +115,7 @@ impl Slot {
         self.monitor
     }
 
-    /// The spans of its trace.
+    /// Returns the span buffer of the trace.
     #[inline]
     pub(crate) fn trace_buffer(&self) -> &TraceBuffer {
         self.parent
@@ -145,7 +145,7 @@ impl Slot {
         self.trace_low.store(trace as u64, Relaxed);
         self.span.store(ids.span.to_u64(), Relaxed);
         self.polled_since.store(start + 1, Relaxed);
-        // The fields above are seen by whoever sees the odd number.
+        // A reader that sees the odd number also sees the fields above.
         self.generation
             .store(self.generation.load(Relaxed) | 1, Release);
     }
@@ -157,14 +157,14 @@ impl Slot {
             .store((self.generation.load(Relaxed) | 1) + 1, Release);
     }
 
-    /// Sets when the current poll began; `None` when it has ended.
+    /// Sets the start time of the current poll, or `None` when the poll has ended.
     #[inline]
     pub(crate) fn set_poll_start(&self, since: Option<Nanos>) {
         self.polled_since
             .store(since.map_or(0, |at| at + 1), Relaxed);
     }
 
-    /// The ids of the request under way; only for whoever knows that one is.
+    /// Returns the IDs of the request in flight. The caller must know that there is one.
     #[inline]
     pub(crate) fn ids(&self) -> OperationIds {
         let high = u128::from(self.trace_high.load(Relaxed));
@@ -176,24 +176,24 @@ impl Slot {
         }
     }
 
-    /// The route of the request under way.
+    /// Returns the route of the request in flight.
     #[inline]
     pub(crate) fn route(&self) -> RouteId {
         RouteId(self.route.load(Relaxed))
     }
 
-    /// Marks the trace: an error was captured in it.
+    /// Records that an error was captured in the trace.
     pub(crate) fn mark_captured(&self) {
         self.trace_buffer().capture();
     }
 
-    /// Whether an error was captured in this request; holds until the next one opens the slot.
+    /// Whether an error was captured in this request. The value persists until the next request opens the slot.
     #[inline]
     pub(crate) fn is_captured(&self) -> bool {
         self.trace_buffer().is_captured()
     }
 
-    /// Adds an event to the breadcrumbs. It never waits: an event is left out while another thread has the lock.
+    /// Adds an event to the breadcrumbs. Never waits: the event is dropped while another thread holds the lock.
     #[inline]
     pub(crate) fn push_breadcrumb(&self, at: Nanos, record: &[u8]) {
         if let Some(mut breadcrumbs) = try_lock(&self.breadcrumbs) {
@@ -202,7 +202,7 @@ impl Slot {
         }
     }
 
-    /// Appends the request's last events: length-prefixed, the time first.
+    /// Appends the request's last events, each length-prefixed and starting with its time.
     pub(crate) fn copy_breadcrumbs(&self, out: &mut Vec<u8>) {
         if self.has_breadcrumbs.load(Relaxed)
             && let Some(breadcrumbs) = try_lock(&self.breadcrumbs)
@@ -211,14 +211,14 @@ impl Slot {
         }
     }
 
-    /// Counts a query that ended, for the request whose trace this is.
+    /// Counts an ended query for the request in whose slot the trace began.
     #[inline]
     pub(crate) fn count_query(&self, query: &QueryTiming<'_>) {
         self.with_tally().count(query);
     }
 
-    /// Counts a query that ended and adds its span, as [`TraceBuffer::add`] does. When the trace is kept the span takes
-    /// `later` bytes more.
+    /// Counts an ended query and adds its span, like [`TraceBuffer::add`]. The span takes `later` more bytes when the
+    /// trace is kept.
     #[inline]
     pub(crate) fn add_query(
         &self,
@@ -229,20 +229,20 @@ impl Slot {
         self.with_tally().add_query(query, later, write)
     }
 
-    /// Stores a query that failed, after it was counted.
+    /// Stores a failed query that was already counted.
     #[cold]
     pub(crate) fn fail_query(&self, query: FailedQuery) {
         self.with_tally().fail_query(query);
     }
 
-    /// The last query that failed, of the request whose trace this is.
+    /// Returns the last failed query of the request in whose slot the trace began.
     #[cold]
     pub(crate) fn failed_query(&self) -> Option<Arc<FailedQuery>> {
         let slot = self.parent.as_deref().unwrap_or(self);
         slot.tally(|tally| tally.failed().cloned()).flatten()
     }
 
-    /// The trace's buffer, whose query tally is about to change.
+    /// Returns the trace's buffer and records that its query tally is about to change.
     #[inline]
     fn with_tally(&self) -> &TraceBuffer {
         let slot = self.parent.as_deref().unwrap_or(self);
@@ -257,37 +257,37 @@ impl Slot {
         has.then(|| self.buffer.tally(look))
     }
 
-    /// Notes the request's method, and whether the request is marked.
+    /// Sets the request's method, and whether the request is marked.
     #[inline]
     pub(crate) fn set_method(&self, method: Method, marked: bool) {
         let marked = u8::from(marked) * MARKED;
         self.method.store((method.index() + 1) | marked, Relaxed);
     }
 
-    /// Whether the request under way is marked.
+    /// Whether the request in flight is marked.
     pub(crate) fn is_marked(&self) -> bool {
         self.method.load(Relaxed) & MARKED != 0
     }
 
-    /// Whether this is a request, and not a trace without one.
+    /// Whether the slot belongs to a request, and not to a trace without a request.
     pub(crate) fn is_request(&self) -> bool {
         self.of_request
     }
 
-    /// Names the route of the request under way.
+    /// Sets the route of the request in flight.
     pub(crate) fn set_route(&self, route: RouteId) {
         self.route.store(route.0, Relaxed);
     }
 
-    /// The request's method, if it is known.
+    /// Returns the request's method, if it is known.
     pub(crate) fn method(&self) -> Option<Method> {
         (self.method.load(Relaxed) & !MARKED)
             .checked_sub(1)
             .map(Method::from_index)
     }
 
-    /// Notes the sampling decision of the trace and the `tracestate` that it came with. A slot that is used again is
-    /// given another before anything can read it.
+    /// Sets the sampling decision of the trace and the `tracestate` of its caller. When a slot is reused, both are set
+    /// again before anything can read them.
     #[inline]
     pub(crate) fn set_sampling(&self, sampling: Sampling, trace_state: &str) {
         let mut bits = sampling.bits() | IS_DECIDED;
@@ -298,14 +298,14 @@ impl Slot {
         self.sampling.store(bits, Relaxed);
     }
 
-    /// The sampling decision of the trace; `None` in a slot for which none was made.
+    /// Returns the sampling decision of the trace, or `None` if none was made for this slot.
     #[inline]
     pub(crate) fn sampling(&self) -> Option<Sampling> {
         let bits = self.root_slot().sampling.load(Relaxed);
         (bits & IS_DECIDED != 0).then(|| Sampling::from_bits(bits))
     }
 
-    /// The caller's `tracestate`; empty without one.
+    /// Returns the caller's `tracestate`, or an empty string if there is none.
     #[inline]
     pub(crate) fn trace_state(&self) -> String {
         let slot = self.root_slot();
@@ -315,7 +315,7 @@ impl Slot {
         lock(&slot.trace_state).clone()
     }
 
-    /// The slot in which the trace began.
+    /// Returns the slot in which the trace began.
     #[inline]
     fn root_slot(&self) -> &Self {
         self.parent.as_deref().unwrap_or(self)
@@ -327,12 +327,12 @@ impl Slot {
         swap(&mut lock(&self.head));
     }
 
-    /// Reads the head of the request, unless another thread has its lock.
+    /// Reads the head of the request, unless another thread holds the lock.
     pub(crate) fn try_with_head<R>(&self, look: impl FnOnce(&RequestHead) -> R) -> Option<R> {
         try_lock(&self.head).map(|facts| look(&facts))
     }
 
-    /// The request under way as another thread sees it; `None` between requests.
+    /// Reads the request in flight from another thread. Returns `None` between requests.
     pub(super) fn read(&self) -> Option<SlotSnapshot> {
         for _ in 0..4 {
             let before = self.generation.load(Acquire);
@@ -344,7 +344,7 @@ impl Slot {
                 start: self.start.load(Relaxed),
                 polled_since: self.polled_since.load(Relaxed).checked_sub(1),
             };
-            // Pairs with the stores of `close` and `open`: the fields read above are of `before`.
+            // Pairs with the stores of `close` and `open`: the fields read above belong to the generation `before`.
             std::sync::atomic::fence(Acquire);
             if self.generation.load(Relaxed) == before {
                 return Some(snapshot);
@@ -354,7 +354,7 @@ impl Slot {
     }
 }
 
-/// Locks a mutex, poisoned or not, unless it is locked already.
+/// Locks a mutex, even if it is poisoned. Returns `None` if it is already locked.
 fn try_lock<T>(of: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     match of.try_lock() {
         Ok(guard) => Some(guard),

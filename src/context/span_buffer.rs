@@ -13,22 +13,22 @@ use super::trace_memory::TraceMemory;
 use crate::model::{KeepReason, SpanId};
 use crate::model::{lock, recover};
 
-/// The most bytes that one trace may hold.
+/// The maximum size of one trace, in bytes.
 const MAX_TREE: usize = 1 << 20;
-/// The most events of its root, and their bytes.
+/// The maximum number of events of the root, and their maximum total size in bytes.
 const MAX_EVENTS: u32 = 128;
 const MAX_EVENT_BYTES: usize = 8 * 1024;
-/// The initial capacity for either.
+/// The initial capacity, in bytes, for spans and for events.
 const FIRST: usize = 1024;
 
 /// The ended spans of one local trace, in their compact encoding, and the decision on the trace.
 ///
-/// Everyone with the request's slot can add to it: from a task, from another thread, after the root has ended.
+/// Any holder of the request's slot can add to it: from a task, from another thread, or after the root has ended.
 #[derive(Debug)]
 pub(crate) struct TraceBuffer {
     room: Arc<TraceMemory>,
     state: Mutex<BufferState>,
-    /// An error was captured in the trace, so it is to be kept.
+    /// Whether an error was captured in the trace, which makes it kept.
     captured: AtomicBool,
     /// Whether an active span has events. Read without the lock, so that spans without events take no lock for it.
     has_span_events: AtomicBool,
@@ -37,31 +37,31 @@ pub(crate) struct TraceBuffer {
 #[derive(Debug, Default)]
 struct BufferState {
     spans: Vec<u8>,
-    /// Further bytes that the spans take when the trace is kept and their templates are copied.
+    /// The number of additional bytes that the spans take when the trace is kept and their templates are copied.
     later: usize,
     count: u32,
-    /// Events of the root.
+    /// The events of the root.
     events: Vec<u8>,
     event_count: u32,
     of_spans: PendingSpanEvents,
-    /// Spans that were left out of this trace.
+    /// The number of spans of this trace that were dropped.
     lost: u32,
-    /// Events of its root that were left out.
+    /// The number of events of the root that were dropped.
     events_lost: u32,
     decision: Decision,
-    /// The request's query totals. They are here so that a query takes one lock.
+    /// The request's query totals. They are stored here so that a query takes only one lock.
     tally: QueryTally,
 }
 
-/// What is buffered for a trace when it is decided.
+/// The buffered data of a trace when it is decided.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BufferedTrace<'a> {
     pub(crate) spans: &'a [u8],
-    /// Spans that were left out.
+    /// The number of spans that were dropped.
     pub(crate) lost: u32,
-    /// Events of the root.
+    /// The events of the root.
     pub(crate) events: &'a [u8],
-    /// Those that were left out.
+    /// The number of events that were dropped.
     pub(crate) events_lost: u32,
 }
 
@@ -97,7 +97,7 @@ impl TraceBuffer {
         }
     }
 
-    /// Begins a new trace in a buffer that nobody else holds any more.
+    /// Begins a new trace in a buffer that has no other holder.
     #[inline]
     pub(super) fn open(&self, has_tally: bool) {
         let mut state = self.lock();
@@ -119,7 +119,7 @@ impl TraceBuffer {
         self.lock().add(&self.room, 0, write)
     }
 
-    /// Counts a query that ended and adds its span.
+    /// Counts an ended query and adds its span.
     #[inline]
     pub(super) fn add_query(
         &self,
@@ -132,12 +132,12 @@ impl TraceBuffer {
         state.add(&self.room, later, write)
     }
 
-    /// Counts a query that ended.
+    /// Counts an ended query.
     pub(super) fn count(&self, query: &QueryTiming<'_>) {
         self.lock().tally.count(query);
     }
 
-    /// Stores a query that failed.
+    /// Stores a failed query.
     pub(super) fn fail_query(&self, query: FailedQuery) {
         self.lock().tally.fail(query);
     }
@@ -146,15 +146,15 @@ impl TraceBuffer {
         look(&self.lock().tally)
     }
 
-    /// Counts a span that had no room.
+    /// Counts a span for which there was no room.
     pub(crate) fn count_lost_span(&self) {
         let mut state = self.lock();
         state.lost = state.lost.saturating_add(1);
         self.room.lost.fetch_add(1, Relaxed);
     }
 
-    /// Adds an event of the root; `write` appends it and must call no code of the host. An event over the limits is left out
-    /// and counted; so is one that comes after the decision, without the count.
+    /// Adds an event of the root; `write` appends it and must call no code of the host. An event over the limits is
+    /// dropped and counted. An event after the decision is dropped and not counted.
     pub(crate) fn add_event(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
         if state.decision != Decision::Open {
@@ -179,8 +179,8 @@ impl TraceBuffer {
         }
     }
 
-    /// Adds an event of a span under way that is neither the root nor keeps its events itself. `write` appends it and
-    /// calls nothing foreign. An event over the limits is left out and counted.
+    /// Adds an event of an active span that is not the root and does not store its events itself. `write` appends the
+    /// event and must call no code of the host. An event over the limits is dropped and counted.
     #[cold]
     pub(crate) fn add_span_event(&self, span: SpanId, write: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
@@ -200,7 +200,7 @@ impl TraceBuffer {
         self.has_span_events.load(Relaxed)
     }
 
-    /// Whether it was called for this span.
+    /// Whether [`add_span_event`](Self::add_span_event) was called for this span.
     #[inline]
     pub(crate) fn has_span_events_of(&self, span: SpanId) -> bool {
         self.has_span_events() && self.find_span_events(span)
@@ -211,7 +211,7 @@ impl TraceBuffer {
         self.lock().of_spans.has(span)
     }
 
-    /// Takes the events of a span that ends.
+    /// Removes and returns the events of a span that ends.
     #[cold]
     pub(crate) fn take_span_events(&self, span: SpanId) -> Option<SpanEventBuffer> {
         let mut state = self.lock();
@@ -221,7 +221,7 @@ impl TraceBuffer {
         taken
     }
 
-    /// Notes that an error was captured, so that the trace is kept however its root ends.
+    /// Records that an error was captured, so that the trace is kept regardless of how its root ends.
     pub(crate) fn capture(&self) {
         self.captured.store(true, SeqCst);
     }
@@ -231,10 +231,10 @@ impl TraceBuffer {
         self.captured.load(Relaxed)
     }
 
-    /// Decides whether the trace is kept. Returns the decision that holds: the first one.
+    /// Decides whether the trace is kept. Returns the effective decision, which is the first one.
     ///
-    /// If this call makes the decision and it is to keep, `take` receives what is buffered. It runs under the lock and
-    /// must call no code of the host.
+    /// If this call makes the decision and keeps the trace, `take` receives the buffered data. It runs under the lock
+    /// and must call no code of the host.
     #[inline]
     pub(crate) fn decide(
         &self,
@@ -243,8 +243,8 @@ impl TraceBuffer {
     ) -> Decision {
         let mut state = self.lock();
         if state.decision == Decision::Open {
-            // From here on, `add` returns the decision. What it added before is copied below, under the same lock, so
-            // that each span is either copied or late.
+            // From here on, `add` returns the decision. The spans that it added before are copied below under the same
+            // lock, so that each span is either copied or late.
             state.decision = decision;
             if matches!(decision, Decision::Kept(_)) {
                 take(&BufferedTrace {
@@ -254,7 +254,7 @@ impl TraceBuffer {
                     events_lost: state.events_lost,
                 });
             }
-            // Most traces have no spans beside the root. For these nothing is to be released.
+            // Most traces have no spans besides the root, so there is nothing to release.
             if !state.spans.is_empty() || !state.events.is_empty() {
                 state.release(&self.room);
             }
@@ -271,7 +271,7 @@ impl TraceBuffer {
         state.release(&self.room);
     }
 
-    /// Bytes that the trace would take if it were kept now.
+    /// Returns the size, in bytes, that the trace would have if it were kept now.
     pub(crate) fn bytes(&self) -> usize {
         let state = self.lock();
         state.spans.len() + state.later + state.events.len()
@@ -331,7 +331,7 @@ impl BufferState {
         self.later = 0;
         self.events.clear();
         self.event_count = 0;
-        // The slot is pooled: the capacity of a large trace is freed.
+        // The slot is pooled, so the capacity of a large trace is freed.
         if self.spans.capacity() > 16 * 1024 {
             self.spans = Vec::new();
         }

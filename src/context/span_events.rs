@@ -1,11 +1,11 @@
-//! Events of spans that have begun and not ended, and whose owner keeps no events itself.
+//! Events of active spans whose owner does not store events itself.
 
 use super::trace_memory::TraceMemory;
 use crate::model::SpanId;
 
-/// Spans of one trace that may have such events at a time.
+/// The maximum number of spans of one trace that have such events at the same time.
 const MAX_SPANS: usize = 64;
-/// Events of one span, and their bytes.
+/// The maximum number of events of one span, and their maximum total size in bytes.
 const MAX_EVENTS: u32 = 128;
 const MAX_BYTES: usize = 8 * 1024;
 
@@ -19,16 +19,17 @@ pub(super) struct PendingSpanEvents {
 #[derive(Debug)]
 pub(crate) struct SpanEventBuffer {
     span: SpanId,
-    /// One after the other, in their compact form.
+    /// The events, one after the other, in their compact encoding.
     pub(crate) bytes: Vec<u8>,
     count: u32,
-    /// Events for which there was no room.
+    /// The number of events for which there was no room.
     pub(crate) left_out: u32,
 }
 
 impl PendingSpanEvents {
-    /// Adds an event, which `write` appends. `own`: bytes that the trace holds beside these. Returns `false` where too
-    /// many spans have events already; an event for which its span has no room is counted with the span.
+    /// Adds the event that `write` appends. `own` is the number of bytes that the trace holds in addition to these
+    /// events. Returns `false` if too many spans already have events. An event for which its span has no room is
+    /// counted for the span.
     pub(super) fn add(
         &mut self,
         room: &TraceMemory,
@@ -74,7 +75,7 @@ impl PendingSpanEvents {
         self.all.iter().any(|of| of.span == span)
     }
 
-    /// Takes out the events of a span.
+    /// Removes and returns the events of a span.
     pub(super) fn take(&mut self, room: &TraceMemory, span: SpanId) -> Option<SpanEventBuffer> {
         let at = self.all.iter().position(|of| of.span == span)?;
         let taken = self.all.swap_remove(at);

@@ -1,14 +1,15 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// A trace may hold so many times what is still free: many large ones leave room for small ones.
+/// The maximum size of a trace, as a multiple of the memory that is still free. So many large traces leave room for
+/// small ones.
 const OF_FREE: usize = 16;
 
-/// How many bytes the undecided traces of one monitor hold together, and how many they may.
+/// The memory of one monitor's undecided traces: the bytes in use and their limit.
 #[derive(Debug)]
 pub(crate) struct TraceMemory {
     held: AtomicUsize,
     max: usize,
-    /// Spans for which there was none.
+    /// The number of spans for which there was no room.
     pub(super) lost: AtomicU64,
 }
 
@@ -25,7 +26,7 @@ impl TraceMemory {
         self.held.fetch_sub(bytes, Relaxed);
     }
 
-    /// Takes room for so many bytes of a trace, which then holds `own` of them.
+    /// Reserves bytes for a trace, which then holds `own` bytes in total. Returns whether there is room.
     pub(super) fn take(&self, bytes: usize, own: usize) -> bool {
         let held = self.held.fetch_add(bytes, Relaxed).saturating_add(bytes);
         let free = self.max.checked_sub(held);
@@ -36,12 +37,12 @@ impl TraceMemory {
         fits
     }
 
-    /// Bytes that undecided traces hold now.
+    /// Returns the number of bytes that undecided traces hold now.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Relaxed)
     }
 
-    /// Spans that were left out because there was no room for them.
+    /// Returns the number of spans that were dropped for lack of room.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Relaxed)
     }

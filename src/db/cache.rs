@@ -12,7 +12,7 @@ use super::retirements;
 use super::target::DatabaseTarget;
 use crate::model::Cache;
 
-/// Places in a thread's cache, of 32 bytes each. Up to some two thousand statements are all found again.
+/// Slots of a thread's cache, of 32 bytes each. Up to about two thousand statements, all are found again.
 const MAX_PLACES: usize = 4096;
 /// Bytes of all texts in a thread's cache. A text longer than a sixteenth of this is not cached.
 const MAX_BYTES: usize = 256 * 1024;
@@ -25,8 +25,8 @@ thread_local! {
 /// Statements by the hash of their text.
 struct StatementCache {
     statements: Cache<CacheEntry>,
-    /// The place where the text at an address of this hash was found last. A literal of the program has one address, so
-    /// that its text need not be hashed; it is compared all the same.
+    /// The slot where the text at an address of this hash was found last. A literal of the program has one address, so
+    /// that its text need not be hashed; it is still compared.
     hints: Vec<Cell<u16>>,
     /// [`retirements::total`] when the thread last dropped retired digests.
     swept_at: u64,
@@ -41,7 +41,7 @@ pub(super) struct Resolved {
     pub(super) is_cacheable: bool,
 }
 
-/// Returns a statement's digest from the thread's cache, or calls `resolve` and remembers what it returns.
+/// Returns a statement's digest from the thread's cache, or calls `resolve` and caches its result.
 #[inline]
 pub(super) fn get_or_resolve(
     target: &Arc<DatabaseTarget>,
@@ -63,7 +63,7 @@ fn resolve_and_insert(text: &str, resolve: impl FnOnce() -> Resolved) -> Arc<Dig
         is_cacheable,
     } = resolve();
     if is_cacheable {
-        // A thread that is ending has no cache any more.
+        // A thread that is ending no longer has a cache.
         let _inserted = CACHE.try_with(|cache| {
             if let Ok(mut cache) = cache.try_borrow_mut() {
                 cache.insert(text, &digest);

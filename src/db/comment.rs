@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::trace::Propagation;
 
-/// What a comment carries: the trace context, and no baggage, which callers may have filled.
+/// The content of a comment: the trace context, without baggage, which callers may have filled.
 pub(super) const CARRIED: Propagation = Propagation {
     trace_context: true,
     baggage: false,
@@ -28,7 +28,7 @@ impl<'s> CommentBuilder<'s> {
         }
     }
 
-    /// Adds a key and its value. The value is percent-encoded, so that it can end neither the quotes nor the comment.
+    /// Adds a key and its value. The value is percent-encoded, so that it cannot end the quotes or the comment.
     pub(super) fn put(&mut self, key: &str, value: &str) {
         if self.comment.len() + key.len() + 3 * value.len() + 8 > MAX_COMMENT {
             return;

@@ -5,11 +5,11 @@ use super::queries::Queries;
 use super::system::DbSystem;
 use super::target::{DatabaseTarget, clean_name};
 
-/// A database whose queries are recorded. Made by [`Monitor::db`](crate::Monitor::db). Cheap to clone: keep it beside
+/// A database whose queries are recorded. Made by [`Monitor::db`](crate::Monitor::db). Cheap to clone: store it next to
 /// the pool.
 ///
-/// Names are cut at 128 bytes. A monitor tells 64 databases apart by their names; further ones count under their system
-/// alone. So a name that comes from outside, such as a tenant's, cannot fill the metrics.
+/// Names are cut at 128 bytes. A monitor distinguishes 64 databases by their names; further ones count only under their
+/// system. So an external name, such as a tenant's, cannot fill the metrics.
 #[derive(Debug, Clone)]
 #[must_use = "a database records nothing until a query is begun with it"]
 pub struct Database {
@@ -59,7 +59,7 @@ impl Database {
         self.queries.events.add_instrumented_pool();
     }
 
-    /// Announces an event of SQLx for a statement whose query is recorded otherwise.
+    /// Announces an event of SQLx for a statement whose query is recorded by an adapter.
     #[cfg(feature = "sqlx")]
     pub(super) fn expect_event(&self, statement: &str) {
         self.queries.events.expect(statement);

@@ -41,15 +41,15 @@ pub(super) struct Digest {
     pub(super) summary: Arc<str>,
     operation: Box<str>,
     collection: Option<Box<str>>,
-    /// The span of a query that completed and has no attributes of its own. The normalized text is among its attributes
-    /// and stored nowhere else, since it may be long.
+    /// The span of a completed query without further attributes. The normalized text is among its attributes and stored
+    /// nowhere else, since it may be long.
     pub(super) span_template: SpanTemplate,
     pub(super) stats: DigestStats,
     /// Held while the summary labels series. Otherwise queries count in the series of [`OTHER`].
     label: LabelClaim,
     completed: OnceLock<Histogram>,
     cancelled: OnceLock<Histogram>,
-    /// Set for [`OTHER`] alone.
+    /// Set only for [`OTHER`].
     other: Option<Box<OtherSeries>>,
 }
 
@@ -148,7 +148,7 @@ impl Digest {
         }
     }
 
-    /// The summary. Without one, the database, the server or the system, as the semantic conventions say.
+    /// The summary. Without one, the database, the server or the system, as the semantic conventions specify.
     fn span_name(&self) -> String {
         let target = &*self.target;
         if !self.summary.is_empty() {
@@ -189,12 +189,12 @@ impl Digest {
         self.live_for.load(Relaxed) == Arc::as_ptr(target).addr()
     }
 
-    /// Whether the digest has its place in the table.
+    /// Whether the digest is in the table.
     pub(super) fn is_live(&self) -> bool {
         self.live_for.load(Relaxed) != 0
     }
 
-    /// Takes the digest out of all caches and releases its label. Queries under way still count here, in the series of
+    /// Removes the digest from all caches and releases its label. Running queries still count here, in the series of
     /// [`OTHER`].
     pub(super) fn retire(&self) {
         if self.live_for.swap(0, Relaxed) == 0 {
@@ -274,7 +274,7 @@ impl Digest {
         let now = query.timing.end;
         let (completed, cancelled) = match &self.other {
             Some(other) => {
-                // Its statements get another chance of a place in the table.
+                // Its statements get another chance to enter the table.
                 if now >= other.expires_at {
                     self.retire();
                 }

@@ -242,7 +242,7 @@ impl QueryGuard {
             digest.record_failure(span.slot(), outcome);
             false
         };
-        // 5. Any other outcome has attributes of its own. The template also does not fit a root, a late span, one with
+        // 5. Any other outcome has additional attributes. The template also does not fit a root, a late span, one with
         //    events, or one for which the trace has no room.
         if !has_span {
             self.end_detailed_span(outcome, now);

@@ -7,8 +7,8 @@ use crate::metrics::{Histogram, Metrics};
 use crate::semconv;
 use crate::trace::Traces;
 
-/// Where the queries of one monitor are recorded. Each digest holds it, so that a query clones one `Arc` alone: a
-/// reference count that all threads share is the most expensive part of a query's begin.
+/// Where the queries of one monitor are recorded. Each digest holds it, so that a query clones only one `Arc`: a
+/// reference count that all threads share is the most expensive part of starting a query.
 #[derive(Debug)]
 pub(super) struct QueryInstruments {
     pub(super) requests: Arc<Requests>,

@@ -103,7 +103,7 @@
 //! }
 //! ```
 //!
-//! All places in full:
+//! The complete list:
 //!
 //! | where | what |
 //! |---|---|
@@ -130,8 +130,8 @@
 //! | code that runs in it panics | `panicked` |
 //! | there is no guard; an event of SQLx reports the query | `unknown` |
 //!
-//! What the database makes of a cancelled query is not known here. A guard works outside a request too: it is then the
-//! root of a trace of its own.
+//! Whether the database completes a cancelled query is unknown. A guard also works outside a request: it is then the
+//! root of its own trace.
 //!
 //! # What is kept of a statement
 //!
@@ -145,39 +145,39 @@
 //! an alias, `*`), and less on its values (the lengths of lists, the types of literals).
 //!
 //! The summary has the operations and their targets, in the order and the spelling of the statement (`select "Orders"
-//! customers`), in at most 255 bytes. Statements that differ in the case of words alone have one digest, with the
+//! customers`), in at most 255 bytes. Statements that differ only in the case of words have one digest, with the
 //! summary of the first. A query without a summary has a span with the name of the database, of the server or of the
 //! system. `db.operation.name` and `db.collection.name` are not read from SQL, since a statement may run several
 //! operations on several tables. Callers that know them use [`operation`](Database::operation).
 //!
-//! Passwords and keys that stand in a statement without quotes are literals too: what follows `IDENTIFIED BY`,
-//! `PASSWORD`, `REPLACE`, `USING` and `AS` in statements about users, roles and links; the value of a key or a token;
-//! and unquoted words after a procedure of `EXEC`, or of `CALL` if its name begins with `sp_` or `xp_`. If it is not
-//! clear which of two words is the secret, both are. The names of users, roles and logins stay in the text but not in
-//! the summary, which labels series.
+//! Unquoted passwords and keys in a statement are literals too: what follows `IDENTIFIED BY`, `PASSWORD`, `REPLACE`,
+//! `USING` and `AS` in statements about users, roles and links; the value of a key or a token; and unquoted words after
+//! a procedure of `EXEC`, or of `CALL` if its name begins with `sp_` or `xp_`. If it is not clear which of two words is
+//! the secret, both are. The names of users, roles and logins stay in the text but not in the summary, which labels
+//! series.
 //!
-//! The names of tables and columns stay. If a program makes tables by the thousand, or writes values as names, these
+//! The names of tables and columns stay. If a program creates thousands of tables, or writes values as names, these
 //! names are shown. Statements are read as a server reads them in its default mode. Under `NO_BACKSLASH_ESCAPES`
 //! (`MySQL`), `standard_conforming_strings = off` (`PostgreSQL`) or `QUOTED_IDENTIFIER OFF` (SQL Server), a literal may
-//! be taken for something else. In `SQLite`, `"text"` is a name even where the server takes it for a string.
+//! be misread. In `SQLite`, `"text"` is a name even where the server treats it as a string.
 //!
 //! # Cardinality limits
 //!
 //! | what | limit | beyond it |
 //! |---|---|---|
 //! | pools of a monitor | 64 | count as the pool `_other`, without their state |
-//! | databases of a monitor | 64 | count under their system alone |
+//! | databases of a monitor | 64 | count only under their system |
 //! | digests of a monitor | 1,000, and 1 MiB of their texts | statements count as `_other` of their database |
 //! | summaries that label series | 1,000 | queries count in the series of `_other` |
 //! | bytes of a statement that are read | 64 KiB | ignored |
 //! | bytes of the normalized text | 2 KiB | cut, with `…` |
-//! | statements that a thread remembers | some 2,000, of up to 16 KiB each and 256 KiB together | are read again |
+//! | statements that a thread caches | about 2,000, of up to 16 KiB each and 256 KiB together | are read again |
 //!
-//! In a full table, a statement takes the place of the digest with the fewest calls once it was seen more often than
-//! that digest was called. So a statement that comes a second time takes the place of one that ran once. Each call of a
-//! digest that runs regularly counts as eight. A digest without a call for an hour (three hours if it ran regularly)
-//! gives its place to any other. The counts of an evicted digest move to `_other`; in the metrics they stay in its
-//! series, which leaves the page when it is idle.
+//! In a full table, a statement replaces the digest with the fewest calls once it was seen more often than that digest
+//! was called. So a statement that runs a second time replaces one that ran once. Each call of a digest that runs
+//! regularly counts as eight. A digest without a call for an hour (three hours if it ran regularly) can be replaced by
+//! any other. The counts of an evicted digest move to `_other`; in the metrics they stay in its series, which leaves
+//! the page when it is idle.
 //!
 //! From the 500th label on, the first call of a new statement counts in the series of `_other`; from the 700th on its
 //! first two calls, from the 850th on its first seven.

@@ -9,7 +9,7 @@ use crate::context::{DriverError, FailedQuery, QueryTiming};
 pub(super) enum QueryOutcome {
     Completed,
     Failed {
-        /// The database's code where it is known, else the error's type.
+        /// The database's code if it is known, otherwise the error's type.
         error_type: Cow<'static, str>,
         driver: DriverError,
         /// The path of the error's type.
@@ -20,7 +20,7 @@ pub(super) enum QueryOutcome {
     /// Dropped before its end: the client disconnected, or a timeout elapsed.
     Cancelled,
     Panicked,
-    /// An event of SQLx alone reported the query; it does not say how the query ended.
+    /// Only an event of SQLx reported the query; it does not show how the query ended.
     Unknown,
 }
 

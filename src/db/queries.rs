@@ -44,7 +44,7 @@ impl Queries {
         }
     }
 
-    /// Returns the one target that equals `target`.
+    /// Returns the shared target that equals `target`.
     pub(super) fn target(&self, target: DatabaseTarget) -> Arc<DatabaseTarget> {
         lock(&self.registry).target(target)
     }
@@ -68,7 +68,7 @@ impl Queries {
         operation: &str,
         collection: &str,
     ) -> Arc<Digest> {
-        // No statement begins with a NUL, so the key is none.
+        // No statement begins with a NUL, so the key cannot equal one.
         let key = format!("\0{operation}\0{collection}");
         cache::get_or_resolve(target, &key, || {
             self.resolve(target, NormalizedStatement::named(operation, collection))

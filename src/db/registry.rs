@@ -13,11 +13,11 @@ use super::table::{Admission, DigestTable};
 use super::target::DatabaseTarget;
 use crate::clock::Nanos;
 
-/// Targets that are told apart by more than their system.
+/// Targets that are distinguished by more than their system.
 const MAX_TARGETS: usize = 64;
-/// Sightings after which threads cache a statement that has no place in the table.
+/// Sightings after which threads cache a statement that is not in the table.
 const MIN_SIGHTINGS: u64 = 32;
-/// Retired digests whose counts are moved to [`DigestRegistry::others`] at once.
+/// Retired digests whose counts are moved to [`DigestRegistry::others`] together.
 const MAX_UNSETTLED: usize = 64;
 /// Time after which fewer retired digests are settled.
 const SETTLE_EVERY: Nanos = 10_000_000_000;
@@ -27,7 +27,7 @@ const SETTLE_EVERY: Nanos = 10_000_000_000;
 pub(super) struct DigestRegistry {
     targets: Vec<Arc<DatabaseTarget>>,
     table: DigestTable,
-    /// For each target, the digest of the statements without a place in the table.
+    /// For each target, the digest of the statements that are not in the table.
     others: Vec<Arc<Digest>>,
     /// The number of retired digests at which their counts are moved.
     settle_at_length: usize,
@@ -35,10 +35,10 @@ pub(super) struct DigestRegistry {
 }
 
 impl DigestRegistry {
-    /// Returns the one target that equals `target`. Beyond the limit, all targets of a system are one.
+    /// Returns the target that equals `target`. Beyond the limit, all targets of a system share one.
     pub(super) fn target(&mut self, target: DatabaseTarget) -> Arc<DatabaseTarget> {
         if self.targets.len() >= MAX_TARGETS && !self.targets.iter().any(|old| **old == target) {
-            // A builder makes a target with each setter. Nothing holds those on the way to the last one.
+            // A builder makes a target with each setter. Nothing holds the intermediate ones.
             self.targets.retain(|old| Arc::strong_count(old) > 1);
             if self.targets.len() >= MAX_TARGETS {
                 return self.get_or_insert_target(DatabaseTarget::new(target.system));
@@ -80,7 +80,7 @@ impl DigestRegistry {
                     is_cacheable: true,
                 }
             }
-            // A cached statement is not sighted again. So it is not cached before it had the chance to get a place.
+            // A cached statement is not sighted again. So it is not cached before it had a chance to enter the table.
             Admission::Rejected { sightings } => Resolved {
                 digest: self.other(instruments, target),
                 is_cacheable: sightings >= MIN_SIGHTINGS,
@@ -96,7 +96,7 @@ impl DigestRegistry {
         self.table.digests().chain(&self.others).cloned().collect()
     }
 
-    /// The digest of a target's statements without a place. A retired one is replaced, and its counts move.
+    /// The digest of a target's statements that are not in the table. A retired one is replaced, and its counts move.
     fn other(
         &mut self,
         instruments: &Arc<QueryInstruments>,
@@ -132,7 +132,7 @@ impl DigestRegistry {
     fn settle(&mut self, instruments: &Arc<QueryInstruments>) {
         let mut retired = std::mem::take(&mut self.table.retired);
         retired.retain_mut(|digest| {
-            // Checked before the counts are read: a digest that only this list holds counts no more.
+            // Checked before the counts are read: the counts of a digest that only this list holds no longer change.
             let is_held = Arc::get_mut(digest).is_none();
             if !is_held || digest.stats.calls() > 0 {
                 let other = self.other(instruments, &Arc::clone(&digest.target));

@@ -1,4 +1,4 @@
-//! Counts the digests that were retired, so that each thread knows when to drop those in its cache.
+//! Counts the digests that were retired, so that each thread can decide when to drop those in its cache.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -8,7 +8,7 @@ pub(super) const SWEEP_AFTER: u64 = 32;
 /// Retired digests of all monitors.
 static RETIRED: AtomicU64 = AtomicU64::new(0);
 
-/// Counts a retired digest. One that stands for many statements makes every thread sweep its cache.
+/// Counts a retired digest. One that represents many statements makes every thread sweep its cache.
 pub(super) fn add(is_shared: bool) {
     RETIRED.fetch_add(if is_shared { SWEEP_AFTER } else { 1 }, Relaxed);
 }

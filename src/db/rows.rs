@@ -124,7 +124,8 @@ impl QueryGuard {
         if returned > 0 || affected.results == 0 || !self.changes_rows() {
             return self.rows(returned);
         }
-        // With several statements in one text, each may have repeated the number of the one before: no sum is right.
+        // With several statements in one text, each may have repeated the number of the previous one, so no sum is
+        // correct.
         match affected.rows {
             Some(rows) if affected.results == 1 => self.rows(rows),
             _ => self,

@@ -28,7 +28,7 @@ pub(super) struct DigestStats {
     times: ExponentialHistogram,
 }
 
-/// A route and its calls. The route's number is stored plus one; 0 is a free place.
+/// A route and its calls. The route's number is stored plus one; 0 is a free slot.
 #[derive(Debug, Default)]
 struct RouteCalls {
     route: AtomicU32,
@@ -52,13 +52,13 @@ pub struct QueryStats {
     pub system: DbSystem,
     /// The database's name, if one was set.
     pub namespace: Option<Arc<str>>,
-    /// The operations and their targets, such as `SELECT orders`; at most 255 bytes. `_other` stands for the statements
+    /// The operations and their targets, such as `SELECT orders`; at most 255 bytes. `_other` represents the statements
     /// for which the table has no room.
     pub summary: Arc<str>,
     /// The normalized statement: literals replaced by `?`, at most 2 KiB. Empty for systems without SQL and for
     /// `_other`.
     pub text: Arc<str>,
-    /// Queries that have ended, whatever their outcome.
+    /// Queries that have ended, with any outcome.
     pub calls: u64,
     /// Queries that failed or panicked.
     pub errors: u64,
@@ -76,8 +76,8 @@ pub struct QueryStats {
     pub max: Duration,
     /// Rows returned or changed, of the queries for which the number is known.
     pub rows: u64,
-    /// Up to eight routes that ran the query, with their calls, in descending order of calls. The empty route stands
-    /// for work outside a request.
+    /// Up to eight routes that ran the query, with their calls, in descending order of calls. The empty route
+    /// represents work outside a request.
     pub callers: Vec<(Arc<str>, u64)>,
     /// Calls from further routes.
     pub other_callers: u64,
@@ -116,7 +116,7 @@ impl DigestStats {
         self.times.count()
     }
 
-    /// Moves the counts of another digest here. What `other` counts during the move is moved the next time.
+    /// Moves the counts of another digest here. Counts that `other` gets during the move are moved the next time.
     pub(super) fn absorb(&self, other: &Self) {
         let counts = [
             (&self.errors, &other.errors),
@@ -146,12 +146,12 @@ impl DigestStats {
         }
     }
 
-    /// Counts calls of a route, whose number is given plus one: 0 marks a free place.
+    /// Counts calls of a route, whose number is given plus one: 0 marks a free slot.
     #[inline]
     fn count_caller(&self, number: u32, calls: u64) {
         for caller in &self.callers {
             let known = caller.route.load(Relaxed);
-            // Another thread may take the place first, for this route or for another one.
+            // Another thread may take the slot first, for this route or for another one.
             let claims = || {
                 let taken = caller.route.compare_exchange(0, number, Relaxed, Relaxed);
                 taken.is_ok() || taken == Err(number)

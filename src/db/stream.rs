@@ -1,4 +1,4 @@
-//! A stream whose items come from a future.
+//! A stream whose items a future produces.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

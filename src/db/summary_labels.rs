@@ -14,7 +14,7 @@ const BUDGET: [(u64, usize); 4] = [(8, 1000), (3, 850), (2, 700), (0, 500)];
 const SWEEP_EVERY: Nanos = 1_000_000_000;
 
 /// The summaries that label series. A label stays in the table until its series, which no digest uses any more, has
-/// left the metrics page. So statements that come and go do not fill the metric.
+/// left the metrics page. So short-lived statements do not fill the metric.
 #[derive(Debug)]
 pub(super) struct SummaryLabels {
     table: Mutex<LabelTable>,
@@ -35,7 +35,7 @@ struct LabelUsage {
     released_at: Nanos,
 }
 
-/// A digest's claim on the label of its summary. The state changes under the lock of the table alone.
+/// A digest's claim on the label of its summary. The state changes only under the lock of the table.
 #[derive(Debug)]
 pub(super) struct LabelClaim {
     /// The hash of the label set.

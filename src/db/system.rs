@@ -24,7 +24,7 @@ pub enum DbSystem {
     /// `clickhouse`
     Clickhouse,
     /// `other_sql`: any other system with SQL. Text in double quotes is taken for a literal, as in some dialects,
-    /// unless it stands where a table is expected. Names may stand in brackets.
+    /// unless it is where a table is expected. Names may be in brackets.
     OtherSql,
     /// `redis`
     Redis,

@@ -1,4 +1,4 @@
-//! The bounded table of digests: which statements are recorded separately, and which of them give way to others.
+//! The bounded table of digests: which statements are recorded separately, and which of them are evicted.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ const MAX_DIGESTS: usize = 1000;
 const MAX_DIGEST_BYTES: usize = 1 << 20;
 /// Retired digests that are still in use. At this limit, no digest is evicted.
 const MAX_RETIRED: usize = 2048;
-/// Evictions for one new digest. More than one is needed only where bytes are short, not places.
+/// Evictions for one new digest. More than one is needed only if bytes are scarce, not entries.
 const MAX_EVICTIONS: usize = 8;
 /// Candidates for eviction that one scan of the table finds.
 const MAX_CANDIDATES: usize = 64;
@@ -20,9 +20,9 @@ const MAX_CANDIDATES: usize = 64;
 const SECOND: Nanos = 1_000_000_000;
 /// Time between two scans of the table, unless an eviction needs one earlier.
 const SCAN_EVERY: Nanos = 60 * SECOND;
-/// A digest runs regularly if its calls are at least this far apart.
+/// A digest runs regularly if at least this time passes between its calls.
 const REGULAR_AFTER: Nanos = 60 * SECOND;
-/// A digest without a call for this long gives way to any other one.
+/// A digest without a call for this long can be replaced by any other one.
 const IDLE_AFTER: Nanos = 3600 * SECOND;
 /// The same for a digest that ran regularly.
 const REGULAR_IDLE_AFTER: Nanos = 3 * IDLE_AFTER;
@@ -34,8 +34,8 @@ const MAX_SIGHTED: usize = 2048;
 const SIGHTING_PERIOD: Nanos = IDLE_AFTER / 2;
 
 /// The digests that are recorded separately. A full table evicts the digest with the lowest weight for a statement that
-/// was sighted more often than that. So a statement that runs once takes no place, one that runs again takes the place
-/// of one that ran once, and a flood of new statements leaves the busy ones alone.
+/// was sighted more often than that. So a statement that runs once evicts nothing, one that runs again replaces one
+/// that ran once, and a flood of new statements does not evict the busy ones.
 #[derive(Debug, Default)]
 pub(super) struct DigestTable {
     entries: FxHashMap<u64, DigestEntry>,
@@ -47,7 +47,7 @@ pub(super) struct DigestTable {
     inserted_since_scan: bool,
     scanned_at: Nanos,
     insertions: u64,
-    /// Evicted digests. Threads no longer find them in their caches, but queries under way hold them and will count in
+    /// Evicted digests. Threads no longer find them in their caches, but running queries hold them and will count in
     /// them.
     pub(super) retired: Vec<Arc<Digest>>,
 }
@@ -71,7 +71,7 @@ struct Candidate {
     id: u64,
 }
 
-/// How often statements without a place were sighted, in the current period and in the one before it.
+/// How often statements that are not in the table were sighted, in the current period and in the one before it.
 #[derive(Debug, Default)]
 struct SightingCounts {
     current: FxHashMap<u64, u64>,
@@ -79,7 +79,7 @@ struct SightingCounts {
     period_start: Nanos,
 }
 
-/// Whether a new digest gets a place.
+/// Whether a new digest is admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
     Admitted,
@@ -167,7 +167,7 @@ impl DigestTable {
                 self.bytes = self
                     .bytes
                     .saturating_sub(entry.digest.span_template.bytes());
-                // Its calls count as sightings, so that it can come back.
+                // Its calls count as sightings, so that it can return to the table.
                 if entry.calls > 1 {
                     self.sightings.add(id, entry.calls, now);
                 }
@@ -212,7 +212,7 @@ impl DigestEntry {
             return 0;
         }
         let weight = if self.is_regular { REGULAR_WEIGHT } else { 1 };
-        // A digest without a call may have its first query under way.
+        // The first query of a digest without a call may still be running.
         calls.max(1).saturating_mul(weight)
     }
 }

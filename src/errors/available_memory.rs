@@ -1,13 +1,14 @@
-//! How much more memory the process can take, as far as the system says.
+//! How much more memory the process can allocate, as reported by the system.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// What resolving a backtrace takes beside the program's file, which it maps completely.
+/// Memory that resolving a backtrace needs in addition to the program's file, which it maps completely.
 const SYMBOL_TABLES: u64 = 64 << 20;
 
-/// Address space that other threads may take meanwhile: for a new arena, the allocator reserves 128 MiB and keeps 64.
+/// Address space that other threads may allocate at the same time: for a new arena, the allocator reserves 128 MiB and
+/// keeps 64.
 const ARENAS: u64 = 192 << 20;
 
 /// The bytes that must be available to resolve a backtrace: 64 MiB and the size of the program's file.
@@ -20,7 +21,7 @@ pub(super) fn required() -> u64 {
 }
 
 /// The bytes that are available under the tightest limit: of the address space (`ulimit -v`, less 192 MiB), of the
-/// control groups and of the machine. `None` where the system does not say.
+/// control groups and of the machine. `None` if the system does not report it.
 pub(super) fn available() -> Option<u64> {
     let read = |path: &str| fs::read_to_string(path).ok();
     let address_space = || address_space(&read("/proc/self/limits")?, &read("/proc/self/status")?);
@@ -36,7 +37,7 @@ fn address_space(limits: &str, status: &str) -> Option<u64> {
     let limit = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max address space"))?;
-    // `unlimited` is no number, so there is no limit then.
+    // `unlimited` is not a number, so there is no limit then.
     let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;
     let taken = kilobytes(status, "VmSize:")?.saturating_add(ARENAS);
     Some(limit.saturating_sub(taken))

@@ -24,7 +24,7 @@ const MAX_WAITING: usize = 256;
 /// Held while a backtrace is resolved.
 ///
 /// The standard library captures and resolves backtraces under one lock of the process, and resolving may take a
-/// second. So nobody captures one meanwhile: no capture waits for that lock.
+/// second. So no backtrace is captured during that time, and no capture waits for that lock.
 static RESOLVING: RwLock<()> = RwLock::new(());
 
 /// Decides which events get a backtrace, and keeps the backtraces until they are resolved.
@@ -98,7 +98,7 @@ impl BacktraceQueue {
             }
             let next = mark | ((seen & COUNT) + 1);
             if is_ours {
-                // Of two threads at the same time, one may fail; the other one's event has the backtrace.
+                // One of two concurrent threads may fail; the event of the other one has the backtrace.
                 return site.compare_exchange(seen, next, Relaxed, Relaxed).is_ok();
             }
         }
@@ -114,7 +114,7 @@ impl BacktraceQueue {
         frames::read(&text, location)
     }
 
-    /// Takes out the backtrace of an event, if it is still waiting.
+    /// Removes and returns the backtrace of an event, if it is still waiting.
     pub(super) fn remove(&self, event: EventId) -> Option<Backtrace> {
         let mut waiting = lock(&self.waiting);
         let at = waiting.iter().position(|(id, ..)| *id == event)?;
@@ -147,7 +147,7 @@ fn oldest_of_busiest_site(waiting: &VecDeque<(EventId, u64, Backtrace)>) -> Opti
 mod tests {
     use super::*;
 
-    /// A queue with a lock of its own, so that tests do not disturb each other.
+    /// A queue with its own lock, so that tests do not disturb each other.
     fn alone(mode: Backtraces) -> BacktraceQueue {
         BacktraceQueue::with_lock(mode, Box::leak(Box::default()))
     }

@@ -87,10 +87,10 @@ impl<'a, E: Error + ?Sized> ErrorCapture<'a, E> {
         self
     }
 
-    /// Adds a part of the fingerprint. Events with equal fingerprints form one group, whatever their type, message,
-    /// location and route.
+    /// Adds a part of the fingerprint. Events with equal fingerprints form one group, regardless of their type,
+    /// message, location and route.
     ///
-    /// A fingerprint has at most eight parts of 256 bytes. The part `{{ default }}` stands for what would make the
+    /// A fingerprint has at most eight parts of 256 bytes. The part `{{ default }}` represents what would make the
     /// group otherwise.
     pub fn fingerprint(mut self, part: impl AsRef<str>) -> Self {
         self.details.push_fingerprint_part(part.as_ref());

@@ -1,4 +1,4 @@
-//! From an error to a record in the queue, on the caller's thread.
+//! Encodes an error as a record in the queue, on the caller's thread.
 
 use std::cell::Cell;
 use std::hash::BuildHasher;
@@ -16,16 +16,16 @@ use crate::model::codec::{Reader, put_str};
 use crate::model::{EventId, Level, RecordKind, SpanId, TraceId, cut, is_suppressed, prefix};
 use crate::record::{ErrorKind, ErrorRecord, Method, TextPairs, put_user_and_attributes};
 
-/// The most bytes of a path, a query, a user agent or an address.
+/// The maximum number of bytes of a path, a query, a user agent or an address.
 const MAX_TEXT: usize = 2048;
-/// The most bytes of the request's user and attributes; further attributes are left out.
+/// The maximum number of bytes of the request's user and attributes; further attributes are left out.
 const MAX_MORE: usize = 8 * 1024;
-/// The most bytes of a source file's name.
+/// The maximum number of bytes of a source file's name.
 const MAX_FILE: usize = 512;
-/// The most bytes of a thread's name.
+/// The maximum number of bytes of a thread's name.
 const MAX_THREAD: usize = 64;
 
-/// One capture, apart from the error itself.
+/// One capture, without the error itself.
 pub(super) struct CaptureInput<'a> {
     pub(super) kind: ErrorKind,
     pub(super) level: Level,
@@ -48,10 +48,10 @@ impl<'a> CaptureInput<'a> {
 }
 
 thread_local! {
-    /// The buffer in which records are made. It is taken out meanwhile, so that a `Display` that captures an error
+    /// The buffer in which records are made. It is taken out during use, so that a `Display` that captures an error
     /// itself finds an empty one.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    /// Whether this thread is capturing. A panic meanwhile belongs to the capture and is no event of its own.
+    /// Whether this thread is capturing. A panic during a capture belongs to it and is not a separate event.
     static CAPTURING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -79,7 +79,7 @@ impl CaptureState {
         let mut scratch = SCRATCH.try_with(Cell::take).unwrap_or_default();
         scratch.clear();
         let chain = put_chain(&mut scratch);
-        // 3. The rest runs code of this crate alone.
+        // 3. The rest runs only code of this crate.
         self.push(input, at, &mut scratch, &chain);
         // 4. The buffer is kept for the next capture. On a thread that is ending, both calls fail and drop it.
         let _ended = SCRATCH.try_with(|kept| kept.set(scratch));
@@ -95,7 +95,7 @@ impl CaptureState {
         scratch: &mut Vec<u8>,
         chain: &ChainSummary,
     ) {
-        // 1. Copy what is known of the request, behind the chain.
+        // 1. Copy the known data of the request, after the chain.
         let chain_end = scratch.len();
         let mut query = None;
         let request = self.with_current(|slot, span| {
@@ -109,7 +109,7 @@ impl CaptureState {
         let request = request.unwrap_or(RequestParts::none(chain_end));
         let part = |from: usize, to: usize| scratch.get(from..to).unwrap_or_default();
 
-        // 2. Take a backtrace where this place is to have one. It stays in memory until the worker resolves it.
+        // 2. Take a backtrace if this location gets one. It stays in memory until the worker resolves it.
         let pairs = TextPairs(part(0, chain_end));
         let error_type = pairs.iter().next().map_or("", |(error_type, _)| error_type);
         let has_backtrace = input.kind != ErrorKind::Message
@@ -123,7 +123,7 @@ impl CaptureState {
         let query = query.filter(|query| query.is_of(chain.driver.as_ref(), error_type));
         let encoded = details.encode(chain.driver.as_ref(), query.as_deref());
 
-        // On a thread whose locals are gone, asking for the current thread would panic.
+        // On a thread whose locals are destroyed, `thread::current` would panic.
         let thread = SCRATCH.try_with(|_| std::thread::current()).ok();
         let thread = thread.as_ref().and_then(std::thread::Thread::name);
         let record = ErrorRecord {
@@ -157,7 +157,7 @@ impl CaptureState {
     }
 }
 
-/// What is known of the current request. Its bytes are in the scratch buffer: texts, user and attributes, events.
+/// The known data of the current request. Its bytes are in the scratch buffer: texts, user and attributes, events.
 struct RequestParts {
     ids: context::OperationIds,
     method: &'static str,

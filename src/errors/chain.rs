@@ -10,13 +10,13 @@ use crate::model::codec::{put_sized, put_str};
 use crate::model::text::put_formatted;
 use crate::model::{catch_panic, cut, prefix};
 
-/// The most errors of a chain: the error and nine sources.
+/// The maximum number of errors of a chain: the error and nine sources.
 const MAX_CAUSES: usize = 10;
-/// The most bytes of one message.
+/// The maximum number of bytes of one message.
 const MAX_MESSAGE: usize = 8 * 1024;
-/// The most bytes of all types and messages together.
+/// The maximum number of bytes of all types and messages together.
 const MAX_CHAIN: usize = 20 * 1024;
-/// The most bytes of a type's name.
+/// The maximum number of bytes of a type's name.
 const MAX_TYPE: usize = 256;
 
 /// The result of encoding a chain.
@@ -87,7 +87,7 @@ fn put_message(out: &mut Vec<u8>, end: usize, message: fmt::Arguments<'_>) -> bo
 
 /// Appends the type name with which a derived `Debug` begins, or `Error` if `debug` does not begin with one.
 ///
-/// The name is the only one that a program has of a source, which it knows as `dyn Error`.
+/// A source is a `dyn Error`, so its type has no other name at run time.
 fn put_debug_name(out: &mut Vec<u8>, debug: fmt::Arguments<'_>) {
     put_sized(out, |out| {
         let start = out.len();
@@ -106,11 +106,11 @@ fn put_debug_name(out: &mut Vec<u8>, debug: fmt::Arguments<'_>) {
     });
 }
 
-/// Takes a leading name, then ends the formatting with an error.
+/// Writes a leading name, then ends the formatting with an error.
 struct TypeNameWriter<'a> {
     out: &'a mut Vec<u8>,
     end: usize,
-    /// Whether the name is followed by what a derived `Debug` prints behind a type's name.
+    /// Whether the name is followed by what a derived `Debug` prints after a type's name.
     is_type: bool,
 }
 

@@ -15,11 +15,11 @@ pub enum Backtraces {
     First,
     /// All errors, except those that are captured while another backtrace is being resolved.
     All,
-    /// None.
+    /// No errors.
     Off,
 }
 
-/// Settings of error capture: backtraces, the store, Sentry.
+/// Settings of error capture: backtraces, storage and Sentry.
 ///
 /// ```
 /// use watchpost::errors::{Backtraces, ErrorsConfig};
@@ -32,16 +32,16 @@ pub enum Backtraces {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorsConfig {
-    /// Where events are sent. Set with [`MonitorBuilder::sentry_dsn`](crate::MonitorBuilder::sentry_dsn), since a DSN is a
-    /// secret.
+    /// The DSN that events are sent to. Set with [`MonitorBuilder::sentry_dsn`](crate::MonitorBuilder::sentry_dsn),
+    /// because a DSN is a secret.
     pub(crate) dsn: Option<Dsn>,
-    /// The environment of events at Sentry; `None`: the service's environment.
+    /// The environment of events at Sentry. If `None`, the service's environment is used.
     pub sentry_environment: Option<String>,
-    /// The release of events at Sentry; `None`: the service's version.
+    /// The release of events at Sentry. If `None`, the service's version is used.
     pub sentry_release: Option<String>,
-    /// Which errors get a backtrace.
+    /// Selects the errors that get a backtrace.
     pub backtraces: Backtraces,
-    /// The most bytes of the files in which events are stored.
+    /// The maximum total size of the files in which events are stored, in bytes.
     pub max_stored_bytes: usize,
     pub(crate) explicit: ExplicitKeys,
 }
@@ -60,11 +60,11 @@ impl Default for ErrorsConfig {
 }
 
 impl ErrorsConfig {
-    /// 64 MiB, which is about 30,000 events.
+    /// The default size limit of stored events: 64 MiB, or about 30,000 events.
     pub const DEFAULT_MAX_STORED_BYTES: usize = 64 << 20;
 
-    /// Sets the most bytes of the files in which events are stored; when they are full, the oldest events are removed.
-    /// Default: [`DEFAULT_MAX_STORED_BYTES`](Self::DEFAULT_MAX_STORED_BYTES).
+    /// Sets the maximum total size of the files in which events are stored, in bytes. When it is reached, the oldest
+    /// events are removed. Default: [`DEFAULT_MAX_STORED_BYTES`](Self::DEFAULT_MAX_STORED_BYTES).
     #[must_use]
     pub fn max_stored_bytes(mut self, bytes: usize) -> Self {
         self.explicit.add("errors.max_stored_bytes");

@@ -1,4 +1,4 @@
-//! From the record in the queue to the event. Texts are scrubbed here, before anything keeps them.
+//! Decodes a record of the queue to an event. Texts are scrubbed here, before anything stores them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,13 +12,13 @@ use crate::model::{Attributes, Value};
 use crate::record::{AttributeRef, ErrorKind, ErrorRecord};
 use crate::redact;
 
-/// The part of a fingerprint that stands for the default grouping.
+/// The part of a fingerprint that represents the default grouping.
 const DEFAULT_PART: &str = "{{ default }}";
 
 /// A decoded event.
 pub(super) struct DecodedEvent {
     pub(super) event: ErrorEvent,
-    /// Whether a backtrace was taken, which is yet to be resolved.
+    /// Whether a backtrace was captured, which has yet to be resolved.
     pub(super) has_backtrace: bool,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn event(
         resident_bytes: None,
         truncated: record.shortened,
     };
-    // The group is that of the scrubbed texts: a token in a message does not make a group of its own.
+    // The group is that of the scrubbed texts: a token in a message does not make a separate group.
     event.group = group(&event);
     Some(DecodedEvent {
         event,
@@ -89,7 +89,7 @@ fn system_time(wall: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(wall)
 }
 
-/// The scrubbed tags. Scrubbing can make two keys equal; the last value stays.
+/// The scrubbed tags. Scrubbing can make two keys equal; the last value is kept.
 fn tags(record: &ErrorRecord<'_>) -> Vec<(String, String)> {
     let mut tags: Vec<(String, String)> = Vec::new();
     for (key, value) in record.tags.iter() {

@@ -1,4 +1,4 @@
-//! What a capture adds to its error: tags, extra attributes, a user, a fingerprint.
+//! The additions of a capture to its error: tags, extra attributes, a user, a fingerprint.
 
 use crate::context::{DriverError, FailedQuery};
 use crate::model::codec::put_str;
@@ -7,17 +7,17 @@ use crate::record::{MAX_TAGS, put_attributes_within};
 use crate::semconv;
 use std::borrow::Cow;
 
-/// The most bytes of a tag's key and of its value, which are Sentry's limits.
+/// The maximum number of bytes of a tag's key and of its value, which are Sentry's limits.
 const MAX_TAG_KEY: usize = 32;
 const MAX_TAG: usize = 200;
-/// The most bytes of a user.
+/// The maximum number of bytes of a user.
 const MAX_USER: usize = 256;
-/// The most bytes of all extra attributes; further attributes are left out.
+/// The maximum number of bytes of all extra attributes; further attributes are left out.
 const MAX_EXTRA: usize = 12 * 1024;
-/// The most bytes of tags and extra attributes together. It keeps a record that has everything within the queue's
-/// limit for one record.
+/// The maximum number of bytes of tags and extra attributes together. It keeps a record that has everything within the
+/// queue's limit for one record.
 const MAX_TAGS_AND_EXTRA: usize = 16 * 1024;
-/// The most parts of a fingerprint, and the most bytes of one.
+/// The maximum number of parts of a fingerprint, and of bytes of one part.
 const MAX_PARTS: usize = 8;
 const MAX_PART: usize = 256;
 

@@ -21,7 +21,8 @@ pub struct CaptureReceipt {
 }
 
 impl CaptureReceipt {
-    /// The event's ID; nil if nothing was captured: on a thread of this crate, or while the thread was already capturing.
+    /// The event's ID; nil if nothing was captured: on a thread of this crate, or while the thread was already
+    /// capturing.
     pub fn id(self) -> EventId {
         self.id
     }
@@ -70,7 +71,7 @@ impl Future for DurableCapture {
 }
 
 impl CaptureState {
-    /// As [`capture`](Self::capture), with a future that completes when the event is stored or will not be.
+    /// Like [`capture`](Self::capture), with a future that completes when the event is stored or will not be.
     pub(super) fn capture_durable(
         &self,
         input: &CaptureInput<'_>,
@@ -78,7 +79,7 @@ impl CaptureState {
     ) -> DurableCapture {
         let completion = Arc::<Completion<bool>>::default();
         if self.store.is_some() {
-            // Before the record is queued: the worker may store the event at once.
+            // Before the record is queued, because the worker may store the event immediately.
             self.durable_waiters.add(input.event, &completion);
         } else {
             completion.complete(false);

@@ -11,7 +11,7 @@ use crate::worker::{Completion, Deadlines, Pending};
 
 /// How long a capture waits for the disk.
 const MAX_WAIT: Duration = Duration::from_secs(2);
-/// Captures that may wait at the same time; further ones complete at once with "not stored".
+/// Captures that may wait at the same time; further ones complete immediately with "not stored".
 const MAX_WAITERS: usize = 4096;
 
 /// The completions of captures that wait for the disk, by event.
@@ -43,19 +43,19 @@ impl DurableWaiters {
         })
     }
 
-    /// Sets what watches the deadlines. Until then no capture waits.
+    /// Sets the deadlines. Until then no capture waits.
     pub(super) fn set_deadlines(&self, deadlines: Deadlines) {
-        // The first one stays.
+        // Later calls have no effect.
         let _again = self.deadlines.set(deadlines);
     }
 
-    /// Takes out the completion of an event, if a capture waits for it.
+    /// Removes and returns the completion of an event, if a capture waits for it.
     pub(super) fn remove(&self, event: EventId) -> Option<Arc<Completion<bool>>> {
         let waiting = self.lock().events.remove(&event);
         waiting.map(|(_, completion)| completion)
     }
 
-    /// Lets a capture wait. It completes with `false` after [`MAX_WAIT`], or at once if it cannot wait.
+    /// Registers a waiting capture. It completes with `false` after [`MAX_WAIT`], or immediately if it cannot wait.
     pub(super) fn add(self: &Arc<Self>, event: EventId, completion: &Arc<Completion<bool>>) {
         let now = self.clock.now();
         if std::process::id() != self.process {

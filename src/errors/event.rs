@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use crate::model::{Attributes, EventId, Level, SpanId, TraceId};
 
-/// A captured error as every sink receives it: scrubbed, with what is known of its request.
+/// A captured error as every sink receives it: scrubbed, with the known data of its request.
 ///
 /// A text is empty, and an ID nil, where a value is unknown. [`before_send`](crate::MonitorBuilder::before_send) gets
 /// an event before it is sent, and [`ErrorGroup::sample`](crate::errors::ErrorGroup::sample) is one.
@@ -69,7 +69,7 @@ pub struct ErrorEvent {
     pub truncated: bool,
 }
 
-/// What an [`ErrorEvent`] is about.
+/// The kind of an [`ErrorEvent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -96,7 +96,7 @@ impl EventKind {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Cause {
-    /// The path of the type. Of a source, and of an error behind `dyn Error`, it is the name that `Debug` prints, or
+    /// The path of the type. For a source, and for an error behind `dyn Error`, it is the name that `Debug` prints, or
     /// `Error`.
     pub type_name: String,
     /// What `Display` prints, at most 8 KiB.

@@ -97,12 +97,12 @@ fn replace_numbers(word: &str, out: &mut String) {
 pub(super) struct GroupHash(u64);
 
 impl GroupHash {
-    /// A hash of nothing but the version of the grouping, which is counted up when the grouping changes.
+    /// A hash of only the version of the grouping, which is incremented when the grouping changes.
     pub(super) fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325).with("1")
     }
 
-    /// Adds a part. A separator behind each part keeps `ab`, `c` apart from `a`, `bc`.
+    /// Adds a part. A separator after each part distinguishes `ab`, `c` from `a`, `bc`.
     pub(super) fn with(self, part: &str) -> Self {
         let bytes = part.bytes().chain([0xff]);
         Self(bytes.fold(self.0, |hash, byte| {

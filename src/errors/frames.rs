@@ -1,15 +1,15 @@
-//! From the text of a backtrace to its frames, and which of them are the service's own code.
+//! Parses the text of a backtrace into frames, and detects which of them are the service's own code.
 
 use std::sync::RwLock;
 
 use super::event::Frame;
 use crate::model::{read_lock, write_lock};
 
-/// The most frames of one backtrace.
+/// The maximum number of frames of one backtrace.
 const MAX_FRAMES: usize = 50;
-/// The most bytes of a function's or a file's name.
+/// The maximum number of bytes of a function's or a file's name.
 const MAX_NAME: usize = 512;
-/// The most crates in [`HOST_CRATES`].
+/// The maximum number of crates in [`HOST_CRATES`].
 const MAX_HOST_CRATES: usize = 64;
 
 /// The crates of the host in which errors were captured so far.
@@ -307,7 +307,7 @@ mod tests {
         let hosts = ["shop".to_owned()];
         let registry = "/root/.cargo/registry/src/index-1/hyper-util-0.1.19/src/rt.rs";
         for (name, file, in_app) in [
-            // With line tables alone, names have no path.
+            // With only line tables, names have no path.
             ("place_order", "/home/me/shop/src/orders.rs", true),
             ("{async_fn#0}", "./src/orders.rs", true),
             ("main", r"C:\shop\src\main.rs", true),

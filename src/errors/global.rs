@@ -1,4 +1,4 @@
-//! Captures without a monitor at hand.
+//! Captures without a reference to a monitor.
 
 use std::error::Error;
 use std::ops::DerefMut;
@@ -13,7 +13,7 @@ use crate::model::{EventId, Level, catch_panic};
 /// Without either monitor nothing is captured: the event is counted in `watchpost_errors_unrouted_total` of every
 /// monitor, and the ID is nil. It never blocks and never panics.
 ///
-/// [`Monitor::capture_error`](crate::Monitor::capture_error) does the same with a monitor that is at hand, and
+/// [`Monitor::capture_error`](crate::Monitor::capture_error) does the same with a given monitor, and
 /// [`ResultExt::capture`] in front of a `?`.
 ///
 /// ```
@@ -22,8 +22,8 @@ use crate::model::{EventId, Level, catch_panic};
 /// }
 /// ```
 ///
-/// An `anyhow::Error`, an `eyre::Report` and a `Box<dyn Error>` do not implement `Error`, but dereference to a type that
-/// does:
+/// An `anyhow::Error`, an `eyre::Report` and a `Box<dyn Error>` do not implement `Error`, but dereference to a type
+/// that does:
 ///
 /// ```
 /// fn load() -> anyhow::Result<()> {
@@ -44,7 +44,7 @@ pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
     }
 }
 
-/// Captures a text as an event, as [`capture_error`] captures an error. Of a longer text the first 8 KiB are kept.
+/// Captures a text as an event, as [`capture_error`] captures an error. A longer text is cut at 8 KiB.
 ///
 /// ```
 /// use watchpost::Level;
@@ -137,7 +137,7 @@ impl<T, E: DerefMut<Target: via::ErasedError>> ResultExt<via::Pointer> for Resul
     }
 }
 
-/// How a result's error leads to an [`Error`].
+/// How a result's error is converted to an [`Error`].
 #[expect(
     unnameable_types,
     reason = "sealed: the compiler infers the types, and nobody implements the trait"

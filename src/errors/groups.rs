@@ -9,16 +9,16 @@ use super::event::{ErrorEvent, Frame};
 use super::fingerprint::GroupHash;
 use crate::model::{EventId, lock, lock_for_status};
 
-/// The most groups. A further group replaces the one that was seen least recently, of the location that has the most
-/// groups: a location whose messages all differ does not displace the others.
+/// The maximum number of groups. A further group replaces the least recently seen group of the location with the most
+/// groups, so that a location whose messages all differ does not displace the others.
 const MAX_GROUPS: usize = 1000;
-/// The most bytes of all samples together, approximately. A new sample replaces samples of the location that has the
-/// most bytes; a group whose own location has the most gets no sample.
+/// The maximum number of bytes of all samples together, approximately. A new sample replaces samples of the location
+/// with the most bytes; a group whose own location has the most gets no sample.
 const MAX_SAMPLE_BYTES: usize = 8 << 20;
-/// The most samples that are removed for a new one.
+/// The maximum number of samples that are removed for a new one.
 const MAX_EVICTIONS: usize = 16;
 
-/// A group of events that are the same error: equal type, location and route, and equal messages apart from numbers,
+/// A group of events that are the same error: equal type, location and route, and equal messages except for numbers,
 /// IDs and quoted text; or equal [fingerprints](crate::errors::ErrorCapture::fingerprint).
 ///
 /// [`Monitor::error_groups`](crate::Monitor::error_groups) lists the groups.
@@ -64,7 +64,7 @@ pub(super) struct ErrorGroups(Mutex<GroupTable>);
 #[derive(Debug, Default)]
 struct GroupTable {
     groups: FxHashMap<u64, GroupEntry>,
-    /// What each location uses, by its hash.
+    /// The usage of each location, by its hash.
     locations: FxHashMap<u64, LocationUsage>,
     sample_bytes: usize,
 }

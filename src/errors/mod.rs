@@ -38,10 +38,10 @@
 //!
 //! # What an event contains
 //!
-//! Type and message of the error and of up to nine sources, the location of the capture, and what is known of the
-//! request: IDs, route, method, path, user, the attributes of the layer's hooks, and the last twenty `tracing`
-//! events. An event of the example above, captured while a request was handled, is this [`ErrorEvent`] (`{:#?}`,
-//! without empty fields):
+//! Type and message of the error and of up to nine sources, the location of the capture, and the known data of the
+//! request: IDs, route, method, path, user, the attributes of the layer's hooks, and the last twenty `tracing` events.
+//! An event of the example above, captured while a request was handled, is this [`ErrorEvent`] (`{:#?}`, without empty
+//! fields):
 //!
 //! ```text
 //! ErrorEvent {
@@ -108,10 +108,10 @@
 //!
 //! # Which events form a group
 //!
-//! Events of one type, location and route whose messages are equal apart from numbers, IDs and quoted text. A
-//! capture can set a [fingerprint](ErrorCapture::fingerprint) instead.
-//! [`Monitor::error_groups`](crate::Monitor::error_groups) lists the groups, each with its count, its first and
-//! last time and a sample event. At most a thousand groups are kept, the most recently seen ones.
+//! Events of one type, location and route whose messages are equal except for numbers, IDs and quoted text. A capture
+//! can set a [fingerprint](ErrorCapture::fingerprint) instead. [`Monitor::error_groups`](crate::Monitor::error_groups)
+//! lists the groups, each with its count, its first and last time and a sample event. At most a thousand groups are
+//! kept, the most recently seen ones.
 //!
 //! # Panics
 //!
@@ -119,11 +119,11 @@
 //! captures each panic once, whether or not a layer catches the panic. Set a hook that does not call the one before
 //! it, such as color-eyre's, before `install`: after it, that hook hides panics from this one.
 //! [`Monitor::doctor`](crate::Monitor::doctor) reports panics that reached a layer but not the hook; another call
-//! of `install` sets the hook in front again. [`build`](crate::MonitorBuilder::build) alone sets no hook.
+//! of `install` sets the hook in front again. [`build`](crate::MonitorBuilder::build) sets no hook.
 //!
 //! # What a capture costs
 //!
-//! On the caller's thread, a capture formats some texts and copies them into the queue. It waits for nothing;
+//! On the caller's thread, a capture formats a few texts and copies them into the queue. It waits for nothing;
 //! scrubbing, grouping and storing happen on the worker's thread.
 //!
 //! A backtrace costs ten times as much. So it is captured for the first five errors of one type at one location,
@@ -133,19 +133,19 @@
 //! Resolving the first backtrace reads the program's symbols, which stay in memory: about 40 MB for a release build
 //! without debug information, and up to the size of the program's file more with it. It is skipped while less than
 //! 64 MiB and the size of the program's file are available under the limits of the control group and the machine,
-//! or 192 MiB more under that of the address space, of which the allocator reserves large parts. The event then has
-//! no frames, and a notice says so. [`Backtraces::Off`] avoids the cost.
+//! or 192 MiB more under that of the address space, of which the allocator reserves large parts. The event then has no
+//! frames, and a notice reports it. [`Backtraces::Off`] avoids the cost.
 //!
 //! # What is stored
 //!
-//! With a data directory, every event is on disk some milliseconds after its capture: within 50 ms in 99 of 100
-//! cases, later if disk and cores are busy. A `kill -9` loses what was captured within that window, but never an
-//! event that [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable) reported as stored. The
-//! next process reads the events and adds them to its groups.
+//! With a data directory, every event is on disk a few milliseconds after its capture: within 50 ms in 99 of 100 cases,
+//! later if disk and cores are busy. A `kill -9` loses what was captured within that window, but never an event that
+//! [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable) reported as stored. The next process reads
+//! the events and adds them to its groups.
 //!
-//! If the disk is full, broken or gone, events are kept in memory only, a notice says so, and the store tries again
-//! every five seconds. The files hold at most 64 MiB; when they are full, the oldest events are removed and counted
-//! in `watchpost_errors_evicted_total`.
+//! If the disk is full, broken or missing, events are kept in memory only, a notice reports it, and the store tries
+//! again every five seconds. The files hold at most 64 MiB; when they are full, the oldest events are removed and
+//! counted in `watchpost_errors_evicted_total`.
 //!
 //! # What is sent to Sentry
 //!
@@ -155,8 +155,8 @@
 //!
 //! | | with a data directory | without |
 //! |---|---|---|
-//! | an event is sent | once it is stored | at once |
-//! | it is kept | until the server accepts it or refuses it for good, across outages, restarts and `kill -9`, within the limit of the store | in memory, at most 8 MiB in all |
+//! | an event is sent | once it is stored | immediately |
+//! | it is kept | until the server accepts it or refuses it permanently, across outages, restarts and `kill -9`, within the limit of the store | in memory, at most 8 MiB in all |
 //! | it may be sent | again with the same ID, after a restart | once |
 //!
 //! A response of 429 and rate limits for errors are obeyed. After 401 and 403, the sink tries again every five

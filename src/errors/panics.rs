@@ -14,10 +14,10 @@ use crate::record::ErrorKind;
 /// The type name of a panic's event.
 const PANIC: &str = "panic";
 
-/// The address of the hook that this crate set last, and its number. While that hook lives, nothing else has the
+/// The address of the hook that this crate set last, and its number. While that hook exists, nothing else has the
 /// address.
 static LAST_HOOK: Mutex<Option<(usize, u64)>> = Mutex::new(None);
-/// The number of that hook while it lives, else 0.
+/// The number of that hook while it exists, else 0.
 static LIVE_HOOK: AtomicU64 = AtomicU64::new(0);
 
 /// Owned by the hook with this number; dropped with it.
@@ -46,8 +46,8 @@ thread_local! {
 /// Sets a hook of this crate in front of the process's hook, which runs after it. Returns `None` on a panicking thread,
 /// where a hook cannot be changed.
 ///
-/// If another hook was set since the last call, this crate's is set again: that hook may not call the one before it. Of
-/// several hooks of this crate that call each other, the first captures.
+/// If another hook was set since the last call, this crate's is set again: that hook may not call the one before it. If
+/// several hooks of this crate call each other, the first one captures.
 pub(crate) fn set_panic_hook() -> Option<ClaimResult> {
     // `take_hook` and `set_hook` panic there, which would abort the process.
     if std::thread::panicking() {
@@ -58,7 +58,7 @@ pub(crate) fn set_panic_hook() -> Option<ClaimResult> {
     let address = |hook: &(dyn Fn(&PanicHookInfo<'_>) + Send + Sync)| {
         std::ptr::from_ref(hook).cast::<()>().addr()
     };
-    // The address alone is no proof: after a hook is dropped, another one may get its memory.
+    // The address is not sufficient: after a hook is dropped, another one may get its memory.
     if *last_hook == Some((address(&*before), LIVE_HOOK.load(Relaxed))) {
         std::panic::set_hook(before);
         record_hook_set();

@@ -1,4 +1,4 @@
-//! What the worker does with captured errors.
+//! Processes captured errors on the worker.
 
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ impl RecordProcessor for ErrorProcessor {
     }
 
     fn process(&mut self, record: &Record<'_>, jobs: &BlockingPool<'_>) {
-        // 1. Decode and scrub. A record that cannot be decoded is left out; the queue has counted it.
+        // 1. Decode and scrub. A record that cannot be decoded is skipped; the queue has counted it.
         let Some(decoded) =
             decode::event(&self.shared, record.at, record.body, self.decode_breadcrumb)
         else {
@@ -103,7 +103,7 @@ impl RecordProcessor for ErrorProcessor {
         if let Some(outbox) = &self.shared.outbox {
             outbox.add(number, &event, decoded.has_backtrace);
         }
-        // 4. Resolve the backtrace last: it takes long, and everybody above already has the event without frames.
+        // 4. Resolve the backtrace last: it takes long, and the consumers above already have the event without frames.
         if decoded.has_backtrace {
             self.resolve_backtrace(event, jobs);
         }
@@ -112,7 +112,7 @@ impl RecordProcessor for ErrorProcessor {
 
 impl ErrorProcessor {
     /// Stores the event and returns its number in the store, if there is one. A capture that waits for the event is
-    /// completed then, or at once without a store.
+    /// completed then, or immediately without a store.
     fn store(&self, event: &ErrorEvent, jobs: &BlockingPool<'_>) -> Option<u64> {
         let completion = self.shared.durable_waiters.remove(event.id);
         let Some(store) = &self.shared.store else {
@@ -131,7 +131,7 @@ impl ErrorProcessor {
         let (Some(after), Some(store)) = (self.load_after, &self.shared.store) else {
             return;
         };
-        // 1. Reading is a job of the store; ask for it, and look for its result in later rounds.
+        // 1. Reading is a job of the store: request it, and check for its result in later rounds.
         let Some(records) = store.take_read() else {
             store.request_read(after);
             return;
@@ -150,7 +150,7 @@ impl ErrorProcessor {
                 None => {}
             }
         }
-        // 3. Go on behind the last record, until there is none or it is one of this process.
+        // 3. Continue after the last record, until there is none or it belongs to this process.
         let last = records.last().map(|(number, _)| *number);
         self.load_after = last.filter(|last| *last < first);
         if let Some(after) = self.load_after {
@@ -189,7 +189,7 @@ impl ErrorProcessor {
 }
 
 impl CaptureState {
-    /// Adds the frames to an event that is on its way to a sink.
+    /// Adds the frames to an event that waits for a sink.
     fn publish_frames(&self, event: EventId, frames: Vec<Frame>) {
         if let Some(outbox) = &self.outbox {
             outbox.set_frames(event, frames);
@@ -197,8 +197,8 @@ impl CaptureState {
     }
 }
 
-/// The label `error_type`: a path that the compiler wrote. What a `Debug` printed is no label, since the host's data
-/// may be in it.
+/// The label `error_type`: a path that the compiler wrote. The output of a `Debug` is not used as a label, since the
+/// host's data may be in it.
 fn type_label(event: &ErrorEvent) -> &str {
     match event.kind {
         EventKind::Panic => "panic",

@@ -8,7 +8,7 @@ use super::shared::CaptureState;
 use crate::context;
 use crate::model::{ClaimResult, MonitorLifetime, read_for_status, read_lock, write_lock};
 
-/// A monitor's handle as this module can hold it: `monitor` lies above `errors` and defines the type.
+/// A type-erased handle of a monitor: the type is defined in `monitor`, on which `errors` must not depend.
 pub(crate) type AnyMonitor = dyn Any + Send + Sync;
 
 static MONITORS: RwLock<Monitors> = RwLock::new(Monitors {
@@ -38,7 +38,7 @@ impl Monitors {
         self.entries.iter().find(|entry| entry.number == number)
     }
 
-    /// What `find` gets of the entry of the current request's monitor, or else of the installed monitor's.
+    /// Calls `find` with the entry of the current request's monitor, or else with that of the installed monitor.
     fn current<R>(
         &self,
         of_request: Option<u32>,
@@ -50,7 +50,7 @@ impl Monitors {
     }
 }
 
-/// Adds a monitor. Its entry stays until [`unregister`] or until `monitor` is gone.
+/// Adds a monitor. Its entry stays until [`unregister`] or until `monitor` is dropped.
 pub(super) fn register(errors: &Arc<CaptureState>, monitor: Weak<AnyMonitor>) {
     let mut monitors = write_lock(&MONITORS);
     monitors
@@ -63,8 +63,8 @@ pub(super) fn register(errors: &Arc<CaptureState>, monitor: Weak<AnyMonitor>) {
     });
 }
 
-/// Removes a monitor whose last handle is dropped. Parts of it may live on in globals that cannot be unset, so the
-/// entry cannot be left to its weak references.
+/// Removes a monitor whose last handle is dropped. Parts of it may stay alive in globals that cannot be unset, so its
+/// weak references may never expire.
 pub(super) fn unregister(number: u32) {
     let mut monitors = write_lock(&MONITORS);
     monitors.entries.retain(|entry| entry.number != number);
@@ -77,7 +77,7 @@ pub(super) fn unregister(number: u32) {
     }
 }
 
-/// Makes a monitor the one that captures outside requests, unless another one that still works is.
+/// Sets the monitor that captures outside requests, unless another one is set and still works.
 pub(super) fn install(number: u32, life: &MonitorLifetime) -> ClaimResult {
     let mut monitors = write_lock(&MONITORS);
     match &monitors.installed {

@@ -1,4 +1,4 @@
-//! How much memory the process holds.
+//! Reads the resident memory of the process.
 
 use super::available_memory::kilobytes;
 use crate::clock::{Clock, Nanos};

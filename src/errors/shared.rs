@@ -11,7 +11,7 @@ use crate::model::SpanId;
 use crate::trace::Traces;
 use crate::worker::{RecordQueue, SpoolWriter};
 
-/// What capturing needs, one instance for each monitor.
+/// The state for capturing errors, one instance for each monitor.
 #[derive(Debug)]
 pub(super) struct CaptureState {
     pub(super) record_queue: Arc<RecordQueue>,
@@ -22,7 +22,7 @@ pub(super) struct CaptureState {
     pub(super) store: Option<SpoolWriter>,
     /// The number of the first record that this process stores.
     pub(super) first_number: u64,
-    /// Events on their way to the Sentry sink; `None` without a DSN.
+    /// Events queued for the Sentry sink; `None` without a DSN.
     pub(super) outbox: Option<Outbox>,
     pub(super) durable_waiters: Arc<DurableWaiters>,
     /// Finds the current plain OpenTelemetry span; `None` where traces are off.
@@ -34,7 +34,7 @@ pub(super) struct CaptureState {
 impl CaptureState {
     /// Calls `look` with the operation that is current on this thread. `look` must not call code of the host.
     pub(super) fn with_current<R>(&self, look: impl FnOnce(&Arc<Slot>, SpanId) -> R) -> Option<R> {
-        // Finding a plain span asks OpenTelemetry, which is not allowed in a panic hook: a panic there aborts.
+        // Finding a plain span calls OpenTelemetry, which is not allowed in a panic hook: a panic there aborts.
         match self.traces.as_deref().filter(|_| !std::thread::panicking()) {
             Some(traces) => traces.with_current(look),
             None => context::with_current(Some(self.requests.number()), look),

@@ -61,7 +61,7 @@ impl ErrorTracker {
         self.shared.durable_waiters.set_deadlines(deadlines);
     }
 
-    /// Makes `monitor` the one that its requests, and `capture_error` in them, lead to.
+    /// Makes `monitor` the one that its requests, and `capture_error` in them, use.
     pub(crate) fn register(&self, monitor: Weak<AnyMonitor>) {
         registry::register(&self.shared, monitor);
     }

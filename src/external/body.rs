@@ -46,7 +46,7 @@ pub(super) struct PendingCall {
 }
 
 impl PendingCall {
-    /// Ends the call with the body of this response, or now if there is no body. Calls the body's code.
+    /// Ends the call with the body of this response, or now if there is no body. Calls code of the body.
     pub(super) fn new<B: Body>(mut guard: CallGuard, response: &Response<B>) -> Self {
         let body = response.body();
         let is_at_end = guard.has_no_body() || guard.in_scope(|| body.is_end_stream());
@@ -127,7 +127,7 @@ where
         let Some(guard) = &mut call.guard else {
             return this.body.poll_frame(cx);
         };
-        // Step 1: poll the body inside the call. `BodyProgress` asks the body whether this frame was the last one.
+        // Step 1: poll the body inside the call. `BodyProgress` checks whether this frame was the last one of the body.
         let (frame, progress) = ready!(guard.in_scope(|| {
             let frame = ready!(this.body.as_mut().poll_frame(cx));
             let progress = BodyProgress::of(frame.as_ref(), this.body.as_ref().get_ref());

@@ -59,7 +59,7 @@ pub struct LastError {
 pub enum DependencyState {
     /// The service responds, or was not called recently.
     Up,
-    /// At least one in ten of five or more recent calls failed, or the service asked to be called later.
+    /// At least one in ten of five or more recent calls failed, or the service requested a pause.
     Degraded,
     /// At least half of five or more recent calls failed.
     Down,
@@ -94,7 +94,7 @@ pub(super) struct RecentCall {
 }
 
 impl Dependency {
-    /// Derives the state of a service from its recent calls, the oldest first, and from the wait that it asked for.
+    /// Derives the state of a service from its recent calls, the oldest first, and from the wait that it requested.
     pub(super) fn assess(
         service: &Arc<str>,
         totals: ServiceTotals,

@@ -98,7 +98,7 @@ impl CallEnd {
         self.outcome == Outcome::Completed
     }
 
-    /// Whether the call counts as a failure of the service: there was no response, or its status says that the service
+    /// Whether the call counts as a failure of the service: there was no response, or its status shows that the service
     /// failed or is overloaded.
     pub(super) fn is_service_failure(&self) -> bool {
         match self.outcome {

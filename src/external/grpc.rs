@@ -48,8 +48,8 @@ impl GrpcClientCall {
         self.status.is_some_and(|status| status != Status::OK)
     }
 
-    /// The status at the end of the response. As in gRPC clients, a missing status is UNKNOWN. With gRPC-Web it may be in
-    /// the body, so a missing one is `None`.
+    /// The status at the end of the response. As in gRPC clients, a missing status is UNKNOWN. With gRPC-Web it may be
+    /// in the body, so a missing one is `None`.
     pub(super) fn final_status(&self) -> Option<Status> {
         self.status.or((!self.is_web).then_some(Status::UNKNOWN))
     }

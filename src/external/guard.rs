@@ -318,7 +318,7 @@ impl CallGuard {
     ///
     /// # Cancel safety
     ///
-    /// As [`run`](Self::run).
+    /// Same as for [`run`](Self::run).
     pub fn try_run<F, T, E>(self, future: F) -> TryRunCall<F, fn(Self, &T) -> Self>
     where
         F: Future<Output = Result<T, E>>,
@@ -327,14 +327,14 @@ impl CallGuard {
         self.try_run_with(future, |call, _| call)
     }
 
-    /// Like [`try_run`](Self::try_run), and passes the response to `record`, which adds what it reports to the call: its
-    /// status and its headers.
+    /// Like [`try_run`](Self::try_run), and passes the response to `record`, which adds what it reports to the call:
+    /// its status and its headers.
     ///
     /// If `record` panics, the panic is caught: the response is returned, and the call ends as cancelled.
     ///
     /// # Cancel safety
     ///
-    /// As [`run`](Self::run).
+    /// Same as for [`run`](Self::run).
     pub fn try_run_with<F, T, E, N>(self, future: F, record: N) -> TryRunCall<F, N>
     where
         F: Future<Output = Result<T, E>>,
@@ -358,7 +358,7 @@ impl CallGuard {
         result
     }
 
-    /// Whether the response cannot have a body, by its method and status, whatever its body type reports.
+    /// Whether the response cannot have a body, by its method and status, regardless of what its body type reports.
     pub(super) fn has_no_body(&self) -> bool {
         // The host's list of known methods may not include HEAD.
         self.method == Method::HEAD

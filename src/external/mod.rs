@@ -47,7 +47,7 @@
 //! | `watchpost_external_rate_limit_*` | by service and window: `limit`, `remaining`, `reset_seconds`, `used_ratio`, `exhausted_in_seconds` |
 //! | [`Monitor::dependencies`](crate::Monitor::dependencies) | by service: rate, errors, time-outs, p95, the last error, limits, and the state with its reason |
 //!
-//! After five calls of the client above, of which the last one got a 503, the metrics contain:
+//! After five calls of the client above, the last of which got a 503, the metrics contain:
 //!
 //! ```text
 //! http_client_request_duration_seconds_sum{error_type="503",http_request_method="GET",http_response_status_code="503",network_protocol_version="1.1",server_address="pay.example.com",server_port="443",service_peer_name="payments",watchpost_outcome="completed"} 0.038700214
@@ -105,8 +105,8 @@
 //! | `panicked` | Code in the call panicked. |
 //! | `upgraded` | The response was a 101, which turns the connection into a WebSocket or a tunnel. |
 //!
-//! A time-out *around* the layer drops the call, which looks like a client that disconnected. A time-out *inside* of the
-//! layer is an error that is recognized.
+//! A time-out *around* the layer drops the call, which looks like a client that disconnected. A time-out *inside* of
+//! the layer is an error that is recognized.
 //!
 //! # How errors are classified
 //!
@@ -118,9 +118,9 @@
 //! # When a service is degraded or down
 //!
 //! The state follows from the last 256 calls of the last five minutes. With five or more calls, a service is down if at
-//! least half of them failed, and degraded if at least a tenth did. A service that asked to be called later
-//! (`Retry-After`) is degraded until then. A call without a response, and one with a 5xx or 429, is a failure of the
-//! service; one that the host cancelled is not.
+//! least half of them failed, and degraded if at least a tenth did. A service that requested a pause (`Retry-After`) is
+//! degraded until it ends. A call without a response, and one with a 5xx or 429, is a failure of the service; one that
+//! the host cancelled is not.
 //!
 //! # Which headers carry the trace
 //!
@@ -148,8 +148,8 @@
 //! # }
 //! ```
 //!
-//! A request with a gRPC `content-type` is recorded by the RPC conventions. Its span is named by the gRPC method, and it
-//! is counted both in `http_client_request_duration_seconds` and in a histogram of its own:
+//! A request with a gRPC `content-type` is recorded by the RPC conventions. Its span is named by the gRPC method, and
+//! it is counted both in `http_client_request_duration_seconds` and in a separate histogram:
 //!
 //! ```text
 //! rpc_client_call_duration_seconds_count{error_type="UNAVAILABLE",rpc_method="shop.Cart/Call",rpc_response_status_code="UNAVAILABLE",rpc_system_name="grpc",server_address="billing.internal",server_port="443",service_peer_name="billing"} 50
@@ -157,7 +157,8 @@
 //!
 //! The status comes from the headers or the trailers. As in gRPC clients, a response that ends without a status is
 //! UNKNOWN. Every status except OK is an error of the span. UNKNOWN, `DEADLINE_EXCEEDED`, `RESOURCE_EXHAUSTED`,
-//! UNIMPLEMENTED, INTERNAL, UNAVAILABLE and `DATA_LOSS` are failures of the service, which can make it degraded or down.
+//! UNIMPLEMENTED, INTERNAL, UNAVAILABLE and `DATA_LOSS` are failures of the service, which can make it degraded or
+//! down.
 //!
 //! A deadline that the server reports is the status `DEADLINE_EXCEEDED`; one that the client enforces is the outcome
 //! `timeout` without a status. A call whose response body is dropped before its trailers has no status. Statuses in the
@@ -166,8 +167,8 @@
 //! # Calls of generative AI models
 //!
 //! [`gen_ai`](CallGuard::gen_ai) marks a call of a model; [`tokens`](CallGuard::tokens) and [`cost`](CallGuard::cost)
-//! add what it used. The span has the attributes of the conventions for generative AI. Prompts and completions are never
-//! recorded.
+//! add what it used. The span has the attributes of the conventions for generative AI. Prompts and completions are
+//! never recorded.
 //!
 //! | where | what |
 //! |---|---|
@@ -179,8 +180,8 @@
 //! # Which rate limits are read
 //!
 //! - `RateLimit` and `RateLimit-Policy` of the IETF draft, and its older forms.
-//! - `X-RateLimit-*` with resets in seconds, as a Unix timestamp, a date or a Go duration; also by request, token, minute
-//!   or day, as services of AI models send them.
+//! - `X-RateLimit-*` with resets in seconds, as a Unix timestamp, a date or a Go duration; also by request, token,
+//!   minute or day, as services of AI models send them.
 //! - `Retry-After`.
 //!
 //! A value that cannot be parsed is ignored and counted in `watchpost_external_rate_limit_parse_errors_total`. Use
@@ -191,10 +192,10 @@
 //! | what | maximum | the rest |
 //! |---|---|---|
 //! | services of a monitor | 64 | `_other` |
-//! | servers of a monitor | 64, of which one service adds 16 | `_other` |
+//! | servers of a monitor | 64, with at most 16 of one service | `_other` |
 //! | rate-limit windows of a service | 16 | ignored |
 //! | gRPC methods | 256 | `_OTHER` |
-//! | AI models | 64, of which one service has 32 | `_OTHER` |
+//! | AI models | 64, with at most 32 of one service | `_OTHER` |
 //!
 //! Sources: <https://opentelemetry.io/docs/specs/semconv/http/>,
 //! <https://opentelemetry.io/docs/specs/semconv/rpc/>, <https://opentelemetry.io/docs/specs/semconv/gen-ai/>,

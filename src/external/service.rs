@@ -8,7 +8,7 @@ use super::service_state::ServiceState;
 
 /// A service that the host calls, made by [`Monitor::external`](crate::Monitor::external).
 ///
-/// Cheap to clone. Keep it beside the client.
+/// Cheap to clone. Store it next to the client.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is recorded until a call is made through it"]
 pub struct External {
@@ -73,7 +73,7 @@ impl External {
 
     /// Sets how much of a quota is used, for a service that does not report it in its responses.
     ///
-    /// It becomes the window `quota`, beside the windows that responses report.
+    /// It becomes the window `quota`, in addition to the windows that responses report.
     ///
     /// # Examples
     ///

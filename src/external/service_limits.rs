@@ -77,7 +77,7 @@ pub(super) struct LimitGauges(Metrics);
 #[derive(Debug, Default)]
 pub(super) struct ServiceLimits {
     windows: Vec<TrackedWindow>,
-    /// The time until which the service asked not to be called.
+    /// The time before which the service requested not to be called.
     back_off_until: Nanos,
 }
 
@@ -164,12 +164,12 @@ impl ServiceLimits {
         }
     }
 
-    /// Records that the service asked not to be called before `until`. The latest time wins.
+    /// Records that the service requested not to be called before `until`. The latest time wins.
     pub(super) fn back_off_until(&mut self, until: Nanos) {
         self.back_off_until = self.back_off_until.max(until);
     }
 
-    /// How much longer the service asked not to be called; `None` if it may be called.
+    /// How much longer the service requested not to be called; `None` if it may be called.
     pub(super) fn back_off_remaining(&self, now: Nanos) -> Option<Duration> {
         let left = self.back_off_until.saturating_sub(now);
         (left > 0).then(|| Duration::from_nanos(left))
@@ -184,7 +184,7 @@ impl ServiceLimits {
 impl TrackedWindow {
     /// Records a new report of the window.
     fn update(&mut self, window: LimitWindow, now: Nanos) {
-        // If more remains than before, the window was reset, and the rate of use is measured anew.
+        // If more remains than before, the window was reset, and the measurement of the rate of use restarts.
         let was_reset = match (window.remaining, self.last.remaining) {
             (Some(new), Some(old)) => new > old,
             _ => false,

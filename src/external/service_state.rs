@@ -73,7 +73,7 @@ impl ServiceState {
         });
     }
 
-    /// Records that the service asked for a pause of `wait`.
+    /// Records that the service requested a pause of `wait`.
     pub(super) fn back_off(&self, wait: Duration, now: Nanos) {
         lock(&self.limits).back_off_until(now.saturating_add(nanos(wait)));
     }

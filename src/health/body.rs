@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-/// The body of a health response: one short text, complete at once.
+/// The body of a health response: one short text in a single frame.
 #[derive(Debug, Default)]
 pub struct HealthBody(Bytes);
 

@@ -20,15 +20,15 @@ use crate::clock::{Clock, nanos};
 use crate::db::{Probe, ProbeReport};
 use crate::model::{Diagnostics, lock, lock_for_status};
 
-/// The most checks of one monitor; further ones are refused.
+/// The maximum number of checks of one monitor; further ones are refused.
 const MAX_CHECKS: usize = 256;
 /// The interval of the check of the data directory.
 const DISK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The health checks of one monitor, and the services that report them. Cheap to clone; clones share everything.
 ///
-/// Returned by [`Monitor::health`](crate::Monitor::health). The [module documentation](super) says which endpoint is for
-/// what, and what a failing check does.
+/// Returned by [`Monitor::health`](crate::Monitor::health). The [module documentation](super) explains which endpoint
+/// is for what, and what a failing check does.
 #[derive(Clone)]
 pub struct Health(pub(super) Arc<HealthShared>);
 
@@ -44,7 +44,7 @@ pub(super) struct HealthShared {
 /// Calls a function with the name and the status of each component.
 type ListComponents = dyn Fn(&mut dyn FnMut(&str, ComponentStatus)) + Send + Sync;
 
-/// What a [`Health`] is made of.
+/// The parts of a [`Health`].
 #[derive(Debug)]
 pub(crate) struct HealthSetup {
     pub(crate) config: HealthConfig,
@@ -71,18 +71,18 @@ impl Health {
         }))
     }
 
-    /// Adds a check. It runs at once, then at each interval; the endpoints report its last result and never run it. The
-    /// returned [`Check`] changes its settings.
+    /// Adds a check. It runs immediately, then at each interval; the endpoints report its last result and never run it.
+    /// The returned [`Check`] changes its settings.
     ///
-    /// `run` is called for each run, on a thread of its own within the runtime of the monitor's worker. Tokio's timers and
-    /// sockets work there; blocking calls and panics do no harm.
+    /// `run` is called for each run, on its own thread within the runtime of the monitor's worker. Tokio's timers and
+    /// sockets work there; blocking calls and panics are harmless.
     ///
     /// The text of an error is shown to clients with access to `/health`, cut at 1 KiB. Secrets with a known form are
     /// redacted; other secrets must not be in it. `tracing` events of a run become log records; those of a task that it
     /// spawns do not.
     ///
-    /// Several checks may have the same name and are then listed under it. A monitor has at most 256 checks. A further one
-    /// is not run, which the monitor reports.
+    /// Several checks may have the same name and are then listed under it. A monitor has at most 256 checks. A further
+    /// one is not run, which the monitor reports.
     ///
     /// # Cancel safety
     ///
@@ -115,15 +115,16 @@ impl Health {
         )
     }
 
-    /// Adds the check `database`, which asks a database through its pool.
+    /// Adds the check `database`, which checks a database through its pool.
     ///
-    /// The output of a failure is the driver's error. When a run exceeds its time limit, the output says what it was waiting
-    /// for, and the last error since the last success, such as the reason why a pool cannot connect.
+    /// The output of a failure is the driver's error. When a run exceeds its time limit, the output names what it was
+    /// waiting for, and the last error since the last success, such as the reason why a pool cannot connect.
     ///
-    /// The check uses an idle connection of the pool. Without one it connects by itself, with the pool's options, and closes
-    /// that connection afterwards: a pool retries for longer than a check may take. It is a warning if the database responds
-    /// while the pool has no free connection for a second, or if the server refuses further connections; neither makes the
-    /// service unready. For `SQLite`, the file is opened and read each time. The check's statements do not count as queries.
+    /// The check uses an idle connection of the pool. Without one it connects by itself, with the pool's options, and
+    /// closes that connection afterwards: a pool retries for longer than a check may take. It is a warning if the
+    /// database responds while the pool has no free connection for a second, or if the server refuses further
+    /// connections; neither makes the service unready. For `SQLite`, the file is opened and read each time. The check's
+    /// statements do not count as queries.
     ///
     /// ```no_run
     /// # #[cfg(feature = "sqlx")]
@@ -138,7 +139,7 @@ impl Health {
         self.database_as("database", pool)
     }
 
-    /// As [`database`](Self::database), with another name for the check, for one of several databases.
+    /// Like [`database`](Self::database), with another name for the check, for one of several databases.
     pub fn database_as<P: Probe + Clone>(
         &self,
         name: impl Into<Cow<'static, str>>,
@@ -169,8 +170,8 @@ impl Health {
             .component_type("datastore")
     }
 
-    /// Adds the check of the data directory: that a file can be written there, and that the disk has free space, where the
-    /// system reports it. It does not make the service unready.
+    /// Adds the check of the data directory: that a file can be written there, and that the disk has free space, where
+    /// the system reports it. It does not make the service unready.
     pub(crate) fn check_disk(&self, directory: PathBuf) {
         let directory: Arc<std::path::Path> = directory.into();
         let run = move || -> std::pin::Pin<Box<dyn Future<Output = _> + Send>> {
@@ -184,7 +185,7 @@ impl Health {
     }
 
     /// Sets the function that lists the components of the monitor. It is called for each `/health` document, so it must
-    /// neither wait nor allocate much. The first function stays.
+    /// neither wait nor allocate much. Later calls have no effect.
     pub(crate) fn set_components(
         &self,
         list: impl Fn(&mut dyn FnMut(&str, ComponentStatus)) + Send + Sync + 'static,
@@ -252,9 +253,9 @@ impl Health {
         self.0.draining.store(draining, Relaxed);
     }
 
-    /// Ends all checks; the endpoints go on to report the last results.
+    /// Ends all checks; the endpoints continue to report the last results.
     ///
-    /// To be called before the worker's runtime ends: without it, the timer of a run in progress would panic.
+    /// Call it before the worker's runtime ends: without it, the timer of a run in progress would panic.
     pub(crate) fn stop(&self) {
         self.0.stop();
     }

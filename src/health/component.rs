@@ -5,7 +5,7 @@ use crate::clock::nanos;
 
 /// How long a sink may have work without a delivery before it is a warning.
 const MAX_SINK_STALL: Duration = Duration::from_secs(300);
-/// How long the worker may show no sign of life before it is a warning.
+/// How long the worker may be unresponsive before it is a warning.
 const MAX_WORKER_STALL: Duration = Duration::from_secs(30);
 
 /// The status of a component of the monitor, at the moment when it is read.
@@ -53,7 +53,7 @@ impl ComponentStatus {
         }
     }
 
-    /// The worker's thread: whether it runs, and the time since its last sign of life.
+    /// The worker's thread: whether it runs, and the time since its last round.
     pub(crate) fn worker(alive: bool, beat_age: Duration) -> Self {
         let (status, output) = if !alive {
             let output = "the worker's thread has ended: nothing is written or sent any more";
@@ -74,7 +74,8 @@ impl ComponentStatus {
         }
     }
 
-    /// A sink: how long its work has been waiting, the time since its last delivery, and why it drops records, if it does.
+    /// A sink: how long its work has been waiting, the time since its last delivery, and why it drops records, if it
+    /// does.
     pub(crate) fn sink(
         waiting: Option<Duration>,
         last_delivery_age: Option<Duration>,

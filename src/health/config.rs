@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::model::ExplicitKeys;
 
-/// Settings of health checks. A [`Check`](super::Check) can change each of them for itself.
+/// Settings of health checks. A [`Check`](super::Check) can override each of them for itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -14,25 +14,25 @@ use crate::model::ExplicitKeys;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HealthConfig {
-    /// The time limit of one run; a run that takes longer has failed.
+    /// The time limit of one run. A run that takes longer fails.
     pub timeout: Duration,
-    /// From the start of one run to the start of the next.
+    /// The time from the start of one run to the start of the next.
     pub interval: Duration,
-    /// Consecutive failures after which a check is down. 0 counts as 1.
+    /// The number of consecutive failures after which a check is down. From 1 to 100.
     pub failures: u32,
-    /// Consecutive successes after which a check is up again. 0 counts as 1.
+    /// The number of consecutive successes after which a check is up again. From 1 to 100.
     pub successes: u32,
     pub(crate) explicit: ExplicitKeys,
 }
 
 impl HealthConfig {
-    /// 5 s.
+    /// The default time limit of one run: 5 s.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-    /// 10 s.
+    /// The default interval between runs: 10 s.
     pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
-    /// Three failures in a row.
+    /// The default number of failures: 3.
     pub const DEFAULT_FAILURES: u32 = 3;
-    /// Two successes in a row.
+    /// The default number of successes: 2.
     pub const DEFAULT_SUCCESSES: u32 = 2;
 
     /// Sets the time limit of one run. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
@@ -43,8 +43,8 @@ impl HealthConfig {
         self
     }
 
-    /// Sets the time from the start of one run to the start of the next. Shorter times than 10 ms count as 10 ms.
-    /// Default: [`DEFAULT_INTERVAL`](Self::DEFAULT_INTERVAL).
+    /// Sets the time from the start of one run to the start of the next, at least 10 ms; a shorter time is raised to 10
+    /// ms. Default: [`DEFAULT_INTERVAL`](Self::DEFAULT_INTERVAL).
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.explicit.add("health.interval");
@@ -52,7 +52,7 @@ impl HealthConfig {
         self
     }
 
-    /// Sets the consecutive failures after which a check is down. Default:
+    /// Sets the number of consecutive failures after which a check is down. Default:
     /// [`DEFAULT_FAILURES`](Self::DEFAULT_FAILURES).
     #[must_use]
     pub fn failures(mut self, failures: u32) -> Self {
@@ -61,7 +61,7 @@ impl HealthConfig {
         self
     }
 
-    /// Sets the consecutive successes after which a check is up again. Default:
+    /// Sets the number of consecutive successes after which a check is up again. Default:
     /// [`DEFAULT_SUCCESSES`](Self::DEFAULT_SUCCESSES).
     #[must_use]
     pub fn successes(mut self, successes: u32) -> Self {

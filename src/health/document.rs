@@ -153,7 +153,7 @@ impl DocumentEntry {
             object.out.extend_from_slice(format!("{value}").as_bytes());
             object.text("observedUnit", unit);
         }
-        // The format says to leave it out of an entry that passes.
+        // The format omits it from an entry that passes.
         if self.status != HealthStatus::Pass {
             object.text("output", &self.output);
         }

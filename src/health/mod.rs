@@ -87,14 +87,14 @@
 //! ```
 //!
 //! The observed value is the duration of the last run of a check, the time since the last delivery of a sink, and
-//! the time since the last sign of life of the worker. Without access, a client sees `{"status":"fail"}`.
+//! the time since the last round of the worker. Without access, a client sees `{"status":"fail"}`.
 //!
 //! The monitor adds its own components to the document:
 //!
 //! | component | when it is a `warn` |
 //! |---|---|
-//! | `worker` | its thread has ended, or shows no sign of life for 30 s |
-//! | `console`, `otlp`, `sentry`: each sink | work has been waiting for five minutes without a delivery; at once if the sink drops records because its writer refuses them, its code panics, or its receiver refuses batches for good |
+//! | `worker` | its thread has ended, or has not responded for 30 s |
+//! | `console`, `otlp`, `sentry`: each sink | work has been waiting for five minutes without a delivery; immediately if the sink drops records because its writer refuses them, its code panics, or its receiver refuses batches permanently |
 //! | `data directory` | the configured directory cannot be used |
 //! | `errors.store` | the disk refuses writes, or a damaged file was set aside |
 //! | `disk` | less than a twentieth of the data directory's disk is free. Without write access, or below 16 MiB, it is a `fail` |
@@ -103,9 +103,9 @@
 //!
 //! # When a check is up or down
 //!
-//! A check runs at once when it is added, then every 10 s. A run fails if it returns an error, exceeds its time
-//! limit of 5 s, or panics. After three consecutive failures the check is down, and after two consecutive successes
-//! it is up again; [`Check`] and [`HealthConfig`] change these numbers.
+//! A check runs immediately when it is added, then every 10 s. A run fails if it returns an error, exceeds its time
+//! limit of 5 s, or panics. After three consecutive failures the check is down, and after two consecutive successes it
+//! is up again; [`Check`] and [`HealthConfig`] change these numbers.
 //!
 //! | check | `/readyz` | the check in `/health` |
 //! |---|---|---|
@@ -131,8 +131,8 @@
 //!
 //! # When a check hangs
 //!
-//! Each run has a thread of its own, so a check that blocks its thread delays neither an endpoint nor another check
-//! nor the monitor's work.
+//! Each run has its own thread, so a check that blocks its thread does not delay an endpoint, another check or the
+//! monitor's work.
 //!
 //! - A future that exceeds the time limit is dropped, and the check runs again when it is due.
 //! - A run that blocks its thread cannot be ended. It counts as failed now and once more at each interval. The
@@ -143,7 +143,7 @@
 //! `/livez` and `/readyz` have one word and can be open to anyone. `/health` shows the overall status to anyone;
 //! names of checks, versions and error texts are for clients that its [`Access`](crate::Access) admits. The texts
 //! of checks are scrubbed of secrets with a known form and cut at 1 KiB. Responses have `Cache-Control: no-store`.
-//! Requests to the endpoints are left out of the service's own metrics, log records and traces.
+//! Requests to the endpoints are excluded from the service's own metrics, log records and traces.
 
 mod body;
 mod check;

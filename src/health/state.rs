@@ -11,7 +11,7 @@ const MAX_STARTING_INTERVAL: Nanos = 1_000_000_000;
 /// The shortest interval.
 const MIN_INTERVAL: Nanos = 10_000_000;
 
-/// How a check is run and judged.
+/// The settings for running and evaluating a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CheckRules {
     pub(super) timeout: Duration,
@@ -27,7 +27,7 @@ pub(super) struct CheckRules {
 /// Whether a check is up, by its results so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CheckVerdict {
-    /// No success yet, and too few failures to be down.
+    /// No success so far, and too few failures to be down.
     Starting,
     Up,
     Down,

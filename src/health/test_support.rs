@@ -1,4 +1,4 @@
-//! The fixture of this module's tests: a `Health` with a runtime like the worker's, on a thread of its own.
+//! The fixture of this module's tests: a `Health` with a runtime like the worker's, on its own thread.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
@@ -14,7 +14,7 @@ use crate::access::TokenResolver;
 use crate::clock::Clock;
 use crate::model::Diagnostics;
 
-/// A `Health` and what it works with. Its runtime ends with it.
+/// A `Health` and its dependencies. Its runtime ends with it.
 pub(super) struct Fixture {
     pub(super) health: Health,
     pub(super) diagnostics: Arc<Diagnostics>,

@@ -6,7 +6,7 @@ use super::Cidr;
 use crate::model::ExplicitKeys;
 use crate::record::Method;
 
-/// How inbound requests are recorded: the settings under `http.`, for
+/// The settings of how inbound requests are recorded, `http.*`, for
 /// [`MonitorBuilder::http`](crate::MonitorBuilder::http).
 ///
 /// ```
@@ -29,34 +29,36 @@ use crate::record::Method;
 pub struct HttpConfig {
     /// Whether responses carry `x-trace-id`.
     pub trace_header: bool,
-    /// Whether callers are not trusted: each request then starts a new trace, and only its log record and span name the
-    /// caller's. Trusted proxies are excepted.
+    /// Whether callers are untrusted. Each request then starts a new trace, and only its log record and span contain
+    /// the caller's trace ID. Trusted proxies are exempt.
     pub public_endpoint: bool,
-    /// Whether a caller's `traceparent` and `tracestate` are read, as `trace.propagators` says.
+    /// Whether a caller's `traceparent` and `tracestate` are read. Set from `trace.propagators`.
     pub(crate) trace_context: bool,
-    /// Whether a caller's `baggage` is read, as `trace.propagators` says.
+    /// Whether a caller's `baggage` is read. Set from `trace.propagators`.
     pub(crate) baggage: bool,
-    /// The networks of proxies whose `Forwarded` and `X-Forwarded-For` are trusted, and whose sampling decision counts.
+    /// The networks of trusted proxies. Their `Forwarded` and `X-Forwarded-For` headers and their sampling decision are
+    /// used.
     pub trusted_proxies: Vec<Cidr>,
-    /// The request headers that log records and spans show.
+    /// The request headers that log records and spans include.
     pub allow_headers: Vec<HeaderName>,
-    /// The statuses that mean, beside 408, that time ran out.
+    /// The response statuses that mean a timeout, in addition to 408.
     pub timeout_statuses: Vec<u16>,
-    /// A poll that takes longer is counted in `watchpost_long_polls_total`: it kept its thread from other tasks.
+    /// The duration of a long poll. Longer polls are counted in `watchpost_long_polls_total`, because they keep their
+    /// thread from running other tasks.
     pub long_poll: Duration,
     /// The request methods that can be labels; all others are `_OTHER`.
     pub known_methods: Vec<String>,
-    /// The gRPC methods whose path is a route; empty for those that responses show to exist.
+    /// The gRPC methods whose path is used as the route. If empty, methods are learnt from responses.
     pub grpc_methods: Vec<String>,
     pub(crate) explicit: ExplicitKeys,
 }
 
 impl HttpConfig {
-    /// Responses carry `x-trace-id`.
+    /// By default, responses carry `x-trace-id`.
     pub const DEFAULT_TRACE_HEADER: bool = true;
-    /// Callers' traces are continued.
+    /// By default, callers' traces are continued.
     pub const DEFAULT_PUBLIC_ENDPOINT: bool = false;
-    /// 100 milliseconds.
+    /// The default duration of a long poll: 100 ms.
     pub const DEFAULT_LONG_POLL: Duration = Duration::from_millis(100);
 
     /// Sets whether responses carry `x-trace-id`.
@@ -68,8 +70,8 @@ impl HttpConfig {
         self
     }
 
-    /// Sets whether callers are not trusted: each request then starts a new trace. Use it for a service that clients of any
-    /// kind reach directly.
+    /// Sets whether callers are untrusted; each request then starts a new trace. Use it for a service that arbitrary
+    /// clients reach directly.
     ///
     /// Default: [`DEFAULT_PUBLIC_ENDPOINT`](Self::DEFAULT_PUBLIC_ENDPOINT).
     pub fn public_endpoint(mut self, public_endpoint: bool) -> Self {
@@ -88,8 +90,8 @@ impl HttpConfig {
         self
     }
 
-    /// Sets the request headers that log records and spans show, as `http.request.header.<name>`. Secrets in their values
-    /// are redacted.
+    /// Sets the request headers that log records and spans include, as `http.request.header.<name>`. Secrets in their
+    /// values are redacted.
     ///
     /// Default: none.
     pub fn allow_headers(mut self, allow_headers: impl IntoIterator<Item = HeaderName>) -> Self {
@@ -98,7 +100,8 @@ impl HttpConfig {
         self
     }
 
-    /// Sets the statuses that mean, beside 408, that time ran out: the outcome is then `timeout`. 400 to 599.
+    /// Sets the response statuses, from 400 to 599, that mean a timeout in addition to 408. The outcome of such a
+    /// request is `timeout`.
     ///
     /// Default: none.
     pub fn timeout_statuses(mut self, timeout_statuses: impl IntoIterator<Item = u16>) -> Self {
@@ -107,7 +110,7 @@ impl HttpConfig {
         self
     }
 
-    /// Sets how long a poll may take before it is counted in `watchpost_long_polls_total`. 1 ms to 1 minute.
+    /// Sets the duration, from 1 ms to 1 minute, above which a poll is counted in `watchpost_long_polls_total`.
     ///
     /// Default: [`DEFAULT_LONG_POLL`](Self::DEFAULT_LONG_POLL).
     pub fn long_poll(mut self, long_poll: Duration) -> Self {
@@ -116,8 +119,8 @@ impl HttpConfig {
         self
     }
 
-    /// Sets the request methods that can be labels, instead of the list of the semantic conventions. All others are
-    /// `_OTHER`. Case matters.
+    /// Sets the request methods that can be labels, replacing the list of the semantic conventions. All other methods
+    /// are recorded as `_OTHER`. Methods are case-sensitive.
     ///
     /// Default: the list of the semantic conventions, `GET` to `QUERY`.
     pub fn known_methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
@@ -126,8 +129,8 @@ impl HttpConfig {
         self
     }
 
-    /// Sets the gRPC methods whose path is a route, such as `/grpc.health.v1.Health/Check`. With a list, no method is learnt
-    /// from responses.
+    /// Sets the gRPC methods whose path is used as the route, such as `/grpc.health.v1.Health/Check`. With a list, no
+    /// methods are learnt from responses.
     ///
     /// Default: none, and methods are learnt.
     pub fn grpc_methods<M: Into<String>>(mut self, methods: impl IntoIterator<Item = M>) -> Self {
@@ -156,14 +159,14 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
-    /// Whether a peer is a trusted proxy.
+    /// Returns whether a peer is a trusted proxy.
     pub(super) fn trusts(&self, peer: std::net::IpAddr) -> bool {
         self.trusted_proxies
             .iter()
             .any(|network| network.contains(peer))
     }
 
-    /// Whether a status means that time ran out.
+    /// Returns whether a status means a timeout.
     #[inline]
     pub(super) fn is_timeout(&self, status: u16) -> bool {
         status == 408 || self.timeout_statuses.contains(&status)

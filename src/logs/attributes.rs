@@ -6,7 +6,7 @@ use crate::model::codec::RecordText;
 use crate::record::AttributeRef;
 use crate::redact;
 
-/// Appends attributes of the host. Of two attributes with one name, the last one stays.
+/// Appends attributes of the host. If attributes share a name, the last one is kept.
 pub(super) fn put_attributes<'a>(
     line: &mut LogLine<'_>,
     names: &mut FieldNames,

@@ -1,4 +1,4 @@
-//! From the record of an event to a breadcrumb of a captured error.
+//! Converts the record of an event to a breadcrumb of a captured error.
 
 use tracing::Level as Tracing;
 

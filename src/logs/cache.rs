@@ -5,7 +5,7 @@ use std::hash::Hasher;
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-/// The most bytes of a key, and of a fragment. Longer ones are not cached.
+/// The maximum number of bytes of a key, and of a fragment. Longer ones are not cached.
 const MAX_KEY: usize = 512;
 const MAX_FRAGMENT: usize = 4096;
 
@@ -13,7 +13,7 @@ const MAX_FRAGMENT: usize = 4096;
 /// allowed, all of them are removed.
 #[derive(Debug)]
 pub(super) struct RenderCache {
-    /// By the hash of the key. Of two keys with one hash, the later one stays.
+    /// By the hash of the key. If keys share a hash, the later one is kept.
     fragments: FxHashMap<u64, CachedFragment>,
     bytes: usize,
     max_bytes: usize,
@@ -43,8 +43,8 @@ impl RenderCache {
         }
     }
 
-    /// The two halves of the fragment that `render` wrote for this key, now or earlier. `render` returns where the second
-    /// half begins. `None` if key or fragment is too long.
+    /// The two halves of the fragment that `render` wrote for this key, now or earlier. `render` returns where the
+    /// second half begins. `None` if key or fragment is too long.
     #[inline]
     pub(super) fn get(
         &mut self,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::model::ExplicitKeys;
 
-/// The format of log lines.
+/// The format of log records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum LogFormat {
@@ -11,7 +11,7 @@ pub enum LogFormat {
     Auto,
     /// One JSON object in each line.
     Json,
-    /// For people: time, level, message, then `key=value`.
+    /// A human-readable form: time, level, message, then `key=value`.
     Pretty,
 }
 
@@ -22,13 +22,13 @@ pub enum RequestLogs {
     /// Every request.
     #[default]
     All,
-    /// None.
+    /// No request.
     Off,
     /// Requests that failed, and requests that took at least [`LogsConfig::slow`].
     ErrorsAndSlow,
 }
 
-/// Settings of log records: what is recorded, and in which format.
+/// Settings of log records: their selection, format and output.
 ///
 /// ```
 /// use watchpost::logs::{LogFormat, LogsConfig};
@@ -39,28 +39,28 @@ pub enum RequestLogs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogsConfig {
-    /// Whether log records go to standard output.
+    /// Whether log records are written to standard output.
     pub console: bool,
-    /// The format of log lines.
+    /// The format of log records.
     pub format: LogFormat,
     /// Which requests get a log record.
     pub requests: RequestLogs,
     /// The shortest duration of a slow request.
     pub slow: Duration,
-    /// Which events get a log record: directives such as `info,hyper=off,my_crate::db=debug`.
+    /// The directives that select which events get a log record, such as `info,hyper=off,my_crate::db=debug`.
     pub level: String,
     pub(crate) explicit: ExplicitKeys,
 }
 
 impl LogsConfig {
-    /// Log records go to standard output.
+    /// Log records are written to standard output by default.
     pub const DEFAULT_CONSOLE: bool = true;
-    /// One second.
+    /// The default shortest duration of a slow request: one second.
     pub const DEFAULT_SLOW: Duration = Duration::from_secs(1);
-    /// Events of the levels `INFO`, `WARN` and `ERROR`.
+    /// The default directives: events of the levels `INFO`, `WARN` and `ERROR`.
     pub const DEFAULT_LEVEL: &'static str = "info";
 
-    /// Sets whether log records go to standard output. Default: [`DEFAULT_CONSOLE`](Self::DEFAULT_CONSOLE).
+    /// Sets whether log records are written to standard output. Default: [`DEFAULT_CONSOLE`](Self::DEFAULT_CONSOLE).
     #[must_use]
     pub fn console(mut self, console: bool) -> Self {
         self.explicit.add("log.console");
@@ -68,7 +68,7 @@ impl LogsConfig {
         self
     }
 
-    /// Sets the format of log lines. Default: [`LogFormat::Auto`].
+    /// Sets the format of log records. Default: [`LogFormat::Auto`].
     #[must_use]
     pub fn format(mut self, format: LogFormat) -> Self {
         self.explicit.add("log.format");
@@ -84,7 +84,8 @@ impl LogsConfig {
         self
     }
 
-    /// Sets the shortest duration of a slow request, for [`RequestLogs::ErrorsAndSlow`]. Default: [`DEFAULT_SLOW`](Self::DEFAULT_SLOW).
+    /// Sets the shortest duration of a slow request, for [`RequestLogs::ErrorsAndSlow`]. Default:
+    /// [`DEFAULT_SLOW`](Self::DEFAULT_SLOW).
     #[must_use]
     pub fn slow(mut self, slow: Duration) -> Self {
         self.explicit.add("log.slow");
@@ -92,7 +93,7 @@ impl LogsConfig {
         self
     }
 
-    /// Sets which events get a log record, by directives as in "Levels" of [the module](crate::logs#levels). Default:
+    /// Sets which events get a log record, by [directives](crate::logs#levels). Default:
     /// [`DEFAULT_LEVEL`](Self::DEFAULT_LEVEL).
     #[must_use]
     pub fn level(mut self, level: impl Into<String>) -> Self {
@@ -115,7 +116,7 @@ impl Default for LogsConfig {
     }
 }
 
-/// The fields of the service, which every log record has.
+/// The service fields of every log record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ServiceFields {
     pub(crate) name: String,

@@ -1,10 +1,10 @@
-//! Escapes: they keep each record on one line and control characters out of terminals.
+//! Escapes: they keep each record on one line and prevent control characters from reaching terminals.
 
 use crate::model::codec::RecordText;
 
 /// The bytes that end a run of ordinary ones, in JSON.
 static SPECIAL: [bool; 256] = special(true);
-/// As [`SPECIAL`], without quotes and backslashes.
+/// Like [`SPECIAL`], without quotes and backslashes.
 static CONTROL: [bool; 256] = special(false);
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
@@ -25,7 +25,7 @@ const fn special(json: bool) -> [bool; 256] {
     special
 }
 
-/// What surrounds a text.
+/// The context of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escape {
     /// The text is inside a JSON string.
@@ -120,7 +120,7 @@ fn first_special(word: [u8; WORD]) -> Option<usize> {
         u64::from_le_bytes([byte; WORD])
     }
     let word = u64::from_le_bytes(word);
-    // The high bit of a byte becomes 1 if the byte is special. A borrow or a carry changes only bytes behind a special
+    // The high bit of a byte becomes 1 if the byte is special. A borrow or a carry changes only bytes after a special
     // one, so the first is right.
     let special = word.wrapping_sub(each(b' '))
         | (word ^ each(b'"')).wrapping_sub(each(1))
@@ -148,7 +148,7 @@ fn put_char(out: &mut Vec<u8>, char: char, escape: Escape) {
     }
 }
 
-/// Whether a terminal or a reader of lines may act upon a character.
+/// Whether a terminal or a line reader may interpret a character.
 fn is_control(char: char) -> bool {
     char.is_control()
         || matches!(

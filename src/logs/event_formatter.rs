@@ -12,20 +12,20 @@ use crate::redact::{self, FILTERED};
 use crate::trace::event::{self, EventFields, EventValue};
 use crate::trace::{callsites, log_event};
 
-/// The most bytes of the cache of routes.
+/// The maximum number of bytes of the cache of routes.
 const MAX_ROUTES: usize = 256 * 1024;
 
 /// Formats events.
 #[derive(Debug)]
 pub(super) struct EventFormatter {
     requests: Arc<Requests>,
-    /// By number. There are as many as the program's source has.
+    /// Indexed by the number of the callsite, so the length is bounded by the callsites of the program.
     callsites: Vec<Option<Callsite>>,
     /// Routes as fields.
     routes: RenderCache,
 }
 
-/// What all events of a callsite share.
+/// The parts that all events of a callsite share.
 #[derive(Debug)]
 struct Callsite {
     /// Level and the beginning of the message, rendered.
@@ -42,7 +42,7 @@ struct Callsite {
 #[derive(Debug)]
 struct CallsiteField {
     name: &'static str,
-    /// The name as it is on a line.
+    /// The name as written on a line.
     rendered_name: Box<[u8]>,
     is_message: bool,
     is_secret: bool,
@@ -102,7 +102,7 @@ impl EventFormatter {
             }
         }
         while let Some((field, value)) = fields.next() {
-            // Of two fields with one name, the last one stays.
+            // If fields share a name, the last one is kept.
             let is_replaced = || {
                 fields
                     .clone()

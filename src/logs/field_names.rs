@@ -1,4 +1,4 @@
-//! Unique field names: of the host's fields with one name, the last one stays on a line.
+//! Unique field names: if fields of the host share a name, the last one is kept on the line.
 
 use super::log_line::LogLine;
 
@@ -33,7 +33,8 @@ impl FieldNames {
         self.fields.push((start - removed, length));
     }
 
-    /// Removes the earlier field with the name of the one that begins at `start`; returns the length of what was removed.
+    /// Removes the earlier field with the name of the one that begins at `start`; returns the length of what was
+    /// removed.
     #[cold]
     fn remove_earlier(&mut self, line: &mut LogLine<'_>, start: usize) -> usize {
         let name = line.since(start);

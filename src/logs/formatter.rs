@@ -1,4 +1,4 @@
-//! From records to log lines.
+//! Formats records as log lines.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! The layer of the subscriber that this crate sets. It cannot be unset, so it serves one monitor after the other.
+//! The layer of the subscriber that this crate sets. The subscriber cannot be unset, so the layer serves one monitor
+//! after the other.
 
 use std::sync::{Arc, OnceLock, RwLock};
 
@@ -77,9 +78,9 @@ impl InstalledLayer {
     }
 }
 
-/// Whether a subscriber in use has the layer of a monitor: it is found there by its type, or it is asked about an error
-/// event of one of the targets. Behind `reload`, where types are not found, a filter that hides even such events hides
-/// the layer.
+/// Whether a subscriber in use has the layer of a monitor: the layer is found there by its type, or it is queried for
+/// an error event of one of the targets. Behind `reload`, where types are not found, a filter that hides even such
+/// events hides the layer.
 pub(crate) fn has_layer_of(subscriber: &Dispatch, monitor: u32, targets: &[&str]) -> bool {
     if subscriber.is::<NoSubscriber>() {
         return false;

@@ -2,7 +2,7 @@
 
 use crate::semconv;
 
-/// The name of a field, as it is in front of its value.
+/// The name of a field, as written before its value.
 pub(super) struct FieldKey<const JSON: usize, const PLAIN: usize> {
     /// `,"name":"`. A value without quotes uses all but the last byte.
     pub(super) json: [u8; JSON],

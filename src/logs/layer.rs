@@ -16,7 +16,7 @@ use crate::model::{RecordKind, is_suppressed};
 use crate::trace::{EncodedEvent, SpanLayer, callsite_filter, event};
 use crate::worker::RecordQueue;
 
-/// Where the fields begin in the record of an event: behind the callsite, the trace ID, the span ID and the route.
+/// Where the fields begin in the record of an event: after the callsite, the trace ID, the span ID and the route.
 const FIELDS_START: usize = 4 + 16 + 8 + 4;
 
 /// A [`Layer`] that writes `tracing` events as log records and adds `tracing` spans to the trace of their request.
@@ -24,10 +24,10 @@ const FIELDS_START: usize = 4 + 16 + 8 + 4;
 /// Made by [`Monitor::tracing_layer`](crate::Monitor::tracing_layer), for a subscriber of your own.
 /// [`Monitor::install`](crate::Monitor::install) sets a subscriber with this layer if the process has none.
 ///
-/// The layer records what its levels select and disables nothing for other layers, wherever it is: alone, in a box, a
-/// `Vec`, an `Option` or `and_then`, behind `reload`, inside and outside filters. For that it gives no hint of a most
-/// verbose level. [`LevelFilter::current`] is then what the other layers and filters make it: `TRACE` if they give no
-/// hint either.
+/// The layer records what its levels select and disables nothing for other layers, at any position: by itself, in a
+/// box, a `Vec`, an `Option` or `and_then`, behind `reload`, inside and outside filters. Therefore it gives no hint of
+/// a most verbose level. [`LevelFilter::current`] is then determined by the other layers and filters: `TRACE` if they
+/// give no hint either.
 ///
 /// An event that no layer records then costs one call of each layer. If every other layer has a filter of its own, or
 /// there is no other layer, use [`filtered`](Self::filtered), which avoids that cost.
@@ -56,8 +56,8 @@ impl fmt::Debug for EventListener {
 }
 
 thread_local! {
-    /// The buffer in which records are made. It is taken out meanwhile, so that a field's `Debug` that logs itself finds
-    /// an empty one.
+    /// The buffer in which records are made. It is taken out during use, so that a field's `Debug` that itself logs
+    /// finds an empty one.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -89,11 +89,11 @@ impl TracingLayer {
         self.spans.note_heard();
     }
 
-    /// Adds a filter to the layer that hides what is more verbose than everything that the monitor records.
+    /// Adds a filter to the layer that hides everything more verbose than what the monitor records.
     ///
     /// If every layer of a subscriber has its own filter, `tracing` skips what none of them needs before the event is
     /// made: beside a `fmt` layer at `INFO`, a `TRACE` event costs one comparison. Beside a layer without a filter this
-    /// changes nothing. As with any filter of a layer, it must be there when the subscriber is made: adding it later
+    /// changes nothing. Like any filter of a layer, it must be present when the subscriber is made: adding it later
     /// through a `reload` handle panics in a debug build.
     ///
     /// ```
@@ -169,7 +169,7 @@ impl TracingLayer {
                 number.copy_from_slice(&callsite.to_le_bytes());
             }
         }
-        // 3. Hand it on: to the request for a later capture, to the queue, to the span.
+        // 3. Pass it to the request (for a later capture), to the queue and to the span.
         if wanted.log {
             context::with_current(Some(self.requests.number()), |slot, _| {
                 slot.push_breadcrumb(at, &record);
@@ -194,7 +194,7 @@ impl TracingLayer {
     }
 }
 
-/// What an event is recorded for.
+/// The purpose for which an event is recorded.
 #[derive(Debug, Clone, Copy)]
 struct WantedBy {
     /// A log record and a breadcrumb of the request.
@@ -203,7 +203,7 @@ struct WantedBy {
     span: bool,
 }
 
-/// Hides what is more verbose than everything that a monitor records.
+/// Hides everything more verbose than what a monitor records.
 #[derive(Debug)]
 struct MaxLevelFilter {
     levels: Arc<LevelDirectives>,
@@ -228,7 +228,7 @@ impl<S> Filter<S> for MaxLevelFilter {
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        // `tracing` caches this answer until the levels change, which clears the cache.
+        // `tracing` caches this result until the levels change, which clears the cache.
         if *metadata.level() <= self.max_level() {
             Interest::always()
         } else {
@@ -261,7 +261,7 @@ where
         true
     }
 
-    /// No hint: of a layer with a hint and one without, `tracing` applies the hint to both.
+    /// No hint: if one of two layers gives a hint, `tracing` applies it to both.
     fn max_level_hint(&self) -> Option<LevelFilter> {
         None
     }

@@ -12,14 +12,14 @@ use super::timestamp::TimestampWriter;
 use crate::model::codec::RecordText;
 use crate::redact;
 
-/// The most bytes of a line. A longer one is cut and marked.
+/// The maximum number of bytes of a line. A longer one is cut and marked.
 const MAX_LINE: usize = 16 * 1024;
-/// The most bytes of one text.
+/// The maximum number of bytes of one text.
 const MAX_TEXT: usize = 8 * 1024;
-/// The most bytes of a text in a field of this crate, and of an error's message, which is in a field too. Three such
-/// texts leave room for the fields that follow.
+/// The maximum number of bytes of a text in a field of this crate, and of an error's message, which is in a field too.
+/// Three such texts leave room for the fields that follow.
 pub(super) const MAX_FIELD: usize = 4 * 1024;
-/// The bytes that are reserved for names, IDs, numbers, the end of the line and the mark, behind the last text.
+/// The bytes that are reserved for names, IDs, numbers, the end of the line and the mark, after the last text.
 const RESERVE: usize = 768;
 
 /// A line that is appended to a block, or a fragment that is copied into lines later.
@@ -117,7 +117,7 @@ impl<'a> LogLine<'a> {
         }
     }
 
-    /// Marks the line as truncated: its record was, before it came here.
+    /// Marks the line as truncated, because its record was truncated earlier.
     pub(super) fn mark_truncated(&mut self) {
         self.truncated = true;
     }
@@ -128,7 +128,7 @@ impl<'a> LogLine<'a> {
         self.put_text_within(text, MAX_TEXT);
     }
 
-    /// As [`put_text`](Self::put_text), with at most `max` bytes.
+    /// Like [`put_text`](Self::put_text), with at most `max` bytes.
     #[inline]
     pub(super) fn put_text_within(&mut self, text: RecordText<'_>, max: usize) {
         let escape = if self.pretty {
@@ -140,7 +140,7 @@ impl<'a> LogLine<'a> {
         self.truncated |= !put_escaped(self.out, text, escape, room.min(max));
     }
 
-    /// As [`put_text`](Self::put_text), without the secrets in the text.
+    /// Like [`put_text`](Self::put_text), without the secrets in the text.
     pub(super) fn put_scrubbed(&mut self, text: RecordText<'_>) {
         let scrubbed;
         self.put_text(if redact::is_clean(text.as_bytes()) {
@@ -228,7 +228,8 @@ impl<'a> LogLine<'a> {
         put_millis(self.out, nanos);
     }
 
-    /// Whether there is room for a field of the host with a name of this length. If not, the line is marked as truncated.
+    /// Whether there is room for a field of the host with a name of this length. If not, the line is marked as
+    /// truncated.
     #[inline]
     pub(super) fn has_room_for(&mut self, name_length: usize) -> bool {
         let has_room = self.len() + name_length + RESERVE <= MAX_LINE;
@@ -236,7 +237,8 @@ impl<'a> LogLine<'a> {
         has_room
     }
 
-    /// Appends the name of a field of the host, up to its value. If a field of this crate has the name, it gets a prefix.
+    /// Appends the name of a field of the host, up to its value. If a field of this crate has the name, it gets a
+    /// prefix.
     pub(super) fn put_host_key(&mut self, name: &str) {
         self.put_key(
             if keys::is_own(name) {
@@ -288,8 +290,8 @@ impl<'a> LogLine<'a> {
         }
     }
 
-    /// As [`put_value`](Self::put_value), without the secrets in the text. The value of a field with a sensitive name is
-    /// replaced completely.
+    /// Like [`put_value`](Self::put_value), without the secrets in the text. The value of a field with a sensitive name
+    /// is replaced completely.
     pub(super) fn put_scrubbed_value(&mut self, is_secret: bool, text: RecordText<'_>) {
         let scrubbed;
         self.put_value(if is_secret {

@@ -20,7 +20,7 @@
 //!
 //! # What a log record contains
 //!
-//! Elsewhere than on a terminal, a log record is one JSON object in one line. This is the record of a request:
+//! If the output is not a terminal, each log record is one JSON object on one line. This is the record of a request:
 //!
 //! ```text
 //! {"timestamp":"2026-11-29T11:06:11.621101Z","level":"ERROR","message":"GET /orders/{id} 500 1.101 ms","service.name":"shop","trace_id":"4433808d45890a008fb200197c911045","span_id":"22b5b5514c4d2b63","http.request.method":"GET","http.route":"/orders/{id}","http.response.status_code":500,"watchpost.outcome":"completed","error.type":"500","time_to_headers_ms":1.101,"duration_ms":1.101,"http.response.body.size":0,"url.path":"/orders/17","url.query":"token=REDACTED&page=REDACTED","user_agent.original":"curl/8.5.0"}
@@ -38,12 +38,12 @@
 //! 2026-11-29T11:06:06.047890Z  INFO GET /ok 200 0.650 ms trace_id=7c3954459849c4e588e82db30cae064f span_id=466ac9d34e1079c5 http.request.method=GET http.route=/ok http.response.status_code=200 watchpost.outcome=completed time_to_headers_ms=0.564 duration_ms=0.650 http.response.body.size=5 url.path=/ok
 //! ```
 //!
-//! A field is left out where its value is unknown.
+//! A field is omitted if its value is unknown.
 //!
 //! | record | level | fields |
 //! |---|---|---|
 //! | every one | | `timestamp` (RFC 3339, UTC), `level`, `message`, `service.name`, `service.version`, `service.instance.id`, `deployment.environment.name` |
-//! | of a request | ERROR for a failure, else INFO | `trace_id`, `span_id`, `parent_span_id`, `http.request.method`, `http.route`, `http.response.status_code`, `rpc.system.name`, `rpc.method`, `rpc.response.status_code`, `watchpost.outcome`, `error.type`, `time_to_headers_ms`, `duration_ms`, `http.request.body.size`, `http.response.body.size`, `url.path`, `url.query`, `client.address`, `user_agent.original`, `user.id`, the query counts of [`db`](crate::db) with `watchpost.db.duration_ms`, and the attributes that hooks set |
+//! | of a request | ERROR for a failure, otherwise INFO | `trace_id`, `span_id`, `parent_span_id`, `http.request.method`, `http.route`, `http.response.status_code`, `rpc.system.name`, `rpc.method`, `rpc.response.status_code`, `watchpost.outcome`, `error.type`, `time_to_headers_ms`, `duration_ms`, `http.request.body.size`, `http.response.body.size`, `url.path`, `url.query`, `client.address`, `user_agent.original`, `user.id`, the query counts of [`db`](crate::db) with `watchpost.db.duration_ms`, and the attributes that hooks set |
 //! | of the end of a stream | as of a request | those of the request's record, with duration, bytes and outcome of the stream and `watchpost.record` `stream_end`. Only event streams that last longer than a minute have it |
 //! | of an event | the event's | `target`, `trace_id`, `span_id` and `http.route` of the request, and the event's fields |
 //! | of a captured error | ERROR, or the capture's | `event_id`, `exception.type`, `exception.message`, `exception.causes` (messages of the sources), `code.file.path`, `code.line.number`, `trace_id`, `span_id`, `http.route`, `user.id`, tags and extra attributes. See [`errors`](crate::errors) |
@@ -55,8 +55,8 @@
 //! cut after it is scrubbed, an attribute without room is left out, and the record then has `truncated`. Path,
 //! query and user agent of a request have at most 4 KiB each, so that no client can make a record too large.
 //!
-//! Each key is unique. Of two fields, attributes, tags or extra attributes with one name, the last one stays. A
-//! field or an attribute of the host with the name of a field above gets the prefix `attributes.`.
+//! Each key is unique. If fields, attributes, tags or extra attributes share a name, the last one is kept. A field or
+//! an attribute of the host with the name of a field above gets the prefix `attributes.`.
 //!
 //! # What is redacted
 //!
@@ -79,9 +79,9 @@
 //! - [`redact_keys`](crate::MonitorBuilder::redact_keys): further keys whose values are secrets;
 //! - [`redact_paths`](crate::MonitorBuilder::redact_paths): paths of the service that contain a secret;
 //! - [`allow_query`](crate::MonitorBuilder::allow_query): query parameters whose values are shown, so that the log
-//!   record says which `page` failed.
+//!   record shows which `page` failed.
 //!
-//! A secret without a key, a known form or a URL around it cannot be recognized: a password alone in a sentence.
+//! A secret without a key, a known form or a URL around it cannot be recognized, such as a bare password in a sentence.
 //!
 //! Headers are shown only if they are listed, see
 //! [`EndpointLayer::allow_headers`](crate::http::EndpointLayer::allow_headers).
@@ -91,9 +91,9 @@
 //! With the feature `log`, which is on by default, [`install`](crate::Monitor::install) sets a logger that turns
 //! records of the [`log`](https://docs.rs/log) crate into `tracing` events, unless the process has a logger. Their
 //! log records have the record's own `target`, which directives match, `code.file.path`, `code.line.number`, and
-//! `log.module_path` if it differs from the target. The same holds for events that another bridge makes, such as
-//! that of tracing-subscriber's `init()`. Copies that `tracing` itself passes to `log` (its feature `log-always`)
-//! are not recorded twice.
+//! `log.module_path` if it differs from the target. The same applies to events that another bridge makes, such as that
+//! of tracing-subscriber's `init()`. Copies that `tracing` itself passes to `log` (its feature `log-always`) are not
+//! recorded twice.
 //!
 //! # Levels
 //!
@@ -105,7 +105,7 @@
 //!
 //! Events on the monitor's own threads, and events while one of its endpoints responds, at any level. This covers
 //! what libraries log there, and what a writer of yours logs while it writes. Events of your health checks are
-//! recorded. So is what a server of yours logs of the connection on which it serves an endpoint of the monitor.
+//! recorded, and so are events of your own server about the connection on which it serves an endpoint of the monitor.
 //!
 //! # With a subscriber of your own
 //!

@@ -1,13 +1,13 @@
-//! Which versions of OpenTelemetry speak in this process, as far as the files of their `tracing` callsites tell.
+//! Detects the versions of OpenTelemetry in this process by the source files of their `tracing` callsites.
 
 use crate::model::lock;
 use crate::model::lock_for_status;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-/// The version that this crate is built with, as far as it may not differ.
+/// The version that this crate is built with, up to the part that must match.
 const OURS: &str = "0.33";
-/// The crates that come out together, with one number.
+/// The crates that are released together, with the same version.
 const CRATES: [&str; 5] = [
     "opentelemetry",
     "opentelemetry_sdk",
@@ -18,7 +18,7 @@ const CRATES: [&str; 5] = [
 
 static OTHERS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Hears of a callsite in that source file.
+/// Notes a callsite in that source file.
 #[cold]
 pub(crate) fn note(file: Option<&str>) {
     let Some(other) = file.and_then(other) else {
@@ -28,12 +28,12 @@ pub(crate) fn note(file: Option<&str>) {
     all.insert(other);
 }
 
-/// What spoke so far that is not of our version: `crate version`.
+/// The crates of other versions found so far, as `crate version`.
 pub(crate) fn others() -> Vec<String> {
     lock_for_status(&OTHERS).map_or_else(Vec::new, |all| all.iter().cloned().collect())
 }
 
-/// The crate and version of a file that is OpenTelemetry's and of another version.
+/// The crate and version of a file, if it belongs to OpenTelemetry and to another version.
 fn other(file: &str) -> Option<String> {
     file.split(['/', '\\']).find_map(|part| {
         let (name, version) = part.rsplit_once('-').filter(|(_, version)| {

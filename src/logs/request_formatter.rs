@@ -13,7 +13,7 @@ use crate::model::{Outcome, SpanId, TraceId};
 use crate::record::RequestRecord;
 use crate::redact;
 
-/// The most bytes of the caches of request kinds and of user agents.
+/// The maximum number of bytes of the caches of request kinds and of user agents.
 const MAX_KINDS: usize = 512 * 1024;
 const MAX_AGENTS: usize = 128 * 1024;
 
@@ -49,7 +49,8 @@ impl RequestFormatter {
         service: &[u8],
     ) {
         let pretty = line.is_pretty();
-        // 1. What requests of this kind share comes from the cache, or is made as if there were none.
+        // 1. The part that requests of this kind share comes from the cache, or is formatted if the cache does not have
+        //    it.
         let kind = self
             .kinds
             .get(kind_number(record), record.route.as_bytes(), |out| {
@@ -91,7 +92,8 @@ impl RequestFormatter {
             line.put_u64_field(&keys::RESPONSE_BYTES, bytes);
         }
         if record.path == record.route {
-            // A text of the host's code, which the line shows as the route already: no secret to look for.
+            // A text from the host's code, which the line already shows as the route, so it is not searched for
+            // secrets.
             line.put_field(&keys::PATH, record.path);
         } else {
             line.put_path(&keys::PATH, record.path);
@@ -104,7 +106,7 @@ impl RequestFormatter {
         line.put_field(&keys::CLIENT, record.client_address);
         self.put_agent(&mut line, record.user_agent);
         put_user(&mut line, record.user);
-        // 4. The host's attributes come last: a line that is full loses them first.
+        // 4. The host's attributes come last, so that a full line loses them first.
         self.names.clear();
         put_attributes(&mut line, &mut self.names, record.attributes());
         if record.shortened {
@@ -135,7 +137,7 @@ impl RequestFormatter {
     }
 }
 
-/// A number that is equal for requests of one kind, apart from their route.
+/// A number that is equal for requests of one kind, regardless of their route.
 #[inline]
 fn kind_number(record: &RequestRecord<'_>) -> u64 {
     u64::from(record.status.unwrap_or(0))

@@ -1,5 +1,5 @@
-//! Whether `tracing` spans and events reach the monitor's layer, as far as the subscriber tells. A subscriber is asked
-//! what it wants, never given a span or an event: another layer would write it.
+//! Checks whether `tracing` spans and events reach the monitor's layer. The check calls only `enabled` of the
+//! subscriber. It never sends a span or an event, because another layer would write it.
 
 use std::cell::Cell;
 use std::sync::mpsc;
@@ -12,17 +12,17 @@ use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Callsite, Dispatch, Level, Metadata};
 
-/// No span of anybody else has this name.
+/// No other span has this name.
 const NAME: &str = "watchpost probe";
-/// How long an answer is waited for.
+/// How long to wait for the subscriber's result.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 thread_local! {
-    /// The monitor that asks, and whether its layer was asked meanwhile.
+    /// The monitor that probes, and whether the probe has reached its layer.
     static PROBING: Cell<Option<(u32, bool)>> = const { Cell::new(None) };
 }
 
-/// Where the probe seems to come from. It is registered nowhere.
+/// The callsite of the probe. It is never registered.
 struct ProbeCallsite;
 
 static CALLSITE: ProbeCallsite = ProbeCallsite;
@@ -41,11 +41,11 @@ const fn metadata(target: &str, level: Level, kind: Kind) -> Metadata<'_> {
     Metadata::new(NAME, target, level, None, None, None, fields, kind)
 }
 
-/// A monitor's layer was asked whether it wants a span or an event.
+/// Records that a probe has reached the layer of `monitor`. The layer calls it from `enabled`.
 #[inline]
 pub(crate) fn asked(monitor: u32, metadata: &Metadata<'_>) {
     if metadata.name() == NAME {
-        // A thread that is ending asks nothing.
+        // A thread that is ending runs no probe.
         let _ended = PROBING.try_with(|probing| {
             if probing.get() == Some((monitor, false)) {
                 probing.set(Some((monitor, true)));
@@ -54,9 +54,9 @@ pub(crate) fn asked(monitor: u32, metadata: &Metadata<'_>) {
     }
 }
 
-/// Whether a span or an event of that target and level would reach the monitor's layer in a subscriber. It is asked on a thread
-/// of its own: a question that nothing follows leaves traces in the thread's filters. A subscriber that does not
-/// answer within a second hides nothing.
+/// Whether a span or an event of that target and level would reach the monitor's layer in a subscriber. The probe runs
+/// on its own thread, because an `enabled` call without a following event leaves state in the thread's filters. A
+/// subscriber that does not respond within a second counts as reaching the layer.
 pub(crate) fn reaches(
     subscriber: &Dispatch,
     monitor: u32,
@@ -73,7 +73,7 @@ pub(crate) fn reaches(
         PROBING.set(Some((monitor, false)));
         let enabled = subscriber.enabled(&metadata(&target, level, kind));
         let asked = PROBING.take() == Some((monitor, true));
-        // Nobody may wait any more.
+        // The receiver may no longer be waiting.
         let _late = answer.send(enabled && asked);
     };
     let thread = std::thread::Builder::new().name("watchpost-probe".to_owned());

@@ -25,7 +25,8 @@ impl Default for TimestampWriter {
 }
 
 impl TimestampWriter {
-    /// Appends the time of `nanos` nanoseconds since the Unix epoch with six decimals, as `2026-11-24T00:10:17.123456Z`.
+    /// Appends the time of `nanos` nanoseconds since the Unix epoch with six decimals, as
+    /// `2026-11-24T00:10:17.123456Z`.
     pub(crate) fn put(&mut self, out: &mut Vec<u8>, nanos: u64) {
         const SECOND_NANOS: u64 = 1_000_000_000;
         if nanos.wrapping_sub(self.second_start) >= SECOND_NANOS {

@@ -91,8 +91,8 @@ builder!(
 impl HistogramBuilder {
     /// Sets the upper bounds of the buckets, in the histogram's unit and in any order: at most 128 finite numbers.
     ///
-    /// Every histogram has the bound `+Inf`. Given alone, it makes a histogram with one bucket, which is a count and a
-    /// sum. The default is the bounds that OpenTelemetry's conventions give to durations in seconds, from 5 ms to
+    /// Every histogram has the bound `+Inf`. As the only bound, it makes a histogram with one bucket, which is a count
+    /// and a sum. The default is the bounds that OpenTelemetry's conventions give to durations in seconds, from 5 ms to
     /// 10 s. The setting [`metrics.histograms`](crate::config) overrides both.
     pub fn bounds(mut self, bounds: impl IntoIterator<Item = f64>) -> Self {
         self.bounds = Some(bounds.into_iter().collect());

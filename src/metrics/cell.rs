@@ -79,8 +79,8 @@ impl CounterCell {
     }
 }
 
-/// The value of an up-down counter. Increments and decrements are summed apart, so that their total changes with each
-/// use.
+/// The value of an up-down counter. Increments and decrements are summed separately, so that their total changes with
+/// each use.
 #[derive(Debug)]
 pub(super) struct UpDownCell(Shards);
 

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use crate::model::ExplicitKeys;
 
-/// The limits of the registry, and the buckets of its histograms.
+/// The limits of the metrics registry and the buckets of its histograms.
 ///
-/// Exceeding a limit never fails a call: label sets are merged into an overflow series, texts are cut, and both are
-/// counted.
+/// Exceeding a limit never fails a call: label sets are merged into an overflow series, texts are truncated, and both
+/// are counted.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MetricsConfig {
@@ -13,19 +13,19 @@ pub struct MetricsConfig {
     pub max_series_per_metric: usize,
     /// The maximum number of label sets of all metrics together.
     pub max_series: usize,
-    /// How long a series is exposed after its last use.
+    /// The time that a series stays exposed after its last use.
     pub idle_after: Duration,
     /// Whether a counter of the `metrics` facade is exposed under the name that the program gives it, without an added
     /// `_total`.
     pub keep_counter_names: bool,
-    /// Histograms that are switched off or have other bounds than their own, by name. A name is either the program's
+    /// The histograms that are disabled or whose bounds are replaced, by name. A name is either the program's
     /// (`http.server.request.duration`) or the exposed one (`http_server_request_duration_seconds`). If a histogram has
-    /// two entries, the last one wins.
+    /// two entries, the last one applies.
     pub histograms: Vec<(String, Buckets)>,
     pub(crate) explicit: ExplicitKeys,
 }
 
-/// How a histogram is exposed.
+/// The buckets of a histogram.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Buckets {
@@ -33,8 +33,8 @@ pub enum Buckets {
     Default,
     /// The histogram is not exposed and records nothing.
     Off,
-    /// The upper bounds of its buckets, in its unit: at most 128 finite numbers, in any order. `+Inf` alone means one
-    /// bucket.
+    /// The histogram has these upper bounds, in its unit: at most 128 finite numbers, in any order. `+Inf` alone means
+    /// one bucket.
     Bounds(Vec<f64>),
 }
 
@@ -66,7 +66,7 @@ impl MetricsConfig {
         self
     }
 
-    /// Sets how long an unused series stays exposed; [`Duration::MAX`] keeps every series.
+    /// Sets how long an unused series stays exposed, from 1 s to 30 days.
     ///
     /// The default is [`DEFAULT_IDLE_AFTER`](Self::DEFAULT_IDLE_AFTER).
     #[must_use]
@@ -90,9 +90,9 @@ impl MetricsConfig {
         self
     }
 
-    /// Sets the buckets of one histogram, or switches it off.
+    /// Sets the buckets of one histogram, or disables it.
     ///
-    /// `name` is the program's name or the exposed one. The last call for a histogram wins, whichever name it uses.
+    /// `name` is the program's name or the exposed one. The last call for a histogram applies, whichever name it uses.
     #[must_use]
     pub fn histogram(mut self, name: impl Into<String>, buckets: Buckets) -> Self {
         self.explicit.add("metrics.histograms");
@@ -102,8 +102,8 @@ impl MetricsConfig {
         self
     }
 
-    /// The entry of a histogram, by the program's name or the exposed one: the one that was set last, since a later
-    /// source wins under either name.
+    /// Returns the entry of a histogram, by the program's name or the exposed one. The last entry applies, because a
+    /// later source overrides earlier ones under either name.
     pub(super) fn buckets(&self, name: &str, family: &str) -> Option<&Buckets> {
         let mut all = self.histograms.iter().rev();
         let found = all.find(|(set, _)| *set == name || *set == family);

@@ -30,7 +30,7 @@ impl ExemplarSlot {
         at >= self.due.load(Relaxed)
     }
 
-    /// Stores an exemplar. Never waits: if another thread stores one now, that one serves as well.
+    /// Stores an exemplar. Never waits: if another thread is storing one, that one is kept instead.
     #[cold]
     pub(super) fn store(&self, value: f64, trace: TraceId, at: Nanos, wall: u64) {
         if let Ok(mut exemplar) = self.exemplar.try_lock() {

@@ -49,8 +49,8 @@ const BOUNDS: [u64; BUCKETS - 1] = [
     0xf_5076_5b6e_4540,
 ];
 
-/// The number of cells that the first six bits of a mantissa distinguish. Bounds are further apart than cells, so at
-/// most one bound lies in a cell.
+/// The number of cells that the first six bits of a mantissa distinguish. The distance between bounds is greater than
+/// the size of a cell, so a cell contains at most one bound.
 const CELLS: usize = 64;
 const CELL_BITS: u32 = 52 - CELLS.ilog2();
 static CELL_STARTS: [u8; CELLS] = cell_starts();

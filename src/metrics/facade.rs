@@ -12,7 +12,7 @@ use super::series::{Series, SeriesCell};
 use crate::model::Cache;
 use crate::semconv::{DURATION_BOUNDS, SIZE_BOUNDS};
 
-/// The number of slots of one thread's cache of one registry, of 16 bytes each. Some two thousand keys fit without
+/// The number of slots of one thread's cache of one registry, of 16 bytes each. About two thousand keys fit without
 /// displacing each other.
 const MAX_SLOTS: usize = 4096;
 /// The maximum size of the cached keys and handles, in bytes. A key of more than a sixteenth of it is not cached.
@@ -165,8 +165,8 @@ impl HistogramFn for FacadeSeries {
     }
 }
 
-/// A handle of the facade. Each thread has an `Arc` of its own: a macro clones it, and the reference count must not
-/// be shared between threads.
+/// A handle of the facade. Each thread has its own `Arc`: a macro clones it, and the reference count must not be shared
+/// between threads.
 #[derive(Clone)]
 enum FacadeHandle {
     Counter(metrics::Counter),

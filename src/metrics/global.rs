@@ -19,7 +19,7 @@ pub(super) fn install(recorder: FacadeRecorder, life: &MonitorLifetime) -> Claim
     if metrics::set_global_recorder(GlobalRecorder(Arc::clone(&installed))).is_err() {
         return ClaimResult::Foreign;
     }
-    // Only the call whose `set_global_recorder` succeeded comes here, so this is the first `set`.
+    // Only the call whose `set_global_recorder` succeeded reaches this line, so this is the first `set`.
     let _first = GLOBAL.set(installed);
     ClaimResult::Claimed
 }

@@ -108,10 +108,10 @@ macro_rules! with_labels {
                 Self(SeriesHandle::new(metric))
             }
 
-            /// Returns the handle of the series with these labels in addition to its own. If a key comes twice, the
+            /// Returns the handle of the series with these labels in addition to its own. If a key occurs twice, the
             /// later value wins. A label with an empty value is left out.
             ///
-            /// This takes a shared lock and allocates: keep the handle if it is used often. If the metric has no room
+            /// This locks a shared lock and allocates: keep the handle if it is used often. If the metric has no room
             /// for another label set, the handle records into the metric's overflow series.
             #[must_use]
             pub fn with<K, V>(&self, labels: impl IntoIterator<Item = (K, V)>) -> Self
@@ -131,7 +131,7 @@ with_labels!(UpDownCounter);
 with_labels!(Histogram);
 
 impl Counter {
-    /// Adds `n`. A total of 2^64 wraps around to 0, which Prometheus takes for a reset.
+    /// Adds `n`. A total of 2^64 wraps around to 0, which Prometheus treats as a reset.
     #[inline]
     pub fn add(&self, n: u64) {
         if let SeriesCell::Counter(cell) = &self.0.series.cell {

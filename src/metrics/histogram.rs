@@ -28,7 +28,7 @@ impl Bounds {
     /// Sorts and deduplicates the finite bounds and keeps at most 128.
     ///
     /// Without any, the bounds that the conventions give to durations are used. `+Inf` is the bound of each histogram's
-    /// last bucket; given alone, it makes that the only bucket.
+    /// last bucket; as the only bound, it makes that the only bucket.
     pub(super) fn new(bounds: &[f64]) -> Self {
         let finite = bounds.iter().copied().filter(|bound| bound.is_finite());
         // Adding zero turns `-0.0` into `0.0`.
@@ -141,7 +141,7 @@ impl HistogramCell {
     }
 
     /// Records a value and returns its bucket. A value that is not finite is ignored, since it would make the sum
-    /// useless for good.
+    /// permanently useless.
     #[inline]
     pub(super) fn record(&self, value: f64) -> Option<usize> {
         self.record_many(value, 1)
@@ -168,7 +168,7 @@ impl HistogramCell {
         Some(bucket)
     }
 
-    /// The bucket of a value that is tiny, zero or negative. Remembers that a negative value was recorded.
+    /// The bucket of a value that is tiny, zero or negative. Notes that a negative value was recorded.
     #[cold]
     fn bucket_of_small(&self, value: f64) -> usize {
         if value < 0.0 {

@@ -26,8 +26,8 @@ pub(super) struct LabelSet {
 }
 
 impl LabelSet {
-    /// The labels of `base`, which is canonical, and `more`. If a key comes twice, the later value wins. `reserved` is a
-    /// key that the metric's own samples use.
+    /// The labels of `base`, which is canonical, and `more`. If a key occurs twice, the later value wins. `reserved` is
+    /// a key that the metric's own samples use.
     pub(super) fn new<'a>(
         base: &str,
         more: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>,

@@ -35,7 +35,7 @@ pub(super) struct Metric {
     set_total: Mutex<()>,
 }
 
-/// How much room a metric uses.
+/// The usage of a metric.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MetricUsage {
     /// The number of series, without the overflow series.
@@ -121,7 +121,7 @@ impl Metric {
         self.add_series(labels.text)
     }
 
-    /// Adds a series, unless another thread has added it meanwhile or there is no room.
+    /// Adds a series, unless another thread has added it in the meantime or there is no room.
     #[cold]
     fn add_series(&self, labels: String) -> Arc<Series> {
         let mut all = write_lock(&self.series);
@@ -167,7 +167,7 @@ impl Metric {
 
     /// Raises a counter to a total that the host keeps; a lower total changes nothing.
     pub(super) fn set_total(&self, counter: &CounterCell, total: u64) {
-        // Two threads that read the same total at once would both add the difference.
+        // Two threads that read the same total at the same time would both add the difference.
         let _one_at_a_time = lock(&self.set_total);
         counter.add(total.saturating_sub(counter.total()));
     }
@@ -228,7 +228,7 @@ impl Metric {
         // Step 2: take the exclusive lock only if a series can be freed.
         let freed = any_to_free && self.free_expired() > 0;
         // A thread that caches a handle of an expired series would keep that series alive. A thread that caches the
-        // overflow series has to look again once there is room.
+        // overflow series must look again once there is room.
         expires_now || (freed && self.overflow.get().is_some())
     }
 

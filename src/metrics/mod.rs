@@ -1,7 +1,7 @@
 //! Metrics: instruments, the `metrics` facade, and the exposition that Prometheus scrapes.
 //!
-//! A monitor has one registry, [`Metrics`], which [`Monitor::metrics`](crate::Monitor::metrics) returns. Typed instruments
-//! and the macros of the `metrics` facade record into it. [`Prometheus`] is the service that exposes it.
+//! A monitor has one registry, [`Metrics`], which [`Monitor::metrics`](crate::Monitor::metrics) returns. Typed
+//! instruments and the macros of the `metrics` facade record into it. [`Prometheus`] is the service that exposes it.
 //!
 //! ```
 //! # #[cfg(feature = "testing")] {
@@ -41,23 +41,25 @@
 //! | [`Gauge`] | a current value | a gauge |
 //! | [`Histogram`] | a distribution of values, in buckets | `name_bucket`, `name_sum`, `name_count` |
 //!
-//! Every value is exact under any number of threads: a series consists of a few shards, each thread adds to one of them,
-//! and a scrape sums them. Recording through a handle takes no lock and allocates nothing. Memory grows with the number
-//! of series, never with the number of recorded values.
+//! Every value is exact under any number of threads: a series consists of a few shards, each thread adds to one of
+//! them, and a scrape sums them. Recording through a handle takes no lock and allocates nothing. Memory grows with the
+//! number of series, never with the number of recorded values.
 //!
 //! # Names
 //!
-//! Typed instruments have OpenTelemetry names, which are converted to Prometheus' form: dots become `_`, and the word for
-//! the unit is appended. `http.server.request.duration` in `s` is exposed as `http_server_request_duration_seconds`.
-//! Names of the facade stay as the program writes them, except that a counter gets `_total`.
+//! Typed instruments have OpenTelemetry names, which are converted to Prometheus' form: dots become `_`, and the word
+//! for the unit is appended. `http.server.request.duration` in `s` is exposed as
+//! `http_server_request_duration_seconds`. Names of the facade stay as the program writes them, except that a counter
+//! gets `_total`.
 //!
 //! Two spellings with the same exposed name are one metric. If two instruments register one name with different kinds,
 //! the first one wins. The second records nothing that is exposed, and the monitor's report lists the conflict.
 //!
 //! # Bounds of the facade's histograms
 //!
-//! A histogram of the facade has the bounds that OpenTelemetry's conventions give to durations, from 5 ms to 10 s. If its
-//! name contains the word `bytes` or `size`, or its unit is bytes, the bounds are powers of four from 64 B to 64 MiB.
+//! A histogram of the facade has the bounds that OpenTelemetry's conventions give to durations, from 5 ms to 10 s. If
+//! its name contains the word `bytes` or `size`, or its unit is bytes, the bounds are powers of four from 64 B to 64
+//! MiB.
 //!
 //! # What the crate exposes
 //!
@@ -81,15 +83,16 @@
 //! | `watchpost_http_connection_duration_seconds` | route and outcome | 1 and 100 ms, 1 and 10 s, 1 and 10 min, 1 h |
 //! | `http_client_request_duration_seconds` | see [`external`](crate::external) | as the server's |
 //!
-//! The size of the exposition is most of what metrics cost: each label set takes a line for each bound. With these bounds
-//! it is less than twice as large as the exposition of axum-prometheus for the same requests. They are every second or
-//! third bound of the conventions, and 1 ms. A query for another `le`, such as an SLO of 250 ms, finds nothing until that
-//! bound is set. `histogram_quantile` interpolates between bounds that are a factor of four to five apart.
+//! Most of the cost of metrics is the size of the exposition: each label set has a line for each bound. With these
+//! bounds the exposition is less than twice as large as that of axum-prometheus for the same requests. The bounds are
+//! every second or third bound of the conventions, and 1 ms. A query for another `le`, such as an SLO of 250 ms,
+//! returns nothing until that bound is set. `histogram_quantile` interpolates between bounds that differ by a factor of
+//! four to five.
 //!
 //! # Setting other buckets
 //!
-//! The setting `metrics.histograms` gives a histogram other bounds or switches it off. It applies to every histogram: this
-//! crate's, typed ones and those of the facade. A name is either the program's or the exposed one.
+//! The setting `metrics.histograms` gives a histogram other bounds or switches it off. It applies to every histogram:
+//! this crate's, typed ones and those of the facade. A name is either the program's or the exposed one.
 //!
 //! ```toml
 //! [metrics.histograms]
@@ -105,20 +108,20 @@
 //!
 //! In code, [`histogram_bounds`](crate::MonitorBuilder::histogram_bounds) and
 //! [`histogram_off`](crate::MonitorBuilder::histogram_off) do the same. Code overrides the environment, and the
-//! environment overrides the file, whichever of the two names they use. Within one source, the last entry of a histogram
-//! wins. [`Monitor::doctor`](crate::Monitor::doctor) reports names that no histogram has.
+//! environment overrides the file, whichever of the two names they use. Within one source, the last entry of a
+//! histogram wins. [`Monitor::doctor`](crate::Monitor::doctor) reports names that no histogram has.
 //!
 //! # Negative values
 //!
-//! In the OpenMetrics format, a histogram with a negative bound has no `_sum` and no `_count`, and neither has a histogram
-//! from its first negative value on: the specification requires a sum that never decreases. The bucket `+Inf` still counts
-//! all values. The text format has both. Values that are not finite are not recorded.
+//! In the OpenMetrics format, a histogram with a negative bound has no `_sum` and no `_count`, and neither has a
+//! histogram from its first negative value on: the specification requires a sum that never decreases. The bucket `+Inf`
+//! still counts all values. The text format has both. Values that are not finite are not recorded.
 //!
 //! # Cardinality limits
 //!
-//! A metric has at most 2,000 series, and a registry 20,000; [`MetricsConfig`] sets both. A label set for which there is
-//! no room is counted in the metric's overflow series, `{otel_metric_overflow="true"}`. The total stays exact; only the
-//! breakdown by label is lost. The report names each such metric once, [`Metrics::capped`] lists them, and
+//! A metric has at most 2,000 series, and a registry 20,000; [`MetricsConfig`] sets both. A label set for which there
+//! is no room is counted in the metric's overflow series, `{otel_metric_overflow="true"}`. The total stays exact; only
+//! the breakdown by label is lost. The report names each such metric once, [`Metrics::capped`] lists them, and
 //! `watchpost_metrics_overflows_total` counts the requests.
 //!
 //! | what | maximum | beyond it |
@@ -141,8 +144,8 @@
 //! and is not 0, and the overflow series. A gauge that is only set is removed after `idle_after`: set it from time to
 //! time, or raise `idle_after`.
 //!
-//! The series without labels, from which `with` makes others, is exposed only if a value was recorded in it or it is the
-//! only one of its metric.
+//! The series without labels, from which `with` makes others, is exposed only if a value was recorded in it or it is
+//! the only one of its metric.
 //!
 //! # Exemplars
 //!
@@ -156,7 +159,7 @@
 //!
 //! Prometheus requests this format by default. It stores exemplars if it runs with `--enable-feature=exemplar-storage`.
 //!
-//! # Using it beside another recorder
+//! # Using it with another recorder
 //!
 //! [`install`](crate::Monitor::install) makes this registry the facade's recorder, unless one is set already. A service
 //! with the recorder of `metrics-exporter-prometheus` keeps it and joins its exposition to this one:
@@ -328,8 +331,8 @@ impl Metrics {
         capped.collect()
     }
 
-    /// The names that the settings give buckets to, but that no histogram has yet. Histograms that this crate creates
-    /// with their first value count as existing.
+    /// The names for which the settings define buckets, but which no histogram has yet. Histograms that this crate
+    /// creates with their first value count as existing.
     pub(crate) fn unknown_histograms(&self) -> Vec<String> {
         self.registry.unknown_histograms()
     }
@@ -434,7 +437,7 @@ impl Metrics {
         exposition::join::upkeep(&self.registry);
     }
 
-    /// A number that changes when cached handles have to be looked up again: a cached handle keeps an idle series in
+    /// A number that changes when cached handles must be looked up again: a cached handle keeps an idle series in
     /// memory.
     #[inline]
     pub(crate) fn epoch(&self) -> u64 {

@@ -37,7 +37,7 @@ impl ObservableMetric {
                 self.context.truncated.fetch_add(1, Relaxed);
             }
         };
-        // The observer is called again at the next scrape: it alone depends on the state that its panic left.
+        // The observer is called again at the next scrape: only it depends on the state that its panic left.
         if catch_panic(|| (self.observer)(&mut observe)).is_none() {
             self.context.diagnostics.report(format!(
                 "The function that reads the metric `{}` panicked, so some of its values may not be exposed.",

@@ -45,7 +45,7 @@ pub(super) fn own_histograms() -> impl Iterator<Item = String> {
     })
 }
 
-/// Whether a name lies in a namespace of this crate, so that a histogram of this name exists either from the start or
+/// Whether a name is in a namespace of this crate, so that a histogram of this name exists either from the start or
 /// never.
 pub(crate) fn is_in_own_namespace(name: &str) -> bool {
     let name = name.to_ascii_lowercase();

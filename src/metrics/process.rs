@@ -106,7 +106,7 @@ fn float(number: u64) -> f64 {
     number as f64
 }
 
-/// Exposes the figures of the process. A figure that the system does not report is left out.
+/// Exposes the figures of the process. A figure that the system does not report is omitted.
 pub(super) fn register(registry: &Registry) {
     let readings = Arc::new(CachedReadings {
         clock: registry.context.clock.clone(),

@@ -172,7 +172,7 @@ impl Registry {
             }
             return found;
         }
-        // Step 5: refuse a name for which there is no room, or whose samples would collide with another family's.
+        // Step 5: refuse a name beyond the limit, or whose samples would collide with another family's.
         if families.all.len() >= MAX_NAMES {
             drop(families);
             return self.refuse(raw, kind, new, "is one of more than 2000 names: names are for what is counted, labels for the rest");
@@ -216,7 +216,7 @@ impl Registry {
         Arc::new(Metric::refused(&self.context, new.name, kind, new.bounds))
     }
 
-    /// Registers a metric whose values `observer` reports when it is scraped. The first metric of a name stays.
+    /// Registers a metric whose values `observer` reports when it is scraped. The first metric of a name wins.
     pub(super) fn observe(&self, spec: &InstrumentSpec<'_>, observer: Observer) {
         let name = typed_name(spec.name, spec.kind, spec.unit);
         let mut families = write_lock(&self.families);
@@ -248,8 +248,8 @@ impl Registry {
         families.map_or_else(Vec::new, |it| it.all.values().cloned().collect())
     }
 
-    /// The names that the settings give buckets to, but that no histogram has yet. Names of this crate's own
-    /// histograms are left out.
+    /// The names for which the settings define buckets, but which no histogram has yet. Names of this crate's own
+    /// histograms are omitted.
     pub(super) fn unknown_histograms(&self) -> Vec<String> {
         if self.context.config.histograms.is_empty() {
             return Vec::new();

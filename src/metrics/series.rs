@@ -90,7 +90,8 @@ impl Series {
         }
     }
 
-    /// Whether the series is exposed. An expired series that is used again is exposed at once, before the next check.
+    /// Whether the series is exposed. An expired series that is used again is exposed immediately, before the next
+    /// check.
     pub(super) fn is_exposed(&self) -> bool {
         !self.is_expired.load(Relaxed) || self.was_used_since_check()
     }

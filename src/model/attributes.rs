@@ -2,11 +2,11 @@ use std::borrow::Cow;
 
 use super::cut::cut;
 
-/// The most attributes of a request.
+/// The maximum number of attributes of a request.
 pub(crate) const MAX_ATTRIBUTES: usize = 128;
-/// The most bytes of a key.
+/// The maximum number of bytes of a key.
 pub(crate) const MAX_KEY: usize = 128;
-/// The most bytes of a value.
+/// The maximum number of bytes of a value.
 pub(crate) const MAX_VALUE: usize = 4096;
 
 /// The value of an attribute.

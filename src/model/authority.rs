@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use http::uri::Authority;
 
-/// The most bytes of a host name in DNS.
+/// The maximum number of bytes of a host name in DNS.
 const MAX_HOST: usize = 253;
 
 /// The port of an authority, or `None` if it has none. `Uri::port_u16` is not enough: it returns `None` for `:65536`
@@ -12,7 +12,7 @@ const MAX_HOST: usize = 253;
 ///
 /// # Errors
 ///
-/// Returns what is wrong with the host or the port, without quoting them.
+/// Returns a description of the problem with the host or the port, without quoting them.
 pub(crate) fn port_of(authority: &Authority) -> Result<Option<u16>, &'static str> {
     let text = authority.as_str();
     let host_port = text

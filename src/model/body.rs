@@ -9,7 +9,7 @@ use http_body::{Body, Frame};
 pub(crate) enum BodyProgress {
     /// This many bytes. More may follow.
     Data(usize),
-    /// This many bytes, and the body says that they are its last.
+    /// This many bytes, which the body reports as its last.
     LastData(usize),
     /// Trailers. They end a body: servers and clients do not poll again.
     Trailers,

@@ -48,7 +48,7 @@ impl<T> Cache<T> {
         self.capacity
     }
 
-    /// The largest size of an entry that is kept.
+    /// The maximum size of an entry.
     pub(crate) const fn max_size(&self) -> usize {
         self.max_bytes / 16
     }
@@ -93,7 +93,7 @@ impl<T> Cache<T> {
             value,
         };
         let mut new = self.put(new);
-        // The window is full, but the table has room elsewhere. The fill is checked so that equal hashes alone do not
+        // The window is full, but the rest of the table has room. The fill is checked so that equal hashes alone do not
         // make the table grow.
         if let Some(place) = new.take_if(|_| self.len * 4 > self.capacity)
             && self.grow()
@@ -237,7 +237,7 @@ mod tests {
             }
         }
         assert!(cache.bytes <= 64 * 1024);
-        // Entries are given up in the order of their hashes, not of their age.
+        // Entries are evicted in the order of their hashes, not of their age.
         assert!((2_000..18_000).contains(&found), "{found}");
     }
 

@@ -28,7 +28,7 @@ fn shorter(text: &str, max: usize) -> &str {
 /// Truncates a text to at most `max` bytes.
 ///
 /// A text that is too long is redacted first, because a secret that is cut in half would not be recognized later. A
-/// shorter text is returned as it is: whoever shows it redacts it.
+/// shorter text is returned unchanged; the caller redacts it before showing it.
 #[inline]
 pub(crate) fn cut(text: &str, max: usize) -> Cow<'_, str> {
     if text.len() <= max {
@@ -54,7 +54,7 @@ fn scrubbed_and_cut(text: &str, max: usize) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    /// A token that is known by its shape.
+    /// A token that is recognized by its shape.
     const TOKEN: &str = "ghp_a1Bc2De3Fg4Hi5Jk6Lm7No8Pq9Rs0Tu1Vw2X";
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use super::{lock, lock_for_status};
 use crate::redact;
 
-/// The most notices that are kept.
+/// The maximum number of notices that are kept.
 const MAX_NOTICES: usize = 256;
 
 /// The notices of this crate about itself. Each is kept once, and their number is bounded.
@@ -17,7 +17,7 @@ pub(crate) struct Diagnostics(Mutex<NoticeList>);
 #[derive(Debug, Default)]
 struct NoticeList {
     all: Vec<String>,
-    /// Those that the worker has not written yet.
+    /// The notices that the worker has not written yet.
     unwritten: VecDeque<String>,
     left_out: u64,
 }
@@ -32,7 +32,7 @@ impl Diagnostics {
         diagnostics
     }
 
-    /// Reports a notice, unless the same one was reported before. A notice says what is wrong and what to change. It is
+    /// Reports a notice, unless the same one was reported before. A notice names the problem and what to change. It is
     /// redacted, because it may quote an error or a setting.
     #[cold]
     pub(crate) fn report(&self, notice: impl Into<String>) {

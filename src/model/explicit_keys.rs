@@ -1,7 +1,7 @@
 /// The keys of the settings whose setters were called on a config struct.
 ///
-/// A setter that is called with the default still overrides the file and the environment, which the value alone
-/// cannot tell.
+/// A setter that is called with the default still overrides the file and the environment. The value itself does not
+/// show whether the setter was called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ExplicitKeys(Vec<&'static str>);
 

@@ -16,13 +16,13 @@ pub(crate) enum ClaimResult {
     Foreign,
 }
 
-/// What a global that can be set only once leads to: the part of the monitor that claimed it first, and after that
+/// The target of a global that can be set only once: the part of the monitor that claimed it first, and after that
 /// monitor's end the part of the next one.
 ///
-/// In a process with one monitor, access costs one load of a flag that nobody writes.
+/// In a process with one monitor, access costs one load of a flag that is never written.
 #[derive(Debug)]
 pub(crate) struct GlobalSlot<T> {
-    /// The part of the first monitor. It stays for ever, as the global does.
+    /// The part of the first monitor. It is never removed, like the global itself.
     first: T,
     /// How often another monitor has taken over.
     changes: AtomicU32,
@@ -50,7 +50,7 @@ impl<T> GlobalSlot<T> {
         self.changes.load(Acquire)
     }
 
-    /// Runs `run` with the part of the monitor that has the global now. No lock is held meanwhile.
+    /// Runs `run` with the part of the monitor that has the global now, without holding a lock.
     #[inline]
     pub(crate) fn with<R>(&self, run: impl FnOnce(&T) -> R) -> R {
         if self.changes() > 0 {
@@ -84,7 +84,7 @@ impl<T> GlobalSlot<T> {
         now.life.is(life)
     }
 
-    /// Gives the global to this monitor, if the one that has it has ended.
+    /// Gives the global to this monitor if its current owner has ended.
     pub(crate) fn claim(&self, part: T, life: &MonitorLifetime) -> ClaimResult {
         let mut now = write_lock(&self.now);
         if now.life.is(life) {

@@ -135,7 +135,7 @@ impl SpanId {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseIdError {
-    /// What was to be parsed, with its article.
+    /// The name of the kind of ID, with its article.
     id: &'static str,
     digits: usize,
 }
@@ -260,7 +260,7 @@ pub(crate) fn random() -> u64 {
         // wyrand folds both halves: without that its output fails statistical tests.
         (wide as u64) ^ ((wide >> 64) as u64)
     };
-    // While a thread ends, its state is gone: each number then has a fresh seed.
+    // While a thread ends, its state is destroyed: each number then gets a fresh seed.
     STATE.try_with(step).unwrap_or_else(|_| step(&Cell::new(0)))
 }
 

@@ -9,9 +9,9 @@ use super::lock::{read_lock, write_lock};
 #[derive(Debug)]
 pub(crate) struct LevelDirectives {
     directives: RwLock<Arc<DirectiveSet>>,
-    /// Changes with the directives, so that threads know when what they remember is old.
+    /// Changes with the directives, so that threads can detect stale cache entries.
     generation: AtomicU64,
-    /// The rank of the most verbose level of any directive, to pass over what is more verbose at no price.
+    /// The rank of the most verbose level of any directive, for a cheap check that skips anything more verbose.
     most: AtomicU8,
 }
 
@@ -41,18 +41,18 @@ impl LevelDirectives {
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse); the old directives then stay.
+    /// Same as for [`parse`](Self::parse). On an error, the old directives remain.
     pub(crate) fn replace(&self, text: &str) -> Result<(), String> {
         let directives = Arc::new(DirectiveSet::parse(text)?);
         let most = directives.most();
         {
             let mut now = write_lock(&self.directives);
             *now = directives;
-            // Under the lock: of two changes at once both parts are the last one's.
+            // Stored under the lock, so that after two concurrent changes both parts come from the last one.
             self.most.store(most, Relaxed);
         }
         self.generation.store(next_generation(), Relaxed);
-        // What `tracing` remembers of each callsite came from the old ones.
+        // `tracing` has cached each callsite's interest from the old directives.
         tracing::callsite::rebuild_interest_cache();
         Ok(())
     }
@@ -63,13 +63,13 @@ impl LevelDirectives {
         rank(level) <= self.most.load(Relaxed)
     }
 
-    /// Changes with each [`replace`](Self::replace). No two levels of the process ever have the same.
+    /// Changes with each [`replace`](Self::replace). It is unique in the process.
     #[inline]
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Relaxed)
     }
 
-    /// Whether what this callsite has to say is recorded. The crate never records itself.
+    /// Whether events and spans of this callsite are recorded. The crate never records itself.
     pub(crate) fn record(&self, metadata: &Metadata<'_>) -> bool {
         self.wants(metadata.target(), *metadata.level())
     }
@@ -79,7 +79,7 @@ impl LevelDirectives {
         !is_own(target) && level <= self.directives().level_of(target)
     }
 
-    /// Up to which level a target is recorded.
+    /// The most verbose level at which a target is recorded.
     pub(crate) fn level_of(&self, target: &str) -> LevelFilter {
         self.directives().level_of(target)
     }
@@ -106,7 +106,8 @@ fn rank(level: Level) -> u8 {
     }
 }
 
-/// Levels may come to lie where others lay: what threads remember of those must not hold for these.
+/// Returns a number that is unique in the process. New directives may get the address of dropped ones, whose results
+/// threads may still have cached.
 fn next_generation() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Relaxed)

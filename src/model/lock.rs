@@ -26,7 +26,7 @@ pub(crate) fn write_lock<T: ?Sized>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T>
     recover(lock.write())
 }
 
-/// What a lock, a condition variable or `get_mut` returned, poisoned or not.
+/// Returns the value of a lock, a condition variable or `get_mut`, poisoned or not.
 #[inline]
 pub(crate) fn recover<T>(result: LockResult<T>) -> T {
     result.unwrap_or_else(PoisonError::into_inner)

@@ -6,10 +6,10 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The response was sent completely, whatever its status is. "Sent" means handed over to the server.
+    /// The response was sent completely, with any status. "Sent" means handed over to the server.
     Completed,
     /// The request's future was dropped before it returned the response's headers: the client disconnected, or an outer
-    /// layer gave up. A layer cannot tell the two apart.
+    /// layer gave up. A layer cannot distinguish the two.
     Cancelled,
     /// The service returned an error instead of a response, other than a timeout. There is no status.
     Failed,
@@ -24,7 +24,7 @@ pub enum Outcome {
     Timeout,
     /// The connection was upgraded to another protocol, such as WebSocket.
     Upgraded,
-    /// The client disconnected while it sent the request's body. Nobody receives the response, so there is no status,
+    /// The client disconnected while it sent the request's body. The response has no recipient, so there is no status,
     /// and it is not an error of the service.
     UploadAborted,
 }
@@ -67,7 +67,7 @@ impl Outcome {
         Self::ALL.get(usize::from(index)).copied()
     }
 
-    /// Whether the outcome is an `error.type` by itself, if the status is no 5xx. A client that disconnects is not an
+    /// Whether the outcome is an `error.type` by itself, if the status is not 5xx. A client that disconnects is not an
     /// error of the service.
     pub(crate) const fn is_error_type(self) -> bool {
         matches!(

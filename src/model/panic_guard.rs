@@ -8,8 +8,8 @@ pub(crate) trait EndOnPanic {
     fn panicked(self);
 }
 
-/// Runs code that may call the host's. If it panics, the value in `owner` ends with the outcome of a panic. The panic
-/// continues.
+/// Runs code that may call code of the host. If it panics, the value in `owner` ends with the outcome of a panic. The
+/// panic continues.
 #[inline]
 pub(crate) fn end_on_panic<T: EndOnPanic, R>(
     owner: &mut Option<T>,

@@ -4,10 +4,10 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// The most calls of the hook that are remembered for a layer that sees their panic on another thread: as many as may
-/// panic at once. With more, it would take longer to notice that the hook is no longer called.
+/// The maximum number of calls of the hook that are remembered for a layer that sees their panic on another thread: as
+/// many as may panic at the same time. With more, it would take longer to notice that the hook is no longer called.
 const MAX_UNMATCHED: u32 = 256;
-/// The maximum number of monitors for which a thread remembers the last panic.
+/// The maximum number of monitors for which a thread stores the last panic.
 const MONITORS: usize = 8;
 
 static PANIC_COUNTS: PanicCounts = PanicCounts::new();
@@ -18,7 +18,7 @@ static PANICS: AtomicU64 = AtomicU64::new(0);
 struct PanicCounts {
     /// Whether a hook of ours was ever set.
     set: AtomicBool,
-    /// Calls of the hook whose panic no layer has seen yet.
+    /// Calls of the hook for panics that no layer has seen yet.
     unmatched: AtomicU32,
     /// Panics that a layer saw and the hook did not see.
     missed: AtomicU64,
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!((missed(), missed()), (1, 1));
         elsewhere();
         assert_eq!((missed(), missed()), (0, 1));
-        // What panics outside requests hides no more than so many.
+        // Panics outside requests hide at most `MAX_UNMATCHED` panics.
         for _ in 0..300 {
             elsewhere();
         }

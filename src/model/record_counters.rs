@@ -59,9 +59,9 @@ pub enum DropReason {
     /// The record was not delivered before the deadline of the shutdown, or was made after the shutdown had begun.
     /// Also: the process is a child made by `fork`, which delivers nothing.
     Shutdown,
-    /// The receiver refused it for good.
+    /// The receiver refused it permanently.
     SendError,
-    /// The queue filled up while the receiver had asked for a wait.
+    /// The queue filled up during a wait that the receiver had requested.
     RatelimitBackoff,
     /// The spool on disk was full. The oldest record is dropped.
     CacheOverflow,
@@ -149,7 +149,7 @@ impl RecordCounters {
             delivered: account.delivered.load(Relaxed),
             spooled: account.spooled.load(Relaxed),
             dropped,
-            // Read last: a record that is delivered meanwhile must not show as delivered and not yet emitted.
+            // Read last: a record that is delivered during this call must not appear as delivered but not emitted.
             emitted: account.emitted.load(Relaxed),
         }
     }
@@ -216,7 +216,7 @@ impl RecordTotals {
     }
 }
 
-/// What became of every record, returned by a shutdown.
+/// The outcomes of all records, returned by a shutdown.
 ///
 /// Its `Display` has one line for each kind that emitted records, for the end of a service's own log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,7 +262,7 @@ impl ShutdownReport {
     }
 }
 
-/// What the report of a child made by `fork` adds to its counts.
+/// The text that the report of a child made by `fork` adds to its counts.
 const IN_CHILD: &str = "\nthis process is a child made by `fork` after the monitor was built: it has no worker and delivers nothing; build the monitor after the fork";
 
 impl fmt::Display for ShutdownReport {

@@ -46,7 +46,7 @@ impl Sampling {
         Self::samples(self.0)
     }
 
-    /// Whether the caller decided against the trace. What is kept of it stays in this process.
+    /// Whether the caller decided against the trace. Spans that are kept anyway stay in this process.
     #[inline]
     pub(crate) const fn is_local(self) -> bool {
         self.0 & (BY_PARENT | SAMPLED) == BY_PARENT

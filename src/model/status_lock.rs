@@ -21,13 +21,13 @@ pub(crate) fn record_process() {
 
 /// Locks a mutex for a status read.
 ///
-/// A lock that a thread of the parent held at a `fork` stays locked in the child for ever. There this waits some
+/// A lock that a thread of the parent held at a `fork` stays locked in the child forever. There this waits a few
 /// milliseconds and then returns `None`. In other processes it is never `None`.
 pub(crate) fn lock_for_status<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     bounded(|| mutex.try_lock(), || lock(mutex))
 }
 
-/// As [`lock_for_status`], with an `RwLock`.
+/// Like [`lock_for_status`], for an `RwLock`.
 pub(crate) fn read_for_status<T>(lock: &RwLock<T>) -> Option<RwLockReadGuard<'_, T>> {
     bounded(|| lock.try_read(), || read_lock(lock))
 }

@@ -10,8 +10,8 @@ thread_local! {
     static SUPPRESSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Suppresses telemetry on the calling thread for good, because it runs only this crate's work. What libraries log
-/// there is not recorded: it would describe the monitor itself.
+/// Suppresses telemetry on the calling thread permanently, because it runs only this crate's work. Events of libraries
+/// on this thread are not recorded: they would describe the monitor itself.
 pub(crate) fn suppress_thread() {
     SUPPRESSED.set(true);
 }

@@ -39,7 +39,7 @@ use crate::worker::{
 /// The interval between searches for idle series.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 
-/// What a monitor is made of.
+/// The inputs of [`assemble`].
 pub(super) struct AssemblyInput {
     pub(super) resolved: ResolvedConfig,
     pub(super) environment: Environment,
@@ -48,7 +48,7 @@ pub(super) struct AssemblyInput {
     pub(super) clock: Clock,
 }
 
-/// The parts that most others use.
+/// The parts that most other parts use.
 struct Foundation {
     config: Config,
     clock: Clock,
@@ -87,7 +87,7 @@ impl Foundation {
 ///
 /// # Errors
 ///
-/// If directives of levels are bad, or the worker's thread cannot be started.
+/// Returns an error if a level directive is invalid, or if the worker thread cannot be started.
 pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let AssemblyInput {
         resolved,
@@ -101,7 +101,8 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         warnings,
         settings,
     } = resolved;
-    // The worker, the health checks and whatever reads kept traces inherit the rules of the thread that creates them.
+    // The worker, the health checks and the readers of kept traces inherit the redaction rules of the thread that
+    // creates them.
     let _entered = RedactionRules::new(&config.redact).enter();
     apply_backtrace_variables(&mut config, &environment);
     let base = Foundation::new(config, warnings, clock);
@@ -114,8 +115,8 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     let source = trace_source(&base, tracing.traces.clone());
     base.metrics.set_trace_source(source);
 
-    // The worker drains the queue from here on. The store of errors gets its deadlines from the worker, which exists only
-    // now.
+    // The worker drains the queue from here on. The error store gets its deadlines from the worker, which did not exist
+    // before.
     let doctor_task = DoctorTask::default();
     let setup = WorkerSetup {
         sinks: console(&base, writer),
@@ -171,13 +172,13 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         doctor: doctor_task,
     };
 
-    // Both look at the complete monitor, and hold nothing of it that its end would wait for.
+    // Both examine the complete monitor, but hold no part of it that the end of the monitor would wait for.
     self_metrics::observe(&state);
     state.doctor.start(doctor(&state, config.data_dir));
     Ok(current::register(state))
 }
 
-/// The tokens that open protected pages.
+/// Creates the resolver of the access tokens.
 fn keys(base: &Foundation, settings: &Settings, environment: Environment) -> TokenResolver {
     let look_up = move |name: &str| environment.text(name).map(str::to_owned);
     let setting = access_token(&base.config, settings);
@@ -185,21 +186,21 @@ fn keys(base: &Foundation, settings: &Settings, environment: Environment) -> Tok
     TokenResolver::new(look_up, access::to_stderr, diagnostics, setting)
 }
 
-/// The token of the setting, and its name in diagnostics.
+/// Returns the name of the token's setting in diagnostics, and the token.
 fn access_token(config: &Config, settings: &Settings) -> Option<(String, Secret)> {
     let origin = settings.origin("access.token").unwrap_or_default();
     let token = config.access_token.clone()?;
     Some((format!("access.token ({origin})"), token))
 }
 
-/// Gives every error a backtrace if the environment asks for it.
+/// Enables backtraces for all errors if the environment requests them.
 fn apply_backtrace_variables(config: &mut Config, environment: &Environment) {
     if config.errors.backtraces == Backtraces::First && environment.asks_for_backtraces() {
         config.errors.backtraces = Backtraces::All;
     }
 }
 
-/// The data directory, or why it cannot be used, which is reported.
+/// Opens the data directory. If that fails, reports and returns the reason.
 fn open_data_dir(base: &Foundation) -> (Option<DataDir>, Option<String>) {
     let Some(path) = &base.config.data_dir else {
         return (None, None);
@@ -221,7 +222,7 @@ fn levels(config: &Config) -> Result<LevelDirectives> {
     LevelDirectives::parse(&config.logs.level).map_err(|problem| Error::config(vec![problem]))
 }
 
-/// Captures errors, and stores them if there is a data directory.
+/// Creates the error tracker, which stores errors on disk if there is a data directory.
 fn error_tracker(base: &Foundation, data_dir: Option<&DataDir>, tracing: &Tracing) -> ErrorTracker {
     let spool = data_dir.map(|data_dir| {
         SpoolWriter::in_directory(SpoolSetup {
@@ -259,7 +260,7 @@ fn trace_source(
     })
 }
 
-/// The sink of the console, unless it is off.
+/// Creates the console sink, unless it is off.
 fn console(base: &Foundation, writer: Option<Box<dyn Write + Send>>) -> Vec<SinkSetup> {
     let config = &base.config;
     if !config.logs.console {
@@ -286,7 +287,7 @@ fn console(base: &Foundation, writer: Option<Box<dyn Write + Send>>) -> Vec<Sink
     }]
 }
 
-/// The consumers of records in this process.
+/// Creates the record processors of this process.
 fn processors(
     base: &Foundation,
     errors: &ErrorTracker,
@@ -298,7 +299,7 @@ fn processors(
     all
 }
 
-/// The periodic tasks of the worker.
+/// Creates the periodic tasks of the worker.
 fn periodic_tasks(base: &Foundation, tracing: &Tracing, doctor: &DoctorTask) -> Vec<PeriodicTask> {
     let metrics = base.metrics.clone();
     let expire = PeriodicTask::new(EXPIRE_EVERY, move || metrics.expire());
@@ -307,7 +308,7 @@ fn periodic_tasks(base: &Foundation, tracing: &Tracing, doctor: &DoctorTask) -> 
     all
 }
 
-/// The receivers elsewhere.
+/// Creates the remote receivers of errors and traces.
 fn remotes(
     base: &Foundation,
     errors: &ErrorTracker,
@@ -333,7 +334,7 @@ fn health(base: &Foundation, worker: &Worker, keys: TokenResolver) -> Health {
     })
 }
 
-/// What the endpoint layers share.
+/// Creates the state that all endpoint layers share.
 fn layer_context(base: &Foundation, tracing: &Tracing) -> LayerContext {
     LayerContext::new(
         &base.requests,
@@ -346,7 +347,7 @@ fn layer_context(base: &Foundation, tracing: &Tracing) -> LayerContext {
     )
 }
 
-/// The settings of the endpoint layers, with the propagators of `trace.propagators`.
+/// Returns the settings of the endpoint layers, with the propagators of `trace.propagators`.
 fn http(config: &Config) -> HttpConfig {
     let mut http = config.http.clone();
     http.trace_context = config.trace.propagators.trace_context;
@@ -354,7 +355,7 @@ fn http(config: &Config) -> HttpConfig {
     http
 }
 
-/// Which requests get a log record.
+/// Returns which requests get a log record.
 fn request_log_mode(config: &Config) -> RequestLogMode {
     match config.logs.requests {
         _ if !config.logs.console => RequestLogMode::Off,
@@ -364,7 +365,7 @@ fn request_log_mode(config: &Config) -> RequestLogMode {
     }
 }
 
-/// The parts that observe queries and outgoing calls.
+/// Creates the parts that record queries and outgoing calls.
 fn outgoing(base: &Foundation, tracing: &Tracing) -> (Arc<Queries>, Arc<ExternalCalls>) {
     let propagators = base.config.trace.propagators;
     let carried = Propagation {
@@ -378,7 +379,7 @@ fn outgoing(base: &Foundation, tracing: &Tracing) -> (Arc<Queries>, Arc<External
     )
 }
 
-/// The doctor of the monitor. `data_dir` is the directory of the settings.
+/// Creates the monitor's doctor. `data_dir` is the configured directory.
 fn doctor(state: &MonitorState, data_dir: Option<PathBuf>) -> Doctor {
     Doctor {
         monitor: state.requests.number(),

@@ -7,8 +7,7 @@ use http::request::Parts;
 
 use super::handle::Monitor;
 
-/// Why a handler that takes a [`Monitor`] was not called: its router has no endpoint layer, and no monitor is
-/// installed.
+/// The rejection of the [`Monitor`] extractor: the router has no endpoint layer, and no monitor is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NoMonitor;
@@ -22,13 +21,13 @@ impl fmt::Display for NoMonitor {
 impl std::error::Error for NoMonitor {}
 
 impl IntoResponse for NoMonitor {
-    /// 500, with what is missing: it is the same for every request, so it is seen before any visitor comes.
+    /// Responds 500 with the fix. Every request fails in the same way, so the mistake is found before deployment.
     fn into_response(self) -> Response {
         (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
     }
 }
 
-/// The monitor that watches the request: see [`Monitor::current`].
+/// Extracts the monitor of the current request; see [`Monitor::current`].
 ///
 /// ```
 /// use watchpost::Monitor;

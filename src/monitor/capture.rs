@@ -1,12 +1,12 @@
-//! Captures errors.
+//! The error capture methods of [`Monitor`].
 
 use super::handle::Monitor;
 use crate::errors::{DurableCapture, ErrorCapture};
 use crate::model::{EventId, Level};
 
 impl Monitor {
-    /// Captures an error with its sources and what is known of the current request; the event's id. Never
-    /// waits, whatever the worker and the sinks do. See [`errors`](crate::errors).
+    /// Captures an error with its sources and the context of the current request; returns the event's ID. Never blocks,
+    /// even if the worker or a sink does. See [`errors`](crate::errors).
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
@@ -21,13 +21,13 @@ impl Monitor {
         self.inner.errors.capture_error(error)
     }
 
-    /// Captures a text that is no error, of at most 8 KiB; what is longer is cut.
+    /// Captures a message that is not an error. Text beyond 8 KiB is truncated.
     #[track_caller]
     pub fn capture_message(&self, level: Level, text: impl AsRef<str>) -> EventId {
         self.inner.errors.capture_message(level, text.as_ref())
     }
 
-    /// Begins the capture of an error with more to tell: tags, extra values, a user, a level, a fingerprint.
+    /// Creates a capture of an error to which tags, extra values, a user, a level or a fingerprint can be added.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
@@ -45,15 +45,15 @@ impl Monitor {
         ErrorCapture::new(&self.inner.errors, error)
     }
 
-    /// Captures an error at once, and waits until it is stored: from then on it survives the end of the process,
-    /// however it comes. Waits two seconds at most.
+    /// Captures an error immediately and returns a future that waits until the event is stored on disk, for at most two
+    /// seconds. A stored event survives any end of the process.
     ///
-    /// Without a data directory, and while the disk refuses, the event is captured in memory and
-    /// [`CaptureReceipt::is_stored`](crate::errors::CaptureReceipt::is_stored) says so.
+    /// Without a data directory, or while writes to the disk fail, the event is captured in memory and
+    /// [`CaptureReceipt::is_stored`](crate::errors::CaptureReceipt::is_stored) returns `false`.
     ///
     /// # Cancel safety
     ///
-    /// The event is captured by the call; dropping the future changes nothing.
+    /// The call itself captures the event; dropping the future has no effect on it.
     #[track_caller]
     pub fn capture_error_durable<E: std::error::Error + ?Sized>(
         &self,
@@ -62,15 +62,16 @@ impl Monitor {
         self.error_capture(error).capture_durable()
     }
 
-    /// What gives the events of a Sentry that the service set up itself the ids of the request that they are
-    /// captured in: trace id, span id and, where it has none, the transaction's name. The request's trace is
-    /// kept as if the error were captured here. Outside this monitor's requests events stay as they are.
+    /// Returns an integration for the service's own Sentry client. It adds the IDs of the current request to the
+    /// client's events: the trace ID, the span ID and, if the event has none, the transaction name. The request's trace
+    /// is kept, as if the error had been captured by this monitor. Events outside this monitor's requests are not
+    /// changed.
     ///
-    /// The ids go into the event's context `trace`. If a transaction or span of Sentry's is active, that context links
-    /// the event to it and stays; the ids are then in a context `watchpost` (`trace_id`, `span_id`), and the trace id in
-    /// the tag `watchpost.trace_id`.
+    /// The IDs are set in the event's context `trace`. If a Sentry transaction or span is active, that context already
+    /// links the event to it and is not changed. The IDs are then set in a context `watchpost` (`trace_id`, `span_id`),
+    /// and the trace ID also in the tag `watchpost.trace_id`.
     ///
-    /// The `sentry` of the service has to be the version that watchpost is built with, 0.49.
+    /// The service must use the version of `sentry` that watchpost is built with, 0.49.
     ///
     /// # Examples
     ///

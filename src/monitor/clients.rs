@@ -1,16 +1,16 @@
-//! What the host watches through the monitor: databases, pools and services elsewhere.
+//! The methods of [`Monitor`] that instrument databases, pools and external services.
 
 use super::handle::Monitor;
 use crate::db::{ConnectionPool, Database, DbSystem, InstrumentPool, PoolContext, PoolWatch};
 use crate::external::External;
 
 impl Monitor {
-    /// Watches what a connection pool holds, under this name: `db_client_connection_count` by state, `_max`,
-    /// `_idle_min` and `_pending_requests`. Those who wait for a connection are counted, and how long, by the
-    /// [watch](PoolWatch) that this gives.
+    /// Records the state of a connection pool under this name: `db_client_connection_count` by state, `_max`,
+    /// `_idle_min` and `_pending_requests`. The returned [watch](PoolWatch) counts the callers that wait for a
+    /// connection and records how long they wait.
     ///
-    /// The pool's handle is kept until it says that it is closed, another takes its name, or the monitor ends: close
-    /// a pool that must end before. At most 64 pools have series of their own.
+    /// The pool's handle is kept until the pool reports that it is closed, another pool takes its name, or the monitor
+    /// ends. Close a pool that must end earlier. At most 64 pools have their own series.
     pub fn watch_pool<P>(&self, name: impl AsRef<str>, pool: &P) -> PoolWatch
     where
         P: ConnectionPool + Clone + 'static,
@@ -18,15 +18,16 @@ impl Monitor {
         PoolContext::new(&self.inner.queries, None).watch_pool(name, pool)
     }
 
-    /// A pool of an adapter, whose queries are watched with no more set-up; what it holds is watched too, as
-    /// [`watch_pool`](Self::watch_pool) does. System, server and database are those of the pool's own options, as far
-    /// as it tells them, and its name is made of them. See [`db`](crate::db).
+    /// Instruments a pool that has an adapter: returns a pool whose queries are recorded without further set-up. The
+    /// state of the pool is recorded too, as by [`watch_pool`](Self::watch_pool). The database system, server and
+    /// database name are read from the pool's options where available, and the pool's name is derived from them. See
+    /// [`db`](crate::db).
     pub fn db_pool<P: InstrumentPool>(&self, pool: &P) -> P::Instrumented {
         pool.instrument(&PoolContext::new(&self.inner.queries, None))
     }
 
-    /// As [`db_pool`](Self::db_pool), by this name: for one of several pools to the same database, of which one name
-    /// would tell the last alone.
+    /// Does the same as [`db_pool`](Self::db_pool), with the given pool name. Use it if several pools connect to the
+    /// same database: with one derived name, only the last pool would be reported.
     pub fn db_pool_as<P: InstrumentPool>(
         &self,
         name: impl AsRef<str>,
@@ -35,7 +36,7 @@ impl Monitor {
         pool.instrument(&PoolContext::new(&self.inner.queries, Some(name.as_ref())))
     }
 
-    /// A database of this system, whose queries are watched. Keep it where the pool is kept. See
+    /// Creates a handle that records the queries to a database of this system. Store it next to the pool. See
     /// [`db`](crate::db).
     ///
     /// ```
@@ -52,7 +53,7 @@ impl Monitor {
         Database::new(&self.inner.queries, system)
     }
 
-    /// A service elsewhere of this name, whose calls are watched. Keep it where the client is kept. See
+    /// Creates a handle that records the calls to an external service of this name. Store it next to the client. See
     /// [`external`](crate::external).
     ///
     /// ```

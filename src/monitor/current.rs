@@ -13,10 +13,9 @@ pub(super) fn register(state: MonitorState) -> Monitor {
 }
 
 impl Monitor {
-    /// The monitor that watches what the calling thread is at: that of the current request or trace, else the
-    /// installed one, else none.
+    /// Returns the monitor of the current request or trace, else the installed monitor, else `None`.
     ///
-    /// Handlers of axum take it as an argument.
+    /// axum handlers can take a [`Monitor`] as an argument instead.
     ///
     /// # Examples
     ///

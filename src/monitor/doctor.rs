@@ -1,4 +1,4 @@
-//! Finds mistakes in how a service sets up its monitor, as far as they can be seen while it runs.
+//! Detects mistakes in the set-up of a monitor while the service runs.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,32 +23,34 @@ use crate::model::{Diagnostics, catch_panic, has_panic_hook, missed_panics};
 use crate::trace::{Propagators, SpanLayer};
 use crate::worker::{PeriodicTask, SinkObserver, SinkStatus};
 
-/// The finding in a child made by `fork`.
+/// The finding reported in a child process made by `fork`.
 pub(super) const FORKED: &str = "this process is a child made by `fork` after the monitor was built: it has no worker and delivers nothing, and what the parent was writing at that moment cannot be read; build the monitor after the fork";
 /// The interval between checks.
 const EVERY: Duration = Duration::from_secs(10);
 /// How long a sink may stall before it is reported.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long after the start an unknown name of a histogram is reported: the host may create its histograms late.
+/// The time after the start at which an unknown histogram name is reported, because the host may create its histograms
+/// late.
 const PATIENCE_FOR_NAMES: Duration = Duration::from_secs(300);
-/// The most names that one sentence lists.
+/// The maximum number of names in one sentence.
 const MAX_NAMES: usize = 8;
-/// The seconds by which clocks may differ.
+/// The tolerated clock difference, in seconds.
 const SKEW: u64 = 60;
 
-/// A problem that [`Monitor::doctor`](crate::Monitor::doctor) found: what is wrong, and what to write.
+/// A problem found by [`Monitor::doctor`](crate::Monitor::doctor), with its fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is about: `propagator`, `subscriber`, `filter`, `sqlx`, `route`, `histogram`, `opentelemetry`, `panic hook`, `capture_error`, `data directory`,
-    /// `process` (a child made by `fork`), or a sink: `console`, `otlp`, `sentry`.
+    /// The subject of the finding: `propagator`, `subscriber`, `filter`, `sqlx`, `route`, `histogram`, `opentelemetry`,
+    /// `panic hook`, `capture_error`, `data directory`, `process` (a child made by `fork`), or the name of a sink:
+    /// `console`, `otlp`, `sentry`.
     pub about: &'static str,
-    /// What is wrong and what to do about it.
+    /// The problem and its fix, as a sentence.
     pub sentence: String,
     kind: FindingKind,
 }
 
-/// What a finding is about; each is reported once.
+/// The kind of a finding. Each kind is reported once per subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FindingKind {
     Surroundings,
@@ -69,8 +71,8 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The parts that are examined. The worker holds the doctor, so the doctor holds nothing whose `Drop` waits for the
-/// worker.
+/// The parts that the doctor examines. The worker holds the doctor, so the doctor must not hold anything whose `Drop`
+/// waits for the worker.
 pub(super) struct Doctor {
     pub(super) monitor: u32,
     pub(super) propagators: Propagators,
@@ -88,10 +90,11 @@ pub(super) struct Doctor {
 }
 
 impl Doctor {
-    /// All current findings. The subscriber's filters are evaluated only if `probe` is set: they are the host's code.
+    /// Returns all current findings. The subscriber's filters are evaluated only if `probe` is set, because they are
+    /// the host's code.
     fn examine(&self, probe: bool) -> Vec<Finding> {
         if self.worker.is_forked() {
-            // Everything else belongs to the parent, behind locks that no thread of the child may ever release.
+            // All other state belongs to the parent, and its locks may never be released in the child.
             return vec![Finding {
                 about: "process",
                 sentence: FORKED.to_owned(),
@@ -229,7 +232,8 @@ impl Doctor {
         ))
     }
 
-    /// Whether a layer of this monitor is in the thread's subscriber, as far as is known without evaluating its filters.
+    /// Returns whether the thread's subscriber has a layer of this monitor, as far as known without evaluating its
+    /// filters.
     fn is_in(&self, subscriber: &Dispatch) -> bool {
         self.layer.is_heard() || monitor_of(subscriber) == Some(self.monitor)
     }
@@ -364,20 +368,20 @@ fn clocks(sink: &SinkStatus) -> Option<String> {
     })
 }
 
-/// Reports findings while the service runs, each once.
+/// The periodic task that reports each finding once while the service runs.
 #[derive(Clone, Default)]
 pub(super) struct DoctorTask(Arc<OnceLock<Doctor>>);
 
 impl DoctorTask {
-    /// The work of the worker for it.
+    /// Returns the task for the worker.
     pub(super) fn tick(&self, diagnostics: &Arc<Diagnostics>) -> PeriodicTask {
         let (rounds, diagnostics) = (self.clone(), Arc::clone(diagnostics));
         let mut said: Vec<(&'static str, FindingKind)> = Vec::new();
         let mut probed = false;
         let look = move || {
             let Some(doctor) = rounds.0.get() else { return };
-            // At most once per process, since evaluating filters can block; and not before the service has handled a
-            // request, since it has no spans until then.
+            // Probes at most once per process, because evaluating filters can block. Probes only after the service has
+            // handled a request, because it has no spans until then.
             let probe = !probed && doctor.inbound.has_served_requests();
             probed |= probe;
             for finding in doctor.examine(probe) {
@@ -396,7 +400,7 @@ impl DoctorTask {
         let _first = self.0.set(doctor);
     }
 
-    /// All current findings. The host's subscriber is evaluated.
+    /// Returns all current findings, and evaluates the host's subscriber.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let examine = || self.0.get().map(|doctor| doctor.examine(true));
         catch_panic(examine).flatten().unwrap_or_default()

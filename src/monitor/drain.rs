@@ -1,26 +1,26 @@
-//! Waits for load balancers to notice that the service is about to stop.
+//! The drain phase, in which load balancers notice that the service is about to stop.
 
 use std::time::Duration;
 
 use super::handle::Monitor;
 
-/// If `/readyz` was not requested for this long, no load balancer uses it.
+/// If `/readyz` was not requested within this time, no load balancer uses it.
 const PROBED_WITHIN: Duration = Duration::from_secs(60);
 
 impl Monitor {
-    /// Waits for `signal`, then responds 503 on `/readyz`, waits for the setting `drain.wait` (3 s by default) so
-    /// that load balancers see it, and completes. For `with_graceful_shutdown`, with
+    /// Waits for `signal`, then makes `/readyz` respond 503 and waits for the setting `drain.wait` (3 s by default), so
+    /// that load balancers see it. Pass the future to `with_graceful_shutdown`, with
     /// [`shutdown_signal`](crate::shutdown_signal) as the signal.
     ///
-    /// The wait is skipped if nothing has asked `/readyz` in the last minute: then no load balancer goes by it, and
-    /// Ctrl-C during development ends the service at once.
+    /// The wait is skipped if `/readyz` was not requested in the last minute. In that case no load balancer depends on
+    /// it, and Ctrl-C during development ends the service immediately.
     ///
     /// Container runtimes commonly grant 10 s between SIGTERM and SIGKILL. The default wait and a
     /// [`shutdown`](Self::shutdown) of 3 s leave 4 s for requests in flight.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before `signal` came, nothing has changed; dropped later, `/readyz` stays at 503.
+    /// Dropping the future before `signal` completes has no effect. Dropping it later leaves `/readyz` at 503.
     pub fn drain<S>(&self, signal: S) -> impl Future<Output = ()> + Send + 'static + use<S>
     where
         S: Future + Send + 'static,

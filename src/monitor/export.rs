@@ -1,4 +1,4 @@
-//! What is sent elsewhere.
+//! The receivers that errors and traces are sent to.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::trace::otlp::{self, DecodeSpans};
 use crate::trace::{ServiceIdentity, TraceExporter, resource};
 use crate::worker::RemoteSetup;
 
-/// The receiver of captured errors, if the settings name one.
+/// Returns the receiver of captured errors, if the settings name one.
 pub(super) fn errors(
     errors: &ErrorTracker,
     config: &Config,
@@ -34,7 +34,7 @@ pub(super) fn errors(
     })
 }
 
-/// The receivers that the settings name, for the records that `decode` makes spans of.
+/// Returns the receivers of traces that the settings name; `decode` turns records into spans.
 pub(super) fn remotes(
     config: &Config,
     decode: Option<Box<dyn DecodeSpans>>,

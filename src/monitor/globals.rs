@@ -3,21 +3,23 @@ use std::fmt;
 use crate::config::InstallConfig;
 use crate::redact;
 
-/// Something that a process has once, and that [`Monitor::install`](crate::Monitor::install) sets.
+/// A process-wide global that [`Monitor::install`](crate::Monitor::install) sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Global {
-    /// The global `tracing` subscriber: `tracing` events become log records, and spans part of traces.
+    /// The global `tracing` subscriber, which turns `tracing` events into log records and `tracing` spans into spans of
+    /// traces.
     Subscriber,
-    /// The logger of the `log` crate: its records become `tracing` events. Needs the feature `log`.
+    /// The logger of the `log` crate, which turns its records into `tracing` events. Requires the feature `log`.
     LogBridge,
-    /// The recorder of the `metrics` facade: its macros count into [`Monitor::metrics`](crate::Monitor::metrics).
+    /// The recorder of the `metrics` facade, which records its macros in [`Monitor::metrics`](crate::Monitor::metrics).
     Recorder,
-    /// OpenTelemetry's propagator: the headers that carry a trace from service to service.
+    /// OpenTelemetry's propagator, which reads and writes the headers that carry a trace between services.
     Propagator,
-    /// OpenTelemetry's tracer provider: spans of `opentelemetry::global::tracer(..)` join the monitor's traces.
+    /// OpenTelemetry's tracer provider, which adds spans of `opentelemetry::global::tracer(..)` to the monitor's
+    /// traces.
     TracerProvider,
-    /// The panic hook: panics are captured as errors. The hook that was set before runs after it.
+    /// The panic hook, which captures panics as errors and then calls the hook that was set before it.
     PanicHook,
     /// The monitor that [`Monitor::current`](crate::Monitor::current), [`capture_error`](crate::capture_error) and the
     /// panic hook use outside requests.
@@ -36,7 +38,7 @@ impl Global {
         Self::CaptureError,
     ];
 
-    /// The name, in lower case with underscores.
+    /// Returns the name, in lower case with underscores.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Subscriber => "subscriber",
@@ -49,7 +51,7 @@ impl Global {
         }
     }
 
-    /// Its key in the settings, such as `install.panic_hook`.
+    /// Returns the key of its setting, such as `install.panic_hook`.
     pub fn setting(self) -> &'static str {
         match self {
             Self::Subscriber => "install.subscriber",
@@ -62,12 +64,12 @@ impl Global {
         }
     }
 
-    /// Whether the settings want it.
+    /// Returns whether the settings enable it.
     pub(super) fn is_wanted(self, mut config: InstallConfig) -> bool {
         *self.is_wanted_mut(&mut config)
     }
 
-    /// The setting.
+    /// Returns the setting that enables it.
     pub(super) fn is_wanted_mut(self, config: &mut InstallConfig) -> &mut bool {
         match self {
             Self::Subscriber => &mut config.subscriber,
@@ -81,24 +83,24 @@ impl Global {
     }
 }
 
-/// What became of a global when a monitor was installed.
+/// The state of a global after a monitor was installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GlobalState {
-    /// The monitor has set it.
+    /// This call set the global.
     Installed,
-    /// It was set by this monitor before, or by this crate for all monitors.
+    /// The global was already set, by an earlier call of this monitor or by this crate for all monitors.
     AlreadyInstalled,
-    /// Somebody else had set it, it stays, and the monitor works with it: there is nothing to do.
+    /// Other code set the global. It stays and works with the monitor; no action is needed.
     InPlace,
-    /// Somebody else had set it, it stays, and something is missing for it: the sentence says what to write.
+    /// Other code set the global. It stays, and something is missing; the sentence gives the fix.
     Missing,
-    /// The settings do not want it.
+    /// The settings disable the global.
     Off,
 }
 
 impl GlobalState {
-    /// The name, in lower case with underscores.
+    /// Returns the name, in lower case with underscores.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Installed => "installed",
@@ -110,20 +112,20 @@ impl GlobalState {
     }
 }
 
-/// One line of an [`InstallReport`].
+/// An entry of an [`InstallReport`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GlobalReport {
     /// The global.
     pub global: Global,
-    /// What became of it.
+    /// The state of the global after the call.
     pub state: GlobalState,
-    /// The same in a sentence, with what to write where something is to be done.
+    /// The state as a sentence, with the fix if action is needed.
     pub sentence: String,
 }
 
 impl GlobalReport {
-    /// The sentence is scrubbed: it may quote what a host's part is called.
+    /// Redacts the sentence, because it may quote names from the host's code.
     pub(super) fn new(global: Global, state: GlobalState, sentence: &str) -> Self {
         Self {
             global,
@@ -139,36 +141,37 @@ impl fmt::Display for GlobalReport {
     }
 }
 
-/// What [`Monitor::install`](crate::Monitor::install) did: one entry for each [`Global`], in the order of [`Global::ALL`].
+/// The result of [`Monitor::install`](crate::Monitor::install): one entry for each [`Global`], in the order of
+/// [`Global::ALL`].
 ///
-/// It prints one sentence a line. It is empty before the first call.
+/// `Display` prints one sentence per line. The report is empty before the first call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InstallReport {
-    /// The entries.
+    /// The entries, one for each global.
     pub globals: Vec<GlobalReport>,
 }
 
 impl InstallReport {
-    /// What became of one global; `None` before the first call.
+    /// Returns the state of a global; `None` before the first call of `install`.
     pub fn state(&self, global: Global) -> Option<GlobalState> {
         let mut all = self.globals.iter();
         all.find(|it| it.global == global).map(|it| it.state)
     }
 
-    /// The entries for which something is missing.
+    /// Returns the entries whose state is [`GlobalState::Missing`].
     pub fn missing(&self) -> impl Iterator<Item = &GlobalReport> {
         let all = self.globals.iter();
         all.filter(|it| it.state == GlobalState::Missing)
     }
 }
 
-/// The calls of `install` so far.
+/// The results of all `install` calls so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct InstallHistory {
-    /// What the last one did.
+    /// The report of the last call.
     pub(super) last: InstallReport,
-    /// What was missing after any of them.
+    /// The sentences of all entries that were missing after any call.
     said: Vec<String>,
 }
 
@@ -182,7 +185,7 @@ impl InstallHistory {
         self.last = report.clone();
     }
 
-    /// Whether one of them gave this notice.
+    /// Returns whether any call reported this notice.
     pub(super) fn said(&self, notice: &String) -> bool {
         self.said.contains(notice)
     }

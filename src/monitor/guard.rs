@@ -6,12 +6,12 @@ use super::globals::InstallReport;
 use super::handle::Monitor;
 use crate::model::lock_for_status;
 
-/// How long dropping a guard may take.
+/// The maximum time that dropping a guard takes.
 const DROP_FLUSH: Duration = Duration::from_millis(100);
 
-/// Owns a monitor's end: dropping it flushes for at most 100 ms. Derefs to the [`Monitor`].
+/// A guard that flushes the monitor when dropped, for at most 100 ms. It dereferences to the [`Monitor`].
 ///
-/// For an end in order, await [`Monitor::shutdown`] before.
+/// For an orderly shutdown, await [`Monitor::shutdown`] before dropping the guard.
 #[must_use = "dropping the guard ends the monitor's work with a flush of at most 100 ms: keep it until the service ends"]
 #[derive(Debug)]
 pub struct MonitorGuard {
@@ -23,7 +23,7 @@ impl MonitorGuard {
         Self { monitor }
     }
 
-    /// What was and what could not be installed, and all notices so far.
+    /// Returns which globals were installed, which were not, and all notices so far.
     pub fn report(&self) -> MonitorReport {
         let inner = &self.monitor.inner;
         let installs = lock_for_status(&inner.installs).map(|it| it.clone());
@@ -55,16 +55,15 @@ impl Drop for MonitorGuard {
     }
 }
 
-/// What a monitor has to say about itself: one sentence a line, each with what to write.
+/// The problems that a monitor reports about itself. `Display` prints one sentence per line, each with the fix.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MonitorReport {
-    /// What [`Monitor::install`] did, the last time that it was called. It is not printed with the report, apart from
-    /// what is missing.
+    /// The result of the last call of [`Monitor::install`]. `Display` prints only its missing entries.
     pub install: InstallReport,
-    /// The sentences of [`install`](Self::install) for which something is missing.
+    /// The sentences of the [`install`](Self::install) entries whose state is missing.
     pub not_installed: Vec<String>,
-    /// All other notices since the monitor was built, at most 256. What an earlier `install` missed is not among them.
+    /// All other notices since the monitor was built, at most 256. Notices from `install` calls are excluded.
     pub notices: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ use crate::model::TraceId;
 use crate::otel::Otel;
 use crate::trace::SpanBuilder;
 
-/// The handle of a monitor, which gives access to all of its parts. It is cheap to clone; clones are the same monitor.
+/// A handle that gives access to all parts of a monitor. Cloning is cheap, and all clones share the same monitor.
 ///
 /// Several monitors in one process are independent: each has its own series, log records, IDs and worker.
 ///
@@ -35,28 +35,28 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// The layer that watches requests. See [`http`](crate::http).
+    /// Returns the tower layer that records inbound requests. See [`http`](crate::http).
     pub fn layer(&self) -> EndpointLayer {
         EndpointLayer::new(&self.inner.inbound)
     }
 
-    /// The instruments: counters, gauges, histograms. See [`metrics`](crate::metrics).
+    /// Returns the metrics registry, which creates counters, gauges and histograms. See [`metrics`](crate::metrics).
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics
     }
 
-    /// The page that Prometheus scrapes, as a service for any router.
+    /// Returns a service that serves the metrics page for Prometheus, for use in any router.
     pub fn prometheus(&self) -> Prometheus {
         self.inner.metrics.prometheus()
     }
 
-    /// The checks and the health endpoints. See [`health`](crate::health).
+    /// Returns the health checks and the health endpoints. See [`health`](crate::health).
     pub fn health(&self) -> &Health {
         &self.inner.health
     }
 
-    /// The layer that writes `tracing` events as log records, for a host with a subscriber of its own. Call
-    /// [`install`](Self::install) once the subscriber is set.
+    /// Returns the layer that records `tracing` events as log records, for a host with its own subscriber. Call
+    /// [`install`](Self::install) after setting the subscriber.
     ///
     /// ```
     /// use tracing_subscriber::prelude::*;
@@ -73,7 +73,7 @@ impl Monitor {
         self.own_layer()
     }
 
-    /// The layer, for the subscriber that `install` sets.
+    /// Returns the layer for the subscriber that `install` sets.
     pub(super) fn own_layer(&self) -> TracingLayer {
         let MonitorState {
             record_queue,
@@ -85,7 +85,8 @@ impl Monitor {
         } = &*self.inner;
         let listener = (Queries::EVENT_LEVEL != LevelFilter::OFF).then(|| {
             queries.listen();
-            // Weak: a subscriber may live as long as the process, and must not keep the pools of a monitor that has ended.
+            // Weak, because a subscriber can live as long as the process and must not keep the pools of an ended
+            // monitor alive.
             let queries = Arc::downgrade(queries);
             EventListener {
                 level: Queries::EVENT_LEVEL,
@@ -105,8 +106,8 @@ impl Monitor {
         )
     }
 
-    /// Prepares a span of this name around a future or a closure. It becomes a child of the current operation, or the
-    /// root of a trace of its own where there is none. See [`trace`](crate::trace).
+    /// Creates a builder for a span around a future or a closure. The span is a child of the current operation, or the
+    /// root of a new trace if there is none. See [`trace`](crate::trace).
     ///
     /// ```
     /// # async fn example(monitor: watchpost::Monitor) {
@@ -122,17 +123,17 @@ impl Monitor {
         SpanBuilder::new(self.inner.tracing.traces.clone(), name.into())
     }
 
-    /// The monitor as OpenTelemetry sees it.
+    /// Returns the monitor's OpenTelemetry integration: its tracer provider and layers.
     pub fn otel(&self) -> Otel {
         self.inner.tracing.otel.clone()
     }
 
-    /// Changes which `tracing` events become lines, from now on: directives such as
+    /// Changes which `tracing` events become log records, from now on, by directives such as
     /// `info,hyper=off,shop::db=debug`.
     ///
     /// # Errors
     ///
-    /// If a directive cannot be read; the levels then stay as they are.
+    /// Returns an error if a directive cannot be parsed; the levels then stay unchanged.
     pub fn set_log_level(&self, directives: &str) -> Result<()> {
         self.inner
             .levels
@@ -142,13 +143,13 @@ impl Monitor {
         Ok(())
     }
 
-    /// The trace id of the request that the calling code belongs to; `None` outside a request.
+    /// Returns the trace ID of the request that the calling code runs in; `None` outside a request.
     pub fn current_trace_id(&self) -> Option<TraceId> {
         self.inner.tracing.layer.ids_here().map(|ids| ids.trace)
     }
 
-    /// Counts the life of an upgraded connection, such as a WebSocket, which no layer can see: wrap its
-    /// task.
+    /// Records an upgraded connection, such as a WebSocket, and its duration. The endpoint layer cannot observe such a
+    /// connection; wrap its task in the returned value's `run`.
     ///
     /// ```
     /// # async fn handler(monitor: watchpost::Monitor) {
@@ -159,7 +160,7 @@ impl Monitor {
         self.inner.inbound.connection(name.into())
     }
 
-    /// The data directory in use; `None`: nothing is kept on disk.
+    /// Returns the data directory in use; `None` if nothing is stored on disk.
     pub fn data_dir(&self) -> Option<&std::path::Path> {
         self.inner.data_dir.as_ref().map(DataDir::path)
     }

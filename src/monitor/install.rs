@@ -1,4 +1,4 @@
-//! The globals of the process, each taken only if nobody has it.
+//! Installs the process globals, each only if it is not set yet.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,27 +20,30 @@ use crate::trace::install_provider;
 use GlobalState::{AlreadyInstalled, InPlace, Installed, Missing, Off};
 
 impl Monitor {
-    /// Makes the monitor the process's own: sets each [`Global`](crate::Global) that the settings want and that nobody
-    /// has set before. For a host with parts of its own: build, compose, then install the rest.
-    /// [`MonitorBuilder::install`](crate::MonitorBuilder::install) does both steps at once, for a host that has none.
+    /// Sets each process [`Global`](crate::Global) that the settings enable and that is not set yet. Use it in a host
+    /// that has its own subscriber or other parts: build the monitor, compose the parts, then install the remaining
+    /// globals. [`MonitorBuilder::install`](crate::MonitorBuilder::install) builds and installs in one step, for a host
+    /// without such parts.
     ///
-    /// What somebody else has set stays, except that the panic hook is set in front of the one that is there, and calls
-    /// it. The report has a sentence for each global; [`MonitorGuard::report`](crate::MonitorGuard::report) repeats
-    /// those for which something is missing, and they are written to the console once. Switch a global off with
+    /// Globals that other code has set stay unchanged. The exception is the panic hook: the monitor sets its hook in
+    /// front of the existing one and calls it. The report has a sentence for each global.
+    /// [`MonitorGuard::report`](crate::MonitorGuard::report) repeats the sentences for which something is missing, and
+    /// they are written to the console once. Disable a global with
     /// [`MonitorBuilder::install_global`](crate::MonitorBuilder::install_global).
     ///
-    /// A service that has taken [`tracing_layer`](Self::tracing_layer) and has set no subscriber with it yet is left its
-    /// subscriber and the `log` logger: ours would make its `init()` fail.
+    /// If the service has called [`tracing_layer`](Self::tracing_layer) but has not yet set a subscriber with that
+    /// layer, the subscriber and the `log` logger are left unset. Setting them would make the service's `init()` fail.
     ///
-    /// A second call sets what has become free, sets the panic hook again if another one was set over it, and says of
-    /// the rest that it was installed before.
+    /// A second call sets globals that have become free, and sets the panic hook again if another one was set over it.
+    /// It reports the others as installed before.
     ///
     /// # Several monitors
     ///
-    /// Each global serves one monitor, until that monitor is shut down or its last handle is dropped. The next monitor
-    /// that is installed then takes it over. Handles that the host has kept of the first monitor's recorder, such as a
-    /// `metrics::Counter` in a static, go on counting there; so does a subscriber of the host's with the first monitor's
-    /// layer. With [`SpanBackend::TracingOpentelemetry`](crate::trace::SpanBackend) the subscriber stays with the first monitor.
+    /// Each global serves one monitor until that monitor is shut down or its last handle is dropped. The next monitor
+    /// that is installed then takes it over. Handles that the host holds from the first monitor's recorder, such as a
+    /// `metrics::Counter` in a static, continue to count there. A host subscriber with the first monitor's layer also
+    /// stays with that monitor, and so does the subscriber with
+    /// [`SpanBackend::TracingOpentelemetry`](crate::trace::SpanBackend).
     ///
     /// # Examples
     ///
@@ -76,7 +79,7 @@ impl Monitor {
     }
 }
 
-/// Sets a global, if the settings want it.
+/// Sets a global, if the settings enable it.
 fn one(monitor: &Monitor, global: Global) -> GlobalReport {
     let (state, sentence) = if global.is_wanted(monitor.inner.install) {
         take(global, monitor)
@@ -98,7 +101,7 @@ fn take(global: Global, monitor: &Monitor) -> (GlobalState, String) {
     }
 }
 
-/// The state and the sentence of what a monitor took or did not take.
+/// Returns the state and the sentence for the result of a claim.
 fn describe(taken: ClaimResult, [now, before, other, foreign]: [&str; 4]) -> (GlobalState, String) {
     let (state, sentence) = match taken {
         ClaimResult::Claimed => (Installed, now),
@@ -163,7 +166,8 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
     )
 }
 
-/// Whether the host has taken the layer and is still to set its subscriber, which ours would make fail.
+/// Returns whether the host has taken the layer but has not set its subscriber yet. Setting ours would make its call
+/// fail.
 fn is_to_come(monitor: &Monitor) -> bool {
     let MonitorState {
         gave_layer,
@@ -173,8 +177,8 @@ fn is_to_come(monitor: &Monitor) -> bool {
     gave_layer.load(Relaxed) && !tracing.layer.is_heard() && !is_in_subscriber(monitor)
 }
 
-/// Whether the process's subscriber has the monitor's layer: the layer has heard something, or is found or asked when the
-/// subscriber is.
+/// Returns whether the process's subscriber has the monitor's layer: either the layer has already received an event or
+/// span, or a probe of the subscriber finds it.
 fn is_in_subscriber(monitor: &Monitor) -> bool {
     let layer = &monitor.inner.tracing.layer;
     if layer.is_heard() {
@@ -191,7 +195,8 @@ fn is_in_subscriber(monitor: &Monitor) -> bool {
 }
 
 fn log_bridge() -> (GlobalState, String) {
-    // A logger of ours would make a later `init()` of tracing-subscriber's fail, and have nobody to hand records to.
+    // Our logger would make a later `init()` of tracing-subscriber fail, and there is no subscriber to receive its
+    // records.
     if !has_global_subscriber() {
         return (
             Missing,
@@ -228,7 +233,7 @@ fn has_global_subscriber() -> bool {
     if !dispatcher::has_been_set() || InstalledLayer::of_process().is_some() {
         return InstalledLayer::of_process().is_some();
     }
-    // This thread may have one of its own.
+    // Checked on a new thread, because this thread may have a thread-local subscriber.
     let thread = std::thread::Builder::new().name("watchpost-probe".to_owned());
     thread
         .spawn(ask)

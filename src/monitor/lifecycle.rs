@@ -1,4 +1,4 @@
-//! Serves the monitor's own port, flushes and shuts down.
+//! The serve, flush and shutdown methods of [`Monitor`].
 
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
@@ -11,26 +11,25 @@ use crate::error::{Error, Result};
 use crate::model::ShutdownReport;
 
 impl Monitor {
-    /// Serves `/metrics`, `/livez`, `/readyz` and `/health` on a port and a thread of their own, which
-    /// respond while the host's runtime is blocked. Port 0 takes a free one; see
-    /// [`Server::local_addr`].
+    /// Serves `/metrics`, `/livez`, `/readyz` and `/health` on a separate port. A dedicated thread serves them, so they
+    /// respond while the host's runtime is blocked. Port 0 selects a free port; see [`Server::local_addr`].
     ///
-    /// The server lives until it is dropped or closed, and not with the monitor: [`shutdown`](Self::shutdown)
-    /// leaves it open, so that a last scrape finds the last figures. From then on `/livez` goes on saying
-    /// that the process lives, `/readyz` says 503 and `/health` that the worker has ended.
+    /// The server runs until it is dropped or shut down, independently of the monitor. [`shutdown`](Self::shutdown)
+    /// leaves it open, so that a last scrape reads the final values. After the shutdown, `/livez` still reports that
+    /// the process is alive, `/readyz` responds 503, and `/health` reports that the worker has ended.
     ///
-    /// The address should be one that only your own network reaches. `/health` tells details to whoever
-    /// has the token of the setting `access.token`.
+    /// Use an address that only your own network can reach. `/health` shows details to requests with the token of the
+    /// setting `access.token`.
     ///
-    /// It holds 64 connections at a time. If another one arrives, the connection that has been idle for longest is
-    /// closed for it, so that idle clients cannot keep a probe waiting. A connection that sends nothing is closed
-    /// after 2 s, one whose request head is incomplete after 5 s, and one between two requests after 75 s.
-    /// `watchpost_serve_connections_closed_total` counts those that were closed to make room (`reason="evicted"`) and
-    /// those that were refused because every other one was being served (`reason="refused"`).
+    /// The server holds at most 64 connections. At the limit, a new connection replaces the one that has been idle for
+    /// longest, so that idle clients cannot keep a probe waiting. A connection is closed if it sends nothing for 2 s,
+    /// if a request head is incomplete after 5 s, or after 75 s between two requests.
+    /// `watchpost_serve_connections_closed_total` counts connections that were closed to make room (`reason="evicted"`)
+    /// and connections that were refused because every other one was being served (`reason="refused"`).
     ///
     /// # Errors
     ///
-    /// If the address cannot be read or bound, or the thread cannot be started.
+    /// Returns an error if the address cannot be resolved or bound, or if the thread cannot be started.
     pub fn serve(&self, addr: impl ToSocketAddrs) -> Result<Server> {
         let health = self.health();
         Server::start(
@@ -46,36 +45,36 @@ impl Monitor {
         )
     }
 
-    /// Waits until everything that was emitted before is delivered or counted as dropped: `true` if that
-    /// came to pass within `deadline`. Returns at most 100 ms after it, whatever a sink does.
+    /// Waits until every record emitted before the call is delivered or counted as dropped. Returns `true` if that
+    /// completed within `deadline`. Returns at most 100 ms after the deadline, even if a sink blocks.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future changes nothing.
+    /// Dropping the future has no effect on the records or the worker.
     pub fn flush(&self, deadline: Duration) -> impl Future<Output = bool> + Send + 'static + use<> {
         self.inner.worker.flush(deadline)
     }
 
-    /// As [`flush`](Self::flush), blocking.
+    /// Does the same as [`flush`](Self::flush), but blocks the calling thread.
     ///
     /// # Errors
     ///
-    /// Inside an asynchronous runtime, whose thread it would block.
+    /// Returns an error inside an asynchronous runtime, because it would block the runtime's thread.
     pub fn flush_blocking(&self, deadline: Duration) -> Result<bool> {
         outside_runtime("flush_blocking", "flush")?;
         Ok(self.inner.worker.flush_blocking(deadline))
     }
 
-    /// Ends the monitor's background work: what is queued is delivered within `deadline`, what is left
-    /// then is counted as dropped. The report tells what became of every record. Returns at most 100 ms
-    /// after the deadline, whatever a sink does; a second call gives the same report.
+    /// Stops the monitor's background work. Queued records are delivered until `deadline`; records that remain are
+    /// counted as dropped. The report accounts for every record. Returns at most 100 ms after the deadline, even if a
+    /// sink blocks. A second call returns the same report.
     ///
-    /// Requests go on to be counted in the series after it, and pages respond, those of a
-    /// [`Server`](crate::Server) too until it is dropped; lines are dropped and counted.
+    /// After the shutdown, requests are still counted in the metrics and pages still respond, including those of a
+    /// [`Server`](crate::Server) until it is dropped. New log records are dropped and counted.
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the shutdown goes on when the future is dropped.
+    /// Once polled, the shutdown continues if the future is dropped.
     pub fn shutdown(
         &self,
         deadline: Duration,
@@ -84,18 +83,18 @@ impl Monitor {
         self.inner.worker.shutdown(deadline)
     }
 
-    /// As [`shutdown`](Self::shutdown), blocking.
+    /// Does the same as [`shutdown`](Self::shutdown), but blocks the calling thread.
     ///
     /// # Errors
     ///
-    /// Inside an asynchronous runtime, whose thread it would block.
+    /// Returns an error inside an asynchronous runtime, because it would block the runtime's thread.
     pub fn shutdown_blocking(&self, deadline: Duration) -> Result<ShutdownReport> {
         outside_runtime("shutdown_blocking", "shutdown")?;
         self.inner.end();
         Ok(self.inner.worker.shutdown_blocking(deadline))
     }
 
-    /// For the harness, whose caller may be inside a runtime.
+    /// Flushes for the test harness, whose caller may be inside a runtime.
     #[cfg(feature = "testing")]
     pub(crate) fn flush_for_test(&self, deadline: Duration) -> bool {
         self.inner.worker.flush_blocking(deadline)

@@ -1,4 +1,4 @@
-//! The monitor: assembles all parts, installs, drains, flushes and shuts down.
+//! The monitor: its builder, handle and guard, and the install, drain, flush and shutdown operations.
 
 mod assembly;
 #[cfg(feature = "axum")]

@@ -1,4 +1,4 @@
-//! The propagator that `install` sets, which is known again.
+//! The propagator that `install` sets, and how it is recognized again.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -15,11 +15,11 @@ use super::globals::GlobalState;
 use crate::model::{MonitorLifetime, catch_panic};
 use crate::trace::{Propagators, outgoing};
 
-/// The monitor whose settings the propagator of this crate's follows.
+/// The monitor whose settings the installed propagator follows.
 static OWNER: Mutex<Option<MonitorLifetime>> = Mutex::new(None);
 
-/// Sets the propagators that the settings name, if there is none, or one of a monitor that has ended. With the headers of
-/// the one that stays.
+/// Sets the propagators that the settings name, if none is set or if the current one belongs to a monitor that has
+/// ended. Returns the state, with the headers of the propagator that stays.
 pub(super) fn install(wanted: Propagators, life: &MonitorLifetime) -> (GlobalState, String) {
     let ours = OwnPropagator::new(wanted);
     let fields =
@@ -54,7 +54,7 @@ pub(super) fn install(wanted: Propagators, life: &MonitorLifetime) -> (GlobalSta
     (state, quoted.join(", "))
 }
 
-/// No other propagator's `Debug` begins so.
+/// The prefix of the `Debug` output, which identifies this propagator.
 const NAME: &str = "watchpost propagator";
 
 struct OwnPropagator {
@@ -85,7 +85,8 @@ impl fmt::Debug for OwnPropagator {
 }
 
 impl TextMapPropagator for OwnPropagator {
-    /// What is sent names the operation that log records name, also inside spans that have no context of their own.
+    /// Injects the same operation that log records name, also inside spans that have no OpenTelemetry context of their
+    /// own.
     fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
         let inside = outgoing(context);
         self.all

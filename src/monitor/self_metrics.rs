@@ -150,7 +150,7 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
         ),
     ];
     for (name, unit, description, kind, of) in STORE {
-        // The handle of the store holds no registry, so this makes no cycle.
+        // The handle of the store holds no registry, so there is no reference cycle.
         let errors = errors.clone();
         let read = move |record: &mut dyn FnMut(&[(&str, &str)], f64)| {
             if let Some(store) = errors.store_status() {
@@ -169,7 +169,7 @@ fn observe_errors(metrics: &Metrics, errors: &ErrorTracker) {
 }
 
 fn observe_worker(metrics: &Metrics, worker: &Arc<Worker>) {
-    // Weak, since the worker's periodic tasks hold the registry.
+    // Weak, because the worker's periodic tasks hold the registry.
     let of = Arc::downgrade(worker);
     metrics.observe(
         "watchpost.worker.restarts",
@@ -259,8 +259,8 @@ mod tests {
     use crate::model::as_in_child;
     use crate::{Access, Monitor};
 
-    /// `fork` itself is no safe function: the thread is taken for a child's, and what a thread of the parent may hold is
-    /// locked.
+    /// Does not call `fork`, which is unsafe: marks the thread as that of a child instead, and holds the locks that a
+    /// thread of the parent may hold.
     #[test]
     fn no_status_read_waits_in_a_child_made_by_fork() {
         let dir = tempfile::tempdir().unwrap();
@@ -297,13 +297,13 @@ mod tests {
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert_eq!(findings[0].about, "process");
         assert!(findings[0].sentence.contains("child made by `fork`"));
-        // The rest of the page is there.
+        // The other series are still exposed.
         assert!(page.contains("watchpost_records_emitted_total"), "{page}");
         assert!(!page.contains("watchpost_errors_stored"), "{page}");
         assert!(!page.contains("watchpost_sink_queued"), "{page}");
         assert!(details.contains("child made by `fork`"), "{details}");
         assert!(!details.contains("errors.store"), "{details}");
-        // In the parent nothing is left out.
+        // The parent exposes all series.
         assert!(monitor.metrics().render().contains("watchpost_sink_queued"));
         assert!(health().contains("errors.store"));
     }

@@ -1,4 +1,4 @@
-//! What the monitor has recorded so far.
+//! The methods of [`Monitor`] that return what it has recorded so far.
 
 use super::doctor::Finding;
 use super::handle::Monitor;
@@ -11,64 +11,65 @@ use crate::model::{RecordKind, RecordTotals, TraceId};
 use crate::trace::KeptTrace;
 
 impl Monitor {
-    /// The statistics of each statement digest since the start, in falling order of their total time.
+    /// Returns the statistics of each statement digest since the start, in descending order of total time.
     pub fn queries(&self) -> Vec<QueryStats> {
         self.inner.queries.stats()
     }
 
-    /// How the services do that were called since the start, by name.
+    /// Returns the state of each service that was called since the start, ordered by name.
     pub fn dependencies(&self) -> Vec<Dependency> {
         self.inner.calls.dependencies()
     }
 
-    /// What was used of models since the start, by day, service, model and route: the newest day first.
+    /// Returns the usage of models since the start, by day, service, model and route, newest day first.
     pub fn model_usage(&self) -> Vec<ModelUsage> {
         self.inner.calls.model_usage()
     }
 
-    /// The kept traces that are in memory, the newest first.
+    /// Returns the kept traces that are in memory, newest first.
     pub fn recent_traces(&self) -> Vec<KeptTrace> {
         self.inner.tracing.recent.traces()
     }
 
-    /// The kept trace of an id, if it is in memory.
+    /// Returns the kept trace with this ID, if it is in memory.
     pub fn recent_trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
         self.inner.tracing.recent.trace(trace_id)
     }
 
-    /// The groups of errors captured since the start: at most a thousand, the one seen last first.
-    /// What was captured within the last 20 ms may be missing.
+    /// Returns the groups of errors captured since the start, most recently seen first: at most a thousand. Errors
+    /// captured within the last 20 ms may be missing.
     pub fn error_groups(&self) -> Vec<ErrorGroup> {
         self.inner.errors.groups()
     }
 
-    /// The requests under way, the longest first.
+    /// Returns the requests in progress, longest-running first.
     pub fn in_flight(&self) -> Vec<InFlight> {
         self.inner.requests.in_flight()
     }
 
-    /// Returns what became of the records of one kind since the start.
+    /// Returns the totals of one kind of record so far, such as the numbers of emitted, delivered and dropped records.
     pub fn totals(&self, kind: RecordKind) -> RecordTotals {
         self.inner.counters.totals(kind)
     }
 
-    /// What is wrong around the monitor, as far as a service that runs can see it; nothing if all is well.
+    /// Returns the current problems of the monitor's environment that can be detected at run time; empty if there are
+    /// none.
     ///
-    /// | about | what it sees |
+    /// | about | problem |
     /// |---|---|
-    /// | `propagator` | OpenTelemetry has none, though [`trace.propagators`](crate::config) wants one |
+    /// | `propagator` | OpenTelemetry has no propagator, although [`trace.propagators`](crate::config) requires one |
     /// | `subscriber` | no `tracing` subscriber in use has the monitor's layer |
     /// | `filter` | a filter of the subscriber hides the program's spans from it; reported until the first span arrives |
-    /// | `route` | the endpoint layer stands around the router: 100 responses, and no route seen |
-    /// | `opentelemetry` | `tracing` events from the files of another version of OpenTelemetry |
-    /// | `panic hook` | none was set, or a panic reached a layer and not the hook |
+    /// | `route` | the endpoint layer wraps the router: 100 responses without a route |
+    /// | `opentelemetry` | `tracing` events come from the files of another version of OpenTelemetry |
+    /// | `panic hook` | no panic hook is set, or a panic reached a layer but not the hook |
     /// | `capture_error` | errors or panics outside requests were captured by no monitor, and none is installed |
-    /// | `data directory` | there is none, or it cannot be written |
-    /// | a sink | its receiver responds 404, takes nothing for 30 s, or has a clock that differs by more than a minute |
+    /// | `data directory` | no data directory is set, or it cannot be written |
+    /// | a sink | its receiver responds 404, accepts nothing for 30 s, or has a clock that is more than a minute off |
     ///
-    /// What it finds while the service runs is written to the console too, each thing once, ten seconds after the
-    /// start or later. It looks at the calling thread's subscriber. What it cannot see, such as two versions of
-    /// `metrics`, `cargo tree -d -e normal` shows.
+    /// Findings are also written to the console while the service runs, each once, ten seconds after the start or
+    /// later. This method examines the calling thread's subscriber. Problems that it cannot detect, such as two
+    /// versions of `metrics`, are visible with `cargo tree -d -e normal`.
     ///
     /// # Examples
     ///
@@ -84,7 +85,7 @@ impl Monitor {
         self.inner.doctor.findings()
     }
 
-    /// The resolved settings: each with its value, secrets masked, and where it came from.
+    /// Returns the resolved settings, each with its value and its source. Secrets are masked.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
     }

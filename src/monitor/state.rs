@@ -39,22 +39,22 @@ pub(super) struct MonitorState {
     pub(super) settings: Settings,
     pub(super) drain_wait: Duration,
     pub(super) propagators: Propagators,
-    /// The globals that `install` is to set.
+    /// The globals that `install` sets.
     pub(super) install: InstallConfig,
     pub(super) installs: Mutex<InstallHistory>,
     pub(super) life: MonitorLifetime,
-    /// Whether the host took the `tracing` layer for a subscriber of its own.
+    /// Whether the host has taken the `tracing` layer for its own subscriber.
     pub(super) gave_layer: AtomicBool,
-    /// Keeps the lock of the directory.
+    /// The data directory; holds its lock.
     pub(super) data_dir: Option<DataDir>,
-    /// Why the data directory of the settings is not used.
+    /// The reason why the configured data directory is not used.
     pub(super) data_dir_problem: Option<String>,
     pub(super) server_counters: Arc<ServerCounters>,
     pub(super) doctor: DoctorTask,
 }
 
 impl MonitorState {
-    /// Ends the monitor: from now on it is not ready, and no check runs.
+    /// Ends the monitor: it is no longer ready, and no check runs.
     pub(super) fn end(&self) {
         self.life.end();
         self.health.set_draining(true);
@@ -66,7 +66,7 @@ impl Drop for MonitorState {
     fn drop(&mut self) {
         self.life.end();
         self.errors.unregister();
-        // Before the worker is dropped, since the timers of the checks need its runtime.
+        // Must run before the worker is dropped, because the timers of the checks need its runtime.
         self.health.stop();
     }
 }

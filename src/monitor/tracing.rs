@@ -1,4 +1,4 @@
-//! The traces of a monitor: who makes, keeps and sends them.
+//! The tracing parts of a monitor: recording, keeping and sending traces.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +18,12 @@ use crate::trace::{
 };
 use crate::worker::{PeriodicTask, RecordProcessor, RecordQueue, RemoteSetup};
 
-/// How often what is open for too long is looked for.
+/// The interval between checks for traces that are open for too long.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The traces of a monitor.
+/// The tracing parts of a monitor.
 pub(super) struct Tracing {
-    /// `None`: no spans are made.
+    /// `None` if spans are not recorded.
     pub(super) traces: Option<Arc<Traces>>,
     pub(super) layer: Arc<SpanLayer>,
     pub(super) recent: Arc<RecentTraces>,
@@ -66,7 +66,7 @@ impl Tracing {
         })
     }
 
-    /// What brings kept traces to memory.
+    /// Returns the processor that keeps recent traces in memory, if spans are recorded.
     pub(super) fn tap(&self) -> Option<Box<dyn RecordProcessor>> {
         let recent = Arc::clone(&self.recent);
         self.traces
@@ -79,7 +79,7 @@ impl Tracing {
         Some(PeriodicTask::new(EVERY, move || traces.tick()))
     }
 
-    /// Where kept traces are sent.
+    /// Returns the receivers of kept traces.
     pub(super) fn remotes(&self, config: &Config, diagnostics: &Diagnostics) -> Vec<RemoteSetup> {
         let remotes = export::remotes(config, self.decoder(config), diagnostics);
         if let Some(traces) = self.traces.as_ref().filter(|_| !remotes.is_empty()) {
@@ -88,7 +88,7 @@ impl Tracing {
         remotes
     }
 
-    /// What makes OpenTelemetry's spans of ours.
+    /// Returns the decoder that converts records to OpenTelemetry spans.
     fn decoder(&self, config: &Config) -> Option<Box<dyn DecodeSpans>> {
         let decoder = || SpanDecoder::new(self.clock.clone(), config.trace.limits);
         self.traces.as_ref().map(|_| Box::new(decoder()) as Box<_>)

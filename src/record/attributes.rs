@@ -1,9 +1,9 @@
-//! Attributes as they stand in records.
+//! The encoding of attributes in records.
 
 use crate::model::codec::{Reader, RecordText, put_bytes};
 use crate::model::{Attributes, Value};
 
-/// Bytes of the attributes.
+/// The maximum size of the attributes, in bytes.
 const MAX_ATTRIBUTES: usize = 16 * 1024;
 
 /// The value of an attribute in a record.
@@ -15,13 +15,13 @@ pub(crate) enum AttributeRef<'a> {
     Bool(bool),
 }
 
-/// Appends attributes, which reach to the record's end. Those for which 16 KiB have no room are left out; returns
+/// Appends attributes, which extend to the end of the record. Drops those that do not fit into 16 KiB, and returns
 /// their number.
 pub(crate) fn put_attributes(out: &mut Vec<u8>, attributes: &Attributes) -> u32 {
     put_attributes_within(out, attributes, MAX_ATTRIBUTES)
 }
 
-/// As [`put_attributes`], within so many bytes.
+/// Appends attributes like [`put_attributes`], with a limit of `max` bytes.
 pub(crate) fn put_attributes_within(out: &mut Vec<u8>, attributes: &Attributes, max: usize) -> u32 {
     let all = attributes.iter().map(|(key, value)| {
         let value = match value {
@@ -35,7 +35,7 @@ pub(crate) fn put_attributes_within(out: &mut Vec<u8>, attributes: &Attributes, 
     put_all(out, all, max)
 }
 
-/// Appends the attributes that have room in `max` bytes; returns how many have none.
+/// Appends the attributes that fit into `max` bytes. Returns the number of those that do not.
 pub(super) fn put_all<'a>(
     out: &mut Vec<u8>,
     all: impl Iterator<Item = (RecordText<'a>, AttributeRef<'a>)>,
@@ -47,7 +47,7 @@ pub(super) fn put_all<'a>(
             AttributeRef::Str(text) => text.as_bytes().len(),
             _ => 0,
         };
-        // The key, the kind, and a length or a number.
+        // The length-prefixed key, the kind, and a length or a number.
         if out.len() + 4 + key.as_bytes().len() + 1 + 8 + text > end {
             left_out += 1;
             continue;
@@ -72,7 +72,7 @@ pub(super) fn put_all<'a>(
     left_out
 }
 
-/// The attributes that a reader stands before, up to the first that cannot be read.
+/// Reads the attributes at the reader's position, up to the first malformed one.
 pub(crate) fn attributes_of(
     mut reader: Reader<'_>,
 ) -> impl Iterator<Item = (RecordText<'_>, AttributeRef<'_>)> {

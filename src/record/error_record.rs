@@ -2,10 +2,10 @@ use super::attributes::{AttributeRef, attributes_of, put_all};
 use crate::model::codec::{Reader, RecordText, put_bytes, put_str};
 use crate::model::{EventId, Level, SpanId, TraceId};
 
-/// Tags of one event.
+/// The maximum number of tags of one event.
 pub(crate) const MAX_TAGS: usize = 50;
 
-/// What was captured.
+/// The kind of a captured error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
     Error,
@@ -13,46 +13,46 @@ pub(crate) enum ErrorKind {
     Panic,
 }
 
-/// A captured error in its compact form, as the worker reads it. Texts are as they came: whoever writes
-/// them anywhere scrubs them first.
+/// A captured error in its compact encoding, as the worker reads it. Texts are not redacted: redact them before
+/// writing them anywhere.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ErrorRecord<'a> {
     pub(crate) event: EventId,
-    /// Nil outside a request.
+    /// The ID of the trace; nil outside of requests.
     pub(crate) trace: TraceId,
     pub(crate) span: SpanId,
     pub(crate) route: u32,
     pub(crate) kind: ErrorKind,
     pub(crate) level: Level,
-    /// Whether a backtrace waits for this event.
+    /// Whether a backtrace is pending for this event.
     pub(crate) backtrace: bool,
-    /// Whether a text was cut or a part was left out.
+    /// Whether a text was truncated or a part was dropped.
     pub(crate) shortened: bool,
-    /// Where it was captured, or where the panic was.
+    /// The source location of the capture or of the panic.
     pub(crate) file: &'a str,
     pub(crate) line: u32,
     pub(crate) column: u32,
     pub(crate) thread: &'a str,
-    /// The request's method; empty where it is not known.
+    /// The request's method; empty if it is not known.
     pub(crate) method: &'a str,
-    /// Type and message of the error, then of its sources.
+    /// The type and message of the error, followed by those of its sources.
     pub(crate) chain: TextPairs<'a>,
-    /// Path, query, user agent and client address of the request.
+    /// The path, query, user agent and client address of the request.
     pub(crate) texts: &'a [u8],
-    /// User and attributes of the request.
+    /// The user and attributes of the request.
     pub(crate) more: &'a [u8],
-    /// The user that the capture named.
+    /// The user that the capture set.
     pub(crate) user: &'a str,
     pub(crate) tags: TextPairs<'a>,
-    /// Attributes.
+    /// The attributes of the capture.
     pub(crate) extra: &'a [u8],
-    /// The parts of the fingerprint that the capture named.
+    /// The parts of the fingerprint that the capture set.
     pub(crate) fingerprint: &'a [u8],
     /// The request's last events.
     pub(crate) breadcrumbs: &'a [u8],
 }
 
-/// Appends the user and the attributes of a request, of which those are left out for which `max` bytes have no room.
+/// Appends the user and the attributes of a request. Drops the attributes that do not fit into `max` bytes.
 pub(crate) fn put_user_and_attributes(out: &mut Vec<u8>, more: &[u8], max: usize) {
     let mut reader = Reader::new(more);
     let user = reader.bytes().unwrap_or_default();
@@ -64,7 +64,7 @@ pub(crate) fn put_user_and_attributes(out: &mut Vec<u8>, more: &[u8], max: usize
     );
 }
 
-/// Pairs of texts, up to the first that cannot be read.
+/// Encoded pairs of texts, which are read up to the first malformed one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct TextPairs<'a>(pub(crate) &'a [u8]);
 
@@ -72,7 +72,7 @@ pub(crate) struct TextPairs<'a>(pub(crate) &'a [u8]);
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RequestRef<'a> {
     pub(crate) path: &'a str,
-    /// Without its question mark; empty for none.
+    /// The query string without its question mark; empty if there is none.
     pub(crate) query: &'a str,
     pub(crate) user_agent: &'a str,
     pub(crate) client_address: &'a str,
@@ -115,7 +115,7 @@ impl<'a> ErrorRecord<'a> {
         }
     }
 
-    /// Reads a record; `None` if it is not one.
+    /// Reads a record. Returns `None` if it is malformed.
     pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
         let mut r = Reader::new(record);
         let (event, trace) = (EventId::from_u128(r.u128()?), TraceId::from_u128(r.u128()?));
@@ -154,7 +154,7 @@ impl<'a> ErrorRecord<'a> {
         })
     }
 
-    /// Type and message of the error itself.
+    /// Returns the type and message of the error itself.
     pub(crate) fn first(&self) -> (&'a str, &'a str) {
         self.chain.iter().next().unwrap_or_default()
     }
@@ -170,7 +170,7 @@ impl<'a> ErrorRecord<'a> {
         }
     }
 
-    /// Whom the event concerns: the capture's word, else the request's.
+    /// Returns the user that the event concerns: the capture's user, or else the request's.
     pub(crate) fn user(&self) -> &'a str {
         if self.user.is_empty() {
             Reader::new(self.more).str().unwrap_or_default()
@@ -179,12 +179,12 @@ impl<'a> ErrorRecord<'a> {
         }
     }
 
-    /// The request's attributes.
+    /// Returns the request's attributes.
     pub(crate) fn attributes(
         &self,
     ) -> impl Iterator<Item = (RecordText<'a>, AttributeRef<'a>)> + use<'a> {
         let mut reader = Reader::new(self.more);
-        // The user stands before them.
+        // The user precedes the attributes.
         let _user = reader.bytes();
         attributes_of(reader)
     }

@@ -3,7 +3,7 @@
 use std::sync::RwLock;
 
 use crate::model::{read_lock, write_lock};
-/// A request method that can be a label: one of the semantic conventions', one that a host added, or `_OTHER`.
+/// A request method that can be a label: one from the semantic conventions, one that a host added, or `_OTHER`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Method(u8);
 
@@ -12,9 +12,9 @@ const METHODS: [&str; 11] = [
     "QUERY",
 ];
 
-/// Methods that hosts add, in one process.
+/// The maximum number of methods that hosts add in one process.
 const MAX_ADDED: usize = 64;
-/// Bytes of a method's name, as a setting and as `http.request.method_original`.
+/// The maximum length of a method's name, in bytes, in settings and in `http.request.method_original`.
 pub(crate) const MAX_METHOD: usize = 64;
 
 /// The methods that hosts added, of all monitors of the process. They come from settings, never from a request.
@@ -27,7 +27,7 @@ impl Method {
     pub(crate) const HEAD: Self = Self(5);
     pub(crate) const CONNECT: Self = Self(9);
 
-    /// The method, where the semantic conventions know it.
+    /// Returns the method of the semantic conventions, or `_OTHER` if they do not define it.
     #[inline]
     pub(crate) fn of(method: &http::Method) -> Self {
         use http::Method as Http;
@@ -71,7 +71,7 @@ impl Method {
             .unwrap_or("_OTHER")
     }
 
-    /// The methods of the semantic conventions.
+    /// Returns the methods of the semantic conventions.
     pub(crate) fn conventional() -> impl Iterator<Item = &'static str> {
         METHODS.into_iter().skip(1)
     }
@@ -83,8 +83,8 @@ fn added(index: usize) -> Option<&'static str> {
     added.get(index.checked_sub(METHODS.len())?).copied()
 }
 
-/// The number of a name that the conventions do not know. Its text stays for the life of the process, so there are
-/// at most [`MAX_ADDED`].
+/// Returns the number of a name that is not part of the conventions, and adds the name if it is new. Its text stays
+/// allocated for the life of the process, so there are at most [`MAX_ADDED`].
 fn add(name: &str) -> Option<Method> {
     let mut added = write_lock(&ADDED);
     let at = match added.iter().position(|known| *known == name) {
@@ -101,12 +101,12 @@ fn add(name: &str) -> Option<Method> {
 /// The methods that one monitor knows; all others are `_OTHER`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnownMethods {
-    /// `None`: those of the conventions.
+    /// The listed methods; `None` for those of the conventions.
     listed: Option<Vec<(&'static str, Method)>>,
 }
 
 impl KnownMethods {
-    /// Exactly the methods of these names.
+    /// Creates a set of exactly the methods with these names.
     pub(crate) fn new(names: &[String]) -> Self {
         if Method::conventional().eq(names.iter().map(String::as_str)) {
             return Self::default();
@@ -125,7 +125,7 @@ impl KnownMethods {
         }
     }
 
-    /// The method as a label, if it is known already which of the conventions' methods it is.
+    /// Returns the method as a label, given the conventions' method `sent` that was already determined.
     #[inline]
     pub(crate) fn of_sent(&self, sent: Method, method: &http::Method) -> Method {
         match &self.listed {
@@ -134,7 +134,7 @@ impl KnownMethods {
         }
     }
 
-    /// The method as a label.
+    /// Returns the method as a label.
     #[inline]
     pub(crate) fn of(&self, method: &http::Method) -> Method {
         match &self.listed {
@@ -187,7 +187,7 @@ mod tests {
             assert!(label == name || label == "_OTHER", "{label}");
         }
         assert!(ADDED.read().unwrap().len() <= MAX_ADDED);
-        // Each has a number of its own, which leads back to its name.
+        // Each method has its own number, which maps back to its name.
         let all: Vec<_> = (0..Method::COUNT as u8)
             .map(|index| Method::from_index(index).as_str())
             .filter(|name| *name != "_OTHER")

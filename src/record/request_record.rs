@@ -5,7 +5,7 @@ use crate::model::codec::{Reader, RecordText, put_str};
 use crate::model::grpc::Call;
 use crate::model::{Outcome, SpanId, TraceId, cut};
 
-/// `url.scheme`.
+/// The value of `url.scheme`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Scheme {
     Http,
@@ -21,7 +21,7 @@ impl Scheme {
     }
 }
 
-/// The versions of `network.protocol.version`.
+/// The values of `network.protocol.version`.
 pub(crate) const VERSIONS: [&str; 5] = ["0.9", "1.0", "1.1", "2", "3"];
 
 #[inline]
@@ -35,64 +35,67 @@ fn version_index(version: &str) -> u8 {
     }
 }
 
-/// A finished request in its compact form, as the worker reads it.
+/// A finished request in its compact encoding, as the worker reads it.
 ///
-/// On the codec: the fixed part ([`put_fixed`]), the texts of the request (route, path, query, user
-/// agent, client address, host, peer address), the texts of the response (user, `error.type`), the attributes
-/// ([`put_attributes`]) to the end. Texts are as they came, cut to their limits: whoever writes them anywhere scrubs
-/// them first. With every text at its limit a record has less than 32 KiB, so that no request makes one too large.
+/// The encoding has the fixed part ([`put_fixed`]), the texts of the request (route, path, query, user agent, client
+/// address, host, peer address), the texts of the response (user, `error.type`), and the attributes
+/// ([`put_attributes`]) to the end.
+///
+/// Texts are truncated to their limits but not redacted: redact them before writing them anywhere. With every text at
+/// its limit, a record has less than 32 KiB, so no request creates a record that is too large.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestRecord<'a> {
     pub(crate) trace: TraceId,
     pub(crate) span: SpanId,
-    /// The caller's operation; nil without a valid `traceparent`.
+    /// The ID of the caller's span; nil without a valid `traceparent`.
     pub(crate) parent_span: SpanId,
-    /// The caller's trace where it is not ours (edge mode); nil otherwise.
+    /// The ID of the caller's trace if the request does not continue it (edge mode); nil otherwise.
     pub(crate) parent_trace: TraceId,
-    /// To the end of the body, or to the headers where that is the end.
+    /// The time until the end of the body, or until the headers if the request ends with them.
     pub(crate) duration: Nanos,
     pub(crate) time_to_headers: Option<Nanos>,
     pub(crate) request_bytes: Option<u64>,
     pub(crate) response_bytes: Option<u64>,
     pub(crate) status: Option<u16>,
-    /// Whether it is a gRPC call, and its status.
+    /// Whether the request is a gRPC call, and its status.
     pub(crate) call: Call,
     pub(crate) method: Method,
     pub(crate) scheme: Scheme,
-    /// `network.protocol.version`.
+    /// The value of `network.protocol.version`.
     pub(crate) version: &'a str,
     pub(crate) outcome: Outcome,
     pub(crate) failed: bool,
-    /// The end of an event stream whose request has a record of its own: duration, bytes and outcome are the stream's.
+    /// Whether this is the end of an event stream whose request has its own record. Duration, bytes and outcome are
+    /// then those of the stream.
     pub(crate) stream: bool,
-    /// Whether a text was cut, or an attribute was left out.
+    /// Whether a text was truncated or an attribute was dropped.
     pub(crate) shortened: bool,
-    /// Attributes that were left out.
+    /// The number of attributes that were dropped.
     pub(crate) left_out: u32,
     pub(crate) route: RecordText<'a>,
     pub(crate) path: RecordText<'a>,
-    /// Without its question mark; empty for none.
+    /// The query string without its question mark; empty if there is none.
     pub(crate) query: RecordText<'a>,
     pub(crate) user_agent: RecordText<'a>,
     pub(crate) client_address: RecordText<'a>,
-    /// As the client named the server, with the port where it named one.
+    /// The server name that the client sent, with the port if it sent one.
     pub(crate) host: RecordText<'a>,
-    /// The peer's address where it is not the client's.
+    /// The peer's address, if it differs from the client's.
     pub(crate) peer_address: RecordText<'a>,
     pub(crate) user: RecordText<'a>,
     pub(crate) error_type: RecordText<'a>,
     pub(crate) attributes: Reader<'a>,
 }
 
-/// Bytes of the fixed part of a record.
+/// The size of the fixed part of a record, in bytes.
 const FIXED: usize = 96;
-/// Where in it the attributes stand that were left out, and behind them whether the record was shortened.
+/// The offset, in the fixed part, of the number of dropped attributes, which is followed by the flag `shortened`.
 const LEFT_OUT_AT: usize = FIXED - 8;
-/// Bytes of path, query and user agent, each.
+/// The maximum length of path, query and user agent, each, in bytes.
 pub(crate) const MAX_TEXT: usize = 4096;
-/// Bytes of the user.
+/// The maximum length of the user, in bytes.
 pub(crate) const MAX_USER: usize = 256;
-/// Appends a text of the request, cut at [`MAX_TEXT`]; returns whether all of it is there.
+/// Appends a text of the request, truncated at [`MAX_TEXT`]. Returns whether it is complete.
 #[inline]
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) -> bool {
     let whole = text.len() <= MAX_TEXT;
@@ -142,7 +145,7 @@ pub(crate) fn put_fixed(out: &mut Vec<u8>, record: &RequestRecord<'_>) {
     out.extend_from_slice(&fixed);
 }
 
-/// Notes in the record that begins at `start` that so many more attributes were left out.
+/// Adds to the number of dropped attributes in the record that begins at `start`.
 #[cold]
 pub(crate) fn note_left_out(out: &mut [u8], start: usize, left_out: u32) {
     let place = out.get_mut(start + LEFT_OUT_AT..);
@@ -189,11 +192,11 @@ impl Default for RequestRecord<'_> {
 }
 
 impl<'a> RequestRecord<'a> {
-    /// Reads a record; `None` if it is not one.
+    /// Reads a record. Returns `None` if it is malformed.
     #[inline]
     pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
         let (fixed, texts) = record.split_first_chunk::<FIXED>()?;
-        // As `put_fixed` writes them.
+        // In the order in which `put_fixed` writes them.
         let (ids, words) = fixed.split_first_chunk::<32>()?;
         let [trace, parent_trace] = ids.as_chunks::<16>().0.first_chunk()?;
         let words = words.as_chunks::<8>().0.first_chunk::<8>()?;
@@ -262,7 +265,7 @@ impl<'a> RequestRecord<'a> {
         })
     }
 
-    /// The attributes, up to the first that cannot be read.
+    /// Returns the attributes, up to the first malformed one.
     pub(crate) fn attributes(
         &self,
     ) -> impl Iterator<Item = (RecordText<'a>, AttributeRef<'a>)> + use<'a> {

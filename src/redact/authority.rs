@@ -5,19 +5,19 @@ use std::ops::Range;
 use super::escape::{is_encoded, slash_len};
 use super::mark::{FILTERED, REDACTED, count_visited};
 
-/// Bytes behind an authority in which the end of a password with a slash is searched.
+/// Bytes after an authority in which the end of a password with a slash is searched.
 const MAX_SLASHED: usize = 128;
 /// Bytes of percent-encoded user information.
 const MAX_USER: usize = 256;
 
-/// A search for `@` behind authorities. Later calls do not read again what an earlier one has read.
+/// A search for `@` after authorities. Later calls do not read again what an earlier one has read.
 #[derive(Default)]
 pub(super) struct AtSignSearch {
     /// Bytes without an `@`.
     without: Range<usize>,
 }
 
-/// The end of the user information at `start`, behind the two slashes: the last `@` of the authority.
+/// The end of the user information at `start`, after the two slashes: the last `@` of the authority.
 pub(super) fn end_of_user_information(
     text: &[u8],
     start: usize,
@@ -45,7 +45,7 @@ pub(super) fn end_of_user_information(
     if let Some(at) = authority.iter().rposition(|byte| *byte == b'@') {
         return Some(start + at);
     }
-    // A password with a slash in it: the text behind the colon is no port.
+    // A password with a slash in it: the text after the colon is not a port.
     let colon = authority.iter().rposition(|byte| *byte == b':')?;
     let port = authority.get(colon + 1..)?;
     if port.is_empty() || port.iter().all(u8::is_ascii_digit) || authority.contains(&b']') {
@@ -97,7 +97,7 @@ fn length_before_mark(text: &[u8]) -> usize {
         .unwrap_or(text.len())
 }
 
-/// The end of the user information at `start` behind encoded slashes: the last `@` of the authority, plain or encoded.
+/// The end of the user information at `start` after encoded slashes: the last `@` of the authority, plain or encoded.
 pub(super) fn end_of_encoded_user(text: &[u8], start: usize) -> Option<usize> {
     let rest = text.get(start..text.len().min(start + MAX_USER))?;
     let mut found = None;
@@ -179,7 +179,7 @@ impl UserInfo {
 
     /// The start of the user information that ends before the `@` at `at`.
     ///
-    /// The text behind the `@` decides: a mail address has no port.
+    /// The text after the `@` decides: a mail address has no port.
     pub(super) fn start(&mut self, text: &[u8], floor: usize, at: usize) -> Option<usize> {
         self.read_to(text, floor, at);
         let host = text.get(at + 1..)?;

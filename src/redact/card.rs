@@ -5,7 +5,7 @@ use std::ops::Range;
 /// The card number at `start`, the start of a word: digits of a known issuer, in one piece or in the groups printed on
 /// cards, with a valid check digit.
 pub(super) fn number(text: &[u8], start: usize) -> Option<Range<usize>> {
-    // Digits after a decimal point are no card number.
+    // Digits after a decimal point are not a card number.
     if start > 0 && matches!(text.get(start - 1), Some(b'.')) {
         return None;
     }
@@ -19,7 +19,7 @@ pub(super) fn number(text: &[u8], start: usize) -> Option<Range<usize>> {
     let (mut count, mut end, mut separator) = (0, 0, None);
     for (n, &byte) in rest.iter().enumerate() {
         if byte.is_ascii_digit() {
-            // A longer number is no card number.
+            // A longer number is not a card number.
             *digits.get_mut(count)? = byte - b'0';
             count += 1;
             end = n + 1;

@@ -1,4 +1,4 @@
-//! Passwords behind the short options of known commands: `mysql -psecret`, `redis-cli -a secret`.
+//! Passwords after the short options of known commands: `mysql -psecret`, `redis-cli -a secret`.
 
 use std::ops::Range;
 

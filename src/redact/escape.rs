@@ -23,7 +23,7 @@ pub(super) fn percent_escape(text: &[u8], at: usize) -> Option<(usize, [u8; 2])>
     ))
 }
 
-/// The length and the character of `\u00xx` at `at`, behind one or more backslashes.
+/// The length and the character of `\u00xx` at `at`, after one or more backslashes.
 pub(super) fn unicode_escape(text: &[u8], at: usize) -> Option<(usize, u8)> {
     let rest = text.get(at..)?;
     let slashes = rest
@@ -38,7 +38,7 @@ pub(super) fn unicode_escape(text: &[u8], at: usize) -> Option<(usize, u8)> {
     (slashes > 0).then_some((slashes + 5, u8::try_from(byte).ok()?))
 }
 
-/// Whether the text starts with a character that stands around URLs and not in them: quotes, blanks, full-width
+/// Whether the text starts with a character that surrounds URLs and does not occur in them: quotes, blanks, full-width
 /// punctuation.
 pub(super) fn ends_url(text: &[u8]) -> bool {
     matches!(

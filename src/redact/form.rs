@@ -216,7 +216,7 @@ pub(super) fn multipart_value(text: &[u8], after: usize) -> Option<Range<usize>>
     None
 }
 
-/// The literal whose quote is at `quote`, behind a keyword of SQL: `PASSWORD 'x'`, `IDENTIFIED BY 'x'`.
+/// The literal whose quote is at `quote`, after a keyword of SQL: `PASSWORD 'x'`, `IDENTIFIED BY 'x'`.
 pub(super) fn sql_literal(text: &[u8], floor: usize, quote: usize) -> Option<Range<usize>> {
     let before = text.get(floor..quote)?.strip_suffix(b" ")?;
     let ends = |words: &[u8]| {

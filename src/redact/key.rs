@@ -3,7 +3,7 @@
 /// Bytes of a key that are checked together.
 pub(super) const MAX_KEY: usize = 128;
 
-/// A key that the service adds. It matches alone, and as whole words of a longer key.
+/// A key that the service adds. It matches by itself, and as whole words of a longer key.
 #[derive(Debug)]
 pub(super) struct CustomKey(NormalizedKey);
 
@@ -27,7 +27,7 @@ impl CustomKey {
     }
 }
 
-/// Whether a parameter of this name carries a grant in a query or a form. Elsewhere these names are harmless.
+/// Whether a parameter of this name carries a grant in a query or a form. In other places these names are harmless.
 pub(super) fn is_grant(key: &[u8]) -> bool {
     let names: [&[u8]; 10] = [
         b"code",
@@ -296,7 +296,7 @@ fn is_descriptive_word(word: &[u8]) -> bool {
     )
 }
 
-/// Whether this word beside `tokens` makes it a number of tokens.
+/// Whether this word next to `tokens` makes it a number of tokens.
 fn is_quantity(word: &[u8]) -> bool {
     matches!(
         word,

@@ -1,4 +1,4 @@
-//! What replaces a secret.
+//! The text that replaces a secret.
 
 /// Replaces a secret in a text, and a secret value.
 pub(crate) const FILTERED: &str = "[Filtered]";

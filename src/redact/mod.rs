@@ -1,12 +1,13 @@
 //! Redaction of secrets, before every sink.
 //!
-//! There are two rules. By **key**: the value of `password`, `api_key`, `Authorization`, `sessionId` and similar keys is
-//! replaced as a whole, also a number. By **shape**: tokens of a known form, a URL's user information, private keys, card
-//! numbers and `key=value` pairs are found inside any text.
+//! There are two rules. By **key**: the value of `password`, `api_key`, `Authorization`, `sessionId` and similar keys
+//! is replaced as a whole, even if it is a number. By **shape**: tokens of a known form, a URL's user information,
+//! private keys, card numbers and `key=value` pairs are found inside any text.
 //!
 //! A text is read once, from front to back, in time linear in its length. A text without secrets is returned unchanged.
-//! If secrets follow each other more densely than in any text of a service, the rest of the text is replaced as a whole.
-//! Redaction is idempotent. Texts are redacted before they are cut: a secret that is cut in half would not be recognized.
+//! If secrets follow each other more densely than in any text of a service, the rest of the text is replaced as a
+//! whole. Redaction is idempotent. Texts are redacted before they are cut: a secret that is cut in half would not be
+//! recognized.
 
 mod ansi;
 mod authority;

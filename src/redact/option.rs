@@ -38,7 +38,7 @@ pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
         .filter(|value| !is_placeholder(text, value))
 }
 
-/// The value behind an option that ends at `from`.
+/// The value after an option that ends at `from`.
 pub(super) fn value(text: &[u8], from: usize) -> Option<Range<usize>> {
     let rest = text.get(from..)?;
     // `"--password", "x"`, `'--password' 'x'`, `--password x`.
@@ -69,7 +69,7 @@ pub(super) fn without_punctuation(text: &[u8], value: Range<usize>) -> Range<usi
     value.start..value.start + last.map_or(0, |last| last + 1)
 }
 
-/// Whether the text behind an option is prose, another option or nothing.
+/// Whether the text after an option is prose, another option or nothing.
 pub(super) fn is_placeholder(text: &[u8], value: &Range<usize>) -> bool {
     let value = text.get(value.clone()).unwrap_or_default();
     let words: [&[u8]; 40] = [

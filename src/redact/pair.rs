@@ -20,8 +20,8 @@ const MAX_INDENTATION: usize = 64;
 /// Spaces between a separator and its value.
 const MAX_SPACES: usize = 4;
 
-/// The secret value that starts at `after`, behind the separator at `separator` and its key. The key starts at `floor` or
-/// later: that is the end of the last secret.
+/// The secret value that starts at `after`, after the separator at `separator` and its key. The key starts at `floor`
+/// or later: that is the end of the last secret.
 pub(super) fn secret(
     text: &[u8],
     floor: usize,
@@ -86,7 +86,8 @@ pub(super) fn secret(
     secret_at(text, start..end)
 }
 
-/// The lines of a YAML block whose indicator is at `start`: `key: |`, and the lines that are indented more than the key.
+/// The lines of a YAML block whose indicator is at `start`: `key: |`, and the lines that are indented more than the
+/// key.
 fn block(text: &[u8], key: usize, start: usize) -> Option<Range<usize>> {
     let rest = text.get(start..)?;
     let mark = match rest {
@@ -151,10 +152,10 @@ fn is_count(key: &[u8], value: &[u8]) -> bool {
 }
 
 /// The value of a parameter that may carry a grant (`code`, `state`), whose key starts at `start`. It is a grant if `&`
-/// separates it from other parameters, or if it looks random. Elsewhere these keys are harmless.
+/// separates it from other parameters, or if it looks random. In other places these keys are harmless.
 ///
-/// `read` counts the bytes of values that were no grants. Above a limit every further value is taken for one, so that the
-/// time stays linear.
+/// `read` counts the bytes of values that were not grants. Above a limit every further value is treated as one, so that
+/// the time stays linear.
 fn grant(
     text: &[u8],
     start: usize,
@@ -222,8 +223,8 @@ pub(super) fn start_of_query(text: &[u8], floor: usize, separator: usize) -> Opt
         .then_some(start)
 }
 
-/// The password of `name:password` behind `-u` or `--user`, as curl takes it, with the colon at `separator`. The numbers of
-/// a user and a group are no password.
+/// The password of `name:password` after `-u` or `--user`, as curl takes it, with the colon at `separator`. The numbers
+/// of a user and a group are not a password.
 pub(super) fn user_option(
     text: &[u8],
     floor: usize,
@@ -355,7 +356,7 @@ fn holds(key: &[u8], part: &[u8]) -> bool {
         .any(|window| window.eq_ignore_ascii_case(part))
 }
 
-/// The end of the credentials behind the name of their scheme: `Basic dXNl..`, `Digest a="b", c=..`.
+/// The end of the credentials after the name of their scheme: `Basic dXNl..`, `Digest a="b", c=..`.
 fn end_of_credentials(text: &[u8], start: usize, end: usize) -> usize {
     let scheme = text.get(start..end).unwrap_or_default();
     let known: [&[u8]; 9] = [

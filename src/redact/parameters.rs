@@ -22,7 +22,7 @@ pub(super) enum ParameterKind {
     Fragment,
 }
 
-/// A scan of the parameters behind a `?` or a `#`.
+/// A scan of the parameters after a `?` or a `#`.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "what is known of a query, each by itself"
@@ -43,7 +43,7 @@ pub(super) struct ParameterScan {
 }
 
 impl ParameterScan {
-    /// A scan behind the mark at `mark`, with the first parameter at `at`.
+    /// A scan after the mark at `mark`, with the first parameter at `at`.
     pub(super) fn new(
         text: &[u8],
         mark: usize,
@@ -107,7 +107,7 @@ impl ParameterScan {
         }
         let mut end = end_of_value(text, start, self.encoded);
         if self.kind == ParameterKind::Fragment && !self.found {
-            // The route of a single-page application may have a query of its own.
+            // The route of a single-page application may have its own query.
             let route = text.get(start..end).unwrap_or_default();
             let query = route.iter().position(|byte| *byte == b'?');
             end = start + query.unwrap_or(route.len());
@@ -132,7 +132,7 @@ impl ParameterScan {
         None
     }
 
-    /// Moves behind the separator at `end`; ends the scan if there is none.
+    /// Moves after the separator at `end`; ends the scan if there is none.
     fn advance(&mut self, text: &[u8], end: usize) {
         let separator = separator(text, end, self.encoded);
         self.ended = separator == 0;
@@ -413,7 +413,7 @@ fn starts_parameter(text: &[u8]) -> bool {
     name > 0 && name <= MAX_BARE && text.get(name) == Some(&b'=')
 }
 
-/// The end of the value without the punctuation of a sentence behind a URL.
+/// The end of the value without the punctuation of a sentence after a URL.
 fn without_trailing_punctuation(text: &[u8], value: Range<usize>) -> usize {
     if matches!(text.get(value.end), Some(b'&' | b'#' | b'%')) {
         return value.end;

@@ -14,10 +14,10 @@ const MAX_SEGMENTS: usize = 16;
 
 /// A path with a secret in it, such as `/invites/{token}`.
 ///
-/// A segment is a literal, `*` for any one segment, or has one `{name}` for a secret, alone or between literal text
+/// A segment is a literal, `*` for any one segment, or has one `{name}` for a secret, by itself or between literal text
 /// (`bot{token}`, `{token}.ics`). `{*name}` as the last segment is the rest of the path. At least one segment holds a
-/// secret, and the first one starts with a literal. A pattern matches wherever its segments follow each other, so that the
-/// path under which a service is mounted makes no difference.
+/// secret, and the first one starts with a literal. A pattern matches at any position where its segments follow each
+/// other, so that the mount path of a service makes no difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PathPattern {
     text: String,

@@ -52,7 +52,7 @@ const PATHS: u8 = 2;
 const ALLOWED: u8 = 4;
 
 thread_local! {
-    /// Apart from the rules, so that threads without any read one byte.
+    /// Separate from the rules, so that threads without rules read only one byte.
     static LISTS: Cell<u8> = const { Cell::new(0) };
     static CURRENT: RefCell<RedactionRules> = const { RefCell::new(RedactionRules(None)) };
 }
@@ -145,8 +145,8 @@ fn with<T: Default>(body: impl FnOnce(&RuleSet) -> T) -> T {
 /// Whether the value of this key is a secret: `password`, `X-Api-Key`, `sessionId`, `user[pin]`.
 ///
 /// Case, `-_. []` and `camelCase` make no difference. Long names match anywhere in the key, short ones only as a whole
-/// word. Keys that measure or describe a secret (`token_count`, `prompt_tokens`, `session_timeout`, `cookie_name`) do not
-/// match.
+/// word. Keys that measure or describe a secret (`token_count`, `prompt_tokens`, `session_timeout`, `cookie_name`) do
+/// not match.
 pub(crate) fn is_sensitive_key(key: &str) -> bool {
     is_sensitive(key.as_bytes())
 }
@@ -186,8 +186,8 @@ pub(super) fn shows_value(name: &str, value: &str) -> bool {
 }
 
 impl RuleSet {
-    /// Values of sensitive names are never shown. Names of OAuth that also name harmless things (`code`, `state`) are shown
-    /// only with a word or a short number.
+    /// Values of sensitive names are never shown. Names of OAuth that also name harmless things (`code`, `state`) are
+    /// shown only with a word or a short number.
     fn shows_value(&self, name: &str, value: &str) -> bool {
         let bytes = name.as_bytes();
         self.allow_query.iter().any(|allowed| allowed == name)

@@ -20,10 +20,10 @@ const DASH: u16 = 8;
 /// A byte that starts a segment of a path which may be a keyword.
 const SEGMENT: u16 = 16;
 
-/// The classes of each byte. The high half has the classes that the next byte is checked for: a word starts once, and of two
-/// slashes or dashes the second counts.
+/// The classes of each byte. The high half has the classes that the next byte is checked for: a word starts once, and
+/// of two slashes or dashes the second counts.
 static CLASSES: [u16; 256] = classes();
-/// The classes to check for at the start of a text and behind a redacted secret.
+/// The classes to check for at the start of a text and after a redacted secret.
 const WORD_START: u16 = MARK | HEAD;
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
@@ -56,7 +56,7 @@ const fn classes() -> [u16; 256] {
 /// Passes over a text with secrets: replacing one can reveal another.
 const PASSES: usize = 4;
 
-/// Secrets of a text that are replaced one by one, and the bytes of text for which one more is. The text behind more
+/// Secrets of a text that are replaced one by one, and the bytes of text for which one more is. The text after more
 /// secrets is replaced as a whole.
 const MAX_SECRETS: usize = 64;
 const BYTES_A_SECRET: usize = 64;
@@ -140,7 +140,7 @@ struct TextScan<'a> {
     memory: ScanMemory,
 }
 
-/// What was read around marks, so that it is not read again for each of them.
+/// The text already read around marks, so that it is not read again for each of them.
 #[derive(Default)]
 struct ScanMemory {
     paths: PathEnds,
@@ -215,7 +215,7 @@ impl<'a> TextScan<'a> {
         })
     }
 
-    /// Starts to read the parameters behind the mark at `mark`, from `at` on.
+    /// Starts to read the parameters after the mark at `mark`, from `at` on.
     fn start_parameters(&mut self, mark: usize, at: usize, kind: ParameterKind) {
         let paths = &mut self.memory.paths;
         let scan = ParameterScan::new(self.text, mark, at, kind, paths, is_clean);
@@ -325,7 +325,7 @@ impl<'a> TextScan<'a> {
             b'<' => (plain(form::element_text(self.text, at)), at + 1),
             b'\'' => (plain(form::sql_literal(self.text, self.floor, at)), at + 1),
             b'\\' => self.backslash(at),
-            // The last letter of a sequence is no part of a word.
+            // The last letter of a sequence is not part of a word.
             0x1b => (None, at + ansi::sequence_len(self.text, at).max(1)),
             _ => (None, at + 1),
         }
@@ -356,7 +356,7 @@ impl<'a> TextScan<'a> {
     fn backslash(&mut self, at: usize) -> (Option<SecretMatch>, usize) {
         match self.text.get(at + 1..).unwrap_or_default() {
             [b'/', b'\\', b'/', ..] => (self.authority(at + 4), at + 4),
-            // The letter of an escape is no part of a word.
+            // The letter of an escape is not part of a word.
             [b'/' | b'n' | b'r' | b't', ..] => (None, at + 2),
             [b'x' | b'u' | b'0', ..] if ansi::sequence_len(self.text, at) > 0 => {
                 (None, at + ansi::sequence_len(self.text, at))
@@ -374,7 +374,7 @@ impl<'a> TextScan<'a> {
         }
     }
 
-    /// A percent escape: an encoded mark counts as that mark, and the digits are no part of a word.
+    /// A percent escape: an encoded mark counts as that mark, and the digits are not part of a word.
     fn percent(&mut self, at: usize) -> (Option<SecretMatch>, usize) {
         let Some((length, digits)) = percent_escape(self.text, at) else {
             return (None, at + 1);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::escape::{ends_url, is_encoded, slash_len};
 use super::mark::{FILTERED, REDACTED};
 
-/// Segments behind a keyword that are checked.
+/// Segments after a keyword that are checked.
 const MAX_SEGMENTS: usize = 6;
 /// Bytes of a keyword.
 const MAX_KEYWORD: usize = 24;
@@ -76,7 +76,7 @@ const KEYWORDS: [&[u8]; 57] = [
 /// Keywords whose following segments all are parts of a secret.
 const WHOLE: [&[u8]; 1] = [b"webhookb2"];
 
-/// Hosts whose paths are secrets: whoever knows such an address may use it.
+/// Hosts whose paths are secrets: anyone who has such an address may use it.
 const HOSTS: [&[u8]; 11] = [
     b".webhook.office.com",
     b"outlook.office.com",
@@ -154,7 +154,7 @@ pub(super) fn end(text: &[u8], start: usize) -> usize {
         | b'\\'
         | b'&' => true,
         b'%' => slash_len(text, start + n).is_some() || is_encoded(text, start + n, b'3', b'f'),
-        // Punctuation of a sentence or a list, unless a segment continues behind it.
+        // Punctuation of a sentence or a list, unless a segment continues after it.
         b',' | b';' | b')' | b']' | b'}' | b'.' | b'!' | b':' => {
             let next = rest.get(n + 1);
             !next.is_some_and(|next| next.is_ascii_alphanumeric() || matches!(next, b'_' | b'-'))
@@ -169,7 +169,7 @@ pub(super) fn end(text: &[u8], start: usize) -> usize {
     start + length.unwrap_or(rest.len())
 }
 
-/// The tokens behind the segment at `start`, if that is a keyword.
+/// The tokens after the segment at `start`, if that is a keyword.
 pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
     let window = text.get(start..text.len().min(start + MAX_KEYWORD))?;
     let length = window
@@ -184,7 +184,7 @@ pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
     }
     let from = start + length + separator;
     if is(&(b"hooks" as &[u8])) && text.get(from..)?.starts_with(b"catch/") {
-        // Zapier: short tokens behind the number of an account.
+        // Zapier: short tokens after the number of an account.
         let account = end(text, from + 6);
         let hook = account + slash_len(text, account)?;
         let range = hook..end(text, hook);
@@ -193,7 +193,7 @@ pub(super) fn secret(text: &[u8], start: usize) -> Option<Range<usize>> {
     tokens(text, from, whole)
 }
 
-/// The tokens in the path behind the host at `start`, if the host is one of [`HOSTS`].
+/// The tokens in the path after the host at `start`, if the host is one of [`HOSTS`].
 pub(super) fn host_secret(text: &[u8], start: usize) -> Option<Range<usize>> {
     let window = text.get(start..text.len().min(start + MAX_HOST))?;
     let length = window
@@ -279,7 +279,7 @@ pub(super) fn looks_random(text: &[u8]) -> bool {
     for byte in text {
         let kind = kind(*byte);
         digits += usize::from(kind == 3);
-        // A capital at the start of a word is no change of kind.
+        // A capital at the start of a word is not a change of kind.
         turns +=
             usize::from(kind != 0 && before != 0 && kind != before && (before, kind) != (2, 1));
         before = kind;

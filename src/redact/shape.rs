@@ -31,8 +31,8 @@ fn token68(byte: u8) -> bool {
     any_base64(byte) || matches!(byte, b'.' | b'~')
 }
 
-/// The number of bytes at the front that belong to the set. It ends before a redacted secret, so that no token grows over
-/// one.
+/// The number of bytes at the front that belong to the set. It ends before a redacted secret, so that no token grows
+/// over one.
 fn run_len(text: &[u8], set: ByteClass) -> usize {
     let mark = REDACTED.as_bytes();
     let is_mark = |at| text.get(at..).is_some_and(|rest| rest.starts_with(mark));
@@ -42,13 +42,13 @@ fn run_len(text: &[u8], set: ByteClass) -> usize {
         .unwrap_or(text.len())
 }
 
-/// The length of `prefix` and of at least `min` bytes of the set behind it.
+/// The length of `prefix` and of at least `min` bytes of the set after it.
 fn prefixed(text: &[u8], prefix: &[u8], set: ByteClass, min: usize) -> Option<usize> {
     let length = run_len(text.strip_prefix(prefix)?, set);
     (length >= min).then_some(prefix.len() + length)
 }
 
-/// As [`prefixed`], with exactly this length and no alphanumeric character behind it.
+/// Like [`prefixed`], with exactly this length and no alphanumeric character after it.
 fn exactly(text: &[u8], prefix: &[u8], set: ByteClass, length: usize) -> Option<usize> {
     let end = prefix.len() + length;
     (prefixed(text, prefix, set, length)? == end
@@ -105,8 +105,8 @@ pub(super) const fn second_letters(first: u8) -> u32 {
     bits
 }
 
-/// The token at `start`, where a word starts whose second letter is one of [`SECOND_LETTERS`]. `no_jwt_before` is what an
-/// earlier call found out, so that no text is read more than twice.
+/// The token at `start`, where a word starts whose second letter is one of [`SECOND_LETTERS`]. `no_jwt_before` is the
+/// result of an earlier call, so that no text is read more than twice.
 #[inline]
 pub(super) fn token(text: &[u8], start: usize, no_jwt_before: &mut usize) -> Option<Range<usize>> {
     let rest = text.get(start..)?;
@@ -168,7 +168,7 @@ pub(super) fn token(text: &[u8], start: usize, no_jwt_before: &mut usize) -> Opt
     end.or_else(|| vendor(rest)).map(|end| start..start + end)
 }
 
-/// Prefixes of further vendors, each with the least length behind it.
+/// Prefixes of further vendors, each with the least length after it.
 const VENDORS: [(&[u8], usize); 34] = [
     (b"AGE-SECRET-KEY-1", 50),
     (b"ATATT3x", 60),
@@ -208,7 +208,7 @@ const VENDORS: [(&[u8], usize); 34] = [
 
 /// A token with the prefix of one of the [`VENDORS`].
 fn vendor(rest: &[u8]) -> Option<usize> {
-    // Most words with the same first two letters are no token.
+    // Most words with the same first two letters are not tokens.
     if !matches!(
         rest.get(..3)?,
         b"AGE"
@@ -347,7 +347,7 @@ fn slack_hook(rest: &[u8]) -> Option<Range<usize>> {
     (length >= 16).then_some(start..start + length)
 }
 
-/// The start of the credentials of an `Authorization` value, behind the scheme and a space.
+/// The start of the credentials of an `Authorization` value, after the scheme and a space.
 fn after_scheme(rest: &[u8], scheme: &[u8]) -> Option<usize> {
     let (head, tail) = rest.split_at_checked(scheme.len())?;
     if !head.eq_ignore_ascii_case(scheme) {
@@ -362,7 +362,7 @@ fn after_scheme(rest: &[u8], scheme: &[u8]) -> Option<usize> {
     Some(scheme.len() + space)
 }
 
-/// The token behind `Bearer`, unless it is a word of prose.
+/// The token after `Bearer`, unless it is a word of prose.
 fn bearer(rest: &[u8]) -> Option<Range<usize>> {
     let start = after_scheme(rest, b"Bearer")?;
     let token = rest.get(start..)?;
@@ -377,7 +377,7 @@ fn bearer(rest: &[u8]) -> Option<Range<usize>> {
     (token.len() >= 16 || looks_random && token.len() >= 6).then_some(start..start + token.len())
 }
 
-/// The token behind `Basic`: base64 of a text with a colon, or a text that can hardly be a word.
+/// The token after `Basic`: base64 of a text with a colon, or a text that can hardly be a word.
 fn basic(rest: &[u8]) -> Option<Range<usize>> {
     let start = after_scheme(rest, b"Basic")?;
     let token = rest.get(start..)?;
@@ -442,8 +442,8 @@ pub(super) fn pem_block(text: &[u8], start: usize) -> Option<Range<usize>> {
     Some(start..end + label + dashes)
 }
 
-/// The token of a Telegram bot around the colon at `separator`: its number, and at least 30 characters that start with `A`,
-/// or in a path behind `bot` at least 20 of any. The number starts at `floor` or later.
+/// The token of a Telegram bot around the colon at `separator`: its number, and at least 30 characters that start with
+/// `A`, or in a path after `bot` at least 20 of any. The number starts at `floor` or later.
 pub(super) fn telegram_token(
     text: &[u8],
     floor: usize,

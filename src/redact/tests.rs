@@ -444,7 +444,7 @@ proptest! {
     }
 }
 
-/// What may be looked for again and again, once for each time that it stands in a text.
+/// Text that may cause a repeated search, once for each occurrence in a text.
 const PARTS: &[&str] = &[
     "<token><![CDATA[",
     "<token><![CDATA[a",
@@ -589,7 +589,7 @@ fn the_time_is_linear_in_the_length() {
                 std::hint::black_box(text(&input));
                 thread_time().saturating_sub(start)
             };
-            // Cold caches add to a time; nothing takes from it.
+            // Cold caches can only increase the time, so the minimum counts.
             (0..3).map(|_| once()).min().unwrap_or_default()
         };
 

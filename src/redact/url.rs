@@ -12,8 +12,8 @@ pub(crate) fn path(path: &str) -> Cow<'_, str> {
 
 /// Redacts a query without its question mark: names are kept, and each value becomes `REDACTED`.
 ///
-/// Values of the names that the rules allow are kept, unless they contain a secret. A part without an equals sign is kept
-/// if it looks like a name; else it may be a token.
+/// Values of the names that the rules allow are kept, unless they contain a secret. A part without an equals sign is
+/// kept if it looks like a name; else it may be a token.
 pub(crate) fn query(query: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(query.len() + 16);
     put_query(&mut out, query);

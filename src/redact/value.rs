@@ -1,9 +1,9 @@
-//! Values of keys: where they end, and which are no secrets.
+//! Values of keys: where they end, and which are not secrets.
 
 use super::ansi;
 use super::mark::{FILTERED, REDACTED};
 
-/// Whether the value of a sensitive key is no secret: empty, a boolean or the like, or redacted before.
+/// Whether the value of a sensitive key is not a secret: empty, a boolean or similar, or redacted before.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let words: [&[u8]; 20] = [
         b"",

@@ -7,12 +7,12 @@ use crate::clock::{Clock, nanos};
 use crate::logs::LogFormat;
 use crate::monitor::{Monitor, MonitorBuilder, MonitorGuard};
 
-/// How long a harness waits for its own worker.
+/// The maximum time that a harness waits for its worker.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The wall time at which a driven clock begins: 2026-01-01T00:00:00Z.
+/// The initial wall-clock time of a manual clock: 2026-01-01T00:00:00Z.
 const BEGINNING: Duration = Duration::from_secs(1_767_225_600);
 
-/// A monitor whose lines go to memory and whose clock stands until it is moved.
+/// A monitor that writes log records to memory and whose clock advances only by [`advance`](Self::advance).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -38,29 +38,29 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// A harness with the defaults, without the environment.
+    /// Creates a harness with the default settings. The environment is not read.
     ///
     /// # Panics
     ///
-    /// If the monitor cannot be built.
+    /// Panics if the monitor cannot be built.
     pub fn new() -> Self {
         Self::with(|builder| builder)
     }
 
-    /// A harness whose monitor is configured further.
+    /// Creates a harness and applies `configure` to the monitor's builder.
     ///
     /// # Panics
     ///
-    /// If the monitor cannot be built.
+    /// Panics if the monitor cannot be built.
     pub fn with(configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Self {
         Self::build(Clock::driven(BEGINNING), configure)
     }
 
-    /// A harness under the machine's own clock.
+    /// Creates a harness that uses the system clock, and applies `configure` to the monitor's builder.
     ///
     /// # Panics
     ///
-    /// If the monitor cannot be built.
+    /// Panics if the monitor cannot be built.
     pub fn in_real_time(configure: impl FnOnce(MonitorBuilder) -> MonitorBuilder) -> Self {
         Self::build(Clock::system(), configure)
     }
@@ -82,20 +82,20 @@ impl Harness {
         }
     }
 
-    /// Everything that was written so far, a line each, after a flush.
+    /// Flushes, then returns everything written so far, one string per line.
     ///
     /// # Panics
     ///
-    /// If the worker does not flush within ten seconds.
+    /// Panics if the worker does not flush within ten seconds.
     pub fn lines(&self) -> Vec<String> {
         self.written().lines().map(str::to_owned).collect()
     }
 
-    /// Everything that was written so far, after a flush.
+    /// Flushes, then returns everything written so far.
     ///
     /// # Panics
     ///
-    /// If the worker does not flush within ten seconds.
+    /// Panics if the worker does not flush within ten seconds.
     pub fn written(&self) -> String {
         assert!(
             self.monitor.flush_for_test(PATIENCE),
@@ -109,17 +109,17 @@ impl Harness {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// The monitor's notices so far.
+    /// Returns the monitor's notices so far.
     pub fn notices(&self) -> Vec<String> {
         self.monitor.report().notices
     }
 
-    /// The page that Prometheus would scrape, read back.
+    /// Renders the metrics page and returns it parsed.
     pub fn page(&self) -> Page {
         Page::read(&self.monitor.metrics().render())
     }
 
-    /// Moves the clock on. Under the machine's own clock it does nothing.
+    /// Advances the clock. Has no effect on a harness that uses the system clock.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(Duration::from_nanos(nanos(by)));
     }
@@ -139,7 +139,7 @@ impl std::ops::Deref for Harness {
     }
 }
 
-/// What the console's lines are written to.
+/// The in-memory writer of the console output.
 #[derive(Debug, Clone, Default)]
 struct OutputBuffer(Arc<Mutex<Vec<u8>>>);
 

@@ -1,32 +1,32 @@
 use std::collections::BTreeMap;
 
-/// A metrics page in the text form, as samples.
+/// The parsed samples of a metrics page in the text format.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
     samples: Vec<Sample>,
 }
 
-/// One sample of a page.
+/// A sample of a metrics page.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Sample {
-    /// The sample's name, such as `http_server_request_duration_seconds_count`.
+    /// The name, such as `http_server_request_duration_seconds_count`.
     pub name: String,
-    /// Its labels.
+    /// The labels, by name.
     pub labels: BTreeMap<String, String>,
-    /// Its value.
+    /// The value.
     pub value: f64,
 }
 
 impl Page {
-    /// Reads a page. Lines that are no samples are left out.
+    /// Parses a page. Lines that are not samples are skipped.
     pub fn read(text: &str) -> Self {
         Self {
             samples: text.lines().filter_map(Sample::read).collect(),
         }
     }
 
-    /// The samples of one name that have all of these labels.
+    /// Returns the samples with this name and all of these labels.
     pub fn samples<'a>(
         &'a self,
         name: &'a str,
@@ -41,14 +41,15 @@ impl Page {
             .filter(move |sample| labels.iter().all(|label| has(sample, label)))
     }
 
-    /// The sum of the samples of one name that have all of these labels; 0 where there is none.
+    /// Returns the sum of the samples with this name and all of these labels; 0 if there are none.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.samples(name, labels).map(|sample| sample.value).sum()
+        self.samples(name, labels)
+            .fold(0.0, |sum, sample| sum + sample.value)
     }
 }
 
 impl Sample {
-    /// Reads `name{label="value",..} 1.5`, with an optional timestamp.
+    /// Parses `name{label="value",..} 1.5`, with an optional timestamp.
     fn read(line: &str) -> Option<Self> {
         if line.starts_with('#') {
             return None;
@@ -75,7 +76,7 @@ impl Sample {
     }
 }
 
-/// The text up to the closing quote, and what stands behind it.
+/// Returns the unescaped text before the closing quote, and the rest after it.
 fn unescape(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();

@@ -1,4 +1,4 @@
-//! A span that has started and not ended: its parent, and the code that runs in it.
+//! A span that has started and not ended: finds its parent and runs code in it.
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use crate::clock::Nanos;
 use crate::context::{self, AddOutcome, NO_REQUEST, OperationIds, QueryTiming, Requests, Slot};
 use crate::model::{KeepReason, SpanId, TraceId};
 
-/// The parent of a span: its slot and its span.
+/// The place of a span in its trace: the slot and the parent span.
 pub(super) struct SpanParent {
     pub(super) slot: Arc<Slot>,
     pub(super) parent: SpanId,
-    /// The context that is attached while the span is current; a root's alone, for its children find the
+    /// The OpenTelemetry context that is attached while the span is current. Only a root has one; its children find the
     /// trace in it.
     pub(super) root: Option<OtelContext>,
 }
 
 impl SpanParent {
-    /// The place of a new span: under what is current, else as the root of a new trace.
+    /// Returns the place of a new span: a child of the current operation, or else the root of a new trace.
     #[inline]
     pub(super) fn find(traces: &Traces, span: SpanId, start: Nanos) -> Self {
         match traces.current() {
@@ -34,7 +34,7 @@ impl SpanParent {
         }
     }
 
-    /// The place of the root of a new trace.
+    /// Returns the place of the root of a new trace.
     #[cold]
     pub(super) fn root(traces: &Traces, span: SpanId, start: Nanos) -> Self {
         let requests = traces.requests();
@@ -61,7 +61,7 @@ impl SpanParent {
     }
 }
 
-/// Ends a span, or the trace where it is the root.
+/// Ends a span. If it is the root, also ends the trace.
 pub(super) fn end_span(
     traces: &Traces,
     place: &SpanParent,
@@ -95,7 +95,7 @@ pub(super) fn end_span(
     traces.root_ended(slot, &end, &RootRecord::Span(record));
 }
 
-/// Ends a span that may have events beside those of its record.
+/// Ends a span that may have events in addition to those of its record.
 #[cold]
 fn end_with_events(traces: &Traces, slot: &Slot, record: &SpanRecord<'_>) {
     let Some(more) = slot.trace_buffer().take_span_events(record.span) else {
@@ -110,8 +110,8 @@ fn end_with_events(traces: &Traces, slot: &Slot, record: &SpanRecord<'_>) {
     traces.span_ended(slot, &record);
 }
 
-/// A span that has started but not ended; its attributes are set when it ends. Its owner ends it, with the [`Traces`]
-/// that it was started with.
+/// A span that has started but not ended; its attributes are set when it ends. Its owner must end it with the
+/// [`Traces`] that it was started with.
 pub(crate) struct ActiveSpan {
     place: SpanParent,
     span: SpanId,
@@ -120,7 +120,7 @@ pub(crate) struct ActiveSpan {
 }
 
 impl ActiveSpan {
-    /// Begins a span under what is current, else as the root of a new trace.
+    /// Starts a span as a child of the current operation, or else as the root of a new trace.
     #[expect(
         clippy::inline_always,
         reason = "it is built where it stays, not moved there"
@@ -136,16 +136,16 @@ impl ActiveSpan {
         }
     }
 
-    /// The slot of its trace.
+    /// Returns the slot of the span's trace.
     #[inline]
     pub(crate) fn slot(&self) -> &Arc<Slot> {
         &self.place.slot
     }
 
-    /// Runs code in the span: it is the thread's current operation meanwhile.
+    /// Runs code in the span, which is the thread's current operation during the call.
     pub(crate) fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let attached = self.place.root.as_ref().map(OtelContext::attach);
-        // A thread that is ending enters nothing.
+        // `enter` has no effect on a thread that is ending.
         drop(context::enter(Arc::clone(&self.place.slot), self.span));
         let mut inside = EnterGuard {
             open: self,
@@ -158,7 +158,7 @@ impl ActiveSpan {
         done
     }
 
-    /// Tells the headers that a call to elsewhere carries, which is this span.
+    /// Passes `put` the propagation headers of an outgoing call whose span this is.
     pub(crate) fn carry(
         &self,
         traces: &Traces,
@@ -170,7 +170,7 @@ impl ActiveSpan {
         otel_context::headers(slot, self.span, traces.sampling(slot), carried, beside, put);
     }
 
-    /// Ends the span as `record` says, of which ids and times are the span's own.
+    /// Ends the span with the data of `record`, except for the IDs and times, which the span replaces with its own.
     pub(crate) fn end(&self, traces: &Traces, end: Nanos, record: &SpanRecord<'_>) {
         let record = SpanRecord {
             span: self.span,
@@ -182,8 +182,10 @@ impl ActiveSpan {
         end_span(traces, &self.place, &record, self.panicked);
     }
 
-    /// Counts a query and ends its span as was prepared, with these counts; whether that was done. If not, it is a
-    /// root, a late span, one that has events, or one for which there is no room: then it has to be [ended](Self::end) by its record.
+    /// Counts a query and ends its span from a template, with these counts. Returns whether the span was ended.
+    ///
+    /// It was not ended if it is a root, is late, has events or finds no room. The caller must then [end](Self::end) it
+    /// with its record.
     #[inline]
     pub(crate) fn end_query(
         &self,
@@ -215,12 +217,12 @@ pub(crate) struct OwnedSpan {
 }
 
 impl OwnedSpan {
-    /// The traces that record the span.
+    /// Returns the traces that record the span.
     pub(crate) fn traces(&self) -> &Traces {
         &self.traces
     }
 
-    /// Begins a span under what is current, else as the root of a new trace.
+    /// Starts a span as a child of the current operation, or else as the root of a new trace.
     pub(crate) fn begin(traces: Arc<Traces>) -> Self {
         let start = traces.requests().clock().now();
         Self {
@@ -233,12 +235,12 @@ impl OwnedSpan {
         self.begun.start
     }
 
-    /// The slot of its trace.
+    /// Returns the slot of the span's trace.
     pub(crate) fn slot(&self) -> &Arc<Slot> {
         self.begun.slot()
     }
 
-    /// Whether code that ran in it panicked.
+    /// Whether code that ran in the span panicked.
     pub(crate) fn panicked(&self) -> bool {
         self.begun.panicked
     }
@@ -247,23 +249,23 @@ impl OwnedSpan {
         self.traces.requests().clock().now()
     }
 
-    /// Runs code in the span: it is the thread's current operation meanwhile.
+    /// Runs code in the span, which is the thread's current operation during the call.
     pub(crate) fn inside<R>(&mut self, work: impl FnOnce() -> R) -> R {
         self.begun.inside(work)
     }
 
-    /// Tells the headers that a call to elsewhere carries, which is this span.
+    /// Passes `put` the propagation headers of an outgoing call whose span this is.
     pub(crate) fn carry(&self, carried: Propagation, put: &mut dyn FnMut(&'static str, &str)) {
         self.begun.carry(&self.traces, carried, put);
     }
 
-    /// Ends the span as `record` says, of which ids and times are the span's own.
+    /// Ends the span with the data of `record`, except for the IDs and times, which the span replaces with its own.
     pub(crate) fn end(&self, end: Nanos, record: &SpanRecord<'_>) {
         self.begun.end(&self.traces, end, record);
     }
 }
 
-/// Tells the headers that a call to elsewhere carries where no spans are made: the request is what others see.
+/// Passes `put` the propagation headers of an outgoing call if no spans are recorded. They name the current request.
 pub(crate) fn inject_request(
     requests: &Requests,
     carried: Propagation,
@@ -275,7 +277,7 @@ pub(crate) fn inject_request(
     }
 }
 
-/// Code runs in the span. Dropped before it returned, it panicked.
+/// Leaves the span when the code in it ends. If it is dropped before the code returned, the code panicked.
 struct EnterGuard<'a> {
     open: &'a mut ActiveSpan,
     returned: bool,

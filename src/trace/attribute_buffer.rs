@@ -1,4 +1,4 @@
-//! The parts of a span in the making, each bounded in number and bytes.
+//! The buffers for the parts of a span, each bounded in number and bytes.
 
 use std::cell::RefCell;
 
@@ -9,15 +9,15 @@ use crate::model::text::put_formatted;
 use crate::model::{Attributes, Value, prefix};
 use crate::semconv;
 
-/// The most items of an attribute's array.
+/// The maximum number of items in an array attribute.
 const MAX_ARRAY_ITEMS: u32 = 128;
-/// The most bytes of an attribute's key.
+/// The maximum length of an attribute's key, in bytes.
 const MAX_KEY: usize = 128;
-/// The most bytes of an attribute's text, whatever the settings allow.
+/// The maximum length of an attribute's text, in bytes, regardless of the settings.
 pub(super) const MAX_VALUE: usize = SpanLimits::MAX_VALUE_LENGTH as usize;
-/// Room for the first items, so that few need more than one allocation.
+/// The initial capacity, so that few buffers need more than one allocation.
 const FIRST: usize = 256;
-/// Buffers that a thread keeps for the next ones, and the largest of them.
+/// The maximum number of buffers that a thread keeps for reuse, and the maximum capacity of each.
 const MAX_SPARE: usize = 16;
 const MAX_SPARE_BYTES: usize = 1024;
 
@@ -25,68 +25,68 @@ thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// An empty buffer with some room.
+/// Returns an empty buffer, reused if possible.
 fn spare() -> Vec<u8> {
-    // A thread that is ending keeps none.
+    // A thread that is ending has no spare buffers.
     let kept = SPARE.try_with(|all| all.try_borrow_mut().ok()?.pop());
     let kept = kept.ok().flatten();
     kept.unwrap_or_else(|| Vec::with_capacity(FIRST))
 }
 
-/// Items one after the other: attributes with unique keys, or events, or links. What has no room is left out and
+/// A sequence of encoded items: attributes with unique keys, or events, or links. Items without room are dropped and
 /// counted.
 #[derive(Debug)]
 pub(crate) struct AttributeBuffer {
     bytes: Vec<u8>,
     count: u32,
     left_out: u32,
-    /// The most bytes of all items together.
+    /// The maximum total size of the items, in bytes.
     max: usize,
-    /// The most items.
+    /// The maximum number of items.
     max_count: u32,
-    /// The most characters of a text.
+    /// The maximum length of a text, in characters.
     max_length: u32,
-    /// The bytes up to which every text is within the limits.
+    /// The length, in bytes, up to which every text is within the limits.
     max_plain_bytes: u32,
-    /// One bit for each key that may be there, so that a new key is added without a search.
+    /// One bit for each key that may be present, so that a new key is usually added without a search.
     keys: u64,
-    /// Whether [`semconv::WATCHPOST_TRUNCATED`] is there.
+    /// Whether [`semconv::WATCHPOST_TRUNCATED`] is present.
     marked: bool,
 }
 
 impl AttributeBuffer {
-    /// The attributes of a span: 16 KiB at most.
+    /// Creates a buffer for the attributes of a span: at most 16 KiB.
     pub(crate) fn attributes(limits: &SpanLimits) -> Self {
         Self::of(16 * 1024, limits.attributes, limits)
     }
 
-    /// The attributes of an event: 4 KiB at most.
+    /// Creates a buffer for the attributes of an event: at most 4 KiB.
     pub(super) fn event_attributes(limits: &SpanLimits) -> Self {
         Self::of(4 * 1024, limits.event_attributes, limits)
     }
 
-    /// The attributes of a link: 4 KiB at most.
+    /// Creates a buffer for the attributes of a link: at most 4 KiB.
     pub(super) fn link_attributes(limits: &SpanLimits) -> Self {
         Self::of(4 * 1024, limits.link_attributes, limits)
     }
 
-    /// The items of an attribute's array: 4 KiB at most.
+    /// Creates a buffer for the items of an array attribute: at most 4 KiB.
     pub(super) fn array_items() -> Self {
         Self::of(4 * 1024, MAX_ARRAY_ITEMS, &SpanLimits::default())
     }
 
-    /// The events of a span: 8 KiB at most.
+    /// Creates a buffer for the events of a span: at most 8 KiB.
     pub(super) fn events(limits: &SpanLimits) -> Self {
         Self::of(8 * 1024, limits.events, limits)
     }
 
-    /// The links of a span: 4 KiB at most.
+    /// Creates a buffer for the links of a span: at most 4 KiB.
     pub(super) fn links(limits: &SpanLimits) -> Self {
         Self::of(4 * 1024, limits.links, limits)
     }
 
     fn of(max: usize, max_count: u32, limits: &SpanLimits) -> Self {
-        // No text has more characters than bytes, so a text of this many bytes need not be counted.
+        // A text never has more characters than bytes, so the characters of a text of this length need no counting.
         let max_plain_bytes = (limits.value_length as usize).min(max_text_bytes(max));
         Self {
             bytes: Vec::new(),
@@ -101,7 +101,7 @@ impl AttributeBuffer {
         }
     }
 
-    /// Attributes that a span has already, to which more can be added.
+    /// Creates a buffer with the attributes of a recorded span, to which more can be added.
     pub(crate) fn more(record: &SpanRecord<'_>, limits: &SpanLimits) -> Self {
         let mut bytes = spare();
         bytes.extend_from_slice(record.attributes);
@@ -122,7 +122,7 @@ impl AttributeBuffer {
         self.left_out
     }
 
-    /// Adds an item, which `write` appends, if there is room for it.
+    /// Adds the item that `write` appends, if there is room for it.
     pub(super) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.count >= self.max_count || self.bytes.len() >= self.max {
             self.left_out += 1;
@@ -141,7 +141,7 @@ impl AttributeBuffer {
         }
     }
 
-    /// Sets an attribute, whose value `write` appends, in place of an earlier value.
+    /// Sets an attribute to the value that `write` appends, replacing an earlier value.
     pub(super) fn attribute(&mut self, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
         let short = prefix(key, MAX_KEY);
         self.make_room(short.as_bytes());
@@ -154,7 +154,7 @@ impl AttributeBuffer {
         }
     }
 
-    /// Takes out the value that `key` has, if there is one.
+    /// Removes the attribute of `key`, if present.
     #[inline]
     fn make_room(&mut self, key: &[u8]) {
         let bit = bit_of(key);
@@ -173,7 +173,7 @@ impl AttributeBuffer {
         }
     }
 
-    /// Records among the attributes that a text was cut. There is always room for this, unless no attribute is allowed.
+    /// Adds the attribute that marks a truncated text. It always has room, unless no attributes are allowed.
     #[cold]
     pub(super) fn mark(&mut self) {
         if self.max_count > 0 && !std::mem::replace(&mut self.marked, true) {
@@ -183,8 +183,8 @@ impl AttributeBuffer {
         }
     }
 
-    /// Sets an attribute in place of an earlier value. A text is cut at the limit of characters and at 4 KiB, among the
-    /// attributes of an event or a link at 2 KiB, and the cut is marked.
+    /// Sets an attribute, replacing an earlier value. A text is truncated at the limit of characters and at 4 KiB, or
+    /// at 2 KiB in an event or a link; the truncation is marked.
     pub(crate) fn value(&mut self, key: &str, value: ValueRef<'_>) {
         match value {
             ValueRef::Str(text) if text.len() > self.max_plain_bytes as usize => {
@@ -194,7 +194,7 @@ impl AttributeBuffer {
         }
     }
 
-    /// Sets a text that may be beyond the limits.
+    /// Sets a text that may exceed the limits.
     #[cold]
     fn long_text(&mut self, key: &str, text: &str) {
         let beyond = text.char_indices().nth(self.max_length as usize);
@@ -207,7 +207,7 @@ impl AttributeBuffer {
         }
     }
 
-    /// Sets an attribute to a formatted text, which is cut as by [`value`](Self::value).
+    /// Sets an attribute to a formatted text, truncated in the same way as by [`value`](Self::value).
     pub(super) fn formatted(&mut self, key: &str, value: std::fmt::Arguments<'_>) {
         let is_complete = if self.max_plain_bytes as usize == MAX_VALUE {
             let mut is_complete = true;
@@ -228,12 +228,12 @@ impl AttributeBuffer {
         }
     }
 
-    /// Sets an attribute whose value is a text.
+    /// Sets a text attribute.
     pub(crate) fn text(&mut self, key: &str, text: &str) {
         self.value(key, ValueRef::Str(text));
     }
 
-    /// Sets what a user set.
+    /// Sets the attributes of a user.
     pub(super) fn all(&mut self, attributes: &Attributes) {
         for (key, value) in attributes.iter() {
             self.value(
@@ -252,7 +252,7 @@ impl AttributeBuffer {
         }
     }
 
-    /// Sets the attributes that another has, in place of earlier values.
+    /// Sets the attributes of another buffer, replacing earlier values.
     pub(super) fn append(&mut self, more: &Self) {
         for (key, item) in items(&more.bytes) {
             if let Some(item) = more.bytes.get(item) {
@@ -266,18 +266,19 @@ impl AttributeBuffer {
         self.left_out += more.left_out;
     }
 
-    /// Notes that so many were left out before they came here.
+    /// Counts items that were dropped before they reached this buffer.
     pub(super) fn lost(&mut self, items: u32) {
         self.left_out = self.left_out.saturating_add(items);
     }
 }
 
-/// The most bytes of one text among items that have `max` bytes together.
+/// Returns the maximum length, in bytes, of one text in a buffer of `max` bytes.
 fn max_text_bytes(max: usize) -> usize {
     MAX_VALUE.min(max / 2)
 }
 
-/// The bit of a key: keys of one length that differ in their first, middle or last byte mostly have different ones.
+/// Returns the bit of a key. Keys of equal length that differ in the first, middle or last byte mostly have different
+/// bits.
 #[inline]
 fn bit_of(key: &[u8]) -> u64 {
     let at = |at: usize| u32::from(key.get(at).copied().unwrap_or_default());
@@ -325,7 +326,7 @@ mod tests {
         for n in 0..10 {
             few.value(&format!("key{n}"), ValueRef::Str(&text));
         }
-        // Three of 4 KiB, the mark, and some bytes.
+        // Three texts of 4 KiB, the mark, and some bytes.
         assert_eq!((attributes(few.bytes()).count(), few.left_out()), (4, 7));
         few.value("small", ValueRef::I64(1));
         assert_eq!(attributes(few.bytes()).count(), 5);
@@ -338,7 +339,7 @@ mod tests {
             (128, 72)
         );
         few.append(&many);
-        // Three texts became numbers, which made room for the rest.
+        // Three texts were replaced by numbers, which made room for the rest.
         assert_eq!(
             (attributes(few.bytes()).count(), few.left_out()),
             (128, 7 + 2 + 72)
@@ -357,7 +358,7 @@ mod tests {
             (read(&all), all.left_out()),
             (vec![("progress".to_owned(), ValueRef::Str("done"))], 0)
         );
-        // Also where there is no room for another key.
+        // The same applies if there is no room for another key.
         let mut full = AttributeBuffer::attributes(&SpanLimits::default());
         for n in 0..128 {
             full.value(&format!("key{n}"), ValueRef::I64(n));

@@ -2,19 +2,19 @@
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum AttributeValue {
-    /// A text.
+    /// A string.
     Str(String),
-    /// A whole number.
+    /// A 64-bit signed integer.
     I64(i64),
-    /// A number.
+    /// A 64-bit floating-point number.
     F64(f64),
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
-    /// Values of one type.
+    /// An array of values of one type.
     Array(Vec<Self>),
 }
 
-/// Sets a value in place of an earlier one of this key.
+/// Sets the value of a key, replacing an earlier one.
 pub(super) fn set<K, Q, V>(all: &mut Vec<(K, V)>, key: Q, value: V)
 where
     K: PartialEq<Q> + From<Q>,

@@ -1,56 +1,56 @@
-//! A budget of so much a second that its sources share fairly.
+//! A budget per second that its sources share fairly.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::clock::Nanos;
 use crate::context::{NO_REQUEST, RouteId};
 
-/// Rows of the table of usage, and sources that a row tells apart. Two sources share a place in both rows once in a
-/// million pairs.
+/// The dimensions of the usage table: each source has one column in each row. Of a million pairs of sources, about one
+/// shares its columns in both rows.
 const ROWS: usize = 2;
 const COLUMNS: usize = 1024;
-/// Bytes of a name that tell sources apart.
+/// The number of leading bytes of a name that distinguish sources.
 const MAX_NAME: usize = 64;
-/// A usage's amount counts so many bits of nanoseconds, and its time so many.
+/// The units of the amount and of the time of a usage, as powers of two of nanoseconds.
 const AMOUNT_BITS: u32 = 3;
 const TIME_BITS: u32 = 20;
 
-/// A budget of so much a second, as a bucket of tokens that fills with time, and of which one source alone gets a burst
-/// and then the rate.
+/// A budget per second, as a token bucket. A single source gets a burst and then the rate.
 ///
-/// What a source has to leave in the bucket grows with what it took lately: about a quarter of that, and an eighth of
-/// what its whole class (requests, or work outside of them) took. So a source that takes more than it gets keeps the bucket
-/// at that level, and one that took nothing lately finds something in it; what nobody else asks for is everybody's. For
-/// that the bucket holds three eighths more than the burst, which no source gets alone.
+/// The number of tokens that a source must leave in the bucket grows with its recent usage: about a quarter of that
+/// usage, plus an eighth of the recent usage of its whole class (requests, or work outside of requests). So a source
+/// with too much demand keeps the bucket at that level, and a source without recent usage still finds tokens. Tokens
+/// that no other source takes are available to all. To make this possible, the bucket holds three eighths more than the
+/// burst, which no single source gets.
 ///
-/// What sources took is kept in a table of fixed size and fades with time, so nothing is allocated for a source, and
-/// their number is not bounded.
+/// Usage is stored in a table of fixed size and decays over time. So nothing is allocated for a source, and the number
+/// of sources is not bounded.
 #[derive(Debug)]
 pub(crate) struct Budget {
     per_second: u64,
-    /// What one source alone may take at once, as nanoseconds of filling.
+    /// The maximum that a single source may take at once, in nanoseconds of refill time.
     burst: u64,
-    /// The time at which the bucket was, or will be, full; the generic cell rate algorithm.
+    /// The time at which the bucket was, or will be, full (generic cell rate algorithm).
     full_at: AtomicU64,
-    /// What was taken fades to a half in two to this power of units of time.
+    /// The half-life of usage: two to this power, in units of time.
     half_life: u32,
     sources: [Box<[SourceUsage]>; ROWS],
     classes: [SourceUsage; 2],
 }
 
-/// Who asks for a part of a budget.
+/// A source of demand on a budget.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BudgetSource {
     in_request: bool,
     hash: u64,
 }
 
-/// What was taken lately, in nanoseconds of filling, and when that was.
+/// The recent usage, in nanoseconds of refill time, and its time, packed into one number.
 #[derive(Debug, Default)]
 struct SourceUsage(AtomicU64);
 
 impl BudgetSource {
-    /// The requests of a route.
+    /// Returns the source for the requests of a route.
     #[inline]
     pub(crate) fn of_route(route: RouteId) -> Self {
         Self {
@@ -59,7 +59,8 @@ impl BudgetSource {
         }
     }
 
-    /// Work outside of requests, by the name of its topmost span up to the first digit: names may be numbered.
+    /// Returns the source for work outside of requests. It is identified by the name of the topmost span up to the
+    /// first digit, because names may contain a number.
     pub(crate) fn of_root(name: &str) -> Self {
         let bytes = name.bytes().take(MAX_NAME);
         let text = bytes.take_while(|byte| !byte.is_ascii_digit());
@@ -70,7 +71,7 @@ impl BudgetSource {
         }
     }
 
-    /// A part of a source that has a share of its own.
+    /// Returns a part of this source that has its own share.
     #[inline]
     pub(crate) fn part(self, number: u8) -> Self {
         Self {
@@ -80,7 +81,7 @@ impl BudgetSource {
     }
 }
 
-/// Spreads a number over all bits; the upper ones are spread best.
+/// Mixes a number over all bits; the upper bits are mixed best.
 #[inline]
 fn mixed(number: u64) -> u64 {
     let number = (number ^ number >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -88,7 +89,7 @@ fn mixed(number: u64) -> u64 {
 }
 
 impl Budget {
-    /// `burst`: what one source alone may take at once.
+    /// Creates a budget. `burst` is the maximum that a single source may take at once.
     pub(crate) fn new(per_second: u64, burst: u64) -> Self {
         let full = (u128::from(burst) * 1_000_000_000 / u128::from(per_second.max(1))) as u64;
         let units = (full >> TIME_BITS).max(1);
@@ -103,7 +104,7 @@ impl Budget {
         }
     }
 
-    /// Takes so many tokens for a source; whether they are there for it.
+    /// Takes tokens for a source. Returns `false`, and takes none, if they are not available to it.
     pub(crate) fn take(&self, source: BudgetSource, tokens: u64, now: Nanos) -> bool {
         if self.per_second == 0 {
             return false;
@@ -112,7 +113,7 @@ impl Budget {
         if cost > self.burst {
             return false;
         }
-        // What a source alone has to leave when it has taken the burst.
+        // The burst, plus what a single source must leave in the bucket after it has taken the burst.
         let capacity = self.burst + self.burst / 8 * 3 + 2 * cost;
         let until = now.saturating_add(capacity);
         if self.full_at.load(Relaxed).saturating_add(cost) > until {
@@ -133,12 +134,12 @@ impl Budget {
         true
     }
 
-    /// What a source leaves in the bucket for others.
+    /// Returns the amount that a source must leave in the bucket for others.
     fn leave(&self, source: BudgetSource, cost: u64, now: Nanos) -> u64 {
         let places = self.of_source(source).into_iter().flatten();
         let lately = places.map(|usage| usage.read(now, self.half_life)).min();
         let lately = lately.unwrap_or_default();
-        // Steeper up to one token: a source that took one leaves one for a source that took none.
+        // The slope is steeper up to one token: a source that took one token leaves one for a source that took none.
         let own = 2 * lately.min(cost) + lately.saturating_sub(cost) / 4;
         let class = self.of_class(source).read(now, self.half_life) / 8;
         own + class
@@ -158,12 +159,12 @@ impl Budget {
 }
 
 impl SourceUsage {
-    /// The amount that is left of what was taken, in nanoseconds.
+    /// Returns the decayed usage, in nanoseconds.
     fn read(&self, now: Nanos, half_life: u32) -> u64 {
         Self::faded(self.0.load(Relaxed), now, half_life) << AMOUNT_BITS
     }
 
-    /// Of two threads at once one may be lost.
+    /// Adds to the usage. If two threads add at the same time, one addition may be lost.
     fn add(&self, cost: u64, now: Nanos, half_life: u32) {
         let amount = Self::faded(self.0.load(Relaxed), now, half_life);
         let amount = (amount + (cost >> AMOUNT_BITS)).min(u32::MAX.into());
@@ -174,7 +175,7 @@ impl SourceUsage {
     fn faded(packed: u64, now: Nanos, half_life: u32) -> u64 {
         let (time, amount) = ((packed >> 32) as u32, packed & u64::from(u32::MAX));
         let passed = ((now >> TIME_BITS) as u32).wrapping_sub(time);
-        // A clock that went back has not passed anything.
+        // If the clock went backwards, no time has passed.
         let passed = if passed > u32::MAX / 2 { 0 } else { passed };
         let halves = passed >> half_life;
         if halves >= 32 {
@@ -198,15 +199,15 @@ mod tests {
         BudgetSource::of_route(RouteId(n + 10))
     }
 
-    /// Who asks how often a second.
+    /// The sources, each with its requests per second.
     type Load = Vec<(BudgetSource, u64)>;
 
-    /// Runs a load for ten seconds; what each source got after the first of them, in a second.
+    /// Runs a load for eleven seconds. Returns what each source got per second, on average over the last ten seconds.
     fn run(budget: &Budget, load: &Load, tokens: u64) -> Vec<f64> {
         let mut got: HashMap<usize, u64> = HashMap::new();
         let mut asks: Vec<(u64, usize)> = Vec::new();
         for (n, (_, rate)) in load.iter().enumerate() {
-            // Not all at the same beat.
+            // Shifts the sources against each other, so that they do not ask at the same times.
             let shift = (n as u64 * 7_919_333) % (SECOND / rate);
             asks.extend((0..11 * rate).map(|k| (SECOND + k * SECOND / rate + shift, n)));
         }
@@ -281,7 +282,7 @@ mod tests {
                     load.push((rare, 1));
                     let got = run(&budget, &load, 1);
                     let all: f64 = got.iter().sum();
-                    // Where there are more sources than there are tokens a second, shares are smaller than one.
+                    // If there are more sources than tokens per second, shares are smaller than one.
                     if per_second == 100 || load.len() <= 8 {
                         assert!(*got.last().unwrap() >= 0.9, "{name}: {per_second}: {got:?}");
                     }
@@ -329,7 +330,7 @@ mod tests {
         let budget = Budget::new(10, 10);
         assert!(budget.take(route(1), 1, 0));
         assert!(budget.take(route(1), 1, 1000 * SECOND));
-        // It does not go back by so much; nothing panics if it does.
+        // A clock does not go back this far; the budget must not panic if it does.
         budget.take(route(1), 1, 0);
         assert!(budget.take(route(1), 1, 1001 * SECOND));
         budget.take(route(1), 1, u64::MAX);

@@ -1,4 +1,4 @@
-//! Which callsites some levels enable, cached by each thread.
+//! A per-thread cache of the callsites that a set of levels enables.
 
 use std::cell::RefCell;
 
@@ -9,13 +9,13 @@ use super::callsites::number;
 use super::log_event;
 use crate::model::LevelDirectives;
 
-/// What a thread knows of a callsite under one set of levels.
+/// The cached state of a callsite under one set of levels.
 #[derive(Debug, Clone, Copy)]
 struct CachedCallsite {
     number: u32,
     generation: u64,
     wanted: bool,
-    /// Whether it stands for records of the `log` crate, each of which has a target of its own.
+    /// Whether the callsite represents records of the `log` crate, each of which has its own target.
     is_log: bool,
 }
 
@@ -23,7 +23,7 @@ thread_local! {
     static KNOWN: RefCell<FxHashMap<(usize, usize), CachedCallsite>> = RefCell::default();
 }
 
-/// The number of a callsite, if these levels want what it says.
+/// Returns the number of a callsite, if the levels enable it.
 #[inline]
 pub(crate) fn wanted(
     metadata: &'static Metadata<'static>,
@@ -33,10 +33,10 @@ pub(crate) fn wanted(
     known.wanted.then_some(known.number)
 }
 
-/// The number of an event's callsite, if these levels want the event.
+/// Returns the number of an event's callsite, if the levels enable the event.
 #[inline]
 pub(crate) fn wanted_event(event: &Event<'_>, levels: &LevelDirectives) -> Option<u32> {
-    // Most of what reaches a layer beside others is too verbose for this one.
+    // In a subscriber with other layers, most events are too verbose for this one.
     if !levels.may_want(*event.metadata().level()) {
         return None;
     }
@@ -74,7 +74,7 @@ fn learn(
         wanted: is_log || levels.record(metadata),
         is_log,
     };
-    // A thread that is ending does not remember.
+    // A thread that is ending has no cache.
     let _forgotten = KNOWN.try_with(|all| {
         if let Ok(mut all) = all.try_borrow_mut() {
             all.insert(key, known);

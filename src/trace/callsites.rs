@@ -1,4 +1,4 @@
-//! Callsites as numbers, so that a record need not carry names.
+//! The numbering of callsites, so that records need not contain names.
 
 use std::hash::BuildHasher;
 use std::sync::RwLock;
@@ -7,14 +7,13 @@ use rustc_hash::{FxBuildHasher, FxHashSet};
 use tracing::Metadata;
 
 use crate::model::{read_lock, write_lock};
-/// The callsites of the process, in the order in which they first spoke. There are as many as the source
-/// has, so the table is bounded by the program.
+/// The callsites of the process, in the order of their first use. Their number is bounded by the program's source.
 static TABLE: RwLock<Vec<&'static Metadata<'static>>> = RwLock::new(Vec::new());
 
-/// Where they stand: a hash of the file's name, and the line.
+/// The source locations of the callsites: a hash of the file name, and the line number.
 static PLACES: RwLock<FxHashSet<(u64, u64)>> = RwLock::new(FxHashSet::with_hasher(FxBuildHasher));
 
-/// The number of a callsite, which is given one when it is first seen.
+/// Returns the number of a callsite, and assigns one on first use.
 pub(super) fn number(metadata: &'static Metadata<'static>) -> u32 {
     let mut table = write_lock(&TABLE);
     let same = |have: &&Metadata<'_>| std::ptr::eq::<Metadata<'_>>(*have, metadata);
@@ -29,7 +28,7 @@ pub(super) fn number(metadata: &'static Metadata<'static>) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// Whether a callsite that has spoken stands at this place.
+/// Whether a numbered callsite is at this source location.
 pub(super) fn contains(file: u64, line: u64) -> bool {
     let places = read_lock(&PLACES);
     places.contains(&(file, line))
@@ -39,7 +38,7 @@ pub(super) fn hash_of_file(file: &str) -> u64 {
     FxBuildHasher.hash_one(file)
 }
 
-/// The callsite of a number.
+/// Returns the callsite with this number.
 pub(crate) fn metadata(number: u32) -> Option<&'static Metadata<'static>> {
     read_lock(&TABLE).get(number as usize).copied()
 }

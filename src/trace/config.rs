@@ -3,10 +3,10 @@ use std::time::Duration;
 use super::limits::SpanLimits;
 use crate::model::ExplicitKeys;
 
-/// Which traces are recorded, which are kept, and how much they may hold.
+/// The configuration of traces: recording, sampling and limits.
 ///
-/// Every field is the setting of the same name below `trace` ([table](crate::config#the-settings)), where its range is
-/// given too.
+/// Every field is the setting of the same name under `trace`. The [table](crate::config#the-settings) of settings also
+/// lists their ranges.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,70 +29,70 @@ use crate::model::ExplicitKeys;
 pub struct TraceConfig {
     /// The headers that carry a trace from service to service.
     pub propagators: Propagators,
-    /// Whether no span is recorded. IDs and their headers are still passed on.
+    /// Whether span recording is disabled. IDs and their headers are still propagated.
     pub disabled: bool,
-    /// Where kept traces are sent, besides memory.
+    /// The destination of kept traces, in addition to memory.
     pub exporter: TraceExporter,
-    /// Which traces are kept whatever happens in them.
+    /// The sampler: which traces are kept regardless of what happens in them.
     pub sampler: SamplerKind,
-    /// The ratio of traces that a sampler with a ratio keeps, from 0 to 1.
+    /// The ratio of traces that a ratio-based sampler keeps, from 0 to 1.
     pub sampler_arg: f64,
-    /// The most traces a second that are kept by the sampler.
+    /// The maximum number of traces per second that the sampler keeps.
     pub max_per_second: u32,
-    /// The duration from which a trace is slow, and so is kept. Zero: the 99th percentile of its route.
+    /// The duration from which a trace counts as slow and is kept. Zero selects the 99th percentile of its route.
     pub slow: Duration,
-    /// How long a trace may be open before it is decided as it is.
+    /// The maximum time that a trace waits for its root. After that, its spans so far are sent or discarded.
     pub max_open: Duration,
-    /// The most bytes that the spans of undecided traces may hold together.
+    /// The maximum total size, in bytes, of the spans of undecided traces.
     pub max_open_bytes: usize,
-    /// The average of bytes a second of traces that are kept for what happened in them. A burst may take eight times
-    /// as much.
+    /// The average bytes per second of traces that are kept because of what happened in them. A burst may use eight
+    /// times as much.
     pub max_bytes_per_second: usize,
-    /// The most bytes of kept traces in memory.
+    /// The maximum size, in bytes, of the kept traces in memory.
     pub recent_bytes: usize,
-    /// Which `tracing` spans are recorded: directives such as `info,hyper=off,shop::db=debug`.
+    /// The directives that select the recorded `tracing` spans, such as `info,hyper=off,shop::db=debug`.
     pub level: String,
-    /// Which layer makes spans of `tracing` spans.
+    /// The layer that records `tracing` spans.
     pub spans: SpanBackend,
-    /// Whether `tracing` events become events of their span.
+    /// Whether `tracing` events are recorded as events of their span.
     pub events: bool,
-    /// How much one span may hold.
+    /// The limits of one span.
     pub limits: SpanLimits,
-    /// Other ratios by route: a pattern, or the beginning of one before a `*`. The first that matches is used.
+    /// Ratios for individual routes: a route pattern, or a prefix followed by `*`. The first match wins.
     pub(crate) rules: Vec<(String, f64)>,
     pub(crate) explicit: ExplicitKeys,
 }
 
 impl TraceConfig {
-    /// Spans are recorded.
+    /// The default of `disabled`: spans are recorded.
     pub const DEFAULT_DISABLED: bool = false;
-    /// The sampler keeps all traces.
+    /// The default of `sampler_arg`: the sampler keeps all traces.
     pub const DEFAULT_SAMPLER_ARG: f64 = 1.0;
-    /// 100 traces a second.
+    /// The default of `max_per_second`: 100 traces per second.
     pub const DEFAULT_MAX_PER_SECOND: u32 = 100;
-    /// Zero: the 99th percentile of the route.
+    /// The default of `slow`: zero, which selects the 99th percentile of the route.
     pub const DEFAULT_SLOW: Duration = Duration::ZERO;
-    /// One minute.
+    /// The default of `max_open`: one minute.
     pub const DEFAULT_MAX_OPEN: Duration = Duration::from_secs(60);
-    /// 16 MiB.
+    /// The default of `max_open_bytes`: 16 MiB.
     pub const DEFAULT_MAX_OPEN_BYTES: usize = 16 << 20;
-    /// 1 MiB a second.
+    /// The default of `max_bytes_per_second`: 1 MiB per second.
     pub const DEFAULT_MAX_BYTES_PER_SECOND: usize = 1 << 20;
-    /// 4 MiB.
+    /// The default of `recent_bytes`: 4 MiB.
     pub const DEFAULT_RECENT_BYTES: usize = 4 << 20;
-    /// Spans from `INFO` up.
+    /// The default of `level`: spans at the level `INFO` and above.
     pub const DEFAULT_LEVEL: &'static str = "info";
-    /// Events become events of their span.
+    /// The default of `events`: events are recorded as events of their span.
     pub const DEFAULT_EVENTS: bool = true;
 
-    /// Sets the headers that carry a trace from service to service. Default: both kinds.
+    /// Sets the headers that carry a trace from service to service. Default: trace context and baggage.
     pub fn propagators(mut self, propagators: Propagators) -> Self {
         self.explicit.add("trace.propagators");
         self.propagators = propagators;
         self
     }
 
-    /// Sets whether no span is recorded. Default: [`DEFAULT_DISABLED`](Self::DEFAULT_DISABLED).
+    /// Sets whether span recording is disabled. Default: [`DEFAULT_DISABLED`](Self::DEFAULT_DISABLED).
     pub fn disabled(mut self, disabled: bool) -> Self {
         self.explicit.add("trace.disabled");
         self.disabled = disabled;
@@ -107,14 +107,15 @@ impl TraceConfig {
         self
     }
 
-    /// Sets which traces are kept whatever happens in them. Default: [`SamplerKind::ParentBasedTraceIdRatio`].
+    /// Sets the sampler: which traces are kept regardless of what happens in them. Default:
+    /// [`SamplerKind::ParentBasedTraceIdRatio`].
     pub fn sampler(mut self, sampler: SamplerKind) -> Self {
         self.explicit.add("trace.sampler");
         self.sampler = sampler;
         self
     }
 
-    /// Sets the ratio of a sampler that has one, from 0 to 1. Default:
+    /// Sets the ratio of a ratio-based sampler, from 0 to 1. Default:
     /// [`DEFAULT_SAMPLER_ARG`](Self::DEFAULT_SAMPLER_ARG).
     pub fn sampler_arg(mut self, ratio: f64) -> Self {
         self.explicit.add("trace.sampler_arg");
@@ -122,14 +123,14 @@ impl TraceConfig {
         self
     }
 
-    /// Adds a ratio for the routes that a pattern names: a route, or the beginning of one before a `*`. The first
-    /// rule that matches is used.
+    /// Adds a ratio for the routes that match `route`: a route pattern, or a prefix followed by `*`. The first matching
+    /// rule wins.
     pub fn rule(mut self, route: impl Into<String>, ratio: f64) -> Self {
         self.rules.push((route.into(), ratio));
         self
     }
 
-    /// Sets how many traces a second the sampler may keep. Default:
+    /// Sets the maximum number of traces per second that the sampler keeps. Default:
     /// [`DEFAULT_MAX_PER_SECOND`](Self::DEFAULT_MAX_PER_SECOND).
     pub fn max_per_second(mut self, traces: u32) -> Self {
         self.explicit.add("trace.max_per_second");
@@ -137,21 +138,21 @@ impl TraceConfig {
         self
     }
 
-    /// Sets the duration from which a trace is slow. Default: [`DEFAULT_SLOW`](Self::DEFAULT_SLOW).
+    /// Sets the duration from which a trace counts as slow. Default: [`DEFAULT_SLOW`](Self::DEFAULT_SLOW).
     pub fn slow(mut self, slow: Duration) -> Self {
         self.explicit.add("trace.slow");
         self.slow = slow;
         self
     }
 
-    /// Sets how long a trace may be open. Default: [`DEFAULT_MAX_OPEN`](Self::DEFAULT_MAX_OPEN).
+    /// Sets the maximum time that a trace waits for its root. Default: [`DEFAULT_MAX_OPEN`](Self::DEFAULT_MAX_OPEN).
     pub fn max_open(mut self, max_open: Duration) -> Self {
         self.explicit.add("trace.max_open");
         self.max_open = max_open;
         self
     }
 
-    /// Sets how many bytes the spans of undecided traces may hold. Default:
+    /// Sets the maximum total size, in bytes, of the spans of undecided traces. Default:
     /// [`DEFAULT_MAX_OPEN_BYTES`](Self::DEFAULT_MAX_OPEN_BYTES).
     pub fn max_open_bytes(mut self, bytes: usize) -> Self {
         self.explicit.add("trace.max_open_bytes");
@@ -159,7 +160,7 @@ impl TraceConfig {
         self
     }
 
-    /// Sets how many bytes a second are kept of traces for what happened in them. Default:
+    /// Sets the average bytes per second of traces that are kept because of what happened in them. Default:
     /// [`DEFAULT_MAX_BYTES_PER_SECOND`](Self::DEFAULT_MAX_BYTES_PER_SECOND).
     pub fn max_bytes_per_second(mut self, bytes: usize) -> Self {
         self.explicit.add("trace.max_bytes_per_second");
@@ -167,7 +168,7 @@ impl TraceConfig {
         self
     }
 
-    /// Sets how many bytes of kept traces stay in memory. Default:
+    /// Sets the maximum size, in bytes, of the kept traces in memory. Default:
     /// [`DEFAULT_RECENT_BYTES`](Self::DEFAULT_RECENT_BYTES).
     pub fn recent_bytes(mut self, bytes: usize) -> Self {
         self.explicit.add("trace.recent_bytes");
@@ -175,7 +176,7 @@ impl TraceConfig {
         self
     }
 
-    /// Sets which `tracing` spans are recorded: directives such as `info,hyper=off,shop::db=debug`. Default:
+    /// Sets the directives that select the recorded `tracing` spans, such as `info,hyper=off,shop::db=debug`. Default:
     /// [`DEFAULT_LEVEL`](Self::DEFAULT_LEVEL).
     pub fn level(mut self, directives: impl Into<String>) -> Self {
         self.explicit.add("trace.level");
@@ -183,21 +184,22 @@ impl TraceConfig {
         self
     }
 
-    /// Sets which layer makes spans of `tracing` spans. Default: [`SpanBackend::Watchpost`].
+    /// Sets the layer that records `tracing` spans. Default: [`SpanBackend::Watchpost`].
     pub fn spans(mut self, spans: SpanBackend) -> Self {
         self.explicit.add("trace.spans");
         self.spans = spans;
         self
     }
 
-    /// Sets whether `tracing` events become events of their span. Default: [`DEFAULT_EVENTS`](Self::DEFAULT_EVENTS).
+    /// Sets whether `tracing` events are recorded as events of their span. Default:
+    /// [`DEFAULT_EVENTS`](Self::DEFAULT_EVENTS).
     pub fn events(mut self, events: bool) -> Self {
         self.explicit.add("trace.events");
         self.events = events;
         self
     }
 
-    /// Sets how many attributes a span may have. Default:
+    /// Sets the maximum number of attributes of a span. Default:
     /// [`SpanLimits::DEFAULT_ATTRIBUTES`](super::SpanLimits::DEFAULT_ATTRIBUTES); ceiling:
     /// [`SpanLimits::MAX_ATTRIBUTES`](super::SpanLimits::MAX_ATTRIBUTES).
     pub fn max_attributes(mut self, attributes: u32) -> Self {
@@ -206,7 +208,7 @@ impl TraceConfig {
         self
     }
 
-    /// Sets how many characters the text of an attribute may have. Default:
+    /// Sets the maximum length of an attribute's text, in characters. Default:
     /// [`SpanLimits::DEFAULT_VALUE_LENGTH`](super::SpanLimits::DEFAULT_VALUE_LENGTH); ceiling:
     /// [`SpanLimits::MAX_VALUE_LENGTH`](super::SpanLimits::MAX_VALUE_LENGTH).
     pub fn max_value_length(mut self, characters: u32) -> Self {
@@ -215,37 +217,35 @@ impl TraceConfig {
         self
     }
 
-    /// Sets how many events a span may have. Default: 128; at most 1000.
+    /// Sets the maximum number of events of a span. Default: 128; ceiling: 1000.
     pub fn max_events(mut self, events: u32) -> Self {
         self.explicit.add("trace.max_events");
         self.limits.events = events;
         self
     }
 
-    /// Sets how many links a span may have. Default: 128; at most 1000.
+    /// Sets the maximum number of links of a span. Default: 128; ceiling: 1000.
     pub fn max_links(mut self, links: u32) -> Self {
         self.explicit.add("trace.max_links");
         self.limits.links = links;
         self
     }
 
-    /// Sets how many attributes an event of a span may have. Default: 128; at most
-    /// 1000.
+    /// Sets the maximum number of attributes of a span's event. Default: 128; ceiling: 1000.
     pub fn max_event_attributes(mut self, attributes: u32) -> Self {
         self.explicit.add("trace.max_event_attributes");
         self.limits.event_attributes = attributes;
         self
     }
 
-    /// Sets how many attributes a link of a span may have. Default: 128; at most
-    /// 1000.
+    /// Sets the maximum number of attributes of a span's link. Default: 128; ceiling: 1000.
     pub fn max_link_attributes(mut self, attributes: u32) -> Self {
         self.explicit.add("trace.max_link_attributes");
         self.limits.link_attributes = attributes;
         self
     }
 
-    /// The ratio of traces that the sampler keeps if no caller has decided.
+    /// Returns the ratio of traces that the sampler keeps if no caller has decided.
     pub(crate) fn ratio(&self) -> f64 {
         match self.sampler {
             SamplerKind::AlwaysOn | SamplerKind::ParentBasedAlwaysOn => 1.0,
@@ -279,13 +279,13 @@ impl Default for TraceConfig {
     }
 }
 
-/// Which headers carry a trace from service to service.
+/// The headers that carry a trace from service to service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Propagators {
-    /// W3C `traceparent` and `tracestate`.
+    /// Whether the W3C headers `traceparent` and `tracestate` are read and sent.
     pub trace_context: bool,
-    /// W3C `baggage`.
+    /// Whether the W3C header `baggage` is read and sent.
     pub baggage: bool,
 }
 
@@ -320,31 +320,31 @@ impl Default for Propagators {
     }
 }
 
-/// Which layer makes spans of `tracing` spans.
+/// The layer that records `tracing` spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SpanBackend {
-    /// This crate's own layer, at a third of the other's cost.
+    /// This crate's own layer. It costs a third of the other one.
     #[default]
     Watchpost,
-    /// The layer of tracing-opentelemetry 0.34: for code that calls its `OpenTelemetrySpanExt` (`set_parent`,
-    /// `add_link`, `context` of a span). [`install`](crate::MonitorBuilder::install) adds it; a subscriber of
-    /// your own needs [`Otel::tracing_layer`](crate::otel::Otel::tracing_layer) behind `tracing_layer`.
+    /// The layer of tracing-opentelemetry 0.34, for code that calls its `OpenTelemetrySpanExt` (`set_parent`,
+    /// `add_link`, `context` of a span). [`install`](crate::MonitorBuilder::install) adds it. In your own subscriber,
+    /// add [`Otel::tracing_layer`](crate::otel::Otel::tracing_layer) after `tracing_layer`.
     TracingOpentelemetry,
 }
 
-/// Where kept traces are sent, besides memory.
+/// The destination of kept traces, in addition to memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum TraceExporter {
-    /// To the OTLP receiver of [`OtlpConfig`](super::OtlpConfig).
+    /// The OTLP receiver of [`OtlpConfig`](super::OtlpConfig).
     #[default]
     Otlp,
-    /// Nowhere.
+    /// No destination; kept traces stay in memory only.
     None,
 }
 
-/// OpenTelemetry's samplers by their names: which traces are kept whatever happens in them.
+/// The sampler, by its OpenTelemetry name. It selects the traces that are kept regardless of what happens in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SamplerKind {
@@ -354,17 +354,17 @@ pub enum SamplerKind {
     AlwaysOff,
     /// The ratio [`TraceConfig::sampler_arg`] of traces.
     TraceIdRatio,
-    /// As a trusted caller decided; else all traces.
+    /// The decision of a trusted caller; otherwise all traces.
     ParentBasedAlwaysOn,
-    /// As a trusted caller decided; else no trace.
+    /// The decision of a trusted caller; otherwise no trace.
     ParentBasedAlwaysOff,
-    /// As a trusted caller decided; else the ratio [`TraceConfig::sampler_arg`] of traces.
+    /// The decision of a trusted caller; otherwise the ratio [`TraceConfig::sampler_arg`] of traces.
     #[default]
     ParentBasedTraceIdRatio,
 }
 
 impl SamplerKind {
-    /// Whether a caller's decision counts.
+    /// Whether the sampler follows the decision of a trusted caller.
     pub(crate) fn is_parent_based(self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! Kept traces as values, scrubbed.
+//! Decodes kept traces into public values, with secrets redacted.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,15 +16,15 @@ use crate::record::{AttributeRef, RequestRecord};
 use crate::redact;
 use crate::semconv;
 
-/// Something that happened during a span.
+/// An event of a span.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SpanEvent {
-    /// When.
+    /// The time of the event.
     pub at: SystemTime,
-    /// What: the message of a `tracing` event.
+    /// The name of the event; for a `tracing` event, its message.
     pub name: String,
-    /// Its attributes.
+    /// The attributes of the event.
     pub attributes: Vec<(String, AttributeValue)>,
 }
 
@@ -32,11 +32,11 @@ pub struct SpanEvent {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SpanLink {
-    /// The other trace.
+    /// The ID of the other trace.
     pub trace_id: TraceId,
-    /// The operation in it.
+    /// The ID of the linked span in that trace.
     pub span_id: SpanId,
-    /// Its attributes.
+    /// The attributes of the link.
     pub attributes: Vec<(String, AttributeValue)>,
 }
 
@@ -44,41 +44,41 @@ pub struct SpanLink {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Span {
-    /// The ID of its trace.
+    /// The ID of the trace that the span belongs to.
     pub trace_id: TraceId,
-    /// Its ID.
+    /// The ID of the span.
     pub span_id: SpanId,
-    /// The ID of its parent; nil for the root of a trace.
+    /// The ID of the parent span; nil for the root of a trace.
     pub parent_span_id: SpanId,
-    /// Whether this is the root of what this process did in the trace.
+    /// Whether this span is the root of this process's part of the trace.
     pub is_root: bool,
-    /// Whether the parent is in another process.
+    /// Whether the parent span is in another process.
     pub parent_is_remote: bool,
-    /// `{method} {route}` for a request.
+    /// The name of the span; `{method} {route}` for a request.
     pub name: String,
-    /// Its kind.
+    /// The kind of the span.
     pub kind: SpanKind,
-    /// Its status.
+    /// The status of the span.
     pub status: SpanStatus,
-    /// The message of an error; empty without one.
+    /// The status message of an error; empty if there is none.
     pub status_message: String,
-    /// When it began.
+    /// The start time of the span.
     pub start: SystemTime,
-    /// Its duration; of a request, to the last byte of the response.
+    /// The duration of the span. The span of a request ends with the last byte of the response.
     pub duration: Duration,
-    /// Its attributes: each key once, with the value that was set last.
+    /// The attributes of the span. Each key occurs once, with the value that was set last.
     pub attributes: Vec<(String, AttributeValue)>,
-    /// What happened in it.
+    /// The events of the span.
     pub events: Vec<SpanEvent>,
-    /// Links to other traces.
+    /// The links of the span to other traces.
     pub links: Vec<SpanLink>,
-    /// The name of its instrumentation scope; empty for spans of this crate.
+    /// The name of the instrumentation scope; empty for spans of this crate.
     pub scope: String,
-    /// Attributes, events and links that were left out because they were too many.
+    /// The number of attributes, events and links that were dropped because they exceeded a limit.
     pub left_out: u32,
 }
 
-/// Spans of one kept trace.
+/// The decoded spans of one record of a kept trace.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub(crate) struct DecodedPart {
@@ -88,7 +88,7 @@ pub(crate) struct DecodedPart {
     pub(crate) spans: Vec<Span>,
 }
 
-/// Reads a record of kept spans; `None` if it is not one.
+/// Decodes a record of kept spans. Returns `None` if the record is malformed.
 pub(crate) fn read_part(record: &[u8], at: Nanos, clock: &Clock) -> Option<DecodedPart> {
     let part = TracePart::read(record)?;
     let reading = SpanReader { part: &part, clock };
@@ -157,7 +157,7 @@ impl SpanReader<'_> {
     fn root(&self, span: &SpanRecord<'_>) -> Span {
         let mut root = self.span(span);
         root.is_root = true;
-        // What it lies in was not of this process.
+        // The parent of a root is in another process.
         root.parent_is_remote = root.parent_span_id != SpanId::NIL;
         root.events.extend(self.events(self.part.events));
         root.events.sort_by_key(|event| event.at);
@@ -173,7 +173,7 @@ impl SpanReader<'_> {
             "_OTHER" => "HTTP",
             method => method,
         };
-        // A caller whose trace is not continued is linked to.
+        // If the caller's trace is not continued, the span links to it.
         let stranger = request.parent_trace != TraceId::NIL;
         let link = stranger.then(|| SpanLink {
             trace_id: request.parent_trace,
@@ -216,7 +216,7 @@ impl SpanReader<'_> {
         }
     }
 
-    /// By the stable conventions for HTTP servers; what is not known is absent.
+    /// Returns the attributes of the stable semantic conventions for HTTP servers. Unknown values are omitted.
     fn request_attributes(
         &self,
         request: &RequestRecord<'_>,
@@ -323,7 +323,7 @@ impl SpanReader<'_> {
 fn read_attributes(bytes: &[u8]) -> Vec<(String, AttributeValue)> {
     let mut all = Vec::new();
     for (key, value) in attributes(bytes) {
-        // Two keys may be one when they are scrubbed.
+        // Two different keys can be equal after redaction.
         set(
             &mut all,
             redact::text(key).into_owned(),
@@ -350,7 +350,7 @@ fn read_value(key: &str, of: ValueRef<'_>) -> AttributeValue {
     }
 }
 
-/// What a `tracing` event says, its name before the rest; `None` for no callsite.
+/// Decodes a `tracing` event into its name and its attributes. Returns `None` if the callsite is unknown.
 fn read_tracing_event(
     callsite: u32,
     fields: &[u8],

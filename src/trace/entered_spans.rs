@@ -5,16 +5,17 @@ use std::cell::RefCell;
 use super::otel_context::AttachedContext;
 use crate::model::SpanId;
 
-/// As many are remembered.
+/// The maximum number of spans that are tracked.
 const MAX: usize = 1024;
 
 /// A span that a thread has entered.
 pub(super) struct EnteredSpan {
     pub(super) monitor: u32,
-    /// The id that the subscriber knows it by.
+    /// The ID of the span in its subscriber.
     pub(super) id: u64,
     pub(super) span: SpanId,
-    /// The context that is the thread's meanwhile: a root's, and that of a trace which the thread was not in.
+    /// The context that is attached to the thread until the span is left: for a root, or for a trace that was not
+    /// current on the thread.
     #[expect(dead_code, reason = "held for its drop")]
     pub(super) attached: Option<AttachedContext>,
 }
@@ -26,16 +27,16 @@ impl EnteredSpan {
 }
 
 thread_local! {
-    /// The innermost last.
+    /// The entered spans of this thread, the innermost last.
     static ENTERED: RefCell<Vec<EnteredSpan>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Enters a span; `false` on a thread that is ending, which enters nothing.
+/// Adds an entered span. Returns `false`, and adds nothing, on a thread that is ending.
 #[inline]
 pub(super) fn push(entered: EnteredSpan) -> bool {
     let push = |all: &RefCell<Vec<EnteredSpan>>| {
         let mut all = all.borrow_mut();
-        // A guard that is never dropped leaves its entry behind.
+        // The entry of a guard that is never dropped is never taken.
         let oldest = (all.len() >= MAX).then(|| all.remove(0));
         all.push(entered);
         oldest
@@ -43,7 +44,7 @@ pub(super) fn push(entered: EnteredSpan) -> bool {
     ENTERED.try_with(push).is_ok()
 }
 
-/// Takes out the entry that a span which is left has.
+/// Removes and returns the entry of a span that is left.
 #[inline]
 pub(super) fn take(monitor: u32, id: u64) -> Option<EnteredSpan> {
     let take = |all: &RefCell<Vec<EnteredSpan>>| {
@@ -57,7 +58,7 @@ pub(super) fn take(monitor: u32, id: u64) -> Option<EnteredSpan> {
     ENTERED.try_with(take).ok().flatten()
 }
 
-/// Whether a span is the one of this monitor that the thread entered last.
+/// Whether the thread entered this span last, among the spans of this monitor.
 pub(super) fn is_last(monitor: u32, id: u64) -> bool {
     let is = |all: &RefCell<Vec<EnteredSpan>>| {
         let all = all.borrow();

@@ -1,4 +1,4 @@
-//! A `tracing` event as bytes: made once, for its line and for its span, and read on the worker.
+//! The encoding of a `tracing` event: encoded once, for its log record and its span, and decoded on the worker.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use crate::model::text::put_formatted;
 use crate::model::{LOOKAHEAD, cut, prefix};
 use crate::redact;
 
-/// Bytes of one field that a record takes; a line takes fewer.
+/// The maximum size of one field in a record, in bytes. Log output has a lower limit.
 const MAX_FIELD: usize = 20 * 1024;
-/// Bytes of a record from which on further fields are left out.
+/// The size of a record, in bytes, at which further fields are dropped.
 const MAX_FIELDS: usize = 40 * 1024;
 
 const STR: u8 = 0;
@@ -23,10 +23,11 @@ const U64: u8 = 2;
 const F64: u8 = 3;
 const BOOL: u8 = 4;
 
-/// Added to the number of a callsite in a record of which fields were cut or left out.
+/// The flag that is added to the number of a callsite if fields of the record were truncated or dropped.
 pub(crate) const SHORTENED: u32 = 1 << 31;
 
-/// The field that holds an event's message. SQLx's events of statements have none: theirs is the statement's beginning.
+/// Returns the name of the field with the event's message. SQLx's statement events have no message; for these it is
+/// the field with the beginning of the statement.
 pub(crate) fn message_field(metadata: &'static Metadata<'static>) -> &'static str {
     let fields = metadata.fields();
     if metadata.target() == "sqlx::query"
@@ -38,22 +39,21 @@ pub(crate) fn message_field(metadata: &'static Metadata<'static>) -> &'static st
     "message"
 }
 
-/// Appends an event's fields; returns whether they are all there, in whole. `Debug` and `Display` of their values run
-/// here.
+/// Appends an event's fields. Returns whether all of them are complete. Runs `Debug` and `Display` of the values.
 pub(crate) fn put_fields(out: &mut Vec<u8>, event: &Event<'_>) -> bool {
     let mut encoder = FieldEncoder { out, whole: true };
     event.record(&mut encoder);
     encoder.whole
 }
 
-/// Appends fields: the field's index, its kind, its value.
+/// Appends fields, each as its index, its kind and its value.
 struct FieldEncoder<'a> {
     out: &'a mut Vec<u8>,
     whole: bool,
 }
 
 impl FieldEncoder<'_> {
-    /// Whether there is room for the field; then its head is written.
+    /// Writes the head of a field if there is room for the field. Returns whether there is.
     fn begin(&mut self, field: &Field, kind: u8) -> bool {
         let index = u8::try_from(field.index()).ok();
         let index = index.filter(|_| self.out.len() < MAX_FIELDS);
@@ -112,7 +112,7 @@ impl Visit for FieldEncoder<'_> {
     }
 }
 
-/// The fields of an event, up to the first that cannot be read, each with what stands for it in `names`.
+/// The fields of an event, up to the first malformed one, each with its entry in `names`.
 pub(crate) struct EventFields<'a, N> {
     pub(crate) names: &'a [N],
     pub(crate) reader: Reader<'a>,
@@ -151,8 +151,8 @@ impl<'a, N> Iterator for EventFields<'a, N> {
     }
 }
 
-/// All fields of an event, scrubbed, and whether the record had them in whole. Of two fields with one name the last
-/// stays.
+/// Returns all fields of an event, redacted, and whether the record had them completely. If two fields have the same
+/// name, the last one wins.
 pub(crate) fn scrubbed_fields(
     metadata: &'static Metadata<'static>,
     reader: Reader<'_>,
@@ -183,7 +183,7 @@ pub(crate) fn scrubbed_fields(
                 AttributeValue::Str(redact::FILTERED.to_owned())
             }
             EventValue::I64(number) => AttributeValue::I64(number),
-            // What no whole number of OpenTelemetry's holds is told as text.
+            // A number that does not fit into OpenTelemetry's integer is stored as text.
             EventValue::U64(number) => i64::try_from(number)
                 .map_or_else(|_| text(name, &number.to_string()), AttributeValue::I64),
             EventValue::F64(number) => AttributeValue::F64(number),
@@ -193,8 +193,8 @@ pub(crate) fn scrubbed_fields(
     }
 }
 
-/// What may be shown of the last field where the record was cut within its text: not what could be the beginning of
-/// a secret.
+/// Returns the displayable part of the last field if the record was truncated within its text, without anything that
+/// could be the beginning of a secret.
 fn last(names: &[&'static str], mut reader: Reader<'_>) -> Option<(&'static str, String)> {
     let name = *names.get(usize::from(reader.u8()?))?;
     if reader.u8()? != STR {
@@ -204,7 +204,7 @@ fn last(names: &[&'static str], mut reader: Reader<'_>) -> Option<(&'static str,
     let text = String::from_utf8_lossy(reader.rest());
     let sure = redact::value(name, &text);
     let sure = prefix(&sure, sure.len().saturating_sub(LOOKAHEAD));
-    // Also what ends a word before that.
+    // Everything before the incomplete last word is displayable, too. The longer of the two texts is used.
     let words = text.rfind(char::is_whitespace);
     let words = words.and_then(|end| text.get(..end)).unwrap_or_default();
     let words = redact::value(name, words);
@@ -216,7 +216,8 @@ fn last(names: &[&'static str], mut reader: Reader<'_>) -> Option<(&'static str,
     Some((name, format!("{shown}\u{2026}")))
 }
 
-/// What an event of the level ERROR says of its span: the text of its `error`, else its message.
+/// Returns the status message that an event at the level ERROR sets: the text of its field `error`, or else its
+/// message.
 pub(super) fn said_of_error(metadata: &'static Metadata<'static>, fields: &[u8]) -> String {
     let (fields, _) = scrubbed_fields(metadata, Reader::new(fields));
     let of = |name: &str| match fields.iter().find(|(have, _)| *have == name) {

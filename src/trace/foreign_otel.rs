@@ -1,5 +1,5 @@
-//! What else in the process makes OpenTelemetry spans: a provider, or a layer of tracing-opentelemetry, of the service's
-//! own.
+//! Detects the service's own OpenTelemetry setup: a provider, or a layer of tracing-opentelemetry, that is not this
+//! monitor's.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, mpsc};
@@ -12,33 +12,33 @@ use tracing::{Dispatch, dispatcher};
 use super::global_provider::has_foreign_provider;
 use super::layer_probe;
 
-/// How long the thread that asks first waits for the answer, once.
+/// The maximum time that the first thread waits for the result of the probe, once.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// What is known of the service's own OpenTelemetry.
+/// The known state of the service's own OpenTelemetry setup.
 #[derive(Debug, Default)]
 pub(crate) struct ForeignOtel {
-    /// One of the three below.
+    /// The owner of OpenTelemetry's contexts: [`UNKNOWN`], [`OURS`] or [`THEIRS`].
     contexts: AtomicU8,
-    /// The service took this monitor's provider, and may have made it the global one.
+    /// Whether the service took this monitor's provider, and so may have made it the global one.
     gave_provider: AtomicBool,
-    /// The service's provider brings its spans to this monitor.
+    /// Whether the service's provider is joined to this monitor.
     joined: AtomicBool,
     layers: Arc<ForeignLayers>,
-    /// This monitor's layer of tracing-opentelemetry was asked whether it wants a span.
+    /// Whether a subscriber queried the filter of this monitor's tracing-opentelemetry layer.
     asked: AtomicBool,
-    /// The global provider is somebody else's.
+    /// Whether the global provider is foreign.
     provider: AtomicBool,
 }
 
-/// What is known of layers of tracing-opentelemetry that are not this monitor's.
+/// The known state of foreign layers of tracing-opentelemetry.
 #[derive(Debug, Default)]
 struct ForeignLayers {
-    /// A subscriber with this monitor's layer has one.
+    /// Whether a subscriber with this monitor's layer has a foreign layer.
     found: AtomicBool,
-    /// A subscriber with this monitor's layer was asked.
+    /// Whether the probe of a subscriber with this monitor's layer has completed.
     looked: AtomicBool,
-    /// A subscriber is being asked, or was.
+    /// Whether the probe of a subscriber has started.
     looking: AtomicBool,
 }
 
@@ -56,8 +56,8 @@ const OURS: u8 = 1;
 const THEIRS: u8 = 2;
 
 impl ForeignOtel {
-    /// Whether OpenTelemetry's contexts are the service's: its spans take their parents and the sampling decision from
-    /// there, so this crate puts no span of its own into them.
+    /// Whether OpenTelemetry's contexts belong to the service. Its spans take their parents and the sampling decision
+    /// from them, so this crate then adds no spans of its own to them.
     #[inline]
     pub(crate) fn leaves_contexts(&self) -> bool {
         match self.contexts.load(Relaxed) {
@@ -70,7 +70,7 @@ impl ForeignOtel {
         }
     }
 
-    /// Looks who has the global provider, which may be set at any time.
+    /// Determines the owner of the global provider, which can be set at any time.
     #[cold]
     fn look(&self) -> bool {
         let provider = !self.gave_provider.load(Relaxed) && has_foreign_provider();
@@ -81,7 +81,7 @@ impl ForeignOtel {
         theirs
     }
 
-    /// Looks at everything again, from a thread that is no request's.
+    /// Repeats all checks. Called from a thread that handles no request.
     pub(super) fn tick(&self) {
         self.begin_to_look();
         self.look();
@@ -97,14 +97,14 @@ impl ForeignOtel {
         self.look();
     }
 
-    /// Looks for a layer of the service's own in a subscriber that has this monitor's layer.
+    /// Looks for a foreign layer in a subscriber that has this monitor's layer.
     pub(super) fn look_in(&self, subscriber: &Dispatch) {
         if let Some(found) = layer_probe::is_in(subscriber) {
             self.note_layer(found);
         }
     }
 
-    /// Says whether a subscriber with this monitor's layer has one of tracing-opentelemetry of the service's own.
+    /// Records whether a subscriber with this monitor's layer has a foreign layer of tracing-opentelemetry.
     pub(super) fn note_layer(&self, found: bool) {
         self.layers.note(found);
         if found {
@@ -112,8 +112,8 @@ impl ForeignOtel {
         }
     }
 
-    /// Looks in the thread's subscriber if none was asked so far: some layers around ours do not say that one is set. The
-    /// first thread that comes here waits for the answer, for 200 ms at most; no other does.
+    /// Probes the thread's subscriber if none was probed so far. This is needed because some outer layers do not report
+    /// that a subscriber was set. Only the first thread waits for the result, for at most 200 ms.
     pub(super) fn look_for_layer(&self) {
         if self.layers.looked.load(Relaxed) {
             return;
@@ -126,8 +126,9 @@ impl ForeignOtel {
         }
     }
 
-    /// Asks the thread's subscriber, if none was and none is being asked. A thread of its own asks, since this one may be
-    /// inside of a filter. `None` where the subscriber is not to be had, as in a callback of a scoped one.
+    /// Starts the probe of the thread's subscriber, unless one has started. The probe runs on a separate thread, since
+    /// the calling thread may be inside a filter. Returns `None` if the subscriber is not available, as in a callback
+    /// of a scoped subscriber.
     #[cold]
     fn begin_to_look(&self) -> Option<mpsc::Receiver<()>> {
         if self.layers.looked.load(Relaxed) || self.layers.looking.swap(true, Relaxed) {
@@ -138,11 +139,11 @@ impl ForeignOtel {
         let (done, answered) = mpsc::channel();
         let layers = Arc::clone(&self.layers);
         let ask = move || {
-            // A subscriber that panics is not asked again.
+            // A subscriber that panics is not probed again.
             if let Some(found) = layer_probe::is_in(&subscriber) {
                 layers.note(found);
             }
-            // Nobody may wait any more.
+            // The receiver may have stopped waiting.
             let _late = done.send(());
         };
         let thread = thread::Builder::new().name("watchpost-probe".to_owned());
@@ -153,14 +154,14 @@ impl ForeignOtel {
         Some(answered)
     }
 
-    /// Whether this monitor's layer of tracing-opentelemetry may have spans: it is known to be the only one.
+    /// Whether this monitor's tracing-opentelemetry layer may record spans: it is known to be the only such layer.
     #[inline]
     pub(super) fn is_alone(&self) -> bool {
         self.look_for_layer();
         self.layers.looked.load(Relaxed) && !self.has_layer()
     }
 
-    /// Whether the service has a provider, global or under a layer of its own, whose spans do not come here.
+    /// Whether the service has a provider, global or under its own layer, whose spans do not reach this monitor.
     pub(crate) fn misses_spans(&self) -> bool {
         self.look_for_layer();
         self.look() && !self.is_joined()
@@ -170,17 +171,17 @@ impl ForeignOtel {
         self.asked.store(true, Relaxed);
     }
 
-    /// Whether this monitor's layer of tracing-opentelemetry is in a subscriber, as far as it was heard of.
+    /// Whether this monitor's tracing-opentelemetry layer is known to be in a subscriber.
     pub(super) fn was_asked(&self) -> bool {
         self.asked.load(Relaxed)
     }
 
-    /// Whether the service's provider brings its spans to this monitor.
+    /// Whether the service's provider is joined to this monitor.
     pub(crate) fn is_joined(&self) -> bool {
         self.joined.load(Relaxed)
     }
 
-    /// Whether a layer of tracing-opentelemetry of the service's own is in a subscriber with this monitor's.
+    /// Whether a foreign layer of tracing-opentelemetry is in a subscriber with this monitor's layer.
     #[inline]
     pub(crate) fn has_layer(&self) -> bool {
         self.layers.found.load(Relaxed)

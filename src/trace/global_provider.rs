@@ -1,4 +1,4 @@
-//! OpenTelemetry's global provider, which leads to one monitor after the other.
+//! OpenTelemetry's global provider, which forwards to the monitor that currently owns it.
 
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
@@ -13,17 +13,17 @@ use tracing::Dispatch;
 
 use crate::model::{ClaimResult, GlobalSlot, MonitorLifetime};
 
-/// Nobody else asks for a tracer of this name.
+/// The name of the probe's tracer, which nothing else uses.
 const PROBE: &str = "watchpost probe";
 
 static INSTALLED: OnceLock<Arc<GlobalSlot<SdkTracerProvider>>> = OnceLock::new();
 
 thread_local! {
-    /// Whether ours was asked for the probe's tracer.
+    /// Whether this crate's global provider received the request for the probe's tracer.
     static ASKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes a monitor's provider the global one, unless another monitor that is at work or somebody else has it.
+/// Makes a monitor's provider the global one, unless another active monitor owns it or it is foreign.
 pub(crate) fn install_provider(provider: SdkTracerProvider, life: &MonitorLifetime) -> ClaimResult {
     let who = who();
     if who == ProviderOwner::Foreign {
@@ -51,14 +51,15 @@ enum ProviderOwner {
     Foreign,
 }
 
-/// Whether the global provider is somebody else's. What the service takes from this crate and sets itself counts as that.
+/// Whether the global provider is foreign. A provider that the service takes from this crate and sets itself counts as
+/// foreign.
 pub(super) fn has_foreign_provider() -> bool {
     crate::model::catch_panic(who) == Some(ProviderOwner::Foreign)
 }
 
-/// Whose the global provider is. OpenTelemetry has no way to ask. Where nobody set one, a span has its parent's ids; the
-/// SDK makes none where telemetry is suppressed, so that neither its sampler nor its processors hear of the question. The
-/// parent is not sampled, for a provider that does not know of that.
+/// Determines the owner of the global provider. OpenTelemetry has no API for this, so a span is started as a probe. If
+/// no provider is set, the span has its parent's IDs. Telemetry is suppressed, so the SDK creates no span and calls
+/// neither its sampler nor its processors. The parent is not sampled, for providers that ignore the suppression.
 fn who() -> ProviderOwner {
     ASKED.set(false);
     let tracer = global::tracer(PROBE);
@@ -82,18 +83,19 @@ fn who() -> ProviderOwner {
     }
 }
 
-/// OpenTelemetry writes an event that a provider was set: it is no event of the host's.
+/// Sets the global provider without a subscriber: OpenTelemetry emits an event for this, which is not the host's.
 fn set(provider: GlobalProvider) {
     let set = || global::set_tracer_provider(provider);
     if tracing::dispatcher::has_been_set() {
         tracing::dispatcher::with_default(&Dispatch::none(), set);
     } else {
-        // There is nobody to hear of it, and a subscriber of this thread's would end that for good.
+        // No subscriber is set, so nothing receives the event. Setting one for this thread would permanently end that
+        // state.
         set();
     }
 }
 
-/// The provider that stays.
+/// The permanent global provider, which forwards to the current monitor.
 struct GlobalProvider(Arc<GlobalSlot<SdkTracerProvider>>);
 
 impl TracerProvider for GlobalProvider {
@@ -113,11 +115,11 @@ impl TracerProvider for GlobalProvider {
     }
 }
 
-/// A tracer of the monitor that has the provider when a span starts.
+/// A tracer of the monitor that owns the provider when a span starts.
 struct GlobalTracer {
     tracer: SdkTracer,
     scope: InstrumentationScope,
-    /// How often the provider had changed when the tracer was made.
+    /// The number of provider changes when the tracer was created.
     changes: u32,
     providers: Arc<GlobalSlot<SdkTracerProvider>>,
 }

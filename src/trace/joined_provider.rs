@@ -1,4 +1,4 @@
-//! A provider of the service's own whose spans join our traces.
+//! The service's own provider, joined so that its spans become part of our traces.
 
 use opentelemetry::trace::{Link, SpanId as OtelSpanId, SpanKind, TraceId as OtelTraceId};
 use opentelemetry::{Context, KeyValue};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::sdk_processor::SdkSpanProcessor;
 use super::traces::Traces;
 
-/// Adds to a provider what brings its spans to our traces, under its own sampler.
+/// Configures a provider so that its spans join our traces and its own sampler stays in effect.
 pub(crate) fn join(
     builder: TracerProviderBuilder,
     sampler: Box<dyn ShouldSample>,
@@ -25,7 +25,7 @@ pub(crate) fn join(
         .with_span_processor(SdkSpanProcessor(Arc::clone(traces)))
 }
 
-/// Gives a root span the id of the trace that the thread is at.
+/// Gives a root span the ID of the thread's current trace.
 #[derive(Debug)]
 pub(super) struct TraceIdGenerator {
     traces: Arc<Traces>,
@@ -55,7 +55,8 @@ impl IdGenerator for TraceIdGenerator {
     }
 }
 
-/// The service's sampler. What it drops is recorded and not sampled: exporters leave it out, and our traces have it.
+/// The service's sampler. Spans that it drops are recorded but not sampled: exporters skip them, and our traces include
+/// them.
 #[derive(Debug, Clone)]
 struct RecordingSampler(Box<dyn ShouldSample>);
 

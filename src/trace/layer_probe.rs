@@ -1,10 +1,12 @@
-//! Whether a subscriber has a layer of tracing-opentelemetry that is not ours.
+//! Detects whether a subscriber has a layer of tracing-opentelemetry that is not ours.
 //!
-//! Two of them in one subscriber panic in each span: both keep their data in the span's extensions under one private
-//! type, which is inserted and may not be there. So it has to be known before the first span. The type cannot be named,
-//! and a span of ours would be seen by every layer. Two spans of the registry alone, of which no layer is told, get such
-//! data from here; then the subscriber is told that one follows from the other, for which each layer of
-//! tracing-opentelemetry adds a link to the data of the first. The links are counted where the data is taken out again.
+//! Two such layers in one subscriber panic in each span: both insert their data into the span's extensions under the
+//! same private type, which must not exist yet. So the check must run before the first span. The type cannot be named,
+//! and every layer would receive a span of ours.
+//!
+//! The probe therefore creates two spans in the registry only, which sends no callback to the layers, and adds such
+//! data to them. It then calls `record_follows_from` on the subscriber, for which each layer of tracing-opentelemetry
+//! adds a link to the data of the first span. The links are counted when the data is removed again.
 
 use std::cell::Cell;
 
@@ -23,25 +25,26 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::model::catch_panic;
 
-/// What the thread is asking at the moment.
+/// The state of the probe that the thread is running.
 #[derive(Debug, Clone, Copy)]
 struct LayerProbe {
     step: ProbeStep,
-    /// The monitor whose layer does what is asked: the first that is told. Data may be put into a span once.
+    /// The monitor whose layer runs the steps: the first one that is called. The data can be inserted into a span only
+    /// once.
     by: Option<u32>,
-    /// Links that were added to the first span.
+    /// The number of links that were added to the first span.
     links: usize,
-    /// A layer of ours was the first to start the second span.
+    /// Whether a layer of ours was the first to start the second span.
     ours: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProbeStep {
-    /// Puts data into the span that is named first.
+    /// Insert the data into the first span of the call.
     Insert,
-    /// Layers add their links.
+    /// Let the layers add their links.
     Count,
-    /// Takes the data out of it.
+    /// Remove the data from the first span of the call.
     Remove,
 }
 
@@ -71,8 +74,8 @@ impl Callsite for LayerProbeCallsite {
     }
 }
 
-/// Whether the subscriber, which has a layer of ours that calls [`answer`], has a layer of tracing-opentelemetry that is
-/// not ours. `false` where its root is no registry of tracing-subscriber's; `None` where a layer panicked.
+/// Whether the subscriber, which has a layer of ours that calls [`answer`], has a layer of tracing-opentelemetry that
+/// is not ours. Returns `false` if its root is not a registry of tracing-subscriber, and `None` if a layer panicked.
 pub(super) fn is_in(subscriber: &Dispatch) -> Option<bool> {
     let Some(registry) = subscriber.downcast_ref::<Registry>() else {
         return Some(false);
@@ -81,7 +84,7 @@ pub(super) fn is_in(subscriber: &Dispatch) -> Option<bool> {
     let values: [(&tracing::field::Field, Option<&dyn tracing::Value>); 0] = [];
     let values = fields.value_set(&values);
     let new = || registry.new_span(&Attributes::new_root(&METADATA, &values));
-    // The last one never has data, so that nobody adds a link but in the one step.
+    // The last span never has data, so that layers add links in the `Count` step only.
     let [first, second, none] = [new(), new(), new()];
     let tell = |step, span: &Id, follows: &Id| {
         let ask = |asking: &Cell<Option<LayerProbe>>| {
@@ -114,7 +117,7 @@ pub(super) fn is_in(subscriber: &Dispatch) -> Option<bool> {
     Some(links > usize::from(ours))
 }
 
-/// Does the part of this monitor's layer if the thread is asking; whether it is.
+/// Runs the current step for this monitor's layer. Returns whether the thread is running a probe.
 pub(super) fn answer<S>(monitor: u32, span: &Id, context: &Context<'_, S>) -> bool
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -133,7 +136,7 @@ where
         .with_tracked_inactivity(false);
     match question.step {
         ProbeStep::Insert => {
-            // No SDK makes a span of what is started in there.
+            // Prevents SDKs from recording spans that start in this scope.
             let _suppressed = OtelContext::enter_telemetry_suppressed_scope();
             let fields = METADATA.fields();
             let values: [(&tracing::field::Field, Option<&dyn tracing::Value>); 0] = [];
@@ -147,7 +150,7 @@ where
     true
 }
 
-/// A tracer of ours starts a span; whether that is only asked.
+/// Records that a tracer of ours started a span during the `Count` step.
 pub(super) fn note_ours() {
     change(|question| question.ours |= question.step == ProbeStep::Count);
 }
@@ -161,7 +164,7 @@ fn change(change: impl FnOnce(&mut LayerProbe)) {
     });
 }
 
-/// A tracer that counts the links of what it starts.
+/// A tracer that counts the links of the spans that it starts.
 struct LinkCounter;
 
 impl Tracer for LinkCounter {

@@ -1,34 +1,35 @@
-/// How much a span may hold. What is beyond a limit is left out when the span is recorded, and the span counts what it
-/// left out.
+/// The limits of a span. Whatever exceeds a limit is dropped when the span is recorded, and the span counts what was
+/// dropped.
 ///
 /// Each limit has a ceiling: [`MAX_ATTRIBUTES`](Self::MAX_ATTRIBUTES) or [`MAX_VALUE_LENGTH`](Self::MAX_VALUE_LENGTH).
-/// Besides, the attributes of a span have at most 16 KiB together, its events 8 KiB, its links 4 KiB, and the attributes
-/// of an event or a link 4 KiB.
+/// In addition, the attributes of a span have at most 16 KiB in total, its events 8 KiB, its links 4 KiB, and the
+/// attributes of an event or a link 4 KiB.
 ///
 /// Set them with the methods of [`TraceConfig`](super::TraceConfig).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpanLimits {
-    /// Attributes of a span.
+    /// The maximum number of attributes of a span.
     pub attributes: u32,
-    /// Characters of the text of an attribute.
+    /// The maximum length of an attribute's text, in characters.
     pub value_length: u32,
-    /// Events of a span.
+    /// The maximum number of events of a span.
     pub events: u32,
-    /// Links of a span.
+    /// The maximum number of links of a span.
     pub links: u32,
-    /// Attributes of an event.
+    /// The maximum number of attributes of an event.
     pub event_attributes: u32,
-    /// Attributes of a link.
+    /// The maximum number of attributes of a link.
     pub link_attributes: u32,
 }
 
 impl SpanLimits {
-    /// 128, as in OpenTelemetry: attributes, events and links, each.
+    /// The default maximum number of attributes, of events and of links: 128 each, as in OpenTelemetry.
     pub const DEFAULT_ATTRIBUTES: u32 = 128;
-    /// 4096 characters. OpenTelemetry has no limit, but texts from outside need one.
+    /// The default maximum length of a text: 4096 characters. OpenTelemetry sets no limit, but texts from outside need
+    /// one.
     pub const DEFAULT_VALUE_LENGTH: u32 = 4096;
-    /// The ceiling of the numbers of attributes, events and links: 1000.
+    /// The ceiling of the number of attributes, of events and of links: 1000.
     pub const MAX_ATTRIBUTES: u32 = 1000;
     /// The ceiling of the length of a text: 4096 characters. A text also has at most 4096 bytes.
     pub const MAX_VALUE_LENGTH: u32 = 4096;

@@ -1,5 +1,5 @@
-//! Records of the `log` crate that a bridge has turned into `tracing` events, ours or one of the host's: tracing-log
-//! gives all of them the target `log` and carries the record's own in fields.
+//! Records of the `log` crate that a bridge, ours or the host's, converted to `tracing` events. tracing-log gives all
+//! of them the target `log` and stores the record's own target in a field.
 
 use std::fmt;
 
@@ -10,19 +10,19 @@ use super::attribute_value::AttributeValue;
 use super::callsites;
 use crate::model::LevelDirectives;
 
-/// The record's own target.
+/// The field with the record's own target.
 pub(crate) const TARGET: &str = "log.target";
-/// The module in which it was made; left out where it is the target.
+/// The field with the module that created the record; omitted if it equals the target.
 pub(crate) const MODULE: &str = "log.module_path";
 const FILE: &str = "log.file";
 const LINE: &str = "log.line";
 
-/// Whether a callsite is one of the bridge's.
+/// Whether a callsite belongs to the bridge.
 pub(crate) fn is_log(metadata: &Metadata<'_>) -> bool {
     metadata.target() == "log" && metadata.fields().field(TARGET).is_some()
 }
 
-/// The name under which a field of a bridged record is shown.
+/// Returns the name under which a field of a bridged record is displayed.
 pub(crate) fn shown_name(name: &'static str) -> &'static str {
     match name {
         TARGET => "target",
@@ -32,8 +32,8 @@ pub(crate) fn shown_name(name: &'static str) -> &'static str {
     }
 }
 
-/// Whether these levels want a bridged record, by its own target. What `tracing` itself hands to `log` is not wanted:
-/// its event was recorded already.
+/// Whether the levels enable a bridged record, by its own target. Records that `tracing` itself forwards to `log` are
+/// excluded, because their event was already recorded.
 #[cold]
 pub(super) fn wanted(event: &Event<'_>, levels: &LevelDirectives) -> bool {
     let mut source = BridgedRecordVisitor {
@@ -48,12 +48,12 @@ pub(super) fn wanted(event: &Event<'_>, levels: &LevelDirectives) -> bool {
     source.wanted && !copied.is_some_and(|(file, line)| callsites::contains(file, line))
 }
 
-/// What decides whether a bridged record is wanted.
+/// Collects the fields that decide whether a bridged record is enabled.
 struct BridgedRecordVisitor<'a> {
     wanted: bool,
     event: &'a Event<'a>,
     levels: &'a LevelDirectives,
-    /// A hash of the file's name.
+    /// The hash of the file name.
     file: Option<u64>,
     line: Option<u64>,
 }
@@ -76,7 +76,7 @@ impl Visit for BridgedRecordVisitor<'_> {
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
-/// Gives the fields of a bridged record the names of what they are.
+/// Renames the fields of a bridged record to their standard names.
 pub(super) fn normalise(fields: &mut Vec<(&'static str, AttributeValue)>) {
     let of = |name: &str| {
         fields

@@ -37,7 +37,7 @@ impl ManualSpan {
         }
     }
 
-    /// Runs code in the span: it is the thread's current operation meanwhile.
+    /// Runs code in the span, which is the thread's current operation during the call.
     pub(super) fn inside<R>(running: &mut Option<Self>, work: impl FnOnce() -> R) -> R {
         match running {
             Some(running) => running.open.inside(work),
@@ -45,7 +45,7 @@ impl ManualSpan {
         }
     }
 
-    /// The operation is over. `text` is length-prefixed.
+    /// Ends the span. `text` is a length-prefixed status message.
     pub(super) fn end(
         mut self,
         status: SpanStatus,

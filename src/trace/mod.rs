@@ -1,7 +1,7 @@
 //! Traces: what each request did, span by span.
 //!
 //! Every request that passes the endpoint layer is the root of its trace in this process. Spans from all of these
-//! sources become one tree with the right parents:
+//! sources form one tree with correct parents:
 //!
 //! | source | where it works |
 //! |---|---|
@@ -11,8 +11,9 @@
 //! | OpenTelemetry spans | from a tracer of [`monitor.otel()`](crate::Monitor::otel), whose provider `install` makes the global one |
 //! | tasks and threads | with [`spawn`], [`spawn_blocking`], [`in_current_trace`] |
 //!
-//! Outside of requests, the topmost span is the root of a trace. Kept traces stay in memory for
-//! [`monitor.recent_traces()`](crate::Monitor::recent_traces), and are exported over OTLP if an endpoint is set.
+//! Outside of requests, the topmost span is the root of a trace. Kept traces stay in memory, where
+//! [`monitor.recent_traces()`](crate::Monitor::recent_traces) returns them. They are exported over OTLP if an endpoint
+//! is set.
 //!
 //! ```
 //! # async fn example() -> watchpost::Result<()> {
@@ -30,7 +31,7 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 //! ```
 //!
-//! The example `tracing_spans` prints its kept traces with the reason for which each was kept:
+//! The example `tracing_spans` prints its kept traces, each with the reason why it was kept:
 //!
 //! ```text
 //! 68696f698df80b1d0ad36cdd19c7284f (head)
@@ -53,20 +54,20 @@
 //! | span | ends |
 //! |---|---|
 //! | a request | with the last byte of the response body, or as [`http`](crate::http#when-a-request-ends) describes |
-//! | of `monitor.span` | when its future completes; when it is dropped before, with `watchpost.outcome` `cancelled`; when it panics, with an error as its status |
+//! | of `monitor.span` | when its future completes; if the future is dropped earlier, `watchpost.outcome` is `cancelled`; if it panics, the status is an error |
 //! | of `tracing` | when its last handle is dropped |
 //! | of OpenTelemetry | when its `end` is called, or when it is dropped |
 //!
-//! Spans may end on any thread, in any order, and after their root. Until the root has ended, they wait in a buffer of
-//! their trace. A span that ends after its root is kept or dropped as its trace was.
+//! Spans can end on any thread, in any order, and after their root. Until the root has ended, they wait in the trace's
+//! buffer. A span that ends after its root is kept if its trace was kept, and is dropped otherwise.
 //!
-//! An event of the level ERROR in a `tracing` span, such as that of `#[instrument(err)]`, sets the span's status to an
+//! An event at the level ERROR in a `tracing` span, such as that of `#[instrument(err)]`, sets the span's status to an
 //! error, unless `otel.status_code` sets another. The status message is the event's field `error`, or else its message.
 //!
 //! # Which traces are kept
 //!
-//! Every span that the setting `trace.level` admits is recorded. Whether its trace is kept is decided when the root ends. The attribute `watchpost.kept` of
-//! the root has the reason:
+//! Every span that the setting `trace.level` admits is recorded. The decision to keep a trace is made when its root ends. The root's attribute
+//! `watchpost.kept` has the reason:
 //!
 //! | reason | the trace | limit |
 //! |---|---|---|
@@ -76,8 +77,8 @@
 //!
 //! The first two rows apply at a ratio of 0, too. Exemplars name kept traces only.
 //!
-//! Of all spans, only the root's status is a reason. A trace in which a child span failed while its root succeeded is
-//! kept by the ratio alone, whichever source the child is from. To keep such a trace, capture the error.
+//! Of all spans, only the root's status is a reason. A trace in which a child span failed and the root succeeded is
+//! kept by sampling only, regardless of the child's source. To keep such a trace, capture the error.
 //!
 //! # Attributes and limits
 //!
@@ -89,26 +90,26 @@
 //! | name | 1 KiB |
 //! | status message | 2 KiB |
 //!
-//! What exceeds a limit is counted as dropped. A span or an event with a truncated text has the attribute
-//! `watchpost.truncated`. Each key occurs once: the value that was set last replaces earlier ones, in `span.record`, in
-//! fields of one name, and where a hook sets an attribute that the request has already.
+//! Whatever exceeds a limit is dropped and counted. A span or an event with a truncated text has the attribute
+//! `watchpost.truncated`. Each key occurs once: the value that was set last replaces earlier ones. This applies to
+//! `span.record`, to fields with the same name, and to hooks that set an attribute of the request again.
 //!
-//! Names, attributes and texts are redacted on the worker before anything shows them.
+//! The worker redacts names, attributes and texts before they are displayed or exported.
 //!
 //! # Which operation an event belongs to
 //!
-//! A `tracing` event at the level of `trace.level` becomes an event of the innermost operation. That is a `tracing` span, a
-//! span of [`Monitor::span`](crate::Monitor::span), a query, an outgoing call, an OpenTelemetry span or the root. The
+//! A `tracing` event that `trace.level` enables becomes an event of the innermost operation: a `tracing` span, a span
+//! of [`Monitor::span`](crate::Monitor::span), a query, an outgoing call, an OpenTelemetry span or the root. The
 //! event's log record, child spans, captured errors and outgoing headers name the same operation. An event with an
-//! explicit `parent:` belongs to that span; with `parent: None` it belongs to none.
+//! explicit `parent:` belongs to that span; with `parent: None` it belongs to no span.
 //!
 //! The fields `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_description` of a `tracing` span have the
 //! meaning that tracing-opentelemetry gives them.
 //!
 //! # The caller's sampling decision
 //!
-//! With a `parentbased_*` sampler, which is the default, the sampled flag of a caller decides if the peer is a
-//! [trusted proxy](crate::http::EndpointLayer::trusted_proxies), as OpenTelemetry's `ParentBased` has it:
+//! With a `parentbased_*` sampler, which is the default, a caller's sampled flag decides if the peer is a
+//! [trusted proxy](crate::http::EndpointLayer::trusted_proxies), like OpenTelemetry's `ParentBased` sampler:
 //!
 //! | the caller | its flag | the trace |
 //! |---|---|---|
@@ -116,23 +117,27 @@
 //! | trusted | `00` | is not exported; calls carry `00` |
 //! | any other, or none | is ignored | the ratio decides; calls carry its decision |
 //!
-//! If something happened in a trace that a trusted caller did not sample, the trace is kept in memory: `recent_traces`
-//! returns it, it is not exported, and the flag of outgoing calls stays `00`. To export such traces, choose a sampler
-//! that ignores the caller, such as `traceidratio`. A plain OpenTelemetry span with a remote parent counts
-//! as having a trusted caller, since the host's own code read that parent.
+//! A trace that a trusted caller did not sample, and that has a reason to be kept, stays in memory only:
+//! `recent_traces` returns it, it is not exported, and the flag of outgoing calls stays `00`. To export such traces,
+//! choose a sampler that ignores the caller, such as `traceidratio`. A plain OpenTelemetry span with a remote parent
+//! counts as having a trusted caller, since the host's own code read that parent.
 //!
-//! The random flag (`02`) of a caller goes on with its trace. So does its `tracestate`, if every member is valid and there
-//! are at most 32, from all headers of that name; of more than 512 bytes, members are left out, those over 128 bytes
-//! first. OpenTelemetry's own types have the keys of an earlier grammar: exported spans and propagators of the host's
-//! miss members such as `a@@b=1`, calls of [`external`](crate::external) do not. `baggage` of several headers is one list,
-//! cut after 8192 bytes; it goes on without a `traceparent` too. OpenTelemetry's propagator reads it, and leaves out
-//! white space at either end of a value, even where it is percent-encoded.
+//! The caller's random flag (`02`) is propagated. The caller's `tracestate`, from all headers of that name, is
+//! propagated if every member is valid and there are at most 32 members. If it is longer than 512 bytes, members are
+//! dropped, starting with those over 128 bytes. OpenTelemetry's own types use the keys of an earlier grammar. So
+//! exported spans and the host's propagators omit members such as `a@@b=1`, while calls of
+//! [`external`](crate::external) include them.
 //!
-//! With [`public_endpoint`](crate::MonitorBuilder::public_endpoint), traces and baggage of callers end here, but for those of trusted proxies.
+//! Several `baggage` headers form one list, which is truncated after 8192 bytes. It is propagated without a
+//! `traceparent`, too. OpenTelemetry's propagator reads it, and removes white space at either end of a value, even if
+//! it is percent-encoded.
+//!
+//! With [`public_endpoint`](crate::MonitorBuilder::public_endpoint), the traces and baggage of callers are not
+//! continued, except for those of trusted proxies.
 //!
 //! # Beside an OpenTelemetry provider of your own
 //!
-//! A service that keeps its provider joins it, with its sampler:
+//! If a service keeps its own provider, join the provider with its sampler:
 //!
 //! ```
 //! # use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
@@ -148,44 +153,49 @@
 //!
 //! | the provider | spans at the service's exporter | this monitor's traces |
 //! |---|---|---|
-//! | joined | complete, by the service's sampler, with the request's trace ID | have the same spans, those that are not sampled too |
-//! | another one | complete, by the service's sampler | have a trace ID of their own, unless a caller sent one or a span of the provider is around the layer; a finding says so |
-//! | [`tracer_provider()`](crate::otel::Otel::tracer_provider), which `install` sets where there is none | | have all |
+//! | joined | complete, by the service's sampler, with the request's trace ID | have the same spans, including those that are not sampled |
+//! | another one | complete, by the service's sampler | have their own trace ID, unless a caller sent one or a span of the provider is around the layer; a finding reports this |
+//! | [`tracer_provider()`](crate::otel::Otel::tracer_provider), which `install` sets if there is none | | have all spans |
 //!
-//! Beside a provider that is not this monitor's, requests put no span into OpenTelemetry's contexts: it would be a parent
-//! that the service's exporter never gets, and its flag would decide in place of the service's sampler. A request inside
-//! a span of that provider continues its trace. Calls of [`external`](crate::external) carry the provider's current span,
+//! If the provider is not this monitor's, requests add no span to OpenTelemetry's contexts. The service's exporter
+//! would never get such a parent, and its flag would override the service's sampler. A request inside a span of that
+//! provider continues the span's trace. Calls of [`external`](crate::external) carry the provider's current span,
 //! unless this monitor sends its spans over OTLP, too.
 //!
-//! Two layers of tracing-opentelemetry in one subscriber panic in each span. Where the service has one,
-//! [`Otel::tracing_layer`](crate::otel::Otel::tracing_layer) steps aside, and the monitor's own layer makes the spans of
-//! its traces, unless the provider is joined. A layer that is put into a running subscriber by a `reload` handle is not
-//! found.
+//! Two layers of tracing-opentelemetry in one subscriber panic in each span. If the service has its own,
+//! [`Otel::tracing_layer`](crate::otel::Otel::tracing_layer) is disabled, and the monitor's own layer records the spans
+//! of its traces, unless the provider is joined. A layer that a `reload` handle adds to a running subscriber is not
+//! detected.
 //!
 //! # How budgets are shared
 //!
-//! The routes share both limits: the traces and the bytes of a second. So do the topmost spans outside of requests, by
-//! their name up to its first digit. A source that asks for more than its part gets what the others leave. A source that
-//! asks seldom still finds something left: a route with one request a second has its traces beside a batch job or a route
-//! with ten thousand. A source that is alone gets everything. Several sources may together exceed the burst of one by
-//! three eighths, never the rate in the long run.
+//! The sources of traces share both limits: traces per second and bytes per second. A source is a route, or the name of
+//! the topmost span outside of requests, up to its first digit.
 //!
-//! The memory of recent traces is shared in the same way: the oldest trace of the source that takes the most makes room.
+//! - The only active source gets the whole budget.
+//! - A source that asks for more than its share gets what the others leave.
+//! - A source that rarely asks still finds room: a route with one request per second gets its traces even with a
+//!   concurrent batch job or a route with ten thousand.
+//! - Several sources can together exceed the burst of one source by three eighths, but never the rate in the long run.
+//!
+//! The memory of recent traces is shared in the same way: when it is full, the oldest trace of the largest source is
+//! dropped.
 //!
 //! # What is dropped when memory is full
 //!
-//! Undecided traces hold at most 16 MiB together and 1 MiB each. A trace that finds no room is decided at once:
+//! Undecided traces hold at most 16 MiB in total and 1 MiB each. A trace that finds no room is decided at once:
 //!
 //! - A trace that is sampled or has a captured error is sent as it is.
-//! - The spans so far of any other are discarded, and count in `watchpost_spans_lost_total{reason="no_room"}`. If its
-//!   root is kept later, the root's `watchpost.lost_spans` has their number.
+//! - For any other trace, the spans so far are discarded and counted in
+//!   `watchpost_spans_lost_total{reason="no_room"}`. If the root is kept later, its `watchpost.lost_spans` has their
+//!   number.
 //!
-//! A trace that is open for a minute is decided in the same way. A span whose trace is no longer known counts as
-//! `reason="late"`. A trace that something happened in, and that no budget had room for, counts in
+//! A trace that is open for one minute is decided in the same way. A span whose trace is no longer known counts as
+//! `reason="late"`. A trace that has a reason to be kept, but exceeds all budgets, counts in
 //! `watchpost_traces_over_budget_total`.
 //!
-//! A kept span that is exported is a record like any other: `watchpost_records_*_total{signal="span"}` counts it, and
-//! the limits of [`otlp_endpoint`](crate::MonitorBuilder::otlp_endpoint) apply.
+//! An exported span is a record like any other: `watchpost_records_*_total{signal="span"}` counts it, and the limits of
+//! [`otlp_endpoint`](crate::MonitorBuilder::otlp_endpoint) apply.
 
 mod active_span;
 mod attribute_buffer;

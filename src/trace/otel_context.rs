@@ -1,4 +1,4 @@
-//! The current trace as OpenTelemetry's own context: plain OpenTelemetry spans and propagators find it there.
+//! The current trace as an OpenTelemetry context, where plain OpenTelemetry spans and propagators find it.
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
@@ -10,17 +10,17 @@ use super::trace_state::otel_state;
 use crate::context::Slot;
 use crate::model::{Sampling, SpanId, TraceId, catch_panic};
 
-/// A context in which an operation of ours is the current span.
+/// A context in which an operation of this crate is the current span.
 #[derive(Debug, Clone)]
 pub(crate) struct OtelContext(Option<Context>);
 
-/// While it lives, the context is the thread's current one.
+/// A guard that keeps a context attached to the thread.
 pub(crate) struct AttachedContext(Option<ContextGuard>);
 
-/// Whether the thread has OpenTelemetry's context, which is a thread local with a destructor.
+/// A thread local that shows whether OpenTelemetry's context, a thread local with a destructor, is still usable.
 ///
-/// It is initialized after that thread local, so it is destroyed before it: once it is gone, the context may be gone
-/// too, and touching it panics, which in a destructor of a thread local ends the process.
+/// It is initialized after OpenTelemetry's thread local and so destroyed before it. Once it is gone, the context may be
+/// gone too. Accessing the context then panics, which aborts the process inside a destructor of a thread local.
 struct ContextAlive(bool);
 
 thread_local! {
@@ -38,7 +38,7 @@ fn has_context() -> bool {
     HAS_CONTEXT.try_with(|has| has.0).unwrap_or(false)
 }
 
-/// Runs code that touches the thread's context. `None` on a thread that is ending and has no context any more.
+/// Runs code that accesses the thread's context. Returns `None` on a thread that is ending and has no context any more.
 #[inline]
 fn with_context<R>(work: impl FnOnce() -> R) -> Option<R> {
     if has_context() {
@@ -67,7 +67,7 @@ fn forget(guard: ContextGuard) {
 }
 
 impl OtelContext {
-    /// The thread's context, with this operation as its span.
+    /// Returns the thread's context with this operation as its span.
     #[inline]
     pub(crate) fn new(trace: TraceId, span: SpanId, sampling: Sampling, trace_state: &str) -> Self {
         let span_context = SpanContext::new(
@@ -84,7 +84,7 @@ impl OtelContext {
                 context.with_remote_span_context(span_context)
             }))
         });
-        // On a thread that is ending the span stands alone.
+        // On a thread that is ending, the context contains only the span.
         Self(Some(context.flatten().unwrap_or_else(|| {
             span_context.map_or_else(Context::new, |it| {
                 Context::new().with_remote_span_context(it)
@@ -92,24 +92,24 @@ impl OtelContext {
         })))
     }
 
-    /// No context: those of OpenTelemetry are left to the service.
+    /// Returns no context, because OpenTelemetry's contexts belong to the service.
     pub(super) fn none() -> Self {
         Self(None)
     }
 
-    /// The thread's context; an empty one on a thread that is ending.
+    /// Returns the thread's context, or an empty one on a thread that is ending.
     pub(crate) fn current() -> Self {
         Self(with_context(Context::current))
     }
 
-    /// Adds what a caller's `baggage` header says; what is no baggage is ignored.
+    /// Adds the members of a caller's `baggage` header. Invalid members are ignored.
     #[cold]
     pub(crate) fn with_baggage(self, header: &str) -> Self {
         let Self(Some(context)) = &self else {
             return self;
         };
         let with = BaggagePropagator::new().extract_with_context(context, &BaggageHeader(header));
-        // An empty one would be a value for nothing.
+        // Empty baggage is not stored in the context.
         if with.baggage().is_empty() {
             self
         } else {
@@ -117,7 +117,7 @@ impl OtelContext {
         }
     }
 
-    /// Makes it the thread's current context. Does nothing on a thread that is ending.
+    /// Makes this the thread's current context. Does nothing on a thread that is ending.
     #[inline]
     pub(crate) fn attach(&self) -> AttachedContext {
         let context = self.0.as_ref();
@@ -125,16 +125,18 @@ impl OtelContext {
     }
 }
 
-/// What of a trace goes along with a call to elsewhere.
+/// The kinds of headers that an outgoing call carries.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Propagation {
     pub(crate) trace_context: bool,
     pub(crate) baggage: bool,
 }
 
-/// Puts the headers of a call that is the operation `span` in the trace of `slot`, whose flags and `tracestate` go on.
-/// With `beside`, a current span of the service's own provider is what goes on, since nobody gets ours.
-/// A host that has changed the `tracestate` in its OpenTelemetry context sends what it put there.
+/// Puts the headers of an outgoing call, which is the operation `span` in the trace of `slot`. The trace's flags and
+/// `tracestate` are propagated.
+///
+/// With `beside`, a current span of the service's own provider is propagated instead, since our spans are not exported.
+/// If the host changed the `tracestate` in its OpenTelemetry context, that one is sent.
 pub(super) fn headers(
     slot: &Slot,
     span: SpanId,
@@ -150,7 +152,7 @@ pub(super) fn headers(
         of.is_valid() && !of.is_remote()
     };
     if carried.trace_context && beside && is_theirs() {
-        // The receiver of the service's provider gets that span, and none gets ours.
+        // Only the service's provider exports spans, so the header must name its span.
         TraceContextPropagator::new().inject_context(&context, &mut HeaderInjector(put));
     } else if carried.trace_context {
         let trace = slot.ids().trace;
@@ -162,8 +164,8 @@ pub(super) fn headers(
         {
             state = in_context.trace_state().header();
         }
-        // The random flag is sent on and never set here: receivers on opentelemetry-rust before 0.32 take a
-        // `traceparent` with the flags `03` for none.
+        // The random flag is propagated but never set here: opentelemetry-rust before 0.32 ignores a `traceparent`
+        // with the flags `03`.
         let text = super::traceparent::text(trace, span, sampling.trace_flags());
         put(
             "traceparent",
@@ -178,7 +180,7 @@ pub(super) fn headers(
     }
 }
 
-/// A carrier that hands headers on.
+/// A carrier that passes headers to a function.
 struct HeaderInjector<'a>(&'a mut dyn FnMut(&'static str, &str));
 
 impl Injector for HeaderInjector<'_> {
@@ -205,7 +207,7 @@ impl Extractor for BaggageHeader<'_> {
     }
 }
 
-/// The ids and flags of the current span of the service's own provider.
+/// Returns the IDs and flags of the current span of the service's own provider.
 #[cold]
 pub(crate) fn their_current_span() -> Option<(TraceId, SpanId, u8)> {
     let look = |context: &Context| {
@@ -230,7 +232,7 @@ pub(super) fn span_id(id: opentelemetry::SpanId) -> SpanId {
     SpanId::from_u64(u64::from_be_bytes(id.to_bytes()))
 }
 
-/// The ids of the thread's current OpenTelemetry span, if there is one.
+/// Returns the IDs of the thread's current OpenTelemetry span, if there is one.
 pub(super) fn current_span() -> Option<(TraceId, SpanId)> {
     let look = |context: &Context| {
         let span = context.span();

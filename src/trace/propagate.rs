@@ -1,4 +1,4 @@
-//! Context across tasks and threads.
+//! Context propagation across tasks and threads.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::otel_context::OtelContext;
 use crate::context::{self, Slot};
 use crate::model::SpanId;
 
-/// The operations that the calling thread is at, of every monitor, and the OpenTelemetry context.
+/// The calling thread's current operations, of every monitor, and its OpenTelemetry context.
 #[derive(Debug, Clone)]
 struct CapturedContext {
     operations: Vec<(Arc<Slot>, SpanId)>,
@@ -27,7 +27,7 @@ impl CapturedContext {
     /// Makes the operations the thread's current ones until the value is dropped.
     fn enter(&self) -> OperationGuard<'_> {
         for (slot, span) in &self.operations {
-            // A thread that is ending has none.
+            // On a thread that is ending, `enter` returns the slot and has no effect.
             drop(context::enter(Arc::clone(slot), *span));
         }
         OperationGuard(self)
@@ -44,10 +44,10 @@ impl Drop for OperationGuard<'_> {
     }
 }
 
-/// Runs a future in what is the current trace now, wherever it is polled.
+/// Runs a future in the trace that is current at this call, wherever the future is polled.
 ///
-/// Its spans, events and captured errors belong to the request or span in which this was called, also after that
-/// has ended. Where nothing is current, the future runs as it is.
+/// Its spans, events and captured errors belong to the request or span in which this function was called, even after
+/// that has ended. Without a current operation, the future runs unchanged.
 ///
 /// ```
 /// # async fn handler() {
@@ -85,11 +85,11 @@ impl<F: Future> Future for InTrace<F> {
     }
 }
 
-/// [`tokio::spawn`] in the current trace.
+/// Spawns a task in the current trace, with [`tokio::spawn`].
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime, as `tokio::spawn`.
+/// Panics if called outside a tokio runtime, like `tokio::spawn`.
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
@@ -98,11 +98,11 @@ where
     tokio::spawn(in_current_trace(future))
 }
 
-/// [`tokio::task::spawn_blocking`] in the current trace.
+/// Runs a closure in the current trace, with [`tokio::task::spawn_blocking`].
 ///
 /// # Panics
 ///
-/// Outside a tokio runtime, as `spawn_blocking`.
+/// Panics if called outside a tokio runtime, like `spawn_blocking`.
 pub fn spawn_blocking<F, R>(work: F) -> JoinHandle<R>
 where
     F: FnOnce() -> R + Send + 'static,

@@ -1,4 +1,4 @@
-//! The kept traces of the last seconds, for spans that are known by their trace ID alone.
+//! The recently kept traces, for ended spans of which only the trace ID is known.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use rustc_hash::FxHashMap;
 use crate::clock::{Nanos, nanos};
 use crate::model::{KeepReason, Sampling, TraceId};
 
-/// How long a decision is remembered.
+/// The time for which a decision is remembered.
 const REMEMBERED: Duration = Duration::from_secs(30);
-/// The most decisions that are remembered.
+/// The maximum number of decisions that are remembered.
 const MAX_REMEMBERED: usize = 100_000;
 
-/// A trace that is kept.
+/// A kept trace.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeptTraceInfo {
     pub(super) trace: TraceId,
     pub(super) reason: KeepReason,
-    /// The sampling decision at its start.
+    /// The sampling decision at the start of the trace.
     pub(super) sampling: Sampling,
 }
 
@@ -26,12 +26,12 @@ pub(super) struct KeptTraceInfo {
 #[derive(Debug, Default)]
 pub(super) struct RecentDecisions {
     kept: FxHashMap<TraceId, (KeepReason, Sampling)>,
-    /// The oldest first.
+    /// The traces in order of age, the oldest first.
     order: VecDeque<(Nanos, TraceId)>,
 }
 
 impl RecentDecisions {
-    /// The decision on a trace, if it was kept.
+    /// Returns the decision on a trace, if the trace was kept.
     pub(super) fn get(&self, trace: TraceId) -> Option<KeptTraceInfo> {
         let (reason, sampling) = *self.kept.get(&trace)?;
         Some(KeptTraceInfo {
@@ -41,7 +41,7 @@ impl RecentDecisions {
         })
     }
 
-    /// Adds a kept trace, and removes those that are too old or too many.
+    /// Adds a kept trace, and removes traces that are too old or exceed the maximum number.
     pub(super) fn insert(&mut self, kept: KeptTraceInfo, now: Nanos) {
         let decision = (kept.reason, kept.sampling);
         if self.kept.insert(kept.trace, decision).is_none() {

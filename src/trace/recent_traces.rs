@@ -1,4 +1,4 @@
-//! The kept traces that stay in memory. The routes and the jobs whose traces they are share it.
+//! The in-memory store of kept traces. Routes and jobs share its capacity.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,29 +16,29 @@ use crate::record::RequestRecord;
 use crate::redact::RedactionRules;
 use crate::worker::{BlockingPool, Record, RecordProcessor};
 
-/// A kept trace: what this process did in it.
+/// This process's part of a kept trace.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct KeptTrace {
-    /// Its id, as on the lines and in the response header.
+    /// The ID of the trace, as in log records and in the response header.
     pub trace_id: TraceId,
-    /// Why it is kept.
+    /// The reason why the trace was kept.
     pub kept: KeepReason,
-    /// When its first span began.
+    /// The start time of the first span.
     pub start: SystemTime,
-    /// The time from then to the end of its last span.
+    /// The time from the start of the first span to the end of the last span.
     pub duration: Duration,
-    /// Its spans by their beginning; several roots where this process was called several times.
+    /// The spans, ordered by start time. There are several roots if this process was called several times.
     pub spans: Vec<Span>,
 }
 
-/// Kept traces in their compact form, bounded in bytes. Of the source (a route, or the name of a topmost span) whose
-/// traces take the most, the oldest makes room.
+/// The kept traces in their compact encoding, bounded in bytes. When the store is full, it drops the oldest trace of
+/// the source (a route, or the name of a topmost span) whose traces take the most bytes.
 #[derive(Debug)]
 pub(crate) struct RecentTraces {
     max_bytes: usize,
     clock: Clock,
-    /// Of the monitor; a trace is read on any thread.
+    /// The monitor's redaction rules. They are stored here because any thread may read a trace.
     rules: RedactionRules,
     state: Mutex<RecentState>,
 }
@@ -47,32 +47,32 @@ pub(crate) struct RecentTraces {
 struct RecentState {
     bytes: usize,
     traces: FxHashMap<TraceId, StoredTrace>,
-    /// As many as [`SOURCES`].
+    /// The sources; always [`SOURCES`] entries.
     sources: Vec<SourceTraces>,
-    /// Traces that came so far.
+    /// The number of traces added so far.
     count: u64,
 }
 
-/// What is held of a trace.
+/// The stored records of one trace.
 #[derive(Debug)]
 struct StoredTrace {
-    /// Its place in the order in which traces came.
+    /// The position of the trace in order of arrival.
     number: u64,
     source: usize,
     parts: Vec<(Nanos, Box<[u8]>)>,
 }
 
-/// The traces of one source, in the order in which they came.
+/// The traces of one source, in order of arrival.
 #[derive(Debug, Default)]
 struct SourceTraces {
     bytes: usize,
     order: VecDeque<TraceId>,
 }
 
-/// Sources that are told apart.
+/// The number of distinct sources.
 const SOURCES: usize = 256;
 
-/// What an entry takes beside its bytes.
+/// The estimated overhead of an entry, in bytes, on top of its record.
 const OVERHEAD: usize = 96;
 
 impl RecentTraces {
@@ -102,7 +102,7 @@ impl RecentTraces {
         while state.bytes > self.max_bytes && state.drop_one() {}
     }
 
-    /// The kept traces, the newest first.
+    /// Returns the kept traces, the newest first.
     pub(crate) fn traces(&self) -> Vec<KeptTrace> {
         let mut ids: Vec<_> = {
             let Some(state) = lock_for_status(&self.state) else {
@@ -116,7 +116,7 @@ impl RecentTraces {
         ids.filter_map(|(_, id)| self.trace(id)).collect()
     }
 
-    /// The kept trace of an id.
+    /// Returns the kept trace with this ID.
     pub(crate) fn trace(&self, trace_id: TraceId) -> Option<KeptTrace> {
         let parts = lock_for_status(&self.state)?
             .traces
@@ -171,7 +171,7 @@ impl RecentState {
         self.bytes += cost;
     }
 
-    /// Drops a trace; whether there was one.
+    /// Drops the oldest trace of the largest source. Returns whether there was one.
     fn drop_one(&mut self) -> bool {
         let Some(most) = self.sources.iter_mut().max_by_key(|of| of.bytes) else {
             return false;
@@ -188,14 +188,14 @@ impl RecentState {
     }
 }
 
-/// The number of a part's source. Spans that come without their root have one together.
+/// Returns the number of a part's source. All spans that arrive without their root share one source.
 fn source_of(part: &TracePart<'_>) -> usize {
     let name = match part.root {
         TraceRoot::None => return 0,
         TraceRoot::Request(request) => {
             RequestRecord::read(request).map_or(&[][..], |it| it.route.as_bytes())
         }
-        // Names may be numbered.
+        // Names may end with a number, so only the part up to the first digit counts.
         TraceRoot::Span(span) => {
             let mut parts = span.name.as_bytes().split(u8::is_ascii_digit);
             parts.next().unwrap_or_default()
@@ -207,7 +207,7 @@ fn source_of(part: &TracePart<'_>) -> usize {
     1 + (hash >> 32) as usize % (SOURCES - 1)
 }
 
-/// Hands kept traces to the memory.
+/// Adds kept traces to the in-memory store.
 pub(crate) struct RecentTracesProcessor(pub(crate) Arc<RecentTraces>);
 
 impl RecordProcessor for RecentTracesProcessor {

@@ -4,20 +4,21 @@ use opentelemetry_sdk::Resource;
 use crate::model::TraceId;
 use crate::semconv;
 
-/// Who speaks, as the settings know it.
+/// The identity of the service, from the settings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServiceIdentity<'a> {
     pub(crate) name: &'a str,
     pub(crate) version: Option<&'a str>,
     pub(crate) environment: Option<&'a str>,
     pub(crate) instance: Option<&'a str>,
-    /// Of `OTEL_RESOURCE_ATTRIBUTES`: anything. They overrule what is detected, and the above overrules them.
+    /// The attributes of `OTEL_RESOURCE_ATTRIBUTES`, which can have any key. They override detected attributes, and the
+    /// fields above override them.
     pub(crate) attributes: &'a [(String, String)],
 }
 
-/// What all spans of this process have in common. Without an instance's name one is made up.
+/// Returns the resource of all spans of this process. If no instance name is set, a random one is generated.
 pub(crate) fn resource(origin: &ServiceIdentity<'_>) -> Resource {
-    // Where a key comes twice the later holds: what is detected, what the host says, what the settings say.
+    // If a key occurs twice, the later one wins. The order is: detected, set by the host, set in the settings.
     let mut all = vec![KeyValue::new("process.pid", i64::from(std::process::id()))];
     all.extend(host_name().map(|name| KeyValue::new("host.name", name)));
     let free = origin.attributes.iter();
@@ -40,7 +41,7 @@ pub(crate) fn resource(origin: &ServiceIdentity<'_>) -> Resource {
         .build()
 }
 
-/// A random UUID.
+/// Returns a random UUID.
 fn made_up_instance() -> String {
     let [high, low] = [
         TraceId::random().to_u128() >> 64,
@@ -58,7 +59,7 @@ fn made_up_instance() -> String {
     parts.join("-")
 }
 
-/// The machine's name, where the system tells it by a file.
+/// Returns the host name, if the system provides it in a file.
 fn host_name() -> Option<String> {
     let read = |path| std::fs::read_to_string(path).ok();
     let name = read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname"))?;

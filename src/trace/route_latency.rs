@@ -1,4 +1,4 @@
-//! What is slow for a route: longer than 99 of 100 of its recent requests.
+//! The limit for slow requests of a route: longer than 99 of 100 of its recent requests.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -9,13 +9,14 @@ use crate::clock::Nanos;
 use crate::context::RouteId;
 use crate::model::lock;
 
-/// Four buckets a power of two, from about 1 microsecond to 2 minutes: a limit is at most 19 % too high.
+/// The number of buckets: four for each power of two, from about 1 microsecond to 2 minutes. A limit is at most 19 %
+/// too high.
 const BUCKETS: usize = 4 * 27;
 const FIRST_POWER: u32 = 10;
-/// Requests of a route that must have been seen before its limit holds.
+/// The number of requests of a route before its limit applies.
 const ENOUGH: u64 = 500;
 
-/// The durations of one route and its limit.
+/// The histogram of one route's durations, and the route's limit.
 #[derive(Debug)]
 pub(crate) struct RouteLatency {
     counts: [AtomicU32; BUCKETS],
@@ -30,7 +31,7 @@ impl RouteLatency {
         }
     }
 
-    /// Counts a duration; whether it is over the limit.
+    /// Counts a duration. Returns whether it is over the limit.
     #[inline]
     pub(crate) fn record_and_check(&self, duration: Nanos) -> bool {
         if let Some(count) = self.counts.get(bucket(duration)) {
@@ -39,7 +40,7 @@ impl RouteLatency {
         duration > self.limit.load(Relaxed)
     }
 
-    /// Takes a new limit from what was counted, and forgets half of that.
+    /// Computes a new limit from the counts, and then halves the counts.
     fn renew(&self) {
         let counts = self
             .counts
@@ -62,19 +63,19 @@ impl RouteLatency {
     }
 }
 
-/// The bucket of a duration.
+/// Returns the bucket of a duration.
 #[inline]
 fn bucket(duration: Nanos) -> usize {
     let power = duration.max(1).ilog2();
     if power < FIRST_POWER {
         return 0;
     }
-    // The two bits below the highest.
+    // The two bits below the highest bit.
     let quarter = (duration >> (power - 2) & 3) as usize;
     ((power - FIRST_POWER) as usize * 4 + quarter).min(BUCKETS - 1)
 }
 
-/// The least duration above a bucket.
+/// Returns the smallest duration above a bucket.
 fn upper_bound(bucket: usize) -> Nanos {
     let power = FIRST_POWER + bucket as u32 / 4;
     if bucket == BUCKETS - 1 {
@@ -83,7 +84,7 @@ fn upper_bound(bucket: usize) -> Nanos {
     (1 << power) + (bucket as u64 % 4 + 1) * (1 << (power - 2))
 }
 
-/// The times of one monitor's routes, which are bounded in number.
+/// The latencies of one monitor's routes. The number of routes is bounded.
 #[derive(Debug, Default)]
 pub(crate) struct RouteLatencies(Mutex<FxHashMap<RouteId, Arc<RouteLatency>>>);
 

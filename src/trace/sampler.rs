@@ -1,4 +1,4 @@
-//! Which traces are kept: by ratio at their start, by what happened at their end, within limits.
+//! The sampler: selects traces by ratio when they start, and applies the limits when they end.
 
 use super::budget::{Budget, BudgetSource};
 use super::config::TraceConfig;
@@ -6,17 +6,17 @@ use crate::clock::Nanos;
 use crate::context::{RouteId, Routes};
 use crate::model::TraceId;
 
-/// The ratio as a bound for a trace id's low bits, and the limits of one monitor.
+/// The sampler of one monitor: the ratio, as a bound on a trace ID's low bits, and the limits.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     ratio: u64,
-    /// By route, the first that fits.
+    /// The bounds for individual routes. The first match wins.
     rules: Vec<(Box<str>, u64)>,
     traces: Budget,
     bytes: Budget,
 }
 
-/// Ids are compared by so many of their low bits, as the conventions of a consistent ratio have it.
+/// The number of low bits of a trace ID that are compared, as in OpenTelemetry's consistent probability sampling.
 const BITS: u32 = 56;
 
 impl Sampler {
@@ -35,7 +35,7 @@ impl Sampler {
         }
     }
 
-    /// Whether the ratio chooses a trace. The same id is chosen by every service of the same or a higher ratio.
+    /// Whether the ratio selects a trace. Every service with the same or a higher ratio selects the same ID.
     #[inline]
     pub(crate) fn chooses(&self, trace: TraceId, route: RouteId, routes: &Routes) -> bool {
         let ratio = if self.rules.is_empty() {
@@ -53,12 +53,12 @@ impl Sampler {
         rule.map_or(self.ratio, |(_, ratio)| *ratio)
     }
 
-    /// Whether one more sampled trace of a source fits into this second.
+    /// Takes one trace of a source from the limit of sampled traces per second. Returns whether the limit has room.
     pub(crate) fn take_trace(&self, source: BudgetSource, now: Nanos) -> bool {
         self.traces.take(source, 1, now)
     }
 
-    /// Whether so many bytes of a trace that is kept for what happened fit into the budget.
+    /// Takes the bytes of a trace that is kept for a reason from the byte budget. Returns whether the budget has room.
     pub(crate) fn take_bytes(&self, source: BudgetSource, bytes: u64, now: Nanos) -> bool {
         self.bytes.take(source, bytes, now)
     }
@@ -69,7 +69,7 @@ fn bound(ratio: f64) -> u64 {
     (ratio.clamp(0.0, 1.0) * (1_u64 << BITS) as f64) as u64
 }
 
-/// A pattern is a route, or the beginning of one before a `*`.
+/// Whether a pattern matches a route. A pattern is a route, or a prefix followed by `*`.
 fn fits(pattern: &str, route: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(beginning) => route.starts_with(beginning),

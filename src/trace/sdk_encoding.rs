@@ -1,4 +1,4 @@
-//! The SDK's span data in the compact encoding.
+//! Encodes the SDK's span data in the compact encoding.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,10 +16,10 @@ use crate::clock::Nanos;
 use crate::model::codec::Reader;
 use crate::model::{SpanId, cut};
 
-/// Bytes of a text in an array.
+/// The maximum length of a text in an array, in bytes.
 const MAX_ITEM: usize = 1024;
 
-/// The parts of a span in their compact form.
+/// The parts of a span in their compact encoding.
 pub(super) struct EncodedSpanData {
     attributes: AttributeBuffer,
     events: AttributeBuffer,
@@ -94,7 +94,7 @@ impl EncodedSpanData {
     }
 }
 
-/// A time of the wall clock as a reading of the monitor's.
+/// Converts a wall clock time to a time of the monitor's clock.
 fn reading(traces: &Traces, time: SystemTime) -> Nanos {
     let wall = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let clock = traces.requests().clock();
@@ -121,7 +121,7 @@ fn put_attributes(out: &mut AttributeBuffer, attributes: &[KeyValue]) {
     }
 }
 
-/// The values of an array, as many as have room, and whether these are all of them, in whole.
+/// Encodes the values of an array, as many as have room. Returns them, and whether all of them are complete.
 fn items(array: &Array) -> (AttributeBuffer, bool) {
     let (mut out, mut whole) = (AttributeBuffer::array_items(), true);
     let mut put = |value: ValueRef<'_>| out.put(|out| put_value(out, value));

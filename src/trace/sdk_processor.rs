@@ -17,7 +17,7 @@ use super::unique_attributes::is_made_of_tracing;
 use crate::context::{self, OperationIds};
 use crate::model::{Sampling, TraceId};
 
-/// Brings spans to their trace.
+/// The span processor that adds SDK spans to their trace.
 #[derive(Debug)]
 pub(super) struct SdkSpanProcessor(pub(super) Arc<Traces>);
 
@@ -33,14 +33,14 @@ impl SpanProcessor for SdkSpanProcessor {
         let number = traces.requests().number();
         let here = context::current_slot(number);
         let is_unknown = || {
-            // A span of a provider that knows nothing of us.
+            // The parent is a span of a provider that is not joined.
             parent.is_valid()
                 && !parent.is_remote()
                 && traces.requests().find_trace(trace).is_none()
         };
         let current = here.filter(|(slot, _)| slot.ids().trace == trace || is_unknown());
         let place = if let Some(open) = plain.find(parent_id) {
-            // Below a plain span, and below what of ours was entered in it since.
+            // The parent is a plain span, or an operation of ours that was entered inside it.
             let entered = current.filter(|(_, span)| *span != open.above);
             let above = entered.as_ref().map_or(open.above, |(_, span)| *span);
             let parent = if entered.is_some() { above } else { parent_id };
@@ -74,7 +74,7 @@ impl SpanProcessor for SdkSpanProcessor {
             };
             return plain.insert(id, open);
         };
-        // One whose place is not found goes the way of orphans.
+        // A span without a known place is handled as an orphan when it ends.
         if let Some((slot, above, parent)) = place {
             let open = SdkSpanState {
                 slot,
@@ -121,8 +121,8 @@ impl SpanProcessor for SdkSpanProcessor {
     }
 }
 
-/// The decision on a trace that begins in this process with a plain span, whose parent is elsewhere. The host has read
-/// the parent from where it comes, and so trusts it.
+/// Makes the sampling decision for a trace that begins in this process with a plain span whose parent is remote. The
+/// host's own code read that parent, so it is trusted.
 pub(super) fn first_here(
     traces: &Traces,
     trace: TraceId,

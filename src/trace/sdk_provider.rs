@@ -18,11 +18,11 @@ use super::unique_attributes::MAX_SET;
 use crate::context;
 use crate::model::{read_lock, write_lock};
 
-/// The traces of each monitor, for what has a context alone.
+/// The traces of each monitor, for callers that only have a context.
 static ALL: RwLock<Vec<(u32, Weak<Traces>)>> = RwLock::new(Vec::new());
 
-/// The context that a call to elsewhere carries, where `context` is the thread's current one and an operation of ours
-/// lies inside its span: that has no context of its own.
+/// Returns the context for an outgoing call if `context` is the thread's current one and an operation of this crate is
+/// inside its span. Such an operation has no context of its own.
 pub(crate) fn outgoing(context: &Context) -> Option<Context> {
     let monitor = context::with_current(None, |slot, _| slot.monitor())?;
     let of = context.span();
@@ -37,7 +37,7 @@ pub(crate) fn outgoing(context: &Context) -> Option<Context> {
         traces.upgrade()?
     };
     if traces.foreign_otel().leaves_contexts() && !traces.sender().is_exported() {
-        // The receiver of the service's provider gets the span of its context, and none gets ours.
+        // Only the service's provider exports spans, so the header must name the span of its context.
         return None;
     }
     let (slot, span) = traces.current()?;
@@ -67,8 +67,8 @@ pub(crate) fn provider(traces: &Arc<Traces>) -> SdkTracerProvider {
         .build()
 }
 
-/// Records every span: what is kept is decided when the trace's root has ended. The flag that is sent on is the
-/// parent's within this process; for the first span here, what the sampler says of its parent elsewhere.
+/// Records every span, because the decision to keep a trace is made when its root has ended. Within this process, the
+/// sampled flag is the parent's. For the first span in this process, the sampler decides, based on the remote parent.
 #[derive(Debug, Clone)]
 struct RecordAllSampler(Arc<Traces>);
 

@@ -9,33 +9,34 @@ use super::otel_context;
 use crate::context::Slot;
 use crate::model::{SpanId, lock};
 
-/// Spans are spread over so many tables by their ids, which are random.
+/// The number of tables. Spans are distributed over them by their IDs, which are random.
 const SHARDS: usize = 16;
-/// Spans under way that a table knows; more of them are not ours to know.
+/// The maximum number of active spans in a table. Further spans are not tracked.
 const MAX_OPEN: usize = 6_250;
 
-/// The plain spans of one monitor that are under way.
+/// The active plain spans of one monitor.
 #[derive(Debug, Default)]
 pub(crate) struct SdkSpans {
     count: AtomicUsize,
     open: [Mutex<FxHashMap<SpanId, SdkSpanState>>; SHARDS],
 }
 
-/// Where a plain span hangs.
+/// The place of a plain span in its trace.
 #[derive(Debug, Clone)]
 pub(super) struct SdkSpanState {
     pub(super) slot: Arc<Slot>,
-    /// What of ours was current when it started: it lies below that, and above what is entered later.
+    /// This crate's operation that was current when the span started. It encloses the span; operations that are entered
+    /// later are inside the span.
     pub(super) above: SpanId,
     pub(super) parent: SpanId,
-    /// Whether it is the root of a trace that it began.
+    /// Whether the span is the root of its trace.
     pub(super) is_root: bool,
-    /// Whether tracing-opentelemetry's layer made it of a `tracing` span.
+    /// Whether tracing-opentelemetry's layer created the span for a `tracing` span.
     pub(super) of_tracing: bool,
 }
 
 impl SdkSpans {
-    /// Whether none is under way, told without a lock.
+    /// Whether there are no active spans. Takes no lock.
     #[inline]
     fn is_empty(&self) -> bool {
         self.count.load(Relaxed) == 0
@@ -69,7 +70,7 @@ impl SdkSpans {
         removed
     }
 
-    /// Whether a span is one that tracing-opentelemetry's layer, as this crate composes it, makes of a `tracing` span.
+    /// Whether this crate's tracing-opentelemetry layer created a span for a `tracing` span.
     pub(super) fn is_of_tracing(&self, span: SpanId) -> bool {
         !self.is_empty()
             && self
@@ -78,7 +79,8 @@ impl SdkSpans {
                 .is_some_and(|open| open.of_tracing)
     }
 
-    /// The innermost operation: the plain span that is current, if it started under what of ours is current now.
+    /// Returns the innermost operation: the current plain span, if it started under this crate's current operation, or
+    /// else that operation.
     #[inline]
     pub(super) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
         if self.is_empty() {
@@ -87,7 +89,7 @@ impl SdkSpans {
         self.below(slot, current).unwrap_or(current)
     }
 
-    /// Where a span lies that starts while a plain span is current and nothing of ours is.
+    /// Returns the place of a span that starts while a plain span is current and no operation of this crate is.
     #[cold]
     pub(super) fn current(&self) -> Option<(Arc<Slot>, SpanId)> {
         if self.is_empty() {

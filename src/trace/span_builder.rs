@@ -1,4 +1,4 @@
-//! Spans that a user makes by hand: `monitor.span("name").run(future)`.
+//! Spans that are created in code: `monitor.span("name").run(future)`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,8 +16,8 @@ use crate::model::{Attributes, Value};
 
 /// A span that has not started, from [`Monitor::span`](crate::Monitor::span).
 ///
-/// It starts with [`run`](Self::run), [`try_run`](Self::try_run) or [`in_scope`](Self::in_scope), as a child of the
-/// current operation, or as the root of a trace of its own where there is none.
+/// [`run`](Self::run), [`try_run`](Self::try_run) or [`in_scope`](Self::in_scope) starts it as a child of the current
+/// operation. Without a current operation, it is the root of a new trace.
 #[derive(Debug)]
 #[must_use = "a span starts when it is run"]
 pub struct SpanBuilder {
@@ -28,7 +28,7 @@ pub struct SpanBuilder {
 }
 
 impl SpanBuilder {
-    /// Without traces the code runs as it is.
+    /// Creates a builder. If `traces` is `None`, the code runs without a span.
     pub(crate) fn new(traces: Option<Arc<Traces>>, name: Cow<'static, str>) -> Self {
         Self {
             traces,
@@ -38,7 +38,7 @@ impl SpanBuilder {
         }
     }
 
-    /// Sets an attribute. Its value is redacted before it is shown.
+    /// Sets an attribute. The value is redacted before it is displayed or exported.
     pub fn attr(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
         self.attributes.insert(key, value);
         self
@@ -64,8 +64,8 @@ impl SpanBuilder {
     ///
     /// # Cancel safety
     ///
-    /// As cancel safe as `future`. If it is dropped before it completes, the span ends with `watchpost.outcome`
-    /// `cancelled`.
+    /// This future is as cancel safe as `future`. If it is dropped before it completes, the span ends with
+    /// `watchpost.outcome` `cancelled`.
     pub fn run<F: Future>(self, future: F) -> RunSpan<F> {
         RunSpan {
             running: self.begin(),
@@ -73,11 +73,11 @@ impl SpanBuilder {
         }
     }
 
-    /// Runs a future as [`run`](Self::run) does. An `Err` sets the span's status to an error with the error's text.
+    /// Runs a future like [`run`](Self::run). An `Err` sets the span's status to an error with the error's text.
     ///
     /// # Cancel safety
     ///
-    /// As [`run`](Self::run).
+    /// The same as [`run`](Self::run).
     pub fn try_run<F, T, E>(self, future: F) -> TryRunSpan<F>
     where
         F: Future<Output = Result<T, E>>,
@@ -105,7 +105,7 @@ pin_project! {
     #[derive(Debug)]
     #[must_use = "futures do nothing unless awaited"]
     pub struct RunSpan<F> {
-        // Before `running`: what it drops still belongs to the span.
+        // Declared before `running`, so that the future is dropped while the span is still open.
         #[pin]
         future: F,
         running: Option<ManualSpan>,

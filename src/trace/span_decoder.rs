@@ -1,4 +1,4 @@
-//! Kept spans as OpenTelemetry's own.
+//! Converts kept spans to the span data of the OpenTelemetry SDK.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ use crate::model::{SpanId, TraceId, prefix};
 use crate::semconv;
 use crate::worker::Record;
 
-/// Makes OpenTelemetry's spans of records.
+/// Decodes records into the span data of the OpenTelemetry SDK.
 pub(crate) struct SpanDecoder {
     clock: Clock,
     limits: SpanLimits,
@@ -179,7 +179,7 @@ impl SpanDecoder {
         }
     }
 
-    /// The text, cut at the limit, which counts characters.
+    /// Truncates a text to the limit, which counts characters.
     fn text(&self, mut text: String) -> StringValue {
         let max = self.limits.value_length as usize;
         if text.len() > max
@@ -193,7 +193,7 @@ impl SpanDecoder {
 
 impl DecodeSpans for SpanDecoder {
     fn spans(&mut self, record: &Record<'_>, out: &mut Vec<SpanData>) {
-        // Its caller decided against the trace: it is shown here and sent nowhere.
+        // The caller did not sample the trace: it stays in memory and is not exported.
         let is_local = |part: TracePart<'_>| part.sampling.is_local();
         if TracePart::read(record.body).is_none_or(is_local) {
             return;

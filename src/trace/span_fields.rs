@@ -1,4 +1,4 @@
-//! The fields of a `tracing` span in their compact form.
+//! The fields of a `tracing` span in their compact encoding.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use super::span_record::{SpanKind, SpanStatus, ValueRef};
 use crate::model::codec::Reader;
 use crate::model::text::put_formatted;
 
-/// What a span says. `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_description` have the meaning
-/// that tracing-opentelemetry gave them.
+/// The fields of a span. `otel.name`, `otel.kind`, `otel.status_code` and `otel.status_description` have the same
+/// meaning as in tracing-opentelemetry.
 pub(super) struct SpanFields {
     pub(super) attributes: AttributeBuffer,
-    /// Length-prefixed: `otel.name`; empty for none.
+    /// The length-prefixed value of `otel.name`; empty if there is none.
     pub(super) name: Vec<u8>,
     pub(super) status_text: Vec<u8>,
     pub(super) kind: Option<SpanKind>,
@@ -32,7 +32,7 @@ impl SpanFields {
         }
     }
 
-    /// Takes what was recorded later in place of earlier values.
+    /// Adds fields that were recorded later, replacing earlier values.
     pub(super) fn append(&mut self, more: Self) {
         self.attributes.append(&more.attributes);
         if !more.name.is_empty() {
@@ -45,7 +45,7 @@ impl SpanFields {
         self.status = more.status.or(self.status);
     }
 
-    /// A field that says something of the span itself; whether it is one.
+    /// Handles a field that describes the span itself. Returns whether it is such a field.
     fn special(&mut self, key: &str, value: fmt::Arguments<'_>) -> bool {
         let into = match key {
             "otel.name" => &mut self.name,
@@ -84,7 +84,7 @@ impl SpanFields {
     }
 }
 
-/// What begins a key that may be special.
+/// Whether a key may be one of the special fields.
 fn may_be_special(key: &str) -> bool {
     key.starts_with("otel.")
 }
@@ -104,7 +104,7 @@ impl Visit for SpanFields {
     fn record_u64(&mut self, field: &Field, value: u64) {
         match i64::try_from(value) {
             Ok(value) => self.record_i64(field, value),
-            // What no whole number of OpenTelemetry's holds is told as text.
+            // A number that does not fit into OpenTelemetry's integer is stored as text.
             Err(_) => self.attributes.text(field.name(), &value.to_string()),
         }
     }

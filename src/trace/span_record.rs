@@ -1,4 +1,4 @@
-//! The compact form of a span that has ended, and of a kept trace on its way to the worker.
+//! The compact encoding of an ended span, and of a kept trace on its way to the worker.
 
 use std::ops::Range;
 
@@ -7,11 +7,11 @@ use crate::model::codec::{Reader, put_bytes, put_sized, put_str};
 use crate::model::{KeepReason, LOOKAHEAD, Sampling, SpanId, TraceId, cut, prefix};
 use crate::semconv;
 
-/// Bytes of one span at most: its texts are cut here, its other parts are bounded where they are made.
+/// The maximum size of one span in bytes. Texts are truncated here; the other parts are bounded where they are built.
 pub(crate) const MAX_SPAN: usize = 32 * 1024;
 const MAX_NAME: usize = 1024;
 const MAX_STATUS: usize = 2048;
-/// Bytes of the name of an event.
+/// The maximum length of an event's name, in bytes.
 const MAX_EVENT_NAME: usize = 2048;
 const MAX_SCOPE: usize = 256;
 
@@ -41,7 +41,7 @@ impl SpanKind {
         Self::Consumer,
     ];
 
-    /// The name, in lower case.
+    /// Returns the name in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Internal => "internal",
@@ -62,14 +62,14 @@ pub enum SpanStatus {
     Unset,
     /// The code set the status to OK.
     Ok,
-    /// It failed.
+    /// The operation failed.
     Error,
 }
 
 impl SpanStatus {
     const ALL: [Self; 3] = [Self::Unset, Self::Ok, Self::Error];
 
-    /// The name, in lower case.
+    /// Returns the name in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unset => "unset",
@@ -79,10 +79,10 @@ impl SpanStatus {
     }
 }
 
-/// A span in its compact form. Texts are as they came: whoever shows them scrubs them first.
+/// A span in its compact encoding. Texts are not redacted: redact them before displaying or exporting them.
 ///
-/// Attributes are each a key and a value in the form of [`put_value`]. Events are each a time, a name and length-prefixed
-/// attributes; links a trace id, a span id and length-prefixed attributes.
+/// An attribute is a key and a value as encoded by [`put_value`]. An event is a time, a name and length-prefixed
+/// attributes. A link is a trace ID, a span ID and length-prefixed attributes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SpanRecord<'a> {
     pub(crate) span: SpanId,
@@ -93,16 +93,16 @@ pub(crate) struct SpanRecord<'a> {
     pub(crate) status: SpanStatus,
     pub(crate) name: &'a str,
     pub(crate) status_text: &'a str,
-    /// Who made it: the instrumentation scope; empty for this crate.
+    /// The instrumentation scope that created the span; empty for this crate.
     pub(crate) scope: &'a str,
     pub(crate) attributes: &'a [u8],
     pub(crate) events: &'a [u8],
     pub(crate) links: &'a [u8],
-    /// Attributes, events and links that were left out.
+    /// The number of attributes, events and links that were dropped.
     pub(crate) left_out: u32,
 }
 
-/// Appends a span, its length before it.
+/// Appends a length-prefixed span.
 pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
     put_sized(out, |out| {
         let mut head = [0; 38];
@@ -133,7 +133,7 @@ pub(crate) fn put_span(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
     });
 }
 
-/// Appends length-prefixed attributes and the mark that a text was cut.
+/// Appends length-prefixed attributes, including the attribute that marks a truncated text.
 #[cold]
 fn put_marked(out: &mut Vec<u8>, attributes: &[u8]) {
     put_sized(out, |out| {
@@ -142,14 +142,14 @@ fn put_marked(out: &mut Vec<u8>, attributes: &[u8]) {
     });
 }
 
-/// Appends the attribute that says that a text was cut.
+/// Appends the attribute that marks a truncated text.
 pub(super) fn put_mark(out: &mut Vec<u8>) {
     put_str(out, semconv::WATCHPOST_TRUNCATED);
     put_value(out, ValueRef::Bool(true));
 }
 
 impl<'a> SpanRecord<'a> {
-    /// Reads a span; `None` if it is not one.
+    /// Reads a span. Returns `None` if the record is malformed.
     pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
         let mut r = Reader::new(record);
         Some(Self {
@@ -177,17 +177,17 @@ pub(crate) enum ValueRef<'a> {
     I64(i64),
     F64(f64),
     Bool(bool),
-    /// Values of one of the types above, in this form.
+    /// Values of one of the types above, in the same encoding.
     Array(Reader<'a>),
 }
 
-/// Reads attributes, up to the first that cannot be read: those of `record::put_attributes`, and arrays.
+/// Reads attributes, up to the first malformed one. Also reads those of `record::put_attributes`, and arrays.
 pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (&str, ValueRef<'_>)> {
     let mut reader = Reader::new(bytes);
     std::iter::from_fn(move || Some((reader.str()?, value(&mut reader)?)))
 }
 
-/// The keys of attributes as they stand there, and where each attribute stands.
+/// Iterates over the keys of encoded attributes, each with the byte range of its attribute.
 pub(super) fn items(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Range<usize>)> {
     let mut reader = Reader::new(bytes);
     std::iter::from_fn(move || {
@@ -236,19 +236,19 @@ pub(crate) fn value<'a>(reader: &mut Reader<'a>) -> Option<ValueRef<'a>> {
     })
 }
 
-/// Bytes of the fields of a `tracing` event. The last of them are looked at, so that a secret at the end is known by
-/// its shape, and not shown.
+/// The maximum size of the fields of a `tracing` event, in bytes. It includes a look-ahead, so that a secret at the
+/// truncation point is still recognized and redacted.
 const MAX_FIELDS: usize = 4096 + LOOKAHEAD;
 
-/// Something that happened during a span.
+/// An event of a span.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum EventRef<'a> {
     Named {
         name: &'a str,
         attributes: &'a [u8],
     },
-    /// A `tracing` event: its callsite, with [`event::SHORTENED`](super::event::SHORTENED) where that is so, and its
-    /// fields in the form of `event::put_fields`.
+    /// A `tracing` event: the number of its callsite, with [`event::SHORTENED`](super::event::SHORTENED) set if a field
+    /// was truncated or dropped, and its fields as encoded by `event::put_fields`.
     Tracing {
         callsite: u32,
         fields: &'a [u8],
@@ -302,7 +302,7 @@ pub(crate) fn put_link(out: &mut Vec<u8>, trace: TraceId, span: SpanId, attribut
     put_bytes(out, attributes);
 }
 
-/// Reads links: trace, span, attributes.
+/// Reads links, each as trace ID, span ID and attributes.
 pub(crate) fn links(bytes: &[u8]) -> impl Iterator<Item = (TraceId, SpanId, &[u8])> {
     let mut reader = Reader::new(bytes);
     std::iter::from_fn(move || {
@@ -311,49 +311,49 @@ pub(crate) fn links(bytes: &[u8]) -> impl Iterator<Item = (TraceId, SpanId, &[u8
     })
 }
 
-/// The root of a trace's part.
+/// The root of a part of a trace.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum TraceRoot<'a> {
-    /// None: these are further spans of a trace.
+    /// The part has no root; it holds further spans of a trace.
     None,
-    /// A request, in the form of `record::RequestRecord`; its end is the record's time.
+    /// A request, as encoded by `record::RequestRecord`. It ended at the time of the record.
     Request(&'a [u8]),
     Span(SpanRecord<'a>),
 }
 
-/// Spans of one kept trace.
+/// A record with spans of one kept trace.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TracePart<'a> {
     pub(crate) trace: TraceId,
     pub(crate) kept: KeepReason,
-    /// The decision at its start.
+    /// The sampling decision at the start of the trace.
     pub(crate) sampling: Sampling,
-    /// Spans of the trace for which there was no room.
+    /// The number of spans of the trace that were dropped for lack of room.
     pub(crate) lost: u32,
-    /// Events of the root for which there was no room.
+    /// The number of events of the root that were dropped for lack of room.
     pub(crate) events_lost: u32,
     pub(crate) trace_state: &'a str,
-    /// Events of the root, beside its own.
+    /// Further events of the root, in addition to those in its record.
     pub(crate) events: &'a [u8],
     pub(crate) root: TraceRoot<'a>,
     spans: &'a [u8],
 }
 
-/// The head of a part.
+/// The header of a part.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PartHead<'a> {
     pub(crate) trace: TraceId,
     pub(crate) reason: KeepReason,
-    /// The sampling decision at the trace's start.
+    /// The sampling decision at the start of the trace.
     pub(crate) sampling: Sampling,
-    /// Spans of the trace that had no room.
+    /// The number of spans of the trace that were dropped for lack of room.
     pub(crate) lost_spans: u32,
-    /// Events of the root that had no room.
+    /// The number of events of the root that were dropped for lack of room.
     pub(crate) lost_events: u32,
     pub(crate) trace_state: &'a str,
 }
 
-/// Appends the head of a part. The root's further events, the root and the other spans follow.
+/// Appends the header of a part. The root's further events, the root and the other spans follow it.
 pub(crate) fn put_head(out: &mut Vec<u8>, head: &PartHead<'_>) {
     out.extend_from_slice(&head.trace.to_u128().to_le_bytes());
     out.extend_from_slice(&[head.reason.index(), head.sampling.bits()]);
@@ -362,25 +362,25 @@ pub(crate) fn put_head(out: &mut Vec<u8>, head: &PartHead<'_>) {
     put_str(out, head.trace_state);
 }
 
-/// Appends that there is no root.
+/// Appends the marker for a part without a root.
 pub(crate) fn put_no_root(out: &mut Vec<u8>) {
     out.push(0);
 }
 
-/// Appends the root, a request, which `write` appends.
+/// Appends a request as the root; `write` appends its record.
 pub(crate) fn put_request_root(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(1);
     put_sized(out, write);
 }
 
-/// Appends the root, a span.
+/// Appends a span as the root.
 pub(crate) fn put_span_root(out: &mut Vec<u8>, span: &SpanRecord<'_>) {
     out.push(2);
     put_span(out, span);
 }
 
 impl<'a> TracePart<'a> {
-    /// Reads a part; `None` if it is not one.
+    /// Reads a part. Returns `None` if the record is malformed.
     pub(crate) fn read(record: &'a [u8]) -> Option<Self> {
         let mut r = Reader::new(record);
         let trace = TraceId::from_u128(r.u128()?);
@@ -407,7 +407,7 @@ impl<'a> TracePart<'a> {
         })
     }
 
-    /// The spans beside the root, up to the first that cannot be read.
+    /// Reads the spans other than the root, up to the first malformed one.
     pub(crate) fn spans(&self) -> impl Iterator<Item = SpanRecord<'a>> + use<'a> {
         let mut reader = Reader::new(self.spans);
         std::iter::from_fn(move || SpanRecord::read(reader.bytes()?))

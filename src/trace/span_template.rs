@@ -1,5 +1,5 @@
-//! Spans that say the same each time but for their ids, times and some counts, such as those of one statement. While
-//! a trace is undecided it holds those numbers alone; what its spans say is copied when it is kept.
+//! Templates for spans that differ only in their IDs, times and some counts, such as those of one statement. An
+//! undecided trace stores only those numbers. The rest is copied from the template when the trace is kept.
 
 use std::sync::{Arc, RwLock};
 
@@ -7,32 +7,32 @@ use super::span_record::{SpanRecord, ValueRef, put_span, put_value};
 use crate::model::codec::{Reader, put_sized, put_str};
 use crate::model::{read_lock, write_lock};
 
-/// The span, its parent, its start and its end: what a span's record begins with.
+/// The first fields of a span's record: the span, its parent, its start and its end.
 pub(crate) type SpanNumbers = [u64; 4];
 
 const NUMBERS_LEN: usize = size_of::<SpanNumbers>();
-/// Attributes that are counts; those that are none are left out.
+/// The attributes that are counts. Those that are `None` are omitted.
 pub(crate) type CountAttributes = [(&'static str, Option<u64>); 2];
 
-/// In the place of a span's length: the number of a prepared span, ..
+/// The bit that marks a template number in place of a span's length.
 const PREPARED: u32 = 1 << 31;
-/// .. whose further attributes follow.
+/// The bit that marks that count attributes follow the numbers.
 const COUNTED: u32 = 1 << 30;
-/// The length or number before each span.
+/// The size, in bytes, of the length or template number before each span.
 const HEAD: usize = size_of::<u32>();
 
-/// The prepared spans of one monitor, by their number. None is ever taken out: who prepares spans bounds them.
+/// The templates of one monitor, by number. They are never removed: whoever adds templates bounds their number.
 #[derive(Debug, Default)]
 pub(super) struct SpanTemplates(RwLock<Vec<SpanTemplate>>);
 
-/// What a span says. The numbers are there, and zero.
+/// The record of a span whose numbers are zero.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SpanTemplate {
     number: u32,
     record: Arc<[u8]>,
-    /// Where in it the length of the attributes stands.
+    /// The offset, in the record, of the length of the attributes.
     attributes_at: usize,
-    /// Bytes that a span takes when its trace is kept, beside those that wait.
+    /// The number of additional bytes that a span takes when its trace is kept.
     pub(super) later: usize,
 }
 
@@ -45,7 +45,7 @@ impl SpanTemplates {
         prepared
     }
 
-    /// Shows the spans that wait in a tree. `look` calls nothing foreign.
+    /// Calls `look` with the buffered spans of a trace. `look` must call no code of the host.
     pub(super) fn with<R>(&self, spans: &[u8], look: impl FnOnce(EncodedSpans<'_>) -> R) -> R {
         let all = read_lock(&self.0);
         look(EncodedSpans { spans, all: &all })
@@ -53,12 +53,12 @@ impl SpanTemplates {
 }
 
 impl SpanTemplate {
-    /// One that no trace will hold.
+    /// Creates a template without a number, which no trace refers to.
     pub(crate) fn new(record: &SpanRecord<'_>) -> Self {
         let mut bytes = Vec::new();
         put_span(&mut bytes, record);
         let record: Arc<[u8]> = bytes.get(HEAD..).unwrap_or_default().into();
-        // As they were written: with a mark where a text was cut.
+        // The parts as written, including the mark of a truncated text.
         let written = SpanRecord::read(&record).unwrap_or_default();
         let last = [written.attributes, written.events, written.links];
         let last: usize = last.iter().map(|part| HEAD + part.len()).sum();
@@ -70,17 +70,17 @@ impl SpanTemplate {
         }
     }
 
-    /// Bytes that it takes.
+    /// Returns the size of the template, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.record.len()
     }
 
-    /// What was prepared.
+    /// Returns the record of the template.
     pub(crate) fn record(&self) -> SpanRecord<'_> {
         SpanRecord::read(&self.record).unwrap_or_default()
     }
 
-    /// Appends the span that has these numbers, as it waits in a tree.
+    /// Appends the span with these numbers in the form in which a trace buffers it.
     #[inline]
     pub(super) fn put(&self, out: &mut Vec<u8>, numbers: SpanNumbers, counts: &CountAttributes) {
         let is_counted = counts.iter().any(|(_, count)| count.is_some());
@@ -113,7 +113,7 @@ fn put_counts(out: &mut Vec<u8>, counts: &CountAttributes) {
     }
 }
 
-/// Spans that wait in a tree, one after the other.
+/// The buffered spans of a trace, one after the other.
 #[derive(Debug, Clone)]
 pub(super) struct EncodedSpans<'a> {
     spans: &'a [u8],
@@ -123,12 +123,12 @@ pub(super) struct EncodedSpans<'a> {
 /// The parts of a span's record.
 #[derive(Debug, Default)]
 pub(super) struct SpanParts<'a> {
-    /// All of it; the numbers of a prepared one.
+    /// The whole record, or only the numbers for a span from a template.
     first: &'a [u8],
-    /// What a prepared one says, up to its attributes and from there on.
+    /// The template's record after the numbers: up to the attributes here, and the rest in `attributes`.
     texts: &'a [u8],
     attributes: &'a [u8],
-    /// Further attributes.
+    /// The count attributes.
     counts: &'a [u8],
 }
 
@@ -156,7 +156,8 @@ impl SpanParts<'_> {
 }
 
 impl EncodedSpans<'_> {
-    /// Takes from the front what fits into `max` bytes, with their number; `least`: one at least.
+    /// Takes the first spans that fit into `max` bytes, and returns them with their number. With `least`, takes at
+    /// least one.
     pub(super) fn take_front(&mut self, max: usize, least: bool) -> (Self, u32) {
         let (before, mut ahead) = (self.spans, self.clone());
         let (mut bytes, mut count) = (0, 0);
@@ -176,7 +177,7 @@ impl EncodedSpans<'_> {
         (taken, count)
     }
 
-    /// Appends them in whole.
+    /// Appends the complete records of the spans.
     pub(super) fn put(self, out: &mut Vec<u8>) {
         self.for_each(|span| span.put(out));
     }
@@ -234,7 +235,7 @@ mod tests {
             prepared.put(&mut waiting, [id, parent, start, end], &counts);
             let mut attributes = prepared.record().attributes.to_vec();
             put_counts(&mut attributes, &counts);
-            // The length before the counts is no part of the whole.
+            // The complete record does not contain the length before the counts.
             later += prepared.later;
             later -= if rows.is_some() { HEAD } else { 0 };
             let numbered = SpanRecord {

@@ -1,4 +1,4 @@
-//! Kept traces on their way to the worker.
+//! Sends kept traces to the worker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -15,23 +15,24 @@ use crate::model::codec::put_bytes;
 use crate::model::{KeepReason, RecordKind, Sampling, TraceId};
 use crate::worker::{MAX_RECORD, RecordQueue};
 
-/// Bytes of a record that its head, the root and the root's events may take. The rest is for other spans.
+/// The space, in bytes, that is reserved in a record for its header, the root and the root's events. The rest is for
+/// other spans.
 const ROOT_RESERVE: usize = MAX_SPAN + 10 * 1024;
-/// The same for a record without a root.
+/// The reserved space in a record without a root, in bytes.
 const HEAD_RESERVE: usize = 1024;
 
-/// The end of a root.
+/// The data for the decision at the end of a root.
 pub(crate) struct RootEnd<'a> {
     pub(crate) trace: TraceId,
     pub(crate) trace_state: &'a str,
-    /// What happened in it that is worth keeping, if anything did.
+    /// The reason to keep the trace, if something happened in it.
     pub(crate) why: Option<KeepReason>,
-    /// The sampling decision at its start.
+    /// The sampling decision at the start of the trace.
     pub(crate) sampling: Sampling,
     pub(crate) now: Nanos,
 }
 
-/// The root in a record for the worker.
+/// The root of a trace, as part of a record for the worker.
 pub(crate) enum RootRecord<'a> {
     /// A request; the function appends its record.
     Request(&'a dyn Fn(&mut Vec<u8>)),
@@ -56,7 +57,7 @@ impl TraceSender {
         }
     }
 
-    /// Notes that kept spans are exported, so that the counters of records count them.
+    /// Records that kept spans are exported, so that the counters of records include them.
     pub(crate) fn set_exported(&self) {
         self.is_exported.store(true, Relaxed);
     }
@@ -66,7 +67,7 @@ impl TraceSender {
         self.is_exported.load(Relaxed)
     }
 
-    /// Whether a kept trace can be looked up: at the receiver if there is one, else in memory.
+    /// Whether a kept trace can be looked up: at the receiver if there is one, otherwise in memory.
     pub(crate) fn can_look_up(&self, sampling: Sampling) -> bool {
         !(sampling.is_local() && self.is_exported())
     }
@@ -105,7 +106,7 @@ impl TraceSender {
         self.send(end, reason, &BufferedTrace::default(), Some(root));
     }
 
-    /// Sends a kept trace, in as many records as it takes.
+    /// Sends a kept trace, in as many records as necessary.
     pub(super) fn send(
         &self,
         end: &RootEnd<'_>,
@@ -167,7 +168,7 @@ impl TraceSender {
         }
     }
 
-    /// How many of `items` spans the counters of records count: those that are exported.
+    /// Returns how many of `items` spans the counters of records include: only exported spans count.
     fn counted_items(&self, sampling: Sampling, items: u32) -> u32 {
         if self.is_exported() && !sampling.is_local() {
             items

@@ -1,4 +1,4 @@
-//! The `tracestate` and `baggage` of a caller. Both are lists, and a header that is repeated is one list
+//! The `tracestate` and `baggage` of a caller. Both are lists, and repeated headers form one list
 //! ([RFC 9110], section 5.3).
 //!
 //! [RFC 9110]: https://www.rfc-editor.org/rfc/rfc9110#section-5.3
@@ -7,22 +7,22 @@ use std::borrow::Cow;
 
 use opentelemetry::trace::TraceState;
 
-/// Bytes of a `tracestate` that is passed on.
+/// The maximum length of a propagated `tracestate`, in bytes.
 const MAX_LEN: usize = 512;
-/// Members of one.
+/// The maximum number of members of a `tracestate`.
 const MAX_MEMBERS: usize = 32;
-/// Members longer than this are left out first where the list is too long.
+/// The length, in bytes, above which members are dropped first if the list is too long.
 const LONG_MEMBER: usize = 128;
-/// Bytes of a key or a value.
+/// The maximum length of a key or a value, in bytes.
 const MAX_PART: usize = 256;
-/// Bytes of a `baggage` header that is passed on.
+/// The maximum length of a propagated `baggage`, in bytes.
 const MAX_BAGGAGE: usize = 8192;
 
-/// Reads a caller's `tracestate` by the [recommendation], levels 1 and 2, from all headers of that name; empty
-/// without one.
+/// Parses a caller's `tracestate` from all headers of that name, according to the [recommendation], levels 1 and 2.
+/// Returns an empty string if there is none.
 ///
-/// A member that is not valid discards the whole list, and so do more than 32 members. Of a list that is longer than
-/// 512 bytes the members over 128 bytes are left out, from the end, and then others from the end.
+/// An invalid member, or more than 32 members, discards the whole list. If the list is longer than 512 bytes, the
+/// members over 128 bytes are dropped, starting from the end, and then other members from the end.
 ///
 /// [recommendation]: https://www.w3.org/TR/trace-context-2/#tracestate-header
 pub(crate) fn trace_state<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> String {
@@ -40,19 +40,19 @@ pub(crate) fn trace_state<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Str
     members.join(",")
 }
 
-/// Bytes of a list.
+/// Returns the length of a list, in bytes.
 fn len(members: &[&str]) -> usize {
     let bytes: usize = members.iter().map(|member| member.len() + 1).sum();
     bytes.saturating_sub(1)
 }
 
-/// The members of a list without the white space around them. Empty ones are allowed and mean nothing.
+/// Splits a list into its members, without surrounding white space. Empty members are allowed and ignored.
 fn split(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let members = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     members.filter(|member| !member.is_empty())
 }
 
-/// Whether a member is a key and a value.
+/// Whether a member is a valid key and value.
 fn is_member(member: &[u8]) -> bool {
     let mut parts = member.splitn(2, |byte| *byte == b'=');
     let (Some(key), Some(value)) = (parts.next(), parts.next()) else {
@@ -61,7 +61,7 @@ fn is_member(member: &[u8]) -> bool {
     is_key(key) && is_value(value)
 }
 
-/// The grammar of level 2, of which the keys of level 1 are a part.
+/// Whether a key is valid by the grammar of level 2, which includes the keys of level 1.
 fn is_key(key: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let [first, rest @ ..] = key else {
@@ -71,14 +71,15 @@ fn is_key(key: &[u8]) -> bool {
     key.len() <= MAX_PART && plain(first) && rest.iter().all(further)
 }
 
-/// A value has no comma and no `=`, and does not end with a space; white space at its end is gone by now.
+/// Whether a value is valid: it has no comma and no `=`, and does not end with a space. Trailing white space has
+/// already been removed.
 fn is_value(value: &[u8]) -> bool {
     let allowed = |byte: &u8| matches!(byte, b' '..=b'~') && !b",=".contains(byte);
     !value.is_empty() && value.len() <= MAX_PART && value.iter().all(allowed)
 }
 
-/// A valid list as OpenTelemetry has it, whose keys are those of an earlier grammar: members that it refuses are
-/// missing.
+/// Converts a valid list to OpenTelemetry's type, whose keys follow an earlier grammar. Members that it rejects are
+/// omitted.
 #[inline]
 pub(super) fn otel_state(list: &str) -> TraceState {
     if list.is_empty() {
@@ -94,8 +95,7 @@ fn accepted(list: &str) -> TraceState {
     TraceState::from_key_value(accepted).unwrap_or_default()
 }
 
-/// Reads a caller's `baggage` from all headers of that name: as many members as 8192 bytes hold, of headers that are
-/// UTF-8.
+/// Reads a caller's `baggage` from all headers of that name that are UTF-8: as many members as fit into 8192 bytes.
 pub(crate) fn baggage<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Option<Cow<'a, str>> {
     let texts = values
         .into_iter()

@@ -1,19 +1,19 @@
 use crate::model::{SpanId, TraceId, hex_of_byte};
 
-/// `00-` + 32 + `-` + 16 + `-` + 2.
+/// The length of a `traceparent`: `00-` + 32 + `-` + 16 + `-` + 2.
 const LEN: usize = 55;
 
-/// What a caller says of its own operation.
+/// The caller's operation, from its `traceparent` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Traceparent {
     pub(crate) trace: TraceId,
     pub(crate) span: SpanId,
-    /// The flags as they came.
+    /// The flags as received.
     pub(crate) flags: u8,
 }
 
-/// Reads a `traceparent` header by the [recommendation]; `None` for any other text, which then means a
-/// new trace and never an error.
+/// Parses a `traceparent` header according to the [recommendation]. Returns `None` for any other text, which starts a
+/// new trace and is never an error.
 ///
 /// [recommendation]: https://www.w3.org/TR/trace-context/#traceparent-header
 #[inline]
@@ -26,7 +26,7 @@ pub(crate) fn parse_traceparent(value: &[u8]) -> Option<Traceparent> {
     parse(value, rest)
 }
 
-/// The header for an operation, in lower-case hexadecimal digits.
+/// Returns the header for an operation, in lower-case hexadecimal digits.
 pub(super) fn text(trace: TraceId, span: SpanId, flags: u8) -> [u8; LEN] {
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
     let parts: [(usize, &[u8]); 3] = [
@@ -42,7 +42,7 @@ pub(super) fn text(trace: TraceId, span: SpanId, flags: u8) -> [u8; LEN] {
     text
 }
 
-/// Reads the first 55 bytes of a header; `rest` is what follows them.
+/// Parses the first 55 bytes of a header; `rest` is the remainder.
 #[inline]
 fn parse(value: &[u8], rest: &[u8]) -> Option<Traceparent> {
     let [v1, v0, b'-', ids @ .., b'-', f1, f0] = value else {
@@ -51,7 +51,7 @@ fn parse(value: &[u8], rest: &[u8]) -> Option<Traceparent> {
     let (trace, ids) = ids.split_first_chunk::<32>()?;
     let [b'-', span @ ..] = ids else { return None };
     let version = digit(*v1)? << 4 | digit(*v0)?;
-    // Version 00 ends here; a later one may go on after a dash, at any length; ff is forbidden.
+    // Version 00 ends here. A later version may continue after a dash, at any length. Version ff is forbidden.
     let ends = rest.is_empty() || version != 0 && rest.starts_with(b"-");
     if version == 0xff || !ends {
         return None;
@@ -68,7 +68,7 @@ fn parse(value: &[u8], rest: &[u8]) -> Option<Traceparent> {
     })
 }
 
-/// A lower-case hexadecimal number of at most 16 digits.
+/// Parses a lower-case hexadecimal number of at most 16 digits.
 #[inline]
 fn number(digits: &[u8]) -> Option<u64> {
     let mut number = 0;

@@ -1,4 +1,4 @@
-//! The traces of one monitor: which operation is current, which traces are kept, and when that is decided.
+//! The traces of one monitor: the current operation, and the decision which traces are kept.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use crate::context::{self, AddOutcome, Decision, Requests, RouteId, Slot};
 use crate::model::{KeepReason, Sampling, SpanId, TraceId, lock};
 use crate::worker::RecordQueue;
 
-/// What a root is taken to weigh in the budget.
+/// The assumed size of a root in the budget, in bytes.
 const ROOT_BYTES: u64 = 512;
 
 /// The traces of one monitor.
@@ -31,27 +31,27 @@ pub(crate) struct Traces {
     asks_parent: bool,
     limits: SpanLimits,
     times: RouteLatencies,
-    /// A set limit for what is slow.
+    /// The configured duration from which a trace counts as slow.
     slow: Option<Nanos>,
     max_open: Duration,
     decisions: Mutex<RecentDecisions>,
     sdk_spans: SdkSpans,
     foreign_otel: ForeignOtel,
-    /// Spans that came when nothing was known of their trace any more.
+    /// The number of spans that ended after the decision on their trace was forgotten.
     late: AtomicU64,
-    /// Traces that would have been kept for what happened in them, but for the budget.
+    /// The number of traces that had a reason to be kept and exceeded the budget.
     over_budget: AtomicU64,
 }
 
-/// Spans that did not get anywhere, by reason.
+/// The numbers of lost spans, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LostSpans {
-    /// There was no room for them while their trace was undecided.
+    /// Spans for which there was no room while their trace was undecided.
     pub(crate) no_room: u64,
     pub(crate) late: u64,
-    /// Whole traces that were over the budget.
+    /// Whole traces that exceeded the budget.
     pub(crate) traces_over_budget: u64,
-    /// Bytes that undecided traces hold now.
+    /// The current size of undecided traces, in bytes.
     pub(crate) open_bytes: u64,
 }
 
@@ -78,7 +78,7 @@ impl Traces {
         }
     }
 
-    /// How much a span may hold.
+    /// Returns the limits of a span.
     pub(crate) fn limits(&self) -> &SpanLimits {
         &self.limits
     }
@@ -87,19 +87,19 @@ impl Traces {
         &self.requests
     }
 
-    /// What else in the process makes OpenTelemetry spans.
+    /// Returns the known state of the service's own OpenTelemetry setup.
     #[inline]
     pub(crate) fn foreign_otel(&self) -> &ForeignOtel {
         &self.foreign_otel
     }
 
-    /// The plain OpenTelemetry spans under way.
+    /// Returns the active plain OpenTelemetry spans.
     pub(super) fn sdk_spans(&self) -> &SdkSpans {
         &self.sdk_spans
     }
 
-    /// Looks at the operation that the thread is at, plain OpenTelemetry spans among them. `look` calls nothing
-    /// foreign.
+    /// Calls `look` with the thread's current operation, which can be a plain OpenTelemetry span. `look` must call no
+    /// code of the host.
     #[inline]
     pub(crate) fn with_current<R>(&self, look: impl FnOnce(&Arc<Slot>, SpanId) -> R) -> Option<R> {
         let mut look = Some(look);
@@ -114,7 +114,7 @@ impl Traces {
         seen.flatten()
     }
 
-    /// The operation that the thread is at, plain OpenTelemetry spans among them.
+    /// Returns the thread's current operation, which can be a plain OpenTelemetry span.
     #[inline]
     pub(super) fn current(&self) -> Option<(Arc<Slot>, SpanId)> {
         match context::current_slot(self.requests.number()) {
@@ -126,14 +126,14 @@ impl Traces {
         }
     }
 
-    /// The innermost operation, of which `current` is the innermost of ours.
+    /// Returns the innermost operation; `current` is the innermost operation of this crate.
     #[inline]
     pub(super) fn innermost(&self, slot: &Slot, current: SpanId) -> SpanId {
         self.sdk_spans.innermost(slot, current)
     }
 
-    /// Decides on a trace that begins in this process; `parent`: the decision of a trusted caller, which holds where
-    /// the sampler is one that asks for it.
+    /// Makes the sampling decision for a trace that begins in this process. `parent` is the decision of a trusted
+    /// caller; it applies if the sampler is parent-based.
     #[inline]
     pub(crate) fn sample(&self, trace: TraceId, route: RouteId, parent: Option<bool>) -> Sampling {
         match parent.filter(|_| self.asks_parent) {
@@ -142,13 +142,13 @@ impl Traces {
         }
     }
 
-    /// Whether the trace that the thread is at is sampled, if it is this one.
+    /// Whether `trace` is sampled, if it is the thread's current trace.
     pub(super) fn sampled_here(&self, trace: TraceId) -> Option<bool> {
         let (slot, _) = context::current_slot(self.requests.number())?;
         (slot.ids().trace == trace).then(|| self.sampling(&slot).is_sampled())
     }
 
-    /// The decision on the trace of a slot.
+    /// Returns the sampling decision for the trace of a slot.
     #[inline]
     pub(crate) fn sampling(&self, slot: &Slot) -> Sampling {
         slot.sampling().unwrap_or_else(|| {
@@ -157,19 +157,19 @@ impl Traces {
         })
     }
 
-    /// The durations of a route.
+    /// Returns the durations of a route.
     pub(crate) fn times(&self, route: RouteId) -> Arc<RouteLatency> {
         self.times.of(route)
     }
 
-    /// Whether a root took long: by the set limit, else for its route, where it has one.
+    /// Whether a root is slow: by the configured limit, or else compared to its route, if it has one.
     #[inline]
     pub(crate) fn is_slow(&self, times: Option<&RouteLatency>, duration: Nanos) -> bool {
         let slow = times.is_some_and(|times| times.record_and_check(duration));
         self.slow.map_or(slow, |limit| duration >= limit)
     }
 
-    /// The sender of kept traces.
+    /// Returns the sender of kept traces.
     #[inline]
     pub(crate) fn sender(&self) -> &TraceSender {
         &self.sender
@@ -205,7 +205,7 @@ impl Traces {
         self.sender.send_span(kept, &slot.trace_state(), span);
     }
 
-    /// Records a span that has ended and of whose trace only the ID is known.
+    /// Records an ended span when only the ID of its trace is known.
     ///
     /// The span is sent if its trace was kept during the last 30 seconds. Otherwise it counts as late.
     pub(crate) fn orphan_ended(&self, trace: TraceId, span: &SpanRecord<'_>) {
@@ -218,7 +218,7 @@ impl Traces {
         }
     }
 
-    /// Decides a trace whose root has ended, and sends it if it is kept. Returns why it is kept.
+    /// Decides a trace whose root has ended, and sends it if it is kept. Returns the reason to keep it.
     #[inline]
     pub(crate) fn root_ended(
         &self,
@@ -226,7 +226,7 @@ impl Traces {
         end: &RootEnd<'_>,
         root: &RootRecord<'_>,
     ) -> Option<KeepReason> {
-        // Of two reasons the lesser one counts: the variants are in the order of their importance.
+        // The smaller of two reasons wins: the variants are in order of importance.
         let captured = slot.is_captured().then_some(KeepReason::Captured);
         let reason = match (end.why, captured) {
             (Some(reason), Some(captured)) => Some(reason.min(captured)),
@@ -255,7 +255,7 @@ impl Traces {
         reason: Option<KeepReason>,
         root: &RootRecord<'_>,
     ) -> Option<KeepReason> {
-        // 1. A trace that was decided before its end was paid for then.
+        // 1. A trace that was decided before its end has already been charged to a budget.
         match slot.trace_buffer().decision() {
             Decision::Kept(reason) => {
                 self.sender.send_root(end, reason, root);
@@ -264,8 +264,8 @@ impl Traces {
             Decision::Dropped => return None,
             Decision::Open => {}
         }
-        // 2. The budget of bytes pays for what happened. Each reason is a part of its source with a share of its own,
-        //    so that failures of a busy route leave room for its slow requests.
+        // 2. The byte budget covers traces with a reason. Each reason is a part of its source and has its own share, so
+        //    that failures of a busy route leave room for its slow requests.
         let bytes = slot.trace_buffer().bytes() as u64 + ROOT_BYTES;
         let source = match root {
             RootRecord::Request(_) => BudgetSource::of_route(slot.route()),
@@ -275,8 +275,8 @@ impl Traces {
             let source = source.part(reason.index());
             self.sampler.take_bytes(source, bytes, end.now)
         });
-        // 3. Without that, a sampled trace may still be kept within the limit of traces a second. Only a trace that
-        //    neither budget paid for counts as over the budget.
+        // 3. Otherwise a sampled trace may still be kept within the limit of traces per second. Only a trace that
+        //    neither budget covers counts as over the budget.
         let kept = paid.or_else(|| {
             let sampled = end.sampling.reason();
             let sampled = sampled.filter(|_| self.sampler.take_trace(source, end.now));
@@ -298,8 +298,8 @@ impl Traces {
         let Decision::Kept(reason) = held else {
             return None;
         };
-        // 5. Another thread may have decided between steps 1 and 4. Then its decision holds, the spans are sent, and
-        //    the root alone is still to be sent.
+        // 5. Another thread may have decided between steps 1 and 4. In this case its decision applies, it has sent the
+        //    spans, and only the root remains to be sent.
         if is_sent {
             self.remember(end, reason);
         } else {
@@ -308,7 +308,7 @@ impl Traces {
         Some(reason)
     }
 
-    /// Decides what is buffered for a connection, which has no span as its root, when it has ended.
+    /// Decides the buffered trace of an ended connection, which has no span as its root.
     pub(crate) fn rootless_ended(&self, slot: &Slot) {
         slot.close();
         let now = self.requests.clock().now();
@@ -320,8 +320,8 @@ impl Traces {
         }
     }
 
-    /// Decides a trace before its root has ended. A sampled one, and one with a captured error, is sent as it is. Of
-    /// any other the spans so far are discarded, and the trace stays undecided.
+    /// Decides a trace before its root has ended. A trace that is sampled or has a captured error is sent as it is. For
+    /// any other trace, the spans so far are discarded and the trace stays undecided.
     fn decide_unfinished(&self, slot: &Slot) {
         let now = self.requests.clock().now();
         match self.reason_without_root(slot, now) {
@@ -330,7 +330,8 @@ impl Traces {
         }
     }
 
-    /// Why a trace is kept whose root has not ended. A trace without spans takes nothing from the budget.
+    /// Returns the reason to keep a trace whose root has not ended. A trace without spans takes nothing from the
+    /// budget.
     fn reason_without_root(&self, slot: &Slot, now: Nanos) -> Option<KeepReason> {
         if slot.is_captured() {
             return Some(KeepReason::Captured);
@@ -369,8 +370,8 @@ impl Traces {
         lock(&self.decisions).insert(kept, end.now);
     }
 
-    /// Looks after what nobody else would: traces that are open for too long, what is slow now. The worker calls
-    /// it every few seconds.
+    /// Updates the limits for slow requests and decides traces that are open for too long. The worker calls it every
+    /// few seconds.
     pub(crate) fn tick(&self) {
         self.times.renew();
         self.foreign_otel.tick();
@@ -452,7 +453,8 @@ mod tests {
                 .root_ended(slot, &end, &RootRecord::Span(&span("root", 10)))
         }
 
-        /// The parts that went to the worker: why, whether with the root, the spans beside it, those lost.
+        /// Returns the parts sent to the worker: the reason, whether the root is included, the other spans, the lost
+        /// spans.
         fn sent(&self) -> Vec<(KeepReason, bool, usize, u32)> {
             let mut buffers = Vec::new();
             self.record_queue.drain(&mut buffers);
@@ -515,7 +517,7 @@ mod tests {
         for _ in 0..4 {
             fixture.traces.span_ended(&chosen, &span("child", 20_000));
         }
-        // The fourth found no room: three went out, and it after them.
+        // The fourth span found no room, so the first three were sent, and then the fourth.
         assert_eq!(
             fixture.sent(),
             [
@@ -614,7 +616,7 @@ mod tests {
         let failed: Vec<_> = (0..30)
             .filter_map(|n| fixture.end(&fixture.open(n + 20), Some(KeepReason::Error)))
             .collect();
-        // Eight seconds' worth at once.
+        // The burst is the budget of eight seconds.
         assert_eq!(failed.len(), 16);
         assert_eq!(fixture.traces.lost().traces_over_budget, 14);
         fixture.clock.advance(Duration::from_secs(1));

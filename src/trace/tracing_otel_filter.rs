@@ -12,7 +12,7 @@ use super::traces::Traces;
 use super::unique_attributes::UniqueTracer;
 use crate::model::{LevelDirectives, is_suppressed};
 
-/// What tracing-opentelemetry's layer gets to see: what ours would make spans of.
+/// The filter of tracing-opentelemetry's layer. It enables what our own layer would record.
 #[derive(Debug, Clone)]
 pub(crate) struct TracingOtelFilter {
     levels: Arc<LevelDirectives>,
@@ -29,7 +29,7 @@ impl TracingOtelFilter {
         }
     }
 
-    /// That layer over a provider of ours, with what it does beside and what costs left off.
+    /// Returns tracing-opentelemetry's layer over a provider of ours, without its optional features that cost time.
     pub(crate) fn layer<S>(
         self,
         provider: &SdkTracerProvider,
@@ -52,12 +52,13 @@ impl TracingOtelFilter {
 
 impl<S> Filter<S> for TracingOtelFilter {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        // Two layers of tracing-opentelemetry in one subscriber panic: the service's own stays.
+        // Two layers of tracing-opentelemetry in one subscriber panic. The service's own takes precedence.
         !is_suppressed() && self.wants(metadata) && self.traces.foreign_otel().is_alone()
     }
 
-    /// An event is for that layer where the operation that its log record names is one of its spans, or where it names
-    /// its span. Others are the monitor's layer's: those in a span of the API or of OpenTelemetry inside a `tracing` span.
+    /// Enables an event if the operation that its log record names is a span of that layer, or if the event has an
+    /// explicit parent. The monitor's own layer records other events, such as those in a span of `Monitor::span` or
+    /// OpenTelemetry inside a `tracing` span.
     fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
         if !event.is_contextual() {
             return !event.is_root();
@@ -69,7 +70,7 @@ impl<S> Filter<S> for TracingOtelFilter {
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
         self.traces.foreign_otel().note_asked();
         if self.wants(metadata) {
-            // Asked each time: the thread may be one of ours.
+            // The filter must run each time, because the thread may be one of ours.
             Interest::sometimes()
         } else {
             Interest::never()

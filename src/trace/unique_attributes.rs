@@ -1,5 +1,5 @@
 //! A tracer for tracing-opentelemetry's layer, whose spans have each attribute once, with the value that was set last.
-//! The SDK's own spans take every call for one more attribute, up to a limit, and ignore those that come later.
+//! The SDK's own spans add one more attribute with every call, up to a limit, and ignore later ones.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -11,8 +11,8 @@ use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 
 use super::layer_probe;
 
-/// Calls of `set_attribute` on one span that the SDK keeps. It keeps each of them, also those of one key, of which the
-/// last counts; a span has fewer keys.
+/// The maximum number of `set_attribute` calls on one span that the SDK keeps. It keeps every call, including repeated
+/// calls for one key, of which the last counts. A span has fewer keys.
 pub(super) const MAX_SET: usize = 1024;
 
 thread_local! {
@@ -46,7 +46,7 @@ impl Tracer for UniqueTracer {
     }
 }
 
-/// A span that keeps its attributes back until it ends.
+/// A span that buffers its attributes until it ends.
 #[derive(Debug)]
 pub(super) struct UniqueSpan {
     span: SdkSpan,
@@ -86,7 +86,7 @@ impl Span for UniqueSpan {
         } else if self.attributes.len() < MAX_SET {
             self.attributes.push(attribute);
         } else {
-            // The SDK counts what is over its limit.
+            // The SDK counts the attributes over its limit.
             self.span.set_attribute(attribute);
         }
     }

@@ -23,7 +23,7 @@ impl AnySink {
         }
     }
 
-    /// When [`dispatch`](Self::dispatch) has to be called, if neither a record nor a wake-up comes before.
+    /// When [`dispatch`](Self::dispatch) must be called, unless a record or a wake-up arrives earlier.
     pub(super) fn next_dispatch(&self) -> Option<Nanos> {
         match self {
             Self::Lines(sink) => sink.next_dispatch(),
@@ -32,7 +32,7 @@ impl AnySink {
     }
 
     /// Requests the delivery of everything that was accepted so far, and returns the number to pass to
-    /// [`is_settled`](Self::is_settled). `at_once` asks for one attempt now even if the sink waits after a failure.
+    /// [`is_settled`](Self::is_settled). `at_once` requests one attempt now, even if the sink waits after a failure.
     pub(super) fn request_flush(&self, at_once: bool) -> u64 {
         match self {
             Self::Lines(sink) => sink.request_flush(),
@@ -48,7 +48,8 @@ impl AnySink {
         }
     }
 
-    /// Closes the sink and counts what is left as dropped; whether nothing was left. From any thread.
+    /// Closes the sink and counts what is left as dropped. Returns whether nothing was left. May be called from any
+    /// thread.
     pub(super) fn close(&self) -> bool {
         match self {
             Self::Lines(sink) => sink.close(),

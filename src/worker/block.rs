@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use crate::model::{DropReason, RecordCounters, RecordKind};
 
-/// The most bytes of a block, unless a single line is longer.
+/// The maximum number of bytes of a block, unless a single line is longer.
 pub(super) const MAX_BLOCK: usize = 64 * 1024;
 
 /// Complete lines that are written together.
@@ -12,7 +12,7 @@ pub(super) struct Block {
     pub(super) lines: PendingLines,
 }
 
-/// The lines of a block that are not counted yet.
+/// The lines of a block that have not been counted yet.
 #[derive(Debug, Default)]
 pub(super) struct PendingLines(VecDeque<LineEnd>);
 
@@ -58,7 +58,7 @@ impl Block {
         Some(std::mem::replace(self, next))
     }
 
-    /// Takes the content as a block that occupies little more memory than it needs.
+    /// Takes the content as a block that uses little more memory than it needs.
     pub(super) fn take(&mut self) -> Self {
         if self.bytes.len() >= self.bytes.capacity() / 2 {
             return std::mem::replace(self, Self::with_capacity());

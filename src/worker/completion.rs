@@ -19,7 +19,7 @@ struct CompletionState<T> {
 }
 
 impl<T: Clone> Completion<T> {
-    /// Sets the value and wakes all who wait. Later calls are ignored.
+    /// Sets the value and wakes all waiters. Later calls are ignored.
     pub(crate) fn complete(&self, value: T) {
         let wakers = {
             let mut state = self.lock();

@@ -1,25 +1,25 @@
 use crate::model::ExplicitKeys;
 
-/// How much the background may hold in memory.
+/// The memory limits of the background worker's queues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerConfig {
-    /// Bytes of records that wait for the worker, over all threads.
+    /// The maximum size of the records queued for the worker, in bytes, over all threads.
     pub max_queue_bytes: usize,
-    /// Bytes of formatted lines that wait for one sink.
+    /// The maximum size of the formatted log records queued for one sink, in bytes.
     pub max_sink_bytes: usize,
     pub(crate) explicit: ExplicitKeys,
 }
 
 impl WorkerConfig {
-    /// 8 MiB: some 20,000 requests that finished since the worker last looked.
+    /// The default limit of the worker's queue: 8 MiB, or about 20,000 requests that finished since the worker last
+    /// ran.
     pub const DEFAULT_MAX_QUEUE_BYTES: usize = 8 << 20;
-    /// 4 MiB: some 10,000 lines that a sink has not taken yet.
+    /// The default limit of a sink's queue: 4 MiB, or about 10,000 log records that the sink has not accepted yet.
     pub const DEFAULT_MAX_SINK_BYTES: usize = 4 << 20;
 
-    /// Sets how many bytes of records may wait for the worker; what comes beyond is dropped and counted.
-    /// At least 512 KiB are used.
-    /// Default: [`DEFAULT_MAX_QUEUE_BYTES`](Self::DEFAULT_MAX_QUEUE_BYTES).
+    /// Sets the maximum size of the records queued for the worker, in bytes. Records beyond it are dropped and counted.
+    /// The minimum is 512 KiB. Default: [`DEFAULT_MAX_QUEUE_BYTES`](Self::DEFAULT_MAX_QUEUE_BYTES).
     #[must_use]
     pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
         self.explicit.add("worker.max_queue_bytes");
@@ -27,9 +27,9 @@ impl WorkerConfig {
         self
     }
 
-    /// Sets how many bytes of lines may wait for one sink; what comes beyond is dropped and counted. One
-    /// block of lines (64 KiB) is always taken.
-    /// Default: [`DEFAULT_MAX_SINK_BYTES`](Self::DEFAULT_MAX_SINK_BYTES).
+    /// Sets the maximum size of the log records queued for one sink, in bytes. Log records beyond it are dropped and
+    /// counted. One block of log records (64 KiB) is always accepted. Default:
+    /// [`DEFAULT_MAX_SINK_BYTES`](Self::DEFAULT_MAX_SINK_BYTES).
     #[must_use]
     pub fn max_sink_bytes(mut self, bytes: usize) -> Self {
         self.explicit.add("worker.max_sink_bytes");

@@ -4,7 +4,7 @@ use super::RecordQueue;
 use crate::clock::Clock;
 use crate::model::{Diagnostics, RecordCounters};
 
-/// What the parts of one worker share.
+/// The state that the parts of one worker share.
 #[derive(Clone)]
 pub(super) struct WorkerContext {
     /// The host's clock, which a test may drive: records and notices carry its times.

@@ -13,10 +13,10 @@ pub(crate) trait Pending: Send + Sync {
     fn expire(&self);
 }
 
-/// Deadlines that depend neither on a timer of the caller's runtime nor on the worker, which may be stuck.
+/// Deadlines that do not depend on a timer of the caller's runtime or on the worker, which may be stuck.
 ///
-/// A thread watches them and runs only while something is pending. If the operating system gives no thread, the
-/// worker's own checks of the deadlines remain.
+/// A thread watches them and runs only while something is pending. If no thread can be started, the worker's own checks
+/// of the deadlines remain.
 #[derive(Clone)]
 pub(crate) struct Deadlines(Arc<DeadlinesShared>);
 
@@ -61,7 +61,8 @@ impl Deadlines {
 
     /// Makes the thread check again, because something is settled.
     pub(super) fn recheck(&self) {
-        // Under the lock the thread either waits, and hears this, or has yet to check the list.
+        // While this holds the lock, the thread either waits and receives the notification, or has yet to check the
+        // list.
         let _list = self.0.lock();
         self.0.changed.notify_one();
     }

@@ -19,8 +19,8 @@ const ROUND: Duration = Duration::from_millis(20);
 /// After this long without a record the worker is idle: it sleeps until it is woken, for at most as long again.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Work that the worker repeats on its own thread. It must be short, because nothing else goes on meanwhile. A task
-/// that panics runs again after its period.
+/// Work that the worker repeats on its own thread. It must be short, because it blocks the worker. A task that panics
+/// runs again after its period.
 pub(crate) struct PeriodicTask {
     period: Duration,
     run: Box<dyn FnMut() + Send>,
@@ -35,7 +35,7 @@ impl PeriodicTask {
     }
 }
 
-/// What the event loop works with.
+/// The dependencies of the event loop.
 pub(super) struct EventLoopSetup {
     pub(super) shared: Arc<WorkerShared>,
     /// The worker's runtime, for its blocking pool and for requests.
@@ -59,7 +59,7 @@ pub(super) struct EventLoop {
     flushes: Vec<PendingFlush>,
     /// The deadline of the shutdown, once one is requested.
     shutdown: Option<Nanos>,
-    /// Whether this round has taken a shutdown command: the sinks then make one attempt at once.
+    /// Whether this round has taken a shutdown command: the sinks then immediately make one attempt.
     shutdown_is_new: bool,
     last_record: Nanos,
     last_anchor: Nanos,
@@ -109,10 +109,10 @@ impl EventLoop {
         while !self.run_round() {
             let idle = self.since(self.last_record) >= IDLE;
             if idle {
-                // Gives back the memory of an earlier burst.
+                // Frees the memory of an earlier burst.
                 self.buffers = Vec::new();
-                // From here on each record wakes the worker. One that was pushed before this call did not, so that one
-                // more round has to look for it before the worker may sleep.
+                // From here on each record wakes the worker. One that was pushed before this call did not, so one more
+                // round must check for it before the worker may sleep.
                 self.shared.record_queue.set_idle(true);
                 if self.run_round() {
                     return;
@@ -128,9 +128,9 @@ impl EventLoop {
         }
     }
 
-    /// Does everything that can be done now; whether the worker has ended.
+    /// Does everything that can be done now. Returns whether the worker has ended.
     ///
-    /// The order of the steps matters. Each comment says why its step stands where it does.
+    /// The order of the steps matters. Each comment gives the reason for its step's position.
     fn run_round(&mut self) -> bool {
         let now = self.shared.monotonic.now();
         self.shared.last_round.store(now, Relaxed);
@@ -168,14 +168,14 @@ impl EventLoop {
             processor::run_due(processor.as_mut(), &self.runtime, &self.shared.panics);
         }
 
-        // 5. Notices come after the records, since handling those may have reported some. Then the blocks are complete
+        // 5. Notices follow the records, since handling records may have reported notices. Then the blocks are complete
         //    and go to their sinks.
         self.write_notices();
         for formatter in &mut self.formatters {
             formatter.hand_over(&self.runtime);
         }
 
-        // 6. Encoders hand over the batches that are due, or everything they hold if somebody waits for it.
+        // 6. Encoders hand over the batches that are due, or everything they hold if a flush waits for it.
         let is_flush = |command: &Command| matches!(command, Command::Flush { .. });
         let all = self.shutdown.is_some() || commands.iter().any(is_flush);
         for batcher in &mut self.batchers {
@@ -183,7 +183,7 @@ impl EventLoop {
             batcher.sink.dispatch(&self.runtime);
         }
 
-        // 7. Only now has every record before a flush a number at its sink, up to which the flush waits.
+        // 7. Only now does every record before a flush have a number at its sink. The flush waits up to that number.
         for command in commands {
             if let Command::Flush { until, done } = command {
                 let sink_numbers = self.request_flush(true);
@@ -207,7 +207,7 @@ impl EventLoop {
         false
     }
 
-    /// Drains the queue and hands the records to all who take them.
+    /// Drains the queue and hands the records to every consumer.
     fn take_records(&mut self, now: Nanos) {
         self.shared.record_queue.drain(&mut self.buffers);
         let bytes: usize = self.buffers.iter().map(Vec::len).sum();
@@ -323,8 +323,8 @@ impl EventLoop {
         let Some(until) = self.shutdown else {
             return false;
         };
-        // Processors may still have pushed something to a sink in this round, so the numbers are asked for in each.
-        // Only the first request makes sinks that wait after a failure try at once.
+        // Processors may still have pushed something to a sink in this round, so the numbers are requested in each
+        // round. Only the first request makes sinks that wait after a failure try immediately.
         let is_new = std::mem::take(&mut self.shutdown_is_new);
         let numbers = self.request_flush(is_new);
         let mut sinks = self.shared.sinks.iter().zip(numbers);
@@ -364,7 +364,7 @@ impl EventLoop {
         let until = next.map_or(longest, |next| {
             Duration::from_nanos(next.saturating_sub(now))
         });
-        // At least a millisecond, whatever the due times say: the loop must never spin.
+        // At least a millisecond, even if something is due earlier: the loop must never spin.
         until.clamp(Duration::from_millis(1), longest)
     }
 

@@ -13,7 +13,7 @@ use crate::model::{DropReason, RecordCounters, RecordKind, catch_panic};
 /// After this many panics in one batch, the rest of the batch is dropped.
 const MAX_PANICS: u32 = 3;
 
-/// Formats records as log lines. It appends to `out` and leaves what is there before.
+/// Formats records as log lines. It appends to `out` and keeps its previous content.
 pub(crate) trait Format: Send {
     /// Appends the line of a record, with its newline. If it returns `false`, because the record cannot be decoded, the
     /// caller removes what was appended.
@@ -33,8 +33,8 @@ pub(super) struct LineFormatter {
     reserved_use: Option<SourceShares>,
 }
 
-/// The records of a batch that are not counted yet. On drop they are counted as dropped by a panic, so that the
-/// counters are exact whatever panics.
+/// The records of a batch that have not been counted yet. On drop they are counted as dropped by a panic, so that the
+/// counters stay exact after any panic.
 struct UncountedRecords<'a> {
     records: &'a [Record<'a>],
     counters: &'a RecordCounters,

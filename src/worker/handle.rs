@@ -24,9 +24,9 @@ use crate::model::{
 };
 use crate::redact::RedactionRules;
 
-/// The most threads of the blocking pool. A hanging sink or lookup holds one.
+/// The maximum number of threads of the blocking pool. A hanging sink or lookup holds one.
 const MAX_BLOCKING_THREADS: usize = 64;
-/// How long a worker whose last handle was dropped goes on delivering. Nobody waits for it.
+/// How long a worker continues to deliver after its last handle was dropped. No caller waits for it.
 const DROP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The parts of a worker.
@@ -64,7 +64,7 @@ pub(crate) struct WorkerStatus {
     pub(crate) forked: bool,
     /// Whether its thread is running.
     pub(crate) alive: bool,
-    /// The time since its last round began: little more than a second, unless something holds the loop up.
+    /// The time since its last round began: little more than a second, unless something blocks the loop.
     pub(crate) round_age: Duration,
     /// Panics that it recovered from: in a format, a task or its own loop.
     pub(crate) recovered_panics: u64,
@@ -109,7 +109,7 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// Fails if the operating system gives no thread or no event queue.
+    /// Fails if the operating system cannot create a thread or an event queue.
     pub(crate) fn start(setup: WorkerSetup) -> io::Result<Arc<Self>> {
         // Texts that these threads format are redacted by the rules of the monitor that starts them.
         let rules = RedactionRules::current();
@@ -118,7 +118,7 @@ impl Worker {
             .enable_all()
             .max_blocking_threads(MAX_BLOCKING_THREADS)
             .thread_name("watchpost-io")
-            // Otherwise a writer that logs would produce records about its own writes for ever.
+            // Otherwise a writer that logs would produce records about its own writes forever.
             .on_thread_start(move || {
                 suppress_thread();
                 pool_rules.set_for_thread();
@@ -158,7 +158,7 @@ impl Worker {
             Batcher::new(Arc::new(sink), encode)
         };
         let batchers: Vec<_> = remotes.into_iter().map(batcher).collect();
-        // Records that nobody takes are not even queued.
+        // Records that no consumer takes are not even queued.
         for kind in RecordKind::ALL {
             let lines = kind.is_line() && !formatters.is_empty();
             let processed = processors.iter().any(|it| it.kind() == kind);
@@ -203,7 +203,7 @@ impl Worker {
         self.runtime.clone()
     }
 
-    /// Deadlines that hold whatever the worker is doing.
+    /// Deadlines that hold even if the worker is stuck.
     pub(crate) fn deadlines(&self) -> Deadlines {
         self.shared.deadlines.clone()
     }
@@ -215,7 +215,7 @@ impl Worker {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the delivery goes on if the future is dropped.
+    /// Cancel safe: the delivery continues if the future is dropped.
     pub(crate) fn flush(
         &self,
         timeout: Duration,
@@ -248,12 +248,12 @@ impl Worker {
 
     /// Delivers what it can within `timeout`, counts the rest as dropped, and ends the thread.
     ///
-    /// A second call resolves to the same report. While the first is under way, the earlier of the two deadlines
+    /// A second call resolves to the same report. While the first is in progress, the earlier of the two deadlines
     /// applies.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the shutdown goes on if the future is dropped.
+    /// Cancel safe: the shutdown continues if the future is dropped.
     pub(crate) fn shutdown(
         &self,
         timeout: Duration,
@@ -281,7 +281,7 @@ impl Worker {
         self.shared.finished.wait(timeout).unwrap_or_else(|| {
             // The deadline has passed: this thread finishes in the worker's place.
             self.shared.finish();
-            // Another thread may be finishing at this moment. It waits for nobody, so the report comes at once.
+            // Another thread may be finishing at this moment. It waits for nothing, so the report follows immediately.
             self.shared
                 .finished
                 .wait(DROP_TIMEOUT)
@@ -351,8 +351,8 @@ fn run(shared: &WorkerShared, mut event_loop: EventLoop, runtime: BackgroundRunt
     if let BackgroundRuntime(Some(runtime)) = &runtime {
         supervise(&shared.panics, || runtime.block_on(event_loop.run()));
     }
-    // The report is out by now, and nobody waits for this thread any more. That matters, because formats, tasks and
-    // writers are foreign code: each may panic or hang when it is dropped.
+    // The report has been published, and nothing waits for this thread any more. That matters, because formats, tasks
+    // and writers are foreign code, which may panic or hang when it is dropped.
     shared.has_thread.store(false, Relaxed);
     catch_panic(|| drop(event_loop));
     shared.sinks.iter().for_each(AnySink::drop_writer);

@@ -21,10 +21,10 @@ const LAST_BACK_OFF: Duration = Duration::from_secs(1);
 
 /// A sink of log lines: a bounded queue of blocks, and the `Write` that they go to.
 ///
-/// Whoever holds the [`SinkWriter`] writes. It lies in the queue, or the one task on the blocking pool has taken it.
+/// Only the holder of the [`SinkWriter`] writes. It is in the queue, or the one task on the blocking pool has taken it.
 ///
 /// Lines are counted under the queue's lock only, so that each counts once: the task counts what is written,
-/// [`close`](Self::close) counts what is left, and nobody counts after that.
+/// [`close`](Self::close) counts what is left, and nothing is counted after that.
 pub(super) struct LineSink {
     pub(super) name: &'static str,
     max_bytes: usize,
@@ -39,7 +39,7 @@ pub(super) struct BlockQueue {
     blocks: VecDeque<Block>,
     /// Bytes of the blocks that wait and of the one that is being written.
     bytes: usize,
-    /// The lines of the block that is being written that are not counted yet, and the block's share of `bytes`.
+    /// The uncounted lines of the block that is being written, and the block's share of `bytes`.
     in_flight: PendingLines,
     in_flight_bytes: usize,
     /// Numbers of the last block that was accepted, that the task has taken, and that is settled: delivered or dropped,
@@ -50,7 +50,7 @@ pub(super) struct BlockQueue {
     /// A flush awaits the blocks up to this one: no back-off holds them.
     flush_up_to: u64,
     writer: Option<SinkWriter>,
-    /// Whether a task is on the blocking pool or on its way there.
+    /// Whether a task runs or is scheduled on the blocking pool.
     scheduled: bool,
     /// Failed blocks in a row.
     failures: u32,
@@ -110,7 +110,7 @@ impl LineSink {
     /// Queues a block, or counts its lines as dropped if it does not fit.
     ///
     /// Returns whether so much waits that the caller should dispatch before it formats more. It does not dispatch for
-    /// each block, because a hand-over to the pool costs some system calls.
+    /// each block, because handing over to the pool costs several system calls.
     pub(super) fn accept(&self, mut block: Block) -> bool {
         let mut queue = self.lock();
         let cost = block.cost();
@@ -131,19 +131,19 @@ impl LineSink {
         queue.bytes >= self.max_bytes / 4
     }
 
-    /// The most bytes that may wait.
+    /// The maximum number of bytes that may wait.
     pub(super) fn max_bytes(&self) -> usize {
         self.max_bytes
     }
 
-    /// Whether the queue is full, apart from its reserved part and the block that is being filled.
+    /// Whether the queue is full, except for its reserved part and the block that is being filled.
     pub(super) fn is_almost_full(&self) -> bool {
         let block = MAX_BLOCK.min(self.max_bytes / 8);
         let queue = self.lock();
         !queue.closed && queue.bytes >= self.max_bytes - reserved(self.max_bytes) - block
     }
 
-    /// Starts a task on the blocking pool, if there is something to write now and no task is at it.
+    /// Starts a task on the blocking pool, if there is something to write now and no task is running.
     pub(super) fn dispatch(self: &Arc<Self>, pool: &Handle) {
         {
             let mut queue = self.lock();
@@ -153,7 +153,7 @@ impl LineSink {
             queue.scheduled = true;
         }
         let sink = Arc::clone(self);
-        // Tokio panics if the operating system gives it no thread.
+        // Tokio panics if it cannot start a thread.
         if catch_panic(|| drop(pool.spawn_blocking(move || sink.write_blocks()))).is_none() {
             let mut queue = self.lock();
             queue.scheduled = false;
@@ -161,7 +161,7 @@ impl LineSink {
         }
     }
 
-    /// When [`dispatch`](Self::dispatch) has to be called, if neither a record nor a wake-up comes before.
+    /// When [`dispatch`](Self::dispatch) must be called, unless a record or a wake-up arrives earlier.
     pub(super) fn next_dispatch(&self) -> Option<Nanos> {
         let queue = self.lock();
         queue.lacks_task().then_some(queue.not_before)
@@ -219,7 +219,7 @@ impl LineSink {
         Some(block.bytes)
     }
 
-    /// Counts the lines that are completely written; whether to go on.
+    /// Counts the lines that are completely written. Returns whether to continue.
     fn count(&self, accepted: usize) -> bool {
         let mut queue = self.lock();
         if queue.in_flight.deliver(accepted, &self.counters) > 0 {
@@ -230,7 +230,7 @@ impl LineSink {
         !queue.closed
     }
 
-    /// Settles the block that was written; whether to go on with the next one before a flush.
+    /// Settles the written block. Returns whether to continue with the next one before a flush.
     fn settle_block(&self, end: Result<(), WriteError>) -> bool {
         let mut queue = self.lock();
         if queue.closed {
@@ -310,8 +310,8 @@ impl LineSink {
         writer
     }
 
-    /// Closes the queue and counts what is not written yet as dropped, even if a hanging write completes later. Returns
-    /// whether nothing was left.
+    /// Closes the queue and counts unwritten lines as dropped, even if a hanging write completes later. Returns whether
+    /// nothing was left.
     pub(super) fn close(&self) -> bool {
         let mut queue = self.lock();
         queue.closed = true;

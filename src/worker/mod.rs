@@ -1,10 +1,10 @@
 //! The background worker: bounded queues, the thread that drains them, and the sinks behind it.
 //!
-//! A record is copied from a host's thread into the [`RecordQueue`]: some hundred bytes, under a lock that nobody holds
-//! for longer. Every 20 ms the worker's thread drains the queue, orders the batch by time, lets the [`Format`] of each
-//! sink format it as log lines, and queues these with the sink as blocks of at most 64 KiB. One task per sink writes
-//! the blocks, on the blocking pool of the worker's runtime. After a second without a record the worker is idle until
-//! the next one wakes it.
+//! A record is copied from a host's thread into the [`RecordQueue`]: a few hundred bytes, under a lock that is never
+//! held for longer. Every 20 ms the worker's thread drains the queue, orders the batch by time, lets the [`Format`] of
+//! each sink format it as log lines, and queues these with the sink as blocks of at most 64 KiB. One task per sink
+//! writes the blocks, on the blocking pool of the worker's runtime. After a second without a record the worker is idle
+//! until the next one wakes it.
 //!
 //! `emitted == delivered + spooled + dropped` holds for each kind of record once a flush has returned true or a
 //! shutdown is over. With several sinks a record counts as emitted once for each. Without any sink, records are not
@@ -17,14 +17,14 @@
 //!
 //! The queue of a sink fills while its writes hang or fail. After a failed write (`io`: the rest of that block is
 //! dropped, complete lines that were written are delivered) the next block waits 50 ms, then 100 ms, up to a second. So
-//! a receiver that is gone costs one write per second, and little is lost if it returns before the queue is full. Other
+//! an unavailable receiver costs one write per second, and little is lost if it returns before the queue is full. Other
 //! sinks are not affected.
 //!
 //! One sixteenth of the record queue, and of the queue of each sink of lines, is reserved for sources that use little
 //! of it. A source is a kind of record with a route or callsite. So a storm of one event does not drop all others.
 //!
 //! A line that was written only in part counts as dropped. ` [torn]` and a newline end it before the next line, so that
-//! no two lines run together and no part passes for a complete line.
+//! no two lines run together and no part is mistaken for a complete line.
 //!
 //! What a `Write` accepts counts as delivered, so it should not buffer. It is flushed whenever the queue is empty and
 //! before a flush completes.
@@ -46,8 +46,8 @@
 //! A remote sink queues batches, bounded in bytes and items, and has one request in flight. If a request gets no
 //! response, or one that asks to retry, the batch is retried after a random wait of at most 1 s, 2 s, 4 s, up to a
 //! minute, and not before the receiver's `Retry-After`, which is limited to an hour. A batch that the receiver refuses
-//! for good is dropped as `send_error`, and so are the items that it rejects of a batch that it accepts. A batch that
-//! is too large is sent in two halves; a single item that is too large is dropped as `too_large`.
+//! permanently is dropped as `send_error`, and so are the items that it rejects of a batch that it accepts. A batch
+//! that is too large is sent in two halves; a single item that is too large is dropped as `too_large`.
 //!
 //! A 2xx counts as delivered once its head has arrived. If no response arrives, it is unknown whether the receiver
 //! accepted the batch, and it is sent again.
@@ -56,23 +56,22 @@
 //!
 //! A flush is a command to the worker, which takes the queued records, hands them to the sinks, and completes the flush
 //! when every block and batch up to that point is delivered or dropped. It does not wait for a back-off: blocks are
-//! tried at once, and each remote batch once at once, unless its receiver asked for the wait.
+//! tried immediately, and so is each remote batch, once, unless its receiver requested the wait.
 //!
 //! The flush completes when the worker is done or at its deadline, whichever is first. A thread that runs only while
-//! something is pending keeps the deadline. So a deadline depends neither on a timer of the caller's runtime, nor on
-//! any runtime, nor on the worker, which may be stuck. The blocking variants wait on a condition variable with a
-//! time-out.
+//! something is pending keeps the deadline. So a deadline does not depend on a timer of the caller's runtime, on any
+//! runtime, or on the worker, which may be stuck. The blocking variants wait on a condition variable with a time-out.
 //!
 //! A shutdown closes the record queue (later records count as emitted and as dropped with the reason `shutdown`) and
-//! delivers like a flush. At the deadline, whoever notices it closes the sinks: what is queued or in a hanging write is
-//! dropped as `shutdown`, once, even if the write completes later. Then the thread ends, and the runtime is dropped
-//! without waiting: a hanging task holds up neither a caller nor the end of the process.
+//! delivers like a flush. At the deadline, the first thread that notices it closes the sinks: what is queued or in a
+//! hanging write is dropped as `shutdown`, once, even if the write completes later. Then the thread ends, and the
+//! runtime is dropped without waiting: a hanging task delays neither a caller nor the end of the process.
 //!
 //! # After a fork
 //!
 //! The child has no worker, since a fork copies only the calling thread. There a flush returns false, and a shutdown
-//! reports at once how many records the child has emitted, all of them dropped as `shutdown` or `queue_overflow`. Build
-//! the monitor after the fork.
+//! immediately reports how many records the child has emitted, all of them dropped as `shutdown` or `queue_overflow`.
+//! Build the monitor after the fork.
 
 mod any_sink;
 mod block;

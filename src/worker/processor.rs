@@ -8,7 +8,7 @@ use crate::model::{RecordKind, catch_panic};
 
 /// Processes the records of one kind inside the process, before the sinks get them.
 ///
-/// It runs on the worker's thread, where nothing else goes on meanwhile: longer work belongs on the [`BlockingPool`].
+/// It runs on the worker's thread and blocks it: longer work belongs on the [`BlockingPool`].
 pub(crate) trait RecordProcessor: Send {
     /// The kind of its records.
     fn kind(&self) -> RecordKind;
@@ -19,7 +19,7 @@ pub(crate) trait RecordProcessor: Send {
     /// Does the work that is due. Called once a round, after the records.
     fn run_due(&mut self, _: &BlockingPool<'_>) {}
 
-    /// When [`run_due`](Self::run_due) has to be called, if neither a record nor a wake-up comes before.
+    /// When [`run_due`](Self::run_due) must be called, unless a record or a wake-up arrives earlier.
     fn due(&self) -> Option<Nanos> {
         None
     }
@@ -34,7 +34,7 @@ pub(crate) trait RecordProcessor: Send {
         true
     }
 
-    /// Finishes for a shutdown; whether nothing is left to do. Called once a round until it is true.
+    /// Finishes for a shutdown. Returns whether nothing is left to do. Called once a round until it returns true.
     fn finish(&mut self) -> bool {
         true
     }
@@ -46,7 +46,7 @@ pub(crate) struct BlockingPool<'a>(pub(super) &'a Handle);
 impl BlockingPool<'_> {
     /// Queues a job; `false` if it will not run.
     pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) -> bool {
-        // Tokio panics if the operating system gives it no thread.
+        // Tokio panics if it cannot start a thread.
         catch_panic(|| drop(self.0.spawn_blocking(job))).is_some()
     }
 }
@@ -58,8 +58,8 @@ pub(super) fn run_due(processor: &mut dyn RecordProcessor, pool: &Handle, panics
     }
 }
 
-/// Hands the records of its kind to a processor and returns the number of items that it processed. A record at which it
-/// panics is skipped and counted in `panics`.
+/// Hands the records of its kind to a processor and returns the number of items that it processed. A record for which
+/// it panics is skipped and counted in `panics`.
 pub(super) fn process_batch(
     processor: &mut dyn RecordProcessor,
     records: &[Record<'_>],

@@ -28,7 +28,7 @@ pub(crate) struct RecordQueue {
     /// One bit for each buffer that has reached `unreserved_bytes`. Threads that look for room skip these.
     filled: AtomicU8,
     counters: Arc<RecordCounters>,
-    /// Whether the worker waits for `wake_up` alone, so that the next record has to wake it.
+    /// Whether the worker waits only for `wake_up`, so that the next record has to wake it.
     idle: AtomicBool,
     wake_up: Notify,
 }
@@ -55,7 +55,7 @@ struct Shard {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
     pub(crate) kind: RecordKind,
-    /// The number of things that the record stands for, each of which counts once in the counters.
+    /// The number of items that the record represents. Each counts once in the counters.
     pub(crate) items: u32,
     pub(crate) at: Nanos,
     /// Where the record comes from: its kind, combined with its route or callsite.
@@ -63,7 +63,7 @@ pub(crate) struct Record<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// What stands before the body of a record.
+/// The header before the body of a record.
 #[derive(Debug, Clone, Copy)]
 struct RecordHeader {
     kind: RecordKind,
@@ -94,8 +94,8 @@ impl RecordQueue {
         self.push_many(kind, 1, at, write);
     }
 
-    /// As [`push`](Self::push), for a record from one of many sources, such as a route or a callsite. When the queue is
-    /// almost full, each source has a share of the rest.
+    /// Like [`push`](Self::push), for a record from one of many sources, such as a route or a callsite. When the queue
+    /// is almost full, each source has a share of the rest.
     #[inline]
     pub(crate) fn push_from(
         &self,
@@ -113,7 +113,7 @@ impl RecordQueue {
         self.push_record(header, write);
     }
 
-    /// As [`push`](Self::push), for a record that stands for `items` things. Each of them is counted as delivered or
+    /// Like [`push`](Self::push), for a record that represents several `items`. Each item is counted as delivered or
     /// dropped.
     #[inline]
     pub(crate) fn push_many(
@@ -177,7 +177,7 @@ impl RecordQueue {
         if let Some(head) = shard.bytes.get_mut(start..start + 4) {
             head.copy_from_slice(&(len as u32).to_le_bytes());
         }
-        // From here on the record is complete: a panic of a later closure does not remove it.
+        // From here the record is complete: a panic of a later closure does not remove it.
         shard.complete_len = start + len;
         if start >= self.unreserved_bytes {
             shard.reserved_use.add(source, len);
@@ -237,7 +237,7 @@ impl RecordQueue {
         }
     }
 
-    /// Closes the queue: each further record is counted as emitted and as dropped. What is queued can still be drained.
+    /// Closes the queue: each further record is counted as emitted and as dropped. Queued records can still be drained.
     pub(crate) fn close(&self) {
         for shard in &self.shards {
             let mut shard = self.recover_shard(shard.lock());
@@ -252,7 +252,7 @@ impl RecordQueue {
         }
     }
 
-    /// Whether records of this kind are rejected, so that nobody need make one.
+    /// Whether records of this kind are rejected, so that callers need not make one.
     #[cfg_attr(not(test), expect(dead_code, reason = "tests alone ask so far"))]
     pub(crate) fn is_muted(&self, kind: RecordKind) -> bool {
         self.shard().1.muted & bit(kind) != 0
@@ -266,7 +266,7 @@ impl RecordQueue {
     }
 
     /// Locks the calling thread's buffer, or another one that is free, and returns it with its number. The lock is held
-    /// for a copy of some hundred bytes.
+    /// for a copy of a few hundred bytes.
     #[inline]
     #[expect(
         clippy::indexing_slicing,
@@ -347,7 +347,7 @@ impl RecordQueue {
 
     /// Drops all queued records in a child made by `fork`, which has no worker, and counts them in `counters`.
     ///
-    /// A buffer whose lock a thread of the parent held when it forked stays locked for ever. It is skipped.
+    /// A buffer whose lock a thread of the parent held when it forked stays locked forever. It is skipped.
     pub(crate) fn drop_in_child(&self, counters: &[&RecordCounters]) {
         for shard in &self.shards {
             let mut shard = match shard.try_lock() {
@@ -382,7 +382,7 @@ impl RecordQueue {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a wake-up that comes meanwhile ends the next call.
+    /// Cancel safe: a wake-up that arrives in between ends the next call.
     pub(crate) async fn woken(&self) {
         self.wake_up.notified().await;
     }
@@ -481,7 +481,7 @@ mod tests {
             (1001, 1)
         );
         assert_eq!(totals.dropped(DropReason::QueueOverflow) + kept, 1000);
-        // Of eight buffers of 64 KiB all but the last part.
+        // The records fill most of eight buffers of 64 KiB.
         assert!((480..=500).contains(&kept), "{kept}");
     }
 
@@ -520,7 +520,7 @@ mod tests {
             totals.emitted(),
             totals.dropped(DropReason::QueueOverflow) + kept
         );
-        // Emptied, it takes as much again.
+        // After it is drained, it accepts as much again.
         push(1, 20_000);
         assert_eq!(drain(&record_queue).len() as u64, got[1]);
     }

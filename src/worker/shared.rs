@@ -17,7 +17,7 @@ pub(super) struct WorkerShared {
     pub(super) monotonic: Clock,
     pub(super) record_queue: Arc<RecordQueue>,
     pub(super) counters: Arc<RecordCounters>,
-    /// What was recorded in a child made by `fork`.
+    /// The counts of records in a child made by `fork`.
     child_counters: RecordCounters,
     pub(super) diagnostics: Arc<Diagnostics>,
     pub(super) sinks: Vec<AnySink>,
@@ -71,7 +71,7 @@ impl WorkerShared {
         }
     }
 
-    /// Hands a command to the worker's thread. A flush that comes after the worker has ended completes at once.
+    /// Hands a command to the worker's thread. A flush after the end of the worker completes immediately.
     pub(super) fn command(&self, command: Command) {
         {
             let mut commands = lock(&self.commands);
@@ -99,12 +99,12 @@ impl WorkerShared {
     /// Ends the worker now: closes the record queue and the sinks, counts what is left as dropped, and publishes the
     /// report.
     ///
-    /// It may be called from any thread, whatever the worker's thread is doing. Only the first call has an effect.
+    /// It may be called from any thread at any time. Only the first call has an effect.
     pub(super) fn finish(&self) {
         if self.finishing.swap(true, Relaxed) {
             return;
         }
-        // First the queue, so that nothing new arrives; then what it holds, which no sink will get any more.
+        // Close the queue first, so that nothing new arrives. Then count what it holds, which no sink will get.
         self.record_queue.close();
         let mut buffers = Vec::new();
         self.record_queue.drain(&mut buffers);
@@ -113,7 +113,7 @@ impl WorkerShared {
             self.counters
                 .dropped(record.kind, DropReason::Shutdown, items);
         }
-        // Every sink is closed, whatever the others had left: no short-circuit here.
+        // Close every sink, even if an earlier one had something left: no short-circuit here.
         let left = self.sinks.iter().filter(|sink| !sink.close()).count();
         let settled = |kind| self.counters.totals(kind).in_flight() == 0;
         let complete = left == 0
@@ -122,7 +122,7 @@ impl WorkerShared {
         self.finished.complete(self.counters.report(complete));
         self.complete_leftover_flushes();
         self.deadlines.recheck();
-        // The worker's thread may only be asleep, and has to notice the end.
+        // The worker's thread may be asleep and must notice the end.
         self.record_queue.wake();
     }
 
@@ -204,7 +204,7 @@ mod tests {
             "{text}"
         );
         assert_eq!(counters.totals(RecordKind::Error).emitted(), 340);
-        // A buffer that a thread of the parent was at stays locked in the child.
+        // A buffer that a thread of the parent had locked stays locked in the child.
         record_queue.push(RecordKind::Error, 0, |_| {});
         let again = record_queue.while_locked(|| shared.report_in_child());
         assert_eq!(again.totals(RecordKind::Error).emitted(), 300);

@@ -8,7 +8,7 @@ pub(crate) struct SinkStatus {
     pub(crate) name: &'static str,
     /// The time since the sink last delivered; `None` before the first delivery.
     pub(crate) last_delivery_age: Option<Duration>,
-    /// How long there has been something to deliver without a delivery.
+    /// How long there has been work without a delivery.
     pub(crate) waiting_since: Option<Duration>,
     /// Bytes that wait or are being written.
     pub(crate) queued_bytes: usize,
@@ -18,11 +18,11 @@ pub(crate) struct SinkStatus {
     pub(crate) receiver: ReceiverStatus,
 }
 
-/// What a response shows about its receiver, apart from the outcome of the batch.
+/// What a response shows about its receiver, in addition to the outcome of the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ReceiverStatus {
     pub(crate) status: Option<http::StatusCode>,
-    /// Seconds by which our clock is ahead of the receiver's; negative if it is behind.
+    /// The number of seconds by which our clock is ahead of the receiver's; negative if it is behind.
     pub(crate) clock_ahead: Option<i64>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum SinkError {
     Unflushed(ErrorKind),
     /// The sink's code panics.
     Panicked,
-    /// The receiver refuses batches for good.
+    /// The receiver refuses batches permanently.
     Rejected,
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 use super::sink_status::SinkError;
 use crate::model::catch_panic;
 
-/// Ends a line of which only a part was written. The next line then stands alone, and nobody mistakes the part for a
-/// complete line.
+/// Ends a partially written line, so that the next line starts on its own and the part is not mistaken for a complete
+/// line.
 const TORN: &[u8] = b" [torn]\n";
-/// The most interrupted calls in a row that are repeated without a pause.
+/// The maximum number of interrupted calls in a row that are repeated without a pause.
 const MAX_FAST_RETRIES: u32 = 16;
 
 /// A sink's `Write`, with the state of the line that was written last.
@@ -32,7 +32,7 @@ impl SinkWriter {
     }
 
     /// Writes a block. It calls `accepted` with the number of bytes written so far, whenever that grows and while the
-    /// receiver is not ready. `accepted` returns whether to go on.
+    /// receiver is not ready. `accepted` returns whether to continue.
     pub(super) fn write(
         &mut self,
         block: &[u8],
@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes what its script says, then everything.
+    /// Accepts the numbers of bytes in its script, then everything.
     struct Scripted {
         script: std::vec::IntoIter<io::Result<usize>>,
         got: Arc<Mutex<Vec<u8>>>,
@@ -150,7 +150,7 @@ mod tests {
             let mut lines = got.lines().rev();
             let (last, before) = (lines.next(), lines.next().unwrap());
             if cut == block.len() {
-                // The planned error met this write, which had nothing out.
+                // The planned error met this write, which had written nothing.
                 assert_eq!((last, before), (Some("two"), "one"));
             } else {
                 assert_eq!(last, Some("more"), "{cut}: {got}");

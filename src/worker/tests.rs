@@ -1,4 +1,4 @@
-//! The worker with receivers that misbehave. What was delivered is asked of the receiver.
+//! The worker with receivers that misbehave. Assertions read what the receiver got.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -36,7 +36,7 @@ fn planned_panic() -> ! {
     std::panic::resume_unwind(Box::new("a planned panic"))
 }
 
-/// What a receiver got, and how it takes the next write.
+/// What a receiver got, and how it handles the next write.
 #[derive(Default)]
 struct Receiver {
     got: Mutex<Vec<u8>>,
@@ -65,7 +65,7 @@ impl Write for Sending {
 }
 
 impl Receiver {
-    /// Whole lines: those that are as they were formatted.
+    /// Whole lines: those that are unchanged since they were formatted.
     fn lines(&self) -> Vec<String> {
         let got = self.got.lock().unwrap();
         let all = String::from_utf8(got.clone()).unwrap();
@@ -151,7 +151,7 @@ impl Fixture {
         self.counters.totals(RecordKind::Log).dropped(reason)
     }
 
-    /// The counters balance, and the receivers have what they say. Returns the number of delivered logs.
+    /// Asserts that the counters balance and match what the receivers got. Returns the number of delivered logs.
     fn balance(&self) -> u64 {
         let totals = RecordKind::ALL.map(|kind| self.counters.totals(kind));
         for totals in totals {
@@ -336,7 +336,7 @@ fn a_hanging_sink_stalls_itself_alone() {
     hanging.hold(false);
     assert!(fixture.worker.flush_blocking(LONG));
     fixture.balance();
-    // A record counts once for each sink that it is meant for.
+    // A record counts once for each sink that takes its kind.
     assert_eq!(fixture.counters.totals(RecordKind::Log).emitted(), 8000);
 }
 
@@ -446,7 +446,7 @@ fn what_hangs_at_the_deadline_counts_once_even_if_it_ends_later() {
 /// The deadline of the calls that meet a hanging sink.
 const D: Duration = Duration::from_millis(300);
 
-/// In time is d + 100 ms, and some slack for a busy machine.
+/// Asserts that the call returns within d + 100 ms, plus some slack for a busy machine.
 fn in_time<T>(call: impl FnOnce() -> T) -> T {
     let before = Instant::now();
     let value = call();
@@ -488,7 +488,7 @@ fn a_flush_keeps_its_deadline_in_every_runtime_with_a_hanging_sink() {
             || runtime.block_on(async { tokio::spawn(task).await.unwrap() })
         ));
     });
-    // Without any runtime, and with one that has gone since.
+    // Without a runtime, and with one that has been dropped.
     assert!(!in_time(|| park_on(fixture.worker.flush(D))));
     assert!(!in_time(|| fixture.worker.flush_blocking(D)));
     fixture.receivers[0].hold(false);
@@ -511,7 +511,7 @@ fn a_shutdown_keeps_its_deadline_in_every_runtime_with_a_hanging_sink() {
     check(&|worker| worker.shutdown_blocking(D));
 }
 
-/// Polls with a thread's parking alone.
+/// Polls a future by parking the thread, without a runtime.
 fn park_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {

@@ -239,7 +239,7 @@ fn no_source_at_all_means_the_defaults() {
     assert!(settings.value("access.token").is_none());
 }
 
-/// What `ALL` says of traces.
+/// Asserts the trace settings of `ALL`.
 fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
     assert_eq!(
         (trace.max_per_second, trace.max_bytes_per_second),
@@ -299,7 +299,7 @@ fn assert_traces(trace: &TraceConfig, otlp: &OtlpConfig) {
     assert_eq!((otlp.max_queue_size, otlp.max_export_batch_size), (100, 10));
 }
 
-/// The print-out of a configuration is a file that makes it again.
+/// The printed configuration is a file that reproduces it.
 #[test]
 fn a_print_out_is_a_file() {
     let settings = from_file(ALL).unwrap().settings;

@@ -3,7 +3,7 @@ use super::from_file;
 
 const PAGE: &str = include_str!("../mod.rs");
 
-/// The lines of the page from the first to the last that starts so.
+/// Returns the lines of the page from the first that starts with `start` up to, not including, one with `end`.
 fn lines(start: &str, end: &str) -> String {
     let page = PAGE.lines().filter_map(|line| line.strip_prefix("//!"));
     let page = page.map(|line| line.strip_prefix(' ').unwrap_or(line));

@@ -1,4 +1,4 @@
-//! What holds when sources meet; what each refuses.
+//! Tests of the precedence of sources and of the values that each source rejects.
 
 mod bad;
 mod good;
@@ -15,7 +15,7 @@ use crate::Result;
 /// A secret that no message may show.
 const SECRET: &str = "Zq7Rf2Lw9Xk4Tn8Vb3Mc6Hd1Js5Pg0Qy";
 
-/// A file of settings in a directory of its own, gone when dropped.
+/// A settings file in a temporary directory, removed when dropped.
 struct Written {
     path: PathBuf,
     _directory: tempfile::TempDir,

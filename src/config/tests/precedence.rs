@@ -1,6 +1,6 @@
 use super::*;
 
-/// What one source redacts no other shows.
+/// No source can reveal what another source redacts.
 #[test]
 fn redacted_keys_and_paths_of_all_sources_add_up() {
     let written =
@@ -26,11 +26,11 @@ fn redacted_keys_and_paths_of_all_sources_add_up() {
     assert_eq!(redact.keys, ["ticket", "seat", "row", "gate"]);
     let paths = ["/a/{x}", "/b/{x}", "/c/{x}"].map(|path| path.parse().unwrap());
     assert_eq!(redact.paths, paths);
-    // What is shown is replaced.
+    // The list of shown parameters is replaced, not combined.
     assert_eq!(redact.allow_query, ["s"]);
 }
 
-/// Each source of the service's name overrides those behind it.
+/// Each source of the service name overrides the sources after it.
 #[test]
 fn the_name_of_the_service_comes_from_the_strongest_source() {
     let file = written("service.name = \"file\"\n");

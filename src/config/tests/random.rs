@@ -1,4 +1,4 @@
-//! Odd values, from a corpus and from a generator: each is taken with its meaning or reported.
+//! Unusual values, from a corpus and from a generator: each is either accepted with its meaning or reported.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -49,7 +49,7 @@ fn classes() -> Vec<(&'static str, Vec<Case>)> {
     classes
 }
 
-/// A text without the corpus' escapes. Another `\` stands for itself.
+/// Removes the corpus' escapes from a text. Any other `\` is literal.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
@@ -75,7 +75,7 @@ fn plain(text: &str) -> String {
     plain + rest
 }
 
-/// How a file may write the value, where it can.
+/// Returns the value as a file can write it, if it can.
 fn in_file(text: &str, shape: TomlShape) -> Option<String> {
     let string = || {
         let escaped = text.chars().map(|c| match c {
@@ -86,7 +86,7 @@ fn in_file(text: &str, shape: TomlShape) -> Option<String> {
         format!("\"{}\"", escaped.collect::<String>())
     };
     let is_integer = || text.parse::<i64>().is_ok_and(|n| n.to_string() == text);
-    // TOML's other forms, such as `0x1`, are numbers in a file alone.
+    // TOML's other forms, such as `0x1`, are numbers only in a file.
     let is_float = || {
         let line = format!("a = {text}");
         let table = DeTable::parse(&line).ok();
@@ -107,7 +107,7 @@ fn in_file(text: &str, shape: TomlShape) -> Option<String> {
     }
 }
 
-/// The value by each source that can give it, with the source's name.
+/// Resolves the value from each source that can give it, with the source's name.
 fn from_all(key: &'static str, value: &str) -> Vec<(&'static str, Result<ResolvedConfig>)> {
     let mut all = vec![("code", from_code(key, value))];
     if !value.is_empty() && !value.contains('\0') {
@@ -221,7 +221,7 @@ fn histograms_are_set_by_name_from_each_source() {
         ..Sources::default()
     })
     .unwrap();
-    // The order is that of what was set last.
+    // The entries are in the order in which they were last set.
     assert_eq!(
         resolved.settings.value("metrics.histograms"),
         Some(r#"{"a" = [0.5, 1.0, 3.0], "b.d" = "off", "b.c" = "default", "f" = "off"}"#)
@@ -331,7 +331,7 @@ fn the_ratios_of_rules_are_shares() {
     assert_eq!(error.unwrap_err().problems().len(), 4);
 }
 
-/// Texts that are nearly values.
+/// Texts that are close to valid values.
 fn nearly() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         "[0-9]{1,20}",

@@ -23,7 +23,7 @@ impl ValueParser for DsnParser {
     }
 
     fn validate(&self, value: Option<Dsn>) -> Result<Option<Dsn>, String> {
-        // A `Dsn` exists only if it was parsed.
+        // A `Dsn` can only be created by parsing, so it is valid.
         Ok(value)
     }
 

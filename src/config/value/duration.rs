@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{RawValue, TomlShape, TomlType, ValueParser, is_short_number, quoted};
 
-/// Units in falling order, in nanoseconds.
+/// Units in descending order, in nanoseconds.
 const UNITS: [(&str, u64); 7] = [
     ("d", 86_400_000_000_000),
     ("h", 3_600_000_000_000),
@@ -13,7 +13,7 @@ const UNITS: [(&str, u64); 7] = [
     ("ns", 1),
 ];
 
-/// A duration in a range, both ends included: `250ms`, `5s`, `2m`, `1h30m`.
+/// A duration in an inclusive range: `250ms`, `5s`, `2m`, `1h30m`.
 pub(in crate::config) struct DurationParser {
     pub(in crate::config) min: Duration,
     pub(in crate::config) max: Duration,
@@ -24,7 +24,7 @@ impl ValueParser for DurationParser {
 
     fn toml_shape(&self) -> TomlShape {
         TomlShape {
-            // An integer is accepted here so that the message can say that its unit is missing.
+            // An integer is accepted here, so that the message can explain that its unit is missing.
             types: &[TomlType::String, TomlType::Integer],
             array: false,
             example: "\"5s\"",
@@ -63,7 +63,7 @@ impl ValueParser for DurationParser {
     }
 }
 
-/// Numbers with units, each unit once, in falling order.
+/// Parses numbers with units in descending order, each unit at most once.
 fn parse(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut total: u64 = 0;
@@ -76,7 +76,7 @@ fn parse(text: &str) -> Option<Duration> {
                 .trim_start_matches(|c: char| c.is_ascii_alphabetic())
                 .len();
         let (unit, behind) = behind.split_at_checked(letters)?;
-        // The search continues behind the unit that was found, so that no unit occurs twice.
+        // The search continues after the matched unit, so that no unit occurs twice.
         let (_, nanos) = units.find(|(name, _)| *name == unit)?;
         let part = number.parse::<u64>().ok()?.checked_mul(*nanos)?;
         total = total.checked_add(part)?;

@@ -5,10 +5,10 @@ use crate::config::attributes::decode;
 
 use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
-/// The most headers.
+/// The maximum number of headers.
 const MAX_HEADERS: usize = 64;
 
-/// Headers that frame a request: another value would break it.
+/// Headers that determine the framing of a request, which another value would break.
 const FRAMING: [HeaderName; 7] = [
     CONNECTION,
     CONTENT_LENGTH,
@@ -56,7 +56,7 @@ impl ValueParser for HeadersParser {
     }
 
     fn print(&self, value: &Self::Value) -> Option<String> {
-        // The value is a secret, which the caller masks.
+        // The value is a secret, so the caller masks it.
         (!value.is_empty()).then(|| quoted("headers"))
     }
 

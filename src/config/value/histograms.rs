@@ -3,11 +3,11 @@ use crate::metrics::Buckets;
 use super::list::items;
 use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
-/// The most histograms.
+/// The maximum number of histograms.
 const MAX_HISTOGRAMS: usize = 256;
-/// The most bounds of one.
+/// The maximum number of bounds of one histogram.
 const MAX_BOUNDS: usize = 128;
-/// The most bytes of a name.
+/// The maximum length of a name, in bytes.
 const MAX_NAME: usize = 256;
 
 /// Histograms by name: `name=0.001 0.01 0.1`, `name=off` or `name=default`. In a file, a table of arrays and words.
@@ -50,8 +50,9 @@ impl ValueParser for HistogramsParser {
         Ok(histograms)
     }
 
-    /// Merges by name: a later source changes the histograms that it names. The entries keep the order in which they
-    /// were set. Two names can mean one histogram, which is known only when the metric is made; the last entry then holds.
+    /// Merges by name: a later source changes only the histograms that it names. The entries keep the order in which
+    /// they were set. Two names can mean the same histogram, which is known only when the metric is created; the last
+    /// entry then applies.
     fn merge(&self, into: &mut Self::Value, value: Self::Value) {
         for (name, buckets) in value {
             put(into, name, buckets);
@@ -131,12 +132,12 @@ fn parse_bounds(text: &str) -> Result<Vec<f64>, &'static str> {
 
 fn parse_bound(text: &str) -> Option<f64> {
     let number = text.parse::<f64>().ok()?;
-    // A number that overflows to infinity is no bound; the word `inf` is one.
+    // A number that overflows to infinity is not a valid bound; the word `inf` is.
     let is_word = !text.contains(|c: char| c.is_ascii_digit());
     (number.is_finite() || number > 0.0 && is_word).then_some(number)
 }
 
-/// The bounds in rising order, each once, without `+Inf`, which every histogram has.
+/// Returns the bounds in ascending order, without duplicates and without `+Inf`, which every histogram has.
 fn normalize(bounds: Vec<f64>) -> Result<Vec<f64>, &'static str> {
     if bounds
         .iter()

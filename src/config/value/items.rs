@@ -9,7 +9,7 @@ use crate::redact::{PathPattern, is_sensitive_key};
 use super::list::ItemParser;
 use super::{TomlType, quoted};
 
-/// Headers that are credentials.
+/// Headers whose values are credentials.
 const NEVER_SHOWN: [HeaderName; 4] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE];
 
 /// The network of a proxy.
@@ -38,7 +38,7 @@ impl ItemParser for NetworkItem {
     }
 }
 
-/// A header's name.
+/// The name of a header.
 pub(in crate::config) struct HeaderNameItem;
 
 impl ItemParser for HeaderNameItem {
@@ -95,7 +95,7 @@ impl ItemParser for SecretKeyItem {
     }
 }
 
-/// A path with a secret in it.
+/// A path pattern that contains a secret.
 pub(in crate::config) struct SecretPathItem;
 
 impl ItemParser for SecretPathItem {
@@ -110,7 +110,7 @@ impl ItemParser for SecretPathItem {
     }
 
     fn check(_: &PathPattern) -> Result<(), String> {
-        // A pattern exists only if it was parsed.
+        // A pattern can only be created by parsing, so it is valid.
         Ok(())
     }
 
@@ -119,7 +119,7 @@ impl ItemParser for SecretPathItem {
     }
 }
 
-/// The name of a query parameter whose value is shown.
+/// The name of a query parameter whose value is not redacted.
 pub(in crate::config) struct QueryNameItem;
 
 impl ItemParser for QueryNameItem {
@@ -152,7 +152,7 @@ impl ItemParser for QueryNameItem {
 
 const NOT_A_STATUS: &str = "not a status of an error; write a number from 400 to 599";
 
-/// A status of an error.
+/// An error status.
 pub(in crate::config) struct StatusItem;
 
 impl ItemParser for StatusItem {

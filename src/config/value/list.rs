@@ -4,7 +4,7 @@ use crate::trace::Propagators;
 
 use super::{RawValue, TomlShape, TomlType, ValueParser};
 
-/// The most items of a list.
+/// The maximum number of items of a list.
 const MAX_ITEMS: usize = 256;
 
 /// Parses one item of a list.
@@ -12,10 +12,10 @@ pub(in crate::config) trait ItemParser: Sync {
     type Value: Clone + PartialEq;
     const TYPE: TomlType;
     const EXAMPLE: &'static str;
-    /// What the items are, in a few words.
+    /// A short description of the items.
     const DESCRIPTION: &'static str;
 
-    /// Reads an item; limits are left to [`check`](Self::check).
+    /// Parses an item. Limits are checked by [`check`](Self::check).
     fn parse(text: &str) -> Result<Self::Value, String>;
     /// Checks an item of any source.
     fn check(value: &Self::Value) -> Result<(), String>;
@@ -152,7 +152,7 @@ impl ValueParser for PropagatorsParser {
     }
 }
 
-/// The items of an array, or of a text that separates them by commas.
+/// Returns the items of an array, or of a text that separates them with commas.
 pub(super) fn items(raw: &RawValue) -> Vec<&str> {
     match raw {
         RawValue::Text(line) if line.trim().is_empty() => Vec::new(),

@@ -1,10 +1,9 @@
-//! How the value of a setting is read, checked and printed: one parser for each kind of value.
+//! Reading, checking and printing of setting values: one parser for each kind of value.
 //!
-//! A value comes as text (a file, a variable) or typed (code). Text is parsed; both are then validated, so
-//! that every source is held to the same limits.
+//! A value is given as text (a file, a variable) or typed (code). Text is parsed. Both are then validated, so that
+//! every source has the same limits.
 //!
-//! No message repeats what was read, since that may be a secret in the wrong place; digits are the
-//! exception.
+//! No message repeats the input except for digits, because the input may be a secret in the wrong place.
 
 mod dsn;
 mod duration;
@@ -37,16 +36,16 @@ pub(super) use self::texts::{
 pub(super) use self::url::UrlParser;
 pub(super) use self::words::{ChoiceParser, DirectivesParser};
 
-/// A value as a text source gives it.
+/// A value from a text source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RawValue {
     Text(String),
-    /// The items of a file's array.
+    /// The items of an array in a file.
     Items(Vec<String>),
 }
 
 impl RawValue {
-    /// The value in one line; items are separated by commas.
+    /// Returns the value in one line, with items separated by commas.
     pub(super) fn line(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
@@ -62,37 +61,37 @@ pub(super) enum TomlType {
     Integer,
     Float,
     Boolean,
-    /// Entries that become items `name=value`.
+    /// A table whose entries become items `name=value`.
     Table,
 }
 
-/// What a file may write for a setting.
+/// The forms that a file may use for a setting.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TomlShape {
     pub(super) types: &'static [TomlType],
     pub(super) array: bool,
-    /// A good value, as TOML.
+    /// A valid value, as TOML.
     pub(super) example: &'static str,
 }
 
-/// One kind of value.
+/// The parser of one kind of value.
 pub(super) trait ValueParser: Sync {
     type Value: Clone + PartialEq;
 
     fn toml_shape(&self) -> TomlShape;
 
-    /// Reads the value from text; limits are left to [`validate`](Self::validate).
+    /// Parses the value from text. Limits are checked by [`validate`](Self::validate).
     ///
     /// # Errors
     ///
-    /// What is wrong and what to write instead.
+    /// Returns the problem and the fix.
     fn parse(&self, raw: &RawValue) -> Result<Self::Value, String>;
 
-    /// Checks a value of any source and brings it into its canonical form.
+    /// Checks a value of any source and normalizes it.
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse).
+    /// The same as for [`parse`](Self::parse).
     fn validate(&self, value: Self::Value) -> Result<Self::Value, String>;
 
     /// Lowers a value that is above the ceiling of its setting; returns a warning if it did.
@@ -100,15 +99,15 @@ pub(super) trait ValueParser: Sync {
         None
     }
 
-    /// Puts the value of a source over the value of weaker sources.
+    /// Merges the value of a source into the value of lower-precedence sources.
     fn merge(&self, into: &mut Self::Value, value: Self::Value) {
         *into = value;
     }
 
-    /// The value as TOML that [`parse`](Self::parse) accepts; `None` if it is not set.
+    /// Prints the value as TOML that [`parse`](Self::parse) accepts; `None` if it is not set.
     fn print(&self, value: &Self::Value) -> Option<String>;
 
-    /// The value as a problem shows it: as a variable would hold it.
+    /// Formats the value for a problem, in the form that a variable would have.
     fn display(&self, value: &Self::Value) -> String {
         let printed = self.print(value).unwrap_or_default();
         let unquoted = printed
@@ -117,23 +116,23 @@ pub(super) trait ValueParser: Sync {
         unquoted.map_or_else(|| printed.clone(), str::to_owned)
     }
 
-    /// What is accepted, in a few words.
+    /// Describes the accepted values in a few words.
     fn describe(&self) -> String;
 }
 
-/// A parser and the place of its value in the configuration.
+/// A parser and the field of its value in the configuration.
 pub(super) struct Binding<P: ValueParser> {
     pub(super) parser: P,
     pub(super) get: fn(&Config) -> &P::Value,
     pub(super) get_mut: fn(&mut Config) -> &mut P::Value,
 }
 
-/// [`Binding`] without its type. The setters return a warning if the value was above a ceiling.
+/// A [`Binding`] with its type erased. The setters return a warning if the value was above a ceiling.
 pub(super) trait SettingField: Sync {
     fn toml_shape(&self) -> TomlShape;
     /// Sets the value from text.
     fn set_text(&self, raw: &RawValue, into: &mut Config) -> Result<Option<String>, String>;
-    /// Sets the value that `from` has.
+    /// Copies the value from `from`.
     fn set_typed(&self, from: &Config, into: &mut Config) -> Result<Option<String>, String>;
     fn is_equal(&self, a: &Config, b: &Config) -> bool;
     fn print(&self, config: &Config) -> Option<String>;
@@ -182,7 +181,7 @@ impl<P: ValueParser> SettingField for Binding<P> {
     }
 }
 
-/// A text as a TOML string.
+/// Formats a text as a TOML string.
 fn quoted(text: &str) -> String {
     let mut toml = String::with_capacity(text.len() + 2);
     toml.push('"');
@@ -197,7 +196,7 @@ fn quoted(text: &str) -> String {
     toml
 }
 
-/// Whether the text is a short number, whose digits a message may repeat.
+/// Returns whether the text is a short number, whose digits a message may repeat.
 fn is_short_number(text: &str) -> bool {
     (1..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }

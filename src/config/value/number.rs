@@ -54,7 +54,7 @@ impl ValueParser for RatioParser {
     fn parse(&self, raw: &RawValue) -> Result<f64, String> {
         let line = raw.line();
         let text = line.trim();
-        // A minus sign is for the exponent alone; words such as `inf` are no ratios.
+        // A minus sign is valid only in the exponent; words such as `inf` are not ratios.
         let unsigned = text.strip_prefix('+').unwrap_or(text);
         let is_number = unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.');
         unsigned
@@ -87,7 +87,7 @@ impl RatioParser {
     }
 }
 
-/// A whole number in a range, both ends included.
+/// A whole number in an inclusive range.
 pub(in crate::config) struct IntegerParser<T> {
     pub(in crate::config) min: T,
     pub(in crate::config) max: T,
@@ -130,7 +130,7 @@ impl<T: Copy + Display + PartialOrd + TryFrom<u64> + Sync> IntegerParser<T> {
     }
 }
 
-/// A whole number from 0 to a ceiling. The ceiling replaces a larger number, and a warning says so.
+/// A whole number from 0 to a ceiling. A larger number is replaced by the ceiling, with a warning.
 pub(in crate::config) struct CappedParser {
     pub(in crate::config) ceiling: u32,
 }
@@ -179,7 +179,7 @@ const INTEGER_SHAPE: TomlShape = TomlShape {
     example: "100",
 };
 
-/// The number; `None` if it is larger than a `u64`.
+/// Parses a number; `None` if it is larger than a `u64`.
 fn unsigned(raw: &RawValue) -> Result<Option<u64>, &'static str> {
     let line = raw.line();
     let text = line.trim();
@@ -194,7 +194,7 @@ fn unsigned(raw: &RawValue) -> Result<Option<u64>, &'static str> {
     }
 }
 
-/// Why a text is no whole number.
+/// The reason why a text is not a whole number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IntegerError {
     NotANumber,
@@ -210,8 +210,8 @@ impl IntegerError {
     }
 }
 
-/// A whole number in digits (`1000000`) or with an exponent (`1e6`, `1.5E+3`); `None` where it is larger than a `u64`.
-/// The arithmetic is exact. A decimal point needs an exponent.
+/// Parses a whole number in digits (`1000000`) or with an exponent (`1e6`, `1.5E+3`); `None` if it is larger than a
+/// `u64`. The arithmetic is exact. A decimal point requires an exponent.
 pub(super) fn parse_integer(text: &str) -> Result<Option<u64>, IntegerError> {
     let are_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
@@ -241,7 +241,7 @@ pub(super) fn parse_integer(text: &str) -> Result<Option<u64>, IntegerError> {
         return Ok(Some(0));
     }
     let zeros = digits.len() - digits.trim_end_matches('0').len();
-    // An exponent of too many digits is larger than any text.
+    // An exponent that does not fit is replaced by one that exceeds the length of any text.
     let exponent = exponent.parse().unwrap_or(i64::MAX / 2).min(i64::MAX / 2);
     let exponent = if negative { -exponent } else { exponent };
     let places = i64::try_from(zeros).unwrap_or(i64::MAX / 4)

@@ -1,7 +1,7 @@
 use super::number::{IntegerError, parse_integer};
 use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
-/// Units in falling order, in bytes. Values are printed with the powers of two.
+/// Units in descending order, in bytes. Values are printed with the binary units.
 const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -12,7 +12,7 @@ const UNITS: [(&str, u64); 7] = [
     ("B", 1),
 ];
 
-/// A number of bytes in a range, both ends included: `8MiB`, `500kB`, `4096`.
+/// A number of bytes in an inclusive range: `8MiB`, `500kB`, `4096`.
 pub(in crate::config) struct SizeParser {
     pub(in crate::config) min: usize,
     pub(in crate::config) max: usize,
@@ -69,9 +69,9 @@ impl SizeParser {
     }
 }
 
-/// Bytes; `None` for more than a `u64` holds.
+/// Parses a size in bytes; `None` if it is larger than a `u64`.
 fn parse(text: &str) -> Result<Option<u64>, IntegerError> {
-    // The longest unit that the text ends in: `B` ends the others.
+    // The longest matching unit is used, because the other units also end in `B`.
     let units = UNITS
         .iter()
         .filter_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));

@@ -4,16 +4,16 @@ use crate::model::Secret;
 
 use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
-/// The most characters of a name, a version and the like.
+/// The maximum number of characters of a name, a version and similar texts.
 const MAX_CHARS: usize = 255;
-/// The most bytes of a path.
+/// The maximum length of a path, in bytes.
 const MAX_PATH: usize = 4096;
-/// The fewest and the most characters of a token.
+/// The minimum and maximum number of characters of a token.
 const TOKEN_LENGTH: std::ops::RangeInclusive<usize> = 32..=512;
-/// A token of fewer distinct characters is not random.
+/// The minimum number of distinct characters of a token; a random token has more.
 const MIN_DISTINCT: usize = 8;
 
-/// A text of one line.
+/// A one-line text.
 pub(in crate::config) struct TextParser;
 
 impl ValueParser for TextParser {
@@ -54,7 +54,7 @@ impl ValueParser for TextParser {
     }
 }
 
-/// A text that may be left out.
+/// An optional one-line text.
 pub(in crate::config) struct OptionalTextParser;
 
 impl ValueParser for OptionalTextParser {
@@ -81,7 +81,7 @@ impl ValueParser for OptionalTextParser {
     }
 }
 
-/// A directory's path. Whether the directory exists is checked when it is opened.
+/// The path of a directory. Whether the directory exists is checked when it is opened.
 pub(in crate::config) struct DirectoryParser;
 
 impl ValueParser for DirectoryParser {
@@ -118,7 +118,7 @@ impl ValueParser for DirectoryParser {
     }
 }
 
-/// The path of a file of certificates, which is read when it is used.
+/// The path of a certificate file, which is read when it is used.
 pub(in crate::config) struct CertificateFileParser;
 
 impl ValueParser for CertificateFileParser {
@@ -155,12 +155,12 @@ impl ValueParser for CertificateFileParser {
     }
 }
 
-/// Whether the character breaks a line: control characters, and Unicode's separators of lines and paragraphs.
+/// Returns whether the character breaks a line: control characters, and Unicode's line and paragraph separators.
 fn is_break(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// What is wrong with a path, if anything. A path need not be UTF-8.
+/// Returns the problem with a path, if any. A path need not be UTF-8.
 fn path_problem(path: &Path) -> Option<&'static str> {
     let text = path.to_string_lossy();
     if text.trim().is_empty() {
@@ -234,7 +234,7 @@ impl ValueParser for TokenParser {
     }
 }
 
-/// RFC 6750, section 2.1.
+/// Returns whether a bearer token may contain the byte, by RFC 6750, section 2.1.
 fn is_bearer(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }

@@ -6,12 +6,12 @@ use crate::model::port_of;
 
 use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
-/// The most bytes of a URL.
+/// The maximum length of a URL, in bytes.
 const MAX_LENGTH: usize = 2048;
 
 /// An `http` or `https` URL.
 pub(in crate::config) struct UrlParser {
-    /// Whether the URL may have a query. One to which a path is appended may not.
+    /// Whether the URL may have a query. A URL to which a path is appended may not.
     pub(in crate::config) query: bool,
 }
 
@@ -83,7 +83,7 @@ impl UrlParser {
     }
 }
 
-/// The text with its scheme in lower case: case does not matter in a scheme.
+/// Converts the scheme to lower case, because schemes are case-insensitive.
 fn with_lower_case_scheme(text: &str) -> Cow<'_, str> {
     for scheme in ["http://", "https://"] {
         if let Some((written, rest)) = text.split_at_checked(scheme.len())

@@ -1,10 +1,10 @@
 use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
-/// The most bytes of directives.
+/// The maximum length of the directives, in bytes.
 const MAX_DIRECTIVES: usize = 4096;
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// One of some words.
+/// One of a fixed set of words.
 pub(in crate::config) struct ChoiceParser<T: 'static>(
     pub(in crate::config) &'static [(&'static str, T)],
 );

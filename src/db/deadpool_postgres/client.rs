@@ -70,7 +70,7 @@ impl Client<Object> {
     ///
     /// # Errors
     ///
-    /// As [`deadpool_postgres::ClientWrapper::prepare_cached`].
+    /// Same as for [`deadpool_postgres::ClientWrapper::prepare_cached`].
     pub async fn prepare_cached(&self, query: &str) -> Result<Statement, Error> {
         let prepared = self.inner().prepare_cached(query).await?;
         Ok(Statement::new(prepared, query))
@@ -83,7 +83,7 @@ impl Client<Transaction<'_>> {
     ///
     /// # Errors
     ///
-    /// As [`deadpool_postgres::Transaction::prepare_cached`].
+    /// Same as for [`deadpool_postgres::Transaction::prepare_cached`].
     pub async fn prepare_cached(&self, query: &str) -> Result<Statement, Error> {
         let prepared = self.inner().prepare_cached(query).await?;
         Ok(Statement::new(prepared, query))

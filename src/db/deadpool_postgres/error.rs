@@ -4,7 +4,7 @@ use deadpool_postgres::PoolError;
 
 use crate::context::DriverError;
 
-/// Recognizes an error of the pool, which has neither a code nor a constraint.
+/// Recognizes an error of the pool, which has no code or constraint.
 pub(in crate::db) fn driver_error(error: &(dyn Error + 'static)) -> Option<DriverError> {
     error.is::<PoolError>().then(DriverError::default)
 }

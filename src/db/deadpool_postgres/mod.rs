@@ -17,7 +17,7 @@
 //! ```
 //!
 //! A client of the pool is a [`Client`](super::tokio_postgres::Client) of
-//! [`db::tokio_postgres`](super::tokio_postgres); its guide says what is recorded. The time to acquire a client is
+//! [`db::tokio_postgres`](super::tokio_postgres); its guide lists what is recorded. The time to acquire a client is
 //! recorded with the pool (`db_client_connection_wait_time_seconds`), and so are timeouts. deadpool does not show its
 //! options, so the pool's name, server and database are set here.
 

@@ -59,11 +59,11 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As [`deadpool_postgres::Pool::get`]. A timeout counts in `db_client_connection_timeouts_total`.
+    /// Same as for [`deadpool_postgres::Pool::get`]. A timeout counts in `db_client_connection_timeouts_total`.
     ///
     /// # Cancel safety
     ///
-    /// As [`deadpool_postgres::Pool::get`]. A dropped future records no wait time.
+    /// Same as for [`deadpool_postgres::Pool::get`]. A dropped future records no wait time.
     pub async fn get(&self) -> Result<Client<Object>, PoolError> {
         let is_timeout = |error: &PoolError| matches!(error, PoolError::Timeout(_));
         let object = self

@@ -43,7 +43,7 @@ impl Probe for deadpool_postgres::Pool {
                 Err(error) => _ = report.error(&error),
             }
         }
-        // A connection of the probe's own, which the pool does not see: it ends with the monitor's runtime.
+        // The probe's own connection, which the pool does not see: it ends with the monitor's runtime.
         report.stage("connecting");
         let client = match self.manager().create().await {
             Ok(client) => client,

@@ -19,8 +19,8 @@ const TARGET: &str = "sqlx::query";
 const MAX_EXPECTED: usize = 1024;
 
 thread_local! {
-    /// The number of guards, nested in each other, whose code runs on the thread. They record what SQLx's events report
-    /// meanwhile.
+    /// The number of nested guards whose code runs on the thread. They record the queries that SQLx's events report
+    /// during that time.
     static ACTIVE_GUARDS: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -40,7 +40,7 @@ pub(in crate::db) fn suppress<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// Reads the events of one monitor, and passes over those of queries that are recorded otherwise.
+/// Reads the events of one monitor, and skips those of queries that a guard or an adapter records.
 #[derive(Debug, Default)]
 pub(in crate::db) struct SqlxEvents {
     /// A layer passes events on.
@@ -48,8 +48,8 @@ pub(in crate::db) struct SqlxEvents {
     /// An event arrived that is not a warning of a slow statement.
     has_arrived: AtomicBool,
     has_instrumented_pool: AtomicBool,
-    /// For drivers that run statements on threads of their own, where no guard suppresses their events: the statements
-    /// that an adapter records, by the hash of their text, with the number of their events still to come.
+    /// For drivers that run statements on their own threads, where no guard suppresses their events: the statements
+    /// that an adapter records, by the hash of their text, with the number of their pending events.
     expected: Mutex<FxHashMap<u64, u32>>,
 }
 
@@ -82,7 +82,7 @@ impl SqlxEvents {
         }
         let mut expected = lock(&self.expected);
         let hash = FxBuildHasher.hash_one(statement);
-        // If SQLx is configured to emit no events, none arrives, and the table must not grow for ever.
+        // If SQLx is configured to emit no events, none arrives, and the table must not grow without bound.
         if expected.len() >= MAX_EXPECTED && !expected.contains_key(&hash) {
             expected.clear();
         }
@@ -90,7 +90,7 @@ impl SqlxEvents {
         *count = count.saturating_add(1);
     }
 
-    /// Whether an event of this statement was expected. Takes one expectation away.
+    /// Whether an event of this statement was expected. Removes one expectation.
     fn take_expected(&self, statement: &str) -> bool {
         let mut expected = lock(&self.expected);
         let hash = FxBuildHasher.hash_one(statement);

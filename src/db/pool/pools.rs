@@ -94,7 +94,8 @@ impl Pools {
         if pools.len() >= MAX_POOLS && !pools.iter().any(|old| old.waits.name == name) {
             name = OTHER.into();
         }
-        // Pools beyond the limit share the waits of `_other`. Their state is not read: one of them would stand for all.
+        // Pools beyond the limit share the waits of `_other`. Their state is not read, because the state of one would
+        // represent all of them.
         let has_series = *name != *OTHER;
         let (pool, ignored) = if has_series {
             (pool, None)

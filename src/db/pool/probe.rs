@@ -54,8 +54,8 @@ pub trait Probe: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// The future is dropped when the check's timeout elapses. The output then says what `report` knows: the stage and
-    /// the last error.
+    /// The future is dropped when the check's timeout elapses. The output then contains the state of `report`: the
+    /// stage and the last error.
     fn probe(&self, report: &ProbeReport) -> impl Future<Output = Result<(), String>> + Send;
 }
 
@@ -65,7 +65,7 @@ impl<P: Probe> Probe for Arc<P> {
     }
 }
 
-/// What a probe reports beside its result. Clones share their state.
+/// What a probe reports in addition to its result. Clones share their state.
 #[derive(Clone, Default)]
 pub struct ProbeReport(Arc<Mutex<ProbeState>>);
 

@@ -64,7 +64,7 @@ impl PoolState {
         }
     }
 
-    /// Whether a connection can be acquired at once.
+    /// Whether a connection can be acquired immediately.
     #[cfg(any(feature = "sqlx", feature = "deadpool-postgres"))]
     pub(in crate::db) fn has_free(&self) -> bool {
         self.idle > 0 || self.max.is_none_or(|max| self.used < max)

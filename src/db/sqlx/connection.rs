@@ -39,7 +39,7 @@ impl<DB: Database> PoolConnection<DB> {
     ///
     /// # Errors
     ///
-    /// As [`sqlx::Connection::begin`](sqlx::Connection::begin).
+    /// Same as for [`sqlx::Connection::begin`](sqlx::Connection::begin).
     ///
     /// # Cancel safety
     ///

@@ -7,7 +7,7 @@ pub(super) struct SqlxDatabase {
     handle: Database,
     /// Whether statements get a comment with the trace context.
     pub(super) comments: bool,
-    /// Whether the driver runs statements on threads of its own. Events from there are not suppressed by a guard.
+    /// Whether the driver runs statements on its own threads. Events from there are not suppressed by a guard.
     has_driver_threads: bool,
 }
 
@@ -25,7 +25,7 @@ impl SqlxDatabase {
     }
 
     /// Begins the query of a statement. For a statement of the host, call [`expect_event`](Self::expect_event) with the
-    /// text that is sent. SQLx emits no event for a statement of its own, such as `BEGIN`.
+    /// text that is sent. SQLx emits no event for its own statements, such as `BEGIN`.
     pub(super) fn query(&self, statement: &str) -> QueryGuard {
         self.handle.query(statement)
     }

@@ -26,8 +26,8 @@
 //!
 //! The pool: [`monitor.db_pool(&pool)`](crate::Monitor::db_pool) returns an instrumented pool, for any driver. `&pool`,
 //! `&mut connection` and `&mut transaction` are executors, for the query macros too. Where SQLx takes `&mut
-//! *transaction`, write `&mut transaction`. Everything else is reached through `as_sqlx`; statements executed there are
-//! not recorded.
+//! *transaction`, write `&mut transaction`. Everything else is available through `as_sqlx`; statements executed there
+//! are not recorded.
 //!
 //! # What a query is
 //!
@@ -35,22 +35,22 @@
 //! the pool (`db_client_connection_wait_time_seconds`). A stream of rows ends its query after the last row; dropped
 //! before that, the query counts as cancelled. `BEGIN`, `COMMIT`, `ROLLBACK` and savepoints are queries. A transaction
 //! that is dropped is rolled back when its connection is used again; the query is recorded at the drop, without a
-//! duration. Statements that SQLx sends of its own, to look up types, belong to the query that needed them.
+//! duration. Statements that SQLx sends itself to look up types belong to the query that needed them.
 //!
 //! # Which rows are counted
 //!
-//! The rows that were returned, or else the rows that a statement changed. SQLx has the latter in the types of its
-//! drivers alone: the features `sqlx-postgres`, `sqlx-mysql` and `sqlx-sqlite` read them, and pools of the `Any` driver
-//! need none. Without the feature of its driver, such a query has no number of rows. `SQLite` reports the rows of the
-//! last change for any statement, so the number is used only for statements that change rows.
+//! The rows that were returned, or else the rows that a statement changed. SQLx has the latter only in the types of its
+//! drivers: the features `sqlx-postgres`, `sqlx-mysql` and `sqlx-sqlite` read them, and pools of the `Any` driver need
+//! none. Without the feature of its driver, such a query has no number of rows. `SQLite` reports the rows of the last
+//! change for any statement, so the number is used only for statements that change rows.
 //!
 //! # Without an adapter
 //!
 //! If the pool is not instrumented, durations and [`monitor.queries()`](crate::Monitor::queries) come from the events
 //! that SQLx emits through `tracing`, if [`tracing_layer`](crate::Monitor::tracing_layer) receives them. With this
-//! feature that layer asks for them at `DEBUG`, whichever events are logged. The events do not say how a query ended
-//! (`watchpost_outcome` is `unknown`) nor in which system (`other_sql`), and there are no spans. A query that an
-//! adapter or a guard records is not recorded again.
+//! feature that layer enables them at `DEBUG`, regardless of which events are logged. The events do not report how a
+//! query ended (`watchpost_outcome` is `unknown`) or in which system (`other_sql`), and there are no spans. A query
+//! that an adapter or a guard records is not recorded again.
 
 mod affected;
 mod connection;

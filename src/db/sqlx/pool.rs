@@ -40,8 +40,8 @@ impl<DB: Driver> Pool<DB> {
     /// [sqlcommenter](https://google.github.io/sqlcommenter/spec/); off by default. The database's logs and its list of
     /// running queries can then be matched with traces.
     ///
-    /// Each statement then has a text of its own, so that no prepared statement is used again. A statement that has a
-    /// comment already is sent unchanged.
+    /// Each statement then has a unique text, so that no prepared statement is reused. A statement that already has a
+    /// comment is sent unchanged.
     #[must_use]
     pub fn comments(mut self, comments: bool) -> Self {
         Arc::make_mut(&mut self.database).comments = comments;
@@ -52,11 +52,12 @@ impl<DB: Driver> Pool<DB> {
     ///
     /// # Errors
     ///
-    /// As [`sqlx::Pool::acquire`](sqlx::Pool::acquire). A timeout counts in `db_client_connection_timeouts_total`.
+    /// Same as for [`sqlx::Pool::acquire`](sqlx::Pool::acquire). A timeout counts in
+    /// `db_client_connection_timeouts_total`.
     ///
     /// # Cancel safety
     ///
-    /// As [`sqlx::Pool::acquire`](sqlx::Pool::acquire). A dropped future records no wait time.
+    /// Same as for [`sqlx::Pool::acquire`](sqlx::Pool::acquire). A dropped future records no wait time.
     pub async fn acquire(&self) -> Result<PoolConnection<DB>, Error> {
         let is_timeout = |error: &Error| matches!(error, Error::PoolTimedOut);
         let connection = self.watch.acquire_with(self.inner.acquire(), is_timeout);
@@ -76,7 +77,7 @@ impl<DB: Driver> Pool<DB> {
     ///
     /// # Errors
     ///
-    /// As [`sqlx::Pool::begin`](sqlx::Pool::begin).
+    /// Same as for [`sqlx::Pool::begin`](sqlx::Pool::begin).
     ///
     /// # Cancel safety
     ///
@@ -89,11 +90,11 @@ impl<DB: Driver> Pool<DB> {
     ///
     /// # Errors
     ///
-    /// As [`begin`](Self::begin); also if the statement begins no transaction.
+    /// Same as for [`begin`](Self::begin). It also fails if the statement begins no transaction.
     ///
     /// # Cancel safety
     ///
-    /// As [`begin`](Self::begin).
+    /// Same as for [`begin`](Self::begin).
     pub async fn begin_with(
         &self,
         statement: impl SqlSafeStr,
@@ -177,7 +178,7 @@ impl<DB: Driver> InstrumentPool for sqlx::Pool<DB> {
 /// The drivers whose options have a URL. Others panic, and so does `SQLite` for a database in memory.
 const URL_DRIVERS: [&str; 3] = ["PostgreSQL", "MySQL", "Any"];
 
-/// The system, server and database that a pool connects to, as far as its options say.
+/// The system, server and database that a pool connects to, as far as its options contain them.
 struct PoolAddress {
     system: DbSystem,
     server: Option<String>,
@@ -196,7 +197,7 @@ impl PoolAddress {
         let scheme = url.as_ref().map_or("", |url| url.scheme());
         let system = system(DB::NAME).or_else(|| system(scheme));
         let system = system.unwrap_or(DbSystem::OtherSql);
-        // The path of an SQLite file says nothing outside this machine.
+        // The path of an SQLite file has no meaning outside this machine.
         let Some(url) = url.filter(|_| system != DbSystem::Sqlite) else {
             return Self {
                 system,
@@ -208,7 +209,7 @@ impl PoolAddress {
         let path = url.path().rsplit('/').next().unwrap_or_default();
         Self {
             system,
-            // The directory of a socket stands percent-encoded in the place of the host.
+            // In place of the host, the URL may contain the percent-encoded directory of a socket.
             server: url
                 .host_str()
                 .filter(|host| !host.contains('%'))
@@ -218,7 +219,7 @@ impl PoolAddress {
         }
     }
 
-    /// The name of the pool as the semantic conventions make it, from server, port and database.
+    /// The name of the pool as the semantic conventions define it, from server, port and database.
     fn name(&self) -> String {
         let namespace = self.namespace.as_deref().unwrap_or_default();
         match (&self.server, self.port) {

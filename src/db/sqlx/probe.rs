@@ -43,7 +43,8 @@ where
         if self.is_closed() {
             return Err(report.error(&Error::PoolClosed));
         }
-        // An open file works even if its path now leads to another file or none, so SQLite is always opened anew.
+        // An open file works even if its path now leads to another file or none, so a new connection is always opened
+        // for SQLite.
         let is_file = system(DB::NAME) == Some(DbSystem::Sqlite);
         if !is_file && let Some(connection) = self.try_acquire() {
             report.stage("waiting for the response of an idle connection of the pool");
@@ -52,7 +53,7 @@ where
                 Err(error) => _ = report.error(&error),
             }
         }
-        // A connection of the probe's own, which the pool does not see: it ends with the monitor's runtime.
+        // The probe's own connection, which the pool does not see: it ends with the monitor's runtime.
         report.stage("connecting");
         let options = self.connect_options();
         let options = options.as_ref().clone().disable_statement_logging();

@@ -8,7 +8,7 @@ use super::database::SqlxDatabase;
 
 type QueryArguments<DB> = Result<Option<<DB as Database>::Arguments>, BoxDynError>;
 
-/// An SQLx query taken apart: `Execute::sql` consumes the query, and its text is needed before.
+/// The parts of an SQLx query: `Execute::sql` consumes the query, and its text is needed before.
 pub(super) struct QueryParts<DB: Database> {
     text: SqlStr,
     prepared: Option<DB::Statement>,

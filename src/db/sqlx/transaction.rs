@@ -57,7 +57,7 @@ impl<'c, DB: Database> Transaction<'c, DB> {
         let mut begun = Self {
             connection,
             database: Arc::clone(database),
-            // If this future is dropped while the statement is under way, the transaction must be rolled back.
+            // If this future is dropped while the statement is running, the transaction must be rolled back.
             is_open: true,
         };
         let is_savepoint = begun.connection.depth() > 0;
@@ -80,7 +80,7 @@ impl<'c, DB: Database> Transaction<'c, DB> {
     ///
     /// # Errors
     ///
-    /// As [`sqlx::Connection::begin`](sqlx::Connection::begin).
+    /// Same as for [`sqlx::Connection::begin`](sqlx::Connection::begin).
     ///
     /// # Cancel safety
     ///
@@ -94,7 +94,7 @@ impl<'c, DB: Database> Transaction<'c, DB> {
     ///
     /// # Errors
     ///
-    /// As [`sqlx::Transaction::commit`](sqlx::Transaction::commit).
+    /// Same as for [`sqlx::Transaction::commit`](sqlx::Transaction::commit).
     ///
     /// # Cancel safety
     ///
@@ -114,11 +114,11 @@ impl<'c, DB: Database> Transaction<'c, DB> {
     ///
     /// # Errors
     ///
-    /// As [`sqlx::Transaction::rollback`](sqlx::Transaction::rollback).
+    /// Same as for [`sqlx::Transaction::rollback`](sqlx::Transaction::rollback).
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the transaction is rolled back all the same. The query counts as cancelled.
+    /// If the future is dropped, the transaction is still rolled back. The query counts as cancelled.
     pub async fn rollback(mut self) -> Result<(), Error> {
         let is_savepoint = self.connection.depth() > 1;
         let guard = self.database.query(pick(ROLLBACK, is_savepoint));

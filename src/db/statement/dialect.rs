@@ -9,7 +9,7 @@ pub(crate) enum Dialect {
     Mysql,
     Sqlite,
     SqlServer,
-    /// Standard SQL of a system without rules of its own here. Text that is a literal in any dialect is taken for one,
+    /// Standard SQL for a system without its own rules here. Text that is a literal in any dialect is treated as one,
     /// except text in double quotes, which is a name.
     Other,
     /// An unknown dialect: as [`Other`](Self::Other), and text in double quotes is a literal, as in `MySQL`.
@@ -80,7 +80,7 @@ impl Dialect {
         matches!(self, Self::Postgresql | Self::Other | Self::Unknown)
     }
 
-    /// Whether names that differ in case alone are the same.
+    /// Whether names that differ only in case are the same.
     pub(super) fn folds_names(self) -> bool {
         self != Self::Mysql
     }

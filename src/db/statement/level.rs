@@ -1,4 +1,4 @@
-//! What the summary knows about each level of brackets.
+//! The state of the summary for each level of brackets.
 
 /// Nested brackets beyond which no operations and targets are read.
 const MAX_DEPTH: usize = 64;
@@ -45,7 +45,7 @@ pub(super) enum Expected {
     Nothing,
     /// A table, a function that returns one, or a query in brackets.
     Table,
-    /// A target, whatever follows.
+    /// A target, regardless of what follows.
     Object,
     /// A target, unless `FROM` follows.
     Deleted,
@@ -60,7 +60,7 @@ pub(super) struct BracketLevel {
     pub(super) cte: CteState,
     /// Whether a statement may begin here.
     pub(super) may_begin: bool,
-    /// Whether any statement may begin here, and not a query alone.
+    /// Whether any statement may begin here, not only a query.
     pub(super) any_statement: bool,
     /// Whether a `FROM` begins a list of tables.
     pub(super) from_expected: bool,

@@ -1,7 +1,7 @@
 //! Collapses lists of literals to their first element, and rows of `VALUES` to one.
 //!
-//! Each token is written as it comes. When a list or a row ends as a repetition, the text and the hash return to the
-//! point before it. So nothing is read twice, and nothing is kept but one point for each open bracket.
+//! Each token is written when it is read. When a list or a row ends as a repetition, the text and the hash return to
+//! the point before it. So nothing is read twice, and only one point is kept for each open bracket.
 
 use super::hash::TokenHash;
 use super::text::{OutputText, TextMark};
@@ -26,9 +26,9 @@ pub(super) struct OutputToken<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BracketKind {
     Plain,
-    /// `IN (..)` or `[..]`. Each element has a hash of its own.
+    /// `IN (..)` or `[..]`. Each element has its own hash.
     List,
-    /// A row of `VALUES`. It has a hash of its own.
+    /// A row of `VALUES`. It has its own hash.
     Row,
 }
 
@@ -52,7 +52,7 @@ struct ValuesRows {
 #[derive(Debug, Clone, Copy)]
 struct BracketFrame {
     kind: BracketKind,
-    /// Whether it holds nothing but literals so far.
+    /// Whether it holds only literals so far.
     is_literal: bool,
     /// The hash of the first element of a list, and the point after it.
     first: Option<(TokenHash, OutputPoint)>,
@@ -84,7 +84,7 @@ pub(super) struct ListCollapser {
     hash: TokenHash,
     /// The open brackets.
     frames: Vec<BracketFrame>,
-    /// What is outside of all brackets.
+    /// The level outside all brackets.
     outermost: BracketFrame,
     /// Open brackets beyond [`MAX_DEPTH`].
     overflow: usize,
@@ -164,7 +164,7 @@ impl ListCollapser {
         self.write(token);
     }
 
-    /// Notes what a token other than brackets and commas means for the brackets around it.
+    /// Notes the effect of a token other than brackets and commas on the brackets around it.
     #[inline]
     fn note_content(&mut self, kind: TokenKind, role: Role) {
         let after_cast = self.last == TokenKind::Cast;
@@ -196,7 +196,7 @@ impl ListCollapser {
         let is_bracket = token.kind == TokenKind::OpenBracket;
         let is_in = !is_bracket && self.last == TokenKind::Word && self.last_role == Role::In;
         let is_row = !is_bracket && self.top().rows.is_some_and(|rows| rows.expected);
-        // The brackets of a row belong to its hash, those of a list stand before its first element.
+        // The brackets of a row belong to its hash, those of a list precede its first element.
         if is_row {
             let outer_hash = std::mem::replace(&mut self.hash, TokenHash::NEW);
             self.frames
@@ -223,7 +223,7 @@ impl ListCollapser {
             return;
         }
         let top = self.top();
-        // Between two rows stands one comma.
+        // Two rows are separated by one comma.
         top.rows = top.rows.filter(|rows| !rows.expected);
         if let Some(rows) = &mut top.rows {
             rows.expected = true;
@@ -297,8 +297,8 @@ impl ListCollapser {
         });
     }
 
-    /// Ends all that is open. If the statement was `cut`, an incomplete list or row is removed if a complete one stands
-    /// before it: where the cut lies must not make another digest.
+    /// Ends all open lists and rows. If the statement was `cut`, an incomplete list or row is removed if a complete one
+    /// precedes it: the position of the cut must not change the digest.
     pub(super) fn end_statement(&mut self, cut: bool) {
         self.overflow = 0;
         while let Some(frame) = self.frames.last().copied() {

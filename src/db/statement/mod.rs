@@ -58,7 +58,7 @@ impl NormalizedStatement {
         let mut normalizer = normalize::Normalizer::new(dialect, output);
         let mut summary = summary::SummaryBuilder::new(dialect);
         while let Some(mut token) = tokens.next() {
-            // The scanner reads a token by its form. Only the summary knows that a name is expected at this position.
+            // The scanner reads a token by its form. Only the summary tracks that a name is expected at this position.
             let may_be_name = matches!(
                 token.kind,
                 token::TokenKind::Placeholder | token::TokenKind::Text

@@ -11,7 +11,7 @@ use super::word::Role;
 pub(super) struct Normalizer<'a> {
     dialect: Dialect,
     lists: ListCollapser,
-    /// A sign, until it is known whether a number follows, whose part it is then.
+    /// A sign, until it is known whether a number follows. It is then part of the number.
     sign: Option<SqlToken<'a>>,
     /// A semicolon is written only when another token follows.
     pending_semicolon: bool,

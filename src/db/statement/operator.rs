@@ -34,7 +34,7 @@ pub(super) fn operator_length(sql: &[u8]) -> usize {
 }
 
 /// The length of `?|`, `?&`, `??|` or `??&` at the start of `sql`. A bare `?` looks like a placeholder, and in `?||` a
-/// placeholder stands before another operator.
+/// placeholder precedes another operator.
 pub(super) fn question_operator_length(sql: &[u8]) -> Option<usize> {
     let length = if sql.starts_with(b"??") { 3 } else { 2 };
     let (last, next) = (sql.get(length - 1)?, sql.get(length));

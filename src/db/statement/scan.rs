@@ -66,7 +66,7 @@ impl<'a> SqlScanner<'a> {
         let start = self.offset;
         let first = self.peek(0)?;
         let mut word = &NAME;
-        // 2. After a word that announces a secret, the secret is one literal, whatever it looks like.
+        // 2. After a word that announces a secret, the secret is one literal, regardless of its form.
         let secret = if self.secrets.is_due() {
             self.secrets.next_extent(self.rest())
         } else {
@@ -83,7 +83,7 @@ impl<'a> SqlScanner<'a> {
             spaced,
             operand: !self.after_operand,
         };
-        // 3. The detector learns what was read. A secret announces nothing, unless it may itself be a keyword.
+        // 3. Pass the token to the detector. A secret announces nothing, unless it may itself be a keyword.
         if secret.is_some() {
             self.secrets.secret_read(token.text.as_bytes(), kind);
         }
@@ -153,10 +153,10 @@ impl<'a> SqlScanner<'a> {
         let start = self.offset;
         match (extent, first) {
             (SecretExtent::Sign, _) => return self.read_byte(TokenKind::Operator),
-            // In a text that was normalized before, a `?` stands for it.
-            (SecretExtent::AttachedContext, b'?') => _ = self.read_placeholder(),
-            (SecretExtent::AttachedContext, b'`' | b'{') => self.skip_attached(0),
-            (SecretExtent::AttachedContext, _) => match self.read_token(first, spaced, word) {
+            // In a text that was normalized before, it is a `?`.
+            (SecretExtent::Attached, b'?') => _ = self.read_placeholder(),
+            (SecretExtent::Attached, b'`' | b'{') => self.skip_attached(0),
+            (SecretExtent::Attached, _) => match self.read_token(first, spaced, word) {
                 TokenKind::Text | TokenKind::Prefixed | TokenKind::Literal | TokenKind::Quoted => {}
                 TokenKind::Open => self.skip_attached(1),
                 TokenKind::OpenBracket => {

@@ -1,8 +1,8 @@
-//! Finds secrets that are written without quotes, or in quotes that hold names elsewhere.
+//! Finds secrets that are written without quotes, or in quotes that usually hold names.
 //!
 //! Statements about users, keys and connections write passwords as plain words in several dialects
-//! (`IDENTIFIED BY tiger`). What follows a word that announces a secret is a literal, whatever it looks like. If
-//! two readings are possible, both candidates are literals.
+//! (`IDENTIFIED BY tiger`). What follows a word that announces a secret is a literal, regardless of its form. If two
+//! readings are possible, both candidates are literals.
 
 use super::dialect::Dialect;
 use super::token::{SqlToken, TokenKind};
@@ -14,11 +14,11 @@ const MAX_AHEAD: usize = 16;
 /// Which words announce a secret in the current statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SecretMode {
-    /// No word was read yet.
+    /// No word has been read yet.
     Start,
     /// A query or a change of rows: only `IDENTIFIED BY` does.
     Query,
-    /// `GRANT` and the like: the words after `IDENTIFIED` do.
+    /// `GRANT` and similar words: the words after `IDENTIFIED` do.
     Grant,
     /// `CREATE` and `ALTER`: the kind of the object follows, and decides.
     Define,
@@ -32,7 +32,7 @@ enum SecretMode {
     Connected,
     /// `ATTACH`: as [`Keyed`](Self::Keyed), and `KEY`.
     Attach,
-    /// `COPY` and the like: the names of keys to an object store do, unless they are columns.
+    /// `COPY` and similar words: the names of keys to an object store do, unless they are columns.
     Store,
     /// `SET`: the names of keys do, and `PASSWORD`.
     Set,
@@ -56,18 +56,19 @@ enum SecretMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SecretExtent {
     /// At a blank, a comma, a semicolon or a closing bracket, outside of brackets.
-    AttachedContext,
+    Attached,
     /// After its first token, if that is a word or a name.
     Word,
-    /// As [`Word`](Self::Word), unless it is a keyword.
+    /// Like [`Word`](Self::Word), unless it is a keyword.
     Argument,
-    /// As [`AttachedContext`](Self::AttachedContext), if it contains a slash: `user/password@server`. Otherwise it is no secret.
+    /// Like [`Attached`](Self::Attached), if it contains a slash: `user/password@server`. Otherwise it is
+    /// not a secret.
     Account,
     /// It does not begin yet: a sign precedes it.
     Sign,
 }
 
-/// Follows a statement and says where secrets begin and end.
+/// Follows a statement and finds where secrets begin and end.
 #[derive(Debug)]
 pub(super) struct SecretDetector {
     dialect: Dialect,
@@ -108,7 +109,7 @@ impl SecretDetector {
             [b'=', ..] => return Some(SecretExtent::Sign),
             // An assignment: the secret is still due after it.
             [b':', b'=', ..] => return None,
-            // The arguments stand in brackets: the secret is still due inside.
+            // The arguments are in brackets: the secret is still expected inside.
             [b'(', ..]
                 if matches!(
                     self.mode,
@@ -142,7 +143,7 @@ impl SecretDetector {
                 self.is_due = false;
                 None
             }
-            _ => Some(SecretExtent::AttachedContext),
+            _ => Some(SecretExtent::Attached),
         }
     }
 
@@ -164,7 +165,7 @@ impl SecretDetector {
         };
     }
 
-    /// Notes a token that is no secret.
+    /// Notes a token that is not a secret.
     #[inline]
     pub(super) fn observe(&mut self, token: &SqlToken<'_>) {
         match token.kind {
@@ -386,7 +387,7 @@ const KEYED: &[&str] = &[
     "EXTERNLOGIN",
 ];
 
-/// What may stand between the word that announces a secret and the secret.
+/// Text that may occur between the word that announces a secret and the secret.
 const PRECEDING: &[&str] = &[
     "PASSWORD",
     "IDENTIFIED",
@@ -472,7 +473,7 @@ fn is_store_key(word: &[u8]) -> bool {
     ends_as(word, STORE_KEYS)
 }
 
-/// Whether it is a system procedure of SQL Server, which may be called by its name alone.
+/// Whether it is a system procedure of SQL Server, which may be called by only its name.
 fn is_system_procedure(word: &[u8]) -> bool {
     let begin = word.get(..3).unwrap_or_default();
     begin.eq_ignore_ascii_case(b"sp_") || begin.eq_ignore_ascii_case(b"xp_")

@@ -101,7 +101,7 @@ impl<'a> SummaryBuilder<'a> {
             _ if self.expected != Expected::Nothing => self.other(),
             _ => {}
         }
-        // 5. What later tokens need to know of this one.
+        // 5. Note what later tokens need from this one.
         self.last = token.kind;
         self.word_before = self.last_word;
         self.last_word = token.word;
@@ -132,7 +132,7 @@ impl<'a> SummaryBuilder<'a> {
         dialect && !constant && !self.name.is_empty() && token.text.starts_with('@')
     }
 
-    /// Whether a string or a placeholder is a name because of its position: no value may stand where a table is
+    /// Whether a string or a placeholder is a name because of its position: no value may occur where a table is
     /// expected.
     pub(super) fn is_name(&mut self, token: &SqlToken<'a>) -> bool {
         match (token.kind, token.text.as_bytes()) {
@@ -178,7 +178,7 @@ impl<'a> SummaryBuilder<'a> {
             && matches!(self.word_before.role, Role::Is | Role::Not)
     }
 
-    /// Undoes an operation or the begin of a list of tables that turns out to be the name of a column.
+    /// Undoes an operation or the start of a list of tables that turns out to be the name of a column.
     fn undo(&mut self, before_operation: Option<BeforeOperation>) {
         if let Some(before_operation) = before_operation {
             if matches!(
@@ -453,7 +453,7 @@ impl<'a> SummaryBuilder<'a> {
         top.may_begin || role == Role::As || inserting
     }
 
-    /// Takes the word if it begins a target or stands between an operation and its target.
+    /// Takes the word if it begins a target or is between an operation and its target.
     fn take_target_word(&mut self, token: &SqlToken<'a>) -> bool {
         let role = token.role();
         match self.expected {
@@ -491,7 +491,7 @@ impl<'a> SummaryBuilder<'a> {
         }
     }
 
-    /// Takes the word if it is the kind of an object, its name, or stands between them.
+    /// Takes the word if it is the kind of an object, its name, or is between them.
     fn take_object_kind(&mut self, token: &SqlToken<'a>) -> bool {
         let role = token.role();
         match (self.object_kind, role) {

@@ -7,7 +7,7 @@ use super::token::{SqlToken, TokenKind};
 pub(super) const MAX_SUMMARY: usize = 255;
 /// Parts of a name, as in `server.database.schema.table`.
 const MAX_PARTS: usize = 4;
-/// Names of common table expressions that are remembered, so that they are not taken for tables.
+/// Names of common table expressions that are stored, so that they are not mistaken for tables.
 const MAX_CTES: usize = 32;
 
 /// A name, collected part by part.

@@ -103,7 +103,7 @@ pub(super) fn push_clean(out: &mut String, piece: &str) {
     }
 }
 
-/// Whether a terminal or a line reader may act upon the character.
+/// Whether a terminal or a line reader may interpret the character.
 pub(super) fn is_control(char: char) -> bool {
     char.is_control()
         || matches!(

@@ -39,7 +39,7 @@ impl TokenKind {
     }
 }
 
-/// A token with what its neighbours say about it.
+/// A token with the context from its neighbours.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SqlToken<'a> {
     pub(super) kind: TokenKind,
@@ -48,7 +48,7 @@ pub(super) struct SqlToken<'a> {
     pub(super) word: &'static Keyword,
     /// Whether white space or a comment precedes it.
     pub(super) spaced: bool,
-    /// Whether it stands where an operand may begin.
+    /// Whether it is at a position where an operand may begin.
     pub(super) operand: bool,
 }
 

@@ -16,7 +16,7 @@ pub(super) enum TokenStart {
     Hash,
     Dot,
     Question,
-    /// A token of its own.
+    /// A separate token.
     Single,
     /// An operator, or a part of one.
     Operator,

@@ -3,7 +3,7 @@
 /// What a keyword does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Nothing: a name, or a keyword that is known only so that its case is ignored.
+    /// Nothing: a name, or a keyword that is listed only so that its case is ignored.
     Plain,
     // Roles for literals and lists.
     In,
@@ -28,7 +28,7 @@ pub(super) enum Role {
     With,
     /// Ends a list of tables.
     Clause,
-    /// `FOR`, `THEN` and the like: the operation that follows is no statement of its own.
+    /// `FOR`, `THEN` and similar words: the operation that follows is not a separate statement.
     Before,
     SetOperator,
     Set,
@@ -37,7 +37,7 @@ pub(super) enum Role {
     Update,
     Delete,
     Merge,
-    /// `CREATE` and the like: the kind of an object follows, then its name.
+    /// `CREATE` and similar words: the kind of an object follows, then its name.
     Define,
     Call,
     Copy,
@@ -59,14 +59,14 @@ pub(super) enum Role {
     Routine,
     /// A secret follows.
     Identified,
-    /// May stand between an operation and its target.
+    /// May occur between an operation and its target.
     Noise,
-    /// As [`Noise`](Self::Noise), also before a table in a list.
+    /// Like [`Noise`](Self::Noise), also before a table in a list.
     Only,
 }
 
 impl Role {
-    /// Whether the keyword is not a name where a name may stand.
+    /// Whether the keyword is not a name where a name may occur.
     pub(super) fn is_structure(self) -> bool {
         matches!(
             self,

@@ -18,14 +18,14 @@ use super::session::Session;
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 type TypedParams<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 
-/// An instrumented client of tokio-postgres, alone or from a pool.
+/// An instrumented client of tokio-postgres, standalone or from a pool.
 ///
 /// Its methods have the signatures and errors of those of [`tokio_postgres::Client`].
 ///
 /// # Cancel safety
 ///
-/// As [`tokio_postgres::Client`]. A query whose future is dropped before it is ready counts as cancelled; the server
-/// may still execute it.
+/// Same as for [`tokio_postgres::Client`]. A query whose future is dropped before it is ready counts as cancelled; the
+/// server may still execute it.
 pub struct Client<C = tokio_postgres::Client> {
     pub(super) inner: C,
     pub(super) database: Arc<PostgresDatabase>,
@@ -99,7 +99,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::query`].
+    /// Same as for [`tokio_postgres::Client::query`].
     pub async fn query<Q>(&self, query: &Q, params: Params<'_>) -> Result<Vec<Row>, Error>
     where
         Q: Query + ?Sized,
@@ -116,7 +116,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::query_one`].
+    /// Same as for [`tokio_postgres::Client::query_one`].
     pub async fn query_one<Q>(&self, query: &Q, params: Params<'_>) -> Result<Row, Error>
     where
         Q: Query + ?Sized,
@@ -133,7 +133,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::query_opt`].
+    /// Same as for [`tokio_postgres::Client::query_opt`].
     pub async fn query_opt<Q>(&self, query: &Q, params: Params<'_>) -> Result<Option<Row>, Error>
     where
         Q: Query + ?Sized,
@@ -151,7 +151,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::query_raw`].
+    /// Same as for [`tokio_postgres::Client::query_raw`].
     pub async fn query_raw<Q, P, I>(&self, query: &Q, params: I) -> Result<RowStream, Error>
     where
         Q: Query + ?Sized,
@@ -177,7 +177,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::query_typed`].
+    /// Same as for [`tokio_postgres::Client::query_typed`].
     pub async fn query_typed(
         &self,
         query: &str,
@@ -192,7 +192,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::execute`].
+    /// Same as for [`tokio_postgres::Client::execute`].
     pub async fn execute<Q>(&self, query: &Q, params: Params<'_>) -> Result<u64, Error>
     where
         Q: Query + ?Sized,
@@ -209,7 +209,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::execute_raw`].
+    /// Same as for [`tokio_postgres::Client::execute_raw`].
     pub async fn execute_raw<Q, P, I>(&self, query: &Q, params: I) -> Result<u64, Error>
     where
         Q: Query + ?Sized,
@@ -229,7 +229,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::execute_typed`].
+    /// Same as for [`tokio_postgres::Client::execute_typed`].
     pub async fn execute_typed(&self, query: &str, params: TypedParams<'_>) -> Result<u64, Error> {
         let (guard, text) = self.database.begin(query);
         let work = self.inner.session().execute_typed(&text, params);
@@ -240,7 +240,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::simple_query`].
+    /// Same as for [`tokio_postgres::Client::simple_query`].
     pub async fn simple_query(&self, query: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
         let (guard, text) = self.database.begin(query);
         let work = self.inner.session().simple_query(&text);
@@ -252,7 +252,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::batch_execute`].
+    /// Same as for [`tokio_postgres::Client::batch_execute`].
     pub async fn batch_execute(&self, query: &str) -> Result<(), Error> {
         let (guard, text) = self.database.begin(query);
         let work = self.inner.session().batch_execute(&text);
@@ -263,7 +263,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::prepare`].
+    /// Same as for [`tokio_postgres::Client::prepare`].
     pub async fn prepare(&self, query: &str) -> Result<Statement, Error> {
         let prepared = self.inner.session().prepare(query).await?;
         Ok(Statement::new(prepared, query))
@@ -274,7 +274,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::prepare_typed`].
+    /// Same as for [`tokio_postgres::Client::prepare_typed`].
     pub async fn prepare_typed(&self, query: &str, types: &[Type]) -> Result<Statement, Error> {
         let prepared = self.inner.session().prepare_typed(query, types).await?;
         Ok(Statement::new(prepared, query))
@@ -284,7 +284,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::copy_in`].
+    /// Same as for [`tokio_postgres::Client::copy_in`].
     pub async fn copy_in<Q, U>(&self, query: &Q) -> Result<CopyInSink<U>, Error>
     where
         Q: Query + ?Sized,
@@ -308,7 +308,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::copy_out`].
+    /// Same as for [`tokio_postgres::Client::copy_out`].
     pub async fn copy_out<Q>(&self, query: &Q) -> Result<CopyOutStream, Error>
     where
         Q: Query + ?Sized,

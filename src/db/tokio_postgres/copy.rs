@@ -39,7 +39,7 @@ impl<T: Buf + Send + 'static> CopyInSink<T> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::CopyInSink::finish`].
+    /// Same as for [`tokio_postgres::CopyInSink::finish`].
     ///
     /// # Cancel safety
     ///

@@ -1,6 +1,6 @@
 use tokio_postgres::IsolationLevel;
 
-/// The characteristics of a transaction. What is not set has the default of the session.
+/// The characteristics of a transaction. Unset ones have the default of the session.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TransactionOptions {
     pub(in crate::db) isolation_level: Option<IsolationLevel>,

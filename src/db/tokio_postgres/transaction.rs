@@ -52,7 +52,7 @@ impl<T: TransactionSession> Transaction<T> {
         database: &Arc<PostgresDatabase>,
         statement: &str,
     ) -> Result<Self, Error> {
-        // tokio-postgres sends a rollback if the statement fails, and if this future is dropped while it is under way.
+        // tokio-postgres sends a rollback if the statement fails, and if this future is dropped while it is running.
         let mut rollback = RollbackOnDrop {
             database: Arc::clone(database),
             is_savepoint: false,
@@ -92,7 +92,7 @@ impl<T: TransactionSession> Transaction<T> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Transaction::transaction`].
+    /// Same as for [`tokio_postgres::Transaction::transaction`].
     ///
     /// # Cancel safety
     ///
@@ -108,11 +108,11 @@ impl<T: TransactionSession> Transaction<T> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Transaction::savepoint`].
+    /// Same as for [`tokio_postgres::Transaction::savepoint`].
     ///
     /// # Cancel safety
     ///
-    /// As [`transaction`](Self::transaction).
+    /// Same as for [`transaction`](Self::transaction).
     pub async fn savepoint(
         &mut self,
         name: impl Into<String>,
@@ -125,11 +125,11 @@ impl<T: TransactionSession> Transaction<T> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Transaction::commit`].
+    /// Same as for [`tokio_postgres::Transaction::commit`].
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: if the future is dropped, the server may commit all the same. The query counts as cancelled.
+    /// Not cancel safe: if the future is dropped, the server may still commit. The query counts as cancelled.
     pub async fn commit(self) -> Result<(), Error> {
         let Self {
             client,
@@ -146,7 +146,7 @@ impl<T: TransactionSession> Transaction<T> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Transaction::rollback`].
+    /// Same as for [`tokio_postgres::Transaction::rollback`].
     ///
     /// # Cancel safety
     ///
@@ -174,7 +174,7 @@ impl<C: Session> Client<C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::Client::transaction`].
+    /// Same as for [`tokio_postgres::Client::transaction`].
     ///
     /// # Cancel safety
     ///

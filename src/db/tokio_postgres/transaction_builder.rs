@@ -61,7 +61,7 @@ impl<'a, C: ClientSession> TransactionBuilder<'a, C> {
     ///
     /// # Errors
     ///
-    /// As [`tokio_postgres::TransactionBuilder::start`].
+    /// Same as for [`tokio_postgres::TransactionBuilder::start`].
     ///
     /// # Cancel safety
     ///

@@ -17,7 +17,7 @@ impl Dsn {
     ///
     /// # Errors
     ///
-    /// Says what is wrong with the text, and quotes no part of it.
+    /// Describes the problem with the text without quoting any part of it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         const FORM: &str = "it is not of the form `https://key@host/project`";
         // The parser drops a fragment.
@@ -32,7 +32,7 @@ impl Dsn {
         let authority = uri.authority().ok_or(FORM)?;
         port_of(authority)?;
         let (user, host) = authority.as_str().rsplit_once('@').ok_or("it has no key")?;
-        // Old DSNs have a secret behind the key, which no server needs any more.
+        // Old DSNs have a secret after the key, which servers no longer need.
         let key = user.split(':').next().unwrap_or_default();
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if key.is_empty() || !key.bytes().all(is_allowed) {

@@ -1,8 +1,8 @@
 //! The sink that sends events to a server with Sentry's protocol.
 //!
-//! Each event is an envelope of its own, with the ID that the capture returned: a server that receives an event twice
+//! Each event is a separate envelope, with the ID that the capture returned: a server that receives an event twice
 //! keeps one. With a store, an event is sent once it is stored, and stays stored until the server has accepted it or
-//! refused it for good; events of earlier processes are sent first.
+//! refused it permanently; events of earlier processes are sent first.
 //!
 //! # What happens after a response
 //!
@@ -14,7 +14,7 @@
 //! | 413 and other 4xx | the event is dropped |
 //! | 5xx, none | the event is sent again |
 //!
-//! Rate limits are obeyed in every response. Dropped events are counted in a client report, which goes with a later
+//! Rate limits are obeyed in every response. Dropped events are counted in a client report, which is sent with a later
 //! event.
 
 #[cfg(not(feature = "sentry"))]
@@ -42,7 +42,7 @@ use crate::model::{Diagnostics, RecordCounters};
 /// The host's hook that runs before an event is sent. It may change the event and returns whether to send it.
 pub(crate) type BeforeSend = Box<dyn Fn(&mut ErrorEvent) -> bool + Send + Sync>;
 
-/// What the sink is made of.
+/// The parts of the sink.
 #[cfg_attr(
     not(feature = "sentry"),
     expect(dead_code, reason = "this build cannot send")

@@ -12,7 +12,7 @@ use super::{hyper_client, reqwest};
 pub(in crate::external) enum ErrorCause {
     /// One of a fixed set of words.
     Known(&'static str),
-    /// Not known, and the error's type is only that of a box.
+    /// Unknown, and the error's type is only that of a box.
     Boxed,
     /// Not known.
     Unknown,
@@ -54,7 +54,7 @@ pub(in crate::external) fn classify_error<E: 'static>(
         .map_or(ErrorCause::Unknown, ErrorCause::Known)
 }
 
-/// Downcasts a value to an error if its type is one of those that this crate knows.
+/// Downcasts a value to an error if its type is known to this crate.
 fn known_error(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
     let io = any.downcast_ref::<io::Error>();
     let hyper = any.downcast_ref::<hyper::Error>();

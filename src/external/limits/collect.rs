@@ -24,8 +24,8 @@ pub(super) struct LimitCollector {
     /// When the response arrived, since the Unix epoch.
     now: Duration,
     limits: ResponseLimits,
-    /// Limits and lengths of policies without a name, such as `100;w=60`. They find their window in `finish`, when the
-    /// default window is known.
+    /// Limits and lengths of policies without a name, such as `100;w=60`. They are assigned to a window in `finish`,
+    /// when the default window is known.
     unnamed_policies: Vec<(u64, Option<Duration>)>,
     /// The number of requests that the default window has used.
     used: Option<u64>,
@@ -134,8 +134,8 @@ impl LimitCollector {
     }
 
     fn add_reset(&mut self, header: LimitHeader<'_>, value: &str) -> Option<()> {
-        // A value that begins with a digit may be a list, of which the first entry counts. The comma of an HTTP date
-        // separates no list.
+        // A value that begins with a digit may be a list, whose first entry counts. The comma of an HTTP date is not a
+        // list separator.
         let value = match value.as_bytes().first() {
             Some(b'0'..=b'9') => value.split([',', ';']).next()?.trim(),
             _ => value,
@@ -178,7 +178,7 @@ impl LimitCollector {
         }
     }
 
-    /// Sets the fields of a window that are not set yet. Returns `None` if `name` cannot name a window.
+    /// Sets the unset fields of a window. Returns `None` if `name` cannot name a window.
     fn fill_window(&mut self, name: &str, fields: &LimitFields) -> Option<()> {
         let name = names::window(name)?;
         if !fields.is_empty()
@@ -212,8 +212,8 @@ impl LimitCollector {
 
     /// Combines what the headers reported.
     pub(super) fn finish(mut self) -> ResponseLimits {
-        // Policies without a name come first: they may set the limit of the default window, from which the remaining
-        // number is computed next.
+        // Policies without a name are handled first: they may set the limit of the default window, from which the
+        // remaining number is computed next.
         for (limit, length) in std::mem::take(&mut self.unnamed_policies) {
             self.fill_unnamed(limit, length);
         }
@@ -291,7 +291,7 @@ struct LimitFields {
 }
 
 impl LimitFields {
-    /// Sets a field from a parameter or an entry of a dictionary. If a key comes twice, the last value wins.
+    /// Sets a field from a parameter or an entry of a dictionary. If a key occurs twice, the last value wins.
     fn set(&mut self, key: &str, value: Option<&str>, now: Duration) {
         let value = value.unwrap_or_default();
         let is_valid = match key {
@@ -311,7 +311,7 @@ impl LimitFields {
             && self.length.is_none()
     }
 
-    /// Sets the fields of a window that are not set yet.
+    /// Sets the unset fields of a window.
     fn fill(&self, window: &mut LimitWindow) {
         window.limit = window.limit.or(self.limit);
         window.remaining = window.remaining.or(self.remaining);

@@ -207,7 +207,7 @@ fn name() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(NAMES.as_slice())
 }
 
-/// Values that are made of pieces of valid ones.
+/// Values composed of pieces of valid ones.
 fn nearly() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         proptest::sample::select(

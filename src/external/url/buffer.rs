@@ -1,13 +1,13 @@
 //! A text of bounded length.
 
-/// Stands for a secret.
+/// Replaces a secret.
 pub(super) const REDACTED: &str = "REDACTED";
 /// The maximum length of the text, in bytes.
 const MAX: usize = 2048;
 /// Marks the end of a text that was cut.
 const CUT: &str = "…";
-/// A path that is cut ends at a slash if one stands in the last bytes, this many. The path is redacted later, and the
-/// first half of a token would not be recognized as one.
+/// A truncated path ends at a slash if there is one within this many last bytes. The path is redacted later, and the
+/// first half of a token would not be recognized as a token.
 const MAX_TOKEN: usize = 64;
 
 /// Collects text until it is full. Control characters and whitespace are percent-encoded.

@@ -3,7 +3,7 @@
 use super::buffer::{REDACTED, UrlBuffer, is_hidden};
 use super::percent;
 
-/// Stands for user information.
+/// Replaces user information.
 const REDACTED_USER: &str = "REDACTED:REDACTED@";
 
 /// What a text between slashes may be.
@@ -83,11 +83,11 @@ impl<'a> UrlHead<'a, '_> {
             } else if !ends_in_port(authority, part)
                 && let Some((before, rest)) = split_from_end(self.rest, self.after_last_at)
             {
-                // The text after the colon is no port, so it is a password with a slash or a question mark in it.
+                // The text after the colon is not a port, so it is a password that contains a slash or a question mark.
                 is_redacted = true;
                 self.rest = rest;
                 if before.contains(['?', '#']) {
-                    // Or the `@` stands in a value of a query. The host cannot be told apart from either.
+                    // Or the `@` is in a value of a query. The host cannot be distinguished from either.
                     self.buffer.push(REDACTED_USER);
                     self.buffer.push(REDACTED);
                     self.rest = "";

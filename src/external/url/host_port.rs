@@ -95,7 +95,7 @@ fn split_host_port(authority: &str) -> Option<(&str, Option<u16>)> {
 /// The text of a port is not a number from 1 to 65535.
 struct InvalidPort;
 
-/// Parses a port; an empty text is no port.
+/// Parses a port; an empty text is not a port.
 fn parse_port(text: &str) -> Result<Option<u16>, InvalidPort> {
     if text.is_empty() {
         return Ok(None);

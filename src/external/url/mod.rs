@@ -1,4 +1,4 @@
-//! The URL of an outgoing call: what is recorded of it, and its server.
+//! The URL of an outgoing call: its recorded parts, and its server.
 
 mod buffer;
 mod head;

@@ -9,9 +9,9 @@ const MAX_PARAMETERS: usize = 32;
 const MAX_NAME: usize = 128;
 /// The maximum length of a text that counts as a name although it has no value, in bytes.
 const MAX_BARE: usize = 32;
-/// The maximum length of a value that is kept, in bytes.
+/// The maximum length of a kept value, in bytes.
 const MAX_VALUE: usize = 128;
-/// Stands for further parameters.
+/// Replaces further parameters.
 const MORE: &str = "…";
 
 /// Appends a query. Every value that `shows` does not allow becomes `REDACTED`.

@@ -303,7 +303,7 @@ proptest! {
         let text = format!("{start}{user}@{host}{port}{path}{query}{fragment}");
         let shown = shown(&text);
         prop_assert!(!shown.contains(SECRET), "{}\n{}", text, shown);
-        // A scheme with an invisible character is taken for a user name.
+        // A scheme with an invisible character is treated as a user name.
         let is_kept = shown.contains(&host) || shown.ends_with("@REDACTED") || start.contains(":\t");
         prop_assert!(is_kept, "{}\n{}", text, shown);
         if !start.contains("proxy") {

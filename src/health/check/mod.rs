@@ -21,18 +21,18 @@ use crate::db::ProbeReport;
 use crate::model::{lock, lock_for_status, prefix, suppress_thread, unsuppressed};
 use crate::redact;
 
-/// The most bytes of a check's text that are kept.
+/// The maximum number of bytes of a check's text that are kept.
 const MAX_OUTPUT: usize = 1024;
-/// The most bytes of a check's text that are read.
+/// The maximum number of bytes of a check's text that are read.
 const MAX_READ: usize = 64 * 1024;
 
 /// Begins one run.
 pub(super) type CheckFn =
     dyn Fn() -> Pin<Box<dyn Future<Output = CheckResult> + Send>> + Send + Sync;
 
-/// A check that was added to [`Health`](super::Health). Its methods change its settings, at once or later.
+/// A check that was added to [`Health`](super::Health). Its methods change its settings at any time.
 ///
-/// Dropping this value changes nothing: the check runs for as long as its `Health` lives.
+/// Dropping this value changes nothing: the check runs for as long as its `Health` exists.
 ///
 /// ```no_run
 /// # async fn ping() -> Result<(), std::io::Error> { Ok(()) }
@@ -52,7 +52,7 @@ pub struct Check(pub(super) Arc<RegisteredCheck>);
 /// How a check is run.
 pub(super) struct CheckRunner {
     pub(super) run: Box<CheckFn>,
-    /// Where a run says what it is doing.
+    /// Where a run reports what it is doing.
     pub(super) report: ProbeReport,
 }
 
@@ -120,7 +120,8 @@ impl Check {
         self.change_rules(|rules| rules.successes = successes)
     }
 
-    /// Sets the `componentType` of the health format: `component` (default), `datastore`, `system` or a word of your own.
+    /// Sets the `componentType` of the health format: `component` (default), `datastore`, `system` or a word of your
+    /// own.
     #[expect(
         clippy::return_self_not_must_use,
         reason = "the check is added already"
@@ -177,7 +178,7 @@ impl RegisteredCheck {
         lock_for_status(&self.state)
     }
 
-    /// As [`peek_state`](Self::peek_state), for the component type.
+    /// Like [`peek_state`](Self::peek_state), for the component type.
     pub(super) fn peek_component_type(&self) -> Option<Cow<'static, str>> {
         lock_for_status(&self.component_type).map(|held| held.clone())
     }
@@ -207,7 +208,7 @@ impl RegisteredCheck {
         // The timer is this crate's code, the check is the host's: only the latter's `tracing` events are recorded.
         let mut run = unsuppressed(|| (self.run)());
         loop {
-            // Read each time: the rules may change meanwhile.
+            // Read each time, because the rules may change between calls.
             let allowed = self.state().rules.timeout;
             let spent = Duration::from_nanos(self.clock.now().saturating_sub(since));
             let Some(left) = allowed.checked_sub(spent).filter(|left| !left.is_zero()) else {
@@ -247,8 +248,8 @@ pub(super) async fn watch(check: Arc<RegisteredCheck>, handle: Handle) {
     }
 }
 
-/// Starts a run on a thread of its own. So a run that blocks its thread delays neither the worker nor another check, and
-/// takes no thread from the pool that the worker's sinks write from.
+/// Starts a run on its own thread. So a run that blocks its thread delays neither the worker nor another check, and
+/// does not occupy a thread of the pool on which the worker's sinks write.
 fn start(check: &Arc<RegisteredCheck>, run: u64, handle: &Handle) {
     let (on, runtime) = (Arc::clone(check), handle.clone());
     let rules = redact::RedactionRules::current();
@@ -286,7 +287,7 @@ fn panic_error(payload: &(dyn Any + Send)) -> String {
 /// A check's text without secrets, cut at [`MAX_OUTPUT`].
 ///
 /// It is scrubbed before it is cut, so that no secret loses the part by which it is recognized. A secret that is cut at
-/// [`MAX_READ`] is far beyond what is kept.
+/// [`MAX_READ`] is far more than the part that is kept.
 fn scrubbed(text: &str) -> String {
     let text = redact::text(prefix(text, MAX_READ));
     prefix(&text, MAX_OUTPUT).to_owned()

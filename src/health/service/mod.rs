@@ -20,12 +20,12 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// The content type of `/health`.
 const JSON: HeaderValue = HeaderValue::from_static("application/health+json");
 
-/// One health endpoint as a tower [`Service`]: for a router's `route_service`, or for any other server of `http` requests,
-/// with any request body.
+/// One health endpoint as a tower [`Service`]: for a router's `route_service`, or for any other server of `http`
+/// requests, with any request body.
 ///
 /// Made by [`Health::livez`], [`Health::readyz`] and [`Health::details`]. It responds to `GET` and `HEAD`, and to other
-/// methods with 405. It does not read the request's body, and neither runs a check nor waits for one. Its requests are
-/// left out of the monitor's metrics, log records and traces.
+/// methods with 405. It does not read the request's body, run a check or wait for one. Its requests are left out of the
+/// monitor's metrics, log records and traces.
 ///
 /// ```
 /// # fn main() -> watchpost::Result<()> {
@@ -87,7 +87,7 @@ impl HealthService {
 }
 
 impl Health {
-    /// The endpoint `/livez`: 200 and `ok` for as long as the process responds, whatever the checks say.
+    /// The endpoint `/livez`: 200 and `ok` for as long as the process responds, regardless of the checks.
     pub fn livez(&self) -> HealthService {
         HealthService::new(self, HealthPage::Live)
     }
@@ -98,8 +98,8 @@ impl Health {
         HealthService::new(self, HealthPage::Ready)
     }
 
-    /// The endpoint `/health` for people and dashboards, in `application/health+json`: the overall status for anyone, and
-    /// all checks and components for clients that `access` admits.
+    /// The endpoint `/health` for people and dashboards, in `application/health+json`: the overall status for anyone,
+    /// and all checks and components for clients that `access` admits.
     pub fn details(&self, access: Access) -> HealthService {
         self.0.setup.keys.resolve(&access);
         HealthService::new(self, HealthPage::Details(access))

@@ -14,7 +14,7 @@ use crate::model::catch_panic;
 static OURS: AtomicBool = AtomicBool::new(false);
 
 /// Sets a logger that turns records into `tracing` events, up to the most verbose level that the process's subscribers
-/// select. Returns which logger the process has then.
+/// select. Returns which logger the process has afterwards.
 pub(crate) fn install() -> BridgeState {
     if OURS.load(Relaxed) {
         follow_levels();
@@ -33,7 +33,7 @@ pub(crate) fn install() -> BridgeState {
 }
 
 /// Sets the most verbose level of the `log` crate to that of the process's subscribers, if the logger is this crate's.
-/// To be called after their levels have changed.
+/// Call it after their levels have changed.
 pub(crate) fn follow_levels() {
     if OURS.load(Relaxed) {
         log::set_max_level(LevelFilter::current().as_log());
@@ -41,12 +41,12 @@ pub(crate) fn follow_levels() {
 }
 
 thread_local! {
-    /// Whether the logger has asked the subscriber.
+    /// Whether the logger has called the subscriber's `enabled`.
     static ASKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the process's logger asks the thread's subscriber whether a record is enabled, as the logger of tracing-log
-/// does. No record is made.
+/// Whether the process's logger calls `enabled` of the thread's subscriber, as the logger of tracing-log does. No
+/// record is made.
 fn asks_tracing() -> bool {
     if !tracing::dispatcher::has_been_set() {
         return false;
@@ -60,12 +60,12 @@ fn asks_tracing() -> bool {
     let ask = || catch_panic(|| log::logger().enabled(&metadata));
     tracing::dispatcher::with_default(&probe, ask);
     drop(probe);
-    // Removes what `tracing` has cached of the probe's answers.
+    // Removes the probe's results from the cache of `tracing`.
     tracing::callsite::rebuild_interest_cache();
     ASKED.get()
 }
 
-/// A subscriber that selects nothing and notes that it was asked.
+/// A subscriber that selects nothing and notes that `enabled` was called.
 struct ProbeSubscriber;
 
 impl Subscriber for ProbeSubscriber {

@@ -24,7 +24,7 @@ pub(in crate::metrics) fn upkeep(registry: &Registry) {
     }
 }
 
-/// Writes the families of a joined exposition that are not exposed yet.
+/// Writes the families of a joined exposition that have not been exposed yet.
 pub(super) fn write(
     joined: &JoinedExposition,
     registry: &Registry,
@@ -108,7 +108,8 @@ struct FamilyHeader<'a> {
     help: Option<&'a str>,
 }
 
-/// Appends the families of an exposition in the text format that are not exposed yet. Returns the names of the others.
+/// Appends the families of an exposition in the text format that have not been exposed yet. Returns the names of the
+/// others.
 fn append<'a>(
     text: &'a str,
     format: ExpositionFormat,
@@ -171,8 +172,8 @@ fn comment<'a>(line: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
     line.strip_prefix(word)?.split_once(' ')
 }
 
-/// Finds samples of histograms and summaries that are invalid in `OpenMetrics`: sums and quantiles must not be negative,
-/// and a histogram has both a sum and a count or neither.
+/// Finds samples of histograms and summaries that are invalid in `OpenMetrics`: sums and quantiles must not be
+/// negative, and a histogram has both a sum and a count or neither.
 #[derive(Debug, Default)]
 struct SampleFilter<'a> {
     family: &'a str,
@@ -192,7 +193,7 @@ impl<'a> SampleFilter<'a> {
         }
     }
 
-    /// Whether a sample has to be left out. Expects the samples of a series in the order buckets, sum, count.
+    /// Whether a sample must be omitted. Expects the samples of a series in the order buckets, sum, count.
     fn is_invalid(&mut self, name: &str, line: &str) -> bool {
         let Some(suffix) = name.strip_prefix(self.family) else {
             return false;

@@ -17,10 +17,10 @@ use crate::model::{OwnResponse, suppressed};
 /// A tower service that responds to scrapes; made by [`Metrics::prometheus`](crate::metrics::Metrics::prometheus).
 ///
 /// It serves `GET` and `HEAD` and responds to other methods with 405. The format follows `Accept` (Prometheus' text
-/// format 0.0.4, or `OpenMetrics` 1.0.0, which has exemplars); gzip follows `Accept-Encoding`. Its responses are marked,
-/// so that the monitor does not record them as requests of the host's.
+/// format 0.0.4, or `OpenMetrics` 1.0.0, which has exemplars); gzip follows `Accept-Encoding`. Its responses are
+/// marked, so that the monitor does not record them as requests of the host's.
 ///
-/// Everybody who can reach it may read it, unless [`access`](Self::access) restricts it.
+/// Anyone who can reach it may read it, unless [`access`](Self::access) restricts it.
 ///
 /// # Examples
 ///

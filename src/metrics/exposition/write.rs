@@ -110,7 +110,7 @@ fn histogram(
         }
         out.push('\n');
     }
-    // In OpenMetrics, a sum may not decrease. One that can is left out, and with it the count.
+    // In OpenMetrics, a sum may not decrease. A sum that can decrease is omitted together with the count.
     if format == ExpositionFormat::OpenMetrics && !cell.is_sum_monotonic() {
         return;
     }

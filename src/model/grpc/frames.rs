@@ -271,7 +271,7 @@ mod tests {
                 assert_eq!(status, Some("NOT_FOUND"), "{kind} in pieces of {size}");
                 assert_eq!(frames.messages(), 12);
             }
-            // Nothing short of the line shows a status.
+            // The first half of the body contains no status.
             let frames = read(kind, &[&body[..body.len() / 2]]);
             assert_eq!(frames.status(), None);
             assert!(frames.is_readable());

@@ -79,7 +79,7 @@ const NAMES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
-/// The most bytes of a method's path.
+/// The maximum number of bytes of a method's path.
 const MAX_PATH: usize = 256;
 
 /// Whether a path has the form `/package.Service/Method` and at most 256 bytes.

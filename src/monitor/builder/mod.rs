@@ -22,13 +22,14 @@ use crate::trace::{OtlpConfig, SamplerKind, SpanBackend, TraceConfig};
 
 /// Configures a monitor. Created by [`Monitor::builder`].
 ///
-/// What is set here overrides the environment, the environment overrides the file, and the file overrides the defaults.
-/// Only the name given to [`Monitor::builder`] is a fallback, which all of them override.
+/// Settings made in code override the environment, the environment overrides the file, and the file overrides the
+/// defaults. The name given to [`Monitor::builder`] is the exception: it is a fallback that every other source
+/// overrides.
 ///
-/// The methods that take a config struct, such as [`http`](Self::http), set what was set on the struct and leave the
-/// other settings to the file and the environment. A later call overrides an earlier one. A value that is out of its
-/// range is an error of [`build`](Self::build), whichever source gives it; [`config`](crate::config) has the table of
-/// all settings with their ranges.
+/// A method that takes a config struct, such as [`http`](Self::http), applies only the values that were set on the
+/// struct. The other settings come from the file and the environment. A later call overrides an earlier one.
+/// [`build`](Self::build) returns an error for a value that is out of range, whichever source it comes from.
+/// [`config`](crate::config) lists all settings with their ranges.
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,11 +61,11 @@ pub struct MonitorBuilder {
 }
 
 impl Monitor {
-    /// Starts to configure a monitor.
+    /// Creates a builder for a monitor.
     ///
-    /// `name` is the name of the service if no other source gives one: the variables `WATCHPOST_SERVICE_NAME` and
-    /// `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES` and the file override it, in this order, highest
-    /// first. [`MonitorBuilder::service_name`] overrides them all.
+    /// `name` is the service name if no other source gives one. These sources override it, highest precedence first:
+    /// the variables `WATCHPOST_SERVICE_NAME` and `OTEL_SERVICE_NAME`, `service.name` in `OTEL_RESOURCE_ATTRIBUTES`,
+    /// and the file. [`MonitorBuilder::service_name`] overrides them all.
     pub fn builder(name: impl Into<String>) -> MonitorBuilder {
         MonitorBuilder::new(name.into())
     }
@@ -84,7 +85,7 @@ impl MonitorBuilder {
         }
     }
 
-    /// Records the settings that a call makes: those of `keys`, and whatever else `set` changes.
+    /// Records the settings that a call makes: those in `keys`, and any others that `set` changes.
     fn set(
         mut self,
         call: &'static str,
@@ -107,56 +108,56 @@ impl MonitorBuilder {
         self
     }
 
-    /// Reads settings from a TOML file. Default: the file that the variable `WATCHPOST_CONFIG` names, if any.
+    /// Reads settings from a TOML file. Default: the file named by the variable `WATCHPOST_CONFIG`, if any.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some(path.into());
         self
     }
 
-    /// Sets how log records are written: the settings below `log`.
+    /// Sets how log records are written: the `log.*` settings.
     pub fn logs(self, config: LogsConfig) -> Self {
         self.set(".logs(..)", &[], |all| all.logs = config)
     }
 
-    /// Sets how inbound requests are observed: the settings below `http`.
+    /// Sets how inbound requests are recorded: the `http.*` settings.
     ///
-    /// What is set on an [`EndpointLayer`](crate::EndpointLayer) overrides it for that layer.
+    /// Settings made on an [`EndpointLayer`](crate::EndpointLayer) override these for that layer.
     pub fn http(self, config: HttpConfig) -> Self {
         self.set(".http(..)", &[], |all| all.http = config)
     }
 
-    /// Sets how errors are captured: the settings below `errors`, `sentry.environment` and `sentry.release`.
+    /// Sets how errors are captured: the `errors.*` settings, `sentry.environment` and `sentry.release`.
     pub fn errors(self, config: ErrorsConfig) -> Self {
         self.set(".errors(..)", &[], |all| all.errors = config)
     }
 
-    /// Sets which traces are recorded and kept: the settings below `trace`, and rules after those of earlier calls.
+    /// Sets which traces are recorded and kept: the `trace.*` settings. Rules are appended to those of earlier calls.
     pub fn trace(self, config: TraceConfig) -> Self {
         self.set(".trace(..)", &[], |all| all.trace = config)
     }
 
-    /// Sets where traces are sent: the settings below `otlp`.
+    /// Sets where traces are sent: the `otlp.*` settings.
     pub fn otlp(self, config: OtlpConfig) -> Self {
         self.set(".otlp(..)", &[], |all| all.otlp = config)
     }
 
-    /// Sets the limits of the metrics and the buckets of histograms: the settings below `metrics`.
+    /// Sets the metric limits and the histogram buckets: the `metrics.*` settings.
     pub fn metrics(self, config: MetricsConfig) -> Self {
         self.set(".metrics(..)", &[], |all| all.metrics = config)
     }
 
-    /// Sets how health checks are run and judged: the settings below `health`.
+    /// Sets how health checks run and when they change state: the `health.*` settings.
     pub fn health(self, config: HealthConfig) -> Self {
         self.set(".health(..)", &[], |all| all.health = config)
     }
 
-    /// Sets how much may wait in memory: the settings below `worker`.
+    /// Sets how much data may be queued in memory: the `worker.*` settings.
     pub fn worker(self, config: WorkerConfig) -> Self {
         self.set(".worker(..)", &[], |all| all.worker = config)
     }
 
-    /// Sets the name of the service, which overrides every other source. Default: the name given to
-    /// [`Monitor::builder`], unless the environment or the file gives one.
+    /// Sets the service name and overrides every other source. Default: the name from the environment or the file, else
+    /// the name given to [`Monitor::builder`].
     pub fn service_name(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.set(".service_name(..)", &["service.name"], |all| {
@@ -164,7 +165,8 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets the version of the service, which log records carry. Default: what the environment says.
+    /// Sets the service version, which is a field of every log record. Default: the value from the environment or the
+    /// file, else none.
     pub fn service_version(self, version: impl Into<String>) -> Self {
         let version = Some(version.into());
         self.set(".service_version(..)", &["service.version"], |all| {
@@ -172,7 +174,8 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets where the service runs, such as `production`. Default: what the environment says.
+    /// Sets the deployment environment, such as `production`. Default: the value from the environment or the file, else
+    /// none.
     pub fn service_environment(self, environment: impl Into<String>) -> Self {
         let environment = Some(environment.into());
         let keys = ["service.environment"];
@@ -181,7 +184,8 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets which of several instances of the service this is, such as a pod's name. Default: what the environment says.
+    /// Sets the instance of the service, such as a pod's name. Default: the value from the environment or the file,
+    /// else none.
     pub fn service_instance(self, instance: impl Into<String>) -> Self {
         let instance = Some(instance.into());
         self.set(".service_instance(..)", &["service.instance"], |all| {
@@ -189,8 +193,8 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets the directory of the stores. Default: the variable `WATCHPOST_DATA_DIR`, else systemd's `STATE_DIRECTORY`,
-    /// else none: stores are then in memory only.
+    /// Sets the directory of the on-disk stores. Default: the variable `WATCHPOST_DATA_DIR`, else systemd's
+    /// `STATE_DIRECTORY`, else none. Without a directory, the stores are in memory only.
     pub fn data_dir(self, path: impl Into<PathBuf>) -> Self {
         let path = Some(path.into());
         self.set(".data_dir(..)", &["data_dir"], |all| all.data_dir = path)
@@ -205,7 +209,7 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets the format of log lines. Default: pretty on a terminal, JSON otherwise.
+    /// Sets the format of log records. Default: pretty on a terminal, JSON otherwise.
     pub fn log_format(self, format: LogFormat) -> Self {
         self.set(".log_format(..)", &[], |all| {
             all.logs = LogsConfig::default().format(format);
@@ -219,44 +223,44 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets the duration from which a request is slow, from 1 ms to 1 day. Default: 1 s.
+    /// Sets the duration at which a request counts as slow, from 1 ms to 1 day. Default: 1 s.
     pub fn slow_request_threshold(self, slow: Duration) -> Self {
         self.set(".slow_request_threshold(..)", &[], |all| {
             all.logs = LogsConfig::default().slow(slow);
         })
     }
 
-    /// Sets whether log lines are written to stdout. Default: `true`.
+    /// Sets whether log records are written to stdout. Default: `true`.
     pub fn console(self, console: bool) -> Self {
         self.set(".console(..)", &[], |all| {
             all.logs = LogsConfig::default().console(console);
         })
     }
 
-    /// Writes log lines to `writer` in place of stdout. The writer is called on a thread of this crate, so it may block,
-    /// fail and panic.
+    /// Writes log records to `writer` instead of stdout. The writer is called on a thread of this crate, so it may
+    /// block, fail or panic.
     pub fn console_to(mut self, writer: impl Write + Send + 'static) -> Self {
         self.console = Some(Box::new(writer));
         self
     }
 
-    /// Sets which captured errors have a backtrace. Default: the first five of a kind, and all if
-    /// `RUST_LIB_BACKTRACE` or `RUST_BACKTRACE` asks for them.
+    /// Sets which captured errors have a backtrace. Default: the first five errors of one type at one location, or all
+    /// errors if `RUST_LIB_BACKTRACE` or `RUST_BACKTRACE` enables backtraces.
     pub fn backtraces(self, backtraces: Backtraces) -> Self {
         self.set(".backtraces(..)", &[], |all| {
             all.errors = ErrorsConfig::default().backtraces(backtraces);
         })
     }
 
-    /// Sets where captured errors are sent: a Sentry DSN. Default: the variable `SENTRY_DSN`, else nowhere. Needs the
-    /// feature `sentry`.
+    /// Sets the Sentry DSN that captured errors are sent to. Default: the variable `SENTRY_DSN`, else none. Requires
+    /// the feature `sentry`.
     pub fn sentry_dsn(self, dsn: impl Into<String>) -> Self {
         self.set_text(CodeSettings::text(".sentry_dsn(..)", "sentry.dsn", dsn))
     }
 
-    /// Sets a hook that runs for each event before it is sent to Sentry. It may change the event; the event is sent if
-    /// it returns `true`. It runs on a thread of this crate and must be quick. If it panics, the event is dropped and
-    /// counted.
+    /// Sets a hook that runs for each event before it is sent to Sentry. The hook may change the event, and returns
+    /// `true` to send it. It runs on a thread of this crate and must return quickly. If it panics, the event is dropped
+    /// and counted.
     pub fn before_send(
         mut self,
         before_send: impl Fn(&mut ErrorEvent) -> bool + Send + Sync + 'static,
@@ -265,11 +269,11 @@ impl MonitorBuilder {
         self
     }
 
-    /// Adds keys whose values are secrets to the built-in ones, such as `password` and `api_key`. Case, `-_. []` and
-    /// `camelCase` make no difference. A key also matches as whole words of a longer key: `ticket` hides
-    /// `casTicket=..`, but not `ticket_count=..`. See [`logs`](crate::logs#what-is-redacted).
+    /// Adds keys whose values are redacted, in addition to the built-in ones such as `password` and `api_key`. Matching
+    /// ignores case, the characters `-_. []` and `camelCase`. A key also matches as whole words of a longer key:
+    /// `ticket` redacts `casTicket=..`, but not `ticket_count=..`. See [`logs`](crate::logs#what-is-redacted).
     ///
-    /// They add to the keys of earlier calls, of a file and of the environment.
+    /// The keys are added to those of earlier calls, the file and the environment.
     pub fn redact_keys<K: Into<String>>(self, keys: impl IntoIterator<Item = K>) -> Self {
         let keys = keys.into_iter().map(Into::into).collect();
         self.set(".redact_keys(..)", &["redact.keys"], |all| {
@@ -277,12 +281,12 @@ impl MonitorBuilder {
         })
     }
 
-    /// Adds paths with a secret in them, such as `/invites/{token}`. `{name}` is redacted, alone or beside literal text
-    /// (`bot{token}`); `*` is any one segment, and `{*name}` the rest of the path. A pattern matches in any path and URL,
-    /// also inside a text, wherever its segments follow each other. A literal may follow the secret:
-    /// `/invites/{token}/accept`.
+    /// Adds path patterns that contain a secret, such as `/invites/{token}`. `{name}` is redacted, alone or next to
+    /// literal text (`bot{token}`); `*` matches any one segment, and `{*name}` matches the rest of the path. A pattern
+    /// matches consecutive segments anywhere in a path or URL, including one inside a text. A literal may follow the
+    /// secret: `/invites/{token}/accept`.
     ///
-    /// They add to the paths of earlier calls, of a file and of the environment.
+    /// The patterns are added to those of earlier calls, the file and the environment.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
@@ -303,12 +307,12 @@ impl MonitorBuilder {
         ))
     }
 
-    /// Sets the query parameters whose values are shown in the log records of requests, in spans, in errors and in every
-    /// URL inside a text. Names are compared exactly. Default: none.
+    /// Sets the query parameters whose values are not redacted in log records of requests, in spans, in errors and in
+    /// URLs inside a text. Names are compared exactly. Default: none.
     ///
-    /// A value with a secret in it is redacted all the same. The name of a secret (`token`) is refused. Some names carry a
-    /// grant in one query and a filter in another (`code`, `state`, `key`): their values are shown if they are a
-    /// lower-case word of at most 16 letters or a number of at most five digits.
+    /// A value that contains a secret is still redacted. The name of a secret (`token`) is rejected. Some names hold a
+    /// credential in one query and a filter in another (`code`, `state`, `key`): their values are shown only if they
+    /// are a lower-case word of at most 16 letters or a number of at most five digits.
     pub fn allow_query<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let names = names.into_iter().map(Into::into).collect();
         self.set(".allow_query(..)", &["redact.allow_query"], |all| {
@@ -323,10 +327,10 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets whether callers are strangers. If so, each request starts a trace of its own, the caller's trace ID is
-    /// recorded beside it in the log record, and the caller's baggage is ignored. Default: `false`.
+    /// Sets whether callers are untrusted. If so, each request starts a new trace, the log record also contains the
+    /// caller's trace ID, and the caller's baggage is ignored. Default: `false`.
     ///
-    /// A [trusted proxy](crate::http::EndpointLayer::trusted_proxies) is no stranger: its trace and baggage continue. A
+    /// A [trusted proxy](crate::http::EndpointLayer::trusted_proxies) is exempt: its trace and baggage are continued. A
     /// trusted load balancer that passes a client's `traceparent` through unchanged must remove it.
     pub fn public_endpoint(self, public_endpoint: bool) -> Self {
         self.set(".public_endpoint(..)", &[], |all| {
@@ -350,15 +354,16 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets which layer makes spans of `tracing` spans. Default: this crate's own.
+    /// Sets which layer turns `tracing` spans into recorded spans. Default: this crate's own layer.
     pub fn spans(self, spans: SpanBackend) -> Self {
         self.set(".spans(..)", &[], |all| {
             all.trace = TraceConfig::default().spans(spans);
         })
     }
 
-    /// Sets the ratio of traces that are kept whatever happens in them, from 0 to 1. Default: 1, up to 100 traces a
-    /// second. Traces that fail, panic, time out, are slow or have a captured error are kept besides.
+    /// Sets the ratio of traces that are kept regardless of their outcome, from 0 to 1. Default: 1, up to 100 traces
+    /// per second. It also sets `trace.sampler` to `traceidratio`, which does not follow the sampling decision of a
+    /// caller; [`TraceConfig::sampler_arg`] sets the ratio alone. Traces that fail, panic, time out, are slow or have a captured error are kept in addition.
     pub fn trace_ratio(self, ratio: f64) -> Self {
         self.set(".trace_ratio(..)", &[], |all| {
             all.trace = TraceConfig::default()
@@ -367,63 +372,63 @@ impl MonitorBuilder {
         })
     }
 
-    /// Adds a ratio for the routes that a pattern names: a route, or the beginning of one before a `*`. The first rule
-    /// that matches is used.
+    /// Adds a ratio for the routes that match a pattern: an exact route, or a prefix followed by `*`. The first
+    /// matching rule applies.
     pub fn trace_rule(self, route: impl Into<String>, ratio: f64) -> Self {
         self.set(".trace_rule(..)", &[], |all| {
             all.trace = TraceConfig::default().rule(route, ratio);
         })
     }
 
-    /// Sets how many traces a second are kept by ratio or for a trusted caller. Default: 100. Routes and jobs
-    /// [share](crate::trace#how-budgets-are-shared) them.
+    /// Sets the maximum number of traces per second that are kept by ratio or for a trusted caller. Default: 100.
+    /// Routes and jobs [share](crate::trace#how-budgets-are-shared) this budget.
     pub fn max_traces_per_second(self, traces: u32) -> Self {
         self.set(".max_traces_per_second(..)", &[], |all| {
             all.trace = TraceConfig::default().max_per_second(traces);
         })
     }
 
-    /// Sets the duration from which a trace is slow and so is kept, up to 1 hour. Default, and zero: the 99th percentile
-    /// of its route, once 500 requests were seen.
+    /// Sets the duration at which a trace counts as slow and is kept, up to 1 hour. By default, and for zero, the
+    /// threshold is the 99th percentile of the trace's route, once the route has had 500 requests.
     pub fn slow_trace_threshold(self, slow: Duration) -> Self {
         self.set(".slow_trace_threshold(..)", &[], |all| {
             all.trace = TraceConfig::default().slow(slow);
         })
     }
 
-    /// Sets how many series one metric may have. Default: 2,000.
+    /// Sets the maximum number of series of one metric. Default: 2,000.
     pub fn max_series_per_metric(self, series: usize) -> Self {
         self.set(".max_series_per_metric(..)", &[], |all| {
             all.metrics = MetricsConfig::default().max_series_per_metric(series);
         })
     }
 
-    /// Sets how many series all metrics together may have. Default: 20,000.
+    /// Sets the maximum number of series of all metrics together. Default: 20,000.
     pub fn max_series(self, series: usize) -> Self {
         self.set(".max_series(..)", &[], |all| {
             all.metrics = MetricsConfig::default().max_series(series);
         })
     }
 
-    /// Sets whether counters of the `metrics` facade keep their name on the page, without `_total`, as with
-    /// metrics-exporter-prometheus. Default: `false`.
+    /// Sets whether counters of the `metrics` facade are exposed under their own name, without an added `_total`, as
+    /// with metrics-exporter-prometheus. Default: `false`.
     pub fn keep_counter_names(self, keep: bool) -> Self {
         self.set(".keep_counter_names(..)", &[], |all| {
             all.metrics = MetricsConfig::default().keep_counter_names(keep);
         })
     }
 
-    /// Sets how long a series stays on the page without a change, from 1 s to 30 days. Default: 1 h.
+    /// Sets how long an unchanged series stays exposed, from 1 s to 30 days. Default: 1 h.
     pub fn idle_after(self, idle: Duration) -> Self {
         self.set(".idle_after(..)", &[], |all| {
             all.metrics = MetricsConfig::default().idle_after(idle);
         })
     }
 
-    /// Sets the upper bounds of a histogram's buckets, in its unit and in any order: at most 128 finite numbers. The name
-    /// is the one in the program (`http.server.request.duration`) or on the page
-    /// (`http_server_request_duration_seconds`). The last call for a histogram wins, under either name, over those before
-    /// it, the environment and the file. Default: the histogram's own bounds.
+    /// Sets the upper bounds of a histogram's buckets, in the histogram's unit and in any order: at most 128 finite
+    /// numbers. `name` is either the name in the program (`http.server.request.duration`) or the exposed one
+    /// (`http_server_request_duration_seconds`). The last call for a histogram, under either name, overrides earlier
+    /// calls, the environment and the file. Default: the histogram's own bounds.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
@@ -445,7 +450,7 @@ impl MonitorBuilder {
         })
     }
 
-    /// Switches a histogram off: it records nothing and is not on the page. The name is as for
+    /// Disables a histogram: it records nothing and is not exposed. `name` is as for
     /// [`histogram_bounds`](Self::histogram_bounds).
     pub fn histogram_off(self, name: impl fmt::Display) -> Self {
         self.set(".histogram_off(..)", &[], |all| {
@@ -454,9 +459,9 @@ impl MonitorBuilder {
     }
 
     /// Sets the token of [`Access::from_settings`](crate::Access::from_settings) and of the monitor's own port. It
-    /// overrides the variables `WATCHPOST_ACCESS_TOKEN` and `WATCHPOST_TOKEN` and the file. A token of fewer than 32
-    /// characters, or of few distinct ones, is an error of [`build`](Self::build). One that is easily guessed otherwise is
-    /// replaced by a random token; see [`Access`](crate::Access).
+    /// overrides the variables `WATCHPOST_ACCESS_TOKEN` and `WATCHPOST_TOKEN` and the file. [`build`](Self::build)
+    /// returns an error for a token that has fewer than 32 characters or few distinct ones. A token that is easy to
+    /// guess in another way is replaced by a random one; see [`Access`](crate::Access).
     pub fn access_token(self, token: impl Into<String>) -> Self {
         let token = Some(Secret::new(token));
         self.set(".access_token(..)", &["access.token"], |all| {
@@ -464,8 +469,8 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets the OTLP receiver to which kept traces are sent, such as `http://localhost:4318`; `/v1/traces` is appended.
-    /// Default: what the environment says, else none.
+    /// Sets the URL of the OTLP receiver that kept traces are sent to, such as `http://localhost:4318`; `/v1/traces` is
+    /// appended. Default: the value from the environment or the file, else none.
     pub fn otlp_endpoint(self, url: impl Into<String>) -> Self {
         self.set_text(CodeSettings::text(
             ".otlp_endpoint(..)",
@@ -474,8 +479,8 @@ impl MonitorBuilder {
         ))
     }
 
-    /// Sets the headers that the OTLP receiver asks for: `name=value`, percent-encoded, separated by commas. Default:
-    /// what the environment says, else none.
+    /// Sets the headers that the OTLP receiver requires: `name=value`, percent-encoded, separated by commas. Default:
+    /// the value from the environment or the file, else none.
     pub fn otlp_headers(self, headers: impl Into<String>) -> Self {
         self.set_text(CodeSettings::text(
             ".otlp_headers(..)",
@@ -484,14 +489,14 @@ impl MonitorBuilder {
         ))
     }
 
-    /// Sets how many bytes of records may wait for the worker, from 512 KiB to 1 GiB. Default: 8 MiB.
+    /// Sets the maximum size of the records queued for the worker, from 512 KiB to 1 GiB. Default: 8 MiB.
     pub fn max_queue_bytes(self, bytes: usize) -> Self {
         self.set(".max_queue_bytes(..)", &[], |all| {
             all.worker = WorkerConfig::default().max_queue_bytes(bytes);
         })
     }
 
-    /// Sets how many bytes of log lines may wait for one sink, from 64 KiB to 1 GiB. Default: 4 MiB.
+    /// Sets the maximum size of the log records queued for one sink, from 64 KiB to 1 GiB. Default: 4 MiB.
     pub fn max_sink_bytes(self, bytes: usize) -> Self {
         self.set(".max_sink_bytes(..)", &[], |all| {
             all.worker = WorkerConfig::default().max_sink_bytes(bytes);
@@ -511,8 +516,8 @@ impl MonitorBuilder {
         self
     }
 
-    /// Sets whether [`install`](Self::install) and [`Monitor::install`] set this global of the process. Default: `true` for
-    /// each.
+    /// Sets whether [`install`](Self::install) and [`Monitor::install`] set this process global. Default: `true` for
+    /// each global.
     ///
     /// ```no_run
     /// use watchpost::{Global, Monitor};
@@ -531,13 +536,13 @@ impl MonitorBuilder {
         })
     }
 
-    /// Builds the monitor and touches no global. A host with a `tracing` subscriber of its own adds
-    /// [`tracing_layer`](Monitor::tracing_layer) to it, and then calls [`Monitor::install`] for the rest.
+    /// Builds the monitor without setting any process global. A host that has its own `tracing` subscriber adds
+    /// [`tracing_layer`](Monitor::tracing_layer) to it and then calls [`Monitor::install`] to set the other globals.
     ///
     /// # Errors
     ///
-    /// If a setting is bad, with every problem at once; if the worker's thread cannot be started. A data
-    /// directory that cannot be used is no error: nothing is then kept on disk, and a notice says so.
+    /// Returns an error that lists every invalid setting, or an error if the worker thread cannot be started. A data
+    /// directory that cannot be used is not an error: nothing is stored on disk, and a notice reports it.
     pub fn build(self) -> Result<MonitorGuard> {
         let mut builder = self;
         let (resolved, environment) = builder.resolve()?;
@@ -551,20 +556,20 @@ impl MonitorBuilder {
         Ok(MonitorGuard::new(assemble(input)?))
     }
 
-    /// Builds the monitor and makes it the process's own, as [`build`](Self::build) and [`Monitor::install`] do one
-    /// after the other. For a host that sets no `tracing` subscriber: this sets one, and a later `init()` of another
-    /// fails. What was left alone stands in [`MonitorGuard::report`].
+    /// Builds the monitor and sets the process globals: [`build`](Self::build) followed by [`Monitor::install`]. Use it
+    /// in a host that sets no `tracing` subscriber: this call sets one, and a later `init()` of another subscriber
+    /// fails. [`MonitorGuard::report`] lists the globals that were left unchanged.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build).
+    /// The same as for [`build`](Self::build).
     pub fn install(self) -> Result<MonitorGuard> {
         let monitor = self.build()?;
         monitor.install();
         Ok(monitor)
     }
 
-    /// The settings of all sources, and the environment.
+    /// Merges the settings of all sources; returns them with the environment.
     fn resolve(&mut self) -> Result<(ResolvedConfig, Environment)> {
         let env = self.env;
         let environment = self.environment.take();
@@ -580,7 +585,7 @@ impl MonitorBuilder {
 }
 
 impl fmt::Debug for MonitorBuilder {
-    /// Values are left out: some are secrets.
+    /// Omits the values, because some are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<_> = self.code.iter().flat_map(CodeSettings::keys).collect();
         f.debug_struct("MonitorBuilder")

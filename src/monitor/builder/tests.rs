@@ -1,4 +1,4 @@
-//! What code can set, and that it is held to the limits of the other sources.
+//! Tests that code can set every setting, with the same limits as the other sources.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn builder() -> MonitorBuilder {
     Monitor::builder("fallback")
 }
 
-/// A file with these lines, and the directory that keeps it.
+/// Creates a file with this text; returns its directory and path.
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("watchpost.toml");
@@ -28,7 +28,7 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-/// Sets the setting of a key, to another value than its default.
+/// Sets the setting of a key to a value other than its default.
 fn set(key: &str, builder: MonitorBuilder) -> MonitorBuilder {
     let logs = LogsConfig::default;
     let http = HttpConfig::default;
@@ -142,11 +142,11 @@ fn every_setting_can_be_set_from_code() {
             "{key}: {:?}",
             settings.origin(key)
         );
-        // There is one protocol only.
+        // This setting has only one possible value.
         if key != "otlp.protocol" {
             assert_ne!(settings.value(key), defaults.value(key), "{key}");
         }
-        // And nothing else is set.
+        // No other setting has changed.
         let others = settings.keys().filter(|other| *other != key);
         for other in others.filter(|other| *other != "service.name") {
             assert_eq!(settings.origin(other), Some("default"), "{key}: {other}");
@@ -154,7 +154,7 @@ fn every_setting_can_be_set_from_code() {
     }
 }
 
-/// A setter that is called with the default overrides a file too.
+/// A setter that is called with the default value also overrides a file.
 #[test]
 fn a_default_that_is_set_overrides_a_file() {
     let (_directory, path) = file(
@@ -186,7 +186,7 @@ fn a_default_that_is_set_overrides_a_file() {
     ] {
         assert_eq!(settings.value(key), Some(value), "{key}");
     }
-    // What the structs do not set is the file's.
+    // Settings that the structs do not set come from the file.
     assert_eq!(settings.value("http.trace_header"), Some("false"));
     assert_eq!(settings.value("http.long_poll"), Some("\"1s\""));
 }
@@ -236,7 +236,7 @@ fn a_data_directory_need_not_be_utf8() {
     assert_eq!(config.data_dir, Some(path));
 }
 
-/// Asks that code and a file, which say the same, are refused with the same advice.
+/// Asserts that code and a file with the same value are rejected with the same advice.
 #[track_caller]
 fn assert_same_advice(by_code: MonitorBuilder, line: &str) {
     let (_directory, path) = file(line);

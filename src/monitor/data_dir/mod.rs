@@ -12,17 +12,17 @@ use self::other as system;
 #[cfg(unix)]
 use self::unix as system;
 
-/// Processes that may share one configured directory.
+/// The maximum number of processes that share one configured directory.
 const MAX_PROCESSES: u32 = 64;
 
-/// A directory that this process alone keeps data in, for as long as the value lives.
+/// A data directory that is locked for this process until the value is dropped.
 ///
-/// The first process takes the configured directory itself, the second the sub-directory `2`, the third
-/// `3`. Which of them is free the kernel knows: the lock of a process that died, however it died, is free,
-/// and so is a lock file that nobody holds. Directories are made with mode 0700 and files with 0600,
-/// whatever the umask; those that exist are left as they are.
+/// The first process uses the configured directory itself, the second the sub-directory `2`, the third `3`. Kernel file
+/// locks determine which one is free: the lock of a process that ended in any way is free, and so is a lock file that
+/// no process holds. Directories are created with mode 0700 and files with 0600, regardless of the umask; existing ones
+/// are not changed.
 ///
-/// A child made by `fork` shares its parent's lock: it must not write here.
+/// A child made by `fork` shares its parent's lock and must not write to the directory.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     path: PathBuf,
@@ -31,16 +31,15 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Takes the directory `root`, or a numbered one under it where other processes are at work. Makes
-    /// what is missing.
+    /// Locks the directory `root`, or a numbered sub-directory if other processes use it. Creates missing directories.
     ///
     /// # Errors
     ///
-    /// Where the directory cannot be made or written, a numbered directory or a lock is a symbolic link,
-    /// the file system knows no locks, or 64 processes are at work.
+    /// Returns an error if the directory cannot be created or written, if a numbered directory or a lock is a symbolic
+    /// link, if the file system does not support locks, or if 64 processes use the directory.
     pub(crate) fn open(root: impl AsRef<Path>) -> io::Result<Self> {
         let root = root.as_ref();
-        // The root itself may be a link: systemd makes its state directories so.
+        // The root may be a symbolic link, because systemd creates its state directories as links.
         system::make_dir(root)?;
         if let Some(first) = Self::take(root)? {
             return Ok(first);
@@ -57,12 +56,12 @@ impl DataDir {
         Err(io::Error::new(ErrorKind::ResourceBusy, busy))
     }
 
-    /// Where this process keeps its data.
+    /// Returns the directory of this process.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// `None` if another holds it.
+    /// Locks a directory. Returns `None` if another process holds the lock.
     fn take(path: &Path) -> io::Result<Option<Self>> {
         let lock = path.join("lock");
         refuse_link(&lock)?;
@@ -78,7 +77,7 @@ impl DataDir {
     }
 }
 
-/// A link in a place of ours leads to a place that is not.
+/// Returns an error if `path` is a symbolic link, which could lead outside the data directory.
 fn refuse_link(path: &Path) -> io::Result<()> {
     match symlink_metadata(path) {
         Ok(found) if found.is_symlink() => {

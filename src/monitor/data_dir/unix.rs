@@ -3,12 +3,12 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Makes a directory that its owner alone may enter, with those above it, unless it exists.
+/// Creates a directory that only its owner can access, and its parents, unless it exists.
 pub(super) fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Opens a file that its owner alone may read, and makes it if it is missing.
+/// Opens a file that only its owner can read; creates it if it is missing.
 pub(super) fn open_private(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)

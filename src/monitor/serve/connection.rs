@@ -1,5 +1,5 @@
-//! One HTTP/1 connection, with a time limit for everything that a client may draw out. The only file of this module that
-//! names hyper.
+//! An HTTP/1 connection, with a time limit for each step that a client can delay. Only this file of the module uses
+//! hyper.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -23,10 +23,10 @@ use super::page::{PageTable, ServedBody, not_found};
 use super::progress::{ConnectionProgress, ConnectionStage};
 use super::shutdown::{ShutdownWatch, shutdown_requested};
 
-/// The most bytes of a request head.
+/// The maximum size of a request head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// Serves a connection until the client closes it, its time is over, it is evicted or the server shuts down.
+/// Serves a connection until the client closes it, its time limit expires, it is evicted or the server shuts down.
 pub(super) async fn serve(
     stream: TcpStream,
     pages: PageTable,
@@ -45,7 +45,7 @@ pub(super) async fn serve(
     });
     let mut connection = pin!(
         http1::Builder::new()
-            // The timer below distinguishes a slow head from a pause between two requests, which this one cannot.
+            // The timer below distinguishes a slow request head from a pause between two requests; this timeout cannot.
             .header_read_timeout(None)
             .max_buf_size(MAX_HEAD)
             .serve_connection(socket, service)
@@ -76,7 +76,7 @@ pub(super) async fn serve(
     .await;
 }
 
-/// The response of the page. The body of the request is dropped unread.
+/// Returns the response of the page. The request body is dropped unread.
 fn respond(
     pages: &PageTable,
     request: Request<Incoming>,
@@ -92,7 +92,7 @@ fn respond(
     }
 }
 
-/// The socket. It records when bytes move.
+/// A socket that records when bytes are read and written.
 struct TrackedSocket {
     stream: TcpStream,
     progress: ConnectionProgress,
@@ -159,7 +159,7 @@ impl TrackedSocket {
     }
 }
 
-/// The body of a page. It records when the response has ended.
+/// A page body that records when the response ends.
 struct TrackedBody {
     body: ServedBody,
     progress: ConnectionProgress,

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::progress::{ConnectionProgress, ConnectionStage};
 use crate::model::Diagnostics;
 
-/// The most open connections.
+/// The maximum number of open connections.
 pub(super) const MAX_CONNECTIONS: usize = 64;
 
 /// The counters of the servers of one monitor.
@@ -20,12 +20,12 @@ pub(crate) struct ServerCounters {
 }
 
 impl ServerCounters {
-    /// Connections that were closed to make room for a new one.
+    /// Returns the number of connections that were closed to make room for a new one.
     pub(crate) fn evicted(&self) -> u64 {
         self.evicted.load(Relaxed)
     }
 
-    /// Connections that were closed at once, because every other one was being served.
+    /// Returns the number of connections that were closed on arrival because every other one was being served.
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Relaxed)
     }
@@ -60,8 +60,8 @@ impl ConnectionLimiter {
         })
     }
 
-    /// A permit for a new connection. At the limit, the connection that has done nothing for longest is closed for it.
-    /// `None` if every connection is being served.
+    /// Returns a permit for a new connection. At the limit, the connection that ranks first by
+    /// [`ConnectionProgress::evictable`] is closed. Returns `None` if every connection is being served.
     pub(super) fn acquire(self: &Arc<Self>) -> Option<ConnectionPermit> {
         let mut open = self.lock();
         if open.len() >= MAX_CONNECTIONS {

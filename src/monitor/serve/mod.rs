@@ -1,4 +1,4 @@
-//! The monitor's own port: a few pages on a thread and a runtime of their own, which respond even while the host's
+//! The monitor's own port: a few pages served from a dedicated thread and runtime, which respond even while the host's
 //! runtime is blocked.
 
 use std::future::{Future, poll_fn};
@@ -29,31 +29,31 @@ use crate::model::{Diagnostics, suppress_thread};
 pub(crate) use self::limiter::ServerCounters;
 pub(crate) use self::page::{PageHandler, page};
 
-/// The pause after an accept that failed for want of a resource, mostly of file descriptors.
+/// The pause after an accept that failed because a resource is exhausted, usually file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How long the responses under way may take when a server is dropped.
+/// The time that responses in progress have to complete when a server is dropped.
 const DROP_DEADLINE: Duration = Duration::from_millis(100);
 
 /// The monitor's own port, opened by [`Monitor::serve`](crate::Monitor::serve).
 ///
-/// Dropping it closes the port, and so does [`shutdown`](Self::shutdown). The end of the monitor does not, so that a last
-/// scrape finds the last values.
+/// The port closes when the server is dropped or [`shutdown`](Self::shutdown) is called. It stays open after the
+/// monitor ends, so that a last scrape reads the final values.
 #[derive(Debug)]
-#[must_use = "dropping the server closes its port"]
+#[must_use = "dropping the server closes its port: bind it to a named variable, not to `_`"]
 pub struct Server {
     address: SocketAddr,
-    /// Sends the shutdown, with the time that the responses under way may take.
+    /// Requests the shutdown, with the time that responses in progress have to complete.
     stop: watch::Sender<Option<Duration>>,
     /// Disconnects when the thread ends.
     ended: Mutex<std_mpsc::Receiver<()>>,
 }
 
 impl Server {
-    /// Binds the first of the addresses that is free, and serves each page under its exact path; other paths are not found.
+    /// Binds the first free address and serves each page under its exact path; other paths get 404.
     ///
     /// # Errors
     ///
-    /// If no address is given or can be bound, or no thread can be started.
+    /// Returns an error if no address is given or can be bound, or if the thread cannot be started.
     pub(crate) fn start(
         address: impl ToSocketAddrs,
         pages: impl IntoIterator<Item = (&'static str, PageHandler)>,
@@ -86,7 +86,7 @@ impl Server {
                     accept(next, pages, &limiter, stopped).await;
                 }
             });
-            // Does not wait: a response that is not complete by now is given up.
+            // Does not wait: a response that is still incomplete is aborted.
             runtime.shutdown_background();
         };
         thread::Builder::new()
@@ -100,12 +100,13 @@ impl Server {
         })
     }
 
-    /// The bound address. If port 0 was requested, it has the port that the system chose.
+    /// Returns the bound address. If port 0 was requested, it contains the port that the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Closes the port and idle connections, and gives the responses under way until the deadline. Returns at once.
+    /// Closes the port and idle connections, and aborts responses that are still in progress at the deadline. Returns
+    /// immediately.
     pub fn shutdown(&self, deadline: Duration) {
         self.stop.send_if_modified(|stop| {
             let first = stop.is_none();
@@ -114,10 +115,10 @@ impl Server {
         });
     }
 
-    /// As [`shutdown`](Self::shutdown), and waits for the thread of the server. Returns whether it ended within the
-    /// deadline. Blocks the calling thread.
+    /// Does the same as [`shutdown`](Self::shutdown), and waits for the server's thread. Returns whether the thread
+    /// ended within the deadline. Blocks the calling thread.
     pub fn shutdown_blocking(&self, deadline: Duration) -> bool {
-        // The thread needs some of the time to end after the last response.
+        // Reserves a quarter of the deadline for the thread to end after the last response.
         self.shutdown(deadline / 4 * 3);
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.recv_timeout(deadline) == Err(std_mpsc::RecvTimeoutError::Disconnected)
@@ -130,7 +131,7 @@ impl Drop for Server {
     }
 }
 
-/// Serves the connections that `next` accepts until the server is to shut down.
+/// Serves the connections that `next` accepts until shutdown is requested.
 async fn accept(
     mut next: impl AsyncFnMut() -> io::Result<TcpStream>,
     pages: PageTable,
@@ -155,7 +156,7 @@ async fn accept(
                     }));
                 }
             }
-            // The client is gone: the next accept is unaffected.
+            // The client disconnected; the next accept is unaffected.
             Err(error) if is_client_error(error.kind()) => {}
             Err(_) => drop(unless_shutdown(&mut stop, sleep(ACCEPT_PAUSE)).await),
         }
@@ -172,7 +173,7 @@ fn is_client_error(error: ErrorKind) -> bool {
     )
 }
 
-/// The output of the future; `None` if the server is to shut down first.
+/// Returns the output of the future; `None` if shutdown is requested first.
 async fn unless_shutdown<F: Future>(stop: &mut ShutdownWatch, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut stopped = pin!(shutdown_requested(stop));

@@ -13,16 +13,16 @@ use tower::Service;
 /// A boxed future.
 pub(super) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Responds to the head of a request. Request bodies are not read.
+/// A handler that responds to a request head. Request bodies are not read.
 pub(crate) type PageHandler = Box<dyn Fn(Request<()>) -> Boxed<Response<ServedBody>> + Send + Sync>;
 
-/// The pages by their exact paths.
+/// The pages, by exact path.
 pub(super) type PageTable = Arc<Vec<(&'static str, PageHandler)>>;
 
 /// The body of any page.
 pub(crate) type ServedBody = Pin<Box<dyn Body<Data = Bytes, Error = Infallible> + Send>>;
 
-/// A tower service as a page.
+/// Converts a tower service to a page handler.
 pub(crate) fn page<S, B>(service: S) -> PageHandler
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
@@ -42,7 +42,7 @@ where
     })
 }
 
-/// The response if there is no such page. It does not repeat the path.
+/// Returns the 404 response of an unknown path. It does not repeat the path.
 pub(super) fn not_found() -> Response<ServedBody> {
     let mut response = Response::new(Box::pin(StaticBody("not found\n")) as ServedBody);
     *response.status_mut() = StatusCode::NOT_FOUND;

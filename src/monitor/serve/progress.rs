@@ -1,4 +1,4 @@
-//! What a connection is doing, and how long it may do so.
+//! The stage of a connection and its time limit.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,10 +13,11 @@ const HEAD: Duration = Duration::from_secs(5);
 const STALL: Duration = Duration::from_secs(30);
 /// The limit between two requests: longer than the usual interval of a scrape.
 const IDLE: Duration = Duration::from_secs(75);
-/// After this long without a byte taken by the client, a response may be given up for a new connection.
+/// The time without a byte taken by the client after which a response may be aborted to make room for a new connection.
 const STALLED: Duration = Duration::from_secs(1);
 
-/// The stage of a connection and since when. Shared by its socket, its service, its timer and the list of connections.
+/// The stage of a connection and its start time. Shared by the connection's socket, service, timer and the list of
+/// connections.
 #[derive(Clone)]
 pub(super) struct ConnectionProgress(Arc<Mutex<(ConnectionStage, Instant)>>);
 
@@ -26,7 +27,7 @@ pub(super) enum ConnectionStage {
     Silent,
     /// A request head has begun and is not complete.
     Head,
-    /// A response is made or sent. Counts from the last byte that the client took.
+    /// A response is being created or sent. The time starts at the last byte that the client took.
     Response,
     /// A response was sent, and no other request has begun.
     Idle,
@@ -49,7 +50,7 @@ impl ConnectionProgress {
         }
     }
 
-    /// When the connection is closed unless it makes progress.
+    /// Returns when the connection is closed unless it makes progress.
     pub(super) fn deadline(&self) -> Instant {
         let (stage, since) = *self.lock();
         since
@@ -61,9 +62,9 @@ impl ConnectionProgress {
             }
     }
 
-    /// The rank among the connections that may be closed for a new one: idle ones first, then those whose head is not
-    /// complete, then those whose client takes nothing; in each class, the one that waits longest first. `None` while it
-    /// is served.
+    /// Returns the rank among the connections that may be closed for a new one: idle ones first, then those with an
+    /// incomplete head, then those whose client reads nothing. Within a class, the one that has waited longest comes
+    /// first. `None` while it is being served.
     pub(super) fn evictable(&self, now: Instant) -> Option<(u8, Instant)> {
         let (stage, since) = *self.lock();
         match stage {

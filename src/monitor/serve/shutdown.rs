@@ -1,13 +1,13 @@
-//! The signal that a server is to shut down.
+//! The shutdown signal of a server.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// Becomes ready when the server is to shut down, with the time for the responses under way.
+/// Becomes ready when shutdown is requested; holds the time that responses in progress have to complete.
 pub(super) type ShutdownWatch = watch::Receiver<Option<Duration>>;
 
-/// Waits until the server is to shut down: requested, or because it was dropped.
+/// Waits until shutdown is requested or the server is dropped.
 pub(super) async fn shutdown_requested(stop: &mut ShutdownWatch) {
     drop(stop.wait_for(Option::is_some).await);
 }

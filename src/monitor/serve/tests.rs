@@ -32,7 +32,7 @@ fn server() -> Server {
     watched_server().0
 }
 
-/// A server, what it counts and what it reports.
+/// A server with its counters and its diagnostics.
 fn watched_server() -> (Server, Arc<ServerCounters>, Arc<Diagnostics>) {
     let (counters, diagnostics) = (
         Arc::<ServerCounters>::default(),
@@ -71,15 +71,15 @@ fn connect(server: &Server) -> Client {
     client
 }
 
-/// All that comes until the server closes.
+/// Reads until the server closes the connection.
 fn rest(mut client: &Client) -> String {
     let mut text = Vec::new();
-    // A reset is an end as well.
+    // A reset also ends the connection.
     let (Ok(_) | Err(_)) = client.read_to_end(&mut text);
     String::from_utf8(text).unwrap()
 }
 
-/// One answer on a connection that stays open.
+/// Reads one response on a connection that stays open.
 fn ask(mut client: &Client, request: &str, end: &str) -> String {
     client.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
@@ -91,7 +91,7 @@ fn ask(mut client: &Client, request: &str, end: &str) -> String {
     text
 }
 
-/// One answer on a connection of its own.
+/// Reads one response on a new connection.
 fn get(server: &Server, head: &str) -> String {
     let mut client = connect(server);
     write!(
@@ -163,10 +163,10 @@ fn rubbish_is_refused_and_the_port_goes_on() {
         (long.as_str(), "HTTP/1.1 431 "),
     ] {
         let mut client = connect(&server);
-        // It may be closed before all is sent.
+        // The server may close the connection before everything is sent.
         let (Ok(()) | Err(_)) = client.write_all(sent.as_bytes());
         let answer = rest(&client);
-        // Unread bytes make the close a reset, which may overtake the answer.
+        // Unread bytes turn the close into a reset, which may overtake the response.
         assert!(answer.is_empty() || answer.starts_with(status), "{answer}");
     }
     assert!(get(&server, "GET /livez").ends_with("ok"));
@@ -186,7 +186,7 @@ fn a_body_is_not_read() {
 fn a_head_that_drips_is_cut_off() {
     let server = server();
     let start = Instant::now();
-    // Silent from the start, dripping from the start, dripping after a first answer.
+    // A connection that is silent, one that sends a head slowly, and one that does so after a first response.
     let (silent, dripping, later) = (connect(&server), connect(&server), connect(&server));
     ask(
         &later,
@@ -233,7 +233,7 @@ fn a_pause_between_two_requests_is_not_cut_off() {
         )
     };
     again();
-    // Longer than a head may take.
+    // Longer than the time limit of a head.
     thread::sleep(Duration::from_secs(6));
     again();
 }
@@ -260,7 +260,7 @@ fn idle_and_slow_clients_keep_nobody_waiting() {
 fn idle_connections_make_room_for_new_ones() {
     let (server, counters, diagnostics) = watched_server();
     let request = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
-    // Each asked once and stays open, which it may for longer than a probe waits.
+    // Each connection sent one request and stays open, which it may for longer than a probe waits.
     let idle: Vec<_> = (0..MAX_CONNECTIONS)
         .map(|_| {
             let client = connect(&server);
@@ -271,7 +271,7 @@ fn idle_connections_make_room_for_new_ones() {
     assert_eq!((counters.evicted(), diagnostics.notices().len()), (0, 0));
     for n in 1..=10 {
         assert!(get(&server, "GET /livez").ends_with("ok"));
-        // A probe's own connection ends at once and leaves its place.
+        // A probe's connection ends at once and frees its place.
         assert!(counters.evicted() <= n);
     }
     assert!(counters.evicted() > 0);
@@ -282,7 +282,7 @@ fn idle_connections_make_room_for_new_ones() {
         "{:?}",
         diagnostics.notices()
     );
-    // The connection that was idle longest is the one that was closed, the latest still serves.
+    // The connection that was idle for longest was closed; the newest one is still served.
     assert_eq!(rest(&idle[0]), "");
     ask(&idle[MAX_CONNECTIONS - 1], request, "\r\n\r\nok");
 }
@@ -306,7 +306,7 @@ fn clients_that_take_nothing_make_room_after_a_second() {
             let mut client = connect(&server);
             let request = b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n";
             client.write_all(request).unwrap();
-            // The head is there: the response is under way.
+            // The head has arrived, so the response is in progress.
             let mut byte = [0];
             client.read_exact(&mut byte).unwrap();
             client
@@ -344,19 +344,19 @@ fn connections_that_are_all_served_refuse_another_and_it_is_counted() {
     assert!(limiter.acquire().is_none());
     assert_eq!((counters.evicted(), counters.refused()), (0, 1));
     assert_eq!(diagnostics.notices().len(), 1);
-    // One that ends leaves its place, and one whose head is incomplete gives it up.
+    // A connection that ends frees its place, and one with an incomplete head is evicted.
     held.pop();
     let head = limiter.acquire().unwrap();
     head.progress.set(ConnectionStage::Head);
     let another = limiter.acquire().unwrap();
     another.progress.set(ConnectionStage::Response);
     assert_eq!((counters.evicted(), counters.refused()), (1, 1));
-    // Its end frees no second place.
+    // The end of the evicted connection frees no second place.
     drop(head);
     assert!(limiter.acquire().is_none());
 }
 
-/// A request whose connection may be refused.
+/// Sends a request whose connection may be refused.
 fn get_quietly(server: &Server) -> String {
     let mut client = connect(server);
     let request = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -389,7 +389,7 @@ fn a_stop_waits_for_no_idle_connection_and_for_answers_as_long_as_told() {
             client
                 .write_all(b"GET /hangs HTTP/1.1\r\nhost: x\r\n\r\n")
                 .unwrap();
-            // The next answer shows that this one is under way.
+            // The next response shows that this one is in progress.
             assert!(get(&server, "GET /livez").ends_with("ok"));
         }
         let start = Instant::now();
@@ -474,7 +474,7 @@ fn failing_accepts_neither_spin_nor_end_the_loop() {
         let next = async || {
             asked += 1;
             match asked {
-                // Too many open files, twice in the process and once in the system.
+                // Too many open files: twice in the process, once in the system.
                 1 | 2 => Err(io::Error::from_raw_os_error(24)),
                 3 => Err(io::Error::from_raw_os_error(23)),
                 4..100 => Err(ErrorKind::ConnectionAborted.into()),

@@ -1,4 +1,4 @@
-//! The signals that ask a service to end.
+//! The signals that request a shutdown.
 
 use std::future::{Future, pending, poll_fn};
 use std::io;
@@ -16,18 +16,18 @@ use crate::model::suppress_thread;
 #[cfg_attr(not(any(unix, windows)), path = "other.rs")]
 mod system;
 
-/// Completes when the process is asked to end: by SIGTERM or SIGINT (Ctrl-C) on Unix, by Ctrl-C or a close, log-off
-/// or shut-down event of the console on Windows. For [`Monitor::drain`](crate::Monitor::drain).
+/// Completes when the process receives a shutdown signal: SIGTERM or SIGINT (Ctrl-C) on Unix; Ctrl-C or a close,
+/// log-off or shut-down event of the console on Windows. For use with [`Monitor::drain`](crate::Monitor::drain).
 ///
-/// The handlers are installed by this call, not by the first poll. From then on the signals no longer end the
-/// process by themselves, also after the future was dropped; SIGKILL still does. A thread of its own waits for the
-/// signals, so the future works under any runtime and without one.
+/// The call installs the handlers, not the first poll. From then on these signals no longer end the process, even after
+/// the future is dropped; SIGKILL still does. A dedicated thread waits for the signals, so the future works in any
+/// runtime and without one.
 ///
 /// If a handler cannot be installed, the signal keeps its default action, which ends the process.
 ///
 /// # Cancel safety
 ///
-/// A signal that arrives while nobody polls the future is kept for the next poll.
+/// A signal that arrives between polls completes the next poll.
 ///
 /// # Examples
 ///
@@ -42,7 +42,7 @@ pub fn shutdown_signal() -> impl Future<Output = ()> + Send + 'static {
     let asked = listen().ok();
     async move {
         let Some(asked) = asked else {
-            // The signals have their default action, which ends the process.
+            // The signals keep their default action, which ends the process.
             return pending().await;
         };
         if asked.await.is_err() {
@@ -69,7 +69,7 @@ fn listen() -> io::Result<oneshot::Receiver<()>> {
                     let mut signals = pin!(signals);
                     let asked = poll_fn(|context| match signals.as_mut().poll(context) {
                         Poll::Ready(()) => Poll::Ready(true),
-                        // The future was dropped: nobody waits any more.
+                        // The future was dropped, so no caller is waiting.
                         Poll::Pending => ask.poll_closed(context).map(|()| false),
                     });
                     if asked.await {

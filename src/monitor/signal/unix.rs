@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Installs handlers of SIGTERM and SIGINT; the future completes with the first of them.
+/// Installs handlers for SIGTERM and SIGINT; the future completes at the first of them.
 pub(super) fn signals() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

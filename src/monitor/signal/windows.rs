@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use tokio::signal::windows::{ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
 
-/// Installs handlers of the console's events; the future completes with the first of them.
+/// Installs handlers for the console events; the future completes at the first of them.
 pub(super) fn signals() -> io::Result<impl Future<Output = ()>> {
     let (mut c, mut close) = (ctrl_c()?, ctrl_close()?);
     let (mut logoff, mut shutdown) = (ctrl_logoff()?, ctrl_shutdown()?);

@@ -1,4 +1,4 @@
-//! Which operation a `tracing` event belongs to, and how it becomes a part of its span.
+//! Finds the operation that a `tracing` event belongs to, and adds the event to its span.
 
 use std::sync::Arc;
 
@@ -15,18 +15,18 @@ use crate::model::SpanId;
 use crate::trace::span_record::{SpanStatus, put_tracing_event};
 use crate::trace::{callsite_filter, entered_spans, event};
 
-/// An event as it was encoded for its log record.
+/// An event, as encoded for its log record.
 pub(crate) struct EncodedEvent<'a> {
     pub(crate) at: Nanos,
-    /// The number of its callsite, with [`event::SHORTENED`] if a field was cut or left out.
+    /// The number of the callsite, with [`event::SHORTENED`] set if a field was truncated or dropped.
     pub(crate) callsite: u32,
-    /// Its fields, as [`event::put_fields`] wrote them.
+    /// The fields, as encoded by [`event::put_fields`].
     pub(crate) fields: &'a [u8],
 }
 
 impl SpanLayer {
-    /// The ids of the operation that an event belongs to: the one that is current, unless the event names another span,
-    /// or none.
+    /// Returns the IDs of the operation that an event belongs to: the current operation, unless the event has an
+    /// explicit parent or is an explicit root.
     #[inline]
     pub(crate) fn ids<S>(
         &self,
@@ -43,7 +43,7 @@ impl SpanLayer {
         }
     }
 
-    /// The ids of the operation that is current.
+    /// Returns the IDs of the current operation.
     pub(crate) fn ids_here(&self) -> Option<context::OperationIds> {
         match &self.traces {
             Some(traces) => {
@@ -53,7 +53,7 @@ impl SpanLayer {
         }
     }
 
-    /// The ids of the span that an event names as its own, where that is not the current one.
+    /// Returns the IDs of the explicit parent of an event.
     fn ids_of_parent<S>(&self, id: &Id, context: &Context<'_, S>) -> Option<context::OperationIds>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -63,7 +63,7 @@ impl SpanLayer {
             && entered_spans::is_last(self.requests.number(), id.into_u64())
             && self.is_of_tracing(here.span)
         {
-            // The id of a span of that layer is known while it is current alone.
+            // The ID of a span of tracing-opentelemetry's layer is only known while the span is current.
             return Some(here);
         }
         self.with(id, context, |of| context::OperationIds {
@@ -72,8 +72,8 @@ impl SpanLayer {
         })
     }
 
-    /// The callsite of an event that is to be part of a span: the levels want it. Also that of an event of the level
-    /// ERROR alone, which sets its span's status.
+    /// Returns the callsite number of an event that the levels enable as part of a span. If events are not recorded,
+    /// this includes only those at the level ERROR, which set the status of their span.
     #[inline]
     pub(crate) fn wanted(&self, event: &Event<'_>) -> Option<u32> {
         if self.traces.is_none() || !(self.events || self.fails(event)) {
@@ -82,13 +82,13 @@ impl SpanLayer {
         callsite_filter::wanted_event(event, &self.levels)
     }
 
-    /// Whether an event sets the status of a span that this layer makes.
+    /// Whether an event sets the status of a span that this layer records.
     #[inline]
     pub(super) fn fails(&self, event: &Event<'_>) -> bool {
         *event.metadata().level() == Level::ERROR && self.makes_spans()
     }
 
-    /// Whether an event of this operation is left to tracing-opentelemetry's layer, whose span that is.
+    /// Whether tracing-opentelemetry's layer records an event of this operation, because it records the span.
     #[inline]
     pub(crate) fn leaves<S>(
         &self,
@@ -117,11 +117,11 @@ impl SpanLayer {
             .as_ref()
             .is_some_and(|it| it.foreign_otel().has_layer())
         {
-            // The service's own layer makes spans of all, under filters that nobody knows.
+            // The service's own layer may record every span: its filters are unknown.
             return context.event_span(event).is_some();
         }
         match event.parent().map(|parent| context.span(parent)) {
-            // That layer makes spans of those that the levels want.
+            // That layer records the spans that the levels enable.
             Some(named) => named.is_some_and(|named| {
                 callsite_filter::wanted(named.metadata(), &self.levels).is_some()
             }),
@@ -129,14 +129,15 @@ impl SpanLayer {
         }
     }
 
-    /// Whether tracing-opentelemetry's layer made the span of a `tracing` span.
+    /// Whether tracing-opentelemetry's layer created the span for a `tracing` span.
     pub(super) fn is_of_tracing(&self, span: SpanId) -> bool {
         let traces = self.traces.as_ref();
         traces.is_some_and(|traces| traces.sdk_spans().is_of_tracing(span))
     }
 
-    /// Makes an event a part of the span that its log record names, `ids`.
-    /// One of the level ERROR makes its `tracing` span's status an error, as tracing-opentelemetry does.
+    /// Adds an event to the span `ids`, which its log record names.
+    ///
+    /// An event at the level ERROR sets the status of its `tracing` span to an error, as tracing-opentelemetry does.
     pub(crate) fn on_event<S>(
         &self,
         event: &Event<'_>,
@@ -178,7 +179,7 @@ impl SpanLayer {
             }
             is_root
         };
-        // A root may be a `tracing` span itself.
+        // The root of a trace can be a `tracing` span itself.
         let at_once =
             |slot: &Arc<Slot>, _| (innermost.is_none() || slot.is_request()) && in_root(slot);
         if event.is_contextual()
@@ -186,7 +187,7 @@ impl SpanLayer {
         {
             return;
         }
-        // What of `tracing` lies around spans that are not its own, or is not recorded.
+        // Outer `tracing` spans: the innermost one may not be recorded, or may contain a span from another source.
         let outer = innermost.as_ref().and_then(SpanRef::parent);
         let mut outer = outer.iter().flat_map(SpanRef::scope);
         if outer.any(|span| into(&span)) || !self.events {
@@ -200,7 +201,7 @@ impl SpanLayer {
         }
     }
 
-    /// The slot of the operation that an event belongs to.
+    /// Returns the slot of the operation that an event belongs to.
     #[cold]
     fn slot_of<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<Arc<Slot>>
     where

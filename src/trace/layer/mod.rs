@@ -1,4 +1,4 @@
-//! `tracing` spans as spans of their trace.
+//! The layer that records `tracing` spans and events in their trace.
 
 mod events;
 mod span_extension;
@@ -25,29 +25,29 @@ use crate::trace::span_record::{SpanKind, SpanStatus, put_link};
 use crate::trace::traces::Traces;
 use crate::trace::{SpanBackend, callsite_filter, layer_probe};
 
-/// Makes spans of `tracing` spans, and their events' part of them.
+/// Records `tracing` spans, and `tracing` events as events of their span.
 #[derive(Debug)]
 pub(crate) struct SpanLayer {
     requests: Arc<Requests>,
-    /// `None`: no spans are made; events in a `tracing` span still find their request.
+    /// If `None`, no spans are recorded. Events in a `tracing` span still find their request.
     traces: Option<Arc<Traces>>,
     levels: Arc<LevelDirectives>,
-    /// Who makes spans; where it is not this layer, events in a span are not for it either.
+    /// The layer that records spans. If it is another layer, that layer also records the events in its spans.
     spans: SpanBackend,
     events: bool,
     standing: LayerActivity,
 }
 
-/// What a [`SpanLayer`] records.
+/// The configuration of a [`SpanLayer`].
 pub(crate) struct SpanLayerConfig {
     pub(crate) levels: Arc<LevelDirectives>,
-    /// Which layer makes spans of `tracing` spans.
+    /// The layer that records `tracing` spans.
     pub(crate) backend: SpanBackend,
-    /// Whether `tracing` events become events of their span.
+    /// Whether `tracing` events are recorded as events of their span.
     pub(crate) events: bool,
 }
 
-/// What the layer has heard. A layer that was composed may stand in a subscriber that never came into use.
+/// Which callbacks the layer has received. A composed layer may belong to a subscriber that is never used.
 #[derive(Debug, Default)]
 struct LayerActivity {
     hears_events: AtomicBool,
@@ -70,8 +70,8 @@ impl SpanLayer {
         }
     }
 
-    /// Whether this layer makes spans of `tracing` spans. Else a layer of tracing-opentelemetry does: this monitor's, or
-    /// the service's own over a provider that brings them here.
+    /// Whether this layer records `tracing` spans. Otherwise a layer of tracing-opentelemetry does: either this
+    /// monitor's, or the service's own over a joined provider.
     #[inline]
     fn makes_spans(&self) -> bool {
         let beside = self.traces.as_ref().map(|traces| traces.foreign_otel());
@@ -89,7 +89,7 @@ impl SpanLayer {
         }
     }
 
-    /// Where a new span lies: in the operation that is current, or under the parent that its code names.
+    /// Returns the slot and the parent of a new span: the current operation, or the explicit parent.
     fn parent<S>(
         &self,
         attributes: &Attributes<'_>,
@@ -199,7 +199,7 @@ impl SpanLayer {
         }
     }
 
-    /// Runs `work` with what the span is to this monitor. `work` calls nothing foreign.
+    /// Runs `work` with this monitor's data of the span. `work` must call no code of the host.
     fn with<S, R>(
         &self,
         id: &Id,
@@ -224,7 +224,7 @@ impl SpanLayer {
         let Some(traces) = &self.traces else {
             return;
         };
-        // The values are formatted outside the extensions' lock: `Debug` is foreign.
+        // The values are formatted outside the lock of the extensions, because `Debug` is code of the host.
         let mut fields = SpanFields::new(traces.limits());
         values.record(&mut fields);
         self.with(id, context, |of| {
@@ -278,8 +278,8 @@ impl SpanLayer {
         }
     }
 
-    /// The context for a span of a trace that the thread is not in, such as that of a spawned task: spans of OpenTelemetry
-    /// join the trace by it. tracing-opentelemetry's layer makes one itself.
+    /// Returns the OpenTelemetry context for a span whose trace is not current on the thread, such as that of a spawned
+    /// task. OpenTelemetry spans join the trace through it. tracing-opentelemetry's layer attaches its own context.
     #[inline]
     fn context_of(&self, slot: &Arc<Slot>) -> Option<OtelContext> {
         let same = |here: &Arc<Slot>, _| Arc::ptr_eq(here, slot);
@@ -327,7 +327,7 @@ impl SpanLayer {
     }
 }
 
-/// The thread leaves a span that it entered under this monitor.
+/// Leaves a span that the thread entered under this monitor.
 #[inline]
 pub(crate) fn leave_span(monitor: u32, id: &Id) {
     if let Some(left) = entered_spans::take(monitor, id.into_u64()) {

@@ -14,7 +14,7 @@ use crate::trace::span_fields::SpanFields;
 use crate::trace::span_record::{SpanKind, SpanRecord, SpanStatus};
 use crate::trace::traces::Traces;
 
-/// What a `tracing` span is to the monitors whose layers saw it; in its extensions.
+/// The data of a `tracing` span for each monitor whose layer received it; stored in the span's extensions.
 pub(super) struct SpanExtension {
     pub(super) first: MonitorSpan,
     pub(super) others: Vec<MonitorSpan>,
@@ -23,18 +23,18 @@ pub(super) struct SpanExtension {
 pub(super) struct MonitorSpan {
     pub(super) monitor: u32,
     pub(super) slot: Arc<Slot>,
-    /// The span itself where it is recorded, else the one that it lies in.
+    /// The ID of this span if it is recorded, otherwise that of the enclosing span.
     pub(super) span: SpanId,
     pub(super) recorded: Option<RecordingSpan>,
 }
 
-/// A span under way.
+/// A recorded span that has not ended.
 pub(super) struct RecordingSpan {
     pub(super) place: SpanParent,
     pub(super) start: Nanos,
     pub(super) kind: SpanKind,
     pub(super) status: SpanStatus,
-    /// What the last event of the level ERROR said.
+    /// The message of the last event at the level ERROR.
     pub(super) said: String,
     pub(super) fields: SpanFields,
     pub(super) events: AttributeBuffer,

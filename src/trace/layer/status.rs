@@ -1,4 +1,4 @@
-//! What the layer knows about its place in subscribers, for the doctor.
+//! The state of the layer within its subscribers, for the doctor.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,7 +9,7 @@ use super::SpanLayer;
 use crate::trace::SpanBackend;
 
 impl SpanLayer {
-    /// An event has come, or a question that only a subscriber in use hands on.
+    /// Records that the layer received an event, or a callback that only a subscriber in use forwards.
     #[inline]
     pub(crate) fn note_heard(&self) {
         if !self.standing.hears_events.load(Relaxed) {
@@ -17,33 +17,33 @@ impl SpanLayer {
         }
     }
 
-    /// Looks whether a subscriber that has the layer has one of tracing-opentelemetry that is not this monitor's.
+    /// Checks whether a subscriber with this layer also has a foreign layer of tracing-opentelemetry.
     pub(crate) fn look_for_theirs(&self, subscriber: &Dispatch) {
         if let Some(traces) = &self.traces {
             traces.foreign_otel().look_in(subscriber);
         }
     }
 
-    /// The layer is in a subscriber that has no layer of others.
+    /// Records that the layer's subscriber has no foreign layer.
     pub(crate) fn note_alone(&self) {
         if let Some(traces) = &self.traces {
             traces.foreign_otel().note_layer(false);
         }
     }
 
-    /// Whether a subscriber with the layer in it is or was in use.
+    /// Whether a subscriber with this layer is or was in use.
     pub(crate) fn is_heard(&self) -> bool {
         self.standing.hears_events.load(Relaxed) || self.standing.hears_spans.load(Relaxed)
     }
 
-    /// Up to which level spans of a target would be recorded, if no span has ever come.
+    /// Returns the maximum level at which spans of a target would be recorded, if the layer never received a span.
     pub(crate) fn misses(&self, target: &str) -> Option<LevelFilter> {
         let silent = self.traces.is_some() && !self.standing.hears_spans.load(Relaxed);
         silent.then(|| self.levels.level_of(target))
     }
 
-    /// What is wrong between the service's own OpenTelemetry and this monitor: about its provider, and about layers of
-    /// tracing-opentelemetry.
+    /// Returns the conflicts between the service's own OpenTelemetry setup and this monitor: first about its provider,
+    /// then about layers of tracing-opentelemetry.
     pub(crate) fn besides(&self) -> [Option<&'static str>; 2] {
         let Some(beside) = self.traces.as_ref().map(|traces| traces.foreign_otel()) else {
             return [None, None];
@@ -65,7 +65,7 @@ impl SpanLayer {
         [provider, layer]
     }
 
-    /// The most verbose level of the spans that it wants.
+    /// Returns the most verbose level of the spans that the layer records.
     pub(crate) fn max_level(&self) -> LevelFilter {
         if self.traces.is_some() {
             self.levels.max()

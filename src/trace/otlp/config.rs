@@ -5,10 +5,10 @@ use http::{HeaderName, HeaderValue, Uri};
 
 use crate::model::ExplicitKeys;
 
-/// Where kept traces are sent, and how.
+/// The configuration of the OTLP export of kept traces.
 ///
-/// Every field is the setting of the same name below `otlp` ([table](crate::config#the-settings)), where its range is
-/// given too. Nothing is sent without an endpoint or without the feature `otlp`.
+/// Every field is the setting of the same name under `otlp`. The [table](crate::config#the-settings) of settings also
+/// lists their ranges. Nothing is sent without an endpoint or without the feature `otlp`.
 ///
 /// ```
 /// use http::{HeaderName, HeaderValue, Uri};
@@ -31,34 +31,34 @@ pub struct OtlpConfig {
     pub endpoint: Option<Uri>,
     /// The full URL for traces, which overrides [`endpoint`](Self::endpoint).
     pub traces_endpoint: Option<Uri>,
-    /// Headers of each request. Values are marked as sensitive.
+    /// The headers of each request. Values are marked as sensitive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The time that one request may take.
+    /// The timeout of one request.
     pub timeout: Duration,
     /// The compression of request bodies.
     pub compression: OtlpCompression,
-    /// The protocol.
+    /// The protocol of the receiver.
     pub protocol: OtlpProtocol,
-    /// A file of PEM certificates of the authorities that are trusted in place of the public ones.
+    /// A file with the PEM certificates of the authorities that are trusted instead of the public ones.
     pub certificate: Option<PathBuf>,
-    /// How long a span may wait for others before it is sent.
+    /// The maximum time that a span waits for its batch to fill.
     pub schedule_delay: Duration,
-    /// The most spans that may wait to be sent. They also have 8 MiB at most.
+    /// The maximum number of spans that wait to be sent. Their total size is also limited to 8 MiB.
     pub max_queue_size: u32,
-    /// The most spans of one request.
+    /// The maximum number of spans in one request.
     pub max_export_batch_size: u32,
     /// The upper limit of [`timeout`](Self::timeout).
     pub export_timeout: Duration,
     pub(crate) explicit: ExplicitKeys,
 }
 
-/// The compression of the bodies that are sent to an OTLP receiver.
+/// The compression of the request bodies that are sent to an OTLP receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OtlpCompression {
-    /// None.
+    /// No compression.
     None,
-    /// gzip.
+    /// Compression with gzip.
     #[default]
     Gzip,
 }
@@ -73,15 +73,16 @@ pub enum OtlpProtocol {
 }
 
 impl OtlpConfig {
-    /// 10 s.
+    /// The default of `timeout`: 10 s.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-    /// 5 s.
+    /// The default of `schedule_delay`: 5 s.
     pub const DEFAULT_SCHEDULE_DELAY: Duration = Duration::from_secs(5);
-    /// 65,536 spans: some minutes of an outage at a hundred kept traces a second.
+    /// The default of `max_queue_size`: 65,536 spans, enough for an outage of some minutes at 100 kept traces per
+    /// second.
     pub const DEFAULT_MAX_QUEUE_SIZE: u32 = 65_536;
-    /// 512 spans.
+    /// The default of `max_export_batch_size`: 512 spans.
     pub const DEFAULT_MAX_EXPORT_BATCH_SIZE: u32 = 512;
-    /// 30 s.
+    /// The default of `export_timeout`: 30 s.
     pub const DEFAULT_EXPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// Sets the base URL of the receiver, such as `http://localhost:4318`; `/v1/traces` is appended. Default: none.
@@ -98,7 +99,7 @@ impl OtlpConfig {
         self
     }
 
-    /// Adds a header, such as one that authenticates. The headers set in code replace those of other sources. Default:
+    /// Adds a header, such as an authentication header. Headers set in code replace those from other sources. Default:
     /// none.
     pub fn header(mut self, name: HeaderName, mut value: HeaderValue) -> Self {
         self.explicit.add("otlp.headers");
@@ -107,7 +108,7 @@ impl OtlpConfig {
         self
     }
 
-    /// Sets the time that one request may take. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    /// Sets the timeout of one request. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.explicit.add("otlp.timeout");
         self.timeout = timeout;
@@ -128,14 +129,14 @@ impl OtlpConfig {
         self
     }
 
-    /// Sets the file of PEM certificates of the authorities that are trusted. Default: the public authorities.
+    /// Sets the file with the PEM certificates of the trusted authorities. Default: the public authorities.
     pub fn certificate(mut self, path: impl Into<PathBuf>) -> Self {
         self.explicit.add("otlp.certificate");
         self.certificate = Some(path.into());
         self
     }
 
-    /// Sets how long a span may wait for others before it is sent. Default:
+    /// Sets the maximum time that a span waits for its batch to fill. Default:
     /// [`DEFAULT_SCHEDULE_DELAY`](Self::DEFAULT_SCHEDULE_DELAY).
     pub fn schedule_delay(mut self, delay: Duration) -> Self {
         self.explicit.add("otlp.schedule_delay");
@@ -143,7 +144,7 @@ impl OtlpConfig {
         self
     }
 
-    /// Sets how many spans may wait to be sent. Default:
+    /// Sets the maximum number of spans that wait to be sent. Default:
     /// [`DEFAULT_MAX_QUEUE_SIZE`](Self::DEFAULT_MAX_QUEUE_SIZE).
     pub fn max_queue_size(mut self, spans: u32) -> Self {
         self.explicit.add("otlp.max_queue_size");
@@ -151,7 +152,7 @@ impl OtlpConfig {
         self
     }
 
-    /// Sets how many spans one request may have. Default:
+    /// Sets the maximum number of spans in one request. Default:
     /// [`DEFAULT_MAX_EXPORT_BATCH_SIZE`](Self::DEFAULT_MAX_EXPORT_BATCH_SIZE).
     pub fn max_export_batch_size(mut self, spans: u32) -> Self {
         self.explicit.add("otlp.max_export_batch_size");
@@ -167,8 +168,8 @@ impl OtlpConfig {
         self
     }
 
-    /// The URL to which traces are sent: the one for traces as it is, else the base with `/v1/traces`. `None`: nothing is
-    /// sent.
+    /// Returns the URL to which traces are sent: the URL for traces, or else the base URL with `/v1/traces`. Returns
+    /// `None` if nothing is sent.
     pub(crate) fn traces_url(&self) -> Option<Uri> {
         self.traces_endpoint
             .clone()

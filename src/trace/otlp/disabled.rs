@@ -4,7 +4,7 @@ use super::{DecodeSpans, OtlpConfig};
 use crate::model::Diagnostics;
 use crate::worker::RemoteSetup;
 
-/// Says that nothing can be sent, if something should be.
+/// Reports that this build cannot send traces, if an endpoint is set.
 pub(crate) fn remote(
     config: &OtlpConfig,
     _resource: &Resource,

@@ -1,15 +1,16 @@
-//! Kept traces out over OTLP: protobuf by HTTP.
+//! The export of kept traces over OTLP: protobuf over HTTP.
 //!
-//! Records of [`RecordKind::Span`](crate::model::RecordKind::Span) become spans on the worker's thread, spans
-//! become requests of at most `max_export_batch_size` of them or a mebibyte, and these wait in a remote
-//! sink until the receiver takes them.
+//! The worker's thread decodes records of [`RecordKind::Span`](crate::model::RecordKind::Span) into spans and batches
+//! the spans into requests of at most `max_export_batch_size` spans or 1 MiB. The requests wait in a remote sink until
+//! the receiver accepts them.
 //!
-//! # What is done with a response
+//! # How responses are handled
 //!
-//! 2xx: delivered, but for what the receiver says it rejected, which is dropped as `send_error` and not
-//! sent again. 429, 502, 503, 504 and no response: sent again, after `Retry-After` where there is one. 413:
-//! sent in halves. All others: dropped as `send_error`; after 401, 403, 404, 405 and redirects, which will
-//! not be better for the next request, nothing is sent for five minutes.
+//! - 2xx: delivered. Spans that the receiver reports as rejected are dropped as `send_error` and not retried.
+//! - 429, 502, 503, 504 and no response: retried, after `Retry-After` if it is present.
+//! - 413: split in halves and sent again.
+//! - All others: dropped as `send_error`. After 401, 403, 404, 405 and redirects, which would affect the next request
+//!   too, nothing is sent for five minutes.
 
 use opentelemetry_sdk::trace::SpanData;
 
@@ -27,10 +28,10 @@ pub(crate) use self::disabled::remote;
 #[cfg(feature = "otlp")]
 pub(crate) use self::enabled::remote;
 
-/// Makes spans of a record. Runs on the worker's thread and must be quick; it may panic.
+/// Decodes records into spans. Runs on the worker's thread and must be quick; it may panic.
 pub(crate) trait DecodeSpans: Send {
-    /// Appends the spans of a record, as many as it has items; those that it cannot read are left out and
-    /// counted as dropped.
+    /// Appends the spans of a record, one for each item. Items that cannot be decoded are omitted and counted as
+    /// dropped.
     #[cfg_attr(not(feature = "otlp"), expect(dead_code, reason = "nothing is sent"))]
     fn spans(&mut self, record: &Record<'_>, out: &mut Vec<SpanData>);
 }

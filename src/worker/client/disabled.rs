@@ -5,7 +5,7 @@ use http::Request;
 
 use super::{HttpError, HttpResponse};
 
-/// No feature that sends is on, so there is no client.
+/// No feature that sends is enabled, so there is no client.
 #[derive(Debug, Clone)]
 pub(crate) enum HttpClient {}
 

@@ -1,8 +1,8 @@
 //! The HTTP client that all remote sinks use.
 //!
 //! It runs on the worker's runtime, so that no thread of the host waits for it and no log event of its libraries is
-//! recorded. It speaks HTTP/1.1 with keep-alive, and TLS with rustls and ring. It follows no redirects, uses no proxy,
-//! and reads at most 64 KiB of a response body.
+//! recorded. It supports HTTP/1.1 with keep-alive, and TLS with rustls and ring. It follows no redirects, uses no
+//! proxy, and reads at most 64 KiB of a response body.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -35,13 +35,13 @@ pub(crate) struct HttpResponse {
     pub(crate) headers: HeaderMap,
     /// At most 64 KiB.
     pub(crate) body: Bytes,
-    /// Whether `body` is complete. It may have been longer than the limit, too slow, or broken off.
+    /// Whether `body` is complete. It may have been longer than the limit, too slow, or interrupted.
     pub(crate) complete: bool,
-    /// The wait that the receiver asks for, at most an hour. The sink sets it.
+    /// The wait that the receiver requests, at most an hour. The sink sets it.
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Why there is no response: the cause in a few words, with nothing of the URL but its host.
+/// Why there is no response: the cause in a few words. Of the URL it contains only the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpError(String);
 

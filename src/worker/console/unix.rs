@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 /// Standard output without `std`'s line buffer and its lock: a block is one `write`, and a `println!` of
 /// the host never waits for ours.
 ///
-/// It is a descriptor of its own. Where none can be had, each write says why and tries again.
+/// It has its own file descriptor. If none can be opened, each write returns the error and tries again.
 #[derive(Debug, Default)]
 pub(crate) struct Console(Option<File>);
 

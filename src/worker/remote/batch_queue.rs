@@ -21,7 +21,7 @@ pub(super) struct BatchQueue {
     /// Items of each kind that the [`Encode`](super::Encode) holds, not yet in a batch.
     held: [u64; RecordKind::ALL.len()],
     batches: VecDeque<NumberedBatch>,
-    /// The batch whose request is in flight. It stays here, so that whoever closes the queue can count it.
+    /// The batch whose request is in flight. It stays here, so that closing the queue can count it.
     pub(super) in_flight: Option<NumberedBatch>,
     /// Bytes and items of the batches that wait and of the one in flight.
     pub(super) bytes: usize,
@@ -30,12 +30,12 @@ pub(super) struct BatchQueue {
     pub(super) accepted: u64,
     /// A flush awaits the batches up to this one.
     flush_up_to: u64,
-    /// Whether the next batch is tried at once, for a flush.
+    /// Whether the next batch is tried immediately, for a flush.
     urgent: bool,
     /// Failed attempts in a row.
     failures: u32,
     not_before: Nanos,
-    /// Whether the receiver asked for the current wait: no flush shortens it then.
+    /// Whether the receiver requested the current wait, which no flush shortens.
     rate_limited: bool,
     /// Whether the last attempt failed.
     pub(super) failing: bool,
@@ -136,7 +136,7 @@ impl BatchQueue {
             self.batches.push_front(batch);
         }
         self.failures = self.failures.saturating_add(1);
-        // A receiver that asks for no wait at all still gets the back-off.
+        // A receiver that requests no wait still gets the back-off.
         let asked = after.unwrap_or_default().min(dates::MAX_WAIT);
         self.rate_limited = !asked.is_zero();
         let wait = asked.max(back_off(self.failures));
@@ -149,7 +149,7 @@ impl BatchQueue {
         self.not_before = pause.map_or(0, |pause| now.saturating_add(nanos(pause)));
     }
 
-    /// Sets a wait that the receiver asked for.
+    /// Sets a wait that the receiver requested.
     pub(super) fn pause_for_receiver(&mut self, now: Nanos, pause: Duration) {
         self.rate_limited = true;
         self.not_before = now.saturating_add(nanos(pause.min(dates::MAX_WAIT)));
@@ -167,7 +167,7 @@ impl BatchQueue {
     }
 
     /// Requests the delivery of everything accepted so far, and returns the number of the last batch. The next batch is
-    /// tried at once if `at_once`, or if there are batches that no earlier request covered.
+    /// tried immediately if `at_once`, or if there are batches that no earlier request covered.
     pub(super) fn request_flush(&mut self, at_once: bool) -> u64 {
         if at_once || self.flush_up_to < self.accepted {
             self.urgent = !self.batches.is_empty();
@@ -188,7 +188,7 @@ impl BatchQueue {
         idle.then_some(if self.is_urgent() { 0 } else { self.not_before })
     }
 
-    /// Whether the receiver has asked for the wait that is on now.
+    /// Whether the receiver requested the current wait.
     pub(super) fn is_rate_limited(&self, now: Nanos) -> bool {
         self.rate_limited && now < self.not_before
     }

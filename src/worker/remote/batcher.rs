@@ -53,8 +53,8 @@ impl Batcher {
         }
     }
 
-    /// Encodes the announced records. A record at which the encoder panics is dropped; after several panics the rest is
-    /// dropped too. `panics` counts each panic.
+    /// Encodes the announced records. A record for which the encoder panics is dropped; after several panics the rest
+    /// is dropped too. `panics` counts each panic.
     pub(in crate::worker) fn encode(&mut self, records: &[Record<'_>], panics: &AtomicU64) {
         let mut panicked_records = 0;
         for record in records {
@@ -100,7 +100,7 @@ impl Batcher {
         }
     }
 
-    /// When [`hand_over`](Self::hand_over) has to be called, if no record comes before.
+    /// When [`hand_over`](Self::hand_over) must be called, unless a record arrives earlier.
     pub(in crate::worker) fn due(&self) -> Option<Nanos> {
         catch_panic(|| self.encode.due()).flatten()
     }

@@ -3,19 +3,19 @@ use std::time::{Duration, UNIX_EPOCH};
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
-/// The longest wait that a receiver can ask for.
+/// The longest wait that a receiver can request.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(3600);
 
-/// The wait that `Retry-After` asks for, in whole seconds or until an HTTP date, at most an hour. `None` without a
+/// The wait that `Retry-After` requests, in whole seconds or until an HTTP date, at most an hour. `None` without a
 /// valid header. `wall` is the time since the Unix epoch.
 pub(super) fn retry_after(headers: &HeaderMap, wall: Duration) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        // A number that does not fit asks for a very long wait.
+        // A number that does not fit requests a very long wait.
         Duration::from_secs(text.parse().unwrap_or(u64::MAX))
     } else {
         let date = httpdate::parse_http_date(text).ok()?;
-        // A date in the past asks for no wait.
+        // A date in the past requests no wait.
         let since_epoch = date.duration_since(UNIX_EPOCH).unwrap_or_default();
         since_epoch.saturating_sub(wall)
     };

@@ -1,4 +1,4 @@
-//! Sinks that send to a remote receiver: batches are queued and retried until they are accepted or refused for good.
+//! Sinks that send to a remote receiver: batches are queued and retried until they are accepted or permanently refused.
 //!
 //! The module of a record kind provides two parts: an [`Encode`], which makes batches of records on the worker's
 //! thread, and a [`Deliver`], which makes the request for a batch and judges the response.
@@ -28,9 +28,9 @@ pub(super) use self::sink::RemoteSink;
 /// The parts of one remote sink.
 pub(crate) struct RemoteSetup {
     pub(crate) name: &'static str,
-    /// The most bytes of batches that may wait. An empty queue accepts a batch of any size.
+    /// The maximum number of bytes of batches that may wait. An empty queue accepts a batch of any size.
     pub(crate) max_bytes: usize,
-    /// The most items that may wait.
+    /// The maximum number of items that may wait.
     pub(crate) max_items: u64,
     /// The time limit of one request, from connecting to the end of the response.
     pub(crate) timeout: Duration,
@@ -43,15 +43,15 @@ pub(crate) struct RemoteSetup {
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
     pub(crate) kind: RecordKind,
-    /// The number of items, each of which counts once in the counters.
+    /// The number of items. Each counts once in the counters.
     pub(crate) items: u64,
     pub(crate) body: Bytes,
     /// For the [`Deliver`] only, such as the number of the batch in a spool.
     pub(crate) tag: u64,
     /// Whether a spool keeps it: if it is not delivered by the end, it counts as spooled, not as dropped.
     pub(crate) stored: bool,
-    /// Whether its items come from an earlier process, read from a spool, and not from [`Encode::encode`]. Whoever
-    /// makes the batch has counted them as emitted.
+    /// Whether its items come from an earlier process, read from a spool, and not from [`Encode::encode`]. The code
+    /// that makes the batch has counted them as emitted.
     pub(crate) recovered: bool,
 }
 
@@ -69,8 +69,8 @@ impl Batch {
     }
 }
 
-/// Encodes records into batches. It runs on the worker's thread, where nothing else goes on meanwhile, so it must be
-/// quick. It may panic and is used again after that.
+/// Encodes records into batches. It runs on the worker's thread and blocks it, so it must be quick. It may panic and is
+/// used again after that.
 pub(crate) trait Encode: Send {
     /// Whether it takes the records of a kind. Called once per kind, at the start.
     fn takes(&self, kind: RecordKind) -> bool;
@@ -89,23 +89,23 @@ pub(crate) trait Encode: Send {
         Vec::new()
     }
 
-    /// When [`take_batches`](Self::take_batches) has to be called, if no record comes before.
+    /// When [`take_batches`](Self::take_batches) must be called, unless a record arrives earlier.
     fn due(&self) -> Option<Nanos>;
 
-    /// Discards what is held, after a panic. It has been counted as dropped.
+    /// Discards the held items after a panic. They have been counted as dropped.
     fn clear(&mut self);
 }
 
-/// Makes requests of batches and judges the responses. It runs on the worker's runtime, so it must not block. It may
-/// panic.
+/// Creates the requests for batches and evaluates the responses. It runs on the worker's runtime, so it must not block.
+/// It may panic.
 pub(crate) trait Deliver: Send + Sync {
     /// The request that delivers a batch. Its URI is absolute.
     fn request(&self, batch: &Batch) -> Request<Bytes>;
 
-    /// What a response means for its batch. Without a response the batch is retried.
+    /// Returns the outcome of a response for its batch. Without a response the batch is retried.
     fn judge(&self, batch: &Batch, response: &HttpResponse) -> Verdict;
 
-    /// How long the receiver asks to wait before the next request, although it accepted the last batch.
+    /// How long the receiver requests to wait before the next request, although it accepted the last batch.
     fn pause(&self) -> Option<Duration> {
         None
     }
@@ -127,7 +127,7 @@ pub(crate) trait Deliver: Send + Sync {
     }
 }
 
-/// What a response means for its batch. `why` goes to the host's operators: a few plain words.
+/// The outcome of a response for its batch. `why` is a short text for the host's operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Delivered,
@@ -136,12 +136,12 @@ pub(crate) enum Verdict {
         rejected: u64,
         why: String,
     },
-    /// To be retried: after this time if the receiver named one, else after the sink's own back-off.
+    /// Retry the batch after this time if the receiver named one, otherwise after the sink's own back-off.
     Retry {
         after: Option<Duration>,
         why: String,
     },
-    /// Refused for good, and dropped. The next batch waits until `pause` is over, since it would be refused too.
+    /// Permanently refused, and dropped. The next batch waits until `pause` is over, since it would be refused too.
     Refused {
         reason: DropReason,
         why: String,
@@ -156,7 +156,7 @@ pub(crate) enum Verdict {
 pub(crate) enum BatchOutcome {
     Delivered,
     Dropped(DropReason),
-    /// The queue had no room for it, and a spool keeps it.
+    /// The queue was full, and a spool keeps it.
     Spooled,
 }
 

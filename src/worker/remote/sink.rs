@@ -15,13 +15,13 @@ use crate::worker::context::WorkerContext;
 use crate::worker::record_queue::RecordQueue;
 use crate::worker::sink_status::{ReceiverStatus, SinkError, SinkStatus};
 
-/// The most notices of one sink about its receiver. A receiver may word each of its responses differently.
+/// The maximum number of notices of one sink about its receiver. A receiver may word each of its responses differently.
 const MAX_NOTICES: u32 = 16;
 
 /// The sink of one remote receiver: a queue of batches, with at most one request in flight.
 ///
 /// Items are counted under the queue's lock only, so that each counts once: a response that settles a batch counts it,
-/// [`close`](Self::close) counts what is left, and nobody counts after that.
+/// [`close`](Self::close) counts what is left, and nothing is counted after that.
 pub(in crate::worker) struct RemoteSink {
     pub(in crate::worker) name: &'static str,
     max_bytes: usize,
@@ -110,7 +110,7 @@ impl RemoteSink {
 
     /// Counts items for which the encoder makes no batch.
     pub(super) fn settle_held(&self, kind: RecordKind, outcome: ItemOutcome, items: u64) {
-        // What it held when the sink was closed has been counted then: `release` returns less.
+        // Items that were held when the sink was closed have already been counted, so `release` returns fewer.
         let items = self.lock().release(kind, items);
         match outcome {
             ItemOutcome::Spooled => self.counters.spooled(kind, items),
@@ -343,14 +343,14 @@ impl RemoteSink {
         }
     }
 
-    /// When [`dispatch`](Self::dispatch) has to be called, if neither a record nor a wake-up comes before.
+    /// When [`dispatch`](Self::dispatch) must be called, unless a record or a wake-up arrives earlier.
     pub(in crate::worker) fn next_dispatch(&self) -> Option<Nanos> {
         self.lock().next_start()
     }
 
     /// Requests the delivery of everything accepted so far, and returns the number to pass to
-    /// [`is_settled`](Self::is_settled). The next batch is tried at once if `at_once`, or if there are batches that no
-    /// earlier request covered. The sink wakes the worker when no request is in flight any more.
+    /// [`is_settled`](Self::is_settled). The next batch is tried immediately if `at_once`, or if there are batches that
+    /// no earlier request covered. The sink wakes the worker when no request is in flight any more.
     pub(in crate::worker) fn request_flush(&self, at_once: bool) -> u64 {
         self.lock().request_flush(at_once)
     }
@@ -360,8 +360,8 @@ impl RemoteSink {
         self.lock().is_settled(number)
     }
 
-    /// Closes the queue and counts what is not settled yet as dropped, even if the receiver still accepts it. Returns
-    /// whether nothing was left.
+    /// Closes the queue and counts unsettled items as dropped, even if the receiver still accepts it. Returns whether
+    /// nothing was left.
     pub(in crate::worker) fn close(&self) -> bool {
         let mut queue = self.lock();
         queue.closed = true;
@@ -373,7 +373,7 @@ impl RemoteSink {
         left == 0
     }
 
-    /// Counts a batch that is not delivered: as spooled if a spool keeps it, else as dropped.
+    /// Counts a batch that is not delivered: as spooled if a spool keeps it, otherwise as dropped.
     fn count_undelivered(&self, batch: &Batch, reason: DropReason) -> BatchOutcome {
         if catch_panic(|| self.deliver.is_stored(batch)).unwrap_or_default() {
             self.counters.spooled(batch.kind, batch.items);

@@ -1,4 +1,4 @@
-//! Remote sinks against a receiver that follows a script. What was delivered is asked of the receiver, by id.
+//! Remote sinks against a receiver that follows a script. Assertions read the delivered ids from the receiver.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
@@ -100,10 +100,10 @@ fn ids(body: &[u8]) -> Vec<u32> {
     text.lines().map(|line| line.parse().unwrap()).collect()
 }
 
-/// What became of batches, by their tags.
+/// The outcomes of batches, with their tags.
 type Ends = Arc<Mutex<Vec<(u64, BatchOutcome)>>>;
 
-/// Posts to a URL; judges by the status alone.
+/// Posts to a URL; judges only by the status.
 struct Post {
     url: Uri,
     ends: Ends,
@@ -153,7 +153,7 @@ impl Deliver for Post {
     }
 }
 
-/// The ids in bodies that the peer answered with 200.
+/// The ids in bodies to which the peer responded with 200.
 type Taken = Arc<Mutex<Vec<u32>>>;
 
 /// A script that keeps the ids of those requests to which `status` gives 200.
@@ -228,7 +228,7 @@ fn fixture(peer: &Peer) -> Fixture {
 }
 
 impl Fixture {
-    /// Emits so many records of so many items each.
+    /// Emits a number of records with a number of items each.
     fn emit(&self, records: u32, items: u32) {
         for _ in 0..records {
             let first = self.next.fetch_add(items, SeqCst);
@@ -255,7 +255,7 @@ impl Fixture {
         }
     }
 
-    /// Whether a flush was true, and that it took no longer than it may.
+    /// Returns the result of a flush, and asserts that it kept its time limit.
     fn flush(&self, timeout: Duration) -> bool {
         let begun = Instant::now();
         let flushed = self.worker.flush_blocking(timeout);
@@ -264,7 +264,7 @@ impl Fixture {
         flushed
     }
 
-    /// The end: within its time, with exact counters.
+    /// Shuts down, and asserts that it kept its time limit and that the counters are exact.
     fn shutdown(&self, timeout: Duration) -> RecordTotals {
         let begun = Instant::now();
         let report = self.worker.shutdown_blocking(timeout);
@@ -427,7 +427,7 @@ fn a_refusal_drops_its_batch_alone() {
     assert!(fixture.flush(5 * SECOND));
     assert_eq!((peer.seen().len(), taken.lock().unwrap().len()), (9, 30));
     let totals = fixture.shutdown(SECOND);
-    // Three batches were taken but for one item each.
+    // Three batches were taken except for one item each.
     assert_eq!(
         (totals.delivered(), totals.dropped(DropReason::SendError)),
         (30 + 27, 30 + 3)
@@ -513,7 +513,7 @@ fn a_sink_that_loses_what_it_is_given_says_why_until_it_delivers() {
     assert_eq!(after_one_record(), Some(SinkError::Rejected));
     refuses.store(false, SeqCst);
     assert_eq!(after_one_record(), None);
-    // Said once each time that it begins.
+    // Reported once each time that it begins.
     let said = fixture.diagnostics.notices();
     let panics = said.iter().filter(|it| it.contains("prepared records"));
     assert_eq!(panics.count(), 1, "{said:#?}");
@@ -591,7 +591,7 @@ impl Alone {
         self.sink.accept(batch(ids));
     }
 
-    /// Sends what may be sent; whether there was something.
+    /// Sends what may be sent. Returns whether there was anything to send.
     fn turn(&self) -> bool {
         let due = self
             .sink
@@ -668,7 +668,7 @@ fn a_receiver_is_left_alone_as_long_as_it_asks() {
             ),
             _ => assert_eq!(wait, SECOND * seconds),
         }
-        // No flush shortens what was asked for.
+        // No flush shortens the wait that the receiver requested.
         alone.sink.request_flush(true);
         let kept = if seconds == 0 { Duration::ZERO } else { wait };
         assert_eq!(alone.wait(), kept);
@@ -682,7 +682,7 @@ fn a_receiver_is_left_alone_as_long_as_it_asks() {
 fn what_does_not_fit_is_dropped_by_its_reason() {
     let peer = Peer::always(Reply::status(503));
     let alone = alone(&peer, 3);
-    // The first is taken whatever it is.
+    // The first is always taken.
     alone.accept(&[1, 2, 3, 4]);
     alone.accept(&[5]);
     assert_eq!(alone.totals().dropped(DropReason::QueueOverflow), 1);
@@ -716,7 +716,7 @@ fn a_receiver_that_does_not_know_us_is_asked_every_five_minutes() {
     assert_eq!(peer.seen().len(), 6);
     assert_eq!(alone.totals().dropped(DropReason::SendError), 6);
     assert_eq!(alone.diagnostics.notices().len(), 1);
-    // A flush asks at once.
+    // A flush sends a request immediately.
     alone.sink.request_flush(true);
     assert!(alone.turn());
     assert_eq!(peer.seen().len(), 7);
@@ -801,7 +801,7 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
         well.await_seen(round as usize + 1, 2 * SECOND);
         assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
     }
-    // One request is under way to it, however many wait.
+    // At most one request to it is in flight, however many batches wait.
     assert_eq!((hung.seen().len(), hung.connections()), (1, 1));
     let begun = Instant::now();
     assert!(!worker.flush_blocking(Duration::from_millis(100)));
@@ -837,7 +837,7 @@ fn faults_that_come_and_go_leave_exact_books() {
     let fixture = fixture(&peer);
     for _ in 0..40 {
         fixture.emit(2, 5);
-        // Each flush tries once more at once.
+        // Each flush immediately tries once more.
         fixture.flush(Duration::from_millis(30));
     }
     let totals = fixture.shutdown(SECOND);

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::Files;
 
-/// The most bytes that are read of a file: our files are shorter.
+/// The maximum number of bytes that are read of a file: our files are shorter.
 const MAX_FILE: u64 = 8 << 20;
 
-/// A directory of the file system. It is created with mode 0700 if it is missing, also if somebody removes it later.
-/// Its files have mode 0600.
+/// A directory of the file system. It is created with mode 0700 if it is missing, even if it is removed later. Its
+/// files have mode 0600.
 #[derive(Debug)]
 pub(super) struct Disk {
     path: PathBuf,
@@ -46,7 +46,7 @@ impl Disk {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let path = self.path.join(name);
-        // Never writes through a symbolic link, which may lead out of the directory.
+        // Never writes through a symbolic link, which may point outside the directory.
         if fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) {
             fs::remove_file(&path)?;
         }

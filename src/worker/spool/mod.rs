@@ -27,10 +27,10 @@ use crate::model::Diagnostics;
 
 /// The parts of a spool in a directory.
 pub(crate) struct SpoolSetup {
-    /// What is stored, as notices call it: a plural noun.
+    /// The name of the stored items in notices: a plural noun.
     pub(crate) name: &'static str,
     pub(crate) path: PathBuf,
-    /// The most bytes of its files.
+    /// The maximum number of bytes of its files.
     pub(crate) max_bytes: u64,
     pub(crate) clock: Clock,
     /// Wakes the worker when something is stored or read.

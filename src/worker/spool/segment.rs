@@ -7,7 +7,7 @@ const MARK: [u8; 4] = [0xa5, b'W', b'P', 0x5a];
 pub(super) const HEADER: usize = 8 + 8 + 4;
 /// Bytes of a record's head: mark, length, checksum, number.
 pub(super) const HEAD: usize = 4 + 4 + 4 + 8;
-/// The most bytes of a record's body.
+/// The maximum number of bytes of a record's body.
 pub(super) const MAX_BODY: usize = 1 << 20;
 
 /// The header of a file whose records are numbered from `first`.

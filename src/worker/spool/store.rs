@@ -6,9 +6,9 @@ use super::segment::{HEAD, HEADER, MAX_BODY, header, put, records};
 
 /// A file is closed at this size. Only complete files are removed.
 const MAX_SEGMENT: u64 = 1 << 20;
-/// The most files, whatever their size: each start of the process begins a new one.
+/// The maximum number of files of any size: each start of the process begins a new one.
 const MAX_SEGMENTS: usize = 1024;
-/// The most damaged files that are kept for inspection.
+/// The maximum number of damaged files that are kept for inspection.
 const MAX_CORRUPT: usize = 4;
 /// All record numbers are smaller.
 const MAX_NUMBER: u64 = 1 << 62;
@@ -16,9 +16,9 @@ const CURSOR: &str = "cursor";
 const SEGMENT: &str = ".seg";
 const CORRUPT: &str = ".corrupt-";
 
-/// Records in files. Their numbers only rise.
+/// Records in files. Their numbers only increase.
 ///
-/// Nothing is appended to a file of an earlier process, nor to one on which a write or a sync has failed, because the
+/// Nothing is appended to a file of an earlier process or to a file on which a write or a sync has failed, because the
 /// content of such a file is unknown.
 pub(super) struct Spool {
     files: Box<dyn Files>,
@@ -46,7 +46,7 @@ struct Segment {
 }
 
 impl Spool {
-    /// Opens what is there. New numbers follow all that may have been assigned.
+    /// Opens the existing files. New numbers are greater than all that may have been assigned.
     pub(super) fn open(mut files: Box<dyn Files>, max_bytes: u64) -> io::Result<Self> {
         let (mut found, mut damaged) = (Vec::new(), 0);
         for (name, bytes) in files.list()? {
@@ -100,7 +100,7 @@ impl Spool {
         self.damaged
     }
 
-    /// Counts the damaged files that are still there. Somebody may have removed them.
+    /// Counts the damaged files that are still there. Users may have removed them.
     pub(super) fn count_damaged(&mut self) {
         if let Ok(files) = self.files.list() {
             let damaged = files.iter().filter(|(name, _)| name.contains(CORRUPT));
@@ -141,7 +141,7 @@ impl Spool {
                 rest = others;
             }
             let written = self.files.append(&bytes);
-            // Counted before the error is returned: what a failed write left behind takes room too.
+            // Counted before the error is returned: data that a failed write left behind takes space too.
             self.bytes += bytes.len() as u64;
             if let Some(segment) = self.segments.back_mut() {
                 segment.bytes += bytes.len() as u64;
@@ -234,7 +234,7 @@ impl Spool {
         out
     }
 
-    /// Takes an unreadable file out of the list and renames it to `*.corrupt-N`. An empty one is removed.
+    /// Removes an unreadable file from the list and renames it to `*.corrupt-N`. An empty one is removed.
     fn set_aside(&mut self, at: usize, empty: bool) {
         let Some(segment) = self.segments.remove(at) else {
             return;

@@ -13,13 +13,13 @@ use crate::worker::{BlockingPool, RecordQueue};
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Acknowledgements are written to the disk after this delay, together.
 const ACK_DELAY: Duration = Duration::from_secs(1);
-/// How often damaged files are counted again, while there are any: somebody may have removed them.
+/// How often damaged files are counted again, while there are any: users may have removed them.
 const RECOUNT_DAMAGED: Duration = Duration::from_secs(30);
-/// The most bytes that wait for a slow or failing disk. Beyond that, the oldest records are given up.
+/// The maximum number of bytes that wait for a slow or failing disk. Beyond that, the oldest records are discarded.
 const MAX_PENDING_BYTES: usize = 4 << 20;
 /// The bytes of records that are read at a time.
 const MAX_READ: usize = 256 << 10;
-/// The most ranges of record numbers that are remembered as given up.
+/// The maximum number of stored ranges of discarded record numbers.
 const MAX_GAPS: usize = 64;
 
 /// Opens the spool, also again after an error.
@@ -44,7 +44,7 @@ struct SpoolShared {
 struct SpoolState {
     /// `None` while a task holds it, and after an error of opening it.
     spool: Option<Spool>,
-    /// Whether a task is on the blocking pool or on its way there.
+    /// Whether a task runs or is scheduled on the blocking pool.
     busy: bool,
     pending: VecDeque<PendingRecord>,
     pending_bytes: usize,
@@ -52,11 +52,11 @@ struct SpoolState {
     next: u64,
     /// Every record up to this number is on the disk, except for the gaps.
     stored: u64,
-    /// The first and last number of each range of records that were given up.
+    /// The first and last number of each range of discarded records.
     gaps: VecDeque<(u64, u64)>,
     /// Every record up to this number is acknowledged.
     acked: u64,
-    /// When acknowledgements are written to the disk; `None` if all are there.
+    /// When acknowledgements are written to the disk; `None` if all are written.
     acks_due: Option<Nanos>,
     /// When damaged files are counted again; `None` if there are none.
     recount_due: Option<Nanos>,
@@ -90,7 +90,7 @@ pub(crate) struct SpoolStatus {
     pub(crate) corrupt: u64,
     /// Damaged files that were renamed and are still there.
     pub(crate) damaged: u64,
-    /// Records given up without being stored, because the disk failed for too long.
+    /// Records discarded without being stored, because the disk failed for too long.
     pub(crate) unstored: u64,
     /// Records removed to make room for newer ones.
     pub(crate) evicted: u64,
@@ -259,7 +259,7 @@ impl SpoolWriter {
         state.status.failing || state.stored >= number
     }
 
-    /// Whether there are no files, as far as is known.
+    /// Whether no files are known to exist.
     #[cfg_attr(
         not(feature = "sentry"),
         expect(dead_code, reason = "no feature sends what is stored")
@@ -269,7 +269,7 @@ impl SpoolWriter {
         status.bytes == 0 && !status.failing
     }
 
-    /// Writes acknowledgements to the disk soon; whether they are there already, or the disk fails.
+    /// Schedules the writing of acknowledgements. Returns whether they are already on the disk, or the disk fails.
     pub(crate) fn save_acks(&self) -> bool {
         let now = self.0.monotonic.now();
         let mut state = self.0.lock();
@@ -296,7 +296,7 @@ impl SpoolWriter {
         run()
     }
 
-    /// Starts a task, if there is work to do now and no task is at it.
+    /// Starts a task, if there is work to do now and no task is running.
     pub(crate) fn dispatch(&self, pool: &BlockingPool<'_>) {
         {
             let now = self.0.monotonic.now();
@@ -314,7 +314,7 @@ impl SpoolWriter {
         }
     }
 
-    /// When [`dispatch`](Self::dispatch) has to be called, if neither a record nor a wake-up comes before.
+    /// When [`dispatch`](Self::dispatch) must be called, unless a record or a wake-up arrives earlier.
     pub(crate) fn due(&self) -> Option<Nanos> {
         let state = self.0.lock();
         if state.busy {
@@ -385,7 +385,7 @@ impl SpoolShared {
             };
             spool = self.run_work(spool, work);
         }
-        // The worker checks whether somebody waits for what is stored or read now.
+        // The worker checks whether anything waits for the records that were just stored or read.
         self.record_queue.wake();
     }
 
@@ -410,14 +410,14 @@ impl SpoolShared {
                     return None;
                 }
             };
-        // 2. Acknowledged first, so that files of which nothing is needed are removed before others are evicted.
+        // 2. Acknowledge first, so that files without needed records are removed before others are evicted.
         spool.ack(acked);
         let done = catch_panic(|| {
             // One more attempt, which begins a new file: the error may be over, and nothing is appended after an error.
             let stored = spool.append(&numbered).or_else(|_| spool.append(&numbered));
             stored.and_then(|()| if save_acks { spool.save_acks() } else { Ok(()) })
         });
-        // 3. Read only after a successful write: after an error the disk is left alone.
+        // 3. Read only after a successful write: after an error the disk is not used again in this round.
         let read = match read_after {
             Some(after) if matches!(done, Some(Ok(()))) => {
                 Some(catch_panic(|| spool.read(after, MAX_READ)).unwrap_or_default())
@@ -431,8 +431,8 @@ impl SpoolShared {
         if recount {
             spool.count_damaged();
         }
-        // 4. The outcome is published under the lock, and receipts complete only after it: whoever is woken finds the
-        //    new state.
+        // 4. The outcome is published under the lock, and receipts complete only after it, so that a woken task finds
+        //    the new state.
         let mut state = self.lock();
         if let Some((last, _)) = numbered.last() {
             state.stored = *last;
@@ -454,7 +454,7 @@ impl SpoolShared {
         }
         state.status.corrupt = spool.corrupt();
         state.status.damaged = spool.damaged();
-        // The due time stays unless this round has counted: frequent writes must not put the count off.
+        // The due time is unchanged unless this round has counted: frequent writes must not delay the count.
         let due = state.recount_due.filter(|_| !recount);
         let due = due.unwrap_or_else(|| self.monotonic.now() + nanos(RECOUNT_DAMAGED));
         state.recount_due = (spool.damaged() > 0).then_some(due);

@@ -83,8 +83,8 @@ fn bounded(text: &str, dialect: Dialect) -> NormalizedStatement {
     if !read.text.contains('…') {
         // The output has a space in place of removed text, and reading it again sees a space; likewise, a placeholder after
         // an `@` becomes a part of an operator of PostgreSQL.
-        let again = Statement::read(&read.text, dialect);
-        let third = Statement::read(&again.text, dialect);
+        let again = NormalizedStatement::read(&read.text, dialect);
+        let third = NormalizedStatement::read(&again.text, dialect);
         assert_eq!(third.text, again.text, "{dialect:?}: {text:?}");
         let is_odd = |c: char| is_hidden(c) && !matches!(c, '\t' | '\n' | '\r');
         if !text.contains(is_odd) && !read.text.contains("@?") {

@@ -1,8 +1,8 @@
-//! What only bytes and files can get wrong.
+//! Errors that only raw bytes and files can cause.
 
 use super::*;
 
-/// How many configurations the tests below hold.
+/// The number of configurations in the tests below.
 pub(in super::super) const COUNTS: [usize; 3] = [BYTES.len(), FILES, 5];
 
 const FILES: usize = 5;

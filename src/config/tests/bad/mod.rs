@@ -1,5 +1,4 @@
-//! Bad configurations by class: each is refused with the key, the masked value, its origin and what to
-//! write.
+//! Invalid configurations by class: each is rejected with the key, the masked value, its origin and the fix.
 
 mod files;
 mod machine;
@@ -9,15 +8,15 @@ use super::*;
 use crate::config::table::{SETTINGS, own_variable, position};
 use crate::config::value::TomlShape;
 
-/// What may never be shown.
+/// Texts that must never be shown.
 const SECRETS: [&str; 4] = [SECRET, "hunter2", "sk-live-4242", "correct-horse-battery"];
 
-/// A value that no source may give: `(key, value, advice)`.
+/// A value that is invalid from every source: `(key, value, advice)`.
 type Value = (&'static str, &'static str, &'static str);
-/// A file that is refused: `(text, key, line, advice)`.
+/// A file that is rejected: `(text, key, line, advice)`.
 type File = (&'static str, &'static str, usize, &'static str);
 
-/// Asks that the error is the one problem that is expected.
+/// Asserts that the error contains only the expected problem.
 #[track_caller]
 fn assert_problem(resolved: Result<ResolvedConfig>, key: &str, origin: &str, advice: &str) {
     let error = resolved
@@ -38,7 +37,7 @@ fn assert_problem(resolved: Result<ResolvedConfig>, key: &str, origin: &str, adv
     assert!(rest.contains(advice), "{problem} says {advice}");
 }
 
-/// Every problem is one line of a bounded length that says what to do.
+/// Asserts that every problem is one line of bounded length that contains the fix.
 #[track_caller]
 fn assert_form(problem: &str) {
     assert!(!problem.contains(char::is_control), "{problem:?}");
@@ -54,7 +53,7 @@ fn assert_form(problem: &str) {
 fn assert_silent(text: &str) {
     for secret in SECRETS {
         assert!(!text.contains(secret), "{text}");
-        // Nor is a part of it.
+        // No part of the secret is shown either.
         assert!(!text.contains(&secret[..secret.len().min(8)]), "{text}");
     }
 }
@@ -81,7 +80,7 @@ fn assert_values(values: &[Value]) {
     }
 }
 
-/// The value as its type in TOML, where it can be written so.
+/// Returns the value as its type in TOML, if it can be written so.
 fn toml(value: &str, shape: TomlShape) -> Option<String> {
     use crate::config::value::TomlType::{Boolean, Float, Integer, String, Table};
 

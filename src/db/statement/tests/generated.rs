@@ -1,4 +1,4 @@
-//! Statements made of pieces, written in several ways.
+//! Statements composed of pieces, written in several ways.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

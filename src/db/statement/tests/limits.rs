@@ -44,7 +44,7 @@ fn only_the_name_of_a_command_is_kept() {
             (&*read.summary, &*read.operation, &*read.text),
             (name, name, "")
         );
-        // The case of its letters is kept, and makes no other digest.
+        // The case of its letters is kept, and does not change the digest.
         let upper = NormalizedStatement::command(&name.to_uppercase());
         assert_eq!(read.digest, upper.digest);
     }
@@ -211,7 +211,7 @@ fn names_have_no_control_characters() {
     assert_eq!(&*read.summary, "SELECT \"x y\" z z");
 }
 
-/// Reads a whole text, whatever its length.
+/// Reads a whole text of any length.
 fn read_whole(sql: &str, dialect: Dialect) -> usize {
     let mut tokens = SqlScanner::new(sql, dialect);
     let mut digest = Normalizer::new(dialect, OutputText::new(sql.len(), MAX_TEXT));

@@ -5,7 +5,7 @@ use crate::errors::event::ErrorEvent;
 use crate::errors::sentry::BeforeSend;
 use crate::model::{Diagnostics, DropReason, catch_panic};
 
-/// The panics after which the hook is not called any more.
+/// The number of panics after which the hook is no longer called.
 const MAX_PANICS: u32 = 10;
 
 /// The host's hook, with its panics caught.

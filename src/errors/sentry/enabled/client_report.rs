@@ -12,9 +12,9 @@ pub(super) struct ClientReport(Mutex<DiscardCounts>);
 
 #[derive(Debug, Default)]
 struct DiscardCounts {
-    /// Not yet accepted by the server, those in the report under way included.
+    /// Not yet accepted by the server, including those in the report that is being sent.
     unreported: [u64; REASONS.len()],
-    /// In the report of the envelope that is under way.
+    /// In the report of the envelope that is being sent.
     in_flight: [u64; REASONS.len()],
 }
 
@@ -44,7 +44,7 @@ impl ClientReport {
         }
     }
 
-    /// The report that goes with the next envelope; `None` if no event was dropped.
+    /// The report to send with the next envelope; `None` if no event was dropped.
     pub(super) fn attach(&self, timestamp: f64) -> Option<String> {
         let mut counts = self.lock();
         counts.in_flight = counts.unreported;

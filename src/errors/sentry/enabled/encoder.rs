@@ -1,4 +1,4 @@
-//! From events to envelopes, in the order in which the store may forget them.
+//! Encodes events as envelopes, in the order in which the store may remove them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -16,21 +16,22 @@ use crate::model::{DropReason, EventId, RecordCounters, RecordKind};
 use crate::record::ErrorRecord;
 use crate::worker::{Batch, Encode, ItemOutcome, Record, SpoolWriter};
 
-/// The most bytes of stored events that the sink queues; further events stay in the store until there is room.
+/// The maximum number of bytes of stored events that the sink queues; further events stay in the store until there is
+/// room.
 const WINDOW: usize = 1 << 20;
 
-/// What an [`EventEncoder`] is made of.
+/// The parts of an [`EventEncoder`].
 pub(super) struct EncoderSetup {
     pub(super) shared: Arc<CaptureState>,
     pub(super) origin: EventOrigin,
     pub(super) before_send: Option<BeforeSendHook>,
     pub(super) counters: Arc<RecordCounters>,
-    /// Bytes of envelopes that the sink holds. The transport subtracts what is settled.
+    /// Bytes of envelopes that the sink holds. The transport subtracts the settled ones.
     pub(super) queued_bytes: Arc<AtomicUsize>,
     pub(super) report: Arc<ClientReport>,
 }
 
-/// Makes envelopes of events, from memory and from the store.
+/// Encodes events from memory and from the store as envelopes.
 ///
 /// Acknowledging a stored event acknowledges all events before it, so events go to the sink in the order of their
 /// numbers. Once one event is left in the store, all later ones are left there too, and are read from the store.
@@ -38,19 +39,19 @@ pub(super) struct EventEncoder {
     setup: EncoderSetup,
     /// The number behind which the store is to be read; `None` while no unsent event is only there.
     read_after: Option<u64>,
-    /// Whether the store was asked to read and has no result yet.
+    /// Whether a read from the store is in progress.
     is_reading: bool,
     /// The number of the last event that was left in the store.
     last_left: u64,
     outcomes: Vec<(RecordKind, ItemOutcome, u64)>,
-    /// Events that the store has removed to make room, as far as they are counted.
+    /// The number of events that the store has removed to make room, up to the last count.
     evicted: u64,
 }
 
 impl EventEncoder {
     pub(super) fn new(setup: EncoderSetup) -> Self {
         let store = setup.shared.store.as_ref();
-        // What earlier processes left in the store comes first.
+        // Events that earlier processes left in the store come first.
         let read_after = store
             .filter(|store| !store.is_empty())
             .map(SpoolWriter::acked);
@@ -86,7 +87,7 @@ impl EventEncoder {
         Ok(batch)
     }
 
-    /// Takes the result of a read from the store, and asks for more while there is room.
+    /// Takes the result of a read from the store, and requests more while there is room.
     fn take_stored(&mut self, store: &SpoolWriter, out: &mut Vec<Batch>) {
         let Some(after) = self.read_after else { return };
         if self.is_reading {
@@ -134,7 +135,7 @@ impl EventEncoder {
             if number < setup.shared.first_number {
                 setup.shared.groups.add(&Arc::new(event.clone()));
             }
-            // It was counted as spooled, or by an earlier process. So it is emitted anew.
+            // It was counted as spooled, or by an earlier process. So it counts as emitted again.
             setup.counters.emitted(RecordKind::Error, 1);
             match self.batch(event, Some(number)) {
                 Ok(mut batch) => {
@@ -155,8 +156,8 @@ impl EventEncoder {
             .and_then(SpoolWriter::status)
             .is_none_or(|it| it.failing);
         loop {
-            // 1. The next event is ready once it is stored. It is ready at once if the store fails, and in a flush,
-            // which waits for the server and must not wait for the disk before that.
+            // 1. The next event is ready once it is stored. It is ready immediately if the store fails, and in a flush,
+            // which waits for the server and must not wait for the disk first.
             let is_on_disk = |number: Option<u64>| {
                 number.is_some_and(|number| store.is_some_and(|it| it.is_stored(number)))
             };
@@ -164,7 +165,7 @@ impl EventEncoder {
             let ready = outbox.pop_ready(all, |next| at_once || is_on_disk(next.number));
             let Some(next) = ready else { return };
             // 2. A stored event stays in the store if an earlier one did, or if the sink has no room. It counts as
-            // spooled and comes back through `add_stored`.
+            // spooled and returns through `add_stored`.
             if let Some(number) = next.number
                 && is_on_disk(next.number)
                 && (self.read_after.is_some() || !self.has_room())
@@ -194,7 +195,7 @@ impl EventEncoder {
         if evicted > self.evicted {
             let lost = evicted - self.evicted;
             self.evicted = evicted;
-            // They were counted as spooled. So they are emitted anew to be dropped.
+            // They were counted as spooled. So they count as emitted again before they are dropped.
             let counters = &self.setup.counters;
             counters.emitted(RecordKind::Error, lost);
             counters.dropped(RecordKind::Error, DropReason::CacheOverflow, lost);

@@ -1,4 +1,4 @@
-//! From an event to an envelope, with the protocol types of the `sentry` crate.
+//! Encodes an event as an envelope, with the protocol types of the `sentry` crate.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,14 +12,14 @@ use serde_json::json;
 use crate::errors::event::{Breadcrumb, Cause, ErrorEvent, EventKind, Frame};
 use crate::model::{Level, SpanId, TraceId, Value, prefix};
 
-/// The most bytes of a tag's value.
+/// The maximum number of bytes of a tag's value.
 const MAX_TAG: usize = 200;
-/// The most bytes of an event. A larger one is sent without breadcrumbs and extra attributes, and marked.
+/// The maximum number of bytes of an event. A larger one is sent without breadcrumbs and extra attributes, and marked.
 const MAX_EVENT: usize = 200 * 1024;
 /// The prefix of the attributes that are request headers.
 const HEADER_PREFIX: &str = "http.request.header.";
 
-/// The service that the events come from.
+/// The service that sends the events.
 #[derive(Debug, Default)]
 pub(super) struct EventOrigin {
     pub(super) environment: Option<String>,
@@ -66,7 +66,7 @@ pub(super) fn timestamp(at: SystemTime) -> f64 {
 
 fn payload(event: &Event<'_>, path: &str) -> String {
     let mut json = serde_json::to_value(event).unwrap_or_default();
-    // The crate's type wants a complete URL; only the path is known.
+    // The crate's type requires a complete URL; only the path is known.
     if let Some(request) = json.get_mut("request").and_then(|it| it.as_object_mut())
         && !path.is_empty()
     {
@@ -81,7 +81,7 @@ fn protocol_event(event: &ErrorEvent, origin: &EventOrigin) -> Event<'static> {
     let mut out = Event {
         event_id: Uuid::from_u128(event.id.to_u128()),
         timestamp: event.at,
-        // The protocol has no platform of its own for Rust.
+        // The protocol has no platform for Rust.
         platform: "native".into(),
         level: level(event.level),
         release: origin.release.clone().map(Into::into),

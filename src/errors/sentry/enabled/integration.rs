@@ -76,8 +76,8 @@ impl sentry::Integration for SentryIntegration {
     }
 }
 
-/// Whether the event's trace context was set by a span of Sentry's or by the host. Otherwise Sentry has put IDs of its
-/// own there, which lead nowhere.
+/// Whether the event's trace context was set by a span of Sentry's or by the host. Otherwise it holds IDs that Sentry
+/// generated, which match no trace.
 fn belongs_to_sentry_span(event: &Event<'_>) -> bool {
     let Some(Context::Trace(context)) = event.contexts.get("trace") else {
         return event.contexts.contains_key("trace");

@@ -24,7 +24,7 @@ use self::encoder::{EncoderSetup, EventEncoder};
 use self::envelope::EventOrigin;
 use self::transport::SentryTransport;
 
-/// The most bytes and events that wait for the server, apart from those in the store.
+/// The maximum number of bytes and events that wait for the server, without those in the store.
 const MAX_BYTES: usize = 8 << 20;
 const MAX_ITEMS: u64 = 20_000;
 /// The time limit of one request.

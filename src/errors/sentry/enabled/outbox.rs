@@ -9,7 +9,7 @@ use crate::model::{EventId, lock};
 /// The longest time that an event waits for the frames of its backtrace.
 const MAX_WAIT_FOR_FRAMES: Duration = Duration::from_secs(5);
 
-/// Events on their way from the processor, which decodes records, to the sink.
+/// Events passed from the processor, which decodes records, to the sink.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     clock: Clock,
@@ -65,8 +65,8 @@ impl Outbox {
         entry.is_some_and(|entry| !std::mem::replace(&mut entry.is_claimed, true))
     }
 
-    /// Takes out the first event if it is claimed, has its frames, and `is_ready` accepts it. With `all`, it does not
-    /// wait for frames.
+    /// Removes and returns the first event if it is claimed, has its frames, and `is_ready` accepts it. With `all`, it
+    /// does not wait for frames.
     pub(super) fn pop_ready(
         &self,
         all: bool,

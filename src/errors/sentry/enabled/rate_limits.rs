@@ -11,7 +11,7 @@ use crate::model::lock;
 /// The longest limit that is obeyed.
 const MAX_LIMIT: Duration = Duration::from_secs(86_400);
 
-/// The current limit. Of two limits the later one holds. Time is that of a monotonic clock.
+/// The current limit. The later one of two limits applies. Times are those of a monotonic clock.
 #[derive(Debug)]
 pub(super) struct RateLimits {
     clock: Clock,
@@ -46,7 +46,7 @@ impl RateLimits {
         *current = until.max(*current);
     }
 
-    /// The time for which nothing is to be sent.
+    /// The time during which nothing must be sent.
     pub(super) fn remaining(&self) -> Option<Duration> {
         let until = *lock(&self.until);
         let remaining = until.checked_sub(self.clock.now())?;

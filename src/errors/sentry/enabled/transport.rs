@@ -20,7 +20,7 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 const UNKNOWN_KEY: Duration = Duration::from_secs(300);
 const AGENT: &str = concat!("watchpost/", env!("CARGO_PKG_VERSION"));
 
-/// Sends envelopes of one event each, and judges the responses.
+/// Sends envelopes of one event each, and evaluates the responses.
 pub(super) struct SentryTransport {
     url: String,
     auth: HeaderValue,

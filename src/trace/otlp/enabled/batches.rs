@@ -6,21 +6,21 @@ use crate::clock::{Nanos, nanos};
 use crate::model::RecordKind;
 use crate::worker::{Batch, Encode, ItemOutcome, Record};
 
-/// A request is closed when the records of its spans had so many bytes.
+/// The total size, in bytes, of the records of its spans at which a request is full.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Collects spans into requests.
+/// Batches spans into requests.
 pub(super) struct SpanBatcher {
     decode: Box<dyn DecodeSpans>,
     encoder: BodyEncoder,
     spans: Vec<SpanData>,
-    /// For each span its share of its record's bytes.
+    /// The size of each span: its share of the record's bytes.
     sizes: Vec<usize>,
     max_spans: usize,
     delay: Nanos,
-    /// When the oldest span was seen.
+    /// The time at which the oldest span arrived.
     since: Option<Nanos>,
-    /// Of spans of which no body could be made.
+    /// The outcomes of spans that could not be encoded.
     outcomes: Vec<(RecordKind, ItemOutcome, u64)>,
 }
 
@@ -42,7 +42,7 @@ impl SpanBatcher {
         }
     }
 
-    /// How many spans the next request has, and whether it is full.
+    /// Returns the number of spans in the next request, and whether it is full.
     fn next(&self) -> (usize, bool) {
         let mut bytes = 0;
         for (n, size) in self.sizes.iter().enumerate() {
@@ -61,7 +61,7 @@ impl Encode for SpanBatcher {
     }
 
     fn encode(&mut self, record: &Record<'_>) -> u64 {
-        // A decoder that panicked may have left some, of which no count is known.
+        // A decoder that panicked may have left spans that were not counted.
         self.spans.truncate(self.sizes.len());
         let before = self.spans.len();
         self.decode.spans(record, &mut self.spans);

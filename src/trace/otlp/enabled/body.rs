@@ -13,20 +13,20 @@ use super::export::ExporterEncoder;
 use super::gzip::{compressed, decompressed};
 use crate::model::DropReason;
 
-/// The most that a body has before it is compressed.
+/// The maximum size of an uncompressed body, in bytes.
 pub(super) const MAX_BODY: usize = 256 << 20;
 
-/// Makes bodies of spans.
+/// Encodes spans into request bodies.
 #[derive(Debug)]
 pub(super) struct BodyEncoder {
-    /// None where the environment makes it write what cannot be read here.
+    /// OpenTelemetry's exporter; `None` if the environment makes it write bodies that cannot be decoded here.
     exporter: Option<ExporterEncoder>,
     resource: ResourceAttributesWithSchema,
     gzip: bool,
 }
 
 impl BodyEncoder {
-    /// No body that is not compressed is larger than `max_bytes`.
+    /// Creates an encoder whose uncompressed bodies have at most `max_bytes`.
     pub(super) fn new(resource: &Resource, gzip: bool, max_bytes: usize) -> Self {
         Self {
             exporter: ExporterEncoder::new(resource, max_bytes),
@@ -35,7 +35,7 @@ impl BodyEncoder {
         }
     }
 
-    /// As it is where OpenTelemetry's exporter is of no use.
+    /// Returns the encoder in the state in which OpenTelemetry's exporter is not usable.
     #[cfg(test)]
     pub(super) fn without_exporter(self) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl BodyEncoder {
         self.exporter.is_some()
     }
 
-    /// A body, or as what the spans are to be counted.
+    /// Returns the body, or the reason for which the spans are dropped.
     pub(super) fn encode(&self, spans: Vec<SpanData>) -> Result<Bytes, DropReason> {
         let plain = match &self.exporter {
             Some(exporter) => exporter.encode(spans)?,
@@ -73,7 +73,7 @@ fn unpack(body: &[u8], gzip: bool) -> Option<ExportTraceServiceRequest> {
     ExportTraceServiceRequest::decode(plain.as_slice()).ok()
 }
 
-/// Two bodies of one, each with its number of spans; `None` if there are not two spans.
+/// Splits a body in two, each with its number of spans. Returns `None` if there are fewer than two spans.
 pub(super) fn halve(body: &[u8], gzip: bool) -> Option<[(u64, Bytes); 2]> {
     let mut first = unpack(body, gzip)?.resource_spans;
     let total = count(&first);
@@ -103,7 +103,7 @@ fn count(resource_spans: &[ResourceSpans]) -> usize {
     scopes.map(|scope| scope.spans.len()).sum()
 }
 
-/// How many spans the receiver says it rejected, and why.
+/// Returns the number of spans that the receiver reports as rejected, and its reason.
 pub(super) fn rejected(response: &[u8]) -> Option<(u64, String)> {
     let response = ExportTraceServiceResponse::decode(response).ok()?;
     let partial = response.partial_success?;

@@ -8,12 +8,12 @@ use super::body;
 use crate::model::DropReason;
 use crate::worker::{Batch, Deliver, HttpResponse, Verdict};
 
-/// Where the next request would fare no better, none is sent for so long.
+/// The pause after a response that the next request would get too.
 const PAUSE: Duration = Duration::from_secs(300);
-/// Characters of the receiver's own words that are told.
+/// The maximum number of characters of the receiver's message that are reported.
 const MAX_WORDS: usize = 200;
 
-/// Posts traces, and classifies the response by the rules of OTLP.
+/// Posts traces and classifies the responses according to the OTLP specification.
 pub(super) struct TraceTransport {
     url: Uri,
     headers: HeaderMap,
@@ -28,7 +28,7 @@ impl TraceTransport {
         for (name, value) in extra {
             headers.insert(name, value.clone());
         }
-        // What the body is nobody overrules.
+        // Set after the configured headers, which must not override the description of the body.
         headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/x-protobuf"),
@@ -81,7 +81,7 @@ impl Deliver for TraceTransport {
 }
 
 fn accepted(response: &HttpResponse) -> Verdict {
-    // Of a body that was cut nothing can be said but that the receiver took the request.
+    // A truncated response body only shows that the receiver accepted the request.
     let rejected = response
         .complete
         .then(|| body::rejected(&response.body))
@@ -95,7 +95,7 @@ fn accepted(response: &HttpResponse) -> Verdict {
     }
 }
 
-/// Whether the fault lies in what every request has in common.
+/// Whether the status would be the same for every request.
 fn is_lasting(status: StatusCode) -> bool {
     status.is_redirection() || matches!(status.as_u16(), 401 | 403 | 404 | 405)
 }
@@ -111,7 +111,7 @@ fn advice(status: StatusCode) -> &'static str {
     }
 }
 
-/// A stranger's words in one line.
+/// Returns a receiver's message on one line.
 fn plain(words: &str) -> String {
     let words = words.chars().take(MAX_WORDS);
     words

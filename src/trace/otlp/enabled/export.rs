@@ -15,15 +15,16 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use super::gzip;
 use crate::model::DropReason;
 
-/// Set so that the environment's is not asked for; nothing is ever sent there.
+/// A placeholder endpoint, so that the exporter does not read one from the environment. Nothing is sent to it.
 const ENDPOINT: &str = "http://127.0.0.1/v1/traces";
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// OpenTelemetry's exporter, as an encoder: of its requests the body is kept, and all else is thrown away.
+/// OpenTelemetry's exporter, used as an encoder: it keeps the body of each request and discards the rest.
 ///
-/// Its settings in code go before `OTEL_*` but for two. The variables for headers overrule what is set here:
-/// so nothing in a request's head is believed. Those for compression hold where none is set, and there is no
-/// setting for none: so the body's own first bytes say what it is, and it is made plain again.
+/// The exporter's settings in code take precedence over `OTEL_*`, with two exceptions. The variables for headers
+/// override the settings in code, so the headers of a request are ignored. The variables for compression apply if the
+/// code selects no algorithm, and the code cannot disable compression. So the first bytes of the body determine its
+/// format, and it is decompressed if necessary.
 #[derive(Debug)]
 pub(super) struct ExporterEncoder {
     inner: SpanExporter,
@@ -32,8 +33,8 @@ pub(super) struct ExporterEncoder {
 }
 
 impl ExporterEncoder {
-    /// `None` if the environment asks for a compression that cannot be undone here, and of which the build
-    /// knows no other.
+    /// Creates the encoder. Returns `None` if the environment selects a compression that cannot be decoded here, and
+    /// the build supports no other.
     pub(super) fn new(resource: &Resource, max_bytes: usize) -> Option<Self> {
         [None, Some(Compression::Gzip)]
             .into_iter()
@@ -64,19 +65,19 @@ impl ExporterEncoder {
             capture,
             max_bytes,
         };
-        // A first body, of no spans, shows whether the others can be read.
+        // A test body without spans shows whether bodies can be decoded.
         exporter.encode(Vec::new()).ok()?;
         Some(exporter)
     }
 
-    /// The message of these spans, not compressed; else as what they are to be counted.
+    /// Returns the uncompressed message with these spans, or the reason for which they are dropped.
     pub(super) fn encode(&self, spans: Vec<SpanData>) -> Result<Bytes, DropReason> {
         drop(self.capture.take());
         let export = pin!(self.inner.export(spans));
-        // The client answers at once, so there is nothing to wait for.
+        // The client responds at once, so the future never waits.
         match export.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => {}
-            // Before a request is made it looks for nothing but the size.
+            // Before sending a request, the exporter checks only the size.
             Poll::Ready(Err(_)) => return Err(DropReason::TooLarge),
             Poll::Pending => return Err(DropReason::Panic),
         }
@@ -88,13 +89,13 @@ impl ExporterEncoder {
 fn plain(body: Bytes, max_bytes: usize) -> Option<Bytes> {
     match body.get(..2) {
         Some([0x1f, 0x8b]) => gzip::decompressed(&body, max_bytes).map(Bytes::from),
-        // The message's one field, `resource_spans`, of which there is one at least.
+        // The only field of the message, `resource_spans`, which occurs at least once.
         Some([0x0a, _]) => Some(body),
         _ => None,
     }
 }
 
-/// The client of an [`ExporterEncoder`]: it keeps the body and says that all is well.
+/// The HTTP client of an [`ExporterEncoder`]: it keeps the body and returns success.
 #[derive(Debug, Clone, Default)]
 struct BodyCapture {
     body: Arc<Mutex<Option<Bytes>>>,
@@ -112,7 +113,7 @@ impl BodyCapture {
 }
 
 impl HttpClient for BodyCapture {
-    // What `async fn` is in this trait of boxed futures.
+    // The desugared form of `async fn` in a trait with boxed futures.
     fn send_bytes<'a, 'b>(
         &'a self,
         request: Request<Bytes>,
@@ -142,7 +143,7 @@ mod tests {
         encoder.write_all(&message).unwrap();
         let gzip = Bytes::from(encoder.finish().unwrap());
         assert_eq!(plain(gzip.clone(), 5), Some(message));
-        // Too much, cut, of another kind, and nothing at all.
+        // Too large, truncated, of another format, and empty.
         assert_eq!(plain(gzip.clone(), 4), None);
         assert_eq!(plain(gzip.slice(..gzip.len() - 1), 5), None);
         assert_eq!(
@@ -160,7 +161,7 @@ mod tests {
             exporter.encode(Vec::new()).unwrap()
         };
         assert_eq!(of(None), of(Some(Compression::Gzip)));
-        // This one is not in the build.
+        // The build does not include this compression.
         assert!(ExporterEncoder::with(Some(Compression::Zstd), &resource, 1 << 20).is_none());
     }
 }

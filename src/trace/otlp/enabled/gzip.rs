@@ -5,19 +5,19 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-/// The body as it is sent, compressed if `gzip`.
+/// Returns the body as it is sent, compressed if `gzip` is set.
 pub(super) fn compressed(plain: Bytes, gzip: bool) -> Bytes {
     if !gzip {
         return plain;
     }
-    // The quickest level: spans repeat themselves so much that the others gain little.
+    // The fastest level: spans are so repetitive that higher levels gain little.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    // A `Vec` refuses nothing.
+    // Writing to a `Vec` cannot fail.
     drop(encoder.write_all(&plain));
     encoder.finish().unwrap_or_default().into()
 }
 
-/// What was compressed; `None` if it is damaged or has more than `max_bytes`.
+/// Decompresses a body. Returns `None` if it is corrupt or larger than `max_bytes`.
 pub(super) fn decompressed(body: &[u8], max_bytes: usize) -> Option<Vec<u8>> {
     let mut plain = Vec::new();
     let mut decoder = GzDecoder::new(body).take(max_bytes as u64 + 1);

@@ -16,11 +16,11 @@ use self::batches::SpanBatcher;
 use self::body::BodyEncoder;
 use self::deliver::TraceTransport;
 
-/// The most bytes of requests that wait for the receiver.
+/// The maximum total size, in bytes, of the requests that wait for the receiver.
 const MAX_BYTES: usize = 8 << 20;
 
-/// The sink to which kept traces go; `None` where no endpoint is set, or where its certificates cannot be
-/// used, which a notice tells.
+/// Returns the sink for kept traces. Returns `None` if no endpoint is set, or if its certificates cannot be used,
+/// which a notice reports.
 pub(crate) fn remote(
     config: &OtlpConfig,
     resource: &Resource,

@@ -20,7 +20,7 @@ use crate::worker::client::HttpError;
 /// The time limit for a connection, including TLS.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Connects in plain text or with TLS, exactly as the scheme of the URL says.
+/// Connects in plain text or with TLS, depending only on the scheme of the URL.
 #[derive(Clone)]
 pub(super) struct Connector {
     resolver: HostResolver,
@@ -70,7 +70,7 @@ async fn dial(addresses: &[SocketAddr], until: Instant) -> Result<TcpStream, Htt
         let share = now + until.saturating_duration_since(now) / left.max(1);
         last = Some(match timeout_at(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
-                // Small requests are sent at once.
+                // Small requests are sent immediately.
                 drop(stream.set_nodelay(true));
                 return Ok(stream);
             }

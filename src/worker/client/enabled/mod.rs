@@ -25,11 +25,11 @@ mod stream;
 mod tests;
 mod tls;
 
-/// The most bytes that are read of a response's body, and of its head.
+/// The maximum number of bytes that are read of a response's body, and of its head.
 const MAX_RESPONSE: usize = 64 * 1024;
 /// An idle connection is closed after this time.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// The most idle connections to one receiver.
+/// The maximum number of idle connections to one receiver.
 const MAX_IDLE: usize = 2;
 
 /// The HTTP client. Cheap to clone; clones share their connections.
@@ -41,7 +41,7 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with that file, in plain text.
+    /// Returns a description of the problem with that file, in plain text.
     pub(crate) fn new(roots: &TlsRoots) -> Result<Self, String> {
         Ok(Self::with_resolver(
             tls::connector(roots)?,
@@ -65,7 +65,7 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// Fails if there is no response. The receiver may have processed the request all the same.
+    /// Fails if there is no response. The receiver may still have processed the request.
     ///
     /// # Cancel safety
     ///
@@ -99,7 +99,7 @@ impl HttpClient {
     }
 }
 
-/// Reads a body up to the limit; whether that was all of it.
+/// Reads a body up to the limit. Returns whether the body is complete.
 async fn read_body(mut body: Incoming, into: &mut BytesMut) -> bool {
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let Ok(frame) = frame else { return false };
@@ -115,7 +115,7 @@ async fn read_body(mut body: Incoming, into: &mut BytesMut) -> bool {
     true
 }
 
-/// Describes the innermost cause. The errors around it only say where it occurred.
+/// Describes the innermost cause. The errors around it only name where it occurred.
 fn cause(error: &legacy::Error) -> HttpError {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     let mut parse = None;

@@ -11,7 +11,8 @@ use crate::worker::client::HttpError;
 
 /// The time limit for a lookup.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// The most lookups that may hang at once. Each holds a thread until the operating system gives up.
+/// The maximum number of lookups that may hang at the same time. Each holds a thread until the operating system gives
+/// up.
 const MAX_LOOKUPS: usize = 4;
 
 /// Resolves a host name and a port to addresses. It may block: it is called on the blocking pool.
@@ -22,7 +23,7 @@ pub(super) fn system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     (host, port).to_socket_addrs().map(Iterator::collect)
 }
 
-/// Resolves host names on the blocking pool, so that a slow name server holds up nothing else.
+/// Resolves host names on the blocking pool, so that a slow name server delays nothing else.
 #[derive(Clone)]
 pub(super) struct HostResolver {
     resolve: Arc<Resolve>,
@@ -58,7 +59,7 @@ impl HostResolver {
         }
         let permit = self.acquire()?;
         let (resolve, name) = (Arc::clone(&self.resolve), host.to_owned());
-        // Tokio panics if the operating system gives it no thread.
+        // Tokio panics if it cannot start a thread.
         let task = catch_panic(|| {
             tokio::task::spawn_blocking(move || {
                 let _permit = permit;

@@ -174,7 +174,7 @@ fn certificates_are_judged() {
     // The public authorities do not know ours.
     assert_eq!(outcome(&client(), Certificate::Good), stranger);
 
-    // Never in the clear, and never for ever.
+    // Never in plain text, and never without a time limit.
     let plain = Peer::always(Reply::status(200));
     let url = format!("https://localhost:{}/", plain.address().port());
     plain.script(|_| Reply::Garbage);
@@ -228,7 +228,7 @@ fn a_slow_name_server_holds_up_nobody() {
             assert_eq!(sent.await.unwrap().status, 200);
             assert!(begun.elapsed() < Duration::from_secs(1));
         };
-        // Those that hang hold a thread each: there are but so many.
+        // Each hanging lookup holds a thread, and their number is limited.
         let many = async {
             let mut requests = Vec::new();
             for _ in 0..4 {
@@ -248,7 +248,7 @@ fn a_slow_name_server_holds_up_nobody() {
         };
         let ((), (), causes) = tokio::join!(slow, quick, many);
         let refused = causes.iter().filter(|it| it.contains("still hang")).count();
-        // The quick one may have held a place just then.
+        // The quick one may have held a place at that moment.
         assert!((1..=2).contains(&refused), "{causes:?}");
     });
     assert_eq!(peer.seen()[0].header("host"), Some("quick.test"));
@@ -265,10 +265,10 @@ fn a_name_is_looked_up_again_when_the_connection_is_gone() {
     run(async {
         let send = || client.send(post("http://moved.test/"), Duration::from_secs(5));
         assert!(send().await.is_ok());
-        // The first of two addresses is dead: the second is tried.
+        // The first of two addresses is unreachable: the second is tried.
         *addresses.lock().unwrap() = vec![old.address(), new.address()];
         old.refuse();
-        // The connection that was kept may be noticed to be gone only now.
+        // The client may notice only now that the kept connection is closed.
         drop(send().await);
         assert!(send().await.is_ok());
     });

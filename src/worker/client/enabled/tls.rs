@@ -9,10 +9,10 @@ use tokio_rustls::TlsConnector;
 
 use super::{HttpError, TlsRoots};
 
-/// The most characters of an error text of rustls.
+/// The maximum number of characters of an error text of rustls.
 const MAX_CAUSE: usize = 120;
 
-/// A connector for TLS 1.2 and 1.3 with ring, whatever the default provider of the process is.
+/// A connector for TLS 1.2 and 1.3 with ring, independent of the default provider of the process.
 pub(super) fn connector(roots: &TlsRoots) -> Result<TlsConnector, String> {
     let roots = match &roots.authorities {
         Some(path) => authorities(path)

@@ -1,4 +1,4 @@
-//! The spool over files in memory that fail, tear and vanish as a test says.
+//! The spool with files in memory that a test can make fail, tear or disappear.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -71,7 +71,7 @@ impl Files for Memory {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let failed = self.call().map(drop);
         let mut inner = self.0.lock().unwrap();
-        // A write that fails has written a half.
+        // A failed write has written half of its data.
         let part = if failed.is_ok() {
             bytes.len()
         } else {

@@ -1,5 +1,5 @@
-//! The power goes at any call: what was not synced is gone, there, torn, or there while what came before it is
-//! not. What `append` returned for has to be found, complete.
+//! Simulates a power loss at any call. Data that was not synced may be lost, present, torn, or present without earlier
+//! data. A record for which `append` returned must be found complete.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -10,13 +10,13 @@ use super::super::store::Spool;
 
 type Contents = BTreeMap<String, Vec<u8>>;
 
-/// What was asked of the file system, in order.
+/// Calls of the file system, in order.
 #[derive(Debug, Clone)]
 enum Op {
     Create(String),
     /// Where in the file, and what.
     Write(String, usize, Vec<u8>),
-    /// The file's content is on the disk; the names of the directory too if it says so.
+    /// The file's content is on the disk; so are the names in the directory if the flag is set.
     Sync(String, bool),
     /// A file is written, synced and renamed to that name, and the directory synced.
     Replace(String, Vec<u8>),
@@ -24,7 +24,7 @@ enum Op {
     Remove(String),
 }
 
-/// A file system that remembers what it was asked.
+/// A file system that records its calls.
 #[derive(Debug, Clone, Default)]
 struct Model(Arc<Mutex<SpoolState>>);
 
@@ -81,8 +81,8 @@ impl Model {
         (0..upto).filter(open).collect()
     }
 
-    /// What is on the disk after the power went: `fate` says for each operation that is unsettled whether it came
-    /// there (0: no, 1: yes, 2: the first half of what it wrote, 3: room for it without its bytes).
+    /// The content of the disk after the power loss. `fate` gives the result of each unsynced operation (0: lost, 1:
+    /// written, 2: only the first half was written, 3: space was allocated, but no bytes were written).
     fn crash(&self, upto: usize, mut fate: impl FnMut(usize) -> u64) -> Contents {
         let unsettled = self.unsettled(upto);
         let state = self.0.lock().unwrap();
@@ -95,7 +95,7 @@ impl Model {
                     files.entry(name.clone()).or_default();
                 }
                 Op::Write(name, from, bytes) => {
-                    // Data of a file whose name never came to the disk is nowhere.
+                    // A file whose name is not on the disk has no data.
                     let Some(file) = files.get_mut(name) else {
                         continue;
                     };
@@ -198,7 +198,7 @@ fn body(number: u64, run: u64, len: usize) -> Vec<u8> {
         .collect()
 }
 
-/// What one run of the process did: at which call what was promised, and up to where was acknowledged.
+/// What one run of the process did: which records were reported as stored at which call, and which were acknowledged.
 #[derive(Default)]
 struct Run {
     /// The number of calls when `append` returned, and the record.
@@ -208,7 +208,7 @@ struct Run {
     acked: Vec<(usize, u64)>,
 }
 
-/// Runs a process over the files: batches of some records, acknowledgements now and then.
+/// Runs a process over the files: batches of a few records, with occasional acknowledgements.
 fn run(model: &Model, choices: &mut Choices, run: u64, large: bool) -> Run {
     let mut spool = Spool::open(Box::new(model.clone()), 1 << 30).unwrap();
     let mut run_log = Run::default();
@@ -243,7 +243,8 @@ fn run(model: &Model, choices: &mut Choices, run: u64, large: bool) -> Run {
     run_log
 }
 
-/// The store over what the crash left: everything promised until then is there, and nothing was made up.
+/// Opens the store on the files that the crash left. Every record reported as stored by then is present, and no record
+/// is invented.
 fn check(files: &Contents, upto: usize, run_log: &[(usize, Run)]) {
     let mut spool = Spool::open(Box::new(Model::of(files.clone())), 1 << 30).unwrap();
     let mut found = BTreeMap::new();
@@ -314,7 +315,7 @@ fn crash_after_crash_and_files_that_end_leave_what_was_promised() {
             let run_log = run(&model, &mut choices, seed * 10 + process, large);
             let upto = choices.next(model.len() as u64 + 1) as usize;
             files = model.crash(upto, |_| choices.next(4));
-            // What came after the crash was never promised to anybody.
+            // Nothing after the crash was reported as stored.
             let mut run_log = run_log;
             run_log.promised.retain(|(calls, ..)| *calls <= upto);
             run_log.acked.retain(|(calls, _)| *calls < upto);

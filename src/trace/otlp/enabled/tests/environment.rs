@@ -1,4 +1,4 @@
-//! What is sent hangs on the settings alone: the variables that OpenTelemetry's exporter reads change nothing.
+//! Requests depend on the settings only: the variables that OpenTelemetry's exporter reads have no effect.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -12,10 +12,10 @@ mod child;
 
 use child::{output_of_one_test, test_command};
 
-/// Where the child writes what it sent.
+/// The variable with the path to which the child process writes what it sent.
 const CHILD: &str = "WATCHPOST_TEST_OTLP_ENVIRONMENT_CHILD";
 
-/// The same spans with and without compression: each request's head, but for the address, and its body.
+/// Sends the same spans with and without compression. Returns each request's head, without the address, and its body.
 fn sent() -> String {
     let mut sent = String::new();
     for compression in [OtlpCompression::None, OtlpCompression::Gzip] {
@@ -47,7 +47,7 @@ fn sent() -> String {
             );
         }
     }
-    // It is the exporter that wrote this.
+    // Whether the exporter encodes the body.
     let resource = Resource::builder_empty().build();
     sent + &format!(
         "{}\n",
@@ -88,7 +88,7 @@ fn variables_change_nothing() {
     assert!(expected.ends_with("true\n") && expected.contains("ours"));
 
     let headers = "content-encoding=br,content-type=x%2Fy,user-agent=other,host=elsewhere,x-tenant=theirs,x-new=1";
-    // Each variable, and a value that is odd in its own way.
+    // Each variable with an unusual value.
     let odd: [[(&str, &[u8]); 5]; 4] = [
         [
             ("ENDPOINT", b"http://127.0.0.1:1/elsewhere"),

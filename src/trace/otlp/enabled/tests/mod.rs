@@ -1,4 +1,4 @@
-//! Traces to a receiver that follows a script: what it was sent is asked of it, by span ids.
+//! Sends traces to a scripted receiver and checks the span IDs that it received.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -30,7 +30,7 @@ use crate::worker::{Record, RecordQueue, Worker, WorkerConfig, WorkerSetup};
 mod environment;
 mod parts;
 
-/// A span for each eight bytes of a record: its id.
+/// Decodes each eight bytes of a record into a span with that ID.
 struct Ids;
 
 impl DecodeSpans for Ids {
@@ -260,20 +260,20 @@ fn spans_are_sent_by_count_and_by_time() {
     rig.end();
 }
 
-/// What becomes of a batch of two spans.
+/// The fate of a batch of two spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Taken,
-    /// Taken but for so many.
+    /// Accepted, except for this number of spans.
     But(u64),
-    /// Tried again, and a flush tries once more.
+    /// Retried; a flush retries immediately.
     Again,
-    /// Tried again, when the receiver allows it.
+    /// Retried when the receiver allows it.
     Later,
     Dropped,
-    /// Dropped, and the next waits.
+    /// Dropped; the next request waits.
     Lasting,
-    /// Sent as two.
+    /// Sent as two requests.
     Halved,
 }
 
@@ -338,12 +338,12 @@ fn answers_are_judged_as_the_protocol_says() {
     let cases = cases();
     assert!(cases.len() >= 30);
     for (reply, fate) in cases {
-        // The first request gets the answer in question, all others are taken.
+        // The first request gets the response under test; all others are accepted.
         let peer = Peer::replies([reply.clone(), Reply::status(200)]);
         let rig = rig(&config(&peer));
         rig.emit(1..3);
         if matches!(fate, Again | Later) {
-            // The flush itself may have tried twice, for its back-off is short at first.
+            // The flush itself may have sent the request twice, since the first back-off is short.
             rig.worker.flush_blocking(Duration::from_millis(30));
             peer.await_seen(1, Duration::from_secs(2));
         } else {
@@ -389,7 +389,7 @@ fn answers_are_judged_as_the_protocol_says() {
                 "{said}"
             );
             rig.emit(3..4);
-            // Without a flush, for that asks at once.
+            // No flush here: a flush would retry immediately.
             std::thread::sleep(Duration::from_millis(50));
             assert_eq!(peer.seen().len(), 1, "{reply:?}");
             assert!(rig.flush());
@@ -460,7 +460,7 @@ fn it_goes_over_tls_and_never_beside_it() {
         "{said:?}"
     );
     assert_eq!(peer.seen().len(), 1);
-    // A file that cannot be read stops nothing.
+    // A file that cannot be read does not stop the monitor.
     let without = rig(&OtlpConfig {
         certificate: Some(directory.path().join("none")),
         ..config

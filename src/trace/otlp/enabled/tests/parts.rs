@@ -1,4 +1,4 @@
-//! The encoder and the batches, without a worker.
+//! Tests the encoder and the batcher without a worker.
 
 use super::super::batches::SpanBatcher;
 use super::super::body::BodyEncoder;
@@ -46,7 +46,7 @@ fn spans_of_which_no_body_can_be_made_are_counted() {
     };
     assert_eq!(batches.take_outcomes(), [too_large(512), too_large(87)]);
     assert!(batches.take_outcomes().is_empty() && batches.due().is_none());
-    // The next is as good as any.
+    // The next record is decoded as usual.
     let record = Record {
         source: 0,
         items: 1,
