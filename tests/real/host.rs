@@ -93,7 +93,7 @@ impl Host {
         }
         let report = stderr
             .lines()
-            .skip_while(|line| !line.contains("what became"));
+            .skip_while(|line| !line.contains("records of the monitor"));
         let report: BTreeMap<_, _> = report.skip(1).filter_map(account).collect();
         if report.is_empty() {
             return Err("the host printed no totals".into());
