@@ -182,6 +182,41 @@ fn many_different_long_statements() {
     assert!(grown <= 4 * MIB, "{grown} bytes");
 }
 
+/// A statement that runs twice in a row replaces another one in the full table.
+#[test]
+fn statements_that_replace_each_other_are_freed() {
+    let _alone = alone();
+    let monitor = Monitor::builder("memory")
+        .env(false)
+        .console(false)
+        .trace_ratio(0.0);
+    let monitor = monitor.build().unwrap();
+    let db = monitor.db(DbSystem::Postgresql).namespace("shop");
+    let run = |from: u32, to: u32| {
+        for n in from..to {
+            let statement = format!("SELECT c{n}, c{n} + 1 FROM t{n} WHERE mail = 'a{n}'");
+            db.query(&statement).finish();
+            db.query(&statement).finish();
+        }
+    };
+    // A statement in the table has one call, and gives way to one that was seen twice.
+    for n in 0..1000 {
+        db.query(format!("SELECT a{n} FROM first{n}")).finish();
+    }
+    // The table, the thread's cache and the retired templates are full.
+    run(0, 2000);
+    let has = |n: u32| {
+        let rows = monitor.queries();
+        let summary = format!("SELECT t{n}");
+        rows.iter().any(|row| *row.summary == summary)
+    };
+    assert!(has(1999));
+    let grown = growth(|| run(2000, 6000));
+    assert!(has(5999) && !has(1999));
+    println!("4,000 replaced statements: {} KiB", grown / 1024);
+    assert!(grown <= MIB / 2, "{grown} bytes");
+}
+
 #[test]
 fn a_known_query_in_a_request_allocates_nothing() {
     let _alone = alone();

@@ -69,6 +69,16 @@ impl Digest {
         id: u64,
         statement: NormalizedStatement,
     ) -> Self {
+        Self::with_series(instruments, target, id, statement, None)
+    }
+
+    fn with_series(
+        instruments: &Arc<QueryInstruments>,
+        target: &Arc<DatabaseTarget>,
+        id: u64,
+        statement: NormalizedStatement,
+        other: Option<Box<OtherSeries>>,
+    ) -> Self {
         let NormalizedStatement {
             text,
             summary,
@@ -91,7 +101,7 @@ impl Digest {
             stats: DigestStats::default(),
             completed: OnceLock::new(),
             cancelled: OnceLock::new(),
-            other: None,
+            other,
         };
         digest.span_template = digest.prepare_span(&text);
         digest
@@ -107,14 +117,12 @@ impl Digest {
             digest: 0,
         };
         let now = instruments.requests.clock().now();
-        Self {
-            other: Some(Box::new(OtherSeries {
-                completed: OnceLock::new(),
-                cancelled: OnceLock::new(),
-                expires_at: now.saturating_add(OTHER_FOR),
-            })),
-            ..Self::new(instruments, target, 0, statement)
-        }
+        let other = Box::new(OtherSeries {
+            completed: OnceLock::new(),
+            cancelled: OnceLock::new(),
+            expires_at: now.saturating_add(OTHER_FOR),
+        });
+        Self::with_series(instruments, target, 0, statement, Some(other))
     }
 
     /// Encodes the span of a completed query once, for all queries of the digest.
@@ -333,6 +341,15 @@ impl Digest {
             labels.extend(code);
         }
         self.instruments.duration().with(labels)
+    }
+}
+
+impl Drop for Digest {
+    /// Nothing makes spans from the template any more: queries and thread caches hold the digest.
+    fn drop(&mut self) {
+        if let Some(traces) = &self.instruments.traces {
+            traces.sender().retire_template(&self.span_template);
+        }
     }
 }
 

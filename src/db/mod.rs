@@ -177,7 +177,9 @@
 //! was called. So a statement that runs a second time replaces one that ran once. Each call of a digest that runs
 //! regularly counts as eight. A digest without a call for an hour (three hours if it ran regularly) can be replaced by
 //! any other. The counts of an evicted digest move to `_other`; in the metrics they stay in its series, which leaves
-//! the page when it is idle.
+//! the page when it is idle. The texts of the last 512 evicted digests, up to 256 KiB, stay in memory for spans whose
+//! trace is not decided yet. In a trace that waits longer, such a span has the name `_other` and the attribute
+//! `watchpost.truncated`.
 //!
 //! From the 500th label on, the first call of a new statement counts in the series of `_other`; from the 700th on its
 //! first two calls, from the 850th on its first seven.

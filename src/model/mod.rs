@@ -64,7 +64,7 @@ pub(crate) use self::secret::Secret;
 #[cfg(test)]
 pub(crate) use self::status_lock::as_in_child;
 pub(crate) use self::status_lock::{
-    is_forked_from, lock_for_status, read_for_status, record_process,
+    is_forked_from, lock_for_status, read_for_status, record_process, write_lock_for_drop,
 };
 pub(crate) use self::suppression::{
     OwnResponse, is_suppressed, suppress_thread, suppressed, unsuppressed,

@@ -1,11 +1,12 @@
-//! Locks for reads of a status, which must not hang in a child made by `fork`.
+//! Locks for reads of a status and for a `drop`, which must not hang in a child made by `fork`.
 
 use std::sync::{
-    Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, TryLockError, TryLockResult,
+    Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+    TryLockResult,
 };
 use std::time::Duration;
 
-use super::{lock, read_lock};
+use super::{lock, read_lock, write_lock};
 
 /// How often, and at which interval, a child made by `fork` tries a lock.
 const TRIES: u32 = 5;
@@ -30,6 +31,11 @@ pub(crate) fn lock_for_status<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> 
 /// Like [`lock_for_status`], for an `RwLock`.
 pub(crate) fn read_for_status<T>(lock: &RwLock<T>) -> Option<RwLockReadGuard<'_, T>> {
     bounded(|| lock.try_read(), || read_lock(lock))
+}
+
+/// Like [`lock_for_status`], for writing to an `RwLock` in a `drop`, which a thread may run when it ends.
+pub(crate) fn write_lock_for_drop<T>(lock: &RwLock<T>) -> Option<RwLockWriteGuard<'_, T>> {
+    bounded(|| lock.try_write(), || write_lock(lock))
 }
 
 fn bounded<G>(try_lock: impl Fn() -> TryLockResult<G>, wait: impl FnOnce() -> G) -> Option<G> {
@@ -90,11 +96,13 @@ mod tests {
         as_in_child(|| {
             assert_eq!(lock_for_status(&mutex).as_deref(), Some(&1));
             assert_eq!(read_for_status(&shared).as_deref(), Some(&2));
+            assert_eq!(write_lock_for_drop(&shared).as_deref(), Some(&2));
         });
         let (_held, _written) = (mutex.lock().unwrap(), shared.write().unwrap());
         as_in_child(|| {
             assert!(lock_for_status(&mutex).is_none());
             assert!(read_for_status(&shared).is_none());
+            assert!(write_lock_for_drop(&shared).is_none());
         });
     }
 }

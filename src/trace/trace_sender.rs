@@ -72,11 +72,15 @@ impl TraceSender {
         !(sampling.is_local() && self.is_exported())
     }
 
-    /// Adds a template for spans that differ only in their IDs, times and counts.
-    ///
-    /// A template is never removed: the caller bounds their number and their bytes.
+    /// Adds a template for spans that differ only in their IDs, times and counts. The caller bounds the number and the
+    /// bytes of the templates that it has not [retired](Self::retire_template).
     pub(crate) fn add_template(&self, record: &SpanRecord<'_>) -> SpanTemplate {
         self.templates.add(record)
+    }
+
+    /// Retires a template, from which no more spans are made.
+    pub(crate) fn retire_template(&self, template: &SpanTemplate) {
+        self.templates.retire(template);
     }
 
     /// Sends one span of a kept trace.
