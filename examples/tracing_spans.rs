@@ -13,7 +13,7 @@
 //!         - mail written
 //! ..
 //! 728b86b5e747b02723fe47a0224edbb3 (error)
-//!   send 33.7µs no van
+//!   send 33.7µs error: no van
 //! ```
 //!
 //! `head` means that the trace was sampled when it began, `error` that it was kept because a span failed.
@@ -22,8 +22,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 use tracing::{Instrument, info, info_span};
-use watchpost::trace::{KeptTrace, Span};
-use watchpost::{Monitor, SpanId};
+use watchpost::Monitor;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,10 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     monitor.flush(Duration::from_secs(1)).await;
     for trace in monitor.recent_traces().iter().rev() {
-        println!("{} ({})", trace.trace_id, trace.kept);
-        for root in trace.spans.iter().filter(|span| span.is_root) {
-            print(trace, root, 1);
-        }
+        println!("{trace}");
     }
     monitor.shutdown(Duration::from_secs(1)).await;
     Ok(())
@@ -72,19 +68,4 @@ async fn print_label(order: u32) {
 async fn notify_customer() {
     info_span!("write a mail").in_scope(|| info!("mail written"));
     sleep(Duration::from_millis(1)).await;
-}
-
-/// Prints a span, its events and its children.
-fn print(trace: &KeptTrace, span: &Span, depth: usize) {
-    let (name, took, indent) = (&span.name, span.duration, depth * 2);
-    println!("{:indent$}{name} {took:.1?} {}", "", span.status_message);
-    for event in &span.events {
-        println!("{:indent$}  - {}", "", event.name);
-    }
-    let is_child = |child: &&Span| child.parent_span_id == span.span_id && !child.is_root;
-    if span.span_id != SpanId::NIL {
-        for child in trace.spans.iter().filter(is_child) {
-            print(trace, child, depth + 1);
-        }
-    }
 }

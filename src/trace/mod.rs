@@ -232,6 +232,7 @@ mod span_decoder;
 mod span_fields;
 mod span_record;
 mod span_template;
+mod trace_display;
 mod trace_sender;
 mod trace_state;
 mod traceparent;
