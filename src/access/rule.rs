@@ -20,10 +20,36 @@ use crate::model::Secret;
 ///
 /// # Where a token comes from
 ///
-/// The monitor does not use a token of fewer than 32 characters, or one that is easy to guess because it repeats itself
-/// or begins like `changeme` or `password`. If the token is rejected, or its variable is not set, the monitor generates
-/// a random token of 256 bits for this run. It writes that token once to standard error and nowhere else: no log
-/// record, notice or page shows it.
+/// | source | missing or empty | too short, too long, or unreadable | easy to guess |
+/// |---|---|---|---|
+/// | [`Access::token`]: a text in code | random token | random token | random token |
+/// | [`Access::token_env`]: a variable of your choice | random token | random token; a value that is not UTF-8 counts as missing | random token |
+/// | [`Access::from_settings`]: the call [`access_token`](crate::MonitorBuilder::access_token) | an empty text fails `build` | fails `build` | random token; fewer than 8 distinct characters fail `build` |
+/// | `from_settings`: the variables `WATCHPOST_ACCESS_TOKEN`, then `WATCHPOST_TOKEN` | the next source decides | fails `build`, also if it is not UTF-8 | as above |
+/// | `from_settings`: `access.token` in the settings file | without the key: random token; an empty text fails `build` | fails `build`, also if the file is missing or cannot be read | as above |
+///
+/// - **Too short or too long**: fewer than 32 or more than 512 characters. **Unreadable**: characters that an
+///   `Authorization` header cannot carry, such as spaces. The settings allow only letters, digits and `-._~+/=`. White
+///   space around a token is removed, except in `Access::token`.
+/// - **Easy to guess**: begins like a known example (`changeme`, `password`, `your`, ..), repeats itself, or is a run of
+///   neighboring characters.
+/// - **Fails `build`**: [`build`](crate::MonitorBuilder::build) and `install` return an error that names the source.
+/// - **Random token**: the monitor generates one of 256 bits for this run, when the page is created. Pages with the same
+///   variable, and all pages with `from_settings`, share one. It is written once to standard error and nowhere else; a
+///   notice in the log says why, and does not contain it. If the system has no random numbers, all requests are
+///   refused.
+///
+/// ```text
+/// watchpost: WATCHPOST_TOKEN is not set: until this process ends, the token is 18afb295f26bc6d7bacae13fca8286e58eb4990f720eef12036f85937201f929
+/// ```
+///
+/// After `.env(false)`, all variables are missing, also that of `token_env`.
+///
+/// ```sh
+/// export WATCHPOST_TOKEN=$(openssl rand -hex 32)
+/// ./shop &
+/// curl -H "Authorization: Bearer $WATCHPOST_TOKEN" http://127.0.0.1:9100/health
+/// ```
 #[derive(Clone)]
 pub struct Access(AccessRule);
 
@@ -60,7 +86,8 @@ struct PaddedToken {
 impl Access {
     /// Allows requests with the token in this environment variable.
     ///
-    /// The monitor reads the variable when the page is built; this call cannot fail.
+    /// The monitor reads the variable when the page is built; this call cannot fail. A token that must not be used is
+    /// replaced by a random one, see [above](Self#where-a-token-comes-from).
     pub fn token_env(name: impl Into<Cow<'static, str>>) -> Self {
         Self::with(TokenSource::Env(name.into()), None)
     }
@@ -85,7 +112,8 @@ impl Access {
         Self::with(TokenSource::Settings, None)
     }
 
-    /// Allows requests with this token.
+    /// Allows requests with this token. A token that must not be used is replaced by a random one, see
+    /// [above](Self#where-a-token-comes-from).
     pub fn token(secret: impl Into<String>) -> Self {
         let secret = Secret::new(secret);
         match weakness(secret.reveal()) {

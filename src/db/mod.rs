@@ -108,7 +108,7 @@
 //! | where | what |
 //! |---|---|
 //! | the trace | a span named by the statement's summary, with the attributes of the semantic conventions |
-//! | `db_client_operation_duration_seconds` | a histogram by system, namespace, server, summary (at most 80 bytes, cut after a whole word, with `…`), the operation and collection that the caller named, `watchpost_outcome` and `error_type` |
+//! | `db_client_operation_duration_seconds` | a histogram by database, summary and outcome, see [below](#which-series-there-are) |
 //! | [`monitor.queries()`](crate::Monitor::queries) | by statement: calls, errors, times, quantiles, rows, routes, and the trace of the slowest query |
 //! | the request's log record and span | `watchpost.db.queries`, `watchpost.db.duration_ms`, `watchpost.db.duplicates` (queries whose statement ran before in the request) and `watchpost.db.n_plus_one`, if there were any |
 //! | the log record and span of a request that failed | of its last failed query: `db.query.summary`, `db.response.status_code` and `watchpost.db.constraint` if the driver reports them, else `watchpost.db.error.type` |
@@ -161,17 +161,42 @@
 //! (`MySQL`), `standard_conforming_strings = off` (`PostgreSQL`) or `QUOTED_IDENTIFIER OFF` (SQL Server), a literal may
 //! be misread. In `SQLite`, `"text"` is a name even where the server treats it as a string.
 //!
+//! # Which series there are
+//!
+//! | series | labels | bounds |
+//! |---|---|---|
+//! | `db_client_operation_duration_seconds` | `db_system_name`, `db_namespace`, `server_address`, `server_port`, `db_query_summary`, `db_operation_name` and `db_collection_name` (if the caller named them), `watchpost_outcome`; failures also `error_type` and `db_response_status_code` | 1, 5, 10, 50, 100 and 500 ms, 1, 5 and 10 s |
+//! | `db_client_connection_wait_time_seconds` | `db_client_connection_pool_name` | the same |
+//! | `db_client_connection_count` | the pool, and `db_client_connection_state` (`used`, `idle`) | |
+//! | `db_client_connection_max`, `_idle_min`, `_pending_requests`, `_timeouts_total` | the pool | |
+//! | `watchpost_request_db_duration_seconds` | `http_route` | the same |
+//! | `watchpost_request_db_queries_total`, `_db_duplicates_total`, `watchpost_request_n_plus_one_total` | `http_route` | |
+//!
+//! The bounds are those of OpenTelemetry's conventions; the setting `metrics.histograms` sets others. A histogram series
+//! has 12 lines on the metrics page. The text of a statement is never a label.
+//!
+//! A statement that never fails has one series, `completed`. Each further outcome that occurs adds one, and so does each
+//! further pair of `error_type` and code. A service with 100 statements on one database, ten of which have failed in two
+//! ways each, has 120 series of `db_client_operation_duration_seconds`, in 1,440 lines.
+//!
 //! # Cardinality limits
 //!
 //! | what | limit | beyond it |
 //! |---|---|---|
-//! | pools of a monitor | 64 | count as the pool `_other`, without their state |
+//! | series of `db_client_operation_duration_seconds` | 2,000 (`metrics.max_series_per_metric`) | one series, `{otel_metric_overflow="true"}` |
+//! | summaries that label series, over all databases | 1,000 | queries count in the series `db_query_summary="_other"` of their database and outcome |
+//! | bytes of a summary as a label | 80 | cut after a whole word, with `…` |
+//! | bytes of `db_response_status_code` | 32 | cut |
 //! | databases of a monitor | 64 | count only under their system |
-//! | digests of a monitor | 1,000, and 1 MiB of their texts | statements count as `_other` of their database |
-//! | summaries that label series | 1,000 | queries count in the series of `_other` |
+//! | pools of a monitor | 64 | count as the pool `_other`: waits and time-outs, but no connections |
+//! | digests of a monitor | 1,000, and 1 MiB of their texts | statements count as `_other` of their database, also in [`monitor.queries()`](crate::Monitor::queries) |
 //! | bytes of a statement that are read | 64 KiB | ignored |
 //! | bytes of the normalized text | 2 KiB | cut, with `…` |
 //! | statements that a thread caches | about 2,000, of up to 16 KiB each and 256 KiB together | are read again |
+//!
+//! Counts and durations of all queries stay exact in sum: `_other` and the overflow series have what the limits took from
+//! the others. A statement that is new when many are known first counts as `_other`: from the 500th summary on its first
+//! call, from the 700th on its first two calls, from the 850th on its first seven.
 //!
 //! In a full table, a statement replaces the digest with the fewest calls once it was seen more often than that digest
 //! was called. So a statement that runs a second time replaces one that ran once. Each call of a digest that runs
@@ -180,9 +205,6 @@
 //! the page when it is idle. The texts of the last 512 evicted digests, up to 256 KiB, stay in memory for spans whose
 //! trace is not decided yet. In a trace that waits longer, such a span has the name `_other` and the attribute
 //! `watchpost.truncated`.
-//!
-//! From the 500th label on, the first call of a new statement counts in the series of `_other`; from the 700th on its
-//! first two calls, from the 850th on its first seven.
 //!
 //! Source: <https://opentelemetry.io/docs/specs/semconv/database/>
 

@@ -30,14 +30,24 @@
 //! http_server_active_requests{http_request_method="GET",url_scheme="http"} 0
 //! ```
 //!
-//! The root span of the trace is `GET /users/{id}`, of kind `SERVER`, and has the log record's attributes, with
-//! `server.address`, `url.scheme` and `network.protocol.version`. [`watchpost::trace`](crate::trace) shows what lies
-//! below it and which traces are kept.
+//! The root span of the trace is `GET /users/{id}`, of kind `SERVER`. It has the attributes of the log record with these
+//! differences:
 //!
-//! Contents: [placement](#where-to-put-the-layer), [outcomes](#how-a-request-can-end), [metrics](#metrics), [end of a
+//! | | log record | root span |
+//! |---|---|---|
+//! | `watchpost.outcome` | always | unless it is `completed` |
+//! | duration | `duration_ms` | the span's own duration |
+//! | time to headers | `time_to_headers_ms` | `watchpost.time_to_headers_ms` |
+//! | `server.address`, `server.port`, `url.scheme`, `network.protocol.version`, `network.peer.address` | no | yes |
+//! | `watchpost.kept`, the reason why the trace is kept | no | yes |
+//!
+//! [`watchpost::trace`](crate::trace) shows what lies below the root and which traces are kept.
+//!
+//! Contents: [placement](#where-to-put-the-layer), [outcomes](#how-a-request-can-end), [layers that catch
+//! panics](#with-a-layer-that-catches-panics), [metrics](#metrics), [end of a
 //! request](#when-a-request-ends), [uploads](#uploads-that-break-off), [streams and
 //! upgrades](#event-streams-and-upgraded-connections), [hooks](#hooks), [routes](#which-route-a-request-has), [client
-//! addresses](#which-client-a-request-has), [other frameworks](#other-frameworks), [gRPC](#grpc),
+//! addresses](#which-client-a-request-has), [other frameworks](#other-frameworks), [hyper](#hyper), [gRPC](#grpc),
 //! [limits](#what-the-layer-cannot-see).
 //!
 //! [`HttpConfig`] has the settings; [`watchpost::config`](crate::config) lists their names in files and variables.
@@ -104,6 +114,31 @@
 //! {"timestamp":"2026-01-01T00:00:00.044000Z","level":"ERROR","message":"GET /boom panicked 2.000 ms","service.name":"shop","trace_id":"090308a727d22794783d5478435fb085","span_id":"1855f99e25520e19","http.request.method":"GET","http.route":"/boom","watchpost.outcome":"panicked","error.type":"panicked","duration_ms":2.000,"url.path":"/boom","user_agent.original":"curl/8.5.0"}
 //! {"timestamp":"2026-01-01T00:00:00.049000Z","level":"INFO","message":"GET /slow cancelled 5.000 ms","service.name":"shop","trace_id":"e67bd27ef1aab01b30732c1829f8d8fd","span_id":"cf3f073e57bdd279","http.request.method":"GET","http.route":"/slow","watchpost.outcome":"cancelled","duration_ms":5.000,"url.path":"/slow","user_agent.original":"curl/8.5.0"}
 //! ```
+//!
+//! # With a layer that catches panics
+//!
+//! A panic passes through this layer unchanged. Without another layer, the server closes the connection, and the client
+//! gets no response. `tower_http::catch_panic::CatchPanicLayer` makes a 500 of it. Add it before this layer, so that it
+//! lies inside:
+//!
+//! ```
+//! # #[cfg(feature = "axum")] fn example(monitor: watchpost::Monitor, routes: axum::Router) -> axum::Router {
+//! use tower_http::catch_panic::CatchPanicLayer;
+//!
+//! routes.layer(CatchPanicLayer::new()).layer(monitor.layer())
+//! # }
+//! ```
+//!
+//! | `CatchPanicLayer` | `watchpost_outcome` | status, `error_type` | reason in `watchpost.kept` | `x-trace-id` in the 500 |
+//! |---|---|---|---|---|
+//! | inside, as above | `completed` | 500, `500` | `error` | yes |
+//! | outside, added after this layer | `panicked` | none, `panicked` | `panic` | no |
+//! | none | `panicked` | none, `panicked` | `panic` | there is no response |
+//!
+//! Inside, the recorded status is what the client got. Outside is right if panics should be told apart from other
+//! failures in the metrics. In each case the request is a failure of level ERROR, and its trace is kept. The panic itself
+//! is a [captured error](crate::errors#panics) with the request's IDs, once, because the panic hook captures it before any
+//! layer catches it. `CatchPanicLayer` does not catch panics of response bodies: these are `panicked` in every order.
 //!
 //! # Metrics
 //!
@@ -250,7 +285,7 @@
 //! [`peer_addr`](EndpointLayer::peer_addr).
 //!
 //! If the peer is among [`trusted_proxies`](EndpointLayer::trusted_proxies), `client.address` is the last address in
-//! `Forwarded`, else in `X-Forwarded-For`, that is no trusted proxy, and `network.peer.address` is the proxy's. The
+//! `Forwarded`, else in `X-Forwarded-For`, that is no trusted proxy; the span's `network.peer.address` is the proxy's. The
 //! headers of all other peers are ignored, because a client can send any.
 //!
 //! A caller's `traceparent` is continued. With `http.public_endpoint` a new trace starts instead, unless the peer is a
@@ -266,11 +301,56 @@
 //! | axum 0.8 | `Router::new().route(..).layer(monitor.layer())` |
 //! | axum 0.7 | The same, with `monitor.layer().route(..)`: the hook reads that axum's `MatchedPath` from `parts.extensions`. |
 //! | tonic | `Server::builder().layer(monitor.layer())`; see [below](#grpc). |
-//! | hyper | The layer around the service, and `hyper_util::service::TowerToHyperService` around both; see the example `hyper_service`. |
+//! | hyper 1 | The layer around the service, and `hyper_util::service::TowerToHyperService` around both; see [below](#hyper). |
 //! | warp 0.4 | `layer.layer(warp::service(filter))`, served by hyper, with a `route` hook. |
 //! | salvo 1 | `Router::new().hoop(layer.compat())`, with a `route` hook. Requests that no route of that router takes do not reach the layer. |
 //! | `lambda_http` 1 | `lambda_http::run(layer.layer(handler))`, with a `route` hook. Call `monitor.flush(..)` before the handler returns: nothing runs between invocations. |
 //! | poem, actix-web, rocket | Their middleware has request types of its own, so the layer cannot stand there. Requests are recorded at a tower service, for example one that poem mounts by `.compat()`. Handlers use [`Monitor::span`](crate::Monitor::span), queries and outgoing calls as everywhere. |
+//!
+//! # hyper
+//!
+//! hyper has no router and does not show the peer's address to the service. A `route` hook names the routes, and
+//! [`PeerAddr`] in the request's extensions is the address:
+//!
+//! ```no_run
+//! use std::convert::Infallible;
+//! use http::{Request, Response};
+//! use hyper::body::Incoming;
+//! use hyper_util::rt::{TokioExecutor, TokioIo};
+//! use hyper_util::{server::conn::auto::Builder, service::TowerToHyperService};
+//! use tower::{Layer, ServiceBuilder, service_fn};
+//! use watchpost::http::PeerAddr;
+//!
+//! async fn handle(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
+//!     Ok(Response::new(format!("hello {}", request.uri().path())))
+//! }
+//!
+//! # async fn example(monitor: watchpost::Monitor) -> std::io::Result<()> {
+//! let layer = monitor.layer().route(|parts| match parts.uri.path() {
+//!     "/" => Some("/".into()),
+//!     path if path.starts_with("/hello/") => Some("/hello/{name}".into()),
+//!     _ => None, // `_unmatched`
+//! });
+//! let service = layer.layer(service_fn(handle));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//! loop {
+//!     let (stream, peer) = listener.accept().await?;
+//!     let service = ServiceBuilder::new()
+//!         .map_request(move |mut request: Request<Incoming>| {
+//!             request.extensions_mut().insert(PeerAddr(peer.ip()));
+//!             request
+//!         })
+//!         .service(service.clone());
+//!     tokio::spawn(async move {
+//!         let server = Builder::new(TokioExecutor::new());
+//!         server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).await
+//!     });
+//! }
+//! # }
+//! ```
+//!
+//! The example `hyper_service` has in addition a graceful shutdown. Uploads that break off are recorded as `cancelled` or
+//! by the service's own response, because the layer can look into axum's bodies only.
 //!
 //! # gRPC
 //!

@@ -135,6 +135,50 @@
 //!
 //! `watchpost_metrics_truncated_total` counts labels that were cut or left out. No call fails or returns an error.
 //!
+//! # Which series exist before the first event
+//!
+//! Prometheus computes an increase from two values, so it misses the first event of a series that begins with 1. These
+//! series are there from the start, with the value 0:
+//!
+//! | series | from when |
+//! |---|---|
+//! | `watchpost_records_emitted_total`, `_delivered_total` by `signal`; `_dropped_total` by `signal` and `reason` | every label set, when the monitor is built |
+//! | `watchpost_spans_lost_total` by `reason`, `watchpost_traces_over_budget_total`, `watchpost_errors_unrouted_total`, `watchpost_worker_restarts_total`, `watchpost_metrics_refused_total`, `_truncated_total`, `watchpost_serve_connections_closed_total` by `reason` | the same |
+//! | a metric of your own: `metrics.counter("orders").build()` | without labels, when it is built |
+//! | a label set of your own: `orders.with([("kind", "gift")])` | when `with` is called, before the first `add` |
+//! | `http_server_*`, `watchpost_http_*`, `watchpost_errors_total`, `watchpost_hook_panics_total`, `watchpost_long_polls_total` | without labels, when the monitor is built; with labels, from the first event |
+//! | `db_client_*`, `http_client_*`, `rpc_*`, `gen_ai_client_*`, `watchpost_request_*` | with the first event |
+//!
+//! The series without labels is the base from which `with` makes the others. It starts at 0 and leaves the page when the
+//! metric gets its first series with labels, unless a value was recorded in the base itself:
+//!
+//! ```text
+//! http_server_request_duration_seconds_count 0
+//! ```
+//!
+//! becomes
+//!
+//! ```text
+//! http_server_request_duration_seconds_count{http_request_method="GET",http_response_status_code="200",http_route="/",..} 1
+//! ```
+//!
+//! So create the label sets that you alert on at the start:
+//!
+//! ```
+//! # #[cfg(feature = "testing")] {
+//! # let metrics = watchpost::metrics::Metrics::standalone();
+//! let rejected = metrics.counter("orders.rejected").build();
+//! for reason in ["stock", "payment"] {
+//!     let _at_zero = rejected.with([("reason", reason)]);
+//! }
+//! assert!(metrics.render().contains("orders_rejected_total{reason=\"stock\"} 0\n"));
+//! # }
+//! ```
+//!
+//! Except for those in the first two rows, a series that stays at 0 leaves the page after `metrics.idle_after`, as any
+//! [idle series](#when-a-series-is-removed) does. A query that does not depend on the 0 finds new series as well, such as
+//! the first 500 of a route: `increase(x[5m]) > 0 or (x unless x offset 5m) > 0`.
+//!
 //! # When a series is removed
 //!
 //! A series that was not used for `metrics.idle_after` (one hour) is no longer exposed. Its memory is freed once its
@@ -143,9 +187,6 @@
 //! Some series are kept however long they are idle: an up-down counter that is not 0, a gauge that was changed by `add`
 //! and is not 0, and the overflow series. A gauge that is only set is removed after `idle_after`: set it from time to
 //! time, or raise `idle_after`.
-//!
-//! The series without labels, from which `with` makes others, is exposed only if a value was recorded in it or it is
-//! the only one of its metric.
 //!
 //! # Exemplars
 //!

@@ -31,23 +31,31 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 //! ```
 //!
-//! The example `tracing_spans` prints its kept traces, each with the reason why it was kept:
+//! [`KeptTrace`] implements `Display`, which writes the spans as a tree. This is the trace of a request whose call to
+//! another service failed:
 //!
 //! ```text
-//! 68696f698df80b1d0ad36cdd19c7284f (head)
-//!   pack 6.2ms
-//!     - begin to pack
-//!     fetch 3.3ms
-//!     print_label 2.6ms
-//!     check the payment 18.7µs
-//!     notify_customer 2.1ms
-//!       write a mail 60.3µs
-//!         - mail written
-//! 728b86b5e747b02723fe47a0224edbb3 (error)
-//!   send 33.7µs no van
+//! 6433a40f5c269d2370d079855ba45d49 (error)
+//!   POST /orders/{id} 28.9ms error: 503
+//!     - loading the order
+//!     SELECT orders 4.2ms
+//!     charge 21.5ms
+//!       POST /v1/charges/{id} 21.3ms failed: connection_reset
+//!     UPDATE orders 2.2ms error: 40001
 //! ```
 //!
-//! Lines with a dash are events. `head` is a trace that was sampled when it began.
+//! The word in parentheses is the [reason](#which-traces-are-kept) why the trace was kept. Lines with a dash are events.
+//! A span that did not complete has its outcome or `error` after the duration. A program prints its traces with
+//!
+//! ```
+//! # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build().unwrap();
+//! for trace in monitor.recent_traces() {
+//!     println!("{trace}");
+//! }
+//! ```
+//!
+//! A request that is a root has a log record when it ends. Roots of other kinds, such as `monitor.span("pack")`, have
+//! none: only the `tracing` events in them are log records. Log such an event at the end if you need one.
 //!
 //! # When a span ends
 //!
@@ -66,19 +74,34 @@
 //!
 //! # Which traces are kept
 //!
-//! Every span that the setting `trace.level` admits is recorded. The decision to keep a trace is made when its root ends. The root's attribute
-//! `watchpost.kept` has the reason:
+//! Sampling selects the traces that are kept. There are two kinds, and this crate uses both:
 //!
-//! | reason | the trace | limit |
-//! |---|---|---|
-//! | [`Panic`](crate::KeepReason::Panic), [`Timeout`](crate::KeepReason::Timeout), [`Error`](crate::KeepReason::Error), [`Captured`](crate::KeepReason::Captured) | its code panicked, its time ran out, its root failed, or an error was captured in it | 1 MiB a second |
-//! | [`Slow`](crate::KeepReason::Slow) | took longer than 99 of 100 recent requests of its route (after 500 requests), or than [`slow_trace_threshold`](crate::MonitorBuilder::slow_trace_threshold) | 1 MiB a second |
-//! | [`Parent`](crate::KeepReason::Parent), [`Head`](crate::KeepReason::Head) | was sampled: by its caller, or by its ID, at the [ratio](crate::MonitorBuilder::trace_ratio), so that services with the same ratio sample the same traces | [100 a second](crate::MonitorBuilder::max_traces_per_second) |
+//! - **Head sampling** decides when the trace starts, before anything is known about it: by the caller's decision, or by a
+//!   ratio of all trace IDs. The decision is sent on to other services in the sampled flag of `traceparent`.
+//! - **Tail sampling** decides when the root of the trace ends, by what happened in it: it panicked, failed, timed out or
+//!   was slow. It needs all spans until then, so every span that the setting `trace.level` admits is recorded, whatever
+//!   head sampling decided. It sees the spans of this process only: no collector is needed for it, and the other services
+//!   of the trace decide for themselves.
 //!
-//! The first two rows apply at a ratio of 0, too. Exemplars name kept traces only.
+//! A trace is kept if either of them selects it. The root's attribute `watchpost.kept` has the reason, the first one in
+//! this order that applies:
 //!
-//! Of all spans, only the root's status is a reason. A trace in which a child span failed and the root succeeded is
-//! kept by sampling only, regardless of the child's source. To keep such a trace, capture the error.
+//! | reason | sampling | the trace | limit |
+//! |---|---|---|---|
+//! | [`Panic`](crate::KeepReason::Panic) | tail | its code panicked | 1 MiB a second, for all reasons of tail sampling together |
+//! | [`Timeout`](crate::KeepReason::Timeout) | tail | its time ran out | the same |
+//! | [`Error`](crate::KeepReason::Error) | tail | its root failed | the same |
+//! | [`Captured`](crate::KeepReason::Captured) | tail | an error was captured in it | the same |
+//! | [`Slow`](crate::KeepReason::Slow) | tail | its request took longer than 99 of 100 recent ones of its route, after the first 500; with [`slow_trace_threshold`](crate::MonitorBuilder::slow_trace_threshold), its root of any kind took at least that long instead | the same |
+//! | [`Parent`](crate::KeepReason::Parent) | head | its caller sampled it | [100 traces a second](crate::MonitorBuilder::max_traces_per_second), for both reasons of head sampling together |
+//! | [`Head`](crate::KeepReason::Head) | head | its ID is within the [ratio](crate::MonitorBuilder::trace_ratio); services with the same ratio sample the same traces | the same |
+//!
+//! At a ratio of 1, the default, head sampling keeps all traces up to its limit; at a ratio of 0, tail sampling alone
+//! decides. The exemplars of request durations name kept traces. Those of other histograms are taken while the trace is
+//! still open, so they name traces that head sampling selected.
+//!
+//! Only the root's status counts as a failure of the trace. If a child span failed and the root succeeded, tail sampling
+//! does not keep the trace. To keep it, capture the error.
 //!
 //! # Attributes and limits
 //!

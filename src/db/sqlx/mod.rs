@@ -51,6 +51,24 @@
 //! feature that layer enables them at `DEBUG`, regardless of which events are logged. The events do not report how a
 //! query ended (`watchpost_outcome` is `unknown`) or in which system (`other_sql`), and there are no spans. A query
 //! that an adapter or a guard records is not recorded again.
+//!
+//! # Statements that SQLx runs by itself
+//!
+//! When it opens a connection, SQLx runs statements of its own before the adapter has the connection. They are recorded
+//! from the events, so beside an instrumented pool [`monitor.queries()`](crate::Monitor::queries) has rows with the system
+//! `other_sql` and without a route. With `SQLite` it is one for each new connection, whose text has the pragmas of the
+//! connect options:
+//!
+//! ```text
+//! QueryStats { system: OtherSql, summary: "PRAGMA foreign_keys", text: "PRAGMA foreign_keys = ON", calls: 1, rows: 0, .. }
+//! ```
+//!
+//! ```text
+//! db_client_operation_duration_seconds_count{db_query_summary="PRAGMA foreign_keys",db_system_name="other_sql",watchpost_outcome="unknown"} 1
+//! ```
+//!
+//! An instrumented pool does not need the events. To leave these rows out, disable the events in the connect options:
+//! `SqliteConnectOptions::new().disable_statement_logging()`.
 
 mod affected;
 mod connection;
