@@ -6,7 +6,7 @@ use std::fmt;
 /// An error from setting up, serving or shutting down a monitor.
 ///
 /// Recording functions never return this type: records that they drop are counted. A configuration error lists every
-/// problem that was found, one per line, with secrets masked.
+/// problem that was found, one per line, with secrets redacted.
 ///
 /// # Design
 ///
@@ -93,7 +93,7 @@ impl Error {
         self.0.kind == Category::Runtime
     }
 
-    /// Returns the problems of an invalid configuration, each with its key, its masked value, its source and the fix.
+    /// Returns the problems of an invalid configuration, each with its key, its redacted value, its source and the fix.
     /// Empty for other errors.
     pub fn problems(&self) -> &[String] {
         &self.0.problems

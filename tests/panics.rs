@@ -1,4 +1,4 @@
-//! Each panic is captured once, whatever catches it. This is a process of its own, since it has one panic hook.
+//! Each panic is captured once, also if a layer catches it. This is a process of its own, since it has one panic hook.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -280,7 +280,7 @@ contentmax listens on http://{address}
   traces      sent to OTEL_EXPORTER_OTLP_ENDPOINT if it is set, for example http://localhost:4318
   errors      log lines with an `event_id`; sent to the Sentry of SENTRY_DSN if it is set
   data        {} ({kept})
-  visitors    {traffic} requests per second, some of which fail on purpose (--traffic 0: none)
+  visitors    {traffic} requests per second; some fail on purpose (--traffic 0: none)
   stop        ctrl-c",
         directory.display(),
     );

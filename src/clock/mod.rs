@@ -12,7 +12,7 @@ pub(crate) use self::nanos::{Nanos, nanos, seconds};
 
 /// The clock of a monitor. Cheap to clone; clones share the anchor.
 ///
-/// Durations, time-outs and back-off use [`now`](Self::now), which is independent of steps of the wall clock. Wall time
+/// Durations, timeouts and back-off use [`now`](Self::now), which is independent of steps of the wall clock. Wall time
 /// is an anchor plus the monotonic reading. The worker renews the anchor, so that log records follow a step of the wall
 /// clock within about a second, and durations never do.
 #[derive(Debug, Clone)]

@@ -2,20 +2,20 @@ use std::fmt;
 
 /// The effective settings and the source of each. Returned by [`Monitor::settings`](crate::Monitor::settings).
 ///
-/// `Display` prints one setting per line, as TOML: `key = value  # origin`. Secrets are masked.
+/// `Display` prints one setting per line, as TOML: `key = value  # origin`. Secrets are redacted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings(pub(super) Vec<ResolvedSetting>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ResolvedSetting {
     pub(super) key: &'static str,
-    /// The value as TOML, masked if it is a secret.
+    /// The value as TOML, redacted if it is a secret.
     pub(super) value: Option<String>,
     pub(super) origin: String,
 }
 
 impl Settings {
-    /// Returns the value of a key as TOML, masked if it is a secret. `None` if the setting has no value or the key does
+    /// Returns the value of a key as TOML, redacted if it is a secret. `None` if the setting has no value or the key does
     /// not exist.
     pub fn value(&self, key: &str) -> Option<&str> {
         self.find(key)?.value.as_deref()

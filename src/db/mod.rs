@@ -176,8 +176,8 @@
 //! has 12 lines on the metrics page. The text of a statement is never a label.
 //!
 //! A statement that never fails has one series, `completed`. Each further outcome that occurs adds one, and so does each
-//! further pair of `error_type` and code. A service with 100 statements on one database, ten of which have failed in two
-//! ways each, has 120 series of `db_client_operation_duration_seconds`, in 1,440 lines.
+//! further pair of `error_type` and code. A service with 100 statements on one database, where ten have failed in two ways
+//! each, has 120 series of `db_client_operation_duration_seconds`, in 1,440 lines.
 //!
 //! # Cardinality limits
 //!
@@ -188,7 +188,7 @@
 //! | bytes of a summary as a label | 80 | cut after a whole word, with `…` |
 //! | bytes of `db_response_status_code` | 32 | cut |
 //! | databases of a monitor | 64 | count only under their system |
-//! | pools of a monitor | 64 | count as the pool `_other`: waits and time-outs, but no connections |
+//! | pools of a monitor | 64 | count as the pool `_other`: waits and timeouts, but no connections |
 //! | digests of a monitor | 1,000, and 1 MiB of their texts | statements count as `_other` of their database, also in [`monitor.queries()`](crate::Monitor::queries) |
 //! | bytes of a statement that are read | 64 KiB | ignored |
 //! | bytes of the normalized text | 2 KiB | cut, with `…` |

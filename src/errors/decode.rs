@@ -1,4 +1,4 @@
-//! Decodes a record of the queue to an event. Texts are scrubbed here, before anything stores them.
+//! Decodes a record of the queue to an event. Texts are redacted here, before anything stores them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -89,7 +89,7 @@ fn system_time(wall: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(wall)
 }
 
-/// The scrubbed tags. Scrubbing can make two keys equal; the last value is kept.
+/// The redacted tags. Redaction can make two keys equal; the last value is kept.
 fn tags(record: &ErrorRecord<'_>) -> Vec<(String, String)> {
     let mut tags: Vec<(String, String)> = Vec::new();
     for (key, value) in record.tags.iter() {

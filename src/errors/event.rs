@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use crate::model::{Attributes, EventId, Level, SpanId, TraceId};
 
-/// A captured error as every sink receives it: scrubbed, with the known data of its request.
+/// A captured error as every sink receives it: redacted, with the known data of its request.
 ///
 /// A text is empty, and an ID nil, where a value is unknown. [`before_send`](crate::MonitorBuilder::before_send) gets
 /// an event before it is sent, and [`ErrorGroup::sample`](crate::errors::ErrorGroup::sample) is one.

@@ -124,7 +124,7 @@
 //! # What a capture costs
 //!
 //! On the caller's thread, a capture formats a few texts and copies them into the queue. It waits for nothing;
-//! scrubbing, grouping and storing happen on the worker's thread.
+//! redacting, grouping and storing happen on the worker's thread.
 //!
 //! A backtrace costs ten times as much. So it is captured for the first five errors of one type at one location,
 //! and its frames are resolved on the worker. Meanwhile other captures get no backtrace: the standard library
@@ -219,7 +219,7 @@
 //!
 //! # What is redacted
 //!
-//! Every text is scrubbed on the worker's thread before anything keeps or sends it: values under sensitive keys,
+//! Every text is redacted on the worker's thread before anything keeps or sends it: values under sensitive keys,
 //! and secrets with a known form. Query strings keep parameter names; values are redacted. See
 //! [`logs`](crate::logs#what-is-redacted).
 

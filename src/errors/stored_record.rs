@@ -1,4 +1,4 @@
-//! The records of the store: scrubbed events, and the frames of their backtraces.
+//! The records of the store: redacted events, and the frames of their backtraces.
 //!
 //! A later release reads the records of an earlier one, so a form never changes: a new form gets a new number.
 

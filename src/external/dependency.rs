@@ -27,7 +27,7 @@ pub struct Dependency {
     pub calls: u64,
     /// Calls that got no response, or a 5xx or 429.
     pub errors: u64,
-    /// Errors that were time-outs.
+    /// Errors that were timeouts.
     pub timeouts: u64,
     /// Calls that were dropped before the end of the response.
     pub cancelled: u64,

@@ -42,7 +42,7 @@ impl CallEnd {
         }
     }
 
-    /// The client returned an error. The outcome is a time-out if the error is one.
+    /// The client returned an error. The outcome is a timeout if the error is one.
     pub(super) fn failed<E: 'static>(
         status: Option<u16>,
         error: &E,

@@ -279,7 +279,7 @@ impl CallGuard {
     ///
     /// The `error_type` is a word such as `connection_refused` or `timeout` if the error, or one of its sources, is of
     /// `std`, tokio, tower, hyper or reqwest, or if it is boxed; otherwise it is the name of the error's type. The
-    /// error's text is not recorded, since it may contain the URL. Use [`time_out`](Self::time_out) for a time-out that
+    /// error's text is not recorded, since it may contain the URL. Use [`time_out`](Self::time_out) for a timeout that
     /// the error does not show.
     pub fn fail<E: 'static>(mut self, error: &E) {
         let end = CallEnd::failed(self.status, error, self.error_types.as_deref());

@@ -45,9 +45,9 @@
 //! | `http_client_request_duration_seconds` | by method, server, service, status, outcome and `error_type` |
 //! | `http_client_active_requests` | by method and server |
 //! | `watchpost_external_rate_limit_*` | by service and window: `limit`, `remaining`, `reset_seconds`, `used_ratio`, `exhausted_in_seconds` |
-//! | [`Monitor::dependencies`](crate::Monitor::dependencies) | by service: rate, errors, time-outs, p95, the last error, limits, and the state with its reason |
+//! | [`Monitor::dependencies`](crate::Monitor::dependencies) | by service: rate, errors, timeouts, p95, the last error, limits, and the state with its reason |
 //!
-//! After five calls of the client above, the last of which got a 503, the metrics contain:
+//! After five calls of the client above, where the last one got a 503, the metrics contain:
 //!
 //! ```text
 //! http_client_request_duration_seconds_sum{error_type="503",http_request_method="GET",http_response_status_code="503",network_protocol_version="1.1",server_address="pay.example.com",server_port="443",service_peer_name="payments",watchpost_outcome="completed"} 0.038700214
@@ -98,14 +98,14 @@
 //! |---|---|
 //! | `completed` | A response was received, with any status. From 400 on, the status is an error of the span. |
 //! | `failed` | The client returned an error. |
-//! | `timeout` | The client or the response body returned an error that is a time-out. |
-//! | `cancelled` | The future was dropped before the response arrived: the host's own client disconnected, or a time-out around the call expired. |
+//! | `timeout` | The client or the response body returned an error that is a timeout. |
+//! | `cancelled` | The future was dropped before the response arrived: the host's own client disconnected, or a timeout around the call expired. |
 //! | `body_dropped` | The response body was dropped before its end, and before all bytes arrived that it or `Content-Length` declares. |
 //! | `body_error` | The response body returned an error, or ended with a different number of bytes than declared. |
 //! | `panicked` | Code in the call panicked. |
 //! | `upgraded` | The response was a 101, which turns the connection into a WebSocket or a tunnel. |
 //!
-//! A time-out *around* the layer drops the call, which looks like a client that disconnected. A time-out *inside* of
+//! A timeout *around* the layer drops the call, which looks like a client that disconnected. A timeout *inside* of
 //! the layer is an error that is recognized.
 //!
 //! # How errors are classified

@@ -5,3 +5,6 @@ pub mod beside {}
 
 #[doc = include_str!("cost.md")]
 pub mod cost {}
+
+#[doc = include_str!("glossary.md")]
+pub mod glossary {}

@@ -142,7 +142,7 @@
 //!
 //! `/livez` and `/readyz` have one word and can be open to anyone. `/health` shows the overall status to anyone;
 //! names of checks, versions and error texts are for clients that its [`Access`](crate::Access) admits. The texts
-//! of checks are scrubbed of secrets with a known form and cut at 1 KiB. Responses have `Cache-Control: no-store`.
+//! of checks are redacted, where a secret has a known form, and cut at 1 KiB. Responses have `Cache-Control: no-store`.
 //! Requests to the endpoints are excluded from the service's own metrics, log records and traces.
 
 mod body;

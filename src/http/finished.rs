@@ -18,7 +18,7 @@ pub struct FinishedRequest<'a> {
     pub outcome: Outcome,
     /// Whether it counts into the error rate.
     pub failed: bool,
-    /// From the call of the service to the end of the response's body, or to whatever else ended the request.
+    /// From the call of the service to the end of the response's body, or to the other event that ended the request.
     pub duration: Duration,
     /// From the call of the service to the response's headers; `None` without them.
     pub time_to_headers: Option<Duration>,

@@ -70,7 +70,7 @@
 //! | `Router::new().merge(routes).layer(monitor.layer()).fallback(not_found)` | Requests to the fallback are not recorded. |
 //! | `monitor.layer().layer(router)` | Every request is recorded, and none has a route. A notice says so after 100 responses. |
 //!
-//! Layers that are added after it lie outside: a time-out there drops the request, which is then `cancelled`, and a
+//! Layers that are added after it lie outside: a timeout there drops the request, which is then `cancelled`, and a
 //! response that they make is not recorded. Layers that were added before lie inside, and what they respond is recorded.
 //!
 //! The layer may lie inside another one of the same monitor, for example in a router that is merged. The outer layer
@@ -80,13 +80,13 @@
 //!
 //! # How a request can end
 //!
-//! Each request has one [outcome](crate::Outcome), whatever the service, its bodies or the hooks do:
+//! Each request has exactly one [outcome](crate::Outcome):
 //!
 //! | `watchpost_outcome` | how the request ended | status | `error_type` | error rate, level ERROR |
 //! |---|---|---|---|---|
 //! | `completed` | The server has taken the response to its last byte. | yes | the status, if it is 5xx | if the status is 5xx |
 //! | `timeout` | As `completed`, with status 408 or one of [`timeout_statuses`](EndpointLayer::timeout_statuses). | yes | the status if it is 5xx, else `timeout` | if the status is 5xx |
-//! | `timeout` | The service returned a time-out error, such as tower's `Elapsed`. | none | `timeout` | yes |
+//! | `timeout` | The service returned a timeout error, such as tower's `Elapsed`. | none | `timeout` | yes |
 //! | `upgraded` | The connection became a WebSocket or a tunnel. | 101, or 2xx to CONNECT | none | no |
 //! | `cancelled` | The service's future was dropped before it gave a response: the client left, or an outer layer gave up. | none | none | no |
 //! | `upload_aborted` | The client left while it sent the request's body. | none | none | no |
@@ -97,7 +97,7 @@
 //!
 //! For gRPC a failed [status](#grpc) takes the place of 5xx. The [`classify`](EndpointLayer::classify) hook can make any
 //! response a failure; its `error_type` is then `failure`. Log records of failures have the level ERROR, all others
-//! INFO. The traces of failures, time-outs and slow requests are kept whatever the sampling ratio, within a budget.
+//! INFO. The traces of failures, timeouts and slow requests are kept at any sampling ratio, within a budget.
 //!
 //! This is the error rate in the query language of Prometheus. A 408 has an `error_type`; the second condition leaves it
 //! out:

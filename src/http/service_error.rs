@@ -9,7 +9,7 @@ use tower::timeout::error::Elapsed;
 
 use crate::model::{Outcome, catch_panic};
 
-/// `timeout` where the error, or a source of it, is a time-out of tower, tokio or the system; else `failed`.
+/// `timeout` where the error, or a source of it, is a timeout of tower, tokio or the system; else `failed`.
 #[cold]
 pub(super) fn outcome<E: 'static>(error: &E) -> Outcome {
     // `source` is the host's code, and would not run without this layer.

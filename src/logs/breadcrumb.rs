@@ -7,7 +7,7 @@ use crate::model::Level;
 use crate::model::codec::Reader;
 use crate::trace::{AttributeValue, callsites, event, log_event};
 
-/// Decodes and scrubs the record of an event, which may have been cut.
+/// Decodes and redacts the record of an event, which may have been cut.
 pub(crate) fn decode_breadcrumb(record: &[u8]) -> Option<EventBreadcrumb> {
     let mut reader = Reader::new(record);
     let metadata = callsites::metadata(reader.u32()? & !event::SHORTENED)?;

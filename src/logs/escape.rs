@@ -102,7 +102,7 @@ fn ordinary(text: &[u8]) -> usize {
     }
     match text.last_chunk() {
         _ if tail.is_empty() => text.len(),
-        // The last eight bytes, some of which were examined before.
+        // The last eight bytes. Some of them were examined before.
         Some(word) => first_special(*word).map_or(text.len(), |at| text.len() - WORD + at),
         None => {
             let special = |byte: &u8| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\');

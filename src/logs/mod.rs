@@ -52,7 +52,7 @@
 //! has the IDs of the request if the task runs in a `tracing` span of the request.
 //!
 //! A record is one line of at most 16 KiB. Control characters are escaped in every text. A text that is too long is
-//! cut after it is scrubbed, an attribute without room is left out, and the record then has `truncated`. Path,
+//! cut after it is redacted, an attribute without room is left out, and the record then has `truncated`. Path,
 //! query and user agent of a request have at most 4 KiB each, so that no client can make a record too large.
 //!
 //! Each key is unique. If fields, attributes, tags or extra attributes share a name, the last one is kept. A field or

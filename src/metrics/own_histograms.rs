@@ -1,4 +1,4 @@
-//! The names of this crate's own histograms, some of which are created with their first value.
+//! The names of this crate's own histograms. Some are created with their first value.
 
 use super::name::{InstrumentKind, typed_name};
 use crate::semconv;

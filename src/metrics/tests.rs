@@ -195,7 +195,7 @@ fn label_sets_beyond_the_limit_share_one_series_and_the_total_stays_exact() {
         ("b", 5, 996)
     );
     assert_eq!(diagnostics.notices().len(), 2);
-    // A handle of the overflow series stays one, whatever labels are added.
+    // A handle of the overflow series stays one if labels are added.
     a.with([("user", "x")]).with([("more", "y")]).add(1);
     assert_eq!(sum(&metrics.render(), "a_total").to_string(), "499501");
 }

@@ -8,7 +8,7 @@ use std::fmt;
 pub enum KeepReason {
     /// Code under the root panicked.
     Panic,
-    /// The root's outcome is a time-out.
+    /// The root's outcome is a timeout.
     Timeout,
     /// The root failed.
     Error,

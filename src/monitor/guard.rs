@@ -9,9 +9,15 @@ use crate::model::lock_for_status;
 /// The maximum time that dropping a guard takes.
 const DROP_FLUSH: Duration = Duration::from_millis(100);
 
-/// A guard that flushes the monitor when dropped, for at most 100 ms. It dereferences to the [`Monitor`].
+/// The handle that [`build`](crate::MonitorBuilder::build) and [`install`](crate::MonitorBuilder::install) return. It
+/// dereferences to the [`Monitor`].
 ///
-/// For an orderly shutdown, await [`Monitor::shutdown`] before dropping the guard.
+/// Keep it until the service ends: [the monitor ends with its last handle](Monitor#what-keeps-a-monitor-alive). So `let _ = builder.install()?;` drops it at once; write
+/// `let _monitor` or better `let monitor`. Dropping the guard flushes what is queued and blocks the thread for it, for at
+/// most 100 ms. For an orderly end, await [`Monitor::shutdown`] before, which has a deadline of your own and returns what
+/// became of every record.
+///
+/// `Monitor::clone(&monitor)` makes a handle for the state of the application; `monitor.clone()` does the same.
 #[must_use = "dropping the guard ends the monitor's work with a flush of at most 100 ms: keep it until the service ends"]
 #[derive(Debug)]
 pub struct MonitorGuard {

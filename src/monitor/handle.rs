@@ -21,6 +21,25 @@ use crate::trace::SpanBuilder;
 ///
 /// Several monitors in one process are independent: each has its own series, log records, IDs and worker.
 ///
+/// # What keeps a monitor alive
+///
+/// The handles: the [`MonitorGuard`](crate::MonitorGuard) that `build` and `install` return, and each clone of the
+/// `Monitor`. Layers, pages, instruments and other parts that were made from it do not. Keep the guard in `main` until the
+/// service has ended, and end with [`shutdown`](Self::shutdown). If `main` hands the monitor to a function that builds the
+/// router, pass `&Monitor` or a clone.
+///
+/// When the last handle is dropped, the monitor ends as if it were shut down:
+///
+/// | part | after the last handle |
+/// |---|---|
+/// | log records, traces, events for Sentry | what is queued is delivered in the background, for at most 1 s; new ones are dropped and counted with the reason `shutdown` |
+/// | `capture_error` | captures nothing and returns a nil ID; counted in `watchpost_errors_unrouted_total` |
+/// | requests through the layer | are served and counted in the metrics |
+/// | `/metrics` | responds, without the figures of the worker |
+/// | health checks | no longer run |
+/// | [`Monitor::current`], the extractor of axum | `None`, a response of 500 |
+/// | process globals | are free for the next monitor that is installed |
+///
 /// ```
 /// # fn main() -> watchpost::Result<()> {
 /// let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;

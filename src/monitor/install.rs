@@ -55,7 +55,7 @@ impl Monitor {
     /// let monitor = builder.build()?;
     /// tracing_subscriber::registry()
     ///     .with(monitor.tracing_layer())
-    ///     // .with(tracing_subscriber::fmt::layer()) and whatever else the host has
+    ///     // .with(tracing_subscriber::fmt::layer()) and further layers of the host
     ///     .init();
     /// println!("{}", monitor.install());
     /// # use watchpost::{Global, GlobalState};

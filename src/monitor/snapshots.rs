@@ -85,7 +85,7 @@ impl Monitor {
         self.inner.doctor.findings()
     }
 
-    /// Returns the resolved settings, each with its value and its source. Secrets are masked.
+    /// Returns the resolved settings, each with its value and its source. Secrets are redacted.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
     }

@@ -15,7 +15,7 @@ struct CachedCallsite {
     number: u32,
     generation: u64,
     wanted: bool,
-    /// Whether the callsite represents records of the `log` crate, each of which has its own target.
+    /// Whether the callsite represents records of the `log` crate. Each of them has its own target.
     is_log: bool,
 }
 

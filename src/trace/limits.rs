@@ -1,4 +1,4 @@
-/// The limits of a span. Whatever exceeds a limit is dropped when the span is recorded, and the span counts what was
+/// The limits of a span. What exceeds a limit is dropped when the span is recorded, and the span counts what was
 /// dropped.
 ///
 /// Each limit has a ceiling: [`MAX_ATTRIBUTES`](Self::MAX_ATTRIBUTES) or [`MAX_VALUE_LENGTH`](Self::MAX_VALUE_LENGTH).

@@ -79,8 +79,8 @@
 //! - **Head sampling** decides when the trace starts, before anything is known about it: by the caller's decision, or by a
 //!   ratio of all trace IDs. The decision is sent on to other services in the sampled flag of `traceparent`.
 //! - **Tail sampling** decides when the root of the trace ends, by what happened in it: it panicked, failed, timed out or
-//!   was slow. It needs all spans until then, so every span that the setting `trace.level` admits is recorded, whatever
-//!   head sampling decided. It sees the spans of this process only: no collector is needed for it, and the other services
+//!   was slow. It needs all spans until then, so every span that the setting `trace.level` admits is recorded, also if
+//!   head sampling did not select the trace. It sees the spans of this process only: no collector is needed for it, and the other services
 //!   of the trace decide for themselves.
 //!
 //! A trace is kept if either of them selects it. The root's attribute `watchpost.kept` has the reason, the first one in
@@ -113,7 +113,7 @@
 //! | name | 1 KiB |
 //! | status message | 2 KiB |
 //!
-//! Whatever exceeds a limit is dropped and counted. A span or an event with a truncated text has the attribute
+//! What exceeds a limit is dropped and counted. A span or an event with a truncated text has the attribute
 //! `watchpost.truncated`. Each key occurs once: the value that was set last replaces earlier ones. This applies to
 //! `span.record`, to fields with the same name, and to hooks that set an attribute of the request again.
 //!

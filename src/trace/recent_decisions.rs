@@ -1,4 +1,4 @@
-//! The recently kept traces, for ended spans of which only the trace ID is known.
+//! The recently kept traces, for ended spans whose trace is known by its ID alone.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -133,9 +133,11 @@ impl Lines<'_, '_> {
         let shown = prefix(text, MAX_TEXT);
         for character in shown.chars() {
             let is_control = character.is_control();
-            self.f.write_char(if is_control { ' ' } else { character })?;
+            self.f
+                .write_char(if is_control { ' ' } else { character })?;
         }
-        self.f.write_str(if shown.len() < text.len() { "…" } else { "" })
+        self.f
+            .write_str(if shown.len() < text.len() { "…" } else { "" })
     }
 
     fn end(self) -> fmt::Result {
@@ -206,7 +208,12 @@ mod tests {
         }
     }
 
-    fn ended(mut span: Span, status: SpanStatus, message: &str, attributes: &[(&str, &str)]) -> Span {
+    fn ended(
+        mut span: Span,
+        status: SpanStatus,
+        message: &str,
+        attributes: &[(&str, &str)],
+    ) -> Span {
         span.status = status;
         span.status_message = message.to_owned();
         let attributes = attributes.iter();
@@ -244,12 +251,25 @@ mod tests {
         let outcome = |outcome| (semconv::WATCHPOST_OUTCOME, outcome);
         let kind = |kind| (semconv::ERROR_TYPE, kind);
         let text = print(vec![
-            with_event(ended(span(1, 0, "POST /orders"), Error, "", &[kind("500")]), "loading"),
+            with_event(
+                ended(span(1, 0, "POST /orders"), Error, "", &[kind("500")]),
+                "loading",
+            ),
             span(2, 1, "pack"),
             ended(span(3, 2, "send"), Error, "no van", &[kind("&str")]),
             ended(span(4, 1, "mail"), Unset, "", &[outcome("cancelled")]),
-            ended(span(5, 1, "pay"), Error, "", &[outcome("timeout"), kind("timeout")]),
-            ended(span(6, 1, "ask"), Error, "", &[outcome("failed"), kind("reset")]),
+            ended(
+                span(5, 1, "pay"),
+                Error,
+                "",
+                &[outcome("timeout"), kind("timeout")],
+            ),
+            ended(
+                span(6, 1, "ask"),
+                Error,
+                "",
+                &[outcome("failed"), kind("reset")],
+            ),
             ended(span(7, 2, "print"), Unset, "", &[outcome("completed")]),
         ]);
         let expected = "00000000000000000000000000000abc (error)
@@ -282,7 +302,10 @@ mod tests {
     closes it 1.0ms
   its own parent 1.0ms";
         assert_eq!(text, expected);
-        assert_eq!(print(Vec::new()), "00000000000000000000000000000abc (error)");
+        assert_eq!(
+            print(Vec::new()),
+            "00000000000000000000000000000abc (error)"
+        );
     }
 
     #[test]
@@ -291,7 +314,11 @@ mod tests {
         let chain = (1..=10_000).map(|id| span(id, id - 1, &format!("{long}\n{id}")));
         let text = print(chain.collect());
         assert_eq!(text.lines().count(), 1 + MAX_LINES + 1);
-        assert!(text.ends_with("\n  … 9800 more"), "{}", &text[text.len() - 80..]);
+        assert!(
+            text.ends_with("\n  … 9800 more"),
+            "{}",
+            &text[text.len() - 80..]
+        );
         assert!(text.lines().all(|line| line.len() < 200), "{text}");
 
         let text = print(vec![span(1, 0, "two\nlines\tand\u{1b}[31m")]);

@@ -11,8 +11,8 @@ use opentelemetry_sdk::trace::{SdkTracer, Span as SdkSpan};
 
 use super::layer_probe;
 
-/// The maximum number of `set_attribute` calls on one span that the SDK keeps. It keeps every call, including repeated
-/// calls for one key, of which the last counts. A span has fewer keys.
+/// The maximum number of `set_attribute` calls on one span that the SDK keeps. It keeps every call; if a
+/// key is set repeatedly, its last call counts. A span has fewer keys.
 pub(super) const MAX_SET: usize = 1024;
 
 thread_local! {

@@ -60,7 +60,7 @@
 //!
 //! The flush completes when the worker is done or at its deadline, whichever is first. A thread that runs only while
 //! something is pending keeps the deadline. So a deadline does not depend on a timer of the caller's runtime, on any
-//! runtime, or on the worker, which may be stuck. The blocking variants wait on a condition variable with a time-out.
+//! runtime, or on the worker, which may be stuck. The blocking variants wait on a condition variable with a timeout.
 //!
 //! A shutdown closes the record queue (later records count as emitted and as dropped with the reason `shutdown`) and
 //! delivers like a flush. At the deadline, the first thread that notices it closes the sinks: what is queued or in a

@@ -312,7 +312,7 @@ fn beside_a_propagator_that_panics() {
     assert!(std::panic::catch_unwind(fields).is_err());
 }
 
-/// An installed propagator keeps its headers, whatever the next monitor sets.
+/// An installed propagator keeps its headers when a later monitor sets others.
 fn another_propagator_beside_the_first() {
     let settings = std::env::temp_dir().join(format!("beside-prop-{}.toml", std::process::id()));
     std::fs::write(&settings, "[trace]\npropagators = [\"tracecontext\"]\n").unwrap();

@@ -260,7 +260,7 @@ async fn of_deadpool(postgres: &Postgres) -> Result<String, AnyError> {
     Ok(summary)
 }
 
-/// Statements of every kind, two of which are invalid.
+/// Statements of every kind. Two are invalid.
 async fn mixed<C: Session>(client: &Client<C>, id: i64) -> Result<(), AnyError> {
     let insert = client.prepare(INSERT).await?;
     same("rows", client.execute(&insert, &[&id, &"a name"]).await?, 1)?;

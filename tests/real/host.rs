@@ -68,7 +68,7 @@ impl Host {
         })
     }
 
-    /// Its log lines so far, each of which must be one JSON object.
+    /// Its log lines so far. Each must be one JSON object.
     pub(crate) fn lines(&self) -> Result<Vec<Value>, AnyError> {
         read_lines(&self.lines)
     }

@@ -342,7 +342,7 @@ async fn health(postgres: &mut Postgres) -> Result<String, AnyError> {
     )
     .await;
     postgres.server.go_on()?;
-    // Each connection has a server process of its own, of which one is suspended.
+    // Each connection has a server process of its own. One of them is suspended.
     let id: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
         .fetch_one(&well)
         .await?;

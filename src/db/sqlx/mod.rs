@@ -29,6 +29,29 @@
 //! *transaction`, write `&mut transaction`. Everything else is available through `as_sqlx`; statements executed there
 //! are not recorded.
 //!
+//! # In the state of axum
+//!
+//! [`Pool`] is cheap to clone, as SQLx's own is. Its parameter is the database, such as `sqlx::Postgres`:
+//!
+//! ```
+//! # #[cfg(feature = "axum")] {
+//! use axum::{Router, extract::{Path, State}, http::StatusCode, routing::get};
+//! use watchpost::{ResultExt, db::sqlx::Pool};
+//!
+//! #[derive(Clone)]
+//! struct App {
+//!     pool: Pool<sqlx::Postgres>, // from `monitor.db_pool(&PgPool::connect(&url).await?)`
+//! }
+//!
+//! async fn mail(State(app): State<App>, Path(id): Path<i64>) -> Result<String, StatusCode> {
+//!     let mail = sqlx::query_scalar("SELECT mail FROM orders WHERE id = $1").bind(id);
+//!     mail.fetch_one(&app.pool).await.capture().map_err(|_| StatusCode::NOT_FOUND)
+//! }
+//!
+//! let router: Router<App> = Router::new().route("/orders/{id}/mail", get(mail));
+//! # }
+//! ```
+//!
 //! # What a query is
 //!
 //! The execution of a statement, once its connection is acquired. The time to acquire the connection is recorded with
@@ -48,7 +71,7 @@
 //!
 //! If the pool is not instrumented, durations and [`monitor.queries()`](crate::Monitor::queries) come from the events
 //! that SQLx emits through `tracing`, if [`tracing_layer`](crate::Monitor::tracing_layer) receives them. With this
-//! feature that layer enables them at `DEBUG`, regardless of which events are logged. The events do not report how a
+//! feature that layer enables them at `DEBUG`, also if `log.level` does not log them. The events do not report how a
 //! query ended (`watchpost_outcome` is `unknown`) or in which system (`other_sql`), and there are no spans. A query
 //! that an adapter or a guard records is not recorded again.
 //!

@@ -68,7 +68,7 @@ fn known_error(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
         .or_else(|| reqwest::downcast(any))
 }
 
-/// Returns the cause of the first error in the chain that can be classified. A deeper time-out takes precedence.
+/// Returns the cause of the first error in the chain that can be classified. A deeper timeout takes precedence.
 fn classify_chain(error: &(dyn Error + 'static)) -> Option<&'static str> {
     let (mut next, mut cause) = (Some(error), None);
     // The number of steps is bounded, since a chain may be circular.
@@ -104,7 +104,7 @@ fn classify(error: &(dyn Error + 'static)) -> Option<&'static str> {
         .or_else(|| TextMatcher::matches(error, TONIC_TIMEOUT).then_some("timeout"))
 }
 
-/// The text of tonic's time-out error, whose type is private.
+/// The text of tonic's timeout error, whose type is private.
 const TONIC_TIMEOUT: &str = "Timeout expired";
 
 /// Compares an error's text with an expected one without allocating: holds the rest that is still expected.
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(classify(&reset), ErrorCause::Known("connection_reset"));
         let refused = io::Error::other(io(ErrorKind::ConnectionRefused));
         assert_eq!(classify(&refused), ErrorCause::Known("connection_refused"));
-        // A deeper time-out takes precedence.
+        // A deeper timeout takes precedence.
         let first = io::Error::new(ErrorKind::BrokenPipe, timed_out());
         assert_eq!(classify(&first), ErrorCause::Known("timeout"));
         assert_eq!(classify(&io::Error::other("why")), ErrorCause::Unknown);

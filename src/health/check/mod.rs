@@ -221,7 +221,7 @@ impl RegisteredCheck {
         }
     }
 
-    /// Takes the result of a run. Every text of a check passes here and is scrubbed.
+    /// Takes the result of a run. Every text of a check passes here and is redacted.
     fn finish_run(&self, run: u64, result: CheckResult) {
         let result = result.map_err(|error| scrubbed(&error)).map(|mut detail| {
             detail.warning = detail.warning.map(|warning| scrubbed(&warning));
@@ -286,7 +286,7 @@ fn panic_error(payload: &(dyn Any + Send)) -> String {
 
 /// A check's text without secrets, cut at [`MAX_OUTPUT`].
 ///
-/// It is scrubbed before it is cut, so that no secret loses the part by which it is recognized. A secret that is cut at
+/// It is redacted before it is cut, so that no secret loses the part by which it is recognized. A secret that is cut at
 /// [`MAX_READ`] is far more than the part that is kept.
 fn scrubbed(text: &str) -> String {
     let text = redact::text(prefix(text, MAX_READ));

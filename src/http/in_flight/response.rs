@@ -78,7 +78,7 @@ impl InFlightRequest {
         }
     }
 
-    /// Whether the response has no body by its method and status, whatever the body's type says.
+    /// Whether the response has no body by its method and status, even if the body's type has one.
     #[inline]
     pub(in crate::http) fn has_no_body(&self) -> bool {
         self.sent_method == Method::HEAD || matches!(self.status, Some(204 | 304))

@@ -159,7 +159,7 @@ impl Buf for Chunk {
     }
 }
 
-/// A future that panics when it is dropped, after `ready` polls of which the last may return an error.
+/// A future that panics when it is dropped, after `ready` polls. The last poll may return an error.
 struct BadDrop;
 
 impl Drop for BadDrop {

@@ -1,4 +1,4 @@
-//! The stacks: traces of which a tenth is kept, request metrics, errors to Sentry, and a log line per request.
+//! The stacks: traces, a tenth of them kept, request metrics, errors to Sentry, and a log line per request.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
