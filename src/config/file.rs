@@ -8,8 +8,8 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::mask;
-use super::source::{TextValue, ValueOrigin, problem};
-use super::suggest::{nearest, nearest_key};
+use super::source::{TextValue, ValueOrigin, problem, unknown_key_advice};
+use super::suggest::{suggest, suggest_key};
 use super::table::{SETTINGS, is_section, keys, position, sections};
 use super::value::{RawValue, TomlShape, TomlType};
 
@@ -133,12 +133,12 @@ impl Flattener<'_> {
                 None => {
                     // The value of an unknown key is never shown: it may be a secret.
                     let near = match value.get_ref() {
-                        DeValue::Table(_) => format!("[{}]", nearest(&path, sections())),
-                        _ => nearest_key(&path, keys()).to_owned(),
+                        DeValue::Table(_) => {
+                            suggest(&path, sections()).map(|near| format!("[{near}]"))
+                        }
+                        _ => suggest_key(&path, keys()).map(str::to_owned),
                     };
-                    let advice = format!(
-                        "the key is not known; write `{near}`, which is the nearest, or remove it"
-                    );
+                    let advice = unknown_key_advice(near.as_deref());
                     self.push(&mask::name(&path), mask::REDACTED, line, &advice);
                 }
             }

@@ -28,7 +28,8 @@
 //!
 //! [`MonitorBuilder`](crate::MonitorBuilder) takes one config struct for each section of keys, and has separate methods
 //! for the most common settings. A struct applies only the values that were set on it; the other settings come from the
-//! file and the environment.
+//! file and the environment. A value is set if its setter was called, or if its field was assigned and differs from the
+//! default: a field to which the default is assigned does not count as set.
 //!
 //! | keys | call | struct |
 //! |---|---|---|
@@ -47,6 +48,8 @@
 //!
 //! # A file
 //!
+//! A file has one table for each section of keys; every key may be left out:
+//!
 //! ```toml
 //! data_dir = "/var/lib/contentmax"
 //!
@@ -59,9 +62,26 @@
 //! requests = "errors"
 //! slow = "500ms"
 //!
+//! [errors]
+//! backtraces = "first"
+//!
 //! [http]
 //! trusted_proxies = ["10.0.0.0/8"]
 //! timeout_statuses = [504]
+//!
+//! [redact]
+//! keys = ["ticket"]
+//! paths = ["/invites/{token}"]
+//!
+//! [trace]
+//! sampler = "parentbased_traceidratio"
+//! sampler_arg = 0.1
+//! slow = "2s"
+//! level = "info,shop::db=debug"
+//!
+//! [otlp]
+//! endpoint = "http://collector:4318"
+//! timeout = "5s"
 //!
 //! [metrics.histograms]
 //! "http.server.request.duration" = [0.05, 0.1, 0.2, 0.4, 0.8]
@@ -69,6 +89,31 @@
 //!
 //! [worker]
 //! max_queue_bytes = "16MiB"
+//!
+//! [health]
+//! interval = "10s"
+//! timeout = "2s"
+//!
+//! [drain]
+//! wait = "5s"
+//! ```
+//!
+//! # The environment
+//!
+//! The same settings as variables, and the secrets, which do not belong in a file:
+//!
+//! ```sh
+//! WATCHPOST_CONFIG=/etc/contentmax/watchpost.toml
+//! WATCHPOST_SERVICE_VERSION=1.4.2
+//! WATCHPOST_LOG=info,hyper=warn
+//! WATCHPOST_HTTP_TRUSTED_PROXIES=10.0.0.0/8,192.168.0.0/16
+//! WATCHPOST_TRACE_SAMPLER_ARG=0.1
+//! WATCHPOST_METRICS_HISTOGRAMS="http.server.request.duration=0.05 0.1 0.2 0.4 0.8,http.server.request.body.size=off"
+//! WATCHPOST_SENTRY_DSN=https://0123456789abcdef@sentry.example.com/1
+//! WATCHPOST_ACCESS_TOKEN=fHkG2vXq8RzLw5TnYc7BdM3sJp9EaUiW
+//! OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318
+//! OTEL_EXPORTER_OTLP_HEADERS=x-tenant=contentmax
+//! OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=production,service.instance.id=pod-7
 //! ```
 //!
 //! # How values are written
@@ -96,8 +141,10 @@
 //!
 //! - a bad value in a variable that does not begin with `WATCHPOST_` (`OTEL_*`, `LOG_LEVEL`, `RUST_LOG`, `NODE_ENV`, ..),
 //!   since it may mean something to another program: the next source is used;
-//! - a variable that begins with `WATCHPOST_` and is not known;
-//! - a value of `trace.max_attributes` or `trace.max_value_length` above its ceiling: the ceiling is used.
+//! - a variable that begins with `WATCHPOST_` and is not known; a known name that resembles it is suggested, and beyond
+//!   20 such variables only their number is reported;
+//! - a value of `trace.max_attributes` or `trace.max_value_length` above its maximum: the maximum is used. For all other
+//!   settings, a value outside the range is an error.
 //!
 //! # The settings
 //!
@@ -209,6 +256,7 @@ pub(crate) use self::env::{Environment, program};
 pub(crate) use self::install::InstallConfig;
 pub(crate) use self::resolve::{ResolvedConfig, Sources, resolve};
 pub(crate) use self::service::ServiceConfig;
+pub(crate) use self::source::call_error;
 pub(crate) use self::suggest::suggest;
 
 use crate::errors::ErrorsConfig;

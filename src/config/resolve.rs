@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 
 use super::code::{CodeSettings, CodeValues};
 use super::settings::{ResolvedSetting, Settings};
-use super::source::{TextValue, ValueOrigin, problem};
-use super::suggest::{nearest, nearest_key};
+use super::source::{TextValue, ValueOrigin, problem, unknown_key_advice};
+use super::suggest::{suggest, suggest_key};
 use super::table::{FILE_VARIABLE, PREFIX, SETTINGS, Setting, keys, position};
 use super::value::RawValue;
 use super::variables::Variables;
@@ -60,6 +60,9 @@ struct Resolver {
     origins: Vec<ValueOrigin>,
     /// The settings for which some source has an invalid value, by index.
     bad: Vec<bool>,
+    /// The warning about a value that was lowered to its maximum, by the setting's index. A source that overrides the
+    /// value also replaces the warning.
+    lowered: Vec<Option<String>>,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
@@ -70,6 +73,7 @@ impl Default for Resolver {
             config: Config::default(),
             origins: vec![ValueOrigin::Default; SETTINGS.len()],
             bad: vec![false; SETTINGS.len()],
+            lowered: vec![None; SETTINGS.len()],
             problems: Vec::new(),
             warnings: Vec::new(),
         }
@@ -130,8 +134,9 @@ impl Resolver {
             problem(setting.key, &shown, origin, advice)
         };
         let warning = set(&mut self.config).map_err(|advice| report(&advice))?;
-        self.warnings
-            .extend(warning.map(|warning| report(&warning)));
+        if let Some(lowered) = self.lowered.get_mut(index) {
+            *lowered = warning.map(|warning| report(&warning));
+        }
         if let Some(earlier) = earlier {
             self.config.redact.add(earlier);
         }
@@ -218,16 +223,33 @@ impl Resolver {
 
     fn unknown_variables(&mut self, environment: &Environment) {
         let known = Variables::own_names();
-        let unknown = environment
+        let without_prefix = |name: &'_ str| name.strip_prefix(PREFIX).unwrap_or(name).to_owned();
+        // The prefix that all names share must not count as similarity.
+        let candidates: Vec<_> = known.iter().map(|name| without_prefix(name)).collect();
+        let mut unknown = environment
             .names_with(PREFIX)
-            .filter(|name| !known.contains(name))
-            .take(MAX_UNKNOWN);
-        for name in unknown {
-            let near = nearest(&name, known.iter().map(String::as_str));
+            .filter(|name| !known.contains(name));
+        for name in unknown.by_ref().take(MAX_UNKNOWN) {
+            let near = suggest(
+                &without_prefix(&name),
+                candidates.iter().map(String::as_str),
+            );
+            let advice = match near {
+                Some(near) => {
+                    format!("write `{PREFIX}{near}`, which is the nearest, or unset it")
+                }
+                None => "unset it".to_owned(),
+            };
             let name = mask::name(&name);
             self.warnings.push(format!(
-                "{name} = {} (variable {name}): the variable is not known; write `{near}`, which is the nearest, or unset it",
+                "{name} = {} (variable {name}): the variable is not known; {advice}",
                 mask::REDACTED
+            ));
+        }
+        let more = unknown.count();
+        if more > 0 {
+            self.warnings.push(format!(
+                "{more} more variables that begin with {PREFIX} are not known; unset them"
             ));
         }
     }
@@ -267,11 +289,17 @@ impl Resolver {
     fn trace_rules(&mut self, rules: Vec<(String, f64)>, call: &'static str) {
         let origin = ValueOrigin::Call(call);
         for (route, ratio) in &rules {
-            if !(0.0..=1.0).contains(ratio) {
-                let shown = mask::shown(&format!("{route} {ratio}"), false);
-                let advice = "the ratio is not a share; write a number from 0 to 1, such as `0.1`";
+            // The route is masked by itself: the `{` of a parameter must not hide the ratio.
+            let shown = format!("\"{} {ratio}\"", mask::name(route));
+            let mut report = |advice: &str| {
                 self.problems
                     .push(problem("trace.rules", &shown, &origin, advice));
+            };
+            if route.is_empty() {
+                report("the route is missing; write one such as `/orders/{id}` or `/api/*`");
+            }
+            if !(0.0..=1.0).contains(ratio) {
+                report("the ratio is not a share; write a number from 0 to 1, such as `0.1`");
             }
         }
         self.config.trace.rules.extend(rules);
@@ -347,16 +375,17 @@ impl Resolver {
                 origin: origin.to_string(),
             });
         }
+        let mut warnings = self.warnings;
+        warnings.extend(self.lowered.into_iter().flatten());
         Ok(ResolvedConfig {
             config: self.config,
-            warnings: self.warnings,
+            warnings,
             settings: Settings(settings),
         })
     }
 }
 
 fn unknown_key(key: &str, origin: &ValueOrigin) -> String {
-    let near = nearest_key(key, keys());
-    let advice = format!("the key is not known; write `{near}`, which is the nearest");
+    let advice = unknown_key_advice(suggest_key(key, keys()));
     problem(key, mask::REDACTED, origin, &advice)
 }

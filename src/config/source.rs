@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::error::Error;
+
 use super::mask;
 use super::table::own_variable;
 use super::value::RawValue;
@@ -54,4 +56,20 @@ impl fmt::Display for ValueOrigin {
 /// masked.
 pub(super) fn problem(key: &str, shown: &str, origin: &dyn fmt::Display, advice: &str) -> String {
     format!("{key} = {shown} ({origin}): {advice}")
+}
+
+/// Returns the error for the value that a call on a running monitor gave for a setting.
+pub(crate) fn call_error(key: &str, value: &str, call: &'static str, advice: &str) -> Error {
+    let shown = mask::shown(value, false);
+    Error::config(vec![problem(key, &shown, &ValueOrigin::Call(call), advice)])
+}
+
+/// Returns what to do about an unknown key. `near` is the known key that is probably meant.
+pub(super) fn unknown_key_advice(near: Option<&str>) -> String {
+    match near {
+        Some(near) => {
+            format!("the key is not known; write `{near}`, which is the nearest, or remove it")
+        }
+        None => "the key is not known; remove it".to_owned(),
+    }
 }

@@ -3,54 +3,57 @@
 /// The maximum number of characters of a name that are compared.
 const MAX_COMPARED: usize = 64;
 
-/// Returns the candidate with the smallest edit distance to `name`. Case is ignored, and `-` equals `_`.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> &'a str {
-    let name = plain(name);
-    candidates
-        .into_iter()
-        .min_by_key(|candidate| distance(&name, &plain(candidate)))
-        .unwrap_or_default()
-}
-
-/// Returns the [`nearest`] candidate, if it takes fewer edits than half the length of `name`.
+/// Returns the candidate with the smallest edit distance to `name`, if it takes fewer edits than half the length of
+/// `name`. Case is ignored, and `-` equals `_`.
 pub(crate) fn suggest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let near = nearest(name, candidates);
-    let edits = distance(&plain(name), &plain(near));
-    (!near.is_empty() && 2 * edits < plain(name).len()).then_some(near)
+    let name = plain(name);
+    let (edits, near) = nearest(&name, candidates)?;
+    (2 * edits < name.len()).then_some(near)
 }
 
-/// Returns the nearest of dotted keys. A key whose last part equals the last part of `key` counts as near.
-pub(super) fn nearest_key<'a>(
+/// Returns the dotted key that `key` probably means: the first key of the table `key`, else the key that takes at most
+/// two edits, else one with the same last part, else what [`suggest`] returns.
+pub(super) fn suggest_key<'a>(
     key: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,
-) -> &'a str {
-    // `key` may be the name of a table: the first key in it.
+) -> Option<&'a str> {
     let inside = |candidate: &&str| {
         let rest = candidate.strip_prefix(key);
         !key.is_empty() && rest.is_some_and(|rest| rest.starts_with('.'))
     };
     if let Some(first) = candidates.clone().into_iter().find(inside) {
-        return first;
+        return Some(first);
+    }
+    let name = plain(key);
+    let close = nearest(&name, candidates.clone())
+        .filter(|(edits, _)| *edits <= 2 && 2 * edits < name.len());
+    if let Some((_, near)) = close {
+        return Some(near);
     }
     let last = |key: &str| plain(key.rsplit('.').next().unwrap_or(key));
     let wanted = last(key);
-    let is_near = candidates.clone().into_iter().any(|candidate| {
-        candidate.len() > key.len() / 2 && { distance(&plain(key), &plain(candidate)) <= 2 }
-    });
-    if !is_near {
-        let same_end = candidates
-            .clone()
-            .into_iter()
-            .filter(|candidate| last(candidate) == wanted);
-        let near = nearest(key, same_end);
-        if !near.is_empty() {
-            return near;
-        }
+    let same_end = candidates
+        .clone()
+        .into_iter()
+        .filter(|candidate| last(candidate) == wanted);
+    match nearest(&name, same_end) {
+        Some((_, near)) => Some(near),
+        None => suggest(key, candidates),
     }
-    nearest(key, candidates)
+}
+
+/// Returns the nearest candidate with the number of edits that it takes.
+fn nearest<'a>(
+    name: &[char],
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<(usize, &'a str)> {
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(name, &plain(candidate)), candidate))
+        .min_by_key(|(edits, _)| *edits)
 }
 
 fn plain(name: &str) -> Vec<char> {
@@ -124,9 +127,18 @@ mod tests {
     #[test]
     fn the_end_of_a_key_finds_it() {
         let keys = ["log.level", "data_dir", "health.timeout", "log.slow"];
-        assert_eq!(nearest_key("level", keys), "log.level");
-        assert_eq!(nearest_key("logs.slow", keys), "log.slow");
-        assert_eq!(nearest_key("datadir", keys), "data_dir");
-        assert_eq!(nearest_key("helth.timeot", keys), "health.timeout");
+        for (key, near) in [
+            ("level", Some("log.level")),
+            ("logs.slow", Some("log.slow")),
+            ("datadir", Some("data_dir")),
+            ("helth.timeot", Some("health.timeout")),
+            ("log", Some("log.level")),
+            ("server.timeout", Some("health.timeout")),
+            ("nonsense", None),
+            ("x", None),
+            ("", None),
+        ] {
+            assert_eq!(suggest_key(key, keys), near, "{key}");
+        }
     }
 }

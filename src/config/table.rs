@@ -115,11 +115,11 @@ const fn size(min: usize) -> SizeParser {
 
 /// The parser of the number of attributes of a span.
 const ATTRIBUTE_COUNT: CappedParser = CappedParser {
-    ceiling: SpanLimits::MAX_ATTRIBUTES,
+    max: SpanLimits::MAX_ATTRIBUTES,
 };
 /// The parser of the maximum length of an attribute's text.
 const VALUE_LENGTH: CappedParser = CappedParser {
-    ceiling: SpanLimits::MAX_VALUE_LENGTH,
+    max: SpanLimits::MAX_VALUE_LENGTH,
 };
 
 const SECOND: u64 = 1_000;

@@ -549,3 +549,27 @@ fn an_unknown_variable_is_a_warning_with_the_nearest_name() {
         assert!(!warning.contains(SECRET));
     }
 }
+
+#[test]
+fn a_variable_that_resembles_none_gets_no_suggestion() {
+    for name in ["WATCHPOST_NOPE", "WATCHPOST_", "WATCHPOST_XYZ_COLOUR"] {
+        let resolved = from_environment(&[(name, SECRET)]).unwrap();
+        let wanted =
+            format!("{name} = [REDACTED] (variable {name}): the variable is not known; unset it");
+        assert_eq!(resolved.warnings, [wanted]);
+    }
+}
+
+#[test]
+fn unknown_variables_beyond_the_twentieth_are_counted() {
+    let names: Vec<_> = (10..33).map(|n| format!("WATCHPOST_NOPE{n}")).collect();
+    let variables: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    let warnings = from_environment(&variables).unwrap().warnings;
+    assert_eq!(warnings.len(), 21, "{warnings:#?}");
+    assert_eq!(
+        warnings[20],
+        "3 more variables that begin with WATCHPOST_ are not known; unset them"
+    );
+    let warnings = from_environment(&variables[..20]).unwrap().warnings;
+    assert_eq!(warnings.len(), 20, "{warnings:#?}");
+}

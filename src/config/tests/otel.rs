@@ -135,8 +135,8 @@ fn a_bad_value_is_a_warning_and_the_next_source_holds() {
 }
 
 #[test]
-fn a_limit_above_its_ceiling_is_a_warning_and_the_ceiling_is_used() {
-    for (variable, key, ceiling) in [
+fn a_limit_above_its_maximum_is_a_warning_and_the_maximum_is_used() {
+    for (variable, key, max) in [
         ("OTEL_ATTRIBUTE_COUNT_LIMIT", "trace.max_attributes", "1000"),
         (
             "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
@@ -151,12 +151,12 @@ fn a_limit_above_its_ceiling_is_a_warning_and_the_ceiling_is_used() {
     ] {
         for value in ["5000", "99999999999999999999"] {
             let resolved = from_environment(&[(variable, value)]).unwrap();
-            assert_eq!(resolved.settings.value(key), Some(ceiling), "{variable}");
+            assert_eq!(resolved.settings.value(key), Some(max), "{variable}");
             let [warning] = resolved.warnings.as_slice() else {
                 panic!("{variable}: {:?}", resolved.warnings)
             };
             let wanted = format!(
-                "{key} = \"{value}\" (variable {variable}): above the ceiling, so {ceiling} is used; write at most {ceiling}"
+                "{key} = \"{value}\" (variable {variable}): above the maximum, so {max} is used; write at most {max}"
             );
             assert_eq!(*warning, wanted);
         }

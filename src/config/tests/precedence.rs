@@ -71,3 +71,30 @@ fn the_name_of_the_service_comes_from_the_strongest_source() {
         assert_eq!(got, Some(format!("\"{name}\"")));
     }
 }
+
+#[test]
+fn a_value_above_its_maximum_that_is_overridden_is_no_warning() {
+    let file = written("trace.max_attributes = 5000\n");
+    let warnings = |environment: &[(&str, &str)], code: Vec<CodeSettings>| {
+        let resolved = resolve(Sources {
+            file: Some(file.path.clone()),
+            environment: Environment::of(environment.iter().copied()),
+            code,
+            ..Sources::default()
+        });
+        resolved.unwrap().warnings
+    };
+    let limit = |value: &'static str| code("trace.max_attributes", value);
+    assert_eq!(warnings(&[], vec![]).len(), 1);
+    assert_eq!(warnings(&[], vec![limit("100")]), Vec::<String>::new());
+    let own = [("WATCHPOST_TRACE_MAX_ATTRIBUTES", "100")];
+    assert_eq!(warnings(&own, vec![]), Vec::<String>::new());
+    // The warning names the source whose value is in use.
+    let [warning] = &warnings(&own, vec![limit("6000")])[..] else {
+        panic!("one warning is expected");
+    };
+    assert!(
+        warning.contains("(call .call(..)): above the maximum"),
+        "{warning}"
+    );
+}

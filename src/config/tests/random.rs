@@ -331,6 +331,33 @@ fn the_ratios_of_rules_are_shares() {
     assert_eq!(error.unwrap_err().problems().len(), 4);
 }
 
+#[test]
+fn a_bad_rule_is_shown_with_its_route_and_all_its_faults() {
+    let rules = [("/orders/{id}", 1.5), ("", 2.0)];
+    let rules = rules.map(|(route, ratio)| (route.to_owned(), ratio));
+    let set = |config: &mut crate::config::Config| config.trace.rules = rules.to_vec();
+    let error = resolve(Sources {
+        code: vec![CodeSettings::typed(".trace_rule(..)", &[], set)],
+        ..Sources::default()
+    })
+    .unwrap_err();
+    let advice = "write a number from 0 to 1, such as `0.1`";
+    let [ratio, route, second_ratio] = error.problems() else {
+        panic!("{error}");
+    };
+    assert_eq!(
+        *ratio,
+        format!(
+            "trace.rules = \"/orders/{{id}} 1.5\" (call .trace_rule(..)): the ratio is not a share; {advice}"
+        )
+    );
+    assert!(route.contains("the route is missing"), "{route}");
+    assert!(
+        second_ratio.contains("the ratio is not a share"),
+        "{second_ratio}"
+    );
+}
+
 /// Texts that are close to valid values.
 fn nearly() -> impl Strategy<Value = String> {
     let piece = prop_oneof![

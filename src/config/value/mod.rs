@@ -94,7 +94,7 @@ pub(super) trait ValueParser: Sync {
     /// The same as for [`parse`](Self::parse).
     fn validate(&self, value: Self::Value) -> Result<Self::Value, String>;
 
-    /// Lowers a value that is above the ceiling of its setting; returns a warning if it did.
+    /// Lowers a value that is above the maximum of its setting; returns a warning if it did.
     fn cap(&self, _value: &mut Self::Value) -> Option<String> {
         None
     }
@@ -127,7 +127,7 @@ pub(super) struct Binding<P: ValueParser> {
     pub(super) get_mut: fn(&mut Config) -> &mut P::Value,
 }
 
-/// A [`Binding`] with its type erased. The setters return a warning if the value was above a ceiling.
+/// A [`Binding`] with its type erased. The setters return a warning if the value was above its maximum.
 pub(super) trait SettingField: Sync {
     fn toml_shape(&self) -> TomlShape;
     /// Sets the value from text.

@@ -130,9 +130,9 @@ impl<T: Copy + Display + PartialOrd + TryFrom<u64> + Sync> IntegerParser<T> {
     }
 }
 
-/// A whole number from 0 to a ceiling. A larger number is replaced by the ceiling, with a warning.
+/// A whole number from 0 to a maximum. A larger number is replaced by the maximum, with a warning.
 pub(in crate::config) struct CappedParser {
-    pub(in crate::config) ceiling: u32,
+    pub(in crate::config) max: u32,
 }
 
 impl ValueParser for CappedParser {
@@ -153,10 +153,10 @@ impl ValueParser for CappedParser {
     }
 
     fn cap(&self, value: &mut u32) -> Option<String> {
-        let ceiling = self.ceiling;
-        (*value > ceiling).then(|| {
-            *value = ceiling;
-            format!("above the ceiling, so {ceiling} is used; write at most {ceiling}")
+        let max = self.max;
+        (*value > max).then(|| {
+            *value = max;
+            format!("above the maximum, so {max} is used; write at most {max}")
         })
     }
 
@@ -167,7 +167,7 @@ impl ValueParser for CappedParser {
     fn describe(&self) -> String {
         format!(
             "a whole number from 0 to {0}; a larger one counts as {0}",
-            self.ceiling
+            self.max
         )
     }
 }

@@ -27,9 +27,11 @@ use crate::trace::{OtlpConfig, SamplerKind, SpanBackend, TraceConfig};
 /// overrides.
 ///
 /// A method that takes a config struct, such as [`http`](Self::http), applies only the values that were set on the
-/// struct. The other settings come from the file and the environment. A later call overrides an earlier one.
+/// struct. The other settings come from the file and the environment. A value is set if its setter was called, or if its
+/// field was assigned and differs from the default: assigning the default to a field is not noticed, so call the setter
+/// to override the file or the environment with the default. A later call overrides an earlier one.
 /// [`build`](Self::build) returns an error for a value that is out of range, whichever source it comes from.
-/// [`config`](crate::config) lists all settings with their ranges.
+/// [`config`](crate::config) lists all settings with their variables and ranges; each method names those that it sets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -114,50 +116,56 @@ impl MonitorBuilder {
         self
     }
 
-    /// Sets how log records are written: the `log.*` settings.
+    /// Sets how log records are written: the settings `log.*`, whose variables are `WATCHPOST_LOG_*`.
     pub fn logs(self, config: LogsConfig) -> Self {
         self.set(".logs(..)", &[], |all| all.logs = config)
     }
 
-    /// Sets how inbound requests are recorded: the `http.*` settings.
+    /// Sets how inbound requests are recorded: the settings `http.*`, whose variables are `WATCHPOST_HTTP_*`.
     ///
     /// Settings made on an [`EndpointLayer`](crate::EndpointLayer) override these for that layer.
     pub fn http(self, config: HttpConfig) -> Self {
         self.set(".http(..)", &[], |all| all.http = config)
     }
 
-    /// Sets how errors are captured: the `errors.*` settings, `sentry.environment` and `sentry.release`.
+    /// Sets how errors are captured: the settings `errors.*`, `sentry.environment` and `sentry.release`, whose
+    /// variables are `WATCHPOST_ERRORS_*`, `WATCHPOST_SENTRY_ENVIRONMENT` and `WATCHPOST_SENTRY_RELEASE`.
     pub fn errors(self, config: ErrorsConfig) -> Self {
         self.set(".errors(..)", &[], |all| all.errors = config)
     }
 
-    /// Sets which traces are recorded and kept: the `trace.*` settings. Rules are appended to those of earlier calls.
+    /// Sets which traces are recorded and kept: the settings `trace.*`, whose variables are `WATCHPOST_TRACE_*`. Rules
+    /// are appended to those of earlier calls.
     pub fn trace(self, config: TraceConfig) -> Self {
         self.set(".trace(..)", &[], |all| all.trace = config)
     }
 
-    /// Sets where traces are sent: the `otlp.*` settings.
+    /// Sets where traces are sent: the settings `otlp.*`, whose variables are `WATCHPOST_OTLP_*`.
     pub fn otlp(self, config: OtlpConfig) -> Self {
         self.set(".otlp(..)", &[], |all| all.otlp = config)
     }
 
-    /// Sets the metric limits and the histogram buckets: the `metrics.*` settings.
+    /// Sets the metric limits and the histogram buckets: the settings `metrics.*`, whose variables are
+    /// `WATCHPOST_METRICS_*`.
     pub fn metrics(self, config: MetricsConfig) -> Self {
         self.set(".metrics(..)", &[], |all| all.metrics = config)
     }
 
-    /// Sets how health checks run and when they change state: the `health.*` settings.
+    /// Sets how health checks run and when they change state: the settings `health.*`, whose variables are
+    /// `WATCHPOST_HEALTH_*`.
     pub fn health(self, config: HealthConfig) -> Self {
         self.set(".health(..)", &[], |all| all.health = config)
     }
 
-    /// Sets how much data may be queued in memory: the `worker.*` settings.
+    /// Sets how much data may be queued in memory: the settings `worker.*`, whose variables are `WATCHPOST_WORKER_*`.
     pub fn worker(self, config: WorkerConfig) -> Self {
         self.set(".worker(..)", &[], |all| all.worker = config)
     }
 
     /// Sets the service name and overrides every other source. Default: the name from the environment or the file, else
     /// the name given to [`Monitor::builder`].
+    ///
+    /// Setting: `service.name`; variable: `WATCHPOST_SERVICE_NAME`.
     pub fn service_name(self, name: impl Into<String>) -> Self {
         let name = name.into();
         self.set(".service_name(..)", &["service.name"], |all| {
@@ -167,6 +175,8 @@ impl MonitorBuilder {
 
     /// Sets the service version, which is a field of every log record. Default: the value from the environment or the
     /// file, else none.
+    ///
+    /// Setting: `service.version`; variable: `WATCHPOST_SERVICE_VERSION`.
     pub fn service_version(self, version: impl Into<String>) -> Self {
         let version = Some(version.into());
         self.set(".service_version(..)", &["service.version"], |all| {
@@ -176,6 +186,8 @@ impl MonitorBuilder {
 
     /// Sets the deployment environment, such as `production`. Default: the value from the environment or the file, else
     /// none.
+    ///
+    /// Setting: `service.environment`; variable: `WATCHPOST_SERVICE_ENVIRONMENT`.
     pub fn service_environment(self, environment: impl Into<String>) -> Self {
         let environment = Some(environment.into());
         let keys = ["service.environment"];
@@ -186,6 +198,8 @@ impl MonitorBuilder {
 
     /// Sets the instance of the service, such as a pod's name. Default: the value from the environment or the file,
     /// else none.
+    ///
+    /// Setting: `service.instance`; variable: `WATCHPOST_SERVICE_INSTANCE`.
     pub fn service_instance(self, instance: impl Into<String>) -> Self {
         let instance = Some(instance.into());
         self.set(".service_instance(..)", &["service.instance"], |all| {
@@ -195,6 +209,8 @@ impl MonitorBuilder {
 
     /// Sets the directory of the on-disk stores. Default: the variable `WATCHPOST_DATA_DIR`, else systemd's
     /// `STATE_DIRECTORY`, else none. Without a directory, the stores are in memory only.
+    ///
+    /// Setting: `data_dir`; variable: `WATCHPOST_DATA_DIR`.
     pub fn data_dir(self, path: impl Into<PathBuf>) -> Self {
         let path = Some(path.into());
         self.set(".data_dir(..)", &["data_dir"], |all| all.data_dir = path)
@@ -203,6 +219,8 @@ impl MonitorBuilder {
     /// Sets which `tracing` events become log records: directives such as `info,hyper=off,shop::db=debug`.
     ///
     /// Default: `info`.
+    ///
+    /// Setting: `log.level`; variable: `WATCHPOST_LOG_LEVEL`.
     pub fn log_level(self, directives: impl Into<String>) -> Self {
         self.set(".log_level(..)", &[], |all| {
             all.logs = LogsConfig::default().level(directives);
@@ -210,6 +228,8 @@ impl MonitorBuilder {
     }
 
     /// Sets the format of log records. Default: pretty on a terminal, JSON otherwise.
+    ///
+    /// Setting: `log.format`; variable: `WATCHPOST_LOG_FORMAT`.
     pub fn log_format(self, format: LogFormat) -> Self {
         self.set(".log_format(..)", &[], |all| {
             all.logs = LogsConfig::default().format(format);
@@ -217,6 +237,8 @@ impl MonitorBuilder {
     }
 
     /// Sets which requests get a log record. Default: all.
+    ///
+    /// Setting: `log.requests`; variable: `WATCHPOST_LOG_REQUESTS`.
     pub fn request_logs(self, requests: RequestLogs) -> Self {
         self.set(".request_logs(..)", &[], |all| {
             all.logs = LogsConfig::default().requests(requests);
@@ -224,6 +246,8 @@ impl MonitorBuilder {
     }
 
     /// Sets the duration at which a request counts as slow, from 1 ms to 1 day. Default: 1 s.
+    ///
+    /// Setting: `log.slow`; variable: `WATCHPOST_LOG_SLOW`.
     pub fn slow_request_threshold(self, slow: Duration) -> Self {
         self.set(".slow_request_threshold(..)", &[], |all| {
             all.logs = LogsConfig::default().slow(slow);
@@ -231,6 +255,8 @@ impl MonitorBuilder {
     }
 
     /// Sets whether log records are written to stdout. Default: `true`.
+    ///
+    /// Setting: `log.console`; variable: `WATCHPOST_LOG_CONSOLE`.
     pub fn console(self, console: bool) -> Self {
         self.set(".console(..)", &[], |all| {
             all.logs = LogsConfig::default().console(console);
@@ -246,6 +272,8 @@ impl MonitorBuilder {
 
     /// Sets which captured errors have a backtrace. Default: the first five errors of one type at one location, or all
     /// errors if `RUST_LIB_BACKTRACE` or `RUST_BACKTRACE` enables backtraces.
+    ///
+    /// Setting: `errors.backtraces`; variable: `WATCHPOST_ERRORS_BACKTRACES`.
     pub fn backtraces(self, backtraces: Backtraces) -> Self {
         self.set(".backtraces(..)", &[], |all| {
             all.errors = ErrorsConfig::default().backtraces(backtraces);
@@ -254,6 +282,8 @@ impl MonitorBuilder {
 
     /// Sets the Sentry DSN that captured errors are sent to. Default: the variable `SENTRY_DSN`, else none. Requires
     /// the feature `sentry`.
+    ///
+    /// Setting: `sentry.dsn`; variable: `WATCHPOST_SENTRY_DSN`.
     pub fn sentry_dsn(self, dsn: impl Into<String>) -> Self {
         self.set_text(CodeSettings::text(".sentry_dsn(..)", "sentry.dsn", dsn))
     }
@@ -274,6 +304,8 @@ impl MonitorBuilder {
     /// `ticket` redacts `casTicket=..`, but not `ticket_count=..`. See [`logs`](crate::logs#what-is-redacted).
     ///
     /// The keys are added to those of earlier calls, the file and the environment.
+    ///
+    /// Setting: `redact.keys`; variable: `WATCHPOST_REDACT_KEYS`.
     pub fn redact_keys<K: Into<String>>(self, keys: impl IntoIterator<Item = K>) -> Self {
         let keys = keys.into_iter().map(Into::into).collect();
         self.set(".redact_keys(..)", &["redact.keys"], |all| {
@@ -287,6 +319,8 @@ impl MonitorBuilder {
     /// secret: `/invites/{token}/accept`.
     ///
     /// The patterns are added to those of earlier calls, the file and the environment.
+    ///
+    /// Setting: `redact.paths`; variable: `WATCHPOST_REDACT_PATHS`.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
@@ -313,6 +347,8 @@ impl MonitorBuilder {
     /// A value that contains a secret is still redacted. The name of a secret (`token`) is rejected. Some names hold a
     /// credential in one query and a filter in another (`code`, `state`, `key`): their values are shown only if they
     /// are a lower-case word of at most 16 letters or a number of at most five digits.
+    ///
+    /// Setting: `redact.allow_query`; variable: `WATCHPOST_REDACT_ALLOW_QUERY`.
     pub fn allow_query<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         let names = names.into_iter().map(Into::into).collect();
         self.set(".allow_query(..)", &["redact.allow_query"], |all| {
@@ -321,6 +357,8 @@ impl MonitorBuilder {
     }
 
     /// Sets whether responses carry `x-trace-id`. Default: `true`.
+    ///
+    /// Setting: `http.trace_header`; variable: `WATCHPOST_HTTP_TRACE_HEADER`.
     pub fn trace_header(self, trace_header: bool) -> Self {
         self.set(".trace_header(..)", &[], |all| {
             all.http = HttpConfig::default().trace_header(trace_header);
@@ -332,14 +370,18 @@ impl MonitorBuilder {
     ///
     /// A [trusted proxy](crate::http::EndpointLayer::trusted_proxies) is exempt: its trace and baggage are continued. A
     /// trusted load balancer that passes a client's `traceparent` through unchanged must remove it.
+    ///
+    /// Setting: `http.public_endpoint`; variable: `WATCHPOST_HTTP_PUBLIC_ENDPOINT`.
     pub fn public_endpoint(self, public_endpoint: bool) -> Self {
         self.set(".public_endpoint(..)", &[], |all| {
             all.http = HttpConfig::default().public_endpoint(public_endpoint);
         })
     }
 
-    /// Sets the request methods that can be labels; all others are `_OTHER`. Default: those of the semantic conventions,
-    /// `GET` to `QUERY`.
+    /// Sets the request methods that can be labels; all others are `_OTHER`. Default: those of the semantic
+    /// conventions, `GET` to `QUERY`.
+    ///
+    /// Setting: `http.known_methods`; variable: `WATCHPOST_HTTP_KNOWN_METHODS`.
     pub fn known_methods(self, methods: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let methods = methods.into_iter().map(|it| it.as_ref().to_owned());
         self.set(".known_methods(..)", &[], |all| {
@@ -347,7 +389,9 @@ impl MonitorBuilder {
         })
     }
 
-    /// Sets whether spans are recorded. Default: `true`.
+    /// Sets whether spans are recorded. Default: `true`. The setting has the opposite meaning.
+    ///
+    /// Setting: `trace.disabled`; variable: `WATCHPOST_TRACE_DISABLED`.
     pub fn record_spans(self, record: bool) -> Self {
         self.set(".record_spans(..)", &[], |all| {
             all.trace = TraceConfig::default().disabled(!record);
@@ -355,6 +399,8 @@ impl MonitorBuilder {
     }
 
     /// Sets which layer turns `tracing` spans into recorded spans. Default: this crate's own layer.
+    ///
+    /// Setting: `trace.spans`; variable: `WATCHPOST_TRACE_SPANS`.
     pub fn spans(self, spans: SpanBackend) -> Self {
         self.set(".spans(..)", &[], |all| {
             all.trace = TraceConfig::default().spans(spans);
@@ -363,7 +409,10 @@ impl MonitorBuilder {
 
     /// Sets the ratio of traces that are kept regardless of their outcome, from 0 to 1. Default: 1, up to 100 traces
     /// per second. It also sets `trace.sampler` to `traceidratio`, which does not follow the sampling decision of a
-    /// caller; [`TraceConfig::sampler_arg`] sets the ratio alone. Traces that fail, panic, time out, are slow or have a captured error are kept in addition.
+    /// caller; [`TraceConfig::sampler_arg`] sets the ratio alone. Traces that fail, panic, time out, are slow or have a
+    /// captured error are kept in addition.
+    ///
+    /// Setting: `trace.sampler_arg`; variable: `WATCHPOST_TRACE_SAMPLER_ARG`.
     pub fn trace_ratio(self, ratio: f64) -> Self {
         self.set(".trace_ratio(..)", &[], |all| {
             all.trace = TraceConfig::default()
@@ -372,8 +421,8 @@ impl MonitorBuilder {
         })
     }
 
-    /// Adds a ratio for the routes that match a pattern: an exact route, or a prefix followed by `*`. The first
-    /// matching rule applies.
+    /// Adds a ratio, from 0 to 1, for the routes that match a pattern: an exact route, or a prefix followed by `*`. The
+    /// first matching rule applies. Rules have no setting in a file or the environment.
     pub fn trace_rule(self, route: impl Into<String>, ratio: f64) -> Self {
         self.set(".trace_rule(..)", &[], |all| {
             all.trace = TraceConfig::default().rule(route, ratio);
@@ -382,6 +431,8 @@ impl MonitorBuilder {
 
     /// Sets the maximum number of traces per second that are kept by ratio or for a trusted caller. Default: 100.
     /// Routes and jobs [share](crate::trace#how-budgets-are-shared) this budget.
+    ///
+    /// Setting: `trace.max_per_second`; variable: `WATCHPOST_TRACE_MAX_PER_SECOND`.
     pub fn max_traces_per_second(self, traces: u32) -> Self {
         self.set(".max_traces_per_second(..)", &[], |all| {
             all.trace = TraceConfig::default().max_per_second(traces);
@@ -390,6 +441,8 @@ impl MonitorBuilder {
 
     /// Sets the duration at which a trace counts as slow and is kept, up to 1 hour. By default, and for zero, the
     /// threshold is the 99th percentile of the trace's route, once the route has had 500 requests.
+    ///
+    /// Setting: `trace.slow`; variable: `WATCHPOST_TRACE_SLOW`.
     pub fn slow_trace_threshold(self, slow: Duration) -> Self {
         self.set(".slow_trace_threshold(..)", &[], |all| {
             all.trace = TraceConfig::default().slow(slow);
@@ -397,6 +450,8 @@ impl MonitorBuilder {
     }
 
     /// Sets the maximum number of series of one metric. Default: 2,000.
+    ///
+    /// Setting: `metrics.max_series_per_metric`; variable: `WATCHPOST_METRICS_MAX_SERIES_PER_METRIC`.
     pub fn max_series_per_metric(self, series: usize) -> Self {
         self.set(".max_series_per_metric(..)", &[], |all| {
             all.metrics = MetricsConfig::default().max_series_per_metric(series);
@@ -404,6 +459,8 @@ impl MonitorBuilder {
     }
 
     /// Sets the maximum number of series of all metrics together. Default: 20,000.
+    ///
+    /// Setting: `metrics.max_series`; variable: `WATCHPOST_METRICS_MAX_SERIES`.
     pub fn max_series(self, series: usize) -> Self {
         self.set(".max_series(..)", &[], |all| {
             all.metrics = MetricsConfig::default().max_series(series);
@@ -412,6 +469,8 @@ impl MonitorBuilder {
 
     /// Sets whether counters of the `metrics` facade are exposed under their own name, without an added `_total`, as
     /// with metrics-exporter-prometheus. Default: `false`.
+    ///
+    /// Setting: `metrics.keep_counter_names`; variable: `WATCHPOST_METRICS_KEEP_COUNTER_NAMES`.
     pub fn keep_counter_names(self, keep: bool) -> Self {
         self.set(".keep_counter_names(..)", &[], |all| {
             all.metrics = MetricsConfig::default().keep_counter_names(keep);
@@ -419,6 +478,8 @@ impl MonitorBuilder {
     }
 
     /// Sets how long an unchanged series stays exposed, from 1 s to 30 days. Default: 1 h.
+    ///
+    /// Setting: `metrics.idle_after`; variable: `WATCHPOST_METRICS_IDLE_AFTER`.
     pub fn idle_after(self, idle: Duration) -> Self {
         self.set(".idle_after(..)", &[], |all| {
             all.metrics = MetricsConfig::default().idle_after(idle);
@@ -429,6 +490,8 @@ impl MonitorBuilder {
     /// numbers. `name` is either the name in the program (`http.server.request.duration`) or the exposed one
     /// (`http_server_request_duration_seconds`). The last call for a histogram, under either name, overrides earlier
     /// calls, the environment and the file. Default: the histogram's own bounds.
+    ///
+    /// Setting: `metrics.histograms`; variable: `WATCHPOST_METRICS_HISTOGRAMS`.
     ///
     /// ```
     /// # fn main() -> watchpost::Result<()> {
@@ -452,6 +515,8 @@ impl MonitorBuilder {
 
     /// Disables a histogram: it records nothing and is not exposed. `name` is as for
     /// [`histogram_bounds`](Self::histogram_bounds).
+    ///
+    /// Setting: `metrics.histograms`; variable: `WATCHPOST_METRICS_HISTOGRAMS`.
     pub fn histogram_off(self, name: impl fmt::Display) -> Self {
         self.set(".histogram_off(..)", &[], |all| {
             all.metrics = MetricsConfig::default().histogram(name.to_string(), Buckets::Off);
@@ -462,6 +527,8 @@ impl MonitorBuilder {
     /// overrides the variables `WATCHPOST_ACCESS_TOKEN` and `WATCHPOST_TOKEN` and the file. [`build`](Self::build)
     /// returns an error for a token that has fewer than 32 characters or few distinct ones. A token that is easy to
     /// guess in another way is replaced by a random one; see [`Access`](crate::Access).
+    ///
+    /// Setting: `access.token`; variable: `WATCHPOST_ACCESS_TOKEN`.
     pub fn access_token(self, token: impl Into<String>) -> Self {
         let token = Some(Secret::new(token));
         self.set(".access_token(..)", &["access.token"], |all| {
@@ -471,6 +538,8 @@ impl MonitorBuilder {
 
     /// Sets the URL of the OTLP receiver that kept traces are sent to, such as `http://localhost:4318`; `/v1/traces` is
     /// appended. Default: the value from the environment or the file, else none.
+    ///
+    /// Setting: `otlp.endpoint`; variable: `WATCHPOST_OTLP_ENDPOINT`.
     pub fn otlp_endpoint(self, url: impl Into<String>) -> Self {
         self.set_text(CodeSettings::text(
             ".otlp_endpoint(..)",
@@ -481,6 +550,8 @@ impl MonitorBuilder {
 
     /// Sets the headers that the OTLP receiver requires: `name=value`, percent-encoded, separated by commas. Default:
     /// the value from the environment or the file, else none.
+    ///
+    /// Setting: `otlp.headers`; variable: `WATCHPOST_OTLP_HEADERS`.
     pub fn otlp_headers(self, headers: impl Into<String>) -> Self {
         self.set_text(CodeSettings::text(
             ".otlp_headers(..)",
@@ -490,6 +561,8 @@ impl MonitorBuilder {
     }
 
     /// Sets the maximum size of the records queued for the worker, from 512 KiB to 1 GiB. Default: 8 MiB.
+    ///
+    /// Setting: `worker.max_queue_bytes`; variable: `WATCHPOST_WORKER_MAX_QUEUE_BYTES`.
     pub fn max_queue_bytes(self, bytes: usize) -> Self {
         self.set(".max_queue_bytes(..)", &[], |all| {
             all.worker = WorkerConfig::default().max_queue_bytes(bytes);
@@ -497,6 +570,8 @@ impl MonitorBuilder {
     }
 
     /// Sets the maximum size of the log records queued for one sink, from 64 KiB to 1 GiB. Default: 4 MiB.
+    ///
+    /// Setting: `worker.max_sink_bytes`; variable: `WATCHPOST_WORKER_MAX_SINK_BYTES`.
     pub fn max_sink_bytes(self, bytes: usize) -> Self {
         self.set(".max_sink_bytes(..)", &[], |all| {
             all.worker = WorkerConfig::default().max_sink_bytes(bytes);
@@ -504,6 +579,8 @@ impl MonitorBuilder {
     }
 
     /// Sets how long [`Monitor::drain`] waits after `/readyz` responds 503, up to 10 minutes. Default: 3 s.
+    ///
+    /// Setting: `drain.wait`; variable: `WATCHPOST_DRAIN_WAIT`.
     pub fn drain_wait(self, wait: Duration) -> Self {
         self.set(".drain_wait(..)", &["drain.wait"], |all| {
             all.drain_wait = wait;
@@ -518,6 +595,9 @@ impl MonitorBuilder {
 
     /// Sets whether [`install`](Self::install) and [`Monitor::install`] set this process global. Default: `true` for
     /// each global.
+    ///
+    /// [`Global::setting`] returns the setting of a global, such as `install.recorder`, whose variable is
+    /// `WATCHPOST_INSTALL_RECORDER`.
     ///
     /// ```no_run
     /// use watchpost::{Global, Monitor};

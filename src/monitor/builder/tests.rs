@@ -382,7 +382,7 @@ fn code_is_held_to_the_limits_of_a_file_for_traces_metrics_and_health() {
 }
 
 #[test]
-fn a_limit_above_its_ceiling_is_a_warning_that_says_so() {
+fn a_limit_above_its_maximum_is_a_warning_that_says_so() {
     let config = TraceConfig::default()
         .max_attributes(5000)
         .max_value_length(u32::MAX);
@@ -392,8 +392,8 @@ fn a_limit_above_its_ceiling_is_a_warning_that_says_so() {
     assert_eq!(
         resolved.warnings,
         [
-            "trace.max_attributes = \"5000\" (call .trace(..)): above the ceiling, so 1000 is used; write at most 1000",
-            "trace.max_value_length = \"4294967295\" (call .trace(..)): above the ceiling, so 4096 is used; write at most 4096",
+            "trace.max_attributes = \"5000\" (call .trace(..)): above the maximum, so 1000 is used; write at most 1000",
+            "trace.max_value_length = \"4294967295\" (call .trace(..)): above the maximum, so 4096 is used; write at most 4096",
         ]
     );
 }

@@ -7,7 +7,7 @@ const UNKNOWN: &[File] = &[
         "nonsense = 1",
         "nonsense",
         1,
-        "the key is not known; write `",
+        "the key is not known; remove it",
     ),
     (
         "datadir = \"/srv\"",
