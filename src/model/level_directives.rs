@@ -5,6 +5,10 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::lock::{read_lock, write_lock};
+
+/// The maximum length of the directives, in bytes.
+const MAX_BYTES: usize = 4096;
+
 /// Which events are recorded: a level for all, and levels of targets. Can be replaced at run time.
 #[derive(Debug)]
 pub(crate) struct LevelDirectives {
@@ -23,11 +27,15 @@ struct DirectiveSet {
 }
 
 impl LevelDirectives {
+    /// A description of valid directives, for messages.
+    pub(crate) const DESCRIPTION: &'static str = "a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug`";
+
     /// Reads directives such as `info,hyper=off,my_crate::db=debug`; the last one of a target counts.
     ///
     /// # Errors
     ///
-    /// A sentence about the first directive that is none, and what to write.
+    /// Returns what is wrong with the first invalid directive, and what to write. The text is not repeated, because it
+    /// may be a secret in the wrong place.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let directives = DirectiveSet::parse(text)?;
         Ok(Self {
@@ -122,33 +130,42 @@ fn is_own(target: &str) -> bool {
 
 impl DirectiveSet {
     fn parse(text: &str) -> Result<Self, String> {
-        let mut default = LevelFilter::OFF;
+        Self::read(text).map_err(|what| format!("{what}; write {}", LevelDirectives::DESCRIPTION))
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text.len() > MAX_BYTES {
+            return Err("too long".to_owned());
+        }
+        if text.contains(['[', '{']) {
+            return Err("directives with spans, which are not known here".to_owned());
+        }
+        let mut default = None;
         let mut targets: Vec<(String, LevelFilter)> = Vec::new();
-        for directive in text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
-            match directive.split_once('=') {
-                None => default = level(directive, directive)?,
-                Some((target, name)) => {
-                    let (target, level) = (target.trim(), level(name.trim(), directive)?);
-                    let is_a_target = !target.is_empty()
-                        && target
-                            .bytes()
-                            .all(|byte| byte.is_ascii_graphic() && byte != b'=');
-                    if !is_a_target {
-                        return Err(format!(
-                            "`{directive}` names no target: write `my_crate::module=debug`"
-                        ));
-                    }
+        for (number, directive) in (1..).zip(text.split(',')) {
+            let wrong = |what: &str| format!("directive {number} {what}");
+            let (target, name) = match directive.split_once('=') {
+                Some((target, name)) => (Some(target.trim()), name.trim()),
+                None => (None, directive.trim()),
+            };
+            let level = level(name).ok_or_else(|| wrong("has no level"))?;
+            match target {
+                Some(target) if !is_target(target) => {
+                    return Err(wrong("has no target before its `=`"));
+                }
+                Some(target) => {
                     targets.retain(|(have, _)| have != target);
                     targets.push((target.to_owned(), level));
                 }
+                None if default.is_some() => return Err(wrong("is a second level for all")),
+                None => default = Some(level),
             }
         }
         targets.sort_by_key(|(target, _)| std::cmp::Reverse(target.len()));
-        Ok(Self { default, targets })
+        Ok(Self {
+            default: default.unwrap_or(LevelFilter::OFF),
+            targets,
+        })
     }
 
     fn max(&self) -> LevelFilter {
@@ -175,7 +192,7 @@ impl DirectiveSet {
     }
 }
 
-fn level(name: &str, directive: &str) -> Result<LevelFilter, String> {
+fn level(name: &str) -> Option<LevelFilter> {
     let levels = [
         ("off", LevelFilter::OFF),
         ("error", LevelFilter::from_level(Level::ERROR)),
@@ -188,12 +205,12 @@ fn level(name: &str, directive: &str) -> Result<LevelFilter, String> {
         .iter()
         .find(|(known, _)| name.eq_ignore_ascii_case(known))
         .map(|(_, level)| *level)
-        .ok_or_else(|| {
-            format!(
-                "`{directive}` names no level: write off, error, warn, info, debug or trace, as in \
-                 `info,my_crate=debug`"
-            )
-        })
+}
+
+/// Whether the text can be a target. Rust identifiers may have letters of any script.
+fn is_target(text: &str) -> bool {
+    let in_targets = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '-' | '.' | '/');
+    !text.is_empty() && text.chars().all(in_targets)
 }
 
 #[cfg(test)]
@@ -227,9 +244,23 @@ mod tests {
 
     #[test]
     fn a_bad_directive_is_told_with_what_to_write() {
-        for bad in ["verbose", "a=loud", "=info", "a b=info", "info,5"] {
+        for (bad, what) in [
+            ("", "directive 1 has no level"),
+            ("verbose", "directive 1 has no level"),
+            ("a=loud", "directive 1 has no level"),
+            ("info,", "directive 2 has no level"),
+            ("info,5", "directive 2 has no level"),
+            ("=info", "directive 1 has no target before its `=`"),
+            ("a b=info", "directive 1 has no target before its `=`"),
+            ("info,a=off,warn", "directive 3 is a second level for all"),
+            ("[span]=info", "directives with spans"),
+            (&"a".repeat(MAX_BYTES + 1), "too long"),
+        ] {
             let problem = LevelDirectives::parse(bad).unwrap_err();
-            assert!(problem.contains("write "), "{problem}");
+            assert!(
+                problem.starts_with(what) && problem.contains("; write a level"),
+                "{bad}: {problem}"
+            );
         }
         let levels = LevelDirectives::parse("warn").unwrap();
         let before = levels.generation();
@@ -238,11 +269,17 @@ mod tests {
             (levels.generation(), levels.max()),
             (before, LevelFilter::WARN)
         );
-        levels.replace("").unwrap();
+        levels.replace("off").unwrap();
         assert_eq!(levels.max(), LevelFilter::OFF);
         assert!(!levels.may_want(Level::ERROR));
         levels.replace("warn,a=debug").unwrap();
         assert!(levels.may_want(Level::DEBUG) && !levels.may_want(Level::TRACE));
+    }
+
+    #[test]
+    fn a_target_may_have_letters_of_any_script() {
+        let directives = DirectiveSet::parse("info,größe=debug").unwrap();
+        assert_eq!(directives.level_of("größe::x"), LevelFilter::DEBUG);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use tracing::level_filters::LevelFilter;
 
 use super::data_dir::DataDir;
 use super::state::MonitorState;
+use crate::config::call_error;
 use crate::db::Queries;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::health::Health;
 use crate::http::{Connection, EndpointLayer};
 use crate::logs::{self, EventListener, TracingLayer};
@@ -148,16 +149,17 @@ impl Monitor {
     }
 
     /// Changes which `tracing` events become log records, from now on, by directives such as
-    /// `info,hyper=off,shop::db=debug`.
+    /// `info,hyper=off,shop::db=debug`. `off` selects none. The directives replace those of the setting `log.level`,
+    /// and the same text is valid in both.
     ///
     /// # Errors
     ///
-    /// Returns an error if a directive cannot be parsed; the levels then stay unchanged.
+    /// Returns an error that names the first invalid directive: one without a level, such as an empty text, a name that
+    /// cannot be a target, or a second level for all targets, as in `info,warn`. The levels then stay unchanged.
     pub fn set_log_level(&self, directives: &str) -> Result<()> {
-        self.inner
-            .levels
-            .replace(directives)
-            .map_err(|problem| Error::config(vec![problem]))?;
+        let replaced = self.inner.levels.replace(directives);
+        replaced
+            .map_err(|advice| call_error("log.level", directives, ".set_log_level(..)", &advice))?;
         logs::follow_levels();
         Ok(())
     }

@@ -169,7 +169,21 @@ async fn log_levels_change_at_run_time() {
     speak(1);
     harness.set_log_level("debug,noisy=off").unwrap();
     speak(2);
-    assert!(harness.set_log_level("loud").unwrap_err().is_config());
+    for (bad, what) in [
+        ("loud", "directive 1 has no level"),
+        ("", "directive 1 has no level"),
+        ("info,warn", "directive 2 is a second level for all"),
+    ] {
+        let error = harness.set_log_level(bad).unwrap_err();
+        let [problem] = error.problems() else {
+            panic!("{error}");
+        };
+        let start = format!("log.level = {bad:?} (call .set_log_level(..)): {what}; write a level");
+        assert!(
+            error.is_config() && problem.starts_with(&start),
+            "{problem}"
+        );
+    }
     speak(3);
     let lines = json_lines(&harness);
     let of = |message: &str| -> Vec<_> {

@@ -1,8 +1,6 @@
-use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
+use crate::model::LevelDirectives;
 
-/// The maximum length of the directives, in bytes.
-const MAX_DIRECTIVES: usize = 4096;
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+use super::{RawValue, TomlShape, TomlType, ValueParser, quoted};
 
 /// One of a fixed set of words.
 pub(in crate::config) struct ChoiceParser<T: 'static>(
@@ -69,17 +67,7 @@ impl ValueParser for DirectivesParser {
 
     fn validate(&self, value: String) -> Result<String, String> {
         let text = value.trim();
-        let wrong = if text.len() > MAX_DIRECTIVES {
-            Some("too long".to_owned())
-        } else if text.contains(['[', '{']) {
-            Some("directives with spans, which are not known here".to_owned())
-        } else {
-            wrong_directive(text)
-        };
-        match wrong {
-            None => Ok(text.to_owned()),
-            Some(what) => Err(format!("{what}; write {}", self.describe())),
-        }
+        LevelDirectives::parse(text).map(|_| text.to_owned())
     }
 
     fn print(&self, value: &String) -> Option<String> {
@@ -87,34 +75,6 @@ impl ValueParser for DirectivesParser {
     }
 
     fn describe(&self) -> String {
-        "a level (`off`, `error`, `warn`, `info`, `debug`, `trace`) or directives such as `info,hyper=off,my_crate::db=debug`"
-            .to_owned()
+        LevelDirectives::DESCRIPTION.to_owned()
     }
-}
-
-fn wrong_directive(text: &str) -> Option<String> {
-    let mut for_all = 0;
-    for (number, directive) in (1..).zip(text.split(',')) {
-        let (target, level) = match directive.trim().split_once('=') {
-            Some((target, level)) => (Some(target.trim()), level.trim()),
-            None => (None, directive.trim()),
-        };
-        for_all += usize::from(target.is_none());
-        let what = if !LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level)) {
-            "has no level"
-        } else if target.is_some_and(|target| !is_target(target)) {
-            "has no target before its `=`"
-        } else if for_all > 1 {
-            "is a second level for all"
-        } else {
-            continue;
-        };
-        return Some(format!("directive {number} {what}"));
-    }
-    None
-}
-
-fn is_target(target: &str) -> bool {
-    let word = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '-' | '.' | '/');
-    !target.is_empty() && target.chars().all(word)
 }
