@@ -29,8 +29,8 @@ pub(super) const FORKED: &str = "this process is a child made by `fork` after th
 const EVERY: Duration = Duration::from_secs(10);
 /// How long a sink may stall before it is reported.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The time after the start at which an unknown histogram name is reported, because the host may create its histograms
-/// late.
+/// The time after the start at which the periodic check reports an unknown histogram name, because the host may create
+/// its histograms late.
 const PATIENCE_FOR_NAMES: Duration = Duration::from_secs(300);
 /// The maximum number of names in one sentence.
 const MAX_NAMES: usize = 8;
@@ -41,9 +41,8 @@ const SKEW: u64 = 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The subject of the finding: `propagator`, `subscriber`, `filter`, `sqlx`, `route`, `histogram`, `opentelemetry`,
-    /// `panic hook`, `capture_error`, `data directory`, `process` (a child made by `fork`), or the name of a sink:
-    /// `console`, `otlp`, `sentry`.
+    /// The subject of the finding: a word of the first column of the table of
+    /// [`Monitor::doctor`](crate::Monitor::doctor), or the name of a sink (`console`, `otlp`, `sentry`).
     pub about: &'static str,
     /// The problem and its fix, as a sentence.
     pub sentence: String,
@@ -91,8 +90,9 @@ pub(super) struct Doctor {
 
 impl Doctor {
     /// Returns all current findings. The subscriber's filters are evaluated only if `probe` is set, because they are
-    /// the host's code.
-    fn examine(&self, probe: bool) -> Vec<Finding> {
+    /// the host's code. An unknown histogram name of the host is a finding once the monitor is as old as
+    /// `patience_for_names`.
+    fn examine(&self, probe: bool, patience_for_names: Duration) -> Vec<Finding> {
         if self.worker.is_forked() {
             // All other state belongs to the parent, and its locks may never be released in the child.
             return vec![Finding {
@@ -119,7 +119,7 @@ impl Doctor {
         } else {
             FindingKind::Surroundings
         };
-        let [own_histograms, histograms] = self.histograms();
+        let [own_histograms, histograms] = self.histograms(patience_for_names);
         let own = [
             about("propagator", FindingKind::Surroundings, self.propagator()),
             about(
@@ -255,9 +255,9 @@ impl Doctor {
         ))
     }
 
-    /// Reports names in `metrics.histograms` that no histogram has. Names in the namespaces of this crate are reported at
-    /// once, since those names are all known; others after [`PATIENCE_FOR_NAMES`].
-    fn histograms(&self) -> [Option<String>; 2] {
+    /// Reports names in `metrics.histograms` that no histogram has. Names in the namespaces of this crate are reported
+    /// at once, since those names are all known; others once the monitor is as old as `patience`.
+    fn histograms(&self, patience: Duration) -> [Option<String>; 2] {
         let unknown = self.metrics.unknown_histograms();
         if unknown.is_empty() {
             return [None, None];
@@ -265,7 +265,7 @@ impl Doctor {
         let (own, mut others): (Vec<_>, Vec<_>) = unknown
             .into_iter()
             .partition(|name| is_in_own_namespace(name));
-        if self.clock.now().saturating_sub(self.began) < nanos(PATIENCE_FOR_NAMES) {
+        if self.clock.now().saturating_sub(self.began) < nanos(patience) {
             others.clear();
         }
         let names = self.metrics.histogram_names();
@@ -384,7 +384,7 @@ impl DoctorTask {
             // handled a request, because it has no spans until then.
             let probe = !probed && doctor.inbound.has_served_requests();
             probed |= probe;
-            for finding in doctor.examine(probe) {
+            for finding in doctor.examine(probe, PATIENCE_FOR_NAMES) {
                 let once = (finding.about, finding.kind);
                 // The layer itself reports a missing route.
                 if finding.kind != FindingKind::Route && !said.contains(&once) {
@@ -400,9 +400,38 @@ impl DoctorTask {
         let _first = self.0.set(doctor);
     }
 
-    /// Returns all current findings, and evaluates the host's subscriber.
+    /// Returns all current findings, and evaluates the host's subscriber. The caller asks now, so names of histograms
+    /// that the host has not created yet are included.
     pub(super) fn findings(&self) -> Vec<Finding> {
-        let examine = || self.0.get().map(|doctor| doctor.examine(true));
+        let examine = || {
+            self.0
+                .get()
+                .map(|doctor| doctor.examine(true, Duration::ZERO))
+        };
         catch_panic(examine).flatten().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Every subject of a finding has a row in the table of `Monitor::doctor`.
+    #[test]
+    fn the_table_has_every_subject() {
+        let (source, table) = (include_str!("doctor.rs"), include_str!("snapshots.rs"));
+        let (source, _) = source.split_once("#[cfg(test)]").unwrap();
+        let calls = source.split("about(").skip(1);
+        let calls = calls.filter_map(|rest| rest.trim_start().strip_prefix('"'));
+        let fields = source.split("about: \"").skip(1);
+        let subjects = calls
+            .chain(fields)
+            .filter_map(|rest| rest.split('"').next());
+        let subjects: Vec<_> = subjects.collect();
+        assert!(
+            subjects.contains(&"sqlx") && subjects.contains(&"process"),
+            "{subjects:?}"
+        );
+        for subject in subjects {
+            assert!(table.contains(&format!("/// | `{subject}` |")), "{subject}");
+        }
     }
 }

@@ -60,16 +60,21 @@ impl Monitor {
     /// | `propagator` | OpenTelemetry has no propagator, although [`trace.propagators`](crate::config) requires one |
     /// | `subscriber` | no `tracing` subscriber in use has the monitor's layer |
     /// | `filter` | a filter of the subscriber hides the program's spans from it; reported until the first span arrives |
+    /// | `sqlx` | a filter of the subscriber hides SQLx's events, so the queries of pools that are not wrapped are not recorded |
     /// | `route` | the endpoint layer wraps the router: 100 responses without a route |
+    /// | `histogram` | no histogram has a name in [`metrics.histograms`](crate::config) so far |
     /// | `opentelemetry` | `tracing` events come from the files of another version of OpenTelemetry |
     /// | `panic hook` | no panic hook is set, or a panic reached a layer but not the hook |
     /// | `capture_error` | errors or panics outside requests were captured by no monitor, and none is installed |
     /// | `data directory` | no data directory is set, or it cannot be written |
+    /// | `process` | this process is a child made by `fork` after the monitor was built; it delivers nothing, and nothing else is examined |
     /// | a sink | its receiver responds 404, accepts nothing for 30 s, or has a clock that is more than a minute off |
     ///
     /// Findings are also written to the console while the service runs, each once, ten seconds after the start or
-    /// later. This method examines the calling thread's subscriber. Problems that it cannot detect, such as two
-    /// versions of `metrics`, are visible with `cargo tree -d -e normal`.
+    /// later; an unknown name of a histogram that is not this crate's, after five minutes, because the service may
+    /// create its histograms late. This method reports such a name at once. It examines the calling thread's
+    /// subscriber. Problems that it cannot detect, such as two versions of `metrics`, are visible with `cargo tree -d
+    /// -e normal`.
     ///
     /// # Examples
     ///

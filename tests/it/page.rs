@@ -231,7 +231,7 @@ fn a_histogram_that_is_created_later_is_not_reported() {
 }
 
 #[test]
-fn an_unknown_histogram_name_of_the_host_is_reported_after_minutes() {
+fn an_unknown_histogram_name_of_the_host_is_reported_when_asked() {
     for (name, expected) in [
         ("my_h", "names `my_h` (the nearest is `my.h`), and"),
         (
@@ -245,8 +245,6 @@ fn an_unknown_histogram_name_of_the_host_is_reported_after_minutes() {
         let harness = Harness::with(|builder| builder.histogram_off(name));
         harness.metrics().histogram("my.h").unit("s").build();
         harness.metrics().counter("a_counter").build();
-        assert!(about_histograms(&harness).is_empty(), "{name}");
-        harness.advance(Duration::from_secs(301));
         let sentences = about_histograms(&harness);
         assert_eq!(sentences.len(), 1, "{name}: {sentences:?}");
         assert!(sentences[0].contains(expected), "{name}: {sentences:?}");
