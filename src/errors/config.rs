@@ -21,6 +21,9 @@ pub enum Backtraces {
 
 /// Settings of error capture: backtraces, storage and Sentry.
 ///
+/// The fields are the settings `errors.backtraces`, `errors.max_stored_bytes`, `sentry.environment` and
+/// `sentry.release`. The [table](crate::config#the-settings) of settings also lists their variables and ranges.
+///
 /// ```
 /// use watchpost::errors::{Backtraces, ErrorsConfig};
 ///
@@ -39,9 +42,9 @@ pub struct ErrorsConfig {
     pub sentry_environment: Option<String>,
     /// The release of events at Sentry. If `None`, the service's version is used.
     pub sentry_release: Option<String>,
-    /// Selects the errors that get a backtrace.
+    /// Selects the errors that get a backtrace. Default: [`Backtraces::First`].
     pub backtraces: Backtraces,
-    /// The maximum total size of the files in which events are stored, in bytes.
+    /// The maximum total size of the files in which events are stored, in bytes, from 4 MiB to 1 GiB. Default: 64 MiB.
     pub max_stored_bytes: usize,
     pub(crate) explicit: ExplicitKeys,
 }
@@ -63,8 +66,8 @@ impl ErrorsConfig {
     /// The default size limit of stored events: 64 MiB, or about 30,000 events.
     pub const DEFAULT_MAX_STORED_BYTES: usize = 64 << 20;
 
-    /// Sets the maximum total size of the files in which events are stored, in bytes. When it is reached, the oldest
-    /// events are removed. Default: [`DEFAULT_MAX_STORED_BYTES`](Self::DEFAULT_MAX_STORED_BYTES).
+    /// Sets the maximum total size of the files in which events are stored, in bytes, from 4 MiB to 1 GiB. When it is
+    /// reached, the oldest events are removed. Default: 64 MiB, or about 30,000 events.
     #[must_use]
     pub fn max_stored_bytes(mut self, bytes: usize) -> Self {
         self.explicit.add("errors.max_stored_bytes");

@@ -4,6 +4,9 @@ use crate::model::ExplicitKeys;
 
 /// Settings of health checks. A [`Check`](super::Check) can override each of them for itself.
 ///
+/// Every field is the setting of the same name under `health`. The [table](crate::config#the-settings) of settings also
+/// lists their variables.
+///
 /// ```
 /// use std::time::Duration;
 /// use watchpost::health::HealthConfig;
@@ -14,13 +17,14 @@ use crate::model::ExplicitKeys;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HealthConfig {
-    /// The time limit of one run. A run that takes longer fails.
+    /// The time limit of one run, from 10 ms to 1 h and at most the interval. A run that takes longer fails. Default: 5
+    /// s.
     pub timeout: Duration,
-    /// The time from the start of one run to the start of the next.
+    /// The time from the start of one run to the start of the next, from 100 ms to 1 h. Default: 10 s.
     pub interval: Duration,
-    /// The number of consecutive failures after which a check is down. From 1 to 100.
+    /// The number of consecutive failures after which a check is down, from 1 to 100. Default: 3.
     pub failures: u32,
-    /// The number of consecutive successes after which a check is up again. From 1 to 100.
+    /// The number of consecutive successes after which a check is up again, from 1 to 100. Default: 2.
     pub successes: u32,
     pub(crate) explicit: ExplicitKeys,
 }
@@ -35,7 +39,7 @@ impl HealthConfig {
     /// The default number of successes: 2.
     pub const DEFAULT_SUCCESSES: u32 = 2;
 
-    /// Sets the time limit of one run. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    /// Sets the time limit of one run, from 10 ms to 1 h and at most the interval. Default: 5 s.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.explicit.add("health.timeout");
@@ -43,8 +47,7 @@ impl HealthConfig {
         self
     }
 
-    /// Sets the time from the start of one run to the start of the next, at least 10 ms; a shorter time is raised to 10
-    /// ms. Default: [`DEFAULT_INTERVAL`](Self::DEFAULT_INTERVAL).
+    /// Sets the time from the start of one run to the start of the next, from 100 ms to 1 h. Default: 10 s.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.explicit.add("health.interval");
@@ -52,8 +55,7 @@ impl HealthConfig {
         self
     }
 
-    /// Sets the number of consecutive failures after which a check is down. Default:
-    /// [`DEFAULT_FAILURES`](Self::DEFAULT_FAILURES).
+    /// Sets the number of consecutive failures after which a check is down, from 1 to 100. Default: 3.
     #[must_use]
     pub fn failures(mut self, failures: u32) -> Self {
         self.explicit.add("health.failures");
@@ -61,8 +63,7 @@ impl HealthConfig {
         self
     }
 
-    /// Sets the number of consecutive successes after which a check is up again. Default:
-    /// [`DEFAULT_SUCCESSES`](Self::DEFAULT_SUCCESSES).
+    /// Sets the number of consecutive successes after which a check is up again, from 1 to 100. Default: 2.
     #[must_use]
     pub fn successes(mut self, successes: u32) -> Self {
         self.explicit.add("health.successes");

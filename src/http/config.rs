@@ -7,7 +7,8 @@ use crate::model::ExplicitKeys;
 use crate::record::Method;
 
 /// The settings of how inbound requests are recorded, `http.*`, for
-/// [`MonitorBuilder::http`](crate::MonitorBuilder::http).
+/// [`MonitorBuilder::http`](crate::MonitorBuilder::http). The [table](crate::config#the-settings) of settings lists their
+/// variables and ranges.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,28 +28,30 @@ use crate::record::Method;
     reason = "settings that have nothing to do with each other"
 )]
 pub struct HttpConfig {
-    /// Whether responses carry `x-trace-id`.
+    /// Whether responses carry `x-trace-id`. Default: `true`.
     pub trace_header: bool,
     /// Whether callers are untrusted. Each request then starts a new trace, and only its log record and span contain
-    /// the caller's trace ID. Trusted proxies are exempt.
+    /// the caller's trace ID. Trusted proxies are exempt. Default: `false`.
     pub public_endpoint: bool,
     /// Whether a caller's `traceparent` and `tracestate` are read. Set from `trace.propagators`.
     pub(crate) trace_context: bool,
     /// Whether a caller's `baggage` is read. Set from `trace.propagators`.
     pub(crate) baggage: bool,
     /// The networks of trusted proxies. Their `Forwarded` and `X-Forwarded-For` headers and their sampling decision are
-    /// used.
+    /// used. Default: none.
     pub trusted_proxies: Vec<Cidr>,
-    /// The request headers that log records and spans include.
+    /// The request headers that log records and spans include. Default: none.
     pub allow_headers: Vec<HeaderName>,
-    /// The response statuses that mean a timeout, in addition to 408.
+    /// The response statuses that mean a timeout, in addition to 408. Default: none.
     pub timeout_statuses: Vec<u16>,
     /// The duration of a long poll. Longer polls are counted in `watchpost_long_polls_total`, because they keep their
-    /// thread from running other tasks.
+    /// thread from running other tasks. Default: 100 ms.
     pub long_poll: Duration,
-    /// The request methods that can be labels; all others are `_OTHER`.
+    /// The request methods that can be labels; all others are `_OTHER`. Default: those of the semantic conventions,
+    /// `GET` to `QUERY`.
     pub known_methods: Vec<String>,
     /// The gRPC methods whose path is used as the route. If empty, methods are learnt from responses.
+    /// Default: none.
     pub grpc_methods: Vec<String>,
     pub(crate) explicit: ExplicitKeys,
 }
@@ -63,7 +66,7 @@ impl HttpConfig {
 
     /// Sets whether responses carry `x-trace-id`.
     ///
-    /// Default: [`DEFAULT_TRACE_HEADER`](Self::DEFAULT_TRACE_HEADER).
+    /// Default: `true`.
     pub fn trace_header(mut self, trace_header: bool) -> Self {
         self.explicit.add("http.trace_header");
         self.trace_header = trace_header;
@@ -73,7 +76,7 @@ impl HttpConfig {
     /// Sets whether callers are untrusted; each request then starts a new trace. Use it for a service that arbitrary
     /// clients reach directly.
     ///
-    /// Default: [`DEFAULT_PUBLIC_ENDPOINT`](Self::DEFAULT_PUBLIC_ENDPOINT).
+    /// Default: `false`.
     pub fn public_endpoint(mut self, public_endpoint: bool) -> Self {
         self.explicit.add("http.public_endpoint");
         self.public_endpoint = public_endpoint;
@@ -112,7 +115,7 @@ impl HttpConfig {
 
     /// Sets the duration, from 1 ms to 1 minute, above which a poll is counted in `watchpost_long_polls_total`.
     ///
-    /// Default: [`DEFAULT_LONG_POLL`](Self::DEFAULT_LONG_POLL).
+    /// Default: 100 ms.
     pub fn long_poll(mut self, long_poll: Duration) -> Self {
         self.explicit.add("http.long_poll");
         self.long_poll = long_poll;

@@ -30,6 +30,9 @@ pub enum RequestLogs {
 
 /// Settings of log records: their selection, format and output.
 ///
+/// Every field is the setting of the same name under `log`. The [table](crate::config#the-settings) of settings also
+/// lists their variables and ranges.
+///
 /// ```
 /// use watchpost::logs::{LogFormat, LogsConfig};
 ///
@@ -39,15 +42,16 @@ pub enum RequestLogs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogsConfig {
-    /// Whether log records are written to standard output.
+    /// Whether log records are written to standard output. Default: `true`.
     pub console: bool,
-    /// The format of log records.
+    /// The format of log records. Default: [`LogFormat::Auto`].
     pub format: LogFormat,
-    /// Which requests get a log record.
+    /// Which requests get a log record. Default: [`RequestLogs::All`].
     pub requests: RequestLogs,
-    /// The shortest duration of a slow request.
+    /// The shortest duration of a slow request, from 1 ms to 1 day. Default: 1 s.
     pub slow: Duration,
     /// The directives that select which events get a log record, such as `info,hyper=off,my_crate::db=debug`.
+    /// Default: `info`.
     pub level: String,
     pub(crate) explicit: ExplicitKeys,
 }
@@ -60,7 +64,7 @@ impl LogsConfig {
     /// The default directives: events of the levels `INFO`, `WARN` and `ERROR`.
     pub const DEFAULT_LEVEL: &'static str = "info";
 
-    /// Sets whether log records are written to standard output. Default: [`DEFAULT_CONSOLE`](Self::DEFAULT_CONSOLE).
+    /// Sets whether log records are written to standard output. Default: `true`.
     #[must_use]
     pub fn console(mut self, console: bool) -> Self {
         self.explicit.add("log.console");
@@ -84,8 +88,8 @@ impl LogsConfig {
         self
     }
 
-    /// Sets the shortest duration of a slow request, for [`RequestLogs::ErrorsAndSlow`]. Default:
-    /// [`DEFAULT_SLOW`](Self::DEFAULT_SLOW).
+    /// Sets the shortest duration of a slow request, for [`RequestLogs::ErrorsAndSlow`], from 1 ms to 1 day. Default:
+    /// 1 s.
     #[must_use]
     pub fn slow(mut self, slow: Duration) -> Self {
         self.explicit.add("log.slow");
@@ -93,8 +97,7 @@ impl LogsConfig {
         self
     }
 
-    /// Sets which events get a log record, by [directives](crate::logs#levels). Default:
-    /// [`DEFAULT_LEVEL`](Self::DEFAULT_LEVEL).
+    /// Sets which events get a log record, by [directives](crate::logs#levels). Default: `info`.
     #[must_use]
     pub fn level(mut self, level: impl Into<String>) -> Self {
         self.explicit.add("log.level");

@@ -6,17 +6,20 @@ use crate::model::ExplicitKeys;
 ///
 /// Exceeding a limit never fails a call: label sets are merged into an overflow series, texts are truncated, and both
 /// are counted.
+///
+/// Every field is the setting of the same name under `metrics`. The [table](crate::config#the-settings) of settings
+/// also lists their variables and ranges.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MetricsConfig {
-    /// The maximum number of label sets of one metric.
+    /// The maximum number of label sets of one metric. Default: 2,000.
     pub max_series_per_metric: usize,
-    /// The maximum number of label sets of all metrics together.
+    /// The maximum number of label sets of all metrics together. Default: 20,000.
     pub max_series: usize,
-    /// The time that a series stays exposed after its last use.
+    /// The time that a series stays exposed after its last use, from 1 s to 30 days. Default: 1 h.
     pub idle_after: Duration,
     /// Whether a counter of the `metrics` facade is exposed under the name that the program gives it, without an added
-    /// `_total`.
+    /// `_total`. Default: `false`.
     pub keep_counter_names: bool,
     /// The histograms that are disabled or whose bounds are replaced, by name. A name is either the program's
     /// (`http.server.request.duration`) or the exposed one (`http_server_request_duration_seconds`). If a histogram has
@@ -48,7 +51,7 @@ impl MetricsConfig {
 
     /// Sets the maximum number of label sets of one metric; further ones share one overflow series.
     ///
-    /// The default is [`DEFAULT_MAX_SERIES_PER_METRIC`](Self::DEFAULT_MAX_SERIES_PER_METRIC).
+    /// Default: 2,000, as in OpenTelemetry.
     #[must_use]
     pub fn max_series_per_metric(mut self, series: usize) -> Self {
         self.explicit.add("metrics.max_series_per_metric");
@@ -58,7 +61,7 @@ impl MetricsConfig {
 
     /// Sets the maximum number of label sets of all metrics together.
     ///
-    /// The default is [`DEFAULT_MAX_SERIES`](Self::DEFAULT_MAX_SERIES).
+    /// Default: 20,000.
     #[must_use]
     pub fn max_series(mut self, series: usize) -> Self {
         self.explicit.add("metrics.max_series");
@@ -68,7 +71,7 @@ impl MetricsConfig {
 
     /// Sets how long an unused series stays exposed, from 1 s to 30 days.
     ///
-    /// The default is [`DEFAULT_IDLE_AFTER`](Self::DEFAULT_IDLE_AFTER).
+    /// Default: 1 h.
     #[must_use]
     pub fn idle_after(mut self, idle: Duration) -> Self {
         self.explicit.add("metrics.idle_after");
@@ -82,7 +85,10 @@ impl MetricsConfig {
     /// In the `OpenMetrics` format, where the samples of a counter end in `_total`, the type of such a counter is
     /// `unknown`.
     ///
-    /// By default, `_total` is added to names that do not end in it.
+    /// A name that the typed handles and the facade both use is one counter. Its first user decides how it is exposed:
+    /// `orders_total` if a typed handle was created first, `orders` if the facade counted first.
+    ///
+    /// Default: `false`; `_total` is added to names that do not end in it.
     #[must_use]
     pub fn keep_counter_names(mut self, keep: bool) -> Self {
         self.explicit.add("metrics.keep_counter_names");

@@ -6,7 +6,7 @@ use crate::model::ExplicitKeys;
 /// The configuration of traces: recording, sampling and limits.
 ///
 /// Every field is the setting of the same name under `trace`. The [table](crate::config#the-settings) of settings also
-/// lists their ranges.
+/// lists their variables and ranges.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,34 +27,38 @@ use crate::model::ExplicitKeys;
 #[non_exhaustive]
 #[must_use]
 pub struct TraceConfig {
-    /// The headers that carry a trace from service to service.
+    /// The headers that carry a trace from service to service. Default: trace context and baggage.
     pub propagators: Propagators,
-    /// Whether span recording is disabled. IDs and their headers are still propagated.
+    /// Whether span recording is disabled. IDs and their headers are still propagated. Default: `false`.
     pub disabled: bool,
-    /// The destination of kept traces, in addition to memory.
+    /// The destination of kept traces, in addition to memory. Default: [`TraceExporter::Otlp`].
     pub exporter: TraceExporter,
-    /// The sampler: which traces are kept regardless of what happens in them.
+    /// The sampler: which traces are kept regardless of what happens in them. Default:
+    /// [`SamplerKind::ParentBasedTraceIdRatio`].
     pub sampler: SamplerKind,
-    /// The ratio of traces that a ratio-based sampler keeps, from 0 to 1.
+    /// The ratio of traces that a ratio-based sampler keeps, from 0 to 1. Default: 1.
     pub sampler_arg: f64,
-    /// The maximum number of traces per second that the sampler keeps.
+    /// The maximum number of traces per second that the sampler keeps, from 0 to 1,000,000. Default: 100.
     pub max_per_second: u32,
-    /// The duration from which a trace counts as slow and is kept. Zero selects the 99th percentile of its route.
+    /// The duration from which a trace counts as slow and is kept, up to 1 h. Zero, the default, selects the 99th
+    /// percentile of its route.
     pub slow: Duration,
-    /// The maximum time that a trace waits for its root. After that, its spans so far are sent or discarded.
+    /// The maximum time that a trace waits for its root, from 1 s to 1 h. After that, its spans so far are sent or
+    /// discarded. Default: 1 min.
     pub max_open: Duration,
-    /// The maximum total size, in bytes, of the spans of undecided traces.
+    /// The maximum total size, in bytes, of the spans of undecided traces, from 64 KiB to 1 GiB. Default: 16 MiB.
     pub max_open_bytes: usize,
     /// The average bytes per second of traces that are kept because of what happened in them. A burst may use eight
-    /// times as much.
+    /// times as much. Up to 1 GiB; default: 1 MiB.
     pub max_bytes_per_second: usize,
-    /// The maximum size, in bytes, of the kept traces in memory.
+    /// The maximum size, in bytes, of the kept traces in memory, up to 1 GiB. Default: 4 MiB.
     pub recent_bytes: usize,
-    /// The directives that select the recorded `tracing` spans, such as `info,hyper=off,shop::db=debug`.
+    /// The directives that select the recorded `tracing` spans, such as `info,hyper=off,shop::db=debug`. Default:
+    /// `info`.
     pub level: String,
-    /// The layer that records `tracing` spans.
+    /// The layer that records `tracing` spans. Default: [`SpanBackend::Watchpost`].
     pub spans: SpanBackend,
-    /// Whether `tracing` events are recorded as events of their span.
+    /// Whether `tracing` events are recorded as events of their span. Default: `true`.
     pub events: bool,
     /// The limits of one span.
     pub limits: SpanLimits,
@@ -92,7 +96,7 @@ impl TraceConfig {
         self
     }
 
-    /// Sets whether span recording is disabled. Default: [`DEFAULT_DISABLED`](Self::DEFAULT_DISABLED).
+    /// Sets whether span recording is disabled. Default: `false`.
     pub fn disabled(mut self, disabled: bool) -> Self {
         self.explicit.add("trace.disabled");
         self.disabled = disabled;
@@ -115,8 +119,7 @@ impl TraceConfig {
         self
     }
 
-    /// Sets the ratio of a ratio-based sampler, from 0 to 1. Default:
-    /// [`DEFAULT_SAMPLER_ARG`](Self::DEFAULT_SAMPLER_ARG).
+    /// Sets the ratio of a ratio-based sampler, from 0 to 1. Default: 1, all traces.
     pub fn sampler_arg(mut self, ratio: f64) -> Self {
         self.explicit.add("trace.sampler_arg");
         self.sampler_arg = ratio;
@@ -130,46 +133,44 @@ impl TraceConfig {
         self
     }
 
-    /// Sets the maximum number of traces per second that the sampler keeps. Default:
-    /// [`DEFAULT_MAX_PER_SECOND`](Self::DEFAULT_MAX_PER_SECOND).
+    /// Sets the maximum number of traces per second that the sampler keeps, from 0 to 1,000,000. Default: 100.
     pub fn max_per_second(mut self, traces: u32) -> Self {
         self.explicit.add("trace.max_per_second");
         self.max_per_second = traces;
         self
     }
 
-    /// Sets the duration from which a trace counts as slow. Default: [`DEFAULT_SLOW`](Self::DEFAULT_SLOW).
+    /// Sets the duration from which a trace counts as slow, up to 1 h. Default: zero, which selects the 99th percentile
+    /// of the route.
     pub fn slow(mut self, slow: Duration) -> Self {
         self.explicit.add("trace.slow");
         self.slow = slow;
         self
     }
 
-    /// Sets the maximum time that a trace waits for its root. Default: [`DEFAULT_MAX_OPEN`](Self::DEFAULT_MAX_OPEN).
+    /// Sets the maximum time that a trace waits for its root, from 1 s to 1 h. Default: 1 min.
     pub fn max_open(mut self, max_open: Duration) -> Self {
         self.explicit.add("trace.max_open");
         self.max_open = max_open;
         self
     }
 
-    /// Sets the maximum total size, in bytes, of the spans of undecided traces. Default:
-    /// [`DEFAULT_MAX_OPEN_BYTES`](Self::DEFAULT_MAX_OPEN_BYTES).
+    /// Sets the maximum total size, in bytes, of the spans of undecided traces, from 64 KiB to 1 GiB. Default: 16 MiB.
     pub fn max_open_bytes(mut self, bytes: usize) -> Self {
         self.explicit.add("trace.max_open_bytes");
         self.max_open_bytes = bytes;
         self
     }
 
-    /// Sets the average bytes per second of traces that are kept because of what happened in them. Default:
-    /// [`DEFAULT_MAX_BYTES_PER_SECOND`](Self::DEFAULT_MAX_BYTES_PER_SECOND).
+    /// Sets the average bytes per second of traces that are kept because of what happened in them, up to 1 GiB.
+    /// Default: 1 MiB.
     pub fn max_bytes_per_second(mut self, bytes: usize) -> Self {
         self.explicit.add("trace.max_bytes_per_second");
         self.max_bytes_per_second = bytes;
         self
     }
 
-    /// Sets the maximum size, in bytes, of the kept traces in memory. Default:
-    /// [`DEFAULT_RECENT_BYTES`](Self::DEFAULT_RECENT_BYTES).
+    /// Sets the maximum size, in bytes, of the kept traces in memory, up to 1 GiB. Default: 4 MiB.
     pub fn recent_bytes(mut self, bytes: usize) -> Self {
         self.explicit.add("trace.recent_bytes");
         self.recent_bytes = bytes;
@@ -177,7 +178,7 @@ impl TraceConfig {
     }
 
     /// Sets the directives that select the recorded `tracing` spans, such as `info,hyper=off,shop::db=debug`. Default:
-    /// [`DEFAULT_LEVEL`](Self::DEFAULT_LEVEL).
+    /// `info`.
     pub fn level(mut self, directives: impl Into<String>) -> Self {
         self.explicit.add("trace.level");
         self.level = directives.into();
@@ -191,54 +192,50 @@ impl TraceConfig {
         self
     }
 
-    /// Sets whether `tracing` events are recorded as events of their span. Default:
-    /// [`DEFAULT_EVENTS`](Self::DEFAULT_EVENTS).
+    /// Sets whether `tracing` events are recorded as events of their span. Default: `true`.
     pub fn events(mut self, events: bool) -> Self {
         self.explicit.add("trace.events");
         self.events = events;
         self
     }
 
-    /// Sets the maximum number of attributes of a span. Default:
-    /// [`SpanLimits::DEFAULT_ATTRIBUTES`](super::SpanLimits::DEFAULT_ATTRIBUTES); ceiling:
-    /// [`SpanLimits::MAX_ATTRIBUTES`](super::SpanLimits::MAX_ATTRIBUTES).
+    /// Sets the maximum number of attributes of a span, from 0 to 1000; a larger number counts as 1000. Default: 128.
     pub fn max_attributes(mut self, attributes: u32) -> Self {
         self.explicit.add("trace.max_attributes");
         self.limits.attributes = attributes;
         self
     }
 
-    /// Sets the maximum length of an attribute's text, in characters. Default:
-    /// [`SpanLimits::DEFAULT_VALUE_LENGTH`](super::SpanLimits::DEFAULT_VALUE_LENGTH); ceiling:
-    /// [`SpanLimits::MAX_VALUE_LENGTH`](super::SpanLimits::MAX_VALUE_LENGTH).
+    /// Sets the maximum length of an attribute's text, in characters, from 0 to 4096; a larger number counts as 4096.
+    /// Default: 4096.
     pub fn max_value_length(mut self, characters: u32) -> Self {
         self.explicit.add("trace.max_value_length");
         self.limits.value_length = characters;
         self
     }
 
-    /// Sets the maximum number of events of a span. Default: 128; ceiling: 1000.
+    /// Sets the maximum number of events of a span, from 0 to 1000. Default: 128.
     pub fn max_events(mut self, events: u32) -> Self {
         self.explicit.add("trace.max_events");
         self.limits.events = events;
         self
     }
 
-    /// Sets the maximum number of links of a span. Default: 128; ceiling: 1000.
+    /// Sets the maximum number of links of a span, from 0 to 1000. Default: 128.
     pub fn max_links(mut self, links: u32) -> Self {
         self.explicit.add("trace.max_links");
         self.limits.links = links;
         self
     }
 
-    /// Sets the maximum number of attributes of a span's event. Default: 128; ceiling: 1000.
+    /// Sets the maximum number of attributes of a span's event, from 0 to 1000. Default: 128.
     pub fn max_event_attributes(mut self, attributes: u32) -> Self {
         self.explicit.add("trace.max_event_attributes");
         self.limits.event_attributes = attributes;
         self
     }
 
-    /// Sets the maximum number of attributes of a span's link. Default: 128; ceiling: 1000.
+    /// Sets the maximum number of attributes of a span's link, from 0 to 1000. Default: 128.
     pub fn max_link_attributes(mut self, attributes: u32) -> Self {
         self.explicit.add("trace.max_link_attributes");
         self.limits.link_attributes = attributes;

@@ -1,25 +1,25 @@
 /// The limits of a span. What exceeds a limit is dropped when the span is recorded, and the span counts what was
 /// dropped.
 ///
-/// Each limit has a ceiling: [`MAX_ATTRIBUTES`](Self::MAX_ATTRIBUTES) or [`MAX_VALUE_LENGTH`](Self::MAX_VALUE_LENGTH).
-/// In addition, the attributes of a span have at most 16 KiB in total, its events 8 KiB, its links 4 KiB, and the
+/// A limit is at most [`MAX_ATTRIBUTES`](Self::MAX_ATTRIBUTES) or [`MAX_VALUE_LENGTH`](Self::MAX_VALUE_LENGTH). In
+/// addition, the attributes of a span have at most 16 KiB in total, its events 8 KiB, its links 4 KiB, and the
 /// attributes of an event or a link 4 KiB.
 ///
 /// Set them with the methods of [`TraceConfig`](super::TraceConfig).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpanLimits {
-    /// The maximum number of attributes of a span.
+    /// The maximum number of attributes of a span. Default: 128.
     pub attributes: u32,
-    /// The maximum length of an attribute's text, in characters.
+    /// The maximum length of an attribute's text, in characters. Default: 4096.
     pub value_length: u32,
-    /// The maximum number of events of a span.
+    /// The maximum number of events of a span. Default: 128.
     pub events: u32,
-    /// The maximum number of links of a span.
+    /// The maximum number of links of a span. Default: 128.
     pub links: u32,
-    /// The maximum number of attributes of an event.
+    /// The maximum number of attributes of an event. Default: 128.
     pub event_attributes: u32,
-    /// The maximum number of attributes of a link.
+    /// The maximum number of attributes of a link. Default: 128.
     pub link_attributes: u32,
 }
 
@@ -29,9 +29,9 @@ impl SpanLimits {
     /// The default maximum length of a text: 4096 characters. OpenTelemetry sets no limit, but texts from outside need
     /// one.
     pub const DEFAULT_VALUE_LENGTH: u32 = 4096;
-    /// The ceiling of the number of attributes, of events and of links: 1000.
+    /// The largest limit of attributes, of events and of links: 1000.
     pub const MAX_ATTRIBUTES: u32 = 1000;
-    /// The ceiling of the length of a text: 4096 characters. A text also has at most 4096 bytes.
+    /// The largest limit of the length of a text: 4096 characters. A text also has at most 4096 bytes.
     pub const MAX_VALUE_LENGTH: u32 = 4096;
 }
 

@@ -8,7 +8,7 @@ use crate::model::ExplicitKeys;
 /// The configuration of the OTLP export of kept traces.
 ///
 /// Every field is the setting of the same name under `otlp`. The [table](crate::config#the-settings) of settings also
-/// lists their ranges. Nothing is sent without an endpoint or without the feature `otlp`.
+/// lists their variables and ranges. Nothing is sent without an endpoint or without the feature `otlp`.
 ///
 /// ```
 /// use http::{HeaderName, HeaderValue, Uri};
@@ -27,27 +27,28 @@ use crate::model::ExplicitKeys;
 #[non_exhaustive]
 #[must_use]
 pub struct OtlpConfig {
-    /// The base URL of the receiver, to which `/v1/traces` is appended.
+    /// The base URL of the receiver, to which `/v1/traces` is appended. Default: none.
     pub endpoint: Option<Uri>,
-    /// The full URL for traces, which overrides [`endpoint`](Self::endpoint).
+    /// The full URL for traces, which overrides [`endpoint`](Self::endpoint). Default: none.
     pub traces_endpoint: Option<Uri>,
-    /// The headers of each request. Values are marked as sensitive.
+    /// The headers of each request. Values are marked as sensitive. Default: none.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The timeout of one request.
+    /// The timeout of one request, from 1 ms to 10 min. Default: 10 s.
     pub timeout: Duration,
-    /// The compression of request bodies.
+    /// The compression of request bodies. Default: [`OtlpCompression::Gzip`].
     pub compression: OtlpCompression,
-    /// The protocol of the receiver.
+    /// The protocol of the receiver. Default: [`OtlpProtocol::HttpProtobuf`], the only one.
     pub protocol: OtlpProtocol,
     /// A file with the PEM certificates of the authorities that are trusted instead of the public ones.
+    /// Default: none.
     pub certificate: Option<PathBuf>,
-    /// The maximum time that a span waits for its batch to fill.
+    /// The maximum time that a span waits for its batch to fill, from 10 ms to 10 min. Default: 5 s.
     pub schedule_delay: Duration,
-    /// The maximum number of spans that wait to be sent. Their total size is also limited to 8 MiB.
+    /// The maximum number of spans that wait to be sent. Their total size is also limited to 8 MiB. Default: 65,536.
     pub max_queue_size: u32,
-    /// The maximum number of spans in one request.
+    /// The maximum number of spans in one request. Default: 512.
     pub max_export_batch_size: u32,
-    /// The upper limit of [`timeout`](Self::timeout).
+    /// The upper limit of [`timeout`](Self::timeout), from 1 ms to 10 min. Default: 30 s.
     pub export_timeout: Duration,
     pub(crate) explicit: ExplicitKeys,
 }
@@ -108,7 +109,7 @@ impl OtlpConfig {
         self
     }
 
-    /// Sets the timeout of one request. Default: [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    /// Sets the timeout of one request, from 1 ms to 10 min. Default: 10 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.explicit.add("otlp.timeout");
         self.timeout = timeout;
@@ -136,32 +137,28 @@ impl OtlpConfig {
         self
     }
 
-    /// Sets the maximum time that a span waits for its batch to fill. Default:
-    /// [`DEFAULT_SCHEDULE_DELAY`](Self::DEFAULT_SCHEDULE_DELAY).
+    /// Sets the maximum time that a span waits for its batch to fill, from 10 ms to 10 min. Default: 5 s.
     pub fn schedule_delay(mut self, delay: Duration) -> Self {
         self.explicit.add("otlp.schedule_delay");
         self.schedule_delay = delay;
         self
     }
 
-    /// Sets the maximum number of spans that wait to be sent. Default:
-    /// [`DEFAULT_MAX_QUEUE_SIZE`](Self::DEFAULT_MAX_QUEUE_SIZE).
+    /// Sets the maximum number of spans that wait to be sent, from 1 to 10,000,000. Default: 65,536.
     pub fn max_queue_size(mut self, spans: u32) -> Self {
         self.explicit.add("otlp.max_queue_size");
         self.max_queue_size = spans;
         self
     }
 
-    /// Sets the maximum number of spans in one request. Default:
-    /// [`DEFAULT_MAX_EXPORT_BATCH_SIZE`](Self::DEFAULT_MAX_EXPORT_BATCH_SIZE).
+    /// Sets the maximum number of spans in one request, from 1 to 100,000. Default: 512.
     pub fn max_export_batch_size(mut self, spans: u32) -> Self {
         self.explicit.add("otlp.max_export_batch_size");
         self.max_export_batch_size = spans;
         self
     }
 
-    /// Sets the upper limit of [`timeout`](Self::timeout). Default:
-    /// [`DEFAULT_EXPORT_TIMEOUT`](Self::DEFAULT_EXPORT_TIMEOUT).
+    /// Sets the upper limit of [`timeout`](Self::timeout), from 1 ms to 10 min. Default: 30 s.
     pub fn export_timeout(mut self, timeout: Duration) -> Self {
         self.explicit.add("otlp.export_timeout");
         self.export_timeout = timeout;
