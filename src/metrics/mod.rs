@@ -222,6 +222,9 @@
 //! [`keep_counter_names(true)`](crate::MonitorBuilder::keep_counter_names). Histograms without buckets are summaries
 //! there and histograms here.
 //!
+//! With `keep_counter_names`, a name that a typed handle and the facade both use is one counter, and it is exposed as its
+//! first user registers it: as `jobs_total` after `metrics().counter("jobs")`, as `jobs` after `counter!("jobs")`.
+//!
 //! [OpenMetrics]: https://prometheus.io/docs/specs/om/open_metrics_spec/
 
 mod builder;

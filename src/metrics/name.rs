@@ -51,7 +51,7 @@ pub(super) struct MetricName {
     pub(super) family: String,
     /// The word for the unit if the family's name ends in it, otherwise empty.
     pub(super) unit: Cow<'static, str>,
-    /// Whether the sample names of a counter end in `_total`.
+    /// Whether the sample names of a counter end in `_total`. `true` for all other kinds.
     pub(super) has_total: bool,
 }
 
@@ -85,9 +85,10 @@ pub(super) fn facade_name(
     unit: &'static str,
     keep_counter_names: bool,
 ) -> MetricName {
-    // A name that is kept is exposed as metrics-exporter-prometheus exposes it: with invalid characters replaced.
-    let has_total =
-        !keep_counter_names || sanitize_metric_name(prefix(raw, MAX_NAME)).ends_with("_total");
+    // A name that is kept is exposed as metrics-exporter-prometheus exposes it: with invalid characters replaced. Only
+    // counters have such names: a gauge or a histogram must compare equal to one that a typed handle has registered.
+    let is_kept = keep_counter_names && kind == InstrumentKind::Counter;
+    let has_total = !is_kept || sanitize_metric_name(prefix(raw, MAX_NAME)).ends_with("_total");
     let family = family_name(raw, kind);
     let unit = if has_unit_suffix(&family, unit) {
         unit
