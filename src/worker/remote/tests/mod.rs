@@ -1,5 +1,7 @@
 //! Remote sinks against a receiver that follows a script. Assertions read the delivered ids from the receiver.
 
+mod sink;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -11,13 +13,15 @@ use super::*;
 use crate::clock::{Clock, nanos};
 use crate::model::{Diagnostics, RecordCounters, RecordTotals};
 use crate::worker::client::TlsRoots;
-use crate::worker::context::WorkerContext;
 use crate::worker::peer::{Peer, Reply, Seen};
 use crate::worker::record_queue::RecordQueue;
 use crate::worker::sink_status::SinkError;
 use crate::worker::{SinkStatus, Worker, WorkerConfig, WorkerSetup};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// How long a call may take beyond its time limit. Only a call that ignores the limit takes longer, however busy the
+/// machine is.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Batches of ids, one a line, each of four bytes in a record.
 struct Ids {
@@ -248,7 +252,7 @@ impl Fixture {
         let begun = Instant::now();
         loop {
             let status = self.worker.status().sinks.remove(0);
-            if status.queued_bytes == 0 || begun.elapsed() > 5 * SECOND {
+            if status.queued_bytes == 0 || begun.elapsed() > PATIENCE {
                 return status;
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -260,7 +264,7 @@ impl Fixture {
         let begun = Instant::now();
         let flushed = self.worker.flush_blocking(timeout);
         let took = begun.elapsed();
-        assert!(took < timeout + Duration::from_millis(100), "{took:?}");
+        assert!(took < timeout + PATIENCE, "{took:?}");
         flushed
     }
 
@@ -269,7 +273,7 @@ impl Fixture {
         let begun = Instant::now();
         let report = self.worker.shutdown_blocking(timeout);
         let took = begun.elapsed();
-        assert!(took < timeout + Duration::from_millis(100), "{took:?}");
+        assert!(took < timeout + PATIENCE, "{took:?}");
         let totals = *report.totals(RecordKind::Span);
         assert_eq!(totals.in_flight(), 0, "{report}");
         assert_eq!(
@@ -291,7 +295,7 @@ fn a_receiver_that_is_well_gets_everything_once() {
     let peer = Peer::start(keeping(&taken, |_| Reply::status(200)));
     let fixture = fixture(&peer);
     fixture.emit(100, 7);
-    assert!(fixture.flush(5 * SECOND));
+    assert!(fixture.flush(PATIENCE));
     assert_eq!(
         (fixture.totals().emitted(), fixture.totals().delivered()),
         (700, 700)
@@ -301,7 +305,7 @@ fn a_receiver_that_is_well_gets_everything_once() {
     assert_eq!((peer.seen().len(), peer.connections()), (70, 1));
     // Without a flush, by the schedule.
     fixture.emit(1, 3);
-    peer.await_seen(71, 2 * SECOND);
+    peer.await_seen(71, PATIENCE);
     let status = fixture.at_rest();
     assert_eq!((status.name, status.queued_bytes), ("test", 0));
     assert_eq!(peer.seen().len(), 71);
@@ -351,7 +355,7 @@ fn an_outage_loses_nothing_and_is_told_once() {
     assert!(status[0].waiting_since.unwrap() >= Duration::from_millis(200));
     peer.listen();
     // A flush waits for no back-off.
-    assert!(fixture.flush(SECOND));
+    assert!(fixture.flush(PATIENCE));
     assert_eq!((fixture.totals().delivered(), distinct(&taken)), (200, 200));
     let said = fixture.diagnostics.notices();
     assert_eq!(said.len(), 2, "{said:?}");
@@ -403,7 +407,7 @@ fn a_200_counts_whatever_becomes_of_its_body() {
         let peer = Peer::start(keeping(&taken, move |_| reply.clone()));
         let fixture = fixture(&peer);
         fixture.emit(3, 10);
-        assert!(fixture.flush(2 * SECOND));
+        assert!(fixture.flush(PATIENCE));
         assert_eq!(
             (
                 fixture.shutdown(SECOND).delivered(),
@@ -424,7 +428,7 @@ fn a_refusal_drops_its_batch_alone() {
     }));
     let fixture = fixture(&peer);
     fixture.emit(90, 1);
-    assert!(fixture.flush(5 * SECOND));
+    assert!(fixture.flush(PATIENCE));
     assert_eq!((peer.seen().len(), taken.lock().unwrap().len()), (9, 30));
     let totals = fixture.shutdown(SECOND);
     // Three batches were taken except for one item each.
@@ -447,7 +451,7 @@ fn a_batch_that_is_too_large_is_halved_down_to_one_item() {
     }));
     let fixture = fixture(&peer);
     fixture.emit(1, 8);
-    assert!(fixture.flush(5 * SECOND));
+    assert!(fixture.flush(PATIENCE));
     // 8, 4 4, 2 2 2 2, and the half with the item that is never taken in two.
     let mut sizes: Vec<_> = peer.seen().iter().map(|it| ids(&it.body).len()).collect();
     sizes.sort_unstable();
@@ -467,7 +471,7 @@ fn panics_cost_what_they_touch() {
     let fixture = fixture(&peer);
     fixture.consumer_panics.store(2, SeqCst);
     fixture.emit(5, 3);
-    assert!(fixture.flush(5 * SECOND));
+    assert!(fixture.flush(PATIENCE));
     let totals = fixture.totals();
     assert_eq!(
         (totals.delivered(), totals.dropped(DropReason::Panic)),
@@ -475,10 +479,10 @@ fn panics_cost_what_they_touch() {
     );
     fixture.request_panics.store(true, SeqCst);
     fixture.emit(1, 4);
-    assert!(fixture.flush(5 * SECOND));
+    assert!(fixture.flush(PATIENCE));
     fixture.request_panics.store(false, SeqCst);
     fixture.emit(1, 5);
-    assert!(fixture.flush(5 * SECOND));
+    assert!(fixture.flush(PATIENCE));
     let totals = fixture.shutdown(SECOND);
     assert_eq!(
         (totals.delivered(), totals.dropped(DropReason::Panic)),
@@ -498,7 +502,7 @@ fn a_sink_that_loses_what_it_is_given_says_why_until_it_delivers() {
     let fixture = fixture(&peer);
     let after_one_record = || {
         fixture.emit(1, 1);
-        assert!(fixture.flush(5 * SECOND));
+        assert!(fixture.flush(PATIENCE));
         fixture.worker.status().sinks[0].error
     };
     assert_eq!(after_one_record(), None);
@@ -525,247 +529,14 @@ fn a_hundred_panics_in_a_row_end_nothing() {
     let fixture = fixture(&peer);
     fixture.request_panics.store(true, SeqCst);
     fixture.emit(100, 10);
-    assert!(fixture.flush(5 * SECOND));
+    assert!(fixture.flush(PATIENCE));
     fixture.request_panics.store(false, SeqCst);
     fixture.emit(1, 1);
-    assert!(fixture.flush(5 * SECOND));
+    assert!(fixture.flush(PATIENCE));
     let totals = fixture.shutdown(SECOND);
     assert_eq!(
         (totals.delivered(), totals.dropped(DropReason::Panic)),
         (1, 1000)
-    );
-}
-
-/// A sink alone, with a clock that is driven.
-struct Alone {
-    sink: Arc<RemoteSink>,
-    clock: Clock,
-    counters: Arc<RecordCounters>,
-    diagnostics: Arc<Diagnostics>,
-    record_queue: Arc<RecordQueue>,
-    ends: Ends,
-    runtime: tokio::runtime::Runtime,
-}
-
-fn alone(peer: &Peer, max_items: u64) -> Alone {
-    let counters = Arc::new(RecordCounters::default());
-    let diagnostics = Arc::new(Diagnostics::default());
-    let record_queue = Arc::new(RecordQueue::new(1 << 20, Arc::clone(&counters)));
-    let clock = Clock::driven(Duration::from_secs(784_111_777));
-    let ends = Ends::default();
-    let setup = RemoteSetup {
-        max_items,
-        deliver: Box::new(Post {
-            url: peer.url("/in").parse().unwrap(),
-            ends: Arc::clone(&ends),
-            panics: Arc::default(),
-        }),
-        ..setup(peer, Ids::new(10, SECOND), &Arc::default())
-    };
-    let context = WorkerContext {
-        clock: clock.clone(),
-        monotonic: clock.clone(),
-        record_queue: Arc::clone(&record_queue),
-        counters: Arc::clone(&counters),
-        diagnostics: Arc::clone(&diagnostics),
-    };
-    let (sink, _) = RemoteSink::new(setup, &context);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    Alone {
-        sink: Arc::new(sink),
-        clock,
-        counters,
-        diagnostics,
-        record_queue,
-        ends,
-        runtime: runtime.unwrap(),
-    }
-}
-
-impl Alone {
-    fn accept(&self, ids: &[u32]) {
-        self.counters.emitted(RecordKind::Span, ids.len() as u64);
-        self.sink.hold(RecordKind::Span, ids.len() as u64);
-        self.sink.accept(batch(ids));
-    }
-
-    /// Sends what may be sent. Returns whether there was anything to send.
-    fn turn(&self) -> bool {
-        let due = self
-            .sink
-            .next_dispatch()
-            .is_some_and(|at| at <= self.clock.now());
-        self.sink.dispatch(self.runtime.handle());
-        if due {
-            self.runtime.block_on(self.record_queue.woken());
-        }
-        due
-    }
-
-    /// How long the sink waits now.
-    fn wait(&self) -> Duration {
-        let at = self.sink.next_dispatch().unwrap();
-        Duration::from_nanos(at.saturating_sub(self.clock.now()))
-    }
-
-    fn totals(&self) -> RecordTotals {
-        self.counters.totals(RecordKind::Span)
-    }
-}
-
-#[test]
-fn a_receiver_that_fails_is_asked_ever_more_rarely() {
-    let peer = Peer::always(Reply::status(503));
-    let alone = alone(&peer, 1000);
-    alone.accept(&[1]);
-    for failures in 1..12_u32 {
-        assert!(alone.turn());
-        let most = SECOND * (1 << (failures - 1).min(6));
-        let wait = alone.wait();
-        assert!(
-            wait <= most.min(60 * SECOND) && wait >= Duration::from_millis(100),
-            "{wait:?}"
-        );
-        let short = Duration::from_millis(1);
-        alone.clock.advance(wait.saturating_sub(short));
-        assert!(!alone.turn());
-        alone.clock.advance(short);
-    }
-    assert_eq!(peer.seen().len(), 11);
-    assert_eq!(alone.diagnostics.notices().len(), 1);
-    peer.script(|_| Reply::status(200));
-    assert!(alone.turn());
-    assert_eq!(
-        (
-            alone.totals().delivered(),
-            alone.diagnostics.notices().len()
-        ),
-        (1, 2)
-    );
-}
-
-#[test]
-fn a_receiver_is_left_alone_as_long_as_it_asks() {
-    for (value, seconds) in [
-        ("30", 30),
-        ("0", 0),
-        ("315360000", 3600),
-        ("Sun, 06 Nov 1994 08:50:37 GMT", 60),
-        ("Sun, 06 Nov 1994 08:00:00 GMT", 0),
-    ] {
-        let value = value.to_owned();
-        let peer = Peer::start(move |_| Reply::with(429, "retry-after", &value));
-        let alone = alone(&peer, 1000);
-        alone.accept(&[1]);
-        assert!(alone.turn());
-        let wait = alone.wait();
-        match seconds {
-            0 => assert!(
-                wait >= Duration::from_millis(100) && wait <= SECOND,
-                "{wait:?}"
-            ),
-            _ => assert_eq!(wait, SECOND * seconds),
-        }
-        // No flush shortens the wait that the receiver requested.
-        alone.sink.request_flush(true);
-        let kept = if seconds == 0 { Duration::ZERO } else { wait };
-        assert_eq!(alone.wait(), kept);
-        alone.clock.advance(wait);
-        assert!(alone.turn());
-        assert_eq!(peer.seen().len(), 2);
-    }
-}
-
-#[test]
-fn what_does_not_fit_is_dropped_by_its_reason() {
-    let peer = Peer::always(Reply::status(503));
-    let alone = alone(&peer, 3);
-    // The first is always taken.
-    alone.accept(&[1, 2, 3, 4]);
-    alone.accept(&[5]);
-    assert_eq!(alone.totals().dropped(DropReason::QueueOverflow), 1);
-    assert!(alone.turn());
-    alone.accept(&[6]);
-    assert_eq!(alone.totals().dropped(DropReason::QueueOverflow), 2);
-    peer.script(|_| Reply::with(429, "retry-after", "60"));
-    alone.clock.advance(60 * SECOND);
-    assert!(alone.turn());
-    alone.accept(&[7, 8]);
-    assert_eq!(alone.totals().dropped(DropReason::RatelimitBackoff), 2);
-    // The bytes that wait are bounded too.
-    alone.counters.emitted(RecordKind::Span, 1);
-    alone
-        .sink
-        .accept(Batch::new(RecordKind::Span, 0, vec![0; 64 << 10].into()));
-    assert_eq!(alone.sink.status().unwrap().queued_bytes, 8);
-    assert!(!alone.sink.close());
-    assert_eq!(alone.totals().dropped(DropReason::Shutdown), 4);
-}
-
-#[test]
-fn a_receiver_that_does_not_know_us_is_asked_every_five_minutes() {
-    let peer = Peer::always(Reply::status(401));
-    let alone = alone(&peer, 1000);
-    for minute in 0..30 {
-        alone.accept(&[minute]);
-        alone.turn();
-        alone.clock.advance(60 * SECOND);
-    }
-    assert_eq!(peer.seen().len(), 6);
-    assert_eq!(alone.totals().dropped(DropReason::SendError), 6);
-    assert_eq!(alone.diagnostics.notices().len(), 1);
-    // A flush sends a request immediately.
-    alone.sink.request_flush(true);
-    assert!(alone.turn());
-    assert_eq!(peer.seen().len(), 7);
-}
-
-#[test]
-fn what_a_store_keeps_is_not_dropped_at_the_end() {
-    let peer = Peer::always(Reply::status(503));
-    let alone = alone(&peer, 1000);
-    alone.counters.emitted(RecordKind::Span, 2);
-    alone.sink.accept(Batch {
-        stored: true,
-        recovered: true,
-        ..batch(&[1, 2])
-    });
-    assert!(!alone.sink.close());
-    let totals = alone.totals();
-    assert_eq!((totals.spooled(), totals.in_flight()), (2, 0));
-    assert!(alone.ends.lock().unwrap().is_empty());
-}
-
-#[test]
-fn the_end_of_each_batch_is_told() {
-    let peer = Peer::replies([200, 503, 206, 400].map(Reply::status));
-    let alone = alone(&peer, 1000);
-    alone.counters.emitted(RecordKind::Span, 6);
-    for tag in 1..=3 {
-        alone.sink.accept(Batch {
-            tag,
-            stored: true,
-            recovered: true,
-            ..batch(&[1, 2])
-        });
-    }
-    assert!(alone.turn());
-    alone.clock.advance(SECOND);
-    assert!(alone.turn());
-    let refused = BatchOutcome::Dropped(DropReason::SendError);
-    assert_eq!(
-        *alone.ends.lock().unwrap(),
-        [
-            (1, BatchOutcome::Delivered),
-            (2, BatchOutcome::Delivered),
-            (3, refused)
-        ]
-    );
-    assert_eq!(
-        (alone.totals().delivered(), alone.totals().in_flight()),
-        (3, 0)
     );
 }
 
@@ -778,7 +549,7 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
     let record_queue = Arc::new(RecordQueue::new(1 << 20, Arc::clone(&counters)));
     let ids = || Ids::new(10, Duration::from_millis(50));
     let hanging = RemoteSetup {
-        timeout: 10 * SECOND,
+        timeout: 10 * PATIENCE,
         ..setup(&hung, ids(), &Arc::default())
     };
     let worker = Worker::start(WorkerSetup {
@@ -794,19 +565,18 @@ fn a_receiver_that_hangs_holds_up_no_other_sink() {
     })
     .unwrap();
     for round in 0..10_u32 {
-        let begun = Instant::now();
         record_queue.push_many(RecordKind::Span, 1, 0, |out| {
             out.extend_from_slice(&round.to_le_bytes());
         });
-        well.await_seen(round as usize + 1, 2 * SECOND);
-        assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
+        // Behind the request that hangs, it would wait ten times as long.
+        well.await_seen(round as usize + 1, PATIENCE);
     }
     // At most one request to it is in flight, however many batches wait.
     assert_eq!((hung.seen().len(), hung.connections()), (1, 1));
     let begun = Instant::now();
     assert!(!worker.flush_blocking(Duration::from_millis(100)));
     let report = worker.shutdown_blocking(Duration::from_millis(100));
-    assert!(begun.elapsed() < Duration::from_millis(400));
+    assert!(begun.elapsed() < PATIENCE);
     let totals = report.totals(RecordKind::Span);
     // Emitted once for each sink.
     assert_eq!((totals.emitted(), totals.in_flight()), (20, 0));
