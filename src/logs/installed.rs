@@ -147,11 +147,13 @@ where
 
     fn on_exit(&self, id: &Id, context: Context<'_, S>) {
         if self.layers.changes() > 0 {
-            // The span may have been entered while another monitor had the subscriber.
+            // The span may have been entered while another monitor had the subscriber, so each of them leaves it. The
+            // layer of the current monitor follows below; leaving a span twice would end an outer entry of it.
             self.layers.first().on_exit(id, context.clone());
+            let current = self.monitor();
             let later = read_lock(&self.later);
-            later.iter().for_each(|monitor| leave_span(*monitor, id));
-            return;
+            let former = later.iter().filter(|monitor| **monitor != current);
+            former.for_each(|monitor| leave_span(*monitor, id));
         }
         self.layers.with(|layer| layer.on_exit(id, context));
     }
