@@ -28,13 +28,14 @@ impl CaptureReceipt {
     }
 
     /// Whether the event is on disk. If not, it is in memory only: there is no data directory, the disk refuses
-    /// writes, or it took longer than two seconds.
+    /// writes, or it took longer than two seconds (2.5 s if other captures wait).
     pub fn is_stored(self) -> bool {
         self.stored
     }
 }
 
-/// A future that completes with a [`CaptureReceipt`] when the event is on disk, after two seconds at most.
+/// A future that completes with a [`CaptureReceipt`] when the event is on disk, or after about two seconds (2.5 s if
+/// other captures wait) without that.
 ///
 /// Made by [`Monitor::capture_error_durable`](crate::Monitor::capture_error_durable) and
 /// [`ErrorCapture::capture_durable`](crate::errors::ErrorCapture::capture_durable).

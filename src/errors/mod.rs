@@ -172,7 +172,7 @@
 //! |---|---|---|
 //! | an event is sent | once it is stored | immediately |
 //! | it is kept | until the server accepts it or refuses it permanently, across outages, restarts and `kill -9`, within the limit of the store | in memory, at most 8 MiB in all |
-//! | it may be sent | again with the same ID, after a restart | once |
+//! | it may be sent again, with the same ID | if the response is lost, or after a restart | if the response is lost |
 //!
 //! A response of 429 and rate limits for errors are obeyed. After 401 and 403, the sink tries again every five
 //! minutes. Other refusals drop the event, count it and report it to the server with a later event.
