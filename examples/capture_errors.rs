@@ -19,7 +19,7 @@
 //! ```json
 //! {"level":"ERROR","message":"order 12 is missing",..,"event_id":"6d5e7d21d03f418a83c93603b46d81c2",
 //!  "trace_id":"4a07383392da906340d255d2ae0d3c6f",..,"http.route":"/orders/{id}","exception.type":"std::io::error::Error",..,
-//!  "code.file.path":"examples/capture_errors.rs","code.line.number":73,"store":"orders"}
+//!  "code.file.path":"examples/capture_errors.rs","code.line.number":76,"store":"orders"}
 //! ```
 //!
 //! With `WATCHPOST_DATA_DIR` captured errors survive a crash of the process. With `SENTRY_DSN` and the feature `sentry`
