@@ -49,6 +49,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     if !metadata.is_file() {
         return Err("it is no regular file; write the path of a TOML file".to_owned());
     }
+    // One byte more than allowed is read, because a file can grow after its size was read.
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
@@ -150,6 +151,7 @@ impl Flattener<'_> {
             return;
         };
         let shape = setting.field.toml_shape();
+        // Only the type is checked here. The value is parsed later, as that of any other source.
         if let Some(raw) = raw(value, shape) {
             let origin = ValueOrigin::File {
                 path: self.path.to_owned(),
@@ -164,6 +166,8 @@ impl Flattener<'_> {
                 },
             ));
         } else {
+            // A table or an array is shown only where all of it is harmless, and of a table only the entry that is
+            // wrong.
             let plain = || match value {
                 DeValue::Table(table) if shape.types.contains(&TomlType::Table) => {
                     wrong_entry(table, "")

@@ -50,6 +50,7 @@ pub(crate) fn resolve(sources: Sources) -> Result<ResolvedConfig> {
     resolver.file(&sources);
     resolver.environment(&sources.environment);
     resolver.code(sources.code);
+    // Only now: the two values of a pair may come from two sources.
     resolver.contradictions();
     resolver.finish()
 }
@@ -109,6 +110,7 @@ impl Resolver {
             return;
         };
         let origin = ValueOrigin::Call(call);
+        // The value as the call gave it, also if it is lowered to its maximum below.
         let shown = setting.field.display(from);
         let set = self.set((index, setting), &origin, &shown, |config| {
             setting.field.set_typed(from, config)
@@ -133,10 +135,12 @@ impl Resolver {
             let shown = mask::shown(value, setting.secret);
             problem(setting.key, &shown, origin, advice)
         };
+        // On an error, the value and the origin of the source before stay together.
         let warning = set(&mut self.config).map_err(|advice| report(&advice))?;
         if let Some(lowered) = self.lowered.get_mut(index) {
             *lowered = warning.map(|warning| report(&warning));
         }
+        // Setting the list has replaced it, so the items of the sources before are added again.
         if let Some(earlier) = earlier {
             self.config.redact.add(earlier);
         }
@@ -174,6 +178,8 @@ impl Resolver {
         };
         match file::read(&path) {
             Ok(bytes) => self.file_text(&path, &bytes),
+            // The file's settings are missing, but the other sources are still checked, so that all problems appear at
+            // once.
             Err(advice) => {
                 let shown = mask::shown(&path.to_string_lossy(), false);
                 self.problems
@@ -195,6 +201,8 @@ impl Resolver {
         if let Some(problem) = variables.attributes_problem() {
             self.warnings.push(format!("{problem}; it is not used"));
         }
+        // All attributes describe the service in exported traces. Some of them are settings too, which the loop below
+        // finds as variables.
         self.config.service.attributes = variables.attributes().to_vec();
         for (index, setting) in SETTINGS.iter().enumerate() {
             for found in variables.of(setting) {
@@ -255,9 +263,11 @@ impl Resolver {
     }
 
     fn code(&mut self, code: Vec<CodeSettings>) {
+        // What a struct contains without a setter call is compared with these.
         let defaults = Config::default();
         for CodeSettings { call, values } in code {
             match values {
+                // Text passes the same parser as a file's, since the value has no type of its own in the host's code.
                 CodeValues::Text { key, raw } => {
                     let value = TextValue {
                         raw,
@@ -362,6 +372,7 @@ impl Resolver {
         let mut settings = Vec::with_capacity(SETTINGS.len());
         for (setting, origin) in SETTINGS.iter().zip(&self.origins) {
             let value = setting.field.print(&self.config);
+            // A secret may stand in a setting that is none, such as a password in a URL.
             let masked = value.map(|value| {
                 if setting.secret || mask::looks_secret(&value) {
                     format!("\"{}\"", mask::REDACTED)

@@ -56,6 +56,7 @@ fn nearest<'a>(
         .min_by_key(|(edits, _)| *edits)
 }
 
+/// Returns the characters that are compared. The distance takes the product of two lengths, so they are bounded.
 fn plain(name: &str) -> Vec<char> {
     name.chars()
         .take(MAX_COMPARED)
@@ -71,6 +72,7 @@ fn plain(name: &str) -> Vec<char> {
 
 /// Returns the Levenshtein distance, computed one row at a time.
 fn distance(a: &[char], b: &[char]) -> usize {
+    // `row[j]` is the distance between the characters of `a` so far and the first `j` of `b`.
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.iter().enumerate() {
         let mut diagonal = i;

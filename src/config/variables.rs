@@ -50,6 +50,7 @@ impl<'a> Variables<'a> {
 
     /// Returns the values of a setting, highest precedence first.
     pub(super) fn of(&self, setting: &'static Setting) -> impl Iterator<Item = FoundValue> {
+        // The variable with this crate's prefix goes before those that other programs read too.
         let own = self.read(
             setting,
             &own_variable(setting.key),
@@ -115,6 +116,7 @@ impl<'a> Variables<'a> {
 
     fn attribute(&self, name: &'static str) -> Option<TextValue> {
         let pairs = self.attributes.as_deref().unwrap_or_default();
+        // Of a name that is listed twice the last value counts.
         let (_, value) = pairs
             .iter()
             .rfind(|(key, value)| key == name && !value.is_empty())?;

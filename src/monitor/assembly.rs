@@ -107,11 +107,15 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
     apply_backtrace_variables(&mut config, &environment);
     let base = Foundation::new(config, warnings, clock);
 
+    // Nothing reads the environment of the process after this. The tokens of pages are looked up in this copy.
     let keys = keys(&base, &settings, environment);
+    // The parts that record come before the worker, which is started with their processors, tasks and receivers. A data
+    // directory that cannot be used is reported and left out, because it must not keep the service from starting.
     let (data_dir, data_dir_problem) = open_data_dir(&base);
     let levels = Arc::new(levels(&base.config)?);
     let tracing = Tracing::new(&base.config, &base.requests, &base.record_queue)?;
     let errors = error_tracker(&base, data_dir.as_ref(), &tracing);
+    // The registry was made before the traces, so it learns only now where exemplars get their trace from.
     let source = trace_source(&base, tracing.traces.clone());
     base.metrics.set_trace_source(source);
 
@@ -133,6 +137,7 @@ pub(super) fn assemble(input: AssemblyInput) -> Result<Monitor> {
         .map_err(|error| Error::io("the worker's thread cannot be started", error))?;
     errors.set_deadlines(worker.deadlines());
 
+    // The parts below need the worker's runtime, or only what stands already. None of them waits for anything.
     let health = health(&base, &worker, keys);
     let inbound = layer_context(&base, &tracing);
     let (queries, calls) = outgoing(&base, &tracing);
@@ -266,6 +271,7 @@ fn console(base: &Foundation, writer: Option<Box<dyn Write + Send>>) -> Vec<Sink
     if !config.logs.console {
         return Vec::new();
     }
+    // A writer of the host's is never a terminal, whatever standard output is.
     let terminal = writer.is_none() && Console::is_terminal();
     let pretty = match config.logs.format {
         LogFormat::Pretty => true,

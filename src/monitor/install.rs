@@ -66,9 +66,11 @@ impl Monitor {
     /// # }
     /// ```
     pub fn install(&self) -> InstallReport {
+        // In the order of `Global::ALL`: the logger is set only if there is a subscriber to receive its records.
         let report = InstallReport {
             globals: Global::ALL.map(|global| one(self, global)).into(),
         };
+        // The diagnostics write each sentence once, however often this is called.
         for missing in report.missing() {
             self.inner.diagnostics.report(missing.sentence.as_str());
         }
@@ -117,6 +119,8 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
     let theirs = monitor.otel().tracing_layer();
     let is_bound = theirs.is_some();
     let taken = match InstalledLayer::of_process() {
+        // The layer of tracing-opentelemetry belongs to one provider and cannot be exchanged in the subscriber. So the
+        // subscriber stays with its monitor if either of the two has such a layer.
         Some(installed) if installed.is_bound() || is_bound => {
             if installed.serves(life) {
                 ClaimResult::AlreadyClaimed
@@ -129,6 +133,7 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
         }
         Some(installed) => installed.claim(monitor.own_layer(), life),
         None if has_global_subscriber() => ClaimResult::Foreign,
+        // `init()` of the host would fail if a subscriber were set here first.
         None if is_to_come(monitor) => {
             return (
                 Missing,
@@ -142,6 +147,7 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
                 Some(theirs) => tracing::subscriber::set_global_default(subscriber.with(theirs)),
                 None => tracing::subscriber::set_global_default(subscriber),
             };
+            // Another thread may have set a subscriber since the check above; then that one stays.
             if set.is_ok() {
                 installed.note_set();
                 ClaimResult::Claimed
@@ -150,6 +156,7 @@ fn subscriber(monitor: &Monitor) -> (GlobalState, String) {
             }
         }
     };
+    // The host may have put the monitor's layer into its own subscriber, as it should.
     if taken == ClaimResult::Foreign && is_in_subscriber(monitor) {
         let sentence =
             "the `tracing` subscriber that was set before stays and has the monitor's layer";
@@ -230,6 +237,7 @@ fn log_bridge() -> (GlobalState, String) {
 
 fn has_global_subscriber() -> bool {
     let ask = || !dispatcher::get_default(Dispatch::is::<NoSubscriber>);
+    // `has_been_set` is also true after a subscriber was set for one thread only, so only its `false` is conclusive.
     if !dispatcher::has_been_set() || InstalledLayer::of_process().is_some() {
         return InstalledLayer::of_process().is_some();
     }
@@ -239,6 +247,7 @@ fn has_global_subscriber() -> bool {
         .spawn(ask)
         .ok()
         .and_then(|asked| asked.join().ok())
+        // Without a thread the answer is not known. A subscriber is assumed, because one of the host must stay.
         .unwrap_or(true)
 }
 

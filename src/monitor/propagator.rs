@@ -24,6 +24,8 @@ pub(super) fn install(wanted: Propagators, life: &MonitorLifetime) -> (GlobalSta
     let ours = OwnPropagator::new(wanted);
     let fields =
         |set: &dyn TextMapPropagator| -> Vec<String> { set.fields().map(str::to_owned).collect() };
+    // The propagator that is set may be the host's code. OpenTelemetry has none to ask whose it is, so its `Debug`
+    // output is compared.
     let there =
         catch_panic(|| global::get_text_map_propagator(|set| (fields(set), format!("{set:?}"))));
     let Some((mut there, debug)) = there else {
@@ -32,12 +34,14 @@ pub(super) fn install(wanted: Propagators, life: &MonitorLifetime) -> (GlobalSta
     let mut owner = OWNER.lock().unwrap_or_else(PoisonError::into_inner);
     let is_ours = debug.starts_with(NAME);
     let is_free = |owner: &MonitorLifetime| owner.has_ended() || owner.is(life);
+    // One with the same settings does the same work for every monitor, so it need not be set again.
     if is_ours && debug == format!("{ours:?}") {
         if owner.as_ref().is_none_or(is_free) {
             *owner = Some(life.clone());
         }
         return (GlobalState::AlreadyInstalled, String::new());
     }
+    // One without fields writes nothing: OpenTelemetry's default.
     if there.is_empty() || is_ours && owner.as_ref().is_none_or(is_free) {
         global::set_text_map_propagator(ours);
         *owner = Some(life.clone());

@@ -52,6 +52,7 @@ impl Block {
         if self.bytes.len() <= MAX_BLOCK {
             return None;
         }
+        // The end of the moved line is not recorded yet: `end_line` follows, and records it in the new block.
         let mut next = Self::with_capacity();
         next.bytes.extend_from_slice(line);
         self.bytes.truncate(start);
@@ -60,6 +61,8 @@ impl Block {
 
     /// Takes the content as a block that uses little more memory than it needs.
     pub(super) fn take(&mut self) -> Self {
+        // A block that is at least half full is handed on with its memory. Of a smaller one only the bytes are copied,
+        // so that many small blocks that wait for a slow sink do not hold 80 KiB each.
         if self.bytes.len() >= self.bytes.capacity() / 2 {
             return std::mem::replace(self, Self::with_capacity());
         }

@@ -209,6 +209,7 @@ impl EventLoop {
 
     /// Drains the queue and hands the records to every consumer.
     fn take_records(&mut self, now: Nanos) {
+        // The buffers of the round before go back to the queue, which fills them again.
         self.shared.record_queue.drain(&mut self.buffers);
         let bytes: usize = self.buffers.iter().map(Vec::len).sum();
         // An estimate of the number of records, so that the list hardly grows.
@@ -247,6 +248,7 @@ impl EventLoop {
                     .dropped(kind, DropReason::Panic, all - processed);
             }
         }
+        // Encoders come after the processors, which may have put what the encoders need beside the records.
         for batcher in &mut self.batchers {
             batcher.encode(&records, &self.shared.panics);
         }
@@ -339,6 +341,8 @@ impl EventLoop {
     fn run_tasks(&mut self, now: Nanos) {
         for (due, task) in &mut self.tasks {
             if now >= *due {
+                // Set first, so that a task that panics still waits for its period. Periods that were missed are not
+                // made up for.
                 *due = now.saturating_add(nanos(task.period));
                 if catch_panic(&mut task.run).is_none() {
                     self.shared.panics.fetch_add(1, Relaxed);

@@ -93,6 +93,7 @@ impl LineFormatter {
             }
             if let Some(shares) = &mut self.reserved_use {
                 let after = self.block.bytes.len();
+                // A line that did not fit is alone in a new block, so its length is that of the block.
                 let len = after.checked_sub(before).unwrap_or(after);
                 shares.add(record.source, len);
             }
@@ -100,6 +101,7 @@ impl LineFormatter {
                 panics.fetch_add(1, Relaxed);
                 panicked_records += 1;
             }
+            // From here the record is counted, by this loop or by the sink, and `rest` must not count it again.
             rest.records = others;
             if panicked_records == MAX_PANICS {
                 return;

@@ -166,6 +166,7 @@ impl Worker {
                 context.record_queue.mute(kind);
             }
         }
+        // The shared state sees every sink too: closing the sinks at a deadline must not need the worker's thread.
         let lines = formatters
             .iter()
             .map(|it| AnySink::Lines(Arc::clone(&it.sink)));
@@ -182,6 +183,7 @@ impl Worker {
             processors,
             tasks,
         });
+        // The thread is started last. It gets the loop as its own, so that no lock is needed for it.
         let of_thread = Arc::clone(&shared);
         record_process();
         std::thread::Builder::new()

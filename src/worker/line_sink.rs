@@ -236,6 +236,8 @@ impl LineSink {
         if queue.closed {
             return false;
         }
+        // The block leaves the queue whatever became of it: lines that were refused are not written again, because a
+        // part of them may be out.
         queue.bytes = queue.bytes.saturating_sub(queue.in_flight_bytes);
         let reason = match end {
             Ok(()) => {
@@ -290,12 +292,15 @@ impl LineSink {
                 .waiting_since
                 .get_or_insert_with(|| self.monotonic.now());
         }
+        // All blocks that were taken are written or counted, and now flushed too.
         queue.settled = queue.taken;
         let awaited = queue.flush_up_to > 0 && queue.settled >= queue.flush_up_to;
         if awaited {
             queue.flush_up_to = 0;
         }
         let more = !queue.blocks.is_empty();
+        // The task ends and gives the writer back in one step with this check, so that no block that is accepted
+        // meanwhile is left without a task.
         let resting = !more || queue.is_held_back(self.monotonic.now());
         let mut writer = Some(writer);
         if resting {

@@ -148,6 +148,7 @@ impl RecordQueue {
         let (number, mut shard) = self.shard();
         // Sources of different kinds do not share a number: the kind takes the low three bits.
         let source = source << 3 | kind as u32;
+        // One busy thread may use the whole queue: a full buffer sends it on to another one.
         if shard.bytes.len() >= self.unreserved_bytes {
             shard = self.shard_with_room(number, shard);
         }
@@ -156,11 +157,13 @@ impl RecordQueue {
         }
         // Counted before the record can be dropped or its closure can panic, so that `emitted` misses nothing.
         shard.emitted[kind as usize] += u64::from(items);
+        // The last part of a buffer is shared between sources, so that a busy one cannot take the place of the others.
         let start = shard.bytes.len();
         if start >= self.unreserved_bytes && !self.has_share(&mut shard, source) {
             shard.overflowed[kind as usize] += u64::from(items);
             return;
         }
+        // The length is not known yet, and stays zero until the body is written.
         let mut head = [0; HEADER];
         head[4] = kind as u8;
         head[5..9].copy_from_slice(&items.to_le_bytes());
@@ -182,6 +185,7 @@ impl RecordQueue {
         if start >= self.unreserved_bytes {
             shard.reserved_use.add(source, len);
         }
+        // The lock is released before the wake-up, so that the worker does not wake only to wait for it.
         let half_full = shard.complete_len > self.max_shard_bytes / 2;
         if half_full && !std::mem::replace(&mut shard.woken, true) || self.idle.load(Relaxed) {
             drop(shard);
@@ -324,9 +328,12 @@ impl RecordQueue {
         into.resize_with(SHARDS, Vec::new);
         for (n, (shard, buffer)) in self.shards.iter().zip(into).enumerate() {
             buffer.clear();
+            // Under the lock the buffers are only exchanged. The counters are changed after it, so that the host's
+            // threads wait as little as possible.
             let counts = {
                 let mut shard = self.recover_shard(shard.lock());
                 std::mem::swap(&mut shard.bytes, buffer);
+                // The buffer is empty again, so it is offered to threads that look for room.
                 if buffer.len() >= self.unreserved_bytes {
                     shard.reserved_use = SourceShares::default();
                     self.filled.fetch_and(!(1 << n), Relaxed);

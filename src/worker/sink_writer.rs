@@ -64,8 +64,10 @@ impl SinkWriter {
         let (mut done, mut idle) = (0, 0);
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             match catch_panic(|| self.out.write(rest)).ok_or(WriteError::Panic)? {
+                // A writer that takes nothing would be called forever.
                 Ok(0) => return Err(WriteError::Io(ErrorKind::WriteZero.into())),
                 Ok(n) => {
+                    // A faulty `Write` may claim more than it was given.
                     done += n.min(rest.len());
                     idle = 0;
                 }
@@ -81,6 +83,7 @@ impl SinkWriter {
                 }
                 Err(error) => return Err(WriteError::Io(error)),
             }
+            // Also while nothing is taken: this is the only way in which a sink that is closed ends the wait.
             if !accepted(done) {
                 return Err(WriteError::Closed);
             }

@@ -56,6 +56,8 @@ pub(super) async fn serve(
     );
     let mut evicted = pin!(permit.evict.notified());
     let mut stopping = false;
+    // The order of the polls matters. A shutdown lets the response in progress end, so the connection is still polled
+    // after it. An eviction ends the connection at once, because another client waits for its place.
     poll_fn(|context| {
         if !stopping && stopped.as_mut().poll(context).is_ready() {
             stopping = true;
@@ -67,6 +69,7 @@ pub(super) async fn serve(
         if connection.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
+        // Last, because polling the connection may have moved the deadline.
         let deadline = progress.deadline();
         if watch.deadline() != deadline {
             watch.as_mut().reset(deadline);

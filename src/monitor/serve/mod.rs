@@ -161,6 +161,8 @@ async fn accept(
             Err(_) => drop(unless_shutdown(&mut stop, sleep(ACCEPT_PAUSE)).await),
         }
     }
+    // The first request of a shutdown sets the deadline. The own sender is dropped, so that the channel closes with the
+    // last connection.
     let deadline = stop.borrow().unwrap_or(DROP_DEADLINE);
     drop(open);
     drop(timeout(deadline, all_closed.recv()).await);

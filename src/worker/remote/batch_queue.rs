@@ -110,6 +110,7 @@ impl BatchQueue {
         let NumberedBatch { batch, .. } = self.in_flight.take()?;
         self.bytes = self.bytes.saturating_sub(batch.body.len());
         self.items = self.items.saturating_sub(batch.items);
+        // While others wait, the time goes on. Only a delivery restarts it.
         if self.batches.is_empty() {
             self.waiting_since = None;
         }
@@ -123,6 +124,8 @@ impl BatchQueue {
         };
         self.bytes = self.bytes.saturating_sub(batch.body.len());
         self.items = self.items.saturating_sub(batch.items);
+        // In front of the others and with the number of the whole, so that a flush that awaits the whole awaits both
+        // parts.
         for batch in parts.rev() {
             self.bytes += batch.body.len();
             self.items += batch.items;
@@ -178,6 +181,7 @@ impl BatchQueue {
 
     /// Whether everything up to the batch with this number is delivered or dropped.
     pub(super) fn is_settled(&self, number: u64) -> bool {
+        // Batches are sent in order, so everything before the oldest one is settled.
         let oldest = self.in_flight.as_ref().or(self.batches.front());
         oldest.is_none_or(|oldest| oldest.number > number)
     }

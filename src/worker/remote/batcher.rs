@@ -72,6 +72,7 @@ impl Batcher {
             } else {
                 0
             };
+            // The sink holds what was announced. The rest, or all of a record that panicked, is counted as dropped.
             if found != announced {
                 self.sink.correct_held(kind, announced, found);
             }
@@ -93,6 +94,8 @@ impl Batcher {
         {
             self.sink.settle_held(kind, outcome, items);
         }
+        // After a panic nobody knows what the encoder still holds: the sink counts all of it as dropped, and the
+        // encoder begins anew.
         if made.is_none() {
             panics.fetch_add(1, Relaxed);
             self.sink.drop_held();

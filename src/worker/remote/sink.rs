@@ -238,6 +238,7 @@ impl RemoteSink {
             if queue.closed {
                 return;
             }
+            // A delivery ends all waits, so a wait that its response requests is set after it.
             let settled = self.settle(&mut queue, verdict, halves);
             if let Some(pause) = pause.flatten() {
                 queue.pause_for_receiver(self.monotonic.now(), pause);

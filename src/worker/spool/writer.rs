@@ -140,6 +140,8 @@ impl SpoolWriter {
             (spool.next(), spool.acked(), spool.bytes())
         });
         let damaged = spool.as_ref().map_or(0, Spool::damaged);
+        // If the spool cannot be opened now, the numbers in its files are unknown. The wall time is beyond them: they
+        // began with the time of an earlier start, in nanoseconds, and rise by one for each record.
         let next = first.max(wall).max(1);
         let shared = SpoolShared {
             name,
@@ -364,6 +366,8 @@ impl SpoolShared {
         let mut spool = self.lock().spool.take();
         loop {
             let now = self.monotonic.now();
+            // All that waits is taken under the lock, and the disk is used without it. The check and the end of the
+            // task are one step, so that no record that arrives meanwhile is left without a task.
             let work = {
                 let mut state = self.lock();
                 if !state.has_work(now) {
@@ -398,6 +402,8 @@ impl SpoolShared {
             recount,
             read_after,
         } = work;
+        // 1. Without an open spool, after the start or an error of opening it, open it now. The records wait if that
+        //    fails.
         let (numbered, receipts): (Vec<_>, Vec<_>) = records
             .into_iter()
             .map(|it| ((it.number, it.body), it.receipt))
