@@ -1,5 +1,50 @@
-//! The public API that uses OpenTelemetry's own types. Only this module names them, so that a new version of
-//! OpenTelemetry changes only this module.
+//! OpenTelemetry's own API: spans of its tracers in the monitor's traces, and a provider of the service beside the monitor.
+//!
+//! Only this module has types of OpenTelemetry in its public API, so a new version of OpenTelemetry changes only this
+//! module. This version is built with `opentelemetry` 0.33 and `tracing-opentelemetry` 0.34; the service must use the same.
+//!
+//! | the service has | what to write |
+//! |---|---|
+//! | code that takes a tracer | [`monitor.otel().tracer_provider()`](Otel::tracer_provider), or `opentelemetry::global::tracer(..)` after [`install`](crate::Monitor::install) |
+//! | a provider of its own, with exporters | [`monitor.otel().join(builder, sampler)`](Otel::join) when it is built |
+//! | code that calls `OpenTelemetrySpanExt` on `tracing` spans | [`SpanBackend::TracingOpentelemetry`](crate::trace::SpanBackend); `install` then adds [`tracing_layer`](Otel::tracing_layer) |
+//! | none of these | nothing; [`watchpost::trace`](crate::trace#export-over-otlp) describes the export over OTLP |
+//!
+//! Spans of all sources are one tree:
+//!
+//! ```
+//! use opentelemetry::trace::{Span, Status, Tracer, TracerProvider};
+//!
+//! # async fn example() -> watchpost::Result<()> {
+//! # let monitor = watchpost::Monitor::builder("shop").env(false).console(false).build()?;
+//! let tracer = monitor.otel().tracer_provider().tracer("shop");
+//! let report = async {
+//!     tracer.in_span("read orders", |_| { /* 2 ms of work, in which a `tracing` span `parse` has an event */ });
+//!     let mut span = tracer.start("send report");
+//!     span.set_status(Status::error("mailbox full"));
+//!     span.end();
+//! };
+//! monitor.span("nightly report").run(report).await;
+//! # monitor.flush(std::time::Duration::from_secs(5)).await;
+//! # let printed = monitor.recent_traces()[0].to_string();
+//! # assert!(printed.contains("\n  nightly report ") && printed.contains("\n    send report "), "{printed}");
+//! # assert!(printed.ends_with(" error: mailbox full"), "{printed}");
+//! # Ok(())
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! ```text
+//! 1c300d25d5ab7b5a9033bc8886ae81c3 (head)
+//!   nightly report 2.4ms
+//!     read orders 2.3ms
+//!       parse 2.2ms
+//!         - 12 orders
+//!     send report 6.6µs error: mailbox full
+//! ```
+//!
+//! [`watchpost::trace`](crate::trace#beside-an-opentelemetry-provider-of-your-own) compares a joined provider with one that
+//! is not joined, and [`watchpost::guide::beside`](crate::guide::beside) shows the order of the calls at the start.
 
 use std::sync::Arc;
 

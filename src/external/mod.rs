@@ -42,9 +42,9 @@
 //! | where | what |
 //! |---|---|
 //! | the trace | a span by the HTTP client conventions, named by the method and the [template](CallGuard::template) |
-//! | `http_client_request_duration_seconds` | by method, server, service, status, outcome and `error_type` |
-//! | `http_client_active_requests` | by method and server |
-//! | `watchpost_external_rate_limit_*` | by service and window: `limit`, `remaining`, `reset_seconds`, `used_ratio`, `exhausted_in_seconds` |
+//! | `http_client_request_duration_seconds` | a histogram by method, server, service, status, outcome and `error_type`, with the bounds 1, 5, 25, 100 and 500 ms and 2.5 s |
+//! | `http_client_active_requests` | calls under way, a gauge by method and server |
+//! | `watchpost_external_rate_limit_*` | gauges by service and window: `limit` and `remaining` (calls, tokens or what the window counts), `reset_seconds`, `used_ratio` (0 to 1), `exhausted_in_seconds` (`+Inf` if the window resets earlier) |
 //! | [`Monitor::dependencies`](crate::Monitor::dependencies) | by service: rate, errors, timeouts, p95, the last error, limits, and the state with its reason |
 //!
 //! After five calls of the client above, where the last one got a 503, the metrics contain:
@@ -172,9 +172,9 @@
 //!
 //! | where | what |
 //! |---|---|
-//! | `gen_ai_client_operation_duration_seconds` | by operation, model, service and `error_type` |
-//! | `gen_ai_client_token_usage` | by operation, model, service, token type and route |
-//! | `watchpost_gen_ai_cost` | by operation, model, service and route |
+//! | `gen_ai_client_operation_duration_seconds` | a histogram by operation, model, service and `error_type` |
+//! | `gen_ai_client_token_usage` | tokens of a call, a histogram by operation, model, service, token type and route |
+//! | `watchpost_gen_ai_cost` | the cost of a call in your currency, a histogram by operation, model, service and route |
 //! | [`Monitor::model_usage`](crate::Monitor::model_usage) | by day, service, model and route, for 31 days |
 //!
 //! # Which rate limits are read

@@ -45,6 +45,31 @@
 //! them, and a scrape sums them. Recording through a handle takes no lock and allocates nothing. Memory grows with the
 //! number of series, never with the number of recorded values.
 //!
+//! # The macros of the facade
+//!
+//! After [`install`](crate::Monitor::install), the macros of the [`metrics`](https://docs.rs/metrics) crate, also those in
+//! libraries, record into this registry:
+//!
+//! ```
+//! # #[cfg(feature = "testing")] {
+//! # let registry = watchpost::metrics::Metrics::standalone();
+//! # metrics::with_local_recorder(&registry.recorder(), || {
+//! metrics::counter!("jobs", "queue" => "mail").increment(2);
+//! metrics::gauge!("queue_length", "queue" => "mail").set(4.0);
+//! # });
+//! # assert!(registry.render().contains("jobs_total{queue=\"mail\"} 2\n"));
+//! # assert!(registry.render().contains("queue_length{queue=\"mail\"} 4\n"));
+//! # }
+//! ```
+//!
+//! ```text
+//! jobs_total{queue="mail"} 2
+//! queue_length{queue="mail"} 4
+//! ```
+//!
+//! A macro looks its series up by name at each call; a typed handle does not, and costs a sixteenth
+//! ([`guide::cost`](crate::guide::cost)).
+//!
 //! # Names
 //!
 //! Typed instruments have OpenTelemetry names, which are converted to Prometheus' form: dots become `_`, and the word

@@ -103,6 +103,32 @@
 //! Only the root's status counts as a failure of the trace. If a child span failed and the root succeeded, tail sampling
 //! does not keep the trace. To keep it, capture the error.
 //!
+//! # Export over OTLP
+//!
+//! With the feature `otlp` and an endpoint, kept traces are sent to any OTLP receiver: an OpenTelemetry Collector, Jaeger,
+//! Tempo or a vendor's service.
+//!
+//! ```sh
+//! WATCHPOST_OTLP_ENDPOINT=http://localhost:4318 ./shop    # or OTEL_EXPORTER_OTLP_ENDPOINT
+//! ```
+//!
+//! In code, [`otlp_endpoint`](crate::MonitorBuilder::otlp_endpoint) sets the URL and [`OtlpConfig`] everything else. The
+//! protocol is protobuf over HTTP, to `/v1/traces` below the endpoint, compressed with gzip. gRPC on port 4317 is not
+//! supported.
+//!
+//! | | |
+//! |---|---|
+//! | a batch is sent | 5 s after its first span, or when it has 512 spans or 1 MiB |
+//! | spans that wait | at most 65,536, and 8 MiB; further ones are dropped as `queue_overflow` |
+//! | no response, 429, 502, 503, 504 | the batch is sent again, after `Retry-After` if there is one |
+//! | 413 | the batch is halved and sent again |
+//! | 401, 403, 404, 405, a redirect | the batch is dropped as `send_error`, and nothing is sent for five minutes |
+//! | other refusals | the batch, or the spans that the receiver names, are dropped as `send_error` |
+//!
+//! `watchpost_records_delivered_total{signal="span"}` counts the spans that the receiver accepted, and a receiver that
+//! refuses or does not respond is a `warn` of [`/health`](crate::health) and a finding of
+//! [`doctor`](crate::Monitor::doctor). The worker sends; requests never wait for it.
+//!
 //! # Attributes and limits
 //!
 //! | part | limit |

@@ -54,6 +54,10 @@ impl Drop for OperationGuard<'_> {
 /// tokio::spawn(watchpost::in_current_trace(async { /* still in the request's trace */ }));
 /// # }
 /// ```
+///
+/// # Cancel safety
+///
+/// The returned future is as cancel safe as `future`.
 pub fn in_current_trace<F: Future>(future: F) -> InTrace<F> {
     InTrace {
         captured: CapturedContext::take(),
