@@ -87,6 +87,8 @@ impl Digest {
             ..
         } = statement;
         let address = Arc::as_ptr(target).addr();
+        // Two digests whose series have the same labels share one label in the budget. Their texts differ, their
+        // summaries as labels do not.
         let label_set = (address, label_text(&summary), (&operation, &collection));
         let mut digest = Self {
             instruments: Arc::clone(instruments),
@@ -103,6 +105,7 @@ impl Digest {
             cancelled: OnceLock::new(),
             other,
         };
+        // The name and the attributes of the span are read from the finished digest.
         digest.span_template = digest.prepare_span(&text);
         digest
     }
@@ -129,6 +132,8 @@ impl Digest {
     fn prepare_span(&self, text: &str) -> SpanTemplate {
         let traces = self.instruments.traces.as_ref();
         let limits = traces.map_or_else(SpanLimits::default, |traces| *traces.limits());
+        // The order of the attributes is that in which a full buffer drops them: the text, which is the longest, comes
+        // last.
         let mut attributes = AttributeBuffer::attributes(&limits);
         for (key, value) in self.labels() {
             attributes.text(key, &value);
@@ -312,6 +317,7 @@ impl Digest {
     /// The series of an outcome, labelled with the digest's own summary or as [`OTHER`].
     fn series(&self, outcome: &QueryOutcome, has_own_label: bool) -> Histogram {
         let labels = self.labels().into_iter();
+        // The series of `_other` has only the labels of its database: operation and collection belong to one statement.
         let mut labels: Vec<_> = labels
             .filter_map(|(key, value)| match key {
                 semconv::DB_QUERY_SUMMARY if has_own_label => Some((key, label_text(&value))),

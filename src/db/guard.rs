@@ -272,6 +272,7 @@ impl QueryGuard {
         let Some((span, traces)) = self.span() else {
             return;
         };
+        // The template has what all queries of the digest share. Its attributes are copied, since this span adds some.
         let template = self.digest.span_template.record();
         let mut attributes = AttributeBuffer::more(&template, traces.limits());
         for (key, count) in self.counts() {
@@ -280,6 +281,7 @@ impl QueryGuard {
                 attributes.value(key, SpanValue::I64(count));
             }
         }
+        // The status follows the conventions: an error if the query failed, unset if it is unknown whether it did.
         let (mut status, mut status_text) = (SpanStatus::Error, "");
         match outcome {
             QueryOutcome::Completed => status = SpanStatus::Unset,

@@ -66,6 +66,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             if let Some(guard) = this.guard {
+                // The future is dropped inside its query: what it does while it is dropped belongs to the query, and a
+                // panic ends it as panicked.
                 guard.scope(|| this.future.set(None));
             }
         }
@@ -141,6 +143,8 @@ where
         let (mut guard, result) = ready!(this.inner.poll(cx));
         if let Err(error) = &result
             && let Some(code) = this.code.take()
+            // The host's function runs after the query. If it panics, the query has no code and the result is still
+            // returned.
             && let Some(code) = catch_panic(|| code(error)).flatten()
         {
             guard = guard.code(code);

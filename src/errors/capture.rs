@@ -194,6 +194,7 @@ fn source_of(location: &Location<'_>) -> u32 {
 
 fn copy_request(slot: &Slot, span: SpanId, out: &mut Vec<u8>) -> RequestParts {
     let mut complete = true;
+    // Only `try` access: in a panic hook this thread may hold the lock. The event then has the IDs and no texts.
     let texts_end = slot.try_with_head(|facts: &RequestHead| {
         let mut texts = Reader::new(&facts.texts);
         // Path, query, user agent and client address.

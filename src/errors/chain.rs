@@ -36,6 +36,7 @@ pub(super) fn put_chain<E: Error + ?Sized>(
 ) -> ChainSummary {
     let end = out.len() + MAX_CHAIN;
     let type_name = std::any::type_name::<E>();
+    // The compiler knows the type of a concrete error. Behind `dyn Error`, only `Debug` may show it.
     if type_name.starts_with("dyn ") {
         put_debug_name(out, format_args!("{error:?}"));
     } else {

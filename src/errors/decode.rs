@@ -32,6 +32,7 @@ pub(super) fn event(
     let record = ErrorRecord::read(body)?;
     let wall_time = |at| system_time(shared.requests.clock().wall(at));
     let request = record.request();
+    // A record has the number of its route instead of the name. No name is ever removed from the table of routes.
     let route = shared.requests.routes().name(RouteId(record.route));
     let route = route.as_ref().to_owned();
     let causes = record.chain.iter().map(|(type_name, message)| Cause {
@@ -68,6 +69,7 @@ pub(super) fn event(
         extra: attributes(record.extra()),
         breadcrumbs: breadcrumbs(record.breadcrumbs, decode_breadcrumb, wall_time),
         frames: Vec::new(),
+        // The parts are redacted like all texts, and the placeholder of the default grouping passes unchanged.
         fingerprint: record
             .fingerprint()
             .map(|part| redact::text(part).into_owned())

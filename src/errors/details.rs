@@ -95,6 +95,7 @@ impl CaptureDetails {
         for text in self.tags.iter().flat_map(|(key, value)| [key, value]) {
             put_str(&mut encoded.tags, text);
         }
+        // The query has what its driver reported, even if the error was wrapped since.
         let driver = query.map(|query| &query.driver).or(driver);
         let summary = query.map(|query| (semconv::DB_QUERY_SUMMARY, &*query.summary));
         let of_driver = driver.into_iter().flat_map(DriverError::attributes);
@@ -104,6 +105,8 @@ impl CaptureDetails {
                 of_database.insert(key, value.to_owned());
             }
         }
+        // Tags and extra attributes share one limit, so that the record stays within its maximum. Those of the database
+        // are few and come first; what is left out is counted as shortened.
         let room = MAX_TAGS_AND_EXTRA.saturating_sub(encoded.tags.len());
         let room = room.min(MAX_EXTRA);
         let mut left_out = put_attributes_within(&mut encoded.extra, &of_database, room);

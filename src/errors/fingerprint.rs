@@ -23,6 +23,7 @@ pub(super) fn normalize_message(message: &str) -> String {
 
 /// The length of the first token, and the placeholder that replaces it as a whole, if one does.
 fn token(text: &str, first: char, before: Option<char>) -> (usize, Option<&'static str>) {
+    // An apostrophe inside a word (`don't`) opens no quotation.
     if matches!(first, '"' | '\'' | '`')
         && !before.is_some_and(char::is_alphanumeric)
         && let Some(len) = quoted(text, first)
@@ -35,6 +36,8 @@ fn token(text: &str, first: char, before: Option<char>) -> (usize, Option<&'stat
     if is_uuid(text) {
         return (36, Some("<uuid>"));
     }
+    // Words with digits are examined as a whole, so that an ID does not leave its letters behind as text that differs
+    // from event to event.
     let len = text
         .find(|char: char| !char.is_alphanumeric())
         .unwrap_or(text.len());

@@ -84,12 +84,15 @@ pub(super) fn read(text: &str, location: &str) -> Vec<Frame> {
             });
         }
     }
+    // Frames outside this function belong to the start of the thread and are the same in every backtrace.
     let start = |frame: &Frame| frame.function.contains("__rust_begin_short_backtrace");
     let outer = frames.iter().position(start).unwrap_or(frames.len());
     frames.truncate(outer);
     let inner = frames.iter().position(|frame| !is_capture(&frame.function));
     frames.drain(..inner.unwrap_or_default());
     frames.truncate(MAX_FRAMES);
+    // The innermost frame is in the file of the capture. So the crate of that frame is one of the host's, even in a
+    // build that has no file names.
     if let Some(frame) = frames.first()
         && !is_library_file(split_place(location).0)
     {

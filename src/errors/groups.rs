@@ -93,11 +93,15 @@ impl ErrorGroups {
             group.last_event = event.id;
             return false;
         }
+        // Room is made before the new group is added, so that the table never exceeds its limit and the new group is
+        // not the one that is dropped.
         if table.groups.len() >= MAX_GROUPS {
             table.drop_group();
         }
         let location = GroupHash::new().with(&event.location).finish();
         let size = size_of_event(event);
+        // The sample is the large part of a group. If its location has used its share of the memory, the group is
+        // counted without a sample.
         let room = table.make_room(location, size);
         table.locations.entry(location).or_default().groups += 1;
         if room {

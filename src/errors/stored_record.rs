@@ -30,6 +30,8 @@ pub(super) fn encode_event(event: &ErrorEvent) -> Vec<u8> {
     out.extend_from_slice(&event.id.to_u128().to_le_bytes());
     out.extend_from_slice(&event.trace_id.to_u128().to_le_bytes());
     out.extend_from_slice(&event.span_id.to_u64().to_le_bytes());
+    // The order of the fields is the format on the disk, which `event` reads. A new field needs a new form byte, so
+    // that records of older versions stay readable.
     for number in [
         wall(event.at),
         event.group,
@@ -130,6 +132,8 @@ fn event(mut r: Reader<'_>) -> Option<ErrorEvent> {
         2 => EventKind::Panic,
         _ => return None,
     };
+    // From here on the fields are read in the order in which this expression names them, which is that of
+    // `encode_event`.
     let mut text = || r.str().map(str::to_owned);
     Some(ErrorEvent {
         id,

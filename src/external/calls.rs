@@ -171,6 +171,7 @@ impl ExternalCalls {
         let find = |name: &str| services.iter().find(|of| *of.name == *name).cloned();
         let name = match find(&name) {
             Some(service) => return service,
+            // `_other` itself is beyond the limit, so that it always exists once it is needed.
             None if services.len() >= MAX_NAMES => OTHER,
             None => &*name,
         };
@@ -196,6 +197,7 @@ impl ExternalCalls {
                 .find(|of| *of.address == *address && of.port == port)
                 .cloned()
         };
+        // A service that calls many addresses, such as a crawler, must leave room for the servers of others.
         let count_of_service = || {
             servers
                 .iter()

@@ -106,6 +106,7 @@ impl Dependency {
         let count = recent.len();
         let failed = recent.iter().filter(|call| call.failed).count();
         let error_rate = failed as f64 / count.max(1) as f64;
+        // Failures weigh more than a requested pause: a service that fails and asks for a pause is shown as failing.
         let (state, reason) = if count >= MIN_CALLS && error_rate >= DEGRADED {
             let error = last_error.as_ref().map_or("", |last| &last.error);
             let reason =

@@ -50,6 +50,7 @@ impl CallEnd {
     ) -> Self {
         let cause = cause_of(error, types);
         Self {
+            // The cause is a timeout if any error of the chain is one, so that a wrapped timeout is no other failure.
             outcome: if cause == TIMEOUT {
                 Outcome::Timeout
             } else {

@@ -198,6 +198,8 @@ impl ModelUsageTable {
 
     /// Records the end of a call of a model.
     pub(super) fn record(&self, gen_ai: &GenAiCall, call: &FinishedCall<'_>) {
+        // Names come from callers and become labels, so they are admitted first. The lock ends before the histograms
+        // are touched.
         let (operation, model) = {
             let mut names = lock(&self.names);
             let model = names.model(call.service, &gen_ai.model);
@@ -210,6 +212,8 @@ impl ModelUsageTable {
                 (semconv::GEN_AI_PROVIDER_NAME, call.service.to_string()),
             ]
         };
+        // The duration has the labels of the conventions. Tokens and costs also have the route, so that they can be
+        // attributed.
         let mut with_error = labels();
         let error = call.end.error_type.as_ref().map(ToString::to_string);
         with_error.extend(error.map(|error| (semconv::ERROR_TYPE, error)));
@@ -300,6 +304,7 @@ impl ModelUsageTable {
             let Some(rows) = lock_for_status(&self.rows) else {
                 return Vec::new();
             };
+            // Old rows stay in the table until it is full, so they are filtered here.
             let recent = rows.iter().filter(|(key, _)| key.day + MAX_DAYS > today);
             recent.map(|(key, row)| (key.clone(), *row)).collect()
         };

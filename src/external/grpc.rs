@@ -76,6 +76,7 @@ impl GrpcClientCall {
             error_type: end.error_type.clone().unwrap_or_default(),
             service: Arc::clone(service),
         };
+        // The lock is released before the registry is asked, which may take another one.
         if let Some(series) = lock(&server.grpc_series).get(&key) {
             return series.clone();
         }

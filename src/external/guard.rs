@@ -101,7 +101,10 @@ impl CallGuard {
         let is_other = known == Method::OTHER;
         let original_method = is_other.then(|| prefix(method, MAX_METHOD).into());
         let span = calls.traces.clone().map(OwnedSpan::begin);
+        // The span has read the clock already, and its duration must be that of the metric.
         let start = span.as_ref().map_or_else(|| calls.now(), OwnedSpan::start);
+        // The address in the URL is the one that is called; the server that the layer was given is for channels whose
+        // requests have only a path.
         let server = match (url::host_port(url), server) {
             (Some(found), _) => calls.server(service, &found.host, found.port),
             (None, Some(server)) => Arc::clone(server),

@@ -118,6 +118,7 @@ impl RemoteServer {
         let error = end.error_type.as_ref().map(ToString::to_string);
         labels.extend(error.map(|error| (semconv::ERROR_TYPE, error)));
         let series = base.with(labels);
+        // Beyond the limit a series is looked up in the registry each time, which is slower and still right.
         let mut cached = lock(&self.series);
         if cached.len() < MAX_CACHED_SERIES {
             cached.insert(key, series.clone());

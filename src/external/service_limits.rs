@@ -151,10 +151,13 @@ impl ServiceLimits {
             }
         };
         let Some(tracked) = tracked else { return };
+        // The report is stored before it is judged: the rate of use is measured from the first report of the window to
+        // this one.
         tracked.update(window, now);
         let values = tracked.limit(now).gauge_values();
         for (index, (gauge, value)) in tracked.gauges.iter_mut().zip(values).enumerate() {
             let Some(value) = value else { continue };
+            // A gauge is registered with its first value, so that services without limits have no series.
             if gauge.is_none() {
                 *gauge = gauges.gauge(index, service, &tracked.last.name);
             }

@@ -58,6 +58,7 @@ impl ServiceState {
             Outcome::Cancelled | Outcome::BodyDropped => stats.totals.cancelled += 1,
             _ => {}
         }
+        // A call that the host cancelled says nothing of the service, so it is no error.
         if failed {
             stats.totals.errors += 1;
             let error = end.error_type.as_deref().unwrap_or_default();
@@ -93,6 +94,7 @@ impl ServiceState {
 
     /// The public view of the state. Returns `None` if a lock is held in another process (see `lock_for_status`).
     pub(super) fn dependency(&self, now: Nanos) -> Option<Dependency> {
+        // The locks are taken one after the other, never together, so their order cannot deadlock.
         let (limits, back_off) = {
             let limits = lock_for_status(&self.limits)?;
             (limits.snapshot(now), limits.back_off_remaining(now))

@@ -84,13 +84,17 @@ impl<B: Body> Body for ResponseBody<B> {
             PollMode::Code => poll_code(this.inner.as_mut(), this.request, cx),
             PollMode::Read => poll_and_read(this.inner.as_mut(), this.request, cx),
         };
+        // Pending changes nothing: the server polls again, or drops the body, which ends the request then.
         let frame = ready!(polled);
         let inner = this.inner.as_ref();
+        // What the frame means is read from the body's own `is_end_stream` and size, which are code of the host.
         let progress = this
             .request
             .end_on_panic(|_| BodyProgress::of(frame.as_ref(), inner.get_ref()));
         match progress {
             BodyProgress::Data(bytes) => add_bytes(this.request, bytes),
+            // The server may never poll again after the last data, so the request ends here and not with the body's
+            // end.
             BodyProgress::LastData(bytes) => {
                 add_bytes(this.request, bytes);
                 this.request.body_ended();
@@ -165,6 +169,7 @@ fn poll_stream<B: Body>(
     stream: &mut Option<Box<ConnectionRecorder>>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    // A request that has ended, or that no layer records: the body is passed through.
     if stream.is_none() {
         return inner.poll_frame(cx);
     }

@@ -69,8 +69,10 @@ impl ConnectionRecorder {
         let active = instruments
             .connections
             .with([(semconv::HTTP_ROUTE, route.to_owned())]);
+        // From here on the connection is open. Its drop counts it down again.
         active.add(1);
         let start = requests.clock().now();
+        // A connection that comes from a request belongs to that request's trace, which the request decides.
         let traces = traces.filter(|_| parent.is_none()).cloned();
         let slot = match parent {
             // A trace of its own is listed, so that one which stays open for too long is decided before its end.

@@ -77,6 +77,7 @@ where
                 Poll::Pending
             }
             Poll::Ready(Err(error)) => {
+                // The type of the error is examined only if its outcome is recorded.
                 if this.request.request().is_some() {
                     this.request.finish(service_error::outcome(&error));
                 }

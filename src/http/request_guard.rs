@@ -59,11 +59,15 @@ impl RequestGuard {
             Some(_) => routes.id(pattern),
             None => routes.named(pattern),
         };
+        // One access to the thread's cache for both. On a thread that is ending there is none: the route is then looked
+        // up in the shared table, and the state is new.
         let (pooled, route) = with_cache(layer.id, |cache| {
             let route = pattern.map(|pattern| cache.route(pattern, find));
             (cache.take_pooled(), route)
         })
         .unwrap_or_else(|| (None, pattern.map(find)));
+        // A gRPC call in a router such as tonic's has the pattern of the whole service, in place of which a known
+        // method is put.
         let route = match route {
             Some(route) if !known.grpc => Some(route),
             route => fallback_route(layer, request, route, known.grpc),
@@ -72,6 +76,7 @@ impl RequestGuard {
         if let Some(hooks) = hooks {
             state.apply_hooks(hooks);
         }
+        // Hooks come before the start, which copies the user and the attributes to where others see them.
         state.start(request, &known, route, start);
         state.watch_body(request);
         Self(Some(state))

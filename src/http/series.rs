@@ -261,6 +261,7 @@ impl HttpInstruments {
             ),
             (semconv::HTTP_ROUTE, route.to_string()),
         ];
+        // These have fewer labels, so that the label sets of status and outcome do not multiply their buckets.
         let by_route = RouteInstruments {
             time_to_headers: self.by_route.time_to_headers.with(of_route),
             response_bytes: self.by_route.response_bytes.with(of_body(

@@ -109,6 +109,7 @@ fn run_request_hooks(layer: &LayerState, parts: &mut Parts) -> Option<HookOutput
         parts.extensions.insert(PeerAddr(peer.ip()));
     }
     let parts = &*parts;
+    // A skipped request runs no further hook, as if there were no layer.
     if hooks.skip.run(|hook| hook(parts)) == Some(true) {
         return None;
     }

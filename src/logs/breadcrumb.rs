@@ -39,6 +39,7 @@ pub(crate) fn decode_breadcrumb(record: &[u8]) -> Option<EventBreadcrumb> {
         if name == message {
             crumb.message = text;
         } else if is_log && name == "target" {
+            // The target of the callsite is that of the bridge.
             crumb.target = text.into();
         } else {
             crumb.fields.push((name.to_owned(), text));

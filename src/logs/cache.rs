@@ -55,6 +55,8 @@ impl RenderCache {
         if key.len() > MAX_KEY {
             return None;
         }
+        // The whole cache is cleared instead of single entries: it refills within the next lines, and no order of use
+        // has to be kept on the way of each line.
         if self.bytes > self.max_bytes {
             self.fragments.clear();
             self.bytes = 0;
@@ -75,6 +77,8 @@ impl RenderCache {
         let fragment = match self.fragments.entry(hasher.finish()) {
             Entry::Occupied(have) => {
                 let have = have.into_mut();
+                // Another key with the same hash. The newer one takes the place, so two such keys render each time but
+                // are never mixed up.
                 if have.number != number || *have.key != *key {
                     let fragment = make()?;
                     self.bytes = self.bytes.saturating_sub(have.cost()) + fragment.cost();

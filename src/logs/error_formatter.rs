@@ -21,6 +21,7 @@ pub(super) fn put_error(
 ) {
     line.begin_message(tracing_level(record.level));
     let (type_name, message) = record.first();
+    // The message is redacted as a whole before it is cut, or half a secret at the end would not be recognized.
     let message = redact::text(message);
     line.put_text_within(RecordText::from(&*message), MAX_FIELD);
     line.end_message(service);
@@ -31,16 +32,20 @@ pub(super) fn put_error(
         let route = requests.routes().name(RouteId(record.route));
         line.put_field(&keys::ROUTE, RecordText::from(&*route));
     }
+    // A captured text is no exception: its message is the message of the line.
     if record.kind != ErrorKind::Message {
         line.put_field(&keys::EXCEPTION_TYPE, type_name.into());
         line.put_field(&keys::EXCEPTION_MESSAGE, RecordText::from(&*message));
     }
     let causes = record.chain.iter().skip(1).map(|(_, message)| message);
+    // The sources are one field, in the form in which `anyhow` prints a chain.
     let causes = causes.collect::<Vec<_>>().join(": ");
     line.put_field(&keys::CAUSES, RecordText::from(&*redact::text(&causes)));
     line.put_field(&keys::FILE, record.file.into());
     line.put_u64_field(&keys::LINE, record.line.into());
     line.put_field(&keys::USER, RecordText::from(&*redact::text(record.user())));
+    // Tags and extra attributes share one set of names, so that each key occurs once in the line. They come last: a
+    // full line loses the host's attributes first.
     let tags = record.tags.iter();
     let mut names = FieldNames::default();
     put_attributes(

@@ -60,6 +60,8 @@ impl EventFormatter {
     /// Appends the rest of a line that has its time; `None` if the record is damaged.
     pub(super) fn put(&mut self, mut line: LogLine<'_>, body: &[u8], service: &[u8]) -> Option<()> {
         let pretty = line.is_pretty();
+        // 1. The fixed part of the record: the callsite, the IDs that were current at the event, and the route of its
+        // request.
         let mut reader = Reader::new(body);
         let number = reader.u32()?;
         let trace = TraceId::from_u128(reader.u128()?);
@@ -71,6 +73,7 @@ impl EventFormatter {
             reader,
         };
         let all_fields = fields.clone();
+        // 2. The message. It must follow the level directly, so the fields are searched for it before they are written.
         line.put_raw(&callsite.head);
         let messages = fields.clone().filter(|(field, _)| field.is_message);
         let message = if callsite.has_duplicates {
@@ -82,10 +85,12 @@ impl EventFormatter {
             line.put_scrubbed(message);
         }
         line.end_message(service);
+        // 3. The target. Records of the `log` crate share a few callsites, so the target of each is a field.
         match callsite.is_log.then(|| log_target(&fields)).flatten() {
             Some(target) => line.put_field(&keys::TARGET, target.as_str().into()),
             None => line.put_raw(&callsite.target),
         }
+        // 4. The IDs. An event outside a request or span has none, and no route either.
         if trace != TraceId::NIL {
             line.put_plain_field(&keys::TRACE_ID, &trace.hex());
             line.put_plain_field(&keys::SPAN_ID, &span.hex());
@@ -101,6 +106,7 @@ impl EventFormatter {
                 put(&mut line);
             }
         }
+        // 5. The event's own fields, in the order of its callsite, until the line is full.
         while let Some((field, value)) = fields.next() {
             // If fields share a name, the last one is kept.
             let is_replaced = || {
@@ -118,6 +124,7 @@ impl EventFormatter {
                 line.put_raw(&field.rendered_name);
                 match value {
                     EventValue::Str(text) => line.put_scrubbed_value(field.is_secret, text),
+                    // A number under a sensitive key may be a PIN or a card number. A boolean reveals nothing.
                     EventValue::I64(_) | EventValue::U64(_) | EventValue::F64(_)
                         if field.is_secret =>
                     {
@@ -207,6 +214,8 @@ impl Callsite {
                 }
             })
             .collect();
+        // `tracing` accepts two fields with one name. Only callsites with such fields pay for the search for later
+        // ones.
         let mut names: Vec<_> = fields.iter().map(|field| &field.rendered_name).collect();
         names.sort_unstable();
         let count = names.len();

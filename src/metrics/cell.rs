@@ -118,6 +118,7 @@ impl GaugeCell {
     #[inline]
     pub(super) fn set(&self, value: f64) {
         self.bits.store(value.to_bits(), Relaxed);
+        // Setting the same value again is a use as well, so the value alone cannot show activity.
         self.sets.fetch_add(1, Relaxed);
     }
 

@@ -98,6 +98,8 @@ impl ExponentialHistogram {
     pub(crate) fn absorb(&self, other: &Self) {
         for (octave, from) in self.octaves.iter().zip(&other.octaves) {
             let Some(from) = from.get() else { continue };
+            // A swap, so that a value that is recorded at this moment is moved now or stays for the next time, and is
+            // never counted twice.
             for (bucket, from) in octave.get_or_init(Box::default).iter().zip(from.iter()) {
                 bucket.fetch_add(from.swap(0, Relaxed), Relaxed);
             }
@@ -149,6 +151,7 @@ fn position(value: f64) -> (usize, usize) {
     if value.is_nan() || value <= 0.0 {
         return (0, 0);
     }
+    // One less in the last bit moves an exact bound into the bucket below it, since a bucket includes its upper bound.
     let below = value.to_bits() - 1;
     let exponent = below >> 52;
     if exponent < FIRST {

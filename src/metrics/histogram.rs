@@ -62,6 +62,7 @@ impl Bounds {
     #[inline]
     fn bucket(&self, value: f64) -> usize {
         let mut bucket = usize::from(self.starts.get(exponent(value)).copied().unwrap_or(0));
+        // The exponent leads close to the bucket. The bounds of one octave are few, so the rest is a short walk.
         while self.values.get(bucket).is_some_and(|bound| *bound < value) {
             bucket += 1;
         }
@@ -162,6 +163,7 @@ impl HistogramCell {
         } else {
             self.bounds.bucket(value)
         };
+        // Count and sum are two additions. A scrape between them is off by this value, and the next one is right.
         let (count, sum) = self.shards.local_pair(bucket, self.bounds.buckets())?;
         count.fetch_add(times, Relaxed);
         add_f64(sum, value * times as f64);

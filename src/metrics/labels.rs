@@ -34,6 +34,7 @@ impl LabelSet {
         reserved: Option<&str>,
     ) -> Self {
         let mut truncated = 0;
+        // The base is canonical, so its values are escaped already and stay as they are.
         let mut all: Vec<(Cow<'_, str>, String)> = pairs(base)
             .map(|(key, value)| (key.into(), value.to_owned()))
             .collect();
@@ -43,6 +44,8 @@ impl LabelSet {
                 truncated += 1;
             }
             let key = label_key(short_key, reserved);
+            // The place of an earlier value with this key. An empty value removes the label, because Prometheus treats
+            // both alike.
             let same = all.iter().position(|(other, _)| *other == key);
             match (same, short_value.is_empty() || key.is_empty()) {
                 (Some(at), true) => {
@@ -58,6 +61,7 @@ impl LabelSet {
                 (None, false) => all.push((key.into(), escaped(short_value))),
             }
         }
+        // The order makes the text canonical: two calls with the same labels in another order find the same series.
         all.sort_unstable();
         let mut text = String::with_capacity(all.iter().map(|(k, v)| k.len() + v.len() + 4).sum());
         for (key, value) in &all {

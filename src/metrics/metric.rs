@@ -113,6 +113,7 @@ impl Metric {
             if let Some(found) = series.get(labels.text.as_str()) {
                 return Arc::clone(&found.0);
             }
+            // Full: no exclusive lock is taken, so label sets without end do not slow down those that have a series.
             if series.len() >= self.max_series {
                 drop(series);
                 return self.overflow();

@@ -25,6 +25,8 @@ impl CachedReadings {
         let now = self.clock.now();
         let mut last = lock_for_status(&self.last)?;
         let is_recent = |(at, _): &(Nanos, _)| now.saturating_sub(*at) < INTERVAL;
+        // All metrics of one scrape come from one reading: the lock is held while it is taken, and it serves the
+        // others.
         if !last.as_ref().is_some_and(is_recent) {
             *last = Some((now, collector::collect()));
         }

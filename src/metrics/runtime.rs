@@ -62,6 +62,7 @@ impl WatchedRuntime {
             } else {
                 0.0
             },
+            // tokio-metrics reports each interval by itself, and counters need sums.
             busy: last.busy.saturating_add(busy),
             parks: last.parks.saturating_add(interval.total_park_count),
         };

@@ -110,6 +110,7 @@ impl ProbeReport {
         report.timeout = timeout;
         report.stage.clear();
         report.warning.clear();
+        // The last error stays until a success, because a run that times out has none of its own.
     }
 
     /// The lesser of `time` and a quarter of the run's timeout.

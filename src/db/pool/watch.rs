@@ -84,6 +84,7 @@ impl PoolWatch {
             start: self.waits.clock.now(),
             waits: Arc::clone(&self.waits),
         };
+        // The drop of `pending` counts down, whether the future completes or is dropped.
         pending.waits.pending.fetch_add(1, Relaxed);
         Acquire {
             future,
@@ -138,6 +139,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
+        // The future is code of the host and may panic. The count of pending waits is then corrected by the drop.
         let result = ready!(this.future.poll(cx));
         if let Some((pending, is_timeout)) = this.pending.take() {
             match &result {

@@ -43,6 +43,7 @@ where
     DB: Database,
     &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
+    // The connection is there. Its wait was recorded with the pool and is no part of the query.
     let guard = statement.begin(database);
     QueryRows::new(guard, || connection.fetch_many(statement), error::fail)
 }
@@ -58,6 +59,7 @@ where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
 {
     let mut guard = statement.begin(database);
+    // Drivers may begin to work in the call itself, not only when the future is polled.
     let future = guard.scope(|| connection.fetch_optional(statement));
     let (guard, row) = GuardedFuture::new(guard, future).await;
     match &row {
@@ -80,6 +82,7 @@ where
         E: 'q + Execute<'q, DB>,
     {
         let (pool, statement) = (self.clone(), QueryParts::new(query));
+        // The stream owns the connection, so the connection returns to the pool when the stream ends or is dropped.
         Box::pin(stream::from_future(async move |items| {
             let mut connection = match pool.acquire_for(statement.text()).await {
                 Ok(connection) => connection,

@@ -80,6 +80,8 @@ impl<'a> Normalizer<'a> {
     }
 
     fn emit(&mut self, token: SqlToken<'a>) {
+        // A semicolon is written only once a token follows it, so that a text with and one without a last semicolon are
+        // one digest.
         if self.pending_semicolon {
             self.pending_semicolon = false;
             self.lists.push(OutputToken {
@@ -91,6 +93,8 @@ impl<'a> Normalizer<'a> {
             });
         }
         self.is_empty = false;
+        // Statements that differ only in the case of keywords, and of names where the dialect ignores it, are one
+        // digest.
         let fold =
             token.kind == TokenKind::Word && (self.dialect.folds_names() || token.is_keyword());
         let text = if token.kind.is_literal() {

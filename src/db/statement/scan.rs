@@ -133,6 +133,7 @@ impl<'a> SqlScanner<'a> {
             TokenStart::Dot => self.read_byte(TokenKind::Dot),
             TokenStart::Question => self.read_question(),
             TokenStart::Single => self.read_punctuation(first),
+            // A backtick or a hash that begins nothing else in this dialect is an operator.
             TokenStart::Blank | TokenStart::Operator | TokenStart::Backtick | TokenStart::Hash => {
                 self.read_operator()
             }
@@ -156,6 +157,8 @@ impl<'a> SqlScanner<'a> {
             // In a text that was normalized before, it is a `?`.
             (SecretExtent::Attached, b'?') => _ = self.read_placeholder(),
             (SecretExtent::Attached, b'`' | b'{') => self.skip_attached(0),
+            // The token decides how far the secret reaches. If it is no literal by itself, the secret goes on to the
+            // next separator, since it is not known how the server reads it.
             (SecretExtent::Attached, _) => match self.read_token(first, spaced, word) {
                 TokenKind::Text | TokenKind::Prefixed | TokenKind::Literal | TokenKind::Quoted => {}
                 TokenKind::Open => self.skip_attached(1),
@@ -167,6 +170,7 @@ impl<'a> SqlScanner<'a> {
             },
             (SecretExtent::Account, _) => {
                 self.skip_attached(0);
+                // `user/password`: without the slash there is no password, and the name is read as a name.
                 let read = self.bytes.get(start..self.offset).unwrap_or_default();
                 if !read.contains(&b'/') {
                     self.offset = start;
@@ -271,6 +275,7 @@ impl<'a> SqlScanner<'a> {
         let mysql = self.dialect == Dialect::Mysql;
         match (first, self.peek(1)) {
             (b'-', Some(b'-')) => {
+                // MySQL reads `--` as two signs unless a blank follows. A comment that is none would hide a literal.
                 let comment = !mysql
                     || self
                         .peek(2)
@@ -279,6 +284,8 @@ impl<'a> SqlScanner<'a> {
             }
             (b'#', _) => mysql.then(|| self.end_of_line()),
             (b'/', Some(b'*')) => {
+                // `/*! .. */` of MySQL and `/*M! .. */` of MariaDB contain code that these servers run, so only the
+                // delimiters and the version are skipped.
                 let code = match (self.peek(2), self.peek(3)) {
                     (Some(b'!'), _) => 3,
                     (Some(b'M'), Some(b'!')) => 4,

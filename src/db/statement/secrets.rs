@@ -170,6 +170,7 @@ impl SecretDetector {
     pub(super) fn observe(&mut self, token: &SqlToken<'_>) {
         match token.kind {
             TokenKind::Word => self.word(token),
+            // Each statement of a text is read by itself: what announced a secret before means nothing here.
             TokenKind::Semicolon => *self = Self::new(self.dialect),
             _ if self.mode == SecretMode::Query => {}
             TokenKind::Quoted if self.mode == SecretMode::Call => self.procedure_name(token),
@@ -183,6 +184,7 @@ impl SecretDetector {
             {
                 self.is_due = is_key(unquoted(token.text));
             }
+            // The next item of a list of secrets, or the next argument of a procedure, is a secret too.
             TokenKind::Comma => self.is_due |= self.is_list || self.mode == SecretMode::Arguments,
             TokenKind::Quoted if matches!(self.mode, SecretMode::Exec | SecretMode::Arguments) => {
                 self.argument(token);
@@ -226,6 +228,7 @@ impl SecretDetector {
     /// The first word of a statement.
     fn first_word(&mut self, token: &SqlToken<'_>) {
         let (role, text) = (token.role(), token.text.as_bytes());
+        // Where a procedure may be called by its name alone, or by `EXEC` with arguments without quotes.
         let bare = matches!(
             self.dialect,
             Dialect::SqlServer | Dialect::Other | Dialect::Unknown
@@ -250,6 +253,7 @@ impl SecretDetector {
             _ if bare && is_system_procedure(text) => SecretMode::Exec,
             _ => SecretMode::Keyed,
         };
+        // In these modes the first word itself announces a secret.
         match self.mode {
             SecretMode::Connect | SecretMode::All => self.is_due = true,
             SecretMode::Exec if role != Role::Call => self.argument(token),

@@ -250,6 +250,7 @@ impl<'a> SummaryBuilder<'a> {
     fn is_no_target(&mut self, next: Option<&SqlToken<'_>>) -> bool {
         let role = next.map_or(Role::Plain, SqlToken::role);
         let kind = next.map(|token| token.kind);
+        // The names before the `FROM` of a `DELETE` are aliases or repeat a target.
         if self.name_role == Expected::Deleted {
             return self.after_dot || kind == Some(TokenKind::Comma) || role == Role::From;
         }
@@ -309,6 +310,7 @@ impl<'a> SummaryBuilder<'a> {
         if self.last_word.role == Role::Using {
             self.expected = Expected::Nothing;
         }
+        // A bracket in place of a name ends the list of CTEs. The bracket after `AS` holds the statement of one.
         let top = self.levels.top();
         match top.cte {
             CteState::Name => top.cte = CteState::None,
@@ -318,6 +320,8 @@ impl<'a> SummaryBuilder<'a> {
             }
             _ => {}
         }
+        // A target that was expected outside may be inside: a list of tables in brackets, a subquery, or the query of a
+        // `COPY`. Otherwise it is expected again after the bracket.
         match self.expected {
             Expected::Table => inner.after_comma = Expected::Table,
             expected => {
@@ -504,6 +508,7 @@ impl<'a> SummaryBuilder<'a> {
                     self.object_kind = role;
                 }
             }
+            // Users, roles and logins: their names must not become labels.
             (Role::Plain, Role::Nameless) => self.push_nameless(token),
             (Role::Plain, _) if token.word.text == "GROUP" => self.push_nameless(token),
             (
@@ -521,12 +526,15 @@ impl<'a> SummaryBuilder<'a> {
                 return false;
             }
             (Role::Plain, _) | (_, Role::Noise | Role::Only | Role::Not | Role::On) => {}
+            // `IF NOT EXISTS` and `IF EXISTS`, between the kind and the name.
             _ if token.word.text == "IF" => {}
             _ if role.is_structure() || names_owner(token.text) => {
                 self.expected = Expected::Nothing;
                 return false;
             }
             _ => {
+                // `DROP TABLE a, b` has several names. After the name of other definitions, a comma separates columns
+                // or options.
                 let dropped = self.verb == "DROP";
                 self.levels.top().after_comma = if dropped {
                     Expected::Object
@@ -590,6 +598,7 @@ impl<'a> SummaryBuilder<'a> {
     /// Begins an operation.
     fn begin_operation(&mut self, token: &SqlToken<'a>) {
         let word = token.word;
+        // The state before the word. What follows may show that the word was a name after all.
         self.before_operation = Some(BeforeOperation {
             mark: self.out.mark(),
             level: *self.levels.top(),
@@ -599,6 +608,7 @@ impl<'a> SummaryBuilder<'a> {
         self.out.push(token.text);
         self.verb = word.text;
         self.object_kind = Role::Plain;
+        // What may follow: the first name, the name after a comma, and whether a `FROM` begins a list of tables.
         let (verb, expected, after_comma, from) = match word.role {
             Role::Select => (Verb::Select, Expected::Nothing, Expected::Nothing, true),
             Role::Insert | Role::Replace => {

@@ -73,6 +73,7 @@ impl<C: Session> Client<C> {
         work: impl Future<Output = Result<T, Error>>,
         count: RowCount<T>,
     ) -> Result<T, Error> {
+        // If this future is dropped at the await, so is the guard, and the query counts as cancelled.
         let (mut guard, result) = GuardedFuture::new(guard, work).await;
         if let Ok(rows) = &result
             && let Some(rows) = count(rows)
@@ -319,6 +320,7 @@ impl<C: Session> Client<C> {
             self.inner.session().client().copy_out(&statement).await
         };
         match GuardedFuture::new(guard, work).await {
+            // The query goes on with the data: the guard moves into the stream.
             (guard, Ok(data)) => Ok(CopyOutStream::new(guard, data)),
             (guard, Err(error)) => {
                 error::fail(guard, &error);

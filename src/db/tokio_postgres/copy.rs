@@ -52,6 +52,7 @@ impl<T: Buf + Send + 'static> CopyInSink<T> {
     pub fn poll_finish(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<u64, Error>> {
         let mut this = self.project();
         let done = this.scope(|sink| sink.poll_finish(cx));
+        // Only the completed copy is a success. The guard stays until then, so a dropped sink counts as cancelled.
         if let Poll::Ready(Ok(rows)) = &done
             && let Some(guard) = this.guard.take()
         {

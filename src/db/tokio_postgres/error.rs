@@ -98,6 +98,7 @@ fn kind(error: &Error) -> &'static str {
             "tokio_postgres::Error::Timeout",
         ),
     ];
+    // The two kinds that the API shows come first. The text is made only for the others.
     if error.as_db_error().is_some() {
         return "tokio_postgres::Error::Db";
     }

@@ -57,11 +57,13 @@ impl LimitCollector {
         match header.field {
             LimitField::RetryAfter => {
                 let wait = duration::retry_after(value, self.now)?;
+                // The first value counts if a header occurs twice.
                 self.limits.retry_after.get_or_insert(wait);
             }
             LimitField::List => self.add_list(value),
             LimitField::Limit => self.add_limit(header.window, value)?,
             LimitField::Remaining => {
+                // `99;w=60`: the number is parsed as a limit is, and stands for what remains.
                 let fields = self.parse_item(list::split(value, b',').next()?)?;
                 self.fill_window(
                     header.window.unwrap_or(DEFAULT),
@@ -143,6 +145,7 @@ impl LimitCollector {
         let reset = duration::until_reset(value, self.now)?;
         let name = names::window(header.window.unwrap_or(DEFAULT))?;
         if let Some(window) = self.window(&name)
+            // A duration is preferred to a time of day, which depends on the clocks of both sides.
             && (window.reset.is_none() || header.field == LimitField::ResetAfter)
         {
             window.reset = Some(reset);

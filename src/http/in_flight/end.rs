@@ -76,6 +76,7 @@ impl InFlightRequest {
         if self.layer.hooks.on_end.is_set() {
             self.run_on_end(outcome, failed, &measurements);
         }
+        // A 404 without a route is no sign of a layer at the wrong place, and neither is a request without a response.
         if self.ids.route == UNMATCHED && !matches!(self.status, None | Some(404)) {
             self.count_unrouted();
         }
@@ -100,11 +101,14 @@ impl InFlightRequest {
     /// Takes over what came of the request's body: its bytes, and the outcome where the client left before its end.
     #[inline(never)]
     fn settle_request_body(&mut self, outcome: Outcome) -> Outcome {
+        // 1. The size: what was read, if no header declared it, if the client left before the end, or if the host asked
+        // for it.
         let upload = self.request_body.summary();
         let has_new_size = self.request_bytes.is_none() && upload.ended;
         if upload.aborted || has_new_size || self.layer.count_request_body {
             self.request_bytes = Some(upload.bytes);
         }
+        // 2. The outcome. A panic remains one, even if the client has left as well.
         if !upload.aborted || matches!(outcome, Outcome::Panicked | Outcome::Upgraded) {
             return outcome;
         }
@@ -123,6 +127,8 @@ impl InFlightRequest {
         let layer = self.layer.id;
         let epoch = self.layer.metrics.epoch();
         let mut state = Some(self);
+        // The series is found and the state put back in one access to the thread's cache. The closure takes the state
+        // only if there is a cache.
         let surplus = with_cache(layer, |cache| {
             let mut state = state.take()?;
             let series = cache.series(end.labels, epoch, || state.new_series(end.labels));
@@ -133,6 +139,7 @@ impl InFlightRequest {
         if let Some(surplus) = surplus.flatten() {
             free(surplus);
         }
+        // The thread is ending and has no cache any more. The request is recorded all the same.
         if let Some(state) = state {
             let series = state.new_series(end.labels);
             state.record(&series, end);

@@ -87,9 +87,11 @@ impl InFlightRequest {
             request_bytes: self.request_bytes,
             response_bytes: None,
         };
+        // The texts are copied, because the request's state goes back to the pool long before the stream ends.
         let (mut texts, mut attributes) = (Vec::new(), Vec::new());
         put_str(&mut texts, &self.route_name());
         match &self.slot {
+            // The slot borrowed the texts at the start.
             Some(slot) if self.texts_in_slot => {
                 slot.with_head_mut(|facts| texts.extend_from_slice(&facts.texts));
             }

@@ -179,6 +179,8 @@ impl InFlightRequest {
                 sampled: Some(Sampling::samples(flags)),
             };
         }
+        // A public endpoint starts a trace of its own and links to the caller's, so that no stranger can put spans into
+        // a trace.
         let trusted = parent.is_some() && client_address::is_trusted(request, &self.layer.config);
         let public = self.layer.config.public_endpoint && !trusted;
         let trace = match parent {
@@ -190,6 +192,8 @@ impl InFlightRequest {
             .filter(|_| public)
             .map_or(TraceId::NIL, |parent| parent.trace);
         self.set_new_span(trace, route);
+        // The flags go with the trace that is continued. The sampled flag decides only if the caller is trusted;
+        // everybody else could have all their requests kept.
         let continued = parent.filter(|_| !public);
         let flags = continued.map_or(0, |parent| parent.flags);
         RemoteParent {

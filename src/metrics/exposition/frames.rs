@@ -59,6 +59,7 @@ impl Exposition {
     pub(in crate::metrics) fn next_frame(&mut self) -> Option<Bytes> {
         if self.rest.is_empty() {
             self.out.reserve(MAX_FRAME);
+            // A frame is full before its maximum, so that one more series usually fits without growing the buffer.
             while self.out.len() < FULL_FRAME && self.write_next() {}
             self.rest = std::mem::take(&mut self.out).into();
         }
@@ -83,6 +84,7 @@ impl Exposition {
         match self.families.next() {
             Some(Family::Metric(metric)) => {
                 let series = metric.exposed_series();
+                // All series of a metric may be idle. Then the family is left out with its header.
                 if !series.is_empty() {
                     write::header(
                         &mut self.out,

@@ -25,6 +25,7 @@ impl ExpositionFormat {
         let mut open_metrics = Preference::default();
         for (range, q, version) in ranges(headers, &ACCEPT) {
             let (preference, specificity) = match range {
+                // A version that is not spoken here is as if the range were not there.
                 range if range.eq_ignore_ascii_case("application/openmetrics-text") => {
                     if version.is_none_or(|version| version == "1.0.0") {
                         open_metrics.update(3, q);
@@ -47,6 +48,7 @@ impl ExpositionFormat {
             };
             preference.update(specificity, q);
         }
+        // A browser accepts everything alike and should get the text format, which it can show.
         let is_named = open_metrics.specificity > 1;
         if open_metrics.q > text.q || (is_named && open_metrics.q > 0 && open_metrics.q == text.q) {
             Self::OpenMetrics

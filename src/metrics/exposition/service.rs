@@ -70,8 +70,11 @@ impl Prometheus {
             response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
             return response;
         }
+        // The method and the token are checked before anything is rendered: a refused request costs next to nothing.
         let format = ExpositionFormat::negotiate(headers);
         let gzip = accepts_gzip(headers);
+        // The body renders the registry in frames while it is sent, so that a large exposition is never in memory as a
+        // whole.
         let body = match (method == Method::HEAD, gzip) {
             (true, _) => ExpositionBody::text(""),
             (false, true) => ExpositionBody::gzip(Exposition::new(&self.registry, format)),
@@ -83,6 +86,7 @@ impl Prometheus {
             CONTENT_TYPE,
             HeaderValue::from_static(format.content_type()),
         );
+        // A cache between must neither mix the formats nor keep the values.
         headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if gzip {

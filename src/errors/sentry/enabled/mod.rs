@@ -41,6 +41,8 @@ pub(crate) fn remote(shared: &Arc<CaptureState>, setup: SentrySetup<'_>) -> Opti
             return None;
         }
     };
+    // Encoder and transport share the report: the encoder counts what it drops, and the transport attaches the counts
+    // to a later event and clears them once the server has accepted it.
     let report = Arc::new(ClientReport::default());
     let transport = SentryTransport::new(&setup.dsn, shared, &report, setup.clock);
     let encoder = EventEncoder::new(EncoderSetup {

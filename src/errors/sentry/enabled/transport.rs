@@ -88,6 +88,7 @@ impl Deliver for SentryTransport {
     }
 
     fn judge(&self, _: &Batch, response: &HttpResponse) -> Verdict {
+        // Limits are read from every response, also from successful ones: servers announce them before they refuse.
         self.limits.update(&response.headers);
         let status = response.status;
         let why = format!("it responded {}", status.as_u16());
@@ -102,9 +103,11 @@ impl Deliver for SentryTransport {
                 }
                 Some(self.limits.remaining().unwrap_or(DEFAULT_LIMIT))
             }
+            // The key may be corrected on the server, so the event is not lost. The long pause spares the server.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(UNKNOWN_KEY),
             _ if status.is_server_error() => response.retry_after.max(self.limits.remaining()),
             _ => {
+                // The server refuses this event, and would refuse it again.
                 let reason = if status == StatusCode::PAYLOAD_TOO_LARGE {
                     DropReason::TooLarge
                 } else {
